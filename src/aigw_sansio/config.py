@@ -1,0 +1,121 @@
+"""Everything a gateway is told before it starts: frozen, validated once, units in the names.
+
+Decides: the names, defaults and allowed ranges of all settings (client protocol, section 7). Must not know: where
+they were read from; ``aigw_drivers.settings`` reads TOML into these classes.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from .secret import Secret
+
+Backoff = Literal["constant", "linear", "exponential"]
+
+
+def _in_range(owner: str, name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{owner}.{name} is {value}; allowed is {low} to {high}")
+
+
+def _check_ranges(settings: msgspec.Struct, ranges: dict[str, tuple[float, float]]) -> None:
+    for name, (low, high) in ranges.items():
+        value = getattr(settings, name)
+        if value is not None:
+            _in_range(type(settings).__name__.lower(), name, value, low, high)
+
+
+MIB = 1024 * 1024
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds on what peers may make us hold. Bytes are bytes, inclusive (client protocol, section 3.4)."""
+
+    message_bytes: int = 16 * MIB  #: one WebSocket message, each way
+    head_bytes: int = 32 * 1024  #: request or response head with its header fields
+    refused_body_bytes: int = 64 * 1024  #: of a plain request's body that is answered without reading it
+    exchanges_per_connection: int = 100
+    request_bytes_per_connection: int = 64 * MIB  #: request bodies held for running exchanges
+    response_body_bytes: int = 32 * MIB  #: a whole answer, decoded
+    held_bytes: int = 256 * 1024  #: chunks held before the commit
+    buffered_response_bytes_per_connection: int = 64 * MIB
+    upstream_connections_per_origin: int = 512
+    streams_per_connection: int = 100  #: at once on one HTTP/2 connection, either side
+    send_high_water_bytes: int = 64 * 1024  #: of a connection's send buffer, and of an exchange's own queue
+    early_bytes: int = 64 * 1024  #: from a realtime client before its provider has answered
+    unusable_messages_in_a_row: int = 100
+    tap_message_bytes: int = MIB  #: largest realtime message that the tap reads
+    chunk_bytes: int = 16 * MIB  #: one SSE event, line or array element
+
+    def __post_init__(self) -> None:
+        _check_ranges(self, dict.fromkeys(self.__struct_fields__, (1, 1 << 40)))
+        _in_range("limits", "head_bytes", self.head_bytes, 1024, MIB)
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """Clocks, in seconds. ``None`` is no limit."""
+
+    handshake_s: float = 10.0  #: from a client's connection to its whole request head
+    close_s: float = 5.0  #: from our close to the end of the connection
+    write_stall_s: float = 60.0  #: unsent bytes and none taken
+    ping_after_s: float = 30.0  #: silence of a WebSocket peer before we ping
+    pong_s: float = 20.0  #: from the ping's last byte to any sign of life
+    client_idle_s: float | None = None  #: a universal socket without an exchange or a message
+    session_s: float | None = None  #: longest life of a WebSocket
+    realtime_open_s: float = 10.0  #: from a realtime upgrade to the provider's 101
+    realtime_idle_s: float | None = 600.0  #: neither side sends a message
+    connect_s: float = 10.0  #: dial, TLS included
+    pool_wait_s: float = 10.0  #: for a free place where an origin's connections are all taken
+    first_byte_s: float | None = None
+    idle_s: float = 600.0  #: between two bytes of a provider's answer
+    total_s: float | None = None  #: a whole exchange
+    pool_idle_s: float = 60.0  #: an upstream connection without work
+    pool_age_s: float = 3600.0  #: an upstream connection takes no new work when older
+    upstream_ping_s: float = 30.0  #: silence of a shared HTTP/2 connection with work before we ping
+    ask_s: float = 5.0  #: for the host's answer
+    drain_s: float = 30.0  #: for running exchanges when we go away
+
+    def __post_init__(self) -> None:
+        _check_ranges(self, dict.fromkeys(self.__struct_fields__, (0.001, 86400.0 * 365)))
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """A gateway's default for attempts of one step (client protocol, section 3.3)."""
+
+    max_attempts: int = 1
+    delay_ms: int = 0
+    backoff: Backoff = "exponential"
+
+    def __post_init__(self) -> None:
+        _check_ranges(self, {"max_attempts": (1, 5), "delay_ms": (0, 60_000)})
+
+
+class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One ``account/gateway``."""
+
+    authentication: bool = False
+    tokens: tuple[Secret, ...] = ()
+    origins: tuple[str, ...] = ()  #: allowed ``Origin`` values; empty allows any
+    query_token: bool = False
+    retry: Retry = Retry()
+
+
+class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the settings say of one provider, over what the registry knows."""
+
+    base_url: str | None = None
+    realtime_url: str | None = None
+    api_key: Secret | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    http2: Literal["auto", "on", "off"] = "auto"  #: "on" without TLS is h2c with prior knowledge
+    ca_file: str | None = None
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole gateway process. ``gateways`` is keyed by ``"account/gateway"``, ``providers`` by slug."""
+
+    gateways: dict[str, GatewaySettings] = msgspec.field(default_factory=lambda: {"local/default": GatewaySettings()})
+    providers: dict[str, ProviderSettings] = {}
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
+    emit_provider_events: bool = False

@@ -1,0 +1,1 @@
+"""Client protocols: decode what a client says, encode what it is told."""

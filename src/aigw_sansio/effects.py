@@ -1,0 +1,130 @@
+"""What the driver must do: the imperatives of the contract between core and driver.
+
+Decides: the closed vocabulary of effects and of the questions the core may ask its host. Must not know: how any
+of them is carried out.
+
+After every call into :class:`aigw_sansio.gateway.Gateway` the driver takes ``effects()`` and executes them in
+order. Bytes are not in here: :class:`Flush` says that there are some, the driver pulls them.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from .events import Event
+from .ids import AskId, ConnId
+from .secret import Secret
+
+
+class Tls(msgspec.Struct, frozen=True):
+    """How to secure a dialled connection.
+
+    ``server_hostname`` is sent as SNI and checked against the certificate. ``ca_file`` replaces the system's
+    trust where a provider's setting names it.
+    """
+
+    server_hostname: str
+    ca_file: str | None = None
+
+
+class Connect(msgspec.Struct, frozen=True):
+    """Dial ``host``:``port`` and report ``connected(conn, alpn)`` or ``connect_failed(conn, reason)``.
+
+    ``tls`` is ``None`` for plain TCP. ``alpn`` are the protocol ids to offer, best first, and may be empty.
+    """
+
+    conn: ConnId
+    host: str
+    port: int
+    tls: Tls | None
+    alpn: tuple[str, ...]
+
+
+class Flush(msgspec.Struct, frozen=True, gc=False):
+    """``conn`` has bytes to send: pull ``data_to_send(conn)`` until it is empty, report each ``data_sent``."""
+
+    conn: ConnId
+
+
+class PauseReading(msgspec.Struct, frozen=True, gc=False):
+    """Stop reading ``conn``. One read already under way may still be delivered."""
+
+    conn: ConnId
+
+
+class ResumeReading(msgspec.Struct, frozen=True, gc=False):
+    """Read ``conn`` again."""
+
+    conn: ConnId
+
+
+class Close(msgspec.Struct, frozen=True, gc=False):
+    """End ``conn``, then report ``closed(conn)``.
+
+    Without ``abort``: send what is still to be pulled, then close. With ``abort``: now, whatever is unsent. Both
+    cancel a dial under way.
+    """
+
+    conn: ConnId
+    abort: bool
+
+
+class Authenticate(msgspec.Struct, frozen=True):
+    """May whoever presents ``token`` use this gateway? Answered by :class:`Authenticated`; default: refused.
+
+    Asked only where the settings list no token that matches; ``token`` is ``None`` where none was presented.
+    """
+
+    account: str
+    gateway: str
+    token: Secret | None
+
+
+class Authenticated(msgspec.Struct, frozen=True):
+    """The answer to :class:`Authenticate`. ``principal`` names the caller in events; it is no secret."""
+
+    allowed: bool
+    principal: str | None = None
+
+
+class ReadMetrics(msgspec.Struct, frozen=True):
+    """What is the text of ``/metrics``? Answered by :class:`Metrics`; default: there is none (404)."""
+
+
+class Metrics(msgspec.Struct, frozen=True):
+    """The answer to :class:`ReadMetrics`: a body and its media type."""
+
+    body: bytes
+    content_type: str = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Unavailable(msgspec.Struct, frozen=True):
+    """The answer to any question by a host that cannot tell: the question's default is taken."""
+
+
+Question: TypeAlias = Authenticate | ReadMetrics
+Answer: TypeAlias = Authenticated | Metrics | Unavailable
+
+#: The class that answers each question.
+ANSWER_TYPE: dict[type[Question], type[Answer]] = {Authenticate: Authenticated, ReadMetrics: Metrics}
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """Look up what the core cannot know, then call ``answer(id, value)``.
+
+    Nothing waits but what asked. At ``deadline`` (monotonic seconds) the core takes the question's default by
+    itself and ignores a late answer.
+    """
+
+    id: AskId
+    question: Question
+    deadline: float
+
+
+class Emit(msgspec.Struct, frozen=True):
+    """Something happened that the host may want to know. Nothing needs to be done."""
+
+    event: Event
+
+
+Effect: TypeAlias = Connect | Flush | PauseReading | ResumeReading | Close | Ask | Emit

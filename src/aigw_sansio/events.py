@@ -1,0 +1,304 @@
+"""What happened: past participles, for the host and, where a client asks for them, for the wire.
+
+Decides: the vocabulary. Two families live here. *Lifecycle events* tell a host what its gateway does; they reach
+it as :class:`aigw_sansio.effects.Emit`. *Provider events* say what a provider's answer means, alike for every
+provider; ``type`` is their name on the wire (client protocol, section 3.2). Must not know: any provider's format
+and who listens.
+
+All are immutable; ``msgspec.json.encode(event)`` is their JSON form. No field ever holds a secret. Token counts
+are named as in the OpenTelemetry GenAI conventions.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from .faults import Fault
+from .ids import ConnId
+
+# --------------------------------------------------------------------------------------------------------------
+# Provider events
+
+
+class _ProviderEvent(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
+    """Base of the provider-agnostic events."""
+
+
+class ResponseStarted(_ProviderEvent, frozen=True, tag="response.started"):
+    """The provider began to answer. ``id`` and ``model`` are its own names, where it gave any."""
+
+    id: str | None = None
+    model: str | None = None
+
+
+class TextDelta(_ProviderEvent, frozen=True, tag="text.delta"):
+    """More text of the answer. ``choice`` tells parallel answers apart (OpenAI's ``n``)."""
+
+    text: str
+    choice: int = 0
+
+
+class ReasoningDelta(_ProviderEvent, frozen=True, tag="reasoning.delta"):
+    """More of the model's reasoning.
+
+    ``signature`` is what must be sent back verbatim with it (Anthropic ``signature``, Gemini
+    ``thoughtSignature``, OpenAI ``encrypted_content``); ``redacted`` is set where only an encrypted form came.
+    """
+
+    text: str
+    choice: int = 0
+    signature: str | None = None
+    redacted: bool = False
+
+
+class ToolCallStarted(_ProviderEvent, frozen=True, tag="tool_call.started"):
+    """The model began a tool call. ``call`` numbers the calls of this answer from 0; ``id`` is the provider's."""
+
+    call: int
+    id: str | None
+    name: str | None
+    choice: int = 0
+
+
+class ToolCallDelta(_ProviderEvent, frozen=True, tag="tool_call.delta"):
+    """More of the JSON text of the arguments of ``call``. All deltas joined are one JSON document, or empty."""
+
+    call: int
+    arguments: str
+    choice: int = 0
+
+
+class AudioDelta(_ProviderEvent, frozen=True, tag="audio.delta"):
+    """More audio: ``size`` decoded bytes of it. The bytes themselves pass beside the event, they are not copied.
+
+    ``transcript`` is the piece of text that is spoken, where the provider sends it along.
+    """
+
+    size: int
+    transcript: str | None = None
+    choice: int = 0
+
+
+class RefusalDelta(_ProviderEvent, frozen=True, tag="refusal.delta"):
+    """More of the text in which the model declines."""
+
+    text: str
+    choice: int = 0
+
+
+class Citation(_ProviderEvent, frozen=True, tag="citation"):
+    """A source that the answer names."""
+
+    url: str | None = None
+    title: str | None = None
+    text: str | None = None
+    choice: int = 0
+
+
+class UsageReported(_ProviderEvent, frozen=True, tag="usage"):
+    """What the provider says this answer used, as far as it has said: a later report replaces an earlier one.
+
+    ``input_tokens`` counts everything that was read, cached or not; the ``cache_*`` counts are parts of it.
+    ``output_tokens`` counts everything written, reasoning included. ``None``: the provider did not say.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    reasoning_output_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    quality: Literal["final", "partial"] = "final"
+
+
+FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "pause", "error", "unknown"]
+
+
+class ResponseFinished(_ProviderEvent, frozen=True, tag="response.finished"):
+    """The provider ended its answer. ``reason`` is mapped; ``raw_reason`` is the provider's own word."""
+
+    reason: FinishReason
+    raw_reason: str | None = None
+    choice: int = 0
+
+
+class ResponseFailed(_ProviderEvent, frozen=True, tag="response.failed"):
+    """The provider reported an error inside its answer.
+
+    ``kind`` is the provider's own class of error where it names one (``overloaded_error``, ``rate_limit`` ...).
+    """
+
+    message: str
+    kind: str | None = None
+    code: str | None = None
+
+
+class Unrecognised(_ProviderEvent, frozen=True, tag="unrecognised"):
+    """A piece that this provider's reading does not know. It passed to the client unharmed.
+
+    ``what`` names its shape briefly (a type name, a list of keys); it quotes no content.
+    """
+
+    what: str
+
+
+ProviderEvent: TypeAlias = (
+    ResponseStarted
+    | TextDelta
+    | ReasoningDelta
+    | ToolCallStarted
+    | ToolCallDelta
+    | AudioDelta
+    | RefusalDelta
+    | Citation
+    | UsageReported
+    | ResponseFinished
+    | ResponseFailed
+    | Unrecognised
+)
+
+# --------------------------------------------------------------------------------------------------------------
+# Lifecycle events
+
+Reach: TypeAlias = Literal["dialled", "reused", "shared"]
+
+
+class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.opened"):
+    """A client's WebSocket opened. ``subprotocol`` is the one selected."""
+
+    session: int
+    conn: ConnId
+    mode: Literal["universal", "realtime"]
+    account: str
+    gateway: str
+    peer: str
+    principal: str | None = None
+    subprotocol: str | None = None
+
+
+class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session.ended"):
+    """A client's WebSocket ended: the session end record, exactly one for each :class:`SessionOpened`.
+
+    ``by`` says whose doing it was, ``code`` and ``reason`` are those of the close frame that ended it (1006 for
+    none), ``phase`` is where it stood. Bytes and messages are payload, per direction as the gateway sees it.
+    """
+
+    session: int
+    by: Literal["client", "provider", "gateway"]
+    code: int
+    reason: str
+    phase: str
+    duration_s: float
+    messages_received: int
+    messages_sent: int
+    bytes_received: int
+    bytes_sent: int
+
+
+class UpgradeRefused(msgspec.Struct, frozen=True, tag_field="type", tag="upgrade.refused"):
+    """A request that asked for a WebSocket, or for anything else, got an HTTP answer instead of a session."""
+
+    conn: ConnId
+    status: int
+    code: int
+    reason: str
+
+
+class RequestAdmitted(msgspec.Struct, frozen=True, tag_field="type", tag="request.admitted"):
+    """An exchange began."""
+
+    session: int
+    event_id: str
+    log_id: str
+    steps: int
+
+
+class AttemptStarted(msgspec.Struct, frozen=True, tag_field="type", tag="attempt.started"):
+    """One try of one step went to the pool. ``attempt`` counts all of the exchange, from 1."""
+
+    log_id: str
+    step: int
+    attempt: int
+    provider: str
+    host: str
+    target: str
+
+
+class AttemptConnected(msgspec.Struct, frozen=True, tag_field="type", tag="attempt.connected"):
+    """The attempt has its connection: dialled for it, reused after another, or shared with others (HTTP/2).
+
+    ``handshake_s``: what setting that connection up took when it was dialled. For ``reused`` and ``shared`` it
+    is what this attempt saved.
+    """
+
+    log_id: str
+    attempt: int
+    reach: Reach
+    conn: ConnId
+    handshake_s: float
+
+
+class AttemptFirstByte(msgspec.Struct, frozen=True, tag_field="type", tag="attempt.first_byte"):
+    """The head of the provider's answer is in. ``after_s`` counts from the start of the attempt."""
+
+    log_id: str
+    attempt: int
+    status: int
+    after_s: float
+
+
+class AttemptEnded(msgspec.Struct, frozen=True, tag_field="type", tag="attempt.ended"):
+    """The attempt is over: ``fault`` is ``None`` where its answer is the one shown."""
+
+    log_id: str
+    step: int
+    attempt: int
+    status: int | None
+    fault: Fault | None
+    after_s: float
+
+
+class ExchangeEnded(msgspec.Struct, frozen=True, tag_field="type", tag="exchange.ended"):
+    """An exchange is over: exactly one for each :class:`RequestAdmitted`.
+
+    ``how`` is the message that ended it; ``gone`` where the client could no longer be told. ``by`` says who
+    ended it, ``fault`` why, where it did not end well.
+    """
+
+    session: int
+    event_id: str
+    log_id: str
+    how: Literal["created", "done", "error", "cancelled", "gone"]
+    by: Literal["client", "provider", "gateway"]
+    status: int | None
+    step: int
+    attempts: int
+    fault: Fault | None
+    usage: UsageReported | None
+    duration_s: float
+    chunks: int
+    bytes_received: int
+
+
+class ProviderEventRead(msgspec.Struct, frozen=True, tag_field="type", tag="provider.event"):
+    """What a provider's chunk means, for hosts that listen (``Config.emit_provider_events``)."""
+
+    log_id: str
+    event: ProviderEvent
+
+
+LifecycleEvent: TypeAlias = (
+    SessionOpened
+    | SessionEnded
+    | UpgradeRefused
+    | RequestAdmitted
+    | AttemptStarted
+    | AttemptConnected
+    | AttemptFirstByte
+    | AttemptEnded
+    | ExchangeEnded
+    | ProviderEventRead
+)
+
+Event: TypeAlias = LifecycleEvent

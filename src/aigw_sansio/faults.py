@@ -1,0 +1,191 @@
+"""What can go wrong with a peer, as a value, and what each kind becomes on every wire.
+
+Decides: the closed list of fault kinds and their translation to an HTTP status (RFC 9110), an envelope code
+(client protocol, section 5), a WebSocket close code (RFC 6455 section 7.4) and an HTTP/2 error code (RFC 9113
+section 7). Must not know: who found the fault or what is done about it.
+
+Every table is total over its kinds; ``tests/test_faults.py`` holds that.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+
+class Side(StrEnum):
+    """Whose doing a fault is."""
+
+    CLIENT = "client"
+    PROVIDER = "provider"
+    GATEWAY = "gateway"
+
+
+class FaultKind(StrEnum):
+    """Kinds of fault. The value is what the client reads in ``universal.error``'s ``error.kind``."""
+
+    # the client's request
+    MALFORMED_MESSAGE = "malformed_message"
+    INVALID_REQUEST = "invalid_request"
+    BAD_HANDSHAKE = "bad_handshake"
+    UNKNOWN_GATEWAY = "unknown_gateway"
+    UNKNOWN_PROVIDER = "unknown_provider"
+    UNAUTHORIZED = "unauthorized"
+    ORIGIN_NOT_ALLOWED = "origin_not_allowed"
+    RATE_LIMITED = "rate_limited"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    NOT_FOUND = "not_found"
+    UPGRADE_REQUIRED = "upgrade_required"
+    GOING_AWAY = "going_away"
+    # a WebSocket peer
+    PROTOCOL_ERROR = "protocol_error"
+    INVALID_PAYLOAD = "invalid_payload"
+    MESSAGE_TOO_BIG = "message_too_big"
+    POLICY_VIOLATION = "policy_violation"
+    # the way to the provider
+    CONNECT_FAILED = "connect_failed"
+    CONNECT_TIMEOUT = "connect_timeout"
+    POOL_TIMEOUT = "pool_timeout"
+    FIRST_BYTE_TIMEOUT = "first_byte_timeout"
+    IDLE_TIMEOUT = "idle_timeout"
+    TOTAL_TIMEOUT = "total_timeout"
+    CONNECTION_LOST = "connection_lost"
+    STREAM_REFUSED = "stream_refused"
+    STREAM_RESET = "stream_reset"
+    MALFORMED_RESPONSE = "malformed_response"
+    INCOMPLETE_BODY = "incomplete_body"
+    BODY_TOO_LARGE = "body_too_large"
+    UNSUPPORTED_CODING = "unsupported_coding"
+    # the provider's answer
+    PROVIDER_STATUS = "provider_status"
+    PROVIDER_ERROR = "provider_error"
+    # ends that are nobody's error
+    CANCELLED = "cancelled"
+    CLIENT_GONE = "client_gone"
+    SHUTDOWN = "shutdown"
+    INTERNAL = "internal"
+
+
+class Fault(msgspec.Struct, frozen=True, gc=False):
+    """Something that went wrong, as a value.
+
+    ``detail`` is for a person: what was wrong, where, and what is allowed. It never holds a secret and never
+    quotes a peer's bytes beyond a short, escaped excerpt. ``retryable`` says whether the same request may well
+    succeed if sent again unchanged.
+    """
+
+    kind: FaultKind
+    side: Side
+    detail: str
+    retryable: bool = False
+
+
+K = FaultKind
+
+#: HTTP status of a fault that has to be told as an HTTP response or as ``metadata.status``.
+HTTP_STATUS: Final[dict[FaultKind, int]] = {
+    K.MALFORMED_MESSAGE: 400,
+    K.INVALID_REQUEST: 400,
+    K.BAD_HANDSHAKE: 400,
+    K.UNKNOWN_GATEWAY: 400,
+    K.UNKNOWN_PROVIDER: 400,
+    K.UNAUTHORIZED: 401,
+    K.ORIGIN_NOT_ALLOWED: 403,
+    K.RATE_LIMITED: 429,
+    K.LIMIT_EXCEEDED: 429,
+    K.NOT_FOUND: 404,
+    K.UPGRADE_REQUIRED: 426,
+    K.GOING_AWAY: 503,
+    K.PROTOCOL_ERROR: 400,
+    K.INVALID_PAYLOAD: 400,
+    K.MESSAGE_TOO_BIG: 413,
+    K.POLICY_VIOLATION: 403,
+    K.CONNECT_FAILED: 502,
+    K.CONNECT_TIMEOUT: 504,
+    K.POOL_TIMEOUT: 504,
+    K.FIRST_BYTE_TIMEOUT: 504,
+    K.IDLE_TIMEOUT: 504,
+    K.TOTAL_TIMEOUT: 504,
+    K.CONNECTION_LOST: 502,
+    K.STREAM_REFUSED: 502,
+    K.STREAM_RESET: 502,
+    K.MALFORMED_RESPONSE: 502,
+    K.INCOMPLETE_BODY: 502,
+    K.BODY_TOO_LARGE: 502,
+    K.UNSUPPORTED_CODING: 502,
+    K.PROVIDER_STATUS: 502,
+    K.PROVIDER_ERROR: 502,
+    K.CANCELLED: 499,
+    K.CLIENT_GONE: 499,
+    K.SHUTDOWN: 503,
+    K.INTERNAL: 500,
+}
+
+#: Code in the gateway's error envelope (client protocol, section 5).
+ENVELOPE_CODE: Final[dict[FaultKind, int]] = {
+    K.MALFORMED_MESSAGE: 2006,
+    K.INVALID_REQUEST: 2006,
+    K.BAD_HANDSHAKE: 2006,
+    K.UNKNOWN_GATEWAY: 2001,
+    K.UNKNOWN_PROVIDER: 2008,
+    K.UNAUTHORIZED: 2009,
+    K.ORIGIN_NOT_ALLOWED: 2014,
+    K.RATE_LIMITED: 2003,
+    K.LIMIT_EXCEEDED: 2010,
+    K.NOT_FOUND: 2012,
+    K.UPGRADE_REQUIRED: 2013,
+    K.GOING_AWAY: 2011,
+    K.PROTOCOL_ERROR: 2006,
+    K.INVALID_PAYLOAD: 2006,
+    K.MESSAGE_TOO_BIG: 2006,
+    K.POLICY_VIOLATION: 2006,
+    K.CONNECT_FAILED: 2005,
+    K.CONNECT_TIMEOUT: 2005,
+    K.POOL_TIMEOUT: 2005,
+    K.FIRST_BYTE_TIMEOUT: 2005,
+    K.IDLE_TIMEOUT: 2005,
+    K.TOTAL_TIMEOUT: 2005,
+    K.CONNECTION_LOST: 2005,
+    K.STREAM_REFUSED: 2005,
+    K.STREAM_RESET: 2005,
+    K.MALFORMED_RESPONSE: 2005,
+    K.INCOMPLETE_BODY: 2005,
+    K.BODY_TOO_LARGE: 2005,
+    K.UNSUPPORTED_CODING: 2005,
+    K.PROVIDER_STATUS: 2005,
+    K.PROVIDER_ERROR: 2005,
+    K.CANCELLED: 2005,
+    K.CLIENT_GONE: 2005,
+    K.SHUTDOWN: 2011,
+    K.INTERNAL: 2005,
+}
+
+#: Close code for the peer that caused the fault (RFC 6455 section 7.4.1).
+CLOSE_CODE: Final[dict[FaultKind, int]] = {
+    kind: {
+        K.PROTOCOL_ERROR: 1002,
+        K.INVALID_PAYLOAD: 1007,
+        K.MESSAGE_TOO_BIG: 1009,
+        K.POLICY_VIOLATION: 1008,
+        K.MALFORMED_MESSAGE: 1008,
+        K.INVALID_REQUEST: 1008,
+        K.UNAUTHORIZED: 1008,
+        K.GOING_AWAY: 1001,
+        K.IDLE_TIMEOUT: 1001,
+        K.SHUTDOWN: 1001,
+    }.get(kind, 1011)
+    for kind in FaultKind
+}
+
+#: Error code for RST_STREAM or GOAWAY towards the peer that caused the fault (RFC 9113 section 7).
+H2_ERROR_CODE: Final[dict[FaultKind, int]] = {
+    kind: {
+        K.PROTOCOL_ERROR: 0x1,  # PROTOCOL_ERROR
+        K.MALFORMED_RESPONSE: 0x1,
+        K.INTERNAL: 0x2,  # INTERNAL_ERROR
+        K.MESSAGE_TOO_BIG: 0x8,
+        K.GOING_AWAY: 0x0,  # NO_ERROR
+        K.SHUTDOWN: 0x0,
+    }.get(kind, 0x8)  # CANCEL
+    for kind in FaultKind
+}

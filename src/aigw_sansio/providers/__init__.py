@@ -1,0 +1,1 @@
+"""Where a provider is, how it wants its key, and how its answers read."""

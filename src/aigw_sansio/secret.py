@@ -1,0 +1,32 @@
+"""A value that must not be seen.
+
+Decides: that a secret has no printable form. Must not know: what it opens.
+"""
+
+from hmac import compare_digest
+
+
+class Secret:
+    """A key or token. ``repr`` and ``str`` hide it, so no log, error text or event can show it by accident."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself, for the one place that puts it on a wire."""
+        return self._value
+
+    def matches(self, other: str) -> bool:
+        """Whether ``other`` is this secret, in time that does not depend on where they differ."""
+        return compare_digest(self._value.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self.matches(other._value)
+
+    def __hash__(self) -> int:
+        return hash(("Secret", self._value))

@@ -1,0 +1,97 @@
+"""HTTP/1.1 heads: held until they are complete, bounded, then parsed by h11 in one piece.
+
+Decides: where a head ends, how large it may be, whether it is well formed (RFC 9112 sections 2 to 5). Must not
+know: what a request asks for or a response answers. Handing h11 only whole heads makes its limits independent of
+how the bytes were cut.
+"""
+
+import re
+
+import h11
+import msgspec
+
+from ..faults import Fault, FaultKind, Side
+from .http import Headers
+
+_END_OF_HEAD = re.compile(rb"\n\r?\n")
+
+
+class HeadGate:
+    """Collects bytes until the blank line that ends a head."""
+
+    __slots__ = ("_buffer", "_limit", "_scanned")
+
+    def __init__(self, limit: int) -> None:
+        """``limit``: the largest head in bytes, blank line included."""
+        self._buffer = bytearray()
+        self._limit = limit
+        self._scanned = 0
+
+    @property
+    def started(self) -> bool:
+        """Whether any byte of a head has come."""
+        return bool(self._buffer)
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes] | int | None:
+        """More bytes. Returns ``(head, rest)`` once the head is complete; ``None`` while it is not; the number of
+        bytes seen where it is larger than the limit (the gate must not be fed again then).
+
+        Empty lines before a request or response are skipped (RFC 9112 section 2.2).
+        """
+        buffer = self._buffer
+        if not buffer:
+            data = data.lstrip(b"\r\n")
+            if not data:
+                return None
+        buffer += data
+        found = _END_OF_HEAD.search(buffer, max(0, self._scanned - 3))
+        end = found.end() if found else len(buffer)
+        if end > self._limit:
+            return end
+        if found is None:
+            self._scanned = end
+            return None
+        head, rest = bytes(buffer[:end]), bytes(buffer[end:])
+        self._buffer = bytearray()
+        self._scanned = 0
+        return head, rest
+
+
+class RequestHead(msgspec.Struct, frozen=True):
+    """A request head. Header names are in lower case; values are bytes as received."""
+
+    method: bytes
+    target: bytes
+    http_version: bytes
+    headers: Headers
+
+
+class StatusHead(msgspec.Struct, frozen=True):
+    """A response head, informational or final."""
+
+    status: int
+    http_version: bytes
+    headers: Headers
+
+
+def parse_request_head(head: bytes) -> RequestHead | Fault:
+    """Parse one complete request head."""
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=len(head) + 1)
+    try:
+        connection.receive_data(head)
+        event = connection.next_event()
+    except h11.RemoteProtocolError as error:
+        return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, f"the request head is not HTTP/1.1: {error}")
+    if not isinstance(event, h11.Request):
+        return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, "the request head is not HTTP/1.1")
+    return RequestHead(event.method, event.target, event.http_version, list(event.headers))
+
+
+def header_values(headers: Headers, name: bytes) -> list[bytes]:
+    """All values of ``name`` (lower case), in order."""
+    return [value for key, value in headers if key == name]
+
+
+def header_tokens(headers: Headers, name: bytes) -> list[bytes]:
+    """The comma-separated items of all ``name`` fields, stripped, empty ones dropped (RFC 9110 section 5.6.1)."""
+    return [item for value in header_values(headers, name) for part in value.split(b",") if (item := part.strip())]
