@@ -1,0 +1,334 @@
+"""The ``universal.*`` messages (client protocol, section 3): decode what a client says, encode what it is told.
+
+Decides: which messages there are, which fields they have and what is wrong with a bad one. Must not know: sockets,
+providers, and whether an exchange of that id is running. A step's ``query`` stays the client's bytes.
+"""
+
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from ..events import ProviderEvent, UsageReported
+from ..faults import ENVELOPE_CODE, Fault, FaultKind, Side
+from ..jsontext import BOM, elements, is_utf8, members
+
+ResponseMode: TypeAlias = Literal["raw", "events", "both"]
+MAX_EVENT_ID: Final = 256
+
+
+class StepConfig(msgspec.Struct, frozen=True, rename="camel"):
+    """A step's ``config`` as sent: milliseconds and counts, not yet cut to their ranges."""
+
+    request_timeout: float | None = None
+    max_attempts: float | None = None
+    retry_delay: float | None = None
+    backoff: Literal["constant", "linear", "exponential"] | None = None
+    connect_timeout: float | None = None
+    idle_timeout: float | None = None
+    total_timeout: float | None = None
+    response: ResponseMode | None = None
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One step of a request. ``headers`` in the order sent, values as text (what was no string is its JSON text);
+    ``query`` are the client's bytes, ``None`` where there were none."""
+
+    provider: str
+    endpoint: str
+    method: str
+    headers: list[tuple[str, str]]
+    query: bytes | None
+    config: StepConfig
+
+
+class Create(msgspec.Struct, frozen=True):
+    """``universal.create``. ``event_id`` is ``None`` where the client left it to us."""
+
+    event_id: str | None
+    steps: list[Step]
+
+
+class BadCreate(msgspec.Struct, frozen=True):
+    """A ``universal.create`` that names an exchange but cannot run."""
+
+    event_id: str | None
+    fault: Fault
+
+
+class Cancel(msgspec.Struct, frozen=True):
+    """``universal.cancel``."""
+
+    event_id: str
+
+
+class Ping(msgspec.Struct, frozen=True):
+    """``universal.ping``."""
+
+
+class Unusable(msgspec.Struct, frozen=True):
+    """A message that names no exchange."""
+
+    fault: Fault
+
+
+ClientMessage: TypeAlias = Create | BadCreate | Cancel | Ping | Unusable
+
+_TYPES: Final = "universal.create, universal.cancel and universal.ping"
+_NOTHING: Final = msgspec.Raw(b"")
+
+
+class _Message(msgspec.Struct, rename="camel"):
+    type: str
+    request: msgspec.Raw = _NOTHING
+    event_id: msgspec.Raw = _NOTHING
+
+
+class _Step(msgspec.Struct, rename="camel"):
+    provider: str
+    endpoint: str
+    headers: dict[str, msgspec.Raw] | None = None
+    authorization: str | None = None
+    query: msgspec.Raw = _NOTHING
+    config: StepConfig | None = None
+    method: str = "POST"
+    event_id: msgspec.Raw = _NOTHING
+
+
+class _EventId(msgspec.Struct, rename="camel"):
+    event_id: msgspec.Raw = _NOTHING
+
+
+_decode_message = msgspec.json.Decoder(_Message).decode
+_decode_step = msgspec.json.Decoder(_Step).decode
+_decode_steps = msgspec.json.Decoder(list[_Step]).decode
+_decode_id = msgspec.json.Decoder(_EventId).decode
+_decode_ids = msgspec.json.Decoder(list[_EventId]).decode
+_decode_str = msgspec.json.Decoder(str).decode
+_encode = msgspec.json.encode
+
+
+def _malformed(detail: str) -> Unusable:
+    return Unusable(Fault(FaultKind.MALFORMED_MESSAGE, Side.CLIENT, detail))
+
+
+def _invalid(detail: str) -> Fault:
+    return Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, detail)
+
+
+def decode(data: bytes) -> ClientMessage:
+    """Read one client message, text or binary. Never raises."""
+    if data.startswith(BOM):
+        data = data[3:]
+    if not is_utf8(data):
+        return _malformed("the message is not UTF-8; a message is one JSON object in UTF-8")
+    try:
+        return _decode(data)
+    except RecursionError:
+        return _malformed("the message is nested too deep")
+
+
+def _decode(data: bytes) -> ClientMessage:
+    queries: list[bytes | None] | None = None
+    try:
+        message = _decode_message(data)
+    except msgspec.ValidationError as error:
+        return _malformed(f"{_explain(error, 'message')}; a message is a JSON object whose type is one of {_TYPES}")
+    except msgspec.DecodeError as error:
+        cut = _cut_queries(data) if b"\\u" in data else None
+        if cut is None:
+            return _malformed(f"the message is not JSON: {error}")
+        data, queries = cut
+        try:
+            message = _decode_message(data)
+        except msgspec.MsgspecError as second:
+            return _malformed(f"the message cannot be used: {second}")
+    match message.type:
+        case "universal.create":
+            return _create(message, queries)
+        case "universal.cancel":
+            event_id = _event_id(message.event_id)
+            if event_id is None or isinstance(event_id, Fault):
+                return _malformed(f"universal.cancel needs eventId, a string of 1 to {MAX_EVENT_ID} characters")
+            return Cancel(event_id)
+        case "universal.ping":
+            return Ping()
+    return _malformed(f"message.type is {_shown(message.type)}; allowed are {_TYPES}")
+
+
+def _create(message: _Message, queries: list[bytes | None] | None) -> ClientMessage:
+    raw = bytes(message.request)
+    if raw[:1] not in (b"{", b"[") or raw in (b"[]",) or (raw[:1] == b"[" and not raw[1:-1].strip()):
+        what = "missing" if not raw else "an empty array" if raw[:1] == b"[" else "no object"
+        return _malformed(f"message.request is {what}; it is a step object or a non-empty array of them")
+    event_id = _lenient_id(raw, message.event_id)
+    if isinstance(event_id, Fault):
+        return BadCreate(None, event_id)
+    many = raw[:1] == b"["
+    try:
+        steps = _decode_steps(raw) if many else [_decode_step(raw)]
+    except msgspec.ValidationError as error:
+        return BadCreate(event_id, _invalid(_explain(error, "request")))
+    except msgspec.DecodeError as error:
+        return BadCreate(event_id, _invalid(f"request cannot be read: {error}"))
+    result: list[Step] = []
+    for index, step in enumerate(steps):
+        where = f"request[{index}]" if many else "request"
+        headers = _headers(step, where)
+        if isinstance(headers, Fault):
+            return BadCreate(event_id, headers)
+        query = queries[index] if queries is not None else bytes(step.query) or None
+        result.append(Step(step.provider, step.endpoint, step.method, headers, query, step.config or StepConfig()))
+    return Create(event_id, result)
+
+
+def _headers(step: _Step, where: str) -> list[tuple[str, str]] | Fault:
+    headers: list[tuple[str, str]] = []
+    if step.authorization is not None:
+        headers.append(("authorization", step.authorization))
+    for name, value in (step.headers or {}).items():
+        raw = bytes(value)
+        if raw[:1] == b'"':
+            try:
+                headers.append((name, _decode_str(raw)))
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                return _invalid(f"{where}.headers[{_shown(name)}] is no valid string")
+        else:
+            headers.append((name, raw.decode()))
+    return headers
+
+
+def _lenient_id(request: bytes, beside: msgspec.Raw) -> str | Fault | None:
+    """The ``eventId`` of a create, on its first step or beside ``type``, even if nothing else can be read."""
+    try:
+        if request[:1] == b"{":
+            found = _decode_id(request).event_id
+        else:
+            ids = _decode_ids(request)
+            found = ids[0].event_id if ids else _NOTHING
+    except msgspec.MsgspecError:
+        found = _NOTHING
+    first = _event_id(found)
+    return first if first is not None else _event_id(beside)
+
+
+def _event_id(raw: msgspec.Raw) -> str | Fault | None:
+    if not bytes(raw):
+        return None
+    try:
+        value = _decode_str(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        value = ""
+    if not 1 <= len(value) <= MAX_EVENT_ID:
+        return _invalid(f"eventId must be a string of 1 to {MAX_EVENT_ID} characters")
+    return value
+
+
+def _cut_queries(data: bytes) -> tuple[bytes, list[bytes | None]] | None:
+    """For a text that msgspec refuses but the grammar allows: the message with each step's ``query`` taken out, and
+    those as the client's bytes."""
+    text = data.decode()
+    cuts: list[tuple[int, int]] = []
+    queries: list[bytes | None] = []
+    try:
+        for name, begin, _ in members(text, 0):
+            if name != "request":
+                continue
+            starts = [begin] if text[begin] == "{" else [at for at, _ in elements(text, begin)]
+            cuts, queries = [], []
+            for start in starts:
+                query: bytes | None = None
+                for key, value_begin, value_end in members(text, start):
+                    if key == "query":
+                        cuts.append((value_begin, value_end))
+                        query = text[value_begin:value_end].encode()
+                queries.append(query)
+    except ValueError:
+        return None
+    for begin, end in reversed(cuts):
+        text = f"{text[:begin]}null{text[end:]}"
+    return text.encode(), queries
+
+
+def _explain(error: msgspec.ValidationError, root: str) -> str:
+    """msgspec's own words, with the path written as a reader of the request would."""
+    text, separator, path = str(error).partition(" - at `")
+    return f"{root}{path.rstrip('`').removeprefix('$')}: {text}" if separator else f"{root}: {text}"
+
+
+def _shown(value: str) -> str:
+    short = value if len(value) <= 40 else value[:40] + "..."
+    return repr(short)
+
+
+# --------------------------------------------------------------------------------------------------------------
+
+
+class Metadata(msgspec.Struct, rename="camel", omit_defaults=True):
+    """``metadata`` of created, done, error and cancelled, in the order in which it is written."""
+
+    cache_status: Literal["HIT", "MISS"] | None = None
+    event_id: str | None = None
+    log_id: str | None = None
+    step: str | None = None
+    content_type: str | None = None
+    status: int | None = None
+    attempts: int | None = None
+    encoding: Literal["base64"] | None = None
+    usage: UsageReported | None = None
+
+
+class _ErrorBody(msgspec.Struct, rename="camel", omit_defaults=True):
+    code: int
+    message: str
+    kind: str
+    retryable: bool
+    event_id: str | None = None
+
+
+def created(metadata: Metadata, response: bytes | None) -> bytes:
+    """``universal.created``: a whole answer with ``response`` (JSON text), the begin of a stream without."""
+    head = b'{"type":"universal.created","metadata":' + _encode(metadata)
+    return head + b"}" if response is None else b"".join((head, b',"response":', response, b"}"))
+
+
+def stream_prefix(event_id: str) -> bytes:
+    """Everything of ``universal.stream`` before its response. A message is this, JSON text, and ``}``."""
+    return b'{"type":"universal.stream","metadata":{"eventId":' + _encode(event_id) + b'},"response":'
+
+
+def stream_base64(event_id: str, response: bytes) -> bytes:
+    """``universal.stream`` of a piece of a binary stream; ``response`` is a JSON string of base64."""
+    head = b'{"type":"universal.stream","metadata":{"eventId":' + _encode(event_id) + b',"encoding":"base64"},'
+    return b"".join((head, b'"response":', response, b"}"))
+
+
+def event(event_id: str, provider_event: ProviderEvent) -> bytes:
+    """``universal.event``."""
+    head = b'{"type":"universal.event","metadata":{"eventId":' + _encode(event_id) + b'},"event":'
+    return b"".join((head, _encode(provider_event), b"}"))
+
+
+def done(metadata: Metadata) -> bytes:
+    """``universal.done``."""
+    return b'{"type":"universal.done","metadata":' + _encode(metadata) + b"}"
+
+
+def error(fault: Fault, metadata: Metadata | None, running_id: str | None = None) -> bytes:
+    """``universal.error``: ends the exchange that ``metadata`` names; without it, a message could not be used
+    (``running_id`` is the exchange whose id it repeated)."""
+    body = _ErrorBody(ENVELOPE_CODE[fault.kind], fault.detail, fault.kind.value, fault.retryable, running_id)
+    about = _encode(metadata if metadata is not None else Metadata())
+    return b"".join((b'{"type":"universal.error","metadata":', about, b',"error":', _encode(body), b"}"))
+
+
+def cancelled(metadata: Metadata) -> bytes:
+    """``universal.cancelled``."""
+    return b'{"type":"universal.cancelled","metadata":' + _encode(metadata) + b"}"
+
+
+def going_away(deadline_ms: int) -> bytes:
+    """``universal.going_away``: the socket closes within ``deadline_ms``."""
+    return b'{"type":"universal.going_away","deadline_ms":' + _encode(deadline_ms) + b"}"
+
+
+PONG: Final = b'{"type":"universal.pong"}'

@@ -1,0 +1,100 @@
+"""JSON as text: is it valid, and where in it do the parts stand.
+
+Decides: whether bytes are one JSON document (RFC 8259) that may be spliced into a message of ours. Must not know:
+what any document means.
+
+``msgspec.Raw`` does not look at the UTF-8 inside strings, and msgspec refuses lone surrogate escapes, which
+``JSON.stringify`` emits: both are made up for here.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from json.decoder import scanstring
+from typing import NoReturn
+
+import msgspec
+
+_RAW = msgspec.json.Decoder(msgspec.Raw)
+BOM = b"\xef\xbb\xbf"
+_BLANKS = re.compile(r"[ \t\r\n]*")
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether ``data`` is valid UTF-8."""
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_LENIENT = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def valid_json(data: bytes) -> bytes | None:
+    """``data`` without a byte order mark and surrounding blanks where it is one JSON document in valid UTF-8;
+    otherwise ``None``. Documents nested too deep to be walked count as invalid."""
+    try:
+        text = bytes(_RAW.decode(data))
+        return text if is_utf8(text) else None
+    except msgspec.DecodeError:
+        pass
+    except RecursionError:
+        return None
+    if data.startswith(BOM):
+        return valid_json(data[3:])
+    if b"\\u" not in data:
+        return None
+    try:
+        _LENIENT.decode(data.decode())
+    except (ValueError, RecursionError):
+        return None
+    return data.strip(b" \t\r\n")
+
+
+def members(text: str, start: int) -> Iterator[tuple[str, int, int]]:
+    """The members of the object at ``start``: name, and where the value begins and ends.
+
+    For texts that msgspec refuses and the standard library reads. ``ValueError`` where it is no JSON object.
+    """
+    at = _skip(text, start)
+    if text[at : at + 1] != "{":
+        raise ValueError("not an object")
+    at = _skip(text, at + 1)
+    while text[at : at + 1] == '"':
+        name, at = scanstring(text, at + 1)
+        at = _skip(text, at)
+        if text[at : at + 1] != ":":
+            raise ValueError("a member has no value")
+        begin = _skip(text, at + 1)
+        _, end = _LENIENT.raw_decode(text, begin)
+        yield name, begin, end
+        at = _skip(text, end)
+        if text[at : at + 1] == ",":
+            at = _skip(text, at + 1)
+
+
+def elements(text: str, start: int) -> Iterator[tuple[int, int]]:
+    """Where the elements of the array at ``start`` begin and end. ``ValueError`` where it is no JSON array."""
+    at = _skip(text, start)
+    if text[at : at + 1] != "[":
+        raise ValueError("not an array")
+    at = _skip(text, at + 1)
+    while at < len(text) and text[at] != "]":
+        _, end = _LENIENT.raw_decode(text, at)
+        yield at, end
+        at = _skip(text, end)
+        if text[at : at + 1] == ",":
+            at = _skip(text, at + 1)
+
+
+def _skip(text: str, at: int) -> int:
+    match = _BLANKS.match(text, at)
+    return match.end() if match else at
