@@ -25,10 +25,14 @@ class _ProviderEvent(msgspec.Struct, frozen=True, tag_field="type", omit_default
 
 
 class ResponseStarted(_ProviderEvent, frozen=True, tag="response.started"):
-    """The provider began to answer. ``id`` and ``model`` are its own names, where it gave any."""
+    """The provider began to answer. ``id`` and ``model`` are its own names, where it gave any.
+
+    ``restarted``: it began anew within one answer, after an error of its own; tool calls still open are void.
+    """
 
     id: str | None = None
     model: str | None = None
+    restarted: bool = False
 
 
 class TextDelta(_ProviderEvent, frozen=True, tag="text.delta"):
@@ -52,12 +56,16 @@ class ReasoningDelta(_ProviderEvent, frozen=True, tag="reasoning.delta"):
 
 
 class ToolCallStarted(_ProviderEvent, frozen=True, tag="tool_call.started"):
-    """The model began a tool call. ``call`` numbers the calls of this answer from 0; ``id`` is the provider's."""
+    """The model began a tool call. ``call`` numbers the calls of this answer from 0; ``id`` is the provider's.
+
+    ``by_provider``: the provider runs this tool itself (web search, code execution) and waits for no answer.
+    """
 
     call: int
     id: str | None
     name: str | None
     choice: int = 0
+    by_provider: bool = False
 
 
 class ToolCallDelta(_ProviderEvent, frozen=True, tag="tool_call.delta"):
@@ -76,6 +84,17 @@ class AudioDelta(_ProviderEvent, frozen=True, tag="audio.delta"):
 
     size: int
     transcript: str | None = None
+    choice: int = 0
+
+
+class ImageDelta(_ProviderEvent, frozen=True, tag="image.delta"):
+    """An image, or a preview of one: ``size`` decoded bytes of it, 0 where it came as an address.
+
+    Like audio, the bytes pass beside the event. ``media_type`` is the provider's word, where it gave one.
+    """
+
+    size: int
+    media_type: str | None = None
     choice: int = 0
 
 
@@ -150,6 +169,7 @@ ProviderEvent: TypeAlias = (
     | ToolCallStarted
     | ToolCallDelta
     | AudioDelta
+    | ImageDelta
     | RefusalDelta
     | Citation
     | UsageReported

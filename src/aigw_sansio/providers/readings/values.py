@@ -1,0 +1,128 @@
+"""JSON of unknown shape, read without ever failing.
+
+Decides: how a provider's bytes become Python values (the fast decoder first, the lenient one where it refuses,
+``BROKEN`` where both do), and how a value of the wrong type reads: as nothing. Must not know: any provider.
+
+A reader asks :func:`obj`, :func:`arr`, :func:`text`, :func:`count` for what it expects and gets the empty form of
+that type for anything else, so no shape a provider invents can raise.
+"""
+
+import base64
+import binascii
+import json
+from typing import Final, TypeAlias
+
+import msgspec
+
+Object: TypeAlias = dict[str, object]
+
+
+class Broken:
+    """The type of :data:`BROKEN`."""
+
+
+BROKEN: Final = Broken()
+
+_decode = msgspec.json.Decoder().decode
+_EMPTY: Final[Object] = {}
+_NONE: Final[list[object]] = []
+_LARGEST: Final = 2**63 - 1
+
+
+def parse(data: bytes) -> object:
+    """The JSON value in ``data``; :data:`BROKEN` where there is none. Never raises.
+
+    RFC 8259 as providers bend it: a byte order mark, and lone surrogate escapes (they read as ``?``), are
+    accepted. NaN and the infinities read as null. Too deep a nesting is broken.
+    """
+    try:
+        value: object = _decode(data)
+        return value
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        return _parse_leniently(data)
+
+
+def _parse_leniently(data: bytes) -> object:
+    try:
+        value: object = json.loads(data.decode("utf-8-sig"), parse_constant=lambda _: None)
+        # a lone surrogate could never be encoded again, so the text is made clean before it spreads
+        again: object = _decode(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+        return again
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        return BROKEN
+
+
+def obj(value: object) -> Object:
+    """``value`` if it is an object, else the empty one. Not to be written to."""
+    return value if type(value) is dict else _EMPTY
+
+
+def arr(value: object) -> list[object]:
+    """``value`` if it is an array, else the empty one. Not to be written to."""
+    return value if type(value) is list else _NONE
+
+
+def text(value: object) -> str:
+    """``value`` if it is a string, else the empty one."""
+    return value if type(value) is str else ""
+
+
+def word(value: object) -> str | None:
+    """``value`` if it is a string with something in it, a number as its digits, else ``None``."""
+    if type(value) is str:
+        return value or None
+    if type(value) is int:
+        return str(value) if -_LARGEST <= value <= _LARGEST else None
+    return None
+
+
+def count(value: object) -> int | None:
+    """``value`` if it can be a count: 0 or more, whole (``12.0`` is), of 63 bits. Else ``None``."""
+    if type(value) is float and value == value // 1:
+        value = int(value) if value <= _LARGEST else None
+    if type(value) is int and 0 <= value <= _LARGEST:
+        return value
+    return None
+
+
+def arguments(value: object) -> str:
+    """A tool call's arguments as JSON text: a string as it is, an object or array serialised, else nothing."""
+    if type(value) is str:
+        return value
+    if type(value) is dict or type(value) is list:
+        try:
+            return msgspec.json.encode(value).decode()
+        except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+            return ""
+    return ""
+
+
+def base64_size(value: object) -> int:
+    """How many bytes a base64 string decodes to, told from its length alone. 0 for anything else."""
+    if type(value) is not str:
+        return 0
+    size = len(value)
+    return max(0, size * 3 // 4 - (value.endswith("==") + value.endswith("=") if size % 4 == 0 else 0))
+
+
+def unbase64(value: object) -> bytes | None:
+    """The bytes of a base64 string; ``None`` where it is none."""
+    if type(value) is not str:
+        return None
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def shape(value: object) -> str:
+    """What kind of thing ``value`` is, briefly and without its content, for :class:`Unrecognised`."""
+    if type(value) is dict:
+        kind = value.get("type")
+        if type(kind) is str and kind:
+            return f"type {kind[:60]}"
+        keys = ", ".join(key[:40] for key in list(value)[:8])
+        return f"object with {keys}" if keys else "empty object"
+    if value is BROKEN:
+        return "not JSON"
+    return "array" if type(value) is list else "null" if value is None else type(value).__name__
