@@ -81,10 +81,38 @@ def parse_request_head(head: bytes) -> RequestHead | Fault:
         connection.receive_data(head)
         event = connection.next_event()
     except h11.RemoteProtocolError as error:
-        return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, f"the request head is not HTTP/1.1: {error}")
+        return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, f"the request head is not HTTP/1.1: {_blame(error)}")
     if not isinstance(event, h11.Request):
         return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, "the request head is not HTTP/1.1")
     return RequestHead(event.method, event.target, event.http_version, list(event.headers))
+
+
+def response_parser(head_limit: int) -> h11.Connection:
+    """An h11 client that has asked for an upgrade and may be fed the response, whatever its status."""
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=head_limit + 1)
+    headers = [("host", "-"), ("upgrade", "websocket"), ("connection", "upgrade")]
+    connection.send(h11.Request(method="GET", target="/", headers=headers))
+    connection.send(h11.EndOfMessage())
+    return connection
+
+
+def parse_status_head(head: bytes) -> StatusHead | Fault:
+    """Parse one complete response head."""
+    connection = response_parser(len(head))
+    try:
+        connection.receive_data(head)
+        event = connection.next_event()
+    except h11.RemoteProtocolError as error:
+        detail = f"the response head is not HTTP/1.1: {_blame(error)}"
+        return Fault(FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, detail)
+    if not isinstance(event, h11.InformationalResponse | h11.Response):
+        return Fault(FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, "the response head is not HTTP/1.1")
+    return StatusHead(event.status_code, event.http_version, list(event.headers))
+
+
+def _blame(error: h11.RemoteProtocolError) -> str:
+    """What h11 found wrong, without the bytes it quotes: they may hold a secret."""
+    return str(error).partition(":")[0]
 
 
 def header_values(headers: Headers, name: bytes) -> list[bytes]:
