@@ -22,13 +22,14 @@ _END_OF_TRAILERS = re.compile(rb"\n\r?\n")
 class ChunkedReader:
     """Reads one chunked body. Feed it until ``ended``; then read ``fault`` and ``rest``, and feed it no more."""
 
-    __slots__ = ("_crlf", "_held", "_left", "_trailers", "ended", "fault", "rest")
+    __slots__ = ("_crlf", "_held", "_inside", "_left", "_trailers", "ended", "fault", "rest")
 
     def __init__(self) -> None:
         self._left = 0  # bytes of the running chunk that have not come
         self._crlf = 0  # bytes of the CRLF behind that chunk's data that have not come
+        self._trailers = False  # the last chunk has come
+        self._inside = False  # any of these: the next byte does not belong to a chunk's line
         self._held = b""  # a line, or the trailer section, that is not complete
-        self._trailers = False
         #: Whether the body is over, by its last chunk and trailer section or by ``fault``.
         self.ended = False
         #: What is malformed, once something is.
@@ -38,47 +39,39 @@ class ChunkedReader:
 
     def feed(self, data: bytes) -> bytes:
         """More bytes. Returns all body bytes that they hold, joined; also those before a malformed place."""
-        left = self._left
-        if left > len(data):
-            self._left = left - len(data)
+        if self._left > len(data):
+            self._left -= len(data)
             return data
-        if self._trailers:
-            self._read_trailers(self._held + data)
-            return b""
         if self._held:
             data = self._held + data
             self._held = b""
-        end = len(data)
-        pos = 0
-        crlf = self._crlf
         pieces: list[bytes] = []
-        while True:
-            # The running chunk's data, then its CRLF; both may be cut anywhere.
-            if left:
-                stop = pos + left
-                if stop >= end:
-                    pieces.append(data[pos:])
-                    left = stop - end
-                    if not left:
-                        crlf = 2
-                    break
-                pieces.append(data[pos:stop])
-                pos = stop
-                left = 0
-                crlf = 2
-            if crlf:
-                if data.startswith(b"\r\n"[2 - crlf :], pos):
-                    pos += crlf
-                    crlf = 0
-                elif pos == end:
-                    break
-                elif end - pos < crlf and data.startswith(b"\r", pos):
-                    crlf = 1
-                    break
-                else:
-                    self._fail("a chunk is longer than it announced")
-                    break
-            # The next chunk's line.
+        pos = self._read(data, 0, pieces) if self._inside else 0
+        size = len(data)
+        find = data.find
+        while pos < size:
+            # Nearly always a whole chunk with a plain size. What is not is read the careful way below.
+            stop = find(b"\r\n", pos, pos + 10)
+            line = data[pos:stop]
+            if line.isalnum() and line >= b"1" and stop > 0:  # "0" may begin "0x", which int() would take
+                try:
+                    end = stop + 2 + int(line, 16)
+                    if data[end : end + 2] == b"\r\n":
+                        pieces.append(data[stop + 2 : end])
+                        pos = end + 2
+                        continue
+                except ValueError:
+                    pass
+            pos = self._read(data, pos, pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _read(self, data: bytes, pos: int, pieces: list[bytes]) -> int:
+        """Read on at ``pos``, whatever stands there, up to the next chunk's line, and return where that is;
+        ``len(data)`` where the bytes or the body end before it."""
+        end = len(data)
+        left = self._left
+        crlf = self._crlf
+        if not self._inside:
             stop = data.find(b"\r\n", pos, pos + MAX_LINE_BYTES + 2)
             if stop < 0:
                 # A line of the greatest length may still lack its LF.
@@ -86,27 +79,34 @@ class ChunkedReader:
                     self._fail(f"a chunk's line is longer than {MAX_LINE_BYTES} bytes")
                 else:
                     self._held = data[pos:]
-                break
-            line = data[pos:stop]
-            pos = stop + 2
-            if line.isalnum() and len(line) <= 8 and line[0] != 48:  # "0" may begin "0x", which int() would take
-                try:
-                    left = int(line, 16)
-                    continue
-                except ValueError:
-                    pass
-            found = _CHUNK_LINE.fullmatch(line)
+                return end
+            found = _CHUNK_LINE.fullmatch(data, pos, stop)
             if found is None:
                 self._fail("a chunk's size is not a hexadecimal number")
-                break
+                return end
+            pos = stop + 2
             left = int(found[1], 16)
-            if not left:
-                self._trailers = True
-                self._read_trailers(data[pos:])
-                break
+            crlf = 2
+            self._inside = True
+            self._trailers = not left
+        if self._trailers:
+            self._read_trailers(data[pos:])
+            return end
+        if left:
+            stop = min(pos + left, end)
+            pieces.append(data[pos:stop])
+            left -= stop - pos
+            pos = stop
+        while crlf and pos < end:
+            if data[pos] != b"\r\n"[-crlf]:
+                self._fail("a chunk is longer than it announced")
+                return end
+            pos += 1
+            crlf -= 1
         self._left = left
         self._crlf = crlf
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._inside = crlf > 0
+        return pos
 
     def _read_trailers(self, data: bytes) -> None:
         """``data`` is all that has come behind the last chunk."""

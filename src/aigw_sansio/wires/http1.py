@@ -277,8 +277,9 @@ class Http1Client:
             self._head.receive_data(head)
             event = self._head.next_event()
         except h11.RemoteProtocolError as error:
-            # h11 quotes what it refuses; a switch of protocols (101) is refused too, since none was offered
-            self._malformed(f"the response head is malformed: {str(error)[:80]}", events)
+            # h11 quotes what it refuses, hence the cut. It refuses 101 too, since no upgrade was asked for.
+            reason = "a switch of protocols that was not asked for" if head[9:12] == b"101" else str(error)[:80]
+            self._malformed(f"the response head is malformed: {reason}", events)
             return None
         assert isinstance(event, h11.Response | h11.InformationalResponse)  # whole heads, and nothing behind them
         if event.status_code > 599:
