@@ -1,0 +1,126 @@
+"""Credentials on their way to a provider: the client's pass, the gateway's own stop, stored ones are put in.
+
+Decides: what counts as a key in a request, and where a stored key goes (client protocol, sections 2 and 3.1).
+Must not know: how a stored key is kept, and whether it is any good.
+
+A stored key is put in only where the request has none, and only towards a host that the provider or the operator
+chose. What a client carries passes untouched.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+from urllib.parse import unquote_plus
+
+import msgspec
+
+from ..faults import Fault, FaultKind, Side
+from ..secret import Secret
+from .headers import refuse
+from .registry import Carrier, Provider
+from .sigv4 import AwsCredentials
+
+#: Fields that carry a key to some provider.
+CREDENTIAL_FIELDS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "xi-api-key")
+#: Query parameters that carry a key to some provider; here a token of ours is looked for.
+CREDENTIAL_PARAMETERS: Final = frozenset({"key", "api_key", "api-key", "access_token", "xi-api-key", "token"})
+
+
+def drop_own_fields(fields: dict[str, str], own_tokens: Callable[[str], bool]) -> None:
+    """Remove credentials that are the gateway's own tokens, and empty ones, from ``fields``."""
+    for name in CREDENTIAL_FIELDS:
+        value = fields.get(name)
+        if value is None:
+            continue
+        scheme, blank, bare = value.partition(" ")
+        bare = bare.strip() if blank else scheme
+        if not bare or bare.lower() in ("bearer", "token", "key") or own_tokens(bare) or own_tokens(value):
+            del fields[name]
+
+
+def drop_own_parameters(query: str, own_tokens: Callable[[str], bool]) -> str:
+    """``query`` without the parameters that hold one of the gateway's own tokens; all else byte for byte."""
+    if "=" not in query:
+        return query
+    return "&".join(
+        item
+        for item, (name, _, value) in ((item, item.partition("=")) for item in query.split("&"))
+        if not (name.lower() in CREDENTIAL_PARAMETERS and own_tokens(unquote_plus(value)))
+    )
+
+
+def has_key(fields: dict[str, str], query: str, parameters: Sequence[str]) -> bool:
+    """Whether the request carries a key: in a field, or in one of the query ``parameters``."""
+    if any(name in fields for name in CREDENTIAL_FIELDS):
+        return True
+    return bool(parameters) and any(
+        name in parameters and value for name, _, value in (item.partition("=") for item in query.split("&"))
+    )
+
+
+def carry(fields: dict[str, str], carrier: Carrier, key: str) -> None:
+    """Put ``key`` where ``carrier`` says."""
+    fields[carrier.header] = carrier.scheme + key
+
+
+class _StoredAws(msgspec.Struct, frozen=True, rename="camel"):
+    access_key_id: str
+    secret_access_key: str
+    region: str
+    session_token: str | None = None
+
+
+class _StoredAzure(msgspec.Struct, frozen=True, rename="camel"):
+    resource: str
+    api_key: str
+
+
+class StoredAws(msgspec.Struct, frozen=True):
+    """A stored AWS identity and the region to use where the endpoint names none."""
+
+    credentials: AwsCredentials
+    region: str
+
+
+class StoredAzure(msgspec.Struct, frozen=True):
+    """A stored key that is for one Azure resource only."""
+
+    resource: str
+    key: Secret
+
+
+class StoredGoogle(msgspec.Struct, frozen=True):
+    """A Google service account: a token has to be got for it first (:mod:`.google_token`)."""
+
+
+StoredKey = Secret | StoredAws | StoredAzure | StoredGoogle
+
+
+def read_stored_key(provider: Provider, secret: Secret) -> StoredKey | Fault:
+    """What a stored key is: a plain one, or JSON in the form of its provider."""
+    text = secret.reveal()
+    if not text.lstrip().startswith("{"):
+        return secret
+    where = f"providers.{provider.slug}.api_key"
+    try:
+        if any(place.sigv4 for place in provider.places):
+            aws = msgspec.json.decode(text, type=_StoredAws)
+            token = Secret(aws.session_token) if aws.session_token else None
+            return StoredAws(AwsCredentials(aws.access_key_id, Secret(aws.secret_access_key), token), aws.region)
+        if provider.slug.startswith("azure"):
+            azure = msgspec.json.decode(text, type=_StoredAzure)
+            return StoredAzure(azure.resource, Secret(azure.api_key))
+        if provider.slug.startswith("google"):
+            return StoredGoogle()
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        forms = '{"accessKeyId", "secretAccessKey", "region", "sessionToken"?} or {"resource", "apiKey"}'
+        return Fault(FaultKind.INVALID_REQUEST, Side.GATEWAY, f"{where} is JSON of no known form; allowed are {forms}")
+    return secret
+
+
+def chosen_host(provider: Provider) -> Fault:
+    """The refusal to send a stored key to a host that the client chose."""
+    return refuse(
+        "request.endpoint",
+        f"names the host itself, so the key stored for {provider.slug} is not sent there; "
+        f"send your own key, or have the operator set providers.{provider.slug}.base_url",
+    )

@@ -1,0 +1,182 @@
+"""One HTTP request to a provider, built whole from one step of a client's request.
+
+Decides: the order in which target, fields, credentials and body come together, and what is refused (client
+protocol, section 3.1). Must not know: attempts, connections, or who the client is.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from ..config import ProviderSettings
+from ..faults import Fault, FaultKind, Side
+from ..origin import Origin
+from ..wires.http import Request
+from .auth import (
+    StoredAws,
+    StoredAzure,
+    StoredGoogle,
+    carry,
+    chosen_host,
+    drop_own_fields,
+    drop_own_parameters,
+    has_key,
+    read_stored_key,
+)
+from .headers import TOKEN, encode_fields, forwarded, refuse
+from .places import Located, locate, named_target
+from .registry import Provider, find_provider, is_array_stream, reading_of
+from .sigv4 import sign
+from .target import Endpoint, Refused, build_target, check_endpoint
+
+_NO_BODY: Final = frozenset({"GET", "HEAD"})
+_REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE"})
+_USUAL_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class ProviderCall(msgspec.Struct, frozen=True):
+    """A request ready for a connection to ``origin``. Its ``repr`` shows no field, query or body."""
+
+    provider: str  #: canonical slug
+    origin: Origin
+    request: Request
+    reading: str  #: family of readings for the answer
+    array_stream: bool  #: a JSON answer is an array stream (client protocol, section 3.2)
+
+    def __repr__(self) -> str:
+        path = self.request.target.partition(b"?")[0].decode("ascii")
+        return f"ProviderCall({self.provider} {self.request.method.decode()} {self.origin.authority}{path})"
+
+
+def build_call(
+    *,
+    provider: str,
+    endpoint: str,
+    method: str,
+    headers: Sequence[tuple[str, str]],
+    body: bytes | None,
+    settings: Mapping[str, ProviderSettings],
+    account: str,
+    own_tokens: Callable[[str], bool],
+    unix_time: float,
+) -> ProviderCall | Fault:
+    """Build the request of one step, or say why it cannot be used.
+
+    ``provider`` is the client's word for it; ``settings`` are keyed by canonical slug; ``account`` is the client's
+    (for providers that have accounts in their URLs); ``own_tokens`` tells the gateway's own tokens, which are
+    removed wherever a key may stand; ``unix_time`` (seconds) dates signatures. Faults are of the kinds
+    ``UNKNOWN_PROVIDER`` and ``INVALID_REQUEST``; they name the field and what is allowed, and quote no secret.
+    """
+    row = find_provider(provider, [slug for slug, of in settings.items() if of.base_url])
+    if isinstance(row, Fault):
+        return row
+    own = settings.get(row.slug, _NO_SETTINGS)
+    verb = method.upper() if method.upper() in _USUAL_METHODS else method
+    if not TOKEN.match(verb) or verb.upper() in _REFUSED_METHODS:
+        return refuse("request.method", "is not allowed; allowed are POST, GET, HEAD, PUT, PATCH, DELETE, OPTIONS")
+    fields = forwarded(headers)
+    if isinstance(fields, Fault):
+        return fields
+    checked = check_endpoint(endpoint)
+    if isinstance(checked, Refused):
+        return refuse("request.endpoint", f"{checked.why}; allowed is PATH[?QUERY] under {row.slug}")
+    drop_own_fields(fields, own_tokens)
+    if checked.query:
+        checked = Endpoint(checked.path, drop_own_parameters(checked.query, own_tokens) or None)
+    named = fields.pop(row.target_header, "") if row.target_header else ""
+    if named and own.base_url is None:
+        located = named_target(row, named, checked)
+    else:
+        located = locate(row, checked, own.base_url, account)
+    if isinstance(located, Fault):
+        return located
+    target = build_target(located.base, located.endpoint)
+    if isinstance(target, Refused):
+        return refuse("request.endpoint", target.why)
+    base = located.base
+    origin = Origin(base.scheme, base.host, base.port, own.ca_file, own.http2)
+    path, _, query = target.partition("?")
+    payload = b"" if body is None or verb in _NO_BODY else body
+    fields["accept-encoding"] = "identity"
+    if payload:
+        fields.setdefault("content-type", "application/json")
+    refused = _authenticate(
+        row, located, own, fields, query, method=verb, origin=origin, target=target, body=payload, unix_time=unix_time
+    )
+    if refused is not None:
+        return refused
+    encoded = encode_fields(fields)
+    if isinstance(encoded, Fault):
+        return encoded
+    request = Request(
+        verb.encode("ascii"),
+        base.scheme.encode("ascii"),
+        origin.authority.encode("ascii"),
+        target.encode("ascii"),
+        encoded,
+        payload,
+    )
+    return ProviderCall(row.slug, origin, request, reading_of(row, path), is_array_stream(path, query))
+
+
+_NO_SETTINGS: Final = ProviderSettings()
+
+
+def _authenticate(
+    row: Provider,
+    located: Located,
+    own: ProviderSettings,
+    fields: dict[str, str],
+    query: str,
+    *,
+    method: str,
+    origin: Origin,
+    target: str,
+    body: bytes,
+    unix_time: float,
+) -> Fault | None:
+    """Make the credentials in ``fields`` what the provider wants; put in the stored ones where there are none."""
+    place = located.place
+    if has_key(fields, query, row.query_keys):
+        bearer = fields.get("authorization", "")
+        if place.bearer_becomes is not None and bearer[:7].lower() == "bearer ":
+            del fields["authorization"]
+            carry(fields, place.bearer_becomes, bearer[7:].strip())
+        return None
+    if own.api_key is None and not own.headers:
+        return None
+    stored = read_stored_key(row, own.api_key) if own.api_key is not None else None
+    if isinstance(stored, Fault):
+        return stored
+    if isinstance(stored, StoredAzure):
+        if own.base_url is None and stored.resource != located.values.get("resource"):
+            return chosen_host(row)
+    elif located.chosen:
+        return chosen_host(row)
+    for name, value in own.headers:
+        fields.setdefault(name.lower(), value)
+    if isinstance(stored, StoredGoogle):
+        return Fault(
+            FaultKind.INVALID_REQUEST,
+            Side.GATEWAY,
+            f"providers.{row.slug}.api_key is a service account, for which no access token was got; "
+            "allowed here is an access token or API key",
+        )
+    if isinstance(stored, StoredAws):
+        fields.update(
+            sign(
+                method=method,
+                authority=origin.authority,
+                target=target,
+                fields=fields,
+                body=body,
+                credentials=stored.credentials,
+                region=located.values.get("region", stored.region),
+                service=place.sigv4,
+                unix_time=unix_time,
+            )
+        )
+    elif stored is not None:
+        carry(fields, place.key or row.key, (stored.key if isinstance(stored, StoredAzure) else stored).reveal())
+    return None

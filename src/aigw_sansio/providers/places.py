@@ -1,0 +1,107 @@
+"""Which host an endpoint belongs to.
+
+Decides: the place of a provider's row that an endpoint's leading segments name, what a client may fill in, and
+whether it thereby chose whose server is called. Must not know: credentials and header fields, but for the one in
+which some clients name the provider's host.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from ..faults import Fault
+from .headers import refuse
+from .registry import VARIABLES, Place, Provider
+from .target import BaseUrl, Endpoint, Refused, parse_base_url
+
+_NAME: Final = re.compile(r"\{(\w+)\}")
+_ACCOUNT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+
+
+class Located(msgspec.Struct, frozen=True):
+    """Where a request goes. ``values`` are what the endpoint's prefix named; ``chosen``: the client picked a
+    server that need not be the provider's or the operator's own, so no stored key may go there by default."""
+
+    place: Place
+    base: BaseUrl
+    endpoint: Endpoint
+    values: dict[str, str]
+    chosen: bool
+
+
+def locate(provider: Provider, endpoint: Endpoint, base_url: str | None, account: str) -> Located | Fault:
+    """Find the place of ``endpoint``. ``base_url`` of the settings stands for all of the provider's places.
+
+    A prefix that begins with a fixed word (``bedrock-runtime/REGION``) is taken off also then: the word says
+    which of the provider's services is meant.
+    """
+    segments = endpoint.path.split("/")
+    best: Fault | None = None
+    for place in provider.places:
+        prefix = place.prefix.split("/") if place.prefix else []
+        if base_url is not None and (not prefix or prefix[0].startswith("{")):
+            continue
+        if len(segments) < len(prefix) or any(
+            not want.startswith("{") and want != have for want, have in zip(prefix, segments)
+        ):
+            continue
+        values = {want[1:-1]: have for want, have in zip(prefix, segments) if want.startswith("{")}
+        bad = next((name for name, value in values.items() if not _form(name).match(value)), None)
+        if bad is not None:
+            best = refuse(
+                "request.endpoint", f"has a bad {bad}; allowed is {VARIABLES[bad].allowed}, as in {_shape(place)}"
+            )
+            continue
+        rest = endpoint if place.keep else Endpoint("/".join(segments[len(prefix) :]), endpoint.query)
+        if base_url is not None:
+            return _with_base(base_url, place, rest, values, f"providers.{provider.slug}.base_url")
+        if "{account}" in place.url:
+            if not _ACCOUNT.match(account):
+                return refuse(
+                    "the account in the URL", "cannot be used here; allowed are 1 to 64 letters, digits, - and _"
+                )
+            values["account"] = account
+        url = _NAME.sub(lambda found: values[found[1]], place.url)  # noqa: B023
+        chosen = any(VARIABLES[name].tenant for name in values if name in VARIABLES)
+        return _with_base(url, place, rest, values, "request.endpoint", chosen)
+    if base_url is not None:
+        first = provider.places[0] if provider.places else Place(url=base_url)
+        return _with_base(base_url, first, endpoint, {}, f"providers.{provider.slug}.base_url")
+    if best is not None:
+        return best
+    shapes = " or ".join(_shape(place) for place in provider.places)
+    return refuse("request.endpoint", f"does not say where to go; {provider.slug} needs {shapes}")
+
+
+def named_target(provider: Provider, value: str, endpoint: Endpoint) -> Located | Fault:
+    """Where a client's own target URL leads, in the field that the provider's SDK sets for proxies."""
+    field = f"request.headers.{provider.target_header}"
+    allowed = f"allowed is https://{provider.target_domain} and its subdomains"
+    base = parse_base_url(value)
+    if isinstance(base, Refused):
+        return refuse(field, f"{base.why}; {allowed}")
+    domain = provider.target_domain
+    if base.scheme != "https" or base.port != 443 or (base.host != domain and not base.host.endswith("." + domain)):
+        return refuse(field, f"is not on the provider's hosts; {allowed}, without a port")
+    return Located(provider.places[0], base, endpoint, {}, base.host not in provider.known_hosts)
+
+
+def _with_base(
+    url: str, place: Place, endpoint: Endpoint, values: dict[str, str], field: str, chosen: bool = False
+) -> Located | Fault:
+    base = parse_base_url(url)
+    if isinstance(base, Refused):
+        return refuse(field, base.why)
+    return Located(place, base, endpoint, values, chosen)
+
+
+@lru_cache(maxsize=64)
+def _form(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:{VARIABLES[name].form})\Z")
+
+
+def _shape(place: Place) -> str:
+    """A place's prefix as a person writes it: ``RESOURCE/DEPLOYMENT/...``."""
+    return "/".join([*(_NAME.sub(lambda found: found[1].upper(), place.prefix).split("/")), "..."])

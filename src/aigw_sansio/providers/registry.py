@@ -1,0 +1,365 @@
+"""The table of providers: where each is, how it wants its key, how its answers read.
+
+Decides: what a slug means. One row is one provider; to add one, add a row here and a row to
+``tests/test_registry.py``. Must not know: how targets, headers and credentials are built from the rows
+(:mod:`.call`, :mod:`.realtime`).
+
+``{name}`` in a place's URL stands for an endpoint segment that its ``prefix`` names, or for the client's account.
+Sources: the providers' own documentation of their HTTP and WebSocket APIs.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from ..faults import Fault, FaultKind, Side
+
+
+class Carrier(msgspec.Struct, frozen=True):
+    """How a key stands in a header field: ``header: {scheme}KEY``."""
+
+    header: str
+    scheme: str = ""
+
+
+BEARER: Final = Carrier("authorization", "Bearer ")
+X_API_KEY: Final = Carrier("x-api-key")
+AZURE_API_KEY: Final = Carrier("api-key")
+GOOGLE_API_KEY: Final = Carrier("x-goog-api-key")
+XI_API_KEY: Final = Carrier("xi-api-key")
+TOKEN_SCHEME: Final = Carrier("authorization", "Token ")
+KEY_SCHEME: Final = Carrier("authorization", "Key ")
+API_KEY_SCHEME: Final = Carrier("authorization", "Api-Key ")
+
+
+class Variable(msgspec.Struct, frozen=True):
+    """A part of an endpoint's prefix. ``tenant``: anyone may own such a name, so it chooses whose server this is."""
+
+    form: str
+    allowed: str
+    tenant: bool = False
+
+
+#: What a ``{name}`` in a prefix may be. Those that stand in a host are the only parts of it that a client fills.
+VARIABLES: Final[dict[str, Variable]] = {
+    "resource": Variable(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", "1 to 63 of a-z, 0-9 and -", tenant=True),
+    "model": Variable(r"[a-z0-9](?:[a-z0-9-]{0,55}[a-z0-9])?", "1 to 57 of a-z, 0-9 and -", tenant=True),
+    # the form of an AWS region, and no looser: "s3" and "s3-us-west-2" would make the host somebody's bucket
+    "region": Variable(r"[a-z]{2,4}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2}", "an AWS region such as us-east-1"),
+    "location": Variable(r"[a-z]{2,24}-[a-z]{2,24}[0-9]{1,2}", "a Google Cloud location such as us-central1"),
+    "multiregion": Variable(r"us|eu", "us or eu"),
+    "deployment": Variable(r"[^/]+", "a deployment's name"),
+    "project": Variable(r"[^/]+", "a project's name"),
+    "version": Variable(r"v[0-9]+(?:beta|alpha)?[0-9]*", "v1 or v1beta1"),
+}
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where endpoints with ``prefix`` go. ``keep``: the prefix is part of the upstream path too."""
+
+    url: str
+    prefix: str = ""
+    keep: bool = False
+    key: Carrier | None = None  #: how a key stands here, where it differs from the row's
+    sigv4: str = ""  #: the service name that AWS signatures are for
+    bearer_becomes: Carrier | None = None  #: what a client's ``Authorization: Bearer`` is turned into
+
+
+class Realtime(msgspec.Struct, frozen=True, kw_only=True):
+    """The realtime column of a provider (client protocol, section 4). ``url`` is empty where only the settings
+    can say it."""
+
+    url: str
+    path: str  #: where the client gives none
+    prefix: str = ""  #: leading segments that fill the URL's ``{name}``
+    query: tuple[tuple[str, str], ...] = ()  #: query names of ours, and what they are upstream
+    query_keys: tuple[str, ...] = ()  #: upstream query names that carry a credential
+    key: Carrier = BEARER
+    other_hosts: tuple[tuple[str, str], ...] = ()  #: (pattern of the path, URL) for paths that live elsewhere
+    reading: str = "unknown"
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider. ``places`` are tried in order; ``readings`` are (pattern of the upstream path, family), tried
+    before the common ones; ``reading`` is what is left."""
+
+    slug: str
+    places: tuple[Place, ...]
+    key: Carrier = BEARER
+    query_keys: tuple[str, ...] = ()  #: query names that carry a credential
+    readings: tuple[tuple[str, str], ...] = ()
+    reading: str = "unknown"
+    target_header: str = ""  #: the field in which a client may name another of the provider's hosts
+    target_domain: str = ""  #: the domain that such a host must be, or be under
+    known_hosts: tuple[str, ...] = ()  #: such hosts as are certainly the provider's own: a stored key may go there
+    realtime: Realtime | None = None
+
+
+_GEMINI_LIVE: Final = "ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+
+_ROWS: Final = (
+    Provider(
+        slug="openai",
+        places=(Place(url="https://api.openai.com/v1"),),
+        realtime=Realtime(url="wss://api.openai.com/v1", path="realtime", reading="openai-realtime"),
+    ),
+    Provider(
+        slug="azure-openai",
+        places=(
+            Place(url="https://{resource}.openai.azure.com/openai/v1", prefix="{resource}/openai/v1"),
+            Place(
+                url="https://{resource}.openai.azure.com/openai/deployments/{deployment}",
+                prefix="{resource}/{deployment}",
+            ),
+        ),
+        key=AZURE_API_KEY,
+        query_keys=("api-key",),
+        realtime=Realtime(
+            url="wss://{resource}.openai.azure.com/openai/v1",
+            path="realtime",
+            prefix="{resource}",
+            query_keys=("api-key",),
+            key=AZURE_API_KEY,
+            reading="openai-realtime",
+        ),
+    ),
+    Provider(
+        slug="azure",
+        places=(Place(url="https://{resource}.services.ai.azure.com/anthropic", prefix="{resource}/anthropic"),),
+        key=X_API_KEY,
+    ),
+    Provider(slug="anthropic", places=(Place(url="https://api.anthropic.com"),), key=X_API_KEY),
+    Provider(
+        slug="google-ai-studio",
+        places=(Place(url="https://generativelanguage.googleapis.com"),),
+        key=GOOGLE_API_KEY,
+        query_keys=("key", "access_token"),
+        realtime=Realtime(
+            url="wss://generativelanguage.googleapis.com",
+            path=_GEMINI_LIVE,
+            query=(("api_key", "key"),),
+            query_keys=("key", "access_token"),
+            key=GOOGLE_API_KEY,
+            reading="gemini-live",
+        ),
+    ),
+    Provider(
+        slug="google-vertex-ai",
+        places=(
+            Place(
+                url="https://aiplatform.googleapis.com",
+                prefix="{version}/projects/{project}/locations/global",
+                keep=True,
+            ),
+            Place(
+                url="https://aiplatform.{multiregion}.rep.googleapis.com",
+                prefix="{version}/projects/{project}/locations/{multiregion}",
+                keep=True,
+            ),
+            Place(
+                url="https://{location}-aiplatform.googleapis.com",
+                prefix="{version}/projects/{project}/locations/{location}",
+                keep=True,
+            ),
+            Place(url="https://aiplatform.googleapis.com", prefix="{version}/publishers", keep=True),
+        ),
+        query_keys=("key", "access_token"),
+        readings=((r"/publishers/mistralai/.*:(?:streamR|r)awPredict$", "openai-chat"),),
+    ),
+    Provider(
+        slug="aws-bedrock",
+        places=(
+            Place(
+                url="https://bedrock-runtime.{region}.amazonaws.com",
+                prefix="bedrock-runtime/{region}",
+                sigv4="bedrock",
+            ),
+            Place(
+                url="https://bedrock-mantle.{region}.api.aws",
+                prefix="bedrock-mantle/{region}",
+                key=X_API_KEY,
+                sigv4="bedrock-mantle",
+                bearer_becomes=X_API_KEY,
+            ),
+        ),
+    ),
+    Provider(
+        slug="workers-ai",
+        places=(
+            Place(url="https://api.cloudflare.com/client/v4/accounts/{account}/ai", prefix="v1", keep=True),
+            Place(url="https://api.cloudflare.com/client/v4/accounts/{account}/ai/run"),
+        ),
+        reading="workers-ai",
+        realtime=Realtime(url="", path="", reading="deepgram"),
+    ),
+    Provider(slug="huggingface", places=(Place(url="https://api-inference.huggingface.co/models"),), reading="tgi"),
+    Provider(slug="replicate", places=(Place(url="https://api.replicate.com/v1"),), reading="replicate"),
+    Provider(slug="groq", places=(Place(url="https://api.groq.com/openai/v1"),)),
+    Provider(
+        slug="grok",
+        places=(Place(url="https://api.x.ai/v1"),),
+        realtime=Realtime(url="wss://api.x.ai/v1", path="realtime", reading="openai-realtime"),
+    ),
+    Provider(
+        slug="mistral",
+        places=(Place(url="https://api.mistral.ai"),),
+        readings=((r"/fim/completions$", "openai-chat"), (r"/agents/completions$", "openai-chat")),
+    ),
+    Provider(
+        slug="cohere",
+        places=(Place(url="https://api.cohere.ai/v1"),),
+        readings=((r"/v1/(?:chat|generate)$", "cohere-v1"), (r"/v2/chat$", "cohere-v2")),
+    ),
+    Provider(
+        slug="deepseek",
+        places=(Place(url="https://api.deepseek.com"),),
+    ),
+    Provider(slug="perplexity-ai", places=(Place(url="https://api.perplexity.ai"),)),
+    Provider(slug="cerebras", places=(Place(url="https://api.cerebras.ai/v1"),)),
+    Provider(slug="openrouter", places=(Place(url="https://openrouter.ai/api/v1"),)),
+    Provider(
+        slug="baseten",
+        places=(
+            Place(
+                url="https://model-{model}.api.baseten.co/production/predict",
+                prefix="model/{model}",
+                key=API_KEY_SCHEME,
+            ),
+            Place(url="https://inference.baseten.co/v1"),
+        ),
+    ),
+    Provider(slug="parallel", places=(Place(url="https://api.parallel.ai"),), key=X_API_KEY),
+    Provider(slug="fireworks", places=(Place(url="https://api.fireworks.ai/inference/v1"),)),
+    Provider(
+        slug="elevenlabs",
+        places=(Place(url="https://api.elevenlabs.io"),),
+        key=XI_API_KEY,
+        reading="elevenlabs",
+        realtime=Realtime(
+            url="wss://api.elevenlabs.io",
+            path="v1/convai/conversation",
+            query_keys=("xi-api-key", "token", "single_use_token", "authorization", "conversation_signature"),
+            key=XI_API_KEY,
+            reading="elevenlabs",
+        ),
+    ),
+    Provider(
+        slug="cartesia",
+        places=(Place(url="https://api.cartesia.ai"),),
+        key=X_API_KEY,
+        query_keys=("api_key", "access_token"),
+        reading="cartesia",
+        realtime=Realtime(
+            url="wss://api.cartesia.ai",
+            path="tts/websocket",
+            query_keys=("api_key", "access_token"),
+            key=X_API_KEY,
+            reading="cartesia",
+        ),
+    ),
+    Provider(
+        slug="deepgram",
+        places=(Place(url="https://api.deepgram.com"),),
+        key=TOKEN_SCHEME,
+        reading="deepgram",
+        realtime=Realtime(
+            url="wss://api.deepgram.com",
+            path="v1/listen",
+            key=TOKEN_SCHEME,
+            other_hosts=((r"^/v[0-9]+/agent/", "wss://agent.deepgram.com"),),
+            reading="deepgram",
+        ),
+    ),
+    Provider(
+        slug="fal",
+        places=(Place(url="https://fal.run"),),
+        key=KEY_SCHEME,
+        reading="fal",
+        target_header="x-fal-target-url",
+        target_domain="fal.run",
+        known_hosts=("fal.run", "queue.fal.run"),
+        realtime=Realtime(
+            url="wss://ws.fal.run",
+            path="",
+            query_keys=("fal_jwt_token",),
+            key=KEY_SCHEME,
+            other_hosts=((r"/realtime$", "wss://fal.run"),),
+            reading="fal",
+        ),
+    ),
+    Provider(slug="ideogram", places=(Place(url="https://api.ideogram.ai"),), key=AZURE_API_KEY),
+    Provider(slug="ollama", places=(Place(url="http://127.0.0.1:11434"),), reading="ollama"),
+    # a stand-in for every provider, served by the settings' base_url; it exists only there
+    Provider(slug="loopback", places=()),
+)
+
+#: Every provider that the gateway knows by itself, by slug.
+REGISTRY: Final[dict[str, Provider]] = {row.slug: row for row in _ROWS}
+
+#: Other names for slugs (client protocol, section 3.1).
+ALIASES: Final[dict[str, str]] = {"google": "google-ai-studio", "xai": "grok", "perplexity": "perplexity-ai"}
+
+_CUSTOM: Final = re.compile(r"custom-[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?\Z")
+
+#: What the path of an endpoint says about its answers, whoever the provider is: (pattern, family).
+_COMMON_READINGS: Final = tuple(
+    (re.compile(pattern), family)
+    for pattern, family in (
+        (r"/chat/completions$", "openai-chat"),
+        (r"/completions$", "openai-completions"),
+        (r"/responses(?:/|$)", "openai-responses"),
+        (r"/audio/(?:speech|transcriptions|translations)$", "openai-audio"),
+        (r"/messages$", "anthropic-messages"),
+        (r":(?:streamG|g)enerateContent$", "gemini"),
+        (r":(?:streamR|r)awPredict$", "anthropic-messages"),
+        (r"/interactions(?:/|$)", "gemini-interactions"),
+        (r"/converse(?:-stream)?$", "bedrock-converse"),
+        (r"/invoke(?:-with-response-stream)?$", "bedrock-invoke"),
+        (r"/api/(?:chat|generate)$", "ollama"),
+        (r"/generate(?:_stream)?$", "tgi"),
+    )
+)
+
+
+def is_custom(slug: str) -> bool:
+    """Whether ``slug`` has the form of a provider that the settings define."""
+    return _CUSTOM.match(slug) is not None
+
+
+def find_provider(slug: str, defined: Iterable[str]) -> Provider | Fault:
+    """The provider that a client calls ``slug``; ``defined`` are the slugs with a base URL in the settings."""
+    name = ALIASES.get(slug, slug)
+    row = REGISTRY.get(name)
+    if row is not None and (row.places or name in defined):
+        return row
+    if is_custom(name) and name in defined:
+        return Provider(slug=name, places=())
+    known = sorted({*(slug for slug, row in REGISTRY.items() if row.places), *defined, *ALIASES})
+    return Fault(
+        FaultKind.UNKNOWN_PROVIDER,
+        Side.CLIENT,
+        f"unknown provider {excerpt(slug)}; allowed are {', '.join(known)}",
+    )
+
+
+def excerpt(text: str) -> str:
+    """A short, escaped form of a peer's word, for an error text."""
+    return ascii(text if len(text) <= 40 else text[:37] + "...")
+
+
+def reading_of(provider: Provider, path: str) -> str:
+    """The family of readings for what the provider answers at the upstream ``path`` (without query)."""
+    for pattern, family in provider.readings:
+        if re.search(pattern, path):
+            return family
+    for common, family in _COMMON_READINGS:
+        if common.search(path):
+            return family
+    return provider.reading
+
+
+def is_array_stream(path: str, query: str) -> bool:
+    """Whether the answer is a JSON array that is a stream (client protocol, section 3.2): Gemini without SSE."""
+    return path.endswith(":streamGenerateContent") and "alt=sse" not in query.split("&")
