@@ -1,0 +1,97 @@
+"""Which decoder reads a response's body.
+
+Decides: from status and media type whether an answer is a stream, and how it is cut (client protocol, section 3.2,
+"What is a stream"). Must not know: providers. Whether an endpoint streams JSON arrays is told by whoever knows it.
+"""
+
+import re
+from enum import StrEnum
+from typing import Final
+
+from ..config import Limits
+from ..wires.http import Headers
+from .aws_eventstream import AwsEventStreamDecoder
+from .chunk import BodyDecoder
+from .json_array import JsonArrayDecoder
+from .ndjson import NdjsonDecoder
+from .raw import BinaryDecoder, WholeBody
+from .sse import SseDecoder
+
+
+class Framing(StrEnum):
+    """How a body is divided into payloads. ``WHOLE`` is the only one that is no stream."""
+
+    SSE = "sse"
+    NDJSON = "ndjson"
+    JSON_ARRAY = "json_array"
+    AWS_EVENT_STREAM = "aws_event_stream"
+    BINARY_STREAM = "binary_stream"
+    WHOLE = "whole"
+
+
+_STREAM_TYPES: Final[dict[str, Framing]] = {
+    "text/event-stream": Framing.SSE,
+    "application/x-ndjson": Framing.NDJSON,
+    "application/ndjson": Framing.NDJSON,
+    "application/x-jsonlines": Framing.NDJSON,
+    "application/jsonlines": Framing.NDJSON,
+    "application/x-jsonl": Framing.NDJSON,
+    "application/jsonl": Framing.NDJSON,
+    "application/stream+json": Framing.NDJSON,
+    "application/vnd.amazon.eventstream": Framing.AWS_EVENT_STREAM,
+}
+
+_TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_ESSENCE: Final = re.compile(rb"[ \t]*(" + _TOKEN + rb"/" + _TOKEN + rb")[ \t]*(?:[;,]|\Z)")
+_CHARSET: Final = re.compile(rb"[;, \t]charset[ \t]*=[ \t]*\"?[ \t]*(" + _TOKEN + rb")", re.IGNORECASE)
+
+
+def media_type(headers: Headers) -> tuple[str | None, str | None]:
+    """``(media type without parameters, charset)`` of a message, both in lower case, ``None`` for what is missing or
+    unreadable. The last readable ``content-type`` counts (RFC 9110 section 8.3)."""
+    for name, value in reversed(headers):
+        if name == b"content-type" and (found := _ESSENCE.match(value)):
+            charset = _CHARSET.search(value, found.end(1))
+            return found[1].decode("ascii").lower(), charset[1].decode("ascii").lower() if charset else None
+    return None, None
+
+
+def is_json(media_type: str | None) -> bool:
+    """Whether the type is JSON by its name or its suffix (RFC 6839 section 3.1)."""
+    return media_type is not None and (media_type in ("application/json", "text/json") or media_type.endswith("+json"))
+
+
+def framing_of(status: int, media_type: str | None, *, has_length: bool, array_stream: bool) -> Framing:
+    """How the body of this answer is read.
+
+    ``has_length``: the response declares its length. ``array_stream``: this endpoint is known to send a JSON array
+    element by element. A status that allows no content (204, 205; RFC 9110 section 15.3) declares the length 0.
+    """
+    if not 200 <= status <= 299 or status in (204, 205):
+        return Framing.WHOLE
+    if media_type is not None:
+        framing = _STREAM_TYPES.get(media_type)
+        if framing is not None:
+            return framing
+        if is_json(media_type):
+            return Framing.JSON_ARRAY if array_stream else Framing.WHOLE
+        if media_type.startswith("text/"):
+            return Framing.WHOLE
+    return Framing.WHOLE if has_length else Framing.BINARY_STREAM
+
+
+def decoder_for(framing: Framing, limits: Limits) -> BodyDecoder:
+    """A new decoder for one body."""
+    match framing:
+        case Framing.SSE:
+            return SseDecoder(limits.chunk_bytes)
+        case Framing.NDJSON:
+            return NdjsonDecoder(limits.chunk_bytes)
+        case Framing.JSON_ARRAY:
+            return JsonArrayDecoder(limits.chunk_bytes)
+        case Framing.AWS_EVENT_STREAM:
+            return AwsEventStreamDecoder(limits.chunk_bytes)
+        case Framing.BINARY_STREAM:
+            return BinaryDecoder()
+        case Framing.WHOLE:
+            return WholeBody(limits.response_body_bytes)

@@ -1,0 +1,138 @@
+"""A JSON array whose elements arrive one after the other, as Google sends them without ``alt=sse``.
+
+Decides: where each element of the one top-level array begins and ends (RFC 8259). Must not know: what an element
+means, nor whether it is valid inside; it is passed on as the bytes that came. A body that is a single object is read
+as an array of that one element: errors come like that.
+"""
+
+import re
+from enum import IntEnum
+from typing import Final
+
+from ..faults import Fault, FaultKind, Side
+from .chunk import Chunk
+from .nesting import NestingScanner
+
+
+class State(IntEnum):
+    """Where in the array the decoder is."""
+
+    START = 0  #: before the array
+    FIRST = 1  #: behind ``[``: an element or the end
+    NEXT = 2  #: behind ``,``: an element
+    NESTED = 3  #: inside an object, array or string
+    SCALAR = 4  #: inside a number, ``true``, ``false`` or ``null``
+    AFTER = 5  #: behind an element: ``,`` or ``]``
+    END = 6  #: behind the array
+
+
+_BOM: Final = b"\xef\xbb\xbf"
+_BLANK: Final = re.compile(rb"[ \t\r\n]*+")
+_SCALAR: Final = re.compile(rb"[-+.0-9A-Za-z]*+")
+_SCALAR_START: Final = frozenset(b"-0123456789tfn")
+_NESTED_START: Final = frozenset(b'{["')
+_OPEN, _CLOSE, _COMMA, _BRACE = b"[],{"
+
+
+class JsonArrayDecoder:
+    """A :class:`~.chunk.BodyDecoder` for a streamed JSON array; one chunk an element."""
+
+    __slots__ = ("_at_start", "_held", "_limit", "_scanner", "_single", "_state", "fault")
+
+    def __init__(self, limit: int) -> None:
+        """``limit``: the largest element in bytes."""
+        self.fault: Fault | None = None
+        self._limit = limit
+        self._held = bytearray()
+        self._scanner = NestingScanner()
+        self._single = False
+        self._at_start = True
+        self._state = State.START
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held for an element that is not complete."""
+        return len(self._held)
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        """More of the body; the elements it completes. Nothing once ``fault`` is set."""
+        chunks: list[Chunk] = []
+        if self.fault is not None:
+            return chunks
+        if self._at_start:
+            data = bytes(self._held) + data
+            self._held.clear()
+            if len(data) < 3 and _BOM.startswith(data):
+                self._held += data
+                return chunks
+            self._at_start = False
+            data = data.removeprefix(_BOM)
+        position = 0
+        size = len(data)
+        while position < size and self.fault is None:
+            if self._state is State.NESTED or self._state is State.SCALAR:
+                position = self._read_element(data, position, chunks)
+                continue
+            found = _BLANK.match(data, position)
+            position = found.end() if found else position
+            if position < size:
+                position = self._between(data, position)
+        return chunks
+
+    def finish(self) -> list[Chunk]:
+        """The body ended. Sets ``fault`` where the array did not."""
+        if self.fault is None and self._state is not State.END:
+            self._fail(FaultKind.INCOMPLETE_BODY, "ended before its array did")
+        return []
+
+    def _read_element(self, data: bytes, position: int, chunks: list[Chunk]) -> int:
+        if self._state is State.NESTED:
+            end = self._scanner.scan(data, position)
+            complete = end >= 0
+            if not complete:
+                end = len(data)
+        else:
+            found = _SCALAR.match(data, position)
+            end = found.end() if found else position
+            complete = end < len(data)
+        held = self._held
+        if len(held) + end - position > self._limit:
+            self._fail(FaultKind.BODY_TOO_LARGE, f"has an element larger than the {self._limit} bytes allowed")
+        elif not complete:
+            held += data[position:end]
+        else:
+            element = data[position:end]
+            if held:
+                element = b"".join((held, element))
+                held.clear()
+            chunks.append(Chunk(element))
+            self._state = State.END if self._single else State.AFTER
+        return end
+
+    def _between(self, data: bytes, position: int) -> int:
+        """One byte outside of elements that is not blank. Returns where to read on."""
+        byte = data[position]
+        state = self._state
+        if state is State.AFTER and byte == _COMMA:
+            self._state = State.NEXT
+        elif (state is State.AFTER or state is State.FIRST) and byte == _CLOSE:
+            self._state = State.END
+        elif state is State.START and byte == _OPEN:
+            self._state = State.FIRST
+        elif (state is State.START and byte == _BRACE) or (
+            state in (State.FIRST, State.NEXT) and byte in _NESTED_START
+        ):
+            self._single = state is State.START
+            self._scanner = NestingScanner()
+            self._state = State.NESTED
+            return position
+        elif state in (State.FIRST, State.NEXT) and byte in _SCALAR_START:
+            self._state = State.SCALAR
+            return position
+        else:
+            self._fail(FaultKind.MALFORMED_RESPONSE, f"is no JSON array: unexpected byte 0x{byte:02x}")
+        return position + 1
+
+    def _fail(self, kind: FaultKind, what: str) -> None:
+        self.fault = Fault(kind, Side.PROVIDER, f"the provider's stream {what}")
+        self._held.clear()

@@ -1,0 +1,76 @@
+"""Newline-delimited JSON: one payload a line.
+
+Decides: where a line ends (LF or CRLF) and that blank lines say nothing. Must not know: what a line means, nor
+whether it is JSON. Source: the NDJSON specification 1.0.0, and RFC 8259 section 8.1 on a byte order mark.
+"""
+
+from typing import Final
+
+from ..faults import Fault, FaultKind, Side
+from .chunk import Chunk
+
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+class NdjsonDecoder:
+    """A :class:`~.chunk.BodyDecoder` for ``application/x-ndjson`` and its kin."""
+
+    __slots__ = ("_at_start", "_held", "_limit", "fault")
+
+    def __init__(self, limit: int) -> None:
+        """``limit``: the longest line in bytes, without its LF."""
+        self.fault: Fault | None = None
+        self._limit = limit
+        self._held = bytearray()
+        self._at_start = True
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held for a line that is not complete."""
+        return len(self._held)
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        """More of the body; the lines it completes. Nothing once ``fault`` is set."""
+        if self.fault is not None:
+            return []
+        held = self._held
+        lines = data.split(b"\n")
+        tail = lines.pop()
+        chunks: list[Chunk] = []
+        for line in lines:
+            if held:
+                line = b"".join((held, line))
+                held.clear()
+            if len(line) > self._limit:
+                self._too_large()
+                return chunks
+            self._append(line, chunks)
+        held += tail
+        if len(held) > self._limit:
+            self._too_large()
+        return chunks
+
+    def finish(self) -> list[Chunk]:
+        """The body ended: the last line where no line end followed it."""
+        chunks: list[Chunk] = []
+        if self._held:
+            self._append(bytes(self._held), chunks)
+            self._held.clear()
+        return chunks
+
+    def _append(self, line: bytes, chunks: list[Chunk]) -> None:
+        if self._at_start:
+            self._at_start = False
+            line = line.removeprefix(_BOM)
+        if line[-1:] == b"\r":
+            line = line[:-1]
+        if line and not line.isspace():
+            chunks.append(Chunk(line))
+
+    def _too_large(self) -> None:
+        self.fault = Fault(
+            FaultKind.BODY_TOO_LARGE,
+            Side.PROVIDER,
+            f"a line of the provider's stream is longer than the {self._limit} bytes allowed",
+        )
+        self._held.clear()

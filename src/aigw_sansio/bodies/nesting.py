@@ -1,0 +1,60 @@
+"""Finds where a JSON object or array ends, in bytes that come in pieces.
+
+Decides: which closing bracket belongs to the first opening one (RFC 8259 section 2), strings skipped. Must not know:
+whether the text in between is valid JSON; whoever reads the document finds that out.
+"""
+
+import re
+from typing import Final
+
+# Possessive repeats: one pass, nothing kept for backtracking however long a string is.
+_IN_STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_FLAT: Final = re.compile(rb'[^{}\[\]"]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^{}\[\]"]*+)*+', re.DOTALL)
+
+_QUOTE: Final = ord('"')
+_OPENING: Final = frozenset(b"{[")
+
+
+class NestingScanner:
+    """Follows one document from its first byte, which must be ``{``, ``[`` or ``"``."""
+
+    __slots__ = ("_depth", "_escaped", "_in_string")
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._in_string = False
+        self._escaped = False
+
+    def scan(self, data: bytes, position: int) -> int:
+        """Read ``data`` from ``position``. Returns the index behind the document's last byte, or -1 where it goes on
+        beyond ``data``: call again with the bytes that follow."""
+        size = len(data)
+        while position < size:
+            if self._in_string:
+                if self._escaped:
+                    self._escaped = False
+                    position += 1
+                    continue
+                found = _IN_STRING.match(data, position)
+                position = found.end() if found else position
+                if position == size:
+                    return -1
+                if data[position] != _QUOTE:  # a backslash, and what it escapes is still to come
+                    self._escaped = True
+                    return -1
+                self._in_string = False
+                position += 1
+            else:
+                found = _FLAT.match(data, position)
+                position = found.end() if found else position
+                if position == size:
+                    return -1
+                byte = data[position]
+                position += 1
+                if byte == _QUOTE:
+                    self._in_string = True
+                    continue
+                self._depth += 1 if byte in _OPENING else -1
+            if self._depth == 0:
+                return position
+        return -1

@@ -1,0 +1,74 @@
+"""Bodies without inner structure: passed on in pieces, or collected whole.
+
+Decides: how much of a whole body is kept. Must not know: what the bytes are.
+"""
+
+from ..faults import Fault, FaultKind, Side
+from .chunk import Chunk
+
+
+class BinaryDecoder:
+    """A :class:`~.chunk.BodyDecoder` for a body that is a stream by itself, such as audio: each piece that comes goes
+    on at once. Where the pieces are cut means nothing."""
+
+    __slots__ = ("fault",)
+
+    def __init__(self) -> None:
+        self.fault: Fault | None = None  #: always ``None``: any bytes will do
+
+    @property
+    def buffered(self) -> int:
+        """Always 0."""
+        return 0
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        """``data`` as one chunk; nothing for no data."""
+        return [Chunk(data)] if data else []
+
+    def finish(self) -> list[Chunk]:
+        """Nothing is left."""
+        return []
+
+
+class WholeBody:
+    """A :class:`~.chunk.BodyDecoder` that collects everything and yields it as one chunk at the end."""
+
+    __slots__ = ("_body", "_limit", "fault")
+
+    def __init__(self, limit: int) -> None:
+        """``limit``: the largest body in bytes."""
+        self.fault: Fault | None = None
+        self._body = bytearray()
+        self._limit = limit
+
+    @property
+    def buffered(self) -> int:
+        """Bytes collected; the same as ``size``."""
+        return len(self._body)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body so far."""
+        return len(self._body)
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        """More of the body; never a chunk. A body above the limit is dropped and ``fault`` is set."""
+        if self.fault is None:
+            if len(self._body) + len(data) > self._limit:
+                self._body = bytearray()
+                self.fault = Fault(
+                    FaultKind.BODY_TOO_LARGE,
+                    Side.PROVIDER,
+                    f"the provider's answer is larger than the {self._limit} bytes allowed",
+                )
+            else:
+                self._body += data
+        return []
+
+    def finish(self) -> list[Chunk]:
+        """The body ended: one chunk with all of it, also where it is empty."""
+        if self.fault is not None:
+            return []
+        body = bytes(self._body)
+        self._body = bytearray()
+        return [Chunk(body)]

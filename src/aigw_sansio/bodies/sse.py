@@ -1,0 +1,189 @@
+"""Server-sent events: the data of each event (WHATWG HTML, section 9.2 "Server-sent events").
+
+Decides: where an event ends, which lines belong to its data, and that a bare JSON document between events is an error
+report of the provider. Must not know: what the data means.
+
+Line ends are turned into LF as bytes come in, so that one search for an empty line finds every end of an event; what
+stands between two empty lines is a *block*. Deviations from the standard, all towards losing nothing: the last event
+needs no empty line after it, ``id`` and ``retry`` are ignored, and a line that starts with ``{`` or ``[`` where a
+field name is expected is the beginning of a JSON document (Google sends errors like that, indented over several
+lines). Events with empty data say nothing and are dropped.
+"""
+
+import re
+from typing import Final
+
+from ..faults import Fault, FaultKind, Side
+from .chunk import Chunk
+from .nesting import NestingScanner
+
+_BOM: Final = b"\xef\xbb\xbf"
+_DOCUMENT: Final = re.compile(rb"[ \t]*+(?=[{\[])")
+
+
+class SseDecoder:
+    """A :class:`~.chunk.BodyDecoder` for ``text/event-stream``."""
+
+    __slots__ = ("_after_cr", "_at_start", "_document", "_done", "_event", "_held", "_limit", "_scanner", "fault")
+
+    def __init__(self, limit: int, *, drop_done: bool = True) -> None:
+        """``limit``: the largest block in bytes, the line end of its last line included; a JSON document with what
+        surrounds it counts alike. ``drop_done``: whether ``[DONE]``, the terminator of OpenAI's formats, is left
+        out."""
+        self.fault: Fault | None = None
+        self._limit = limit
+        self._done = b"[DONE]" if drop_done else b""
+        self._held = bytearray()  # a block without its end
+        self._document = bytearray()  # a JSON document that goes on behind an empty line
+        self._event = ""  # the name given to that document
+        self._scanner = NestingScanner()
+        self._at_start = True
+        self._after_cr = False
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held for an event that is not complete."""
+        return len(self._held) + len(self._document)
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        """More of the body; the events it completes. Nothing once ``fault`` is set."""
+        if self.fault is not None:
+            return []
+        held = self._held
+        if self._at_start:
+            data = bytes(held) + data
+            held.clear()
+            if len(data) < 3 and _BOM.startswith(data):
+                held += data
+                return []
+            self._at_start = False
+            data = data.removeprefix(_BOM)
+        if self._after_cr and data:
+            self._after_cr = False
+            if data[0] == 10:  # the second half of a CRLF
+                data = data[1:]
+        if b"\r" in data:
+            self._after_cr = data[-1] == 13
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+        document = self._document
+        limit = self._limit
+        if held:
+            if b"\n\n" not in data and not (data[:1] == b"\n" and held[-1] == 10):
+                held += data
+                if len(held) + len(document) > limit:
+                    self._too_large()
+                return []
+            data = b"".join((held, data))
+            held.clear()
+        blocks = data.split(b"\n\n")
+        tail = blocks.pop()
+        done = self._done
+        chunks: list[Chunk] = []
+        for block in blocks:
+            if block[:6] == b"data: " and b"\n" not in block and not document:
+                if len(block) < limit:
+                    value = block[6:]
+                    if value and value != done:
+                        chunks.append(Chunk(value))
+                    continue
+            elif not block:
+                continue
+            if len(block) + len(document) >= limit:
+                self._too_large()
+                return chunks
+            self._read(block, chunks)
+        if tail:
+            held += tail
+        if len(held) + len(document) > limit:
+            self._too_large()
+        return chunks
+
+    def finish(self) -> list[Chunk]:
+        """The body ended: the last event where no empty line followed it, or the rest of a JSON document."""
+        if self.fault is not None:
+            return []
+        chunks: list[Chunk] = []
+        if self._held:
+            self._read(bytes(self._held), chunks)
+            self._held.clear()
+        if self._document:
+            chunks.append(Chunk(bytes(self._document).rstrip(), self._event, True))
+            self._document.clear()
+        return chunks
+
+    def _read(self, block: bytes, chunks: list[Chunk]) -> None:
+        """Read the lines of one block, line by line unless it has the commonest form."""
+        position = 0
+        event = ""
+        # One document a block is enough for an error report, and keeps what one block turns into small.
+        documents = not self._document
+        if not documents:
+            position = self._scanner.scan(block, 0)
+            if position < 0:
+                self._continue_document(block)
+                return
+            self._document += block[:position]
+            self._append_document(bytes(self._document), self._event, chunks)
+            self._document.clear()
+        elif block[:7] == b"event: ":
+            name, _, rest = block[7:].partition(b"\n")
+            if rest[:6] == b"data: " and b"\n" not in rest:
+                value = rest[6:]
+                if value and value != self._done:
+                    chunks.append(Chunk(value, str(name, "utf-8", "replace")))
+                return
+        elif block[:1] == b":" and b"\n" not in block:
+            return
+
+        lines: list[bytes] = []
+        size = len(block)
+        while position < size:
+            if documents and (found := _DOCUMENT.match(block, position)):
+                documents = False
+                self._append_event(lines, event, chunks)
+                lines = []
+                start = found.end()
+                self._scanner = NestingScanner()
+                position = self._scanner.scan(block, start)
+                if position < 0:
+                    self._event = event
+                    self._continue_document(block[start:])
+                    return
+                self._append_document(block[start:position], event, chunks)
+                event = ""
+                continue
+            end = block.find(b"\n", position)
+            if end < 0:
+                end = size
+            name, _, value = block[position:end].partition(b":")
+            position = end + 1
+            if name == b"data":
+                lines.append(value[1:] if value[:1] == b" " else value)
+            elif name == b"event":
+                event = str(value[1:] if value[:1] == b" " else value, "utf-8", "replace")
+        self._append_event(lines, event, chunks)
+
+    def _append_event(self, lines: list[bytes], event: str, chunks: list[Chunk]) -> None:
+        value = b"\n".join(lines)
+        if value and value != self._done:
+            chunks.append(Chunk(value, event))
+
+    def _append_document(self, document: bytes, event: str, chunks: list[Chunk]) -> None:
+        if document != self._done:
+            chunks.append(Chunk(document, event, True))
+
+    def _continue_document(self, piece: bytes) -> None:
+        """Keep ``piece``, already scanned, and the empty line behind it, which is part of the document."""
+        self._scanner.scan(b"\n\n", 0)
+        self._document += piece
+        self._document += b"\n\n"
+
+    def _too_large(self) -> None:
+        self.fault = Fault(
+            FaultKind.BODY_TOO_LARGE,
+            Side.PROVIDER,
+            f"an event of the provider's stream is larger than the {self._limit} bytes allowed",
+        )
+        self._held.clear()
+        self._document.clear()
