@@ -1,0 +1,562 @@
+"""One HTTP/2 connection, whichever end of it we are: h2 with DATA frames read beside it.
+
+Decides: how bytes become frames, both receive windows, what floods are, and how queued data leaves under the peer's
+windows, in turns (RFC 9113 sections 4 to 6, RFC 7541). Must not know: requests, responses and what the two roles
+tell their owners (:mod:`.http2`, :mod:`.http2_server`).
+
+h2 keeps header compression, stream states, settings and the peer's windows. DATA frames are read here, because they
+are the per-message path: h2 only ever sees an *empty* DATA frame, where the state of the stream has to move
+(END_STREAM) or to be judged (a stream that is not open). So receive windows and content lengths are kept here alone.
+Three repairs of h2: one frame per call, because what it parsed before an error in the same call is lost; its output
+is moved out after every call, because GOAWAY empties it; after GOAWAY its state is put back, because it would refuse
+the streams that may still finish (section 6.8).
+
+Floods are bounded without a clock: every frame that costs us something and brings nothing is counted, and a PING
+of ours tells when the peer has read the answers to those before it.
+"""
+
+from abc import ABC, abstractmethod
+from collections import deque
+from typing import Final
+
+from h2.config import H2Configuration
+from h2.connection import ConnectionState, H2Connection
+from h2.events import (
+    ConnectionTerminated,
+    Event,
+    InformationalResponseReceived,
+    PingAckReceived,
+    RemoteSettingsChanged,
+    RequestReceived,
+    ResponseReceived,
+    StreamEnded,
+    StreamReset,
+    TrailersReceived,
+    WindowUpdated,
+)
+from h2.exceptions import H2Error, ProtocolError
+from h2.settings import SettingCodes, Settings
+from hpack import HPACKError
+from hyperframe.exceptions import HyperframeError
+
+from ..errors import LocalProtocolError
+from ..faults import Fault, FaultKind, Side
+from . import h2_frames as wire
+from .h2_streams import UNKNOWN_LENGTH, Stream
+
+#: A word ``length << 8 | type`` above this has a payload longer than we accept.
+_MAX_WORD: Final = wire.MAX_FRAME << 8 | 0xFF
+#: After so many unproductive frames the peer is asked to show that it reads.
+_PROBE_AFTER: Final = 1024
+#: So many unread answers are a flood (CVE-2019-9512, -9514, -9515, -9517, -9518).
+_FLOOD: Final = 4096
+#: So much of our output may wait while the peer goes on asking for more.
+_OUTPUT_LIMIT: Final = 1024 * 1024
+_PROBE: Final = b"aigw fl?"
+#: Reset streams whose late frames are absorbed.
+_REMEMBERED: Final = 1024
+#: Our own header table, and the most we let the peer make of the one we keep for it (RFC 7541 section 4.2).
+_TABLE: Final = 4096
+
+HeadReceived = RequestReceived | ResponseReceived | InformationalResponseReceived | TrailersReceived
+
+
+class _Connection(H2Connection):
+    MAX_CLOSED_STREAMS = _REMEMBERED
+
+
+class Link(ABC):
+    """The connection. A role subclasses it and fills in the ``_on`` methods, which append to ``_events``."""
+
+    _blame: Side
+
+    def __init__(
+        self, *, client: bool, settings: dict[SettingCodes, int], head_limit: int, stream_window: int, window: int
+    ) -> None:
+        """``settings`` are ours beyond the windows and limits. ``head_limit``: bytes of a header section, both as
+        it came and decoded. ``stream_window`` and ``window``: bytes a peer may send unasked on a stream and on the
+        connection; at least 65,535."""
+        self._client = client
+        config = H2Configuration(
+            client_side=client,
+            header_encoding=None,
+            validate_outbound_headers=False,
+            normalize_outbound_headers=False,
+            validate_inbound_headers=False,
+            normalize_inbound_headers=not client,
+        )
+        self._h2 = _Connection(config)
+        # Before the preface: settings changed later would be announced twice, and push be offered at first.
+        self._h2.local_settings = Settings(
+            client=client,
+            initial_values=settings
+            | {
+                SettingCodes.ENABLE_PUSH: 0,
+                SettingCodes.INITIAL_WINDOW_SIZE: stream_window,
+                SettingCodes.MAX_HEADER_LIST_SIZE: head_limit,
+            },
+        )
+        self._h2.decoder.max_header_list_size = head_limit
+        self._h2.initiate_connection()
+        self._head_limit = head_limit
+        self._stream_window = stream_window
+        #: Stream credit goes out in pieces of exactly this size, so it does not depend on how reads were cut.
+        self._quantum = min(32 * 1024, stream_window // 2)
+        self._window = window
+        self._low = window // 4 * 3
+        self._credit = window  #: what is left of the connection's window
+        self._tail = b""
+        self._greeted = False  #: the peer's first SETTINGS came
+        self._block = 0  #: the stream whose header block has not ended
+        self._block_size = 0
+        self._streams: dict[int, Stream] = {}
+        self._receiving: dict[int, Stream] = {}  #: those that may get DATA now
+        self._ignored: dict[int, None] = {}  #: those we gave up: late frames are absorbed
+        self._touched: list[Stream] = []
+        self._ready: deque[Stream] = deque()
+        self._out: list[bytes] = []
+        self._out_size = 0
+        self._spent = 0
+        self._probed = 0  #: ``_spent`` when the open probe left; 0 for none
+        self._failed = False
+        self._draining = False
+        self._collect()
+        if window > wire.INITIAL_WINDOW:
+            self._put(wire.window_update(0, window - wire.INITIAL_WINDOW))
+
+    # -- the roles ----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _on_head(self, event: HeadReceived) -> None:
+        """A whole header section came, decoded and not yet checked."""
+
+    @abstractmethod
+    def _on_data(self, stream: Stream, data: bytes) -> None:
+        """All data of ``stream`` that one read held."""
+
+    @abstractmethod
+    def _on_end(self, stream: Stream) -> None:
+        """The peer's END_STREAM; the body has its declared length."""
+
+    @abstractmethod
+    def _on_reset(self, stream: Stream, code: int) -> None:
+        """The peer reset ``stream``, which is forgotten already."""
+
+    @abstractmethod
+    def _on_fault(self, stream: Stream, fault: Fault, *, unprocessed: bool = False) -> None:
+        """``stream`` is over and forgotten."""
+
+    @abstractmethod
+    def _on_failure(self, fault: Fault) -> None:
+        """The connection is over, and every stream had its ``_on_fault``."""
+
+    @abstractmethod
+    def _on_goaway(self, last_stream: int) -> None:
+        """The peer's GOAWAY: it will not act on streams of ours above ``last_stream``."""
+
+    @abstractmethod
+    def _on_sent(self, stream: Stream) -> None:
+        """END_STREAM of ours was written for ``stream``."""
+
+    # -- bytes in -----------------------------------------------------------------------------------------------
+
+    def _receive(self, data: bytes) -> None:
+        """Read ``data``. DATA frames of one stream come as one ``_on_data``, at the end of the read or before the
+        stream ends."""
+        if self._failed:
+            return
+        buffer = self._tail + data if self._tail else data
+        size = len(buffer)
+        position = 0
+        unpack = wire.HEADER.unpack_from
+        touched = self._touched
+        receiving = {} if self._block else self._receiving
+        low = self._low
+        credit = self._credit
+        while size - position >= 9:
+            word, flags, number = unpack(buffer, position)
+            if word > _MAX_WORD:
+                self._fail(wire.FRAME_SIZE_ERROR, f"a frame of {word >> 8} bytes; {wire.MAX_FRAME} are allowed")
+                return
+            start = position + 9
+            end = start + (word >> 8)
+            if end > size:
+                break
+            position = end
+            if not (word & 0xFF or flags & 9) and number in receiving and start < end:
+                # DATA, neither padded nor the last, not empty, for a stream that expects it
+                stream = receiving[number]
+                seen = stream.seen + end - start
+                if seen <= stream.limit:
+                    stream.seen = seen
+                    parts = stream.parts
+                    if not parts:
+                        touched.append(stream)
+                    parts.append(buffer[start:end])
+                    credit -= end - start
+                    if credit < low:
+                        self._put(wire.window_update(0, self._window - credit))
+                        credit = self._window
+                    continue
+            self._credit = credit
+            number &= wire.MAX_STREAM_ID
+            if word & 0xFF == wire.DATA and not self._block:
+                self._data_frame(flags, number, buffer, start, end)
+            else:
+                self._other_frame(word & 0xFF, flags, number, buffer[start - 9 : end])
+            if self._failed:
+                return
+            receiving = {} if self._block else self._receiving
+            credit = self._credit
+        self._credit = credit
+        self._tail = buffer[position:]
+        if touched:
+            self._flush_touched()
+
+    def _flush_touched(self) -> None:
+        for stream in self._touched:
+            if stream.parts:
+                self._flush(stream)
+        self._touched.clear()
+
+    def _flush(self, stream: Stream) -> None:
+        parts = stream.parts
+        if parts:
+            data = parts[0] if len(parts) == 1 else b"".join(parts)
+            parts.clear()
+            self._on_data(stream, data)
+
+    def _data_frame(self, flags: int, number: int, buffer: bytes, start: int, end: int) -> None:
+        """A DATA frame that needs more than a look: the last one, padded, empty, too much, or of no open stream."""
+        if not self._greeted:
+            self._fail(wire.PROTOCOL_ERROR, "the first frame is not SETTINGS")
+            return
+        length = end - start
+        if flags & wire.PADDED:
+            if not length:
+                self._fail(wire.FRAME_SIZE_ERROR, "a padded DATA frame without a padding length")
+                return
+            padding = buffer[start]
+            if padding >= length:
+                self._fail(wire.PROTOCOL_ERROR, "a DATA frame with more padding than payload")
+                return
+            start += 1
+            end -= padding
+        self._credit -= length
+        if self._credit < self._low:
+            self._put(wire.window_update(0, self._window - self._credit))
+            self._credit = self._window
+        stream = self._receiving.get(number)
+        if stream is None:
+            if number in self._ignored:
+                if flags & wire.END_STREAM:
+                    del self._ignored[number]
+                self._charge()
+                return
+            self._charge()
+            if not self._failed:
+                self._feed(wire.data_header(number, 0, end=bool(flags & wire.END_STREAM)))
+            return
+        seen = stream.seen + length
+        if seen > stream.granted:
+            self._fail(wire.FLOW_CONTROL_ERROR, "more data than the stream's window allows")
+            return
+        stream.seen = seen
+        padding = length - (end - start)
+        if padding:
+            # Nobody else can give it back, so the owner's flow counts data alone.
+            stream.allowed += padding
+            self._grant(stream, padding)
+        stream.limit = min(stream.granted, stream.allowed)
+        if seen > stream.allowed:
+            self._malformed(stream, "the body is longer than its content-length")
+            return
+        if start < end:
+            if not stream.parts:
+                self._touched.append(stream)
+            stream.parts.append(buffer[start:end])
+        elif not flags & wire.END_STREAM:
+            self._charge()
+        if flags & wire.END_STREAM and not self._failed:
+            self._feed(wire.data_header(number, 0, end=True))
+
+    def _other_frame(self, kind: int, flags: int, number: int, frame: bytes) -> None:
+        if not self._greeted:
+            if kind != wire.SETTINGS or flags & wire.ACK:
+                self._fail(wire.PROTOCOL_ERROR, "the first frame is not SETTINGS")
+                return
+            self._greeted = True
+        if self._block and (kind != wire.CONTINUATION or number != self._block):
+            self._fail(wire.PROTOCOL_ERROR, "a header block is interrupted by another frame")
+            return
+        if kind in (wire.HEADERS, wire.CONTINUATION):
+            if kind == wire.HEADERS:
+                self._block_size = 0
+            elif not self._block:
+                self._fail(wire.PROTOCOL_ERROR, "CONTINUATION without a header block before it")
+                return
+            self._block = 0 if flags & wire.END_HEADERS else number
+            self._block_size += len(frame) - 9
+            if self._block_size > self._head_limit:
+                self._fail(wire.ENHANCE_YOUR_CALM, f"a header block of more than {self._head_limit} bytes")
+                return
+            if number not in self._streams and self._client:
+                self._charge()
+        else:
+            if kind == wire.PUSH_PROMISE:
+                self._fail(wire.PROTOCOL_ERROR, "PUSH_PROMISE, which our settings forbid")
+                return
+            if kind == wire.SETTINGS:
+                frame = wire.known_settings(frame)
+            if kind != wire.GOAWAY and not (kind == wire.PING and frame[4] & wire.ACK):
+                self._charge()
+        if not self._failed:
+            self._feed(frame)
+
+    def _feed(self, frame: bytes) -> None:
+        """Give h2 one frame, take its output, and act on what it says."""
+        try:
+            events = self._h2.receive_data(frame)
+        except (H2Error, HyperframeError, HPACKError) as error:
+            self._h2.clear_outbound_data_buffer()
+            code = error.error_code if isinstance(error, ProtocolError) else wire.PROTOCOL_ERROR
+            self._fail(int(code), f"h2: {str(error)[:200]}")
+            return
+        self._collect()
+        for event in events:
+            self._handle(event)
+            if self._failed:
+                return
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, HeadReceived):
+            self._on_head(event)
+        elif isinstance(event, StreamEnded):
+            stream = self._streams.get(event.stream_id)
+            if stream is not None:
+                self._flush(stream)
+                if stream.declared and stream.seen != stream.allowed:
+                    self._malformed(stream, "the body is shorter than its content-length")
+                else:
+                    stream.ended = True
+                    self._receiving.pop(stream.number, None)
+                    self._on_end(stream)
+        elif isinstance(event, WindowUpdated):
+            if event.stream_id:
+                self._wake(event.stream_id)
+        elif isinstance(event, StreamReset):
+            stream = self._streams.get(event.stream_id)
+            if stream is not None:
+                code = int(event.error_code or 0)
+                if event.remote_reset:
+                    self._forget(stream)
+                    self._on_reset(stream, code)
+                else:
+                    self._fault(stream, self._bad(f"a frame the stream's state does not allow (code {code})"))
+        elif isinstance(event, RemoteSettingsChanged):
+            self._settings_changed()
+        elif isinstance(event, PingAckReceived):
+            if self._probed and event.ping_data == _PROBE:
+                self._spent -= self._probed
+                self._probed = 0
+        elif isinstance(event, ConnectionTerminated):
+            self._goaway(event)
+
+    def _settings_changed(self) -> None:
+        encoder = self._h2.encoder
+        if encoder.header_table_size > _TABLE:
+            encoder.header_table_size = _TABLE
+        changes = encoder.table_size_changes
+        if len(changes) > 2:
+            encoder.table_size_changes = [min(changes), changes[-1]]
+        for number in self._streams:
+            self._wake(number)
+
+    def _goaway(self, event: ConnectionTerminated) -> None:
+        self._h2.state_machine.state = ConnectionState.CLIENT_OPEN if self._client else ConnectionState.SERVER_OPEN
+        self._draining = True
+        self._on_goaway(event.last_stream_id or 0)
+        code = int(event.error_code or 0)
+        if code:
+            self._lose(Fault(FaultKind.CONNECTION_LOST, self._blame, f"the peer sent GOAWAY with code {code}", True))
+
+    # -- floods and ends ----------------------------------------------------------------------------------------
+
+    def _charge(self) -> None:
+        """Count a frame that brings us nothing."""
+        self._spent += 1
+        if self._spent > _FLOOD or self._out_size > _OUTPUT_LIMIT:
+            self._fail(wire.ENHANCE_YOUR_CALM, f"more than {_FLOOD} frames that ask for work and bring nothing")
+        elif self._spent >= _PROBE_AFTER and not self._probed:
+            self._probed = self._spent
+            self._put(wire.ping(_PROBE))
+
+    def _bad(self, detail: str) -> Fault:
+        """What a breach of the protocol by the peer is."""
+        kind = FaultKind.MALFORMED_RESPONSE if self._client else FaultKind.PROTOCOL_ERROR
+        return Fault(kind, self._blame, f"HTTP/2: {detail}")
+
+    def _malformed(self, stream: Stream, detail: str) -> None:
+        """End ``stream`` with RST_STREAM(PROTOCOL_ERROR) (RFC 9113 section 8.1.1)."""
+        self._reset(stream, wire.PROTOCOL_ERROR)
+        self._fault(stream, self._bad(detail))
+
+    def _fault(self, stream: Stream, fault: Fault, *, unprocessed: bool = False) -> None:
+        self._forget(stream)
+        self._on_fault(stream, fault, unprocessed=unprocessed)
+
+    def _reset(self, stream: Stream, code: int) -> None:
+        """Send RST_STREAM, unless both directions have ended."""
+        state = self._h2.streams.get(stream.number)
+        if state is not None and state.open:
+            self._h2.reset_stream(stream.number, code)
+            self._collect()
+
+    def _forget(self, stream: Stream) -> None:
+        """``stream`` is over before its time: hand out what came, absorb what will still come."""
+        self._flush(stream)
+        self._drop(stream)
+        if not stream.ended:
+            ignored = self._ignored
+            ignored[stream.number] = None
+            if len(ignored) > _REMEMBERED:
+                del ignored[next(iter(ignored))]
+
+    def _drop(self, stream: Stream) -> None:
+        del self._streams[stream.number]
+        self._receiving.pop(stream.number, None)
+        stream.close()
+
+    def _fail(self, code: int, detail: str) -> None:
+        """The peer broke the connection's rules: say so and be done."""
+        self._lose(self._bad(detail), code=code)
+
+    def _lose(self, fault: Fault, *, code: int | None = None, stream_fault: Fault | None = None) -> None:
+        """The connection is over. Every stream ends first."""
+        self._flush_touched()
+        for stream in list(self._streams.values()):
+            self._fault(stream, stream_fault or fault)
+        self._failed = True
+        self._tail = b""
+        self._ready.clear()
+        if code is not None:
+            self._put(wire.goaway(self._h2.highest_inbound_stream_id, code))
+        self._on_failure(fault)
+
+    # -- credit -------------------------------------------------------------------------------------------------
+
+    def _grant(self, stream: Stream, flow: int) -> None:
+        """``flow`` bytes of ``stream`` are done with: let the peer send as many, a quantum at a time."""
+        if stream.ended:
+            return
+        stream.owed += flow
+        quantum = self._quantum
+        while stream.owed >= quantum:
+            stream.owed -= quantum
+            stream.granted += quantum
+            stream.limit = min(stream.granted, stream.allowed)
+            self._put(wire.window_update(stream.number, quantum))
+
+    def _consume(self, number: int, flow: int) -> None:
+        """The owner passed ``flow`` bytes of data on."""
+        stream = self._streams.get(number)
+        if stream is None:
+            return
+        given = stream.granted - self._stream_window + stream.owed
+        if flow < 0 or (not stream.ended and flow > stream.seen - given):
+            raise LocalProtocolError(f"consume({number}, {flow}) gives back more than was received")
+        self._grant(stream, flow)
+
+    def _start(self, number: int) -> Stream:
+        stream = self._streams[number] = Stream(number, self._stream_window)
+        return stream
+
+    def _expect(self, stream: Stream, length: int | None) -> None:
+        """The peer's message head came: ``length`` is what it declared for the body."""
+        stream.declared = length is not None
+        stream.allowed = UNKNOWN_LENGTH if length is None else length
+        stream.limit = min(stream.granted, stream.allowed)
+        # h2 sees none of the body, so it must not compare.
+        self._h2.streams[stream.number]._expected_content_length = None
+        self._receiving[stream.number] = stream
+
+    # -- bytes out ----------------------------------------------------------------------------------------------
+
+    def _put(self, data: bytes) -> None:
+        self._out.append(data)
+        self._out_size += len(data)
+
+    def _collect(self) -> None:
+        data = self._h2.data_to_send()
+        if data:
+            self._put(data)
+
+    def _queue(self, stream: Stream, data: bytes, *, end: bool) -> None:
+        """Send ``data`` on ``stream`` when windows and turn allow; ``end``: END_STREAM behind it."""
+        if data:
+            stream.queue.append(data)
+            stream.queued += len(data)
+        stream.end = stream.end or end
+        if not stream.ready:
+            stream.ready = True
+            self._ready.append(stream)
+
+    def _wake(self, number: int) -> None:
+        stream = self._streams.get(number)
+        if stream is not None and not stream.ready and stream.queued:
+            stream.ready = True
+            self._ready.append(stream)
+
+    def _pump(self, limit: int) -> None:
+        """Turn queued data into frames, one frame a stream and turn, until ``limit`` bytes wait."""
+        ready = self._ready
+        conn = self._h2
+        while ready and self._out_size < limit:
+            stream = ready[0]
+            number = stream.number
+            if not stream.queued:
+                ready.popleft()
+                stream.ready = False
+                if stream.end:
+                    stream.end = False
+                    conn.end_stream(number)
+                    self._collect()
+                    self._on_sent(stream)
+                continue
+            room = conn.outbound_flow_control_window
+            if room <= 0:
+                return
+            state = conn.streams[number]
+            room = min(room, state.outbound_flow_control_window, conn.max_outbound_frame_size)
+            ready.popleft()
+            if room <= 0:
+                stream.ready = False
+                continue
+            data = stream.take(room)
+            if stream.end and not stream.queued:
+                stream.end = stream.ready = False
+                conn.send_data(number, data, end_stream=True)
+                self._collect()
+                self._on_sent(stream)
+            else:
+                # As h2's send_data does, without its 10 us.
+                conn.outbound_flow_control_window -= len(data)
+                state.outbound_flow_control_window -= len(data)
+                self._put(wire.data_header(number, len(data)))
+                self._put(data)
+                if stream.queued:
+                    ready.append(stream)
+                else:
+                    stream.ready = False
+            # A frame sent earns the peer the two WINDOW_UPDATEs that may answer it.
+            self._spent = max(self._spent - 2, self._probed)
+
+    def _take(self) -> bytes:
+        """All output, moved out."""
+        out = self._out
+        if not out:
+            return b""
+        data = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        self._out_size = 0
+        return data
