@@ -103,16 +103,9 @@ def encode_header(first: int, size: int, flip: int) -> bytes:
 
 def encode_frame(first: int, payload: bytes, key: bytes | None = None) -> bytes:
     """One whole frame, masked where there is a ``key``."""
-    size = len(payload)
-    if key is not None:
-        return b"".join((encode_header(first, size, MASKED), key, apply_mask(payload, key)))
-    if size < 126:
-        return _SHORT_HEADERS[first << 7 | size] + payload
-    return encode_header(first, size, 0) + payload
-
-
-#: All headers of unmasked frames shorter than 126 bytes, by first byte and length.
-_SHORT_HEADERS: Final = [bytes((first, size)) for first in range(256) for size in range(128)]
+    if key is None:
+        return encode_header(first, len(payload), 0) + payload
+    return encode_header(first, len(payload), MASKED) + key + apply_mask(payload, key)
 
 
 def may_send_close(code: int) -> bool:

@@ -22,7 +22,7 @@ from wsproto.extensions import Extension
 from ..errors import LocalProtocolError
 from ..faults import Fault, FaultKind, Side
 from ..fsm import Machine
-from .frames import FIN, MASKED, RSV1, Opcode, Role, close_payload, encode_frame, parse_header
+from .frames import FIN, MASKED, RSV1, Opcode, Role, close_payload, encode_frame, encode_header, parse_header
 from .masking import apply_mask
 
 
@@ -99,6 +99,14 @@ TABLE: Final[dict[tuple[State, Input], State]] = {
 _WHOLE_TEXT: Final = FIN | Opcode.TEXT
 _WHOLE_BINARY: Final = FIN | Opcode.BINARY
 
+_TEXT_HEADERS: Final = [encode_header(_WHOLE_TEXT, size, 0) for size in range(126)]
+_LONG_TEXT_HEADER: Final = encode_header(_WHOLE_TEXT, 126, 0)[:2]
+
+#: Smaller reads of one frame are gathered: an object for each would take more than the bytes.
+_WORTH_ITS_OBJECT: Final = 4096
+#: From here on a copy costs more than a memoryview.
+_WORTH_A_VIEW: Final = 8192
+
 _PEER: Final = {Role.SERVER: Side.CLIENT, Role.CLIENT: Side.PROVIDER}
 _KIND: Final = {1007: FaultKind.INVALID_PAYLOAD, 1009: FaultKind.MESSAGE_TOO_BIG}
 
@@ -117,15 +125,16 @@ class WebSocketWire:
 
     __slots__ = (
         "_assembled",
-        "_buffer",
         "_connection",
+        "_deaf",
         "_flip",
         "_fragment_kind",
         "_fragments",
         "_limit",
         "_machine",
         "_mask_key",
-        "_needed",
+        "_missing",
+        "_pieces",
         "_rsv",
         "_side",
         "_writable",
@@ -151,9 +160,11 @@ class WebSocketWire:
         self._mask_key = mask_key
         self._machine = Machine(TABLE, State.OPEN)
         self._writable = True
-        # A frame that is not complete: its bytes so far, and how many there must be to say more.
-        self._buffer = bytearray()
-        self._needed = 0
+        # A frame that is not complete: its bytes so far, and how many must come to say more.
+        self._pieces: list[bytes | bytearray] = []
+        self._missing = 0
+        # Whether the peer has nothing more to say: it closed or broke the protocol.
+        self._deaf = False
         # A fragmented message that is not complete: its opcode (0: none), what it holds, its size on the wire.
         self._fragment_kind = 0
         self._fragments = bytearray()
@@ -168,6 +179,13 @@ class WebSocketWire:
 
     def text(self, payload: bytes) -> bytes:
         """A text message as one frame. ``payload`` must be UTF-8; it is not checked."""
+        # The one call a streamed token costs: written out for a server.
+        if self._writable and self._mask_key is None:
+            size = len(payload)
+            if size < 126:
+                return _TEXT_HEADERS[size] + payload
+            if size < 65536:
+                return _LONG_TEXT_HEADER + size.to_bytes(2) + payload
         return self._message(_WHOLE_TEXT, payload)
 
     def binary(self, payload: bytes) -> bytes:
@@ -206,14 +224,12 @@ class WebSocketWire:
     def receive_data(self, data: bytes) -> list[WebSocketEvent]:
         """The peer's bytes, as they were cut. After :class:`CloseReceived` and :class:`Violation` nothing comes."""
         events: list[WebSocketEvent] = []
-        buffer = self._buffer
-        if buffer:
-            buffer += data
-            if len(buffer) < self._needed:
+        if self._pieces:
+            if not self._complete(data):
                 return events
-            data = bytes(buffer)
-            buffer.clear()
-        if self._machine.state > State.CLOSE_SENT:
+            data = b"".join(self._pieces)
+            self._pieces.clear()
+        elif self._deaf:
             return events
         end = len(data)
         flip = self._flip
@@ -258,7 +274,12 @@ class WebSocketWire:
             if stop > end:
                 self._keep(data, at, stop - at)
                 return events
-            payload = apply_mask(data[start:stop], data[start - 4 : start]) if flip else data[start:stop]
+            if not flip:
+                payload = data[start:stop]
+            elif size < _WORTH_A_VIEW:
+                payload = apply_mask(data[start:stop], data[start - 4 : start])
+            else:
+                payload = apply_mask(memoryview(data)[start:stop], data[start - 4 : start])
             if first == _WHOLE_BINARY:
                 events.append(BinaryMessage(payload))
             else:
@@ -276,8 +297,20 @@ class WebSocketWire:
 
     def _keep(self, data: bytes, at: int, needed: int) -> None:
         """Nothing can be said about the frame at ``at`` before ``needed`` of its bytes are there."""
-        self._buffer += data[at:] if at else data
-        self._needed = needed
+        self._pieces.append(data[at:] if at else data)
+        self._missing = needed - (len(data) - at)
+
+    def _complete(self, data: bytes) -> bool:
+        """More of the frame that was kept. Whether enough is there now."""
+        pieces = self._pieces
+        if len(data) >= _WORTH_ITS_OBJECT:
+            pieces.append(data)
+        elif isinstance(last := pieces[-1], bytearray):
+            last += data
+        else:
+            pieces.append(bytearray(data))
+        self._missing -= len(data)
+        return self._missing <= 0
 
     def _admits(self, events: list[WebSocketEvent], opcode: int, size: int) -> bool:
         """Whether a frame that the splitter does not take fits what came before it."""
@@ -327,6 +360,7 @@ class WebSocketWire:
                     self._break(events, _KIND.get(event.code, FaultKind.PROTOCOL_ERROR), detail)
                     return False
                 self._machine.fire(Input.RECEIVE_CLOSE)
+                self._deaf = True
                 code = _BAD_GATEWAY if is_bad_gateway else int(event.code)
                 events.append(CloseReceived(code, event.reason or ""))
                 return False
@@ -339,6 +373,7 @@ class WebSocketWire:
     def _break(self, events: list[WebSocketEvent], kind: FaultKind, detail: str) -> None:
         self._fragments.clear()
         self._machine.fire(Input.VIOLATION)
+        self._deaf = True
         self._writable = False
         events.append(Violation(Fault(kind, self._side, detail)))
 
