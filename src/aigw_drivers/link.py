@@ -1,0 +1,60 @@
+"""One connection as a driver sees it: a socket, perhaps TLS over it, and how far its end has come.
+
+Decides: nothing; it is the record the driver keeps. Must not know: the engine.
+"""
+
+import socket
+
+import anyio
+
+from aigw_sansio.ids import ConnId
+
+from .tls import TlsPipe
+
+
+class Link:
+    """The state of one connection. ``socket`` is ``None`` while it is dialled and after it is released."""
+
+    __slots__ = (
+        "closing",
+        "conn",
+        "dial",
+        "ended",
+        "farewell",
+        "paused",
+        "reading",
+        "rest",
+        "shut",
+        "socket",
+        "tls",
+        "unconfirmed",
+        "wake",
+        "writer",
+        "writing",
+    )
+
+    def __init__(self, conn: ConnId, sock: socket.socket | None = None, tls: TlsPipe | None = None) -> None:
+        self.conn = conn
+        self.socket = sock
+        self.tls = tls
+        #: Cancels the dial under way.
+        self.dial: anyio.CancelScope | None = None
+        #: What the socket did not take yet, encrypted where there is TLS.
+        self.rest: bytes | memoryview = b""
+        #: How many pulled bytes are confirmed once ``rest`` is gone.
+        self.unconfirmed = 0
+        #: The engine said ``PauseReading``.
+        self.paused = False
+        #: The peer's end was seen, clean or not.
+        self.ended = False
+        #: The engine said ``Close``.
+        self.closing = False
+        #: Our ``close_notify`` was written.
+        self.farewell = False
+        #: Our side of the socket is shut down; only the peer's end is awaited.
+        self.shut = False
+        # What readiness keeps here: whether callbacks are wanted, whether a task writes, how the reading one is woken.
+        self.reading = False
+        self.writing = False
+        self.writer = False
+        self.wake: anyio.Event | None = None

@@ -1,0 +1,146 @@
+"""Readiness: when a socket can be read or written, told by callback.
+
+Decides: by what means the running event loop tells. Must not know: engines, TLS, what is done with the socket.
+
+On asyncio and uvloop a loop's own reader callbacks stay registered, so a read costs neither a task switch nor a system
+call to register anew. Where a loop has none (trio, asyncio's proactor) a task per connection waits instead. Both call
+the same functions.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import anyio
+from anyio.abc import TaskGroup
+
+from .link import Link
+
+
+class Readiness(Protocol):
+    """Calls back when a link's socket is ready. All methods may be called again without harm."""
+
+    def start_reading(self, link: Link) -> None:
+        """Call ``on_readable(link)`` whenever there is something to read, until :meth:`stop_reading`."""
+
+    def stop_reading(self, link: Link) -> None:
+        """Do not call ``on_readable`` any more."""
+
+    def start_writing(self, link: Link) -> None:
+        """Call ``on_writable(link)`` when there is room, until :meth:`stop_writing`."""
+
+    def stop_writing(self, link: Link) -> None:
+        """Do not call ``on_writable`` any more."""
+
+    def forget(self, link: Link) -> None:
+        """The socket is about to be closed."""
+
+
+Callback = Callable[[Link], None]
+
+
+def choose(tasks: TaskGroup, on_readable: Callback, on_writable: Callback) -> Readiness:
+    """The best that the running loop offers."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # not asyncio
+        return TaskReadiness(tasks, on_readable, on_writable)
+    proactor = getattr(asyncio, "ProactorEventLoop", None)
+    if proactor is not None and isinstance(loop, proactor):
+        return TaskReadiness(tasks, on_readable, on_writable)
+    return LoopReadiness(loop, on_readable, on_writable)
+
+
+class LoopReadiness:
+    """Readiness from an asyncio loop's ``add_reader`` and ``add_writer``."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_readable: Callback, on_writable: Callback) -> None:
+        self._loop = loop
+        self._on_readable = on_readable
+        self._on_writable = on_writable
+
+    def start_reading(self, link: Link) -> None:
+        if not link.reading and link.socket is not None:
+            link.reading = True
+            self._loop.add_reader(link.socket, self._on_readable, link)
+
+    def stop_reading(self, link: Link) -> None:
+        if link.reading and link.socket is not None:
+            link.reading = False
+            self._loop.remove_reader(link.socket)
+
+    def start_writing(self, link: Link) -> None:
+        if not link.writing and link.socket is not None:
+            link.writing = True
+            self._loop.add_writer(link.socket, self._on_writable, link)
+
+    def stop_writing(self, link: Link) -> None:
+        if link.writing and link.socket is not None:
+            link.writing = False
+            self._loop.remove_writer(link.socket)
+
+    def forget(self, link: Link) -> None:
+        self.stop_reading(link)
+        self.stop_writing(link)
+
+
+class TaskReadiness:
+    """Readiness from one waiting task per connection, and one more while a write is stuck."""
+
+    def __init__(self, tasks: TaskGroup, on_readable: Callback, on_writable: Callback) -> None:
+        self._tasks = tasks
+        self._on_readable = on_readable
+        self._on_writable = on_writable
+
+    def start_reading(self, link: Link) -> None:
+        if link.reading or link.socket is None:
+            return
+        link.reading = True
+        if link.wake is None:
+            link.wake = anyio.Event()
+            self._tasks.start_soon(self._read, link)
+        else:
+            link.wake.set()
+
+    def stop_reading(self, link: Link) -> None:
+        link.reading = False  # the task may wait on; it looks here before it reads
+
+    def start_writing(self, link: Link) -> None:
+        link.writing = True
+        if not link.writer and link.socket is not None:
+            link.writer = True
+            self._tasks.start_soon(self._write, link)
+
+    def stop_writing(self, link: Link) -> None:
+        link.writing = False
+
+    def forget(self, link: Link) -> None:
+        link.reading = link.writing = False
+        if link.socket is not None:
+            anyio.notify_closing(link.socket)
+        if link.wake is not None:
+            link.wake.set()
+
+    async def _read(self, link: Link) -> None:
+        wait_readable = anyio.wait_readable
+        while (sock := link.socket) is not None:
+            if not link.reading:
+                link.wake = anyio.Event()
+                await link.wake.wait()
+                continue
+            try:
+                await wait_readable(sock)
+            except anyio.ClosedResourceError:
+                return
+            if link.reading:
+                self._on_readable(link)
+
+    async def _write(self, link: Link) -> None:
+        while link.writing and (sock := link.socket) is not None:
+            try:
+                await anyio.wait_writable(sock)
+            except anyio.ClosedResourceError:
+                break
+            if link.writing:
+                self._on_writable(link)
+        link.writer = False

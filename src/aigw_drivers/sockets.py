@@ -1,0 +1,217 @@
+"""Sockets: listening, naming a peer, dialling (Happy Eyeballs, RFC 8305), shaking TLS hands.
+
+Decides: in what order addresses are tried and what an error is called. Must not know: engines, connections' ids, what
+the bytes mean.
+
+Everything here works on non-blocking sockets of the standard library, with anyio for waiting: so the driver reads and
+writes them directly, and knows to the byte what the kernel took.
+"""
+
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import NamedTuple, TypeAlias
+
+import anyio
+
+from .contract import READ_SIZE
+from .tls import TlsPipe
+
+#: How long one address may try alone before the next one is tried beside it (RFC 8305 section 5).
+CONNECTION_ATTEMPT_DELAY_S = 0.25
+
+_AddressInfo: TypeAlias = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
+
+
+class Listener(NamedTuple):
+    """A listening socket, and the context of its TLS where it speaks TLS."""
+
+    socket: socket.socket
+    ssl_context: ssl.SSLContext | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as :func:`name_of` writes it."""
+        return name_of(self.socket.getsockname())
+
+
+def listen(
+    host: str | None,
+    port: int,
+    ssl_context: ssl.SSLContext | None = None,
+    *,
+    backlog: int = 1024,
+    reuse_port: bool = False,
+) -> list[Listener]:
+    """Listen on every address of ``host`` (``None``: all). Port 0 takes a free one, the same for all addresses.
+
+    ``reuse_port`` lets several processes share the port (``SO_REUSEPORT``). Raises :class:`OSError`. Hand the result to
+    a driver's ``serve``, which closes it.
+    """
+    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    listeners: list[Listener] = []
+    try:
+        for family, kind, proto, _, address in dict.fromkeys(infos):
+            sock = socket.socket(family, kind, proto)
+            listeners.append(Listener(sock, ssl_context))
+            sock.setblocking(False)
+            if os.name == "posix":
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if reuse_port:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            bound = (address[0], port or listeners[0].socket.getsockname()[1], *address[2:])
+            sock.bind(bound)
+            sock.listen(backlog)
+    except BaseException:
+        for listener in listeners:
+            listener.socket.close()
+        raise
+    return listeners
+
+
+def name_of(address: object) -> str:
+    """``"192.0.2.1:5000"``, ``"[2001:db8::1]:5000"``, or ``"unix"`` for anything without host and port."""
+    match address:
+        case (str(host), int(port), *_):
+            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        case _:
+            return "unix"
+
+
+def reason_of(error: BaseException) -> str:
+    """What went wrong, in few words that name neither addresses nor content."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"certificate not accepted: {error.verify_message}"
+        case ssl.SSLError():
+            return f"TLS: {(error.reason or 'failed').lower().replace('_', ' ')}"
+        case socket.gaierror():
+            return "name not found"
+        case OSError(errno=int(number)):
+            return os.strerror(number).lower()
+        case OSError():
+            return str(error) or "failed"
+        case _:
+            return type(error).__name__
+
+
+def prepare(sock: socket.socket) -> None:
+    """Non-blocking, and nothing held back by Nagle's algorithm: the engine joins its writes itself."""
+    sock.setblocking(False)
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+async def dial_tcp(host: str, port: int) -> socket.socket:
+    """A connected socket to ``host``, the first of its addresses to answer. Raises :class:`OSError`."""
+    infos = _interleave(await _resolve(host, port))
+    if len(infos) == 1:
+        return await _connect(infos[0])
+    winner: socket.socket | None = None
+    errors: list[OSError] = []
+
+    async def attempt(info: _AddressInfo, failed: anyio.Event) -> None:
+        nonlocal winner
+        try:
+            sock = await _connect(info)
+        except OSError as exc:
+            errors.append(exc)
+            failed.set()
+            return
+        if winner is not None:
+            sock.close()
+            return
+        winner = sock
+        attempts.cancel_scope.cancel()
+
+    try:
+        async with anyio.create_task_group() as attempts:
+            for info in infos:
+                failed = anyio.Event()
+                attempts.start_soon(attempt, info, failed)
+                with anyio.move_on_after(CONNECTION_ATTEMPT_DELAY_S):
+                    await failed.wait()
+    except BaseException:
+        if winner is not None:
+            winner.close()
+        raise
+    if winner is None:
+        raise errors[0] if errors else OSError("no address")
+    return winner
+
+
+async def _resolve(host: str, port: int) -> Sequence[_AddressInfo]:
+    try:  # an address needs no resolver, and no thread
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        pass
+    try:
+        return await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as exc:  # not a name at all
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from exc
+
+
+def _interleave(infos: Sequence[_AddressInfo]) -> list[_AddressInfo]:
+    """The resolver's order, but families in turn, the first one first (RFC 8305 section 4)."""
+    first = [info for info in infos if info[0] == infos[0][0]]
+    other = [info for info in infos if info[0] != infos[0][0]]
+    return [info for pair in zip_longest(first, other) for info in pair if info is not None]
+
+
+async def _connect(info: _AddressInfo) -> socket.socket:
+    family, kind, proto, _, address = info
+    sock = socket.socket(family, kind, proto)
+    try:
+        prepare(sock)
+        failure = sock.connect_ex(address)
+        if failure in (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR):
+            await anyio.wait_writable(sock)
+            failure = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if failure:
+            raise OSError(failure, os.strerror(failure))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def shake_hands(sock: socket.socket, pipe: TlsPipe) -> None:
+    """Do the TLS handshake of ``pipe`` over ``sock``. Raises :class:`OSError`, :class:`ssl.SSLError` among them.
+
+    What the peer sent behind its handshake is in the pipe afterwards: ``pipe.decrypt(b"")``.
+    """
+    done = False
+    data = b""
+    while not done:
+        try:
+            done = pipe.handshake(data)
+        except ssl.SSLError:
+            await _send_all(sock, pipe.pending())  # the alert that tells the peer why
+            raise
+        await _send_all(sock, pipe.pending())
+        if not done:
+            data = await _receive(sock)
+            if not data:
+                raise ConnectionResetError(errno.ECONNRESET, "closed in the TLS handshake")
+
+
+async def _receive(sock: socket.socket) -> bytes:
+    while True:
+        await anyio.wait_readable(sock)
+        try:
+            return sock.recv(READ_SIZE // 4)
+        except (BlockingIOError, InterruptedError):
+            continue
+
+
+async def _send_all(sock: socket.socket, data: bytes) -> None:
+    while data:
+        try:
+            data = data[sock.send(data) :]
+        except (BlockingIOError, InterruptedError):
+            await anyio.wait_writable(sock)
