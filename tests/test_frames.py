@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.websocket_streams import KEY, raw_frame
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.wires.frames import (
@@ -16,8 +17,6 @@ from aigw_sansio.wires.frames import (
     may_send_close,
     parse_header,
 )
-
-from tests.websocket_streams import KEY, raw_frame
 
 
 @pytest.mark.parametrize("flip", [0, MASKED])

@@ -5,6 +5,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.websocket_streams import KEY, Item, cut, raw_frame, read_by_wsproto, streams
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import CLOSE_CODE, FaultKind, Side
@@ -22,8 +23,6 @@ from aigw_sansio.wires.websocket import (
     WebSocketEvent,
     WebSocketWire,
 )
-
-from tests.websocket_streams import KEY, Item, cut, raw_frame, read_by_wsproto, streams
 
 LIMIT = 2000
 #: Completes any frame within the limit, so that what is judged at its end is judged.

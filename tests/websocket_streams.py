@@ -4,6 +4,7 @@ Decides: how such streams are drawn and how wsproto's events are put into compar
 under test beyond its masking.
 """
 
+import itertools
 from typing import Final, TypeAlias
 
 import wsproto.events
@@ -84,7 +85,7 @@ def _messages(draw: st.DrawFn, role: Role) -> bytes:
     opcode = draw(st.sampled_from((1, 1, 2)))
     out = []
     edges = [0, *cuts, len(payload)]
-    for number, (start, stop) in enumerate(zip(edges, edges[1:])):
+    for number, (start, stop) in enumerate(itertools.pairwise(edges)):
         fin = 0x80 if number == len(cuts) else 0
         out.append(raw_frame(fin | (0 if number else opcode), payload[start:stop], masked=masked))
         if draw(st.integers(0, 3)) == 0:
@@ -111,10 +112,11 @@ def streams(draw: st.DrawFn, role: Role) -> bytes:
 @st.composite
 def cut(draw: st.DrawFn, stream: bytes) -> list[bytes]:
     """``stream`` in non-empty reads."""
-    if draw(st.integers(0, 4)) == 0:
-        return [stream[at : at + 1] for at in range(len(stream))]
+    if draw(st.booleans()):
+        step = draw(st.sampled_from((1, 2, 3, 4, 5, 7, 9, 13)))
+        return [stream[at : at + step] for at in range(0, len(stream), step)]
     edges = sorted(set(draw(st.lists(st.integers(0, len(stream)), max_size=6))) | {0, len(stream)})
-    return [stream[start:stop] for start, stop in zip(edges, edges[1:])]
+    return [stream[start:stop] for start, stop in itertools.pairwise(edges)]
 
 
 def read_by_wsproto(role: Role, stream: bytes) -> list[Item]:
