@@ -34,9 +34,9 @@ def make(role: Role, limit: int = LIMIT) -> WebSocketWire:
     return WebSocketWire(role, message_limit=limit, mask_key=None if role is Role.SERVER else lambda: KEY)
 
 
-def frame(role: Role, first: int, payload: bytes = b"", **fields: int) -> bytes:
+def frame(role: Role, first: int, payload: bytes = b"", length: int | None = None) -> bytes:
     """A frame that a receiver in ``role`` takes."""
-    return raw_frame(first, payload, masked=role is Role.SERVER, **fields)
+    return raw_frame(first, payload, masked=role is Role.SERVER, length=length)
 
 
 def receive(wire: WebSocketWire, reads: list[bytes]) -> list[WebSocketEvent]:
@@ -141,6 +141,15 @@ def test_what_one_end_sends_the_other_reads(role: Role, size: int) -> None:
         CloseReceived(1000, "bye"),
     ]
     assert read_by_wsproto(Role(1 - role), sent)[-1] == ("close", 1000, "bye")
+
+
+@ROLES
+@pytest.mark.parametrize("size", [0, 125, 126, 300, 65536])
+def test_a_header_may_be_cut_anywhere(role: Role, size: int) -> None:
+    stream = frame(role, 0x81, b"z" * size)
+    for at in range(1, 15):
+        reads = [part for part in (stream[:at], stream[at:]) if part]
+        assert receive(make(role, 1 << 17), reads) == [TextMessage(b"z" * size)]
 
 
 @ROLES
