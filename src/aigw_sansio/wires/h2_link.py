@@ -10,13 +10,9 @@ are the per-message path: h2 only ever sees an *empty* DATA frame, where the sta
 Three repairs of h2: one frame per call, because what it parsed before an error in the same call is lost; its output
 is moved out after every call, because GOAWAY empties it; after GOAWAY its state is put back, because it would refuse
 the streams that may still finish (section 6.8).
-
-Floods are bounded without a clock: every frame that costs us something and brings nothing is counted, and a PING
-of ours tells when the peer has read the answers to those before it.
 """
 
 from abc import ABC, abstractmethod
-from collections import deque
 from typing import Final
 
 from h2.config import H2Configuration
@@ -42,14 +38,12 @@ from hyperframe.exceptions import HyperframeError
 from ..errors import LocalProtocolError
 from ..faults import Fault, FaultKind, Side
 from . import h2_frames as wire
+from .h2_floods import FloodGuard, Verdict
+from .h2_outlet import Outlet
 from .h2_streams import UNKNOWN_LENGTH, Stream
 
 #: A word ``length << 8 | type`` above this has a payload longer than we accept.
 _MAX_WORD: Final = wire.MAX_FRAME << 8 | 0xFF
-#: After so many unproductive frames the peer is asked to show that it reads.
-_PROBE_AFTER: Final = 1024
-#: So many unread answers are a flood (CVE-2019-9512, -9514, -9515, -9517, -9518).
-_FLOOD: Final = 4096
 #: So much of our output may wait while the peer goes on asking for more.
 _OUTPUT_LIMIT: Final = 1024 * 1024
 _PROBE: Final = b"aigw fl?"
@@ -113,16 +107,13 @@ class Link(ABC):
         self._receiving: dict[int, Stream] = {}  #: those that may get DATA now
         self._ignored: dict[int, None] = {}  #: those we gave up: late frames are absorbed
         self._touched: list[Stream] = []
-        self._ready: deque[Stream] = deque()
-        self._out: list[bytes] = []
-        self._out_size = 0
-        self._spent = 0
-        self._probed = 0  #: ``_spent`` when the open probe left; 0 for none
+        self._floods = FloodGuard()
+        self._outlet = Outlet(self._h2, self._floods.earned, self._on_sent)
         self._failed = False
         self._draining = False
-        self._collect()
+        self._outlet.collect()
         if window > wire.INITIAL_WINDOW:
-            self._put(wire.window_update(0, window - wire.INITIAL_WINDOW))
+            self._outlet.put(wire.window_update(0, window - wire.INITIAL_WINDOW))
 
     # -- the roles ----------------------------------------------------------------------------------------------
 
@@ -195,7 +186,7 @@ class Link(ABC):
                     parts.append(buffer[start:end])
                     credit -= end - start
                     if credit < low:
-                        self._put(wire.window_update(0, self._window - credit))
+                        self._outlet.put(wire.window_update(0, self._window - credit))
                         credit = self._window
                     continue
             self._credit = credit
@@ -244,7 +235,7 @@ class Link(ABC):
             end -= padding
         self._credit -= length
         if self._credit < self._low:
-            self._put(wire.window_update(0, self._window - self._credit))
+            self._outlet.put(wire.window_update(0, self._window - self._credit))
             self._credit = self._window
         stream = self._receiving.get(number)
         if stream is None:
@@ -322,7 +313,7 @@ class Link(ABC):
             code = error.error_code if isinstance(error, ProtocolError) else wire.PROTOCOL_ERROR
             self._fail(int(code), f"h2: {str(error)[:200]}")
             return
-        self._collect()
+        self._outlet.collect()
         for event in events:
             self._handle(event)
             if self._failed:
@@ -342,8 +333,9 @@ class Link(ABC):
                     self._receiving.pop(stream.number, None)
                     self._on_end(stream)
         elif isinstance(event, WindowUpdated):
-            if event.stream_id:
-                self._wake(event.stream_id)
+            stream = self._streams.get(event.stream_id or 0)
+            if stream is not None:
+                self._outlet.wake(stream)
         elif isinstance(event, StreamReset):
             stream = self._streams.get(event.stream_id)
             if stream is not None:
@@ -356,9 +348,8 @@ class Link(ABC):
         elif isinstance(event, RemoteSettingsChanged):
             self._settings_changed()
         elif isinstance(event, PingAckReceived):
-            if self._probed and event.ping_data == _PROBE:
-                self._spent -= self._probed
-                self._probed = 0
+            if event.ping_data == _PROBE:
+                self._floods.answered()
         elif isinstance(event, ConnectionTerminated):
             self._goaway(event)
 
@@ -369,8 +360,8 @@ class Link(ABC):
         changes = encoder.table_size_changes
         if len(changes) > 2:
             encoder.table_size_changes = [min(changes), changes[-1]]
-        for number in self._streams:
-            self._wake(number)
+        for stream in self._streams.values():
+            self._outlet.wake(stream)
 
     def _goaway(self, event: ConnectionTerminated) -> None:
         self._h2.state_machine.state = ConnectionState.CLIENT_OPEN if self._client else ConnectionState.SERVER_OPEN
@@ -384,12 +375,11 @@ class Link(ABC):
 
     def _charge(self) -> None:
         """Count a frame that brings us nothing."""
-        self._spent += 1
-        if self._spent > _FLOOD or self._out_size > _OUTPUT_LIMIT:
-            self._fail(wire.ENHANCE_YOUR_CALM, f"more than {_FLOOD} frames that ask for work and bring nothing")
-        elif self._spent >= _PROBE_AFTER and not self._probed:
-            self._probed = self._spent
-            self._put(wire.ping(_PROBE))
+        verdict = self._floods.charge()
+        if verdict is Verdict.TOO_MANY or self._outlet.size > _OUTPUT_LIMIT:
+            self._fail(wire.ENHANCE_YOUR_CALM, "too many frames that ask for work and bring nothing")
+        elif verdict is Verdict.PROBE:
+            self._outlet.put(wire.ping(_PROBE))
 
     def _bad(self, detail: str) -> Fault:
         """What a breach of the protocol by the peer is."""
@@ -410,17 +400,20 @@ class Link(ABC):
         state = self._h2.streams.get(stream.number)
         if state is not None and state.open:
             self._h2.reset_stream(stream.number, code)
-            self._collect()
+            self._outlet.collect()
 
     def _forget(self, stream: Stream) -> None:
         """``stream`` is over before its time: hand out what came, absorb what will still come."""
         self._flush(stream)
         self._drop(stream)
         if not stream.ended:
-            ignored = self._ignored
-            ignored[stream.number] = None
-            if len(ignored) > _REMEMBERED:
-                del ignored[next(iter(ignored))]
+            self._ignore(stream.number)
+
+    def _ignore(self, number: int) -> None:
+        ignored = self._ignored
+        ignored[number] = None
+        if len(ignored) > _REMEMBERED:
+            del ignored[next(iter(ignored))]
 
     def _drop(self, stream: Stream) -> None:
         del self._streams[stream.number]
@@ -431,16 +424,16 @@ class Link(ABC):
         """The peer broke the connection's rules: say so and be done."""
         self._lose(self._bad(detail), code=code)
 
-    def _lose(self, fault: Fault, *, code: int | None = None, stream_fault: Fault | None = None) -> None:
+    def _lose(self, fault: Fault, *, code: int | None = None) -> None:
         """The connection is over. Every stream ends first."""
         self._flush_touched()
-        for stream in list(self._streams.values()):
-            self._fault(stream, stream_fault or fault)
         self._failed = True
+        for stream in list(self._streams.values()):
+            self._fault(stream, fault)
         self._tail = b""
-        self._ready.clear()
+        self._outlet.stop()
         if code is not None:
-            self._put(wire.goaway(self._h2.highest_inbound_stream_id, code))
+            self._outlet.put(wire.goaway(self._h2.highest_inbound_stream_id, code))
         self._on_failure(fault)
 
     # -- credit -------------------------------------------------------------------------------------------------
@@ -455,7 +448,7 @@ class Link(ABC):
             stream.owed -= quantum
             stream.granted += quantum
             stream.limit = min(stream.granted, stream.allowed)
-            self._put(wire.window_update(stream.number, quantum))
+            self._outlet.put(wire.window_update(stream.number, quantum))
 
     def _consume(self, number: int, flow: int) -> None:
         """The owner passed ``flow`` bytes of data on."""
@@ -479,84 +472,3 @@ class Link(ABC):
         # h2 sees none of the body, so it must not compare.
         self._h2.streams[stream.number]._expected_content_length = None
         self._receiving[stream.number] = stream
-
-    # -- bytes out ----------------------------------------------------------------------------------------------
-
-    def _put(self, data: bytes) -> None:
-        self._out.append(data)
-        self._out_size += len(data)
-
-    def _collect(self) -> None:
-        data = self._h2.data_to_send()
-        if data:
-            self._put(data)
-
-    def _queue(self, stream: Stream, data: bytes, *, end: bool) -> None:
-        """Send ``data`` on ``stream`` when windows and turn allow; ``end``: END_STREAM behind it."""
-        if data:
-            stream.queue.append(data)
-            stream.queued += len(data)
-        stream.end = stream.end or end
-        if not stream.ready:
-            stream.ready = True
-            self._ready.append(stream)
-
-    def _wake(self, number: int) -> None:
-        stream = self._streams.get(number)
-        if stream is not None and not stream.ready and stream.queued:
-            stream.ready = True
-            self._ready.append(stream)
-
-    def _pump(self, limit: int) -> None:
-        """Turn queued data into frames, one frame a stream and turn, until ``limit`` bytes wait."""
-        ready = self._ready
-        conn = self._h2
-        while ready and self._out_size < limit:
-            stream = ready[0]
-            number = stream.number
-            if not stream.queued:
-                ready.popleft()
-                stream.ready = False
-                if stream.end:
-                    stream.end = False
-                    conn.end_stream(number)
-                    self._collect()
-                    self._on_sent(stream)
-                continue
-            room = conn.outbound_flow_control_window
-            if room <= 0:
-                return
-            state = conn.streams[number]
-            room = min(room, state.outbound_flow_control_window, conn.max_outbound_frame_size)
-            ready.popleft()
-            if room <= 0:
-                stream.ready = False
-                continue
-            data = stream.take(room)
-            if stream.end and not stream.queued:
-                stream.end = stream.ready = False
-                conn.send_data(number, data, end_stream=True)
-                self._collect()
-                self._on_sent(stream)
-            else:
-                # As h2's send_data does, without its 10 us.
-                conn.outbound_flow_control_window -= len(data)
-                state.outbound_flow_control_window -= len(data)
-                self._put(wire.data_header(number, len(data)))
-                self._put(data)
-                if stream.queued:
-                    ready.append(stream)
-                else:
-                    stream.ready = False
-            # A frame sent earns the peer the two WINDOW_UPDATEs that may answer it.
-            self._spent = max(self._spent - 2, self._probed)
-
-    def _take(self) -> bytes:
-        """All output, moved out."""
-        out = self._out
-        if not out:
-            return b""
-        data = out[0] if len(out) == 1 else b"".join(out)
-        out.clear()
-        self._out_size = 0
-        return data

@@ -17,6 +17,9 @@ class Stream:
     __slots__ = (
         "_offset",
         "allowed",
+        "answered",
+        "bodiless",
+        "closing",
         "declared",
         "end",
         "ended",
@@ -29,6 +32,7 @@ class Stream:
         "queued",
         "ready",
         "seen",
+        "sent",
         "tunnel",
     )
 
@@ -47,7 +51,11 @@ class Stream:
         self.queued = 0
         self.end = False  #: END_STREAM is to follow the queue
         self.ready = False  #: waits for its turn to send
-        self.tunnel = False  #: extended CONNECT: no trailers, and neither direction's end ends the other
+        self.sent = False  #: our END_STREAM was written
+        self.bodiless = False  #: the request's method is HEAD
+        self.answered = False  #: server: our response head was sent
+        self.closing = False  #: server: what the client still sends is of no use once we are through
+        self.tunnel = False  #: server: CONNECT, so no trailers
 
     def take(self, limit: int) -> bytes:
         """Up to ``limit`` bytes of the queue, which is not empty."""

@@ -24,6 +24,8 @@ _WITH_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
 #: Statuses without a body, whatever content-length says (RFC 9110 section 6.4.1).
 _BODILESS: Final = frozenset((204, 304))
 
+_ALL: Final = 1 << 62
+
 
 class Http2Client(Link):
     """One connection to a provider. See :class:`.http.HttpClientWire` for what each method promises.
@@ -47,7 +49,6 @@ class Http2Client(Link):
         self._events: list[WireEvent] = []
         self._unsent: dict[int, None] = {}
         self._written: list[int] = []
-        self._bodiless: set[int] = set()  #: open streams of HEAD requests
         self._pings = 0
         self._last = 0
         self._max_streams = max_streams
@@ -93,16 +94,15 @@ class Http2Client(Link):
             fields.append((b"content-length", b"%d" % len(body)))
         number = self._h2.get_next_available_stream_id()
         self._h2.send_headers(number, fields, end_stream=not body)
-        self._collect()
+        self._outlet.collect()
         self._last = number
         stream = self._start(number)
-        if request.method == b"HEAD":
-            self._bodiless.add(number)
+        stream.bodiless = request.method == b"HEAD"
         self._unsent[number] = None
         if len(self._unsent) > 2 * self._max_streams:
             del self._unsent[next(old for old in self._unsent if old not in self._streams)]
         if body:
-            self._queue(stream, body, end=True)
+            self._outlet.queue(stream, body, end=True)
         else:
             self._written.append(number)
         return number
@@ -144,15 +144,15 @@ class Http2Client(Link):
         """Send PING. Any byte of the peer is a sign of life, its answer is one."""
         if not self._failed:
             self._pings += 1
-            self._put(wire.ping(b"ping" + self._pings.to_bytes(4, "big")))
+            self._outlet.put(wire.ping(b"ping" + self._pings.to_bytes(4, "big")))
 
     def data_to_send(self) -> bytes:
         """All bytes the wire wants sent, moved out."""
-        self._pump(1 << 62)
+        data = self._outlet.take(_ALL)
         for number in self._written:
             self._unsent.pop(number, None)
         self._written.clear()
-        return self._take()
+        return data
 
     # -- what the link found ------------------------------------------------------------------------------------
 
@@ -193,7 +193,7 @@ class Http2Client(Link):
             self._malformed(stream, head)
         elif not interim:
             status, headers = head
-            if status in _BODILESS or stream.number in self._bodiless:
+            if status in _BODILESS or stream.bodiless:
                 length: int | None = 0
             else:
                 length = content_length(headers)
@@ -229,7 +229,3 @@ class Http2Client(Link):
 
     def _on_sent(self, stream: Stream) -> None:
         self._written.append(stream.number)
-
-    def _drop(self, stream: Stream) -> None:
-        super()._drop(stream)
-        self._bodiless.discard(stream.number)

@@ -1,0 +1,307 @@
+"""The HTTP/2 server wire: WebSockets over extended CONNECT and plain requests (RFC 9113, RFC 8441).
+
+Decides: which requests are well formed, how answers leave, and how much a client may make us do for nothing. Must
+not know: WebSocket, routes and who may do what. Frames, windows and floods are :mod:`.h2_link`'s.
+"""
+
+from typing import Final, TypeAlias
+
+import msgspec
+from h2.events import RequestReceived as H2RequestReceived
+from h2.settings import SettingCodes, Settings
+
+from ..errors import LocalProtocolError
+from ..faults import Fault, FaultKind, Side
+from . import h2_frames as wire
+from .h2_fields import content_length, outgoing, read_request, read_trailers
+from .h2_link import HeadReceived, Link
+from .h2_streams import Stream
+from .http import ConnectionFailed, Headers
+
+#: Streams that ended before we answered, not made good by as many answers: more are a rapid reset
+#: (CVE-2023-44487; CVE-2025-8671 where the client makes us reset them).
+_RAPID: Final = 100
+_WITHOUT_LENGTH: Final = frozenset((204, 304))
+
+
+class RequestReceived(msgspec.Struct, frozen=True):
+    """A well-formed request head. Answer with ``respond``, ``accept`` or ``reset``.
+
+    ``protocol`` is the ``:protocol`` of an extended CONNECT (``b"websocket"``), ``None`` otherwise. ``authority``
+    is taken from the host field where ``:authority`` is missing.
+    """
+
+    stream: int
+    method: bytes
+    protocol: bytes | None
+    scheme: bytes
+    authority: bytes
+    path: bytes
+    headers: Headers
+
+
+class StreamData(msgspec.Struct, frozen=True, gc=False):
+    """More data of ``stream``, never empty; give ``flow`` back with ``consume`` once it is passed on."""
+
+    stream: int
+    data: bytes
+    flow: int
+
+
+class StreamEof(msgspec.Struct, frozen=True, gc=False):
+    """The client ended its direction of ``stream``."""
+
+    stream: int
+
+
+class StreamAborted(msgspec.Struct, frozen=True, gc=False):
+    """``stream`` is over; nothing more comes of it or goes out on it."""
+
+    stream: int
+    fault: Fault
+
+
+ServerEvent: TypeAlias = RequestReceived | StreamData | StreamEof | StreamAborted | ConnectionFailed
+
+
+class Http2Server(Link):
+    """One client's connection. After every call take ``data_to_send()`` while ``pending``.
+
+    None of the methods that take the client's bytes raises. ``LocalProtocolError`` is for calls out of order; calls
+    for a stream that is over already are of no effect, since its end may have crossed them.
+    """
+
+    _blame = Side.CLIENT
+
+    def __init__(
+        self,
+        *,
+        max_streams: int = 100,
+        head_bytes: int = 32 * 1024,
+        stream_window: int = 256 * 1024,
+        connection_window: int = 1 << 24,
+    ) -> None:
+        """``max_streams``: open at once, told to the client. ``head_bytes``: a request's header section.
+        ``stream_window`` and ``connection_window``: bytes the client may have under way, for one stream and for
+        all; at least 65,535."""
+        self._events: list[ServerEvent] = []
+        self._preface = wire.PREFACE
+        self._max_streams = max_streams
+        self._rapid = 0
+        self._last = 0
+        settings = {SettingCodes.MAX_CONCURRENT_STREAMS: max_streams, SettingCodes.ENABLE_CONNECT_PROTOCOL: 1}
+        super().__init__(
+            client=False,
+            settings=settings,
+            head_limit=head_bytes,
+            stream_window=stream_window,
+            window=connection_window,
+        )
+        # h2 ends the connection where a stream too many is opened; here that stream is refused.
+        self._h2.local_settings = Settings(client=False)
+
+    # -- what the owner asks and does ---------------------------------------------------------------------------
+
+    @property
+    def open_streams(self) -> int:
+        """Streams that are not over."""
+        return len(self._streams)
+
+    @property
+    def pending(self) -> bool:
+        """Whether ``data_to_send()`` may have something."""
+        return self._outlet.pending
+
+    def respond(self, stream: int, status: int, headers: Headers, body: bytes = b"", end: bool = True) -> None:
+        """Answer with a head and ``body``. ``end``: that is all, and what the client still sends is not wanted;
+        otherwise ``send`` and ``end`` follow. ``headers`` name no ``content-length`` nor any hop-by-hop field."""
+        state = self._state(stream)
+        if state is None:
+            return
+        if state.answered:
+            raise LocalProtocolError(f"stream {stream} is answered already")
+        fields = outgoing([(b":status", b"%d" % status)], headers)
+        if isinstance(fields, str):
+            raise LocalProtocolError(fields)
+        if end and status not in _WITHOUT_LENGTH:
+            fields.append((b"content-length", b"%d" % len(body)))
+        if state.bodiless:
+            body = b""
+        state.answered = True
+        self._rapid = max(0, self._rapid - 1)
+        only = end and not body
+        self._h2.send_headers(stream, fields, end_stream=only)
+        self._outlet.collect()
+        state.closing = end
+        if only:
+            self._on_sent(state)
+        else:
+            self._outlet.queue(state, body, end=end)
+
+    def accept(self, stream: int, headers: Headers) -> None:
+        """Answer an extended CONNECT with 200 (RFC 8441 section 5): from now on both directions carry data."""
+        self.respond(stream, 200, headers, b"", False)
+
+    def send(self, stream: int, data: bytes) -> None:
+        """Queue ``data`` behind what ``stream`` has to send already."""
+        state = self._state(stream)
+        if state is not None:
+            self._sendable(state)
+            self._outlet.queue(state, data, end=False)
+
+    def queued(self, stream: int) -> int:
+        """Bytes of ``stream`` that wait for the client's windows or their turn."""
+        state = self._state(stream)
+        return 0 if state is None else state.queued
+
+    def end(self, stream: int) -> None:
+        """End our direction of ``stream`` behind what is queued. It is over when the client ends its own."""
+        state = self._state(stream)
+        if state is not None:
+            self._sendable(state)
+            self._outlet.queue(state, b"", end=True)
+
+    def reset(self, stream: int, h2_error_code: int) -> None:
+        """End ``stream`` at once with RST_STREAM; no more events of it, and what is queued is dropped."""
+        state = self._state(stream)
+        if state is not None:
+            self._reset(state, h2_error_code)
+            self._forget(state)
+
+    def consume(self, stream: int, flow: int) -> None:
+        """Give the client credit for ``flow`` bytes of ``stream``."""
+        self._state(stream)
+        self._consume(stream, flow)
+
+    def shutdown(self) -> None:
+        """Take no new streams: GOAWAY(NO_ERROR). Those that are open go on (RFC 9113 section 6.8)."""
+        if not self._failed and not self._draining:
+            self._draining = True
+            self._outlet.put(wire.goaway(self._last, wire.NO_ERROR))
+
+    def receive_data(self, data: bytes) -> list[ServerEvent]:
+        """Bytes of the client; what they brought. After a ``ConnectionFailed`` they bring nothing."""
+        preface = self._preface
+        if preface and not self._failed:
+            n = min(len(data), len(preface))
+            if data[:n] != preface[:n]:
+                self._fail(wire.PROTOCOL_ERROR, "the connection does not begin with the HTTP/2 preface")
+                return self._taken()
+            self._preface = preface[n:]
+            if self._preface:
+                return []
+            self._h2.receive_data(wire.PREFACE)
+            data = data[n:]
+        self._receive(data)
+        return self._taken()
+
+    def receive_eof(self) -> list[ServerEvent]:
+        """The client ended cleanly. The last call but for ``data_to_send``."""
+        return self._over("the client closed the connection")
+
+    def connection_lost(self, reason: str) -> list[ServerEvent]:
+        """The connection broke. The last call."""
+        return self._over(f"the connection to the client broke: {reason}")
+
+    def data_to_send(self, limit: int = 65536) -> bytes:
+        """Up to ``limit`` bytes, moved out; empty where nothing may leave now."""
+        return self._outlet.take(limit)
+
+    # -- what the link found ------------------------------------------------------------------------------------
+
+    def _state(self, stream: int) -> Stream | None:
+        if stream > self._last or not stream & 1 or stream < 1:
+            raise LocalProtocolError(f"stream {stream} was never opened")
+        return self._streams.get(stream)
+
+    def _sendable(self, state: Stream) -> None:
+        if not state.answered or state.end or state.sent:
+            raise LocalProtocolError(f"stream {state.number} is not answered yet, or ended")
+
+    def _taken(self) -> list[ServerEvent]:
+        events = self._events
+        if events:
+            self._events = []
+        return events
+
+    def _over(self, detail: str) -> list[ServerEvent]:
+        if not self._failed:
+            self._lose(Fault(FaultKind.CLIENT_GONE, Side.CLIENT, detail))
+        return self._taken()
+
+    def _on_head(self, event: HeadReceived) -> None:
+        number = event.stream_id
+        if not isinstance(event, H2RequestReceived):
+            stream = self._streams.get(number)
+            if stream is not None:
+                wrong = "CONNECT has no trailers" if stream.tunnel else read_trailers(event.headers)
+                if wrong is not None:
+                    self._malformed(stream, wrong)
+            return
+        if self._draining or len(self._streams) >= self._max_streams:
+            self._refuse(number, wire.REFUSED_STREAM)
+            return
+        request = read_request(event.headers)
+        if isinstance(request, str):
+            self._refuse(number, wire.PROTOCOL_ERROR)
+            return
+        self._last = number
+        stream = self._start(number)
+        stream.tunnel = request.method == b"CONNECT"
+        stream.bodiless = request.method == b"HEAD"
+        self._expect(stream, None if stream.tunnel else content_length(request.headers))
+        self._events.append(
+            RequestReceived(
+                number,
+                request.method,
+                request.protocol,
+                request.scheme,
+                request.authority,
+                request.path,
+                request.headers,
+            )
+        )
+
+    def _refuse(self, number: int, code: int) -> None:
+        """Reset a stream the owner never hears of."""
+        self._h2.reset_stream(number, code)
+        self._outlet.collect()
+        self._ignore(number)
+        self._count_rapid()
+
+    def _count_rapid(self) -> None:
+        self._rapid += 1
+        if self._rapid > max(_RAPID, self._max_streams) and not self._failed:
+            self._fail(wire.ENHANCE_YOUR_CALM, "too many streams that end before they are answered")
+
+    def _on_data(self, stream: Stream, data: bytes) -> None:
+        self._events.append(StreamData(stream.number, data, len(data)))
+
+    def _on_end(self, stream: Stream) -> None:
+        self._events.append(StreamEof(stream.number))
+        if stream.sent:
+            self._drop(stream)
+
+    def _on_sent(self, stream: Stream) -> None:
+        stream.sent = True
+        if stream.ended:
+            self._drop(stream)
+        elif stream.closing:
+            self._reset(stream, wire.NO_ERROR)
+            self._forget(stream)
+
+    def _on_reset(self, stream: Stream, code: int) -> None:
+        gone = code in (wire.CANCEL, wire.NO_ERROR)
+        kind = FaultKind.CLIENT_GONE if gone else FaultKind.STREAM_RESET
+        self._on_fault(stream, Fault(kind, Side.CLIENT, f"the client reset the stream with code {code}"))
+
+    def _on_fault(self, stream: Stream, fault: Fault, *, unprocessed: bool = False) -> None:
+        self._events.append(StreamAborted(stream.number, fault))
+        if not stream.answered:
+            self._count_rapid()
+
+    def _on_failure(self, fault: Fault) -> None:
+        self._events.append(ConnectionFailed(fault))
+
+    def _on_goaway(self, last_stream: int) -> None:
+        """The client opens no more streams; those that are open go on."""
