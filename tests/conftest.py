@@ -1,0 +1,13 @@
+"""Options and Hypothesis profiles of all tests."""
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("default", max_examples=50, deadline=None)
+settings.register_profile("deep", max_examples=2000, deadline=None)
+settings.load_profile("default")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--accept``: rewrite the expected lines of the transcripts to what came."""
+    parser.addoption("--accept", action="store_true", default=False, help="rewrite transcripts to what came")
