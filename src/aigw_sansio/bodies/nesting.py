@@ -44,6 +44,10 @@ class NestingScanner:
                     return -1
                 self._in_string = False
                 position += 1
+            elif self._depth == 0 and data[position] == _QUOTE:  # the document is a string
+                self._in_string = True
+                position += 1
+                continue
             else:
                 found = _FLAT.match(data, position)
                 position = found.end() if found else position
