@@ -58,18 +58,22 @@ class ReasoningDelta(_ProviderEvent, frozen=True, tag="reasoning.delta"):
 class ToolCallStarted(_ProviderEvent, frozen=True, tag="tool_call.started"):
     """The model began a tool call. ``call`` numbers the calls of this answer from 0; ``id`` is the provider's.
 
-    ``by_provider``: the provider runs this tool itself (web search, code execution) and waits for no answer.
+    ``kind``: a ``function`` waits for its result; a ``custom`` tool does too, but its input is free text and no JSON;
+    a tool of the ``provider`` (web search, code execution) is run by it and waits for nobody.
     """
 
     call: int
     id: str | None
     name: str | None
     choice: int = 0
-    by_provider: bool = False
+    kind: Literal["function", "custom", "provider"] = "function"
 
 
 class ToolCallDelta(_ProviderEvent, frozen=True, tag="tool_call.delta"):
-    """More of the JSON text of the arguments of ``call``. All deltas joined are one JSON document, or empty."""
+    """More of the JSON text of the arguments of ``call``. All deltas joined are one JSON document, or empty.
+
+    The input of a call of kind ``custom`` is any text.
+    """
 
     call: int
     arguments: str

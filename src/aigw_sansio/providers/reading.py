@@ -27,7 +27,18 @@ from ..events import (
     Unrecognised,
 )
 from .readings.anthropic_messages import AnthropicReader
-from .readings.openai_chat import OpenAIChatReader, OpenAICompletionsReader
+from .readings.bedrock import BedrockAgentReader, BedrockConverseReader
+from .readings.bedrock_invoke import BedrockInvokeReader
+from .readings.cohere import CohereV1Reader, CohereV2Reader
+from .readings.detection import detect_family
+from .readings.gemini import GeminiReader
+from .readings.gemini_interactions import GeminiInteractionsReader
+from .readings.ollama import OllamaReader
+from .readings.openai_chat import OpenAIChatReader
+from .readings.openai_other import OpenAIAssistantsReader, OpenAIAudioReader
+from .readings.openai_responses import OpenAIResponsesReader
+from .readings.speech import CartesiaReader, DeepgramReader, ElevenLabsReader, FalReader
+from .readings.text_servers import AlephAlphaReader, ReplicateReader, TGIReader, WatsonxReader
 from .readings.unknown import UnknownReader
 from .readings.workers_ai import WorkersAIReader
 
@@ -108,16 +119,75 @@ def worth_reading(chunk: Chunk, markers: tuple[bytes, ...]) -> bool:
 
 _READERS: Final[dict[str, Callable[[], Reader]]] = {
     "openai-chat": OpenAIChatReader,
-    "openai-completions": OpenAICompletionsReader,
+    "openai-completions": OpenAIChatReader,  # ``choices[].text``: some servers mix the two
+    "azure-ai-inference": OpenAIChatReader,
+    "openai-responses": OpenAIResponsesReader,
+    "openai-audio": OpenAIAudioReader,
+    "openai-assistants": OpenAIAssistantsReader,
     "anthropic-messages": AnthropicReader,
+    "gemini": GeminiReader,
+    "gemini-interactions": GeminiInteractionsReader,
+    "bedrock-converse": BedrockConverseReader,
+    "bedrock-invoke": BedrockInvokeReader,
+    "bedrock-agent": BedrockAgentReader,
+    "cohere-v1": CohereV1Reader,
+    "cohere-v2": CohereV2Reader,
     "workers-ai": WorkersAIReader,
+    "ollama": OllamaReader,
+    "tgi": TGIReader,
+    "replicate": ReplicateReader,
+    "watsonx": WatsonxReader,
+    "alephalpha": AlephAlphaReader,
+    "elevenlabs": ElevenLabsReader,
+    "cartesia": CartesiaReader,
+    "deepgram": DeepgramReader,
+    "fal": FalReader,
     "unknown": UnknownReader,
 }
 
 #: The families that have a reading.
 FAMILIES: Final[tuple[str, ...]] = tuple(_READERS)
 
+#: Names by which formats are known elsewhere, most of them providers that speak another's format.
+FORMATS: Final[dict[str, str]] = {
+    **{family: family for family in FAMILIES},
+    **dict.fromkeys(
+        (
+            "alibaba", "avian", "azure-openai", "cerebras", "crusoe", "deepseek", "gemini-openai-compat", "gpustack",
+            "groq", "heroku", "huggingface-router", "llamacpp", "mistral", "moonshotai", "ollama-openai",
+            "openai-compatible", "openrouter", "perplexity", "portkey", "snowflake", "together", "vercel-gateway",
+            "vllm-local", "writer", "xai", "zai", "ollama-cloud", "local-gateway",
+        ),
+        "openai-chat",
+    ),
+    **dict.fromkeys(
+        ("azure-responses", "bedrock-mantle", "deepseek-responses", "open-responses", "xai-responses"),
+        "openai-responses",
+    ),
+    **dict.fromkeys(("azure-anthropic", "vertex-anthropic"), "anthropic-messages"),
+    **dict.fromkeys(("gemini-generate", "vertex-gemini"), "gemini"),
+    **dict.fromkeys(("huggingface-endpoint", "huggingface-inference", "sagemaker"), "tgi"),
+    "cohere": "cohere-v2",
+    "mcp-streamable-http": "unknown",
+}  # fmt: skip
+
 
 def make_reader(family: str) -> Reader:
     """A fresh reader for one answer of ``family``; an unknown name gets the reader of ``unknown``."""
     return _READERS.get(family, UnknownReader)()
+
+
+__all__ = [
+    "CONTENT",
+    "ERROR",
+    "FAMILIES",
+    "FORMATS",
+    "LIFECYCLE",
+    "Reader",
+    "Weight",
+    "classify",
+    "detect_family",
+    "is_content",
+    "make_reader",
+    "worth_reading",
+]

@@ -18,7 +18,7 @@ from ...events import (
     Unrecognised,
     UsageReported,
 )
-from .base import BaseReader
+from .base import BaseReader, ToolKind
 from .errors import any_error, failed
 from .values import Object, arguments, arr, count, obj, text, word
 
@@ -143,8 +143,8 @@ class AnthropicReader(BaseReader):
         elif kind == "redacted_thinking":
             out.append(ReasoningDelta("", 0, word(block.get("data")), redacted=True))
         elif kind.endswith("tool_use"):
-            by_provider = kind != "tool_use"
-            self.calls.begin(index, word(block.get("id")), word(block.get("name")), out, 0, by_provider)
+            run_by: ToolKind = "function" if kind == "tool_use" else "provider"
+            self.calls.begin(index, word(block.get("id")), word(block.get("name")), out, 0, run_by)
             given = block.get("input")
             if given:  # in a stream it is {} and the fragments follow
                 self.calls.more(index, arguments(given), out)

@@ -7,7 +7,7 @@ Bounded: of an answer only its open calls (at most ``OPEN_CALLS``, ids cut), its
 last usage are kept, never its text.
 """
 
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal, TypeAlias
 
 from ...bodies.chunk import Chunk
 from ...events import (
@@ -29,6 +29,8 @@ CHOICES: Final = 128
 #: Tool calls that can be open at once.
 OPEN_CALLS: Final = 512
 _LONGEST_ID: Final = 256
+
+ToolKind: TypeAlias = Literal["function", "custom", "provider"]
 
 
 class BaseReader:
@@ -209,11 +211,11 @@ class ToolCalls:
         name: str | None,
         out: list[ProviderEvent],
         choice: int = 0,
-        by_provider: bool = False,
+        kind: ToolKind = "function",
     ) -> int:
-        """A call that the format marks as new; its number. ``by_provider``: the provider runs it itself."""
+        """A call that the format marks as new; its number."""
         call = self._begin(choice, index, id_[:_LONGEST_ID] if id_ else None)
-        out.append(ToolCallStarted(call[1], id_, name, choice, by_provider))
+        out.append(ToolCallStarted(call[1], id_, name, choice, kind))
         return call[1]
 
     def more(self, index: int, piece: str, out: list[ProviderEvent], choice: int = 0) -> None:
@@ -223,16 +225,20 @@ class ToolCalls:
             number = call[1] if call is not None else self.begin(index, None, None, out, choice)
             out.append(ToolCallDelta(number, piece, choice))
 
-    def whole(self, id_: str | None, name: str | None, args: object, out: list[ProviderEvent], choice: int = 0) -> None:
+    def whole(
+        self,
+        id_: str | None,
+        name: str | None,
+        args: object,
+        out: list[ProviderEvent],
+        choice: int = 0,
+        kind: ToolKind = "function",
+    ) -> None:
         """A call that came in one piece."""
-        number = self.begin(None, id_, name, out, choice)
+        number = self.begin(None, id_, name, out, choice, kind)
         piece = arguments(args)
         if piece:
             out.append(ToolCallDelta(number, piece, choice))
-
-    def is_open(self, index: int, choice: int = 0) -> bool:
-        """Whether a call stands open at ``index``."""
-        return (choice, index) in self._open
 
     def close(self, index: int, choice: int = 0) -> None:
         """The call at ``index`` is complete."""

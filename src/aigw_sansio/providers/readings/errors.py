@@ -54,6 +54,7 @@ def any_error(value: object) -> ResponseFailed | None:
     message = value.get("message") or value.get("Message") or value.get("title")
     if type(message) is str:
         kind = value.get("error_type") or value.get("type") or value.get("__type")
+        kind = None if kind == "error" else kind
         code = value.get("code") or value.get("error_code") or value.get("status_code") or value.get("statusCode")
         return failed(message, word(kind), word(code))
     return None
@@ -71,6 +72,8 @@ def not_json(body: bytes) -> ResponseFailed:
 def framed_error(data: bytes, name: str) -> ResponseFailed:
     """An error that the framing itself declares: ``name`` is what it calls it."""
     value = parse(data)
+    if type(value) is dict and len(value) == 1 and type(value.get(name)) is dict:
+        value = value[name]  # AWS: the exception's name is the key
     found = any_error(value)
     if found is None:
         plain = "" if value is not BROKEN else data[:LONGEST_MESSAGE].decode("utf-8", "replace").strip()

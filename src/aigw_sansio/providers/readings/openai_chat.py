@@ -36,8 +36,12 @@ _QUIET: Final = frozenset(
 )  # fmt: skip
 
 
+#: Keys of whole answers that are no generated text: embeddings, files, batches, pages, rankings.
+_OTHER_ANSWERS: Final = frozenset({"data", "object", "pages", "results", "embeddings"})
+
+
 class OpenAIChatReader(BaseReader):
-    """Reads Chat Completions, streamed and whole."""
+    """Reads Chat Completions, and the older Completions (``choices[].text``), which some servers mix; streamed and whole."""
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (
         b'"error"',
@@ -73,6 +77,19 @@ class OpenAIChatReader(BaseReader):
                 out.append(error)
                 return
         if not out and type(choices) is not list and not usage and not text(value.get("object")).startswith("chat."):
+            self._read_odd(value, out)
+
+    def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
+        if "choices" in value or "usage" in value or _OTHER_ANSWERS.isdisjoint(value):
+            self.read_object(value, "", out)
+
+    def _read_odd(self, value: Object, out: list[ProviderEvent]) -> None:
+        piece = value.get("value")
+        if type(piece) is str and len(value) == 1:  # Writer's streamed completions
+            self.start(None, None, out)
+            if piece:
+                out.append(TextDelta(piece))
+        else:
             self.unknown(value, out)
 
     def _read_choice(self, choice: Object, position: int, out: list[ProviderEvent]) -> None:
@@ -98,20 +115,16 @@ class OpenAIChatReader(BaseReader):
                     odd = [key for key, part in delta.items() if part and key not in _QUIET]
                     if odd:
                         out.append(Unrecognised("delta with " + ", ".join(key[:40] for key in odd[:4])))
-        elif type(choice.get("text")) is str:
-            self.read_text_choice(choice, index, out)
+        elif type(choice.get("text")) is str:  # the older Completions
+            piece = text(choice["text"])
+            if piece:
+                out.append(TextDelta(piece, index))
         reason = choice.get("finish_reason")
         if reason:
             self.end(index, word(reason))
         usage = choice.get("usage")
         if usage:  # Moonshot
             self.report(openai_usage(obj(usage)), out)
-
-    def read_text_choice(self, choice: Object, index: int, out: list[ProviderEvent]) -> None:
-        """A choice of the older Completions format: some servers answer with it on the chat path."""
-        piece = text(choice["text"])
-        if piece:
-            out.append(TextDelta(piece, index))
 
     def _read_rest(self, delta: Object, index: int, out: list[ProviderEvent]) -> None:
         reasoning = delta.get("reasoning_content") or delta.get("reasoning")
@@ -237,7 +250,3 @@ def openai_usage(usage: Object) -> UsageReported:
         input_audio_tokens=count(read.get("audio_tokens")),
         output_audio_tokens=count(written.get("audio_tokens")),
     )
-
-
-class OpenAICompletionsReader(OpenAIChatReader):
-    """Reads the older Completions format (``choices[].text``), which some servers mix with the chat one."""
