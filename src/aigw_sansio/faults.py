@@ -37,6 +37,7 @@ class FaultKind(StrEnum):
     NOT_FOUND = "not_found"
     UPGRADE_REQUIRED = "upgrade_required"
     GOING_AWAY = "going_away"
+    NOT_CONFIGURED = "not_configured"
     # a WebSocket peer
     PROTOCOL_ERROR = "protocol_error"
     INVALID_PAYLOAD = "invalid_payload"
@@ -96,6 +97,7 @@ HTTP_STATUS: Final[dict[FaultKind, int]] = {
     K.NOT_FOUND: 404,
     K.UPGRADE_REQUIRED: 426,
     K.GOING_AWAY: 503,
+    K.NOT_CONFIGURED: 503,
     K.PROTOCOL_ERROR: 400,
     K.INVALID_PAYLOAD: 400,
     K.MESSAGE_TOO_BIG: 413,
@@ -135,6 +137,7 @@ ENVELOPE_CODE: Final[dict[FaultKind, int]] = {
     K.NOT_FOUND: 2012,
     K.UPGRADE_REQUIRED: 2013,
     K.GOING_AWAY: 2011,
+    K.NOT_CONFIGURED: 2005,
     K.PROTOCOL_ERROR: 2006,
     K.INVALID_PAYLOAD: 2006,
     K.MESSAGE_TOO_BIG: 2006,

@@ -117,10 +117,10 @@ def read_stored_key(provider: Provider, secret: Secret) -> StoredKey | Fault:
     return secret
 
 
-def chosen_host(provider: Provider) -> Fault:
+def chosen_host(provider: Provider, setting: str = "base_url") -> Fault:
     """The refusal to send a stored key to a host that the client chose."""
     return refuse(
         "request.endpoint",
         f"names the host itself, so the key stored for {provider.slug} is not sent there; "
-        f"send your own key, or have the operator set providers.{provider.slug}.base_url",
+        f"send your own key, or have the operator set providers.{provider.slug}.{setting}",
     )

@@ -1,0 +1,188 @@
+"""The WebSocket upgrade towards a provider, built from a client's upgrade.
+
+Decides: which URL a realtime path means, which query names change, which fields and subprotocols go on, where the
+key goes (client protocol, sections 2 and 4). Must not know: connections, messages, or who the client is.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from ..config import ProviderSettings
+from ..faults import Fault, FaultKind, Side
+from ..origin import Origin
+from ..wires.http import Headers
+from .auth import (
+    StoredAzure,
+    carry,
+    chosen_host,
+    drop_own_fields,
+    drop_own_parameters,
+    has_key,
+    read_stored_key,
+)
+from .headers import encode_fields, forwarded_upgrade, refuse
+from .registry import REGISTRY, VARIABLES, Provider, Realtime, find_provider
+from .subprotocols import read_offer
+from .target import BaseUrl, Endpoint, Refused, build_target, check_endpoint, join_path, parse_base_url
+
+_OUR_PARAMETER: Final = "cf-aig-authorization"
+_NO_SETTINGS: Final = ProviderSettings()
+
+
+class RealtimeCall(msgspec.Struct, frozen=True):
+    """An upgrade ready to be sent to ``origin``. ``headers`` are the client's own and the credentials; the wire adds
+    ``host`` and what RFC 6455 asks for. Its ``repr`` shows no field, query or subprotocol."""
+
+    provider: str  #: canonical slug
+    origin: Origin
+    target: bytes
+    headers: Headers
+    subprotocols: tuple[bytes, ...]
+    reading: str  #: family of readings for the provider's messages
+
+    def __repr__(self) -> str:
+        path = self.target.partition(b"?")[0].decode("ascii")
+        return f"RealtimeCall({self.provider} {self.origin.authority}{path})"
+
+
+def build_realtime_call(
+    *,
+    path: str,
+    headers: Sequence[tuple[bytes, bytes]],
+    subprotocols: Sequence[bytes],
+    settings: Mapping[str, ProviderSettings],
+    own_tokens: Callable[[str], bool],
+) -> RealtimeCall | Fault:
+    """Build the upgrade for ``path``, which is ``PROVIDER[/PATH][?QUERY]``: what follows the gateway's name in the
+    client's URL.
+
+    ``headers`` are the client's, ``subprotocols`` what it offers; ``settings`` are keyed by canonical slug; ``own_tokens``
+    tells the gateway's own tokens. Faults: ``UNKNOWN_PROVIDER``, ``INVALID_REQUEST``, and ``NOT_CONFIGURED`` where
+    only the operator can say the URL.
+    """
+    where, mark, query = path.partition("?")
+    slug, _, rest = where.partition("/")
+    row = find_provider(slug, [slug for slug, of in settings.items() if of.base_url or of.realtime_url])
+    if isinstance(row, Fault):
+        return row
+    own = settings.get(row.slug, _NO_SETTINGS)
+    column = row.realtime
+    if column is None:
+        if own.realtime_url is None and (row.places or own.base_url is None):
+            return _no_realtime(row)
+        column = Realtime(url=own.base_url or "", path="", key=row.key)
+    checked = check_endpoint(rest + mark + query)
+    if isinstance(checked, Refused):
+        return refuse(f"the path behind {row.slug}", checked.why)
+    offer = read_offer(subprotocols).without(own_tokens)
+    fields = forwarded_upgrade(headers)
+    drop_own_fields(fields, own_tokens)
+    offer.put_fields(fields)
+    drop_own_fields(fields, own_tokens)
+    query = _query(column, checked.query or "", own_tokens)
+    placed = _place(row, column, Endpoint(checked.path, query or None), own)
+    if isinstance(placed, Fault):
+        return placed
+    base, target, resource = placed
+    if not (has_key(fields, query, column.query_keys) or offer.carries_key):
+        refused = _put_stored_key(row, column, own, fields, resource)
+        if refused is not None:
+            return refused
+    encoded = encode_fields(fields)
+    if isinstance(encoded, Fault):
+        return encoded
+    origin = Origin(base.scheme, base.host, base.port, own.ca_file, "off")
+    return RealtimeCall(row.slug, origin, target.encode("ascii"), encoded, offer.upstream(), column.reading)
+
+
+def _query(column: Realtime, query: str, own_tokens: Callable[[str], bool]) -> str:
+    """The client's query as the provider wants it; parameters that nothing is said of stay byte for byte."""
+    if not query:
+        return ""
+    renamed = dict(column.query)
+    items = []
+    for item in drop_own_parameters(query, own_tokens).split("&"):
+        name, equals, value = item.partition("=")
+        if name.lower() != _OUR_PARAMETER:
+            items.append(renamed.get(name, name) + equals + value)
+    return "&".join(items)
+
+
+def _place(
+    row: Provider, column: Realtime, endpoint: Endpoint, own: ProviderSettings
+) -> tuple[BaseUrl, str, str | None] | Fault:
+    """Where the upgrade goes: base, target, and the resource that the client named."""
+    resource = None
+    path = endpoint.path
+    url = column.url
+    if column.prefix and own.realtime_url is None:
+        resource, _, path = path.partition("/")
+        variable = VARIABLES[column.prefix[1:-1]]
+        if not re.fullmatch(variable.form, resource):
+            shape = f"{row.slug}/{column.prefix[1:-1].upper()}[/PATH]"
+            return refuse(
+                f"the path behind {row.slug}", f"has a bad first part; allowed is {variable.allowed}: {shape}"
+            )
+        url = url.replace(column.prefix, resource)
+    elif own.realtime_url is None:
+        url = next((other for pattern, other in column.other_hosts if re.search(pattern, "/" + path)), url)
+    if not url and own.realtime_url is None:
+        return Fault(
+            FaultKind.NOT_CONFIGURED,
+            Side.GATEWAY,
+            f"{row.slug} has no realtime URL; the operator has to set providers.{row.slug}.realtime_url",
+        )
+    base = parse_base_url(url) if url else BaseUrl("https", "unset.invalid", 443)
+    if isinstance(base, Refused):
+        return refuse(f"providers.{row.slug}.base_url", base.why)
+    if own.realtime_url is not None:
+        set_base = parse_base_url(own.realtime_url)
+        if isinstance(set_base, Refused):
+            return refuse(f"providers.{row.slug}.realtime_url", set_base.why)
+        if not path or join_path(base.path, path) == join_path(base.path, column.path):
+            path = "" if set_base.path else column.path
+            base = set_base if set_base.path else msgspec.structs.replace(set_base, path=base.path)
+        else:
+            base = msgspec.structs.replace(set_base, path=base.path)
+    elif not path:
+        path = column.path
+        if row.slug in REGISTRY and not path:
+            return refuse(f"the path behind {row.slug}", f"is missing; allowed is {row.slug}/PATH")
+    target = build_target(base, Endpoint(path, endpoint.query))
+    if isinstance(target, Refused):
+        return refuse(f"the path behind {row.slug}", target.why)
+    return base, target, resource
+
+
+def _put_stored_key(
+    row: Provider, column: Realtime, own: ProviderSettings, fields: dict[str, str], resource: str | None
+) -> Fault | None:
+    if own.api_key is None and not own.headers:
+        return None
+    stored = read_stored_key(row, own.api_key) if own.api_key is not None else None
+    if isinstance(stored, Fault):
+        return stored
+    key = own.api_key
+    if isinstance(stored, StoredAzure):
+        if own.realtime_url is None and stored.resource != resource:
+            return chosen_host(row, "realtime_url")
+        key = stored.key
+    elif resource is not None:
+        return chosen_host(row, "realtime_url")
+    for name, value in own.headers:
+        fields.setdefault(name.lower(), value)
+    if key is not None:
+        carry(fields, column.key, key.reveal())
+    return None
+
+
+def _no_realtime(row: Provider) -> Fault:
+    known = ", ".join(sorted(slug for slug, other in REGISTRY.items() if other.realtime is not None))
+    return Fault(
+        FaultKind.UNKNOWN_PROVIDER,
+        Side.CLIENT,
+        f"{row.slug} has no realtime endpoint; allowed are {known}, and providers with a realtime_url in the settings",
+    )
