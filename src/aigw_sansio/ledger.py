@@ -45,13 +45,13 @@ class Ledger:
             if type(event) is UsageReported:
                 self.report(event, answer)
 
-    def total(self, *, ended_well: bool) -> UsageReported | None:
-        """All of it, or ``None`` where the provider said nothing. ``ended_well``: the provider came to its end;
+    def total(self, *, complete: bool) -> UsageReported | None:
+        """All of it, or ``None`` where the provider said nothing. ``complete``: the answer came to its end;
         otherwise what was seen is partial."""
         total = self._past
         for usage in self._answers.values():
             total = usage if total is None else _add(total, usage)
-        return None if total is None else msgspec.structs.replace(total, quality="final" if ended_well else "partial")
+        return None if total is None else msgspec.structs.replace(total, quality="final" if complete else "partial")
 
 
 def usage_json(usage: UsageReported) -> bytes:

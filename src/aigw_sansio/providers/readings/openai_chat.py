@@ -41,7 +41,7 @@ _OTHER_ANSWERS: Final = frozenset({"data", "object", "pages", "results", "embedd
 
 
 class OpenAIChatReader(BaseReader):
-    """Reads Chat Completions, and the older Completions (``choices[].text``), which some servers mix; streamed and whole."""
+    """Reads Chat Completions, streamed and whole, and the older Completions (``choices[].text``): servers mix them."""
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (
         b'"error"',

@@ -145,6 +145,9 @@ class WatsonxReader(OpenAIChatReader):
                 # the input is counted on the first event and is 0 on the later ones
                 self.report(UsageReported(read or None, written, quality="final" if ended else "partial"), out)
 
+    def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
+        self.read_object(value, "", out)
+
 
 class AlephAlphaReader(OpenAIChatReader):
     """Reads Aleph Alpha's completions, and its chat, which is OpenAI's."""
