@@ -57,7 +57,7 @@ class SendBuffer:
         self.size -= n
 
     def clear(self) -> None:
-        """Drop everything: the connection is over."""
+        """Drop what waits: nothing more can be sent. What was pulled may still be confirmed."""
         self._pieces.clear()
         self._head = b""
-        self.pulled = self.size = 0
+        self.size = self.pulled

@@ -132,6 +132,11 @@ class Engine:
         pending.timer.disarm()
         pending.callback(value, now)
 
+    @property
+    def asking(self) -> int:
+        """Questions that have no answer yet."""
+        return len(self._pending)
+
     # -- wall time ----------------------------------------------------------------------------------------------
 
     def unix_time(self, now: float) -> float:

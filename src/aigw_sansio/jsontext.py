@@ -10,7 +10,6 @@ what any document means.
 import json
 import re
 from collections.abc import Iterator
-from json.decoder import scanstring
 from typing import NoReturn
 
 import msgspec
@@ -69,7 +68,7 @@ def members(text: str, start: int) -> Iterator[tuple[str, int, int]]:
         raise ValueError("not an object")
     at = _skip(text, at + 1)
     while text[at : at + 1] == '"':
-        name, at = scanstring(text, at + 1)
+        name, at = _LENIENT.raw_decode(text, at)
         at = _skip(text, at)
         if text[at : at + 1] != ":":
             raise ValueError("a member has no value")

@@ -75,3 +75,8 @@ class Timers:
             timer = heappop(self._heap)[2]
             timer._queued = timer.deadline = None
             timer._callback(now)
+
+    @property
+    def armed(self) -> int:
+        """How many timers will fire."""
+        return len({id(timer) for _, _, timer in self._heap if timer.deadline is not None})

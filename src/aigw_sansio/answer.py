@@ -1,0 +1,125 @@
+"""One provider answer as it comes in: coding undone, framing split, meaning tapped.
+
+Decides: what kind of answer a response is and which of its chunks are pieces of content. Must not know: the client,
+timers, retries; the exchange draws the conclusions.
+"""
+
+from enum import IntEnum
+
+from .bodies.chunk import Chunk
+from .bodies.coding import ContentDecoder, content_decoder
+from .bodies.framing import Framing, decoder_for, framing_of, media_type
+from .config import Limits
+from .events import ProviderEvent, UsageReported
+from .faults import Fault
+from .ledger import Ledger
+from .providers.reading import make_reader, worth_reading
+from .wires.heads import header_values
+from .wires.http import Headers
+
+
+class Tap(IntEnum):
+    """How much of an answer is read for its meaning."""
+
+    COMMIT = 0  #: every chunk, to find the commit
+    MARKED = 1  #: nobody listens: only chunks with an error's or usage's mark
+    ALL = 2  #: somebody listens
+
+
+class Answer:
+    """One response. ``feed`` bytes, ``pull`` chunks until there are none, then ``finish``."""
+
+    __slots__ = (
+        "_coding",
+        "_decoder",
+        "_input",
+        "_reader",
+        "charset",
+        "content_type",
+        "fault",
+        "framing",
+        "headers",
+        "ledger",
+        "status",
+        "tap",
+    )
+
+    def __init__(self, status: int, headers: Headers, family: str, limits: Limits, *, array_stream: bool) -> None:
+        """``family`` names the reading; ``array_stream`` says that a JSON array is a stream here."""
+        self.status = status
+        self.headers = headers
+        self.content_type, self.charset = media_type(headers)
+        has_length = bool(header_values(headers, b"content-length"))
+        self.framing = framing_of(status, self.content_type, has_length=has_length, array_stream=array_stream)
+        self._decoder = decoder_for(self.framing, limits)
+        encodings = header_values(headers, b"content-encoding")
+        coding = content_decoder(b", ".join(encodings) if encodings else None)
+        #: Why the answer cannot be read on.
+        self.fault: Fault | None = coding if isinstance(coding, Fault) else None
+        self._coding: ContentDecoder | None = coding if isinstance(coding, ContentDecoder) else None
+        self._input = b""
+        self._reader = make_reader(family)
+        self.ledger = Ledger()
+        self.tap = Tap.COMMIT
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it goes to the client piece by piece."""
+        return self.framing is not Framing.WHOLE
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held here."""
+        return self._decoder.buffered + len(self._input) + (self._coding.buffered if self._coding else 0)
+
+    def feed(self, data: bytes) -> None:
+        """More of the body. Pull it dry, or stop feeding."""
+        if self._coding is not None:
+            self._coding.feed(data)
+        else:
+            self._input = self._input + data if self._input else data
+
+    def pull(self) -> list[Chunk] | None:
+        """Chunks that the next piece of the body completes, perhaps none; ``None`` where more body is needed."""
+        if self._coding is None:
+            data, self._input = self._input, b""
+        else:
+            data = self._coding.pull()
+            self.fault = self.fault or self._coding.fault
+        if not data:
+            return None
+        chunks = self._decoder.feed(data)
+        self.fault = self.fault or self._decoder.fault
+        return chunks
+
+    def finish(self) -> list[Chunk]:
+        """The body ended cleanly; what is left. A ``fault`` may be set by it. Pull dry before."""
+        if self._coding is not None:
+            self.fault = self.fault or self._coding.finish()
+        if self.fault is not None:
+            return []
+        chunks = self._decoder.finish()
+        self.fault = self._decoder.fault
+        return chunks
+
+    # -- meaning ------------------------------------------------------------------------------------------------
+
+    def read(self, chunk: Chunk) -> list[ProviderEvent]:
+        """What ``chunk`` means, as far as the tap is open. Usage is noted in the ledger."""
+        if self.tap is Tap.MARKED and not worth_reading(chunk, self._reader.markers):
+            return []
+        return self._note(self._reader.read(chunk))
+
+    def read_whole(self, body: bytes) -> list[ProviderEvent]:
+        """What a whole answer means."""
+        return self._note(self._reader.read_whole(body))
+
+    def read_end(self) -> list[ProviderEvent]:
+        """What the clean end of a stream means."""
+        return self._note(self._reader.finish())
+
+    def _note(self, events: list[ProviderEvent]) -> list[ProviderEvent]:
+        for event in events:
+            if type(event) is UsageReported:
+                self.ledger.report(event)
+        return events

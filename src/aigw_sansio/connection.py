@@ -1,0 +1,110 @@
+"""One connection as the core sees it: output on its way, reading on or off, and an end that comes for certain.
+
+Decides: when a connection that does not take our bytes or does not close is aborted. Must not know: any protocol;
+what is read and who is told belongs to the subclasses.
+"""
+
+from .buffers import SendBuffer
+from .engine import Engine
+from .ids import ConnId
+
+
+class Connection:
+    """Base of every connection. The gateway calls the methods under "inputs"; subclasses call the others."""
+
+    __slots__ = ("_close_timer", "_stall_timer", "aborted", "buffer", "closing", "conn", "engine", "over", "reading")
+
+    def __init__(self, engine: Engine, conn: ConnId) -> None:
+        self.engine = engine
+        self.conn = conn
+        self.buffer = SendBuffer()
+        #: ``Close`` was emitted.
+        self.closing = False
+        #: ``Close(abort)`` was emitted.
+        self.aborted = False
+        #: The driver reported an end: nothing can be sent any more.
+        self.over = False
+        #: Not paused.
+        self.reading = True
+        self._close_timer = engine.timers.timer(self._abort)
+        self._stall_timer = engine.timers.timer(self._abort)
+
+    # -- inputs -------------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Bytes of the peer."""
+        raise AssertionError("a subclass reads")
+
+    def receive_eof(self, now: float) -> None:
+        """The peer ended its direction."""
+        self.close(now)
+
+    def connection_lost(self, reason: str, now: float) -> None:
+        """The connection broke: nothing can be sent any more."""
+        self.over = True
+        self.buffer.clear()
+        self._stall_timer.disarm()
+        self.close(now, abort=True)
+
+    def pull(self, limit: int) -> bytes:
+        """Bytes for the driver to send."""
+        return self.buffer.pull(limit)
+
+    def data_sent(self, n: int, now: float) -> None:
+        """The transport took ``n`` bytes."""
+        self.buffer.confirm(n)
+        if self.buffer.size:
+            self._stall_timer.arm(now + self.engine.config.timeouts.write_stall_s)
+        else:
+            self._stall_timer.disarm()
+
+    def closed(self, now: float) -> None:
+        """The driver released the connection: the last call."""
+        self.over = True
+        self.buffer.clear()
+        self._stall_timer.disarm()
+        self._close_timer.disarm()
+
+    # -- for subclasses and owners ------------------------------------------------------------------------------
+
+    def write(self, data: bytes, now: float) -> None:
+        """Queue ``data``. Ignored once the connection is over or closing."""
+        if self.over or self.closing:
+            return
+        buffer = self.buffer
+        if not buffer.size:
+            self._stall_timer.arm(now + self.engine.config.timeouts.write_stall_s)
+        if buffer.append(data):
+            self.engine.flush(self.conn)
+
+    def pause_reading(self) -> None:
+        """Hold the peer back. Nothing while it is held back."""
+        if self.reading and not self.over and not self.closing:
+            self.reading = False
+            self.engine.pause(self.conn)
+
+    def resume_reading(self) -> None:
+        """Let the peer go on."""
+        if not self.reading and not self.over and not self.closing:
+            self.reading = True
+            self.engine.resume(self.conn)
+
+    def close(self, now: float, *, abort: bool = False) -> None:
+        """End the connection: after what is queued, or at once. A later abort hastens an earlier close."""
+        if self.aborted:
+            return
+        if abort:
+            self._close_timer.disarm()
+            self._stall_timer.disarm()
+            self.buffer.clear()
+            self.closing = self.aborted = True
+            self.engine.close(self.conn, abort=True)
+        elif not self.closing:
+            self.closing = True
+            self._close_timer.arm(now + self.engine.config.timeouts.close_s)
+            self.engine.close(self.conn, abort=False)
+
+    def _abort(self, now: float) -> None:
+        """A peer that takes nothing, or does not let go."""
+        self.over = True
+        self.close(now, abort=True)

@@ -1,0 +1,209 @@
+"""A client's connection over HTTP/1.1: one request head, then a WebSocket or one plain answer.
+
+Decides: how bytes become a request, what is kept while the answer is undecided, and when the connection ends
+(RFC 9112, RFC 6455 section 4.2). Must not know: who may connect and what a WebSocket carries.
+"""
+
+from enum import IntEnum
+
+from .channel import BytePipe
+from .connection import Connection
+from .dialects.envelope import error_envelope
+from .engine import Engine
+from .faults import Fault, FaultKind, Side
+from .fsm import Machine
+from .ids import ConnId
+from .request import Claimant, ClientRequest, Entrance, PipeReceiver
+from .wires.handshake import Upgrade, accept, check_upgrade, response
+from .wires.heads import HeadGate, RequestHead, header_values, parse_request_head
+from .wires.http import Headers
+
+
+class DownstreamState(IntEnum):
+    """Where a client's HTTP/1.1 connection stands."""
+
+    HEAD = 0
+    DECIDING = 1
+    OPEN = 2
+    ANSWERED = 3
+    CLOSED = 4
+
+
+class DownstreamInput(IntEnum):
+    """What moves it."""
+
+    REQUEST = 0
+    ACCEPT = 1
+    REFUSE = 2
+    END = 3
+
+
+_S, _I = DownstreamState, DownstreamInput
+
+DOWNSTREAM_TABLE: dict[tuple[DownstreamState, DownstreamInput], DownstreamState] = {
+    (_S.HEAD, _I.REQUEST): _S.DECIDING,
+    (_S.HEAD, _I.REFUSE): _S.ANSWERED,
+    (_S.HEAD, _I.END): _S.CLOSED,
+    (_S.DECIDING, _I.ACCEPT): _S.OPEN,
+    (_S.DECIDING, _I.REFUSE): _S.ANSWERED,
+    (_S.DECIDING, _I.END): _S.CLOSED,
+    (_S.OPEN, _I.END): _S.CLOSED,
+    (_S.ANSWERED, _I.END): _S.CLOSED,
+}
+
+
+class Http1Downstream(Connection):
+    """A client's connection. Implements ``BytePipe`` and ``Responder``."""
+
+    __slots__ = (
+        "_claimant",
+        "_early",
+        "_entrance",
+        "_gate",
+        "_handshake_timer",
+        "_machine",
+        "_receiver",
+        "_upgrade",
+        "peer",
+    )
+
+    def __init__(self, engine: Engine, conn: ConnId, peer: str, entrance: Entrance, now: float) -> None:
+        super().__init__(engine, conn)
+        self.peer = peer
+        self._entrance = entrance
+        self._machine = Machine(DOWNSTREAM_TABLE, DownstreamState.HEAD)
+        self._gate = HeadGate(engine.config.limits.head_bytes)
+        self._upgrade: Upgrade | None = None
+        self._early = b""
+        self._claimant: Claimant | None = None
+        self._receiver: PipeReceiver | None = None
+        self._handshake_timer = engine.timers.timer(self._on_handshake_timeout)
+        self._handshake_timer.arm(now + engine.config.timeouts.handshake_s)
+
+    # -- inputs -------------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        if self._receiver is not None:
+            self._receiver.receive_data(data, now)
+        elif self._machine.state is DownstreamState.HEAD:
+            self._read_head(data, now)
+        elif self._machine.state is DownstreamState.DECIDING:
+            self._early += data
+            if len(self._early) > self.engine.config.limits.early_bytes:
+                self.pause_reading()
+
+    def receive_eof(self, now: float) -> None:
+        if self._receiver is not None:
+            self._receiver.receive_eof(now)
+        self._leave(now)
+        self.close(now)
+
+    def connection_lost(self, reason: str, now: float) -> None:
+        self.over = True
+        if self._receiver is not None:
+            self._receiver.connection_lost(reason, now)
+        self._leave(now)
+        super().connection_lost(reason, now)
+
+    def data_sent(self, n: int, now: float) -> None:
+        super().data_sent(n, now)
+        if self._receiver is not None:
+            self._receiver.data_sent(n, now)
+
+    def closed(self, now: float) -> None:
+        super().closed(now)
+        if self._receiver is not None:
+            self._receiver.connection_lost("the connection was given up", now)
+        self._leave(now)
+
+    # -- BytePipe -----------------------------------------------------------------------------------------------
+
+    @property
+    def outstanding(self) -> int:
+        return self.buffer.size
+
+    def end(self, now: float) -> None:
+        self.close(now)
+
+    def abort(self, now: float) -> None:
+        self.close(now, abort=True)
+
+    # -- Responder ----------------------------------------------------------------------------------------------
+
+    @property
+    def pipe(self) -> BytePipe:
+        return self
+
+    def accept(self, subprotocol: bytes | None, receiver: PipeReceiver, now: float) -> None:
+        assert self._upgrade is not None
+        self._machine.fire(DownstreamInput.ACCEPT)
+        self._claimant = None
+        self._receiver = receiver
+        self.write(accept(self._upgrade, subprotocol), now)
+        self.resume_reading()
+        early, self._early = self._early, b""
+        if early:
+            receiver.receive_data(early, now)
+
+    def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
+        self._machine.fire(DownstreamInput.REFUSE)
+        self._handshake_timer.disarm()
+        self._claimant = None
+        self._early = b""
+        self.write(response(status, headers, body), now)
+        self.resume_reading()
+        self.close(now)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _read_head(self, data: bytes, now: float) -> None:
+        found = self._gate.feed(data)
+        if found is None:
+            return
+        if isinstance(found, int):
+            limit = self.engine.config.limits.head_bytes
+            detail = f"the request head is longer than the {limit} bytes that are allowed"
+            self._refuse_head(431, Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, detail), now)
+            return
+        raw, self._early = found
+        head = parse_request_head(raw)
+        if isinstance(head, Fault):
+            self._refuse_head(400, head, now)
+            return
+        self._handshake_timer.disarm()
+        self._machine.fire(DownstreamInput.REQUEST)
+        verdict = check_upgrade(head)
+        self._upgrade = verdict if isinstance(verdict, Upgrade) else None
+        websocket = verdict.offers if isinstance(verdict, Upgrade) else verdict
+        request = ClientRequest(self.conn, self.peer, head.method, head.target, head.headers, websocket)
+        claimant = self._entrance.request_arrived(request, self, now)
+        if self._machine.state is DownstreamState.DECIDING:
+            self._claimant = claimant
+
+    def _refuse_head(self, status: int, fault: Fault, now: float) -> None:
+        self.refuse(status, [(b"content-type", b"application/json")], error_envelope(fault), now)
+
+    def _leave(self, now: float) -> None:
+        self._handshake_timer.disarm()
+        claimant, self._claimant = self._claimant, None
+        if self._machine.state is not DownstreamState.CLOSED:
+            self._machine.fire(DownstreamInput.END)
+        if claimant is not None:
+            claimant.client_gone(now)
+
+    def _on_handshake_timeout(self, now: float) -> None:
+        self.close(now, abort=True)
+
+    def _abort(self, now: float) -> None:
+        """The client takes nothing, or does not let go."""
+        self.over = True
+        if self._receiver is not None:
+            self._receiver.connection_lost("the client takes no more bytes", now)
+        self._leave(now)
+        super()._abort(now)
+
+
+def has_body(head: RequestHead) -> bool:
+    """Whether the request announces content (RFC 9112 section 6)."""
+    lengths = header_values(head.headers, b"content-length")
+    return bool(header_values(head.headers, b"transfer-encoding")) or any(value != b"0" for value in lengths)

@@ -1,0 +1,260 @@
+"""The gateway: the one class that a driver holds.
+
+Decides: who owns which connection, and how a gateway goes away. Must not know: any protocol. The contract between
+core and driver is the sum of the docstrings here and in :mod:`.effects`.
+
+A driver has nine duties:
+
+1. One thread or loop for each gateway; no two gateways share anything.
+2. ``now`` is monotonic seconds and never goes back.
+3. After every call take ``effects()`` and execute them in order. Inputs may be called while effects run; the
+   outermost loop drains what they add.
+4. One writer for each connection: pull ``data_to_send`` until it is empty, then wait for ``Flush``.
+5. Report ``data_sent`` after the transport took the bytes, and pull no more until then. One report may confirm
+   part of a pull, or several pulls.
+6. Read at most 64 KiB at a time. After ``PauseReading`` one read already under way may still be delivered.
+7. Report each end once: ``receive_eof``, ``connection_lost`` or ``connect_failed``; and ``closed`` once and last.
+8. ``Close`` is: finish sending, then close. ``Close(abort)`` is: now. Both cancel a dial.
+9. Call ``handle_timeout`` at or after ``next_timeout()``.
+"""
+
+from .admission import Admission, Admitted
+from .channel import WebSocketChannel
+from .config import Config
+from .connection import Connection
+from .downstream import Http1Downstream
+from .effects import Answer, Effect
+from .engine import Engine
+from .errors import LocalProtocolError
+from .ids import AskId, ConnId
+from .pool import Pool
+from .providers.subprotocols import Offer
+from .request import Claimant, Responder
+from .session import Session, Visitor
+from .upstream import Upstream
+from .wires.frames import Role
+from .wires.websocket import WebSocketWire
+
+
+class Gateway:
+    """An AI gateway without I/O: bytes, ends and time in; effects, bytes and a deadline out.
+
+    ``seed`` are at least 16 bytes of the host's entropy, or fixed ones for a run that is to be replayed.
+    ``wall_offset`` is Unix time minus the monotonic time passed as ``now``, in seconds.
+    """
+
+    __slots__ = (
+        "_admission",
+        "_connections",
+        "_drain_timer",
+        "_engine",
+        "_next_session",
+        "_now",
+        "_pool",
+        "_sessions",
+        "draining",
+    )
+
+    def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
+        self._engine = Engine(config, seed, wall_offset)
+        self._connections: dict[ConnId, Connection] = {}
+        self._pool = Pool(self._engine, self._register)
+        self._admission = Admission(self._engine, self)
+        self._sessions: dict[int, Session] = {}
+        self._next_session = 1
+        self._now = float("-inf")
+        #: Going away: no new sessions, no new exchanges.
+        self.draining = False
+        self._drain_timer = self._engine.timers.timer(self._on_drain_over)
+
+    # -- inputs -------------------------------------------------------------------------------------------------
+
+    def open_downstream(self, peer: str, alpn: str | None, now: float) -> ConnId:
+        """A client connected. ``peer`` is its address for events; ``alpn`` what TLS chose, if anything."""
+        self._advance(now)
+        conn = self._engine.issue_conn()
+        self._connections[conn] = Http1Downstream(self._engine, conn, peer, self._admission, now)
+        return conn
+
+    def connected(self, conn: ConnId, alpn: str | None, now: float) -> None:
+        """The dial of ``Connect`` succeeded, TLS included; ``alpn`` is what TLS chose."""
+        connection = self._find(conn, now)
+        if isinstance(connection, Upstream):
+            connection.connected(alpn, now)
+        elif connection is not None:
+            raise LocalProtocolError(f"connected({conn}): this connection was not dialled")
+
+    def connect_failed(self, conn: ConnId, reason: str, now: float) -> None:
+        """The dial of ``Connect`` failed. ``closed`` must follow."""
+        connection = self._find(conn, now)
+        if isinstance(connection, Upstream):
+            connection.connect_failed(reason, now)
+        elif connection is not None:
+            raise LocalProtocolError(f"connect_failed({conn}): this connection was not dialled")
+
+    def receive_data(self, conn: ConnId, data: bytes, now: float) -> None:
+        """Bytes of the peer, at most 64 KiB. Empty data is nothing, never an end."""
+        connection = self._find(conn, now)
+        if connection is not None and data and not connection.over:
+            connection.receive_data(data, now)
+
+    def receive_eof(self, conn: ConnId, now: float) -> None:
+        """The peer ended its direction cleanly; at most once."""
+        connection = self._find(conn, now)
+        if connection is not None and not connection.over:
+            connection.receive_eof(now)
+
+    def connection_lost(self, conn: ConnId, reason: str, now: float) -> None:
+        """The connection broke: a reset, a failed write, TLS that ended without ``close_notify``."""
+        connection = self._find(conn, now)
+        if connection is not None and not connection.over:
+            connection.connection_lost(reason, now)
+
+    def data_sent(self, conn: ConnId, n: int, now: float) -> None:
+        """The transport took ``n`` of the bytes that were pulled. ``LocalProtocolError`` for more than that."""
+        connection = self._find(conn, now)
+        if connection is not None:
+            connection.data_sent(n, now)
+
+    def closed(self, conn: ConnId, now: float) -> None:
+        """The connection is released: exactly once and last, whoever ended it, also after a failed dial."""
+        connection = self._find(conn, now)
+        if connection is not None:
+            del self._connections[conn]
+            connection.closed(now)
+
+    def answer(self, ask_id: AskId, value: Answer, now: float) -> None:
+        """The answer to an ``Ask``. Late and second answers are ignored; ``LocalProtocolError`` for a question that
+        was never asked and for an answer of the wrong class."""
+        self._advance(now)
+        self._engine.answer(ask_id, value, now)
+
+    def handle_timeout(self, now: float) -> None:
+        """``next_timeout()`` has come. Calling it early does no harm."""
+        self._advance(now)
+        self._engine.timers.fire(now)
+
+    def set_wall(self, wall_offset: float, now: float) -> None:
+        """The host's wall clock was set: Unix time is now ``wall_offset + now``."""
+        self._advance(now)
+        self._engine.wall_offset = wall_offset
+
+    def drain(self, now: float) -> None:
+        """Go away (client protocol, section 6): refuse what is new, let what runs finish within the configured time,
+        then close. It is over when ``idle`` is true."""
+        self._advance(now)
+        if self.draining:
+            return
+        self.draining = True
+        deadline = now + self._engine.config.timeouts.drain_s
+        self._drain_timer.arm(deadline)
+        for session in list(self._sessions.values()):
+            session.drain(deadline, now)
+        self._settle_drain(now)
+
+    # -- outputs ------------------------------------------------------------------------------------------------
+
+    def effects(self) -> list[Effect]:
+        """What is to be done, in order; each effect is handed out once."""
+        return self._engine.take_effects()
+
+    def data_to_send(self, conn: ConnId, limit: int = 65536) -> bytes:
+        """Up to ``limit`` bytes for the peer; empty where there are none. Report them with ``data_sent``."""
+        if not self._engine.was_issued(conn):
+            raise LocalProtocolError(f"data_to_send({conn}): no such connection was ever issued")
+        connection = self._connections.get(conn)
+        return connection.pull(limit) if connection is not None else b""
+
+    def next_timeout(self) -> float | None:
+        """When to call ``handle_timeout`` at the latest; ``None``: no deadline is set."""
+        return self._engine.timers.next_deadline()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no session is open: after ``drain``, the time to leave."""
+        return not self._sessions
+
+    def snapshot(self) -> dict[str, int]:
+        """Counts of what is alive, for tests and metrics."""
+        return {
+            "connections": len(self._connections),
+            "sessions": len(self._sessions),
+            "exchanges": sum(session.running for session in self._sessions.values()),
+            "waiting_legs": self._pool.waiting,
+            "timers": self._engine.timers.armed,
+            "asks": self._engine.asking,
+            "send_buffer_bytes": sum(connection.buffer.size for connection in self._connections.values()),
+        }
+
+    # -- for the parts ------------------------------------------------------------------------------------------
+
+    def open_universal(self, admitted: Admitted, responder: Responder, now: float) -> None:
+        """The door let a universal client in."""
+        session_id = self._next_session
+        self._next_session += 1
+        request = admitted.request
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in request.headers
+            if name.startswith(b"cf-aig-") and name != b"cf-aig-authorization"
+        }
+        selected = admitted.offer.select()
+        visitor = Visitor(
+            conn=request.conn,
+            peer=request.peer,
+            account=admitted.where.account,
+            gateway=admitted.where.gateway,
+            settings=admitted.settings,
+            headers=headers,
+            principal=admitted.principal,
+            subprotocol=_shown(admitted.offer, selected),
+        )
+        session = Session(self._engine, self._pool, visitor, session_id, self._session_over, now)
+        wire = WebSocketWire(Role.SERVER, message_limit=self._engine.config.limits.message_bytes)
+        channel = WebSocketChannel(self._engine, responder.pipe, wire, session, now)
+        session.channel = channel
+        self._sessions[session_id] = session
+        session.open(now)
+        responder.accept(selected, channel, now)
+
+    def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> Claimant | None:
+        """The door let a realtime client in."""
+        raise AssertionError
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _advance(self, now: float) -> None:
+        if now < self._now:
+            raise LocalProtocolError(f"time runs backwards: now is {now}, the last input was at {self._now}")
+        self._now = now
+
+    def _find(self, conn: ConnId, now: float) -> Connection | None:
+        if not self._engine.was_issued(conn):
+            raise LocalProtocolError(f"no connection {conn} was ever issued")
+        self._advance(now)
+        return self._connections.get(conn)
+
+    def _register(self, upstream: Upstream) -> None:
+        self._connections[upstream.conn] = upstream
+
+    def _session_over(self, session: Session, now: float) -> None:
+        del self._sessions[session.session_id]
+        self._settle_drain(now)
+
+    def _settle_drain(self, now: float) -> None:
+        if self.draining and not self._sessions:
+            self._drain_timer.disarm()
+            self._pool.close_all(now)
+
+    def _on_drain_over(self, now: float) -> None:
+        for session in list(self._sessions.values()):
+            session.cut(now)
+        self._pool.close_all(now)
+
+
+def _shown(offer: Offer, selected: bytes | None) -> str | None:
+    """The selected subprotocol as it may stand in an event."""
+    for item in offer.items:
+        if item.text == selected:
+            return f"{item.name}.***" if item.secret else item.text.decode("latin-1")
+    return None

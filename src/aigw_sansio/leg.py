@@ -1,0 +1,101 @@
+"""One attempt's place on an upstream connection, and what it is told.
+
+Decides: how holding back and giving up are said alike for HTTP/1.1 and HTTP/2. Must not know: exchanges, and what
+the bytes mean.
+"""
+
+from typing import TYPE_CHECKING, Protocol
+
+from .events import Reach
+from .faults import Fault
+from .origin import Origin
+from .timers import Timer
+from .wires.http import Headers, Request
+
+if TYPE_CHECKING:
+    from .upstream import Upstream
+
+
+class LegHandler(Protocol):
+    """Who sent the request. After ``leg_end`` and ``leg_failed`` nothing more comes."""
+
+    def leg_placed(self, leg: "Leg", now: float) -> None:
+        """The leg has its connection; the request is on its way."""
+
+    def leg_replaced(self, now: float) -> None:
+        """The connection ended before anybody acted on the request: it is placed again."""
+
+    def leg_sent(self, now: float) -> None:
+        """The transport took the last byte of the request."""
+
+    def leg_activity(self, now: float) -> None:
+        """The provider sent something that belongs to this leg."""
+
+    def leg_head(self, status: int, headers: Headers, now: float) -> None:
+        """The head of the response."""
+
+    def leg_body(self, data: bytes, now: float) -> None:
+        """More of the body, transfer-decoded, never empty."""
+
+    def leg_end(self, now: float) -> None:
+        """The response is complete."""
+
+    def leg_failed(self, fault: Fault, now: float) -> None:
+        """There will be no (more) response."""
+
+
+class Leg:
+    """A request on its way, from ``Pool.submit`` to its end."""
+
+    __slots__ = (
+        "connect_timeout_s",
+        "dial",
+        "fresh",
+        "handler",
+        "held",
+        "origin",
+        "owed",
+        "reach",
+        "replacements",
+        "request",
+        "sent",
+        "stream",
+        "timer",
+        "touched",
+        "upstream",
+    )
+
+    def __init__(self, origin: Origin, request: Request, handler: LegHandler, connect_timeout_s: float) -> None:
+        self.origin = origin
+        self.request = request
+        self.handler = handler
+        self.connect_timeout_s = connect_timeout_s
+        #: The dial made for it, while it waits.
+        self.dial: Upstream | None = None
+        self.upstream: Upstream | None = None
+        self.stream = 0
+        self.reach: Reach = "dialled"
+        #: Wants a connection that has not served before.
+        self.fresh = False
+        self.replacements = 0
+        #: The whole request has left.
+        self.sent = False
+        #: The provider answered with any byte.
+        self.touched = False
+        self.held = False
+        #: Flow-control credit kept back while it is held.
+        self.owed = 0
+        self.timer: Timer | None = None
+
+    def hold(self) -> None:
+        """Take nothing more from the provider for this leg, as far as its protocol can."""
+        if not self.held and self.upstream is not None:
+            self.held = True
+            self.upstream.hold(self)
+
+    def release(self, now: float) -> None:
+        """Go on."""
+        if self.held:
+            self.held = False
+            if self.upstream is not None:
+                self.upstream.release(self, now)

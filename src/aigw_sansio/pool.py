@@ -1,0 +1,268 @@
+"""Which connection carries a request: one placement decision over known facts, and who waits for a free place.
+
+Decides: ``Use``, ``Dial`` or ``Wait`` for a request to an origin, fairly; when a dial is no longer needed; when a
+request may be sent again because nobody saw it. Must not know: any protocol, and what a request asks for.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from .engine import Engine
+from .faults import Fault, FaultKind, Side
+from .ids import ConnId
+from .leg import Leg
+from .origin import Origin
+from .upstream import Upstream
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What the decision needs to know of one connection that could take a request now."""
+
+    conn: ConnId
+    last_used: float
+    born: float
+    busy: bool  #: carries other streams
+
+
+class Use(msgspec.Struct, frozen=True):
+    """Send it on this connection."""
+
+    conn: ConnId
+
+
+class Dial(msgspec.Struct, frozen=True):
+    """Open a connection for it."""
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """Wait for a connection to get free or ready."""
+
+
+Placement: TypeAlias = Use | Dial | Wait
+
+
+def place(
+    available: Sequence[Facts],
+    *,
+    total: int,
+    limit: int,
+    shareable_dial: bool,
+    fresh: bool,
+    now: float,
+    max_age_s: float,
+) -> tuple[Placement, tuple[ConnId, ...]]:
+    """Where a request goes, and which connections are to be closed for their age. Pure.
+
+    ``available``: connections with room for a stream. ``total``: all connections to the origin, dials included, at
+    most ``limit``. ``shareable_dial``: a dial is under way that will likely speak HTTP/2. ``fresh``: no connection
+    that has served before may be used.
+
+    1. A connection that is too old takes nothing new; if nothing runs on it, it is closed.
+    2. Of the others the one used last is used, so that surplus ones grow idle and go.
+    3. A dial that many can share is waited for rather than doubled.
+    4. Below the limit a connection is dialled; at the limit the request waits.
+    """
+    young = [facts for facts in available if now - facts.born < max_age_s]
+    expired = tuple(facts.conn for facts in available if not facts.busy and now - facts.born >= max_age_s)
+    if young and not fresh:
+        return Use(max(young, key=lambda facts: facts.last_used).conn), expired
+    if shareable_dial:
+        return Wait(), expired
+    if total - len(expired) < limit:
+        return Dial(), expired
+    return Wait(), expired
+
+
+class _OriginPool:
+    __slots__ = ("available", "connections", "speaks_h2", "waiting")
+
+    def __init__(self) -> None:
+        self.connections: dict[ConnId, Upstream] = {}
+        self.available: dict[ConnId, Upstream] = {}
+        self.waiting: dict[Leg, None] = {}
+        self.speaks_h2 = False
+
+
+class Pool:
+    """The upstream connections of one gateway, shared by all its clients."""
+
+    __slots__ = ("_engine", "_origins", "_register")
+
+    def __init__(self, engine: Engine, register: Callable[[Upstream], None]) -> None:
+        self._engine = engine
+        self._register = register
+        self._origins: dict[Origin, _OriginPool] = {}
+
+    def submit(self, leg: Leg, now: float) -> None:
+        """Place ``leg``. Its handler is told by ``leg_placed`` or ``leg_failed``, perhaps before this returns."""
+        pool = self._origins.setdefault(leg.origin, _OriginPool())
+        pool.waiting[leg] = None
+        leg.timer = self._engine.timers.timer(lambda at: self._expired(leg, at))
+        self._place(pool, leg, now)
+
+    def withdraw(self, leg: Leg, now: float) -> None:
+        """``leg`` is no longer wanted and has no connection yet. A dial that nobody else needs is cut at once."""
+        pool = self._origins[leg.origin]
+        if leg.timer is not None:
+            leg.timer.disarm()
+        pool.waiting.pop(leg, None)
+        dial, leg.dial = leg.dial, None
+        if dial is None or dial.conn not in pool.connections:
+            return
+        heir = next((other for other in pool.waiting if other.dial is None), None)
+        if heir is not None:
+            self._give_dial(heir, dial, now)
+        else:
+            dial.close(now, abort=True)
+            self._drop(pool, dial)
+
+    def replace(self, leg: Leg, now: float) -> None:
+        """The connection of ``leg`` ended and the provider did not act on the request: send it again, afresh."""
+        leg.fresh = True
+        leg.handler.leg_replaced(now)
+        self.submit(leg, now)
+
+    # -- from connections ---------------------------------------------------------------------------------------
+
+    def connection_ready(self, upstream: Upstream, now: float) -> None:
+        """A dial succeeded."""
+        pool = self._origins[upstream.origin]
+        pool.speaks_h2 = upstream.multiplexed
+        leg = next((leg for leg in pool.waiting if leg.dial is upstream), None)
+        if leg is not None and upstream.capacity:
+            self._assign(pool, leg, upstream, now)
+        self.capacity_changed(upstream, now)
+
+    def connection_failed(self, upstream: Upstream, fault: Fault, now: float) -> None:
+        """A dial failed: the request it was for fails, others that counted on it are placed again."""
+        pool = self._origins[upstream.origin]
+        self._drop(pool, upstream)
+        leg = next((leg for leg in pool.waiting if leg.dial is upstream), None)
+        if leg is not None:
+            self._fail(pool, leg, fault, now)
+        self._serve(pool, now)
+
+    def capacity_changed(self, upstream: Upstream, now: float) -> None:
+        """A connection got free, full, or unfit for more."""
+        pool = self._origins.get(upstream.origin)
+        if pool is None or upstream.conn not in pool.connections:
+            return
+        if upstream.capacity > 0:
+            pool.available[upstream.conn] = upstream
+        else:
+            pool.available.pop(upstream.conn, None)
+        self._serve(pool, now)
+
+    def connection_over(self, upstream: Upstream, now: float) -> None:
+        """A connection takes nothing any more. Its place is free."""
+        pool = self._origins.get(upstream.origin)
+        if pool is not None and upstream.conn in pool.connections:
+            self._drop(pool, upstream)
+            self._serve(pool, now)
+
+    # -- for the gateway ----------------------------------------------------------------------------------------
+
+    def close_all(self, now: float) -> None:
+        """Cut every upstream connection: the last act of a drain."""
+        for pool in list(self._origins.values()):
+            for upstream in list(pool.connections.values()):
+                upstream.close(now, abort=not upstream.idle)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that have no connection yet."""
+        return sum(len(pool.waiting) for pool in self._origins.values())
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _serve(self, pool: _OriginPool, now: float) -> None:
+        """Give what is free to who waits longest."""
+        while pool.waiting:
+            if pool.available:
+                leg = next((leg for leg in pool.waiting if not leg.fresh), None)
+            else:
+                leg = None
+            if leg is None:
+                leg = next((leg for leg in pool.waiting if leg.dial is None), None)
+            if leg is None or not self._place(pool, leg, now):
+                break
+        if not pool.waiting and not pool.connections:
+            for origin, other in list(self._origins.items()):
+                if other is pool:
+                    del self._origins[origin]
+
+    def _place(self, pool: _OriginPool, leg: Leg, now: float) -> bool:
+        """One decision. False where ``leg`` has to wait as before."""
+        config = self._engine.config
+        facts = [
+            Facts(upstream.conn, upstream.last_used, upstream.born, not upstream.idle)
+            for upstream in pool.available.values()
+        ]
+        placement, expired = place(
+            facts,
+            total=len(pool.connections),
+            limit=config.limits.upstream_connections_per_origin,
+            shareable_dial=pool.speaks_h2 and any(not c.ready for c in pool.connections.values()),
+            fresh=leg.fresh,
+            now=now,
+            max_age_s=config.timeouts.pool_age_s,
+        )
+        for conn in expired:
+            old = pool.connections[conn]
+            self._drop(pool, old)
+            old.close(now)
+        if isinstance(placement, Use):
+            self._assign(pool, leg, pool.connections[placement.conn], now)
+            return True
+        if isinstance(placement, Dial) and leg.dial is None:
+            upstream = Upstream(self._engine, self, leg.origin, now)
+            pool.connections[upstream.conn] = upstream
+            self._register(upstream)
+            self._give_dial(leg, upstream, now)
+            upstream.dial()
+            return True
+        if leg.dial is None and leg.timer is not None and leg.timer.deadline is None:
+            leg.timer.arm(now + config.timeouts.pool_wait_s)
+        return False
+
+    def _give_dial(self, leg: Leg, upstream: Upstream, now: float) -> None:
+        leg.dial = upstream
+        if leg.timer is not None:
+            leg.timer.arm(now + leg.connect_timeout_s)
+
+    def _assign(self, pool: _OriginPool, leg: Leg, upstream: Upstream, now: float) -> None:
+        pool.waiting.pop(leg, None)
+        if leg.timer is not None:
+            leg.timer.disarm()
+        leg.dial = None
+        upstream.assign(leg, now)
+        if upstream.capacity > 0:
+            pool.available[upstream.conn] = upstream
+        else:
+            pool.available.pop(upstream.conn, None)
+        leg.handler.leg_placed(leg, now)
+
+    def _drop(self, pool: _OriginPool, upstream: Upstream) -> None:
+        pool.connections.pop(upstream.conn, None)
+        pool.available.pop(upstream.conn, None)
+
+    def _fail(self, pool: _OriginPool, leg: Leg, fault: Fault, now: float) -> None:
+        pool.waiting.pop(leg, None)
+        if leg.timer is not None:
+            leg.timer.disarm()
+        leg.dial = None
+        leg.handler.leg_failed(fault, now)
+
+    def _expired(self, leg: Leg, now: float) -> None:
+        pool = self._origins[leg.origin]
+        where = leg.origin.authority
+        if leg.dial is not None:
+            kind, detail = FaultKind.CONNECT_TIMEOUT, f"no connection to {where} within {leg.connect_timeout_s:g} s"
+        else:
+            waited = self._engine.config.timeouts.pool_wait_s
+            kind, detail = FaultKind.POOL_TIMEOUT, f"no free connection to {where} within {waited:g} s"
+        self.withdraw(leg, now)
+        self._fail(pool, leg, Fault(kind, Side.PROVIDER, detail, retryable=True), now)
+        self._serve(pool, now)

@@ -1,0 +1,70 @@
+"""A client's request and how it is answered, alike for HTTP/1.1 and HTTP/2.
+
+Decides: the border between whoever reads requests off a connection and whoever decides about them. Must not know:
+either of them.
+"""
+
+from typing import Protocol
+
+import msgspec
+
+from .channel import BytePipe
+from .faults import Fault
+from .ids import ConnId
+from .wires.handshake import NotUpgrade, Offers, WrongVersion
+from .wires.http import Headers
+
+
+class ClientRequest(msgspec.Struct, frozen=True):
+    """What a client asked for. ``websocket`` is what it offers for a WebSocket, or why there can be none."""
+
+    conn: ConnId
+    peer: str
+    method: bytes
+    target: bytes
+    headers: Headers
+    websocket: Offers | NotUpgrade | WrongVersion | Fault
+
+
+class PipeReceiver(Protocol):
+    """Who takes the bytes of an accepted WebSocket."""
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Bytes of the peer."""
+
+    def receive_eof(self, now: float) -> None:
+        """The peer ended its direction."""
+
+    def connection_lost(self, reason: str, now: float) -> None:
+        """The pipe broke."""
+
+    def data_sent(self, n: int, now: float) -> None:
+        """The transport took ``n`` bytes."""
+
+
+class Claimant(Protocol):
+    """Who decides about a request that has no answer yet."""
+
+    def client_gone(self, now: float) -> None:
+        """The client left before it was answered."""
+
+
+class Responder(Protocol):
+    """The way to answer one request: call ``accept`` or ``refuse``, once."""
+
+    @property
+    def pipe(self) -> BytePipe:
+        """What carries the WebSocket once it is accepted."""
+
+    def accept(self, subprotocol: bytes | None, receiver: PipeReceiver, now: float) -> None:
+        """Grant the WebSocket. What the client sent early is given to ``receiver`` before this returns."""
+
+    def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
+        """Answer plainly."""
+
+
+class Entrance(Protocol):
+    """Who decides about requests."""
+
+    def request_arrived(self, request: ClientRequest, responder: Responder, now: float) -> Claimant | None:
+        """A request to decide about. ``None`` where it is answered already."""

@@ -1,0 +1,79 @@
+"""Which resource a client's URL names (client protocol, section 1).
+
+Decides: the shape of our URLs. Must not know: which gateways exist and what is answered.
+"""
+
+from typing import TypeAlias
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+
+class Universal(msgspec.Struct, frozen=True):
+    """``/v1/{account}/{gateway}``."""
+
+    account: str
+    gateway: str
+
+
+class Realtime(msgspec.Struct, frozen=True):
+    """``/v1/{account}/{gateway}/{provider}[/{path}]``; ``path`` is what stands behind the gateway, as received."""
+
+    account: str
+    gateway: str
+    path: str
+
+
+class Health(msgspec.Struct, frozen=True):
+    """``/healthz``."""
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """``/readyz``."""
+
+
+class MetricsText(msgspec.Struct, frozen=True):
+    """``/metrics``."""
+
+
+class Nowhere(msgspec.Struct, frozen=True):
+    """Anything else."""
+
+
+Route: TypeAlias = Universal | Realtime | Health | Readiness | MetricsText | Nowhere
+
+_PLAIN: dict[str, Route] = {"/healthz": Health(), "/readyz": Readiness(), "/metrics": MetricsText()}
+
+
+def split_target(target: bytes) -> tuple[str, str]:
+    """Path and query of a request target in origin or absolute form (RFC 9112 section 3.2), as latin-1 text."""
+    text = target.decode("latin-1")
+    for scheme in ("http://", "https://", "ws://", "wss://"):
+        if text.lower().startswith(scheme):
+            authority, slash, rest = text[len(scheme) :].partition("/")
+            text = "/" + rest if slash else "/" + authority.partition("?")[1] + authority.partition("?")[2]
+            break
+    path, _, query = text.partition("#")[0].partition("?")
+    return path, query
+
+
+def route(path: str) -> Route:
+    """The resource at ``path``. Account and gateway are percent-decoded."""
+    plain = _PLAIN.get(path)
+    if plain is not None:
+        return plain
+    parts = path.split("/", 4)
+    if len(parts) < 4 or parts[0] or parts[1] != "v1":
+        return Nowhere()
+    account, gateway = _decoded(parts[2]), _decoded(parts[3])
+    if not account or not gateway:
+        return Nowhere()
+    rest = parts[4] if len(parts) == 5 else ""
+    return Realtime(account, gateway, rest) if rest else Universal(account, gateway)
+
+
+def _decoded(part: str) -> str:
+    try:
+        return unquote_to_bytes(part.encode("latin-1")).decode()
+    except UnicodeDecodeError:
+        return ""

@@ -1,0 +1,485 @@
+"""One client on the universal protocol: its exchanges, their turns on the socket, and what it may hold.
+
+Decides: what a message of the client starts, whose message is sent next, who is held back (client protocol, sections
+3 and 6). It holds a message channel, never a connection. Must not know: sockets, HTTP, and how an exchange gets its
+answer.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from .channel import Ender, WebSocketChannel
+from .config import GatewaySettings
+from .dialects import universal
+from .dialects.envelope import error_envelope
+from .effects import Answer, Authenticate, Authenticated
+from .engine import Engine
+from .events import SessionEnded, SessionOpened
+from .exchange import Exchange, PlannedStep
+from .faults import HTTP_STATUS, Fault, FaultKind, Side
+from .ids import AskId, ConnId
+from .policy import resolve_policy
+from .pool import Pool
+from .providers.call import build_call
+from .secret import Secret
+from .tokens import bearer_token, known_token
+
+
+class Visitor(msgspec.Struct, frozen=True):
+    """What the handshake said of a client: where it wants to go and as whom."""
+
+    conn: ConnId
+    peer: str
+    account: str
+    gateway: str
+    settings: GatewaySettings
+    headers: Mapping[str, str]  #: the ``cf-aig-*`` fields, names in lower case, without the token
+    principal: str | None
+    subprotocol: str | None
+
+
+class Session:
+    """Runs from the accepted handshake to ``SessionEnded``. Set ``channel`` before it receives anything."""
+
+    __slots__ = (
+        "_asking",
+        "_budget_held",
+        "_buffered",
+        "_draining",
+        "_engine",
+        "_exchanges",
+        "_idle_timer",
+        "_life_timer",
+        "_on_over",
+        "_opened",
+        "_pool",
+        "_queued",
+        "_request_bytes",
+        "_settling",
+        "_turns",
+        "_unusable",
+        "_visitor",
+        "channel",
+        "session_id",
+    )
+
+    def __init__(
+        self,
+        engine: Engine,
+        pool: Pool,
+        visitor: Visitor,
+        session_id: int,
+        on_over: Callable[["Session", float], None],
+        now: float,
+    ) -> None:
+        """``on_over`` is called once, when the session has ended and nothing of it is left."""
+        self._engine = engine
+        self._pool = pool
+        self._visitor = visitor
+        self.session_id = session_id
+        self.channel: WebSocketChannel | None = None
+        self._on_over = on_over
+        self._opened = now
+        self._exchanges: dict[str, Exchange] = {}
+        self._settling: set[Exchange] = set()  # ended, with messages that wait
+        self._asking: dict[AskId, str] = {}  # creates that wait for a token to be judged
+        self._turns: deque[Exchange] = deque()
+        self._buffered = 0
+        self._queued = 0
+        self._request_bytes = 0
+        self._budget_held = False
+        self._unusable = 0
+        self._draining = False
+        self._idle_timer = engine.timers.timer(self._on_idle)
+        self._life_timer = engine.timers.timer(self._on_life_over)
+
+    def open(self, now: float) -> None:
+        """The 101 is on its way."""
+        visitor = self._visitor
+        timeouts = self._engine.config.timeouts
+        self._engine.emit(
+            SessionOpened(
+                self.session_id,
+                visitor.conn,
+                "universal",
+                visitor.account,
+                visitor.gateway,
+                visitor.peer,
+                visitor.principal,
+                visitor.subprotocol,
+            )
+        )
+        if timeouts.session_s is not None:
+            self._life_timer.arm(now + timeouts.session_s)
+        self._arm_idle(now)
+
+    @property
+    def running(self) -> int:
+        """Exchanges that have not ended."""
+        return len(self._exchanges)
+
+    # -- from the channel ---------------------------------------------------------------------------------------
+
+    def message_received(self, data: bytes, now: float, *, text: bool) -> None:
+        """A client message; a binary one is read like text."""
+        self._arm_idle(now)
+        message = universal.decode(data)
+        if type(message) is universal.Create:
+            self._unusable = 0
+            self._create(message, len(data), now)
+        elif type(message) is universal.BadCreate:
+            self._bad_create(message, now)
+        elif type(message) is universal.Cancel:
+            self._unusable = 0
+            exchange = self._exchanges.get(message.event_id)
+            if exchange is not None:
+                fault = Fault(FaultKind.CANCELLED, Side.CLIENT, "cancelled by the client")
+                exchange.cancel("cancelled", "client", fault, now)
+            elif message.event_id in self._asking.values():
+                self._cancel_asking(message.event_id, now)
+        elif type(message) is universal.Ping:
+            self._unusable = 0
+            self._reply(universal.PONG, now)
+        elif type(message) is universal.Unusable:
+            self._refuse_message(message.fault, None, now)
+
+    def room_made(self, now: float) -> None:
+        """The socket takes more: whose turn is it?"""
+        self._take_turns(now)
+
+    def channel_ended(self, by: Ender, code: int, reason: str, now: float) -> None:
+        """The WebSocket is over: so is everything that ran for it."""
+        channel = self.channel
+        assert channel is not None
+        self._idle_timer.disarm()
+        self._life_timer.disarm()
+        for ask_id in self._asking:
+            self._engine.withdraw(ask_id)
+        self._asking.clear()
+        kind = FaultKind.CLIENT_GONE if by == "client" else FaultKind.SHUTDOWN
+        fault = Fault(kind, Side.CLIENT if by == "client" else Side.GATEWAY, "the client's socket ended")
+        for exchange in list(self._exchanges.values()):
+            exchange.cancel("gone", by, fault, now)
+        for exchange in list(self._settling):
+            self.exchange_drop_queue(exchange, now)
+        self._turns.clear()
+        self._settling.clear()
+        self._engine.emit(
+            SessionEnded(
+                self.session_id,
+                by,
+                code,
+                reason,
+                "draining" if self._draining else "open",
+                now - self._opened,
+                channel.messages_received,
+                channel.messages_sent,
+                channel.bytes_received,
+                channel.bytes_sent,
+            )
+        )
+        self._on_over(self, now)
+
+    # -- creates ------------------------------------------------------------------------------------------------
+
+    def _create(self, create: universal.Create, size: int, now: float) -> None:
+        log_id = self._engine.chance.uuid7(self._engine.unix_time(now))
+        event_id = create.event_id or log_id
+        if event_id in self._exchanges or event_id in self._asking.values():
+            fault = Fault(
+                FaultKind.INVALID_REQUEST, Side.CLIENT, "eventId names an exchange that is still running; use another"
+            )
+            self._refuse_message(fault, event_id, now)
+            return
+        fault_or_none = self._over_limits(size)
+        if fault_or_none is not None:
+            self._refuse(event_id, log_id, fault_or_none, now)
+            return
+        tokens = self._own_tokens(create)
+        if isinstance(tokens, Fault):
+            self._refuse(event_id, log_id, tokens, now)
+        elif tokens:
+            self._judge(create, event_id, log_id, size, tokens, now)
+        else:
+            self._begin(create, event_id, log_id, size, now)
+
+    def _over_limits(self, size: int) -> Fault | None:
+        limits = self._engine.config.limits
+        if self._draining:
+            return Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away; connect again", True)
+        busy = len(self._exchanges) + len(self._settling) + len(self._asking)
+        if busy >= limits.exchanges_per_connection:
+            detail = f"{busy} exchanges are under way on this connection; {limits.exchanges_per_connection} are allowed"
+            return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, True)
+        if self._request_bytes + size > limits.request_bytes_per_connection:
+            detail = (
+                f"the requests under way on this connection hold {self._request_bytes} bytes, this one {size} more; "
+                f"{limits.request_bytes_per_connection} are allowed"
+            )
+            return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, True)
+        return None
+
+    def _own_tokens(self, create: universal.Create) -> list[Secret] | Fault:
+        """Gateway tokens in the steps' headers that the settings alone cannot judge."""
+        settings = self._visitor.settings
+        if not settings.authentication:
+            return []
+        unknown: list[Secret] = []
+        for step in create.steps:
+            for name, value in step.headers:
+                if name.lower() == "cf-aig-authorization":
+                    token = Secret(bearer_token(value))
+                    if not known_token(settings, token) and token not in unknown:
+                        unknown.append(token)
+        return unknown
+
+    def _judge(
+        self, create: universal.Create, event_id: str, log_id: str, size: int, tokens: list[Secret], now: float
+    ) -> None:
+        """Ask the host about one token after the other, then begin."""
+        visitor = self._visitor
+
+        def judged(answer: Answer, at: float) -> None:
+            self._asking.pop(ask_id)
+            self._request_bytes -= size
+            if not (isinstance(answer, Authenticated) and answer.allowed):
+                detail = "the token in cf-aig-authorization of the request's headers is not allowed here"
+                self._refuse(event_id, log_id, Fault(FaultKind.UNAUTHORIZED, Side.CLIENT, detail), at)
+            elif len(tokens) > 1:
+                self._judge(create, event_id, log_id, size, tokens[1:], at)
+            else:
+                self._begin(create, event_id, log_id, size, at)
+
+        question = Authenticate(visitor.account, visitor.gateway, tokens[0])
+        ask_id = self._engine.ask(question, judged, now)
+        self._asking[ask_id] = event_id
+        self._request_bytes += size
+
+    def _cancel_asking(self, event_id: str, now: float) -> None:
+        for ask_id, asking in list(self._asking.items()):
+            if asking == event_id:
+                del self._asking[ask_id]
+                self._engine.withdraw(ask_id)
+        self._reply(universal.cancelled(universal.Metadata(cache_status="MISS", event_id=event_id)), now)
+
+    def _begin(self, create: universal.Create, event_id: str, log_id: str, size: int, now: float) -> None:
+        plan = self._plan(create, now)
+        if isinstance(plan, Fault):
+            self._refuse(event_id, log_id, plan, now)
+            return
+        exchange = Exchange(
+            self._engine,
+            self._pool,
+            self,
+            event_id=event_id,
+            log_id=log_id,
+            steps=plan,
+            request_bytes=size,
+            now=now,
+        )
+        self._exchanges[event_id] = exchange
+        self._request_bytes += size
+        self._idle_timer.disarm()
+        exchange.start(now)
+
+    def _plan(self, create: universal.Create, now: float) -> list[PlannedStep] | Fault:
+        """Every step made ready, or why one cannot run: nothing has been sent then."""
+        visitor = self._visitor
+        engine = self._engine
+        plan: list[PlannedStep] = []
+        for index, step in enumerate(create.steps):
+            policy = resolve_policy(
+                step.config, step.headers, visitor.headers, visitor.settings, engine.config.timeouts
+            )
+            call = (
+                policy
+                if isinstance(policy, Fault)
+                else build_call(
+                    provider=step.provider,
+                    endpoint=step.endpoint,
+                    method=step.method,
+                    headers=step.headers,
+                    body=step.query,
+                    settings=engine.config.providers,
+                    account=visitor.account,
+                    own_tokens=lambda value: known_token(visitor.settings, Secret(value)),
+                    unix_time=engine.unix_time(now),
+                )
+            )
+            if isinstance(policy, Fault) or isinstance(call, Fault):
+                fault = policy if isinstance(policy, Fault) else call
+                assert isinstance(fault, Fault)
+                if len(create.steps) == 1:
+                    return fault
+                return Fault(fault.kind, fault.side, f"step {index}: {fault.detail}", fault.retryable)
+            plan.append(PlannedStep(call, policy))
+        return plan
+
+    # -- answers that are no exchange's -------------------------------------------------------------------------
+
+    def _reply(self, message: bytes, now: float) -> None:
+        assert self.channel is not None
+        self.channel.send_control_text(message, now)
+
+    def _refuse(self, event_id: str, log_id: str, fault: Fault, now: float) -> None:
+        """``created`` with the envelope: a create that cannot run."""
+        metadata = universal.Metadata(
+            cache_status="MISS",
+            event_id=event_id,
+            log_id=log_id,
+            content_type="application/json",
+            status=HTTP_STATUS[fault.kind],
+            attempts=0,
+        )
+        self._reply(universal.created(metadata, error_envelope(fault)), now)
+
+    def _bad_create(self, bad: universal.BadCreate, now: float) -> None:
+        log_id = self._engine.chance.uuid7(self._engine.unix_time(now))
+        event_id = bad.event_id or log_id
+        if event_id in self._exchanges or event_id in self._asking.values():
+            self._refuse_message(bad.fault, event_id, now)
+            return
+        self._unusable = 0
+        self._refuse(event_id, log_id, bad.fault, now)
+
+    def _refuse_message(self, fault: Fault, running_id: str | None, now: float) -> None:
+        """``universal.error`` without an exchange: a message that could not be used."""
+        self._reply(universal.error(fault, None, running_id), now)
+        self._count_unusable(now)
+
+    def _count_unusable(self, now: float) -> None:
+        self._unusable += 1
+        if self._unusable >= self._engine.config.limits.unusable_messages_in_a_row:
+            assert self.channel is not None
+            self.channel.close(1008, f"{self._unusable} unusable messages in a row", now, by="client")
+
+    # -- turns: the exchanges' messages -------------------------------------------------------------------------
+
+    def exchange_post(self, exchange: Exchange, message: bytes, now: float) -> None:
+        """Send at once where the socket has room and nobody waits; else it waits for its exchange's turn."""
+        channel = self.channel
+        assert channel is not None
+        limit = self._engine.config.limits.send_high_water_bytes
+        if not self._turns and channel.outstanding < limit:
+            channel.send_text(message, now)
+            return
+        if channel.ended:
+            return
+        if not exchange.queue:
+            self._turns.append(exchange)
+        exchange.queue.append(message)
+        exchange.queued_bytes += len(message)
+        exchange.footprint += len(message)
+        self._queued += len(message)
+        self.exchange_account(exchange, len(message), now)
+        if exchange.queued_bytes > limit:
+            exchange.hold_for_queue()
+
+    def _take_turns(self, now: float) -> None:
+        channel = self.channel
+        assert channel is not None
+        limit = self._engine.config.limits.send_high_water_bytes
+        turns = self._turns
+        while turns and channel.outstanding < limit:
+            exchange = turns.popleft()
+            message = exchange.queue.popleft()
+            size = len(message)
+            exchange.queued_bytes -= size
+            exchange.footprint -= size
+            self._queued -= size
+            channel.send_text(message, now)
+            if exchange.queue:
+                turns.append(exchange)
+            elif exchange in self._settling:
+                self._settling.discard(exchange)
+                self._rest(now)
+            self.exchange_account(exchange, -size, now)
+            if exchange.queued_bytes <= limit // 4:
+                exchange.release_queue(now)
+
+    def exchange_drop_queue(self, exchange: Exchange, now: float) -> None:
+        """Forget what it has queued."""
+        if exchange.queue:
+            size = exchange.queued_bytes
+            exchange.queue.clear()
+            exchange.queued_bytes = 0
+            exchange.footprint -= size
+            self._queued -= size
+            if exchange in self._turns:
+                self._turns.remove(exchange)
+            self.exchange_account(exchange, -size, now)
+
+    def exchange_account(self, exchange: Exchange, delta: int, now: float) -> None:
+        """Keep what is held for this client inside its limit: its providers wait above it."""
+        self._buffered += delta
+        limit = self._engine.config.limits.buffered_response_bytes_per_connection
+        if self._buffered > limit:
+            self._hold_providers(limit, now)
+        elif self._budget_held and self._buffered <= limit - limit // 4:
+            self._budget_held = False
+            for running in list(self._exchanges.values()):
+                running.release_budget(now)
+
+    def _hold_providers(self, limit: int, now: float) -> None:
+        """All wait but the oldest that is still collecting an answer: only its end makes room while the client has
+        nothing to take. It waits too where the client does have something to take."""
+        self._budget_held = True
+        may_go_on = not self._queued or self._buffered < limit + self._engine.config.limits.response_body_bytes
+        for exchange in list(self._exchanges.values()):
+            if may_go_on and exchange.collecting:
+                may_go_on = False
+                exchange.release_budget(now)
+            else:
+                exchange.hold_for_budget()
+
+    def exchange_ended(self, exchange: Exchange, now: float) -> None:
+        """It is over; what it still has queued goes out in its turns."""
+        self._exchanges.pop(exchange.event_id, None)
+        self._request_bytes -= exchange.request_bytes
+        if exchange.queue:
+            self._settling.add(exchange)
+        elif self._budget_held:
+            self.exchange_account(exchange, 0, now)
+        self._rest(now)
+
+    def _rest(self, now: float) -> None:
+        """Nothing may be left to do."""
+        if self._exchanges or self._settling:
+            return
+        self._arm_idle(now)
+        if self._draining:
+            self._say_goodbye(now)
+
+    # -- clocks and going away ----------------------------------------------------------------------------------
+
+    def _arm_idle(self, now: float) -> None:
+        limit = self._engine.config.timeouts.client_idle_s
+        if limit is not None and not self._exchanges and not self._settling:
+            self._idle_timer.arm(now + limit)
+
+    def _on_idle(self, now: float) -> None:
+        assert self.channel is not None
+        self.channel.close(1001, "no message for too long", now)
+
+    def _on_life_over(self, now: float) -> None:
+        assert self.channel is not None
+        self.channel.close(1001, "the longest session time is over", now)
+
+    def drain(self, deadline: float, now: float) -> None:
+        """The gateway goes away: no new exchanges, running ones may finish until ``deadline``."""
+        if self._draining:
+            return
+        self._draining = True
+        self._reply(universal.going_away(round((deadline - now) * 1000)), now)
+        self._rest(now)
+
+    def _say_goodbye(self, now: float) -> None:
+        if self.channel is not None and not self.channel.ended and not self._asking:
+            self.channel.close(1001, "the gateway is going away", now)
+
+    def cut(self, now: float) -> None:
+        """The drain's deadline is over."""
+        if self.channel is not None:
+            self.channel.close(1001, "the gateway is going away", now)

@@ -1,0 +1,363 @@
+"""One connection to a provider: dialled, then carrying legs over HTTP/1.1 or HTTP/2, then closed.
+
+Decides: which wire a connection speaks (ALPN, RFC 7301), when it is idle, how long it is kept, and whether a leg
+that lost it may be sent again (RFC 9110 section 9.2.2, RFC 9113 section 8.7). Must not know: clients, and what
+requests mean.
+"""
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from .connection import Connection
+from .effects import Tls
+from .engine import Engine
+from .faults import Fault, FaultKind, Side
+from .fsm import Machine
+from .leg import Leg
+from .origin import Origin
+from .wires.http import (
+    BodyData,
+    ConnectionFailed,
+    HttpClientWire,
+    ResponseEnd,
+    ResponseHead,
+    StreamFailed,
+    WireEvent,
+)
+from .wires.http1 import Http1Client
+from .wires.http2 import Http2Client
+
+if TYPE_CHECKING:
+    from .pool import Pool
+
+_MAX_REPLACEMENTS = 3
+
+
+class UpstreamState(IntEnum):
+    """Where an upstream connection stands."""
+
+    DIALING = 0
+    OPEN = 1
+    DRAINING = 2
+    CLOSED = 3
+
+
+class UpstreamInput(IntEnum):
+    """What moves an upstream connection."""
+
+    CONNECTED = 0
+    DRAIN = 1
+    END = 2
+
+
+UPSTREAM_TABLE: dict[tuple[UpstreamState, UpstreamInput], UpstreamState] = {
+    (UpstreamState.DIALING, UpstreamInput.CONNECTED): UpstreamState.OPEN,
+    (UpstreamState.DIALING, UpstreamInput.END): UpstreamState.CLOSED,
+    (UpstreamState.OPEN, UpstreamInput.DRAIN): UpstreamState.DRAINING,
+    (UpstreamState.OPEN, UpstreamInput.END): UpstreamState.CLOSED,
+    (UpstreamState.DRAINING, UpstreamInput.END): UpstreamState.CLOSED,
+}
+
+
+class Upstream(Connection):
+    """A connection of the pool."""
+
+    __slots__ = (
+        "_idle_timer",
+        "_legs",
+        "_machine",
+        "_ping_timer",
+        "_pinged",
+        "_pool",
+        "_unsent",
+        "born",
+        "handshake_s",
+        "last_used",
+        "origin",
+        "served",
+        "wire",
+    )
+
+    def __init__(self, engine: Engine, pool: "Pool", origin: Origin, now: float) -> None:
+        super().__init__(engine, engine.issue_conn())
+        self._pool = pool
+        self.origin = origin
+        self._machine = Machine(UPSTREAM_TABLE, UpstreamState.DIALING)
+        self.wire: HttpClientWire | None = None
+        self._legs: dict[int, Leg] = {}
+        self._unsent: list[Leg] = []
+        self.born = self.last_used = now
+        #: What the way from dial to readiness took, in seconds.
+        self.handshake_s = 0.0
+        #: Legs it has carried.
+        self.served = 0
+        self._pinged = False
+        self._idle_timer = engine.timers.timer(self._on_idle)
+        self._ping_timer = engine.timers.timer(self._on_silence)
+
+    # -- for the pool -------------------------------------------------------------------------------------------
+
+    def dial(self) -> None:
+        """Ask the driver for the connection."""
+        origin = self.origin
+        if origin.scheme == "https":
+            alpn = {"auto": ("h2", "http/1.1"), "on": ("h2",), "off": ("http/1.1",)}[origin.http2]
+            self.engine.connect(self.conn, origin.host, origin.port, Tls(origin.host, origin.ca_file), alpn)
+        else:
+            self.engine.connect(self.conn, origin.host, origin.port, None, ())
+
+    @property
+    def ready(self) -> bool:
+        """Dialled."""
+        return self._machine.state is not UpstreamState.DIALING
+
+    @property
+    def multiplexed(self) -> bool:
+        """Speaks HTTP/2."""
+        return self.wire is not None and self.wire.multiplexed
+
+    @property
+    def capacity(self) -> int:
+        """How many more legs it takes now."""
+        return self.wire.capacity if self.wire is not None and self._machine.state is UpstreamState.OPEN else 0
+
+    @property
+    def idle(self) -> bool:
+        """Carries nothing."""
+        return not self._legs
+
+    def assign(self, leg: Leg, now: float) -> None:
+        """Send the request of ``leg``. Needs ``capacity``."""
+        assert self.wire is not None
+        leg.reach = "dialled" if not self.served else "shared" if self._legs else "reused"
+        self.served += 1
+        self.last_used = now
+        leg.upstream = self
+        leg.sent = leg.touched = leg.held = False
+        leg.owed = 0
+        leg.stream = self.wire.send_request(leg.request)
+        self._legs[leg.stream] = leg
+        self._unsent.append(leg)
+        self._idle_timer.disarm()
+        if self.wire.multiplexed:
+            self._ping_timer.arm(now + self.engine.config.timeouts.upstream_ping_s)
+        self._pump(now)
+
+    # -- for legs -----------------------------------------------------------------------------------------------
+
+    def hold(self, leg: Leg) -> None:
+        """Keep ``leg``'s provider from sending more: its credit on HTTP/2, the connection's reading otherwise."""
+        if not self.multiplexed:
+            self.pause_reading()
+
+    def release(self, leg: Leg, now: float) -> None:
+        """Let it go on."""
+        if not self.multiplexed:
+            self.resume_reading()
+        elif leg.owed and self.wire is not None:
+            owed, leg.owed = leg.owed, 0
+            self.wire.consume(leg.stream, owed)
+            self._pump(now)
+
+    def cancel(self, leg: Leg, now: float) -> None:
+        """Give up ``leg``, so that its provider notices at once."""
+        assert self.wire is not None
+        self._forget(leg)
+        if self.wire.cancel(leg.stream):
+            self._pump(now)
+            self._leg_over(now)
+        else:
+            self._end(now, abort=True)
+
+    # -- inputs -------------------------------------------------------------------------------------------------
+
+    def connected(self, alpn: str | None, now: float) -> None:
+        """The dial succeeded; ``alpn`` is the protocol that TLS chose."""
+        if self._machine.state is not UpstreamState.DIALING:
+            return
+        self._machine.fire(UpstreamInput.CONNECTED)
+        self.handshake_s = now - self.born
+        limits = self.engine.config.limits
+        plain_h2 = self.origin.http2 == "on" and self.origin.scheme == "http"
+        if alpn == "h2" or plain_h2:
+            self.wire = Http2Client(max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes)
+        else:
+            self.wire = Http1Client(limits.head_bytes)
+        self._pump(now)
+        self._arm_idle(now)
+        self._pool.connection_ready(self, now)
+
+    def connect_failed(self, reason: str, now: float) -> None:
+        """The dial failed."""
+        self.over = True
+        if self._machine.state is UpstreamState.DIALING:
+            self._machine.fire(UpstreamInput.END)
+            detail = f"cannot connect to {self.origin.authority}: {reason}"
+            self._pool.connection_failed(self, Fault(FaultKind.CONNECT_FAILED, Side.PROVIDER, detail, True), now)
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        wire = self.wire
+        if wire is None or self.closing:
+            return
+        self._pinged = False
+        if not wire.multiplexed:
+            for leg in self._legs.values():
+                leg.touched = True
+                leg.handler.leg_activity(now)
+        else:
+            self._ping_timer.arm(now + self.engine.config.timeouts.upstream_ping_s)
+        events = wire.receive_data(data)
+        self._pump(now)
+        self._dispatch(events, now)
+
+    def receive_eof(self, now: float) -> None:
+        if self.wire is not None and not self.closing:
+            self._dispatch(self.wire.receive_eof(), now)
+        self._end(now)
+
+    def connection_lost(self, reason: str, now: float) -> None:
+        self.over = True
+        if self.wire is not None and not self.closing:
+            self._dispatch(self.wire.connection_lost(reason), now)
+        self._end(now, abort=True)
+
+    def data_sent(self, n: int, now: float) -> None:
+        super().data_sent(n, now)
+        if self._unsent and not self.buffer.size and self.wire is not None:
+            waiting = []
+            for leg in self._unsent:
+                if self.wire.request_sent(leg.stream):
+                    leg.sent = True
+                    leg.handler.leg_sent(now)
+                else:
+                    waiting.append(leg)
+            self._unsent = [leg for leg in waiting if leg.upstream is self]
+
+    def closed(self, now: float) -> None:
+        super().closed(now)
+        if self._machine.state is UpstreamState.DIALING:
+            self.connect_failed("the connection was given up", now)
+        elif self.wire is not None and self._machine.state is not UpstreamState.CLOSED:
+            self._dispatch(self.wire.connection_lost("the connection was given up"), now)
+            self._end(now)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _pump(self, now: float) -> None:
+        assert self.wire is not None
+        data = self.wire.data_to_send()
+        if data:
+            self.write(data, now)
+
+    def _dispatch(self, events: list[WireEvent], now: float) -> None:
+        for event in events:
+            if type(event) is BodyData:
+                leg = self._legs.get(event.stream)
+                if leg is None:
+                    continue
+                if self.multiplexed:
+                    leg.touched = True
+                    leg.handler.leg_activity(now)
+                leg.handler.leg_body(event.data, now)
+                if event.flow and self.wire is not None:
+                    if leg.held:
+                        leg.owed += event.flow
+                    elif leg.upstream is self:
+                        self.wire.consume(event.stream, event.flow)
+            elif isinstance(event, ResponseHead):
+                leg = self._legs.get(event.stream)
+                if leg is not None:
+                    leg.touched = True
+                    if self.multiplexed:
+                        leg.handler.leg_activity(now)
+                    leg.handler.leg_head(event.status, event.headers, now)
+            elif isinstance(event, ResponseEnd):
+                leg = self._legs.get(event.stream)
+                if leg is not None:
+                    self._forget(leg)
+                    self._leg_over(now)
+                    leg.handler.leg_end(now)
+            elif isinstance(event, StreamFailed):
+                leg = self._legs.get(event.stream)
+                if leg is not None:
+                    self._forget(leg)
+                    self._leg_failed(leg, event, now)
+            elif isinstance(event, ConnectionFailed):
+                self._end(now)
+        if self.wire is not None and not self.closing:
+            self._pump(now)
+            if not self.wire.reusable and self._machine.state is UpstreamState.OPEN:
+                self._machine.fire(UpstreamInput.DRAIN)
+            self._pool.capacity_changed(self, now)
+
+    def _leg_failed(self, leg: Leg, event: StreamFailed, now: float) -> None:
+        lost_unseen = leg.reach != "dialled" and not leg.touched and event.fault.kind is FaultKind.CONNECTION_LOST
+        again = (event.unprocessed or lost_unseen) and leg.replacements < _MAX_REPLACEMENTS
+        self._leg_over(now)
+        if again:
+            leg.replacements += 1
+            self._pool.replace(leg, now)
+        else:
+            leg.handler.leg_failed(event.fault, now)
+
+    def _forget(self, leg: Leg) -> None:
+        self._legs.pop(leg.stream, None)
+        leg.upstream = None
+        if leg in self._unsent:
+            self._unsent.remove(leg)
+        if leg.held and not self.multiplexed:
+            self.resume_reading()
+        elif leg.owed and self.wire is not None:
+            self.wire.consume(leg.stream, leg.owed)
+            leg.owed = 0
+        leg.held = False
+
+    def _leg_over(self, now: float) -> None:
+        """A leg ended: idle, close, or go on."""
+        if self.closing or self.wire is None:
+            return
+        self.last_used = now
+        if not self._legs:
+            self._ping_timer.disarm()
+            if not self.wire.reusable:
+                self._end(now)
+                return
+            self._arm_idle(now)
+        self._pool.capacity_changed(self, now)
+
+    def _arm_idle(self, now: float) -> None:
+        self._idle_timer.arm(now + self.engine.config.timeouts.pool_idle_s)
+
+    def _on_idle(self, now: float) -> None:
+        if not self._legs:
+            self._end(now)
+
+    def _on_silence(self, now: float) -> None:
+        if self.wire is None or self.closing or not self._legs:
+            return
+        if not self._pinged:
+            self._pinged = True
+            self.wire.ping()
+            self._pump(now)
+            self._ping_timer.arm(now + self.engine.config.timeouts.pong_s)
+        else:
+            self._dispatch(self.wire.connection_lost("no answer to a ping"), now)
+            self._end(now, abort=True)
+
+    def close(self, now: float, *, abort: bool = False) -> None:
+        self._idle_timer.disarm()
+        self._ping_timer.disarm()
+        if self._machine.state is not UpstreamState.CLOSED:
+            self._machine.fire(UpstreamInput.END)
+        super().close(now, abort=abort)
+
+    def _abort(self, now: float) -> None:
+        """The provider takes nothing, or does not let go."""
+        if self.wire is not None and not self.closing:
+            self._dispatch(self.wire.connection_lost("the provider takes no more bytes"), now)
+        self.over = True
+        self._end(now, abort=True)
+
+    def _end(self, now: float, *, abort: bool = False) -> None:
+        self.close(now, abort=abort)
+        self._pool.connection_over(self, now)
