@@ -9,15 +9,13 @@ from tests.websocket_streams import KEY, Item, cut, raw_frame, read_by_wsproto, 
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import CLOSE_CODE, FaultKind, Side
+from aigw_sansio.wires.endpoint import TABLE, Input, State
 from aigw_sansio.wires.frames import Role
 from aigw_sansio.wires.websocket import (
-    TABLE,
     BinaryMessage,
     CloseReceived,
-    Input,
     PingReceived,
     PongReceived,
-    State,
     TextMessage,
     Violation,
     WebSocketEvent,
