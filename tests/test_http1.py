@@ -326,11 +326,10 @@ def test_bytes_behind_the_last_response_are_ignored() -> None:
 @pytest.mark.parametrize("fresh", [True, False])
 def test_anything_on_an_idle_connection_ends_it(end: str, fresh: bool) -> None:
     wire = Http1Client(LIMIT) if fresh else read(b"HTTP/1.1 204 No Content\r\n\r\n")[1]
-    events = {
-        "byte": lambda: wire.receive_data(b"H"),
-        "eof": wire.receive_eof,
-        "lost": lambda: wire.connection_lost("reset"),
-    }[end]()
+    if end == "byte":
+        events = wire.receive_data(b"H")
+    else:
+        events = wire.receive_eof() if end == "eof" else wire.connection_lost("reset")
     assert [type(event) for event in events] == [ConnectionFailed]
     assert not wire.reusable
 
