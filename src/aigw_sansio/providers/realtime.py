@@ -59,9 +59,9 @@ def build_realtime_call(
     """Build the upgrade for ``path``, which is ``PROVIDER[/PATH][?QUERY]``: what follows the gateway's name in the
     client's URL.
 
-    ``headers`` are the client's, ``subprotocols`` what it offers; ``settings`` are keyed by canonical slug; ``own_tokens``
-    tells the gateway's own tokens. Faults: ``UNKNOWN_PROVIDER``, ``INVALID_REQUEST``, and ``NOT_CONFIGURED`` where
-    only the operator can say the URL.
+    ``headers`` are the client's, ``subprotocols`` what it offers; ``settings`` are keyed by canonical slug;
+    ``own_tokens`` tells the gateway's own tokens. Faults: ``UNKNOWN_PROVIDER``, ``INVALID_REQUEST``, and
+    ``NOT_CONFIGURED`` where only the operator can say the URL.
     """
     where, mark, query = path.partition("?")
     slug, _, rest = where.partition("/")

@@ -9,7 +9,6 @@ from typing import Final
 
 import msgspec
 
-from ..secret import Secret
 from .auth import carry
 from .registry import KEY_SCHEME, XI_API_KEY, Carrier
 
@@ -113,3 +112,13 @@ def gateway_token(items: Sequence[bytes]) -> str | None:
 def select_subprotocol(items: Sequence[bytes], providers_choice: bytes | None = None) -> bytes | None:
     """The one item to answer with: :meth:`Offer.select`."""
     return read_offer(items).select(providers_choice)
+
+
+def shown_subprotocol(selected: bytes | None, items: Sequence[bytes]) -> str | None:
+    """The item ``selected`` of those offered as it may stand in an event or log: of a secret only the name."""
+    for item in read_offer(items).items:
+        if item.text == selected:
+            if not item.secret:
+                return item.text.decode("latin-1")
+            return f"{item.name}.***" if item.name else "***"
+    return None
