@@ -7,7 +7,7 @@ not act on a request. Must not know: pools, retries and what a body means. Frame
 
 from typing import Final
 
-from h2.events import InformationalResponseReceived, TrailersReceived
+from h2.events import InformationalResponseReceived, RequestReceived, TrailersReceived
 
 from ..errors import LocalProtocolError
 from ..faults import Fault, FaultKind, Side
@@ -175,6 +175,9 @@ class Http2Client(Link):
         return self._taken()
 
     def _on_head(self, event: HeadReceived) -> None:
+        if isinstance(event, RequestReceived):
+            self._fail(wire.PROTOCOL_ERROR, "the server opened a stream")
+            return
         stream = self._streams.get(event.stream_id)
         if stream is None:
             return

@@ -120,6 +120,8 @@ class Http2Server(Link):
             return
         if state.answered:
             raise LocalProtocolError(f"stream {stream} is answered already")
+        if not 200 <= status <= 599:
+            raise LocalProtocolError(f"{status} is no final status")
         fields = outgoing([(b":status", b"%d" % status)], headers)
         if isinstance(fields, str):
             raise LocalProtocolError(fields)
