@@ -6,6 +6,10 @@ A few bytes can inflate to a thousand times as many, so output is pulled: each :
 most 64 KiB, and whoever pulls bounds what is kept of it. ``deflate`` is read with the zlib wrapper that RFC 9110 asks
 for and without it, as some servers send it. gzip members may follow one another (RFC 1952 section 2.2); anything else
 behind a complete stream, whose checksum has been verified by then, is ignored, as gzip itself and browsers do.
+
+Where data is corrupt, zlib throws away what it inflated in that call, so how much content came out would depend on how
+the input was cut. So each call works on a copy that can be gone back to, and a failed one is repeated with ever less
+input and at last one byte of output at a time: everything before the corrupt place comes out, in any cuts.
 """
 
 import zlib
@@ -15,7 +19,7 @@ from ..faults import Fault, FaultKind, Side
 
 #: Most bytes that one pull yields.
 PIECE_BYTES: Final = 64 * 1024
-# Input is handed to zlib in slices of this size: it copies what it does not use, each time.
+# Input is handed to zlib in slices of at most this size: it copies what it does not use, each time.
 _SLICE_BYTES: Final = 16 * 1024
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -27,7 +31,18 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 class ContentDecoder:
     """Inflates one body: ``feed`` bytes, then ``pull`` until it gives nothing; at the body's end ``finish``."""
 
-    __slots__ = ("_between", "_coding", "_full", "_inflater", "_input", "_position", "_started", "fault")
+    __slots__ = (
+        "_between",
+        "_coding",
+        "_full",
+        "_inflater",
+        "_input",
+        "_most",
+        "_position",
+        "_slice",
+        "_started",
+        "fault",
+    )
 
     def __init__(self, coding: str) -> None:
         """``coding``: ``"gzip"`` or ``"deflate"``. Use :func:`content_decoder` for a header's value."""
@@ -37,6 +52,8 @@ class ContentDecoder:
         self._inflater = zlib.decompressobj(_GZIP) if coding == "gzip" else None
         self._input = b""
         self._position = 0
+        self._slice = _SLICE_BYTES
+        self._most = PIECE_BYTES
         self._full = False  # zlib may hold more output than the last pull took
         self._between = False  # a stream is complete
         self._started = False
@@ -64,14 +81,21 @@ class ContentDecoder:
                 inflater = self._choose_deflate()
                 if inflater is None:
                     break
-            piece = self._input[self._position : self._position + _SLICE_BYTES]
+            piece = self._input[self._position : self._position + self._slice]
+            before = inflater.copy()
             try:
-                output = inflater.decompress(piece, PIECE_BYTES)
+                output = inflater.decompress(piece, self._most)
             except zlib.error as error:
-                self._fail(FaultKind.MALFORMED_RESPONSE, f"is corrupt: {error}")
-                break
+                self._inflater = before
+                if len(piece) > 1:
+                    self._slice = len(piece) // 2
+                elif self._most > 1:
+                    self._most = 1
+                else:
+                    self._fail(FaultKind.MALFORMED_RESPONSE, f"is corrupt: {error}")
+                continue
             self._position += len(piece) - len(inflater.unconsumed_tail) - len(inflater.unused_data)
-            self._full = len(output) == PIECE_BYTES
+            self._full = len(output) == self._most
             if inflater.eof:
                 self._full = False
                 self._between = True
