@@ -6,6 +6,7 @@ The first byte of an input chooses the method and the cuts; the rest is what the
 from itertools import pairwise
 
 import h11
+from fuzz._fuzz import main
 
 from aigw_sansio.faults import FaultKind
 from aigw_sansio.wires.http import BodyData, ConnectionFailed, Request, ResponseEnd, ResponseHead, StreamFailed
@@ -141,3 +142,6 @@ SEEDS: list[bytes] = [
         )
     )
 ]
+
+if __name__ == "__main__":
+    main(target, SEEDS)
