@@ -1,0 +1,262 @@
+"""WebSocket frames passed on as they are (RFC 6455 sections 5.2 to 5.5): one direction of a relay.
+
+Decides: which of a sender's bytes may go on, and as which frames. Must not know: the other side, what messages mean,
+whether text is UTF-8 (that is left to the receiver, whose 1007 comes back). Headers and limits are checked, payloads
+are not touched; control frames belong to one hop and are taken out.
+
+Frames up to 64 KiB pass whole. A longer one passes as fragments of :data:`FRAGMENT_BYTES`, a multiple of four, so
+that the masking key stays in step and control frames of ours find a gap. Where the fragments are cut depends on the
+frame alone, never on the reads.
+"""
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import msgspec
+
+from ..errors import LocalProtocolError
+from ..faults import Fault
+from .endpoint import CloseReceived, Endpoint, PingReceived, PongReceived, Violation
+from .frames import FIN, MASKED, Opcode, Role, encode_header, parse_header
+from .masking import apply_mask
+
+#: The longest frame that passes whole, in bytes of payload.
+WHOLE_BYTES: Final = 65536
+#: Longer frames pass in fragments of this many bytes of payload.
+FRAGMENT_BYTES: Final = 65532
+
+_WHOLE_TEXT: Final = FIN | Opcode.TEXT
+_WHOLE_BINARY: Final = FIN | Opcode.BINARY
+
+
+class Forward(msgspec.Struct, frozen=True, gc=False):
+    """Whole frames for the other side, to be written as they are."""
+
+    data: bytes
+
+
+class MessagePassed(msgspec.Struct, frozen=True, gc=False):
+    """A message's last frame was forwarded. ``data`` is what it said, unmasked; ``None`` where it was larger than
+    what the observer wanted. Text is not checked."""
+
+    opcode: Opcode
+    size: int
+    data: bytes | None
+
+
+RelayEvent: TypeAlias = Forward | PingReceived | PongReceived | CloseReceived | Violation | MessagePassed
+
+
+class FrameRelay(Endpoint):
+    """Reads one sender's frames and says what goes on. ``role`` is ours towards this sender.
+
+    ``remask_key``, for ``Role.SERVER`` only, returns four unpredictable bytes: every forwarded frame gets a key of
+    ours in place of the sender's, which could be chosen to put certain bytes on an open wire (RFC 6455 section 10.3).
+    ``observe_bytes`` asks for :class:`MessagePassed` with the content of messages up to that many bytes. For the rest
+    see :class:`.endpoint.Endpoint`; its ``ping``, ``pong`` and ``close`` write to the sender, and may stand between
+    any two frames that another relay forwards there.
+    """
+
+    __slots__ = (
+        "_long_first",
+        "_long_key",
+        "_long_last",
+        "_long_left",
+        "_observe_bytes",
+        "_out",
+        "_remask_key",
+        "_seen",
+        "_seen_opcode",
+        "_seen_size",
+    )
+
+    def __init__(
+        self,
+        role: Role,
+        *,
+        message_limit: int,
+        mask_key: Callable[[], bytes] | None = None,
+        remask_key: Callable[[], bytes] | None = None,
+        observe_bytes: int | None = None,
+    ) -> None:
+        super().__init__(role, message_limit=message_limit, mask_key=mask_key)
+        if remask_key is not None and role is Role.CLIENT:
+            raise LocalProtocolError("a server's frames have no masks to replace")
+        self._remask_key = remask_key
+        self._observe_bytes = observe_bytes
+        # What goes on and is not part of the run that receive_data follows.
+        self._out: list[bytes] = []
+        # What the observer will be told of a message that is not complete.
+        self._seen = bytearray()
+        self._seen_opcode = 0
+        self._seen_size = 0
+        # A long frame under way: payload bytes to come, key, first bytes of its next and of its last fragment.
+        self._long_left = 0
+        self._long_key = b""
+        self._long_first = 0
+        self._long_last = 0
+
+    @property
+    def between_messages(self) -> bool:
+        """Whether what was forwarded so far ends where a message does."""
+        return not self._message_opcode and not self._long_left
+
+    def receive_data(self, data: bytes) -> list[RelayEvent]:
+        """The sender's bytes, as they were cut. Neighbouring frames come as one :class:`Forward`; a
+        :class:`MessagePassed` may precede the :class:`Forward` that holds its frame. After :class:`CloseReceived`
+        and :class:`Violation` nothing comes."""
+        events: list[RelayEvent] = []
+        if self._pieces:
+            if not self._complete(data):
+                return events
+            data = b"".join(self._pieces)
+            self._pieces.clear()
+        elif self._deaf:
+            return events
+        end = len(data)
+        flip = self._flip
+        short = 6 if flip else 2
+        limit = self._limit
+        inside = self._message_opcode
+        is_plain = self._observe_bytes is None and self._remask_key is None
+        at = run = 0  # data[run:at] goes on as it is
+        needed = 2
+        while True:
+            if self._long_left:
+                needed = min(FRAGMENT_BYTES, self._long_left)
+                if end - at < needed:
+                    break
+                self._pass_fragment(events, data[at : at + needed])
+                run = at = at + needed
+                inside = self._message_opcode
+                needed = 2
+                continue
+            if (there := end - at) < 2:
+                break
+            first = data[at]
+            size = data[at + 1] ^ flip
+            is_whole = _WHOLE_TEXT <= first <= _WHOLE_BINARY and not inside
+            if is_whole and size < 126:
+                start = at + short
+            elif is_whole and size == 126 and there > 3 and (data[at + 2] or data[at + 3] > 125):
+                size = data[at + 2] << 8 | data[at + 3]
+                start = at + short + 2
+            else:
+                header = parse_header(data, at, flip)
+                if isinstance(header, int):
+                    needed = header
+                    break
+                if isinstance(header, str):
+                    return self._end(events, data, run, at, self._fault(header))
+                start, size = header
+                if not first & 0x8 and (fault := self._refusal(first & 0xF, size)) is not None:
+                    return self._end(events, data, run, at, fault)
+                if first & 0x8:
+                    if start + size > end:
+                        needed = start + size - at
+                        break
+                    self._flush(events, data, run, at)
+                    run = start + size
+                    said = self._read_control(data[at:run], start - at)
+                    at = run
+                    events.append(self._break(said) if isinstance(said, Fault) else said)
+                    if self._deaf:
+                        return events
+                    continue
+                if size > WHOLE_BYTES:
+                    self._out.append(data[run:at])
+                    self._begin_long(first, size, data[start - 4 : start])
+                    run = at = start
+                    continue
+            if size > limit:
+                return self._end(events, data, run, at, self._too_big(size))
+            stop = start + size
+            if stop > end:
+                needed = stop - at
+                break
+            if not is_plain:
+                key = data[start - 4 : start] if flip else b""
+                if self._remask_key is not None:
+                    self._out.append(data[run:at])
+                    self._out.append(self._masked_anew(first, data[start:stop], key))
+                    run = stop
+                self._observe(events, first, data[start:stop], key)
+            if not is_whole:
+                inside = self._count(first, size)
+            at = stop
+        self._flush(events, data, run, at)
+        if at < end:
+            self._keep(data, at, needed)
+        return events
+
+    def _flush(self, events: list[RelayEvent], data: bytes, run: int, at: int) -> None:
+        """End the run ``data[run:at]``: what goes on so far becomes one event."""
+        out = self._out
+        if at > run:
+            out.append(data if at - run == len(data) else data[run:at])
+        if out:
+            whole = b"".join(out) if len(out) > 1 else out[0]
+            out.clear()
+            if whole:
+                events.append(Forward(whole))
+
+    def _end(self, events: list[RelayEvent], data: bytes, run: int, at: int, fault: Fault) -> list[RelayEvent]:
+        """What came before the fault goes on."""
+        self._flush(events, data, run, at)
+        events.append(self._break(fault))
+        return events
+
+    def _count(self, first: int, size: int) -> int:
+        """A data frame of a fragmented message goes on. The opcode of the message that is not complete, or 0."""
+        if first & FIN:
+            self._message_opcode = self._assembled = 0
+        else:
+            self._message_opcode = self._message_opcode or first & 0xF
+            self._assembled += size
+        return self._message_opcode
+
+    def _begin_long(self, first: int, size: int, key: bytes) -> None:
+        self._long_left = size
+        self._long_key = key if self._flip else b""
+        self._long_first = first & 0xF
+        self._long_last = first & FIN
+        # The limit has been checked for the frame; what follows the frame is counted on top of it.
+        self._message_opcode = self._message_opcode or first & 0xF
+        self._assembled += size
+
+    def _pass_fragment(self, events: list[RelayEvent], payload: bytes) -> None:
+        """The next fragment of a long frame goes on."""
+        self._long_left -= len(payload)
+        first = self._long_first | (0 if self._long_left else self._long_last)
+        self._long_first = Opcode.CONTINUATION
+        key = self._long_key
+        if self._remask_key is not None:
+            self._out.append(self._masked_anew(first, payload, key))
+        else:
+            self._out += (encode_header(first, len(payload), self._flip), key, payload)
+        self._observe(events, first, payload, key)
+        if first & FIN:
+            self._message_opcode = self._assembled = 0
+
+    def _masked_anew(self, first: int, payload: bytes, key: bytes) -> bytes:
+        """A frame with a key of ours in place of ``key``; the payload is never bare."""
+        assert self._remask_key is not None
+        ours = self._remask_key()
+        return encode_header(first, len(payload), MASKED) + ours + apply_mask(payload, apply_mask(ours, key))
+
+    def _observe(self, events: list[RelayEvent], first: int, payload: bytes, key: bytes) -> None:
+        """Tell the observer, if there is one, of a data frame that goes on."""
+        most = self._observe_bytes
+        if most is None:
+            return
+        self._seen_opcode = first & 0xF or self._seen_opcode
+        self._seen_size += len(payload)
+        if self._seen_size <= most:
+            self._seen += apply_mask(payload, key) if key else payload
+        else:
+            self._seen.clear()
+        if first & FIN:
+            data = bytes(self._seen) if self._seen_size <= most else None
+            events.append(MessagePassed(Opcode(self._seen_opcode), self._seen_size, data))
+            self._seen.clear()
+            self._seen_size = 0
