@@ -99,8 +99,6 @@ class Admission:
         admitted = Admitted(request, offer, where, settings, query, None)
         if not settings.authentication or (token is not None and known_token(settings, token)):
             return self._admit(admitted, responder, now)
-        if token is None:
-            return self._refuse(request, responder, _fault(FaultKind.UNAUTHORIZED, _NO_TOKEN), now)
         return _Judgement(self, admitted, responder, token, now)
 
     def _token(
@@ -187,9 +185,12 @@ class _Asking:
 class _Judgement(_Asking):
     """Asks whether a token is good."""
 
-    def __init__(self, door: Admission, admitted: Admitted, responder: Responder, token: Secret, now: float) -> None:
+    def __init__(
+        self, door: Admission, admitted: Admitted, responder: Responder, token: Secret | None, now: float
+    ) -> None:
         super().__init__(door._engine)
         self._door = door
+        self._token = token
         self._admitted = admitted
         self._responder = responder
         where = admitted.where
@@ -198,7 +199,8 @@ class _Judgement(_Asking):
     def _answered(self, answer: Answer, now: float) -> None:
         admitted = self._admitted
         if not (isinstance(answer, Authenticated) and answer.allowed):
-            fault = _fault(FaultKind.UNAUTHORIZED, "the token is not allowed here")
+            detail = _NO_TOKEN if self._token is None else "the token is not allowed here"
+            fault = _fault(FaultKind.UNAUTHORIZED, detail)
         elif self._door._host.draining:
             fault = Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away; connect again", True)
         else:

@@ -11,7 +11,7 @@ from .bodies.coding import ContentDecoder, content_decoder
 from .bodies.framing import Framing, decoder_for, framing_of, media_type
 from .config import Limits
 from .events import ProviderEvent, UsageReported
-from .faults import Fault
+from .faults import Fault, FaultKind, Side
 from .ledger import Ledger
 from .providers.reading import make_reader, worth_reading
 from .wires.heads import header_values
@@ -56,6 +56,8 @@ class Answer:
         coding = content_decoder(b", ".join(encodings) if encodings else None)
         #: Why the answer cannot be read on.
         self.fault: Fault | None = coding if isinstance(coding, Fault) else None
+        if coding is None and self.framing is Framing.WHOLE:
+            self.fault = _too_large(headers, limits.response_body_bytes)
         self._coding: ContentDecoder | None = coding if isinstance(coding, ContentDecoder) else None
         self._input = b""
         self._reader = make_reader(family)
@@ -123,3 +125,12 @@ class Answer:
             if type(event) is UsageReported:
                 self.ledger.report(event)
         return events
+
+
+def _too_large(headers: Headers, limit: int) -> Fault | None:
+    """A whole answer that announces more than may be held. The wire has checked the field."""
+    for value in header_values(headers, b"content-length"):
+        if value.isdigit() and int(value) > limit:
+            detail = f"the provider announces a body of {int(value)} bytes; a whole answer may have {limit}"
+            return Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail)
+    return None

@@ -129,6 +129,8 @@ class WebSocketChannel:
             elif isinstance(event, Violation):
                 code = CLOSE_CODE[event.fault.kind]
                 self._fail("client", code, event.fault.detail, now)
+                self._pipe.end(now)
+                self.release()
 
     def receive_eof(self, now: float) -> None:
         """The peer ended without a closing handshake, or after it."""
@@ -254,7 +256,7 @@ class WebSocketChannel:
     def _close_received(self, event: CloseReceived, now: float) -> None:
         if not self.ended:
             echo = None if event.code == 1005 else event.code if event.code != 1014 else 1011
-            self._write(self.wire.close(echo), now)
+            self._write(self.wire.close(echo, event.reason), now)
             self._end("client", event.code, event.reason, now)
         self._pipe.end(now)
         self.release()

@@ -41,10 +41,14 @@ class Connection:
 
     def connection_lost(self, reason: str, now: float) -> None:
         """The connection broke: nothing can be sent any more."""
-        self.over = True
+        self.lose()
+
+    def lose(self) -> None:
+        """The driver reported a loss and releases the connection by itself: it is not told to close it."""
+        self.over = self.closing = self.aborted = True
         self.buffer.clear()
         self._stall_timer.disarm()
-        self.close(now, abort=True)
+        self._close_timer.disarm()
 
     def pull(self, limit: int) -> bytes:
         """Bytes for the driver to send."""

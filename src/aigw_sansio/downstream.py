@@ -99,11 +99,10 @@ class Http1Downstream(Connection):
         self.close(now)
 
     def connection_lost(self, reason: str, now: float) -> None:
-        self.over = True
+        self.lose()
         if self._receiver is not None:
             self._receiver.connection_lost(reason, now)
         self._leave(now)
-        super().connection_lost(reason, now)
 
     def data_sent(self, n: int, now: float) -> None:
         super().data_sent(n, now)
@@ -111,10 +110,9 @@ class Http1Downstream(Connection):
             self._receiver.data_sent(n, now)
 
     def closed(self, now: float) -> None:
+        if not self.over:
+            self.connection_lost("the connection was given up", now)
         super().closed(now)
-        if self._receiver is not None:
-            self._receiver.connection_lost("the connection was given up", now)
-        self._leave(now)
 
     # -- BytePipe -----------------------------------------------------------------------------------------------
 

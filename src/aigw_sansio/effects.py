@@ -72,12 +72,12 @@ class Close(msgspec.Struct, frozen=True, gc=False):
 class Authenticate(msgspec.Struct, frozen=True):
     """May whoever presents ``token`` use this gateway? Answered by :class:`Authenticated`; default: refused.
 
-    Asked only where the settings list no token that matches. Who presents none is refused without a question.
+    Asked only where the settings list no token that matches; ``token`` is ``None`` where none was presented.
     """
 
     account: str
     gateway: str
-    token: Secret
+    token: Secret | None
 
 
 class Authenticated(msgspec.Struct, frozen=True):

@@ -27,7 +27,8 @@ class _ProviderEvent(msgspec.Struct, frozen=True, tag_field="type", omit_default
 class ResponseStarted(_ProviderEvent, frozen=True, tag="response.started"):
     """The provider began to answer. ``id`` and ``model`` are its own names, where it gave any.
 
-    ``restarted``: it began anew within one answer, after an error of its own; tool calls still open are void.
+    ``restarted``: it began anew within one answer, after an error of its own; tool calls whose arguments are not
+    complete are void.
     """
 
     id: str | None = None

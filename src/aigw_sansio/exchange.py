@@ -255,6 +255,13 @@ class Exchange:
         message = universal.cancelled(self._metadata()) if how == "cancelled" else None
         self._end(how, by, fault, message, now)
 
+    def cut(self, fault: Fault, now: float) -> None:
+        """End it from our side, whatever it is doing, and say why."""
+        if self._machine.state is ExchangeState.STREAMING:
+            self._end("error", "gateway", fault, universal.error(fault, self._metadata()), now)
+        elif not self.ended:
+            self._end("created", "gateway", fault, self._refusal(fault), now)
+
     # -- holding back -------------------------------------------------------------------------------------------
 
     def hold_for_queue(self) -> None:
@@ -350,12 +357,12 @@ class Exchange:
         self._machine.fire(_I.SENT)
 
     def leg_activity(self, now: float) -> None:
-        self._first_byte_timer.disarm()
         if not self._hold:
             self._arm_idle(now)
 
     def leg_head(self, status: int, headers: Headers, now: float) -> None:
         self._machine.fire(_I.HEAD)
+        self._first_byte_timer.disarm()
         call = self._steps[self._step].call
         after = now - self._attempt_started
         self._engine.emit(AttemptFirstByte(self.log_id, self._attempts, status, after))
@@ -627,11 +634,9 @@ class Exchange:
 
     def _on_total_timeout(self, now: float) -> None:
         limit = self._steps[0].policy.total_s
-        fault = Fault(FaultKind.TOTAL_TIMEOUT, Side.PROVIDER, f"the exchange was not over after {limit:g} s", True)
-        if self._machine.state is ExchangeState.STREAMING:
-            self._end("error", "gateway", fault, universal.error(fault, self._metadata()), now)
-        else:
-            self._end("created", "gateway", fault, self._refusal(fault), now)
+        self.cut(
+            Fault(FaultKind.TOTAL_TIMEOUT, Side.PROVIDER, f"the exchange was not over after {limit:g} s", True), now
+        )
 
     # -- ends ---------------------------------------------------------------------------------------------------
 

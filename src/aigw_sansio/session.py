@@ -128,7 +128,7 @@ class Session:
         message = universal.decode(data)
         if type(message) is universal.Create:
             self._unusable = 0
-            self._create(message, len(data), now)
+            self._create(message, sum(len(step.query or b"") for step in message.steps), now)
         elif type(message) is universal.BadCreate:
             self._bad_create(message, now)
         elif type(message) is universal.Cancel:
@@ -323,12 +323,13 @@ class Session:
         assert self.channel is not None
         self.channel.send_control_text(message, now)
 
-    def _refuse(self, event_id: str, log_id: str, fault: Fault, now: float) -> None:
+    def _refuse(self, event_id: str, log_id: str, fault: Fault, now: float, step: int = 0) -> None:
         """``created`` with the envelope: a create that cannot run."""
         metadata = universal.Metadata(
             cache_status="MISS",
             event_id=event_id,
             log_id=log_id,
+            step=str(step),
             content_type="application/json",
             status=HTTP_STATUS[fault.kind],
             attempts=0,
@@ -481,5 +482,8 @@ class Session:
 
     def cut(self, now: float) -> None:
         """The drain's deadline is over."""
-        if self.channel is not None:
-            self.channel.close(1001, "the gateway is going away", now)
+        assert self.channel is not None
+        fault = Fault(FaultKind.SHUTDOWN, Side.GATEWAY, "the gateway went away before the answer was complete", True)
+        for exchange in list(self._exchanges.values()):
+            exchange.cut(fault, now)
+        self.channel.close(1001, "the gateway is going away", now)

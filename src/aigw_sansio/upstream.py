@@ -162,12 +162,13 @@ class Upstream(Connection):
     def cancel(self, leg: Leg, now: float) -> None:
         """Give up ``leg``, so that its provider notices at once."""
         assert self.wire is not None
-        self._forget(leg)
         if self.wire.cancel(leg.stream):
+            self._forget(leg)
             self._pump(now)
             self._leg_over(now)
         else:
             self._end(now, abort=True)
+            self._forget(leg)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -212,13 +213,14 @@ class Upstream(Connection):
 
     def receive_eof(self, now: float) -> None:
         if self.wire is not None and not self.closing:
-            self._dispatch(self.wire.receive_eof(), now)
+            events = [event for event in self.wire.receive_eof() if type(event) is not ConnectionFailed]
+            self._dispatch(events, now)
         self._end(now)
 
     def connection_lost(self, reason: str, now: float) -> None:
-        self.over = True
-        if self.wire is not None and not self.closing:
-            self._dispatch(self.wire.connection_lost(reason), now)
+        events = self.wire.connection_lost(reason) if self.wire is not None and not self.closing else []
+        self.lose()
+        self._dispatch(events, now)
         self._end(now, abort=True)
 
     def data_sent(self, n: int, now: float) -> None:
@@ -234,12 +236,11 @@ class Upstream(Connection):
             self._unsent = [leg for leg in waiting if leg.upstream is self]
 
     def closed(self, now: float) -> None:
-        super().closed(now)
         if self._machine.state is UpstreamState.DIALING:
             self.connect_failed("the connection was given up", now)
-        elif self.wire is not None and self._machine.state is not UpstreamState.CLOSED:
-            self._dispatch(self.wire.connection_lost("the connection was given up"), now)
-            self._end(now)
+        elif self._machine.state is not UpstreamState.CLOSED:
+            self.connection_lost("the connection was given up", now)
+        super().closed(now)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -283,7 +284,7 @@ class Upstream(Connection):
                     self._forget(leg)
                     self._leg_failed(leg, event, now)
             elif isinstance(event, ConnectionFailed):
-                self._end(now)
+                self._end(now, abort=True)
         if self.wire is not None and not self.closing:
             self._pump(now)
             if not self.wire.reusable and self._machine.state is UpstreamState.OPEN:
@@ -320,7 +321,7 @@ class Upstream(Connection):
         if not self._legs:
             self._ping_timer.disarm()
             if not self.wire.reusable:
-                self._end(now)
+                self._end(now, abort=bool(self.buffer.size))
                 return
             self._arm_idle(now)
         self._pool.capacity_changed(self, now)

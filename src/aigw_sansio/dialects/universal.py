@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from ..events import ProviderEvent, UsageReported
+from ..events import ProviderEvent
 from ..faults import ENVELOPE_CODE, Fault, FaultKind, Side
 from ..jsontext import BOM, elements, is_utf8, members
 
@@ -74,6 +74,7 @@ class Unusable(msgspec.Struct, frozen=True):
 ClientMessage: TypeAlias = Create | BadCreate | Cancel | Ping | Unusable
 
 _TYPES: Final = "universal.create, universal.cancel and universal.ping"
+_ALLOWED: Final = {"backoff": "constant, linear and exponential", "response": "raw, events and both"}
 _NOTHING: Final = msgspec.Raw(b"")
 
 
@@ -148,18 +149,18 @@ def _decode(data: bytes) -> ClientMessage:
         case "universal.cancel":
             event_id = _event_id(message.event_id)
             if event_id is None or isinstance(event_id, Fault):
-                return _malformed(f"universal.cancel needs eventId, a string of 1 to {MAX_EVENT_ID} characters")
+                return Unusable(_invalid(f"universal.cancel needs eventId, a string of 1 to {MAX_EVENT_ID} characters"))
             return Cancel(event_id)
         case "universal.ping":
             return Ping()
-    return _malformed(f"message.type is {_shown(message.type)}; allowed are {_TYPES}")
+    return Unusable(_invalid(f"message.type is {_shown(message.type)}; allowed are {_TYPES}"))
 
 
 def _create(message: _Message, queries: list[bytes | None] | None) -> ClientMessage:
     raw = bytes(message.request)
-    if raw[:1] not in (b"{", b"[") or raw in (b"[]",) or (raw[:1] == b"[" and not raw[1:-1].strip()):
+    if raw[:1] not in (b"{", b"[") or (raw[:1] == b"[" and not raw[1:-1].strip()):
         what = "missing" if not raw else "an empty array" if raw[:1] == b"[" else "no object"
-        return _malformed(f"message.request is {what}; it is a step object or a non-empty array of them")
+        return Unusable(_invalid(f"message.request is {what}; it is a step object or a non-empty array of them"))
     event_id = _lenient_id(raw, message.event_id)
     if isinstance(event_id, Fault):
         return BadCreate(None, event_id)
@@ -252,7 +253,9 @@ def _cut_queries(data: bytes) -> tuple[bytes, list[bytes | None]] | None:
 def _explain(error: msgspec.ValidationError, root: str) -> str:
     """msgspec's own words, with the path written as a reader of the request would."""
     text, separator, path = str(error).partition(" - at `")
-    return f"{root}{path.rstrip('`').removeprefix('$')}: {text}" if separator else f"{root}: {text}"
+    path = path.rstrip("`").removeprefix("$")
+    allowed = _ALLOWED.get(path.rpartition(".")[2])
+    return f"{root}{path}: {text}{f'; allowed are {allowed}' if allowed else ''}" if separator else f"{root}: {text}"
 
 
 def _shown(value: str) -> str:
@@ -274,7 +277,7 @@ class Metadata(msgspec.Struct, rename="camel", omit_defaults=True):
     status: int | None = None
     attempts: int | None = None
     encoding: Literal["base64"] | None = None
-    usage: UsageReported | None = None
+    usage: msgspec.Raw | None = None
 
 
 class _ErrorBody(msgspec.Struct, rename="camel", omit_defaults=True):
