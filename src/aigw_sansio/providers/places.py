@@ -43,6 +43,8 @@ def locate(provider: Provider, endpoint: Endpoint, base_url: str | None, account
         prefix = place.prefix.split("/") if place.prefix else []
         if base_url is not None and (not prefix or prefix[0].startswith("{")):
             continue
+        if best is not None and not prefix:
+            break
         if len(segments) < len(prefix) or any(
             not want.startswith("{") and want != have for want, have in zip(prefix, segments)
         ):

@@ -195,7 +195,7 @@ _ROWS: Final = (
         realtime=Realtime(url="", path="", reading="deepgram"),
     ),
     Provider(slug="huggingface", places=(Place(url="https://api-inference.huggingface.co/models"),), reading="tgi"),
-    Provider(slug="replicate", places=(Place(url="https://api.replicate.com/v1"),), reading="replicate"),
+    Provider(slug="replicate", places=(Place(url="https://api.replicate.com/v1"),), readings=((r"", "replicate"),)),
     Provider(slug="groq", places=(Place(url="https://api.groq.com/openai/v1"),)),
     Provider(
         slug="grok",
@@ -236,7 +236,7 @@ _ROWS: Final = (
         slug="elevenlabs",
         places=(Place(url="https://api.elevenlabs.io"),),
         key=XI_API_KEY,
-        reading="elevenlabs",
+        readings=((r"", "elevenlabs"),),
         realtime=Realtime(
             url="wss://api.elevenlabs.io",
             path="v1/convai/conversation",
@@ -250,7 +250,7 @@ _ROWS: Final = (
         places=(Place(url="https://api.cartesia.ai"),),
         key=X_API_KEY,
         query_keys=("api_key", "access_token"),
-        reading="cartesia",
+        readings=((r"", "cartesia"),),
         realtime=Realtime(
             url="wss://api.cartesia.ai",
             path="tts/websocket",
@@ -263,7 +263,7 @@ _ROWS: Final = (
         slug="deepgram",
         places=(Place(url="https://api.deepgram.com"),),
         key=TOKEN_SCHEME,
-        reading="deepgram",
+        readings=((r"", "deepgram"),),
         realtime=Realtime(
             url="wss://api.deepgram.com",
             path="v1/listen",
@@ -276,7 +276,7 @@ _ROWS: Final = (
         slug="fal",
         places=(Place(url="https://fal.run"),),
         key=KEY_SCHEME,
-        reading="fal",
+        readings=((r"", "fal"),),
         target_header="x-fal-target-url",
         target_domain="fal.run",
         known_hosts=("fal.run", "queue.fal.run"),
@@ -289,7 +289,9 @@ _ROWS: Final = (
             reading="fal",
         ),
     ),
-    Provider(slug="ideogram", places=(Place(url="https://api.ideogram.ai"),), key=AZURE_API_KEY),
+    Provider(
+        slug="ideogram", places=(Place(url="https://api.ideogram.ai"),), key=AZURE_API_KEY, readings=((r"", "unknown"),)
+    ),
     Provider(slug="ollama", places=(Place(url="http://127.0.0.1:11434"),), reading="ollama"),
     # a stand-in for every provider, served by the settings' base_url; it exists only there
     Provider(slug="loopback", places=()),
