@@ -9,6 +9,8 @@ last usage are kept, never its text.
 
 from typing import ClassVar, Final, Literal, TypeAlias
 
+import msgspec
+
 from ...bodies.chunk import Chunk
 from ...events import (
     ProviderEvent,
@@ -148,7 +150,7 @@ class BaseReader:
 
     def report(self, usage: UsageReported, out: list[ProviderEvent]) -> None:
         """Usage as far as the provider has said: what this report leaves open stays as it was."""
-        merged = merge(self._usage, usage)
+        merged = _sane(merge(self._usage, usage))
         if merged != self._usage:
             self._usage = merged
             out.append(merged)
@@ -168,6 +170,23 @@ def merge(old: UsageReported | None, new: UsageReported) -> UsageReported:
         old.output_audio_tokens if new.output_audio_tokens is None else new.output_audio_tokens,
         new.quality,
     )
+
+
+def _sane(usage: UsageReported) -> UsageReported:
+    """A part never exceeds its whole. Some providers estimate the parts apart and contradict themselves."""
+    read, written = usage.input_tokens, usage.output_tokens
+    cached, created = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
+    if read is not None and cached + created > read:
+        usage = msgspec.structs.replace(
+            usage,
+            cache_read_input_tokens=min(cached, read) if usage.cache_read_input_tokens is not None else None,
+            cache_creation_input_tokens=max(0, read - cached)
+            if usage.cache_creation_input_tokens is not None
+            else None,
+        )
+    if written is not None and (usage.reasoning_output_tokens or 0) > written:
+        usage = msgspec.structs.replace(usage, reasoning_output_tokens=written)
+    return usage
 
 
 class ToolCalls:

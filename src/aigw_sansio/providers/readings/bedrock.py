@@ -25,7 +25,7 @@ class BedrockConverseReader(BaseReader):
 
     def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
         kind = event if event in _EVENTS else self._kind(value)
-        if kind != event and kind in value:  # Nova: the event's name is a key
+        if kind in value and len(value) < 3:  # the event's name is the key
             value = obj(value[kind])
         if kind == "contentBlockDelta":
             self._read_delta(obj(value.get("delta")), count(value.get("contentBlockIndex")) or 0, out)

@@ -89,11 +89,11 @@ def _from_error(value: Object, error: object) -> ResponseFailed:
     if type(error) is list:
         return failed("; ".join(text(one) or text(obj(one).get("message")) for one in error[:8]))
     holder = obj(error)
-    kind = holder.get("type") or holder.get("status")
+    kind = text(holder.get("type")) or text(holder.get("status")) or None
     code = holder.get("code")
     if code is None:
         code = holder.get("http_status_code") or holder.get("status_code")
-    return failed(text(holder.get("message")) or text(holder.get("error")), word(kind), word(code))
+    return failed(text(holder.get("message")) or text(holder.get("error")), kind, word(code))
 
 
 def _from_detail(value: Object, detail: object) -> ResponseFailed:

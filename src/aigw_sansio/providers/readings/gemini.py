@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 from ...events import (
     AudioDelta,
     Citation,
+    FinishReason,
     ImageDelta,
     ProviderEvent,
     ReasoningDelta,
@@ -28,13 +29,21 @@ from .values import Object, arr, base64_size, count, obj, text, word
 _KNOWN: Final = frozenset(
     {"candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId", "createTime", "modelStatus"}
 )
-_UNFINISHED: Final = frozenset({"FINISH_REASON_UNSPECIFIED", ""})
+#: The reasons' numbers, which some services send for the names.
+_NUMBERS: Final[dict[str | None, FinishReason]] = {
+    "1": "stop",
+    "2": "length",
+    "3": "content_filter",
+    "4": "content_filter",
+    "5": "error",
+}
+_UNFINISHED: Final = frozenset({"FINISH_REASON_UNSPECIFIED", "0"})
 
 
 class GeminiReader(BaseReader):
     """Reads Gemini, streamed and whole."""
 
-    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"usageMetadata"', b'"finishReason"', b'"promptFeedback"')
+    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"usageMetadata"', b'"finishReason"', b'"functionCall"', b'"promptFeedback"')
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,6 +88,8 @@ class GeminiReader(BaseReader):
             return ResponseFinished("content_filter", raw, choice)
         if raw == "STOP" and choice in self._called:
             return ResponseFinished("tool_calls", raw, choice)
+        if raw in _NUMBERS:
+            return ResponseFinished(_NUMBERS[raw], raw, choice)
         return super().finished(choice, raw)
 
     def close(self, out: list[ProviderEvent]) -> None:

@@ -16,7 +16,7 @@ from .values import Object, arr, base64_size, count, obj, text, word
 class OllamaReader(BaseReader):
     """Reads Ollama's lines."""
 
-    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"done":true', b'"done": true')
+    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"tool_calls"', b'"done":true', b'"done": true')
 
     def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
         if type(value.get("error")) is str:

@@ -225,7 +225,10 @@ def _read_image(image: Object, index: int, out: list[ProviderEvent]) -> None:
 
 
 def openai_usage(usage: Object) -> UsageReported:
-    """``usage`` in OpenAI's two namings. Its prompt count includes what was cached, its output the reasoning."""
+    """``usage`` in OpenAI's two namings. Its prompt count includes what was cached, its output the reasoning.
+
+    xAI's chat counts reasoning apart from the completion: its total tells.
+    """
     read = obj(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
     written = obj(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
     cached = count(read.get("cached_tokens"))
@@ -241,6 +244,8 @@ def openai_usage(usage: Object) -> UsageReported:
     reasoning = count(written.get("reasoning_tokens"))
     if reasoning is None:
         reasoning = count(usage.get("reasoning_tokens"))  # Perplexity
+    if reasoning and count(usage.get("total_tokens")) == (prompt or 0) + (completion or 0) + reasoning:
+        completion = (completion or 0) + reasoning
     return UsageReported(
         input_tokens=prompt if prompt is not None else count(usage.get("input_tokens")),
         output_tokens=completion if completion is not None else count(usage.get("output_tokens")),

@@ -67,6 +67,7 @@ class OpenAIResponsesReader(BaseReader):
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (
         b'"error"',
+        b'"response.output_item.added"',
         b'"response.completed"',
         b'"response.incomplete"',
         b'"response.failed"',

@@ -16,7 +16,7 @@ from .values import Object, arr, base64_size, obj, text, word
 class WorkersAIReader(OpenAIChatReader):
     """Reads Workers AI, native and in OpenAI's shape. A native answer has no finish of its own: its end is one."""
 
-    MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"errors":[')
+    MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"errors":[', b'"tool_calls"')
 
     def __init__(self) -> None:
         super().__init__()
