@@ -190,7 +190,12 @@ class Http1Downstream(Connection):
             claimant.client_gone(now)
 
     def _on_handshake_timeout(self, now: float) -> None:
-        self.close(now, abort=True)
+        if self._gate.started:
+            limit = self.engine.config.timeouts.handshake_s
+            detail = f"the request head was not complete within {limit:g} s"
+            self._refuse_head(408, Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, detail), now)
+        else:
+            self.close(now)
 
     def _abort(self, now: float) -> None:
         """The client takes nothing, or does not let go."""

@@ -157,7 +157,6 @@ class Exchange:
         "_hold",
         "_idle_timer",
         "_last_answer",
-        "_last_fault",
         "_leg",
         "_machine",
         "_mode",
@@ -165,6 +164,7 @@ class Exchange:
         "_owner",
         "_pool",
         "_prefix",
+        "_shown_status",
         "_started",
         "_step",
         "_steps",
@@ -213,7 +213,7 @@ class Exchange:
         self._held_messages: list[bytes] = []  # before the commit
         self._held_bytes = 0
         self._last_answer: _LastAnswer | None = None
-        self._last_fault: Fault | None = None
+        self._shown_status: int | None = None
         self._usage: UsageReported | None = None
         self._chunks = 0
         self._bytes_received = 0
@@ -552,7 +552,7 @@ class Exchange:
     def _created_with(self, shown: _LastAnswer) -> bytes:
         metadata = self._metadata(usage=True)
         metadata.step = str(shown.step)
-        metadata.status = shown.status
+        metadata.status = self._shown_status = shown.status
         metadata.content_type = shown.content_type
         metadata.encoding = "base64" if shown.base64 else None
         return universal.created(metadata, shown.response)
@@ -578,7 +578,6 @@ class Exchange:
         self._attempt_ended(fault, now)
         self._held_messages, self._held_bytes = [], 0
         self._answer = None
-        self._last_fault = fault
         policy = self._steps[self._step].policy
         if self._tries < policy.attempts and fault.retryable:
             delay = policy.delay_before(self._tries + 1)
@@ -608,7 +607,7 @@ class Exchange:
 
     def _refusal(self, fault: Fault) -> bytes:
         metadata = self._metadata()
-        metadata.status = HTTP_STATUS[fault.kind]
+        metadata.status = self._shown_status = HTTP_STATUS[fault.kind]
         metadata.content_type = "application/json"
         return universal.created(metadata, error_envelope(fault))
 
@@ -658,7 +657,7 @@ class Exchange:
         self._drop_leg(now)
         if answer is not None and self._usage is None:
             self._usage = answer.ledger.total(complete=False)
-        status = answer.status if answer is not None else self._last_answer.status if self._last_answer else None
+        status = self._shown_status or (answer.status if answer is not None else None)
         self._answer = None
         self._held_messages, self._held_bytes = [], 0
         if message is not None:

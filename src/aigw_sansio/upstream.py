@@ -67,6 +67,7 @@ class Upstream(Connection):
         "_legs",
         "_machine",
         "_ping_timer",
+        "_peer_done",
         "_pinged",
         "_pool",
         "_unsent",
@@ -92,6 +93,7 @@ class Upstream(Connection):
         #: Legs it has carried.
         self.served = 0
         self._pinged = False
+        self._peer_done = False
         self._idle_timer = engine.timers.timer(self._on_idle)
         self._ping_timer = engine.timers.timer(self._on_silence)
 
@@ -119,7 +121,12 @@ class Upstream(Connection):
     @property
     def capacity(self) -> int:
         """How many more legs it takes now."""
-        return self.wire.capacity if self.wire is not None and self._machine.state is UpstreamState.OPEN else 0
+        wire = self.wire
+        if wire is None or self._machine.state is not UpstreamState.OPEN:
+            return 0
+        if self.buffer.size and not wire.multiplexed:
+            return 0  # the last request has not left yet
+        return wire.capacity
 
     @property
     def idle(self) -> bool:
@@ -213,6 +220,7 @@ class Upstream(Connection):
 
     def receive_eof(self, now: float) -> None:
         if self.wire is not None and not self.closing:
+            self._peer_done = True
             events = [event for event in self.wire.receive_eof() if type(event) is not ConnectionFailed]
             self._dispatch(events, now)
         self._end(now)
@@ -234,6 +242,8 @@ class Upstream(Connection):
                 else:
                     waiting.append(leg)
             self._unsent = [leg for leg in waiting if leg.upstream is self]
+        if not self._legs and not self.buffer.size:
+            self._pool.capacity_changed(self, now)
 
     def closed(self, now: float) -> None:
         if self._machine.state is UpstreamState.DIALING:
@@ -294,7 +304,7 @@ class Upstream(Connection):
     def _leg_failed(self, leg: Leg, event: StreamFailed, now: float) -> None:
         lost_unseen = leg.reach != "dialled" and not leg.touched and event.fault.kind is FaultKind.CONNECTION_LOST
         again = (event.unprocessed or lost_unseen) and leg.replacements < _MAX_REPLACEMENTS
-        self._leg_over(now)
+        self._leg_over(now, broken=not self.multiplexed and not self._peer_done)
         if again:
             leg.replacements += 1
             self._pool.replace(leg, now)
@@ -313,15 +323,16 @@ class Upstream(Connection):
             leg.owed = 0
         leg.held = False
 
-    def _leg_over(self, now: float) -> None:
-        """A leg ended: idle, close, or go on."""
+    def _leg_over(self, now: float, *, broken: bool = False) -> None:
+        """A leg ended: idle, close, or go on. ``broken``: the connection is of no more use."""
         if self.closing or self.wire is None:
             return
         self.last_used = now
         if not self._legs:
             self._ping_timer.disarm()
-            if not self.wire.reusable:
-                self._end(now, abort=bool(self.buffer.size))
+            unread = not self.wire.multiplexed and self.buffer.waiting > 0  # answered before it took the request
+            if broken or unread or not self.wire.reusable:
+                self._end(now, abort=broken or unread)
                 return
             self._arm_idle(now)
         self._pool.capacity_changed(self, now)

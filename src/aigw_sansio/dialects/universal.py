@@ -133,7 +133,8 @@ def _decode(data: bytes) -> ClientMessage:
     try:
         message = _decode_message(data)
     except msgspec.ValidationError as error:
-        return _malformed(f"{_explain(error, 'message')}; a message is a JSON object whose type is one of {_TYPES}")
+        fault = _invalid(f"{_explain(error, 'message')}; a message is a JSON object whose type is one of {_TYPES}")
+        return Unusable(fault) if data.lstrip()[:1] == b"{" else _malformed(fault.detail)
     except msgspec.DecodeError as error:
         cut = _cut_queries(data) if b"\\u" in data else None
         if cut is None:
