@@ -106,9 +106,16 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str | None = None
     realtime_url: str | None = None
     api_key: Secret | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()  #: may hold keys, so ``repr`` shows their names only
     http2: Literal["auto", "on", "off"] = "auto"  #: "on" without TLS is h2c with prior knowledge
     ca_file: str | None = None
+
+    def __repr__(self) -> str:
+        names = [name for name, _ in self.headers]
+        return (
+            f"ProviderSettings(base_url={self.base_url!r}, realtime_url={self.realtime_url!r}, "
+            f"api_key={self.api_key!r}, headers={names!r}, http2={self.http2!r}, ca_file={self.ca_file!r})"
+        )
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,11 @@ class Request(msgspec.Struct, frozen=True):
     headers: Headers
     body: bytes
 
+    def __repr__(self) -> str:
+        """Without fields, query and body: keys stand there."""
+        path = self.target.partition(b"?")[0]
+        return f"Request({self.method!r}, {self.authority!r}, {path!r}, {len(self.body)} bytes)"
+
 
 class ResponseHead(msgspec.Struct, frozen=True, gc=False):
     """A final response head (not 1xx) of ``stream``."""
