@@ -243,6 +243,7 @@ class Http2Provider:
         self._queues: dict[int, list[bytes | None]] = {}
         self.streams: list[int] = []  #: stream ids by number
         self.running: set[int] = set()
+        self.methods: dict[int, str] = {}
         self.requests = 0
         self.closes = False
         self._raw = b""
@@ -286,6 +287,7 @@ class Http2Provider:
         headers = [(name, value) for name, value in self._heads.pop(stream) if not name.startswith(":")]
         headers.insert(0, ("host", pseudo[":authority"]))
         self.running.add(stream)
+        self.methods[stream] = pseudo[":method"]
         self.requests += 1
         return Seen(f"{pseudo[':method']} {pseudo[':path']}", headers=headers, body=self._bodies.pop(stream))
 

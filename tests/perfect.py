@@ -74,6 +74,7 @@ class Link:
         self.closing = False  #: a polite close is wanted
         self.aborted = False
         self.eof = False  #: the peer ended its direction
+        self.lost = False  #: the connection broke: what closes it now is nothing to see
         self.ended = False  #: ``closed`` was reported
         self.offered: tuple[str, ...] = ()
 
@@ -185,7 +186,8 @@ class PerfectDriver:
         link.ended = True
         link.inbox.clear()
         link.unconfirmed = b""
-        self.say(self.name(link), how if link.peer is not None else "dial cancelled", link)
+        if not link.lost:
+            self.say(self.name(link), how if link.peer is not None else "dial cancelled", link)
         self.core.closed(link.conn, self.now)
 
     def pump(self, link: Link) -> None:
@@ -246,6 +248,7 @@ class PerfectDriver:
             self.core.receive_data(link.conn, piece, self.now)
 
     def _lose(self, link: Link) -> None:
+        link.lost = True
         self.core.connection_lost(link.conn, "connection reset by peer", self.now)
         self.execute()
         if not link.ended:
@@ -271,6 +274,7 @@ class PerfectDriver:
 
     def refused(self, link: Link, reason: str) -> None:
         """The dial of ``link`` failed."""
+        link.lost = True
         self.core.connect_failed(link.conn, reason, self.now)
         self.execute()
         if not link.ended:

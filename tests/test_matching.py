@@ -1,7 +1,6 @@
 """How transcripts compare: placeholders, optional keys, acceptance."""
 
 import pytest
-
 from tests.matching import Names, accept_line, line_matches
 
 UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
