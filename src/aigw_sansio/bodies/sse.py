@@ -64,7 +64,9 @@ class SseDecoder:
                 data = data[1:]
         if b"\r" in data:
             self._after_cr = data[-1] == 13
-            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            data = b"\n".join(data.split(b"\r\n"))  # half the time of replace()
+            if b"\r" in data:
+                data = data.replace(b"\r", b"\n")
 
         document = self._document
         limit = self._limit
@@ -76,27 +78,41 @@ class SseDecoder:
                 return []
             data = b"".join((held, data))
             held.clear()
+        plain = not document and len(data) <= limit  # no block can go on with a document or be too large
+        done = self._done
+        if plain and data[:6] == b"data: " and data.find(b"\n") == len(data) - 2 and data[-1] == 10:
+            value = data[6:-2]  # one whole event, as live streams bring them
+            return [Chunk(value)] if value and value != done else []
         blocks = data.split(b"\n\n")
         tail = blocks.pop()
-        done = self._done
         chunks: list[Chunk] = []
         for block in blocks:
-            if block[:6] == b"data: " and b"\n" not in block and not document:
-                if len(block) < limit:
-                    value = block[6:]
-                    if value and value != done:
-                        chunks.append(Chunk(value))
-                    continue
-            elif not block:
+            # The two commonest forms, read without a call; _read would make the same of them.
+            if plain:
+                if block[:6] == b"data: ":
+                    if b"\n" not in block:
+                        value = block[6:]
+                        if value and value != done:
+                            chunks.append(Chunk(value))
+                        continue
+                elif block[:7] == b"event: ":
+                    end = block.find(b"\n")
+                    value = block[end + 7 :]
+                    if block[end + 1 : end + 7] == b"data: " and b"\n" not in value:
+                        if value and value != done:
+                            chunks.append(Chunk(value, block[7:end].decode("utf-8", "replace")))
+                        continue
+            if not block:
                 continue
             if len(block) + len(document) >= limit:
                 self._too_large()
                 return chunks
             self._read(block, chunks)
-        if tail:
+            plain = plain and not document
+        if tail or document:
             held += tail
-        if len(held) + len(document) > limit:
-            self._too_large()
+            if len(held) + len(document) > limit:
+                self._too_large()
         return chunks
 
     def finish(self) -> list[Chunk]:
@@ -113,7 +129,7 @@ class SseDecoder:
         return chunks
 
     def _read(self, block: bytes, chunks: list[Chunk]) -> None:
-        """Read the lines of one block, line by line unless it has the commonest form."""
+        """Read the lines of one block."""
         position = 0
         event = ""
         # One document a block is enough for an error report, and keeps what one block turns into small.
@@ -126,13 +142,6 @@ class SseDecoder:
             self._document += block[:position]
             self._append_document(bytes(self._document), self._event, chunks)
             self._document.clear()
-        elif block[:7] == b"event: ":
-            name, _, rest = block[7:].partition(b"\n")
-            if rest[:6] == b"data: " and b"\n" not in rest:
-                value = rest[6:]
-                if value and value != self._done:
-                    chunks.append(Chunk(value, str(name, "utf-8", "replace")))
-                return
         elif block[:1] == b":" and b"\n" not in block:
             return
 
