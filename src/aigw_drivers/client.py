@@ -1,0 +1,178 @@
+"""A small WebSocket client on anyio, for the demo, for tests and for scripts against a gateway.
+
+Decides: nothing about the protocol: handshake and frames are the core's wires. Must not know: what messages say.
+"""
+
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from os import urandom
+from typing import Self
+from urllib.parse import urlsplit
+
+import anyio
+from anyio.abc import ByteStream
+
+from aigw_sansio.faults import Fault
+from aigw_sansio.wires.frames import Role
+from aigw_sansio.wires.handshake import Accepted, ClientHandshake, Refused, request
+from aigw_sansio.wires.http import Headers
+from aigw_sansio.wires.websocket import (
+    BinaryMessage,
+    CloseReceived,
+    PingReceived,
+    State,
+    TextMessage,
+    Violation,
+    WebSocketEvent,
+    WebSocketWire,
+)
+
+from .tls import client_context
+
+_READ = 65536
+_HEAD_BYTES = 65536
+
+
+class HandshakeRefused(Exception):
+    """The server did not grant a WebSocket. ``status`` is its answer, 0 where it gave none that could be read."""
+
+    def __init__(self, status: int, body: bytes, headers: Headers) -> None:
+        super().__init__(f"the server answered {status}: {body[:200].decode('utf-8', 'replace')}")
+        self.status = status
+        self.body = body
+        self.headers = headers
+
+
+class WebSocketClosed(Exception):
+    """There are no more messages. ``code`` and ``reason`` are the server's; 1006 where it gave none."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"closed with {code} {reason}".rstrip())
+        self.code = code
+        self.reason = reason
+
+
+class WebSocketClient:
+    """One open WebSocket. Use :func:`connect`."""
+
+    def __init__(self, stream: ByteStream, wire: WebSocketWire, subprotocol: str | None) -> None:
+        self._stream = stream
+        self._wire = wire
+        self._ready: deque[str | bytes] = deque()
+        self._closed: WebSocketClosed | None = None
+        #: The item the server selected.
+        self.subprotocol = subprotocol
+
+    async def send(self, message: str | bytes) -> None:
+        """Send one message: ``str`` as text, ``bytes`` as binary."""
+        frame = self._wire.text(message.encode()) if isinstance(message, str) else self._wire.binary(message)
+        await self._stream.send(frame)
+
+    async def receive(self) -> str | bytes:
+        """The next message. :class:`WebSocketClosed` where there is none any more."""
+        while not self._ready:
+            if self._closed is not None:
+                raise self._closed
+            try:
+                data = await self._stream.receive(_READ)
+            except (anyio.EndOfStream, anyio.BrokenResourceError):
+                self._closed = WebSocketClosed(1006, "")
+                continue
+            await self._take(self._wire.receive_data(data))
+        return self._ready.popleft()
+
+    async def __aiter__(self) -> AsyncIterator[str | bytes]:
+        while True:
+            try:
+                yield await self.receive()
+            except WebSocketClosed:
+                return
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close, and wait for the server to agree."""
+        if self._wire.state is State.OPEN:
+            await self._stream.send(self._wire.close(code, reason))
+        while self._closed is None:
+            try:
+                await self.receive()
+            except WebSocketClosed:
+                break
+
+    async def _take(self, events: Sequence[WebSocketEvent]) -> None:
+        for event in events:
+            if isinstance(event, TextMessage):
+                self._ready.append(event.data.decode())
+            elif isinstance(event, BinaryMessage):
+                self._ready.append(event.data)
+            elif isinstance(event, PingReceived):
+                if self._wire.state is State.OPEN:
+                    await self._stream.send(self._wire.pong(event.payload))
+            elif isinstance(event, CloseReceived):
+                if self._wire.state is State.CLOSE_RECEIVED:
+                    await self._stream.send(self._wire.close(event.code if event.code != 1005 else None))
+                self._closed = WebSocketClosed(event.code, event.reason)
+            elif isinstance(event, Violation):
+                self._closed = WebSocketClosed(1006, event.fault.detail)
+
+    @classmethod
+    async def _shake_hands(
+        cls, stream: ByteStream, authority: str, target: str, headers: Headers, subprotocols: Sequence[bytes]
+    ) -> Self:
+        nonce = urandom(16)
+        await stream.send(request(authority.encode(), target.encode(), headers, subprotocols, nonce))
+        handshake = ClientHandshake(_HEAD_BYTES, nonce, subprotocols)
+        outcome = None
+        while outcome is None:
+            try:
+                outcome = handshake.receive_data(await stream.receive(_READ))
+            except (anyio.EndOfStream, anyio.BrokenResourceError):
+                outcome = handshake.receive_eof()
+        if isinstance(outcome, Refused):
+            raise HandshakeRefused(outcome.status, outcome.body, outcome.headers)
+        if isinstance(outcome, Fault):
+            raise HandshakeRefused(0, outcome.detail.encode(), [])
+        assert isinstance(outcome, Accepted)
+        wire = WebSocketWire(Role.CLIENT, message_limit=1 << 40, mask_key=lambda: urandom(4))
+        selected = outcome.subprotocol
+        client = cls(stream, wire, selected.decode("latin-1") if selected is not None else None)
+        if outcome.rest:
+            await client._take(wire.receive_data(outcome.rest))
+        return client
+
+
+@asynccontextmanager
+async def connect(
+    url: str,
+    *,
+    headers: Sequence[tuple[str, str]] = (),
+    subprotocols: Sequence[str] = (),
+    ssl_context: ssl.SSLContext | None = None,
+) -> AsyncIterator[WebSocketClient]:
+    """Open a WebSocket to ``ws://`` or ``wss://`` ``url``; it is closed when the block is left.
+
+    Raises :class:`HandshakeRefused`, and ``OSError`` where nobody answers. ``ssl_context`` replaces the system's
+    trust.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    secure = parts.scheme == "wss"
+    port = parts.port or (443 if secure else 80)
+    stream: ByteStream
+    if secure:
+        context = ssl_context or client_context(None, ("http/1.1",))
+        stream = await anyio.connect_tcp(host, port, ssl_context=context, tls_standard_compatible=False)
+    else:
+        stream = await anyio.connect_tcp(host, port)
+    async with stream:
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        fields = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
+        offered = [item.encode() for item in subprotocols]
+        client = await WebSocketClient._shake_hands(stream, parts.netloc, target, fields, offered)
+        yield client
+        with anyio.move_on_after(5):
+            try:
+                await client.close()
+            except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+                pass  # the server has gone first
