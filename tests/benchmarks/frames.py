@@ -88,7 +88,7 @@ def send_websockets(role: Role) -> Work:
 
 
 def relay_ours(role: Role) -> Work:
-    return FrameRelay(role, message_limit=LIMIT).receive_data
+    return FrameRelay(role, message_limit=LIMIT, mask_key=None if role is Role.SERVER else bytes).receive_data
 
 
 def relay_wsproto(role: Role) -> Work:
