@@ -41,7 +41,7 @@ class AnthropicReader(BaseReader):
         self._counts: dict[str, int] = {}
 
     def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
-        kind = value.get("type")
+        kind = text(value.get("type"))
         if kind == "content_block_delta":
             self._read_delta(value, out)
         elif kind == "content_block_start":
