@@ -29,12 +29,13 @@ WEBSOCKET_ACCEPT = "Bz3qJYTGdOe8gUSpLosEdiLKDrk="
 class Seen:
     """One thing a peer saw: a line, the header fields and the body that may be checked beside it."""
 
-    __slots__ = ("body", "headers", "line", "text")
+    __slots__ = ("body", "headers", "line", "stream", "text")
 
     def __init__(
         self, line: str, *, headers: Headers | None = None, body: bytes | None = None, text: str | None = None
     ) -> None:
         self.line = line
+        self.stream = 0  #: of HTTP/2
         self.headers = headers
         self.body = body
         self.text = text  #: the message as received, where ``line`` is its text
@@ -289,7 +290,9 @@ class Http2Provider:
         self.running.add(stream)
         self.methods[stream] = pseudo[":method"]
         self.requests += 1
-        return Seen(f"{pseudo[':method']} {pseudo[':path']}", headers=headers, body=self._bodies.pop(stream))
+        seen = Seen(f"{pseudo[':method']} {pseudo[':path']}", headers=headers, body=self._bodies.pop(stream))
+        seen.stream = stream
+        return seen
 
     def send_head(self, stream: int, status: int, headers: Headers, *, end: bool = False) -> None:
         fields = [(":status", str(status)), *((name.lower(), value) for name, value in headers)]

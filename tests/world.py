@@ -411,8 +411,7 @@ class World:
             assert pipe.provider is not None
             for seen in pipe.provider.receive(data):
                 if seen.line.startswith(("POST", "GET")):
-                    stream = pipe.provider.streams[-1] if isinstance(pipe.provider, Http2Provider) else 0
-                    pipe.servings.append(Serving(stream, seen.body or b""))
+                    pipe.servings.append(Serving(seen.stream, seen.body or b""))
                 elif seen.line.startswith("aborted"):
                     assert isinstance(pipe.provider, Http2Provider)
                     for serving in pipe.servings:

@@ -34,6 +34,7 @@ class Caller:
         self.phases: dict[str, str] = {}  #: by event id: new, streaming, ended
         self.counts: dict[str, int] = {}
         self.complaint: str | None = None
+        self.repeated: list[str] = []  #: ids sent again while they ran, as far as the client knew
         self._nobody = 0
 
     def send(self, text: str, event_id: str) -> bytes:
@@ -63,6 +64,7 @@ class Caller:
         if choice == 6:
             running = [event_id for event_id, phase in self.phases.items() if phase == "streaming"]
             if running:
+                self.repeated.append(running[0])
                 return "running id", self.ws.text(create_message(running[0], 0, 0))
             return "no step", self.ws.text('{"type":"universal.create","request":[]}')
         self._nobody += 1
@@ -88,6 +90,10 @@ class Caller:
         if kind in ("pong", "going_away") or (kind == "error" and event_id is None):
             return
         phase = self.phases.get(event_id)
+        if phase == "ended" and event_id in self.repeated:  # it had ended when the second came
+            self.repeated.remove(event_id)
+            self.counts[event_id] = 0
+            phase = self.phases[event_id] = "new"
         wrong = None
         if phase is None:
             wrong = "of an exchange that was never asked for"
