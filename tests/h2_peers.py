@@ -236,5 +236,6 @@ class Reference:
             self.conn.state_machine.state = ConnectionState.CLIENT_OPEN
             for stream in [stream for stream in self.open if stream > (event.last_stream_id or 0)]:
                 self.end(stream, "unprocessed")
+                self.conn.reset_stream(stream, 8)
             if event.error_code:
                 self.fail()

@@ -206,8 +206,10 @@ class Link(ABC):
 
     def _flush_touched(self) -> None:
         for stream in self._touched:
-            if stream.parts:
-                self._flush(stream)
+            parts = stream.parts
+            if parts:
+                self._on_data(stream, parts[0] if len(parts) == 1 else b"".join(parts))
+                parts.clear()
         self._touched.clear()
 
     def _flush(self, stream: Stream) -> None:
@@ -257,7 +259,8 @@ class Link(ABC):
         if padding:
             # Nobody else can give it back, so the owner's flow counts data alone.
             stream.allowed += padding
-            self._grant(stream, padding)
+            stream.owed += padding
+            self._grant(stream)
         stream.limit = min(stream.granted, stream.allowed)
         if seen > stream.allowed:
             self._malformed(stream, "the body is longer than its content-length")
@@ -297,7 +300,7 @@ class Link(ABC):
             if kind == wire.PUSH_PROMISE:
                 self._fail(wire.PROTOCOL_ERROR, "PUSH_PROMISE, which our settings forbid")
                 return
-            if kind == wire.SETTINGS:
+            if kind == wire.SETTINGS and not flags & wire.ACK:
                 frame = wire.known_settings(frame)
             if kind != wire.GOAWAY and not (kind == wire.PING and frame[4] & wire.ACK):
                 self._charge()
@@ -438,11 +441,8 @@ class Link(ABC):
 
     # -- credit -------------------------------------------------------------------------------------------------
 
-    def _grant(self, stream: Stream, flow: int) -> None:
-        """``flow`` bytes of ``stream`` are done with: let the peer send as many, a quantum at a time."""
-        if stream.ended:
-            return
-        stream.owed += flow
+    def _grant(self, stream: Stream) -> None:
+        """Let the peer send what ``stream`` owes it, a quantum at a time."""
         quantum = self._quantum
         while stream.owed >= quantum:
             stream.owed -= quantum
@@ -450,15 +450,19 @@ class Link(ABC):
             stream.limit = min(stream.granted, stream.allowed)
             self._outlet.put(wire.window_update(stream.number, quantum))
 
-    def _consume(self, number: int, flow: int) -> None:
-        """The owner passed ``flow`` bytes of data on."""
+    def _consume(self, number: int, flow: int) -> bool:
+        """The owner passed ``flow`` bytes of data on. False where the stream is not open."""
         stream = self._streams.get(number)
         if stream is None:
-            return
-        given = stream.granted - self._stream_window + stream.owed
-        if flow < 0 or (not stream.ended and flow > stream.seen - given):
-            raise LocalProtocolError(f"consume({number}, {flow}) gives back more than was received")
-        self._grant(stream, flow)
+            return False
+        if not stream.ended:
+            owed = stream.owed + flow
+            if flow < 0 or owed > stream.seen - stream.granted + self._stream_window:
+                raise LocalProtocolError(f"consume({number}, {flow}) gives back more than was received")
+            stream.owed = owed
+            if owed >= self._quantum:
+                self._grant(stream)
+        return True
 
     def _start(self, number: int) -> Stream:
         stream = self._streams[number] = Stream(number, self._stream_window)

@@ -124,8 +124,8 @@ class Http2Client(Link):
 
     def consume(self, stream: int, flow: int) -> None:
         """Give credit for ``flow`` bytes of ``stream`` back; of no effect once the stream is over."""
-        self._issued(stream)
-        self._consume(stream, flow)
+        if not self._consume(stream, flow):
+            self._issued(stream)
 
     def receive_data(self, data: bytes) -> list[WireEvent]:
         """Bytes of the peer; what they brought. After a ``ConnectionFailed`` they bring nothing."""
@@ -228,6 +228,9 @@ class Http2Client(Link):
         fault = Fault(FaultKind.STREAM_REFUSED, Side.PROVIDER, "the provider is going away (GOAWAY)", True)
         for stream in list(self._streams.values()):
             if stream.number > last_stream:
+                # For h2 alone: to the provider the stream may never have been open.
+                self._h2.reset_stream(stream.number, wire.CANCEL)
+                self._h2.clear_outbound_data_buffer()
                 self._fault(stream, fault, unprocessed=True)
 
     def _on_sent(self, stream: Stream) -> None:

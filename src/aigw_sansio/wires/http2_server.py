@@ -172,8 +172,8 @@ class Http2Server(Link):
 
     def consume(self, stream: int, flow: int) -> None:
         """Give the client credit for ``flow`` bytes of ``stream``."""
-        self._state(stream)
-        self._consume(stream, flow)
+        if not self._consume(stream, flow):
+            self._state(stream)
 
     def shutdown(self) -> None:
         """Take no new streams: GOAWAY(NO_ERROR). Those that are open go on (RFC 9113 section 6.8)."""
