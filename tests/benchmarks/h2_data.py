@@ -1,4 +1,4 @@
-"""DATA frames of 200 bytes: our reader in front of h2 against h2 alone. Run with ``python -m tests.benchmarks.h2_data``.
+"""DATA frames of 200 bytes: our reader in front of h2 against h2 alone. ``python -m tests.benchmarks.h2_data``.
 
 Decides: what is compared. Both sides read the same frames of one open stream, hand the data out and give the credit
 back, so both end each call as they began it.
@@ -10,12 +10,12 @@ from typing import Final
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived
+from tests.benchmarks._timing import compare, print_table
+from tests.h2_peers import data, headers, settings
 
 from aigw_sansio.wires.http import BodyData, Request
 from aigw_sansio.wires.http2 import Http2Client
 from aigw_sansio.wires.http2_server import Http2Server, StreamData
-from tests.benchmarks._timing import compare, print_table
-from tests.h2_peers import data, headers, settings
 
 SIZE: Final = 200
 REQUEST: Final = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]
