@@ -159,7 +159,9 @@ class WsClient:
                     seen.append(Seen("binary " + b"".join(self._bytes).hex()))
                     self._bytes.clear()
             elif isinstance(event, Ping):
-                if self.auto_pong:
+                if self._ws.state.name != "OPEN":
+                    pass  # nothing goes out behind a close
+                elif self.auto_pong:
                     self._out += self._ws.send(event.response())
                 else:
                     seen.append(Seen(f"ping {bytes(event.payload).decode('latin-1')}".rstrip()))
