@@ -105,7 +105,7 @@ def _greet(console: Console, gateway: Running, settings: Settings, *, loopback: 
     console.print(f"[bold green]aigw[/bold green] is listening on [bold]{gateway.url}[/bold]", soft_wrap=True)
     for other in settings.config.gateways:
         console.print(f"  gateway    {gateway.url}/v1/{other}", soft_wrap=True)
-    slugs = sorted({row.slug for row in REGISTRY} | set(settings.config.providers))
+    slugs = sorted(set(REGISTRY) | set(settings.config.providers))
     if not loopback:
         slugs = [slug for slug in slugs if slug != "loopback" or slug in settings.config.providers]
     console.print(f"  providers  {', '.join(slugs)}", soft_wrap=True)

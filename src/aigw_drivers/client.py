@@ -6,7 +6,7 @@ Decides: nothing about the protocol: handshake and frames are the core's wires. 
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from os import urandom
 from typing import Self
 from urllib.parse import urlsplit
@@ -171,8 +171,6 @@ async def connect(
         offered = [item.encode() for item in subprotocols]
         client = await WebSocketClient._shake_hands(stream, parts.netloc, target, fields, offered)
         yield client
-        with anyio.move_on_after(5):
-            try:
-                await client.close()
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-                pass  # the server has gone first
+        # the server may have gone first
+        with anyio.move_on_after(5), suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            await client.close()

@@ -4,6 +4,7 @@ Decides: which requests are made and what is noted of them. Must not know: how i
 :mod:`aigw_drivers.demo_view`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Literal, Protocol
@@ -109,10 +110,10 @@ def _scenario() -> list[tuple[Lane, dict[str, object] | list[dict[str, object]]]
     ]
 
 
-async def demonstrate(view_for: "type[View] | Any", *, driver: DriverName = "anyio") -> Demonstration:
+async def demonstrate(view_for: Callable[["Demonstration"], View], *, driver: DriverName = "anyio") -> Demonstration:
     """Run it. ``view_for(demonstration)`` makes the view that is told of everything. Ends by itself."""
     demo = Demonstration()
-    view: View = view_for(demo)
+    view = view_for(demo)
     recorder = _Recorder(demo, view)
     settings = Settings(server=ServerSettings(port=0))
     async with running(settings, driver=driver, loopback=True, on_event=recorder.event) as gateway:

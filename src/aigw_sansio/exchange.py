@@ -302,9 +302,8 @@ class Exchange:
         if not self._hold & reason:
             return
         self._hold &= ~reason
-        if self._hold or self.ended:
-            return
-        self._drain_answer(now)
+        if not self.ended and not self._hold & _QUEUE:
+            self._drain_answer(now)  # also while the session has no room: taking what is here makes some
         self._go_on(now)
 
     def _go_on(self, now: float) -> None:

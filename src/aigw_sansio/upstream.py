@@ -302,8 +302,8 @@ class Upstream(Connection):
             self._pool.capacity_changed(self, now)
 
     def _leg_failed(self, leg: Leg, event: StreamFailed, now: float) -> None:
-        lost_unseen = leg.reach != "dialled" and not leg.touched and event.fault.kind is FaultKind.CONNECTION_LOST
-        again = (event.unprocessed or lost_unseen) and leg.replacements < _MAX_REPLACEMENTS
+        lost = leg.reach != "dialled" and event.fault.kind is FaultKind.CONNECTION_LOST
+        again = (event.unprocessed or lost) and not leg.touched and leg.replacements < _MAX_REPLACEMENTS
         self._leg_over(now, broken=not self.multiplexed and not self._peer_done)
         if again:
             leg.replacements += 1

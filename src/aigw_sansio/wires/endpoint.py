@@ -247,6 +247,5 @@ class Endpoint:
     def _break(self, fault: Fault) -> Violation:
         """The peer broke the protocol: it is not heard any more."""
         self._machine.fire(Input.VIOLATION)
-        self._deaf = True
-        self._writable = False
+        self._deaf = True  # but not dumb: what came before it in the same read may still be answered
         return Violation(fault)
