@@ -72,6 +72,14 @@ def test_all_data_of_one_read_comes_as_one() -> None:
     assert not reader.ended
 
 
+def test_a_line_cut_before_its_lf_is_not_taken_for_a_size() -> None:
+    reader = ChunkedReader()
+    # Were the missing LF overlooked, "4" would lead back to the first chunk's CRLF.
+    assert reader.feed(b"2\r\nab\r\n4\r") == b"ab"
+    assert reader.feed(b"\nwxyz\r\n0\r\n\r\n") == b"wxyz"
+    assert (reader.ended, reader.fault) == (True, None)
+
+
 def test_data_inside_a_long_chunk_is_not_copied() -> None:
     reader = ChunkedReader()
     assert reader.feed(b"1000\r\n") == b""

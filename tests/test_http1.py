@@ -230,6 +230,15 @@ def test_malformed_heads(raw: bytes, step: int | None) -> None:
     assert len(events[0].fault.detail) < 200  # no more than an excerpt of what the peer sent
 
 
+def test_informational_responses_are_counted_per_request() -> None:
+    wire = Http1Client(LIMIT)
+    for _ in range(2):
+        wire.send_request(request())
+        wire.data_to_send()
+        events = wire.receive_data(b"HTTP/1.1 100 Continue\r\n\r\n" * MAX_INFORMATIONAL + b"HTTP/1.1 204 \r\n\r\n")
+        assert [type(event) for event in events] == [ResponseHead, ResponseEnd]
+
+
 @pytest.mark.parametrize("step", [None, 1])
 @pytest.mark.parametrize("over", [0, 1])
 def test_the_head_limit_is_exact(over: int, step: int | None) -> None:

@@ -158,8 +158,6 @@ class Http1Client:
         self._machine.fire(Input.REQUEST)
         self._stream += 1
         self._method = request.method
-        self._head = None
-        self._opened = 0
         self._informational = 0
         return self._stream
 
