@@ -18,7 +18,7 @@ import msgspec
 
 from aigw_sansio.config import Backoff, Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
 from aigw_sansio.faults import Fault
-from aigw_sansio.providers.auth import read_stored_key
+from aigw_sansio.providers.auth import StoredGoogle, read_stored_key
 from aigw_sansio.providers.headers import NEVER_FORWARDED, TOKEN
 from aigw_sansio.providers.registry import ALIASES, REGISTRY, Provider, is_custom
 from aigw_sansio.providers.target import Refused, parse_base_url
@@ -206,7 +206,7 @@ class _Reader(ValueReader):
                 )
                 continue
             if slug in found:
-                self.error(where, f"is given twice: {name} is another name for {slug}")
+                self.error(where, "is given twice: under its own and under another name")
             found[slug] = self.provider(slug, where, table)
         return found
 
@@ -225,6 +225,11 @@ class _Reader(ValueReader):
                 stored = read_stored_key(row, found["api_key"])
                 if isinstance(stored, Fault):
                     self.error(f"{where}.api_key", stored.detail.partition(" ")[2])
+                elif isinstance(stored, StoredGoogle):
+                    self.error(
+                        f"{where}.api_key",
+                        "is a service account, which is not supported by this version; allowed is an API key or token",
+                    )
                 elif isinstance(stored, Secret):
                     self.error(
                         f"{where}.api_key", "is JSON, which this provider has no form for; allowed is a plain key"

@@ -132,7 +132,7 @@ def toml_text(value: object) -> str:
 
 def kind_of(value: object) -> str:
     names = {str: "a string", bool: "a boolean", int: "an integer", float: "a float", list: "an array", dict: "a table"}
-    return names.get(type(value), "a date or time")
+    return next((name for cls, name in names.items() if isinstance(value, cls)), "a date or time")
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
