@@ -257,7 +257,9 @@ class Http2Provider:
 
     def receive(self, data: bytes) -> list[Seen]:
         seen: list[Seen] = []
-        for event in self._conn.receive_data(data):
+        events = self._conn.receive_data(data)
+        self.running -= {event.stream_id for event in events if isinstance(event, h2.events.StreamReset)}
+        for event in events:
             if isinstance(event, h2.events.RequestReceived):
                 assert event.stream_id is not None
                 assert event.headers is not None
@@ -309,6 +311,9 @@ class Http2Provider:
 
     def _pump(self) -> None:
         for stream, queue in list(self._queues.items()):
+            if stream not in self.running:
+                del self._queues[stream]
+                continue
             while queue:
                 piece = queue[0]
                 if piece is None:

@@ -601,7 +601,8 @@ class World:
                 return None
             pipe.inbound += pipe.provider.take()
         elif kind == "unasked" and isinstance(pipe.provider, Http1Provider) and serving is None:
-            pipe.inbound += b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n"
+            pipe.inbound += b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            pipe.end = "eof"
         elif kind == "goaway" and isinstance(pipe.provider, Http2Provider):
             pipe.provider.goaway(None)
             pipe.inbound += pipe.provider.take_raw()
