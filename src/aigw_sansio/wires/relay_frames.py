@@ -68,6 +68,7 @@ class FrameRelay(Endpoint):
         "_seen",
         "_seen_opcode",
         "_seen_size",
+        "_verbatim",
     )
 
     def __init__(
@@ -84,6 +85,8 @@ class FrameRelay(Endpoint):
             raise LocalProtocolError("a server's frames have no masks to replace")
         self._remask_key = remask_key
         self._observe_bytes = observe_bytes
+        # No frame up to 64 KiB is looked into.
+        self._verbatim = remask_key is None and observe_bytes is None
         # What goes on and is not part of the run that receive_data follows.
         self._out: list[bytes] = []
         # What the observer will be told of a message that is not complete.
@@ -116,73 +119,75 @@ class FrameRelay(Endpoint):
         end = len(data)
         flip = self._flip
         short = 6 if flip else 2
-        limit = self._limit
-        inside = self._message_opcode
-        is_plain = self._observe_bytes is None and self._remask_key is None
+        most = min(self._limit, WHOLE_BYTES)
         at = run = 0  # data[run:at] goes on as it is
         needed = 2
         while True:
+            if self._verbatim and not self._message_opcode:
+                # Whole data frames, one after another: nearly all there is, and nothing else is decided here.
+                while end - at > 3:
+                    size = data[at + 1] ^ flip
+                    if size > 126 or not _WHOLE_TEXT <= data[at] <= _WHOLE_BINARY:
+                        break
+                    if size < 126:
+                        stop = at + short + size
+                    else:
+                        size = data[at + 2] << 8 | data[at + 3]
+                        if size < 126:
+                            break
+                        stop = at + short + 2 + size
+                    if stop > end or size > most:
+                        break
+                    at = stop
             if self._long_left:
                 needed = min(FRAGMENT_BYTES, self._long_left)
                 if end - at < needed:
                     break
                 self._pass_fragment(events, data[at : at + needed])
                 run = at = at + needed
-                inside = self._message_opcode
-                needed = 2
                 continue
-            if (there := end - at) < 2:
+            needed = 2
+            if end - at < needed:
                 break
             first = data[at]
-            size = data[at + 1] ^ flip
-            is_whole = _WHOLE_TEXT <= first <= _WHOLE_BINARY and not inside
-            if is_whole and size < 126:
-                start = at + short
-            elif is_whole and size == 126 and there > 3 and (data[at + 2] or data[at + 3] > 125):
-                size = data[at + 2] << 8 | data[at + 3]
-                start = at + short + 2
-            else:
-                header = parse_header(data, at, flip)
-                if isinstance(header, int):
-                    needed = header
-                    break
-                if isinstance(header, str):
-                    return self._end(events, data, run, at, self._fault(header))
-                start, size = header
-                if not first & 0x8 and (fault := self._refusal(first & 0xF, size)) is not None:
-                    return self._end(events, data, run, at, fault)
-                if first & 0x8:
-                    if start + size > end:
-                        needed = start + size - at
-                        break
-                    self._flush(events, data, run, at)
-                    run = start + size
-                    said = self._read_control(data[at:run], start - at)
-                    at = run
-                    events.append(self._break(said) if isinstance(said, Fault) else said)
-                    if self._deaf:
-                        return events
-                    continue
-                if size > WHOLE_BYTES:
-                    self._out.append(data[run:at])
-                    self._begin_long(first, size, data[start - 4 : start])
-                    run = at = start
-                    continue
-            if size > limit:
-                return self._end(events, data, run, at, self._too_big(size))
+            header = parse_header(data, at, flip)
+            if isinstance(header, int):
+                needed = header
+                break
+            if isinstance(header, str):
+                return self._end(events, data, run, at, self._fault(header))
+            start, size = header
+            is_control = first & 0x8
+            if not is_control and (fault := self._refusal(first & 0xF, size)) is not None:
+                return self._end(events, data, run, at, fault)
+            if size > WHOLE_BYTES and not is_control:
+                self._out.append(data[run:at])
+                self._begin_long(first, size, data[start - 4 : start])
+                run = at = start
+                continue
             stop = start + size
             if stop > end:
                 needed = stop - at
                 break
-            if not is_plain:
+            if is_control:
+                self._flush(events, data, run, at)
+                said = self._read_control(data[at:stop], start - at)
+                events.append(self._break(said) if isinstance(said, Fault) else said)
+                if self._deaf:
+                    return events
+                run = stop
+            else:
                 key = data[start - 4 : start] if flip else b""
                 if self._remask_key is not None:
                     self._out.append(data[run:at])
                     self._out.append(self._masked_anew(first, data[start:stop], key))
                     run = stop
                 self._observe(events, first, data[start:stop], key)
-            if not is_whole:
-                inside = self._count(first, size)
+                if first & FIN:
+                    self._message_opcode = self._assembled = 0
+                else:
+                    self._message_opcode = self._message_opcode or first & 0xF
+                    self._assembled += size
             at = stop
         self._flush(events, data, run, at)
         if at < end:
@@ -191,29 +196,18 @@ class FrameRelay(Endpoint):
 
     def _flush(self, events: list[RelayEvent], data: bytes, run: int, at: int) -> None:
         """End the run ``data[run:at]``: what goes on so far becomes one event."""
-        out = self._out
-        if at > run:
-            out.append(data if at - run == len(data) else data[run:at])
-        if out:
-            whole = b"".join(out) if len(out) > 1 else out[0]
-            out.clear()
-            if whole:
-                events.append(Forward(whole))
+        piece = data[run:at]  # data itself where that is all
+        if self._out:
+            piece = b"".join((*self._out, piece))
+            self._out.clear()
+        if piece:
+            events.append(Forward(piece))
 
     def _end(self, events: list[RelayEvent], data: bytes, run: int, at: int, fault: Fault) -> list[RelayEvent]:
         """What came before the fault goes on."""
         self._flush(events, data, run, at)
         events.append(self._break(fault))
         return events
-
-    def _count(self, first: int, size: int) -> int:
-        """A data frame of a fragmented message goes on. The opcode of the message that is not complete, or 0."""
-        if first & FIN:
-            self._message_opcode = self._assembled = 0
-        else:
-            self._message_opcode = self._message_opcode or first & 0xF
-            self._assembled += size
-        return self._message_opcode
 
     def _begin_long(self, first: int, size: int, key: bytes) -> None:
         self._long_left = size
