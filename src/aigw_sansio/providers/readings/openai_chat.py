@@ -80,7 +80,8 @@ class OpenAIChatReader(BaseReader):
             self._read_odd(value, out)
 
     def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
-        if "choices" in value or "usage" in value or _OTHER_ANSWERS.isdisjoint(value):
+        known = "choices" in value or "usage" in value or value.get("object") == "error"
+        if known or _OTHER_ANSWERS.isdisjoint(value):
             self.read_object(value, "", out)
 
     def _read_odd(self, value: Object, out: list[ProviderEvent]) -> None:
