@@ -96,6 +96,39 @@ def test_round_trip(content: bytes, wbits: int, points: list[int]) -> None:
     assert read(b"gzip" if wbits == 31 else b"deflate", cut_at(body, points)) == (content, None)
 
 
+@given(
+    st.sampled_from([case[2] for case in CASES] + [gzipped(b"abc") + gzipped(b"\0" * 700) + gzipped(b"abcdef")]),
+    st.binary(max_size=2),
+    st.integers(0, 400),
+    st.sampled_from([1, 2, 3, 7, 258]),
+    cut_points,
+)
+def test_pieces_of_any_size_add_up_to_the_same(
+    body: bytes, patch: bytes, at: int, size: int, points: list[int]
+) -> None:
+    body = body[:at] + patch + body[at + len(patch) :]
+    for coding in (b"gzip", b"deflate"):
+        expected = read(coding, single(body))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("aigw_sansio.bodies.coding.PIECE_BYTES", size)
+            assert read(coding, cut_at(body, points)) == expected
+
+
+@pytest.mark.parametrize("size", [2, 3, 6])
+def test_a_member_that_ends_with_a_full_piece(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aigw_sansio.bodies.coding.PIECE_BYTES", size)
+    assert read(b"gzip", [gzipped(b"abcdef"), gzipped(b"ghi")]) == (b"abcdefghi", None)
+
+
+def test_all_of_a_long_match_comes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = deflated(bytes(1000), 15)
+    monkeypatch.setattr("aigw_sansio.bodies.coding.PIECE_BYTES", 10)
+    for end in range(2, len(body)):
+        decoder = ContentDecoder("deflate")
+        decoder.feed(body[:end])
+        assert b"".join(iter(decoder.pull, b"")) == zlib.decompressobj().decompress(body[:end])
+
+
 def test_flushed_output_comes_at_once() -> None:
     compressor = zlib.compressobj(wbits=31)
     decoder = ContentDecoder("gzip")

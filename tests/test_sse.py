@@ -67,6 +67,8 @@ CASES: list[tuple[str, bytes, list[Chunk]]] = [
         b'data: a\n{"b": 1}\ndata: c\n\n',
         [Chunk(b"a"), Chunk(b'{"b": 1}', "", True), Chunk(b"c")],
     ),
+    ("an escape before an empty line", b'{"\\\n\n"}\ndata: b\n\n', [Chunk(b'{"\\\n\n"}', "", True), Chunk(b"b")]),
+    ("a name is the error's alone", b"event: e\n{}\ndata: b\n\n", [Chunk(b"{}", "e", True), Chunk(b"b")]),
     ("one error a block", b'{"a": 1}\n{"b": 1}\n\n', [Chunk(b'{"a": 1}', "", True)]),
     ("a cut error", b'{"a": "x\n\n', [Chunk(b'{"a": "x', "", True)]),
     ("a cut error with a name", b'event: e\n{"a\\\n\ndata: b\n\n', [Chunk(b'{"a\\\n\ndata: b', "e", True)]),

@@ -8,8 +8,8 @@ for and without it, as some servers send it. gzip members may follow one another
 behind a complete stream, whose checksum has been verified by then, is ignored, as gzip itself and browsers do.
 
 Where data is corrupt, zlib throws away what it inflated in that call, so how much content came out would depend on how
-the input was cut. So each call works on a copy that can be gone back to, and a failed one is repeated with ever less
-input and at last one byte of output at a time: everything before the corrupt place comes out, in any cuts.
+the input was cut. So each call can be gone back on, and a failed one is repeated with ever less input and at last with
+one byte of output at a time, all output drained before more input: what stands before the corrupt place comes out.
 """
 
 import zlib
@@ -81,7 +81,7 @@ class ContentDecoder:
                 inflater = self._choose_deflate()
                 if inflater is None:
                     break
-            piece = self._input[self._position : self._position + self._slice]
+            piece = b"" if self._full else self._input[self._position : self._position + self._slice]
             before = inflater.copy()
             try:
                 output = inflater.decompress(piece, self._most)
@@ -127,7 +127,7 @@ class ContentDecoder:
         head = self._input[self._position : self._position + 2]
         if len(head) < 2:
             return None
-        wrapped = head[0] & 0x0F == 8 and head[0] >> 4 <= 7 and int.from_bytes(head, "big") % 31 == 0
+        wrapped = head[0] & 0x0F == 8 and int.from_bytes(head, "big") % 31 == 0
         self._inflater = zlib.decompressobj(_ZLIB if wrapped else _RAW)
         return self._inflater
 
