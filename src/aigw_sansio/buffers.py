@@ -4,17 +4,19 @@ Decides: how much is outstanding on a connection and how it is handed out. Must 
 who is held back because of them.
 """
 
+from collections import deque
+
 from .errors import LocalProtocolError
 
 
 class SendBuffer:
     """Output of one connection. ``size`` counts what waits plus what was pulled and is not yet confirmed."""
 
-    __slots__ = ("_head", "_pieces", "pulled", "size")
+    __slots__ = ("_offset", "_pieces", "pulled", "size")
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self._head = b""
+        self._pieces: deque[bytes] = deque()
+        self._offset = 0  # of what waits in the first piece
         #: Bytes given out by :meth:`pull` that :meth:`confirm` has not seen yet.
         self.pulled = 0
         #: All bytes not confirmed, given out or not.
@@ -35,19 +37,33 @@ class SendBuffer:
         return self.size - self.pulled
 
     def pull(self, limit: int) -> bytes:
-        """Up to ``limit`` bytes, oldest first; empty where nothing waits."""
+        """Up to ``limit`` bytes, oldest first; empty where nothing waits. Copies what it gives out once, at most."""
         pieces = self._pieces
-        head = self._head
-        if pieces:
-            head = b"".join((head, *pieces)) if head or len(pieces) > 1 else pieces[0]
+        if not pieces:
+            return b""
+        if not self._offset and self.size - self.pulled <= limit:
+            data = b"".join(pieces) if len(pieces) > 1 else pieces[0]
             pieces.clear()
-        if len(head) <= limit:
-            self._head = b""
-            self.pulled += len(head)
-            return head
-        self._head = head[limit:]
-        self.pulled += limit
-        return head[:limit]
+            self.pulled += len(data)
+            return data
+        taken: list[bytes | memoryview] = []
+        room = limit
+        while pieces and room:
+            first = pieces[0]
+            offset = self._offset
+            rest = len(first) - offset
+            if rest <= room:
+                taken.append(memoryview(first)[offset:])
+                pieces.popleft()
+                self._offset = 0
+                room -= rest
+            else:
+                taken.append(memoryview(first)[offset : offset + room])
+                self._offset = offset + room
+                room = 0
+        data = b"".join(taken)
+        self.pulled += len(data)
+        return data
 
     def confirm(self, n: int) -> None:
         """The transport took ``n`` of the pulled bytes."""
@@ -59,5 +75,5 @@ class SendBuffer:
     def clear(self) -> None:
         """Drop what waits: nothing more can be sent. What was pulled may still be confirmed."""
         self._pieces.clear()
-        self._head = b""
+        self._offset = 0
         self.size = self.pulled
