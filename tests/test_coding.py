@@ -114,6 +114,20 @@ def test_pieces_of_any_size_add_up_to_the_same(
             assert read(coding, cut_at(body, points)) == expected
 
 
+@pytest.mark.parametrize("size", [1, 100, PIECE_BYTES])
+def test_every_flipped_bit(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With short codes several symbols and the corrupt place share one byte."""
+    body = deflated(b"abracadabra" + bytes(3000) + b"abba", 15)
+    for bit in range(len(body) * 8):
+        flipped = (int.from_bytes(body, "little") ^ 1 << bit).to_bytes(len(body), "little")
+        with pytest.MonkeyPatch.context() as usual:
+            usual.setattr("aigw_sansio.bodies.coding.PIECE_BYTES", PIECE_BYTES)
+            expected = read(b"deflate", single(flipped))
+        monkeypatch.setattr("aigw_sansio.bodies.coding.PIECE_BYTES", size)
+        assert read(b"deflate", [flipped]) == expected
+        assert read(b"deflate", cut_at(flipped, [bit // 8])) == expected
+
+
 @pytest.mark.parametrize("size", [2, 3, 6])
 def test_a_member_that_ends_with_a_full_piece(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aigw_sansio.bodies.coding.PIECE_BYTES", size)
