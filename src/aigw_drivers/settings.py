@@ -265,7 +265,9 @@ class _Reader(ValueReader):
                 self.error(place, "is given twice: header names do not tell upper from lower case")
             elif (text := self.string(place, item, empty=True)) is not None:
                 if not _HEADER_VALUE.match(text) or text != text.strip():
-                    self.error(place, "is not usable; allowed is latin-1 text without control characters")
+                    self.error(
+                        place, "is not usable; allowed is latin-1 text without control characters or blanks around it"
+                    )
                 found[name.lower()] = text
         return tuple(found.items())
 

@@ -52,7 +52,7 @@ class Offer(msgspec.Struct, frozen=True):
             return None
         if providers_choice is not None and any(item.text == providers_choice for item in items):
             return providers_choice
-        if any(item.text == b"realtime" for item in items):
+        if any(item.text == b"realtime" and not item.secret for item in items):
             return b"realtime"
         harmless = next((item.text for item in items if not item.secret), None)
         if harmless is not None:
