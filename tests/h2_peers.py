@@ -1,7 +1,7 @@
 """The other side of an HTTP/2 connection for tests: raw frames, a plain h2 peer, and plain h2 as the reference.
 
 Decides: how frames are written by hand, and what a plain use of h2 reads from a server's bytes. Must not know: how
-our wires are built.
+our wires are built inside.
 """
 
 import struct
@@ -25,6 +25,17 @@ from h2.settings import SettingCodes, Settings
 from hpack import Encoder, NeverIndexedHeaderTuple
 
 from aigw_sansio.wires.h2_fields import content_length, read_response, read_trailers
+from aigw_sansio.wires.h2_frames import PREFACE
+from aigw_sansio.wires.http import (
+    BodyData,
+    ConnectionFailed,
+    Request,
+    ResponseEnd,
+    ResponseHead,
+    WireEvent,
+)
+from aigw_sansio.wires.http2 import Http2Client
+from aigw_sansio.wires.http2_server import Http2Server, StreamAborted, StreamData
 
 END_STREAM, END_HEADERS, PADDED = 1, 4, 8
 Fields = list[tuple[bytes, bytes]]
@@ -104,6 +115,29 @@ class Reading:
 
     def __repr__(self) -> str:
         return repr(vars(self))
+
+
+def reading(events: Iterable[WireEvent]) -> Reading:
+    """What a wire's events say, held to their order."""
+    found = Reading()
+    for event in events:
+        assert not found.failed
+        if isinstance(event, ConnectionFailed):
+            found.failed = True
+            continue
+        assert event.stream not in found.ends
+        if isinstance(event, ResponseHead):
+            assert event.stream not in found.heads
+            found.heads[event.stream] = event.status, event.headers
+            found.bodies[event.stream] = b""
+        elif isinstance(event, BodyData):
+            assert event.data
+            found.bodies[event.stream] += event.data
+        elif isinstance(event, ResponseEnd):
+            found.ends[event.stream] = "end"
+        else:
+            found.ends[event.stream] = "unprocessed" if event.unprocessed else "failed"
+    return found
 
 
 class Reference:
@@ -239,3 +273,65 @@ class Reference:
                 self.conn.reset_stream(stream, 8)
             if event.error_code:
                 self.fail()
+
+
+#: For :func:`hold_client_to_h2`: streams that are open, cancelled; the largest header section; a stream's window.
+OPEN, CANCELLED, HEAD_BYTES, WINDOW = (1, 3, 9), (5, 7), 4096, 65_535
+
+
+def _received(pieces: Iterable[bytes]) -> Reading:
+    wire = Http2Client(head_bytes=HEAD_BYTES, stream_window=WINDOW)
+    for _ in range(5):
+        wire.send_request(Request(b"GET", b"https", b"a", b"/", [], b""))
+    for stream in CANCELLED:
+        wire.cancel(stream)
+    events: list[WireEvent] = []
+    for piece in pieces:
+        if piece:
+            events += wire.receive_data(piece)
+            wire.data_to_send()
+    return reading(events)
+
+
+def hold_client_to_h2(raw: bytes, ways: Iterable[list[bytes]]) -> Reading:
+    """A server's bytes ``raw``, whole, in each of ``ways`` to cut them and, if short, byte by byte: our client wire
+    reads what plain h2 reads."""
+    reference = Reference(OPEN, CANCELLED, head_bytes=HEAD_BYTES, window=WINDOW)
+    reference.read(raw)
+    found = _received([raw])
+    for pieces in ways:
+        assert _received(pieces) == found
+    if len(raw) < 2000:
+        assert _received([raw[i : i + 1] for i in range(len(raw))]) == found
+    if reference.stopped is not None:
+        assert found.ends.get(reference.stopped) == "failed"
+        assert found.heads.items() >= reference.reading.heads.items()
+    else:
+        assert found == reference.reading, f"h2: {reference.reading}; wire: {found}"
+    return found
+
+
+def served(pieces: Iterable[bytes]) -> tuple[dict[int, list[object]], bool]:
+    """What came of each stream, data joined, and whether the connection failed; held to the order of events."""
+    wire = Http2Server()
+    wire.receive_data(PREFACE + settings())
+    found: dict[int, list[object]] = {}
+    failed = False
+    for piece in filter(None, pieces):
+        for event in wire.receive_data(piece):
+            assert not failed
+            if isinstance(event, ConnectionFailed):
+                failed = True
+                continue
+            story = found.setdefault(event.stream, [])
+            if isinstance(event, StreamData):
+                assert event.data
+                if story and isinstance(story[-1], bytes):
+                    story[-1] += event.data
+                else:
+                    story.append(event.data)
+            else:
+                assert not story or not isinstance(story[-1], StreamAborted)
+                story.append(event)
+        wire.data_to_send()
+    return found, failed

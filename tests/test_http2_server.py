@@ -9,7 +9,7 @@ from h2.settings import SettingCodes
 from hypothesis import given
 from hypothesis import strategies as st
 from tests import h2_peers as peers
-from tests.h2_peers import Fields, cuttings, data, frame, goaway, headers, rst, settings, update
+from tests.h2_peers import Fields, cuttings, data, frame, goaway, headers, rst, served, settings, update
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import FaultKind
@@ -509,31 +509,6 @@ some_frame = st.one_of(
     st.builds(frame, st.integers(0, 12), st.integers(0, 255), some_stream, st.binary(max_size=12)),
     st.builds(settings, st.dictionaries(st.integers(1, 9), st.integers(0, 70_000), max_size=2), ack=st.booleans()),
 )
-
-
-def served(pieces: list[bytes]) -> tuple[dict[int, list[object]], bool]:
-    """What came of each stream, data joined, and whether the connection failed. Every request is answered."""
-    wire = serve()
-    found: dict[int, list[object]] = {}
-    failed = False
-    for piece in pieces:
-        for event in wire.receive_data(piece):
-            assert not failed
-            if isinstance(event, ConnectionFailed):
-                failed = True
-                continue
-            story = found.setdefault(event.stream, [])
-            if isinstance(event, StreamData):
-                assert event.data
-                if story and isinstance(story[-1], bytes):
-                    story[-1] += event.data
-                else:
-                    story.append(event.data)
-            else:
-                assert not story or not isinstance(story[-1], StreamAborted)
-                story.append(event)
-        wire.data_to_send()
-    return found, failed
 
 
 @given(

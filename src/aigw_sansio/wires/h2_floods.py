@@ -29,6 +29,11 @@ class FloodGuard:
         self._spent = 0
         self._probed = 0  #: ``_spent`` when the open probe left; 0 for none
 
+    @property
+    def probing(self) -> bool:
+        """Whether the peer owes the answer to a probe."""
+        return self._probed > 0
+
     def charge(self) -> Verdict:
         """One such frame came."""
         self._spent += 1

@@ -244,7 +244,8 @@ class Link(ABC):
             if number in self._ignored:
                 if flags & wire.END_STREAM:
                     del self._ignored[number]
-                self._charge()
+                if not length:
+                    self._charge()
                 return
             self._charge()
             if not self._failed:
@@ -302,7 +303,7 @@ class Link(ABC):
                 return
             if kind == wire.SETTINGS and not flags & wire.ACK:
                 frame = wire.known_settings(frame)
-            if kind != wire.GOAWAY and not (kind == wire.PING and frame[4] & wire.ACK):
+            if not (kind == wire.PING and flags & wire.ACK and frame[9:] == _PROBE and self._floods.probing):
                 self._charge()
         if not self._failed:
             self._feed(frame)
