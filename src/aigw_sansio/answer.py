@@ -106,6 +106,10 @@ class Answer:
 
     # -- meaning ------------------------------------------------------------------------------------------------
 
+    def is_marked(self, chunk: Chunk) -> bool:
+        """Whether ``chunk`` must be read even if nobody listens."""
+        return worth_reading(chunk, self._reader.markers)
+
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
         """What ``chunk`` means, as far as the tap is open. Usage is noted in the ledger."""
         if self.tap is Tap.MARKED and not worth_reading(chunk, self._reader.markers):

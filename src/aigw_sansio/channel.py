@@ -175,6 +175,25 @@ class WebSocketChannel:
         self.bytes_sent += len(payload)
         self._write(self.wire.text(payload), now)
 
+    def send_texts(self, payloads: list[bytes], limit: int, now: float) -> list[bytes]:
+        """Send text messages, joined, as long as the pipe holds less than ``limit`` bytes; the ones it has no room
+        for are returned."""
+        room = limit - self._pipe.outstanding
+        text = self.wire.text
+        frames: list[bytes] = []
+        size = count = 0
+        for payload in payloads:
+            if size >= room:
+                break
+            frames.append(text(payload))
+            size += len(payload)
+            count += 1
+        if count:
+            self.messages_sent += count
+            self.bytes_sent += size
+            self._write(b"".join(frames) if count > 1 else frames[0], now)
+        return payloads[count:]
+
     def send_control_text(self, payload: bytes, now: float) -> None:
         """Send one text message that answers the client directly: a client that does not take these is held back."""
         if self.ended:

@@ -32,6 +32,7 @@ from .events import (
 )
 from .faults import HTTP_STATUS, Fault, FaultKind, Side
 from .fsm import Machine
+from .jsontext import valid_json
 from .ledger import usage_json
 from .leg import Leg
 from .policy import Policy
@@ -116,8 +117,8 @@ class ExchangeOwner(Protocol):
     def session_id(self) -> int:
         """Names the session in events."""
 
-    def exchange_post(self, exchange: "Exchange", message: bytes, now: float) -> None:
-        """Send ``message`` to the client, in turn with those of other exchanges."""
+    def exchange_post(self, exchange: "Exchange", messages: list[bytes], now: float) -> None:
+        """Send ``messages`` to the client, in turn with those of other exchanges."""
 
     def exchange_drop_queue(self, exchange: "Exchange", now: float) -> None:
         """Forget the messages of ``exchange`` that have not been sent."""
@@ -252,15 +253,14 @@ class Exchange:
         if self.ended:
             return
         self._owner.exchange_drop_queue(self, now)
-        message = universal.cancelled(self._metadata()) if how == "cancelled" else None
-        self._end(how, by, fault, message, now)
+        self._end(how, by, fault, [universal.cancelled(self._metadata())] if how == "cancelled" else [], now)
 
     def cut(self, fault: Fault, now: float) -> None:
         """End it from our side, whatever it is doing, and say why."""
         if self._machine.state is ExchangeState.STREAMING:
-            self._end("error", "gateway", fault, universal.error(fault, self._metadata()), now)
+            self._end("error", "gateway", fault, [universal.error(fault, self._metadata())], now)
         elif not self.ended:
-            self._end("created", "gateway", fault, self._refusal(fault), now)
+            self._end("created", "gateway", fault, [self._refusal(fault)], now)
 
     # -- holding back -------------------------------------------------------------------------------------------
 
@@ -427,10 +427,7 @@ class Exchange:
     def _take(self, chunks: list[Chunk], now: float) -> None:
         """Chunks of the body: on to the client, or held until the commit."""
         if self._machine.state is ExchangeState.STREAMING:
-            for chunk in chunks:
-                self._pass_on(chunk, now)
-                if self.ended:
-                    return
+            self._pass_on(chunks, now)
             return
         answer = self._answer
         assert answer is not None
@@ -451,21 +448,28 @@ class Exchange:
                 self._take(chunks[index + 1 :], now)
                 return
 
-    def _pass_on(self, chunk: Chunk, now: float) -> None:
+    def _pass_on(self, chunks: list[Chunk], now: float) -> None:
+        """Chunks after the commit: the path that every token takes. All that one read held is posted at once."""
         answer = self._answer
         assert answer is not None
-        self._chunks += 1
-        events = answer.read(chunk)
-        if not events and self._mode == "raw":
-            self._owner.exchange_post(self, self._raw_message(chunk), now)
-            return
-        for message in self._messages(chunk, events):
-            self._owner.exchange_post(self, message, now)
-        for event in events:
-            if type(event) is ResponseFailed:
-                fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, event.message)
-                self._end("error", "provider", fault, universal.error(fault, self._metadata()), now)
+        self._chunks += len(chunks)
+        plain = self._mode == "raw" and answer.tap is Tap.MARKED and answer.framing is not Framing.BINARY_STREAM
+        prefix = self._prefix
+        messages: list[bytes] = []
+        for chunk in chunks:
+            if plain and not answer.is_marked(chunk):
+                text = valid_json(chunk.data)
+                messages.append(b"%b%b}" % (prefix, text) if text is not None else self._raw_message(chunk))
+                continue
+            events = answer.read(chunk)
+            messages += self._messages(chunk, events)
+            failed = next((event for event in events if type(event) is ResponseFailed), None)
+            if failed is not None:
+                fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, failed.message)
+                messages.append(universal.error(fault, self._metadata()))
+                self._end("error", "provider", fault, messages, now)
                 return
+        self._owner.exchange_post(self, messages, now)
 
     def _messages(self, chunk: Chunk, events: list[ProviderEvent]) -> list[bytes]:
         """What the client gets for one chunk."""
@@ -495,10 +499,8 @@ class Exchange:
         assert answer is not None
         listened = self._mode != "raw" or self._engine.config.emit_provider_events
         answer.tap = Tap.ALL if listened else Tap.MARKED
-        self._owner.exchange_post(self, universal.created(self._metadata(), None), now)
         held, self._held_messages, self._held_bytes = self._held_messages, [], 0
-        for message in held:
-            self._owner.exchange_post(self, message, now)
+        self._owner.exchange_post(self, [universal.created(self._metadata(), None), *held], now)
 
     def _first_content_error(self, chunk: Chunk, events: list[ProviderEvent], now: float) -> None:
         text, base64 = as_response(chunk.data)
@@ -526,11 +528,10 @@ class Exchange:
             return
         if self._machine.state is not ExchangeState.STREAMING:
             self._commit(now)
-        for message in self._event_messages(answer.read_end()):
-            self._owner.exchange_post(self, message, now)
+        messages = self._event_messages(answer.read_end())
         self._usage = answer.ledger.total(complete=True)
         self._attempt_ended(None, now)
-        self._end("done", "provider", None, universal.done(self._metadata(usage=True)), now)
+        self._end("done", "provider", None, [*messages, universal.done(self._metadata(usage=True))], now)
 
     def _finish_whole(self, answer: Answer, body: bytes, now: float) -> None:
         text, base64 = as_response(body, answer.charset)
@@ -542,11 +543,10 @@ class Exchange:
             retryable = is_retried(answer.status)
             self._attempt_failed(Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail, retryable), now)
             return
-        for message in self._event_messages(events):
-            self._owner.exchange_post(self, message, now)
+        messages = self._event_messages(events)
         self._usage = answer.ledger.total(complete=True)
         self._attempt_ended(None, now)
-        self._end("created", "provider", None, self._created_with(shown), now)
+        self._end("created", "provider", None, [*messages, self._created_with(shown)], now)
 
     def _created_with(self, shown: _LastAnswer) -> bytes:
         metadata = self._metadata(usage=True)
@@ -572,7 +572,7 @@ class Exchange:
             self._usage = answer.ledger.total(complete=False)
             self._attempt_ended(fault, now)
             by: Ender = "gateway" if fault.side is Side.GATEWAY else "provider"
-            self._end("error", by, fault, universal.error(fault, self._metadata()), now)
+            self._end("error", by, fault, [universal.error(fault, self._metadata())], now)
             return
         self._attempt_ended(fault, now)
         self._held_messages, self._held_bytes = [], 0
@@ -602,7 +602,7 @@ class Exchange:
             message = self._created_with(self._last_answer)
         else:
             message = self._refusal(fault)
-        self._end("created", "provider", fault, message, now)
+        self._end("created", "provider", fault, [message], now)
 
     def _refusal(self, fault: Fault) -> bytes:
         metadata = self._metadata()
@@ -646,8 +646,8 @@ class Exchange:
         after = now - self._attempt_started
         self._engine.emit(AttemptEnded(self.log_id, self._step, self._attempts, status, fault, after))
 
-    def _end(self, how: How, by: Ender, fault: Fault | None, message: bytes | None, now: float) -> None:
-        """The one end. ``message`` tells the client, where it can be told."""
+    def _end(self, how: How, by: Ender, fault: Fault | None, messages: list[bytes], now: float) -> None:
+        """The one end. ``messages`` tell the client, where it can be told; the last of them ends the exchange."""
         self._machine.fire(_I.END)
         self._disarm()
         self._total_timer.disarm()
@@ -659,8 +659,8 @@ class Exchange:
         status = self._shown_status or (answer.status if answer is not None else None)
         self._answer = None
         self._held_messages, self._held_bytes = [], 0
-        if message is not None:
-            self._owner.exchange_post(self, message, now)
+        if messages:
+            self._owner.exchange_post(self, messages, now)
         self._account(now)
         self._engine.emit(
             ExchangeEnded(

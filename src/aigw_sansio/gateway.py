@@ -94,7 +94,10 @@ class Gateway:
 
     def receive_data(self, conn: ConnId, data: bytes, now: float) -> None:
         """Bytes of the peer, at most 64 KiB. Empty data is nothing, never an end."""
-        connection = self._find(conn, now)
+        connection = self._connections.get(conn)
+        if connection is None or now < self._now:
+            connection = self._find(conn, now)
+        self._now = now
         if connection is not None and data and not connection.over:
             connection.receive_data(data, now)
 
@@ -112,7 +115,10 @@ class Gateway:
 
     def data_sent(self, conn: ConnId, n: int, now: float) -> None:
         """The transport took ``n`` of the bytes that were pulled. ``LocalProtocolError`` for more than that."""
-        connection = self._find(conn, now)
+        connection = self._connections.get(conn)
+        if connection is None or now < self._now:
+            connection = self._find(conn, now)
+        self._now = now
         if connection is not None:
             connection.data_sent(n, now)
 
@@ -160,10 +166,12 @@ class Gateway:
 
     def data_to_send(self, conn: ConnId, limit: int = 65536) -> bytes:
         """Up to ``limit`` bytes for the peer; empty where there are none. Report them with ``data_sent``."""
+        connection = self._connections.get(conn)
+        if connection is not None:
+            return connection.pull(limit)
         if not self._engine.was_issued(conn):
             raise LocalProtocolError(f"data_to_send({conn}): no such connection was ever issued")
-        connection = self._connections.get(conn)
-        return connection.pull(limit) if connection is not None else b""
+        return b""
 
     def next_timeout(self) -> float | None:
         """When to call ``handle_timeout`` at the latest; ``None``: no deadline is set."""

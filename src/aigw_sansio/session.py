@@ -358,23 +358,25 @@ class Session:
 
     # -- turns: the exchanges' messages -------------------------------------------------------------------------
 
-    def exchange_post(self, exchange: Exchange, message: bytes, now: float) -> None:
-        """Send at once where the socket has room and nobody waits; else it waits for its exchange's turn."""
+    def exchange_post(self, exchange: Exchange, messages: list[bytes], now: float) -> None:
+        """Send at once what the socket has room for, if nobody waits; the rest waits for its exchange's turn."""
         channel = self.channel
         assert channel is not None
-        limit = self._engine.config.limits.send_high_water_bytes
-        if not self._turns and channel.outstanding < limit:
-            channel.send_text(message, now)
-            return
         if channel.ended:
             return
+        limit = self._engine.config.limits.send_high_water_bytes
+        if not self._turns:
+            messages = channel.send_texts(messages, limit, now)
+            if not messages:
+                return
         if not exchange.queue:
             self._turns.append(exchange)
-        exchange.queue.append(message)
-        exchange.queued_bytes += len(message)
-        exchange.footprint += len(message)
-        self._queued += len(message)
-        self.exchange_account(exchange, len(message), now)
+        size = sum(map(len, messages))
+        exchange.queue.extend(messages)
+        exchange.queued_bytes += size
+        exchange.footprint += size
+        self._queued += size
+        self.exchange_account(exchange, size, now)
         if exchange.queued_bytes > limit:
             exchange.hold_for_queue()
 

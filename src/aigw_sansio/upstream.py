@@ -66,8 +66,8 @@ class Upstream(Connection):
         "_idle_timer",
         "_legs",
         "_machine",
-        "_ping_timer",
         "_peer_done",
+        "_ping_timer",
         "_pinged",
         "_pool",
         "_unsent",
@@ -261,6 +261,7 @@ class Upstream(Connection):
             self.write(data, now)
 
     def _dispatch(self, events: list[WireEvent], now: float) -> None:
+        only_data = bool(events)  # none at all may be new settings of the peer
         for event in events:
             if type(event) is BodyData:
                 leg = self._legs.get(event.stream)
@@ -275,7 +276,9 @@ class Upstream(Connection):
                         leg.owed += event.flow
                     elif leg.upstream is self:
                         self.wire.consume(event.stream, event.flow)
-            elif isinstance(event, ResponseHead):
+                continue
+            only_data = False
+            if isinstance(event, ResponseHead):
                 leg = self._legs.get(event.stream)
                 if leg is not None:
                     leg.touched = True
@@ -295,8 +298,10 @@ class Upstream(Connection):
                     self._leg_failed(leg, event, now)
             elif isinstance(event, ConnectionFailed):
                 self._end(now, abort=True)
-        if self.wire is not None and not self.closing:
-            self._pump(now)
+        if self.wire is None or self.closing or (only_data and not self.wire.multiplexed):
+            return
+        self._pump(now)
+        if not only_data:
             if not self.wire.reusable and self._machine.state is UpstreamState.OPEN:
                 self._machine.fire(UpstreamInput.DRAIN)
             self._pool.capacity_changed(self, now)

@@ -80,7 +80,7 @@ TABLE: Final[dict[tuple[State, Input], State]] = {
 _WORTH_ITS_OBJECT: Final = 4096
 
 _PEER: Final = {Role.SERVER: Side.CLIENT, Role.CLIENT: Side.PROVIDER}
-_KIND: Final = {1007: FaultKind.INVALID_PAYLOAD, 1009: FaultKind.MESSAGE_TOO_BIG}
+_SAYS: Final = {"error in extension": "a compressed message is malformed"}
 
 #: Registered after wsproto's list was made, so wsproto is shown 1013 in its place: the codes differ in two bits.
 _BAD_GATEWAY: Final = 1014
@@ -223,8 +223,12 @@ class Endpoint:
         and does not."""
         if self._connection.state is not ConnectionState.OPEN:
             return None
-        kind = _KIND.get(event.code, FaultKind.PROTOCOL_ERROR)
-        return self._fault(event.reason or "a frame breaks the protocol", kind)
+        if event.code == 1009:
+            return self._fault(
+                f"a message inflates to more than the gateway's limit of {self._limit} bytes", FaultKind.MESSAGE_TOO_BIG
+            )
+        kind = FaultKind.INVALID_PAYLOAD if event.code == 1007 else FaultKind.PROTOCOL_ERROR
+        return self._fault(_SAYS.get(event.reason or "", event.reason or "a frame breaks the protocol"), kind)
 
     def _hide_bad_gateway(self, frame: bytes, start: int) -> tuple[bytes, bool]:
         """``frame``, a close, with 1014 changed to 1013, and whether it was."""

@@ -68,6 +68,8 @@ def parse_header(data: bytes, at: int, flip: int, rsv: int = 0) -> Header:
             return "a control frame is longer than 125 bytes"
         if first & 0x70:
             return "a control frame has a reserved bit set"
+    elif not opcode and first & 0x70:
+        return "a continuation has a reserved bit set"
     key = 4 if flip else 0
     if size < 126:
         head = 2 + key

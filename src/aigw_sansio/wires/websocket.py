@@ -15,9 +15,9 @@ from typing import Final, TypeAlias
 
 import msgspec
 import wsproto.events
-from wsproto.extensions import Extension
 
 from ..faults import Fault, FaultKind
+from .deflate import PerMessageDeflate
 from .endpoint import CloseReceived, Endpoint, Input, PingReceived, PongReceived, State, Violation
 from .frames import FIN, RSV1, Opcode, Role, encode_header, parse_header
 from .masking import apply_mask
@@ -68,7 +68,7 @@ class WebSocketWire(Endpoint):
     negotiated :class:`.deflate.PerMessageDeflate`; without one no reserved bit is accepted.
     """
 
-    __slots__ = ("_fragments", "_rsv")
+    __slots__ = ("_extension", "_fragments", "_is_plain_server", "_rsv")
 
     def __init__(
         self,
@@ -76,28 +76,34 @@ class WebSocketWire(Endpoint):
         *,
         message_limit: int,
         mask_key: Callable[[], bytes] | None = None,
-        extension: Extension | None = None,
+        extension: PerMessageDeflate | None = None,
     ) -> None:
         super().__init__(role, message_limit=message_limit, mask_key=mask_key, extension=extension)
+        self._extension = extension
         self._rsv = 0 if extension is None else RSV1
+        self._is_plain_server = mask_key is None and extension is None
         self._fragments = bytearray()
 
     def text(self, payload: bytes) -> bytes:
         """A text message as one frame. ``payload`` must be UTF-8; it is not checked."""
         # The one call a streamed token costs: written out for a server.
-        if self._writable and self._mask_key is None:
+        if self._writable and self._is_plain_server:
             size = len(payload)
             if size < 126:
                 return _TEXT_HEADERS[size] + payload
             if size < 65536:
                 return _LONG_TEXT_HEADER + size.to_bytes(2) + payload
-        self._must_be_writable()
-        return self._frame(_WHOLE_TEXT, payload)
+        return self._message(_WHOLE_TEXT, payload)
 
     def binary(self, payload: bytes) -> bytes:
         """A binary message as one frame."""
+        return self._message(_WHOLE_BINARY, payload)
+
+    def _message(self, first: int, payload: bytes) -> bytes:
         self._must_be_writable()
-        return self._frame(_WHOLE_BINARY, payload)
+        if self._extension is not None and (deflated := self._extension.deflate(payload)) is not None:
+            return self._frame(first | RSV1, deflated)
+        return self._frame(first, payload)
 
     def receive_data(self, data: bytes) -> list[WebSocketEvent]:
         """The peer's bytes, as they were cut. After :class:`CloseReceived` and :class:`Violation` nothing comes."""
