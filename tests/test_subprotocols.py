@@ -27,6 +27,7 @@ def items(text: str) -> list[bytes]:
         ("token K", "token", "token"),
         ("bearer a.b.c", None, "bearer"),
         ("token realtime", None, "token"),
+        ("token.x realtime", None, "realtime"),
         ("Foo-API-Key.K x", None, "x"),
         ("cf-aig-authorization.T", None, "cf-aig-authorization.T"),
         ("openai-organization.o openai-insecure-api-key.K", None, "openai-organization.o"),

@@ -46,6 +46,7 @@ def target(base: str, endpoint: str) -> str | Refused:
         ("https://h/openai/v1", "openai/x", "/openai/v1/openai/x"),
         ("https://h/ai/run", "run/@cf/m", "/ai/run/@cf/m"),
         ("https://h/ai/run", "running/x", "/ai/run/running/x"),
+        ("https://h/a/b/a", "a/b/a/x", "/a/b/a/x"),
         ("https://h/v1", "v1/v1/x", "/v1/v1/x"),
         # a version replaces a version
         ("https://h/v1", "v2/chat", "/v2/chat"),

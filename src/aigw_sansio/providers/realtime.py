@@ -81,7 +81,6 @@ def build_realtime_call(
     fields = forwarded_upgrade(headers)
     drop_own_fields(fields, own_tokens)
     offer.put_fields(fields)
-    drop_own_fields(fields, own_tokens)
     query = _query(column, checked.query or "", own_tokens)
     placed = _place(row, column, Endpoint(checked.path, query or None), own)
     if isinstance(placed, Fault):
