@@ -121,6 +121,14 @@ class BaseReader:
             self._started = True
             out.append(ResponseStarted(word(id_), word(model)))
 
+    def renew(self) -> None:
+        """Another answer begins on the same connection: what was known of the last one is past."""
+        self.calls.restart()
+        self._started = self._failed = False
+        self._ends.clear()
+        self._ended.clear()
+        self._usage = None
+
     def unknown(self, value: Object, out: list[ProviderEvent]) -> None:
         """Nothing explains ``value``: it is an error by its shape, or not recognised."""
         found = any_error(value)

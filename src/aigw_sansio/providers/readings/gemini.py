@@ -43,7 +43,13 @@ _UNFINISHED: Final = frozenset({"FINISH_REASON_UNSPECIFIED", "0"})
 class GeminiReader(BaseReader):
     """Reads Gemini, streamed and whole."""
 
-    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"usageMetadata"', b'"finishReason"', b'"functionCall"', b'"promptFeedback"')
+    MARKERS: ClassVar[tuple[bytes, ...]] = (
+        b'"error"',
+        b'"usageMetadata"',
+        b'"finishReason"',
+        b'"functionCall"',
+        b'"promptFeedback"',
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,6 +57,7 @@ class GeminiReader(BaseReader):
         self._called: set[int] = set()
         self._cited = 0
         self._blocked = False
+        self._said: Object = {}
 
     def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
         error = embedded_error(value) if "error" in value else None
@@ -68,7 +75,8 @@ class GeminiReader(BaseReader):
             self.end(0, blocked)
             self._blocked = True
         usage = obj(value.get("usageMetadata"))
-        if usage:
+        if usage and (usage != self._said or self._ends):  # most chunks repeat what the last one said
+            self._said = usage
             self.report(gemini_usage(usage, bool(self._ends)), out)
         if not self._started and not _KNOWN.intersection(value):
             if type(value.get("totalTokens")) is int:  # countTokens
@@ -102,13 +110,14 @@ class GeminiReader(BaseReader):
             out.append(Unrecognised("candidate index out of range"))
             return
         for part in arr(obj(candidate.get("content")).get("parts")):
-            self._read_part(obj(part), index, out)
+            self.read_part(obj(part), index, out)
         self._read_sources(candidate, index, out)
         reason = word(candidate.get("finishReason"))
         if reason and reason not in _UNFINISHED:
             self.end(index, reason)
 
-    def _read_part(self, part: Object, index: int, out: list[ProviderEvent]) -> None:
+    def read_part(self, part: Object, index: int, out: list[ProviderEvent]) -> None:
+        """One part of a content."""
         signature = word(part.get("thoughtSignature"))
         piece = text(part.get("text"))
         thought = part.get("thought") is True

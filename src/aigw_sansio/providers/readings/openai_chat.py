@@ -226,12 +226,13 @@ def _read_image(image: Object, index: int, out: list[ProviderEvent]) -> None:
 
 
 def openai_usage(usage: Object) -> UsageReported:
-    """``usage`` in OpenAI's two namings. Its prompt count includes what was cached, its output the reasoning.
+    """``usage`` in OpenAI's namings, of chat, of Responses, of audio and realtime.
 
+    Its prompt count includes what was cached, its output the reasoning.
     xAI's chat counts reasoning apart from the completion: its total tells.
     """
-    read = obj(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
-    written = obj(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
+    read = obj(_first(usage, "prompt_tokens_details", "input_tokens_details", "input_token_details"))
+    written = obj(_first(usage, "completion_tokens_details", "output_tokens_details", "output_token_details"))
     cached = count(read.get("cached_tokens"))
     if cached is None:
         cached = count(usage.get("prompt_cache_hit_tokens"))  # DeepSeek
@@ -256,3 +257,10 @@ def openai_usage(usage: Object) -> UsageReported:
         input_audio_tokens=count(read.get("audio_tokens")),
         output_audio_tokens=count(written.get("audio_tokens")),
     )
+
+
+def _first(holder: Object, *names: str) -> object:
+    for name in names:
+        if name in holder:
+            return holder[name]
+    return None

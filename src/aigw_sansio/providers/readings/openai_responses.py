@@ -147,7 +147,11 @@ class OpenAIResponsesReader(BaseReader):
             size = base64_size(value.get("delta"))
             if size:
                 out.append(AudioDelta(size))
-        elif kind in ("response.audio.transcript.delta", "response.output_audio_transcript.delta"):
+        elif kind in (
+            "response.audio.transcript.delta",
+            "response.audio_transcript.delta",
+            "response.output_audio_transcript.delta",
+        ):
             piece = text(value.get("delta"))
             if piece:
                 out.append(AudioDelta(0, piece))
