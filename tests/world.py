@@ -40,7 +40,7 @@ from aigw_sansio.effects import (
 )
 from aigw_sansio.ids import AskId, ConnId
 
-Move: TypeAlias = tuple[int, int, int]
+Move: TypeAlias = tuple[int | str, int, int]
 
 SIZES: Final = (1, 7, 64, 1 << 20)
 WAITS: Final = (0.01, 1.0, 6.0, 31.0, 700.0)
@@ -134,8 +134,8 @@ class World:
     def move(self, move: Move) -> None:
         """One move and all laws."""
         what, who, much = move
-        function = self._moves[what % len(self._moves)]
-        self.trace.append(f"{function.__name__}({who}, {much})")
+        function = self._moves[what % len(self._moves)] if isinstance(what, int) else getattr(self, f"_{what}")
+        self.trace.append(f'("{function.__name__[1:]}", {who}, {much}),  #')
         told = function(who, much)
         self.trace[-1] += f" {told}" if told else " -"
         self.check()

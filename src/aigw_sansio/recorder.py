@@ -1,0 +1,182 @@
+"""A gateway that writes down what it was told, and a second one that is told the same.
+
+Decides: the form of a record, one line of JSON for each call, and that a replay differs at the first call whose result
+differs. Must not know: what any call means, and where the lines are kept.
+
+The core is deterministic: seed, settings and calls are all that decides. So a record of a run that went wrong is a
+test, and needs neither sockets nor clocks. A record holds all that peers sent, *secrets included*: keep it as you keep
+keys. The settings are not in it; replay with those of the recorded run.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+
+import msgspec
+
+from .config import Config
+from .effects import Answer, Authenticated, Effect, Metrics, Unavailable
+from .gateway import Gateway
+from .ids import AskId, ConnId
+
+_ANSWERS: dict[str, type[Answer]] = {answer.__name__: answer for answer in (Authenticated, Metrics, Unavailable)}
+
+
+class _Call(msgspec.Struct, array_like=True):
+    """One line: the method, its arguments, and a digest of what it returned."""
+
+    method: str
+    arguments: list[msgspec.Raw]
+    result: str
+
+
+class _Start(msgspec.Struct, array_like=True):
+    """The first line."""
+
+    seed: str
+    wall_offset: float
+
+
+class ReplayDiffers(Exception):
+    """The replay did something else than the record: ``line`` counts from 1, the first line of the record."""
+
+    def __init__(self, line: int, method: str) -> None:
+        super().__init__(f"line {line}: {method} gave another result than was recorded")
+        self.line = line
+
+
+def _digest(result: object) -> str:
+    """What must be equal. Effects are compared by their text: it hides secrets, and shows all else."""
+    data = result if isinstance(result, bytes) else repr(result).encode()
+    return blake2b(data, digest_size=8).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    if isinstance(value, Authenticated | Metrics | Unavailable):
+        return [type(value).__name__, msgspec.to_builtins(value)]
+    return value
+
+
+class Recorder:
+    """Has the methods of :class:`~.gateway.Gateway` and hands each call on to one of its own.
+
+    ``write`` gets the lines, each with its newline, after the call returned.
+    """
+
+    __slots__ = ("_gateway", "_write")
+
+    def __init__(self, config: Config, seed: bytes, wall_offset: float, write: Callable[[bytes], object]) -> None:
+        self._gateway = Gateway(config, seed, wall_offset)
+        self._write = write
+        write(msgspec.json.encode(_Start(seed.hex(), wall_offset)) + b"\n")
+
+    def _call(self, method: str, *arguments: object) -> object:
+        result = getattr(self._gateway, method)(*arguments)
+        raw = [msgspec.Raw(msgspec.json.encode(_plain(argument))) for argument in arguments]
+        self._write(msgspec.json.encode(_Call(method, raw, _digest(result))) + b"\n")
+        return result
+
+    def open_downstream(self, peer: str, alpn: str | None, now: float) -> ConnId:
+        """See :meth:`.Gateway.open_downstream`."""
+        conn = self._call("open_downstream", peer, alpn, now)
+        assert isinstance(conn, int)
+        return ConnId(conn)
+
+    def connected(self, conn: ConnId, alpn: str | None, now: float) -> None:
+        """See :meth:`.Gateway.connected`."""
+        self._call("connected", conn, alpn, now)
+
+    def connect_failed(self, conn: ConnId, reason: str, now: float) -> None:
+        """See :meth:`.Gateway.connect_failed`."""
+        self._call("connect_failed", conn, reason, now)
+
+    def receive_data(self, conn: ConnId, data: bytes, now: float) -> None:
+        """See :meth:`.Gateway.receive_data`."""
+        self._call("receive_data", conn, data, now)
+
+    def receive_eof(self, conn: ConnId, now: float) -> None:
+        """See :meth:`.Gateway.receive_eof`."""
+        self._call("receive_eof", conn, now)
+
+    def connection_lost(self, conn: ConnId, reason: str, now: float) -> None:
+        """See :meth:`.Gateway.connection_lost`."""
+        self._call("connection_lost", conn, reason, now)
+
+    def data_sent(self, conn: ConnId, n: int, now: float) -> None:
+        """See :meth:`.Gateway.data_sent`."""
+        self._call("data_sent", conn, n, now)
+
+    def closed(self, conn: ConnId, now: float) -> None:
+        """See :meth:`.Gateway.closed`."""
+        self._call("closed", conn, now)
+
+    def answer(self, ask_id: AskId, value: Answer, now: float) -> None:
+        """See :meth:`.Gateway.answer`."""
+        self._call("answer", ask_id, value, now)
+
+    def handle_timeout(self, now: float) -> None:
+        """See :meth:`.Gateway.handle_timeout`."""
+        self._call("handle_timeout", now)
+
+    def set_wall(self, wall_offset: float, now: float) -> None:
+        """See :meth:`.Gateway.set_wall`."""
+        self._call("set_wall", wall_offset, now)
+
+    def drain(self, now: float) -> None:
+        """See :meth:`.Gateway.drain`."""
+        self._call("drain", now)
+
+    def effects(self) -> list[Effect]:
+        """See :meth:`.Gateway.effects`."""
+        effects = self._gateway.effects()
+        if effects:
+            self._write(msgspec.json.encode(_Call("effects", [], _digest(effects))) + b"\n")
+        return effects
+
+    def data_to_send(self, conn: ConnId, limit: int = 65536) -> bytes:
+        """See :meth:`.Gateway.data_to_send`."""
+        data = self._call("data_to_send", conn, limit)
+        assert isinstance(data, bytes)
+        return data
+
+    def next_timeout(self) -> float | None:
+        """See :meth:`.Gateway.next_timeout`. It changes nothing and is not recorded."""
+        return self._gateway.next_timeout()
+
+    def snapshot(self) -> dict[str, int]:
+        """See :meth:`.Gateway.snapshot`. It changes nothing and is not recorded."""
+        return self._gateway.snapshot()
+
+
+def _argument(method: str, position: int, raw: msgspec.Raw) -> object:
+    value = msgspec.json.decode(raw)
+    if method == "receive_data" and position == 1:
+        return b64decode(value)
+    if method == "answer" and position == 1:
+        name, fields = value
+        return msgspec.convert(fields, _ANSWERS[name])
+    return value
+
+
+def replay(lines: Iterable[bytes], config: Config) -> Gateway:
+    """Call a new gateway as the record says and return it; :class:`ReplayDiffers` at the first other result.
+
+    A last line that was cut off is left out: a record of a crash ends like that.
+    """
+    gateway: Gateway | None = None
+    for number, line in enumerate(lines, 1):
+        if gateway is None:
+            start = msgspec.json.decode(line, type=_Start)
+            gateway = Gateway(config, bytes.fromhex(start.seed), start.wall_offset)
+            continue
+        if not line.endswith(b"\n"):
+            break
+        call = msgspec.json.decode(line, type=_Call)
+        arguments = [_argument(call.method, position, raw) for position, raw in enumerate(call.arguments)]
+        if _digest(getattr(gateway, call.method)(*arguments)) != call.result:
+            raise ReplayDiffers(number, call.method)
+    if gateway is None:
+        raise ValueError("the record is empty")
+    return gateway
