@@ -1,0 +1,28 @@
+"""The gateway under measurement: ``python -m tests.benchmarks._gateway PORT PROVIDER_URL DRIVER LOOP``."""
+
+import sys
+
+import anyio
+
+from aigw_drivers.serve import running
+from aigw_drivers.settings import ServerSettings, Settings
+from aigw_sansio.config import Config, Limits, ProviderSettings
+
+
+async def main(port: int, provider_url: str, driver: str) -> None:
+    """Serve until killed."""
+    config = Config(
+        providers={"custom-bench": ProviderSettings(base_url=provider_url)},
+        limits=Limits(exchanges_per_connection=1000, upstream_connections_per_origin=2000),
+    )
+    settings = Settings(config=config, server=ServerSettings(port=port))
+    async with running(settings, driver="protocol" if driver == "protocol" else "anyio"):
+        print("ready", flush=True)
+        await anyio.sleep_forever()
+
+
+if __name__ == "__main__":
+    loop = sys.argv[4]
+    backend = "trio" if loop == "trio" else "asyncio"
+    options = {"use_uvloop": True} if loop == "uvloop" else {}
+    anyio.run(main, int(sys.argv[1]), sys.argv[2], sys.argv[3], backend=backend, backend_options=options)
