@@ -142,7 +142,7 @@ def test_an_upgrade_keeps_all_but_what_is_of_one_hop_or_of_a_browser() -> None:
         ("Authorization", "Bearer dummy"),
         ("authorization", "Basic eA=="),
         ("authorization", "raw"),
-        ("X-API-Key", "k"),
+        ("X-API-Key", "token"),
         ("api-key", "k"),
         ("x-goog-api-key", "k"),
         ("xi-api-key", "k"),
@@ -229,8 +229,8 @@ def test_an_azure_key_is_for_its_resource() -> None:
     assert made["api-key"] == CANARY
     text = detail(call("azure-openai", "theirs/dep/chat/completions", azure_openai=stored))
     assert "the key stored for azure-openai is not sent there" in text
-    fixed = ProviderSettings(api_key=Secret(CANARY), base_url="https://mine.openai.azure.com/openai/deployments/d")
-    assert fields(call("azure-openai", "chat/completions", azure_openai=fixed))["api-key"] == CANARY
+    fixed = ProviderSettings(api_key=Secret(CANARY), base_url="https://mine.openai.azure.com")
+    assert fields(call("azure-openai", "any/d/chat/completions", azure_openai=fixed))["api-key"] == CANARY
 
 
 def test_a_stored_key_in_a_form_that_its_provider_has_not() -> None:

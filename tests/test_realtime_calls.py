@@ -193,6 +193,8 @@ def test_workers_ai_needs_its_setting() -> None:
         ("openai/v1/realtime", "ws://127.0.0.1:9/other", "ws://127.0.0.1:9/other"),
         ("openai/responses", "ws://127.0.0.1:9/other", "ws://127.0.0.1:9/v1/responses"),
         ("deepgram/v1/agent/converse", "ws://127.0.0.1:9", "ws://127.0.0.1:9/v1/agent/converse"),
+        ("azure-openai/res?model=d", "ws://127.0.0.1:9", "ws://127.0.0.1:9/openai/v1/realtime?model=d"),
+        ("azure-openai/res/openai/realtime", "ws://127.0.0.1:9/x", "ws://127.0.0.1:9/openai/realtime"),
         ("custom-a/x/y?z=1", "wss://h/base", "wss://h/x/y?z=1"),
         ("custom-a?z=1", "wss://h/base", "wss://h/base?z=1"),
     ],
@@ -213,6 +215,8 @@ def test_a_stored_azure_key_is_for_its_resource() -> None:
     assert fields(call("azure-openai/mine", azure_openai=stored)) == {"api-key": "K"}
     assert "names the host itself" in detail(call("azure-openai/theirs", azure_openai=stored))
     assert "realtime_url" in detail(call("azure-openai/mine", azure_openai=STORED))
+    fixed = ProviderSettings(api_key=Secret("K"), realtime_url="wss://mine.openai.azure.com")
+    assert fields(call("azure-openai/any", azure_openai=fixed)) == {"api-key": "K"}
 
 
 @pytest.mark.parametrize(

@@ -390,12 +390,29 @@ def test_what_a_client_may_fill_into_a_host(slug: str, endpoint: str, said: str)
     assert said in detail(call(slug, endpoint))
 
 
-def test_a_base_url_stands_for_all_places() -> None:
-    base = ProviderSettings(base_url="http://127.0.0.1:9/x")
-    made = good(call("aws-bedrock", "bedrock-runtime/us-east-1/model/m/converse", aws_bedrock=base))
-    assert made.request.target == b"/x/model/m/converse"
-    made = good(call("azure-openai", "chat/completions", azure_openai=base))
-    assert made.request.target == b"/x/chat/completions"
+@pytest.mark.parametrize(
+    ("slug", "base", "endpoint", "path"),
+    [
+        ("openai", "/x", "chat/completions", "/x/chat/completions"),
+        ("workers-ai", "/x", "v1/chat/completions", "/x/v1/chat/completions"),
+        ("workers-ai", "/x", "@cf/m", "/x/@cf/m"),
+        ("aws-bedrock", "/x", "bedrock-runtime/us-east-1/model/m/converse", "/x/model/m/converse"),
+        ("aws-bedrock", "/x", "model/m/converse", "/x/model/m/converse"),
+        ("azure-openai", "", "r/d/chat/completions", "/openai/deployments/d/chat/completions"),
+        ("azure-openai", "/openai/deployments/d", "r/d/chat/completions", "/openai/deployments/d/chat/completions"),
+        ("azure-openai", "", "r/openai/v1/responses", "/openai/v1/responses"),
+        ("azure", "/anthropic", "r/anthropic/v1/messages", "/anthropic/v1/messages"),
+        ("google-vertex-ai", "", "v1/projects/p/locations/us-central1/x", "/v1/projects/p/locations/us-central1/x"),
+    ],
+)
+def test_a_base_url_replaces_the_host_and_keeps_the_form_of_endpoints(
+    slug: str, base: str, endpoint: str, path: str
+) -> None:
+    stored = ProviderSettings(base_url="http://127.0.0.1:9" + base, api_key=Secret("K"))
+    made = good(call(slug, endpoint, **{slug: stored}))
+    assert made.origin.authority == "127.0.0.1:9"
+    assert made.request.target.decode() == path
+    assert any(value.endswith("K") for value in fields(made).values())
 
 
 @pytest.mark.parametrize("account", ["a/b", "..", "", "a?b", "a" * 65, "é"])

@@ -23,6 +23,7 @@ from .sigv4 import AwsCredentials
 CREDENTIAL_FIELDS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "xi-api-key")
 #: Query parameters that carry a key to some provider; here a token of ours is looked for.
 CREDENTIAL_PARAMETERS: Final = frozenset({"key", "api_key", "api-key", "access_token", "xi-api-key", "token"})
+_BARE_SCHEMES: Final = frozenset({"bearer", "token", "key", "api-key", "basic"})
 
 
 def drop_own_fields(fields: dict[str, str], own_tokens: Callable[[str], bool]) -> None:
@@ -33,7 +34,12 @@ def drop_own_fields(fields: dict[str, str], own_tokens: Callable[[str], bool]) -
             continue
         scheme, blank, bare = value.partition(" ")
         bare = bare.strip() if blank else scheme
-        if not bare or bare.lower() in ("bearer", "token", "key") or own_tokens(bare) or own_tokens(value):
+        if (
+            not bare
+            or (name == "authorization" and value.lower() in _BARE_SCHEMES)
+            or own_tokens(bare)
+            or own_tokens(value)
+        ):
             del fields[name]
 
 

@@ -14,7 +14,7 @@ import msgspec
 from ..faults import Fault
 from .headers import refuse
 from .registry import VARIABLES, Place, Provider
-from .target import BaseUrl, Endpoint, Refused, parse_base_url
+from .target import BaseUrl, Endpoint, Refused, join_path, parse_base_url
 
 _NAME: Final = re.compile(r"\{(\w+)\}")
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -32,17 +32,16 @@ class Located(msgspec.Struct, frozen=True):
 
 
 def locate(provider: Provider, endpoint: Endpoint, base_url: str | None, account: str) -> Located | Fault:
-    """Find the place of ``endpoint``. ``base_url`` of the settings stands for all of the provider's places.
+    """Find the place of ``endpoint``.
 
-    A prefix that begins with a fixed word (``bedrock-runtime/REGION``) is taken off also then: the word says
-    which of the provider's services is meant.
+    ``base_url`` of the settings replaces the place's own. Where a client fills in the place's host
+    (``RESOURCE/DEPLOYMENT/...``) it stands for that host alone: the endpoint keeps its form, the path its own. There
+    an endpoint that lacks the prefix is taken as it is, and the host is fixed either way.
     """
     segments = endpoint.path.split("/")
     best: Fault | None = None
     for place in provider.places:
         prefix = place.prefix.split("/") if place.prefix else []
-        if base_url is not None and (not prefix or prefix[0].startswith("{")):
-            continue
         if best is not None and not prefix:
             break
         if len(segments) < len(prefix) or any(
@@ -57,22 +56,23 @@ def locate(provider: Provider, endpoint: Endpoint, base_url: str | None, account
             )
             continue
         rest = endpoint if place.keep else Endpoint("/".join(segments[len(prefix) :]), endpoint.query)
+        host, path = _parts(place.url)
         if base_url is not None:
-            return _with_base(base_url, place, rest, values, f"providers.{provider.slug}.base_url")
-        if "{account}" in place.url:
+            path = _fill(path, values) if "{" in host else ""
+            return _with_base(base_url, place, rest, values, f"providers.{provider.slug}.base_url", under=path)
+        if "{account}" in path:
             if not _ACCOUNT.match(account):
                 return refuse(
                     "the account in the URL", "cannot be used here; allowed are 1 to 64 letters, digits, - and _"
                 )
             values["account"] = account
-        url = _NAME.sub(lambda found: values[found[1]], place.url)  # noqa: B023
         chosen = any(VARIABLES[name].tenant for name in values if name in VARIABLES)
-        return _with_base(url, place, rest, values, "request.endpoint", chosen)
+        return _with_base(_fill(place.url, values), place, rest, values, "request.endpoint", chosen=chosen)
+    if best is not None:
+        return best
     if base_url is not None:
         first = provider.places[0] if provider.places else Place(url=base_url)
         return _with_base(base_url, first, endpoint, {}, f"providers.{provider.slug}.base_url")
-    if best is not None:
-        return best
     shapes = " or ".join(_shape(place) for place in provider.places)
     return refuse("request.endpoint", f"does not say where to go; {provider.slug} needs {shapes}")
 
@@ -91,12 +91,33 @@ def named_target(provider: Provider, value: str, endpoint: Endpoint) -> Located 
 
 
 def _with_base(
-    url: str, place: Place, endpoint: Endpoint, values: dict[str, str], field: str, chosen: bool = False
+    url: str,
+    place: Place,
+    endpoint: Endpoint,
+    values: dict[str, str],
+    field: str,
+    *,
+    under: str = "",
+    chosen: bool = False,
 ) -> Located | Fault:
     base = parse_base_url(url)
     if isinstance(base, Refused):
         return refuse(field, base.why)
+    if under:
+        base = msgspec.structs.replace(base, path=join_path(base.path, under))
     return Located(place, base, endpoint, values, chosen)
+
+
+@lru_cache(maxsize=64)
+def _parts(url: str) -> tuple[str, str]:
+    """A place's URL as scheme with host, and path without its first slash."""
+    scheme, _, rest = url.partition("://")
+    host, _, path = rest.partition("/")
+    return f"{scheme}://{host}", path
+
+
+def _fill(pattern: str, values: dict[str, str]) -> str:
+    return _NAME.sub(lambda found: values[found[1]], pattern) if "{" in pattern else pattern
 
 
 @lru_cache(maxsize=64)

@@ -117,7 +117,7 @@ def _place(
     resource = None
     path = endpoint.path
     url = column.url
-    if column.prefix and own.realtime_url is None:
+    if column.prefix:
         resource, _, path = path.partition("/")
         variable = VARIABLES[column.prefix[1:-1]]
         if not re.fullmatch(variable.form, resource):
@@ -126,7 +126,7 @@ def _place(
                 f"the path behind {row.slug}", f"has a bad first part; allowed is {variable.allowed}: {shape}"
             )
         url = url.replace(column.prefix, resource)
-    elif own.realtime_url is None:
+    else:
         url = next((other for pattern, other in column.other_hosts if re.search(pattern, "/" + path)), url)
     if not url and own.realtime_url is None:
         return Fault(
@@ -169,7 +169,7 @@ def _put_stored_key(
         if own.realtime_url is None and stored.resource != resource:
             return chosen_host(row, "realtime_url")
         key = stored.key
-    elif resource is not None:
+    elif resource is not None and own.realtime_url is None:
         return chosen_host(row, "realtime_url")
     for name, value in own.headers:
         fields.setdefault(name.lower(), value)
