@@ -1,0 +1,88 @@
+"""What holds for any bytes of a WebSocket peer, for either role. Used by the scripts of both."""
+
+import itertools
+
+from fuzz._fuzz import cut, seeded
+from tests.websocket_streams import KEY, Item, raw_frame, read_by_wsproto, same_end
+
+from aigw_sansio.faults import CLOSE_CODE
+from aigw_sansio.wires.deflate import Agreement, PerMessageDeflate
+from aigw_sansio.wires.endpoint import CloseReceived, PingReceived, PongReceived, Violation
+from aigw_sansio.wires.frames import Role
+from aigw_sansio.wires.relay_frames import Forward, FrameRelay
+from aigw_sansio.wires.websocket import BinaryMessage, TextMessage, WebSocketEvent, WebSocketWire
+
+LIMIT = 1000
+#: Completes any frame within the limit: wsproto judges pieces of a frame, we judge the whole.
+FILLER = bytes(LIMIT + 14)
+
+
+def seeds(role: Role) -> list[bytes]:
+    """Streams that a receiver in ``role`` takes."""
+    masked = role is Role.SERVER
+
+    def frame(first: int, payload: bytes = b"") -> bytes:
+        return raw_frame(first, payload, masked=masked)
+
+    return seeded(
+        frame(0x81, b'{"type":"universal.ping"}') + frame(0x82, b"x" * 126) + frame(0x88, b"\x03\xe8bye"),
+        frame(0x01, b"\xe2\x82") + frame(0x89, b"p") + frame(0x00) + frame(0x80, b"\xac") + frame(0x8A),
+        frame(0x88, b"\x03\xf6bad gateway"),
+        frame(0x81, b"\xff") + frame(0x81, b"dropped"),
+        frame(0xC1, bytes.fromhex("f248cdc9c90700")) + frame(0xC1, bytes.fromhex("f200110000")),
+        frame(0x41, bytes.fromhex("f248")) + frame(0x89) + frame(0x80, bytes.fromhex("cdc9c90700")),
+        raw_frame(0x82, b"abc", masked=masked, length=LIMIT + 1),
+        raw_frame(0x82, b"abc", masked=masked, length=1 << 62),
+    )
+
+
+def item(event: WebSocketEvent) -> Item:
+    match event:
+        case TextMessage(data):
+            return "text", data
+        case BinaryMessage(data):
+            return "binary", data
+        case PingReceived(payload):
+            return "ping", payload
+        case PongReceived(payload):
+            return "pong", payload
+        case CloseReceived(code, reason):
+            return "close", code, reason
+        case Violation(fault):
+            return "fault", CLOSE_CODE[fault.kind]
+
+
+def check(role: Role, data: bytes) -> None:
+    """Raise where the invariant breaks."""
+    stream, reads = cut(data)
+    mask_key = None if role is Role.SERVER else lambda: KEY
+    for deflates in (False, True):
+        outcomes = []
+        for parts in ([stream], reads):
+            extension = PerMessageDeflate(role, Agreement(), message_limit=LIMIT) if deflates else None
+            wire = WebSocketWire(role, message_limit=LIMIT, mask_key=mask_key, extension=extension)
+            outcomes.append([*itertools.chain.from_iterable(map(wire.receive_data, parts))])
+        assert outcomes[0] == outcomes[1]
+        for event in outcomes[0]:
+            if isinstance(event, TextMessage | BinaryMessage):
+                assert len(event.data) <= LIMIT
+            if isinstance(event, TextMessage):
+                event.data.decode()
+
+    wire = WebSocketWire(role, message_limit=LIMIT, mask_key=mask_key)
+    ours = [item(event) for event in wire.receive_data(stream + FILLER)]
+    theirs = read_by_wsproto(role, stream + FILLER)
+    if ours and ours[-1] == ("fault", 1009):
+        assert theirs[: len(ours) - 1] == ours[:-1]
+    else:
+        assert same_end(ours, theirs)
+
+    passed = []
+    for parts in ([stream], reads):
+        relay = FrameRelay(role, message_limit=LIMIT, mask_key=mask_key)
+        events = [*itertools.chain.from_iterable(map(relay.receive_data, parts))]
+        rest = [event for event in events if not isinstance(event, Forward)]
+        passed.append((b"".join(event.data for event in events if isinstance(event, Forward)), rest))
+    assert passed[0] == passed[1]
+    behind = read_by_wsproto(role, passed[0][0])
+    assert all(entry[0] in ("text", "binary") or entry == ("fault", 1007) for entry in behind)
