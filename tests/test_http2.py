@@ -14,7 +14,7 @@ from tests.h2_peers import cuttings, data, frame, goaway, headers, hold_client_t
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import FaultKind
-from aigw_sansio.wires.h2_floods import FLOOD, PROBE_AFTER
+from aigw_sansio.wires.h2_floods import FLOOD, PROBE_AFTER, FloodGuard, Verdict
 from aigw_sansio.wires.h2_link import Link
 from aigw_sansio.wires.http import (
     BodyData,
@@ -182,6 +182,34 @@ def test_ids_that_were_never_issued_are_misuse() -> None:
         wire.consume(1, 1)
 
 
+def test_an_empty_post_declares_its_length() -> None:
+    wire, server = Http2Client(), peers.peer(client=False)
+    wire.send_request(request(method=b"POST"))
+    _, theirs = pump(wire, server)
+    [got] = [event for event in theirs if isinstance(event, H2Request)]
+    assert got.headers is not None
+    assert got.headers[-1] == (b"content-length", b"0")
+
+
+def test_ids_run_out() -> None:
+    wire = client()
+    link: Link = wire
+    link._h2.highest_outbound_stream_id = 2**31 - 3
+    assert wire.reusable
+    assert wire.send_request(request()) == 2**31 - 1
+    assert (wire.capacity, wire.reusable) == (0, False)
+    assert reading(wire.receive_data(headers(2**31 - 1, OK, 5))).ends == {2**31 - 1: "end"}
+
+
+def test_an_upload_byte_by_byte_is_no_flood() -> None:
+    wire = client()
+    wire.receive_data(settings({4: 0}))
+    wire.send_request(request(b"x" * 3 * FLOOD, b"POST"))
+    for _ in range(FLOOD):
+        assert wire.receive_data(update(1, 1) + update(0, 1)) == []
+        assert all(f[0] in (0, 1, 4) for f in peers.frames(wire.data_to_send()))
+
+
 # -- how streams end ------------------------------------------------------------------------------------------------
 
 LONG = [*OK, (b"content-length", b"5")]
@@ -190,6 +218,10 @@ RESPONSES: dict[str, tuple[bytes, list[WireEvent] | FaultKind]] = {
     "head alone": (headers(1, OK, 5), [ResponseHead(1, 200, []), ResponseEnd(1)]),
     "empty body": (headers(1, OK) + data(1, b"", end=True), [ResponseHead(1, 200, []), ResponseEnd(1)]),
     "exact length": (headers(1, LONG) + data(1, b"12345", end=True, pad=3), [BodyData(1, b"12345", 5), ResponseEnd(1)]),
+    "reserved bit": (
+        headers(1, OK) + frame(0, 0, 1 | 1 << 31, b"x") + data(1, b"y", end=True),
+        [BodyData(1, b"xy", 2), ResponseEnd(1)],
+    ),
     "padding alone is no data": (
         headers(1, OK) + data(1, b"", pad=9) + data(1, b"x", end=True),
         [BodyData(1, b"x", 1), ResponseEnd(1)],
@@ -238,7 +270,9 @@ def test_responses(name: str, cut: str) -> None:
         assert (last.stream, last.fault.kind) == (1, expected)
         assert last.unprocessed == (name == "refused")
     else:
-        assert events[-len(expected) :] == expected
+        if cut == "whole":
+            assert events[-len(expected) :] == expected
+        assert reading(events).ends == {1: "end"}
     assert (wire.capacity, wire.reusable) == (99, True)  # the other stream is untouched
     assert reading(wire.receive_data(headers(3, OK, 5))).ends == {3: "end"}
 
@@ -288,6 +322,24 @@ def test_data_behind_the_end_is_answered_as_h2_does() -> None:
     assert peers.frames(wire.data_to_send()) == [(3, 0, 1, struct.pack(">I", 5))]
 
 
+def test_an_answer_to_head_has_no_body() -> None:
+    wire = client()
+    wire.send_request(request(method=b"HEAD"))
+    wire.send_request(request(method=b"HEAD"))
+    events = wire.receive_data(headers(1, LONG, 5) + headers(3, LONG) + data(3, b"12345", end=True))
+    assert reading(events).ends == {1: "end", 3: "failed"}
+
+
+def test_what_is_kept_of_cancelled_streams_is_bounded() -> None:
+    wire = client(max_streams=10)
+    link: Link = wire
+    for _ in range(1100):
+        wire.cancel(wire.send_request(request()))
+    assert len(link._ignored) == 1024
+    assert len(wire._unsent) == 20
+    assert wire.capacity == 10
+
+
 def test_request_sent_stays_true_to_what_left() -> None:
     wire = client()
     stream = wire.send_request(request())
@@ -334,6 +386,15 @@ def test_a_stream_over_its_window_fails_the_connection() -> None:
     assert peers.frames(wire.data_to_send())[-1] == (7, 0, 0, struct.pack(">II", 0, 3))
 
 
+def test_credit_for_padding_is_given_back_by_the_wire() -> None:
+    wire = client()
+    wire.send_request(request())
+    wire.receive_data(headers(1, OK))
+    wire.data_to_send()
+    assert wire.receive_data(data(1, b"", pad=255) * 128) == []
+    assert peers.frames(wire.data_to_send()) == [(8, 0, 1, struct.pack(">I", 32_768))]
+
+
 # -- the connection's ends ------------------------------------------------------------------------------------------
 
 
@@ -371,6 +432,8 @@ def test_goaway_lets_the_accepted_streams_finish() -> None:
     assert [f[2] for f in sent if f[0] == 0] == [1, 3]  # what waited is not lost; the third stream's body is
     events = wire.receive_data(data(1, b"x", end=True) + headers(3, OK, 5) + data(5, b"late", end=True))
     assert events == [BodyData(1, b"x", 1), ResponseEnd(1), ResponseHead(3, 200, []), ResponseEnd(3)]
+    assert wire.data_to_send() == b""
+    assert wire.receive_data(data(5, b"later still") + headers(5, OK)) == []
 
 
 def test_a_graceful_shutdown_in_two_steps() -> None:
@@ -435,10 +498,11 @@ BROKEN = {
     "push": settings() + frame(5, 4, 1, b"\0\0\0\2" + peers.block(OK)),
     "naked CONTINUATION": settings() + frame(9, 4, 1, peers.block(OK)),
     "DATA inside a header block": settings() + headers(1, OK, 0) + data(1, b"x"),
+    "DATA of another stream inside": settings() + headers(1, OK) + headers(1, OK, 0) + data(1, b"x"),
     "CONTINUATION of another stream": settings() + headers(1, OK, 0) + frame(9, 4, 3, b""),
     "CONTINUATION flood": settings() + headers(1, OK, 0) + frame(9, 0, 1) * 100,
     "header block too long": settings() + headers(1, OK, 0) + frame(9, 0, 1, bytes(16_384)) * 3,
-    "HPACK bomb": settings() + frame(1, 4, 1, b"\x88\x40\x01a\x7f\xa1\x1e" + b"v" * 4000 + b"\xbe" * 20),
+    "HPACK bomb": settings() + frame(1, 4, 1, b"\x88\x40\x01a\x7f\xa1\x1e" + b"v" * 4000 + b"\xbe" * 9),
     "broken HPACK": settings() + frame(1, 4, 1, b"\xff\xff\xff\xff\xff"),
     "WINDOW_UPDATE of nothing": settings() + update(0, 0),
     "window past 2**31": settings() + update(0, 2**31 - 1),
@@ -498,6 +562,18 @@ def test_floods_are_bounded_unless_the_peer_reads(name: str) -> None:
                 if reads and kind == 6 and not flags:
                     events += wire.receive_data(frame(6, 1, 0, payload))
         assert reading(events).failed is not reads
+
+
+def test_what_was_not_read_when_the_probe_left_still_counts_after_it() -> None:
+    guard = FloodGuard()
+    verdicts = [guard.charge() for _ in range(PROBE_AFTER)]
+    assert verdicts == [Verdict.FINE] * (PROBE_AFTER - 1) + [Verdict.PROBE]
+    for _ in range(PROBE_AFTER):
+        guard.earned()
+    guard.charge()
+    guard.answered()
+    assert [guard.charge() for _ in range(PROBE_AFTER - 1)].index(Verdict.PROBE) == PROBE_AFTER - 2
+    assert Verdict.TOO_MANY in [guard.charge() for _ in range(FLOOD)]
 
 
 def test_a_probe_is_sent_once_at_a_time() -> None:

@@ -312,6 +312,12 @@ def test_malformed_bodies_abort_their_stream(name: str) -> None:
     assert (3, 0, 1, struct.pack(">I", 1)) in peers.frames(wire.data_to_send())
 
 
+def test_a_tunnel_has_no_length() -> None:
+    wire = serve()
+    wire.receive_data(headers(1, [*CONNECT, (b"content-length", b"5")]))
+    assert wire.receive_data(data(1, b"123456", end=True)) == [StreamData(1, b"123456", 6), StreamEof(1)]
+
+
 def test_trailers_end_a_request_and_break_a_tunnel() -> None:
     wire = serve()
     wire.receive_data(headers(1, [(b":method", b"POST"), *GET[1:]]) + headers(3, CONNECT))
@@ -361,6 +367,8 @@ def test_streams_above_the_limit_are_refused_and_the_table_stays_in_step() -> No
     ours, theirs = pump(wire, client)
     assert [event.stream for event in ours if isinstance(event, RequestReceived)] == [1, 3]
     assert [(event.stream_id, event.error_code) for event in theirs if isinstance(event, StreamReset)] == [(5, 7)]
+    assert wire.receive_data(data(5, b"late", end=True)) == []
+    assert wire.data_to_send() == b""
     wire.reset(1, 8)
     pump(wire, client)
     client.send_headers(7, CONNECT)
@@ -398,6 +406,28 @@ def test_answered_streams_may_be_reset_for_ever() -> None:
         for _, flags, _, payload in [f for f in peers.frames(wire.data_to_send()) if f[0] == 6]:
             assert not flags
             wire.receive_data(frame(6, 1, 0, payload))
+
+
+def test_answers_make_good_for_resets() -> None:
+    wire = serve()
+    for number in range(1, 1000, 4):
+        wire.receive_data(headers(number, CONNECT) + headers(number + 2, GET, 5) + rst(number, 8))
+        wire.respond(number + 2, 200, [])
+        for kind, flags, _, payload in peers.frames(wire.data_to_send()):
+            if kind == 6 and not flags:
+                wire.receive_data(frame(6, 1, 0, payload))
+    assert wire.open_streams == 0
+    assert wire.receive_data(headers(2001, GET)) != []
+
+
+def test_a_client_that_answers_probes_without_reading_is_bounded() -> None:
+    wire = serve()
+    events: list[ServerEvent] = []
+    pings = frame(6, 0, 0, b"12345678") * 500 + frame(6, 1, 0, b"aigw fl?")
+    for _ in range(40):
+        events += wire.receive_data(pings)
+    assert isinstance(events[-1], ConnectionFailed)
+    assert len(wire.data_to_send(1 << 24)) < 300_000
 
 
 FLOODS = {

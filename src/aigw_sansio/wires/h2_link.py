@@ -44,8 +44,8 @@ from .h2_streams import UNKNOWN_LENGTH, Stream
 
 #: A word ``length << 8 | type`` above this has a payload longer than we accept.
 _MAX_WORD: Final = wire.MAX_FRAME << 8 | 0xFF
-#: So much of our output may wait while the peer goes on asking for more.
-_OUTPUT_LIMIT: Final = 1024 * 1024
+#: So much of our output may wait while the peer goes on asking for more: it may answer probes without reading.
+_OUTPUT_LIMIT: Final = 256 * 1024
 _PROBE: Final = b"aigw fl?"
 #: Reset streams whose late frames are absorbed.
 _REMEMBERED: Final = 1024
@@ -313,7 +313,6 @@ class Link(ABC):
         try:
             events = self._h2.receive_data(frame)
         except (H2Error, HyperframeError, HPACKError) as error:
-            self._h2.clear_outbound_data_buffer()
             code = error.error_code if isinstance(error, ProtocolError) else wire.PROTOCOL_ERROR
             self._fail(int(code), f"h2: {str(error)[:200]}")
             return
@@ -430,12 +429,10 @@ class Link(ABC):
 
     def _lose(self, fault: Fault, *, code: int | None = None) -> None:
         """The connection is over. Every stream ends first."""
-        self._flush_touched()
         self._failed = True
         for stream in list(self._streams.values()):
             self._fault(stream, fault)
         self._tail = b""
-        self._outlet.stop()
         if code is not None:
             self._outlet.put(wire.goaway(self._h2.highest_inbound_stream_id, code))
         self._on_failure(fault)

@@ -56,10 +56,6 @@ class Outlet:
             stream.ready = True
             self._ready.append(stream)
 
-    def stop(self) -> None:
-        """No more data, only control frames."""
-        self._ready.clear()
-
     @property
     def pending(self) -> bool:
         """Whether :meth:`take` may have something."""

@@ -168,7 +168,6 @@ class Http2Client(Link):
 
     def _over(self, detail: str, begun: FaultKind) -> list[WireEvent]:
         if not self._failed:
-            self._flush_touched()
             for stream in list(self._receiving.values()):
                 self._fault(stream, Fault(begun, Side.PROVIDER, detail, True))
             self._lose(Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, detail, True))
