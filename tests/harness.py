@@ -19,6 +19,7 @@ import h2.errors
 from tests.matching import Names, accept_line, line_matches
 from tests.peers import Headers, Http1Provider, Http2Provider, Seen, WsClient, upgrade_request
 from tests.perfect import Core, Cuts, End, Link, PerfectDriver, Recorded
+from tests.ws_provider import WsProvider
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.utilities import LocalProtocolError as LocalWebSocketError
 
@@ -281,7 +282,9 @@ class Run:
         link = next(link for conn, link in self.driver.links.items() if conn == int(number) and link.kind == "up")
         driver = self.driver
         word, _, tail = rest.partition(" ")
-        if word == "connected":
+        if word == "connected" and tail == "websocket":
+            driver.connected(link, WsProvider(), "http/1.1" if link.offered else None)
+        elif word == "connected":
             alpn = tail or ("h2" if self.http == "h2" and "h2" in link.offered else "http/1.1")
             driver.connected(link, Http2Provider() if alpn == "h2" else Http1Provider(), None if alpn == "-" else alpn)
         elif word == "refused":
@@ -294,6 +297,10 @@ class Run:
             driver.take(link, rest == "reads on")
         elif word == "raw":
             driver.send(link, _unquote(tail).encode("latin-1"))
+        elif isinstance(link.peer, WsProvider) and (link.peer.switched or word == "101"):
+            peer = link.peer
+            data = peer.switch(101, _headers(more)) if word == "101" else peer.act(rest, _unquote(rest))
+            driver.send(link, data)
         elif isinstance(link.peer, Http2Provider):
             self._up_h2(link, link.peer, int(ordinal or len(link.peer.streams)), rest, more)
         else:

@@ -26,11 +26,18 @@ from .downstream import Http1Downstream
 from .effects import Answer, Effect
 from .engine import Engine
 from .errors import LocalProtocolError
+from .faults import Fault
 from .ids import AskId, ConnId
 from .pool import Pool
+from .providers.realtime import build_realtime_call
 from .providers.subprotocols import Offer
+from .relay import Relay, refuse_upgrade
+from .relay_upstream import RelayUpstream
 from .request import Claimant, Responder
+from .routing import Realtime
+from .secret import Secret
 from .session import Session, Visitor
+from .tokens import known_token
 from .upstream import Upstream
 from .wires.frames import Role
 from .wires.websocket import WebSocketWire
@@ -51,6 +58,7 @@ class Gateway:
         "_next_session",
         "_now",
         "_pool",
+        "_relays",
         "_sessions",
         "draining",
     )
@@ -61,6 +69,7 @@ class Gateway:
         self._pool = Pool(self._engine, self._register)
         self._admission = Admission(self._engine, self)
         self._sessions: dict[int, Session] = {}
+        self._relays: dict[int, Relay] = {}
         self._next_session = 1
         self._now = float("-inf")
         #: Going away: no new sessions, no new exchanges.
@@ -79,7 +88,7 @@ class Gateway:
     def connected(self, conn: ConnId, alpn: str | None, now: float) -> None:
         """The dial of ``Connect`` succeeded, TLS included; ``alpn`` is what TLS chose."""
         connection = self._find(conn, now)
-        if isinstance(connection, Upstream):
+        if isinstance(connection, Upstream | RelayUpstream):
             connection.connected(alpn, now)
         elif connection is not None:
             raise LocalProtocolError(f"connected({conn}): this connection was not dialled")
@@ -87,7 +96,7 @@ class Gateway:
     def connect_failed(self, conn: ConnId, reason: str, now: float) -> None:
         """The dial of ``Connect`` failed. ``closed`` must follow."""
         connection = self._find(conn, now)
-        if isinstance(connection, Upstream):
+        if isinstance(connection, Upstream | RelayUpstream):
             connection.connect_failed(reason, now)
         elif connection is not None:
             raise LocalProtocolError(f"connect_failed({conn}): this connection was not dialled")
@@ -156,6 +165,8 @@ class Gateway:
         self._drain_timer.arm(deadline)
         for session in list(self._sessions.values()):
             session.drain(deadline, now)
+        for relay in list(self._relays.values()):
+            relay.drain(now)
         self._settle_drain(now)
 
     # -- outputs ------------------------------------------------------------------------------------------------
@@ -180,13 +191,13 @@ class Gateway:
     @property
     def idle(self) -> bool:
         """Whether no session is open: after ``drain``, the time to leave."""
-        return not self._sessions
+        return not self._sessions and not self._relays
 
     def snapshot(self) -> dict[str, int]:
         """Counts of what is alive, for tests and metrics."""
         return {
             "connections": len(self._connections),
-            "sessions": len(self._sessions),
+            "sessions": len(self._sessions) + len(self._relays),
             "exchanges": sum(session.running for session in self._sessions.values()),
             "waiting_legs": self._pool.waiting,
             "timers": self._engine.timers.armed,
@@ -227,7 +238,24 @@ class Gateway:
 
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> Claimant | None:
         """The door let a realtime client in."""
-        raise AssertionError
+        request, where = admitted.request, admitted.where
+        assert isinstance(where, Realtime)
+        call = build_realtime_call(
+            path=f"{where.path}?{admitted.query}" if admitted.query else where.path,
+            headers=request.headers,
+            subprotocols=[item.text for item in admitted.offer.items],
+            settings=self._engine.config.providers,
+            own_tokens=lambda value: known_token(admitted.settings, Secret(value)),
+        )
+        if isinstance(call, Fault):
+            refuse_upgrade(self._engine, request, responder, call, now)
+            return None
+        relay = Relay(self._engine, admitted, call, responder, self._next_session, self._relay_over)
+        self._next_session += 1
+        self._relays[relay.session_id] = relay
+        self._connections[relay.upstream.conn] = relay.upstream
+        relay.open(now)
+        return relay
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -245,18 +273,24 @@ class Gateway:
     def _register(self, upstream: Upstream) -> None:
         self._connections[upstream.conn] = upstream
 
+    def _relay_over(self, relay: Relay, now: float) -> None:
+        del self._relays[relay.session_id]
+        self._settle_drain(now)
+
     def _session_over(self, session: Session, now: float) -> None:
         del self._sessions[session.session_id]
         self._settle_drain(now)
 
     def _settle_drain(self, now: float) -> None:
-        if self.draining and not self._sessions:
+        if self.draining and self.idle:
             self._drain_timer.disarm()
             self._pool.close_all(now)
 
     def _on_drain_over(self, now: float) -> None:
         for session in list(self._sessions.values()):
             session.cut(now)
+        for relay in list(self._relays.values()):
+            relay.cut(now)
         self._pool.close_all(now)
 
 

@@ -1,0 +1,295 @@
+"""One realtime client and its provider: a WebSocket on each side, and the messages between them (client protocol,
+section 4).
+
+Decides: when the client gets its 101 and what else it gets; which limits of time end a session; that both sides end
+when one does, and that the end is told once. Must not know: sockets, what a side does with its peer
+(:mod:`.relay_hop`), and which codes an end is told with (:mod:`.closecodes`).
+"""
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Final
+
+from .admission import Admitted
+from .channel import Ender
+from .closecodes import How, farewell
+from .dialects.envelope import error_envelope
+from .engine import Engine
+from .events import SessionEnded, SessionOpened, UpgradeRefused
+from .faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
+from .fsm import Machine
+from .origin import Origin
+from .providers.realtime import RealtimeCall
+from .providers.subprotocols import shown_subprotocol
+from .relay_hop import RelayHop
+from .relay_upstream import RelayUpstream
+from .request import ClientRequest, Responder
+from .wires.frames import Role
+from .wires.handshake import Accepted, Outcome, Refused
+from .wires.relay_frames import FrameRelay
+
+#: What of a provider's refusal goes on beside status and body.
+_REFUSAL_FIELDS: Final = frozenset({b"content-type", b"content-encoding", b"retry-after"})
+
+
+class RelayState(IntEnum):
+    """Where a relay stands. CLOSING: the session has ended, a closing handshake has not."""
+
+    DIALING = 0
+    UPGRADING = 1
+    OPEN = 2
+    CLOSING = 3
+    CLOSED = 4
+
+
+class RelayInput(IntEnum):
+    """What moves it. FAIL: there will be no session; END: the session ended; FINISH: so did both connections."""
+
+    CONNECTED = 0
+    ACCEPTED = 1
+    FAIL = 2
+    END = 3
+    FINISH = 4
+
+
+RELAY_TABLE: Final[dict[tuple[RelayState, RelayInput], RelayState]] = {
+    (RelayState.DIALING, RelayInput.CONNECTED): RelayState.UPGRADING,
+    (RelayState.DIALING, RelayInput.FAIL): RelayState.CLOSED,
+    (RelayState.UPGRADING, RelayInput.ACCEPTED): RelayState.OPEN,
+    (RelayState.UPGRADING, RelayInput.FAIL): RelayState.CLOSED,
+    (RelayState.OPEN, RelayInput.END): RelayState.CLOSING,
+    (RelayState.CLOSING, RelayInput.FINISH): RelayState.CLOSED,
+}
+
+
+class Relay:
+    """Runs from an admitted upgrade to the end of both connections. Implements ``Claimant``."""
+
+    __slots__ = (
+        "_admitted",
+        "_call",
+        "_client",
+        "_draining",
+        "_engine",
+        "_idle_s",
+        "_idle_timer",
+        "_life_timer",
+        "_machine",
+        "_on_over",
+        "_open_timer",
+        "_opened",
+        "_provider",
+        "_responder",
+        "session_id",
+        "upstream",
+    )
+
+    _client: RelayHop
+    _provider: RelayHop
+
+    def __init__(
+        self,
+        engine: Engine,
+        admitted: Admitted,
+        call: RealtimeCall,
+        responder: Responder,
+        session_id: int,
+        on_over: Callable[["Relay", float], None],
+    ) -> None:
+        """Register ``upstream``, then call :meth:`open`. ``on_over`` is called once, when nothing of it is left."""
+        self._engine = engine
+        self._admitted = admitted
+        self._call = call
+        self._responder = responder
+        self.session_id = session_id
+        self._on_over = on_over
+        self._machine = Machine(RELAY_TABLE, RelayState.DIALING)
+        self._draining = False
+        self._opened = 0.0
+        self._idle_s = engine.config.timeouts.realtime_idle_s
+        self._open_timer = engine.timers.timer(self._on_open_timeout)
+        self._idle_timer = engine.timers.timer(self._on_idle)
+        self._life_timer = engine.timers.timer(self._on_life_over)
+        #: The connection to the provider.
+        self.upstream = RelayUpstream(engine, call, self)
+
+    def open(self, now: float) -> None:
+        """Dial the provider."""
+        self._open_timer.arm(now + self._engine.config.timeouts.realtime_open_s)
+        self.upstream.dial()
+
+    @property
+    def state(self) -> RelayState:
+        """Where it stands."""
+        return self._machine.state
+
+    # -- before the 101 -----------------------------------------------------------------------------------------
+
+    def client_gone(self, now: float) -> None:
+        """The client left before it was answered: the dial is cut."""
+        fault = Fault(FaultKind.CLIENT_GONE, Side.CLIENT, "the client left before the provider had answered")
+        _tell_refusal(self._engine, self._admitted.request, HTTP_STATUS[fault.kind], fault)
+        self._give_up(now)
+
+    def provider_connected(self, now: float) -> None:
+        """The dial succeeded; the upgrade is on its way."""
+        self._machine.fire(RelayInput.CONNECTED)
+
+    def provider_answered(self, outcome: Outcome, now: float) -> None:
+        """What became of the upgrade."""
+        if isinstance(outcome, Accepted):
+            self._begin(outcome, now)
+        elif isinstance(outcome, Refused) and 400 <= outcome.status < 600:
+            host = self._call.origin.host
+            fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, f"{host} refused the upgrade")
+            _tell_refusal(self._engine, self._admitted.request, outcome.status, fault)
+            fields = [(name, value) for name, value in outcome.headers if name in _REFUSAL_FIELDS]
+            self._responder.refuse(outcome.status, fields, outcome.body, now)
+            self._give_up(now)
+        elif isinstance(outcome, Refused):
+            detail = f"{self._call.origin.host} answered the upgrade with {outcome.status}, neither a 101 nor an error"
+            self._fail(Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail), now)
+        else:
+            self._fail(outcome, now)
+
+    def _on_open_timeout(self, now: float) -> None:
+        self.provider_answered(self.upstream.answer_so_far(), now)
+
+    def _fail(self, fault: Fault, now: float) -> None:
+        refuse_upgrade(self._engine, self._admitted.request, self._responder, fault, now)
+        self._give_up(now)
+
+    def _give_up(self, now: float) -> None:
+        self._machine.fire(RelayInput.FAIL)
+        self._open_timer.disarm()
+        self.upstream.close(now, abort=True)
+        self._on_over(self, now)
+
+    # -- the session --------------------------------------------------------------------------------------------
+
+    def _begin(self, accepted: Accepted, now: float) -> None:
+        """Both sides speak WebSocket from here on."""
+        self._machine.fire(RelayInput.ACCEPTED)
+        self._open_timer.disarm()
+        self._opened = now
+        engine = self._engine
+        admitted = self._admitted
+        request = admitted.request
+        selected = admitted.offer.select(accepted.subprotocol)
+        engine.emit(
+            SessionOpened(
+                self.session_id,
+                request.conn,
+                "realtime",
+                admitted.where.account,
+                admitted.where.gateway,
+                request.peer,
+                admitted.principal,
+                shown_subprotocol(selected, [item.text for item in admitted.offer.items]),
+            )
+        )
+        timeouts = engine.config.timeouts
+        if timeouts.session_s is not None:
+            self._life_timer.arm(now + timeouts.session_s)
+        self.message_moved(now)
+        limit = engine.config.limits.message_bytes
+        from_client = FrameRelay(
+            Role.SERVER,
+            message_limit=limit,
+            remask_key=None if _hides_bytes(self._call.origin) else self._mask_key,
+        )
+        from_provider = FrameRelay(Role.CLIENT, message_limit=limit, mask_key=self._mask_key)
+        client = self._client = RelayHop(engine, "client", from_client, self._responder.pipe, self, None, now)
+        provider = self._provider = RelayHop(engine, "provider", from_provider, self.upstream, self, None, now)
+        client.other, provider.other = provider, client
+        self.upstream.receiver = provider
+        self._responder.accept(selected, client, now)
+        if accepted.rest:
+            provider.receive_data(accepted.rest, now)
+
+    def _mask_key(self) -> bytes:
+        return self._engine.chance.bytes(4)
+
+    def message_moved(self, now: float) -> None:
+        """Something of a message went on."""
+        if self._idle_s is not None:
+            self._idle_timer.arm(now + self._idle_s)
+
+    def hop_ended(self, hop: RelayHop, code: int, reason: str, how: How, now: float) -> None:
+        """One side closed, broke the protocol or is lost: so the other ends."""
+        self._end(hop.place, code, reason, how, now)
+
+    def hop_finished(self, hop: RelayHop, now: float) -> None:
+        """Nothing of one side is left."""
+        if self._client.finished and self._provider.finished:
+            self._machine.fire(RelayInput.FINISH)
+            self._on_over(self, now)
+
+    def _end(self, who: Ender, code: int, reason: str, how: How, now: float) -> None:
+        self._machine.fire(RelayInput.END)
+        self._idle_timer.disarm()
+        self._life_timer.disarm()
+        client, provider = self._client, self._provider
+        self._engine.emit(
+            SessionEnded(
+                self.session_id,
+                who,
+                code,
+                reason,
+                "draining" if self._draining else "open",
+                now - self._opened,
+                0,
+                0,
+                0,
+                0,
+            )
+        )
+        words = farewell(code, reason, who, how)
+        sides = [(client, words.client), (provider, words.provider)]
+        if who == "provider":
+            sides.reverse()  # whoever ended it is answered first
+        for hop, said in sides:
+            hop.close(said, now, answered=hop.place == who)
+
+    # -- clocks and going away ----------------------------------------------------------------------------------
+
+    def _on_idle(self, now: float) -> None:
+        assert self._idle_s is not None
+        if self._client.pipe.outstanding or self._provider.pipe.outstanding:
+            self._idle_timer.arm(now + self._idle_s)  # a side still takes what was sent; a stall has its own limit
+        else:
+            reason = f"no message within the gateway's idle limit of {self._idle_s:g} s"
+            self._end("gateway", 1001, reason, How.ENDED, now)
+
+    def _on_life_over(self, now: float) -> None:
+        limit = self._engine.config.timeouts.session_s
+        self._end("gateway", 1001, f"the gateway's session limit of {limit:g} s is over", How.ENDED, now)
+
+    def drain(self, now: float) -> None:
+        """The gateway goes away: an open session may go on until :meth:`cut`, one to be opened is refused."""
+        self._draining = True
+        if self._machine.allows(RelayInput.FAIL):
+            self._fail(Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away; connect again", True), now)
+
+    def cut(self, now: float) -> None:
+        """The drain's deadline is over."""
+        if self._machine.allows(RelayInput.END):
+            self._end("gateway", 1001, "the gateway is going away", How.ENDED, now)
+
+
+def refuse_upgrade(engine: Engine, request: ClientRequest, responder: Responder, fault: Fault, now: float) -> None:
+    """Answer an upgrade with the envelope of ``fault`` instead of a session."""
+    status = HTTP_STATUS[fault.kind]
+    _tell_refusal(engine, request, status, fault)
+    responder.refuse(status, [(b"content-type", b"application/json")], error_envelope(fault), now)
+
+
+def _tell_refusal(engine: Engine, request: ClientRequest, status: int, fault: Fault) -> None:
+    engine.emit(UpgradeRefused(request.conn, status, ENVELOPE_CODE[fault.kind], fault.detail))
+
+
+def _hides_bytes(origin: Origin) -> bool:
+    """Whether nobody on the way sees what is sent: then a client cannot use its masks against a proxy there (RFC 6455
+    section 10.3), and they need not be replaced."""
+    host = origin.host
+    return origin.scheme == "https" or host in ("localhost", "::1") or host.startswith("127.")

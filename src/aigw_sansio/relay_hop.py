@@ -1,0 +1,226 @@
+"""One side of a relay: the WebSocket to the client, or the one to the provider (RFC 6455 sections 5.5 and 7).
+
+Decides: what of its peer goes on to the other side and when the peer is held back for it; who answers pings; when a
+silent peer is dead; how its closing handshake runs. Must not know: what messages say, which codes an end is told
+with, and what carries the bytes.
+
+Both directions are independent: a side that does not take its bytes stops what is read from the other side, and
+nothing else.
+"""
+
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+from .channel import BytePipe
+from .closecodes import ABNORMAL, How, Words
+from .engine import Engine
+from .faults import CLOSE_CODE
+from .wires.endpoint import CloseReceived, PingReceived, Violation
+from .wires.relay_frames import Forward, FrameRelay, MessagePassed
+
+Place = Literal["client", "provider"]
+
+
+class HopOwner(Protocol):
+    """The relay, as its two sides see it."""
+
+    def message_moved(self, now: float) -> None:
+        """Something of a message went on."""
+
+    def hop_ended(self, hop: "RelayHop", code: int, reason: str, how: How, now: float) -> None:
+        """The peer closed, broke the protocol or is lost. Called once at most; answer with :meth:`RelayHop.close`."""
+
+    def hop_finished(self, hop: "RelayHop", now: float) -> None:
+        """Nothing of this side is left."""
+
+
+class RelayHop:
+    """Implements ``PipeReceiver``. Set ``other`` before it receives anything."""
+
+    __slots__ = (
+        "_close_s",
+        "_finish_timer",
+        "_held",
+        "_high",
+        "_latest_ping",
+        "_owner",
+        "_ping_after_s",
+        "_ping_under_way",
+        "_pong_s",
+        "_pong_timer",
+        "_silence_timer",
+        "_tap",
+        "ended",
+        "finished",
+        "other",
+        "pipe",
+        "place",
+        "wire",
+    )
+
+    other: "RelayHop"
+
+    def __init__(
+        self,
+        engine: Engine,
+        place: Place,
+        wire: FrameRelay,
+        pipe: BytePipe,
+        owner: HopOwner,
+        tap: Callable[[MessagePassed], None] | None,
+        now: float,
+    ) -> None:
+        timeouts = engine.config.timeouts
+        self.place: Place = place
+        self.wire = wire
+        self.pipe = pipe
+        self._owner = owner
+        self._tap = tap
+        self._high = engine.config.limits.send_high_water_bytes
+        self._ping_after_s = timeouts.ping_after_s
+        self._pong_s = timeouts.pong_s
+        self._close_s = timeouts.close_s
+        #: No message comes or goes any more.
+        self.ended = False
+        #: No byte does.
+        self.finished = False
+        self._held = False
+        self._latest_ping: bytes | None = None
+        self._ping_under_way = False
+        self._silence_timer = engine.timers.timer(self._on_silence)
+        self._pong_timer = engine.timers.timer(self._on_no_pong)
+        self._finish_timer = engine.timers.timer(self._on_unfinished)
+        self._silence_timer.arm(now + self._ping_after_s)
+
+    # -- from the pipe ------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Bytes of the peer."""
+        if self.finished:
+            return
+        if not self.ended:
+            self._show_life(now)
+        for event in self.wire.receive_data(data):
+            if type(event) is Forward:
+                if not self.ended:
+                    there = self.other.pipe
+                    there.write(event.data, now)
+                    if there.outstanding > self._high:
+                        self._hold()
+                    self._owner.message_moved(now)
+            elif isinstance(event, MessagePassed):
+                if not self.ended and self._tap is not None:
+                    self._tap(event)
+            elif isinstance(event, PingReceived):
+                self._answer_ping(event.payload, now)
+            elif isinstance(event, CloseReceived):
+                if self.ended:
+                    self._leave(now)
+                else:
+                    self._owner.hop_ended(self, event.code, event.reason, How.CLOSED, now)
+            elif isinstance(event, Violation):
+                if self.ended:
+                    self._leave(now)
+                else:
+                    fault = event.fault
+                    self._owner.hop_ended(self, CLOSE_CODE[fault.kind], fault.detail, How.BROKE, now)
+
+    def receive_eof(self, now: float) -> None:
+        """The peer ended without a closing handshake, or after it."""
+        self._lose(f"the {self.place}'s connection ended without a close frame", now)
+
+    def connection_lost(self, reason: str, now: float) -> None:
+        """The pipe broke."""
+        self._lose(f"the {self.place}'s connection was lost: {reason}", now)
+
+    def data_sent(self, n: int, now: float) -> None:
+        """The transport took ``n`` bytes."""
+        if self.ended:
+            return
+        self._show_life(now)
+        outstanding = self.pipe.outstanding
+        if outstanding < self._high:
+            if self._latest_ping is not None:
+                payload, self._latest_ping = self._latest_ping, None
+                self._answer_ping(payload, now)
+            if self.other._held and outstanding <= self._high // 4:
+                self.other._release_hold(now)
+        if self._ping_under_way and not outstanding:
+            self._ping_under_way = False
+            if not self._held:
+                self._pong_timer.arm(now + self._pong_s)
+
+    # -- for the relay ------------------------------------------------------------------------------------------
+
+    def close(self, words: Words | None, now: float, *, answered: bool) -> None:
+        """Say ``words``, the last of this side, where they can still be heard. ``answered``: the peer has said its own
+        last word, or is not heard any more; otherwise its close frame is waited for, with a limit."""
+        self.ended = True
+        self._silence_timer.disarm()
+        self._pong_timer.disarm()
+        if words is not None:
+            self.pipe.write(self.wire.close(words.code, words.reason), now)
+        if words is None or answered:
+            self._leave(now)
+            return
+        if self._held:
+            self._held = False
+            self.pipe.resume_reading()  # the peer's close frame may stand behind what was held back
+        self._finish_timer.arm(now + self._close_s)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _show_life(self, now: float) -> None:
+        self._pong_timer.disarm()
+        self._silence_timer.arm(now + self._ping_after_s)
+
+    def _hold(self) -> None:
+        if not self._held:
+            self._held = True
+            self._pong_timer.disarm()
+            self.pipe.pause_reading()
+
+    def _release_hold(self, now: float) -> None:
+        self._held = False
+        if not self.ended:
+            self.pipe.resume_reading()
+            self._show_life(now)
+
+    def _answer_ping(self, payload: bytes, now: float) -> None:
+        """With much unsent only the latest ping is answered, later (RFC 6455 section 5.5.3)."""
+        if self.ended:
+            return
+        if self.pipe.outstanding < self._high:
+            self.pipe.write(self.wire.pong(payload), now)
+        else:
+            self._latest_ping = payload
+
+    def _on_silence(self, now: float) -> None:
+        self._silence_timer.arm(now + self._ping_after_s)
+        if not self._held and not self.pipe.outstanding:
+            self._ping_under_way = True
+            self.pipe.write(self.wire.ping(), now)
+
+    def _on_no_pong(self, now: float) -> None:
+        self.pipe.abort(now)
+        self._lose(f"the {self.place} gave no sign of life within {self._pong_s:g} s of a ping", now)
+
+    def _on_unfinished(self, now: float) -> None:
+        if self.pipe.outstanding:
+            self.pipe.abort(now)
+        self._leave(now)
+
+    def _lose(self, reason: str, now: float) -> None:
+        if self.ended:
+            self._leave(now)
+        else:
+            self._owner.hop_ended(self, ABNORMAL, reason, How.LOST, now)
+
+    def _leave(self, now: float) -> None:
+        """End the pipe behind what is queued. Nothing is heard any more."""
+        if self.finished:
+            return
+        self.finished = True
+        self._finish_timer.disarm()
+        self.pipe.end(now)
+        self._owner.hop_finished(self, now)
