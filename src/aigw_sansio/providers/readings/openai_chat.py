@@ -10,6 +10,7 @@ transport ends: usage may follow it, and some providers repeat it on chunks befo
 
 from typing import ClassVar, Final
 
+from ...bodies.chunk import Chunk
 from ...events import (
     AudioDelta,
     Citation,
@@ -23,6 +24,7 @@ from ...events import (
 )
 from .base import BaseReader, choice_of
 from .errors import embedded_error
+from .text_chunk import read_text_chunk
 from .values import Object, arr, base64_size, count, obj, text, word
 
 #: What a delta may hold that is no content: nothing in it makes an answer begin.
@@ -51,9 +53,19 @@ class OpenAIChatReader(BaseReader):
         b'"finish_reason": "',
     )
 
+    #: Whether a text chunk means its text and no more; not so in families that add members of their own.
+    PLAIN: ClassVar[bool] = True
+
     def __init__(self) -> None:
         super().__init__()
         self._cited = 0
+
+    def read(self, chunk: Chunk) -> list[ProviderEvent]:
+        if self._started and self.PLAIN and not chunk.event and not chunk.failed:
+            plain = read_text_chunk(chunk.data)
+            if plain is not None:
+                return [plain]
+        return super().read(chunk)
 
     def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
         choices = value.get("choices")

@@ -21,6 +21,7 @@ _PREDICTION_ENDS: Final = frozenset({"succeeded", "failed", "canceled", "aborted
 class TGIReader(OpenAIChatReader):
     """Reads TGI's native stream and whole answers, and OpenAI's shape, which it also serves."""
 
+    PLAIN: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"details":{', b'"generated_text":"')
 
     def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
@@ -123,6 +124,7 @@ class ReplicateReader(BaseReader):
 class WatsonxReader(OpenAIChatReader):
     """Reads watsonx text generation, and its chat, which is OpenAI's. Counts are running totals on each event."""
 
+    PLAIN: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"generated_token_count"', b'"errors":[')
 
     def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
@@ -152,6 +154,7 @@ class WatsonxReader(OpenAIChatReader):
 class AlephAlphaReader(OpenAIChatReader):
     """Reads Aleph Alpha's completions, and its chat, which is OpenAI's."""
 
+    PLAIN: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"completion_summary"')
 
     def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:

@@ -16,6 +16,7 @@ from .values import Object, arr, base64_size, obj, text, word
 class WorkersAIReader(OpenAIChatReader):
     """Reads Workers AI, native and in OpenAI's shape. A native answer has no finish of its own: its end is one."""
 
+    PLAIN: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"errors":[', b'"tool_calls"')
 
     def __init__(self) -> None:
