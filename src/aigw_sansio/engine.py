@@ -40,7 +40,17 @@ class _Pending:
 class Engine:
     """Shared by every part of one gateway; no two gateways share one."""
 
-    __slots__ = ("_effects", "_next_ask", "_next_conn", "_pending", "chance", "config", "timers", "wall_offset")
+    __slots__ = (
+        "_afterwards",
+        "_effects",
+        "_next_ask",
+        "_next_conn",
+        "_pending",
+        "chance",
+        "config",
+        "timers",
+        "wall_offset",
+    )
 
     def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
         self.config = config
@@ -49,6 +59,7 @@ class Engine:
         #: Unix time minus monotonic time, in seconds.
         self.wall_offset = wall_offset
         self._effects: list[Effect] = []
+        self._afterwards: list[Callable[[float], None]] = []
         self._next_conn = 1
         self._next_ask = 1
         self._pending: dict[AskId, _Pending] = {}
@@ -79,6 +90,22 @@ class Engine:
 
     def emit(self, event: Event) -> None:
         self._effects.append(Emit(event))
+
+    # -- the end of an input ------------------------------------------------------------------------------------
+
+    def afterwards(self, callback: Callable[[float], None]) -> None:
+        """Call ``callback(now)`` at the end of the input that is under way, when nobody is in the middle of anything.
+
+        Whoever lets others go on does it there: going on may end what is just being looked at.
+        """
+        self._afterwards.append(callback)
+
+    def settle(self, now: float) -> None:
+        """The end of an input: what was put off is done now, and what that puts off too."""
+        while self._afterwards:
+            callbacks, self._afterwards = self._afterwards, []
+            for callback in callbacks:
+                callback(now)
 
     # -- identities ---------------------------------------------------------------------------------------------
 

@@ -281,9 +281,9 @@ class Exchange:
         self._clear_hold(_BUDGET, now)
 
     @property
-    def held_for_budget(self) -> bool:
-        """Whether it waits for room in the session."""
-        return bool(self._hold & _BUDGET)
+    def held_for_queue(self) -> bool:
+        """Whether its provider waits for the client."""
+        return bool(self._hold & _QUEUE)
 
     @property
     def collecting(self) -> bool:
@@ -375,7 +375,7 @@ class Exchange:
         assert answer is not None
         self._bytes_received += len(data)
         answer.feed(data)
-        if not self._hold or answer.framing is Framing.WHOLE:
+        if not self._hold & _QUEUE:
             self._drain_answer(now)
         else:
             self._account(now)

@@ -90,6 +90,7 @@ class Gateway:
         connection = self._find(conn, now)
         if isinstance(connection, Upstream | RelayUpstream):
             connection.connected(alpn, now)
+            self._engine.settle(now)
         elif connection is not None:
             raise LocalProtocolError(f"connected({conn}): this connection was not dialled")
 
@@ -98,6 +99,7 @@ class Gateway:
         connection = self._find(conn, now)
         if isinstance(connection, Upstream | RelayUpstream):
             connection.connect_failed(reason, now)
+            self._engine.settle(now)
         elif connection is not None:
             raise LocalProtocolError(f"connect_failed({conn}): this connection was not dialled")
 
@@ -109,18 +111,21 @@ class Gateway:
         self._now = now
         if connection is not None and data and not connection.over:
             connection.receive_data(data, now)
+            self._engine.settle(now)
 
     def receive_eof(self, conn: ConnId, now: float) -> None:
         """The peer ended its direction cleanly; at most once."""
         connection = self._find(conn, now)
         if connection is not None and not connection.over:
             connection.receive_eof(now)
+            self._engine.settle(now)
 
     def connection_lost(self, conn: ConnId, reason: str, now: float) -> None:
         """The connection broke: a reset, a failed write, TLS that ended without ``close_notify``."""
         connection = self._find(conn, now)
         if connection is not None and not connection.over:
             connection.connection_lost(reason, now)
+            self._engine.settle(now)
 
     def data_sent(self, conn: ConnId, n: int, now: float) -> None:
         """The transport took ``n`` of the bytes that were pulled. ``LocalProtocolError`` for more than that."""
@@ -130,6 +135,7 @@ class Gateway:
         self._now = now
         if connection is not None:
             connection.data_sent(n, now)
+            self._engine.settle(now)
 
     def closed(self, conn: ConnId, now: float) -> None:
         """The connection is released: exactly once and last, whoever ended it, also after a failed dial."""
@@ -137,17 +143,24 @@ class Gateway:
         if connection is not None:
             del self._connections[conn]
             connection.closed(now)
+            self._engine.settle(now)
 
     def answer(self, ask_id: AskId, value: Answer, now: float) -> None:
         """The answer to an ``Ask``. Late and second answers are ignored; ``LocalProtocolError`` for a question that
         was never asked and for an answer of the wrong class."""
         self._advance(now)
         self._engine.answer(ask_id, value, now)
+        self._engine.settle(now)
 
     def handle_timeout(self, now: float) -> None:
         """``next_timeout()`` has come. Calling it early does no harm."""
         self._advance(now)
-        self._engine.timers.fire(now)
+        while True:
+            self._engine.timers.fire(now)
+            self._engine.settle(now)
+            due = self._engine.timers.next_deadline()
+            if due is None or due > now:
+                break
 
     def set_wall(self, wall_offset: float, now: float) -> None:
         """The host's wall clock was set: Unix time is now ``wall_offset + now``."""
@@ -168,6 +181,7 @@ class Gateway:
         for relay in list(self._relays.values()):
             relay.drain(now)
         self._settle_drain(now)
+        self._engine.settle(now)
 
     # -- outputs ------------------------------------------------------------------------------------------------
 

@@ -199,6 +199,7 @@ class Pool:
         facts = [
             Facts(upstream.conn, upstream.last_used, upstream.born, not upstream.idle)
             for upstream in pool.available.values()
+            if upstream.capacity > 0
         ]
         placement, expired = place(
             facts,

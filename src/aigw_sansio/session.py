@@ -45,6 +45,7 @@ class Session:
 
     __slots__ = (
         "_asking",
+        "_balancing",
         "_budget_held",
         "_buffered",
         "_draining",
@@ -56,6 +57,7 @@ class Session:
         "_opened",
         "_pool",
         "_queued",
+        "_releasable",
         "_request_bytes",
         "_settling",
         "_turns",
@@ -83,13 +85,15 @@ class Session:
         self._on_over = on_over
         self._opened = now
         self._exchanges: dict[str, Exchange] = {}
-        self._settling: set[Exchange] = set()  # ended, with messages that wait
+        self._settling: dict[str, Exchange] = {}  # ended, with messages that wait
         self._asking: dict[AskId, str] = {}  # creates that wait for a token to be judged
         self._turns: deque[Exchange] = deque()
         self._buffered = 0
         self._queued = 0
         self._request_bytes = 0
         self._budget_held = False
+        self._balancing = False
+        self._releasable: dict[Exchange, None] = {}
         self._unusable = 0
         self._draining = False
         self._idle_timer = engine.timers.timer(self._on_idle)
@@ -162,7 +166,7 @@ class Session:
         fault = Fault(kind, Side.CLIENT if by == "client" else Side.GATEWAY, "the client's socket ended")
         for exchange in list(self._exchanges.values()):
             exchange.cancel("gone", by, fault, now)
-        for exchange in list(self._settling):
+        for exchange in self._settling.values():
             self.exchange_drop_queue(exchange, now)
         self._turns.clear()
         self._settling.clear()
@@ -187,7 +191,7 @@ class Session:
     def _create(self, create: universal.Create, size: int, now: float) -> None:
         log_id = self._engine.chance.uuid7(self._engine.unix_time(now))
         event_id = create.event_id or log_id
-        if event_id in self._exchanges or event_id in self._asking.values():
+        if self._is_running(event_id):
             fault = Fault(
                 FaultKind.INVALID_REQUEST, Side.CLIENT, "eventId names an exchange that is still running; use another"
             )
@@ -204,6 +208,10 @@ class Session:
             self._judge(create, event_id, log_id, size, tokens, now)
         else:
             self._begin(create, event_id, log_id, size, now)
+
+    def _is_running(self, event_id: str) -> bool:
+        """Whether the client has not been told of the end of an exchange of this id."""
+        return event_id in self._exchanges or event_id in self._settling or event_id in self._asking.values()
 
     def _over_limits(self, size: int) -> Fault | None:
         limits = self._engine.config.limits
@@ -339,7 +347,7 @@ class Session:
     def _bad_create(self, bad: universal.BadCreate, now: float) -> None:
         log_id = self._engine.chance.uuid7(self._engine.unix_time(now))
         event_id = bad.event_id or log_id
-        if event_id in self._exchanges or event_id in self._asking.values():
+        if self._is_running(event_id):
             self._refuse_message(bad.fault, event_id, now)
             return
         self._unusable = 0
@@ -362,7 +370,7 @@ class Session:
         """Send at once what the socket has room for, if nobody waits; the rest waits for its exchange's turn."""
         channel = self.channel
         assert channel is not None
-        if channel.ended:
+        if channel.ended or not messages:
             return
         limit = self._engine.config.limits.send_high_water_bytes
         if not self._turns:
@@ -395,12 +403,13 @@ class Session:
             channel.send_text(message, now)
             if exchange.queue:
                 turns.append(exchange)
-            elif exchange in self._settling:
-                self._settling.discard(exchange)
+            elif exchange.ended:
+                self._settling.pop(exchange.event_id, None)
                 self._rest(now)
+            if exchange.queued_bytes <= limit // 4 and exchange.held_for_queue:
+                self._releasable[exchange] = None
+                self._balance_afterwards()
             self.exchange_account(exchange, -size, now)
-            if exchange.queued_bytes <= limit // 4:
-                exchange.release_queue(now)
 
     def exchange_drop_queue(self, exchange: Exchange, now: float) -> None:
         """Forget what it has queued."""
@@ -417,6 +426,22 @@ class Session:
     def exchange_account(self, exchange: Exchange, delta: int, now: float) -> None:
         """Keep what is held for this client inside its limit: its providers wait above it."""
         self._buffered += delta
+        limit = self._engine.config.limits.buffered_response_bytes_per_connection
+        if self._buffered > limit or self._budget_held:
+            self._balance_afterwards()
+
+    def _balance_afterwards(self) -> None:
+        if not self._balancing:
+            self._balancing = True
+            self._engine.afterwards(self._balance)
+
+    def _balance(self, now: float) -> None:
+        """Hold providers back or let them go on, as the queues and the account stand now."""
+        self._balancing = False
+        releasable, self._releasable = self._releasable, {}
+        for exchange in releasable:
+            if exchange.queued_bytes <= self._engine.config.limits.send_high_water_bytes // 4:
+                exchange.release_queue(now)
         limit = self._engine.config.limits.buffered_response_bytes_per_connection
         if self._buffered > limit:
             self._hold_providers(limit, now)
@@ -442,9 +467,9 @@ class Session:
         self._exchanges.pop(exchange.event_id, None)
         self._request_bytes -= exchange.request_bytes
         if exchange.queue:
-            self._settling.add(exchange)
-        elif self._budget_held:
-            self.exchange_account(exchange, 0, now)
+            self._settling[exchange.event_id] = exchange
+        if self._budget_held:
+            self._balance_afterwards()
         self._rest(now)
 
     def _rest(self, now: float) -> None:

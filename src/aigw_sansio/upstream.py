@@ -261,7 +261,7 @@ class Upstream(Connection):
             self.write(data, now)
 
     def _dispatch(self, events: list[WireEvent], now: float) -> None:
-        only_data = bool(events)  # none at all may be new settings of the peer
+        only_data = True
         for event in events:
             if type(event) is BodyData:
                 leg = self._legs.get(event.stream)
@@ -301,7 +301,7 @@ class Upstream(Connection):
         if self.wire is None or self.closing or (only_data and not self.wire.multiplexed):
             return
         self._pump(now)
-        if not only_data:
+        if not only_data or self.wire.multiplexed:  # settings and GOAWAY come without an event
             if not self.wire.reusable and self._machine.state is UpstreamState.OPEN:
                 self._machine.fire(UpstreamInput.DRAIN)
             self._pool.capacity_changed(self, now)
