@@ -130,22 +130,15 @@ class AnyioDriver:
         """Stop accepting, and let :meth:`serve` return when the last connection has ended.
 
         Calls the engine's ``drain(now)`` where it has one (:meth:`aigw_sansio.gateway.Gateway.drain`): it refuses new
-        work and ends what there is by its own deadlines. An engine without one has its connections closed as soon as
-        what waits on them is sent.
+        work and ends what there is by its own deadlines. Without one, :meth:`serve` waits for the peers to end.
         """
         if self._draining:
             return
         self._draining = True
-        drain = getattr(self._engine, "drain", None)
-        if drain is not None:
-            self._step(drain)
-        else:
-            self._now = self._clock()
-            for link in list(self._links.values()):
-                self._close(link)
-            self._run()
         if self._listening is not None:
             self._listening.cancel()
+        if (drain := getattr(self._engine, "drain", None)) is not None:
+            self._step(drain)
 
     def _stop(self, listeners: Sequence[Listener]) -> None:
         self._stopping = True

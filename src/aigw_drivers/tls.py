@@ -102,6 +102,11 @@ class TlsPipe:
         self._write(data)
         return self._outgoing.read()
 
+    @property
+    def talks(self) -> bool:
+        """Whether :meth:`pending` has anything."""
+        return self._outgoing.pending > 0
+
     def pending(self) -> bytes:
         """Ciphertext that TLS itself wants sent."""
         return self._outgoing.read() if self._outgoing.pending else b""

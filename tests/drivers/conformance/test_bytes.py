@@ -1,0 +1,191 @@
+"""Duties 3 to 6: effects in order, one writer, confirmed sends, bounded reads, pauses."""
+
+import socket
+
+import pytest
+from tests.drivers.conformance.conftest import Certificates
+from tests.drivers.conformance.engines import Echo, ToyEngine
+from tests.drivers.conformance.hosts import HostFactory, running
+from tests.drivers.conformance.peers import background, connect, read_exactly, read_to_end
+
+from aigw_sansio.effects import Answer, Authenticate, Close, Flush, PauseReading, ResumeReading, Unavailable
+from aigw_sansio.events import Event, UpgradeRefused
+from aigw_sansio.ids import ConnId
+
+BOTH = pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
+
+
+@BOTH
+def test_echo(start: HostFactory, certificates: Certificates, secure: bool) -> None:
+    engine = Echo()
+    with running(start, engine, tls=certificates.server if secure else None) as host:
+        with connect(host.port, certificates.client if secure else None) as client:
+            for message in (b"a", b"bc" * 500, b"d" * 40000):
+                client.sendall(message)
+                assert read_exactly(client, len(message)) == message
+            port = client.getsockname()[1]
+            if secure:
+                client.unwrap().close()
+            else:
+                client.shutdown(socket.SHUT_WR)
+                assert client.recv(1) == b""
+        engine.wait_for("closed", 1)
+    opened = engine.calls[0]
+    assert opened.name == "open_downstream"
+    assert opened.value == (f"127.0.0.1:{port}", "http/1.1" if secure else None)
+    assert engine.names(1) == ["open_downstream", "receive_data", "receive_eof", "closed"]
+    assert sum(engine.conns[ConnId(1)].sent_reports) == 41001
+
+
+@BOTH
+def test_eight_megabytes_to_a_slow_reader(start: HostFactory, certificates: Certificates, secure: bool) -> None:
+    engine = Echo()
+    size = 8 << 20
+    block = bytes(range(256)) * 256
+    with running(start, engine, tls=certificates.server if secure else None) as host:
+        client = connect(host.port, certificates.client if secure else None)
+        # The writer stops when the echo is not read: only then does reading begin, and only in small pieces.
+        writer = background(lambda: [client.sendall(block) for _ in range(size // len(block))])
+        with client:
+            engine.wait_for("receive_data", 1)
+            engine.wait(lambda: engine.conns[ConnId(1)].pauses, "a pause")
+            got = 0
+            while got < size:
+                piece = client.recv(7000 if got < 1 << 20 else 65536)
+                assert piece == (block * 2)[got % len(block) :][: len(piece)]
+                got += len(piece)
+            writer.join()
+    assert engine.conns[ConnId(1)].most_buffered <= Echo.HIGH + 2 * 65536
+
+
+class _Greeter(ToyEngine):
+    def on_open(self, conn: ConnId) -> None:
+        self.send(conn, b"hello ")
+        self.send(conn, b"there")
+
+
+def test_what_is_queued_at_once_is_flushed(start: HostFactory) -> None:
+    with running(start, _Greeter()) as host, connect(host.port) as client:
+        assert read_exactly(client, 11) == b"hello there"
+
+
+class _Controlled(ToyEngine):
+    """Connection 1 is paused by its first read; connection 2 resumes it, and else echoes."""
+
+    def on_data(self, conn: ConnId, data: bytes) -> None:
+        if conn == 1:
+            if not self.conns[conn].paused and len(self.named("receive_data", 1)) == 0:
+                self.pause(conn)
+        elif data == b"resume":
+            self.resume(ConnId(1))
+        else:
+            self.send(conn, data)
+
+
+@BOTH
+def test_a_paused_connection_is_not_read(start: HostFactory, certificates: Certificates, secure: bool) -> None:
+    engine = _Controlled()
+    tls = certificates.client if secure else None
+    with (
+        running(start, engine, tls=certificates.server if secure else None) as host,
+        connect(host.port, tls) as paused,
+        connect(host.port, tls) as control,
+    ):
+        paused.sendall(b"first")
+        engine.wait_for("receive_data", 1)
+        for _ in range(20):
+            paused.sendall(b"x" * 4000)
+            control.sendall(b"ping")
+            assert read_exactly(control, 4) == b"ping"
+        engine.wait(lambda: True)
+        assert len(engine.received(1)) < 80005
+        control.sendall(b"resume")
+        engine.wait(lambda: len(engine.received(1)) == 80005, "the rest")
+
+
+class _PausedAtOnce(ToyEngine):
+    def on_open(self, conn: ConnId) -> None:
+        if conn == 1:
+            self.pause(conn)
+
+    def on_data(self, conn: ConnId, data: bytes) -> None:
+        self.resume(ConnId(1))
+
+
+def test_paused_from_the_start(start: HostFactory) -> None:
+    engine = _PausedAtOnce()
+    with running(start, engine) as host, connect(host.port) as paused:
+        paused.sendall(b"early")
+        engine.wait_for("open_downstream", 1)
+        with connect(host.port) as control:
+            control.sendall(b"go")
+            engine.wait(lambda: engine.received(1) == b"early", "what came early")
+
+
+class _Nested(ToyEngine):
+    """Its questions are answered inside the execution of its effects; what that adds comes last."""
+
+    def on_data(self, conn: ConnId, data: bytes) -> None:
+        self.ask(Authenticate("a", "g", None))
+        self.emit(_event(1))
+        self.send(conn, b"answer")
+        self.emit(_event(2))
+
+    def on_answer(self, value: Answer) -> None:
+        assert isinstance(value, Unavailable)
+        self.emit(_event(3))
+        if len(self.named("answer")) == 0:
+            self.ask(Authenticate("a", "g", None))
+
+
+def _event(number: int) -> Event:
+    return UpgradeRefused(ConnId(1), number, 0, "")
+
+
+def test_effects_of_inputs_inside_effects_come_last(start: HostFactory) -> None:
+    engine = _Nested()
+    seen: list[int] = []
+
+    def on_event(event: Event) -> None:
+        assert isinstance(event, UpgradeRefused)
+        seen.append(event.status)
+
+    with running(start, engine, on_event=on_event) as host, connect(host.port) as client:
+        client.sendall(b"?")
+        assert read_exactly(client, 6) == b"answer"
+        engine.wait_for("answer", times=2)
+        client.shutdown(socket.SHUT_WR)
+        engine.wait_for("receive_eof")
+    assert seen == [1, 2, 3, 3]
+
+
+class _Stale(Echo):
+    """Asks for everything again when a connection is over."""
+
+    def on_closed(self, conn: ConnId) -> None:
+        self.effects_waiting += [Flush(conn), PauseReading(conn), ResumeReading(conn), Close(conn, False)]
+        self.effects_waiting += [Close(conn, True)]
+
+
+def test_effects_for_a_connection_that_is_over_are_ignored(start: HostFactory) -> None:
+    engine = _Stale()
+    with running(start, engine) as host:
+        for _ in range(2):
+            with connect(host.port) as client:
+                client.sendall(b"x")
+                assert read_exactly(client, 1) == b"x"
+                client.shutdown(socket.SHUT_WR)
+                assert client.recv(1) == b""
+
+
+def test_many_clients(start: HostFactory) -> None:
+    engine = Echo()
+    with running(start, engine) as host:
+        clients = [connect(host.port) for _ in range(40)]
+        for number, client in enumerate(clients):
+            client.sendall(b"%d" % number)
+        for number, client in enumerate(clients):
+            with client:
+                client.shutdown(socket.SHUT_WR)
+                assert read_to_end(client) == b"%d" % number
+        engine.wait_for("closed", times=40)

@@ -1,0 +1,304 @@
+"""A driver on bare asyncio protocols and transports, as proof that a host which owns the sockets can meet the contract.
+
+What it must mind, and the driver of the package need not: a transport reads as much as it likes (so reads are taken
+from a buffer of 64 KiB), takes bytes that the kernel has not taken (so ``data_sent`` waits until its buffer is empty),
+and may have read on before it is paused (the contract allows one such read).
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import inf
+from typing import cast
+
+import anyio
+from anyio.abc import TaskStatus
+
+from aigw_drivers.contract import READ_SIZE, AnswerHandler, SansIoEngine
+from aigw_drivers.sockets import Listener, name_of, reason_of
+from aigw_drivers.tls import client_context
+from aigw_sansio.effects import (
+    Answer,
+    Ask,
+    Close,
+    Connect,
+    Effect,
+    Emit,
+    Flush,
+    PauseReading,
+    ResumeReading,
+    Unavailable,
+)
+from aigw_sansio.events import Event
+from aigw_sansio.ids import ConnId
+
+
+class _Link(asyncio.BufferedProtocol):
+    def __init__(self, driver: "ProtocolDriver", conn: ConnId | None = None) -> None:
+        self.driver = driver
+        self.conn = conn
+        self.transport: asyncio.Transport | None = None
+        self.dial: asyncio.Task[None] | None = None
+        self.buffer = memoryview(driver.buffer)
+        self.unconfirmed = 0
+        self.full = self.closing = self.ended = self.over = self.paused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport = cast(asyncio.Transport, transport)  # uvloop's are none by inheritance
+        transport.set_write_buffer_limits(0)  # so that pausing means "not all taken", and resuming "all taken"
+        self.secure = transport.get_extra_info("ssl_object")
+        self.driver.up(self, self.secure.selected_alpn_protocol() if self.secure else None)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if not self.closing and not self.over:
+            self.driver.call(self, self.driver.engine.receive_data, bytes(self.buffer[:nbytes]))
+
+    def eof_received(self) -> bool:
+        if not self.closing and not self.ended and not self.over:
+            self.ended = True
+            self.driver.call(self, self.driver.engine.receive_eof)
+        return self.secure is None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.driver.gone(self, reason_of(exc) if exc is not None else "cut short")
+
+    def pause_writing(self) -> None:
+        self.full = True
+
+    def resume_writing(self) -> None:
+        self.full = False
+        self.driver.taken(self)
+
+
+class ProtocolDriver:
+    """Drives one engine on asyncio or uvloop."""
+
+    def __init__(
+        self,
+        engine: SansIoEngine,
+        *,
+        answer: AnswerHandler | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.engine = engine
+        self.buffer = bytearray(READ_SIZE)
+        self._answer = answer
+        self._on_event = on_event
+        self._clock = clock
+        self._links: dict[ConnId, _Link] = {}
+        self._busy = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._armed = inf
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._done = anyio.Event()
+
+    async def serve(
+        self, listeners: Sequence[Listener], *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._servers = [
+            await self._loop.create_server(partial(_Link, self), sock=listener.socket) for listener in listeners
+        ]
+        self._run(self._clock())
+        task_status.started()
+        try:
+            await self._done.wait()
+        finally:
+            for server in self._servers:
+                server.close()
+            for link in list(self._links.values()):
+                self._abort(link)
+            for task in self._tasks:
+                task.cancel()
+            if self._alarm is not None:
+                self._alarm.cancel()
+            with anyio.CancelScope(shield=True):  # transports end in a later turn of the loop
+                while self._links or self._tasks:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+
+    async def drain(self) -> None:
+        for server in self._servers:
+            server.close()
+        now = self._clock()
+        if (drain := getattr(self.engine, "drain", None)) is not None:
+            drain(now)
+        self._run(now)
+        while self._links:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        self._done.set()
+
+    # -- inputs -------------------------------------------------------------------------------------------------
+
+    def up(self, link: _Link, alpn: str | None) -> None:
+        now = self._clock()
+        transport = link.transport
+        assert transport is not None
+        if link.conn is None:
+            link.conn = self.engine.open_downstream(name_of(transport.get_extra_info("peername")), alpn, now)
+            self._links[link.conn] = link
+        elif link.over:
+            transport.abort()
+            return
+        else:
+            self.engine.connected(link.conn, alpn, now)
+            if link.paused:
+                transport.pause_reading()
+            self._pump(link, now)
+        self._run(now)
+
+    def call(self, link: _Link, method: Callable[..., None], *args: object) -> None:
+        now = self._clock()
+        method(link.conn, *args, now)
+        self._run(now)
+
+    def taken(self, link: _Link) -> None:
+        now = self._clock()
+        self._confirm(link, now)
+        self._pump(link, now)
+        self._run(now)
+
+    def gone(self, link: _Link, reason: str) -> None:
+        if link.over or link.conn is None:
+            return
+        now = self._clock()
+        if link.closing and link.unconfirmed and not link.full:
+            self._confirm(link, now)
+        if not link.ended and not link.closing:
+            link.ended = True
+            self.engine.connection_lost(link.conn, reason, now)
+        self._release(link, now)
+        self._run(now)
+
+    # -- effects ------------------------------------------------------------------------------------------------
+
+    def _run(self, now: float) -> None:
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while effects := self.engine.effects():
+                for effect in effects:
+                    self._execute(effect, now)
+        finally:
+            self._busy = False
+        due = self.engine.next_timeout()
+        if due is not None and due < self._armed:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._armed = due
+            self._alarm = self._loop.call_later(max(0.0, due - now), self._on_alarm)
+
+    def _on_alarm(self) -> None:
+        self._armed = inf
+        now = self._clock()
+        due = self.engine.next_timeout()
+        if due is not None and due <= now:
+            self.engine.handle_timeout(now)
+        self._run(now)
+
+    def _execute(self, effect: Effect, now: float) -> None:
+        match effect:
+            case Connect(conn):
+                link = self._links[conn] = _Link(self, conn)
+                link.dial = self._spawn(self._dial(effect, link))
+            case Ask(ask_id):
+                if self._answer is None:
+                    self.engine.answer(ask_id, Unavailable(), now)
+                else:
+                    self._spawn(self._look_up(effect, self._answer))
+            case Emit(event):
+                if self._on_event is not None:
+                    self._on_event(event)
+            case Flush(conn) | PauseReading(conn) | ResumeReading(conn) | Close(conn):
+                if (link := self._links.get(conn)) is None:
+                    return
+                if isinstance(effect, Flush):
+                    self._pump(link, now)
+                elif isinstance(effect, Close):
+                    link.closing = True
+                    if link.transport is None:
+                        if link.dial is not None:
+                            link.dial.cancel()
+                        self._release(link, now)
+                    elif effect.abort:
+                        link.transport.abort()
+                        self._release(link, now)
+                    else:
+                        self._pump(link, now)
+                elif link.paused != isinstance(effect, PauseReading):
+                    link.paused = not link.paused
+                    if link.transport is not None and not link.ended:
+                        (link.transport.pause_reading if link.paused else link.transport.resume_reading)()
+
+    def _pump(self, link: _Link, now: float) -> None:
+        transport, conn = link.transport, link.conn
+        if transport is None or conn is None or link.over or link.unconfirmed:
+            return
+        while data := self.engine.data_to_send(conn):
+            link.unconfirmed = len(data)
+            transport.write(data)
+            if link.full:
+                return
+            self._confirm(link, now)
+        if link.closing:
+            transport.close()
+
+    def _confirm(self, link: _Link, now: float) -> None:
+        confirmed, link.unconfirmed = link.unconfirmed, 0
+        if confirmed and link.conn is not None and not link.over:
+            self.engine.data_sent(link.conn, confirmed, now)
+
+    def _abort(self, link: _Link) -> None:
+        if link.transport is not None:
+            link.transport.abort()
+        else:
+            now = self._clock()
+            if link.conn is not None:
+                self.engine.connect_failed(link.conn, "the host stopped", now)
+            self._release(link, now)
+
+    def _release(self, link: _Link, now: float) -> None:
+        if link.over or link.conn is None:
+            return
+        link.over = True
+        del self._links[link.conn]
+        self.engine.closed(link.conn, now)
+
+    # -- tasks --------------------------------------------------------------------------------------------------
+
+    def _spawn(self, coroutine: object) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = self._loop.create_task(coroutine)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _dial(self, effect: Connect, link: _Link) -> None:
+        secure = effect.tls
+        try:
+            await self._loop.create_connection(
+                lambda: link,
+                effect.host,
+                effect.port,
+                ssl=None if secure is None else client_context(secure.ca_file, effect.alpn),
+                server_hostname=None if secure is None else secure.server_hostname,
+            )
+        except OSError as exc:
+            if not link.over:
+                self.engine.connect_failed(effect.conn, reason_of(exc), now := self._clock())
+                self._release(link, now)
+                self._run(now)
+
+    async def _look_up(self, ask: Ask, handler: AnswerHandler) -> None:
+        value: Answer = Unavailable()
+        try:
+            value = await handler(ask.question)
+        except Exception:
+            value = Unavailable()
+        now = self._clock()
+        self.engine.answer(ask.id, value, now)
+        self._run(now)
