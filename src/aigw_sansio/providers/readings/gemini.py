@@ -111,13 +111,18 @@ class GeminiReader(BaseReader):
             return
         for part in arr(obj(candidate.get("content")).get("parts")):
             self.read_part(obj(part), index, out)
-        self._read_sources(candidate, index, out)
+        if "groundingMetadata" in candidate or "citationMetadata" in candidate:
+            self._read_sources(candidate, index, out)
         reason = word(candidate.get("finishReason"))
         if reason and reason not in _UNFINISHED:
             self.end(index, reason)
 
     def read_part(self, part: Object, index: int, out: list[ProviderEvent]) -> None:
         """One part of a content."""
+        if len(part) == 1 and "text" in part:  # by far the most
+            if text(part["text"]):
+                out.append(TextDelta(text(part["text"]), index))
+            return
         signature = word(part.get("thoughtSignature"))
         piece = text(part.get("text"))
         thought = part.get("thought") is True
