@@ -159,12 +159,12 @@ class Endpoint:
     def _control(self, opcode: Opcode, payload: bytes) -> bytes:
         if len(payload) > 125:
             raise LocalProtocolError(f"a {opcode.name} carries at most 125 bytes, not {len(payload)}")
-        self._must_be_writable()
+        if not self._writable:
+            raise self._too_late()
         return self._frame(FIN | opcode, payload)
 
-    def _must_be_writable(self) -> None:
-        if not self._writable:
-            raise LocalProtocolError(f"nothing may be sent in state {self.state.name}")
+    def _too_late(self) -> LocalProtocolError:
+        return LocalProtocolError(f"nothing may be sent in state {self.state.name}")
 
     def _frame(self, first: int, payload: bytes) -> bytes:
         mask_key = self._mask_key

@@ -107,7 +107,9 @@ def encode_frame(first: int, payload: bytes, key: bytes | None = None) -> bytes:
     """One whole frame, masked where there is a ``key``."""
     if key is None:
         return encode_header(first, len(payload), 0) + payload
-    return encode_header(first, len(payload), MASKED) + key + apply_mask(payload, key)
+    size = len(payload)
+    header = encode_header(first, size, MASKED) if size > 125 else bytes((first, size | MASKED))
+    return header + key + apply_mask(payload, key)
 
 
 def may_send_close(code: int) -> bool:

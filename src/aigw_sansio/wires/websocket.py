@@ -19,7 +19,7 @@ import wsproto.events
 from ..faults import Fault, FaultKind
 from .deflate import PerMessageDeflate
 from .endpoint import CloseReceived, Endpoint, Input, PingReceived, PongReceived, State, Violation
-from .frames import FIN, RSV1, Opcode, Role, encode_header, parse_header
+from .frames import FIN, RSV1, Opcode, Role, encode_frame, encode_header, parse_header
 from .masking import apply_mask
 
 __all__ = [
@@ -100,10 +100,12 @@ class WebSocketWire(Endpoint):
         return self._message(_WHOLE_BINARY, payload)
 
     def _message(self, first: int, payload: bytes) -> bytes:
-        self._must_be_writable()
+        if not self._writable:
+            raise self._too_late()
         if self._extension is not None and (deflated := self._extension.deflate(payload)) is not None:
-            return self._frame(first | RSV1, deflated)
-        return self._frame(first, payload)
+            first, payload = first | RSV1, deflated
+        mask_key = self._mask_key
+        return encode_frame(first, payload, mask_key() if mask_key is not None else None)
 
     def receive_data(self, data: bytes) -> list[WebSocketEvent]:
         """The peer's bytes, as they were cut. After :class:`CloseReceived` and :class:`Violation` nothing comes."""
