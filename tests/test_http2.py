@@ -429,6 +429,7 @@ def test_goaway_lets_the_accepted_streams_finish() -> None:
     assert reading(events).ends == {5: "unprocessed"}
     assert (wire.capacity, wire.reusable) == (0, False)
     sent = peers.frames(wire.data_to_send())
+    assert not any(f[0] == 3 for f in sent)
     assert [f[2] for f in sent if f[0] == 0] == [1, 3]  # what waited is not lost; the third stream's body is
     events = wire.receive_data(data(1, b"x", end=True) + headers(3, OK, 5) + data(5, b"late", end=True))
     assert events == [BodyData(1, b"x", 1), ResponseEnd(1), ResponseHead(3, 200, []), ResponseEnd(3)]

@@ -15,8 +15,6 @@ the streams that may still finish (section 6.8).
 from abc import ABC, abstractmethod
 from typing import Final
 
-from h2.config import H2Configuration
-from h2.connection import ConnectionState, H2Connection
 from h2.events import (
     ConnectionTerminated,
     Event,
@@ -31,13 +29,14 @@ from h2.events import (
     WindowUpdated,
 )
 from h2.exceptions import H2Error, ProtocolError
-from h2.settings import SettingCodes, Settings
+from h2.settings import SettingCodes
 from hpack import HPACKError
 from hyperframe.exceptions import HyperframeError
 
 from ..errors import LocalProtocolError
 from ..faults import Fault, FaultKind, Side
 from . import h2_frames as wire
+from . import h2_repairs as repairs
 from .h2_floods import FloodGuard, Verdict
 from .h2_outlet import Outlet
 from .h2_streams import UNKNOWN_LENGTH, Stream
@@ -47,16 +46,8 @@ _MAX_WORD: Final = wire.MAX_FRAME << 8 | 0xFF
 #: So much of our output may wait while the peer goes on asking for more: it may answer probes without reading.
 _OUTPUT_LIMIT: Final = 256 * 1024
 _PROBE: Final = b"aigw fl?"
-#: Reset streams whose late frames are absorbed.
-_REMEMBERED: Final = 1024
-#: Our own header table, and the most we let the peer make of the one we keep for it (RFC 7541 section 4.2).
-_TABLE: Final = 4096
 
 HeadReceived = RequestReceived | ResponseReceived | InformationalResponseReceived | TrailersReceived
-
-
-class _Connection(H2Connection):
-    MAX_CLOSED_STREAMS = _REMEMBERED
 
 
 class Link(ABC):
@@ -71,27 +62,7 @@ class Link(ABC):
         it came and decoded. ``stream_window`` and ``window``: bytes a peer may send unasked on a stream and on the
         connection; at least 65,535."""
         self._client = client
-        config = H2Configuration(
-            client_side=client,
-            header_encoding=None,
-            validate_outbound_headers=False,
-            normalize_outbound_headers=False,
-            validate_inbound_headers=False,
-            normalize_inbound_headers=not client,
-        )
-        self._h2 = _Connection(config)
-        # Before the preface: settings changed later would be announced twice, and push be offered at first.
-        self._h2.local_settings = Settings(
-            client=client,
-            initial_values=settings
-            | {
-                SettingCodes.ENABLE_PUSH: 0,
-                SettingCodes.INITIAL_WINDOW_SIZE: stream_window,
-                SettingCodes.MAX_HEADER_LIST_SIZE: head_limit,
-            },
-        )
-        self._h2.decoder.max_header_list_size = head_limit
-        self._h2.initiate_connection()
+        self._h2 = repairs.start(client=client, settings=settings, head_limit=head_limit, stream_window=stream_window)
         self._head_limit = head_limit
         self._stream_window = stream_window
         #: Stream credit goes out in pieces of exactly this size, so it does not depend on how reads were cut.
@@ -357,17 +328,12 @@ class Link(ABC):
             self._goaway(event)
 
     def _settings_changed(self) -> None:
-        encoder = self._h2.encoder
-        if encoder.header_table_size > _TABLE:
-            encoder.header_table_size = _TABLE
-        changes = encoder.table_size_changes
-        if len(changes) > 2:
-            encoder.table_size_changes = [min(changes), changes[-1]]
+        repairs.bound_table(self._h2)
         for stream in self._streams.values():
             self._outlet.wake(stream)
 
     def _goaway(self, event: ConnectionTerminated) -> None:
-        self._h2.state_machine.state = ConnectionState.CLIENT_OPEN if self._client else ConnectionState.SERVER_OPEN
+        repairs.reopen(self._h2)
         self._draining = True
         self._on_goaway(event.last_stream_id or 0)
         code = int(event.error_code or 0)
@@ -415,7 +381,7 @@ class Link(ABC):
     def _ignore(self, number: int) -> None:
         ignored = self._ignored
         ignored[number] = None
-        if len(ignored) > _REMEMBERED:
+        if len(ignored) > repairs.REMEMBERED:
             del ignored[next(iter(ignored))]
 
     def _drop(self, stream: Stream) -> None:
@@ -471,6 +437,5 @@ class Link(ABC):
         stream.declared = length is not None
         stream.allowed = UNKNOWN_LENGTH if length is None else length
         stream.limit = min(stream.granted, stream.allowed)
-        # h2 sees none of the body, so it must not compare.
-        self._h2.streams[stream.number]._expected_content_length = None
+        repairs.forget_length(self._h2, stream.number)
         self._receiving[stream.number] = stream

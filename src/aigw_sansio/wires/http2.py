@@ -14,6 +14,7 @@ from ..faults import Fault, FaultKind, Side
 from . import h2_frames as wire
 from .h2_fields import content_length, outgoing, read_response, read_trailers
 from .h2_link import HeadReceived, Link
+from .h2_repairs import close_quietly
 from .h2_streams import Stream
 from .http import BodyData, ConnectionFailed, Request, ResponseEnd, ResponseHead, StreamFailed, WireEvent
 
@@ -227,9 +228,8 @@ class Http2Client(Link):
         fault = Fault(FaultKind.STREAM_REFUSED, Side.PROVIDER, "the provider is going away (GOAWAY)", True)
         for stream in list(self._streams.values()):
             if stream.number > last_stream:
-                # For h2 alone: to the provider the stream may never have been open.
-                self._h2.reset_stream(stream.number, wire.CANCEL)
-                self._h2.clear_outbound_data_buffer()
+                # Without RST_STREAM: to the provider the stream may never have been open.
+                close_quietly(self._h2, stream.number)
                 self._fault(stream, fault, unprocessed=True)
 
     def _on_sent(self, stream: Stream) -> None:

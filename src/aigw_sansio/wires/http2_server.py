@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 from h2.events import RequestReceived as H2RequestReceived
-from h2.settings import SettingCodes, Settings
+from h2.settings import SettingCodes
 
 from ..errors import LocalProtocolError
 from ..faults import Fault, FaultKind, Side
@@ -97,8 +97,6 @@ class Http2Server(Link):
             stream_window=stream_window,
             window=connection_window,
         )
-        # h2 ends the connection where a stream too many is opened; here that stream is refused.
-        self._h2.local_settings = Settings(client=False)
 
     # -- what the owner asks and does ---------------------------------------------------------------------------
 
