@@ -1,0 +1,63 @@
+"""Secrets have no printable form."""
+
+import copy
+import traceback
+
+import msgspec
+import pytest
+
+import aigw_sansio.secret as module
+from aigw_sansio.effects import Authenticate
+from aigw_sansio.secret import Secret
+
+VALUE = "canary-5f3a"
+
+
+def test_no_form_shows_it() -> None:
+    secret = Secret(VALUE)
+    shown = [repr(secret), str(secret), f"{secret}", f"{secret!r:>40}", "%s %r" % (secret, secret), ascii(secret)]
+    shown += [repr([secret]), repr({"key": secret}), repr(Authenticate("a", "g", secret))]
+    assert all(VALUE not in text and "***" in text for text in shown)
+
+
+def test_no_error_shows_it() -> None:
+    secret = Secret(VALUE)
+    with pytest.raises(TypeError) as caught:
+        secret + "x"  # type: ignore[operator]
+    assert VALUE not in "".join(traceback.format_exception(caught.value))
+    with pytest.raises(TypeError) as refused:
+        msgspec.json.encode(secret)
+    assert VALUE not in str(refused.value)
+
+
+def test_it_is_revealed_where_asked() -> None:
+    assert Secret(VALUE).reveal() == VALUE
+    assert copy.copy(Secret(VALUE)).reveal() == VALUE
+
+
+def test_equality_is_by_value() -> None:
+    assert Secret(VALUE) == Secret(VALUE)
+    assert Secret(VALUE) != Secret(VALUE + "x")
+    assert Secret(VALUE) != VALUE
+    assert len({Secret(VALUE), Secret(VALUE), Secret("other")}) == 2
+
+
+@pytest.mark.parametrize(("value", "other", "same"), [
+    ("", "", True), ("a", "", False), ("é", "é", True), ("é", "e\u0301", False), ("\ud800", "\ud800", True),
+    ("\ud800", "?", False), ("a" * 1000, "a" * 999 + "b", False),
+])  # fmt: skip
+def test_matches(value: str, other: str, same: bool) -> None:
+    assert Secret(value).matches(other) is same
+
+
+def test_comparison_takes_the_constant_time_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[bytes, bytes]] = []
+
+    def spy(a: bytes, b: bytes) -> bool:
+        calls.append((a, b))
+        return a == b
+
+    monkeypatch.setattr(module, "compare_digest", spy)
+    assert Secret("a").matches("a")
+    assert Secret("a") != Secret("b")
+    assert calls == [(b"a", b"a"), (b"a", b"b")]
