@@ -67,8 +67,8 @@ class SendBuffer:
 
     def confirm(self, n: int) -> None:
         """The transport took ``n`` of the pulled bytes."""
-        if n > self.pulled:
-            raise LocalProtocolError(f"data_sent({n}) confirms more than the {self.pulled} bytes that were pulled")
+        if not 0 <= n <= self.pulled:
+            raise LocalProtocolError(f"data_sent({n}): {self.pulled} bytes were pulled and not confirmed")
         self.pulled -= n
         self.size -= n
 

@@ -111,7 +111,8 @@ class WebSocketChannel:
 
     def receive_data(self, data: bytes, now: float) -> None:
         """Bytes of the peer."""
-        self._show_life(now)
+        if not self.ended:
+            self._show_life(now)
         for event in self.wire.receive_data(data):
             kind = type(event)
             if kind is TextMessage or kind is BinaryMessage:

@@ -57,7 +57,7 @@ class Connection:
     def data_sent(self, n: int, now: float) -> None:
         """The transport took ``n`` bytes."""
         self.buffer.confirm(n)
-        if self.buffer.size:
+        if self.buffer.size and not self.aborted:
             self._stall_timer.arm(now + self.engine.config.timeouts.write_stall_s)
         else:
             self._stall_timer.disarm()

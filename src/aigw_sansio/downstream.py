@@ -195,6 +195,7 @@ class Http1Downstream(Connection):
             detail = f"the request head was not complete within {limit:g} s"
             self._refuse_head(408, Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, detail), now)
         else:
+            self._leave(now)
             self.close(now)
 
     def _abort(self, now: float) -> None:

@@ -48,7 +48,8 @@ def valid_json(data: bytes) -> bytes | None:
     except RecursionError:
         return None
     if data.startswith(BOM):
-        return valid_json(data[3:])
+        rest = data[3:]
+        return None if rest.startswith(BOM) else valid_json(rest)
     if b"\\u" not in data:
         return None
     try:

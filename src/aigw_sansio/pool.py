@@ -105,18 +105,16 @@ class Pool:
     def withdraw(self, leg: Leg, now: float) -> None:
         """``leg`` is no longer wanted and has no connection yet. A dial that nobody else needs is cut at once."""
         pool = self._origins[leg.origin]
-        if leg.timer is not None:
-            leg.timer.disarm()
-        pool.waiting.pop(leg, None)
+        self._stop_waiting(pool, leg)
         dial, leg.dial = leg.dial, None
-        if dial is None or dial.conn not in pool.connections:
-            return
-        heir = next((other for other in pool.waiting if other.dial is None), None)
-        if heir is not None:
-            self._give_dial(heir, dial, now)
-        else:
-            dial.close(now, abort=True)
-            self._drop(pool, dial)
+        if dial is not None and dial.conn in pool.connections:
+            heir = next((other for other in pool.waiting if other.dial is None), None)
+            if heir is not None:
+                self._give_dial(heir, dial, now)
+            else:
+                dial.close(now, abort=True)
+                self._drop(pool, dial)
+        self._forget_if_empty(pool)
 
     def replace(self, leg: Leg, now: float) -> None:
         """The connection of ``leg`` ended and the provider did not act on the request: send it again, afresh."""
@@ -188,10 +186,19 @@ class Pool:
                 leg = next((leg for leg in pool.waiting if leg.dial is None), None)
             if leg is None or not self._place(pool, leg, now):
                 break
+        self._forget_if_empty(pool)
+
+    def _forget_if_empty(self, pool: _OriginPool) -> None:
         if not pool.waiting and not pool.connections:
             for origin, other in list(self._origins.items()):
                 if other is pool:
                     del self._origins[origin]
+
+    def _stop_waiting(self, pool: _OriginPool, leg: Leg) -> None:
+        pool.waiting.pop(leg, None)
+        timer, leg.timer = leg.timer, None
+        if timer is not None:
+            timer.retire()
 
     def _place(self, pool: _OriginPool, leg: Leg, now: float) -> bool:
         """One decision. False where ``leg`` has to wait as before."""
@@ -234,9 +241,7 @@ class Pool:
             leg.timer.arm(now + leg.connect_timeout_s)
 
     def _assign(self, pool: _OriginPool, leg: Leg, upstream: Upstream, now: float) -> None:
-        pool.waiting.pop(leg, None)
-        if leg.timer is not None:
-            leg.timer.disarm()
+        self._stop_waiting(pool, leg)
         leg.dial = None
         upstream.assign(leg, now)
         if upstream.capacity > 0:
@@ -250,9 +255,7 @@ class Pool:
         pool.available.pop(upstream.conn, None)
 
     def _fail(self, pool: _OriginPool, leg: Leg, fault: Fault, now: float) -> None:
-        pool.waiting.pop(leg, None)
-        if leg.timer is not None:
-            leg.timer.disarm()
+        self._stop_waiting(pool, leg)
         leg.dial = None
         leg.handler.leg_failed(fault, now)
 

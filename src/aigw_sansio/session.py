@@ -86,7 +86,7 @@ class Session:
         self._opened = now
         self._exchanges: dict[str, Exchange] = {}
         self._settling: dict[str, Exchange] = {}  # ended, with messages that wait
-        self._asking: dict[AskId, str] = {}  # creates that wait for a token to be judged
+        self._asking: dict[str, tuple[AskId, int]] = {}  # creates that wait for a token to be judged, and their bytes
         self._turns: deque[Exchange] = deque()
         self._buffered = 0
         self._queued = 0
@@ -141,7 +141,7 @@ class Session:
             if exchange is not None:
                 fault = Fault(FaultKind.CANCELLED, Side.CLIENT, "cancelled by the client")
                 exchange.cancel("cancelled", "client", fault, now)
-            elif message.event_id in self._asking.values():
+            elif message.event_id in self._asking:
                 self._cancel_asking(message.event_id, now)
         elif type(message) is universal.Ping:
             self._unusable = 0
@@ -159,7 +159,7 @@ class Session:
         assert channel is not None
         self._idle_timer.disarm()
         self._life_timer.disarm()
-        for ask_id in self._asking:
+        for ask_id, _ in self._asking.values():
             self._engine.withdraw(ask_id)
         self._asking.clear()
         kind = FaultKind.CLIENT_GONE if by == "client" else FaultKind.SHUTDOWN
@@ -211,7 +211,7 @@ class Session:
 
     def _is_running(self, event_id: str) -> bool:
         """Whether the client has not been told of the end of an exchange of this id."""
-        return event_id in self._exchanges or event_id in self._settling or event_id in self._asking.values()
+        return event_id in self._exchanges or event_id in self._settling or event_id in self._asking
 
     def _over_limits(self, size: int) -> Fault | None:
         limits = self._engine.config.limits
@@ -250,7 +250,7 @@ class Session:
         visitor = self._visitor
 
         def judged(answer: Answer, at: float) -> None:
-            self._asking.pop(ask_id)
+            del self._asking[event_id]
             self._request_bytes -= size
             if not (isinstance(answer, Authenticated) and answer.allowed):
                 detail = "the token in cf-aig-authorization of the request's headers is not allowed here"
@@ -259,18 +259,19 @@ class Session:
                 self._judge(create, event_id, log_id, size, tokens[1:], at)
             else:
                 self._begin(create, event_id, log_id, size, at)
+            self._rest(at)
 
         question = Authenticate(visitor.account, visitor.gateway, tokens[0])
         ask_id = self._engine.ask(question, judged, now)
-        self._asking[ask_id] = event_id
+        self._asking[event_id] = ask_id, size
         self._request_bytes += size
 
     def _cancel_asking(self, event_id: str, now: float) -> None:
-        for ask_id, asking in list(self._asking.items()):
-            if asking == event_id:
-                del self._asking[ask_id]
-                self._engine.withdraw(ask_id)
+        ask_id, size = self._asking.pop(event_id)
+        self._request_bytes -= size
+        self._engine.withdraw(ask_id)
         self._reply(universal.cancelled(universal.Metadata(cache_status="MISS", event_id=event_id)), now)
+        self._rest(now)
 
     def _begin(self, create: universal.Create, event_id: str, log_id: str, size: int, now: float) -> None:
         plan = self._plan(create, now)

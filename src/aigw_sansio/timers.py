@@ -8,7 +8,11 @@ comes up. So an idle timer may be armed anew for every chunk.
 """
 
 from collections.abc import Callable
-from heapq import heappop, heappush, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace
+from typing import Final
+
+#: A heap is looked through for what will never fire when it is this large, and twice as large as the last time.
+_WORTH_A_LOOK: Final = 128
 
 
 class Timer:
@@ -33,14 +37,24 @@ class Timer:
         """Do not fire."""
         self.deadline = None
 
+    def retire(self) -> None:
+        """Never fire again: the heap keeps no hold on the owner, however far away the deadline was."""
+        self.deadline = None
+        self._callback = _nothing
+
+
+def _nothing(now: float) -> None:
+    """What a retired timer does."""
+
 
 class Timers:
     """All timers of one gateway."""
 
-    __slots__ = ("_heap", "_sequence")
+    __slots__ = ("_heap", "_look_at", "_sequence")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Timer]] = []
+        self._look_at = _WORTH_A_LOOK  # the size of the heap at which it is cleared of what will never fire
         self._sequence = 0
 
     def timer(self, callback: Callable[[float], None]) -> Timer:
@@ -51,6 +65,23 @@ class Timers:
         timer._queued = deadline
         self._sequence += 1
         heappush(self._heap, (deadline, self._sequence, timer))
+        if len(self._heap) > self._look_at:
+            self._clear_out()
+
+    def _clear_out(self) -> None:
+        """Drop entries that will never fire: they may stand far behind one that will."""
+        kept: list[tuple[float, int, Timer]] = []
+        for entry in self._heap:
+            queued, _, timer = entry
+            if timer._queued != queued:
+                continue
+            if timer.deadline is None:
+                timer._queued = None
+            else:
+                kept.append(entry)
+        heapify(kept)
+        self._heap = kept
+        self._look_at = max(_WORTH_A_LOOK, 2 * len(kept))
 
     def next_deadline(self) -> float | None:
         """The earliest deadline, or ``None``."""
