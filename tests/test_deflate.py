@@ -1,6 +1,7 @@
 """permessage-deflate: negotiated by the letter, inflated within the limit."""
 
 import itertools
+import random
 import tracemalloc
 import zlib
 
@@ -239,6 +240,23 @@ def test_the_limit_holds_for_what_was_inflated(role: Role) -> None:
         assert isinstance(event, Violation)
         assert event.fault.kind is FaultKind.MESSAGE_TOO_BIG
         assert event.fault.detail == "a message inflates to more than the gateway's limit of 100000 bytes"
+
+
+@ROLES
+def test_the_limit_is_for_each_message(role: Role) -> None:
+    stream = raw_frame(0xC2, deflated(bytes(LIMIT)), masked=role is Role.SERVER)
+    apart = make(role, Agreement(server_takeover=False, client_takeover=False))
+    assert apart.receive_data(stream + stream) == [BinaryMessage(bytes(LIMIT))] * 2
+
+
+@ROLES
+@pytest.mark.parametrize("bits", [(9, 15), (15, 9)])
+def test_each_direction_has_its_own_window(role: Role, bits: tuple[int, int]) -> None:
+    agreement = Agreement(server_bits=bits[0], client_bits=bits[1])
+    far_apart = random.Random(0).randbytes(2000) * 2
+    sent = make(role, agreement).binary(far_apart)
+    assert (len(sent) < 3000) is ((bits[0] if role is Role.SERVER else bits[1]) == 15)
+    assert make(Role(1 - role), agreement).receive_data(sent) == [BinaryMessage(far_apart)]
 
 
 def test_a_bomb_is_not_inflated() -> None:

@@ -156,6 +156,23 @@ def test_many_frames_of_one_read_are_one_forward(role: Role) -> None:
 
 
 @ROLES
+@pytest.mark.parametrize("size", [0, 125, 126, 300, 65536, 65537])
+def test_a_header_may_be_cut_anywhere(role: Role, size: int) -> None:
+    stream = frame(role, 0x81, b"z" * size)
+    whole = forwarded(make(role, 1 << 17).receive_data(stream))
+    for at in range(1, 15):
+        reads = [part for part in (stream[:at], stream[at:]) if part]
+        assert forwarded(receive(make(role, 1 << 17), reads)) == whole
+
+
+@ROLES
+def test_the_observer_says_how_much_it_wants(role: Role) -> None:
+    stream = frame(role, 0x81, b"x" * 10) + frame(role, 0x02, b"y" * 10) + frame(role, 0x80, b"z")
+    seen = [event for event in make(role, observe=10).receive_data(stream) if isinstance(event, MessagePassed)]
+    assert seen == [MessagePassed(Opcode.TEXT, 10, b"x" * 10), MessagePassed(Opcode.BINARY, 11, None)]
+
+
+@ROLES
 def test_control_frames_are_taken_out(role: Role) -> None:
     before, inside, after = frame(role, 0x01, b"a"), frame(role, 0x80, b"b"), frame(role, 0x82, b"c")
     relay = make(role)

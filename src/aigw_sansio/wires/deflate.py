@@ -150,10 +150,9 @@ class PerMessageDeflate(extensions.Extension):
         self._deflate_takeover = agreement.server_takeover if is_server else agreement.client_takeover
         self._deflater = self._new_deflater() if self._deflate_takeover and self._can_deflate else None
         self._inflater = zlib.decompressobj(-self._inflate_bits)
-        # Of the message under way: whether it is compressed, its size so far, whether its stream was begun anew.
+        # Of the message under way: whether it is compressed, its size so far.
         self._is_compressed = False
         self._inflated = 0
-        self._is_renewed = False
         # Of the frame under way.
         self._is_data = False
 
@@ -187,7 +186,6 @@ class PerMessageDeflate(extensions.Extension):
         if opcode in (Opcode.TEXT, Opcode.BINARY):
             self._is_compressed = rsv.rsv1
             self._inflated = 0
-            self._is_renewed = False
             return RsvBits(True, False, False)
         return RsvBits(False, False, False)
 
@@ -209,11 +207,8 @@ class PerMessageDeflate(extensions.Extension):
         try:
             inflated = self._inflater.decompress(data, most + 1)
             if self._inflater.eof:
-                # A final block may be followed by more blocks (section 7.2.3.4). Once is enough: a peer that ends
-                # its stream again and again would make us copy the rest again and again.
-                if self._is_renewed:
-                    return CloseReason.INVALID_FRAME_PAYLOAD_DATA
-                self._is_renewed = True
+                # A final block may be followed by more blocks (section 7.2.3.4). Once in a frame is enough: a peer that
+                # ends its stream again and again would make us copy the rest again and again.
                 rest = self._inflater.unused_data
                 self._inflater = zlib.decompressobj(-self._inflate_bits)
                 inflated += self._inflater.decompress(rest, max(0, most - len(inflated)) + 1)

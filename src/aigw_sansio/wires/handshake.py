@@ -272,8 +272,6 @@ class ClientHandshake:
                 self._status = status
                 self._refusal = response_parser(self._limit)
                 data = head + data
-            elif not data:
-                return None
         return self._read_refusal(data)
 
     def receive_eof(self) -> Refused | Fault:
@@ -282,8 +280,7 @@ class ClientHandshake:
             detail = "the connection ended before the handshake was answered"
             return Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, detail, retryable=True)
         # An empty read is h11's end of stream: it completes a body that is delimited by it.
-        outcome = self._read_refusal(b"")
-        return outcome if outcome is not None else self._refused(complete=False)
+        return self._read_refusal(b"") or self._refused(complete=False)
 
     def _check(self, head: StatusHead, rest: bytes) -> Accepted | Fault:
         headers = head.headers
