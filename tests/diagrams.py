@@ -4,7 +4,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from aigw_sansio.downstream import DOWNSTREAM_TABLE, DownstreamState
-from aigw_sansio.exchange import EXCHANGE_TABLE, ExchangeState
+from aigw_sansio.exchange_states import EXCHANGE_TABLE, ExchangeState
 from aigw_sansio.fsm import to_mermaid
 from aigw_sansio.upstream import UPSTREAM_TABLE, UpstreamState
 from aigw_sansio.wires.endpoint import TABLE as CLOSING_TABLE

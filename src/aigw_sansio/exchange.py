@@ -392,8 +392,8 @@ class Exchange:
     ) -> None:
         """The one end. ``messages`` tell the client, where it can be told; the last of them ends the exchange."""
         self._machine.fire(ExchangeInput.END)
-        self._backoff_timer.disarm()
-        self._total_timer.disarm()
+        self._backoff_timer.retire()
+        self._total_timer.retire()
         answer = self._answer
         if self._attempt is not None:
             self._attempt.end(fault, now)

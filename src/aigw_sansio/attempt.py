@@ -1,0 +1,282 @@
+"""One attempt: one try of one step, from its place in the pool to the end of its answer.
+
+Decides: which clock ends an attempt, and that its provider is held back while its answer cannot be taken (client
+protocol, section 3.3). Must not know: what is tried next, and what the client is told.
+"""
+
+from typing import Protocol
+
+from .answer import Answer
+from .bodies.chunk import Chunk
+from .engine import Engine
+from .events import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted
+from .exchange_states import ExchangeInput
+from .faults import Fault, FaultKind, Side
+from .leg import Leg
+from .policy import Policy
+from .pool import Pool
+from .providers.call import ProviderCall
+from .wires.http import Headers
+
+#: Reasons to hold a provider back: the client does not take what there is; the session holds too much.
+HOLD_QUEUE, HOLD_BUDGET = 1, 2
+
+
+class AttemptOwner(Protocol):
+    """The exchange, as its attempt sees it. After ``attempt_finished`` and ``attempt_failed`` nothing more comes."""
+
+    def attempt_moved(self, event: ExchangeInput) -> None:
+        """The attempt got a connection, sent its request, got a head, or is placed again."""
+
+    def attempt_read(self, chunks: list[Chunk], now: float) -> None:
+        """Chunks of the answer, at least one."""
+
+    def attempt_finished(self, chunks: list[Chunk], now: float) -> None:
+        """The body ended cleanly; ``chunks`` are what was left of it."""
+
+    def attempt_failed(self, fault: Fault, now: float) -> None:
+        """There is no (more) answer. The provider has been let go."""
+
+    def attempt_accounts(self, now: float) -> None:
+        """What the attempt holds has changed."""
+
+
+class Attempt:
+    """Runs from ``start`` to ``end``. Implements ``LegHandler``."""
+
+    __slots__ = (
+        "_call",
+        "_engine",
+        "_first_byte_s",
+        "_first_byte_timer",
+        "_hold",
+        "_idle_timer",
+        "_leg",
+        "_log_id",
+        "_number",
+        "_open",
+        "_over",
+        "_owner",
+        "_policy",
+        "_pool",
+        "_sent",
+        "_started",
+        "_step",
+        "answer",
+        "bytes_received",
+    )
+
+    def __init__(
+        self,
+        engine: Engine,
+        pool: Pool,
+        owner: AttemptOwner,
+        call: ProviderCall,
+        policy: Policy,
+        *,
+        log_id: str,
+        step: int,
+        number: int,
+        last_resort: bool,
+        hold: int,
+        now: float,
+    ) -> None:
+        """``number`` counts the attempts of the exchange from 1. A ``last_resort`` waits for its first byte without
+        limit. ``hold``: reasons that hold from the start. Call ``start`` next."""
+        self._engine = engine
+        self._pool = pool
+        self._owner = owner
+        self._call = call
+        self._policy = policy
+        self._log_id = log_id
+        self._step = step
+        self._number = number
+        self._first_byte_s = None if last_resort else policy.first_byte_s
+        self._hold = hold
+        self._open = True
+        self._sent = False
+        self._over: Fault | bool = False  # how the body ended, while some of it is not taken
+        self._started = now
+        self._leg: Leg | None = Leg(call.origin, call.request, self, policy.connect_s)
+        self._first_byte_timer = engine.timers.timer(self._on_first_byte_timeout)
+        self._idle_timer = engine.timers.timer(self._on_idle_timeout)
+        #: The answer, once its head is in.
+        self.answer: Answer | None = None
+        self.bytes_received = 0
+
+    def start(self, now: float) -> None:
+        """Ask the pool for a connection."""
+        call = self._call
+        target = call.request.target.partition(b"?")[0].decode("latin-1")
+        host = call.origin.authority
+        self._engine.emit(AttemptStarted(self._log_id, self._step, self._number, call.provider, host, target))
+        assert self._leg is not None
+        self._pool.submit(self._leg, now)
+
+    def end(self, fault: Fault | None, now: float) -> None:
+        """It is over: the provider is let go, in whatever phase. ``fault`` is why; ``None``: its answer is shown."""
+        if not self._open:
+            return
+        self._open = False
+        self._first_byte_timer.retire()
+        self._idle_timer.retire()
+        status = self.answer.status if self.answer is not None else None
+        after = now - self._started
+        self._engine.emit(AttemptEnded(self._log_id, self._step, self._number, status, fault, after))
+        leg, self._leg = self._leg, None
+        if leg is None:
+            return
+        if leg.upstream is not None:
+            leg.upstream.cancel(leg, now)
+        else:
+            self._pool.withdraw(leg, now)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held for it."""
+        return self.answer.buffered if self.answer is not None else 0
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether the client has to take something before more can be handed on."""
+        return bool(self._hold & HOLD_QUEUE)
+
+    # -- holding back -------------------------------------------------------------------------------------------
+
+    def hold(self, reason: int) -> None:
+        """Take nothing more from the provider for now. Its clocks stand still."""
+        if not self._hold:
+            self._first_byte_timer.disarm()
+            self._idle_timer.disarm()
+            if self._leg is not None:
+                self._leg.hold()
+        self._hold |= reason
+
+    def release(self, reason: int, now: float) -> None:
+        """Go on, unless something else speaks against it. May end the attempt."""
+        if not self._hold & reason:
+            return
+        self._hold &= ~reason
+        if not self.must_wait:
+            self._drain(now)  # also while the session has no room: taking what is here makes some
+        if self._hold or self._leg is None or not self._open:
+            return
+        if self._sent or self.answer is not None:
+            self._arm_idle(now)
+        if self.answer is None:
+            self._arm_first_byte(now)
+        self._leg.release(now)
+
+    # -- LegHandler ---------------------------------------------------------------------------------------------
+
+    def leg_placed(self, leg: Leg, now: float) -> None:
+        assert leg.upstream is not None
+        upstream = leg.upstream
+        self._owner.attempt_moved(ExchangeInput.PLACED)
+        self._engine.emit(AttemptConnected(self._log_id, self._number, leg.reach, upstream.conn, upstream.handshake_s))
+        if self._hold:
+            leg.hold()
+        else:
+            self._arm_first_byte(now)
+
+    def leg_replaced(self, now: float) -> None:
+        self._first_byte_timer.disarm()
+        self._idle_timer.disarm()
+        self._sent = False
+        self._owner.attempt_moved(ExchangeInput.REPLACED)
+
+    def leg_sent(self, now: float) -> None:
+        self._sent = True
+        if self.answer is None and not self._hold:
+            self._arm_idle(now)
+        self._owner.attempt_moved(ExchangeInput.SENT)
+
+    def leg_activity(self, now: float) -> None:
+        if not self._hold:
+            self._idle_timer.arm(now + self._policy.idle_s)
+
+    def leg_head(self, status: int, headers: Headers, now: float) -> None:
+        self._owner.attempt_moved(ExchangeInput.HEAD)
+        self._first_byte_timer.disarm()
+        self._engine.emit(AttemptFirstByte(self._log_id, self._number, status, now - self._started))
+        call = self._call
+        limits = self._engine.config.limits
+        self.answer = Answer(status, headers, call.reading, limits, array_stream=call.array_stream)
+        if self.answer.fault is not None:
+            self._fail(self.answer.fault, now)
+
+    def leg_body(self, data: bytes, now: float) -> None:
+        answer = self.answer
+        assert answer is not None
+        self.bytes_received += len(data)
+        answer.feed(data)
+        if self.must_wait:
+            self._owner.attempt_accounts(now)
+        else:
+            self._drain(now)
+
+    def leg_end(self, now: float) -> None:
+        self._leg = None
+        self._idle_timer.disarm()
+        self._over = True
+        if not self.must_wait:
+            self._drain(now)
+
+    def leg_failed(self, fault: Fault, now: float) -> None:
+        self._leg = None
+        self._idle_timer.disarm()
+        if self.answer is None:
+            self._fail(fault, now)
+            return
+        self._over = fault
+        if not self.must_wait:
+            self._drain(now)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _drain(self, now: float) -> None:
+        """Hand on what the answer has ready, as long as the client has room for it."""
+        answer = self.answer
+        if answer is None:
+            return
+        while (chunks := answer.pull()) is not None:
+            if chunks:
+                self._owner.attempt_read(chunks, now)
+                if not self._open:
+                    return
+            if answer.fault is not None:
+                break
+            if self.must_wait:
+                self._owner.attempt_accounts(now)
+                return
+        if answer.fault is not None:
+            self._fail(answer.fault, now)
+        elif self._over is True:
+            chunks = answer.finish()
+            if answer.fault is not None:
+                self._fail(answer.fault, now)
+            else:
+                self._owner.attempt_finished(chunks, now)
+        elif self._over:
+            self._fail(self._over, now)
+        else:
+            self._owner.attempt_accounts(now)
+
+    def _fail(self, fault: Fault, now: float) -> None:
+        self.end(fault, now)
+        self._owner.attempt_failed(fault, now)
+
+    def _arm_idle(self, now: float) -> None:
+        self._idle_timer.arm(now + self._policy.idle_s)
+
+    def _arm_first_byte(self, now: float) -> None:
+        if self._first_byte_s is not None:
+            self._first_byte_timer.arm(now + self._first_byte_s)
+
+    def _on_first_byte_timeout(self, now: float) -> None:
+        detail = f"no answer within {self._first_byte_s:g} s of the request"
+        self._fail(Fault(FaultKind.FIRST_BYTE_TIMEOUT, Side.PROVIDER, detail, retryable=True), now)
+
+    def _on_idle_timeout(self, now: float) -> None:
+        detail = f"nothing came from the provider for {self._policy.idle_s:g} s"
+        self._fail(Fault(FaultKind.IDLE_TIMEOUT, Side.PROVIDER, detail, retryable=True), now)
