@@ -14,7 +14,7 @@ from tests.h2_peers import Fields, cuttings, data, frame, goaway, headers, rst, 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import FaultKind
 from aigw_sansio.wires.h2_floods import FLOOD
-from aigw_sansio.wires.h2_frames import PREFACE, known_settings
+from aigw_sansio.wires.h2_frames import PREFACE
 from aigw_sansio.wires.h2_link import Link
 from aigw_sansio.wires.http import ConnectionFailed
 from aigw_sansio.wires.http2_server import (
@@ -459,12 +459,6 @@ def test_a_header_block_without_end_is_bounded() -> None:
     events = wire.receive_data(headers(1, GET, 0) + frame(9, 0, 1, bytes(1000)) * 5)
     assert isinstance(events[-1], ConnectionFailed)
     assert peers.frames(wire.data_to_send())[-1] == (7, 0, 0, struct.pack(">II", 0, 11))
-
-
-def test_settings_nobody_reads_are_dropped() -> None:
-    assert known_settings(settings({1: 2, 99: 3, 8: 1})) == settings({1: 2, 8: 1})
-    assert known_settings(settings({4: 1})) == settings({4: 1})
-    assert known_settings(frame(4, 0, 0, b"1234567")) == frame(4, 0, 0, b"1234567")
 
 
 # -- the connection's ends ------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """h2 as the link needs it: how it is configured, and where its state is put right from outside.
 
 Decides: nothing about the protocol; it holds every place that leans on how h2 is built inside, so that a new version
-of h2 has one module to be checked against (``tests/test_http2.py`` pins each). Must not know: our streams and events.
+of h2 has one module to be checked against (``tests/test_h2_repairs.py`` pins each). Must not know: our streams and
+events.
 """
 
 from typing import Final
