@@ -45,7 +45,9 @@ class Attempt:
     """Runs from ``start`` to ``end``. Implements ``LegHandler``."""
 
     __slots__ = (
+        "_broken",
         "_call",
+        "_complete",
         "_engine",
         "_first_byte_s",
         "_first_byte_timer",
@@ -55,7 +57,6 @@ class Attempt:
         "_log_id",
         "_number",
         "_open",
-        "_over",
         "_owner",
         "_policy",
         "_pool",
@@ -95,7 +96,8 @@ class Attempt:
         self._hold = hold
         self._open = True
         self._sent = False
-        self._over: Fault | bool = False  # how the body ended, while some of it is not taken
+        self._complete = False  # the body ended well, though some of it may not be taken yet
+        self._broken: Fault | None = None  # it broke off, likewise
         self._started = now
         self._leg: Leg | None = Leg(call.origin, call.request, self, policy.connect_s)
         self._first_byte_timer = engine.timers.timer(self._on_first_byte_timeout)
@@ -218,7 +220,7 @@ class Attempt:
     def leg_end(self, now: float) -> None:
         self._leg = None
         self._idle_timer.disarm()
-        self._over = True
+        self._complete = True
         if not self.must_wait:
             self._drain(now)
 
@@ -228,7 +230,7 @@ class Attempt:
         if self.answer is None:
             self._fail(fault, now)
             return
-        self._over = fault
+        self._broken = fault
         if not self.must_wait:
             self._drain(now)
 
@@ -251,14 +253,14 @@ class Attempt:
                 return
         if answer.fault is not None:
             self._fail(answer.fault, now)
-        elif self._over is True:
+        elif self._complete:
             chunks = answer.finish()
             if answer.fault is not None:
                 self._fail(answer.fault, now)
             else:
                 self._owner.attempt_finished(chunks, now)
-        elif self._over:
-            self._fail(self._over, now)
+        elif self._broken is not None:
+            self._fail(self._broken, now)
         else:
             self._owner.attempt_accounts(now)
 

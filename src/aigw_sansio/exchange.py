@@ -420,6 +420,7 @@ class Exchange:
                 self._bytes_received,
             )
         )
+        self._steps = ()  # the request is not kept for as long as its last messages wait
         self._owner.exchange_ended(self, now)
 
     def _account(self, now: float) -> None:
