@@ -105,7 +105,7 @@ class ThreadDriver:
             self._stopping = True
             for link in list(self._links.values()):
                 self._lose(link, "the host stopped", self._clock())
-            self._drain_effects(self._clock())
+                self._drain_effects(self._clock())
             self._alarm.notify()
         for thread in self._threads:
             thread.join()

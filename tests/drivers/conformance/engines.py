@@ -117,7 +117,7 @@ class ToyEngine:
         """Wait until ``condition()`` holds; it is looked at after every call of the driver."""
         with self._changed:
             assert self._changed.wait_for(lambda: condition() or self.breaches, PATIENCE_S), f"waited for {what}"
-        assert self.breaches == []
+        assert not self.breaches, self.breaches
 
     def wait_for(self, name: str, conn: int | None = None, times: int = 1) -> None:
         self.wait(lambda: len(self.named(name, conn)) >= times, f"{times} x {name} of {conn}")
@@ -138,7 +138,7 @@ class ToyEngine:
         for conn, state in self.conns.items():
             if not state.closed:
                 self.breaches.append(f"connection {conn} was never closed")
-        assert self.breaches == []
+        assert not self.breaches, self.breaches
 
     # -- the contract, inputs -----------------------------------------------------------------------------------
 
