@@ -94,15 +94,13 @@ class Answer:
         self.fault = self.fault or self._decoder.fault
         return chunks
 
-    def finish(self) -> list[Chunk]:
-        """The body ended cleanly; what is left. A ``fault`` may be set by it. Pull dry before."""
-        if self._coding is not None:
-            self.fault = self.fault or self._coding.finish()
-        if self.fault is not None:
-            return []
+    def finish(self) -> list[Chunk] | Fault:
+        """The body ended cleanly: what is left of it, or why it is not complete. Pull dry before."""
+        fault = self.fault or (self._coding.finish() if self._coding is not None else None)
+        if fault is not None:
+            return fault
         chunks = self._decoder.finish()
-        self.fault = self._decoder.fault
-        return chunks
+        return self._decoder.fault or chunks
 
     # -- meaning ------------------------------------------------------------------------------------------------
 

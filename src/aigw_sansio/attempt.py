@@ -254,11 +254,11 @@ class Attempt:
         if answer.fault is not None:
             self._fail(answer.fault, now)
         elif self._complete:
-            chunks = answer.finish()
-            if answer.fault is not None:
-                self._fail(answer.fault, now)
+            rest = answer.finish()
+            if isinstance(rest, Fault):
+                self._fail(rest, now)
             else:
-                self._owner.attempt_finished(chunks, now)
+                self._owner.attempt_finished(rest, now)
         elif self._broken is not None:
             self._fail(self._broken, now)
         else:
