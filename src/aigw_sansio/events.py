@@ -190,7 +190,10 @@ Reach: TypeAlias = Literal["dialled", "reused", "shared"]
 
 
 class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.opened"):
-    """A client's WebSocket opened. ``subprotocol`` is the one selected."""
+    """A client's WebSocket opened. ``subprotocol`` is the one selected; without its value where that is a secret.
+
+    ``provider`` and ``log_id`` are those of a realtime session; its :class:`ProviderEventRead` have the same id.
+    """
 
     session: int
     conn: ConnId
@@ -200,13 +203,17 @@ class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.
     peer: str
     principal: str | None = None
     subprotocol: str | None = None
+    provider: str | None = None
+    log_id: str | None = None
 
 
 class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session.ended"):
     """A client's WebSocket ended: the session end record, exactly one for each :class:`SessionOpened`.
 
     ``by`` says whose doing it was, ``code`` and ``reason`` are those of the close frame that ended it (1006 for
-    none), ``phase`` is where it stood. Bytes and messages are payload, per direction as the gateway sees it.
+    none), ``phase`` is where it stood. Bytes and messages are payload, per direction as the gateway sees it: received
+    from the client, sent to it. A realtime session passes what it receives on, so the provider's side has the same
+    numbers; ``usage`` is what its provider reported, where the host listens (``Config.emit_provider_events``).
     """
 
     session: int
@@ -219,6 +226,7 @@ class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session.e
     messages_sent: int
     bytes_received: int
     bytes_sent: int
+    usage: UsageReported | None = None
 
 
 class UpgradeRefused(msgspec.Struct, frozen=True, tag_field="type", tag="upgrade.refused"):

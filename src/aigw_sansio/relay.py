@@ -21,6 +21,7 @@ from .fsm import Machine
 from .origin import Origin
 from .providers.realtime import RealtimeCall
 from .providers.subprotocols import shown_subprotocol
+from .realtime_tap import RealtimeTap
 from .relay_hop import RelayHop
 from .relay_upstream import RelayUpstream
 from .request import ClientRequest, Responder
@@ -80,6 +81,7 @@ class Relay:
         "_opened",
         "_provider",
         "_responder",
+        "_tap",
         "session_id",
         "upstream",
     )
@@ -106,6 +108,7 @@ class Relay:
         self._machine = Machine(RELAY_TABLE, RelayState.DIALING)
         self._draining = False
         self._opened = 0.0
+        self._tap: RealtimeTap | None = None
         self._idle_s = engine.config.timeouts.realtime_idle_s
         self._open_timer = engine.timers.timer(self._on_open_timeout)
         self._idle_timer = engine.timers.timer(self._on_idle)
@@ -176,6 +179,7 @@ class Relay:
         admitted = self._admitted
         request = admitted.request
         selected = admitted.offer.select(accepted.subprotocol)
+        log_id = engine.chance.uuid7(engine.unix_time(now))
         engine.emit(
             SessionOpened(
                 self.session_id,
@@ -186,21 +190,31 @@ class Relay:
                 request.peer,
                 admitted.principal,
                 shown_subprotocol(selected, [item.text for item in admitted.offer.items]),
+                self._call.provider,
+                log_id,
             )
         )
         timeouts = engine.config.timeouts
         if timeouts.session_s is not None:
             self._life_timer.arm(now + timeouts.session_s)
         self.message_moved(now)
-        limit = engine.config.limits.message_bytes
+        limits = engine.config.limits
+        tap = None
+        if engine.config.emit_provider_events:
+            tap = self._tap = RealtimeTap(engine, self._call.reading, log_id)
         from_client = FrameRelay(
             Role.SERVER,
-            message_limit=limit,
+            message_limit=limits.message_bytes,
             remask_key=None if _hides_bytes(self._call.origin) else self._mask_key,
         )
-        from_provider = FrameRelay(Role.CLIENT, message_limit=limit, mask_key=self._mask_key)
+        from_provider = FrameRelay(
+            Role.CLIENT,
+            message_limit=limits.message_bytes,
+            mask_key=self._mask_key,
+            observe_bytes=None if tap is None else limits.tap_message_bytes,
+        )
         client = self._client = RelayHop(engine, "client", from_client, self._responder.pipe, self, None, now)
-        provider = self._provider = RelayHop(engine, "provider", from_provider, self.upstream, self, None, now)
+        provider = self._provider = RelayHop(engine, "provider", from_provider, self.upstream, self, tap, now)
         client.other, provider.other = provider, client
         self.upstream.receiver = provider
         self._responder.accept(selected, client, now)
@@ -238,10 +252,11 @@ class Relay:
                 reason,
                 "draining" if self._draining else "open",
                 now - self._opened,
-                0,
-                0,
-                0,
-                0,
+                client.wire.messages_passed,
+                provider.wire.messages_passed,
+                client.wire.bytes_passed,
+                provider.wire.bytes_passed,
+                None if self._tap is None else self._tap.usage(),
             )
         )
         words = farewell(code, reason, who, how)

@@ -8,13 +8,13 @@ Both directions are independent: a side that does not take its bytes stops what 
 nothing else.
 """
 
-from collections.abc import Callable
 from typing import Literal, Protocol
 
 from .channel import BytePipe
 from .closecodes import ABNORMAL, How, Words
 from .engine import Engine
 from .faults import CLOSE_CODE
+from .realtime_tap import RealtimeTap
 from .wires.endpoint import CloseReceived, PingReceived, Violation
 from .wires.relay_frames import Forward, FrameRelay, MessagePassed
 
@@ -67,7 +67,7 @@ class RelayHop:
         wire: FrameRelay,
         pipe: BytePipe,
         owner: HopOwner,
-        tap: Callable[[MessagePassed], None] | None,
+        tap: RealtimeTap | None,
         now: float,
     ) -> None:
         timeouts = engine.config.timeouts
@@ -110,7 +110,7 @@ class RelayHop:
                     self._owner.message_moved(now)
             elif isinstance(event, MessagePassed):
                 if not self.ended and self._tap is not None:
-                    self._tap(event)
+                    self._tap.message_passed(event)
             elif isinstance(event, PingReceived):
                 self._answer_ping(event.payload, now)
             elif isinstance(event, CloseReceived):

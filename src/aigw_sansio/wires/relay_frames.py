@@ -69,6 +69,8 @@ class FrameRelay(Endpoint):
         "_seen_opcode",
         "_seen_size",
         "_verbatim",
+        "bytes_passed",
+        "messages_passed",
     )
 
     def __init__(
@@ -87,6 +89,8 @@ class FrameRelay(Endpoint):
         self._observe_bytes = observe_bytes
         # No frame up to 64 KiB is looked into.
         self._verbatim = remask_key is None and observe_bytes is None
+        #: Messages forwarded to their end, and payload forwarded, ever.
+        self.messages_passed = self.bytes_passed = 0
         # What goes on and is not part of the run that receive_data follows.
         self._out: list[bytes] = []
         # What the observer will be told of a message that is not complete.
@@ -125,6 +129,7 @@ class FrameRelay(Endpoint):
         while True:
             if self._verbatim and not self._message_opcode:
                 # Whole data frames, one after another: nearly all there is, and nothing else is decided here.
+                count = payload = 0
                 while end - at > 3:
                     size = data[at + 1] ^ flip
                     if size > 126 or not _WHOLE_TEXT <= data[at] <= _WHOLE_BINARY:
@@ -139,6 +144,10 @@ class FrameRelay(Endpoint):
                     if stop > end or size > most:
                         break
                     at = stop
+                    count += 1
+                    payload += size
+                self.messages_passed += count
+                self.bytes_passed += payload
             if self._long_left:
                 needed = min(FRAGMENT_BYTES, self._long_left)
                 if end - at < needed:
@@ -183,7 +192,9 @@ class FrameRelay(Endpoint):
                     self._out.append(self._masked_anew(first, data[start:stop], key))
                     run = stop
                 self._observe(events, first, data[start:stop], key)
+                self.bytes_passed += size
                 if first & FIN:
+                    self.messages_passed += 1
                     self._message_opcode = self._assembled = 0
                 else:
                     self._message_opcode = self._message_opcode or first & 0xF
@@ -229,7 +240,9 @@ class FrameRelay(Endpoint):
         else:
             self._out += (encode_header(first, len(payload), self._flip), key, payload)
         self._observe(events, first, payload, key)
+        self.bytes_passed += len(payload)
         if first & FIN:
+            self.messages_passed += 1
             self._message_opcode = self._assembled = 0
 
     def _masked_anew(self, first: int, payload: bytes, key: bytes) -> bytes:
