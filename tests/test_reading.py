@@ -380,8 +380,9 @@ def test_what_a_reader_keeps_is_bounded() -> None:
     assert isinstance(reader, BaseReader)
     for number in range(2000):
         delta = {"tool_calls": [{"index": number, "id": f"id-{number}" * 100, "function": {"name": "f"}}]}
-        for chunk in sse({"choices": [{"index": number, "delta": delta, "finish_reason": "stop"}]}):
-            reader.read(chunk)
+        for choice in (number, number % 2):
+            for chunk in sse({"choices": [{"index": choice, "delta": delta, "finish_reason": "stop"}]}):
+                reader.read(chunk)
     assert len(reader._ends) <= CHOICES
     assert len(reader.calls._open) <= OPEN_CALLS
     assert len(reader.calls._last) <= CHOICES

@@ -144,6 +144,18 @@ def test_a_stream_without_a_stop_reason_says_so() -> None:
     assert read_all("anthropic-messages", sse(start()))[-1] == ResponseFinished("unknown")
 
 
+def test_fragments_after_a_restart_do_not_go_to_a_void_call() -> None:
+    chunks = sse(
+        start(),
+        block(1, type="tool_use", id="t", name="f", input={}),
+        delta(1, "input_json_delta", partial_json='{"x'),
+        start(),
+        delta(1, "input_json_delta", partial_json="{}"),
+    )
+    answer = assemble(read_all("anthropic-messages", chunks))
+    assert [(call.id, call.arguments) for call in answer.calls.values()] == [("t", '{"x'), (None, "{}")]
+
+
 @needs_recordings
 def test_a_message_that_begins_anew() -> None:
     answer = recorded("anthropic-messages/vercel-spliced-message-start.sse")
@@ -261,7 +273,7 @@ def test_arguments_value_by_value() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "$", "$..", "$[0]", "$.a[9]", "$.a" * (DEEPEST + 1), "$.s.x", "$.s[0]", "$.l.x", "x" * 5000]
+    "path", ["", "$", "$..", "$[0]", "$.a[9]", "$.a" * (DEEPEST + 1), "$.s.x", "$.s[0]", "$.l.x", "$.l[9]", "x" * 5000]
 )
 def test_paths_that_lead_nowhere_change_nothing(path: str) -> None:
     chunks = sse(

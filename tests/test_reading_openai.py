@@ -255,8 +255,9 @@ def test_no_usage_behind_usage() -> None:
             UsageReported(9, 32, 9, 0, 30, 3, 1),
         ),
         ({"usage": {"prompt_tokens": 9.0, "completion_tokens": True}}, UsageReported(9)),
+        ({"usage": {"prompt_tokens": 10**30, "completion_tokens": -1}}, UsageReported()),
     ],
-    ids=["groq", "moonshot", "deepseek", "xai", "parts never exceed the whole", "odd numbers"],
+    ids=["groq", "moonshot", "deepseek", "xai", "parts never exceed the whole", "odd numbers", "impossible numbers"],
 )
 def test_usage(chunk: dict[str, Any], usage: UsageReported) -> None:
     events = make_reader("openai-chat").read(sse({"choices": [], **chunk})[0])
@@ -273,6 +274,7 @@ def test_usage(chunk: dict[str, Any], usage: UsageReported) -> None:
         ({"error": ["m", "n"]}, ResponseFailed("m; n")),
         ({"error": {"message": "m", "http_status_code": 422}}, ResponseFailed("m", None, "422")),
         ({"error": {}, "message": "m"}, ResponseFailed("m")),
+        ({"error": {"message": "m", "code": 10**30}}, ResponseFailed("m")),
         ({"error": {"type": "overloaded_error"}}, ResponseFailed("overloaded_error", "overloaded_error")),
         ({"detail": "m"}, ResponseFailed("m")),
         ({"detail": [{"loc": ["body"], "msg": "m"}]}, ResponseFailed("m")),
