@@ -44,17 +44,21 @@ class ExchangeOwner(Protocol):
     def session_id(self) -> int:
         """Names the session in events."""
 
-    def exchange_post(self, exchange: "Exchange", messages: list[bytes], now: float) -> None:
-        """Send ``messages`` to the client, in turn with those of other exchanges."""
-
-    def exchange_drop_queue(self, exchange: "Exchange", now: float) -> None:
-        """Forget the messages of ``exchange`` that have not been sent."""
-
-    def exchange_account(self, exchange: "Exchange", delta: int, now: float) -> None:
-        """``exchange`` holds ``delta`` bytes more than before."""
-
     def exchange_ended(self, exchange: "Exchange", now: float) -> None:
         """The exchange is over; its last messages may still wait."""
+
+
+class ExchangeOutlet(Protocol):
+    """The way to the client, shared with other exchanges."""
+
+    def post(self, exchange: "Exchange", messages: list[bytes], now: float) -> None:
+        """Send ``messages``, in turn with those of other exchanges."""
+
+    def drop(self, exchange: "Exchange") -> None:
+        """Forget the messages of ``exchange`` that have not been sent."""
+
+    def account(self, delta: int) -> None:
+        """``delta`` bytes more are held than before."""
 
 
 class Exchange:
@@ -72,6 +76,7 @@ class Exchange:
         "_last_answer",
         "_machine",
         "_narration",
+        "_outlet",
         "_owner",
         "_pool",
         "_started",
@@ -89,6 +94,7 @@ class Exchange:
         engine: Engine,
         pool: Pool,
         owner: ExchangeOwner,
+        outlet: ExchangeOutlet,
         *,
         event_id: str,
         log_id: str,
@@ -100,6 +106,7 @@ class Exchange:
         self._engine = engine
         self._pool = pool
         self._owner = owner
+        self._outlet = outlet
         self._steps = steps
         self._tries = 0  # of the present step
         self._machine = Machine(EXCHANGE_TABLE, ExchangeState.PLACING)
@@ -153,7 +160,7 @@ class Exchange:
         """The one way to stop it from outside: the client's message, its leaving, shutdown. No effect once ended."""
         if self.ended:
             return
-        self._owner.exchange_drop_queue(self, now)
+        self._outlet.drop(self)
         self._end(how, by, fault, [self._narration.cancelled(self._answer)] if how == "cancelled" else [], now)
 
     def cut(self, fault: Fault, now: float) -> None:
@@ -241,7 +248,7 @@ class Exchange:
         self._machine.fire(event)
 
     def attempt_accounts(self, now: float) -> None:
-        self._account(now)
+        self._account()
 
     def attempt_read(self, chunks: list[Chunk], now: float) -> None:
         if self._machine.state is ExchangeState.STREAMING:
@@ -273,7 +280,7 @@ class Exchange:
         self._chunks += len(chunks)
         messages, failed = self._narration.chunks(self._shown_answer, chunks)
         if failed is None:
-            self._owner.exchange_post(self, messages, now)
+            self._outlet.post(self, messages, now)
         else:
             fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, failed.message)
             messages.append(self._narration.error(self._shown_answer, fault))
@@ -285,7 +292,7 @@ class Exchange:
         answer = self._shown_answer
         answer.tap = self._narration.tap_after_commit
         held, self._held_messages, self._held_bytes = self._held_messages, [], 0
-        self._owner.exchange_post(self, [self._narration.created(answer), *held], now)
+        self._outlet.post(self, [self._narration.created(answer), *held], now)
 
     def _first_content_error(self, chunk: Chunk, events: list[ProviderEvent], now: float) -> None:
         """A stream that begins with an error is a failed attempt."""
@@ -348,7 +355,7 @@ class Exchange:
             if answer is not None and answer.status >= 300:
                 delay = max(delay, retry_after_s(answer.headers, self._engine.unix_time(now)))
             self._machine.fire(ExchangeInput.RETRY_LATER)
-            self._account(now)
+            self._account()
             if delay > 0:
                 self._backoff_timer.arm(now + delay)
             else:
@@ -357,7 +364,7 @@ class Exchange:
             narration.step += 1
             self._tries = 0
             self._machine.fire(ExchangeInput.TRY_NEXT)
-            self._account(now)
+            self._account()
             self._try(now)
         elif self._last_answer is not None:
             self._end("created", "provider", fault, [narration.created_with(self._last_answer, None)], now)
@@ -401,8 +408,8 @@ class Exchange:
             usage = answer.ledger.total(complete=False)
         self._drop_attempt()
         if messages:
-            self._owner.exchange_post(self, messages, now)
-        self._account(now)
+            self._outlet.post(self, messages, now)
+        self._account()
         self._engine.emit(
             ExchangeEnded(
                 self._owner.session_id,
@@ -423,10 +430,10 @@ class Exchange:
         self._steps = ()  # the request is not kept for as long as its last messages wait
         self._owner.exchange_ended(self, now)
 
-    def _account(self, now: float) -> None:
+    def _account(self) -> None:
         """Tell the session what is held for this exchange, if that has changed."""
         held = self._held_bytes + (self._attempt.buffered if self._attempt is not None else 0)
         delta = held + self.queued_bytes - self.footprint
         if delta:
             self.footprint += delta
-            self._owner.exchange_account(self, delta, now)
+            self._outlet.account(delta)

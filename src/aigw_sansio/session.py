@@ -5,7 +5,6 @@ Decides: what a message of the client starts, whose message is sent next, who is
 answer.
 """
 
-from collections import deque
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -25,6 +24,7 @@ from .pool import Pool
 from .providers.call import build_call
 from .secret import Secret
 from .tokens import bearer_token, known_token
+from .turns import Turns
 
 
 class Visitor(msgspec.Struct, frozen=True):
@@ -45,9 +45,6 @@ class Session:
 
     __slots__ = (
         "_asking",
-        "_balancing",
-        "_budget_held",
-        "_buffered",
         "_draining",
         "_engine",
         "_exchanges",
@@ -56,14 +53,11 @@ class Session:
         "_on_over",
         "_opened",
         "_pool",
-        "_queued",
-        "_releasable",
         "_request_bytes",
         "_settling",
         "_turns",
         "_unusable",
         "_visitor",
-        "channel",
         "session_id",
     )
 
@@ -81,23 +75,26 @@ class Session:
         self._pool = pool
         self._visitor = visitor
         self.session_id = session_id
-        self.channel: WebSocketChannel | None = None
         self._on_over = on_over
         self._opened = now
         self._exchanges: dict[str, Exchange] = {}
         self._settling: dict[str, Exchange] = {}  # ended, with messages that wait
         self._asking: dict[str, tuple[AskId, int]] = {}  # creates that wait for a token to be judged, and their bytes
-        self._turns: deque[Exchange] = deque()
-        self._buffered = 0
-        self._queued = 0
+        self._turns = Turns(engine, self._exchanges.values, self._emptied)
         self._request_bytes = 0
-        self._budget_held = False
-        self._balancing = False
-        self._releasable: dict[Exchange, None] = {}
         self._unusable = 0
         self._draining = False
         self._idle_timer = engine.timers.timer(self._on_idle)
         self._life_timer = engine.timers.timer(self._on_life_over)
+
+    @property
+    def channel(self) -> WebSocketChannel | None:
+        """What carries its messages."""
+        return self._turns.channel
+
+    @channel.setter
+    def channel(self, channel: WebSocketChannel) -> None:
+        self._turns.channel = channel
 
     def open(self, now: float) -> None:
         """The 101 is on its way."""
@@ -151,7 +148,7 @@ class Session:
 
     def room_made(self, now: float) -> None:
         """The socket takes more: whose turn is it?"""
-        self._take_turns(now)
+        self._turns.take(now)
 
     def channel_ended(self, by: Ender, code: int, reason: str, now: float) -> None:
         """The WebSocket is over: so is everything that ran for it."""
@@ -166,8 +163,6 @@ class Session:
         fault = Fault(kind, Side.CLIENT if by == "client" else Side.GATEWAY, "the client's socket ended")
         for exchange in list(self._exchanges.values()):
             exchange.cancel("gone", by, fault, now)
-        for exchange in self._settling.values():
-            self.exchange_drop_queue(exchange, now)
         self._turns.clear()
         self._settling.clear()
         self._engine.emit(
@@ -282,6 +277,7 @@ class Session:
             self._engine,
             self._pool,
             self,
+            self._turns,
             event_id=event_id,
             log_id=log_id,
             steps=plan,
@@ -365,103 +361,7 @@ class Session:
             assert self.channel is not None
             self.channel.close(1008, f"{self._unusable} unusable messages in a row", now, by="client")
 
-    # -- turns: the exchanges' messages -------------------------------------------------------------------------
-
-    def exchange_post(self, exchange: Exchange, messages: list[bytes], now: float) -> None:
-        """Send at once what the socket has room for, if nobody waits; the rest waits for its exchange's turn."""
-        channel = self.channel
-        assert channel is not None
-        if channel.ended or not messages:
-            return
-        limit = self._engine.config.limits.send_high_water_bytes
-        if not self._turns:
-            messages = channel.send_texts(messages, limit, now)
-            if not messages:
-                return
-        if not exchange.queue:
-            self._turns.append(exchange)
-        size = sum(map(len, messages))
-        exchange.queue.extend(messages)
-        exchange.queued_bytes += size
-        exchange.footprint += size
-        self._queued += size
-        self.exchange_account(exchange, size, now)
-        if exchange.queued_bytes > limit:
-            exchange.hold_for_queue()
-
-    def _take_turns(self, now: float) -> None:
-        channel = self.channel
-        assert channel is not None
-        limit = self._engine.config.limits.send_high_water_bytes
-        turns = self._turns
-        while turns and channel.outstanding < limit:
-            exchange = turns.popleft()
-            message = exchange.queue.popleft()
-            size = len(message)
-            exchange.queued_bytes -= size
-            exchange.footprint -= size
-            self._queued -= size
-            channel.send_text(message, now)
-            if exchange.queue:
-                turns.append(exchange)
-            elif exchange.ended:
-                self._settling.pop(exchange.event_id, None)
-                self._rest(now)
-            if exchange.queued_bytes <= limit // 4 and exchange.held_for_queue:
-                self._releasable[exchange] = None
-                self._balance_afterwards()
-            self.exchange_account(exchange, -size, now)
-
-    def exchange_drop_queue(self, exchange: Exchange, now: float) -> None:
-        """Forget what it has queued."""
-        if exchange.queue:
-            size = exchange.queued_bytes
-            exchange.queue.clear()
-            exchange.queued_bytes = 0
-            exchange.footprint -= size
-            self._queued -= size
-            if exchange in self._turns:
-                self._turns.remove(exchange)
-            self.exchange_account(exchange, -size, now)
-
-    def exchange_account(self, exchange: Exchange, delta: int, now: float) -> None:
-        """Keep what is held for this client inside its limit: its providers wait above it."""
-        self._buffered += delta
-        limit = self._engine.config.limits.buffered_response_bytes_per_connection
-        if self._buffered > limit or self._budget_held:
-            self._balance_afterwards()
-
-    def _balance_afterwards(self) -> None:
-        if not self._balancing:
-            self._balancing = True
-            self._engine.afterwards(self._balance)
-
-    def _balance(self, now: float) -> None:
-        """Hold providers back or let them go on, as the queues and the account stand now."""
-        self._balancing = False
-        releasable, self._releasable = self._releasable, {}
-        for exchange in releasable:
-            if exchange.queued_bytes <= self._engine.config.limits.send_high_water_bytes // 4:
-                exchange.release_queue(now)
-        limit = self._engine.config.limits.buffered_response_bytes_per_connection
-        if self._buffered > limit:
-            self._hold_providers(limit, now)
-        elif self._budget_held and self._buffered <= limit - limit // 4:
-            self._budget_held = False
-            for running in list(self._exchanges.values()):
-                running.release_budget(now)
-
-    def _hold_providers(self, limit: int, now: float) -> None:
-        """All wait but the oldest that is still collecting an answer: only its end makes room while the client has
-        nothing to take. It waits too where the client does have something to take."""
-        self._budget_held = True
-        may_go_on = not self._queued or self._buffered < limit + self._engine.config.limits.response_body_bytes
-        for exchange in list(self._exchanges.values()):
-            if may_go_on and exchange.collecting:
-                may_go_on = False
-                exchange.release_budget(now)
-            else:
-                exchange.hold_for_budget()
+    # -- ends of exchanges --------------------------------------------------------------------------------------
 
     def exchange_ended(self, exchange: Exchange, now: float) -> None:
         """It is over; what it still has queued goes out in its turns."""
@@ -469,8 +369,11 @@ class Session:
         self._request_bytes -= exchange.request_bytes
         if exchange.queue:
             self._settling[exchange.event_id] = exchange
-        if self._budget_held:
-            self._balance_afterwards()
+        self._rest(now)
+
+    def _emptied(self, exchange: Exchange, now: float) -> None:
+        """An ended exchange has nothing more to send."""
+        self._settling.pop(exchange.event_id, None)
         self._rest(now)
 
     def _rest(self, now: float) -> None:
