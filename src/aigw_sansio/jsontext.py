@@ -10,12 +10,20 @@ what any document means.
 import json
 import re
 from collections.abc import Iterator
-from typing import NoReturn
+from itertools import accumulate
+from typing import Final, NoReturn
 
 import msgspec
 
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 BOM = b"\xef\xbb\xbf"
+
+#: Arrays and objects inside each other. How deep msgspec can go depends on the stack it is called on; this is less.
+MAX_DEPTH: Final = 400
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
@@ -30,6 +38,14 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
+def is_too_deep(data: bytes) -> bool:
+    """Whether a JSON text is nested deeper than :data:`MAX_DEPTH`. What is no JSON may count as either."""
+    if len(data) <= MAX_DEPTH or data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return False
+    brackets = _STRING.sub(b"", data).translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > MAX_DEPTH
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
@@ -39,7 +55,9 @@ _LENIENT = json.JSONDecoder(parse_constant=_refuse_constant)
 
 def valid_json(data: bytes) -> bytes | None:
     """``data`` without a byte order mark and surrounding blanks where it is one JSON document in valid UTF-8;
-    otherwise ``None``. Documents nested too deep to be walked count as invalid."""
+    otherwise ``None``. Documents nested deeper than :data:`MAX_DEPTH` count as invalid."""
+    if is_too_deep(data):
+        return None
     try:
         text = bytes(_RAW.decode(data))
         return text if is_utf8(text) else None

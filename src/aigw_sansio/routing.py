@@ -3,6 +3,7 @@
 Decides: the shape of our URLs. Must not know: which gateways exist and what is answered.
 """
 
+import re
 from typing import TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -42,17 +43,18 @@ class Nowhere(msgspec.Struct, frozen=True):
 
 Route: TypeAlias = Universal | Realtime | Health | Readiness | MetricsText | Nowhere
 
+#: Scheme and authority, which ends where path, query or fragment begin (RFC 3986 section 3.2).
+_ABSOLUTE = re.compile(r"(?:https?|wss?)://[^/?#]*", re.IGNORECASE)
 _PLAIN: dict[str, Route] = {"/healthz": Health(), "/readyz": Readiness(), "/metrics": MetricsText()}
 
 
 def split_target(target: bytes) -> tuple[str, str]:
     """Path and query of a request target in origin or absolute form (RFC 9112 section 3.2), as latin-1 text."""
     text = target.decode("latin-1")
-    for scheme in ("http://", "https://", "ws://", "wss://"):
-        if text.lower().startswith(scheme):
-            authority, slash, rest = text[len(scheme) :].partition("/")
-            text = "/" + rest if slash else "/" + authority.partition("?")[1] + authority.partition("?")[2]
-            break
+    absolute = _ABSOLUTE.match(text)
+    if absolute:
+        text = text[absolute.end() :]
+        text = text if text.startswith("/") else f"/{text}"
     path, _, query = text.partition("#")[0].partition("?")
     return path, query
 

@@ -10,7 +10,7 @@ import msgspec
 
 from ..events import ProviderEvent
 from ..faults import ENVELOPE_CODE, Fault, FaultKind, Side
-from ..jsontext import BOM, elements, is_utf8, members
+from ..jsontext import BOM, MAX_DEPTH, elements, is_too_deep, is_utf8, members
 
 ResponseMode: TypeAlias = Literal["raw", "events", "both"]
 MAX_EVENT_ID: Final = 256
@@ -122,10 +122,12 @@ def decode(data: bytes) -> ClientMessage:
         data = data[3:]
     if not is_utf8(data):
         return _malformed("the message is not UTF-8; a message is one JSON object in UTF-8")
+    if is_too_deep(data):
+        return _malformed(f"the message is nested deeper than {MAX_DEPTH} levels")
     try:
         return _decode(data)
     except RecursionError:
-        return _malformed("the message is nested too deep")
+        return _malformed(f"the message is nested deeper than {MAX_DEPTH} levels")
 
 
 def _decode(data: bytes) -> ClientMessage:
