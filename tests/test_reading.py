@@ -42,6 +42,8 @@ from aigw_sansio.providers.reading import (
     worth_reading,
 )
 from aigw_sansio.providers.readings.base import CHOICES, OPEN_CALLS, BaseReader
+from aigw_sansio.providers.realtime_reading import REALTIME_FAMILIES
+from aigw_sansio.providers.registry import REGISTRY, reading_of
 
 REASONS = {"stop", "length", "tool_calls", "content_filter", "pause", "error", "unknown"}
 STREAMS = [recording for recording in RECORDINGS if recording.framing is not Framing.WHOLE]
@@ -495,3 +497,14 @@ def test_detection(content_type: str | None, start: bytes, family: str) -> None:
 def test_every_format_name_leads_to_a_family() -> None:
     assert set(FORMATS.values()) <= set(FAMILIES)
     assert all(FORMATS[family] == family for family in FAMILIES)
+
+
+def test_every_reading_that_the_registry_names_exists() -> None:
+    for row in REGISTRY.values():
+        named = {row.reading, *(family for _, family in row.readings)}
+        named |= {
+            reading_of(row, path) for path in ("/v1/chat/completions", "/v1/messages", "/x:generateContent", "/x")
+        }
+        assert named <= set(FAMILIES), row.slug
+        if row.realtime is not None:
+            assert row.realtime.reading in {*REALTIME_FAMILIES, "unknown"}, row.slug

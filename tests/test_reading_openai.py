@@ -300,6 +300,8 @@ def test_bodies_that_are_no_json_are_errors() -> None:
     assert make_reader("openai-chat").read_whole(page) == [ResponseFailed("404 Not Found", "not_json")]
     assert make_reader("openai-chat").read_whole(b"Not Found") == [ResponseFailed("Not Found", "not_json")]
     assert make_reader("openai-chat").read_whole(b" \n ") == []
+    binary = [ResponseFailed("6 bytes that are no JSON", "not_json")]
+    assert make_reader("openai-chat").read_whole(b"\x89PNG\0\xff") == binary
 
 
 def test_an_endless_message_is_cut() -> None:

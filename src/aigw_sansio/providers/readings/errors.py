@@ -66,6 +66,8 @@ def not_json(body: bytes) -> ResponseFailed:
     if plain.startswith("<"):
         title = re.search(r"<title>([^<]{1,200})", plain, re.IGNORECASE)
         return failed(title[1].strip() if title else "an HTML page", "not_json")
+    if not plain.isprintable() or "\ufffd" in plain[:-1]:
+        return failed(f"{len(body)} bytes that are no JSON", "not_json")
     return failed(plain[:200], "not_json")
 
 

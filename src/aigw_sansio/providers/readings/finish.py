@@ -73,8 +73,8 @@ WORDS: Final[dict[str, FinishReason]] = {
     "error_limit": "length",
     "user_cancel": "error",
     "timeout": "error",
-    # Titan
-    "content_filtered_by_guardrails": "content_filter",
+    "endoftext": "stop",  # AI21
+    "stop_criteria_met": "stop",  # Titan
     # Assistants
     "expired": "error",
     "failed": "error",
