@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
-from aigw_sansio.gateway import Gateway
-from tests.harness import Transcript, check
+from tests.harness import check
 from tests.perfect import Core, Cuts
+from tests.transcripts_of import runs
 
 from aigw_sansio.config import Config
+from aigw_sansio.gateway import Gateway
 
 FILES = sorted((Path(__file__).parent / "transcripts").rglob("*.txt"))
 CUTS: tuple[Cuts, ...] = ("whole", "bytes", "random")
@@ -17,13 +18,9 @@ def gateway(config: Config) -> Core:
     return Gateway(config, b"a seed for transcripts", 1_700_000_000.0)
 
 
-@pytest.mark.parametrize("http", ["h1", "h2"])
-@pytest.mark.parametrize("cuts", CUTS)
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    ("path", "cuts", "http"),
+    [pytest.param(*one, id=f"{one[0].stem}-{one[1]}-{one[2]}") for one in runs(FILES, CUTS)],
+)
 def test_transcript(path: Path, cuts: Cuts, http: str, request: pytest.FixtureRequest) -> None:
-    only = Transcript(path.read_text(encoding="utf-8")).only
-    if {"h1", "h2"} & only and http not in only:
-        pytest.skip(f"only {', '.join(only)}")
-    if {"whole", "random", "bytes"} & only and cuts not in only:
-        pytest.skip(f"only {', '.join(only)}")
     check(path, gateway, cuts, http, accept=bool(request.config.getoption("--accept")))

@@ -1,0 +1,254 @@
+"""Faults planted in the core on purpose, one at a time: would the tests find them?
+
+``python -m tests.planted`` plants each in a process of its own, runs the transcripts and then random worlds, and says
+what found it. A fault is an edit of one module's text that must match exactly once; nothing on disk is changed.
+"""
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+SOURCE = Path(__file__).parent.parent / "src" / "aigw_sansio"
+WORLD_SECONDS = 20.0
+HANG_SECONDS = 60.0
+
+
+class Planted(NamedTuple):
+    """``old`` becomes ``new`` in ``module``."""
+
+    name: str
+    module: str
+    old: str
+    new: str
+
+
+FAULTS: list[Planted] = [
+    Planted(
+        "the first-byte timer goes on after the head",
+        "exchange",
+        "        self._machine.fire(_I.HEAD)\n        self._first_byte_timer.disarm()\n",
+        "        self._machine.fire(_I.HEAD)\n",
+    ),
+    Planted(
+        "bytes of the provider do not move the idle timer",
+        "exchange",
+        "    def leg_activity(self, now: float) -> None:\n",
+        "    def leg_activity(self, now: float) -> None:\n        return\n",
+    ),
+    Planted(
+        "the idle timer goes on while the client holds the provider back",
+        "exchange",
+        "            self._first_byte_timer.disarm()\n            self._idle_timer.disarm()\n"
+        "            if self._leg is not None:\n",
+        "            if self._leg is not None:\n",
+    ),
+    Planted(
+        "the last resort has a first-byte timer, too",
+        "exchange",
+        "        return policy.attempts > 1 and",
+        "        return False and policy.attempts > 1 and",
+    ),
+    Planted(
+        "everything is retried",
+        "exchange",
+        "if self._tries < policy.attempts and fault.retryable:",
+        "if self._tries < policy.attempts:",
+    ),
+    Planted(
+        "retry-after is not looked at", "exchange", "delay = max(delay, retry_after_s(", "max(delay, retry_after_s("
+    ),
+    Planted("tries are counted over all steps", "exchange", "            self._tries = 0\n", ""),
+    Planted("an error answer is forgotten", "exchange", "            self._last_answer = shown\n", ""),
+    Planted(
+        "chunks held of a failed attempt go to the client",
+        "exchange",
+        "        self._attempt_ended(fault, now)\n        self._held_messages, self._held_bytes = [], 0\n",
+        "        self._attempt_ended(fault, now)\n",
+    ),
+    Planted(
+        "the leg goes on when an exchange ends",
+        "exchange",
+        "            leg.upstream.cancel(leg, now)\n",
+        "            pass\n",
+    ),
+    Planted(
+        "an answered stream is sent again",
+        "upstream",
+        "again = (event.unprocessed or lost) and not leg.touched and",
+        "again = (event.unprocessed or lost) and",
+    ),
+    Planted(
+        "a connection that dies in reuse is not replaced",
+        "upstream",
+        "        lost = leg.reach != ",
+        "        lost = False and leg.reach != ",
+    ),
+    Planted(
+        "a held connection stays paused when its leg is over",
+        "upstream",
+        "        if leg.held and not self.multiplexed:\n            self.resume_reading()\n",
+        "        if leg.held and not self.multiplexed:\n            pass\n",
+    ),
+    Planted(
+        "credit kept back is never given",
+        "upstream",
+        "            owed, leg.owed = leg.owed, 0\n            self.wire.consume(leg.stream, owed)\n",
+        "            owed, leg.owed = leg.owed, 0\n",
+    ),
+    Planted(
+        "credit is given though the client is slow",
+        "upstream",
+        "                    if leg.held:\n",
+        "                    if False and leg.held:\n",
+    ),
+    Planted(
+        "a dial that nobody wants goes on",
+        "pool",
+        "            dial.close(now, abort=True)\n            self._drop(pool, dial)\n",
+        "            pass\n",
+    ),
+    Planted(
+        "one connection more than allowed",
+        "pool",
+        "    if total - len(expired) < limit:\n",
+        "    if total - len(expired) <= limit:\n",
+    ),
+    Planted(
+        "who waits for a connection waits for ever",
+        "pool",
+        "            leg.timer.arm(now + config.timeouts.pool_wait_s)\n",
+        "            pass\n",
+    ),
+    Planted(
+        "the connect timer goes on after the dial",
+        "pool",
+        "            leg.timer.disarm()\n        leg.dial = None\n        upstream.assign",
+        "            pass\n        leg.dial = None\n        upstream.assign",
+    ),
+    Planted("frames behind the request are lost", "downstream", "        if early:\n", "        if False and early:\n"),
+    Planted(
+        "who says nothing may stay",
+        "downstream",
+        "        self._handshake_timer.arm(now + engine.config.timeouts.handshake_s)\n",
+        "",
+    ),
+    Planted(
+        "pongs pile up for a client that does not read",
+        "channel",
+        "            self._hold(_CONTROL)\n",
+        "            pass\n",
+    ),
+    Planted(
+        "a missing pong is not missed",
+        "channel",
+        "            self._pong_timer.arm(now + self._engine.config.timeouts.pong_s)\n",
+        "            pass\n",
+    ),
+    Planted(
+        "who does not answer our close is waited for",
+        "channel",
+        "        self.finish_timer.arm(now + self._engine.config.timeouts.close_s)\n",
+        "",
+    ),
+    Planted("one exchange more than allowed", "session", "if busy >= limits.exch", "if busy > limits.exch"),
+    Planted(
+        "a provider held back is not let go",
+        "session",
+        "                exchange.release_queue(now)\n",
+        "                pass\n",
+    ),
+    Planted(
+        "what runs for a client outlives it",
+        "session",
+        '            exchange.cancel("gone", by, fault, now)\n',
+        "            pass\n",
+    ),
+    Planted("500 is not retried", "retry", "status >= 500", "status > 500"),
+    Planted("linear delays do not grow", "policy", '"linear": n,', '"linear": 1,'),
+    Planted("confirmed bytes still count", "buffers", "        self.size -= n\n", ""),
+    Planted("timers fire late", "timers", "deadline <= now:", "deadline < now:"),
+    Planted("a timer moved earlier is forgotten", "timers", "or deadline < self._queued:", "or False:"),
+]
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    def __init__(self, fullname: str, path: str, fault: Planted) -> None:
+        super().__init__(fullname, path)
+        self._fault = fault
+
+    def get_code(self, fullname: str) -> object:  # type: ignore[override]
+        text = Path(self.path).read_text(encoding="utf-8")
+        assert text.count(self._fault.old) == 1, f"{self._fault.name}: matches {text.count(self._fault.old)} times"
+        return compile(text.replace(self._fault.old, self._fault.new), self.path, "exec")
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def __init__(self, fault: Planted) -> None:
+        self._fault = fault
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != f"aigw_sansio.{self._fault.module}":
+            return None
+        file = SOURCE / (self._fault.module.replace(".", "/") + ".py")
+        return importlib.util.spec_from_file_location(fullname, file, loader=_Loader(fullname, str(file), self._fault))
+
+
+def hunt(fault: Planted | None) -> str | None:
+    """What finds ``fault``, in this process, which must not have imported the core yet."""
+    if fault is not None:
+        assert not [name for name in sys.modules if name.startswith("aigw_sansio")], "the core is imported already"
+        sys.meta_path.insert(0, _Finder(fault))
+    from tests.test_transcripts import CUTS, FILES, gateway
+    from tests.transcripts_of import runs
+
+    for path, cuts, http in runs(FILES, CUTS[:1]):
+        from tests.harness import check
+
+        try:
+            check(path, gateway, cuts, http, accept=False)
+        except Exception as found:
+            return f"{path.stem} ({http}): {type(found).__name__}"
+    from tests.world import random_moves, run
+
+    until = time.monotonic() + WORLD_SECONDS
+    seed = 0
+    while time.monotonic() < until:
+        try:
+            run(random_moves(seed))
+        except Exception as found:
+            return f"world, seed {seed}: {type(found).__name__}: {str(found)[:80]}"
+        seed += 1
+    return None
+
+
+def main() -> int:
+    if len(sys.argv) > 1:
+        found = hunt(FAULTS[int(sys.argv[1])])
+        print(found or "NOT FOUND")
+        return 0
+    missed = 0
+    for number, fault in enumerate(FAULTS):
+        command = [sys.executable, "-m", "tests.planted", str(number)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_SECONDS)
+        except subprocess.TimeoutExpired:
+            print(f"{fault.module}: {fault.name}\n    hangs", flush=True)
+            continue
+        said = (done.stdout.strip() or done.stderr.strip().splitlines()[-1]).splitlines()[-1]
+        missed += said == "NOT FOUND" or done.returncode != 0
+        print(f"{fault.module}: {fault.name}\n    {said}", flush=True)
+    print(f"{len(FAULTS) - missed} of {len(FAULTS)} found")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

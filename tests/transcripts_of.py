@@ -1,0 +1,20 @@
+"""Which transcripts run how."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.harness import Transcript
+from tests.perfect import Cuts
+
+
+def runs(files: Sequence[Path], cuts: Sequence[Cuts]) -> Iterator[tuple[Path, Cuts, str]]:
+    """Every file with the cuts and the HTTP versions that it is for."""
+    for path in files:
+        only = Transcript(path.read_text(encoding="utf-8")).only
+        for cut in cuts:
+            for http in ("h1", "h2"):
+                if ({"h1", "h2"} & only and http not in only) or (
+                    {"whole", "random", "bytes"} & only and cut not in only
+                ):
+                    continue
+                yield path, cut, http
