@@ -1,15 +1,14 @@
 """One HTTP/2 connection, whichever end of it we are: h2 with DATA frames read beside it.
 
-Decides: how bytes become frames, both receive windows, what floods are, and how queued data leaves under the peer's
-windows, in turns (RFC 9113 sections 4 to 6, RFC 7541). Must not know: requests, responses and what the two roles
+Decides: how bytes become frames, what both receive windows allow, which frames count towards a flood, and how
+streams and the connection end (RFC 9113 sections 4 to 6). Must not know: requests, responses and what the two roles
 tell their owners (:mod:`.http2`, :mod:`.http2_server`).
 
 h2 keeps header compression, stream states, settings and the peer's windows. DATA frames are read here, because they
 are the per-message path: h2 only ever sees an *empty* DATA frame, where the state of the stream has to move
 (END_STREAM) or to be judged (a stream that is not open). So receive windows and content lengths are kept here alone.
-Three repairs of h2: one frame per call, because what it parsed before an error in the same call is lost; its output
-is moved out after every call, because GOAWAY empties it; after GOAWAY its state is put back, because it would refuse
-the streams that may still finish (section 6.8).
+h2 is given one frame a call, because what it parsed before an error in the same call is lost, and its output is
+moved out after every call, because GOAWAY empties it. :mod:`.h2_repairs` has the rest of what h2 needs.
 """
 
 from abc import ABC, abstractmethod
@@ -87,6 +86,10 @@ class Link(ABC):
             self._outlet.put(wire.window_update(0, window - wire.INITIAL_WINDOW))
 
     # -- the roles ----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _check(self, stream: int) -> None:
+        """``LocalProtocolError`` where ``stream`` was never open."""
 
     @abstractmethod
     def _on_head(self, event: HeadReceived) -> None:
@@ -173,15 +176,12 @@ class Link(ABC):
         self._credit = credit
         self._tail = buffer[position:]
         if touched:
-            self._flush_touched()
-
-    def _flush_touched(self) -> None:
-        for stream in self._touched:
-            parts = stream.parts
-            if parts:
-                self._on_data(stream, parts[0] if len(parts) == 1 else b"".join(parts))
-                parts.clear()
-        self._touched.clear()
+            for stream in touched:
+                parts = stream.parts
+                if parts:
+                    self._on_data(stream, parts[0] if len(parts) == 1 else b"".join(parts))
+                    parts.clear()
+            touched.clear()
 
     def _flush(self, stream: Stream) -> None:
         parts = stream.parts
@@ -414,19 +414,19 @@ class Link(ABC):
             stream.limit = min(stream.granted, stream.allowed)
             self._outlet.put(wire.window_update(stream.number, quantum))
 
-    def _consume(self, number: int, flow: int) -> bool:
-        """The owner passed ``flow`` bytes of data on. False where the stream is not open."""
-        stream = self._streams.get(number)
-        if stream is None:
-            return False
-        if not stream.ended:
-            owed = stream.owed + flow
-            if flow < 0 or owed > stream.seen - stream.granted + self._stream_window:
-                raise LocalProtocolError(f"consume({number}, {flow}) gives back more than was received")
-            stream.owed = owed
+    def consume(self, stream: int, flow: int) -> None:
+        """The owner passed on data of ``stream`` that counted ``flow``: give the peer credit for as much. Of no
+        effect once the stream is over."""
+        state = self._streams.get(stream)
+        if state is None:
+            self._check(stream)
+        elif not state.ended:
+            owed = state.owed + flow
+            if flow < 0 or owed > state.seen - state.granted + self._stream_window:
+                raise LocalProtocolError(f"consume({stream}, {flow}) gives back more than was received")
+            state.owed = owed
             if owed >= self._quantum:
-                self._grant(stream)
-        return True
+                self._grant(state)
 
     def _start(self, number: int) -> Stream:
         stream = self._streams[number] = Stream(number, self._stream_window)

@@ -111,27 +111,26 @@ class Http2Client(Link):
     def request_sent(self, stream: int) -> bool:
         """Whether the whole request of ``stream`` has left through ``data_to_send()``. Also tells it of a stream
         that is over."""
-        self._issued(stream)
+        self._check(stream)
         return stream not in self._unsent
 
     def cancel(self, stream: int) -> bool:
         """Give up ``stream`` with RST_STREAM(CANCEL). Always True: the connection lives on."""
-        self._issued(stream)
+        self._check(stream)
         state = self._streams.get(stream)
         if state is not None:
             self._reset(state, wire.CANCEL)
             self._forget(state)
         return True
 
-    def consume(self, stream: int, flow: int) -> None:
-        """Give credit for ``flow`` bytes of ``stream`` back; of no effect once the stream is over."""
-        if not self._consume(stream, flow):
-            self._issued(stream)
-
     def receive_data(self, data: bytes) -> list[WireEvent]:
         """Bytes of the peer; what they brought. After a ``ConnectionFailed`` they bring nothing."""
         self._receive(data)
-        return self._taken()
+        events = self._events
+        if not events:
+            return []
+        self._events = []
+        return events
 
     def receive_eof(self) -> list[WireEvent]:
         """The peer ended cleanly: streams without a head are lost, those with one are incomplete."""
@@ -150,21 +149,23 @@ class Http2Client(Link):
     def data_to_send(self) -> bytes:
         """All bytes the wire wants sent, moved out."""
         data = self._outlet.take(_ALL)
-        for number in self._written:
-            self._unsent.pop(number, None)
-        self._written.clear()
+        if self._written:
+            for number in self._written:
+                self._unsent.pop(number, None)
+            self._written.clear()
         return data
 
     # -- what the link found ------------------------------------------------------------------------------------
 
-    def _issued(self, stream: int) -> None:
+    def _check(self, stream: int) -> None:
         if stream > self._last or not stream & 1 or stream < 1:
             raise LocalProtocolError(f"stream {stream} was never issued")
 
     def _taken(self) -> list[WireEvent]:
         events = self._events
-        if events:
-            self._events = []
+        if not events:
+            return []
+        self._events = []
         return events
 
     def _over(self, detail: str, begun: FaultKind) -> list[WireEvent]:

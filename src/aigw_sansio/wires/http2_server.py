@@ -110,6 +110,15 @@ class Http2Server(Link):
         """Whether ``data_to_send()`` may have something."""
         return self._outlet.pending
 
+    @property
+    def framed(self) -> int:
+        """Bytes that are in frames already and were not taken yet."""
+        return self._outlet.size
+
+    def is_open(self, stream: int) -> bool:
+        """Whether ``stream`` is not over yet."""
+        return stream in self._streams
+
     def respond(self, stream: int, status: int, headers: Headers, body: bytes = b"", end: bool = True) -> None:
         """Answer with a head and ``body``. ``end``: that is all, and what the client still sends is not wanted;
         otherwise ``send`` and ``end`` follow. ``headers`` name no ``content-length`` nor any hop-by-hop field."""
@@ -168,11 +177,6 @@ class Http2Server(Link):
             self._reset(state, h2_error_code)
             self._forget(state)
 
-    def consume(self, stream: int, flow: int) -> None:
-        """Give the client credit for ``flow`` bytes of ``stream``."""
-        if not self._consume(stream, flow):
-            self._state(stream)
-
     def shutdown(self) -> None:
         """Take no new streams: GOAWAY(NO_ERROR). Those that are open go on (RFC 9113 section 6.8)."""
         if not self._failed and not self._draining:
@@ -209,9 +213,12 @@ class Http2Server(Link):
 
     # -- what the link found ------------------------------------------------------------------------------------
 
-    def _state(self, stream: int) -> Stream | None:
+    def _check(self, stream: int) -> None:
         if stream > self._last or not stream & 1 or stream < 1:
             raise LocalProtocolError(f"stream {stream} was never opened")
+
+    def _state(self, stream: int) -> Stream | None:
+        self._check(stream)
         return self._streams.get(stream)
 
     def _sendable(self, state: Stream) -> None:
@@ -220,8 +227,9 @@ class Http2Server(Link):
 
     def _taken(self) -> list[ServerEvent]:
         events = self._events
-        if events:
-            self._events = []
+        if not events:
+            return []
+        self._events = []
         return events
 
     def _over(self, detail: str) -> list[ServerEvent]:
