@@ -82,6 +82,7 @@ class Relay:
         "_provider",
         "_responder",
         "_tap",
+        "moved",
         "session_id",
         "upstream",
     )
@@ -109,6 +110,8 @@ class Relay:
         self._draining = False
         self._opened = 0.0
         self._tap: RealtimeTap | None = None
+        #: When something of a message went on.
+        self.moved = 0.0
         self._idle_s = engine.config.timeouts.realtime_idle_s
         self._open_timer = engine.timers.timer(self._on_open_timeout)
         self._idle_timer = engine.timers.timer(self._on_idle)
@@ -164,7 +167,7 @@ class Relay:
 
     def _give_up(self, now: float) -> None:
         self._machine.fire(RelayInput.FAIL)
-        self._open_timer.disarm()
+        self._open_timer.retire()
         self.upstream.close(now, abort=True)
         self._on_over(self, now)
 
@@ -173,7 +176,7 @@ class Relay:
     def _begin(self, accepted: Accepted, now: float) -> None:
         """Both sides speak WebSocket from here on."""
         self._machine.fire(RelayInput.ACCEPTED)
-        self._open_timer.disarm()
+        self._open_timer.retire()
         self._opened = now
         engine = self._engine
         admitted = self._admitted
@@ -197,7 +200,9 @@ class Relay:
         timeouts = engine.config.timeouts
         if timeouts.session_s is not None:
             self._life_timer.arm(now + timeouts.session_s)
-        self.message_moved(now)
+        self.moved = now
+        if self._idle_s is not None:
+            self._idle_timer.arm(now + self._idle_s)
         limits = engine.config.limits
         tap = None
         if engine.config.emit_provider_events:
@@ -224,11 +229,6 @@ class Relay:
     def _mask_key(self) -> bytes:
         return self._engine.chance.bytes(4)
 
-    def message_moved(self, now: float) -> None:
-        """Something of a message went on."""
-        if self._idle_s is not None:
-            self._idle_timer.arm(now + self._idle_s)
-
     def hop_ended(self, hop: RelayHop, code: int, reason: str, how: How, now: float) -> None:
         """One side closed, broke the protocol or is lost: so the other ends."""
         self._end(hop.place, code, reason, how, now)
@@ -241,8 +241,8 @@ class Relay:
 
     def _end(self, who: Ender, code: int, reason: str, how: How, now: float) -> None:
         self._machine.fire(RelayInput.END)
-        self._idle_timer.disarm()
-        self._life_timer.disarm()
+        self._idle_timer.retire()
+        self._life_timer.retire()
         client, provider = self._client, self._provider
         self._engine.emit(
             SessionEnded(
@@ -269,11 +269,14 @@ class Relay:
     # -- clocks and going away ----------------------------------------------------------------------------------
 
     def _on_idle(self, now: float) -> None:
-        assert self._idle_s is not None
-        if self._client.pipe.outstanding or self._provider.pipe.outstanding:
-            self._idle_timer.arm(now + self._idle_s)  # a side still takes what was sent; a stall has its own limit
+        limit = self._idle_s
+        assert limit is not None
+        if self.moved + limit > now:
+            self._idle_timer.arm(self.moved + limit)  # moved here, not for every message
+        elif self._client.pipe.outstanding or self._provider.pipe.outstanding:
+            self._idle_timer.arm(now + limit)  # a side still takes what was sent; a stall has its own limit
         else:
-            reason = f"no message within the gateway's idle limit of {self._idle_s:g} s"
+            reason = f"no message within the gateway's idle limit of {limit:g} s"
             self._end("gateway", 1001, reason, How.ENDED, now)
 
     def _on_life_over(self, now: float) -> None:

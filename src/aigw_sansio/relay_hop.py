@@ -24,8 +24,8 @@ Place = Literal["client", "provider"]
 class HopOwner(Protocol):
     """The relay, as its two sides see it."""
 
-    def message_moved(self, now: float) -> None:
-        """Something of a message went on."""
+    #: When something of a message went on.
+    moved: float
 
     def hop_ended(self, hop: "RelayHop", code: int, reason: str, how: How, now: float) -> None:
         """The peer closed, broke the protocol or is lost. Called once at most; answer with :meth:`RelayHop.close`."""
@@ -40,6 +40,7 @@ class RelayHop:
     __slots__ = (
         "_close_s",
         "_finish_timer",
+        "_heard",
         "_held",
         "_high",
         "_latest_ping",
@@ -85,6 +86,7 @@ class RelayHop:
         #: No byte does.
         self.finished = False
         self._held = False
+        self._heard = now  # a sign of life of the peer, or that it was let go on
         self._latest_ping: bytes | None = None
         self._ping_under_way = False
         self._silence_timer = engine.timers.timer(self._on_silence)
@@ -98,8 +100,9 @@ class RelayHop:
         """Bytes of the peer."""
         if self.finished:
             return
-        if not self.ended:
-            self._show_life(now)
+        self._heard = now
+        if self._pong_timer.deadline is not None:
+            self._pong_timer.disarm()
         for event in self.wire.receive_data(data):
             if type(event) is Forward:
                 if not self.ended:
@@ -107,7 +110,7 @@ class RelayHop:
                     there.write(event.data, now)
                     if there.outstanding > self._high:
                         self._hold()
-                    self._owner.message_moved(now)
+                    self._owner.moved = now
             elif isinstance(event, MessagePassed):
                 if not self.ended and self._tap is not None:
                     self._tap.message_passed(event)
@@ -137,7 +140,9 @@ class RelayHop:
         """The transport took ``n`` bytes."""
         if self.ended:
             return
-        self._show_life(now)
+        self._heard = now
+        if self._pong_timer.deadline is not None:
+            self._pong_timer.disarm()
         outstanding = self.pipe.outstanding
         if outstanding < self._high:
             if self._latest_ping is not None:
@@ -156,8 +161,8 @@ class RelayHop:
         """Say ``words``, the last of this side, where they can still be heard. ``answered``: the peer has said its own
         last word, or is not heard any more; otherwise its close frame is waited for, with a limit."""
         self.ended = True
-        self._silence_timer.disarm()
-        self._pong_timer.disarm()
+        self._silence_timer.retire()
+        self._pong_timer.retire()
         if words is not None:
             self.pipe.write(self.wire.close(words.code, words.reason), now)
         if words is None or answered:
@@ -170,10 +175,6 @@ class RelayHop:
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _show_life(self, now: float) -> None:
-        self._pong_timer.disarm()
-        self._silence_timer.arm(now + self._ping_after_s)
-
     def _hold(self) -> None:
         if not self._held:
             self._held = True
@@ -184,7 +185,7 @@ class RelayHop:
         self._held = False
         if not self.ended:
             self.pipe.resume_reading()
-            self._show_life(now)
+            self._heard = now
 
     def _answer_ping(self, payload: bytes, now: float) -> None:
         """With much unsent only the latest ping is answered, later (RFC 6455 section 5.5.3)."""
@@ -196,6 +197,10 @@ class RelayHop:
             self._latest_ping = payload
 
     def _on_silence(self, now: float) -> None:
+        due = self._heard + self._ping_after_s
+        if due > now:
+            self._silence_timer.arm(due)  # moved here, not for every byte that is heard
+            return
         self._silence_timer.arm(now + self._ping_after_s)
         if not self._held and not self.pipe.outstanding:
             self._ping_under_way = True
@@ -221,6 +226,6 @@ class RelayHop:
         if self.finished:
             return
         self.finished = True
-        self._finish_timer.disarm()
+        self._finish_timer.retire()
         self.pipe.end(now)
         self._owner.hop_finished(self, now)
