@@ -3,11 +3,12 @@
 Decides: by what means the running event loop tells. Must not know: engines, TLS, what is done with the socket.
 
 On asyncio and uvloop a loop's own reader callbacks stay registered, so a read costs neither a task switch nor a system
-call to register anew. Where a loop has none (trio, asyncio's proactor) a task per connection waits instead. Both call
-the same functions.
+call to register anew. On trio one task waits for an epoll set of our own, which does the same for it. Where there is
+neither (trio without epoll, asyncio's proactor) a task per connection waits. All call the same functions.
 """
 
 import asyncio
+import select
 from collections.abc import Callable
 from typing import Protocol
 
@@ -44,7 +45,8 @@ def choose(tasks: TaskGroup, on_readable: Callback, on_writable: Callback) -> Re
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:  # not asyncio
-        return TaskReadiness(tasks, on_readable, on_writable)
+        readiness = EpollReadiness if hasattr(select, "epoll") else TaskReadiness
+        return readiness(tasks, on_readable, on_writable)
     proactor = getattr(asyncio, "ProactorEventLoop", None)
     if proactor is not None and isinstance(loop, proactor):
         return TaskReadiness(tasks, on_readable, on_writable)
@@ -82,6 +84,70 @@ class LoopReadiness:
     def forget(self, link: Link) -> None:
         self.stop_reading(link)
         self.stop_writing(link)
+
+
+class EpollReadiness:
+    """Readiness from an epoll set, for which one task waits: a wake-up serves everything that became ready."""
+
+    def __init__(self, tasks: TaskGroup, on_readable: Callback, on_writable: Callback) -> None:
+        self._on_readable = on_readable
+        self._on_writable = on_writable
+        self._epoll = select.epoll()
+        self._links: dict[int, Link] = {}
+        tasks.start_soon(self._watch)
+
+    def start_reading(self, link: Link) -> None:
+        if not link.reading:
+            link.reading = True
+            self._register(link)
+
+    def stop_reading(self, link: Link) -> None:
+        if link.reading:
+            link.reading = False
+            self._register(link)
+
+    def start_writing(self, link: Link) -> None:
+        if not link.writing:
+            link.writing = True
+            self._register(link)
+
+    def stop_writing(self, link: Link) -> None:
+        if link.writing:
+            link.writing = False
+            self._register(link)
+
+    def forget(self, link: Link) -> None:
+        link.reading = link.writing = False
+        self._register(link)
+
+    def _register(self, link: Link) -> None:
+        if link.socket is None or self._epoll.closed:
+            return
+        number = link.socket.fileno()
+        wanted = (select.EPOLLIN if link.reading else 0) | (select.EPOLLOUT if link.writing else 0)
+        if number in self._links:
+            if wanted:
+                self._epoll.modify(number, wanted)
+            else:  # a registered socket reports a hang-up whether wanted or not, again and again
+                del self._links[number]
+                self._epoll.unregister(number)
+        elif wanted:
+            self._links[number] = link
+            self._epoll.register(number, wanted)
+
+    async def _watch(self) -> None:
+        links = self._links
+        with self._epoll as epoll:
+            while True:
+                await anyio.wait_readable(epoll.fileno())
+                for number, mask in epoll.poll(0):
+                    link = links.get(number)  # none where an earlier one of this turn ended it
+                    if link is None:
+                        continue
+                    if link.reading and mask & ~select.EPOLLOUT:
+                        self._on_readable(link)
+                    if link.writing and mask & ~select.EPOLLIN:
+                        self._on_writable(link)
 
 
 class TaskReadiness:

@@ -112,6 +112,7 @@ HOSTS: dict[str, HostFactory] = {
     "anyio-uvloop": loop_host(AnyioDriver, "asyncio", use_uvloop=True),
     "anyio-trio": loop_host(AnyioDriver, "trio"),
     "anyio-tasks-asyncio": loop_host(_TaskDriver, "asyncio"),
+    "anyio-tasks-trio": loop_host(_TaskDriver, "trio"),
     "protocol-asyncio": loop_host(ProtocolDriver, "asyncio"),
     "protocol-uvloop": loop_host(ProtocolDriver, "asyncio", use_uvloop=True),
     "threads": thread_host,
