@@ -89,7 +89,8 @@ def reason_of(error: BaseException) -> str:
         case ssl.SSLCertVerificationError():
             return f"certificate not accepted: {error.verify_message}"
         case ssl.SSLError():
-            return f"TLS: {(error.reason or 'failed').lower().replace('_', ' ')}"
+            reason = getattr(error, "reason", None) or "failed"  # absent where it was not OpenSSL's
+            return f"TLS: {reason.lower().replace('_', ' ')}"
         case socket.gaierror():
             return "name not found"
         case OSError(errno=int(number)):
@@ -146,12 +147,11 @@ async def dial_tcp(host: str, port: int) -> socket.socket:
 
 
 async def _resolve(host: str, port: int) -> Sequence[_AddressInfo]:
-    try:  # an address needs no resolver, and no thread
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except socket.gaierror:
-        pass
     try:
-        return await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        try:  # an address needs no resolver, and no thread
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        except socket.gaierror:
+            return await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as exc:  # not a name at all
         raise socket.gaierror(socket.EAI_NONAME, "not a host name") from exc
 
