@@ -16,8 +16,9 @@ import zlib
 from pathlib import Path
 
 import h2.errors
+from tests.h2_client import Http2ClientPeer, StreamClient
 from tests.matching import Names, accept_line, line_matches
-from tests.peers import Headers, Http1Provider, Http2Provider, Seen, WsClient, upgrade_request
+from tests.peers import Headers, Http1Provider, Http2Provider, Seen, WsClient
 from tests.perfect import Core, Cuts, End, Link, PerfectDriver, Recorded
 from tests.ws_provider import WsProvider
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
@@ -159,15 +160,21 @@ def _unquote(text: str) -> str:
 
 
 class Run:
-    """One transcript against one core, with one way of cutting and one HTTP version towards providers."""
+    """One transcript against one core, with one way of cutting and one HTTP version on each side.
 
-    def __init__(self, transcript: Transcript, core: Core, cuts: Cuts, http: str, seed: int = 1) -> None:
+    ``clients``: ``h1``, ``h2`` (each client has a connection of its own) or ``shared`` (one connection for all).
+    """
+
+    def __init__(
+        self, transcript: Transcript, core: Core, cuts: Cuts, http: str, clients: str = "h1", seed: int = 1
+    ) -> None:
         self.transcript = transcript
         self.http = http
         self.cuts = cuts
         self.driver = PerfectDriver(core, cuts, seed)
         self.driver.on_bytes = self._watch_bytes
-        self.clients: dict[str, Link] = {}
+        self.version = clients
+        self.clients: dict[str, tuple[Link, WsClient]] = {}
         self.names: Names = {}
         self.auto = {"pong": True, "close": True}
         self.lengths: dict[tuple[int, int], int] = {}  #: what a declared length leaves to send
@@ -230,52 +237,75 @@ class Run:
         word, _, tail = rest.partition(" ")
         driver = self.driver
         if word in ("open", "GET", "HEAD", "POST", "PUT", "sends") and who not in self.clients:
-            new = WsClient()
-            new.auto_pong, new.auto_close = self.auto["pong"], self.auto["close"]
-            self.clients[who] = driver.open_client(new)
+            self.clients[who] = self._new_client(who)
         if word == "manual":  # from now on clients answer neither pings nor closes by themselves
             self.auto[tail] = False
-            for link in self.clients.values():
-                assert isinstance(link.peer, WsClient)
-                link.peer.auto_pong, link.peer.auto_close = self.auto["pong"], self.auto["close"]
+            for _, peer in self.clients.values():
+                peer.auto_pong, peer.auto_close = self.auto["pong"], self.auto["close"]
             return
-        link = self.clients[who]
-        peer = link.peer
-        assert isinstance(peer, WsClient)
+        link, peer = self.clients[who]
         if word == "open":
-            driver.send(link, peer.request(upgrade_request(tail or "/v1/local/default", _headers(more))))
+            driver.send(link, peer.open(tail or "/v1/local/default", _headers(more)))
         elif word in ("GET", "HEAD", "POST", "PUT"):
-            fields = [("host", "gateway.test"), *_headers(more)]
-            head = f"{word} {tail} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields)
-            driver.send(link, peer.request((head + "\r\n").encode(), "HEAD" if word == "HEAD" else "GET"))
+            driver.send(link, peer.get(word, tail, _headers(more)))
         elif word == "sends":
-            driver.send(link, _unquote(tail).encode("latin-1"))
+            driver.send(link, peer.carry(_unquote(tail).encode("latin-1")))
         elif word == "raw":
-            driver.send(link, bytes.fromhex(tail))
+            driver.send(link, peer.carry(bytes.fromhex(tail)))
         elif word == "binary":
-            driver.send(link, peer.event(BytesMessage(data=_unquote(tail).encode())))
+            driver.send(link, peer.carry(peer.event(BytesMessage(data=_unquote(tail).encode()))))
         elif word == "pieces":  # one message in as many frames as there are JSON strings behind it
             pieces = json.loads(tail)
             for index, piece in enumerate(pieces):
-                driver.send(link, peer.event(TextMessage(data=piece, message_finished=index == len(pieces) - 1)))
+                driver.send(
+                    link, peer.carry(peer.event(TextMessage(data=piece, message_finished=index == len(pieces) - 1)))
+                )
         elif word == "ping":
-            driver.send(link, peer.event(Ping(payload=tail.encode())))
+            driver.send(link, peer.carry(peer.event(Ping(payload=tail.encode()))))
         elif word == "pong":
-            driver.send(link, peer.event(Pong(payload=tail.encode())))
+            driver.send(link, peer.carry(peer.event(Pong(payload=tail.encode()))))
         elif word == "close":
             code, _, reason = tail.partition(" ")
-            driver.send(link, peer.event(CloseConnection(code=int(code) if code else 1000, reason=reason or None)))
+            driver.send(
+                link, peer.carry(peer.event(CloseConnection(code=int(code) if code else 1000, reason=reason or None)))
+            )
+        elif word == "eof" and isinstance(peer, StreamClient):
+            driver.send(link, peer.finish())
         elif word == "eof":
             driver.end(link, End.EOF)
+        elif word == "reset" and isinstance(peer, StreamClient):
+            driver.send(link, peer.reset())
         elif word == "reset":
             driver.end(link, End.RESET)
+        elif rest in ("stops reading", "reads on") and self.version == "shared":
+            assert isinstance(peer, StreamClient)
+            driver.send(link, peer.take_on(rest == "reads on"))
         elif rest in ("stops reading", "reads on"):
             driver.take(link, rest == "reads on")
         elif times := re.match(r"\*(\d+) ", rest):
             text = _unquote(rest[times.end() :])
-            driver.send(link, b"".join(peer.text(text) for _ in range(int(times.group(1)))))
+            driver.send(link, peer.carry(b"".join(peer.text(text) for _ in range(int(times.group(1))))))
         else:
-            driver.send(link, peer.text(_unquote(rest)))
+            driver.send(link, peer.carry(peer.text(_unquote(rest))))
+
+    def _new_client(self, who: str) -> tuple[Link, WsClient]:
+        driver = self.driver
+        peer: WsClient
+        if self.version == "h1":
+            peer = WsClient()
+            link = driver.open_client(peer)
+        elif self.version == "h2" or not self.clients:
+            connection = Http2ClientPeer()
+            link = driver.open_client(connection, "h2")
+            assert connection.extended, "the gateway's first SETTINGS do not allow extended CONNECT"
+            peer = StreamClient(connection, who)
+        else:
+            link, first = next(iter(self.clients.values()))
+            assert isinstance(first, StreamClient)
+            peer = StreamClient(first.connection, who)
+            driver.skip_id()
+        peer.auto_pong, peer.auto_close = self.auto["pong"], self.auto["close"]
+        return link, peer
 
     def _up(self, who: str, rest: str, more: list[str]) -> None:
         number, _, ordinal = who.partition(".")
@@ -373,7 +403,7 @@ class Run:
                     del events[: found + 1]
                     lines += line.raw()
                 continue
-            if who in LOOSE and self.cuts != "whole":
+            if who in LOOSE and (self.cuts != "whole" or (self.version != "h1" and rest.startswith("client"))):
                 lines += line.raw()
                 continue
             found = next((index for index, one in enumerate(waiting) if self._source(one) == who), None)
@@ -525,22 +555,22 @@ def _event_line(rest: str, event: str) -> str:
     return " ".join([f"< event {name}", *(f"{key}={_plain(fields.get(key))}" for key in keys)])
 
 
-def check(path: Path, core_of: object, cuts: Cuts, http: str, *, accept: bool) -> None:
+def check(path: Path, core_of: object, cuts: Cuts, http: str, clients: str = "h1", *, accept: bool) -> None:
     """Run the transcript in ``path``. ``core_of(config)`` makes the core. With ``accept`` the file is rewritten."""
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"^!! ", text, re.MULTILINE), f"{path.name} holds what cannot be done"
     transcript = Transcript(text)
     assert callable(core_of)
-    run = Run(transcript, core_of(transcript.config()), cuts, http)
+    run = Run(transcript, core_of(transcript.config()), cuts, http, clients)
     is_now = "\n".join(run.run()).rstrip("\n") + "\n"
     was = "\n".join(_normal(text)).rstrip("\n") + "\n"
     if is_now == was:
         return
-    if accept and cuts == "whole":
+    if accept and cuts == "whole" and clients == "h1":
         path.write_text(is_now, encoding="utf-8")
         return
     diff = "".join(difflib.unified_diff(was.splitlines(True), is_now.splitlines(True), "expected", "came", n=1000))
-    raise AssertionError(f"{path.name} ({cuts}, {http}):\n{diff}")
+    raise AssertionError(f"{path.name} ({cuts}, {http}, clients {clients}):\n{diff}")
 
 
 def _normal(text: str) -> list[str]:

@@ -29,13 +29,14 @@ WEBSOCKET_ACCEPT = "Bz3qJYTGdOe8gUSpLosEdiLKDrk="
 class Seen:
     """One thing a peer saw: a line, the header fields and the body that may be checked beside it."""
 
-    __slots__ = ("body", "headers", "line", "stream", "text")
+    __slots__ = ("body", "headers", "line", "stream", "text", "who")
 
     def __init__(
         self, line: str, *, headers: Headers | None = None, body: bytes | None = None, text: str | None = None
     ) -> None:
         self.line = line
         self.stream = 0  #: of HTTP/2
+        self.who = ""  #: which client saw it, where several share a connection
         self.headers = headers
         self.body = body
         self.text = text  #: the message as received, where ``line`` is its text
@@ -83,7 +84,21 @@ class WsClient:
         self.auto_pong = True
         self.auto_close = True
 
-    # -- towards the gateway -------------------------------------------------------------------------------------
+    # -- towards the gateway: each returns what the connection has to carry --------------------------------------
+
+    def open(self, path: str, headers: Headers) -> bytes:
+        """Ask for a WebSocket."""
+        return self.request(upgrade_request(path, headers))
+
+    def get(self, method: str, path: str, headers: Headers) -> bytes:
+        """A plain request."""
+        fields = [("host", "gateway.test"), *headers]
+        head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields)
+        return self.request((head + "\r\n").encode(), "HEAD" if method == "HEAD" else "GET")
+
+    def carry(self, data: bytes) -> bytes:
+        """``data`` as the connection carries it."""
+        return data
 
     def request(self, raw: bytes, method: str = "GET") -> bytes:
         """``raw`` is a whole request; what it asks for is told to h11, which reads the answer."""

@@ -9,7 +9,7 @@ import random
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from tests.peers import Peer, Seen
 
@@ -47,6 +47,14 @@ class Core(Protocol):
     def data_to_send(self, conn: ConnId, limit: int = 65536) -> bytes: ...
     def next_timeout(self) -> float | None: ...
     def snapshot(self) -> dict[str, int]: ...
+
+
+@runtime_checkable
+class Shared(Protocol):
+    """A peer that is several clients: they see the ends of their streams, not that of the connection."""
+
+    def gone(self) -> list[Seen]:
+        """The gateway ended the connection: what the clients whose streams were open see of it."""
 
 
 class End(Enum):
@@ -186,7 +194,10 @@ class PerfectDriver:
         link.ended = True
         link.inbox.clear()
         link.unconfirmed = b""
-        if not link.lost:
+        if isinstance(link.peer, Shared):
+            for seen in link.peer.gone():
+                self.output.append(Recorded(seen.who, seen, link))
+        elif not link.lost:
             self.say(self.name(link), how if link.peer is not None else "dial cancelled", link)
         self.core.closed(link.conn, self.now)
 
@@ -203,7 +214,7 @@ class PerfectDriver:
                 return
             data, link.unconfirmed = link.unconfirmed, b""
             for seen in link.peer.receive(data):
-                self.output.append(Recorded(self.name(link), seen, link))
+                self.output.append(Recorded(seen.who or self.name(link), seen, link))
             self._queue_own(link)
             self.core.data_sent(link.conn, len(data), self.now)
         if link.closing and not link.ended:
@@ -264,6 +275,13 @@ class PerfectDriver:
         link = self.links[conn] = Link(conn, "client", peer)
         self.settle()
         return link
+
+    def skip_id(self) -> None:
+        """Use up a connection id, so that those that follow are the same however clients share connections."""
+        conn = self.core.open_downstream("192.0.2.7:50000", None, self.now)
+        self.core.connection_lost(conn, "connection reset by peer", self.now)
+        self.core.closed(conn, self.now)
+        self.settle()
 
     def connected(self, link: Link, peer: Peer, alpn: str | None) -> None:
         """The dial of ``link`` succeeded."""

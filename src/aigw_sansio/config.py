@@ -56,6 +56,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """Clocks, in seconds. ``None`` is no limit."""
 
     handshake_s: float = 10.0  #: from a client's connection to its whole request head
+    connection_idle_s: float = 60.0  #: a client's HTTP/2 connection without a stream
     close_s: float = 5.0  #: from our close to the end of the connection
     write_stall_s: float = 60.0  #: unsent bytes and none taken
     ping_after_s: float = 30.0  #: silence of a WebSocket peer before we ping

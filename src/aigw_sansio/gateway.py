@@ -23,6 +23,7 @@ from .channel import WebSocketChannel
 from .config import Config
 from .connection import Connection
 from .downstream import Http1Downstream
+from .downstream_h2 import Http2Downstream
 from .effects import Answer, Effect
 from .engine import Engine
 from .errors import LocalProtocolError
@@ -79,10 +80,16 @@ class Gateway:
     # -- inputs -------------------------------------------------------------------------------------------------
 
     def open_downstream(self, peer: str, alpn: str | None, now: float) -> ConnId:
-        """A client connected. ``peer`` is its address for events; ``alpn`` what TLS chose, if anything."""
+        """A client connected. ``peer`` is its address for events; ``alpn`` what TLS chose: ``h2`` is HTTP/2, anything
+        else and nothing is HTTP/1.1."""
         self._advance(now)
         conn = self._engine.issue_conn()
-        self._connections[conn] = Http1Downstream(self._engine, conn, peer, self._admission, now)
+        connection: Connection
+        if alpn == "h2":
+            connection = Http2Downstream(self._engine, conn, peer, self._admission, now, leaving=self.draining)
+        else:
+            connection = Http1Downstream(self._engine, conn, peer, self._admission, now)
+        self._connections[conn] = connection
         return conn
 
     def connected(self, conn: ConnId, alpn: str | None, now: float) -> None:
@@ -180,6 +187,9 @@ class Gateway:
             session.drain(deadline, now)
         for relay in list(self._relays.values()):
             relay.drain(now)
+        for connection in list(self._connections.values()):
+            if isinstance(connection, Http2Downstream):
+                connection.drain(now)
         self._settle_drain(now)
         self._engine.settle(now)
 

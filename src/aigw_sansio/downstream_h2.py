@@ -1,0 +1,501 @@
+"""A client's connection over HTTP/2: many WebSockets by extended CONNECT, and plain requests beside them.
+
+Decides: how requests become streams that look like an HTTP/1.1 connection to whoever answers them, which bytes of a
+stream the transport has taken, and when an unused connection ends (RFC 8441, RFC 9113). Must not know: who may
+connect and what a WebSocket carries.
+
+The end of a stream stands for the end of a TCP connection (RFC 8441 section 5): END_STREAM is a clean end, RST_STREAM
+a reset of that pipe alone, and holding one back withholds that stream's credit only. Where DATA frames are cut depends
+on how reads were: what does not are the bytes of each stream.
+"""
+
+from collections import deque
+from enum import IntEnum
+from typing import Final
+
+from .channel import BytePipe
+from .connection import Connection
+from .engine import Engine
+from .faults import Fault, FaultKind, Side
+from .fsm import Machine
+from .ids import ConnId
+from .request import Claimant, ClientRequest, Entrance, PipeReceiver
+from .wires.h2_frames import CANCEL
+from .wires.handshake import NotUpgrade, Offers, WrongVersion, read_offers
+from .wires.http import ConnectionFailed, Headers
+from .wires.http2_server import Http2Server, RequestReceived, ServerEvent, StreamAborted, StreamData
+
+#: Fields of a plain answer that HTTP/2 does not have (RFC 9113 section 8.2.2).
+_HTTP1_ONLY: Final = frozenset((b"upgrade", b"connection"))
+
+
+class StreamState(IntEnum):
+    """Where one stream of a client stands. ENDING: we have ended our direction."""
+
+    DECIDING = 0
+    OPEN = 1
+    ENDING = 2
+    ANSWERED = 3
+    CLOSED = 4
+
+
+class StreamInput(IntEnum):
+    """What moves it. END: nothing more will be written; OVER: the stream is gone."""
+
+    ACCEPT = 0
+    REFUSE = 1
+    END = 2
+    OVER = 3
+
+
+_S, _I = StreamState, StreamInput
+
+STREAM_TABLE: Final[dict[tuple[StreamState, StreamInput], StreamState]] = {
+    (_S.DECIDING, _I.ACCEPT): _S.OPEN,
+    (_S.DECIDING, _I.REFUSE): _S.ANSWERED,
+    (_S.DECIDING, _I.OVER): _S.CLOSED,
+    (_S.OPEN, _I.END): _S.ENDING,
+    (_S.OPEN, _I.OVER): _S.CLOSED,
+    (_S.ENDING, _I.OVER): _S.CLOSED,
+    (_S.ANSWERED, _I.OVER): _S.CLOSED,
+}
+
+
+class StreamPipe:
+    """One stream. Implements ``BytePipe`` and ``Responder``."""
+
+    __slots__ = (
+        "_close_timer",
+        "_ended",
+        "_held",
+        "_link",
+        "_machine",
+        "_owed",
+        "_paused",
+        "_receiver",
+        "_stall_timer",
+        "_tunnel",
+        "claimant",
+        "number",
+        "outstanding",
+        "queued",
+    )
+
+    def __init__(self, link: "Http2Downstream", number: int, *, tunnel: bool) -> None:
+        self._link = link
+        self.number = number
+        self._tunnel = tunnel
+        self._machine = Machine(STREAM_TABLE, StreamState.DECIDING)
+        self._receiver: PipeReceiver | None = None
+        #: Who decides about the request.
+        self.claimant: Claimant | None = None
+        self._paused = False
+        self._held: list[bytes] = []  # received and not passed on
+        self._owed = 0  # credit that the client does not get yet
+        self._ended = False  # the client ended its direction, behind what is held
+        #: Bytes written that the transport has not taken.
+        self.outstanding = 0
+        #: Those of them that are in no frame yet.
+        self.queued = 0
+        self._stall_timer = link.engine.timers.timer(self._on_stall)
+        self._close_timer = link.engine.timers.timer(self._on_stall)
+
+    @property
+    def state(self) -> StreamState:
+        """Where it stands."""
+        return self._machine.state
+
+    # -- from the connection ------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes, flow: int, now: float) -> None:
+        """Bytes of the client. Those of a request that cannot become a WebSocket are dropped, without credit."""
+        state = self._machine.state
+        if state is StreamState.OPEN and not self._waits():
+            assert self._receiver is not None
+            self._receiver.receive_data(data, now)
+            if self._paused:
+                self._owed += flow
+            else:
+                self._link.consume(self, flow)
+        elif state is StreamState.OPEN or (state is StreamState.DECIDING and self._tunnel):
+            self._held.append(data)
+            self._owed += flow
+        elif state is StreamState.ENDING:
+            self._link.consume(self, flow)
+
+    def receive_eof(self, now: float) -> None:
+        """The client ended its direction."""
+        state = self._machine.state
+        if state is StreamState.DECIDING and self._tunnel:
+            self._link.reset(self)
+            self.vanish("the client ended the stream", now)
+        elif state is StreamState.OPEN and self._waits():
+            self._ended = True
+        elif state is StreamState.OPEN:
+            self._end_of_client(now)
+
+    def vanish(self, reason: str, now: float) -> None:
+        """The stream is gone, and whoever uses it is told."""
+        self.finish()
+        self.outstanding = 0
+        self._held.clear()
+        receiver, self._receiver = self._receiver, None
+        claimant, self.claimant = self.claimant, None
+        if receiver is not None:
+            receiver.connection_lost(reason, now)
+        if claimant is not None:
+            claimant.client_gone(now)
+
+    def finish(self) -> None:
+        """The stream has ended in order, or is given up by its user."""
+        if self._machine.allows(StreamInput.OVER):
+            self._machine.fire(StreamInput.OVER)
+        self._stall_timer.disarm()
+        self._close_timer.disarm()
+
+    def sent(self, n: int, now: float) -> None:
+        """The transport took ``n`` bytes."""
+        if not self.outstanding:
+            return
+        self.outstanding -= n
+        if self.outstanding and self._machine.state is not StreamState.CLOSED:
+            self._stall_timer.arm(now + self._link.engine.config.timeouts.write_stall_s)
+        else:
+            self._stall_timer.disarm()
+        if self._receiver is not None:
+            self._receiver.data_sent(n, now)
+
+    # -- BytePipe -----------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes, now: float) -> None:
+        if data and self._machine.state is StreamState.OPEN:
+            self._count(len(data), now)
+            self._link.send(self, data)
+
+    def end(self, now: float) -> None:
+        if self._machine.state is StreamState.OPEN:
+            self._machine.fire(StreamInput.END)
+            self._close_timer.arm(now + self._link.engine.config.timeouts.close_s)
+            self._paused = False
+            self._held.clear()
+            owed, self._owed = self._owed, 0
+            self._link.end(self, owed)
+
+    def abort(self, now: float) -> None:
+        if self._machine.state is not StreamState.CLOSED:
+            self._link.reset(self)
+            self._receiver = None
+            self.outstanding = 0
+            self.finish()
+
+    def pause_reading(self) -> None:
+        if self._machine.state is StreamState.OPEN:
+            self._paused = True
+
+    def resume_reading(self) -> None:
+        if self._paused:
+            self._paused = False
+            if self._owed or self._ended:
+                self._link.engine.afterwards(self._go_on)
+
+    # -- Responder ----------------------------------------------------------------------------------------------
+
+    @property
+    def pipe(self) -> BytePipe:
+        return self
+
+    def accept(self, subprotocol: bytes | None, receiver: PipeReceiver, now: float) -> None:
+        self._machine.fire(StreamInput.ACCEPT)
+        self.claimant = None
+        self._receiver = receiver
+        self._link.accept(self, [] if subprotocol is None else [(b"sec-websocket-protocol", subprotocol)])
+        self._go_on(now)
+
+    def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
+        self._machine.fire(StreamInput.REFUSE)
+        self.claimant = None
+        self._held.clear()
+        if body:
+            self._count(len(body), now)
+        self._link.answer(self, status, [field for field in headers if field[0] not in _HTTP1_ONLY], body)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _waits(self) -> bool:
+        """Whether what comes has to wait."""
+        return self._paused or bool(self._held)
+
+    def _count(self, n: int, now: float) -> None:
+        if not self.outstanding:
+            self._stall_timer.arm(now + self._link.engine.config.timeouts.write_stall_s)
+        self.outstanding += n
+        self.queued += n
+
+    def _go_on(self, now: float) -> None:
+        """Pass on what was held, unless the receiver is held again."""
+        if self._paused or self._receiver is None or self._machine.state is not StreamState.OPEN:
+            return
+        if self._held:
+            data = b"".join(self._held)
+            self._held.clear()
+            self._receiver.receive_data(data, now)
+        if not self._paused:
+            owed, self._owed = self._owed, 0
+            self._link.consume(self, owed)
+            if self._ended:
+                self._end_of_client(now)
+
+    def _end_of_client(self, now: float) -> None:
+        if self._receiver is not None:
+            self._receiver.receive_eof(now)
+        self.end(now)
+
+    def _on_stall(self, now: float) -> None:
+        """The client takes nothing, or does not let go."""
+        self._link.reset(self)
+        self.vanish("the client takes no more bytes", now)
+
+
+class Http2Downstream(Connection):
+    """A client's connection. ``peer`` is its address for events."""
+
+    __slots__ = (
+        "_awake",
+        "_confirmed",
+        "_ending",
+        "_entrance",
+        "_fresh",
+        "_idle_timer",
+        "_leaving",
+        "_marks",
+        "_pipes",
+        "_sending",
+        "_taken",
+        "_wire",
+        "peer",
+    )
+
+    def __init__(
+        self, engine: Engine, conn: ConnId, peer: str, entrance: Entrance, now: float, *, leaving: bool = False
+    ) -> None:
+        """``leaving``: the gateway is draining, so the connection ends with its first stream."""
+        super().__init__(engine, conn)
+        self.peer = peer
+        self._entrance = entrance
+        limits = engine.config.limits
+        self._wire = Http2Server(max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes)
+        self._pipes: dict[int, StreamPipe] = {}
+        self._sending: dict[int, StreamPipe] = {}  # with bytes in no frame yet
+        self._ending: dict[int, StreamPipe] = {}  # we are through with them, the wire is not
+        # What was moved out of the wire: (where it ends in all that was, stream, bytes of it).
+        self._marks: deque[tuple[int, StreamPipe, int]] = deque()
+        self._taken = 0
+        self._confirmed = 0
+        self._awake = False
+        self._leaving = leaving
+        self._fresh = True  # no request came yet
+        self._idle_timer = engine.timers.timer(self._on_idle)
+        self._idle_timer.arm(now + engine.config.timeouts.handshake_s)
+        self._pump(now)
+
+    # -- inputs -------------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        if not self.closing:
+            self._dispatch(self._wire.receive_data(data), now)
+            self._wake()
+
+    def receive_eof(self, now: float) -> None:
+        if not self.closing:
+            self._dispatch(self._wire.receive_eof(), now)
+
+    def connection_lost(self, reason: str, now: float) -> None:
+        self.lose()
+        self._idle_timer.disarm()
+        self._dispatch(self._wire.connection_lost(reason), now)
+
+    def data_sent(self, n: int, now: float) -> None:
+        super().data_sent(n, now)
+        self._confirmed += n
+        marks = self._marks
+        while marks and marks[0][0] <= self._confirmed:
+            _, pipe, size = marks.popleft()
+            pipe.sent(size, now)
+        if self._sending or self._wire.pending:
+            self._wake()
+
+    def closed(self, now: float) -> None:
+        if not self.over:
+            self.connection_lost("the connection was given up", now)
+        super().closed(now)
+
+    def drain(self, now: float) -> None:
+        """The gateway goes away: no new streams; the connection ends with the last one that is open."""
+        if not self.closing:
+            self._leaving = True
+            self._fresh = False
+            self._wire.shutdown()
+            self._pump(now)
+
+    # -- for the streams ----------------------------------------------------------------------------------------
+
+    def accept(self, pipe: StreamPipe, headers: Headers) -> None:
+        """Grant a WebSocket."""
+        self._wire.accept(pipe.number, headers)
+        self._wake()
+
+    def answer(self, pipe: StreamPipe, status: int, headers: Headers, body: bytes) -> None:
+        """Answer plainly."""
+        self._wire.respond(pipe.number, status, headers, body)
+        self._ending[pipe.number] = pipe
+        self._queued(pipe)
+
+    def send(self, pipe: StreamPipe, data: bytes) -> None:
+        """Queue ``data`` of ``pipe``, which has counted it."""
+        self._wire.send(pipe.number, data)
+        self._queued(pipe)
+
+    def end(self, pipe: StreamPipe, owed: int) -> None:
+        """End our direction of ``pipe``, and let the client end its own."""
+        self._wire.end(pipe.number)
+        self.consume(pipe, owed)
+        self._ending[pipe.number] = pipe
+        self._wake()
+
+    def reset(self, pipe: StreamPipe) -> None:
+        """End ``pipe`` at once, in both directions."""
+        self._wire.reset(pipe.number, CANCEL)
+        self._forget(pipe)
+        self._wake()
+
+    def consume(self, pipe: StreamPipe, flow: int) -> None:
+        """``flow`` bytes of ``pipe`` were passed on."""
+        if flow:
+            self._wire.consume(pipe.number, flow)
+            self._wake()
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _dispatch(self, events: list[ServerEvent], now: float) -> None:
+        for event in events:
+            if type(event) is StreamData:
+                pipe = self._pipes.get(event.stream)
+                if pipe is not None:
+                    pipe.receive_data(event.data, event.flow, now)
+            elif isinstance(event, RequestReceived):
+                self._open(event, now)
+            elif isinstance(event, ConnectionFailed):
+                self._flush_all(now)
+                self.close(now)
+            elif isinstance(event, StreamAborted):
+                pipe = self._pipes.get(event.stream)
+                if pipe is not None:
+                    self._forget(pipe)
+                    pipe.vanish(event.fault.detail, now)
+            else:
+                pipe = self._pipes.get(event.stream)
+                if pipe is not None:
+                    pipe.receive_eof(now)
+
+    def _open(self, event: RequestReceived, now: float) -> None:
+        self._idle_timer.disarm()
+        self._fresh = False
+        pipe = self._pipes[event.stream] = StreamPipe(self, event.stream, tunnel=event.method == b"CONNECT")
+        target = event.path or event.authority
+        request = ClientRequest(self.conn, self.peer, event.method, target, _joined(event.headers), _offers(event))
+        claimant = self._entrance.request_arrived(request, pipe, now)
+        if pipe.state is StreamState.DECIDING:
+            pipe.claimant = claimant
+
+    def _queued(self, pipe: StreamPipe) -> None:
+        if pipe.queued:
+            self._sending[pipe.number] = pipe
+        self._wake()
+
+    def _wake(self) -> None:
+        """Move out what the wire has, at the end of this input."""
+        if not self._awake:
+            self._awake = True
+            self.engine.afterwards(self._pump)
+
+    def _pump(self, now: float) -> None:
+        self._awake = False
+        high = self.engine.config.limits.send_high_water_bytes
+        while self.buffer.size < high and self._move(now):
+            pass
+        if self._ending:
+            for pipe in list(self._ending.values()):
+                if not self._wire.is_open(pipe.number):
+                    pipe.finish()
+                    self._forget(pipe)
+        if not self._pipes and not self._wire.open_streams and not self.closing:
+            self._unused(now)
+
+    def _move(self, now: float) -> bool:
+        """One pull of the wire. Every stream's share of it is noted, so that its confirmation is that of the share."""
+        data = self._wire.data_to_send()
+        if not data:
+            return False
+        self._taken += len(data)
+        if self._sending:
+            end = self._taken + self._wire.framed
+            for number, pipe in list(self._sending.items()):
+                left = self._wire.queued(number)
+                if left < pipe.queued:
+                    self._marks.append((end, pipe, pipe.queued - left))
+                    pipe.queued = left
+                if not left:
+                    del self._sending[number]
+        self.write(data, now)
+        return True
+
+    def _flush_all(self, now: float) -> None:
+        while self._move(now):
+            pass
+
+    def _forget(self, pipe: StreamPipe) -> None:
+        self._pipes.pop(pipe.number, None)
+        self._sending.pop(pipe.number, None)
+        self._ending.pop(pipe.number, None)
+
+    def _unused(self, now: float) -> None:
+        """No stream is open."""
+        if self._leaving and not self._fresh:
+            self._part(now)
+        elif self._idle_timer.deadline is None:
+            self._idle_timer.arm(now + self.engine.config.timeouts.connection_idle_s)
+
+    def _part(self, now: float) -> None:
+        """Say goodbye, with GOAWAY."""
+        self._wire.shutdown()
+        self._flush_all(now)
+        self.close(now)
+
+    def _on_idle(self, now: float) -> None:
+        self._part(now)
+
+    def close(self, now: float, *, abort: bool = False) -> None:
+        self._idle_timer.disarm()
+        super().close(now, abort=abort)
+
+    def _abort(self, now: float) -> None:
+        """The client takes nothing, or does not let go."""
+        self.over = True
+        self._dispatch(self._wire.connection_lost("the client takes no more bytes"), now)
+        super()._abort(now)
+
+
+def _offers(event: RequestReceived) -> Offers | NotUpgrade | WrongVersion | Fault:
+    if event.protocol is None:
+        return NotUpgrade()
+    if event.protocol != b"websocket":
+        return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, "the only :protocol here is websocket")
+    return read_offers(event.headers)
+
+
+def _joined(headers: Headers) -> Headers:
+    """Fields as other versions of HTTP have them: the pieces of ``cookie`` are one (RFC 9113 section 8.2.3)."""
+    crumbs = [value for name, value in headers if name == b"cookie"]
+    if len(crumbs) < 2:
+        return headers
+    return [*(field for field in headers if field[0] != b"cookie"), (b"cookie", b"; ".join(crumbs))]
