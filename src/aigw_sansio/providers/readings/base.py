@@ -211,7 +211,14 @@ class ToolCalls:
         self._last: dict[int, tuple[str | None, int]] = {}
 
     def fragment(
-        self, choice: int, index: int | None, id_: str | None, name: str | None, args: object, out: list[ProviderEvent]
+        self,
+        choice: int,
+        index: int | None,
+        id_: str | None,
+        name: str | None,
+        args: object,
+        out: list[ProviderEvent],
+        kind: ToolKind = "function",
     ) -> None:
         """One fragment as OpenAI's format writes it. ``args``: text, or an object that is the whole."""
         key = id_[:_LONGEST_ID] if id_ else None
@@ -226,7 +233,7 @@ class ToolCalls:
                 call = None
         if call is None:
             call = self._begin(choice, index, key)
-            out.append(ToolCallStarted(call[1], id_, name, choice))
+            out.append(ToolCallStarted(call[1], id_, name, choice, kind))
         piece = arguments(args)
         if piece:
             out.append(ToolCallDelta(call[1], piece, choice))

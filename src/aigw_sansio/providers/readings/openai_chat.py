@@ -22,7 +22,7 @@ from ...events import (
     Unrecognised,
     UsageReported,
 )
-from .base import BaseReader, choice_of
+from .base import BaseReader, ToolKind, choice_of
 from .errors import embedded_error
 from .text_chunk import read_text_chunk
 from .values import Object, arr, base64_size, count, obj, text, word
@@ -177,13 +177,15 @@ class OpenAIChatReader(BaseReader):
 
     def _read_call(self, call: Object, choice: int, out: list[ProviderEvent]) -> None:
         function = call.get("function")
-        if type(function) is not dict:
-            custom = obj(call.get("custom"))
-            name, args = custom.get("name"), custom.get("input")
+        kind: ToolKind = "function"
+        if "custom" in call:
+            custom = obj(call["custom"])
+            kind, name, args = "custom", custom.get("name"), custom.get("input")
         else:
+            function = obj(function)
             name, args = function.get("name"), function.get("arguments")
         index = count(call.get("index"))
-        self.calls.fragment(choice, index, word(call.get("id")), word(name), args, out)
+        self.calls.fragment(choice, index, word(call.get("id")), word(name), args, out, kind)
 
     def _read_citations(self, citations: list[object], out: list[ProviderEvent]) -> None:
         """Perplexity and xAI repeat the whole list: only what is new in it is shown."""

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from ...events import AudioDelta, ImageDelta, ProviderEvent, ReasoningDelta, ResponseFinished, TextDelta
 from .openai_chat import OpenAIChatReader, openai_usage
-from .values import Object, arr, base64_size, obj, text, word
+from .values import Object, arguments, arr, base64_size, obj, text, word
 
 
 class WorkersAIReader(OpenAIChatReader):
@@ -84,8 +84,6 @@ def _spoken(value: object) -> str:
     """``response`` as text: a number comes bare when the text is one, an object when JSON was asked for."""
     if type(value) is str:
         return value
-    if type(value) is int:
-        return word(value) or ""
     if type(value) is float:
         return repr(value)
-    return ""
+    return arguments(value) or word(value) or ""
