@@ -8,6 +8,7 @@ when one does, and that the end is told once. Must not know: sockets, what a sid
 
 from collections.abc import Callable
 from enum import IntEnum
+from ipaddress import ip_address
 from typing import Final
 
 from .admission import Admitted
@@ -309,5 +310,9 @@ def _tell_refusal(engine: Engine, request: ClientRequest, status: int, fault: Fa
 def _hides_bytes(origin: Origin) -> bool:
     """Whether nobody on the way sees what is sent: then a client cannot use its masks against a proxy there (RFC 6455
     section 10.3), and they need not be replaced."""
-    host = origin.host
-    return origin.scheme == "https" or host in ("localhost", "::1") or host.startswith("127.")
+    if origin.scheme == "https" or origin.host == "localhost":
+        return True
+    try:
+        return ip_address(origin.host).is_loopback
+    except ValueError:
+        return False
