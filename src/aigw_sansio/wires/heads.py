@@ -82,7 +82,7 @@ def parse_request_head(head: bytes) -> RequestHead | Fault:
         event = connection.next_event()
     except h11.RemoteProtocolError as error:
         return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, f"the request head is not HTTP/1.1: {_blame(error)}")
-    if not isinstance(event, h11.Request):
+    if not isinstance(event, h11.Request) or not event.http_version.startswith(b"1."):
         return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, "the request head is not HTTP/1.1")
     return RequestHead(event.method, event.target, event.http_version, list(event.headers))
 
@@ -105,7 +105,7 @@ def parse_status_head(head: bytes) -> StatusHead | Fault:
     except h11.RemoteProtocolError as error:
         detail = f"the response head is not HTTP/1.1: {_blame(error)}"
         return Fault(FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, detail)
-    if not isinstance(event, h11.InformationalResponse | h11.Response):
+    if not isinstance(event, h11.InformationalResponse | h11.Response) or not event.http_version.startswith(b"1."):
         return Fault(FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, "the response head is not HTTP/1.1")
     return StatusHead(event.status_code, event.http_version, list(event.headers))
 
