@@ -113,6 +113,7 @@ class World:
         self.ended: Counter[str] = Counter()
         self.sessions: Counter[int] = Counter()
         self.trace: list[str] = []
+        self.drained = False
         self.eager = False  #: pull and confirm while effects run
         self._ids = 0
         self._executing = False
@@ -126,7 +127,7 @@ class World:
             self._head, self._head, self._chunk, self._chunk, self._chunk, self._finish, self._flood,
             self._provider_odd,
             self._peer_eof, self._peer_reset, self._answer, self._wait, self._wait, self._close_socket, self._toggle,
-            self._running_stream, self._full_client,
+            self._running_stream, self._full_client, self._drain,
         )  # fmt: skip
 
     # -- running -------------------------------------------------------------------------------------------------
@@ -221,6 +222,10 @@ class World:
         for pipe in self.pipes.values():
             if pipe.caller is not None and pipe.caller.complaint:
                 raise LawBroken(f"{pipe}: {pipe.caller.complaint}")
+            if pipe.caller is not None:
+                for event_id in pipe.caller.done:
+                    self._check_complete(pipe.caller, event_id)
+                pipe.caller.done.clear()
         counts = self.core.snapshot()
         live = [pipe for pipe in self.pipes.values() if not pipe.ended]
         if counts["connections"] != len(live):
@@ -236,6 +241,17 @@ class World:
         open_exchanges = len(self.admitted) - len(self.ended)
         if counts["exchanges"] != open_exchanges:
             raise LawBroken(f"the gateway counts {counts['exchanges']} exchanges, events say {open_exchanges}")
+
+    def _check_complete(self, caller: Caller, event_id: str) -> None:
+        """A stream that is done was ended by its provider, and all of it has come."""
+        servings = [one for pipe in self.pipes.values() for one in pipe.servings if one.event_id == event_id]
+        if any(one.spoilt for one in servings) or event_id in caller.reused:
+            return
+        got = caller.counts[event_id]
+        if not any(one.finished and one.chunks == got for one in servings):
+            raise LawBroken(
+                f"{event_id} is done with {got} chunks, its provider sent {[one.chunks for one in servings]}"
+            )
 
     # -- choosing ------------------------------------------------------------------------------------------------
 
@@ -276,6 +292,8 @@ class World:
         (new,) = set(self.pipes) - before
         pipe = self.pipes[new]
         self._settle(pipe)
+        if pipe.caller is None or not pipe.caller.open:
+            return repr(pipe)
         self._create(pipe, who, much)
         self._settle(pipe)
         for up in list(self.pipes.values()):
@@ -654,6 +672,14 @@ class World:
         else:
             self._step("answer", AskId(ask.id), Metrics(body=b"up 1\n"))
         return f"#{ask.id}"
+
+    def _drain(self, who: int, much: int) -> str | None:
+        """Rare: it ends most of what could still happen."""
+        if much % 16 or self.drained:
+            return None
+        self.drained = True
+        self._step("drain")
+        return "going away"
 
     def _wait(self, who: int, much: int) -> str:
         seconds = WAITS[much % len(WAITS)]

@@ -35,6 +35,8 @@ class Caller:
         self.counts: dict[str, int] = {}
         self.complaint: str | None = None
         self.repeated: list[str] = []  #: ids sent again while they ran, as far as the client knew
+        self.reused: set[str] = set()
+        self.done: list[str] = []  #: streams that ended well, for the world to look at
         self._nobody = 0
 
     def send(self, text: str, event_id: str) -> bytes:
@@ -65,6 +67,7 @@ class Caller:
             running = [event_id for event_id, phase in self.phases.items() if phase == "streaming"]
             if running:
                 self.repeated.append(running[0])
+                self.reused.add(running[0])
                 return "running id", self.ws.text(create_message(running[0], 0, 0))
             return "no step", self.ws.text('{"type":"universal.create","request":[]}')
         self._nobody += 1
@@ -113,6 +116,8 @@ class Caller:
             self._chunk(event_id, message["response"])
         elif kind != "event":
             self.phases[event_id] = "ended"
+            if kind == "done":
+                self.done.append(event_id)
 
     def _chunk(self, event_id: str, response: object) -> None:
         if not isinstance(response, dict) or "choices" not in response:
@@ -147,6 +152,7 @@ class Serving:
         if kind == "json":
             return 200, [("content-type", "application/json")], b'{"whole":"answer"}'
         if kind == "binary":
+            self.finished = True  # without a length it is a stream
             return 200, [("content-type", "audio/mpeg")], bytes(range(256))
         if kind == "large":
             return 200, [("content-type", "application/json")], b'"' + b"x" * 30_000 + b'"'
