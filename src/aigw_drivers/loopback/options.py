@@ -109,7 +109,7 @@ def plan(answer: Answer, options: Options) -> Plan:
             pieces = [Piece(b"data: ".ljust(options.huge_line_bytes, b"x")[: options.huge_line_bytes], chunk=True)]
         elif answer.done and not options.no_done:
             pieces = [*pieces, Piece(answer.done)]
-    else:
+    elif answer.status < 300:  # a failure comes in one piece, without the pauses meant for content
         pieces = _cut(b"".join(piece.data for piece in pieces), max(options.chunks or 1, last + 1))
     squeeze = zlib.compressobj(wbits=31) if options.gzip else None
     line_end = _LINE_ENDS[options.line_end]
