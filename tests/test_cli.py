@@ -1,0 +1,145 @@
+"""The command line as its users meet it: processes of their own, their output, their exit status."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+AIGW = [sys.executable, "-c", "from aigw_drivers.cli import main; main()"]
+
+
+def run(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1", **more}
+    return subprocess.run([*AIGW, *arguments], capture_output=True, text=True, timeout=60, check=False, env=environment)
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """A running ``aigw serve`` and its URL."""
+    command = [*AIGW, "serve", "--port", "0", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            assert "is listening on ws" in first, first
+            yield process, first.split()[-1]
+        finally:
+            process.kill()
+
+
+def create(event_id: str, **loopback: object) -> str:
+    messages = [{"role": "user", "content": "hello"}]
+    query = {"model": "m", "stream": True, "messages": messages, "loopback": loopback}
+    step = {"eventId": event_id, "provider": "loopback", "endpoint": "chat/completions", "query": query}
+    return json.dumps({"type": "universal.create", "request": step})
+
+
+def test_demo_without_a_terminal_ends_by_itself_and_shows_both_wires() -> None:
+    result = run("demo")
+    assert result.returncode == 0, result.stderr
+    assert "client   > gateway   story    universal.create" in " ".join(result.stdout.splitlines())
+    assert "universal.cancelled" in result.stdout
+    assert "connection #" in result.stdout
+    assert "saved" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_demo_in_a_terminal_ends_by_itself() -> None:
+    master, slave = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "140", "LINES": "45"}
+    with subprocess.Popen([*AIGW, "demo"], stdout=slave, stderr=slave, stdin=slave, env=environment) as process:
+        os.close(slave)
+        output = b""
+        try:
+            while data := os.read(master, 65536):
+                output += data
+        except OSError:
+            pass  # Linux says so at the end of a terminal
+        assert process.wait(timeout=60) == 0
+    os.close(master)
+    assert b"on the wires" in output
+    assert b"One WebSocket carried everything" in output
+
+
+def test_serve_prints_a_url_and_an_example_that_works() -> None:
+    with serving() as (process, url):
+        assert process.stdout is not None
+        lines = []
+        while "Ctrl-C" not in (line := process.stdout.readline()):
+            lines.append(line)
+        text = "".join(lines)
+        assert f"gateway    {url}/v1/local/default" in text
+        assert "loopback" in text
+        at = next(i for i, line in enumerate(lines) if "aigw send" in line)
+        message = lines[at + 1].strip().strip("'")
+        sent = run("send", f"{url}/v1/local/default", message)
+        assert sent.returncode == 0, sent.stderr
+        kinds = [json.loads(line)["type"] for line in sent.stdout.splitlines()]
+        assert kinds[0] == "universal.created"
+        assert kinds[-1] == "universal.done"
+        assert set(kinds[1:-1]) == {"universal.stream"}
+
+
+def test_sigterm_lets_running_streams_finish() -> None:
+    with serving() as (process, url):
+        command = [*AIGW, "send", f"{url}/v1/local/default", create("a", chunks=20, chunk_delay_ms=50)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sending:
+            assert sending.stdout is not None
+            sending.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+            rest = sending.stdout.read()
+            assert sending.wait(timeout=20) == 0
+        kinds = [json.loads(line)["type"] for line in rest.splitlines()]
+        assert "universal.going_away" in kinds
+        assert kinds[-1] == "universal.done"
+        assert process.wait(timeout=20) == 0
+
+
+def test_check_says_what_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "aigw.toml"
+    file.write_text('[server]\nprot = 1\n[providers.custom-x]\nbase_url = "ftp://x"\n')
+    result = run("check", str(file))
+    assert result.returncode == 2
+    assert "prot" in result.stdout
+    assert "port" in result.stdout
+    assert "custom-x" in result.stdout
+
+
+def test_check_shows_no_secret(tmp_path: Path) -> None:
+    file = tmp_path / "aigw.toml"
+    file.write_text(
+        '[gateways."a/b"]\nauthentication = true\ntokens = ["tok-canary"]\n'
+        '[providers.openai]\napi_key = "env:THE_KEY"\n'
+    )
+    result = run("check", str(file), THE_KEY="sk-canary")
+    assert result.returncode == 0, result.stdout
+    assert "a/b" in result.stdout
+    assert "canary" not in result.stdout + result.stderr
+
+
+def test_send_says_why_it_cannot(tmp_path: Path) -> None:
+    result = run("send", "ws://127.0.0.1:9/v1/local/default", "{}")
+    assert result.returncode == 1
+    assert "cannot connect" in result.stderr
+
+
+@pytest.mark.parametrize("options", [["--provider", "openai"], ["--format", "openai-chat"], []])
+def test_read_prints_events(tmp_path: Path, options: list[str]) -> None:
+    file = tmp_path / "answer.sse"
+    head = {"id": "c", "object": "chat.completion.chunk", "model": "m"}
+    delta = {"index": 0, "delta": {"role": "assistant", "content": "Hi"}, "finish_reason": None}
+    finish = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    chunks = [json.dumps({**head, "choices": [choice]}) for choice in (delta, finish)]
+    file.write_text("".join(f"data: {data}\n\n" for data in (*chunks, "[DONE]")))
+    result = run("read", str(file), *options)
+    assert result.returncode == 0, result.stderr
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {"type": "text.delta", "text": "Hi"} in events
+    assert events[-1]["type"] == "response.finished"
