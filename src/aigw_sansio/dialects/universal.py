@@ -4,6 +4,7 @@ Decides: which messages there are, which fields they have and what is wrong with
 providers, and whether an exchange of that id is running. A step's ``query`` stays the client's bytes.
 """
 
+import re
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -99,6 +100,10 @@ class _EventId(msgspec.Struct, rename="camel"):
     event_id: msgspec.Raw = _NOTHING
 
 
+#: An escape in a JSON string; the group is half of a surrogate pair (RFC 8259 section 8.2).
+_HALF: Final = re.compile(
+    rb"\\(?:ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|(ud[89a-f][0-9a-f]{2})|.)", re.IGNORECASE | re.DOTALL
+)
 _decode_message = msgspec.json.Decoder(_Message).decode
 _decode_step = msgspec.json.Decoder(_Step).decode
 _decode_steps = msgspec.json.Decoder(list[_Step]).decode
@@ -144,8 +149,29 @@ def _decode(data: bytes) -> ClientMessage:
         data, queries = cut
         try:
             message = _decode_message(data)
-        except msgspec.MsgspecError as second:
-            return _malformed(f"the message cannot be used: {second}")
+        except msgspec.MsgspecError:
+            return _decode_halved(data, queries)
+    return _read(message, queries)
+
+
+def _decode_halved(data: bytes, queries: list[bytes | None]) -> ClientMessage:
+    """A text with half of a surrogate pair outside a ``query``: all that it may say is under which id it is refused."""
+    try:
+        message = _read(_decode_message(_HALF.sub(_mend, data)), queries)
+    except msgspec.MsgspecError as error:
+        return _malformed(f"the message is not JSON: {error}")
+    if not isinstance(message, Create):
+        return message
+    event_id = message.event_id
+    told = event_id if event_id is not None and "\ufffd" not in event_id else None
+    return BadCreate(told, _invalid("a string outside query holds half of a surrogate pair; it must be text"))
+
+
+def _mend(escape: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if escape[1] else escape[0]
+
+
+def _read(message: _Message, queries: list[bytes | None] | None) -> ClientMessage:
     match message.type:
         case "universal.create":
             return _create(message, queries)
@@ -237,10 +263,13 @@ def _cut_queries(data: bytes) -> tuple[bytes, list[bytes | None]] | None:
         for name, begin, _ in members(text, 0):
             if name != "request":
                 continue
-            starts = [begin] if text[begin] == "{" else [at for at, _ in elements(text, begin)]
             cuts, queries = [], []
+            starts = [at for at, _ in elements(text, begin)] if text[begin] == "[" else [begin]
             for start in starts:
                 query: bytes | None = None
+                if text[start] != "{":
+                    queries.append(None)
+                    continue
                 for key, value_begin, value_end in members(text, start):
                     if key == "query":
                         cuts.append((value_begin, value_end))
@@ -255,10 +284,14 @@ def _cut_queries(data: bytes) -> tuple[bytes, list[bytes | None]] | None:
 
 def _explain(error: msgspec.ValidationError, root: str) -> str:
     """msgspec's own words, with the path written as a reader of the request would."""
-    text, separator, path = str(error).partition(" - at `")
+    text, separator, path = str(error).rpartition(" - at `")
+    text = text if separator else path
+    text = text if len(text) <= 100 else text[:100] + "..."
+    if not separator:
+        return f"{root}: {text}"
     path = path.rstrip("`").removeprefix("$")
     allowed = _ALLOWED.get(path.rpartition(".")[2])
-    return f"{root}{path}: {text}{f'; allowed are {allowed}' if allowed else ''}" if separator else f"{root}: {text}"
+    return f"{root}{path}: {text}{f'; allowed are {allowed}' if allowed else ''}"
 
 
 def _shown(value: str) -> str:
