@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .pool import Pool
 
 _MAX_REPLACEMENTS = 3
+#: Above this many bytes that an HTTP/2 provider has not taken, nothing more is read from it.
+_ANSWERS_HELD = 256 * 1024
 
 
 class UpstreamState(IntEnum):
@@ -233,6 +235,8 @@ class Upstream(Connection):
 
     def data_sent(self, n: int, now: float) -> None:
         super().data_sent(n, now)
+        if self.multiplexed and self.buffer.size <= _ANSWERS_HELD // 4:
+            self.resume_reading()
         if self._unsent and not self.buffer.size and self.wire is not None:
             waiting = []
             for leg in self._unsent:
@@ -259,6 +263,8 @@ class Upstream(Connection):
         data = self.wire.data_to_send()
         if data:
             self.write(data, now)
+            if self.wire.multiplexed and self.buffer.size > _ANSWERS_HELD:
+                self.pause_reading()  # a provider that makes us answer and takes no answers
 
     def _dispatch(self, events: list[WireEvent], now: float) -> None:
         only_data = True
