@@ -227,6 +227,18 @@ def test_a_close_is_waited_for_with_a_limit(reply: str) -> None:
     assert pair.finished == ["client"]
 
 
+def test_an_ended_side_is_not_asked_for_life() -> None:
+    pair = Pair()
+    pair.fire(30.0)
+    pair.take("client", 46.0)  # a ping is under way, its answer due at 66
+    pair.client.close(Words(1001, ""), 63.0, answered=False)
+    pair.take("client", 63.0)
+    pair.fire(67.0)
+    assert pair.pipes["client"].calls == []
+    pair.fire(68.0)
+    assert pair.pipes["client"].calls == ["end"]
+
+
 def test_a_held_side_is_read_again_for_its_close() -> None:
     pair = Pair()
     pair.provider.receive_data(encode_frame(FIN | Opcode.BINARY, bytes(1001)), 0.0)

@@ -169,7 +169,6 @@ class RelayHop:
             self._leave(now)
             return
         if self._held:
-            self._held = False
             self.pipe.resume_reading()  # the peer's close frame may stand behind what was held back
         self._finish_timer.arm(now + self._close_s)
 
@@ -178,7 +177,6 @@ class RelayHop:
     def _hold(self) -> None:
         if not self._held:
             self._held = True
-            self._pong_timer.disarm()
             self.pipe.pause_reading()
 
     def _release_hold(self, now: float) -> None:
