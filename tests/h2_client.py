@@ -14,9 +14,6 @@ import h2.settings
 from tests.peers import Headers, Seen, WsClient
 from wsproto.connection import Connection, ConnectionType
 
-#: Fields of an upgrade that HTTP/2 says otherwise, or not at all.
-_HTTP1_ONLY = ("host", "upgrade", "connection", "sec-websocket-key")
-
 
 class StreamClient(WsClient):
     """One stream: a request, then (where the gateway accepts) a WebSocket."""
@@ -49,7 +46,7 @@ class StreamClient(WsClient):
         named = {name.lower() for name, _ in headers}
         fields = [*pseudo.items(), (":scheme", "https"), (":path", path), (":authority", "gateway.test")]
         fields += [field for field in usual if field[0] not in named]
-        fields += [(name.lower(), value) for name, value in headers if value != "-" and name not in _HTTP1_ONLY]
+        fields += [(name.lower(), value) for name, value in headers if value != "-"]
         self.connection.add(self, fields, end=end)
         return self.connection.take()
 
@@ -126,6 +123,7 @@ class Http2ClientPeer:
         self.clients: dict[int, StreamClient] = {}
         self.extended = False  #: the server's SETTINGS allow extended CONNECT
         self.goaway = False
+        self._tail = b""
 
     def add(self, client: StreamClient, fields: Headers, *, end: bool) -> None:
         """Open a stream for ``client``."""
@@ -157,13 +155,22 @@ class Http2ClientPeer:
 
     def receive(self, data: bytes) -> list[Seen]:
         seen: list[Seen] = []
-        for event in self.h2.receive_data(data):
+        self._tail += data
+        while len(self._tail) >= 9 and len(self._tail) >= (size := 9 + int.from_bytes(self._tail[:3], "big")):
+            frame, self._tail = self._tail[:size], self._tail[size:]
+            seen += self._frame(frame)
+        return seen
+
+    def _frame(self, frame: bytes) -> list[Seen]:
+        seen: list[Seen] = []
+        for event in self.h2.receive_data(frame):
             if isinstance(event, h2.events.RemoteSettingsChanged):
                 setting = event.changed_settings.get(h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL)
                 self.extended = self.extended or (setting is not None and setting.new_value == 1)
             elif isinstance(event, h2.events.ConnectionTerminated):
                 self.goaway = True
                 assert not event.error_code, f"GOAWAY with {event.error_code}"
+                self.h2.state_machine.state = h2.connection.ConnectionState.CLIENT_OPEN  # open streams go on
             elif isinstance(event, h2.events.WindowUpdated):
                 for client in self.clients.values():
                     if event.stream_id in (0, client.stream):

@@ -6,7 +6,6 @@ import pytest
 from tests.harness import Transcript, check
 from tests.perfect import Cuts
 
-from aigw_sansio.config import Config
 from aigw_sansio.gateway import Gateway
 
 FILES = sorted((Path(__file__).parent / "transcripts").rglob("*.txt"))

@@ -78,6 +78,7 @@ class Pipe:
         self.conn = conn
         self.caller = caller
         self.provider: Http1Provider | Http2Provider | None = None
+        self.host = ""
         self.offered: tuple[str, ...] = ()
         self.servings: list[Serving] = []
         self.inbound = b""
@@ -118,7 +119,7 @@ class World:
         self._ids = 0
         self._executing = False
         self._resting = False
-        self._moves: tuple[Callable[[int, int], str | None], ...] = (
+        self.moves: tuple[Callable[[int, int], str | None], ...] = (
             self._new_client, self._new_client_with_stream, self._new_client_with_stream,
             self._send_create, self._send_create, self._send_odd, self._send_cancel,
             self._deliver, self._deliver, self._deliver, self._deliver_all, self._deliver_all,
@@ -135,7 +136,7 @@ class World:
     def move(self, move: Move) -> None:
         """One move and all laws."""
         what, who, much = move
-        function = self._moves[what % len(self._moves)] if isinstance(what, int) else getattr(self, f"_{what}")
+        function = self.moves[what % len(self.moves)] if isinstance(what, int) else getattr(self, f"_{what}")
         self.trace.append(f'("{function.__name__[1:]}", {who}, {much}),  #')
         told = function(who, much)
         self.trace[-1] += f" {told}" if told else " -"
@@ -172,7 +173,7 @@ class World:
             if pipe is not None:
                 raise LawBroken(f"{effect}: the connection exists")
             pipe = self.pipes[effect.conn] = Pipe(effect.conn, None)
-            pipe.offered = effect.alpn
+            pipe.offered, pipe.host = effect.alpn, effect.host
             return
         if pipe is None:
             raise LawBroken(f"{effect}: no such connection")
@@ -234,13 +235,17 @@ class World:
         bound = sum(HIGH + 2 * MESSAGE if pipe.caller else 8000 + 2 * HIGH for pipe in live)
         if held > bound:
             raise LawBroken(f"{held} bytes wait to be sent, bound is {bound}")
-        if not held and not counts["asks"]:
+        if not held and not counts["asks"] and not self.other_reason_to_pause():
             stuck = [pipe for pipe in live if pipe.paused and not pipe.closing and not pipe.end_told]
             if stuck:
                 raise LawBroken(f"{stuck} are paused though nothing waits to be sent")
         open_exchanges = len(self.admitted) - len(self.ended)
         if counts["exchanges"] != open_exchanges:
             raise LawBroken(f"the gateway counts {counts['exchanges']} exchanges, events say {open_exchanges}")
+
+    def other_reason_to_pause(self) -> bool:
+        """Whether reading may stand still though nothing waits to be sent."""
+        return False
 
     def _check_complete(self, caller: Caller, event_id: str) -> None:
         """A stream that is done was ended by its provider, and all of it has come."""
@@ -496,13 +501,17 @@ class World:
 
     def _connect(self, pipe: Pipe, much: int) -> str:
         alpn = pipe.offered[much % len(pipe.offered)] if pipe.offered else None
-        pipe.provider = Http2Provider() if alpn == "h2" else Http1Provider()
+        pipe.provider = Http2Provider() if alpn == "h2" else self.new_provider(pipe)
         pipe.dialled = True
         self._step("connected", pipe.conn, alpn)
         if pipe.live:
             pipe.writable = True
             pipe.inbound += pipe.provider.take()
         return f"{pipe} {alpn}"
+
+    def new_provider(self, pipe: Pipe) -> Http1Provider:
+        """Who answers at the other end of ``pipe`` over HTTP/1.1."""
+        return Http1Provider()
 
     def _dial(self, who: int, much: int) -> str | None:
         pipe = self._pick(who, lambda p: not p.dialled and not p.closing)
@@ -776,9 +785,9 @@ def make_core(config: Config) -> Core:
     return Gateway(config, b"a seed for worlds", 1_700_000_000.0)
 
 
-def run(moves: Sequence[Move], make: Callable[[Config], Core] = make_core) -> World:
+def run(moves: Sequence[Move], make: Callable[[Config], Core] = make_core, kind: type[World] = World) -> World:
     """A whole world. What it breaks is raised with the trace of its moves."""
-    world = World(make(CONFIG))
+    world = kind(make(CONFIG))
     try:
         for move in moves:
             world.move(move)

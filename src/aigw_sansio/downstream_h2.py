@@ -312,7 +312,7 @@ class Http2Downstream(Connection):
     def connection_lost(self, reason: str, now: float) -> None:
         self.lose()
         self._idle_timer.disarm()
-        self._dispatch(self._wire.connection_lost(reason), now)
+        self._lose_all(reason, now)
 
     def data_sent(self, n: int, now: float) -> None:
         super().data_sent(n, now)
@@ -458,6 +458,13 @@ class Http2Downstream(Connection):
         self._sending.pop(pipe.number, None)
         self._ending.pop(pipe.number, None)
 
+    def _lose_all(self, reason: str, now: float) -> None:
+        """Nothing comes or goes any more."""
+        self._wire.connection_lost(reason)
+        for pipe in list(self._pipes.values()):
+            self._forget(pipe)
+            pipe.vanish(reason, now)
+
     def _unused(self, now: float) -> None:
         """No stream is open."""
         if self._leaving and not self._fresh:
@@ -481,7 +488,7 @@ class Http2Downstream(Connection):
     def _abort(self, now: float) -> None:
         """The client takes nothing, or does not let go."""
         self.over = True
-        self._dispatch(self._wire.connection_lost("the client takes no more bytes"), now)
+        self._lose_all("the client takes no more bytes", now)
         super()._abort(now)
 
 

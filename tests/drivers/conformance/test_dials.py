@@ -108,11 +108,12 @@ class _Impatient(ToyEngine):
 
 @pytest.mark.parametrize("abort", [False, True], ids=["close", "abort"])
 def test_close_cancels_a_handshake(start: HostFactory, certificates: Certificates, abort: bool) -> None:
-    accepted = threading.Event()
+    accepted, ended = threading.Event(), threading.Event()
 
     def silent(sock: socket.socket) -> None:
         accepted.set()
         wait_for_end(sock)
+        ended.set()
 
     with server(silent) as port:
         engine = _Impatient(port, Tls("localhost", certificates.ca_file), abort=abort)
@@ -121,6 +122,7 @@ def test_close_cancels_a_handshake(start: HostFactory, certificates: Certificate
             client.sendall(b"stop")
             assert read_exactly(client, 4) == b"done"
             engine.wait_for("closed", 2)
+            assert ended.wait(20)  # the socket is gone, not just forgotten
     assert engine.names(2) == ["closed"]
 
 
@@ -151,6 +153,8 @@ class _Hasty(ToyEngine):
         if conn == 1:
             self.resume(ConnId(2))
         else:
+            if self.conns[conn].paused:
+                self.breaches.append("a read of a connection that was paused before it was up")
             self.send(ConnId(1), data)
 
     port = 0

@@ -159,6 +159,7 @@ def test_abort_ends_a_close_that_does_not_finish(start: HostFactory, certificate
     ):
         stuck.sendall(b"x")
         engine.wait_for("data_sent", 1)
+        stuck.sendall(b"more")  # is not delivered
         other.sendall(b"abort")
         engine.wait_for("closed", 1)
     assert engine.names(1) == ["open_downstream", "receive_data", "closed"]

@@ -1,0 +1,351 @@
+"""Where a request goes: the pure decision as a table, and who waits for whom."""
+
+import gc
+import weakref
+
+import pytest
+from tests.core_rig import OK, Handler, Rig
+
+from aigw_sansio.config import Limits, Timeouts
+from aigw_sansio.ids import ConnId
+from aigw_sansio.origin import Origin
+from aigw_sansio.pool import Dial, Facts, Placement, Use, Wait, place
+
+PLAIN = Origin("https", "up.test", 443, None, "off")
+AUTO = Origin("https", "up.test", 443)
+
+
+def facts(conn: int, last_used: float = 0.0, born: float = 0.0, busy: bool = False) -> Facts:
+    return Facts(ConnId(conn), last_used, born, busy)
+
+
+@pytest.mark.parametrize(("available", "total", "shareable", "fresh", "wanted", "expired"), [
+    ([], 0, False, False, Dial(), ()),
+    ([], 1, False, False, Dial(), ()),
+    ([], 2, False, False, Wait(), ()),
+    ([], 3, False, False, Wait(), ()),
+    ([], 1, True, False, Wait(), ()),
+    ([facts(1)], 1, False, False, Use(ConnId(1)), ()),
+    ([facts(1)], 2, True, False, Use(ConnId(1)), ()),
+    ([facts(1, 3), facts(2, 7), facts(3, 5)], 3, False, False, Use(ConnId(2)), ()),
+    ([facts(1, 3, busy=True)], 1, False, False, Use(ConnId(1)), ()),
+    ([facts(1)], 1, False, True, Dial(), ()),
+    ([facts(1)], 2, False, True, Wait(), ()),
+    ([facts(1)], 1, True, True, Wait(), ()),
+    ([facts(1, 90, -1)], 1, False, False, Dial(), (1,)),
+    ([facts(1, 90, -1)], 2, False, False, Dial(), (1,)),
+    ([facts(1, 90, -1, busy=True)], 1, False, False, Dial(), ()),
+    ([facts(1, 90, -1, busy=True)], 2, False, False, Wait(), ()),
+    ([facts(1, 90, -1), facts(2, 1, 1)], 2, False, False, Use(ConnId(2)), (1,)),
+    ([facts(1, 90, 0), facts(2, 1, 1)], 2, False, False, Use(ConnId(2)), (1,)),
+    ([facts(1, 90, -1), facts(2, 1, -5)], 2, False, False, Dial(), (1, 2)),
+])  # fmt: skip
+def test_the_decision(
+    available: list[Facts], total: int, shareable: bool, fresh: bool, wanted: Placement, expired: tuple[int, ...]
+) -> None:
+    found = place(available, total=total, limit=2, shareable_dial=shareable, fresh=fresh, now=100.0, max_age_s=100.0)
+    assert found == (wanted, expired)
+
+
+def test_each_request_gets_its_own_dial_and_its_answer() -> None:
+    rig = Rig()
+    one, two = Handler(), Handler()
+    rig.leg(one, PLAIN)
+    rig.leg(two, PLAIN)
+    assert rig.short() == ["connect 1", "connect 2"]
+    rig.connect(2)
+    rig.connect(1)
+    assert (one.told, two.told) == (["placed 1 dialled", "sent"], ["placed 2 dialled", "sent"])
+    rig.receive(1, OK)
+    assert one.told[2:] == ["activity", "head 200", "body ok", "end"]
+    assert rig.pool.waiting == 0
+
+
+def test_whoever_waits_longest_is_served_first() -> None:
+    rig = Rig(Limits(upstream_connections_per_origin=1))
+    handlers = [Handler() for _ in range(4)]
+    for handler in handlers:
+        rig.leg(handler, PLAIN)
+    assert rig.short() == ["connect 1"]
+    rig.connect(1)
+    for index, handler in enumerate(handlers):
+        assert [len(one.told) > 0 for one in handlers] == [i <= index for i in range(4)]
+        rig.receive(1, OK)
+        rig.take(1)
+        assert handler.told[-1] == "end"
+    assert all(f"placed 1 {'reused' if i else 'dialled'}" == handler.told[0] for i, handler in enumerate(handlers))
+
+
+def test_a_freed_connection_serves_before_the_dial_is_done_and_the_dial_is_kept() -> None:
+    rig = Rig()
+    first, second, third = Handler(), Handler(), Handler()
+    rig.leg(first, PLAIN)
+    rig.connect(1)
+    rig.leg(second, PLAIN)
+    rig.receive(1, OK)
+    assert second.told[0] == "placed 1 reused"
+    rig.connect(2)
+    assert rig.connections[ConnId(2)].idle
+    rig.leg(third, PLAIN)
+    assert third.told[0] == "placed 2 dialled"
+    assert rig.short().count("connect 3") == 0
+
+
+def test_a_surplus_dial_is_cut_and_a_wanted_one_handed_over() -> None:
+    rig = Rig(Limits(upstream_connections_per_origin=1))
+    gone, heir = Handler(), Handler()
+    leg = rig.leg(gone, PLAIN)
+    waiting = rig.leg(heir, PLAIN)
+    rig.pool.withdraw(leg, rig.now)
+    assert rig.short() == ["connect 1"], "handed over"
+    rig.connect(1)
+    assert heir.told == ["placed 1 dialled", "sent"]
+    assert gone.told == []
+    rig = Rig(Limits(upstream_connections_per_origin=1))
+    leg, waiting = rig.leg(gone, PLAIN), rig.leg(heir, PLAIN)
+    rig.pool.withdraw(waiting, rig.now)
+    assert rig.short() == ["connect 1"]
+    rig.pool.withdraw(leg, rig.now)
+    assert rig.short() == ["abort 1"]
+    assert rig.pool.waiting == 0
+
+
+def test_the_heir_of_a_dial_has_its_own_time() -> None:
+    rig = Rig(Limits(upstream_connections_per_origin=1), Timeouts(pool_wait_s=100))
+    gone, heir = Handler(), Handler()
+    leg = rig.leg(gone, PLAIN)
+    rig.leg(heir, PLAIN, connect_s=3.0)
+    rig.pass_time(5)
+    rig.pool.withdraw(leg, rig.now)
+    rig.pass_time(2.9)
+    assert heir.told == []
+    rig.pass_time(0.2)
+    assert heir.told == ["failed connect_timeout"]
+    assert rig.short() == ["connect 1", "abort 1"]
+
+
+def test_a_failed_dial_fails_its_request_and_dials_for_the_next() -> None:
+    rig = Rig(Limits(upstream_connections_per_origin=1))
+    one, two = Handler(), Handler()
+    rig.leg(one, PLAIN)
+    rig.leg(two, PLAIN)
+    rig.connections[ConnId(1)].connect_failed("connection refused", 0.0)
+    assert one.told == ["failed connect_failed"]
+    assert one.fault is not None
+    assert one.fault.retryable
+    assert one.fault.detail == "cannot connect to up.test: connection refused"
+    assert rig.short() == ["connect 1", "connect 2"]
+    rig.connect(2)
+    assert two.told[0] == "placed 2 dialled"
+
+
+def test_the_clock_of_a_dial() -> None:
+    rig = Rig()
+    handler = Handler()
+    rig.leg(handler, PLAIN, connect_s=3.0)
+    rig.pass_time(2.9)
+    assert handler.told == []
+    rig.pass_time(0.2)
+    assert handler.told == ["failed connect_timeout"]
+    assert handler.fault is not None
+    assert handler.fault.detail == "no connection to up.test within 3 s"
+    assert rig.short() == ["connect 1", "abort 1"]
+    rig.connections[ConnId(1)].closed(rig.now)
+    assert handler.told == ["failed connect_timeout"]
+
+
+def test_the_clock_of_those_without_a_place() -> None:
+    rig = Rig(Limits(upstream_connections_per_origin=1), Timeouts(pool_wait_s=7))
+    handler = Handler()
+    rig.leg(Handler(), PLAIN)
+    rig.connect(1)
+    rig.leg(handler, PLAIN)
+    rig.pass_time(6.9)
+    assert handler.told == []
+    rig.pass_time(0.2)
+    assert handler.told == ["failed pool_timeout"]
+    assert rig.pool.waiting == 0
+
+
+def test_a_reused_and_lost_connection_is_replaced_once() -> None:
+    rig = Rig()
+    handler = Handler()
+    rig.leg(Handler(), PLAIN)
+    rig.connect(1)
+    rig.receive(1, OK)
+    rig.leg(handler, PLAIN)
+    rig.take(1)
+    rig.connections[ConnId(1)].receive_eof(rig.now)
+    assert handler.told == ["placed 1 reused", "sent", "replaced"]
+    assert rig.short() == ["connect 1", "flush 1", "flush 1", "close 1", "connect 2"]
+    rig.connect(2)
+    rig.connections[ConnId(2)].connection_lost("reset", rig.now)
+    assert handler.told[3:] == ["placed 2 dialled", "sent", "failed connection_lost"]
+    assert "connect 3" not in rig.short()
+
+
+def test_a_replacement_takes_no_connection_that_has_served() -> None:
+    rig = Rig()
+    handler = Handler()
+    for _ in range(2):
+        rig.leg(Handler(), PLAIN)
+    rig.connect(1)
+    rig.connect(2)
+    rig.receive(1, OK)
+    rig.receive(2, OK)
+    rig.leg(handler, PLAIN)
+    reused = int(handler.told[0].split()[1])
+    rig.connections[ConnId(reused)].connection_lost("reset", rig.now)
+    assert "connect 3" in rig.short()
+    rig.connect(3)
+    assert handler.told[-2:] == ["placed 3 dialled", "sent"]
+
+
+def test_what_was_answered_in_part_is_not_replaced() -> None:
+    rig = Rig()
+    handler = Handler()
+    rig.leg(Handler(), PLAIN)
+    rig.connect(1)
+    rig.receive(1, OK)
+    rig.leg(handler, PLAIN)
+    rig.take(1)
+    rig.receive(1, b"HTTP/1.1 ")
+    rig.connections[ConnId(1)].connection_lost("reset", rig.now)
+    assert handler.told[-1] == "failed connection_lost"
+    assert "connect 2" not in rig.short()
+
+
+def test_an_old_connection_takes_nothing_new() -> None:
+    rig = Rig(timeouts=Timeouts(pool_age_s=100, pool_idle_s=1000))
+    rig.leg(Handler(), PLAIN)
+    rig.connect(1)
+    rig.receive(1, OK)
+    rig.pass_time(100)
+    handler = Handler()
+    rig.leg(handler, PLAIN)
+    assert rig.short() == ["connect 1", "flush 1", "close 1", "connect 2"]
+    assert handler.told == []
+
+
+def test_an_idle_connection_goes() -> None:
+    rig = Rig(timeouts=Timeouts(pool_idle_s=60))
+    rig.leg(Handler(), PLAIN)
+    rig.connect(1)
+    rig.pass_time(1000)
+    assert "close 1" not in rig.short(), "it is not idle while it carries a request"
+    rig.receive(1, OK)
+    rig.pass_time(59.9)
+    assert rig.short() == []
+    rig.pass_time(0.2)
+    assert rig.short() == ["close 1"]
+    rig.leg(Handler(), PLAIN)
+    assert rig.short() == ["connect 2"]
+
+
+def test_http2_is_shared_and_a_second_dial_is_not_made() -> None:
+    rig = Rig()
+    handlers = [Handler() for _ in range(4)]
+    rig.leg(handlers[0], AUTO)
+    rig.connect(1, "h2")
+    rig.leg(handlers[1], AUTO)
+    rig.exchange(1)
+    assert [handler.told[0] for handler in handlers[:2]] == ["placed 1 dialled", "placed 1 shared"]
+    rig.respond(1, 1)
+    rig.respond(1, 3)
+    assert handlers[1].told[-2:] == ["body ok", "end"]
+    rig.leg(handlers[2], AUTO)
+    assert handlers[2].told[0] == "placed 1 reused"
+    rig.connections[ConnId(1)].connection_lost("reset", rig.now)
+    rig.short()
+    rig.leg(handlers[3], AUTO)
+    rig.leg(Handler(), AUTO)
+    assert rig.short() == [], "the replacement's dial will do for all: it likely speaks HTTP/2"
+    rig.connect(2, "h2")
+    assert [handlers[2].told[-1], handlers[3].told[0]] == ["placed 2 dialled", "placed 2 shared"] or handlers[3].told[0] == "placed 2 shared"
+
+
+def test_a_dial_that_turns_out_not_to_be_shareable_serves_one_and_the_rest_dial() -> None:
+    rig = Rig()
+    rig.leg(Handler(), AUTO)
+    rig.connect(1, "h2")
+    rig.connections[ConnId(1)].close(0.0, abort=True)
+    rig.pool.connection_over(rig.connections[ConnId(1)], 0.0)
+    handlers = [Handler() for _ in range(3)]
+    for _ in range(1):
+        rig.leg(Handler(), AUTO)
+    rig.short()
+    for handler in handlers:
+        rig.leg(handler, AUTO)
+    assert rig.short() == []
+    rig.connect(2, "http/1.1")
+    assert sorted(rig.short()) == ["connect 3", "connect 4", "connect 5", "flush 2"]
+
+
+def test_the_limit_of_streams() -> None:
+    rig = Rig(Limits(streams_per_connection=2, upstream_connections_per_origin=1))
+    handlers = [Handler() for _ in range(3)]
+    rig.leg(handlers[0], AUTO)
+    rig.connect(1, "h2")
+    rig.leg(handlers[1], AUTO)
+    rig.leg(handlers[2], AUTO)
+    rig.exchange(1)
+    assert handlers[2].told == []
+    assert rig.pool.waiting == 1
+    rig.respond(1, 1)
+    assert handlers[2].told[0] == "placed 1 shared"
+
+
+@pytest.mark.parametrize("other", [
+    Origin("http", "up.test", 443), Origin("https", "up.test", 8443, None, "off"), Origin("https", "x.test", 443, None, "off"),
+    Origin("https", "up.test", 443, "ca.pem", "off"), AUTO,
+])  # fmt: skip
+def test_origins_share_nothing(other: Origin) -> None:
+    rig = Rig(Limits(upstream_connections_per_origin=1))
+    rig.leg(Handler(), PLAIN)
+    rig.connect(1)
+    rig.receive(1, OK)
+    rig.short()
+    rig.leg(Handler(), other)
+    assert rig.short() == ["connect 2"]
+
+
+def test_nothing_is_left_of_an_origin() -> None:
+    rig = Rig()
+    for number in range(100):  # clients may choose hosts: each must be forgotten
+        origin = Origin("https", f"r{number}.test", 443)
+        leg = rig.leg(Handler(), origin)
+        if number % 3 == 0:
+            rig.pool.withdraw(leg, rig.now)
+        elif number % 3 == 1:
+            rig.connections[ConnId(number + 1)].connect_failed("refused", rig.now)
+        else:
+            rig.connect(number + 1, "http/1.1")
+            rig.receive(number + 1, OK)
+    rig.pass_time(1000)
+    assert rig.pool._origins == {}
+
+
+def test_a_request_that_left_is_not_kept_for_its_clock() -> None:
+    rig = Rig()
+    rig.leg(Handler(), AUTO, connect_s=86400.0)
+    rig.connect(1, "h2")
+    handler = Handler()
+    gone = weakref.ref(handler)
+    leg = rig.leg(handler, Origin("https", "other.test", 443), connect_s=86400.0)
+    rig.pool.withdraw(leg, 0.0)
+    del leg, handler
+    rig.connections.pop(ConnId(2))
+    gc.collect()
+    assert gone() is None
+
+
+def test_close_all_cuts_what_runs_and_lets_the_idle_go_politely() -> None:
+    rig = Rig()
+    rig.leg(Handler(), PLAIN)
+    rig.leg(Handler(), PLAIN)
+    rig.connect(1)
+    rig.connect(2)
+    rig.receive(1, OK)
+    rig.short()
+    rig.pool.close_all(rig.now)
+    assert sorted(rig.short()) == ["abort 2", "close 1"]
