@@ -1,4 +1,4 @@
-"""Any bytes are one client message or say why not: no exception, every text of ours is valid JSON, queries stay the client's bytes.
+"""Any bytes are one client message or say why not: no exception, our texts are JSON, queries stay the client's bytes.
 
 ``python -m fuzz.fuzz_universal_messages --seconds 60``.
 """

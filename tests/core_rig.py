@@ -142,7 +142,9 @@ class Rig:
         streams: list[int] = []
         for _ in range(4):
             if data := self.take(conn):
-                streams += [e.stream_id for e in server.receive_data(data) if isinstance(e, RequestReceived) and e.stream_id]
+                streams += [
+                    e.stream_id for e in server.receive_data(data) if isinstance(e, RequestReceived) and e.stream_id
+                ]
             if data := server.data_to_send():
                 self.receive(conn, data)
         return streams

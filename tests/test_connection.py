@@ -1,5 +1,7 @@
 """A connection's close, abort, stall and loss: each effect at most once, and an end that comes for certain."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -209,7 +211,7 @@ def test_each_effect_at_most_once_in_any_order(moves: list[str]) -> None:
     ends = [index for index, effect in enumerate(effects) if effect in ("close", "abort")]
     assert all(effect in ("abort",) for effect in effects[ends[0] + 1 :]) if ends else True
     reading = [effect for effect in effects if effect in ("pause", "resume")]
-    assert all(a != b for a, b in zip(reading, reading[1:]))
+    assert all(a != b for a, b in itertools.pairwise(reading))
     box.conn.closed(now)
     assert box.engine.timers.next_deadline() is None
     assert box.conn.pull(9) == b""

@@ -78,7 +78,9 @@ def test_a_question_never_asked_is_misuse(bad: int) -> None:
 def test_an_answer_of_the_wrong_class_is_misuse_and_changes_nothing() -> None:
     asker = Asker()
     ask_id = asker.ask()
-    with pytest.raises(LocalProtocolError, match="Authenticate is answered by Authenticated or Unavailable, not by Metrics"):
+    with pytest.raises(
+        LocalProtocolError, match="Authenticate is answered by Authenticated or Unavailable, not by Metrics"
+    ):
         asker.engine.answer(ask_id, Metrics(b""), 0.0)
     assert asker.got == []
     asker.engine.answer(ask_id, YES, 0.0)

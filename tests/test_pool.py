@@ -261,7 +261,9 @@ def test_http2_is_shared_and_a_second_dial_is_not_made() -> None:
     rig.leg(Handler(), AUTO)
     assert rig.short() == [], "the replacement's dial will do for all: it likely speaks HTTP/2"
     rig.connect(2, "h2")
-    assert [handlers[2].told[-1], handlers[3].told[0]] == ["placed 2 dialled", "placed 2 shared"] or handlers[3].told[0] == "placed 2 shared"
+    assert [handlers[2].told[-1], handlers[3].told[0]] == ["placed 2 dialled", "placed 2 shared"] or handlers[3].told[
+        0
+    ] == "placed 2 shared"
 
 
 def test_a_dial_that_turns_out_not_to_be_shareable_serves_one_and_the_rest_dial() -> None:

@@ -15,7 +15,7 @@ VALUE = "canary-5f3a"
 
 def test_no_form_shows_it() -> None:
     secret = Secret(VALUE)
-    shown = [repr(secret), str(secret), f"{secret}", f"{secret!r:>40}", "{} {!r}".format(secret, secret), ascii(secret)]
+    shown = [repr(secret), str(secret), f"{secret}", f"{secret!r:>40}", f"{secret} {secret!r}", ascii(secret)]
     shown += [repr([secret]), repr({"key": secret}), repr(Authenticate("a", "g", secret))]
     assert all(VALUE not in text and "***" in text for text in shown)
 

@@ -1,7 +1,5 @@
 """The settings file: what it gives, and the exact words for what is wrong."""
 
-# ruff: noqa: E501 - a line of the table holds a whole line of errors
-
 from pathlib import Path
 
 import msgspec

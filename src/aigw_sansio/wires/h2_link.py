@@ -169,7 +169,7 @@ class Link(ABC):
                 self._data_frame(flags, number, buffer, start, end)
             else:
                 self._other_frame(word & 0xFF, flags, number, buffer[start - 9 : end])
-            if self._failed:
+            if self._is_lost():
                 return
             receiving = {} if self._block else self._receiving
             credit = self._credit
@@ -388,6 +388,10 @@ class Link(ABC):
         del self._streams[stream.number]
         self._receiving.pop(stream.number, None)
         stream.close()
+
+    def _is_lost(self) -> bool:
+        """Whether the frame just read ended the connection."""
+        return self._failed
 
     def _fail(self, code: int, detail: str) -> None:
         """The peer broke the connection's rules: say so and be done."""
