@@ -123,18 +123,22 @@ def key_text(name: str) -> str:
 
 
 def shown(text: str, quote: str = "'") -> str:
+    """An excerpt of ``text`` that is safe to print."""
     return quote + ascii(text if len(text) <= 64 else text[:61] + "...")[1:-1] + quote
 
 
 def toml_text(value: object) -> str:
+    """A value as TOML writes it."""
     return str(value).lower() if isinstance(value, (bool, int)) else repr(value)
 
 
 def kind_of(value: object) -> str:
+    """What TOML calls a value of this kind."""
     names = {str: "a string", bool: "a boolean", int: "an integer", float: "a float", list: "an array", dict: "a table"}
     return next((name for cls, name in names.items() if isinstance(value, cls)), "a date or time")
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
+    """The known word that was likely meant, as a remark; empty where none is near."""
     close = get_close_matches(word, list(known), n=1)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -1,6 +1,7 @@
 """The one exception of the core: misuse of its own interface.
 
-What a peer does is never an exception; it is a :class:`aigw_sansio.faults.Fault`.
+Decides: that a bad caller is an exception. Must not know: bad peers; what they do is a
+:class:`aigw_sansio.faults.Fault`, never an exception.
 """
 
 

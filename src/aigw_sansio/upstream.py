@@ -221,6 +221,9 @@ class Upstream(Connection):
         self._dispatch(events, now)
 
     def receive_eof(self, now: float) -> None:
+        if self._machine.state is UpstreamState.DIALING:
+            self.connect_failed("the connection ended", now)
+            return
         if self.wire is not None and not self.closing:
             self._peer_done = True
             events = [event for event in self.wire.receive_eof() if type(event) is not ConnectionFailed]
@@ -228,6 +231,9 @@ class Upstream(Connection):
         self._end(now)
 
     def connection_lost(self, reason: str, now: float) -> None:
+        if self._machine.state is UpstreamState.DIALING:
+            self.connect_failed(reason, now)
+            return
         events = self.wire.connection_lost(reason) if self.wire is not None and not self.closing else []
         self.lose()
         self._dispatch(events, now)

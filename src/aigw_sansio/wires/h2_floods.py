@@ -15,6 +15,8 @@ FLOOD: Final = 4096
 
 
 class Verdict(Enum):
+    """What is to be done about a peer's frames."""
+
     FINE = 0
     PROBE = 1  #: send the peer a PING, and call ``answered`` when its answer comes
     TOO_MANY = 2

@@ -53,10 +53,12 @@ def data_header(stream: int, length: int, *, end: bool = False) -> bytes:
 
 
 def window_update(stream: int, increment: int) -> bytes:
+    """A WINDOW_UPDATE; ``stream`` 0 is the connection."""
     return _UPDATE.pack(4 << 8 | 0x8, 0, stream, increment)
 
 
 def rst_stream(stream: int, code: int) -> bytes:
+    """A RST_STREAM with an error code of RFC 9113 section 7."""
     return _UPDATE.pack(4 << 8 | RST_STREAM, 0, stream, code)
 
 
@@ -66,6 +68,7 @@ def ping(payload: bytes) -> bytes:
 
 
 def goaway(last_stream: int, code: int) -> bytes:
+    """A GOAWAY without debug data."""
     return _GOAWAY.pack(8 << 8 | GOAWAY, 0, 0, last_stream, code)
 
 
