@@ -1,0 +1,129 @@
+"""What the client is told: every message of an exchange, word for word."""
+
+import json
+from typing import Any
+
+from aigw_sansio.answer import Answer, Tap
+from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.config import Config, Limits
+from aigw_sansio.dialects.universal import ResponseMode
+from aigw_sansio.effects import Emit
+from aigw_sansio.engine import Engine
+from aigw_sansio.events import ProviderEventRead, ResponseFailed, TextDelta, UsageReported
+from aigw_sansio.faults import Fault, FaultKind, Side
+from aigw_sansio.narration import Narration, Shown
+
+FAULT = Fault(FaultKind.IDLE_TIMEOUT, Side.PROVIDER, "nothing came", retryable=True)
+
+
+def narration(mode: ResponseMode = "raw", *, emit: bool = False) -> tuple[Narration, Engine]:
+    engine = Engine(Config(emit_provider_events=emit), b"seed", 0.0)
+    told = Narration(engine, "e\u00e9", "log", mode)
+    told.attempts = 2
+    told.step = 1
+    return told, engine
+
+
+def answer(content_type: bytes = b"text/event-stream; charset=utf-8", tap: Tap = Tap.MARKED) -> Answer:
+    made = Answer(200, [(b"content-type", content_type)], "openai-chat", Limits(), array_stream=False)
+    made.tap = tap
+    return made
+
+
+def sse(content: str) -> Chunk:
+    return Chunk(json.dumps({"choices": [{"index": 0, "delta": {"content": content}}]}).encode())
+
+
+def read(message: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(message)
+    return found
+
+
+METADATA = {
+    "cacheStatus": "MISS",
+    "eventId": "e\u00e9",
+    "logId": "log",
+    "step": "1",
+    "contentType": "text/event-stream",
+    "status": 200,
+    "attempts": 2,
+}
+
+
+def test_a_stream_begins_goes_on_and_ends() -> None:
+    told, _ = narration()
+    created = told.created(answer())
+    assert created.startswith(b'{"type":"universal.created","metadata":{"cacheStatus":"MISS","eventId":')
+    assert read(created) == {"type": "universal.created", "metadata": METADATA}
+    chunk = Chunk(b'{"n": 1.0, "a":"b" }')
+    messages, failed = told.chunks(answer(), [chunk])
+    assert failed is None
+    assert messages[0].endswith(b',"response":{"n": 1.0, "a":"b" }}'), "the provider's bytes as they came"
+    assert read(messages[0])["metadata"] == {"eventId": "e\u00e9"}
+    usage = UsageReported(input_tokens=3, output_tokens=4)
+    done = read(told.done(answer(), usage))
+    assert done["metadata"] == {**METADATA, "usage": {"input_tokens": 3, "output_tokens": 4, "quality": "final"}}
+    assert "usage" not in read(told.done(answer(), None))["metadata"]
+
+
+def test_what_is_no_json_becomes_a_string_or_base64() -> None:
+    told, _ = narration()
+    messages, _ = told.chunks(answer(), [Chunk(b"plain"), Chunk(b"\xff\xfe"), Chunk(b"")])
+    assert read(messages[0])["response"] == "plain"
+    assert read(messages[1])["response"] == "//4="
+    assert read(messages[1])["metadata"] == {"eventId": "e\u00e9", "encoding": "base64"}
+    assert read(messages[2])["response"] == ""
+    binary = answer(b"audio/mpeg")
+    messages, _ = told.chunks(binary, [Chunk(b"{}")])
+    assert read(messages[0])["response"] == "e30="
+
+
+def test_an_error_after_the_commit_goes_out_and_stops_the_rest() -> None:
+    told, _ = narration()
+    bad = Chunk(b'{"error":{"message":"overloaded"}}')
+    messages, failed = told.chunks(answer(), [sse("a"), bad, sse("b")])
+    assert [read(message)["response"] for message in messages] == [json.loads(sse("a").data), json.loads(bad.data)]
+    assert isinstance(failed, ResponseFailed)
+    assert failed.message == "overloaded"
+
+
+def test_events_mode_sends_meanings_only_and_both_sends_both() -> None:
+    told, engine = narration("events")
+    messages, _ = told.chunks(answer(tap=Tap.ALL), [sse("hi")])
+    kinds = [read(message)["type"] for message in messages]
+    assert set(kinds) == {"universal.event"}
+    assert {"type": "text.delta", "text": "hi"} in [read(message)["event"] for message in messages]
+    assert told.tap_after_commit is Tap.ALL
+    both, _ = narration("both")
+    messages, _ = both.chunks(answer(tap=Tap.ALL), [sse("hi")])
+    assert read(messages[0])["type"] == "universal.stream"
+    assert read(messages[-1])["type"] == "universal.event"
+    assert engine.take_effects() == []
+
+
+def test_the_host_hears_of_meanings_where_it_listens() -> None:
+    told, engine = narration(emit=True)
+    assert told.tap_after_commit is Tap.ALL
+    assert told.meaning([TextDelta("x")]) == []
+    assert engine.take_effects() == [Emit(ProviderEventRead("log", TextDelta("x")))]
+    assert narration()[0].tap_after_commit is Tap.MARKED
+
+
+def test_whole_answers_refusals_errors_and_cancels() -> None:
+    told, _ = narration()
+    whole = read(told.created_with(Shown(0, 404, "application/json", b'{"a":1}', base64=False), None))
+    assert whole["response"] == {"a": 1}
+    assert (whole["metadata"]["step"], whole["metadata"]["status"], told.status) == ("0", 404, 404)
+    coded = read(told.created_with(Shown(0, 200, None, b'"aGk="', base64=True), None))
+    assert coded["metadata"]["encoding"] == "base64"
+    assert "contentType" not in coded["metadata"]
+    refused = read(told.refused(FAULT))
+    assert refused["metadata"]["status"] == 504
+    assert refused["response"]["error"] == [{"code": 2005, "message": "nothing came"}]
+    error = read(told.error(answer(), FAULT))
+    assert error["error"] == {"code": 2005, "message": "nothing came", "kind": "idle_timeout", "retryable": True}
+    assert error["metadata"] == METADATA
+    cancelled = read(told.cancelled(None))
+    assert cancelled["metadata"] == {
+        key: METADATA[key] for key in ("cacheStatus", "eventId", "logId", "step", "attempts")
+    }
