@@ -23,6 +23,7 @@ from aigw_sansio.gateway import Gateway
 from .anyio_driver import AnyioDriver
 from .contract import AnswerHandler
 from .loopback import LoopbackProvider
+from .protocol_driver import ProtocolDriver
 from .settings import Settings
 from .sockets import Listener, listen
 from .tls import server_context
@@ -35,7 +36,7 @@ DriverName: TypeAlias = Literal["anyio", "protocol"]
 class Running:
     """A gateway that accepts clients. ``url`` is where, without a path."""
 
-    def __init__(self, url: str, driver: AnyioDriver, gateway: Gateway) -> None:
+    def __init__(self, url: str, driver: AnyioDriver | ProtocolDriver, gateway: Gateway) -> None:
         self.url = url
         self.gateway = gateway
         self._driver = driver
@@ -74,9 +75,11 @@ async def running(
             config = msgspec.structs.replace(config, providers={**config.providers, "loopback": own})
         context = None
         if server.tls_certificate is not None:
-            context = server_context(server.tls_certificate, server.tls_key or server.tls_certificate)
+            key = server.tls_key or server.tls_certificate
+            context = server_context(server.tls_certificate, key, ("h2", "http/1.1"))
         gateway = Gateway(config, urandom(32), time.time() - time.monotonic())
-        runner = AnyioDriver(gateway, answer=answer, on_event=on_event)
+        kind = ProtocolDriver if driver == "protocol" else AnyioDriver
+        runner = kind(gateway, answer=answer, on_event=on_event)
         listeners = listen(server.host, server.port, context)
         port = listeners[0].socket.getsockname()[1]
         host = f"[{server.host}]" if ":" in server.host else server.host

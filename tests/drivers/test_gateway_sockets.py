@@ -6,8 +6,9 @@ kernel in between.
 
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import trustme
 
 from aigw_drivers.client import HandshakeRefused, WebSocketClient, WebSocketClosed, connect
 from aigw_drivers.loopback import LoopbackProvider
-from aigw_drivers.serve import Running, running
+from aigw_drivers.serve import DriverName, Running, running
 from aigw_drivers.settings import ServerSettings, Settings
 from aigw_drivers.tls import client_context, server_context
 from aigw_sansio.config import Config, Limits, ProviderSettings, Timeouts
@@ -28,9 +29,21 @@ pytestmark = pytest.mark.anyio
 PATH = "/v1/local/default"
 
 
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+DRIVERS = {
+    "anyio-asyncio": ("asyncio", {}),
+    "anyio-trio": ("trio", {}),
+    "protocol-asyncio": ("asyncio", {}),
+    "protocol-uvloop": ("asyncio", {"use_uvloop": True}),
+}
+_driver: ContextVar[DriverName] = ContextVar("driver", default="anyio")
+
+
+@pytest.fixture(params=DRIVERS)
+def anyio_backend(request: pytest.FixtureRequest) -> Iterator[tuple[str, dict[str, bool]]]:
+    """A backend, and in passing the driver that :func:`world` uses."""
+    token = _driver.set("protocol" if request.param.startswith("protocol") else "anyio")
+    yield DRIVERS[request.param]
+    _driver.reset(token)
 
 
 class World:
@@ -63,7 +76,7 @@ async def world(
         )
         settings = Settings(config=config, server=ServerSettings(port=0))
         with anyio.fail_after(30):
-            async with running(settings, on_event=events.append) as gateway:
+            async with running(settings, driver=_driver.get(), on_event=events.append) as gateway:
                 yield World(gateway, provider, events)
 
 
@@ -350,7 +363,7 @@ async def test_tls_on_both_sides(tmp_path: Path) -> None:
         server = ServerSettings(port=0, tls_certificate=str(tmp_path / "server.pem"))
         client_tls: ssl.SSLContext = client_context(str(tmp_path / "ca.pem"), ("http/1.1",))
         with anyio.fail_after(20):
-            async with running(Settings(config=config, server=server)) as gateway:
+            async with running(Settings(config=config, server=server), driver=_driver.get()) as gateway:
                 assert gateway.url.startswith("wss://")
                 async with connect(gateway.url + PATH, ssl_context=client_tls) as client:
                     await client.send(create("a", chunks=3))

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import pytest
 from anyio.from_thread import start_blocking_portal
 from tests.drivers.conformance.engines import ToyEngine
-from tests.drivers.protocol import ProtocolDriver
 from tests.drivers.threads import ThreadDriver
 
 from aigw_drivers.anyio_driver import AnyioDriver
 from aigw_drivers.contract import AnswerHandler, SansIoEngine
+from aigw_drivers.protocol_driver import ProtocolDriver
 from aigw_drivers.readiness import TaskReadiness
 from aigw_drivers.sockets import listen
 from aigw_sansio.events import Event
@@ -64,7 +64,7 @@ def loop_host(driver_class: Callable[..., Any], backend: str, **options: object)
     @contextmanager
     def start(engine: SansIoEngine, *, tls: ssl.SSLContext | None = None, **settings: Any) -> Iterator[Host]:
         if tls is not None and driver_class is ProtocolDriver:
-            pytest.skip("a TLS transport of asyncio does not say what the kernel took")
+            pytest.skip("a TLS transport of asyncio does not say what the kernel took, nor how its peer ended")
         with start_blocking_portal(backend, options) as portal:
             driver = driver_class(engine, **settings)
             listeners = listen("127.0.0.1", 0, tls)
@@ -97,6 +97,8 @@ class _TaskDriver(AnyioDriver):
 
 @contextmanager
 def thread_host(engine: SansIoEngine, *, tls: ssl.SSLContext | None = None, **settings: Any) -> Iterator[Host]:
+    if tls is not None:
+        pytest.skip("an SSL object must not be used by two threads at once")
     driver = ThreadDriver(engine, **settings)
     listeners = listen("127.0.0.1", 0, tls)
     port = listeners[0].socket.getsockname()[1]

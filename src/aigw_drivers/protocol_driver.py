@@ -1,13 +1,18 @@
-"""A driver on bare asyncio protocols and transports, as proof that a host which owns the sockets can meet the contract.
+"""The second driver: an engine on bare asyncio transports and protocols, for asyncio and uvloop alone.
 
-What it must mind, and the driver of the package need not: a transport reads as much as it likes (so reads are taken
-from a buffer of 64 KiB), takes bytes that the kernel has not taken (so ``data_sent`` waits until its buffer is empty),
-and may have read on before it is paused (the contract allows one such read).
+Decides: nothing about any protocol. It carries out the nine duties of :mod:`aigw_drivers.contract`. Must not know: what
+the bytes mean, why a connection is dialled or closed.
+
+What reads does it in the loop's own callback, and what writes gives the bytes to the transport at once: there is no
+task for a connection, only for a dial and a question. Three things differ from sockets of one's own. A transport reads
+as much as it likes, so reads go through a buffer of 64 KiB. It takes bytes that the kernel has not taken, so
+``data_sent`` waits until its buffer is empty. And it may have read on before it is paused: that read is kept here. On
+TLS a peer that ends without ``close_notify`` cannot be told from one that ends with it.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from math import inf
 from typing import cast
@@ -15,9 +20,6 @@ from typing import cast
 import anyio
 from anyio.abc import TaskStatus
 
-from aigw_drivers.contract import READ_SIZE, AnswerHandler, SansIoEngine
-from aigw_drivers.sockets import Listener, name_of, reason_of
-from aigw_drivers.tls import client_context
 from aigw_sansio.effects import (
     Answer,
     Ask,
@@ -33,8 +35,15 @@ from aigw_sansio.effects import (
 from aigw_sansio.events import Event
 from aigw_sansio.ids import ConnId
 
+from .contract import READ_SIZE, AnswerHandler, SansIoEngine
+from .sockets import Listener, name_of, reason_of
+from .tls import client_context
+from .transfer import report
+
 
 class _Link(asyncio.BufferedProtocol):
+    """One connection. ``full``: the transport holds bytes that the kernel has not taken."""
+
     def __init__(self, driver: "ProtocolDriver", conn: ConnId | None = None) -> None:
         self.driver = driver
         self.conn = conn
@@ -42,6 +51,7 @@ class _Link(asyncio.BufferedProtocol):
         self.dial: asyncio.Task[None] | None = None
         self.buffer = memoryview(driver.buffer)
         self.unconfirmed = 0
+        self.kept = b""
         self.full = self.closing = self.ended = self.over = self.paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -54,8 +64,19 @@ class _Link(asyncio.BufferedProtocol):
         return self.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        if not self.closing and not self.over:
-            self.driver.call(self, self.driver.engine.receive_data, bytes(self.buffer[:nbytes]))
+        if self.closing or self.over:
+            return
+        if self.paused and self.transport is not None:
+            self.kept += self.buffer[:nbytes]
+            self.transport.pause_reading()  # uvloop forgets a pause that comes before its first read
+            return
+        self.driver.call(self, self.driver.engine.receive_data, bytes(self.buffer[:nbytes]))
+
+    def deliver_kept(self) -> None:
+        """What was read while it was paused."""
+        if self.kept and not self.paused and not self.closing and not self.over:
+            kept, self.kept = self.kept, b""
+            self.driver.call(self, self.driver.engine.receive_data, kept)
 
     def eof_received(self) -> bool:
         if not self.closing and not self.ended and not self.over:
@@ -75,7 +96,11 @@ class _Link(asyncio.BufferedProtocol):
 
 
 class ProtocolDriver:
-    """Drives one engine on asyncio or uvloop."""
+    """Drives one engine on asyncio or uvloop; elsewhere :meth:`serve` raises ``RuntimeError``.
+
+    ``answer`` looks up what the engine asks for; without it every answer is ``Unavailable``. ``on_event`` is called
+    with each event, and must return soon. ``clock`` gives monotonic seconds; the engine sees no other time.
+    """
 
     def __init__(
         self,
@@ -95,19 +120,30 @@ class ProtocolDriver:
         self._alarm: asyncio.TimerHandle | None = None
         self._armed = inf
         self._tasks: set[asyncio.Task[None]] = set()
-        self._done = anyio.Event()
+        self._idle: asyncio.Event | None = None
+        self._draining = False
+        self._servers: list[asyncio.Server] = []
+        self._loop: asyncio.AbstractEventLoop
 
     async def serve(
         self, listeners: Sequence[Listener], *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
     ) -> None:
+        """Accept from ``listeners`` (see :func:`aigw_drivers.sockets.listen`) and drive, until cancelled or drained.
+
+        Closes the listeners at the end. A cancelled driver resets what is still open, and tells the engine. A driver
+        serves once.
+        """
         self._loop = asyncio.get_running_loop()
-        self._servers = [
-            await self._loop.create_server(partial(_Link, self), sock=listener.socket) for listener in listeners
-        ]
+        self._idle = asyncio.Event()
+        for listener in listeners:
+            server = await self._loop.create_server(
+                partial(_Link, self), sock=listener.socket, ssl=listener.ssl_context
+            )
+            self._servers.append(server)
         self._run(self._clock())
         task_status.started()
         try:
-            await self._done.wait()
+            await self._idle.wait()
         finally:
             for server in self._servers:
                 server.close()
@@ -117,24 +153,38 @@ class ProtocolDriver:
                 task.cancel()
             if self._alarm is not None:
                 self._alarm.cancel()
-            with anyio.CancelScope(shield=True):  # transports end in a later turn of the loop
+            with anyio.CancelScope(shield=True):  # transports and tasks end in a later turn of the loop
                 while self._links or self._tasks:  # noqa: ASYNC110
                     await asyncio.sleep(0)
 
     async def drain(self) -> None:
+        """Stop accepting, and let :meth:`serve` return when the last connection has ended.
+
+        Calls the engine's ``drain(now)`` where it has one; an engine without one has its connections closed as soon
+        as what waits on them is sent.
+        """
+        if self._draining:
+            return
+        self._draining = True
         for server in self._servers:
             server.close()
         now = self._clock()
         if (drain := getattr(self.engine, "drain", None)) is not None:
             drain(now)
+        else:
+            for link in list(self._links.values()):
+                self._close(link, now)
         self._run(now)
-        while self._links:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-        self._done.set()
+        self._look_whether_idle()
+
+    def _look_whether_idle(self) -> None:
+        if self._draining and not self._links and self._idle is not None:
+            self._idle.set()
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
     def up(self, link: _Link, alpn: str | None) -> None:
+        """A client connected, or a dial succeeded."""
         now = self._clock()
         transport = link.transport
         assert transport is not None
@@ -152,17 +202,24 @@ class ProtocolDriver:
         self._run(now)
 
     def call(self, link: _Link, method: Callable[..., None], *args: object) -> None:
+        """An input of a connection. An exception out of the engine is a bug: that connection ends, the others live."""
         now = self._clock()
-        method(link.conn, *args, now)
+        try:
+            method(link.conn, *args, now)
+        except Exception as exc:
+            report(exc, method.__name__)
+            self._abort(link)
         self._run(now)
 
     def taken(self, link: _Link) -> None:
+        """The kernel took everything the transport had."""
         now = self._clock()
         self._confirm(link, now)
         self._pump(link, now)
         self._run(now)
 
     def gone(self, link: _Link, reason: str) -> None:
+        """The transport is closed, by whomever."""
         if link.over or link.conn is None:
             return
         now = self._clock()
@@ -183,7 +240,14 @@ class ProtocolDriver:
         try:
             while effects := self.engine.effects():
                 for effect in effects:
-                    self._execute(effect, now)
+                    try:
+                        if type(effect) is Flush:
+                            if (link := self._links.get(effect.conn)) is not None:
+                                self._pump(link, now)
+                        else:
+                            self._execute(effect, now)
+                    except Exception as exc:
+                        report(exc, type(effect).__name__)
         finally:
             self._busy = False
         due = self.engine.next_timeout()
@@ -202,10 +266,11 @@ class ProtocolDriver:
         self._run(now)
 
     def _execute(self, effect: Effect, now: float) -> None:
+        """Every effect but ``Flush``, the frequent one."""
         match effect:
             case Connect(conn):
-                link = self._links[conn] = _Link(self, conn)
-                link.dial = self._spawn(self._dial(effect, link))
+                dialled = self._links[conn] = _Link(self, conn)
+                dialled.dial = self._spawn(self._dial(effect, dialled))
             case Ask(ask_id):
                 if self._answer is None:
                     self.engine.answer(ask_id, Unavailable(), now)
@@ -214,26 +279,35 @@ class ProtocolDriver:
             case Emit(event):
                 if self._on_event is not None:
                     self._on_event(event)
-            case Flush(conn) | PauseReading(conn) | ResumeReading(conn) | Close(conn):
-                if (link := self._links.get(conn)) is None:
+            case Close(conn, abort):
+                known = self._links.get(conn)
+                if known is None:
                     return
-                if isinstance(effect, Flush):
-                    self._pump(link, now)
-                elif isinstance(effect, Close):
+                link = known
+                if abort and link.transport is not None:
                     link.closing = True
-                    if link.transport is None:
-                        if link.dial is not None:
-                            link.dial.cancel()
-                        self._release(link, now)
-                    elif effect.abort:
-                        link.transport.abort()
-                        self._release(link, now)
-                    else:
-                        self._pump(link, now)
-                elif link.paused != isinstance(effect, PauseReading):
-                    link.paused = not link.paused
-                    if link.transport is not None and not link.ended:
-                        (link.transport.pause_reading if link.paused else link.transport.resume_reading)()
+                    link.transport.abort()
+                    self._release(link, now)
+                else:
+                    self._close(link, now)
+            case PauseReading(conn) | ResumeReading(conn):
+                found = self._links.get(conn)
+                if found is not None and found.paused != isinstance(effect, PauseReading):
+                    found.paused = not found.paused
+                    if found.transport is not None and not found.ended:
+                        (found.transport.pause_reading if found.paused else found.transport.resume_reading)()
+                    if found.kept and not found.paused:
+                        self._loop.call_soon(found.deliver_kept)
+
+    def _close(self, link: _Link, now: float) -> None:
+        """End ``link`` when everything is sent; a dial at once."""
+        link.closing = True
+        if link.transport is not None:
+            self._pump(link, now)
+            return
+        if link.dial is not None:
+            link.dial.cancel()
+        self._release(link, now)
 
     def _pump(self, link: _Link, now: float) -> None:
         transport, conn = link.transport, link.conn
@@ -268,11 +342,12 @@ class ProtocolDriver:
         link.over = True
         del self._links[link.conn]
         self.engine.closed(link.conn, now)
+        self._look_whether_idle()
 
     # -- tasks --------------------------------------------------------------------------------------------------
 
-    def _spawn(self, coroutine: object) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = self._loop.create_task(coroutine)  # type: ignore[arg-type]
+    def _spawn(self, coroutine: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -297,8 +372,8 @@ class ProtocolDriver:
         value: Answer = Unavailable()
         try:
             value = await handler(ask.question)
-        except Exception:
-            value = Unavailable()
+        except Exception as exc:
+            report(exc, type(ask.question).__name__, who="the host")
         now = self._clock()
         self.engine.answer(ask.id, value, now)
         self._run(now)
