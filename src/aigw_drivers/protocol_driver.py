@@ -56,8 +56,9 @@ class _Link(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport = cast(asyncio.Transport, transport)  # uvloop's are none by inheritance
-        transport.set_write_buffer_limits(0)  # so that pausing means "not all taken", and resuming "all taken"
         self.secure = transport.get_extra_info("ssl_object")
+        # So that pausing means "not all taken", and resuming "all taken". TLS pauses at its limit, TCP above it.
+        transport.set_write_buffer_limits(1 if self.secure else 0, 0)
         self.driver.up(self, self.secure.selected_alpn_protocol() if self.secure else None)
 
     def get_buffer(self, sizehint: int) -> memoryview:

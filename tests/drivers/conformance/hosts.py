@@ -63,8 +63,6 @@ def loop_host(driver_class: Callable[..., Any], backend: str, **options: object)
 
     @contextmanager
     def start(engine: SansIoEngine, *, tls: ssl.SSLContext | None = None, **settings: Any) -> Iterator[Host]:
-        if tls is not None and driver_class is ProtocolDriver:
-            pytest.skip("a TLS transport of asyncio does not say what the kernel took, nor how its peer ended")
         with start_blocking_portal(backend, options) as portal:
             driver = driver_class(engine, **settings)
             listeners = listen("127.0.0.1", 0, tls)
