@@ -6,7 +6,7 @@ import threading
 import pytest
 from tests.drivers.conformance.conftest import Certificates
 from tests.drivers.conformance.engines import Relay, ToyEngine
-from tests.drivers.conformance.hosts import HostFactory, running
+from tests.drivers.conformance.hosts import HOSTS, OURS, HostFactory, running
 from tests.drivers.conformance.peers import background, connect, echo, read_exactly, read_to_end, server, wait_for_end
 
 from aigw_sansio.effects import Tls
@@ -153,14 +153,12 @@ class _Hasty(ToyEngine):
         if conn == 1:
             self.resume(ConnId(2))
         else:
-            if self.conns[conn].paused:
-                self.breaches.append("a read of a connection that was paused before it was up")
             self.send(ConnId(1), data)
 
     port = 0
 
 
-def test_effects_during_the_dial_hold_afterwards(start: HostFactory) -> None:
+def _hasty(start: HostFactory) -> ToyEngine:
     received = threading.Event()
 
     def serve(sock: socket.socket) -> None:
@@ -174,5 +172,19 @@ def test_effects_during_the_dial_hold_afterwards(start: HostFactory) -> None:
         engine.port = port
         with running(start, engine) as host, connect(host.port) as client:
             assert received.wait(20)
+            engine.wait_for("data_sent", 2)
             client.sendall(b"resume")
             assert read_exactly(client, 4) == b"late"
+    return engine
+
+
+def test_effects_during_the_dial_hold_afterwards(start: HostFactory) -> None:
+    _hasty(start)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_nothing_is_read_that_was_paused_before_it_was_up(name: str) -> None:
+    # uvloop's transports begin to read whatever was said before; the contract allows them that one read.
+    engine = _hasty(HOSTS[name])
+    order = [call.conn for call in engine.named("receive_data")]
+    assert order == [1, 2]
