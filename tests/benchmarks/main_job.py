@@ -19,6 +19,8 @@ CANDIDATES = {
     "aigw, anyio on asyncio": ("tests.benchmarks._gateway", "anyio", "asyncio"),
     "aigw, anyio on uvloop": ("tests.benchmarks._gateway", "anyio", "uvloop"),
     "aigw, anyio on trio": ("tests.benchmarks._gateway", "anyio", "trio"),
+    "aigw, protocol on asyncio": ("tests.benchmarks._gateway", "protocol", "asyncio"),
+    "aigw, protocol on uvloop": ("tests.benchmarks._gateway", "protocol", "uvloop"),
 }
 PHASES = {
     "before the head": "no_head",
