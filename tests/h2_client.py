@@ -151,7 +151,8 @@ class Http2ClientPeer:
 
     def credit(self, client: StreamClient) -> None:
         """Give the gateway back the window that ``client`` has used up."""
-        if client.taking and client.unread and not client.over:
+        state = self.h2.streams.get(client.stream)
+        if client.taking and client.unread and state is not None and state.open:
             unread, client.unread = client.unread, 0
             with suppress(h2.exceptions.StreamClosedError):  # a plain answer that is complete
                 self.h2.increment_flow_control_window(unread, client.stream)
