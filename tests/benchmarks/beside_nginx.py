@@ -1,0 +1,131 @@
+"""CPU per streamed chunk of both drivers beside nginx, and with 1, 50 and 500 exchanges on one socket.
+
+``python -m tests.benchmarks.beside_nginx [--quick]``. The same provider, 50 streams of 200-byte chunks: paced (20 ms
+apart) and as fast as it goes. The gateway turns them into messages on one WebSocket; nginx passes each on its own
+connection (``proxy_pass``, ``proxy_buffering off``, one process). CPU is that of the process under test alone; medians,
+ratios in one run. Needs Debian's package ``nginx``.
+"""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+from tests.benchmarks._processes import Child, Client, child, free_port
+from tests.benchmarks.main_job import STREAMS, cpu_per_chunk, stream_all
+
+DRIVERS = [
+    ("anyio", "asyncio"),
+    ("anyio", "uvloop"),
+    ("anyio", "trio"),
+    ("protocol", "asyncio"),
+    ("protocol", "uvloop"),
+]
+CONFIG = """
+daemon off; master_process off; worker_processes 1; pid %(folder)s/pid; error_log %(folder)s/error;
+events { worker_connections 2048; }
+http {
+    access_log off; client_body_temp_path %(folder)s/b; proxy_temp_path %(folder)s/p;
+    fastcgi_temp_path %(folder)s/f; uwsgi_temp_path %(folder)s/u; scgi_temp_path %(folder)s/s;
+    upstream provider { server 127.0.0.1:%(provider)d; keepalive 100; }
+    server {
+        listen 127.0.0.1:%(port)d;
+        location / {
+            proxy_pass http://provider; proxy_buffering off; proxy_http_version 1.1; proxy_set_header Connection "";
+        }
+    }
+}
+"""
+
+
+@contextmanager
+def nginx(provider: Child) -> Iterator[Child]:
+    """A running nginx in front of ``provider``."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "nginx.conf"
+        file.write_text(CONFIG % {"folder": folder, "provider": provider.port, "port": port})
+        command = ["taskset", "-c", "0", "nginx", "-c", str(file), "-p", folder, "-e", f"{folder}/error"]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL, text=True) as process:
+            try:
+                yield Child(process, port)
+            finally:
+                process.kill()
+
+
+async def plain_stream(port: int, query: dict[str, object]) -> None:
+    """One stream over HTTP/1.1, read to its end."""
+    for _ in range(50):
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+            break
+        except OSError:
+            await asyncio.sleep(0.05)  # it is starting
+    body = json.dumps(query).encode()
+    writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+    await reader.readuntil(b"\r\n\r\n")
+    tail = b""
+    while not tail.endswith(b"0\r\n\r\n"):
+        tail = (tail + await reader.read(1 << 18))[-5:]
+    writer.close()
+
+
+async def nginx_cpu_per_chunk(gateway: Child, chunks: int, interval_s: float) -> float:
+    """Microseconds of nginx's CPU for each chunk."""
+    await plain_stream(gateway.port, {"chunks": 20})
+    before = gateway.cpu_s()
+    query: dict[str, object] = {"chunks": chunks, "interval_s": interval_s}
+    await asyncio.gather(*(plain_stream(gateway.port, query) for _ in range(STREAMS)))
+    return (gateway.cpu_s() - before) / (chunks * STREAMS) * 1e6
+
+
+async def scaling(gateway: Child, exchanges: int, total: int) -> float:
+    """Microseconds of CPU for each chunk with so many exchanges on one socket, each 20 chunks a read."""
+    client = await Client.connect(gateway.port)
+    await stream_all(client, exchanges, chunks=20)
+    before = gateway.cpu_s()
+    count = await stream_all(client, exchanges, chunks=total // exchanges)
+    used = gateway.cpu_s() - before
+    client.transport.close()
+    return used / count * 1e6
+
+
+async def main(quick: bool) -> None:
+    """Measure and print."""
+    if shutil.which("nginx") is None:
+        raise SystemExit("nginx is not installed")
+    rounds = 3 if quick else 5
+    names = ["nginx", *(f"{driver} on {loop}" for driver, loop in DRIVERS)]
+    paced: dict[str, list[float]] = {name: [] for name in names}
+    full: dict[str, list[float]] = {name: [] for name in names}
+    with child("tests.benchmarks._provider", core=1) as provider:
+        url = f"http://127.0.0.1:{provider.port}"
+        for _ in range(rounds):
+            with nginx(provider) as gateway:
+                paced["nginx"].append(await nginx_cpu_per_chunk(gateway, 100, 0.02))
+                full["nginx"].append(await nginx_cpu_per_chunk(gateway, 400, 0))
+            for driver, loop in DRIVERS:
+                with child("tests.benchmarks._gateway", url, driver, loop, core=0) as gateway:
+                    paced[f"{driver} on {loop}"].append(await cpu_per_chunk(gateway, 100, 0.02))
+                    full[f"{driver} on {loop}"].append(await cpu_per_chunk(gateway, 400, 0))
+        print(f"CPU us per 200-byte chunk, {STREAMS} streams, HTTP/1.1 upstream; medians of {rounds}; x: nginx = 1\n")
+        print(f"{'':22}{'paced 20 ms':>14}{'x':>7}{'saturated':>14}{'x':>7}")
+        for name in names:
+            cells = [(median(table[name]), median(table["nginx"])) for table in (paced, full)]
+            print(f"{name:22}" + "".join(f"{cell:14.2f}{cell / base:7.2f}" for cell, base in cells))
+        print("\nCPU us per chunk with so many exchanges on one socket (saturated)")
+        for driver, loop in (("anyio", "uvloop"), ("protocol", "uvloop")):
+            with child("tests.benchmarks._gateway", url, driver, loop, core=0) as gateway:
+                row = [median([await scaling(gateway, count, 400_000) for _ in range(rounds)]) for count in (1, 50, 500)]
+            told = "  ".join(f"{count}: {cell:.2f}" for count, cell in zip((1, 50, 500), row))
+            print(f"  {driver} on {loop:8} {told}   500 against 1: {row[2] / row[0]:.2f}x")
+
+
+if __name__ == "__main__":
+    asyncio.run(main("--quick" in sys.argv))
