@@ -122,7 +122,9 @@ async def main(quick: bool) -> None:
         print("\nCPU us per chunk with so many exchanges on one socket (saturated)")
         for driver, loop in (("anyio", "uvloop"), ("protocol", "uvloop")):
             with child("tests.benchmarks._gateway", url, driver, loop, core=0) as gateway:
-                row = [median([await scaling(gateway, count, 400_000) for _ in range(rounds)]) for count in (1, 50, 500)]
+                row = [
+                    median([await scaling(gateway, count, 400_000) for _ in range(rounds)]) for count in (1, 50, 500)
+                ]
             told = "  ".join(f"{count}: {cell:.2f}" for count, cell in zip((1, 50, 500), row))
             print(f"  {driver} on {loop:8} {told}   500 against 1: {row[2] / row[0]:.2f}x")
 
