@@ -87,8 +87,9 @@ def test_serve_prints_a_url_and_an_example_that_works() -> None:
         assert set(kinds[1:-1]) == {"universal.stream"}
 
 
-def test_sigterm_lets_running_streams_finish() -> None:
-    with serving() as (process, url):
+@pytest.mark.parametrize("driver", ["anyio", "protocol"])
+def test_sigterm_lets_running_streams_finish(driver: str) -> None:
+    with serving("--driver", driver) as (process, url):
         command = [*AIGW, "send", f"{url}/v1/local/default", create("a", chunks=20, chunk_delay_ms=50)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sending:
             assert sending.stdout is not None

@@ -117,13 +117,17 @@ def without_runs(events: list[RelayEvent]) -> list[RelayEvent]:
 def test_cuts_change_nothing(role: Role, data: st.DataObject) -> None:
     stream = data.draw(streams(role))
     remask = role is Role.SERVER and data.draw(st.booleans())
-    whole, parts = make(role, remask=remask, observe=200), make(role, remask=remask, observe=200)
+    observe = data.draw(st.sampled_from((None, 200)))
     with mock.patch.multiple(relay_frames, WHOLE_BYTES=16, FRAGMENT_BYTES=12):
+        whole, parts = (make(role, remask=remask, observe=observe) for _ in range(2))
         events = whole.receive_data(stream)
         cut_events = receive(parts, data.draw(cut(stream)))
     assert forwarded(cut_events) == forwarded(events)
     assert without_runs(cut_events) == without_runs(events)
     assert whole.between_messages is parts.between_messages
+    assert (whole.messages_passed, whole.bytes_passed) == (parts.messages_passed, parts.bytes_passed)
+    if observe is not None:
+        assert whole.messages_passed == sum(isinstance(event, MessagePassed) for event in events)
 
 
 @ROLES

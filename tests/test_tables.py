@@ -10,6 +10,7 @@ from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.exchange_states import EXCHANGE_TABLE, ExchangeInput, ExchangeState
 from aigw_sansio.fsm import Machine, to_mermaid
 from aigw_sansio.relay import RELAY_TABLE, RelayInput, RelayState
+from aigw_sansio.stream_pipe import STREAM_TABLE, StreamInput, StreamState
 from aigw_sansio.upstream import UPSTREAM_TABLE, UpstreamInput, UpstreamState
 from aigw_sansio.wires import endpoint, http1
 
@@ -18,6 +19,7 @@ Table = dict[tuple[IntEnum, IntEnum], IntEnum]
 MACHINES: dict[str, tuple[Table, type[IntEnum], type[IntEnum], IntEnum, IntEnum]] = {  # type: ignore[assignment]
     "exchange": (EXCHANGE_TABLE, ExchangeState, ExchangeInput, ExchangeState.PLACING, ExchangeState.ENDED),
     "downstream": (DOWNSTREAM_TABLE, DownstreamState, DownstreamInput, DownstreamState.HEAD, DownstreamState.CLOSED),
+    "http/2 stream": (STREAM_TABLE, StreamState, StreamInput, StreamState.DECIDING, StreamState.CLOSED),
     "upstream": (UPSTREAM_TABLE, UpstreamState, UpstreamInput, UpstreamState.DIALING, UpstreamState.CLOSED),
     "relay": (RELAY_TABLE, RelayState, RelayInput, RelayState.DIALING, RelayState.CLOSED),
     "closing handshake": (

@@ -320,6 +320,22 @@ async def test_a_client_that_reads_nothing_holds_back_its_provider_alone() -> No
         await w.until(lambda: w.provider.seen[0].how == "cancelled")
 
 
+async def test_a_client_that_reads_byte_by_byte_gets_everything_and_slows_nobody() -> None:
+    async with world() as w:
+        port = int(w.gateway.url.rpartition(":")[2])
+        async with await anyio.connect_tcp("127.0.0.1", port) as slow, connect(w.url) as brisk:
+            await slow.send(_upgrade() + _text_frame(create("s", chunks=2000, chunk_bytes=2000)))
+            await w.until(lambda: len(w.provider.seen) == 1)
+            got = b""
+            while len(got) < 600:
+                got += await slow.receive(1)
+            await brisk.send(create("b", chunks=20))
+            assert (await until_end(brisk, "b"))[0]["type"] == "universal.done"
+            while b"universal.done" not in got:
+                got = got[-100:] + await slow.receive()
+        assert w.provider.seen[0].how == "complete"
+
+
 async def test_a_client_that_vanishes_is_asked_and_given_up() -> None:
     timeouts = Timeouts(ping_after_s=0.2, pong_s=0.2)
     async with world(timeouts=timeouts) as w:
