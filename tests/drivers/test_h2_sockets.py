@@ -1,0 +1,161 @@
+"""WebSockets over HTTP/2 on a real TLS port: ALPN decides, and HTTP/1.1 clients are served beside them."""
+
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import h2.config
+import h2.connection
+import h2.events
+import h2.settings
+import pytest
+import trustme
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import Message, TextMessage
+
+from aigw_drivers.client import connect
+from aigw_drivers.loopback import LoopbackProvider
+from aigw_drivers.serve import DriverName, running
+from aigw_drivers.settings import ServerSettings, Settings
+from aigw_drivers.tls import client_context
+from aigw_sansio.config import Config, ProviderSettings
+
+PATH = "/v1/local/default"
+
+
+class H2Client:
+    """A blocking HTTP/2 connection with WebSockets on it."""
+
+    def __init__(self, sock: ssl.SSLSocket) -> None:
+        self._sock = sock
+        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
+        self.h2.initiate_connection()
+        self.heads: dict[int, dict[str, str]] = {}
+        self.plain: dict[int, bytes] = {}
+        self.sockets: dict[int, Connection] = {}
+        self.texts: dict[int, list[dict[str, Any]]] = {}
+        self.ended: set[int] = set()
+        self.extended = False
+        self.flush()
+
+    def flush(self) -> None:
+        if data := self.h2.data_to_send():
+            self._sock.sendall(data)
+
+    def ask(self, *fields: tuple[str, str], end: bool, version: str = "") -> int:
+        stream = self.h2.get_next_available_stream_id()
+        rest = [("sec-websocket-version", version)] if version else []
+        usual = [(":scheme", "https"), (":authority", "localhost")]
+        self.h2.send_headers(stream, [*fields, *usual, *rest], end_stream=end)
+        self.flush()
+        return stream
+
+    def open(self) -> int:
+        stream = self.ask((":method", "CONNECT"), (":protocol", "websocket"), (":path", PATH), version="13", end=False)
+        self.until(lambda: stream in self.heads)
+        assert self.heads[stream][":status"] == "200"
+        assert "sec-websocket-accept" not in self.heads[stream]
+        self.sockets[stream] = Connection(ConnectionType.CLIENT)
+        self.texts[stream] = []
+        return stream
+
+    def send(self, stream: int, text: str) -> None:
+        self.h2.send_data(stream, self.sockets[stream].send(Message(text)))
+        self.flush()
+
+    def until(self, condition: Any) -> None:
+        while not condition():
+            data = self._sock.recv(65536)
+            assert data, "the gateway ended the connection"
+            for event in self.h2.receive_data(data):
+                if isinstance(event, h2.events.RemoteSettingsChanged):
+                    self.extended |= h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL in event.changed_settings
+                elif isinstance(event, h2.events.ResponseReceived):
+                    self.heads[event.stream_id] = {str(k): str(v) for k, v in event.headers or []}
+                elif isinstance(event, h2.events.DataReceived):
+                    self.h2.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
+                    self._take(event.stream_id, event.data or b"")
+                elif isinstance(event, h2.events.StreamEnded):
+                    self.ended.add(event.stream_id)
+            self.flush()
+
+    def _take(self, stream: int, data: bytes) -> None:
+        if stream not in self.sockets:
+            self.plain[stream] = self.plain.get(stream, b"") + data
+            return
+        self.sockets[stream].receive_data(data)
+        for event in self.sockets[stream].events():
+            if isinstance(event, TextMessage):
+                self.texts[stream].append(json.loads(event.data))
+
+
+@contextmanager
+def h2_client(port: int, ca_file: str) -> Iterator[H2Client]:
+    context = client_context(ca_file, ("h2",))
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=10) as raw,
+        context.wrap_socket(raw, server_hostname="localhost") as sock,
+    ):
+        assert sock.selected_alpn_protocol() == "h2"
+        yield H2Client(sock)
+
+
+def create(event_id: str) -> str:
+    query = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "hi"}], "loopback": {"chunks": 5}}
+    step = {"eventId": event_id, "provider": "custom-loop", "endpoint": "chat/completions", "query": query}
+    return json.dumps({"type": "universal.create", "request": step})
+
+
+def converse(port: int, ca_file: str) -> None:
+    with h2_client(port, ca_file) as client:
+        one, two = client.open(), client.open()
+        assert client.extended, "ENABLE_CONNECT_PROTOCOL stands in the first SETTINGS"
+        client.send(one, create("a"))
+        client.send(two, create("b"))
+
+        def done() -> bool:
+            return all(
+                texts and texts[-1]["type"] == "universal.done" for texts in (client.texts[one], client.texts[two])
+            )
+
+        client.until(done)
+        assert {text["metadata"]["eventId"] for text in client.texts[one]} == {"a"}
+        assert {text["metadata"]["eventId"] for text in client.texts[two]} == {"b"}
+        health = client.ask((":method", "GET"), (":path", "/healthz"), end=True)
+        client.until(lambda: health in client.ended)
+        assert client.heads[health][":status"] == "200"
+        assert json.loads(client.plain[health])["success"] is True
+        refused = client.ask((":method", "GET"), (":path", PATH), end=True)
+        client.until(lambda: refused in client.ended)
+        assert client.heads[refused][":status"] == "426"
+
+
+@pytest.mark.parametrize(("backend", "driver"), [("asyncio", "anyio"), ("trio", "anyio"), ("asyncio", "protocol")])
+def test_two_websockets_on_one_connection_and_http1_beside_it(backend: str, driver: DriverName, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    ca_file = str(tmp_path / "ca.pem")
+    authority.cert_pem.write_to_path(ca_file)
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
+
+    async def main() -> None:
+        async with LoopbackProvider.start() as provider:
+            own = ProviderSettings(base_url=f"{provider.base_url}/v1")
+            server = ServerSettings(port=0, tls_certificate=str(tmp_path / "server.pem"))
+            settings = Settings(config=Config(providers={"custom-loop": own}), server=server)
+            with anyio.fail_after(20):
+                async with running(settings, driver=driver) as gateway:
+                    port = int(gateway.url.rpartition(":")[2])
+                    await anyio.to_thread.run_sync(converse, port, ca_file)
+                    url = f"wss://localhost:{port}{PATH}"
+                    async with connect(url, ssl_context=client_context(ca_file, ("http/1.1",))) as client:
+                        await client.send(create("c"))
+                        while json.loads(await client.receive())["type"] != "universal.done":
+                            pass
+
+    anyio.run(main, backend=backend)
