@@ -4,16 +4,38 @@ Decides: how holding back and giving up are said alike for HTTP/1.1 and HTTP/2. 
 the bytes mean.
 """
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from .events import Reach
 from .faults import Fault
+from .ids import ConnId
 from .origin import Origin
 from .timers import Timer
 from .wires.http import Headers, Request
 
-if TYPE_CHECKING:
-    from .upstream import Upstream
+
+class Carrier(Protocol):
+    """The connection that carries a leg, or is dialled for it."""
+
+    @property
+    def conn(self) -> ConnId:
+        """Its id."""
+
+    @property
+    def handshake_s(self) -> float:
+        """What setting it up took, in seconds."""
+
+    def hold(self, leg: "Leg") -> None:
+        """Keep the provider from sending more for ``leg``."""
+
+    def release(self, leg: "Leg", now: float) -> None:
+        """Let it go on."""
+
+    def cancel(self, leg: "Leg", now: float) -> None:
+        """Give up ``leg``, so that its provider notices at once."""
+
+    def close(self, now: float, *, abort: bool = False) -> None:
+        """End the connection."""
 
 
 class LegHandler(Protocol):
@@ -71,8 +93,8 @@ class Leg:
         self.handler = handler
         self.connect_timeout_s = connect_timeout_s
         #: The dial made for it, while it waits.
-        self.dial: Upstream | None = None
-        self.upstream: Upstream | None = None
+        self.dial: Carrier | None = None
+        self.upstream: Carrier | None = None
         self.stream = 0
         self.reach: Reach = "dialled"
         #: Wants a connection that has not served before.

@@ -12,7 +12,7 @@ import msgspec
 from .engine import Engine
 from .faults import Fault, FaultKind, Side
 from .ids import ConnId
-from .leg import Leg
+from .leg import Carrier, Leg
 from .origin import Origin
 from .upstream import Upstream
 
@@ -235,7 +235,7 @@ class Pool:
             leg.timer.arm(now + config.timeouts.pool_wait_s)
         return False
 
-    def _give_dial(self, leg: Leg, upstream: Upstream, now: float) -> None:
+    def _give_dial(self, leg: Leg, upstream: Carrier, now: float) -> None:
         leg.dial = upstream
         if leg.timer is not None:
             leg.timer.arm(now + leg.connect_timeout_s)
@@ -250,7 +250,7 @@ class Pool:
             pool.available.pop(upstream.conn, None)
         leg.handler.leg_placed(leg, now)
 
-    def _drop(self, pool: _OriginPool, upstream: Upstream) -> None:
+    def _drop(self, pool: _OriginPool, upstream: Carrier) -> None:
         pool.connections.pop(upstream.conn, None)
         pool.available.pop(upstream.conn, None)
 

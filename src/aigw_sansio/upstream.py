@@ -6,7 +6,7 @@ requests mean.
 """
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from .connection import Connection
 from .effects import Tls
@@ -26,9 +26,6 @@ from .wires.http import (
 )
 from .wires.http1 import Http1Client
 from .wires.http2 import Http2Client
-
-if TYPE_CHECKING:
-    from .pool import Pool
 
 _MAX_REPLACEMENTS = 3
 #: Above this many bytes that an HTTP/2 provider has not taken, nothing more is read from it.
@@ -61,6 +58,25 @@ UPSTREAM_TABLE: dict[tuple[UpstreamState, UpstreamInput], UpstreamState] = {
 }
 
 
+class UpstreamOwner(Protocol):
+    """The pool, as its connections see it."""
+
+    def connection_ready(self, upstream: "Upstream", now: float) -> None:
+        """A dial succeeded."""
+
+    def connection_failed(self, upstream: "Upstream", fault: Fault, now: float) -> None:
+        """A dial failed."""
+
+    def capacity_changed(self, upstream: "Upstream", now: float) -> None:
+        """A connection got free, full, or unfit for more."""
+
+    def connection_over(self, upstream: "Upstream", now: float) -> None:
+        """A connection takes nothing any more."""
+
+    def replace(self, leg: Leg, now: float) -> None:
+        """The connection of ``leg`` ended and the provider did not act on the request."""
+
+
 class Upstream(Connection):
     """A connection of the pool."""
 
@@ -81,7 +97,7 @@ class Upstream(Connection):
         "wire",
     )
 
-    def __init__(self, engine: Engine, pool: "Pool", origin: Origin, now: float) -> None:
+    def __init__(self, engine: Engine, pool: UpstreamOwner, origin: Origin, now: float) -> None:
         super().__init__(engine, engine.issue_conn())
         self._pool = pool
         self.origin = origin
