@@ -62,6 +62,7 @@ class FrameRelay(Endpoint):
         "_long_key",
         "_long_last",
         "_long_left",
+        "_most",
         "_observe_bytes",
         "_out",
         "_remask_key",
@@ -87,6 +88,7 @@ class FrameRelay(Endpoint):
             raise LocalProtocolError("a server's frames have no masks to replace")
         self._remask_key = remask_key
         self._observe_bytes = observe_bytes
+        self._most = min(message_limit, WHOLE_BYTES)
         # No frame up to 64 KiB is looked into.
         self._verbatim = remask_key is None and observe_bytes is None
         #: Messages forwarded to their end, and payload forwarded, ever.
@@ -123,7 +125,7 @@ class FrameRelay(Endpoint):
         end = len(data)
         flip = self._flip
         short = 6 if flip else 2
-        most = min(self._limit, WHOLE_BYTES)
+        most = self._most
         at = run = 0  # data[run:at] goes on as it is
         needed = 2
         while True:
@@ -148,6 +150,8 @@ class FrameRelay(Endpoint):
                     payload += size
                 self.messages_passed += count
                 self.bytes_passed += payload
+                if at == end and not run:
+                    return [Forward(data)] if data else events
             if self._long_left:
                 needed = min(FRAGMENT_BYTES, self._long_left)
                 if end - at < needed:
