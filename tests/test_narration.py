@@ -3,13 +3,15 @@
 import json
 from typing import Any
 
+import pytest
+
 from aigw_sansio.answer import Answer, Tap
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.config import Config, Limits
 from aigw_sansio.dialects.universal import ResponseMode
 from aigw_sansio.effects import Emit
 from aigw_sansio.engine import Engine
-from aigw_sansio.events import ProviderEventRead, ResponseFailed, TextDelta, UsageReported
+from aigw_sansio.events import ImageDelta, ProviderEventRead, ResponseFailed, TextDelta, Unrecognised, UsageReported
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.narration import Narration, Shown
 
@@ -127,3 +129,15 @@ def test_whole_answers_refusals_errors_and_cancels() -> None:
     assert cancelled["metadata"] == {
         key: METADATA[key] for key in ("cacheStatus", "eventId", "logId", "step", "attempts")
     }
+
+
+@pytest.mark.parametrize("mode", ["events", "both"])
+def test_what_no_reading_knows_is_told_to_the_host_and_not_to_the_client(mode: ResponseMode) -> None:
+    told, engine = narration(mode, emit=True)
+    known = ImageDelta(12, "image/png")
+    messages = told.meaning([Unrecognised("type brand.new"), known])
+    assert [read(message)["event"] for message in messages] == [
+        {"type": "image.delta", "size": 12, "media_type": "image/png"}
+    ]
+    emitted = [effect.event for effect in engine.take_effects() if isinstance(effect, Emit)]
+    assert emitted == [ProviderEventRead("log", Unrecognised("type brand.new")), ProviderEventRead("log", known)]

@@ -95,7 +95,8 @@ class AudioDelta(_ProviderEvent, frozen=True, tag="audio.delta"):
 class ImageDelta(_ProviderEvent, frozen=True, tag="image.delta"):
     """An image, or a preview of one: ``size`` decoded bytes of it, 0 where it came as an address.
 
-    Like audio, the bytes pass beside the event. ``media_type`` is the provider's word, where it gave one.
+    Like audio, the bytes pass beside the event. Sent to clients like the others: the client protocol allows event
+    types to be added. ``media_type`` is the provider's word, where it gave one.
     """
 
     size: int
@@ -160,6 +161,8 @@ class ResponseFailed(_ProviderEvent, frozen=True, tag="response.failed"):
 
 class Unrecognised(_ProviderEvent, frozen=True, tag="unrecognised"):
     """A piece that this provider's reading does not know. It passed to the client unharmed.
+
+    For the host only (:class:`ProviderEventRead`): it is never sent to a client as ``universal.event``.
 
     ``what`` names its shape briefly (a type name, a list of keys); it quotes no content.
     """

@@ -12,7 +12,7 @@ from .bodies.framing import Framing
 from .dialects import universal
 from .dialects.envelope import error_envelope
 from .engine import Engine
-from .events import ProviderEvent, ProviderEventRead, ResponseFailed, UsageReported
+from .events import ProviderEvent, ProviderEventRead, ResponseFailed, Unrecognised, UsageReported
 from .faults import HTTP_STATUS, Fault
 from .jsontext import valid_json
 from .ledger import usage_json
@@ -76,11 +76,15 @@ class Narration:
         return messages, None
 
     def meaning(self, events: list[ProviderEvent]) -> list[bytes]:
-        """The messages of ``events`` alone; the host is told of them where it listens."""
+        """The messages of ``events`` alone; the host is told of them where it listens.
+
+        What no reading knows is for the host only: the client has it in the raw messages, if it asked for those."""
         if self._engine.config.emit_provider_events:
             for event in events:
                 self._engine.emit(ProviderEventRead(self.log_id, event))
-        return [] if self._mode == "raw" else [universal.event(self.event_id, event) for event in events]
+        if self._mode == "raw":
+            return []
+        return [universal.event(self.event_id, event) for event in events if type(event) is not Unrecognised]
 
     def created(self, answer: Answer) -> bytes:
         """A stream begins."""
