@@ -468,6 +468,22 @@ def test_whatever_a_client_asks_for_is_refused_or_written(
     driver.wind_up()
 
 
+@pytest.mark.parametrize("how", ["refused", "client gone"])
+def test_a_relay_that_never_opened_is_closed(how: str) -> None:
+    gateway = Gateway(Config(), b"a seed for relays", 0.0)
+    driver = PerfectDriver(gateway, "whole", 1)
+    client = WsClient()
+    link = driver.open_client(client)
+    driver.send(link, client.request(upgrade_request("/v1/local/default/openai?model=m", [])))
+    (relay,) = gateway._relays.values()
+    if how == "refused":
+        driver.refused(next(up for up in driver.links.values() if up.kind == "up"), "no route")
+    else:
+        driver.end(link, End.EOF)
+    assert relay.state is RelayState.CLOSED
+    assert gateway.idle
+
+
 def test_tls_is_offered_http_1_1_alone() -> None:
     world = World()
     assert world.provider.offered == ("http/1.1",)
