@@ -33,7 +33,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     message_bytes: int = 16 * MIB  #: one WebSocket message, each way
     head_bytes: int = 32 * 1024  #: request or response head with its header fields
-    refused_body_bytes: int = 64 * 1024  #: of a plain request's body that is answered without reading it
     exchanges_per_connection: int = 100
     request_bytes_per_connection: int = 64 * MIB  #: request bodies held for running exchanges
     response_body_bytes: int = 32 * MIB  #: a whole answer, decoded

@@ -15,7 +15,7 @@ from .fsm import Machine
 from .ids import ConnId
 from .request import Claimant, ClientRequest, Entrance, PipeReceiver
 from .wires.handshake import Upgrade, accept, check_upgrade, response
-from .wires.heads import HeadGate, RequestHead, header_values, parse_request_head
+from .wires.heads import HeadGate, parse_request_head
 from .wires.http import Headers
 
 
@@ -205,9 +205,3 @@ class Http1Downstream(Connection):
             self._receiver.connection_lost("the client takes no more bytes", now)
         self._leave(now)
         super()._abort(now)
-
-
-def has_body(head: RequestHead) -> bool:
-    """Whether the request announces content (RFC 9112 section 6)."""
-    lengths = header_values(head.headers, b"content-length")
-    return bool(header_values(head.headers, b"transfer-encoding")) or any(value != b"0" for value in lengths)

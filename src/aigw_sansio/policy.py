@@ -52,7 +52,7 @@ def resolve_policy(
         if value is not None or header not in headers:
             return value
         try:
-            parsed = float(headers[header])
+            parsed = float(headers[header].replace("_", "x"))  # Python's own digit groups are no number here
         except ValueError:
             parsed = -1.0
         if 0 <= parsed <= 1e15:

@@ -75,7 +75,9 @@ def route(path: str) -> Route:
 
 
 def _decoded(part: str) -> str:
+    """One segment; empty where it is none: an encoded slash would let two names share one gateway."""
     try:
-        return unquote_to_bytes(part.encode("latin-1")).decode()
+        name = unquote_to_bytes(part.encode("latin-1")).decode()
     except UnicodeDecodeError:
         return ""
+    return "" if "/" in name else name

@@ -26,6 +26,9 @@ from .secret import Secret
 from .tokens import bearer_token, known_token
 from .turns import Turns
 
+#: Headers of a step of no more than so many characters are not counted: they are a client's keys and names.
+_USUAL_HEADERS = 4096
+
 
 class Visitor(msgspec.Struct, frozen=True):
     """What the handshake said of a client: where it wants to go and as whom."""
@@ -129,7 +132,7 @@ class Session:
         message = universal.decode(data)
         if type(message) is universal.Create:
             self._unusable = 0
-            self._create(message, sum(len(step.query or b"") for step in message.steps), now)
+            self._create(message, sum(map(_held_by, message.steps)), now)
         elif type(message) is universal.BadCreate:
             self._bad_create(message, now)
         elif type(message) is universal.Cancel:
@@ -418,3 +421,9 @@ class Session:
         for exchange in list(self._exchanges.values()):
             exchange.cut(fault, now)
         self.channel.close(1001, "the gateway is going away", now)
+
+
+def _held_by(step: universal.Step) -> int:
+    """Bytes that a step keeps in memory: its query, and headers of more than the usual size."""
+    headers = sum(len(name) + len(value) for name, value in step.headers)
+    return len(step.query or b"") + (headers if headers > _USUAL_HEADERS else 0)
