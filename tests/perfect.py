@@ -194,8 +194,9 @@ class PerfectDriver:
         link.ended = True
         link.inbox.clear()
         link.unconfirmed = b""
-        if isinstance(link.peer, Shared):
-            for seen in link.peer.gone():
+        peer: object = link.peer
+        if isinstance(peer, Shared):
+            for seen in peer.gone():
                 self.output.append(Recorded(seen.who, seen, link))
         elif not link.lost:
             self.say(self.name(link), how if link.peer is not None else "dial cancelled", link)

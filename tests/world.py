@@ -232,7 +232,7 @@ class World:
         if counts["connections"] != len(live):
             raise LawBroken(f"the gateway counts {counts['connections']} connections, there are {live}")
         held = counts["send_buffer_bytes"]
-        bound = sum(HIGH + 2 * MESSAGE if pipe.caller else 8000 + 2 * HIGH for pipe in live)
+        bound = sum(self.bound(pipe) for pipe in live)
         if held > bound:
             raise LawBroken(f"{held} bytes wait to be sent, bound is {bound}")
         if not held and not counts["asks"] and not self.other_reason_to_pause():
@@ -242,6 +242,10 @@ class World:
         open_exchanges = len(self.admitted) - len(self.ended)
         if counts["exchanges"] != open_exchanges:
             raise LawBroken(f"the gateway counts {counts['exchanges']} exchanges, events say {open_exchanges}")
+
+    def bound(self, pipe: Pipe) -> int:
+        """What may wait to be sent on ``pipe``."""
+        return HIGH + 2 * MESSAGE if pipe.caller is not None else 8000 + 2 * HIGH
 
     def other_reason_to_pause(self) -> bool:
         """Whether reading may stand still though nothing waits to be sent."""
