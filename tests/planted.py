@@ -151,6 +151,36 @@ FAULTS: list[Planted] = [
         '            exchange.cancel("gone", by, fault, now)\n',
         "            pass\n",
     ),
+    Planted(
+        "the other side of a relay is never let go",
+        "relay_hop",
+        "                self.other._release_hold(now)\n",
+        "                pass\n",
+    ),
+    Planted(
+        "a relay holds nobody back",
+        "relay_hop",
+        "            self._held = True\n            self.pipe.pause_reading()\n",
+        "            pass\n",
+    ),
+    Planted(
+        "a relay's side that does not answer a close is waited for",
+        "relay_hop",
+        "        self._finish_timer.arm(now + self._close_s)\n",
+        "",
+    ),
+    Planted(
+        "a missing pong is not missed in a relay",
+        "relay_hop",
+        "                self._pong_timer.arm(now + self._pong_s)\n",
+        "                pass\n",
+    ),
+    Planted(
+        "the peer's close stays behind what was held back",
+        "relay_hop",
+        "            self.pipe.resume_reading()  # the peer's",
+        "            pass  # the peer's",
+    ),
     Planted("500 is not retried", "retry", "status >= 500", "status > 500"),
     Planted("linear delays do not grow", "policy", '"linear": n,', '"linear": 1,'),
     Planted("confirmed bytes still count", "buffers", "        self.size -= n\n", ""),
@@ -198,12 +228,14 @@ def hunt(fault: Planted | None) -> str | None:
         except Exception as found:
             return f"{path.stem} ({http}): {type(found).__name__}"
     from tests.world import random_moves, run
+    from tests.world_relay import RelayWorld, relay_moves
 
     until = time.monotonic() + WORLD_SECONDS
     seed = 0
     while time.monotonic() < until:
         try:
             run(random_moves(seed))
+            run(relay_moves(seed), kind=RelayWorld)
         except Exception as found:
             return f"world, seed {seed}: {type(found).__name__}: {str(found)[:80]}"
         seed += 1
@@ -218,6 +250,7 @@ def main() -> int:
     missed = 0
     for number, fault in enumerate(FAULTS):
         command = [sys.executable, "-m", "tests.planted", str(number)]
+        began = time.monotonic()
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_SECONDS)
         except subprocess.TimeoutExpired:
@@ -225,7 +258,7 @@ def main() -> int:
             continue
         said = (done.stdout.strip() or done.stderr.strip().splitlines()[-1]).splitlines()[-1]
         missed += said == "NOT FOUND" or done.returncode != 0
-        print(f"{fault.module}: {fault.name}\n    {said}", flush=True)
+        print(f"{fault.module}: {fault.name}\n    {time.monotonic() - began:.1f} s  {said}", flush=True)
     print(f"{len(FAULTS) - missed} of {len(FAULTS)} found")
     return 1 if missed else 0
 
