@@ -1,11 +1,11 @@
 """Tokens for Google service accounts: the signed request, and the answer."""
 
-from base64 import urlsafe_b64decode
+from base64 import b64encode, urlsafe_b64decode
 from urllib.parse import parse_qs
 
 import msgspec
 import pytest
-from tests.test_registry import call, detail, fields
+from tests.test_registry import call, detail, fields, good
 
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.faults import Fault, FaultKind
@@ -15,6 +15,7 @@ from aigw_sansio.providers.google_token import (
     ServiceAccount,
     read_service_account,
     read_token,
+    signing_input,
     token_request,
 )
 from aigw_sansio.secret import Secret
@@ -38,13 +39,8 @@ def unpack(part: str) -> bytes:
 
 
 def test_the_request() -> None:
-    asked: list[tuple[bytes, str]] = []
-
-    def sign(data: bytes, key: Secret) -> bytes:
-        asked.append((data, key.reveal()))
-        return b"\xff\xfe signature"
-
-    request = token_request(account(), sign, NOW)
+    signed = signing_input(account(), NOW)
+    request = token_request(account(), signed, b"\xff\xfe signature")
     assert (request.method, request.authority, request.target) == (b"POST", b"oauth2.googleapis.com", b"/token")
     form = parse_qs(request.body.decode())
     assert form["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
@@ -58,27 +54,7 @@ def test_the_request() -> None:
         "exp": 1_700_003_600,
     }
     assert unpack(signature) == b"\xff\xfe signature"
-    assert asked == [(f"{header}.{claims}".encode(), "PEM CANARY")]
-
-
-def test_a_real_signature_verifies() -> None:
-    pytest.importorskip("cryptography")
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import padding, rsa
-
-    key = rsa.generate_private_key(65537, 2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
-
-    def sign(data: bytes, secret: Secret) -> bytes:
-        loaded = serialization.load_pem_private_key(secret.reveal().encode(), None)
-        assert isinstance(loaded, rsa.RSAPrivateKey)
-        return loaded.sign(data, padding.PKCS1v15(), hashes.SHA256())
-
-    request = token_request(account(private_key=pem), sign, NOW)
-    signed, _, signature = parse_qs(request.body.decode())["assertion"][0].rpartition(".")
-    key.public_key().verify(unpack(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+    assert signed == f"{header}.{claims}".encode()
 
 
 @pytest.mark.parametrize(
@@ -89,6 +65,7 @@ def test_a_real_signature_verifies() -> None:
         Secret('{"client_email": "CANARY"}'),
         Secret("[" * 5000),
         key_file(private_key=5),
+        key_file(private_key="CANARY" * 2000),
         key_file(token_uri="https://evil.example/CANARY"),
         key_file(token_uri="https://evilgoogleapis.com/token"),
         key_file(token_uri="http://oauth2.googleapis.com/token"),
@@ -134,9 +111,37 @@ def test_answers_without_a_token(status: int, body: bytes, kind: FaultKind, retr
     assert (result.kind, result.retryable) == (kind, retryable)
 
 
-def test_the_token_takes_the_place_of_the_stored_key() -> None:
-    endpoint = "v1/projects/p/locations/global/publishers/google/models/g:generateContent"
-    text = detail(call("google-vertex-ai", endpoint, google_vertex_ai=ProviderSettings(api_key=key_file())))
-    assert "is a service account, for which no access token was got" in text
-    made = call("google-vertex-ai", endpoint, google_vertex_ai=ProviderSettings(api_key=Secret("ya29.x")))
+ENDPOINT = "v1/projects/p/locations/global/publishers/google/models/g:generateContent"
+
+
+def test_a_stored_account_is_left_to_get_a_token_for() -> None:
+    made = good(call("google-vertex-ai", ENDPOINT, google_vertex_ai=ProviderSettings(api_key=key_file())))
+    assert made.account == account()
+    assert "authorization" not in fields(made)
+    assert "CANARY" not in repr(made)
+    made = good(call("google-vertex-ai", ENDPOINT, google_vertex_ai=ProviderSettings(api_key=Secret("ya29.x"))))
+    assert made.account is None
     assert fields(made)["authorization"] == "Bearer ya29.x"
+
+
+def test_a_client_may_carry_an_account_in_base64() -> None:
+    carried = b64encode(key_file(region="us-east5").reveal().encode()).decode()
+    made = good(call("google-vertex-ai", ENDPOINT, headers=[("Authorization", f"Bearer {carried}")]))
+    assert made.account == account()
+    assert "authorization" not in fields(made)
+    for plain in ("ya29.x", "eyJh.eyJi.c", "ey", "e\u00e9", b64encode(b"{\xff").decode()):
+        kept = good(call("google-vertex-ai", ENDPOINT, headers=[("Authorization", f"Bearer {plain}")]))
+        assert (kept.account, fields(kept)["authorization"]) == (None, f"Bearer {plain}")
+    for uri in ("http://127.0.0.1:9/token", "https://evil.example/token"):
+        carried = b64encode(key_file(token_uri=uri).reveal().encode()).decode()
+        text = detail(call("google-vertex-ai", ENDPOINT, headers=[("Authorization", f"Bearer {carried}")]))
+        assert text.startswith("request.headers.authorization has a token_uri elsewhere")
+
+
+def test_only_the_settings_may_name_a_loopback_endpoint() -> None:
+    local = key_file(token_uri="http://127.0.0.1:8123/token")
+    assert isinstance(read_service_account(local), Fault)
+    read = read_service_account(local, loopback=True)
+    assert isinstance(read, ServiceAccount)
+    assert read.origin.authority == "127.0.0.1:8123"
+    assert isinstance(read_service_account(key_file(token_uri="http://10.0.0.1/token"), loopback=True), Fault)

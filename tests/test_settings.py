@@ -206,7 +206,7 @@ BAD = [
     ),
     (
         "[providers.google-vertex-ai]\napi_key = '{}'",
-        "providers.google-vertex-ai.api_key is a service account, which is not supported by this version; allowed is an API key or token",
+        "providers.google-vertex-ai.api_key is no service account; needed are client_email and private_key",
     ),
     (OPENAI + "headers = 'x'", "providers.openai.headers is a string; allowed is a table of strings"),
     (OPENAI + "headers = {Host = 'x'}", "providers.openai.headers.Host is never sent to a provider"),

@@ -20,6 +20,7 @@ from aigw_sansio.config import ProviderSettings
 from aigw_sansio.events import Event
 from aigw_sansio.gateway import Gateway
 
+from .answers import with_signatures
 from .anyio_driver import AnyioDriver
 from .contract import AnswerHandler
 from .loopback import LoopbackProvider
@@ -63,6 +64,7 @@ async def running(
 ) -> AsyncIterator[Running]:
     """Run a gateway while the block runs; leaving it cuts what is still open.
 
+    Questions go to ``answer`` first; signatures that it does not give are made here (:mod:`.answers`).
     ``loopback`` starts the built-in provider beside it, under the slug ``loopback``. Raises ``OSError`` where it
     cannot listen.
     """
@@ -79,7 +81,7 @@ async def running(
             context = server_context(server.tls_certificate, key, ("h2", "http/1.1"))
         gateway = Gateway(config, urandom(32), time.time() - time.monotonic())
         kind = ProtocolDriver if driver == "protocol" else AnyioDriver
-        runner = kind(gateway, answer=answer, on_event=on_event)
+        runner = kind(gateway, answer=with_signatures(answer), on_event=on_event)
         listeners = listen(server.host, server.port, context)
         port = listeners[0].socket.getsockname()[1]
         host = f"[{server.host}]" if ":" in server.host else server.host

@@ -18,7 +18,7 @@ import msgspec
 
 from aigw_sansio.config import Backoff, Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
 from aigw_sansio.faults import Fault
-from aigw_sansio.providers.auth import StoredGoogle, read_stored_key
+from aigw_sansio.providers.auth import read_stored_key
 from aigw_sansio.providers.headers import NEVER_FORWARDED, TOKEN
 from aigw_sansio.providers.registry import ALIASES, REGISTRY, Provider, is_custom
 from aigw_sansio.providers.target import Refused, parse_base_url
@@ -220,16 +220,11 @@ class _Reader(ValueReader):
             if name in table:
                 found[name] = self.url(f"{where}.{name}", table[name], *schemes)
         if "api_key" in table and (key := self.string(f"{where}.api_key", table["api_key"])) is not None:
-            found["api_key"] = Secret(key)
+            found["api_key"] = Secret(str(key))  # also of what came from the environment, a class of its own
             if key.lstrip().startswith("{"):
                 stored = read_stored_key(row, found["api_key"])
                 if isinstance(stored, Fault):
                     self.error(f"{where}.api_key", stored.detail.partition(" ")[2])
-                elif isinstance(stored, StoredGoogle):
-                    self.error(
-                        f"{where}.api_key",
-                        "is a service account, which is not supported by this version; allowed is an API key or token",
-                    )
                 elif isinstance(stored, Secret):
                     self.error(
                         f"{where}.api_key", "is JSON, which this provider has no form for; allowed is a plain key"

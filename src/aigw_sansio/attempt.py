@@ -12,11 +12,13 @@ from .engine import Engine
 from .events import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted
 from .exchange_states import ExchangeInput
 from .faults import Fault, FaultKind, Side
+from .google_tokens import with_token
 from .leg import Leg
 from .policy import Policy
 from .pool import Pool
 from .providers.call import ProviderCall
-from .wires.http import Headers
+from .secret import Secret
+from .wires.http import Headers, Request
 
 #: Reasons to hold a provider back: the client does not take what there is; the session holds too much.
 HOLD_QUEUE, HOLD_BUDGET = 1, 2
@@ -99,7 +101,7 @@ class Attempt:
         self._complete = False  # the body ended well, though some of it may not be taken yet
         self._broken: Fault | None = None  # it broke off, likewise
         self._started = now
-        self._leg: Leg | None = Leg(call.origin, call.request, self, policy.connect_s)
+        self._leg: Leg | None = None
         self._first_byte_timer = engine.timers.timer(self._on_first_byte_timeout)
         self._idle_timer = engine.timers.timer(self._on_idle_timeout)
         #: The answer, once its head is in.
@@ -107,12 +109,26 @@ class Attempt:
         self.bytes_received = 0
 
     def start(self, now: float) -> None:
-        """Ask the pool for a connection."""
+        """Ask the pool for a connection; where the call needs an access token, get that first."""
         call = self._call
         target = call.request.target.partition(b"?")[0].decode("latin-1")
         host = call.origin.authority
         self._engine.emit(AttemptStarted(self._log_id, self._step, self._number, call.provider, host, target))
-        assert self._leg is not None
+        if call.account is None:
+            self._submit(call.request, now)
+        elif (token := self._pool.tokens.fresh(call.account, now)) is not None:
+            self._submit(with_token(call.request, token), now)
+        else:
+            self._pool.tokens.wait(call.account, self._on_token, now)
+
+    def _on_token(self, token: Secret | Fault, now: float) -> None:
+        if isinstance(token, Fault):
+            self._fail(token, now)
+        else:
+            self._submit(with_token(self._call.request, token), now)
+
+    def _submit(self, request: Request, now: float) -> None:
+        self._leg = Leg(self._call.origin, request, self, self._policy.connect_s)
         self._pool.submit(self._leg, now)
 
     def end(self, fault: Fault | None, now: float) -> None:
@@ -125,6 +141,11 @@ class Attempt:
         status = self.answer.status if self.answer is not None else None
         after = now - self._started
         self._engine.emit(AttemptEnded(self._log_id, self._step, self._number, status, fault, after))
+        account = self._call.account
+        if account is not None:
+            self._pool.tokens.leave(account, self._on_token, now)
+            if status == 401:
+                self._pool.tokens.forget(account)
         leg, self._leg = self._leg, None
         if leg is None:
             return

@@ -98,15 +98,39 @@ class Metrics(msgspec.Struct, frozen=True):
     content_type: str = "text/plain; version=0.0.4; charset=utf-8"
 
 
+class Sign(msgspec.Struct, frozen=True):
+    """What is the signature of ``message`` by RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3)? Answered by
+    :class:`Signed`; default: none, and the call that needs it fails.
+
+    ``key`` is a private key in PEM (PKCS #8), of the settings or of a client: a stranger may have written it.
+    """
+
+    key: Secret
+    message: bytes
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """The answer to :class:`Sign`. Its ``repr`` hides the signature: with the message it opens the account."""
+
+    signature: bytes
+
+    def __repr__(self) -> str:
+        return f"Signed({len(self.signature)} bytes)"
+
+
 class Unavailable(msgspec.Struct, frozen=True):
     """The answer to any question by a host that cannot tell: the question's default is taken."""
 
 
-Question: TypeAlias = Authenticate | ReadMetrics
-Answer: TypeAlias = Authenticated | Metrics | Unavailable
+Question: TypeAlias = Authenticate | ReadMetrics | Sign
+Answer: TypeAlias = Authenticated | Metrics | Signed | Unavailable
 
 #: The class that answers each question.
-ANSWER_TYPE: dict[type[Question], type[Answer]] = {Authenticate: Authenticated, ReadMetrics: Metrics}
+ANSWER_TYPE: dict[type[Question], type[Answer]] = {
+    Authenticate: Authenticated,
+    ReadMetrics: Metrics,
+    Sign: Signed,
+}
 
 
 class Ask(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ import msgspec
 
 from .engine import Engine
 from .faults import Fault, FaultKind, Side
+from .google_tokens import TokenSource
 from .ids import ConnId
 from .leg import Carrier, Leg
 from .origin import Origin
@@ -88,12 +89,14 @@ class _OriginPool:
 class Pool:
     """The upstream connections of one gateway, shared by all its clients."""
 
-    __slots__ = ("_engine", "_origins", "_register")
+    __slots__ = ("_engine", "_origins", "_register", "tokens")
 
     def __init__(self, engine: Engine, register: Callable[[Upstream], None]) -> None:
         self._engine = engine
         self._register = register
         self._origins: dict[Origin, _OriginPool] = {}
+        #: For calls that need an access token first; it comes over connections of this pool.
+        self.tokens = TokenSource(engine, self)
 
     def submit(self, leg: Leg, now: float) -> None:
         """Place ``leg``. Its handler is told by ``leg_placed`` or ``leg_failed``, perhaps before this returns."""

@@ -15,6 +15,7 @@ import msgspec
 
 from ..faults import Fault, FaultKind, Side
 from ..secret import Secret
+from .google_token import ServiceAccount, read_service_account
 from .headers import refuse
 from .registry import Carrier, Provider
 from .sigv4 import AwsCredentials
@@ -97,6 +98,8 @@ class StoredAzure(msgspec.Struct, frozen=True):
 class StoredGoogle(msgspec.Struct, frozen=True):
     """A Google service account: a token has to be got for it first (:mod:`.google_token`)."""
 
+    account: ServiceAccount
+
 
 StoredKey = Secret | StoredAws | StoredAzure | StoredGoogle
 
@@ -115,8 +118,9 @@ def read_stored_key(provider: Provider, secret: Secret) -> StoredKey | Fault:
         if provider.slug.startswith("azure"):
             azure = msgspec.json.decode(text, type=_StoredAzure)
             return StoredAzure(azure.resource, Secret(azure.api_key))
-        if provider.slug.startswith("google"):
-            return StoredGoogle()
+        if provider.slug == "google-vertex-ai":
+            account = read_service_account(secret, where, loopback=True)
+            return account if isinstance(account, Fault) else StoredGoogle(account)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         forms = '{"accessKeyId", "secretAccessKey", "region", "sessionToken"?} or {"resource", "apiKey"}'
         return Fault(FaultKind.INVALID_REQUEST, Side.GATEWAY, f"{where} is JSON of no known form; allowed are {forms}")

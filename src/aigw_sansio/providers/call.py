@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from ..config import ProviderSettings
-from ..faults import Fault, FaultKind, Side
+from ..faults import Fault
 from ..origin import Origin
 from ..wires.http import Request
 from .auth import (
@@ -24,6 +24,7 @@ from .auth import (
     has_key,
     read_stored_key,
 )
+from .google_token import ServiceAccount, carried_account, read_service_account
 from .headers import TOKEN, encode_fields, forwarded, refuse
 from .places import Located, locate, named_target
 from .registry import Provider, find_provider, is_array_stream, reading_of
@@ -43,6 +44,7 @@ class ProviderCall(msgspec.Struct, frozen=True):
     request: Request
     reading: str  #: family of readings for the answer
     array_stream: bool  #: a JSON answer is an array stream (client protocol, section 3.2)
+    account: ServiceAccount | None = None  #: whose access token the request lacks yet
 
     def __repr__(self) -> str:
         path = self.request.target.partition(b"?")[0].decode("ascii")
@@ -101,11 +103,11 @@ def build_call(
     fields["accept-encoding"] = "identity"
     if payload:
         fields.setdefault("content-type", "application/json")
-    refused = _authenticate(
+    credential = _authenticate(
         row, located, own, fields, query, method=verb, origin=origin, target=target, body=payload, unix_time=unix_time
     )
-    if refused is not None:
-        return refused
+    if isinstance(credential, Fault):
+        return credential
     encoded = encode_fields(fields)
     if isinstance(encoded, Fault):
         return encoded
@@ -117,7 +119,7 @@ def build_call(
         encoded,
         payload,
     )
-    return ProviderCall(row.slug, origin, request, reading_of(row, path), is_array_stream(path, query))
+    return ProviderCall(row.slug, origin, request, reading_of(row, path), is_array_stream(path, query), credential)
 
 
 _NO_SETTINGS: Final = ProviderSettings()
@@ -135,11 +137,19 @@ def _authenticate(
     target: str,
     body: bytes,
     unix_time: float,
-) -> Fault | None:
-    """Make the credentials in ``fields`` what the provider wants; put in the stored ones where there are none."""
+) -> ServiceAccount | Fault | None:
+    """Make the credentials in ``fields`` what the provider wants; put in the stored ones where there are none.
+
+    A service account is no credential yet: it is given back, and the field is left out.
+    """
     place = located.place
     if has_key(fields, query, row.query_keys):
         bearer = fields.get("authorization", "")
+        if row.slug == "google-vertex-ai" and bearer[:7].lower() == "bearer ":
+            carried = carried_account(bearer[7:].strip())
+            if carried is not None:
+                del fields["authorization"]
+                return read_service_account(carried, "request.headers.authorization")
         if place.bearer_becomes is not None and bearer[:7].lower() == "bearer ":
             del fields["authorization"]
             carry(fields, place.bearer_becomes, bearer[7:].strip())
@@ -157,12 +167,7 @@ def _authenticate(
     for name, value in own.headers:
         fields.setdefault(name.lower(), value)
     if isinstance(stored, StoredGoogle):
-        return Fault(
-            FaultKind.INVALID_REQUEST,
-            Side.GATEWAY,
-            f"providers.{row.slug}.api_key is a service account, for which no access token was got; "
-            "allowed here is an access token or API key",
-        )
+        return None if "authorization" in fields else stored.account
     if isinstance(stored, StoredAws):
         fields.update(
             sign(

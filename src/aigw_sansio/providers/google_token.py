@@ -1,16 +1,16 @@
 """Access tokens for Google service accounts (RFC 7523, and Google's "OAuth 2.0 for server to server applications").
 
 Decides: what is signed, what is sent to the token endpoint, how its answer is read, and when a token is too old.
-Must not know: RSA (the signer is passed in), clocks, and who sends the request.
+Must not know: RSA, clocks, and who sends the request.
 
-What the caller does: :func:`read_service_account` on the stored key; while :meth:`GoogleToken.fresh` does not hold,
-build :func:`token_request`, send it, read the answer with :func:`read_token`, and keep that for all calls. Then call
-:func:`~.call.build_call` with the token in the place of the stored key.
+What the caller does: while :meth:`GoogleToken.fresh` does not hold, have :func:`signing_input` signed
+(RSASSA-PKCS1-v1_5 with SHA-256, RFC 7518 section 3.3), send :func:`token_request`, read the answer with
+:func:`read_token`, and keep that for all calls of the account. :class:`aigw_sansio.google_tokens.TokenSource` does.
 """
 
-from base64 import urlsafe_b64encode
-from collections.abc import Callable
-from typing import Final, TypeAlias
+import re
+from base64 import b64decode, urlsafe_b64encode
+from typing import Final
 
 import msgspec
 
@@ -20,13 +20,12 @@ from ..secret import Secret
 from ..wires.http import Request
 from .target import Refused, parse_base_url
 
-#: Signs bytes with the private key (PEM, PKCS #8) by RSASSA-PKCS1-v1_5 and SHA-256 (RFC 7518 section 3.3).
-Signer: TypeAlias = Callable[[bytes, Secret], bytes]
-
 SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 _TOKEN_URI: Final = "https://oauth2.googleapis.com/token"
 _DOMAIN: Final = ".googleapis.com"
 _LIFE_S: Final = 3600
+_KEY_LENGTH: Final = 8192  #: characters of PEM, enough for RSA with 8192 bits
+_LOOPBACK: Final = re.compile(r"(?:127\.[0-9.]+|localhost|::1)\Z")
 _MARGIN_S: Final = 60.0
 _GRANT: Final = b"grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion="
 
@@ -65,23 +64,45 @@ class _Answer(msgspec.Struct):
     expires_in: float = float(_LIFE_S)
 
 
-def read_service_account(stored: Secret) -> ServiceAccount | Fault:
-    """Read a service account's key file. Its token endpoint must be Google's: what is sent there opens the account."""
+def read_service_account(
+    stored: Secret, where: str = "the stored Google key", *, loopback: bool = False
+) -> ServiceAccount | Fault:
+    """Read a service account's key file, which is at ``where`` (for faults).
+
+    Its token endpoint must be Google's: what is sent there opens the account. ``loopback``: the operator wrote it, and
+    may name an endpoint on this machine, over plain HTTP too.
+    """
     try:
         read = msgspec.json.decode(stored.reveal(), type=_KeyFile)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return _unusable("is no service account; needed are client_email and private_key")
+        return _unusable(where, "is no service account; needed are client_email and private_key")
     base = parse_base_url(read.token_uri)
-    if isinstance(base, Refused) or base.scheme != "https" or base.port != 443 or not base.host.endswith(_DOMAIN):
-        return _unusable("has a token_uri elsewhere; allowed is https under googleapis.com")
+    if len(read.private_key) > _KEY_LENGTH:
+        return _unusable(where, f"has a private_key that is too long; allowed are {_KEY_LENGTH} characters")
+    if isinstance(base, Refused) or not (
+        (base.scheme == "https" and base.port == 443 and base.host.endswith(_DOMAIN))
+        or (loopback and _LOOPBACK.match(base.host))
+    ):
+        return _unusable(where, "has a token_uri elsewhere; allowed is https under googleapis.com")
     origin = Origin(base.scheme, base.host, base.port)
     return ServiceAccount(
         read.client_email, Secret(read.private_key), read.private_key_id, origin, base.path or "/", read.token_uri
     )
 
 
-def token_request(account: ServiceAccount, sign: Signer, unix_time: float) -> Request:
-    """The request for a token, to be sent to ``account.origin``. ``sign`` is called once."""
+def carried_account(bearer: str) -> Secret | None:
+    """The service account that a client sent in base64 in the place of a bearer token; ``None`` for a plain token."""
+    if not bearer.startswith("e"):  # as base64 of a brace does
+        return None
+    try:
+        text = b64decode(bearer, validate=True).decode()
+    except ValueError:
+        return None
+    return Secret(text) if text.startswith("{") else None
+
+
+def signing_input(account: ServiceAccount, unix_time: float) -> bytes:
+    """What is to be signed with the account's key (RFC 7515 section 5.1)."""
     now = int(unix_time)
     header = {"alg": "RS256", "typ": "JWT", "kid": account.private_key_id}
     claims = {
@@ -91,8 +112,12 @@ def token_request(account: ServiceAccount, sign: Signer, unix_time: float) -> Re
         "iat": now,
         "exp": now + _LIFE_S,
     }
-    signed = _base64(msgspec.json.encode(header)) + b"." + _base64(msgspec.json.encode(claims))
-    assertion = signed + b"." + _base64(sign(signed, account.private_key))
+    return _base64(msgspec.json.encode(header)) + b"." + _base64(msgspec.json.encode(claims))
+
+
+def token_request(account: ServiceAccount, signed: bytes, signature: bytes) -> Request:
+    """The request for a token, to be sent to ``account.origin``; ``signed`` is the :func:`signing_input`."""
+    assertion = signed + b"." + _base64(signature)
     return Request(
         b"POST",
         account.origin.scheme.encode(),
@@ -125,5 +150,5 @@ def _base64(data: bytes) -> bytes:
     return urlsafe_b64encode(data).rstrip(b"=")
 
 
-def _unusable(why: str) -> Fault:
-    return Fault(FaultKind.INVALID_REQUEST, Side.GATEWAY, f"the stored Google key {why}")
+def _unusable(where: str, why: str) -> Fault:
+    return Fault(FaultKind.INVALID_REQUEST, Side.GATEWAY, f"{where} {why}")
