@@ -1,6 +1,8 @@
 """``aigw read``: the lines it gives for files of every framing."""
 
+import csv
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -80,3 +82,30 @@ def test_recordings_read_as_the_tap_reads_them() -> None:
             status=recording.status,
         )
         assert list(read) == [msgspec.json.encode(event).decode() for event in recording.events()], recording.file
+
+
+@needs_recordings
+def test_no_recording_makes_it_raise() -> None:
+    """Every file by its name and content alone, and with what the index says; malformed ones may end in ``ReadError``."""
+    assert FOLDER is not None
+    with (Path(FOLDER) / "INDEX.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert rows
+    broken: list[str] = []
+    silent = 0
+    for row in rows:
+        path = Path(FOLDER) / row["file"]
+        status = int(row["status"]) if row["status"].isdigit() else 200
+        for options in ({}, {"content_type": row["content-type"], "status": status}):
+            if options and "/" not in row["content-type"]:
+                continue  # a recorded WebSocket: no answer of HTTP
+            try:
+                read = list(read_file(path, **options))  # type: ignore[arg-type]
+            except ReadError as error:
+                if not {"malformed", "truncated"} & set(re.split(r"\W+", row["notes"] + " " + row["fidelity"])):
+                    broken.append(f"{row['file']} {options}: {error}")
+                continue
+            silent += not read
+            assert all(type(json.loads(line)["type"]) is str for line in read)
+    assert broken == []
+    assert silent < len(rows) // 4, "most answers mean something"
