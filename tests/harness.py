@@ -373,6 +373,9 @@ class Run:
 
     def _up_h2(self, link: Link, peer: Http2Provider, ordinal: int, rest: str, more: list[str]) -> None:
         word, _, tail = rest.partition(" ")
+        if word == "rests":
+            self.driver.say(self.driver.name(link), "waits for credit" if peer.waiting else "has sent all", link)
+            return
         if word == "goaway":
             peer.goaway(None if not tail else int(tail))
             self.driver.send(link, peer.take_raw())

@@ -347,6 +347,11 @@ class Http2Provider:
                 else:
                     queue[0] = piece[window:]
 
+    @property
+    def waiting(self) -> bool:
+        """Whether flow control keeps back any of what it wants to send."""
+        return any(self._queues.values())
+
     def reset_stream(self, stream: int, code: h2.errors.ErrorCodes) -> None:
         self._conn.reset_stream(stream, code)
         self.running.discard(stream)

@@ -96,6 +96,24 @@ FAULTS: list[Planted] = [
         "        if leg.held and not self.multiplexed:\n            pass\n",
     ),
     Planted(
+        "credit kept back is never given",
+        "upstream",
+        "            owed, leg.owed = leg.owed, 0\n            self.wire.consume(leg.stream, owed)\n",
+        "            owed, leg.owed = leg.owed, 0\n",
+    ),
+    Planted(
+        "credit is given though the client is slow",
+        "upstream",
+        "                    if leg.held:\n",
+        "                    if False and leg.held:\n",
+    ),
+    Planted(
+        "pongs pile up for a client that does not read",
+        "channel",
+        "            self._hold(_CONTROL)\n",
+        "            pass\n",
+    ),
+    Planted(
         "a dial that nobody wants goes on",
         "pool",
         "                dial.close(now, abort=True)\n                self._drop(pool, dial)\n",
