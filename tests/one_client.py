@@ -4,12 +4,25 @@ import json
 from typing import Any
 
 from tests.peers import Http1Provider, Seen, WsClient
-from tests.perfect import End, Link, PerfectDriver
+from tests.perfect import Core, Cuts, End, Link, PerfectDriver
 
 from aigw_sansio.config import Config
-from aigw_sansio.effects import Answer
+from aigw_sansio.effects import Answer, Connect, Effect
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId
+
+
+class _Driver(PerfectDriver):
+    """Keeps the dials whole."""
+
+    def __init__(self, core: Core, cuts: Cuts, seed: int) -> None:
+        super().__init__(core, cuts, seed)
+        self.connects: list[Connect] = []
+
+    def _carry_out(self, effect: Effect) -> None:
+        if isinstance(effect, Connect):
+            self.connects.append(effect)
+        super()._carry_out(effect)
 
 
 class OneClient:
@@ -17,7 +30,7 @@ class OneClient:
 
     def __init__(self, config: Config) -> None:
         self.gateway = Gateway(config, b"a seed for one client", 1_700_000_000.0)
-        self.driver = PerfectDriver(self.gateway, "whole", 1)
+        self.driver = _Driver(self.gateway, "whole", 1)
         self.client = WsClient()
         self.link = self.driver.open_client(self.client)
         self.driver.send(self.link, self.client.open("/v1/local/default", []))
@@ -40,6 +53,11 @@ class OneClient:
     def messages(self) -> list[dict[str, Any]]:
         """The client's messages since the last call."""
         return [json.loads(seen.text) for seen in self.take("client") if seen.text is not None]
+
+    @property
+    def connects(self) -> list[Connect]:
+        """Every dial there was."""
+        return self.driver.connects
 
     def dialled(self) -> list[str]:
         """Dials since the last call, as ``#2 https://host``."""
