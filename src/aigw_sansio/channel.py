@@ -157,7 +157,8 @@ class WebSocketChannel:
             self._relieve_control(now)
         if self._ping_under_way and not outstanding:
             self._ping_under_way = False
-            self._pong_timer.arm(now + self._engine.config.timeouts.pong_s)
+            if not self._held and not self.ended:
+                self._pong_timer.arm(now + self._engine.config.timeouts.pong_s)
         if not self.ended and outstanding < self._engine.config.limits.send_high_water_bytes:
             self._owner.room_made(now)
 
