@@ -296,8 +296,7 @@ def test_readme_shows_the_machines() -> None:
 #: test, a provider's reading is tested with its family.
 TESTED_BY = {
     "providers.readings": "test_reading",
-    "downstream_h2": "test_transcripts_h2",
-    "stream_pipe": "test_transcripts_h2",
+    "stream_pipe": "test_downstream_h2",
     "wires.h2_": "test_http2",
     "wires.endpoint": "test_websocket",
     "wires.server_endpoint": "test_websocket",
