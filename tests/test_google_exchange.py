@@ -189,7 +189,7 @@ def fail(run: OneClient, how: str) -> None:
         elif how == "no token":
             run.respond(2, b"{}")
         elif how == "too long":
-            run.respond(2, b" " * 70_000)
+            run.respond(2, token("canary-1") + b" " * 70_000)
         elif how == "broken":
             run.driver.send(run.up(2), b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
             run.driver.end(run.up(2), End.EOF)
@@ -353,7 +353,7 @@ async def test_over_sockets_with_a_real_key(endpoint: Endpoint, driver: DriverNa
             connect(f"{gateway.url}/v1/local/default") as client,
         ):
             for event_id in ("a", "b"):
-                request = {"eventId": event_id, "headers": {}, "query": {}, **VERTEX}
+                request: dict[str, object] = {"eventId": event_id, "headers": {}, "query": {}, **VERTEX}
                 await client.send(json.dumps({"type": "universal.create", "request": request}))
                 created = msgspec.json.decode(await client.receive())
                 assert created["response"] == json.loads(GEMINI)
