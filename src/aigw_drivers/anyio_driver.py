@@ -6,7 +6,6 @@ anyio gives structure: tasks, cancellation, waiting while accepting, dialling, a
 bytes take the short way, :mod:`aigw_drivers.transfer`.
 """
 
-import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
@@ -19,8 +18,8 @@ from aigw_sansio.effects import ANSWER_TYPE, Answer, Ask, Connect, Unavailable
 from aigw_sansio.events import Event
 
 from .contract import AnswerHandler, SansIoEngine
-from .link import Link
-from .readiness import choose
+from .link import ByteSocket, Link
+from .readiness import Readiness, choose
 from .sockets import Listener, dial_tcp, name_of, prepare, reason_of, shake_hands
 from .tls import TlsPipe, client_context
 from .transfer import Transfer, close_socket, logger, report
@@ -74,7 +73,7 @@ class AnyioDriver(Transfer):
         try:
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks
-                self._readiness = choose(tasks, self._on_readable, self._on_writable)
+                self._readiness = self._choose_readiness(tasks)
                 await tasks.start(self._keep_time)
                 self._now = self._clock()
                 self._run()  # what the engine wanted before anybody came
@@ -122,6 +121,9 @@ class AnyioDriver(Transfer):
             self._abandon(link, "the gateway stopped")
             self._run()
 
+    def _choose_readiness(self, tasks: TaskGroup) -> Readiness:
+        return choose(tasks, self._on_readable, self._on_writable)
+
     # -- accepting and dialling ---------------------------------------------------------------------------------
 
     async def _accept(self, listener: Listener) -> None:
@@ -144,12 +146,12 @@ class AnyioDriver(Transfer):
                 else:
                     self._tasks.start_soon(self._shake_hands, client, peer, context)
 
-    async def _shake_hands(self, sock: socket.socket, peer: str, context: ssl.SSLContext) -> None:
+    async def _shake_hands(self, sock: ByteSocket, peer: str, context: ssl.SSLContext) -> None:
         pipe = TlsPipe(context, server_side=True)
         opened = False
         try:
             with anyio.move_on_after(HANDSHAKE_S):
-                await shake_hands(sock, pipe)
+                await self._handshake(sock, pipe)
                 opened = True
                 if self._draining:
                     sock.close()
@@ -161,7 +163,7 @@ class AnyioDriver(Transfer):
             if not opened:
                 sock.close()
 
-    def _open(self, sock: socket.socket, peer: str, pipe: TlsPipe | None) -> None:
+    def _open(self, sock: ByteSocket, peer: str, pipe: TlsPipe | None) -> None:
         self._now = self._clock()
         try:
             conn = self._engine.open_downstream(peer, None if pipe is None else pipe.alpn, self._now)
@@ -197,17 +199,17 @@ class AnyioDriver(Transfer):
     async def _dial(self, effect: Connect, link: Link) -> None:
         scope = link.dial
         assert scope is not None
-        sock: socket.socket | None = None
+        sock: ByteSocket | None = None
         pipe: TlsPipe | None = None
         failure: BaseException | None = None
         done = False
         with scope:
             try:
-                sock = await dial_tcp(effect.host, effect.port)
+                sock = await self._dial_tcp(effect.host, effect.port)
                 if effect.tls is not None:
                     context = client_context(effect.tls.ca_file, effect.alpn)
                     pipe = TlsPipe(context, server_side=False, server_hostname=effect.tls.server_hostname)
-                    await shake_hands(sock, pipe)
+                    await self._handshake(sock, pipe)
                 done = True
             except (OSError, ValueError) as exc:
                 failure = exc
@@ -232,6 +234,12 @@ class AnyioDriver(Transfer):
             report(exc, "a dialled connection")
             self._abandon(link)
         self._run()
+
+    async def _dial_tcp(self, host: str, port: int) -> ByteSocket:
+        return await dial_tcp(host, port)
+
+    async def _handshake(self, sock: ByteSocket, pipe: TlsPipe) -> None:
+        await shake_hands(sock, pipe)
 
     # -- questions and time -------------------------------------------------------------------------------------
 

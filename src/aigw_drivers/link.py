@@ -3,13 +3,35 @@
 Decides: nothing; it is the record the driver keeps. Must not know: the engine.
 """
 
-import socket
+from typing import Protocol
 
 import anyio
 
 from aigw_sansio.ids import ConnId
 
 from .tls import TlsPipe
+
+
+class ByteSocket(Protocol):
+    """What a driver needs of a non-blocking stream socket, with the meaning that :mod:`socket` gives it."""
+
+    def fileno(self) -> int:
+        """What readiness is asked about; negative when closed."""
+
+    def recv(self, bufsize: int, /) -> bytes:
+        """What came; empty at the peer's end. ``BlockingIOError`` where nothing did."""
+
+    def send(self, data: bytes | memoryview, /) -> int:
+        """How much was taken. ``BlockingIOError`` where there is no room."""
+
+    def shutdown(self, how: int, /) -> None:
+        """End our side."""
+
+    def setsockopt(self, level: int, option: int, value: bytes, /) -> None:
+        """Set an option."""
+
+    def close(self) -> None:
+        """Let go of it; what is unsent may be lost."""
 
 
 class Link:
@@ -33,7 +55,7 @@ class Link:
         "writing",
     )
 
-    def __init__(self, conn: ConnId, sock: socket.socket | None = None, tls: TlsPipe | None = None) -> None:
+    def __init__(self, conn: ConnId, sock: ByteSocket | None = None, tls: TlsPipe | None = None) -> None:
         self.conn = conn
         self.socket = sock
         self.tls = tls

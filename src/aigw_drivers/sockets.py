@@ -18,6 +18,7 @@ from typing import NamedTuple, TypeAlias
 import anyio
 
 from .contract import READ_SIZE
+from .link import ByteSocket
 from .tls import TlsPipe
 
 #: How long one address may try alone before the next one is tried beside it (RFC 8305 section 5).
@@ -180,7 +181,7 @@ async def _connect(info: _AddressInfo) -> socket.socket:
     return sock
 
 
-async def shake_hands(sock: socket.socket, pipe: TlsPipe) -> None:
+async def shake_hands(sock: ByteSocket, pipe: TlsPipe) -> None:
     """Do the TLS handshake of ``pipe`` over ``sock``. Raises :class:`OSError`, :class:`ssl.SSLError` among them.
 
     What the peer sent behind its handshake is in the pipe afterwards: ``pipe.decrypt(b"")``.
@@ -200,7 +201,7 @@ async def shake_hands(sock: socket.socket, pipe: TlsPipe) -> None:
                 raise ConnectionResetError(errno.ECONNRESET, "closed in the TLS handshake")
 
 
-async def _receive(sock: socket.socket) -> bytes:
+async def _receive(sock: ByteSocket) -> bytes:
     while True:
         await anyio.wait_readable(sock)
         try:
@@ -209,7 +210,7 @@ async def _receive(sock: socket.socket) -> bytes:
             continue
 
 
-async def _send_all(sock: socket.socket, data: bytes) -> None:
+async def _send_all(sock: ByteSocket, data: bytes) -> None:
     while data:
         try:
             data = data[sock.send(data) :]

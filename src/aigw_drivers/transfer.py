@@ -24,7 +24,7 @@ from aigw_sansio.events import Event
 from aigw_sansio.ids import ConnId
 
 from .contract import READ_SIZE, SansIoEngine
-from .link import Link
+from .link import ByteSocket, Link
 from .readiness import Readiness
 from .sockets import reason_of
 from .tls import MAX_CONTROL_BYTES, TlsPipe
@@ -358,7 +358,7 @@ class Transfer(ABC):
         self._release(link)
 
 
-def close_socket(sock: socket.socket, *, reset: bool) -> None:
+def close_socket(sock: ByteSocket, *, reset: bool) -> None:
     """Close, with a FIN, or with a reset that drops what is unsent."""
     with suppress(OSError):
         if reset:

@@ -34,8 +34,6 @@ def test_reset(start: HostFactory, certificates: Certificates, secure: bool) -> 
 
 
 def test_tls_cut_short_is_lost(start: HostFactory, certificates: Certificates) -> None:
-    if start is HOSTS["protocol-asyncio"]:
-        pytest.skip("asyncio's TLS transport takes an end without close_notify for one with it")
     engine = Echo()
     with running(start, engine, tls=certificates.server) as host, _echoed(host.port, certificates, True) as client:
         client.shutdown(socket.SHUT_WR)  # without close_notify
