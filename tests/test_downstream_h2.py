@@ -384,13 +384,14 @@ def test_bytes_in_a_frame_that_was_cut_are_not_taken_yet() -> None:
     world.client.increment_flow_control_window(1 << 20)
     world.client.increment_flow_control_window(1 << 20, 1)
     world.say()
+    world.hear()
     pipe.write(b"x" * 500_000, world.now)
     confirmed = 0
     world.engine.settle(world.now)
     while data := world.link.pull(65536):
         confirmed += len(data)
         world.link.data_sent(len(data), world.now)
-        assert sum(receiver.taken) <= confirmed
+        assert sum(receiver.taken) * 16393 <= confirmed * 16384  # nine bytes a frame are not the stream's
         world.engine.settle(world.now)
     assert sum(receiver.taken) == 500_000
 
