@@ -131,7 +131,6 @@ class Session:
         self._arm_idle(now)
         message = universal.decode(data)
         if type(message) is universal.Create:
-            self._unusable = 0
             self._create(message, sum(map(_held_by, message.steps)), now)
         elif type(message) is universal.BadCreate:
             self._bad_create(message, now)
@@ -195,6 +194,7 @@ class Session:
             )
             self._refuse_message(fault, event_id, now)
             return
+        self._unusable = 0
         fault_or_none = self._over_limits(size)
         if fault_or_none is not None:
             self._refuse(event_id, log_id, fault_or_none, now)
