@@ -139,7 +139,7 @@ class Admission:
         if isinstance(where, Readiness) and self._host.draining:
             fault = Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away", True)
             return self._refuse(request, responder, fault, now)
-        responder.refuse(200, [_JSON], b"" if request.method == b"HEAD" else success_envelope(), now)
+        responder.refuse(200, [_JSON], success_envelope(), now)
         return None
 
     def _refuse(
@@ -147,8 +147,7 @@ class Admission:
     ) -> Claimant | None:
         status = HTTP_STATUS[fault.kind]
         self._engine.emit(UpgradeRefused(request.conn, status, ENVELOPE_CODE[fault.kind], fault.detail))
-        body = b"" if request.method == b"HEAD" else error_envelope(fault)
-        responder.refuse(status, [_JSON, *(headers or [])], body, now)
+        responder.refuse(status, [_JSON, *(headers or [])], error_envelope(fault), now)
         return None
 
 
@@ -222,7 +221,6 @@ class _MetricsAnswer(_Asking):
 
     def _answered(self, answer: Answer, now: float) -> None:
         if isinstance(answer, Metrics):
-            body = b"" if self._request.method == b"HEAD" else answer.body
-            self._responder.refuse(200, [(b"content-type", answer.content_type.encode())], body, now)
+            self._responder.refuse(200, [(b"content-type", answer.content_type.encode())], answer.body, now)
         else:
             self._door._refuse(self._request, self._responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)

@@ -61,6 +61,7 @@ class Http1Downstream(Connection):
         "_entrance",
         "_gate",
         "_handshake_timer",
+        "_head_only",
         "_machine",
         "_receiver",
         "_upgrade",
@@ -74,6 +75,7 @@ class Http1Downstream(Connection):
         self._machine = Machine(DOWNSTREAM_TABLE, DownstreamState.HEAD)
         self._gate = HeadGate(engine.config.limits.head_bytes)
         self._upgrade: Upgrade | None = None
+        self._head_only = False  # the request was HEAD
         self._early = b""
         self._claimant: Claimant | None = None
         self._receiver: PipeReceiver | None = None
@@ -148,7 +150,8 @@ class Http1Downstream(Connection):
         self._handshake_timer.disarm()
         self._claimant = None
         self._early = b""
-        self.write(response(status, headers, body), now)
+        answer = response(status, headers, body)
+        self.write(answer[: len(answer) - len(body)] if self._head_only else answer, now)
         self.resume_reading()
         self.close(now)
 
@@ -170,6 +173,7 @@ class Http1Downstream(Connection):
             return
         self._handshake_timer.disarm()
         self._machine.fire(DownstreamInput.REQUEST)
+        self._head_only = head.method == b"HEAD"
         verdict = check_upgrade(head)
         self._upgrade = verdict if isinstance(verdict, Upgrade) else None
         websocket = verdict.offers if isinstance(verdict, Upgrade) else verdict

@@ -60,7 +60,7 @@ class Responder(Protocol):
         """Grant the WebSocket. What the client sent early is given to ``receiver`` before this returns."""
 
     def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
-        """Answer plainly."""
+        """Answer plainly. ``body`` is what GET gets: HEAD is told its length only (RFC 9110 section 9.3.2)."""
 
 
 class Entrance(Protocol):
