@@ -100,7 +100,7 @@ def test_the_table_covers_the_realtime_columns() -> None:
     columns = {slug for slug, provider in REGISTRY.items() if provider.realtime is not None}
     aliases = {"google": "google-ai-studio", "xai": "grok"}
     named = {path.partition("?")[0].partition("/")[0] for path, _ in ROWS}
-    assert {aliases.get(slug, slug) for slug in named} | {"workers-ai"} == columns
+    assert {aliases.get(slug, slug) for slug in named} | {"workers-ai", "loopback"} == columns
 
 
 @pytest.mark.parametrize(
@@ -208,6 +208,21 @@ def test_a_custom_provider_without_one_uses_its_base_url() -> None:
     own = ProviderSettings(base_url="http://127.0.0.1:9/v1")
     assert url(call("custom-a/realtime?m=1", custom_a=own)) == "ws://127.0.0.1:9/v1/realtime?m=1"
     assert url(call("loopback/realtime", loopback=own)) == "ws://127.0.0.1:9/v1/realtime"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("loopback", "/v1/realtime"),
+        ("loopback/realtime?model=m", "/v1/realtime?model=m"),
+        ("loopback/v1/realtime", "/v1/realtime"),
+        ("loopback/echo?loopback_close=4000", "/echo?loopback_close=4000"),
+        ("loopback/ws/google.ai.generativelanguage.v1beta.X", "/ws/google.ai.generativelanguage.v1beta.X"),
+    ],
+)
+def test_the_loopback_serves_every_shape_under_its_realtime_url(path: str, expected: str) -> None:
+    own = ProviderSettings(base_url="http://127.0.0.1:9/v1", realtime_url="ws://127.0.0.1:9")
+    assert url(call(path, loopback=own)) == f"ws://127.0.0.1:9{expected}"
 
 
 def test_a_stored_azure_key_is_for_its_resource() -> None:

@@ -73,7 +73,9 @@ async def running(
         config = settings.config
         if loopback:
             provider = await stack.enter_async_context(LoopbackProvider.start())
-            own = ProviderSettings(base_url=f"{provider.base_url}/v1")
+            own = ProviderSettings(
+                base_url=f"{provider.base_url}/v1", realtime_url=provider.base_url.replace("http", "ws", 1)
+            )
             config = msgspec.structs.replace(config, providers={**config.providers, "loopback": own})
         context = None
         if server.tls_certificate is not None:

@@ -1,7 +1,8 @@
 """The loopback provider's sockets: real HTTP/1.1 (RFC 9112, h11 in the server role), optionally under TLS.
 
 Decides: routes, keep-alive, what is written down about each request. Must not know: what the answers say. A task
-per connection reads all the time, so that a caller who goes away is noticed while we sleep or write.
+per connection reads all the time, so that a caller who goes away is noticed while we sleep or write. What asks for a
+WebSocket goes to :mod:`.upgrade`.
 """
 
 import socket
@@ -18,8 +19,11 @@ import msgspec
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSListener, TLSStream
 
+from aigw_sansio.wires.heads import RequestHead, header_tokens
+
 from . import anthropic, openai
 from .options import Answer, Options, Piece, Plan, cuts, parse_options, plan
+from .upgrade import GARBAGE, serve_upgrade
 
 Handler: TypeAlias = Callable[[dict[str, object], Options], Answer]
 Refusal: TypeAlias = Callable[[int, str, str | None], Answer]
@@ -34,7 +38,8 @@ ROUTES: dict[str, tuple[bytes, Handler, Refusal]] = {
 }
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
-GARBAGE = b"\x15\x03\x01\x00\x02\x02\x46 this is not HTTP\r\n\r\n"
+#: Of a WebSocket no more is read ahead, in bytes.
+MAX_AHEAD_BYTES = 1024 * 1024
 _LOST = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, ssl.SSLError)
 
 
@@ -50,11 +55,15 @@ class Seen:
     body: bytes
     started_at: float
     #: How it ended: ``None`` while it runs; "complete"; "cancelled" by the caller going away; "reset", "close",
-    #: "mid_chunk" or "garbage" as the request had asked; "shutdown" of the provider.
+    #: "mid_chunk" or "garbage" as the request had asked; "shutdown" of the provider. A WebSocket's also: "closed" by a
+    #: closing handshake, "refused", "violation" of the protocol by the caller.
     how: str | None = None
     ended_at: float | None = None
     cancelled_at: float | None = None  #: when the caller was seen to be gone
     bytes_sent: int = 0
+    query: str = ""
+    messages_received: int = 0  #: of a WebSocket
+    close_code: int | None = None  #: of the caller's close frame; 1005 for one without a code
 
 
 class LoopbackProvider:
@@ -167,6 +176,8 @@ class _Connection:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=256 * 1024)
         self._inbox = bytearray()
         self._arrived = anyio.Event()
+        self._room: anyio.Event | None = None
+        self._head: RequestHead | None = None
         self._gone_at: float | None = None
         self._answering: anyio.CancelScope | None = None
         self._reset = False
@@ -205,6 +216,9 @@ class _Connection:
             while True:
                 self._inbox += await self._stream.receive(65536)
                 self._arrived.set()
+                if self._head is not None and len(self._inbox) > MAX_AHEAD_BYTES:
+                    self._room = anyio.Event()
+                    await self._room.wait()
         except (*_LOST, OSError):
             self._gone_at = anyio.current_time()
             self._arrived.set()
@@ -236,8 +250,12 @@ class _Connection:
                 return
             self._provider.note(seen)
             try:
-                with anyio.CancelScope() as self._answering:
-                    if self._gone_at is None:
+                with anyio.CancelScope() as scope:
+                    if self._head is not None:
+                        # not cut off where the caller is gone: its last messages may not have been read yet
+                        seen.how = await serve_upgrade(_Caller(self, seen), self._head, seen)
+                    elif self._gone_at is None:
+                        self._answering = scope
                         seen.how = await self._answer(seen)
                     if seen.how is None:
                         seen.cancelled_at = self._gone_at or anyio.current_time()
@@ -273,15 +291,39 @@ class _Connection:
                 raise h11.RemoteProtocolError(f"the body is over {MAX_BODY_BYTES} bytes", error_status_hint=413)
         if not isinstance(event, h11.EndOfMessage):
             return None
+        path, _, query = head.target.decode().partition("?")
+        if b"websocket" in (item.lower() for item in header_tokens(list(head.headers), b"upgrade")):
+            self._head = RequestHead(head.method, head.target, head.http_version, list(head.headers))
+            self._inbox[:0] = self._http.trailing_data[0]
         return Seen(
             connection=self._number,
             request=number,
             method=head.method.decode(),
-            path=head.target.decode().partition("?")[0],
+            path=path,
+            query=query,
             headers=[(name.decode(), value.decode("latin-1")) for name, value in head.headers],
             body=bytes(body),
             started_at=started_at,
         )
+
+    async def take(self, until: float | None) -> bytes | None:
+        """What came; empty where nothing came before the time ``until``; ``None`` where the caller is gone."""
+        if not self._inbox and self._gone_at is None:
+            self._arrived = anyio.Event()
+            with anyio.move_on_at(until):
+                await self._arrived.wait()
+        if not self._inbox:
+            return None if self._gone_at is not None else b""
+        data = bytes(self._inbox)
+        self._inbox.clear()
+        if self._room is not None:
+            self._room.set()
+        return data
+
+    async def send(self, seen: Seen, data: bytes) -> None:
+        """Send ``data`` and count it."""
+        await self._stream.send(data)
+        seen.bytes_sent += len(data)
 
     async def _refuse(self, status: int, message: str) -> None:
         """Answer what is not HTTP, as far as the caller still listens."""
@@ -346,3 +388,17 @@ class _Connection:
         for piece in cuts(data, options.split):
             await self._stream.send(piece)
             seen.bytes_sent += len(piece)
+
+
+class _Caller:
+    """A connection as :mod:`.upgrade` sees it."""
+
+    def __init__(self, connection: _Connection, seen: Seen) -> None:
+        self._connection = connection
+        self._seen = seen
+
+    async def send(self, data: bytes) -> None:
+        await self._connection.send(self._seen, data)
+
+    async def receive(self, until: float | None) -> bytes | None:
+        return await self._connection.take(until)

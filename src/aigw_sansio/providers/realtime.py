@@ -70,7 +70,7 @@ def build_realtime_call(
         return row
     own = settings.get(row.slug, _NO_SETTINGS)
     column = row.realtime
-    if column is None:
+    if column is None or not (row.places or own.realtime_url):  # what has no place is where the settings say
         if own.realtime_url is None and (row.places or own.base_url is None):
             return _no_realtime(row)
         column = Realtime(url=own.base_url or "", path="", key=row.key)
@@ -179,7 +179,7 @@ def _put_stored_key(
 
 
 def _no_realtime(row: Provider) -> Fault:
-    known = ", ".join(sorted(slug for slug, other in REGISTRY.items() if other.realtime is not None))
+    known = ", ".join(sorted(slug for slug, other in REGISTRY.items() if other.realtime and other.places))
     return Fault(
         FaultKind.UNKNOWN_PROVIDER,
         Side.CLIENT,

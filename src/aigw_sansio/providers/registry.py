@@ -293,8 +293,18 @@ _ROWS: Final = (
         slug="ideogram", places=(Place(url="https://api.ideogram.ai"),), key=AZURE_API_KEY, readings=((r"", "unknown"),)
     ),
     Provider(slug="ollama", places=(Place(url="http://127.0.0.1:11434"),), reading="ollama"),
-    # a stand-in for every provider, served by the settings' base_url; it exists only there
-    Provider(slug="loopback", places=()),
+    # a stand-in for every provider, served by the settings' base_url and realtime_url; it exists only there
+    Provider(
+        slug="loopback",
+        places=(),
+        realtime=Realtime(
+            url="wss://loopback.invalid/v1",
+            path="realtime",
+            query_keys=("key",),
+            other_hosts=((r"^/(?:echo|ws)(?:/|$)", "wss://loopback.invalid"),),
+            reading="openai-realtime",
+        ),
+    ),
 )
 
 #: Every provider that the gateway knows by itself, by slug.

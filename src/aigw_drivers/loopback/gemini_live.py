@@ -1,0 +1,145 @@
+"""Google's shape of a realtime session: Gemini Live, ``BidiGenerateContent``.
+
+Decides: the JSON, the order of messages, and that they are JSON in binary messages. Must not know: frames, and when a
+part is sent. Source: Gemini API reference, Live API. The client's keys may be in camel case or snake case.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+from .options import Options
+from .realtime import End, RealtimeOptions, Say, Step
+from .text import Reply, compose
+from .tone import RATE, speak
+
+_SNAKE: Final = re.compile(r"_([a-z])")
+_AUDIO_TOKENS_A_WORD: Final = 3
+
+
+class GeminiLive:
+    """One session. Implements ``Talker``."""
+
+    def __init__(self, query: dict[str, str], options: RealtimeOptions) -> None:
+        self._options = options
+        self._setup: dict[str, object] | None = None
+        self._audio = True
+        self._prompt: list[object] = []
+        self._heard = 0  # characters of base64 since the last turn
+        self._reply: Reply | None = None
+        self._said = 0
+
+    @property
+    def speaking(self) -> bool:
+        return self._reply is not None
+
+    def opened(self) -> list[Step]:
+        return []
+
+    def received(self, message: bytes, text: bool) -> list[Step]:
+        try:
+            value = _camel(msgspec.json.decode(message))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return [End(1007, "Invalid JSON payload received.")]
+        if not isinstance(value, dict):
+            return [End(1007, "Invalid JSON payload received. A message is an object.")]
+        if self._setup is None:
+            return self._set_up(value)
+        content, spoken = value.get("clientContent"), value.get("realtimeInput")
+        if isinstance(content, dict):
+            self._prompt.append(content.get("turns"))
+            return self._begin() if content.get("turnComplete") else self._interrupt()
+        if isinstance(spoken, dict):
+            return self._listen(spoken)
+        if isinstance(value.get("toolResponse"), dict):
+            self._prompt.append(value["toolResponse"])
+            return self._begin()
+        return [End(1007, f"Unknown message: {', '.join(value) or 'empty'}")]
+
+    def next(self) -> list[Step]:
+        reply = self._reply
+        if reply is None:
+            return []
+        if self._said == len(reply.deltas):
+            self._reply = None
+            whole = self._content(generationComplete=True)
+            end = _say({"serverContent": {"turnComplete": True}, "usageMetadata": self._usage(reply)})
+            return [whole, end]
+        word = reply.deltas[self._said]
+        self._said += 1
+        if not self._audio:
+            return [self._content(modelTurn={"role": "model", "parts": [{"text": word}]})]
+        inline = {"mimeType": f"audio/pcm;rate={RATE}", "data": speak(word)}
+        steps: list[Step] = [self._content(modelTurn={"role": "model", "parts": [{"inlineData": inline}]})]
+        if self._setup is not None and "outputAudioTranscription" in self._setup:
+            steps.append(self._content(outputTranscription={"text": word}))
+        return steps
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _set_up(self, value: dict[str, object]) -> list[Step]:
+        setup = value.get("setup")
+        if not isinstance(setup, dict):
+            return [End(1007, "The first message must be setup.")]
+        self._setup = setup
+        wanted = setup.get("generationConfig")
+        modalities = wanted.get("responseModalities") if isinstance(wanted, dict) else None
+        self._audio = modalities != ["TEXT"]
+        self._prompt.append(setup.get("systemInstruction"))
+        return [_say({"setupComplete": {"sessionId": "loopback"}})]
+
+    def _listen(self, spoken: dict[str, object]) -> list[Step]:
+        audio = spoken.get("audio")
+        if isinstance(audio, dict) and isinstance(audio.get("data"), str):
+            self._heard += len(audio["data"])
+        if isinstance(spoken.get("text"), str):
+            self._prompt.append(spoken["text"])
+            return self._begin()
+        if "activityStart" in spoken:
+            return self._interrupt()
+        if self._heard and ("activityEnd" in spoken or spoken.get("audioStreamEnd")):
+            self._prompt.append(f"{self._heard} characters of audio")
+            self._heard = 0
+            return self._begin()
+        return []
+
+    def _interrupt(self) -> list[Step]:
+        """The user speaks: what was being said ends here."""
+        reply, self._reply = self._reply, None
+        if reply is None:
+            return []
+        end = _say({"serverContent": {"turnComplete": True}, "usageMetadata": self._usage(reply)})
+        return [self._content(interrupted=True), end]
+
+    def _begin(self) -> list[Step]:
+        steps = self._interrupt()
+        self._reply = compose({"input": self._prompt}, Options(chunks=self._options.chunks))
+        self._said = 0
+        return steps
+
+    def _content(self, **fields: object) -> Say:
+        return _say({"serverContent": fields})
+
+    def _usage(self, reply: Reply) -> dict[str, object]:
+        spent = self._said * (_AUDIO_TOKENS_A_WORD if self._audio else 1)
+        return {
+            "promptTokenCount": reply.prompt_tokens,
+            "responseTokenCount": spent,
+            "totalTokenCount": reply.prompt_tokens + spent,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": reply.prompt_tokens}],
+            "responseTokensDetails": [{"modality": "AUDIO" if self._audio else "TEXT", "tokenCount": spent}],
+        }
+
+
+def _say(message: object) -> Say:
+    return Say(msgspec.json.encode(message), text=False)
+
+
+def _camel(value: object) -> object:
+    """``value`` with the keys of its objects in camel case."""
+    if isinstance(value, dict):
+        return {_SNAKE.sub(lambda found: found[1].upper(), name): _camel(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_camel(item) for item in value]
+    return value

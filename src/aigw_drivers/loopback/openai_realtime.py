@@ -1,0 +1,301 @@
+"""OpenAI's shape of a realtime session: the GA events of ``/v1/realtime``.
+
+Decides: the JSON, the order of events, and that a response can be cancelled between two deltas. Must not know: frames,
+and when a part is sent. Source: OpenAI API reference, Realtime client and server events. Identifiers are counted, so
+that the same messages get the same answers.
+"""
+
+import binascii
+from base64 import b64decode
+from typing import Final
+
+import msgspec
+
+from .openai import MODELS
+from .options import Options
+from .realtime import RealtimeOptions, Say, Step
+from .text import Reply, compose, count_tokens
+from .tone import RATE, speak
+
+_PCM: Final = {"type": "audio/pcm", "rate": RATE}
+#: What one word sounds like costs so many tokens.
+_AUDIO_TOKENS_A_WORD: Final = 2
+
+
+class _Refused(Exception):
+    """The client's event cannot be used: ``code``, message and the parameter that is wrong."""
+
+    def __init__(self, code: str, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.param = param
+
+
+class _Answer:
+    """One response under way: a word at a time."""
+
+    def __init__(self, number: int, previous: str | None, reply: Reply, audio: bool) -> None:
+        self.response_id = f"resp_{number:06d}"
+        self.item_id = f"item_{number:06d}_a"
+        self.previous = previous
+        self.reply = reply
+        self.audio = audio
+        self.said = 0
+
+    @property
+    def text(self) -> str:
+        return "".join(self.reply.deltas[: self.said])
+
+    @property
+    def where(self) -> dict[str, object]:
+        return {"response_id": self.response_id, "item_id": self.item_id, "output_index": 0, "content_index": 0}
+
+    def part(self, text: str) -> dict[str, object]:
+        return {"type": "audio", "transcript": text} if self.audio else {"type": "text", "text": text}
+
+    def item(self, status: str) -> dict[str, object]:
+        content: list[object] = []
+        if status != "in_progress":
+            kind, name = ("output_audio", "transcript") if self.audio else ("output_text", "text")
+            content = [{"type": kind, name: self.text}]
+        shape = {"object": "realtime.item", "type": "message", "status": status, "role": "assistant"}
+        return {"id": self.item_id, **shape, "content": content}
+
+
+class OpenAIRealtime:
+    """One session. Implements ``Talker``."""
+
+    def __init__(self, query: dict[str, str], options: RealtimeOptions) -> None:
+        self._options = options
+        self._events = 0
+        self._items = 0
+        self._last_item: str | None = None
+        self._heard_bytes = 0
+        self._prompt: list[str] = []
+        self._answer: _Answer | None = None
+        self._session: dict[str, object] = {
+            "type": "realtime",
+            "object": "realtime.session",
+            "id": "sess_loopback",
+            "model": query.get("model", MODELS[0]),
+            "output_modalities": ["audio"],
+            "instructions": "",
+            "tools": [],
+            "tool_choice": "auto",
+            "max_output_tokens": "inf",
+            "audio": {
+                "input": {"format": _PCM, "transcription": None, "noise_reduction": None, "turn_detection": None},
+                "output": {"format": _PCM, "voice": "loopback", "speed": 1.0},
+            },
+        }
+
+    @property
+    def speaking(self) -> bool:
+        return self._answer is not None
+
+    def opened(self) -> list[Step]:
+        return [self._event("session.created", session=self._session)]
+
+    def received(self, message: bytes, text: bool) -> list[Step]:
+        event_id: object = None
+        try:
+            if not text:
+                raise _Refused("invalid_message", "Events are JSON in text messages, not binary ones")
+            try:
+                event = msgspec.json.decode(message)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise _Refused("invalid_json", f"The message is not JSON: {error}") from None
+            if not isinstance(event, dict):
+                raise _Refused("invalid_message", "An event is a JSON object")
+            event_id = event.get("event_id")
+            kind = event.get("type")
+            handler = _HANDLERS.get(kind) if isinstance(kind, str) else None
+            if handler is None:
+                raise _Refused("invalid_value", f"Unknown type. Allowed are: {', '.join(_HANDLERS)}", "type")
+            return handler(self, event)
+        except _Refused as refused:
+            told = {"type": "invalid_request_error", "code": refused.code, "message": str(refused)}
+            return [self._event("error", error={**told, "param": refused.param, "event_id": event_id})]
+
+    def next(self) -> list[Step]:
+        answer = self._answer
+        if answer is None:
+            return []
+        if answer.said == len(answer.reply.deltas):
+            return self._finish("completed")
+        word = answer.reply.deltas[answer.said]
+        answer.said += 1
+        if not answer.audio:
+            return [self._event("response.output_text.delta", **answer.where, delta=word)]
+        return [
+            self._event("response.output_audio_transcript.delta", **answer.where, delta=word),
+            self._event("response.output_audio.delta", **answer.where, delta=speak(word)),
+        ]
+
+    # -- the client's events ------------------------------------------------------------------------------------
+
+    def _session_update(self, event: dict[str, object]) -> list[Step]:
+        session = _object(event, "session")
+        _merge(self._session, session)
+        return [self._event("session.updated", session=self._session)]
+
+    def _item_create(self, event: dict[str, object]) -> list[Step]:
+        item = _object(event, "item")
+        self._prompt.append(msgspec.json.encode(item.get("content")).decode())
+        return self._add_item(item)
+
+    def _item_truncate(self, event: dict[str, object]) -> list[Step]:
+        names = ("item_id", "content_index", "audio_end_ms")
+        missing = next((name for name in names if name not in event), None)
+        if missing is not None:
+            raise _Refused("missing_required_parameter", f"Missing required parameter: '{missing}'.", missing)
+        return [self._event("conversation.item.truncated", **{name: event[name] for name in names})]
+
+    def _audio_append(self, event: dict[str, object]) -> list[Step]:
+        audio = event.get("audio")
+        if not isinstance(audio, str):
+            raise _Refused("missing_required_parameter", "Missing required parameter: 'audio'.", "audio")
+        try:
+            self._heard_bytes += len(b64decode(audio, validate=True))
+        except (binascii.Error, ValueError):
+            raise _Refused("invalid_value", "The audio is not base64", "audio") from None
+        return []
+
+    def _audio_clear(self, event: dict[str, object]) -> list[Step]:
+        self._heard_bytes = 0
+        return [self._event("input_audio_buffer.cleared")]
+
+    def _audio_commit(self, event: dict[str, object]) -> list[Step]:
+        heard, self._heard_bytes = self._heard_bytes, 0
+        if not heard:
+            raise _Refused("input_audio_buffer_commit_empty", "The buffer of input audio is empty")
+        self._prompt.append(f"{heard} bytes of audio")
+        previous = self._last_item
+        added = self._add_item({"type": "message", "role": "user", "content": [{"type": "input_audio"}]})
+        return [
+            self._event("input_audio_buffer.committed", previous_item_id=previous, item_id=self._last_item),
+            *added,
+        ]
+
+    def _response_create(self, event: dict[str, object]) -> list[Step]:
+        if self._answer is not None:
+            message = f"Conversation already has an active response: {self._answer.response_id}"
+            raise _Refused("conversation_already_has_active_response", message)
+        asked = event.get("response", {})
+        if not isinstance(asked, dict):
+            raise _Refused("invalid_type", "`response` is an object", "response")
+        modalities = asked.get("output_modalities", self._session["output_modalities"])
+        if modalities not in (["audio"], ["text"]):
+            raise _Refused("invalid_value", "Allowed are ['audio'] and ['text']", "response.output_modalities")
+        said = [asked.get("instructions", self._session["instructions"]), *self._prompt]
+        body: dict[str, object] = {"model": self._session["model"], "input": said}
+        reply = compose(body, Options(chunks=self._options.chunks))
+        self._items += 1
+        answer = self._answer = _Answer(self._items, self._last_item, reply, modalities == ["audio"])
+        self._last_item = answer.item_id
+        begun = answer.item("in_progress")
+        return [
+            self._event("response.created", response=self._response(answer, "in_progress")),
+            self._event("response.output_item.added", response_id=answer.response_id, output_index=0, item=begun),
+            self._event("conversation.item.added", previous_item_id=answer.previous, item=begun),
+            self._event("response.content_part.added", **answer.where, part=answer.part("")),
+        ]
+
+    def _response_cancel(self, event: dict[str, object]) -> list[Step]:
+        if self._answer is None:
+            raise _Refused("response_cancel_not_active", "Cancellation failed: no active response found")
+        return self._finish("cancelled")
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _event(self, kind: str, **fields: object) -> Say:
+        self._events += 1
+        return Say(msgspec.json.encode({"type": kind, "event_id": f"event_{self._events:06d}", **fields}))
+
+    def _add_item(self, item: dict[str, object]) -> list[Step]:
+        self._items += 1
+        previous, name = self._last_item, item.get("id")
+        self._last_item = name if isinstance(name, str) and name else f"item_{self._items:06d}"
+        whole = {**item, "id": self._last_item, "object": "realtime.item", "status": "completed"}
+        return [
+            self._event("conversation.item.added", previous_item_id=previous, item=whole),
+            self._event("conversation.item.done", previous_item_id=previous, item=whole),
+        ]
+
+    def _response(self, answer: _Answer, status: str) -> dict[str, object]:
+        cancelled = {"type": "cancelled", "reason": "client_cancelled"}
+        over = status != "in_progress"
+        return {
+            "object": "realtime.response",
+            "id": answer.response_id,
+            "status": status,
+            "status_details": cancelled if status == "cancelled" else None,
+            "output": [answer.item("completed" if status == "completed" else "incomplete")] if over else [],
+            "conversation_id": "conv_loopback",
+            "output_modalities": ["audio"] if answer.audio else ["text"],
+            "max_output_tokens": self._session["max_output_tokens"],
+            "audio": {"output": {"format": _PCM, "voice": "loopback"}},
+            "usage": self._usage(answer) if over else None,
+            "metadata": None,
+        }
+
+    def _usage(self, answer: _Answer) -> dict[str, object]:
+        spoken = answer.said * _AUDIO_TOKENS_A_WORD if answer.audio else 0
+        heard = max(1, count_tokens(self._prompt))
+        return {
+            "total_tokens": heard + answer.said + spoken,
+            "input_tokens": heard,
+            "output_tokens": answer.said + spoken,
+            "input_token_details": {"text_tokens": heard, "audio_tokens": 0, "image_tokens": 0, "cached_tokens": 0},
+            "output_token_details": {"text_tokens": answer.said, "audio_tokens": spoken},
+        }
+
+    def _finish(self, status: str) -> list[Step]:
+        answer, self._answer = self._answer, None
+        assert answer is not None
+        text = answer.text
+        item = answer.item("completed" if status == "completed" else "incomplete")
+        if answer.audio:
+            ends = [
+                self._event("response.output_audio.done", **answer.where),
+                self._event("response.output_audio_transcript.done", **answer.where, transcript=text),
+            ]
+        else:
+            ends = [self._event("response.output_text.done", **answer.where, text=text)]
+        return [
+            *ends,
+            self._event("response.content_part.done", **answer.where, part=answer.part(text)),
+            self._event("conversation.item.done", previous_item_id=answer.previous, item=item),
+            self._event("response.output_item.done", response_id=answer.response_id, output_index=0, item=item),
+            self._event("response.done", response=self._response(answer, status)),
+        ]
+
+
+_HANDLERS: Final = {
+    "session.update": OpenAIRealtime._session_update,
+    "conversation.item.create": OpenAIRealtime._item_create,
+    "conversation.item.truncate": OpenAIRealtime._item_truncate,
+    "input_audio_buffer.append": OpenAIRealtime._audio_append,
+    "input_audio_buffer.clear": OpenAIRealtime._audio_clear,
+    "input_audio_buffer.commit": OpenAIRealtime._audio_commit,
+    "response.create": OpenAIRealtime._response_create,
+    "response.cancel": OpenAIRealtime._response_cancel,
+}
+
+
+def _object(event: dict[str, object], name: str) -> dict[str, object]:
+    value = event.get(name)
+    if not isinstance(value, dict):
+        raise _Refused("missing_required_parameter", f"Missing required parameter: '{name}'.", name)
+    return value
+
+
+def _merge(into: dict[str, object], changes: dict[str, object]) -> None:
+    for name, value in changes.items():
+        there = into.get(name)
+        if isinstance(there, dict) and isinstance(value, dict):
+            merged = dict(there)
+            _merge(merged, value)
+            into[name] = merged
+        else:
+            into[name] = value
