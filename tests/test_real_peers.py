@@ -1,224 +1,215 @@
-"""Servers that others wrote, as providers: hypercorn always; nginx, nghttpx and haproxy where they are asked for.
-
-``AIGW_PEERS=1`` runs the three proxies, TLS with ALPN, in front of the loopback provider; they must be installed
-(Debian: nginx, nghttp2-proxy, haproxy). The gateway streams through each with many exchanges at once.
-"""
+"""Providers behind servers that others wrote, over TLS, on HTTP/1.1 and HTTP/2: many at once, given up, not read."""
 
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import textwrap
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 import pytest
-import trustme
+from tests.real_peers import PROXIES, Certificates, SseProvider, hypercorn, proxy, why_not
 
-from aigw_drivers.client import connect
+from aigw_drivers.client import WebSocketClient, connect
 from aigw_drivers.loopback import LoopbackProvider
 from aigw_drivers.serve import running
 from aigw_drivers.settings import ServerSettings, Settings
-from aigw_sansio.config import Config, ProviderSettings
-from aigw_sansio.events import AttemptConnected, Event
+from aigw_sansio.config import Config, Limits, ProviderSettings
+from aigw_sansio.events import AttemptEnded, Event
 
-Http2 = Literal["auto", "on", "off"]
-EXCHANGES = 20
-
-APP = """
-import asyncio
-
-async def app(scope, receive, send):
-    if scope["type"] == "lifespan":
-        while True:
-            message = await receive()
-            await send({"type": message["type"] + ".complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
-    while (await receive()).get("more_body"):
-        pass
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
-    for n in range(20):
-        version = scope["http_version"].encode()
-        await send({"type": "http.response.body", "body": b'data: {"n":%d,"http":"%b"}\\n\\n' % (n, version), "more_body": True})
-        await asyncio.sleep(0.002)
-    await send({"type": "http.response.body", "body": b"data: [DONE]\\n\\n"})
-"""
-
-
-class Certificate:
-    def __init__(self, folder: Path) -> None:
-        authority = trustme.CA()
-        self.ca_file = str(folder / "ca.pem")
-        authority.cert_pem.write_to_path(self.ca_file)
-        issued = authority.issue_cert("localhost", "127.0.0.1")
-        self.file = str(folder / "server.pem")
-        issued.private_key_and_cert_chain_pem.write_to_path(self.file)
-        self.key = str(folder / "key.pem")
-        issued.private_key_pem.write_to_path(self.key)
+Version = Literal["h1", "h2"]
+VERSIONS: list[Version] = ["h1", "h2"]
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return Certificate(tmp_path_factory.mktemp("tls"))
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+@asynccontextmanager
+async def gateway(
+    port: int, version: Version, certificates: Certificates, on_event: Callable[[Event], None] | None = None
+) -> AsyncIterator[str]:
+    """A gateway whose provider ``custom-peer`` is at ``port``; the URL of its universal endpoint."""
+    peer = ProviderSettings(
+        base_url=f"https://localhost:{port}/v1",
+        ca_file=certificates.ca_file,
+        http2="on" if version == "h2" else "off",
+    )
+    config = Config(providers={"custom-peer": peer}, limits=Limits(upstream_connections_per_origin=64))
+    async with running(Settings(config=config, server=ServerSettings(port=0)), on_event=on_event) as run:
+        yield f"{run.url}/v1/local/default"
 
 
-@contextmanager
-def process(command: list[str], port: int, folder: Path) -> Iterator[None]:
-    """A server, once its port answers."""
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log, cwd=folder) as server:
-        try:
-            for _ in range(200):
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                    break
-                except OSError:
-                    assert server.poll() is None, (folder / "log").read_text()[-2000:]
-                    time.sleep(0.05)  # until it listens
-            yield
-        finally:
-            server.terminate()
-
-
-def create(event_id: str) -> str:
-    query = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "hi"}], "loopback": {"chunks": 8}}
+async def ask(client: WebSocketClient, event_id: str, **query: object) -> None:
     step = {"eventId": event_id, "provider": "custom-peer", "endpoint": "chat/completions", "query": query}
-    return json.dumps({"type": "universal.create", "request": step})
+    await client.send(json.dumps({"type": "universal.create", "request": step}))
 
 
-async def converse(base_url: str, ca_file: str | None, http2: Http2) -> tuple[set[str], list[str]]:
-    """Many streams at once, one of them cancelled. Returns how connections were reached, and all chunks."""
-    events: list[Event] = []
-    own = ProviderSettings(base_url=base_url, ca_file=ca_file, http2=http2)
-    settings = Settings(config=Config(providers={"custom-peer": own}), server=ServerSettings(port=0))
-    ends: dict[str, str] = {}
-    chunks: list[str] = []
-    with anyio.fail_after(40):
+async def read_until(client: WebSocketClient, done: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """Messages up to the first that is ``done``."""
+    messages = []
+    while True:
+        messages.append(json.loads(await client.receive()))
+        if done(messages[-1]):
+            return messages
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    async def limited() -> None:
+        with anyio.fail_after(60):
+            await main()
+
+    anyio.run(limited)
+
+
+# -- hypercorn --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_many_exchanges_at_once(version: Version, certificates: Certificates) -> None:
+    async def main() -> None:
+        provider = SseProvider()
         async with (
-            running(settings, on_event=events.append) as gateway,
-            connect(f"{gateway.url}/v1/local/default") as client,
+            hypercorn(provider, certificates) as port,
+            gateway(port, version, certificates) as url,
+            connect(url) as client,
         ):
-            await client.send(create("first"))
-            while "first" not in ends:
-                note(json.loads(await client.receive()), ends, chunks)
-            for number in range(EXCHANGES):
-                await client.send(create(str(number)))
-            await client.send(json.dumps({"type": "universal.cancel", "eventId": "7"}))
-            while len(ends) < EXCHANGES + 1:
-                note(json.loads(await client.receive()), ends, chunks)
-    assert ends.pop("7") in ("universal.cancelled", "universal.done")
-    assert set(ends.values()) == {"universal.done"}
-    return {event.reach for event in events if isinstance(event, AttemptConnected)}, chunks
+            names = [f"e{number}" for number in range(40)]
+            for name in names:
+                await ask(client, name, id=name, chunks=20, size=500)
+            chunks: dict[str, list[int]] = {name: [] for name in names}
+            ended: list[str] = []
+            while len(ended) < len(names):
+                message = json.loads(await client.receive())
+                kind, name = message["type"], message["metadata"]["eventId"]
+                if kind == "universal.stream" and "n" in message["response"]:
+                    assert message["response"]["id"] == name
+                    chunks[name].append(message["response"]["n"])
+                elif kind == "universal.done":
+                    ended.append(name)
+                else:
+                    assert kind in ("universal.created", "universal.stream"), message
+            assert sorted(ended) == sorted(names)
+            assert all(numbers == list(range(20)) for numbers in chunks.values())
+        assert provider.versions == {"2" if version == "h2" else "1.1"}
+        assert sum(provider.callers.values()) == 40
+        if version == "h2":
+            assert len(provider.callers) <= 4  # ten streams each, before a connection's SETTINGS have come
+
+    run(main)
 
 
-def note(message: dict[str, object], ends: dict[str, str], chunks: list[str]) -> None:
-    kind = str(message["type"])
-    metadata = message["metadata"]
-    assert isinstance(metadata, dict)
-    if kind == "universal.stream":
-        chunks.append(json.dumps(message["response"]))
-    elif kind != "universal.created" or "response" in message:
-        assert kind != "universal.created", message
-        ends[metadata["eventId"]] = kind
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_cancelled_exchange_stops_the_provider_and_no_other(version: Version, certificates: Certificates) -> None:
+    async def main() -> None:
+        provider = SseProvider()
+        async with hypercorn(provider, certificates) as port, gateway(port, version, certificates) as url:
+            async with connect(url) as client:
+                await ask(client, "endless", id="endless", endless=True)
+                await ask(client, "other", id="other", endless=True)
+                seen: set[str] = set()
+                while seen != {"endless", "other"}:
+                    message = json.loads(await client.receive())
+                    if message["type"] == "universal.stream":
+                        seen.add(message["metadata"]["eventId"])
+                await client.send('{"type":"universal.cancel","eventId":"endless"}')
+                await read_until(client, lambda message: message["type"] == "universal.cancelled")
+                await provider.until_gone("endless")
+                before = provider.sent["other"]
+                await read_until(
+                    client,
+                    lambda message: message["type"] == "universal.stream" and message["response"]["n"] > before,
+                )
+                assert "other" not in provider.gone
+                await ask(client, "after", id="after")
+                await read_until(
+                    client,
+                    lambda m: m["type"] == "universal.done" and m["metadata"]["eventId"] == "after",
+                )
+            await provider.until_gone("other")  # the client has left
+        if version == "h2":
+            assert len(provider.callers) == 1, "RST_STREAM ends the stream, not the connection"
+
+    run(main)
 
 
-@pytest.mark.parametrize(
-    ("secure", "http2", "version", "reach"),
-    [
-        (True, "auto", "2", "shared"),
-        (True, "on", "2", "shared"),
-        (True, "off", "1.1", "reused"),
-        (False, "off", "1.1", "reused"),
-        (False, "on", "2", "shared"),
-    ],
-)
-def test_hypercorn(
-    secure: bool, http2: Http2, version: str, reach: str, certificate: Certificate, tmp_path: Path
-) -> None:
-    pytest.importorskip("hypercorn")
-    (tmp_path / "peer_app.py").write_text(textwrap.dedent(APP))
-    port = free_port()
-    command = [sys.executable, "-m", "hypercorn", "peer_app:app", "--bind", f"127.0.0.1:{port}"]
-    if secure:
-        command += ["--certfile", certificate.file, "--keyfile", certificate.key]
-    with process(command, port, tmp_path):
-        scheme = "https" if secure else "http"
-        found, chunks = anyio.run(converse, f"{scheme}://localhost:{port}" if secure else f"{scheme}://127.0.0.1:{port}",
-                                  certificate.ca_file if secure else None, http2)  # fmt: skip
-    assert {json.loads(chunk)["http"] for chunk in chunks} == {version}
-    assert reach in found
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_client_that_does_not_read_holds_its_own_provider_back(version: Version, certificates: Certificates) -> None:
+    chunks, size = 96, 512 * 1024
+
+    async def main() -> None:
+        provider = SseProvider()
+        events: list[Event] = []
+        async with (
+            hypercorn(provider, certificates) as port,
+            gateway(port, version, certificates, events.append) as url,
+            connect(url) as slow,
+            connect(url) as quick,
+        ):
+            await ask(slow, "slow", id="slow", chunks=chunks, size=size)
+            first = await read_until(slow, lambda message: message["type"] == "universal.stream")
+            for number in range(20):  # on the same connection where there is one
+                await ask(quick, f"q{number}", id=f"q{number}", chunks=100, size=1000)
+                await read_until(quick, lambda message: message["type"] == "universal.done")
+            log_id = first[0]["metadata"]["logId"]
+            ended = {event.log_id for event in events if isinstance(event, AttemptEnded)}
+            assert len(ended) == 20
+            assert log_id not in ended
+            if version == "h1":  # over HTTP/2 hypercorn takes all from its application while the window is shut
+                assert provider.sent["slow"] < chunks
+            messages = await read_until(slow, lambda message: message["type"] == "universal.done")
+            numbers = [m["response"]["n"] for m in messages[:-1] if "n" in m["response"]]
+            assert numbers == list(range(1, chunks))
+        assert provider.sent["slow"] == chunks
+
+    run(main)
 
 
-NGINX = """
-daemon off; master_process off; pid {folder}/pid; error_log {folder}/error;
-events {{ worker_connections 512; }}
-http {{
-    access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-    uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-    server {{
-        listen 127.0.0.1:{port} ssl http2; ssl_certificate {pem}; ssl_certificate_key {key};
-        location / {{ proxy_pass http://127.0.0.1:{provider}; proxy_http_version 1.1; proxy_buffering off; }}
-    }}
-}}
-"""
-HAPROXY = """
-global
-    maxconn 512
-defaults
-    mode http
-    timeout client 30s
-    timeout server 30s
-    timeout connect 5s
-frontend f
-    bind 127.0.0.1:{port} ssl crt {pem} alpn h2,http/1.1
-    default_backend b
-backend b
-    server s 127.0.0.1:{provider}
-"""
+# -- proxies in front of the loopback provider ------------------------------------------------------------------------
 
 
-def proxy_command(name: str, folder: Path, port: int, provider: int, certificate: Certificate) -> list[str]:
-    values = {"folder": folder, "port": port, "provider": provider, "pem": certificate.file, "key": certificate.key}
-    if name == "nginx":
-        (folder / "nginx.conf").write_text(NGINX.format(**values))
-        return ["nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", str(folder / "error")]
-    if name == "haproxy":
-        (folder / "haproxy.cfg").write_text(HAPROXY.format(**values))
-        return ["haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
-    front, back = f"--frontend=127.0.0.1,{port}", f"--backend=127.0.0.1,{provider}"
-    return ["nghttpx", front, back, "--workers=1", "--conf=/dev/null", certificate.key, certificate.file]
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", PROXIES)
+def test_streams_through_a_proxy(name: str, version: Version, certificates: Certificates, tmp_path: Path) -> None:
+    reason = why_not(name)
+    if reason is not None:
+        pytest.skip(reason)
 
-
-@pytest.mark.skipif(os.environ.get("AIGW_PEERS") != "1", reason="set AIGW_PEERS=1 to run nginx, nghttpx and haproxy")
-@pytest.mark.parametrize("name", ["nginx", "nghttpx", "haproxy"])
-@pytest.mark.parametrize(("http2", "reach"), [("auto", "shared"), ("off", "reused")])
-def test_proxies(name: str, http2: Http2, reach: str, certificate: Certificate, tmp_path: Path) -> None:
-    if shutil.which(name) is None:
-        pytest.skip(f"{name} is not installed")
-
-    async def main() -> tuple[set[str], list[str]]:
+    async def main() -> None:
         async with LoopbackProvider.start() as provider:
-            port = free_port()
-            command = proxy_command(name, tmp_path, port, provider.port, certificate)
-            manager = process(command, port, tmp_path)
-            await anyio.to_thread.run_sync(manager.__enter__)
-            try:
-                return await converse(f"https://localhost:{port}/v1", certificate.ca_file, http2)
-            finally:
-                manager.__exit__(None, None, None)
+            backend = int(provider.base_url.rpartition(":")[2])
+            with proxy(name, backend, certificates, tmp_path) as port:
+                async with gateway(port, version, certificates) as url, connect(url) as client:
+                    await converse(client, provider)
 
-    found, chunks = anyio.run(main)
-    assert reach in found
-    assert len(chunks) >= 8 * EXCHANGES
+    run(main)
+
+
+async def converse(client: WebSocketClient, provider: LoopbackProvider) -> None:
+    """Twenty streams at once, then one that is given up, then one more."""
+
+    async def say(event_id: str, **options: object) -> None:
+        words = [{"role": "user", "content": "hi"}]
+        await ask(client, event_id, model="m", stream=True, messages=words, loopback=options)
+
+    names = [f"e{number}" for number in range(20)]
+    for name in names:
+        await say(name, chunks=30, chunk_bytes=200)
+    left, streamed = set(names), dict.fromkeys(names, 0)
+    while left:
+        message = json.loads(await client.receive())
+        kind, name = message["type"], message["metadata"]["eventId"]
+        assert kind in ("universal.created", "universal.stream", "universal.done"), message
+        if kind == "universal.stream":
+            streamed[name] += 1
+        elif kind == "universal.done":
+            left.remove(name)
+    assert min(streamed.values()) == max(streamed.values()) >= 30
+    await say("given up", chunks=1000, chunk_delay_ms=20)
+    await read_until(client, lambda message: message["type"] == "universal.stream")
+    await client.send('{"type":"universal.cancel","eventId":"given up"}')
+    await read_until(client, lambda message: message["type"] == "universal.cancelled")
+    await provider.until(lambda: any(seen.how == "cancelled" for seen in provider.seen))
+    await say("after", chunks=3)
+    await read_until(client, lambda message: message["type"] == "universal.done")
