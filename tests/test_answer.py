@@ -156,6 +156,24 @@ def test_a_whole_answer_of_no_announced_length_is_cut_at_the_limit(size: int, re
             assert found == [b"x" * size]
 
 
+def test_what_cannot_be_read_on_is_known_before_the_end() -> None:
+    too_much = answer(JSON, limits=Limits(response_body_bytes=10))
+    too_much.feed(b"x" * 11)
+    pull_dry(too_much)
+    assert too_much.fault is not None
+    corrupt = answer(JSON, (b"content-encoding", b"gzip"))
+    corrupt.feed(b"this is no gzip at all")
+    pull_dry(corrupt)
+    assert corrupt.fault is not None
+
+
+def test_bytes_fed_before_the_first_pull_are_kept_in_order() -> None:
+    one = answer(SSE)
+    one.feed(BODY[:20])
+    one.feed(BODY[20:])
+    assert pull_dry(one) == [TOKEN, USAGE]
+
+
 def test_a_bomb_is_undone_in_pieces() -> None:
     """What one pull gives is bounded, however little was fed."""
     one = answer((b"content-encoding", b"gzip"))

@@ -304,6 +304,13 @@ def test_after_its_last_try_any_failure_goes_to_the_next_step(how: str) -> None:
     assert (end.how, end.by, end.step, end.attempts, end.fault) == ("created", "provider", 1, 2, None)
 
 
+def test_every_step_has_its_own_tries() -> None:
+    client = Client({"attempts": 2}, {"attempts": 3}, {})
+    for _ in range(5):
+        fail(client, "503")
+    assert started(client) == [(0, 1), (0, 2), (1, 3), (1, 4), (1, 5), (2, 6)]
+
+
 @pytest.mark.parametrize("how", FAILURES)
 def test_what_is_shown_where_the_only_try_failed(how: str) -> None:
     client = Client()
@@ -541,6 +548,16 @@ def test_a_cut_says_why(state: ExchangeState) -> None:
     else:
         assert client.last["response"]["error"][0]["code"] == 2011
         assert client.last["metadata"]["status"] == end.status == 503
+
+
+def test_no_clock_of_its_own_outlives_it() -> None:
+    armed = []
+    for total in (None, 1000.0):
+        client = Client({"total_s": total})
+        client.whole(200)
+        client.ended()
+        armed.append(client.engine.timers.armed)
+    assert armed[0] == armed[1]
 
 
 def test_an_end_counts_what_came() -> None:
