@@ -515,7 +515,10 @@ def test_a_cancel_while_a_token_is_judged() -> None:
     world.create("a", headers={"cf-aig-authorization": "theirs"})
     world.cancel("a")
     (message,) = world.took()
-    assert (message["type"], message["metadata"]["eventId"]) == ("universal.cancelled", "a")
+    assert message["type"] == "universal.cancelled"
+    metadata = message["metadata"]
+    assert (metadata["eventId"], metadata["step"], metadata["attempts"]) == ("a", "0", 0)
+    assert metadata["logId"]
     world.answer(0, Authenticated(True))  # too late
     world.pass_time(10)
     assert world.took() == []
@@ -632,6 +635,19 @@ def test_at_the_deadline_what_runs_is_ended_with_its_message() -> None:
     assert broken["error"]["code"] == 2011
     assert world.close_code == 1001
     assert world.exchanges_ended() == {"waits": "created", "streams": "error"}
+
+
+def test_at_the_deadline_a_create_whose_token_is_being_judged_is_refused() -> None:
+    world = locked(timeouts=Timeouts(drain_s=1.0, ask_s=5.0))
+    world.create("a", headers={"cf-aig-authorization": "theirs"})
+    world.drain()
+    world.took()
+    world.pass_time(2)
+    assert world.codes() == [("a", 2011)]
+    assert world.is_closed()
+    world.answer(0, Authenticated(True))
+    assert world.dialled == []
+    assert world.gateway.snapshot()["asks"] == 0
 
 
 def test_a_create_whose_token_is_being_judged_came_before_we_went_away() -> None:

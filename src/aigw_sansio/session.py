@@ -82,7 +82,7 @@ class Session:
         self._opened = now
         self._exchanges: dict[str, Exchange] = {}
         self._settling: dict[str, Exchange] = {}  # ended, with messages that wait
-        self._asking: dict[str, tuple[AskId, int]] = {}  # creates that wait for a token to be judged, and their bytes
+        self._asking: dict[str, tuple[AskId, str, int]] = {}  # creates whose token is being judged: log id, bytes
         self._turns = Turns(engine, self._exchanges.values, self._emptied)
         self._request_bytes = 0
         self._unusable = 0
@@ -158,7 +158,7 @@ class Session:
         assert channel is not None
         self._idle_timer.disarm()
         self._life_timer.disarm()
-        for ask_id, _ in self._asking.values():
+        for ask_id, _, _ in self._asking.values():
             self._engine.withdraw(ask_id)
         self._asking.clear()
         kind = FaultKind.CLIENT_GONE if by == "client" else FaultKind.SHUTDOWN
@@ -261,14 +261,15 @@ class Session:
 
         question = Authenticate(visitor.account, visitor.gateway, tokens[0])
         ask_id = self._engine.ask(question, judged, now)
-        self._asking[event_id] = ask_id, size
+        self._asking[event_id] = ask_id, log_id, size
         self._request_bytes += size
 
     def _cancel_asking(self, event_id: str, now: float) -> None:
-        ask_id, size = self._asking.pop(event_id)
+        ask_id, log_id, size = self._asking.pop(event_id)
         self._request_bytes -= size
         self._engine.withdraw(ask_id)
-        self._reply(universal.cancelled(universal.Metadata(cache_status="MISS", event_id=event_id)), now)
+        metadata = universal.Metadata(cache_status="MISS", event_id=event_id, log_id=log_id, step="0", attempts=0)
+        self._reply(universal.cancelled(metadata), now)
         self._rest(now)
 
     def _begin(self, create: universal.Create, event_id: str, log_id: str, size: int, now: float) -> None:
@@ -420,6 +421,8 @@ class Session:
         fault = Fault(FaultKind.SHUTDOWN, Side.GATEWAY, "the gateway went away before the answer was complete", True)
         for exchange in list(self._exchanges.values()):
             exchange.cut(fault, now)
+        for event_id, (_, log_id, _) in self._asking.items():
+            self._refuse(event_id, log_id, fault, now)
         self.channel.close(1001, "the gateway is going away", now)
 
 
