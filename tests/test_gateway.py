@@ -333,12 +333,13 @@ def test_what_runs_may_finish_and_nothing_begins() -> None:
     assert not any(run.gateway.snapshot().values())
 
 
-def test_at_the_deadline_the_rest_is_cut() -> None:
+def test_at_the_deadline_the_rest_is_cut_and_a_second_drain_does_not_move_it() -> None:
     run = Run()
     conn = run.open()
     up = run.stream(conn)
     run.gateway.drain(run.now)
     run.heard(conn)
+    run.gateway.drain(run.now + 10)
     run.effects()
     for after, over in ((29.9, False), (30.0, True)):
         run.gateway.handle_timeout(run.now + after)
