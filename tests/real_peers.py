@@ -24,6 +24,7 @@ from hypercorn.config import Config
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 ENV: Final = "AIGW_PEERS"
 PROXIES: Final = ("nginx", "nghttpx", "haproxy")
@@ -110,17 +111,21 @@ class SseProvider:
 
 
 @asynccontextmanager
-async def hypercorn(application: SseProvider, certificates: Certificates) -> AsyncIterator[int]:
-    """Serve ``application`` over TLS; the port."""
+async def hypercorn(
+    application: Application, certificate: str, *, port: int = 0, requests_per_connection: int = 1 << 30
+) -> AsyncIterator[int]:
+    """Serve ``application`` over TLS with the PEM file ``certificate``; the port."""
     config = Config()
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
     listener.listen(200)
     port = int(listener.getsockname()[1])
     config.bind = [f"fd://{listener.fileno()}"]
-    config.certfile = config.keyfile = certificates.server
+    config.certfile = config.keyfile = certificate
     config.alpn_protocols = ["h2", "http/1.1"]
     config.accesslog = config.errorlog = None
+    config.keep_alive_max_requests = requests_per_connection
     config.graceful_timeout = 0.1
     stop = asyncio.Event()
     task = asyncio.create_task(serve(application, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]

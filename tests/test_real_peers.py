@@ -71,7 +71,7 @@ def test_many_exchanges_at_once(version: Version, certificates: Certificates) ->
     async def main() -> None:
         provider = SseProvider()
         async with (
-            hypercorn(provider, certificates) as port,
+            hypercorn(provider, certificates.server) as port,
             gateway(port, version, certificates) as url,
             connect(url) as client,
         ):
@@ -104,7 +104,7 @@ def test_many_exchanges_at_once(version: Version, certificates: Certificates) ->
 def test_a_cancelled_exchange_stops_the_provider_and_no_other(version: Version, certificates: Certificates) -> None:
     async def main() -> None:
         provider = SseProvider()
-        async with hypercorn(provider, certificates) as port, gateway(port, version, certificates) as url:
+        async with hypercorn(provider, certificates.server) as port, gateway(port, version, certificates) as url:
             async with connect(url) as client:
                 await ask(client, "endless", id="endless", endless=True)
                 await ask(client, "other", id="other", endless=True)
@@ -142,7 +142,7 @@ def test_a_client_that_does_not_read_holds_its_own_provider_back(version: Versio
         provider = SseProvider()
         events: list[Event] = []
         async with (
-            hypercorn(provider, certificates) as port,
+            hypercorn(provider, certificates.server) as port,
             gateway(port, version, certificates, events.append) as url,
             connect(url) as slow,
             connect(url) as quick,
