@@ -29,6 +29,8 @@ from aigw_sansio.providers.registry import REGISTRY
 
 from .client import HandshakeRefused, WebSocketClosed, connect
 from .demo import demonstrate
+from .demo_realtime import converse
+from .demo_realtime_view import realtime_summary, realtime_view_for
 from .demo_view import summary, view_for
 from .read_command import ReadError, read_file
 from .serve import Running, running, serve_until_signal
@@ -124,17 +126,28 @@ def _greet(console: Console, gateway: Running, settings: Settings, *, loopback: 
 
 
 @app.command()
-def demo(driver: DriverOption = Driver.ANYIO) -> None:
+def demo(
+    driver: DriverOption = Driver.ANYIO,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="A spoken conversation over a realtime session.")
+    ] = False,
+) -> None:
     """Show it working: several requests at once over one socket, to the built-in provider. No keys, no network."""
     console = Console()
-    context, maker = view_for(console)
 
     async def main() -> None:
+        context, maker = view_for(console)
         with context:
             result = await demonstrate(maker, driver=driver.value)
         console.print(summary(result), soft_wrap=not console.is_terminal)
 
-    _run(main)
+    async def realtime_main() -> None:
+        context, maker = realtime_view_for(console)
+        with context:
+            result = await converse(maker, driver=driver.value)
+        console.print(realtime_summary(result), soft_wrap=not console.is_terminal)
+
+    _run(realtime_main if realtime else main)
 
 
 @app.command()

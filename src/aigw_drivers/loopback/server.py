@@ -77,6 +77,8 @@ class LoopbackProvider:
         self.seen: list[Seen] = []
         self.connections = 0  #: accepted so far
         self.open_connections = 0
+        #: Told of each message of a WebSocket: whether it came (or goes), whether it is text, its payload.
+        self.on_message: Callable[[bool, bool, bytes], None] | None = None
         self._keep = keep
         self._failures: dict[str, int] = {}
         self._changed = anyio.Event()
@@ -170,7 +172,7 @@ class _Connection:
     """One accepted connection."""
 
     def __init__(self, provider: LoopbackProvider, stream: ByteStream, number: int) -> None:
-        self._provider = provider
+        self.provider = provider
         self._stream = stream
         self._number = number
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=256 * 1024)
@@ -248,7 +250,7 @@ class _Connection:
                 return
             if seen is None:
                 return
-            self._provider.note(seen)
+            self.provider.note(seen)
             try:
                 with anyio.CancelScope() as scope:
                     if self._head is not None:
@@ -268,7 +270,7 @@ class _Connection:
                     seen.cancelled_at = gone
                     seen.how = "shutdown" if gone is None else "cancelled"
                 seen.ended_at = anyio.current_time()
-                self._provider.changed()
+                self.provider.changed()
             if seen.how != "complete" or self._http.our_state is not h11.DONE:
                 self._reset = seen.how == "reset"
                 return
@@ -337,7 +339,7 @@ class _Connection:
 
     async def _answer(self, seen: Seen) -> str:
         """Answer one request and return how it ended."""
-        answer, options = self._provider.answer(seen)
+        answer, options = self.provider.answer(seen)
         await anyio.sleep(options.delay_ms / 1000)
         if options.garbage:
             await self._send(seen, GARBAGE, options)
@@ -402,3 +404,7 @@ class _Caller:
 
     async def receive(self, until: float | None) -> bytes | None:
         return await self._connection.take(until)
+
+    def watch(self, inward: bool, text: bool, data: bytes) -> None:
+        if (watcher := self._connection.provider.on_message) is not None:
+            watcher(inward, text, data)

@@ -59,6 +59,9 @@ class Caller(Protocol):
     async def receive(self, until: float | None) -> bytes | None:
         """What came; empty where nothing came before the time ``until``; ``None`` where the caller is gone."""
 
+    def watch(self, inward: bool, text: bool, data: bytes) -> None:
+        """A message came (``inward``) or goes."""
+
 
 class Record(Protocol):
     """What is written down of a session."""
@@ -181,6 +184,7 @@ class _Session:
             if isinstance(step, End):
                 self._close(step.code, step.reason)
                 return
+            self._caller.watch(False, step.text, step.data)
             self._out += wire.text(step.data) if step.text else wire.binary(step.data)
 
     def _close(self, code: int, reason: str) -> None:
@@ -195,6 +199,7 @@ class _Session:
         wire = self._wire
         if isinstance(event, TextMessage | BinaryMessage):
             self._record.messages_received += 1
+            self._caller.watch(True, isinstance(event, TextMessage), event.data)
             if self._is_open:
                 self._put(self._talker.received(event.data, isinstance(event, TextMessage)))
                 self._act()
