@@ -88,20 +88,25 @@ class ProtocolDriver(AnyioDriver):
             server.close()
 
     async def _dial_tcp(self, host: str, port: int) -> ByteSocket:
+        given_up = False
+
+        def made(sock: TransportSocket) -> None:
+            if given_up:
+                sock.close()
+            else:
+                self._open_sockets.add(sock)
+                sock.pause()
+
+        protocol = TransportSocket(made, self._open_sockets.discard, self._on_readable, self._on_writable)
         sock = await dial_tcp(host, port)
         try:
-            _, protocol = await self._loop.create_connection(self._dialled, sock=sock)
+            await self._loop.create_connection(lambda: protocol, sock=sock)
         except BaseException:
+            given_up = True
+            self._open_sockets.discard(protocol)  # uvloop does not say that it let go of it
             sock.close()
             raise
         return protocol
-
-    def _dialled(self) -> TransportSocket:
-        def made(sock: TransportSocket) -> None:
-            self._open_sockets.add(sock)
-            sock.pause()
-
-        return TransportSocket(made, self._open_sockets.discard, self._on_readable, self._on_writable)
 
     async def _handshake(self, sock: ByteSocket, pipe: TlsPipe) -> None:
         assert isinstance(sock, TransportSocket)

@@ -26,6 +26,7 @@ import uvloop
 
 from aigw_drivers.anyio_driver import AnyioDriver
 from aigw_drivers.contract import READ_SIZE
+from aigw_drivers.protocol_driver import ProtocolDriver
 from aigw_drivers.sockets import listen
 from aigw_sansio.buffers import SendBuffer
 from aigw_sansio.effects import Answer, Close, Connect, Effect, Flush
@@ -155,12 +156,13 @@ def _run_relay(name: str, port: int, pipe: Connection) -> None:
 
     pipe.send(listening.getsockname()[1])
     threading.Thread(target=report, daemon=True).start()
-    if kind == "driver":
+    if kind in ("anyio", "protocol"):
+        driver = AnyioDriver if kind == "anyio" else ProtocolDriver
         backend = "trio" if loop == "trio" else "asyncio"
         options = {"use_uvloop": True} if loop == "uvloop" else {}
-        anyio.run(AnyioDriver(RelayEngine(port)).serve, listeners, backend=backend, backend_options=options)
+        anyio.run(driver(RelayEngine(port)).serve, listeners, backend=backend, backend_options=options)
     else:
-        work = {"protocols": _bare_protocols, "sockets": _bare_sockets}[kind]
+        work = {"bare": _bare_protocols, "sockets": _bare_sockets}[kind]
         (uvloop.run if loop == "uvloop" else asyncio.run)(work(listening, port))
 
 
@@ -220,13 +222,15 @@ class _Load:
 
 
 CANDIDATES: Final = (
-    "protocols uvloop",
-    "protocols asyncio",
+    "bare uvloop",
+    "bare asyncio",
     "sockets uvloop",
     "sockets asyncio",
-    "driver uvloop",
-    "driver asyncio",
-    "driver trio",
+    "anyio uvloop",
+    "anyio asyncio",
+    "anyio trio",
+    "protocol uvloop",
+    "protocol asyncio",
 )
 
 
