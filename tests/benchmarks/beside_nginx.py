@@ -85,6 +85,36 @@ async def nginx_cpu_per_chunk(gateway: Child, chunks: int, interval_s: float) ->
     return (gateway.cpu_s() - before) / (chunks * STREAMS) * 1e6
 
 
+async def cpu_per_request(gateway: Child, batches: int) -> float:
+    """Microseconds of the gateway's CPU for each short request (one chunk), ``STREAMS`` at once on one socket."""
+    client = await Client.connect(gateway.port)
+    await stream_all(client, STREAMS, chunks=1, batch=1)
+    before = gateway.cpu_s()
+    for _ in range(batches):
+        await stream_all(client, STREAMS, chunks=1, batch=1)
+    used = gateway.cpu_s() - before
+    client.transport.close()
+    return used / (batches * STREAMS) * 1e6
+
+
+async def plain_requests(port: int, count: int) -> None:
+    """Short requests one after the other on one kept connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    body = json.dumps({"chunks": 1, "batch": 1}).encode()
+    for _ in range(count):
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+        await reader.readuntil(b"0\r\n\r\n")
+    writer.close()
+
+
+async def nginx_cpu_per_request(gateway: Child, batches: int) -> float:
+    """Microseconds of nginx's CPU for each short request."""
+    await asyncio.gather(*(plain_requests(gateway.port, 1) for _ in range(STREAMS)))
+    before = gateway.cpu_s()
+    await asyncio.gather(*(plain_requests(gateway.port, batches) for _ in range(STREAMS)))
+    return (gateway.cpu_s() - before) / (batches * STREAMS) * 1e6
+
+
 async def scaling(gateway: Child, exchanges: int, total: int) -> float:
     """Microseconds of CPU for each chunk with so many exchanges on one socket, each 20 chunks a read."""
     client = await Client.connect(gateway.port)
@@ -101,7 +131,9 @@ async def main(quick: bool) -> None:
     if shutil.which("nginx") is None:
         raise SystemExit("nginx is not installed")
     rounds = 3 if quick else 5
-    names = ["nginx", *(f"{driver} on {loop}" for driver, loop in DRIVERS)]
+    plain = "plain (websockets + httpx)"
+    names = ["nginx", plain, *(f"{driver} on {loop}" for driver, loop in DRIVERS)]
+    requests: dict[str, list[float]] = {name: [] for name in names}
     paced: dict[str, list[float]] = {name: [] for name in names}
     full: dict[str, list[float]] = {name: [] for name in names}
     with child("tests.benchmarks._provider", core=1) as provider:
@@ -110,15 +142,21 @@ async def main(quick: bool) -> None:
             with nginx(provider) as gateway:
                 paced["nginx"].append(await nginx_cpu_per_chunk(gateway, 100, 0.02))
                 full["nginx"].append(await nginx_cpu_per_chunk(gateway, 400, 0))
+                requests["nginx"].append(await nginx_cpu_per_request(gateway, 40))
+            with child("tests.benchmarks.plain_gateway", url, core=0) as gateway:
+                paced[plain].append(await cpu_per_chunk(gateway, 100, 0.02))
+                full[plain].append(await cpu_per_chunk(gateway, 400, 0))
+                requests[plain].append(await cpu_per_request(gateway, 40))
             for driver, loop in DRIVERS:
                 with child("tests.benchmarks._gateway", url, driver, loop, core=0) as gateway:
                     paced[f"{driver} on {loop}"].append(await cpu_per_chunk(gateway, 100, 0.02))
                     full[f"{driver} on {loop}"].append(await cpu_per_chunk(gateway, 400, 0))
+                    requests[f"{driver} on {loop}"].append(await cpu_per_request(gateway, 40))
         print(f"CPU us per 200-byte chunk, {STREAMS} streams, HTTP/1.1 upstream; medians of {rounds}; x: nginx = 1\n")
-        print(f"{'':22}{'paced 20 ms':>14}{'x':>7}{'saturated':>14}{'x':>7}")
+        print(f"{'':28}{'paced 20 ms':>14}{'x':>7}{'saturated':>14}{'x':>7}{'per request':>14}{'x':>7}")
         for name in names:
-            cells = [(median(table[name]), median(table["nginx"])) for table in (paced, full)]
-            print(f"{name:22}" + "".join(f"{cell:14.2f}{cell / base:7.2f}" for cell, base in cells))
+            cells = [(median(table[name]), median(table["nginx"])) for table in (paced, full, requests)]
+            print(f"{name:28}" + "".join(f"{cell:14.2f}{cell / base:7.2f}" for cell, base in cells))
         print("\nCPU us per chunk with so many exchanges on one socket (saturated)")
         for driver, loop in (("anyio", "uvloop"), ("protocol", "uvloop")):
             with child("tests.benchmarks._gateway", url, driver, loop, core=0) as gateway:
