@@ -24,7 +24,7 @@ from .answers import with_signatures
 from .anyio_driver import AnyioDriver
 from .contract import AnswerHandler
 from .loopback import LoopbackProvider
-from .protocol_driver import ProtocolDriver
+from .protocol_driver import ProtocolDriver, require_asyncio
 from .settings import Settings
 from .sockets import Listener, listen
 from .tls import server_context
@@ -66,8 +66,10 @@ async def running(
 
     Questions go to ``answer`` first; signatures that it does not give are made here (:mod:`.answers`).
     ``loopback`` starts the built-in provider beside it, under the slug ``loopback``. Raises ``OSError`` where it
-    cannot listen.
+    cannot listen, and ``RuntimeError`` where the protocol driver is asked for on trio.
     """
+    if driver == "protocol":
+        require_asyncio()
     server = settings.server
     async with AsyncExitStack() as stack:
         config = settings.config
