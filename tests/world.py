@@ -20,7 +20,7 @@ from typing import Final, TypeAlias
 
 import h2.errors
 import h2.exceptions
-from tests.peers import Http1Provider, Http2Provider, upgrade_request
+from tests.peers import Http1Provider, Http2Provider
 from tests.perfect import Core, LawBroken
 from tests.world_actors import Caller, Serving, create_message
 
@@ -280,17 +280,21 @@ class World:
 
     # -- clients -------------------------------------------------------------------------------------------------
 
+    def new_caller(self, who: int) -> tuple[Caller, str | None]:
+        """Who connects, and what its TLS chose."""
+        return Caller(), None
+
     def _new_client(self, who: int, much: int) -> str | None:
         if sum(1 for pipe in self.pipes.values() if pipe.caller is not None and not pipe.ended) >= 4:
             return None
-        conn = self._step("open_downstream", "192.0.2.1:1", None)
-        assert isinstance(conn, int)
-        caller = Caller()
-        pipe = self.pipes[ConnId(conn)] = Pipe(ConnId(conn), caller)
+        caller, alpn = self.new_caller(who)
+        conn = self.core.open_downstream("192.0.2.1:1", alpn, self.now)
+        pipe = self.pipes[conn] = Pipe(conn, caller)
+        self._execute()
         path = "/v1/local/asks" if who % 4 == 3 else "/v1/local/default"
         if who % 16 == 5:
             path = "/metrics"
-        pipe.inbound += caller.ws.request(upgrade_request(path, []))
+        pipe.inbound += caller.ws.open(path, [])
         return f"{pipe} {path}"
 
     def _new_client_with_stream(self, who: int, much: int) -> str | None:

@@ -60,7 +60,7 @@ class Caller:
             return "close", self.ws.event(CloseConnection(code=1000))
         if choice == 4:
             self.open = False
-            return "bad frame", b"\xff\xff\xff"
+            return "bad frame", self.ws.carry(b"\xff\xff\xff")
         if choice == 5:
             return "binary ping", self.ws.event(BytesMessage(data=b'{"type":"universal.ping"}'))
         if choice == 6:

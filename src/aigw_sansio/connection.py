@@ -69,6 +69,11 @@ class Connection:
         self._stall_timer.disarm()
         self._close_timer.disarm()
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait for the transport, or for its confirmation."""
+        return self.buffer.size
+
     # -- for subclasses and owners ------------------------------------------------------------------------------
 
     def write(self, data: bytes, now: float) -> None:

@@ -96,6 +96,10 @@ class Http2Downstream(Connection):
             self.connection_lost("the connection was given up", now)
         super().closed(now)
 
+    @property
+    def unsent(self) -> int:
+        return self.buffer.size + self._wire.framed + sum(pipe.queued for pipe in self._sending.values())
+
     def drain(self, now: float) -> None:
         """The gateway goes away: no new streams; the connection ends with the last one that is open."""
         if not self.closing:
