@@ -1,0 +1,53 @@
+"""Google's own library, its live sessions with nothing but the base URL changed. With a key it speaks TLS only."""
+
+from pathlib import Path
+
+import pytest
+import trustme
+from tests.realtime_clients._world import DRIVERS, KEY, wants_clients, world
+
+from aigw_drivers.serve import DriverName
+
+pytestmark = [
+    pytest.mark.anyio,
+    wants_clients,
+    pytest.mark.parametrize("driver", DRIVERS),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # the library's own
+]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.mark.parametrize("slug", ["loopback", "google-ai-studio"])
+async def test_a_live_turn(driver: DriverName, slug: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    genai = pytest.importorskip("google.genai")
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "own.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    async with world(driver, slugs=("google-ai-studio",), certificate=str(tmp_path / "own.pem")) as w:
+        client = genai.Client(api_key=KEY, http_options={"base_url": f"{w.http_url}/{slug}", "api_version": "v1beta"})
+        config = {"response_modalities": ["AUDIO"], "output_audio_transcription": {}}
+        async with client.aio.live.connect(model="gemini-live", config=config) as session:
+            turn = {"role": "user", "parts": [{"text": "Say hello!"}]}
+            await session.send_client_content(turns=turn, turn_complete=True)
+            sound, said, usage = b"", "", None
+            async for message in session.receive():
+                sound += message.data or b""
+                content = message.server_content
+                if content is not None and content.output_transcription is not None:
+                    said += content.output_transcription.text
+                usage = message.usage_metadata or usage
+            words = len(said.split())
+            assert words
+            assert len(sound) == words * 5760
+            assert usage is not None
+            assert usage.response_token_count == words * 3
+        seen = await w.seen()
+        assert seen.path == "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+        assert dict(seen.headers)["x-goog-api-key"] == KEY
+        assert {is_text for came, is_text, _ in w.told if not came} == {False}  # its JSON comes in binary messages
+    assert KEY not in repr(w.events)

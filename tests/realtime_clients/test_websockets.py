@@ -1,0 +1,69 @@
+"""The library ``websockets`` as client, compression offered as it does by default."""
+
+import json
+
+import pytest
+from tests.realtime_clients._world import DRIVERS, KEY, TOKEN, world
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
+
+from aigw_drivers.serve import DriverName
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("driver", DRIVERS)]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def test_a_turn_with_compression_offered(driver: DriverName) -> None:
+    async with world(driver) as w:
+        async with connect(f"{w.url}/loopback/realtime?model=m&loopback_chunks=5", proxy=None) as client:
+            assert client.request is not None
+            assert "permessage-deflate" in client.request.headers["Sec-WebSocket-Extensions"]
+            assert json.loads(await client.recv())["type"] == "session.created"
+            await client.send(json.dumps({"type": "response.create"}))
+            kinds = [json.loads(await client.recv())["type"] for _ in range(20)]
+            assert kinds.count("response.output_audio.delta") == 5
+            assert kinds[-1] == "response.done"
+        assert (await w.seen()).close_code == 1000
+
+
+async def test_fragments_pings_and_both_opcodes(driver: DriverName) -> None:
+    async with world(driver) as w, connect(f"{w.url}/loopback/echo", proxy=None, max_size=None) as client:
+        await client.send(["in ", "three ", "pieces"])
+        assert await client.recv() == "in three pieces"
+        await (await client.ping(b"here?"))
+        for message in (bytes(1_000_000), "é" * 70_000, b"", ""):
+            await client.send(message)
+            assert await client.recv() == message
+
+
+async def test_token_and_key_as_subprotocols(driver: DriverName) -> None:
+    offered = [f"cf-aig-authorization.{TOKEN}", f"openai-insecure-api-key.{KEY}", "realtime"]
+    async with world(driver, authentication=True) as w:
+        url = f"{w.url}/loopback/realtime?loopback_require_key={KEY}"
+        async with connect(url, proxy=None, subprotocols=[Subprotocol(item) for item in offered]) as client:
+            assert client.subprotocol == "realtime"
+            assert json.loads(await client.recv())["type"] == "session.created"
+        sent = dict((await w.seen()).headers)["sec-websocket-protocol"]
+        assert TOKEN not in sent
+        assert w.opened[0].subprotocol == "realtime"
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect(url, proxy=None, subprotocols=[Subprotocol(item) for item in offered[1:]]):
+                pass
+        assert refused.value.response.status_code == 401
+        assert KEY.encode() not in (refused.value.response.body or b"")
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 3000, 4999])
+async def test_the_providers_code_is_the_clients(driver: DriverName, code: int) -> None:
+    async with world(driver) as w:
+        url = f"{w.url}/loopback/echo?loopback_close={code}&loopback_close_reason=so"
+        async with connect(url, proxy=None) as client:
+            with pytest.raises(ConnectionClosed) as closed:
+                await client.recv()
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (code, "so")
