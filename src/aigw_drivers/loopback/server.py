@@ -94,12 +94,16 @@ class LoopbackProvider:
         provider = cls(host, listener.extra(SocketAttribute.local_port), "https" if ssl_context else "http", keep)
         if ssl_context is not None:
             listener = TLSListener(listener, ssl_context)
-        async with listener, anyio.create_task_group() as tasks:
-            tasks.start_soon(listener.serve, provider._accept)
-            try:
-                yield provider
-            finally:
-                tasks.cancel_scope.cancel()
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(listener.serve, provider._accept)
+                try:
+                    yield provider
+                finally:
+                    tasks.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):  # a cancelled anyio listener would leave its socket open
+                await listener.aclose()
 
     async def _accept(self, stream: ByteStream) -> None:
         self.connections += 1
