@@ -9,7 +9,7 @@ import logging
 import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from os import urandom
 from typing import Literal
@@ -26,7 +26,8 @@ from aigw_sansio.config import Config, GatewaySettings, ProviderSettings, Timeou
 from aigw_sansio.events import Event, SessionEnded, UpgradeRefused
 from aigw_sansio.secret import Secret
 from aigw_sansio.wires.frames import FIN, MASKED, Opcode, encode_frame, encode_header
-from aigw_sansio.wires.handshake import request
+from aigw_sansio.wires.handshake import Upgrade, accept, check_upgrade, request
+from aigw_sansio.wires.heads import RequestHead, parse_request_head
 
 pytestmark = pytest.mark.anyio
 MIB = 1024 * 1024
@@ -254,19 +255,58 @@ async def test_one_byte_more_is_1009_for_its_sender(host: Host) -> None:
 
 
 async def test_a_client_that_does_not_read_stops_only_its_own_direction(host: Host) -> None:
+    """The provider never stops sending, the client does not read; what the client sends passes all the same."""
+    frame, count = masked(Opcode.BINARY, bytes(65536)), 256
+    all_taken = anyio.Event()
+
+    async def flood(stream: ByteStream) -> None:
+        with suppress(anyio.BrokenResourceError):
+            while True:
+                await stream.send(encode_frame(FIN | Opcode.BINARY, bytes(65536)))
+
+    async def provider(stream: ByteStream) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += await stream.receive()
+        asked = parse_request_head(head)
+        assert isinstance(asked, RequestHead)
+        upgrade = check_upgrade(asked)
+        assert isinstance(upgrade, Upgrade)
+        await stream.send(accept(upgrade))
+        async with stream, anyio.create_task_group() as tasks:
+            tasks.start_soon(flood, stream)
+            left = len(frame) * count
+            while left > 0:
+                left -= len(await stream.receive())
+            all_taken.set()
+
+    async with (
+        await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(listener.serve, provider)
+        async with (
+            world(host, realtime_url=f"ws://127.0.0.1:{listener.extra(SocketAttribute.local_port)}") as w,
+            await anyio.connect_tcp("127.0.0.1", w.port) as stream,
+        ):
+            await stream.send(upgrade("any"))
+            data = b""
+            while b"\r\n\r\n" not in data:
+                data += await stream.receive(1)
+            for _ in range(count):
+                await stream.send(frame)
+            await all_taken.wait()
+            assert w.gateway.gateway.snapshot()["send_buffer_bytes"] < MIB
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_flood_waits_for_its_reader_and_is_whole(host: Host) -> None:
     flood = 24 * MIB
     async with world(host) as w, connect(w.url("echo", f"flood_bytes={flood}")) as client:
-        await w.provider.until(lambda: bool(w.provider.seen))
-        seen = w.provider.seen[0]
-        read = 0
-        # the flood stands in the kernel and at the provider, not in the gateway
-        before = w.gateway.gateway.snapshot()["send_buffer_bytes"]
-        assert before < MIB
-        assert seen.bytes_sent < flood
+        read = len(await client.receive())
+        assert w.gateway.gateway.snapshot()["send_buffer_bytes"] < MIB
         while read < flood:
-            message = await client.receive()
-            assert isinstance(message, bytes)
-            read += len(message)
+            read += len(await client.receive())
         await client.send("after it")
         assert await client.receive() == "after it"
 
