@@ -312,7 +312,7 @@ async def test_a_flood_waits_for_its_reader_and_is_whole(host: Host) -> None:
 
 
 async def test_a_provider_that_does_not_read_stops_only_its_own_direction(host: Host) -> None:
-    flood = 4 * MIB
+    flood = 64 * MIB
 
     async def pour(client: WebSocketClient) -> None:
         while True:
