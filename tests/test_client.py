@@ -4,7 +4,7 @@ import anyio
 import pytest
 from anyio.abc import ByteStream, SocketAttribute
 
-from aigw_drivers.client import WebSocketClosed, connect
+from aigw_drivers.client import WebSocketClient, WebSocketClosed, connect
 from aigw_drivers.loopback import LoopbackProvider
 from aigw_sansio.wires.frames import FIN, Opcode, Role, encode_frame
 from aigw_sansio.wires.handshake import Upgrade, accept, check_upgrade
@@ -76,3 +76,70 @@ async def test_two_tasks_may_send_at_once() -> None:
                         tasks.start_soon(client.send, bytes([number]) * 3_000_000)
                     got = sorted([await client.receive() for _ in range(3)], key=str)
                 assert got == [bytes([number]) * 3_000_000 for number in range(3)]
+
+
+class StuckStream(ByteStream):
+    """Says what it was given, then nothing more; takes nothing before ``taking`` is set."""
+
+    def __init__(self, said: bytes) -> None:
+        self.said = said
+        self.taking = anyio.Event()
+        self.taken = b""
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        data, self.said = self.said[:max_bytes], self.said[max_bytes:]
+        if not data:
+            await anyio.sleep_forever()
+        return data
+
+    async def send(self, item: bytes) -> None:
+        await self.taking.wait()
+        self.taken += item
+
+    async def send_eof(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+def told(stream: StuckStream) -> list[object]:
+    return list(WebSocketWire(Role.SERVER, message_limit=BIG).receive_data(stream.taken))
+
+
+async def test_pings_of_a_server_that_does_not_read_are_not_stored_up() -> None:
+    """The latest is answered (RFC 6455 5.5.3)."""
+    stream = StuckStream(b"".join(encode_frame(FIN | Opcode.PING, b"%d" % number) for number in range(1000)))
+    client = WebSocketClient(stream, WebSocketWire(Role.CLIENT, message_limit=BIG, mask_key=lambda: b"mask"), None)
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.send, b"stuck")
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(client.receive)
+            await anyio.wait_all_tasks_blocked()
+            stream.taking.set()
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+    assert told(stream) == [BinaryMessage(b"stuck"), PongReceived(b"999")]
+
+
+async def test_a_message_waits_behind_a_pong_that_is_not_taken() -> None:
+    stream = StuckStream(encode_frame(FIN | Opcode.PING, b"?"))
+    client = WebSocketClient(stream, WebSocketWire(Role.CLIENT, message_limit=BIG, mask_key=lambda: b"mask"), None)
+    sent = False
+
+    async def send() -> None:
+        nonlocal sent
+        await client.send(b"after it")
+        sent = True
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.receive)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(send)
+            await anyio.wait_all_tasks_blocked()
+            assert not sent
+            stream.taking.set()
+            await anyio.wait_all_tasks_blocked()
+            assert sent
+            tasks.cancel_scope.cancel()
+    assert told(stream) == [PongReceived(b"?"), BinaryMessage(b"after it")]

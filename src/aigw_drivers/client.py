@@ -62,17 +62,19 @@ class WebSocketClient:
         self._wire = wire
         self._ready: deque[str | bytes] = deque()
         self._closed: WebSocketClosed | None = None
-        self._out = bytearray()
-        self._is_writing = False
+        self._pong = b""
+        self._close = b""
         self._sending = anyio.Lock()
         #: The item the server selected.
         self.subprotocol = subprotocol
 
     async def send(self, message: str | bytes) -> None:
-        """Send one message: ``str`` as text, ``bytes`` as binary. Another task may receive meanwhile."""
+        """Send one message: ``str`` as text, ``bytes`` as binary. Others may send, and one receive, meanwhile."""
         async with self._sending:
+            await self._send_control()
             frame = self._wire.text(message.encode()) if isinstance(message, str) else self._wire.binary(message)
-            await self._write(frame)
+            await self._stream.send(frame)
+            await self._send_control()
 
     async def receive(self) -> str | bytes:
         """The next message. :class:`WebSocketClosed` where there is none any more."""
@@ -97,26 +99,25 @@ class WebSocketClient:
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close, and wait for the server to agree."""
         if self._wire.state is State.OPEN:
-            await self._write(self._wire.close(code, reason))
+            self._close = self._wire.close(code, reason)
+            await self._answer()
         while self._closed is None:
             try:
                 await self.receive()
             except WebSocketClosed:
                 break
 
-    async def _write(self, frame: bytes) -> None:
-        """Send ``frame``; where another task is sending, it goes out behind that, and nobody waits here."""
-        self._out += frame
-        if self._is_writing:
-            return
-        self._is_writing = True
-        try:
-            while self._out:
-                data = bytes(self._out)
-                self._out.clear()
-                await self._stream.send(data)
-        finally:
-            self._is_writing = False
+    async def _answer(self) -> None:
+        """Send the control frames that are due. Where a task is sending, they go out behind its message, and nobody
+        waits here."""
+        if not self._sending.locked():
+            async with self._sending:
+                await self._send_control()
+
+    async def _send_control(self) -> None:
+        while frames := self._pong + self._close:
+            self._pong = self._close = b""
+            await self._stream.send(frames)
 
     async def _take(self, events: Sequence[WebSocketEvent]) -> None:
         for event in events:
@@ -126,10 +127,12 @@ class WebSocketClient:
                 self._ready.append(event.data)
             elif isinstance(event, PingReceived):
                 if self._wire.state is State.OPEN:
-                    await self._write(self._wire.pong(event.payload))
+                    self._pong = self._wire.pong(event.payload)  # the latest is enough (RFC 6455 5.5.3)
+                    await self._answer()
             elif isinstance(event, CloseReceived):
                 if self._wire.state is State.CLOSE_RECEIVED:
-                    await self._write(self._wire.close(event.code if event.code != 1005 else None))
+                    self._close = self._wire.close(event.code if event.code != 1005 else None)
+                    await self._answer()
                 self._closed = WebSocketClosed(event.code, event.reason)
             elif isinstance(event, Violation):
                 self._closed = WebSocketClosed(1006, event.fault.detail)
