@@ -3,14 +3,12 @@
 import itertools
 
 from fuzz._fuzz import cut, seeded
-from tests.websocket_streams import KEY, Item, raw_frame, read_by_wsproto, same_end
+from tests.websocket_streams import KEY, item, raw_frame, read_by_wsproto, same_end
 
-from aigw_sansio.faults import CLOSE_CODE
 from aigw_sansio.wires.deflate import Agreement, PerMessageDeflate
-from aigw_sansio.wires.endpoint import CloseReceived, PingReceived, PongReceived, Violation
 from aigw_sansio.wires.frames import Role
 from aigw_sansio.wires.relay_frames import Forward, FrameRelay
-from aigw_sansio.wires.websocket import BinaryMessage, TextMessage, WebSocketEvent, WebSocketWire
+from aigw_sansio.wires.websocket import BinaryMessage, TextMessage, WebSocketWire
 
 LIMIT = 1000
 #: Completes any frame within the limit: wsproto judges pieces of a frame, we judge the whole.
@@ -34,22 +32,6 @@ def seeds(role: Role) -> list[bytes]:
         raw_frame(0x82, b"abc", masked=masked, length=LIMIT + 1),
         raw_frame(0x82, b"abc", masked=masked, length=1 << 62),
     )
-
-
-def item(event: WebSocketEvent) -> Item:
-    match event:
-        case TextMessage(data):
-            return "text", data
-        case BinaryMessage(data):
-            return "binary", data
-        case PingReceived(payload):
-            return "ping", payload
-        case PongReceived(payload):
-            return "pong", payload
-        case CloseReceived(code, reason):
-            return "close", code, reason
-        case Violation(fault):
-            return "fault", CLOSE_CODE[fault.kind]
 
 
 def check(role: Role, data: bytes) -> None:

@@ -68,21 +68,71 @@ def upgrade_request(path: str, headers: Headers) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8")
 
 
-class WsClient:
-    """A client: one HTTP/1.1 request, then (where the gateway switches) a WebSocket."""
+class WsPeer:
+    """One end of a WebSocket, read by wsproto. Pings and closes are answered by themselves unless told otherwise."""
 
     def __init__(self) -> None:
-        self._http = h11.Connection(h11.CLIENT)
+        super().__init__()
         self._ws: Connection | None = None
-        self._head: h11.Response | None = None
-        self._body = b""
         self._text: list[str] = []
         self._bytes: list[bytes] = []
         self._out = b""
-        self._sent = False
-        self._dead = False
         self.auto_pong = True
         self.auto_close = True
+
+    @property
+    def _socket(self) -> Connection:
+        assert self._ws is not None, "there is no WebSocket"
+        return self._ws
+
+    def event(self, event: Event) -> bytes:
+        """The frame of ``event``."""
+        return self._socket.send(event)
+
+    def take(self) -> bytes:
+        out, self._out = self._out, b""
+        return out
+
+    def _read_messages(self) -> list[Seen]:
+        ws = self._socket
+        seen: list[Seen] = []
+        for event in ws.events():
+            if isinstance(event, TextMessage):
+                self._text.append(event.data)
+                if event.message_finished:
+                    text = "".join(self._text)
+                    self._text.clear()
+                    seen.append(Seen(text, text=text))
+            elif isinstance(event, BytesMessage):
+                self._bytes.append(bytes(event.data))
+                if event.message_finished:
+                    seen.append(Seen("binary " + b"".join(self._bytes).hex()))
+                    self._bytes.clear()
+            elif isinstance(event, Ping):
+                if self.auto_pong:
+                    if ws.state.name == "OPEN":  # nothing goes out behind a close
+                        self._out += ws.send(event.response())
+                else:
+                    seen.append(Seen(f"ping {bytes(event.payload).decode('latin-1')}".rstrip()))
+            elif isinstance(event, Pong):
+                seen.append(Seen(f"pong {bytes(event.payload).decode('latin-1')}".rstrip()))
+            elif isinstance(event, CloseConnection):
+                seen.append(Seen(f"close {int(event.code)} {event.reason or ''}".rstrip()))
+                if self.auto_close and ws.state.name == "REMOTE_CLOSING":
+                    self._out += ws.send(event.response())
+        return seen
+
+
+class WsClient(WsPeer):
+    """A client: one HTTP/1.1 request, then (where the gateway switches) a WebSocket."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._http = h11.Connection(h11.CLIENT)
+        self._head: h11.Response | None = None
+        self._body = b""
+        self._sent = False
+        self._dead = False
 
     # -- towards the gateway: each returns what the connection has to carry --------------------------------------
 
@@ -108,11 +158,6 @@ class WsClient:
         self._sent = True
         return raw
 
-    def event(self, event: Event) -> bytes:
-        """The frame of ``event``."""
-        assert self._ws is not None, "the client has no WebSocket"
-        return self._ws.send(event)
-
     def text(self, text: str) -> bytes:
         return self.event(TextMessage(data=text))
 
@@ -127,11 +172,7 @@ class WsClient:
             self._http.receive_data(data)
             return self._read_http()
         self._ws.receive_data(data)
-        return self._read_ws()
-
-    def take(self) -> bytes:
-        out, self._out = self._out, b""
-        return out
+        return self._read_messages()
 
     def _read_http(self) -> list[Seen]:
         seen: list[Seen] = []
@@ -143,7 +184,7 @@ class WsClient:
                 assert fields.get("sec-websocket-accept") == WEBSOCKET_ACCEPT, f"wrong accept key: {fields}"
                 seen.append(Seen("open", headers=headers))
                 self._ws = Connection(ConnectionType.CLIENT, [], self._http.trailing_data[0])
-                return seen + self._read_ws()
+                return seen + self._read_messages()
             if isinstance(event, h11.Response):
                 self._head = event
             elif isinstance(event, h11.Data):
@@ -158,35 +199,10 @@ class WsClient:
             else:
                 return seen
 
-    def _read_ws(self) -> list[Seen]:
-        assert self._ws is not None
-        seen: list[Seen] = []
-        for event in self._ws.events():
-            if isinstance(event, TextMessage):
-                self._text.append(event.data)
-                if event.message_finished:
-                    text = "".join(self._text)
-                    self._text.clear()
-                    seen.append(Seen(text, text=text))
-            elif isinstance(event, BytesMessage):
-                self._bytes.append(bytes(event.data))
-                if event.message_finished:
-                    seen.append(Seen("binary " + b"".join(self._bytes).hex()))
-                    self._bytes.clear()
-            elif isinstance(event, Ping):
-                if self._ws.state.name != "OPEN":
-                    pass  # nothing goes out behind a close
-                elif self.auto_pong:
-                    self._out += self._ws.send(event.response())
-                else:
-                    seen.append(Seen(f"ping {bytes(event.payload).decode('latin-1')}".rstrip()))
-            elif isinstance(event, Pong):
-                seen.append(Seen(f"pong {bytes(event.payload).decode('latin-1')}".rstrip()))
-            elif isinstance(event, CloseConnection):
-                seen.append(Seen(f"close {int(event.code)} {event.reason or ''}".rstrip()))
-                if self.auto_close and self._ws.state.name == "REMOTE_CLOSING":
-                    self._out += self._ws.send(event.response())
-                self._dead = self._ws.state.name == "CLOSED" or not self.auto_close
+    def _read_messages(self) -> list[Seen]:
+        seen = super()._read_messages()
+        if any(one.text is None and one.line.startswith("close ") for one in seen):
+            self._dead = self._socket.state.name == "CLOSED" or not self.auto_close
         return seen
 
 

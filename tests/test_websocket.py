@@ -5,7 +5,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.websocket_streams import KEY, Item, cut, raw_frame, read_by_wsproto, same_end, streams
+from tests.websocket_streams import KEY, cut, item, raw_frame, read_by_wsproto, same_end, streams
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import CLOSE_CODE, FaultKind, Side
@@ -39,22 +39,6 @@ def frame(role: Role, first: int, payload: bytes = b"", length: int | None = Non
 
 def receive(wire: WebSocketWire, reads: list[bytes]) -> list[WebSocketEvent]:
     return list(itertools.chain.from_iterable(map(wire.receive_data, reads)))
-
-
-def item(event: WebSocketEvent) -> Item:
-    match event:
-        case TextMessage(data):
-            return "text", data
-        case BinaryMessage(data):
-            return "binary", data
-        case PingReceived(payload):
-            return "ping", payload
-        case PongReceived(payload):
-            return "pong", payload
-        case CloseReceived(code, reason):
-            return "close", code, reason
-        case Violation(fault):
-            return "fault", CLOSE_CODE[fault.kind]
 
 
 def assert_equal_to_wsproto(role: Role, stream: bytes) -> None:

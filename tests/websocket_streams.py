@@ -1,7 +1,7 @@
 """Streams of WebSocket frames for tests: right, nearly right and wrong, and what wsproto reads in them.
 
-Decides: how such streams are drawn and how wsproto's events are put into comparable form. Must not know: the code
-under test beyond its masking.
+Decides: how such streams are drawn and how wsproto's events and ours are put into comparable form. Must not know: the
+code under test beyond its masking and its events.
 """
 
 import itertools
@@ -11,8 +11,11 @@ import wsproto.events
 from hypothesis import strategies as st
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 
+from aigw_sansio.faults import CLOSE_CODE
+from aigw_sansio.wires.endpoint import CloseReceived, PingReceived, PongReceived, Violation
 from aigw_sansio.wires.frames import Role
 from aigw_sansio.wires.masking import mask_by_integer
+from aigw_sansio.wires.websocket import BinaryMessage, TextMessage, WebSocketEvent
 
 #: ("text" | "binary", data), ("ping" | "pong", payload), ("close", code, reason) or ("fault", close code).
 Item: TypeAlias = tuple[str | int | bytes, ...]
@@ -23,6 +26,23 @@ RESERVED: Final[Item] = ("reserved code",)
 _SAYS_RESERVED: Final = "CLOSE with unknown reserved code"
 
 KEY: Final = b"\x9a\x01\x7f\xe3"
+
+
+def item(event: WebSocketEvent) -> Item:
+    """Ours."""
+    match event:
+        case TextMessage(data):
+            return "text", data
+        case BinaryMessage(data):
+            return "binary", data
+        case PingReceived(payload):
+            return "ping", payload
+        case PongReceived(payload):
+            return "pong", payload
+        case CloseReceived(code, reason):
+            return "close", code, reason
+        case Violation(fault):
+            return "fault", CLOSE_CODE[fault.kind]
 
 
 def raw_frame(
