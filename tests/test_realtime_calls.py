@@ -7,6 +7,7 @@ import pytest
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.faults import HTTP_STATUS, Fault, FaultKind
 from aigw_sansio.providers.realtime import RealtimeCall, build_realtime_call
+from aigw_sansio.providers.realtime_reading import REALTIME_FAMILIES
 from aigw_sansio.providers.registry import REGISTRY
 from aigw_sansio.secret import Secret
 
@@ -223,6 +224,52 @@ def test_a_custom_provider_without_one_uses_its_base_url() -> None:
 def test_the_loopback_serves_every_shape_under_its_realtime_url(path: str, expected: str) -> None:
     own = ProviderSettings(base_url="http://127.0.0.1:9/v1", realtime_url="ws://127.0.0.1:9")
     assert url(call(path, loopback=own)) == f"ws://127.0.0.1:9{expected}"
+
+
+_OWN = ProviderSettings(realtime_url="ws://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    ("path", "reading"),
+    [
+        ("openai?model=m", "openai-realtime"),
+        ("azure-openai/res?model=d", "openai-realtime"),
+        ("azure-openai/res/voice-live/realtime", "openai-realtime"),
+        ("grok", "openai-realtime"),
+        ("google", "gemini-live"),
+        (
+            "google/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained",
+            "gemini-live",
+        ),
+        ("deepgram/v2/listen", "deepgram"),
+        ("elevenlabs/v1/text-to-speech/ID/stream-input", "elevenlabs"),
+        ("cartesia", "cartesia"),
+        ("fal/a/b/realtime", "fal"),
+        ("workers-ai?model=m", "deepgram"),
+        # what only the settings place is read by its path
+        ("loopback", "openai-realtime"),
+        ("loopback/v1/realtime?model=x/BidiGenerateContent", "openai-realtime"),
+        ("loopback" + GEMINI, "gemini-live"),
+        ("loopback/echo", "unknown"),
+        ("custom-a/v1/realtime?model=m", "openai-realtime"),
+        ("custom-a" + GEMINI + "?key=k", "gemini-live"),
+        ("custom-a/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent", "gemini-live"),
+        ("custom-a/v1/listen", "deepgram"),
+        ("custom-a/v1/agent/converse", "deepgram"),
+        ("custom-a/v1/text-to-speech/ID/multi-stream-input", "elevenlabs"),
+        ("custom-a/v1/convai/conversation", "elevenlabs"),
+        ("custom-a/tts/websocket", "cartesia"),
+        ("custom-a/elsewhere", "unknown"),
+    ],
+)
+def test_how_the_providers_messages_are_read(path: str, reading: str) -> None:
+    assert good(call(path, workers_ai=_OWN, custom_a=_OWN, loopback=_OWN)).reading == reading
+    assert reading in (*REALTIME_FAMILIES, "unknown")
+
+
+def test_a_path_in_the_settings_is_read_too() -> None:
+    own = ProviderSettings(realtime_url="wss://res.example/openai/v1/realtime")
+    assert good(call("custom-a?model=m", custom_a=own)).reading == "openai-realtime"
 
 
 def test_a_stored_azure_key_is_for_its_resource() -> None:

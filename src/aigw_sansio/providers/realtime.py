@@ -24,7 +24,15 @@ from .auth import (
     read_stored_key,
 )
 from .headers import encode_fields, forwarded_upgrade, refuse
-from .registry import REGISTRY, VARIABLES, Provider, Realtime, find_provider
+from .registry import (
+    REALTIME_READINGS,
+    REGISTRY,
+    VARIABLES,
+    Provider,
+    Realtime,
+    find_provider,
+    realtime_reading_of,
+)
 from .subprotocols import read_offer
 from .target import BaseUrl, Endpoint, Refused, build_target, check_endpoint, join_path, parse_base_url
 
@@ -73,7 +81,7 @@ def build_realtime_call(
     if column is None or not (row.places or own.realtime_url):  # what has no place is where the settings say
         if own.realtime_url is None and (row.places or own.base_url is None):
             return _no_realtime(row)
-        column = Realtime(url=own.base_url or "", path="", key=row.key)
+        column = Realtime(url=own.base_url or "", path="", key=row.key, readings=REALTIME_READINGS)
     checked = check_endpoint(rest + mark + query)
     if isinstance(checked, Refused):
         return refuse(f"the path behind {row.slug}", checked.why)
@@ -94,7 +102,8 @@ def build_realtime_call(
     if isinstance(encoded, Fault):
         return encoded
     origin = Origin(base.scheme, base.host, base.port, own.ca_file, "off")
-    return RealtimeCall(row.slug, origin, target.encode("ascii"), encoded, offer.upstream(), column.reading)
+    reading = realtime_reading_of(column, target.partition("?")[0])
+    return RealtimeCall(row.slug, origin, target.encode("ascii"), encoded, offer.upstream(), reading)
 
 
 def _query(column: Realtime, query: str, own_tokens: Callable[[str], bool]) -> str:

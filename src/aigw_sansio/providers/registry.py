@@ -78,6 +78,7 @@ class Realtime(msgspec.Struct, frozen=True, kw_only=True):
     query_keys: tuple[str, ...] = ()  #: upstream query names that carry a credential
     key: Carrier = BEARER
     other_hosts: tuple[tuple[str, str], ...] = ()  #: (pattern of the path, URL) for paths that live elsewhere
+    readings: tuple[tuple[str, str], ...] = ()  #: (pattern of the upstream path, family), tried before ``reading``
     reading: str = "unknown"
 
 
@@ -98,6 +99,16 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _GEMINI_LIVE: Final = "ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+
+#: What an upstream path says about a realtime protocol where the provider does not: behind a URL of the settings may be
+#: anyone's.
+REALTIME_READINGS: Final = (
+    (r"/realtime$", "openai-realtime"),
+    (r"[./]BidiGenerateContent(?:Constrained)?$", "gemini-live"),
+    (r"/v[0-9]+/(?:listen|speak|agent/converse)$", "deepgram"),
+    (r"/(?:multi-)?stream-input$|/convai/conversation$", "elevenlabs"),
+    (r"/tts/websocket$", "cartesia"),
+)
 
 _ROWS: Final = (
     Provider(
@@ -302,7 +313,7 @@ _ROWS: Final = (
             path="realtime",
             query_keys=("key",),
             other_hosts=((r"^/(?:echo|ws)(?:/|$)", "wss://loopback.invalid"),),
-            reading="openai-realtime",
+            readings=REALTIME_READINGS,
         ),
     ),
 )
@@ -370,6 +381,11 @@ def reading_of(provider: Provider, path: str) -> str:
         if common.search(path):
             return family
     return provider.reading
+
+
+def realtime_reading_of(realtime: Realtime, path: str) -> str:
+    """The family of readings for what the provider says over a WebSocket at the upstream ``path`` (without query)."""
+    return next((family for pattern, family in realtime.readings if re.search(pattern, path)), realtime.reading)
 
 
 def is_array_stream(path: str, query: str) -> bool:
