@@ -1,12 +1,17 @@
 """A gateway before the loopback provider, for clients that others wrote.
 
 Decides: what runs, and which clients are asked for. Must not know: any client.
+
+They are heavy, so they run where they are asked for: ``pip install -e '.[clients]'``, npm and Debian's ``chromium``,
+then ``AIGW_CLIENTS=1 python -m pytest tests/realtime_clients``. What is not installed is skipped. Only the tests of
+``websockets`` always run: it is in the extra ``test``.
 """
 
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import anyio
 import pytest
@@ -22,7 +27,9 @@ TOKEN = "a-gateway-token"
 KEY = "canary-of-a-provider-key"
 DRIVERS: tuple[DriverName, ...] = ("anyio", "protocol")
 
-wants_clients = pytest.mark.skipif(os.environ.get("AIGW_CLIENTS") != "1", reason="AIGW_CLIENTS=1 asks for it")
+wants_clients = pytest.mark.skipif(
+    os.environ.get("AIGW_CLIENTS") != "1", reason="AIGW_CLIENTS=1 and the extra `clients` ask for it"
+)
 
 
 @dataclass
@@ -85,3 +92,8 @@ async def world(
 
                 provider.on_message = told
                 yield made
+
+
+def library(name: str) -> Any:
+    """A module of the extra ``clients``; the test is skipped where it is not installed."""
+    return pytest.importorskip(name, reason=f"{name} is not installed; it is in the extra `clients`")

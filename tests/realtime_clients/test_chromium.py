@@ -30,7 +30,7 @@ FLAGS = [
 pytestmark = [
     pytest.mark.anyio,
     wants_clients,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium (Debian's package) is not installed"),
 ]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from tests.realtime_clients._world import DRIVERS, KEY, wants_clients, world
+from tests.realtime_clients._world import DRIVERS, KEY, library, wants_clients, world
 
 from aigw_drivers.serve import DriverName
 
@@ -23,7 +23,7 @@ def anyio_backend() -> str:
 
 @pytest.mark.parametrize("slug", ["loopback", "google-ai-studio"])
 async def test_a_live_turn(driver: DriverName, slug: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    genai = pytest.importorskip("google.genai")
+    genai = library("google.genai")
     authority = trustme.CA()
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "own.pem")
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -50,4 +50,6 @@ async def test_a_live_turn(driver: DriverName, slug: str, tmp_path: Path, monkey
         assert seen.path == "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
         assert dict(seen.headers)["x-goog-api-key"] == KEY
         assert {is_text for came, is_text, _ in w.told if not came} == {False}  # its JSON comes in binary messages
+    assert w.ended[0].usage is not None  # read as Gemini's whatever the provider is called
+    assert w.ended[0].usage.output_tokens == words * 3
     assert KEY not in repr(w.events)

@@ -24,7 +24,7 @@ def anyio_backend() -> str:
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which ``ws`` is installed."""
     if shutil.which("npm") is None:
-        pytest.skip("npm is not installed")
+        pytest.skip("npm is not installed; it brings ws")
     folder = tmp_path_factory.mktemp("node")
     command = ["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "ws@8"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from tests.realtime_clients._world import DRIVERS, KEY, TOKEN, wants_clients, world
+from tests.realtime_clients._world import DRIVERS, KEY, TOKEN, library, wants_clients, world
 
 from aigw_drivers.serve import DriverName
 
@@ -17,7 +17,7 @@ def anyio_backend() -> str:
 
 @pytest.mark.parametrize("slug", ["loopback", "openai"])
 async def test_a_conversation_with_a_barge_in(driver: DriverName, slug: str) -> None:
-    openai = pytest.importorskip("openai")
+    openai = library("openai")
     async with world(driver, authentication=True, slugs=("openai",)) as w:
         client = openai.AsyncOpenAI(
             api_key=KEY, base_url=f"{w.http_url}/{slug}", default_headers={"cf-aig-authorization": f"Bearer {TOKEN}"}
@@ -65,7 +65,7 @@ async def test_a_conversation_with_a_barge_in(driver: DriverName, slug: str) -> 
 
 
 async def test_a_refusal_is_the_providers_own(driver: DriverName) -> None:
-    openai = pytest.importorskip("openai")
+    openai = library("openai")
     async with world(driver) as w:
         client = openai.AsyncOpenAI(api_key="wrong", base_url=f"{w.http_url}/loopback")
         with pytest.raises(Exception, match="401") as refused:
