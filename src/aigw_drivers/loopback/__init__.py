@@ -7,6 +7,7 @@ came and how it ended (:class:`Seen`).
 
 from .options import Options
 from .realtime import RealtimeOptions
-from .server import LoopbackProvider, Seen
+from .seen import Seen
+from .server import LoopbackProvider
 
 __all__ = ["LoopbackProvider", "Options", "RealtimeOptions", "Seen"]
