@@ -128,7 +128,7 @@ FAULTS: list[Planted] = [
     Planted(
         "who waits for a connection waits for ever",
         "pool",
-        "            leg.timer.arm(now + config.timeouts.pool_wait_s)\n",
+        "            leg.timer.arm(now + (leg.connect_timeout_s if shareable else config.timeouts.pool_wait_s))\n",
         "            pass\n",
     ),
     Planted(

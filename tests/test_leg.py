@@ -55,10 +55,10 @@ def test_released_after_its_connection_has_gone() -> None:
 
 def test_a_new_leg_has_done_nothing() -> None:
     leg = a_leg()
-    assert (leg.sent, leg.touched, leg.fresh, leg.held, leg.owed, leg.replacements) == (
+    assert (leg.sent, leg.touched, leg.after, leg.held, leg.owed, leg.replacements) == (
         False,
         False,
-        False,
+        0,
         False,
         0,
         0,

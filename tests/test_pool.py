@@ -4,7 +4,9 @@ import gc
 import weakref
 
 import pytest
+from h2.settings import SettingCodes
 from tests.core_rig import OK, Handler, Rig
+from tests.h2_peers import goaway, settings
 
 from aigw_sansio.config import Limits, Timeouts
 from aigw_sansio.ids import ConnId
@@ -43,7 +45,9 @@ def facts(conn: int, last_used: float = 0.0, born: float = 50.0, busy: bool = Fa
 def test_the_decision(
     available: list[Facts], total: int, shareable: bool, fresh: bool, wanted: Placement, expired: tuple[int, ...]
 ) -> None:
-    found = place(available, total=total, limit=2, shareable_dial=shareable, fresh=fresh, now=100.0, max_age_s=100.0)
+    found = place(
+        available, total=total, limit=2, shareable_dial=shareable, after=int(fresh), now=100.0, max_age_s=100.0
+    )
     assert found == (wanted, expired)
 
 
@@ -347,3 +351,106 @@ def test_close_all_cuts_what_runs_and_lets_the_idle_go_politely() -> None:
     rig.short()
     rig.pool.close_all(rig.now)
     assert sorted(rig.short()) == ["abort 2", "close 1"]
+
+
+H2C = Origin("http", "up.test", 80, None, "on")
+
+
+def _burst(rig: Rig, origin: Origin, n: int, **more: float) -> list[Handler]:
+    handlers = [Handler() for _ in range(n)]
+    for handler in handlers:
+        rig.leg(handler, origin, **more)
+    return handlers
+
+
+@pytest.mark.parametrize("origin", [H2C, Origin("https", "up.test", 443, None, "on"), AUTO])
+def test_a_first_burst_begins_with_one_connection_and_shares_it(origin: Origin) -> None:
+    rig = Rig()
+    handlers = _burst(rig, origin, 20)
+    assert rig.short() == ["connect 1"]
+    rig.connect(1, "h2")
+    assert [handler.told[0] for handler in handlers] == ["placed 1 dialled", *["placed 1 shared"] * 19]
+    assert not [effect for effect in rig.short() if effect.startswith("connect")]
+
+
+def test_until_the_provider_says_how_many_streams_it_takes_the_rest_of_a_burst_waits() -> None:
+    rig = Rig()
+    handlers = _burst(rig, H2C, 20)
+    rig.connections[ConnId(1)].connected(None, rig.now)
+    placed = sum(1 for handler in handlers if handler.told)
+    assert 0 < placed < 20
+    assert [effect for effect in rig.short() if effect.startswith("connect")] == ["connect 1"]
+    rig.receive(1, settings({SettingCodes.MAX_CONCURRENT_STREAMS: 12}))
+    assert sum(1 for handler in handlers if handler.told) == 12
+    assert [effect for effect in rig.short() if effect.startswith("connect")] == ["connect 2"], "for the other eight"
+
+
+@pytest.mark.parametrize("origin", [PLAIN, Origin("http", "up.test", 80)])
+def test_where_no_connection_can_be_shared_each_request_dials(origin: Origin) -> None:
+    rig = Rig()
+    _burst(rig, origin, 3)
+    assert rig.short() == ["connect 1", "connect 2", "connect 3"]
+
+
+def test_what_waits_for_a_dial_that_is_not_shareable_dials_side_by_side() -> None:
+    rig = Rig()
+    _burst(rig, AUTO, 4)
+    assert rig.short() == ["connect 1"]
+    rig.connect(1, "http/1.1")
+    assert sorted(rig.short()) == ["connect 2", "connect 3", "connect 4", "flush 1"]
+    _burst(rig, AUTO, 2)
+    assert rig.short() == ["connect 5", "connect 6"], "it is known now"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_waits_for_a_dial_that_fails_dials_side_by_side(late: bool) -> None:
+    rig = Rig()
+    handlers = _burst(rig, AUTO, 1, connect_s=3.0) + _burst(rig, AUTO, 3)
+    assert rig.short() == ["connect 1"]
+    if late:
+        rig.pass_time(3.0)
+        assert rig.short() == ["connect 2", "connect 3"], "the first dial goes on, for one of the others"
+    else:
+        rig.connections[ConnId(1)].connect_failed("refused", rig.now)
+        assert rig.short() == ["connect 2", "connect 3", "connect 4"]
+    assert handlers[0].told == [f"failed connect_{'timeout' if late else 'failed'}"]
+    assert [handler.told for handler in handlers[1:]] == [[]] * 3
+
+
+def test_waiting_for_the_dial_of_another_is_connecting() -> None:
+    rig = Rig(timeouts=Timeouts(pool_wait_s=30))
+    rig.leg(Handler(), AUTO)
+    impatient = Handler()
+    rig.leg(impatient, AUTO, connect_s=2.0)
+    rig.pass_time(1.9)
+    assert impatient.told == []
+    rig.pass_time(0.2)
+    assert impatient.told == ["failed connect_timeout"]
+    assert impatient.fault is not None
+    assert impatient.fault.detail == "no connection to up.test within 2 s"
+    assert rig.short() == ["connect 1"]
+
+
+def test_who_waited_for_a_dial_and_finds_it_full_waits_for_a_place() -> None:
+    rig = Rig(Limits(streams_per_connection=1, upstream_connections_per_origin=1), Timeouts(pool_wait_s=30))
+    late = Handler()
+    rig.leg(Handler(), AUTO)
+    rig.leg(late, AUTO, connect_s=2.0)
+    rig.connect(1, "h2")
+    rig.pass_time(29.9)
+    assert late.told == []
+    rig.pass_time(0.2)
+    assert late.told == ["failed pool_timeout"]
+
+
+def test_all_that_a_provider_leaves_behind_share_the_next_connection() -> None:
+    rig = Rig()
+    handlers = _burst(rig, AUTO, 10)
+    rig.connect(1, "h2")
+    rig.short()
+    rig.receive(1, goaway(0))
+    assert [handler.told[-1] for handler in handlers] == ["replaced"] * 10
+    assert [effect for effect in rig.short() if effect.startswith("connect")] == ["connect 2"]
+    rig.connect(2, "h2")
+    assert {handler.told[-2].split()[1] for handler in handlers} == {"2"}
+    assert not [effect for effect in rig.short() if effect.startswith("connect")]

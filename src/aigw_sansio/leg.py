@@ -70,9 +70,9 @@ class Leg:
     """A request on its way, from ``Pool.submit`` to its end."""
 
     __slots__ = (
+        "after",
         "connect_timeout_s",
         "dial",
-        "fresh",
         "handler",
         "held",
         "origin",
@@ -81,6 +81,7 @@ class Leg:
         "replacements",
         "request",
         "sent",
+        "since",
         "stream",
         "timer",
         "touched",
@@ -97,8 +98,10 @@ class Leg:
         self.upstream: Carrier | None = None
         self.stream = 0
         self.reach: Reach = "dialled"
-        #: Wants a connection that has not served before.
-        self.fresh = False
+        #: Wants a connection that got ready after this turn of the pool.
+        self.after = 0
+        #: When it began to wait.
+        self.since = 0.0
         self.replacements = 0
         #: The whole request has left.
         self.sent = False

@@ -2,6 +2,10 @@
 
 Decides: ``Use``, ``Dial`` or ``Wait`` for a request to an origin, fairly; when a dial is no longer needed; when a
 request may be sent again because nobody saw it. Must not know: any protocol, and what a request asks for.
+
+A first burst begins with one connection where many could share it: its origin speaks HTTP/2 by the settings, or ALPN
+may choose it. Over HTTP/2 this costs the others nothing, for they would have waited for their own handshakes; over
+HTTP/1.1 they wait for one handshake more, once, and then dial side by side, as they do after a dial that failed.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,6 +29,7 @@ class Facts(msgspec.Struct, frozen=True):
     last_used: float
     born: float
     busy: bool  #: carries other streams
+    turn: int = 0  #: when it got ready, in the order of such events
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -50,15 +55,15 @@ def place(
     total: int,
     limit: int,
     shareable_dial: bool,
-    fresh: bool,
+    after: int = 0,
     now: float,
     max_age_s: float,
 ) -> tuple[Placement, tuple[ConnId, ...]]:
     """Where a request goes, and which connections are to be closed for their age. Pure.
 
     ``available``: connections with room for a stream. ``total``: all connections to the origin, dials included, at
-    most ``limit``. ``shareable_dial``: a dial is under way that will likely speak HTTP/2. ``fresh``: no connection
-    that has served before may be used.
+    most ``limit``. ``shareable_dial``: a dial is under way that likely many can share, or how many can share a new
+    connection is not known yet. ``after``: only connections that got ready after that turn may be used.
 
     1. A connection that is too old takes nothing new; if nothing runs on it, it is closed.
     2. Of the others the one used last is used, so that surplus ones grow idle and go.
@@ -67,8 +72,9 @@ def place(
     """
     young = [facts for facts in available if now - facts.born < max_age_s]
     expired = tuple(facts.conn for facts in available if not facts.busy and now - facts.born >= max_age_s)
-    if young and not fresh:
-        return Use(max(young, key=lambda facts: facts.last_used).conn), expired
+    usable = [facts for facts in young if facts.turn >= after]
+    if usable:
+        return Use(max(usable, key=lambda facts: facts.last_used).conn), expired
     if shareable_dial:
         return Wait(), expired
     if total - len(expired) < limit:
@@ -77,31 +83,42 @@ def place(
 
 
 class _OriginPool:
-    __slots__ = ("available", "connections", "speaks_h2", "waiting")
+    __slots__ = ("available", "connections", "likely_h2", "unsettled", "waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, origin: Origin) -> None:
         self.connections: dict[ConnId, Upstream] = {}
         self.available: dict[ConnId, Upstream] = {}
+        self.unsettled: dict[ConnId, Upstream] = {}  #: dialled for, or not known yet how many can share it
         self.waiting: dict[Leg, None] = {}
-        self.speaks_h2 = False
+        #: A dial under way is likely one for many.
+        self.likely_h2 = origin.http2 == "on" or (origin.http2 == "auto" and origin.scheme == "https")
+
+    @property
+    def shareable_dial(self) -> bool:
+        """Whether something is under way that many can likely share."""
+        return any(one.settling or (self.likely_h2 and not one.ready) for one in self.unsettled.values())
 
 
 class Pool:
     """The upstream connections of one gateway, shared by all its clients."""
 
-    __slots__ = ("_engine", "_origins", "_register", "tokens")
+    __slots__ = ("_engine", "_origins", "_register", "_turn", "tokens")
 
     def __init__(self, engine: Engine, register: Callable[[Upstream], None]) -> None:
         self._engine = engine
         self._register = register
         self._origins: dict[Origin, _OriginPool] = {}
+        self._turn = 0
         #: For calls that need an access token first; it comes over connections of this pool.
         self.tokens = TokenSource(engine, self)
 
     def submit(self, leg: Leg, now: float) -> None:
         """Place ``leg``. Its handler is told by ``leg_placed`` or ``leg_failed``, perhaps before this returns."""
-        pool = self._origins.setdefault(leg.origin, _OriginPool())
+        pool = self._origins.get(leg.origin)
+        if pool is None:
+            pool = self._origins[leg.origin] = _OriginPool(leg.origin)
         pool.waiting[leg] = None
+        leg.since = now
         leg.timer = self._engine.timers.timer(lambda at: self._expired(leg, at))
         self._place(pool, leg, now)
 
@@ -121,7 +138,7 @@ class Pool:
 
     def replace(self, leg: Leg, now: float) -> None:
         """The connection of ``leg`` ended and the provider did not act on the request: send it again, afresh."""
-        leg.fresh = True
+        leg.after = self._turn + 1
         leg.handler.leg_replaced(now)
         self.submit(leg, now)
 
@@ -130,7 +147,9 @@ class Pool:
     def connection_ready(self, upstream: Upstream, now: float) -> None:
         """A dial succeeded."""
         pool = self._origins[upstream.origin]
-        pool.speaks_h2 = upstream.multiplexed
+        pool.likely_h2 = upstream.multiplexed
+        self._turn += 1
+        upstream.turn = self._turn
         leg = next((leg for leg in pool.waiting if leg.dial is upstream), None)
         if leg is not None and upstream.capacity:
             self._assign(pool, leg, upstream, now)
@@ -139,6 +158,7 @@ class Pool:
     def connection_failed(self, upstream: Upstream, fault: Fault, now: float) -> None:
         """A dial failed: the request it was for fails, others that counted on it are placed again."""
         pool = self._origins[upstream.origin]
+        pool.likely_h2 = False
         self._drop(pool, upstream)
         leg = next((leg for leg in pool.waiting if leg.dial is upstream), None)
         if leg is not None:
@@ -150,6 +170,8 @@ class Pool:
         pool = self._origins.get(upstream.origin)
         if pool is None or upstream.conn not in pool.connections:
             return
+        if not upstream.settling:
+            pool.unsettled.pop(upstream.conn, None)
         if upstream.capacity > 0:
             pool.available[upstream.conn] = upstream
         else:
@@ -181,10 +203,8 @@ class Pool:
     def _serve(self, pool: _OriginPool, now: float) -> None:
         """Give what is free to who waits longest."""
         while pool.waiting:
-            if pool.available:
-                leg = next((leg for leg in pool.waiting if not leg.fresh), None)
-            else:
-                leg = None
+            newest = max((upstream.turn for upstream in pool.available.values()), default=-1)
+            leg = next((leg for leg in pool.waiting if leg.after <= newest), None)
             if leg is None:
                 leg = next((leg for leg in pool.waiting if leg.dial is None), None)
             if leg is None or not self._place(pool, leg, now):
@@ -207,16 +227,17 @@ class Pool:
         """One decision. False where ``leg`` has to wait as before."""
         config = self._engine.config
         facts = [
-            Facts(upstream.conn, upstream.last_used, upstream.born, not upstream.idle)
+            Facts(upstream.conn, upstream.last_used, upstream.born, not upstream.idle, upstream.turn)
             for upstream in pool.available.values()
             if upstream.capacity > 0
         ]
+        shareable = pool.shareable_dial
         placement, expired = place(
             facts,
             total=len(pool.connections),
             limit=config.limits.upstream_connections_per_origin,
-            shareable_dial=pool.speaks_h2 and any(not c.ready for c in pool.connections.values()),
-            fresh=leg.fresh,
+            shareable_dial=shareable,
+            after=leg.after,
             now=now,
             max_age_s=config.timeouts.pool_age_s,
         )
@@ -229,13 +250,13 @@ class Pool:
             return True
         if isinstance(placement, Dial) and leg.dial is None:
             upstream = Upstream(self._engine, self, leg.origin, now)
-            pool.connections[upstream.conn] = upstream
+            pool.connections[upstream.conn] = pool.unsettled[upstream.conn] = upstream
             self._register(upstream)
             self._give_dial(leg, upstream, now)
             upstream.dial()
             return True
         if leg.dial is None and leg.timer is not None and leg.timer.deadline is None:
-            leg.timer.arm(now + config.timeouts.pool_wait_s)
+            leg.timer.arm(now + (leg.connect_timeout_s if shareable else config.timeouts.pool_wait_s))
         return False
 
     def _give_dial(self, leg: Leg, upstream: Carrier, now: float) -> None:
@@ -255,6 +276,7 @@ class Pool:
 
     def _drop(self, pool: _OriginPool, upstream: Carrier) -> None:
         pool.connections.pop(upstream.conn, None)
+        pool.unsettled.pop(upstream.conn, None)
         pool.available.pop(upstream.conn, None)
 
     def _fail(self, pool: _OriginPool, leg: Leg, fault: Fault, now: float) -> None:
@@ -265,10 +287,16 @@ class Pool:
     def _expired(self, leg: Leg, now: float) -> None:
         pool = self._origins[leg.origin]
         where = leg.origin.authority
+        waited = self._engine.config.timeouts.pool_wait_s
+        connecting = leg.dial is not None or pool.shareable_dial
         if leg.dial is not None:
+            pool.likely_h2 = False
+        elif not connecting and leg.timer is not None and now < leg.since + waited:
+            leg.timer.arm(leg.since + waited)  # what it waited for is ready, and full
+            return
+        if connecting:
             kind, detail = FaultKind.CONNECT_TIMEOUT, f"no connection to {where} within {leg.connect_timeout_s:g} s"
         else:
-            waited = self._engine.config.timeouts.pool_wait_s
             kind, detail = FaultKind.POOL_TIMEOUT, f"no free connection to {where} within {waited:g} s"
         self.withdraw(leg, now)
         self._fail(pool, leg, Fault(kind, Side.PROVIDER, detail, retryable=True), now)

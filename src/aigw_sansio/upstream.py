@@ -94,6 +94,7 @@ class Upstream(Connection):
         "last_used",
         "origin",
         "served",
+        "turn",
         "wire",
     )
 
@@ -110,6 +111,8 @@ class Upstream(Connection):
         self.handshake_s = 0.0
         #: Legs it has carried.
         self.served = 0
+        #: When it got ready, in the pool's order of such events.
+        self.turn = 0
         self._pinged = False
         self._peer_done = False
         self._idle_timer = engine.timers.timer(self._on_idle)
@@ -135,6 +138,11 @@ class Upstream(Connection):
     def multiplexed(self) -> bool:
         """Speaks HTTP/2."""
         return self.wire is not None and self.wire.multiplexed
+
+    @property
+    def settling(self) -> bool:
+        """Open, and the provider has not said yet how many legs it takes."""
+        return self.wire is not None and not self.wire.settled and self._machine.state is UpstreamState.OPEN
 
     @property
     def capacity(self) -> int:

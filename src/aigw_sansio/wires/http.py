@@ -95,6 +95,10 @@ class HttpClientWire(Protocol):
         """How many more streams may be opened right now; 0 while busy, draining or closed."""
 
     @property
+    def settled(self) -> bool:
+        """Whether the peer has said how many streams it takes; before that ``capacity`` is a guess."""
+
+    @property
     def reusable(self) -> bool:
         """Whether the connection can still carry a new stream, now or when a running one has ended."""
 

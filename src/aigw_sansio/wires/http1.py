@@ -145,6 +145,11 @@ class Http1Client:
         return 1 if self._machine.state is State.IDLE else 0
 
     @property
+    def settled(self) -> bool:
+        """True: one stream at a time."""
+        return True
+
+    @property
     def reusable(self) -> bool:
         """Whether the connection can carry another request, now or, as far as is known, after the running one."""
         return self._keep and self._machine.state <= State.BODY

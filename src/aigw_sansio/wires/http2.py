@@ -73,6 +73,11 @@ class Http2Client(Link):
         return max(0, min(self._max_streams, limit) - len(self._streams))
 
     @property
+    def settled(self) -> bool:
+        """Whether the peer's SETTINGS came."""
+        return self._greeted
+
+    @property
     def reusable(self) -> bool:
         """Whether new streams are possible at all: no GOAWAY, no failure, ids left."""
         return not self._failed and not self._draining and self._last < wire.MAX_STREAM_ID
