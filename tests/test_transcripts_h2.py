@@ -23,7 +23,7 @@ def _runs() -> list[tuple[Path, Cuts, str, str]]:
             if {"whole", "random", "bytes"} & only and cuts not in only:
                 continue
             for clients in ("h2", "shared"):
-                if "clients-h1" not in only and (clients == "h2" or "clients-own" not in only):
+                if not {"clients-h1", "clients-shared" if clients == "h2" else "clients-own"} & only:
                     runs.append((path, cuts, http, clients))
     return runs
 

@@ -8,9 +8,11 @@ from tests.perfect import Cuts
 
 
 def runs(files: Sequence[Path], cuts: Sequence[Cuts]) -> Iterator[tuple[Path, Cuts, str]]:
-    """Every file with the cuts and the HTTP versions that it is for."""
+    """Every file with the cuts and the HTTP versions that it is for, clients on HTTP/1.1."""
     for path in files:
         only = Transcript(path.read_text(encoding="utf-8")).only
+        if {"clients-h2", "clients-shared"} & only:
+            continue
         for cut in cuts:
             for http in ("h1", "h2"):
                 if ({"h1", "h2"} & only and http not in only) or (
