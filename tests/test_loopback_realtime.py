@@ -17,7 +17,15 @@ from aigw_drivers.loopback import LoopbackProvider, Seen
 from aigw_drivers.loopback.gemini_live import GeminiLive
 from aigw_drivers.loopback.openai_realtime import OpenAIRealtime
 from aigw_drivers.loopback.realtime import RealtimeOptions, Say, Step, Talker, parse_realtime_options
-from aigw_sansio.events import AudioDelta, ProviderEvent, ResponseFinished, ResponseStarted, UsageReported
+from aigw_sansio.events import (
+    AudioDelta,
+    ProviderEvent,
+    ResponseFinished,
+    ResponseStarted,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageReported,
+)
 from aigw_sansio.providers.realtime_reading import make_realtime_reader
 
 pytestmark = pytest.mark.anyio
@@ -164,6 +172,163 @@ def test_only_one_response_at_a_time() -> None:
     assert json.loads(step.data)["error"]["code"] == "conversation_already_has_active_response"
 
 
+# -- functions ------------------------------------------------------------------------------------------------------
+
+WEATHER = {
+    "type": "function",
+    "name": "get_weather",
+    "parameters": {"type": "object", "properties": {"home_city": {"type": "string"}, "days": {"type": "integer"}}},
+}
+CLOCK = {"type": "function", "name": "clock"}
+SPEAK: dict[str, object] = {"type": "response.create"}
+
+
+def with_functions(*functions: object, **session: object) -> OpenAIRealtime:
+    talker = openai_session(chunks=3)
+    tell(talker, {"type": "session.update", "session": {"tools": list(functions), **session}})
+    return talker
+
+
+def result_of(call: dict[str, Any]) -> dict[str, object]:
+    output = {"type": "function_call_output", "call_id": call["call_id"], "output": "It is foggy."}
+    return {"type": "conversation.item.create", "item": output}
+
+
+@needs_recordings
+def test_the_order_and_the_keys_of_a_call_are_the_recorded_ones() -> None:
+    """Of the recorded response without what it says before it calls."""
+    file = Path(FOLDER or "") / "ws-openai-realtime/parity-text-tool-round-parity-openai-current.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    recorded = [line["json"] for line in lines if line["dir"] == "server"]
+    calls = [event for event in recorded if event.get("output_index") == 1]
+    mine = {event["item"]["id"] for event in calls if "item" in event}
+    items = [event for event in recorded if event["type"] == "conversation.item.done" and event["item"]["id"] in mine]
+    told = tell(with_functions(WEATHER), *ASK)[2:]
+    assert kinds(told) == [
+        "response.created",
+        "response.output_item.added",
+        "conversation.item.added",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+        "conversation.item.done",
+        "response.output_item.done",
+        "response.done",
+    ]
+    for event in told[1:-1]:
+        same = next(other for other in (*calls, *items, *recorded) if other["type"] == event["type"])
+        assert set(event) == set(same) - {"obfuscation"}, event["type"]
+        if same.get("item", {}).get("type") == "function_call":
+            assert set(event["item"]) - {"object"} == set(same["item"])
+    output = next(event["item"] for event in recorded if event.get("item", {}).get("type") == "function_call_output")
+    added = tell(with_functions(), result_of({"call_id": "c"}))[0]["item"]
+    assert set(added) - {"object"} == set(output)
+
+
+def test_a_function_is_called_and_its_result_is_spoken_of() -> None:
+    talker = with_functions(WEATHER)
+    told = tell(talker, *ASK)
+    deltas = [event["delta"] for event in told if event["type"] == "response.function_call_arguments.delta"]
+    done = next(event for event in told if event["type"] == "response.function_call_arguments.done")
+    assert len(deltas) == 3
+    assert "".join(deltas) == done["arguments"]
+    assert list(json.loads(done["arguments"])) == ["home_city", "days"]
+    response = told[-1]["response"]
+    [call] = response["output"]
+    assert (call["type"], call["name"], call["call_id"]) == ("function_call", "get_weather", done["call_id"])
+    assert call["arguments"] == done["arguments"]
+    assert (response["status"], response["usage"]["output_tokens"]) == ("completed", 3)
+    spoken = tell(talker, result_of(call), SPEAK)
+    assert kinds(spoken)[-1] == "response.done"
+    assert spoken[-1]["response"]["output"][0]["content"][0]["type"] == "output_audio"
+    assert tell(with_functions(WEATHER), *ASK) == told
+    assert kinds(tell(talker, *ASK))[5] == "response.function_call_arguments.delta"  # the next question calls again
+
+
+@pytest.mark.parametrize(
+    ("choice", "called"),
+    [
+        ("auto", ["get_weather", None]),
+        ("none", [None, None]),
+        ("required", ["get_weather", "get_weather"]),
+        ({"type": "function", "name": "clock"}, ["clock", "clock"]),
+        ({"type": "function", "name": "nobody"}, [None, None]),
+    ],
+)
+@pytest.mark.parametrize("where", ["session", "response"])
+def test_the_choice_says_which_function_is_called(choice: object, called: list[str | None], where: str) -> None:
+    wanted = {"tools": [{"type": "mcp", "server_label": "x"}, WEATHER, CLOCK], "tool_choice": choice}
+    talker = with_functions(**wanted) if where == "session" else with_functions()
+    speak = SPEAK if where == "session" else {**SPEAK, "response": wanted}
+    seen: list[object] = []
+    for before in (ASK[0], result_of({"call_id": "c"})):
+        told = tell(talker, before, speak)
+        seen.append(told[-1]["response"]["output"][0].get("name"))
+    assert seen == called
+
+
+@pytest.mark.parametrize("tools", [None, 7, "x", [7], [{"type": "function"}], [{"type": "function", "name": 7}]])
+def test_tools_that_are_none_are_not_called(tools: object) -> None:
+    told = tell(openai_session(chunks=1), {**SPEAK, "response": {"tools": tools, "tool_choice": "required"}})
+    assert told[-1]["response"]["output"][0]["type"] == "message"
+
+
+def test_a_cancelled_call_ends_where_it_was() -> None:
+    talker = with_functions(WEATHER)
+    talker.received(json.dumps(SPEAK).encode(), True)
+    [step] = talker.next()
+    assert isinstance(step, Say)
+    told = tell(talker, {"type": "response.cancel"})
+    [call] = told[-1]["response"]["output"]
+    assert (call["status"], call["arguments"]) == ("incomplete", json.loads(step.data)["delta"])
+
+
+# -- Gemini ---------------------------------------------------------------------------------------------------------
+
+FUNCTIONS = [
+    {"googleSearch": {}},
+    {"functionDeclarations": [{"name": "get_weather", "parameters": {
+        "type": "OBJECT", "properties": {"home_city": {"type": "STRING"}, "days": {"type": "INTEGER"}}}}]},
+]  # fmt: skip
+
+
+def test_gemini_calls_a_function_and_speaks_of_its_result() -> None:
+    talker = gemini_session({"setup": {"tools": FUNCTIONS}}, chunks=2)
+    [told] = tell(talker, TURN)
+    [call] = told["toolCall"]["functionCalls"]
+    assert call["name"] == "get_weather"
+    assert isinstance(call["args"]["home_city"], str)  # the client's own name, as it is
+    assert isinstance(call["args"]["days"], int)
+    response = {"id": call["id"], "name": call["name"], "response": {"output": "foggy"}}
+    spoken = tell(talker, {"tool_response": {"function_responses": [response]}})
+    assert [next(iter(message["serverContent"])) for message in spoken] == [
+        "modelTurn",
+        "modelTurn",
+        "generationComplete",
+        "turnComplete",
+    ]
+    usage = spoken[-1]["usageMetadata"]
+    details = {item["modality"]: item["tokenCount"] for item in usage["responseTokensDetails"]}
+    assert details["AUDIO"] == 6
+    assert usage["responseTokenCount"] == 6 + details["TEXT"]
+    assert "toolCall" in tell(talker, TURN)[0]  # the next turn calls again
+
+
+def test_gemini_takes_a_call_back_when_it_is_interrupted() -> None:
+    talker = gemini_session({"setup": {"tools": FUNCTIONS}}, chunks=2)
+    [told] = tell(talker, TURN)
+    called = told["toolCall"]["functionCalls"][0]["id"]
+    back, interrupted, end = tell(talker, {"realtimeInput": {"activityStart": {}}})
+    assert back == {"toolCallCancellation": {"ids": [called]}}
+    assert interrupted == {"serverContent": {"interrupted": True}}
+    assert "turnComplete" in end["serverContent"]
+    assert tell(talker, TURN)[0]["toolCall"]["functionCalls"][0]["id"] != called
+
+
+@pytest.mark.parametrize("tools", [None, 7, [7], [{"functionDeclarations": 7}], [{"functionDeclarations": [7, {}]}]])
+def test_gemini_tools_that_are_none_are_not_called(tools: object) -> None:
+    assert "serverContent" in tell(gemini_session({"setup": {"tools": tools}}, chunks=1), TURN)[0]
+
+
 def gemini_session(setup: object = SETUP, **options: Any) -> GeminiLive:
     talker = GeminiLive({}, RealtimeOptions(**options))
     assert tell(talker, setup) == [{"setupComplete": {"sessionId": "loopback"}}]
@@ -212,7 +377,7 @@ def test_gemini_wants_setup_first() -> None:
     ("family", "talker", "messages"),
     [("openai-realtime", openai_session(chunks=3), ASK), ("gemini-live", gemini_session(chunks=3), [TURN])],
 )
-def test_the_gateways_readings_understand_it(family: str, talker: Talker, messages: list[object]) -> None:
+def test_the_gateways_readings_understand_what_is_spoken(family: str, talker: Talker, messages: list[object]) -> None:
     reader = make_realtime_reader(family)
     events: list[ProviderEvent] = []
     for told in tell(talker, *messages):
@@ -223,6 +388,29 @@ def test_the_gateways_readings_understand_it(family: str, talker: Talker, messag
         UsageReported,
         ResponseFinished,
     ]
+
+
+@pytest.mark.parametrize("family", ["openai-realtime", "gemini-live"])
+def test_the_gateways_readings_understand_a_call(family: str) -> None:
+    talker: Talker
+    if family == "openai-realtime":
+        talker, asked, result = with_functions(WEATHER), ASK, [result_of({"call_id": "c"}), SPEAK]
+    else:
+        talker, asked = gemini_session({"setup": {"tools": FUNCTIONS}}, chunks=3), [TURN]
+        result = [{"toolResponse": {"functionResponses": [{"name": "get_weather", "response": {}}]}}]
+    reader = make_realtime_reader(family)
+    events: list[ProviderEvent] = []
+    for told in [*tell(talker, *asked), *tell(talker, *result)]:
+        events += reader.read_message(True, json.dumps(told).encode(), True)
+    [started] = [event for event in events if isinstance(event, ToolCallStarted)]
+    assert started.name == "get_weather"
+    assert started.id
+    arguments = "".join(event.arguments for event in events if isinstance(event, ToolCallDelta))
+    assert list(json.loads(arguments)) == ["home_city", "days"]
+    assert sum(event.size for event in events if isinstance(event, AudioDelta)) == 3 * 5760
+    ends = [event.reason for event in events if isinstance(event, ResponseFinished)]
+    assert ends == (["tool_calls", "stop"] if family == "openai-realtime" else ["stop"])
+    assert sum(isinstance(event, ResponseStarted) for event in events) == len(ends)
 
 
 def test_options_are_told_apart_from_the_rest_of_the_query() -> None:

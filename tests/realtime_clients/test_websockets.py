@@ -9,6 +9,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from aigw_drivers.serve import DriverName
+from aigw_sansio.events import AudioDelta, ProviderEventRead, ToolCallDelta, ToolCallStarted
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("driver", DRIVERS)]
 
@@ -29,6 +30,66 @@ async def test_a_turn_with_compression_offered(driver: DriverName) -> None:
             assert kinds.count("response.output_audio.delta") == 5
             assert kinds[-1] == "response.done"
         assert (await w.seen()).close_code == 1000
+
+
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
+OPENAI = [
+    {"type": "session.update", "session": {"tools": [{"type": "function", "name": "weather", "parameters": SCHEMA}]}},
+    {"type": "response.create"},
+    {"type": "conversation.item.create", "item": {"type": "function_call_output", "call_id": "c", "output": "foggy"}},
+    {"type": "response.create"},
+]
+GEMINI = [
+    {"setup": {"tools": [{"functionDeclarations": [{"name": "weather", "parameters": SCHEMA}]}]}},
+    {"clientContent": {"turns": [{"parts": [{"text": "Which?"}]}], "turnComplete": True}},
+    {"toolResponse": {"functionResponses": [{"name": "weather", "response": {"output": "foggy"}}]}},
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "messages", "answers"),
+    [
+        (
+            "realtime",
+            OPENAI,
+            [b"session.created", b"session.updated", b"response.done", b"item.done", b"response.done"],
+        ),
+        (
+            "ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
+            GEMINI,
+            [b"setupComplete", b"toolCall", b"turnComplete"],
+        ),
+    ],
+    ids=["openai", "gemini"],
+)
+async def test_the_tap_tells_of_a_function_call(
+    driver: DriverName, path: str, messages: list[object], answers: list[bytes]
+) -> None:
+    """Each message is sent when the answer to the one before is complete. What is said of the result is heard too."""
+    async with world(driver) as w:
+        async with connect(f"{w.url}/loopback/{path}?loopback_chunks=2", proxy=None) as client:
+
+            async def until(word: bytes) -> None:
+                while word not in await client.recv(decode=False):
+                    pass
+
+            if len(answers) > len(messages):
+                await until(answers[0])
+            for message, answer in zip(messages, answers[-len(messages) :]):
+                await client.send(json.dumps(message))
+                await until(answer)
+        await w.seen()
+    told = [event.event for event in w.events if isinstance(event, ProviderEventRead)]
+    [started] = [event for event in told if isinstance(event, ToolCallStarted)]
+    assert (started.name, bool(started.id)) == ("weather", True)
+    arguments = "".join(event.arguments for event in told if isinstance(event, ToolCallDelta))
+    assert list(json.loads(arguments)) == ["city"]
+    assert sum(event.size for event in told if isinstance(event, AudioDelta)) == 2 * 5760
+    usage = w.ended[0].usage
+    assert usage is not None
+    assert usage.quality == "final"
+    assert usage.output_tokens is not None
+    assert usage.output_tokens > 6
 
 
 async def test_fragments_pings_and_both_opcodes(driver: DriverName) -> None:

@@ -2,6 +2,8 @@
 
 Decides: the JSON, the order of messages, and that they are JSON in binary messages. Must not know: frames, and when a
 part is sent. Source: Gemini API reference, Live API. The client's keys may be in camel case or snake case.
+
+A session that was set up with functions calls the first of them before it speaks, and speaks when it has the result.
 """
 
 import re
@@ -11,11 +13,13 @@ import msgspec
 
 from .options import Options
 from .realtime import End, RealtimeOptions, Say, Step
-from .text import Reply, compose
+from .text import Reply, arguments, compose, count_tokens
 from .tone import RATE, speak
 
 _SNAKE: Final = re.compile(r"_([a-z])")
 _AUDIO_TOKENS_A_WORD: Final = 3
+#: What is in these has names of the client's own.
+_NOT_OURS: Final = frozenset({"properties", "response", "args"})
 
 
 class GeminiLive:
@@ -25,14 +29,20 @@ class GeminiLive:
         self._options = options
         self._setup: dict[str, object] | None = None
         self._audio = True
+        self._function: dict[str, object] | None = None
         self._prompt: list[object] = []
         self._heard = 0  # characters of base64 since the last turn
+        #: The turn under way, and what it has said and called so far.
         self._reply: Reply | None = None
         self._said = 0
+        self._call_tokens = 0
+        self._calls = 0
+        self._to_call = False
+        self._called: str | None = None  # the id of a call whose result is waited for
 
     @property
     def speaking(self) -> bool:
-        return self._reply is not None
+        return self._reply is not None and self._called is None
 
     def opened(self) -> list[Step]:
         return []
@@ -54,13 +64,15 @@ class GeminiLive:
             return self._listen(spoken)
         if isinstance(value.get("toolResponse"), dict):
             self._prompt.append(value["toolResponse"])
-            return self._begin()
+            return self._go_on() if self._called is not None else self._begin()
         return [End(1007, f"Unknown message: {', '.join(value) or 'empty'}")]
 
     def next(self) -> list[Step]:
         reply = self._reply
         if reply is None:
             return []
+        if self._to_call:
+            return [self._call(reply)]
         if self._said == len(reply.deltas):
             self._reply = None
             whole = self._content(generationComplete=True)
@@ -86,6 +98,7 @@ class GeminiLive:
         wanted = setup.get("generationConfig")
         modalities = wanted.get("responseModalities") if isinstance(wanted, dict) else None
         self._audio = modalities != ["TEXT"]
+        self._function = _first_function(setup.get("tools"))
         self._prompt.append(setup.get("systemInstruction"))
         return [_say({"setupComplete": {"sessionId": "loopback"}})]
 
@@ -109,26 +122,48 @@ class GeminiLive:
         reply, self._reply = self._reply, None
         if reply is None:
             return []
+        called, self._called = self._called, None
+        cancelled = [] if called is None else [_say({"toolCallCancellation": {"ids": [called]}})]
         end = _say({"serverContent": {"turnComplete": True}, "usageMetadata": self._usage(reply)})
-        return [self._content(interrupted=True), end]
+        return [*cancelled, self._content(interrupted=True), end]
 
     def _begin(self) -> list[Step]:
         steps = self._interrupt()
+        self._call_tokens = 0
+        self._go_on()
+        self._to_call = self._function is not None
+        return steps
+
+    def _go_on(self) -> list[Step]:
+        self._called = None
         self._reply = compose({"input": self._prompt}, Options(chunks=self._options.chunks))
         self._said = 0
-        return steps
+        return []
+
+    def _call(self, reply: Reply) -> Say:
+        assert self._function is not None
+        self._to_call = False
+        self._calls += 1
+        self._called = f"function-call-{self._calls}"
+        schema = self._function.get("parameters", self._function.get("parametersJsonSchema"))
+        call = {"name": self._function["name"], "args": arguments(schema, reply.seed)}
+        self._call_tokens += count_tokens(call)
+        return _say({"toolCall": {"functionCalls": [{**call, "id": self._called}]}})
 
     def _content(self, **fields: object) -> Say:
         return _say({"serverContent": fields})
 
     def _usage(self, reply: Reply) -> dict[str, object]:
-        spent = self._said * (_AUDIO_TOKENS_A_WORD if self._audio else 1)
+        heard = reply.prompt_tokens
+        spoken = self._said * _AUDIO_TOKENS_A_WORD if self._audio else 0
+        written = self._call_tokens + (0 if self._audio else self._said)
+        spent = {modality: count for modality, count in (("TEXT", written), ("AUDIO", spoken)) if count}
         return {
-            "promptTokenCount": reply.prompt_tokens,
-            "responseTokenCount": spent,
-            "totalTokenCount": reply.prompt_tokens + spent,
-            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": reply.prompt_tokens}],
-            "responseTokensDetails": [{"modality": "AUDIO" if self._audio else "TEXT", "tokenCount": spent}],
+            "promptTokenCount": heard,
+            "responseTokenCount": written + spoken,
+            "totalTokenCount": heard + written + spoken,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": heard}],
+            "responseTokensDetails": [{"modality": name, "tokenCount": count} for name, count in spent.items()],
         }
 
 
@@ -136,10 +171,22 @@ def _say(message: object) -> Say:
     return Say(msgspec.json.encode(message), text=False)
 
 
+def _first_function(tools: object) -> dict[str, object] | None:
+    for tool in tools if isinstance(tools, list) else []:
+        functions = tool.get("functionDeclarations") if isinstance(tool, dict) else None
+        for function in functions if isinstance(functions, list) else []:
+            if isinstance(function, dict) and isinstance(function.get("name"), str):
+                return function
+    return None
+
+
 def _camel(value: object) -> object:
-    """``value`` with the keys of its objects in camel case."""
+    """``value`` with the keys of its objects in camel case, apart from the client's own names."""
     if isinstance(value, dict):
-        return {_SNAKE.sub(lambda found: found[1].upper(), name): _camel(item) for name, item in value.items()}
+        return {
+            (key := _SNAKE.sub(lambda found: found[1].upper(), name)): item if key in _NOT_OURS else _camel(item)
+            for name, item in value.items()
+        }
     if isinstance(value, list):
         return [_camel(item) for item in value]
     return value

@@ -1,8 +1,8 @@
 """OpenAI's shape of a realtime session: the GA events of ``/v1/realtime``.
 
-Decides: the JSON, the order of events, and that a response can be cancelled between two deltas. Must not know: frames,
-and when a part is sent. Source: OpenAI API reference, Realtime client and server events. Identifiers are counted, so
-that the same messages get the same answers.
+Decides: the JSON of the session, the order of events, and that a response can be cancelled between two deltas. Must not
+know: frames, when a part is sent, and what a response puts out (:mod:`.openai_realtime_items`). Source: OpenAI API
+reference, Realtime client and server events. Identifiers are counted, so that the same messages get the same answers.
 """
 
 import binascii
@@ -12,14 +12,13 @@ from typing import Final
 import msgspec
 
 from .openai import MODELS
+from .openai_realtime_items import FunctionCall, Message, Output, Told, function_to_call
 from .options import Options
 from .realtime import RealtimeOptions, Say, Step
-from .text import Reply, compose, count_tokens
-from .tone import RATE, speak
+from .text import compose, count_tokens
+from .tone import RATE
 
 _PCM: Final = {"type": "audio/pcm", "rate": RATE}
-#: What one word sounds like costs so many tokens.
-_AUDIO_TOKENS_A_WORD: Final = 2
 
 
 class _Refused(Exception):
@@ -32,34 +31,17 @@ class _Refused(Exception):
 
 
 class _Answer:
-    """One response under way: a word at a time."""
+    """One response under way."""
 
-    def __init__(self, number: int, previous: str | None, reply: Reply, audio: bool) -> None:
+    def __init__(self, number: int, previous: str | None, modalities: object, output: Output) -> None:
         self.response_id = f"resp_{number:06d}"
         self.item_id = f"item_{number:06d}_a"
         self.previous = previous
-        self.reply = reply
-        self.audio = audio
-        self.said = 0
-
-    @property
-    def text(self) -> str:
-        return "".join(self.reply.deltas[: self.said])
-
-    @property
-    def where(self) -> dict[str, object]:
-        return {"response_id": self.response_id, "item_id": self.item_id, "output_index": 0, "content_index": 0}
-
-    def part(self, text: str) -> dict[str, object]:
-        return {"type": "audio", "transcript": text} if self.audio else {"type": "text", "text": text}
+        self.modalities = modalities
+        self.output = output
 
     def item(self, status: str) -> dict[str, object]:
-        content: list[object] = []
-        if status != "in_progress":
-            kind, name = ("output_audio", "transcript") if self.audio else ("output_text", "text")
-            content = [{"type": kind, name: self.text}]
-        shape = {"object": "realtime.item", "type": "message", "status": status, "role": "assistant"}
-        return {"id": self.item_id, **shape, "content": content}
+        return {"id": self.item_id, "object": "realtime.item", **self.output.item(status)}
 
 
 class OpenAIRealtime:
@@ -72,6 +54,7 @@ class OpenAIRealtime:
         self._last_item: str | None = None
         self._heard_bytes = 0
         self._prompt: list[str] = []
+        self._answered = False  # the last that was said is the result of a call
         self._answer: _Answer | None = None
         self._session: dict[str, object] = {
             "type": "realtime",
@@ -121,16 +104,9 @@ class OpenAIRealtime:
         answer = self._answer
         if answer is None:
             return []
-        if answer.said == len(answer.reply.deltas):
+        if answer.output.done:
             return self._finish("completed")
-        word = answer.reply.deltas[answer.said]
-        answer.said += 1
-        if not answer.audio:
-            return [self._event("response.output_text.delta", **answer.where, delta=word)]
-        return [
-            self._event("response.output_audio_transcript.delta", **answer.where, delta=word),
-            self._event("response.output_audio.delta", **answer.where, delta=speak(word)),
-        ]
+        return self._tell(answer, answer.output.next())
 
     # -- the client's events ------------------------------------------------------------------------------------
 
@@ -141,7 +117,9 @@ class OpenAIRealtime:
 
     def _item_create(self, event: dict[str, object]) -> list[Step]:
         item = _object(event, "item")
-        self._prompt.append(msgspec.json.encode(item.get("content")).decode())
+        self._answered = item.get("type") == "function_call_output"
+        said = item.get("output" if self._answered else "content")
+        self._prompt.append(msgspec.json.encode(said).decode())
         return self._add_item(item)
 
     def _item_truncate(self, event: dict[str, object]) -> list[Step]:
@@ -169,6 +147,7 @@ class OpenAIRealtime:
         heard, self._heard_bytes = self._heard_bytes, 0
         if not heard:
             raise _Refused("input_audio_buffer_commit_empty", "The buffer of input audio is empty")
+        self._answered = False
         self._prompt.append(f"{heard} bytes of audio")
         previous = self._last_item
         added = self._add_item({"type": "message", "role": "user", "content": [{"type": "input_audio"}]})
@@ -188,17 +167,24 @@ class OpenAIRealtime:
         if modalities not in (["audio"], ["text"]):
             raise _Refused("invalid_value", "Allowed are ['audio'] and ['text']", "response.output_modalities")
         said = [asked.get("instructions", self._session["instructions"]), *self._prompt]
+        tools, choice = (asked.get(name, self._session[name]) for name in ("tools", "tool_choice"))
         body: dict[str, object] = {"model": self._session["model"], "input": said}
-        reply = compose(body, Options(chunks=self._options.chunks))
+        chunks = self._options.chunks
+        reply = compose(body, Options(chunks=chunks))
+        function = function_to_call(tools, choice, answered=self._answered)
         self._items += 1
-        answer = self._answer = _Answer(self._items, self._last_item, reply, modalities == ["audio"])
+        output: Output = Message(reply, modalities == ["audio"])
+        if function is not None:
+            output = FunctionCall(f"call_{self._items:06d}", *function, reply.seed, chunks)
+        answer = self._answer = _Answer(self._items, self._last_item, modalities, output)
+        self._answered = False
         self._last_item = answer.item_id
         begun = answer.item("in_progress")
         return [
             self._event("response.created", response=self._response(answer, "in_progress")),
             self._event("response.output_item.added", response_id=answer.response_id, output_index=0, item=begun),
             self._event("conversation.item.added", previous_item_id=answer.previous, item=begun),
-            self._event("response.content_part.added", **answer.where, part=answer.part("")),
+            *self._tell(answer, output.begin()),
         ]
 
     def _response_cancel(self, event: dict[str, object]) -> list[Step]:
@@ -212,11 +198,17 @@ class OpenAIRealtime:
         self._events += 1
         return Say(msgspec.json.encode({"type": kind, "event_id": f"event_{self._events:06d}", **fields}))
 
+    def _tell(self, answer: _Answer, told: list[Told]) -> list[Step]:
+        where = {"response_id": answer.response_id, "item_id": answer.item_id, **answer.output.where}
+        return [self._event(kind, **where, **fields) for kind, fields in told]
+
     def _add_item(self, item: dict[str, object]) -> list[Step]:
         self._items += 1
         previous, name = self._last_item, item.get("id")
         self._last_item = name if isinstance(name, str) and name else f"item_{self._items:06d}"
-        whole = {**item, "id": self._last_item, "object": "realtime.item", "status": "completed"}
+        whole = {**item, "id": self._last_item, "object": "realtime.item"}
+        if item.get("type") != "function_call_output":
+            whole["status"] = "completed"
         return [
             self._event("conversation.item.added", previous_item_id=previous, item=whole),
             self._event("conversation.item.done", previous_item_id=previous, item=whole),
@@ -232,7 +224,7 @@ class OpenAIRealtime:
             "status_details": cancelled if status == "cancelled" else None,
             "output": [answer.item("completed" if status == "completed" else "incomplete")] if over else [],
             "conversation_id": "conv_loopback",
-            "output_modalities": ["audio"] if answer.audio else ["text"],
+            "output_modalities": answer.modalities,
             "max_output_tokens": self._session["max_output_tokens"],
             "audio": {"output": {"format": _PCM, "voice": "loopback"}},
             "usage": self._usage(answer) if over else None,
@@ -240,31 +232,22 @@ class OpenAIRealtime:
         }
 
     def _usage(self, answer: _Answer) -> dict[str, object]:
-        spoken = answer.said * _AUDIO_TOKENS_A_WORD if answer.audio else 0
+        said, spoken = answer.output.tokens
         heard = max(1, count_tokens(self._prompt))
         return {
-            "total_tokens": heard + answer.said + spoken,
+            "total_tokens": heard + said + spoken,
             "input_tokens": heard,
-            "output_tokens": answer.said + spoken,
+            "output_tokens": said + spoken,
             "input_token_details": {"text_tokens": heard, "audio_tokens": 0, "image_tokens": 0, "cached_tokens": 0},
-            "output_token_details": {"text_tokens": answer.said, "audio_tokens": spoken},
+            "output_token_details": {"text_tokens": said, "audio_tokens": spoken},
         }
 
     def _finish(self, status: str) -> list[Step]:
         answer, self._answer = self._answer, None
         assert answer is not None
-        text = answer.text
         item = answer.item("completed" if status == "completed" else "incomplete")
-        if answer.audio:
-            ends = [
-                self._event("response.output_audio.done", **answer.where),
-                self._event("response.output_audio_transcript.done", **answer.where, transcript=text),
-            ]
-        else:
-            ends = [self._event("response.output_text.done", **answer.where, text=text)]
         return [
-            *ends,
-            self._event("response.content_part.done", **answer.where, part=answer.part(text)),
+            *self._tell(answer, answer.output.end()),
             self._event("conversation.item.done", previous_item_id=answer.previous, item=item),
             self._event("response.output_item.done", response_id=answer.response_id, output_index=0, item=item),
             self._event("response.done", response=self._response(answer, status)),

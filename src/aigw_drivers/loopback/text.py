@@ -214,6 +214,7 @@ def arguments(parameters: object, seed: int) -> dict[str, object]:
     made: dict[str, object] = {}
     for name, schema in properties.items():
         kind = schema.get("type") if isinstance(schema, dict) else None
+        kind = kind.lower() if isinstance(kind, str) else None  # Google's are in capitals
         choices = schema.get("enum") if isinstance(schema, dict) else None
         if isinstance(choices, list) and choices:
             made[name] = source.choice(choices)
