@@ -22,7 +22,7 @@ from aigw_sansio.wires.handshake import Extension, parse_extensions
 from aigw_sansio.wires.websocket import BinaryMessage, TextMessage, WebSocketEvent, WebSocketWire
 
 ROLES = pytest.mark.parametrize("role", Role)
-KEEP = DeflateSettings(context_takeover=True)
+KEEP = DeflateSettings(send_takeover=True, receive_takeover=True)
 NO_KEEP = DeflateSettings()
 LIMIT = 100_000
 
@@ -63,12 +63,15 @@ def deflated(data: bytes) -> bytes:
         ),
         (b"permessage-deflate; server_max_window_bits=10", KEEP, b"permessage-deflate; server_max_window_bits=10"),
         (b'permessage-deflate; server_max_window_bits="10"', KEEP, b"permessage-deflate; server_max_window_bits=10"),
+        (b"permessage-deflate; server_max_window_bits=15", KEEP, b"permessage-deflate; server_max_window_bits=15"),
         (b"permessage-deflate; client_max_window_bits", KEEP, b"permessage-deflate"),
+        (b"permessage-deflate", DeflateSettings(True, False), b"permessage-deflate; client_no_context_takeover"),
+        (b"permessage-deflate", DeflateSettings(False, True), b"permessage-deflate; server_no_context_takeover"),
         (b'permessage-deflate; client_max_window_bits="10"', KEEP, b"permessage-deflate; client_max_window_bits=10"),
         (b"permessage-deflate; client_max_window_bits=8", KEEP, b"permessage-deflate; client_max_window_bits=8"),
         (
             b"permessage-deflate; client_max_window_bits",
-            DeflateSettings(context_takeover=True, window_bits=11),
+            DeflateSettings(True, True, window_bits=11),
             b"permessage-deflate; server_max_window_bits=11; client_max_window_bits=11",
         ),
         # declined (section 7.1), then the next
@@ -94,12 +97,12 @@ def test_the_first_acceptable_offer_is_chosen(offers: bytes, settings: DeflateSe
     assert (chosen and chosen[1]) == expected
 
 
-@pytest.mark.parametrize("takeover", [False, True])
-@pytest.mark.parametrize("bits", [9, 12, 15])
-@pytest.mark.parametrize("their_takeover", [False, True])
-@pytest.mark.parametrize("their_bits", [9, 12, 15])
-def test_both_ends_agree(takeover: bool, bits: int, their_takeover: bool, their_bits: int) -> None:
-    ours, theirs = DeflateSettings(takeover, bits), DeflateSettings(their_takeover, their_bits)
+_SETTINGS = [DeflateSettings(*one) for one in itertools.product((False, True), (False, True), (9, 12, 15))]
+
+
+@pytest.mark.parametrize("ours", _SETTINGS)
+@pytest.mark.parametrize("theirs", _SETTINGS)
+def test_both_ends_agree(ours: DeflateSettings, theirs: DeflateSettings) -> None:
     chosen = choose(parsed(offer(ours)), theirs)
     assert chosen is not None
     agreement, value = chosen
@@ -114,8 +117,8 @@ def test_both_ends_agree(takeover: bool, bits: int, their_takeover: bool, their_
         (b"permessage-deflate; unknown", KEEP),
         (b"permessage-deflate; client_max_window_bits", KEEP),
         (b"permessage-deflate; server_max_window_bits=7", KEEP),
-        (b"permessage-deflate; server_max_window_bits=15", DeflateSettings(True, 14)),
-        (b"permessage-deflate", DeflateSettings(True, 14)),
+        (b"permessage-deflate; server_max_window_bits=15", DeflateSettings(True, True, 14)),
+        (b"permessage-deflate", DeflateSettings(True, True, 14)),
         (b"permessage-deflate", NO_KEEP),
     ],
 )
@@ -187,8 +190,10 @@ def test_what_one_end_sends_the_other_reads(
     for is_text, text, times in messages:
         payload = text.encode() * times
         sent = sender.text(payload) if is_text else sender.binary(payload)
-        can_deflate = (agreement.server_bits if role is Role.SERVER else agreement.client_bits) > 8
-        assert (sent[0] & 0x40 != 0) is (len(payload) >= 512 and can_deflate)
+        is_server = role is Role.SERVER
+        can_deflate = (agreement.server_bits if is_server else agreement.client_bits) > 8
+        shortest = 64 if (agreement.server_takeover if is_server else agreement.client_takeover) else 1024
+        assert (sent[0] & 0x40 != 0) is (len(payload) >= shortest and can_deflate)
         assert receiver.receive_data(sent) == [TextMessage(payload) if is_text else BinaryMessage(payload)]
 
 

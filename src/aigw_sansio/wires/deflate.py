@@ -3,6 +3,13 @@
 Decides: which offer is taken and with which parameters, how messages are deflated and inflated. Must not know: frames
 beyond their first reserved bit. Nothing is negotiated unless the owner asks for it: compression costs each connection
 its windows, and a peer chooses how far a few bytes inflate. So inflating stops at the message limit.
+
+What is sent is deflated for a gateway's messages, many and small, at level 1, with a window of 4 KiB and a small hash.
+Measured with CPython 3.11 and zlib 1.2.13: that takes 37 KiB where the context is kept, not the 196 of zlib's defaults,
+and is small enough for malloc to keep, so that a fresh one costs 5 us and not 50. A streamed delta of 264 bytes becomes
+12 in 1.7 us where the context is kept, and would be 211 where it is not; a whole answer of 4 KiB becomes half of it in
+18 us. A peer may use the whole window of 32 KiB: that costs us 41 KiB, but only where its context is kept, or while one
+of its messages is under way.
 """
 
 import zlib
@@ -21,8 +28,17 @@ NAME: Final = b"permessage-deflate"
 
 #: What ends every flushed block and is not sent (section 7.2.1).
 _TAIL: Final = b"\x00\x00\xff\xff"
-#: Shorter messages hardly shrink, in bytes.
-_WORTH_DEFLATING: Final = 512
+#: Messages of fewer bytes are sent as they are. By themselves they fit a packet anyway; behind what went before them
+#: they shrink to almost nothing.
+_WORTH_DEFLATING: Final = 1024
+_WORTH_DEFLATING_IN_CONTEXT: Final = 64
+#: Longer messages are sent as they are, in bytes: they are mostly media in base64, and nothing else runs meanwhile (10
+#: to 18 ms for a MiB).
+_TOO_LONG: Final = 1 << 20
+#: How we deflate; the window is smaller where the peer wants it so. That need not be said (section 7.1.2.1).
+_LEVEL: Final = 1
+_MEMORY_LEVEL: Final = 5
+_DEFLATING_BITS: Final = 12
 #: zlib cannot deflate with a window of 2**8 bytes, only inflate.
 _SMALLEST_DEFLATING_BITS: Final = 9
 
@@ -34,10 +50,12 @@ _BITS: Final = {b"%d" % bits: bits for bits in range(8, 16)}
 
 
 class DeflateSettings(msgspec.Struct, frozen=True):
-    """What we want. Without ``context_takeover`` every message is compressed by itself, and a connection holds no
-    window between messages. ``window_bits``: base two logarithm of the largest window, 9 to 15."""
+    """What we want. ``send_takeover`` and ``receive_takeover``: a message is compressed in the context of those before
+    it, so that a connection holds a window for that direction; else every message is compressed by itself.
+    ``window_bits``: base two logarithm of the largest window, 9 to 15."""
 
-    context_takeover: bool = False
+    send_takeover: bool = False
+    receive_takeover: bool = False
     window_bits: int = 15
 
     def __post_init__(self) -> None:
@@ -62,8 +80,8 @@ def choose(offers: tuple[Extension, ...], settings: DeflateSettings) -> tuple[Ag
         if parameters is None or parameters.get(_SERVER_BITS, 15) < _SMALLEST_DEFLATING_BITS:
             continue
         agreed = Agreement(
-            server_takeover=settings.context_takeover and _SERVER_NO_TAKEOVER not in parameters,
-            client_takeover=settings.context_takeover and _CLIENT_NO_TAKEOVER not in parameters,
+            server_takeover=settings.send_takeover and _SERVER_NO_TAKEOVER not in parameters,
+            client_takeover=settings.receive_takeover and _CLIENT_NO_TAKEOVER not in parameters,
             server_bits=min(settings.window_bits, parameters.get(_SERVER_BITS, 15)),
             # A client that does not name the parameter does not understand it (section 7.1.2.2).
             client_bits=min(settings.window_bits, parameters[_CLIENT_BITS]) if _CLIENT_BITS in parameters else 15,
@@ -71,7 +89,8 @@ def choose(offers: tuple[Extension, ...], settings: DeflateSettings) -> tuple[Ag
         fields = [NAME]
         fields += [_SERVER_NO_TAKEOVER] * (not agreed.server_takeover)
         fields += [_CLIENT_NO_TAKEOVER] * (not agreed.client_takeover)
-        fields += [b"%b=%d" % (_SERVER_BITS, agreed.server_bits)] * (agreed.server_bits < 15)
+        is_told = _SERVER_BITS in parameters or agreed.server_bits < 15  # who asks for a window is told which it is
+        fields += [b"%b=%d" % (_SERVER_BITS, agreed.server_bits)] * is_told
         fields += [b"%b=%d" % (_CLIENT_BITS, agreed.client_bits)] * (agreed.client_bits < 15)
         return agreed, b"; ".join(fields)
     return None
@@ -80,8 +99,8 @@ def choose(offers: tuple[Extension, ...], settings: DeflateSettings) -> tuple[Ag
 def offer(settings: DeflateSettings) -> bytes:
     """Client: the value for ``request(extension=...)``."""
     fields = [NAME]
-    if not settings.context_takeover:
-        fields += [_SERVER_NO_TAKEOVER, _CLIENT_NO_TAKEOVER]
+    fields += [_SERVER_NO_TAKEOVER] * (not settings.receive_takeover)
+    fields += [_CLIENT_NO_TAKEOVER] * (not settings.send_takeover)
     if settings.window_bits < 15:
         fields += [b"%b=%d" % (name, settings.window_bits) for name in (_SERVER_BITS, _CLIENT_BITS)]
     else:
@@ -99,11 +118,11 @@ def agree(accepted: tuple[Extension, ...], settings: DeflateSettings) -> Agreeme
     server_bits = parameters.get(_SERVER_BITS, 15)
     if server_bits > settings.window_bits:
         return _broken(f"the server's permessage-deflate has a window of {server_bits} bits")
-    if not settings.context_takeover and _SERVER_NO_TAKEOVER not in parameters:
+    if not settings.receive_takeover and _SERVER_NO_TAKEOVER not in parameters:
         return _broken("the server's permessage-deflate keeps its context")
     return Agreement(
         server_takeover=_SERVER_NO_TAKEOVER not in parameters,
-        client_takeover=settings.context_takeover and _CLIENT_NO_TAKEOVER not in parameters,
+        client_takeover=settings.send_takeover and _CLIENT_NO_TAKEOVER not in parameters,
         server_bits=server_bits,
         client_bits=min(settings.window_bits, parameters.get(_CLIENT_BITS, 15)),
     )
@@ -136,7 +155,8 @@ def _broken(detail: str) -> Fault:
 class PerMessageDeflate(extensions.Extension):
     """One end's compression, for ``WebSocketWire(extension=...)``: its first reserved bit, inflating and deflating.
 
-    ``message_limit`` is that of the wire: no more than one byte over it is ever inflated.
+    ``message_limit`` is that of the wire: no more than one byte over it is ever inflated. A direction whose context is
+    not kept holds nothing between messages, one whose context is kept holds nothing before the first.
     """
 
     name = NAME.decode()
@@ -148,27 +168,31 @@ class PerMessageDeflate(extensions.Extension):
         self._inflate_takeover = agreement.client_takeover if is_server else agreement.server_takeover
         self._deflate_bits = agreement.server_bits if is_server else agreement.client_bits
         self._deflate_takeover = agreement.server_takeover if is_server else agreement.client_takeover
-        self._deflater = self._new_deflater() if self._deflate_takeover and self._can_deflate else None
-        self._inflater = zlib.decompressobj(-self._inflate_bits)
+        self._deflater: zlib._Compress | None = None
+        self._inflater: zlib._Decompress | None = None
+        shortest = _WORTH_DEFLATING_IN_CONTEXT if self._deflate_takeover else _WORTH_DEFLATING
+        can_deflate = self._deflate_bits >= _SMALLEST_DEFLATING_BITS
+        self._worth_deflating = range(shortest, _TOO_LONG + 1) if can_deflate else range(0)
         # Of the message under way: whether it is compressed, its size so far.
         self._is_compressed = False
         self._inflated = 0
         # Of the frame under way.
         self._is_data = False
 
-    @property
-    def _can_deflate(self) -> bool:
-        return self._deflate_bits >= _SMALLEST_DEFLATING_BITS
-
     def deflate(self, message: bytes) -> bytes | None:
-        """The compressed payload, for a frame with RSV1; ``None`` where the message is better sent as it is."""
-        if len(message) < _WORTH_DEFLATING or not self._can_deflate:
+        """The compressed payload, for a frame with RSV1; ``None`` where the message is better sent as it is. What is
+        returned must be sent, before the next message is deflated."""
+        if len(message) not in self._worth_deflating:
             return None
-        deflater = self._deflater or self._new_deflater()
-        return (deflater.compress(message) + deflater.flush(zlib.Z_SYNC_FLUSH)).removesuffix(_TAIL)
-
-    def _new_deflater(self) -> "zlib._Compress":
-        return zlib.compressobj(wbits=-self._deflate_bits)
+        deflater = self._deflater
+        if deflater is None:
+            bits = min(self._deflate_bits, _DEFLATING_BITS)
+            deflater = zlib.compressobj(_LEVEL, zlib.DEFLATED, -bits, _MEMORY_LEVEL)
+            if self._deflate_takeover:
+                self._deflater = deflater
+        deflated = (deflater.compress(message) + deflater.flush(zlib.Z_SYNC_FLUSH)).removesuffix(_TAIL)
+        # What a context has taken in must be sent.
+        return deflated if len(deflated) < len(message) or self._deflate_takeover else None
 
     # -- what wsproto calls -------------------------------------------------------------------------------------
 
@@ -199,20 +223,23 @@ class PerMessageDeflate(extensions.Extension):
             return None
         rest = self._inflate(_TAIL)
         if not self._inflate_takeover:
-            self._inflater = zlib.decompressobj(-self._inflate_bits)
+            self._inflater = None
         return rest
 
     def _inflate(self, data: bytes) -> bytes | CloseReason:
         most = self._limit - self._inflated
+        inflater = self._inflater
+        if inflater is None:
+            inflater = self._inflater = zlib.decompressobj(-self._inflate_bits)
         try:
-            inflated = self._inflater.decompress(data, most + 1)
-            if self._inflater.eof:
+            inflated = inflater.decompress(data, most + 1)
+            if inflater.eof:
                 # A final block may be followed by more blocks (section 7.2.3.4). Once in a frame is enough: a peer that
                 # ends its stream again and again would make us copy the rest again and again.
-                rest = self._inflater.unused_data
-                self._inflater = zlib.decompressobj(-self._inflate_bits)
-                inflated += self._inflater.decompress(rest, max(0, most - len(inflated)) + 1)
-                if self._inflater.eof:
+                rest = inflater.unused_data
+                inflater = self._inflater = zlib.decompressobj(-self._inflate_bits)
+                inflated += inflater.decompress(rest, max(0, most - len(inflated)) + 1)
+                if inflater.eof:
                     return CloseReason.INVALID_FRAME_PAYLOAD_DATA
         except zlib.error:
             return CloseReason.INVALID_FRAME_PAYLOAD_DATA
