@@ -13,7 +13,7 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
-from tests.peers import Headers, Seen, WsClient
+from tests.peers import Headers, Seen, WsClient, accepted_extensions
 from wsproto.connection import Connection, ConnectionType
 
 
@@ -84,7 +84,7 @@ class StreamClient(WsClient):
         names = {name for name, _ in self._fields}
         assert not names & {"upgrade", "connection", "sec-websocket-accept"}, f"fields of HTTP/1.1: {fields}"
         if self._status == 200 and "content-length" not in names:
-            self._ws = Connection(ConnectionType.CLIENT, [], b"")
+            self._ws = Connection(ConnectionType.CLIENT, accepted_extensions(dict(self._fields)), b"")
             return [Seen("open", headers=self._fields)]
         return []
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.peers import Http1Provider, Seen, WsClient
+from tests.peers import Headers, Http1Provider, Seen, WsClient
 from tests.perfect import Core, Cuts, End, Link, PerfectDriver
 
 from aigw_sansio.config import Config
@@ -28,12 +28,13 @@ class _Driver(PerfectDriver):
 class OneClient:
     """Opens a universal WebSocket at once. What came out stays in ``driver.output`` until it is taken."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, headers: Headers | None = None) -> None:
+        """``headers``: of the handshake, beside the usual ones."""
         self.gateway = Gateway(config, b"a seed for one client", 1_700_000_000.0)
         self.driver = _Driver(self.gateway, "whole", 1)
         self.client = WsClient()
         self.link = self.driver.open_client(self.client)
-        self.driver.send(self.link, self.client.open("/v1/local/default", []))
+        self.driver.send(self.link, self.client.open("/v1/local/default", headers or []))
         self.driver.output.clear()
 
     def send(self, **message: Any) -> None:

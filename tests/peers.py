@@ -17,6 +17,7 @@ import h2.settings
 import h11
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
+from wsproto.extensions import Extension, PerMessageDeflate
 
 Headers: TypeAlias = list[tuple[str, str]]
 
@@ -66,6 +67,17 @@ def upgrade_request(path: str, headers: Headers) -> bytes:
     lines += [f"{name}: {value}" for name, value in fields.items() if name not in named]
     lines += [f"{name}: {value}" for name, value in headers if value != "-"]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8")
+
+
+def accepted_extensions(fields: dict[str, str]) -> list[Extension]:
+    """What an answer accepts, ready for wsproto: permessage-deflate or nothing."""
+    accepted = fields.get("sec-websocket-extensions")
+    if accepted is None:
+        return []
+    assert accepted.split(";")[0] == "permessage-deflate", f"an unknown extension: {accepted}"
+    extension = PerMessageDeflate()
+    extension.finalize(accepted)
+    return [extension]
 
 
 class WsPeer:
@@ -183,7 +195,8 @@ class WsClient(WsPeer):
                 fields = dict(headers)
                 assert fields.get("sec-websocket-accept") == WEBSOCKET_ACCEPT, f"wrong accept key: {fields}"
                 seen.append(Seen("open", headers=headers))
-                self._ws = Connection(ConnectionType.CLIENT, [], self._http.trailing_data[0])
+                early = self._http.trailing_data[0]
+                self._ws = Connection(ConnectionType.CLIENT, accepted_extensions(fields), early)
                 return seen + self._read_messages()
             if isinstance(event, h11.Response):
                 self._head = event

@@ -11,7 +11,15 @@ from aigw_sansio.providers.registry import REGISTRY
 from aigw_sansio.secret import Secret
 
 CANARY = "sk-canary-90ab"
-ENVIRON = {"KEY": CANARY, "PORT": "9000", "ON": "true", "EMPTY": "", "NUMBER": "x1", "BLANK": f"{CANARY} x"}
+ENVIRON = {
+    "KEY": CANARY,
+    "PORT": "9000",
+    "COMPRESSION": "stream",
+    "ON": "true",
+    "EMPTY": "",
+    "NUMBER": "x1",
+    "BLANK": f"{CANARY} x",
+}
 
 
 def read(text: str, *, files: tuple[str, ...] = ()) -> Settings:
@@ -51,6 +59,7 @@ def test_a_whole_file() -> None:
     tokens = ["env:KEY", "second"]
     origins = ["https://app.example", "http://localhost:3000", "null"]
     query_token = true
+    compression = "env:COMPRESSION"
     cache_ttl = 0
     rate_limiting_limit = 0
     rate_limiting_interval = 0
@@ -98,6 +107,7 @@ def test_a_whole_file() -> None:
                     tokens=(Secret(CANARY), Secret("second")),
                     origins=("https://app.example", "http://localhost:3000", "null"),
                     query_token=True,
+                    compression="stream",
                     retry=Retry(max_attempts=3, delay_ms=250, backoff="linear"),
                 ),
                 "acc/other": GatewaySettings(),
@@ -180,6 +190,9 @@ BAD = [
     (GATEWAY + "retry_delay = -1", 'gateways."a/b".retry_delay is -1; allowed is 0 to 60000'),
     (GATEWAY + "retry_delay = 1.0", 'gateways."a/b".retry_delay is a float; allowed is a whole number'),
     (GATEWAY + "retry_backoff = 'fast'", 'gateways."a/b".retry_backoff has a bad value; allowed are constant, linear and exponential'),
+    (GATEWAY + "compression = 'gzip'", "gateways.\"a/b\".compression has a bad value; allowed are 'off', 'messages' and 'stream'"),
+    (GATEWAY + "compression = true", "gateways.\"a/b\".compression has a bad value; allowed are 'off', 'messages' and 'stream'"),
+    (GATEWAY + "compression = 'env:NOT_SET'", "gateways.\"a/b\".compression names the environment variable 'NOT_SET', which is not set"),
     (GATEWAY + "max_attempts = 1", None),
     # providers
     ("[providers.opena]", None),

@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeVar, get_type_hints
 
 import msgspec
 
-from aigw_sansio.config import Backoff, Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
+from aigw_sansio.config import Backoff, Compression, Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
 from aigw_sansio.faults import Fault
 from aigw_sansio.providers.auth import read_stored_key
 from aigw_sansio.providers.headers import NEVER_FORWARDED, TOKEN
@@ -101,11 +101,14 @@ _NOT_SUPPORTED: Final[dict[str, object]] = {
     "byok_only": False,
 }
 _RETRY_KEYS: Final = {"retry_max_attempts": "max_attempts", "retry_delay": "delay_ms", "retry_backoff": "backoff"}
-_GATEWAY_KEYS: Final = ("authentication", "tokens", "origins", "query_token", *_RETRY_KEYS, *_NOT_SUPPORTED)
+_GATEWAY_KEYS: Final = (
+    "authentication", "tokens", "origins", "query_token", "compression", *_RETRY_KEYS, *_NOT_SUPPORTED,
+)  # fmt: skip
 _PROVIDER_KEYS: Final = ("base_url", "realtime_url", "api_key", "headers", "http2", "ca_file")
 _SERVER_KEYS: Final = ("host", "port", "tls_certificate", "tls_key", "workers")
 _TABLES: Final = ("server", "gateways", "providers", "limits", "timeouts", "store")
 _HTTP2: Final[dict[object, Literal["auto", "on", "off"]]] = {True: "on", False: "off", "auto": "auto"}
+_COMPRESSIONS: Final[dict[object, Compression]] = {name: name for name in ("off", "messages", "stream")}
 _BACKOFFS: Final[dict[str, Backoff]] = {name: name for name in ("constant", "linear", "exponential")}
 
 _GATEWAY_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}/[A-Za-z0-9_-]{1,64}\Z")
@@ -171,6 +174,12 @@ class _Reader(ValueReader):
         for flag in ("authentication", "query_token"):
             if flag in table:
                 found[flag] = self.boolean(f"{where}.{flag}", table[flag]) or False
+        if "compression" in table:
+            compression = self.from_environment(f"{where}.compression", table["compression"])
+            if isinstance(compression, str) and compression in _COMPRESSIONS:
+                found["compression"] = _COMPRESSIONS[compression]
+            elif compression is not None:
+                self.error(f"{where}.compression", "has a bad value; allowed are 'off', 'messages' and 'stream'")
         tokens = self.strings(f"{where}.tokens", table.get("tokens", []))
         for place, token in tokens.items():
             if not _SECRET.match(token):

@@ -134,12 +134,14 @@ class Http1Downstream(Connection):
     def pipe(self) -> BytePipe:
         return self
 
-    def accept(self, subprotocol: bytes | None, receiver: PipeReceiver, now: float) -> None:
+    def accept(
+        self, subprotocol: bytes | None, receiver: PipeReceiver, now: float, *, extension: bytes | None = None
+    ) -> None:
         assert self._upgrade is not None
         self._machine.fire(DownstreamInput.ACCEPT)
         self._claimant = None
         self._receiver = receiver
-        self.write(accept(self._upgrade, subprotocol), now)
+        self.write(accept(self._upgrade, subprotocol, extension), now)
         self.resume_reading()
         early, self._early = self._early, b""
         if early:

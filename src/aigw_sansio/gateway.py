@@ -19,7 +19,7 @@ A driver has nine duties:
 """
 
 from .admission import Admission, Admitted
-from .channel import WebSocketChannel
+from .compression import open_channel
 from .config import Config
 from .connection import Connection
 from .downstream import Http1Downstream
@@ -40,8 +40,7 @@ from .secret import Secret
 from .session import Session, Visitor
 from .tokens import known_token
 from .upstream import Upstream
-from .wires.frames import Role
-from .wires.websocket import WebSocketWire
+from .wires.handshake import Offers
 
 
 class Gateway:
@@ -253,12 +252,19 @@ class Gateway:
             subprotocol=_shown(admitted.offer, selected),
         )
         session = Session(self._engine, self._pool, visitor, session_id, self._session_over, now)
-        wire = WebSocketWire(Role.SERVER, message_limit=self._engine.config.limits.message_bytes)
-        channel = WebSocketChannel(self._engine, responder.pipe, wire, session, now)
+        assert isinstance(request.websocket, Offers)
+        channel, extension = open_channel(
+            self._engine,
+            responder.pipe,
+            session,
+            admitted.settings.compression,
+            request.websocket.extensions,
+            now,
+        )
         session.channel = channel
         self._sessions[session_id] = session
         session.open(now)
-        responder.accept(selected, channel, now)
+        responder.accept(selected, channel, now, extension=extension)
 
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> Claimant | None:
         """The door let a realtime client in."""

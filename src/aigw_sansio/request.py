@@ -56,8 +56,11 @@ class Responder(Protocol):
     def pipe(self) -> BytePipe:
         """What carries the WebSocket once it is accepted."""
 
-    def accept(self, subprotocol: bytes | None, receiver: PipeReceiver, now: float) -> None:
-        """Grant the WebSocket. What the client sent early is given to ``receiver`` before this returns."""
+    def accept(
+        self, subprotocol: bytes | None, receiver: PipeReceiver, now: float, *, extension: bytes | None = None
+    ) -> None:
+        """Grant the WebSocket; ``extension`` is the value of ``sec-websocket-extensions``. What the client sent early
+        is given to ``receiver`` before this returns."""
 
     def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
         """Answer plainly. ``body`` is what GET gets: HEAD is told its length only (RFC 9110 section 9.3.2)."""

@@ -218,11 +218,14 @@ class StreamPipe:
     def pipe(self) -> BytePipe:
         return self
 
-    def accept(self, subprotocol: bytes | None, receiver: PipeReceiver, now: float) -> None:
+    def accept(
+        self, subprotocol: bytes | None, receiver: PipeReceiver, now: float, *, extension: bytes | None = None
+    ) -> None:
         self._machine.fire(StreamInput.ACCEPT)
         self.claimant = None
         self._receiver = receiver
-        self._link.accept(self, [] if subprotocol is None else [(b"sec-websocket-protocol", subprotocol)])
+        fields = ((b"sec-websocket-protocol", subprotocol), (b"sec-websocket-extensions", extension))
+        self._link.accept(self, [(name, value) for name, value in fields if value is not None])
         self._go_on(now)
 
     def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
