@@ -301,6 +301,40 @@ def test_what_is_refused(path: str, kind: FaultKind, said: str) -> None:
     assert said in detail(call(path), kind)
 
 
+@pytest.mark.parametrize(
+    ("path", "offered", "headers"),
+    [
+        ("openai", "", [(b"authorization", b"Bearer sk-canary-77aa")]),
+        ("openai", "", [(b"authorization", b"sk-canary-77aa")]),
+        ("cartesia", "", [(b"x-api-key", b"sk-canary-77aa")]),
+        ("azure-openai/res", "", [(b"api-key", b"sk-canary-77aa")]),
+        ("azure-openai/res?api-key=sk-canary-77aa", "", []),
+        ("google?api_key=sk-canary-77aa", "", []),
+        ("google?key=sk%2Dcanary%2D77aa", "", []),
+        ("google?access_token=sk-canary-77aa", "", []),
+        ("fal/a/realtime?fal_jwt_token=sk-canary-77aa", "", []),
+        ("elevenlabs?conversation_signature=sk-canary-77aa", "", []),
+        ("elevenlabs", "xi-api-key.sk-canary-77aa", []),
+        ("fal/app", "fal-api-key.sk-canary-77aa", []),
+        ("openai", "realtime openai-insecure-api-key.sk-canary-77aa", []),
+        ("deepgram", "token sk-canary-77aa", []),
+        ("deepgram", "bearer sk-canary-77aa.b.c", []),
+    ],
+)
+def test_a_key_that_a_peer_quotes_is_hidden(path: str, offered: str, headers: list[tuple[bytes, bytes]]) -> None:
+    made = good(call(path, offered=offered, headers=headers))
+    assert made.keys
+    quoted = " ".join([f"Incorrect key {key}!" for key in made.keys])
+    assert CANARY not in made.hide(quoted)
+    assert made.hide(quoted).startswith("Incorrect key ***")
+
+
+def test_a_stored_key_that_a_peer_quotes_is_hidden_and_words_are_not() -> None:
+    stored = ProviderSettings(api_key=Secret(CANARY), headers=(("x-org", "org-" + CANARY),))
+    assert good(call("openai", openai=stored)).hide(f"{CANARY} of org-{CANARY}") == "*** of ***"
+    assert good(call("openai?key=no", offered="token quota")).hide("no quota") == "no quota"
+
+
 def test_no_key_is_shown() -> None:
     stored = ProviderSettings(api_key=Secret(CANARY), realtime_url="wss://h")
     for result in (

@@ -31,7 +31,7 @@ from aigw_sansio.wires.frames import FIN, Opcode, Role, encode_frame
 from aigw_sansio.wires.masking import apply_mask
 
 SESSIONS = sorted(Path(FOLDER).glob("ws-*/*.jsonl")) if FOLDER else []
-CANARY = "canary"
+CANARY = "canary-of-a-key"
 
 
 class World:
@@ -355,7 +355,9 @@ def test_clocks_stand_still_while_a_side_is_held_back() -> None:
 
 
 @pytest.mark.parametrize("stored", [False, True])
-@pytest.mark.parametrize("outcome", ["open", "refused", "lost", "nonsense", "dial", "silence", "unknown path"])
+@pytest.mark.parametrize(
+    "outcome", ["open", "refused", "lost", "nonsense", "dial", "silence", "unknown path", "closed", "leaves", "breaks"]
+)
 @pytest.mark.parametrize(
     ("path", "headers"),
     [
@@ -387,7 +389,8 @@ def test_a_key_reaches_the_provider_alone(
     shown = bytearray()
     effects: list[str] = []
     driver.core = Watched(gateway, effects)
-    driver.on_bytes = lambda link, data: shown.extend(data if link.kind == "client" else b"")
+    asked = bytearray()
+    driver.on_bytes = lambda link, data: (shown if link.kind == "client" else asked).extend(data)
     if outcome == "unknown path":
         path = f"{path.partition('?')[0]}/..%2f{CANARY}"
     client = driver.open_client(WsClient())
@@ -405,17 +408,34 @@ def test_a_key_reaches_the_provider_alone(
             driver.advance(11)
         else:
             driver.connected(up, provider, "http/1.1")
+        quote = CANARY if CANARY.encode() in asked else "nothing"  # of a gateway's token the provider knows nothing
+        assert quote == CANARY or not (stored and asked)
         match outcome:
             case "refused":
-                driver.send(up, provider.head(403, [("content-type", "text/plain"), ("content-length", "0")], "length"))
+                fields = [("content-type", f"text/plain; x={quote}"), ("retry-after", quote), ("x-key", quote)]
+                body = f"no such key: {quote}, {quote}".encode()
+                length = ("content-length", str(len(body)))
+                driver.send(up, provider.head(403, [*fields, length], "length") + body)
             case "nonsense":
-                driver.send(up, b"nonsense\r\n\r\n")
+                driver.send(up, f"nonsense {quote}\r\n{quote}\r\n\r\n".encode())
             case "lost":
                 driver.end(up, End.RESET)
             case "open":
                 driver.send(up, provider.switch(101, []))
                 driver.end(up, End.RESET)
-    if outcome != "open":
+            case "closed":
+                last = f"bad key {quote}".encode()
+                driver.send(up, provider.switch(101, []) + encode_frame(FIN | Opcode.CLOSE, b"\x0f\xa1" + last))
+            case "leaves":
+                driver.send(up, provider.switch(101, []))
+                last = f"I am {quote}".encode()
+                driver.send(client, encode_frame(FIN | Opcode.CLOSE, b"\x03\xe8" + last, bytes(4)))
+            case "breaks":
+                driver.send(up, provider.switch(101, []) + b"\x83\x0f" + quote.encode().ljust(15))
+    sessions = ("open", "closed", "leaves", "breaks")
+    if outcome in sessions:
+        assert [event for event in driver.events if isinstance(event, SessionEnded)]
+    else:
         assert any(isinstance(event, UpgradeRefused) for event in driver.events)
     driver.wind_up()
     assert CANARY.encode() not in shown

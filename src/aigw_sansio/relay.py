@@ -150,14 +150,18 @@ class Relay:
             host = self._call.origin.host
             fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, f"{host} refused the upgrade")
             _tell_refusal(self._engine, self._admitted.request, outcome.status, fault)
-            fields = [(name, value) for name, value in outcome.headers if name in _REFUSAL_FIELDS]
-            self._responder.refuse(outcome.status, fields, outcome.body, now)
+            fields = [(name, self._hide(value)) for name, value in outcome.headers if name in _REFUSAL_FIELDS]
+            self._responder.refuse(outcome.status, fields, self._hide(outcome.body), now)
             self._give_up(now)
         elif isinstance(outcome, Refused):
             detail = f"{self._call.origin.host} answered the upgrade with {outcome.status}, neither a 101 nor an error"
             self._fail(Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail), now)
         else:
             self._fail(outcome, now)
+
+    def _hide(self, data: bytes) -> bytes:
+        """A stored key is the operator's: a provider that quotes it must not show it to the client."""
+        return self._call.hide(data.decode("latin-1")).encode("latin-1")
 
     def _on_open_timeout(self, now: float) -> None:
         self.provider_answered(self.upstream.answer_so_far(), now)
@@ -232,7 +236,7 @@ class Relay:
 
     def hop_ended(self, hop: RelayHop, code: int, reason: str, how: How, now: float) -> None:
         """One side closed, broke the protocol or is lost: so the other ends."""
-        self._end(hop.place, code, reason, how, now)
+        self._end(hop.place, code, self._call.hide(reason), how, now)
 
     def hop_finished(self, hop: RelayHop, now: float) -> None:
         """Nothing of one side is left."""

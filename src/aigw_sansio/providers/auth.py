@@ -7,7 +7,7 @@ A stored key is put in only where the request has none, and only towards a host 
 chose. What a client carries passes untouched.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -24,6 +24,8 @@ from .sigv4 import AwsCredentials
 CREDENTIAL_FIELDS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "xi-api-key")
 #: Query parameters that carry a key to some provider; here a token of ours is looked for.
 CREDENTIAL_PARAMETERS: Final = frozenset({"key", "api_key", "api-key", "access_token", "xi-api-key", "token"})
+#: What is shorter is no key; it may be a word.
+_SHORTEST_KEY: Final = 8
 _BARE_SCHEMES: Final = frozenset({"bearer", "token", "key", "api-key", "basic"})
 
 
@@ -62,6 +64,16 @@ def has_key(fields: dict[str, str], query: str, parameters: Sequence[str]) -> bo
     return bool(parameters) and any(
         name in parameters and value for name, _, value in (item.partition("=") for item in query.split("&"))
     )
+
+
+def carried_keys(fields: Mapping[str, str], query: str, parameters: Sequence[str], others: Iterable[str]) -> list[str]:
+    """All keys that a request carries, longest first: in fields, in the query, there also as they are meant, and
+    ``others``."""
+    keys = {*others, *(fields[name].rpartition(" ")[2] for name in CREDENTIAL_FIELDS if name in fields)}
+    for name, _, value in (item.partition("=") for item in query.split("&")):
+        if name in parameters or name.lower() in CREDENTIAL_PARAMETERS:
+            keys |= {value, unquote_plus(value)}
+    return sorted((key for key in keys if len(key) >= _SHORTEST_KEY), key=len, reverse=True)
 
 
 def carry(fields: dict[str, str], carrier: Carrier, key: str) -> None:

@@ -16,6 +16,7 @@ from ..origin import Origin
 from ..wires.http import Headers
 from .auth import (
     StoredAzure,
+    carried_keys,
     carry,
     chosen_host,
     drop_own_fields,
@@ -50,6 +51,13 @@ class RealtimeCall(msgspec.Struct, frozen=True):
     headers: Headers
     subprotocols: tuple[bytes, ...]
     reading: str  #: family of readings for the provider's messages
+    keys: Sequence[str] = ()  #: what it carries as a key, wherever
+
+    def hide(self, text: str) -> str:
+        """``text`` of a peer without the keys that it may have quoted."""
+        for key in self.keys:
+            text = text.replace(key, "***")
+        return text
 
     def __repr__(self) -> str:
         path = self.target.partition(b"?")[0].decode("ascii")
@@ -103,7 +111,8 @@ def build_realtime_call(
         return encoded
     origin = Origin(base.scheme, base.host, base.port, own.ca_file, "off")
     reading = realtime_reading_of(column, target.partition("?")[0])
-    return RealtimeCall(row.slug, origin, target.encode("ascii"), encoded, offer.upstream(), reading)
+    keys = carried_keys(fields, query, column.query_keys, [*offer.keys, *(value for _, value in own.headers)])
+    return RealtimeCall(row.slug, origin, target.encode("ascii"), encoded, offer.upstream(), reading, keys)
 
 
 def _query(column: Realtime, query: str, own_tokens: Callable[[str], bool]) -> str:

@@ -42,6 +42,11 @@ class Offer(msgspec.Struct, frozen=True):
         """Whether a provider's key is offered."""
         return any(item.secret and item.name != _OURS for item in self.items)
 
+    @property
+    def keys(self) -> list[str]:
+        """The providers' keys that are offered."""
+        return [item.value or item.text.decode("latin-1") for item in self.items if item.secret and item.name != _OURS]
+
     def select(self, providers_choice: bytes | None = None) -> bytes | None:
         """The one item to answer with; ``None`` only if nothing was offered.
 
