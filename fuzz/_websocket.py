@@ -1,6 +1,8 @@
-"""What holds for any bytes of a WebSocket peer, for either role. Used by the scripts of both."""
+"""What holds for any bytes of a WebSocket peer, for either role, compression agreed on or not. Used by the scripts of both."""
 
 import itertools
+import zlib
+from typing import Final
 
 from fuzz._fuzz import cut, seeded
 from tests.websocket_streams import KEY, item, raw_frame, read_by_wsproto, same_end
@@ -8,11 +10,18 @@ from tests.websocket_streams import KEY, item, raw_frame, read_by_wsproto, same_
 from aigw_sansio.wires.deflate import Agreement, PerMessageDeflate
 from aigw_sansio.wires.frames import Role
 from aigw_sansio.wires.relay_frames import Forward, FrameRelay
-from aigw_sansio.wires.websocket import BinaryMessage, TextMessage, WebSocketWire
+from aigw_sansio.wires.websocket import BinaryMessage, TextMessage, Violation, WebSocketWire
 
 LIMIT = 1000
 #: Completes any frame within the limit: wsproto judges pieces of a frame, we judge the whole.
 FILLER = bytes(LIMIT + 14)
+#: Nothing negotiated, and permessage-deflate with and without the context of the messages before.
+AGREEMENTS: Final = (None, Agreement(), Agreement(server_takeover=False, client_takeover=False))
+
+
+def _deflated(data: bytes) -> bytes:
+    deflater = zlib.compressobj(wbits=-15)
+    return (deflater.compress(data) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 def seeds(role: Role) -> list[bytes]:
@@ -29,6 +38,10 @@ def seeds(role: Role) -> list[bytes]:
         frame(0x81, b"\xff") + frame(0x81, b"dropped"),
         frame(0xC1, bytes.fromhex("f248cdc9c90700")) + frame(0xC1, bytes.fromhex("f200110000")),
         frame(0x41, bytes.fromhex("f248")) + frame(0x89) + frame(0x80, bytes.fromhex("cdc9c90700")),
+        frame(0xC2, _deflated(bytes(LIMIT))) + frame(0x81, b"plain") + frame(0xC2, _deflated(bytes(LIMIT + 1))),
+        frame(0xC1, bytes.fromhex("f348cdc9c9070000")) + frame(0xC2, b"\x03\x00") + frame(0xC1, b"") + frame(0x41),
+        frame(0x01, b"a") + frame(0x80, b"b") + frame(0x41, b"") + frame(0xC9, b"p") + frame(0xC0),
+        frame(0xC1, _deflated(b"\xe2\x82")) + frame(0x81, b"dropped"),
         raw_frame(0x82, b"abc", masked=masked, length=LIMIT + 1),
         raw_frame(0x82, b"abc", masked=masked, length=1 << 62),
     )
@@ -38,13 +51,18 @@ def check(role: Role, data: bytes) -> None:
     """Raise where the invariant breaks."""
     stream, reads = cut(data)
     mask_key = None if role is Role.SERVER else lambda: KEY
-    for deflates in (False, True):
+    plain = None
+    for agreement in AGREEMENTS:
         outcomes = []
         for parts in ([stream], reads):
-            extension = PerMessageDeflate(role, Agreement(), message_limit=LIMIT) if deflates else None
+            extension = PerMessageDeflate(role, agreement, message_limit=LIMIT) if agreement is not None else None
             wire = WebSocketWire(role, message_limit=LIMIT, mask_key=mask_key, extension=extension)
             outcomes.append([*itertools.chain.from_iterable(map(wire.receive_data, parts))])
         assert outcomes[0] == outcomes[1]
+        # What is right without the extension is the same with it.
+        if plain is None:
+            plain = [event for event in outcomes[0] if not isinstance(event, Violation)]
+        assert outcomes[0][: len(plain)] == plain
         for event in outcomes[0]:
             if isinstance(event, TextMessage | BinaryMessage):
                 assert len(event.data) <= LIMIT

@@ -4,12 +4,18 @@ import itertools
 import random
 import tracemalloc
 import zlib
+from typing import NamedTuple
 
 import pytest
 import wsproto.events
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.websocket_streams import KEY, cut, raw_frame
+from tests.websocket_streams import KEY, Item, cut, item, raw_frame, read_by_wsproto
+from websockets.extensions.permessage_deflate import PerMessageDeflate as WebsocketsDeflate
+from websockets.frames import Frame
+from websockets.frames import Opcode as TheirOpcode
+from websockets.protocol import OPEN, Protocol
+from websockets.protocol import Side as TheirSide
 from wsproto.connection import Connection, ConnectionType
 from wsproto.extensions import PerMessageDeflate as TheirDeflate
 
@@ -226,6 +232,173 @@ def test_any_compressed_bytes_are_judged(role: Role, payload: bytes, fin: bool, 
     events = whole.receive_data(stream)
     assert list(itertools.chain.from_iterable(map(parts.receive_data, data.draw(cut(stream))))) == events
     assert all(len(event.data) <= 200 for event in events if isinstance(event, BinaryMessage))
+
+
+class Said(NamedTuple):
+    """A message as a peer says it. ``pings``: between its fragments."""
+
+    is_text: bool
+    payload: bytes
+    is_compressed: bool
+    fragments: int
+    pings: bool
+
+    def frames(self, deflater: "zlib._Compress", *, masked: bool) -> list[bytes]:
+        data = self.payload
+        if self.is_compressed:
+            data = (deflater.compress(data) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
+        size = -(-len(data) // self.fragments) or 1
+        parts = [data[at : at + size] for at in range(0, len(data), size)] or [b""]
+        first = (0x1 if self.is_text else 0x2) | (0x40 if self.is_compressed else 0)
+        out = []
+        for number, part in enumerate(parts):
+            fin = 0x80 if number == len(parts) - 1 else 0
+            out.append(raw_frame(fin | (0 if number else first), part, masked=masked))
+            if self.pings and not fin:
+                out.append(raw_frame(0x89, b"p", masked=masked))
+        return out
+
+
+@st.composite
+def said(draw: st.DrawFn, *, pings: bool) -> Said:
+    text = draw(st.text("ab€", max_size=40)) * draw(st.sampled_from((1, 1, 3, 100)))
+    is_text, is_compressed, fragments = draw(st.booleans()), draw(st.booleans()), draw(st.integers(1, 4))
+    return Said(is_text, text.encode(), is_compressed, fragments, pings and draw(st.booleans()))
+
+
+def spoken(messages: list[Said], *, takeover: bool, masked: bool) -> bytes:
+    deflater, out = zlib.compressobj(wbits=-15), list[bytes]()
+    for message in messages:
+        out += message.frames(deflater if takeover else zlib.compressobj(wbits=-15), masked=masked)
+    return b"".join(out)
+
+
+#: What may be wrong behind right messages: (first byte, payload).
+WRONG = [
+    [(0xC9, b"")], [(0xC8, b"")], [(0xCA, b"p")], [(0xA1, b"")], [(0x92, b"")], [(0xF1, b"")],
+    [(0x41, b""), (0xC0, b"")], [(0x01, b""), (0xC0, b"")], [(0x41, b"\x02"), (0xC1, b"")], [(0xC0, b"")],
+    [(0xC1, b"\xff\xff")], [(0x42, b"\x06"), (0x80, b"\xff")], [(0xC1, deflated(b"\xff"))],
+    [(0x41, deflated(b"\xe2\x82")), (0x80, b"")], [(0xC1, b"\x00\x05\x00\x05\x00")],
+]  # fmt: skip
+_SPOKEN = st.lists(said(pings=False), max_size=4)
+
+
+@ROLES
+@pytest.mark.parametrize("takeover", [False, True])
+@given(messages=_SPOKEN, wrong=st.sampled_from([[], *WRONG]), behind=_SPOKEN, data=st.data())
+def test_any_stream_is_read_as_wsproto_reads_it(
+    role: Role,
+    takeover: bool,
+    messages: list[Said],
+    wrong: list[tuple[int, bytes]],
+    behind: list[Said],
+    data: st.DataObject,
+) -> None:
+    """Right messages, then perhaps one of all that can be wrong, under any cuts. No control frame stands between the
+    fragments of a message here: wsproto 1.3.2 takes the rest of a compressed one for plain behind it."""
+    masked = role is Role.SERVER
+    stream = spoken(messages, takeover=takeover, masked=masked)
+    stream += b"".join(raw_frame(first, payload, masked=masked) for first, payload in wrong)
+    stream += spoken(behind, takeover=False, masked=masked) if not takeover or not messages else b""
+    theirs = TheirDeflate(client_no_context_takeover=not takeover, server_no_context_takeover=not takeover)
+    theirs.finalize("permessage-deflate")
+    expected = read_by_wsproto(role, stream, [theirs])
+    wire = make(role, Agreement(takeover, takeover))
+    events = itertools.chain.from_iterable(map(wire.receive_data, data.draw(cut(stream))))
+    assert [item(event) for event in events] == expected
+
+
+@ROLES
+@pytest.mark.parametrize("takeover", [False, True])
+@given(messages=st.lists(said(pings=True), max_size=5), data=st.data())
+def test_right_messages_are_read_as_websockets_reads_them(
+    role: Role, takeover: bool, messages: list[Said], data: st.DataObject
+) -> None:
+    """With control frames between their fragments, under any cuts."""
+    stream = spoken(messages, takeover=takeover, masked=role is Role.SERVER)
+    protocol = Protocol(TheirSide.SERVER if role is Role.SERVER else TheirSide.CLIENT, state=OPEN, max_size=None)
+    protocol.extensions = [WebsocketsDeflate(not takeover, not takeover, 15, 15)]
+    protocol.receive_data(stream)
+    expected, message = list[Item](), b""
+    for frame in protocol.events_received():
+        assert isinstance(frame, Frame)
+        if frame.opcode is TheirOpcode.PING:
+            expected.append(("ping", frame.data))
+            continue
+        if frame.opcode is not TheirOpcode.CONT:
+            kind = "text" if frame.opcode is TheirOpcode.TEXT else "binary"
+            message = b""
+        message += frame.data
+        if frame.fin:
+            expected.append((kind, message))
+    assert protocol.parser_exc is None
+    wire = make(role, Agreement(takeover, takeover))
+    events = itertools.chain.from_iterable(map(wire.receive_data, data.draw(cut(stream))))
+    assert [item(event) for event in events] == expected
+
+
+@ROLES
+@given(
+    messages=st.lists(st.tuples(st.text("ab€", max_size=30), st.sampled_from((1, 40, 2000))), max_size=4),
+    agreement=st.builds(Agreement, st.booleans(), st.booleans(), st.integers(9, 15), st.integers(9, 15)),
+    data=st.data(),
+)
+def test_what_is_sent_others_read(
+    role: Role, messages: list[tuple[str, int]], agreement: Agreement, data: st.DataObject
+) -> None:
+    """wsproto and websockets, told of the same agreement."""
+    sender, payloads = make(role, agreement, 1 << 20), [text.encode() * times for text, times in messages]
+    stream = b"".join(map(sender.text, payloads))
+    expected = [("text", payload) for payload in payloads]
+    theirs = TheirDeflate(
+        not agreement.client_takeover, agreement.client_bits, not agreement.server_takeover, agreement.server_bits
+    )
+    theirs.finalize("permessage-deflate")
+    assert read_by_wsproto(Role(1 - role), stream, [theirs]) == expected
+    takeovers = [agreement.server_takeover, agreement.client_takeover]
+    bits = [agreement.server_bits, agreement.client_bits]
+    if role is Role.CLIENT:  # then the other end is the server, and what is remote to it is the client's
+        takeovers.reverse()
+        bits.reverse()
+    side = TheirSide.CLIENT if role is Role.SERVER else TheirSide.SERVER
+    protocol = Protocol(side, state=OPEN, max_size=1 << 20)
+    protocol.extensions = [WebsocketsDeflate(not takeovers[0], not takeovers[1], *bits)]
+    for part in data.draw(cut(stream)):
+        protocol.receive_data(part)
+    assert [("text", frame.data) for frame in protocol.events_received() if isinstance(frame, Frame)] == expected
+    assert protocol.parser_exc is None
+
+
+@ROLES
+@pytest.mark.parametrize("takeover", [False, True])
+def test_what_does_not_shrink(role: Role, takeover: bool) -> None:
+    """By itself it is sent as it is. What a context has taken in is sent."""
+    wire, payload = make(role, Agreement(takeover, takeover)), random.Random(0).randbytes(2000)
+    sent = wire.binary(payload)
+    assert (sent[0] & 0x40 != 0) is takeover
+    assert make(Role(1 - role), Agreement(takeover, takeover)).receive_data(sent) == [BinaryMessage(payload)]
+
+
+@pytest.mark.parametrize("takeover", [False, True])
+@pytest.mark.parametrize(("size", "is_deflated"), [(1 << 20, True), ((1 << 20) + 1, False)])
+def test_what_would_take_too_long_is_sent_as_it_is(takeover: bool, size: int, is_deflated: bool) -> None:
+    assert (make(Role.SERVER, Agreement(takeover, takeover)).text(b"x" * size)[0] & 0x40 != 0) is is_deflated
+
+
+@ROLES
+def test_nothing_is_held_between_messages_unless_the_context_is(role: Role) -> None:
+    payload = b"x" * 5000
+    for takeover in (False, True):
+        agreement = Agreement(takeover, takeover)
+        extension = PerMessageDeflate(role, agreement, message_limit=LIMIT)
+        mask_key = None if role is Role.SERVER else lambda: KEY
+        wire = WebSocketWire(role, message_limit=LIMIT, mask_key=mask_key, extension=extension)
+        assert extension._deflater is None
+        assert extension._inflater is None
+        wire.text(payload)
+        wire.receive_data(make(Role(1 - role), agreement).text(payload))
+        assert (extension._deflater is not None) is takeover
+        assert (extension._inflater is not None) is takeover
 
 
 # -- limits and violations ------------------------------------------------------------------------------------------

@@ -5,11 +5,13 @@ code under test beyond its masking and its events.
 """
 
 import itertools
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import wsproto.events
 from hypothesis import strategies as st
 from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.extensions import Extension
 
 from aigw_sansio.faults import CLOSE_CODE
 from aigw_sansio.wires.endpoint import CloseReceived, PingReceived, PongReceived, Violation
@@ -144,9 +146,9 @@ def cut(draw: st.DrawFn, stream: bytes) -> list[bytes]:
     return [stream[start:stop] for start, stop in itertools.pairwise(edges)]
 
 
-def read_by_wsproto(role: Role, stream: bytes) -> list[Item]:
+def read_by_wsproto(role: Role, stream: bytes, extensions: Sequence[Extension] = ()) -> list[Item]:
     """What wsproto reads, up to the first close or fault."""
-    connection = Connection(ConnectionType.SERVER if role is Role.SERVER else ConnectionType.CLIENT)
+    connection = Connection(ConnectionType.SERVER if role is Role.SERVER else ConnectionType.CLIENT, [*extensions])
     connection.receive_data(stream)
     items: list[Item] = []
     parts = bytearray()
