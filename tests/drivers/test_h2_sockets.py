@@ -16,6 +16,7 @@ import h2.events
 import h2.settings
 import pytest
 import trustme
+from tests.peers import accepted_extensions
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import Message, TextMessage
 
@@ -48,20 +49,22 @@ class H2Client:
         if data := self.h2.data_to_send():
             self._sock.sendall(data)
 
-    def ask(self, *fields: tuple[str, str], end: bool, version: str = "") -> int:
+    def ask(self, *fields: tuple[str, str], end: bool, version: str = "", extension: str = "") -> int:
         stream = self.h2.get_next_available_stream_id()
         rest = [("sec-websocket-version", version)] if version else []
+        rest += [("sec-websocket-extensions", extension)] if extension else []
         usual = [(":scheme", "https"), (":authority", "localhost")]
         self.h2.send_headers(stream, [*fields, *usual, *rest], end_stream=end)
         self.flush()
         return stream
 
-    def open(self) -> int:
-        stream = self.ask((":method", "CONNECT"), (":protocol", "websocket"), (":path", PATH), version="13", end=False)
+    def open(self, extension: str = "") -> int:
+        fields = ((":method", "CONNECT"), (":protocol", "websocket"), (":path", PATH))
+        stream = self.ask(*fields, version="13", extension=extension, end=False)
         self.until(lambda: stream in self.heads)
         assert self.heads[stream][":status"] == "200"
         assert "sec-websocket-accept" not in self.heads[stream]
-        self.sockets[stream] = Connection(ConnectionType.CLIENT)
+        self.sockets[stream] = Connection(ConnectionType.CLIENT, accepted_extensions(self.heads[stream]))
         self.texts[stream] = []
         return stream
 
