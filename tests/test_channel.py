@@ -215,6 +215,20 @@ def test_silence_is_pinged_once_and_then_it_is_dead() -> None:
     assert link.engine.timers.next_deadline() is None
 
 
+@pytest.mark.parametrize("pong_s", [10.0, 25.0, 60.0])
+def test_no_further_ping_is_sent_while_one_waits_for_its_answer(pong_s: float) -> None:
+    """Else each would put off the end, where pings come faster than an answer may take."""
+    link = Open(timeouts=Timeouts(ping_after_s=10.0, pong_s=pong_s))
+    pings = 0
+    for _ in range(int(9 + pong_s)):
+        link.pass_time(1)
+        link.carry()
+        pings += link.heard().count(Ping(b""))
+    assert (pings, link.owner.ends) == (1, [])
+    link.pass_time(2)
+    assert len(link.owner.ends) == 1
+
+
 def test_the_time_for_a_pong_runs_from_the_pings_last_byte() -> None:
     link = Open()
     link.pass_time(30.1)

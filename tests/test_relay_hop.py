@@ -41,9 +41,9 @@ class Pipe:
 class Pair:
     """Both sides, and the relay that they tell of their ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeouts: Timeouts | None = None) -> None:
         limits = Limits(send_high_water_bytes=1000, message_bytes=5000)
-        self.engine = Engine(Config(limits=limits, timeouts=Timeouts()), b"seed", 0.0)
+        self.engine = Engine(Config(limits=limits, timeouts=timeouts or Timeouts()), b"seed", 0.0)
         self.moved = 0.0
         self.ends: list[tuple[str, int, str, How]] = []
         self.finished: list[str] = []
@@ -150,6 +150,20 @@ def test_silence_is_asked_after_and_no_answer_is_the_end() -> None:
     assert pair.ends[0][:2] == ("client", 1006)
     assert "within 20 s of a ping" in pair.ends[0][2]
     assert pair.pipes["client"].calls[0] == "abort"
+
+
+@pytest.mark.parametrize("pong_s", [10.0, 25.0, 60.0])
+def test_no_further_ping_is_sent_while_one_waits_for_its_answer(pong_s: float) -> None:
+    """Else each would put off the end, where pings come faster than an answer may take."""
+    pair = Pair(Timeouts(ping_after_s=10.0, pong_s=pong_s))
+    for now in range(1, int(10 + pong_s)):
+        pair.fire(float(now))
+        if pair.pipes["client"].outstanding:
+            pair.take("client", float(now))
+    assert pair.to_client() == [("ping", b"")]
+    assert pair.ends == []
+    pair.fire(10 + pong_s)
+    assert pair.ends[0][:2] == ("client", 1006)
 
 
 def test_any_byte_and_any_taken_byte_is_life() -> None:

@@ -265,6 +265,8 @@ class WebSocketChannel:
         if self.ended:
             return
         self.silence_timer.arm(now + self._engine.config.timeouts.ping_after_s)
+        if self._pong_timer.deadline is not None:
+            return  # one ping at a time: that another was taken is no answer to the first
         if not self._held and not self._pipe.outstanding:
             self._ping_under_way = True
             self._write(self.wire.ping(b""), now)

@@ -200,6 +200,8 @@ class RelayHop:
             self._silence_timer.arm(due)  # moved here, not for every byte that is heard
             return
         self._silence_timer.arm(now + self._ping_after_s)
+        if self._pong_timer.deadline is not None:
+            return  # one ping at a time: that another was taken is no answer to the first
         if not self._held and not self.pipe.outstanding:
             self._ping_under_way = True
             self.pipe.write(self.wire.ping(), now)
