@@ -47,9 +47,19 @@ WAITS: Final = (0.01, 1.0, 6.0, 31.0, 700.0)
 KERNEL_BYTES: Final = 4096
 HIGH: Final = 2000
 MESSAGE: Final = 20_000
+#: What clients offer to compress their messages.
+OFFERS: Final = (
+    None,
+    "permessage-deflate; client_max_window_bits",
+    None,
+    "permessage-deflate; server_max_window_bits=9",
+)
 
 CONFIG: Final = Config(
-    gateways={"local/default": GatewaySettings(), "local/asks": GatewaySettings(authentication=True)},
+    gateways={
+        "local/default": GatewaySettings(compression="stream"),
+        "local/asks": GatewaySettings(authentication=True, compression="messages"),
+    },
     providers={
         "custom-one": ProviderSettings(base_url="https://one.test", http2="off"),
         "custom-two": ProviderSettings(base_url="https://two.test", http2="auto"),
@@ -294,13 +304,14 @@ class World:
         path = "/v1/local/asks" if who % 4 == 3 else "/v1/local/default"
         if who % 16 == 5:
             path = "/metrics"
-        pipe.inbound += caller.ws.open(path, [])
-        return f"{pipe} {path}"
+        offer = OFFERS[much % len(OFFERS)]
+        pipe.inbound += caller.ws.open(path, [] if offer is None else [("sec-websocket-extensions", offer)])
+        return f"{pipe} {path} {offer or ''}".rstrip()
 
     def _new_client_with_stream(self, who: int, much: int) -> str | None:
         """Macro: a client whose first exchange streams already."""
         before = set(self.pipes)
-        if self._new_client(0, 0) is None:
+        if self._new_client(0, much) is None:
             return None
         (new,) = set(self.pipes) - before
         pipe = self.pipes[new]
