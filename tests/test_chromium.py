@@ -1,4 +1,4 @@
-"""Chromium's own WebSockets over HTTP/2: two of them share the connection that its page came on."""
+"""Chromium's own WebSockets over HTTP/2: two of them share the connection that its page came on, and compress."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from aigw_drivers.client import connect
 from aigw_drivers.loopback import LoopbackProvider
 from aigw_drivers.serve import running
 from aigw_drivers.settings import ServerSettings, Settings
-from aigw_sansio.config import Config, ProviderSettings
+from aigw_sansio.config import Config, GatewaySettings, ProviderSettings
 from aigw_sansio.events import Event, SessionOpened
 
 SCRIPT = """
@@ -26,7 +26,8 @@ SCRIPT = """
     const socket = new WebSocket(`wss://${location.host}/v1/local/default`, ["realtime"]);
     const kinds = [];
     socket.onerror = () => reject("error");
-    socket.onclose = event => resolve({name, kinds, code: event.code, protocol: socket.protocol});
+    socket.onclose = event => resolve({name, kinds, code: event.code, protocol: socket.protocol,
+      extensions: socket.extensions});
     socket.onopen = () => socket.send(JSON.stringify({type: "universal.create", request: {
       eventId: name, provider: "custom-loop", endpoint: "chat/completions",
       query: {model: "m", stream: true, messages: [{role: "user", content: "hi"}], loopback: {chunks: 50}}}}));
@@ -121,7 +122,10 @@ def test_two_websockets_of_a_page_share_its_connection(tmp_path: Path) -> None:
     async def main() -> None:
         events: list[Event] = []
         async with LoopbackProvider.start() as provider:
-            config = Config(providers={"custom-loop": ProviderSettings(base_url=f"{provider.base_url}/v1")})
+            config = Config(
+                gateways={"local/default": GatewaySettings(compression="stream")},
+                providers={"custom-loop": ProviderSettings(base_url=f"{provider.base_url}/v1")},
+            )
             settings = Settings(config=config, server=ServerSettings(port=0, tls_certificate=certificates.server))
             with anyio.fail_after(60), chromium(tmp_path) as endpoint:
                 async with running(settings, on_event=events.append) as gateway:
@@ -131,6 +135,7 @@ def test_two_websockets_of_a_page_share_its_connection(tmp_path: Path) -> None:
         for told, name in zip(result["both"], ("one", "two")):
             kinds = told["kinds"]
             assert (told["name"], told["code"], told["protocol"]) == (name, 1000, "realtime")
+            assert told["extensions"] == "permessage-deflate; client_no_context_takeover"
             assert (kinds[0], kinds[-1]) == ("universal.created", "universal.done")
             assert kinds.count("universal.stream") >= 50
         opened = [event for event in events if isinstance(event, SessionOpened)]
