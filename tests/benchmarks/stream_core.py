@@ -1,14 +1,17 @@
 """Core time of one streamed chunk: upstream bytes in, client frame out, through a whole ``Gateway``.
 
 ``python -m tests.benchmarks.stream_core`` prints microseconds per 200-byte chunk for HTTP/1.1, with one and with twenty
-chunks in a read, and with 1, 50 and 500 exchanges on one socket.
+chunks in a read, and with 1, 50 and 500 exchanges on one socket. Then the same for a client that offers compression,
+with chunks of which a third is random letters, and the bytes that go to the client.
 """
 
 import json
+import random
+import string
 from statistics import median
 from time import thread_time
 
-from aigw_sansio.config import Config, Limits, ProviderSettings
+from aigw_sansio.config import Compression, Config, GatewaySettings, Limits, ProviderSettings
 from aigw_sansio.effects import Connect
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId
@@ -17,16 +20,19 @@ from aigw_sansio.wires.websocket import WebSocketWire
 
 _UPGRADE = (
     b"GET /v1/local/default HTTP/1.1\r\nHost: gw\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
 )
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
-def chunk(size: int = 200) -> bytes:
-    """One SSE event of OpenAI's chat format in one HTTP chunk; the event has ``size`` bytes."""
+def chunk(size: int = 200, chance: random.Random | None = None) -> bytes:
+    """One SSE event of OpenAI's chat format in one HTTP chunk; the event has ``size`` bytes. Its text is random letters
+    where there is a ``chance``."""
     base = {"id": "c", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": ""}}]}
     room = size - len(json.dumps(base)) - len("data: \n\n")
-    base["choices"][0]["delta"]["content"] = "x" * room  # type: ignore[index]
+    text = "x" * room if chance is None else "".join(chance.choices(string.ascii_letters, k=room))
+    base["choices"][0]["delta"]["content"] = text  # type: ignore[index]
     event = b"data: " + json.dumps(base).encode() + b"\n\n"
     return b"%x\r\n%b\r\n" % (len(event), event)
 
@@ -34,10 +40,12 @@ def chunk(size: int = 200) -> bytes:
 class Rig:
     """A gateway with one client and some running streams."""
 
-    def __init__(self, exchanges: int) -> None:
+    def __init__(self, exchanges: int, compression: Compression = "off") -> None:
         settings = {"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1")}
         limits = Limits(exchanges_per_connection=max(100, exchanges))
-        self.gateway = Gateway(Config(providers=settings, limits=limits), b"benchmark seed 16", 0.0)
+        gateways = {"local/default": GatewaySettings(compression=compression)}
+        self.gateway = Gateway(Config(gateways=gateways, providers=settings, limits=limits), b"benchmark seed 16", 0.0)
+        self.sent = 0  #: bytes to the client
         self.client = self.gateway.open_downstream("peer", None, 0.0)
         self.gateway.receive_data(self.client, _UPGRADE, 0.0)
         self.upstreams: list[ConnId] = []
@@ -69,7 +77,7 @@ class Rig:
         for number in range(rounds):
             gateway.receive_data(upstreams[number % len(upstreams)], read, 0.0)
             gateway.effects()
-            self.pull(client)
+            self.sent += self.pull(client)
         return thread_time() - began
 
 
@@ -84,6 +92,14 @@ def main() -> None:
             rig.run(read, rounds // 4)
             per_chunk = median(rig.run(read, rounds) / (rounds * per_read) for _ in range(7)) * 1e6
             print(f"  {exchanges:>4} exchanges, {per_read:>2} chunks per read: {per_chunk:6.2f}")
+    chance = random.Random(1)
+    reads = [chunk(chance=chance) for _ in range(2000)]
+    settings: tuple[Compression, ...] = ("off", "messages", "stream")
+    for compression in settings:
+        rig = Rig(50, compression)
+        rig.sent = 0
+        per_chunk = median(sum(rig.run(read, 1) for read in reads) / len(reads) for _ in range(7)) * 1e6
+        print(f"  compression {compression!r}: {per_chunk:6.2f}, {rig.sent / len(reads) / 7:5.0f} bytes to the client")
 
 
 if __name__ == "__main__":
