@@ -1,9 +1,11 @@
 """A driver of nothing but threads, as proof that the contract needs no event loop.
 
 One lock makes the calls of the engine one after the other. Each connection has a thread that reads and one that
-writes. A socket is shut down before it is closed: closing alone wakes neither our own reader nor the peer.
+writes. Whoever ends a connection shuts its socket down, which wakes both; only when both have left it is it closed, for
+the number of a closed socket may be another's already, while a thread is still on its way into ``recv``.
 """
 
+import errno
 import socket
 import threading
 import time
@@ -37,20 +39,39 @@ class _Link:
         self.tls: TlsPipe | None = None
         self.changed = threading.Condition(lock)
         self.sending = threading.Lock()  # taken around encrypting and sending, so that records go out in order
-        self.codec = threading.Lock()
+        self.codec = threading.Lock()  # taken around everything that TLS does
+        self.failure: OSError | None = None  # of sending
         self.paused = self.closing = self.ended = self.over = False
 
     def receive(self) -> bytes:
+        """What came. The kernel reports an error once, to whoever asks first: where a failed send had it, reading finds
+        the same end as after a FIN. The two differ in that nothing is connected any more after an error, so no send can
+        be stuck, and the one that had the error is soon back."""
         assert self.socket is not None
-        return self.socket.recv(READ_SIZE if self.tls is None else READ_SIZE - 16384)
+        data = self.socket.recv(READ_SIZE if self.tls is None else READ_SIZE - 16384)
+        if not data and not _connected(self.socket):
+            with self.sending:
+                if (
+                    self.failure is not None and self.failure.errno != errno.EPIPE
+                ):  # which it is where a FIN came before
+                    raise self.failure
+        return data
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, *, last: bool = False) -> None:
+        """Send ``data``, or what TLS says by itself; its farewell where it is the ``last``."""
         assert self.socket is not None
         with self.sending:
             if self.tls is not None:
                 with self.codec:
-                    data = self.tls.encrypt(data) if data else self.tls.pending()
-            self.socket.sendall(data)
+                    if last:
+                        data = self.tls.end()
+                    else:
+                        data = self.tls.encrypt(data) if data else self.tls.pending()
+            try:
+                self.socket.sendall(data)
+            except OSError as exc:
+                self.failure = self.failure or exc
+                raise
 
 
 class ThreadDriver:
@@ -114,12 +135,12 @@ class ThreadDriver:
         for listener in self._listeners:
             with suppress(OSError):
                 listener.socket.shutdown(socket.SHUT_RDWR)
-            listener.socket.close()
 
-    def _spawn(self, target: Callable[..., None], *args: object) -> None:
+    def _spawn(self, target: Callable[..., None], *args: object) -> threading.Thread:
         thread = threading.Thread(target=target, args=args, daemon=True)
-        self._threads.append(thread)
+        self._threads.append(thread)  # behind the thread that starts it: to join all in order finds each started
         thread.start()
+        return thread
 
     # -- effects ------------------------------------------------------------------------------------------------
 
@@ -176,7 +197,6 @@ class ThreadDriver:
         if link.socket is not None:
             with suppress(OSError):
                 link.socket.shutdown(socket.SHUT_RDWR)
-            link.socket.close()
         self._engine.closed(link.conn, now)
         link.changed.notify_all()
         self._empty.notify_all()
@@ -188,6 +208,7 @@ class ThreadDriver:
             try:
                 sock, address = listener.socket.accept()
             except OSError:
+                listener.socket.close()
                 return
             self._spawn(self._welcome, sock, name_of(address), listener)
 
@@ -197,7 +218,7 @@ class ThreadDriver:
         if listener.ssl_context is not None:
             pipe = TlsPipe(listener.ssl_context, server_side=True)
             try:
-                _shake_hands(sock, pipe)
+                _shake_hands(sock, pipe, lambda: self._stopping)
             except OSError:
                 sock.close()
                 return
@@ -213,8 +234,11 @@ class ThreadDriver:
         self._begin(link)
 
     def _begin(self, link: _Link) -> None:
-        self._spawn(self._write, link)
+        assert link.socket is not None
+        writer = self._spawn(self._write, link)
         self._read(link)
+        writer.join()
+        link.socket.close()
 
     def _dial(self, effect: Connect, link: _Link) -> None:
         sock = pipe = None
@@ -293,15 +317,14 @@ class ThreadDriver:
                     link.changed.wait()
                 if link.over:
                     return
-                if not data:  # Close, and all is sent
-                    if link.tls is not None:
-                        with suppress(OSError):
-                            assert link.socket is not None
-                            link.socket.sendall(link.tls.end())
-                    now = self._clock()
-                    self._release(link, now)
+            if not data:  # Close, and all is sent
+                if link.tls is not None:
+                    with suppress(OSError):
+                        link.send(b"", last=True)
+                with self._lock:
+                    self._release(link, now := self._clock())
                     self._drain_effects(now)
-                    return
+                return
             try:
                 link.send(data)
             except OSError as exc:
@@ -334,6 +357,14 @@ class ThreadDriver:
         self._step(self._engine.answer, ask.id, value)
 
 
+def _connected(sock: socket.socket) -> bool:
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
+
+
 def _complete(coroutine: Coroutine[object, None, Answer]) -> Answer:
     """Run a coroutine that waits for nothing."""
     try:
@@ -345,7 +376,7 @@ def _complete(coroutine: Coroutine[object, None, Answer]) -> Answer:
     raise RuntimeError("it waits")
 
 
-def _shake_hands(sock: socket.socket, pipe: TlsPipe, given_up: Callable[[], bool] = lambda: False) -> None:
+def _shake_hands(sock: socket.socket, pipe: TlsPipe, given_up: Callable[[], bool]) -> None:
     data, done = b"", False
     sock.settimeout(0.05)
     try:

@@ -26,7 +26,7 @@ from aigw_sansio.effects import (
 from aigw_sansio.events import Event
 from aigw_sansio.ids import AskId, ConnId
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 class Call(NamedTuple):

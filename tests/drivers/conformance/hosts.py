@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Protocol
 
-import pytest
 from anyio.from_thread import start_blocking_portal
-from tests.drivers.conformance.engines import ToyEngine
+from tests.drivers.conformance.engines import PATIENCE_S, ToyEngine
 from tests.drivers.threads import ThreadDriver
 
 from aigw_drivers.anyio_driver import AnyioDriver
@@ -49,7 +48,7 @@ class _LoopHost:
 
     def drain(self) -> None:
         self._portal.call(self._driver.drain)
-        self._serving.result(20)
+        self._serving.result(PATIENCE_S)
 
 
 class _ThreadHost:
@@ -77,7 +76,7 @@ def loop_host(driver_class: Callable[..., Any], backend: str, **options: object)
 
 def _cancel(serving: Any) -> None:
     if not serving.cancel() and not serving.cancelled():
-        serving.result(20)
+        serving.result(PATIENCE_S)
 
 
 class _TaskDriver(AnyioDriver):
@@ -95,8 +94,6 @@ class _TaskDriver(AnyioDriver):
 
 @contextmanager
 def thread_host(engine: SansIoEngine, *, tls: ssl.SSLContext | None = None, **settings: Any) -> Iterator[Host]:
-    if tls is not None:
-        pytest.skip("an SSL object must not be used by two threads at once")
     driver = ThreadDriver(engine, **settings)
     listeners = listen("127.0.0.1", 0, tls)
     port = listeners[0].socket.getsockname()[1]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 
-PATIENCE_S = 20.0
+from tests.drivers.conformance.engines import PATIENCE_S
 
 
 def connect(port: int, tls: ssl.SSLContext | None = None) -> socket.socket:
@@ -83,8 +83,8 @@ def server(serve: Callable[[socket.socket], None], *, tls: ssl.SSLContext | None
     finally:
         with suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
         acceptor.join(PATIENCE_S)
+        listener.close()  # not before: its number may be another's already while ``accept`` is on its way
         for sock in accepted:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 from tests.drivers.conformance.conftest import Certificates
-from tests.drivers.conformance.engines import Echo, ToyEngine
+from tests.drivers.conformance.engines import PATIENCE_S, Echo, ToyEngine
 from tests.drivers.conformance.hosts import HostFactory, running
 from tests.drivers.conformance.peers import connect, read_exactly, read_to_end
 
@@ -68,7 +68,7 @@ def test_eight_megabytes_to_a_slow_reader(start: HostFactory, certificates: Cert
                 except (BlockingIOError, ssl.SSLWantReadError):
                     if sent == sent_before:
                         selector.modify(client, selectors.EVENT_READ | (selectors.EVENT_WRITE if sent < size else 0))
-                        assert selector.select(20), f"stuck after {got} of {size} bytes"
+                        assert selector.select(PATIENCE_S), f"stuck after {got} of {size} bytes"
                     continue
                 assert piece == (block * 2)[got % len(block) :][: len(piece)]
                 assert piece

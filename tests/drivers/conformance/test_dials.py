@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from tests.drivers.conformance.conftest import Certificates
-from tests.drivers.conformance.engines import Relay, ToyEngine
+from tests.drivers.conformance.engines import PATIENCE_S, Relay, ToyEngine
 from tests.drivers.conformance.hosts import HOSTS, OURS, HostFactory, running
 from tests.drivers.conformance.peers import background, connect, echo, read_exactly, read_to_end, server, wait_for_end
 
@@ -51,7 +51,7 @@ def test_eight_megabytes_through_a_relay(start: HostFactory) -> None:
     reading = threading.Event()
 
     def slow_echo(sock: socket.socket) -> None:
-        assert reading.wait(20)
+        assert reading.wait(PATIENCE_S)
         echo(sock)
 
     with server(slow_echo) as port:
@@ -69,13 +69,13 @@ def test_eight_megabytes_through_a_relay(start: HostFactory) -> None:
 
 @BOTH
 def test_refused(start: HostFactory, certificates: Certificates, secure: bool) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    engine = Relay(port, Tls("localhost", certificates.ca_file) if secure else None)
-    with running(start, engine) as host, connect(host.port) as client:
-        assert read_to_end(client) == b""
-        client.close()
-        engine.wait_for("closed", 1)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening
+        engine = Relay(taken.getsockname()[1], Tls("localhost", certificates.ca_file) if secure else None)
+        with running(start, engine) as host, connect(host.port) as client:
+            assert read_to_end(client) == b""
+            client.close()
+            engine.wait_for("closed", 1)
     assert engine.names(2) == ["connect_failed", "closed"]
     assert "refused" in str(engine.named("connect_failed")[0].value)
 
@@ -118,11 +118,11 @@ def test_close_cancels_a_handshake(start: HostFactory, certificates: Certificate
     with server(silent) as port:
         engine = _Impatient(port, Tls("localhost", certificates.ca_file), abort=abort)
         with running(start, engine) as host, connect(host.port) as client:
-            assert accepted.wait(20)
+            assert accepted.wait(PATIENCE_S)
             client.sendall(b"stop")
             assert read_exactly(client, 4) == b"done"
             engine.wait_for("closed", 2)
-            assert ended.wait(20)  # the socket is gone, not just forgotten
+            assert ended.wait(PATIENCE_S)  # the socket is gone, not just forgotten
     assert engine.names(2) == ["closed"]
 
 
@@ -171,7 +171,7 @@ def _hasty(start: HostFactory) -> ToyEngine:
         engine = _Hasty()
         engine.port = port
         with running(start, engine) as host, connect(host.port) as client:
-            assert received.wait(20)
+            assert received.wait(PATIENCE_S)
             engine.wait_for("data_sent", 2)
             client.sendall(b"resume")
             assert read_exactly(client, 4) == b"late"

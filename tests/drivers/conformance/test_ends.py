@@ -5,7 +5,7 @@ import socket
 
 import pytest
 from tests.drivers.conformance.conftest import Certificates
-from tests.drivers.conformance.engines import Echo, ToyEngine
+from tests.drivers.conformance.engines import PATIENCE_S, Echo, ToyEngine
 from tests.drivers.conformance.hosts import HOSTS, OURS, HostFactory, running
 from tests.drivers.conformance.peers import background, connect, read_exactly, read_to_end, reset
 
@@ -186,13 +186,20 @@ def test_the_last_bytes_reach_a_peer_that_still_sends(name: str, certificates: C
 
 
 class _Sends(ToyEngine):
+    def __init__(self, *, paused: bool) -> None:
+        super().__init__()
+        self.paused = paused
+
     def on_data(self, conn: ConnId, data: bytes) -> None:
+        if self.paused:
+            self.pause(conn)
         self.send(conn, b"y" * HUGE)
 
 
+@pytest.mark.parametrize("paused", [False, True], ids=["reading", "paused"])
 @BOTH
-def test_reset_while_sending(start: HostFactory, certificates: Certificates, secure: bool) -> None:
-    engine = _Sends()
+def test_reset_while_sending(start: HostFactory, certificates: Certificates, secure: bool, paused: bool) -> None:
+    engine = _Sends(paused=paused)
     with running(start, engine, tls=certificates.server if secure else None) as host:
         client = connect(host.port, certificates.client if secure else None)
         client.sendall(b"x")
@@ -220,7 +227,7 @@ def test_draining_closes_and_ends(start: HostFactory) -> None:
         with client:
             ended = background(host.drain)
             assert read_to_end(client) == b""
-        ended.join(20)
+        ended.join(PATIENCE_S)
         assert not ended.is_alive()
         with pytest.raises(ConnectionRefusedError):
             connect(host.port)
