@@ -89,10 +89,23 @@ class TransportSocket(asyncio.BufferedProtocol):
             self._wake()
 
     def eof_received(self) -> bool:
+        if self._full and not self._connected():
+            return True  # uvloop read what a failed write left behind: the error itself comes with connection_lost
         self._kept_end = True
         self._wake()
         self.deliver_kept()
         return True  # our side stays open
+
+    def _connected(self) -> bool:
+        """False where the kernel has given the connection up. It reports an error once, to whoever asks first; who
+        reads afterwards finds an end like any other."""
+        sock = self.transport.get_extra_info("socket")
+        try:
+            with sock.dup() as own:  # asked itself: what the loop's own says is what it was
+                own.getpeername()
+        except OSError:
+            return False
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         if isinstance(exc, OSError):
