@@ -1,30 +1,43 @@
 """Faults planted in the core, one at a time: the transcripts and the world find every one of them."""
 
+import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.planted import FAULTS, HANG_SECONDS, SOURCE
+from tests.planted import FAULTS, SOURCE, Hunt
+from tests.processes import start
 
 ROOT = Path(__file__).parent.parent
 
 
-def hunt(number: int) -> str:
-    command = [sys.executable, "-m", "tests.planted", str(number)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_SECONDS, cwd=ROOT)
-    except subprocess.TimeoutExpired:
-        return "hangs"
-    return done.stdout.strip() or done.stderr[-2000:]
-
-
 @pytest.fixture(scope="module")
-def hunts() -> Iterator[list["Future[str]"]]:
-    with ThreadPoolExecutor(2) as pool:
-        yield [pool.submit(hunt, number) for number in range(len(FAULTS))]
+def hunted() -> Iterator[Callable[[int], Hunt]]:
+    """Waits for the hunt of a number. One process is started here, and it forks the others."""
+    command = [sys.executable, "-m", "tests.planted", "--json"]
+    hunts: dict[int, Hunt] = {}
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        start(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT) as process,
+    ):
+
+        def wait_for(number: int) -> Hunt:
+            while number not in hunts:
+                line = process.stdout.readline()
+                if not line:
+                    errors.seek(0)
+                    pytest.fail(f"the hunts ended early: {errors.read()[-2000:]}")
+                hunt = Hunt(**json.loads(line))
+                hunts[hunt.number] = hunt
+            return hunts[number]
+
+        try:
+            yield wait_for
+        finally:
+            process.kill()
 
 
 def test_there_are_enough_and_each_stands_once_in_the_source() -> None:
@@ -35,7 +48,6 @@ def test_there_are_enough_and_each_stands_once_in_the_source() -> None:
 
 
 @pytest.mark.parametrize("number", range(len(FAULTS)), ids=[fault.name.replace(" ", "-") for fault in FAULTS])
-def test_it_is_found(number: int, hunts: list["Future[str]"]) -> None:
-    found = hunts[number].result()
-    assert found
-    assert "NOT FOUND" not in found
+def test_it_is_found(number: int, hunted: Callable[[int], Hunt]) -> None:
+    hunt = hunted(number)
+    assert hunt.found, hunt.said

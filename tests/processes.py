@@ -1,0 +1,31 @@
+"""Processes that tests start."""
+
+import errno
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+
+def start(command: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
+    """``subprocess.Popen``, tried once more where ``execve`` said ``EFAULT``.
+
+    A sandboxed machine did so once, of a command that was as sound as all the others; what the sandbox could not read was
+    its own matter. Nothing had been started, so a second try is the same as a first one.
+    """
+    try:
+        return subprocess.Popen(command, **options)
+    except OSError as exc:
+        if exc.errno != errno.EFAULT:
+            raise
+    return subprocess.Popen(command, **options)
+
+
+def run(command: Sequence[str], *, timeout: float = 120.0, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """Its output and its exit status. Killed, and a failure, where it hangs."""
+    with start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options) as process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
