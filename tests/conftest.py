@@ -1,10 +1,11 @@
 """Options and Hypothesis profiles of all tests."""
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("default", max_examples=50, deadline=None)
-settings.register_profile("deep", max_examples=2000, deadline=None)
+SLOW = [HealthCheck.too_slow]  # says something of the machine
+settings.register_profile("default", max_examples=50, deadline=None, suppress_health_check=SLOW)
+settings.register_profile("deep", max_examples=2000, deadline=None, suppress_health_check=SLOW)
 settings.load_profile("default")
 
 

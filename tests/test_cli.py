@@ -11,20 +11,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests import processes
 
 AIGW = [sys.executable, "-c", "from aigw_drivers.cli import main; main()"]
 
 
 def run(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1", **more}
-    return subprocess.run([*AIGW, *arguments], capture_output=True, text=True, timeout=60, check=False, env=environment)
+    return processes.run([*AIGW, *arguments], env=environment)
 
 
 @contextmanager
 def serving(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """A running ``aigw serve`` and its URL."""
     command = [*AIGW, "serve", "--port", "0", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with processes.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             assert process.stdout is not None
             first = process.stdout.readline()
@@ -54,7 +55,7 @@ def test_demo_without_a_terminal_ends_by_itself_and_shows_both_wires() -> None:
 def test_demo_in_a_terminal_ends_by_itself() -> None:
     master, slave = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "140", "LINES": "45"}
-    with subprocess.Popen([*AIGW, "demo"], stdout=slave, stderr=slave, stdin=slave, env=environment) as process:
+    with processes.start([*AIGW, "demo"], stdout=slave, stderr=slave, stdin=slave, env=environment) as process:
         os.close(slave)
         output = b""
         try:
@@ -62,7 +63,7 @@ def test_demo_in_a_terminal_ends_by_itself() -> None:
                 output += data
         except OSError:
             pass  # Linux says so at the end of a terminal
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=120) == 0
     os.close(master)
     assert b"on the wires" in output
     assert b"One WebSocket carried everything" in output
@@ -90,17 +91,18 @@ def test_serve_prints_a_url_and_an_example_that_works() -> None:
 @pytest.mark.parametrize("driver", ["anyio", "protocol"])
 def test_sigterm_lets_running_streams_finish(driver: str) -> None:
     with serving("--driver", driver) as (process, url):
-        command = [*AIGW, "send", f"{url}/v1/local/default", create("a", chunks=20, chunk_delay_ms=50)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sending:
+        # more than fits between them while nobody reads: so the stream runs when the signal comes
+        command = [*AIGW, "send", f"{url}/v1/local/default", create("a", chunks=40, chunk_bytes=800_000)]
+        with processes.start(command, stdout=subprocess.PIPE, text=True) as sending:
             assert sending.stdout is not None
             sending.stdout.readline()
             process.send_signal(signal.SIGTERM)
             rest = sending.stdout.read()
-            assert sending.wait(timeout=20) == 0
+            assert sending.wait(timeout=120) == 0
         kinds = [json.loads(line)["type"] for line in rest.splitlines()]
         assert "universal.going_away" in kinds
         assert kinds[-1] == "universal.done"
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=120) == 0
 
 
 def test_check_says_what_is_wrong(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 import os
 import pty
 import re
-import subprocess
 import sys
 
 import pytest
+from tests.processes import run, start
 
 from aigw_drivers.demo_realtime import Conversation, HopLine, RealtimeView, Turn, converse
 from aigw_drivers.demo_realtime_view import meter
@@ -62,7 +62,7 @@ def test_the_meter_shows_the_loudest_as_a_full_bar() -> None:
 
 def test_without_a_terminal_it_says_lines() -> None:
     environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1"}
-    result = subprocess.run(AIGW, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    result = run(AIGW, env=environment)
     assert result.returncode == 0, result.stderr
     out = result.stdout
     assert re.search(r"client   > gateway   text +26 B  response\.create\n", out)
@@ -78,7 +78,7 @@ def test_in_a_terminal_it_ends_by_itself() -> None:
     master, slave = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
     command = [*AIGW, "--driver", "protocol"]
-    with subprocess.Popen(command, stdout=slave, stderr=slave, stdin=slave, env=environment) as process:
+    with start(command, stdout=slave, stderr=slave, stdin=slave, env=environment) as process:
         os.close(slave)
         output = b""
         try:
@@ -86,7 +86,7 @@ def test_in_a_terminal_it_ends_by_itself() -> None:
                 output += data
         except OSError:  # how Linux says that the other end is closed
             pass
-        assert process.wait(10) == 0
+        assert process.wait(120) == 0
     os.close(master)
     text = output.decode()
     assert "on the wires" in text

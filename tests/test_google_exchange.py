@@ -347,7 +347,7 @@ async def test_over_sockets_with_a_real_key(endpoint: Endpoint, driver: DriverNa
     stored = json.dumps({**KEY_FILE, "private_key": pem, "token_uri": f"{base}/token"})
     toml = f"[server]\nport = 0\n[providers.google-vertex-ai]\nbase_url = '{base}'\napi_key = 'env:ACCOUNT'\n"
     settings: Settings = read_settings(toml.encode(), file="aigw.toml", environ={"ACCOUNT": stored})
-    with anyio.fail_after(10):
+    with anyio.fail_after(120):
         async with (
             running(settings, driver=driver) as gateway,
             connect(f"{gateway.url}/v1/local/default") as client,

@@ -30,7 +30,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 async def running() -> AsyncIterator[tuple[LoopbackProvider, httpx.AsyncClient]]:
     async with (
         LoopbackProvider.start() as provider,
-        httpx.AsyncClient(base_url=provider.base_url, trust_env=False, timeout=5) as client,
+        httpx.AsyncClient(base_url=provider.base_url, trust_env=False, timeout=120) as client,
     ):
         yield provider, client
 
@@ -80,7 +80,7 @@ async def drained(stream: ByteStream) -> tuple[bytes, str]:
 
 async def ended(provider: LoopbackProvider, number: int = -1) -> Seen:
     seen = provider.seen[number]
-    with anyio.fail_after(5):
+    with anyio.fail_after(120):
         await provider.until(lambda: seen.how is not None)
     return seen
 

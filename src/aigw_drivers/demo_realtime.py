@@ -102,7 +102,7 @@ async def converse(view_for: Callable[[Conversation], RealtimeView], *, driver: 
             async with connect(gateway.url + _PATH) as socket:
                 conversation.handshake_ms = (perf_counter() - began) * 1000
                 await recorder.run(socket)
-            with anyio.move_on_after(5):
+            with anyio.move_on_after(60):
                 await recorder.over.wait()
     return conversation
 

@@ -102,7 +102,7 @@ class H2Client:
 def h2_client(port: int, ca_file: str) -> Iterator[H2Client]:
     context = client_context(ca_file, ("h2",))
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=10) as raw,
+        socket.create_connection(("127.0.0.1", port), timeout=120) as raw,
         context.wrap_socket(raw, server_hostname="localhost") as sock,
     ):
         assert sock.selected_alpn_protocol() == "h2"
@@ -151,7 +151,7 @@ def test_two_websockets_on_one_connection_and_http1_beside_it(backend: str, driv
             own = ProviderSettings(base_url=f"{provider.base_url}/v1")
             server = ServerSettings(port=0, tls_certificate=str(tmp_path / "server.pem"))
             settings = Settings(config=Config(providers={"custom-loop": own}), server=server)
-            with anyio.fail_after(20):
+            with anyio.fail_after(120):
                 async with running(settings, driver=driver) as gateway:
                     port = int(gateway.url.rpartition(":")[2])
                     await anyio.to_thread.run_sync(converse, port, ca_file)
