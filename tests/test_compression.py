@@ -137,6 +137,19 @@ def test_where_little_room_is_left_only_what_is_sent_is_deflated() -> None:
     assert link.read(link.taken()) == [*deltas[: -len(left)], b"x" * 100, *left]
 
 
+def test_the_bytes_are_the_same_however_the_reads_were_cut() -> None:
+    sent = []
+    for step in (1, 7, 1 << 20):
+        link = Open("stream")
+        said = b"".join(link.client.send(Message('{"%d": "%s"}' % (number, "x" * number))) for number in range(100))
+        for at in range(0, len(said), step):
+            before = len(link.owner.messages)
+            link.say(said[at : at + step])
+            link.channel.send_texts([data for data, _ in link.owner.messages[before:]], MIB, link.now)
+        sent.append(link.taken())
+    assert sent[0] == sent[1] == sent[2]
+
+
 # -- what is received -----------------------------------------------------------------------------------------------
 
 

@@ -99,7 +99,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...] = ()  #: allowed ``Origin`` values; empty allows any
     query_token: bool = False
     #: permessage-deflate (RFC 7692) for universal sockets whose client offers it: "messages" by themselves, of 1 KiB
-    #: and more, holding nothing between them; or our direction as one "stream", whose deltas shrink to a twentieth, for
+    #: and more, holding nothing between them; or our direction as one "stream", whose deltas shrink to an eighth, for
     #: 37 KiB on each socket. Realtime sockets never: what they carry is relayed as it is.
     compression: Compression = "off"
     retry: Retry = Retry()

@@ -6,10 +6,10 @@ its windows, and a peer chooses how far a few bytes inflate. So inflating stops 
 
 What is sent is deflated for a gateway's messages, many and small, at level 1, with a window of 4 KiB and a small hash.
 Measured with CPython 3.11 and zlib 1.2.13: that takes 37 KiB where the context is kept, not the 196 of zlib's defaults,
-and is small enough for malloc to keep, so that a fresh one costs 5 us and not 50. A streamed delta of 264 bytes becomes
-12 in 1.7 us where the context is kept, and would be 211 where it is not; a whole answer of 4 KiB becomes half of it in
-18 us. A peer may use the whole window of 32 KiB: that costs us 41 KiB, but only where its context is kept, or while one
-of its messages is under way.
+and is small enough for malloc to keep, so that a fresh one costs 5 us and not 50. In 76 recorded streams the median
+delta of 323 bytes becomes 30 in 3 us where the context is kept (zlib's defaults: 24), and hardly shrinks where it is
+not; a whole answer of 4 KiB becomes half of it in 18 us. A peer may use the whole window of 32 KiB: that costs us 41
+KiB, but only where its context is kept, or while one of its messages is under way.
 """
 
 import zlib
