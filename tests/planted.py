@@ -213,6 +213,18 @@ FAULTS: list[Planted] = [
     Planted("500 is not retried", "retry", "status >= 500", "status > 500"),
     Planted("linear delays do not grow", "policy", '"linear": n,', '"linear": 1,'),
     Planted("confirmed bytes still count", "buffers", "        self.size -= n\n", ""),
+    Planted(
+        "what is sent refers to messages that the client has forgotten",
+        "wires.deflate",
+        "            if self._deflate_takeover:\n                self._deflater = deflater\n",
+        "            self._deflater = deflater\n",
+    ),
+    Planted(
+        "what inflates beyond the limit is taken",
+        "wires.deflate",
+        "return inflated if self._inflated <= self._limit else",
+        "return inflated if True else",
+    ),
 ]
 
 

@@ -141,7 +141,7 @@ def test_the_bytes_are_the_same_however_the_reads_were_cut() -> None:
     sent = []
     for step in (1, 7, 1 << 20):
         link = Open("stream")
-        said = b"".join(link.client.send(Message('{"%d": "%s"}' % (number, "x" * number))) for number in range(100))
+        said = b"".join(link.client.send(Message(str(number) + "x" * number)) for number in range(100))
         for at in range(0, len(said), step):
             before = len(link.owner.messages)
             link.say(said[at : at + step])
