@@ -92,7 +92,7 @@ class RelayWorld(World):
         self.moves = (
             self._new_talker, self._new_relay, self._new_relay, self._early,
             self._talk, self._talk, self._talk, self._speak, self._speak, self._speak, self._flood_up, self._flood_down,
-            self._accept, self._accept, self._refuse, self._client_odd, self._provider_end,
+            self._accept, self._accept, self._refuse, self._client_odd, self._provider_end, self._mute,
             self._deliver, self._deliver, self._deliver_all, self._deliver_all, self._deliver_all,
             self._pull, self._confirm, self._peer_reads, self._flow_all, self._flow_all, self._flow_all,
             self._dial, self._dial_fails, self._peer_eof, self._peer_reset, self._wait, self._close_socket,
@@ -262,6 +262,16 @@ class RelayWorld(World):
             speaker.open = False
             pipe.inbound += b"\x83\x00"
         return f"{pipe} {kind}"
+
+    def _mute(self, who: int, much: int) -> str | None:
+        """From now on a peer says nothing by itself: no pong, and no answer to a close."""
+        found = self._talker(who) if much % 2 else self._speaker(who)
+        if found is None:
+            return None
+        pipe, peer = found
+        ws = peer.ws if isinstance(peer, Talker) else peer
+        ws.auto_pong = ws.auto_close = False
+        return repr(pipe)
 
 
 def _switched(pipe: Pipe) -> bool:
