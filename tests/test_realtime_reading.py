@@ -181,6 +181,57 @@ def test_gemini_turns_begin_with_their_content() -> None:
     assert reader.answer == "turn-2"
 
 
+def test_xai_says_usage_at_the_top_and_pings() -> None:
+    done = {
+        "response": {"id": "r", "status": "completed", "usage": {}},
+        "usage": {"input_tokens": 3, "output_tokens": 4},
+    }
+    assert read(
+        make_realtime_reader("openai-realtime"),
+        {"type": "ping"},
+        {"type": "conversation.created", "conversation": {}},
+        {"type": "response.created", "response": {"id": "r", "usage": {}}},
+        {"type": "response.done", **done},
+    ) == [ResponseStarted("r"), UsageReported(3, 4), ResponseFinished("stop", "completed")]
+
+
+def test_what_was_heard_costs_too() -> None:
+    reader, ledger = make_realtime_reader("openai-realtime"), Ledger()
+    done = {"type": "response.done", "response": {"id": "r", "status": "completed", "usage": {"input_tokens": 5}}}
+    heard = {"type": "conversation.item.input_audio_transcription.completed", "item_id": "i", "transcript": "Hi"}
+    heard["usage"] = {"type": "tokens", "input_tokens": 3, "output_tokens": 1}
+    created = {"type": "response.created", "response": {"id": "r"}}
+    for value in (heard, created, heard, done, heard, done):
+        ledger.read(read(reader, value), reader.answer)
+    total = ledger.total(complete=True)
+    assert total is not None
+    assert (total.input_tokens, total.output_tokens) == (8, 1)
+
+
+def test_deepgram_flux_and_speak() -> None:
+    reader = make_realtime_reader("deepgram")
+    turn = {"type": "TurnInfo", "turn_index": 0, "transcript": "Hi there"}
+    assert read(
+        reader,
+        {"type": "Connected"},
+        {**turn, "event": "Update"},
+        {**turn, "event": "EndOfTurn"},
+        {"type": "ConfigureSuccess"},
+        {"type": "ConfigureFailure", "code": "C", "description": "no"},
+        {"type": "SpeechStarted"},
+        {"type": "Flushed"},
+        {"type": "SpeechMetadata", "billable_character_count": 3},
+        {"type": "SpeechInterrupted"},
+        {"type": "SessionMetadata"},
+    ) == [
+        TextDelta("Hi there"),
+        ResponseFinished("stop", "EndOfTurn"),
+        ResponseFailed("no", None, "C"),
+        ResponseFinished("stop", "SpeechInterrupted"),
+    ]
+    assert reader.read_message(False, bytes(3840), True) == [AudioDelta(3840)]
+
+
 def test_deepgram() -> None:
     reader = make_realtime_reader("deepgram")
     result = {"type": "Results", "channel": {"alternatives": [{"transcript": "Hi"}]}}

@@ -75,6 +75,63 @@ def test_usage_is_partial_while_an_answer_is_under_way() -> None:
     assert listener.total() == (15, "final")
 
 
+def test_a_cancelled_answer_is_counted_once_however_often_it_is_told() -> None:
+    listener = Listener("openai-realtime")
+    listener.respond("r1", 10)
+    listener.say(type="response.created", response={"id": "r2"})
+    listener.say(type="response.output_audio.delta", delta="AAAA")
+    for tokens in (20, 20, 21):
+        usage = {"input_tokens": tokens, "output_tokens": 1}
+        details = {"type": "cancelled", "reason": "client_cancelled"}
+        cancelled = {"id": "r2", "status": "cancelled", "status_details": details, "usage": usage}
+        listener.say(type="response.done", response=cancelled)
+    assert listener.total() == (31, "final")
+    listener.respond("r3", 5)
+    assert listener.total() == (36, "final")
+
+
+def test_an_answer_cancelled_without_usage_adds_nothing() -> None:
+    listener = Listener("openai-realtime")
+    listener.respond("r1", 10)
+    listener.say(type="response.created", response={"id": "r2"})
+    listener.say(type="response.done", response={"id": "r2", "status": "cancelled", "usage": None})
+    assert listener.total() == (10, "final")
+
+
+def test_answers_that_overlap_are_kept_apart() -> None:
+    """An answer outside of the conversation ends while another is under way."""
+    listener = Listener("openai-realtime")
+    listener.say(type="response.created", response={"id": "r1"})
+    listener.respond("r2", 20)
+    listener.finish("r1", 10)
+    assert listener.total() == (30, "final")
+
+
+def test_what_is_replayed_on_a_new_connection_is_not_counted_again() -> None:
+    """The items of a session that goes on; the answers were counted where they were given."""
+    listener = Listener("openai-realtime")
+    item = {"id": "i1", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hello"}]}
+    assert listener.say(type="conversation.item.added", item=item) == []
+    assert listener.say(type="conversation.item.done", item=item) == []
+    assert listener.total() is None
+    listener.respond("r2", 7)
+    assert listener.total() == (7, "final")
+
+
+def test_geminis_interrupted_turn_is_counted_once() -> None:
+    listener = Listener("gemini-live")
+    audio = {"inlineData": {"mimeType": "audio/pcm", "data": "AAAA"}}
+    usage = {"promptTokenCount": 10, "responseTokenCount": 1}
+    listener.say(serverContent={"modelTurn": {"parts": [audio]}}, usageMetadata=usage)
+    assert listener.total() == (10, "partial")
+    listener.say(serverContent={"interrupted": True})
+    listener.say(serverContent={"turnComplete": True}, usageMetadata=usage)
+    assert listener.total() == (10, "final")
+    listener.say(serverContent={"modelTurn": {"parts": [audio]}})
+    listener.say(serverContent={"turnComplete": True}, usageMetadata=usage)
+    assert listener.total() == (20, "final")
+
+
 def test_usage_is_partial_where_a_message_was_too_large() -> None:
     listener = Listener("openai-realtime")
     listener.respond("r1", 10)

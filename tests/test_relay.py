@@ -19,7 +19,7 @@ from tests.recordings import FOLDER, needs_recordings
 from tests.websocket_streams import Item, cut, read_by_wsproto, same_end, streams
 from tests.ws_provider import WsProvider
 from wsproto.connection import Connection, ConnectionType
-from wsproto.events import BytesMessage, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.effects import Effect
@@ -184,31 +184,71 @@ def test_masks_are_replaced_where_somebody_may_look(url: str, verbatim: bool) ->
     assert apply_mask(passed[6:], passed[2:6]) == b"hello"
 
 
+def path_of(session: Path) -> str:
+    """Where a recorded session was held, as a client of ours asks for it."""
+    if "gemini" in session.parent.name or "gateway-google" in session.name:
+        return "google"
+    paths = {
+        "ws-azure-realtime": "azure-openai/res?model=d",
+        "ws-azure-voice-live": "azure-openai/res/voice-live/realtime?model=d",
+        "ws-xai-realtime": "grok?model=m",
+        "ws-deepgram": f"deepgram/v2/{'speak' if 'speak' in session.name else 'listen'}",
+    }
+    return paths.get(session.parent.name, "openai?model=m")
+
+
+def connections(session: Path) -> list[list[dict[str, Any]]]:
+    """The lines of a recorded session, of each connection by itself; a close is the last line of one."""
+    found: list[list[dict[str, Any]]] = [[]]
+    for line in map(json.loads, session.read_text().splitlines()):
+        found[-1].append(line)
+        if line["opcode"] == "close":
+            found.append([])
+    return [lines for lines in found if lines]
+
+
 @needs_recordings
 @pytest.mark.parametrize("session", SESSIONS, ids=lambda path: path.stem)
 def test_recorded_sessions_arrive_unchanged(session: Path) -> None:
-    recorded: list[tuple[bool, str, bytes]] = []
-    for line in session.read_text().splitlines():
-        message = json.loads(line)
-        if message["opcode"] != "close":
-            data = json.dumps(message["json"]) if "json" in message else message["data"]
-            recorded.append((message["dir"] == "server", message["opcode"], data.encode()))
-    assert recorded
-    world = World(Config(emit_provider_events=True), cuts="random")
-    client, provider = Connection(ConnectionType.CLIENT), Connection(ConnectionType.SERVER)
-    for from_provider, opcode, data in recorded:
-        event = TextMessage(data=data.decode()) if opcode == "text" else BytesMessage(data=data)
-        peer, link = (provider, world.provider) if from_provider else (client, world.client)
-        world.driver.send(link, peer.send(event))
-    for from_provider, role, got in ((True, Role.CLIENT, world.to_client()), (False, Role.SERVER, world.to_provider())):
-        sent = [
-            ("text" if opcode == "text" else "binary", data) for of, opcode, data in recorded if of is from_provider
-        ]
-        assert messages(role, got) == sent
-    world.driver.end(world.client, End.EOF)
-    ended = world.ended()
-    assert ended.messages_sent == sum(of for of, _, _ in recorded)
-    assert ended.bytes_received == sum(len(data) for of, _, data in recorded if not of)
+    """And the tap beside them counts what each response used, once, also where the client had to connect again."""
+    for lines in connections(session):
+        world = World(Config(emit_provider_events=True), path=path_of(session), cuts="random")
+        client, provider = Connection(ConnectionType.CLIENT), Connection(ConnectionType.SERVER)
+        sent: dict[bool, list[Item]] = {True: [], False: []}  #: by whether the provider said it
+        used = asked = 0
+        for line in lines:
+            from_provider = line["dir"] == "server"
+            peer, link = (provider, world.provider) if from_provider else (client, world.client)
+            if line["opcode"] == "close":
+                sent[from_provider].append(("close", line["code"], line["reason"]))
+                world.driver.send(link, peer.send(CloseConnection(line["code"], line["reason"])))
+                continue
+            data = json.dumps(line["json"]) if "json" in line else line["data"]
+            event: TextMessage | BytesMessage
+            event = TextMessage(data=data) if line["opcode"] == "text" else BytesMessage(data=data.encode())
+            world.driver.send(link, peer.send(event))
+            sent[from_provider].append((line["opcode"], data.encode()))
+            asked += 0 if from_provider else len(data.encode())
+            value = line.get("json", {})
+            if from_provider and value.get("type") == "response.done":
+                used += (value["response"].get("usage") or value["usage"])["output_tokens"]
+        for from_provider, role, got in (
+            (True, Role.CLIENT, world.to_client()),
+            (False, Role.SERVER, world.to_provider()),
+        ):
+            said = [item for item in read_by_wsproto(role, bytes(got)) if item[0] in ("text", "binary", "close")]
+            assert said[: len(sent[from_provider])] == sent[from_provider]
+            assert all(item[0] == "close" for item in said[len(sent[from_provider]) :])
+        world.driver.end(world.client, End.EOF)
+        ended = world.ended()
+        assert ended.messages_sent == sum(item[0] != "close" for item in sent[True])
+        assert ended.bytes_received == asked
+        if used:
+            assert ended.usage is not None
+            assert (ended.usage.output_tokens, ended.usage.quality) == (used, "final")
+        if path_of(session) == "google":
+            assert ended.usage is not None
+            assert ended.usage.input_tokens
 
 
 def test_what_comes_with_the_101_passes() -> None:

@@ -38,13 +38,15 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
     def __init__(self) -> None:
         super().__init__()
         self.answer = ""
+        self._response = ""  # the id of the response under way
 
     def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type"))
+        self.answer = self._response
         if kind == "response.created":
             response = obj(value.get("response"))
             self.renew()
-            self.answer = text(response.get("id"))[:256]
+            self.answer = self._response = text(response.get("id"))[:256]
             self.start(response.get("id"), response.get("model"), out)
         elif kind == "response.done":
             self._read_done(value, obj(value.get("response")), out)
@@ -57,8 +59,9 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
             usage = obj(value.get("usage"))
             if usage.get("type") == "tokens":
                 self.answer = text(value.get("item_id"))[:256]
-                self._usage = None
+                kept, self._usage = self._usage, None  # it may come in the midst of a response
                 self.report(openai_usage(usage), out)
+                self._usage = kept
         elif kind.endswith("input_audio_transcription.failed"):
             error = obj(value.get("error"))
             out.append(failed(text(error.get("message")), word(error.get("type")), word(error.get("code"))))
@@ -71,7 +74,10 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
         self._asked = False
 
     def _read_done(self, value: Object, response: Object, out: list[ProviderEvent]) -> None:
-        self.answer = text(response.get("id"))[:256] or self.answer
+        answer = text(response.get("id"))[:256] or self._response
+        if answer != self._response:
+            self._usage = None
+        self.answer = self._response = answer
         usage = obj(response.get("usage")) or obj(value.get("usage"))
         if usage:
             self.report(openai_usage(usage), out)
