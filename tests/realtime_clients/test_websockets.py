@@ -1,6 +1,7 @@
 """The library ``websockets`` as client, compression offered as it does by default."""
 
 import json
+import logging
 
 import pytest
 from tests.realtime_clients._world import DRIVERS, KEY, TOKEN, world
@@ -117,6 +118,29 @@ async def test_token_and_key_as_subprotocols(driver: DriverName) -> None:
                 pass
         assert refused.value.response.status_code == 401
         assert KEY.encode() not in (refused.value.response.body or b"")
+
+
+async def test_a_key_that_the_provider_quotes_is_taken_out(
+    driver: DriverName, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG, "aigw_drivers")
+    async with world(driver) as w:
+        query = f"key={KEY}&loopback_close=4000&loopback_close_reason=no+{KEY}"
+        async with connect(f"{w.url}/loopback/echo?{query}", proxy=None) as client:
+            with pytest.raises(ConnectionClosed) as closed:
+                await client.recv()
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4000, "no ***")
+        with pytest.raises(InvalidStatus) as refused:  # its 404 names the path
+            async with connect(f"{w.url}/loopback/{KEY}?key={KEY}", proxy=None):
+                pass
+        assert refused.value.response.status_code == 404
+        assert b"There is no /v1/***." in (refused.value.response.body or b"")
+        assert KEY in w.provider.seen[-1].path
+        await w.seen()
+    assert w.ended[0].reason == "no ***"
+    said = capfd.readouterr()
+    assert KEY not in f"{w.events} {caplog.text} {said.out} {said.err}"
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 3000, 4999])
