@@ -117,11 +117,16 @@ class StreamClient(WsClient):
 class Http2ClientPeer:
     """The connection. A stream ends its own direction when the gateway has ended its."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, narrow: bool = False) -> None:
+        """``narrow``: the connection's window is as it is at first, and is given back as it is read."""
         config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
         self.h2 = h2.connection.H2Connection(config)
         self.h2.initiate_connection()
-        self.h2.increment_flow_control_window(1 << 30)
+        self.narrow = narrow
+        self.unread = 0  #: of the connection's window
+        self.taking = True  #: whether it gives that back
+        if not narrow:
+            self.h2.increment_flow_control_window(1 << 30)
         self.clients: dict[int, StreamClient] = {}
         self.extended = False  #: the server's SETTINGS allow extended CONNECT
         self.goaway = False
@@ -157,6 +162,16 @@ class Http2ClientPeer:
             with suppress(h2.exceptions.StreamClosedError):  # a plain answer that is complete
                 self.h2.increment_flow_control_window(unread, client.stream)
 
+    def credit_all(self) -> None:
+        """The same for the connection."""
+        if self.taking and self.unread:
+            unread, self.unread = self.unread, 0
+            self.h2.increment_flow_control_window(unread)
+
+    def change_window(self, window: int) -> None:
+        """New SETTINGS for all streams."""
+        self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
+
     def receive(self, data: bytes) -> list[Seen]:
         seen: list[Seen] = []
         self._tail += data
@@ -167,7 +182,7 @@ class Http2ClientPeer:
 
     def _frame(self, frame: bytes) -> list[Seen]:
         seen: list[Seen] = []
-        for event in self.h2.receive_data(frame):
+        for event in self._events(frame):
             if isinstance(event, h2.events.RemoteSettingsChanged):
                 setting = event.changed_settings.get(h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL)
                 self.extended = self.extended or (setting is not None and setting.new_value == 1)
@@ -186,6 +201,18 @@ class Http2ClientPeer:
                     seen.append(one)
         return seen
 
+    def _events(self, frame: bytes) -> list[h2.events.Event]:
+        """h2 refuses even an empty frame where SETTINGS have made the window negative (RFC 9113 section 6.9.1)."""
+        stream = self.h2.streams.get(int.from_bytes(frame[5:9], "big"))
+        manager = stream._inbound_window_manager if frame[:4] == bytes(4) and stream is not None else None
+        window = 0 if manager is None else min(manager.current_window_size, 0)
+        if manager is not None:
+            manager.current_window_size -= window
+        events: list[h2.events.Event] = self.h2.receive_data(frame)
+        if manager is not None:
+            manager.current_window_size += window
+        return events
+
     def _of_stream(self, client: StreamClient, event: h2.events.Event) -> list[Seen]:
         if isinstance(event, h2.events.ResponseReceived):
             assert event.headers is not None
@@ -193,6 +220,9 @@ class Http2ClientPeer:
         if isinstance(event, h2.events.DataReceived):
             assert event.data is not None
             client.unread += event.flow_controlled_length or 0
+            if self.narrow:
+                self.unread += event.flow_controlled_length or 0
+                self.credit_all()
             seen = client.data(event.data) if event.data else []
             self.credit(client)
             return seen

@@ -290,6 +290,7 @@ class Http2Provider:
         self._queues: dict[int, list[bytes | None]] = {}
         self.streams: list[int] = []  #: stream ids by number
         self.running: set[int] = set()
+        self.promised: int | None = None  #: what its GOAWAY says: it acts on nothing above
         self.methods: dict[int, str] = {}
         self.requests = 0
         self.closes = False
@@ -318,7 +319,8 @@ class Http2Provider:
                     self._conn.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             elif isinstance(event, h2.events.StreamEnded):
                 assert event.stream_id is not None
-                seen.append(self._requested(event.stream_id))
+                if self.promised is None or event.stream_id <= self.promised:
+                    seen.append(self._requested(event.stream_id))
             elif isinstance(event, h2.events.StreamReset):
                 assert event.stream_id is not None
                 self.running.discard(event.stream_id)
@@ -389,8 +391,20 @@ class Http2Provider:
     def goaway(self, last: int | None, code: int = 0) -> None:
         """GOAWAY; written as a frame, since h2 ends its own connection with it."""
         last_id = self.streams[-1] if last is None and self.streams else (last or 0)
+        if self.promised is not None:
+            last_id = min(last_id, self.promised)
+        self.promised = last_id
+        self.running -= {stream for stream in self.running if stream > last_id}
         payload = last_id.to_bytes(4, "big") + code.to_bytes(4, "big")
         self._raw = len(payload).to_bytes(3, "big") + b"\x07\x00\x00\x00\x00\x00" + payload
+
+    def change(self, settings: dict[h2.settings.SettingCodes, int]) -> None:
+        """New SETTINGS."""
+        self._conn.update_settings(settings)
+
+    def kept_back(self) -> set[int]:
+        """Streams of which flow control keeps something back."""
+        return {stream for stream, queue in self._queues.items() if queue}
 
     def take_raw(self) -> bytes:
         """The frame that :meth:`goaway` made."""

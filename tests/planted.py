@@ -225,6 +225,91 @@ FAULTS: list[Planted] = [
         "return inflated if self._inflated <= self._limit else",
         "return inflated if True else",
     ),
+    # HTTP/2, both ways
+    Planted(
+        "an HTTP/2 connection's credit is not given back",
+        "wires.h2_link",
+        "                    if credit < low:\n",
+        "                    if False and credit < low:\n",
+    ),
+    Planted(
+        "an HTTP/2 stream's credit is not given back",
+        "wires.h2_link",
+        "            if owed >= self._quantum:\n",
+        "            if False and owed >= self._quantum:\n",
+    ),
+    Planted(
+        "the provider is not told of a cancel over HTTP/2",
+        "wires.http2",
+        "            self._reset(state, wire.CANCEL)\n            self._forget(state)\n",
+        "            self._forget(state)\n",
+    ),
+    Planted(
+        "the last stream that a GOAWAY promises counts as refused",
+        "wires.http2",
+        "            if stream.number > last_stream:\n",
+        "            if stream.number >= last_stream:\n",
+    ),
+    Planted(
+        "the first stream above a GOAWAY's last is waited for",
+        "wires.http2",
+        "            if stream.number > last_stream:\n",
+        "            if stream.number > last_stream + 2:\n",
+    ),
+    Planted(
+        "a refused stream is not tried elsewhere",
+        "wires.http2",
+        "unprocessed=refused)",
+        "unprocessed=False)",
+    ),
+    Planted(
+        "a stream whose window opens again does not go on",
+        "wires.h2_outlet",
+        "        if not stream.ready and stream.queued:\n            stream.ready = True\n",
+        "        if not stream.ready and stream.queued:\n            return\n",
+    ),
+    Planted(
+        "a larger INITIAL_WINDOW_SIZE wakes nobody",
+        "wires.h2_link",
+        "        for stream in self._streams.values():\n            self._outlet.wake(stream)\n",
+        "",
+    ),
+    Planted(
+        "a stream that has more to send loses its turn",
+        "wires.h2_outlet",
+        "            if stream.queued:\n                ready.append(stream)\n            else:\n",
+        "            if not stream.queued:\n",
+    ),
+    Planted(
+        "the connection's window is sent beyond",
+        "wires.h2_outlet",
+        "            conn.outbound_flow_control_window -= len(data)\n",
+        "",
+    ),
+    Planted(
+        "one stream more than the provider takes",
+        "wires.http2",
+        "min(self._max_streams, limit) - len(self._streams))",
+        "min(self._max_streams, limit + 1) - len(self._streams))",
+    ),
+    Planted(
+        "what waits for a stream goes on with its connection alone",
+        "stream_pipe",
+        "            if self._owed or self._ended:\n                self._link.engine.afterwards(self._go_on)\n",
+        "            pass\n",
+    ),
+    Planted(
+        "a socket's confirmed bytes stay outstanding over HTTP/2",
+        "stream_pipe",
+        "        self.outstanding -= n\n        if self.outstanding and",
+        "        if self.outstanding and",
+    ),
+    Planted(
+        "one socket that does not read keeps all from being read",
+        "stream_pipe",
+        "            self._paused = True\n",
+        "            self._paused = True\n            self._link.pause_reading()  # type: ignore[attr-defined]\n",
+    ),
 ]
 
 
@@ -263,20 +348,30 @@ def hunt(fault: Planted | None) -> str | None:
     for path, cuts, http in runs(FILES, CUTS[:1]):
         from tests.harness import check
 
+        _not_hanging()
         try:
             check(path, gateway, cuts, http, accept=False)
         except Exception as found:
             return f"{path.stem} ({http}): {type(found).__name__}"
+    from tests import world_h2
     from tests.world import random_moves, run
     from tests.world_relay import RelayWorld, relay_moves
 
     for seed in range(WORLDS):
+        _not_hanging()
         try:
             run(random_moves(seed))
             run(relay_moves(seed), kind=RelayWorld)
+            world_h2.run(random_moves(seed))
         except Exception as found:
             return f"world, seed {seed}: {type(found).__name__}: {str(found)[:80]}"
     return None
+
+
+def _not_hanging() -> None:
+    """Set the alarm anew, where there is one: a search that takes long is not one that hangs."""
+    if signal.getitimer(signal.ITIMER_REAL)[0]:
+        signal.setitimer(signal.ITIMER_REAL, HANG_SECONDS)
 
 
 class Hunt(NamedTuple):

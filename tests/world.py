@@ -20,9 +20,10 @@ from typing import Final, TypeAlias
 
 import h2.errors
 import h2.exceptions
+from h2.settings import SettingCodes
 from tests.peers import Http1Provider, Http2Provider
 from tests.perfect import Core, LawBroken
-from tests.world_actors import Caller, Serving, create_message
+from tests.world_actors import PROVIDERS, Caller, Serving, create_message
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.effects import (
@@ -54,6 +55,7 @@ OFFERS: Final = (
     None,
     "permessage-deflate; server_max_window_bits=9",
 )
+RETRIES: Final = 40.0  #: after so long all delays between attempts are over, and no clock of a silent peer has run out
 
 CONFIG: Final = Config(
     gateways={
@@ -112,6 +114,13 @@ class Pipe:
         return f"{'client' if self.caller else 'up'}#{self.conn}"
 
 
+def _running(pipe: Pipe) -> list[Serving]:
+    """What an HTTP/2 provider has not ended, and nobody has taken back."""
+    if not isinstance(pipe.provider, Http2Provider):
+        return []
+    return [serving for serving in pipe.servings if serving.stream in pipe.provider.running]
+
+
 class World:
     """``core`` and everything around it."""
 
@@ -120,7 +129,7 @@ class World:
         self.now = 1000.0
         self.pipes: dict[ConnId, Pipe] = {}
         self.asks: list[Ask] = []
-        self.admitted: set[str] = set()
+        self.admitted: dict[str, str] = {}  #: event ids by log id
         self.ended: Counter[str] = Counter()
         self.sessions: Counter[int] = Counter()
         self.trace: list[str] = []
@@ -138,7 +147,7 @@ class World:
             self._head, self._head, self._chunk, self._chunk, self._chunk, self._finish, self._flood,
             self._provider_odd,
             self._peer_eof, self._peer_reset, self._answer, self._wait, self._wait, self._close_socket, self._toggle,
-            self._running_stream, self._full_client, self._drain,
+            self._running_stream, self._full_client, self._drain, self._share, self._share_in_trouble, self._quiet,
         )  # fmt: skip
 
     # -- running -------------------------------------------------------------------------------------------------
@@ -214,7 +223,7 @@ class World:
         if name == "RequestAdmitted":
             if log_id in self.admitted:
                 raise LawBroken(f"{event}: admitted twice")
-            self.admitted.add(log_id)
+            self.admitted[log_id] = getattr(event, "event_id", "")
         elif name == "ExchangeEnded":
             self.ended[log_id] += 1
             if self.ended[log_id] > 1 or log_id not in self.admitted:
@@ -252,6 +261,29 @@ class World:
         open_exchanges = len(self.admitted) - len(self.ended)
         if counts["exchanges"] != open_exchanges:
             raise LawBroken(f"the gateway counts {counts['exchanges']} exchanges, events say {open_exchanges}")
+
+    def check_quiet(self) -> None:
+        """What holds while nothing is under way: each exchange has one answer running, and nobody else has any."""
+        running = Counter(
+            serving.event_id
+            for pipe in self.pipes.values()
+            if pipe.live and pipe.end is None
+            for serving in _running(pipe)
+        )
+        wanted = Counter(event_id for log_id, event_id in self.admitted.items() if not self.ended[log_id])
+        for event_id, count in running.items():
+            if count > max(wanted[event_id], 0):
+                raise LawBroken(f"{count} answers to {event_id} are under way, {wanted[event_id]} are waited for")
+
+    def check_rest(self) -> None:
+        """What holds when all providers are through and all clients have read everything."""
+        for pipe in self.pipes.values():
+            if not pipe.live or pipe.end is not None:
+                continue
+            if isinstance(pipe.provider, Http2Provider) and pipe.provider.waiting:
+                raise LawBroken(f"{pipe} gets no credit, though all clients read")
+            if pipe.caller is not None and pipe.caller.open and (waiting := pipe.caller.waiting()):
+                raise LawBroken(f"{pipe} still waits for the end of {waiting}")
 
     def bound(self, pipe: Pipe) -> int:
         """What may wait to be sent on ``pipe``."""
@@ -311,7 +343,7 @@ class World:
     def _new_client_with_stream(self, who: int, much: int) -> str | None:
         """Macro: a client whose first exchange streams already."""
         before = set(self.pipes)
-        if self._new_client(0, much) is None:
+        if self._new_client(who & 1, much) is None:
             return None
         (new,) = set(self.pipes) - before
         pipe = self.pipes[new]
@@ -576,7 +608,7 @@ class World:
         found = self._pick_serving(who, "asked")
         if found is None:
             return None
-        kind = ("stream", "stream", "stream", "json", "500", "429", "404", "binary", "large")[much % 9]
+        kind = ("stream", "stream", "stream", "json", "500", "429", "404", "binary", "large", "wide")[much % 10]
         self._answer_with(*found, kind)
         return f"{found[0]} {found[1].event_id} {kind}"
 
@@ -625,7 +657,19 @@ class World:
         pipe = self._pick(who, lambda p: p.provider is not None and p.end is None and not p.aborted)
         if pipe is None:
             return None
-        kind = ("garbage", "interim", "comment", "error", "reset", "unasked", "goaway", "nothing")[much % 8]
+        kinds = (
+            "garbage",
+            "interim",
+            "comment",
+            "error",
+            "reset",
+            "unasked",
+            "goaway",
+            "nothing",
+            "forswear",
+            "settings",
+        )
+        kind = kinds[much % len(kinds)]
         serving = next((one for one in pipe.servings if one.phase in ("stream", "asked")), None)
         if kind == "garbage":
             pipe.inbound += b"\x00\xffgarbage\r\n\r\n"
@@ -652,9 +696,31 @@ class World:
         elif kind == "goaway" and isinstance(pipe.provider, Http2Provider):
             pipe.provider.goaway(None)
             pipe.inbound += pipe.provider.take_raw()
+        elif kind == "forswear" and isinstance(pipe.provider, Http2Provider) and pipe.provider.streams:
+            self._forswear(pipe, pipe.provider, who)
+        elif kind == "settings" and isinstance(pipe.provider, Http2Provider):
+            self._settings(pipe, pipe.provider, (1, 2, 100)[who % 3], (0, 1000, 65535)[who // 3 % 3])
         else:
             return None
         return f"{pipe} {kind}"
+
+    def _forswear(self, pipe: Pipe, provider: Http2Provider, who: int) -> None:
+        """GOAWAY, which may leave out some that run."""
+        provider.goaway(([0, *provider.streams])[who % (1 + len(provider.streams))])
+        pipe.inbound += provider.take_raw()
+        for one in pipe.servings:
+            if one.stream > (provider.promised or 0):
+                one.phase = "over"
+
+    def _settings(self, pipe: Pipe, provider: Http2Provider, streams: int, window: int) -> None:
+        provider.change({SettingCodes.MAX_CONCURRENT_STREAMS: streams, SettingCodes.INITIAL_WINDOW_SIZE: window})
+        pipe.inbound += provider.take()
+
+    def open_windows(self) -> None:
+        """Whoever kept somebody from sending lets him go on."""
+        for pipe in self.pipes.values():
+            if isinstance(pipe.provider, Http2Provider) and pipe.end is None:
+                self._settings(pipe, pipe.provider, 100, 65535)
 
     # -- macros --------------------------------------------------------------------------------------------------
 
@@ -684,6 +750,40 @@ class World:
         while self._read(found[0], 1500):
             pass
         return f"{found[0]} paused={found[0].paused}"
+
+    def _share(self, who: int, much: int) -> str | None:
+        """Macro: several exchanges run on one HTTP/2 connection."""
+        pipe = self._pick(who, lambda p: p.caller is not None and p.caller.open and p.end is None)
+        if pipe is None:
+            return None
+        for _ in range(3):
+            self._create(pipe, PROVIDERS.index("custom-two") + 12 * (who // 4), much)
+        self._settle(pipe)
+        for up in list(self.pipes.values()):
+            if up.caller is None and not up.dialled and not up.closing:
+                self._connect(up, 0)
+            self._settle(up)
+        return repr(pipe)
+
+    def _share_in_trouble(self, who: int, much: int) -> str | None:
+        """Macro: what happens to a connection happens to several."""
+        told = self._share(who, much)
+        pipe = self._pick(who, lambda p: p.live and p.end is None and len(_running(p)) > 1)
+        if pipe is None or not isinstance(pipe.provider, Http2Provider):
+            return told
+        if much % 4 < 3:
+            self._forswear(pipe, pipe.provider, who)
+        else:
+            self._settings(pipe, pipe.provider, len(_running(pipe)), 0)
+            self._settle(pipe)
+            self._share(who, much)
+        return f"{pipe} {much % 4}"
+
+    def _quiet(self, who: int, much: int) -> str:
+        """Macro: all that is under way arrives, and the laws of such a moment hold."""
+        self.quieten()
+        self.check_quiet()
+        return "quiet"
 
     # -- host and time -------------------------------------------------------------------------------------------
 
@@ -736,6 +836,16 @@ class World:
 
     # -- the end -------------------------------------------------------------------------------------------------
 
+    def quieten(self) -> None:
+        """Everything that is under way arrives; nobody begins anything."""
+        moved = True
+        while moved:
+            moved = False
+            for pipe in list(self.pipes.values()):
+                if pipe.dialled and not pipe.ended:
+                    moved = self._flow(pipe) or moved
+                    moved = self._read(pipe, 65536) or moved
+
     def _rest(self) -> None:
         """Everything that is under way arrives; providers finish what they began; dials succeed."""
         for _ in range(1000):
@@ -762,18 +872,19 @@ class World:
 
     def finish(self) -> None:
         """Come to rest: who is still there has got its last message. Then all leave, and nothing is left."""
+        self.trace.append("quiet")
+        self.quieten()
+        self.check()
+        self.check_quiet()
+        self.open_windows()
         self.trace.append("rest")
         self._resting = True
-        self._rest()
-        self.check()
-        self._pass(700.0)
-        self._rest()
-        self.check()
-        for pipe in self.pipes.values():
-            if pipe.caller is not None and not pipe.ended and pipe.end is None and pipe.caller.open:
-                waiting = pipe.caller.waiting()
-                if waiting:
-                    raise LawBroken(f"{pipe} still waits for the end of {waiting}")
+        for seconds in (0.0, RETRIES, 700.0):
+            self._pass(seconds)
+            self._rest()
+            self.check()
+            if seconds:
+                self.check_rest()
         if len(self.admitted) != len(self.ended):
             raise LawBroken("exchanges go on though the world is at rest")
         self.trace.append("leave")

@@ -154,6 +154,8 @@ class Serving:
         if kind == "binary":
             self.finished = True  # without a length it is a stream
             return 200, [("content-type", "audio/mpeg")], bytes(range(256))
+        if kind == "wide":
+            return 200, [("content-type", "application/json")], b'"' + b"y" * 18_000 + b'"'
         if kind == "large":
             return 200, [("content-type", "application/json")], b'"' + b"x" * 30_000 + b'"'
         return int(kind), [("content-type", "application/json"), ("retry-after", "1")], b'{"error":{"message":"no"}}'
