@@ -208,6 +208,29 @@ def test_what_was_heard_costs_too() -> None:
     assert (total.input_tokens, total.output_tokens) == (8, 1)
 
 
+def test_responses_over_a_websocket_may_overlap() -> None:
+    reader, ledger = make_realtime_reader("openai-realtime"), Ledger()
+    events: list[ProviderEvent] = []
+    for value in (
+        {"type": "response.created", "response": {"id": "a"}},
+        {"type": "response.created", "response": {"id": "b"}},
+        {"type": "response.output_text.delta", "output_index": 0, "delta": "Hi"},
+        {"type": "response.completed", "response": {"id": "a", "status": "completed", "usage": {"output_tokens": 2}}},
+        {"type": "response.completed", "response": {"id": "b", "status": "completed", "usage": {"output_tokens": 2}}},
+        {"type": "error", "status": 400, "error": {"type": "t", "code": "previous_response_not_found", "message": "m"}},
+    ):
+        ledger.read(new := read(reader, value), reader.answer)
+        events += new
+    assert [type(event) for event in events] == [
+        *(ResponseStarted, ResponseStarted, TextDelta),
+        *(UsageReported, ResponseFinished) * 2,
+        ResponseFailed,
+    ]
+    total = ledger.total(complete=True)
+    assert total is not None
+    assert total.output_tokens == 4
+
+
 def test_deepgram_flux_and_speak() -> None:
     reader = make_realtime_reader("deepgram")
     turn = {"type": "TurnInfo", "turn_index": 0, "transcript": "Hi there"}

@@ -29,6 +29,8 @@ _SESSION: Final = (
     "ping",
     "warning",
 )
+#: How Responses end over a WebSocket, where several may run at once.
+_ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 _STOPPED: Final = frozenset({"turn_detected", "client_cancelled"})
 
 
@@ -65,6 +67,9 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
         elif kind.endswith("input_audio_transcription.failed"):
             error = obj(value.get("error"))
             out.append(failed(text(error.get("message")), word(error.get("type")), word(error.get("code"))))
+        elif kind in _ENDS:
+            self._turn_to(obj(value.get("response")))
+            super().read_object(value, event, out)
         elif not kind.startswith(_SESSION) and not kind.startswith(("response.animation_", "response.audio_timestamp")):
             super().read_object(value, event, out)
 
@@ -73,11 +78,17 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
         self._filled.clear()
         self._asked = False
 
-    def _read_done(self, value: Object, response: Object, out: list[ProviderEvent]) -> None:
+    def _turn_to(self, response: Object) -> None:
+        """``response`` ends; another may have begun since it did."""
         answer = text(response.get("id"))[:256] or self._response
         if answer != self._response:
             self._usage = None
+            self._ends.clear()
+            self._ended.clear()
         self.answer = self._response = answer
+
+    def _read_done(self, value: Object, response: Object, out: list[ProviderEvent]) -> None:
+        self._turn_to(response)
         usage = obj(response.get("usage")) or obj(value.get("usage"))
         if usage:
             self.report(openai_usage(usage), out)
