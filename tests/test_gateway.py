@@ -147,9 +147,10 @@ def test_misuse_raises_and_changes_nothing(misuse: str) -> None:
     undecided = run.ask("/v1/local/shut")
     (question,) = (effect for effect in run.gateway.effects() if isinstance(effect, Ask))
     before = run.state()
-    with pytest.raises(LocalProtocolError):
-        MISUSES[misuse](run.gateway, conn, run.now)
-    assert run.state() == before
+    for later in (0.0,) if "past" in misuse else (0.0, 1000.0):
+        with pytest.raises(LocalProtocolError):
+            MISUSES[misuse](run.gateway, conn, run.now + later)
+        assert run.state() == before, "time has not moved either"
     run.stream(conn)
     messages = run.heard(conn)
     assert [message["type"] for message in messages if isinstance(message, dict)] == [
@@ -169,6 +170,19 @@ def test_part_of_a_pull_may_be_confirmed_and_more_than_all_may_not() -> None:
     with pytest.raises(LocalProtocolError, match="40"):
         run.gateway.data_sent(conn, 41, run.now)
     run.gateway.data_sent(conn, 40, run.now)
+
+
+def test_nothing_confirmed_is_no_sign_of_life() -> None:
+    run = Run()
+    conn = run.ask()
+    assert run.gateway.data_to_send(conn, 100)
+    until = run.now + 60.0
+    while run.now < until:
+        assert "abort" not in str(run.effects())
+        run.now += 5.0
+        run.gateway.data_sent(conn, 0, run.now)
+        run.gateway.handle_timeout(run.now)
+    assert run.effects() == [f"abort {conn}"], "unsent bytes, and none taken for write_stall_s"
 
 
 # -- what comes late, and nothing -----------------------------------------------------------------------------------

@@ -93,21 +93,23 @@ class Gateway:
 
     def connected(self, conn: ConnId, alpn: str | None, now: float) -> None:
         """The dial of ``Connect`` succeeded, TLS included; ``alpn`` is what TLS chose."""
-        connection = self._find(conn, now)
-        if isinstance(connection, Upstream | RelayUpstream):
+        connection = self._look(conn, now)
+        if connection is not None and not isinstance(connection, Upstream | RelayUpstream):
+            raise LocalProtocolError(f"connected({conn}): this connection was not dialled")
+        self._now = now
+        if connection is not None:
             connection.connected(alpn, now)
             self._engine.settle(now)
-        elif connection is not None:
-            raise LocalProtocolError(f"connected({conn}): this connection was not dialled")
 
     def connect_failed(self, conn: ConnId, reason: str, now: float) -> None:
         """The dial of ``Connect`` failed. ``closed`` must follow."""
-        connection = self._find(conn, now)
-        if isinstance(connection, Upstream | RelayUpstream):
+        connection = self._look(conn, now)
+        if connection is not None and not isinstance(connection, Upstream | RelayUpstream):
+            raise LocalProtocolError(f"connect_failed({conn}): this connection was not dialled")
+        self._now = now
+        if connection is not None:
             connection.connect_failed(reason, now)
             self._engine.settle(now)
-        elif connection is not None:
-            raise LocalProtocolError(f"connect_failed({conn}): this connection was not dialled")
 
     def receive_data(self, conn: ConnId, data: bytes, now: float) -> None:
         """Bytes of the peer, at most 64 KiB. Empty data is nothing, never an end."""
@@ -134,14 +136,15 @@ class Gateway:
             self._engine.settle(now)
 
     def data_sent(self, conn: ConnId, n: int, now: float) -> None:
-        """The transport took ``n`` of the bytes that were pulled. ``LocalProtocolError`` for more than that."""
+        """The transport took ``n`` of the bytes that were pulled. ``LocalProtocolError`` for more than that. None at
+        all is nothing, and no sign of life."""
         connection = self._connections.get(conn)
         if connection is None or now < self._now:
-            connection = self._find(conn, now)
-        self._now = now
-        if connection is not None:
+            connection = self._look(conn, now)
+        if connection is not None and n:
             connection.data_sent(n, now)
             self._engine.settle(now)
+        self._now = now
 
     def closed(self, conn: ConnId, now: float) -> None:
         """The connection is released: exactly once and last, whoever ended it, also after a failed dial."""
@@ -154,9 +157,10 @@ class Gateway:
     def answer(self, ask_id: AskId, value: Answer, now: float) -> None:
         """The answer to an ``Ask``. Late and second answers are ignored; ``LocalProtocolError`` for a question that
         was never asked and for an answer of the wrong class."""
-        self._advance(now)
+        self._check(now)
         self._engine.answer(ask_id, value, now)
         self._engine.settle(now)
+        self._now = now
 
     def handle_timeout(self, now: float) -> None:
         """``next_timeout()`` has come. Calling it early does no harm."""
@@ -289,16 +293,25 @@ class Gateway:
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _advance(self, now: float) -> None:
+    def _check(self, now: float) -> None:
         if now < self._now:
             raise LocalProtocolError(f"time runs backwards: now is {now}, the last input was at {self._now}")
+
+    def _advance(self, now: float) -> None:
+        self._check(now)
         self._now = now
 
-    def _find(self, conn: ConnId, now: float) -> Connection | None:
+    def _look(self, conn: ConnId, now: float) -> Connection | None:
+        """The connection of an input that may be misuse yet: time stands still."""
         if not self._engine.was_issued(conn):
             raise LocalProtocolError(f"no connection {conn} was ever issued")
-        self._advance(now)
+        self._check(now)
         return self._connections.get(conn)
+
+    def _find(self, conn: ConnId, now: float) -> Connection | None:
+        connection = self._look(conn, now)
+        self._now = now
+        return connection
 
     def _register(self, upstream: Upstream) -> None:
         self._connections[upstream.conn] = upstream
