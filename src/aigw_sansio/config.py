@@ -42,7 +42,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     upstream_connections_per_origin: int = 512
     streams_per_connection: int = 100  #: at once on one HTTP/2 connection, either side
     send_high_water_bytes: int = 64 * 1024  #: of a connection's send buffer, and of an exchange's own queue
-    early_bytes: int = 64 * 1024  #: from a realtime client before its provider has answered; the read that exceeds it is kept
+    early_bytes: int = 64 * 1024  #: of a realtime client before its provider answers; one read may go beyond
     unusable_messages_in_a_row: int = 100
     tap_message_bytes: int = MIB  #: largest realtime message that the tap reads
     chunk_bytes: int = 16 * MIB  #: one SSE event, line or array element
