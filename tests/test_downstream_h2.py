@@ -481,6 +481,51 @@ def test_a_client_that_does_not_let_go_is_reset() -> None:
     assert world.closed == []
 
 
+@pytest.mark.parametrize(
+    "how", ["ends", "ended before", "resets", "is reset", "leaves", "never lets go", "takes it late"]
+)
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_stream_that_we_are_through_with_is_forgotten_once_the_client_is_too(how: str, plain: bool) -> None:
+    world = World()
+    _, _, sibling = world.open()
+    if plain:
+        number, pipe = world.ask(GET, end=how == "ended before")
+        pipe.refuse(404, [], b"no" * (40_000 if how in ("takes it late", "never lets go") else 1), world.now)
+    else:
+        number, pipe, _ = world.open()
+        if how == "ended before":
+            world.client.end_stream(number)
+            world.say()
+        if how == "takes it late":
+            pipe.write(b"x" * 70_000, world.now)
+        pipe.end(world.now)
+    world.settle()
+    if how == "takes it late":
+        world.client.increment_flow_control_window(100_000)
+        world.client.increment_flow_control_window(100_000, number)
+        world.say()
+        world.hear()
+    state = world.client.streams.get(number)
+    if how in ("ends", "takes it late") and state is not None and state.open:
+        world.client.end_stream(number)
+    elif how == "resets" and state is not None and state.open:
+        world.client.reset_stream(number)
+    elif how == "is reset":
+        pipe.abort(world.now)
+    elif how == "leaves":
+        world.link.connection_lost("reset by peer", world.now)
+    elif how == "never lets go":
+        world.wait(60.0 if plain else 5.0)
+    world.say()
+    world.settle()
+    assert pipe.state.name == "CLOSED"
+    assert world.link._ending == {}
+    assert list(world.link._pipes.values()) == ([] if how == "leaves" else [sibling.pipe])
+    assert world.link._sending == {}
+    assert world.engine.timers.armed == 0
+    assert sibling.end == ("reset by peer" if how == "leaves" else None)
+
+
 def test_a_stream_that_takes_nothing_is_reset_alone() -> None:
     world = World()
     stalled, pipe, receiver = world.open()
