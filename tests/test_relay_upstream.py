@@ -107,6 +107,20 @@ def test_every_session_has_a_key_of_its_own() -> None:
     assert len(keys) == 2
 
 
+def test_the_key_comes_from_the_seed() -> None:
+    """So a recorded session replays to the same bytes."""
+
+    def asked(seed: bytes) -> bytes:
+        opening = Opening()
+        engine = Engine(Config(), seed, 0.0)
+        upstream = RelayUpstream(engine, opening.upstream.call, opening)
+        upstream.connected(None, 0.0)
+        return upstream.pull(65536)
+
+    assert asked(b"one seed") == asked(b"one seed")
+    assert asked(b"one seed") != asked(b"another")
+
+
 def test_after_the_101_everything_goes_to_the_receiver() -> None:
     opening = Opening()
     opening.connect()
