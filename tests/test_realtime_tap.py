@@ -98,6 +98,20 @@ def test_an_answer_cancelled_without_usage_adds_nothing() -> None:
     assert listener.total() == (10, "final")
 
 
+def test_an_error_in_the_midst_of_an_answer_does_not_end_it() -> None:
+    listener = Listener("openai-realtime")
+    listener.respond("r1", 10)
+    error = {"type": "invalid_request_error", "code": "invalid_value", "message": "m"}
+    listener.say(type="error", error=error)
+    assert listener.total() == (10, "final")
+    listener.say(type="response.created", response={"id": "r2"})
+    listener.say(type="error", error=error)
+    assert listener.total() == (10, "partial")
+    details = {"type": "failed", "error": error}
+    listener.say(type="response.done", response={"id": "r2", "status": "failed", "status_details": details})
+    assert listener.total() == (10, "final")
+
+
 def test_answers_that_overlap_are_kept_apart() -> None:
     """An answer outside of the conversation ends while another is under way."""
     listener = Listener("openai-realtime")

@@ -39,8 +39,10 @@ class RealtimeTap:
                 self._ledger.report(event, reader.answer)
             elif kind is ResponseStarted:
                 self._answering = True
-            elif kind is ResponseFinished or kind is ResponseFailed:
+            elif kind is ResponseFinished:
                 self._answering = False
+            elif kind is ResponseFailed:
+                self._answering = reader.answering
             self._engine.emit(ProviderEventRead(self._log_id, event))
 
     def usage(self) -> UsageReported | None:

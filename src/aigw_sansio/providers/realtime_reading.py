@@ -22,6 +22,8 @@ from .readings.realtime_speech import (
 class _MessageReader(Protocol):
     @property
     def answer(self) -> str: ...
+    @property
+    def answering(self) -> bool: ...
     def read(self, chunk: Chunk) -> list[ProviderEvent]: ...
 
 
@@ -42,6 +44,11 @@ class RealtimeReader:
     def answer(self) -> str:
         """The answer that the last events belong to."""
         return "" if self._reader is None else self._reader.answer
+
+    @property
+    def answering(self) -> bool:
+        """Whether an answer goes on behind a ``ResponseFailed``: an error may be that of something else."""
+        return self._reader is not None and self._reader.answering
 
     def read_message(self, text: bool, data: bytes, from_provider: bool) -> list[ProviderEvent]:
         """What one message means. ``text``: its opcode. Never raises, whatever the bytes."""

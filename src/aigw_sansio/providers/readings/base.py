@@ -40,6 +40,8 @@ class BaseReader:
 
     #: See :attr:`aigw_sansio.providers.reading.Reader.markers`.
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"',)
+    #: Whether the answer goes on behind what it failed with; no stream does, a session may.
+    answering: bool = False
 
     def __init__(self) -> None:
         self.calls = ToolCalls()

@@ -41,6 +41,7 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
         super().__init__()
         self.answer = ""
         self._response = ""  # the id of the response under way
+        self.answering = False
 
     def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type"))
@@ -49,6 +50,7 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
             response = obj(value.get("response"))
             self.renew()
             self.answer = self._response = text(response.get("id"))[:256]
+            self.answering = True
             self.start(response.get("id"), response.get("model"), out)
         elif kind == "response.done":
             self._read_done(value, obj(value.get("response")), out)
@@ -80,6 +82,7 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
 
     def _turn_to(self, response: Object) -> None:
         """``response`` ends; another may have begun since it did."""
+        self.answering = False
         answer = text(response.get("id"))[:256] or self._response
         if answer != self._response:
             self._usage = None
