@@ -60,7 +60,7 @@ class ProtocolDriver(AnyioDriver):
         require_asyncio()
         self._loop = asyncio.get_running_loop()
         self._open_sockets: set[TransportSocket] = set()
-        return TransportReadiness()
+        return TransportReadiness(self._loop)
 
     # -- connections --------------------------------------------------------------------------------------------
 

@@ -36,6 +36,9 @@ class Readiness(Protocol):
     def forget(self, link: Link) -> None:
         """The socket is about to be closed."""
 
+    def at_turn_end(self, callback: Callable[[], None]) -> None:
+        """Called within ``on_readable``: call back when all that is ready now was told of."""
+
 
 Callback = Callable[[Link], None]
 
@@ -85,6 +88,9 @@ class LoopReadiness:
         self.stop_reading(link)
         self.stop_writing(link)
 
+    def at_turn_end(self, callback: Callable[[], None]) -> None:
+        self._loop.call_soon(callback)
+
 
 class EpollReadiness:
     """Readiness from an epoll set, for which one task waits: a wake-up serves everything that became ready."""
@@ -94,6 +100,7 @@ class EpollReadiness:
         self._on_writable = on_writable
         self._epoll = select.epoll()
         self._links: dict[int, Link] = {}
+        self._at_turn_end: Callable[[], None] | None = None
         tasks.start_soon(self._watch)
 
     def start_reading(self, link: Link) -> None:
@@ -119,6 +126,9 @@ class EpollReadiness:
     def forget(self, link: Link) -> None:
         link.reading = link.writing = False
         self._register(link)
+
+    def at_turn_end(self, callback: Callable[[], None]) -> None:
+        self._at_turn_end = callback
 
     def _register(self, link: Link) -> None:
         if link.socket is None or self._epoll.closed:
@@ -148,6 +158,9 @@ class EpollReadiness:
                         self._on_readable(link)
                     if link.writing and mask & ~select.EPOLLIN:
                         self._on_writable(link)
+                callback, self._at_turn_end = self._at_turn_end, None
+                if callback is not None:
+                    callback()
 
 
 class TaskReadiness:
@@ -187,6 +200,9 @@ class TaskReadiness:
         if link.wake is not None:
             link.wake.set()
 
+    def at_turn_end(self, callback: Callable[[], None]) -> None:
+        self._tasks.start_soon(_call, callback)
+
     async def _read(self, link: Link) -> None:
         wait_readable = anyio.wait_readable
         while (sock := link.socket) is not None:
@@ -210,3 +226,7 @@ class TaskReadiness:
             if link.writing:
                 self._on_writable(link)
         link.writer = False
+
+
+async def _call(callback: Callable[[], None]) -> None:
+    callback()

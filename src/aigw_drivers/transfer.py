@@ -4,9 +4,10 @@ Decides: nothing about any protocol. It carries out the nine duties of :mod:`aig
 wait: dialling, answering and time, which a subclass adds. Must not know: what the bytes mean, why a connection is
 dialled or closed, which event loop runs.
 
-When a socket is readable, a plain function reads it once, gives that to the engine, and at once writes whatever the
-engine wants written, all in the same turn of the loop. There is no task switch, queue, lock or timeout per message, and
-what the kernel took is known to the byte.
+When a socket is readable, a plain function reads it once and gives that to the engine. What the engine then wants
+written is written at the end of the same turn of the loop: one write for each connection, however many of the sockets
+that were ready brought something for it. There is no task switch, queue, lock or timeout per message, and what the
+kernel took is known to the byte.
 """
 
 import logging
@@ -34,6 +35,9 @@ logger = logging.getLogger("aigw.driver")
 #: A TLS read is smaller by one record, for a record begun earlier may come out with it.
 TLS_READ_SIZE = READ_SIZE - 16384
 
+#: A turn that has read so many bytes writes before it reads on, so that nothing waits for long behind the reads.
+TURN_SIZE = 16384
+
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset
 
 
@@ -50,6 +54,8 @@ class Transfer(ABC):
         self._links: dict[ConnId, Link] = {}
         self._busy = False  # effects are being executed; whoever calls in leaves its own to the outermost loop
         self._armed = inf
+        self._unflushed: dict[Link, None] = {}
+        self._turn_size = 0
         self._readiness: Readiness
 
     @abstractmethod
@@ -82,8 +88,11 @@ class Transfer(ABC):
             self._run()
         return True
 
-    def _run(self) -> None:
-        """Execute effects until there are none; then see to the alarm."""
+    def _run(self, *, defer: bool = False) -> None:
+        """Execute effects until there are none; then see to the alarm.
+
+        With ``defer`` nothing is written for ``Flush``: whoever says so sees to it that :meth:`_flush` is called.
+        """
         if self._busy:
             return
         self._busy = True
@@ -96,7 +105,10 @@ class Transfer(ABC):
                     try:
                         if type(effect) is Flush:
                             if (link := links.get(effect.conn)) is not None and not link.rest:
-                                self._pump(link)
+                                if defer:
+                                    self._unflushed[link] = None
+                                else:
+                                    self._pump(link)
                         else:
                             link = links.get(effect.conn) if isinstance(effect, Close) else None
                             self._execute(effect)
@@ -104,13 +116,29 @@ class Transfer(ABC):
                         report(exc, type(effect).__name__)
                         if link is not None:
                             self._abandon(link)
-            due = engine.next_timeout()
-            if due is not None and due < self._armed:
-                self._arm(due)
+            if not self._unflushed:
+                due = engine.next_timeout()
+                if due is not None and due < self._armed:
+                    self._arm(due)
         except Exception as exc:
             report(exc, "its outputs")
         finally:
             self._busy = False
+
+    def _flush(self) -> None:
+        """The end of a turn of the loop: write what its reads brought about."""
+        links, self._unflushed, self._turn_size = self._unflushed, {}, 0
+        if not links:
+            return
+        self._now = self._clock()
+        for link in links:
+            try:
+                if not link.rest:
+                    self._pump(link)
+            except Exception as exc:
+                report(exc, "what it sends")
+                self._abandon(link)
+        self._run()
 
     def _execute(self, effect: Effect) -> None:
         """Every effect but ``Flush``, the frequent one."""
@@ -149,11 +177,13 @@ class Transfer(ABC):
         if sock is None:
             return
         self._now = self._clock()
+        size = 1  # an end takes its place in the turn as well
         try:
             try:
                 data = sock.recv(READ_SIZE if link.tls is None else TLS_READ_SIZE)
             except (BlockingIOError, InterruptedError):
                 return
+            size += len(data)
             if link.closing:
                 if not data:
                     self._peer_ended(link)
@@ -168,7 +198,13 @@ class Transfer(ABC):
         except Exception as exc:
             report(exc, "what it received")
             self._abandon(link)
-        self._run()
+        self._run(defer=True)
+        if self._unflushed:
+            read_before, self._turn_size = self._turn_size, self._turn_size + size
+            if self._turn_size >= TURN_SIZE:
+                self._flush()
+            elif not read_before:
+                self._readiness.at_turn_end(self._flush)
 
     def _decrypt(self, link: Link, pipe: TlsPipe, data: bytes, *, at_end: bool = True) -> None:
         if not data and at_end:

@@ -220,6 +220,9 @@ class TransportSocket(asyncio.BufferedProtocol):
 class TransportReadiness:
     """Readiness of links whose sockets are :class:`TransportSocket`: the transports tell by themselves."""
 
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
     def start_reading(self, link: Link) -> None:
         """See :meth:`aigw_drivers.readiness.Readiness.start_reading`."""
         sock = link.socket
@@ -249,3 +252,7 @@ class TransportReadiness:
     def forget(self, link: Link) -> None:
         """See :meth:`aigw_drivers.readiness.Readiness.forget`."""
         link.reading = link.writing = False
+
+    def at_turn_end(self, callback: Callable[[], None]) -> None:
+        """See :meth:`aigw_drivers.readiness.Readiness.at_turn_end`."""
+        self._loop.call_soon(callback)

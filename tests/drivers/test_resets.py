@@ -54,7 +54,7 @@ def test_a_transport_that_reads_an_end_where_it_broke(new_loop: Callable[[], asy
         sock = TransportSocket(lambda _: None, gone.set_result, readable, lambda _: None)
         await loop.create_connection(lambda: sock, sock=ours)
         link = Link(ConnId(1), sock)
-        TransportReadiness().start_reading(link)
+        TransportReadiness(loop).start_reading(link)
         assert sock.send(bytes(HUGE)) < HUGE
         with sock.transport.get_extra_info("socket").dup() as own:
             reset_by(theirs, own)
