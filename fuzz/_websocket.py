@@ -5,6 +5,7 @@ import zlib
 from typing import Final
 
 from fuzz._fuzz import cut, seeded
+from fuzz._transcripts import frames
 from tests.websocket_streams import KEY, item, raw_frame, read_by_wsproto, same_end
 
 from aigw_sansio.wires.deflate import Agreement, PerMessageDeflate
@@ -44,6 +45,7 @@ def seeds(role: Role) -> list[bytes]:
         frame(0xC1, _deflated(b"\xe2\x82")) + frame(0x81, b"dropped"),
         raw_frame(0x82, b"abc", masked=masked, length=LIMIT + 1),
         raw_frame(0x82, b"abc", masked=masked, length=1 << 62),
+        *frames("client http/1.1" if masked else "provider http/1.1"),
     )
 
 

@@ -5,6 +5,7 @@ a proper 101.
 """
 
 from fuzz._fuzz import cut, main, seeded
+from fuzz._transcripts import heads
 
 from aigw_sansio.wires.deflate import DeflateSettings, agree, choose
 from aigw_sansio.wires.handshake import Accepted, ClientHandshake, Outcome, Upgrade, accept, check_upgrade, request
@@ -29,6 +30,8 @@ SEEDS: list[bytes] = seeded(
     b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 4\r\n\r\n{}\r\n",
     b"HTTP/1.1 500 No\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
     b"HTTP/1.0 302 Found\r\nlocation: /\r\n\r\nto the end",
+    *heads("client http/1.1"),
+    *heads("provider http/1.1"),
 )
 
 

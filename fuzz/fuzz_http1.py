@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import h11
 from fuzz._fuzz import main
+from fuzz._transcripts import connections
 
 from aigw_sansio.faults import FaultKind
 from aigw_sansio.wires.http import BodyData, ConnectionFailed, Request, ResponseEnd, ResponseHead, StreamFailed
@@ -139,6 +140,7 @@ SEEDS: list[bytes] = [
             b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n",
             b"HTTP/1.1 999 Odd\r\ncontent-length: 0\r\n\r\n",
             b"\x15\x03\x01\x00\x02\x02\x16",
+            *connections("provider http/1.1"),
         )
     )
 ]

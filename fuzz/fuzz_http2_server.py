@@ -5,6 +5,7 @@ client sends behind the preface and its SETTINGS.
 """
 
 from fuzz._fuzz import cut, main, seeded
+from fuzz._transcripts import connections
 from tests.h2_peers import Fields, data, frame, goaway, headers, rst, served, settings, update
 
 _GET: Fields = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]
@@ -19,6 +20,7 @@ SEEDS: list[bytes] = seeded(
     headers(1, _CONNECT, 0) + frame(9, 4, 1) + frame(6, 0, 0, b"12345678") + update(1, 2**31 - 1),
     headers(1, _CONNECT) + b"".join(data(1, bytes(16_384)) for _ in range(17)),
     settings({1: 0, 4: 1, 5: 20_000}) + headers(2, _GET) + frame(99, 1, 1, b"x"),
+    *connections("client h2"),
 )
 
 

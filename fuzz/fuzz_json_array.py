@@ -7,6 +7,7 @@ import json
 
 from fuzz._bodies import hold
 from fuzz._fuzz import cut, main, seeded
+from fuzz._transcripts import bodies
 
 from aigw_sansio.bodies.json_array import JsonArrayDecoder
 
@@ -20,6 +21,7 @@ SEEDS: list[bytes] = seeded(
     b'["' + b"x" * LIMIT + b'"]',
     b"[[[[[{{",
     b"[1]]",
+    *bodies(lambda kind: b"json" in kind),
 )
 
 

@@ -5,6 +5,7 @@
 
 from fuzz._bodies import hold
 from fuzz._fuzz import main, seeded
+from fuzz._transcripts import bodies
 
 from aigw_sansio.bodies.ndjson import NdjsonDecoder
 
@@ -14,6 +15,7 @@ SEEDS: list[bytes] = seeded(
     b'{"a":1}\n{"a":2}\r\n\n',
     b"\xef\xbb\xbf1\n \r\n2",
     b"x" * LIMIT + b"\n" + b"x" * (LIMIT + 1) + b"\n1\n",
+    *bodies(lambda kind: b"json" in kind and kind != b"application/json"),
 )
 
 

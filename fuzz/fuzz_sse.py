@@ -5,6 +5,7 @@
 
 from fuzz._bodies import hold
 from fuzz._fuzz import main, seeded
+from fuzz._transcripts import bodies
 
 from aigw_sansio.bodies.sse import SseDecoder
 
@@ -16,6 +17,7 @@ SEEDS: list[bytes] = seeded(
     b'event: error\n{\n\n "a": "}\\"" }\ndata: b\n\n[1]\n',
     b"data: " + b"x" * LIMIT + b"\n\n",
     b"data\n:\n\n\r\n\rdata",
+    *bodies(lambda kind: kind.startswith(b"text/event-stream")),
 )
 
 

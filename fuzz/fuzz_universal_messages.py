@@ -6,6 +6,7 @@
 import json
 
 from fuzz._fuzz import main
+from fuzz._transcripts import messages
 
 from aigw_sansio.dialects import universal
 from aigw_sansio.dialects.envelope import error_envelope
@@ -24,6 +25,7 @@ SEEDS: list[bytes] = [
     b"[" * 1000,
     b'{"type":' + b'{"type":[' * 200 + b"]}" * 200 + b"}",
     b'{"type":"universal.create","request":NaN}',
+    *messages(),
 ]
 
 
