@@ -12,9 +12,12 @@ Each strategy of right input gives the bytes together with what they mean, so th
     def test_my_server(case):
         stream, pieces = case
         assert my_reader(pieces) == stream.messages
+
+``examples/findings_in_wsproto.py`` runs them against another library and shows what they find.
 """
 
 import json
+import zlib
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, Final
@@ -150,6 +153,30 @@ def broken_frames(draw: st.DrawFn, *, masked: bool) -> BrokenFrame:
     return draw(st.sampled_from(broken))
 
 
+def close_frames(*, masked: bool) -> st.SearchStrategy[tuple[bytes, int]]:
+    """A close frame with a code that may be on the wire (RFC 6455 section 7.4 and the registry), and the code."""
+    codes = st.one_of(st.sampled_from((*range(1000, 1004), *range(1007, 1015))), st.integers(3000, 4999))
+    return codes.map(lambda code: (frame(0x88, code.to_bytes(2, "big"), masked=masked), code))
+
+
+class Bomb(msgspec.Struct, frozen=True):
+    """A small frame of permessage-deflate (RFC 7692) whose message has ``size`` bytes."""
+
+    data: bytes
+    size: int
+
+
+def bombs(*, masked: bool) -> st.SearchStrategy[Bomb]:
+    """Compressed binary messages of a mebibyte and more."""
+
+    def build(mebibytes: int) -> Bomb:
+        squeeze = zlib.compressobj(wbits=-15)
+        raw = squeeze.compress(bytes(mebibytes << 20)) + squeeze.flush(zlib.Z_SYNC_FLUSH)
+        return Bomb(frame(0xC2, raw[:-4], masked=masked), mebibytes << 20)
+
+    return st.integers(1, 8).map(build)
+
+
 # -- opening handshakes (RFC 6455 section 4) ---------------------------------------------------------------------------
 
 _FIELDS: Final = {
@@ -159,6 +186,9 @@ _FIELDS: Final = {
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
     "Sec-WebSocket-Version": "13",
 }
+
+
+_KEY_LINE: Final = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 
 def handshake(path: str = "/", **changed: str | None) -> bytes:
@@ -181,6 +211,8 @@ def broken_handshakes(path: str = "/") -> st.SearchStrategy[bytes]:
             handshake(path, Sec_WebSocket_Version="12"),
             handshake(path, Sec_WebSocket_Version=None),
             handshake(path, Sec_WebSocket_Protocol="a b"),
+            handshake(path, Sec_WebSocket_Protocol="caf\u00e9"),
+            handshake(path).replace(_KEY_LINE, _KEY_LINE + _KEY_LINE),
             handshake(path, Sec_WebSocket_Extensions="permessage-deflate; =1"),
             handshake(path).replace(b"HTTP/1.1", b"HTTP/1.0"),
             handshake(path).replace(b"GET", b"POST"),
