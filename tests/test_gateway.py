@@ -5,13 +5,15 @@ from collections.abc import Callable
 
 import pytest
 from tests.core_rig import short
+from tests.one_client import OneClient
+from tests.peers import Http1Provider, Http2Provider
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import CloseConnection, Ping, Request, TextMessage
 
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings
 from aigw_sansio.effects import Ask, Authenticated, Close, Connect, Effect, Emit, Metrics, Unavailable
 from aigw_sansio.errors import LocalProtocolError
-from aigw_sansio.events import SessionEnded
+from aigw_sansio.events import AttemptConnected, SessionEnded
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import AskId, ConnId
 
@@ -183,6 +185,25 @@ def test_nothing_confirmed_is_no_sign_of_life() -> None:
         run.gateway.data_sent(conn, 0, run.now)
         run.gateway.handle_timeout(run.now)
     assert run.effects() == [f"abort {conn}"], "unsent bytes, and none taken for write_stall_s"
+
+
+# -- what is said of connections ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("http2", "reaches"), [(False, ["dialled", "reused"]), (True, ["dialled", "shared"])])
+def test_each_attempt_says_what_its_connection_cost_or_saved(http2: bool, reaches: list[str]) -> None:
+    run = OneClient(Config(providers={"custom-x": ProviderSettings(base_url="https://x.test/v1")}))
+    step = {"provider": "custom-x", "endpoint": "chat"}
+    run.create("a", step)
+    run.driver.advance(0.25)
+    provider = Http2Provider()
+    run.driver.connected(run.up(2), provider if http2 else Http1Provider(), "h2" if http2 else "http/1.1")
+    if not http2:
+        run.respond(2, b"{}")
+    run.create("b", step)
+    connected = [event for event in run.driver.events if isinstance(event, AttemptConnected)]
+    assert [(event.conn, event.handshake_s) for event in connected] == [(2, 0.25), (2, 0.25)]
+    assert [event.reach for event in connected] == reaches
 
 
 # -- what comes late, and nothing -----------------------------------------------------------------------------------

@@ -520,6 +520,7 @@ FLOODS = {
     "PING ack": frame(6, 1, 0, b"12345678"),
     "1xx": headers(3, [(b":status", b"100")]),
     "DATA of a cancelled stream": data(5, b""),
+    "HEADERS of a cancelled stream": headers(5, OK),
 }
 
 

@@ -32,7 +32,10 @@ def facts(conn: int, last_used: float = 0.0, born: float = 50.0, busy: bool = Fa
     ([facts(1, 3), facts(2, 7), facts(3, 5)], 3, False, False, Use(ConnId(2)), ()),
     ([facts(1, 3, busy=True)], 1, False, False, Use(ConnId(1)), ()),
     ([facts(1)], 1, False, True, Dial(), ()),
-    ([facts(1)], 2, False, True, Wait(), ()),
+    ([facts(1)], 2, False, True, Use(ConnId(1)), ()),
+    ([facts(1, 3), facts(2, 1, busy=True)], 2, False, True, Use(ConnId(2)), ()),
+    ([facts(1, 3), facts(2, 5, busy=True)], 1, False, True, Dial(), ()),
+    ([], 2, False, True, Wait(), ()),
     ([facts(1)], 1, True, True, Wait(), ()),
     ([facts(1, 90, -1)], 1, False, False, Dial(), (1,)),
     ([facts(1, 90, -1)], 2, False, False, Dial(), (1,)),
@@ -454,3 +457,36 @@ def test_all_that_a_provider_leaves_behind_share_the_next_connection() -> None:
     rig.connect(2, "h2")
     assert {handler.told[-2].split()[1] for handler in handlers} == {"2"}
     assert not [effect for effect in rig.short() if effect.startswith("connect")]
+
+
+def test_the_place_of_a_lost_connection_is_for_a_fresh_one() -> None:
+    rig = Rig(Limits(upstream_connections_per_origin=2))
+    _burst(rig, PLAIN, 2)
+    for conn in (1, 2):
+        rig.connect(conn)
+    for conn in (1, 2):
+        rig.receive(conn, OK)
+    handler = Handler()
+    rig.leg(handler, PLAIN)
+    used = int(handler.told[0].split()[1])
+    rig.connections[ConnId(used)].connection_lost("reset", rig.now)
+    assert [handler.told[-1], rig.short()[-1]] == ["replaced", "connect 3"], "not the other one, which may be stale too"
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_at_the_limit_a_refused_stream_is_tried_again_where_it_was_refused(alone: bool) -> None:
+    rig = Rig(Limits(upstream_connections_per_origin=1))
+    handlers = _burst(rig, AUTO, 1 if alone else 2)
+    rig.connect(1, "h2")
+    rig.servers[ConnId(1)].reset_stream(1, error_code=7)
+    (again,) = rig.exchange(1)
+    rig.respond(1, again)
+    assert "replaced" in handlers[0].told
+    assert handlers[0].told[-2:] == ["body ok", "end"]
+    for _ in range(5):
+        handler = Handler()
+        rig.leg(handler, AUTO)
+        for _ in range(5):
+            for stream in rig.exchange(1):
+                rig.servers[ConnId(1)].reset_stream(stream, error_code=7)
+        assert handler.told[-1] == "failed stream_refused", "not for ever"

@@ -68,7 +68,9 @@ def place(
     1. A connection that is too old takes nothing new; if nothing runs on it, it is closed.
     2. Of the others the one used last is used, so that surplus ones grow idle and go.
     3. A dial that many can share is waited for rather than doubled.
-    4. Below the limit a connection is dialled; at the limit the request waits.
+    4. Below the limit a connection is dialled.
+    5. At the limit the request waits, unless only ``after`` is in the way: then any connection is better than none, and
+       one that serves others is known to live.
     """
     young = [facts for facts in available if now - facts.born < max_age_s]
     expired = tuple(facts.conn for facts in available if not facts.busy and now - facts.born >= max_age_s)
@@ -79,6 +81,8 @@ def place(
         return Wait(), expired
     if total - len(expired) < limit:
         return Dial(), expired
+    if young:
+        return Use(max(young, key=lambda facts: (facts.busy, facts.last_used)).conn), expired
     return Wait(), expired
 
 
@@ -234,7 +238,7 @@ class Pool:
         shareable = pool.shareable_dial
         placement, expired = place(
             facts,
-            total=len(pool.connections),
+            total=len(pool.connections) - (sum(c.spent for c in pool.connections.values()) if leg.after else 0),
             limit=config.limits.upstream_connections_per_origin,
             shareable_dial=shareable,
             after=leg.after,

@@ -159,6 +159,11 @@ class Upstream(Connection):
         """Carries nothing."""
         return not self._legs
 
+    @property
+    def spent(self) -> bool:
+        """Carries nothing and never will again: its end is about to be told."""
+        return self.ready and not self._legs and not self.capacity
+
     def assign(self, leg: Leg, now: float) -> None:
         """Send the request of ``leg``. Needs ``capacity``."""
         assert self.wire is not None
