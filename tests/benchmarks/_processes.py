@@ -1,5 +1,6 @@
 """Child processes for benchmarks over sockets: start, wait until ready, read their CPU time and memory (Linux)."""
 
+import argparse
 import asyncio
 import json
 import os
@@ -46,6 +47,19 @@ class Child:
         """Resident memory now."""
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def leave_core(core: int) -> None:
+    """Run on every core but ``core``, on which the process under test is to be alone."""
+    if (others := os.sched_getaffinity(0) - {core}) and (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, others)
+
+
+def is_quick(doc: str | None) -> bool:
+    """Whether the command line says ``--quick``; ``doc`` is what ``--help`` prints."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    return bool(parser.parse_args().quick)
 
 
 @contextmanager

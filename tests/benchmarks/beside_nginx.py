@@ -2,22 +2,22 @@
 
 ``python -m tests.benchmarks.beside_nginx [--quick]``. The same provider, 50 streams of 200-byte chunks: paced (20 ms
 apart) and as fast as it goes. The gateway turns them into messages on one WebSocket; nginx passes each on its own
-connection (``proxy_pass``, ``proxy_buffering off``, one process). CPU is that of the process under test alone; medians,
-ratios in one run. Needs Debian's package ``nginx``.
+connection (``proxy_pass``, ``proxy_buffering off``, one process). CPU is that of the process under test alone, which has
+core 0 to itself as far as this program goes; medians, ratios in one run. With an HTTP/2 upstream all streams share one
+connection; nginx, which speaks none to it, stays the same. Needs Debian's package ``nginx``.
 """
 
 import asyncio
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from tests.benchmarks._processes import Child, Client, child, free_port
+from tests.benchmarks._processes import Child, Client, child, free_port, is_quick, leave_core
 from tests.benchmarks.main_job import STREAMS, cpu_per_chunk, stream_all
 
 DRIVERS = [
@@ -132,11 +132,21 @@ async def main(quick: bool) -> None:
         raise SystemExit("nginx is not installed")
     rounds = 3 if quick else 5
     plain = "plain (websockets + httpx)"
-    names = ["nginx", plain, *(f"{driver} on {loop}" for driver, loop in DRIVERS)]
+    upstreams = {"": (), ", h2": ("h2c",)}
+    own = {
+        f"{driver} on {loop}{name}": (driver, loop, *options)
+        for name, options in upstreams.items()
+        for driver, loop in DRIVERS
+    }
+    names = ["nginx", plain, *own]
     requests: dict[str, list[float]] = {name: [] for name in names}
     paced: dict[str, list[float]] = {name: [] for name in names}
     full: dict[str, list[float]] = {name: [] for name in names}
-    with child("tests.benchmarks._provider", core=1) as provider:
+    with (
+        child("tests.benchmarks._provider", core=1) as provider,
+        child("tests.benchmarks._provider_h2", core=1) as provider_h2,
+    ):
+        url_h2 = f"http://127.0.0.1:{provider_h2.port}"
         url = f"http://127.0.0.1:{provider.port}"
         for _ in range(rounds):
             with nginx(provider) as gateway:
@@ -147,12 +157,13 @@ async def main(quick: bool) -> None:
                 paced[plain].append(await cpu_per_chunk(gateway, 100, 0.02))
                 full[plain].append(await cpu_per_chunk(gateway, 400, 0))
                 requests[plain].append(await cpu_per_request(gateway, 40))
-            for driver, loop in DRIVERS:
-                with child("tests.benchmarks._gateway", url, driver, loop, core=0) as gateway:
-                    paced[f"{driver} on {loop}"].append(await cpu_per_chunk(gateway, 100, 0.02))
-                    full[f"{driver} on {loop}"].append(await cpu_per_chunk(gateway, 400, 0))
-                    requests[f"{driver} on {loop}"].append(await cpu_per_request(gateway, 40))
-        print(f"CPU us per 200-byte chunk, {STREAMS} streams, HTTP/1.1 upstream; medians of {rounds}; x: nginx = 1\n")
+            for name, options in own.items():
+                upstream = url_h2 if options[2:] else url
+                with child("tests.benchmarks._gateway", upstream, *options, core=0) as gateway:
+                    paced[name].append(await cpu_per_chunk(gateway, 100, 0.02))
+                    full[name].append(await cpu_per_chunk(gateway, 400, 0))
+                    requests[name].append(await cpu_per_request(gateway, 40))
+        print(f"CPU us per 200-byte chunk, {STREAMS} streams; medians of {rounds}; x: nginx = 1\n")
         print(f"{'':28}{'paced 20 ms':>14}{'x':>7}{'saturated':>14}{'x':>7}{'per request':>14}{'x':>7}")
         for name in names:
             cells = [(median(table[name]), median(table["nginx"])) for table in (paced, full, requests)]
@@ -168,4 +179,6 @@ async def main(quick: bool) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main("--quick" in sys.argv))
+    quick = is_quick(__doc__)
+    leave_core(0)
+    asyncio.run(main(quick))

@@ -5,6 +5,7 @@ hypercorn over TLS on loopback, and takes rounds in turn. It prints the gateway'
 (hypercorn's Python is most of that) and the TLS handshakes of all rounds. Linux.
 """
 
+import argparse
 import asyncio
 import json
 import statistics
@@ -131,9 +132,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 1:
-        main()
-    elif sys.argv[2] == "provider":
+    if sys.argv[2:3] == ["provider"]:
         asyncio.run(provider(int(sys.argv[1]), sys.argv[3], int(sys.argv[4])))
+    elif sys.argv[2:3] != ["gateway"]:
+        argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+        main()
     else:
         anyio.run(gateway, int(sys.argv[1]), sys.argv[3], sys.argv[4], sys.argv[5])

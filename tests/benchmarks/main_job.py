@@ -7,11 +7,10 @@ their own; CPU is the gateway's alone.
 
 import asyncio
 import json
-import sys
 import time
 from statistics import median
 
-from tests.benchmarks._processes import Child, Client, child, create
+from tests.benchmarks._processes import Child, Client, child, create, is_quick, leave_core
 
 STREAMS = 50
 CANDIDATES = {
@@ -189,4 +188,6 @@ async def main(quick: bool) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main("--quick" in sys.argv))
+    quick = is_quick(__doc__)
+    leave_core(0)
+    asyncio.run(main(quick))

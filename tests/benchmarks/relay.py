@@ -8,7 +8,6 @@ passed, so an echo is two. Rows whose program is not installed are left out.
 import asyncio
 import gc
 import resource
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -16,7 +15,7 @@ from statistics import median, quantiles
 from typing import Final, Self, cast
 
 import uvloop
-from tests.benchmarks._processes import Child, child
+from tests.benchmarks._processes import Child, child, is_quick, leave_core
 from tests.benchmarks._proxies import installed, proxy
 
 from aigw_sansio.wires.frames import FIN, Opcode, encode_frame
@@ -203,5 +202,7 @@ async def main(quick: bool) -> None:
 
 
 if __name__ == "__main__":
+    quick = is_quick(__doc__)
+    leave_core(0)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main("--quick" in sys.argv))
+        runner.run(main(quick))
