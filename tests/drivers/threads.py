@@ -378,11 +378,12 @@ def _complete(coroutine: Coroutine[object, None, Answer]) -> Answer:
 
 def _shake_hands(sock: socket.socket, pipe: TlsPipe, given_up: Callable[[], bool]) -> None:
     data, done = b"", False
-    sock.settimeout(0.05)
     try:
         while not done:
             done = pipe.handshake(data)
+            sock.settimeout(None)
             sock.sendall(pipe.pending())
+            sock.settimeout(0.05)
             while not done:
                 try:
                     data = sock.recv(16384)
