@@ -4,7 +4,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 SLOW = [HealthCheck.too_slow]  # says something of the machine
-settings.register_profile("default", max_examples=50, deadline=None, suppress_health_check=SLOW)
+# the same examples every time: new ones are looked for with --hypothesis-profile=deep
+settings.register_profile("default", max_examples=50, deadline=None, suppress_health_check=SLOW, derandomize=True)
 settings.register_profile("deep", max_examples=2000, deadline=None, suppress_health_check=SLOW)
 settings.load_profile("default")
 
