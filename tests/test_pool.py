@@ -490,3 +490,40 @@ def test_at_the_limit_a_refused_stream_is_tried_again_where_it_was_refused(alone
             for stream in rig.exchange(1):
                 rig.servers[ConnId(1)].reset_stream(stream, error_code=7)
         assert handler.told[-1] == "failed stream_refused", "not for ever"
+
+
+def test_a_dial_that_nobody_waits_for_any_more_ends_in_time_too() -> None:
+    rig = Rig(Limits(streams_per_connection=1), Timeouts(connect_s=5.0))
+    rig.leg(Handler(), AUTO)
+    rig.connect(1, "h2")
+    served, late = Handler(), Handler()
+    rig.leg(served, AUTO)
+    assert rig.short()[-1] == "connect 2"
+    rig.respond(1, 1)
+    assert served.told[0] == "placed 1 reused"
+    rig.leg(late, AUTO)
+    rig.short()
+    rig.pass_time(4.9)
+    assert rig.short() == []
+    rig.pass_time(0.2)
+    assert rig.short() == ["abort 2", "connect 3"], "late counted on it"
+    rig.connections[ConnId(2)].closed(rig.now)
+    rig.connect(3, "h2")
+    assert late.told == ["placed 3 dialled", "sent"]
+
+
+def test_whoever_waits_behind_inherits_the_dial_of_one_that_got_a_place() -> None:
+    rig = Rig(Limits(streams_per_connection=1), Timeouts(pool_wait_s=60.0))
+    rig.leg(Handler(), AUTO)
+    rig.connect(1, "h2")
+    served, late = Handler(), Handler()
+    rig.leg(served, AUTO)
+    rig.leg(late, AUTO, connect_s=3.0)
+    rig.pass_time(2.0)
+    rig.respond(1, 1)
+    assert served.told[0] == "placed 1 reused"
+    rig.pass_time(2.9)
+    assert late.told == []
+    rig.pass_time(0.2)
+    assert late.told == ["failed connect_timeout"]
+    assert rig.short()[-1] == "abort 2"

@@ -34,6 +34,9 @@ class Carrier(Protocol):
     def cancel(self, leg: "Leg", now: float) -> None:
         """Give up ``leg``, so that its provider notices at once."""
 
+    def linger(self, now: float) -> None:
+        """Nobody waits for this dial any more: it may still succeed, but not take for ever."""
+
     def close(self, now: float, *, abort: bool = False) -> None:
         """End the connection."""
 

@@ -270,7 +270,13 @@ class Pool:
 
     def _assign(self, pool: _OriginPool, leg: Leg, upstream: Upstream, now: float) -> None:
         self._stop_waiting(pool, leg)
-        leg.dial = None
+        dial, leg.dial = leg.dial, None
+        if dial is not None and dial is not upstream:
+            heir = next((other for other in pool.waiting if other.dial is None), None)
+            if heir is not None:
+                self._give_dial(heir, dial, now)
+            else:
+                dial.linger(now)
         upstream.assign(leg, now)
         if upstream.capacity > 0:
             pool.available[upstream.conn] = upstream

@@ -129,6 +129,10 @@ class Upstream(Connection):
         else:
             self.engine.connect(self.conn, origin.host, origin.port, None, ())
 
+    def linger(self, now: float) -> None:
+        """Nobody waits for this dial any more: it may still succeed, but not take for ever."""
+        self._idle_timer.arm(now + self.engine.config.timeouts.connect_s)
+
     @property
     def ready(self) -> bool:
         """Dialled."""
@@ -387,7 +391,11 @@ class Upstream(Connection):
         self._idle_timer.arm(now + self.engine.config.timeouts.pool_idle_s)
 
     def _on_idle(self, now: float) -> None:
-        if not self._legs:
+        if not self.ready:
+            self.close(now, abort=True)
+            fault = Fault(FaultKind.CONNECT_TIMEOUT, Side.PROVIDER, f"no connection to {self.origin.authority}", True)
+            self._pool.connection_failed(self, fault, now)
+        elif not self._legs:
             self._end(now)
 
     def _on_silence(self, now: float) -> None:
