@@ -512,6 +512,19 @@ def test_a_dial_that_nobody_waits_for_any_more_ends_in_time_too() -> None:
     assert late.told == ["placed 3 dialled", "sent"]
 
 
+def test_a_dial_that_nobody_waits_for_any_more_may_fail_before() -> None:
+    rig = Rig(Limits(streams_per_connection=1), Timeouts(connect_s=5.0))
+    rig.leg(Handler(), AUTO)
+    rig.connect(1, "h2")
+    rig.leg(Handler(), AUTO)
+    rig.respond(1, 1)
+    rig.connections[ConnId(2)].connect_failed("refused", rig.now)
+    rig.connections[ConnId(2)].closed(rig.now)
+    rig.short()
+    rig.pass_time(10.0)
+    assert rig.short() == []
+
+
 def test_whoever_waits_behind_inherits_the_dial_of_one_that_got_a_place() -> None:
     rig = Rig(Limits(streams_per_connection=1), Timeouts(pool_wait_s=60.0))
     rig.leg(Handler(), AUTO)

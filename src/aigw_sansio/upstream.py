@@ -233,6 +233,7 @@ class Upstream(Connection):
     def connect_failed(self, reason: str, now: float) -> None:
         """The dial failed."""
         self.over = True
+        self._idle_timer.disarm()
         if self._machine.state is UpstreamState.DIALING:
             self._machine.fire(UpstreamInput.END)
             detail = f"cannot connect to {self.origin.authority}: {reason}"
