@@ -437,6 +437,8 @@ FLOODS = {
     "WINDOW_UPDATE": update(1, 1),
     "PRIORITY": frame(2, 0, 1, b"\0\0\0\3\0"),
     "empty DATA on a closed stream": data(3, b""),
+    "HEADERS on a closed stream": headers(3, GET, 5),
+    "trailers on a closed stream": headers(3, [(b"x", b"y")], 5),
 }
 
 

@@ -266,8 +266,8 @@ class Link(ABC):
             if self._block_size > self._head_limit:
                 self._fail(wire.ENHANCE_YOUR_CALM, f"a header block of more than {self._head_limit} bytes")
                 return
-            if number not in self._streams and self._client:
-                self._charge()
+            if number not in self._streams and (self._client or number <= self._h2.highest_inbound_stream_id):
+                self._charge()  # a stream that is over, which h2 resets once more
         else:
             if kind == wire.PUSH_PROMISE:
                 self._fail(wire.PROTOCOL_ERROR, "PUSH_PROMISE, which our settings forbid")
