@@ -2,9 +2,10 @@
 
 Decides: by what means the running event loop tells. Must not know: engines, TLS, what is done with the socket.
 
-On asyncio and uvloop a loop's own reader callbacks stay registered, so a read costs neither a task switch nor a system
-call to register anew. On trio one task waits for an epoll set of our own, which does the same for it. Where there is
-neither (trio without epoll, asyncio's proactor) a task per connection waits. All call the same functions.
+Where there is epoll, the loop watches one epoll set of ours, and a wake-up serves everything that became ready: a read
+costs no task switch, no callback of the loop and no system call to register anew, and it is known when the last one is
+done. Elsewhere asyncio's own reader callbacks do it, and where there are none (its proactor, trio) a task per
+connection waits. All call the same functions.
 """
 
 import asyncio
@@ -45,15 +46,20 @@ Callback = Callable[[Link], None]
 
 def choose(tasks: TaskGroup, on_readable: Callback, on_writable: Callback) -> Readiness:
     """The best that the running loop offers."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:  # not asyncio
-        readiness = EpollReadiness if hasattr(select, "epoll") else TaskReadiness
-        return readiness(tasks, on_readable, on_writable)
+    if hasattr(select, "epoll"):
+        return EpollReadiness(tasks, on_readable, on_writable)
     proactor = getattr(asyncio, "ProactorEventLoop", None)
-    if proactor is not None and isinstance(loop, proactor):
+    loop = _asyncio_loop()
+    if loop is None or (proactor is not None and isinstance(loop, proactor)):
         return TaskReadiness(tasks, on_readable, on_writable)
     return LoopReadiness(loop, on_readable, on_writable)
+
+
+def _asyncio_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class LoopReadiness:
@@ -93,7 +99,7 @@ class LoopReadiness:
 
 
 class EpollReadiness:
-    """Readiness from an epoll set, for which one task waits: a wake-up serves everything that became ready."""
+    """Readiness from an epoll set, which the loop watches: a wake-up serves everything that became ready."""
 
     def __init__(self, tasks: TaskGroup, on_readable: Callback, on_writable: Callback) -> None:
         self._on_readable = on_readable
@@ -146,21 +152,32 @@ class EpollReadiness:
             self._epoll.register(number, wanted)
 
     async def _watch(self) -> None:
-        links = self._links
         with self._epoll as epoll:
-            while True:
-                await anyio.wait_readable(epoll.fileno())
-                for number, mask in epoll.poll(0):
-                    link = links.get(number)  # none where an earlier one of this turn ended it
-                    if link is None:
-                        continue
-                    if link.reading and mask & ~select.EPOLLOUT:
-                        self._on_readable(link)
-                    if link.writing and mask & ~select.EPOLLIN:
-                        self._on_writable(link)
-                callback, self._at_turn_end = self._at_turn_end, None
-                if callback is not None:
-                    callback()
+            loop = _asyncio_loop()
+            if loop is None:
+                while True:
+                    await anyio.wait_readable(epoll.fileno())
+                    self._serve()
+            loop.add_reader(epoll.fileno(), self._serve)
+            try:
+                await anyio.sleep_forever()
+            finally:
+                loop.remove_reader(epoll.fileno())
+
+    def _serve(self) -> None:
+        """One turn."""
+        links = self._links
+        for number, mask in self._epoll.poll(0):
+            link = links.get(number)  # none where an earlier one of this turn ended it
+            if link is None:
+                continue
+            if link.reading and mask & ~select.EPOLLOUT:
+                self._on_readable(link)
+            if link.writing and mask & ~select.EPOLLIN:
+                self._on_writable(link)
+        callback, self._at_turn_end = self._at_turn_end, None
+        if callback is not None:
+            callback()
 
 
 class TaskReadiness:

@@ -1,11 +1,13 @@
 """Hosts: each runs a driver with a toy engine in the background, and all look alike to a test."""
 
+import asyncio
 import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Protocol
 
+from anyio.abc import TaskGroup
 from anyio.from_thread import start_blocking_portal
 from tests.drivers.conformance.engines import PATIENCE_S, ToyEngine
 from tests.drivers.threads import ThreadDriver
@@ -13,7 +15,7 @@ from tests.drivers.threads import ThreadDriver
 from aigw_drivers.anyio_driver import AnyioDriver
 from aigw_drivers.contract import AnswerHandler, SansIoEngine
 from aigw_drivers.protocol_driver import ProtocolDriver
-from aigw_drivers.readiness import TaskReadiness
+from aigw_drivers.readiness import LoopReadiness, Readiness, TaskReadiness
 from aigw_drivers.sockets import listen
 from aigw_sansio.events import Event
 
@@ -80,16 +82,17 @@ def _cancel(serving: Any) -> None:
 
 
 class _TaskDriver(AnyioDriver):
-    """The driver as it runs on loops without reader callbacks."""
+    """The driver as it runs where there is neither epoll nor a loop with reader callbacks."""
 
-    async def serve(self, *args: Any, **kwargs: Any) -> None:
-        import aigw_drivers.anyio_driver as module
+    def _choose_readiness(self, tasks: TaskGroup) -> Readiness:
+        return TaskReadiness(tasks, self._on_readable, self._on_writable)
 
-        best, module.choose = module.choose, TaskReadiness  # type: ignore[attr-defined]
-        try:
-            await super().serve(*args, **kwargs)
-        finally:
-            module.choose = best  # type: ignore[attr-defined]
+
+class _CallbackDriver(AnyioDriver):
+    """The driver as it runs on asyncio where there is no epoll."""
+
+    def _choose_readiness(self, tasks: TaskGroup) -> Readiness:
+        return LoopReadiness(asyncio.get_running_loop(), self._on_readable, self._on_writable)
 
 
 @contextmanager
@@ -108,6 +111,8 @@ HOSTS: dict[str, HostFactory] = {
     "anyio-asyncio": loop_host(AnyioDriver, "asyncio"),
     "anyio-uvloop": loop_host(AnyioDriver, "asyncio", use_uvloop=True),
     "anyio-trio": loop_host(AnyioDriver, "trio"),
+    "anyio-callbacks-asyncio": loop_host(_CallbackDriver, "asyncio"),
+    "anyio-callbacks-uvloop": loop_host(_CallbackDriver, "asyncio", use_uvloop=True),
     "anyio-tasks-asyncio": loop_host(_TaskDriver, "asyncio"),
     "anyio-tasks-trio": loop_host(_TaskDriver, "trio"),
     "protocol-asyncio": loop_host(ProtocolDriver, "asyncio"),
