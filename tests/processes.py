@@ -1,6 +1,7 @@
 """Processes that tests start."""
 
 import errno
+import os
 import subprocess
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,10 @@ def start(command: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
 
     A sandboxed machine did so once, of a command that was as sound as all the others; what the sandbox could not read was
     its own matter. Nothing had been started, so a second try is the same as a first one.
+
+    Its output is buffered: unbuffered, Python loses the rest of a write that a signal cuts in two.
     """
+    options["env"] = {**(options.get("env") or os.environ), "PYTHONUNBUFFERED": ""}
     try:
         return subprocess.Popen(command, **options)
     except OSError as exc:
