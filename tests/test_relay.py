@@ -23,7 +23,7 @@ from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.effects import Effect
-from aigw_sansio.events import SessionEnded, SessionOpened, UpgradeRefused
+from aigw_sansio.events import ProviderEventRead, SessionEnded, SessionOpened, UpgradeRefused
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.relay import RELAY_TABLE, RelayInput, RelayState
 from aigw_sansio.secret import Secret
@@ -383,6 +383,27 @@ def test_a_slow_side_holds_back_the_other_sides_sending_alone() -> None:
     driver.take(world.client, True)
     assert not world.provider.paused
     assert len(messages(Role.CLIENT, world.to_client())) == 20
+
+
+@pytest.mark.parametrize(("limit", "lives"), [(None, True), (600.0, False)])
+def test_without_an_idle_limit_nobody_has_to_say_anything(limit: float | None, lives: bool) -> None:
+    world = World(Config(timeouts=Timeouts(realtime_idle_s=limit)))
+    for _ in range(40):
+        world.driver.advance(25)
+        for link, key in ((world.client, bytes(4)), (world.provider, None)):
+            if not link.ended:
+                world.driver.send(link, encode_frame(FIN | Opcode.PONG, b"", key))
+    assert (not world.client.ended, not world.provider.ended) == (lives, lives)
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_messages_are_read_for_a_host_that_listens_alone(listens: bool) -> None:
+    world = World(Config(emit_provider_events=listens))
+    done = b'{"type":"response.done","response":{"id":"r","status":"completed","usage":{"output_tokens":3}}}'
+    world.driver.send(world.provider, encode_frame(FIN | Opcode.TEXT, done))
+    world.driver.end(world.client, End.EOF)
+    assert any(isinstance(event, ProviderEventRead) for event in world.driver.events) is listens
+    assert (world.ended().usage is not None) is listens
 
 
 def test_clocks_stand_still_while_a_side_is_held_back() -> None:
