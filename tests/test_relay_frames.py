@@ -11,6 +11,7 @@ from tests.websocket_streams import KEY, Item, cut, raw_frame, read_by_wsproto, 
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import CLOSE_CODE, FaultKind
+from aigw_sansio.testing import BrokenFrame, broken_frames
 from aigw_sansio.wires import relay_frames
 from aigw_sansio.wires.endpoint import CloseReceived, PingReceived, PongReceived, State, Violation
 from aigw_sansio.wires.frames import Opcode, Role
@@ -174,6 +175,32 @@ def test_the_observer_says_how_much_it_wants(role: Role) -> None:
     stream = frame(role, 0x81, b"x" * 10) + frame(role, 0x02, b"y" * 10) + frame(role, 0x80, b"z")
     seen = [event for event in make(role, observe=10).receive_data(stream) if isinstance(event, MessagePassed)]
     assert seen == [MessagePassed(Opcode.TEXT, 10, b"x" * 10), MessagePassed(Opcode.BINARY, 11, None)]
+
+
+@ROLES
+@pytest.mark.parametrize("observe", [None, 0])
+def test_what_passed_is_counted_alike_looked_into_or_not(role: Role, observe: int | None) -> None:
+    relay = make(role, observe=observe)
+    whole = [frame(role, 0x81, b"x" * size) for size in (0, 5, 125, 126, 300)]
+    receive(relay, [b"".join(whole), frame(role, 0x01, b"ab"), frame(role, 0x80, b"c")])
+    assert (relay.messages_passed, relay.bytes_passed) == (6, 556 + 3)
+
+
+@ROLES
+@pytest.mark.parametrize("observe", [None, 1000])
+@pytest.mark.parametrize("before", [0, 1])
+def test_broken_frames_do_not_pass(role: Role, observe: int | None, before: int) -> None:
+    @given(broken_frames(masked=role is Role.SERVER))
+    def check(broken: BrokenFrame) -> None:
+        good = frame(role, 0x82, b"good") * before
+        events = receive(make(role, observe=observe), [good + broken.data])
+        if broken.code == 1007 and not broken.rule.startswith("5.5.1"):
+            assert controls(events) == []  # text is its receiver's to judge
+        else:
+            assert controls(events) == [("fault", broken.code)], broken.rule
+            assert len(forwarded(events)) < len(good + broken.data)
+
+    check()
 
 
 @ROLES
