@@ -22,7 +22,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
-from aigw_sansio.effects import Effect
+from aigw_sansio.effects import Close, Effect, Flush
 from aigw_sansio.events import ProviderEventRead, SessionEnded, SessionOpened, UpgradeRefused
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.relay import RELAY_TABLE, RelayInput, RelayState
@@ -394,6 +394,39 @@ def test_without_an_idle_limit_nobody_has_to_say_anything(limit: float | None, l
             if not link.ended:
                 world.driver.send(link, encode_frame(FIN | Opcode.PONG, b"", key))
     assert (not world.client.ended, not world.provider.ended) == (lives, lives)
+
+
+def test_a_side_that_still_takes_what_was_sent_is_not_idle() -> None:
+    world = World(Config(timeouts=Timeouts(realtime_idle_s=100, write_stall_s=1000)))
+    world.driver.take(world.client, False)
+    send_data(world, "provider", 10_000)
+    for _ in range(9):
+        world.driver.advance(25)
+        world.driver.send(world.provider, encode_frame(FIN | Opcode.PONG, b""))
+    assert not world.client.ended
+    world.driver.take(world.client, True)
+    for _ in range(5):
+        world.driver.advance(25)
+        for link, key in ((world.client, bytes(4)), (world.provider, None)):
+            if not link.ended:
+                world.driver.send(link, encode_frame(FIN | Opcode.PONG, b"", key))
+    assert world.ended().reason == "no message within the gateway's idle limit of 100 s"
+
+
+@pytest.mark.parametrize("who", ["client", "provider"])
+def test_whoever_ends_it_is_answered_first(who: str) -> None:
+    world = World()
+    [relay] = world.gateway._relays.values()
+    ended, other = (world.client, world.provider) if who == "client" else (world.provider, world.client)
+    close = encode_frame(FIN | Opcode.CLOSE, b"\x03\xe8", bytes(4) if who == "client" else None)
+    world.gateway.receive_data(ended.conn, close, world.driver.now)
+    effects = world.gateway.effects()
+    assert [effect.conn for effect in effects if isinstance(effect, Flush)] == [ended.conn, other.conn]
+    assert [effect.conn for effect in effects if isinstance(effect, Close)] == [ended.conn]
+    assert relay.state is RelayState.CLOSING
+    answer = encode_frame(FIN | Opcode.CLOSE, b"\x03\xe8", bytes(4) if who == "provider" else None)
+    world.gateway.receive_data(other.conn, answer, world.driver.now)
+    assert relay.state is RelayState.CLOSED
 
 
 @pytest.mark.parametrize("listens", [False, True])
