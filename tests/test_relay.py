@@ -429,6 +429,19 @@ def test_whoever_ends_it_is_answered_first(who: str) -> None:
     assert relay.state is RelayState.CLOSED
 
 
+def test_a_drain_that_is_over_ends_no_session_twice() -> None:
+    """The session has ended, its provider's closing handshake has not."""
+    world = World(Config(timeouts=Timeouts(drain_s=1, close_s=5)))
+    world.driver.send(world.client, encode_frame(FIN | Opcode.CLOSE, b"\x03\xe8", bytes(4)))
+    world.gateway.drain(world.driver.now)
+    world.driver.settle()
+    world.driver.advance(2)
+    assert not world.provider.ended
+    assert (world.ended().by, world.ended().phase) == ("client", "open")
+    world.driver.advance(4)
+    assert world.provider.ended
+
+
 @pytest.mark.parametrize("listens", [False, True])
 def test_messages_are_read_for_a_host_that_listens_alone(listens: bool) -> None:
     world = World(Config(emit_provider_events=listens))
