@@ -15,6 +15,7 @@ SEEDS: list[bytes] = seeded(
     b"5\r\nhello\r\n0\r\n\r\nrest",
     b"3;a=b\r\nabc\r\nA \r\n0123456789\r\n0\r\nx: y\r\n\r\n",
     b"5\r\nhelloX\r\n",
+    b"3;a\rb\r\nabc\r\n0\r\n\r\n",
     b"0" * 20 + b"1\r\nx\r\n",
     b"1" + b";" * MAX_LINE_BYTES,
     *(

@@ -204,6 +204,17 @@ def test_broken_frames_do_not_pass(role: Role, observe: int | None, before: int)
 
 
 @ROLES
+def test_the_observer_keeps_no_more_than_it_wants(role: Role) -> None:
+    relay = make(role, observe=100)
+    receive(relay, [frame(role, 0x01, b"x" * 60)])
+    for _ in range(20):
+        receive(relay, [frame(role, 0x00, b"x" * 60)])
+        assert len(relay._seen) <= 100
+    (told,) = (e for e in receive(relay, [frame(role, 0x80)]) if isinstance(e, MessagePassed))
+    assert (told.size, told.data) == (1260, None)
+
+
+@ROLES
 def test_control_frames_are_taken_out(role: Role) -> None:
     before, inside, after = frame(role, 0x01, b"a"), frame(role, 0x80, b"b"), frame(role, 0x82, b"c")
     relay = make(role)
