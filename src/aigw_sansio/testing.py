@@ -13,7 +13,7 @@ Each strategy of right input gives the bytes together with what they mean, so th
         stream, pieces = case
         assert my_reader(pieces) == stream.messages
 
-``examples/findings_in_wsproto.py`` runs them against another library and shows what they find.
+``tests/findings_in_wsproto.py`` runs them against another library and shows what they find.
 """
 
 import json

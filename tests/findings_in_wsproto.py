@@ -1,6 +1,6 @@
 """What the strategies of ``aigw_sansio.testing`` find in another WebSocket library: here in wsproto, as a server.
 
-``python -m examples.findings_in_wsproto`` prints each finding with the smallest input that shows it. To test another
+``python -m tests.findings_in_wsproto`` prints each finding with the smallest input that shows it. To test another
 library, write the few functions at the top for it. Some findings are faults, others things that a user of the library
 has to do himself; the letters are those under which this project knows them.
 """

@@ -1,4 +1,4 @@
-"""What stands in ``examples/`` runs, and says what it is said to say."""
+"""The public strategies find in another library what they are said to find."""
 
 import runpy
 
@@ -6,7 +6,7 @@ import pytest
 
 
 def test_the_strategies_find_what_wsproto_leaves_to_its_user(capsys: pytest.CaptureFixture[str]) -> None:
-    runpy.run_module("examples.findings_in_wsproto", run_name="__main__")
+    runpy.run_module("tests.findings_in_wsproto", run_name="__main__")
     lines = capsys.readouterr().out.splitlines()
     found = [line.split(" ")[0] for line in lines if line.startswith("W")]
     assert found == ["W1", "W2", "W3", "W4", "W5", "W6", "W8", "W9", "W9", "W11"]
