@@ -9,6 +9,7 @@ TLS say neither what the kernel took nor whether the peer's stream was cut short
 """
 
 import asyncio
+from collections.abc import Callable
 from math import inf
 
 import anyio
@@ -19,7 +20,7 @@ from .link import ByteSocket
 from .readiness import Readiness
 from .sockets import Listener, dial_tcp, name_of
 from .tls import TlsPipe
-from .transports import TransportReadiness, TransportSocket
+from .transports import TransportReadiness, TransportSocket, transport_socket
 
 
 def require_asyncio() -> None:
@@ -60,6 +61,7 @@ class ProtocolDriver(AnyioDriver):
         require_asyncio()
         self._loop = asyncio.get_running_loop()
         self._open_sockets: set[TransportSocket] = set()
+        self._socket_type = transport_socket(self._loop)
         return TransportReadiness(self._loop)
 
     # -- connections --------------------------------------------------------------------------------------------
@@ -79,13 +81,17 @@ class ProtocolDriver(AnyioDriver):
                 self._tasks.start_soon(self._shake_hands, sock, peer, context)
 
         def accepted() -> TransportSocket:
-            return TransportSocket(made, self._open_sockets.discard, self._on_readable, self._on_writable)
+            return self._new_socket(made)
 
         server = await self._loop.create_server(accepted, sock=listener.socket, backlog=1024)
         try:
             await anyio.sleep_forever()
         finally:
             server.close()
+
+    def _new_socket(self, made: Callable[[TransportSocket], None]) -> TransportSocket:
+        gone = self._open_sockets.discard
+        return self._socket_type(made, gone, self._on_read, self._on_readable, self._on_writable)
 
     async def _dial_tcp(self, host: str, port: int) -> ByteSocket:
         given_up = False
@@ -97,7 +103,7 @@ class ProtocolDriver(AnyioDriver):
                 self._open_sockets.add(sock)
                 sock.pause()
 
-        protocol = TransportSocket(made, self._open_sockets.discard, self._on_readable, self._on_writable)
+        protocol = self._new_socket(made)
         sock = await dial_tcp(host, port)
         try:
             await self._loop.create_connection(lambda: protocol, sock=sock)

@@ -100,7 +100,9 @@ class Transfer(ABC):
         links = self._links
         link: Link | None = None
         try:
-            while effects := engine.effects():
+            calls = True  # the engine may have been called, and may want more
+            while calls and (effects := engine.effects()):
+                calls = not defer
                 for effect in effects:
                     try:
                         if type(effect) is Flush:
@@ -110,6 +112,7 @@ class Transfer(ABC):
                                 else:
                                     self._pump(link)
                         else:
+                            calls = True
                             link = links.get(effect.conn) if isinstance(effect, Close) else None
                             self._execute(effect)
                     except Exception as exc:
@@ -173,28 +176,39 @@ class Transfer(ABC):
     # -- reading ------------------------------------------------------------------------------------------------
 
     def _on_readable(self, link: Link) -> None:
+        """Read once."""
         sock = link.socket
         if sock is None:
             return
+        data: bytes | OSError
+        try:
+            data = sock.recv(READ_SIZE if link.tls is None else TLS_READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as exc:
+            data = exc
+        self._on_read(link, data)
+
+    def _on_read(self, link: Link, data: bytes | OSError) -> None:
+        """What a read gave: bytes, none at the peer's end, or why there will be no more."""
         self._now = self._clock()
         size = 1  # an end takes its place in the turn as well
         try:
             try:
-                data = sock.recv(READ_SIZE if link.tls is None else TLS_READ_SIZE)
-            except (BlockingIOError, InterruptedError):
-                return
-            size += len(data)
-            if link.closing:
-                if not data:
+                if isinstance(data, OSError):
+                    raise data
+                size += len(data)
+                if link.closing:
+                    if not data:
+                        self._peer_ended(link)
+                elif link.tls is not None:
+                    self._decrypt(link, link.tls, data)
+                elif data:
+                    self._engine.receive_data(link.conn, data, self._now)
+                else:
                     self._peer_ended(link)
-            elif link.tls is not None:
-                self._decrypt(link, link.tls, data)
-            elif data:
-                self._engine.receive_data(link.conn, data, self._now)
-            else:
-                self._peer_ended(link)
-        except OSError as exc:
-            self._lose(link, reason_of(exc))
+            except OSError as exc:
+                self._lose(link, reason_of(exc))
         except Exception as exc:
             report(exc, "what it received")
             self._abandon(link)

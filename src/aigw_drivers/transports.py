@@ -4,9 +4,9 @@ Decides: how the callbacks of an :class:`asyncio.Protocol` become ``recv``, ``se
 engines, TLS, what the bytes mean.
 
 :mod:`aigw_drivers.transfer` reads when it is told to, and asks how much was taken; a transport pushes what it read, and
-takes everything. So a read is kept for the ``recv`` that its callback brings about. And since a transport keeps what
-the kernel did not take, ``send`` reports only what the kernel took; the rest counts as taken, without being written
-again, when the transport says that its buffer is empty.
+takes everything. So what it read is handed on at once where it is wanted, and kept where it is not. And since a
+transport keeps what the kernel did not take, ``send`` reports only what the kernel took; the rest counts as taken,
+without being written again, when the transport says that its buffer is empty.
 """
 
 import asyncio
@@ -24,41 +24,46 @@ _READ_SIZE = TLS_READ_SIZE
 _space = memoryview(bytearray(_READ_SIZE))  # a read is copied out of it before the loop goes on
 
 
-class TransportSocket(asyncio.BufferedProtocol):
-    """One connection. ``made(self)`` is called when it is up; ``gone(self)`` when its transport has let go of it."""
+class TransportSocket(asyncio.BaseProtocol):
+    """One connection. ``made(self)`` is called when it is up; ``gone(self)`` when its transport has let go of it;
+    ``on_read`` with every read that is wanted; ``on_readable`` where ``recv`` tells of the peer's end or of a loss.
+
+    Made by :func:`transport_socket`.
+    """
 
     __slots__ = (
         "_error",
         "_full",
         "_gone",
-        "_here",
         "_kept",
         "_kept_end",
         "_made",
+        "_on_read",
+        "_on_readable",
+        "_on_writable",
         "_owed",
         "_waiter",
         "_write",
         "link",
         "transport",
-        "wake_reader",
-        "wake_writer",
     )
 
     def __init__(
         self,
         made: Callable[["TransportSocket"], None],
         gone: Callable[["TransportSocket"], None],
-        wake_reader: Callable[[Link], None],
-        wake_writer: Callable[[Link], None],
+        on_read: Callable[[Link, bytes], None],
+        on_readable: Callable[[Link], None],
+        on_writable: Callable[[Link], None],
     ) -> None:
         self._made = made
         self._gone = gone
-        self.wake_reader = wake_reader
-        self.wake_writer = wake_writer
+        self._on_read = on_read
+        self._on_readable = on_readable
+        self._on_writable = on_writable
         self.transport: asyncio.Transport
         #: Whom it belongs to, once readiness was asked for it.
         self.link: Link | None = None
-        self._here: bytes | None = None  # what the next ``recv`` gives
         self._kept = b""  # what was read though nobody wanted to read
         self._kept_end = False
         self._error: OSError | None = None
@@ -74,19 +79,18 @@ class TransportSocket(asyncio.BufferedProtocol):
         self._write = self.transport.write
         self._made(self)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return _space
-
-    def buffer_updated(self, nbytes: int) -> None:
-        data = bytes(_space[:nbytes])
+    def data_received(self, data: bytes) -> None:
+        """The loop has read."""
         link = self.link
-        if link is not None and link.reading and not self._kept:
-            self._here = data
-            self.wake_reader(link)
-        else:
+        if link is None or not link.reading:
             self._kept += data
             self.transport.pause_reading()  # uvloop forgets a pause that comes before its first read
             self._wake()
+        elif self._kept or len(data) > _READ_SIZE:
+            self._kept += data
+            self.deliver_kept()
+        else:
+            self._on_read(link, data)
 
     def eof_received(self) -> bool:
         if self._full and not self._connected():
@@ -115,7 +119,7 @@ class TransportSocket(asyncio.BufferedProtocol):
         self._wake()
         self._gone(self)
         if self.link is not None:
-            self.wake_reader(self.link)
+            self._on_readable(self.link)
 
     def pause_writing(self) -> None:
         self._full = True
@@ -123,7 +127,7 @@ class TransportSocket(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         self._full = False
         if self.link is not None and self.link.writing:
-            self.wake_writer(self.link)
+            self._on_writable(self.link)
 
     # -- readiness ----------------------------------------------------------------------------------------------
 
@@ -143,11 +147,10 @@ class TransportSocket(asyncio.BufferedProtocol):
         """Tell the reader of what came while it did not read."""
         link = self.link
         while self._kept and link is not None and link.reading:
-            self._here, self._kept = self._kept[:_READ_SIZE], self._kept[_READ_SIZE:]
-            self.wake_reader(link)
+            data, self._kept = self._kept[:_READ_SIZE], self._kept[_READ_SIZE:]
+            self._on_read(link, data)
         if (self._kept_end or self._error) and not self._kept and link is not None and link.reading:
-            self._here = b"" if self._error is None else None
-            self.wake_reader(link)
+            self._on_readable(link)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -172,11 +175,12 @@ class TransportSocket(asyncio.BufferedProtocol):
         return -1 if sock is None else int(sock.fileno())
 
     def recv(self, bufsize: int, /) -> bytes:
-        """What its callback brought; it fits in ``bufsize``, which is never less than a read."""
-        data, self._here = self._here, None
-        if data is None:
-            raise self._error or BlockingIOError
-        return data
+        """The end of the stream, or why it broke: bytes come by ``on_read``."""
+        if self._error is not None:
+            raise self._error
+        if not self._kept_end:
+            raise BlockingIOError
+        return b""
 
     def send(self, data: bytes | memoryview, /) -> int:
         """How much of ``data`` the kernel has. The rest is in the transport, and is to be handed over once more."""
@@ -215,6 +219,29 @@ class TransportSocket(asyncio.BufferedProtocol):
         """Close now; the transport drops what it still has."""
         self.link = None
         self.transport.abort()
+
+
+class _ForUvloop(TransportSocket, asyncio.Protocol):
+    """uvloop reads into a buffer of its own, and hands on bytes of their length."""
+
+    __slots__ = ()
+
+
+class _ForAsyncio(TransportSocket, asyncio.BufferedProtocol):
+    """asyncio would allocate 256 KiB for each read."""
+
+    __slots__ = ()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _space
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(_space[:nbytes]))
+
+
+def transport_socket(loop: asyncio.AbstractEventLoop) -> type[TransportSocket]:
+    """The kind of :class:`TransportSocket` that costs least on ``loop``."""
+    return _ForAsyncio if isinstance(loop, asyncio.BaseEventLoop) else _ForUvloop
 
 
 class TransportReadiness:

@@ -13,7 +13,7 @@ from tests.drivers.conformance.peers import PATIENCE_S, background, reset
 from tests.drivers.threads import _Link
 
 from aigw_drivers.link import Link
-from aigw_drivers.transports import TransportReadiness, TransportSocket
+from aigw_drivers.transports import TransportReadiness, transport_socket
 from aigw_sansio.ids import ConnId
 
 HUGE = 32 << 20
@@ -42,6 +42,9 @@ def test_a_transport_that_reads_an_end_where_it_broke(new_loop: Callable[[], asy
         loop = asyncio.get_running_loop()
         gone = loop.create_future()
 
+        def read(link: Link, data: bytes) -> None:
+            found.append(data)
+
         def readable(link: Link) -> None:
             assert link.socket is not None
             try:
@@ -51,7 +54,7 @@ def test_a_transport_that_reads_an_end_where_it_broke(new_loop: Callable[[], asy
 
         ours, theirs = pair()
         ours.setblocking(False)
-        sock = TransportSocket(lambda _: None, gone.set_result, readable, lambda _: None)
+        sock = transport_socket(loop)(lambda _: None, gone.set_result, read, readable, lambda _: None)
         await loop.create_connection(lambda: sock, sock=ours)
         link = Link(ConnId(1), sock)
         TransportReadiness(loop).start_reading(link)
