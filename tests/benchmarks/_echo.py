@@ -1,7 +1,8 @@
 """A WebSocket provider that costs next to nothing, for measuring what stands before it.
 
 ``python -m tests.benchmarks._echo PORT``. Every message of one connection must have the same size: it learns it from the
-first, and answers each with an unmasked message of that size, whose payload is zeros.
+first, and answers each with an unmasked message of that size: zeros to binary messages, to text a piece of a spoken
+answer's transcript, as OpenAI's realtime API sends it.
 """
 
 import asyncio
@@ -12,6 +13,14 @@ from typing import cast
 from aigw_sansio.wires.frames import FIN, MASKED, Opcode, encode_frame, parse_header
 from aigw_sansio.wires.handshake import Upgrade, accept, check_upgrade
 from aigw_sansio.wires.heads import RequestHead, parse_request_head
+
+
+def transcript_delta(size: int) -> bytes:
+    """A ``response.output_audio_transcript.delta`` of ``size`` bytes."""
+    start = (
+        b'{"type":"response.output_audio_transcript.delta","response_id":"r","item_id":"i","output_index":0,"delta":"'
+    )
+    return start + b"x" * (size - len(start) - 2) + b'"}'
 
 
 class Echo(asyncio.Protocol):
@@ -58,7 +67,8 @@ class Echo(asyncio.Protocol):
         assert not isinstance(header, str)
         start, size = header
         self._size = start + size
-        self._answer = encode_frame(FIN | Opcode.BINARY, bytes(size))
+        is_text = self._first[0] == FIN | Opcode.TEXT
+        self._answer = encode_frame(self._first[0], transcript_delta(size) if is_text else bytes(size))
         data, self._first = self._first, b""
         self.data_received(data)
 

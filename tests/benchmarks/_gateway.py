@@ -1,4 +1,4 @@
-"""The gateway under measurement: ``python -m tests.benchmarks._gateway PORT PROVIDER_URL DRIVER LOOP [h2c]``."""
+"""The gateway under measurement: ``python -m tests.benchmarks._gateway PORT PROVIDER_URL DRIVER LOOP [h2c] [tap]``."""
 
 import sys
 
@@ -9,10 +9,11 @@ from aigw_drivers.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, Limits, ProviderSettings
 
 
-async def main(port: int, provider_url: str, driver: str, h2c: bool) -> None:
+async def main(port: int, provider_url: str, driver: str, h2c: bool, tap: bool) -> None:
     """Serve until killed."""
     config = Config(
         providers={"custom-bench": ProviderSettings(base_url=provider_url, http2="on" if h2c else "off")},
+        emit_provider_events=tap,
         limits=Limits(exchanges_per_connection=1000, upstream_connections_per_origin=2000),
     )
     settings = Settings(config=config, server=ServerSettings(port=port))
@@ -25,5 +26,5 @@ if __name__ == "__main__":
     loop = sys.argv[4]
     backend = "trio" if loop == "trio" else "asyncio"
     options = {"use_uvloop": True} if loop == "uvloop" else {}
-    h2c = sys.argv[5:] == ["h2c"]
-    anyio.run(main, int(sys.argv[1]), sys.argv[2], sys.argv[3], h2c, backend=backend, backend_options=options)
+    h2c, tap = "h2c" in sys.argv[5:], "tap" in sys.argv[5:]
+    anyio.run(main, int(sys.argv[1]), sys.argv[2], sys.argv[3], h2c, tap, backend=backend, backend_options=options)

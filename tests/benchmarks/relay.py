@@ -31,7 +31,7 @@ DRIVERS: Final = {
 PLAIN: Final = "plain (websockets)"
 CONNECTIONS: Final = 100
 IDLE: Final = 1000
-_TARGET: Final = b"/v1/local/default/custom-bench/echo"
+_TARGET: Final = b"/v1/local/default/custom-bench/realtime"
 
 
 class Load(asyncio.Protocol):
@@ -64,9 +64,9 @@ class Load(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
         self.transport.write(request(b"127.0.0.1", _TARGET, [], (), bytes(16)))
 
-    def run(self, size: int, count: int, in_flight: int) -> "asyncio.Future[None]":
+    def run(self, size: int, count: int, in_flight: int, opcode: Opcode = Opcode.BINARY) -> "asyncio.Future[None]":
         """Send ``count`` messages of ``size`` bytes, ``in_flight`` at a time."""
-        self._frame = encode_frame(FIN | Opcode.BINARY, bytes(size), bytes(4))
+        self._frame = encode_frame(FIN | opcode, bytes(size), bytes(4))
         self._size = len(self._frame) - 4
         self._to_come = count
         self._to_send = count - in_flight
@@ -124,13 +124,15 @@ async def latency(port: int, size: int, count: int) -> tuple[float, float]:
     return median(taken) * 1e6, quantiles(taken, n=100)[98] * 1e6
 
 
-async def throughput(under_test: Child, size: int, echoes: int, in_flight: int) -> tuple[float, float]:
+async def throughput(
+    under_test: Child, size: int, echoes: int, in_flight: int, opcode: Opcode = Opcode.BINARY
+) -> tuple[float, float]:
     """CPU microseconds per message, and messages a second, over :data:`CONNECTIONS` connections."""
     loads = await clients(under_test.port, CONNECTIONS)
-    await asyncio.gather(*(load.run(size, in_flight * 5, in_flight) for load in loads))
+    await asyncio.gather(*(load.run(size, in_flight * 5, in_flight, opcode) for load in loads))
     each = echoes // CONNECTIONS
     cpu, began = under_test.cpu_s(), time.perf_counter()
-    await asyncio.gather(*(load.run(size, each, in_flight) for load in loads))
+    await asyncio.gather(*(load.run(size, each, in_flight, opcode) for load in loads))
     messages = 2 * each * CONNECTIONS
     result = (under_test.cpu_s() - cpu) / messages * 1e6, messages / (time.perf_counter() - began)
     await close(loads)
@@ -159,6 +161,13 @@ def rows(provider: Child) -> Iterator[tuple[str, AbstractContextManager[Child]]]
     for name, (driver, loop) in DRIVERS.items():
         yield name, child("tests.benchmarks._gateway", url, driver, loop, core=0)
     yield PLAIN, child("tests.benchmarks.plain_relay", url.replace("http", "ws"), core=0)
+
+
+def taps(provider: Child) -> Iterator[tuple[str, AbstractContextManager[Child]]]:
+    """The gateway without and with a host that listens to what the provider says."""
+    url = f"http://127.0.0.1:{provider.port}"
+    for name, options in (("tap off", ()), ("tap on", ("tap",))):
+        yield name, child("tests.benchmarks._gateway", url, "protocol", "uvloop", *options, core=0)
 
 
 def table(title: str, results: dict[str, list[tuple[float, ...]]], heads: list[str], base: str | None) -> None:
@@ -194,6 +203,15 @@ async def main(quick: bool) -> None:
             for in_flight, results in costs.items():
                 title = f"{size} bytes: {CONNECTIONS} connections, {in_flight} on the way on each"
                 table(title, results, ["CPU us/message", "messages/s"], base)
+        for in_flight in (1, 16):
+            tapped: dict[str, list[tuple[float, ...]]] = {}
+            for _ in range(rounds):
+                for name, starting in taps(provider):
+                    with starting as under_test:
+                        result = await throughput(under_test, 200, echoes, in_flight, Opcode.TEXT)
+                        tapped.setdefault(name, []).append(result)
+            title = f"200 bytes of JSON: {CONNECTIONS} connections, {in_flight} on the way on each"
+            table(title, tapped, ["CPU us/message", "messages/s"], "tap off")
         memory: dict[str, list[tuple[float, ...]]] = {}
         for name, starting in rows(provider):
             with starting as under_test:
