@@ -9,7 +9,7 @@ seconds of one clock. The duties of a driver:
 2. ``now`` never goes back.
 3. After every call execute all effects in order. Inputs may be called while effects run; the outermost loop drains
    what they add.
-4. One writer per connection: pull until empty, then wait for ``Flush``.
+4. One writer per connection: pull until empty, or until a pull gave fewer than asked for, then wait for ``Flush``.
 5. Report ``data_sent`` after the transport took the bytes, and do not pull again before. A report may confirm part of
    a pull or several pulls, never more than was pulled.
 6. Read at most 64 KiB at a time. After ``PauseReading`` one read already under way may still be delivered.
@@ -69,7 +69,8 @@ class SansIoEngine(Protocol):
         """What is to be done, in order; each effect is handed out once."""
 
     def data_to_send(self, conn: ConnId, limit: int = READ_SIZE) -> bytes:
-        """Up to ``limit`` bytes for ``conn``; empty where there are none, or where ``conn`` is over."""
+        """Up to ``limit`` bytes for ``conn``, fewer only where these are all; empty where there are none, or where
+        ``conn`` is over."""
 
     def next_timeout(self) -> float | None:
         """When :meth:`handle_timeout` is due."""

@@ -269,6 +269,8 @@ class Transfer(ABC):
                     sent = 0
                 if sent == len(data):
                     engine.data_sent(conn, size, self._now)
+                    if size < READ_SIZE and not link.closing:
+                        return  # that was all; what this brought about comes with a Flush of its own
                     continue
                 link.rest = memoryview(data)[sent:]
                 link.unconfirmed = size

@@ -9,7 +9,7 @@ A driver has nine duties:
 2. ``now`` is monotonic seconds and never goes back.
 3. After every call take ``effects()`` and execute them in order. Inputs may be called while effects run; the
    outermost loop drains what they add.
-4. One writer for each connection: pull ``data_to_send`` until it is empty, then wait for ``Flush``.
+4. One writer for each connection: pull ``data_to_send`` until it gives fewer than asked for, then wait for ``Flush``.
 5. Report ``data_sent`` after the transport took the bytes, and pull no more until then. One report may confirm
    part of a pull, or several pulls.
 6. Read at most 64 KiB at a time. After ``PauseReading`` one read already under way may still be delivered.
@@ -203,7 +203,7 @@ class Gateway:
         return self._engine.take_effects()
 
     def data_to_send(self, conn: ConnId, limit: int = 65536) -> bytes:
-        """Up to ``limit`` bytes for the peer; empty where there are none. Report them with ``data_sent``."""
+        """Up to ``limit`` bytes for the peer, fewer only where these are all. Report them with ``data_sent``."""
         connection = self._connections.get(conn)
         if connection is not None:
             return connection.pull(limit)
