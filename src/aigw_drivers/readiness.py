@@ -11,12 +11,16 @@ connection waits. All call the same functions.
 import asyncio
 import select
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import anyio
 from anyio.abc import TaskGroup
 
 from .link import Link
+
+
+#: What a turn serves at most, so that timers, accepting and dialling get theirs; the rest is ready in the next.
+_EVENTS_PER_TURN: Final = 256
 
 
 class Readiness(Protocol):
@@ -167,7 +171,7 @@ class EpollReadiness:
     def _serve(self) -> None:
         """One turn."""
         links = self._links
-        for number, mask in self._epoll.poll(0):
+        for number, mask in self._epoll.poll(0, _EVENTS_PER_TURN):
             link = links.get(number)  # none where an earlier one of this turn ended it
             if link is None:
                 continue
