@@ -18,7 +18,6 @@ from anyio.abc import TaskGroup
 
 from .link import Link
 
-
 #: What a turn serves at most, so that timers, accepting and dialling get theirs; the rest is ready in the next.
 _EVENTS_PER_TURN: Final = 256
 
