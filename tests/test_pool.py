@@ -131,6 +131,20 @@ def test_the_heir_of_a_dial_has_its_own_time() -> None:
     assert rig.short() == ["connect 1", "abort 1"]
 
 
+def test_a_dead_dial_does_not_go_from_hand_to_hand() -> None:
+    rig = Rig(Limits(upstream_connections_per_origin=1), Timeouts(connect_s=10, pool_wait_s=60))
+    unlucky, heir = Handler(), Handler()
+    rig.leg(unlucky, PLAIN)
+    rig.pass_time(5)
+    rig.leg(heir, PLAIN)
+    rig.pass_time(5)
+    assert unlucky.told == ["failed connect_timeout"]
+    assert rig.short() == ["connect 1", "abort 1", "connect 2"]
+    rig.connections[ConnId(1)].closed(rig.now)
+    rig.connect(2)
+    assert heir.told == ["placed 2 dialled", "sent"]
+
+
 def test_a_failed_dial_fails_its_request_and_dials_for_the_next() -> None:
     rig = Rig(Limits(upstream_connections_per_origin=1))
     one, two = Handler(), Handler()
@@ -418,6 +432,18 @@ def test_what_waits_for_a_dial_that_fails_dials_side_by_side(late: bool) -> None
         assert rig.short() == ["connect 2", "connect 3", "connect 4"]
     assert handlers[0].told == [f"failed connect_{'timeout' if late else 'failed'}"]
     assert [handler.told for handler in handlers[1:]] == [[]] * 3
+
+
+def test_a_connection_that_is_too_old_and_still_serves_keeps_nobody_from_dialling() -> None:
+    rig = Rig(timeouts=Timeouts(pool_age_s=100, upstream_ping_s=1000))
+    rig.leg(Handler(), AUTO)
+    rig.connect(1, "h2")
+    rig.pass_time(100)
+    rig.short()
+    _burst(rig, AUTO, 4)
+    assert rig.short() == ["connect 2"]
+    rig.connections[ConnId(2)].connect_failed("refused", rig.now)
+    assert rig.short() == ["connect 3", "connect 4", "connect 5"]
 
 
 def test_waiting_for_the_dial_of_another_is_connecting() -> None:

@@ -22,6 +22,10 @@ class Carrier(Protocol):
         """Its id."""
 
     @property
+    def born(self) -> float:
+        """When it was dialled."""
+
+    @property
     def handshake_s(self) -> float:
         """What setting it up took, in seconds."""
 

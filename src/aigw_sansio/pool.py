@@ -5,7 +5,8 @@ request may be sent again because nobody saw it. Must not know: any protocol, an
 
 A first burst begins with one connection where many could share it: its origin speaks HTTP/2 by the settings, or ALPN
 may choose it. Over HTTP/2 this costs the others nothing, for they would have waited for their own handshakes; over
-HTTP/1.1 they wait for one handshake more, once, and then dial side by side, as they do after a dial that failed.
+HTTP/1.1 they wait for one handshake more and then dial side by side, as they do after a dial that failed. What an
+origin speaks is known as long as a connection to it is there.
 """
 
 from collections.abc import Callable, Sequence
@@ -127,17 +128,19 @@ class Pool:
         self._place(pool, leg, now)
 
     def withdraw(self, leg: Leg, now: float) -> None:
-        """``leg`` is no longer wanted and has no connection yet. A dial that nobody else needs is cut at once."""
+        """``leg`` is no longer wanted and has no connection yet. A dial that nobody else needs is cut at once, and so
+        is one that had its time: else a dead one would go from hand to hand, in the place of one that may succeed."""
         pool = self._origins[leg.origin]
         self._stop_waiting(pool, leg)
         dial, leg.dial = leg.dial, None
         if dial is not None and dial.conn in pool.connections:
             heir = next((other for other in pool.waiting if other.dial is None), None)
-            if heir is not None:
+            if heir is not None and now < dial.born + self._engine.config.timeouts.connect_s:
                 self._give_dial(heir, dial, now)
             else:
                 dial.close(now, abort=True)
                 self._drop(pool, dial)
+                self._serve(pool, now)
         self._forget_if_empty(pool)
 
     def replace(self, leg: Leg, now: float) -> None:
@@ -205,9 +208,11 @@ class Pool:
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _serve(self, pool: _OriginPool, now: float) -> None:
-        """Give what is free to who waits longest."""
+        """Give what is free to who waits longest, and dial for who has nothing to wait for."""
+        max_age_s = self._engine.config.timeouts.pool_age_s
         while pool.waiting:
-            newest = max((upstream.turn for upstream in pool.available.values()), default=-1)
+            young = (one.turn for one in pool.available.values() if now - one.born < max_age_s)
+            newest = max(young, default=-1)
             leg = next((leg for leg in pool.waiting if leg.after <= newest), None)
             if leg is None:
                 leg = next((leg for leg in pool.waiting if leg.dial is None), None)
