@@ -335,6 +335,25 @@ def test_a_stored_key_that_a_peer_quotes_is_hidden_and_words_are_not() -> None:
     assert good(call("openai?key=no", offered="token quota")).hide("no quota") == "no quota"
 
 
+def test_the_beginning_of_a_long_key_at_the_end_of_what_a_peer_says_is_hidden() -> None:
+    key = "sk-proj-" + "".join(map(str, range(80)))
+    made = good(call("openai", openai=ProviderSettings(api_key=Secret(key))))
+    assert made.hide(("Incorrect API key: " + key)[:123]) == "Incorrect API key: ***"
+    assert made.hide(f"Not {key}, nor {key[:16]}") == "Not ***, nor ***"
+    for harmless in (key[:15], f"{key[:20]}... is wrong", "keys begin with sk-proj-"):
+        assert made.hide(harmless) == harmless
+
+
+def test_only_so_many_of_a_clients_own_keys_are_looked_for() -> None:
+    many = [f"{number:08d}" for number in range(400)]
+    stored = ProviderSettings(headers=(("x-org", "org-" + CANARY),))
+    made = good(call("openai?" + "&".join(f"key={key}" for key in many), openai=stored))
+    assert len(made.keys) == 17
+    assert made.hide(f"{many[0]} org-{CANARY}") == "*** ***"
+    made = good(call("openai", offered=" ".join(f"a{key}-api-key.{key}" for key in many)))
+    assert len(made.keys) == 16
+
+
 def test_no_key_is_shown() -> None:
     stored = ProviderSettings(api_key=Secret(CANARY), realtime_url="wss://h")
     for result in (

@@ -8,6 +8,7 @@ chose. What a client carries passes untouched.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -26,6 +27,9 @@ CREDENTIAL_FIELDS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api
 CREDENTIAL_PARAMETERS: Final = frozenset({"key", "api_key", "api-key", "access_token", "xi-api-key", "token"})
 #: What is shorter is no key; it may be a word.
 _SHORTEST_KEY: Final = 8
+#: Of a client that offers more keys than that in one place only so many are looked for: they are its own, and each
+#: costs a search.
+MOST_KEYS: Final = 16
 _BARE_SCHEMES: Final = frozenset({"bearer", "token", "key", "api-key", "basic"})
 
 
@@ -70,9 +74,10 @@ def carried_keys(fields: Mapping[str, str], query: str, parameters: Sequence[str
     """All keys that a request carries, longest first: in fields, in the query, there also as they are meant, and
     ``others``."""
     keys = {*others, *(fields[name].rpartition(" ")[2] for name in CREDENTIAL_FIELDS if name in fields)}
-    for name, _, value in (item.partition("=") for item in query.split("&")):
-        if name in parameters or name.lower() in CREDENTIAL_PARAMETERS:
-            keys |= {value, unquote_plus(value)}
+    items = (item.partition("=") for item in query.split("&"))
+    carrying = (value for name, _, value in items if name in parameters or name.lower() in CREDENTIAL_PARAMETERS)
+    for value in islice(carrying, MOST_KEYS):
+        keys |= {value, unquote_plus(value)}
     return sorted((key for key in keys if len(key) >= _SHORTEST_KEY), key=len, reverse=True)
 
 

@@ -15,6 +15,7 @@ from ..faults import Fault, FaultKind, Side
 from ..origin import Origin
 from ..wires.http import Headers
 from .auth import (
+    MOST_KEYS,
     StoredAzure,
     carried_keys,
     carry,
@@ -38,6 +39,8 @@ from .subprotocols import read_offer
 from .target import BaseUrl, Endpoint, Refused, build_target, check_endpoint, join_path, parse_base_url
 
 _OUR_PARAMETER: Final = "cf-aig-authorization"
+#: So many characters of a key are more than what all keys of a provider begin with.
+_TELLING: Final = 16
 _NO_SETTINGS: Final = ProviderSettings()
 
 
@@ -54,9 +57,13 @@ class RealtimeCall(msgspec.Struct, frozen=True):
     keys: Sequence[str] = ()  #: what it carries as a key, wherever
 
     def hide(self, text: str) -> str:
-        """``text`` of a peer without the keys that it may have quoted."""
+        """``text`` of a peer without the keys that it may have quoted, nor the beginning of one at its end: a close
+        reason has no room for a long key."""
         for key in self.keys:
             text = text.replace(key, "***")
+            at = text.rfind(key[:_TELLING])
+            if at >= 0 and key.startswith(text[at:]):
+                text = text[:at] + "***"
         return text
 
     def __repr__(self) -> str:
@@ -111,7 +118,8 @@ def build_realtime_call(
         return encoded
     origin = Origin(base.scheme, base.host, base.port, own.ca_file, "off")
     reading = realtime_reading_of(column, target.partition("?")[0])
-    keys = carried_keys(fields, query, column.query_keys, [*offer.keys, *(value for _, value in own.headers)])
+    others = [*offer.keys[:MOST_KEYS], *(value for _, value in own.headers)]
+    keys = carried_keys(fields, query, column.query_keys, others)
     return RealtimeCall(row.slug, origin, target.encode("ascii"), encoded, offer.upstream(), reading, keys)
 
 
