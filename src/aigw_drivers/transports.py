@@ -107,8 +107,8 @@ class TransportSocket(asyncio.BaseProtocol):
         try:
             with sock.dup() as own:  # asked itself: what the loop's own says is what it was
                 own.getpeername()
-        except OSError:
-            return False
+        except OSError as exc:
+            return exc.errno in (errno.EMFILE, errno.ENFILE)  # no number left to ask by
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -2,10 +2,12 @@
 looks like any other, and must not take it for one."""
 
 import asyncio
+import errno
 import select
 import socket
 import threading
 from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 import uvloop
@@ -13,7 +15,7 @@ from tests.drivers.conformance.peers import PATIENCE_S, background, reset
 from tests.drivers.threads import _Link
 
 from aigw_drivers.link import Link
-from aigw_drivers.transports import TransportReadiness, transport_socket
+from aigw_drivers.transports import TransportReadiness, TransportSocket, transport_socket
 from aigw_sansio.ids import ConnId
 
 HUGE = 32 << 20
@@ -72,6 +74,31 @@ def test_a_transport_that_reads_an_end_where_it_broke(new_loop: Callable[[], asy
     finally:
         loop.close()
     assert found in ([BrokenPipeError], [ConnectionResetError])
+
+
+@pytest.mark.parametrize(("number", "told"), [(errno.EMFILE, [b""]), (errno.ENFILE, [b""]), (errno.EBADF, [])])
+def test_an_end_is_one_where_the_kernel_cannot_be_asked(number: int, told: list[bytes]) -> None:
+    class Transport:
+        def get_extra_info(self, name: str) -> "Transport":
+            return self
+
+        def dup(self) -> NoReturn:
+            raise OSError(number, "no")
+
+    found: list[bytes] = []
+    sock = TransportSocket(
+        made=lambda _: None,
+        gone=lambda _: None,
+        on_read=lambda _, data: found.append(data),
+        on_readable=lambda _: found.append(sock.recv(65536)),
+        on_writable=lambda _: None,
+    )
+    sock.transport = Transport()  # type: ignore[assignment]
+    sock.link = Link(ConnId(1), sock)
+    sock.link.reading = True
+    sock.pause_writing()
+    assert sock.eof_received()
+    assert found == told
 
 
 def test_a_thread_that_reads_what_a_failed_send_left() -> None:
