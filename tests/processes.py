@@ -10,8 +10,8 @@ from typing import Any
 def start(command: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
     """``subprocess.Popen``, tried once more where ``execve`` said ``EFAULT``.
 
-    A sandboxed machine did so once, of a command that was as sound as all the others; what the sandbox could not read was
-    its own matter. Nothing had been started, so a second try is the same as a first one.
+    Some sandboxes say so, rarely, of commands that are as sound as all others. Nothing has been started then, so a
+    second try is the same as a first one.
 
     Its output is buffered: unbuffered, Python loses the rest of a write that a signal cuts in two.
     """
