@@ -333,6 +333,8 @@ def test_a_stored_key_that_a_peer_quotes_is_hidden_and_words_are_not() -> None:
     stored = ProviderSettings(api_key=Secret(CANARY), headers=(("x-org", "org-" + CANARY),))
     assert good(call("openai", openai=stored)).hide(f"{CANARY} of org-{CANARY}") == "*** of ***"
     assert good(call("openai?key=no", offered="token quota")).hide("no quota") == "no quota"
+    scheme = ProviderSettings(headers=(("x-own", "Bearer " + CANARY),))
+    assert good(call("openai", openai=scheme)).hide(f"Not {CANARY}") == "Not ***"
 
 
 def test_the_beginning_of_a_long_key_at_the_end_of_what_a_peer_says_is_hidden() -> None:

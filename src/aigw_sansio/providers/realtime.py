@@ -118,7 +118,8 @@ def build_realtime_call(
         return encoded
     origin = Origin(base.scheme, base.host, base.port, own.ca_file, "off")
     reading = realtime_reading_of(column, target.partition("?")[0])
-    others = [*offer.keys[:MOST_KEYS], *(value for _, value in own.headers)]
+    stored = [part for _, value in own.headers for part in (value, value.rpartition(" ")[2])]
+    others = [*offer.keys[:MOST_KEYS], *stored]
     keys = carried_keys(fields, query, column.query_keys, others)
     return RealtimeCall(row.slug, origin, target.encode("ascii"), encoded, offer.upstream(), reading, keys)
 
