@@ -11,6 +11,7 @@ from aigw_sansio.providers.auth import (
     drop_own_fields,
     drop_own_parameters,
     has_key,
+    header_keys,
     read_stored_key,
 )
 from aigw_sansio.providers.registry import REGISTRY
@@ -93,3 +94,9 @@ def test_a_broken_structured_key_is_a_fault_that_shows_nothing_of_it() -> None:
     found = read_stored_key(REGISTRY["aws-bedrock"], Secret('{"accessKeyId":"canary"}'))
     assert isinstance(found, Fault)
     assert "canary" not in found.detail
+
+
+def test_of_the_headers_in_the_settings_those_are_keys_that_look_like_it() -> None:
+    long = "0123456789abcdef0123"
+    headers = [("X-Auth", "Bearer secret-1"), ("OpenAI-Beta", "assistants=v2"), ("x-api-key", "secret-2"), ("x", long)]
+    assert set(header_keys(headers)) == {"Bearer secret-1", "secret-1", "secret-2", long}

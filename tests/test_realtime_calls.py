@@ -330,10 +330,10 @@ def test_a_key_that_a_peer_quotes_is_hidden(path: str, offered: str, headers: li
 
 
 def test_a_stored_key_that_a_peer_quotes_is_hidden_and_words_are_not() -> None:
-    stored = ProviderSettings(api_key=Secret(CANARY), headers=(("x-org", "org-" + CANARY),))
+    stored = ProviderSettings(api_key=Secret(CANARY), headers=(("x-org-key", "org-" + CANARY),))
     assert good(call("openai", openai=stored)).hide(f"{CANARY} of org-{CANARY}") == "*** of ***"
     assert good(call("openai?key=no", offered="token quota")).hide("no quota") == "no quota"
-    scheme = ProviderSettings(headers=(("x-own", "Bearer " + CANARY),))
+    scheme = ProviderSettings(headers=(("x-own-auth", "Bearer " + CANARY),))
     assert good(call("openai", openai=scheme)).hide(f"Not {CANARY}") == "Not ***"
 
 
@@ -348,7 +348,7 @@ def test_the_beginning_of_a_long_key_at_the_end_of_what_a_peer_says_is_hidden() 
 
 def test_only_so_many_of_a_clients_own_keys_are_looked_for() -> None:
     many = [f"{number:08d}" for number in range(400)]
-    stored = ProviderSettings(headers=(("x-org", "org-" + CANARY),))
+    stored = ProviderSettings(headers=(("x-org-key", "org-" + CANARY),))
     made = good(call("openai?" + "&".join(f"key={key}" for key in many), openai=stored))
     assert len(made.keys) == 17
     assert made.hide(f"{many[0]} org-{CANARY}") == "*** ***"

@@ -6,6 +6,8 @@ timers, retries; the exchange draws the conclusions.
 
 from enum import IntEnum
 
+import msgspec
+
 from .bodies.chunk import Chunk
 from .bodies.coding import ContentDecoder, content_decoder
 from .bodies.framing import Framing, decoder_for, framing_of, media_type
@@ -33,6 +35,7 @@ class Answer:
         "_coding",
         "_decoder",
         "_input",
+        "_keys",
         "_reader",
         "charset",
         "content_type",
@@ -44,8 +47,19 @@ class Answer:
         "tap",
     )
 
-    def __init__(self, status: int, headers: Headers, family: str, limits: Limits, *, array_stream: bool) -> None:
-        """``family`` names the reading; ``array_stream`` says that a JSON array is a stream here."""
+    def __init__(
+        self,
+        status: int,
+        headers: Headers,
+        family: str,
+        limits: Limits,
+        *,
+        array_stream: bool,
+        keys: tuple[bytes, ...] = (),
+    ) -> None:
+        """``family`` names the reading; ``array_stream`` says that a JSON array is a stream here; ``keys`` are the
+        gateway's own that the request carried."""
+        self._keys = keys
         self.status = status
         self.headers = headers
         self.content_type, self.charset = media_type(headers)
@@ -101,6 +115,16 @@ class Answer:
             return fault
         chunks = self._decoder.finish()
         return self._decoder.fault or chunks
+
+    def cleared(self, chunk: Chunk) -> Chunk:
+        """``chunk`` with what :meth:`hide` leaves of it."""
+        return msgspec.structs.replace(chunk, data=self.hide(chunk.data)) if self._keys else chunk
+
+    def hide(self, data: bytes) -> bytes:
+        """``data`` without the gateway's keys, which a provider may quote where it complains of them."""
+        for key in self._keys:
+            data = data.replace(key, b"***")
+        return data
 
     # -- meaning ------------------------------------------------------------------------------------------------
 

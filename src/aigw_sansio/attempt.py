@@ -224,7 +224,9 @@ class Attempt:
         self._engine.emit(AttemptFirstByte(self._log_id, self._number, status, now - self._started))
         call = self._call
         limits = self._engine.config.limits
-        self.answer = Answer(status, headers, call.reading, limits, array_stream=call.array_stream)
+        self.answer = Answer(
+            status, headers, call.reading, limits, array_stream=call.array_stream, keys=call.stored_keys
+        )
         if self.answer.fault is not None:
             self._fail(self.answer.fault, now)
 

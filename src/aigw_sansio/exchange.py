@@ -259,7 +259,8 @@ class Exchange:
     def _hold_until_commit(self, chunks: list[Chunk], now: float) -> None:
         """The client sees nothing before the first chunk with content."""
         answer = self._shown_answer
-        for index, chunk in enumerate(chunks):
+        for index, received in enumerate(chunks):
+            chunk = answer.cleared(received)
             events = answer.read(chunk)
             weight = classify(events)
             if weight is ERROR:
@@ -325,6 +326,7 @@ class Exchange:
 
     def _finish_whole(self, answer: Answer, body: bytes, now: float) -> None:
         assert self._attempt is not None
+        body = answer.hide(body)
         text, base64 = as_response(body, answer.charset)
         shown = Shown(self._narration.step, answer.status, answer.content_type, text, base64)
         events = answer.read_whole(body)

@@ -68,8 +68,9 @@ class Narration:
                 text = valid_json(chunk.data)
                 messages.append(b"%b%b}" % (prefix, text) if text is not None else self._raw(answer, chunk))
                 continue
-            events = answer.read(chunk)
-            messages += self.chunk(answer, chunk, events)
+            cleared = answer.cleared(chunk)
+            events = answer.read(cleared)
+            messages += self.chunk(answer, cleared, events)
             failed = next((event for event in events if type(event) is ResponseFailed), None)
             if failed is not None:
                 return messages, failed

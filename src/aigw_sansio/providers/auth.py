@@ -7,6 +7,7 @@ A stored key is put in only where the request has none, and only towards a host 
 chose. What a client carries passes untouched.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
@@ -30,6 +31,10 @@ _SHORTEST_KEY: Final = 8
 #: Of a client that offers more keys than that in one place only so many are looked for: they are its own, and each
 #: costs a search.
 MOST_KEYS: Final = 16
+#: A header of the settings carries a key where its name says so, or its value is as long as keys are. Others, such as
+#: versions, may be in every answer.
+_NAMES_A_KEY: Final = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
+_AS_LONG_AS_KEYS: Final = 20
 _BARE_SCHEMES: Final = frozenset({"bearer", "token", "key", "api-key", "basic"})
 
 
@@ -79,6 +84,16 @@ def carried_keys(fields: Mapping[str, str], query: str, parameters: Sequence[str
     for value in islice(carrying, MOST_KEYS):
         keys |= {value, unquote_plus(value)}
     return sorted((key for key in keys if len(key) >= _SHORTEST_KEY), key=len, reverse=True)
+
+
+def header_keys(headers: Iterable[tuple[str, str]]) -> list[str]:
+    """The keys among ``headers`` of the settings, with and without a scheme."""
+    keys: list[str] = []
+    for name, value in headers:
+        bare = value.rpartition(" ")[2]
+        if _NAMES_A_KEY.search(name) or len(bare) >= _AS_LONG_AS_KEYS:
+            keys += (value, bare)
+    return keys
 
 
 def carry(fields: dict[str, str], carrier: Carrier, key: str) -> None:

@@ -17,11 +17,13 @@ from .auth import (
     StoredAws,
     StoredAzure,
     StoredGoogle,
+    carried_keys,
     carry,
     chosen_host,
     drop_own_fields,
     drop_own_parameters,
     has_key,
+    header_keys,
     read_stored_key,
 )
 from .google_token import ServiceAccount, carried_account, read_service_account
@@ -45,6 +47,7 @@ class ProviderCall(msgspec.Struct, frozen=True):
     reading: str  #: family of readings for the answer
     array_stream: bool  #: a JSON answer is an array stream (client protocol, section 3.2)
     account: ServiceAccount | None = None  #: whose access token the request lacks yet
+    stored_keys: tuple[bytes, ...] = ()  #: what it carries of the gateway's own keys: not for the client's eyes
 
     def __repr__(self) -> str:
         path = self.request.target.partition(b"?")[0].decode("ascii")
@@ -103,6 +106,7 @@ def build_call(
     fields["accept-encoding"] = "identity"
     if payload:
         fields.setdefault("content-type", "application/json")
+    own_key = has_key(fields, query, row.query_keys)
     credential = _authenticate(
         row, located, own, fields, query, method=verb, origin=origin, target=target, body=payload, unix_time=unix_time
     )
@@ -119,7 +123,10 @@ def build_call(
         encoded,
         payload,
     )
-    return ProviderCall(row.slug, origin, request, reading_of(row, path), is_array_stream(path, query), credential)
+    array_stream = is_array_stream(path, query)
+    stored = () if own_key else carried_keys(fields, "", (), header_keys(own.headers))
+    keys = tuple(key.encode() for key in stored)
+    return ProviderCall(row.slug, origin, request, reading_of(row, path), array_stream, credential, keys)
 
 
 _NO_SETTINGS: Final = ProviderSettings()

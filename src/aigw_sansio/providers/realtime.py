@@ -23,6 +23,7 @@ from .auth import (
     drop_own_fields,
     drop_own_parameters,
     has_key,
+    header_keys,
     read_stored_key,
 )
 from .headers import encode_fields, forwarded_upgrade, refuse
@@ -118,8 +119,7 @@ def build_realtime_call(
         return encoded
     origin = Origin(base.scheme, base.host, base.port, own.ca_file, "off")
     reading = realtime_reading_of(column, target.partition("?")[0])
-    stored = [part for _, value in own.headers for part in (value, value.rpartition(" ")[2])]
-    others = [*offer.keys[:MOST_KEYS], *stored]
+    others = [*offer.keys[:MOST_KEYS], *header_keys(own.headers)]
     keys = carried_keys(fields, query, column.query_keys, others)
     return RealtimeCall(row.slug, origin, target.encode("ascii"), encoded, offer.upstream(), reading, keys)
 
