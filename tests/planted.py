@@ -7,6 +7,7 @@ fault is an edit of one module's text that must match exactly once; nothing on d
 The processes are forked from one that has imported everything but the core, so each imports the core by itself.
 """
 
+import argparse
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -16,7 +17,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple, NoReturn
@@ -383,12 +384,12 @@ class Hunt(NamedTuple):
     seconds: float
 
 
-def hunts() -> Iterator[Hunt]:
-    """Hunt every fault, in the order in which the hunts end."""
+def hunts(chosen: Iterable[int]) -> Iterator[Hunt]:
+    """Hunt the faults of these numbers, in the order in which the hunts end."""
     for name in BEFOREHAND:
         importlib.import_module(name)
     running: dict[int, tuple[int, int, float]] = {}
-    numbers = iter(range(len(FAULTS)))
+    numbers = iter(chosen)
     while True:
         while len(running) < AT_ONCE and (number := next(numbers, None)) is not None:
             reading, writing = os.pipe()
@@ -425,21 +426,25 @@ def _hunt_alone(number: int, writing: int) -> NoReturn:
 
 
 def main() -> int:
-    arguments = sys.argv[1:]
-    if arguments and arguments != ["--json"]:
-        print(hunt(FAULTS[int(arguments[0])]) or "NOT FOUND")
-        return 0
+    parser = argparse.ArgumentParser(prog="python -m tests.planted", description="Plant faults, and see them found.")
+    every = range(len(FAULTS))
+    parser.add_argument("numbers", nargs="*", type=int, metavar=f"0..{every[-1]}", help="which; all, if none is named")
+    parser.add_argument("--json", action="store_true", help="a JSON object for each")
+    arguments = parser.parse_args()
+    if wrong := [number for number in arguments.numbers if number not in every]:
+        parser.error(f"there is no fault {wrong[0]}; the faults are numbered 0 to {every[-1]}")
+    chosen = arguments.numbers or every
     count = 0
-    for done in hunts():
+    for done in hunts(chosen):
         count += done.found is not None
-        if arguments:
+        if arguments.json:
             print(json.dumps(done._asdict()), flush=True)
         else:
             fault = FAULTS[done.number]
             print(f"{fault.module}: {fault.name}\n    {done.seconds:.1f} s  {done.said}", flush=True)
-    if not arguments:
-        print(f"{count} of {len(FAULTS)} found")
-    return 0 if count == len(FAULTS) else 1
+    if not arguments.json:
+        print(f"{count} of {len(chosen)} found")
+    return 0 if count == len(chosen) else 1
 
 
 if __name__ == "__main__":

@@ -127,6 +127,27 @@ def test_check_shows_no_secret(tmp_path: Path) -> None:
     assert "canary" not in result.stdout + result.stderr
 
 
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_files_of_tls_that_cannot_be_used_are_named(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "aigw.toml"
+    (tmp_path / "no.pem").write_text("no certificate")
+    file.write_text(
+        '[server]\ntls_certificate = "no.pem"\n[providers.custom-x]\nbase_url = "https://x.test"\nca_file = "no.pem"\n'
+    )
+    result = run(command, *(["--config"] if command == "serve" else []), str(file))
+    assert result.returncode == 2, result.stdout
+    assert "server.tls_certificate" in result.stdout
+    assert "providers.custom-x.ca_file" in result.stdout
+
+
+def test_send_does_not_wait_for_what_a_cancel_never_brings() -> None:
+    cancels = [json.dumps({"type": "universal.cancel", "eventId": event_id}) for event_id in ("one", "unknown")]
+    with serving() as (_, url):
+        result = run("send", f"{url}/v1/local/default", create("one", chunk_delay_ms=60_000), *cancels)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1].startswith('{"type":"universal.cancelled"')
+
+
 def test_send_says_why_it_cannot(tmp_path: Path) -> None:
     result = run("send", "ws://127.0.0.1:9/v1/local/default", "{}")
     assert result.returncode == 1

@@ -172,6 +172,10 @@ BAD = [
     ('[gateways."a/b/c"]', 'gateways."a/b/c" has a bad name; allowed is ACCOUNT/GATEWAY, each 1 to 64 letters, digits, - and _'),
     (GATEWAY + "authentication = 1", 'gateways."a/b".authentication is an integer; allowed are true and false'),
     (GATEWAY + "authentication = 'env:KEY'", 'gateways."a/b".authentication is a string; allowed are true and false'),
+    (
+        GATEWAY + "authentication = false\ntokens = ['x']",
+        'gateways."a/b".tokens has no use without authentication; allowed is authentication = true, or none',
+    ),
     (GATEWAY + "tokens = 'x'", 'gateways."a/b".tokens is a string; allowed is an array of strings'),
     (GATEWAY + "tokens = ['ok', 5]", 'gateways."a/b".tokens[1] is an integer; allowed is a string'),
     (GATEWAY + "tokens = ['ok', 'env:BLANK']", f'gateways."a/b".tokens[1] {NO_BLANKS}'),
@@ -311,3 +315,9 @@ def test_every_setting_of_the_core_has_its_key() -> None:
 
     assert set(_PROVIDER_KEYS) == set(ProviderSettings.__struct_fields__)
     assert set(_SERVER_KEYS) == {field.name for field in msgspec.structs.fields(ServerSettings)}
+
+
+def test_a_gateway_with_tokens_asks_for_one() -> None:
+    asking = read(GATEWAY + "tokens = ['x']").config.gateways["a/b"]
+    assert asking.authentication
+    assert not read(GATEWAY).config.gateways["a/b"].authentication

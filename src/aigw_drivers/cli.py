@@ -1,4 +1,4 @@
-"""The command line: ``aigw serve``, ``demo``, ``check`` and ``read``.
+"""The command line: ``aigw serve``, ``demo``, ``send``, ``check`` and ``read``.
 
 Decides: options and output. Must not know: any protocol.
 """
@@ -35,6 +35,7 @@ from .demo_view import summary, view_for
 from .read_command import ReadError, read_file
 from .serve import Running, running, serve_until_signal
 from .settings import Settings, SettingsError, load_settings
+from .tls import client_context, server_context
 
 app = typer.Typer(
     name="aigw",
@@ -56,7 +57,7 @@ class Driver(StrEnum):
     PROTOCOL = "protocol"
 
 
-DriverOption = Annotated[Driver, typer.Option(help="anyio: asyncio or trio; protocol: bare asyncio, for speed.")]
+DriverOption = Annotated[Driver, typer.Option(help="anyio: sockets and anyio; protocol: bare asyncio protocols.")]
 
 
 def _settings(path: Path | None, console: Console) -> Settings:
@@ -66,6 +67,30 @@ def _settings(path: Path | None, console: Console) -> Settings:
         for line in error.errors:
             console.print(f"[red]error[/red] {escape(line)}", soft_wrap=True)
         raise typer.Exit(2) from None
+
+
+def _check_files(settings: Settings, console: Console) -> None:
+    """Certificates and keys that cannot be used are told of by the name of their setting."""
+    server = settings.server
+    files = {f"providers.{slug}.ca_file": own.ca_file for slug, own in settings.config.providers.items() if own.ca_file}
+    problems = []
+    for where, file in files.items():
+        try:
+            client_context(file)
+        except OSError as error:
+            problems.append(f"{where} ({file}) holds no certificates in PEM: {error}")
+    if server.tls_certificate:
+        try:
+            server_context(server.tls_certificate, server.tls_key or server.tls_certificate)
+        except OSError as error:
+            key = server.tls_key or "the same file"
+            problems.append(
+                f"server.tls_certificate ({server.tls_certificate}) and its key ({key}) cannot be used: {error}"
+            )
+    for line in problems:
+        console.print(f"[red]error[/red] {escape(line)}", soft_wrap=True)
+    if problems:
+        raise typer.Exit(2)
 
 
 def _run(function: Callable[[], Awaitable[None]]) -> None:
@@ -83,6 +108,7 @@ def serve(
     """Serve until SIGINT or SIGTERM; then let running requests finish."""
     console = Console()
     settings = _settings(config, console)
+    _check_files(settings, console)
     changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, **changes))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
@@ -156,7 +182,7 @@ def send(
     messages: Annotated[list[str] | None, typer.Argument(help="JSON messages; without any, lines of input.")] = None,
     token: Annotated[str | None, typer.Option(envvar="AIGW_TOKEN", help="Gateway token.")] = None,
 ) -> None:
-    """Send messages over one socket and print what comes back, until every exchange has ended."""
+    """Send universal messages over one socket and print what comes back, until every exchange has ended."""
     texts = messages or [line for line in sys.stdin.read().splitlines() if line.strip()]
     headers = [("cf-aig-authorization", f"Bearer {token}")] if token else []
 
@@ -164,7 +190,7 @@ def send(
         async with connect(url, headers=headers) as socket:
             for text in texts:
                 await socket.send(text)
-            open_ends = len(texts)
+            open_ends = sum(not _is_cancel(text) for text in texts)
             while open_ends:
                 answer = str(await socket.receive())
                 print(answer, flush=True)
@@ -183,6 +209,15 @@ def send(
         raise typer.Exit(1) from None
 
 
+def _is_cancel(text: str) -> bool:
+    """Whether a message of ours has no end of its own: it brings about that of another."""
+    try:
+        message = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return False
+    return isinstance(message, dict) and message.get("type") == "universal.cancel"
+
+
 def _is_end(answer: str) -> bool:
     """Whether a message is the last that answers one of ours."""
     message = msgspec.json.decode(answer)
@@ -195,6 +230,7 @@ def check(file: Annotated[Path, typer.Argument(help="Settings file (TOML).")]) -
     """Check a settings file: says what is wrong in it, where, and what is allowed."""
     console = Console()
     settings = _settings(file, console)
+    _check_files(settings, console)
     config = settings.config
     table = Table(box=None, show_header=False, pad_edge=False)
     server = settings.server

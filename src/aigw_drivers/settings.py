@@ -193,6 +193,12 @@ class _Reader(ValueReader):
         for key, neutral in _NOT_SUPPORTED.items():
             if key in table and (table[key] != neutral or type(table[key]) is not type(neutral)):
                 self.error(f"{where}.{key}", f"is not supported by this version; allowed is {toml_text(neutral)}")
+        if tokens:
+            if found.get("authentication") is False:
+                self.error(
+                    f"{where}.tokens", "has no use without authentication; allowed is authentication = true, or none"
+                )
+            found["authentication"] = True
         retry = {_RETRY_KEYS[key]: value for key, value in table.items() if key in _RETRY_KEYS}
         written = {new: f"{where}.{old}" for old, new in _RETRY_KEYS.items()}
         return GatewaySettings(
