@@ -52,6 +52,17 @@ def test_demo_without_a_terminal_ends_by_itself_and_shows_both_wires() -> None:
     assert "\x1b" not in result.stdout
 
 
+@pytest.mark.parametrize("options", [[], ["--realtime"]])
+def test_a_demo_that_nobody_reads_on_ends_without_a_word(options: list[str]) -> None:
+    with processes.start([*AIGW, "demo", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        assert demo.stderr is not None
+        demo.stdout.readline()
+        demo.stdout.close()
+        assert demo.stderr.read() == ""
+        assert demo.wait() in (0, 1)  # 0 where it had said everything by then
+
+
 def test_demo_in_a_terminal_ends_by_itself() -> None:
     master, slave = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "140", "LINES": "45"}

@@ -173,7 +173,13 @@ def demo(
             result = await converse(maker, driver=driver.value)
         console.print(realtime_summary(result), soft_wrap=not console.is_terminal)
 
-    _run(realtime_main if realtime else main)
+    nobody_reads = False
+    try:
+        _run(realtime_main if realtime else main)
+    except* SystemExit:  # rich ends a program whose output nobody takes, from wherever it printed
+        nobody_reads = True
+    if nobody_reads:
+        raise typer.Exit(1)
 
 
 @app.command()
