@@ -117,6 +117,7 @@ def test_answers_that_overlap_are_kept_apart() -> None:
     listener = Listener("openai-realtime")
     listener.say(type="response.created", response={"id": "r1"})
     listener.respond("r2", 20)
+    assert listener.total() == (20, "partial"), "the first goes on"
     listener.finish("r1", 10)
     assert listener.total() == (30, "final")
 

@@ -39,10 +39,8 @@ class RealtimeTap:
                 self._ledger.report(event, reader.answer)
             elif kind is ResponseStarted:
                 self._answering = True
-            elif kind is ResponseFinished:
-                self._answering = False
-            elif kind is ResponseFailed:
-                self._answering = reader.answering
+            elif kind is ResponseFinished or kind is ResponseFailed:
+                self._answering = reader.answering  # another may be under way, or this one go on
             self._engine.emit(ProviderEventRead(self._log_id, event))
 
     def usage(self) -> UsageReported | None:

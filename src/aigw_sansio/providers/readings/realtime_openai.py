@@ -31,6 +31,7 @@ _SESSION: Final = (
 )
 #: How Responses end over a WebSocket, where several may run at once.
 _ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
+_MOST_AT_ONCE: Final = 64
 _STOPPED: Final = frozenset({"turn_detected", "client_cancelled"})
 
 
@@ -41,6 +42,7 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
         super().__init__()
         self.answer = ""
         self._response = ""  # the id of the response under way
+        self._running: set[str] = set()  # the ids of all that are: Responses may overlap
         self.answering = False
 
     def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
@@ -50,6 +52,8 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
             response = obj(value.get("response"))
             self.renew()
             self.answer = self._response = text(response.get("id"))[:256]
+            if len(self._running) < _MOST_AT_ONCE:
+                self._running.add(self._response)
             self.answering = True
             self.start(response.get("id"), response.get("model"), out)
         elif kind == "response.done":
@@ -82,8 +86,9 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
 
     def _turn_to(self, response: Object) -> None:
         """``response`` ends; another may have begun since it did."""
-        self.answering = False
         answer = text(response.get("id"))[:256] or self._response
+        self._running.discard(answer)
+        self.answering = bool(self._running)
         if answer != self._response:
             self._usage = None
             self._ends.clear()
