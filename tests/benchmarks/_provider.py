@@ -101,13 +101,13 @@ class Provider(asyncio.Protocol):
             self._write(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
 
 
-async def main(port: int) -> None:
-    """Serve until killed."""
+async def main(protocol: type[asyncio.Protocol], port: int) -> None:
+    """Serve with one ``protocol`` for each connection, until killed."""
     loop = asyncio.get_running_loop()
-    listening = await loop.create_server(Provider, "127.0.0.1", port, backlog=1024)
+    listening = await loop.create_server(protocol, "127.0.0.1", port, backlog=1024)
     print("ready", flush=True)
     await listening.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(Provider, int(sys.argv[1])))

@@ -15,7 +15,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, RemoteSettingsChanged, RequestReceived, StreamEnded, WindowUpdated
 from h2.settings import SettingCodes
-from tests.benchmarks._provider import event
+from tests.benchmarks._provider import event, main
 
 _HEAD = [(":status", "200"), ("content-type", "text/event-stream")]
 _WHOLE_CONNECTION = 0
@@ -101,13 +101,5 @@ class Provider(asyncio.Protocol):
         self._flush()
 
 
-async def main(port: int) -> None:
-    """Serve until killed."""
-    loop = asyncio.get_running_loop()
-    listening = await loop.create_server(Provider, "127.0.0.1", port, backlog=1024)
-    print("ready", flush=True)
-    await listening.serve_forever()
-
-
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(Provider, int(sys.argv[1])))
