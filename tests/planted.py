@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import NamedTuple, NoReturn
 
 SOURCE = Path(__file__).parent.parent / "src" / "aigw_sansio"
-WORLDS = 300  # the longest search so far ends with world 34
+WORLDS = 300  # nine times what the longest search takes
 HANG_SECONDS = 60.0
 AT_ONCE = 2
 BEFOREHAND = ("h2.connection", "msgspec", "pytest", "websockets.speedups", "wsproto")

@@ -3,12 +3,11 @@
 import anyio
 import pytest
 from anyio.abc import ByteStream, SocketAttribute
+from tests.upgrades import accept_upgrade
 
 from aigw_drivers.client import WebSocketClient, WebSocketClosed, connect
 from aigw_drivers.loopback import LoopbackProvider
 from aigw_sansio.wires.frames import FIN, Opcode, Role, encode_frame
-from aigw_sansio.wires.handshake import Upgrade, accept, check_upgrade
-from aigw_sansio.wires.heads import RequestHead, parse_request_head
 from aigw_sansio.wires.websocket import BinaryMessage, CloseReceived, PongReceived, WebSocketWire
 
 pytestmark = pytest.mark.anyio
@@ -28,14 +27,7 @@ async def test_control_frames_are_answered_while_a_message_is_on_its_way(last: s
 
     async def server(stream: ByteStream) -> None:
         async with stream:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += await stream.receive()
-            asked = parse_request_head(head)
-            assert isinstance(asked, RequestHead)
-            upgrade = check_upgrade(asked)
-            assert isinstance(upgrade, Upgrade)
-            await stream.send(accept(upgrade))
+            await accept_upgrade(stream)
             await stream.receive(1)  # the message has begun
             control = encode_frame(FIN | Opcode.PING, b"?")
             if last == "close":

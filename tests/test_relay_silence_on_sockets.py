@@ -12,12 +12,11 @@ import anyio
 import pytest
 from anyio.abc import ByteStream, SocketAttribute
 from tests.drivers.test_relay_faults import HOSTS, MIB, Host, World, end_of, head_of, masked, upgrade, world
+from tests.upgrades import accept_upgrade
 
 from aigw_drivers.client import connect
 from aigw_sansio.config import Timeouts
 from aigw_sansio.wires.frames import FIN, Opcode, encode_frame
-from aigw_sansio.wires.handshake import Upgrade, accept, check_upgrade
-from aigw_sansio.wires.heads import RequestHead, parse_request_head
 
 pytestmark = pytest.mark.anyio
 
@@ -49,15 +48,8 @@ async def before(
     """A gateway before a provider that answers the upgrade and then does what ``provider`` does."""
 
     async def serve(stream: ByteStream) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += await stream.receive()
-        asked = parse_request_head(head)
-        assert isinstance(asked, RequestHead)
-        granted = check_upgrade(asked)
-        assert isinstance(granted, Upgrade)
         async with stream:
-            await stream.send(accept(granted))
+            await accept_upgrade(stream)
             await provider(stream)
 
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:

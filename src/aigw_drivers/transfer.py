@@ -5,9 +5,9 @@ wait: dialling, answering and time, which a subclass adds. Must not know: what t
 dialled or closed, which event loop runs.
 
 When a socket is readable, a plain function reads it once and gives that to the engine. What the engine then wants
-written is written at the end of the same turn of the loop: one write for each connection, however many of the sockets
-that were ready brought something for it. There is no task switch, queue, lock or timeout per message, and what the
-kernel took is known to the byte.
+written is written at the end of the same turn of the loop, or sooner where the turn has read much: one write for each
+connection, however many of the sockets that were ready brought something for it. There is no task switch, queue, lock
+or timeout per message, and what the kernel took is known to the byte.
 """
 
 import logging

@@ -17,6 +17,7 @@ from typing import Literal
 import anyio
 import pytest
 from anyio.abc import ByteStream, SocketAttribute
+from tests.upgrades import accept_upgrade
 
 from aigw_drivers.client import HandshakeRefused, WebSocketClient, WebSocketClosed, connect
 from aigw_drivers.loopback import LoopbackProvider, Seen
@@ -26,8 +27,7 @@ from aigw_sansio.config import Config, GatewaySettings, ProviderSettings, Timeou
 from aigw_sansio.events import Event, SessionEnded, UpgradeRefused
 from aigw_sansio.secret import Secret
 from aigw_sansio.wires.frames import FIN, MASKED, Opcode, encode_frame, encode_header
-from aigw_sansio.wires.handshake import Upgrade, accept, check_upgrade, request
-from aigw_sansio.wires.heads import RequestHead, parse_request_head
+from aigw_sansio.wires.handshake import request
 
 pytestmark = pytest.mark.anyio
 MIB = 1024 * 1024
@@ -269,14 +269,7 @@ async def test_a_client_that_does_not_read_stops_only_its_own_direction(host: Ho
                 await stream.send(encode_frame(FIN | Opcode.BINARY, bytes(65536)))
 
     async def provider(stream: ByteStream) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += await stream.receive()
-        asked = parse_request_head(head)
-        assert isinstance(asked, RequestHead)
-        upgrade = check_upgrade(asked)
-        assert isinstance(upgrade, Upgrade)
-        await stream.send(accept(upgrade))
+        await accept_upgrade(stream)
         async with stream, anyio.create_task_group() as tasks:
             tasks.start_soon(flood, stream)
             left = len(frame) * count
