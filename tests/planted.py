@@ -51,8 +51,8 @@ FAULTS: list[Planted] = [
     Planted(
         "bytes of the provider do not move the idle timer",
         "attempt",
-        "    def leg_activity(self, now: float) -> None:\n",
-        "    def leg_activity(self, now: float) -> None:\n        return\n",
+        "        if not hold:\n            self._idle_timer.arm(now + self._idle_s)\n",
+        "",
     ),
     Planted(
         "the idle timer goes on while the client holds the provider back",

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.core_rig import OK, Rig
 
+from aigw_sansio.answer import Answer
 from aigw_sansio.attempt import HOLD_BUDGET, HOLD_QUEUE, Attempt
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.config import Timeouts
@@ -28,7 +29,7 @@ class Owner:
     def attempt_moved(self, event: ExchangeInput) -> None:
         self.told.append(event.name.lower())
 
-    def attempt_read(self, chunks: list[Chunk], now: float) -> None:
+    def attempt_read(self, answer: Answer, chunks: list[Chunk], now: float) -> None:
         self.told += [f"chunk {chunk.data.decode()}" for chunk in chunks]
 
     def attempt_finished(self, chunks: list[Chunk], now: float) -> None:

@@ -39,6 +39,7 @@ from aigw_sansio.providers.reading import (
     detect_family,
     is_content,
     make_reader,
+    marker_search,
     worth_reading,
 )
 from aigw_sansio.providers.readings.base import CHOICES, OPEN_CALLS, BaseReader
@@ -228,10 +229,11 @@ def test_chunks_without_markers_hide_no_error_no_usage_and_no_end() -> None:
     skipped = 0
     for recording in STREAMS:
         reader = make_reader(recording.family)
+        search = marker_search(reader.markers)
         events: list[ProviderEvent] = []
         committed = False
         for chunk in recording.chunks():
-            if committed and not worth_reading(chunk, reader.markers):
+            if committed and not worth_reading(chunk, search):
                 skipped += 1
                 continue
             read = reader.read(chunk)
@@ -467,9 +469,12 @@ def test_an_unknown_format_is_content_unless_it_is_an_error() -> None:
 
 
 def test_a_failing_frame_is_always_worth_reading() -> None:
-    assert worth_reading(Chunk(b"x", "error"), ())
-    assert worth_reading(Chunk(b"x", "", True), ())
-    assert not worth_reading(Chunk(b"x"), (b"y",))
+    search = marker_search((b"y",))
+    assert worth_reading(Chunk(b"x", "error"), search)
+    assert worth_reading(Chunk(b"x", "", True), search)
+    assert worth_reading(Chunk(b"xy"), search)
+    assert not worth_reading(Chunk(b"x"), search)
+    assert not worth_reading(Chunk(b"x"), marker_search(()))
 
 
 # -- detection ----------------------------------------------------------------------------------------------------

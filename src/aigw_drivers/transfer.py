@@ -180,32 +180,27 @@ class Transfer(ABC):
         sock = link.socket
         if sock is None:
             return
-        data: bytes | OSError
         try:
             data = sock.recv(READ_SIZE if link.tls is None else TLS_READ_SIZE)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as exc:
-            data = exc
+            self._on_read(link, b"", exc)
+            return
         self._on_read(link, data)
 
-    def _on_read(self, link: Link, data: bytes | OSError) -> None:
-        """What a read gave: bytes, none at the peer's end, or why there will be no more."""
-        self._now = self._clock()
-        size = 1  # an end takes its place in the turn as well
+    def _on_read(self, link: Link, data: bytes, broken: OSError | None = None) -> None:
+        """What a read gave: bytes, or none at the peer's end, or none because the connection is ``broken``."""
+        self._now = now = self._clock()
         try:
             try:
-                if isinstance(data, OSError):
-                    raise data
-                size += len(data)
-                if link.closing:
-                    if not data:
-                        self._peer_ended(link)
-                elif link.tls is not None:
+                if data and link.tls is None and not link.closing:
+                    self._engine.receive_data(link.conn, data, now)
+                elif broken is not None:
+                    raise broken
+                elif link.tls is not None and not link.closing:
                     self._decrypt(link, link.tls, data)
-                elif data:
-                    self._engine.receive_data(link.conn, data, self._now)
-                else:
+                elif not data:
                     self._peer_ended(link)
             except OSError as exc:
                 self._lose(link, reason_of(exc))
@@ -214,8 +209,9 @@ class Transfer(ABC):
             self._abandon(link)
         self._run(defer=True)
         if self._unflushed:
-            read_before, self._turn_size = self._turn_size, self._turn_size + size
-            if self._turn_size >= TURN_SIZE:
+            read_before = self._turn_size
+            self._turn_size = size = read_before + len(data) + 1  # an end takes its place in the turn as well
+            if size >= TURN_SIZE:
                 self._flush()
             elif not read_before:
                 self._readiness.at_turn_end(self._flush)

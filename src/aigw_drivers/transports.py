@@ -184,7 +184,11 @@ class TransportSocket(asyncio.BaseProtocol):
 
     def send(self, data: bytes | memoryview, /) -> int:
         """How much of ``data`` the kernel has. The rest is in the transport, and is to be handed over once more."""
-        self._require_room()
+        full_before = self._full  # a write changes it
+        if full_before:
+            raise BlockingIOError
+        if self.transport.is_closing():
+            raise self._error or ConnectionAbortedError(errno.ECONNABORTED, os.strerror(errno.ECONNABORTED))
         owed = self._owed
         if owed:
             self._owed = 0
@@ -196,12 +200,6 @@ class TransportSocket(asyncio.BaseProtocol):
             self._owed = left = self.transport.get_write_buffer_size()
             return owed + len(data) - left
         return owed + len(data)
-
-    def _require_room(self) -> None:
-        if self._full:
-            raise BlockingIOError
-        if self.transport.is_closing():
-            raise self._error or ConnectionAbortedError(errno.ECONNABORTED, os.strerror(errno.ECONNABORTED))
 
     def shutdown(self, how: int, /) -> None:
         """End our side, whatever ``how`` says: a transport can do no more."""

@@ -15,7 +15,7 @@ from .config import Limits
 from .events import ProviderEvent, UsageReported
 from .faults import Fault, FaultKind, Side
 from .ledger import Ledger
-from .providers.reading import make_reader, worth_reading
+from .providers.reading import make_reader, marker_search, worth_reading
 from .wires.heads import header_values
 from .wires.http import Headers
 
@@ -29,20 +29,24 @@ class Tap(IntEnum):
 
 
 class Answer:
-    """One response. ``feed`` bytes, ``pull`` chunks until there are none, then ``finish``."""
+    """One response. ``pull`` with each piece of the body and then until ``dry``; ``keep`` what cannot be taken yet;
+    at its end ``finish``."""
 
     __slots__ = (
         "_coding",
         "_decoder",
-        "_input",
+        "_kept",
         "_keys",
         "_reader",
+        "buffered",
         "charset",
         "content_type",
+        "dry",
         "fault",
         "framing",
         "headers",
         "ledger",
+        "search",
         "status",
         "tap",
     )
@@ -73,8 +77,14 @@ class Answer:
         if coding is None and self.framing is Framing.WHOLE:
             self.fault = _too_large(headers, limits.response_body_bytes)
         self._coding: ContentDecoder | None = coding if isinstance(coding, ContentDecoder) else None
-        self._input = b""
+        self._kept = b""
+        #: Nothing more can be pulled before more of the body comes.
+        self.dry = True
+        #: Bytes held here.
+        self.buffered = 0
         self._reader = make_reader(family)
+        #: For :func:`~.providers.reading.worth_reading`.
+        self.search = marker_search(self._reader.markers)
         self.ledger = Ledger()
         self.tap = Tap.COMMIT
 
@@ -83,29 +93,37 @@ class Answer:
         """Whether it goes to the client piece by piece."""
         return self.framing is not Framing.WHOLE
 
-    @property
-    def buffered(self) -> int:
-        """Bytes held here."""
-        return self._decoder.buffered + len(self._input) + (self._coding.buffered if self._coding else 0)
-
-    def feed(self, data: bytes) -> None:
-        """More of the body. Pull it dry, or stop feeding."""
+    def keep(self, data: bytes) -> None:
+        """More of the body, to be pulled later."""
         if self._coding is not None:
             self._coding.feed(data)
         else:
-            self._input = self._input + data if self._input else data
+            self._kept += data
+        self.dry = False
+        self.buffered = self._decoder.buffered + len(self._kept) + (self._coding.buffered if self._coding else 0)
 
-    def pull(self) -> list[Chunk] | None:
-        """Chunks that the next piece of the body completes, perhaps none; ``None`` where more body is needed."""
-        if self._coding is None:
-            data, self._input = self._input, b""
+    def pull(self, data: bytes = b"") -> list[Chunk]:
+        """More of the body, if any, and the chunks that the next piece of it completes, perhaps none."""
+        decoder = self._decoder
+        coding = self._coding
+        if coding is None:
+            if self._kept:
+                data, self._kept = self._kept + data, b""
+            self.dry = True
+            if not data:
+                return []
+            chunks = decoder.feed(data)
+            self.buffered = decoder.buffered
         else:
-            data = self._coding.pull()
-            self.fault = self.fault or self._coding.fault
-        if not data:
-            return None
-        chunks = self._decoder.feed(data)
-        self.fault = self.fault or self._decoder.fault
+            if data:
+                coding.feed(data)
+            piece = coding.pull()
+            self.fault = self.fault or coding.fault
+            self.dry = not piece
+            chunks = decoder.feed(piece) if piece else []
+            self.buffered = decoder.buffered + coding.buffered
+        if decoder.fault is not None:
+            self.fault = self.fault or decoder.fault
         return chunks
 
     def finish(self) -> list[Chunk] | Fault:
@@ -128,13 +146,9 @@ class Answer:
 
     # -- meaning ------------------------------------------------------------------------------------------------
 
-    def is_marked(self, chunk: Chunk) -> bool:
-        """Whether ``chunk`` must be read even if nobody listens."""
-        return worth_reading(chunk, self._reader.markers)
-
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
         """What ``chunk`` means, as far as the tap is open. Usage is noted in the ledger."""
-        if self.tap is Tap.MARKED and not worth_reading(chunk, self._reader.markers):
+        if self.tap is Tap.MARKED and not worth_reading(chunk, self.search):
             return []
         return self._note(self._reader.read(chunk))
 

@@ -30,8 +30,8 @@ class AttemptOwner(Protocol):
     def attempt_moved(self, event: ExchangeInput) -> None:
         """The attempt got a connection, sent its request, got a head, or is placed again."""
 
-    def attempt_read(self, chunks: list[Chunk], now: float) -> None:
-        """Chunks of the answer, at least one."""
+    def attempt_read(self, answer: Answer, chunks: list[Chunk], now: float) -> None:
+        """Chunks of ``answer``, at least one."""
 
     def attempt_finished(self, chunks: list[Chunk], now: float) -> None:
         """The body ended cleanly; ``chunks`` are what was left of it."""
@@ -40,7 +40,7 @@ class AttemptOwner(Protocol):
         """There is no (more) answer. The provider has been let go."""
 
     def attempt_accounts(self, now: float) -> None:
-        """What the attempt holds has changed."""
+        """``buffered`` has changed."""
 
 
 class Attempt:
@@ -54,6 +54,7 @@ class Attempt:
         "_first_byte_s",
         "_first_byte_timer",
         "_hold",
+        "_idle_s",
         "_idle_timer",
         "_leg",
         "_log_id",
@@ -66,6 +67,7 @@ class Attempt:
         "_started",
         "_step",
         "answer",
+        "buffered",
         "bytes_received",
     )
 
@@ -95,6 +97,7 @@ class Attempt:
         self._step = step
         self._number = number
         self._first_byte_s = None if last_resort else policy.first_byte_s
+        self._idle_s = policy.idle_s
         self._hold = hold
         self._open = True
         self._sent = False
@@ -107,6 +110,8 @@ class Attempt:
         #: The answer, once its head is in.
         self.answer: Answer | None = None
         self.bytes_received = 0
+        #: Bytes held for it.
+        self.buffered = 0
 
     def start(self, now: float) -> None:
         """Ask the pool for a connection; where the call needs an access token, get that first."""
@@ -154,16 +159,6 @@ class Attempt:
         else:
             self._pool.withdraw(leg, now)
 
-    @property
-    def buffered(self) -> int:
-        """Bytes held for it."""
-        return self.answer.buffered if self.answer is not None else 0
-
-    @property
-    def must_wait(self) -> bool:
-        """Whether the client has to take something before more can be handed on."""
-        return bool(self._hold & HOLD_QUEUE)
-
     # -- holding back -------------------------------------------------------------------------------------------
 
     def hold(self, reason: int) -> None:
@@ -180,7 +175,7 @@ class Attempt:
         if not self._hold & reason:
             return
         self._hold &= ~reason
-        if not self.must_wait:
+        if not self._hold & HOLD_QUEUE:
             self._drain(now)  # also while the session has no room: taking what is here makes some
         if self._hold or self._leg is None or not self._open:
             return
@@ -216,7 +211,7 @@ class Attempt:
 
     def leg_activity(self, now: float) -> None:
         if not self._hold:
-            self._idle_timer.arm(now + self._policy.idle_s)
+            self._idle_timer.arm(now + self._idle_s)
 
     def leg_head(self, status: int, headers: Headers, now: float) -> None:
         self._owner.attempt_moved(ExchangeInput.HEAD)
@@ -234,17 +229,20 @@ class Attempt:
         answer = self.answer
         assert answer is not None
         self.bytes_received += len(data)
-        answer.feed(data)
-        if self.must_wait:
-            self._owner.attempt_accounts(now)
+        hold = self._hold
+        if not hold:
+            self._idle_timer.arm(now + self._idle_s)
+        if hold & HOLD_QUEUE:
+            answer.keep(data)
+            self._note_buffered(answer, now)
         else:
-            self._drain(now)
+            self._drain(now, data)
 
     def leg_end(self, now: float) -> None:
         self._leg = None
         self._idle_timer.disarm()
         self._complete = True
-        if not self.must_wait:
+        if not self._hold & HOLD_QUEUE:
             self._drain(now)
 
     def leg_failed(self, fault: Fault, now: float) -> None:
@@ -254,26 +252,29 @@ class Attempt:
             self._fail(fault, now)
             return
         self._broken = fault
-        if not self.must_wait:
+        if not self._hold & HOLD_QUEUE:
             self._drain(now)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _drain(self, now: float) -> None:
-        """Hand on what the answer has ready, as long as the client has room for it."""
+    def _drain(self, now: float, data: bytes = b"") -> None:
+        """Hand on what the answer has ready with ``data``, as long as the client has room for it."""
         answer = self.answer
         if answer is None:
             return
-        while (chunks := answer.pull()) is not None:
-            if chunks:
-                self._owner.attempt_read(chunks, now)
+        while True:
+            if chunks := answer.pull(data):
+                self._owner.attempt_read(answer, chunks, now)
                 if not self._open:
                     return
             if answer.fault is not None:
                 break
-            if self.must_wait:
-                self._owner.attempt_accounts(now)
+            if self._hold & HOLD_QUEUE:
+                self._note_buffered(answer, now)
                 return
+            if answer.dry:
+                break
+            data = b""
         if answer.fault is not None:
             self._fail(answer.fault, now)
         elif self._complete:
@@ -284,15 +285,19 @@ class Attempt:
                 self._owner.attempt_finished(rest, now)
         elif self._broken is not None:
             self._fail(self._broken, now)
-        else:
-            self._owner.attempt_accounts(now)
+        elif answer.buffered != self.buffered:
+            self._note_buffered(answer, now)
+
+    def _note_buffered(self, answer: Answer, now: float) -> None:
+        self.buffered = answer.buffered
+        self._owner.attempt_accounts(now)
 
     def _fail(self, fault: Fault, now: float) -> None:
         self.end(fault, now)
         self._owner.attempt_failed(fault, now)
 
     def _arm_idle(self, now: float) -> None:
-        self._idle_timer.arm(now + self._policy.idle_s)
+        self._idle_timer.arm(now + self._idle_s)
 
     def _arm_first_byte(self, now: float) -> None:
         if self._first_byte_s is not None:
@@ -303,5 +308,5 @@ class Attempt:
         self._fail(Fault(FaultKind.FIRST_BYTE_TIMEOUT, Side.PROVIDER, detail, retryable=True), now)
 
     def _on_idle_timeout(self, now: float) -> None:
-        detail = f"nothing came from the provider for {self._policy.idle_s:g} s"
+        detail = f"nothing came from the provider for {self._idle_s:g} s"
         self._fail(Fault(FaultKind.IDLE_TIMEOUT, Side.PROVIDER, detail, retryable=True), now)

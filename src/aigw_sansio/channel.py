@@ -70,9 +70,10 @@ class WebSocketChannel:
         "_control_bytes",
         "_engine",
         "_held",
+        "_high_water",
         "_latest_ping",
         "_owner",
-        "_peer",
+        "_ping_after_s",
         "_ping_under_way",
         "_pipe",
         "_pong_timer",
@@ -105,7 +106,9 @@ class WebSocketChannel:
         self.silence_timer = engine.timers.timer(self._on_silence)
         self._pong_timer = engine.timers.timer(self._on_no_pong)
         self.finish_timer = engine.timers.timer(self._on_unfinished)
-        self.silence_timer.arm(now + engine.config.timeouts.ping_after_s)
+        self._high_water = engine.config.limits.send_high_water_bytes
+        self._ping_after_s = engine.config.timeouts.ping_after_s
+        self.silence_timer.arm(now + self._ping_after_s)
 
     # -- from the pipe ------------------------------------------------------------------------------------------
 
@@ -159,7 +162,7 @@ class WebSocketChannel:
             self._ping_under_way = False
             if not self._held and not self.ended:
                 self._pong_timer.arm(now + self._engine.config.timeouts.pong_s)
-        if not self.ended and outstanding < self._engine.config.limits.send_high_water_bytes:
+        if not self.ended and outstanding < self._high_water:
             self._owner.room_made(now)
 
     # -- for the owner ------------------------------------------------------------------------------------------
@@ -193,7 +196,9 @@ class WebSocketChannel:
         if count:
             self.messages_sent += count
             self.bytes_sent += size
-            self._write(b"".join(frames) if count > 1 else frames[0], now)
+            frame = b"".join(frames) if count > 1 else frames[0]
+            self._written += len(frame)
+            self._pipe.write(frame, now)
         return payloads[count:]
 
     def send_control_text(self, payload: bytes, now: float) -> None:
@@ -226,7 +231,7 @@ class WebSocketChannel:
         self._write(frame, now)
         self._control.append((self._written, len(frame)))
         self._control_bytes += len(frame)
-        if self._control_bytes > self._engine.config.limits.send_high_water_bytes:
+        if self._control_bytes > self._high_water:
             self._hold(_CONTROL)
 
     def _answer_ping(self, payload: bytes, now: float) -> None:
@@ -238,7 +243,7 @@ class WebSocketChannel:
             self._write_control(self.wire.pong(payload), now)
 
     def _relieve_control(self, now: float) -> None:
-        if self._held & _CONTROL and self._control_bytes <= self._engine.config.limits.send_high_water_bytes // 4:
+        if self._held & _CONTROL and self._control_bytes <= self._high_water // 4:
             self._release_hold(_CONTROL, now)
             if self._latest_ping is not None:
                 payload, self._latest_ping = self._latest_ping, None
@@ -258,13 +263,14 @@ class WebSocketChannel:
                 self._show_life(now)
 
     def _show_life(self, now: float) -> None:
-        self._pong_timer.disarm()
-        self.silence_timer.arm(now + self._engine.config.timeouts.ping_after_s)
+        if self._pong_timer.deadline is not None:
+            self._pong_timer.disarm()
+        self.silence_timer.arm(now + self._ping_after_s)
 
     def _on_silence(self, now: float) -> None:
         if self.ended:
             return
-        self.silence_timer.arm(now + self._engine.config.timeouts.ping_after_s)
+        self.silence_timer.arm(now + self._ping_after_s)
         if self._pong_timer.deadline is not None:
             return  # one ping at a time: that another was taken is no answer to the first
         if not self._held and not self._pipe.outstanding:

@@ -12,7 +12,18 @@ from .ids import ConnId
 class Connection:
     """Base of every connection. The gateway calls the methods under "inputs"; subclasses call the others."""
 
-    __slots__ = ("_close_timer", "_stall_timer", "aborted", "buffer", "closing", "conn", "engine", "over", "reading")
+    __slots__ = (
+        "_close_timer",
+        "_stall_s",
+        "_stall_timer",
+        "aborted",
+        "buffer",
+        "closing",
+        "conn",
+        "engine",
+        "over",
+        "reading",
+    )
 
     def __init__(self, engine: Engine, conn: ConnId) -> None:
         self.engine = engine
@@ -28,6 +39,7 @@ class Connection:
         self.reading = True
         self._close_timer = engine.timers.timer(self._abort)
         self._stall_timer = engine.timers.timer(self._abort)
+        self._stall_s = engine.config.timeouts.write_stall_s
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -58,7 +70,7 @@ class Connection:
         """The transport took ``n`` bytes."""
         self.buffer.confirm(n)
         if self.buffer.size and not self.aborted:
-            self._stall_timer.arm(now + self.engine.config.timeouts.write_stall_s)
+            self._stall_timer.arm(now + self._stall_s)
         else:
             self._stall_timer.disarm()
 
@@ -82,7 +94,7 @@ class Connection:
             return
         buffer = self.buffer
         if not buffer.size:
-            self._stall_timer.arm(now + self.engine.config.timeouts.write_stall_s)
+            self._stall_timer.arm(now + self._stall_s)
         if buffer.append(data):
             self.engine.flush(self.conn)
 

@@ -107,7 +107,7 @@ class Http1Downstream(Connection):
         self._leave(now)
 
     def data_sent(self, n: int, now: float) -> None:
-        super().data_sent(n, now)
+        Connection.data_sent(self, n, now)  # at every write: super() would cost an object
         if self._receiver is not None:
             self._receiver.data_sent(n, now)
 

@@ -41,13 +41,13 @@ class Engine:
     """Shared by every part of one gateway; no two gateways share one."""
 
     __slots__ = (
-        "_afterwards",
         "_effects",
         "_next_ask",
         "_next_conn",
         "_pending",
         "chance",
         "config",
+        "put_off",
         "timers",
         "wall_offset",
     )
@@ -59,7 +59,8 @@ class Engine:
         #: Unix time minus monotonic time, in seconds.
         self.wall_offset = wall_offset
         self._effects: list[Effect] = []
-        self._afterwards: list[Callable[[float], None]] = []
+        #: What :meth:`settle` has to do.
+        self.put_off: list[Callable[[float], None]] = []
         self._next_conn = 1
         self._next_ask = 1
         self._pending: dict[AskId, _Pending] = {}
@@ -98,12 +99,12 @@ class Engine:
 
         Whoever lets others go on does it there: going on may end what is just being looked at.
         """
-        self._afterwards.append(callback)
+        self.put_off.append(callback)
 
     def settle(self, now: float) -> None:
         """The end of an input: what was put off is done now, and what that puts off too."""
-        while self._afterwards:
-            callbacks, self._afterwards = self._afterwards, []
+        while self.put_off:
+            callbacks, self.put_off = self.put_off, []
             for callback in callbacks:
                 callback(now)
 

@@ -250,15 +250,21 @@ class Exchange:
     def attempt_accounts(self, now: float) -> None:
         self._account()
 
-    def attempt_read(self, chunks: list[Chunk], now: float) -> None:
-        if self._machine.state is ExchangeState.STREAMING:
-            self._pass_on(chunks, now)
+    def attempt_read(self, answer: Answer, chunks: list[Chunk], now: float) -> None:
+        if self._machine.state is not ExchangeState.STREAMING:
+            self._hold_until_commit(answer, chunks, now)
+            return
+        self._chunks += len(chunks)
+        messages, failed = self._narration.chunks(answer, chunks)
+        if failed is None:
+            self._outlet.post(self, messages, now)  # all that one read held at once
         else:
-            self._hold_until_commit(chunks, now)
+            fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, failed.message)
+            messages.append(self._narration.error(answer, fault))
+            self._end("error", "provider", fault, messages, now)
 
-    def _hold_until_commit(self, chunks: list[Chunk], now: float) -> None:
+    def _hold_until_commit(self, answer: Answer, chunks: list[Chunk], now: float) -> None:
         """The client sees nothing before the first chunk with content."""
-        answer = self._shown_answer
         for index, received in enumerate(chunks):
             chunk = answer.cleared(received)
             events = answer.read(chunk)
@@ -273,19 +279,9 @@ class Exchange:
             if weight is CONTENT or self._held_bytes > self._engine.config.limits.held_bytes:
                 self._commit(now)
                 if index + 1 < len(chunks):
-                    self._pass_on(chunks[index + 1 :], now)
+                    self.attempt_read(answer, chunks[index + 1 :], now)
                 return
-
-    def _pass_on(self, chunks: list[Chunk], now: float) -> None:
-        """Chunks after the commit. All that one read held is posted at once."""
-        self._chunks += len(chunks)
-        messages, failed = self._narration.chunks(self._shown_answer, chunks)
-        if failed is None:
-            self._outlet.post(self, messages, now)
-        else:
-            fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, failed.message)
-            messages.append(self._narration.error(self._shown_answer, fault))
-            self._end("error", "provider", fault, messages, now)
+        self._account()
 
     def _commit(self, now: float) -> None:
         """From here the client sees this answer and no other."""
@@ -294,6 +290,7 @@ class Exchange:
         answer.tap = self._narration.tap_after_commit
         held, self._held_messages, self._held_bytes = self._held_messages, [], 0
         self._outlet.post(self, [self._narration.created(answer), *held], now)
+        self._account()
 
     def _first_content_error(self, chunk: Chunk, events: list[ProviderEvent], now: float) -> None:
         """A stream that begins with an error is a failed attempt."""
@@ -315,7 +312,7 @@ class Exchange:
             self._finish_whole(answer, chunks[0].data if chunks else b"", now)
             return
         if chunks:
-            self.attempt_read(chunks, now)
+            self.attempt_read(answer, chunks, now)
             if self.ended or self._attempt is not attempt:
                 return
         if self._machine.state is not ExchangeState.STREAMING:

@@ -119,7 +119,8 @@ class Gateway:
         self._now = now
         if connection is not None and data and not connection.over:
             connection.receive_data(data, now)
-            self._engine.settle(now)
+            if self._engine.put_off:
+                self._engine.settle(now)
 
     def receive_eof(self, conn: ConnId, now: float) -> None:
         """The peer ended its direction cleanly; at most once."""
@@ -143,7 +144,8 @@ class Gateway:
             connection = self._look(conn, now)
         if connection is not None and n:
             connection.data_sent(n, now)
-            self._engine.settle(now)
+            if self._engine.put_off:
+                self._engine.settle(now)
         self._now = now
 
     def closed(self, conn: ConnId, now: float) -> None:

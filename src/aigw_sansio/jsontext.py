@@ -56,11 +56,11 @@ _LENIENT = json.JSONDecoder(parse_constant=_refuse_constant)
 def valid_json(data: bytes) -> bytes | None:
     """``data`` without a byte order mark and surrounding blanks where it is one JSON document in valid UTF-8;
     otherwise ``None``. Documents nested deeper than :data:`MAX_DEPTH` count as invalid."""
-    if is_too_deep(data):
+    if len(data) > MAX_DEPTH and is_too_deep(data):
         return None
     try:
         text = bytes(_RAW.decode(data))
-        return text if is_utf8(text) else None
+        return text if text.isascii() or is_utf8(text) else None
     except msgspec.DecodeError:
         pass
     except RecursionError:

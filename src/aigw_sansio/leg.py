@@ -58,7 +58,7 @@ class LegHandler(Protocol):
         """The transport took the last byte of the request."""
 
     def leg_activity(self, now: float) -> None:
-        """The provider sent something that belongs to this leg."""
+        """The provider sent something that belongs to this leg, and no part of the body."""
 
     def leg_head(self, status: int, headers: Headers, now: float) -> None:
         """The head of the response."""

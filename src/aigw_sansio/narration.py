@@ -16,6 +16,7 @@ from .events import ProviderEvent, ProviderEventRead, ResponseFailed, Unrecognis
 from .faults import HTTP_STATUS, Fault
 from .jsontext import valid_json
 from .ledger import usage_json
+from .providers.reading import worth_reading
 from .response import as_base64, as_response
 
 
@@ -62,9 +63,10 @@ class Narration:
         The path that every token takes."""
         plain = self._mode == "raw" and answer.tap is Tap.MARKED and answer.framing is not Framing.BINARY_STREAM
         prefix = self._prefix
+        search = answer.search
         messages: list[bytes] = []
         for chunk in chunks:
-            if plain and not answer.is_marked(chunk):
+            if plain and not worth_reading(chunk, search):
                 text = valid_json(chunk.data)
                 messages.append(b"%b%b}" % (prefix, text) if text is not None else self._raw(answer, chunk))
                 continue

@@ -25,6 +25,7 @@ class Turns:
         "_buffered",
         "_emptied",
         "_engine",
+        "_high_water",
         "_queued",
         "_releasable",
         "_running",
@@ -41,6 +42,7 @@ class Turns:
         """``running`` tells the exchanges that have not ended, oldest first; ``emptied`` is told of an ended exchange
         whose last message has been taken. Set ``channel`` before anything is posted."""
         self._engine = engine
+        self._high_water = engine.config.limits.send_high_water_bytes
         self._running = running
         self._emptied = emptied
         self.channel: WebSocketChannel | None = None
@@ -59,7 +61,7 @@ class Turns:
         assert channel is not None
         if channel.ended or not messages:
             return
-        limit = self._engine.config.limits.send_high_water_bytes
+        limit = self._high_water
         if not self._turns:
             messages = channel.send_texts(messages, limit, now)
             if not messages:
@@ -92,7 +94,7 @@ class Turns:
         """The socket has room: send what waits, in turn."""
         channel = self.channel
         assert channel is not None
-        limit = self._engine.config.limits.send_high_water_bytes
+        limit = self._high_water
         turns = self._turns
         while turns and channel.outstanding < limit:
             exchange = turns.popleft()
@@ -131,7 +133,7 @@ class Turns:
         limits = self._engine.config.limits
         releasable, self._releasable = self._releasable, {}
         for exchange in releasable:
-            if exchange.queued_bytes <= limits.send_high_water_bytes // 4:
+            if exchange.queued_bytes <= self._high_water // 4:
                 exchange.release_queue(now)
         limit = limits.buffered_response_bytes_per_connection
         if self._buffered > limit:

@@ -243,15 +243,16 @@ class Upstream(Connection):
         wire = self.wire
         if wire is None or self.closing:
             return
-        self._pinged = False
-        if not wire.multiplexed:
+        events = wire.receive_data(data)
+        if wire.multiplexed:
+            self._pinged = False
+            self._ping_timer.arm(now + self.engine.config.timeouts.upstream_ping_s)
+            self._pump(now)
+        elif not events:
             for leg in self._legs.values():
                 leg.touched = True
                 leg.handler.leg_activity(now)
-        else:
-            self._ping_timer.arm(now + self.engine.config.timeouts.upstream_ping_s)
-        events = wire.receive_data(data)
-        self._pump(now)
+            return
         self._dispatch(events, now)
 
     def receive_eof(self, now: float) -> None:
@@ -313,9 +314,7 @@ class Upstream(Connection):
                 leg = self._legs.get(event.stream)
                 if leg is None:
                     continue
-                if self.multiplexed:
-                    leg.touched = True
-                    leg.handler.leg_activity(now)
+                leg.touched = True
                 leg.handler.leg_body(event.data, now)
                 if event.flow and self.wire is not None:
                     if leg.held:
@@ -328,8 +327,7 @@ class Upstream(Connection):
                 leg = self._legs.get(event.stream)
                 if leg is not None:
                     leg.touched = True
-                    if self.multiplexed:
-                        leg.handler.leg_activity(now)
+                    leg.handler.leg_activity(now)
                     leg.handler.leg_head(event.status, event.headers, now)
             elif isinstance(event, ResponseEnd):
                 leg = self._legs.get(event.stream)

@@ -12,7 +12,7 @@ from tests.recordings import RECORDINGS
 
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.bodies.framing import Framing
-from aigw_sansio.providers.reading import make_reader, worth_reading
+from aigw_sansio.providers.reading import make_reader, marker_search, worth_reading
 
 TEXT = " a few words"
 ID = "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT"
@@ -57,17 +57,17 @@ def main() -> None:
     print(f"{'family':20}{'bytes':>6}{'json.loads':>12}{'tap':>9}{'ratio':>8}{'unlistened':>12}{'ratio':>8}")
     for family, chunk in CHUNKS.items():
         reader = make_reader(family)
-        read, markers, data = reader.read, reader.markers, chunk.data
+        read, search, data = reader.read, marker_search(reader.markers), chunk.data
         read(chunk)  # begun
         times = compare(
             {
                 "json": lambda data=data: json.loads(data),  # type: ignore[misc]
                 "tap": lambda read=read, chunk=chunk: read(chunk),  # type: ignore[misc]
-                "skip": lambda chunk=chunk, markers=markers: worth_reading(chunk, markers),  # type: ignore[misc]
+                "skip": lambda chunk=chunk, search=search: worth_reading(chunk, search),  # type: ignore[misc]
             }
         )
         plain, tap, skip = times["json"], times["tap"], times["skip"]
-        missed = " (read)" if worth_reading(chunk, markers) else ""
+        missed = " (read)" if worth_reading(chunk, search) else ""
         print(f"{family:20}{len(data):>6}{plain:>12.0f}{tap:>9.0f}{tap / plain:>7.2f}x", end="")
         print(f"{skip:>12.0f}{skip / plain:>7.2f}x{missed}")
     if RECORDINGS:

@@ -24,13 +24,26 @@ _DOCUMENT: Final = re.compile(rb"[ \t]*+(?=[{\[])")
 class SseDecoder:
     """A :class:`~.chunk.BodyDecoder` for ``text/event-stream``."""
 
-    __slots__ = ("_after_cr", "_at_start", "_document", "_done", "_event", "_held", "_limit", "_scanner", "fault")
+    __slots__ = (
+        "_after_cr",
+        "_at_start",
+        "_document",
+        "_done",
+        "_event",
+        "_held",
+        "_limit",
+        "_scanner",
+        "buffered",
+        "fault",
+    )
 
     def __init__(self, limit: int, *, drop_done: bool = True) -> None:
         """``limit``: the largest block in bytes, the line end of its last line included; a JSON document with what
         surrounds it counts alike. ``drop_done``: whether ``[DONE]``, the terminator of OpenAI's formats, is left
         out."""
         self.fault: Fault | None = None
+        #: Bytes held for an event that is not complete.
+        self.buffered = 0
         self._limit = limit
         self._done = b"[DONE]" if drop_done else b""
         self._held = bytearray()  # a block without its end
@@ -39,11 +52,6 @@ class SseDecoder:
         self._scanner = NestingScanner()
         self._at_start = True
         self._after_cr = False
-
-    @property
-    def buffered(self) -> int:
-        """Bytes held for an event that is not complete."""
-        return len(self._held) + len(self._document)
 
     def feed(self, data: bytes) -> list[Chunk]:
         """More of the body; the events it completes. Nothing once ``fault`` is set."""
@@ -55,6 +63,7 @@ class SseDecoder:
             held.clear()
             if len(data) < 3 and _BOM.startswith(data):
                 held += data
+                self.buffered = len(held)
                 return []
             self._at_start = False
             data = data.removeprefix(_BOM)
@@ -73,11 +82,13 @@ class SseDecoder:
         if held:
             if b"\n\n" not in data and not (data[:1] == b"\n" and held[-1] == 10):
                 held += data
-                if len(held) + len(document) > limit:
+                self.buffered = len(held) + len(document)
+                if self.buffered > limit:
                     self._too_large()
                 return []
             data = b"".join((held, data))
             held.clear()
+            self.buffered = len(document)
         plain = not document and len(data) <= limit  # no block can go on with a document or be too large
         done = self._done
         if plain and data[:6] == b"data: " and data.find(b"\n") == len(data) - 2 and data[-1] == 10:
@@ -109,10 +120,10 @@ class SseDecoder:
                 return chunks
             self._read(block, chunks)
             plain = plain and not document
-        if tail or document:
-            held += tail
-            if len(held) + len(document) > limit:
-                self._too_large()
+        held += tail
+        self.buffered = len(held) + len(document)
+        if self.buffered > limit:
+            self._too_large()
         return chunks
 
     def finish(self) -> list[Chunk]:
@@ -126,6 +137,7 @@ class SseDecoder:
         if self._document:
             chunks.append(Chunk(bytes(self._document).rstrip(), self._event, True))
             self._document.clear()
+        self.buffered = 0
         return chunks
 
     def _read(self, block: bytes, chunks: list[Chunk]) -> None:
@@ -196,3 +208,4 @@ class SseDecoder:
         )
         self._held.clear()
         self._document.clear()
+        self.buffered = 0

@@ -50,8 +50,8 @@ class Reader(Protocol):
 
     @property
     def markers(self) -> tuple[bytes, ...]:
-        """What an error, usage or an end cannot come without. After the commit, and while nobody listens, a chunk
-        that :func:`worth_reading` denies may be left out; all others must be read."""
+        """What an error, usage or an end cannot come without; always the same. After the commit, and while nobody
+        listens, a chunk that :func:`worth_reading` denies may be left out; all others must be read."""
 
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
         """What one chunk means, in order. Never raises, whatever the bytes."""
@@ -108,13 +108,15 @@ def is_content(events: Iterable[ProviderEvent]) -> bool:
     return classify(events) is CONTENT
 
 
-def worth_reading(chunk: Chunk, markers: tuple[bytes, ...]) -> bool:
-    """Whether an unlistened tap must read ``chunk`` after the commit. False positives are harmless."""
-    return chunk.failed or chunk.event == "error" or _search(markers)(chunk.data) is not None
+def worth_reading(chunk: Chunk, search: Callable[[bytes], object]) -> bool:
+    """Whether an unlistened tap must read ``chunk`` after the commit, by the :func:`marker_search` of its reader.
+    False positives are harmless."""
+    return chunk.failed or chunk.event == "error" or search(chunk.data) is not None
 
 
 @functools.cache  # one entry a family; one search for all markers costs a third of one search for each
-def _search(markers: tuple[bytes, ...]) -> Callable[[bytes], object]:
+def marker_search(markers: tuple[bytes, ...]) -> Callable[[bytes], object]:
+    """A function that finds the first of ``markers`` in some bytes; ``None`` where there is none."""
     return re.compile(b"|".join(map(re.escape, markers)) or b"(?!)").search
 
 
@@ -190,5 +192,6 @@ __all__ = [
     "detect_family",
     "is_content",
     "make_reader",
+    "marker_search",
     "worth_reading",
 ]
