@@ -15,7 +15,7 @@ from aigw_sansio.testing import BrokenFrame, broken_frames
 from aigw_sansio.wires import relay_frames
 from aigw_sansio.wires.endpoint import CloseReceived, PingReceived, PongReceived, State, Violation
 from aigw_sansio.wires.frames import Opcode, Role
-from aigw_sansio.wires.relay_frames import FRAGMENT_BYTES, WHOLE_BYTES, Forward, FrameRelay, MessagePassed, RelayEvent
+from aigw_sansio.wires.relay_frames import FRAGMENT_BYTES, WHOLE_BYTES, FrameRelay, MessagePassed, RelayEvent
 
 LIMIT = 2000
 FILLER = bytes(LIMIT + 14)
@@ -46,7 +46,7 @@ def receive(relay: FrameRelay, reads: list[bytes]) -> list[RelayEvent]:
 
 
 def forwarded(events: list[RelayEvent]) -> bytes:
-    return b"".join(event.data for event in events if isinstance(event, Forward))
+    return b"".join(event for event in events if isinstance(event, bytes))
 
 
 def controls(events: list[RelayEvent]) -> list[Item]:
@@ -110,7 +110,7 @@ def test_arbitrary_bytes(role: Role, stream: bytes) -> None:
 
 def without_runs(events: list[RelayEvent]) -> list[RelayEvent]:
     """Control frames, faults and messages, in order; a run of forwarded bytes may be cut anywhere."""
-    return [event for event in events if not isinstance(event, Forward)]
+    return [event for event in events if not isinstance(event, bytes)]
 
 
 @ROLES
@@ -153,11 +153,11 @@ def test_the_observer_is_told_every_message(role: Role, data: st.DataObject) -> 
 
 
 @ROLES
-def test_many_frames_of_one_read_are_one_forward(role: Role) -> None:
+def test_many_frames_of_one_read_are_one_run(role: Role) -> None:
     stream = b"".join(frame(role, 0x81, b"x" * size) for size in (0, 1, 125, 126, 1000))
     (event,) = make(role).receive_data(stream)
-    assert isinstance(event, Forward)
-    assert event.data is stream
+    assert isinstance(event, bytes)
+    assert event is stream
 
 
 @ROLES
@@ -218,12 +218,12 @@ def test_the_observer_keeps_no_more_than_it_wants(role: Role) -> None:
 def test_control_frames_are_taken_out(role: Role) -> None:
     before, inside, after = frame(role, 0x01, b"a"), frame(role, 0x80, b"b"), frame(role, 0x82, b"c")
     relay = make(role)
-    assert relay.receive_data(before + frame(role, 0x89, b"p")) == [Forward(before), PingReceived(b"p")]
+    assert relay.receive_data(before + frame(role, 0x89, b"p")) == [before, PingReceived(b"p")]
     assert not relay.between_messages
     close = frame(role, 0x88, b"\x03\xf6bad gateway")
     assert relay.receive_data(frame(role, 0x8A) + inside + after + close + after) == [
         PongReceived(b""),
-        Forward(inside + after),
+        inside + after,
         CloseReceived(1014, "bad gateway"),
     ]
     assert relay.between_messages
@@ -251,16 +251,16 @@ def test_a_long_frame_passes_in_fragments(role: Role, reads: int) -> None:
 @ROLES
 def test_the_longest_frame_that_passes_whole(role: Role) -> None:
     stream = frame(role, 0x82, b"w" * WHOLE_BYTES)
-    assert make(role, 1 << 20).receive_data(stream) == [Forward(stream)]
+    assert make(role, 1 << 20).receive_data(stream) == [stream]
     (event,) = make(role, 1 << 20).receive_data(frame(role, 0x82, b"w" * (WHOLE_BYTES + 1)))
-    assert isinstance(event, Forward)
-    assert event.data[0] == 0x02
+    assert isinstance(event, bytes)
+    assert event[0] == 0x02
 
 
 @ROLES
 def test_the_limit_is_inclusive_and_taken_from_the_declared_length(role: Role) -> None:
     right = frame(role, 0x81, b"x" * LIMIT)
-    assert make(role).receive_data(right) == [Forward(right)]
+    assert make(role).receive_data(right) == [right]
     for stream in (
         frame(role, 0x82, b"", length=LIMIT + 1),
         frame(role, 0x82, b"", length=1 << 40),
@@ -289,9 +289,11 @@ def test_masked_anew_every_frame_has_a_key_of_ours() -> None:
     stream = frame(Role.SERVER, 0x81, b"abc") + frame(Role.SERVER, 0x82, b"d" * 300)
     (event,) = make(Role.SERVER, remask=True).receive_data(stream)
     keys = counted_keys()
-    assert event == Forward(
-        raw_frame(0x81, b"abc", masked=True, key=next(keys)) + raw_frame(0x82, b"d" * 300, masked=True, key=next(keys))
+    short, longer = (
+        raw_frame(0x81, b"abc", masked=True, key=next(keys)),
+        raw_frame(0x82, b"d" * 300, masked=True, key=next(keys)),
     )
+    assert event == short + longer
 
 
 def test_only_a_clients_frames_can_be_masked_anew() -> None:

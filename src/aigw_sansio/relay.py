@@ -83,7 +83,6 @@ class Relay:
         "_provider",
         "_responder",
         "_tap",
-        "moved",
         "session_id",
         "upstream",
     )
@@ -111,8 +110,6 @@ class Relay:
         self._draining = False
         self._opened = 0.0
         self._tap: RealtimeTap | None = None
-        #: When something of a message went on.
-        self.moved = 0.0
         self._idle_s = engine.config.timeouts.realtime_idle_s
         self._open_timer = engine.timers.timer(self._on_open_timeout)
         self._idle_timer = engine.timers.timer(self._on_idle)
@@ -205,7 +202,6 @@ class Relay:
         timeouts = engine.config.timeouts
         if timeouts.session_s is not None:
             self._life_timer.arm(now + timeouts.session_s)
-        self.moved = now
         if self._idle_s is not None:
             self._idle_timer.arm(now + self._idle_s)
         limits = engine.config.limits
@@ -276,8 +272,9 @@ class Relay:
     def _on_idle(self, now: float) -> None:
         limit = self._idle_s
         assert limit is not None
-        if self.moved + limit > now:
-            self._idle_timer.arm(self.moved + limit)  # moved here, not for every message
+        due = max(self._client.moved, self._provider.moved) + limit
+        if due > now:
+            self._idle_timer.arm(due)  # moved here, not for every message
         elif self._client.pipe.outstanding or self._provider.pipe.outstanding:
             self._idle_timer.arm(now + limit)  # a side still takes what was sent; a stall has its own limit
         else:

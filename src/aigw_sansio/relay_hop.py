@@ -16,16 +16,13 @@ from .engine import Engine
 from .faults import CLOSE_CODE
 from .realtime_tap import RealtimeTap
 from .wires.endpoint import CloseReceived, PingReceived, Violation
-from .wires.relay_frames import Forward, FrameRelay, MessagePassed
+from .wires.relay_frames import FrameRelay, MessagePassed, Notice
 
 Place = Literal["client", "provider"]
 
 
 class HopOwner(Protocol):
     """The relay, as its two sides see it."""
-
-    #: When something of a message went on.
-    moved: float
 
     def hop_ended(self, hop: "RelayHop", code: int, reason: str, how: How, now: float) -> None:
         """The peer closed, broke the protocol or is lost. Called once at most; answer with :meth:`RelayHop.close`."""
@@ -53,6 +50,7 @@ class RelayHop:
         "_tap",
         "ended",
         "finished",
+        "moved",
         "other",
         "pipe",
         "place",
@@ -85,6 +83,8 @@ class RelayHop:
         self.ended = False
         #: No byte does.
         self.finished = False
+        #: When something of the peer's last message went on.
+        self.moved = now
         self._held = False
         self._heard = now  # a sign of life of the peer, or that it was let go on
         self._latest_ping: bytes | None = None
@@ -104,29 +104,14 @@ class RelayHop:
         if self._pong_timer.deadline is not None:
             self._pong_timer.disarm()
         for event in self.wire.receive_data(data):
-            if type(event) is Forward:
-                if not self.ended:
-                    there = self.other.pipe
-                    there.write(event.data, now)
-                    if there.outstanding > self._high:
-                        self._hold()
-                    self._owner.moved = now
-            elif isinstance(event, MessagePassed):
-                if not self.ended and self._tap is not None:
-                    self._tap.message_passed(event)
-            elif isinstance(event, PingReceived):
-                self._answer_ping(event.payload, now)
-            elif isinstance(event, CloseReceived):
-                if self.ended:
-                    self._leave(now)
-                else:
-                    self._owner.hop_ended(self, event.code, event.reason, How.CLOSED, now)
-            elif isinstance(event, Violation):
-                if self.ended:
-                    self._leave(now)
-                else:
-                    fault = event.fault
-                    self._owner.hop_ended(self, CLOSE_CODE[fault.kind], fault.detail, How.BROKE, now)
+            if not isinstance(event, bytes):
+                self._heed(event, now)
+            elif not self.ended:
+                self.moved = now
+                there = self.other.pipe
+                there.write(event, now)
+                if there.outstanding > self._high:
+                    self._hold()
 
     def receive_eof(self, now: float) -> None:
         """The peer ended without a closing handshake, or after it."""
@@ -143,17 +128,8 @@ class RelayHop:
         self._heard = now
         if self._pong_timer.deadline is not None:
             self._pong_timer.disarm()
-        outstanding = self.pipe.outstanding
-        if outstanding < self._high:
-            if self._latest_ping is not None:
-                payload, self._latest_ping = self._latest_ping, None
-                self._answer_ping(payload, now)
-            if self.other._held and outstanding <= self._high // 4:
-                self.other._release_hold(now)
-        if self._ping_under_way and not outstanding:
-            self._ping_under_way = False
-            if not self._held:
-                self._pong_timer.arm(now + self._pong_s)
+        if self.other._held or self._ping_under_way or self._latest_ping is not None:
+            self._make_use_of_room(now)
 
     # -- for the relay ------------------------------------------------------------------------------------------
 
@@ -173,6 +149,39 @@ class RelayHop:
         self._finish_timer.arm(now + self._close_s)
 
     # -- inside -------------------------------------------------------------------------------------------------
+
+    def _heed(self, notice: Notice, now: float) -> None:
+        """What the peer's frames say beside what is passed on."""
+        if isinstance(notice, MessagePassed):
+            if not self.ended and self._tap is not None:
+                self._tap.message_passed(notice)
+        elif isinstance(notice, PingReceived):
+            self._answer_ping(notice.payload, now)
+        elif isinstance(notice, CloseReceived):
+            if self.ended:
+                self._leave(now)
+            else:
+                self._owner.hop_ended(self, notice.code, notice.reason, How.CLOSED, now)
+        elif isinstance(notice, Violation):
+            if self.ended:
+                self._leave(now)
+            else:
+                fault = notice.fault
+                self._owner.hop_ended(self, CLOSE_CODE[fault.kind], fault.detail, How.BROKE, now)
+
+    def _make_use_of_room(self, now: float) -> None:
+        """Something waits for the peer to take bytes, and it took some."""
+        outstanding = self.pipe.outstanding
+        if outstanding < self._high:
+            if self._latest_ping is not None:
+                payload, self._latest_ping = self._latest_ping, None
+                self._answer_ping(payload, now)
+            if self.other._held and outstanding <= self._high // 4:
+                self.other._release_hold(now)
+        if self._ping_under_way and not outstanding:
+            self._ping_under_way = False
+            if not self._held:
+                self._pong_timer.arm(now + self._pong_s)
 
     def _hold(self) -> None:
         if not self._held:

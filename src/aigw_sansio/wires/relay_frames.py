@@ -10,6 +10,7 @@ frame alone, never on the reads.
 """
 
 from collections.abc import Callable
+from struct import Struct
 from typing import Final, TypeAlias
 
 import msgspec
@@ -25,14 +26,11 @@ WHOLE_BYTES: Final = 65536
 #: Longer frames pass in fragments of this many bytes of payload.
 FRAGMENT_BYTES: Final = 65532
 
+#: The first byte of a header, the second, and the two behind: the length where the second has no room for it.
+_first_bytes: Final = Struct(">BBH").unpack_from
+
 _WHOLE_TEXT: Final = FIN | Opcode.TEXT
 _WHOLE_BINARY: Final = FIN | Opcode.BINARY
-
-
-class Forward(msgspec.Struct, frozen=True, gc=False):
-    """Whole frames for the other side, to be written as they are."""
-
-    data: bytes
 
 
 class MessagePassed(msgspec.Struct, frozen=True, gc=False):
@@ -44,7 +42,10 @@ class MessagePassed(msgspec.Struct, frozen=True, gc=False):
     data: bytes | None
 
 
-RelayEvent: TypeAlias = Forward | PingReceived | PongReceived | CloseReceived | Violation | MessagePassed
+#: What stands beside the bytes that are passed on.
+Notice: TypeAlias = PingReceived | PongReceived | CloseReceived | Violation | MessagePassed
+#: ``bytes`` are whole frames for the other side, to be written as they are.
+RelayEvent: TypeAlias = bytes | Notice
 
 
 class FrameRelay(Endpoint):
@@ -111,47 +112,54 @@ class FrameRelay(Endpoint):
         return not self._message_opcode and not self._long_left
 
     def receive_data(self, data: bytes) -> list[RelayEvent]:
-        """The sender's bytes, as they were cut. Neighbouring frames come as one :class:`Forward`; a
-        :class:`MessagePassed` may precede the :class:`Forward` that holds its frame. After :class:`CloseReceived`
-        and :class:`Violation` nothing comes."""
-        events: list[RelayEvent] = []
+        """The sender's bytes, as they were cut. Neighbouring frames come as one run of ``bytes``; a
+        :class:`MessagePassed` may precede the run that holds its frame. After :class:`CloseReceived` and
+        :class:`Violation` nothing comes."""
         if self._pieces:
             if not self._complete(data):
-                return events
+                return []
             data = b"".join(self._pieces)
             self._pieces.clear()
         elif self._deaf:
-            return events
+            return []
+        at = 0
+        if self._verbatim and not self._message_opcode:
+            # Whole data frames, one after another: nearly all there is, and nothing else is decided here.
+            end = len(data)
+            flip = self._flip
+            short = 6 if flip else 2
+            most = self._most
+            count = payload = 0
+            while end - at > 3:
+                first, second, extended = _first_bytes(data, at)
+                if first != _WHOLE_TEXT and first != _WHOLE_BINARY:
+                    break
+                size = second ^ flip
+                if size < 126:
+                    stop = at + short + size
+                elif size == 126 and extended > 125:
+                    size = extended
+                    stop = at + short + 2 + size
+                else:
+                    break
+                if stop > end or size > most:
+                    break
+                at = stop
+                count += 1
+                payload += size
+            self.messages_passed += count
+            self.bytes_passed += payload
+            if at == end:
+                return [data] if data else []
+        return self._read(data, at)
+
+    def _read(self, data: bytes, at: int) -> list[RelayEvent]:
+        """Frames of any kind, from ``at`` on; what stands before goes on."""
+        events: list[RelayEvent] = []
         end = len(data)
         flip = self._flip
-        short = 6 if flip else 2
-        most = self._most
-        at = run = 0  # data[run:at] goes on as it is
-        needed = 2
+        run = 0  # data[run:at] goes on as it is
         while True:
-            if self._verbatim and not self._message_opcode:
-                # Whole data frames, one after another: nearly all there is, and nothing else is decided here.
-                count = payload = 0
-                while end - at > 3:
-                    size = data[at + 1] ^ flip
-                    if size > 126 or not _WHOLE_TEXT <= data[at] <= _WHOLE_BINARY:
-                        break
-                    if size < 126:
-                        stop = at + short + size
-                    else:
-                        size = data[at + 2] << 8 | data[at + 3]
-                        if size < 126:
-                            break
-                        stop = at + short + 2 + size
-                    if stop > end or size > most:
-                        break
-                    at = stop
-                    count += 1
-                    payload += size
-                self.messages_passed += count
-                self.bytes_passed += payload
-                if at == end and not run:
-                    return [Forward(data)] if data else events
             if self._long_left:
                 needed = min(FRAGMENT_BYTES, self._long_left)
                 if end - at < needed:
@@ -216,7 +224,7 @@ class FrameRelay(Endpoint):
             piece = b"".join((*self._out, piece))
             self._out.clear()
         if piece:
-            events.append(Forward(piece))
+            events.append(piece)
 
     def _end(self, events: list[RelayEvent], data: bytes, run: int, at: int, fault: Fault) -> list[RelayEvent]:
         """What came before the fault goes on."""
