@@ -115,7 +115,7 @@ class RelayUpstream(Connection):
             self._break_off(now)
 
     def data_sent(self, n: int, now: float) -> None:
-        Connection.data_sent(self, n, now)
+        Connection.data_sent(self, n, now)  # at every write: super() would cost an object
         if self.receiver is not None:
             self.receiver.data_sent(n, now)
 
