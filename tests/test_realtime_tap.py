@@ -8,7 +8,6 @@ from aigw_sansio.effects import Emit
 from aigw_sansio.engine import Engine
 from aigw_sansio.events import AudioDelta, ProviderEvent, ProviderEventRead, TextDelta
 from aigw_sansio.realtime_tap import RealtimeTap
-from aigw_sansio.wires.frames import Opcode
 from aigw_sansio.wires.relay_frames import MessagePassed
 
 
@@ -17,8 +16,8 @@ class Listener:
         self.engine = Engine(Config(), b"seed", 0.0)
         self.tap = RealtimeTap(self.engine, family, "log-1")
 
-    def hear(self, data: bytes | None, opcode: Opcode = Opcode.TEXT) -> list[ProviderEvent]:
-        self.tap.message_passed(MessagePassed(opcode, 5_000_000 if data is None else len(data), data))
+    def hear(self, data: bytes | None, *, is_text: bool = True) -> list[ProviderEvent]:
+        self.tap.message_passed(MessagePassed(is_text, 5_000_000 if data is None else len(data), data))
         heard = []
         for effect in self.engine.take_effects():
             assert isinstance(effect, Emit)
@@ -49,8 +48,8 @@ def test_each_message_is_told_under_the_sessions_id() -> None:
 
 def test_the_opcode_says_what_a_message_is() -> None:
     listener = Listener("deepgram")
-    assert listener.hear(b"\x00" * 320, Opcode.BINARY) == [AudioDelta(320)]
-    assert listener.hear(b"\x00" * 320, Opcode.TEXT) != [AudioDelta(320)]
+    assert listener.hear(b"\x00" * 320, is_text=False) == [AudioDelta(320)]
+    assert listener.hear(b"\x00" * 320) != [AudioDelta(320)]
 
 
 def test_an_unknown_family_reads_nothing() -> None:

@@ -14,7 +14,7 @@ from aigw_sansio.faults import CLOSE_CODE, FaultKind
 from aigw_sansio.testing import BrokenFrame, broken_frames
 from aigw_sansio.wires import relay_frames
 from aigw_sansio.wires.endpoint import CloseReceived, PingReceived, PongReceived, State, Violation
-from aigw_sansio.wires.frames import Opcode, Role
+from aigw_sansio.wires.frames import Role
 from aigw_sansio.wires.relay_frames import FRAGMENT_BYTES, WHOLE_BYTES, FrameRelay, MessagePassed, RelayEvent
 
 LIMIT = 2000
@@ -143,7 +143,7 @@ def test_the_observer_is_told_every_message(role: Role, data: st.DataObject) -> 
     seen = [event for event in events if isinstance(event, MessagePassed)]
     for event, (kind, content) in zip(seen, behind):
         assert isinstance(content, bytes)
-        assert event.opcode is (Opcode.TEXT if kind == "text" else Opcode.BINARY)
+        assert event.is_text is (kind == "text")
         assert event.size == len(content)
         assert event.data == (content if len(content) <= 125 else None)
     assert len(seen) >= len(behind)
@@ -174,7 +174,7 @@ def test_a_header_may_be_cut_anywhere(role: Role, size: int) -> None:
 def test_the_observer_says_how_much_it_wants(role: Role) -> None:
     stream = frame(role, 0x81, b"x" * 10) + frame(role, 0x02, b"y" * 10) + frame(role, 0x80, b"z")
     seen = [event for event in make(role, observe=10).receive_data(stream) if isinstance(event, MessagePassed)]
-    assert seen == [MessagePassed(Opcode.TEXT, 10, b"x" * 10), MessagePassed(Opcode.BINARY, 11, None)]
+    assert seen == [MessagePassed(True, 10, b"x" * 10), MessagePassed(False, 11, None)]
 
 
 @ROLES

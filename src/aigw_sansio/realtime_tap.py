@@ -8,7 +8,6 @@ from .engine import Engine
 from .events import ProviderEventRead, ResponseFailed, ResponseFinished, ResponseStarted, UsageReported
 from .ledger import Ledger
 from .providers.realtime_reading import make_realtime_reader
-from .wires.frames import Opcode
 from .wires.relay_frames import MessagePassed
 
 
@@ -32,7 +31,7 @@ class RealtimeTap:
             self._missed = True
             return
         reader = self._reader
-        for event in reader.read_message(message.opcode is Opcode.TEXT, message.data, True):
+        for event in reader.read_message(message.is_text, message.data, True):
             kind = type(event)
             if kind is UsageReported:
                 assert isinstance(event, UsageReported)

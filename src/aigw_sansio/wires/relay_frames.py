@@ -37,7 +37,7 @@ class MessagePassed(msgspec.Struct, frozen=True, gc=False):
     """A message's last frame was forwarded. ``data`` is what it said, unmasked; ``None`` where it was larger than
     what the observer wanted. Text is not checked."""
 
-    opcode: Opcode
+    is_text: bool
     size: int
     data: bytes | None
 
@@ -70,7 +70,6 @@ class FrameRelay(Endpoint):
         "_seen",
         "_seen_opcode",
         "_seen_size",
-        "_verbatim",
         "bytes_passed",
         "messages_passed",
     )
@@ -90,8 +89,6 @@ class FrameRelay(Endpoint):
         self._remask_key = remask_key
         self._observe_bytes = observe_bytes
         self._most = min(message_limit, WHOLE_BYTES)
-        # No frame up to 64 KiB is looked into.
-        self._verbatim = remask_key is None and observe_bytes is None
         #: Messages forwarded to their end, and payload forwarded, ever.
         self.messages_passed = self.bytes_passed = 0
         # What goes on and is not part of the run that receive_data follows.
@@ -123,12 +120,14 @@ class FrameRelay(Endpoint):
         elif self._deaf:
             return []
         at = 0
-        if self._verbatim and not self._message_opcode:
+        events: list[RelayEvent] = []
+        if self._remask_key is None and not self._message_opcode:
             # Whole data frames, one after another: nearly all there is, and nothing else is decided here.
             end = len(data)
             flip = self._flip
             short = 6 if flip else 2
             most = self._most
+            observe = self._observe_bytes
             count = payload = 0
             while end - at > 3:
                 first, second, extended = _first_bytes(data, at)
@@ -144,18 +143,22 @@ class FrameRelay(Endpoint):
                     break
                 if stop > end or size > most:
                     break
+                if observe is not None:
+                    said = self._shown(data, stop - size, stop) if size <= observe else None
+                    events.append(MessagePassed(first == _WHOLE_TEXT, size, said))
                 at = stop
                 count += 1
                 payload += size
             self.messages_passed += count
             self.bytes_passed += payload
             if at == end:
-                return [data] if data else []
-        return self._read(data, at)
+                if data:
+                    events.append(data)
+                return events
+        return self._read(events, data, at)
 
-    def _read(self, data: bytes, at: int) -> list[RelayEvent]:
+    def _read(self, events: list[RelayEvent], data: bytes, at: int) -> list[RelayEvent]:
         """Frames of any kind, from ``at`` on; what stands before goes on."""
-        events: list[RelayEvent] = []
         end = len(data)
         flip = self._flip
         run = 0  # data[run:at] goes on as it is
@@ -263,8 +266,13 @@ class FrameRelay(Endpoint):
         ours = self._remask_key()
         return encode_header(first, len(payload), MASKED) + ours + apply_mask(payload, apply_mask(ours, key))
 
+    def _shown(self, data: bytes, start: int, stop: int) -> bytes:
+        """What the payload ``data[start:stop]`` says, its key standing before it."""
+        payload = data[start:stop]
+        return apply_mask(payload, data[start - 4 : start]) if self._flip else payload
+
     def _observe(self, events: list[RelayEvent], first: int, payload: bytes, key: bytes) -> None:
-        """Tell the observer, if there is one, of a data frame that goes on."""
+        """Tell the observer, if there is one, of a data frame that goes on, or of a fragment."""
         most = self._observe_bytes
         if most is None:
             return
@@ -276,6 +284,6 @@ class FrameRelay(Endpoint):
             self._seen.clear()
         if first & FIN:
             data = bytes(self._seen) if self._seen_size <= most else None
-            events.append(MessagePassed(Opcode(self._seen_opcode), self._seen_size, data))
+            events.append(MessagePassed(self._seen_opcode == Opcode.TEXT, self._seen_size, data))
             self._seen.clear()
             self._seen_size = 0
