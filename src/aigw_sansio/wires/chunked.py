@@ -25,13 +25,11 @@ _END_OF_TRAILERS = re.compile(rb"\n\r?\n")
 class ChunkedReader:
     """Reads one chunked body. Feed it until ``ended``; then read ``fault`` and ``rest``, and feed it no more."""
 
-    __slots__ = ("_crlf", "_held", "_inside", "_left", "_trailers", "ended", "fault", "rest")
+    __slots__ = ("_held", "_need", "_trailers", "ended", "fault", "rest")
 
     def __init__(self) -> None:
-        self._left = 0  # bytes of the running chunk that have not come
-        self._crlf = 0  # bytes of the CRLF behind that chunk's data that have not come
+        self._need = 0  # bytes of the running chunk, its CRLF included, that have not come
         self._trailers = False  # the last chunk has come
-        self._inside = False  # any of these: the next byte does not belong to a chunk's line
         self._held = b""  # a line, or the trailer section, that is not complete
         #: Whether the body is over, by its last chunk and trailer section or by ``fault``.
         self.ended = False
@@ -44,30 +42,42 @@ class ChunkedReader:
         """More bytes. Returns all body bytes that they hold, joined; also those before a malformed place."""
         pieces: list[bytes] = []
         pos = 0
-        if self._inside:
-            if self._left > len(data):
-                self._left -= len(data)
+        need = self._need
+        if need:
+            if len(data) < need - 1:
+                self._need = need - len(data)
                 return data
-            if self._trailers:
-                self._read_trailers(self._held + data)
-                return b""
-            pos = self._read(data, 0, pieces)
+            if need > 2 and data[need - 2 : need] == b"\r\n":
+                pieces.append(data[: need - 2])
+                pos = need
+                self._need = 0
+            else:
+                pos = self._read(data, 0, pieces)
         elif self._held:
             data = self._held + data
             self._held = b""
+        if self._trailers:
+            self._read_trailers(data)
+            return b""
         size = len(data)
         while pos < size:
-            # Nearly always a whole chunk with a small, plain size. What is not is read the careful way below.
+            # Nearly always a chunk with a small, plain size, whole or its data cut by the end of the read. What is
+            # not is read the careful way below.
             stop = data.find(b"\r\n", pos, pos + 6)
             left = _SIZES.get(data[pos:stop])
             if left is not None and stop > 0:
-                end = stop + 2 + left
+                start = stop + 2
+                end = start + left
                 if data[end : end + 2] == b"\r\n":
                     if end + 2 == size and not pieces:
-                        return data[stop + 2 : end]  # one chunk in one read
-                    pieces.append(data[stop + 2 : end])
+                        return data[start:end]  # one chunk in one read
+                    pieces.append(data[start:end])
                     pos = end + 2
                     continue
+                if end >= size:
+                    self._need = end + 2 - size
+                    pieces.append(data[start:])
+                    break
             pos = self._read(data, pos, pieces)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
@@ -75,9 +85,8 @@ class ChunkedReader:
         """Read on at ``pos``, whatever stands there, up to the next chunk's line, and return where that is;
         ``len(data)`` where the bytes or the body end before it."""
         end = len(data)
-        left = self._left
-        crlf = self._crlf
-        if not self._inside:
+        need = self._need
+        if not need:
             stop = data.find(b"\r\n", pos, pos + MAX_LINE_BYTES + 2)
             if stop < 0:
                 # A line of the greatest length may still lack its LF.
@@ -92,26 +101,24 @@ class ChunkedReader:
                 return end
             pos = stop + 2
             left = int(found[1], 16)
-            crlf = 2
-            self._inside = True
             if not left:
                 self._trailers = True
                 self._read_trailers(data[pos:])
                 return end
-        if left:
-            stop = min(pos + left, end)
+            need = left + 2
+        if need > 2:
+            stop = min(pos + need - 2, end)
             pieces.append(data[pos:stop])
-            left -= stop - pos
+            need -= stop - pos
             pos = stop
-        while crlf and pos < end:
-            if data[pos] != b"\r\n"[-crlf]:
+        while need and pos < end:
+            # Only the CRLF behind the chunk's data is left of it.
+            if data[pos] != b"\r\n"[-need]:
                 self._fail("a chunk is longer than it announced")
                 return end
             pos += 1
-            crlf -= 1
-        self._left = left
-        self._crlf = crlf
-        self._inside = crlf > 0
+            need -= 1
+        self._need = need
         return pos
 
     def _read_trailers(self, data: bytes) -> None:
