@@ -11,20 +11,15 @@ h2 is given one frame a call, because what it parsed before an error in the same
 moved out after every call, because GOAWAY empties it. :mod:`.h2_repairs` has the rest of what h2 needs.
 """
 
-from abc import ABC, abstractmethod
 from typing import Final
 
 from h2.events import (
     ConnectionTerminated,
     Event,
-    InformationalResponseReceived,
     PingAckReceived,
     RemoteSettingsChanged,
-    RequestReceived,
-    ResponseReceived,
     StreamEnded,
     StreamReset,
-    TrailersReceived,
     WindowUpdated,
 )
 from h2.exceptions import H2Error, ProtocolError
@@ -33,11 +28,12 @@ from hpack import HPACKError
 from hyperframe.exceptions import HyperframeError
 
 from ..errors import LocalProtocolError
-from ..faults import Fault, FaultKind, Side
+from ..faults import Fault, FaultKind
 from . import h2_frames as wire
 from . import h2_repairs as repairs
 from .h2_floods import FloodGuard, Verdict
 from .h2_outlet import Outlet
+from .h2_role import E, HeadReceived, Role
 from .h2_streams import UNKNOWN_LENGTH, Stream
 
 #: A word ``length << 8 | type`` above this has a payload longer than we accept.
@@ -46,13 +42,11 @@ _MAX_WORD: Final = wire.MAX_FRAME << 8 | 0xFF
 _OUTPUT_LIMIT: Final = 256 * 1024
 _PROBE: Final = b"aigw fl?"
 
-HeadReceived = RequestReceived | ResponseReceived | InformationalResponseReceived | TrailersReceived
+_unpack = wire.HEADER.unpack_from
 
 
-class Link(ABC):
-    """The connection. A role subclasses it and fills in the ``_on`` methods, which append to ``_events``."""
-
-    _blame: Side
+class Link(Role[E]):
+    """The connection. A role subclasses it."""
 
     def __init__(
         self, *, client: bool, settings: dict[SettingCodes, int], head_limit: int, stream_window: int, window: int
@@ -60,7 +54,9 @@ class Link(ABC):
         """``settings`` are ours beyond the windows and limits. ``head_limit``: bytes of a header section, both as
         it came and decoded. ``stream_window`` and ``window``: bytes a peer may send unasked on a stream and on the
         connection; at least 65,535."""
+        super().__init__()
         self._client = client
+        self._preface = b"" if client else wire.PREFACE  #: what of it has not come
         self._h2 = repairs.start(client=client, settings=settings, head_limit=head_limit, stream_window=stream_window)
         self._head_limit = head_limit
         self._stream_window = stream_window
@@ -85,64 +81,26 @@ class Link(ABC):
         if window > wire.INITIAL_WINDOW:
             self._outlet.put(wire.window_update(0, window - wire.INITIAL_WINDOW))
 
-    # -- the roles ----------------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def _check(self, stream: int) -> None:
-        """``LocalProtocolError`` where ``stream`` was never open."""
-
-    @abstractmethod
-    def _on_head(self, event: HeadReceived) -> None:
-        """A whole header section came, decoded and not yet checked."""
-
-    @abstractmethod
-    def _on_data(self, stream: Stream, data: bytes) -> None:
-        """All data of ``stream`` that one read held."""
-
-    @abstractmethod
-    def _on_end(self, stream: Stream) -> None:
-        """The peer's END_STREAM; the body has its declared length."""
-
-    @abstractmethod
-    def _on_reset(self, stream: Stream, code: int) -> None:
-        """The peer reset ``stream``, which is forgotten already."""
-
-    @abstractmethod
-    def _on_fault(self, stream: Stream, fault: Fault, *, unprocessed: bool = False) -> None:
-        """``stream`` is over and forgotten."""
-
-    @abstractmethod
-    def _on_failure(self, fault: Fault) -> None:
-        """The connection is over, and every stream had its ``_on_fault``."""
-
-    @abstractmethod
-    def _on_goaway(self, last_stream: int) -> None:
-        """The peer's GOAWAY: it will not act on streams of ours above ``last_stream``."""
-
-    @abstractmethod
-    def _on_sent(self, stream: Stream) -> None:
-        """END_STREAM of ours was written for ``stream``."""
-
     # -- bytes in -----------------------------------------------------------------------------------------------
 
-    def _receive(self, data: bytes) -> None:
-        """Read ``data``. DATA frames of one stream come as one ``_on_data``, at the end of the read or before the
-        stream ends."""
-        if self._failed:
-            return
-        buffer = self._tail + data if self._tail else data
-        size = len(buffer)
+    def receive_data(self, data: bytes) -> list[E]:
+        """Bytes of the peer; what they brought. Data of one stream comes as one event, at the end of the read or
+        before the stream ends. After the connection failed, bytes bring nothing."""
+        if self._failed or self._preface:
+            data = self._behind_preface(data)
+        if self._tail:
+            data = self._tail + data
+        size = len(data)
         position = 0
-        unpack = wire.HEADER.unpack_from
         touched = self._touched
         receiving = {} if self._block else self._receiving
         low = self._low
         credit = self._credit
         while size - position >= 9:
-            word, flags, number = unpack(buffer, position)
+            word, flags, number = _unpack(data, position)
             if word > _MAX_WORD:
                 self._fail(wire.FRAME_SIZE_ERROR, f"a frame of {word >> 8} bytes; {wire.MAX_FRAME} are allowed")
-                return
+                return self._taken()
             start = position + 9
             end = start + (word >> 8)
             if end > size:
@@ -154,41 +112,67 @@ class Link(ABC):
                 seen = stream.seen + end - start
                 if seen <= stream.limit:
                     stream.seen = seen
-                    parts = stream.parts
-                    if not parts:
-                        touched.append(stream)
-                    parts.append(buffer[start:end])
                     credit -= end - start
                     if credit < low:
                         self._outlet.put(wire.window_update(0, self._window - credit))
                         credit = self._window
+                    if end == size and not touched:
+                        self._events.append(self._data_event(number, data[start:], end - start))
+                        break  # nothing but this frame has data, and the read is over
+                    parts = stream.parts
+                    if not parts:
+                        touched.append(stream)
+                    parts.append(data[start:end])
                     continue
             self._credit = credit
             number &= wire.MAX_STREAM_ID
             if word & 0xFF == wire.DATA and not self._block:
-                self._data_frame(flags, number, buffer, start, end)
+                self._data_frame(flags, number, data, start, end)
             else:
-                self._other_frame(word & 0xFF, flags, number, buffer[start - 9 : end])
+                self._other_frame(word & 0xFF, flags, number, data[start - 9 : end])
             if self._is_lost():
-                return
+                return self._taken()
             receiving = {} if self._block else self._receiving
             credit = self._credit
         self._credit = credit
-        self._tail = buffer[position:]
+        self._tail = data[position:] if position < size else b""
         if touched:
             for stream in touched:
-                parts = stream.parts
-                if parts:
-                    self._on_data(stream, parts[0] if len(parts) == 1 else b"".join(parts))
-                    parts.clear()
+                self._flush(stream)
             touched.clear()
+        events = self._events
+        if not events:
+            return []
+        self._events = []
+        return events
+
+    def _behind_preface(self, data: bytes) -> bytes:
+        """What of ``data`` is frames: nothing after a failure, and what follows the preface that a client begins
+        with (RFC 9113 section 3.4)."""
+        if self._failed:
+            return b""
+        preface = self._preface
+        n = min(len(data), len(preface))
+        if data[:n] != preface[:n]:
+            self._fail(wire.PROTOCOL_ERROR, "the connection does not begin with the HTTP/2 preface")
+            return b""
+        self._preface = preface[n:]
+        if not self._preface:
+            self._h2.receive_data(wire.PREFACE)
+        return data[n:]
+
+    def _taken(self) -> list[E]:
+        events = self._events
+        self._events = []
+        return events
 
     def _flush(self, stream: Stream) -> None:
+        """Tell of the data of ``stream`` that came in this read."""
         parts = stream.parts
         if parts:
             data = parts[0] if len(parts) == 1 else b"".join(parts)
             parts.clear()
-            self._on_data(stream, data)
+            self._events.append(self._data_event(stream.number, data, len(data)))
 
     def _data_frame(self, flags: int, number: int, buffer: bytes, start: int, end: int) -> None:
         """A DATA frame that needs more than a look: the last one, padded, empty, too much, or of no open stream."""

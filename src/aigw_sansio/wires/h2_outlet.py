@@ -17,21 +17,23 @@ from .h2_streams import Stream
 class Outlet:
     """Output of one connection over ``conn``."""
 
-    __slots__ = ("_conn", "_on_frame", "_on_sent", "_out", "_ready", "size")
+    __slots__ = ("_conn", "_on_frame", "_on_sent", "out", "ready", "size")
 
     def __init__(self, conn: H2Connection, on_frame: Callable[[], None], on_sent: Callable[[Stream], None]) -> None:
         """``on_frame`` is called for every DATA frame, ``on_sent`` when a stream's END_STREAM is written."""
         self._conn = conn
         self._on_frame = on_frame
         self._on_sent = on_sent
-        self._out: list[bytes] = []
-        self._ready: deque[Stream] = deque()
-        #: Bytes that wait to be taken, queued data not counted.
+        #: What waits to be taken. Where this and ``ready`` are empty, :meth:`take` has nothing.
+        self.out: list[bytes] = []
+        #: Streams that have data, or their end, to send.
+        self.ready: deque[Stream] = deque()
+        #: Bytes of ``out``.
         self.size = 0
 
     def put(self, data: bytes) -> None:
         """Frames that may leave at once."""
-        self._out.append(data)
+        self.out.append(data)
         self.size += len(data)
 
     def collect(self) -> None:
@@ -48,24 +50,24 @@ class Outlet:
         stream.end = stream.end or end
         if not stream.ready and (data or end):
             stream.ready = True
-            self._ready.append(stream)
+            self.ready.append(stream)
 
     def wake(self, stream: Stream) -> None:
         """The window of ``stream`` may have opened."""
         if not stream.ready and stream.queued:
             stream.ready = True
-            self._ready.append(stream)
+            self.ready.append(stream)
 
     @property
     def pending(self) -> bool:
         """Whether :meth:`take` may have something."""
-        return bool(self._out) or (bool(self._ready) and self._conn.outbound_flow_control_window > 0)
+        return bool(self.out) or (bool(self.ready) and self._conn.outbound_flow_control_window > 0)
 
     def take(self, limit: int) -> bytes:
         """Up to ``limit`` bytes, moved out. Data becomes frames only now, one frame a stream and turn."""
-        if self._ready:
+        if self.ready:
             self._pump(limit)
-        out = self._out
+        out = self.out
         if not out:
             return b""
         data = out[0] if len(out) == 1 else b"".join(out)
@@ -77,7 +79,7 @@ class Outlet:
         return data
 
     def _pump(self, limit: int) -> None:
-        ready = self._ready
+        ready = self.ready
         conn = self._conn
         while ready and self.size < limit:
             stream = ready[0]
@@ -109,8 +111,8 @@ class Outlet:
                 continue
             conn.outbound_flow_control_window -= len(data)
             state.outbound_flow_control_window -= len(data)
-            self.put(data_header(stream.number, len(data)))
-            self.put(data)
+            self.out += (data_header(stream.number, len(data)), data)
+            self.size += 9 + len(data)
             if stream.queued:
                 ready.append(stream)
             else:

@@ -13,8 +13,9 @@ from ..errors import LocalProtocolError
 from ..faults import Fault, FaultKind, Side
 from . import h2_frames as wire
 from .h2_fields import content_length, outgoing, read_response, read_trailers
-from .h2_link import HeadReceived, Link
+from .h2_link import Link
 from .h2_repairs import close_quietly
+from .h2_role import HeadReceived
 from .h2_streams import Stream
 from .http import BodyData, ConnectionFailed, Request, ResponseEnd, ResponseHead, StreamFailed, WireEvent
 
@@ -28,13 +29,14 @@ _BODILESS: Final = frozenset((204, 304))
 _ALL: Final = 1 << 62
 
 
-class Http2Client(Link):
+class Http2Client(Link[WireEvent]):
     """One connection to a provider. See :class:`.http.HttpClientWire` for what each method promises.
 
     The preface and our settings wait in ``data_to_send()`` from the start.
     """
 
     _blame = Side.PROVIDER
+    _data_event = BodyData
 
     def __init__(
         self,
@@ -47,7 +49,6 @@ class Http2Client(Link):
         """``max_streams``: open at once, if the peer allows as many. ``head_bytes``: a response's header section.
         ``stream_window`` and ``connection_window``: bytes the peer may have under way, for one stream and for all;
         at least 65,535."""
-        self._events: list[WireEvent] = []
         self._unsent: dict[int, None] = {}
         self._written: list[int] = []
         self._pings = 0
@@ -128,15 +129,6 @@ class Http2Client(Link):
             self._forget(state)
         return True
 
-    def receive_data(self, data: bytes) -> list[WireEvent]:
-        """Bytes of the peer; what they brought. After a ``ConnectionFailed`` they bring nothing."""
-        self._receive(data)
-        events = self._events
-        if not events:
-            return []
-        self._events = []
-        return events
-
     def receive_eof(self) -> list[WireEvent]:
         """The peer ended cleanly: streams without a head are lost, those with one are incomplete."""
         return self._over("the provider closed the connection", FaultKind.INCOMPLETE_BODY)
@@ -153,7 +145,10 @@ class Http2Client(Link):
 
     def data_to_send(self) -> bytes:
         """All bytes the wire wants sent, moved out."""
-        data = self._outlet.take(_ALL)
+        outlet = self._outlet
+        if not outlet.out and not outlet.ready:
+            return b""
+        data = outlet.take(_ALL)
         if self._written:
             for number in self._written:
                 self._unsent.pop(number, None)
@@ -165,13 +160,6 @@ class Http2Client(Link):
     def _check(self, stream: int) -> None:
         if stream > self._last or not stream & 1 or stream < 1:
             raise LocalProtocolError(f"stream {stream} was never issued")
-
-    def _taken(self) -> list[WireEvent]:
-        events = self._events
-        if not events:
-            return []
-        self._events = []
-        return events
 
     def _over(self, detail: str, begun: FaultKind) -> list[WireEvent]:
         if not self._failed:
@@ -208,9 +196,6 @@ class Http2Client(Link):
                 length = content_length(headers)
             self._expect(stream, length)
             self._events.append(ResponseHead(stream.number, status, headers))
-
-    def _on_data(self, stream: Stream, data: bytes) -> None:
-        self._events.append(BodyData(stream.number, data, len(data)))
 
     def _on_end(self, stream: Stream) -> None:
         # An answer may come before the request is through (RFC 9113 section 8.1): the rest is of no use.

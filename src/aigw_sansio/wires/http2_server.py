@@ -14,7 +14,8 @@ from ..errors import LocalProtocolError
 from ..faults import Fault, FaultKind, Side
 from . import h2_frames as wire
 from .h2_fields import content_length, outgoing, read_request, read_trailers
-from .h2_link import HeadReceived, Link
+from .h2_link import Link
+from .h2_role import HeadReceived
 from .h2_streams import Stream
 from .http import ConnectionFailed, Headers
 
@@ -64,7 +65,7 @@ class StreamAborted(msgspec.Struct, frozen=True, gc=False):
 ServerEvent: TypeAlias = RequestReceived | StreamData | StreamEof | StreamAborted | ConnectionFailed
 
 
-class Http2Server(Link):
+class Http2Server(Link[ServerEvent]):
     """One client's connection. After every call take ``data_to_send()`` while ``pending``.
 
     None of the methods that take the client's bytes raises. ``LocalProtocolError`` is for calls out of order; calls
@@ -72,6 +73,7 @@ class Http2Server(Link):
     """
 
     _blame = Side.CLIENT
+    _data_event = StreamData
 
     def __init__(
         self,
@@ -84,8 +86,6 @@ class Http2Server(Link):
         """``max_streams``: open at once, told to the client. ``head_bytes``: a request's header section.
         ``stream_window`` and ``connection_window``: bytes the client may have under way, for one stream and for
         all; at least 65,535."""
-        self._events: list[ServerEvent] = []
-        self._preface = wire.PREFACE
         self._max_streams = max_streams
         self._rapid = 0
         self._last = 0
@@ -153,8 +153,10 @@ class Http2Server(Link):
 
     def send(self, stream: int, data: bytes) -> None:
         """Queue ``data`` behind what ``stream`` has to send already."""
-        state = self._state(stream)
-        if state is not None:
+        state = self._streams.get(stream)
+        if state is None:
+            self._check(stream)
+        else:
             self._sendable(state)
             self._outlet.queue(state, data, end=False)
 
@@ -183,22 +185,6 @@ class Http2Server(Link):
             self._draining = True
             self._outlet.put(wire.goaway(self._last, wire.NO_ERROR))
 
-    def receive_data(self, data: bytes) -> list[ServerEvent]:
-        """Bytes of the client; what they brought. After a ``ConnectionFailed`` they bring nothing."""
-        preface = self._preface
-        if preface and not self._failed:
-            n = min(len(data), len(preface))
-            if data[:n] != preface[:n]:
-                self._fail(wire.PROTOCOL_ERROR, "the connection does not begin with the HTTP/2 preface")
-                return self._taken()
-            self._preface = preface[n:]
-            if self._preface:
-                return []
-            self._h2.receive_data(wire.PREFACE)
-            data = data[n:]
-        self._receive(data)
-        return self._taken()
-
     def receive_eof(self) -> list[ServerEvent]:
         """The client ended cleanly. The last call but for ``data_to_send``."""
         return self._over("the client closed the connection")
@@ -209,7 +195,8 @@ class Http2Server(Link):
 
     def data_to_send(self, limit: int = 65536) -> bytes:
         """Up to ``limit`` bytes, moved out; empty where nothing may leave now."""
-        return self._outlet.take(limit)
+        outlet = self._outlet
+        return outlet.take(limit) if outlet.out or outlet.ready else b""
 
     # -- what the link found ------------------------------------------------------------------------------------
 
@@ -224,13 +211,6 @@ class Http2Server(Link):
     def _sendable(self, state: Stream) -> None:
         if not state.answered or state.end or state.sent:
             raise LocalProtocolError(f"stream {state.number} is not answered yet, or ended")
-
-    def _taken(self) -> list[ServerEvent]:
-        events = self._events
-        if not events:
-            return []
-        self._events = []
-        return events
 
     def _over(self, detail: str) -> list[ServerEvent]:
         if not self._failed:
@@ -281,9 +261,6 @@ class Http2Server(Link):
         self._rapid += 1
         if self._rapid > max(_RAPID, self._max_streams) and not self._failed:
             self._fail(wire.ENHANCE_YOUR_CALM, "too many streams that end before they are answered")
-
-    def _on_data(self, stream: Stream, data: bytes) -> None:
-        self._events.append(StreamData(stream.number, data, len(data)))
 
     def _on_end(self, stream: Stream) -> None:
         self._events.append(StreamEof(stream.number))
