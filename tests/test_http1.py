@@ -383,7 +383,7 @@ def test_nothing_to_do_for_credit_and_pings() -> None:
     wire = opened()
     wire.consume(1, 0)
     wire.ping()
-    assert not wire.multiplexed
+    assert (wire.multiplexed, wire.settled, wire.terms) == (False, True, 0)
     assert wire.data_to_send() == b""
 
 

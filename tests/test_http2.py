@@ -160,6 +160,18 @@ def test_capacity_follows_both_limits() -> None:
     wire.send_request(request())
 
 
+def test_what_the_peer_says_of_its_streams_moves_the_terms() -> None:
+    wire = Http2Client()
+    wire.send_request(request())
+    moved = []
+    frames = (settings(), settings({3: 2}), headers(1, OK), data(1, b"x"), update(0, 9), settings(ack=True), goaway(1))
+    for raw in frames:
+        before = wire.terms
+        wire.receive_data(raw)
+        moved.append(wire.terms != before)
+    assert moved == [True, True, False, False, False, False, True]
+
+
 @pytest.mark.parametrize(
     "field",
     [(b"Accept", b"x"), (b"host", b"a"), (b"connection", b"close"), (b"x", b"a\r\nb"), (b"x", b" a"), (b"", b"a")],

@@ -66,7 +66,8 @@ class Link(Role[E]):
         self._low = window // 4 * 3
         self._credit = window  #: what is left of the connection's window
         self._tail = b""
-        self._greeted = False  #: the peer's first SETTINGS came
+        self.settled = False  #: the peer's first SETTINGS came
+        self.terms = 0  #: its SETTINGS and GOAWAYs so far
         self._block = 0  #: the stream whose header block has not ended
         self._block_size = 0
         self._streams: dict[int, Stream] = {}
@@ -176,7 +177,7 @@ class Link(Role[E]):
 
     def _data_frame(self, flags: int, number: int, buffer: bytes, start: int, end: int) -> None:
         """A DATA frame that needs more than a look: the last one, padded, empty, too much, or of no open stream."""
-        if not self._greeted:
+        if not self.settled:
             self._fail(wire.PROTOCOL_ERROR, "the first frame is not SETTINGS")
             return
         length = end - start
@@ -231,11 +232,11 @@ class Link(Role[E]):
             self._feed(wire.data_header(number, 0, end=True))
 
     def _other_frame(self, kind: int, flags: int, number: int, frame: bytes) -> None:
-        if not self._greeted:
+        if not self.settled:
             if kind != wire.SETTINGS or flags & wire.ACK:
                 self._fail(wire.PROTOCOL_ERROR, "the first frame is not SETTINGS")
                 return
-            self._greeted = True
+            self.settled = True
         if self._block and (kind != wire.CONTINUATION or number != self._block):
             self._fail(wire.PROTOCOL_ERROR, "a header block is interrupted by another frame")
             return
@@ -312,12 +313,14 @@ class Link(Role[E]):
             self._goaway(event)
 
     def _settings_changed(self) -> None:
+        self.terms += 1
         repairs.bound_table(self._h2)
         for stream in self._streams.values():
             self._outlet.wake(stream)
 
     def _goaway(self, event: ConnectionTerminated) -> None:
         repairs.reopen(self._h2)
+        self.terms += 1
         self._draining = True
         self._on_goaway(event.last_stream_id or 0)
         code = int(event.error_code or 0)

@@ -102,6 +102,11 @@ class HttpClientWire(Protocol):
     def reusable(self) -> bool:
         """Whether the connection can still carry a new stream, now or when a running one has ended."""
 
+    @property
+    def terms(self) -> int:
+        """Moves whenever the peer says how many streams it takes, or that it takes no more (HTTP/2: SETTINGS, GOAWAY).
+        ``capacity``, ``settled`` and ``reusable`` may have changed then although no event came."""
+
     def send_request(self, request: Request) -> int:
         """Open a stream with the whole ``request`` and return its id. Needs ``capacity``."""
 

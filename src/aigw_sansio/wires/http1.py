@@ -106,6 +106,8 @@ class Http1Client:
     """
 
     multiplexed = False
+    settled = True  #: one stream at a time
+    terms = 0
 
     __slots__ = (
         "_chunked",
@@ -143,11 +145,6 @@ class Http1Client:
     def capacity(self) -> int:
         """1 while the connection is idle, else 0."""
         return 1 if self._machine.state is State.IDLE else 0
-
-    @property
-    def settled(self) -> bool:
-        """True: one stream at a time."""
-        return True
 
     @property
     def reusable(self) -> bool:

@@ -35,6 +35,7 @@ class Http2Client(Link[WireEvent]):
     The preface and our settings wait in ``data_to_send()`` from the start.
     """
 
+    multiplexed = True
     _blame = Side.PROVIDER
     _data_event = BodyData
 
@@ -61,22 +62,12 @@ class Http2Client(Link[WireEvent]):
     # -- what the owner asks and does ---------------------------------------------------------------------------
 
     @property
-    def multiplexed(self) -> bool:
-        """True: streams share the connection."""
-        return True
-
-    @property
     def capacity(self) -> int:
         """How many more streams may be opened right now."""
         if not self.reusable:
             return 0
-        limit = self._h2.remote_settings.max_concurrent_streams if self._greeted else _BEFORE_SETTINGS
+        limit = self._h2.remote_settings.max_concurrent_streams if self.settled else _BEFORE_SETTINGS
         return max(0, min(self._max_streams, limit) - len(self._streams))
-
-    @property
-    def settled(self) -> bool:
-        """Whether the peer's SETTINGS came."""
-        return self._greeted
 
     @property
     def reusable(self) -> bool:
