@@ -4,6 +4,7 @@ from h2.connection import H2Connection
 from tests import h2_peers as peers
 from tests.h2_peers import settings, update
 
+from aigw_sansio.wires.h2_floods import FloodGuard
 from aigw_sansio.wires.h2_frames import ping
 from aigw_sansio.wires.h2_outlet import Outlet
 from aigw_sansio.wires.h2_streams import Stream
@@ -16,16 +17,13 @@ class Out:
         self.conn: H2Connection = peers.peer(client=True)
         self.conn.receive_data(settings())
         self.written: list[int] = []
-        self.counted = 0
-        self.outlet = Outlet(self.conn, self.count, lambda stream: self.written.append(stream.number))
+        self.floods = FloodGuard()
+        self.outlet = Outlet(self.conn, self.floods, lambda stream: self.written.append(stream.number))
         self.streams = {}
         for number in numbers:
             self.conn.send_headers(number, REQUEST)
             self.streams[number] = Stream(number, 65_535)
         self.conn.data_to_send()
-
-    def count(self) -> None:
-        self.counted += 1
 
     def queue(self, number: int, data: bytes, *, end: bool = False) -> None:
         self.outlet.queue(self.streams[number], data, end=end)
@@ -50,7 +48,7 @@ def test_turns_and_one_frame_for_small_pieces() -> None:
     for _ in range(5):
         out.queue(3, b"b" * 10)
     assert out.take() == [(0, 1, 16_384), (0, 3, 50), (0, 1, 3_616)]
-    assert out.counted == 3
+    assert out.floods.earned == 3
 
 
 def test_data_waits_in_its_queue_until_it_is_wanted() -> None:

@@ -25,11 +25,13 @@ class Verdict(Enum):
 class FloodGuard:
     """Counts for one connection."""
 
-    __slots__ = ("_probed", "_spent")
+    __slots__ = ("_probed", "_spent", "earned")
 
     def __init__(self) -> None:
         self._spent = 0
         self._probed = 0  #: ``_spent`` when the open probe left; 0 for none
+        #: DATA frames that we sent since the last count: the two WINDOW_UPDATEs that may answer one are no flood.
+        self.earned = 0
 
     @property
     def probing(self) -> bool:
@@ -38,6 +40,7 @@ class FloodGuard:
 
     def charge(self) -> Verdict:
         """One such frame came."""
+        self._settle()
         self._spent += 1
         if self._spent > FLOOD:
             return Verdict.TOO_MANY
@@ -46,11 +49,12 @@ class FloodGuard:
             return Verdict.PROBE
         return Verdict.FINE
 
-    def earned(self) -> None:
-        """We sent a DATA frame: the two WINDOW_UPDATEs that may answer it are no flood."""
-        self._spent = max(self._spent - 2, self._probed)
-
     def answered(self) -> None:
         """The probe came back."""
+        self._settle()
         self._spent -= self._probed
         self._probed = 0
+
+    def _settle(self) -> None:
+        self._spent = max(self._spent - 2 * self.earned, self._probed)
+        self.earned = 0

@@ -75,7 +75,7 @@ class Link(Role[E]):
         self._ignored: dict[int, None] = {}  #: those we gave up: late frames are absorbed
         self._touched: list[Stream] = []
         self._floods = FloodGuard()
-        self._outlet = Outlet(self._h2, self._floods.earned, self._on_sent)
+        self._outlet = Outlet(self._h2, self._floods, self._on_sent)
         self._failed = False
         self._draining = False
         self._outlet.collect()

@@ -10,19 +10,20 @@ from collections.abc import Callable
 
 from h2.connection import H2Connection
 
-from .h2_frames import data_header
+from .h2_floods import FloodGuard
+from .h2_frames import HEADER
 from .h2_streams import Stream
 
 
 class Outlet:
     """Output of one connection over ``conn``."""
 
-    __slots__ = ("_conn", "_on_frame", "_on_sent", "out", "ready", "size")
+    __slots__ = ("_conn", "_floods", "_on_sent", "out", "ready", "size")
 
-    def __init__(self, conn: H2Connection, on_frame: Callable[[], None], on_sent: Callable[[Stream], None]) -> None:
-        """``on_frame`` is called for every DATA frame, ``on_sent`` when a stream's END_STREAM is written."""
+    def __init__(self, conn: H2Connection, floods: FloodGuard, on_sent: Callable[[Stream], None]) -> None:
+        """``floods`` is told of every DATA frame; ``on_sent`` is called when a stream's END_STREAM is written."""
         self._conn = conn
-        self._on_frame = on_frame
+        self._floods = floods
         self._on_sent = on_sent
         #: What waits to be taken. Where this and ``ready`` are empty, :meth:`take` has nothing.
         self.out: list[bytes] = []
@@ -102,7 +103,7 @@ class Outlet:
                 stream.ready = False  # until its WINDOW_UPDATE comes
                 continue
             data = stream.take(room)
-            self._on_frame()
+            self._floods.earned += 1
             if stream.end and not stream.queued:
                 stream.end = stream.ready = False
                 conn.send_data(stream.number, data, end_stream=True)
@@ -111,7 +112,7 @@ class Outlet:
                 continue
             conn.outbound_flow_control_window -= len(data)
             state.outbound_flow_control_window -= len(data)
-            self.out += (data_header(stream.number, len(data)), data)
+            self.out += (HEADER.pack(len(data) << 8, 0, stream.number), data)
             self.size += 9 + len(data)
             if stream.queued:
                 ready.append(stream)

@@ -151,14 +151,15 @@ class Http2Server(Link[ServerEvent]):
         """Answer an extended CONNECT with 200 (RFC 8441 section 5): from now on both directions carry data."""
         self.respond(stream, 200, headers, b"", False)
 
-    def send(self, stream: int, data: bytes) -> None:
-        """Queue ``data`` behind what ``stream`` has to send already."""
+    def send(self, stream: int, data: bytes, *, end: bool = False) -> None:
+        """Queue ``data`` behind what ``stream`` has to send already. ``end``: ``end(stream)`` behind it."""
         state = self._streams.get(stream)
         if state is None:
             self._check(stream)
+        elif not state.answered or state.end or state.sent:
+            raise LocalProtocolError(f"stream {stream} is not answered yet, or ended")
         else:
-            self._sendable(state)
-            self._outlet.queue(state, data, end=False)
+            self._outlet.queue(state, data, end=end)
 
     def queued(self, stream: int) -> int:
         """Bytes of ``stream`` that wait for the client's windows or their turn."""
@@ -167,10 +168,7 @@ class Http2Server(Link[ServerEvent]):
 
     def end(self, stream: int) -> None:
         """End our direction of ``stream`` behind what is queued. It is over when the client ends its own."""
-        state = self._state(stream)
-        if state is not None:
-            self._sendable(state)
-            self._outlet.queue(state, b"", end=True)
+        self.send(stream, b"", end=True)
 
     def reset(self, stream: int, h2_error_code: int) -> None:
         """End ``stream`` at once with RST_STREAM; no more events of it, and what is queued is dropped."""
@@ -207,10 +205,6 @@ class Http2Server(Link[ServerEvent]):
     def _state(self, stream: int) -> Stream | None:
         self._check(stream)
         return self._streams.get(stream)
-
-    def _sendable(self, state: Stream) -> None:
-        if not state.answered or state.end or state.sent:
-            raise LocalProtocolError(f"stream {state.number} is not answered yet, or ended")
 
     def _over(self, detail: str) -> list[ServerEvent]:
         if not self._failed:
