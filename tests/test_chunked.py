@@ -80,6 +80,32 @@ def test_a_line_cut_before_its_lf_is_not_taken_for_a_size() -> None:
     assert (reader.ended, reader.fault) == (True, None)
 
 
+@pytest.mark.parametrize(
+    ("behind", "fault"),
+    [
+        (b"\r\n2\r\nxy\r\n0\r\n\r\nrest", None),
+        (b"\r\n2\r\nxy\rX0\r\n\r\nrest", "a chunk is longer than it announced"),
+        (b"\n2\r\nxy\r\n0\r\n\r\nrest", "a chunk is longer than it announced"),
+        (b"\r\n2\nxy\r\n0\r\n\r\nrest", "a chunk's size is not a hexadecimal number"),
+    ],
+)
+def test_one_cut_anywhere_changes_nothing(behind: bytes, fault: str | None) -> None:
+    raw = b"5\r\nab\r\nc\r\nc\r\n0123456789ab" + behind
+    whole, last = read(raw)
+    assert last.fault == fault
+    for cut in range(1, len(raw)):
+        reader = ChunkedReader()
+        body = reader.feed(raw[:cut])
+        if reader.ended:
+            reader.rest += raw[cut:]
+        else:
+            body += reader.feed(raw[cut:])
+        assert [body] == whole, cut
+        assert reader.fault == fault, cut
+        if fault is None:
+            assert reader.rest == b"rest", cut
+
+
 def test_data_inside_a_long_chunk_is_not_copied() -> None:
     reader = ChunkedReader()
     assert reader.feed(b"1000\r\n") == b""

@@ -1,6 +1,7 @@
 """The HTTP/2 server wire: extended CONNECT and plain requests against a real h2 client, tables, and floods."""
 
 import struct
+from itertools import accumulate
 
 import pytest
 from h2.connection import H2Connection
@@ -545,12 +546,14 @@ some_frame = st.one_of(
 def test_any_frames_read_alike_under_any_cuts(
     parts: list[bytes], mutations: list[tuple[int, int]], cuts: list[int]
 ) -> None:
-    raw = bytearray(headers(1, CONNECT) + b"".join(parts))
+    parts = [headers(1, CONNECT), *parts]
+    raw = bytearray(b"".join(parts))
     for where, value in mutations:
         raw[where % len(raw)] = value
     whole = bytes(raw)
     expected = served([whole])
     assert served(cuttings(whole, cuts)) == expected
+    assert served(cuttings(whole, accumulate(map(len, parts)))) == expected  # one frame a read
     assert served([whole[i : i + 1] for i in range(len(whole))]) == expected
 
 

@@ -108,7 +108,8 @@ class Http2Server(Link[ServerEvent]):
     @property
     def pending(self) -> bool:
         """Whether ``data_to_send()`` may have something."""
-        return self._outlet.pending
+        outlet = self._outlet
+        return bool(outlet.out or outlet.ready) and outlet.pending
 
     @property
     def framed(self) -> int:
@@ -163,8 +164,11 @@ class Http2Server(Link[ServerEvent]):
 
     def queued(self, stream: int) -> int:
         """Bytes of ``stream`` that wait for the client's windows or their turn."""
-        state = self._state(stream)
-        return 0 if state is None else state.queued
+        state = self._streams.get(stream)
+        if state is None:
+            self._check(stream)
+            return 0
+        return state.queued
 
     def end(self, stream: int) -> None:
         """End our direction of ``stream`` behind what is queued. It is over when the client ends its own."""
@@ -203,8 +207,10 @@ class Http2Server(Link[ServerEvent]):
             raise LocalProtocolError(f"stream {stream} was never opened")
 
     def _state(self, stream: int) -> Stream | None:
-        self._check(stream)
-        return self._streams.get(stream)
+        state = self._streams.get(stream)
+        if state is None:
+            self._check(stream)
+        return state
 
     def _over(self, detail: str) -> list[ServerEvent]:
         if not self._failed:
