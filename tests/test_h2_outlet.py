@@ -59,6 +59,14 @@ def test_data_waits_in_its_queue_until_it_is_wanted() -> None:
     assert out.outlet.size == 16_384 + 9 - 10
 
 
+def test_no_more_becomes_frames_than_is_wanted() -> None:
+    out = Out(1, 3)
+    out.queue(1, b"a" * 91)
+    out.queue(3, b"b" * 91)
+    assert out.take(100) == [(0, 1, 91)]
+    assert (out.outlet.size, out.streams[3].queued) == (0, 91)
+
+
 def test_the_end_is_told_once_and_needs_no_window() -> None:
     out = Out(1, 3)
     out.queue(1, b"a" * 65_535)
