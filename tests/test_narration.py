@@ -26,9 +26,13 @@ def narration(mode: ResponseMode = "raw", *, emit: bool = False) -> tuple[Narrat
     return told, engine
 
 
-def answer(content_type: bytes = b"text/event-stream; charset=utf-8", tap: Tap = Tap.MARKED) -> Answer:
-    made = Answer(200, [(b"content-type", content_type)], "openai-chat", Limits(), array_stream=False)
-    made.tap = tap
+def answer(content_type: bytes = b"text/event-stream; charset=utf-8") -> Answer:
+    return Answer(200, [(b"content-type", content_type)], "openai-chat", Limits(), array_stream=False)
+
+
+def committed(told: Narration, content_type: bytes = b"text/event-stream; charset=utf-8") -> Answer:
+    made = answer(content_type)
+    told.commit(made)
     return made
 
 
@@ -54,11 +58,12 @@ METADATA = {
 
 def test_a_stream_begins_goes_on_and_ends() -> None:
     told, _ = narration()
-    created = told.created(answer())
+    shown = answer()
+    created = told.commit(shown)
     assert created.startswith(b'{"type":"universal.created","metadata":{"cacheStatus":"MISS","eventId":')
     assert read(created) == {"type": "universal.created", "metadata": METADATA}
     chunk = Chunk(b'{"n": 1.0, "a":"b" }')
-    messages, failed = told.chunks(answer(), [chunk])
+    messages, failed = told.chunks(shown, [chunk])
     assert failed is None
     assert messages[0].endswith(b',"response":{"n": 1.0, "a":"b" }}'), "the provider's bytes as they came"
     assert read(messages[0])["metadata"] == {"eventId": "e\u00e9"}
@@ -70,12 +75,12 @@ def test_a_stream_begins_goes_on_and_ends() -> None:
 
 def test_what_is_no_json_becomes_a_string_or_base64() -> None:
     told, _ = narration()
-    messages, _ = told.chunks(answer(), [Chunk(b"plain"), Chunk(b"\xff\xfe"), Chunk(b"")])
+    messages, _ = told.chunks(committed(told), [Chunk(b"plain"), Chunk(b"\xff\xfe"), Chunk(b"")])
     assert read(messages[0])["response"] == "plain"
     assert read(messages[1])["response"] == "//4="
     assert read(messages[1])["metadata"] == {"eventId": "e\u00e9", "encoding": "base64"}
     assert read(messages[2])["response"] == ""
-    binary = answer(b"audio/mpeg")
+    binary = committed(told, b"audio/mpeg")
     messages, _ = told.chunks(binary, [Chunk(b"{}")])
     assert read(messages[0])["response"] == "e30="
 
@@ -83,7 +88,7 @@ def test_what_is_no_json_becomes_a_string_or_base64() -> None:
 def test_an_error_after_the_commit_goes_out_and_stops_the_rest() -> None:
     told, _ = narration()
     bad = Chunk(b'{"error":{"message":"overloaded"}}')
-    messages, failed = told.chunks(answer(), [sse("a"), bad, sse("b")])
+    messages, failed = told.chunks(committed(told), [sse("a"), bad, sse("b")])
     assert [read(message)["response"] for message in messages] == [json.loads(sse("a").data), json.loads(bad.data)]
     assert isinstance(failed, ResponseFailed)
     assert failed.message == "overloaded"
@@ -91,13 +96,14 @@ def test_an_error_after_the_commit_goes_out_and_stops_the_rest() -> None:
 
 def test_events_mode_sends_meanings_only_and_both_sends_both() -> None:
     told, engine = narration("events")
-    messages, _ = told.chunks(answer(tap=Tap.ALL), [sse("hi")])
+    shown = committed(told)
+    assert shown.tap is Tap.ALL
+    messages, _ = told.chunks(shown, [sse("hi")])
     kinds = [read(message)["type"] for message in messages]
     assert set(kinds) == {"universal.event"}
     assert {"type": "text.delta", "text": "hi"} in [read(message)["event"] for message in messages]
-    assert told.tap_after_commit is Tap.ALL
     both, _ = narration("both")
-    messages, _ = both.chunks(answer(tap=Tap.ALL), [sse("hi")])
+    messages, _ = both.chunks(committed(both), [sse("hi")])
     assert read(messages[0])["type"] == "universal.stream"
     assert read(messages[-1])["type"] == "universal.event"
     assert engine.take_effects() == []
@@ -105,10 +111,10 @@ def test_events_mode_sends_meanings_only_and_both_sends_both() -> None:
 
 def test_the_host_hears_of_meanings_where_it_listens() -> None:
     told, engine = narration(emit=True)
-    assert told.tap_after_commit is Tap.ALL
+    assert committed(told).tap is Tap.ALL
     assert told.meaning([TextDelta("x")]) == []
     assert engine.take_effects() == [Emit(ProviderEventRead("log", TextDelta("x")))]
-    assert narration()[0].tap_after_commit is Tap.MARKED
+    assert committed(narration()[0]).tap is Tap.MARKED
 
 
 def test_whole_answers_refusals_errors_and_cancels() -> None:

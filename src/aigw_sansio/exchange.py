@@ -6,9 +6,7 @@ protocol, sections 3.2 and 3.3). Must not know: sockets, frames, other exchanges
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Literal, Protocol
-
-import msgspec
+from typing import Literal, NamedTuple, Protocol
 
 from .answer import Answer
 from .attempt import HOLD_BUDGET, HOLD_QUEUE, Attempt
@@ -30,7 +28,7 @@ from .retry import is_retried, retry_after_s
 How = Literal["created", "done", "error", "cancelled", "gone"]
 
 
-class PlannedStep(msgspec.Struct, frozen=True):
+class PlannedStep(NamedTuple):
     """A step that can run: the provider's call, and how often and how long it is tried."""
 
     call: ProviderCall
@@ -287,9 +285,8 @@ class Exchange:
         """From here the client sees this answer and no other."""
         self._machine.fire(ExchangeInput.COMMIT)
         answer = self._shown_answer
-        answer.tap = self._narration.tap_after_commit
         held, self._held_messages, self._held_bytes = self._held_messages, [], 0
-        self._outlet.post(self, [self._narration.created(answer), *held], now)
+        self._outlet.post(self, [self._narration.commit(answer), *held], now)
         self._account()
 
     def _first_content_error(self, chunk: Chunk, events: list[ProviderEvent], now: float) -> None:

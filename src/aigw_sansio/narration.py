@@ -4,6 +4,8 @@ Decides: how chunks, meanings and ends become messages (client protocol, section
 sent, and what is tried.
 """
 
+from typing import NamedTuple
+
 import msgspec
 
 from .answer import Answer, Tap
@@ -20,7 +22,7 @@ from .providers.reading import worth_reading
 from .response import as_base64, as_response
 
 
-class Shown(msgspec.Struct, frozen=True):
+class Shown(NamedTuple):
     """A whole answer as the client may see it. ``response`` is JSON text."""
 
     step: int
@@ -33,12 +35,13 @@ class Shown(msgspec.Struct, frozen=True):
 class Narration:
     """The messages of one exchange. ``step`` and ``attempts`` are kept up to date by the exchange."""
 
-    __slots__ = ("_engine", "_mode", "_prefix", "attempts", "event_id", "log_id", "status", "step")
+    __slots__ = ("_engine", "_mode", "_prefix", "_spliced", "attempts", "event_id", "log_id", "status", "step")
 
     def __init__(self, engine: Engine, event_id: str, log_id: str, mode: universal.ResponseMode) -> None:
         self._engine = engine
         self._mode = mode
         self._prefix = universal.stream_prefix(event_id)
+        self._spliced = False  # JSON is passed on unread, but for marked chunks
         self.event_id = event_id
         self.log_id = log_id
         self.step = 0
@@ -46,11 +49,13 @@ class Narration:
         #: The status that the client was told last, if any.
         self.status: int | None = None
 
-    @property
-    def tap_after_commit(self) -> Tap:
-        """How much must be read of an answer once it is committed."""
+    def commit(self, answer: Answer) -> bytes:
+        """The client sees ``answer`` from here on: the message that says so. Of what follows as much is read as
+        somebody listens to."""
         listened = self._mode != "raw" or self._engine.config.emit_provider_events
-        return Tap.ALL if listened else Tap.MARKED
+        answer.tap = Tap.ALL if listened else Tap.MARKED
+        self._spliced = not listened and answer.framing is not Framing.BINARY_STREAM
+        return universal.created(self._metadata(answer), None)
 
     def chunk(self, answer: Answer, chunk: Chunk, events: list[ProviderEvent]) -> list[bytes]:
         """The messages of one chunk that means ``events``."""
@@ -61,12 +66,12 @@ class Narration:
         """The messages of chunks after the commit, up to one in which the provider reports an error, and that error.
 
         The path that every token takes."""
-        plain = self._mode == "raw" and answer.tap is Tap.MARKED and answer.framing is not Framing.BINARY_STREAM
+        spliced = self._spliced
         prefix = self._prefix
         search = answer.search
         messages: list[bytes] = []
         for chunk in chunks:
-            if plain and not worth_reading(chunk, search):
+            if spliced and not worth_reading(chunk, search):
                 text = valid_json(chunk.data)
                 messages.append(b"%b%b}" % (prefix, text) if text is not None else self._raw(answer, chunk))
                 continue
@@ -88,10 +93,6 @@ class Narration:
         if self._mode == "raw":
             return []
         return [universal.event(self.event_id, event) for event in events if type(event) is not Unrecognised]
-
-    def created(self, answer: Answer) -> bytes:
-        """A stream begins."""
-        return universal.created(self._metadata(answer), None)
 
     def created_with(self, shown: Shown, usage: UsageReported | None) -> bytes:
         """A whole answer."""

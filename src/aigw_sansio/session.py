@@ -6,8 +6,7 @@ answer.
 """
 
 from collections.abc import Callable, Mapping
-
-import msgspec
+from typing import NamedTuple
 
 from .channel import Ender, WebSocketChannel
 from .config import GatewaySettings
@@ -30,7 +29,7 @@ from .turns import Turns
 _USUAL_HEADERS = 4096
 
 
-class Visitor(msgspec.Struct, frozen=True):
+class Visitor(NamedTuple):
     """What the handshake said of a client: where it wants to go and as whom."""
 
     conn: ConnId

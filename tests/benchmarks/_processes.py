@@ -55,18 +55,30 @@ def leave_core(core: int) -> None:
         os.sched_setaffinity(0, others)
 
 
-def is_quick(doc: str | None) -> bool:
-    """Whether the command line says ``--quick``; ``doc`` is what ``--help`` prints."""
+def arguments(doc: str | None) -> argparse.ArgumentParser:
+    """What every benchmark over sockets may be told; ``doc`` is what ``--help`` prints."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    return bool(parser.parse_args().quick)
+    return parser
+
+
+def is_quick(doc: str | None) -> bool:
+    """Whether the command line says ``--quick``."""
+    return bool(arguments(doc).parse_args().quick)
+
+
+def add_beside(parser: argparse.ArgumentParser) -> None:
+    """Let the command line name a second environment to measure."""
+    parser.add_argument(
+        "--beside", metavar="PYTHON", help="interpreter of an environment with another build, such as the compiled one"
+    )
 
 
 @contextmanager
-def child(module: str, *arguments: str, core: int | None = None) -> Iterator[Child]:
+def child(module: str, *arguments: str, core: int | None = None, python: str = sys.executable) -> Iterator[Child]:
     """Run ``python -m module PORT *arguments`` until the block is left; it must print ``ready``."""
     port = free_port()
-    command = [sys.executable, "-m", module, str(port), *arguments]
+    command = [python, "-m", module, str(port), *arguments]
     if core is not None and (os.cpu_count() or 1) > 1:
         command = ["taskset", "-c", str(core), *command]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])

@@ -1,24 +1,29 @@
 """CPU per streamed chunk of both drivers beside nginx, and with 1, 50 and 500 exchanges on one socket.
 
-``python -m tests.benchmarks.beside_nginx [--quick]``. The same provider, 50 streams of 200-byte chunks: paced (20 ms
-apart) and as fast as it goes. The gateway turns them into messages on one WebSocket; nginx passes each on its own
-connection (``proxy_pass``, ``proxy_buffering off``, one process). CPU is that of the process under test alone, which has
-core 0 to itself as far as this program goes; medians, ratios in one run. With an HTTP/2 upstream all streams share one
-connection; nginx, which speaks none to it, stays the same. Needs Debian's package ``nginx``.
+``python -m tests.benchmarks.beside_nginx [--quick] [--beside PYTHON]``. The same provider, 50 streams of 200-byte chunks:
+paced (20 ms apart), begun together or one after the other, so that their chunks come in step or apart, and as fast as it
+goes. The gateway turns them into messages on one WebSocket; nginx passes each on its own connection (``proxy_pass``,
+``proxy_buffering off``, one process). What a stream costs to begin and to end is in the column of short requests alone.
+CPU is that of the process under test alone, which has core 0 to itself as far as this program goes; medians, ratios in
+one run. With an HTTP/2 upstream all streams share one connection; nginx, which speaks none to it, stays the same. Needs
+Debian's package ``nginx``.
 """
 
 import asyncio
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from tests.benchmarks._processes import Child, Client, child, free_port, is_quick, leave_core
-from tests.benchmarks.main_job import STREAMS, cpu_per_chunk, stream_all
+from tests.benchmarks._processes import Child, Client, add_beside, arguments, child, create, free_port, leave_core
+from tests.benchmarks.main_job import STREAMS, stream_all
+
+INTERVAL_S = 0.02
 
 DRIVERS = [
     ("anyio", "asyncio"),
@@ -27,6 +32,7 @@ DRIVERS = [
     ("protocol", "asyncio"),
     ("protocol", "uvloop"),
 ]
+HEADS = ["paced, in step", "paced, apart", "saturated", "per request"]
 CONFIG = """
 daemon off; master_process off; worker_processes 1; pid %(folder)s/pid; error_log %(folder)s/error;
 events { worker_connections 2048; }
@@ -59,30 +65,100 @@ def nginx(provider: Child) -> Iterator[Child]:
                 process.kill()
 
 
-async def plain_stream(port: int, query: dict[str, object]) -> None:
+class Meter:
+    """CPU of a process for each of the chunks in the middle of a run."""
+
+    def __init__(self, process: Child, total: int) -> None:
+        self._process = process
+        self._marks = [total * 35 // 100, total * 65 // 100]
+        self._count = 0
+        self._readings: list[tuple[float, int]] = []
+
+    def count(self, chunks: int) -> None:
+        """So many chunks more."""
+        self._count += chunks
+        if self._marks and self._count >= self._marks[0]:
+            del self._marks[0]
+            self._readings.append((self._process.cpu_s(), self._count))
+
+    @property
+    def us_per_chunk(self) -> float:
+        """What it found."""
+        (cpu, count), (cpu_after, count_after) = self._readings
+        return (cpu_after - cpu) / (count_after - count) * 1e6
+
+
+class PlainStream(asyncio.Protocol):
     """One stream over HTTP/1.1, read to its end."""
+
+    def __init__(self, query: dict[str, object], meter: Meter | None) -> None:
+        self._body = json.dumps(query).encode()
+        self._meter = meter
+        self.done = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(self._body)
+        transport.write(head + self._body)
+
+    def data_received(self, data: bytes) -> None:
+        if self._meter is not None:
+            self._meter.count(data.count(b"data: {"))
+        if data.endswith(b"0\r\n\r\n"):
+            self.done.set_result(None)
+            self._transport.close()
+
+
+async def plain_stream(port: int, query: dict[str, object], meter: Meter | None = None) -> "asyncio.Future[None]":
+    """Begin a stream through nginx."""
+    loop = asyncio.get_running_loop()
     for _ in range(50):
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
-            break
+            _, stream = await loop.create_connection(lambda: PlainStream(query, meter), "127.0.0.1", port)
+            return stream.done
         except OSError:
             await asyncio.sleep(0.05)  # it is starting
-    body = json.dumps(query).encode()
-    writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
-    await reader.readuntil(b"\r\n\r\n")
-    tail = b""
-    while not tail.endswith(b"0\r\n\r\n"):
-        tail = (tail + await reader.read(1 << 18))[-5:]
-    writer.close()
+    raise RuntimeError("nginx did not start")
 
 
-async def nginx_cpu_per_chunk(gateway: Child, chunks: int, interval_s: float) -> float:
+async def nginx_cpu_per_chunk(gateway: Child, chunks: int, interval_s: float, *, apart: bool = False) -> float:
     """Microseconds of nginx's CPU for each chunk."""
-    await plain_stream(gateway.port, {"chunks": 20})
-    before = gateway.cpu_s()
+    await (await plain_stream(gateway.port, {"chunks": 20}))
+    meter = Meter(gateway, chunks * STREAMS)
     query: dict[str, object] = {"chunks": chunks, "interval_s": interval_s}
-    await asyncio.gather(*(plain_stream(gateway.port, query) for _ in range(STREAMS)))
-    return (gateway.cpu_s() - before) / (chunks * STREAMS) * 1e6
+    streams = []
+    for _ in range(STREAMS):
+        streams.append(await plain_stream(gateway.port, query, meter))
+        if apart:
+            await asyncio.sleep(interval_s * 0.37)
+    await asyncio.gather(*streams)
+    return meter.us_per_chunk
+
+
+async def cpu_per_chunk(gateway: Child, chunks: int, interval_s: float, *, apart: bool = False) -> float:
+    """Microseconds of the gateway's CPU for each chunk."""
+    client = await Client.connect(gateway.port)
+    await stream_all(client, STREAMS, chunks=20)
+    meter = Meter(gateway, chunks * STREAMS)
+
+    async def begin() -> None:
+        for number in range(STREAMS):
+            client.send(create(f"s{number}", chunks=chunks, interval_s=interval_s))
+            if apart:
+                await asyncio.sleep(interval_s * 0.37)
+
+    beginning = asyncio.ensure_future(begin())
+    ended = 0
+    while ended < STREAMS:
+        message = await client.next()
+        if b"universal.stream" in message[:30]:
+            meter.count(1)
+        elif b"universal.done" in message[:30]:
+            ended += 1
+    await beginning
+    client.transport.close()
+    return meter.us_per_chunk
 
 
 async def cpu_per_request(gateway: Child, batches: int) -> float:
@@ -130,7 +206,7 @@ async def scaling(gateway: Child, exchanges: int, total: int) -> float:
     return (used[1] - used[0]) / (counts[1] - counts[0]) * 1e6
 
 
-async def main(quick: bool) -> None:
+async def main(quick: bool, beside: str | None) -> None:
     """Measure and print."""
     if shutil.which("nginx") is None:
         raise SystemExit("nginx is not installed")
@@ -138,14 +214,13 @@ async def main(quick: bool) -> None:
     plain = "plain (websockets + httpx)"
     upstreams = {"": (), ", h2": ("h2c",)}
     own = {
-        f"{driver} on {loop}{name}": (driver, loop, *options)
+        f"{driver} on {loop}{name}": (sys.executable, driver, loop, *options)
         for name, options in upstreams.items()
         for driver, loop in DRIVERS
     }
-    names = ["nginx", plain, *own]
-    requests: dict[str, list[float]] = {name: [] for name in names}
-    paced: dict[str, list[float]] = {name: [] for name in names}
-    full: dict[str, list[float]] = {name: [] for name in names}
+    if beside is not None:
+        own |= {f"{name}, beside": (beside, *options) for name, (_, *options) in own.items() if "uvloop" in name}
+    table: dict[str, list[list[float]]] = {}
     with (
         child("tests.benchmarks._provider", core=1) as provider,
         child("tests.benchmarks._provider_h2", core=1) as provider_h2,
@@ -154,24 +229,27 @@ async def main(quick: bool) -> None:
         url = f"http://127.0.0.1:{provider.port}"
         for _ in range(rounds):
             with nginx(provider) as gateway:
-                paced["nginx"].append(await nginx_cpu_per_chunk(gateway, 100, 0.02))
-                full["nginx"].append(await nginx_cpu_per_chunk(gateway, 400, 0))
-                requests["nginx"].append(await nginx_cpu_per_request(gateway, 40))
+                table.setdefault("nginx", []).append(
+                    [
+                        await nginx_cpu_per_chunk(gateway, 150, INTERVAL_S),
+                        await nginx_cpu_per_chunk(gateway, 150, INTERVAL_S, apart=True),
+                        await nginx_cpu_per_chunk(gateway, 600, 0),
+                        await nginx_cpu_per_request(gateway, 40),
+                    ]
+                )
             with child("tests.benchmarks.plain_gateway", url, core=0) as gateway:
-                paced[plain].append(await cpu_per_chunk(gateway, 100, 0.02))
-                full[plain].append(await cpu_per_chunk(gateway, 400, 0))
-                requests[plain].append(await cpu_per_request(gateway, 40))
-            for name, options in own.items():
+                table.setdefault(plain, []).append(await costs(gateway))
+            for name, (python, *options) in own.items():
                 upstream = url_h2 if options[2:] else url
-                with child("tests.benchmarks._gateway", upstream, *options, core=0) as gateway:
-                    paced[name].append(await cpu_per_chunk(gateway, 100, 0.02))
-                    full[name].append(await cpu_per_chunk(gateway, 400, 0))
-                    requests[name].append(await cpu_per_request(gateway, 40))
+                with child("tests.benchmarks._gateway", upstream, *options, core=0, python=python) as gateway:
+                    table.setdefault(name, []).append(await costs(gateway))
         print(f"CPU us per 200-byte chunk, {STREAMS} streams; medians of {rounds}; x: nginx = 1\n")
-        print(f"{'':28}{'paced 20 ms':>14}{'x':>7}{'saturated':>14}{'x':>7}{'per request':>14}{'x':>7}")
-        for name in names:
-            cells = [(median(table[name]), median(table["nginx"])) for table in (paced, full, requests)]
-            print(f"{name:28}" + "".join(f"{cell:14.2f}{cell / base:7.2f}" for cell, base in cells))
+        print(f"{'':30}" + "".join(f"{head:>14}{'x':>7}" for head in HEADS))
+        middle = {name: [median(column) for column in zip(*taken)] for name, taken in table.items()}
+        for name, cells in middle.items():
+            print(
+                f"{name:30}" + "".join(f"{cell:14.2f}{cell / base:7.2f}" for cell, base in zip(cells, middle["nginx"]))
+            )
         print("\nCPU us per chunk with so many exchanges on one socket (saturated)")
         for driver, loop in (("anyio", "uvloop"), ("protocol", "uvloop")):
             with child("tests.benchmarks._gateway", url, driver, loop, core=0) as gateway:
@@ -182,7 +260,19 @@ async def main(quick: bool) -> None:
             print(f"  {driver} on {loop:8} {told}   500 against 1: {row[2] / row[0]:.2f}x")
 
 
+async def costs(gateway: Child) -> list[float]:
+    """The row of a gateway."""
+    return [
+        await cpu_per_chunk(gateway, 150, INTERVAL_S),
+        await cpu_per_chunk(gateway, 150, INTERVAL_S, apart=True),
+        await cpu_per_chunk(gateway, 600, 0),
+        await cpu_per_request(gateway, 40),
+    ]
+
+
 if __name__ == "__main__":
-    quick = is_quick(__doc__)
+    parser = arguments(__doc__)
+    add_beside(parser)
+    chosen = parser.parse_args()
     leave_core(0)
-    asyncio.run(main(quick))
+    asyncio.run(main(chosen.quick, chosen.beside))

@@ -1,6 +1,6 @@
 """A realtime relay over real sockets, beside nginx, HAProxy and a relay on ``websockets``.
 
-``python -m tests.benchmarks.relay [--quick]``. The same provider (:mod:`._echo`) and the same client, medians of rounds
+``python -m tests.benchmarks.relay [--quick] [--beside PYTHON]``. The same provider (:mod:`._echo`) and the same client, medians of rounds
 taken in turn. The process under test has a core of its own; its CPU is all that is counted of CPU. A message is one that
 passed, so an echo is two. Rows whose program is not installed are left out.
 """
@@ -15,7 +15,7 @@ from statistics import median, quantiles
 from typing import Final, Self, cast
 
 import uvloop
-from tests.benchmarks._processes import Child, child, is_quick, leave_core
+from tests.benchmarks._processes import Child, add_beside, arguments, child, leave_core
 from tests.benchmarks._proxies import installed, proxy
 
 from aigw_sansio.wires.frames import FIN, Opcode, encode_frame
@@ -152,7 +152,7 @@ async def idle_kib(under_test: Child) -> float:
     return grown / IDLE / 1024
 
 
-def rows(provider: Child) -> Iterator[tuple[str, AbstractContextManager[Child]]]:
+def rows(provider: Child, beside: str | None) -> Iterator[tuple[str, AbstractContextManager[Child]]]:
     """Everything under test, not yet started."""
     for name in ("nginx", "haproxy"):
         if installed(name):
@@ -160,6 +160,8 @@ def rows(provider: Child) -> Iterator[tuple[str, AbstractContextManager[Child]]]
     url = f"http://127.0.0.1:{provider.port}"
     for name, (driver, loop) in DRIVERS.items():
         yield name, child("tests.benchmarks._gateway", url, driver, loop, core=0)
+        if beside is not None and loop == "uvloop":
+            yield f"{name}, beside", child("tests.benchmarks._gateway", url, driver, loop, core=0, python=beside)
     yield PLAIN, child("tests.benchmarks.plain_relay", url.replace("http", "ws"), core=0)
 
 
@@ -179,7 +181,7 @@ def table(title: str, results: dict[str, list[tuple[float, ...]]], heads: list[s
         print(f"{name:28}" + "".join(f"{cell:14,.1f}" for cell in cells) + ratio)
 
 
-async def main(quick: bool) -> None:
+async def main(quick: bool, beside: str | None) -> None:
     """Measure and print."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 16384), most))
@@ -192,7 +194,7 @@ async def main(quick: bool) -> None:
             costs: dict[int, dict[str, list[tuple[float, ...]]]] = {1: {}, 16: {}}
             for _ in range(rounds):
                 direct = await latency(provider.port, size, trips)
-                for name, starting in rows(provider):
+                for name, starting in rows(provider, beside):
                     with starting as under_test:
                         p50, p99 = await latency(under_test.port, size, trips)
                         added.setdefault(name, []).append((p50 - direct[0], p99 - direct[1]))
@@ -213,14 +215,16 @@ async def main(quick: bool) -> None:
             title = f"200 bytes of JSON: {CONNECTIONS} connections, {in_flight} on the way on each"
             table(title, tapped, ["CPU us/message", "messages/s"], "tap off")
         memory: dict[str, list[tuple[float, ...]]] = {}
-        for name, starting in rows(provider):
+        for name, starting in rows(provider, beside):
             with starting as under_test:
                 memory[name] = [(await idle_kib(under_test),)]
         table(f"resident memory for each of {IDLE} idle sessions", memory, ["KiB"], base)
 
 
 if __name__ == "__main__":
-    quick = is_quick(__doc__)
+    parser = arguments(__doc__)
+    add_beside(parser)
+    chosen = parser.parse_args()
     leave_core(0)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main(quick))
+        runner.run(main(chosen.quick, chosen.beside))

@@ -27,6 +27,7 @@ class SseDecoder:
     __slots__ = (
         "_after_cr",
         "_at_start",
+        "_between",
         "_document",
         "_done",
         "_event",
@@ -52,11 +53,26 @@ class SseDecoder:
         self._scanner = NestingScanner()
         self._at_start = True
         self._after_cr = False
+        self._between = False  # nothing of what came before goes on
 
     def feed(self, data: bytes) -> list[Chunk]:
         """More of the body; the events it completes. Nothing once ``fault`` is set."""
+        limit = self._limit
+        done = self._done
+        # One whole event, as live streams bring them: what follows would make the same of it.
+        if (
+            self._between
+            and data[:6] == b"data: "
+            and data.find(b"\n") == len(data) - 2
+            and data[-1] == 10
+            and b"\r" not in data
+            and len(data) <= limit
+        ):
+            value = data[6:-2]
+            return [Chunk(value)] if value and value != done else []
         if self.fault is not None:
             return []
+        self._between = False
         held = self._held
         if self._at_start:
             data = bytes(held) + data
@@ -78,7 +94,6 @@ class SseDecoder:
                 data = data.replace(b"\r", b"\n")
 
         document = self._document
-        limit = self._limit
         if held:
             if b"\n\n" not in data and not (data[:1] == b"\n" and held[-1] == 10):
                 held += data
@@ -90,10 +105,6 @@ class SseDecoder:
             held.clear()
             self.buffered = len(document)
         plain = not document and len(data) <= limit  # no block can go on with a document or be too large
-        done = self._done
-        if plain and data[:6] == b"data: " and data.find(b"\n") == len(data) - 2 and data[-1] == 10:
-            value = data[6:-2]  # one whole event, as live streams bring them
-            return [Chunk(value)] if value and value != done else []
         blocks = data.split(b"\n\n")
         tail = blocks.pop()
         chunks: list[Chunk] = []
@@ -124,6 +135,7 @@ class SseDecoder:
         self.buffered = len(held) + len(document)
         if self.buffered > limit:
             self._too_large()
+        self._between = not (held or document or self._after_cr or self.fault)
         return chunks
 
     def finish(self) -> list[Chunk]:
