@@ -88,6 +88,7 @@ class Upstream(Connection):
         "_ping_timer",
         "_pinged",
         "_pool",
+        "_terms",
         "_unsent",
         "born",
         "handshake_s",
@@ -115,6 +116,7 @@ class Upstream(Connection):
         self.turn = 0
         self._pinged = False
         self._peer_done = False
+        self._terms = 0
         self._idle_timer = engine.timers.timer(self._on_idle)
         self._ping_timer = engine.timers.timer(self._on_silence)
 
@@ -247,7 +249,6 @@ class Upstream(Connection):
         if wire.multiplexed:
             self._pinged = False
             self._ping_timer.arm(now + self.engine.config.timeouts.upstream_ping_s)
-            self._pump(now)
         elif not events:
             for leg in self._legs.values():
                 leg.touched = True
@@ -342,11 +343,13 @@ class Upstream(Connection):
                     self._leg_failed(leg, event, now)
             elif isinstance(event, ConnectionFailed):
                 self._end(now, abort=True)
-        if self.wire is None or self.closing or (only_data and not self.wire.multiplexed):
+        wire = self.wire
+        if wire is None or self.closing or (only_data and not wire.multiplexed):
             return
         self._pump(now)
-        if not only_data or self.wire.multiplexed:  # settings and GOAWAY come without an event
-            if not self.wire.reusable and self._machine.state is UpstreamState.OPEN:
+        if not only_data or wire.terms != self._terms:  # SETTINGS and GOAWAY come without an event
+            self._terms = wire.terms
+            if not wire.reusable and self._machine.state is UpstreamState.OPEN:
                 self._machine.fire(UpstreamInput.DRAIN)
             self._pool.capacity_changed(self, now)
 
