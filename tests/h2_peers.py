@@ -35,7 +35,8 @@ from aigw_sansio.wires.http import (
     WireEvent,
 )
 from aigw_sansio.wires.http2 import Http2Client
-from aigw_sansio.wires.http2_server import Http2Server, StreamAborted, StreamData
+from aigw_sansio.wires.http2_events import StreamAborted, StreamData
+from aigw_sansio.wires.http2_server import Http2Server
 
 END_STREAM, END_HEADERS, PADDED = 1, 4, 8
 Fields = list[tuple[bytes, bytes]]

@@ -22,10 +22,11 @@ from wsproto.extensions import PerMessageDeflate as TheirDeflate
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import Fault, FaultKind
 from aigw_sansio.wires.deflate import Agreement, DeflateSettings, PerMessageDeflate, agree, choose, offer
-from aigw_sansio.wires.endpoint import PingReceived, State, Violation
+from aigw_sansio.wires.endpoint import State
 from aigw_sansio.wires.frames import Role
 from aigw_sansio.wires.handshake import Extension, parse_extensions
 from aigw_sansio.wires.websocket import BinaryMessage, TextMessage, WebSocketEvent, WebSocketWire
+from aigw_sansio.wires.websocket_events import PingReceived, Violation
 
 ROLES = pytest.mark.parametrize("role", Role)
 KEEP = DeflateSettings(send_takeover=True, receive_takeover=True)

@@ -18,14 +18,8 @@ from aigw_sansio.wires.h2_floods import FLOOD
 from aigw_sansio.wires.h2_frames import PREFACE
 from aigw_sansio.wires.h2_link import Link
 from aigw_sansio.wires.http import ConnectionFailed
-from aigw_sansio.wires.http2_server import (
-    Http2Server,
-    RequestReceived,
-    ServerEvent,
-    StreamAborted,
-    StreamData,
-    StreamEof,
-)
+from aigw_sansio.wires.http2_events import RequestReceived, StreamAborted, StreamData, StreamEof
+from aigw_sansio.wires.http2_server import Http2Server, ServerEvent
 
 GET: Fields = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a.example"), (b":path", b"/x")]
 CONNECT: Fields = [(b":method", b"CONNECT"), (b":protocol", b"websocket"), *GET[1:], (b"sec-websocket-version", b"13")]

@@ -8,7 +8,7 @@ from aigw_sansio.effects import Emit
 from aigw_sansio.engine import Engine
 from aigw_sansio.events import AudioDelta, ProviderEvent, ProviderEventRead, TextDelta
 from aigw_sansio.realtime_tap import RealtimeTap
-from aigw_sansio.wires.relay_frames import MessagePassed
+from aigw_sansio.wires.websocket_events import MessagePassed
 
 
 class Listener:

@@ -13,9 +13,10 @@ from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import CLOSE_CODE, FaultKind
 from aigw_sansio.testing import BrokenFrame, broken_frames
 from aigw_sansio.wires import relay_frames
-from aigw_sansio.wires.endpoint import CloseReceived, PingReceived, PongReceived, State, Violation
+from aigw_sansio.wires.endpoint import State
 from aigw_sansio.wires.frames import Role
-from aigw_sansio.wires.relay_frames import FRAGMENT_BYTES, WHOLE_BYTES, FrameRelay, MessagePassed, RelayEvent
+from aigw_sansio.wires.relay_frames import FRAGMENT_BYTES, WHOLE_BYTES, FrameRelay, RelayEvent
+from aigw_sansio.wires.websocket_events import CloseReceived, MessagePassed, PingReceived, PongReceived, Violation
 
 LIMIT = 2000
 FILLER = bytes(LIMIT + 14)

@@ -14,10 +14,10 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.extensions import Extension
 
 from aigw_sansio.faults import CLOSE_CODE
-from aigw_sansio.wires.endpoint import CloseReceived, PingReceived, PongReceived, Violation
 from aigw_sansio.wires.frames import Role
 from aigw_sansio.wires.masking import mask_by_integer
 from aigw_sansio.wires.websocket import BinaryMessage, TextMessage, WebSocketEvent
+from aigw_sansio.wires.websocket_events import CloseReceived, PingReceived, PongReceived, Violation
 
 #: ("text" | "binary", data), ("ping" | "pong", payload), ("close", code, reason) or ("fault", close code).
 Item: TypeAlias = tuple[str | int | bytes, ...]

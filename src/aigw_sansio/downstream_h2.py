@@ -20,7 +20,8 @@ from .stream_pipe import StreamPipe, StreamState
 from .wires.h2_frames import CANCEL
 from .wires.handshake import NotUpgrade, Offers, WrongVersion, read_offers
 from .wires.http import ConnectionFailed, Headers
-from .wires.http2_server import Http2Server, RequestReceived, ServerEvent, StreamAborted, StreamData
+from .wires.http2_events import RequestReceived, StreamAborted, StreamData
+from .wires.http2_server import Http2Server, ServerEvent
 
 
 class Http2Downstream(Connection):

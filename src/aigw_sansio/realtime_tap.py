@@ -8,7 +8,7 @@ from .engine import Engine
 from .events import ProviderEventRead, ResponseFailed, ResponseFinished, ResponseStarted, UsageReported
 from .ledger import Ledger
 from .providers.realtime_reading import make_realtime_reader
-from .wires.relay_frames import MessagePassed
+from .wires.websocket_events import MessagePassed
 
 
 class RealtimeTap:

@@ -15,8 +15,8 @@ from .closecodes import ABNORMAL, How, Words
 from .engine import Engine
 from .faults import CLOSE_CODE
 from .realtime_tap import RealtimeTap
-from .wires.endpoint import CloseReceived, PingReceived, Violation
-from .wires.relay_frames import FrameRelay, MessagePassed, Notice
+from .wires.relay_frames import FrameRelay, Notice
+from .wires.websocket_events import CloseReceived, MessagePassed, PingReceived, Violation
 
 Place = Literal["client", "provider"]
 

@@ -15,7 +15,8 @@ from tests.h2_peers import data, headers, settings
 
 from aigw_sansio.wires.http import BodyData, Request
 from aigw_sansio.wires.http2 import Http2Client
-from aigw_sansio.wires.http2_server import Http2Server, StreamData
+from aigw_sansio.wires.http2_events import StreamData
+from aigw_sansio.wires.http2_server import Http2Server
 
 SIZE: Final = 200
 REQUEST: Final = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]

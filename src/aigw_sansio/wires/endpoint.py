@@ -9,7 +9,6 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Final
 
-import msgspec
 import wsproto.events
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.extensions import Extension
@@ -19,33 +18,7 @@ from ..faults import Fault, FaultKind, Side
 from ..fsm import Machine
 from .frames import FIN, MASKED, Opcode, Role, close_payload, encode_frame
 from .masking import apply_mask
-
-
-class PingReceived(msgspec.Struct, frozen=True, gc=False):
-    """A ping; the owner answers with ``pong(payload)``."""
-
-    payload: bytes
-
-
-class PongReceived(msgspec.Struct, frozen=True, gc=False):
-    """A pong, asked for or not."""
-
-    payload: bytes
-
-
-class CloseReceived(msgspec.Struct, frozen=True, gc=False):
-    """The peer's close frame, its last word; the owner answers with ``close(...)`` unless it has sent one already.
-    ``code`` is 1005 where the frame had none."""
-
-    code: int
-    reason: str
-
-
-class Violation(msgspec.Struct, frozen=True, gc=False):
-    """The peer broke the protocol (PROTOCOL_ERROR, INVALID_PAYLOAD or MESSAGE_TOO_BIG). What it sends from now on is
-    dropped; the owner closes with the fault's close code."""
-
-    fault: Fault
+from .websocket_events import CloseReceived, PingReceived, PongReceived, Violation
 
 
 class State(IntEnum):

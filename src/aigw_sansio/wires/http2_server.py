@@ -6,7 +6,6 @@ not know: WebSocket, routes and who may do what. Frames, windows and floods are 
 
 from typing import Final, TypeAlias
 
-import msgspec
 from h2.events import RequestReceived as H2RequestReceived
 from h2.settings import SettingCodes
 
@@ -18,48 +17,12 @@ from .h2_link import Link
 from .h2_role import HeadReceived
 from .h2_streams import Stream
 from .http import ConnectionFailed, Headers
+from .http2_events import RequestReceived, StreamAborted, StreamData, StreamEof
 
 #: Streams that ended before we answered, not made good by as many answers: more are a rapid reset
 #: (CVE-2023-44487; CVE-2025-8671 where the client makes us reset them).
 _RAPID: Final = 100
 _WITHOUT_LENGTH: Final = frozenset((204, 304))
-
-
-class RequestReceived(msgspec.Struct, frozen=True):
-    """A well-formed request head. Answer with ``respond``, ``accept`` or ``reset``.
-
-    ``protocol`` is the ``:protocol`` of an extended CONNECT (``b"websocket"``), ``None`` otherwise. ``authority``
-    is taken from the host field where ``:authority`` is missing.
-    """
-
-    stream: int
-    method: bytes
-    protocol: bytes | None
-    scheme: bytes
-    authority: bytes
-    path: bytes
-    headers: Headers
-
-
-class StreamData(msgspec.Struct, frozen=True, gc=False):
-    """More data of ``stream``, never empty; give ``flow`` back with ``consume`` once it is passed on."""
-
-    stream: int
-    data: bytes
-    flow: int
-
-
-class StreamEof(msgspec.Struct, frozen=True, gc=False):
-    """The client ended its direction of ``stream``."""
-
-    stream: int
-
-
-class StreamAborted(msgspec.Struct, frozen=True, gc=False):
-    """``stream`` is over; nothing more comes of it or goes out on it."""
-
-    stream: int
-    fault: Fault
 
 
 ServerEvent: TypeAlias = RequestReceived | StreamData | StreamEof | StreamAborted | ConnectionFailed

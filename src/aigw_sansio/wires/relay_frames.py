@@ -13,13 +13,12 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Final, TypeAlias
 
-import msgspec
-
 from ..errors import LocalProtocolError
 from ..faults import Fault
-from .endpoint import CloseReceived, Endpoint, PingReceived, PongReceived, Violation
+from .endpoint import Endpoint
 from .frames import FIN, MASKED, Opcode, Role, encode_header, parse_header
 from .masking import apply_mask
+from .websocket_events import CloseReceived, MessagePassed, PingReceived, PongReceived, Violation
 
 #: The longest frame that passes whole, in bytes of payload.
 WHOLE_BYTES: Final = 65536
@@ -31,15 +30,6 @@ _first_bytes: Final = Struct(">BBH").unpack_from
 
 _WHOLE_TEXT: Final = FIN | Opcode.TEXT
 _WHOLE_BINARY: Final = FIN | Opcode.BINARY
-
-
-class MessagePassed(msgspec.Struct, frozen=True, gc=False):
-    """A message's last frame was forwarded. ``data`` is what it said, unmasked; ``None`` where it was larger than
-    what the observer wanted. Text is not checked."""
-
-    is_text: bool
-    size: int
-    data: bytes | None
 
 
 #: What stands beside the bytes that are passed on.

@@ -13,14 +13,14 @@ shows what is wrong, a length before any of its payload has come.
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-import msgspec
 import wsproto.events
 
 from ..faults import Fault, FaultKind
 from .deflate import PerMessageDeflate
-from .endpoint import CloseReceived, Endpoint, Input, PingReceived, PongReceived, State, Violation
+from .endpoint import Endpoint, Input, State
 from .frames import FIN, RSV1, Opcode, Role, encode_frame, encode_header, parse_header
 from .masking import apply_mask
+from .websocket_events import BinaryMessage, CloseReceived, PingReceived, PongReceived, TextMessage, Violation
 
 __all__ = [
     "BinaryMessage",
@@ -35,19 +35,6 @@ __all__ = [
     "WebSocketEvent",
     "WebSocketWire",
 ]
-
-
-class TextMessage(msgspec.Struct, frozen=True, gc=False):
-    """A text message. ``data`` is valid UTF-8."""
-
-    data: bytes
-
-
-class BinaryMessage(msgspec.Struct, frozen=True, gc=False):
-    """A binary message."""
-
-    data: bytes
-
 
 WebSocketEvent: TypeAlias = TextMessage | BinaryMessage | PingReceived | PongReceived | CloseReceived | Violation
 
