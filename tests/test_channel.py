@@ -8,25 +8,11 @@ from wsproto.events import CloseConnection, Event, Message, Ping, Pong, TextMess
 
 from aigw_sansio.channel import Ender, WebSocketChannel
 from aigw_sansio.config import Limits, Timeouts
-from aigw_sansio.connection import Connection
+from aigw_sansio.connection import PipeConnection
 from aigw_sansio.wires.frames import Role
 from aigw_sansio.wires.websocket import WebSocketWire
 
 KIB = 1024
-
-
-class Pipe(Connection):
-    """A connection that is nothing but a pipe."""
-
-    @property
-    def outstanding(self) -> int:
-        return self.buffer.size
-
-    def end(self, now: float) -> None:
-        self.close(now)
-
-    def abort(self, now: float) -> None:
-        self.close(now, abort=True)
 
 
 class Owner:
@@ -50,7 +36,7 @@ class Open(Rig):
 
     def __init__(self, limits: Limits | None = None, timeouts: Timeouts | None = None) -> None:
         super().__init__(limits, timeouts)
-        self.pipe = Pipe(self.engine, self.engine.issue_conn())
+        self.pipe = PipeConnection(self.engine, self.engine.issue_conn())
         self.owner = Owner()
         wire = WebSocketWire(Role.SERVER, message_limit=self.engine.config.limits.message_bytes)
         self.channel = WebSocketChannel(self.engine, self.pipe, wire, self.owner, self.now)

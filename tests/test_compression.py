@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.core_rig import Rig
 from tests.one_client import OneClient
 from tests.peers import accepted_extensions
-from tests.test_channel import Owner, Pipe
+from tests.test_channel import Owner
 from tests.websocket_streams import KEY, cut, raw_frame
 from wsproto.connection import Connection as WsConnection
 from wsproto.connection import ConnectionType
@@ -19,6 +19,7 @@ from wsproto.events import Message, Ping
 from aigw_sansio.channel import WebSocketChannel
 from aigw_sansio.compression import PORTION_BYTES, DeflatedChannel, open_channel
 from aigw_sansio.config import Compression, Config, GatewaySettings, Limits, ProviderSettings
+from aigw_sansio.connection import PipeConnection
 from aigw_sansio.wires.handshake import parse_extensions
 
 BROWSER = "permessage-deflate; client_max_window_bits"
@@ -36,7 +37,7 @@ class Open(Rig):
 
     def __init__(self, compression: Compression, limits: Limits | None = None, offers: str = BROWSER) -> None:
         super().__init__(limits)
-        self.pipe = Pipe(self.engine, self.engine.issue_conn())
+        self.pipe = PipeConnection(self.engine, self.engine.issue_conn())
         self.owner = Owner()
         parsed = parse_extensions([(b"sec-websocket-extensions", offers.encode())])
         assert parsed is not None

@@ -406,9 +406,9 @@ def test_no_more_than_the_high_water_mark_waits_for_the_transport() -> None:
     world.engine.settle(world.now)
     assert 65536 <= world.link.buffer.size < 2 * 65536
     assert pipe.outstanding == 1_000_000
-    assert 1_000_000 < world.link.unsent < 1_000_000 + 65536
+    assert 1_000_000 < world.link.outstanding < 1_000_000 + 65536
     world.hear()
-    assert pipe.outstanding == world.link.unsent == 0
+    assert pipe.outstanding == world.link.outstanding == 0
 
 
 def test_streams_take_turns() -> None:

@@ -81,12 +81,12 @@ class Connection:
         self._stall_timer.disarm()
         self._close_timer.disarm()
 
+    # -- for subclasses and owners ------------------------------------------------------------------------------
+
     @property
-    def unsent(self) -> int:
+    def outstanding(self) -> int:
         """Bytes that wait for the transport, or for its confirmation."""
         return self.buffer.size
-
-    # -- for subclasses and owners ------------------------------------------------------------------------------
 
     def write(self, data: bytes, now: float) -> None:
         """Queue ``data``. Ignored once the connection is over or closing."""
@@ -128,4 +128,18 @@ class Connection:
     def _abort(self, now: float) -> None:
         """A peer that takes nothing, or does not let go."""
         self.over = True
+        self.close(now, abort=True)
+
+
+class PipeConnection(Connection):
+    """A connection that one WebSocket has to itself: a ``BytePipe``."""
+
+    __slots__ = ()
+
+    def end(self, now: float) -> None:
+        """Deliver what is queued, then close."""
+        self.close(now)
+
+    def abort(self, now: float) -> None:
+        """Close at once."""
         self.close(now, abort=True)

@@ -7,7 +7,7 @@ Decides: how bytes become a request, what is kept while the answer is undecided,
 from enum import IntEnum
 
 from .channel import BytePipe
-from .connection import Connection
+from .connection import PipeConnection
 from .dialects.envelope import error_envelope
 from .engine import Engine
 from .faults import Fault, FaultKind, Side
@@ -52,7 +52,7 @@ DOWNSTREAM_TABLE: dict[tuple[DownstreamState, DownstreamInput], DownstreamState]
 }
 
 
-class Http1Downstream(Connection):
+class Http1Downstream(PipeConnection):
     """A client's connection. Implements ``BytePipe`` and ``Responder``."""
 
     __slots__ = (
@@ -107,7 +107,7 @@ class Http1Downstream(Connection):
         self._leave(now)
 
     def data_sent(self, n: int, now: float) -> None:
-        Connection.data_sent(self, n, now)  # at every write: super() would cost an object
+        PipeConnection.data_sent(self, n, now)  # at every write: super() would cost an object
         if self._receiver is not None:
             self._receiver.data_sent(n, now)
 
@@ -115,18 +115,6 @@ class Http1Downstream(Connection):
         if not self.over:
             self.connection_lost("the connection was given up", now)
         super().closed(now)
-
-    # -- BytePipe -----------------------------------------------------------------------------------------------
-
-    @property
-    def outstanding(self) -> int:
-        return self.buffer.size
-
-    def end(self, now: float) -> None:
-        self.close(now)
-
-    def abort(self, now: float) -> None:
-        self.close(now, abort=True)
 
     # -- Responder ----------------------------------------------------------------------------------------------
 

@@ -98,7 +98,7 @@ class Http2Downstream(Connection):
         super().closed(now)
 
     @property
-    def unsent(self) -> int:
+    def outstanding(self) -> int:
         return self.buffer.size + self._wire.framed + sum(pipe.queued for pipe in self._sending.values())
 
     def drain(self, now: float) -> None:

@@ -231,7 +231,7 @@ class Gateway:
             "waiting_legs": self._pool.waiting,
             "timers": self._engine.timers.armed,
             "asks": self._engine.asking,
-            "send_buffer_bytes": sum(connection.unsent for connection in self._connections.values()),
+            "send_buffer_bytes": sum(connection.outstanding for connection in self._connections.values()),
         }
 
     # -- for the parts ------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ on the way is told. Must not know: the client, and what the answer to the upgrad
 
 from typing import Protocol
 
-from .connection import Connection
+from .connection import PipeConnection
 from .effects import Tls
 from .engine import Engine
 from .faults import Fault, FaultKind, Side
@@ -25,7 +25,7 @@ class Opener(Protocol):
         """What became of the upgrade, or of the dial. Called once; set ``receiver`` where it was accepted."""
 
 
-class RelayUpstream(Connection):
+class RelayUpstream(PipeConnection):
     """Implements ``BytePipe``. After :meth:`dial` its opener is told the outcome, unless it closes this before."""
 
     __slots__ = ("_handshake", "_opener", "call", "receiver")
@@ -61,18 +61,6 @@ class RelayUpstream(Connection):
             return outcome
         detail = f"{where} did not answer the upgrade {within}"
         return Fault(FaultKind.FIRST_BYTE_TIMEOUT, Side.PROVIDER, detail, retryable=True)
-
-    # -- BytePipe -----------------------------------------------------------------------------------------------
-
-    @property
-    def outstanding(self) -> int:
-        return self.buffer.size
-
-    def end(self, now: float) -> None:
-        self.close(now)
-
-    def abort(self, now: float) -> None:
-        self.close(now, abort=True)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -115,7 +103,7 @@ class RelayUpstream(Connection):
             self._break_off(now)
 
     def data_sent(self, n: int, now: float) -> None:
-        Connection.data_sent(self, n, now)  # at every write: super() would cost an object
+        PipeConnection.data_sent(self, n, now)  # at every write: super() would cost an object
         if self.receiver is not None:
             self.receiver.data_sent(n, now)
 
