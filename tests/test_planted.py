@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.compiled import needs_sources
 from tests.planted import FAULTS, SOURCE, Hunt
 from tests.processes import start
 
 ROOT = Path(__file__).parent.parent
+pytestmark = needs_sources
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,13 @@
 
 from collections import deque
 
+from tests.compiled import needs_sources
+
 from aigw_sansio.config import Config, Limits
 from aigw_sansio.engine import Engine
 from aigw_sansio.turns import Turns
+
+pytestmark = needs_sources
 
 
 class Socket:

@@ -3,10 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.compiled import needs_sources
 from tests.world import Move, random_moves
 from tests.world_h2 import run
 
 byte = st.integers(0, 255)
+pytestmark = needs_sources
 
 
 @given(st.lists(st.tuples(byte, byte, byte), max_size=80))

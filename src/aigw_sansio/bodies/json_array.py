@@ -57,7 +57,8 @@ class JsonArrayDecoder:
     def feed(self, data: bytes) -> list[Chunk]:
         """More of the body; the elements it completes. Nothing once ``fault`` is set."""
         chunks: list[Chunk] = []
-        if self.fault is not None:
+        fault = self.fault  # what follows may set it
+        if fault is not None:
             return chunks
         if self._at_start:
             data = bytes(self._held) + data

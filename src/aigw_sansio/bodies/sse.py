@@ -135,7 +135,8 @@ class SseDecoder:
         self.buffered = len(held) + len(document)
         if self.buffered > limit:
             self._too_large()
-        self._between = not (held or document or self._after_cr or self.fault)
+        else:
+            self._between = not (held or document or self._after_cr)
         return chunks
 
     def finish(self) -> list[Chunk]:
