@@ -21,9 +21,10 @@ class Pipe:
         self.outstanding = 0
         self.calls: list[str] = []
 
-    def write(self, data: bytes, now: float) -> None:
+    def write(self, data: bytes, now: float) -> int:
         self.writes.append(data)
         self.outstanding += len(data)
+        return self.outstanding
 
     def end(self, now: float) -> None:
         self.calls.append("end")

@@ -129,13 +129,12 @@ def test_after_the_101_everything_goes_to_the_receiver() -> None:
     (accepted,) = opening.told
     assert isinstance(accepted, Accepted)
     assert (accepted.subprotocol, accepted.rest) == (b"realtime", b"rest")
-    upstream.receive_data(b"more", 2.0)
-    upstream.write(b"out", 2.0)
-    assert upstream.outstanding == 3
+    assert upstream.receiver is opening.receiver
+    assert upstream.write(b"out", 2.0) == upstream.outstanding == 3
     upstream.pull(65536)
     upstream.data_sent(3, 3.0)
     upstream.receive_eof(4.0)
-    assert opening.receiver.got == [b"more", 3, "eof"]
+    assert opening.receiver.got == [3, "eof"]
     assert opening.effects()[-1] == Close(upstream.conn, False)
 
 

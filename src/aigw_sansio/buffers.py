@@ -26,10 +26,10 @@ class SendBuffer:
         """Queue ``data``. True where there was nothing left to pull before: time for a ``Flush``."""
         if not data:
             return False
-        was_empty = self.size == self.pulled
+        size = self.size
         self._pieces.append(data)
-        self.size += len(data)
-        return was_empty
+        self.size = size + len(data)
+        return size == self.pulled
 
     @property
     def waiting(self) -> int:

@@ -30,8 +30,8 @@ class BytePipe(Protocol):
     def outstanding(self) -> int:
         """Bytes written and not yet confirmed by the transport."""
 
-    def write(self, data: bytes, now: float) -> None:
-        """Queue ``data``."""
+    def write(self, data: bytes, now: float) -> int:
+        """Queue ``data``, and say how much is outstanding."""
 
     def end(self, now: float) -> None:
         """Nothing more will be written: deliver what is queued, then end."""

@@ -5,8 +5,10 @@ what is read and who is told belongs to the subclasses.
 """
 
 from .buffers import SendBuffer
+from .effects import Flush
 from .engine import Engine
 from .ids import ConnId
+from .request import PipeReceiver
 
 
 class Connection:
@@ -14,6 +16,7 @@ class Connection:
 
     __slots__ = (
         "_close_timer",
+        "_flush",
         "_stall_s",
         "_stall_timer",
         "aborted",
@@ -23,6 +26,7 @@ class Connection:
         "engine",
         "over",
         "reading",
+        "receiver",
     )
 
     def __init__(self, engine: Engine, conn: ConnId) -> None:
@@ -37,6 +41,9 @@ class Connection:
         self.over = False
         #: Not paused.
         self.reading = True
+        #: Who takes the bytes once the connection carries one WebSocket and nothing else.
+        self.receiver: PipeReceiver | None = None
+        self._flush = Flush(conn)
         self._close_timer = engine.timers.timer(self._abort)
         self._stall_timer = engine.timers.timer(self._abort)
         self._stall_s = engine.config.timeouts.write_stall_s
@@ -44,7 +51,7 @@ class Connection:
     # -- inputs -------------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, now: float) -> None:
-        """Bytes of the peer."""
+        """Bytes of the peer, while there is no ``receiver``."""
         raise AssertionError("a subclass reads")
 
     def receive_eof(self, now: float) -> None:
@@ -68,11 +75,13 @@ class Connection:
 
     def data_sent(self, n: int, now: float) -> None:
         """The transport took ``n`` bytes."""
-        self.buffer.confirm(n)
-        if self.buffer.size and not self.aborted:
+        buffer = self.buffer
+        buffer.confirm(n)
+        self._stall_timer.deadline = None  # disarmed, without a call
+        if buffer.size and not self.aborted:
             self._stall_timer.arm(now + self._stall_s)
-        else:
-            self._stall_timer.disarm()
+        if self.receiver is not None:
+            self.receiver.data_sent(n, now)
 
     def closed(self, now: float) -> None:
         """The driver released the connection: the last call."""
@@ -88,15 +97,16 @@ class Connection:
         """Bytes that wait for the transport, or for its confirmation."""
         return self.buffer.size
 
-    def write(self, data: bytes, now: float) -> None:
-        """Queue ``data``. Ignored once the connection is over or closing."""
-        if self.over or self.closing:
-            return
+    def write(self, data: bytes, now: float) -> int:
+        """Queue ``data``, and say how much is outstanding. Ignored once the connection is over or closing."""
         buffer = self.buffer
+        if self.over or self.closing:
+            return buffer.size
         if not buffer.size:
             self._stall_timer.arm(now + self._stall_s)
         if buffer.append(data):
-            self.engine.flush(self.conn)
+            self.engine.effects.append(self._flush)
+        return buffer.size
 
     def pause_reading(self) -> None:
         """Hold the peer back. Nothing while it is held back."""

@@ -63,7 +63,6 @@ class Http1Downstream(PipeConnection):
         "_handshake_timer",
         "_head_only",
         "_machine",
-        "_receiver",
         "_upgrade",
         "peer",
     )
@@ -78,16 +77,13 @@ class Http1Downstream(PipeConnection):
         self._head_only = False  # the request was HEAD
         self._early = b""
         self._claimant: Claimant | None = None
-        self._receiver: PipeReceiver | None = None
         self._handshake_timer = engine.timers.timer(self._on_handshake_timeout)
         self._handshake_timer.arm(now + engine.config.timeouts.handshake_s)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, now: float) -> None:
-        if self._receiver is not None:
-            self._receiver.receive_data(data, now)
-        elif self._machine.state is DownstreamState.HEAD:
+        if self._machine.state is DownstreamState.HEAD:
             self._read_head(data, now)
         elif self._machine.state is DownstreamState.DECIDING:
             self._early += data
@@ -95,21 +91,16 @@ class Http1Downstream(PipeConnection):
                 self.pause_reading()
 
     def receive_eof(self, now: float) -> None:
-        if self._receiver is not None:
-            self._receiver.receive_eof(now)
+        if self.receiver is not None:
+            self.receiver.receive_eof(now)
         self._leave(now)
         self.close(now)
 
     def connection_lost(self, reason: str, now: float) -> None:
         self.lose()
-        if self._receiver is not None:
-            self._receiver.connection_lost(reason, now)
+        if self.receiver is not None:
+            self.receiver.connection_lost(reason, now)
         self._leave(now)
-
-    def data_sent(self, n: int, now: float) -> None:
-        PipeConnection.data_sent(self, n, now)  # at every write: super() would cost an object
-        if self._receiver is not None:
-            self._receiver.data_sent(n, now)
 
     def closed(self, now: float) -> None:
         if not self.over:
@@ -128,7 +119,7 @@ class Http1Downstream(PipeConnection):
         assert self._upgrade is not None
         self._machine.fire(DownstreamInput.ACCEPT)
         self._claimant = None
-        self._receiver = receiver
+        self.receiver = receiver
         self.write(accept(self._upgrade, subprotocol, extension), now)
         self.resume_reading()
         early, self._early = self._early, b""
@@ -195,7 +186,7 @@ class Http1Downstream(PipeConnection):
     def _abort(self, now: float) -> None:
         """The client takes nothing, or does not let go."""
         self.over = True
-        if self._receiver is not None:
-            self._receiver.connection_lost("the client takes no more bytes", now)
+        if self.receiver is not None:
+            self.receiver.connection_lost("the client takes no more bytes", now)
         self._leave(now)
         super()._abort(now)

@@ -15,7 +15,6 @@ from .effects import (
     Connect,
     Effect,
     Emit,
-    Flush,
     PauseReading,
     Question,
     ResumeReading,
@@ -41,12 +40,12 @@ class Engine:
     """Shared by every part of one gateway; no two gateways share one."""
 
     __slots__ = (
-        "_effects",
         "_next_ask",
         "_next_conn",
         "_pending",
         "chance",
         "config",
+        "effects",
         "put_off",
         "timers",
         "wall_offset",
@@ -58,7 +57,8 @@ class Engine:
         self.timers = Timers()
         #: Unix time minus monotonic time, in seconds.
         self.wall_offset = wall_offset
-        self._effects: list[Effect] = []
+        #: All that is to be done since :meth:`take_effects`, in order.
+        self.effects: list[Effect] = []
         #: What :meth:`settle` has to do.
         self.put_off: list[Callable[[float], None]] = []
         self._next_conn = 1
@@ -69,28 +69,25 @@ class Engine:
 
     def take_effects(self) -> list[Effect]:
         """All effects since the last call, in order."""
-        effects = self._effects
+        effects = self.effects
         if effects:
-            self._effects = []
+            self.effects = []
         return effects
 
     def connect(self, conn: ConnId, host: str, port: int, tls: Tls | None, alpn: tuple[str, ...]) -> None:
-        self._effects.append(Connect(conn, host, port, tls, alpn))
-
-    def flush(self, conn: ConnId) -> None:
-        self._effects.append(Flush(conn))
+        self.effects.append(Connect(conn, host, port, tls, alpn))
 
     def pause(self, conn: ConnId) -> None:
-        self._effects.append(PauseReading(conn))
+        self.effects.append(PauseReading(conn))
 
     def resume(self, conn: ConnId) -> None:
-        self._effects.append(ResumeReading(conn))
+        self.effects.append(ResumeReading(conn))
 
     def close(self, conn: ConnId, *, abort: bool) -> None:
-        self._effects.append(Close(conn, abort))
+        self.effects.append(Close(conn, abort))
 
     def emit(self, event: Event) -> None:
-        self._effects.append(Emit(event))
+        self.effects.append(Emit(event))
 
     # -- the end of an input ------------------------------------------------------------------------------------
 
@@ -131,7 +128,7 @@ class Engine:
         timer = self.timers.timer(lambda at: self._settle(ask_id, Unavailable(), at))
         timer.arm(deadline)
         self._pending[ask_id] = _Pending(question, callback, timer)
-        self._effects.append(Ask(ask_id, question, deadline))
+        self.effects.append(Ask(ask_id, question, deadline))
         return ask_id
 
     def withdraw(self, ask_id: AskId) -> None:

@@ -118,7 +118,7 @@ class Gateway:
             connection = self._find(conn, now)
         self._now = now
         if connection is not None and data and not connection.over:
-            connection.receive_data(data, now)
+            (connection.receiver or connection).receive_data(data, now)
             if self._engine.put_off:
                 self._engine.settle(now)
 

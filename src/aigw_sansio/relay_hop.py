@@ -108,9 +108,7 @@ class RelayHop:
                 self._heed(event, now)
             elif not self.ended:
                 self.moved = now
-                there = self.other.pipe
-                there.write(event, now)
-                if there.outstanding > self._high:
+                if self.other.pipe.write(event, now) > self._high:
                     self._hold()
 
     def receive_eof(self, now: float) -> None:

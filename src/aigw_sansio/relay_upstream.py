@@ -11,7 +11,6 @@ from .effects import Tls
 from .engine import Engine
 from .faults import Fault, FaultKind, Side
 from .providers.realtime import RealtimeCall
-from .request import PipeReceiver
 from .wires.handshake import ClientHandshake, Outcome, Refused, request
 
 
@@ -28,15 +27,13 @@ class Opener(Protocol):
 class RelayUpstream(PipeConnection):
     """Implements ``BytePipe``. After :meth:`dial` its opener is told the outcome, unless it closes this before."""
 
-    __slots__ = ("_handshake", "_opener", "call", "receiver")
+    __slots__ = ("_handshake", "_opener", "call")
 
     def __init__(self, engine: Engine, call: RealtimeCall, opener: Opener) -> None:
         super().__init__(engine, engine.issue_conn())
         self.call = call
         self._opener: Opener | None = opener
         self._handshake: ClientHandshake | None = None
-        #: Who takes the bytes once the provider has switched.
-        self.receiver: PipeReceiver | None = None
 
     # -- for the relay ------------------------------------------------------------------------------------------
 
@@ -81,9 +78,7 @@ class RelayUpstream(PipeConnection):
         self._tell(Fault(FaultKind.CONNECT_FAILED, Side.PROVIDER, detail, True), now)
 
     def receive_data(self, data: bytes, now: float) -> None:
-        if self.receiver is not None:
-            self.receiver.receive_data(data, now)
-        elif self._handshake is not None and not self.closing:
+        if self._handshake is not None and not self.closing:
             outcome = self._handshake.receive_data(data)
             if outcome is not None:
                 self._tell(outcome, now)
@@ -101,11 +96,6 @@ class RelayUpstream(PipeConnection):
             self.receiver.connection_lost(reason, now)
         else:
             self._break_off(now)
-
-    def data_sent(self, n: int, now: float) -> None:
-        PipeConnection.data_sent(self, n, now)  # at every write: super() would cost an object
-        if self.receiver is not None:
-            self.receiver.data_sent(n, now)
 
     def closed(self, now: float) -> None:
         if not self.over:

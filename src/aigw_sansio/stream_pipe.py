@@ -181,10 +181,11 @@ class StreamPipe:
 
     # -- BytePipe -----------------------------------------------------------------------------------------------
 
-    def write(self, data: bytes, now: float) -> None:
+    def write(self, data: bytes, now: float) -> int:
         if data and self._machine.state is StreamState.OPEN:
             self._count(len(data), now)
             self._link.send(self, data)
+        return self.outstanding
 
     def end(self, now: float) -> None:
         if self._machine.state is StreamState.OPEN:
