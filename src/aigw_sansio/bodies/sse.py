@@ -17,6 +17,9 @@ from ..faults import Fault, FaultKind, Side
 from .chunk import Chunk
 from .nesting import NestingScanner
 
+#: As numbers, which ``in`` finds in bytes six times as fast as bytes.
+_CR: Final = 13
+_LF: Final = 10
 _BOM: Final = b"\xef\xbb\xbf"
 _DOCUMENT: Final = re.compile(rb"[ \t]*+(?=[{\[])")
 
@@ -64,8 +67,8 @@ class SseDecoder:
             self._between
             and data[:6] == b"data: "
             and data.find(b"\n") == len(data) - 2
-            and data[-1] == 10
-            and b"\r" not in data
+            and data[-1] == _LF
+            and _CR not in data
             and len(data) <= limit
         ):
             value = data[6:-2]
@@ -85,17 +88,17 @@ class SseDecoder:
             data = data.removeprefix(_BOM)
         if self._after_cr and data:
             self._after_cr = False
-            if data[0] == 10:  # the second half of a CRLF
+            if data[0] == _LF:  # the second half of a CRLF
                 data = data[1:]
-        if b"\r" in data:
-            self._after_cr = data[-1] == 13
+        if _CR in data:
+            self._after_cr = data[-1] == _CR
             data = b"\n".join(data.split(b"\r\n"))  # half the time of replace()
-            if b"\r" in data:
+            if _CR in data:
                 data = data.replace(b"\r", b"\n")
 
         document = self._document
         if held:
-            if b"\n\n" not in data and not (data[:1] == b"\n" and held[-1] == 10):
+            if data.find(b"\n\n") < 0 and not (data[:1] == b"\n" and held[-1] == _LF):
                 held += data
                 self.buffered = len(held) + len(document)
                 if self.buffered > limit:
@@ -112,7 +115,7 @@ class SseDecoder:
             # The two commonest forms, read without a call; _read would make the same of them.
             if plain:
                 if block[:6] == b"data: ":
-                    if b"\n" not in block:
+                    if _LF not in block:
                         value = block[6:]
                         if value and value != done:
                             chunks.append(Chunk(value))
@@ -120,7 +123,7 @@ class SseDecoder:
                 elif block[:7] == b"event: ":
                     end = block.find(b"\n")
                     value = block[end + 7 :]
-                    if block[end + 1 : end + 7] == b"data: " and b"\n" not in value:
+                    if block[end + 1 : end + 7] == b"data: " and _LF not in value:
                         if value and value != done:
                             chunks.append(Chunk(value, block[7:end].decode("utf-8", "replace")))
                         continue
@@ -167,7 +170,7 @@ class SseDecoder:
             self._document += block[:position]
             self._append_document(bytes(self._document), self._event, chunks)
             self._document.clear()
-        elif block[:1] == b":" and b"\n" not in block:
+        elif block[:1] == b":" and _LF not in block:
             return
 
         lines: list[bytes] = []
