@@ -35,8 +35,10 @@ logger = logging.getLogger("aigw.driver")
 #: A TLS read is smaller by one record, for a record begun earlier may come out with it.
 TLS_READ_SIZE = READ_SIZE - 16384
 
-#: A turn that has read so many bytes writes before it reads on, so that nothing waits for long behind the reads.
-TURN_SIZE = 16384
+#: A turn that has read so many bytes writes before it reads on, so that nothing waits for long behind the reads. A read
+#: takes its time however small it is: it counts for so many bytes more.
+TURN_SIZE = 65536
+READ_COUNTS_FOR = 600
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset
 
@@ -210,7 +212,7 @@ class Transfer(ABC):
         self._run(defer=True)
         if self._unflushed:
             read_before = self._turn_size
-            self._turn_size = size = read_before + len(data) + 1  # an end takes its place in the turn as well
+            self._turn_size = size = read_before + len(data) + READ_COUNTS_FOR
             if size >= TURN_SIZE:
                 self._flush()
             elif not read_before:

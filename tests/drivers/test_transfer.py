@@ -6,7 +6,7 @@ from math import inf
 from tests.drivers.conformance.engines import ToyEngine
 
 from aigw_drivers.link import Link
-from aigw_drivers.transfer import TURN_SIZE, Transfer
+from aigw_drivers.transfer import READ_COUNTS_FOR, TURN_SIZE, Transfer
 from aigw_sansio.effects import Ask, Connect
 from aigw_sansio.ids import ConnId
 
@@ -128,14 +128,23 @@ def test_each_turn_writes_its_own() -> None:
 
 def test_a_turn_that_read_much_writes_before_it_reads_on() -> None:
     rig = Rig(Gathering(), 3)
-    rig.read(2, b"a" * (TURN_SIZE - 1000))
+    rig.read(2, b"a" * (TURN_SIZE - 1000 - READ_COUNTS_FOR))
     assert rig.sockets[0].writes == []
-    rig.read(3, b"b" * 1000)
-    assert list(map(len, rig.sockets[0].writes)) == [TURN_SIZE]
+    rig.read(3, b"b" * (1000 - READ_COUNTS_FOR))
+    assert sum(map(len, rig.sockets[0].writes)) == TURN_SIZE - 2 * READ_COUNTS_FOR
     rig.read(2, b"later")
     assert len(rig.sockets[0].writes) == 1
     rig.turns.end()
     assert rig.sockets[0].writes[1:] == [b"later"]
+
+
+def test_small_reads_fill_a_turn_too() -> None:
+    rig = Rig(Gathering(), 2)
+    count = 0
+    while not rig.sockets[0].writes:
+        rig.read(2, b"d")
+        count += 1
+    assert count == -(-TURN_SIZE // (READ_COUNTS_FOR + 1))
 
 
 def test_a_large_read_is_passed_on_at_once_and_leaves_nothing_to_the_end_of_the_turn() -> None:
