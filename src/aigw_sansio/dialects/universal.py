@@ -143,7 +143,7 @@ def _decode(data: bytes) -> ClientMessage:
         fault = _invalid(f"{_explain(error, 'message')}; a message is a JSON object whose type is one of {_TYPES}")
         return Unusable(fault) if data.lstrip()[:1] == b"{" else _malformed(fault.detail)
     except msgspec.DecodeError as error:
-        cut = _cut_queries(data) if b"\\u" in data else None
+        cut = _cut_queries(data) if data.find(b"\\u") >= 0 else None
         if cut is None:
             return _malformed(f"the message is not JSON: {error}")
         data, queries = cut
