@@ -304,3 +304,17 @@ def test_goaway_lets_what_runs_finish_and_takes_nothing_new() -> None:
     assert rig.short() == ["connect 2"]
     assert handler.told[-1] != "failed connection_lost"
     assert rig.connections[ConnId(1)].capacity == 0
+
+
+def test_what_the_wire_has_to_say_still_leaves_when_its_last_stream_ends() -> None:
+    """A PING that came in the same read as the end of all streams is answered before the connection closes."""
+    rig = Rig()
+    rig.leg(Handler(), AUTO)
+    rig.connect(1, "h2")
+    server = rig.servers[ConnId(1)]
+    server.ping(b"any more")
+    server.send_headers(1, [(":status", "204")], end_stream=True)
+    server.close_connection(0, last_stream_id=1)
+    rig.receive(1, server.data_to_send())
+    assert rig.short()[-2:] == ["flush 1", "close 1"]
+    assert b"any more" in rig.take(1)

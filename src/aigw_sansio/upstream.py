@@ -413,6 +413,8 @@ class Upstream(Connection):
             self._end(now, abort=True)
 
     def close(self, now: float, *, abort: bool = False) -> None:
+        if self.wire is not None and not abort and not self.closing:
+            self._pump(now)  # what the wire has to say still leaves
         self._idle_timer.disarm()
         self._ping_timer.disarm()
         if self._machine.state is not UpstreamState.CLOSED:
