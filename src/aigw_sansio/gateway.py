@@ -118,7 +118,8 @@ class Gateway:
             connection = self._find(conn, now)
         self._now = now
         if connection is not None and data and not connection.over:
-            (connection.receiver or connection).receive_data(data, now)
+            # A host may read into a bytearray; from here on data is never anything but bytes.
+            (connection.receiver or connection).receive_data(bytes(data), now)
             if self._engine.put_off:
                 self._engine.settle(now)
 
