@@ -118,8 +118,9 @@ class Gateway:
             connection = self._find(conn, now)
         self._now = now
         if connection is not None and data and not connection.over:
-            # A host may read into a bytearray; from here on data is never anything but bytes.
-            (connection.receiver or connection).receive_data(bytes(data), now)
+            if type(data) is not bytes:
+                data = bytes(data)  # a host may have read into a bytearray; from here on it is never anything else
+            (connection.receiver or connection).receive_data(data, now)
             if self._engine.put_off:
                 self._engine.settle(now)
 
