@@ -175,10 +175,10 @@ def taps(provider: Child) -> Iterator[tuple[str, AbstractContextManager[Child]]]
 def table(title: str, results: dict[str, list[tuple[float, ...]]], heads: list[str], base: str | None) -> None:
     """Print medians; of the first column also the ratio to ``base``."""
     middle = {name: [median(column) for column in zip(*taken)] for name, taken in results.items()}
-    print(f"\n{title}\n{'':28}" + "".join(f"{head:>14}" for head in heads) + (f"{base + ' = 1':>14}" if base else ""))
+    print(f"\n{title}\n{'':36}" + "".join(f"{head:>14}" for head in heads) + (f"{base + ' = 1':>14}" if base else ""))
     for name, cells in middle.items():
         ratio = f"{cells[0] / middle[base][0]:14.2f}" if base else ""
-        print(f"{name:28}" + "".join(f"{cell:14,.1f}" for cell in cells) + ratio)
+        print(f"{name:36}" + "".join(f"{cell:14,.1f}" for cell in cells) + ratio)
 
 
 async def main(quick: bool, beside: str | None) -> None:
