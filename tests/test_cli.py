@@ -3,7 +3,9 @@
 import json
 import os
 import pty
+import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests import processes
+from tests.compiled import COMPILED
 
 AIGW = [sys.executable, "-c", "from aigw_drivers.cli import main; main()"]
 
@@ -40,6 +43,22 @@ def create(event_id: str, **loopback: object) -> str:
     query = {"model": "m", "stream": True, "messages": messages, "loopback": loopback}
     step = {"eventId": event_id, "provider": "loopback", "endpoint": "chat/completions", "query": query}
     return json.dumps({"type": "universal.create", "request": step})
+
+
+def test_the_version_says_which_core_runs() -> None:
+    told = run("--version").stdout
+    assert re.fullmatch(r"aigw \d+\.\d+\.\d+, core: (Python|compiled)\n", told)
+    assert ("compiled" in told) is COMPILED
+
+
+@pytest.mark.parametrize("driver", ["anyio", "protocol"])
+def test_a_port_that_is_taken_is_one_line(driver: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run("serve", "--port", port, "--driver", driver)
+    assert ended.returncode == 1
+    assert ended.stdout.startswith(f"error cannot listen on 127.0.0.1:{port}: ")
+    assert len((ended.stdout + ended.stderr).splitlines()) == 1
 
 
 def test_demo_without_a_terminal_ends_by_itself_and_shows_both_wires() -> None:

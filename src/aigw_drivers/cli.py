@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +25,7 @@ try:
 except ImportError as error:  # the core and the drivers do without them
     raise SystemExit("the command line needs the extra `server`: pip install 'aigw[server]'") from error
 
+from aigw_sansio import gateway as core
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.providers.registry import REGISTRY
 
@@ -96,6 +98,21 @@ def _check_files(settings: Settings, console: Console) -> None:
 def _run(function: Callable[[], Awaitable[None]]) -> None:
     """Run on uvloop where it is installed, else on asyncio."""
     anyio.run(function, backend_options={"use_uvloop": find_spec("uvloop") is not None})
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print(f"aigw {version('aigw')}, core: {'Python' if core.__file__.endswith('.py') else 'compiled'}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="The version, and which core runs.")
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()

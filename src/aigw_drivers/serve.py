@@ -71,7 +71,13 @@ async def running(
     if driver == "protocol":
         require_asyncio()
     server = settings.server
+    context = None
+    if server.tls_certificate is not None:
+        context = server_context(server.tls_certificate, server.tls_key or server.tls_certificate, ("h2", "http/1.1"))
     async with AsyncExitStack() as stack:
+        listeners = listen(server.host, server.port, context)  # first: what fails within a task group fails as a group
+        for listener in listeners:
+            stack.callback(listener.socket.close)
         config = settings.config
         if loopback:
             provider = await stack.enter_async_context(LoopbackProvider.start())
@@ -79,14 +85,9 @@ async def running(
                 base_url=f"{provider.base_url}/v1", realtime_url=provider.base_url.replace("http", "ws", 1)
             )
             config = msgspec.structs.replace(config, providers={**config.providers, "loopback": own})
-        context = None
-        if server.tls_certificate is not None:
-            key = server.tls_key or server.tls_certificate
-            context = server_context(server.tls_certificate, key, ("h2", "http/1.1"))
         gateway = Gateway(config, urandom(32), time.time() - time.monotonic())
         kind = ProtocolDriver if driver == "protocol" else AnyioDriver
         runner = kind(gateway, answer=with_signatures(answer), on_event=on_event)
-        listeners = listen(server.host, server.port, context)
         port = listeners[0].socket.getsockname()[1]
         host = f"[{server.host}]" if ":" in server.host else server.host
         tasks = await stack.enter_async_context(anyio.create_task_group())

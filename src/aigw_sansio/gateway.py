@@ -119,7 +119,7 @@ class Gateway:
         self._now = now
         if connection is not None and data and not connection.over:
             if type(data) is not bytes:
-                data = bytes(data)  # a host may have read into a bytearray; from here on it is never anything else
+                data = bytes(memoryview(data))  # a host may have read into a bytearray; behind here it is bytes
             (connection.receiver or connection).receive_data(data, now)
             if self._engine.put_off:
                 self._engine.settle(now)
