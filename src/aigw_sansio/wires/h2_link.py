@@ -162,11 +162,6 @@ class Link(Role[E]):
             self._h2.receive_data(wire.PREFACE)
         return data[n:]
 
-    def _taken(self) -> list[E]:
-        events = self._events
-        self._events = []
-        return events
-
     def _flush(self, stream: Stream) -> None:
         """Tell of the data of ``stream`` that came in this read."""
         parts = stream.parts
