@@ -40,7 +40,8 @@ def _choose() -> Callable[[bytes | memoryview, bytes], bytes]:
         from websockets.speedups import apply_mask as by_c
     except ImportError:  # the extra "fast" is not installed
         return _mask
-    return by_c
+    mask: Callable[[bytes | memoryview, bytes], bytes] = by_c  # untyped if a type checker does not find the library
+    return mask
 
 
 #: ``apply_mask(data, key) -> bytes``: ``data`` masked, or unmasked, with the four bytes of ``key``.
