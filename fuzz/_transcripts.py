@@ -9,16 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from tests.harness import Run, Transcript
+from tests.transcripts.runner import Run, Transcript
 
 from aigw_sansio.config import Config
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId
-from aigw_sansio.wires.frames import Role
-from aigw_sansio.wires.h2_frames import PREFACE
 from aigw_sansio.wires.http import BodyData, Request, ResponseEnd, ResponseHead
-from aigw_sansio.wires.http1 import Http1Client
-from aigw_sansio.wires.websocket import TextMessage, WebSocketWire
+from aigw_sansio.wires.http1.client import Http1Client
+from aigw_sansio.wires.http2.frames import PREFACE
+from aigw_sansio.wires.websocket.frames import Role
+from aigw_sansio.wires.websocket.messages import TextMessage, WebSocketWire
 
 FILES = sorted((Path(__file__).parent.parent / "tests" / "transcripts").glob("*.txt"))
 LARGEST = 2000

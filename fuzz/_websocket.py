@@ -6,12 +6,12 @@ from typing import Final
 
 from fuzz._fuzz import cut, seeded
 from fuzz._transcripts import frames
-from tests.websocket_streams import KEY, item, raw_frame, read_by_wsproto, same_end
+from tests.peers.websocket_streams import KEY, item, raw_frame, read_by_wsproto, same_end
 
-from aigw_sansio.wires.deflate import Agreement, PerMessageDeflate
-from aigw_sansio.wires.frames import Role
-from aigw_sansio.wires.relay_frames import FrameRelay
-from aigw_sansio.wires.websocket import BinaryMessage, TextMessage, Violation, WebSocketWire
+from aigw_sansio.wires.websocket.deflate import Agreement, PerMessageDeflate
+from aigw_sansio.wires.websocket.frames import Role
+from aigw_sansio.wires.websocket.messages import BinaryMessage, TextMessage, Violation, WebSocketWire
+from aigw_sansio.wires.websocket.relay import FrameRelay
 
 LIMIT = 1000
 #: Completes any frame within the limit: wsproto judges pieces of a frame, we judge the whole.

@@ -7,7 +7,7 @@ import h11
 from fuzz._fuzz import cut, main, seeded
 from fuzz._transcripts import connections
 
-from aigw_sansio.wires.chunked import MAX_LINE_BYTES, MAX_TRAILER_BYTES, ChunkedReader
+from aigw_sansio.wires.http1.chunked import MAX_LINE_BYTES, MAX_TRAILER_BYTES, ChunkedReader
 
 _HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 

@@ -8,7 +8,7 @@ from h2.exceptions import ProtocolError
 from h2.utilities import HeaderValidationFlags, validate_headers
 from hpack import HeaderTuple
 
-from aigw_sansio.wires.h2_fields import RequestFields, outgoing, read_request, read_response, read_trailers
+from aigw_sansio.wires.http2.fields import RequestFields, outgoing, read_request, read_response, read_trailers
 
 _REQUEST = b":method=CONNECT\n:protocol=websocket\n:scheme=https\n:authority=a\n:path=/v1/a/g?x=1"
 

@@ -7,9 +7,17 @@ a proper 101.
 from fuzz._fuzz import cut, main, seeded
 from fuzz._transcripts import heads
 
-from aigw_sansio.wires.deflate import DeflateSettings, agree, choose
-from aigw_sansio.wires.handshake import Accepted, ClientHandshake, Outcome, Upgrade, accept, check_upgrade, request
 from aigw_sansio.wires.heads import HeadGate, RequestHead, StatusHead, parse_request_head, parse_status_head
+from aigw_sansio.wires.websocket.deflate import DeflateSettings, agree, choose
+from aigw_sansio.wires.websocket.handshake import (
+    Accepted,
+    ClientHandshake,
+    Outcome,
+    Upgrade,
+    accept,
+    check_upgrade,
+    request,
+)
 
 LIMIT = 600
 NONCE = bytes(16)

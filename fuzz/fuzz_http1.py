@@ -11,7 +11,7 @@ from fuzz._transcripts import connections
 
 from aigw_sansio.faults import FaultKind
 from aigw_sansio.wires.http import BodyData, ConnectionFailed, Request, ResponseEnd, ResponseHead, StreamFailed
-from aigw_sansio.wires.http1 import MAX_INFORMATIONAL, Http1Client
+from aigw_sansio.wires.http1.client import MAX_INFORMATIONAL, Http1Client
 
 HEAD_LIMIT = 16 * 1024
 

@@ -4,8 +4,14 @@ import msgspec
 from fuzz._fuzz import main
 
 from aigw_sansio.bodies.chunk import Chunk
-from aigw_sansio.providers.reading import FAMILIES, classify, make_reader
-from aigw_sansio.providers.realtime_reading import REALTIME_FAMILIES, make_realtime_reader
+from aigw_sansio.formats.classify import (
+    classify,
+)
+from aigw_sansio.formats.realtime import REALTIME_FORMATS, make_realtime_reader
+from aigw_sansio.formats.registry import (
+    FORMATS,
+    make_reader,
+)
 
 _SHAPES = (
     b'{"choices":[{"index":0,"delta":{"content":"a","tool_calls":[{"index":0,"id":"c","function":{"name":"f"}}]}}]}',
@@ -20,21 +26,21 @@ _SHAPES = (
     b'{"serverContent":{"modelTurn":{"parts":[{"text":"a"}]},"turnComplete":true},"usageMetadata":{}}',
     b'{"audio":"AAAA","isFinal":true,"alignment":{"chars":["a"]}}',
 )
-#: Two bytes that choose the family and the way of reading, then chunks between line feeds.
-SEEDS = [bytes([family, 0]) + shape + b"\n" + shape for family in range(len(FAMILIES)) for shape in _SHAPES]
+#: Two bytes that choose the format and the way of reading, then chunks between line feeds.
+SEEDS = [bytes([format, 0]) + shape + b"\n" + shape for format in range(len(FORMATS)) for shape in _SHAPES]
 
 
 def target(data: bytes) -> None:
     """Read ``data`` as the chunks of a stream, as a whole answer and as realtime messages."""
     which, how, body = (data[0], data[1], data[2:]) if len(data) > 1 else (0, 0, data)
-    reader = make_reader(FAMILIES[which % len(FAMILIES)])
+    reader = make_reader(FORMATS[which % len(FORMATS)])
     for line in body.split(b"\n"):
         events = reader.read(Chunk(line, ("", "error", "done", "output")[how & 3], bool(how & 4)))
         classify(events)
         msgspec.json.encode(events)
     msgspec.json.encode(reader.finish())
-    msgspec.json.encode(make_reader(FAMILIES[which % len(FAMILIES)]).read_whole(body))
-    realtime = make_realtime_reader(REALTIME_FAMILIES[which % len(REALTIME_FAMILIES)])
+    msgspec.json.encode(make_reader(FORMATS[which % len(FORMATS)]).read_whole(body))
+    realtime = make_realtime_reader(REALTIME_FORMATS[which % len(REALTIME_FORMATS)])
     for line in body.split(b"\n"):
         msgspec.json.encode(realtime.read_message(not how & 8, line, True))
 

@@ -5,7 +5,7 @@
 
 from fuzz._fuzz import main
 
-from aigw_drivers.settings import Settings, SettingsError, read_settings
+from aigw_drivers.server.settings import Settings, SettingsError, read_settings
 
 CANARY = "sk-canary 5e\n1"
 ENVIRON = {"K": CANARY, "N": "17", "T": "true"}

@@ -6,11 +6,12 @@
 import json
 
 from fuzz._fuzz import main
-from fuzz._transcripts import messages
+from fuzz._transcripts import messages as seeds
 
-from aigw_sansio.dialects import universal
-from aigw_sansio.dialects.envelope import error_envelope
-from aigw_sansio.jsontext import valid_json
+from aigw_sansio.dialects.universal import decode as universal
+from aigw_sansio.dialects.universal import messages
+from aigw_sansio.envelope import error_envelope
+from aigw_sansio.json_text import valid_json
 
 SEEDS: list[bytes] = [
     b'{"type":"universal.ping"}',
@@ -25,7 +26,7 @@ SEEDS: list[bytes] = [
     b"[" * 1000,
     b'{"type":' + b'{"type":[' * 200 + b"]}" * 200 + b"}",
     b'{"type":"universal.create","request":NaN}',
-    *messages(),
+    *seeds(),
 ]
 
 
@@ -42,7 +43,7 @@ def target(data: bytes) -> None:
     elif isinstance(message, universal.Cancel):
         assert 1 <= len(message.event_id) <= universal.MAX_EVENT_ID
     elif isinstance(message, universal.BadCreate | universal.Unusable):
-        said = json.loads(universal.error(message.fault, None, getattr(message, "event_id", None)))
+        said = json.loads(messages.error(message.fault, None, getattr(message, "event_id", None)))
         assert said["error"]["message"] == message.fault.detail
         assert json.loads(error_envelope(message.fault))["error"][0]["message"] == message.fault.detail
         assert len(message.fault.detail) < 400
@@ -50,8 +51,8 @@ def target(data: bytes) -> None:
         assert isinstance(message, universal.Ping)
     if isinstance(message, universal.Create | universal.BadCreate) and message.event_id is not None:
         assert 1 <= len(message.event_id) <= universal.MAX_EVENT_ID
-        metadata = universal.Metadata(cache_status="MISS", event_id=message.event_id)
-        assert json.loads(universal.created(metadata, None))["metadata"]["eventId"] == message.event_id
+        metadata = messages.Metadata(cache_status="MISS", event_id=message.event_id)
+        assert json.loads(messages.created(metadata, None))["metadata"]["eventId"] == message.event_id
 
 
 if __name__ == "__main__":

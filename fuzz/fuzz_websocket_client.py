@@ -6,7 +6,7 @@
 from fuzz._fuzz import main
 from fuzz._websocket import check, seeds
 
-from aigw_sansio.wires.frames import Role
+from aigw_sansio.wires.websocket.frames import Role
 
 SEEDS: list[bytes] = seeds(Role.CLIENT)
 

@@ -3,7 +3,7 @@
 Decides: how long a TLS handshake may take. Must not know: what the bytes mean, why a connection is dialled or closed.
 
 anyio gives structure: tasks, cancellation, waiting while accepting, dialling, answering and for the next deadline. The
-bytes take the short way, :mod:`aigw_drivers.transfer`.
+bytes take the short way, :mod:`aigw_drivers.core.transfer`.
 """
 
 import ssl
@@ -17,12 +17,12 @@ from anyio.abc import TaskGroup, TaskStatus
 from aigw_sansio.effects import ANSWER_TYPE, Answer, Ask, Connect, Unavailable
 from aigw_sansio.events import Event
 
-from .contract import AnswerHandler, SansIoEngine
-from .link import ByteSocket, Link
-from .readiness import Readiness, choose
-from .sockets import Listener, dial_tcp, name_of, prepare, reason_of, shake_hands
-from .tls import TlsPipe, client_context
-from .transfer import Transfer, close_socket, logger, report
+from .core.contract import AnswerHandler, SansIoEngine
+from .core.link import ByteSocket, Link
+from .core.readiness import Readiness, choose
+from .core.sockets import Listener, dial_tcp, name_of, prepare, reason_of, shake_hands
+from .core.tls import TlsPipe, client_context
+from .core.transfer import Transfer, close_socket, logger, report
 
 #: How long a client may take for its TLS handshake. The engine hears of it only afterwards.
 HANDSHAKE_S = 10.0
@@ -65,7 +65,7 @@ class AnyioDriver(Transfer):
         *,
         task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Accept from ``listeners`` (see :func:`aigw_drivers.sockets.listen`) and drive, until cancelled or drained.
+        """Accept from ``listeners`` (see :func:`aigw_drivers.core.sockets.listen`) and drive, until cancelled or drained.
 
         Closes the listeners at the end. A cancelled driver resets what is still open, and tells the engine. A driver
         serves once.

@@ -15,21 +15,21 @@ import anyio
 from anyio.abc import ByteStream
 
 from aigw_sansio.faults import Fault
-from aigw_sansio.wires.frames import Role
-from aigw_sansio.wires.handshake import Accepted, ClientHandshake, Refused, request
 from aigw_sansio.wires.http import Headers
-from aigw_sansio.wires.websocket import (
+from aigw_sansio.wires.websocket.frames import Role
+from aigw_sansio.wires.websocket.handshake import Accepted, ClientHandshake, Refused, request
+from aigw_sansio.wires.websocket.messages import (
     BinaryMessage,
     CloseReceived,
+    ClosingState,
     PingReceived,
-    State,
     TextMessage,
     Violation,
     WebSocketEvent,
     WebSocketWire,
 )
 
-from .tls import client_context
+from .core.tls import client_context
 
 _READ = 65536
 _HEAD_BYTES = 65536
@@ -98,7 +98,7 @@ class WebSocketClient:
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close, and wait for the server to agree."""
-        if self._wire.state is State.OPEN:
+        if self._wire.state is ClosingState.OPEN:
             self._close = self._wire.close(code, reason)
             await self._answer()
         while self._closed is None:
@@ -126,11 +126,11 @@ class WebSocketClient:
             elif isinstance(event, BinaryMessage):
                 self._ready.append(event.data)
             elif isinstance(event, PingReceived):
-                if self._wire.state is State.OPEN:
+                if self._wire.state is ClosingState.OPEN:
                     self._pong = self._wire.pong(event.payload)  # the latest is enough (RFC 6455 5.5.3)
                     await self._answer()
             elif isinstance(event, CloseReceived):
-                if self._wire.state is State.CLOSE_RECEIVED:
+                if self._wire.state is ClosingState.CLOSE_RECEIVED:
                     self._close = self._wire.close(event.code if event.code != 1005 else None)
                     await self._answer()
                 self._closed = WebSocketClosed(event.code, event.reason)

@@ -1,7 +1,7 @@
 """Everything a gateway is told before it starts: frozen, validated once, units in the names.
 
 Decides: the names, defaults and allowed ranges of all settings (client protocol, section 7). Must not know: where
-they were read from; ``aigw_drivers.settings`` reads TOML into these classes.
+they were read from; ``aigw_drivers.server.settings`` reads TOML into these classes.
 """
 
 from typing import Literal

@@ -18,29 +18,29 @@ A driver has nine duties:
 9. Call ``handle_timeout`` at or after ``next_timeout()``.
 """
 
-from .admission import Admission, Admitted
-from .compression import open_channel
 from .config import Config
-from .connection import Connection
-from .downstream import Http1Downstream
-from .downstream_h2 import Http2Downstream
+from .downstream.admission import Admission, Admitted
+from .downstream.compression import open_channel
+from .downstream.gateway_tokens import known_token
+from .downstream.http1 import Http1Downstream
+from .downstream.http2 import Http2Downstream
+from .downstream.ports import PendingRequest, Responder
+from .downstream.routes import RealtimeResource
 from .effects import Answer, Effect
-from .engine import Engine
+from .engine.connection import Connection
+from .engine.engine import Engine
 from .errors import LocalProtocolError
 from .faults import Fault
 from .ids import AskId, ConnId
-from .pool import Pool
 from .providers.realtime import build_realtime_call
 from .providers.subprotocols import Offer
-from .relay import Relay, refuse_upgrade
-from .relay_upstream import RelayUpstream
-from .request import Claimant, Responder
-from .routing import Realtime
+from .realtime.relay import Relay, refuse_upgrade
+from .realtime.upstream import RelayUpstream
 from .secret import Secret
-from .session import Session, Visitor
-from .tokens import known_token
-from .upstream import Upstream
-from .wires.handshake import Offers
+from .sessions.session import ClientInfo, Session
+from .upstream.connection import Upstream
+from .upstream.pool import Pool
+from .wires.websocket.handshake import Offers
 
 
 class Gateway:
@@ -99,7 +99,7 @@ class Gateway:
         self._now = now
         if connection is not None:
             connection.connected(alpn, now)
-            self._engine.settle(now)
+            self._engine.run_deferred(now)
 
     def connect_failed(self, conn: ConnId, reason: str, now: float) -> None:
         """The dial of ``Connect`` failed. ``closed`` must follow."""
@@ -109,7 +109,7 @@ class Gateway:
         self._now = now
         if connection is not None:
             connection.connect_failed(reason, now)
-            self._engine.settle(now)
+            self._engine.run_deferred(now)
 
     def receive_data(self, conn: ConnId, data: bytes, now: float) -> None:
         """Bytes of the peer, at most 64 KiB. Empty data is nothing, never an end."""
@@ -121,22 +121,22 @@ class Gateway:
             if type(data) is not bytes:
                 data = bytes(memoryview(data))  # a host may have read into a bytearray; behind here it is bytes
             (connection.receiver or connection).receive_data(data, now)
-            if self._engine.put_off:
-                self._engine.settle(now)
+            if self._engine.deferred:
+                self._engine.run_deferred(now)
 
     def receive_eof(self, conn: ConnId, now: float) -> None:
         """The peer ended its direction cleanly; at most once."""
         connection = self._find(conn, now)
         if connection is not None and not connection.over:
             connection.receive_eof(now)
-            self._engine.settle(now)
+            self._engine.run_deferred(now)
 
     def connection_lost(self, conn: ConnId, reason: str, now: float) -> None:
         """The connection broke: a reset, a failed write, TLS that ended without ``close_notify``."""
         connection = self._find(conn, now)
         if connection is not None and not connection.over:
             connection.connection_lost(reason, now)
-            self._engine.settle(now)
+            self._engine.run_deferred(now)
 
     def data_sent(self, conn: ConnId, n: int, now: float) -> None:
         """The transport took ``n`` of the bytes that were pulled. ``LocalProtocolError`` for more than that. None at
@@ -146,8 +146,8 @@ class Gateway:
             connection = self._look(conn, now)
         if connection is not None and n:
             connection.data_sent(n, now)
-            if self._engine.put_off:
-                self._engine.settle(now)
+            if self._engine.deferred:
+                self._engine.run_deferred(now)
         self._now = now
 
     def closed(self, conn: ConnId, now: float) -> None:
@@ -156,14 +156,14 @@ class Gateway:
         if connection is not None:
             del self._connections[conn]
             connection.closed(now)
-            self._engine.settle(now)
+            self._engine.run_deferred(now)
 
     def answer(self, ask_id: AskId, value: Answer, now: float) -> None:
         """The answer to an ``Ask``. Late and second answers are ignored; ``LocalProtocolError`` for a question that
         was never asked and for an answer of the wrong class."""
         self._check(now)
         self._engine.answer(ask_id, value, now)
-        self._engine.settle(now)
+        self._engine.run_deferred(now)
         self._now = now
 
     def handle_timeout(self, now: float) -> None:
@@ -171,7 +171,7 @@ class Gateway:
         self._advance(now)
         while True:
             self._engine.timers.fire(now)
-            self._engine.settle(now)
+            self._engine.run_deferred(now)
             due = self._engine.timers.next_deadline()
             if due is None or due > now:
                 break
@@ -197,8 +197,8 @@ class Gateway:
         for connection in list(self._connections.values()):
             if isinstance(connection, Http2Downstream):
                 connection.drain(now)
-        self._settle_drain(now)
-        self._engine.settle(now)
+        self._finish_drain(now)
+        self._engine.run_deferred(now)
 
     # -- outputs ------------------------------------------------------------------------------------------------
 
@@ -230,7 +230,7 @@ class Gateway:
             "connections": len(self._connections),
             "sessions": len(self._sessions) + len(self._relays),
             "exchanges": sum(session.running for session in self._sessions.values()),
-            "waiting_legs": self._pool.waiting,
+            "waiting_calls": self._pool.waiting,
             "timers": self._engine.timers.armed,
             "asks": self._engine.asking,
             "send_buffer_bytes": sum(connection.outstanding for connection in self._connections.values()),
@@ -249,7 +249,7 @@ class Gateway:
             if name.startswith(b"cf-aig-") and name != b"cf-aig-authorization"
         }
         selected = admitted.offer.select()
-        visitor = Visitor(
+        client = ClientInfo(
             conn=request.conn,
             peer=request.peer,
             account=admitted.where.account,
@@ -259,7 +259,7 @@ class Gateway:
             principal=admitted.principal,
             subprotocol=_shown(admitted.offer, selected),
         )
-        session = Session(self._engine, self._pool, visitor, session_id, self._session_over, now)
+        session = Session(self._engine, self._pool, client, session_id, self._session_over, now)
         assert isinstance(request.websocket, Offers)
         channel, extension = open_channel(
             self._engine,
@@ -274,10 +274,10 @@ class Gateway:
         session.open(now)
         responder.accept(selected, channel, now, extension=extension)
 
-    def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> Claimant | None:
+    def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
         """The door let a realtime client in."""
         request, where = admitted.request, admitted.where
-        assert isinstance(where, Realtime)
+        assert isinstance(where, RealtimeResource)
         call = build_realtime_call(
             path=f"{where.path}?{admitted.query}" if admitted.query else where.path,
             headers=request.headers,
@@ -322,15 +322,15 @@ class Gateway:
 
     def _relay_over(self, relay: Relay, now: float) -> None:
         del self._relays[relay.session_id]
-        self._settle_drain(now)
+        self._finish_drain(now)
 
     def _session_over(self, session: Session, now: float) -> None:
         del self._sessions[session.session_id]
-        self._settle_drain(now)
+        self._finish_drain(now)
 
-    def _settle_drain(self, now: float) -> None:
+    def _finish_drain(self, now: float) -> None:
         if self.draining and self.idle:
-            self._drain_timer.disarm()
+            self._drain_timer.cancel()
             self._pool.close_all(now)
 
     def _on_drain_over(self, now: float) -> None:

@@ -10,9 +10,9 @@ import importlib.util
 import sys
 from typing import cast
 
-from aigw_sansio.wires.frames import FIN, MASKED, Opcode, encode_frame, parse_header
-from aigw_sansio.wires.handshake import Upgrade, accept, check_upgrade
 from aigw_sansio.wires.heads import RequestHead, parse_request_head
+from aigw_sansio.wires.websocket.frames import FIN, MASKED, Opcode, encode_frame, parse_header
+from aigw_sansio.wires.websocket.handshake import Upgrade, accept, check_upgrade
 
 
 def transcript_delta(size: int) -> bytes:

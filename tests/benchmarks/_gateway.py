@@ -4,8 +4,8 @@ import sys
 
 import anyio
 
-from aigw_drivers.serve import running
-from aigw_drivers.settings import ServerSettings, Settings
+from aigw_drivers.server.serve import running
+from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, Limits, ProviderSettings
 
 

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from aigw_sansio.wires.frames import Role
-from aigw_sansio.wires.websocket import TextMessage, WebSocketWire
+from aigw_sansio.wires.websocket.frames import Role
+from aigw_sansio.wires.websocket.messages import TextMessage, WebSocketWire
 
 _UPGRADE = (
     b"GET /v1/local/default HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -9,9 +9,9 @@ from time import perf_counter_ns
 
 import h11
 
-from aigw_sansio.wires.chunked import ChunkedReader
 from aigw_sansio.wires.http import Request
-from aigw_sansio.wires.http1 import Http1Client
+from aigw_sansio.wires.http1.chunked import ChunkedReader
+from aigw_sansio.wires.http1.client import Http1Client
 
 CHUNKS = 2000
 ROUNDS = 9

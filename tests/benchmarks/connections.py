@@ -19,10 +19,10 @@ from typing import Final
 
 import anyio
 from tests.benchmarks._processes import Child, Client, child, create
-from tests.real_peers import Certificates, Receive, Scope, Send, hypercorn
+from tests.peers.real_peers import Certificates, Receive, Scope, Send, hypercorn
 
-from aigw_drivers.serve import running
-from aigw_drivers.settings import ServerSettings, Settings
+from aigw_drivers.server.serve import running
+from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, ProviderSettings
 from aigw_sansio.effects import Answer, Metrics, Question, ReadMetrics, Unavailable
 from aigw_sansio.events import AttemptConnected, Event

@@ -11,12 +11,12 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived
 from tests.benchmarks._timing import compare, print_table
-from tests.h2_peers import data, headers, settings
+from tests.peers.h2_peers import data, headers, settings
 
 from aigw_sansio.wires.http import BodyData, Request
-from aigw_sansio.wires.http2 import Http2Client
-from aigw_sansio.wires.http2_events import StreamData
-from aigw_sansio.wires.http2_server import Http2Server
+from aigw_sansio.wires.http2.client import Http2Client
+from aigw_sansio.wires.http2.events import StreamData
+from aigw_sansio.wires.http2.server import Http2Server
 
 SIZE: Final = 200
 REQUEST: Final = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]

@@ -18,8 +18,8 @@ import uvloop
 from tests.benchmarks._processes import Child, add_beside, arguments, child, leave_core
 from tests.benchmarks._proxies import installed, proxy
 
-from aigw_sansio.wires.frames import FIN, Opcode, encode_frame
-from aigw_sansio.wires.handshake import request
+from aigw_sansio.wires.websocket.frames import FIN, Opcode, encode_frame
+from aigw_sansio.wires.websocket.handshake import request
 
 DRIVERS: Final = {
     "aigw, protocol on uvloop": ("protocol", "uvloop"),

@@ -15,8 +15,8 @@ from aigw_sansio.config import Compression, Config, GatewaySettings, Limits, Pro
 from aigw_sansio.effects import Connect
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId
-from aigw_sansio.wires.frames import Role
-from aigw_sansio.wires.websocket import WebSocketWire
+from aigw_sansio.wires.websocket.frames import Role
+from aigw_sansio.wires.websocket.messages import WebSocketWire
 
 _UPGRADE = (
     b"GET /v1/local/default HTTP/1.1\r\nHost: gw\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -8,11 +8,17 @@ import statistics
 import time
 
 from tests.benchmarks._timing import compare
-from tests.recordings import RECORDINGS
+from tests.recorded.recordings import RECORDINGS
 
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.bodies.framing import Framing
-from aigw_sansio.providers.reading import make_reader, marker_search, worth_reading
+from aigw_sansio.formats.classify import (
+    marker_search,
+    worth_reading,
+)
+from aigw_sansio.formats.registry import (
+    make_reader,
+)
 
 TEXT = " a few words"
 ID = "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT"

@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
 from aigw_drivers.loopback import LoopbackProvider
-from aigw_drivers.serve import DriverName, running
-from aigw_drivers.settings import ServerSettings, Settings
+from aigw_drivers.server.serve import DriverName, running
+from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Compression, Config, GatewaySettings, Limits, ProviderSettings
 
 DRIVERS = pytest.mark.parametrize(

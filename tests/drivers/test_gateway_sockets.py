@@ -19,10 +19,10 @@ import pytest
 import trustme
 
 from aigw_drivers.client import HandshakeRefused, WebSocketClient, WebSocketClosed, connect
+from aigw_drivers.core.tls import client_context, server_context
 from aigw_drivers.loopback import LoopbackProvider
-from aigw_drivers.serve import DriverName, Running, running
-from aigw_drivers.settings import ServerSettings, Settings
-from aigw_drivers.tls import client_context, server_context
+from aigw_drivers.server.serve import DriverName, Running, running
+from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, Limits, ProviderSettings, Timeouts
 from aigw_sansio.events import Event, ExchangeEnded, SessionEnded
 

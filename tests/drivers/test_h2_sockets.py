@@ -16,15 +16,15 @@ import h2.events
 import h2.settings
 import pytest
 import trustme
-from tests.peers import accepted_extensions
+from tests.peers.peers import accepted_extensions
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import Message, TextMessage
 
 from aigw_drivers.client import connect
+from aigw_drivers.core.tls import client_context
 from aigw_drivers.loopback import LoopbackProvider
-from aigw_drivers.serve import DriverName, running
-from aigw_drivers.settings import ServerSettings, Settings
-from aigw_drivers.tls import client_context
+from aigw_drivers.server.serve import DriverName, running
+from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, ProviderSettings
 
 PATH = "/v1/local/default"

@@ -17,17 +17,17 @@ from typing import Literal
 import anyio
 import pytest
 from anyio.abc import ByteStream, SocketAttribute
-from tests.upgrades import accept_upgrade
+from tests.peers.server_handshake import accept_upgrade
 
 from aigw_drivers.client import HandshakeRefused, WebSocketClient, WebSocketClosed, connect
-from aigw_drivers.loopback import LoopbackProvider, Seen
-from aigw_drivers.serve import DriverName, Running, running
-from aigw_drivers.settings import ServerSettings, Settings
+from aigw_drivers.loopback import LoopbackProvider, RequestRecord
+from aigw_drivers.server.serve import DriverName, Running, running
+from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings, Timeouts
 from aigw_sansio.events import Event, SessionEnded, UpgradeRefused
 from aigw_sansio.secret import Secret
-from aigw_sansio.wires.frames import FIN, MASKED, Opcode, encode_frame, encode_header
-from aigw_sansio.wires.handshake import request
+from aigw_sansio.wires.websocket.frames import FIN, MASKED, Opcode, encode_frame, encode_header
+from aigw_sansio.wires.websocket.handshake import request
 
 pytestmark = pytest.mark.anyio
 MIB = 1024 * 1024
@@ -78,7 +78,7 @@ class World:
     def port(self) -> int:
         return int(self.gateway.url.rpartition(":")[2])
 
-    async def seen(self) -> Seen:
+    async def seen(self) -> RequestRecord:
         """The last session at the provider, when it has ended, and all its connections with it."""
         provider = self.provider
         await provider.until(lambda: bool(provider.seen) and not provider.open_connections)

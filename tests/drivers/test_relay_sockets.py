@@ -12,8 +12,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from aigw_drivers.client import HandshakeRefused, WebSocketClosed, connect
-from aigw_drivers.serve import running
-from aigw_drivers.settings import ServerSettings, Settings
+from aigw_drivers.server.serve import running
+from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, ProviderSettings, Timeouts
 from aigw_sansio.events import Event, SessionEnded
 

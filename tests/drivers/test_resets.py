@@ -14,8 +14,8 @@ import uvloop
 from tests.drivers.conformance.peers import PATIENCE_S, background, reset
 from tests.drivers.threads import _Link
 
-from aigw_drivers.link import Link
-from aigw_drivers.transports import TransportReadiness, TransportSocket, transport_socket
+from aigw_drivers.core.link import Link
+from aigw_drivers.core.transports import TransportReadiness, TransportSocket, transport_socket
 from aigw_sansio.ids import ConnId
 
 HUGE = 32 << 20

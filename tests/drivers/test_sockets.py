@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import anyio
 import pytest
 
-from aigw_drivers import sockets
-from aigw_drivers.sockets import dial_tcp, listen, name_of, reason_of
+from aigw_drivers.core import sockets
+from aigw_drivers.core.sockets import dial_tcp, listen, name_of, reason_of
 
 pytestmark = pytest.mark.anyio
 

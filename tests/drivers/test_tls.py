@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from aigw_drivers.tls import TlsPipe, client_context, server_context
+from aigw_drivers.core.tls import TlsPipe, client_context, server_context
 
 
 @pytest.fixture(scope="module")

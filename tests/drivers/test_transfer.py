@@ -5,8 +5,8 @@ from math import inf
 
 from tests.drivers.conformance.engines import ToyEngine
 
-from aigw_drivers.link import Link
-from aigw_drivers.transfer import READ_COUNTS_FOR, TURN_SIZE, Transfer
+from aigw_drivers.core.link import Link
+from aigw_drivers.core.transfer import READ_COUNTS_FOR, TURN_SIZE, Transfer
 from aigw_sansio.effects import Ask, Connect
 from aigw_sansio.ids import ConnId
 
@@ -43,7 +43,7 @@ class NotedSocket:
         self.closed = True
 
 
-class Turns:
+class FairScheduler:
     """A readiness whose turns of the loop end when the test says so."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class Rig(Transfer):
         self.time = 0.0
         self.alarms: list[float] = []
         super().__init__(engine, None, lambda: self.time)
-        self.turns = self._readiness = Turns()
+        self.turns = self._readiness = FairScheduler()
         self.sockets = [NotedSocket() for _ in range(count)]
         self.all_links = [Link(engine.open_downstream("peer", None, 0.0), sock) for sock in self.sockets]
         self._links.update((link.conn, link) for link in self.all_links)

@@ -13,9 +13,9 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from aigw_drivers.contract import READ_SIZE, AnswerHandler, SansIoEngine
-from aigw_drivers.sockets import Listener, name_of, reason_of
-from aigw_drivers.tls import TlsPipe, client_context
+from aigw_drivers.core.contract import READ_SIZE, AnswerHandler, SansIoEngine
+from aigw_drivers.core.sockets import Listener, name_of, reason_of
+from aigw_drivers.core.tls import TlsPipe, client_context
 from aigw_sansio.effects import (
     Answer,
     Ask,

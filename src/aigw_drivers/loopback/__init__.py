@@ -2,12 +2,12 @@
 
 Decides: nothing; it names what the package offers. Requests say in their ``loopback`` field how they want to be
 answered (:class:`Options`), WebSockets in their query (:class:`RealtimeOptions`); ``LoopbackProvider.seen`` says what
-came and how it ended (:class:`Seen`).
+came and how it ended (:class:`RequestRecord`).
 """
 
 from .options import Options
 from .realtime import RealtimeOptions
-from .seen import Seen
+from .request_record import RequestRecord
 from .server import LoopbackProvider
 
-__all__ = ["LoopbackProvider", "Options", "RealtimeOptions", "Seen"]
+__all__ = ["LoopbackProvider", "Options", "RealtimeOptions", "RequestRecord"]

@@ -20,7 +20,7 @@ from aigw_sansio.wires.heads import RequestHead, header_tokens
 
 from . import openai
 from .options import Answer, Options, Plan, cuts, plan
-from .seen import Seen
+from .request_record import RequestRecord
 from .upgrade import GARBAGE, serve_upgrade
 
 MAX_BODY_BYTES: Final = 256 * 1024 * 1024
@@ -35,13 +35,13 @@ class Host(Protocol):
     #: Told of each message of a WebSocket: whether it came (or goes), whether it is text, its payload.
     on_message: Callable[[bool, bool, bytes], None] | None
 
-    def note(self, seen: Seen) -> None:
+    def note(self, seen: RequestRecord) -> None:
         """Write down a request that has begun."""
 
     def changed(self) -> None:
         """A request has ended."""
 
-    def answer(self, seen: Seen) -> tuple[Answer, Options]:
+    def answer(self, seen: RequestRecord) -> tuple[Answer, Options]:
         """The answer to a request and the options it is sent with."""
 
 
@@ -155,7 +155,7 @@ class Connection:
                 return
             self._http.start_next_cycle()
 
-    async def _request(self, number: int) -> Seen | None:
+    async def _request(self, number: int) -> RequestRecord | None:
         """The next whole request; ``None`` where the caller has ended the connection."""
         head = await self._next()
         if not isinstance(head, h11.Request):
@@ -174,7 +174,7 @@ class Connection:
         if b"websocket" in (item.lower() for item in header_tokens(list(head.headers), b"upgrade")):
             self._head = RequestHead(head.method, head.target, head.http_version, list(head.headers))
             self._inbox[:0] = self._http.trailing_data[0]
-        return Seen(
+        return RequestRecord(
             connection=self._number,
             request=number,
             method=head.method.decode(),
@@ -199,7 +199,7 @@ class Connection:
             self._room.set()
         return data
 
-    async def send(self, seen: Seen, data: bytes) -> None:
+    async def send(self, seen: RequestRecord, data: bytes) -> None:
         """Send ``data`` and count it."""
         await self._stream.send(data)
         seen.bytes_sent += len(data)
@@ -214,7 +214,7 @@ class Connection:
         except (h11.LocalProtocolError, *_LOST, OSError):
             pass
 
-    async def _answer(self, seen: Seen) -> str:
+    async def _answer(self, seen: RequestRecord) -> str:
         """Answer one request and return how it ended."""
         answer, options = self.provider.answer(seen)
         await anyio.sleep(options.delay_ms / 1000)
@@ -239,7 +239,7 @@ class Connection:
             await self._send(seen, self._http.send(h11.EndOfMessage()) or b"", options)
         return "complete"
 
-    async def _send_head(self, seen: Seen, answer: Answer, options: Options, script: Plan) -> bool:
+    async def _send_head(self, seen: RequestRecord, answer: Answer, options: Options, script: Plan) -> bool:
         """Send the response head. Returns whether h11 frames the body."""
         headers = [("server", "loopback"), ("content-type", answer.content_type), *answer.headers]
         headers.append(("x-request-id", f"req_{seen.connection}_{seen.request}"))
@@ -261,7 +261,7 @@ class Connection:
         await self._send(seen, self._http.send(h11.Response(status_code=answer.status, headers=headers)), options)
         return True
 
-    async def _send(self, seen: Seen, data: bytes, options: Options) -> None:
+    async def _send(self, seen: RequestRecord, data: bytes, options: Options) -> None:
         if not data:
             return
         for piece in cuts(data, options.split):
@@ -272,7 +272,7 @@ class Connection:
 class _Caller:
     """A connection as :mod:`.upgrade` sees it."""
 
-    def __init__(self, connection: Connection, seen: Seen) -> None:
+    def __init__(self, connection: Connection, seen: RequestRecord) -> None:
         self._connection = connection
         self._seen = seen
 

@@ -17,7 +17,7 @@ from anyio.streams.tls import TLSListener
 from . import anthropic, openai
 from .connection import Connection
 from .options import Answer, Options, Piece, parse_options
-from .seen import Seen
+from .request_record import RequestRecord
 
 Handler: TypeAlias = Callable[[dict[str, object], Options], Answer]
 Refusal: TypeAlias = Callable[[int, str, str | None], Answer]
@@ -40,7 +40,7 @@ class LoopbackProvider:
         self.port = port
         self.base_url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
         #: The last requests, oldest first, running ones included.
-        self.seen: list[Seen] = []
+        self.seen: list[RequestRecord] = []
         self.connections = 0  #: accepted so far
         self.open_connections = 0
         #: Told of each message of a WebSocket: whether it came (or goes), whether it is text, its payload.
@@ -91,13 +91,13 @@ class LoopbackProvider:
         self._changed.set()
         self._changed = anyio.Event()
 
-    def note(self, seen: Seen) -> None:
+    def note(self, seen: RequestRecord) -> None:
         """Write down a request that has begun."""
         self.seen.append(seen)
         del self.seen[: -self._keep]
         self.changed()
 
-    def answer(self, seen: Seen) -> tuple[Answer, Options]:
+    def answer(self, seen: RequestRecord) -> tuple[Answer, Options]:
         """The answer to a request and the options it is sent with."""
         route = ROUTES.get(seen.path)
         if route is None:

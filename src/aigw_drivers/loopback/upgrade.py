@@ -12,14 +12,14 @@ import anyio
 import msgspec
 
 from aigw_sansio.faults import CLOSE_CODE, Fault
-from aigw_sansio.wires.frames import FIN, Opcode, Role, cut_reason, encode_frame, may_send_close
-from aigw_sansio.wires.handshake import Upgrade, WrongVersion, accept, check_upgrade, response
 from aigw_sansio.wires.heads import RequestHead
-from aigw_sansio.wires.websocket import (
+from aigw_sansio.wires.websocket.frames import FIN, Opcode, Role, cut_reason, encode_frame, may_send_close
+from aigw_sansio.wires.websocket.handshake import Upgrade, WrongVersion, accept, check_upgrade, response
+from aigw_sansio.wires.websocket.messages import (
     BinaryMessage,
     CloseReceived,
+    ClosingState,
     PingReceived,
-    State,
     TextMessage,
     Violation,
     WebSocketEvent,
@@ -163,7 +163,7 @@ class _Session:
 
     @property
     def _is_open(self) -> bool:
-        return self._wire.state is State.OPEN and not self._said_last
+        return self._wire.state is ClosingState.OPEN and not self._said_last
 
     async def _flush(self) -> None:
         if self._out:
@@ -208,11 +208,11 @@ class _Session:
                 self._out += wire.pong(event.payload)
         elif isinstance(event, CloseReceived):
             self._record.close_code = event.code
-            if wire.state is State.CLOSE_RECEIVED and not self._said_last:
+            if wire.state is ClosingState.CLOSE_RECEIVED and not self._said_last:
                 self._out += wire.close(event.code if may_send_close(event.code) else None)
             self._how = "closed"
         elif isinstance(event, Violation):
-            if wire.state is State.BROKEN and not self._said_last:
+            if wire.state is ClosingState.BROKEN and not self._said_last:
                 self._out += wire.close(CLOSE_CODE[event.fault.kind], event.fault.detail)
             self._how = "violation"
 

@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from ..faults import Fault, FaultKind, Side
-from ..jsontext import valid_json
+from ..json_text import valid_json
 from .chunk import Chunk
 
 #: Most bytes of one message's headers.

@@ -14,7 +14,7 @@ from .chunk import Chunk
 from .nesting import NestingScanner
 
 
-class State(IntEnum):
+class ScanState(IntEnum):
     """Where in the array the decoder is."""
 
     START = 0  #: before the array
@@ -47,7 +47,7 @@ class JsonArrayDecoder:
         self._scanner = NestingScanner()
         self._single = False
         self._at_start = True
-        self._state = State.START
+        self._state = ScanState.START
 
     @property
     def buffered(self) -> int:
@@ -71,7 +71,7 @@ class JsonArrayDecoder:
         position = 0
         size = len(data)
         while position < size and self.fault is None:
-            if self._state is State.NESTED or self._state is State.SCALAR:
+            if self._state is ScanState.NESTED or self._state is ScanState.SCALAR:
                 position = self._read_element(data, position, chunks)
                 continue
             found = _BLANK.match(data, position)
@@ -82,12 +82,12 @@ class JsonArrayDecoder:
 
     def finish(self) -> list[Chunk]:
         """The body ended. Sets ``fault`` where the array did not."""
-        if self.fault is None and self._state is not State.END:
+        if self.fault is None and self._state is not ScanState.END:
             self._fail(FaultKind.INCOMPLETE_BODY, "ended before its array did")
         return []
 
     def _read_element(self, data: bytes, position: int, chunks: list[Chunk]) -> int:
-        if self._state is State.NESTED:
+        if self._state is ScanState.NESTED:
             end = self._scanner.scan(data, position)
             complete = end >= 0
             if not complete:
@@ -107,28 +107,28 @@ class JsonArrayDecoder:
                 element = b"".join((held, element))
                 held.clear()
             chunks.append(Chunk(element))
-            self._state = State.END if self._single else State.AFTER
+            self._state = ScanState.END if self._single else ScanState.AFTER
         return end
 
     def _between(self, data: bytes, position: int) -> int:
         """One byte outside of elements that is not blank. Returns where to read on."""
         byte = data[position]
         state = self._state
-        if state is State.AFTER and byte == _COMMA:
-            self._state = State.NEXT
-        elif (state is State.AFTER or state is State.FIRST) and byte == _CLOSE:
-            self._state = State.END
-        elif state is State.START and byte == _OPEN:
-            self._state = State.FIRST
-        elif (state is State.START and byte == _BRACE) or (
-            state in (State.FIRST, State.NEXT) and byte in _NESTED_START
+        if state is ScanState.AFTER and byte == _COMMA:
+            self._state = ScanState.NEXT
+        elif (state is ScanState.AFTER or state is ScanState.FIRST) and byte == _CLOSE:
+            self._state = ScanState.END
+        elif state is ScanState.START and byte == _OPEN:
+            self._state = ScanState.FIRST
+        elif (state is ScanState.START and byte == _BRACE) or (
+            state in (ScanState.FIRST, ScanState.NEXT) and byte in _NESTED_START
         ):
-            self._single = state is State.START
+            self._single = state is ScanState.START
             self._scanner = NestingScanner()
-            self._state = State.NESTED
+            self._state = ScanState.NESTED
             return position
-        elif state in (State.FIRST, State.NEXT) and byte in _SCALAR_START:
-            self._state = State.SCALAR
+        elif state in (ScanState.FIRST, ScanState.NEXT) and byte in _SCALAR_START:
+            self._state = ScanState.SCALAR
             return position
         else:
             self._fail(FaultKind.MALFORMED_RESPONSE, f"is no JSON array: unexpected byte 0x{byte:02x}")

@@ -19,7 +19,7 @@ from ..faults import Fault, FaultKind, Side
 from ..secret import Secret
 from .google_token import ServiceAccount, read_service_account
 from .headers import refuse
-from .registry import Carrier, Provider
+from .registry import KeyLocation, Provider
 from .sigv4 import AwsCredentials
 
 #: Fields that carry a key to some provider.
@@ -28,7 +28,7 @@ CREDENTIAL_FIELDS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api
 CREDENTIAL_PARAMETERS: Final = frozenset({"key", "api_key", "api-key", "access_token", "xi-api-key", "token"})
 #: What is shorter is no key; it may be a word.
 _SHORTEST_KEY: Final = 8
-#: Of a client that offers more keys than that in one place only so many are looked for: they are its own, and each
+#: Of a client that offers more keys than that in one route only so many are looked for: they are its own, and each
 #: costs a search.
 MOST_KEYS: Final = 16
 #: A header of the settings carries a key where its name says so, or its value is as long as keys are. Others, such as
@@ -96,7 +96,7 @@ def header_keys(headers: Iterable[tuple[str, str]]) -> list[str]:
     return keys
 
 
-def carry(fields: dict[str, str], carrier: Carrier, key: str) -> None:
+def carry(fields: dict[str, str], carrier: KeyLocation, key: str) -> None:
     """Put ``key`` where ``carrier`` says."""
     fields[carrier.header] = carrier.scheme + key
 
@@ -143,7 +143,7 @@ def read_stored_key(provider: Provider, secret: Secret) -> StoredKey | Fault:
         return secret
     where = f"providers.{provider.slug}.api_key"
     try:
-        if any(place.sigv4 for place in provider.places):
+        if any(route.sigv4 for route in provider.routes):
             aws = msgspec.json.decode(text, type=_StoredAws)
             token = Secret(aws.session_token) if aws.session_token else None
             return StoredAws(AwsCredentials(aws.access_key_id, Secret(aws.secret_access_key), token), aws.region)

@@ -28,10 +28,10 @@ from .auth import (
 )
 from .google_token import ServiceAccount, carried_account, read_service_account
 from .headers import TOKEN, encode_fields, forwarded, refuse
-from .places import Located, locate, named_target
-from .registry import Provider, find_provider, is_array_stream, reading_of
+from .hosts import Located, locate, named_target
+from .registry import Provider, find_provider, format_of, is_array_stream
 from .sigv4 import sign
-from .target import Endpoint, Refused, build_target, check_endpoint
+from .target import Endpoint, RefusedTarget, build_target, check_endpoint
 
 _NO_BODY: Final = frozenset({"GET", "HEAD"})
 _REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE"})
@@ -44,7 +44,7 @@ class ProviderCall(msgspec.Struct, frozen=True):
     provider: str  #: canonical slug
     origin: Origin
     request: Request
-    reading: str  #: family of readings for the answer
+    format: str  #: format of readings for the answer
     array_stream: bool  #: a JSON answer is an array stream (client protocol, section 3.2)
     account: ServiceAccount | None = None  #: whose access token the request lacks yet
     stored_keys: tuple[bytes, ...] = ()  #: what it carries of the gateway's own keys: not for the client's eyes
@@ -84,7 +84,7 @@ def build_call(
     if isinstance(fields, Fault):
         return fields
     checked = check_endpoint(endpoint)
-    if isinstance(checked, Refused):
+    if isinstance(checked, RefusedTarget):
         return refuse("request.endpoint", f"{checked.why}; allowed is PATH[?QUERY] under {row.slug}")
     drop_own_fields(fields, own_tokens)
     if checked.query:
@@ -97,7 +97,7 @@ def build_call(
     if isinstance(located, Fault):
         return located
     target = build_target(located.base, located.endpoint)
-    if isinstance(target, Refused):
+    if isinstance(target, RefusedTarget):
         return refuse("request.endpoint", target.why)
     base = located.base
     origin = Origin(base.scheme, base.host, base.port, own.ca_file, own.http2)
@@ -126,7 +126,7 @@ def build_call(
     array_stream = is_array_stream(path, query)
     stored = () if own_key else carried_keys(fields, "", (), header_keys(own.headers))
     keys = tuple(key.encode() for key in stored)
-    return ProviderCall(row.slug, origin, request, reading_of(row, path), array_stream, credential, keys)
+    return ProviderCall(row.slug, origin, request, format_of(row, path), array_stream, credential, keys)
 
 
 _NO_SETTINGS: Final = ProviderSettings()
@@ -149,7 +149,7 @@ def _authenticate(
 
     A service account is no credential yet: it is given back, and the field is left out.
     """
-    place = located.place
+    route = located.route
     if has_key(fields, query, row.query_keys):
         bearer = fields.get("authorization", "")
         if row.slug == "google-vertex-ai" and bearer[:7].lower() == "bearer ":
@@ -157,9 +157,9 @@ def _authenticate(
             if carried is not None:
                 del fields["authorization"]
                 return read_service_account(carried, "request.headers.authorization")
-        if place.bearer_becomes is not None and bearer[:7].lower() == "bearer ":
+        if route.bearer_becomes is not None and bearer[:7].lower() == "bearer ":
             del fields["authorization"]
-            carry(fields, place.bearer_becomes, bearer[7:].strip())
+            carry(fields, route.bearer_becomes, bearer[7:].strip())
         return None
     if own.api_key is None and not own.headers:
         return None
@@ -185,10 +185,10 @@ def _authenticate(
                 body=body,
                 credentials=stored.credentials,
                 region=located.values.get("region", stored.region),
-                service=place.sigv4,
+                service=route.sigv4,
                 unix_time=unix_time,
             )
         )
     elif stored is not None:
-        carry(fields, place.key or row.key, (stored.key if isinstance(stored, StoredAzure) else stored).reveal())
+        carry(fields, route.key or row.key, (stored.key if isinstance(stored, StoredAzure) else stored).reveal())
     return None

@@ -5,7 +5,7 @@ Must not know: RSA, clocks, and who sends the request.
 
 What the caller does: while :meth:`GoogleToken.fresh` does not hold, have :func:`signing_input` signed
 (RSASSA-PKCS1-v1_5 with SHA-256, RFC 7518 section 3.3), send :func:`token_request`, read the answer with
-:func:`read_token`, and keep that for all calls of the account. :class:`aigw_sansio.google_tokens.TokenSource` does.
+:func:`read_token`, and keep that for all calls of the account. :class:`aigw_sansio.upstream.access_tokens.TokenSource` does.
 """
 
 import re
@@ -18,7 +18,7 @@ from ..faults import Fault, FaultKind, Side
 from ..origin import Origin
 from ..secret import Secret
 from ..wires.http import Request
-from .target import Refused, parse_base_url
+from .target import RefusedTarget, parse_base_url
 
 SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 _TOKEN_URI: Final = "https://oauth2.googleapis.com/token"
@@ -79,7 +79,7 @@ def read_service_account(
     base = parse_base_url(read.token_uri)
     if len(read.private_key) > _KEY_LENGTH:
         return _unusable(where, f"has a private_key that is too long; allowed are {_KEY_LENGTH} characters")
-    if isinstance(base, Refused) or not (
+    if isinstance(base, RefusedTarget) or not (
         (base.scheme == "https" and base.port == 443 and base.host.endswith(_DOMAIN))
         or (loopback and _LOOPBACK.match(base.host))
     ):
@@ -91,7 +91,7 @@ def read_service_account(
 
 
 def carried_account(bearer: str) -> Secret | None:
-    """The service account that a client sent in base64 in the place of a bearer token; ``None`` for a plain token."""
+    """The service account that a client sent in base64 in the route of a bearer token; ``None`` for a plain token."""
     if not bearer.startswith("e"):  # as base64 of a brace does
         return None
     try:

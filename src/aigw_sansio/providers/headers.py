@@ -38,7 +38,7 @@ _REALTIME_PREFIXES: Final = ("cf-aig-", "sec-websocket-", "x-forwarded-", ":")
 
 
 def refuse(field: str, why: str) -> Fault:
-    """The fault of a step that cannot be used: ``field`` names the place, ``why`` what is wrong and allowed."""
+    """The fault of a step that cannot be used: ``field`` names the route, ``why`` what is wrong and allowed."""
     return Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, f"{field} {why}")
 
 

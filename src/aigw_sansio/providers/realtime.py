@@ -28,16 +28,16 @@ from .auth import (
 )
 from .headers import encode_fields, forwarded_upgrade, refuse
 from .registry import (
-    REALTIME_READINGS,
+    REALTIME_FORMATS_BY_PATH,
     REGISTRY,
     VARIABLES,
     Provider,
-    Realtime,
+    RealtimeRoute,
     find_provider,
-    realtime_reading_of,
+    realtime_format_of,
 )
 from .subprotocols import read_offer
-from .target import BaseUrl, Endpoint, Refused, build_target, check_endpoint, join_path, parse_base_url
+from .target import BaseUrl, Endpoint, RefusedTarget, build_target, check_endpoint, join_path, parse_base_url
 
 _OUR_PARAMETER: Final = "cf-aig-authorization"
 #: So many characters of a key are more than what all keys of a provider begin with.
@@ -54,7 +54,7 @@ class RealtimeCall(msgspec.Struct, frozen=True):
     target: bytes
     headers: Headers
     subprotocols: tuple[bytes, ...]
-    reading: str  #: family of readings for the provider's messages
+    format: str  #: format of readings for the provider's messages
     keys: Sequence[str] = ()  #: what it carries as a key, wherever
 
     def hide(self, text: str) -> str:
@@ -94,12 +94,12 @@ def build_realtime_call(
         return row
     own = settings.get(row.slug, _NO_SETTINGS)
     column = row.realtime
-    if column is None or not (row.places or own.realtime_url):  # what has no place is where the settings say
-        if own.realtime_url is None and (row.places or own.base_url is None):
+    if column is None or not (row.routes or own.realtime_url):  # what has no route is where the settings say
+        if own.realtime_url is None and (row.routes or own.base_url is None):
             return _no_realtime(row)
-        column = Realtime(url=own.base_url or "", path="", key=row.key, readings=REALTIME_READINGS)
+        column = RealtimeRoute(url=own.base_url or "", path="", key=row.key, formats=REALTIME_FORMATS_BY_PATH)
     checked = check_endpoint(rest + mark + query)
-    if isinstance(checked, Refused):
+    if isinstance(checked, RefusedTarget):
         return refuse(f"the path behind {row.slug}", checked.why)
     offer = read_offer(subprotocols).without(own_tokens)
     fields = forwarded_upgrade(headers)
@@ -118,13 +118,13 @@ def build_realtime_call(
     if isinstance(encoded, Fault):
         return encoded
     origin = Origin(base.scheme, base.host, base.port, own.ca_file, "off")
-    reading = realtime_reading_of(column, target.partition("?")[0])
+    format = realtime_format_of(column, target.partition("?")[0])
     others = [*offer.keys[:MOST_KEYS], *header_keys(own.headers)]
     keys = carried_keys(fields, query, column.query_keys, others)
-    return RealtimeCall(row.slug, origin, target.encode("ascii"), encoded, offer.upstream(), reading, keys)
+    return RealtimeCall(row.slug, origin, target.encode("ascii"), encoded, offer.upstream(), format, keys)
 
 
-def _query(column: Realtime, query: str, own_tokens: Callable[[str], bool]) -> str:
+def _query(column: RealtimeRoute, query: str, own_tokens: Callable[[str], bool]) -> str:
     """The client's query as the provider wants it; parameters that nothing is said of stay byte for byte."""
     if not query:
         return ""
@@ -138,7 +138,7 @@ def _query(column: Realtime, query: str, own_tokens: Callable[[str], bool]) -> s
 
 
 def _place(
-    row: Provider, column: Realtime, endpoint: Endpoint, own: ProviderSettings
+    row: Provider, column: RealtimeRoute, endpoint: Endpoint, own: ProviderSettings
 ) -> tuple[BaseUrl, str, str | None] | Fault:
     """Where the upgrade goes: base, target, and the resource that the client named."""
     resource = None
@@ -162,11 +162,11 @@ def _place(
             f"{row.slug} has no realtime URL; the operator has to set providers.{row.slug}.realtime_url",
         )
     base = parse_base_url(url) if url else BaseUrl("https", "unset.invalid", 443)
-    if isinstance(base, Refused):
+    if isinstance(base, RefusedTarget):
         return refuse(f"providers.{row.slug}.base_url", base.why)
     if own.realtime_url is not None:
         set_base = parse_base_url(own.realtime_url)
-        if isinstance(set_base, Refused):
+        if isinstance(set_base, RefusedTarget):
             return refuse(f"providers.{row.slug}.realtime_url", set_base.why)
         if not path or join_path(base.path, path) == join_path(base.path, column.path):
             path = "" if set_base.path else column.path
@@ -178,13 +178,13 @@ def _place(
         if row.slug in REGISTRY and not path:
             return refuse(f"the path behind {row.slug}", f"is missing; allowed is {row.slug}/PATH")
     target = build_target(base, Endpoint(path, endpoint.query))
-    if isinstance(target, Refused):
+    if isinstance(target, RefusedTarget):
         return refuse(f"the path behind {row.slug}", target.why)
     return base, target, resource
 
 
 def _put_stored_key(
-    row: Provider, column: Realtime, own: ProviderSettings, fields: dict[str, str], resource: str | None
+    row: Provider, column: RealtimeRoute, own: ProviderSettings, fields: dict[str, str], resource: str | None
 ) -> Fault | None:
     if own.api_key is None and not own.headers:
         return None
@@ -206,7 +206,7 @@ def _put_stored_key(
 
 
 def _no_realtime(row: Provider) -> Fault:
-    known = ", ".join(sorted(slug for slug, other in REGISTRY.items() if other.realtime and other.places))
+    known = ", ".join(sorted(slug for slug, other in REGISTRY.items() if other.realtime and other.routes))
     return Fault(
         FaultKind.UNKNOWN_PROVIDER,
         Side.CLIENT,

@@ -4,7 +4,7 @@ Decides: what a slug means. One row is one provider; to add one, add a row here 
 ``tests/test_registry.py``. Must not know: how targets, headers and credentials are built from the rows
 (:mod:`.call`, :mod:`.realtime`).
 
-``{name}`` in a place's URL stands for an endpoint segment that its ``prefix`` names, or for the client's account.
+``{name}`` in a route's URL stands for an endpoint segment that its ``prefix`` names, or for the client's account.
 Sources: the providers' own documentation of their HTTP and WebSocket APIs.
 """
 
@@ -17,21 +17,21 @@ import msgspec
 from ..faults import Fault, FaultKind, Side
 
 
-class Carrier(msgspec.Struct, frozen=True):
+class KeyLocation(msgspec.Struct, frozen=True):
     """How a key stands in a header field: ``header: {scheme}KEY``."""
 
     header: str
     scheme: str = ""
 
 
-BEARER: Final = Carrier("authorization", "Bearer ")
-X_API_KEY: Final = Carrier("x-api-key")
-AZURE_API_KEY: Final = Carrier("api-key")
-GOOGLE_API_KEY: Final = Carrier("x-goog-api-key")
-XI_API_KEY: Final = Carrier("xi-api-key")
-TOKEN_SCHEME: Final = Carrier("authorization", "Token ")
-KEY_SCHEME: Final = Carrier("authorization", "Key ")
-API_KEY_SCHEME: Final = Carrier("authorization", "Api-Key ")
+BEARER: Final = KeyLocation("authorization", "Bearer ")
+X_API_KEY: Final = KeyLocation("x-api-key")
+AZURE_API_KEY: Final = KeyLocation("api-key")
+GOOGLE_API_KEY: Final = KeyLocation("x-goog-api-key")
+XI_API_KEY: Final = KeyLocation("xi-api-key")
+TOKEN_SCHEME: Final = KeyLocation("authorization", "Token ")
+KEY_SCHEME: Final = KeyLocation("authorization", "Key ")
+API_KEY_SCHEME: Final = KeyLocation("authorization", "Api-Key ")
 
 
 class Variable(msgspec.Struct, frozen=True):
@@ -56,18 +56,18 @@ VARIABLES: Final[dict[str, Variable]] = {
 }
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Where endpoints with ``prefix`` go. ``keep``: the prefix is part of the upstream path too."""
 
     url: str
     prefix: str = ""
     keep: bool = False
-    key: Carrier | None = None  #: how a key stands here, where it differs from the row's
+    key: KeyLocation | None = None  #: how a key stands here, where it differs from the row's
     sigv4: str = ""  #: the service name that AWS signatures are for
-    bearer_becomes: Carrier | None = None  #: what a client's ``Authorization: Bearer`` is turned into
+    bearer_becomes: KeyLocation | None = None  #: what a client's ``Authorization: Bearer`` is turned into
 
 
-class Realtime(msgspec.Struct, frozen=True, kw_only=True):
+class RealtimeRoute(msgspec.Struct, frozen=True, kw_only=True):
     """The realtime column of a provider (client protocol, section 4). ``url`` is empty where only the settings
     can say it."""
 
@@ -76,33 +76,33 @@ class Realtime(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str = ""  #: leading segments that fill the URL's ``{name}``
     query: tuple[tuple[str, str], ...] = ()  #: query names of ours, and what they are upstream
     query_keys: tuple[str, ...] = ()  #: upstream query names that carry a credential
-    key: Carrier = BEARER
+    key: KeyLocation = BEARER
     other_hosts: tuple[tuple[str, str], ...] = ()  #: (pattern of the path, URL) for paths that live elsewhere
-    readings: tuple[tuple[str, str], ...] = ()  #: (pattern of the upstream path, family), tried before ``reading``
-    reading: str = "unknown"
+    formats: tuple[tuple[str, str], ...] = ()  #: (pattern of the upstream path, format), tried before ``format``
+    format: str = "unknown"
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """One provider. ``places`` are tried in order; ``readings`` are (pattern of the upstream path, family), tried
-    before the common ones; ``reading`` is what is left."""
+    """One provider. ``routes`` are tried in order; ``formats`` are (pattern of the upstream path, format), tried
+    before the common ones; ``format`` is what is left."""
 
     slug: str
-    places: tuple[Place, ...]
-    key: Carrier = BEARER
+    routes: tuple[Route, ...]
+    key: KeyLocation = BEARER
     query_keys: tuple[str, ...] = ()  #: query names that carry a credential
-    readings: tuple[tuple[str, str], ...] = ()
-    reading: str = "unknown"
+    formats: tuple[tuple[str, str], ...] = ()
+    format: str = "unknown"
     target_header: str = ""  #: the field in which a client may name another of the provider's hosts
     target_domain: str = ""  #: the domain that such a host must be, or be under
     known_hosts: tuple[str, ...] = ()  #: such hosts as are certainly the provider's own: a stored key may go there
-    realtime: Realtime | None = None
+    realtime: RealtimeRoute | None = None
 
 
 _GEMINI_LIVE: Final = "ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 
 #: What an upstream path says about a realtime protocol where the provider does not: behind a URL of the settings may be
 #: anyone's.
-REALTIME_READINGS: Final = (
+REALTIME_FORMATS_BY_PATH: Final = (
     (r"/realtime$", "openai-realtime"),
     (r"[./]BidiGenerateContent(?:Constrained)?$", "gemini-live"),
     (r"/v[0-9]+/(?:listen|speak|agent/converse)$", "deepgram"),
@@ -113,81 +113,81 @@ REALTIME_READINGS: Final = (
 _ROWS: Final = (
     Provider(
         slug="openai",
-        places=(Place(url="https://api.openai.com/v1"),),
-        realtime=Realtime(url="wss://api.openai.com/v1", path="realtime", reading="openai-realtime"),
+        routes=(Route(url="https://api.openai.com/v1"),),
+        realtime=RealtimeRoute(url="wss://api.openai.com/v1", path="realtime", format="openai-realtime"),
     ),
     Provider(
         slug="azure-openai",
-        places=(
-            Place(url="https://{resource}.openai.azure.com/openai/v1", prefix="{resource}/openai/v1"),
-            Place(
+        routes=(
+            Route(url="https://{resource}.openai.azure.com/openai/v1", prefix="{resource}/openai/v1"),
+            Route(
                 url="https://{resource}.openai.azure.com/openai/deployments/{deployment}",
                 prefix="{resource}/{deployment}",
             ),
         ),
         key=AZURE_API_KEY,
         query_keys=("api-key",),
-        realtime=Realtime(
+        realtime=RealtimeRoute(
             url="wss://{resource}.openai.azure.com",
             path="openai/v1/realtime",
             prefix="{resource}",
             query_keys=("api-key",),
             key=AZURE_API_KEY,
-            reading="openai-realtime",
+            format="openai-realtime",
         ),
     ),
     Provider(
         slug="azure",
-        places=(Place(url="https://{resource}.services.ai.azure.com/anthropic", prefix="{resource}/anthropic"),),
+        routes=(Route(url="https://{resource}.services.ai.azure.com/anthropic", prefix="{resource}/anthropic"),),
         key=X_API_KEY,
     ),
-    Provider(slug="anthropic", places=(Place(url="https://api.anthropic.com"),), key=X_API_KEY),
+    Provider(slug="anthropic", routes=(Route(url="https://api.anthropic.com"),), key=X_API_KEY),
     Provider(
         slug="google-ai-studio",
-        places=(Place(url="https://generativelanguage.googleapis.com"),),
+        routes=(Route(url="https://generativelanguage.googleapis.com"),),
         key=GOOGLE_API_KEY,
         query_keys=("key", "access_token"),
-        realtime=Realtime(
+        realtime=RealtimeRoute(
             url="wss://generativelanguage.googleapis.com",
             path=_GEMINI_LIVE,
             query=(("api_key", "key"),),
             query_keys=("key", "access_token"),
             key=GOOGLE_API_KEY,
-            reading="gemini-live",
+            format="gemini-live",
         ),
     ),
     Provider(
         slug="google-vertex-ai",
-        places=(
-            Place(
+        routes=(
+            Route(
                 url="https://aiplatform.googleapis.com",
                 prefix="{version}/projects/{project}/locations/global",
                 keep=True,
             ),
-            Place(
+            Route(
                 url="https://aiplatform.{multiregion}.rep.googleapis.com",
                 prefix="{version}/projects/{project}/locations/{multiregion}",
                 keep=True,
             ),
-            Place(
+            Route(
                 url="https://{location}-aiplatform.googleapis.com",
                 prefix="{version}/projects/{project}/locations/{location}",
                 keep=True,
             ),
-            Place(url="https://aiplatform.googleapis.com", prefix="{version}/publishers", keep=True),
+            Route(url="https://aiplatform.googleapis.com", prefix="{version}/publishers", keep=True),
         ),
         query_keys=("key", "access_token"),
-        readings=((r"/publishers/mistralai/.*:(?:streamR|r)awPredict$", "openai-chat"),),
+        formats=((r"/publishers/mistralai/.*:(?:streamR|r)awPredict$", "openai-chat"),),
     ),
     Provider(
         slug="aws-bedrock",
-        places=(
-            Place(
+        routes=(
+            Route(
                 url="https://bedrock-runtime.{region}.amazonaws.com",
                 prefix="bedrock-runtime/{region}",
                 sigv4="bedrock",
             ),
-            Place(
+            Route(
                 url="https://bedrock-mantle.{region}.api.aws",
                 prefix="bedrock-mantle/{region}",
                 key=X_API_KEY,
@@ -198,122 +198,122 @@ _ROWS: Final = (
     ),
     Provider(
         slug="workers-ai",
-        places=(
-            Place(url="https://api.cloudflare.com/client/v4/accounts/{account}/ai", prefix="v1", keep=True),
-            Place(url="https://api.cloudflare.com/client/v4/accounts/{account}/ai/run"),
+        routes=(
+            Route(url="https://api.cloudflare.com/client/v4/accounts/{account}/ai", prefix="v1", keep=True),
+            Route(url="https://api.cloudflare.com/client/v4/accounts/{account}/ai/run"),
         ),
-        reading="workers-ai",
-        realtime=Realtime(url="", path="", reading="deepgram"),
+        format="workers-ai",
+        realtime=RealtimeRoute(url="", path="", format="deepgram"),
     ),
-    Provider(slug="huggingface", places=(Place(url="https://api-inference.huggingface.co/models"),), reading="tgi"),
-    Provider(slug="replicate", places=(Place(url="https://api.replicate.com/v1"),), readings=((r"", "replicate"),)),
-    Provider(slug="groq", places=(Place(url="https://api.groq.com/openai/v1"),)),
+    Provider(slug="huggingface", routes=(Route(url="https://api-inference.huggingface.co/models"),), format="tgi"),
+    Provider(slug="replicate", routes=(Route(url="https://api.replicate.com/v1"),), formats=((r"", "replicate"),)),
+    Provider(slug="groq", routes=(Route(url="https://api.groq.com/openai/v1"),)),
     Provider(
         slug="grok",
-        places=(Place(url="https://api.x.ai/v1"),),
-        realtime=Realtime(url="wss://api.x.ai/v1", path="realtime", reading="openai-realtime"),
+        routes=(Route(url="https://api.x.ai/v1"),),
+        realtime=RealtimeRoute(url="wss://api.x.ai/v1", path="realtime", format="openai-realtime"),
     ),
     Provider(
         slug="mistral",
-        places=(Place(url="https://api.mistral.ai"),),
-        readings=((r"/fim/completions$", "openai-chat"), (r"/agents/completions$", "openai-chat")),
+        routes=(Route(url="https://api.mistral.ai"),),
+        formats=((r"/fim/completions$", "openai-chat"), (r"/agents/completions$", "openai-chat")),
     ),
     Provider(
         slug="cohere",
-        places=(Place(url="https://api.cohere.ai/v1"),),
-        readings=((r"/v1/(?:chat|generate)$", "cohere-v1"), (r"/v2/chat$", "cohere-v2")),
+        routes=(Route(url="https://api.cohere.ai/v1"),),
+        formats=((r"/v1/(?:chat|generate)$", "cohere-v1"), (r"/v2/chat$", "cohere-v2")),
     ),
     Provider(
         slug="deepseek",
-        places=(Place(url="https://api.deepseek.com"),),
+        routes=(Route(url="https://api.deepseek.com"),),
     ),
-    Provider(slug="perplexity-ai", places=(Place(url="https://api.perplexity.ai"),)),
-    Provider(slug="cerebras", places=(Place(url="https://api.cerebras.ai/v1"),)),
-    Provider(slug="openrouter", places=(Place(url="https://openrouter.ai/api/v1"),)),
+    Provider(slug="perplexity-ai", routes=(Route(url="https://api.perplexity.ai"),)),
+    Provider(slug="cerebras", routes=(Route(url="https://api.cerebras.ai/v1"),)),
+    Provider(slug="openrouter", routes=(Route(url="https://openrouter.ai/api/v1"),)),
     Provider(
         slug="baseten",
-        places=(
-            Place(
+        routes=(
+            Route(
                 url="https://model-{model}.api.baseten.co/production/predict",
                 prefix="model/{model}",
                 key=API_KEY_SCHEME,
             ),
-            Place(url="https://inference.baseten.co/v1"),
+            Route(url="https://inference.baseten.co/v1"),
         ),
     ),
-    Provider(slug="parallel", places=(Place(url="https://api.parallel.ai"),), key=X_API_KEY),
-    Provider(slug="fireworks", places=(Place(url="https://api.fireworks.ai/inference/v1"),)),
+    Provider(slug="parallel", routes=(Route(url="https://api.parallel.ai"),), key=X_API_KEY),
+    Provider(slug="fireworks", routes=(Route(url="https://api.fireworks.ai/inference/v1"),)),
     Provider(
         slug="elevenlabs",
-        places=(Place(url="https://api.elevenlabs.io"),),
+        routes=(Route(url="https://api.elevenlabs.io"),),
         key=XI_API_KEY,
-        readings=((r"", "elevenlabs"),),
-        realtime=Realtime(
+        formats=((r"", "elevenlabs"),),
+        realtime=RealtimeRoute(
             url="wss://api.elevenlabs.io",
             path="v1/convai/conversation",
             query_keys=("xi-api-key", "token", "single_use_token", "authorization", "conversation_signature"),
             key=XI_API_KEY,
-            reading="elevenlabs",
+            format="elevenlabs",
         ),
     ),
     Provider(
         slug="cartesia",
-        places=(Place(url="https://api.cartesia.ai"),),
+        routes=(Route(url="https://api.cartesia.ai"),),
         key=X_API_KEY,
         query_keys=("api_key", "access_token"),
-        readings=((r"", "cartesia"),),
-        realtime=Realtime(
+        formats=((r"", "cartesia"),),
+        realtime=RealtimeRoute(
             url="wss://api.cartesia.ai",
             path="tts/websocket",
             query_keys=("api_key", "access_token"),
             key=X_API_KEY,
-            reading="cartesia",
+            format="cartesia",
         ),
     ),
     Provider(
         slug="deepgram",
-        places=(Place(url="https://api.deepgram.com"),),
+        routes=(Route(url="https://api.deepgram.com"),),
         key=TOKEN_SCHEME,
-        readings=((r"", "deepgram"),),
-        realtime=Realtime(
+        formats=((r"", "deepgram"),),
+        realtime=RealtimeRoute(
             url="wss://api.deepgram.com",
             path="v1/listen",
             key=TOKEN_SCHEME,
             other_hosts=((r"^/v[0-9]+/agent/", "wss://agent.deepgram.com"),),
-            reading="deepgram",
+            format="deepgram",
         ),
     ),
     Provider(
         slug="fal",
-        places=(Place(url="https://fal.run"),),
+        routes=(Route(url="https://fal.run"),),
         key=KEY_SCHEME,
-        readings=((r"", "fal"),),
+        formats=((r"", "fal"),),
         target_header="x-fal-target-url",
         target_domain="fal.run",
         known_hosts=("fal.run", "queue.fal.run"),
-        realtime=Realtime(
+        realtime=RealtimeRoute(
             url="wss://ws.fal.run",
             path="",
             query_keys=("fal_jwt_token",),
             key=KEY_SCHEME,
             other_hosts=((r"/realtime$", "wss://fal.run"),),
-            reading="fal",
+            format="fal",
         ),
     ),
     Provider(
-        slug="ideogram", places=(Place(url="https://api.ideogram.ai"),), key=AZURE_API_KEY, readings=((r"", "unknown"),)
+        slug="ideogram", routes=(Route(url="https://api.ideogram.ai"),), key=AZURE_API_KEY, formats=((r"", "unknown"),)
     ),
-    Provider(slug="ollama", places=(Place(url="http://127.0.0.1:11434"),), reading="ollama"),
+    Provider(slug="ollama", routes=(Route(url="http://127.0.0.1:11434"),), format="ollama"),
     # a stand-in for every provider, served by the settings' base_url and realtime_url; it exists only there
     Provider(
         slug="loopback",
-        places=(),
-        realtime=Realtime(
+        routes=(),
+        realtime=RealtimeRoute(
             url="wss://loopback.invalid/v1",
             path="realtime",
             query_keys=("key",),
             other_hosts=((r"^/(?:echo|ws)(?:/|$)", "wss://loopback.invalid"),),
-            readings=REALTIME_READINGS,
+            formats=REALTIME_FORMATS_BY_PATH,
         ),
     ),
 )
@@ -326,10 +326,10 @@ ALIASES: Final[dict[str, str]] = {"google": "google-ai-studio", "xai": "grok", "
 
 _CUSTOM: Final = re.compile(r"custom-[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?\Z")
 
-#: What the path of an endpoint says about its answers, whoever the provider is: (pattern, family).
+#: What the path of an endpoint says about its answers, whoever the provider is: (pattern, format).
 _COMMON_READINGS: Final = tuple(
-    (re.compile(pattern), family)
-    for pattern, family in (
+    (re.compile(pattern), format)
+    for pattern, format in (
         (r"/chat/completions$", "openai-chat"),
         (r"/completions$", "openai-completions"),
         (r"/responses(?:/|$)", "openai-responses"),
@@ -355,11 +355,11 @@ def find_provider(slug: str, defined: Iterable[str]) -> Provider | Fault:
     """The provider that a client calls ``slug``; ``defined`` are the slugs with a base URL in the settings."""
     name = ALIASES.get(slug, slug)
     row = REGISTRY.get(name)
-    if row is not None and (row.places or name in defined):
+    if row is not None and (row.routes or name in defined):
         return row
     if is_custom(name) and name in defined:
-        return Provider(slug=name, places=())
-    known = sorted({*(slug for slug, row in REGISTRY.items() if row.places), *defined, *ALIASES})
+        return Provider(slug=name, routes=())
+    known = sorted({*(slug for slug, row in REGISTRY.items() if row.routes), *defined, *ALIASES})
     return Fault(
         FaultKind.UNKNOWN_PROVIDER,
         Side.CLIENT,
@@ -372,20 +372,20 @@ def excerpt(text: str) -> str:
     return ascii(text if len(text) <= 40 else text[:37] + "...")
 
 
-def reading_of(provider: Provider, path: str) -> str:
-    """The family of readings for what the provider answers at the upstream ``path`` (without query)."""
-    for pattern, family in provider.readings:
+def format_of(provider: Provider, path: str) -> str:
+    """The format of readings for what the provider answers at the upstream ``path`` (without query)."""
+    for pattern, format in provider.formats:
         if re.search(pattern, path):
-            return family
-    for common, family in _COMMON_READINGS:
+            return format
+    for common, format in _COMMON_READINGS:
         if common.search(path):
-            return family
-    return provider.reading
+            return format
+    return provider.format
 
 
-def realtime_reading_of(realtime: Realtime, path: str) -> str:
-    """The family of readings for what the provider says over a WebSocket at the upstream ``path`` (without query)."""
-    return next((family for pattern, family in realtime.readings if re.search(pattern, path)), realtime.reading)
+def realtime_format_of(realtime: RealtimeRoute, path: str) -> str:
+    """The format of readings for what the provider says over a WebSocket at the upstream ``path`` (without query)."""
+    return next((format for pattern, format in realtime.formats if re.search(pattern, path)), realtime.format)
 
 
 def is_array_stream(path: str, query: str) -> bool:

@@ -10,11 +10,11 @@ from typing import Final
 import msgspec
 
 from .auth import carry
-from .registry import KEY_SCHEME, XI_API_KEY, Carrier
+from .registry import KEY_SCHEME, XI_API_KEY, KeyLocation
 
 _OURS: Final = "cf-aig-authorization"
 #: Items whose key goes upstream in a header field instead.
-_BECOME_FIELDS: Final[dict[str, Carrier]] = {"xi-api-key": XI_API_KEY, "fal-api-key": KEY_SCHEME}
+_BECOME_FIELDS: Final[dict[str, KeyLocation]] = {"xi-api-key": XI_API_KEY, "fal-api-key": KEY_SCHEME}
 _NEXT_IS_SECRET: Final = frozenset({"token", "bearer"})
 _SECRET_ENDINGS: Final = ("-api-key", "-secret")
 

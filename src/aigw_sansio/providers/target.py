@@ -47,16 +47,16 @@ class BaseUrl(msgspec.Struct, frozen=True):
     query: str = ""
 
 
-class Refused(msgspec.Struct, frozen=True):
+class RefusedTarget(msgspec.Struct, frozen=True):
     """Why a URL or endpoint cannot be used, as the end of a sentence that begins with its name."""
 
     why: str
 
 
-_TOO_LONG: Final = Refused(f"is longer than {MAX_LENGTH} characters")
+_TOO_LONG: Final = RefusedTarget(f"is longer than {MAX_LENGTH} characters")
 
 
-def parse_base_url(url: str) -> BaseUrl | Refused:
+def parse_base_url(url: str) -> BaseUrl | RefusedTarget:
     """Read a base URL: ``http``, ``https``, ``ws`` or ``wss``, a host in ASCII, perhaps a port, a path, a query.
 
     ``ws`` and ``wss`` are read as the HTTP schemes that they are opened with (RFC 6455 section 3).
@@ -65,37 +65,37 @@ def parse_base_url(url: str) -> BaseUrl | Refused:
 
 
 @lru_cache(maxsize=512)  # settings repeat for every request; MAX_LENGTH bounds what clients can make it hold
-def _parse_base_url(url: str) -> BaseUrl | Refused:
+def _parse_base_url(url: str) -> BaseUrl | RefusedTarget:
     if not url.isascii():
-        return Refused("must be in ASCII: a host in its xn-- form, a path percent-encoded")
+        return RefusedTarget("must be in ASCII: a host in its xn-- form, a path percent-encoded")
     if _CONTROL.search(url) or " " in url or "\\" in url:
-        return Refused("must not hold control characters, blanks or backslashes")
+        return RefusedTarget("must not hold control characters, blanks or backslashes")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return Refused("is not a URL; expected https://HOST[:PORT][/PATH]")
+        return RefusedTarget("is not a URL; expected https://HOST[:PORT][/PATH]")
     scheme: Literal["http", "https"]
     if parts.scheme in ("https", "wss"):
         scheme = "https"
     elif parts.scheme in ("http", "ws"):
         scheme = "http"
     else:
-        return Refused("must begin with https:// (or http://)")
+        return RefusedTarget("must begin with https:// (or http://)")
     if "@" in parts.netloc:
-        return Refused("must not hold a user name or password")
+        return RefusedTarget("must not hold a user name or password")
     if "#" in url:
-        return Refused("must not hold a fragment (#)")
+        return RefusedTarget("must not hold a fragment (#)")
     if port == 0 or parts.netloc.endswith(":"):
-        return Refused("has a bad port; allowed is 1 to 65535")
+        return RefusedTarget("has a bad port; allowed is 1 to 65535")
     host = parts.hostname or ""
     if why := host_refused(host):
-        return Refused(why)
+        return RefusedTarget(why)
     path = parts.path.rstrip("/")
     if why := _path_refused(path):
-        return Refused(why)
+        return RefusedTarget(why)
     if quote(path, safe=_PATH_SAFE) != path or quote(parts.query, safe=_QUERY_SAFE) != parts.query:
-        return Refused("has characters that must be percent-encoded")
+        return RefusedTarget("has characters that must be percent-encoded")
     return BaseUrl(scheme, host, port or _PORTS[scheme], path, parts.query)
 
 
@@ -122,27 +122,27 @@ class Endpoint(msgspec.Struct, frozen=True):
     query: str | None
 
 
-def check_endpoint(endpoint: str) -> Endpoint | Refused:
+def check_endpoint(endpoint: str) -> Endpoint | RefusedTarget:
     """Check and encode a client's endpoint, ``PATH[?QUERY]``. The reason of a refusal quotes nothing of it."""
     if len(endpoint) > MAX_LENGTH:
         return _TOO_LONG
     path, mark, query = endpoint.partition("?")
     if not _PLAIN_PATH.match(path) or path.startswith("//") or ":" in path:
         if _AUTHORITY.match(path):
-            return Refused("must be a path, without a host")
+            return RefusedTarget("must be a path, without a host")
         path = path.lstrip("/")
         if _SCHEME.match(path):
-            return Refused("must be a path, without a scheme")
+            return RefusedTarget("must be a path, without a scheme")
         if why := _path_refused(path):
-            return Refused(why)
+            return RefusedTarget(why)
         path = quote(path, safe=_PATH_SAFE)
     if mark:
         if _CONTROL.search(query) or "#" in query or "\\" in query:
-            return Refused("must not hold control characters, '#' or a backslash in its query")
+            return RefusedTarget("must not hold control characters, '#' or a backslash in its query")
         try:
             query = quote(query, safe=_QUERY_SAFE)
         except UnicodeEncodeError:
-            return Refused("must not hold lone surrogates")
+            return RefusedTarget("must not hold lone surrogates")
     return Endpoint(path.lstrip("/"), query if mark else None)
 
 
@@ -195,14 +195,14 @@ def join_path(base: str, endpoint: str) -> str:
     return "/".join(["", *have, *want])
 
 
-def build_target(base: BaseUrl, endpoint: Endpoint) -> str | Refused:
+def build_target(base: BaseUrl, endpoint: Endpoint) -> str | RefusedTarget:
     """The origin-form target of ``endpoint`` under ``base``, read back and compared."""
     target = join_path(base.path, endpoint.path)
     if endpoint.query is not None:
         target += "?" + (f"{base.query}&{endpoint.query}" if base.query and endpoint.query else endpoint.query)
     elif base.query:
         target += "?" + base.query
-    return target if reads_back(base, target) else Refused("does not form a URL on the provider's host")
+    return target if reads_back(base, target) else RefusedTarget("does not form a URL on the provider's host")
 
 
 def reads_back(base: BaseUrl, target: str) -> bool:

@@ -95,7 +95,7 @@ class HttpClientWire(Protocol):
         """How many more streams may be opened right now; 0 while busy, draining or closed."""
 
     @property
-    def settled(self) -> bool:
+    def settings_received(self) -> bool:
         """Whether the peer has said how many streams it takes; before that ``capacity`` is a guess."""
 
     @property
@@ -103,9 +103,9 @@ class HttpClientWire(Protocol):
         """Whether the connection can still carry a new stream, now or when a running one has ended."""
 
     @property
-    def terms(self) -> int:
+    def settings_version(self) -> int:
         """Moves whenever the peer says how many streams it takes, or that it takes no more (HTTP/2: SETTINGS, GOAWAY).
-        ``capacity``, ``settled`` and ``reusable`` may have changed then although no event came."""
+        ``capacity``, ``settings_received`` and ``reusable`` may have changed then although no event came."""
 
     def send_request(self, request: Request) -> int:
         """Open a stream with the whole ``request`` and return its id. Needs ``capacity``."""

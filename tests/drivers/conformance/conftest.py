@@ -9,7 +9,7 @@ import pytest
 import trustme
 from tests.drivers.conformance.hosts import HOSTS, HostFactory
 
-from aigw_drivers.tls import client_context, server_context
+from aigw_drivers.core.tls import client_context, server_context
 
 
 @dataclass(frozen=True)

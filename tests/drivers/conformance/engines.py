@@ -8,8 +8,7 @@ from collections.abc import Callable
 from math import inf
 from typing import NamedTuple
 
-from aigw_drivers.contract import READ_SIZE
-from aigw_sansio.buffers import SendBuffer
+from aigw_drivers.core.contract import READ_SIZE
 from aigw_sansio.effects import (
     Answer,
     Ask,
@@ -23,6 +22,7 @@ from aigw_sansio.effects import (
     ResumeReading,
     Tls,
 )
+from aigw_sansio.engine.send_buffer import SendBuffer
 from aigw_sansio.events import Event
 from aigw_sansio.ids import AskId, ConnId
 

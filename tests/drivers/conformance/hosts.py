@@ -13,10 +13,10 @@ from tests.drivers.conformance.engines import PATIENCE_S, ToyEngine
 from tests.drivers.threads import ThreadDriver
 
 from aigw_drivers.anyio_driver import AnyioDriver
-from aigw_drivers.contract import AnswerHandler, SansIoEngine
-from aigw_drivers.protocol_driver import ProtocolDriver
-from aigw_drivers.readiness import LoopReadiness, Readiness, TaskReadiness
-from aigw_drivers.sockets import listen
+from aigw_drivers.asyncio_driver import ProtocolDriver
+from aigw_drivers.core.contract import AnswerHandler, SansIoEngine
+from aigw_drivers.core.readiness import LoopReadiness, Readiness, TaskReadiness
+from aigw_drivers.core.sockets import listen
 from aigw_sansio.events import Event
 
 

@@ -9,7 +9,7 @@ from tests.drivers.conformance.engines import PATIENCE_S, Echo, ToyEngine
 from tests.drivers.conformance.hosts import HOSTS, OURS, HostFactory, running
 from tests.drivers.conformance.peers import background, connect, read_exactly, read_to_end, reset
 
-from aigw_drivers.tls import TlsPipe
+from aigw_drivers.core.tls import TlsPipe
 from aigw_sansio.ids import ConnId
 
 BOTH = pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])

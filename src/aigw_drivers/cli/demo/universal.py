@@ -1,0 +1,242 @@
+"""The demonstration: a gateway, the built-in provider, one socket, several requests at once.
+
+Decides: which requests are made and what is noted of them. Must not know: how it is shown; that is
+:mod:`aigw_drivers.cli.demo.universal_view`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, Literal, Protocol
+
+import anyio
+import msgspec
+
+from aigw_sansio.events import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted, Event, RequestAdmitted
+
+from ...client import WebSocketClient, connect
+from ...server.serve import DriverName, running
+from ...server.settings import ServerSettings, Settings
+
+Wire = Literal["client", "provider"]
+_PATH = "/v1/local/default"
+
+
+@dataclass
+class Lane:
+    """One request, as it goes along. Times are milliseconds since the demonstration began."""
+
+    name: str
+    title: str
+    state: str = "waiting"
+    text: str = ""
+    chunks: int = 0
+    sent_ms: float = 0.0
+    first_ms: float | None = None
+    end_ms: float | None = None
+    status: int | None = None
+    step: str = ""
+    attempts: int = 0
+    reach: str = ""
+    saved_ms: float = 0.0
+
+    @property
+    def running(self) -> bool:
+        """Whether its end has not come yet."""
+        return self.end_ms is None
+
+
+@dataclass
+class Line:
+    """One thing that went over a wire."""
+
+    at_ms: float
+    wire: Wire
+    outward: bool  #: away from the client
+    lane: str
+    text: str
+    repeat: int = 0  #: how many of its kind came before it in this lane
+
+
+class View(Protocol):
+    """Shows a demonstration while it runs."""
+
+    def line(self, line: Line) -> None:
+        """Something went over a wire."""
+
+    def changed(self) -> None:
+        """A lane changed."""
+
+
+@dataclass
+class Demonstration:
+    """What there is to show."""
+
+    lanes: dict[str, Lane] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    url: str = ""
+    handshake_ms: float = 0.0
+    total_ms: float = 0.0
+
+
+def _chat(prompt: str, *, stream: bool, **loopback: object) -> dict[str, object]:
+    messages = [{"role": "user", "content": prompt}]
+    return {"model": "loopback-1", "stream": stream, "messages": messages, "loopback": loopback}
+
+
+def _step(query: dict[str, object], endpoint: str = "chat/completions", **more: object) -> dict[str, object]:
+    return {"provider": "loopback", "endpoint": endpoint, "query": query, **more}
+
+
+def _scenario() -> list[tuple[Lane, dict[str, object] | list[dict[str, object]]]]:
+    """Requests that run at once."""
+    claude = _chat("Why is the sky blue?", stream=True, chunks=22, chunk_delay_ms=60) | {"max_tokens": 256}
+    retried = _chat("Try, try again", stream=True, fail_times=2, key="demo", chunks=10, chunk_delay_ms=60)
+    broken = _chat("Who answers?", stream=True, status=500)
+    second = _chat("Who answers?", stream=True, chunks=12, chunk_delay_ms=60)
+    return [
+        (
+            Lane("story", "a streamed answer"),
+            _step(_chat("Tell me a story", stream=True, first_chunk_delay_ms=120, chunks=28, chunk_delay_ms=50)),
+        ),
+        (Lane("claude", "another dialect, streamed"), _step(claude, "messages")),
+        (Lane("whole", "a whole answer"), _step(_chat("Say it in one go", stream=False, delay_ms=300))),
+        (
+            Lane("retry", "fails twice, third attempt answers"),
+            _step(retried, config={"maxAttempts": 3, "retryDelay": 250, "backoff": "constant"}),
+        ),
+        (Lane("fallback", "first step fails, second answers"), [_step(broken), _step(second)]),
+        (Lane("cancel", "cancelled in mid-stream"), _step(_chat("Go on", stream=True, chunks=400, chunk_delay_ms=50))),
+    ]
+
+
+async def demonstrate(view_for: Callable[["Demonstration"], View], *, driver: DriverName = "anyio") -> Demonstration:
+    """Run it. ``view_for(demonstration)`` makes the view that is told of everything. Ends by itself."""
+    demo = Demonstration()
+    view = view_for(demo)
+    recorder = _Recorder(demo, view)
+    settings = Settings(server=ServerSettings(port=0))
+    async with running(settings, driver=driver, loopback=True, on_event=recorder.event) as gateway:
+        demo.url = gateway.url + _PATH
+        began = perf_counter()
+        async with connect(demo.url) as socket:
+            demo.handshake_ms = (perf_counter() - began) * 1000
+            recorder.note("client", True, "", f"opened one WebSocket in {demo.handshake_ms:.1f} ms")
+            for lane, request in _scenario():
+                await recorder.create(socket, lane, request)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(recorder.cancel_after, socket, "cancel", 8)
+                await recorder.receive(socket)
+            again = Lane("again", "the same socket, the same connection to the provider")
+            request = _step(
+                _chat("Tell me a story", stream=True, first_chunk_delay_ms=120, chunks=6, chunk_delay_ms=30)
+            )
+            await recorder.create(socket, again, request)
+            await recorder.receive(socket)
+            demo.total_ms = recorder.now_ms
+    return demo
+
+
+class _Recorder:
+    """Notes what goes over each wire."""
+
+    def __init__(self, demo: Demonstration, view: View) -> None:
+        self._demo = demo
+        self._view = view
+        self._began = perf_counter()
+        self._lane_of: dict[str, str] = {}  # by log id
+        self._chunk_came = anyio.Event()
+
+    @property
+    def now_ms(self) -> float:
+        return (perf_counter() - self._began) * 1000
+
+    def note(self, wire: Wire, outward: bool, lane: str, text: str, repeat: int = 0) -> None:
+        line = Line(self.now_ms, wire, outward, lane, text, repeat)
+        self._demo.lines.append(line)
+        self._view.line(line)
+
+    async def create(
+        self, socket: WebSocketClient, lane: Lane, request: dict[str, object] | list[dict[str, object]]
+    ) -> None:
+        first = request[0] if isinstance(request, list) else request
+        first["eventId"] = lane.name
+        message = msgspec.json.encode({"type": "universal.create", "request": request}).decode()
+        lane.sent_ms = self.now_ms
+        self._demo.lanes[lane.name] = lane
+        steps = f", {len(request)} steps" if isinstance(request, list) else ""
+        self.note("client", True, lane.name, f"universal.create {first['endpoint']}{steps} ({len(message)} bytes)")
+        await socket.send(message)
+
+    async def cancel_after(self, socket: WebSocketClient, name: str, chunks: int) -> None:
+        lane = self._demo.lanes[name]
+        while lane.chunks < chunks and lane.running:
+            await self._chunk_came.wait()
+        self.note("client", True, name, "universal.cancel")
+        await socket.send(msgspec.json.encode({"type": "universal.cancel", "eventId": name}).decode())
+
+    async def receive(self, socket: WebSocketClient) -> None:
+        """Messages, until every lane has had its end."""
+        while any(lane.running for lane in self._demo.lanes.values()):
+            message = await socket.receive()
+            self._take(msgspec.json.decode(message), len(message))
+            self._chunk_came.set()
+            self._chunk_came = anyio.Event()
+            self._view.changed()
+
+    def _take(self, message: dict[str, Any], size: int) -> None:
+        metadata = message["metadata"]
+        lane = self._demo.lanes[metadata["eventId"]]
+        kind = message["type"].removeprefix("universal.")
+        now = self.now_ms
+        if "status" in metadata:
+            lane.status, lane.attempts, lane.step = metadata["status"], metadata["attempts"], metadata["step"]
+        if kind == "stream":
+            delta = _text_of(message["response"])
+            if delta and lane.first_ms is None:
+                lane.first_ms = now
+            lane.text += delta
+            self.note("client", False, lane.name, f"universal.stream {delta!r}", lane.chunks)
+            lane.chunks += 1
+            lane.state = "streaming"
+            return
+        self.note("client", False, lane.name, f"universal.{kind} ({size} bytes)")
+        if kind == "created" and "response" not in message:
+            lane.state = "committed"
+            return
+        if kind == "created":
+            lane.first_ms = now
+            lane.text = _text_of(message["response"])
+        lane.end_ms = now
+        lane.state = kind if kind != "created" else "whole"
+
+    def event(self, event: Event) -> None:
+        """What the gateway says of its other side."""
+        match event:
+            case RequestAdmitted():
+                self._lane_of[event.log_id] = event.event_id
+            case AttemptStarted():
+                text = f"POST {event.target} (attempt {event.attempt}, step {event.step})"
+                self.note("provider", True, self._lane_of[event.log_id], text)
+            case AttemptConnected():
+                lane = self._demo.lanes[self._lane_of[event.log_id]]
+                ms = event.handshake_s * 1000
+                lane.reach = event.reach
+                lane.saved_ms = 0.0 if event.reach == "dialled" else ms
+                cost = f"dialled in {ms:.2f} ms" if event.reach == "dialled" else f"{event.reach}: {ms:.2f} ms saved"
+                self.note("provider", True, lane.name, f"connection #{event.conn}, {cost}")
+            case AttemptFirstByte():
+                text = f"{event.status} after {event.after_s * 1000:.1f} ms"
+                self.note("provider", False, self._lane_of[event.log_id], text)
+            case AttemptEnded() if event.fault is not None:
+                self.note("provider", False, self._lane_of[event.log_id], f"attempt over: {event.fault.detail}")
+
+
+def _text_of(response: Any) -> str:
+    """The text in a chunk or answer of the loopback provider, whichever dialect it speaks."""
+    if not isinstance(response, dict):
+        return ""
+    if response.get("choices"):
+        choice = response["choices"][0]
+        return str((choice.get("delta") or choice.get("message") or {}).get("content") or "")
+    return str((response.get("delta") or {}).get("text") or "")

@@ -1,0 +1,299 @@
+"""The command line: ``aigw serve``, ``demo``, ``send``, ``check`` and ``read``.
+
+Decides: options and output. Must not know: any protocol.
+"""
+
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import msgspec
+
+try:
+    import typer
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+except ImportError as error:  # the core and the drivers do without them
+    raise SystemExit("the command line needs the extra `server`: pip install 'aigw[server]'") from error
+
+from aigw_sansio import gateway as core
+from aigw_sansio.config import ProviderSettings
+from aigw_sansio.providers.registry import REGISTRY
+
+from ..client import HandshakeRefused, WebSocketClosed, connect
+from ..core.tls import client_context, server_context
+from ..server.serve import Running, running, serve_until_signal
+from ..server.settings import Settings, SettingsError, load_settings
+from .demo.realtime import converse
+from .demo.realtime_view import realtime_summary, realtime_view_for
+from .demo.universal import demonstrate
+from .demo.universal_view import summary, view_for
+from .read import ReadError, read_file
+
+app = typer.Typer(
+    name="aigw",
+    help="An AI gateway: one WebSocket in, any provider out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Settings file (TOML). Without it: defaults.")
+]
+
+
+class Driver(StrEnum):
+    """Which driver binds the engine to sockets."""
+
+    ANYIO = "anyio"
+    PROTOCOL = "protocol"
+
+
+DriverOption = Annotated[Driver, typer.Option(help="anyio: sockets and anyio; protocol: bare asyncio protocols.")]
+
+
+def _settings(path: Path | None, console: Console) -> Settings:
+    try:
+        return load_settings(path, os.environ)
+    except SettingsError as error:
+        for line in error.errors:
+            console.print(f"[red]error[/red] {escape(line)}", soft_wrap=True)
+        raise typer.Exit(2) from None
+
+
+def _check_files(settings: Settings, console: Console) -> None:
+    """Certificates and keys that cannot be used are told of by the name of their setting."""
+    server = settings.server
+    files = {f"providers.{slug}.ca_file": own.ca_file for slug, own in settings.config.providers.items() if own.ca_file}
+    problems = []
+    for where, file in files.items():
+        try:
+            client_context(file)
+        except OSError as error:
+            problems.append(f"{where} ({file}) holds no certificates in PEM: {error}")
+    if server.tls_certificate:
+        try:
+            server_context(server.tls_certificate, server.tls_key or server.tls_certificate)
+        except OSError as error:
+            key = server.tls_key or "the same file"
+            problems.append(
+                f"server.tls_certificate ({server.tls_certificate}) and its key ({key}) cannot be used: {error}"
+            )
+    for line in problems:
+        console.print(f"[red]error[/red] {escape(line)}", soft_wrap=True)
+    if problems:
+        raise typer.Exit(2)
+
+
+def _run(function: Callable[[], Awaitable[None]]) -> None:
+    """Run on uvloop where it is installed, else on asyncio."""
+    anyio.run(function, backend_options={"use_uvloop": find_spec("uvloop") is not None})
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print(f"aigw {version('aigw')}, core: {'Python' if core.__file__.endswith('.py') else 'compiled'}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="The version, and which core runs.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def serve(
+    config: ConfigOption = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+    driver: DriverOption = Driver.ANYIO,
+) -> None:
+    """Serve until SIGINT or SIGTERM; then let running requests finish."""
+    console = Console()
+    settings = _settings(config, console)
+    _check_files(settings, console)
+    changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, **changes))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+
+    async def main() -> None:
+        async with running(settings, driver=driver.value, loopback=config is None) as gateway:
+            _greet(console, gateway, settings, loopback=config is None)
+            await serve_until_signal(gateway)
+        console.print("stopped")
+
+    try:
+        _run(main)
+    except OSError as error:
+        server = settings.server
+        console.print(f"[red]error[/red] cannot listen on {server.host}:{server.port}: {escape(str(error))}")
+        raise typer.Exit(1) from None
+
+
+def _greet(console: Console, gateway: Running, settings: Settings, *, loopback: bool) -> None:
+    name, own = next(iter(settings.config.gateways.items()))
+    url = f"{gateway.url}/v1/{name}"
+    console.print(f"[bold green]aigw[/bold green] is listening on [bold]{gateway.url}[/bold]", soft_wrap=True)
+    for other in settings.config.gateways:
+        console.print(f"  gateway    {gateway.url}/v1/{other}", soft_wrap=True)
+    slugs = sorted(set(REGISTRY) | set(settings.config.providers))
+    if not loopback:
+        slugs = [slug for slug in slugs if slug != "loopback" or slug in settings.config.providers]
+    console.print(f"  providers  {', '.join(slugs)}", soft_wrap=True)
+    if own.authentication:
+        console.print("  this gateway wants a token: header cf-aig-authorization: Bearer TOKEN", soft_wrap=True)
+    provider = "loopback" if loopback or "loopback" in settings.config.providers else "openai"
+    step: dict[str, object] = {"eventId": "1", "provider": provider, "endpoint": "chat/completions"}
+    if provider != "loopback":
+        step["headers"] = {"authorization": "Bearer YOUR_PROVIDER_KEY"}
+    model = "loopback-1" if provider == "loopback" else "gpt-4.1-mini"
+    step["query"] = {"model": model, "stream": True, "messages": [{"role": "user", "content": "Hello"}]}
+    message = msgspec.json.encode({"type": "universal.create", "request": step}).decode()
+    console.print("\n  Try it, here or with any WebSocket client:")
+    console.print(f"  aigw send {url} \\\n    {shlex.quote(message)}", soft_wrap=True, markup=False, highlight=False)
+    console.print("\n  Ctrl-C drains and stops.", soft_wrap=True)
+
+
+@app.command()
+def demo(
+    driver: DriverOption = Driver.ANYIO,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="A spoken conversation over a realtime session.")
+    ] = False,
+) -> None:
+    """Show it working: several requests at once over one socket, to the built-in provider. No keys, no network."""
+    console = Console()
+
+    async def main() -> None:
+        context, maker = view_for(console)
+        with context:
+            result = await demonstrate(maker, driver=driver.value)
+        console.print(summary(result), soft_wrap=not console.is_terminal)
+
+    async def realtime_main() -> None:
+        context, maker = realtime_view_for(console)
+        with context:
+            result = await converse(maker, driver=driver.value)
+        console.print(realtime_summary(result), soft_wrap=not console.is_terminal)
+
+    nobody_reads = False
+    try:
+        _run(realtime_main if realtime else main)
+    except* SystemExit:  # rich ends a program whose output nobody takes, from wherever it printed
+        nobody_reads = True
+    if nobody_reads:
+        raise typer.Exit(1)
+
+
+@app.command()
+def send(
+    url: Annotated[str, typer.Argument(help="ws:// or wss:// address of a gateway, with account and gateway.")],
+    messages: Annotated[list[str] | None, typer.Argument(help="JSON messages; without any, lines of input.")] = None,
+    token: Annotated[str | None, typer.Option(envvar="AIGW_TOKEN", help="Gateway token.")] = None,
+) -> None:
+    """Send universal messages over one socket and print what comes back, until every exchange has ended."""
+    texts = messages or [line for line in sys.stdin.read().splitlines() if line.strip()]
+    headers = [("cf-aig-authorization", f"Bearer {token}")] if token else []
+
+    async def main() -> None:
+        async with connect(url, headers=headers) as socket:
+            for text in texts:
+                await socket.send(text)
+            open_ends = sum(not _is_cancel(text) for text in texts)
+            while open_ends:
+                answer = str(await socket.receive())
+                print(answer, flush=True)
+                open_ends -= _is_end(answer)
+
+    try:
+        _run(main)
+    except HandshakeRefused as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+    except WebSocketClosed as error:
+        print(f"the gateway {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        print(f"cannot connect to {url}: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def _is_cancel(text: str) -> bool:
+    """Whether a message of ours has no end of its own: it brings about that of another."""
+    try:
+        message = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return False
+    return isinstance(message, dict) and message.get("type") == "universal.cancel"
+
+
+def _is_end(answer: str) -> bool:
+    """Whether a message is the last that answers one of ours."""
+    message = msgspec.json.decode(answer)
+    kind = message["type"].removeprefix("universal.")
+    return kind in ("done", "error", "cancelled", "pong") or (kind == "created" and "response" in message)
+
+
+@app.command()
+def check(file: Annotated[Path, typer.Argument(help="Settings file (TOML).")]) -> None:
+    """Check a settings file: says what is wrong in it, where, and what is allowed."""
+    console = Console()
+    settings = _settings(file, console)
+    _check_files(settings, console)
+    config = settings.config
+    table = Table(box=None, show_header=False, pad_edge=False)
+    server = settings.server
+    table.add_row("listens on", f"{server.host}:{server.port}{' (TLS)' if server.tls_certificate else ''}")
+    for name, gateway in config.gateways.items():
+        table.add_row("gateway", f"{name}{' (authentication on)' if gateway.authentication else ''}")
+    for slug, provider in config.providers.items():
+        table.add_row("provider", f"{slug}{_described(provider)}")
+    console.print(f"[green]ok[/green] {escape(str(file))}", soft_wrap=True)
+    console.print(table)
+
+
+def _described(provider: ProviderSettings) -> str:
+    parts = [provider.base_url or "", "key stored" if provider.api_key else ""]
+    text = ", ".join(part for part in parts if part)
+    return f" ({text})" if text else ""
+
+
+@app.command()
+def read(
+    file: Annotated[Path, typer.Argument(help="A recorded answer of a provider, as its client received it.")],
+    provider: Annotated[str | None, typer.Option(help="Slug of the provider it came from.")] = None,
+    format: Annotated[
+        str | None, typer.Option(help="Family of formats it is in; told by the content otherwise.")
+    ] = None,
+    content_type: Annotated[str | None, typer.Option(help="Its content-type.")] = None,
+    status: Annotated[int, typer.Option(min=100, max=599, help="Its status.")] = 200,
+) -> None:
+    """Print the provider-agnostic events of a recorded answer, one JSON document a line."""
+    if provider is not None and format is not None:
+        print("--provider and --format exclude each other", file=sys.stderr)
+        raise typer.Exit(2)
+    try:
+        for line in read_file(file, provider=provider, format=format, content_type=content_type, status=status):
+            print(line)
+    except (ReadError, OSError) as error:
+        print(f"{file}: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def main() -> None:
+    """Entry point of the command ``aigw``."""
+    app()

@@ -1,0 +1,1 @@
+"""What both drivers share: sockets, TLS, readiness, and the transfer between them and an engine."""

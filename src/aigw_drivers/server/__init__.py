@@ -1,0 +1,1 @@
+"""A gateway as a server: its settings, and what runs it."""

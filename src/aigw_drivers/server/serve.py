@@ -1,0 +1,117 @@
+"""A running gateway: settings in, sockets open, drained at the end.
+
+Decides: which driver runs, where entropy and wall time come from, and what a signal means. Must not know: any
+protocol.
+"""
+
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from os import urandom
+from typing import Literal, TypeAlias
+
+import anyio
+import msgspec
+from anyio.abc import TaskStatus
+
+from aigw_sansio.config import ProviderSettings
+from aigw_sansio.events import Event
+from aigw_sansio.gateway import Gateway
+
+from ..anyio_driver import AnyioDriver
+from ..asyncio_driver import ProtocolDriver, require_asyncio
+from ..core.contract import AnswerHandler
+from ..core.sockets import Listener, listen
+from ..core.tls import server_context
+from ..loopback import LoopbackProvider
+from .settings import Settings
+from .signatures import with_signatures
+
+logger = logging.getLogger("aigw.serve")
+
+DriverName: TypeAlias = Literal["anyio", "protocol"]
+
+
+class Running:
+    """A gateway that accepts clients. ``url`` is where, without a path."""
+
+    def __init__(self, url: str, driver: AnyioDriver | ProtocolDriver, gateway: Gateway) -> None:
+        self.url = url
+        self.gateway = gateway
+        self._driver = driver
+        self._stopped = anyio.Event()
+
+    async def drain(self) -> None:
+        """Go away: refuse what is new, let what runs finish. Returns when the last connection has ended."""
+        await self._driver.drain()
+        await self._stopped.wait()
+
+    async def _serve(self, listeners: Sequence[Listener], *, task_status: TaskStatus[None]) -> None:
+        await self._driver.serve(listeners, task_status=task_status)
+        self._stopped.set()
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    *,
+    driver: DriverName = "anyio",
+    loopback: bool = False,
+    answer: AnswerHandler | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> AsyncIterator[Running]:
+    """Run a gateway while the block runs; leaving it cuts what is still open.
+
+    Questions go to ``answer`` first; signatures that it does not give are made here (:mod:`.answers`).
+    ``loopback`` starts the built-in provider beside it, under the slug ``loopback``. Raises ``OSError`` where it
+    cannot listen, and ``RuntimeError`` where the protocol driver is asked for on trio.
+    """
+    if driver == "protocol":
+        require_asyncio()
+    server = settings.server
+    context = None
+    if server.tls_certificate is not None:
+        context = server_context(server.tls_certificate, server.tls_key or server.tls_certificate, ("h2", "http/1.1"))
+    async with AsyncExitStack() as stack:
+        listeners = listen(server.host, server.port, context)  # first: what fails within a task group fails as a group
+        for listener in listeners:
+            stack.callback(listener.socket.close)
+        config = settings.config
+        if loopback:
+            provider = await stack.enter_async_context(LoopbackProvider.start())
+            own = ProviderSettings(
+                base_url=f"{provider.base_url}/v1", realtime_url=provider.base_url.replace("http", "ws", 1)
+            )
+            config = msgspec.structs.replace(config, providers={**config.providers, "loopback": own})
+        gateway = Gateway(config, urandom(32), time.time() - time.monotonic())
+        kind = ProtocolDriver if driver == "protocol" else AnyioDriver
+        runner = kind(gateway, answer=with_signatures(answer), on_event=on_event)
+        port = listeners[0].socket.getsockname()[1]
+        host = f"[{server.host}]" if ":" in server.host else server.host
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        run = Running(f"{'wss' if context else 'ws'}://{host}:{port}", runner, gateway)
+        await tasks.start(run._serve, listeners)
+        try:
+            yield run
+        finally:
+            tasks.cancel_scope.cancel()
+
+
+async def serve_until_signal(running: Running) -> None:
+    """Serve until SIGINT or SIGTERM; then drain. A second signal cuts at once."""
+    async with anyio.create_task_group() as tasks:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            draining = False
+            async for _ in signals:
+                if draining:
+                    break
+                draining = True
+                tasks.start_soon(_drain_then_stop, running, tasks.cancel_scope)
+
+
+async def _drain_then_stop(running: Running, scope: anyio.CancelScope) -> None:
+    logger.info("draining")
+    await running.drain()
+    scope.cancel()

@@ -1,0 +1,341 @@
+"""Settings from a TOML file.
+
+Decides: how the file's tables and keys (client protocol, section 7) become :class:`aigw_sansio.config.Config` and
+what a server needs beside it, and how an error in the file is told. Must not know: defaults and ranges of the
+core's settings, which it asks the core's classes for.
+
+All errors of a file are told at once. Values that may be secrets are never quoted.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from os import PathLike, fspath
+from os.path import dirname, isfile, join
+from typing import Final, Literal, TypeVar, get_type_hints
+
+import msgspec
+
+from aigw_sansio.config import Backoff, Compression, Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
+from aigw_sansio.faults import Fault
+from aigw_sansio.providers.auth import read_stored_key
+from aigw_sansio.providers.headers import NEVER_FORWARDED, TOKEN
+from aigw_sansio.providers.registry import ALIASES, REGISTRY, Provider, is_custom
+from aigw_sansio.providers.target import RefusedTarget, parse_base_url
+from aigw_sansio.secret import Secret
+
+from .toml_values import EnvironmentText, Table, ValueReader, key_text, kind_of, suggestion, toml_text
+
+
+class SettingsError(Exception):
+    """The settings cannot be used. ``errors`` holds one line for each thing wrong: file, key, what is allowed."""
+
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("\n".join(errors))
+        self.errors = tuple(errors)
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the server listens. With a certificate it speaks TLS; ``tls_key`` may be in the certificate's file."""
+
+    host: str = "127.0.0.1"
+    port: int = 8787  #: 0 takes a free one
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    workers: int = 1
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a settings file says."""
+
+    config: Config = Config()
+    server: ServerSettings = ServerSettings()
+    store: str = "memory:"
+
+
+def load_settings(path: str | PathLike[str] | None, environ: Mapping[str, str]) -> Settings:
+    """Read the file at ``path``; ``None`` gives the defaults. ``environ`` is what ``env:NAME`` values name.
+
+    Paths in the file are relative to its folder. Raises :class:`SettingsError`.
+    """
+    if path is None:
+        return Settings()
+    name = fspath(path)
+    try:
+        with open(name, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise SettingsError([f"{name}: cannot be read: {error.strerror or error}"]) from error
+    return read_settings(data, file=name, environ=environ)
+
+
+def read_settings(
+    data: bytes, *, file: str, environ: Mapping[str, str], is_file: Callable[[str], bool] = isfile
+) -> Settings:
+    """Read settings from the bytes of a TOML document; ``file`` is its name, for errors and relative paths.
+
+    Raises :class:`SettingsError`, and nothing else.
+    """
+    try:
+        document = tomllib.loads(data.decode())
+    except UnicodeDecodeError as error:
+        raise SettingsError([f"{file}: is not UTF-8, from byte {error.start} on"]) from None
+    except (ValueError, RecursionError) as error:
+        raise SettingsError([f"{file}: is not TOML: {error}"]) from None
+    reader = _Reader(file, environ, is_file)
+    settings = reader.read(document)
+    if reader.errors:
+        raise SettingsError(reader.errors)
+    return settings
+
+
+_T = TypeVar("_T", Limits, Timeouts, Retry)
+
+#: Keys that the file may hold but nothing acts on yet, with the one value that says "not used".
+_NOT_SUPPORTED: Final[dict[str, object]] = {
+    "cache_ttl": 0,
+    "rate_limiting_limit": 0,
+    "rate_limiting_interval": 0,
+    "rate_limiting_technique": "fixed",
+    "collect_logs": False,
+    "byok_only": False,
+}
+_RETRY_KEYS: Final = {"retry_max_attempts": "max_attempts", "retry_delay": "delay_ms", "retry_backoff": "backoff"}
+_GATEWAY_KEYS: Final = (
+    "authentication", "tokens", "origins", "query_token", "compression", *_RETRY_KEYS, *_NOT_SUPPORTED,
+)  # fmt: skip
+_PROVIDER_KEYS: Final = ("base_url", "realtime_url", "api_key", "headers", "http2", "ca_file")
+_SERVER_KEYS: Final = ("host", "port", "tls_certificate", "tls_key", "workers")
+_TABLES: Final = ("server", "gateways", "providers", "limits", "timeouts", "store")
+_HTTP2: Final[dict[object, Literal["auto", "on", "off"]]] = {True: "on", False: "off", "auto": "auto"}
+_COMPRESSIONS: Final[dict[object, Compression]] = {name: name for name in ("off", "messages", "stream")}
+_BACKOFFS: Final[dict[str, Backoff]] = {name: name for name in ("constant", "linear", "exponential")}
+
+_GATEWAY_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}/[A-Za-z0-9_-]{1,64}\Z")
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+\Z")
+_SECRET: Final = re.compile(r"[!-~]+\Z")
+_HEADER_VALUE: Final = re.compile(r"[ -~\t\x80-\xff]*\Z")
+_LOOPBACK: Final = re.compile(r"(?:127\.[0-9.]+|localhost|::1)\Z")
+
+
+class _Reader(ValueReader):
+    """Reads one document; notes every error and goes on with the default."""
+
+    def __init__(self, file: str, environ: Mapping[str, str], is_file: Callable[[str], bool]) -> None:
+        super().__init__(file, environ)
+        self.is_file = is_file
+
+    def read(self, document: Table) -> Settings:
+        self.known("", document, _TABLES)
+        gateways = {
+            name: self.gateway(name, f"gateways.{key_text(name)}", table)
+            for name, table in self.tables("gateways", document).items()
+        }
+        store = self.table("store", document)
+        self.known("store", store, ("url",))
+        url = self.string("store.url", store.get("url", "memory:"))
+        if url is not None and url != "memory:":
+            self.error("store.url", "is not supported by this version; allowed is 'memory:'")
+        config = Config(
+            providers=self.providers(document),
+            limits=self.core("limits", self.table("limits", document), Limits),
+            timeouts=self.core("timeouts", self.table("timeouts", document), Timeouts),
+        )
+        if gateways:
+            config = msgspec.structs.replace(config, gateways=gateways)
+        return Settings(config=config, server=self.server(document))
+
+    # -- tables ----------------------------------------------------------------------------------------------------
+
+    def server(self, document: Table) -> ServerSettings:
+        table = self.table("server", document)
+        self.known("server", table, _SERVER_KEYS)
+        found: Table = {}
+        if "host" in table and (host := self.string("server.host", table["host"])) is not None:
+            found["host"] = host
+        if "port" in table and (port := self.integer("server.port", table["port"], 0, 65535)) is not None:
+            found["port"] = port
+        if "workers" in table:
+            workers = self.integer("server.workers", table["workers"], 1, 1 << 16)
+            if workers is not None and workers > 1:
+                self.error("server.workers", "above 1 is not supported by this version; allowed is 1")
+        for name in ("tls_certificate", "tls_key"):
+            if name in table:
+                found[name] = self.path(f"server.{name}", table[name])
+        if "tls_key" in table and "tls_certificate" not in table:
+            self.error("server.tls_key", "needs server.tls_certificate beside it")
+        return ServerSettings(**found)
+
+    def gateway(self, name: str, where: str, table: Table) -> GatewaySettings:
+        if not _GATEWAY_NAME.match(name):
+            self.error(where, "has a bad name; allowed is ACCOUNT/GATEWAY, each 1 to 64 letters, digits, - and _")
+        self.known(where, table, _GATEWAY_KEYS)
+        found: Table = {}
+        for flag in ("authentication", "query_token"):
+            if flag in table:
+                found[flag] = self.boolean(f"{where}.{flag}", table[flag]) or False
+        if "compression" in table:
+            compression = self.from_environment(f"{where}.compression", table["compression"])
+            if isinstance(compression, str) and compression in _COMPRESSIONS:
+                found["compression"] = _COMPRESSIONS[compression]
+            elif compression is not None:
+                self.error(f"{where}.compression", "has a bad value; allowed are 'off', 'messages' and 'stream'")
+        tokens = self.strings(f"{where}.tokens", table.get("tokens", []))
+        for route, token in tokens.items():
+            if not _SECRET.match(token):
+                self.error(route, "is not usable; allowed is printable ASCII without blanks")
+        origins = self.strings(f"{where}.origins", table.get("origins", []))
+        for route, origin in origins.items():
+            if origin == "*":
+                self.error(route, "must not be '*'; leave origins out to allow any")
+            elif origin != "null" and not _ORIGIN.match(origin):
+                self.error(route, "is no origin; allowed is scheme://host[:port] or 'null'")
+        for key, neutral in _NOT_SUPPORTED.items():
+            if key in table and (table[key] != neutral or type(table[key]) is not type(neutral)):
+                self.error(f"{where}.{key}", f"is not supported by this version; allowed is {toml_text(neutral)}")
+        if tokens:
+            if found.get("authentication") is False:
+                self.error(
+                    f"{where}.tokens", "has no use without authentication; allowed is authentication = true, or none"
+                )
+            found["authentication"] = True
+        retry = {_RETRY_KEYS[key]: value for key, value in table.items() if key in _RETRY_KEYS}
+        written = {new: f"{where}.{old}" for old, new in _RETRY_KEYS.items()}
+        return GatewaySettings(
+            tokens=tuple(map(Secret, tokens.values())),
+            origins=tuple(origins.values()),
+            retry=self.core(where, retry, Retry, written),
+            **found,
+        )
+
+    def providers(self, document: Table) -> dict[str, ProviderSettings]:
+        found: dict[str, ProviderSettings] = {}
+        for name, table in self.tables("providers", document).items():
+            where = f"providers.{key_text(name)}"
+            slug = ALIASES.get(name, name)
+            if slug not in REGISTRY and not is_custom(slug):
+                near = suggestion(name, [*REGISTRY, *ALIASES])
+                known = ", ".join(sorted(REGISTRY))
+                self.error(
+                    where, f"is not a known provider{near}; allowed are {known}, custom-NAME (a-z, 0-9, - and _)"
+                )
+                continue
+            if slug in found:
+                self.error(where, "is given twice: under its own and under another name")
+            found[slug] = self.provider(slug, where, table)
+        return found
+
+    def provider(self, slug: str, where: str, table: Table) -> ProviderSettings:
+        self.known(where, table, _PROVIDER_KEYS)
+        row = REGISTRY.get(slug) or Provider(slug=slug, routes=())
+        if not row.routes and "base_url" not in table:
+            self.error(f"{where}.base_url", "is required; allowed is https://HOST[:PORT][/PATH], or http on loopback")
+        found: Table = {}
+        for name, schemes in (("base_url", ("https", "http")), ("realtime_url", ("wss", "ws"))):
+            if name in table:
+                found[name] = self.url(f"{where}.{name}", table[name], *schemes)
+        if "api_key" in table and (key := self.string(f"{where}.api_key", table["api_key"])) is not None:
+            found["api_key"] = Secret(str(key))  # also of what came from the environment, a class of its own
+            if key.lstrip().startswith("{"):
+                stored = read_stored_key(row, found["api_key"])
+                if isinstance(stored, Fault):
+                    self.error(f"{where}.api_key", stored.detail.partition(" ")[2])
+                elif isinstance(stored, Secret):
+                    self.error(
+                        f"{where}.api_key", "is JSON, which this provider has no form for; allowed is a plain key"
+                    )
+            elif not _SECRET.match(key):
+                self.error(f"{where}.api_key", "is not usable; allowed is printable ASCII without blanks")
+        if "headers" in table:
+            found["headers"] = self.headers(f"{where}.headers", table["headers"])
+        if "http2" in table:
+            value = self.from_environment(f"{where}.http2", table["http2"])
+            if isinstance(value, EnvironmentText):
+                value = {"true": True, "false": False}.get(value, value)
+            if isinstance(value, (str, bool)) and value in _HTTP2:
+                found["http2"] = _HTTP2[value]
+            elif value is not None:
+                self.error(f"{where}.http2", "has a bad value; allowed are true, false and 'auto'")
+        if "ca_file" in table:
+            found["ca_file"] = self.path(f"{where}.ca_file", table["ca_file"])
+        return ProviderSettings(**found)
+
+    def headers(self, where: str, value: object) -> tuple[tuple[str, str], ...]:
+        if not isinstance(value, dict):
+            self.error(where, f"is {kind_of(value)}; allowed is a table of strings")
+            return ()
+        found: dict[str, str] = {}
+        for name, item in value.items():
+            route = f"{where}.{key_text(name)}"
+            if not TOKEN.match(name):
+                self.error(route, "is no header name; allowed are letters, digits and !#$%&'*+-.^_`|~")
+            elif name.lower() in NEVER_FORWARDED or name.lower().startswith("cf-aig-"):
+                self.error(route, "is never sent to a provider")
+            elif name.lower() in found:
+                self.error(route, "is given twice: header names do not tell upper from lower case")
+            elif (text := self.string(route, item, empty=True)) is not None:
+                if not _HEADER_VALUE.match(text) or text != text.strip():
+                    self.error(
+                        route, "is not usable; allowed is latin-1 text without control characters or blanks around it"
+                    )
+                found[name.lower()] = text
+        return tuple(found.items())
+
+    def core(self, where: str, table: Table, cls: type[_T], written: Mapping[str, str] | None = None) -> _T:
+        """Build one of the core's classes; its own checks say what is allowed, key by key.
+
+        ``written`` maps the class's names to the file's keys, where they differ.
+        """
+        types = get_type_hints(cls)
+        if written is None:
+            self.known(where, table, cls.__struct_fields__)
+        found: Table = {}
+        for name in [name for name in types if name in table]:
+            route = written[name] if written else f"{where}.{name}"
+            value: object
+            if types[name] == Backoff:
+                value = self.string(route, table[name])
+                if value is not None and value not in _BACKOFFS:
+                    self.error(route, "has a bad value; allowed are constant, linear and exponential")
+                    value = None
+            elif types[name] == float | None and table[name] == "none":
+                found[name] = None
+                continue
+            else:
+                value = self.number(route, table[name], whole=types[name] is int)
+            if value is None:
+                continue
+            one: Table = {name: value}
+            try:
+                cls(**one)
+            except ValueError as error:
+                self.error(route, str(error).partition(" ")[2])
+                continue
+            found[name] = value if types[name] is int or isinstance(value, str) else float(value)
+        return cls(**found)
+
+    def path(self, where: str, value: object) -> str | None:
+        text = self.string(where, value)
+        if text is None:
+            return None
+        if "\0" in text or not self.is_file(path := join(dirname(self.file), text)):
+            self.error(where, "names no file; allowed is a path, absolute or from the settings' folder")
+            return None
+        return path
+
+    def url(self, where: str, value: object, secure: str, plain: str) -> str | None:
+        text = self.string(where, value)
+        if text is None:
+            return None
+        scheme = text.partition(":")[0].lower()
+        base = parse_base_url(text)
+        allowed = f"allowed is {secure}://HOST[:PORT][/PATH], or {plain} on loopback"
+        if scheme not in (secure, plain):
+            self.error(where, f"has the wrong scheme; {allowed}")
+        elif isinstance(base, RefusedTarget):
+            self.error(where, f"{base.why}; {allowed}")
+        elif base.scheme == "http" and not _LOOPBACK.match(base.host):
+            self.error(where, f"is not encrypted; {allowed}")
+        else:
+            return text
+        return None

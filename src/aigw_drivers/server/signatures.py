@@ -1,0 +1,52 @@
+"""Answers that a server can give by itself: signatures for Google service accounts.
+
+Decides: that a host's own answer comes first, and how RSA is done. Must not know: what is signed, and why.
+
+``cryptography`` (``pip install aigw[google]``) is imported when the first signature is asked for.
+"""
+
+from anyio import to_thread
+
+from aigw_sansio.effects import Answer, Question, Sign, Signed, Unavailable
+
+from ..core.contract import AnswerHandler
+
+
+def with_signatures(host: AnswerHandler | None = None) -> AnswerHandler:
+    """A handler that asks ``host`` first, and signs by itself what ``host`` does not: it may keep keys elsewhere.
+
+    Whatever else ``host`` does not answer is ``Unavailable``.
+    """
+
+    async def answer(question: Question) -> Answer:
+        if not isinstance(question, Sign):
+            return Unavailable() if host is None else await host(question)
+        if host is not None:
+            try:
+                found = await host(question)
+            except Exception:  # a host that does not know the question
+                found = Unavailable()
+            if isinstance(found, Signed):
+                return found
+        return await to_thread.run_sync(sign, question)  # checking a key takes milliseconds, a stranger's perhaps more
+
+    return answer
+
+
+def sign(question: Sign) -> Signed | Unavailable:
+    """Sign by RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 section 8.2). ``Unavailable`` without ``cryptography``, and for
+    a key that is none."""
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import padding, rsa
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    except ImportError:
+        return Unavailable()
+    try:
+        key = load_pem_private_key(question.key.reveal().encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return Unavailable()
+    if not isinstance(key, rsa.RSAPrivateKey):
+        return Unavailable()
+    return Signed(key.sign(question.message, padding.PKCS1v15(), hashes.SHA256()))

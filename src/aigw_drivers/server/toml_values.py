@@ -1,0 +1,144 @@
+"""Values of a TOML document, read strictly, with every error noted.
+
+Decides: what is a string, number, flag, array or table, how ``env:NAME`` stands for an environment variable's text,
+and how a key and a wrong value are told. Must not know: which keys there are.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from difflib import get_close_matches
+from typing import Any, Final, TypeAlias
+
+Table: TypeAlias = dict[str, Any]  # what tomllib returns
+
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
+
+
+class EnvironmentText(str):
+    """Text of an environment variable, where numbers and flags can only be text."""
+
+    __slots__ = ()
+
+
+class ValueReader:
+    """Reads values of one document. What is wrong goes to ``errors``, one line each; no value is quoted, as it may be
+    a secret."""
+
+    def __init__(self, file: str, environ: Mapping[str, str]) -> None:
+        self.file = file
+        self.environ = environ
+        self.errors: list[str] = []
+
+    def error(self, where: str, why: str) -> None:
+        self.errors.append(f"{self.file}: {where} {why}")
+
+    def known(self, where: str, table: Table, allowed: tuple[str, ...]) -> None:
+        for key in table:
+            if key not in allowed:
+                route = f"{where}.{key_text(key)}" if where else key_text(key)
+                self.error(route, f"is not known{suggestion(key, allowed)}; allowed are {', '.join(allowed)}")
+
+    def table(self, where: str, parent: Table) -> Table:
+        value = parent.get(where, {})
+        if isinstance(value, dict):
+            return value
+        self.error(where, f"is {kind_of(value)}; allowed is a table, [{where}]")
+        return {}
+
+    def tables(self, where: str, parent: Table) -> dict[str, Table]:
+        found: dict[str, Table] = {}
+        for name, value in self.table(where, parent).items():
+            if isinstance(value, dict):
+                found[name] = value
+            else:
+                self.error(
+                    f"{where}.{key_text(name)}", f"is {kind_of(value)}; allowed is a table, [{where}.{key_text(name)}]"
+                )
+        return found
+
+    def from_environment(self, where: str, value: object) -> object:
+        """``value``, or what the environment variable holds that it names; ``None`` after an error."""
+        if not isinstance(value, str) or not value.startswith("env:"):
+            return value
+        name = value[4:]
+        if name in self.environ:
+            return EnvironmentText(self.environ[name])
+        self.error(where, f"names the environment variable {shown(name)}, which is not set")
+        return None
+
+    def string(self, where: str, value: object, *, empty: bool = False) -> str | None:
+        value = self.from_environment(where, value)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            self.error(where, f"is {kind_of(value)}; allowed is a string")
+        elif not value and not empty:
+            self.error(where, "is empty; allowed is a string that is not")
+        else:
+            return value
+        return None
+
+    def strings(self, where: str, value: object) -> dict[str, str]:
+        """The items of an array of strings, each under its own route in the document."""
+        if not isinstance(value, list):
+            self.error(where, f"is {kind_of(value)}; allowed is an array of strings")
+            return {}
+        routes = {f"{where}[{index}]": item for index, item in enumerate(value)}
+        found = {route: self.string(route, item) for route, item in routes.items()}
+        return {route: item for route, item in found.items() if item is not None}
+
+    def boolean(self, where: str, value: object) -> bool | None:
+        value = self.from_environment(where, value)
+        if isinstance(value, EnvironmentText):
+            value = {"true": True, "false": False}.get(value, value)
+        if isinstance(value, bool):
+            return value
+        if value is not None:
+            self.error(where, f"is {kind_of(value)}; allowed are true and false")
+        return None
+
+    def number(self, where: str, value: object, *, whole: bool) -> int | float | None:
+        value = self.from_environment(where, value)
+        if isinstance(value, EnvironmentText):
+            with suppress(ValueError):
+                value = int(value) if whole else float(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and (isinstance(value, int) or not whole):
+            return value
+        if value is not None:
+            self.error(where, f"is {kind_of(value)}; allowed is {'a whole number' if whole else 'a number'}")
+        return None
+
+    def integer(self, where: str, value: object, low: int, high: int) -> int | None:
+        number = self.number(where, value, whole=True)
+        if number is not None and not low <= number <= high:
+            self.error(where, f"is out of range; allowed is {low} to {high}")
+            return None
+        return None if number is None else int(number)
+
+
+def key_text(name: str) -> str:
+    """A key as TOML writes it."""
+    return name if _BARE_KEY.match(name) else '"' + shown(name, quote="").replace('"', '\\"') + '"'
+
+
+def shown(text: str, quote: str = "'") -> str:
+    """An excerpt of ``text`` that is safe to print."""
+    return quote + ascii(text if len(text) <= 64 else text[:61] + "...")[1:-1] + quote
+
+
+def toml_text(value: object) -> str:
+    """A value as TOML writes it."""
+    return str(value).lower() if isinstance(value, (bool, int)) else repr(value)
+
+
+def kind_of(value: object) -> str:
+    """What TOML calls a value of this kind."""
+    names = {str: "a string", bool: "a boolean", int: "an integer", float: "a float", list: "an array", dict: "a table"}
+    return next((name for cls, name in names.items() if isinstance(value, cls)), "a date or time")
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """The known word that was likely meant, as a remark; empty where none is near."""
+    close = get_close_matches(word, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

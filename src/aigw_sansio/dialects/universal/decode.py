@@ -1,0 +1,284 @@
+"""What a client says in the ``universal.*`` dialect (client protocol, section 3.1).
+
+Decides: which messages there are, which fields they have and what is wrong with a bad one. Must not know: sockets,
+providers, and whether an exchange of that id is running. A step's ``query`` stays the client's bytes.
+"""
+
+import re
+from typing import Final, TypeAlias
+
+import msgspec
+
+from ...exchanges.policy import StepConfig
+from ...faults import Fault, FaultKind, Side
+from ...json_text import BOM, MAX_DEPTH, elements, is_too_deep, is_utf8, members
+
+MAX_EVENT_ID: Final = 256
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One step of a request. ``headers`` in the order sent, values as text (what was no string is its JSON text);
+    ``query`` are the client's bytes, ``None`` where there were none."""
+
+    provider: str
+    endpoint: str
+    method: str
+    headers: list[tuple[str, str]]
+    query: bytes | None
+    config: StepConfig
+
+
+class Create(msgspec.Struct, frozen=True):
+    """``universal.create``. ``event_id`` is ``None`` where the client left it to us."""
+
+    event_id: str | None
+    steps: list[Step]
+
+
+class BadCreate(msgspec.Struct, frozen=True):
+    """A ``universal.create`` that names an exchange but cannot run."""
+
+    event_id: str | None
+    fault: Fault
+
+
+class Cancel(msgspec.Struct, frozen=True):
+    """``universal.cancel``."""
+
+    event_id: str
+
+
+class Ping(msgspec.Struct, frozen=True):
+    """``universal.ping``."""
+
+
+class Unusable(msgspec.Struct, frozen=True):
+    """A message that names no exchange."""
+
+    fault: Fault
+
+
+ClientMessage: TypeAlias = Create | BadCreate | Cancel | Ping | Unusable
+
+_TYPES: Final = "universal.create, universal.cancel and universal.ping"
+_ALLOWED: Final = {"backoff": "constant, linear and exponential", "response": "raw, events and both"}
+_NOTHING: Final = msgspec.Raw(b"")
+
+
+class _Message(msgspec.Struct, rename="camel"):
+    type: str
+    request: msgspec.Raw = _NOTHING
+    event_id: msgspec.Raw = _NOTHING
+
+
+class _Step(msgspec.Struct, rename="camel"):
+    provider: str
+    endpoint: str
+    headers: dict[str, msgspec.Raw] | None = None
+    authorization: str | None = None
+    query: msgspec.Raw = _NOTHING
+    config: StepConfig | None = None
+    method: str = "POST"
+    event_id: msgspec.Raw = _NOTHING
+
+
+class _EventId(msgspec.Struct, rename="camel"):
+    event_id: msgspec.Raw = _NOTHING
+
+
+#: An escape in a JSON string; the group is half of a surrogate pair (RFC 8259 section 8.2).
+_HALF: Final = re.compile(
+    rb"\\(?:ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|(ud[89a-f][0-9a-f]{2})|.)", re.IGNORECASE | re.DOTALL
+)
+_decode_message = msgspec.json.Decoder(_Message).decode
+_decode_step = msgspec.json.Decoder(_Step).decode
+_decode_steps = msgspec.json.Decoder(list[_Step]).decode
+_decode_id = msgspec.json.Decoder(_EventId).decode
+_decode_ids = msgspec.json.Decoder(list[_EventId]).decode
+_decode_str = msgspec.json.Decoder(str).decode
+
+
+def _malformed(detail: str) -> Unusable:
+    return Unusable(Fault(FaultKind.MALFORMED_MESSAGE, Side.CLIENT, detail))
+
+
+def _invalid(detail: str) -> Fault:
+    return Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, detail)
+
+
+def decode(data: bytes) -> ClientMessage:
+    """Read one client message, text or binary. Never raises."""
+    if data.startswith(BOM):
+        data = data[3:]
+    if not is_utf8(data):
+        return _malformed("the message is not UTF-8; a message is one JSON object in UTF-8")
+    if is_too_deep(data):
+        return _malformed(f"the message is nested deeper than {MAX_DEPTH} levels")
+    try:
+        return _decode(data)
+    except RecursionError:
+        return _malformed(f"the message is nested deeper than {MAX_DEPTH} levels")
+
+
+def _decode(data: bytes) -> ClientMessage:
+    queries: list[bytes | None] | None = None
+    try:
+        message = _decode_message(data)
+    except msgspec.ValidationError as error:
+        fault = _invalid(f"{_explain(error, 'message')}; a message is a JSON object whose type is one of {_TYPES}")
+        return Unusable(fault) if data.lstrip()[:1] == b"{" else _malformed(fault.detail)
+    except msgspec.DecodeError as error:
+        cut = _cut_queries(data) if data.find(b"\\u") >= 0 else None
+        if cut is None:
+            return _malformed(f"the message is not JSON: {error}")
+        data, queries = cut
+        try:
+            message = _decode_message(data)
+        except msgspec.MsgspecError:
+            return _decode_halved(data, queries)
+    return _read(message, queries)
+
+
+def _decode_halved(data: bytes, queries: list[bytes | None]) -> ClientMessage:
+    """A text with half of a surrogate pair outside a ``query``: all that it may say is under which id it is refused."""
+    try:
+        message = _read(_decode_message(_HALF.sub(_mend, data)), queries)
+    except msgspec.MsgspecError as error:
+        return _malformed(f"the message is not JSON: {error}")
+    if not isinstance(message, Create):
+        return message
+    event_id = message.event_id
+    told = event_id if event_id is not None and "\ufffd" not in event_id else None
+    return BadCreate(told, _invalid("a string outside query holds half of a surrogate pair; it must be text"))
+
+
+def _mend(escape: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if escape[1] else escape[0]
+
+
+def _read(message: _Message, queries: list[bytes | None] | None) -> ClientMessage:
+    match message.type:
+        case "universal.create":
+            return _create(message, queries)
+        case "universal.cancel":
+            event_id = _event_id(message.event_id)
+            if event_id is None or isinstance(event_id, Fault):
+                return Unusable(_invalid(f"universal.cancel needs eventId, a string of 1 to {MAX_EVENT_ID} characters"))
+            return Cancel(event_id)
+        case "universal.ping":
+            return Ping()
+    return Unusable(_invalid(f"message.type is {_shown(message.type)}; allowed are {_TYPES}"))
+
+
+def _create(message: _Message, queries: list[bytes | None] | None) -> ClientMessage:
+    raw = bytes(message.request)
+    if raw[:1] not in (b"{", b"[") or (raw[:1] == b"[" and not raw[1:-1].strip()):
+        what = "missing" if not raw else "an empty array" if raw[:1] == b"[" else "no object"
+        return Unusable(_invalid(f"message.request is {what}; it is a step object or a non-empty array of them"))
+    event_id = _lenient_id(raw, message.event_id)
+    if isinstance(event_id, Fault):
+        return BadCreate(None, event_id)
+    many = raw[:1] == b"["
+    try:
+        steps = _decode_steps(raw) if many else [_decode_step(raw)]
+    except msgspec.ValidationError as error:
+        return BadCreate(event_id, _invalid(_explain(error, "request")))
+    except msgspec.DecodeError as error:
+        return BadCreate(event_id, _invalid(f"request cannot be read: {error}"))
+    result: list[Step] = []
+    for index, step in enumerate(steps):
+        where = f"request[{index}]" if many else "request"
+        headers = _headers(step, where)
+        if isinstance(headers, Fault):
+            return BadCreate(event_id, headers)
+        query = queries[index] if queries is not None else bytes(step.query) or None
+        result.append(Step(step.provider, step.endpoint, step.method, headers, query, step.config or StepConfig()))
+    return Create(event_id, result)
+
+
+def _headers(step: _Step, where: str) -> list[tuple[str, str]] | Fault:
+    headers: list[tuple[str, str]] = []
+    if step.authorization is not None:
+        headers.append(("authorization", step.authorization))
+    for name, value in (step.headers or {}).items():
+        raw = bytes(value)
+        if raw[:1] == b'"':
+            try:
+                headers.append((name, _decode_str(raw)))
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                return _invalid(f"{where}.headers[{_shown(name)}] is no valid string")
+        else:
+            headers.append((name, raw.decode()))
+    return headers
+
+
+def _lenient_id(request: bytes, beside: msgspec.Raw) -> str | Fault | None:
+    """The ``eventId`` of a create, on its first step or beside ``type``, even if nothing else can be read."""
+    try:
+        if request[:1] == b"{":
+            found = _decode_id(request).event_id
+        else:
+            ids = _decode_ids(request)
+            found = ids[0].event_id if ids else _NOTHING
+    except msgspec.MsgspecError:
+        found = _NOTHING
+    first = _event_id(found)
+    return first if first is not None else _event_id(beside)
+
+
+def _event_id(raw: msgspec.Raw) -> str | Fault | None:
+    if not bytes(raw):
+        return None
+    try:
+        value = _decode_str(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        value = ""
+    if not 1 <= len(value) <= MAX_EVENT_ID:
+        return _invalid(f"eventId must be a string of 1 to {MAX_EVENT_ID} characters")
+    return value
+
+
+def _cut_queries(data: bytes) -> tuple[bytes, list[bytes | None]] | None:
+    """For a text that msgspec refuses but the grammar allows: the message with each step's ``query`` taken out, and
+    those as the client's bytes."""
+    text = data.decode()
+    cuts: list[tuple[int, int]] = []
+    queries: list[bytes | None] = []
+    try:
+        for name, begin, _ in members(text, 0):
+            if name != "request":
+                continue
+            cuts, queries = [], []
+            starts = [at for at, _ in elements(text, begin)] if text[begin] == "[" else [begin]
+            for start in starts:
+                query: bytes | None = None
+                if text[start] != "{":
+                    queries.append(None)
+                    continue
+                for key, value_begin, value_end in members(text, start):
+                    if key == "query":
+                        cuts.append((value_begin, value_end))
+                        query = text[value_begin:value_end].encode()
+                queries.append(query)
+    except ValueError:
+        return None
+    for begin, end in reversed(cuts):
+        text = f"{text[:begin]}null{text[end:]}"
+    return text.encode(), queries
+
+
+def _explain(error: msgspec.ValidationError, root: str) -> str:
+    """msgspec's own words, with the path written as a reader of the request would."""
+    text, separator, path = str(error).rpartition(" - at `")
+    text = text if separator else path
+    text = text if len(text) <= 100 else text[:100] + "..."
+    if not separator:
+        return f"{root}: {text}"
+    path = path.rstrip("`").removeprefix("$")
+    allowed = _ALLOWED.get(path.rpartition(".")[2])
+    return f"{root}{path}: {text}{f'; allowed are {allowed}' if allowed else ''}"
+
+
+def _shown(value: str) -> str:
+    short = value if len(value) <= 40 else value[:40] + "..."
+    return repr(short)

@@ -1,0 +1,1 @@
+"""The client's side: HTTP requests in, one WebSocket out of each that is admitted."""

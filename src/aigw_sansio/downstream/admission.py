@@ -1,0 +1,239 @@
+"""The door: what becomes of a client's request.
+
+Decides: which requests are answered plainly, which clients get a WebSocket, and what each refusal says (client
+protocol, sections 1, 2 and 5). Must not know: how requests are read and what happens on an open WebSocket.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+from urllib.parse import unquote
+
+import msgspec
+
+from ..config import GatewaySettings
+from ..effects import Answer, Authenticate, Authenticated, Metrics, ReadMetrics
+from ..engine.engine import Engine
+from ..envelope import error_envelope, success_envelope
+from ..events import UpgradeRefused
+from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
+from ..ids import AskId
+from ..providers.subprotocols import Offer, gateway_token, read_offer
+from ..secret import Secret
+from ..wires.heads import header_values
+from ..wires.http import Headers
+from ..wires.websocket.handshake import NotUpgrade, WrongVersion
+from .gateway_tokens import bearer_token, known_token
+from .ports import ClientRequest, PendingRequest, Responder
+from .routes import (
+    HealthResource,
+    MetricsResource,
+    NoResource,
+    ReadinessResource,
+    RealtimeResource,
+    UniversalResource,
+    route,
+    split_target,
+)
+
+_JSON = (b"content-type", b"application/json")
+QUERY_TOKEN = "cf-aig-authorization"
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """A client that may have its WebSocket."""
+
+    request: ClientRequest
+    offer: Offer  #: its subprotocols, read
+    where: UniversalResource | RealtimeResource
+    settings: GatewaySettings
+    query: str  #: without our own token
+    principal: str | None
+
+
+class SessionHost(Protocol):
+    """The gateway, as the door sees it."""
+
+    @property
+    def draining(self) -> bool:
+        """Going away."""
+
+    def open_universal(self, admitted: Admitted, responder: Responder, now: float) -> None:
+        """Begin a universal session."""
+
+    def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
+        """Begin a realtime session; ``None`` where it is answered already."""
+
+
+class Admission:
+    """Decides about one request after the other. Implements ``RequestHandler``."""
+
+    __slots__ = ("_engine", "_host")
+
+    def __init__(self, engine: Engine, host: SessionHost) -> None:
+        self._engine = engine
+        self._host = host
+
+    def request_arrived(self, request: ClientRequest, responder: Responder, now: float) -> PendingRequest | None:
+        path, query = split_target(request.target)
+        where = route(path)
+        match where:
+            case NoResource():
+                return self._refuse(request, responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)
+            case HealthResource() | ReadinessResource() | MetricsResource():
+                return self._answer_plain(where, request, responder, now)
+        offers = request.websocket
+        if isinstance(offers, NotUpgrade):
+            detail = "this path speaks WebSocket only; ask for an upgrade to websocket"
+            upgrade = [(b"upgrade", b"websocket")]
+            return self._refuse(request, responder, _fault(FaultKind.UPGRADE_REQUIRED, detail), now, upgrade)
+        if isinstance(offers, WrongVersion):
+            detail = "sec-websocket-version must be 13"
+            version = [(b"upgrade", b"websocket"), (b"sec-websocket-version", b"13")]
+            return self._refuse(request, responder, _fault(FaultKind.UPGRADE_REQUIRED, detail), now, version)
+        if isinstance(offers, Fault):
+            return self._refuse(request, responder, offers, now)
+        if self._host.draining:
+            fault = Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away; connect again", True)
+            return self._refuse(request, responder, fault, now)
+        settings = self._engine.config.gateways.get(f"{where.account}/{where.gateway}")
+        if settings is None:
+            detail = f"there is no gateway {f'{where.account}/{where.gateway}'[:100]!r}"
+            return self._refuse(request, responder, _fault(FaultKind.UNKNOWN_GATEWAY, detail), now)
+        origins = header_values(request.headers, b"origin")
+        if settings.origins and origins and origins[-1].decode("latin-1") not in settings.origins:
+            detail = "this origin is not among those the gateway allows"
+            return self._refuse(request, responder, _fault(FaultKind.ORIGIN_NOT_ALLOWED, detail), now)
+        offer = read_offer(offers.subprotocols)
+        token, query = self._token(request, offer, settings, query)
+        admitted = Admitted(request, offer, where, settings, query, None)
+        if not settings.authentication or (token is not None and known_token(settings, token)):
+            return self._admit(admitted, responder, now)
+        return _PendingAuthentication(self, admitted, responder, token, now)
+
+    def _token(
+        self, request: ClientRequest, offer: Offer, settings: GatewaySettings, query: str
+    ) -> tuple[Secret | None, str]:
+        """The token presented, from header, subprotocol or query; and the query without it."""
+        found: Secret | None = None
+        if settings.query_token:
+            kept = []
+            for part in query.split("&"):
+                name, _, value = part.partition("=")
+                if unquote(name).lower() == QUERY_TOKEN:
+                    found = Secret(bearer_token(unquote(value)))
+                else:
+                    kept.append(part)
+            query = "&".join(kept)
+        offered = gateway_token([item.text for item in offer.items])
+        if offered is not None:
+            found = Secret(offered)
+        headers = header_values(request.headers, b"cf-aig-authorization")
+        if headers:
+            found = Secret(bearer_token(headers[-1].decode("latin-1")))
+        return found, query
+
+    def _admit(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
+        if isinstance(admitted.where, UniversalResource):
+            self._host.open_universal(admitted, responder, now)
+            return None
+        return self._host.open_realtime(admitted, responder, now)
+
+    def _answer_plain(
+        self,
+        where: HealthResource | ReadinessResource | MetricsResource,
+        request: ClientRequest,
+        responder: Responder,
+        now: float,
+    ) -> PendingRequest | None:
+        if request.method not in (b"GET", b"HEAD"):
+            return self._refuse(request, responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)
+        if isinstance(where, MetricsResource):
+            return _PendingMetrics(self, request, responder, now)
+        if isinstance(where, ReadinessResource) and self._host.draining:
+            fault = Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away", True)
+            return self._refuse(request, responder, fault, now)
+        responder.refuse(200, [_JSON], success_envelope(), now)
+        return None
+
+    def _refuse(
+        self, request: ClientRequest, responder: Responder, fault: Fault, now: float, headers: Headers | None = None
+    ) -> PendingRequest | None:
+        status = HTTP_STATUS[fault.kind]
+        self._engine.emit(UpgradeRefused(request.conn, status, ENVELOPE_CODE[fault.kind], fault.detail))
+        responder.refuse(status, [_JSON, *(headers or [])], error_envelope(fault), now)
+        return None
+
+
+_PATHS = (
+    "there is nothing here; WebSockets are at /v1/{account}/{gateway} and below, and there are /healthz and /readyz"
+)
+_NO_TOKEN = (
+    "this gateway wants a token, in the header cf-aig-authorization or in a subprotocol item cf-aig-authorization.TOKEN"
+)
+
+
+def _fault(kind: FaultKind, detail: str) -> Fault:
+    return Fault(kind, Side.CLIENT, detail)
+
+
+class _PendingQuestion:
+    """A request that waits for the host's answer. Implements ``PendingRequest``."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._ask_id: AskId | None = None
+        self._next: PendingRequest | None = None
+
+    def ask(self, question: Authenticate | ReadMetrics, answered: Callable[[Answer, float], None], now: float) -> None:
+        self._ask_id = self._engine.ask(question, answered, now)
+
+    def client_gone(self, now: float) -> None:
+        if self._next is not None:
+            self._next.client_gone(now)
+        elif self._ask_id is not None:
+            self._engine.withdraw(self._ask_id)
+
+
+class _PendingAuthentication(_PendingQuestion):
+    """Asks whether a token is good."""
+
+    def __init__(
+        self, door: Admission, admitted: Admitted, responder: Responder, token: Secret | None, now: float
+    ) -> None:
+        super().__init__(door._engine)
+        self._door = door
+        self._token = token
+        self._admitted = admitted
+        self._responder = responder
+        where = admitted.where
+        self.ask(Authenticate(where.account, where.gateway, token), self._answered, now)
+
+    def _answered(self, answer: Answer, now: float) -> None:
+        admitted = self._admitted
+        if not (isinstance(answer, Authenticated) and answer.allowed):
+            detail = _NO_TOKEN if self._token is None else "the token is not allowed here"
+            fault = _fault(FaultKind.UNAUTHORIZED, detail)
+        elif self._door._host.draining:
+            fault = Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away; connect again", True)
+        else:
+            admitted = msgspec.structs.replace(admitted, principal=answer.principal)
+            self._next = self._door._admit(admitted, self._responder, now)
+            return
+        self._door._refuse(admitted.request, self._responder, fault, now)
+
+
+class _PendingMetrics(_PendingQuestion):
+    """Asks for the text of ``/metrics``."""
+
+    def __init__(self, door: Admission, request: ClientRequest, responder: Responder, now: float) -> None:
+        super().__init__(door._engine)
+        self._door = door
+        self._request = request
+        self._responder = responder
+        self.ask(ReadMetrics(), self._answered, now)
+
+    def _answered(self, answer: Answer, now: float) -> None:
+        if isinstance(answer, Metrics):
+            self._responder.refuse(200, [(b"content-type", answer.content_type.encode())], answer.body, now)
+        else:
+            self._door._refuse(self._request, self._responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)

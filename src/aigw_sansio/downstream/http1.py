@@ -1,0 +1,195 @@
+"""A client's connection over HTTP/1.1: one request head, then a WebSocket or one plain answer.
+
+Decides: how bytes become a request, what is kept while the answer is undecided, and when the connection ends
+(RFC 9112, RFC 6455 section 4.2). Must not know: who may connect and what a WebSocket carries.
+"""
+
+from enum import IntEnum
+
+from ..engine.connection import BytePipe, PipeConnection, PipeReceiver
+from ..engine.engine import Engine
+from ..envelope import error_envelope
+from ..faults import Fault, FaultKind, Side
+from ..fsm import Machine
+from ..ids import ConnId
+from ..wires.heads import HeadGate, parse_request_head
+from ..wires.http import Headers
+from ..wires.websocket.handshake import Upgrade, accept, check_upgrade, response
+from .ports import (
+    ClientRequest,
+    PendingRequest,
+    RequestHandler,
+)
+
+
+class DownstreamState(IntEnum):
+    """Where a client's HTTP/1.1 connection stands."""
+
+    HEAD = 0
+    DECIDING = 1
+    OPEN = 2
+    ANSWERED = 3
+    CLOSED = 4
+
+
+class DownstreamInput(IntEnum):
+    """What moves it."""
+
+    REQUEST = 0
+    ACCEPT = 1
+    REFUSE = 2
+    END = 3
+
+
+_S, _I = DownstreamState, DownstreamInput
+
+DOWNSTREAM_TABLE: dict[tuple[DownstreamState, DownstreamInput], DownstreamState] = {
+    (_S.HEAD, _I.REQUEST): _S.DECIDING,
+    (_S.HEAD, _I.REFUSE): _S.ANSWERED,
+    (_S.HEAD, _I.END): _S.CLOSED,
+    (_S.DECIDING, _I.ACCEPT): _S.OPEN,
+    (_S.DECIDING, _I.REFUSE): _S.ANSWERED,
+    (_S.DECIDING, _I.END): _S.CLOSED,
+    (_S.OPEN, _I.END): _S.CLOSED,
+    (_S.ANSWERED, _I.END): _S.CLOSED,
+}
+
+
+class Http1Downstream(PipeConnection):
+    """A client's connection. Implements ``BytePipe`` and ``Responder``."""
+
+    __slots__ = (
+        "_early",
+        "_gate",
+        "_handler",
+        "_handshake_timer",
+        "_head_only",
+        "_machine",
+        "_pending",
+        "_upgrade",
+        "peer",
+    )
+
+    def __init__(self, engine: Engine, conn: ConnId, peer: str, handler: RequestHandler, now: float) -> None:
+        super().__init__(engine, conn)
+        self.peer = peer
+        self._handler = handler
+        self._machine = Machine(DOWNSTREAM_TABLE, DownstreamState.HEAD)
+        self._gate = HeadGate(engine.config.limits.head_bytes)
+        self._upgrade: Upgrade | None = None
+        self._head_only = False  # the request was HEAD
+        self._early = b""
+        self._pending: PendingRequest | None = None
+        self._handshake_timer = engine.timers.timer(self._on_handshake_timeout)
+        self._handshake_timer.arm(now + engine.config.timeouts.handshake_s)
+
+    # -- inputs -------------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        if self._machine.state is DownstreamState.HEAD:
+            self._read_head(data, now)
+        elif self._machine.state is DownstreamState.DECIDING:
+            self._early += data
+            if len(self._early) > self.engine.config.limits.early_bytes:
+                self.pause_reading()
+
+    def receive_eof(self, now: float) -> None:
+        if self.receiver is not None:
+            self.receiver.receive_eof(now)
+        self._leave(now)
+        self.close(now)
+
+    def connection_lost(self, reason: str, now: float) -> None:
+        self.lose()
+        if self.receiver is not None:
+            self.receiver.connection_lost(reason, now)
+        self._leave(now)
+
+    def closed(self, now: float) -> None:
+        if not self.over:
+            self.connection_lost("the connection was given up", now)
+        super().closed(now)
+
+    # -- Responder ----------------------------------------------------------------------------------------------
+
+    @property
+    def pipe(self) -> BytePipe:
+        return self
+
+    def accept(
+        self, subprotocol: bytes | None, receiver: PipeReceiver, now: float, *, extension: bytes | None = None
+    ) -> None:
+        assert self._upgrade is not None
+        self._machine.fire(DownstreamInput.ACCEPT)
+        self._pending = None
+        self.receiver = receiver
+        self.write(accept(self._upgrade, subprotocol, extension), now)
+        self.resume_reading()
+        early, self._early = self._early, b""
+        if early:
+            receiver.receive_data(early, now)
+
+    def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
+        self._machine.fire(DownstreamInput.REFUSE)
+        self._handshake_timer.cancel()
+        self._pending = None
+        self._early = b""
+        answer = response(status, headers, body)
+        self.write(answer[: len(answer) - len(body)] if self._head_only else answer, now)
+        self.resume_reading()
+        self.close(now)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _read_head(self, data: bytes, now: float) -> None:
+        found = self._gate.feed(data)
+        if found is None:
+            return
+        if isinstance(found, int):
+            limit = self.engine.config.limits.head_bytes
+            detail = f"the request head is longer than the {limit} bytes that are allowed"
+            self._refuse_head(431, Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, detail), now)
+            return
+        raw, self._early = found
+        head = parse_request_head(raw)
+        if isinstance(head, Fault):
+            self._refuse_head(400, head, now)
+            return
+        self._handshake_timer.cancel()
+        self._machine.fire(DownstreamInput.REQUEST)
+        self._head_only = head.method == b"HEAD"
+        verdict = check_upgrade(head)
+        self._upgrade = verdict if isinstance(verdict, Upgrade) else None
+        websocket = verdict.offers if isinstance(verdict, Upgrade) else verdict
+        request = ClientRequest(self.conn, self.peer, head.method, head.target, head.headers, websocket)
+        pending = self._handler.request_arrived(request, self, now)
+        if self._machine.state is DownstreamState.DECIDING:
+            self._pending = pending
+
+    def _refuse_head(self, status: int, fault: Fault, now: float) -> None:
+        self.refuse(status, [(b"content-type", b"application/json")], error_envelope(fault), now)
+
+    def _leave(self, now: float) -> None:
+        self._handshake_timer.cancel()
+        pending, self._pending = self._pending, None
+        if self._machine.state is not DownstreamState.CLOSED:
+            self._machine.fire(DownstreamInput.END)
+        if pending is not None:
+            pending.client_gone(now)
+
+    def _on_handshake_timeout(self, now: float) -> None:
+        if self._gate.started:
+            limit = self.engine.config.timeouts.handshake_s
+            detail = f"the request head was not complete within {limit:g} s"
+            self._refuse_head(408, Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, detail), now)
+        else:
+            self._leave(now)
+            self.close(now)
+
+    def _abort(self, now: float) -> None:
+        """The client takes nothing, or does not let go."""
+        self.over = True
+        if self.receiver is not None:
+            self.receiver.connection_lost("the client takes no more bytes", now)
+        self._leave(now)
+        super()._abort(now)

@@ -1,0 +1,276 @@
+"""One stream of a client's HTTP/2 connection, as the pipe of one WebSocket or the place of one plain answer.
+
+Decides: what is held back for whom, what counts as taken, and when a stream is given up (RFC 8441 section 5). Must not
+know: frames and windows, which are its connection's, and what a WebSocket carries.
+"""
+
+from enum import IntEnum
+from typing import Final, Protocol
+
+from ..engine.connection import BytePipe, PipeReceiver
+from ..engine.engine import Engine
+from ..fsm import Machine
+from ..wires.http import Headers
+from .ports import (
+    PendingRequest,
+)
+
+#: Fields of a plain answer that HTTP/2 does not have (RFC 9113 section 8.2.2).
+_HTTP1_ONLY: Final = frozenset((b"upgrade", b"connection"))
+
+
+class StreamLink(Protocol):
+    """The connection, as its streams see it."""
+
+    @property
+    def engine(self) -> Engine:
+        """What all parts of the gateway share."""
+
+    def accept(self, pipe: "StreamPipe", headers: Headers) -> None:
+        """Grant a WebSocket."""
+
+    def answer(self, pipe: "StreamPipe", status: int, headers: Headers, body: bytes) -> None:
+        """Answer plainly."""
+
+    def send(self, pipe: "StreamPipe", data: bytes) -> None:
+        """Queue ``data`` of ``pipe``, which has counted it."""
+
+    def end(self, pipe: "StreamPipe", withheld_credit: int) -> None:
+        """End our direction of ``pipe``, and let the client end its own."""
+
+    def reset(self, pipe: "StreamPipe") -> None:
+        """End ``pipe`` at once, in both directions."""
+
+    def consume(self, pipe: "StreamPipe", flow: int) -> None:
+        """``flow`` bytes of ``pipe`` were passed on."""
+
+
+class StreamState(IntEnum):
+    """Where one stream of a client stands. ENDING: we have ended our direction."""
+
+    DECIDING = 0
+    OPEN = 1
+    ENDING = 2
+    ANSWERED = 3
+    CLOSED = 4
+
+
+class StreamInput(IntEnum):
+    """What moves it. END: nothing more will be written; OVER: the stream is gone."""
+
+    ACCEPT = 0
+    REFUSE = 1
+    END = 2
+    OVER = 3
+
+
+_S, _I = StreamState, StreamInput
+
+STREAM_TABLE: Final[dict[tuple[StreamState, StreamInput], StreamState]] = {
+    (_S.DECIDING, _I.ACCEPT): _S.OPEN,
+    (_S.DECIDING, _I.REFUSE): _S.ANSWERED,
+    (_S.DECIDING, _I.OVER): _S.CLOSED,
+    (_S.OPEN, _I.END): _S.ENDING,
+    (_S.OPEN, _I.OVER): _S.CLOSED,
+    (_S.ENDING, _I.OVER): _S.CLOSED,
+    (_S.ANSWERED, _I.OVER): _S.CLOSED,
+}
+
+
+class StreamPipe:
+    """One stream. Implements ``BytePipe`` and ``Responder``."""
+
+    __slots__ = (
+        "_close_timer",
+        "_ended",
+        "_held",
+        "_link",
+        "_machine",
+        "_paused",
+        "_receiver",
+        "_stall_timer",
+        "_tunnel",
+        "_withheld_credit",
+        "number",
+        "outstanding",
+        "pending",
+        "queued",
+    )
+
+    def __init__(self, link: StreamLink, number: int, *, tunnel: bool) -> None:
+        self._link = link
+        self.number = number
+        self._tunnel = tunnel
+        self._machine = Machine(STREAM_TABLE, StreamState.DECIDING)
+        self._receiver: PipeReceiver | None = None
+        #: Who decides about the request.
+        self.pending: PendingRequest | None = None
+        self._paused = False
+        self._held: list[bytes] = []  # received and not passed on
+        self._withheld_credit = 0  # credit that the client does not get yet
+        self._ended = False  # the client ended its direction, behind what is held
+        #: Bytes written that the transport has not taken.
+        self.outstanding = 0
+        #: Those of them that are in no frame yet.
+        self.queued = 0
+        self._stall_timer = link.engine.timers.timer(self._on_stall)
+        self._close_timer = link.engine.timers.timer(self._on_stall)
+
+    @property
+    def state(self) -> StreamState:
+        """Where it stands."""
+        return self._machine.state
+
+    # -- from the connection ------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes, flow: int, now: float) -> None:
+        """Bytes of the client. Those of a request that cannot become a WebSocket are dropped, without credit."""
+        state = self._machine.state
+        if state is StreamState.OPEN and not self._waits():
+            assert self._receiver is not None
+            self._receiver.receive_data(data, now)
+            if self._paused:
+                self._withheld_credit += flow
+            else:
+                self._link.consume(self, flow)
+        elif state is StreamState.OPEN or (state is StreamState.DECIDING and self._tunnel):
+            self._held.append(data)
+            self._withheld_credit += flow
+        elif state is StreamState.ENDING:
+            self._link.consume(self, flow)
+
+    def receive_eof(self, now: float) -> None:
+        """The client ended its direction."""
+        state = self._machine.state
+        if state is StreamState.DECIDING and self._tunnel:
+            self._link.reset(self)
+            self.vanish("the client ended the stream", now)
+        elif state is StreamState.OPEN and self._waits():
+            self._ended = True
+        elif state is StreamState.OPEN:
+            self._end_of_client(now)
+
+    def vanish(self, reason: str, now: float) -> None:
+        """The stream is gone, and whoever uses it is told."""
+        self.finish()
+        self.outstanding = 0
+        self._held.clear()
+        receiver, self._receiver = self._receiver, None
+        pending, self.pending = self.pending, None
+        if receiver is not None:
+            receiver.connection_lost(reason, now)
+        if pending is not None:
+            pending.client_gone(now)
+
+    def finish(self) -> None:
+        """The stream has ended in order, or is given up by its user."""
+        if self._machine.allows(StreamInput.OVER):
+            self._machine.fire(StreamInput.OVER)
+        self._stall_timer.cancel()
+        self._close_timer.cancel()
+
+    def sent(self, n: int, now: float) -> None:
+        """The transport took ``n`` bytes."""
+        if not self.outstanding:
+            return
+        self.outstanding -= n
+        if self.outstanding and self._machine.state is not StreamState.CLOSED:
+            self._stall_timer.arm(now + self._link.engine.config.timeouts.write_stall_s)
+        else:
+            self._stall_timer.cancel()
+        if self._receiver is not None:
+            self._receiver.data_sent(n, now)
+
+    # -- BytePipe -----------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes, now: float) -> int:
+        if data and self._machine.state is StreamState.OPEN:
+            self._count(len(data), now)
+            self._link.send(self, data)
+        return self.outstanding
+
+    def end(self, now: float) -> None:
+        if self._machine.state is StreamState.OPEN:
+            self._machine.fire(StreamInput.END)
+            self._close_timer.arm(now + self._link.engine.config.timeouts.close_s)
+            self._paused = False
+            self._held.clear()
+            withheld_credit, self._withheld_credit = self._withheld_credit, 0
+            self._link.end(self, withheld_credit)
+
+    def abort(self, now: float) -> None:
+        if self._machine.state is not StreamState.CLOSED:
+            self._link.reset(self)
+            self._receiver = None
+            self.outstanding = 0
+            self.finish()
+
+    def pause_reading(self) -> None:
+        if self._machine.state is StreamState.OPEN:
+            self._paused = True
+
+    def resume_reading(self) -> None:
+        if self._paused:
+            self._paused = False
+            if self._withheld_credit or self._ended:
+                self._link.engine.defer(self._go_on)
+
+    # -- Responder ----------------------------------------------------------------------------------------------
+
+    @property
+    def pipe(self) -> BytePipe:
+        return self
+
+    def accept(
+        self, subprotocol: bytes | None, receiver: PipeReceiver, now: float, *, extension: bytes | None = None
+    ) -> None:
+        self._machine.fire(StreamInput.ACCEPT)
+        self.pending = None
+        self._receiver = receiver
+        fields = ((b"sec-websocket-protocol", subprotocol), (b"sec-websocket-extensions", extension))
+        self._link.accept(self, [(name, value) for name, value in fields if value is not None])
+        self._go_on(now)
+
+    def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
+        self._machine.fire(StreamInput.REFUSE)
+        self.pending = None
+        self._held.clear()
+        if body:
+            self._count(len(body), now)
+        self._link.answer(self, status, [field for field in headers if field[0] not in _HTTP1_ONLY], body)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _waits(self) -> bool:
+        """Whether what comes has to wait."""
+        return self._paused or bool(self._held)
+
+    def _count(self, n: int, now: float) -> None:
+        if not self.outstanding:
+            self._stall_timer.arm(now + self._link.engine.config.timeouts.write_stall_s)
+        self.outstanding += n
+        self.queued += n
+
+    def _go_on(self, now: float) -> None:
+        """Pass on what was held, unless the receiver is held again."""
+        if self._paused or self._receiver is None or self._machine.state is not StreamState.OPEN:
+            return
+        if self._held:
+            data = b"".join(self._held)
+            self._held.clear()
+            self._receiver.receive_data(data, now)
+        if not self._paused:
+            withheld_credit, self._withheld_credit = self._withheld_credit, 0
+            self._link.consume(self, withheld_credit)
+            if self._ended:
+                self._end_of_client(now)
+
+    def _end_of_client(self, now: float) -> None:
+        if self._receiver is not None:
+            self._receiver.receive_eof(now)
+        self.end(now)
+
+    def _on_stall(self, now: float) -> None:
+        """The client takes nothing, or does not let go."""
+        self._link.reset(self)
+        self.vanish("the client takes no more bytes", now)

@@ -1,0 +1,89 @@
+"""Which resource a client's URL names (client protocol, section 1).
+
+Decides: the shape of our URLs. Must not know: which gateways exist and what is answered.
+"""
+
+import re
+from typing import TypeAlias
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+
+class UniversalResource(msgspec.Struct, frozen=True):
+    """``/v1/{account}/{gateway}``."""
+
+    account: str
+    gateway: str
+
+
+class RealtimeResource(msgspec.Struct, frozen=True):
+    """``/v1/{account}/{gateway}/{provider}[/{path}]``; ``path`` is what stands behind the gateway, as received."""
+
+    account: str
+    gateway: str
+    path: str
+
+
+class HealthResource(msgspec.Struct, frozen=True):
+    """``/healthz``."""
+
+
+class ReadinessResource(msgspec.Struct, frozen=True):
+    """``/readyz``."""
+
+
+class MetricsResource(msgspec.Struct, frozen=True):
+    """``/metrics``."""
+
+
+class NoResource(msgspec.Struct, frozen=True):
+    """Anything else."""
+
+
+Resource: TypeAlias = (
+    UniversalResource | RealtimeResource | HealthResource | ReadinessResource | MetricsResource | NoResource
+)
+
+#: Scheme and authority, which ends where path, query or fragment begin (RFC 3986 section 3.2).
+_ABSOLUTE = re.compile(r"(?:https?|wss?)://[^/?#]*", re.IGNORECASE)
+_PLAIN: dict[str, Resource] = {
+    "/healthz": HealthResource(),
+    "/readyz": ReadinessResource(),
+    "/metrics": MetricsResource(),
+}
+
+
+def split_target(target: bytes) -> tuple[str, str]:
+    """Path and query of a request target in origin or absolute form (RFC 9112 section 3.2), as latin-1 text."""
+    text = target.decode("latin-1")
+    absolute = _ABSOLUTE.match(text)
+    if absolute:
+        text = text[absolute.end() :]
+        text = text if text.startswith("/") else f"/{text}"
+    path, _, query = text.partition("#")[0].partition("?")
+    return path, query
+
+
+def route(path: str) -> Resource:
+    """The resource at ``path``. Account and gateway are percent-decoded."""
+    plain = _PLAIN.get(path)
+    if plain is not None:
+        return plain
+    parts = path.split("/", 4)
+    if len(parts) < 4 or parts[0] or parts[1] != "v1":
+        return NoResource()
+    account, gateway = _decoded(parts[2]), _decoded(parts[3])
+    if not account or not gateway:
+        return NoResource()
+    rest = parts[4] if len(parts) == 5 else ""
+    return RealtimeResource(account, gateway, rest) if rest else UniversalResource(account, gateway)
+
+
+def _decoded(part: str) -> str:
+    """One segment; empty where it is none: an encoded slash would let two names share one gateway."""
+    try:
+        name = unquote_to_bytes(part.encode("latin-1")).decode()
+    except UnicodeDecodeError:
+        return ""
+    return "" if "/" in name else name

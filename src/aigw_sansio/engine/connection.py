@@ -1,0 +1,195 @@
+"""One connection as the core sees it: output on its way, reading on or off, and an end that comes for certain.
+
+Decides: when a connection that does not take our bytes or does not close is aborted. Must not know: any protocol;
+what is read and who is told belongs to the subclasses.
+"""
+
+from typing import Protocol
+
+from ..effects import Flush
+from ..ids import ConnId
+from .engine import Engine
+from .send_buffer import SendBuffer
+
+
+class PipeReceiver(Protocol):
+    """Who takes the bytes of an accepted WebSocket."""
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Bytes of the peer."""
+
+    def receive_eof(self, now: float) -> None:
+        """The peer ended its direction."""
+
+    def connection_lost(self, reason: str, now: float) -> None:
+        """The pipe broke."""
+
+    def data_sent(self, n: int, now: float) -> None:
+        """The transport took ``n`` bytes."""
+
+
+class BytePipe(Protocol):
+    """What carries a WebSocket: an HTTP/1.1 connection after its 101, or one stream of HTTP/2 after its 200."""
+
+    @property
+    def outstanding(self) -> int:
+        """Bytes written and not yet confirmed by the transport."""
+
+    def write(self, data: bytes, now: float) -> int:
+        """Queue ``data``, and say how much is outstanding."""
+
+    def end(self, now: float) -> None:
+        """Nothing more will be written: deliver what is queued, then end."""
+
+    def abort(self, now: float) -> None:
+        """End at once."""
+
+    def pause_reading(self) -> None:
+        """Hold the peer back."""
+
+    def resume_reading(self) -> None:
+        """Let the peer go on."""
+
+
+class Connection:
+    """Base of every connection. The gateway calls the methods under "inputs"; subclasses call the others."""
+
+    __slots__ = (
+        "_close_timer",
+        "_flush",
+        "_stall_s",
+        "_stall_timer",
+        "aborted",
+        "buffer",
+        "closing",
+        "conn",
+        "engine",
+        "over",
+        "reading",
+        "receiver",
+    )
+
+    def __init__(self, engine: Engine, conn: ConnId) -> None:
+        self.engine = engine
+        self.conn = conn
+        self.buffer = SendBuffer()
+        #: ``Close`` was emitted.
+        self.closing = False
+        #: ``Close(abort)`` was emitted.
+        self.aborted = False
+        #: The driver reported an end: nothing can be sent any more.
+        self.over = False
+        #: Not paused.
+        self.reading = True
+        #: Who takes the bytes once the connection carries one WebSocket and nothing else.
+        self.receiver: PipeReceiver | None = None
+        self._flush = Flush(conn)
+        self._close_timer = engine.timers.timer(self._abort)
+        self._stall_timer = engine.timers.timer(self._abort)
+        self._stall_s = engine.config.timeouts.write_stall_s
+
+    # -- inputs -------------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Bytes of the peer, while there is no ``receiver``."""
+        raise AssertionError("a subclass reads")
+
+    def receive_eof(self, now: float) -> None:
+        """The peer ended its direction."""
+        self.close(now)
+
+    def connection_lost(self, reason: str, now: float) -> None:
+        """The connection broke: nothing can be sent any more."""
+        self.lose()
+
+    def lose(self) -> None:
+        """The driver reported a loss and releases the connection by itself: it is not told to close it."""
+        self.over = self.closing = self.aborted = True
+        self.buffer.clear()
+        self._stall_timer.cancel()
+        self._close_timer.cancel()
+
+    def pull(self, limit: int) -> bytes:
+        """Bytes for the driver to send."""
+        return self.buffer.pull(limit)
+
+    def data_sent(self, n: int, now: float) -> None:
+        """The transport took ``n`` bytes."""
+        buffer = self.buffer
+        buffer.confirm(n)
+        self._stall_timer.deadline = None  # disarmed, without a call
+        if buffer.size and not self.aborted:
+            self._stall_timer.arm(now + self._stall_s)
+        if self.receiver is not None:
+            self.receiver.data_sent(n, now)
+
+    def closed(self, now: float) -> None:
+        """The driver released the connection: the last call."""
+        self.over = True
+        self.buffer.clear()
+        self._stall_timer.cancel()
+        self._close_timer.cancel()
+
+    # -- for subclasses and owners ------------------------------------------------------------------------------
+
+    @property
+    def outstanding(self) -> int:
+        """Bytes that wait for the transport, or for its confirmation."""
+        return self.buffer.size
+
+    def write(self, data: bytes, now: float) -> int:
+        """Queue ``data``, and say how much is outstanding. Ignored once the connection is over or closing."""
+        buffer = self.buffer
+        if self.over or self.closing:
+            return buffer.size
+        if not buffer.size:
+            self._stall_timer.arm(now + self._stall_s)
+        if buffer.append(data):
+            self.engine.effects.append(self._flush)
+        return buffer.size
+
+    def pause_reading(self) -> None:
+        """Hold the peer back. Nothing while it is held back."""
+        if self.reading and not self.over and not self.closing:
+            self.reading = False
+            self.engine.pause(self.conn)
+
+    def resume_reading(self) -> None:
+        """Let the peer go on."""
+        if not self.reading and not self.over and not self.closing:
+            self.reading = True
+            self.engine.resume(self.conn)
+
+    def close(self, now: float, *, abort: bool = False) -> None:
+        """End the connection: after what is queued, or at once. A later abort hastens an earlier close."""
+        if self.aborted:
+            return
+        if abort:
+            self._close_timer.cancel()
+            self._stall_timer.cancel()
+            self.buffer.clear()
+            self.closing = self.aborted = True
+            self.engine.close(self.conn, abort=True)
+        elif not self.closing:
+            self.closing = True
+            self._close_timer.arm(now + self.engine.config.timeouts.close_s)
+            self.engine.close(self.conn, abort=False)
+
+    def _abort(self, now: float) -> None:
+        """A peer that takes nothing, or does not let go."""
+        self.over = True
+        self.close(now, abort=True)
+
+
+class PipeConnection(Connection):
+    """A connection that one WebSocket has to itself: a ``BytePipe``."""
+
+    __slots__ = ()
+
+    def end(self, now: float) -> None:
+        """Deliver what is queued, then close."""
+        self.close(now)
+
+    def abort(self, now: float) -> None:
+        """Close at once."""
+        self.close(now, abort=True)

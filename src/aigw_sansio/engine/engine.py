@@ -1,0 +1,175 @@
+"""What all parts of one gateway share: the outlet for effects, timers, chance and the wall clock.
+
+Decides: the one ordered list of effects, and how questions find who asked. Must not know: connections, sessions
+or any protocol.
+"""
+
+from collections.abc import Callable
+
+from ..config import Config
+from ..effects import (
+    ANSWER_TYPE,
+    Answer,
+    Ask,
+    Close,
+    Connect,
+    Effect,
+    Emit,
+    PauseReading,
+    Question,
+    ResumeReading,
+    Tls,
+    Unavailable,
+)
+from ..errors import LocalProtocolError
+from ..events import Event
+from ..ids import (
+    AskId,
+    ConnId,
+)
+from .seeded_random import (
+    SeededRandom,
+)
+from .timers import Timer, Timers
+
+
+class _Pending:
+    __slots__ = ("callback", "question", "timer")
+
+    def __init__(self, question: Question, callback: Callable[[Answer, float], None], timer: Timer) -> None:
+        self.question = question
+        self.callback = callback
+        self.timer = timer
+
+
+class Engine:
+    """Shared by every part of one gateway; no two gateways share one."""
+
+    __slots__ = (
+        "_next_ask",
+        "_next_conn",
+        "_pending",
+        "config",
+        "deferred",
+        "effects",
+        "random",
+        "timers",
+        "wall_offset",
+    )
+
+    def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
+        self.config = config
+        self.random = SeededRandom(seed)
+        self.timers = Timers()
+        #: Unix time minus monotonic time, in seconds.
+        self.wall_offset = wall_offset
+        #: All that is to be done since :meth:`take_effects`, in order.
+        self.effects: list[Effect] = []
+        #: What :meth:`run_deferred` has to do.
+        self.deferred: list[Callable[[float], None]] = []
+        self._next_conn = 1
+        self._next_ask = 1
+        self._pending: dict[AskId, _Pending] = {}
+
+    # -- effects ------------------------------------------------------------------------------------------------
+
+    def take_effects(self) -> list[Effect]:
+        """All effects since the last call, in order."""
+        effects = self.effects
+        if effects:
+            self.effects = []
+        return effects
+
+    def connect(self, conn: ConnId, host: str, port: int, tls: Tls | None, alpn: tuple[str, ...]) -> None:
+        self.effects.append(Connect(conn, host, port, tls, alpn))
+
+    def pause(self, conn: ConnId) -> None:
+        self.effects.append(PauseReading(conn))
+
+    def resume(self, conn: ConnId) -> None:
+        self.effects.append(ResumeReading(conn))
+
+    def close(self, conn: ConnId, *, abort: bool) -> None:
+        self.effects.append(Close(conn, abort))
+
+    def emit(self, event: Event) -> None:
+        self.effects.append(Emit(event))
+
+    # -- the end of an input ------------------------------------------------------------------------------------
+
+    def defer(self, callback: Callable[[float], None]) -> None:
+        """Call ``callback(now)`` at the end of the input that is under way, when nobody is in the middle of anything.
+
+        Whoever lets others go on does it there: going on may end what is just being looked at.
+        """
+        self.deferred.append(callback)
+
+    def run_deferred(self, now: float) -> None:
+        """The end of an input: what was put off is done now, and what that puts off too."""
+        while self.deferred:
+            callbacks, self.deferred = self.deferred, []
+            for callback in callbacks:
+                callback(now)
+
+    # -- identities ---------------------------------------------------------------------------------------------
+
+    def issue_conn(self) -> ConnId:
+        """A connection id that was never used."""
+        conn = ConnId(self._next_conn)
+        self._next_conn += 1
+        return conn
+
+    def was_issued(self, conn: ConnId) -> bool:
+        """Whether ``conn`` was ever issued, however long ago it ended."""
+        return 0 < conn < self._next_conn
+
+    # -- questions ----------------------------------------------------------------------------------------------
+
+    def ask(self, question: Question, callback: Callable[[Answer, float], None], now: float) -> AskId:
+        """Ask the host. ``callback(answer, now)`` is called once: with its answer, or ``Unavailable`` when the
+        deadline passes first. Forget it with :meth:`withdraw`."""
+        ask_id = AskId(self._next_ask)
+        self._next_ask += 1
+        deadline = now + self.config.timeouts.ask_s
+        timer = self.timers.timer(lambda at: self._resolve(ask_id, Unavailable(), at))
+        timer.arm(deadline)
+        self._pending[ask_id] = _Pending(question, callback, timer)
+        self.effects.append(Ask(ask_id, question, deadline))
+        return ask_id
+
+    def withdraw(self, ask_id: AskId) -> None:
+        """Whoever asked is gone: a later answer is ignored."""
+        pending = self._pending.pop(ask_id, None)
+        if pending is not None:
+            pending.timer.cancel()
+
+    def answer(self, ask_id: AskId, value: Answer, now: float) -> None:
+        """The host's answer. Late and second answers are ignored."""
+        if not 0 < ask_id < self._next_ask:
+            raise LocalProtocolError(f"answer({ask_id}): no such question was ever asked")
+        pending = self._pending.get(ask_id)
+        if pending is None:
+            return
+        expected = ANSWER_TYPE[type(pending.question)]
+        if not isinstance(value, (expected, Unavailable)):
+            raise LocalProtocolError(
+                f"answer({ask_id}): {type(pending.question).__name__} is answered by {expected.__name__} or "
+                f"Unavailable, not by {type(value).__name__}"
+            )
+        self._resolve(ask_id, value, now)
+
+    def _resolve(self, ask_id: AskId, value: Answer, now: float) -> None:
+        pending = self._pending.pop(ask_id)
+        pending.timer.cancel()
+        pending.callback(value, now)
+
+    @property
+    def asking(self) -> int:
+        """Questions that have no answer yet."""
+        return len(self._pending)
+
+    # -- wall time ----------------------------------------------------------------------------------------------
+
+    def unix_time(self, now: float) -> float:
+        """Wall time at ``now``, as Unix seconds."""
+        return self.wall_offset + now

@@ -1,0 +1,104 @@
+"""Ending often and how long a step is tried: one answer out of four places that may say so.
+
+Decides: precedence and ranges (client protocol, sections 3.1 and 3.3): a step's ``config``, its headers, the headers
+of the handshake, the gateway's settings. Must not know: what is done with the answer.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from ..config import Backoff, GatewaySettings, Timeouts
+from ..faults import Fault, FaultKind, Side
+
+_DAY_MS = 86_400_000.0
+_MAX_ATTEMPTS = 5
+_MAX_DELAY_MS = 5000.0
+_BACKOFFS: dict[str, Backoff] = {"constant": "constant", "linear": "linear", "exponential": "exponential"}
+
+
+ResponseMode: TypeAlias = Literal["raw", "events", "both"]
+
+
+class StepConfig(msgspec.Struct, frozen=True, rename="camel"):
+    """A step's ``config`` as sent: milliseconds and counts, not yet cut to their ranges."""
+
+    request_timeout: float | None = None
+    max_attempts: float | None = None
+    retry_delay: float | None = None
+    backoff: Literal["constant", "linear", "exponential"] | None = None
+    connect_timeout: float | None = None
+    idle_timeout: float | None = None
+    total_timeout: float | None = None
+    response: ResponseMode | None = None
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """The clocks and tries of one step, in seconds. ``None`` is no limit."""
+
+    connect_s: float
+    first_byte_s: float | None
+    idle_s: float
+    total_s: float | None
+    attempts: int
+    delay_s: float
+    backoff: Backoff
+    response: ResponseMode
+
+    def delay_before(self, attempt: int) -> float:
+        """Seconds to wait before try number ``attempt`` (from 2) of the step."""
+        n = attempt - 1
+        factors: dict[Backoff, int] = {"constant": 1, "linear": n, "exponential": 1 << (n - 1)}
+        return self.delay_s * factors[self.backoff]
+
+
+def resolve_policy(
+    config: StepConfig,
+    step_headers: Sequence[tuple[str, str]],
+    handshake_headers: Mapping[str, str],
+    gateway: GatewaySettings,
+    timeouts: Timeouts,
+) -> Policy | Fault:
+    """What holds for one step. A ``cf-aig-*`` header that says something unusable is a fault that names it."""
+    headers = dict(handshake_headers)
+    headers.update((name.lower(), value) for name, value in step_headers if name.lower().startswith("cf-aig-"))
+
+    def number(value: float | None, header: str) -> float | Fault | None:
+        if value is not None or header not in headers:
+            return value
+        try:
+            parsed = float(headers[header].replace("_", "x"))  # Python's own digit groups are no number here
+        except ValueError:
+            parsed = -1.0
+        if 0 <= parsed <= 1e15:
+            return parsed
+        return Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, f"header {header} must be a number, of 0 or more")
+
+    first_byte = number(config.request_timeout, "cf-aig-request-timeout")
+    attempts = number(config.max_attempts, "cf-aig-max-attempts")
+    delay = number(config.retry_delay, "cf-aig-retry-delay")
+    if isinstance(first_byte, Fault):
+        return first_byte
+    if isinstance(attempts, Fault):
+        return attempts
+    if isinstance(delay, Fault):
+        return delay
+    backoff = config.backoff or _BACKOFFS.get(headers.get("cf-aig-backoff", gateway.retry.backoff))
+    if backoff is None:
+        allowed = ", ".join(_BACKOFFS)
+        return Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, f"header cf-aig-backoff: allowed are {allowed}")
+    return Policy(
+        connect_s=_seconds(config.connect_timeout, timeouts.connect_s),
+        first_byte_s=timeouts.first_byte_s if first_byte is None else _seconds(first_byte, 0),
+        idle_s=_seconds(config.idle_timeout, timeouts.idle_s),
+        total_s=timeouts.total_s if config.total_timeout is None else _seconds(config.total_timeout, 0),
+        attempts=gateway.retry.max_attempts if attempts is None else int(min(max(attempts, 1), _MAX_ATTEMPTS)),
+        delay_s=(gateway.retry.delay_ms if delay is None else min(max(delay, 0.0), _MAX_DELAY_MS)) / 1000,
+        backoff=backoff,
+        response=config.response or "raw",
+    )
+
+
+def _seconds(ms: float | None, default_s: float) -> float:
+    return default_s if ms is None else min(max(ms, 1.0), _DAY_MS) / 1000

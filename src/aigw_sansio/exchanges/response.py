@@ -1,0 +1,182 @@
+"""One provider answer as it comes in: coding undone, framing split, meaning tapped.
+
+Decides: what kind of answer a response is and which of its chunks are pieces of content. Must not know: the client,
+timers, retries; the exchange draws the conclusions.
+"""
+
+from enum import IntEnum
+
+import msgspec
+
+from ..bodies.chunk import Chunk
+from ..bodies.coding import ContentDecoder, content_decoder
+from ..bodies.framing import Framing, decoder_for, framing_of, media_type
+from ..config import Limits
+from ..events import ProviderEvent, UsageReported
+from ..faults import Fault, FaultKind, Side
+from ..formats.classify import (
+    marker_search,
+    worth_reading,
+)
+from ..formats.registry import (
+    make_reader,
+)
+from ..formats.usage import UsageMeter
+from ..wires.heads import header_values
+from ..wires.http import Headers
+
+
+class ReadDepth(IntEnum):
+    """Ending much of an answer is read for its meaning."""
+
+    COMMIT = 0  #: every chunk, to find the commit
+    MARKERS = 1  #: nobody listens: only chunks with an error's or usage's mark
+    ALL = 2  #: somebody listens
+
+
+class Answer:
+    """One response. ``pull`` with each piece of the body and then until ``dry``; ``keep`` what cannot be taken yet;
+    at its end ``finish``."""
+
+    __slots__ = (
+        "_coding",
+        "_decoder",
+        "_kept",
+        "_keys",
+        "_reader",
+        "buffered",
+        "charset",
+        "content_type",
+        "dry",
+        "fault",
+        "framing",
+        "headers",
+        "meter",
+        "search",
+        "status",
+        "tap",
+    )
+
+    def __init__(
+        self,
+        status: int,
+        headers: Headers,
+        format: str,
+        limits: Limits,
+        *,
+        array_stream: bool,
+        keys: tuple[bytes, ...] = (),
+    ) -> None:
+        """``format`` names the reading; ``array_stream`` says that a JSON array is a stream here; ``keys`` are the
+        gateway's own that the request carried."""
+        self._keys = keys
+        self.status = status
+        self.headers = headers
+        self.content_type, self.charset = media_type(headers)
+        has_length = bool(header_values(headers, b"content-length"))
+        self.framing = framing_of(status, self.content_type, has_length=has_length, array_stream=array_stream)
+        self._decoder = decoder_for(self.framing, limits)
+        encodings = header_values(headers, b"content-encoding")
+        coding = content_decoder(b", ".join(encodings) if encodings else None)
+        #: Why the answer cannot be read on.
+        self.fault: Fault | None = coding if isinstance(coding, Fault) else None
+        if coding is None and self.framing is Framing.WHOLE:
+            self.fault = _too_large(headers, limits.response_body_bytes)
+        self._coding: ContentDecoder | None = coding if isinstance(coding, ContentDecoder) else None
+        self._kept = b""
+        #: Nothing more can be pulled before more of the body comes.
+        self.dry = True
+        #: Bytes held here.
+        self.buffered = 0
+        self._reader = make_reader(format)
+        #: For :func:`~.providers.reading.worth_reading`.
+        self.search = marker_search(self._reader.markers)
+        self.meter = UsageMeter()
+        self.tap = ReadDepth.COMMIT
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it goes to the client piece by piece."""
+        return self.framing is not Framing.WHOLE
+
+    def keep(self, data: bytes) -> None:
+        """More of the body, to be pulled later."""
+        if self._coding is not None:
+            self._coding.feed(data)
+        else:
+            self._kept += data
+        self.dry = False
+        self.buffered = self._decoder.buffered + len(self._kept) + (self._coding.buffered if self._coding else 0)
+
+    def pull(self, data: bytes = b"") -> list[Chunk]:
+        """More of the body, if any, and the chunks that the next piece of it completes, perhaps none."""
+        decoder = self._decoder
+        coding = self._coding
+        if coding is None:
+            if self._kept:
+                data, self._kept = self._kept + data, b""
+            self.dry = True
+            if not data:
+                return []
+            chunks = decoder.feed(data)
+            self.buffered = decoder.buffered
+        else:
+            if data:
+                coding.feed(data)
+            piece = coding.pull()
+            self.fault = self.fault or coding.fault
+            self.dry = not piece
+            chunks = decoder.feed(piece) if piece else []
+            self.buffered = decoder.buffered + coding.buffered
+        if decoder.fault is not None:
+            self.fault = self.fault or decoder.fault
+        return chunks
+
+    def finish(self) -> list[Chunk] | Fault:
+        """The body ended cleanly: what is left of it, or why it is not complete. Pull dry before."""
+        fault = self.fault or (self._coding.finish() if self._coding is not None else None)
+        if fault is not None:
+            return fault
+        chunks = self._decoder.finish()
+        return self._decoder.fault or chunks
+
+    def cleared(self, chunk: Chunk) -> Chunk:
+        """``chunk`` with what :meth:`hide` leaves of it."""
+        return msgspec.structs.replace(chunk, data=self.hide(chunk.data)) if self._keys else chunk
+
+    def hide(self, data: bytes) -> bytes:
+        """``data`` without the gateway's keys, which a provider may quote where it complains of them."""
+        for key in self._keys:
+            data = data.replace(key, b"***")
+        return data
+
+    # -- meaning ------------------------------------------------------------------------------------------------
+
+    def read(self, chunk: Chunk) -> list[ProviderEvent]:
+        """What ``chunk`` means, as far as the tap is open. Usage is noted in the meter."""
+        if self.tap is ReadDepth.MARKERS and not worth_reading(chunk, self.search):
+            return []
+        return self._note(self._reader.read(chunk))
+
+    def read_whole(self, body: bytes) -> list[ProviderEvent]:
+        """What a whole answer means."""
+        return self._note(self._reader.read_whole(body))
+
+    def read_end(self) -> list[ProviderEvent]:
+        """What the clean end of a stream means."""
+        return self._note(self._reader.finish())
+
+    def _note(self, events: list[ProviderEvent]) -> list[ProviderEvent]:
+        for event in events:
+            if type(event) is UsageReported:
+                self.meter.report(event)
+        return events
+
+
+def _too_large(headers: Headers, limit: int) -> Fault | None:
+    """A whole answer that announces more than may be held. The wire has checked the field."""
+    for value in header_values(headers, b"content-length"):
+        if value.isdigit() and int(value) > limit:
+            detail = f"the provider announces a body of {int(value)} bytes; a whole answer may have {limit}"
+            return Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail)
+    return None

@@ -1,0 +1,190 @@
+"""Anthropic Messages, as Anthropic, Vertex, Azure and Bedrock serve it.
+
+Decides: what its stream events and its whole message mean. Must not know: who serves it.
+
+Source: Anthropic API reference, Messages and "Streaming messages". ``input_tokens`` leaves out what was cached: it
+is added here. ``message_delta`` holds running totals that replace those of ``message_start``; what it leaves out
+stays. A second ``message_start`` in one stream (a retry inside the provider) begins the answer anew.
+"""
+
+from typing import ClassVar, Final
+
+from ..events import (
+    Citation,
+    ProviderEvent,
+    ReasoningDelta,
+    ResponseStarted,
+    TextDelta,
+    Unrecognised,
+    UsageReported,
+)
+from .base import BaseReader, ToolKind
+from .errors import any_error, failed
+from .values import Object, arguments, arr, count, obj, text, word
+
+_SILENT: Final = frozenset({"ping", "content_block_stop"})
+
+
+class AnthropicReader(BaseReader):
+    """Reads Anthropic Messages, streamed and whole."""
+
+    MARKERS: ClassVar[tuple[bytes, ...]] = (
+        b'"error"',
+        b'"message_delta"',
+        b'"message_stop"',
+        b'"message_start"',
+        b'"amazon-bedrock-invocationMetrics"',
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts: dict[str, int] = {}
+
+    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+        kind = text(value.get("type"))
+        if kind == "content_block_delta":
+            self._read_delta(value, out)
+        elif kind == "content_block_start":
+            self._read_block(obj(value.get("content_block")), count(value.get("index")) or 0, out, whole=False)
+        elif kind == "message_delta":
+            self._read_usage(obj(value.get("usage")), "final", out)
+            reason = word(obj(value.get("delta")).get("stop_reason"))
+            if reason:
+                self.end(0, reason)
+        elif kind == "message_start":
+            self._read_start(obj(value.get("message")), out)
+        elif kind == "message_stop":
+            self.show_ends(out)
+        elif kind in _SILENT:
+            return
+        elif kind == "message":
+            self.whole_object(value, out)
+        elif kind == "error":
+            error = any_error(value)
+            out.append(error if error is not None else failed(text(value.get("message"))))
+        else:
+            self.unknown(value, out)
+
+    def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
+        kind = value.get("type")
+        if kind == "completion" or type(value.get("completion")) is str:  # the older Text Completions
+            self.start(value.get("id"), value.get("model"), out)
+            if value.get("completion"):
+                out.append(TextDelta(text(value["completion"])))
+        elif kind == "message" or type(value.get("content")) is list:
+            self.start(value.get("id"), value.get("model"), out)
+            for position, block in enumerate(arr(value.get("content"))):
+                self._read_block(obj(block), position, out, whole=True)
+            self._read_usage(obj(value.get("usage")), "final", out)
+        elif kind == "error":
+            self.read_object(value, "", out)
+            return
+        elif type(value.get("input_tokens")) is int:  # count_tokens
+            self._read_usage(value, "final", out)
+            return
+        else:
+            self.unknown(value, out)
+            return
+        reason = word(value.get("stop_reason"))
+        if reason:
+            self.end(0, reason)
+
+    def _read_start(self, message: Object, out: list[ProviderEvent]) -> None:
+        if self._started:
+            self.calls.restart()
+            self._counts.clear()
+            self._ends.clear()
+            out.append(ResponseStarted(word(message.get("id")), word(message.get("model")), restarted=True))
+        else:
+            self.start(message.get("id"), message.get("model"), out)
+        for position, block in enumerate(arr(message.get("content"))):
+            self._read_block(obj(block), position, out, whole=True)
+        self._read_usage(obj(message.get("usage")), "partial", out)
+
+    def _read_delta(self, value: Object, out: list[ProviderEvent]) -> None:
+        delta = obj(value.get("delta"))
+        kind = delta.get("type")
+        if kind == "text_delta":
+            piece = text(delta.get("text"))
+            if piece:
+                out.append(TextDelta(piece))
+        elif kind == "input_json_delta":
+            self.calls.more(count(value.get("index")) or 0, text(delta.get("partial_json")), out)
+        elif kind == "thinking_delta":
+            piece = text(delta.get("thinking"))
+            if piece:
+                out.append(ReasoningDelta(piece))
+        elif kind == "signature_delta":
+            signature = word(delta.get("signature"))
+            if signature:
+                out.append(ReasoningDelta("", 0, signature))
+        elif kind == "citations_delta":
+            _read_citation(obj(delta.get("citation")), out)
+        elif kind == "compaction_delta":
+            piece = text(delta.get("content"))
+            if piece:
+                out.append(ReasoningDelta(piece))
+        else:
+            out.append(Unrecognised(f"delta {text(kind)[:60]}"))
+
+    def _read_block(self, block: Object, index: int, out: list[ProviderEvent], *, whole: bool) -> None:
+        """A content block: the start of one in a stream, all of it in a whole message."""
+        kind = text(block.get("type"))
+        if kind == "text":
+            piece = text(block.get("text"))
+            if piece:
+                out.append(TextDelta(piece))
+            for citation in arr(block.get("citations")):
+                _read_citation(obj(citation), out)
+        elif kind == "thinking":
+            thought, signature = text(block.get("thinking")), word(block.get("signature"))
+            if thought or signature:
+                out.append(ReasoningDelta(thought, 0, signature))
+        elif kind == "redacted_thinking":
+            out.append(ReasoningDelta("", 0, word(block.get("data")), redacted=True))
+        elif kind.endswith("tool_use"):
+            run_by: ToolKind = "function" if kind == "tool_use" else "provider"
+            self.calls.begin(index, word(block.get("id")), word(block.get("name")), out, 0, run_by)
+            given = block.get("input")
+            if given:  # in a stream it is {} and the fragments follow
+                self.calls.more(index, arguments(given), out)
+        elif kind == "compaction":
+            piece = text(block.get("content"))
+            if piece:
+                out.append(ReasoningDelta(piece))
+        elif not kind.endswith("tool_result") and kind not in ("fallback", "container_upload"):
+            out.append(Unrecognised(f"content block {kind[:60]}"))
+
+    def _read_usage(self, usage: Object, quality: str, out: list[ProviderEvent]) -> None:
+        """Keep each count of its own, since a report may repeat some and leave out others, and add up."""
+        counts = self._counts
+        for name in ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"):
+            number = count(usage.get(name))
+            if number is not None:
+                counts[name] = number
+        details = obj(usage.get("output_tokens_details"))
+        if not counts:
+            return
+        read, created = counts.get("cache_read_input_tokens"), counts.get("cache_creation_input_tokens")
+        given = counts.get("input_tokens")
+        self.report(
+            UsageReported(
+                input_tokens=None if given is None else count(given + (read or 0) + (created or 0)),
+                output_tokens=counts.get("output_tokens"),
+                cache_read_input_tokens=read,
+                cache_creation_input_tokens=created,
+                reasoning_output_tokens=count(details.get("thinking_tokens")),
+                quality="partial" if quality == "partial" else "final",
+            ),
+            out,
+        )
+
+
+def _read_citation(citation: Object, out: list[ProviderEvent]) -> None:
+    out.append(
+        Citation(
+            word(citation.get("url")) or word(citation.get("source")),
+            word(citation.get("title")) or word(citation.get("document_title")),
+            word(citation.get("cited_text")),
+        )
+    )

@@ -1,0 +1,1 @@
+"""The formats of Amazon Bedrock: Converse, InvokeModel and agents."""

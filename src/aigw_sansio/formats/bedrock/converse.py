@@ -1,0 +1,177 @@
+"""Amazon Bedrock: Converse, InvokeModel with the vendors' formats inside, and agents.
+
+Decides: what the events of its streams and its whole answers mean. Must not know: the frames they came in.
+
+Source: Amazon Bedrock API reference, ConverseStream, InvokeModelWithResponseStream, InvokeAgent. ``metadata`` with
+the usage comes after ``messageStop`` (or before): an end is held back until the transport ends. ``inputTokens``
+leaves out what was cached: it is added here. ``p`` is padding.
+"""
+
+from typing import ClassVar, Final
+
+from ...events import Citation, ImageDelta, ProviderEvent, ReasoningDelta, TextDelta, Unrecognised, UsageReported
+from ..base import BaseReader, ToolKind
+from ..values import Object, arguments, arr, base64_size, count, obj, text, unbase64, word
+
+_EVENTS: Final = frozenset(
+    {"messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"}
+)
+
+
+class BedrockConverseReader(BaseReader):
+    """Reads Converse, and the same events as Nova writes them inside InvokeModel."""
+
+    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"stopReason"', b'"usage"')
+
+    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+        kind = event if event in _EVENTS else self._kind(value)
+        if kind in value and len(value) < 3:  # the event's name is the key
+            value = obj(value[kind])
+        if kind == "contentBlockDelta":
+            self._read_delta(obj(value.get("delta")), count(value.get("contentBlockIndex")) or 0, out)
+        elif kind == "contentBlockStart":
+            self._read_start(obj(value.get("start")), count(value.get("contentBlockIndex")) or 0, out)
+        elif kind == "messageStart":
+            self.start(None, None, out)
+        elif kind == "messageStop":
+            self.start(None, None, out)
+            self.end(0, word(value.get("stopReason")))
+        elif kind == "metadata":
+            self.report(bedrock_usage(obj(value.get("usage"))), out)
+        elif kind == "contentBlockStop":
+            self.calls.close(count(value.get("contentBlockIndex")) or 0)
+        else:
+            self.unknown(value, out)
+
+    def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
+        message = obj(obj(value.get("output")).get("message"))
+        if message or "stopReason" in value:
+            self.start(None, None, out)
+            for block in arr(message.get("content")):
+                self._read_block(obj(block), out)
+            self.end(0, word(value.get("stopReason")))
+            usage = obj(value.get("usage"))
+            if usage:
+                self.report(bedrock_usage(usage), out)
+        elif "inputTokens" in value:  # CountTokens
+            self.report(bedrock_usage(value), out)
+        else:
+            self.unknown(value, out)
+
+    def _kind(self, value: Object) -> str:
+        """Which event it is, told by its keys."""
+        for name in value:
+            if name in _EVENTS:
+                return name
+        if "delta" in value:
+            return "contentBlockDelta"
+        if "start" in value:
+            return "contentBlockStart"
+        if "stopReason" in value:
+            return "messageStop"
+        if "usage" in value or "metrics" in value:
+            return "metadata"
+        if "role" in value:
+            return "messageStart"
+        return "contentBlockStop" if "contentBlockIndex" in value else ""
+
+    def _read_start(self, start: Object, index: int, out: list[ProviderEvent]) -> None:
+        self.start(None, None, out)
+        tool = start.get("toolUse")
+        if type(tool) is dict:
+            run_by: ToolKind = "provider" if tool.get("type") == "server_tool_use" else "function"
+            self.calls.begin(index, word(tool.get("toolUseId")), word(tool.get("name")), out, 0, run_by)
+        elif start and "toolResult" not in start and "image" not in start:
+            out.append(Unrecognised("start with " + ", ".join(key[:40] for key in list(start)[:4])))
+
+    def _read_delta(self, delta: Object, index: int, out: list[ProviderEvent]) -> None:
+        self.start(None, None, out)
+        if "text" in delta:
+            piece = text(delta["text"])
+            if piece:
+                out.append(TextDelta(piece))
+        elif "toolUse" in delta:
+            self.calls.more(index, arguments(obj(delta["toolUse"]).get("input")), out)
+        elif "reasoningContent" in delta:
+            _read_reasoning(obj(delta["reasoningContent"]), out)
+        elif "citation" in delta:
+            _read_citation(obj(delta["citation"]), out)
+        elif "image" in delta:
+            out.append(ImageDelta(base64_size(obj(obj(delta["image"]).get("source")).get("bytes"))))
+        elif delta and "toolResult" not in delta:
+            out.append(Unrecognised("delta with " + ", ".join(key[:40] for key in list(delta)[:4])))
+
+    def _read_block(self, block: Object, out: list[ProviderEvent]) -> None:
+        tool = block.get("toolUse")
+        if type(tool) is dict:
+            run_by: ToolKind = "provider" if tool.get("type") == "server_tool_use" else "function"
+            self.calls.whole(word(tool.get("toolUseId")), word(tool.get("name")), tool.get("input"), out, 0, run_by)
+        elif "citationsContent" in block:
+            cited = obj(block["citationsContent"])
+            for part in arr(cited.get("content")):
+                if text(obj(part).get("text")):
+                    out.append(TextDelta(text(obj(part)["text"])))
+            for one in arr(cited.get("citations")):
+                _read_citation(obj(one), out)
+        elif "guardContent" not in block:
+            self._read_delta(block, 0, out)
+
+
+def _read_reasoning(content: Object, out: list[ProviderEvent]) -> None:
+    """In a stream text and signature stand bare, in a whole answer under ``reasoningText``."""
+    inner = obj(content.get("reasoningText")) or content
+    sealed = word(content.get("redactedContent"))
+    piece, signature = text(inner.get("text")), sealed or word(inner.get("signature"))
+    if piece or signature:
+        out.append(ReasoningDelta(piece, 0, signature, sealed is not None))
+
+
+def _read_citation(citation: Object, out: list[ProviderEvent]) -> None:
+    web = obj(obj(citation.get("location")).get("web"))
+    content = [text(obj(part).get("text")) for part in arr(citation.get("sourceContent"))]
+    out.append(Citation(word(web.get("url")), word(citation.get("title")), "".join(content) or None))
+
+
+def bedrock_usage(usage: Object) -> UsageReported:
+    """Converse's ``usage`` and InvokeModel's metrics, whose names differ by a suffix."""
+
+    def number(*names: str) -> int | None:
+        return next((n for name in names if (n := count(usage.get(name))) is not None), None)
+
+    read = number("cacheReadInputTokens", "cacheReadInputTokenCount")
+    created = number("cacheWriteInputTokens", "cacheWriteInputTokenCount")
+    given = number("inputTokens", "inputTokenCount")
+    return UsageReported(
+        input_tokens=None if given is None else count(given + (read or 0) + (created or 0)),
+        output_tokens=number("outputTokens", "outputTokenCount"),
+        cache_read_input_tokens=read,
+        cache_creation_input_tokens=created,
+    )
+
+
+class BedrockAgentReader(BaseReader):
+    """Reads InvokeAgent: ``chunk`` events hold plain text in base64, ``trace`` events tell of the agent's steps."""
+
+    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'Exception"')
+
+    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+        value = obj(value.get("chunk")) or value
+        data = unbase64(value.get("bytes"))
+        if data is not None:
+            self.start(None, None, out)
+            if data:
+                out.append(TextDelta(data.decode("utf-8", "replace")))
+            for citation in arr(obj(value.get("attribution")).get("citations")):
+                for one in arr(obj(citation).get("retrievedReferences")):
+                    location = obj(obj(obj(one).get("location")).get("s3Location"))
+                    out.append(
+                        Citation(word(location.get("uri")), None, word(obj(obj(one).get("content")).get("text")))
+                    )
+        elif "returnControl" in value:  # the caller is to run these and to ask again
+            for call in arr(obj(value["returnControl"]).get("invocationInputs")):
+                function = obj(obj(call).get("functionInvocationInput"))
+                api = obj(obj(call).get("apiInvocationInput"))
+                name = word(function.get("function")) or word(api.get("apiPath"))
+                self.calls.whole(None, name, obj(call), out)
+        elif "trace" not in value and "files" not in value:
+            self.unknown(value, out)

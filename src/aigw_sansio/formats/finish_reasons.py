@@ -1,0 +1,87 @@
+"""Finish reasons of every provider, mapped to the closed set.
+
+Decides: which of :data:`aigw_sansio.events.FinishReason` a provider's word means. Must not know: when an answer
+ends. A word that is not here means ``unknown``; the word itself always travels beside.
+"""
+
+from typing import Final
+
+from ..events import FinishReason
+
+#: The providers' words in lower case. No word means two things to two providers.
+WORDS: Final[dict[str, FinishReason]] = {
+    # OpenAI and those like it
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "tool_call": "tool_calls",  # MAI-DS-R1 on Azure, Cohere in upper case
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+    "error": "error",  # OpenRouter
+    "insufficient_system_resource": "error",  # DeepSeek
+    "eos": "stop",  # Together
+    "eos_token": "stop",  # TGI, watsonx
+    "completed": "stop",
+    "complete": "stop",  # Cohere
+    "finish": "stop",  # Titan
+    "done": "stop",
+    "load": "stop",  # Ollama: an empty prompt only loads the model
+    "unload": "stop",
+    "maximum_tokens": "length",  # Aleph Alpha
+    "max_output_tokens": "length",  # OpenAI Responses
+    "model_length": "length",  # Mistral
+    "token_limit": "length",  # watsonx
+    "time_limit": "length",  # watsonx
+    "cancelled": "error",  # watsonx, Responses
+    "not_finished": "unknown",
+    # Anthropic, Bedrock
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "pause_turn": "pause",
+    "compaction": "pause",
+    "refusal": "content_filter",
+    "guardrail_intervened": "content_filter",
+    "content_filtered": "content_filter",
+    "malformed_model_output": "error",
+    "malformed_tool_use": "error",
+    # Gemini
+    "safety": "content_filter",
+    "recitation": "content_filter",
+    "blocklist": "content_filter",
+    "prohibited_content": "content_filter",
+    "spii": "content_filter",
+    "image_safety": "content_filter",
+    "image_prohibited_content": "content_filter",
+    "image_recitation": "content_filter",
+    "model_armor": "content_filter",
+    "language": "content_filter",
+    "jailbreak": "content_filter",
+    "malformed_function_call": "error",
+    "unexpected_tool_call": "error",
+    "too_many_tool_calls": "error",
+    "missing_thought_signature": "error",
+    "malformed_response": "error",
+    "other": "error",
+    "no_image": "error",
+    "image_other": "error",
+    "requires_action": "tool_calls",  # Gemini Interactions, Assistants
+    # Cohere
+    "error_toxic": "content_filter",
+    "error_limit": "length",
+    "user_cancel": "error",
+    "timeout": "error",
+    "endoftext": "stop",  # AI21
+    "stop_criteria_met": "stop",  # Titan
+    # Assistants
+    "expired": "error",
+    "failed": "error",
+    "incomplete": "length",
+}
+
+
+def map_reason(raw: str | None) -> FinishReason:
+    """The closed word for a provider's own; ``unknown`` for one never seen and for none."""
+    return WORDS.get(raw.lower(), "unknown") if raw else "unknown"

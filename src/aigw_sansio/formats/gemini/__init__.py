@@ -1,0 +1,1 @@
+"""Google's formats: generateContent, Interactions and Live."""

@@ -1,0 +1,199 @@
+"""Google Gemini ``generateContent``, on generativelanguage and on Vertex, as SSE, as a JSON array and whole.
+
+Decides: what its chunks mean; a whole answer is one chunk. Must not know: how the chunks were framed.
+
+Source: Gemini API reference, ``GenerateContentResponse``; Vertex AI "Stream function call arguments". A
+``finishReason`` may stand on every chunk, so an end is held back until the transport ends. Usage is a running
+total; thoughts are counted apart from ``candidatesTokenCount`` and are added here.
+"""
+
+from typing import ClassVar, Final
+
+from ...events import (
+    AudioDelta,
+    Citation,
+    FinishReason,
+    ImageDelta,
+    ProviderEvent,
+    ReasoningDelta,
+    ResponseFinished,
+    TextDelta,
+    Unrecognised,
+    UsageReported,
+)
+from ..base import BaseReader, choice_of
+from ..errors import embedded_error
+from ..values import Object, arr, base64_size, count, obj, text, word
+from .partial_arguments import PartialArguments
+
+_KNOWN: Final = frozenset(
+    {"candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId", "createTime", "modelStatus"}
+)
+#: The reasons' numbers, which some services send for the names.
+_NUMBERS: Final[dict[str | None, FinishReason]] = {
+    "1": "stop",
+    "2": "length",
+    "3": "content_filter",
+    "4": "content_filter",
+    "5": "error",
+}
+_UNFINISHED: Final = frozenset({"FINISH_REASON_UNSPECIFIED", "0"})
+
+
+class GeminiReader(BaseReader):
+    """Reads Gemini, streamed and whole."""
+
+    MARKERS: ClassVar[tuple[bytes, ...]] = (
+        b'"error"',
+        b'"usageMetadata"',
+        b'"finishReason"',
+        b'"functionCall"',
+        b'"promptFeedback"',
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._partial = PartialArguments()
+        self._called: set[int] = set()
+        self._cited = 0
+        self._blocked = False
+        self._said: Object = {}
+
+    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+        error = embedded_error(value) if "error" in value else None
+        if error is not None:
+            out.append(error)
+            return
+        candidates = arr(value.get("candidates"))
+        feedback = obj(value.get("promptFeedback"))
+        if candidates or feedback or "usageMetadata" in value:
+            self.start(value.get("responseId"), value.get("modelVersion"), out)
+        for position, candidate in enumerate(candidates):
+            self._read_candidate(obj(candidate), position, out)
+        blocked = word(feedback.get("blockReason"))
+        if blocked and blocked != "BLOCK_REASON_UNSPECIFIED":
+            self.end(0, blocked)
+            self._blocked = True
+        usage = obj(value.get("usageMetadata"))
+        if usage and (usage != self._said or self._ends):  # most chunks repeat what the last one said
+            self._said = usage
+            self.report(gemini_usage(usage, bool(self._ends)), out)
+        if not self._started and not _KNOWN.intersection(value):
+            if type(value.get("totalTokens")) is int:  # countTokens
+                self.report(UsageReported(input_tokens=count(value["totalTokens"])), out)
+            else:
+                self.unknown(value, out)
+
+    def whole_other(self, value: object, out: list[ProviderEvent]) -> None:
+        if type(value) is list:  # the array form, whole
+            for item in value:
+                self.read_object(obj(item), "", out)
+        else:
+            super().whole_other(value, out)
+
+    def finished(self, choice: int, raw: str | None) -> ResponseFinished:
+        if self._blocked and choice == 0:
+            return ResponseFinished("content_filter", raw, choice)
+        if raw == "STOP" and choice in self._called:
+            return ResponseFinished("tool_calls", raw, choice)
+        if raw in _NUMBERS:
+            return ResponseFinished(_NUMBERS[raw], raw, choice)
+        return super().finished(choice, raw)
+
+    def close(self, out: list[ProviderEvent]) -> None:
+        self._partial.close(self.calls, out)
+        super().close(out)
+
+    def _read_candidate(self, candidate: Object, position: int, out: list[ProviderEvent]) -> None:
+        index = choice_of(candidate.get("index"), position)
+        if index is None:
+            out.append(Unrecognised("candidate index out of range"))
+            return
+        for part in arr(obj(candidate.get("content")).get("parts")):
+            self.read_part(obj(part), index, out)
+        if "groundingMetadata" in candidate or "citationMetadata" in candidate:
+            self._read_sources(candidate, index, out)
+        reason = word(candidate.get("finishReason"))
+        if reason and reason not in _UNFINISHED:
+            self.end(index, reason)
+
+    def read_part(self, part: Object, index: int, out: list[ProviderEvent]) -> None:
+        """One part of a content."""
+        if len(part) == 1 and "text" in part:  # by far the most
+            if text(part["text"]):
+                out.append(TextDelta(text(part["text"]), index))
+            return
+        signature = word(part.get("thoughtSignature"))
+        piece = text(part.get("text"))
+        thought = part.get("thought") is True
+        if thought or (signature and not piece):
+            if piece or signature:
+                out.append(ReasoningDelta(piece, index, signature))
+        elif piece:
+            out.append(TextDelta(piece, index))
+            if signature:
+                out.append(ReasoningDelta("", index, signature))
+        call = part.get("functionCall")
+        if type(call) is dict:
+            self._called.add(index)
+            self._partial.read(call, index, self.calls, out)
+        elif type(part.get("inlineData")) is dict:
+            _read_media(obj(part["inlineData"]), index, out)
+        elif type(part.get("fileData")) is dict:
+            out.append(ImageDelta(0, word(obj(part["fileData"]).get("mimeType")), index))
+        elif type(part.get("executableCode")) is dict:
+            code = obj(part["executableCode"])
+            self.calls.whole(word(code.get("id")), "code_execution", code, out, index, "provider")
+        elif type(part.get("toolCall")) is dict:
+            tool = obj(part["toolCall"])
+            self.calls.whole(word(tool.get("id")), word(tool.get("toolType")), tool.get("args"), out, index, "provider")
+        elif not thought and not signature and part and not _QUIET_PARTS.intersection(part):
+            out.append(Unrecognised("part with " + ", ".join(key[:40] for key in list(part)[:4])))
+
+    def _read_sources(self, candidate: Object, index: int, out: list[ProviderEvent]) -> None:
+        """Grounding repeats its whole list on later chunks: only what is new in it is shown."""
+        sources = [
+            obj(obj(one).get("web")) for one in arr(obj(candidate.get("groundingMetadata")).get("groundingChunks"))
+        ]
+        if sources:
+            for source in sources[self._cited :]:
+                out.append(Citation(word(source.get("uri")), word(source.get("title")), None, index))
+            self._cited = max(self._cited, len(sources))
+        citations = obj(candidate.get("citationMetadata"))
+        for one in arr(citations.get("citationSources")) + arr(citations.get("citations")):
+            out.append(Citation(word(obj(one).get("uri")), word(obj(one).get("title")), None, index))
+
+
+_QUIET_PARTS: Final = frozenset({"text", "codeExecutionResult", "toolResponse", "functionResponse", "partMetadata"})
+
+
+def _read_media(media: Object, index: int, out: list[ProviderEvent]) -> None:
+    kind, size = text(media.get("mimeType")), base64_size(media.get("data"))
+    if kind.startswith("audio/"):
+        out.append(AudioDelta(size, None, index))
+    else:
+        out.append(ImageDelta(size, kind[:100] or None, index))
+
+
+def gemini_usage(usage: Object, ended: bool) -> UsageReported:
+    """``usageMetadata``: what tools read counts as input, thoughts count as output."""
+    prompt, tools = count(usage.get("promptTokenCount")), count(usage.get("toolUsePromptTokenCount"))
+    written, thought = count(usage.get("candidatesTokenCount")), count(usage.get("thoughtsTokenCount"))
+    if written is None:
+        written = count(usage.get("responseTokenCount"))  # Live
+    return UsageReported(
+        input_tokens=None if prompt is None and tools is None else count((prompt or 0) + (tools or 0)),
+        output_tokens=None if written is None and thought is None else count((written or 0) + (thought or 0)),
+        cache_read_input_tokens=count(usage.get("cachedContentTokenCount")),
+        reasoning_output_tokens=thought,
+        input_audio_tokens=_audio(usage.get("promptTokensDetails")),
+        output_audio_tokens=_audio(usage.get("candidatesTokensDetails") or usage.get("responseTokensDetails")),
+        quality="final" if ended else "partial",
+    )
+
+
+def _audio(details: object) -> int | None:
+    for one in arr(details):
+        if obj(one).get("modality") == "AUDIO":
+            return count(obj(one).get("tokenCount"))
+    return None

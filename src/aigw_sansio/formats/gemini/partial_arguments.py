@@ -1,0 +1,120 @@
+"""Gemini's function calls whose arguments arrive value by value.
+
+Decides: how ``partialArgs`` (a JSON path and a value, or a piece of a string) become one JSON document. Must not
+know: the rest of a chunk.
+
+Source: Vertex AI, "Stream function call arguments". The closing, empty ``functionCall`` may be missing, so a call
+is also closed by the next one and by the end. Arguments cannot be shown while they grow, since later values land
+inside earlier objects: they are shown once, when the call closes. Bounded: ``LARGEST`` characters a call, paths of
+``DEEPEST`` steps; what exceeds them is left out.
+"""
+
+import re
+from itertools import pairwise
+from typing import Final
+
+from ...events import ProviderEvent, ToolCallDelta
+from ..base import ToolCalls
+from ..values import Object, arguments, arr, obj, text, word
+
+LARGEST: Final = 1 << 20
+DEEPEST: Final = 32
+_STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d{1,6})\]|\['([^']*)'\]")
+
+
+class PartialArguments:
+    """The call that is open, if one is."""
+
+    def __init__(self) -> None:
+        self._call: tuple[int, int] | None = None
+        self._root: Object = {}
+        self._size = 0
+
+    def read(self, call: Object, choice: int, calls: ToolCalls, out: list[ProviderEvent]) -> None:
+        """One ``functionCall``: a whole call, the start of one, a piece, or the close."""
+        name, pieces, goes_on = word(call.get("name")), arr(call.get("partialArgs")), call.get("willContinue") is True
+        if name is not None:
+            self.close(calls, out)
+            if not goes_on and not pieces:
+                calls.whole(word(call.get("id")), name, call.get("args"), out, choice)
+                return
+            self._call = (choice, calls.begin(None, word(call.get("id")), name, out, choice))
+        for piece in pieces:
+            self._put(obj(piece))
+        if not goes_on:
+            self.close(calls, out)
+
+    def close(self, calls: ToolCalls, out: list[ProviderEvent]) -> None:
+        """Show the arguments of the open call."""
+        if self._call is not None:
+            choice, number = self._call
+            if self._root:
+                out.append(ToolCallDelta(number, arguments(_settle(self._root)), choice))
+            self._call, self._root, self._size = None, {}, 0
+
+    def _put(self, piece: Object) -> None:
+        path = text(piece.get("jsonPath"))
+        steps = [int(m[2]) if m[2] else m[1] or m[3] or "" for m in _STEP.finditer(path[:1024])]
+        value = _value(piece)
+        self._size += len(path) + (len(value) if type(value) is str else 8)
+        if self._call is None or not steps or len(steps) > DEEPEST or self._size > LARGEST:
+            return
+        at: object = self._root
+        for step, after in pairwise(steps):
+            at = _enter(at, step, [] if type(after) is int else {})
+        _set(at, steps[-1], value)
+
+
+def _value(piece: Object) -> object:
+    if "stringValue" in piece:
+        return text(piece["stringValue"])
+    return piece.get("numberValue", piece.get("boolValue"))
+
+
+def _get(at: object, step: str | int) -> object:
+    if type(at) is dict and type(step) is str:
+        return at.get(step)
+    if type(at) is list and type(step) is int and step < len(at):
+        found: object = at[step]
+        return found
+    return None
+
+
+def _enter(at: object, step: str | int, fresh: object) -> object:
+    """What stands at ``step``, made if nothing does. ``None`` where the path does not fit what is there."""
+    found = _get(at, step)
+    if found is None:
+        _set(at, step, fresh)
+        found = _get(at, step)
+    return found
+
+
+def _set(at: object, step: str | int, value: object) -> None:
+    if type(value) is str:  # a text grows by pieces: they are joined once
+        grown = _get(at, step)
+        if type(grown) is _Text:
+            grown.pieces.append(value)
+            return
+        value = _Text(value)
+    if type(at) is dict and type(step) is str:
+        at[step] = value
+    elif type(at) is list and type(step) is int:
+        if step < len(at):
+            at[step] = value
+        elif step == len(at):
+            at.append(value)
+
+
+class _Text:
+    def __init__(self, first: str) -> None:
+        self.pieces = [first]
+
+
+def _settle(value: object) -> object:
+    if type(value) is dict:
+        return {key: _settle(item) for key, item in value.items()}
+    if type(value) is list:
+        return [_settle(item) for item in value]
+    if type(value) is _Text:
+        return "".join(value.pieces)
+    return value

@@ -1,0 +1,56 @@
+"""Ollama's own API: ``/api/chat``, ``/api/generate`` and the progress of ``/api/pull``.
+
+Decides: what its lines mean; a whole answer is one line. Must not know: the framing.
+
+Source: Ollama API documentation. ``done: true`` is last and carries the counts; calls come whole, their arguments as
+objects.
+"""
+
+from typing import ClassVar
+
+from ..events import ImageDelta, ProviderEvent, ReasoningDelta, ResponseFinished, TextDelta, UsageReported
+from .base import BaseReader
+from .values import Object, arr, base64_size, count, obj, text, word
+
+
+class OllamaReader(BaseReader):
+    """Reads Ollama's lines."""
+
+    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"tool_calls"', b'"done":true', b'"done": true')
+
+    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+        if type(value.get("error")) is str:
+            self.unknown(value, out)
+            return
+        message = obj(value.get("message"))
+        if "done" not in value and not message and "response" not in value:
+            # pull, create, embeddings, lists of models: progress and whole answers that are no text
+            if not _OTHER.intersection(value):
+                self.unknown(value, out)
+            return
+        self.start(None, value.get("model"), out)
+        thought = text(message.get("thinking")) or text(value.get("thinking"))
+        if thought:
+            out.append(ReasoningDelta(thought))
+        piece = text(message.get("content")) or text(value.get("response"))
+        if piece:
+            out.append(TextDelta(piece))
+        for call in arr(message.get("tool_calls")):
+            function = obj(obj(call).get("function"))
+            self.calls.whole(word(obj(call).get("id")), word(function.get("name")), function.get("arguments"), out)
+        for image in arr(message.get("images")):
+            out.append(ImageDelta(base64_size(image)))
+        if value.get("done") is True:
+            read, written = count(value.get("prompt_eval_count")), count(value.get("eval_count"))
+            if read is not None or written is not None:
+                self.report(UsageReported(read, written), out)
+            self.end(0, word(value.get("done_reason")))
+            self.show_ends(out)
+
+    def finished(self, choice: int, raw: str | None) -> ResponseFinished:
+        if raw in ("stop", None) and self.calls.count:
+            return ResponseFinished("tool_calls", raw, choice)
+        return super().finished(choice, raw)
+
+
+_OTHER = frozenset({"status", "embedding", "embeddings", "models", "model_info", "version", "modelfile"})

@@ -1,0 +1,1 @@
+"""The formats that OpenAI defined, which many other providers speak."""

@@ -1,0 +1,115 @@
+"""OpenAI Realtime, GA and beta, as OpenAI, Azure and xAI speak it.
+
+Decides: what the server's events mean; those of the response itself are those of Responses. Must not know: the
+relay, or what a client sends.
+
+Source: OpenAI API reference, Realtime server events; Azure Voice Live and xAI voice where they differ (xAI puts the
+usage of a response at the top of ``response.done``). Usage of a response belongs to its id, usage of a transcription
+to its item's. ``error`` mostly leaves the session alive.
+"""
+
+from typing import Final
+
+from ...events import AudioDelta, ProviderEvent, ResponseFinished
+from ..errors import failed
+from ..finish_reasons import map_reason
+from ..values import Object, arr, base64_size, obj, text, word
+from .chat import openai_usage
+from .responses import OpenAIResponsesReader
+
+#: Families of events that tell of the session, of what was heard, of limits: no part of an answer.
+_SESSION: Final = (
+    "session.",
+    "conversation.",
+    "input_audio_buffer.",
+    "output_audio_buffer.",
+    "transcription_session.",
+    "rate_limits.",
+    "mcp_list_tools.",
+    "ping",
+    "warning",
+)
+#: How Responses end over a WebSocket, where several may run at once.
+_ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
+_MOST_AT_ONCE: Final = 64
+_STOPPED: Final = frozenset({"turn_detected", "client_cancelled"})
+
+
+class OpenAIRealtimeReader(OpenAIResponsesReader):
+    """Reads the server's events, one JSON object a message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer = ""
+        self._response = ""  # the id of the response under way
+        self._running: set[str] = set()  # the ids of all that are: Responses may overlap
+        self.answering = False
+
+    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+        kind = text(value.get("type"))
+        self.answer = self._response
+        if kind == "response.created":
+            response = obj(value.get("response"))
+            self.renew()
+            self.answer = self._response = text(response.get("id"))[:256]
+            if len(self._running) < _MOST_AT_ONCE:
+                self._running.add(self._response)
+            self.answering = True
+            self.start(response.get("id"), response.get("model"), out)
+        elif kind == "response.done":
+            self._read_done(value, obj(value.get("response")), out)
+        elif kind == "session.output_audio.delta":  # translation
+            out.append(AudioDelta(base64_size(value.get("delta"))))
+        elif kind == "session.output_transcript.delta":
+            if text(value.get("delta")):
+                out.append(AudioDelta(0, text(value["delta"])))
+        elif kind.endswith("input_audio_transcription.completed"):
+            usage = obj(value.get("usage"))
+            if usage.get("type") == "tokens":
+                self.answer = text(value.get("item_id"))[:256]
+                kept, self._usage = self._usage, None  # it may come in the midst of a response
+                self.report(openai_usage(usage), out)
+                self._usage = kept
+        elif kind.endswith("input_audio_transcription.failed"):
+            error = obj(value.get("error"))
+            out.append(failed(text(error.get("message")), word(error.get("type")), word(error.get("code"))))
+        elif kind in _ENDS:
+            self._turn_to(obj(value.get("response")))
+            super().read_object(value, event, out)
+        elif not kind.startswith(_SESSION) and not kind.startswith(("response.animation_", "response.audio_timestamp")):
+            super().read_object(value, event, out)
+
+    def renew(self) -> None:
+        super().renew()
+        self._filled.clear()
+        self._asked = False
+
+    def _turn_to(self, response: Object) -> None:
+        """``response`` ends; another may have begun since it did."""
+        answer = text(response.get("id"))[:256] or self._response
+        self._running.discard(answer)
+        self.answering = bool(self._running)
+        if answer != self._response:
+            self._usage = None
+            self._ends.clear()
+            self._ended.clear()
+        self.answer = self._response = answer
+
+    def _read_done(self, value: Object, response: Object, out: list[ProviderEvent]) -> None:
+        self._turn_to(response)
+        usage = obj(response.get("usage")) or obj(value.get("usage"))
+        if usage:
+            self.report(openai_usage(usage), out)
+        status = text(response.get("status"))
+        details = obj(response.get("status_details"))
+        reason = word(details.get("reason"))
+        if status == "failed":
+            error = obj(details.get("error"))
+            out.append(failed(text(error.get("message")), word(error.get("type")), word(error.get("code"))))
+        elif status == "cancelled":  # by the user's voice or by the client: that is no error
+            out.append(ResponseFinished("stop" if reason in _STOPPED else map_reason(reason), reason or status))
+        elif status == "completed":
+            asked = any(obj(item).get("type") == "function_call" for item in arr(response.get("output")))
+            out.append(ResponseFinished("tool_calls" if asked else "stop", status))
+        else:
+            out.append(ResponseFinished(map_reason(reason or status), reason or status or None))

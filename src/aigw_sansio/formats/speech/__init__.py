@@ -1,0 +1,1 @@
+"""The formats of providers of speech and media: Cartesia, Deepgram, ElevenLabs and fal."""

@@ -1,0 +1,43 @@
+"""Answers of a provider whose format is not known.
+
+Decides: that each chunk is content, and that a top-level ``error`` is an error. Must not know: anything else; the
+chunks are not even decoded unless they mention an error.
+"""
+
+from typing import Final
+
+from ..bodies.chunk import Chunk
+from ..events import ProviderEvent, ResponseFailed, Unrecognised
+from .errors import embedded_error, framed_error
+from .values import parse
+
+#: What a chunk of an unknown format reads as. One for all: it costs nothing.
+OPAQUE: Final = Unrecognised("opaque")
+
+
+class UnknownReader:
+    """Reads nothing but errors."""
+
+    @property
+    def markers(self) -> tuple[bytes, ...]:
+        return (b'"error"',)
+
+    def read(self, chunk: Chunk) -> list[ProviderEvent]:
+        if chunk.failed or chunk.event == "error":
+            return [framed_error(chunk.data, chunk.event)]
+        found = _error_in(chunk.data)
+        return [OPAQUE] if found is None else [found]
+
+    def read_whole(self, body: bytes) -> list[ProviderEvent]:
+        found = _error_in(body)
+        return [] if found is None else [found]
+
+    def finish(self) -> list[ProviderEvent]:
+        return []
+
+
+def _error_in(data: bytes) -> ResponseFailed | None:
+    if b'"error"' not in data:
+        return None
+    value = parse(data)
+    return embedded_error(value) if type(value) is dict else None

@@ -1,0 +1,130 @@
+"""Which host an endpoint belongs to.
+
+Decides: the route of a provider's row that an endpoint's leading segments name, what a client may fill in, and
+whether it thereby chose whose server is called. Must not know: credentials and header fields, but for the one in
+which some clients name the provider's host.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from ..faults import Fault
+from .headers import refuse
+from .registry import VARIABLES, Provider, Route
+from .target import BaseUrl, Endpoint, RefusedTarget, join_path, parse_base_url
+
+_NAME: Final = re.compile(r"\{(\w+)\}")
+_ACCOUNT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+
+
+class Located(msgspec.Struct, frozen=True):
+    """Where a request goes. ``values`` are what the endpoint's prefix named; ``chosen``: the client picked a
+    server that need not be the provider's or the operator's own, so no stored key may go there by default."""
+
+    route: Route
+    base: BaseUrl
+    endpoint: Endpoint
+    values: dict[str, str]
+    chosen: bool
+
+
+def locate(provider: Provider, endpoint: Endpoint, base_url: str | None, account: str) -> Located | Fault:
+    """Find the route of ``endpoint``.
+
+    ``base_url`` of the settings replaces the route's own. Where a client fills in the route's host
+    (``RESOURCE/DEPLOYMENT/...``) it stands for that host alone: the endpoint keeps its form, the path its own. There
+    an endpoint that lacks the prefix is taken as it is, and the host is fixed either way.
+    """
+    segments = endpoint.path.split("/")
+    best: Fault | None = None
+    for route in provider.routes:
+        prefix = route.prefix.split("/") if route.prefix else []
+        if best is not None and not prefix:
+            break
+        if len(segments) < len(prefix) or any(
+            not want.startswith("{") and want != have for want, have in zip(prefix, segments)
+        ):
+            continue
+        values = {want[1:-1]: have for want, have in zip(prefix, segments) if want.startswith("{")}
+        bad = next((name for name, value in values.items() if not _form(name).match(value)), None)
+        if bad is not None:
+            best = refuse(
+                "request.endpoint", f"has a bad {bad}; allowed is {VARIABLES[bad].allowed}, as in {_shape(route)}"
+            )
+            continue
+        rest = endpoint if route.keep else Endpoint("/".join(segments[len(prefix) :]), endpoint.query)
+        host, path = _parts(route.url)
+        if base_url is not None:
+            path = _fill(path, values) if "{" in host else ""
+            return _with_base(base_url, route, rest, values, f"providers.{provider.slug}.base_url", under=path)
+        if "{account}" in path:
+            if not _ACCOUNT.match(account):
+                return refuse(
+                    "the account in the URL", "cannot be used here; allowed are 1 to 64 letters, digits, - and _"
+                )
+            values["account"] = account
+        chosen = any(VARIABLES[name].tenant for name in values if name in VARIABLES)
+        return _with_base(_fill(route.url, values), route, rest, values, "request.endpoint", chosen=chosen)
+    if best is not None:
+        return best
+    if base_url is not None:
+        first = provider.routes[0] if provider.routes else Route(url=base_url)
+        return _with_base(base_url, first, endpoint, {}, f"providers.{provider.slug}.base_url")
+    shapes = " or ".join(_shape(route) for route in provider.routes)
+    return refuse("request.endpoint", f"does not say where to go; {provider.slug} needs {shapes}")
+
+
+def named_target(provider: Provider, value: str, endpoint: Endpoint) -> Located | Fault:
+    """Where a client's own target URL leads, in the field that the provider's SDK sets for proxies."""
+    field = f"request.headers.{provider.target_header}"
+    allowed = f"allowed is https://{provider.target_domain} and its subdomains"
+    base = parse_base_url(value)
+    if isinstance(base, RefusedTarget):
+        return refuse(field, f"{base.why}; {allowed}")
+    domain = provider.target_domain
+    if base.scheme != "https" or base.port != 443 or (base.host != domain and not base.host.endswith("." + domain)):
+        return refuse(field, f"is not on the provider's hosts; {allowed}, without a port")
+    return Located(provider.routes[0], base, endpoint, {}, base.host not in provider.known_hosts)
+
+
+def _with_base(
+    url: str,
+    route: Route,
+    endpoint: Endpoint,
+    values: dict[str, str],
+    field: str,
+    *,
+    under: str = "",
+    chosen: bool = False,
+) -> Located | Fault:
+    base = parse_base_url(url)
+    if isinstance(base, RefusedTarget):
+        return refuse(field, base.why)
+    if under:
+        base = msgspec.structs.replace(base, path=join_path(base.path, under))
+    return Located(route, base, endpoint, values, chosen)
+
+
+@lru_cache(maxsize=64)
+def _parts(url: str) -> tuple[str, str]:
+    """A route's URL as scheme with host, and path without its first slash."""
+    scheme, _, rest = url.partition("://")
+    host, _, path = rest.partition("/")
+    return f"{scheme}://{host}", path
+
+
+def _fill(pattern: str, values: dict[str, str]) -> str:
+    return _NAME.sub(lambda found: values[found[1]], pattern) if "{" in pattern else pattern
+
+
+@lru_cache(maxsize=64)
+def _form(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:{VARIABLES[name].form})\Z")
+
+
+def _shape(route: Route) -> str:
+    """A route's prefix as a person writes it: ``RESOURCE/DEPLOYMENT/...``."""
+    return "/".join([*(_NAME.sub(lambda found: found[1].upper(), route.prefix).split("/")), "..."])

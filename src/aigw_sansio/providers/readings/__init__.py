@@ -1,1 +1,0 @@
-"""One module for each family of answer formats. :mod:`aigw_sansio.providers.reading` names them."""

@@ -1,0 +1,319 @@
+"""One realtime client and its provider: a WebSocket on each side, and the messages between them (client protocol,
+section 4).
+
+Decides: when the client gets its 101 and what else it gets; which limits of time end a session; that both sides end
+when one does, and that the end is told once. Must not know: sockets, what a side does with its peer
+(:mod:`.relay_hop`), and which codes an end is told with (:mod:`.closecodes`).
+"""
+
+from collections.abc import Callable
+from enum import IntEnum
+from ipaddress import ip_address
+from typing import Final
+
+from ..downstream.admission import Admitted
+from ..downstream.ports import ClientRequest, Responder
+from ..downstream.websocket import Ender
+from ..engine.engine import Engine
+from ..envelope import error_envelope
+from ..events import SessionEnded, SessionOpened, UpgradeRefused
+from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
+from ..fsm import Machine
+from ..origin import Origin
+from ..providers.realtime import RealtimeCall
+from ..providers.subprotocols import shown_subprotocol
+from ..wires.websocket.frames import Role
+from ..wires.websocket.handshake import Accepted, Outcome, Refused
+from ..wires.websocket.relay import FrameRelay
+from .close_codes import CloseCause, map_close
+from .observer import RealtimeObserver
+from .side import RelaySide
+from .upstream import RelayUpstream
+
+#: What of a provider's refusal goes on beside status and body.
+_REFUSAL_FIELDS: Final = frozenset({b"content-type", b"content-encoding", b"retry-after"})
+
+
+class RelayState(IntEnum):
+    """Where a relay stands. CLOSING: the session has ended, a closing handshake has not."""
+
+    DIALING = 0
+    UPGRADING = 1
+    OPEN = 2
+    CLOSING = 3
+    CLOSED = 4
+
+
+class RelayInput(IntEnum):
+    """What moves it. FAIL: there will be no session; END: the session ended; FINISH: so did both connections."""
+
+    CONNECTED = 0
+    ACCEPTED = 1
+    FAIL = 2
+    END = 3
+    FINISH = 4
+
+
+RELAY_TABLE: Final[dict[tuple[RelayState, RelayInput], RelayState]] = {
+    (RelayState.DIALING, RelayInput.CONNECTED): RelayState.UPGRADING,
+    (RelayState.DIALING, RelayInput.FAIL): RelayState.CLOSED,
+    (RelayState.UPGRADING, RelayInput.ACCEPTED): RelayState.OPEN,
+    (RelayState.UPGRADING, RelayInput.FAIL): RelayState.CLOSED,
+    (RelayState.OPEN, RelayInput.END): RelayState.CLOSING,
+    (RelayState.CLOSING, RelayInput.FINISH): RelayState.CLOSED,
+}
+
+
+class Relay:
+    """Runs from an admitted upgrade to the end of both connections. Implements ``PendingRequest``."""
+
+    __slots__ = (
+        "_admitted",
+        "_call",
+        "_client",
+        "_draining",
+        "_engine",
+        "_idle_s",
+        "_idle_timer",
+        "_life_timer",
+        "_machine",
+        "_on_over",
+        "_open_timer",
+        "_opened",
+        "_provider",
+        "_responder",
+        "_tap",
+        "session_id",
+        "upstream",
+    )
+
+    _client: RelaySide
+    _provider: RelaySide
+
+    def __init__(
+        self,
+        engine: Engine,
+        admitted: Admitted,
+        call: RealtimeCall,
+        responder: Responder,
+        session_id: int,
+        on_over: Callable[["Relay", float], None],
+    ) -> None:
+        """Register ``upstream``, then call :meth:`open`. ``on_over`` is called once, when nothing of it is left."""
+        self._engine = engine
+        self._admitted = admitted
+        self._call = call
+        self._responder = responder
+        self.session_id = session_id
+        self._on_over = on_over
+        self._machine = Machine(RELAY_TABLE, RelayState.DIALING)
+        self._draining = False
+        self._opened = 0.0
+        self._tap: RealtimeObserver | None = None
+        self._idle_s = engine.config.timeouts.realtime_idle_s
+        self._open_timer = engine.timers.timer(self._on_open_timeout)
+        self._idle_timer = engine.timers.timer(self._on_idle)
+        self._life_timer = engine.timers.timer(self._on_life_over)
+        #: The connection to the provider.
+        self.upstream = RelayUpstream(engine, call, self)
+
+    def open(self, now: float) -> None:
+        """Dial the provider."""
+        self._open_timer.arm(now + self._engine.config.timeouts.realtime_open_s)
+        self.upstream.dial()
+
+    @property
+    def state(self) -> RelayState:
+        """Where it stands."""
+        return self._machine.state
+
+    # -- before the 101 -----------------------------------------------------------------------------------------
+
+    def client_gone(self, now: float) -> None:
+        """The client left before it was answered: the dial is cut."""
+        fault = Fault(FaultKind.CLIENT_GONE, Side.CLIENT, "the client left before the provider had answered")
+        _tell_refusal(self._engine, self._admitted.request, HTTP_STATUS[fault.kind], fault)
+        self._give_up(now)
+
+    def provider_connected(self, now: float) -> None:
+        """The dial succeeded; the upgrade is on its way."""
+        self._machine.fire(RelayInput.CONNECTED)
+
+    def provider_answered(self, outcome: Outcome, now: float) -> None:
+        """What became of the upgrade."""
+        if isinstance(outcome, Accepted):
+            self._begin(outcome, now)
+        elif isinstance(outcome, Refused) and 400 <= outcome.status < 600:
+            host = self._call.origin.host
+            fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, f"{host} refused the upgrade")
+            _tell_refusal(self._engine, self._admitted.request, outcome.status, fault)
+            fields = [(name, self._hide(value)) for name, value in outcome.headers if name in _REFUSAL_FIELDS]
+            self._responder.refuse(outcome.status, fields, self._hide(outcome.body), now)
+            self._give_up(now)
+        elif isinstance(outcome, Refused):
+            detail = f"{self._call.origin.host} answered the upgrade with {outcome.status}, neither a 101 nor an error"
+            self._fail(Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail), now)
+        else:
+            self._fail(outcome, now)
+
+    def _hide(self, data: bytes) -> bytes:
+        """A stored key is the operator's: a provider that quotes it must not show it to the client."""
+        return self._call.hide(data.decode("latin-1")).encode("latin-1")
+
+    def _on_open_timeout(self, now: float) -> None:
+        self.provider_answered(self.upstream.answer_so_far(), now)
+
+    def _fail(self, fault: Fault, now: float) -> None:
+        refuse_upgrade(self._engine, self._admitted.request, self._responder, fault, now)
+        self._give_up(now)
+
+    def _give_up(self, now: float) -> None:
+        self._machine.fire(RelayInput.FAIL)
+        self._open_timer.close()
+        self.upstream.close(now, abort=True)
+        self._on_over(self, now)
+
+    # -- the session --------------------------------------------------------------------------------------------
+
+    def _begin(self, accepted: Accepted, now: float) -> None:
+        """Both sides speak WebSocket from here on."""
+        self._machine.fire(RelayInput.ACCEPTED)
+        self._open_timer.close()
+        self._opened = now
+        engine = self._engine
+        admitted = self._admitted
+        request = admitted.request
+        selected = admitted.offer.select(accepted.subprotocol)
+        log_id = engine.random.uuid7(engine.unix_time(now))
+        engine.emit(
+            SessionOpened(
+                self.session_id,
+                request.conn,
+                "realtime",
+                admitted.where.account,
+                admitted.where.gateway,
+                request.peer,
+                admitted.principal,
+                shown_subprotocol(selected, [item.text for item in admitted.offer.items]),
+                self._call.provider,
+                log_id,
+            )
+        )
+        timeouts = engine.config.timeouts
+        if timeouts.session_s is not None:
+            self._life_timer.arm(now + timeouts.session_s)
+        if self._idle_s is not None:
+            self._idle_timer.arm(now + self._idle_s)
+        limits = engine.config.limits
+        tap = None
+        if engine.config.emit_provider_events:
+            tap = self._tap = RealtimeObserver(engine, self._call.format, log_id)
+        from_client = FrameRelay(
+            Role.SERVER,
+            message_limit=limits.message_bytes,
+            remask_key=None if _hides_bytes(self._call.origin) else self._mask_key,
+        )
+        from_provider = FrameRelay(
+            Role.CLIENT,
+            message_limit=limits.message_bytes,
+            mask_key=self._mask_key,
+            observe_bytes=None if tap is None else limits.tap_message_bytes,
+        )
+        client = self._client = RelaySide(engine, "client", from_client, self._responder.pipe, self, None, now)
+        provider = self._provider = RelaySide(engine, "provider", from_provider, self.upstream, self, tap, now)
+        client.other, provider.other = provider, client
+        self.upstream.receiver = provider
+        self._responder.accept(selected, client, now)
+        if accepted.rest:
+            provider.receive_data(accepted.rest, now)
+
+    def _mask_key(self) -> bytes:
+        return self._engine.random.bytes(4)
+
+    def side_ended(self, side: RelaySide, code: int, reason: str, how: CloseCause, now: float) -> None:
+        """One side closed, broke the protocol or is lost: so the other ends."""
+        self._end(side.place, code, self._call.hide(reason), how, now)
+
+    def side_finished(self, side: RelaySide, now: float) -> None:
+        """Nothing of one side is left."""
+        if self._client.finished and self._provider.finished:
+            self._machine.fire(RelayInput.FINISH)
+            self._on_over(self, now)
+
+    def _end(self, who: Ender, code: int, reason: str, how: CloseCause, now: float) -> None:
+        self._machine.fire(RelayInput.END)
+        self._idle_timer.close()
+        self._life_timer.close()
+        client, provider = self._client, self._provider
+        self._engine.emit(
+            SessionEnded(
+                self.session_id,
+                who,
+                code,
+                reason,
+                "draining" if self._draining else "open",
+                now - self._opened,
+                client.wire.messages_passed,
+                provider.wire.messages_passed,
+                client.wire.bytes_passed,
+                provider.wire.bytes_passed,
+                None if self._tap is None else self._tap.usage(),
+            )
+        )
+        words = map_close(code, reason, who, how)
+        sides = [(client, words.client), (provider, words.provider)]
+        if who == "provider":
+            sides.reverse()  # whoever ended it is answered first
+        for side, said in sides:
+            side.close(said, now, answered=side.place == who)
+
+    # -- clocks and going away ----------------------------------------------------------------------------------
+
+    def _on_idle(self, now: float) -> None:
+        limit = self._idle_s
+        assert limit is not None
+        due = max(self._client.moved, self._provider.moved) + limit
+        if due > now:
+            self._idle_timer.arm(due)  # moved here, not for every message
+        elif self._client.pipe.outstanding or self._provider.pipe.outstanding:
+            self._idle_timer.arm(now + limit)  # a side still takes what was sent; a stall has its own limit
+        else:
+            reason = f"no message within the gateway's idle limit of {limit:g} s"
+            self._end("gateway", 1001, reason, CloseCause.ENDED, now)
+
+    def _on_life_over(self, now: float) -> None:
+        limit = self._engine.config.timeouts.session_s
+        self._end("gateway", 1001, f"the gateway's session limit of {limit:g} s is over", CloseCause.ENDED, now)
+
+    def drain(self, now: float) -> None:
+        """The gateway goes away: an open session may go on until :meth:`cut`, one to be opened is refused."""
+        self._draining = True
+        if self._machine.allows(RelayInput.FAIL):
+            self._fail(Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away; connect again", True), now)
+
+    def cut(self, now: float) -> None:
+        """The drain's deadline is over."""
+        if self._machine.allows(RelayInput.END):
+            self._end("gateway", 1001, "the gateway is going away", CloseCause.ENDED, now)
+
+
+def refuse_upgrade(engine: Engine, request: ClientRequest, responder: Responder, fault: Fault, now: float) -> None:
+    """Answer an upgrade with the envelope of ``fault`` instead of a session."""
+    status = HTTP_STATUS[fault.kind]
+    _tell_refusal(engine, request, status, fault)
+    responder.refuse(status, [(b"content-type", b"application/json")], error_envelope(fault), now)
+
+
+def _tell_refusal(engine: Engine, request: ClientRequest, status: int, fault: Fault) -> None:
+    engine.emit(UpgradeRefused(request.conn, status, ENVELOPE_CODE[fault.kind], fault.detail))
+
+
+def _hides_bytes(origin: Origin) -> bool:
+    """Whether nobody on the way sees what is sent: then a client cannot use its masks against a proxy there (RFC 6455
+    section 10.3), and they need not be replaced."""
+    if origin.scheme == "https" or origin.host == "localhost":
+        return True
+    try:
+        return ip_address(origin.host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,377 @@
+"""The HTTP/1.1 client wire: one connection to a provider, one request at a time (RFC 9112).
+
+Decides: how a request is written, where a response's head and body end (sections 6.3 and 7), and whether the
+connection can carry another request (section 9.3). Must not know: pools, retries and what a body means. Heads are
+held by a gate until they are complete and then read by h11, so that limits do not depend on how the bytes were
+cut; bodies are read here, because that is the path of every token.
+"""
+
+import re
+from enum import IntEnum
+from typing import Final
+
+import h11
+
+from ...errors import LocalProtocolError
+from ...faults import Fault, FaultKind, Side
+from ...fsm import Machine
+from ..heads import HeadGate, header_tokens, header_values
+from ..http import BodyData, ConnectionFailed, Headers, Request, ResponseEnd, ResponseHead, StreamFailed, WireEvent
+from .chunked import ChunkedReader
+
+#: Informational responses that may come before the final one.
+MAX_INFORMATIONAL: Final = 16
+
+_TOKEN = re.compile(rb"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
+_VISIBLE = re.compile(rb"[\x21-\x7e]+")
+_FORBIDDEN = re.compile(rb"[\0\r\n]")
+#: Fields that the wire sets itself or that concern one hop only (RFC 9110 section 7.6.1).
+_OWN_FIELDS = frozenset(
+    (
+        b"host",
+        b"content-length",
+        b"transfer-encoding",
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"upgrade",
+    )
+)
+_METHODS_WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
+_OPENING = b"HTTP/"
+#: What h11 believes was asked: it only brings its state machine to where a response may come.
+_ASKED = h11.Request(method=b"GET", target=b"/", headers=[(b"host", b"-")])
+
+
+class Http1State(IntEnum):
+    """Where the connection is."""
+
+    IDLE = 0  #: no request runs
+    HEAD = 1  #: a request runs, its final response head is not complete
+    BODY = 2  #: the response's body runs
+    SPENT = 3  #: the response is complete and was the connection's last
+    CLOSED = 4  #: failed, given up or ended
+
+
+class Http1Input(IntEnum):
+    """What moves it."""
+
+    REQUEST = 0
+    HEAD_READ = 1
+    END_REUSABLE = 2
+    END_LAST = 3
+    STOP = 4
+
+
+HTTP1_CLIENT_TABLE: Final[dict[tuple[Http1State, Http1Input], Http1State]] = {
+    (Http1State.IDLE, Http1Input.REQUEST): Http1State.HEAD,
+    (Http1State.IDLE, Http1Input.STOP): Http1State.CLOSED,
+    (Http1State.HEAD, Http1Input.HEAD_READ): Http1State.BODY,
+    (Http1State.HEAD, Http1Input.STOP): Http1State.CLOSED,
+    (Http1State.BODY, Http1Input.END_REUSABLE): Http1State.IDLE,
+    (Http1State.BODY, Http1Input.END_LAST): Http1State.SPENT,
+    (Http1State.BODY, Http1Input.STOP): Http1State.CLOSED,
+    (Http1State.SPENT, Http1Input.STOP): Http1State.CLOSED,
+    (Http1State.CLOSED, Http1Input.STOP): Http1State.CLOSED,
+}
+
+
+def encode_request(request: Request) -> bytes:
+    """The whole ``request`` as it goes out. ``LocalProtocolError`` where it would not be one valid request."""
+    if not (
+        _TOKEN.fullmatch(request.method)
+        and _VISIBLE.fullmatch(request.target)
+        and _VISIBLE.fullmatch(request.authority)
+        and request.method != b"CONNECT"
+    ):
+        raise LocalProtocolError("the request's method, target or authority is not allowed in HTTP/1.1")
+    parts = [request.method, b" ", request.target, b" HTTP/1.1\r\nhost: ", request.authority, b"\r\n"]
+    for name, value in request.headers:
+        if not _TOKEN.fullmatch(name) or name in _OWN_FIELDS or _FORBIDDEN.search(value):
+            raise LocalProtocolError(f"the request's header field {name!r} or its value is not allowed")
+        parts += (name, b": ", value, b"\r\n")
+    if request.body or request.method in _METHODS_WITH_BODY:
+        parts.append(b"content-length: %d\r\n" % len(request.body))
+    parts += (b"\r\n", request.body)
+    return b"".join(parts)  # the only copy of the body
+
+
+class Http1Client:
+    """An :class:`aigw_sansio.wires.http.HttpClientWire` over HTTP/1.1. Streams are numbered 1, 2, 3, ...
+
+    When a stream has ended and ``reusable`` is false, or ``cancel`` returned false, close the connection; what
+    comes on it until then is ignored.
+    """
+
+    multiplexed = False
+    settings_received = True  #: one stream at a time
+    settings_version = 0
+
+    __slots__ = (
+        "_chunked",
+        "_gate",
+        "_head",
+        "_head_limit",
+        "_informational",
+        "_keep",
+        "_left",
+        "_machine",
+        "_method",
+        "_opened",
+        "_out",
+        "_stream",
+    )
+
+    def __init__(self, head_limit: int) -> None:
+        """``head_limit``: the largest response head in bytes."""
+        self._head_limit = head_limit
+        self._machine: Machine[Http1State, Http1Input] = Machine(HTTP1_CLIENT_TABLE, Http1State.IDLE)
+        self._stream = 0
+        self._out = b""
+        self._keep = True
+        self._method = b""
+        self._gate = HeadGate(head_limit)
+        self._head: h11.Connection | None = None
+        self._opened = 0  # bytes of "HTTP/" that have come
+        self._informational = 0
+        self._chunked: ChunkedReader | None = None  # set exactly while a chunked body runs
+        self._left: int | None = None  # of a body by content-length; None: it ends with the connection
+
+    # -- sending ------------------------------------------------------------------------------------------------
+
+    @property
+    def capacity(self) -> int:
+        """1 while the connection is idle, else 0."""
+        return 1 if self._machine.state is Http1State.IDLE else 0
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the connection can carry another request, now or, as far as is known, after the running one."""
+        return self._keep and self._machine.state <= Http1State.BODY
+
+    def send_request(self, request: Request) -> int:
+        """Open the next stream. ``LocalProtocolError`` while another runs, after the end of the connection, and
+        for a request that cannot be written as HTTP/1.1."""
+        if not self._machine.allows(Http1Input.REQUEST):
+            raise LocalProtocolError("send_request needs capacity: the connection is busy or over")
+        self._out = encode_request(request)
+        self._machine.fire(Http1Input.REQUEST)
+        self._stream += 1
+        self._method = request.method
+        self._informational = 0
+        return self._stream
+
+    def request_sent(self, stream: int) -> bool:
+        """Whether the request of ``stream`` has left through :meth:`data_to_send`."""
+        self._check(stream)
+        return stream < self._stream or not self._out
+
+    def data_to_send(self) -> bytes:
+        """The request, whole, once."""
+        out, self._out = self._out, b""
+        return out
+
+    def cancel(self, stream: int) -> bool:
+        """Give up ``stream``. False where it ran: HTTP/1.1 can only close the connection. True where it had ended."""
+        self._check(stream)
+        state = self._machine.state
+        if stream < self._stream or state is Http1State.IDLE or state is Http1State.SPENT:
+            return True
+        self._stop()
+        return False
+
+    def consume(self, stream: int, flow: int) -> None:
+        """Nothing: HTTP/1.1 has no flow control of its own."""
+
+    def ping(self) -> None:
+        """Nothing: HTTP/1.1 has no ping."""
+
+    def _check(self, stream: int) -> None:
+        if not 0 < stream <= self._stream:
+            raise LocalProtocolError(f"stream {stream} was never opened")
+
+    # -- receiving ----------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes) -> list[WireEvent]:
+        """Bytes of the provider. All body bytes among them come as one :class:`BodyData`."""
+        chunked = self._chunked
+        if chunked is not None:
+            body = chunked.feed(data)
+            events: list[WireEvent] = [BodyData(self._stream, body)] if body else []
+            if chunked.ended:
+                self._end_chunked(chunked, events)
+            return events
+        events = []
+        if data:
+            state = self._machine.state
+            if state is Http1State.BODY:
+                self._read_plain(data, events)
+            elif state is Http1State.HEAD:
+                self._read_head(data, events)
+            elif state is Http1State.IDLE:
+                self._unasked(events)
+        return events
+
+    def receive_eof(self) -> list[WireEvent]:
+        """The provider closed its direction: the end of a close-delimited body, a failure in any other."""
+        events: list[WireEvent] = []
+        state = self._machine.state
+        if state is Http1State.IDLE:
+            self._fail(FaultKind.CONNECTION_LOST, "the provider closed the idle connection", events)
+        elif state is Http1State.HEAD:
+            where = "inside the response head" if self._opened else "before it answered"
+            self._fail(FaultKind.CONNECTION_LOST, f"the provider closed the connection {where}", events)
+        elif state is Http1State.BODY:
+            if self._chunked is not None:
+                self._fail(FaultKind.INCOMPLETE_BODY, "the connection ended inside a chunked body", events)
+            elif self._left is not None:
+                self._fail(FaultKind.INCOMPLETE_BODY, f"the connection ended {self._left} bytes early", events)
+            else:
+                self._end(b"", events)
+        self._stop()
+        return events
+
+    def connection_lost(self, reason: str) -> list[WireEvent]:
+        """The connection broke; also a close-delimited body is incomplete then."""
+        events: list[WireEvent] = []
+        if self._machine.state <= Http1State.BODY:
+            self._fail(FaultKind.CONNECTION_LOST, f"the connection to the provider broke: {reason}", events)
+        return events
+
+    def _read_head(self, data: bytes, events: list[WireEvent]) -> None:
+        """Bytes of informational heads, the final head and whatever follows it."""
+        while data:
+            if self._opened < len(_OPENING):
+                # What does not begin like a response is refused now, not when the limit or a clock runs out.
+                opening = data[: len(_OPENING) - self._opened]
+                if not _OPENING.startswith(opening, self._opened):
+                    self._malformed("the provider's answer is not HTTP/1.1", events)
+                    return
+                self._opened += len(opening)
+            fed = self._gate.feed(data)
+            if fed is None:
+                return
+            if isinstance(fed, int):
+                self._malformed(f"the response head is larger than {self._head_limit} bytes", events)
+                return
+            head, data = fed
+            self._opened = 0
+            response = self._parse(head, events)
+            if response is None:
+                return
+            if isinstance(response, h11.Response):
+                self._begin_body(response, data, events)
+                return
+            self._informational += 1
+            if self._informational > MAX_INFORMATIONAL:
+                self._malformed(f"more than {MAX_INFORMATIONAL} informational responses", events)
+                return
+
+    def _parse(self, head: bytes, events: list[WireEvent]) -> h11.Response | h11.InformationalResponse | None:
+        if self._head is None:
+            self._head = h11.Connection(h11.CLIENT, max_incomplete_event_size=self._head_limit + 1)
+            self._head.send(_ASKED)
+        try:
+            self._head.receive_data(head)
+            event = self._head.next_event()
+        except h11.RemoteProtocolError as error:
+            # h11 quotes what it refuses, hence the cut. It refuses 101 too, since no upgrade was asked for.
+            reason = "a switch of protocols that was not asked for" if head[9:12] == b"101" else str(error)[:80]
+            self._malformed(f"the response head is malformed: {reason}", events)
+            return None
+        assert isinstance(event, h11.Response | h11.InformationalResponse)  # whole heads, and nothing behind them
+        if event.status_code > 599:
+            self._malformed(f"the response status {event.status_code} is outside 200 to 599", events)
+            return None
+        return event
+
+    def _begin_body(self, response: h11.Response, data: bytes, events: list[WireEvent]) -> None:
+        """Choose the framing (RFC 9112 section 6.3) and read what came behind the head.
+
+        h11 has refused lists of differing lengths and every transfer coding but a single ``chunked``.
+        """
+        headers: Headers = list(response.headers)
+        lengths = header_values(headers, b"content-length")
+        chunked = bool(header_values(headers, b"transfer-encoding"))
+        if chunked and lengths:
+            # Section 6.3 item 3: two framings are how responses are smuggled.
+            self._malformed("the response has both content-length and transfer-encoding", events)
+            return
+        self._machine.fire(Http1Input.HEAD_READ)
+        self._head = None
+        self._keep = response.http_version >= b"1.1" and not any(
+            token.lower() == b"close" for token in header_tokens(headers, b"connection")
+        )
+        events.append(ResponseHead(self._stream, response.status_code, headers))
+        if self._method == b"HEAD" or response.status_code in (204, 304):
+            self._left = 0
+        elif chunked:
+            self._chunked = reader = ChunkedReader()
+            if data:
+                body = reader.feed(data)
+                if body:
+                    events.append(BodyData(self._stream, body))
+                if reader.ended:
+                    self._end_chunked(reader, events)
+            return
+        else:
+            self._left = int(lengths[0]) if lengths else None
+            if self._left is None:
+                self._keep = False
+        if self._left == 0:
+            self._end(data, events)
+        elif data:
+            self._read_plain(data, events)
+
+    def _read_plain(self, data: bytes, events: list[WireEvent]) -> None:
+        """Body by content-length, or until the connection ends."""
+        left = self._left
+        if left is None:
+            events.append(BodyData(self._stream, data))
+        elif len(data) < left:
+            self._left = left - len(data)
+            events.append(BodyData(self._stream, data))
+        else:
+            events.append(BodyData(self._stream, data[:left]))
+            self._end(data[left:], events)
+
+    def _end_chunked(self, reader: ChunkedReader, events: list[WireEvent]) -> None:
+        self._chunked = None
+        if reader.fault is not None:
+            self._malformed(f"the chunked body is malformed: {reader.fault}", events)
+        else:
+            self._end(reader.rest, events)
+
+    def _end(self, rest: bytes, events: list[WireEvent]) -> None:
+        """The response is complete, and ``rest`` came behind it."""
+        # An answer that ends before its request has left is legal, but the next request cannot follow it.
+        keep = self._keep and not self._out
+        self._machine.fire(Http1Input.END_REUSABLE if keep else Http1Input.END_LAST)
+        self._out = b""
+        events.append(ResponseEnd(self._stream))
+        if keep and rest:
+            self._unasked(events)
+
+    def _unasked(self, events: list[WireEvent]) -> None:
+        # Section 9.2: what comes without a request must not answer the next one.
+        self._fail(FaultKind.MALFORMED_RESPONSE, "the provider sent bytes that no request had asked for", events)
+
+    def _malformed(self, detail: str, events: list[WireEvent]) -> None:
+        self._fail(FaultKind.MALFORMED_RESPONSE, detail, events)
+
+    def _fail(self, kind: FaultKind, detail: str, events: list[WireEvent]) -> None:
+        """End everything with a fault: the running stream's own, then the connection's."""
+        fault = Fault(kind, Side.PROVIDER, detail, retryable=kind is not FaultKind.MALFORMED_RESPONSE)
+        if self._machine.state is not Http1State.IDLE:
+            events.append(StreamFailed(self._stream, fault, unprocessed=bool(self._out)))
+        events.append(ConnectionFailed(fault))
+        self._stop()
+
+    def _stop(self) -> None:
+        self._machine.fire(Http1Input.STOP)
+        self._chunked = None
+        self._head = None
+        self._gate = HeadGate(self._head_limit)
+        self._out = b""

@@ -1,0 +1,427 @@
+"""One HTTP/2 connection, whichever end of it we are: h2 with DATA frames read beside it.
+
+Decides: how bytes become frames, what both receive windows allow, which frames count towards a flood, and how
+streams and the connection end (RFC 9113 sections 4 to 6). Must not know: requests, responses and what the two roles
+tell their owners (:mod:`.http2`, :mod:`.http2_server`).
+
+h2 keeps header compression, stream states, settings and the peer's windows. DATA frames are read here, because they
+are the per-message path: h2 only ever sees an *empty* DATA frame, where the state of the stream has to move
+(END_STREAM) or to be judged (a stream that is not open). So receive windows and content lengths are kept here alone.
+h2 is given one frame a call, because what it parsed before an error in the same call is lost, and its output is
+moved out after every call, because GOAWAY empties it. :mod:`.h2_repairs` has the rest of what h2 needs.
+"""
+
+from typing import Final
+
+from h2.events import (
+    ConnectionTerminated,
+    Event,
+    PingAckReceived,
+    RemoteSettingsChanged,
+    StreamEnded,
+    StreamReset,
+    WindowUpdated,
+)
+from h2.exceptions import H2Error, ProtocolError
+from h2.settings import SettingCodes
+from hpack import HPACKError
+from hyperframe.exceptions import HyperframeError
+
+from ...errors import LocalProtocolError
+from ...faults import Fault, FaultKind
+from . import frames as wire
+from . import repairs
+from .floods import FloodGuard, Verdict
+from .outlet import Outlet
+from .role import E, HeadReceived, Http2Role
+from .streams import UNKNOWN_LENGTH, Stream
+
+#: A word ``length << 8 | type`` above this has a payload longer than we accept.
+_MAX_WORD: Final = wire.MAX_FRAME << 8 | 0xFF
+#: So much of our output may wait while the peer goes on asking for more: it may answer probes without reading.
+_OUTPUT_LIMIT: Final = 256 * 1024
+_PROBE: Final = b"aigw fl?"
+
+_unpack = wire.HEADER.unpack_from
+
+
+class Http2Connection(Http2Role[E]):
+    """The connection. A role subclasses it."""
+
+    def __init__(
+        self, *, client: bool, settings: dict[SettingCodes, int], head_limit: int, stream_window: int, window: int
+    ) -> None:
+        """``settings`` are ours beyond the windows and limits. ``head_limit``: bytes of a header section, both as
+        it came and decoded. ``stream_window`` and ``window``: bytes a peer may send unasked on a stream and on the
+        connection; at least 65,535."""
+        super().__init__()
+        self._client = client
+        self._preface = b"" if client else wire.PREFACE  #: what of it has not come
+        self._h2 = repairs.start(client=client, settings=settings, head_limit=head_limit, stream_window=stream_window)
+        self._head_limit = head_limit
+        self._stream_window = stream_window
+        #: Stream credit goes out in pieces of exactly this size, so it does not depend on how reads were cut.
+        self._quantum = min(32 * 1024, stream_window // 2)
+        self._window = window
+        self._low = window // 4 * 3
+        self._credit = window  #: what is left of the connection's window
+        self._tail = b""
+        self.settings_received = False  #: the peer's first SETTINGS came
+        self.settings_version = 0  #: its SETTINGS and GOAWAYs so far
+        self._block = 0  #: the stream whose header block has not ended
+        self._block_size = 0
+        self._streams: dict[int, Stream] = {}
+        self._receiving: dict[int, Stream] = {}  #: those that may get DATA now
+        self._ignored: dict[int, None] = {}  #: those we gave up: late frames are absorbed
+        self._touched: list[Stream] = []
+        self._floods = FloodGuard()
+        self._outlet = Outlet(self._h2, self._floods, self._on_sent)
+        self._failed = False
+        self._draining = False
+        self._outlet.collect()
+        if window > wire.INITIAL_WINDOW:
+            self._outlet.put(wire.window_update(0, window - wire.INITIAL_WINDOW))
+
+    # -- bytes in -----------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes) -> list[E]:
+        """Bytes of the peer; what they brought. Data of one stream comes as one event, at the end of the read or
+        before the stream ends. After the connection failed, bytes bring nothing."""
+        if self._failed or self._preface:
+            data = self._behind_preface(data)
+        if self._tail:
+            data = self._tail + data
+        size = len(data)
+        position = 0
+        touched = self._touched
+        receiving = {} if self._block else self._receiving
+        low = self._low
+        credit = self._credit
+        while size - position >= 9:
+            word, flags, number = _unpack(data, position)
+            if word > _MAX_WORD:
+                self._fail(wire.FRAME_SIZE_ERROR, f"a frame of {word >> 8} bytes; {wire.MAX_FRAME} are allowed")
+                return self._taken()
+            start = position + 9
+            end = start + (word >> 8)
+            if end > size:
+                break
+            position = end
+            if not (word & 0xFF or flags & 9) and number in receiving and start < end:
+                # DATA, neither padded nor the last, not empty, for a stream that expects it
+                stream = receiving[number]
+                seen = stream.seen + end - start
+                if seen <= stream.limit:
+                    stream.seen = seen
+                    credit -= end - start
+                    if credit < low:
+                        self._outlet.put(wire.window_update(0, self._window - credit))
+                        credit = self._window
+                    if end == size and not touched:
+                        self._events.append(self._data_event(number, data[start:], end - start))
+                        break  # nothing but this frame has data, and the read is over
+                    parts = stream.parts
+                    if not parts:
+                        touched.append(stream)
+                    parts.append(data[start:end])
+                    continue
+            self._credit = credit
+            number &= wire.MAX_STREAM_ID
+            if word & 0xFF == wire.DATA and not self._block:
+                self._data_frame(flags, number, data, start, end)
+            else:
+                self._other_frame(word & 0xFF, flags, number, data[start - 9 : end])
+            if self._is_lost():
+                return self._taken()
+            receiving = {} if self._block else self._receiving
+            credit = self._credit
+        self._credit = credit
+        self._tail = data[position:] if position < size else b""
+        if touched:
+            for stream in touched:
+                self._flush(stream)
+            touched.clear()
+        events = self._events
+        if not events:
+            return []
+        self._events = []
+        return events
+
+    def _behind_preface(self, data: bytes) -> bytes:
+        """What of ``data`` is frames: nothing after a failure, and what follows the preface that a client begins
+        with (RFC 9113 section 3.4)."""
+        if self._failed:
+            return b""
+        preface = self._preface
+        n = min(len(data), len(preface))
+        if data[:n] != preface[:n]:
+            self._fail(wire.PROTOCOL_ERROR, "the connection does not begin with the HTTP/2 preface")
+            return b""
+        self._preface = preface[n:]
+        if not self._preface:
+            self._h2.receive_data(wire.PREFACE)
+        return data[n:]
+
+    def _flush(self, stream: Stream) -> None:
+        """Tell of the data of ``stream`` that came in this read."""
+        parts = stream.parts
+        if parts:
+            data = parts[0] if len(parts) == 1 else b"".join(parts)
+            parts.clear()
+            self._events.append(self._data_event(stream.number, data, len(data)))
+
+    def _data_frame(self, flags: int, number: int, buffer: bytes, start: int, end: int) -> None:
+        """A DATA frame that needs more than a look: the last one, padded, empty, too much, or of no open stream."""
+        if not self.settings_received:
+            self._fail(wire.PROTOCOL_ERROR, "the first frame is not SETTINGS")
+            return
+        length = end - start
+        if flags & wire.PADDED:
+            if not length:
+                self._fail(wire.FRAME_SIZE_ERROR, "a padded DATA frame without a padding length")
+                return
+            padding = buffer[start]
+            if padding >= length:
+                self._fail(wire.PROTOCOL_ERROR, "a DATA frame with more padding than payload")
+                return
+            start += 1
+            end -= padding
+        self._credit -= length
+        if self._credit < self._low:
+            self._outlet.put(wire.window_update(0, self._window - self._credit))
+            self._credit = self._window
+        stream = self._receiving.get(number)
+        if stream is None:
+            if number in self._ignored:
+                if flags & wire.END_STREAM:
+                    del self._ignored[number]
+                if not length:
+                    self._charge()
+                return
+            self._charge()
+            if not self._failed:
+                self._feed(wire.data_header(number, 0, end=bool(flags & wire.END_STREAM)))
+            return
+        seen = stream.seen + length
+        if seen > stream.granted:
+            self._fail(wire.FLOW_CONTROL_ERROR, "more data than the stream's window allows")
+            return
+        stream.seen = seen
+        padding = length - (end - start)
+        if padding:
+            # Nobody else can give it back, so the owner's flow counts data alone.
+            stream.allowed += padding
+            stream.owed += padding
+            self._grant(stream)
+        stream.limit = min(stream.granted, stream.allowed)
+        if seen > stream.allowed:
+            self._malformed(stream, "the body is longer than its content-length")
+            return
+        if start < end:
+            if not stream.parts:
+                self._touched.append(stream)
+            stream.parts.append(buffer[start:end])
+        elif not flags & wire.END_STREAM:
+            self._charge()
+        if flags & wire.END_STREAM and not self._failed:
+            self._feed(wire.data_header(number, 0, end=True))
+
+    def _other_frame(self, kind: int, flags: int, number: int, frame: bytes) -> None:
+        if not self.settings_received:
+            if kind != wire.SETTINGS or flags & wire.ACK:
+                self._fail(wire.PROTOCOL_ERROR, "the first frame is not SETTINGS")
+                return
+            self.settings_received = True
+        if self._block and (kind != wire.CONTINUATION or number != self._block):
+            self._fail(wire.PROTOCOL_ERROR, "a header block is interrupted by another frame")
+            return
+        if kind in (wire.HEADERS, wire.CONTINUATION):
+            if kind == wire.HEADERS:
+                self._block_size = 0
+            elif not self._block:
+                self._fail(wire.PROTOCOL_ERROR, "CONTINUATION without a header block before it")
+                return
+            self._block = 0 if flags & wire.END_HEADERS else number
+            self._block_size += len(frame) - 9
+            if self._block_size > self._head_limit:
+                self._fail(wire.ENHANCE_YOUR_CALM, f"a header block of more than {self._head_limit} bytes")
+                return
+            if number not in self._streams and (self._client or number <= self._h2.highest_inbound_stream_id):
+                self._charge()  # a stream that is over, which h2 resets once more
+        else:
+            if kind == wire.PUSH_PROMISE:
+                self._fail(wire.PROTOCOL_ERROR, "PUSH_PROMISE, which our settings forbid")
+                return
+            if kind == wire.SETTINGS and not flags & wire.ACK:
+                frame = wire.known_settings(frame)
+            if not (kind == wire.PING and flags & wire.ACK and frame[9:] == _PROBE and self._floods.probing):
+                self._charge()
+        if not self._failed:
+            self._feed(frame)
+
+    def _feed(self, frame: bytes) -> None:
+        """Give h2 one frame, take its output, and act on what it says."""
+        try:
+            events = self._h2.receive_data(frame)
+        except (H2Error, HyperframeError, HPACKError) as error:
+            code = error.error_code if isinstance(error, ProtocolError) else wire.PROTOCOL_ERROR
+            self._fail(int(code), f"h2: {str(error)[:200]}")
+            return
+        self._outlet.collect()
+        for event in events:
+            self._handle(event)
+            if self._failed:
+                return
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, HeadReceived):
+            self._on_head(event)
+        elif isinstance(event, StreamEnded):
+            stream = self._streams.get(event.stream_id)
+            if stream is not None:
+                self._flush(stream)
+                if stream.declared and stream.seen != stream.allowed:
+                    self._malformed(stream, "the body is shorter than its content-length")
+                else:
+                    stream.ended = True
+                    self._receiving.pop(stream.number, None)
+                    self._on_end(stream)
+        elif isinstance(event, WindowUpdated):
+            stream = self._streams.get(event.stream_id or 0)
+            if stream is not None:
+                self._outlet.wake(stream)
+        elif isinstance(event, StreamReset):
+            stream = self._streams.get(event.stream_id)
+            if stream is not None:
+                code = int(event.error_code or 0)
+                if event.remote_reset:
+                    self._forget(stream)
+                    self._on_reset(stream, code)
+                else:
+                    self._fault(stream, self._bad(f"a frame the stream's state does not allow (code {code})"))
+        elif isinstance(event, RemoteSettingsChanged):
+            self._settings_changed()
+        elif isinstance(event, PingAckReceived):
+            if event.ping_data == _PROBE:
+                self._floods.answered()
+        elif isinstance(event, ConnectionTerminated):
+            self._goaway(event)
+
+    def _settings_changed(self) -> None:
+        self.settings_version += 1
+        repairs.bound_table(self._h2)
+        for stream in self._streams.values():
+            self._outlet.wake(stream)
+
+    def _goaway(self, event: ConnectionTerminated) -> None:
+        repairs.reopen(self._h2)
+        self.settings_version += 1
+        self._draining = True
+        self._on_goaway(event.last_stream_id or 0)
+        code = int(event.error_code or 0)
+        if code:
+            self._lose(Fault(FaultKind.CONNECTION_LOST, self._blame, f"the peer sent GOAWAY with code {code}", True))
+
+    # -- floods and ends ----------------------------------------------------------------------------------------
+
+    def _charge(self) -> None:
+        """Count a frame that brings us nothing."""
+        verdict = self._floods.charge()
+        if verdict is Verdict.TOO_MANY or self._outlet.size > _OUTPUT_LIMIT:
+            self._fail(wire.ENHANCE_YOUR_CALM, "too many frames that ask for work and bring nothing")
+        elif verdict is Verdict.PROBE:
+            self._outlet.put(wire.ping(_PROBE))
+
+    def _bad(self, detail: str) -> Fault:
+        """What a breach of the protocol by the peer is."""
+        kind = FaultKind.MALFORMED_RESPONSE if self._client else FaultKind.PROTOCOL_ERROR
+        return Fault(kind, self._blame, f"HTTP/2: {detail}")
+
+    def _malformed(self, stream: Stream, detail: str) -> None:
+        """End ``stream`` with RST_STREAM(PROTOCOL_ERROR) (RFC 9113 section 8.1.1)."""
+        self._reset(stream, wire.PROTOCOL_ERROR)
+        self._fault(stream, self._bad(detail))
+
+    def _fault(self, stream: Stream, fault: Fault, *, unprocessed: bool = False) -> None:
+        self._forget(stream)
+        self._on_fault(stream, fault, unprocessed=unprocessed)
+
+    def _reset(self, stream: Stream, code: int) -> None:
+        """Send RST_STREAM, unless both directions have ended."""
+        state = self._h2.streams.get(stream.number)
+        if state is not None and state.open:
+            self._h2.reset_stream(stream.number, code)
+            self._outlet.collect()
+
+    def _forget(self, stream: Stream) -> None:
+        """``stream`` is over before its time: hand out what came, absorb what will still come."""
+        self._flush(stream)
+        self._drop(stream)
+        if not stream.ended:
+            self._ignore(stream.number)
+
+    def _ignore(self, number: int) -> None:
+        ignored = self._ignored
+        ignored[number] = None
+        if len(ignored) > repairs.REMEMBERED:
+            del ignored[next(iter(ignored))]
+
+    def _drop(self, stream: Stream) -> None:
+        del self._streams[stream.number]
+        self._receiving.pop(stream.number, None)
+        stream.close()
+
+    def _is_lost(self) -> bool:
+        """Whether the frame just read ended the connection."""
+        return self._failed
+
+    def _fail(self, code: int, detail: str) -> None:
+        """The peer broke the connection's rules: say so and be done."""
+        self._lose(self._bad(detail), code=code)
+
+    def _lose(self, fault: Fault, *, code: int | None = None) -> None:
+        """The connection is over. Every stream ends first."""
+        self._failed = True
+        for stream in list(self._streams.values()):
+            self._fault(stream, fault)
+        self._tail = b""
+        if code is not None:
+            self._outlet.put(wire.goaway(self._h2.highest_inbound_stream_id, code))
+        self._on_failure(fault)
+
+    # -- credit -------------------------------------------------------------------------------------------------
+
+    def _grant(self, stream: Stream) -> None:
+        """Let the peer send what ``stream`` owes it, a quantum at a time."""
+        quantum = self._quantum
+        while stream.owed >= quantum:
+            stream.owed -= quantum
+            stream.granted += quantum
+            stream.limit = min(stream.granted, stream.allowed)
+            self._outlet.put(wire.window_update(stream.number, quantum))
+
+    def consume(self, stream: int, flow: int) -> None:
+        """The owner passed on data of ``stream`` that counted ``flow``: give the peer credit for as much. Of no
+        effect once the stream is over."""
+        state = self._streams.get(stream)
+        if state is None:
+            self._check(stream)
+        elif not state.ended:
+            owed = state.owed + flow
+            if flow < 0 or owed > state.seen - state.granted + self._stream_window:
+                raise LocalProtocolError(f"consume({stream}, {flow}) gives back more than was received")
+            state.owed = owed
+            if owed >= self._quantum:
+                self._grant(state)
+
+    def _start(self, number: int) -> Stream:
+        stream = self._streams[number] = Stream(number, self._stream_window)
+        return stream
+
+    def _expect(self, stream: Stream, length: int | None) -> None:
+        """The peer's message head came: ``length`` is what it declared for the body."""
+        stream.declared = length is not None
+        stream.allowed = UNKNOWN_LENGTH if length is None else length
+        stream.limit = min(stream.granted, stream.allowed)
+        repairs.forget_length(self._h2, stream.number)
+        self._receiving[stream.number] = stream

@@ -1,0 +1,255 @@
+"""The HTTP/2 server wire: WebSockets over extended CONNECT and plain requests (RFC 9113, RFC 8441).
+
+Decides: which requests are well formed, how answers leave, and how much a client may make us do for nothing. Must
+not know: WebSocket, routes and who may do what. Frames, windows and floods are :mod:`.h2_link`'s.
+"""
+
+from typing import Final, TypeAlias
+
+from h2.events import RequestReceived as H2RequestReceived
+from h2.settings import SettingCodes
+
+from ...errors import LocalProtocolError
+from ...faults import Fault, FaultKind, Side
+from ..http import ConnectionFailed, Headers
+from . import frames as wire
+from .connection import Http2Connection
+from .events import RequestReceived, StreamAborted, StreamData, StreamEof
+from .fields import content_length, outgoing, read_request, read_trailers
+from .role import HeadReceived
+from .streams import Stream
+
+#: Streams that ended before we answered, not made good by as many answers: more are a rapid reset
+#: (CVE-2023-44487; CVE-2025-8671 where the client makes us reset them).
+_RAPID: Final = 100
+_WITHOUT_LENGTH: Final = frozenset((204, 304))
+
+
+ServerEvent: TypeAlias = RequestReceived | StreamData | StreamEof | StreamAborted | ConnectionFailed
+
+
+class Http2Server(Http2Connection[ServerEvent]):
+    """One client's connection. After every call take ``data_to_send()`` while ``pending``.
+
+    None of the methods that take the client's bytes raises. ``LocalProtocolError`` is for calls out of order; calls
+    for a stream that is over already are of no effect, since its end may have crossed them.
+    """
+
+    _blame = Side.CLIENT
+    _data_event = StreamData
+
+    def __init__(
+        self,
+        *,
+        max_streams: int = 100,
+        head_bytes: int = 32 * 1024,
+        stream_window: int = 256 * 1024,
+        connection_window: int = 1 << 24,
+    ) -> None:
+        """``max_streams``: open at once, told to the client. ``head_bytes``: a request's header section.
+        ``stream_window`` and ``connection_window``: bytes the client may have under way, for one stream and for
+        all; at least 65,535."""
+        self._max_streams = max_streams
+        self._rapid = 0
+        self._last = 0
+        settings = {SettingCodes.MAX_CONCURRENT_STREAMS: max_streams, SettingCodes.ENABLE_CONNECT_PROTOCOL: 1}
+        super().__init__(
+            client=False,
+            settings=settings,
+            head_limit=head_bytes,
+            stream_window=stream_window,
+            window=connection_window,
+        )
+
+    # -- what the owner asks and does ---------------------------------------------------------------------------
+
+    @property
+    def open_streams(self) -> int:
+        """Streams that are not over."""
+        return len(self._streams)
+
+    @property
+    def pending(self) -> bool:
+        """Whether ``data_to_send()`` may have something."""
+        outlet = self._outlet
+        return bool(outlet.out or outlet.ready) and outlet.pending
+
+    @property
+    def framed(self) -> int:
+        """Bytes that are in frames already and were not taken yet."""
+        return self._outlet.size
+
+    def is_open(self, stream: int) -> bool:
+        """Whether ``stream`` is not over yet."""
+        return stream in self._streams
+
+    def respond(self, stream: int, status: int, headers: Headers, body: bytes = b"", end: bool = True) -> None:
+        """Answer with a head and ``body``. ``end``: that is all, and what the client still sends is not wanted;
+        otherwise ``send`` and ``end`` follow. ``headers`` name no ``content-length`` nor any hop-by-hop field."""
+        state = self._state(stream)
+        if state is None:
+            return
+        if state.answered:
+            raise LocalProtocolError(f"stream {stream} is answered already")
+        if not 200 <= status <= 599:
+            raise LocalProtocolError(f"{status} is no final status")
+        fields = outgoing([(b":status", b"%d" % status)], headers)
+        if isinstance(fields, str):
+            raise LocalProtocolError(fields)
+        if end and status not in _WITHOUT_LENGTH:
+            fields.append((b"content-length", b"%d" % len(body)))
+        if state.bodiless:
+            body = b""
+        state.answered = True
+        self._rapid = max(0, self._rapid - 1)
+        only = end and not body
+        self._h2.send_headers(stream, fields, end_stream=only)
+        self._outlet.collect()
+        state.closing = end
+        if only:
+            self._on_sent(state)
+        else:
+            self._outlet.queue(state, body, end=end)
+
+    def accept(self, stream: int, headers: Headers) -> None:
+        """Answer an extended CONNECT with 200 (RFC 8441 section 5): from now on both directions carry data."""
+        self.respond(stream, 200, headers, b"", False)
+
+    def send(self, stream: int, data: bytes, *, end: bool = False) -> None:
+        """Queue ``data`` behind what ``stream`` has to send already. ``end``: ``end(stream)`` behind it."""
+        state = self._streams.get(stream)
+        if state is None:
+            self._check(stream)
+        elif not state.answered or state.end or state.sent:
+            raise LocalProtocolError(f"stream {stream} is not answered yet, or ended")
+        else:
+            self._outlet.queue(state, data, end=end)
+
+    def queued(self, stream: int) -> int:
+        """Bytes of ``stream`` that wait for the client's windows or their turn."""
+        state = self._streams.get(stream)
+        if state is None:
+            self._check(stream)
+            return 0
+        return state.queued
+
+    def end(self, stream: int) -> None:
+        """End our direction of ``stream`` behind what is queued. It is over when the client ends its own."""
+        self.send(stream, b"", end=True)
+
+    def reset(self, stream: int, h2_error_code: int) -> None:
+        """End ``stream`` at once with RST_STREAM; no more events of it, and what is queued is dropped."""
+        state = self._state(stream)
+        if state is not None:
+            self._reset(state, h2_error_code)
+            self._forget(state)
+
+    def shutdown(self) -> None:
+        """Take no new streams: GOAWAY(NO_ERROR). Those that are open go on (RFC 9113 section 6.8)."""
+        if not self._failed and not self._draining:
+            self._draining = True
+            self._outlet.put(wire.goaway(self._last, wire.NO_ERROR))
+
+    def receive_eof(self) -> list[ServerEvent]:
+        """The client ended cleanly. The last call but for ``data_to_send``."""
+        return self._over("the client closed the connection")
+
+    def connection_lost(self, reason: str) -> list[ServerEvent]:
+        """The connection broke. The last call."""
+        return self._over(f"the connection to the client broke: {reason}")
+
+    def data_to_send(self, limit: int = 65536) -> bytes:
+        """Up to ``limit`` bytes, moved out; empty where nothing may leave now."""
+        outlet = self._outlet
+        return outlet.take(limit) if outlet.out or outlet.ready else b""
+
+    # -- what the link found ------------------------------------------------------------------------------------
+
+    def _check(self, stream: int) -> None:
+        if stream > self._last or not stream & 1 or stream < 1:
+            raise LocalProtocolError(f"stream {stream} was never opened")
+
+    def _state(self, stream: int) -> Stream | None:
+        state = self._streams.get(stream)
+        if state is None:
+            self._check(stream)
+        return state
+
+    def _over(self, detail: str) -> list[ServerEvent]:
+        if not self._failed:
+            self._lose(Fault(FaultKind.CLIENT_GONE, Side.CLIENT, detail))
+        return self._taken()
+
+    def _on_head(self, event: HeadReceived) -> None:
+        number = event.stream_id
+        if not isinstance(event, H2RequestReceived):
+            stream = self._streams.get(number)
+            if stream is not None:
+                wrong = "CONNECT has no trailers" if stream.tunnel else read_trailers(event.headers)
+                if wrong is not None:
+                    self._malformed(stream, wrong)
+            return
+        if self._draining or len(self._streams) >= self._max_streams:
+            self._refuse(number, wire.REFUSED_STREAM)
+            return
+        request = read_request(event.headers)
+        if isinstance(request, str):
+            self._refuse(number, wire.PROTOCOL_ERROR)
+            return
+        self._last = number
+        stream = self._start(number)
+        stream.tunnel = request.method == b"CONNECT"
+        stream.bodiless = request.method == b"HEAD"
+        self._expect(stream, None if stream.tunnel else content_length(request.headers))
+        self._events.append(
+            RequestReceived(
+                number,
+                request.method,
+                request.protocol,
+                request.scheme,
+                request.authority,
+                request.path,
+                request.headers,
+            )
+        )
+
+    def _refuse(self, number: int, code: int) -> None:
+        """Reset a stream the owner never hears of."""
+        self._h2.reset_stream(number, code)
+        self._outlet.collect()
+        self._ignore(number)
+        self._count_rapid()
+
+    def _count_rapid(self) -> None:
+        self._rapid += 1
+        if self._rapid > max(_RAPID, self._max_streams) and not self._failed:
+            self._fail(wire.ENHANCE_YOUR_CALM, "too many streams that end before they are answered")
+
+    def _on_end(self, stream: Stream) -> None:
+        self._events.append(StreamEof(stream.number))
+        if stream.sent:
+            self._drop(stream)
+
+    def _on_sent(self, stream: Stream) -> None:
+        stream.sent = True
+        if stream.ended:
+            self._drop(stream)
+        elif stream.closing:
+            self._reset(stream, wire.NO_ERROR)
+            self._forget(stream)
+
+    def _on_reset(self, stream: Stream, code: int) -> None:
+        gone = code in (wire.CANCEL, wire.NO_ERROR)
+        kind = FaultKind.CLIENT_GONE if gone else FaultKind.STREAM_RESET
+        self._on_fault(stream, Fault(kind, Side.CLIENT, f"the client reset the stream with code {code}"))
+
+    def _on_fault(self, stream: Stream, fault: Fault, *, unprocessed: bool = False) -> None:
+        self._events.append(StreamAborted(stream.number, fault))
+        if not stream.answered:
+            self._count_rapid()
+
+    def _on_failure(self, fault: Fault) -> None:
+        self._events.append(ConnectionFailed(fault))
+
+    def _on_goaway(self, last_stream: int) -> None:
+        """The client opens no more streams; those that are open go on."""

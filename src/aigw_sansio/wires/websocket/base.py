@@ -1,0 +1,228 @@
+"""One end of a WebSocket connection: what all readers of it share (RFC 6455 sections 5.5 and 7).
+
+Decides: what control frames say, how the closing handshake goes, what may be sent when, how a frame that is not
+complete is kept. Must not know: how data frames are read; :mod:`.websocket` makes messages of them,
+:mod:`.relay_frames` passes them on.
+"""
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Final
+
+import wsproto.events
+from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.extensions import Extension
+
+from ...errors import LocalProtocolError
+from ...faults import Fault, FaultKind, Side
+from ...fsm import Machine
+from .events import CloseReceived, PingReceived, PongReceived, Violation
+from .frames import FIN, MASKED, Opcode, Role, close_payload, encode_frame
+from .masking import apply_mask
+
+
+class ClosingState(IntEnum):
+    """Where the closing handshake stands (RFC 6455 section 7.1)."""
+
+    OPEN = 0
+    CLOSE_SENT = 1
+    CLOSE_RECEIVED = 2
+    BROKEN = 3
+    CLOSED = 4
+
+
+class ClosingInput(IntEnum):
+    """What moves it. VIOLATION: the peer broke the protocol."""
+
+    SEND_CLOSE = 0
+    RECEIVE_CLOSE = 1
+    VIOLATION = 2
+
+
+CLOSING_TABLE: Final[dict[tuple[ClosingState, ClosingInput], ClosingState]] = {
+    (ClosingState.OPEN, ClosingInput.SEND_CLOSE): ClosingState.CLOSE_SENT,
+    (ClosingState.OPEN, ClosingInput.RECEIVE_CLOSE): ClosingState.CLOSE_RECEIVED,
+    (ClosingState.OPEN, ClosingInput.VIOLATION): ClosingState.BROKEN,
+    (ClosingState.CLOSE_SENT, ClosingInput.RECEIVE_CLOSE): ClosingState.CLOSED,
+    (ClosingState.CLOSE_SENT, ClosingInput.VIOLATION): ClosingState.CLOSED,
+    (ClosingState.CLOSE_RECEIVED, ClosingInput.SEND_CLOSE): ClosingState.CLOSED,
+    (ClosingState.BROKEN, ClosingInput.SEND_CLOSE): ClosingState.CLOSED,
+}
+
+#: Smaller reads of one frame are gathered: an object for each would take more than the bytes.
+_WORTH_ITS_OBJECT: Final = 4096
+
+_PEER: Final = {Role.SERVER: Side.CLIENT, Role.CLIENT: Side.PROVIDER}
+_SAYS: Final = {"error in extension": "a compressed message is malformed"}
+
+#: Registered after wsproto's list was made, so wsproto is shown 1013 in its place: the codes differ in two bits.
+_BAD_GATEWAY: Final = 1014
+_BAD_GATEWAY_FLIP: Final = 1014 ^ 1013
+
+
+class WebSocketBase:
+    """Control frames, closing and limits of one end. ``role`` is ours; ``message_limit`` is in bytes, inclusive;
+    ``mask_key`` returns four unpredictable bytes (RFC 6455 section 5.3) and is required for ``Role.CLIENT``."""
+
+    __slots__ = (
+        "_assembled",
+        "_connection",
+        "_deaf",
+        "_flip",
+        "_limit",
+        "_machine",
+        "_mask_key",
+        "_message_opcode",
+        "_missing",
+        "_pieces",
+        "_side",
+        "_writable",
+    )
+
+    def __init__(
+        self,
+        role: Role,
+        *,
+        message_limit: int,
+        mask_key: Callable[[], bytes] | None = None,
+        extension: Extension | None = None,
+    ) -> None:
+        if (role is Role.CLIENT) is not (mask_key is not None):
+            raise LocalProtocolError("a client needs a source of masking keys, a server must not have one")
+        kind = ConnectionType.CLIENT if role is Role.CLIENT else ConnectionType.SERVER
+        self._connection = Connection(kind, [] if extension is None else [extension])
+        self._flip = 0 if role is Role.CLIENT else MASKED
+        self._side = _PEER[role]
+        self._limit = message_limit
+        self._mask_key = mask_key
+        self._machine = Machine(CLOSING_TABLE, ClosingState.OPEN)
+        self._writable = True
+        # Whether the peer has nothing more to say: it closed or broke the protocol.
+        self._deaf = False
+        # A frame that is not complete: its bytes so far, and how many must come to say more.
+        self._pieces: list[bytes | bytearray] = []
+        self._missing = 0
+        # A fragmented message that is not complete: its opcode (0: none), its size so far.
+        self._message_opcode = 0
+        self._assembled = 0
+
+    @property
+    def state(self) -> ClosingState:
+        """Where the closing handshake stands."""
+        return self._machine.state
+
+    # -- sending ------------------------------------------------------------------------------------------------
+
+    def ping(self, payload: bytes = b"") -> bytes:
+        """A ping; ``payload`` has at most 125 bytes."""
+        return self._control(Opcode.PING, payload)
+
+    def pong(self, payload: bytes) -> bytes:
+        """The answer to a ping: its ``payload``."""
+        return self._control(Opcode.PONG, payload)
+
+    def close(self, code: int | None, reason: str = "") -> bytes:
+        """Our close frame, the last thing that may be sent. ``None`` sends no code; ``reason`` is cut at 123 bytes
+        on a character boundary. ``LocalProtocolError`` for a code that may not be sent, and for a second close."""
+        payload = close_payload(code, reason)
+        self._machine.fire(ClosingInput.SEND_CLOSE)
+        self._writable = False
+        return self._frame(FIN | Opcode.CLOSE, payload)
+
+    def _control(self, opcode: Opcode, payload: bytes) -> bytes:
+        if len(payload) > 125:
+            raise LocalProtocolError(f"a {opcode.name} carries at most 125 bytes, not {len(payload)}")
+        if not self._writable:
+            raise self._too_late()
+        return self._frame(FIN | opcode, payload)
+
+    def _too_late(self) -> LocalProtocolError:
+        return LocalProtocolError(f"nothing may be sent in state {self.state.name}")
+
+    def _frame(self, first: int, payload: bytes) -> bytes:
+        mask_key = self._mask_key
+        return encode_frame(first, payload, mask_key() if mask_key is not None else None)
+
+    # -- receiving ----------------------------------------------------------------------------------------------
+
+    def _keep(self, data: bytes, at: int, needed: int) -> None:
+        """Nothing can be said about the frame at ``at`` before ``needed`` of its bytes are there."""
+        self._pieces.append(data[at:] if at else data)
+        self._missing = needed - (len(data) - at)
+
+    def _complete(self, data: bytes) -> bool:
+        """More of the frame that was kept. Whether enough is there now."""
+        pieces = self._pieces
+        if len(data) >= _WORTH_ITS_OBJECT:
+            pieces.append(data)
+        elif isinstance(last := pieces[-1], bytearray):
+            last += data
+        else:
+            pieces.append(bytearray(data))
+        self._missing -= len(data)
+        return self._missing <= 0
+
+    def _refusal(self, opcode: int, size: int) -> Fault | None:
+        """Why a data frame does not fit what came before it, or ``None``."""
+        if opcode:
+            if self._message_opcode:
+                return self._fault("a message starts inside a fragmented message")
+        elif not self._message_opcode:
+            return self._fault("a continuation has no message that it continues")
+        if self._assembled + size > self._limit:
+            return self._too_big(self._assembled + size)
+        return None
+
+    def _read_control(self, frame: bytes, start: int) -> PingReceived | PongReceived | CloseReceived | Fault:
+        """What wsproto makes of a whole control frame with its payload at ``start``."""
+        is_bad_gateway = False
+        if frame[0] & 0xF == Opcode.CLOSE and len(frame) >= start + 2:
+            frame, is_bad_gateway = self._hide_bad_gateway(frame, start)
+        self._connection.receive_data(frame)
+        event = next(self._connection.events())
+        if isinstance(event, wsproto.events.Ping):
+            return PingReceived(bytes(event.payload))
+        if isinstance(event, wsproto.events.Pong):
+            return PongReceived(bytes(event.payload))
+        assert isinstance(event, wsproto.events.CloseConnection)
+        if (fault := self._verdict(event)) is not None:
+            return fault
+        self._machine.fire(ClosingInput.RECEIVE_CLOSE)
+        self._deaf = True
+        return CloseReceived(_BAD_GATEWAY if is_bad_gateway else int(event.code), event.reason or "")
+
+    def _verdict(self, event: wsproto.events.CloseConnection) -> Fault | None:
+        """The fault that ``event`` tells of. A real close moves wsproto's state; a verdict on a frame looks like one
+        and does not."""
+        if self._connection.state is not ConnectionState.OPEN:
+            return None
+        if event.code == 1009:
+            return self._fault(
+                f"a message inflates to more than the gateway's limit of {self._limit} bytes", FaultKind.MESSAGE_TOO_BIG
+            )
+        kind = FaultKind.INVALID_PAYLOAD if event.code == 1007 else FaultKind.PROTOCOL_ERROR
+        return self._fault(_SAYS.get(event.reason or "", event.reason or "a frame breaks the protocol"), kind)
+
+    def _hide_bad_gateway(self, frame: bytes, start: int) -> tuple[bytes, bool]:
+        """``frame``, a close, with 1014 changed to 1013, and whether it was."""
+        code = frame[start : start + 2]
+        if self._flip:
+            code = apply_mask(code, frame[start - 4 : start])
+        if int.from_bytes(code) != _BAD_GATEWAY:
+            return frame, False
+        changed = bytearray(frame)
+        changed[start + 1] ^= _BAD_GATEWAY_FLIP
+        return bytes(changed), True
+
+    def _fault(self, detail: str, kind: FaultKind = FaultKind.PROTOCOL_ERROR) -> Fault:
+        return Fault(kind, self._side, detail)
+
+    def _too_big(self, size: int) -> Fault:
+        detail = f"a message of {size} bytes is over the gateway's limit of {self._limit} bytes"
+        return self._fault(detail, FaultKind.MESSAGE_TOO_BIG)
+
+    def _break(self, fault: Fault) -> Violation:
+        """The peer broke the protocol: it is not heard any more."""
+        self._machine.fire(ClosingInput.VIOLATION)
+        self._deaf = True  # but not dumb: what came before it in the same read may still be answered
+        return Violation(fault)

@@ -1,0 +1,138 @@
+"""WebSocket frames (RFC 6455 section 5.2): the rules of a header, and frames written in one piece.
+
+Decides: where a frame's payload starts and how long it is, which headers break the protocol, which close codes may
+be sent. Must not know: messages, limits, or what was sent and received before.
+"""
+
+from enum import IntEnum
+from typing import Final, TypeAlias
+
+from ...errors import LocalProtocolError
+from .masking import apply_mask
+
+FIN: Final = 0x80
+RSV1: Final = 0x40
+#: The bit of the second byte that says that the payload is masked.
+MASKED: Final = 0x80
+
+#: No header is longer, in bytes.
+LONGEST_HEADER: Final = 14
+#: A close frame carries at most this much reason, in bytes (section 5.5: 125 with the code).
+LONGEST_REASON: Final = 123
+
+
+class Opcode(IntEnum):
+    """What a frame is (section 11.8)."""
+
+    CONTINUATION = 0x0
+    TEXT = 0x1
+    BINARY = 0x2
+    CLOSE = 0x8
+    PING = 0x9
+    PONG = 0xA
+
+
+class Role(IntEnum):
+    """Which end of the connection we are. A client masks what it sends, a server does not (section 5.1)."""
+
+    SERVER = 0
+    CLIENT = 1
+
+
+#: ``(start, size)``: offset and length of the payload, once the header is whole. An ``int`` is the least number of
+#: bytes, counted from the frame's first, that must be there to see more. A ``str`` is what is wrong.
+Header: TypeAlias = tuple[int, int] | int | str
+
+_OPCODES: Final = frozenset(Opcode)
+
+
+def parse_header(data: bytes, at: int, flip: int, rsv: int = 0) -> Header:
+    """The header of the frame that starts at ``data[at]``; two bytes must be there.
+
+    ``flip`` is :data:`MASKED` where frames have to be masked and 0 where they must not be; ``rsv`` has the reserved
+    bits that an extension gave a meaning to. Whether a header is refused depends on its bytes alone.
+    """
+    first = data[at]
+    size = data[at + 1] ^ flip
+    opcode = first & 0x0F
+    if opcode not in _OPCODES:
+        return f"a frame has the reserved opcode {opcode:#x}"
+    if first & 0x70 & ~rsv:
+        return "a frame has a reserved bit set that no extension uses"
+    if size & MASKED:
+        return "a frame is not masked" if flip else "a frame is masked"
+    if opcode & 0x8:
+        if not first & FIN:
+            return "a control frame is fragmented"
+        if size > 125:
+            return "a control frame is longer than 125 bytes"
+        if first & 0x70:
+            return "a control frame has a reserved bit set"
+    elif not opcode and first & 0x70:
+        return "a continuation has a reserved bit set"
+    key = 4 if flip else 0
+    if size < 126:
+        head = 2 + key
+    elif size == 126:
+        if len(data) < at + 4:
+            return 4
+        head = 4 + key
+        size = int.from_bytes(data[at + 2 : at + 4])
+        if size < 126:
+            return "a frame's length takes two bytes where one is enough"
+    else:
+        if len(data) < at + 10:
+            return 10
+        head = 10 + key
+        size = int.from_bytes(data[at + 2 : at + 10])
+        if size < 65536:
+            return "a frame's length takes eight bytes where two are enough"
+        if size >> 63:
+            return "a frame's length has its highest bit set"
+    if len(data) < at + head:
+        return head
+    return at + head, size
+
+
+def encode_header(first: int, size: int, flip: int) -> bytes:
+    """A header without its masking key. ``first`` is FIN, reserved bits and opcode; ``flip`` as above."""
+    if size < 126:
+        return bytes((first, size | flip))
+    if size < 65536:
+        return bytes((first, 126 | flip)) + size.to_bytes(2)
+    return bytes((first, 127 | flip)) + size.to_bytes(8)
+
+
+def encode_frame(first: int, payload: bytes, key: bytes | None = None) -> bytes:
+    """One whole frame, masked where there is a ``key``."""
+    if key is None:
+        return encode_header(first, len(payload), 0) + payload
+    size = len(payload)
+    header = encode_header(first, size, MASKED) if size > 125 else bytes((first, size | MASKED))
+    return header + key + apply_mask(payload, key)
+
+
+def may_send_close(code: int) -> bool:
+    """Whether ``code`` may stand in a close frame of ours: what RFC 6455 section 7.4 and the IANA registry define
+    for endpoints, without 1014 (some stacks take it for an error), and the private ranges."""
+    return 1000 <= code <= 1003 or 1007 <= code <= 1013 or 3000 <= code <= 4999
+
+
+def cut_reason(reason: str) -> bytes:
+    """``reason`` in UTF-8, at most :data:`LONGEST_REASON` bytes, cut where a character ends."""
+    encoded = reason.encode("utf-8", "replace")
+    if len(encoded) <= LONGEST_REASON:
+        return encoded
+    return encoded[:LONGEST_REASON].decode("utf-8", "ignore").encode()
+
+
+def close_payload(code: int | None, reason: str) -> bytes:
+    """The payload of a close frame. ``LocalProtocolError`` for a code that may not be sent, or a reason without a
+    code."""
+    if code is None:
+        if reason:
+            raise LocalProtocolError("a close reason needs a close code")
+        return b""
+    if not may_send_close(code):
+        raise LocalProtocolError(f"close code {code} may not be sent")
+    return code.to_bytes(2) + cut_reason(reason)

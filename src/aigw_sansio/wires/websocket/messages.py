@@ -1,0 +1,198 @@
+"""WebSocket messages (RFC 6455 sections 5 to 7), both roles, after the opening handshake.
+
+Decides: what a peer's bytes are as messages, pings and closes; what breaks the protocol; what may be sent when.
+Must not know: what messages mean, what is answered and when. Nothing is answered here: the owner sends pongs and
+closes.
+
+A short splitter takes whole, unfragmented, uncompressed data frames itself, because one message after another passes
+here. Every other frame is handed, whole and with its header checked, to :mod:`wsproto`, which has the last word on
+UTF-8 across fragments, control frames and close codes. A frame is judged when it is complete, a header as soon as it
+shows what is wrong, a length before any of its payload has come.
+"""
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import wsproto.events
+
+from ...faults import Fault, FaultKind
+from .base import ClosingInput, ClosingState, WebSocketBase
+from .deflate import PerMessageDeflate
+from .events import BinaryMessage, CloseReceived, PingReceived, PongReceived, TextMessage, Violation
+from .frames import FIN, RSV1, Opcode, Role, encode_frame, encode_header, parse_header
+from .masking import apply_mask
+
+__all__ = [
+    "BinaryMessage",
+    "CloseReceived",
+    "ClosingInput",
+    "ClosingState",
+    "PingReceived",
+    "PongReceived",
+    "Role",
+    "TextMessage",
+    "Violation",
+    "WebSocketEvent",
+    "WebSocketWire",
+]
+
+WebSocketEvent: TypeAlias = TextMessage | BinaryMessage | PingReceived | PongReceived | CloseReceived | Violation
+
+_WHOLE_TEXT: Final = FIN | Opcode.TEXT
+_WHOLE_BINARY: Final = FIN | Opcode.BINARY
+_TEXT_HEADERS: Final = [encode_header(_WHOLE_TEXT, size, 0) for size in range(126)]
+_LONG_TEXT_HEADER: Final = encode_header(_WHOLE_TEXT, 126, 0)[:2]
+
+#: From here on a copy costs more than a memoryview.
+_WORTH_A_VIEW: Final = 8192
+
+
+class WebSocketWire(WebSocketBase):
+    """One end of one connection. Feed it with :meth:`receive_data`, send what the other methods return.
+
+    ``message_limit`` is the largest message, as declared and as inflated, in bytes, inclusive. ``mask_key`` returns
+    four unpredictable bytes (RFC 6455 section 5.3) and is required for ``Role.CLIENT``. ``extension`` is a
+    negotiated :class:`.deflate.PerMessageDeflate`; without one no reserved bit is accepted.
+    """
+
+    __slots__ = ("_extension", "_fragments", "_is_plain_server", "_rsv")
+
+    def __init__(
+        self,
+        role: Role,
+        *,
+        message_limit: int,
+        mask_key: Callable[[], bytes] | None = None,
+        extension: PerMessageDeflate | None = None,
+    ) -> None:
+        super().__init__(role, message_limit=message_limit, mask_key=mask_key, extension=extension)
+        self._extension = extension
+        self._rsv = 0 if extension is None else RSV1
+        self._is_plain_server = mask_key is None and extension is None
+        self._fragments = bytearray()
+
+    def text(self, payload: bytes) -> bytes:
+        """A text message as one frame. ``payload`` must be UTF-8; it is not checked."""
+        # The one call a streamed token costs: written out for a server.
+        if self._writable and self._is_plain_server:
+            size = len(payload)
+            if size < 126:
+                return _TEXT_HEADERS[size] + payload
+            if size < 65536:
+                return _LONG_TEXT_HEADER + size.to_bytes(2) + payload
+        return self._message(_WHOLE_TEXT, payload)
+
+    def binary(self, payload: bytes) -> bytes:
+        """A binary message as one frame."""
+        return self._message(_WHOLE_BINARY, payload)
+
+    def _message(self, first: int, payload: bytes) -> bytes:
+        if not self._writable:
+            raise self._too_late()
+        if self._extension is not None and (deflated := self._extension.deflate(payload)) is not None:
+            first, payload = first | RSV1, deflated
+        mask_key = self._mask_key
+        return encode_frame(first, payload, mask_key() if mask_key is not None else None)
+
+    def receive_data(self, data: bytes) -> list[WebSocketEvent]:
+        """The peer's bytes, as they were cut. After :class:`CloseReceived` and :class:`Violation` nothing comes."""
+        events: list[WebSocketEvent] = []
+        if self._pieces:
+            if not self._complete(data):
+                return events
+            data = b"".join(self._pieces)
+            self._pieces.clear()
+        elif self._deaf:
+            return events
+        end = len(data)
+        flip = self._flip
+        short = 6 if flip else 2
+        limit = self._limit
+        inside = self._message_opcode
+        at = 0
+        while (there := end - at) > 1:
+            first = data[at]
+            size = data[at + 1] ^ flip
+            whole = _WHOLE_TEXT <= first <= _WHOLE_BINARY and not inside
+            if whole and size < 126:
+                start = at + short
+            elif whole and size == 126 and there > 3 and (data[at + 2] or data[at + 3] > 125):
+                size = data[at + 2] << 8 | data[at + 3]
+                start = at + short + 2
+            else:
+                header = parse_header(data, at, flip, self._rsv)
+                if isinstance(header, int):
+                    self._keep(data, at, header)
+                    return events
+                if isinstance(header, str):
+                    events.append(self._break(self._fault(header)))
+                    return events
+                start, size = header
+                if not whole:
+                    stop = start + size
+                    if not first & 0x8 and (fault := self._refusal(first & 0xF, size)) is not None:
+                        events.append(self._break(fault))
+                        return events
+                    if stop > end:
+                        self._keep(data, at, stop - at)
+                        return events
+                    event = self._read_rare(data[at:stop], start - at)
+                    if event is not None:
+                        events.append(event)
+                        if self._deaf:
+                            return events
+                    inside = self._message_opcode
+                    at = stop
+                    continue
+            if size > limit:
+                events.append(self._break(self._too_big(size)))
+                return events
+            stop = start + size
+            if stop > end:
+                self._keep(data, at, stop - at)
+                return events
+            if not flip:
+                payload = data[start:stop]
+            elif size < _WORTH_A_VIEW:
+                payload = apply_mask(data[start:stop], data[start - 4 : start])
+            else:
+                payload = apply_mask(memoryview(data)[start:stop], data[start - 4 : start])
+            if first == _WHOLE_BINARY:
+                events.append(BinaryMessage(payload))
+            else:
+                if not payload.isascii():
+                    try:
+                        payload.decode()
+                    except UnicodeDecodeError as error:
+                        detail = f"a text message is not UTF-8: {error.reason} at byte {error.start}"
+                        events.append(self._break(self._fault(detail, FaultKind.INVALID_PAYLOAD)))
+                        return events
+                events.append(TextMessage(payload))
+            at = stop
+        if there:
+            self._keep(data, at, 2)
+        return events
+
+    def _read_rare(self, frame: bytes, start: int) -> WebSocketEvent | None:
+        """One whole frame with its payload at ``start`` that the splitter does not take. ``None``: a message is not
+        complete."""
+        if frame[0] & 0x8:
+            said = self._read_control(frame, start)
+            return self._break(said) if isinstance(said, Fault) else said
+        opcode = self._message_opcode = self._message_opcode or frame[0] & 0xF
+        self._assembled += len(frame) - start
+        self._connection.receive_data(frame)
+        for event in self._connection.events():
+            if isinstance(event, wsproto.events.CloseConnection):
+                fault = self._verdict(event)
+                assert fault is not None
+                self._fragments.clear()
+                return self._break(fault)
+            assert isinstance(event, wsproto.events.Message)
+            self._fragments += event.data.encode() if isinstance(event.data, str) else event.data
+        if not frame[0] & FIN:
+            return None
+        message = bytes(self._fragments)
+        self._fragments.clear()
+        self._message_opcode = self._assembled = 0
+        return TextMessage(message) if opcode == Opcode.TEXT else BinaryMessage(message)

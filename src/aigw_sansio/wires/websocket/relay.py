@@ -1,0 +1,279 @@
+"""WebSocket frames passed on as they are (RFC 6455 sections 5.2 to 5.5): one direction of a relay.
+
+Decides: which of a sender's bytes may go on, and as which frames. Must not know: the other side, what messages mean,
+whether text is UTF-8 (that is left to the receiver, whose 1007 comes back). Headers and limits are checked, payloads
+are not touched; control frames belong to one hop and are taken out.
+
+Frames up to 64 KiB pass whole. A longer one passes as fragments of :data:`FRAGMENT_BYTES`, a multiple of four, so
+that the masking key stays in step and control frames of ours find a gap. Where the fragments are cut depends on the
+frame alone, never on the reads.
+"""
+
+from collections.abc import Callable
+from struct import Struct
+from typing import Final, TypeAlias
+
+from ...errors import LocalProtocolError
+from ...faults import Fault
+from .base import WebSocketBase
+from .events import CloseReceived, MessagePassed, PingReceived, PongReceived, Violation
+from .frames import FIN, MASKED, Opcode, Role, encode_header, parse_header
+from .masking import apply_mask
+
+#: The longest frame that passes whole, in bytes of payload.
+WHOLE_BYTES: Final = 65536
+#: Longer frames pass in fragments of this many bytes of payload.
+FRAGMENT_BYTES: Final = 65532
+
+#: The first byte of a header, the second, and the two behind: the length where the second has no room for it.
+_first_bytes: Final = Struct(">BBH").unpack_from
+
+_WHOLE_TEXT: Final = FIN | Opcode.TEXT
+_WHOLE_BINARY: Final = FIN | Opcode.BINARY
+
+
+#: What stands beside the bytes that are passed on.
+ControlEvent: TypeAlias = PingReceived | PongReceived | CloseReceived | Violation | MessagePassed
+#: ``bytes`` are whole frames for the other side, to be written as they are.
+RelayEvent: TypeAlias = bytes | ControlEvent
+
+
+class FrameRelay(WebSocketBase):
+    """Reads one sender's frames and says what goes on. ``role`` is ours towards this sender.
+
+    ``remask_key``, for ``Role.SERVER`` only, returns four unpredictable bytes: every forwarded frame gets a key of
+    ours in place of the sender's, which could be chosen to put certain bytes on an open wire (RFC 6455 section 10.3).
+    ``observe_bytes`` asks for :class:`MessagePassed` with the content of messages up to that many bytes. For the rest
+    see :class:`.base.WebSocketBase`; its ``ping``, ``pong`` and ``close`` write to the sender, and may stand between
+    any two frames that another relay forwards there.
+    """
+
+    __slots__ = (
+        "_long_first",
+        "_long_key",
+        "_long_last",
+        "_long_left",
+        "_most",
+        "_observe_bytes",
+        "_out",
+        "_remask_key",
+        "_seen",
+        "_seen_opcode",
+        "_seen_size",
+        "bytes_passed",
+        "messages_passed",
+    )
+
+    def __init__(
+        self,
+        role: Role,
+        *,
+        message_limit: int,
+        mask_key: Callable[[], bytes] | None = None,
+        remask_key: Callable[[], bytes] | None = None,
+        observe_bytes: int | None = None,
+    ) -> None:
+        super().__init__(role, message_limit=message_limit, mask_key=mask_key)
+        if remask_key is not None and role is Role.CLIENT:
+            raise LocalProtocolError("a server's frames have no masks to replace")
+        self._remask_key = remask_key
+        self._observe_bytes = observe_bytes
+        self._most = min(message_limit, WHOLE_BYTES)
+        #: Messages forwarded to their end, and payload forwarded, ever.
+        self.messages_passed = self.bytes_passed = 0
+        # What goes on and is not part of the run that receive_data follows.
+        self._out: list[bytes] = []
+        # What the observer will be told of a message that is not complete.
+        self._seen = bytearray()
+        self._seen_opcode = 0
+        self._seen_size = 0
+        # A long frame under way: payload bytes to come, key, first bytes of its next and of its last fragment.
+        self._long_left = 0
+        self._long_key = b""
+        self._long_first = 0
+        self._long_last = 0
+
+    @property
+    def between_messages(self) -> bool:
+        """Whether what was forwarded so far ends where a message does."""
+        return not self._message_opcode and not self._long_left
+
+    def receive_data(self, data: bytes) -> list[RelayEvent]:
+        """The sender's bytes, as they were cut. Neighbouring frames come as one run of ``bytes``; a
+        :class:`MessagePassed` may precede the run that holds its frame. After :class:`CloseReceived` and
+        :class:`Violation` nothing comes."""
+        if self._pieces:
+            if not self._complete(data):
+                return []
+            data = b"".join(self._pieces)
+            self._pieces.clear()
+        elif self._deaf:
+            return []
+        at = 0
+        events: list[RelayEvent] = []
+        if self._remask_key is None and not self._message_opcode:
+            # Whole data frames, one after another: nearly all there is, and nothing else is decided here.
+            end = len(data)
+            flip = self._flip
+            short = 6 if flip else 2
+            most = self._most
+            observe = self._observe_bytes
+            count = payload = 0
+            while end - at > 3:
+                first, second, extended = _first_bytes(data, at)
+                if first != _WHOLE_TEXT and first != _WHOLE_BINARY:
+                    break
+                size = second ^ flip
+                if size < 126:
+                    stop = at + short + size
+                elif size == 126 and extended > 125:
+                    size = extended
+                    stop = at + short + 2 + size
+                else:
+                    break
+                if stop > end or size > most:
+                    break
+                if observe is not None:
+                    said = self._shown(data, stop - size, stop) if size <= observe else None
+                    events.append(MessagePassed(first == _WHOLE_TEXT, size, said))
+                at = stop
+                count += 1
+                payload += size
+            self.messages_passed += count
+            self.bytes_passed += payload
+            if at == end:
+                if data:
+                    events.append(data)
+                return events
+        return self._read(events, data, at)
+
+    def _read(self, events: list[RelayEvent], data: bytes, at: int) -> list[RelayEvent]:
+        """Frames of any kind, from ``at`` on; what stands before goes on."""
+        end = len(data)
+        flip = self._flip
+        run = 0  # data[run:at] goes on as it is
+        while True:
+            if self._long_left:
+                needed = min(FRAGMENT_BYTES, self._long_left)
+                if end - at < needed:
+                    break
+                self._pass_fragment(events, data[at : at + needed])
+                run = at = at + needed
+                continue
+            needed = 2
+            if end - at < needed:
+                break
+            first = data[at]
+            header = parse_header(data, at, flip)
+            if isinstance(header, int):
+                needed = header
+                break
+            if isinstance(header, str):
+                return self._end(events, data, run, at, self._fault(header))
+            start, size = header
+            is_control = first & 0x8
+            if not is_control and (fault := self._refusal(first & 0xF, size)) is not None:
+                return self._end(events, data, run, at, fault)
+            if size > WHOLE_BYTES and not is_control:
+                self._out.append(data[run:at])
+                self._begin_long(first, size, data[start - 4 : start])
+                run = at = start
+                continue
+            stop = start + size
+            if stop > end:
+                needed = stop - at
+                break
+            if is_control:
+                self._flush(events, data, run, at)
+                said = self._read_control(data[at:stop], start - at)
+                events.append(self._break(said) if isinstance(said, Fault) else said)
+                if self._deaf:
+                    return events
+                run = stop
+            else:
+                key = data[start - 4 : start] if flip else b""
+                if self._remask_key is not None:
+                    self._out.append(data[run:at])
+                    self._out.append(self._masked_anew(first, data[start:stop], key))
+                    run = stop
+                self._observe(events, first, data[start:stop], key)
+                self.bytes_passed += size
+                if first & FIN:
+                    self.messages_passed += 1
+                    self._message_opcode = self._assembled = 0
+                else:
+                    self._message_opcode = self._message_opcode or first & 0xF
+                    self._assembled += size
+            at = stop
+        self._flush(events, data, run, at)
+        if at < end:
+            self._keep(data, at, needed)
+        return events
+
+    def _flush(self, events: list[RelayEvent], data: bytes, run: int, at: int) -> None:
+        """End the run ``data[run:at]``: what goes on so far becomes one event."""
+        piece = data[run:at]  # data itself where that is all
+        if self._out:
+            piece = b"".join((*self._out, piece))
+            self._out.clear()
+        if piece:
+            events.append(piece)
+
+    def _end(self, events: list[RelayEvent], data: bytes, run: int, at: int, fault: Fault) -> list[RelayEvent]:
+        """What came before the fault goes on."""
+        self._flush(events, data, run, at)
+        events.append(self._break(fault))
+        return events
+
+    def _begin_long(self, first: int, size: int, key: bytes) -> None:
+        self._long_left = size
+        self._long_key = key if self._flip else b""
+        self._long_first = first & 0xF
+        self._long_last = first & FIN
+        # The limit has been checked for the frame; what follows the frame is counted on top of it.
+        self._message_opcode = self._message_opcode or first & 0xF
+        self._assembled += size
+
+    def _pass_fragment(self, events: list[RelayEvent], payload: bytes) -> None:
+        """The next fragment of a long frame goes on."""
+        self._long_left -= len(payload)
+        first = self._long_first | (0 if self._long_left else self._long_last)
+        self._long_first = Opcode.CONTINUATION
+        key = self._long_key
+        if self._remask_key is not None:
+            self._out.append(self._masked_anew(first, payload, key))
+        else:
+            self._out += (encode_header(first, len(payload), self._flip), key, payload)
+        self._observe(events, first, payload, key)
+        self.bytes_passed += len(payload)
+        if first & FIN:
+            self.messages_passed += 1
+            self._message_opcode = self._assembled = 0
+
+    def _masked_anew(self, first: int, payload: bytes, key: bytes) -> bytes:
+        """A frame with a key of ours in place of ``key``; the payload is never bare."""
+        assert self._remask_key is not None
+        ours = self._remask_key()
+        return encode_header(first, len(payload), MASKED) + ours + apply_mask(payload, apply_mask(ours, key))
+
+    def _shown(self, data: bytes, start: int, stop: int) -> bytes:
+        """What the payload ``data[start:stop]`` says, its key standing before it."""
+        payload = data[start:stop]
+        return apply_mask(payload, data[start - 4 : start]) if self._flip else payload
+
+    def _observe(self, events: list[RelayEvent], first: int, payload: bytes, key: bytes) -> None:
+        """Tell the observer, if there is one, of a data frame that goes on, or of a fragment."""
+        most = self._observe_bytes
+        if most is None:
+            return
+        self._seen_opcode = first & 0xF or self._seen_opcode
+        self._seen_size += len(payload)
+        if self._seen_size <= most:
+            self._seen += apply_mask(payload, key) if key else payload
+        else:
+            self._seen.clear()
+        if first & FIN:
+            data = bytes(self._seen) if self._seen_size <= most else None
+            events.append(MessagePassed(self._seen_opcode == Opcode.TEXT, self._seen_size, data))
+            self._seen.clear()
+            self._seen_size = 0

@@ -1,0 +1,54 @@
+"""The npm library ``ws``, the WebSocket client of most of Node."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import anyio
+import pytest
+from tests.clients.realtime.gateway_world import DRIVERS, KEY, TOKEN, wants_clients, world
+
+from aigw_drivers.server.serve import DriverName
+
+pytestmark = [pytest.mark.anyio, wants_clients]
+SCRIPT = Path(__file__).with_name("ws_client.mjs")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which ``ws`` is installed."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed; it brings ws")
+    folder = tmp_path_factory.mktemp("node")
+    command = ["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "ws@8"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if result.returncode:
+        pytest.skip(f"npm cannot install ws: {result.stderr[-200:]}")
+    return folder
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_a_session(driver: DriverName, library: Path) -> None:
+    async with world(driver, authentication=True) as w:
+        result = await anyio.run_process(["node", str(SCRIPT), str(library), w.url, TOKEN, KEY], check=False)
+        assert result.returncode == 0, result.stderr.decode()
+        seen = json.loads(result.stdout)
+        assert seen["extensions"] is None or "permessage-deflate" in seen["extensions"]
+        assert seen["pong"] == "are you there"
+        assert seen["protocol"] == "realtime"
+        assert seen["kinds"][0] == "session.created"
+        assert seen["kinds"][-1] == "response.done"
+        assert seen["bytes"] == 4 * 5760
+        assert (seen["code"], seen["reason"]) == (4321, "enough")
+        assert (seen["refused"]["status"], seen["refused"]["retry"]) == (429, "5")
+        assert "asked to refuse with 429" in seen["refused"]["body"]
+        await w.provider.until(lambda: len(w.provider.seen) == 2)
+        assert w.provider.seen[0].close_code == 4321
+    assert [(event.by, event.code, event.reason) for event in w.ended] == [("client", 4321, "enough")]
+    assert KEY not in repr(w.events)

@@ -1,0 +1,199 @@
+"""The command line as its users meet it: processes of their own, their output, their exit status."""
+
+import json
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.compiled import COMPILED
+from tests.peers import processes
+
+AIGW = [sys.executable, "-c", "from aigw_drivers.cli.main import main; main()"]
+
+
+def run(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1", **more}
+    return processes.run([*AIGW, *arguments], env=environment)
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """A running ``aigw serve`` and its URL."""
+    command = [*AIGW, "serve", "--port", "0", *arguments]
+    with processes.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            assert "is listening on ws" in first, first
+            yield process, first.split()[-1]
+        finally:
+            process.kill()
+
+
+def create(event_id: str, **loopback: object) -> str:
+    messages = [{"role": "user", "content": "hello"}]
+    query = {"model": "m", "stream": True, "messages": messages, "loopback": loopback}
+    step = {"eventId": event_id, "provider": "loopback", "endpoint": "chat/completions", "query": query}
+    return json.dumps({"type": "universal.create", "request": step})
+
+
+def test_the_version_says_which_core_runs() -> None:
+    told = run("--version").stdout
+    assert re.fullmatch(r"aigw \d+\.\d+\.\d+, core: (Python|compiled)\n", told)
+    assert ("compiled" in told) is COMPILED
+
+
+@pytest.mark.parametrize("driver", ["anyio", "protocol"])
+def test_a_port_that_is_taken_is_one_line(driver: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run("serve", "--port", port, "--driver", driver)
+    assert ended.returncode == 1
+    assert ended.stdout.startswith(f"error cannot listen on 127.0.0.1:{port}: ")
+    assert len((ended.stdout + ended.stderr).splitlines()) == 1
+
+
+def test_demo_without_a_terminal_ends_by_itself_and_shows_both_wires() -> None:
+    result = run("demo")
+    assert result.returncode == 0, result.stderr
+    assert "client   > gateway   story    universal.create" in " ".join(result.stdout.splitlines())
+    assert "universal.cancelled" in result.stdout
+    assert "connection #" in result.stdout
+    assert "saved" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+@pytest.mark.parametrize("options", [[], ["--realtime"]])
+def test_a_demo_that_nobody_reads_on_ends_without_a_word(options: list[str]) -> None:
+    with processes.start([*AIGW, "demo", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        assert demo.stderr is not None
+        demo.stdout.readline()
+        demo.stdout.close()
+        assert demo.stderr.read() == ""
+        assert demo.wait() in (0, 1)  # 0 where it had said everything by then
+
+
+def test_demo_in_a_terminal_ends_by_itself() -> None:
+    master, slave = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "140", "LINES": "45"}
+    with processes.start([*AIGW, "demo"], stdout=slave, stderr=slave, stdin=slave, env=environment) as process:
+        os.close(slave)
+        output = b""
+        try:
+            while data := os.read(master, 65536):
+                output += data
+        except OSError:
+            pass  # Linux says so at the end of a terminal
+        assert process.wait(timeout=120) == 0
+    os.close(master)
+    assert b"on the wires" in output
+    assert b"One WebSocket carried everything" in output
+
+
+def test_serve_prints_a_url_and_an_example_that_works() -> None:
+    with serving() as (process, url):
+        assert process.stdout is not None
+        lines = []
+        while "Ctrl-C" not in (line := process.stdout.readline()):
+            lines.append(line)
+        text = "".join(lines)
+        assert f"gateway    {url}/v1/local/default" in text
+        assert "loopback" in text
+        at = next(i for i, line in enumerate(lines) if "aigw send" in line)
+        message = lines[at + 1].strip().strip("'")
+        sent = run("send", f"{url}/v1/local/default", message)
+        assert sent.returncode == 0, sent.stderr
+        kinds = [json.loads(line)["type"] for line in sent.stdout.splitlines()]
+        assert kinds[0] == "universal.created"
+        assert kinds[-1] == "universal.done"
+        assert set(kinds[1:-1]) == {"universal.stream"}
+
+
+@pytest.mark.parametrize("driver", ["anyio", "protocol"])
+def test_sigterm_lets_running_streams_finish(driver: str) -> None:
+    with serving("--driver", driver) as (process, url):
+        # more than fits between them while nobody reads: so the stream runs when the signal comes
+        command = [*AIGW, "send", f"{url}/v1/local/default", create("a", chunks=40, chunk_bytes=800_000)]
+        with processes.start(command, stdout=subprocess.PIPE, text=True) as sending:
+            assert sending.stdout is not None
+            sending.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+            rest = sending.stdout.read()
+            assert sending.wait(timeout=120) == 0
+        kinds = [json.loads(line)["type"] for line in rest.splitlines()]
+        assert "universal.going_away" in kinds
+        assert kinds[-1] == "universal.done"
+        assert process.wait(timeout=120) == 0
+
+
+def test_check_says_what_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "aigw.toml"
+    file.write_text('[server]\nprot = 1\n[providers.custom-x]\nbase_url = "ftp://x"\n')
+    result = run("check", str(file))
+    assert result.returncode == 2
+    assert "prot" in result.stdout
+    assert "port" in result.stdout
+    assert "custom-x" in result.stdout
+
+
+def test_check_shows_no_secret(tmp_path: Path) -> None:
+    file = tmp_path / "aigw.toml"
+    file.write_text(
+        '[gateways."a/b"]\nauthentication = true\ntokens = ["tok-canary"]\n'
+        '[providers.openai]\napi_key = "env:THE_KEY"\n'
+    )
+    result = run("check", str(file), THE_KEY="sk-canary")
+    assert result.returncode == 0, result.stdout
+    assert "a/b" in result.stdout
+    assert "canary" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_files_of_tls_that_cannot_be_used_are_named(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "aigw.toml"
+    (tmp_path / "no.pem").write_text("no certificate")
+    file.write_text(
+        '[server]\ntls_certificate = "no.pem"\n[providers.custom-x]\nbase_url = "https://x.test"\nca_file = "no.pem"\n'
+    )
+    result = run(command, *(["--config"] if command == "serve" else []), str(file))
+    assert result.returncode == 2, result.stdout
+    assert "server.tls_certificate" in result.stdout
+    assert "providers.custom-x.ca_file" in result.stdout
+
+
+def test_send_does_not_wait_for_what_a_cancel_never_brings() -> None:
+    cancels = [json.dumps({"type": "universal.cancel", "eventId": event_id}) for event_id in ("one", "unknown")]
+    with serving() as (_, url):
+        result = run("send", f"{url}/v1/local/default", create("one", chunk_delay_ms=60_000), *cancels)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1].startswith('{"type":"universal.cancelled"')
+
+
+def test_send_says_why_it_cannot(tmp_path: Path) -> None:
+    result = run("send", "ws://127.0.0.1:9/v1/local/default", "{}")
+    assert result.returncode == 1
+    assert "cannot connect" in result.stderr
+
+
+@pytest.mark.parametrize("options", [["--provider", "openai"], ["--format", "openai-chat"], []])
+def test_read_prints_events(tmp_path: Path, options: list[str]) -> None:
+    file = tmp_path / "answer.sse"
+    head = {"id": "c", "object": "chat.completion.chunk", "model": "m"}
+    delta = {"index": 0, "delta": {"role": "assistant", "content": "Hi"}, "finish_reason": None}
+    finish = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    chunks = [json.dumps({**head, "choices": [choice]}) for choice in (delta, finish)]
+    file.write_text("".join(f"data: {data}\n\n" for data in (*chunks, "[DONE]")))
+    result = run("read", str(file), *options)
+    assert result.returncode == 0, result.stderr
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {"type": "text.delta", "text": "Hi"} in events
+    assert events[-1]["type"] == "response.finished"

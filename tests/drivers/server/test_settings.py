@@ -1,0 +1,323 @@
+"""The settings file: what it gives, and the exact words for what is wrong."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from aigw_drivers.server.settings import ServerSettings, Settings, SettingsError, load_settings, read_settings
+from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
+from aigw_sansio.providers.registry import REGISTRY
+from aigw_sansio.secret import Secret
+
+CANARY = "sk-canary-90ab"
+ENVIRON = {
+    "KEY": CANARY,
+    "PORT": "9000",
+    "COMPRESSION": "stream",
+    "ON": "true",
+    "EMPTY": "",
+    "NUMBER": "x1",
+    "BLANK": f"{CANARY} x",
+}
+
+
+def read(text: str, *, files: tuple[str, ...] = ()) -> Settings:
+    return read_settings(text.encode(), file="conf/aigw.toml", environ=ENVIRON, is_file=files.__contains__)
+
+
+def errors(text: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        read(text)
+    for line in caught.value.errors:
+        assert line.startswith("conf/aigw.toml: ")
+        assert CANARY not in line
+        assert "\n" not in line
+    assert str(caught.value).split("\n") == list(caught.value.errors)
+    return [line.removeprefix("conf/aigw.toml: ") for line in caught.value.errors]
+
+
+def test_no_file_and_an_empty_file_give_the_defaults() -> None:
+    assert load_settings(None, {}) == read("") == Settings()
+    settings = Settings()
+    assert settings.config.gateways == {"local/default": GatewaySettings()}
+    assert settings.server == ServerSettings(host="127.0.0.1", port=8787)
+    assert settings.store == "memory:"
+
+
+def test_a_whole_file() -> None:
+    text = """
+    [server]
+    host = "0.0.0.0"
+    port = "env:PORT"
+    tls_certificate = "cert.pem"
+    tls_key = "/etc/key.pem"
+    workers = 1
+
+    [gateways."acc/gw"]
+    authentication = "env:ON"
+    tokens = ["env:KEY", "second"]
+    origins = ["https://app.example", "http://localhost:3000", "null"]
+    query_token = true
+    compression = "env:COMPRESSION"
+    cache_ttl = 0
+    rate_limiting_limit = 0
+    rate_limiting_interval = 0
+    rate_limiting_technique = "fixed"
+    collect_logs = false
+    byok_only = false
+    retry_max_attempts = 3
+    retry_delay = 250
+    retry_backoff = "linear"
+
+    [gateways."acc/other"]
+
+    [providers.openai]
+    api_key = "env:KEY"
+    base_url = "http://127.0.0.1:8080/v1"
+    realtime_url = "ws://[::1]:8080/rt"
+    http2 = true
+    ca_file = "ca.pem"
+    headers = { OpenAI-Project = "p", x-empty = "" }
+
+    [providers.google]
+    api_key = "g"
+    http2 = "auto"
+
+    [providers.custom-mine]
+    base_url = "https://llm.example/v1"
+    http2 = false
+
+    [limits]
+    message_bytes = 1024
+
+    [timeouts]
+    first_byte_s = 5
+    realtime_idle_s = "none"
+
+    [store]
+    url = "memory:"
+    """
+    settings = read(text, files=("conf/cert.pem", "/etc/key.pem", "conf/ca.pem"))
+    assert settings == Settings(
+        config=Config(
+            gateways={
+                "acc/gw": GatewaySettings(
+                    authentication=True,
+                    tokens=(Secret(CANARY), Secret("second")),
+                    origins=("https://app.example", "http://localhost:3000", "null"),
+                    query_token=True,
+                    compression="stream",
+                    retry=Retry(max_attempts=3, delay_ms=250, backoff="linear"),
+                ),
+                "acc/other": GatewaySettings(),
+            },
+            providers={
+                "openai": ProviderSettings(
+                    base_url="http://127.0.0.1:8080/v1",
+                    realtime_url="ws://[::1]:8080/rt",
+                    api_key=Secret(CANARY),
+                    headers=(("openai-project", "p"), ("x-empty", "")),
+                    http2="on",
+                    ca_file="conf/ca.pem",
+                ),
+                "google-ai-studio": ProviderSettings(api_key=Secret("g"), http2="auto"),
+                "custom-mine": ProviderSettings(base_url="https://llm.example/v1", http2="off"),
+            },
+            limits=Limits(message_bytes=1024),
+            timeouts=Timeouts(first_byte_s=5.0, realtime_idle_s=None),
+        ),
+        server=ServerSettings(
+            host="0.0.0.0", port=9000, tls_certificate="conf/cert.pem", tls_key="/etc/key.pem", workers=1
+        ),
+        store="memory:",
+    )
+    assert type(settings.config.timeouts.first_byte_s) is float
+    assert CANARY not in repr(settings)
+
+
+GATEWAY = '[gateways."a/b"]\n'
+OPENAI = "[providers.openai]\n"
+URL = "allowed is https://HOST[:PORT][/PATH], or http on loopback"
+NO_BLANKS = "is not usable; allowed is printable ASCII without blanks"
+
+BAD = [
+    # tables and keys
+    ("x = 1", "x is not known; allowed are server, gateways, providers, limits, timeouts, store"),
+    ("[servr]", "servr is not known (did you mean server?); allowed are server, gateways, providers, limits, timeouts, store"),
+    ('"a b" = 1', '"a b" is not known; allowed are server, gateways, providers, limits, timeouts, store'),
+    ("server = 1", "server is an integer; allowed is a table, [server]"),
+    ("[[limits]]", "limits is an array; allowed is a table, [limits]"),
+    ('gateways."a/b" = true', 'gateways."a/b" is a boolean; allowed is a table, [gateways."a/b"]'),
+    # server
+    ("[server]\nprt = 1", "server.prt is not known (did you mean port?); allowed are host, port, tls_certificate, tls_key, workers"),
+    ("[server]\nport = '1'", "server.port is a string; allowed is a whole number"),
+    ("[server]\nport = 65536", "server.port is out of range; allowed is 0 to 65535"),
+    ("[server]\nport = true", "server.port is a boolean; allowed is a whole number"),
+    ("[server]\nport = 1.5", "server.port is a float; allowed is a whole number"),
+    ("[server]\nport = 'env:NUMBER'", "server.port is a string; allowed is a whole number"),
+    ("[server]\nhost = 1979-05-27", "server.host is a date or time; allowed is a string"),
+    ("[server]\nhost = ''", "server.host is empty; allowed is a string that is not"),
+    ("[server]\nworkers = 2", "server.workers above 1 is not supported by this version; allowed is 1"),
+    ("[server]\nworkers = 0", "server.workers is out of range; allowed is 1 to 65536"),
+    ("[server]\ntls_certificate = 'no.pem'", "server.tls_certificate names no file; allowed is a path, absolute or from the settings' folder"),
+    ('[server]\ntls_certificate = "a\\u0000"', "server.tls_certificate names no file; allowed is a path, absolute or from the settings' folder"),
+    # environment
+    ("[server]\nhost = 'env:NOT_SET'", "server.host names the environment variable 'NOT_SET', which is not set"),
+    ("[server]\nhost = 'env:'", "server.host names the environment variable '', which is not set"),
+    ("[server]\nhost = 'env:EMPTY'", "server.host is empty; allowed is a string that is not"),
+    ("[limits]\nhead_bytes = 'env:NOT_SET'", "limits.head_bytes names the environment variable 'NOT_SET', which is not set"),
+    # gateways
+    ("[gateways.x]", "gateways.x has a bad name; allowed is ACCOUNT/GATEWAY, each 1 to 64 letters, digits, - and _"),
+    ('[gateways."a/b/c"]', 'gateways."a/b/c" has a bad name; allowed is ACCOUNT/GATEWAY, each 1 to 64 letters, digits, - and _'),
+    (GATEWAY + "authentication = 1", 'gateways."a/b".authentication is an integer; allowed are true and false'),
+    (GATEWAY + "authentication = 'env:KEY'", 'gateways."a/b".authentication is a string; allowed are true and false'),
+    (
+        GATEWAY + "authentication = false\ntokens = ['x']",
+        'gateways."a/b".tokens has no use without authentication; allowed is authentication = true, or none',
+    ),
+    (GATEWAY + "tokens = 'x'", 'gateways."a/b".tokens is a string; allowed is an array of strings'),
+    (GATEWAY + "tokens = ['ok', 5]", 'gateways."a/b".tokens[1] is an integer; allowed is a string'),
+    (GATEWAY + "tokens = ['ok', 'env:BLANK']", f'gateways."a/b".tokens[1] {NO_BLANKS}'),
+    (GATEWAY + "tokens = ['']", 'gateways."a/b".tokens[0] is empty; allowed is a string that is not'),
+    (GATEWAY + "origins = ['*']", 'gateways."a/b".origins[0] must not be \'*\'; leave origins out to allow any'),
+    (GATEWAY + "origins = ['app.example']", 'gateways."a/b".origins[0] is no origin; allowed is scheme://host[:port] or \'null\''),
+    (GATEWAY + "origins = ['https://a/']", 'gateways."a/b".origins[0] is no origin; allowed is scheme://host[:port] or \'null\''),
+    (GATEWAY + "cache_ttl = 60", 'gateways."a/b".cache_ttl is not supported by this version; allowed is 0'),
+    (GATEWAY + "cache_ttl = false", 'gateways."a/b".cache_ttl is not supported by this version; allowed is 0'),
+    (GATEWAY + "rate_limiting_limit = 5", 'gateways."a/b".rate_limiting_limit is not supported by this version; allowed is 0'),
+    (GATEWAY + "rate_limiting_interval = 5", 'gateways."a/b".rate_limiting_interval is not supported by this version; allowed is 0'),
+    (GATEWAY + "rate_limiting_technique = 'sliding'", 'gateways."a/b".rate_limiting_technique is not supported by this version; allowed is \'fixed\''),
+    (GATEWAY + "collect_logs = true", 'gateways."a/b".collect_logs is not supported by this version; allowed is false'),
+    (GATEWAY + "byok_only = true", 'gateways."a/b".byok_only is not supported by this version; allowed is false'),
+    (GATEWAY + "retry_max_attempts = 6", 'gateways."a/b".retry_max_attempts is 6; allowed is 1 to 5'),
+    (GATEWAY + "retry_delay = -1", 'gateways."a/b".retry_delay is -1; allowed is 0 to 60000'),
+    (GATEWAY + "retry_delay = 1.0", 'gateways."a/b".retry_delay is a float; allowed is a whole number'),
+    (GATEWAY + "retry_backoff = 'fast'", 'gateways."a/b".retry_backoff has a bad value; allowed are constant, linear and exponential'),
+    (GATEWAY + "compression = 'gzip'", "gateways.\"a/b\".compression has a bad value; allowed are 'off', 'messages' and 'stream'"),
+    (GATEWAY + "compression = true", "gateways.\"a/b\".compression has a bad value; allowed are 'off', 'messages' and 'stream'"),
+    (GATEWAY + "compression = 'env:NOT_SET'", "gateways.\"a/b\".compression names the environment variable 'NOT_SET', which is not set"),
+    (GATEWAY + "max_attempts = 1", None),
+    # providers
+    ("[providers.opena]", None),
+    ("[providers.custom-]", None),
+    ("[providers.custom-A]", None),
+    ("[providers.google]\n[providers.google-ai-studio]", "providers.google-ai-studio is given twice: under its own and under another name"),
+    ("[providers.custom-x]", f"providers.custom-x.base_url is required; {URL}"),
+    ("[providers.loopback]", f"providers.loopback.base_url is required; {URL}"),
+    (OPENAI + "key = 'x'", "providers.openai.key is not known (did you mean api_key?); allowed are base_url, realtime_url, api_key, headers, http2, ca_file"),
+    (OPENAI + "base_url = 'http://llm.example'", f"providers.openai.base_url is not encrypted; {URL}"),
+    (OPENAI + "base_url = 'http://127.0.0.1.evil.example'", f"providers.openai.base_url is not encrypted; {URL}"),
+    (OPENAI + "base_url = 'http://localhost.evil.example'", f"providers.openai.base_url is not encrypted; {URL}"),
+    (OPENAI + "base_url = 'wss://llm.example'", f"providers.openai.base_url has the wrong scheme; {URL}"),
+    (OPENAI + "base_url = 'llm.example'", f"providers.openai.base_url has the wrong scheme; {URL}"),
+    (OPENAI + f"base_url = 'https://u:{CANARY}@h'", f"providers.openai.base_url must not hold a user name or password; {URL}"),
+    (OPENAI + "realtime_url = 'https://h'", f"providers.openai.realtime_url has the wrong scheme; {URL.replace('http', 'ws')}"),
+    (OPENAI + "realtime_url = 'ws://h'", f"providers.openai.realtime_url is not encrypted; {URL.replace('http', 'ws')}"),
+    (OPENAI + "api_key = 'env:BLANK'", f"providers.openai.api_key {NO_BLANKS}"),
+    (OPENAI + f"api_key = '{{{CANARY}}}'", "providers.openai.api_key is JSON, which this provider has no form for; allowed is a plain key"),
+    (OPENAI + "api_key = 5", "providers.openai.api_key is an integer; allowed is a string"),
+    (
+        f"[providers.aws-bedrock]\napi_key = '{{\"accessKeyId\": \"{CANARY}\"}}'",
+        'providers.aws-bedrock.api_key is JSON of no known form; allowed are {"accessKeyId", "secretAccessKey", "region", "sessionToken"?} or {"resource", "apiKey"}',
+    ),
+    (
+        "[providers.google-vertex-ai]\napi_key = '{}'",
+        "providers.google-vertex-ai.api_key is no service account; needed are client_email and private_key",
+    ),
+    (OPENAI + "headers = 'x'", "providers.openai.headers is a string; allowed is a table of strings"),
+    (OPENAI + "headers = {Host = 'x'}", "providers.openai.headers.Host is never sent to a provider"),
+    (OPENAI + "headers = {cf-aig-x = 'x'}", "providers.openai.headers.cf-aig-x is never sent to a provider"),
+    (OPENAI + "headers = {'a b' = 'x'}", "providers.openai.headers.\"a b\" is no header name; allowed are letters, digits and !#$%&'*+-.^_`|~"),
+    (OPENAI + "headers = {a = 1}", "providers.openai.headers.a is an integer; allowed is a string"),
+    (OPENAI + 'headers = {a = "x\\ny"}', "providers.openai.headers.a is not usable; allowed is latin-1 text without control characters or blanks around it"),
+    (OPENAI + "headers = {a = ' x'}", "providers.openai.headers.a is not usable; allowed is latin-1 text without control characters or blanks around it"),
+    (OPENAI + "headers = {a = '€'}", "providers.openai.headers.a is not usable; allowed is latin-1 text without control characters or blanks around it"),
+    (OPENAI + "headers = {a = 'x', A = 'y'}", "providers.openai.headers.A is given twice: header names do not tell upper from lower case"),
+    (OPENAI + "http2 = 'on'", "providers.openai.http2 has a bad value; allowed are true, false and 'auto'"),
+    (OPENAI + "http2 = 1", "providers.openai.http2 has a bad value; allowed are true, false and 'auto'"),
+    (OPENAI + "ca_file = 'no'", "providers.openai.ca_file names no file; allowed is a path, absolute or from the settings' folder"),
+    # limits and timeouts
+    ("[limits]\nhead_bytes = 1", "limits.head_bytes is 1; allowed is 1024 to 1048576"),
+    ("[limits]\nmessage_bytes = 1e6", "limits.message_bytes is a float; allowed is a whole number"),
+    ("[timeouts]\npong_s = 0", "timeouts.pong_s is 0; allowed is 0.001 to 31536000.0"),
+    ("[timeouts]\npong_s = nan", "timeouts.pong_s is nan; allowed is 0.001 to 31536000.0"),
+    ("[timeouts]\npong_s = inf", "timeouts.pong_s is inf; allowed is 0.001 to 31536000.0"),
+    ("[timeouts]\npong_s = 'none'", "timeouts.pong_s is a string; allowed is a number"),
+    ("[timeouts]\npong_ms = 1", None),
+    # store
+    ("[store]\nurl = 'redis://h'", "store.url is not supported by this version; allowed is 'memory:'"),
+    ("[store]\nurl = 1", "store.url is an integer; allowed is a string"),
+    ("[store]\npath = 'x'", "store.path is not known; allowed are url"),
+    # TOML
+    ("[server", "is not TOML: Expected ']' at the end of a table declaration (at end of document)"),
+    ("x = " + "9" * 5000, None),
+    ("x = " + "[" * 3000, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), BAD, ids=[text[:50] for text, _ in BAD])
+def test_each_error_is_told(text: str, expected: str | None) -> None:
+    found = errors(text)
+    assert len(found) == 1
+    if expected is not None:
+        assert found == [expected]
+
+
+def test_unknown_providers_and_keys_suggest_the_nearest() -> None:
+    assert errors("[providers.opena]")[0].startswith(
+        "providers.opena is not a known provider (did you mean openai?); allowed are anthropic, "
+    )
+    assert "(did you mean pong_s?)" in errors("[timeouts]\npong_ms = 1")[0]
+    assert "(did you mean retry_max_attempts?)" in errors(GATEWAY + "max_attempts = 1")[0]
+
+
+def test_all_errors_are_told_at_once() -> None:
+    found = errors(
+        "[server]\nport = -1\nhost = 5\n[gateways.x]\ntokens = [1, 2]\n[limits]\nhead_bytes = 0\nheld_bytes = 0"
+    )
+    assert len(found) == 7
+
+
+def test_a_key_needs_its_certificate() -> None:
+    with pytest.raises(SettingsError, match=r"server\.tls_key needs server\.tls_certificate beside it"):
+        read("[server]\ntls_key = '/k'", files=("/k",))
+
+
+def test_files(tmp_path: Path) -> None:
+    path = tmp_path / "aigw.toml"
+    with pytest.raises(SettingsError, match=r"aigw\.toml: cannot be read: No such file or directory$"):
+        load_settings(path, {})
+    path.write_bytes(b"# \xff")
+    with pytest.raises(SettingsError, match=r"is not UTF-8, from byte 2 on$"):
+        load_settings(path, {})
+    (tmp_path / "ca.pem").write_text("x")
+    path.write_text('[providers.openai]\nca_file = "ca.pem"\n')
+    assert load_settings(str(path), {}).config.providers["openai"].ca_file == str(tmp_path / "ca.pem")
+
+
+@pytest.mark.parametrize("cls", [Limits, Timeouts])
+def test_every_name_of_the_core_can_be_set(cls: type[Limits] | type[Timeouts]) -> None:
+    table = cls.__name__.lower()
+    for name in cls.__struct_fields__:
+        settings = read(f"[{table}]\n{name} = 2048")
+        assert getattr(getattr(settings.config, table), name) == 2048
+
+
+@pytest.mark.parametrize("slug", [slug for slug in REGISTRY if slug != "loopback"])
+def test_every_provider_can_have_a_key(slug: str) -> None:
+    settings = read(f"[providers.{slug}]\napi_key = 'k'")
+    assert settings.config.providers == {slug: ProviderSettings(api_key=Secret("k"))}
+
+
+def test_every_setting_of_the_core_has_its_key() -> None:
+    from aigw_drivers.server.settings import _PROVIDER_KEYS, _SERVER_KEYS
+
+    assert set(_PROVIDER_KEYS) == set(ProviderSettings.__struct_fields__)
+    assert set(_SERVER_KEYS) == {field.name for field in msgspec.structs.fields(ServerSettings)}
+
+
+def test_a_gateway_with_tokens_asks_for_one() -> None:
+    asking = read(GATEWAY + "tokens = ['x']").config.gateways["a/b"]
+    assert asking.authentication
+    assert not read(GATEWAY).config.gateways["a/b"].authentication

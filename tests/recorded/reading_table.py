@@ -1,0 +1,51 @@
+"""What the tap reads from the recorded traffic: one line a format, ``python -m tests.recorded.reading_table``."""
+
+from collections import Counter
+
+from tests.recorded.recordings import RECORDINGS
+
+from aigw_sansio.events import (
+    AudioDelta,
+    Citation,
+    ReasoningDelta,
+    ResponseFailed,
+    ResponseFinished,
+    TextDelta,
+    ToolCallStarted,
+    Unrecognised,
+    UsageReported,
+)
+
+COLUMNS: dict[type, str] = {
+    TextDelta: "text",
+    ReasoningDelta: "reasoning",
+    ToolCallStarted: "tools",
+    AudioDelta: "audio",
+    Citation: "citations",
+    UsageReported: "usage",
+    ResponseFinished: "finish",
+    ResponseFailed: "error",
+    Unrecognised: "unknown",
+}
+
+
+def table() -> dict[str, Counter[str]]:
+    """For each format the number of recordings in which each kind of event occurs."""
+    rows: dict[str, Counter[str]] = {}
+    for recording in RECORDINGS:
+        seen = {COLUMNS.get(type(event), "") for event in recording.events()}
+        row = rows.setdefault(recording.format, Counter())
+        row.update(seen - {""})
+        row["files"] += 1
+    return rows
+
+
+def main() -> None:
+    heads = ["files", *COLUMNS.values()]
+    print(f"{'format':22}" + "".join(f"{head:>11}" for head in heads))
+    for format, row in sorted(table().items()):
+        print(f"{format:22}" + "".join(f"{row[head]:>11}" for head in heads))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Which transcripts run how."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.peers.reference_driver import Cuts
+from tests.transcripts.runner import Transcript
+
+
+def runs(files: Sequence[Path], cuts: Sequence[Cuts]) -> Iterator[tuple[Path, Cuts, str]]:
+    """Every file with the cuts and the HTTP versions that it is for, clients on HTTP/1.1."""
+    for path in files:
+        only = Transcript(path.read_text(encoding="utf-8")).only
+        if {"clients-h2", "clients-shared"} & only:
+            continue
+        for cut in cuts:
+            for http in ("h1", "h2"):
+                if ({"h1", "h2"} & only and http not in only) or (
+                    {"whole", "random", "bytes"} & only and cut not in only
+                ):
+                    continue
+                yield path, cut, http

@@ -1,0 +1,96 @@
+"""What the tests of all body decoders share: cutting, reading, recorded bodies."""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import strategies as st
+
+from aigw_sansio.bodies.chunk import BodyDecoder, Chunk
+from aigw_sansio.faults import FaultKind
+
+Make = Callable[[], BodyDecoder]
+Result = tuple[list[Chunk], FaultKind | None]
+
+
+def read(decoder: BodyDecoder, pieces: Iterable[bytes]) -> Result:
+    """Everything a decoder makes of ``pieces`` and the end behind them."""
+    chunks: list[Chunk] = []
+    for piece in pieces:
+        chunks += decoder.feed(piece)
+    chunks += decoder.finish()
+    return chunks, decoder.fault.kind if decoder.fault else None
+
+
+def whole(make: Make, data: bytes) -> Result:
+    return read(make(), [data])
+
+
+def single(data: bytes) -> list[bytes]:
+    """``data`` byte by byte."""
+    return [data[index : index + 1] for index in range(len(data))]
+
+
+def cut_at(data: bytes, points: Iterable[int]) -> list[bytes]:
+    """``data`` cut at ``points``, taken modulo its length; equal points make empty pieces."""
+    edges = [0, *sorted(point % (len(data) + 1) for point in points), len(data)]
+    return [data[start:stop] for start, stop in pairwise(edges)]
+
+
+#: Where to cut, for :func:`cut_at`.
+cut_points = st.lists(st.integers(0, 1 << 16), max_size=8)
+
+
+def bounded(make: Make, limit: int, pieces: Iterable[bytes]) -> None:
+    """Holds that a decoder never keeps more than ``limit`` between calls."""
+    decoder = make()
+    for piece in pieces:
+        decoder.feed(piece)
+        assert decoder.buffered <= limit
+
+
+def fixture_root() -> Path | None:
+    root = os.environ.get("AIGW_FIXTURES")
+    return Path(root) if root else None
+
+
+def recorded(*suffixes: str) -> list[object]:
+    """Parameters of a test over recorded bodies with one of ``suffixes``: paths, or one that skips."""
+    root = fixture_root()
+    if root is None:
+        return [pytest.param(Path(), marks=pytest.mark.skip(reason="AIGW_FIXTURES is not set"))]
+    found = [path for path in sorted(root.rglob("*")) if path.name.endswith(suffixes) and not _is_meta(path)]
+    return [pytest.param(path, id=str(path.relative_to(root))) for path in found]
+
+
+def _is_meta(path: Path) -> bool:
+    return path.name.endswith(".meta.json")
+
+
+def real_pieces(path: Path, data: bytes) -> list[bytes] | None:
+    """The body in the network reads it was recorded in, where those are known."""
+    described = path.with_name(path.name + ".meta.json")
+    if not described.exists():
+        return None
+    sizes = (json.loads(described.read_bytes()).get("chunks") or {}).get("sizes")
+    if not sizes:
+        return None
+    pieces, at = [], 0
+    for size in sizes:
+        pieces.append(data[at : at + size])
+        at += size
+    return [*pieces, data[at:]]
+
+
+def check_recorded(make: Make, path: Path) -> list[Chunk]:
+    """A recorded body reads without a fault, and the same in any cuts."""
+    data = path.read_bytes()
+    chunks, fault = whole(make, data)
+    assert fault is None
+    for pieces in (single(data), cut_at(data, range(0, len(data), 61)), real_pieces(path, data)):
+        if pieces is not None:
+            assert read(make(), pieces) == (chunks, None)
+    return chunks

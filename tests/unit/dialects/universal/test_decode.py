@@ -1,0 +1,202 @@
+"""The ``universal.*`` dialect: what each client message decodes to."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aigw_sansio.dialects.universal import messages
+from aigw_sansio.dialects.universal.decode import (
+    BadCreate,
+    Cancel,
+    ClientMessage,
+    Create,
+    Ping,
+    Step,
+    Unusable,
+    decode,
+)
+from aigw_sansio.exchanges.policy import StepConfig
+from aigw_sansio.faults import Fault, FaultKind, Side
+from aigw_sansio.json_text import BOM
+
+TYPES = "universal.create, universal.cancel and universal.ping"
+STEP = '{"provider":"p","endpoint":"e"}'
+
+
+def create(request: str, beside: str = "") -> bytes:
+    return f'{{"type":"universal.create"{beside},"request":{request}}}'.encode()
+
+
+def step(
+    *, headers: list[tuple[str, str]] | None = None, query: bytes | None = None, method: str = "POST", **config: object
+) -> Step:
+    return Step("p", "e", method, headers or [], query, StepConfig(**config))  # type: ignore[arg-type]
+
+
+def fields(more: str) -> bytes:
+    return create(f'{{"provider":"p","endpoint":"e",{more}}}')
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        (b'{"type":"universal.ping"}', Ping()),
+        (b' {"x":[{}],"type":"universal.ping"} ', Ping()),
+        (BOM + b'{"type":"universal.ping"}', Ping()),
+        (b'{"type":"universal.cancel","eventId":"a"}', Cancel("a")),
+        (b'{"type":"universal.cancel","eventId":"\\u00e9"}', Cancel("é")),
+        (('{"type":"universal.cancel","eventId":"%s"}' % ("é" * 256)).encode(), Cancel("é" * 256)),
+        (create(STEP), Create(None, [step()])),
+        (create(f"[{STEP}]"), Create(None, [step()])),
+        (create(f"[{STEP} , {STEP}]"), Create(None, [step(), step()])),
+        (create(STEP, ',"eventId":"b"'), Create("b", [step()])),
+        (fields('"eventId":"s"'), Create("s", [step()])),
+        (create('{"provider":"p","endpoint":"e","eventId":"s"}', ',"eventId":"b"'), Create("s", [step()])),
+        (create(f'[{STEP},{{"provider":"p","endpoint":"e","eventId":"2"}}]', ',"eventId":"b"'), Create("b", [step(), step()])),
+        (fields('"method":"GET"'), Create(None, [step(method="GET")])),
+        (fields('"unknown":{"a":[1]}'), Create(None, [step()])),
+        (fields('"headers":null,"config":null,"authorization":null'), Create(None, [step()])),
+        (fields('"headers":{"A":"x","b":1.50,"c":{"d": null},"e":true}'),
+         Create(None, [step(headers=[("A", "x"), ("b", "1.50"), ("c", '{"d": null}'), ("e", "true")])])),
+        (fields('"headers":{"Authorization":"h"},"authorization":"o"'),
+         Create(None, [step(headers=[("authorization", "o"), ("Authorization", "h")])])),
+        (fields('"query":{"a" : 1.0, "b":"\\u00e9"}'), Create(None, [step(query=b'{"a" : 1.0, "b":"\\u00e9"}')])),
+        (fields('"query":null'), Create(None, [step(query=b"null")])),
+        (fields('"query":"\\ud83d"'), Create(None, [step(query=b'"\\ud83d"')])),
+        (fields('"query":[ "\\ud83d" ]').replace(b"query", b"qu\\u0065ry"), Create(None, [step(query=b'[ "\\ud83d" ]')])),
+        (create(f'[{STEP},{{"query":"\\ud83d","provider":"p","endpoint":"e"}},{{"query":2,"provider":"p","endpoint":"e"}}]'),
+         Create(None, [step(), step(query=b'"\\ud83d"'), step(query=b"2")])),
+        (fields('"config":{"requestTimeout":1,"maxAttempts":2,"retryDelay":3.5,"backoff":"linear","connectTimeout":4,'
+                '"idleTimeout":5,"totalTimeout":6,"response":"both","later":{}}'),
+         Create(None, [step(request_timeout=1, max_attempts=2, retry_delay=3.5, backoff="linear", connect_timeout=4,
+                            idle_timeout=5, total_timeout=6, response="both")])),
+    ],
+)  # fmt: skip
+def test_good_messages(data: bytes, wanted: ClientMessage) -> None:
+    assert decode(data) == wanted
+
+
+MALFORMED, INVALID = FaultKind.MALFORMED_MESSAGE, FaultKind.INVALID_REQUEST
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "detail"),
+    [
+        (b"", MALFORMED, "the message is not JSON: "),
+        (b"{", MALFORMED, "the message is not JSON: "),
+        (b'{"type":"universal.ping"}}', MALFORMED, "the message is not JSON: "),
+        (b'{"type":"universal.ping","x":NaN}', MALFORMED, "the message is not JSON: "),
+        (b'{"type":"universal.ping","x":NaN,"y":"\\ud83d"}', MALFORMED, "the message is not JSON: "),
+        (b'{"type":"universal.ping\xff"}', MALFORMED, "the message is not UTF-8; a message is one JSON object in UTF-8"),
+        (b'{"type":"universal.ping","x":"\xed\xa0\xbd"}', MALFORMED, "the message is not UTF-8"),
+        (BOM + BOM + b"{}", MALFORMED, "the message is not JSON: "),
+        (b"[]", MALFORMED, f"message: Expected `object`, got `array`; a message is a JSON object whose type is one of {TYPES}"),
+        (b"null", MALFORMED, "message: Expected `object`, got `null`"),
+        (b"{}", INVALID, "message: Object missing required field `type`"),
+        (b'{"type":7}', INVALID, "message.type: Expected `str`, got `int`"),
+        (b'{"type":"universal.Ping"}', INVALID, f"message.type is 'universal.Ping'; allowed are {TYPES}"),
+        (b'{"type":"%s"}' % (b"x" * 5000), INVALID, f"message.type is '{'x' * 40}...'; allowed are {TYPES}"),
+        (b'{"type":"universal.cancel"}', INVALID, "universal.cancel needs eventId, a string of 1 to 256 characters"),
+        (b'{"type":"universal.cancel","eventId":""}', INVALID, "universal.cancel needs eventId"),
+        (b'{"type":"universal.cancel","eventId":7}', INVALID, "universal.cancel needs eventId"),
+        (b'{"type":"universal.cancel","eventId":"%s"}' % (b"x" * 257), INVALID, "universal.cancel needs eventId"),
+        (b'{"type":"universal.create"}', INVALID, "message.request is missing; it is a step object or a non-empty array of them"),
+        (create("[ ]"), INVALID, "message.request is an empty array"),
+        (create("null"), INVALID, "message.request is no object"),
+        (create('"x"'), INVALID, "message.request is no object"),
+        (b'{"type":"universal.ping","x":' + b"[" * 500 + b"]" * 500 + b"}", MALFORMED,
+         "the message is nested deeper than 400 levels"),
+    ],
+)  # fmt: skip
+def test_messages_without_an_exchange(data: bytes, kind: FaultKind, detail: str) -> None:
+    message = decode(data)
+    assert isinstance(message, Unusable)
+    assert message.fault.kind is kind
+    assert message.fault.side is Side.CLIENT
+    assert message.fault.detail.startswith(detail)
+
+
+@pytest.mark.parametrize(
+    ("request_text", "event_id", "detail"),
+    [
+        ("{}", "b", "request: Object missing required field `provider`"),
+        ('{"provider":"p"}', "b", "request: Object missing required field `endpoint`"),
+        ('{"provider":"p","endpoint":5}', "b", "request.endpoint: Expected `str`, got `int`"),
+        ('{"provider":"p","endpoint":5,"eventId":"s"}', "s", "request.endpoint: Expected `str`, got `int`"),
+        ('[{"provider":"p","endpoint":5,"eventId":"s"},7]', "b", "request[0].endpoint: Expected `str`, got `int`"),
+        (f'[{STEP},{{"provider":"p","endpoint":5,"eventId":"2"}}]', "b", "request[1].endpoint: Expected `str`, got `int`"),
+        ('[1,{"eventId":"2"}]', "b", "request[0]: Expected `object`, got `int`"),
+        ('{"provider":"p","endpoint":"e","headers":[]}', "b", "request.headers: Expected `object | null`, got `array`"),
+        ('{"provider":"p","endpoint":"e","authorization":{}}', "b", "request.authorization: Expected `str | null`, got `object`"),
+        ('{"provider":"p","endpoint":"e","config":{"maxAttempts":"2"}}', "b",
+         "request.config.maxAttempts: Expected `float | null`, got `str`"),
+        ('{"provider":"p","endpoint":"e","config":{"maxAttempts":true}}', "b",
+         "request.config.maxAttempts: Expected `float | null`, got `bool`"),
+        ('{"provider":"p","endpoint":"e","config":{"backoff":"x"}}', "b",
+         "request.config.backoff: Invalid enum value 'x'; allowed are constant, linear and exponential"),
+        (f'[{STEP},{{"provider":"p","endpoint":"e","config":{{"response":"x"}}}}]', "b",
+         "request[1].config.response: Invalid enum value 'x'; allowed are raw, events and both"),
+        ('{"provider":"p","endpoint":"e","eventId":""}', None, "eventId must be a string of 1 to 256 characters"),
+        ('{"provider":"p","endpoint":"e","eventId":7}', None, "eventId must be a string of 1 to 256 characters"),
+        ('{"provider":"p","endpoint":"e","eventId":"%s"}' % ("x" * 257), None, "eventId must be a string of 1 to 256 characters"),
+    ],
+)  # fmt: skip
+def test_creates_that_cannot_run(request_text: str, event_id: str | None, detail: str) -> None:
+    message = decode(create(request_text, ',"eventId":"b"'))
+    assert message == BadCreate(event_id, Fault(INVALID, Side.CLIENT, detail))
+
+
+@pytest.mark.parametrize("more", [
+    '"headers":{"a":"\\ud800"}', '"headers":{"a":"\\ud800"},"query":"\\ud83d"', '"method":"\\ud800"', '"headers":{"\\ud800":"a"}',
+])  # fmt: skip
+def test_half_a_surrogate_pair_outside_a_query_refuses_the_create_under_its_id(more: str) -> None:
+    for data in (
+        create(f'{{"provider":"p","endpoint":"e",{more}}}', ',"eventId":"b"'),
+        fields(f'{more},"eventId":"b"'),
+    ):
+        message = decode(data)
+        assert isinstance(message, BadCreate)
+        assert message.event_id == "b"
+        assert message.fault.kind is INVALID
+
+
+def test_details_quote_little() -> None:
+    for value in ('"backoff":"%s"', '"response":"%s"'):
+        message = decode(fields('"config":{' + value % ("x" * 5000) + "}"))
+        assert isinstance(message, BadCreate)
+        assert len(message.fault.detail) < 300
+
+
+PIECES = st.sampled_from([
+    b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\u", b"\\ud83d", b"null", b"1e9", b"NaN", b"\xff", BOM, b" ", b'"type":', b'"request":',
+    b'"universal.create"', b'"universal.cancel"', b'"universal.ping"', b'"eventId":', b'"provider":"p"', b'"endpoint":"e"', b'"query":',
+    b'"headers":', b'"config":', b'"maxAttempts":', b'"x"', b'{"type":"universal.create","request":',
+])  # fmt: skip
+
+
+@given(st.one_of(st.binary(max_size=50), st.lists(PIECES, max_size=20).map(b"".join)))
+def test_any_bytes_are_one_of_the_messages(data: bytes) -> None:
+    message = decode(data)
+    assert type(message) in (Create, BadCreate, Cancel, Ping, Unusable)
+    if isinstance(message, BadCreate | Unusable):
+        assert json.loads(messages.error(message.fault, None))["error"]["message"] == message.fault.detail
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters(exclude_categories=[])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(st.lists(JSON, min_size=1, max_size=3), st.booleans())
+def test_a_query_stays_the_clients_bytes(queries: list[object], spaced: bool) -> None:
+    separators = (" , ", " : ") if spaced else (",", ":")
+    texts = [json.dumps(query, separators=separators) for query in queries]
+    steps = ",".join(f'{{"query":{text},"provider":"p","endpoint":"e"}}' for text in texts)
+    message = decode(create(f"[{steps}]", ',"eventId":"b"'))
+    assert isinstance(message, Create)
+    assert [one.query for one in message.steps] == [text.encode() for text in texts]
+    assert message.event_id == "b"

@@ -1,0 +1,171 @@
+"""Timers: a heap that is lazy about later deadlines, against a list that is not."""
+
+import gc
+import weakref
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aigw_sansio.engine.timers import Timer, Timers
+
+MOVES = st.lists(
+    st.one_of(
+        st.tuples(st.just("arm"), st.integers(0, 4), st.integers(0, 12)),
+        st.tuples(st.just("disarm"), st.integers(0, 4), st.just(0)),
+        st.tuples(st.just("pass"), st.just(0), st.integers(0, 8)),
+        st.tuples(st.just("fire"), st.just(0), st.just(0)),
+    ),
+    max_size=60,
+)
+
+
+@given(MOVES, st.booleans())
+def test_it_is_a_list_of_deadlines(moves: list[tuple[str, int, int]], tidy: bool) -> None:
+    timers = Timers()
+    fired: list[tuple[int, float]] = []
+    owned = [timers.timer(lambda now, i=i: fired.append((i, now))) for i in range(5)]  # type: ignore[misc]
+    model: dict[int, float] = {}
+    now = 0.0
+    for move, index, n in moves:
+        if tidy:
+            timers._look_at = 0
+        if move == "arm":
+            model[index] = now + n
+            owned[index].arm(now + n)
+        elif move == "disarm":
+            model.pop(index, None)
+            owned[index].cancel()
+        elif move == "pass":
+            now += n
+        else:
+            fired.clear()
+            timers.fire(now)
+            due = sorted(deadline for deadline in model.values() if deadline <= now)
+            assert [deadline for i, _ in fired for deadline in [model[i]]] == due, "each once, in order of deadline"
+            assert all(at == now for _, at in fired)
+            model = {i: deadline for i, deadline in model.items() if deadline > now}
+            assert timers.next_deadline() is None or timers.next_deadline() > now  # type: ignore[operator]
+        assert timers.next_deadline() == min(model.values(), default=None)
+        assert timers.armed == len(model)
+        assert [timer.deadline for timer in owned] == [model.get(i) for i in range(5)]
+
+
+def test_arming_later_adds_nothing_to_the_heap() -> None:
+    timers = Timers()
+    timer = timers.timer(lambda now: None)
+    for chunk in range(10_000):
+        timer.arm(600.0 + chunk)
+    assert len(timers._heap) == 1
+    assert timers.next_deadline() == 600.0 + 9_999
+
+
+def test_a_callback_may_arm_its_timer_again() -> None:
+    timers = Timers()
+    calls: list[float] = []
+
+    def tick(now: float) -> None:
+        calls.append(now)
+        timer.arm(now + 10)
+
+    timer = timers.timer(tick)
+    timer.arm(5)
+    timers.fire(7)
+    assert calls == [7]
+    assert timers.next_deadline() == 17
+
+
+def test_what_a_callback_arms_at_or_before_now_fires_too() -> None:
+    timers = Timers()
+    calls: list[str] = []
+
+    def first(now: float) -> None:
+        calls.append("first")
+        second.arm(now)
+        third.arm(now - 3)
+
+    timer = timers.timer(first)
+    second = timers.timer(lambda now: calls.append("second"))
+    third = timers.timer(lambda now: calls.append("third"))
+    timer.arm(1)
+    timers.fire(4)
+    assert calls == ["first", "third", "second"]
+    assert timers.next_deadline() is None
+
+
+def test_a_callback_may_disarm_what_is_due() -> None:
+    timers = Timers()
+    calls: list[str] = []
+    first = timers.timer(lambda now: second.cancel())
+    second = timers.timer(lambda now: calls.append("second"))
+    first.arm(1)
+    second.arm(2)
+    timers.fire(3)
+    assert calls == []
+
+
+def test_a_callback_may_put_off_what_is_due() -> None:
+    timers = Timers()
+    calls: list[float] = []
+    first = timers.timer(lambda now: second.arm(9))
+    second = timers.timer(calls.append)
+    first.arm(1)
+    second.arm(2)
+    timers.fire(3)
+    assert calls == []
+    timers.fire(9)
+    assert calls == [9]
+
+
+def test_the_same_deadline_fires_in_the_order_of_arming() -> None:
+    timers = Timers()
+    calls: list[int] = []
+    owned = [timers.timer(lambda now, i=i: calls.append(i)) for i in range(20)]  # type: ignore[misc]
+    for timer in owned:
+        timer.arm(1)
+    timers.fire(1)
+    assert calls == list(range(20))
+
+
+def test_earlier_then_later_then_earlier() -> None:
+    timers = Timers()
+    calls: list[float] = []
+    timer = timers.timer(calls.append)
+    timer.arm(10)
+    timer.arm(5)
+    timers.fire(5)
+    timer.arm(10)
+    timers.fire(9)
+    timers.fire(10)
+    timers.fire(20)
+    assert calls == [5, 10]
+
+
+def test_timers_that_are_never_armed_again_are_not_kept() -> None:
+    """Every exchange leaves timers behind that stood far in the future; an earlier one keeps the heap from emptying."""
+    timers = Timers()
+    timers.timer(lambda now: None).arm(1)
+    for _ in range(10_000):
+        timer = timers.timer(lambda now: None)
+        timer.arm(86_400)
+        timer.cancel()
+    assert len(timers._heap) <= 300
+    assert timers.armed == 1
+    assert timers.next_deadline() == 1
+
+
+def test_a_timer_that_is_retired_lets_its_owner_go() -> None:
+    class Owner:
+        def on_time(self, now: float) -> None:
+            raise AssertionError
+
+    timers = Timers()
+    owner = Owner()
+    timer: Timer = timers.timer(owner.on_time)
+    timer.arm(600)
+    gone = weakref.ref(owner)
+    timer.close()
+    del owner
+    gc.collect()
+    assert gone() is None
+    timers.fire(1000)
+    assert timers.next_deadline() is None

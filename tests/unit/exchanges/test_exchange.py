@@ -1,0 +1,573 @@
+"""One exchange: the commit, what is tried next, what the client is told, one end."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from tests.peers.core_rig import Rig
+
+from aigw_sansio.config import Limits
+from aigw_sansio.events import AttemptEnded, AttemptStarted, ExchangeEnded, RequestAdmitted, UsageReported
+from aigw_sansio.exchanges.exchange import Exchange, PlannedStep
+from aigw_sansio.exchanges.policy import Policy
+from aigw_sansio.exchanges.states import ExchangeState
+from aigw_sansio.faults import Fault, FaultKind, Side
+from aigw_sansio.ids import ConnId
+from aigw_sansio.origin import Origin
+from aigw_sansio.providers.call import ProviderCall
+from aigw_sansio.wires.http import Request
+
+ROLE = b'{"choices":[{"index":0,"delta":{"role":"assistant"}}]}'
+TOKEN = b'{"choices":[{"index":0,"delta":{"content":"hi"}}]}'
+USAGE = b'{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}'
+ERROR = b'{"error":{"message":"too busy"}}'
+CANCEL = Fault(FaultKind.CANCELLED, Side.CLIENT, "cancelled by the client")
+S = ExchangeState
+
+
+def policy(**more: Any) -> Policy:
+    settings: dict[str, Any] = {
+        "connect_s": 10.0, "first_byte_s": 5.0, "idle_s": 30.0, "total_s": None,
+        "attempts": 1, "delay_s": 0.0, "backoff": "constant", "response": "raw", **more,
+    }  # fmt: skip
+    return Policy(**settings)
+
+
+class Client(Rig):
+    """The session and the way to the client of one exchange, over the hand-driven pool."""
+
+    session_id = 7
+
+    def __init__(self, *steps: dict[str, Any], limits: Limits | None = None, listen: bool = False) -> None:
+        super().__init__(limits, emit_provider_events=listen)
+        self.messages: list[dict[str, Any]] = []
+        self.accounted = 0
+        self.ends: list[Exchange] = []
+        self.dropped = 0
+        plan = [
+            PlannedStep(
+                ProviderCall(
+                    "openai",
+                    Origin("https", f"up{index}.test", 443, None, "off"),
+                    Request(b"POST", b"https", b"up.test", b"/v1", [], b"{}"),
+                    "openai-chat",
+                    False,
+                ),
+                policy(**step),
+            )
+            for index, step in enumerate(steps or ({},))
+        ]
+        self.exchange_ = Exchange(
+            self.engine, self.pool, self, self, event_id="e", log_id="log", steps=plan, request_bytes=2, now=0.0
+        )
+        self.exchange_.start(0.0)
+
+    # the exchange's outlet and owner
+
+    def post(self, exchange: Exchange, messages: list[bytes], now: float) -> None:
+        self.messages += [msgspec.json.decode(message) for message in messages]
+
+    def drop(self, exchange: Exchange) -> None:
+        self.dropped += 1
+
+    def account(self, delta: int) -> None:
+        self.accounted += delta
+
+    def exchange_ended(self, exchange: Exchange, now: float) -> None:
+        self.ends.append(exchange)
+
+    # the test's view
+
+    @property
+    def state(self) -> ExchangeState:
+        return self.exchange_.state
+
+    def stands_at(self, state: ExchangeState) -> bool:
+        return self.state is state
+
+    @property
+    def types(self) -> list[str]:
+        """Messages without the protocol's prefix."""
+        return [message["type"].removeprefix("universal.") for message in self.messages]
+
+    @property
+    def last(self) -> dict[str, Any]:
+        return self.messages[-1]
+
+    @property
+    def latest(self) -> int:
+        """The connection dialled last."""
+        return max(self.connections)
+
+    def events_of(self, kind: type) -> list[Any]:
+        self.effects()
+        return [event for event in self.events if type(event) is kind]
+
+    def ended(self) -> ExchangeEnded:
+        """The one end; nothing of the exchange is left."""
+        (event,) = self.events_of(ExchangeEnded)
+        assert self.ends == [self.exchange_]
+        assert self.state is S.ENDED
+        assert self.accounted == 0
+        assert isinstance(event, ExchangeEnded)
+        return event
+
+    def stream(self, *chunks: bytes) -> None:
+        """A stream begins, with ``chunks``."""
+        self.connect(self.latest)
+        self.receive(self.latest, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n\r\n")
+        self.chunks(*chunks)
+
+    def chunks(self, *chunks: bytes) -> None:
+        self.receive(self.latest, b"".join(b"data: %b\n\n" % chunk for chunk in chunks))
+
+    def eof(self) -> None:
+        self.connections[ConnId(self.latest)].receive_eof(self.now)
+        self.engine.run_deferred(self.now)
+
+    def whole(self, status: int, body: bytes = b'{"ok":1}', *fields: bytes) -> None:
+        self.connect(self.latest)
+        head = [b"HTTP/1.1 %d X" % status, b"content-type: application/json", b"content-length: %d" % len(body)]
+        self.receive(self.latest, b"\r\n".join([*head, *fields, b"", body]))
+
+
+def reach(client: Client, state: ExchangeState) -> None:
+    """Bring a new exchange to ``state``; for BACKOFF its policy has two attempts and a delay of 1 s."""
+    if state is S.PLACING:
+        pass
+    elif state is S.SENDING:
+        client.connections[ConnId(1)].connected("http/1.1", client.now)
+    elif state is S.WAITING:
+        client.connect(1)
+    elif state is S.READING:
+        client.stream(ROLE)
+    elif state is S.STREAMING:
+        client.stream(TOKEN)
+    elif state is S.BACKOFF:
+        client.whole(503)
+    assert client.state is state
+
+
+LIVE = [state for state in S if state is not S.ENDED]
+
+
+# -- the commit -----------------------------------------------------------------------------------------------------
+
+
+def test_lifecycle_is_held_until_the_first_content() -> None:
+    client = Client()
+    client.stream(ROLE, ROLE)
+    assert client.messages == []
+    assert client.stands_at(S.READING)
+    assert client.accounted > 2 * len(ROLE), "what is held is on account"
+    client.chunks(TOKEN)
+    assert client.types == ["created", "stream", "stream", "stream"]
+    assert client.stands_at(S.STREAMING)
+    assert client.accounted == 0
+    created = client.messages[0]["metadata"]
+    assert "response" not in client.messages[0]
+    assert created["contentType"] == "text/event-stream"
+    assert (created["eventId"], created["logId"], created["cacheStatus"]) == ("e", "log", "MISS")
+    assert [message["response"] for message in client.messages[1:]] == [
+        msgspec.json.decode(chunk) for chunk in (ROLE, ROLE, TOKEN)
+    ]
+
+
+@pytest.mark.parametrize("cut", [1, 10, 1000])
+def test_the_commit_is_blind_to_cuts(cut: int) -> None:
+    client = Client()
+    client.stream()
+    body = b"".join(b"data: %b\n\n" % chunk for chunk in (ROLE, TOKEN, TOKEN, USAGE))
+    for at in range(0, len(body), cut):
+        client.receive(1, body[at : at + cut])
+    client.eof()
+    assert client.types == ["created", *["stream"] * 4, "done"]
+    assert client.ended().chunks == 4
+
+
+def test_more_than_may_be_held_commits() -> None:
+    message = len(b'{"type":"universal.stream","metadata":{"eventId":"e"},"response":}') + len(ROLE)
+    client = Client(limits=Limits(held_bytes=2 * message))
+    client.stream(ROLE, ROLE)
+    assert client.messages == [], "exactly the limit is allowed"
+    client.chunks(ROLE)
+    assert client.types == ["created", "stream", "stream", "stream"]
+
+
+def test_an_error_as_the_first_content_fails_the_attempt() -> None:
+    client = Client()
+    client.stream(ROLE, ERROR)
+    assert client.types == ["created"], "what was held is gone"
+    assert client.last["response"] == msgspec.json.decode(ERROR)
+    assert client.last["metadata"]["status"] == 502
+    end = client.ended()
+    assert (end.how, end.by, end.status) == ("created", "provider", 502)
+    assert end.fault is not None
+    assert (end.fault.kind, end.fault.detail) == (FaultKind.PROVIDER_ERROR, "too busy")
+
+
+def test_an_error_after_the_commit_goes_out_and_is_repeated() -> None:
+    client = Client({"attempts": 3}, {})
+    client.stream(TOKEN, ERROR, TOKEN)
+    assert client.types == ["created", "stream", "stream", "error"]
+    assert client.messages[2]["response"] == msgspec.json.decode(ERROR)
+    assert client.last["error"]["message"] == "too busy"
+    assert client.last["error"]["code"] == 2005
+    end = client.ended()
+    assert (end.how, end.by, end.status, end.attempts) == ("error", "provider", 200, 1)
+
+
+@pytest.mark.parametrize("chunks", [(), (ROLE,), (ROLE, USAGE)])
+def test_a_clean_end_without_content_is_no_failure(chunks: tuple[bytes, ...]) -> None:
+    client = Client({"attempts": 2}, {})
+    client.stream(*chunks)
+    client.eof()
+    assert client.types == ["created", *["stream"] * len(chunks), "done"]
+    assert client.ended().fault is None
+
+
+def test_a_break_before_the_commit_is_a_failed_attempt_and_after_it_an_error() -> None:
+    chunked = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    for chunk, types in ((ROLE, []), (TOKEN, ["created", "stream", "error"])):
+        client = Client({}, {})
+        client.connect(1)
+        piece = b"data: %b\n\n" % chunk
+        client.receive(1, chunked + b"%x\r\n%b\r\n" % (len(piece), piece))
+        client.eof()
+        assert client.types == types
+        if types:
+            assert client.last["error"]["kind"] == "incomplete_body"
+            assert client.ended().how == "error"
+        else:
+            assert client.latest == 2
+            assert client.state is S.PLACING
+
+
+# -- what is tried next ---------------------------------------------------------------------------------------------
+
+FAILURES = {
+    "connect failed": True, "connect timeout": True, "first byte timeout": True, "idle timeout": True, "break": True,
+    "first error": True, "coding": False, "300": False, "307": False, "400": False, "401": False, "404": False,
+    "408": True, "409": True, "422": False, "429": True, "500": True, "502": True, "503": True, "529": True,
+}  # fmt: skip
+
+
+def fail(client: Client, how: str) -> None:
+    """The attempt under way fails."""
+    conn = client.latest
+    if how == "connect failed":
+        client.connections[ConnId(conn)].connect_failed("no route", client.now)
+        client.engine.run_deferred(client.now)
+    elif how == "connect timeout":
+        client.pass_time(10)
+    elif how == "first byte timeout":
+        client.connect(conn)
+        client.pass_time(5)
+    elif how == "idle timeout":
+        client.stream(ROLE)
+        client.pass_time(30)
+    elif how == "break":
+        client.connect(conn)
+        client.receive(conn, b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{")
+        client.eof()
+    elif how == "first error":
+        client.stream(ERROR)
+    elif how == "coding":
+        client.whole(200, b"x", b"content-encoding: br")
+    else:
+        client.whole(int(how), b'{"status":%d}' % int(how))
+
+
+def started(client: Client) -> list[tuple[int, int]]:
+    """(step, attempt) of all attempts so far."""
+    return [(event.step, event.attempt) for event in client.events_of(AttemptStarted)]
+
+
+@pytest.mark.parametrize(("how", "retried"), FAILURES.items())
+def test_which_failures_are_tried_again(how: str, retried: bool) -> None:
+    client = Client({"attempts": 2}, {})
+    fail(client, how)
+    assert started(client)[1:] == [(0, 2) if retried else (1, 2)]
+    assert client.messages == []
+
+
+@pytest.mark.parametrize("how", FAILURES)
+def test_after_its_last_try_any_failure_goes_to_the_next_step(how: str) -> None:
+    client = Client({}, {})
+    fail(client, how)
+    assert started(client) == [(0, 1), (1, 2)]
+    client.whole(200, b'{"fine":1}')
+    metadata = client.last["metadata"]
+    assert (client.types, client.last["response"]) == (["created"], {"fine": 1})
+    assert (metadata["step"], metadata["attempts"], metadata["status"]) == ("1", 2, 200)
+    end = client.ended()
+    assert (end.how, end.by, end.step, end.attempts, end.fault) == ("created", "provider", 1, 2, None)
+
+
+def test_every_step_has_its_own_tries() -> None:
+    client = Client({"attempts": 2}, {"attempts": 3}, {})
+    for _ in range(5):
+        fail(client, "503")
+    assert started(client) == [(0, 1), (0, 2), (1, 3), (1, 4), (1, 5), (2, 6)]
+
+
+@pytest.mark.parametrize("how", FAILURES)
+def test_what_is_shown_where_the_only_try_failed(how: str) -> None:
+    client = Client()
+    fail(client, how)
+    assert client.types == ["created"]
+    metadata, response = client.last["metadata"], client.last["response"]
+    status = int(how) if how.isdigit() else 504 if "timeout" in how else 502
+    assert metadata["status"] == status
+    if how.isdigit():
+        assert response == {"status": int(how)}
+    elif how == "first error":
+        assert response == msgspec.json.decode(ERROR)
+        assert metadata["contentType"] == "text/event-stream"
+    else:
+        assert response["success"] is False
+        assert response["error"][0]["code"] == 2005
+        assert metadata["contentType"] == "application/json"
+    end = client.ended()
+    assert (end.how, end.by, end.status) == ("created", "provider", status)
+    assert end.fault is not None
+    (attempt,) = client.events_of(AttemptEnded)
+    assert attempt.fault == end.fault
+
+
+def test_a_whole_2xx_is_a_success_whatever_it_says() -> None:
+    client = Client({"attempts": 2}, {})
+    client.whole(200, ERROR)
+    assert client.last["response"] == msgspec.json.decode(ERROR)
+    assert client.ended().fault is None
+
+
+@pytest.mark.parametrize(
+    ("failures", "step", "status", "response"),
+    [
+        (("500", "404"), "1", 404, {"status": 404}),
+        (("500", "connect failed"), "0", 500, {"status": 500}),
+        (("first error", "connect timeout"), "0", 502, msgspec.json.decode(ERROR)),
+        (("500", "first error"), "1", 502, msgspec.json.decode(ERROR)),
+        (("connect failed", "connect timeout"), "1", 504, None),
+        (("connect timeout", "connect failed"), "1", 502, None),
+    ],
+)
+def test_if_all_failed_the_last_answer_of_a_provider_is_shown(
+    failures: tuple[str, str], step: str, status: int, response: object
+) -> None:
+    client = Client({}, {})
+    for how in failures:
+        fail(client, how)
+    metadata = client.last["metadata"]
+    assert (metadata["step"], metadata["status"], metadata["attempts"]) == (step, status, 2)
+    if response is None:
+        assert client.last["response"]["error"][0]["code"] == 2005
+    else:
+        assert client.last["response"] == response
+    end = client.ended()
+    assert (end.step, end.attempts, end.status) == (1, 2, status), "the event names the step tried last"
+
+
+@pytest.mark.parametrize(
+    ("backoff", "delays"), [("constant", [1, 1, 1]), ("linear", [1, 2, 3]), ("exponential", [1, 2, 4])]
+)
+def test_delays_grow_as_asked(backoff: str, delays: list[int]) -> None:
+    client = Client({"attempts": 4, "delay_s": 1.0, "backoff": backoff})
+    for number, delay in enumerate(delays, 1):
+        client.whole(503)
+        assert client.state is S.BACKOFF
+        client.pass_time(delay - 0.01)
+        assert len(started(client)) == number
+        client.pass_time(0.02)
+        assert started(client)[-1] == (0, number + 1)
+    client.whole(503)
+    assert client.ended().attempts == 4
+
+
+@pytest.mark.parametrize(("status", "asked", "waits"), [(503, 3, 3), (429, 60, 5), (503, 0, 1)])
+def test_a_provider_may_ask_for_a_longer_delay_up_to_5_s(status: int, asked: int, waits: int) -> None:
+    client = Client({"attempts": 2, "delay_s": 1.0})
+    client.whole(status, b"{}", b"retry-after: %d" % asked)
+    client.pass_time(waits - 0.01)
+    assert client.state is S.BACKOFF
+    client.pass_time(0.02)
+    assert len(started(client)) == 2
+
+
+def test_retry_after_does_not_delay_the_next_step() -> None:
+    client = Client({}, {})
+    client.whole(503, b"{}", b"retry-after: 3")
+    assert len(started(client)) == 2
+
+
+def test_the_last_attempt_of_the_last_step_waits_for_its_first_byte_where_retries_were_asked_for() -> None:
+    client = Client({"attempts": 2})
+    fail(client, "first byte timeout")
+    client.connect(client.latest)
+    client.pass_time(29)
+    assert client.state is S.WAITING
+    once = Client()
+    fail(once, "first byte timeout")
+    assert once.ended().fault is not None
+
+
+# -- what the client is told ----------------------------------------------------------------------------------------
+
+
+def test_step_attempts_and_status_are_in_every_message_that_has_them() -> None:
+    client = Client({"attempts": 2}, {})
+    fail(client, "503")
+    fail(client, "503")
+    client.stream(TOKEN)
+    client.eof()
+    assert client.types == ["created", "stream", "done"]
+    for message in (client.messages[0], client.last):
+        metadata = message["metadata"]
+        assert (metadata["step"], metadata["attempts"], metadata["status"]) == ("1", 3, 200)
+    assert client.messages[1]["metadata"] == {"eventId": "e"}
+    (admitted,) = client.events_of(RequestAdmitted)
+    assert admitted.steps == 2
+
+
+@pytest.mark.parametrize("mode", ["raw", "events", "both"])
+def test_the_three_forms_of_a_stream(mode: str) -> None:
+    client = Client({"response": mode})
+    client.stream(TOKEN, USAGE)
+    client.eof()
+    assert client.types[0] == "created"
+    assert client.types[-1] == "done"
+    raw = [message["response"] for message in client.messages if message["type"] == "universal.stream"]
+    events = [message["event"]["type"] for message in client.messages if message["type"] == "universal.event"]
+    assert raw == ([] if mode == "events" else [msgspec.json.decode(TOKEN), msgspec.json.decode(USAGE)])
+    assert ("text.delta" in events, "usage" in events) == (mode != "raw", mode != "raw")
+    assert client.last["metadata"]["usage"] == {"input_tokens": 3, "output_tokens": 4, "quality": "final"}
+
+
+@pytest.mark.parametrize("mode", ["raw", "events", "both"])
+def test_events_of_a_whole_answer_precede_its_created(mode: str) -> None:
+    body = b'{"choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3}}'
+    client = Client({"response": mode})
+    client.whole(200, body)
+    assert client.types[-1] == "created"
+    assert client.last["response"] == msgspec.json.decode(body), "in every mode"
+    events = [message["event"]["type"] for message in client.messages[:-1]]
+    if mode == "raw":
+        assert events == []
+    else:
+        assert {"text.delta", "usage", "response.finished"} <= set(events)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_usage_is_final_only_where_the_answer_came_to_its_end(complete: bool) -> None:
+    client = Client()
+    client.stream(TOKEN, USAGE)
+    if complete:
+        client.eof()
+    else:
+        client.exchange_.cancel("cancelled", "client", CANCEL, client.now)
+    assert client.ended().usage == UsageReported(3, 4, quality="final" if complete else "partial")
+    assert ("usage" in client.last["metadata"]) is complete
+
+
+def test_usage_is_left_out_when_unknown() -> None:
+    client = Client()
+    client.whole(200, b"{}")
+    assert "usage" not in client.last["metadata"]
+    assert client.ended().usage is None
+
+
+# -- ends -----------------------------------------------------------------------------------------------------------
+
+SLOW = {"attempts": 2, "delay_s": 1.0}
+
+
+@pytest.mark.parametrize("state", LIVE)
+def test_the_total_timeout_ends_it_in_every_state(state: ExchangeState) -> None:
+    client = Client({**SLOW, "total_s": 0.5}, {})
+    reach(client, state)
+    client.pass_time(0.49)
+    assert client.state is state
+    client.pass_time(0.02)
+    end = client.ended()
+    streaming = state is S.STREAMING
+    assert client.types[-1] == ("error" if streaming else "created")
+    assert (end.how, end.by) == ("error" if streaming else "created", "gateway")
+    assert end.status == (200 if streaming else 504)
+    assert end.fault is not None
+    assert end.fault.kind is FaultKind.TOTAL_TIMEOUT
+    assert client.last["metadata"]["attempts"] == 1
+    client.pass_time(1000)
+    assert len(started(client)) == 1, "nothing further is tried"
+
+
+@pytest.mark.parametrize("state", LIVE)
+def test_a_cancel_ends_it_in_every_state_with_one_message(state: ExchangeState) -> None:
+    client = Client(SLOW, {})
+    reach(client, state)
+    shown = len(client.messages)
+    client.short()
+    client.exchange_.cancel("cancelled", "client", CANCEL, client.now)
+    words = client.short()
+    if state not in (S.PLACING, S.BACKOFF):
+        assert "abort 1" in words, "its provider is let go at once"
+    client.exchange_.cancel("cancelled", "client", CANCEL, client.now)
+    client.exchange_.cut(CANCEL, client.now)
+    assert client.types[shown:] == ["cancelled"]
+    assert client.dropped == 1
+    end = client.ended()
+    status = 200 if state in (S.READING, S.STREAMING) else None
+    assert (end.how, end.by, end.status, end.fault) == ("cancelled", "client", status, CANCEL)
+    assert client.last["metadata"].get("status") == status
+    client.pass_time(1000)
+    assert len(started(client)) == 1, "nothing further is tried"
+
+
+@pytest.mark.parametrize("state", LIVE)
+def test_a_client_that_is_gone_is_told_nothing(state: ExchangeState) -> None:
+    client = Client(SLOW)
+    reach(client, state)
+    shown = len(client.messages)
+    fault = Fault(FaultKind.CLIENT_GONE, Side.CLIENT, "gone")
+    client.exchange_.cancel("gone", "client", fault, client.now)
+    assert client.messages[shown:] == []
+    end = client.ended()
+    assert (end.how, end.by, end.fault) == ("gone", "client", fault)
+
+
+@pytest.mark.parametrize("state", LIVE)
+def test_a_cut_says_why(state: ExchangeState) -> None:
+    client = Client(SLOW)
+    reach(client, state)
+    client.exchange_.cut(Fault(FaultKind.SHUTDOWN, Side.GATEWAY, "bye", True), client.now)
+    end = client.ended()
+    assert end.by == "gateway"
+    if state is S.STREAMING:
+        assert client.last["type"] == "universal.error"
+        assert client.last["error"]["code"] == 2011
+    else:
+        assert client.last["response"]["error"][0]["code"] == 2011
+        assert client.last["metadata"]["status"] == end.status == 503
+
+
+def test_no_clock_of_its_own_outlives_it() -> None:
+    armed = []
+    for total in (None, 1000.0):
+        client = Client({"total_s": total})
+        client.whole(200)
+        client.ended()
+        armed.append(client.engine.timers.armed)
+    assert armed[0] == armed[1]
+
+
+def test_an_end_counts_what_came() -> None:
+    client = Client({"attempts": 2})
+    fail(client, "503")
+    client.stream(TOKEN, TOKEN)
+    client.pass_time(2)
+    client.eof()
+    end = client.ended()
+    assert end.session == 7
+    assert end.chunks == 2
+    assert end.duration_s == 2
+    assert end.bytes_received == len(b'{"status":503}') + 2 * len(b"data: %b\n\n" % TOKEN)

@@ -1,0 +1,258 @@
+"""One answer as it comes in: what kind it is, its coding undone in any cuts, its meaning as far as it is tapped."""
+
+import gzip
+import zlib
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aigw_sansio.bodies.framing import Framing
+from aigw_sansio.config import Limits
+from aigw_sansio.events import ResponseFailed, TextDelta, UsageReported
+from aigw_sansio.exchanges.response import Answer, ReadDepth
+from aigw_sansio.faults import Fault, FaultKind, Side
+from aigw_sansio.formats.classify import (
+    worth_reading,
+)
+
+SSE = (b"content-type", b"text/event-stream; charset=utf-8")
+JSON = (b"content-type", b"application/json")
+TOKEN = b'{"choices":[{"index":0,"delta":{"content":"hi"}}]}'
+USAGE = b'{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}'
+BODY = b"data: " + TOKEN + b"\n\ndata: " + USAGE + b"\n\ndata: [DONE]\n\n"
+
+
+def answer(
+    *headers: tuple[bytes, bytes], status: int = 200, array_stream: bool = False, limits: Limits | None = None
+) -> Answer:
+    return Answer(status, list(headers), "openai-chat", limits or Limits(), array_stream=array_stream)
+
+
+def pull_dry(one: Answer, data: bytes = b"") -> list[bytes]:
+    found = [chunk.data for chunk in one.pull(data)]
+    while not one.dry:
+        found += [chunk.data for chunk in one.pull()]
+    return found
+
+
+def whole(one: Answer, *pieces: bytes) -> list[bytes] | Fault:
+    """All chunks of a body that comes in ``pieces`` and ends cleanly, or the fault."""
+    found: list[bytes] = []
+    for piece in pieces:
+        found += pull_dry(one, piece)
+        if one.fault is not None:
+            return one.fault
+    rest = one.finish()
+    return rest if isinstance(rest, Fault) else found + [chunk.data for chunk in rest]
+
+
+def cut(body: bytes, cuts: list[int]) -> list[bytes]:
+    places = sorted({0, len(body), *(place % (len(body) + 1) for place in cuts)})
+    return [body[a:b] for a, b in pairwise(places)]
+
+
+@pytest.mark.parametrize(
+    ("status", "media", "length", "array", "framing"),
+    [
+        (200, b"text/event-stream", False, False, Framing.SSE),
+        (200, b"Text/Event-Stream; charset=utf-8", True, False, Framing.SSE),
+        (201, b"application/x-ndjson", False, False, Framing.NDJSON),
+        (200, b"application/stream+json", True, False, Framing.NDJSON),
+        (200, b"application/vnd.amazon.eventstream", False, False, Framing.AWS_EVENT_STREAM),
+        (200, b"application/json", False, True, Framing.JSON_ARRAY),
+        (200, b"application/json", False, False, Framing.WHOLE),
+        (200, b"text/plain", False, False, Framing.WHOLE),
+        (200, b"audio/mpeg", False, False, Framing.BINARY_STREAM),
+        (200, b"audio/mpeg", True, False, Framing.WHOLE),
+        (200, None, False, False, Framing.BINARY_STREAM),
+        (200, None, True, False, Framing.WHOLE),
+        (204, b"text/event-stream", False, False, Framing.WHOLE),
+        (300, b"text/event-stream", False, False, Framing.WHOLE),
+        (429, b"text/event-stream", False, False, Framing.WHOLE),
+        (500, b"application/json", False, True, Framing.WHOLE),
+    ],
+)
+def test_what_is_a_stream(status: int, media: bytes | None, length: bool, array: bool, framing: Framing) -> None:
+    headers = [(b"content-type", media)] if media is not None else []
+    headers += [(b"content-length", b"10")] if length else []
+    one = answer(*headers, status=status, array_stream=array)
+    assert one.framing is framing
+    assert one.is_stream is (framing is not Framing.WHOLE)
+    assert one.fault is None
+    assert one.content_type == (media.decode().partition(";")[0].lower() if media else None)
+
+
+def _deflate_raw(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
+CODINGS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"identity": bytes,
+    b"gzip": lambda body: gzip.compress(body, mtime=0),
+    b"x-gzip": lambda body: gzip.compress(body[:20], mtime=0) + gzip.compress(body[20:], mtime=0),  # two members
+    b"deflate": zlib.compress,
+    b"Deflate": _deflate_raw,
+}
+
+
+@given(st.sampled_from(sorted(CODINGS)), st.lists(st.integers(0, 10_000), max_size=12))
+def test_any_coding_in_any_cuts_gives_the_same_chunks(coding: bytes, cuts: list[int]) -> None:
+    body = CODINGS[coding](BODY)
+    one = answer(SSE, (b"content-encoding", coding))
+    assert whole(one, *cut(body, cuts)) == [TOKEN, USAGE]
+    assert one.buffered == 0
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"deflate"])
+def test_a_coded_body_that_stops_short_is_incomplete(coding: bytes) -> None:
+    found = whole(answer(JSON, (b"content-encoding", coding)), CODINGS[coding](BODY)[:-3])
+    assert isinstance(found, Fault)
+    assert found.kind is FaultKind.INCOMPLETE_BODY
+    assert found.side is Side.PROVIDER
+
+
+def test_a_coded_body_that_is_none_is_a_fault() -> None:
+    found = whole(answer(JSON, (b"content-encoding", b"gzip")), b"this is no gzip at all")
+    assert isinstance(found, Fault)
+    assert found.kind is FaultKind.MALFORMED_RESPONSE
+
+
+@pytest.mark.parametrize("values", [(b"br",), (b"zstd",), (b"gzip", b"br"), (b"gzip", b"gzip")])
+def test_a_coding_that_is_not_known_is_a_fault_before_the_body(values: tuple[bytes, ...]) -> None:
+    one = answer(SSE, *[(b"content-encoding", value) for value in values])
+    assert one.fault is not None
+    assert one.fault.kind is FaultKind.UNSUPPORTED_CODING
+    assert one.finish() is one.fault
+
+
+@pytest.mark.parametrize(("length", "refused"), [(b"9", False), (b"10", False), (b"11", True), (b"9" * 30, True)])
+def test_a_whole_answer_that_announces_too_much_is_refused_from_its_head(length: bytes, refused: bool) -> None:
+    one = answer(JSON, (b"content-length", length), limits=Limits(response_body_bytes=10))
+    assert (one.fault is not None) is refused
+    if one.fault is not None:
+        assert one.fault.kind is FaultKind.BODY_TOO_LARGE
+        assert "10" in one.fault.detail
+
+
+def test_the_length_of_a_stream_or_of_a_coded_body_is_not_the_size_that_counts() -> None:
+    limits = Limits(response_body_bytes=10)
+    assert answer(SSE, (b"content-length", b"11"), limits=limits).fault is None
+    packed = gzip.compress(b"{}")
+    one = answer(JSON, (b"content-length", b"%d" % len(packed)), (b"content-encoding", b"gzip"), limits=limits)
+    assert whole(one, packed) == [b"{}"]
+
+
+@pytest.mark.parametrize(("size", "refused"), [(10, False), (11, True)])
+def test_a_whole_answer_of_no_announced_length_is_cut_at_the_limit(size: int, refused: bool) -> None:
+    for coding in (b"identity", b"gzip"):
+        limits = Limits(response_body_bytes=10)
+        found = whole(answer(JSON, (b"content-encoding", coding), limits=limits), CODINGS[coding](b"x" * size))
+        if refused:
+            assert isinstance(found, Fault)
+            assert found.kind is FaultKind.BODY_TOO_LARGE
+        else:
+            assert found == [b"x" * size]
+
+
+def test_what_cannot_be_read_on_is_known_before_the_end() -> None:
+    too_much = answer(JSON, limits=Limits(response_body_bytes=10))
+    pull_dry(too_much, b"x" * 11)
+    assert too_much.fault is not None
+    corrupt = answer(JSON, (b"content-encoding", b"gzip"))
+    pull_dry(corrupt, b"this is no gzip at all")
+    assert corrupt.fault is not None
+
+
+@pytest.mark.parametrize("coding", [None, b"gzip"])
+def test_what_is_kept_comes_first_and_in_order(coding: bytes | None) -> None:
+    one = answer(SSE, *([] if coding is None else [(b"content-encoding", coding)]))
+    body = BODY if coding is None else gzip.compress(BODY)
+    one.keep(body[:20])
+    one.keep(body[20:30])
+    assert not one.dry
+    assert one.buffered == 30
+    assert pull_dry(one, body[30:]) == [TOKEN, USAGE]
+    assert one.buffered == 0
+
+
+def test_a_bomb_is_undone_in_pieces() -> None:
+    """What one pull gives is bounded, however little was fed."""
+    one = answer((b"content-encoding", b"gzip"))
+    one.keep(gzip.compress(bytes(8 << 20)))
+    sizes = []
+    while not one.dry:
+        sizes.append(sum(len(chunk.data) for chunk in one.pull()))
+    assert sum(sizes) == 8 << 20
+    assert max(sizes) <= 1 << 18
+
+
+def test_an_unfinished_piece_is_counted_until_it_is_complete() -> None:
+    one = answer(SSE)
+    one.keep(b"data: " + TOKEN)
+    assert one.buffered == 6 + len(TOKEN)
+    assert pull_dry(one) == []
+    assert one.buffered >= len(TOKEN)
+    assert pull_dry(one, b"\n\n") == [TOKEN]
+    assert one.buffered == 0
+
+
+def test_how_a_stream_is_read_at_each_tap() -> None:
+    """Before the commit and for listeners all; else what has a mark."""
+    error = b'{"error":{"message":"too busy"}}'
+    one = answer(SSE)
+    token, usage, failed = one.pull(b"data: %b\n\ndata: %b\n\ndata: %b\n\n" % (TOKEN, USAGE, error))
+    assert one.tap is ReadDepth.COMMIT
+    assert TextDelta("hi") in one.read(token)
+    one.tap = ReadDepth.MARKERS
+    assert not worth_reading(token, one.search)
+    assert one.read(token) == []
+    assert worth_reading(usage, one.search)
+    assert [type(event) for event in one.read(usage)] == [UsageReported]
+    assert ResponseFailed("too busy") in one.read(failed)
+    one.tap = ReadDepth.ALL
+    assert TextDelta("hi") in one.read(token)
+
+
+def test_the_ledger_has_what_was_read_and_says_whether_it_is_all() -> None:
+    one = answer(SSE)
+    assert one.meter.total(complete=True) is None
+    one.tap = ReadDepth.MARKERS
+    for chunk in one.pull(BODY):
+        one.read(chunk)
+    total = one.meter.total(complete=True)
+    assert total == UsageReported(3, 4)
+    partial = one.meter.total(complete=False)
+    assert partial == UsageReported(3, 4, quality="partial")
+
+
+def test_a_whole_answer_is_read_for_its_usage() -> None:
+    one = answer(JSON)
+    body = b'{"choices":[{"index":0,"message":{"content":"hi"}}],"usage":{"prompt_tokens":3,"completion_tokens":4}}'
+    events = one.read_whole(body)
+    assert TextDelta("hi") in events
+    assert one.meter.total(complete=True) == UsageReported(3, 4)
+
+
+def test_finish_is_a_value_whatever_came() -> None:
+    ended = answer(SSE)
+    assert ended.finish() == []
+    nothing = answer(JSON)
+    chunks = nothing.finish()
+    assert not isinstance(chunks, Fault)
+    assert b"".join(chunk.data for chunk in chunks) == b""
+    broken = whole(answer(JSON, array_stream=True), b'[{"a":1},{"b":')
+    assert isinstance(broken, Fault)
+    assert broken.side is Side.PROVIDER
+
+
+@given(st.binary(max_size=200), st.sampled_from([SSE, JSON, (b"content-type", b"application/x-ndjson")]), st.booleans())
+def test_no_bytes_raise(body: bytes, kind: tuple[bytes, bytes], array: bool) -> None:
+    one = answer(kind, array_stream=array)
+    found = whole(one, body)
+    assert isinstance(found, (list, Fault))
+    if isinstance(found, Fault):
+        assert found.side is Side.PROVIDER

@@ -1,0 +1,58 @@
+"""What is tried again, and when: ``retry-after`` against the standard library's calendar."""
+
+import calendar
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aigw_sansio.exchanges.retry import MAX_RETRY_AFTER_S, is_retried, retry_after_s
+
+NOW = calendar.timegm((2026, 2, 28, 23, 59, 58))
+
+
+def test_statuses() -> None:
+    retried = {status for status in range(100, 600) if is_retried(status)}
+    assert retried == {408, 409, 429, *range(500, 600)}
+
+
+@pytest.mark.parametrize(("value", "wanted"), [
+    (b"0", 0.0), (b"1", 1.0), (b"2.5", 2.5), (b"5", 5.0), (b"6", 5.0), (b"3600", 5.0), (b"999999999999", 5.0),
+    (b"9" * 13, 0.0), (b"9" * 5000, 0.0), (b"-1", 0.0), (b"+1", 0.0), (b"1e0", 0.0), (b"nan", 0.0), (b"inf", 0.0), (b"", 0.0),
+    (b"1, 2", 0.0), ("١".encode(), 0.0), (b"1_0", 0.0), (b"soon", 0.0),
+    (b"Sun, 01 Mar 2026 00:00:00 GMT", 2.0), (b"Sat, 28 Feb 2026 23:59:59 GMT", 1.0), (b"Sat, 28 Feb 2026 23:59:58 GMT", 0.0),
+    (b"Mon, 02 Mar 2026 00:00:00 GMT", 5.0), (b"Thu, 01 Jan 1970 00:00:00 GMT", 0.0), (b"Fri, 31 Dec 9999 23:59:59 GMT", 5.0),
+    (b"Sun, 01 Foo 2026 00:00:00 GMT", 0.0), (b"Sun, 01 Mar 2026 00:00:00 UTC", 0.0), (b"Sun, 1 Mar 2026 00:00:00 GMT", 0.0),
+    (b"sun, 01 mar 2026 00:00:00 gmt", 0.0), (b"Sun, 00 Jan 0000 00:00:00 GMT", 0.0), (b"Sun, 99 Dec 9999 99:99:99 GMT", 5.0),
+])  # fmt: skip
+def test_retry_after(value: bytes, wanted: float) -> None:
+    assert retry_after_s([(b"retry-after", value)], float(NOW)) == wanted
+
+
+@pytest.mark.parametrize(("headers", "wanted"), [
+    ([], 0.0),
+    ([(b"retry-after-ms", b"250")], 0.25),
+    ([(b"retry-after-ms", b"250"), (b"retry-after", b"3")], 0.25),
+    ([(b"retry-after", b"3"), (b"retry-after-ms", b"1500.5")], 1.5005),
+    ([(b"retry-after-ms", b"soon"), (b"retry-after", b"3")], 3.0),
+    ([(b"retry-after", b"soon"), (b"retry-after", b"3")], 3.0),
+    ([(b"retry-after-ms", b"999999")], 5.0),
+    ([(b"x-retry-after", b"3")], 0.0),
+])  # fmt: skip
+def test_fields(headers: list[tuple[bytes, bytes]], wanted: float) -> None:
+    assert retry_after_s(headers, float(NOW)) == wanted
+
+
+@given(st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)), st.floats(-10, 10))
+def test_dates_are_those_of_the_calendar(moment: datetime, ahead: float) -> None:
+    moment = moment.replace(microsecond=0)
+    now = calendar.timegm(moment.utctimetuple()) - ahead
+    wanted = min(max(calendar.timegm(moment.utctimetuple()) - now, 0.0), MAX_RETRY_AFTER_S)
+    assert retry_after_s([(b"retry-after", format_datetime(moment, usegmt=True).encode())], now) == wanted
+
+
+@given(st.binary(max_size=40), st.floats(0, 1e10))
+def test_any_value_gives_a_wait_within_bounds(value: bytes, now: float) -> None:
+    assert 0.0 <= retry_after_s([(b"retry-after", value), (b"retry-after-ms", value)], now) <= MAX_RETRY_AFTER_S

@@ -1,0 +1,60 @@
+"""What the meter adds up, and what it does not."""
+
+import json
+
+from aigw_sansio.events import TextDelta, UsageReported
+from aigw_sansio.formats.usage import KEPT_APART, UsageMeter, usage_json
+
+
+def test_nothing_said_is_nothing_known() -> None:
+    meter = UsageMeter()
+    meter.read([TextDelta("x")])
+    assert meter.total(complete=True) is None
+
+
+def test_a_later_report_replaces_an_earlier_one_and_null_erases_nothing() -> None:
+    meter = UsageMeter()
+    meter.report(UsageReported(10, 1, 4, quality="partial"))
+    meter.report(UsageReported(None, 7))
+    assert meter.total(complete=True) == UsageReported(10, 7, 4)
+
+
+def test_what_broke_off_is_partial_and_what_ended_is_final() -> None:
+    meter = UsageMeter()
+    meter.report(UsageReported(10, 1))
+    assert meter.total(complete=False) == UsageReported(10, 1, quality="partial")
+    meter.report(UsageReported(10, 2, quality="partial"))
+    assert meter.total(complete=True) == UsageReported(10, 2)
+
+
+def test_answers_of_a_session_are_added_each_once() -> None:
+    meter = UsageMeter()
+    for _ in range(3):
+        meter.report(UsageReported(10, 1, reasoning_output_tokens=1), "resp_1")
+    meter.read([UsageReported(5, 2, cache_read_input_tokens=3)], "resp_2")
+    assert meter.total(complete=True) == UsageReported(15, 3, 3, reasoning_output_tokens=1)
+
+
+def test_a_long_session_is_bounded_and_loses_nothing() -> None:
+    meter = UsageMeter()
+    for number in range(KEPT_APART * 3):
+        meter.report(UsageReported(1, 2), f"resp_{number}")
+    assert len(meter._answers) == KEPT_APART
+    assert meter.total(complete=True) == UsageReported(KEPT_APART * 3, KEPT_APART * 6)
+
+
+def test_sums_stay_writable() -> None:
+    meter = UsageMeter()
+    for name in "ab":
+        meter.report(UsageReported(2**63 - 1), name)
+    total = meter.total(complete=True)
+    assert total is not None
+    assert json.loads(usage_json(total)) == {"input_tokens": 2**63 - 1, "quality": "final"}
+
+
+def test_the_form_on_the_wire() -> None:
+    assert json.loads(usage_json(UsageReported(0, 2, quality="partial"))) == {
+        "input_tokens": 0,
+        "output_tokens": 2,
+        "quality": "partial",
+    }

@@ -1,0 +1,367 @@
+"""The upgrade towards each realtime provider."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from aigw_sansio.config import ProviderSettings
+from aigw_sansio.faults import HTTP_STATUS, Fault, FaultKind
+from aigw_sansio.formats.realtime import REALTIME_FORMATS
+from aigw_sansio.providers.realtime import RealtimeCall, build_realtime_call
+from aigw_sansio.providers.registry import REGISTRY
+from aigw_sansio.secret import Secret
+
+CANARY = "sk-canary-77aa"
+STORED = ProviderSettings(api_key=Secret("K"))
+GEMINI = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+
+
+def call(
+    path: str,
+    *,
+    headers: Sequence[tuple[bytes, bytes]] = (),
+    offered: str = "",
+    **settings: ProviderSettings,
+) -> RealtimeCall | Fault:
+    return build_realtime_call(
+        path=path,
+        headers=headers,
+        subprotocols=[item.encode() for item in offered.split()],
+        settings={slug.replace("_", "-"): of for slug, of in settings.items()},
+        own_tokens=lambda value: value == "ours",
+    )
+
+
+def good(result: RealtimeCall | Fault) -> RealtimeCall:
+    assert isinstance(result, RealtimeCall), result
+    return result
+
+
+def url(result: RealtimeCall | Fault) -> str:
+    made = good(result)
+    assert made.origin.http2 == "off"
+    return f"{made.origin.scheme.replace('http', 'ws')}://{made.origin.authority}{made.target.decode()}"
+
+
+def fields(result: RealtimeCall | Fault) -> dict[str, str]:
+    return {name.decode(): value.decode("latin-1") for name, value in good(result).headers}
+
+
+def detail(result: RealtimeCall | Fault, kind: FaultKind = FaultKind.INVALID_REQUEST) -> str:
+    assert isinstance(result, Fault), result
+    assert result.kind is kind
+    return result.detail
+
+
+ROWS = [
+    ("openai?model=gpt-realtime", "wss://api.openai.com/v1/realtime?model=gpt-realtime"),
+    ("openai/?model=m", "wss://api.openai.com/v1/realtime?model=m"),
+    ("openai/realtime?model=m", "wss://api.openai.com/v1/realtime?model=m"),
+    ("openai/v1/realtime?model=m", "wss://api.openai.com/v1/realtime?model=m"),
+    ("openai/v1/responses", "wss://api.openai.com/v1/responses"),
+    ("openai?call_id=rtc_1", "wss://api.openai.com/v1/realtime?call_id=rtc_1"),
+    ("google?api_key=k&x=%2F", f"wss://generativelanguage.googleapis.com{GEMINI}?key=k&x=%2F"),
+    ("google-ai-studio?key=k", f"wss://generativelanguage.googleapis.com{GEMINI}?key=k"),
+    (
+        "google/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained?access_token=t",
+        "wss://generativelanguage.googleapis.com/ws/google.ai.generativelanguage.v1alpha.GenerativeService"
+        ".BidiGenerateContentConstrained?access_token=t",
+    ),
+    ("cartesia?api_key=k&cartesia_version=1", "wss://api.cartesia.ai/tts/websocket?api_key=k&cartesia_version=1"),
+    ("cartesia/tts/websocket", "wss://api.cartesia.ai/tts/websocket"),
+    ("cartesia/stt/websocket", "wss://api.cartesia.ai/stt/websocket"),
+    ("elevenlabs?agent_id=a", "wss://api.elevenlabs.io/v1/convai/conversation?agent_id=a"),
+    ("elevenlabs/v1/convai/conversation?agent_id=a", "wss://api.elevenlabs.io/v1/convai/conversation?agent_id=a"),
+    (
+        "elevenlabs/v1/text-to-speech/ID/stream-input?model_id=m",
+        "wss://api.elevenlabs.io/v1/text-to-speech/ID/stream-input?model_id=m",
+    ),
+    ("fal/fal-ai/app", "wss://ws.fal.run/fal-ai/app"),
+    ("fal/fal-ai/app/realtime?fal_jwt_token=t", "wss://fal.run/fal-ai/app/realtime?fal_jwt_token=t"),
+    ("deepgram?model=nova-3", "wss://api.deepgram.com/v1/listen?model=nova-3"),
+    ("deepgram/v1/speak", "wss://api.deepgram.com/v1/speak"),
+    ("deepgram/v1/agent/converse", "wss://agent.deepgram.com/v1/agent/converse"),
+    ("azure-openai/res?model=d", "wss://res.openai.azure.com/openai/v1/realtime?model=d"),
+    (
+        "azure-openai/res/openai/realtime?api-version=1&deployment=d",
+        "wss://res.openai.azure.com/openai/realtime?api-version=1&deployment=d",
+    ),
+    ("grok?model=grok-voice", "wss://api.x.ai/v1/realtime?model=grok-voice"),
+    ("openai//evil.com/x", "wss://api.openai.com/v1/evil.com/x"),
+    ("xai/realtime", "wss://api.x.ai/v1/realtime"),
+]
+
+
+@pytest.mark.parametrize(("path", "expected"), ROWS)
+def test_where_each_path_leads(path: str, expected: str) -> None:
+    assert url(call(path)) == expected
+
+
+def test_the_table_covers_the_realtime_columns() -> None:
+    columns = {slug for slug, provider in REGISTRY.items() if provider.realtime is not None}
+    aliases = {"google": "google-ai-studio", "xai": "grok"}
+    named = {path.partition("?")[0].partition("/")[0] for path, _ in ROWS}
+    assert {aliases.get(slug, slug) for slug in named} | {"workers-ai", "loopback"} == columns
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "value"),
+    [
+        ("openai", "authorization", "Bearer K"),
+        ("google", "x-goog-api-key", "K"),
+        ("cartesia", "x-api-key", "K"),
+        ("elevenlabs", "xi-api-key", "K"),
+        ("fal/app", "authorization", "Key K"),
+        ("deepgram", "authorization", "Token K"),
+        ("grok", "authorization", "Bearer K"),
+    ],
+)
+def test_a_stored_key_stands_where_the_provider_wants_it(path: str, name: str, value: str) -> None:
+    slug = {"google": "google-ai-studio"}.get(path, path.partition("/")[0])
+    assert fields(call(path, **{slug: STORED})) == {name: value}
+
+
+@pytest.mark.parametrize(
+    ("path", "offered", "headers"),
+    [
+        ("openai", "", [(b"authorization", b"Bearer mine")]),
+        ("openai", "realtime openai-insecure-api-key.mine", []),
+        ("google?api_key=mine", "", []),
+        ("google?key=mine", "", []),
+        ("google?access_token=mine", "", []),
+        ("cartesia?api_key=mine", "", []),
+        ("elevenlabs", "xi-api-key.mine", []),
+        ("elevenlabs?token=signed", "", []),
+        ("fal/app/realtime?fal_jwt_token=t", "", []),
+        ("deepgram", "token mine", []),
+        ("deepgram", "bearer a.b.c", []),
+    ],
+)
+def test_a_client_s_key_keeps_the_stored_one_out(path: str, offered: str, headers: list[tuple[bytes, bytes]]) -> None:
+    slug = path.partition("?")[0].partition("/")[0]
+    slug = {"google": "google-ai-studio"}.get(slug, slug)
+    stored = ProviderSettings(api_key=Secret(CANARY), headers=(("x-org", CANARY),))
+    made = good(call(path, offered=offered, headers=headers, **{slug: stored}))
+    assert CANARY not in str((made.headers, made.target, made.subprotocols))
+
+
+def test_carriers_become_fields_and_the_rest_goes_on() -> None:
+    made = good(call("elevenlabs?agent_id=a", offered="xi-api-key.K cf-aig-authorization.ours convai"))
+    assert dict(made.headers) == {b"xi-api-key": b"K"}
+    assert made.subprotocols == (b"convai",)
+    made = good(call("fal/app", offered="fal-api-key.i:s"))
+    assert dict(made.headers) == {b"authorization": b"Key i:s"}
+    made = good(call("openai", offered="realtime openai-insecure-api-key.K openai-beta.realtime-v1"))
+    assert made.headers == []
+    assert made.subprotocols == (b"realtime", b"openai-insecure-api-key.K", b"openai-beta.realtime-v1")
+
+
+@pytest.mark.parametrize(
+    ("path", "offered", "headers"),
+    [
+        ("openai", "", [(b"Authorization", b"Bearer ours")]),
+        ("openai", "realtime openai-insecure-api-key.ours", []),
+        ("openai?key=ours", "", []),
+        ("openai?cf-aig-authorization=ours", "", []),
+        ("openai?CF-AIG-Authorization=other", "", []),
+        ("openai", "cf-aig-authorization.ours", [(b"cf-aig-authorization", b"Bearer ours")]),
+        ("openai", "fal-api-key.ours", []),
+    ],
+)
+def test_our_tokens_never_go_upstream(path: str, offered: str, headers: list[tuple[bytes, bytes]]) -> None:
+    made = good(call(path, offered=offered, headers=headers, openai=STORED))
+    assert made.target == b"/v1/realtime"
+    assert dict(made.headers) == {b"authorization": b"Bearer K"}
+    assert made.subprotocols in ((), (b"realtime",))
+
+
+def test_workers_ai_needs_its_setting() -> None:
+    text = detail(call("workers-ai?model=@cf/x"), FaultKind.NOT_CONFIGURED)
+    assert text == "workers-ai has no realtime URL; the operator has to set providers.workers-ai.realtime_url"
+    assert HTTP_STATUS[FaultKind.NOT_CONFIGURED] == 503
+    own = ProviderSettings(realtime_url="wss://speech.example/socket", api_key=Secret("K"))
+    made = call("workers-ai?model=@cf/deepgram/nova-3&a=1", workers_ai=own)
+    assert url(made) == "wss://speech.example/socket?model=@cf/deepgram/nova-3&a=1"
+    assert fields(made) == {"authorization": "Bearer K"}
+    assert url(call("workers-ai/v1/speak", workers_ai=own)) == "wss://speech.example/v1/speak"
+
+
+@pytest.mark.parametrize(
+    ("path", "setting", "expected"),
+    [
+        ("openai", "ws://127.0.0.1:9", "ws://127.0.0.1:9/v1/realtime"),
+        ("openai/realtime?model=m", "ws://127.0.0.1:9", "ws://127.0.0.1:9/v1/realtime?model=m"),
+        ("openai/v1/realtime", "ws://127.0.0.1:9/other", "ws://127.0.0.1:9/other"),
+        ("openai/responses", "ws://127.0.0.1:9/other", "ws://127.0.0.1:9/v1/responses"),
+        ("deepgram/v1/agent/converse", "ws://127.0.0.1:9", "ws://127.0.0.1:9/v1/agent/converse"),
+        ("azure-openai/res?model=d", "ws://127.0.0.1:9", "ws://127.0.0.1:9/openai/v1/realtime?model=d"),
+        ("azure-openai/res/openai/realtime", "ws://127.0.0.1:9/x", "ws://127.0.0.1:9/openai/realtime"),
+        ("custom-a/x/y?z=1", "wss://h/base", "wss://h/x/y?z=1"),
+        ("custom-a?z=1", "wss://h/base", "wss://h/base?z=1"),
+    ],
+)
+def test_a_realtime_url_gives_the_origin_and_the_default_path(path: str, setting: str, expected: str) -> None:
+    slug = path.partition("?")[0].partition("/")[0]
+    assert url(call(path, **{slug: ProviderSettings(realtime_url=setting)})) == expected
+
+
+def test_a_custom_provider_without_one_uses_its_base_url() -> None:
+    own = ProviderSettings(base_url="http://127.0.0.1:9/v1")
+    assert url(call("custom-a/realtime?m=1", custom_a=own)) == "ws://127.0.0.1:9/v1/realtime?m=1"
+    assert url(call("loopback/realtime", loopback=own)) == "ws://127.0.0.1:9/v1/realtime"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("loopback", "/v1/realtime"),
+        ("loopback/realtime?model=m", "/v1/realtime?model=m"),
+        ("loopback/v1/realtime", "/v1/realtime"),
+        ("loopback/echo?loopback_close=4000", "/echo?loopback_close=4000"),
+        ("loopback/ws/google.ai.generativelanguage.v1beta.X", "/ws/google.ai.generativelanguage.v1beta.X"),
+    ],
+)
+def test_the_loopback_serves_every_shape_under_its_realtime_url(path: str, expected: str) -> None:
+    own = ProviderSettings(base_url="http://127.0.0.1:9/v1", realtime_url="ws://127.0.0.1:9")
+    assert url(call(path, loopback=own)) == f"ws://127.0.0.1:9{expected}"
+
+
+_OWN = ProviderSettings(realtime_url="ws://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    ("path", "format"),
+    [
+        ("openai?model=m", "openai-realtime"),
+        ("azure-openai/res?model=d", "openai-realtime"),
+        ("azure-openai/res/voice-live/realtime", "openai-realtime"),
+        ("grok", "openai-realtime"),
+        ("google", "gemini-live"),
+        (
+            "google/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained",
+            "gemini-live",
+        ),
+        ("deepgram/v2/listen", "deepgram"),
+        ("elevenlabs/v1/text-to-speech/ID/stream-input", "elevenlabs"),
+        ("cartesia", "cartesia"),
+        ("fal/a/b/realtime", "fal"),
+        ("workers-ai?model=m", "deepgram"),
+        # what only the settings route is read by its path
+        ("loopback", "openai-realtime"),
+        ("loopback/v1/realtime?model=x/BidiGenerateContent", "openai-realtime"),
+        ("loopback" + GEMINI, "gemini-live"),
+        ("loopback/echo", "unknown"),
+        ("custom-a/v1/realtime?model=m", "openai-realtime"),
+        ("custom-a" + GEMINI + "?key=k", "gemini-live"),
+        ("custom-a/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent", "gemini-live"),
+        ("custom-a/v1/listen", "deepgram"),
+        ("custom-a/v1/agent/converse", "deepgram"),
+        ("custom-a/v1/text-to-speech/ID/multi-stream-input", "elevenlabs"),
+        ("custom-a/v1/convai/conversation", "elevenlabs"),
+        ("custom-a/tts/websocket", "cartesia"),
+        ("custom-a/elsewhere", "unknown"),
+    ],
+)
+def test_how_the_providers_messages_are_read(path: str, format: str) -> None:
+    assert good(call(path, workers_ai=_OWN, custom_a=_OWN, loopback=_OWN)).format == format
+    assert format in (*REALTIME_FORMATS, "unknown")
+
+
+def test_a_path_in_the_settings_is_read_too() -> None:
+    own = ProviderSettings(realtime_url="wss://res.example/openai/v1/realtime")
+    assert good(call("custom-a?model=m", custom_a=own)).format == "openai-realtime"
+
+
+def test_a_stored_azure_key_is_for_its_resource() -> None:
+    stored = ProviderSettings(api_key=Secret('{"resource": "mine", "apiKey": "K"}'))
+    assert fields(call("azure-openai/mine", azure_openai=stored)) == {"api-key": "K"}
+    assert "names the host itself" in detail(call("azure-openai/theirs", azure_openai=stored))
+    assert "realtime_url" in detail(call("azure-openai/mine", azure_openai=STORED))
+    fixed = ProviderSettings(api_key=Secret("K"), realtime_url="wss://mine.openai.azure.com")
+    assert fields(call("azure-openai/any", azure_openai=fixed)) == {"api-key": "K"}
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "said"),
+    [
+        ("nope", FaultKind.UNKNOWN_PROVIDER, "unknown provider 'nope'"),
+        ("", FaultKind.UNKNOWN_PROVIDER, "unknown provider ''"),
+        ("anthropic", FaultKind.UNKNOWN_PROVIDER, "anthropic has no realtime endpoint; allowed are "),
+        ("openai/../x", FaultKind.INVALID_REQUEST, "'..'"),
+        ("openai/%2e%2e/x", FaultKind.INVALID_REQUEST, "'..'"),
+        ("openai/https://evil.com", FaultKind.INVALID_REQUEST, "without a scheme"),
+        ("openai/x#y", FaultKind.INVALID_REQUEST, "fragment"),
+        ("openai/x%0d%0ay", FaultKind.INVALID_REQUEST, "control"),
+        ("azure-openai", FaultKind.INVALID_REQUEST, "azure-openai/RESOURCE[/PATH]"),
+        ("azure-openai/evil.com%2f/x", FaultKind.INVALID_REQUEST, "azure-openai/RESOURCE[/PATH]"),
+        ("fal", FaultKind.INVALID_REQUEST, "allowed is fal/PATH"),
+    ],
+)
+def test_what_is_refused(path: str, kind: FaultKind, said: str) -> None:
+    assert said in detail(call(path), kind)
+
+
+@pytest.mark.parametrize(
+    ("path", "offered", "headers"),
+    [
+        ("openai", "", [(b"authorization", b"Bearer sk-canary-77aa")]),
+        ("openai", "", [(b"authorization", b"sk-canary-77aa")]),
+        ("cartesia", "", [(b"x-api-key", b"sk-canary-77aa")]),
+        ("azure-openai/res", "", [(b"api-key", b"sk-canary-77aa")]),
+        ("azure-openai/res?api-key=sk-canary-77aa", "", []),
+        ("google?api_key=sk-canary-77aa", "", []),
+        ("google?key=sk%2Dcanary%2D77aa", "", []),
+        ("google?access_token=sk-canary-77aa", "", []),
+        ("fal/a/realtime?fal_jwt_token=sk-canary-77aa", "", []),
+        ("elevenlabs?conversation_signature=sk-canary-77aa", "", []),
+        ("elevenlabs", "xi-api-key.sk-canary-77aa", []),
+        ("fal/app", "fal-api-key.sk-canary-77aa", []),
+        ("openai", "realtime openai-insecure-api-key.sk-canary-77aa", []),
+        ("deepgram", "token sk-canary-77aa", []),
+        ("deepgram", "bearer sk-canary-77aa.b.c", []),
+    ],
+)
+def test_a_key_that_a_peer_quotes_is_hidden(path: str, offered: str, headers: list[tuple[bytes, bytes]]) -> None:
+    made = good(call(path, offered=offered, headers=headers))
+    assert made.keys
+    quoted = " ".join([f"Incorrect key {key}!" for key in made.keys])
+    assert CANARY not in made.hide(quoted)
+    assert made.hide(quoted).startswith("Incorrect key ***")
+
+
+def test_a_stored_key_that_a_peer_quotes_is_hidden_and_words_are_not() -> None:
+    stored = ProviderSettings(api_key=Secret(CANARY), headers=(("x-org-key", "org-" + CANARY),))
+    assert good(call("openai", openai=stored)).hide(f"{CANARY} of org-{CANARY}") == "*** of ***"
+    assert good(call("openai?key=no", offered="token quota")).hide("no quota") == "no quota"
+    scheme = ProviderSettings(headers=(("x-own-auth", "Bearer " + CANARY),))
+    assert good(call("openai", openai=scheme)).hide(f"Not {CANARY}") == "Not ***"
+
+
+def test_the_beginning_of_a_long_key_at_the_end_of_what_a_peer_says_is_hidden() -> None:
+    key = "sk-proj-" + "".join(map(str, range(80)))
+    made = good(call("openai", openai=ProviderSettings(api_key=Secret(key))))
+    assert made.hide(("Incorrect API key: " + key)[:123]) == "Incorrect API key: ***"
+    assert made.hide(f"Not {key}, nor {key[:16]}") == "Not ***, nor ***"
+    for harmless in (key[:15], f"{key[:20]}... is wrong", "keys begin with sk-proj-"):
+        assert made.hide(harmless) == harmless
+
+
+def test_only_so_many_of_a_clients_own_keys_are_looked_for() -> None:
+    many = [f"{number:08d}" for number in range(400)]
+    stored = ProviderSettings(headers=(("x-org-key", "org-" + CANARY),))
+    made = good(call("openai?" + "&".join(f"key={key}" for key in many), openai=stored))
+    assert len(made.keys) == 17
+    assert made.hide(f"{many[0]} org-{CANARY}") == "*** ***"
+    made = good(call("openai", offered=" ".join(f"a{key}-api-key.{key}" for key in many)))
+    assert len(made.keys) == 16
+
+
+def test_no_key_is_shown() -> None:
+    stored = ProviderSettings(api_key=Secret(CANARY), realtime_url="wss://h")
+    for result in (
+        call(f"openai?key={CANARY}", offered=f"token {CANARY}", headers=[(b"authorization", CANARY.encode())]),
+        call("openai", openai=stored),
+        call(f"fal/{CANARY}/../x?key={CANARY}"),
+        call(f"azure-openai/{CANARY}_?api-key={CANARY}"),
+    ):
+        assert CANARY not in repr(result)

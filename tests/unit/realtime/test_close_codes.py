@@ -1,0 +1,106 @@
+"""CloseCause an end is told: every code, every length of a reason, both directions, held against a table of its own."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aigw_sansio.downstream.websocket import Ender
+from aigw_sansio.realtime.close_codes import CloseCause, CloseFrame, ClosePair, map_close
+
+SIDES: tuple[Ender, ...] = ("client", "provider")
+ENDERS: tuple[Ender, ...] = (*SIDES, "gateway")
+#: What may stand in a close frame that we send.
+SENDABLE = {*range(1000, 1004), *range(1007, 1014), *range(3000, 5000)}
+
+
+def sides(words: ClosePair, who: Ender) -> tuple[CloseFrame | None, CloseFrame | None]:
+    """What whoever ended it hears, and what the other side does."""
+    return (words.client, words.provider) if who == "client" else (words.provider, words.client)
+
+
+def other_code(who: Ender) -> int:
+    """What the side hears that did nothing wrong."""
+    return 1001 if who == "client" else 1011
+
+
+@pytest.mark.parametrize("who", SIDES)
+def test_every_received_code(who: Ender) -> None:
+    for code in range(5001):
+        answer, onward = sides(map_close(code, "why", who, CloseCause.CLOSED), who)
+        if code == 1005:
+            assert answer == onward == CloseFrame(None, "")
+        elif code == 1014:
+            assert answer == onward == CloseFrame(1011, "why")
+        elif code in SENDABLE:
+            assert answer == onward == CloseFrame(code, "why")
+        else:
+            assert answer == CloseFrame(1002, "why")
+            assert onward == CloseFrame(other_code(who), f"the {who} broke the protocol: why")
+
+
+@pytest.mark.parametrize("code", [5001, 9999, 65535, -1])
+def test_codes_beyond_every_range_break_the_protocol(code: int) -> None:
+    assert map_close(code, "", "client", CloseCause.CLOSED) == ClosePair(
+        CloseFrame(1002, ""), CloseFrame(1001, "the client broke the protocol")
+    )
+
+
+@pytest.mark.parametrize("who", SIDES)
+def test_whoever_breaks_the_protocol_hears_how_and_the_other_side_that(who: Ender) -> None:
+    for code in range(5001):
+        answer, onward = sides(map_close(code, "why", who, CloseCause.BROKE), who)
+        assert answer == CloseFrame(code if code in (1002, 1007, 1009) else 1002, "why")
+        assert onward == CloseFrame(other_code(who), f"the {who} broke the protocol: why")
+
+
+@pytest.mark.parametrize("who", SIDES)
+def test_a_lost_side_hears_nothing(who: Ender) -> None:
+    for code in range(5001):
+        answer, onward = sides(map_close(code, "gone", who, CloseCause.LOST), who)
+        assert answer is None
+        assert onward == CloseFrame(other_code(who), "gone")
+
+
+def test_what_the_gateway_ends_ends_with_1001_both_ways() -> None:
+    words = CloseFrame(1001, "time is over")
+    for code in range(5001):
+        for who in ENDERS:
+            assert map_close(code, "time is over", who, CloseCause.ENDED) == ClosePair(words, words)
+        for how in CloseCause:
+            assert map_close(code, "time is over", "gateway", how) == ClosePair(words, words)
+
+
+@pytest.mark.parametrize("character", ["a", "ä", "€", "😀"])
+@pytest.mark.parametrize("who", ENDERS)
+@pytest.mark.parametrize("how", CloseCause)
+def test_every_length_of_a_reason(how: CloseCause, who: Ender, character: str) -> None:
+    for length in range(140):
+        reason = "x" * (length % 4) + character * length
+        for words in (
+            (said := map_close(1000, reason, who, how)).client,
+            said.provider,
+        ):
+            if words is None:
+                continue
+            encoded = words.reason.encode()
+            whole = words.reason.removeprefix(f"the {who} broke the protocol").removeprefix(": ")
+            assert len(encoded) <= 123
+            assert reason.startswith(whole)
+            if whole != reason:
+                assert len(encoded) > 123 - len(character.encode())  # no more was cut than had to be
+
+
+@given(code=st.integers(0, 70_000), reason=st.text(), who=st.sampled_from(ENDERS), how=st.sampled_from(CloseCause))
+def test_whatever_happens_only_what_may_be_sent_is_sent(code: int, reason: str, who: Ender, how: CloseCause) -> None:
+    said = map_close(code, reason, who, how)
+    assert (said.client is None) is (how is CloseCause.LOST and who == "client")
+    assert (said.provider is None) is (how is CloseCause.LOST and who == "provider")
+    for words in (said.client, said.provider):
+        if words is not None:
+            assert words.code is None or words.code in SENDABLE
+            assert len(words.reason.encode("utf-8")) <= 123
+            assert words.code is not None or not words.reason
+
+
+def test_a_reason_that_is_no_text_is_told_all_the_same() -> None:
+    assert map_close(1000, "a\ud800b", "client", CloseCause.CLOSED).provider == CloseFrame(1000, "a?b")

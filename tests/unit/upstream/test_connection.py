@@ -1,0 +1,320 @@
+"""A connection to a provider: which wire, whose bytes, what its end means."""
+
+from itertools import product
+
+import pytest
+from tests.peers.core_rig import OK, Handler, Rig
+
+from aigw_sansio.config import Timeouts
+from aigw_sansio.effects import Connect, Tls
+from aigw_sansio.errors import LocalProtocolError
+from aigw_sansio.fsm import Machine
+from aigw_sansio.ids import ConnId
+from aigw_sansio.origin import Origin
+from aigw_sansio.upstream.connection import UPSTREAM_TABLE, UpstreamInput, UpstreamState
+
+PLAIN = Origin("https", "up.test", 443, None, "off")
+AUTO = Origin("https", "up.test", 443)
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
+
+
+@pytest.mark.parametrize(("state", "move"), list(product(UpstreamState, UpstreamInput)))
+def test_table(state: UpstreamState, move: UpstreamInput) -> None:
+    machine = Machine(UPSTREAM_TABLE, state)
+    allowed = {
+        (UpstreamState.DIALING, UpstreamInput.CONNECTED),
+        (UpstreamState.OPEN, UpstreamInput.DRAIN),
+        *((living, UpstreamInput.END) for living in UpstreamState if living is not UpstreamState.CLOSED),
+    }
+    if (state, move) in allowed:
+        machine.fire(move)
+        assert machine.state > state, "it never goes back"
+    else:
+        with pytest.raises(LocalProtocolError):
+            machine.fire(move)
+
+
+@pytest.mark.parametrize(("origin", "wanted"), [
+    (AUTO, Connect(ConnId(1), "up.test", 443, Tls("up.test"), ("h2", "http/1.1"))),
+    (PLAIN, Connect(ConnId(1), "up.test", 443, Tls("up.test"), ("http/1.1",))),
+    (Origin("https", "up.test", 8443, "ca.pem", "on"), Connect(ConnId(1), "up.test", 8443, Tls("up.test", "ca.pem"), ("h2",))),
+    (Origin("http", "::1", 80), Connect(ConnId(1), "::1", 80, None, ())),
+])  # fmt: skip
+def test_what_is_dialled(origin: Origin, wanted: Connect) -> None:
+    rig = Rig()
+    rig.call(Handler(), origin)
+    assert rig.effects() == [wanted]
+
+
+@pytest.mark.parametrize(("origin", "alpn", "multiplexed"), [
+    (AUTO, "h2", True), (AUTO, "http/1.1", False), (AUTO, None, False), (AUTO, "spdy/3", False), (AUTO, "", False),
+    (Origin("http", "up.test", 80), None, False), (Origin("http", "up.test", 80, None, "on"), None, True),
+    (Origin("https", "up.test", 443, None, "on"), None, False),
+])  # fmt: skip
+def test_which_wire_it_speaks(origin: Origin, alpn: str | None, multiplexed: bool) -> None:
+    rig = Rig()
+    rig.call(Handler(), origin)
+    upstream = rig.connections[ConnId(1)]
+    assert not upstream.ready
+    upstream.connected(alpn, 0.0)
+    assert upstream.ready
+    assert upstream.multiplexed is multiplexed
+    assert upstream.pull(24).startswith(b"PRI * HTTP/2.0" if multiplexed else b"POST /v1 HTTP/1.1")
+
+
+def test_a_second_connected_is_ignored() -> None:
+    rig = Rig()
+    rig.call(Handler(), PLAIN)
+    upstream = rig.connect(1)
+    wire = upstream.wire
+    upstream.connected("h2", 0.0)
+    assert upstream.wire is wire
+
+
+def test_sent_is_told_when_the_last_byte_was_taken() -> None:
+    rig = Rig()
+    handler = Handler()
+    rig.call(handler, PLAIN, b"x" * 100_000)
+    upstream = rig.connections[ConnId(1)]
+    upstream.connected(None, 0.0)
+    while data := upstream.pull(65536):
+        assert handler.told == ["placed 1 dialled"]
+        upstream.data_sent(len(data) - 1, 0.0)
+        assert handler.told == ["placed 1 dialled"]
+        upstream.data_sent(1, 0.0)
+    assert handler.told == ["placed 1 dialled", "sent"]
+
+
+def test_holding_pauses_an_http1_connection_and_keeps_credit_on_http2() -> None:
+    rig = Rig()
+    handler = Handler()
+    call = rig.call(handler, PLAIN)
+    rig.connect(1)
+    rig.short()
+    call.hold()
+    call.hold()
+    assert rig.short() == ["pause 1"]
+    rig.receive(1, HEAD + b"ab")  # the read under way
+    assert handler.told[-1] == "body ab"
+    call.release(0.0)
+    call.release(0.0)
+    assert rig.short() == ["resume 1"]
+    rig.call(handler2 := Handler(), AUTO)
+    other = rig.connect(2, "h2")
+    leg2 = rig.call(Handler(), AUTO)
+    rig.exchange(2)
+    rig.short()
+    server = rig.servers[ConnId(2)]
+    leg2.hold()
+    server.send_headers(3, [(":status", "200")])
+    before = server.local_flow_control_window(3)
+    for _ in range(4):
+        server.send_data(3, b"x" * 10_000)
+    rig.exchange(2)
+    assert "pause 2" not in rig.short()
+    assert leg2.withheld_credit == 40_000
+    assert server.local_flow_control_window(3) == before - 40_000
+    rig.respond(2, 1)
+    assert handler2.told[-1] == "end", "its sibling goes on"
+    leg2.release(0.0)
+    rig.exchange(2)
+    assert leg2.withheld_credit == 0
+    assert server.local_flow_control_window(3) == before - 40_000 + 32_768, "credit goes back in quanta"
+    assert not other.closing
+
+
+def test_a_held_leg_that_ends_lets_its_connection_read_on() -> None:
+    rig = Rig()
+    handler = Handler()
+    call = rig.call(handler, PLAIN)
+    rig.connect(1)
+    rig.short()
+    call.hold()
+    rig.receive(1, OK)
+    assert handler.told[-1] == "end"
+    assert rig.short() == ["pause 1", "resume 1"]
+
+
+def test_cancel_ends_the_connection_on_http1_and_the_stream_on_http2() -> None:
+    rig = Rig()
+    one = Handler()
+    call = rig.call(one, PLAIN)
+    rig.connect(1)
+    rig.short()
+    rig.connections[ConnId(1)].cancel(call, 0.0)
+    assert rig.short() == ["abort 1"]
+    assert call.upstream is None
+    leg2 = rig.call(Handler(), AUTO)
+    rig.connect(2, "h2")
+    rig.short()
+    rig.connections[ConnId(2)].cancel(leg2, 0.0)
+    data = rig.connections[ConnId(2)].pull(65536)
+    events = rig.servers[ConnId(2)].receive_data(data)
+    assert [(type(event).__name__, int(event.error_code)) for event in events] == [("StreamReset", 8)]  # type: ignore[attr-defined]
+    assert not rig.connections[ConnId(2)].closing
+    assert one.told[-1] == "sent", "who cancels is told nothing more"
+
+
+@pytest.mark.parametrize(("data", "closes"), [
+    (OK, False),
+    (b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok", True),
+    (b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok", True),
+    (OK + b"surplus", True),
+    (b"HTTP/1.1 204 No\r\n\r\n", False),
+])  # fmt: skip
+def test_which_connections_are_kept(data: bytes, closes: bool) -> None:
+    rig = Rig()
+    handler = Handler()
+    rig.call(handler, PLAIN)
+    rig.connect(1)
+    rig.short()
+    rig.receive(1, data)
+    assert handler.told[-1] == "end"
+    assert (rig.short() != []) is closes
+    rig.call(Handler(), PLAIN)
+    assert (rig.short() == ["connect 2"]) is closes
+
+
+@pytest.mark.parametrize("data", [b"HTTP/1.1 408 Timeout\r\ncontent-length: 0\r\n\r\n", b"\r\n", b"x"])
+def test_a_byte_on_an_idle_connection_kills_it(data: bytes) -> None:
+    rig = Rig()
+    rig.call(Handler(), PLAIN)
+    rig.connect(1)
+    rig.receive(1, OK)
+    rig.short()
+    rig.receive(1, data)
+    assert rig.short() == ["abort 1"]
+    rig.call(Handler(), PLAIN)
+    assert rig.short() == ["connect 2"]
+
+
+def test_an_answer_before_the_request_has_left_ends_the_connection() -> None:
+    rig = Rig()
+    handler = Handler()
+    rig.call(handler, PLAIN, b"x" * 100_000)
+    upstream = rig.connections[ConnId(1)]
+    upstream.connected(None, 0.0)
+    assert len(upstream.pull(1000)) == 1000
+    rig.short()
+    rig.receive(1, OK)
+    assert handler.told[-1] == "end"
+    assert rig.short() == ["abort 1"]
+
+
+@pytest.mark.parametrize(("data", "end", "last"), [
+    (b"", "eof", "failed connection_lost"), (b"", "lost", "failed connection_lost"), (b"", "closed", "failed connection_lost"),
+    (HEAD + b"ab", "eof", "failed incomplete_body"), (b"HTTP/1.1 200 OK\r\n\r\nab", "eof", "end"),
+    (b"HTTP/1.1 200 OK\r\n\r\nab", "lost", "failed connection_lost"), (b"HTTP/1.1 2", "eof", "failed connection_lost"),
+    (b"garbage\r\n\r\n", "none", "failed malformed_response"), (OK, "closed", "end"),
+])  # fmt: skip
+def test_ends(data: bytes, end: str, last: str) -> None:
+    rig = Rig()
+    handler = Handler()
+    rig.call(handler, PLAIN)
+    upstream = rig.connect(1)
+    if data:
+        rig.receive(1, data)
+    if end == "eof":
+        upstream.receive_eof(0.0)
+    elif end == "lost":
+        upstream.connection_lost("reset", 0.0)
+    upstream.closed(0.0)
+    assert handler.told[-1] == last
+    assert sum(told == "end" or told.startswith("failed") for told in handler.told) == 1
+    assert rig.short().count("connect 2") == 0
+    assert upstream.idle
+    assert rig.engine.timers.next_deadline() is None
+
+
+@pytest.mark.parametrize("end", ["connect_failed", "closed", "connection_lost", "receive_eof"])
+def test_a_dial_that_ends_in_any_way_fails_its_request_at_once(end: str) -> None:
+    rig = Rig()
+    handler = Handler()
+    rig.call(handler, PLAIN)
+    upstream = rig.connections[ConnId(1)]
+    if end == "connect_failed":
+        upstream.connect_failed("refused", 0.0)
+    elif end == "connection_lost":
+        upstream.connection_lost("reset", 0.0)
+    elif end == "receive_eof":
+        upstream.receive_eof(0.0)
+    upstream.closed(0.0)
+    assert handler.told == ["failed connect_failed"]
+
+
+def test_a_silent_shared_connection_is_pinged_and_then_given_up() -> None:
+    rig = Rig(timeouts=Timeouts(upstream_ping_s=30, pong_s=20))
+    handlers = [Handler(), Handler()]
+    for handler in handlers:
+        rig.call(handler, AUTO)
+        if handler is handlers[0]:
+            rig.connect(1, "h2")
+    rig.exchange(1)
+    rig.pass_time(29)
+    assert rig.take(1) == b""
+    rig.pass_time(2)
+    rig.exchange(1)  # a ping and its answer
+    rig.pass_time(29)
+    assert handlers[0].told[-1] == "sent"
+    rig.pass_time(2)
+    assert rig.take(1)
+    rig.pass_time(18)
+    assert handlers[0].told[-1] == "sent"
+    rig.short()
+    rig.pass_time(2)
+    assert [handler.told[-1] for handler in handlers] == ["failed connection_lost", "replaced"]
+    assert rig.short() == ["close 1", "connect 2", "abort 1"]
+
+
+def test_an_idle_shared_connection_is_not_pinged() -> None:
+    rig = Rig(timeouts=Timeouts(upstream_ping_s=30, pool_idle_s=60))
+    rig.call(Handler(), AUTO)
+    rig.connect(1, "h2")
+    rig.respond(1, 1)
+    rig.pass_time(59)
+    assert rig.take(1) == b""
+    rig.pass_time(2)
+    assert "close 1" in rig.short()
+
+
+def test_a_provider_that_takes_nothing_fails_what_it_carries() -> None:
+    rig = Rig(timeouts=Timeouts(write_stall_s=60))
+    handler = Handler()
+    rig.call(handler, PLAIN)
+    rig.connections[ConnId(1)].connected(None, 0.0)
+    rig.short()
+    rig.pass_time(61)
+    assert handler.told[-1] == "failed connection_lost"
+    assert handler.fault is not None
+    assert "takes no more bytes" in handler.fault.detail
+    assert rig.short() == ["abort 1"]
+
+
+def test_goaway_lets_what_runs_finish_and_takes_nothing_new() -> None:
+    rig = Rig()
+    handler = Handler()
+    rig.call(handler, AUTO)
+    rig.connect(1, "h2")
+    server = rig.servers[ConnId(1)]
+    server.close_connection(0, last_stream_id=1)
+    goaway = server.data_to_send()
+    rig.receive(1, goaway)
+    rig.short()
+    rig.call(Handler(), AUTO)
+    assert rig.short() == ["connect 2"]
+    assert handler.told[-1] != "failed connection_lost"
+    assert rig.connections[ConnId(1)].capacity == 0
+
+
+def test_what_the_wire_has_to_say_still_leaves_when_its_last_stream_ends() -> None:
+    """A PING that came in the same read as the end of all streams is answered before the connection closes."""
+    rig = Rig()
+    rig.call(Handler(), AUTO)
+    rig.connect(1, "h2")
+    server = rig.servers[ConnId(1)]
+    server.ping(b"any more")
+    server.send_headers(1, [(":status", "204")], end_stream=True)
+    server.close_connection(0, last_stream_id=1)
+    rig.receive(1, server.data_to_send())
+    assert rig.short()[-2:] == ["flush 1", "close 1"]
+    assert b"any more" in rig.take(1)

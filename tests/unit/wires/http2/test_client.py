@@ -1,0 +1,670 @@
+"""The HTTP/2 client wire: tables against a real h2 server, the repairs of h2, and equality with plain h2."""
+
+import struct
+from itertools import accumulate
+
+import pytest
+from h2.connection import H2Connection
+from h2.events import DataReceived, Event, PingAckReceived, StreamEnded, StreamReset
+from h2.events import RequestReceived as H2Request
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.peers import h2_peers as peers
+from tests.peers.h2_peers import (
+    cuttings,
+    data,
+    frame,
+    goaway,
+    headers,
+    hold_client_to_h2,
+    reading,
+    rst,
+    settings,
+    update,
+)
+
+from aigw_sansio.errors import LocalProtocolError
+from aigw_sansio.faults import FaultKind
+from aigw_sansio.wires.http import (
+    BodyData,
+    ConnectionFailed,
+    Headers,
+    Request,
+    ResponseEnd,
+    ResponseHead,
+    StreamFailed,
+    WireEvent,
+)
+from aigw_sansio.wires.http2.client import Http2Client
+from aigw_sansio.wires.http2.connection import Http2Connection
+from aigw_sansio.wires.http2.floods import FLOOD, PROBE_AFTER
+
+OK = [(b":status", b"200")]
+
+
+def request(body: bytes = b"", method: bytes = b"GET", fields: Headers | None = None) -> Request:
+    return Request(method, b"https", b"api.example", b"/v1?x=1", fields or [(b"accept", b"*/*")], body)
+
+
+def client(*, greeted: bool = True, **limits: int) -> Http2Client:
+    wire = Http2Client(**limits)
+    if greeted:
+        assert wire.receive_data(settings()) == []
+        wire.data_to_send()
+    return wire
+
+
+def pump(wire: Http2Client, server: H2Connection, *, acknowledge: bool = True) -> tuple[list[WireEvent], list[Event]]:
+    """Carry bytes both ways until both are quiet."""
+    ours: list[WireEvent] = []
+    theirs: list[Event] = []
+    while True:
+        up = wire.data_to_send()
+        if up:
+            events = server.receive_data(up)
+            theirs += events
+            for event in events:
+                if acknowledge and isinstance(event, DataReceived) and event.flow_controlled_length:
+                    server.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        down = server.data_to_send()
+        if down:
+            ours += wire.receive_data(down)
+        if not up and not down:
+            return ours, theirs
+
+
+# -- against a real server ------------------------------------------------------------------------------------------
+
+
+def test_the_preface_forbids_push_and_widens_both_windows_once() -> None:
+    raw = Http2Client(stream_window=200_000, head_bytes=20_000).data_to_send()
+    assert raw.startswith(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    first, second = peers.frames(raw)
+    assert first[0] == 4
+    values = dict(struct.iter_unpack(">HI", first[3]))
+    assert (values[2], values[4], values[6]) == (0, 200_000, 20_000)
+    assert second == (8, 0, 0, struct.pack(">I", (1 << 24) - 65_535))
+
+
+def test_a_request_with_a_body_and_its_response() -> None:
+    wire, server = Http2Client(), peers.peer(client=False)
+    stream = wire.send_request(request(b"q" * 100_000, b"POST", [(b"authorization", b"Bearer k"), (b"x-a", b"1")]))
+    assert not wire.request_sent(stream)
+    ours, theirs = pump(wire, server)
+    assert ours == []
+    assert wire.request_sent(stream)
+    [got] = [event for event in theirs if isinstance(event, H2Request)]
+    assert got.headers == [
+        (b":method", b"POST"),
+        (b":scheme", b"https"),
+        (b":authority", b"api.example"),
+        (b":path", b"/v1?x=1"),
+        (b"authorization", b"Bearer k"),
+        (b"x-a", b"1"),
+        (b"content-length", b"100000"),
+    ]
+    assert [field.indexable for field in got.headers] == [True, True, True, True, False, True, True]
+    assert sum(len(event.data) for event in theirs if isinstance(event, DataReceived)) == 100_000
+    assert isinstance(theirs[-1], StreamEnded)
+    server.send_headers(stream, [(":status", "103"), ("link", "<x>")])
+    server.send_headers(stream, [(":status", "200"), ("content-type", "text/event-stream")])
+    server.send_data(stream, b"one ")
+    server.ping(b"12345678")
+    server.send_data(stream, b"two", pad_length=7)
+    server.send_headers(stream, [("x-usage", "3")], end_stream=True)
+    ours, _ = pump(wire, server)
+    assert ours == [
+        ResponseHead(1, 200, [(b"content-type", b"text/event-stream")]),
+        BodyData(1, b"one two", 7),
+        ResponseEnd(1),
+    ]
+    assert wire.capacity == 100
+
+
+def test_streams_share_the_peers_windows_in_turns() -> None:
+    wire, server = Http2Client(), peers.peer(client=False)
+    first = wire.send_request(request(b"a" * 80_000, b"POST"))
+    second = wire.send_request(request(b"b" * 20_000, b"POST"))
+    _, theirs = pump(wire, server, acknowledge=False)
+    order = [event.stream_id for event in theirs if isinstance(event, DataReceived)]
+    assert order == [first, second, first, second, first]  # the connection's 65,535 are used up
+    assert wire.request_sent(second)
+    assert not wire.request_sent(first)
+    server.increment_flow_control_window(100_000)
+    server.increment_flow_control_window(100_000, first)
+    _, theirs = pump(wire, server, acknowledge=False)
+    assert wire.request_sent(first)
+    sent = sum(len(event.data) for event in theirs if isinstance(event, DataReceived))
+    assert sent == 100_000 - 65_535
+
+
+def test_a_request_follows_settings_of_window_and_frame_size() -> None:
+    wire = client()
+    wire.receive_data(settings({4: 10, 5: 20_000}))
+    stream = wire.send_request(request(b"q" * 50_000, b"POST"))
+    sizes = [len(f[3]) for f in peers.frames(wire.data_to_send()) if f[0] == 0]
+    assert sizes == [10]
+    wire.receive_data(settings({4: 40_010}))
+    assert [len(f[3]) for f in peers.frames(wire.data_to_send()) if f[0] == 0] == [20_000, 20_000]
+    wire.receive_data(settings({4: 0}))  # the stream's window is now below zero
+    wire.receive_data(update(stream, 40_010))
+    assert [len(f[3]) for f in peers.frames(wire.data_to_send()) if f[0] == 0] == []
+    wire.receive_data(update(stream, 9_990))
+    assert [(f[1], len(f[3])) for f in peers.frames(wire.data_to_send()) if f[0] == 0] == [(1, 9_990)]
+
+
+def test_capacity_follows_both_limits() -> None:
+    wire = Http2Client(max_streams=20)
+    assert wire.capacity == 8
+    wire.receive_data(settings())
+    assert wire.capacity == 20
+    wire.receive_data(settings({3: 2}))
+    wire.send_request(request())
+    wire.send_request(request())
+    assert (wire.capacity, wire.reusable) == (0, True)
+    with pytest.raises(LocalProtocolError, match="capacity"):
+        wire.send_request(request())
+    wire.receive_data(settings({3: 1}))
+    assert wire.capacity == 0
+    assert wire.cancel(1)
+    assert wire.cancel(3)
+    assert wire.capacity == 1
+    wire.send_request(request())
+
+
+def test_what_the_peer_says_of_its_streams_moves_the_terms() -> None:
+    wire = Http2Client()
+    wire.send_request(request())
+    moved = []
+    frames = (settings(), settings({3: 2}), headers(1, OK), data(1, b"x"), update(0, 9), settings(ack=True), goaway(1))
+    for raw in frames:
+        before = wire.settings_version
+        wire.receive_data(raw)
+        moved.append(wire.settings_version != before)
+    assert moved == [True, True, False, False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [(b"Accept", b"x"), (b"host", b"a"), (b"connection", b"close"), (b"x", b"a\r\nb"), (b"x", b" a"), (b"", b"a")],
+)
+def test_a_bad_field_of_ours_is_misuse(field: tuple[bytes, bytes]) -> None:
+    wire = client()
+    with pytest.raises(LocalProtocolError):
+        wire.send_request(request(fields=[field]))
+    assert wire.send_request(request()) == 1  # nothing had moved
+
+
+def test_ids_that_were_never_issued_are_misuse() -> None:
+    wire = client()
+    for call in (wire.request_sent, wire.cancel):
+        for stream in (1, 0, -1, 2):
+            with pytest.raises(LocalProtocolError, match="never issued"):
+                call(stream)
+    with pytest.raises(LocalProtocolError, match="never issued"):
+        wire.consume(1, 1)
+
+
+def test_an_empty_post_declares_its_length() -> None:
+    wire, server = Http2Client(), peers.peer(client=False)
+    wire.send_request(request(method=b"POST"))
+    _, theirs = pump(wire, server)
+    [got] = [event for event in theirs if isinstance(event, H2Request)]
+    assert got.headers is not None
+    assert got.headers[-1] == (b"content-length", b"0")
+
+
+def test_ids_run_out() -> None:
+    wire = client()
+    link: Http2Connection = wire
+    link._h2.highest_outbound_stream_id = 2**31 - 3
+    assert wire.reusable
+    assert wire.send_request(request()) == 2**31 - 1
+    assert (wire.capacity, wire.reusable) == (0, False)
+    assert reading(wire.receive_data(headers(2**31 - 1, OK, 5))).ends == {2**31 - 1: "end"}
+
+
+def test_an_upload_byte_by_byte_is_no_flood() -> None:
+    wire = client()
+    wire.receive_data(settings({4: 0}))
+    wire.send_request(request(b"x" * 3 * FLOOD, b"POST"))
+    for _ in range(FLOOD):
+        assert wire.receive_data(update(1, 1) + update(0, 1)) == []
+        assert all(f[0] in (0, 1, 4) for f in peers.frames(wire.data_to_send()))
+
+
+# -- how streams end ------------------------------------------------------------------------------------------------
+
+LONG = [*OK, (b"content-length", b"5")]
+MALFORMED = FaultKind.MALFORMED_RESPONSE
+RESPONSES: dict[str, tuple[bytes, list[WireEvent] | FaultKind]] = {
+    "head alone": (headers(1, OK, 5), [ResponseHead(1, 200, []), ResponseEnd(1)]),
+    "empty body": (headers(1, OK) + data(1, b"", end=True), [ResponseHead(1, 200, []), ResponseEnd(1)]),
+    "exact length": (headers(1, LONG) + data(1, b"12345", end=True, pad=3), [BodyData(1, b"12345", 5), ResponseEnd(1)]),
+    "reserved bit": (
+        headers(1, OK) + frame(0, 0, 1 | 1 << 31, b"x") + data(1, b"y", end=True),
+        [BodyData(1, b"xy", 2), ResponseEnd(1)],
+    ),
+    "padding alone is no data": (
+        headers(1, OK) + data(1, b"", pad=9) + data(1, b"x", end=True),
+        [BodyData(1, b"x", 1), ResponseEnd(1)],
+    ),
+    "too long": (headers(1, LONG) + data(1, b"123456"), MALFORMED),
+    "too short": (headers(1, LONG) + data(1, b"1234", end=True), MALFORMED),
+    "too short with trailers": (headers(1, LONG) + data(1, b"1234") + headers(1, [(b"x", b"y")], 5), MALFORMED),
+    "too short, no body": (headers(1, LONG, 5), MALFORMED),
+    "204 with a body": (headers(1, [(b":status", b"204")]) + data(1, b"x"), MALFORMED),
+    "304 with a length": (
+        headers(1, [(b":status", b"304"), (b"content-length", b"5")], 5),
+        [ResponseEnd(1)],
+    ),
+    "no status": (headers(1, [(b"x", b"y")]), MALFORMED),
+    "status abc": (headers(1, [(b":status", b"abc")]), MALFORMED),
+    "status 2000": (headers(1, [(b":status", b"2000")]), MALFORMED),
+    "status 600": (headers(1, [(b":status", b"600")]), MALFORMED),
+    "status 101": (headers(1, [(b":status", b"101")]), MALFORMED),
+    "status 1xy": (headers(1, [(b":status", b"1xy")]), MALFORMED),
+    "two statuses": (headers(1, OK + OK), MALFORMED),
+    "request field": (headers(1, [*OK, (b":path", b"/")]), MALFORMED),
+    "status behind": (headers(1, [(b"x", b"y"), *OK]), MALFORMED),
+    "upper case": (headers(1, [*OK, (b"X", b"y")]), MALFORMED),
+    "line feed": (headers(1, [*OK, (b"x", b"y\nz")]), MALFORMED),
+    "connection field": (headers(1, [*OK, (b"transfer-encoding", b"chunked")]), MALFORMED),
+    "pseudo trailer": (headers(1, OK) + headers(1, OK, 5), MALFORMED),
+    "refused": (rst(1, 7), FaultKind.STREAM_REFUSED),
+    "reset in the body": (headers(1, OK) + data(1, b"x") + rst(1, 2), FaultKind.STREAM_RESET),
+    "NO_ERROR behind the response": (headers(1, OK, 5) + rst(1, 0), [ResponseHead(1, 200, []), ResponseEnd(1)]),
+    "window past 2**31": (update(1, 2**31 - 1), MALFORMED),
+}
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+@pytest.mark.parametrize("cut", ["whole", "bytes"])
+def test_responses(name: str, cut: str) -> None:
+    raw, expected = RESPONSES[name]
+    wire = client()
+    wire.send_request(request())
+    wire.send_request(request())
+    pieces = [raw] if cut == "whole" else [raw[i : i + 1] for i in range(len(raw))]
+    events = [event for piece in pieces for event in wire.receive_data(piece)]
+    if isinstance(expected, FaultKind):
+        last = events[-1]
+        assert isinstance(last, StreamFailed)
+        assert (last.stream, last.fault.kind) == (1, expected)
+        assert last.unprocessed == (name == "refused")
+    else:
+        if cut == "whole":
+            assert events[-len(expected) :] == expected
+        assert reading(events).ends == {1: "end"}
+    assert (wire.capacity, wire.reusable) == (99, True)  # the other stream is untouched
+    assert reading(wire.receive_data(headers(3, OK, 5))).ends == {3: "end"}
+
+
+def test_data_before_a_failure_is_handed_out_first() -> None:
+    wire = client()
+    wire.send_request(request())
+    events = wire.receive_data(headers(1, OK) + data(1, b"a") + data(1, b"b") + rst(1, 2))
+    assert events[1] == BodyData(1, b"ab", 2)
+    events = wire.receive_data(frame(0, 0, 0))
+    assert isinstance(events[-1], ConnectionFailed)
+
+
+def test_an_early_answer_ends_the_request() -> None:
+    wire, server = Http2Client(), peers.peer(client=False)
+    wire.send_request(request(b"q" * 200_000, b"POST"))
+    pump(wire, server, acknowledge=False)
+    server.send_headers(1, [(":status", "413")], end_stream=True)
+    ours, theirs = pump(wire, server, acknowledge=False)
+    assert ours == [ResponseHead(1, 413, []), ResponseEnd(1)]
+    assert [event.error_code for event in theirs if isinstance(event, StreamReset)] == [8]
+    assert wire.capacity == 100
+    assert not wire.request_sent(1)
+
+
+def test_cancel_absorbs_what_still_comes_and_gives_its_credit_back() -> None:
+    wire = client(connection_window=65_536)
+    wire.send_request(request())
+    wire.send_request(request())
+    assert wire.cancel(1)
+    assert peers.frames(wire.data_to_send())[-1] == (3, 0, 1, struct.pack(">I", 8))
+    raw = headers(1, OK) + data(1, b"x" * 16_000) * 8 + data(1, b"", end=True)
+    assert wire.receive_data(raw) == []
+    credit = [f for f in peers.frames(wire.data_to_send()) if f[0] == 8]
+    assert {f[2] for f in credit} == {0}
+    assert sum(struct.unpack(">I", f[3])[0] for f in credit) >= 128_000 - 16_384
+    assert wire.cancel(1)
+    wire.consume(1, 5)
+    assert wire.data_to_send() == b""
+
+
+def test_data_behind_the_end_is_answered_as_h2_does() -> None:
+    wire = client()
+    wire.send_request(request())
+    wire.data_to_send()
+    assert reading(wire.receive_data(headers(1, OK, 5) + data(1, b"x"))).ends == {1: "end"}
+    assert peers.frames(wire.data_to_send()) == [(3, 0, 1, struct.pack(">I", 5))]
+
+
+def test_an_answer_to_head_has_no_body() -> None:
+    wire = client()
+    wire.send_request(request(method=b"HEAD"))
+    wire.send_request(request(method=b"HEAD"))
+    events = wire.receive_data(headers(1, LONG, 5) + headers(3, LONG) + data(3, b"12345", end=True))
+    assert reading(events).ends == {1: "end", 3: "failed"}
+
+
+def test_what_is_kept_of_cancelled_streams_is_bounded() -> None:
+    wire = client(max_streams=10)
+    link: Http2Connection = wire
+    for _ in range(1100):
+        wire.cancel(wire.send_request(request()))
+    assert len(link._ignored) == 1024
+    assert len(wire._unsent) == 20
+    assert wire.capacity == 10
+
+
+def test_request_sent_stays_true_to_what_left() -> None:
+    wire = client()
+    stream = wire.send_request(request())
+    assert not wire.request_sent(stream)
+    wire.data_to_send()
+    assert wire.request_sent(stream)
+    unsent = wire.send_request(request())
+    wire.connection_lost("reset")
+    assert not wire.request_sent(unsent)
+
+
+# -- credit ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_stream_gets_credit_by_consumption_only_and_the_connection_at_once() -> None:
+    wire = client(connection_window=1 << 20)
+    for _ in range(2):
+        wire.send_request(request())
+    wire.receive_data(headers(1, OK) + headers(3, OK))
+    wire.data_to_send()
+    for _ in range(16):  # 256 KiB: the whole window of stream 1
+        assert wire.receive_data(data(1, bytes(16_384))) != []
+    assert [f[2] for f in peers.frames(wire.data_to_send())] == []
+    wire.receive_data(data(3, bytes(16_384)))
+    assert peers.frames(wire.data_to_send()) == [(8, 0, 0, struct.pack(">I", 17 * 16_384))]
+    wire.consume(1, 32_767)
+    assert wire.data_to_send() == b""
+    wire.consume(1, 32_760)
+    assert peers.frames(wire.data_to_send()) == [(8, 0, 1, struct.pack(">I", 32_768))]  # a whole quantum, no more
+    with pytest.raises(LocalProtocolError, match="more than was received"):
+        wire.consume(1, 1 << 18)
+    assert wire.receive_data(data(1, bytes(16_384)) * 2) == [BodyData(1, bytes(32_768), 32_768)]
+    assert isinstance(wire.receive_data(data(1, b"x"))[-1], ConnectionFailed)
+
+
+def test_a_stream_over_its_window_fails_the_connection() -> None:
+    wire = client(stream_window=65_535)
+    wire.send_request(request())
+    events = wire.receive_data(headers(1, OK) + data(1, bytes(16_384)) * 4)
+    found = reading(events)
+    assert len(found.bodies[1]) == 3 * 16_384
+    assert found.ends == {1: "failed"}
+    assert found.failed
+    assert peers.frames(wire.data_to_send())[-1] == (7, 0, 0, struct.pack(">II", 0, 3))
+
+
+def test_credit_for_padding_is_given_back_by_the_wire() -> None:
+    wire = client()
+    wire.send_request(request())
+    wire.receive_data(headers(1, OK))
+    wire.data_to_send()
+    assert wire.receive_data(data(1, b"", pad=255) * 128) == []
+    assert peers.frames(wire.data_to_send()) == [(8, 0, 1, struct.pack(">I", 32_768))]
+
+
+# -- the connection's ends ------------------------------------------------------------------------------------------
+
+
+def test_goaway_lets_the_accepted_streams_finish() -> None:
+    wire = client()
+    for _ in range(3):
+        wire.send_request(request(b"q", b"POST"))
+    events = wire.receive_data(headers(1, OK) + goaway(3))
+    assert reading(events).ends == {5: "unprocessed"}
+    assert (wire.capacity, wire.reusable) == (0, False)
+    sent = peers.frames(wire.data_to_send())
+    assert not any(f[0] == 3 for f in sent)
+    assert [f[2] for f in sent if f[0] == 0] == [1, 3]  # what waited is not lost; the third stream's body is
+    events = wire.receive_data(data(1, b"x", end=True) + headers(3, OK, 5) + data(5, b"late", end=True))
+    assert events == [BodyData(1, b"x", 1), ResponseEnd(1), ResponseHead(3, 200, []), ResponseEnd(3)]
+    assert wire.data_to_send() == b""
+    assert wire.receive_data(data(5, b"later still") + headers(5, OK)) == []
+
+
+def test_a_graceful_shutdown_in_two_steps() -> None:
+    wire = client()
+    wire.send_request(request())
+    wire.send_request(request())
+    assert wire.receive_data(goaway(2**31 - 1)) == []
+    assert (wire.capacity, wire.reusable) == (0, False)
+    assert reading(wire.receive_data(goaway(1))).ends == {3: "unprocessed"}
+    assert reading(wire.receive_data(headers(1, OK, 5))).ends == {1: "end"}
+
+
+def test_goaway_with_an_error_ends_all() -> None:
+    wire = client()
+    wire.send_request(request())
+    wire.send_request(request())
+    events = wire.receive_data(goaway(1, 11) + headers(1, OK, 5))
+    found = reading(events)
+    assert found.ends == {1: "failed", 3: "unprocessed"}
+    assert isinstance(events[-1], ConnectionFailed)
+    assert events[-1].fault.kind is FaultKind.CONNECTION_LOST
+    assert wire.receive_data(settings()) == wire.receive_eof() == []
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_the_end_of_the_connection_ends_every_stream(clean: bool) -> None:
+    wire = client()
+    wire.send_request(request())
+    wire.send_request(request())
+    wire.receive_data(headers(1, OK) + data(1, b"x"))
+    wire.data_to_send()
+    events = wire.receive_eof() if clean else wire.connection_lost("reset")
+    kinds = [event.fault.kind for event in events if isinstance(event, StreamFailed)]
+    lost = FaultKind.CONNECTION_LOST
+    assert kinds == ([FaultKind.INCOMPLETE_BODY, lost] if clean else [lost, lost])
+    assert isinstance(events[-1], ConnectionFailed)
+    assert (wire.capacity, wire.reusable) == (0, False)
+    assert wire.connection_lost("again") == []
+    wire.ping()
+    assert wire.data_to_send() == b""
+
+
+def test_ping_is_answered_and_sent() -> None:
+    wire, server = Http2Client(), peers.peer(client=False)
+    wire.ping()
+    server.ping(b"abcdefgh")
+    ours, theirs = pump(wire, server)
+    assert ours == []
+    assert [event.ping_data for event in theirs if isinstance(event, PingAckReceived)] == [b"abcdefgh"]
+
+
+BROKEN = {
+    "HTTP/1.1 answer": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "no SETTINGS first": update(0, 1),
+    "DATA first": data(1, b"x"),
+    "SETTINGS ack first": settings(ack=True),
+    "oversized frame": settings() + frame(0, 0, 1, b"")[:1] + b"\x40\x01" + frame(0, 0, 1)[3:],
+    "DATA before the head": settings() + data(1, b"x"),
+    "DATA on an idle stream": settings() + data(9, b"x"),
+    "padding without length": settings() + headers(1, OK) + frame(0, 8, 1),
+    "too much padding": settings() + headers(1, OK) + frame(0, 8, 1, b"\5abcd"),
+    "push": settings() + frame(5, 4, 1, b"\0\0\0\2" + peers.block(OK)),
+    "naked CONTINUATION": settings() + frame(9, 4, 1, peers.block(OK)),
+    "DATA inside a header block": settings() + headers(1, OK, 0) + data(1, b"x"),
+    "DATA of another stream inside": settings() + headers(1, OK) + headers(1, OK, 0) + data(1, b"x"),
+    "CONTINUATION of another stream": settings() + headers(1, OK, 0) + frame(9, 4, 3, b""),
+    "CONTINUATION flood": settings() + headers(1, OK, 0) + frame(9, 0, 1) * 100,
+    "header block too long": settings() + headers(1, OK, 0) + frame(9, 0, 1, bytes(16_384)) * 3,
+    "HPACK bomb": settings() + frame(1, 4, 1, b"\x88\x40\x01a\x7f\xa1\x1e" + b"v" * 4000 + b"\xbe" * 9),
+    "broken HPACK": settings() + frame(1, 4, 1, b"\xff\xff\xff\xff\xff"),
+    "WINDOW_UPDATE of nothing": settings() + update(0, 0),
+    "window past 2**31": settings() + update(0, 2**31 - 1),
+    "SETTINGS of five bytes": settings() + frame(4, 0, 0, b"12345"),
+    "window setting past 2**31": settings({4: 2**31}),
+    "PING of seven bytes": settings() + frame(6, 0, 0, b"1234567"),
+    "stream opened by the server": settings() + headers(2, OK),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("cut", ["whole", "bytes"])
+def test_breaches_of_the_protocol_end_the_connection(name: str, cut: str) -> None:
+    wire = client(greeted=False)
+    wire.send_request(request())
+    wire.data_to_send()
+    raw = BROKEN[name]
+    pieces = [raw] if cut == "whole" else [raw[i : i + 1] for i in range(len(raw))]
+    events = [event for piece in pieces for event in wire.receive_data(piece)]
+    last = events[-1]
+    assert isinstance(last, ConnectionFailed)
+    assert last.fault.kind is MALFORMED
+    assert set(reading(events).ends) == {1}
+    assert peers.frames(wire.data_to_send())[-1][0] == 7
+    assert (wire.capacity, wire.reusable) == (0, False)
+
+
+FLOODS = {
+    "PING": frame(6, 0, 0, b"12345678"),
+    "SETTINGS": settings(),
+    "empty DATA": data(1, b""),
+    "padding alone": data(1, b"", pad=0),
+    "RST_STREAM": rst(1, 0),
+    "PRIORITY": frame(2, 0, 1, b"\0\0\0\3\0"),
+    "WINDOW_UPDATE": update(0, 1),
+    "unknown": frame(99, 0, 0),
+    "GOAWAY": goaway(2**31 - 1),
+    "PING ack": frame(6, 1, 0, b"12345678"),
+    "1xx": headers(3, [(b":status", b"100")]),
+    "DATA of a cancelled stream": data(5, b""),
+    "HEADERS of a cancelled stream": headers(5, OK),
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_floods_are_bounded_unless_the_peer_reads(name: str) -> None:
+    flood = FLOODS[name]
+    for reads in (False, True):
+        wire = client()
+        for _ in range(3):
+            wire.send_request(request())
+        wire.cancel(5)
+        wire.receive_data(data(5, b"x") * 2 * FLOOD)  # what was under way is no flood
+        events = wire.receive_data(headers(1, OK))
+        for _ in range(2 * FLOOD // 512):
+            events += wire.receive_data(flood * 512)
+            for kind, flags, _, payload in peers.frames(wire.data_to_send()):
+                if reads and kind == 6 and not flags:
+                    events += wire.receive_data(frame(6, 1, 0, payload))
+        assert reading(events).failed is not reads
+
+
+def test_a_probe_is_sent_once_at_a_time() -> None:
+    wire = client()
+    wire.receive_data(frame(6, 0, 0, b"12345678") * (PROBE_AFTER + 500))
+    sent = peers.frames(wire.data_to_send())
+    assert len([f for f in sent if f[0] == 6 and not f[1]]) == 1
+    assert len([f for f in sent if f[0] == 6 and f[1]]) == PROBE_AFTER + 500
+
+
+def test_settings_do_not_make_state_grow() -> None:
+    wire = client()
+    for number in range(200):
+        wire.receive_data(settings({1: 4096 * (number % 2), 1000 + number: 1}))
+    link: Http2Connection = wire
+    assert 1000 not in link._h2.remote_settings
+    assert len(link._h2.encoder.table_size_changes) <= 3
+    wire.send_request(request())
+    wire.data_to_send()
+    assert link._h2.encoder.table_size_changes == []
+
+
+# -- equality with plain h2 -----------------------------------------------------------------------------------------
+
+STREAMS = (1, 3, 5, 9)  # 1, 3 and 9 are open, 5 is cancelled, 7 is in between and cancelled, 11 is idle
+some_stream = st.sampled_from((1, 1, 1, 3, 3, 5, 9, 11, 2, 0))
+some_fields = st.sampled_from(
+    (OK, OK, LONG, [(b":status", b"100")], [(b":status", b"204")], [(b"x", b"y")], [*OK, (b"X", b"y")], [])
+)
+some_data = st.builds(
+    data,
+    some_stream,
+    st.sampled_from((b"", b"x", b"12345", b"x" * 300, b"x" * 9000)),
+    end=st.sampled_from((False, False, False, True)),
+    pad=st.sampled_from((None, None, None, 0, 9)),
+)
+some_frame = st.one_of(
+    some_data,
+    some_data,
+    st.builds(headers, some_stream, some_fields, st.sampled_from((4, 4, 4, 5, 0, 1))),
+    st.builds(rst, some_stream, st.sampled_from((0, 2, 7, 8))),
+    st.builds(update, some_stream, st.sampled_from((0, 1, 2**31 - 1))),
+    st.builds(goaway, st.sampled_from((0, 1, 3, 2**31 - 1)), st.sampled_from((0, 0, 0, 1))),
+    st.builds(frame, st.integers(0, 12), st.integers(0, 255), some_stream, st.binary(max_size=12)),
+    st.builds(settings, st.dictionaries(st.integers(1, 9), st.integers(0, 70_000), max_size=2), ack=st.booleans()),
+)
+some_bytes = st.tuples(
+    st.lists(some_frame, max_size=12),
+    st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), max_size=2),
+    st.booleans(),
+)
+
+
+@given(some_bytes, st.lists(st.integers(0, 1 << 20), max_size=6))
+def test_equal_to_plain_h2_on_any_frames_under_any_cuts(
+    drawn: tuple[list[bytes], list[tuple[int, int]], bool], cuts: list[int]
+) -> None:
+    parts, mutations, opened = drawn
+    parts = [settings(), *((headers(1, OK), headers(3, LONG)) if opened else ()), *parts]
+    raw = bytearray(b"".join(parts))
+    for where, value in mutations:
+        raw[where % len(raw)] = value
+    one_a_read = cuttings(bytes(raw), accumulate(map(len, parts)))
+    hold_client_to_h2(bytes(raw), [cuttings(bytes(raw), cuts), one_a_read])
+
+
+@given(st.lists(st.binary(max_size=80), max_size=8))
+def test_no_bytes_raise(pieces: list[bytes]) -> None:
+    wire = client()
+    wire.send_request(request())
+    wire.receive_data(headers(1, OK))
+    for piece in pieces:
+        if piece:
+            wire.receive_data(piece)
+    wire.receive_eof()
+    assert not wire.reusable
+
+
+@given(st.lists(some_frame, max_size=12), st.data())
+def test_any_calls_among_any_frames_raise_misuse_alone(parts: list[bytes], draw: st.DataObject) -> None:
+    wire = client()
+    link: Http2Connection = wire
+    calls = {
+        "get": lambda stream: wire.send_request(request()),
+        "post": lambda stream: wire.send_request(request(b"x" * 70_000, b"POST")),
+        "cancel": wire.cancel,
+        "consume": lambda stream: wire.consume(stream, 1),
+        "take": lambda stream: wire.data_to_send(),
+        "ping": lambda stream: wire.ping(),
+    }
+    wire.send_request(request(b"x" * 70_000, b"POST"))
+    for part in parts:
+        wire.receive_data(part)
+        for name in draw.draw(st.lists(st.sampled_from(sorted(calls)), max_size=3)):
+            able = wire.capacity > 0
+            try:
+                calls[name](draw.draw(st.sampled_from((1, 3, 5))))
+            except LocalProtocolError:
+                assert name in ("cancel", "consume") or not able
+        for number in link._streams:
+            assert link._h2.streams[number].open
+        assert not wire.reusable or link._h2.open_outbound_streams == len(link._streams)
+    wire.receive_eof()
+    assert wire.capacity == 0

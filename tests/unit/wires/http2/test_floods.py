@@ -1,0 +1,41 @@
+"""The count of unproductive frames, and how a peer that reads is let off."""
+
+from aigw_sansio.wires.http2.floods import FLOOD, PROBE_AFTER, FloodGuard, Verdict
+
+
+def test_a_peer_that_never_answers_is_stopped_after_one_probe() -> None:
+    guard = FloodGuard()
+    verdicts = [guard.charge() for _ in range(FLOOD + 1)]
+    assert verdicts.count(Verdict.PROBE) == 1
+    assert verdicts.index(Verdict.TOO_MANY) == FLOOD
+    assert guard.probing
+
+
+def test_a_peer_that_answers_may_go_on_for_ever() -> None:
+    guard = FloodGuard()
+    for _ in range(4 * FLOOD):
+        verdict = guard.charge()
+        assert verdict is not Verdict.TOO_MANY
+        if verdict is Verdict.PROBE:
+            guard.answered()
+            assert not guard.probing
+
+
+def test_frames_of_ours_earn_two() -> None:
+    guard = FloodGuard()
+    for _ in range(2 * FLOOD):
+        guard.earned += 1
+        assert guard.charge() is Verdict.FINE
+        assert guard.charge() is Verdict.FINE
+
+
+def test_what_was_not_read_when_the_probe_left_still_counts_after_it() -> None:
+    guard = FloodGuard()
+    verdicts = [guard.charge() for _ in range(PROBE_AFTER)]
+    assert verdicts == [Verdict.FINE] * (PROBE_AFTER - 1) + [Verdict.PROBE]
+    for _ in range(PROBE_AFTER):
+        guard.earned += 1
+    guard.charge()
+    guard.answered()
+    assert [guard.charge() for _ in range(PROBE_AFTER - 1)].index(Verdict.PROBE) == PROBE_AFTER - 2
+    assert Verdict.TOO_MANY in [guard.charge() for _ in range(FLOOD)]

@@ -1,0 +1,102 @@
+"""HTTP/1.1 heads: where they end, how large they may be, what h11 makes of them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.peers.websocket_streams import cut
+
+from aigw_sansio.faults import Fault, FaultKind, Side
+from aigw_sansio.wires.heads import (
+    HeadGate,
+    RequestHead,
+    StatusHead,
+    header_tokens,
+    header_values,
+    parse_request_head,
+    parse_status_head,
+)
+
+HEAD = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+
+
+def feed(gate: HeadGate, reads: list[bytes]) -> tuple[bytes, bytes] | str | None:
+    """What the gate says, with what it was not fed in the rest."""
+    for number, data in enumerate(reads):
+        found = gate.feed(data)
+        if isinstance(found, int):
+            return "over the limit"
+        if found is not None:
+            return found[0], found[1] + b"".join(reads[number + 1 :])
+    return None
+
+
+@given(
+    stream=st.sampled_from((HEAD + b"rest\n\n", b"\r\n\n" + HEAD, b"a\nb\n\nrest", HEAD[:-1], b"x" * 41, b"\r\n")),
+    data=st.data(),
+)
+def test_cuts_change_nothing(stream: bytes, data: st.DataObject) -> None:
+    assert feed(HeadGate(40), data.draw(cut(stream))) == feed(HeadGate(40), [stream])
+
+
+def test_a_head_ends_with_an_empty_line() -> None:
+    assert HeadGate(100).feed(HEAD + b"rest") == (HEAD, b"rest")
+    assert HeadGate(100).feed(b"a\nb\n\nrest") == (b"a\nb\n\n", b"rest")
+    gate = HeadGate(100)
+    assert gate.feed(b"\r\n\r\n") is None
+    assert not gate.started
+    assert gate.feed(HEAD[:-1]) is None
+    assert gate.started
+    assert gate.feed(HEAD[-1:]) == (HEAD, b"")
+    assert gate.feed(HEAD) == (HEAD, b"")
+
+
+def test_the_limit_is_inclusive() -> None:
+    size = len(HEAD)
+    assert HeadGate(size).feed(HEAD + b"x" * 1000) == (HEAD, b"x" * 1000)
+    assert HeadGate(size - 1).feed(HEAD) == size
+    assert HeadGate(10).feed(b"x" * 10) is None
+    assert HeadGate(10).feed(b"x" * 11) == 11
+
+
+def test_a_request_head() -> None:
+    assert parse_request_head(b"GET /x?y HTTP/1.0\r\nX-Y: \xff \r\n\r\n") == RequestHead(
+        b"GET", b"/x?y", b"1.0", [(b"x-y", b"\xff")]
+    )
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",  # no host
+        b"GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: a\r\nx y: z\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n",
+        b"GET / HTTP/2\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\n",
+        b"\x16\x03\x01\n\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+    ],
+)
+def test_bad_request_heads(head: bytes) -> None:
+    fault = parse_request_head(head)
+    assert isinstance(fault, Fault)
+    assert (fault.kind, fault.side) == (FaultKind.BAD_HANDSHAKE, Side.CLIENT)
+
+
+def test_a_response_head() -> None:
+    for status in (101, 103, 200, 599):
+        assert parse_status_head(b"HTTP/1.1 %d \r\nA: b\r\n\r\n" % status) == StatusHead(status, b"1.1", [(b"a", b"b")])
+
+
+@given(st.binary(max_size=30), st.sampled_from((b"", b"HTTP/1.1 200 ", b"GET / HTTP/1.1\r\n", b"HTTP/1.1 ")))
+def test_any_head_is_judged(data: bytes, start: bytes) -> None:
+    head = start + data + b"\r\n\r\n"
+    assert isinstance(parse_request_head(head), RequestHead | Fault)
+    assert isinstance(parse_status_head(head), StatusHead | Fault)
+
+
+def test_fields() -> None:
+    headers = [(b"a", b"1, ,2"), (b"b", b"x"), (b"a", b" 3 ")]
+    assert header_values(headers, b"a") == [b"1, ,2", b" 3 "]
+    assert header_tokens(headers, b"a") == [b"1", b"2", b"3"]
+    assert header_values(headers, b"c") == header_tokens(headers, b"c") == []

@@ -1,0 +1,302 @@
+"""The message layer, in tables and held equal to wsproto."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.peers.websocket_streams import KEY, cut, item, raw_frame, read_by_wsproto, same_end, streams
+
+from aigw_sansio.errors import LocalProtocolError
+from aigw_sansio.faults import CLOSE_CODE, FaultKind, Side
+from aigw_sansio.wires.websocket.base import CLOSING_TABLE, ClosingInput, ClosingState
+from aigw_sansio.wires.websocket.frames import Role
+from aigw_sansio.wires.websocket.messages import (
+    BinaryMessage,
+    CloseReceived,
+    PingReceived,
+    PongReceived,
+    TextMessage,
+    Violation,
+    WebSocketEvent,
+    WebSocketWire,
+)
+
+LIMIT = 2000
+#: Completes any frame within the limit, so that what is judged at its end is judged.
+FILLER = bytes(LIMIT + 14)
+ROLES = pytest.mark.parametrize("role", Role)
+
+
+def make(role: Role, limit: int = LIMIT) -> WebSocketWire:
+    return WebSocketWire(role, message_limit=limit, mask_key=None if role is Role.SERVER else lambda: KEY)
+
+
+def frame(role: Role, first: int, payload: bytes = b"", length: int | None = None) -> bytes:
+    """A frame that a receiver in ``role`` takes."""
+    return raw_frame(first, payload, masked=role is Role.SERVER, length=length)
+
+
+def receive(wire: WebSocketWire, reads: list[bytes]) -> list[WebSocketEvent]:
+    return list(itertools.chain.from_iterable(map(wire.receive_data, reads)))
+
+
+def assert_equal_to_wsproto(role: Role, stream: bytes) -> None:
+    """Ours equals wsproto's reading, apart from what is known of wsproto:
+
+    * it has no limit, so it reads on where we say 1009;
+    * it takes 1014 (Bad Gateway, in the IANA registry since 2015) for an error;
+    * it judges a frame's payload as its pieces come, we when the frame is complete: hence the filler;
+    * its verdict comes as if the peer had closed: ``read_by_wsproto`` tells them apart by wsproto's state.
+    """
+    ours = [item(event) for event in make(role).receive_data(stream + FILLER)]
+    theirs = read_by_wsproto(role, stream + FILLER)
+    if ours and ours[-1] == ("fault", 1009):
+        assert theirs[: len(ours) - 1] == ours[:-1]
+    else:
+        assert same_end(ours, theirs)
+
+
+# -- held equal to wsproto ------------------------------------------------------------------------------------------
+
+
+@ROLES
+@given(data=st.data())
+def test_streams_are_read_as_wsproto_reads_them(role: Role, data: st.DataObject) -> None:
+    stream = data.draw(streams(role))
+    assert_equal_to_wsproto(role, stream)
+
+
+@ROLES
+@given(stream=st.binary(max_size=60))
+def test_arbitrary_bytes_are_read_as_wsproto_reads_them(role: Role, stream: bytes) -> None:
+    assert_equal_to_wsproto(role, stream)
+
+
+@ROLES
+@given(data=st.data())
+def test_cuts_change_nothing(role: Role, data: st.DataObject) -> None:
+    stream = data.draw(streams(role))
+    whole = make(role)
+    parts = make(role)
+    events = whole.receive_data(stream)
+    assert receive(parts, data.draw(cut(stream))) == events
+    assert whole.state is parts.state
+
+
+@ROLES
+@pytest.mark.parametrize("first", range(256))
+def test_every_first_byte(role: Role, first: int) -> None:
+    for second in (0, 5, 125, 126, 127):
+        head = bytes((first, second | (0x80 if role is Role.SERVER else 0)))
+        assert_equal_to_wsproto(role, head + bytes(300))
+
+
+@ROLES
+def test_every_close_code(role: Role) -> None:
+    for code in (*range(1100), *range(2990, 3010), *range(4990, 5010), 65535):
+        (event,) = make(role).receive_data(frame(role, 0x88, code.to_bytes(2) + "é".encode()))
+        if 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999:
+            assert event == CloseReceived(code, "é")
+        else:
+            assert isinstance(event, Violation)
+            assert event.fault.kind is FaultKind.PROTOCOL_ERROR
+
+
+# -- tables ---------------------------------------------------------------------------------------------------------
+
+
+@ROLES
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 70000])
+def test_what_one_end_sends_the_other_reads(role: Role, size: int) -> None:
+    sender, receiver = make(role, 1 << 20), make(Role(1 - role), 1 << 20)
+    payload = b"z" * size
+    sent = sender.text(payload) + sender.binary(payload) + sender.ping(payload[:125]) + sender.pong(payload[:125])
+    sent += sender.close(1000, "bye")
+    assert receiver.receive_data(sent) == [
+        TextMessage(payload),
+        BinaryMessage(payload),
+        PingReceived(payload[:125]),
+        PongReceived(payload[:125]),
+        CloseReceived(1000, "bye"),
+    ]
+    assert read_by_wsproto(Role(1 - role), sent)[-1] == ("close", 1000, "bye")
+
+
+@ROLES
+@pytest.mark.parametrize("size", [0, 125, 126, 300, 65536])
+def test_a_header_may_be_cut_anywhere(role: Role, size: int) -> None:
+    stream = frame(role, 0x81, b"z" * size)
+    for at in range(1, 15):
+        reads = [part for part in (stream[:at], stream[at:]) if part]
+        assert receive(make(role, 1 << 17), reads) == [TextMessage(b"z" * size)]
+
+
+@ROLES
+def test_fragments_with_control_frames_between(role: Role) -> None:
+    euro = "€".encode()
+    stream = (
+        frame(role, 0x01, euro[:1])
+        + frame(role, 0x89, b"p")
+        + frame(role, 0x00, euro[1:2])
+        + frame(role, 0x8A)
+        + frame(role, 0x00)
+        + frame(role, 0x80, euro[2:])
+        + frame(role, 0x81, b"next")
+    )
+    assert make(role).receive_data(stream) == [
+        PingReceived(b"p"),
+        PongReceived(b""),
+        TextMessage(euro),
+        TextMessage(b"next"),
+    ]
+
+
+@ROLES
+@pytest.mark.parametrize(
+    ("frames", "kind"),
+    [
+        ([(0x81, b"\xff")], FaultKind.INVALID_PAYLOAD),
+        ([(0x81, b"\xed\xa0\x80")], FaultKind.INVALID_PAYLOAD),
+        ([(0x01, b"\xc3"), (0x00, b"(")], FaultKind.INVALID_PAYLOAD),
+        ([(0x01, b"\xc3"), (0x80, b"")], FaultKind.INVALID_PAYLOAD),
+        ([(0x88, b"\x03\xe8\xff")], FaultKind.INVALID_PAYLOAD),
+        ([(0x88, b"\x03")], FaultKind.PROTOCOL_ERROR),
+        ([(0x80, b"")], FaultKind.PROTOCOL_ERROR),
+        ([(0x01, b""), (0x81, b"")], FaultKind.PROTOCOL_ERROR),
+        ([(0xC1, b"")], FaultKind.PROTOCOL_ERROR),
+        ([(0x83, b"")], FaultKind.PROTOCOL_ERROR),
+        ([(0x09, b"")], FaultKind.PROTOCOL_ERROR),
+        ([(0x89, b"x" * 126)], FaultKind.PROTOCOL_ERROR),
+    ],
+)
+def test_violations(role: Role, frames: list[tuple[int, bytes]], kind: FaultKind) -> None:
+    wire = make(role)
+    stream = b"".join(frame(role, first, payload) for first, payload in frames)
+    (event,) = wire.receive_data(stream + frame(role, 0x81, b"dropped"))
+    assert isinstance(event, Violation)
+    assert event.fault.kind is kind
+    assert event.fault.side is (Side.CLIENT if role is Role.SERVER else Side.PROVIDER)
+    assert wire.state is ClosingState.BROKEN
+    assert wire.receive_data(frame(role, 0x81, b"dropped")) == []
+    assert wire.pong(b"what came before may still be answered")
+    assert wire.close(CLOSE_CODE[kind], event.fault.detail)[0] == 0x88
+    assert wire.state is ClosingState.CLOSED
+
+
+@ROLES
+def test_the_wrong_mask_bit_shows_in_two_bytes(role: Role) -> None:
+    unmasked, masked = bytes.fromhex("8100"), bytes.fromhex("8180")
+    right, wrong = (masked, unmasked) if role is Role.SERVER else (unmasked, masked)
+    assert isinstance(make(role).receive_data(wrong)[0], Violation)
+    assert not any(isinstance(event, Violation) for event in make(role).receive_data(right))
+
+
+@ROLES
+def test_the_limit_is_inclusive_and_taken_from_the_declared_length(role: Role) -> None:
+    assert make(role).receive_data(frame(role, 0x81, b"x" * LIMIT)) == [TextMessage(b"x" * LIMIT)]
+    header_only = frame(role, 0x82, b"", length=LIMIT + 1)
+    (event,) = make(role).receive_data(header_only)
+    assert isinstance(event, Violation)
+    assert event.fault.kind is FaultKind.MESSAGE_TOO_BIG
+    assert event.fault.detail == "a message of 2001 bytes is over the gateway's limit of 2000 bytes"
+
+
+@ROLES
+def test_the_limit_counts_all_fragments(role: Role) -> None:
+    start = frame(role, 0x02, b"x" * 1000)
+    assert make(role).receive_data(start + frame(role, 0x80, b"y" * 1000)) == [BinaryMessage(b"x" * 1000 + b"y" * 1000)]
+    wire = make(role)
+    assert wire.receive_data(start) == []
+    (event,) = wire.receive_data(frame(role, 0x80, b"", length=1001))
+    assert isinstance(event, Violation)
+    assert event.fault.kind is FaultKind.MESSAGE_TOO_BIG
+    # what was assembled does not count for the next message
+    twice = start + frame(role, 0x80) + start + frame(role, 0x80, b"y" * 1000)
+    assert [type(event) for event in make(role).receive_data(twice)] == [BinaryMessage, BinaryMessage]
+
+
+def test_a_large_message_in_tiny_reads_is_gathered() -> None:
+    wire = make(Role.SERVER, 1 << 17)
+    payload = b"0123456789" * 10_000
+    stream = frame(Role.SERVER, 0x82, payload)
+    assert receive(wire, [stream[at : at + 3] for at in range(0, len(stream), 3)]) == [BinaryMessage(payload)]
+    assert receive(wire, [stream[:5000], *(stream[at : at + 9000] for at in range(5000, len(stream), 9000))]) == [
+        BinaryMessage(payload)
+    ]
+
+
+# -- closing and sending --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ClosingState)
+@pytest.mark.parametrize("move", ClosingInput)
+def test_the_table_is_what_the_rfc_allows(state: ClosingState, move: ClosingInput) -> None:
+    peer_is_over = state in (ClosingState.CLOSE_RECEIVED, ClosingState.BROKEN, ClosingState.CLOSED)
+    we_are_over = state in (ClosingState.CLOSE_SENT, ClosingState.CLOSED)
+    allowed = not we_are_over if move is ClosingInput.SEND_CLOSE else not peer_is_over
+    assert ((state, move) in CLOSING_TABLE) is allowed
+    if allowed:
+        assert (CLOSING_TABLE[state, move] is ClosingState.CLOSED) is (peer_is_over or we_are_over)
+
+
+@ROLES
+def test_messages_still_arrive_after_our_close(role: Role) -> None:
+    wire = make(role)
+    wire.close(1001)
+    assert wire.state is ClosingState.CLOSE_SENT
+    assert wire.receive_data(frame(role, 0x81, b"late") + frame(role, 0x88)) == [
+        TextMessage(b"late"),
+        CloseReceived(1005, ""),
+    ]
+    assert wire.state is ClosingState.CLOSED
+    assert wire.receive_data(frame(role, 0x81, b"later")) == []
+
+
+@ROLES
+def test_nothing_may_be_sent_after_our_close(role: Role) -> None:
+    wire = make(role)
+    wire.close(None)
+    for send in (wire.text, wire.binary, wire.ping, wire.pong):
+        with pytest.raises(LocalProtocolError, match="CLOSE_SENT"):
+            send(b"")
+    with pytest.raises(LocalProtocolError, match="SEND_CLOSE"):
+        wire.close(1000)
+    assert wire.state is ClosingState.CLOSE_SENT
+
+
+@ROLES
+def test_after_the_peers_close_we_may_still_send(role: Role) -> None:
+    wire = make(role)
+    wire.receive_data(frame(role, 0x88, b"\x03\xe9") + frame(role, 0x81, b"dropped"))
+    assert wire.state is ClosingState.CLOSE_RECEIVED
+    assert wire.text(b"last words")
+    assert wire.close(1001)
+    assert wire.state is ClosingState.CLOSED
+
+
+@pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1014, 1015, 1016, 2999, 5000, 70000, -1])
+def test_codes_that_may_not_be_sent(code: int) -> None:
+    wire = make(Role.SERVER)
+    with pytest.raises(LocalProtocolError):
+        wire.close(code)
+    assert wire.state is ClosingState.OPEN
+
+
+def test_misuse_changes_nothing() -> None:
+    wire = make(Role.SERVER)
+    with pytest.raises(LocalProtocolError):
+        wire.ping(b"x" * 126)
+    with pytest.raises(LocalProtocolError):
+        wire.close(None, "a reason without a code")
+    assert wire.state is ClosingState.OPEN
+    with pytest.raises(LocalProtocolError):
+        WebSocketWire(Role.CLIENT, message_limit=1)
+    with pytest.raises(LocalProtocolError):
+        WebSocketWire(Role.SERVER, message_limit=1, mask_key=lambda: KEY)
+
+
+def test_every_frame_of_a_client_has_its_own_key() -> None:
+    keys = iter((b"abcd", b"efgh", b"ijkl"))
+    wire = WebSocketWire(Role.CLIENT, message_limit=1, mask_key=lambda: next(keys))
+    assert [wire.text(b"")[2:], wire.ping()[2:], wire.close(None)[2:]] == [b"abcd", b"efgh", b"ijkl"]

@@ -1,0 +1,167 @@
+"""Who lives in the world: a caller that checks every message it gets, and what a provider does with one request."""
+
+import json
+
+from tests.peers.peers import Headers, WsClient
+
+PROVIDERS = ("custom-one", "custom-two", "openai", "anthropic")
+
+
+def create_message(event_id: str, who: int, much: int) -> str:
+    """A create with one to three steps, sometimes with retries and timers."""
+    steps = []
+    for index in range(1 + (much % 8 == 7) + (much % 16 == 15)):
+        step: dict[str, object] = {
+            "provider": PROVIDERS[(who + index) % len(PROVIDERS)],
+            "endpoint": "chat/completions",
+            "query": {"id": event_id, "pad": "p" * (0, 10, 600)[much % 3]},
+        }
+        if who % 3 == 1:
+            step["config"] = {"maxAttempts": 3, "retryDelay": 100, "requestTimeout": 2000, "idleTimeout": 5000}
+        if who % 5 == 2:
+            step["config"] = {"response": "both"}
+        steps.append(step)
+    steps[0]["eventId"] = event_id
+    return json.dumps({"type": "universal.create", "request": steps if len(steps) > 1 or much % 2 else steps[0]})
+
+
+class Caller:
+    """A client. ``complaint`` says what was wrong with what it got, and stays."""
+
+    def __init__(self) -> None:
+        self.ws = WsClient()
+        self.open = False
+        self.phases: dict[str, str] = {}  #: by event id: new, streaming, ended
+        self.counts: dict[str, int] = {}
+        self.complaint: str | None = None
+        self.repeated: list[str] = []  #: ids sent again while they ran, as far as the client knew
+        self.reused: set[str] = set()
+        self.done: list[str] = []  #: streams that ended well, for the world to look at
+        self._nobody = 0
+
+    def send(self, text: str, event_id: str) -> bytes:
+        self.phases[event_id] = "new"
+        self.counts[event_id] = 0
+        return self.ws.text(text)
+
+    def odd(self, much: int) -> tuple[str, bytes]:
+        """Something a client may or may not do."""
+        from wsproto.events import BytesMessage, CloseConnection, Ping
+
+        choice = much % 8
+        if choice == 0:
+            return "garbage", self.ws.text("garbage")
+        if choice == 1:
+            return "ping", self.ws.event(Ping(payload=b"x" * (much // 4)))
+        if choice == 2:
+            return "pings", b"".join(self.ws.event(Ping(payload=b"y" * 100)) for _ in range(60))
+        if choice == 3:
+            self.open = False
+            return "close", self.ws.event(CloseConnection(code=1000))
+        if choice == 4:
+            self.open = False
+            return "bad frame", self.ws.carry(b"\xff\xff\xff")
+        if choice == 5:
+            return "binary ping", self.ws.event(BytesMessage(data=b'{"type":"universal.ping"}'))
+        if choice == 6:
+            running = [event_id for event_id, phase in self.phases.items() if phase == "streaming"]
+            if running:
+                self.repeated.append(running[0])
+                self.reused.add(running[0])
+                return "running id", self.ws.text(create_message(running[0], 0, 0))
+            return "no step", self.ws.text('{"type":"universal.create","request":[]}')
+        self._nobody += 1
+        event_id = f"nobody{self._nobody}"
+        step = {"eventId": event_id, "provider": "nobody", "endpoint": "x"}
+        return "unknown provider", self.send(json.dumps({"type": "universal.create", "request": step}), event_id)
+
+    def receive(self, data: bytes) -> None:
+        for seen in self.ws.receive(data):
+            if seen.line == "open":
+                self.open = True
+            elif seen.text is not None:
+                self._message(seen.text)
+            elif seen.line.startswith("close"):
+                self.open = False
+            elif seen.line.startswith("bytes after"):
+                self.complaint = seen.line
+
+    def _message(self, text: str) -> None:
+        message = json.loads(text)
+        kind = message["type"].removeprefix("universal.")
+        event_id = message.get("metadata", {}).get("eventId")
+        if kind in ("pong", "going_away") or (kind == "error" and event_id is None):
+            return
+        phase = self.phases.get(event_id)
+        if phase == "ended" and event_id in self.repeated:  # it had ended when the second came
+            self.repeated.remove(event_id)
+            self.counts[event_id] = 0
+            phase = self.phases[event_id] = "new"
+        wrong = None
+        if phase is None:
+            wrong = "of an exchange that was never asked for"
+        elif phase == "ended":
+            wrong = "behind the last message"
+        elif kind in ("stream", "event", "done") and phase != "streaming":
+            # In "both" a whole answer's events precede its created.
+            wrong = None if kind == "event" else "before created"
+        elif kind == "created" and phase == "streaming":
+            wrong = "created twice"
+        if wrong:
+            self.complaint = f"{kind} {event_id} {wrong}: {text[:200]}"
+            return
+        if kind == "created" and "response" not in message:
+            self.phases[event_id] = "streaming"
+        elif kind == "stream":
+            self._chunk(event_id, message["response"])
+        elif kind != "event":
+            self.phases[event_id] = "ended"
+            if kind == "done":
+                self.done.append(event_id)
+
+    def _chunk(self, event_id: str, response: object) -> None:
+        if not isinstance(response, dict) or "choices" not in response:
+            return
+        name, number = response["choices"][0]["delta"]["content"].split(":")[:2]
+        if name != event_id or int(number) != self.counts[event_id]:
+            self.complaint = f"{event_id} got chunk {number} of {name}, expected {self.counts[event_id]}"
+        self.counts[event_id] += 1
+
+    def waiting(self) -> list[str]:
+        """Exchanges without a last message."""
+        return [event_id for event_id, phase in self.phases.items() if phase != "ended"]
+
+
+class Serving:
+    """One request at a provider, and how far its answer is."""
+
+    def __init__(self, stream: int, body: bytes) -> None:
+        self.stream = stream
+        self.event_id: str = json.loads(body)["id"] if body else "?"
+        self.phase = "asked"  #: asked, stream, over
+        self.chunks = 0
+        self.finished = False
+        self.spoilt = False
+
+    def answer(self, kind: str) -> tuple[int, Headers, bytes | None]:
+        """Head, and the whole body where it is no stream."""
+        if kind == "stream":
+            self.phase = "stream"
+            return 200, [("content-type", "text/event-stream")], None
+        self.phase = "over"
+        if kind == "json":
+            return 200, [("content-type", "application/json")], b'{"whole":"answer"}'
+        if kind == "binary":
+            self.finished = True  # without a length it is a stream
+            return 200, [("content-type", "audio/mpeg")], bytes(range(256))
+        if kind == "wide":
+            return 200, [("content-type", "application/json")], b'"' + b"y" * 18_000 + b'"'
+        if kind == "large":
+            return 200, [("content-type", "application/json")], b'"' + b"x" * 30_000 + b'"'
+        return int(kind), [("content-type", "application/json"), ("retry-after", "1")], b'{"error":{"message":"no"}}'
+
+    def chunk(self, size: int) -> bytes:
+        """The next event of the stream, numbered."""
+        content = f"{self.event_id}:{self.chunks}:" + "z" * size
+        self.chunks += 1
+        return b'data: {"choices":[{"delta":{"content":"%s"}}]}\n\n' % content.encode()

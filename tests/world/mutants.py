@@ -1,0 +1,458 @@
+"""Faults planted in the core on purpose, one at a time: would the tests find them?
+
+``python -m tests.world.mutants`` plants each in a process of its own, runs the transcripts and then random worlds, and says
+what found it; ``python -m tests.world.mutants 7`` plants the one of that number, ``--json`` says each as a line of JSON. A
+fault is an edit of one module's text that must match exactly once; nothing on disk is changed.
+
+The processes are forked from one that has imported everything but the core, so each imports the core by itself.
+"""
+
+import argparse
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple, NoReturn
+
+SOURCE = Path(__file__).parents[2] / "src" / "aigw_sansio"
+WORLDS = 300  # nine times what the longest search takes
+HANG_SECONDS = 60.0
+AT_ONCE = 2
+BEFOREHAND = ("h2.connection", "msgspec", "pytest", "websockets.speedups", "wsproto")
+
+
+class Mutant(NamedTuple):
+    """``old`` becomes ``new`` in ``module``."""
+
+    name: str
+    module: str
+    old: str
+    new: str
+
+
+FAULTS: list[Mutant] = [
+    Mutant(
+        "timers fire late", "engine.timers", "deadline <= now:", "deadline < now:"
+    ),  # hangs: so it comes first, beside the others
+    Mutant(
+        "the first-byte timer goes on after the head",
+        "exchanges.attempt",
+        "        self._first_byte_timer.cancel()\n        self._engine.emit(AttemptFirstByte",
+        "        self._engine.emit(AttemptFirstByte",
+    ),
+    Mutant(
+        "bytes of the provider do not move the idle timer",
+        "exchanges.attempt",
+        "        if not hold:\n            self._idle_timer.arm(now + self._idle_s)\n",
+        "",
+    ),
+    Mutant(
+        "the idle timer goes on while the client holds the provider back",
+        "exchanges.attempt",
+        "            self._first_byte_timer.cancel()\n            self._idle_timer.cancel()\n            if self._leg is not None:\n",
+        "            if self._leg is not None:\n",
+    ),
+    Mutant(
+        "the last resort has a first-byte timer, too",
+        "exchanges.exchange",
+        "        last = policy.attempts > 1 and",
+        "        last = False and policy.attempts > 1 and",
+    ),
+    Mutant(
+        "everything is retried",
+        "exchanges.exchange",
+        "if self._tries < policy.attempts and fault.retryable:",
+        "if self._tries < policy.attempts:",
+    ),
+    Mutant(
+        "retry-after is not looked at",
+        "exchanges.exchange",
+        "delay = max(delay, retry_after_s(",
+        "max(delay, retry_after_s(",
+    ),
+    Mutant("tries are counted over all steps", "exchanges.exchange", "            self._tries = 0\n", ""),
+    Mutant("an error answer is forgotten", "exchanges.exchange", "            self._last_answer = shown\n", ""),
+    Mutant(
+        "chunks held of a failed attempt go to the client",
+        "exchanges.exchange",
+        "            self._attempt = None\n        self._held_messages, self._held_bytes = [], 0\n",
+        "            self._attempt = None\n",
+    ),
+    Mutant(
+        "the leg goes on when an exchange ends",
+        "exchanges.attempt",
+        "            leg.upstream.cancel(leg, now)\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "an answered stream is sent again",
+        "upstream.connection",
+        "again = (event.unprocessed or lost) and not leg.touched and",
+        "again = (event.unprocessed or lost) and",
+    ),
+    Mutant(
+        "a connection that dies in reuse is not replaced",
+        "upstream.connection",
+        "        lost = leg.reach != ",
+        "        lost = False and leg.reach != ",
+    ),
+    Mutant(
+        "a held connection stays paused when its leg is over",
+        "upstream.connection",
+        "        if leg.held and not self.multiplexed:\n            self.resume_reading()\n",
+        "        if leg.held and not self.multiplexed:\n            pass\n",
+    ),
+    Mutant(
+        "credit kept back is never given",
+        "upstream.connection",
+        "            owed, leg.owed = leg.owed, 0\n            self.wire.consume(leg.stream, owed)\n",
+        "            owed, leg.owed = leg.owed, 0\n",
+    ),
+    Mutant(
+        "credit is given though the client is slow",
+        "upstream.connection",
+        "                    if leg.held:\n",
+        "                    if False and leg.held:\n",
+    ),
+    Mutant(
+        "pongs pile up for a client that does not read",
+        "downstream.websocket",
+        "            self._hold(_CONTROL)\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "a dial that nobody wants goes on",
+        "upstream.pool",
+        "                dial.close(now, abort=True)\n                self._drop(pool, dial)\n",
+        "                pass\n",
+    ),
+    Mutant(
+        "one connection more than allowed",
+        "upstream.pool",
+        "    if total - len(expired) < limit:\n",
+        "    if total - len(expired) <= limit:\n",
+    ),
+    Mutant(
+        "who waits for a connection waits for ever",
+        "upstream.pool",
+        "            leg.timer.arm(now + (leg.connect_timeout_s if shareable else config.timeouts.pool_wait_s))\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "the connect timer goes on after the dial",
+        "upstream.pool",
+        "        if timer is not None:\n            timer.close()\n",
+        "",
+    ),
+    Mutant(
+        "frames behind the request are lost", "downstream.http1", "        if early:\n", "        if False and early:\n"
+    ),
+    Mutant(
+        "who says nothing may stay",
+        "downstream.http1",
+        "        self._handshake_timer.arm(now + engine.config.timeouts.handshake_s)\n",
+        "",
+    ),
+    Mutant(
+        "a missing pong is not missed",
+        "downstream.websocket",
+        "            self._pong_timer.arm(now + self._engine.config.timeouts.pong_s)\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "who does not answer our close is waited for",
+        "downstream.websocket",
+        "        self.finish_timer.arm(now + self._engine.config.timeouts.close_s)\n",
+        "",
+    ),
+    Mutant("one exchange more than allowed", "sessions.session", "if busy >= limits.exch", "if busy > limits.exch"),
+    Mutant(
+        "a provider held back is not let go",
+        "sessions.scheduler",
+        "                exchange.release_queue(now)\n",
+        "                pass\n",
+    ),
+    Mutant(
+        "what runs for a client outlives it",
+        "sessions.session",
+        '            exchange.cancel("gone", by, fault, now)\n',
+        "            pass\n",
+    ),
+    Mutant(
+        "the other side of a relay is never let go",
+        "realtime.side",
+        "                self.other._release_hold(now)\n",
+        "                pass\n",
+    ),
+    Mutant(
+        "a relay holds nobody back",
+        "realtime.side",
+        "            self._held = True\n            self.pipe.pause_reading()\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "a relay's side that does not answer a close is waited for",
+        "realtime.side",
+        "        self._finish_timer.arm(now + self._close_s)\n",
+        "",
+    ),
+    Mutant(
+        "a missing pong is not missed in a relay",
+        "realtime.side",
+        "                self._pong_timer.arm(now + self._pong_s)\n",
+        "                pass\n",
+    ),
+    Mutant(
+        "the peer's close stays behind what was held back",
+        "realtime.side",
+        "            self.pipe.resume_reading()  # the peer's",
+        "            pass  # the peer's",
+    ),
+    Mutant("500 is not retried", "exchanges.retry", "status >= 500", "status > 500"),
+    Mutant("linear delays do not grow", "exchanges.policy", '"linear": n,', '"linear": 1,'),
+    Mutant("confirmed bytes still count", "engine.send_buffer", "        self.size -= n\n", ""),
+    Mutant(
+        "what is sent refers to messages that the client has forgotten",
+        "wires.websocket.deflate",
+        "            if self._deflate_takeover:\n                self._deflater = deflater\n",
+        "            self._deflater = deflater\n",
+    ),
+    Mutant(
+        "what inflates beyond the limit is taken",
+        "wires.websocket.deflate",
+        "return inflated if self._inflated <= self._limit else",
+        "return inflated if True else",
+    ),
+    # HTTP/2, both ways
+    Mutant(
+        "an HTTP/2 connection's credit is not given back",
+        "wires.http2.connection",
+        "                    if credit < low:\n",
+        "                    if False and credit < low:\n",
+    ),
+    Mutant(
+        "an HTTP/2 stream's credit is not given back",
+        "wires.http2.connection",
+        "            if owed >= self._quantum:\n",
+        "            if False and owed >= self._quantum:\n",
+    ),
+    Mutant(
+        "the provider is not told of a cancel over HTTP/2",
+        "wires.http2.client",
+        "            self._reset(state, wire.CANCEL)\n            self._forget(state)\n",
+        "            self._forget(state)\n",
+    ),
+    Mutant(
+        "the last stream that a GOAWAY promises counts as refused",
+        "wires.http2.client",
+        "            if stream.number > last_stream:\n",
+        "            if stream.number >= last_stream:\n",
+    ),
+    Mutant(
+        "the first stream above a GOAWAY's last is waited for",
+        "wires.http2.client",
+        "            if stream.number > last_stream:\n",
+        "            if stream.number > last_stream + 2:\n",
+    ),
+    Mutant(
+        "a refused stream is not tried elsewhere",
+        "wires.http2.client",
+        "unprocessed=refused)",
+        "unprocessed=False)",
+    ),
+    Mutant(
+        "a stream whose window opens again does not go on",
+        "wires.http2.outlet",
+        "        if not stream.ready and stream.queued:\n            stream.ready = True\n",
+        "        if not stream.ready and stream.queued:\n            return\n",
+    ),
+    Mutant(
+        "a larger INITIAL_WINDOW_SIZE wakes nobody",
+        "wires.http2.connection",
+        "        for stream in self._streams.values():\n            self._outlet.wake(stream)\n",
+        "",
+    ),
+    Mutant(
+        "a stream that has more to send loses its turn",
+        "wires.http2.outlet",
+        "            if stream.queued:\n                ready.append(stream)\n            else:\n",
+        "            if not stream.queued:\n",
+    ),
+    Mutant(
+        "the connection's window is sent beyond",
+        "wires.http2.outlet",
+        "            conn.outbound_flow_control_window -= len(data)\n",
+        "",
+    ),
+    Mutant(
+        "one stream more than the provider takes",
+        "wires.http2.client",
+        "min(self._max_streams, limit) - len(self._streams))",
+        "min(self._max_streams, limit + 1) - len(self._streams))",
+    ),
+    Mutant(
+        "what waits for a stream goes on with its connection alone",
+        "downstream.http2_stream",
+        "            if self._owed or self._ended:\n                self._link.engine.defer(self._go_on)\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "a socket's confirmed bytes stay outstanding over HTTP/2",
+        "downstream.http2_stream",
+        "        self.outstanding -= n\n        if self.outstanding and",
+        "        if self.outstanding and",
+    ),
+    Mutant(
+        "one socket that does not read keeps all from being read",
+        "downstream.http2_stream",
+        "            self._paused = True\n",
+        "            self._paused = True\n            self._link.pause_reading()  # type: ignore[attr-defined]\n",
+    ),
+]
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    def __init__(self, fullname: str, path: str, fault: Mutant) -> None:
+        super().__init__(fullname, path)
+        self._fault = fault
+
+    def get_code(self, fullname: str) -> object:  # type: ignore[override]
+        text = Path(self.path).read_text(encoding="utf-8")
+        assert text.count(self._fault.old) == 1, f"{self._fault.name}: matches {text.count(self._fault.old)} times"
+        return compile(text.replace(self._fault.old, self._fault.new), self.path, "exec")
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def __init__(self, fault: Mutant) -> None:
+        self._fault = fault
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != f"aigw_sansio.{self._fault.module}":
+            return None
+        file = SOURCE / (self._fault.module.replace(".", "/") + ".py")
+        return importlib.util.spec_from_file_location(fullname, file, loader=_Loader(fullname, str(file), self._fault))
+
+
+def hunt(fault: Mutant | None) -> str | None:
+    """What finds ``fault``, in this process, which must not have imported the core yet."""
+    if fault is not None:
+        assert not [name for name in sys.modules if name.startswith("aigw_sansio")], "the core is imported already"
+        sys.meta_path.insert(0, _Finder(fault))
+    from tests.transcripts.test_transcripts import CUTS, FILES, gateway
+    from tests.transcripts.transcripts_of import runs
+
+    for path, cuts, http in runs(FILES, CUTS[:1]):
+        from tests.transcripts.runner import check
+
+        _not_hanging()
+        try:
+            check(path, gateway, cuts, http, accept=False)
+        except Exception as found:
+            return f"{path.stem} ({http}): {type(found).__name__}"
+    from tests.world.relay import RelayWorld, relay_moves
+    from tests.world.world import h2 as world_h2
+    from tests.world.world import random_moves, run
+
+    for seed in range(WORLDS):
+        _not_hanging()
+        try:
+            run(random_moves(seed))
+            run(relay_moves(seed), kind=RelayWorld)
+            world_h2.run(random_moves(seed))
+        except Exception as found:
+            return f"world, seed {seed}: {type(found).__name__}: {str(found)[:80]}"
+    return None
+
+
+def _not_hanging() -> None:
+    """Set the alarm anew, where there is one: a search that takes long is not one that hangs."""
+    if signal.getitimer(signal.ITIMER_REAL)[0]:
+        signal.setitimer(signal.ITIMER_REAL, HANG_SECONDS)
+
+
+class Hunt(NamedTuple):
+    """What found fault ``number``."""
+
+    number: int
+    found: str | None
+    said: str
+    seconds: float
+
+
+def hunts(chosen: Iterable[int]) -> Iterator[Hunt]:
+    """Hunt the faults of these numbers, in the order in which the hunts end."""
+    for name in BEFOREHAND:
+        importlib.import_module(name)
+    running: dict[int, tuple[int, int, float]] = {}
+    numbers = iter(chosen)
+    while True:
+        while len(running) < AT_ONCE and (number := next(numbers, None)) is not None:
+            reading, writing = os.pipe()
+            sys.stdout.flush()
+            pid = os.fork()
+            if pid == 0:
+                _hunt_alone(number, writing)
+            os.close(writing)
+            running[pid] = number, reading, time.monotonic()
+        if not running:
+            return
+        pid, status = os.wait()
+        number, reading, began = running.pop(pid)
+        with open(reading, encoding="utf-8") as pipe:
+            kind, _, said = pipe.read().partition(" ")
+        if not kind:
+            code = os.waitstatus_to_exitcode(status)
+            kind, said = ("found", "hangs") if code == -signal.SIGALRM else ("broken", f"ended with status {code}")
+        yield Hunt(number, said if kind == "found" else None, said, time.monotonic() - began)
+
+
+def _hunt_alone(number: int, writing: int) -> NoReturn:
+    """The whole life of a forked process. Where it hangs, its alarm ends it, whatever became of its parent."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, HANG_SECONDS)
+    sys.stdout = sys.stderr
+    try:
+        found = hunt(FAULTS[number])
+        said = f"found {found}" if found else "missed NOT FOUND"
+    except BaseException:
+        said = f"broken {traceback.format_exc()[-2000:]}"
+    os.write(writing, said.encode())
+    os._exit(0)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.world.mutants", description="Plant faults, and see them found."
+    )
+    every = range(len(FAULTS))
+    parser.add_argument("numbers", nargs="*", type=int, metavar=f"0..{every[-1]}", help="which; all, if none is named")
+    parser.add_argument("--json", action="store_true", help="a JSON object for each")
+    arguments = parser.parse_args()
+    if wrong := [number for number in arguments.numbers if number not in every]:
+        parser.error(f"there is no fault {wrong[0]}; the faults are numbered 0 to {every[-1]}")
+    chosen = arguments.numbers or every
+    count = 0
+    for done in hunts(chosen):
+        count += done.found is not None
+        if arguments.json:
+            print(json.dumps(done._asdict()), flush=True)
+        else:
+            fault = FAULTS[done.number]
+            print(f"{fault.module}: {fault.name}\n    {done.seconds:.1f} s  {done.said}", flush=True)
+    if not arguments.json:
+        print(f"{count} of {len(chosen)} found")
+    return 0 if count == len(chosen) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
