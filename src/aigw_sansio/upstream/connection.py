@@ -199,8 +199,8 @@ class UpstreamConnection(Connection):
         if not self.multiplexed:
             self.resume_reading()
         elif call.withheld_credit and self.wire is not None:
-            withheld_credit, call.withheld_credit = call.withheld_credit, 0
-            self.wire.consume(call.stream, withheld_credit)
+            credit, call.withheld_credit = call.withheld_credit, 0
+            self.wire.consume(call.stream, credit)
             self._pump(now)
 
     def cancel(self, call: UpstreamCall, now: float) -> None:
