@@ -5,7 +5,7 @@ protocol, sections 3.2 and 3.3). Must not know: sockets, frames, other exchanges
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
 from ..bodies.chunk import Chunk
 from ..engine.engine import Engine
@@ -13,24 +13,13 @@ from ..events import ExchangeEnded, ProviderEvent, RequestAdmitted, ResponseFail
 from ..faults import HTTP_STATUS, Fault, FaultKind, Side
 from ..formats.classify import CONTENT, ERROR, classify
 from ..fsm import Machine
-from ..providers.call import ProviderCall
 from .attempt import PAUSED_BY_BUDGET, PAUSED_BY_QUEUE, Attempt
 from .encoder import FinalResponse, Progress, ResponseEncoder
-from .policy import Policy
+from .ports import Ending, ExchangeOutlet, PlannedStep
 from .response import ProviderResponse, ReadDepth
 from .retry import is_retried, retry_after_s
 from .source import Source
 from .states import EXCHANGE_TABLE, ExchangeInput, ExchangeState
-
-#: The message that ended an exchange; ``gone`` if the client could no longer be told.
-Ending = Literal["created", "done", "error", "cancelled", "gone"]
-
-
-class PlannedStep(NamedTuple):
-    """A step that can run: the provider's call, and how often and how long it is tried."""
-
-    call: ProviderCall
-    policy: Policy
 
 
 class ExchangeOwner(Protocol):
@@ -42,19 +31,6 @@ class ExchangeOwner(Protocol):
 
     def exchange_ended(self, exchange: "Exchange", now: float) -> None:
         """The exchange is over; its last messages may still wait."""
-
-
-class ExchangeOutlet(Protocol):
-    """The way to the client, shared with other exchanges. It keeps what cannot be sent yet."""
-
-    def post(self, exchange: "Exchange", messages: list[bytes], now: float) -> None:
-        """Send ``messages``, in turn with those of other exchanges."""
-
-    def drop(self, exchange: "Exchange") -> None:
-        """Forget the messages of ``exchange`` that have not been sent."""
-
-    def account(self, delta: int) -> None:
-        """Exchanges hold ``delta`` bytes more than before, their messages not counted."""
 
 
 class Exchange:

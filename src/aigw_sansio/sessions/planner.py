@@ -11,8 +11,8 @@ from ..config import GatewaySettings
 from ..dialects.commands import Step
 from ..downstream.gateway_tokens import bearer_token, known_token
 from ..engine.engine import Engine
-from ..exchanges.exchange import PlannedStep
 from ..exchanges.policy import resolve_policy
+from ..exchanges.ports import PlannedStep
 from ..faults import Fault
 from ..ids import ConnId
 from ..providers.call import build_call

@@ -16,42 +16,10 @@ the client has nothing to take. Resuming may end an exchange, so it is deferred 
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from ..downstream.channel import MessageChannel
 from ..engine.engine import Engine
-
-
-class Scheduled(Protocol):
-    """An exchange, as the scheduler sees it."""
-
-    @property
-    def event_id(self) -> str:
-        """The client's name for it."""
-
-    @property
-    def ended(self) -> bool:
-        """Nothing more will be posted."""
-
-    @property
-    def collecting(self) -> bool:
-        """It holds part of a response that the client cannot have yet."""
-
-    @property
-    def paused_by_queue(self) -> bool:
-        """``pause_for_queue`` is in force."""
-
-    def pause_for_queue(self) -> None:
-        """Take nothing more from the provider: its messages wait."""
-
-    def pause_for_budget(self) -> None:
-        """Take nothing more from the provider: too much is held for the client."""
-
-    def resume_after_queue(self, now: float) -> None:
-        """Its messages are fewer again."""
-
-    def resume_after_budget(self, now: float) -> None:
-        """Less is held for the client again."""
+from ..exchanges.ports import Scheduled
 
 
 class _Queue:

@@ -13,10 +13,11 @@ from ..downstream.channel import ChannelOwner, MessageChannel
 from ..engine.engine import Engine
 from ..events import ProviderEvent, ProviderEventRead, SessionEnded, SessionOpened
 from ..exchanges.exchange import Exchange
+from ..exchanges.ports import Scheduled
 from ..exchanges.source import Source
 from ..faults import Fault, FaultKind, Side
 from .planner import ClientInfo, plan, unknown_tokens
-from .scheduler import FairScheduler, Scheduled
+from .scheduler import FairScheduler
 from .token_checks import PendingCreate, TokenChecks
 
 #: Headers of a step of no more than so many characters are not counted: they are a client's keys and names.

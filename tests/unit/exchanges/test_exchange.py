@@ -17,8 +17,9 @@ from aigw_sansio.events import (
     RequestAdmitted,
     UsageReported,
 )
-from aigw_sansio.exchanges.exchange import Exchange, PlannedStep
+from aigw_sansio.exchanges.exchange import Exchange
 from aigw_sansio.exchanges.policy import Policy
+from aigw_sansio.exchanges.ports import PlannedStep
 from aigw_sansio.exchanges.states import ExchangeState
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.ids import ConnId
