@@ -31,7 +31,7 @@ from .downstream.routes import RealtimeResource
 from .downstream.websocket import WebSocketChannel, WebSocketOpening
 from .effects import Answer, Effect
 from .engine.connection import Connection
-from .engine.engine import Engine
+from .engine.services import Services
 from .errors import LocalProtocolError
 from .faults import Fault
 from .ids import AskId, ConnId
@@ -61,29 +61,29 @@ class Gateway:
         "_admission",
         "_connections",
         "_drain_timer",
-        "_engine",
         "_next_session",
         "_now",
         "_pool",
         "_relays",
+        "_services",
         "_sessions",
         "_source",
         "draining",
     )
 
     def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
-        self._engine = Engine(config, seed, wall_offset)
+        self._services = Services(config, seed, wall_offset)
         self._connections: dict[ConnId, Connection] = {}
-        self._pool = Pool(self._engine, self._register)
-        self._source = AuthorizingSource(self._engine, self._pool)
-        self._admission = Admission(self._engine, self)
+        self._pool = Pool(self._services, self._register)
+        self._source = AuthorizingSource(self._services, self._pool)
+        self._admission = Admission(self._services, self)
         self._sessions: dict[int, Session[WebSocketChannel]] = {}
         self._relays: dict[int, Relay] = {}
         self._next_session = 1
         self._now = float("-inf")
         #: Going away: no new sessions, no new exchanges.
         self.draining = False
-        self._drain_timer = self._engine.timers.timer(self._on_drain_over)
+        self._drain_timer = self._services.timers.timer(self._on_drain_over)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -91,12 +91,12 @@ class Gateway:
         """A client connected. ``peer`` is its address for events; ``alpn`` what TLS chose: ``h2`` is HTTP/2, anything
         else and nothing is HTTP/1.1."""
         self._advance(now)
-        conn = self._engine.issue_conn()
+        conn = self._services.issue_conn()
         connection: Connection
         if alpn == "h2":
-            connection = Http2Downstream(self._engine, conn, peer, self._admission, now, leaving=self.draining)
+            connection = Http2Downstream(self._services, conn, peer, self._admission, now, leaving=self.draining)
         else:
-            connection = Http1Downstream(self._engine, conn, peer, self._admission, now)
+            connection = Http1Downstream(self._services, conn, peer, self._admission, now)
         self._connections[conn] = connection
         return conn
 
@@ -108,7 +108,7 @@ class Gateway:
         self._now = now
         if connection is not None:
             connection.connected(alpn, now)
-            self._engine.run_deferred(now)
+            self._services.run_deferred(now)
 
     def connect_failed(self, conn: ConnId, reason: str, now: float) -> None:
         """The dial of ``Connect`` failed. ``closed`` must follow."""
@@ -118,7 +118,7 @@ class Gateway:
         self._now = now
         if connection is not None:
             connection.connect_failed(reason, now)
-            self._engine.run_deferred(now)
+            self._services.run_deferred(now)
 
     def receive_data(self, conn: ConnId, data: bytes, now: float) -> None:
         """Bytes of the peer, at most 64 KiB. Empty data is nothing, never an end."""
@@ -130,22 +130,22 @@ class Gateway:
             if type(data) is not bytes:
                 data = bytes(memoryview(data))  # a host may have read into a bytearray; behind here it is bytes
             (connection.receiver or connection).receive_data(data, now)
-            if self._engine.deferred:
-                self._engine.run_deferred(now)
+            if self._services.deferred:
+                self._services.run_deferred(now)
 
     def receive_eof(self, conn: ConnId, now: float) -> None:
         """The peer ended its direction cleanly; at most once."""
         connection = self._find(conn, now)
         if connection is not None and not connection.over:
             connection.receive_eof(now)
-            self._engine.run_deferred(now)
+            self._services.run_deferred(now)
 
     def connection_lost(self, conn: ConnId, reason: str, now: float) -> None:
         """The connection broke: a reset, a failed write, TLS that ended without ``close_notify``."""
         connection = self._find(conn, now)
         if connection is not None and not connection.over:
             connection.connection_lost(reason, now)
-            self._engine.run_deferred(now)
+            self._services.run_deferred(now)
 
     def data_sent(self, conn: ConnId, n: int, now: float) -> None:
         """The transport took ``n`` of the bytes that were pulled. ``LocalProtocolError`` for more than that. None at
@@ -155,8 +155,8 @@ class Gateway:
             connection = self._look(conn, now)
         if connection is not None and n:
             connection.data_sent(n, now)
-            if self._engine.deferred:
-                self._engine.run_deferred(now)
+            if self._services.deferred:
+                self._services.run_deferred(now)
         self._now = now
 
     def closed(self, conn: ConnId, now: float) -> None:
@@ -165,30 +165,30 @@ class Gateway:
         if connection is not None:
             del self._connections[conn]
             connection.closed(now)
-            self._engine.run_deferred(now)
+            self._services.run_deferred(now)
 
     def answer(self, ask_id: AskId, value: Answer, now: float) -> None:
         """The answer to an ``Ask``. Late and second answers are ignored; ``LocalProtocolError`` for a question that
         was never asked and for an answer of the wrong class."""
         self._check(now)
-        self._engine.answer(ask_id, value, now)
-        self._engine.run_deferred(now)
+        self._services.answer(ask_id, value, now)
+        self._services.run_deferred(now)
         self._now = now
 
     def handle_timeout(self, now: float) -> None:
         """``next_timeout()`` has come. Calling it early does no harm."""
         self._advance(now)
         while True:
-            self._engine.timers.fire(now)
-            self._engine.run_deferred(now)
-            due = self._engine.timers.next_deadline()
+            self._services.timers.fire(now)
+            self._services.run_deferred(now)
+            due = self._services.timers.next_deadline()
             if due is None or due > now:
                 break
 
     def set_wall(self, wall_offset: float, now: float) -> None:
         """The host's wall clock was set: Unix time is now ``wall_offset + now``."""
         self._advance(now)
-        self._engine.wall_offset = wall_offset
+        self._services.wall_offset = wall_offset
 
     def drain(self, now: float) -> None:
         """Go away (client protocol, section 6): refuse what is new, let what runs finish within the configured time,
@@ -197,7 +197,7 @@ class Gateway:
         if self.draining:
             return
         self.draining = True
-        deadline = now + self._engine.config.timeouts.drain_s
+        deadline = now + self._services.config.timeouts.drain_s
         self._drain_timer.arm(deadline)
         for session in list(self._sessions.values()):
             session.drain(deadline, now)
@@ -207,26 +207,26 @@ class Gateway:
             if isinstance(connection, Http2Downstream):
                 connection.drain(now)
         self._finish_drain(now)
-        self._engine.run_deferred(now)
+        self._services.run_deferred(now)
 
     # -- outputs ------------------------------------------------------------------------------------------------
 
     def effects(self) -> list[Effect]:
         """What is to be done, in order; each effect is handed out once."""
-        return self._engine.take_effects()
+        return self._services.take_effects()
 
     def data_to_send(self, conn: ConnId, limit: int = 65536) -> bytes:
         """Up to ``limit`` bytes for the peer, fewer only where these are all. Report them with ``data_sent``."""
         connection = self._connections.get(conn)
         if connection is not None:
             return connection.pull(limit)
-        if not self._engine.was_issued(conn):
+        if not self._services.was_issued(conn):
             raise LocalProtocolError(f"data_to_send({conn}): no such connection was ever issued")
         return b""
 
     def next_timeout(self) -> float | None:
         """When to call ``handle_timeout`` at the latest; ``None``: no deadline is set."""
-        return self._engine.timers.next_deadline()
+        return self._services.timers.next_deadline()
 
     @property
     def idle(self) -> bool:
@@ -240,8 +240,8 @@ class Gateway:
             "sessions": len(self._sessions) + len(self._relays),
             "exchanges": sum(session.running for session in self._sessions.values()),
             "waiting_calls": self._pool.waiting,
-            "timers": self._engine.timers.armed,
-            "asks": self._engine.asking,
+            "timers": self._services.timers.armed,
+            "asks": self._services.asking,
             "send_buffer_bytes": sum(connection.outstanding for connection in self._connections.values()),
         }
 
@@ -268,10 +268,10 @@ class Gateway:
             subprotocol=_shown(admitted.offer, selected),
         )
         opening = WebSocketOpening(
-            self._engine, responder.pipe, admitted.settings.compression, request.websocket.extensions, now
+            self._services, responder.pipe, admitted.settings.compression, request.websocket.extensions, now
         )
         session = Session(
-            self._engine,
+            self._services,
             self._source,
             _UNIVERSAL,
             client,
@@ -292,14 +292,14 @@ class Gateway:
             path=f"{where.path}?{admitted.query}" if admitted.query else where.path,
             headers=request.headers,
             subprotocols=[item.text for item in admitted.offer.items],
-            settings=self._engine.config.providers,
+            settings=self._services.config.providers,
             own_tokens=lambda value: known_token(admitted.settings, Secret(value)),
         )
         if isinstance(call, Fault):
-            refuse_upgrade(self._engine, request, responder, call, now)
+            refuse_upgrade(self._services, request, responder, call, now)
             return None
         relay = Relay(
-            self._engine,
+            self._services,
             admitted,
             call,
             responder,
@@ -323,7 +323,7 @@ class Gateway:
 
     def _look(self, conn: ConnId, now: float) -> Connection | None:
         """The connection of an input that may be misuse yet: time stands still."""
-        if not self._engine.was_issued(conn):
+        if not self._services.was_issued(conn):
             raise LocalProtocolError(f"no connection {conn} was ever issued")
         self._check(now)
         return self._connections.get(conn)

@@ -12,7 +12,7 @@ import msgspec
 
 from ..config import GatewaySettings
 from ..effects import Answer, Authenticate, Authenticated, Metrics, ReadMetrics
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..envelope import error_envelope, success_envelope
 from ..events import UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
@@ -67,10 +67,10 @@ class SessionHost(Protocol):
 class Admission:
     """Decides about one request after the other. Implements ``RequestHandler``."""
 
-    __slots__ = ("_engine", "_host")
+    __slots__ = ("_host", "_services")
 
-    def __init__(self, engine: Engine, host: SessionHost) -> None:
-        self._engine = engine
+    def __init__(self, services: Services, host: SessionHost) -> None:
+        self._services = services
         self._host = host
 
     def request_arrived(self, request: ClientRequest, responder: Responder, now: float) -> PendingRequest | None:
@@ -95,7 +95,7 @@ class Admission:
         if self._host.draining:
             fault = Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away; connect again", True)
             return self._refuse(request, responder, fault, now)
-        settings = self._engine.config.gateways.get(f"{where.account}/{where.gateway}")
+        settings = self._services.config.gateways.get(f"{where.account}/{where.gateway}")
         if settings is None:
             detail = f"there is no gateway {f'{where.account}/{where.gateway}'[:100]!r}"
             return self._refuse(request, responder, _fault(FaultKind.UNKNOWN_GATEWAY, detail), now)
@@ -159,7 +159,7 @@ class Admission:
         self, request: ClientRequest, responder: Responder, fault: Fault, now: float, headers: Headers | None = None
     ) -> PendingRequest | None:
         status = HTTP_STATUS[fault.kind]
-        self._engine.emit(UpgradeRefused(request.conn, status, ENVELOPE_CODE[fault.kind], fault.detail))
+        self._services.emit(UpgradeRefused(request.conn, status, ENVELOPE_CODE[fault.kind], fault.detail))
         responder.refuse(status, [_JSON, *(headers or [])], error_envelope(fault), now)
         return None
 
@@ -179,19 +179,19 @@ def _fault(kind: FaultKind, detail: str) -> Fault:
 class _PendingQuestion:
     """A request that waits for the host's answer. Implements ``PendingRequest``."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._ask_id: AskId | None = None
         self._next: PendingRequest | None = None
 
     def ask(self, question: Authenticate | ReadMetrics, answered: Callable[[Answer, float], None], now: float) -> None:
-        self._ask_id = self._engine.ask(question, answered, now)
+        self._ask_id = self._services.ask(question, answered, now)
 
     def client_gone(self, now: float) -> None:
         if self._next is not None:
             self._next.client_gone(now)
         elif self._ask_id is not None:
-            self._engine.withdraw(self._ask_id)
+            self._services.withdraw(self._ask_id)
 
 
 class _PendingAuthentication(_PendingQuestion):
@@ -200,7 +200,7 @@ class _PendingAuthentication(_PendingQuestion):
     def __init__(
         self, door: Admission, admitted: Admitted, responder: Responder, token: Secret | None, now: float
     ) -> None:
-        super().__init__(door._engine)
+        super().__init__(door._services)
         self._door = door
         self._token = token
         self._admitted = admitted
@@ -226,7 +226,7 @@ class _PendingMetrics(_PendingQuestion):
     """Asks for the text of ``/metrics``."""
 
     def __init__(self, door: Admission, request: ClientRequest, responder: Responder, now: float) -> None:
-        super().__init__(door._engine)
+        super().__init__(door._services)
         self._door = door
         self._request = request
         self._responder = responder

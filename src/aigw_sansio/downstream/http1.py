@@ -7,7 +7,7 @@ Decides: how bytes become a request, what is kept while the answer is undecided,
 from enum import IntEnum
 
 from ..engine.connection import BytePipe, PipeConnection, PipeReceiver
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..envelope import error_envelope
 from ..faults import Fault, FaultKind, Side
 from ..fsm import Machine
@@ -70,18 +70,18 @@ class Http1Downstream(PipeConnection):
         "peer",
     )
 
-    def __init__(self, engine: Engine, conn: ConnId, peer: str, handler: RequestHandler, now: float) -> None:
-        super().__init__(engine, conn)
+    def __init__(self, services: Services, conn: ConnId, peer: str, handler: RequestHandler, now: float) -> None:
+        super().__init__(services, conn)
         self.peer = peer
         self._handler = handler
         self._machine = Machine(DOWNSTREAM_TABLE, DownstreamState.HEAD)
-        self._gate = HeadGate(engine.config.limits.head_bytes)
+        self._gate = HeadGate(services.config.limits.head_bytes)
         self._upgrade: Upgrade | None = None
         self._head_only = False  # the request was HEAD
         self._early = b""
         self._pending: PendingRequest | None = None
-        self._handshake_timer = engine.timers.timer(self._on_handshake_timeout)
-        self._handshake_timer.arm(now + engine.config.timeouts.handshake_s)
+        self._handshake_timer = services.timers.timer(self._on_handshake_timeout)
+        self._handshake_timer.arm(now + services.config.timeouts.handshake_s)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -90,7 +90,7 @@ class Http1Downstream(PipeConnection):
             self._read_head(data, now)
         elif self._machine.state is DownstreamState.DECIDING:
             self._early += data
-            if len(self._early) > self.engine.config.limits.early_bytes:
+            if len(self._early) > self.services.config.limits.early_bytes:
                 self.pause_reading()
 
     def receive_eof(self, now: float) -> None:
@@ -146,7 +146,7 @@ class Http1Downstream(PipeConnection):
         if found is None:
             return
         if isinstance(found, int):
-            limit = self.engine.config.limits.head_bytes
+            limit = self.services.config.limits.head_bytes
             detail = f"the request head is longer than the {limit} bytes that are allowed"
             self._refuse_head(431, Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, detail), now)
             return
@@ -179,7 +179,7 @@ class Http1Downstream(PipeConnection):
 
     def _on_handshake_timeout(self, now: float) -> None:
         if self._gate.started:
-            limit = self.engine.config.timeouts.handshake_s
+            limit = self.services.config.timeouts.handshake_s
             detail = f"the request head was not complete within {limit:g} s"
             self._refuse_head(408, Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, detail), now)
         else:

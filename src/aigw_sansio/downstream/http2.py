@@ -12,7 +12,7 @@ on how reads were: what does not are the bytes of each stream.
 from collections import deque
 
 from ..engine.connection import Connection
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
 from ..ids import ConnId
 from ..wires.http import ConnectionFailed, Headers
@@ -44,13 +44,13 @@ class Http2Downstream(Connection):
     )
 
     def __init__(
-        self, engine: Engine, conn: ConnId, peer: str, handler: RequestHandler, now: float, *, leaving: bool = False
+        self, services: Services, conn: ConnId, peer: str, handler: RequestHandler, now: float, *, leaving: bool = False
     ) -> None:
         """``leaving``: the gateway is draining, so the connection ends with its first stream."""
-        super().__init__(engine, conn)
+        super().__init__(services, conn)
         self.peer = peer
         self._handler = handler
-        limits = engine.config.limits
+        limits = services.config.limits
         self._wire = Http2Server(max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes)
         self._pipes: dict[int, StreamPipe] = {}
         self._sending: dict[int, StreamPipe] = {}  # with bytes in no frame yet
@@ -62,8 +62,8 @@ class Http2Downstream(Connection):
         self._awake = False
         self._leaving = leaving
         self._fresh = True  # no request came yet
-        self._idle_timer = engine.timers.timer(self._on_idle)
-        self._idle_timer.arm(now + engine.config.timeouts.handshake_s)
+        self._idle_timer = services.timers.timer(self._on_idle)
+        self._idle_timer.arm(now + services.config.timeouts.handshake_s)
         self._pump(now)
 
     # -- inputs -------------------------------------------------------------------------------------------------
@@ -188,11 +188,11 @@ class Http2Downstream(Connection):
         """Move out what the wire has, at the end of this input."""
         if not self._awake:
             self._awake = True
-            self.engine.defer(self._pump)
+            self.services.defer(self._pump)
 
     def _pump(self, now: float) -> None:
         self._awake = False
-        high = self.engine.config.limits.send_high_water_bytes
+        high = self.services.config.limits.send_high_water_bytes
         while self.buffer.size < high and self._move(now):
             pass
         if self._ending:
@@ -242,7 +242,7 @@ class Http2Downstream(Connection):
         if self._leaving and not self._fresh:
             self._part(now)
         elif self._idle_timer.deadline is None:
-            self._idle_timer.arm(now + self.engine.config.timeouts.connection_idle_s)
+            self._idle_timer.arm(now + self.services.config.timeouts.connection_idle_s)
 
     def _part(self, now: float) -> None:
         """Say goodbye, with GOAWAY."""

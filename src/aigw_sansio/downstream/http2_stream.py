@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Final, Protocol
 
 from ..engine.connection import BytePipe, PipeReceiver
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..fsm import Machine
 from ..wires.http import Headers
 from .ports import (
@@ -23,7 +23,7 @@ class StreamLink(Protocol):
     """The connection, as its streams see it."""
 
     @property
-    def engine(self) -> Engine:
+    def services(self) -> Services:
         """What all parts of the gateway share."""
 
     def accept(self, pipe: "StreamPipe", headers: Headers) -> None:
@@ -113,8 +113,8 @@ class StreamPipe:
         self.outstanding = 0
         #: Those of them that are in no frame yet.
         self.queued = 0
-        self._stall_timer = link.engine.timers.timer(self._on_stall)
-        self._close_timer = link.engine.timers.timer(self._on_stall)
+        self._stall_timer = link.services.timers.timer(self._on_stall)
+        self._close_timer = link.services.timers.timer(self._on_stall)
 
     @property
     def state(self) -> StreamState:
@@ -175,7 +175,7 @@ class StreamPipe:
             return
         self.outstanding -= n
         if self.outstanding and self._machine.state is not StreamState.CLOSED:
-            self._stall_timer.arm(now + self._link.engine.config.timeouts.write_stall_s)
+            self._stall_timer.arm(now + self._link.services.config.timeouts.write_stall_s)
         else:
             self._stall_timer.cancel()
         if self._receiver is not None:
@@ -192,7 +192,7 @@ class StreamPipe:
     def end(self, now: float) -> None:
         if self._machine.state is StreamState.OPEN:
             self._machine.fire(StreamInput.END)
-            self._close_timer.arm(now + self._link.engine.config.timeouts.close_s)
+            self._close_timer.arm(now + self._link.services.config.timeouts.close_s)
             self._paused = False
             self._undelivered.clear()
             credit, self._withheld_credit = self._withheld_credit, 0
@@ -213,7 +213,7 @@ class StreamPipe:
         if self._paused:
             self._paused = False
             if self._withheld_credit or self._ended:
-                self._link.engine.defer(self._deliver)
+                self._link.services.defer(self._deliver)
 
     # -- Responder ----------------------------------------------------------------------------------------------
 
@@ -247,7 +247,7 @@ class StreamPipe:
 
     def _count(self, n: int, now: float) -> None:
         if not self.outstanding:
-            self._stall_timer.arm(now + self._link.engine.config.timeouts.write_stall_s)
+            self._stall_timer.arm(now + self._link.services.config.timeouts.write_stall_s)
         self.outstanding += n
         self.queued += n
 

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from ..effects import Flush
 from ..ids import ConnId
-from .engine import Engine
 from .send_buffer import SendBuffer
+from .services import Services
 
 
 class PipeReceiver(Protocol):
@@ -63,14 +63,14 @@ class Connection:
         "buffer",
         "closing",
         "conn",
-        "engine",
         "over",
         "reading",
         "receiver",
+        "services",
     )
 
-    def __init__(self, engine: Engine, conn: ConnId) -> None:
-        self.engine = engine
+    def __init__(self, services: Services, conn: ConnId) -> None:
+        self.services = services
         self.conn = conn
         self.buffer = SendBuffer()
         #: ``Close`` was emitted.
@@ -84,9 +84,9 @@ class Connection:
         #: Who takes the bytes once the connection carries one WebSocket and nothing else.
         self.receiver: PipeReceiver | None = None
         self._flush = Flush(conn)
-        self._close_timer = engine.timers.timer(self._abort)
-        self._stall_timer = engine.timers.timer(self._abort)
-        self._stall_s = engine.config.timeouts.write_stall_s
+        self._close_timer = services.timers.timer(self._abort)
+        self._stall_timer = services.timers.timer(self._abort)
+        self._stall_s = services.config.timeouts.write_stall_s
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -145,20 +145,20 @@ class Connection:
         if not buffer.size:
             self._stall_timer.arm(now + self._stall_s)
         if buffer.append(data):
-            self.engine.effects.append(self._flush)
+            self.services.effects.append(self._flush)
         return buffer.size
 
     def pause_reading(self) -> None:
         """Hold the peer back. Nothing while it is held back."""
         if self.reading and not self.over and not self.closing:
             self.reading = False
-            self.engine.pause(self.conn)
+            self.services.pause(self.conn)
 
     def resume_reading(self) -> None:
         """Let the peer go on."""
         if not self.reading and not self.over and not self.closing:
             self.reading = True
-            self.engine.resume(self.conn)
+            self.services.resume(self.conn)
 
     def close(self, now: float, *, abort: bool = False) -> None:
         """End the connection: after what is queued, or at once. A later abort hastens an earlier close."""
@@ -169,11 +169,11 @@ class Connection:
             self._stall_timer.cancel()
             self.buffer.clear()
             self.closing = self.aborted = True
-            self.engine.close(self.conn, abort=True)
+            self.services.close(self.conn, abort=True)
         elif not self.closing:
             self.closing = True
-            self._close_timer.arm(now + self.engine.config.timeouts.close_s)
-            self.engine.close(self.conn, abort=False)
+            self._close_timer.arm(now + self.services.config.timeouts.close_s)
+            self.services.close(self.conn, abort=False)
 
     def _abort(self, now: float) -> None:
         """A peer that takes nothing, or does not let go."""

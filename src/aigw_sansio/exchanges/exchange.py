@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from ..bodies.chunk import Chunk
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..events import ExchangeEnded, ProviderEvent, RequestAdmitted, ResponseFailed, UsageReported
 from ..faults import HTTP_STATUS, Fault, FaultKind, Side
 from ..formats.classify import CONTENT, ERROR, classify
@@ -44,12 +44,12 @@ class Exchange:
         "_bytes_received",
         "_chunks",
         "_encoder",
-        "_engine",
         "_last_response",
         "_machine",
         "_outlet",
         "_owner",
         "_paused",
+        "_services",
         "_source",
         "_started",
         "_status",
@@ -66,7 +66,7 @@ class Exchange:
 
     def __init__(
         self,
-        engine: Engine,
+        services: Services,
         source: Source,
         owner: ExchangeOwner,
         outlet: ExchangeOutlet,
@@ -79,7 +79,7 @@ class Exchange:
         now: float,
     ) -> None:
         """``request_bytes``: what the request keeps in memory. Call ``start`` next."""
-        self._engine = engine
+        self._services = services
         self._source = source
         self._owner = owner
         self._outlet = outlet
@@ -104,8 +104,8 @@ class Exchange:
         self._chunks = 0
         self._bytes_received = 0
         self._started = now
-        self._total_timer = engine.timers.timer(self._on_total_timeout)
-        self._backoff_timer = engine.timers.timer(self._on_backoff_over)
+        self._total_timer = services.timers.timer(self._on_total_timeout)
+        self._backoff_timer = services.timers.timer(self._on_backoff_over)
 
     @property
     def state(self) -> ExchangeState:
@@ -119,7 +119,7 @@ class Exchange:
 
     def start(self, now: float) -> None:
         """Try the first step."""
-        self._engine.emit(RequestAdmitted(self._owner.session_id, self.event_id, self.log_id, len(self._steps)))
+        self._services.emit(RequestAdmitted(self._owner.session_id, self.event_id, self.log_id, len(self._steps)))
         total = self._steps[0].policy.total_s
         if total is not None:
             self._total_timer.arm(now + total)
@@ -208,7 +208,7 @@ class Exchange:
         # If retries were asked for, the last attempt of the last step waits without limit for its first byte.
         last = policy.attempts > 1 and self._tries >= policy.attempts and self._step == len(self._steps) - 1
         self._attempt = Attempt(
-            self._engine,
+            self._services,
             self._source,
             self,
             planned.call,
@@ -253,7 +253,7 @@ class Exchange:
             self._uncommitted += messages
             self._uncommitted_bytes += sum(map(len, messages))
             self._chunks += 1
-            if weight is CONTENT or self._uncommitted_bytes > self._engine.config.limits.held_bytes:
+            if weight is CONTENT or self._uncommitted_bytes > self._services.config.limits.held_bytes:
                 self._commit(now)
                 if index + 1 < len(chunks):
                     self.attempt_read(response, chunks[index + 1 :], now)
@@ -328,7 +328,7 @@ class Exchange:
         if self._tries < policy.attempts and fault.retryable:
             delay = policy.delay_before(self._tries + 1)
             if response is not None and response.status >= 300:
-                delay = max(delay, retry_after_s(response.headers, self._engine.unix_time(now)))
+                delay = max(delay, retry_after_s(response.headers, self._services.unix_time(now)))
             self._machine.fire(ExchangeInput.RETRY_LATER)
             self._account()
             if delay > 0:
@@ -410,7 +410,7 @@ class Exchange:
         if messages:
             self._outlet.post(self, messages, now)
         self._account()
-        self._engine.emit(
+        self._services.emit(
             ExchangeEnded(
                 session=self._owner.session_id,
                 event_id=self.event_id,

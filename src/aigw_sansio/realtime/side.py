@@ -18,7 +18,7 @@ from typing import Protocol
 
 from ..downstream.keepalive import Keepalive
 from ..engine.connection import BytePipe
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..faults import CLOSE_CODE, Side
 from ..wires.websocket.events import CloseReceived, MessagePassed, PingReceived, Violation
 from ..wires.websocket.relay import ControlEvent, FrameRelay
@@ -93,7 +93,7 @@ class RelaySide:
 
     def __init__(
         self,
-        engine: Engine,
+        services: Services,
         peer: Side,
         wire: FrameRelay,
         owner: RelaySideOwner,
@@ -105,7 +105,7 @@ class RelaySide:
     ) -> None:
         """``peer``: whose WebSocket this is. ``inbound`` takes what the peer sends to the other side, ``outbound``
         brings what the peer gets."""
-        timeouts = engine.config.timeouts
+        timeouts = services.config.timeouts
         self.peer = peer
         self.wire = wire
         self.pipe = inbound.source
@@ -113,7 +113,7 @@ class RelaySide:
         self._inbound = inbound
         self._outbound = outbound
         self._observer = observer
-        self._high_water = engine.config.limits.send_high_water_bytes
+        self._high_water = services.config.limits.send_high_water_bytes
         self._pong_s = timeouts.pong_s
         self._close_s = timeouts.close_s
         #: No message comes or goes any more.
@@ -124,8 +124,8 @@ class RelaySide:
         self.moved = now
         self._heard = now
         self._latest_ping: bytes | None = None
-        self._keepalive = Keepalive(engine, self, now)
-        self._finish_timer = engine.timers.timer(self._on_unfinished)
+        self._keepalive = Keepalive(services, self, now)
+        self._finish_timer = services.timers.timer(self._on_unfinished)
 
     # -- from the pipe ------------------------------------------------------------------------------------------
 

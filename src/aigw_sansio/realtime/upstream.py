@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ..effects import Tls
 from ..engine.connection import PipeConnection
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
 from ..providers.realtime import RealtimeCall
 from ..wires.websocket.handshake import ClientHandshake, Outcome, Refused, request
@@ -29,8 +29,8 @@ class RelayUpstream(PipeConnection):
 
     __slots__ = ("_handshake", "_opener", "call")
 
-    def __init__(self, engine: Engine, call: RealtimeCall, opener: Opener) -> None:
-        super().__init__(engine, engine.issue_conn())
+    def __init__(self, services: Services, call: RealtimeCall, opener: Opener) -> None:
+        super().__init__(services, services.issue_conn())
         self.call = call
         self._opener: Opener | None = opener
         self._handshake: ClientHandshake | None = None
@@ -41,14 +41,14 @@ class RelayUpstream(PipeConnection):
         """Ask the driver for the connection."""
         origin = self.call.origin
         if origin.scheme == "https":
-            self.engine.connect(self.conn, origin.host, origin.port, Tls(origin.host, origin.ca_file), ("http/1.1",))
+            self.services.connect(self.conn, origin.host, origin.port, Tls(origin.host, origin.ca_file), ("http/1.1",))
         else:
-            self.engine.connect(self.conn, origin.host, origin.port, None, ())
+            self.services.connect(self.conn, origin.host, origin.port, None, ())
 
     def answer_so_far(self) -> Refused | Fault:
         """The time is over: a refusal that has begun, or that there is no answer. Close this next."""
         self._opener = None
-        within = f"within {self.engine.config.timeouts.realtime_open_s:g} s"
+        within = f"within {self.services.config.timeouts.realtime_open_s:g} s"
         where = self.call.origin.authority
         if self._handshake is None:
             detail = f"no connection to {where} {within}"
@@ -66,8 +66,8 @@ class RelayUpstream(PipeConnection):
         if self.closing or self._opener is None:
             return
         call = self.call
-        nonce = self.engine.random.bytes(16)
-        self._handshake = ClientHandshake(self.engine.config.limits.head_bytes, nonce, call.subprotocols)
+        nonce = self.services.random.bytes(16)
+        self._handshake = ClientHandshake(self.services.config.limits.head_bytes, nonce, call.subprotocols)
         self._opener.provider_connected(now)
         self.write(request(call.origin.authority.encode(), call.target, call.headers, call.subprotocols, nonce), now)
 

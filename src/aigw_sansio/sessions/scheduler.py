@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from ..downstream.channel import MessageChannel
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..exchanges.ports import Scheduled
 
 
@@ -40,7 +40,6 @@ class FairScheduler:
         "_balancing",
         "_channel",
         "_emptied",
-        "_engine",
         "_held",
         "_high_water",
         "_over_budget",
@@ -48,21 +47,22 @@ class FairScheduler:
         "_queues",
         "_relieved",
         "_running",
+        "_services",
         "_turns",
     )
 
     def __init__(
         self,
-        engine: Engine,
+        services: Services,
         channel: MessageChannel,
         running: Callable[[], Iterable[Scheduled]],
         emptied: Callable[[Scheduled, float], None],
     ) -> None:
         """``running`` tells the exchanges that have not ended, oldest first; ``emptied`` is told of an ended exchange
         when its last message was taken."""
-        self._engine = engine
+        self._services = services
         self._channel = channel
-        self._high_water = engine.config.limits.send_high_water_bytes
+        self._high_water = services.config.limits.send_high_water_bytes
         self._running = running
         self._emptied = emptied
         self._queues: dict[Scheduled, _Queue] = {}  # none of them is empty
@@ -104,7 +104,7 @@ class FairScheduler:
     def account(self, delta: int) -> None:
         """``delta`` bytes more are held for this client."""
         self._held += delta
-        limit = self._engine.config.limits.buffered_response_bytes_per_connection
+        limit = self._services.config.limits.buffered_response_bytes_per_connection
         if self._held > limit or self._over_budget:
             self._balance_later()
 
@@ -150,12 +150,12 @@ class FairScheduler:
     def _balance_later(self) -> None:
         if not self._balancing:
             self._balancing = True
-            self._engine.defer(self._balance)
+            self._services.defer(self._balance)
 
     def _balance(self, now: float) -> None:
         """Pause or resume providers, as the queues and the account stand now."""
         self._balancing = False
-        limits = self._engine.config.limits
+        limits = self._services.config.limits
         relieved, self._relieved = self._relieved, {}
         for exchange in relieved:
             queue = self._queues.get(exchange)

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from ..dialects.base import Dialect, Listener
 from ..dialects.commands import BadCreate, Cancel, Create, Ping, Step, Unusable
 from ..downstream.channel import ChannelOwner, MessageChannel
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..events import ProviderEvent, ProviderEventRead, SessionEnded, SessionOpened
 from ..exchanges.exchange import Exchange
 from ..exchanges.ports import Scheduled
@@ -36,7 +36,6 @@ class Session(Generic[Channel]):
         "_client",
         "_dialect",
         "_draining",
-        "_engine",
         "_exchanges",
         "_flushing",
         "_idle_timer",
@@ -45,6 +44,7 @@ class Session(Generic[Channel]):
         "_opened",
         "_request_bytes",
         "_scheduler",
+        "_services",
         "_source",
         "_unusable",
         "channel",
@@ -53,7 +53,7 @@ class Session(Generic[Channel]):
 
     def __init__(
         self,
-        engine: Engine,
+        services: Services,
         source: Source,
         dialect: Dialect,
         client: ClientInfo,
@@ -65,7 +65,7 @@ class Session(Generic[Channel]):
     ) -> None:
         """``open_channel`` makes the channel that carries its messages. ``on_over`` is called once, when the session
         has ended. Call ``start`` next."""
-        self._engine = engine
+        self._services = services
         self._source = source
         self._dialect = dialect
         self._client = client
@@ -74,21 +74,21 @@ class Session(Generic[Channel]):
         self._opened = now
         self._exchanges: dict[str, Exchange] = {}
         self._flushing: dict[str, Scheduled] = {}  # ended, with messages that wait
-        self._checks = TokenChecks(engine, client.account, client.gateway, self._checked)
+        self._checks = TokenChecks(services, client.account, client.gateway, self._checked)
         self._request_bytes = 0
         self._unusable = 0
         self._draining = False
-        self._idle_timer = engine.timers.timer(self._on_idle)
-        self._life_timer = engine.timers.timer(self._on_life_over)
+        self._idle_timer = services.timers.timer(self._on_idle)
+        self._life_timer = services.timers.timer(self._on_life_over)
         #: What carries its messages.
         self.channel: Channel = open_channel(self)
-        self._scheduler = FairScheduler(engine, self.channel, self._exchanges.values, self._emptied)
+        self._scheduler = FairScheduler(services, self.channel, self._exchanges.values, self._emptied)
 
     def start(self, now: float) -> None:
         """The client was accepted."""
         client = self._client
-        timeouts = self._engine.config.timeouts
-        self._engine.emit(
+        timeouts = self._services.config.timeouts
+        self._services.emit(
             SessionOpened(
                 session=self.session_id,
                 conn=client.conn,
@@ -147,7 +147,7 @@ class Session(Generic[Channel]):
             exchange.cancel("gone", by, fault, now)
         self._scheduler.clear()
         self._flushing.clear()
-        self._engine.emit(
+        self._services.emit(
             SessionEnded(
                 session=self.session_id,
                 by=by,
@@ -193,12 +193,12 @@ class Session(Generic[Channel]):
 
     def _begin(self, pending: PendingCreate, now: float) -> None:
         create, event_id, log_id, size = pending
-        steps = plan(self._engine, self._client, create.steps, now)
+        steps = plan(self._services, self._client, create.steps, now)
         if isinstance(steps, Fault):
             self._refuse(pending, steps, now)
             return
         exchange = Exchange(
-            self._engine,
+            self._services,
             self._source,
             self,
             self._scheduler,
@@ -216,13 +216,13 @@ class Session(Generic[Channel]):
 
     def _listener(self, log_id: str) -> Listener | None:
         """Who is told of what the provider's chunks mean: the host, if it listens."""
-        engine = self._engine
-        if not engine.config.emit_provider_events:
+        services = self._services
+        if not services.config.emit_provider_events:
             return None
 
         def listener(events: list[ProviderEvent]) -> None:
             for event in events:
-                engine.emit(ProviderEventRead(log_id, event))
+                services.emit(ProviderEventRead(log_id, event))
 
         return listener
 
@@ -241,7 +241,7 @@ class Session(Generic[Channel]):
         return event_id in self._exchanges or event_id in self._flushing or event_id in self._checks
 
     def _over_limits(self, size: int) -> Fault | None:
-        limits = self._engine.config.limits
+        limits = self._services.config.limits
         if self._draining:
             return Fault(FaultKind.GOING_AWAY, Side.GATEWAY, f"{_GOING_AWAY}; connect again", retryable=True)
         busy = len(self._exchanges) + len(self._flushing) + len(self._checks)
@@ -279,11 +279,11 @@ class Session(Generic[Channel]):
         """A message that could not be used. Too many of them in a row close the channel."""
         self._tell(self._dialect.unusable(fault, running_id), now)
         self._unusable += 1
-        if self._unusable >= self._engine.config.limits.unusable_messages_in_a_row:
+        if self._unusable >= self._services.config.limits.unusable_messages_in_a_row:
             self.channel.close(1008, f"{self._unusable} unusable messages in a row", now, by=Side.CLIENT)
 
     def _new_log_id(self, now: float) -> str:
-        return self._engine.random.uuid7(self._engine.unix_time(now))
+        return self._services.random.uuid7(self._services.unix_time(now))
 
     # -- ends of exchanges --------------------------------------------------------------------------------------
 
@@ -311,7 +311,7 @@ class Session(Generic[Channel]):
     # -- clocks and going away ----------------------------------------------------------------------------------
 
     def _arm_idle(self, now: float) -> None:
-        limit = self._engine.config.timeouts.client_idle_s
+        limit = self._services.config.timeouts.client_idle_s
         if limit is not None and not self._exchanges and not self._flushing:
             self._idle_timer.arm(now + limit)
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ..effects import Tls
 from ..engine.connection import Connection
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
 from ..fsm import Machine
 from ..origin import Origin
@@ -99,8 +99,8 @@ class UpstreamConnection(Connection):
         "wire",
     )
 
-    def __init__(self, engine: Engine, pool: UpstreamOwner, origin: Origin, now: float) -> None:
-        super().__init__(engine, engine.issue_conn())
+    def __init__(self, services: Services, pool: UpstreamOwner, origin: Origin, now: float) -> None:
+        super().__init__(services, services.issue_conn())
         self._pool = pool
         self.origin = origin
         self._machine = Machine(UPSTREAM_TABLE, UpstreamState.DIALING)
@@ -117,8 +117,8 @@ class UpstreamConnection(Connection):
         self._pinged = False
         self._peer_done = False
         self._settings_version = 0
-        self._idle_timer = engine.timers.timer(self._on_idle)
-        self._ping_timer = engine.timers.timer(self._on_silence)
+        self._idle_timer = services.timers.timer(self._on_idle)
+        self._ping_timer = services.timers.timer(self._on_silence)
 
     # -- for the pool -------------------------------------------------------------------------------------------
 
@@ -127,13 +127,13 @@ class UpstreamConnection(Connection):
         origin = self.origin
         if origin.scheme == "https":
             alpn = {"auto": ("h2", "http/1.1"), "on": ("h2",), "off": ("http/1.1",)}[origin.http2]
-            self.engine.connect(self.conn, origin.host, origin.port, Tls(origin.host, origin.ca_file), alpn)
+            self.services.connect(self.conn, origin.host, origin.port, Tls(origin.host, origin.ca_file), alpn)
         else:
-            self.engine.connect(self.conn, origin.host, origin.port, None, ())
+            self.services.connect(self.conn, origin.host, origin.port, None, ())
 
     def keep_dialing(self, now: float) -> None:
         """Nobody waits for this dial any more: it may still succeed, but not take for ever."""
-        self._idle_timer.arm(now + self.engine.config.timeouts.connect_s)
+        self._idle_timer.arm(now + self.services.config.timeouts.connect_s)
 
     @property
     def ready(self) -> bool:
@@ -184,7 +184,7 @@ class UpstreamConnection(Connection):
         self._unsent.append(call)
         self._idle_timer.cancel()
         if self.wire.multiplexed:
-            self._ping_timer.arm(now + self.engine.config.timeouts.upstream_ping_s)
+            self._ping_timer.arm(now + self.services.config.timeouts.upstream_ping_s)
         self._pump(now)
 
     # -- for calls -----------------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ class UpstreamConnection(Connection):
             return
         self._machine.fire(UpstreamInput.CONNECTED)
         self.handshake_s = now - self.dialed_at
-        limits = self.engine.config.limits
+        limits = self.services.config.limits
         plain_h2 = self.origin.http2 == "on" and self.origin.scheme == "http"
         if alpn == "h2" or plain_h2:
             self.wire = Http2Client(max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes)
@@ -248,7 +248,7 @@ class UpstreamConnection(Connection):
         events = wire.receive_data(data)
         if wire.multiplexed:
             self._pinged = False
-            self._ping_timer.arm(now + self.engine.config.timeouts.upstream_ping_s)
+            self._ping_timer.arm(now + self.services.config.timeouts.upstream_ping_s)
         elif not events:
             for call in self._calls.values():
                 call.response_started = True
@@ -392,7 +392,7 @@ class UpstreamConnection(Connection):
         self._pool.capacity_changed(self, now)
 
     def _arm_idle(self, now: float) -> None:
-        self._idle_timer.arm(now + self.engine.config.timeouts.pool_idle_s)
+        self._idle_timer.arm(now + self.services.config.timeouts.pool_idle_s)
 
     def _on_idle(self, now: float) -> None:
         if not self.ready:
@@ -409,7 +409,7 @@ class UpstreamConnection(Connection):
             self._pinged = True
             self.wire.ping()
             self._pump(now)
-            self._ping_timer.arm(now + self.engine.config.timeouts.pong_s)
+            self._ping_timer.arm(now + self.services.config.timeouts.pong_s)
         else:
             self._dispatch(self.wire.connection_lost("no answer to a ping"), now)
             self._end(now, abort=True)

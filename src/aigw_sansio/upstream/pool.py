@@ -11,7 +11,7 @@ origin speaks is known as long as a connection to it is there.
 
 from collections.abc import Callable
 
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..exchanges.source import Placed, ResponseHandler
 from ..faults import Fault, FaultKind, Side
 from ..ids import ConnId
@@ -42,10 +42,10 @@ class _OriginPool:
 class Pool:
     """The upstream connections of one gateway, shared by all its clients."""
 
-    __slots__ = ("_engine", "_origins", "_ready_count", "_register")
+    __slots__ = ("_origins", "_ready_count", "_register", "_services")
 
-    def __init__(self, engine: Engine, register: Callable[[UpstreamConnection], None]) -> None:
-        self._engine = engine
+    def __init__(self, services: Services, register: Callable[[UpstreamConnection], None]) -> None:
+        self._services = services
         self._register = register
         self._origins: dict[Origin, _OriginPool] = {}
         self._ready_count = 0
@@ -61,7 +61,7 @@ class Pool:
             pool = self._origins[call.origin] = _OriginPool(call.origin)
         pool.waiting[call] = None
         call.since = now
-        call.timer = self._engine.timers.timer(lambda at: self._expired(call, at))
+        call.timer = self._services.timers.timer(lambda at: self._expired(call, at))
         self._place(pool, call, now)
 
     def withdraw(self, call: UpstreamCall, now: float) -> None:
@@ -72,7 +72,7 @@ class Pool:
         dial, call.dial = call.dial, None
         if dial is not None and dial.conn in pool.connections:
             heir = next((other for other in pool.waiting if other.dial is None), None)
-            if heir is not None and now < dial.dialed_at + self._engine.config.timeouts.connect_s:
+            if heir is not None and now < dial.dialed_at + self._services.config.timeouts.connect_s:
                 self._give_dial(heir, dial, now)
             else:
                 dial.close(now, abort=True)
@@ -146,7 +146,7 @@ class Pool:
 
     def _serve(self, pool: _OriginPool, now: float) -> None:
         """Give what is free to who waits longest, and dial for who has nothing to wait for."""
-        max_age_s = self._engine.config.timeouts.pool_age_s
+        max_age_s = self._services.config.timeouts.pool_age_s
         while pool.waiting:
             young = (one.ready_order for one in pool.available.values() if now - one.dialed_at < max_age_s)
             newest = max(young, default=-1)
@@ -171,7 +171,7 @@ class Pool:
 
     def _place(self, pool: _OriginPool, call: UpstreamCall, now: float) -> bool:
         """One decision. False where ``call`` has to wait as before."""
-        config = self._engine.config
+        config = self._services.config
         facts = [
             ConnectionFacts(
                 upstream.conn, upstream.last_used, upstream.dialed_at, not upstream.idle, upstream.ready_order
@@ -197,7 +197,7 @@ class Pool:
             self._assign(pool, call, pool.connections[placement.conn], now)
             return True
         if isinstance(placement, Dial) and call.dial is None:
-            upstream = UpstreamConnection(self._engine, self, call.origin, now)
+            upstream = UpstreamConnection(self._services, self, call.origin, now)
             pool.connections[upstream.conn] = pool.unready[upstream.conn] = upstream
             self._register(upstream)
             self._give_dial(call, upstream, now)
@@ -241,7 +241,7 @@ class Pool:
     def _expired(self, call: UpstreamCall, now: float) -> None:
         pool = self._origins[call.origin]
         where = call.origin.authority
-        waited = self._engine.config.timeouts.pool_wait_s
+        waited = self._services.config.timeouts.pool_wait_s
         connecting = call.dial is not None or pool.shareable_dial
         if call.dial is not None:
             pool.likely_h2 = False

@@ -50,7 +50,7 @@ def begin(rig: Rig, *, last_resort: bool = False, paused: int = 0, **more: Any) 
     call = ProviderCall("openai", Origin("https", "up.test", 443, None, "off"), request, "openai-chat", False)
     owner = Owner()
     attempt = Attempt(
-        rig.engine, rig.pool, owner, call, policy,
+        rig.services, rig.pool, owner, call, policy,
         log_id="log", step=0, number=1, last_resort=last_resort, paused=paused, now=rig.now,
     )  # fmt: skip
     attempt.start(rig.now)
@@ -172,7 +172,7 @@ def test_its_end_lets_the_provider_go_in_every_phase(phase: str) -> None:
     assert rig.short() == ["abort 1"]
     assert kinds(rig).count(AttemptEnded) == 1
     assert not any(told.startswith("failed") for told in owner.told)
-    assert rig.engine.timers.next_deadline() is None or not rig.connections
+    assert rig.services.timers.next_deadline() is None or not rig.connections
 
 
 def test_a_broken_body_and_an_unreadable_coding_fail_it() -> None:

@@ -4,7 +4,7 @@ import pytest
 from tests.peers.websocket_streams import Item, read_by_wsproto
 
 from aigw_sansio.config import Config, Limits, Timeouts
-from aigw_sansio.engine.engine import Engine
+from aigw_sansio.engine.services import Services
 from aigw_sansio.faults import Side
 from aigw_sansio.realtime.close_codes import CloseCause, CloseFrame
 from aigw_sansio.realtime.side import Direction, RelaySide
@@ -45,7 +45,7 @@ class Pair:
 
     def __init__(self, timeouts: Timeouts | None = None) -> None:
         limits = Limits(send_high_water_bytes=1000, message_bytes=5000)
-        self.engine = Engine(Config(limits=limits, timeouts=timeouts or Timeouts()), b"seed", 0.0)
+        self.services = Services(Config(limits=limits, timeouts=timeouts or Timeouts()), b"seed", 0.0)
         self.ends: list[tuple[str, int, str, CloseCause]] = []
         self.finished: list[str] = []
         self.pipes = {"client": Pipe(), "provider": Pipe()}
@@ -54,10 +54,10 @@ class Pair:
         up = Direction(self.pipes["client"], self.pipes["provider"], 1000, 0.0)
         down = Direction(self.pipes["provider"], self.pipes["client"], 1000, 0.0)
         self.client = RelaySide(
-            self.engine, Side.CLIENT, from_client, self, inbound=up, outbound=down, observer=None, now=0.0
+            self.services, Side.CLIENT, from_client, self, inbound=up, outbound=down, observer=None, now=0.0
         )
         self.provider = RelaySide(
-            self.engine, Side.PROVIDER, from_provider, self, inbound=down, outbound=up, observer=None, now=0.0
+            self.services, Side.PROVIDER, from_provider, self, inbound=down, outbound=up, observer=None, now=0.0
         )
 
     def side_ended(self, side: RelaySide, code: int, reason: str, cause: CloseCause, now: float) -> None:
@@ -80,7 +80,7 @@ class Pair:
         return read_by_wsproto(Role.SERVER, b"".join(self.pipes["provider"].writes))
 
     def fire(self, now: float) -> None:
-        self.engine.timers.fire(now)
+        self.services.timers.fire(now)
 
 
 def masked(opcode: int, payload: bytes = b"") -> bytes:

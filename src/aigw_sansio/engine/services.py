@@ -42,7 +42,7 @@ class _Pending:
         self.timer = timer
 
 
-class Engine:
+class Services:
     """Shared by every part of one gateway; no two gateways share one."""
 
     __slots__ = (
