@@ -24,8 +24,8 @@ from .config import Config
 from .dialects.universal.dialect import UniversalDialect
 from .downstream.admission import Admission, Admitted
 from .downstream.gateway_tokens import known_token
-from .downstream.http1 import Http1Downstream
-from .downstream.http2 import Http2Downstream
+from .downstream.http1 import Http1DownstreamConnection
+from .downstream.http2 import Http2DownstreamConnection
 from .downstream.ports import PendingRequest, Responder
 from .downstream.routes import RealtimeResource
 from .downstream.websocket import WebSocketChannel, WebSocketOpening
@@ -38,7 +38,7 @@ from .ids import AskId, ConnId
 from .providers.realtime import build_realtime_call
 from .providers.subprotocols import Offer
 from .realtime.relay import Relay, refuse_upgrade
-from .realtime.upstream import RelayUpstream
+from .realtime.upstream import RelayUpstreamConnection
 from .secret import Secret
 from .sessions.planner import ClientInfo
 from .sessions.session import Session
@@ -83,7 +83,7 @@ class Gateway:
         self._now = float("-inf")
         #: Going away: no new sessions, no new exchanges.
         self.draining = False
-        self._drain_timer = self._services.timers.timer(self._on_drain_over)
+        self._drain_timer = self._services.timers.timer(self._on_drain_timeout)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -94,16 +94,18 @@ class Gateway:
         conn = self._services.issue_conn()
         connection: Connection
         if alpn == "h2":
-            connection = Http2Downstream(self._services, conn, peer, self._admission, now, leaving=self.draining)
+            connection = Http2DownstreamConnection(
+                self._services, conn, peer, self._admission, now, draining=self.draining
+            )
         else:
-            connection = Http1Downstream(self._services, conn, peer, self._admission, now)
+            connection = Http1DownstreamConnection(self._services, conn, peer, self._admission, now)
         self._connections[conn] = connection
         return conn
 
     def connected(self, conn: ConnId, alpn: str | None, now: float) -> None:
         """The dial of ``Connect`` succeeded, TLS included; ``alpn`` is what TLS chose."""
         connection = self._look(conn, now)
-        if connection is not None and not isinstance(connection, UpstreamConnection | RelayUpstream):
+        if connection is not None and not isinstance(connection, UpstreamConnection | RelayUpstreamConnection):
             raise LocalProtocolError(f"connected({conn}): this connection was not dialled")
         self._now = now
         if connection is not None:
@@ -113,7 +115,7 @@ class Gateway:
     def connect_failed(self, conn: ConnId, reason: str, now: float) -> None:
         """The dial of ``Connect`` failed. ``closed`` must follow."""
         connection = self._look(conn, now)
-        if connection is not None and not isinstance(connection, UpstreamConnection | RelayUpstream):
+        if connection is not None and not isinstance(connection, UpstreamConnection | RelayUpstreamConnection):
             raise LocalProtocolError(f"connect_failed({conn}): this connection was not dialled")
         self._now = now
         if connection is not None:
@@ -126,7 +128,7 @@ class Gateway:
         if connection is None or now < self._now:
             connection = self._find(conn, now)
         self._now = now
-        if connection is not None and data and not connection.over:
+        if connection is not None and data and not connection.ended:
             if type(data) is not bytes:
                 data = bytes(memoryview(data))  # a host may have read into a bytearray; behind here it is bytes
             (connection.receiver or connection).receive_data(data, now)
@@ -136,14 +138,14 @@ class Gateway:
     def receive_eof(self, conn: ConnId, now: float) -> None:
         """The peer ended its direction cleanly; at most once."""
         connection = self._find(conn, now)
-        if connection is not None and not connection.over:
+        if connection is not None and not connection.ended:
             connection.receive_eof(now)
             self._services.run_deferred(now)
 
     def connection_lost(self, conn: ConnId, reason: str, now: float) -> None:
         """The connection broke: a reset, a failed write, TLS that ended without ``close_notify``."""
         connection = self._find(conn, now)
-        if connection is not None and not connection.over:
+        if connection is not None and not connection.ended:
             connection.connection_lost(reason, now)
             self._services.run_deferred(now)
 
@@ -204,7 +206,7 @@ class Gateway:
         for relay in list(self._relays.values()):
             relay.drain(now)
         for connection in list(self._connections.values()):
-            if isinstance(connection, Http2Downstream):
+            if isinstance(connection, Http2DownstreamConnection):
                 connection.drain(now)
         self._finish_drain(now)
         self._services.run_deferred(now)
@@ -241,7 +243,7 @@ class Gateway:
             "exchanges": sum(session.running for session in self._sessions.values()),
             "waiting_calls": self._pool.waiting,
             "timers": self._services.timers.armed,
-            "asks": self._services.asking,
+            "asks": self._services.unanswered,
             "send_buffer_bytes": sum(connection.outstanding for connection in self._connections.values()),
         }
 
@@ -260,8 +262,8 @@ class Gateway:
         client = ClientInfo(
             conn=request.conn,
             peer=request.peer,
-            account=admitted.where.account,
-            gateway=admitted.where.gateway,
+            account=admitted.resource.account,
+            gateway=admitted.resource.gateway,
             settings=admitted.settings,
             headers=headers,
             principal=admitted.principal,
@@ -277,7 +279,7 @@ class Gateway:
             client,
             self._issue_session(),
             open_channel=opening.open,
-            on_over=self._session_over,
+            on_ended=self._session_ended,
             now=now,
         )
         self._sessions[session.session_id] = session
@@ -286,10 +288,10 @@ class Gateway:
 
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
         """A realtime client was admitted. ``None`` if it is answered already."""
-        request, where = admitted.request, admitted.where
-        assert isinstance(where, RealtimeResource)
+        request, resource = admitted.request, admitted.resource
+        assert isinstance(resource, RealtimeResource)
         call = build_realtime_call(
-            path=f"{where.path}?{admitted.query}" if admitted.query else where.path,
+            path=f"{resource.path}?{admitted.query}" if admitted.query else resource.path,
             headers=request.headers,
             subprotocols=[item.text for item in admitted.offer.items],
             settings=self._services.config.providers,
@@ -305,7 +307,7 @@ class Gateway:
             responder,
             self._issue_session(),
             register=self._register,
-            on_over=self._relay_over,
+            on_ended=self._relay_ended,
         )
         self._relays[relay.session_id] = relay
         relay.start(now)
@@ -341,11 +343,11 @@ class Gateway:
     def _register(self, connection: Connection) -> None:
         self._connections[connection.conn] = connection
 
-    def _relay_over(self, relay: Relay, now: float) -> None:
+    def _relay_ended(self, relay: Relay, now: float) -> None:
         del self._relays[relay.session_id]
         self._finish_drain(now)
 
-    def _session_over(self, session: Session[WebSocketChannel], now: float) -> None:
+    def _session_ended(self, session: Session[WebSocketChannel], now: float) -> None:
         del self._sessions[session.session_id]
         self._finish_drain(now)
 
@@ -354,7 +356,7 @@ class Gateway:
             self._drain_timer.cancel()
             self._pool.close_all(now)
 
-    def _on_drain_over(self, now: float) -> None:
+    def _on_drain_timeout(self, now: float) -> None:
         for session in list(self._sessions.values()):
             session.abort(now)
         for relay in list(self._relays.values()):

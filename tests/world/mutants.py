@@ -131,7 +131,7 @@ FAULTS: list[Mutant] = [
     Mutant(
         "a dial that nobody wants goes on",
         "upstream.pool",
-        "                dial.close(now, abort=True)\n                self._drop(pool, dial)\n",
+        "                dial.close(now, abort=True)\n                self._remove(pool, dial)\n",
         "                pass\n",
     ),
     Mutant(
@@ -301,7 +301,7 @@ FAULTS: list[Mutant] = [
     Mutant(
         "what waits for a stream goes on with its connection alone",
         "downstream.http2_stream",
-        "            if self._withheld_credit or self._ended:\n                self._link.services.defer(self._deliver)\n",
+        "            if self._withheld_credit or self._eof_pending:\n                self._owner.services.defer(self._deliver)\n",
         "            pass\n",
     ),
     Mutant(
@@ -314,7 +314,7 @@ FAULTS: list[Mutant] = [
         "one socket that does not read keeps all from being read",
         "downstream.http2_stream",
         "            self._paused = True\n",
-        "            self._paused = True\n            self._link.pause_reading()  # type: ignore[attr-defined]\n",
+        "            self._paused = True\n            self._owner.pause_reading()  # type: ignore[attr-defined]\n",
     ),
 ]
 

@@ -110,13 +110,13 @@ class WebSocketChannel(MessageChannel):
                 self._close_received(event, now)
             elif isinstance(event, Violation):
                 self._start_close(Side.CLIENT, CLOSE_CODE[event.fault.kind], event.fault.detail, now)
-                self._pipe.end(now)
+                self._pipe.close(now)
                 self._close_timers()
 
     def receive_eof(self, now: float) -> None:
         """The peer ended without a closing handshake, or after it."""
         self._end(Side.CLIENT, 1006, "the connection ended without a close frame", now)
-        self._pipe.end(now)
+        self._pipe.close(now)
         self._close_timers()
 
     def connection_lost(self, reason: str, now: float) -> None:
@@ -257,7 +257,7 @@ class WebSocketChannel(MessageChannel):
             echo = None if event.code == 1005 else event.code if event.code != 1014 else 1011
             self._write(self.wire.close(echo, event.reason), now)
             self._end(Side.CLIENT, event.code, event.reason, now)
-        self._pipe.end(now)
+        self._pipe.close(now)
         self._close_timers()
 
     def _start_close(self, by: Side, code: int, reason: str, now: float) -> None:
@@ -271,7 +271,7 @@ class WebSocketChannel(MessageChannel):
         self._finish_timer.arm(now + self._services.config.timeouts.close_s)
 
     def _on_unfinished(self, now: float) -> None:
-        self._pipe.end(now)
+        self._pipe.close(now)
 
     def _end(self, by: Side, code: int, reason: str, now: float) -> None:
         if self.ended:

@@ -164,7 +164,7 @@ class Services:
         pending.callback(value, now)
 
     @property
-    def asking(self) -> int:
+    def unanswered(self) -> int:
         """Questions that have no answer yet."""
         return len(self._pending)
 

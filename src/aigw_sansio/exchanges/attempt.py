@@ -44,7 +44,6 @@ class Attempt:
     """Runs from ``start`` to ``end``. Implements ``ResponseHandler``."""
 
     __slots__ = (
-        "_broken",
         "_call",
         "_complete",
         "_first_byte_s",
@@ -56,6 +55,7 @@ class Attempt:
         "_open",
         "_owner",
         "_paused",
+        "_pending_fault",
         "_placed",
         "_policy",
         "_running",
@@ -101,7 +101,7 @@ class Attempt:
         self._placed = False
         self._sent = False
         self._complete = False  # the body ended well, though some of it may not be taken yet
-        self._broken: Fault | None = None  # it broke off, likewise
+        self._pending_fault: Fault | None = None  # it broke off, likewise
         self._started = now
         self._running: Call | None = None
         self._first_byte_timer = services.timers.timer(self._on_first_byte_timeout)
@@ -121,7 +121,7 @@ class Attempt:
         self._running = self._source.open(call, self, connect_timeout_s=self._policy.connect_s)
         self._running.start(now)
 
-    def end(self, fault: Fault | None, now: float) -> None:
+    def finish(self, fault: Fault | None, now: float) -> None:
         """It is over: the provider is let go, in whatever phase. ``fault`` is why; ``None``: its response is shown."""
         if not self._open:
             return
@@ -216,7 +216,7 @@ class Attempt:
         if not paused:
             self._idle_timer.arm(now + self._idle_s)
         if paused & PAUSED_BY_QUEUE:
-            response.keep(data)
+            response.buffer(data)
             self._note_buffered(response, now)
         else:
             self._drain(now, data)
@@ -234,7 +234,7 @@ class Attempt:
         if self.response is None:
             self._fail(fault, now)
             return
-        self._broken = fault
+        self._pending_fault = fault
         if not self._paused & PAUSED_BY_QUEUE:
             self._drain(now)
 
@@ -246,7 +246,7 @@ class Attempt:
         if response is None:
             return
         while True:
-            if chunks := response.pull(data):
+            if chunks := response.next_chunks(data):
                 self._owner.attempt_read(response, chunks, now)
                 if not self._open:
                     return
@@ -255,7 +255,7 @@ class Attempt:
             if self._paused & PAUSED_BY_QUEUE:
                 self._note_buffered(response, now)
                 return
-            if response.dry:
+            if response.needs_data:
                 break
             data = b""
         if response.fault is not None:
@@ -266,8 +266,8 @@ class Attempt:
                 self._fail(rest, now)
             else:
                 self._owner.attempt_finished(rest, now)
-        elif self._broken is not None:
-            self._fail(self._broken, now)
+        elif self._pending_fault is not None:
+            self._fail(self._pending_fault, now)
         elif response.buffered != self.buffered:
             self._note_buffered(response, now)
 
@@ -276,7 +276,7 @@ class Attempt:
         self._owner.attempt_buffered(now)
 
     def _fail(self, fault: Fault, now: float) -> None:
-        self.end(fault, now)
+        self.finish(fault, now)
         self._owner.attempt_failed(fault, now)
 
     def _arm_idle(self, now: float) -> None:

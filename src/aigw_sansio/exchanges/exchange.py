@@ -129,7 +129,7 @@ class Exchange:
         """The one way to stop it from outside: the client's message, its leaving, shutdown. No effect once ended."""
         if self.ended:
             return
-        self._outlet.drop(self)
+        self._outlet.discard(self)
         response = self._response
         messages: list[bytes] = []
         if response is not None:
@@ -141,7 +141,7 @@ class Exchange:
     def fail(self, fault: Fault, now: float) -> None:
         """End it from our side, whatever it is doing, and say why. No effect once ended."""
         if self._machine.state is ExchangeState.STREAMING:
-            self._break_off(fault, Side.GATEWAY, [], now)
+            self._fail_stream(fault, Side.GATEWAY, [], now)
         elif not self.ended:
             self._refuse(fault, Side.GATEWAY, now)
 
@@ -238,12 +238,12 @@ class Exchange:
             self._outlet.post(self, messages, now)  # all that one read held at once
         else:
             fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, failed.message)
-            self._break_off(fault, Side.PROVIDER, messages, now)
+            self._fail_stream(fault, Side.PROVIDER, messages, now)
 
     def _collect_until_commit(self, response: ProviderResponse, chunks: list[Chunk], now: float) -> None:
         """The client sees nothing before the first chunk with content."""
         for index, received in enumerate(chunks):
-            chunk = response.cleared(received)
+            chunk = response.redacted(received)
             events = response.read(chunk)
             weight = classify(events)
             if weight is ERROR:
@@ -277,7 +277,7 @@ class Exchange:
         self._last_response = FinalResponse(self._step, 502, content_type, chunk.data, None)
         said = next((event.message for event in events if type(event) is ResponseFailed), "")
         fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, said, retryable=True)
-        self._attempt.end(fault, now)
+        self._attempt.finish(fault, now)
         self.attempt_failed(fault, now)
 
     # -- the end of a response ----------------------------------------------------------------------------------
@@ -302,14 +302,14 @@ class Exchange:
 
     def _finish_whole(self, response: ProviderResponse, body: bytes, now: float) -> None:
         assert self._attempt is not None
-        body = response.hide(body)
+        body = response.redact(body)
         final = FinalResponse(self._step, response.status, response.content_type, body, response.charset)
         events = response.read_whole(body)
         if response.status >= 300:
             self._last_response = final
             detail = f"the provider answered with status {response.status}"
             fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail, retryable=is_retried(response.status))
-            self._attempt.end(fault, now)
+            self._attempt.finish(fault, now)
             self.attempt_failed(fault, now)
             return
         messages = self._encoder.events(events)
@@ -321,9 +321,9 @@ class Exchange:
         response = self._response
         if self._machine.state is ExchangeState.STREAMING:
             by = Side.GATEWAY if fault.side is Side.GATEWAY else Side.PROVIDER
-            self._break_off(fault, by, [], now)
+            self._fail_stream(fault, by, [], now)
             return
-        self._drop_attempt()
+        self._clear_attempt()
         policy = self._steps[self._step].policy
         if self._tries < policy.attempts and fault.retryable:
             delay = policy.delay_before(self._tries + 1)
@@ -375,13 +375,13 @@ class Exchange:
         self._status = HTTP_STATUS[fault.kind]
         self._end("created", by, fault, self._encoder.refused(fault, self._progress), now)
 
-    def _break_off(self, fault: Fault, by: Side, messages: list[bytes], now: float) -> None:
+    def _fail_stream(self, fault: Fault, by: Side, messages: list[bytes], now: float) -> None:
         """End in the middle of a stream, behind ``messages``."""
         self._end(
             "error", by, fault, [*messages, *self._encoder.failed(self._shown_response, fault, self._progress)], now
         )
 
-    def _drop_attempt(self) -> None:
+    def _clear_attempt(self) -> None:
         """Nothing is kept of an attempt that is over, but how much came."""
         if self._attempt is not None:
             self._bytes_received += self._attempt.bytes_received
@@ -403,10 +403,10 @@ class Exchange:
         self._total_timer.close()
         response = self._response
         if self._attempt is not None:
-            self._attempt.end(fault, now)
+            self._attempt.finish(fault, now)
         if usage is None and response is not None:
             usage = response.meter.total(complete=False)
-        self._drop_attempt()
+        self._clear_attempt()
         if messages:
             self._outlet.post(self, messages, now)
         self._account()

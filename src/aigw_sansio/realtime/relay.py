@@ -27,7 +27,7 @@ from ..wires.websocket.relay import FrameRelay
 from .close_codes import CloseCause, map_close
 from .observer import RealtimeObserver
 from .side import Direction, RelaySide
-from .upstream import RelayUpstream
+from .upstream import RelayUpstreamConnection
 
 #: What of a provider's refusal goes on beside status and body.
 _REFUSAL_FIELDS: Final = frozenset({b"content-type", b"content-encoding", b"retry-after"})
@@ -75,7 +75,7 @@ class Relay:
         "_life_timer",
         "_machine",
         "_observer",
-        "_on_over",
+        "_on_ended",
         "_open_timer",
         "_opened",
         "_responder",
@@ -93,8 +93,8 @@ class Relay:
         responder: Responder,
         session_id: int,
         *,
-        register: Callable[[RelayUpstream], None],
-        on_over: Callable[["Relay", float], None],
+        register: Callable[[RelayUpstreamConnection], None],
+        on_ended: Callable[["Relay", float], None],
     ) -> None:
         """``register`` is told of the connection to the provider. ``on_over`` is called once, when nothing of it is
         left. Call :meth:`start` next."""
@@ -103,7 +103,7 @@ class Relay:
         self._call = call
         self._responder = responder
         self.session_id = session_id
-        self._on_over = on_over
+        self._on_ended = on_ended
         self._machine = Machine(RELAY_TABLE, RelayState.DIALING)
         self._draining = False
         self._opened = 0.0
@@ -112,8 +112,8 @@ class Relay:
         self._idle_s = services.config.timeouts.realtime_idle_s
         self._open_timer = services.timers.timer(self._on_open_timeout)
         self._idle_timer = services.timers.timer(self._on_idle)
-        self._life_timer = services.timers.timer(self._on_life_over)
-        self._upstream = RelayUpstream(services, call, self)
+        self._life_timer = services.timers.timer(self._on_session_timeout)
+        self._upstream = RelayUpstreamConnection(services, call, self)
         register(self._upstream)
 
     def start(self, now: float) -> None:
@@ -132,13 +132,13 @@ class Relay:
         """The client left before it was answered: the dial is cut."""
         fault = Fault(FaultKind.CLIENT_GONE, Side.CLIENT, "the client left before the provider had answered")
         _tell_refusal(self._services, self._admitted.request, HTTP_STATUS[fault.kind], fault)
-        self._give_up(now)
+        self._abort_opening(now)
 
     def provider_connected(self, now: float) -> None:
         """The dial succeeded; the upgrade is on its way."""
         self._machine.fire(RelayInput.CONNECTED)
 
-    def provider_answered(self, outcome: Outcome, now: float) -> None:
+    def provider_responded(self, outcome: Outcome, now: float) -> None:
         """What became of the upgrade."""
         if isinstance(outcome, Accepted):
             self._begin(outcome, now)
@@ -146,31 +146,31 @@ class Relay:
             host = self._call.origin.host
             fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, f"{host} refused the upgrade")
             _tell_refusal(self._services, self._admitted.request, outcome.status, fault)
-            fields = [(name, self._hide(value)) for name, value in outcome.headers if name in _REFUSAL_FIELDS]
-            self._responder.refuse(outcome.status, fields, self._hide(outcome.body), now)
-            self._give_up(now)
+            fields = [(name, self._redact(value)) for name, value in outcome.headers if name in _REFUSAL_FIELDS]
+            self._responder.refuse(outcome.status, fields, self._redact(outcome.body), now)
+            self._abort_opening(now)
         elif isinstance(outcome, Refused):
             detail = f"{self._call.origin.host} answered the upgrade with {outcome.status}, neither a 101 nor an error"
             self._fail(Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail), now)
         else:
             self._fail(outcome, now)
 
-    def _hide(self, data: bytes) -> bytes:
+    def _redact(self, data: bytes) -> bytes:
         """A stored key is the operator's: a provider that quotes it must not show it to the client."""
         return self._call.hide(data.decode("latin-1")).encode("latin-1")
 
     def _on_open_timeout(self, now: float) -> None:
-        self.provider_answered(self._upstream.answer_so_far(), now)
+        self.provider_responded(self._upstream.response_so_far(), now)
 
     def _fail(self, fault: Fault, now: float) -> None:
         refuse_upgrade(self._services, self._admitted.request, self._responder, fault, now)
-        self._give_up(now)
+        self._abort_opening(now)
 
-    def _give_up(self, now: float) -> None:
+    def _abort_opening(self, now: float) -> None:
         self._machine.fire(RelayInput.FAIL)
         self._open_timer.close()
         self._upstream.close(now, abort=True)
-        self._on_over(self, now)
+        self._on_ended(self, now)
 
     # -- the session --------------------------------------------------------------------------------------------
 
@@ -189,8 +189,8 @@ class Relay:
                 self.session_id,
                 request.conn,
                 "realtime",
-                admitted.where.account,
-                admitted.where.gateway,
+                admitted.resource.account,
+                admitted.resource.gateway,
                 request.peer,
                 admitted.principal,
                 shown_subprotocol(selected, [item.text for item in admitted.offer.items]),
@@ -247,9 +247,9 @@ class Relay:
         """Nothing of one side is left."""
         if all(one.finished for one in self._open_sides):
             self._machine.fire(RelayInput.FINISH)
-            self._on_over(self, now)
+            self._on_ended(self, now)
 
-    def _end(self, who: Side, code: int, reason: str, cause: CloseCause, now: float) -> None:
+    def _end(self, by: Side, code: int, reason: str, cause: CloseCause, now: float) -> None:
         self._machine.fire(RelayInput.END)
         self._idle_timer.close()
         self._life_timer.close()
@@ -257,7 +257,7 @@ class Relay:
         self._services.emit(
             SessionEnded(
                 session=self.session_id,
-                by=who,
+                by=by,
                 code=code,
                 reason=reason,
                 phase="draining" if self._draining else "open",
@@ -269,12 +269,12 @@ class Relay:
                 usage=None if self._observer is None else self._observer.usage(),
             )
         )
-        frames = map_close(code, reason, who, cause)
+        frames = map_close(code, reason, by, cause)
         ends = [(client, frames.client), (provider, frames.provider)]
-        if who is Side.PROVIDER:
+        if by is Side.PROVIDER:
             ends.reverse()  # the side that ended it is answered first
         for side, frame in ends:
-            side.close(frame, now, answered=side.peer is who)
+            side.close(frame, now, peer_closed=side.peer is by)
 
     # -- clocks and going away ----------------------------------------------------------------------------------
 
@@ -291,7 +291,7 @@ class Relay:
             reason = f"no message within the gateway's idle limit of {limit:g} s"
             self._end(Side.GATEWAY, 1001, reason, CloseCause.ENDED, now)
 
-    def _on_life_over(self, now: float) -> None:
+    def _on_session_timeout(self, now: float) -> None:
         limit = self._services.config.timeouts.session_s
         self._end(Side.GATEWAY, 1001, f"the gateway's session limit of {limit:g} s is over", CloseCause.ENDED, now)
 

@@ -46,7 +46,7 @@ class Direction:
             self.paused = True
             self.source.pause_reading()
 
-    def relieve(self, now: float) -> None:
+    def resume_if_low(self, now: float) -> None:
         """The target took bytes: read again if it holds little."""
         if self.paused and self.target.outstanding <= self._low_water:
             self.resume(now)
@@ -146,11 +146,11 @@ class RelaySide:
 
     def receive_eof(self, now: float) -> None:
         """The peer ended without a closing handshake, or after it."""
-        self._lose(f"the {self.peer}'s connection ended without a close frame", now)
+        self._on_lost(f"the {self.peer}'s connection ended without a close frame", now)
 
     def connection_lost(self, reason: str, now: float) -> None:
         """The pipe broke."""
-        self._lose(f"the {self.peer}'s connection was lost: {reason}", now)
+        self._on_lost(f"the {self.peer}'s connection was lost: {reason}", now)
 
     def data_sent(self, n: int, now: float) -> None:
         """The transport took ``n`` bytes."""
@@ -164,14 +164,14 @@ class RelaySide:
 
     # -- for the relay ------------------------------------------------------------------------------------------
 
-    def close(self, frame: CloseFrame | None, now: float, *, answered: bool) -> None:
+    def close(self, frame: CloseFrame | None, now: float, *, peer_closed: bool) -> None:
         """Send the close frame, if the peer can still receive one. ``answered``: the peer already sent its close
         frame, or is gone; otherwise wait for it, at most ``close_s``."""
         self.ended = True
         self._keepalive.close()
         if frame is not None:
             self.pipe.write(self.wire.close(frame.code, frame.reason), now)
-        if frame is None or answered:
+        if frame is None or peer_closed:
             self._finish(now)
             return
         if self._inbound.paused:
@@ -191,7 +191,7 @@ class RelaySide:
 
     def peer_dead(self, now: float) -> None:
         self.pipe.abort(now)
-        self._lose(f"the {self.peer} gave no sign of life within {self._pong_s:g} s of a ping", now)
+        self._on_lost(f"the {self.peer} gave no sign of life within {self._pong_s:g} s of a ping", now)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -221,7 +221,7 @@ class RelaySide:
             if self._latest_ping is not None:
                 payload, self._latest_ping = self._latest_ping, None
                 self._answer_ping(payload, now)
-            self._outbound.relieve(now)
+            self._outbound.resume_if_low(now)
         if self._keepalive.ping_unsent and not outstanding:
             self._keepalive.ping_sent(now, paused=self._inbound.paused)
 
@@ -239,7 +239,7 @@ class RelaySide:
             self.pipe.abort(now)
         self._finish(now)
 
-    def _lose(self, reason: str, now: float) -> None:
+    def _on_lost(self, reason: str, now: float) -> None:
         if self.ended:
             self._finish(now)
         else:
@@ -251,5 +251,5 @@ class RelaySide:
             return
         self.finished = True
         self._finish_timer.close()
-        self.pipe.end(now)
+        self.pipe.close(now)
         self._owner.side_finished(self, now)

@@ -45,9 +45,9 @@ class FairScheduler:
         "_over_budget",
         "_queued",
         "_queues",
-        "_relieved",
         "_running",
         "_services",
+        "_to_resume",
         "_turns",
     )
 
@@ -71,7 +71,7 @@ class FairScheduler:
         self._held = 0  # all bytes held for the client: those, and what the exchanges hold
         self._over_budget = False
         self._balancing = False
-        self._relieved: dict[Scheduled, None] = {}  # their queues went down to a quarter
+        self._to_resume: dict[Scheduled, None] = {}  # their queues went down to a quarter
 
     # -- ExchangeOutlet -----------------------------------------------------------------------------------------
 
@@ -94,7 +94,7 @@ class FairScheduler:
         if queue.size > limit:
             exchange.pause_for_queue()
 
-    def drop(self, exchange: Scheduled) -> None:
+    def discard(self, exchange: Scheduled) -> None:
         """Forget what ``exchange`` has queued."""
         queue = self._queues.pop(exchange, None)
         if queue is not None:
@@ -128,17 +128,17 @@ class FairScheduler:
                 if exchange.ended:
                     self._emptied(exchange, now)
             if queue.size <= limit // 4 and exchange.paused_by_queue:
-                self._relieved[exchange] = None
+                self._to_resume[exchange] = None
                 self._balance_later()
 
     def has_queued(self, exchange: Scheduled) -> bool:
         """Whether messages of ``exchange`` wait."""
         return exchange in self._queues
 
-    def clear(self) -> None:
+    def discard_all(self) -> None:
         """The channel is gone: nothing is sent any more."""
         for exchange in list(self._queues):
-            self.drop(exchange)
+            self.discard(exchange)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -156,8 +156,8 @@ class FairScheduler:
         """Pause or resume providers, as the queues and the account stand now."""
         self._balancing = False
         limits = self._services.config.limits
-        relieved, self._relieved = self._relieved, {}
-        for exchange in relieved:
+        to_resume, self._to_resume = self._to_resume, {}
+        for exchange in to_resume:
             queue = self._queues.get(exchange)
             if queue is None or queue.size <= self._high_water // 4:
                 exchange.resume_after_queue(now)

@@ -40,7 +40,7 @@ class Session(Generic[Channel]):
         "_flushing",
         "_idle_timer",
         "_life_timer",
-        "_on_over",
+        "_on_ended",
         "_opened",
         "_request_bytes",
         "_scheduler",
@@ -60,7 +60,7 @@ class Session(Generic[Channel]):
         session_id: int,
         *,
         open_channel: Callable[[ChannelOwner], Channel],
-        on_over: Callable[["Session[Channel]", float], None],
+        on_ended: Callable[["Session[Channel]", float], None],
         now: float,
     ) -> None:
         """``open_channel`` makes the channel that carries its messages. ``on_over`` is called once, when the session
@@ -70,7 +70,7 @@ class Session(Generic[Channel]):
         self._dialect = dialect
         self._client = client
         self.session_id = session_id
-        self._on_over = on_over
+        self._on_ended = on_ended
         self._opened = now
         self._exchanges: dict[str, Exchange] = {}
         self._flushing: dict[str, Scheduled] = {}  # ended, with messages that wait
@@ -79,7 +79,7 @@ class Session(Generic[Channel]):
         self._unusable = 0
         self._draining = False
         self._idle_timer = services.timers.timer(self._on_idle)
-        self._life_timer = services.timers.timer(self._on_life_over)
+        self._life_timer = services.timers.timer(self._on_session_timeout)
         #: What carries its messages.
         self.channel: Channel = open_channel(self)
         self._scheduler = FairScheduler(services, self.channel, self._exchanges.values, self._emptied)
@@ -145,7 +145,7 @@ class Session(Generic[Channel]):
         )
         for exchange in list(self._exchanges.values()):
             exchange.cancel("gone", by, fault, now)
-        self._scheduler.clear()
+        self._scheduler.discard_all()
         self._flushing.clear()
         self._services.emit(
             SessionEnded(
@@ -161,7 +161,7 @@ class Session(Generic[Channel]):
                 bytes_sent=channel.bytes_sent,
             )
         )
-        self._on_over(self, now)
+        self._on_ended(self, now)
 
     # -- commands -----------------------------------------------------------------------------------------------
 
@@ -189,7 +189,7 @@ class Session(Generic[Channel]):
             self._refuse(pending, fault, now)
         else:
             self._begin(pending, now)
-        self._rest(now)
+        self._check_idle(now)
 
     def _begin(self, pending: PendingCreate, now: float) -> None:
         create, event_id, log_id, size = pending
@@ -234,7 +234,7 @@ class Session(Generic[Channel]):
         elif (pending := self._checks.withdraw(event_id)) is not None:
             self._request_bytes -= pending.size
             self._tell(self._dialect.cancelled(event_id, pending.log_id), now)
-            self._rest(now)
+            self._check_idle(now)
 
     def _is_running(self, event_id: str) -> bool:
         """Whether the client has not been told of the end of an exchange of this id."""
@@ -293,14 +293,14 @@ class Session(Generic[Channel]):
         self._request_bytes -= exchange.request_bytes
         if self._scheduler.has_queued(exchange):
             self._flushing[exchange.event_id] = exchange
-        self._rest(now)
+        self._check_idle(now)
 
     def _emptied(self, exchange: Scheduled, now: float) -> None:
         """An ended exchange has nothing more to send."""
         self._flushing.pop(exchange.event_id, None)
-        self._rest(now)
+        self._check_idle(now)
 
-    def _rest(self, now: float) -> None:
+    def _check_idle(self, now: float) -> None:
         """Nothing may be left to do."""
         if self._exchanges or self._flushing or self.channel.ended:
             return
@@ -318,7 +318,7 @@ class Session(Generic[Channel]):
     def _on_idle(self, now: float) -> None:
         self.channel.close(1001, "no message for too long", now)
 
-    def _on_life_over(self, now: float) -> None:
+    def _on_session_timeout(self, now: float) -> None:
         self.channel.close(1001, "the longest session time is over", now)
 
     def drain(self, deadline: float, now: float) -> None:
@@ -327,7 +327,7 @@ class Session(Generic[Channel]):
             return
         self._draining = True
         self._tell(self._dialect.going_away(round((deadline - now) * 1000)), now)
-        self._rest(now)
+        self._check_idle(now)
 
     def abort(self, now: float) -> None:
         """The drain's deadline is over: what still runs fails, and the channel is closed."""

@@ -62,7 +62,7 @@ class AccessTokens:
                 del self._fetches[account]
                 fetch.cancel(now)
 
-    def forget(self, account: ServiceAccount) -> None:
+    def discard(self, account: ServiceAccount) -> None:
         """Google refused the token: the next call gets a new one."""
         self._tokens.pop(account, None)
 
@@ -283,7 +283,7 @@ class _AuthorizedCall:
 
     def response_head(self, status: int, headers: Headers, now: float) -> None:
         if status == 401:
-            self._tokens.forget(self._account)  # the provider refused it: the next call gets a new one
+            self._tokens.discard(self._account)  # the provider refused it: the next call gets a new one
         self._handler.response_head(status, headers, now)
 
     def response_body(self, data: bytes, now: float) -> None:

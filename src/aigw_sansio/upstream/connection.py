@@ -70,7 +70,7 @@ class UpstreamOwner(Protocol):
     def capacity_changed(self, upstream: "UpstreamConnection", now: float) -> None:
         """A connection got free, full, or unfit for more."""
 
-    def connection_over(self, upstream: "UpstreamConnection", now: float) -> None:
+    def connection_ended(self, upstream: "UpstreamConnection", now: float) -> None:
         """A connection takes nothing any more."""
 
     def replace(self, call: UpstreamCall, now: float) -> None:
@@ -207,12 +207,12 @@ class UpstreamConnection(Connection):
         """Give up ``call``, so that its provider notices at once."""
         assert self.wire is not None
         if self.wire.cancel(call.stream):
-            self._forget(call)
+            self._remove(call)
             self._pump(now)
-            self._call_over(now)
+            self._call_ended(now)
         else:
             self._end(now, abort=True)
-            self._forget(call)
+            self._remove(call)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -234,7 +234,7 @@ class UpstreamConnection(Connection):
 
     def connect_failed(self, reason: str, now: float) -> None:
         """The dial failed."""
-        self.over = True
+        self.ended = True
         self._idle_timer.cancel()
         if self._machine.state is UpstreamState.DIALING:
             self._machine.fire(UpstreamInput.END)
@@ -271,7 +271,7 @@ class UpstreamConnection(Connection):
             self.connect_failed(reason, now)
             return
         events = self.wire.connection_lost(reason) if self.wire is not None and not self.closing else []
-        self.lose()
+        self.mark_lost()
         self._dispatch(events, now)
         self._end(now, abort=True)
 
@@ -333,13 +333,13 @@ class UpstreamConnection(Connection):
             elif isinstance(event, ResponseEnd):
                 call = self._calls.get(event.stream)
                 if call is not None:
-                    self._forget(call)
-                    self._call_over(now)
+                    self._remove(call)
+                    self._call_ended(now)
                     call.handler.response_end(now)
             elif isinstance(event, StreamFailed):
                 call = self._calls.get(event.stream)
                 if call is not None:
-                    self._forget(call)
+                    self._remove(call)
                     self._call_failed(call, event, now)
             elif isinstance(event, ConnectionFailed):
                 self._end(now, abort=True)
@@ -358,14 +358,14 @@ class UpstreamConnection(Connection):
     def _call_failed(self, call: UpstreamCall, event: StreamFailed, now: float) -> None:
         lost = call.reach != "dialled" and event.fault.kind is FaultKind.CONNECTION_LOST
         again = (event.unprocessed or lost) and not call.response_started and call.replacements < _MAX_REPLACEMENTS
-        self._call_over(now, broken=not self.multiplexed and not self._peer_done)
+        self._call_ended(now, broken=not self.multiplexed and not self._peer_done)
         if again:
             call.replacements += 1
             self._pool.replace(call, now)
         else:
             call.handler.response_failed(event.fault, now)
 
-    def _forget(self, call: UpstreamCall) -> None:
+    def _remove(self, call: UpstreamCall) -> None:
         self._calls.pop(call.stream, None)
         call.connection = None
         if call in self._unsent:
@@ -377,7 +377,7 @@ class UpstreamConnection(Connection):
             call.withheld_credit = 0
         call.paused = False
 
-    def _call_over(self, now: float, *, broken: bool = False) -> None:
+    def _call_ended(self, now: float, *, broken: bool = False) -> None:
         """A call ended: idle, close, or go on. ``broken``: the connection is of no more use."""
         if self.closing or self.wire is None:
             return
@@ -423,13 +423,13 @@ class UpstreamConnection(Connection):
             self._machine.fire(UpstreamInput.END)
         super().close(now, abort=abort)
 
-    def _abort(self, now: float) -> None:
+    def _on_stall(self, now: float) -> None:
         """The provider takes nothing, or does not let go."""
         if self.wire is not None and not self.closing:
             self._dispatch(self.wire.connection_lost("the provider takes no more bytes"), now)
-        self.over = True
+        self.ended = True
         self._end(now, abort=True)
 
     def _end(self, now: float, *, abort: bool = False) -> None:
         self.close(now, abort=abort)
-        self._pool.connection_over(self, now)
+        self._pool.connection_ended(self, now)

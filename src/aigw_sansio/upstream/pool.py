@@ -71,14 +71,14 @@ class Pool:
         self._stop_waiting(pool, call)
         dial, call.dial = call.dial, None
         if dial is not None and dial.conn in pool.connections:
-            heir = next((other for other in pool.waiting if other.dial is None), None)
-            if heir is not None and now < dial.dialed_at + self._services.config.timeouts.connect_s:
-                self._give_dial(heir, dial, now)
+            next_call = next((other for other in pool.waiting if other.dial is None), None)
+            if next_call is not None and now < dial.dialed_at + self._services.config.timeouts.connect_s:
+                self._give_dial(next_call, dial, now)
             else:
                 dial.close(now, abort=True)
-                self._drop(pool, dial)
+                self._remove(pool, dial)
                 self._serve(pool, now)
-        self._forget_if_empty(pool)
+        self._remove_if_empty(pool)
 
     def replace(self, call: UpstreamCall, now: float) -> None:
         """The connection of ``call`` ended and the provider did not act on the request: send it again, afresh."""
@@ -103,7 +103,7 @@ class Pool:
         """A dial failed: the request it was for fails, others that counted on it are placed again."""
         pool = self._origins[upstream.origin]
         pool.likely_h2 = False
-        self._drop(pool, upstream)
+        self._remove(pool, upstream)
         call = next((call for call in pool.waiting if call.dial is upstream), None)
         if call is not None:
             self._fail(pool, call, fault, now)
@@ -122,11 +122,11 @@ class Pool:
             pool.available.pop(upstream.conn, None)
         self._serve(pool, now)
 
-    def connection_over(self, upstream: UpstreamConnection, now: float) -> None:
+    def connection_ended(self, upstream: UpstreamConnection, now: float) -> None:
         """A connection takes nothing any more. Its place is free."""
         pool = self._origins.get(upstream.origin)
         if pool is not None and upstream.conn in pool.connections:
-            self._drop(pool, upstream)
+            self._remove(pool, upstream)
             self._serve(pool, now)
 
     # -- for the gateway ----------------------------------------------------------------------------------------
@@ -155,9 +155,9 @@ class Pool:
                 call = next((call for call in pool.waiting if call.dial is None), None)
             if call is None or not self._place(pool, call, now):
                 break
-        self._forget_if_empty(pool)
+        self._remove_if_empty(pool)
 
-    def _forget_if_empty(self, pool: _OriginPool) -> None:
+    def _remove_if_empty(self, pool: _OriginPool) -> None:
         if not pool.waiting and not pool.connections:
             for origin, other in list(self._origins.items()):
                 if other is pool:
@@ -191,7 +191,7 @@ class Pool:
         )
         for conn in expired:
             old = pool.connections[conn]
-            self._drop(pool, old)
+            self._remove(pool, old)
             old.close(now)
         if isinstance(placement, Use):
             self._assign(pool, call, pool.connections[placement.conn], now)
@@ -216,9 +216,9 @@ class Pool:
         self._stop_waiting(pool, call)
         dial, call.dial = call.dial, None
         if dial is not None and dial is not upstream:
-            heir = next((other for other in pool.waiting if other.dial is None), None)
-            if heir is not None:
-                self._give_dial(heir, dial, now)
+            next_call = next((other for other in pool.waiting if other.dial is None), None)
+            if next_call is not None:
+                self._give_dial(next_call, dial, now)
             else:
                 dial.keep_dialing(now)
         upstream.assign(call, now)
@@ -228,7 +228,7 @@ class Pool:
             pool.available.pop(upstream.conn, None)
         call.handler.call_placed(Placed(upstream.conn, call.reach, upstream.handshake_s), now)
 
-    def _drop(self, pool: _OriginPool, upstream: CallConnection) -> None:
+    def _remove(self, pool: _OriginPool, upstream: CallConnection) -> None:
         pool.connections.pop(upstream.conn, None)
         pool.unready.pop(upstream.conn, None)
         pool.available.pop(upstream.conn, None)

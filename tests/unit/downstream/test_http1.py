@@ -6,7 +6,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request
 
 from aigw_sansio.config import Limits, Timeouts
-from aigw_sansio.downstream.http1 import Http1Downstream
+from aigw_sansio.downstream.http1 import Http1DownstreamConnection
 from aigw_sansio.downstream.ports import (
     ClientRequest,
     Responder,
@@ -66,7 +66,7 @@ class Client(Rig):
         self.receiver = Receiver()
         self.websocket = WSConnection(ConnectionType.CLIENT)
         conn: ConnId = self.services.issue_conn()
-        self.down = Http1Downstream(self.services, conn, "192.0.2.7:50000", self.door, self.now)
+        self.down = Http1DownstreamConnection(self.services, conn, "192.0.2.7:50000", self.door, self.now)
 
     def head(self, *subprotocols: str) -> bytes:
         """A request for a WebSocket as wsproto writes it."""

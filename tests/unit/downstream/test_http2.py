@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.peers.h2_peers import cuttings, peer
 
 from aigw_sansio.config import Config, Limits, Timeouts
-from aigw_sansio.downstream.http2 import Http2Downstream
+from aigw_sansio.downstream.http2 import Http2DownstreamConnection
 from aigw_sansio.downstream.http2_stream import StreamPipe
 from aigw_sansio.downstream.ports import ClientRequest, Responder
 from aigw_sansio.effects import Close, Effect
@@ -84,12 +84,12 @@ class Door:
 class World:
     """One connection with a plain h2 client at its other end."""
 
-    def __init__(self, *, leaving: bool = False, **limits: int) -> None:
+    def __init__(self, *, draining: bool = False, **limits: int) -> None:
         self.services = Services(Config(limits=Limits(**limits), timeouts=Timeouts()), b"a seed of 16 bytes", 0.0)
         self.now = 0.0
         self.door = Door()
-        self.link = Http2Downstream(
-            self.services, self.services.issue_conn(), "192.0.2.1:1", self.door, self.now, leaving=leaving
+        self.link = Http2DownstreamConnection(
+            self.services, self.services.issue_conn(), "192.0.2.1:1", self.door, self.now, draining=draining
         )
         self.client: H2Connection = peer(client=True)
         self.events: list[h2.events.Event] = []
@@ -431,7 +431,7 @@ def test_an_ended_pipe_delivers_what_it_has_and_lets_the_client_end() -> None:
     world = World()
     number, pipe, receiver = world.open()
     pipe.write(b"last words", world.now)
-    pipe.end(world.now)
+    pipe.close(world.now)
     pipe.write(b"too late", world.now)
     world.settle()
     assert world.bytes_of(number) == b"last words"
@@ -455,7 +455,7 @@ def test_the_last_bytes_of_an_ended_stream_are_the_connections_to_lose() -> None
     world.client.increment_flow_control_window(1 << 20, number)
     world.say()
     pipe.write(b"x" * 90_000, world.now)
-    pipe.end(world.now)
+    pipe.close(world.now)
     world.client.end_stream(number)
     world.say()
     world.link.data_sent(len(world.link.pull(1000)), world.now)
@@ -473,7 +473,7 @@ def test_the_last_bytes_of_an_ended_stream_are_the_connections_to_lose() -> None
 def test_a_client_that_does_not_let_go_is_reset() -> None:
     world = World()
     number, pipe, receiver = world.open()
-    pipe.end(world.now)
+    pipe.close(world.now)
     world.settle()
     world.wait(5.0)
     assert world.of(h2.events.StreamReset, number)
@@ -498,7 +498,7 @@ def test_a_stream_that_we_are_through_with_is_forgotten_once_the_client_is_too(h
             world.say()
         if how == "takes it late":
             pipe.write(b"x" * 70_000, world.now)
-        pipe.end(world.now)
+        pipe.close(world.now)
     world.settle()
     if how == "takes it late":
         world.client.increment_flow_control_window(100_000)
@@ -519,7 +519,7 @@ def test_a_stream_that_we_are_through_with_is_forgotten_once_the_client_is_too(h
     world.say()
     world.settle()
     assert pipe.state.name == "CLOSED"
-    assert world.link._ending == {}
+    assert world.link._finishing == {}
     assert list(world.link._pipes.values()) == ([] if how == "leaves" else [sibling.pipe])
     assert world.link._sending == {}
     assert world.services.timers.armed == 0
@@ -567,7 +567,7 @@ def test_an_aborted_pipe_is_not_told_of_it() -> None:
     assert world.of(h2.events.StreamReset, number)
     assert (pipe.outstanding, receiver.end, receiver.taken) == (0, None, [])
     pipe.abort(world.now)
-    pipe.end(world.now)
+    pipe.close(world.now)
     pipe.pause_reading()
     pipe.resume_reading()
     world.settle()
@@ -622,7 +622,7 @@ def test_a_connection_without_a_request_or_a_stream_ends_with_goaway() -> None:
     number, pipe, _ = used.open()
     used.wait(300.0)
     assert used.closed == []
-    pipe.end(used.now)
+    pipe.close(used.now)
     used.client.end_stream(number)
     used.say()
     used.hear()
@@ -648,7 +648,7 @@ def test_drain_lets_open_streams_finish_and_takes_no_new_ones() -> None:
     assert receiver.received == b"still here"
     assert len(world.door.requests) == 1
     assert world.closed == []
-    pipe.end(world.now)
+    pipe.close(world.now)
     world.client.end_stream(number)
     world.say()
     assert world.closed == [False]
@@ -662,7 +662,7 @@ def test_drain_ends_an_unused_connection_at_once() -> None:
 
 
 def test_a_connection_that_comes_while_draining_ends_behind_its_first_stream() -> None:
-    world = World(leaving=True)
+    world = World(draining=True)
     assert world.closed == []
     number, pipe = world.ask(GET, end=True)
     pipe.refuse(503, [], b"", world.now)

@@ -79,14 +79,14 @@ def test_an_abort_hastens_a_close_and_drops_what_waits() -> None:
 
 
 def test_nothing_is_written_pauses_or_resumes_after_a_close() -> None:
-    for end in ("close", "abort", "lose", "closed"):
+    for end in ("close", "abort", "mark_lost", "closed"):
         box = Box()
         if end == "close":
             box.conn.close(0)
         elif end == "abort":
             box.conn.close(0, abort=True)
-        elif end == "lose":
-            box.conn.lose()
+        elif end == "mark_lost":
+            box.conn.mark_lost()
         else:
             box.conn.closed(0)
         box.effects()
@@ -105,7 +105,7 @@ def test_a_peer_that_takes_nothing_is_aborted() -> None:
     assert box.effects() == ["flush"]
     box.services.timers.fire(60)
     assert box.effects() == ["abort"]
-    assert box.conn.over
+    assert box.conn.ended
 
 
 def test_a_peer_that_takes_a_little_lives_on() -> None:
@@ -178,7 +178,7 @@ MOVES = st.lists(st.sampled_from(["write", "pull", "sent", "close", "abort", "eo
 @given(MOVES)
 def test_each_effect_at_most_once_in_any_order(moves: list[str]) -> None:
     box = Box()
-    now, over, effects = 0.0, False, []
+    now, ended, effects = 0.0, False, []
     for move in moves:
         if move == "write":
             box.conn.write(b"abcd", now)
@@ -198,10 +198,10 @@ def test_each_effect_at_most_once_in_any_order(moves: list[str]) -> None:
             now += 30
             box.services.timers.fire(now)
             assert box.services.timers.next_deadline() is None or box.services.timers.next_deadline() > now  # type: ignore[operator]
-        elif not over and move == "eof":
+        elif not ended and move == "eof":
             box.conn.receive_eof(now)
-        elif not over and move in ("lost", "closed"):
-            over = True
+        elif not ended and move in ("lost", "closed"):
+            ended = True
             if move == "lost":
                 box.conn.connection_lost("reset", now)
             box.conn.closed(now)

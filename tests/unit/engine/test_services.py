@@ -27,10 +27,10 @@ def test_a_question_and_its_answer() -> None:
     asker = Asker()
     ask_id = asker.ask(1.0)
     assert asker.services.take_effects() == [Ask(ask_id, QUESTION, 6.0)]
-    assert asker.services.asking == 1
+    assert asker.services.unanswered == 1
     asker.services.answer(ask_id, YES, 2.0)
     assert asker.got == [(YES, 2.0)]
-    assert asker.services.asking == 0
+    assert asker.services.unanswered == 0
     assert asker.services.timers.next_deadline() is None
 
 
@@ -55,7 +55,7 @@ def test_late_second_and_withdrawn_answers_are_ignored() -> None:
     asker.services.answer(second, YES, 0.0)
     asker.services.timers.fire(10.0)
     assert asker.got == [(YES, 0.0)]
-    assert asker.services.asking == 0
+    assert asker.services.unanswered == 0
 
 
 def test_any_question_may_be_unavailable() -> None:
@@ -72,7 +72,7 @@ def test_a_question_never_asked_is_misuse(bad: int) -> None:
     asker.ask()
     with pytest.raises(LocalProtocolError, match="no such question"):
         asker.services.answer(AskId(bad), YES, 0.0)
-    assert asker.services.asking == 2
+    assert asker.services.unanswered == 2
 
 
 def test_an_answer_of_the_wrong_class_is_misuse_and_changes_nothing() -> None:

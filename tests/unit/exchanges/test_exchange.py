@@ -90,7 +90,7 @@ class Client(Rig):
     def post(self, exchange: Exchange, messages: list[bytes], now: float) -> None:
         self.messages += [msgspec.json.decode(message) for message in messages]
 
-    def drop(self, exchange: Exchange) -> None:
+    def discard(self, exchange: Exchange) -> None:
         self.dropped += 1
 
     def account(self, delta: int) -> None:

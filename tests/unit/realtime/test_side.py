@@ -27,7 +27,7 @@ class Pipe:
         self.outstanding += len(data)
         return self.outstanding
 
-    def end(self, now: float) -> None:
+    def close(self, now: float) -> None:
         self.calls.append("end")
 
     def abort(self, now: float) -> None:
@@ -62,7 +62,7 @@ class Pair:
 
     def side_ended(self, side: RelaySide, code: int, reason: str, cause: CloseCause, now: float) -> None:
         self.ends.append((side.peer, code, reason, cause))
-        side.close(None if cause is CloseCause.LOST else CloseFrame(1000, ""), now, answered=True)
+        side.close(None if cause is CloseCause.LOST else CloseFrame(1000, ""), now, peer_closed=True)
 
     def side_finished(self, side: RelaySide, now: float) -> None:
         self.finished.append(side.peer)
@@ -217,7 +217,7 @@ def test_a_side_held_after_its_ping_need_not_answer() -> None:
 @pytest.mark.parametrize("reply", ["close", "violation", "eof", "lost", "nothing", "nothing taken"])
 def test_a_close_is_waited_for_with_a_limit(reply: str) -> None:
     pair = Pair()
-    pair.client.close(CloseFrame(4000, "why"), 10.0, answered=False)
+    pair.client.close(CloseFrame(4000, "why"), 10.0, peer_closed=False)
     assert pair.to_client() == [("close", 4000, "why")]
     pair.client.receive_data(masked(Opcode.TEXT, b"too late") + masked(Opcode.PING, b"x"), 11.0)
     assert pair.pipes["provider"].writes == []
@@ -251,7 +251,7 @@ def test_an_ended_side_is_not_asked_for_life() -> None:
     pair = Pair()
     pair.fire(30.0)
     pair.take("client", 46.0)  # a ping is under way, its answer due at 66
-    pair.client.close(CloseFrame(1001, ""), 63.0, answered=False)
+    pair.client.close(CloseFrame(1001, ""), 63.0, peer_closed=False)
     pair.take("client", 63.0)
     pair.fire(67.0)
     assert pair.pipes["client"].calls == []
@@ -262,7 +262,7 @@ def test_an_ended_side_is_not_asked_for_life() -> None:
 def test_a_held_side_is_read_again_for_its_close() -> None:
     pair = Pair()
     pair.provider.receive_data(encode_frame(FIN | Opcode.BINARY, bytes(1001)), 0.0)
-    pair.provider.close(CloseFrame(1001, ""), 1.0, answered=False)
+    pair.provider.close(CloseFrame(1001, ""), 1.0, peer_closed=False)
     assert pair.pipes["provider"].calls == ["pause", "resume"]
 
 

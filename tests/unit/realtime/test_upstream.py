@@ -9,7 +9,7 @@ from aigw_sansio.engine.services import Services
 from aigw_sansio.faults import Fault, FaultKind
 from aigw_sansio.origin import Origin
 from aigw_sansio.providers.realtime import RealtimeCall
-from aigw_sansio.realtime.upstream import RelayUpstream
+from aigw_sansio.realtime.upstream import RelayUpstreamConnection
 from aigw_sansio.wires.websocket.handshake import Accepted, Outcome, Refused
 
 
@@ -39,7 +39,7 @@ class Opening:
         self.services = Services(Config(timeouts=timeouts or Timeouts()), b"seed", 0.0)
         origin = origin or Origin("https", "provider.test", 443, None, "off")
         call = RealtimeCall("openai", origin, b"/v1?m=1", [(b"x-key", b"k")], (b"realtime",), "openai-realtime")
-        self.upstream = RelayUpstream(self.services, call, self)
+        self.upstream = RelayUpstreamConnection(self.services, call, self)
         self.receiver = Receiver()
         self.told: list[Outcome] = []
         self.connections = 0
@@ -49,7 +49,7 @@ class Opening:
     def provider_connected(self, now: float) -> None:
         self.connections += 1
 
-    def provider_answered(self, outcome: Outcome, now: float) -> None:
+    def provider_responded(self, outcome: Outcome, now: float) -> None:
         self.told.append(outcome)
         if isinstance(outcome, Accepted):
             self.upstream.receiver = self.receiver
@@ -101,7 +101,7 @@ def test_every_session_has_a_key_of_its_own() -> None:
     opening = Opening()
     keys = set()
     for _ in range(2):
-        upstream = RelayUpstream(opening.services, opening.upstream.call, opening)
+        upstream = RelayUpstreamConnection(opening.services, opening.upstream.call, opening)
         upstream.connected(None, 0.0)
         keys.add(upstream.pull(65536))
     assert len(keys) == 2
@@ -113,7 +113,7 @@ def test_the_key_comes_from_the_seed() -> None:
     def asked(seed: bytes) -> bytes:
         opening = Opening()
         services = Services(Config(), seed, 0.0)
-        upstream = RelayUpstream(services, opening.upstream.call, opening)
+        upstream = RelayUpstreamConnection(services, opening.upstream.call, opening)
         upstream.connected(None, 0.0)
         return upstream.pull(65536)
 
@@ -197,7 +197,7 @@ def test_what_there_is_when_the_time_is_over() -> None:
     begun = Opening()
     begun.connect()
     begun.upstream.receive_data(b"HTTP/1.1 429 No\r\ncontent-length: 9\r\n\r\nhalf", 0.0)
-    answers = [opening.upstream.answer_so_far() for opening in (dialling, silent, begun)]
+    answers = [opening.upstream.response_so_far() for opening in (dialling, silent, begun)]
     assert isinstance(answers[0], Fault)
     assert isinstance(answers[1], Fault)
     assert isinstance(answers[2], Refused)

@@ -187,9 +187,9 @@ def test_dropping_and_clearing_leave_nothing_on_account() -> None:
     rig = Rig("a", "b")
     rig.post(0, b"0" * 100, b"1" * 50)
     rig.post(1, b"2" * 50)
-    rig.scheduler.drop(rig.running[0])
+    rig.scheduler.discard(rig.running[0])
     assert not rig.scheduler.has_queued(rig.running[0])
-    rig.scheduler.clear()
+    rig.scheduler.discard_all()
     assert not rig.scheduler.has_queued(rig.running[1])
     rig.account(1000)
     assert [running.paused_by for running in rig.running] == [set(), set()], "what was dropped is on no account"
