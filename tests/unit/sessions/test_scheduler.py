@@ -83,8 +83,8 @@ class Rig:
         self.scheduler = FairScheduler(
             self.services,
             self.socket,
-            lambda: self.running,
-            lambda exchange, now: self.emptied.append(exchange.event_id),
+            running=lambda: self.running,
+            emptied=lambda exchange, now: self.emptied.append(exchange.event_id),
         )
 
     def post(self, index: int, *messages: bytes) -> None:
