@@ -67,12 +67,12 @@ def map_close(code: int, reason: str, *, by: Side, cause: CloseCause) -> ClosePa
             return ClosePair(CloseFrame(code, text), CloseFrame(code, text))
         # The other codes stand for a missing close frame, or are not defined: sending one breaks the protocol.
     if cause is CloseCause.LOST:
-        answer = None
+        reply = None
         onward = text
     else:
-        answer = CloseFrame(code if code in _BREACHES else _PROTOCOL_ERROR, text)
+        reply = CloseFrame(code if code in _BREACHES else _PROTOCOL_ERROR, text)
         told = f"the {by} broke the protocol: {reason}" if reason else f"the {by} broke the protocol"
         onward = cut_reason(told).decode()
     if by is Side.CLIENT:
-        return ClosePair(answer, CloseFrame(_GOING_AWAY, onward))
-    return ClosePair(CloseFrame(_INTERNAL_ERROR, onward), answer)
+        return ClosePair(reply, CloseFrame(_GOING_AWAY, onward))
+    return ClosePair(CloseFrame(_INTERNAL_ERROR, onward), reply)

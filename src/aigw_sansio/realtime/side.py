@@ -9,8 +9,9 @@ has more than the high-water mark outstanding, the direction into it pauses the 
 quarter; nothing else waits for that.
 
 Control frames are not forwarded. Pings are answered on each side; while much is unsent, only the latest one is. The
-keepalive pings a peer after silence, and never while bytes are outstanding, because a stalled peer has a timeout of its
-own (``write_stall_s``). A paused peer is not dead: its silence counts from when it was resumed.
+keepalive, shared with universal sockets, pings a peer after ``ping_after_s`` of silence, one ping at a time, and never
+while bytes are outstanding, because a stalled peer has a timeout of its own (``write_stall_s``). Any byte, and any
+progress in sending, is a sign of life. A paused peer is not dead: its silence counts from when it was resumed.
 
 A side ends once: its peer closed, broke the protocol or was lost. It tells the relay, which maps that to a close frame
 for each side and calls :meth:`RelaySide.close` on both. A side sends its close frame if the peer can still receive one.

@@ -50,14 +50,14 @@ class RelayUpstreamConnection(PipeConnection):
         """The timeout has passed: the part of a refusal that has come, or a fault. Close this next."""
         self._opener = None  # it has its outcome: nothing is reported any more
         within = f"within {self.services.config.timeouts.realtime_open_s:g} s"
-        where = self.call.origin.authority
+        host = self.call.origin.authority
         if self._handshake is None:
-            detail = f"no connection to {where} {within}"
+            detail = f"no connection to {host} {within}"
             return Fault(FaultKind.CONNECT_TIMEOUT, Side.PROVIDER, detail, retryable=True)
         outcome = self._handshake.receive_eof()
         if isinstance(outcome, Refused):
             return outcome
-        detail = f"{where} did not answer the upgrade {within}"
+        detail = f"{host} did not answer the upgrade {within}"
         return Fault(FaultKind.FIRST_BYTE_TIMEOUT, Side.PROVIDER, detail, retryable=True)
 
     # -- inputs -------------------------------------------------------------------------------------------------

@@ -3,9 +3,9 @@
 Decides: the order of the exchanges' messages, and which providers are paused because of the memory held for this client
 (client protocol, section 3.4). Must not know: what a message says, and how an exchange gets its response.
 
-Theory of operation. Each exchange has a queue of its own. The scheduler takes one message from each queue in turn, and
-only while the channel holds less than ``send_high_water_bytes``. So a token waits for at most that, plus one message of
-each other exchange. If nobody waits, a message goes straight to the channel.
+Theory of operation. Many exchanges share one channel. Each has a queue of its own. The scheduler takes one message from
+each queue in turn, and only while the channel holds less than ``send_high_water_bytes``. So a token waits for at most
+that, plus one message of each other exchange. If nobody waits, a message goes straight to the channel.
 
 Backpressure has two reasons, and they add up. An exchange whose own queue is above the mark pauses its own provider,
 until the queue is down to a quarter. If everything held for the client (queues, uncommitted chunks, partial bodies) is

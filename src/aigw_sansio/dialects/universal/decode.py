@@ -145,8 +145,8 @@ def _create(message: _Message, queries: list[bytes | None] | None) -> Command:
         return BadCreate(event_id, _invalid(f"request cannot be read: {error}"))
     result: list[Step] = []
     for index, step in enumerate(steps):
-        where = f"request[{index}]" if many else "request"
-        headers = _headers(step, where)
+        path = f"request[{index}]" if many else "request"
+        headers = _headers(step, path)
         if isinstance(headers, Fault):
             return BadCreate(event_id, headers)
         query = queries[index] if queries is not None else bytes(step.query) or None
@@ -163,7 +163,7 @@ def _create(message: _Message, queries: list[bytes | None] | None) -> Command:
     return Create(event_id, result)
 
 
-def _headers(step: _Step, where: str) -> list[tuple[str, str]] | Fault:
+def _headers(step: _Step, path: str) -> list[tuple[str, str]] | Fault:
     headers: list[tuple[str, str]] = []
     if step.authorization is not None:
         headers.append(("authorization", step.authorization))
@@ -173,7 +173,7 @@ def _headers(step: _Step, where: str) -> list[tuple[str, str]] | Fault:
             try:
                 headers.append((name, _decode_str(raw)))
             except (msgspec.MsgspecError, UnicodeDecodeError):
-                return _invalid(f"{where}.headers[{_shown(name)}] is no valid string")
+                return _invalid(f"{path}.headers[{_shown(name)}] is no valid string")
         else:
             headers.append((name, raw.decode()))
     return headers
