@@ -125,7 +125,7 @@ class Http2DownstreamConnection(Connection):
         self._wire.accept(pipe.number, headers)
         self._wake()
 
-    def respond(self, pipe: StreamPipe, status: int, headers: Headers, body: bytes) -> None:
+    def respond(self, pipe: StreamPipe, *, status: int, headers: Headers, body: bytes) -> None:
         """Send a plain response."""
         self._wire.respond(pipe.number, status, headers, body)
         self._finishing[pipe.number] = pipe

@@ -30,7 +30,7 @@ class StreamOwner(Protocol):
     def accept(self, pipe: "StreamPipe", headers: Headers) -> None:
         """Accept the WebSocket of ``pipe``."""
 
-    def respond(self, pipe: "StreamPipe", status: int, headers: Headers, body: bytes) -> None:
+    def respond(self, pipe: "StreamPipe", *, status: int, headers: Headers, body: bytes) -> None:
         """Send a plain response."""
 
     def send(self, pipe: "StreamPipe", data: bytes) -> None:
@@ -240,7 +240,8 @@ class StreamPipe:
         self._undelivered.clear()
         if body:
             self._count(len(body), now)
-        self._owner.respond(self, status, [field for field in headers if field[0] not in _HTTP1_ONLY], body)
+        fields = [field for field in headers if field[0] not in _HTTP1_ONLY]
+        self._owner.respond(self, status=status, headers=fields, body=body)
 
     # -- inside -------------------------------------------------------------------------------------------------
 

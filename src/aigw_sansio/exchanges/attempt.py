@@ -225,7 +225,12 @@ class Attempt:
         call = self._call
         limits = self._services.config.limits
         self.response = ProviderResponse(
-            status, headers, call.format, limits, array_stream=call.array_stream, keys=call.stored_keys
+            status,
+            headers,
+            format=call.format,
+            limits=limits,
+            array_stream=call.array_stream,
+            keys=call.stored_keys,
         )
         if self.response.fault is not None:
             self._fail(self.response.fault, now)

@@ -61,9 +61,9 @@ class ProviderResponse:
         self,
         status: int,
         headers: Headers,
+        *,
         format: str,
         limits: Limits,
-        *,
         array_stream: bool,
         keys: tuple[bytes, ...] = (),
     ) -> None:

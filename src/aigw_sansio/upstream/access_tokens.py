@@ -51,7 +51,9 @@ class AccessTokens:
         :meth:`withdraw`."""
         fetch = self._fetches.get(account)
         if fetch is None:
-            fetch = self._fetches[account] = _Fetch(self._services, self._source, account, self._fetched, now)
+            fetch = self._fetches[account] = _Fetch(
+                self._services, self._source, account=account, done=self._fetched, now=now
+            )
         fetch.waiters[waiter] = None
 
     def withdraw(self, account: ServiceAccount, waiter: Waiter, now: float) -> None:
@@ -103,6 +105,7 @@ class _Fetch:
         self,
         services: Services,
         source: Source,
+        *,
         account: ServiceAccount,
         done: Callable[["_Fetch", GoogleToken | Fault, float], None],
         now: float,
@@ -204,7 +207,12 @@ class AuthorizingSource:
         if request.account is None:
             return self._source.open(request, handler, connect_timeout_s=connect_timeout_s)
         return _AuthorizedCall(
-            self._source, self._tokens, request, request.account, handler, connect_timeout_s=connect_timeout_s
+            self._source,
+            self._tokens,
+            request,
+            account=request.account,
+            handler=handler,
+            connect_timeout_s=connect_timeout_s,
         )
 
 
@@ -218,9 +226,9 @@ class _AuthorizedCall:
         source: Source,
         tokens: AccessTokens,
         request: ProviderCall,
+        *,
         account: ServiceAccount,
         handler: ResponseHandler,
-        *,
         connect_timeout_s: float,
     ) -> None:
         self._source = source

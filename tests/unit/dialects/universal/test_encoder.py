@@ -26,7 +26,9 @@ def encoder(mode: ResponseMode = "raw", listener: Listener | None = None) -> Uni
 
 
 def response(content_type: bytes = b"text/event-stream; charset=utf-8") -> ProviderResponse:
-    return ProviderResponse(200, [(b"content-type", content_type)], "openai-chat", Limits(), array_stream=False)
+    return ProviderResponse(
+        200, [(b"content-type", content_type)], format="openai-chat", limits=Limits(), array_stream=False
+    )
 
 
 def begun(told: UniversalEncoder, content_type: bytes = b"text/event-stream; charset=utf-8") -> ProviderResponse:
