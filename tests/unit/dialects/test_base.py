@@ -152,7 +152,8 @@ class World(Rig):
 
 
 def test_a_foreign_dialect_from_its_first_message_to_its_end() -> None:
-    world = World(MemorySource(Remembered(200, STREAM, (TOKEN, TOKEN)), Remembered(200, JSON, (b'{"a":1}',))))
+    source = MemorySource(Remembered(200, STREAM, (TOKEN, TOKEN)), Remembered(200, JSON, (b'{"a":1}',)))
+    world = World(source, timeouts=Timeouts(client_idle_s=100.0, session_s=1000.0))
     (opened,) = world.all_of(SessionOpened)
     assert (opened.session, opened.mode) == (3, "universal")
     world.say("ping", None)
