@@ -122,6 +122,8 @@ def test_a_step_that_cannot_run_is_named_if_there_are_several(bad: Step, kind: F
     assert not alone.detail.startswith("step ")
     second = plan(engine, client(), [step(), bad, step("nobody else")], 0.0)
     assert second == Fault(kind, Side.CLIENT, f"step 1: {alone.detail}")
+    first = plan(engine, client(), [bad, step()], 0.0)
+    assert first == Fault(kind, Side.CLIENT, f"step 0: {alone.detail}")
     assert engine.take_effects() == []  # nothing of a request is sent before all of it is planned
 
 
