@@ -174,6 +174,8 @@ FAILED = Remembered(0, [], (), LOST)
         ([stream()], {}, "bef"),
         ([stream(TOKEN, fault=LOST)], {}, "kbx"),
         ([stream(TOKEN, TOKEN + ERROR)], {}, "kbcx"),
+        ([stream(TOKEN, ERROR.rstrip())], {}, "kbcx"),  # the error is what is left when the body ends
+        ([stream(ERROR.rstrip())], {}, "w"),
         ([stream(ERROR)], {}, "w"),
         ([Remembered(200, JSON, (b"{}",))], {}, "ew"),
         ([Remembered(404, JSON, (b"{}",))], {}, "w"),
@@ -245,7 +247,9 @@ def test_chunks_behind_the_commit_are_read_if_the_encoder_wants_it(reads_everyth
     assert read[1] == events
 
 
-PIECES = st.lists(st.sampled_from([ROLE, TOKEN, USAGE, ERROR, TOKEN[:20], TOKEN[20:], b"junk"]), max_size=5)
+PIECES = st.lists(
+    st.sampled_from([ROLE, TOKEN, USAGE, ERROR, ERROR.rstrip(), TOKEN[:20], TOKEN[20:], b"junk"]), max_size=5
+)
 RESPONSES = st.one_of(
     st.builds(lambda pieces, fault: stream(*pieces, fault=fault), PIECES, st.sampled_from([None, LOST])),
     st.builds(lambda status: Remembered(status, JSON, (b"{}",)), st.sampled_from([200, 302, 404, 503])),
