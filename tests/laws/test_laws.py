@@ -56,10 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": {"gateway", "engine_api", "recorder"},
 }
 #: The only modules of one package that another may import, where that is less than all of it.
-PORTS = {
-    ("upstream", "exchanges"): {"exchanges.source"},
-    ("sessions", "dialects"): {"dialects.base", "dialects.commands"},
-}
+PORTS = {("upstream", "exchanges"): {"exchanges.source"}}
 
 
 def name_of(path: Path) -> str:

@@ -133,7 +133,7 @@ class World(Rig):
         self.channel.messages_received += 1
         self._act(lambda: self.session.message_received(data, self.now, text=True))
 
-    def take(self) -> None:
+    def take_all(self) -> None:
         self._act(lambda: self.channel.take(self.now))
 
     def answer(self, *, allowed: bool) -> None:
@@ -196,7 +196,7 @@ def test_a_slow_client_pauses_the_source_and_gets_everything_in_order() -> None:
     assert source.said == ["pause"]
     assert world.session.running == 1
     for _ in range(60):
-        world.take()
+        world.take_all()
     assert [kind for kind, *_ in world.heard()] == ["begin", *["chunk"] * 50, "end"]
     assert world.session.running == 0
     assert "resume" in source.said
@@ -258,8 +258,9 @@ def subclasses(base: type) -> set[type]:
     for module in pkgutil.walk_packages(aigw_sansio.__path__, "aigw_sansio."):
         import_module(module.name)
     found: set[type] = set()
-    wanted = [base]
+    wanted: list[type[Any]] = [base]
     while wanted:
+        one: type[Any]
         for one in wanted.pop().__subclasses__():
             if one.__module__.startswith("aigw_sansio."):
                 found.add(one)
@@ -274,8 +275,8 @@ def test_what_implements_a_seam_implements_all_of_it(base: type[ABC]) -> None:
     found = subclasses(base)
     assert found
     for one in found:
-        assert not inspect.isabstract(one), f"{one.__name__} lacks {sorted(one.__abstractmethods__)}"  # type: ignore[attr-defined]
-        for name in base.__abstractmethods__:  # type: ignore[attr-defined]
+        assert not inspect.isabstract(one), f"{one.__name__} lacks {sorted(one.__abstractmethods__)}"
+        for name in base.__abstractmethods__:
             declared, implemented = inspect.getattr_static(base, name), inspect.getattr_static(one, name)
             assert isinstance(implemented, property) is isinstance(declared, property), f"{one.__name__}.{name}"
             if callable(declared) and inspect.isfunction(implemented):
@@ -286,7 +287,7 @@ def test_what_implements_a_seam_implements_all_of_it(base: type[ABC]) -> None:
 
 @pytest.mark.parametrize("base", [Dialect, ResponseEncoder, MessageChannel])
 def test_what_lacks_a_method_cannot_be_made(base: type[ABC]) -> None:
-    names = sorted(base.__abstractmethods__)  # type: ignore[attr-defined]
+    names = sorted(base.__abstractmethods__)
     assert len(names) >= 5
     for left_out in names:
         members = {name: (lambda self: None) for name in names if name != left_out}

@@ -66,7 +66,7 @@ class Owner(Rig):
         assert self.channel.ended, "it has ended before its owner is told"
         self.ends.append((by, code, reason))
 
-    def take(self) -> None:
+    def take_all(self) -> None:
         """The transport takes everything."""
         n, self.pipe.outstanding = self.pipe.outstanding, 0
         self.socket.data_sent(n, self.now)
@@ -96,7 +96,7 @@ def test_counts_are_those_of_messages_and_their_payload(owner: Owner) -> None:
     owner.channel.send_control_text(b"ghij", 0.0)
     assert (owner.channel.messages_sent, owner.channel.bytes_sent) == (4, 10)
     assert owner.channel.outstanding == owner.pipe.written > 10
-    owner.take()
+    owner.take_all()
     assert owner.channel.outstanding == 0
     assert (owner.channel.messages_sent, owner.channel.bytes_sent) == (4, 10)
     owner.socket.receive_data(b"\x81\x83\0\0\0\0abc\x82\x82\0\0\0\0de", 0.0)
@@ -112,7 +112,7 @@ def test_messages_are_sent_joined_up_to_the_limit_and_the_rest_comes_back(owner:
     assert owner.pipe.writes == 1
     assert owner.channel.send_texts(rest, owner.channel.outstanding, 0.0) == rest  # no room
     assert owner.channel.messages_sent == 3
-    owner.take()
+    owner.take_all()
     assert owner.channel.send_texts(rest, 1 << 16, 0.0) == []
     assert owner.channel.messages_sent == 10
 
@@ -124,7 +124,7 @@ def test_the_owner_is_told_of_room(owner: Owner) -> None:
         owner.pipe.outstanding -= n
         owner.socket.data_sent(n, 0.0)
         assert owner.room == 0
-    owner.take()
+    owner.take_all()
     assert owner.room == 1
 
 
@@ -142,7 +142,7 @@ def test_a_client_that_does_not_take_direct_answers_is_paused(owner: Owner) -> N
     for _ in range(20):
         owner.channel.send_control_text(text, 0.0)
     assert owner.pipe.said == ["pause"]
-    owner.take()
+    owner.take_all()
     assert owner.pipe.said == ["pause", "resume"]
 
 
@@ -170,7 +170,7 @@ ENDINGS: dict[str, Callable[[Owner], None]] = {
 def test_after_the_end_nothing_comes_or_goes(owner: Owner, how: str) -> None:
     if how == "silent":
         owner.pass_time(31.0)
-        owner.take()  # the ping
+        owner.take_all()  # the ping
     ENDINGS[how](owner)
     assert len(owner.ends) == 1
     assert (owner.ends[0][0] is Side.GATEWAY) is (how == "closed")

@@ -38,7 +38,7 @@ class Socket(Rig):
         self.said.append((now, "ping"))
         self.unsent = True
         if self.taking:
-            self.take()
+            self.take_all()
 
     def peer_dead(self, now: float) -> None:
         self.said.append((now, "dead"))
@@ -57,7 +57,7 @@ class Socket(Rig):
         if self.keepalive.awaiting:
             self.keepalive.stop_waiting()
 
-    def take(self) -> None:
+    def take_all(self) -> None:
         """The transport takes what was written."""
         self.unsent = False
         if self.keepalive.ping_unsent:
@@ -113,7 +113,7 @@ def test_the_clock_for_the_answer_begins_when_the_ping_has_left() -> None:
     socket.at(45.0)
     assert socket.keepalive.ping_unsent
     assert not socket.keepalive.awaiting
-    socket.take()
+    socket.take_all()
     assert socket.keepalive.awaiting
     assert not socket.keepalive.ping_unsent
     socket.at(1000.0)
@@ -139,7 +139,7 @@ def test_no_ping_while_something_waits_to_be_sent() -> None:
     """The peer may be silent because it is busy reading."""
     socket = Socket()
     socket.at(10.0, socket.write)
-    socket.at(59.0, socket.take)
+    socket.at(59.0, socket.take_all)
     assert socket.said == []
     socket.at(1000.0)
     assert socket.said == [(60.0, "ping"), (80.0, "dead")]
@@ -172,7 +172,7 @@ def test_a_ping_that_leaves_during_a_pause_has_no_time_limit() -> None:
     socket = Socket()
     socket.stop_taking()
     socket.at(35.0, socket.pause)
-    socket.at(40.0, socket.take)
+    socket.at(40.0, socket.take_all)
     assert not socket.keepalive.awaiting
     socket.at(500.0)
     assert socket.said == [(30.0, "ping")]
@@ -189,7 +189,7 @@ def test_after_the_end_no_timer_fires(time: float) -> None:
     assert socket.said == said
 
 
-MOVES = ("hear", "take", "stop_taking", "write", "pause", "resume")
+MOVES = ("hear", "take_all", "stop_taking", "write", "pause", "resume")
 
 
 @given(moves=st.lists(st.tuples(st.sampled_from([0.0, 0.5, 7.0, 19.9, 20.0, 30.0, 41.0]), st.sampled_from(MOVES))))
@@ -199,14 +199,14 @@ def test_only_a_silent_peer_is_declared_dead(moves: list[tuple[float, str]]) -> 
     socket = Socket()
     heard: list[float] = [0.0]  # when it was heard, paused or resumed
     left: list[float] = []  # when a ping left
-    take = socket.take
+    take = socket.take_all
 
     def noted_take() -> None:
         if socket.keepalive.ping_unsent and not socket.paused:
             left.append(socket.now)
         take()
 
-    socket.take = noted_take  # type: ignore[method-assign]
+    socket.take_all = noted_take  # type: ignore[method-assign]
     for pause, move in moves:
         socket.at(socket.now + pause)
         dead = [time for time, what in socket.said if what == "dead"]

@@ -231,20 +231,20 @@ def test_a_client_that_is_gone_is_told_nothing() -> None:
     assert client.encoder.calls == "kb"
 
 
-@pytest.mark.parametrize(("reads_everything", "events"), [(True, ["TextDelta"]), (False, [])])
-def test_chunks_behind_the_commit_are_read_if_the_encoder_wants_it(reads_everything: bool, events: list[str]) -> None:
+@pytest.mark.parametrize(("reads_everything", "wanted"), [(True, ["TextDelta"]), (False, [])])
+def test_chunks_behind_the_commit_are_read_if_the_encoder_wants_it(reads_everything: bool, wanted: list[str]) -> None:
     client = Client(stream(TOKEN, TOKEN), reads_everything=reads_everything)
     read: list[list[str]] = []
-    chunk = client.encoder.chunk
+    tell = client.encoder.chunk
 
-    def noted(response: ProviderResponse, one: Chunk, found: list[ProviderEvent]) -> list[bytes]:
-        read.append([type(event).__name__ for event in found])
-        return chunk(response, one, found)
+    def noted(response: ProviderResponse, chunk: Chunk, events: list[ProviderEvent]) -> list[bytes]:
+        read.append([type(event).__name__ for event in events])
+        return tell(response, chunk, events)
 
     client.encoder.chunk = noted  # type: ignore[method-assign]
     client.run()
     assert "TextDelta" in read[0]  # the commit is found by reading
-    assert read[1] == events
+    assert read[1] == wanted
 
 
 PIECES = st.lists(

@@ -96,7 +96,7 @@ class Client(Rig):
     def exchange_ended(self, exchange: Exchange, now: float) -> None:
         assert exchange is self.exchange_
 
-    def take(self) -> None:
+    def take_all(self) -> None:
         """The client takes again, for good."""
         self.pause_after = None
         self.exchange_.resume_after_queue(self.now)
@@ -145,7 +145,7 @@ def test_a_paused_source_gives_nothing_until_it_is_resumed() -> None:
     assert call.pieces_left == 2
     client.pass_time(10_000.0)  # no clock runs against a provider that is paused
     assert not client.exchange_.ended
-    client.take()
+    client.take_all()
     assert client.messages[2:] == [["chunk", "e", HI], ["chunk", "e", HI], ["end", "e", None]]
     assert client.ended().how == "done"
     assert client.source.said == ["pause", "resume"]
@@ -168,7 +168,7 @@ def test_what_came_with_the_piece_that_was_too_much_waits() -> None:
 def test_a_source_is_resumed_only_when_nothing_speaks_against_it() -> None:
     client = Client(MemorySource(Remembered(200, STREAM, (TOKEN, TOKEN))), pause_after=2)
     client.exchange_.pause_for_budget()
-    client.take()
+    client.take_all()
     assert client.source.said == ["pause"]
     client.exchange_.resume_after_budget(client.now)
     assert client.source.said == ["pause", "resume"]
