@@ -1,4 +1,4 @@
-"""The short way for text chunks gives what the long way gives, whatever the chunk."""
+"""The short way for text chunks gives the same events as the long way, whatever the chunk."""
 
 import json
 from typing import Any
@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.recorded.recordings import RECORDINGS, needs_recordings
-from tests.unit.formats.test_registry import mutate
+from tests.recorded.recordings import (
+    RECORDINGS,
+    needs_recordings,
+)
+from tests.unit.formats.any_json import mutate
 
+from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.bodies.framing import Framing
-from aigw_sansio.events import ProviderEvent, TextDelta
 from aigw_sansio.formats.openai.chat import OpenAIChatReader
 from aigw_sansio.formats.openai.text_chunk import read_text_chunk
 
@@ -39,7 +42,7 @@ class Long(OpenAIChatReader):
     PLAIN = False
 
 
-def both(data: bytes) -> tuple[list[ProviderEvent], list[ProviderEvent]]:
+def both(data: bytes) -> tuple[list[e.ProviderEvent], list[e.ProviderEvent]]:
     readers = OpenAIChatReader(), Long()
     for reader in readers:
         reader.read(Chunk(b'{"choices":[{"delta":{"role":"assistant"}}]}'))
@@ -52,7 +55,7 @@ def compact(value: object) -> bytes:
 
 
 def test_the_common_chunk_goes_the_short_way() -> None:
-    assert read_text_chunk(compact(CHUNK)) == TextDelta("Hi")
+    assert read_text_chunk(compact(CHUNK)) == e.TextDelta("Hi")
     short, long = both(compact(CHUNK))
     assert short == long
 
@@ -65,7 +68,7 @@ def test_most_recorded_text_goes_the_short_way() -> None:
             long = Long()
             for chunk in recording.chunks():
                 plain, events = read_text_chunk(chunk.data), long.read(chunk)
-                read += any(isinstance(event, TextDelta) for event in events)
+                read += any(isinstance(event, e.TextDelta) for event in events)
                 if plain is not None:
                     taken += 1
                     assert plain in events
@@ -105,7 +108,7 @@ def test_most_recorded_text_goes_the_short_way() -> None:
         ("x_groq", {"id": "req"}),
     ],
 )
-def test_whatever_else_counts_is_not_missed(path: str, value: object) -> None:
+def test_no_other_field_is_missed(path: str, value: object) -> None:
     chunk = json.loads(json.dumps(CHUNK))
     *way, last = path.split(".")
     at = chunk
@@ -128,7 +131,7 @@ def test_any_change_reads_alike(data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     "data", [b'{"content":"', b'{"choices":[{"delta":{"content":"a\\ud83d"}}]}', b'"content":"' * 9]
 )
-def test_what_is_no_json_is_declined(data: bytes) -> None:
+def test_bytes_that_are_not_json_are_declined(data: bytes) -> None:
     assert read_text_chunk(data) is None
     short, long = both(data)
     assert short == long
