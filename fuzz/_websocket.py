@@ -6,7 +6,7 @@ from typing import Final
 
 from fuzz._fuzz import cut, seeded
 from fuzz._transcripts import frames
-from tests.peers.websocket_streams import KEY, item, raw_frame, read_by_wsproto, same_end
+from tests.peers.websocket_frames import KEY, item, raw_frame, read_by_wsproto, same_end
 
 from aigw_sansio.wires.websocket.deflate import Agreement, PerMessageDeflate
 from aigw_sansio.wires.websocket.frames import Role

@@ -16,7 +16,7 @@ import h2.events
 import h2.settings
 import pytest
 import trustme
-from tests.peers.peers import accepted_extensions
+from tests.peers.websocket_client import accepted_extensions
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import Message, TextMessage
 

@@ -2,7 +2,7 @@
 
 Decides: the order in which bytes, ends and time reach a gateway, and that every effect is lawful: only for a living
 connection, at most one polite and one abrupt close each, no time left behind by ``handle_timeout``. What the peers
-at the other ends do with the bytes is theirs (:mod:`tests.peers.peers`).
+at the other ends do with the bytes is theirs (:mod:`tests.peers.peer`).
 """
 
 import random
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
-from tests.peers.peers import Peer, Seen
+from tests.peers.peer import Peer, Seen
 
 from aigw_sansio.effects import (
     Answer,

@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
-from tests.peers.peers import Headers, Http1Provider, Seen, WsClient
+from tests.peers.http_providers import Http1Provider
+from tests.peers.peer import Headers, Seen
 from tests.peers.reference_driver import Core, Cuts, End, Link, PerfectDriver
+from tests.peers.websocket_client import WsClient
 
 from aigw_sansio.config import Config
 from aigw_sansio.effects import Answer, Connect, Effect

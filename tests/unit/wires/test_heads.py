@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.websocket_streams import cut
+from tests.peers.websocket_frames import cut
 
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.wires.heads import (

@@ -9,19 +9,9 @@ from h2.events import DataReceived, Event, PingAckReceived, StreamEnded, StreamR
 from h2.events import RequestReceived as H2Request
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers import h2_peers as peers
-from tests.peers.h2_peers import (
-    cuttings,
-    data,
-    frame,
-    goaway,
-    headers,
-    hold_client_to_h2,
-    reading,
-    rst,
-    settings,
-    update,
-)
+from tests.peers import http2_frames as peers
+from tests.peers.http2_frames import cuttings, data, frame, goaway, headers, rst, settings, update
+from tests.peers.http2_reference import hold_client_to_h2, reading
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import FaultKind

@@ -6,7 +6,7 @@ from h2.utilities import HeaderValidationFlags, validate_headers
 from hpack import HeaderTuple, NeverIndexedHeaderTuple
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.h2_peers import Fields
+from tests.peers.http2_frames import Fields
 
 from aigw_sansio.wires.http2.fields import (
     RequestFields,

@@ -1,8 +1,8 @@
 """Output over a real h2 connection: control frames first, data in turns, nothing past a window."""
 
 from h2.connection import H2Connection
-from tests.peers import h2_peers as peers
-from tests.peers.h2_peers import settings, update
+from tests.peers import http2_frames as peers
+from tests.peers.http2_frames import settings, update
 
 from aigw_sansio.wires.http2.floods import FloodGuard
 from aigw_sansio.wires.http2.frames import ping

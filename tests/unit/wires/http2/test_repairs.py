@@ -5,8 +5,8 @@ from h2.connection import H2Connection
 from h2.events import DataReceived, StreamEnded
 from h2.exceptions import InvalidBodyLengthError, ProtocolError
 from h2.settings import SettingCodes
-from tests.peers import h2_peers as peers
-from tests.peers.h2_peers import data, goaway, headers, rst, settings, update
+from tests.peers import http2_frames as peers
+from tests.peers.http2_frames import data, goaway, headers, rst, settings, update
 
 from aigw_sansio.wires.http2 import repairs
 

@@ -10,7 +10,7 @@ import pytest
 import wsproto.events
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.websocket_streams import KEY, Item, cut, item, raw_frame, read_by_wsproto
+from tests.peers.websocket_frames import KEY, Item, cut, item, raw_frame, read_by_wsproto
 from websockets.extensions.permessage_deflate import PerMessageDeflate as WebsocketsDeflate
 from websockets.frames import Frame
 from websockets.frames import Opcode as TheirOpcode

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.websocket_streams import KEY, raw_frame
+from tests.peers.websocket_frames import KEY, raw_frame
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.wires.websocket.frames import (

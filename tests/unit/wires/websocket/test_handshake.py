@@ -4,7 +4,7 @@ import pytest
 import wsproto.events
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.websocket_streams import cut
+from tests.peers.websocket_frames import cut
 from websockets.client import ClientProtocol
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri

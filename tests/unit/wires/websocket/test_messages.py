@@ -5,7 +5,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.websocket_streams import KEY, cut, item, raw_frame, read_by_wsproto, same_end, streams
+from tests.peers.websocket_frames import KEY, cut, item, raw_frame, read_by_wsproto, same_end, streams
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import CLOSE_CODE, FaultKind, Side

@@ -5,7 +5,9 @@ What it answers to the upgrade is built by hand: a test must be able to answer b
 
 import json
 
-from tests.peers.peers import Headers, Http1Provider, Seen, WsPeer
+from tests.peers.http_providers import Http1Provider
+from tests.peers.peer import Headers, Seen
+from tests.peers.websocket_client import WsPeer
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.utilities import generate_accept_token

@@ -13,7 +13,8 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
-from tests.peers.peers import Headers, Seen, WsClient, accepted_extensions
+from tests.peers.peer import Headers, Seen
+from tests.peers.websocket_client import WsClient, accepted_extensions
 from wsproto.connection import Connection, ConnectionType
 
 
