@@ -137,7 +137,7 @@ def test_a_stored_key_stands_where_the_provider_wants_it(path: str, name: str, v
         ("deepgram", "bearer a.b.c", []),
     ],
 )
-def test_a_client_s_key_keeps_the_stored_one_out(path: str, offered: str, headers: list[tuple[bytes, bytes]]) -> None:
+def test_a_clients_key_keeps_the_stored_one_out(path: str, offered: str, headers: list[tuple[bytes, bytes]]) -> None:
     slug = path.partition("?")[0].partition("/")[0]
     slug = {"google": "google-ai-studio"}.get(slug, slug)
     stored = ProviderSettings(api_key=Secret(CANARY), headers=(("x-org", CANARY),))

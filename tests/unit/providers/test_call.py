@@ -1,4 +1,4 @@
-"""Every provider through a whole gateway: who is dialled, what is asked with which key, what the answer means."""
+"""Calls to providers: how a request is put together, and each provider through a whole gateway."""
 
 import json
 from base64 import b64encode
@@ -7,11 +7,81 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.peers.single_client import OneClient
-from tests.unit.bodies.test_aws_eventstream import message
-from tests.unit.providers.test_registry import ROWS
+from tests.unit.bodies.aws_messages import message
+from tests.unit.providers.provider_calls import CANARY, ROWS, call, detail, fields, good
 
 from aigw_sansio.config import Config, ProviderSettings
+from aigw_sansio.faults import Fault, FaultKind
+from aigw_sansio.providers.call import ProviderCall
 from aigw_sansio.secret import Secret
+
+STORED = ProviderSettings(api_key=Secret(CANARY))
+
+
+def test_fields_that_the_gateway_sets() -> None:
+    assert fields(call(headers=[("accept-encoding", "gzip, br")])) == {
+        "accept-encoding": "identity",
+        "content-type": "application/json",
+    }
+    given = fields(call(headers=[("Content-Type", "multipart/form-data; boundary=x")]))
+    assert given["content-type"] == "multipart/form-data; boundary=x"
+    assert "content-type" not in fields(call(body=None))
+
+
+@pytest.mark.parametrize(
+    ("method", "body"), [("GET", b""), ("head", b""), ("DELETE", b"{}"), ("put", b"{}"), ("Q-X", b"{}")]
+)
+def test_methods(method: str, body: bytes) -> None:
+    made = good(call(method=method))
+    assert made.request.body == body
+    assert made.request.method.decode() == (method if method == "Q-X" else method.upper())
+
+
+@pytest.mark.parametrize("method", ["CONNECT", "connect", "TRACE", "Trace", "", "GE T", "GET\r\n", "É"])
+def test_methods_that_are_refused(method: str) -> None:
+    assert detail(call(method=method)).startswith("request.method is not allowed; allowed are POST, GET, ")
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        call(headers=[("authorization", f"Bearer {CANARY}")], endpoint=f"x?key={CANARY}", body=CANARY.encode()),
+        call("anthropic", "v1/messages", anthropic=STORED),
+        call(headers=[("authorization", f"Bearer {CANARY}\r\n")]),
+        call(headers=[(f"{CANARY}:", "x")]),
+        call(headers=[(f"Bearer {CANARY}", "x")]),
+        call(headers=[("x", f"{CANARY}\ud800")]),
+        call(endpoint=f"../x?key={CANARY}"),
+        call(endpoint=f"https://{CANARY}/"),
+        call(endpoint=f"x?key={CANARY}#"),
+        call(method=f"{CANARY}\r\n"),
+        call("azure-openai", f"{CANARY}_/x/y"),
+        call("azure-openai", "r/x/y", azure_openai=STORED),
+        call("fal", "x", headers=[("x-fal-target-url", f"https://{CANARY}@h/")]),
+        call("fal", "x", headers=[("x-fal-target-url", f"https://h/?{CANARY}")]),
+        call("aws-bedrock", "bedrock-runtime/us-east-1/x", aws_bedrock=ProviderSettings(api_key=Secret("{" + CANARY))),
+        call("google-vertex-ai", "v1/publishers/x", google_vertex_ai=ProviderSettings(api_key=Secret("{" + CANARY))),
+        call("workers-ai", "@cf/x", account=f"{CANARY}/"),
+    ],
+    ids=repr,
+)
+def test_no_key_is_ever_shown(result: ProviderCall | Fault) -> None:
+    assert CANARY not in repr(result)
+    assert CANARY not in str(result)
+    if isinstance(result, Fault):
+        assert result.kind is FaultKind.INVALID_REQUEST
+        assert len(result.detail) < 300
+    else:
+        assert CANARY not in repr(result.request)
+
+
+def test_settings_do_not_show_stored_keys() -> None:
+    stored = ProviderSettings(api_key=Secret(CANARY), headers=(("x-org", CANARY),))
+    assert CANARY not in repr(stored)
+    assert "x-org" in repr(stored)
+
+
+# -- each provider through a gateway: who is dialled, with which key, and how the answer is read ----------------------
 
 
 def sse(*payloads: object, done: bool = False, named: bool = False) -> bytes:
@@ -34,9 +104,16 @@ SSE, JSON, NDJSON, AWS = (
     "application/x-ndjson",
     "application/vnd.amazon.eventstream",
 )
+
+
 GEMINI = {"candidates": [{"content": {"parts": [{"text": "Hi"}]}, "finishReason": "STOP"}]}
+
+
 TEXT = ["response.started", "text.delta", "response.finished"]
+
+
 SOUND = ["audio.delta", "response.finished"]
+
 
 ANTHROPIC = [
     {
@@ -50,7 +127,8 @@ ANTHROPIC = [
     {"type": "message_stop"},
 ]
 
-#: Family: content type, body, and the types of the events that it must give, those of usage left out.
+
+#: Format: content type, body, and the types of the events that it must give, those of usage left out.
 ANSWERS: dict[str, tuple[str, bytes, list[str]]] = {
     "openai-chat": (SSE, sse({"id": "1", "choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}]}, done=True), TEXT),
     "openai-responses": (
@@ -145,7 +223,7 @@ def check(run: OneClient, url: str, format: str, step: dict[str, Any], credentia
 
 
 @pytest.mark.parametrize(("slug", "endpoint", "url", "field", "format"), ROWS, ids=lambda value: str(value)[:40])
-def test_each_provider(slug: str, endpoint: str, url: str, field: str | None, format: str) -> None:
+def test_each_provider_through_a_gateway(slug: str, endpoint: str, url: str, field: str | None, format: str) -> None:
     account = "accounts/acc/"
     url = url.replace(account, "accounts/local/")  # the client's own account
     step: dict[str, Any] = {"provider": slug, "endpoint": endpoint}
@@ -160,12 +238,12 @@ def test_each_provider(slug: str, endpoint: str, url: str, field: str | None, fo
     check(OneClient(Config(providers=settings)), url, format, step, credential)
 
 
-def test_a_custom_provider() -> None:
+def test_a_custom_provider_through_a_gateway() -> None:
     mine = ProviderSettings(base_url="https://llm.example:8443/api", headers=(("X-Key", "canary"),))
     run = OneClient(Config(providers={"custom-mine": mine}))
     step = {"provider": "custom-mine", "endpoint": "v1/chat/completions?x=1"}
     check(run, "https://llm.example:8443/api/v1/chat/completions?x=1", "openai-chat", step, ("x-key", "canary"))
 
 
-def test_every_family_is_answered() -> None:
+def test_every_format_is_answered() -> None:
     assert {row[4] for row in ROWS} == set(ANSWERS)
