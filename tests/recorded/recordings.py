@@ -1,7 +1,7 @@
-"""Recorded answers of providers, and what a client would make of the events read from them.
+"""Recorded traffic of providers: answers over HTTP and realtime sessions.
 
-Decides: how the folder that ``AIGW_FIXTURES`` names is walked, and how events add up to an answer. Must not know: how
-any format reads; where it extracts a text itself, it does so from the JSON alone.
+Decides: how the folder that ``AIGW_FIXTURES`` names is walked, and which format each recording has. Must not know: how
+any format is read.
 """
 
 import csv
@@ -19,13 +19,8 @@ from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.bodies.framing import Framing, decoder_for, framing_of, media_type
 from aigw_sansio.config import Limits
-from aigw_sansio.formats.detection import (
-    detect_format,
-)
-from aigw_sansio.formats.registry import (
-    FORMAT_ALIASES,
-    make_reader,
-)
+from aigw_sansio.formats.detection import detect_format
+from aigw_sansio.formats.registry import FORMAT_ALIASES, make_reader
 
 FOLDER = os.environ.get("AIGW_FIXTURES")
 needs_recordings = pytest.mark.skipif(FOLDER is None, reason="AIGW_FIXTURES does not name the recorded traffic")
@@ -46,9 +41,14 @@ class Recording:
 
     @property
     def format(self) -> str:
-        """What the content tells, else what the folder's name says."""
+        """The format that the content tells; if it tells none, that of the folder's name."""
         detected = detect_format(self.content_type, self.body)
-        return FORMAT_ALIASES[self.folder] if detected == "unknown" else detected
+        return self.named_format if detected == "unknown" else detected
+
+    @property
+    def named_format(self) -> str:
+        """The format of the folder's name."""
+        return _MORE_ALIASES.get(self.folder) or FORMAT_ALIASES[self.folder]
 
     @property
     def framing(self) -> Framing:
@@ -69,7 +69,7 @@ class Recording:
         return chunks
 
     def events(self, format: str | None = None, cuts: Iterable[int] = ()) -> list[e.ProviderEvent]:
-        """All that the tap reads from it."""
+        """All events that the reader finds in it."""
         reader = make_reader(format or self.format)
         if self.framing is Framing.WHOLE:
             return reader.read_whole(self.body)
@@ -84,7 +84,32 @@ def _rows() -> Iterator[Recording]:
                     yield Recording(row["file"], row["family"], row["content-type"], int(row["status"] or 200))
 
 
+#: Folder names of ``translation/`` that are no names of formats.
+_MORE_ALIASES = {
+    "anthropic-openai-compat": "openai-chat",
+    "bedrock-invoke-anthropic": "bedrock-invoke",
+    "bedrock-mantle-chat": "openai-chat",
+    "bedrock-mantle-responses": "openai-responses",
+    "huggingface": "openai-chat",  # the router, whose requests go to ``chat/completions``
+    "ollama-chat": "openai-chat",
+    "ollama-native": "ollama",
+}
+
+
+def _translation_rows() -> Iterator[Recording]:
+    """The answers of ``translation/``, where requests stand beside them; without gRPC, which has no HTTP body."""
+    index = Path(FOLDER or "") / "translation" / "INDEX.tsv"
+    if FOLDER is not None and index.exists():
+        with index.open(newline="") as rows:
+            for row in csv.DictReader(rows, delimiter="\t", quoting=csv.QUOTE_NONE):
+                if row["format"] != "xai-grpc":
+                    status = int(row["status"] or 200)
+                    yield Recording(f"translation/{row['response']}", row["format"], row["content_type"], status)
+
+
 RECORDINGS = list(_rows())
+#: Answers to conversations that were had with several providers; their ``folder`` is the name of a format.
+TRANSLATIONS = list(_translation_rows())
 
 
 def recorded_answer(file: str) -> Answer:
