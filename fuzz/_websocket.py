@@ -50,7 +50,7 @@ def seeds(role: Role) -> list[bytes]:
 
 
 def check(role: Role, data: bytes) -> None:
-    """Raise where the invariant breaks."""
+    """Raise if the invariant breaks."""
     stream, reads = cut(data)
     mask_key = None if role is Role.SERVER else lambda: KEY
     plain = None

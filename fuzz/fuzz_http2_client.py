@@ -1,4 +1,4 @@
-"""Invariant: on any bytes, cut anywhere, the HTTP/2 client wire reads what plain h2 reads, and never raises.
+"""On any bytes, cut anywhere, the HTTP/2 client wire reads what plain h2 reads, and never raises.
 
 ``python -m fuzz.fuzz_http2_client --seconds 60``. The first byte of an input chooses the cuts. Three requests are
 under way and two were cancelled; the rest of the input is what the server sends.

@@ -1,4 +1,4 @@
-"""Invariant: on any bytes, cut anywhere, the HTTP/2 server wire never raises and tells one story for each stream.
+"""On any bytes, cut anywhere, the HTTP/2 server wire never raises and tells one story for each stream.
 
 ``python -m fuzz.fuzz_http2_server --seconds 60``. The first byte of an input chooses the cuts; the rest is what the
 client sends behind the preface and its SETTINGS.

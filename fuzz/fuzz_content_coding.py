@@ -1,7 +1,7 @@
 """Any bytes, any cuts: no exception, the same content and fault as read whole, no piece above the size of a piece.
 
-``python -m fuzz.fuzz_coding --seconds 60``. The first byte of an input chooses the cuts. What zlib inflates without
-complaint is what comes out.
+``python -m fuzz.fuzz_content_coding --seconds 60``. The first byte of an input chooses the cuts. If zlib
+inflates an input without complaint, the same content comes out.
 """
 
 import gzip

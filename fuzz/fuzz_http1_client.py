@@ -1,6 +1,6 @@
-"""Invariant: on any bytes, cut anywhere, the HTTP/1.1 client wire reads the response that h11 reads, or both refuse.
+"""On any bytes, cut anywhere, the HTTP/1.1 client wire reads the response that h11 reads, or both refuse.
 
-The first byte of an input chooses the method and the cuts; the rest is what the provider sends before it closes.
+``python -m fuzz.fuzz_http1_client --seconds 60``. The first byte of an input chooses the method and the cuts; the rest is what the provider sends before it closes.
 """
 
 from itertools import pairwise

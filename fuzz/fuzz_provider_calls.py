@@ -1,6 +1,7 @@
 """Any step or realtime path: a call where no stored key leaves for a host the client chose, or a fault; never a crash.
 
-``python -m fuzz.fuzz_calls --seconds 60``. An input is lines: provider, endpoint, method, account, then fields.
+``python -m fuzz.fuzz_provider_calls --seconds 60``. An input is lines: provider, endpoint, method, account,
+then fields.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Any fields as a head or trailers of HTTP/2: a verdict, never more tolerant than h2's own, and no other field changed.
 
-``python -m fuzz.fuzz_h2_fields --seconds 60``. An input is lines of ``name=value``.
+``python -m fuzz.fuzz_http2_fields --seconds 60``. An input is lines of ``name=value``.
 """
 
 from fuzz._fuzz import main
@@ -35,7 +35,7 @@ def _h2_refuses(fields: list[tuple[bytes, bytes]], *, response: bool, trailer: b
 
 
 def target(data: bytes) -> None:
-    """Raise where the invariant breaks."""
+    """Raise if the invariant breaks."""
     fields = [(name, value) for name, _, value in (line.partition(b"=") for line in data.split(b"\n"))]
     plain = [field for field in fields if field[0][:1] != b":"]
     request = read_request(fields)

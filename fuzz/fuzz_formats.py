@@ -1,4 +1,7 @@
-"""No bytes make a reader raise, and every event that is read can be written as JSON."""
+"""No bytes make a reader raise, and every event that is read can be written as JSON.
+
+``python -m fuzz.fuzz_formats --seconds 60``.
+"""
 
 import msgspec
 from fuzz._fuzz import main

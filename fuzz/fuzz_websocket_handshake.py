@@ -1,7 +1,7 @@
 """Any bytes, any cuts, as request or response of an opening handshake: one verdict, the same as read whole.
 
-``python -m fuzz.fuzz_handshake --seconds 60``. The first byte of an input chooses the cuts. What is granted is
-a proper 101.
+``python -m fuzz.fuzz_websocket_handshake --seconds 60``. The first byte of an input chooses the cuts. If an
+upgrade is granted, the answer is a proper 101.
 """
 
 from fuzz._fuzz import cut, main, seeded
@@ -67,7 +67,7 @@ def _as_response(reads: list[bytes]) -> Outcome:
 
 
 def target(data: bytes) -> None:
-    """Raise where the invariant breaks."""
+    """Raise if the invariant breaks."""
     stream, reads = cut(data)
     whole = [stream] if stream else []
     asked = _as_request(reads)

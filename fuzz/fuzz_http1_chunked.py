@@ -1,6 +1,6 @@
 """Any bytes, any cuts, as a chunked body: the same data, end and rest as read whole, and as h11 reads them.
 
-``python -m fuzz.fuzz_chunked --seconds 60``. The first byte of an input chooses the cuts.
+``python -m fuzz.fuzz_http1_chunked --seconds 60``. The first byte of an input chooses the cuts.
 """
 
 import h11
@@ -60,7 +60,7 @@ def _h11(body: bytes) -> tuple[bytes, bool, bool, bytes]:
 
 
 def target(data: bytes) -> None:
-    """Raise where the invariant breaks."""
+    """Raise if the invariant breaks."""
     body, reads = cut(data)
     whole = _ours([body] if body else [])
     assert _ours(reads) == whole
