@@ -1,4 +1,4 @@
-"""What holds for any bytes of a WebSocket peer, in either role, compressed or not. Used by the scripts of both."""
+"""The invariant for any bytes of a WebSocket peer, in either role, compressed or not. Used by the scripts of both."""
 
 import itertools
 import zlib

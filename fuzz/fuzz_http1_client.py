@@ -1,6 +1,7 @@
 """On any bytes, cut anywhere, the HTTP/1.1 client wire reads the response that h11 reads, or both refuse.
 
-``python -m fuzz.fuzz_http1_client --seconds 60``. The first byte of an input chooses the method and the cuts; the rest is what the provider sends before it closes.
+``python -m fuzz.fuzz_http1_client --seconds 60``. The first byte of an input chooses the method and
+the cuts; the rest is sent by the provider before it closes.
 """
 
 from itertools import pairwise
@@ -20,7 +21,7 @@ Reading = tuple[int | None, list[tuple[bytes, bytes]], bytes, str]
 
 
 def read_with_h11(raw: bytes, method: bytes) -> tuple[Reading, bool]:
-    """What h11 makes of it, and whether our wire is stricter there and must refuse the head."""
+    """The reading of h11, and whether our wire is stricter there and must refuse the head."""
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
     connection.send(h11.Request(method=method, target=b"/", headers=[(b"host", b"a")]))
     connection.send(h11.EndOfMessage())
@@ -59,7 +60,7 @@ def read_with_h11(raw: bytes, method: bytes) -> tuple[Reading, bool]:
 
 
 def read_with_wire(raw: bytes, method: bytes, cuts: list[int]) -> Reading:
-    """What our wire makes of it when reads end at ``cuts``."""
+    """The reading of our wire when reads end at ``cuts``."""
     wire = Http1Client(HEAD_LIMIT)
     stream = wire.send_request(Request(method, b"https", b"a", b"/", [], b""))
     wire.data_to_send()

@@ -1,4 +1,4 @@
-"""Any step or realtime path: a call where no stored key leaves for a host the client chose, or a fault; never a crash.
+"""Any step or realtime path: a call that sends no stored key to a host the client chose, or a fault; never a crash.
 
 ``python -m fuzz.fuzz_provider_calls --seconds 60``. An input is lines: provider, endpoint, method, account,
 then fields.
@@ -76,7 +76,7 @@ def target(data: bytes) -> None:
 
 
 def check(host: str, path: bytes, fields: list[tuple[bytes, bytes]]) -> None:
-    """What must hold of every request."""
+    """The laws of every request."""
     assert TARGET.match(path), path
     assert not {b".", b".."} & set(path.partition(b"?")[0].split(b"/")), path
     names = [name for name, _ in fields]

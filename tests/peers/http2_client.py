@@ -19,7 +19,7 @@ from wsproto.connection import Connection, ConnectionType
 
 
 class StreamClient(WsClient):
-    """One stream: a request, then (where the gateway accepts) a WebSocket."""
+    """One stream: a request, then (if the gateway accepts) a WebSocket."""
 
     def __init__(self, connection: "Http2ClientPeer", who: str) -> None:
         super().__init__()
@@ -203,7 +203,7 @@ class Http2ClientPeer:
         return seen
 
     def _events(self, frame: bytes) -> list[h2.events.Event]:
-        """h2 refuses even an empty frame where SETTINGS have made the window negative (RFC 9113 section 6.9.1)."""
+        """h2 refuses even an empty frame if SETTINGS have made the window negative (RFC 9113 section 6.9.1)."""
         stream = self.h2.streams.get(int.from_bytes(frame[5:9], "big"))
         manager = stream._inbound_window_manager if frame[:4] == bytes(4) and stream is not None else None
         window = 0 if manager is None else min(manager.current_window_size, 0)

@@ -1,4 +1,4 @@
-"""Plain h2 as the reference for the HTTP/2 wires, and what a wire's events add up to.
+"""Plain h2 as the reference for the HTTP/2 wires, and the outcome that a wire's events add up to.
 
 Decides: what a plain use of h2 reads from a server's bytes. Must not know: how
 our wires are built inside.
@@ -39,7 +39,7 @@ from aigw_sansio.wires.http2.server import Http2Server
 
 
 class Reading:
-    """What came of each stream: head, body, and how it ended ("end", "failed", "unprocessed" or still open)."""
+    """The outcome of each stream: head, body, and how it ended ("end", "failed", "unprocessed" or still open)."""
 
     def __init__(self) -> None:
         self.heads: dict[int, tuple[int, Fields]] = {}
@@ -55,7 +55,7 @@ class Reading:
 
 
 def reading(events: Iterable[WireEvent]) -> Reading:
-    """What a wire's events say, held to their order."""
+    """The outcome of each stream by a wire's events; asserts their order."""
     found = Reading()
     for event in events:
         assert not found.failed
@@ -249,7 +249,7 @@ def hold_client_to_h2(raw: bytes, ways: Iterable[list[bytes]]) -> Reading:
 
 
 def served(pieces: Iterable[bytes]) -> tuple[dict[int, list[object]], bool]:
-    """What came of each stream, data joined, and whether the connection failed; held to the order of events."""
+    """The events of each stream, data joined, and whether the connection failed; asserts their order."""
     wire = Http2Server()
     wire.receive_data(PREFACE + settings())
     found: dict[int, list[object]] = {}

@@ -32,7 +32,7 @@ def upgrade_request(path: str, headers: Headers) -> bytes:
 
 
 def accepted_extensions(fields: dict[str, str]) -> list[Extension]:
-    """What an answer accepts, ready for wsproto: permessage-deflate or nothing."""
+    """The extension that an answer accepts, ready for wsproto: permessage-deflate or none."""
     accepted = fields.get("sec-websocket-extensions")
     if accepted is None:
         return []
@@ -98,7 +98,7 @@ class WsPeer:
 
 
 class WsClient(WsPeer):
-    """A client: one HTTP/1.1 request, then (where the gateway switches) a WebSocket."""
+    """A client: one HTTP/1.1 request, then (if the gateway switches) a WebSocket."""
 
     def __init__(self) -> None:
         super().__init__()

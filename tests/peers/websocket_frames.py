@@ -147,7 +147,7 @@ def cut(draw: st.DrawFn, stream: bytes) -> list[bytes]:
 
 
 def read_by_wsproto(role: Role, stream: bytes, extensions: Sequence[Extension] = ()) -> list[Item]:
-    """What wsproto reads, up to the first close or fault."""
+    """The events that wsproto reads, up to the first close or fault."""
     connection = Connection(ConnectionType.SERVER if role is Role.SERVER else ConnectionType.CLIENT, [*extensions])
     connection.receive_data(stream)
     items: list[Item] = []

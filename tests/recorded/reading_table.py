@@ -1,4 +1,4 @@
-"""What the tap reads from the recorded traffic: one line a format, ``python -m tests.recorded.reading_table``."""
+"""The kinds of events in the recorded traffic, one line for each format: ``python -m tests.recorded.reading_table``."""
 
 from collections import Counter
 

@@ -97,7 +97,7 @@ _MORE_ALIASES = {
 
 
 def _translation_rows() -> Iterator[Recording]:
-    """The answers of ``translation/``, where requests stand beside them; without gRPC, which has no HTTP body."""
+    """The answers of ``translation/``, which has their requests too; without gRPC, which has no HTTP body."""
     index = Path(FOLDER or "") / "translation" / "INDEX.tsv"
     if FOLDER is not None and index.exists():
         with index.open(newline="") as rows:
@@ -113,7 +113,7 @@ TRANSLATIONS = list(_translation_rows())
 
 
 def recorded_answer(file: str) -> Answer:
-    """What a client makes of the recording ``file``."""
+    """The answer that a client puts together from the recording ``file``."""
     return assemble(next(recording for recording in RECORDINGS if recording.file == file).events())
 
 

@@ -1,4 +1,4 @@
-"""What a client makes of the events of one answer: text, reasoning, tool calls put together, usage, ends.
+"""The answer that a client puts together from events: text, reasoning, tool calls put together, usage, ends.
 
 Decides: how events add up, by the rules of the vocabulary alone. Must not know: any format, and where the events come
 from.
@@ -25,7 +25,7 @@ class Call:
 
 @dataclass
 class Answer:
-    """What the events add up to."""
+    """An answer put together."""
 
     text: dict[int, str] = field(default_factory=dict)
     reasoning: dict[int, str] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Answer:
 
 
 def assemble(events: Iterable[e.ProviderEvent]) -> Answer:
-    """What a client makes of the events, by the vocabulary's own rules."""
+    """The answer that these events add up to, by the rules of the vocabulary."""
     answer = Answer()
     for event in events:
         match event:

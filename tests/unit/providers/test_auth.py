@@ -1,4 +1,4 @@
-"""Credentials: whose they are, where they go, and what may never go along."""
+"""Credentials: whose they are, to which host they go, and which may never go along."""
 
 import pytest
 from tests.unit.providers.provider_calls import CANARY, call, detail, fields, good

@@ -297,7 +297,7 @@ def test_a_stored_azure_key_is_for_its_resource() -> None:
         ("fal", FaultKind.INVALID_REQUEST, "allowed is fal/PATH"),
     ],
 )
-def test_what_is_refused(path: str, kind: FaultKind, said: str) -> None:
+def test_calls_that_are_refused(path: str, kind: FaultKind, said: str) -> None:
     assert said in detail(call(path), kind)
 
 

@@ -1,4 +1,4 @@
-"""Every provider of the registry: where an endpoint goes, how a key gets there, how the answer is read."""
+"""Every provider of the registry: the URL of an endpoint, the field of a key, the format of the answer."""
 
 from urllib.parse import urlsplit
 

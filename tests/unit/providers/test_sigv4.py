@@ -155,7 +155,7 @@ def test_a_stored_identity_signs_for_the_service_and_region_of_the_endpoint() ->
     assert "SECRET" not in str(named)
 
 
-def test_what_the_client_signed_passes() -> None:
+def test_a_request_signed_by_the_client_passes() -> None:
     signed = f"AWS4-HMAC-SHA256 Credential=X/{quote('y')}, SignedHeaders=host, Signature=z"
     made = call(
         "aws-bedrock",

@@ -147,7 +147,7 @@ def test_capacity_follows_both_limits() -> None:
     wire.send_request(request())
 
 
-def test_what_the_peer_says_of_its_streams_moves_the_terms() -> None:
+def test_settings_and_goaway_move_the_settings_version() -> None:
     wire = Http2Client()
     wire.send_request(request())
     moved = []

@@ -29,7 +29,7 @@ def test_frames_of_ours_earn_two() -> None:
         assert guard.charge() is Verdict.FINE
 
 
-def test_what_was_not_read_when_the_probe_left_still_counts_after_it() -> None:
+def test_frames_not_read_when_the_probe_left_still_count_after_it() -> None:
     guard = FloodGuard()
     verdicts = [guard.charge() for _ in range(PROBE_AFTER)]
     assert verdicts == [Verdict.FINE] * (PROBE_AFTER - 1) + [Verdict.PROBE]

@@ -1,4 +1,4 @@
-"""What we lean on inside h2: each test shows that a repair is still needed, and that it still works."""
+"""The inner parts of h2 that our repairs rely on: each test shows that a repair is still needed, and that it still works."""
 
 import pytest
 from h2.connection import H2Connection

@@ -108,7 +108,7 @@ def test_every_close_code(role: Role) -> None:
 
 @ROLES
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 70000])
-def test_what_one_end_sends_the_other_reads(role: Role, size: int) -> None:
+def test_each_end_reads_the_frames_of_the_other(role: Role, size: int) -> None:
     sender, receiver = make(role, 1 << 20), make(Role(1 - role), 1 << 20)
     payload = b"z" * size
     sent = sender.text(payload) + sender.binary(payload) + sender.ping(payload[:125]) + sender.pong(payload[:125])
