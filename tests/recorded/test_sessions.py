@@ -8,6 +8,7 @@ from tests.recorded.recordings import (
     session_format,
     session_messages,
 )
+from tests.unit.formats.reading import read_message
 
 from aigw_sansio import events as e
 from aigw_sansio.formats.realtime import make_realtime_reader
@@ -22,8 +23,10 @@ def test_recorded_sessions_are_understood() -> None:
         meter = UsageMeter()
         ends = turns = 0
         text = ""
-        for message in session_messages(session):
-            events = reader.read_message(*message)
+        for is_text, data, from_provider in session_messages(session):
+            if not from_provider:
+                continue
+            events = read_message(reader, data, is_text=is_text)
             meter.read(events, reader.answer)
             assert not [event for event in events if isinstance(event, e.Unrecognised | e.ResponseFailed)], session
             for event in events:
@@ -45,12 +48,14 @@ def test_usage_of_a_session_is_the_sum_of_its_responses() -> None:
         if session_format(session) != "openai-realtime":
             continue
         reader, meter, expected = make_realtime_reader("openai-realtime"), UsageMeter(), 0
-        for text, data, from_provider in session_messages(session):
+        for is_text, data, from_provider in session_messages(session):
+            if not from_provider:
+                continue
             value = json.loads(data)
-            if from_provider and value["type"] == "response.done":
+            if value["type"] == "response.done":
                 usage = value["response"].get("usage") or value.get("usage")
                 expected += usage["output_tokens"]
-                meter.read(reader.read_message(text, data, from_provider), reader.answer)  # said twice
-            meter.read(reader.read_message(text, data, from_provider), reader.answer)
+                meter.read(read_message(reader, data, is_text=is_text), reader.answer)  # said twice
+            meter.read(read_message(reader, data, is_text=is_text), reader.answer)
         total = meter.total(complete=True)
         assert (total.output_tokens if total else 0) == expected, session

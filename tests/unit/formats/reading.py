@@ -36,9 +36,14 @@ def read_whole(format: str, body: object) -> list[e.ProviderEvent]:
     return make_reader(format).read_whole(body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
+def read_message(reader: RealtimeReader, data: bytes, *, is_text: bool = True) -> list[e.ProviderEvent]:
+    """The events of one message of the provider on a realtime connection."""
+    return reader.read_message(is_text, data, True)
+
+
 def read_messages(reader: RealtimeReader, *values: dict[str, Any], text: bool = True) -> list[e.ProviderEvent]:
     """The events of the provider's messages on a realtime connection."""
-    return [event for value in values for event in reader.read_message(text, json.dumps(value).encode(), True)]
+    return [event for value in values for event in read_message(reader, json.dumps(value).encode(), is_text=text)]
 
 
 def read_realtime(format: str, value: dict[str, Any]) -> list[e.ProviderEvent]:

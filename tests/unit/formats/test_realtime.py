@@ -14,6 +14,7 @@ from tests.recorded.recordings import (
 )
 from tests.unit.formats.any_json import JSON, mutate
 from tests.unit.formats.reading import (
+    read_message,
     read_messages,
 )
 
@@ -45,8 +46,8 @@ def test_the_messages_of_the_client_are_not_read() -> None:
     ],
 )
 def test_binary_messages_are_audio_with_speech_providers(format: str, events: list[e.ProviderEvent]) -> None:
-    assert make_realtime_reader(format).read_message(False, b"\x00\x01\x02", True) == events
-    assert make_realtime_reader(format).read_message(False, b"", True) == []
+    assert read_message(make_realtime_reader(format), b"\x00\x01\x02", is_text=False) == events
+    assert read_message(make_realtime_reader(format), b"", is_text=False) == []
 
 
 @pytest.mark.parametrize("format", [format for format in REALTIME_FORMATS if format != "fal"])
@@ -59,12 +60,12 @@ def test_an_unknown_message_is_named(format: str) -> None:
 def test_no_message_raises(data: st.DataObject) -> None:
     session = data.draw(st.sampled_from(SESSIONS))
     reader = make_realtime_reader(data.draw(st.sampled_from([session_format(session), *REALTIME_FORMATS])))
-    for text, body, from_provider in session_messages(session)[:40]:
+    for text, body, _ in session_messages(session)[:40]:
         if data.draw(st.integers(0, 5)) == 0:
             body = json.dumps(mutate(json.loads(body), data.draw)).encode()
-        for event in reader.read_message(text, body, from_provider):
+        for event in read_message(reader, body, is_text=text):
             msgspec.json.encode(event)
-    for event in reader.read_message(data.draw(st.booleans()), data.draw(st.binary(max_size=20)), True):
+    for event in read_message(reader, data.draw(st.binary(max_size=20)), is_text=data.draw(st.booleans())):
         msgspec.json.encode(event)
     for event in read_messages(reader, {"type": data.draw(JSON), "response": data.draw(JSON)}):
         msgspec.json.encode(event)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.unit.formats.reading import (
     b64,
+    read_message,
     read_messages,
     read_realtime,
     without_frame,
@@ -165,5 +166,5 @@ def test_a_rare_message(format: str, value: Any, events: list[e.ProviderEvent]) 
 
 def test_usage_of_a_transcription_belongs_to_its_item() -> None:
     reader = make_realtime_reader("openai-realtime")
-    reader.read_message(True, json.dumps(RARE_MESSAGES[0][1]).encode(), True)
+    read_message(reader, json.dumps(RARE_MESSAGES[0][1]).encode())
     assert reader.answer == "i"

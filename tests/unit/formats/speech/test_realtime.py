@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.unit.formats.reading import b64, read_messages, read_realtime, without_frame
+from tests.unit.formats.reading import b64, read_message, read_messages, read_realtime, without_frame
 
 from aigw_sansio import events as e
 from aigw_sansio.formats.realtime import make_realtime_reader
@@ -30,7 +30,7 @@ def test_deepgram_flux_and_speak() -> None:
         e.ResponseFailed("no", None, "C"),
         e.ResponseFinished("stop", "SpeechInterrupted"),
     ]
-    assert reader.read_message(False, bytes(3840), True) == [e.AudioDelta(3840)]
+    assert read_message(reader, bytes(3840), is_text=False) == [e.AudioDelta(3840)]
 
 
 def test_deepgram() -> None:
@@ -54,7 +54,7 @@ def test_deepgram() -> None:
         e.ResponseFinished("stop", "AgentAudioDone"),
         e.ResponseFailed("no audio", None, "NET-0001"),
     ]
-    assert reader.read_message(False, b"\0\1\2", True) == [e.AudioDelta(3)]
+    assert read_message(reader, b"\0\1\2", is_text=False) == [e.AudioDelta(3)]
     assert reader.read_message(False, b"\0\1\2", False) == []
 
 
@@ -98,7 +98,7 @@ def test_cartesia_contexts() -> None:
 
 def test_fal() -> None:
     reader = make_realtime_reader("fal")
-    assert reader.read_message(False, b"\x81\xa1a\x01", True) == []
+    assert read_message(reader, b"\x81\xa1a\x01", is_text=False) == []
     assert read_messages(reader, {"images": []}) == []
     assert read_messages(reader, {"status": "error", "error": "Unauthorized"}) == [e.ResponseFailed("Unauthorized")]
 
