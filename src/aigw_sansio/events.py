@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from .faults import Fault
+from .faults import Fault, Side
 from .ids import ConnId
 
 # --------------------------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session.e
     """
 
     session: int
-    by: Literal["client", "provider", "gateway"]
+    by: Side
     code: int
     reason: str
     phase: str
@@ -306,7 +306,7 @@ class ExchangeEnded(msgspec.Struct, frozen=True, tag_field="type", tag="exchange
     event_id: str
     log_id: str
     how: Literal["created", "done", "error", "cancelled", "gone"]
-    by: Literal["client", "provider", "gateway"]
+    by: Side
     status: int | None
     step: int
     attempts: int

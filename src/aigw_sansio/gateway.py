@@ -18,14 +18,17 @@ A driver has nine duties:
 9. Call ``handle_timeout`` at or after ``next_timeout()``.
 """
 
+from typing import Final
+
 from .config import Config
+from .dialects.universal.dialect import UniversalDialect
 from .downstream.admission import Admission, Admitted
-from .downstream.compression import open_channel
 from .downstream.gateway_tokens import known_token
 from .downstream.http1 import Http1Downstream
 from .downstream.http2 import Http2Downstream
 from .downstream.ports import PendingRequest, Responder
 from .downstream.routes import RealtimeResource
+from .downstream.websocket import WebSocketChannel, WebSocketOpening
 from .effects import Answer, Effect
 from .engine.connection import Connection
 from .engine.engine import Engine
@@ -37,10 +40,14 @@ from .providers.subprotocols import Offer
 from .realtime.relay import Relay, refuse_upgrade
 from .realtime.upstream import RelayUpstream
 from .secret import Secret
-from .sessions.session import ClientInfo, Session
-from .upstream.connection import Upstream
+from .sessions.planner import ClientInfo
+from .sessions.session import Session
+from .upstream.access_tokens import AuthorizingSource
+from .upstream.connection import UpstreamConnection
 from .upstream.pool import Pool
 from .wires.websocket.handshake import Offers
+
+_UNIVERSAL: Final = UniversalDialect()
 
 
 class Gateway:
@@ -60,6 +67,7 @@ class Gateway:
         "_pool",
         "_relays",
         "_sessions",
+        "_source",
         "draining",
     )
 
@@ -67,8 +75,9 @@ class Gateway:
         self._engine = Engine(config, seed, wall_offset)
         self._connections: dict[ConnId, Connection] = {}
         self._pool = Pool(self._engine, self._register)
+        self._source = AuthorizingSource(self._engine, self._pool)
         self._admission = Admission(self._engine, self)
-        self._sessions: dict[int, Session] = {}
+        self._sessions: dict[int, Session[WebSocketChannel]] = {}
         self._relays: dict[int, Relay] = {}
         self._next_session = 1
         self._now = float("-inf")
@@ -94,7 +103,7 @@ class Gateway:
     def connected(self, conn: ConnId, alpn: str | None, now: float) -> None:
         """The dial of ``Connect`` succeeded, TLS included; ``alpn`` is what TLS chose."""
         connection = self._look(conn, now)
-        if connection is not None and not isinstance(connection, Upstream | RelayUpstream):
+        if connection is not None and not isinstance(connection, UpstreamConnection | RelayUpstream):
             raise LocalProtocolError(f"connected({conn}): this connection was not dialled")
         self._now = now
         if connection is not None:
@@ -104,7 +113,7 @@ class Gateway:
     def connect_failed(self, conn: ConnId, reason: str, now: float) -> None:
         """The dial of ``Connect`` failed. ``closed`` must follow."""
         connection = self._look(conn, now)
-        if connection is not None and not isinstance(connection, Upstream | RelayUpstream):
+        if connection is not None and not isinstance(connection, UpstreamConnection | RelayUpstream):
             raise LocalProtocolError(f"connect_failed({conn}): this connection was not dialled")
         self._now = now
         if connection is not None:
@@ -239,10 +248,9 @@ class Gateway:
     # -- for the parts ------------------------------------------------------------------------------------------
 
     def open_universal(self, admitted: Admitted, responder: Responder, now: float) -> None:
-        """The door let a universal client in."""
-        session_id = self._next_session
-        self._next_session += 1
+        """A universal client was admitted."""
         request = admitted.request
+        assert isinstance(request.websocket, Offers)
         headers = {
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in request.headers
@@ -259,23 +267,25 @@ class Gateway:
             principal=admitted.principal,
             subprotocol=_shown(admitted.offer, selected),
         )
-        session = Session(self._engine, self._pool, client, session_id, self._session_over, now)
-        assert isinstance(request.websocket, Offers)
-        channel, extension = open_channel(
-            self._engine,
-            responder.pipe,
-            session,
-            admitted.settings.compression,
-            request.websocket.extensions,
-            now,
+        opening = WebSocketOpening(
+            self._engine, responder.pipe, admitted.settings.compression, request.websocket.extensions, now
         )
-        session.channel = channel
-        self._sessions[session_id] = session
-        session.open(now)
-        responder.accept(selected, channel, now, extension=extension)
+        session = Session(
+            self._engine,
+            self._source,
+            _UNIVERSAL,
+            client,
+            self._issue_session(),
+            open_channel=opening.open,
+            on_over=self._session_over,
+            now=now,
+        )
+        self._sessions[session.session_id] = session
+        session.start(now)
+        responder.accept(selected, session.channel, now, extension=opening.extension)
 
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
-        """The door let a realtime client in."""
+        """A realtime client was admitted. ``None`` if it is answered already."""
         request, where = admitted.request, admitted.where
         assert isinstance(where, RealtimeResource)
         call = build_realtime_call(
@@ -288,11 +298,17 @@ class Gateway:
         if isinstance(call, Fault):
             refuse_upgrade(self._engine, request, responder, call, now)
             return None
-        relay = Relay(self._engine, admitted, call, responder, self._next_session, self._relay_over)
-        self._next_session += 1
+        relay = Relay(
+            self._engine,
+            admitted,
+            call,
+            responder,
+            self._issue_session(),
+            register=self._register,
+            on_over=self._relay_over,
+        )
         self._relays[relay.session_id] = relay
-        self._connections[relay.upstream.conn] = relay.upstream
-        relay.open(now)
+        relay.start(now)
         return relay
 
     # -- inside -------------------------------------------------------------------------------------------------
@@ -317,14 +333,19 @@ class Gateway:
         self._now = now
         return connection
 
-    def _register(self, upstream: Upstream) -> None:
-        self._connections[upstream.conn] = upstream
+    def _issue_session(self) -> int:
+        session_id = self._next_session
+        self._next_session += 1
+        return session_id
+
+    def _register(self, connection: Connection) -> None:
+        self._connections[connection.conn] = connection
 
     def _relay_over(self, relay: Relay, now: float) -> None:
         del self._relays[relay.session_id]
         self._finish_drain(now)
 
-    def _session_over(self, session: Session, now: float) -> None:
+    def _session_over(self, session: Session[WebSocketChannel], now: float) -> None:
         del self._sessions[session.session_id]
         self._finish_drain(now)
 
@@ -335,9 +356,9 @@ class Gateway:
 
     def _on_drain_over(self, now: float) -> None:
         for session in list(self._sessions.values()):
-            session.cut(now)
+            session.abort(now)
         for relay in list(self._relays.values()):
-            relay.cut(now)
+            relay.abort(now)
         self._pool.close_all(now)
 
 

@@ -1,60 +1,133 @@
-"""The README's reference of the client protocol: its tables say what the code does."""
+"""The reference pages say what the code does: PROTOCOL.md (client protocol), SETTINGS.md (settings file) and the table of
+packages in ARCHITECTURE.md."""
 
 import re
 from pathlib import Path
 
 import msgspec
 import pytest
+from tests.laws.test_laws import MAY_IMPORT, PORTS, VOCABULARY
 
 from aigw_drivers.loopback.options import Options
 from aigw_drivers.loopback.realtime import RealtimeOptions
+from aigw_drivers.server.settings import SettingsError, read_settings
 from aigw_sansio.config import Limits, Timeouts
-from aigw_sansio.events import ProviderEvent, Unrecognised
+from aigw_sansio.dialects.universal.messages import Metadata
+from aigw_sansio.events import ProviderEvent, Unrecognised, UsageReported
+from aigw_sansio.exchanges.policy import StepConfig
 from aigw_sansio.faults import ENVELOPE_CODE, HTTP_STATUS, FaultKind
+from aigw_sansio.providers.registry import ALIASES, REGISTRY
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+PROTOCOL = (ROOT / "src/aigw_sansio/dialects/universal/PROTOCOL.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "src/aigw_sansio/ARCHITECTURE.md").read_text(encoding="utf-8")
+SETTINGS = (ROOT / "src/aigw_drivers/SETTINGS.md").read_text(encoding="utf-8")
 UNITS = {"": 1, "KiB": 1024, "MiB": 1024 * 1024}
 
 
-def section() -> str:
-    text = README.read_text(encoding="utf-8")
-    return text.partition("\n## The client protocol\n")[2].partition("\n## Licence\n")[0]
-
-
-def table(first: str) -> list[list[str]]:
-    """The rows of the table whose head begins with the cell ``first``."""
-    lines = section().partition(f"\n| {first} |")[2].partition("\n\n")[0].splitlines()[2:]
+def table(page: str, first: str) -> list[list[str]]:
+    """The rows of the table of ``page`` whose head begins with the cell ``first``."""
+    lines = page.partition(f"\n| {first} |")[2].partition("\n\n")[0].splitlines()[2:]
     assert lines, f"no table begins with {first}"
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def quoted(text: str) -> set[str]:
+    """The words between backquotes."""
+    return set(re.findall(r"`([\w.-]+)`", text))
+
+
+# -- PROTOCOL.md ------------------------------------------------------------------------------------------------
 
 
 def test_codes_are_those_of_the_code() -> None:
     found = {
         FaultKind(kind): (int(code), int(status))
-        for code, status, kinds in table("Code")
+        for code, status, kinds in table(PROTOCOL, "Code")
         for kind in re.findall(r"`(\w+)`", kinds)
     }
     assert found == {kind: (ENVELOPE_CODE[kind], HTTP_STATUS[kind]) for kind in FaultKind}
 
 
+def test_every_type_of_event_is_named() -> None:
+    told = {str(cls.__struct_config__.tag) for cls in ProviderEvent.__args__ if cls is not Unrecognised}
+    named = PROTOCOL.partition("\n`event.type`: ")[2].partition("; their fields")[0]
+    assert set(re.findall(r"`([\w.]+)`", named)) == told
+
+
+def test_every_field_of_a_config_is_named() -> None:
+    names = [row[0] for row in table(PROTOCOL, "In `config`")]
+    assert quoted(" ".join(names)) == {field.encode_name for field in msgspec.structs.fields(StepConfig)}
+
+
+def test_every_field_of_metadata_is_named() -> None:
+    rows = {row[0].strip("`"): row[1] for row in table(PROTOCOL, "In `metadata`")}
+    assert list(rows) == [field.encode_name for field in msgspec.structs.fields(Metadata)]
+    assert quoted(rows["usage"]) == set(UsageReported.__struct_fields__)
+
+
+def test_the_aliases_of_providers_are_named() -> None:
+    row = next(row for row in table(PROTOCOL, "Field") if row[0] == "`provider`")
+    assert quoted(row[1]) == {*ALIASES, *ALIASES.values()}
+
+
+def test_every_realtime_endpoint_is_named() -> None:
+    named = {re.split(r"[`/]", row[0])[1] for row in table(PROTOCOL.partition("\n## 4 ")[2], "Provider")}
+    told = {slug for slug, provider in REGISTRY.items() if provider.realtime} - {"loopback"}
+    assert named == {*told, "custom-NAME"}
+
+
+def test_sections_are_numbered_as_docstrings_cite_them() -> None:
+    sections = set(re.findall(r"^#{2,3} ([0-9.]+) ", PROTOCOL, re.MULTILINE))
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "src").rglob("*.py")))
+    cited = re.findall(r"client\s+protocol,\s+sections?\s+((?:[0-9](?:\.[0-9])?(?:,\s+|\s+and\s+)?)+)", sources)
+    assert len(cited) > 20
+    assert {number for group in cited for number in re.findall(r"[0-9](?:\.[0-9])?", group)} <= sections
+
+
+# -- SETTINGS.md ------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("cls", [Limits, Timeouts])
 def test_defaults_are_those_of_the_code(cls: type[Limits | Timeouts]) -> None:
     found: dict[str, float | None] = {}
-    for name, default, _ in table(f"In `[{cls.__name__.lower()}]`"):
+    for name, default, _ in table(SETTINGS, f"In `[{cls.__name__.lower()}]`"):
         number, _, unit = default.partition(" ")
         found[name.strip("`")] = None if number == "none" else float(number) * UNITS[unit]
     assert found == msgspec.structs.asdict(cls())
 
 
+@pytest.mark.parametrize(
+    ("head", "first"),
+    [("server", "[server]"), ('gateways."a/g"', '[gateways."A/G"]'), ("providers.openai", "[providers.SLUG]")],
+)
+def test_every_key_is_named(head: str, first: str) -> None:
+    """The error about an unknown key lists all that there are."""
+    rows = table(SETTINGS, "Table")
+    start = next(index for index, row in enumerate(rows) if row[0] == f"`{first}`")
+    more = [index for index, row in enumerate(rows) if row[0] and index > start]
+    named = quoted(" ".join(row[1] for row in rows[start : more[0]]))
+    without_effect = quoted(SETTINGS.partition("Some keys are accepted but do nothing")[2].partition("\n\n")[0])
+    with pytest.raises(SettingsError) as caught:
+        read_settings(f"[{head}]\nno_such_key = 1\n".encode(), file="f", environ={})
+    allowed = set(re.split(r"[, ]+", str(caught.value).rpartition("allowed are ")[2]))
+    assert named <= allowed
+    assert allowed - named <= without_effect
+
+
 def test_every_option_of_loopback_is_named() -> None:
-    section_7 = section().partition("\n### 7 ")[2]
-    rows = " ".join(row[0] for row in table("Option"))
+    rows = " ".join(row[0] for row in table(SETTINGS, "Option"))
     assert set(re.findall(r"`(\w+)`", rows)) == set(Options.__struct_fields__)
-    named = set(re.findall(r"`(\w+)`", section_7.partition("Its realtime paths")[2]))
+    named = set(re.findall(r"`(\w+)`", SETTINGS.partition("Its realtime paths")[2]))
     assert {field.encode_name for field in msgspec.structs.fields(RealtimeOptions)} <= named
 
 
-def test_every_type_of_event_is_named() -> None:
-    told = {str(cls.__struct_config__.tag) for cls in ProviderEvent.__args__ if cls is not Unrecognised}
-    named = section().partition("\n`event.type`: ")[2].partition("; their fields")[0]
-    assert set(re.findall(r"`([\w.]+)`", named)) == told
+# -- ARCHITECTURE.md --------------------------------------------------------------------------------------------
+
+
+def test_the_directions_of_imports_are_those_of_the_law() -> None:
+    rows = {row[0].strip("`"): (quoted(row[1]), quoted(row[2])) for row in table(ARCHITECTURE, "Package")}
+    assert rows.pop("vocabulary")[0] == VOCABULARY
+    assert {package: allowed for package, (_, allowed) in rows.items()} == MAY_IMPORT
+    ports = re.findall(r"`(\w+)` may import of `(\w+)` only `([\w.]+)`", ARCHITECTURE)
+    assert {(own, package): {port} for own, package, port in ports} == PORTS

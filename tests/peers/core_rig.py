@@ -11,11 +11,12 @@ from aigw_sansio.config import Config, Limits, Timeouts
 from aigw_sansio.effects import Close, Connect, Effect, Emit, Flush
 from aigw_sansio.engine.engine import Engine
 from aigw_sansio.events import Event
+from aigw_sansio.exchanges.source import Placed
 from aigw_sansio.faults import Fault
 from aigw_sansio.ids import ConnId
 from aigw_sansio.origin import Origin
 from aigw_sansio.upstream.call import UpstreamCall
-from aigw_sansio.upstream.connection import Upstream
+from aigw_sansio.upstream.connection import UpstreamConnection
 from aigw_sansio.upstream.pool import Pool
 from aigw_sansio.wires.http import Headers, Request
 
@@ -34,9 +35,8 @@ class Handler:
         self.fault: Fault | None = None
         self.body = b""
 
-    def call_placed(self, call: UpstreamCall, now: float) -> None:
-        assert call.upstream is not None
-        self.told.append(f"placed {call.upstream.conn} {call.reach}")
+    def call_placed(self, placed: Placed, now: float) -> None:
+        self.told.append(f"placed {placed.conn} {placed.reach}")
 
     def call_replaced(self, now: float) -> None:
         self.told.append("replaced")
@@ -72,13 +72,13 @@ class Rig:
             b"seed",
             1_700_000_000.0,
         )
-        self.connections: dict[ConnId, Upstream] = {}
+        self.connections: dict[ConnId, UpstreamConnection] = {}
         self.pool = Pool(self.engine, self._register)
         self.servers: dict[ConnId, H2Connection] = {}
         self.events: deque[Event] = deque()
         self.now = 0.0
 
-    def _register(self, upstream: Upstream) -> None:
+    def _register(self, upstream: UpstreamConnection) -> None:
         self.connections[upstream.conn] = upstream
 
     def effects(self) -> list[Effect]:
@@ -105,11 +105,11 @@ class Rig:
         self.now = until
 
     def call(self, handler: Handler, origin: Origin, body: bytes = b"{}", connect_s: float = 10.0) -> UpstreamCall:
-        call = UpstreamCall(origin, request(body), handler, connect_s)
-        self.pool.submit(call, self.now)
+        call = UpstreamCall(self.pool, origin, request(body), handler, connect_timeout_s=connect_s)
+        call.start(self.now)
         return call
 
-    def connect(self, conn: int, alpn: str | None = "http/1.1") -> Upstream:
+    def connect(self, conn: int, alpn: str | None = "http/1.1") -> UpstreamConnection:
         """The dial succeeds, and everything is sent."""
         upstream = self.connections[ConnId(conn)]
         if alpn == "h2":

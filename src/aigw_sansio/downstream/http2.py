@@ -127,10 +127,10 @@ class Http2Downstream(Connection):
         self._wire.send(pipe.number, data)
         self._queued(pipe)
 
-    def end(self, pipe: StreamPipe, withheld_credit: int) -> None:
+    def end(self, pipe: StreamPipe, credit: int) -> None:
         """End our direction of ``pipe``, and let the client end its own."""
         self._wire.end(pipe.number)
-        self.consume(pipe, withheld_credit)
+        self.consume(pipe, credit)
         self._ending[pipe.number] = pipe
         self._wake()
 

@@ -35,7 +35,7 @@ class StreamLink(Protocol):
     def send(self, pipe: "StreamPipe", data: bytes) -> None:
         """Queue ``data`` of ``pipe``, which has counted it."""
 
-    def end(self, pipe: "StreamPipe", withheld_credit: int) -> None:
+    def end(self, pipe: "StreamPipe", credit: int) -> None:
         """End our direction of ``pipe``, and let the client end its own."""
 
     def reset(self, pipe: "StreamPipe") -> None:
@@ -83,13 +83,13 @@ class StreamPipe:
     __slots__ = (
         "_close_timer",
         "_ended",
-        "_held",
         "_link",
         "_machine",
         "_paused",
         "_receiver",
         "_stall_timer",
         "_tunnel",
+        "_undelivered",
         "_withheld_credit",
         "number",
         "outstanding",
@@ -106,7 +106,7 @@ class StreamPipe:
         #: Who decides about the request.
         self.pending: PendingRequest | None = None
         self._paused = False
-        self._held: list[bytes] = []  # received and not passed on
+        self._undelivered: list[bytes] = []  # received and not passed on
         self._withheld_credit = 0  # credit that the client does not get yet
         self._ended = False  # the client ended its direction, behind what is held
         #: Bytes written that the transport has not taken.
@@ -126,7 +126,7 @@ class StreamPipe:
     def receive_data(self, data: bytes, flow: int, now: float) -> None:
         """Bytes of the client. Those of a request that cannot become a WebSocket are dropped, without credit."""
         state = self._machine.state
-        if state is StreamState.OPEN and not self._waits():
+        if state is StreamState.OPEN and not self._waiting():
             assert self._receiver is not None
             self._receiver.receive_data(data, now)
             if self._paused:
@@ -134,7 +134,7 @@ class StreamPipe:
             else:
                 self._link.consume(self, flow)
         elif state is StreamState.OPEN or (state is StreamState.DECIDING and self._tunnel):
-            self._held.append(data)
+            self._undelivered.append(data)
             self._withheld_credit += flow
         elif state is StreamState.ENDING:
             self._link.consume(self, flow)
@@ -145,7 +145,7 @@ class StreamPipe:
         if state is StreamState.DECIDING and self._tunnel:
             self._link.reset(self)
             self.vanish("the client ended the stream", now)
-        elif state is StreamState.OPEN and self._waits():
+        elif state is StreamState.OPEN and self._waiting():
             self._ended = True
         elif state is StreamState.OPEN:
             self._end_of_client(now)
@@ -154,7 +154,7 @@ class StreamPipe:
         """The stream is gone, and whoever uses it is told."""
         self.finish()
         self.outstanding = 0
-        self._held.clear()
+        self._undelivered.clear()
         receiver, self._receiver = self._receiver, None
         pending, self.pending = self.pending, None
         if receiver is not None:
@@ -194,9 +194,9 @@ class StreamPipe:
             self._machine.fire(StreamInput.END)
             self._close_timer.arm(now + self._link.engine.config.timeouts.close_s)
             self._paused = False
-            self._held.clear()
-            withheld_credit, self._withheld_credit = self._withheld_credit, 0
-            self._link.end(self, withheld_credit)
+            self._undelivered.clear()
+            credit, self._withheld_credit = self._withheld_credit, 0
+            self._link.end(self, credit)
 
     def abort(self, now: float) -> None:
         if self._machine.state is not StreamState.CLOSED:
@@ -213,7 +213,7 @@ class StreamPipe:
         if self._paused:
             self._paused = False
             if self._withheld_credit or self._ended:
-                self._link.engine.defer(self._go_on)
+                self._link.engine.defer(self._deliver)
 
     # -- Responder ----------------------------------------------------------------------------------------------
 
@@ -229,21 +229,21 @@ class StreamPipe:
         self._receiver = receiver
         fields = ((b"sec-websocket-protocol", subprotocol), (b"sec-websocket-extensions", extension))
         self._link.accept(self, [(name, value) for name, value in fields if value is not None])
-        self._go_on(now)
+        self._deliver(now)
 
     def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
         self._machine.fire(StreamInput.REFUSE)
         self.pending = None
-        self._held.clear()
+        self._undelivered.clear()
         if body:
             self._count(len(body), now)
         self._link.answer(self, status, [field for field in headers if field[0] not in _HTTP1_ONLY], body)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _waits(self) -> bool:
+    def _waiting(self) -> bool:
         """Whether what comes has to wait."""
-        return self._paused or bool(self._held)
+        return self._paused or bool(self._undelivered)
 
     def _count(self, n: int, now: float) -> None:
         if not self.outstanding:
@@ -251,17 +251,17 @@ class StreamPipe:
         self.outstanding += n
         self.queued += n
 
-    def _go_on(self, now: float) -> None:
-        """Pass on what was held, unless the receiver is held again."""
+    def _deliver(self, now: float) -> None:
+        """Pass on what waited, unless the receiver pauses again."""
         if self._paused or self._receiver is None or self._machine.state is not StreamState.OPEN:
             return
-        if self._held:
-            data = b"".join(self._held)
-            self._held.clear()
+        if self._undelivered:
+            data = b"".join(self._undelivered)
+            self._undelivered.clear()
             self._receiver.receive_data(data, now)
         if not self._paused:
-            withheld_credit, self._withheld_credit = self._withheld_credit, 0
-            self._link.consume(self, withheld_credit)
+            credit, self._withheld_credit = self._withheld_credit, 0
+            self._link.consume(self, credit)
             if self._ended:
                 self._end_of_client(now)
 

@@ -1,16 +1,26 @@
 """A WebSocket to a client, above the byte pipe that carries it: messages in and out, liveness, closing.
 
-Decides: who answers pings, when a silent peer is dead, how a close handshake runs (RFC 6455 sections 5.5 and 7), and
-when a peer that makes us answer too much is held back. Must not know: what a message says, and whether the pipe is
-a TCP connection or a stream of HTTP/2.
+Decides: who answers pings, how a close handshake runs (RFC 6455 sections 5.5 and 7), when a peer that makes us answer
+too much is paused, and what is agreed on with a client that offers compression (RFC 7692). Must not know: what a
+message says, and whether the pipe is a TCP connection or a stream of HTTP/2.
+
+Compression, if a gateway's settings want it. The client's direction never keeps its context, which is ours to say
+(RFC 7692 section 7.1.1.2): its messages are few, and a window of 32 KiB for each socket is much. Ours keeps it only
+if the settings say ``stream``: then all exchanges of a socket share one context, and an attacker who can inject text
+into one of them and observe message sizes can infer the others' content (as with CRIME). With ``messages`` only what
+stands in one message gives itself away.
 """
 
 from collections import deque
-from typing import Literal, Protocol
+from typing import Final
 
+from ..config import Compression
 from ..engine.connection import BytePipe
 from ..engine.engine import Engine
-from ..faults import CLOSE_CODE
+from ..faults import CLOSE_CODE, Side
+from ..wires.websocket.deflate import DeflateSettings, PerMessageDeflate, choose
+from ..wires.websocket.frames import Role
+from ..wires.websocket.handshake import Extension
 from ..wires.websocket.messages import (
     BinaryMessage,
     CloseReceived,
@@ -20,49 +30,41 @@ from ..wires.websocket.messages import (
     Violation,
     WebSocketWire,
 )
+from .channel import ChannelOwner, MessageChannel
+from .keepalive import Keepalive
 
-Ender = Literal["client", "provider", "gateway"]
+_PAUSED_BY_CONTROL, _PAUSED_BY_OWNER = 1, 2
 
-
-class ChannelOwner(Protocol):
-    """Who gets what a channel receives."""
-
-    def message_received(self, data: bytes, now: float, *, text: bool) -> None:
-        """A whole message; text is valid UTF-8."""
-
-    def room_made(self, now: float) -> None:
-        """The pipe holds less than the high-water mark again, or less than before while it is under it."""
-
-    def channel_ended(self, by: Ender, code: int, reason: str, now: float) -> None:
-        """No message comes or goes any more. Called once, also after the owner's own ``close``."""
+_DEFLATE: Final[dict[Compression, DeflateSettings]] = {
+    "messages": DeflateSettings(),
+    "stream": DeflateSettings(send_takeover=True),
+}
+#: How many bytes of a client that may compress are read at once: they can inflate to a thousand times as much, and all
+#: messages of a read are held until the last of them is there.
+PORTION_BYTES: Final = 1024
 
 
-_CONTROL, _OWNER = 1, 2  # reasons to hold the peer back
-
-
-class WebSocketChannel:
-    """One open WebSocket, server role."""
+class WebSocketChannel(MessageChannel):
+    """One open WebSocket, server role. Implements ``PipeReceiver`` and ``KeepaliveOwner``."""
 
     __slots__ = (
         "_control",
         "_control_bytes",
         "_engine",
-        "_held",
+        "_finish_timer",
+        "_heard",
         "_high_water",
+        "_keepalive",
         "_latest_ping",
         "_owner",
-        "_ping_after_s",
-        "_ping_under_way",
+        "_paused",
         "_pipe",
-        "_pong_timer",
         "_written",
         "bytes_received",
         "bytes_sent",
         "ended",
-        "finish_timer",
         "messages_received",
         "messages_sent",
-        "silence_timer",
         "wire",
     )
 
@@ -71,29 +73,25 @@ class WebSocketChannel:
         self._pipe = pipe
         self._owner = owner
         self.wire = wire
-        #: No message comes or goes any more.
         self.ended = False
         self.messages_received = self.messages_sent = 0
         self.bytes_received = self.bytes_sent = 0
-        self._held = 0
+        self._paused = 0  # the reasons for it
         self._written = 0  # bytes given to the pipe, ever
         self._control: deque[tuple[int, int]] = deque()  # (where it ends in all that was written, its size)
         self._control_bytes = 0
         self._latest_ping: bytes | None = None
-        self._ping_under_way = False
-        self.silence_timer = engine.timers.timer(self._on_silence)
-        self._pong_timer = engine.timers.timer(self._on_no_pong)
-        self.finish_timer = engine.timers.timer(self._on_unfinished)
         self._high_water = engine.config.limits.send_high_water_bytes
-        self._ping_after_s = engine.config.timeouts.ping_after_s
-        self.silence_timer.arm(now + self._ping_after_s)
+        self._heard = now
+        self._keepalive = Keepalive(engine, self, now)
+        self._finish_timer = engine.timers.timer(self._on_unfinished)
 
     # -- from the pipe ------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, now: float) -> None:
         """Bytes of the peer."""
         if not self.ended:
-            self._show_life(now)
+            self._hear(now)
         for event in self.wire.receive_data(data):
             kind = type(event)
             if kind is TextMessage or kind is BinaryMessage:
@@ -109,26 +107,25 @@ class WebSocketChannel:
             elif isinstance(event, CloseReceived):
                 self._close_received(event, now)
             elif isinstance(event, Violation):
-                code = CLOSE_CODE[event.fault.kind]
-                self._fail("client", code, event.fault.detail, now)
+                self._start_close(Side.CLIENT, CLOSE_CODE[event.fault.kind], event.fault.detail, now)
                 self._pipe.end(now)
-                self.release()
+                self._close_timers()
 
     def receive_eof(self, now: float) -> None:
         """The peer ended without a closing handshake, or after it."""
-        self._end("client", 1006, "the connection ended without a close frame", now)
+        self._end(Side.CLIENT, 1006, "the connection ended without a close frame", now)
         self._pipe.end(now)
-        self.release()
+        self._close_timers()
 
     def connection_lost(self, reason: str, now: float) -> None:
         """The pipe broke."""
-        self._end("client", 1006, f"the connection was lost: {reason}", now)
-        self.release()
+        self._end(Side.CLIENT, 1006, f"the connection was lost: {reason}", now)
+        self._close_timers()
 
     def data_sent(self, n: int, now: float) -> None:
         """The transport took ``n`` bytes."""
-        if self.finish_timer.deadline is None and not self.ended:
-            self._show_life(now)
+        if not self.ended:
+            self._hear(now)
         control = self._control
         outstanding = self._pipe.outstanding
         if control:
@@ -136,22 +133,20 @@ class WebSocketChannel:
             while control and control[0][0] <= confirmed:
                 self._control_bytes -= control.popleft()[1]
             self._relieve_control(now)
-        if self._ping_under_way and not outstanding:
-            self._ping_under_way = False
-            if not self._held and not self.ended:
-                self._pong_timer.arm(now + self._engine.config.timeouts.pong_s)
-        if not self.ended and outstanding < self._high_water:
+        if self.ended:
+            return
+        if self._keepalive.ping_unsent and not outstanding:
+            self._keepalive.ping_sent(now, paused=bool(self._paused))
+        if outstanding < self._high_water:
             self._owner.room_made(now)
 
-    # -- for the owner ------------------------------------------------------------------------------------------
+    # -- MessageChannel -----------------------------------------------------------------------------------------
 
     @property
     def outstanding(self) -> int:
-        """Bytes sent that the transport has not taken."""
         return self._pipe.outstanding
 
     def send_text(self, payload: bytes, now: float) -> None:
-        """Send one text message."""
         if self.ended:
             return
         self.messages_sent += 1
@@ -159,8 +154,6 @@ class WebSocketChannel:
         self._write(self.wire.text(payload), now)
 
     def send_texts(self, payloads: list[bytes], limit: int, now: float) -> list[bytes]:
-        """Send text messages, joined, as long as the pipe holds less than ``limit`` bytes; the ones it has no room
-        for are returned."""
         room = limit - self._pipe.outstanding
         text = self.wire.text
         frames: list[bytes] = []
@@ -180,26 +173,43 @@ class WebSocketChannel:
         return payloads[count:]
 
     def send_control_text(self, payload: bytes, now: float) -> None:
-        """Send one text message that answers the client directly: a client that does not take these is held back."""
         if self.ended:
             return
         self.messages_sent += 1
         self.bytes_sent += len(payload)
         self._write_control(self.wire.text(payload), now)
 
-    def hold(self) -> None:
-        """Do not read the peer until ``release_hold``."""
-        self._hold(_OWNER)
+    def pause(self) -> None:
+        self._pause(_PAUSED_BY_OWNER)
 
-    def release_hold(self, now: float) -> None:
-        """Read the peer again."""
-        self._release_hold(_OWNER, now)
+    def resume(self, now: float) -> None:
+        self._resume(_PAUSED_BY_OWNER, now)
 
-    def close(self, code: int, reason: str, now: float, *, by: Ender = "gateway") -> None:
-        """Start the closing handshake. The owner gets ``channel_ended`` at once."""
-        self._fail(by, code, reason, now)
+    def close(self, code: int, reason: str, now: float, *, by: Side = Side.GATEWAY) -> None:
+        self._start_close(by, code, reason, now)
+
+    # -- KeepaliveOwner -----------------------------------------------------------------------------------------
+
+    def last_heard(self) -> float:
+        return self._heard
+
+    def may_ping(self) -> bool:
+        return not self._paused and not self._pipe.outstanding
+
+    def send_ping(self, now: float) -> None:
+        self._write(self.wire.ping(b""), now)
+
+    def peer_dead(self, now: float) -> None:
+        self._end(Side.CLIENT, 1006, "no sign of life after a ping", now)
+        self._pipe.abort(now)
+        self._close_timers()
 
     # -- inside -------------------------------------------------------------------------------------------------
+
+    def _hear(self, now: float) -> None:
+        self._heard = now
+        if self._keepalive.awaiting:
+            self._keepalive.stop_waiting()
 
     def _write(self, frame: bytes, now: float) -> None:
         self._written += len(frame)
@@ -210,87 +220,109 @@ class WebSocketChannel:
         self._control.append((self._written, len(frame)))
         self._control_bytes += len(frame)
         if self._control_bytes > self._high_water:
-            self._hold(_CONTROL)
+            self._pause(_PAUSED_BY_CONTROL)
 
     def _answer_ping(self, payload: bytes, now: float) -> None:
         if self.ended:
             return
-        if self._held & _CONTROL:
+        if self._paused & _PAUSED_BY_CONTROL:
             self._latest_ping = payload
         else:
             self._write_control(self.wire.pong(payload), now)
 
     def _relieve_control(self, now: float) -> None:
-        if self._held & _CONTROL and self._control_bytes <= self._high_water // 4:
-            self._release_hold(_CONTROL, now)
+        if self._paused & _PAUSED_BY_CONTROL and self._control_bytes <= self._high_water // 4:
+            self._resume(_PAUSED_BY_CONTROL, now)
             if self._latest_ping is not None:
                 payload, self._latest_ping = self._latest_ping, None
                 self._answer_ping(payload, now)
 
-    def _hold(self, reason: int) -> None:
-        if not self._held:
+    def _pause(self, reason: int) -> None:
+        if not self._paused:
             self._pipe.pause_reading()
-            self._pong_timer.cancel()
-        self._held |= reason
+            self._keepalive.stop_waiting()
+        self._paused |= reason
 
-    def _release_hold(self, reason: int, now: float) -> None:
-        if self._held & reason:
-            self._held &= ~reason
-            if not self._held:
+    def _resume(self, reason: int, now: float) -> None:
+        if self._paused & reason:
+            self._paused &= ~reason
+            if not self._paused:
                 self._pipe.resume_reading()
-                self._show_life(now)
-
-    def _show_life(self, now: float) -> None:
-        if self._pong_timer.deadline is not None:
-            self._pong_timer.cancel()
-        self.silence_timer.arm(now + self._ping_after_s)
-
-    def _on_silence(self, now: float) -> None:
-        if self.ended:
-            return
-        self.silence_timer.arm(now + self._ping_after_s)
-        if self._pong_timer.deadline is not None:
-            return  # one ping at a time: that another was taken is no answer to the first
-        if not self._held and not self._pipe.outstanding:
-            self._ping_under_way = True
-            self._write(self.wire.ping(b""), now)
-
-    def _on_no_pong(self, now: float) -> None:
-        self._end("client", 1006, "no sign of life after a ping", now)
-        self._pipe.abort(now)
-        self.release()
+                self._hear(now)
 
     def _close_received(self, event: CloseReceived, now: float) -> None:
         if not self.ended:
             echo = None if event.code == 1005 else event.code if event.code != 1014 else 1011
             self._write(self.wire.close(echo, event.reason), now)
-            self._end("client", event.code, event.reason, now)
+            self._end(Side.CLIENT, event.code, event.reason, now)
         self._pipe.end(now)
-        self.release()
+        self._close_timers()
 
-    def _fail(self, by: Ender, code: int, reason: str, now: float) -> None:
+    def _start_close(self, by: Side, code: int, reason: str, now: float) -> None:
         if self.ended:
             return
         self._write(self.wire.close(code, reason), now)
         self._end(by, code, reason, now)
-        if self._held:
-            self._held = 0
-            self._pipe.resume_reading()  # the peer's close frame may stand behind what was held back
-        self.finish_timer.arm(now + self._engine.config.timeouts.close_s)
+        if self._paused:
+            self._paused = 0
+            self._pipe.resume_reading()  # the peer's close frame may stand behind bytes that were not read
+        self._finish_timer.arm(now + self._engine.config.timeouts.close_s)
 
     def _on_unfinished(self, now: float) -> None:
         self._pipe.end(now)
 
-    def _end(self, by: Ender, code: int, reason: str, now: float) -> None:
+    def _end(self, by: Side, code: int, reason: str, now: float) -> None:
         if self.ended:
             return
         self.ended = True
-        self.silence_timer.cancel()
-        self._pong_timer.cancel()
+        self._keepalive.close()
         self._owner.channel_ended(by, code, reason, now)
 
-    def release(self) -> None:
-        """No timer of this channel fires any more."""
-        self.silence_timer.cancel()
-        self._pong_timer.cancel()
-        self.finish_timer.cancel()
+    def _close_timers(self) -> None:
+        self._keepalive.close()
+        self._finish_timer.close()
+
+
+class DeflatedChannel(WebSocketChannel):
+    """A WebSocket whose client may compress: its bytes are read in portions."""
+
+    __slots__ = ()
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        for at in range(0, len(data), PORTION_BYTES):
+            super().receive_data(data[at : at + PORTION_BYTES], now)
+
+
+class WebSocketOpening:
+    """What a universal client's handshake agrees on. Call :meth:`open` once its session is there."""
+
+    __slots__ = ("_agreed", "_engine", "_now", "_pipe", "extension")
+
+    def __init__(
+        self,
+        engine: Engine,
+        pipe: BytePipe,
+        compression: Compression,
+        offers: tuple[Extension, ...],
+        now: float,
+    ) -> None:
+        """``offers`` are the extensions that the client offers."""
+        settings = _DEFLATE.get(compression)
+        agreed = None if settings is None else choose(offers, settings)
+        self._engine = engine
+        self._pipe = pipe
+        self._now = now
+        self._agreed = None if agreed is None else agreed[0]
+        #: The value of ``sec-websocket-extensions`` in the answer, if there is one.
+        self.extension = None if agreed is None else agreed[1]
+
+    def open(self, owner: ChannelOwner) -> WebSocketChannel:
+        """The channel of ``owner``."""
+        engine = self._engine
+        limit = engine.config.limits.message_bytes
+        if self._agreed is None:
+            wire = WebSocketWire(Role.SERVER, message_limit=limit)
+            return WebSocketChannel(engine, self._pipe, wire, owner, self._now)
+        extension = PerMessageDeflate(Role.SERVER, self._agreed, message_limit=limit)
+        wire = WebSocketWire(Role.SERVER, message_limit=limit, extension=extension)
+        return DeflatedChannel(engine, self._pipe, wire, owner, self._now)

@@ -1,6 +1,6 @@
-"""One attempt: one try of one step, from its place in the pool to the end of its answer.
+"""One attempt: one try of one step, from its place in the pool to the end of its response.
 
-Decides: which clock ends an attempt, and that its provider is held back while its answer cannot be taken (client
+Decides: which clock ends an attempt, and that its provider is held back while its response cannot be taken (client
 protocol, section 3.3). Must not know: what is tried next, and what the client is told.
 """
 
@@ -11,17 +11,14 @@ from ..engine.engine import Engine
 from ..events import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted
 from ..faults import Fault, FaultKind, Side
 from ..providers.call import ProviderCall
-from ..secret import Secret
-from ..upstream.access_tokens import with_token
-from ..upstream.call import UpstreamCall
-from ..upstream.pool import Pool
-from ..wires.http import Headers, Request
+from ..wires.http import Headers
 from .policy import Policy
-from .response import Answer
+from .response import ProviderResponse
+from .source import Call, Placed, Source
 from .states import ExchangeInput
 
 #: Reasons to hold a provider back: the client does not take what there is; the session holds too much.
-HOLD_QUEUE, HOLD_BUDGET = 1, 2
+PAUSED_BY_QUEUE, PAUSED_BY_BUDGET = 1, 2
 
 
 class AttemptOwner(Protocol):
@@ -30,16 +27,16 @@ class AttemptOwner(Protocol):
     def attempt_moved(self, event: ExchangeInput) -> None:
         """The attempt got a connection, sent its request, got a head, or is placed again."""
 
-    def attempt_read(self, answer: Answer, chunks: list[Chunk], now: float) -> None:
-        """Chunks of ``answer``, at least one."""
+    def attempt_read(self, response: ProviderResponse, chunks: list[Chunk], now: float) -> None:
+        """Chunks of ``response``, at least one."""
 
     def attempt_finished(self, chunks: list[Chunk], now: float) -> None:
         """The body ended cleanly; ``chunks`` are what was left of it."""
 
     def attempt_failed(self, fault: Fault, now: float) -> None:
-        """There is no (more) answer. The provider has been let go."""
+        """There is no (more) response. The provider has been let go."""
 
-    def attempt_accounts(self, now: float) -> None:
+    def attempt_buffered(self, now: float) -> None:
         """``buffered`` has changed."""
 
 
@@ -53,28 +50,29 @@ class Attempt:
         "_engine",
         "_first_byte_s",
         "_first_byte_timer",
-        "_hold",
         "_idle_s",
         "_idle_timer",
-        "_leg",
         "_log_id",
         "_number",
         "_open",
         "_owner",
+        "_paused",
+        "_placed",
         "_policy",
-        "_pool",
+        "_running",
         "_sent",
+        "_source",
         "_started",
         "_step",
-        "answer",
         "buffered",
         "bytes_received",
+        "response",
     )
 
     def __init__(
         self,
         engine: Engine,
-        pool: Pool,
+        source: Source,
         owner: AttemptOwner,
         call: ProviderCall,
         policy: Policy,
@@ -83,13 +81,13 @@ class Attempt:
         step: int,
         number: int,
         last_resort: bool,
-        hold: int,
+        paused: int,
         now: float,
     ) -> None:
         """``number`` counts the attempts of the exchange from 1. A ``last_resort`` waits for its first byte without
-        limit. ``hold``: reasons that hold from the start. Call ``start`` next."""
+        limit. ``paused``: the reasons that pause it from the start. Call ``start`` next."""
         self._engine = engine
-        self._pool = pool
+        self._source = source
         self._owner = owner
         self._call = call
         self._policy = policy
@@ -98,119 +96,104 @@ class Attempt:
         self._number = number
         self._first_byte_s = None if last_resort else policy.first_byte_s
         self._idle_s = policy.idle_s
-        self._hold = hold
+        self._paused = paused
         self._open = True
+        self._placed = False
         self._sent = False
         self._complete = False  # the body ended well, though some of it may not be taken yet
         self._broken: Fault | None = None  # it broke off, likewise
         self._started = now
-        self._leg: UpstreamCall | None = None
+        self._running: Call | None = None
         self._first_byte_timer = engine.timers.timer(self._on_first_byte_timeout)
         self._idle_timer = engine.timers.timer(self._on_idle_timeout)
-        #: The answer, once its head is in.
-        self.answer: Answer | None = None
+        #: The response, once its head is in.
+        self.response: ProviderResponse | None = None
         self.bytes_received = 0
         #: Bytes held for it.
         self.buffered = 0
 
     def start(self, now: float) -> None:
-        """Ask the pool for a connection; where the call needs an access token, get that first."""
+        """Ask the source."""
         call = self._call
         target = call.request.target.partition(b"?")[0].decode("latin-1")
         host = call.origin.authority
         self._engine.emit(AttemptStarted(self._log_id, self._step, self._number, call.provider, host, target))
-        if call.account is None:
-            self._submit(call.request, now)
-        elif (token := self._pool.tokens.fresh(call.account, now)) is not None:
-            self._submit(with_token(call.request, token), now)
-        else:
-            self._pool.tokens.wait(call.account, self._on_token, now)
-
-    def _on_token(self, token: Secret | Fault, now: float) -> None:
-        if isinstance(token, Fault):
-            self._fail(token, now)
-        else:
-            self._submit(with_token(self._call.request, token), now)
-
-    def _submit(self, request: Request, now: float) -> None:
-        self._leg = UpstreamCall(self._call.origin, request, self, self._policy.connect_s)
-        self._pool.submit(self._leg, now)
+        self._running = self._source.open(call, self, connect_timeout_s=self._policy.connect_s)
+        self._running.start(now)
 
     def end(self, fault: Fault | None, now: float) -> None:
-        """It is over: the provider is let go, in whatever phase. ``fault`` is why; ``None``: its answer is shown."""
+        """It is over: the provider is let go, in whatever phase. ``fault`` is why; ``None``: its response is shown."""
         if not self._open:
             return
         self._open = False
         self._first_byte_timer.close()
         self._idle_timer.close()
-        status = self.answer.status if self.answer is not None else None
+        status = self.response.status if self.response is not None else None
         after = now - self._started
         self._engine.emit(AttemptEnded(self._log_id, self._step, self._number, status, fault, after))
-        account = self._call.account
-        if account is not None:
-            self._pool.tokens.leave(account, self._on_token, now)
-            if status == 401:
-                self._pool.tokens.forget(account)
-        leg, self._leg = self._leg, None
-        if leg is None:
-            return
-        if leg.upstream is not None:
-            leg.upstream.cancel(leg, now)
-        else:
-            self._pool.withdraw(leg, now)
+        call, self._running = self._running, None
+        if call is not None:
+            call.cancel(now)
 
     # -- holding back -------------------------------------------------------------------------------------------
 
-    def hold(self, reason: int) -> None:
+    def pause(self, reason: int) -> None:
         """Take nothing more from the provider for now. Its clocks stand still."""
-        if not self._hold:
+        if not self._paused:
             self._first_byte_timer.cancel()
             self._idle_timer.cancel()
-            if self._leg is not None:
-                self._leg.hold()
-        self._hold |= reason
+            if self._running is not None:
+                self._running.pause()
+        self._paused |= reason
 
-    def release(self, reason: int, now: float) -> None:
+    def resume(self, reason: int, now: float) -> None:
         """Go on, unless something else speaks against it. May end the attempt."""
-        if not self._hold & reason:
+        if not self._paused & reason:
             return
-        self._hold &= ~reason
-        if not self._hold & HOLD_QUEUE:
+        self._paused &= ~reason
+        if not self._paused & PAUSED_BY_QUEUE:
             self._drain(now)  # also while the session has no room: taking what is here makes some
-        if self._hold or self._leg is None or not self._open:
+        if self._paused or self._running is None or not self._open:
             return
-        if self._sent or self.answer is not None:
+        if self._sent or self.response is not None:
             self._arm_idle(now)
-        if self.answer is None:
+        if self._placed and self.response is None:
             self._arm_first_byte(now)
-        self._leg.release(now)
+        self._running.resume(now)
 
     # -- ResponseHandler ---------------------------------------------------------------------------------------------
 
-    def call_placed(self, leg: UpstreamCall, now: float) -> None:
-        assert leg.upstream is not None
-        upstream = leg.upstream
+    def call_placed(self, placed: Placed, now: float) -> None:
+        self._placed = True
         self._owner.attempt_moved(ExchangeInput.PLACED)
-        self._engine.emit(AttemptConnected(self._log_id, self._number, leg.reach, upstream.conn, upstream.handshake_s))
-        if self._hold:
-            leg.hold()
-        else:
+        self._engine.emit(
+            AttemptConnected(
+                log_id=self._log_id,
+                attempt=self._number,
+                reach=placed.reach,
+                conn=placed.conn,
+                handshake_s=placed.handshake_s,
+            )
+        )
+        if not self._paused:
             self._arm_first_byte(now)
+        elif self._running is not None:
+            self._running.pause()
 
     def call_replaced(self, now: float) -> None:
         self._first_byte_timer.cancel()
         self._idle_timer.cancel()
-        self._sent = False
+        self._placed = self._sent = False
         self._owner.attempt_moved(ExchangeInput.REPLACED)
 
     def request_sent(self, now: float) -> None:
         self._sent = True
-        if self.answer is None and not self._hold:
+        if self.response is None and not self._paused:
             self._arm_idle(now)
         self._owner.attempt_moved(ExchangeInput.SENT)
 
     def response_activity(self, now: float) -> None:
-        if not self._hold:
+        if not self._paused:
             self._idle_timer.arm(now + self._idle_s)
 
     def response_head(self, status: int, headers: Headers, now: float) -> None:
@@ -219,78 +202,78 @@ class Attempt:
         self._engine.emit(AttemptFirstByte(self._log_id, self._number, status, now - self._started))
         call = self._call
         limits = self._engine.config.limits
-        self.answer = Answer(
+        self.response = ProviderResponse(
             status, headers, call.format, limits, array_stream=call.array_stream, keys=call.stored_keys
         )
-        if self.answer.fault is not None:
-            self._fail(self.answer.fault, now)
+        if self.response.fault is not None:
+            self._fail(self.response.fault, now)
 
     def response_body(self, data: bytes, now: float) -> None:
-        answer = self.answer
-        assert answer is not None
+        response = self.response
+        assert response is not None
         self.bytes_received += len(data)
-        hold = self._hold
-        if not hold:
+        paused = self._paused
+        if not paused:
             self._idle_timer.arm(now + self._idle_s)
-        if hold & HOLD_QUEUE:
-            answer.keep(data)
-            self._note_buffered(answer, now)
+        if paused & PAUSED_BY_QUEUE:
+            response.keep(data)
+            self._note_buffered(response, now)
         else:
             self._drain(now, data)
 
     def response_end(self, now: float) -> None:
-        self._leg = None
+        self._running = None
         self._idle_timer.cancel()
         self._complete = True
-        if not self._hold & HOLD_QUEUE:
+        if not self._paused & PAUSED_BY_QUEUE:
             self._drain(now)
 
     def response_failed(self, fault: Fault, now: float) -> None:
-        self._leg = None
+        self._running = None
         self._idle_timer.cancel()
-        if self.answer is None:
+        if self.response is None:
             self._fail(fault, now)
             return
         self._broken = fault
-        if not self._hold & HOLD_QUEUE:
+        if not self._paused & PAUSED_BY_QUEUE:
             self._drain(now)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _drain(self, now: float, data: bytes = b"") -> None:
-        """Hand on what the answer has ready with ``data``, as long as the client has room for it."""
-        answer = self.answer
-        if answer is None:
+        """Hand on what the response has ready with ``data``, as long as the client has room for it."""
+        response = self.response
+        if response is None:
             return
         while True:
-            if chunks := answer.pull(data):
-                self._owner.attempt_read(answer, chunks, now)
+            if chunks := response.pull(data):
+                self._owner.attempt_read(response, chunks, now)
                 if not self._open:
                     return
-            if answer.fault is not None:
+            if response.fault is not None:
                 break
-            if self._hold & HOLD_QUEUE:
-                self._note_buffered(answer, now)
+            if self._paused & PAUSED_BY_QUEUE:
+                self._note_buffered(response, now)
                 return
-            if answer.dry:
+            if response.dry:
                 break
             data = b""
-        if answer.fault is not None:
-            self._fail(answer.fault, now)
+        if response.fault is not None:
+            self._fail(response.fault, now)
         elif self._complete:
-            rest = answer.finish()
+            rest = response.finish()
             if isinstance(rest, Fault):
                 self._fail(rest, now)
             else:
                 self._owner.attempt_finished(rest, now)
         elif self._broken is not None:
             self._fail(self._broken, now)
-        elif answer.buffered != self.buffered:
-            self._note_buffered(answer, now)
+        elif response.buffered != self.buffered:
+            self._note_buffered(response, now)
 
-    def _note_buffered(self, answer: Answer, now: float) -> None:
-        self.buffered = answer.buffered
-        self._owner.attempt_accounts(now)
+    def _note_buffered(self, response: ProviderResponse, now: float) -> None:
+        self.buffered = response.buffered
+        self._owner.attempt_buffered(now)
 
     def _fail(self, fault: Fault, now: float) -> None:
         self.end(fault, now)

@@ -27,14 +27,14 @@ from ..wires.http import Headers
 
 
 class ReadDepth(IntEnum):
-    """Ending much of an answer is read for its meaning."""
+    """How much of a response is read for its meaning."""
 
     COMMIT = 0  #: every chunk, to find the commit
     MARKERS = 1  #: nobody listens: only chunks with an error's or usage's mark
     ALL = 2  #: somebody listens
 
 
-class Answer:
+class ProviderResponse:
     """One response. ``pull`` with each piece of the body and then until ``dry``; ``keep`` what cannot be taken yet;
     at its end ``finish``."""
 
@@ -52,9 +52,9 @@ class Answer:
         "framing",
         "headers",
         "meter",
+        "read_depth",
         "search",
         "status",
-        "tap",
     )
 
     def __init__(
@@ -92,7 +92,7 @@ class Answer:
         #: For :func:`~.providers.reading.worth_reading`.
         self.search = marker_search(self._reader.markers)
         self.meter = UsageMeter()
-        self.tap = ReadDepth.COMMIT
+        self.read_depth = ReadDepth.COMMIT
 
     @property
     def is_stream(self) -> bool:
@@ -154,7 +154,7 @@ class Answer:
 
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
         """What ``chunk`` means, as far as the tap is open. Usage is noted in the meter."""
-        if self.tap is ReadDepth.MARKERS and not worth_reading(chunk, self.search):
+        if self.read_depth is ReadDepth.MARKERS and not worth_reading(chunk, self.search):
             return []
         return self._note(self._reader.read(chunk))
 

@@ -1,7 +1,7 @@
 """How the end of a relayed WebSocket is told to its two sides (RFC 6455 section 7.4; client protocol, section 4).
 
 Decides: which close frame each side gets when one of them closed, broke the protocol or was lost, or when the gateway
-ends the session; one pure function over (code, reason, who, how). Must not know: connections, and who waits for what.
+ends the session; one pure function over (code, reason, who, cause). Must not know: connections, and who waits for what.
 """
 
 from enum import IntEnum
@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from ..downstream.websocket import Ender
+from ..faults import Side
 from ..wires.websocket.frames import cut_reason, may_send_close
 
 #: A close frame without a code: how it is received, never how it is sent (RFC 6455 section 7.1.5).
@@ -46,7 +46,7 @@ class ClosePair(msgspec.Struct, frozen=True):
     provider: CloseFrame | None
 
 
-def map_close(code: int, reason: str, who: Ender, how: CloseCause) -> ClosePair:
+def map_close(code: int, reason: str, who: Side, cause: CloseCause) -> ClosePair:
     """The close frames for an end with ``code`` and ``reason`` that is ``who``'s doing.
 
     ``CLOSED``: ``code`` is the one received, 1005 for a frame without one. ``BROKE``: 1002, 1007 or 1009; any other is
@@ -54,10 +54,10 @@ def map_close(code: int, reason: str, who: Ender, how: CloseCause) -> ClosePair:
     two do not look at ``code``.
     """
     text = cut_reason(reason).decode()
-    if how is CloseCause.ENDED or who == "gateway":
+    if cause is CloseCause.ENDED or who is Side.GATEWAY:
         words = CloseFrame(_GOING_AWAY, text)
         return ClosePair(words, words)
-    if how is CloseCause.CLOSED:
+    if cause is CloseCause.CLOSED:
         if code == NO_CODE:
             return ClosePair(CloseFrame(None, ""), CloseFrame(None, ""))
         if code == _BAD_GATEWAY:
@@ -65,13 +65,13 @@ def map_close(code: int, reason: str, who: Ender, how: CloseCause) -> ClosePair:
         if may_send_close(code):
             return ClosePair(CloseFrame(code, text), CloseFrame(code, text))
         # Codes that mean that there was no close frame, or that nobody defined: whoever sends one breaks the protocol.
-    if how is CloseCause.LOST:
+    if cause is CloseCause.LOST:
         answer = None
         onward = text
     else:
         answer = CloseFrame(code if code in _BREACHES else _PROTOCOL_ERROR, text)
         told = f"the {who} broke the protocol: {reason}" if reason else f"the {who} broke the protocol"
         onward = cut_reason(told).decode()
-    if who == "client":
+    if who is Side.CLIENT:
         return ClosePair(answer, CloseFrame(_GOING_AWAY, onward))
     return ClosePair(CloseFrame(_INTERNAL_ERROR, onward), answer)

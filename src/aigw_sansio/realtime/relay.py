@@ -13,7 +13,6 @@ from typing import Final
 
 from ..downstream.admission import Admitted
 from ..downstream.ports import ClientRequest, Responder
-from ..downstream.websocket import Ender
 from ..engine.engine import Engine
 from ..envelope import error_envelope
 from ..events import SessionEnded, SessionOpened, UpgradeRefused
@@ -27,7 +26,7 @@ from ..wires.websocket.handshake import Accepted, Outcome, Refused
 from ..wires.websocket.relay import FrameRelay
 from .close_codes import CloseCause, map_close
 from .observer import RealtimeObserver
-from .side import RelaySide
+from .side import Direction, RelaySide
 from .upstream import RelayUpstream
 
 #: What of a provider's refusal goes on beside status and body.
@@ -70,25 +69,21 @@ class Relay:
     __slots__ = (
         "_admitted",
         "_call",
-        "_client",
         "_draining",
         "_engine",
         "_idle_s",
         "_idle_timer",
         "_life_timer",
         "_machine",
+        "_observer",
         "_on_over",
         "_open_timer",
         "_opened",
-        "_provider",
         "_responder",
-        "_tap",
+        "_sides",
+        "_upstream",
         "session_id",
-        "upstream",
     )
-
-    _client: RelaySide
-    _provider: RelaySide
 
     def __init__(
         self,
@@ -97,9 +92,12 @@ class Relay:
         call: RealtimeCall,
         responder: Responder,
         session_id: int,
+        *,
+        register: Callable[[RelayUpstream], None],
         on_over: Callable[["Relay", float], None],
     ) -> None:
-        """Register ``upstream``, then call :meth:`open`. ``on_over`` is called once, when nothing of it is left."""
+        """``register`` is told of the connection to the provider. ``on_over`` is called once, when nothing of it is
+        left. Call :meth:`start` next."""
         self._engine = engine
         self._admitted = admitted
         self._call = call
@@ -109,18 +107,19 @@ class Relay:
         self._machine = Machine(RELAY_TABLE, RelayState.DIALING)
         self._draining = False
         self._opened = 0.0
-        self._tap: RealtimeObserver | None = None
+        self._observer: RealtimeObserver | None = None
+        self._sides: tuple[RelaySide, RelaySide] | None = None  # the client's and the provider's, once both are open
         self._idle_s = engine.config.timeouts.realtime_idle_s
         self._open_timer = engine.timers.timer(self._on_open_timeout)
         self._idle_timer = engine.timers.timer(self._on_idle)
         self._life_timer = engine.timers.timer(self._on_life_over)
-        #: The connection to the provider.
-        self.upstream = RelayUpstream(engine, call, self)
+        self._upstream = RelayUpstream(engine, call, self)
+        register(self._upstream)
 
-    def open(self, now: float) -> None:
+    def start(self, now: float) -> None:
         """Dial the provider."""
         self._open_timer.arm(now + self._engine.config.timeouts.realtime_open_s)
-        self.upstream.dial()
+        self._upstream.dial()
 
     @property
     def state(self) -> RelayState:
@@ -161,7 +160,7 @@ class Relay:
         return self._call.hide(data.decode("latin-1")).encode("latin-1")
 
     def _on_open_timeout(self, now: float) -> None:
-        self.provider_answered(self.upstream.answer_so_far(), now)
+        self.provider_answered(self._upstream.answer_so_far(), now)
 
     def _fail(self, fault: Fault, now: float) -> None:
         refuse_upgrade(self._engine, self._admitted.request, self._responder, fault, now)
@@ -170,7 +169,7 @@ class Relay:
     def _give_up(self, now: float) -> None:
         self._machine.fire(RelayInput.FAIL)
         self._open_timer.close()
-        self.upstream.close(now, abort=True)
+        self._upstream.close(now, abort=True)
         self._on_over(self, now)
 
     # -- the session --------------------------------------------------------------------------------------------
@@ -205,9 +204,9 @@ class Relay:
         if self._idle_s is not None:
             self._idle_timer.arm(now + self._idle_s)
         limits = engine.config.limits
-        tap = None
+        observer = None
         if engine.config.emit_provider_events:
-            tap = self._tap = RealtimeObserver(engine, self._call.format, log_id)
+            observer = self._observer = RealtimeObserver(engine, self._call.format, log_id)
         from_client = FrameRelay(
             Role.SERVER,
             message_limit=limits.message_bytes,
@@ -217,12 +216,17 @@ class Relay:
             Role.CLIENT,
             message_limit=limits.message_bytes,
             mask_key=self._mask_key,
-            observe_bytes=None if tap is None else limits.tap_message_bytes,
+            observe_bytes=None if observer is None else limits.tap_message_bytes,
         )
-        client = self._client = RelaySide(engine, "client", from_client, self._responder.pipe, self, None, now)
-        provider = self._provider = RelaySide(engine, "provider", from_provider, self.upstream, self, tap, now)
-        client.other, provider.other = provider, client
-        self.upstream.receiver = provider
+        high_water = limits.send_high_water_bytes
+        up = Direction(self._responder.pipe, self._upstream, high_water, now)
+        down = Direction(self._upstream, self._responder.pipe, high_water, now)
+        client = RelaySide(engine, Side.CLIENT, from_client, self, inbound=up, outbound=down, observer=None, now=now)
+        provider = RelaySide(
+            engine, Side.PROVIDER, from_provider, self, inbound=down, outbound=up, observer=observer, now=now
+        )
+        self._sides = client, provider
+        self._upstream.receiver = provider
         self._responder.accept(selected, client, now)
         if accepted.rest:
             provider.receive_data(accepted.rest, now)
@@ -230,71 +234,80 @@ class Relay:
     def _mask_key(self) -> bytes:
         return self._engine.random.bytes(4)
 
-    def side_ended(self, side: RelaySide, code: int, reason: str, how: CloseCause, now: float) -> None:
+    @property
+    def _open_sides(self) -> tuple[RelaySide, RelaySide]:
+        assert self._sides is not None
+        return self._sides
+
+    def side_ended(self, side: RelaySide, code: int, reason: str, cause: CloseCause, now: float) -> None:
         """One side closed, broke the protocol or is lost: so the other ends."""
-        self._end(side.place, code, self._call.hide(reason), how, now)
+        self._end(side.peer, code, self._call.hide(reason), cause, now)
 
     def side_finished(self, side: RelaySide, now: float) -> None:
         """Nothing of one side is left."""
-        if self._client.finished and self._provider.finished:
+        if all(one.finished for one in self._open_sides):
             self._machine.fire(RelayInput.FINISH)
             self._on_over(self, now)
 
-    def _end(self, who: Ender, code: int, reason: str, how: CloseCause, now: float) -> None:
+    def _end(self, who: Side, code: int, reason: str, cause: CloseCause, now: float) -> None:
         self._machine.fire(RelayInput.END)
         self._idle_timer.close()
         self._life_timer.close()
-        client, provider = self._client, self._provider
+        client, provider = self._open_sides
         self._engine.emit(
             SessionEnded(
-                self.session_id,
-                who,
-                code,
-                reason,
-                "draining" if self._draining else "open",
-                now - self._opened,
-                client.wire.messages_passed,
-                provider.wire.messages_passed,
-                client.wire.bytes_passed,
-                provider.wire.bytes_passed,
-                None if self._tap is None else self._tap.usage(),
+                session=self.session_id,
+                by=who,
+                code=code,
+                reason=reason,
+                phase="draining" if self._draining else "open",
+                duration_s=now - self._opened,
+                messages_received=client.wire.messages_passed,
+                messages_sent=provider.wire.messages_passed,
+                bytes_received=client.wire.bytes_passed,
+                bytes_sent=provider.wire.bytes_passed,
+                usage=None if self._observer is None else self._observer.usage(),
             )
         )
-        words = map_close(code, reason, who, how)
-        sides = [(client, words.client), (provider, words.provider)]
-        if who == "provider":
-            sides.reverse()  # whoever ended it is answered first
-        for side, said in sides:
-            side.close(said, now, answered=side.place == who)
+        frames = map_close(code, reason, who, cause)
+        ends = [(client, frames.client), (provider, frames.provider)]
+        if who is Side.PROVIDER:
+            ends.reverse()  # the side that ended it is answered first
+        for side, frame in ends:
+            side.close(frame, now, answered=side.peer is who)
 
     # -- clocks and going away ----------------------------------------------------------------------------------
 
     def _on_idle(self, now: float) -> None:
         limit = self._idle_s
         assert limit is not None
-        due = max(self._client.moved, self._provider.moved) + limit
+        client, provider = self._open_sides
+        due = max(client.moved, provider.moved) + limit
         if due > now:
             self._idle_timer.arm(due)  # moved here, not for every message
-        elif self._client.pipe.outstanding or self._provider.pipe.outstanding:
+        elif client.pipe.outstanding or provider.pipe.outstanding:
             self._idle_timer.arm(now + limit)  # a side still takes what was sent; a stall has its own limit
         else:
             reason = f"no message within the gateway's idle limit of {limit:g} s"
-            self._end("gateway", 1001, reason, CloseCause.ENDED, now)
+            self._end(Side.GATEWAY, 1001, reason, CloseCause.ENDED, now)
 
     def _on_life_over(self, now: float) -> None:
         limit = self._engine.config.timeouts.session_s
-        self._end("gateway", 1001, f"the gateway's session limit of {limit:g} s is over", CloseCause.ENDED, now)
+        self._end(Side.GATEWAY, 1001, f"the gateway's session limit of {limit:g} s is over", CloseCause.ENDED, now)
 
     def drain(self, now: float) -> None:
-        """The gateway goes away: an open session may go on until :meth:`cut`, one to be opened is refused."""
+        """The gateway goes away: an open session may go on until :meth:`abort`, one to be opened is refused."""
         self._draining = True
         if self._machine.allows(RelayInput.FAIL):
-            self._fail(Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away; connect again", True), now)
+            self._fail(
+                Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away; connect again", retryable=True),
+                now,
+            )
 
-    def cut(self, now: float) -> None:
+    def abort(self, now: float) -> None:
         """The drain's deadline is over."""
         if self._machine.allows(RelayInput.END):
-            self._end("gateway", 1001, "the gateway is going away", CloseCause.ENDED, now)
+            self._end(Side.GATEWAY, 1001, "the gateway is going away", CloseCause.ENDED, now)
 
 
 def refuse_upgrade(engine: Engine, request: ClientRequest, responder: Responder, fault: Fault, now: float) -> None:

@@ -1,30 +1,67 @@
 """One side of a relay: the WebSocket to the client, or the one to the provider (RFC 6455 sections 5.5 and 7).
 
-Decides: what of its peer goes on to the other side and when the peer is held back for it; who answers pings; when a
-silent peer is dead; how its closing handshake runs. Must not know: what messages say, which codes an end is told
-with, and what carries the bytes.
+Decides: what of its peer goes on to the other side, and when the peer is paused for it; who answers pings; how its
+closing handshake runs. Must not know: what messages say, which codes an end is told with, and what carries the bytes.
 
-Both directions are independent: a side that does not take its bytes stops what is read from the other side, and
-nothing else.
+Theory of operation. A relay has two sides and two directions. A side reads the frames of its peer and answers what is
+meant for the hop itself (pings, close frames); everything else goes on, untouched, through its *inbound* direction to
+the pipe of the other side. The directions are independent: if a pipe has more than the high-water mark outstanding,
+the direction into it pauses the pipe it comes from, and resumes it at a quarter; nothing else waits for that. A paused
+peer is not dead: its silence counts from when it was resumed.
+
+An end comes once. The side whose peer closed, broke the protocol or was lost tells the relay, which decides the close
+frame for each side and calls :meth:`RelaySide.close` on both. The side that ended it is answered and done; the other
+one waits for its peer's close frame, at most ``close_s``.
 """
 
-from typing import Literal, Protocol
+from typing import Protocol
 
+from ..downstream.keepalive import Keepalive
 from ..engine.connection import BytePipe
 from ..engine.engine import Engine
-from ..faults import CLOSE_CODE
+from ..faults import CLOSE_CODE, Side
 from ..wires.websocket.events import CloseReceived, MessagePassed, PingReceived, Violation
 from ..wires.websocket.relay import ControlEvent, FrameRelay
 from .close_codes import ABNORMAL, CloseCause, CloseFrame
 from .observer import RealtimeObserver
 
-Place = Literal["client", "provider"]
+
+class Direction:
+    """One way through a relay: from the pipe that is read to the pipe that is written."""
+
+    __slots__ = ("_low_water", "paused", "resumed_at", "source", "target")
+
+    def __init__(self, source: BytePipe, target: BytePipe, high_water: int, now: float) -> None:
+        self.source = source
+        self.target = target
+        self._low_water = high_water // 4
+        #: ``source`` is not read, because ``target`` does not take its bytes.
+        self.paused = False
+        #: When ``source`` was last read again.
+        self.resumed_at = now
+
+    def pause(self) -> None:
+        """The target holds too much: read no more."""
+        if not self.paused:
+            self.paused = True
+            self.source.pause_reading()
+
+    def relieve(self, now: float) -> None:
+        """The target took bytes: read again if it holds little."""
+        if self.paused and self.target.outstanding <= self._low_water:
+            self.resume(now)
+
+    def resume(self, now: float) -> None:
+        """Read again."""
+        self.paused = False
+        self.resumed_at = now
+        self.source.resume_reading()
 
 
 class RelaySideOwner(Protocol):
     """The relay, as its two sides see it."""
 
-    def side_ended(self, side: "RelaySide", code: int, reason: str, how: CloseCause, now: float) -> None:
+    def side_ended(self, side: "RelaySide", code: int, reason: str, cause: CloseCause, now: float) -> None:
         """The peer closed, broke the protocol or is lost. Called once at most; answer with :meth:`RelaySide.close`."""
 
     def side_finished(self, side: "RelaySide", now: float) -> None:
@@ -32,51 +69,51 @@ class RelaySideOwner(Protocol):
 
 
 class RelaySide:
-    """Implements ``PipeReceiver``. Set ``other`` before it receives anything."""
+    """One side. Implements ``PipeReceiver`` and ``KeepaliveOwner``."""
 
     __slots__ = (
         "_close_s",
         "_finish_timer",
         "_heard",
-        "_held",
-        "_high",
+        "_high_water",
+        "_inbound",
+        "_keepalive",
         "_latest_ping",
+        "_observer",
+        "_outbound",
         "_owner",
-        "_ping_after_s",
-        "_ping_under_way",
         "_pong_s",
-        "_pong_timer",
-        "_silence_timer",
-        "_tap",
         "ended",
         "finished",
         "moved",
-        "other",
+        "peer",
         "pipe",
-        "place",
         "wire",
     )
-
-    other: "RelaySide"
 
     def __init__(
         self,
         engine: Engine,
-        place: Place,
+        peer: Side,
         wire: FrameRelay,
-        pipe: BytePipe,
         owner: RelaySideOwner,
-        tap: RealtimeObserver | None,
+        *,
+        inbound: Direction,
+        outbound: Direction,
+        observer: RealtimeObserver | None,
         now: float,
     ) -> None:
+        """``peer``: whose WebSocket this is. ``inbound`` takes what the peer sends to the other side, ``outbound``
+        brings what the peer gets."""
         timeouts = engine.config.timeouts
-        self.place: Place = place
+        self.peer = peer
         self.wire = wire
-        self.pipe = pipe
+        self.pipe = inbound.source
         self._owner = owner
-        self._tap = tap
-        self._high = engine.config.limits.send_high_water_bytes
-        self._ping_after_s = timeouts.ping_after_s
+        self._inbound = inbound
+        self._outbound = outbound
+        self._observer = observer
+        self._high_water = engine.config.limits.send_high_water_bytes
         self._pong_s = timeouts.pong_s
         self._close_s = timeouts.close_s
         #: No message comes or goes any more.
@@ -85,14 +122,10 @@ class RelaySide:
         self.finished = False
         #: When something of the peer's last message went on.
         self.moved = now
-        self._held = False
-        self._heard = now  # a sign of life of the peer, or that it was let go on
+        self._heard = now
         self._latest_ping: bytes | None = None
-        self._ping_under_way = False
-        self._silence_timer = engine.timers.timer(self._on_silence)
-        self._pong_timer = engine.timers.timer(self._on_no_pong)
+        self._keepalive = Keepalive(engine, self, now)
         self._finish_timer = engine.timers.timer(self._on_unfinished)
-        self._silence_timer.arm(now + self._ping_after_s)
 
     # -- from the pipe ------------------------------------------------------------------------------------------
 
@@ -101,134 +134,118 @@ class RelaySide:
         if self.finished:
             return
         self._heard = now
-        if self._pong_timer.deadline is not None:
-            self._pong_timer.cancel()
+        if self._keepalive.awaiting:
+            self._keepalive.stop_waiting()
         for event in self.wire.receive_data(data):
             if not isinstance(event, bytes):
                 self._handle_control(event, now)
             elif not self.ended:
                 self.moved = now
-                if self.other.pipe.write(event, now) > self._high:
-                    self._hold()
+                if self._inbound.target.write(event, now) > self._high_water:
+                    self._inbound.pause()
 
     def receive_eof(self, now: float) -> None:
         """The peer ended without a closing handshake, or after it."""
-        self._lose(f"the {self.place}'s connection ended without a close frame", now)
+        self._lose(f"the {self.peer}'s connection ended without a close frame", now)
 
     def connection_lost(self, reason: str, now: float) -> None:
         """The pipe broke."""
-        self._lose(f"the {self.place}'s connection was lost: {reason}", now)
+        self._lose(f"the {self.peer}'s connection was lost: {reason}", now)
 
     def data_sent(self, n: int, now: float) -> None:
         """The transport took ``n`` bytes."""
         if self.ended:
             return
         self._heard = now
-        if self._pong_timer.deadline is not None:
-            self._pong_timer.cancel()
-        if self.other._held or self._ping_under_way or self._latest_ping is not None:
-            self._make_use_of_room(now)
+        if self._keepalive.awaiting:
+            self._keepalive.stop_waiting()
+        if self._outbound.paused or self._keepalive.ping_unsent or self._latest_ping is not None:
+            self._use_room(now)
 
     # -- for the relay ------------------------------------------------------------------------------------------
 
-    def close(self, words: CloseFrame | None, now: float, *, answered: bool) -> None:
-        """Say ``words``, the last of this side, where they can still be heard. ``answered``: the peer has said its own
-        last word, or is not heard any more; otherwise its close frame is waited for, with a limit."""
+    def close(self, frame: CloseFrame | None, now: float, *, answered: bool) -> None:
+        """Send the close frame, if the peer can still receive one. ``answered``: the peer already sent its close
+        frame, or is gone; otherwise wait for it, at most ``close_s``."""
         self.ended = True
-        self._silence_timer.close()
-        self._pong_timer.close()
-        if words is not None:
-            self.pipe.write(self.wire.close(words.code, words.reason), now)
-        if words is None or answered:
-            self._leave(now)
+        self._keepalive.close()
+        if frame is not None:
+            self.pipe.write(self.wire.close(frame.code, frame.reason), now)
+        if frame is None or answered:
+            self._finish(now)
             return
-        if self._held:
-            self.pipe.resume_reading()  # the peer's close frame may stand behind what was held back
+        if self._inbound.paused:
+            self._inbound.resume(now)  # the peer's close frame may stand behind bytes that were not read
         self._finish_timer.arm(now + self._close_s)
+
+    # -- KeepaliveOwner -----------------------------------------------------------------------------------------
+
+    def last_heard(self) -> float:
+        return max(self._heard, self._inbound.resumed_at)
+
+    def may_ping(self) -> bool:
+        return not self._inbound.paused and not self.pipe.outstanding
+
+    def send_ping(self, now: float) -> None:
+        self.pipe.write(self.wire.ping(), now)
+
+    def peer_dead(self, now: float) -> None:
+        self.pipe.abort(now)
+        self._lose(f"the {self.peer} gave no sign of life within {self._pong_s:g} s of a ping", now)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _handle_control(self, notice: ControlEvent, now: float) -> None:
+    def _handle_control(self, event: ControlEvent, now: float) -> None:
         """What the peer's frames say beside what is passed on."""
-        if isinstance(notice, MessagePassed):
-            if not self.ended and self._tap is not None:
-                self._tap.message_passed(notice)
-        elif isinstance(notice, PingReceived):
-            self._answer_ping(notice.payload, now)
-        elif isinstance(notice, CloseReceived):
+        if isinstance(event, MessagePassed):
+            if not self.ended and self._observer is not None:
+                self._observer.message_passed(event)
+        elif isinstance(event, PingReceived):
+            self._answer_ping(event.payload, now)
+        elif isinstance(event, CloseReceived):
             if self.ended:
-                self._leave(now)
+                self._finish(now)
             else:
-                self._owner.side_ended(self, notice.code, notice.reason, CloseCause.CLOSED, now)
-        elif isinstance(notice, Violation):
+                self._owner.side_ended(self, event.code, event.reason, CloseCause.CLOSED, now)
+        elif isinstance(event, Violation):
             if self.ended:
-                self._leave(now)
+                self._finish(now)
             else:
-                fault = notice.fault
+                fault = event.fault
                 self._owner.side_ended(self, CLOSE_CODE[fault.kind], fault.detail, CloseCause.BROKE, now)
 
-    def _make_use_of_room(self, now: float) -> None:
+    def _use_room(self, now: float) -> None:
         """Something waits for the peer to take bytes, and it took some."""
         outstanding = self.pipe.outstanding
-        if outstanding < self._high:
+        if outstanding < self._high_water:
             if self._latest_ping is not None:
                 payload, self._latest_ping = self._latest_ping, None
                 self._answer_ping(payload, now)
-            if self.other._held and outstanding <= self._high // 4:
-                self.other._release_hold(now)
-        if self._ping_under_way and not outstanding:
-            self._ping_under_way = False
-            if not self._held:
-                self._pong_timer.arm(now + self._pong_s)
-
-    def _hold(self) -> None:
-        if not self._held:
-            self._held = True
-            self.pipe.pause_reading()
-
-    def _release_hold(self, now: float) -> None:
-        self._held = False
-        if not self.ended:
-            self.pipe.resume_reading()
-            self._heard = now
+            self._outbound.relieve(now)
+        if self._keepalive.ping_unsent and not outstanding:
+            self._keepalive.ping_sent(now, paused=self._inbound.paused)
 
     def _answer_ping(self, payload: bytes, now: float) -> None:
         """With much unsent only the latest ping is answered, later (RFC 6455 section 5.5.3)."""
         if self.ended:
             return
-        if self.pipe.outstanding < self._high:
+        if self.pipe.outstanding < self._high_water:
             self.pipe.write(self.wire.pong(payload), now)
         else:
             self._latest_ping = payload
 
-    def _on_silence(self, now: float) -> None:
-        due = self._heard + self._ping_after_s
-        if due > now:
-            self._silence_timer.arm(due)  # moved here, not for every byte that is heard
-            return
-        self._silence_timer.arm(now + self._ping_after_s)
-        if self._pong_timer.deadline is not None:
-            return  # one ping at a time: that another was taken is no answer to the first
-        if not self._held and not self.pipe.outstanding:
-            self._ping_under_way = True
-            self.pipe.write(self.wire.ping(), now)
-
-    def _on_no_pong(self, now: float) -> None:
-        self.pipe.abort(now)
-        self._lose(f"the {self.place} gave no sign of life within {self._pong_s:g} s of a ping", now)
-
     def _on_unfinished(self, now: float) -> None:
         if self.pipe.outstanding:
             self.pipe.abort(now)
-        self._leave(now)
+        self._finish(now)
 
     def _lose(self, reason: str, now: float) -> None:
         if self.ended:
-            self._leave(now)
+            self._finish(now)
         else:
             self._owner.side_ended(self, ABNORMAL, reason, CloseCause.LOST, now)
 
-    def _leave(self, now: float) -> None:
+    def _finish(self, now: float) -> None:
         """End the pipe behind what is queued. Nothing is heard any more."""
         if self.finished:
             return

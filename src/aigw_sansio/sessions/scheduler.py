@@ -1,19 +1,36 @@
-"""Whose message is sent next on a shared socket, and which providers wait until there is room.
+"""Whose message is sent next on a shared channel, and which providers are paused until there is room.
 
-Decides: the order of the exchanges' messages, and who is held back because of what is held for this client (client
-protocol, section 3.4). Must not know: what a message says, how an exchange gets its answer.
+Decides: the order of the exchanges' messages, and who is paused because of what is held for this client (client
+protocol, section 3.4). Must not know: what a message says, and how an exchange gets its response.
 
-Messages wait for each exchange apart and are taken in turn, only while the socket holds less than the high-water mark:
-so a token waits for at most that and one message of each other exchange. An exchange whose own messages pile up holds
-back its own provider; where the whole account is over its limit, all providers wait but the one that can make room.
+Theory of operation. Each exchange has a queue of its own, and the queues take turns: one message of the first, then
+one of the next. A message leaves its queue only while the channel holds less than the high-water mark, so a token
+waits for at most that plus one message of each other exchange. If nobody waits, messages pass to the channel at once
+and no queue is touched.
+
+Two things pause a provider. Its own queue is over the high-water mark: its exchange is paused, and resumed at a
+quarter. Or everything held for this client (queues, uncommitted chunks, partial bodies) is over its limit: then all
+providers are paused but one, the oldest whose response is still being collected; only its end can free memory while
+the client has nothing to take. Resuming may end an exchange, so it is deferred to the end of the input.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from ..downstream.websocket import WebSocketChannel
+from ..downstream.channel import MessageChannel
 from ..engine.engine import Engine
-from ..exchanges.exchange import Exchange
+from ..exchanges.ports import Scheduled
+
+
+class _Queue:
+    """The messages of one exchange that wait for their turn."""
+
+    __slots__ = ("exchange", "messages", "size")
+
+    def __init__(self, exchange: Scheduled) -> None:
+        self.exchange = exchange
+        self.messages: deque[bytes] = deque()
+        self.size = 0
 
 
 class FairScheduler:
@@ -21,44 +38,46 @@ class FairScheduler:
 
     __slots__ = (
         "_balancing",
-        "_budget_held",
-        "_buffered",
+        "_channel",
         "_emptied",
         "_engine",
+        "_held",
         "_high_water",
+        "_over_budget",
         "_queued",
-        "_releasable",
+        "_queues",
+        "_relieved",
         "_running",
         "_turns",
-        "channel",
     )
 
     def __init__(
         self,
         engine: Engine,
-        running: Callable[[], Iterable[Exchange]],
-        emptied: Callable[[Exchange, float], None],
+        channel: MessageChannel,
+        running: Callable[[], Iterable[Scheduled]],
+        emptied: Callable[[Scheduled, float], None],
     ) -> None:
         """``running`` tells the exchanges that have not ended, oldest first; ``emptied`` is told of an ended exchange
-        whose last message has been taken. Set ``channel`` before anything is posted."""
+        when its last message was taken."""
         self._engine = engine
+        self._channel = channel
         self._high_water = engine.config.limits.send_high_water_bytes
         self._running = running
         self._emptied = emptied
-        self.channel: WebSocketChannel | None = None
-        self._turns: deque[Exchange] = deque()
-        self._queued = 0  # bytes that wait for the client
-        self._buffered = 0  # all bytes held for it: those, held chunks, partial bodies
-        self._budget_held = False
+        self._queues: dict[Scheduled, _Queue] = {}  # none of them is empty
+        self._turns: deque[_Queue] = deque()
+        self._queued = 0  # bytes in all queues
+        self._held = 0  # all bytes held for the client: those, and what the exchanges hold
+        self._over_budget = False
         self._balancing = False
-        self._releasable: dict[Exchange, None] = {}
+        self._relieved: dict[Scheduled, None] = {}  # their queues went down to a quarter
 
     # -- ExchangeOutlet -----------------------------------------------------------------------------------------
 
-    def post(self, exchange: Exchange, messages: list[bytes], now: float) -> None:
-        """Send at once what the socket has room for, if nobody waits; the rest waits for its exchange's turn."""
-        channel = self.channel
-        assert channel is not None
+    def post(self, exchange: Scheduled, messages: list[bytes], now: float) -> None:
+        """Send at once what the channel has room for, if nobody waits; the rest waits for the exchange's turn."""
+        channel = self._channel
         if channel.ended or not messages:
             return
         limit = self._high_water
@@ -66,59 +85,65 @@ class FairScheduler:
             messages = channel.send_texts(messages, limit, now)
             if not messages:
                 return
-        if not exchange.queue:
-            self._turns.append(exchange)
-        size = sum(map(len, messages))
-        exchange.queue.extend(messages)
-        self._note_queue(exchange, size)
-        if exchange.queued_bytes > limit:
-            exchange.hold_for_queue()
+        queue = self._queues.get(exchange)
+        if queue is None:
+            queue = self._queues[exchange] = _Queue(exchange)
+            self._turns.append(queue)
+        queue.messages.extend(messages)
+        self._resize(queue, sum(map(len, messages)))
+        if queue.size > limit:
+            exchange.pause_for_queue()
 
-    def drop(self, exchange: Exchange) -> None:
+    def drop(self, exchange: Scheduled) -> None:
         """Forget what ``exchange`` has queued."""
-        if exchange.queue:
-            exchange.queue.clear()
-            self._turns.remove(exchange)
-            self._note_queue(exchange, -exchange.queued_bytes)
+        queue = self._queues.pop(exchange, None)
+        if queue is not None:
+            self._turns.remove(queue)
+            self._resize(queue, -queue.size)
 
     def account(self, delta: int) -> None:
-        """``delta`` bytes more are held for this client: its providers wait where that is too much."""
-        self._buffered += delta
+        """``delta`` bytes more are held for this client."""
+        self._held += delta
         limit = self._engine.config.limits.buffered_response_bytes_per_connection
-        if self._buffered > limit or self._budget_held:
+        if self._held > limit or self._over_budget:
             self._balance_later()
 
     # -- for the session ----------------------------------------------------------------------------------------
 
     def take(self, now: float) -> None:
-        """The socket has room: send what waits, in turn."""
-        channel = self.channel
-        assert channel is not None
+        """The channel has room: send what waits, in turn."""
+        channel = self._channel
         limit = self._high_water
         turns = self._turns
         while turns and channel.outstanding < limit:
-            exchange = turns.popleft()
-            message = exchange.queue.popleft()
-            self._note_queue(exchange, -len(message))
+            queue = turns.popleft()
+            exchange = queue.exchange
+            message = queue.messages.popleft()
+            self._resize(queue, -len(message))
             channel.send_text(message, now)
-            if exchange.queue:
-                turns.append(exchange)
-            elif exchange.ended:
-                self._emptied(exchange, now)
-            if exchange.queued_bytes <= limit // 4 and exchange.held_for_queue:
-                self._releasable[exchange] = None
+            if queue.messages:
+                turns.append(queue)
+            else:
+                del self._queues[exchange]
+                if exchange.ended:
+                    self._emptied(exchange, now)
+            if queue.size <= limit // 4 and exchange.paused_by_queue:
+                self._relieved[exchange] = None
                 self._balance_later()
 
+    def has_queued(self, exchange: Scheduled) -> bool:
+        """Whether messages of ``exchange`` wait."""
+        return exchange in self._queues
+
     def clear(self) -> None:
-        """The socket is gone: nothing is sent any more."""
-        for exchange in list(self._turns):
+        """The channel is gone: nothing is sent any more."""
+        for exchange in list(self._queues):
             self.drop(exchange)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _note_queue(self, exchange: Exchange, delta: int) -> None:
-        exchange.queued_bytes += delta
-        exchange.footprint += delta
+    def _resize(self, queue: _Queue, delta: int) -> None:
+        queue.size += delta
         self._queued += delta
         self.account(delta)
 
@@ -128,29 +153,31 @@ class FairScheduler:
             self._engine.defer(self._balance)
 
     def _balance(self, now: float) -> None:
-        """Hold providers back or let them go on, as the queues and the account stand now."""
+        """Pause or resume providers, as the queues and the account stand now."""
         self._balancing = False
         limits = self._engine.config.limits
-        releasable, self._releasable = self._releasable, {}
-        for exchange in releasable:
-            if exchange.queued_bytes <= self._high_water // 4:
-                exchange.release_queue(now)
+        relieved, self._relieved = self._relieved, {}
+        for exchange in relieved:
+            queue = self._queues.get(exchange)
+            if queue is None or queue.size <= self._high_water // 4:
+                exchange.resume_after_queue(now)
         limit = limits.buffered_response_bytes_per_connection
-        if self._buffered > limit:
-            self._hold_providers(limit + limits.response_body_bytes, now)
-        elif self._budget_held and self._buffered <= limit - limit // 4:
-            self._budget_held = False
+        if self._held > limit:
+            self._pause_providers(limit + limits.response_body_bytes, now)
+        elif self._over_budget and self._held <= limit - limit // 4:
+            self._over_budget = False
             for exchange in list(self._running()):
-                exchange.release_budget(now)
+                exchange.resume_after_budget(now)
 
-    def _hold_providers(self, utmost: int, now: float) -> None:
-        """All wait but the oldest that is still collecting an answer: only its end makes room while the client has
-        nothing to take. It waits too where the client does have something to take and ``utmost`` is reached."""
-        self._budget_held = True
-        may_go_on = not self._queued or self._buffered < utmost
+    def _pause_providers(self, hard_limit: int, now: float) -> None:
+        """Pause every provider except the oldest whose response is still being collected: only its end can free
+        memory while nothing is queued for the client. Pause that one too if messages are queued and ``hard_limit`` is
+        reached."""
+        self._over_budget = True
+        one_may_run = not self._queued or self._held < hard_limit
         for exchange in list(self._running()):
-            if may_go_on and exchange.collecting:
-                may_go_on = False
-                exchange.release_budget(now)
+            if one_may_run and exchange.collecting:
+                one_may_run = False
+                exchange.resume_after_budget(now)
             else:
-                exchange.hold_for_budget()
+                exchange.pause_for_budget()

@@ -1,54 +1,40 @@
-"""One client on the universal protocol: its exchanges, their turns on the socket, and what it may hold.
+"""One client on a message channel: its exchanges, its limits, and how long it may stay.
 
-Decides: what a message of the client starts, whose message is sent next, who is held back (client protocol, sections
-3 and 6). It holds a message channel, never a connection. Must not know: sockets, HTTP, and how an exchange gets its
-answer.
+Decides: what a command of the client starts, how much it may have under way, and when its channel is closed (client
+protocol, sections 3 and 6). Must not know: sockets, HTTP, any dialect, and how an exchange gets its response.
 """
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
-from ..config import GatewaySettings
-from ..dialects.universal import messages as universal
-from ..dialects.universal.decode import BadCreate, Cancel, Create, Ping, Step, Unusable, decode
-from ..downstream.gateway_tokens import bearer_token, known_token
-from ..downstream.websocket import Ender, WebSocketChannel
-from ..effects import Answer, Authenticate, Authenticated
+from ..dialects.base import Dialect, Listener
+from ..dialects.commands import BadCreate, Cancel, Create, Ping, Step, Unusable
+from ..downstream.channel import ChannelOwner, MessageChannel
 from ..engine.engine import Engine
-from ..envelope import error_envelope
-from ..events import SessionEnded, SessionOpened
-from ..exchanges.exchange import Exchange, PlannedStep
-from ..exchanges.policy import resolve_policy
-from ..faults import HTTP_STATUS, Fault, FaultKind, Side
-from ..ids import AskId, ConnId
-from ..providers.call import build_call
-from ..secret import Secret
-from ..upstream.pool import Pool
+from ..events import ProviderEvent, ProviderEventRead, SessionEnded, SessionOpened
+from ..exchanges.exchange import Exchange
+from ..exchanges.ports import Scheduled
+from ..exchanges.source import Source
+from ..faults import Fault, FaultKind, Side
+from .planner import ClientInfo, plan, unknown_tokens
 from .scheduler import FairScheduler
+from .token_checks import PendingCreate, TokenChecks
 
 #: Headers of a step of no more than so many characters are not counted: they are a client's keys and names.
 _USUAL_HEADERS = 4096
 
+_GOING_AWAY = "the gateway is going away"
 
-class ClientInfo(NamedTuple):
-    """What the handshake said of a client: where it wants to go and as whom."""
-
-    conn: ConnId
-    peer: str
-    account: str
-    gateway: str
-    settings: GatewaySettings
-    headers: Mapping[str, str]  #: the ``cf-aig-*`` fields, names in lower case, without the token
-    principal: str | None
-    subprotocol: str | None
+Channel = TypeVar("Channel", bound=MessageChannel)
 
 
-class Session:
-    """Runs from the accepted handshake to ``SessionEnded``. Set ``channel`` before it receives anything."""
+class Session(Generic[Channel]):
+    """Runs from the accepted handshake to ``SessionEnded``. Implements ``ChannelOwner`` and ``ExchangeOwner``."""
 
     __slots__ = (
-        "_asking",
+        "_checks",
         "_client",
+        "_dialect",
         "_draining",
         "_engine",
         "_exchanges",
@@ -57,62 +43,61 @@ class Session:
         "_life_timer",
         "_on_over",
         "_opened",
-        "_pool",
         "_request_bytes",
-        "_turns",
+        "_scheduler",
+        "_source",
         "_unusable",
+        "channel",
         "session_id",
     )
 
     def __init__(
         self,
         engine: Engine,
-        pool: Pool,
+        source: Source,
+        dialect: Dialect,
         client: ClientInfo,
         session_id: int,
-        on_over: Callable[["Session", float], None],
+        *,
+        open_channel: Callable[[ChannelOwner], Channel],
+        on_over: Callable[["Session[Channel]", float], None],
         now: float,
     ) -> None:
-        """``on_over`` is called once, when the session has ended and nothing of it is left."""
+        """``open_channel`` makes the channel that carries its messages. ``on_over`` is called once, when the session
+        has ended. Call ``start`` next."""
         self._engine = engine
-        self._pool = pool
+        self._source = source
+        self._dialect = dialect
         self._client = client
         self.session_id = session_id
         self._on_over = on_over
         self._opened = now
         self._exchanges: dict[str, Exchange] = {}
-        self._flushing: dict[str, Exchange] = {}  # ended, with messages that wait
-        self._asking: dict[str, tuple[AskId, str, int]] = {}  # creates whose token is being judged: log id, bytes
-        self._turns = FairScheduler(engine, self._exchanges.values, self._emptied)
+        self._flushing: dict[str, Scheduled] = {}  # ended, with messages that wait
+        self._checks = TokenChecks(engine, client.account, client.gateway, self._checked)
         self._request_bytes = 0
         self._unusable = 0
         self._draining = False
         self._idle_timer = engine.timers.timer(self._on_idle)
         self._life_timer = engine.timers.timer(self._on_life_over)
+        #: What carries its messages.
+        self.channel: Channel = open_channel(self)
+        self._scheduler = FairScheduler(engine, self.channel, self._exchanges.values, self._emptied)
 
-    @property
-    def channel(self) -> WebSocketChannel | None:
-        """What carries its messages."""
-        return self._turns.channel
-
-    @channel.setter
-    def channel(self, channel: WebSocketChannel) -> None:
-        self._turns.channel = channel
-
-    def open(self, now: float) -> None:
-        """The 101 is on its way."""
+    def start(self, now: float) -> None:
+        """The client was accepted."""
         client = self._client
         timeouts = self._engine.config.timeouts
         self._engine.emit(
             SessionOpened(
-                self.session_id,
-                client.conn,
-                "universal",
-                client.account,
-                client.gateway,
-                client.peer,
-                client.principal,
-                client.subprotocol,
+                session=self.session_id,
+                conn=client.conn,
+                mode=self._dialect.mode,
+                account=client.account,
+                gateway=client.gateway,
+                peer=client.peer,
+                principal=client.principal,
+                subprotocol=client.subprotocol,
             )
         )
         if timeouts.session_s is not None:
@@ -124,165 +109,103 @@ class Session:
         """Exchanges that have not ended."""
         return len(self._exchanges)
 
-    # -- from the channel ---------------------------------------------------------------------------------------
+    # -- ChannelOwner -------------------------------------------------------------------------------------------
 
     def message_received(self, data: bytes, now: float, *, text: bool) -> None:
         """A client message; a binary one is read like text."""
         self._arm_idle(now)
-        message = decode(data)
-        if type(message) is Create:
-            self._create(message, sum(map(_held_by, message.steps)), now)
-        elif type(message) is BadCreate:
-            self._bad_create(message, now)
-        elif type(message) is Cancel:
+        command = self._dialect.decode(data)
+        if type(command) is Create:
+            self._create(command, sum(map(_size_of, command.steps)), now)
+        elif type(command) is BadCreate:
+            self._refuse_bad_create(command, now)
+        elif type(command) is Cancel:
             self._unusable = 0
-            exchange = self._exchanges.get(message.event_id)
-            if exchange is not None:
-                fault = Fault(FaultKind.CANCELLED, Side.CLIENT, "cancelled by the client")
-                exchange.cancel("cancelled", "client", fault, now)
-            elif message.event_id in self._asking:
-                self._cancel_asking(message.event_id, now)
-        elif type(message) is Ping:
+            self._cancel(command.event_id, now)
+        elif type(command) is Ping:
             self._unusable = 0
-            self._reply(universal.PONG, now)
-        elif type(message) is Unusable:
-            self._refuse_message(message.fault, None, now)
+            self._tell(self._dialect.pong(), now)
+        elif type(command) is Unusable:
+            self._refuse_message(command.fault, None, now)
 
     def room_made(self, now: float) -> None:
-        """The socket takes more: whose turn is it?"""
-        self._turns.take(now)
+        self._scheduler.take(now)
 
-    def channel_ended(self, by: Ender, code: int, reason: str, now: float) -> None:
-        """The WebSocket is over: so is everything that ran for it."""
+    def channel_ended(self, by: Side, code: int, reason: str, now: float) -> None:
+        """The channel is over: so is everything that ran for it."""
         channel = self.channel
-        assert channel is not None
-        self._idle_timer.cancel()
-        self._life_timer.cancel()
-        for ask_id, _, _ in self._asking.values():
-            self._engine.withdraw(ask_id)
-        self._asking.clear()
-        kind = FaultKind.CLIENT_GONE if by == "client" else FaultKind.SHUTDOWN
-        fault = Fault(kind, Side.CLIENT if by == "client" else Side.GATEWAY, "the client's socket ended")
+        self._idle_timer.close()
+        self._life_timer.close()
+        self._checks.withdraw_all()
+        gone = by is Side.CLIENT
+        fault = Fault(
+            FaultKind.CLIENT_GONE if gone else FaultKind.SHUTDOWN,
+            Side.CLIENT if gone else Side.GATEWAY,
+            "the client's socket ended",
+        )
         for exchange in list(self._exchanges.values()):
             exchange.cancel("gone", by, fault, now)
-        self._turns.clear()
+        self._scheduler.clear()
         self._flushing.clear()
         self._engine.emit(
             SessionEnded(
-                self.session_id,
-                by,
-                code,
-                reason,
-                "draining" if self._draining else "open",
-                now - self._opened,
-                channel.messages_received,
-                channel.messages_sent,
-                channel.bytes_received,
-                channel.bytes_sent,
+                session=self.session_id,
+                by=by,
+                code=code,
+                reason=reason,
+                phase="draining" if self._draining else "open",
+                duration_s=now - self._opened,
+                messages_received=channel.messages_received,
+                messages_sent=channel.messages_sent,
+                bytes_received=channel.bytes_received,
+                bytes_sent=channel.bytes_sent,
             )
         )
         self._on_over(self, now)
 
-    # -- creates ------------------------------------------------------------------------------------------------
+    # -- commands -----------------------------------------------------------------------------------------------
 
     def _create(self, create: Create, size: int, now: float) -> None:
-        log_id = self._engine.random.uuid7(self._engine.unix_time(now))
+        log_id = self._new_log_id(now)
         event_id = create.event_id or log_id
         if self._is_running(event_id):
-            fault = Fault(
-                FaultKind.INVALID_REQUEST, Side.CLIENT, "eventId names an exchange that is still running; use another"
-            )
-            self._refuse_message(fault, event_id, now)
+            detail = "eventId names an exchange that is still running; use another"
+            self._refuse_message(Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, detail), event_id, now)
             return
         self._unusable = 0
-        fault_or_none = self._over_limits(size)
-        if fault_or_none is not None:
-            self._refuse(event_id, log_id, fault_or_none, now)
-            return
-        tokens = self._own_tokens(create)
-        if isinstance(tokens, Fault):
-            self._refuse(event_id, log_id, tokens, now)
-        elif tokens:
-            self._judge(create, event_id, log_id, size, tokens, now)
+        pending = PendingCreate(create, event_id, log_id, size)
+        fault = self._over_limits(size)
+        if fault is not None:
+            self._refuse(pending, fault, now)
+        elif tokens := unknown_tokens(self._client.settings, create.steps):
+            self._request_bytes += size
+            self._checks.check(pending, tokens, now)
         else:
-            self._begin(create, event_id, log_id, size, now)
+            self._begin(pending, now)
 
-    def _is_running(self, event_id: str) -> bool:
-        """Whether the client has not been told of the end of an exchange of this id."""
-        return event_id in self._exchanges or event_id in self._flushing or event_id in self._asking
-
-    def _over_limits(self, size: int) -> Fault | None:
-        limits = self._engine.config.limits
-        if self._draining:
-            return Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away; connect again", True)
-        busy = len(self._exchanges) + len(self._flushing) + len(self._asking)
-        if busy >= limits.exchanges_per_connection:
-            detail = f"{busy} exchanges are under way on this connection; {limits.exchanges_per_connection} are allowed"
-            return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, True)
-        if self._request_bytes + size > limits.request_bytes_per_connection:
-            detail = (
-                f"the requests under way on this connection hold {self._request_bytes} bytes, this one {size} more; "
-                f"{limits.request_bytes_per_connection} are allowed"
-            )
-            return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, True)
-        return None
-
-    def _own_tokens(self, create: Create) -> list[Secret] | Fault:
-        """Gateway tokens in the steps' headers that the settings alone cannot judge."""
-        settings = self._client.settings
-        if not settings.authentication:
-            return []
-        unknown: list[Secret] = []
-        for step in create.steps:
-            for name, value in step.headers:
-                if name.lower() == "cf-aig-authorization":
-                    token = Secret(bearer_token(value))
-                    if not known_token(settings, token) and token not in unknown:
-                        unknown.append(token)
-        return unknown
-
-    def _judge(self, create: Create, event_id: str, log_id: str, size: int, tokens: list[Secret], now: float) -> None:
-        """Ask the host about one token after the other, then begin."""
-        client = self._client
-
-        def judged(answer: Answer, at: float) -> None:
-            del self._asking[event_id]
-            self._request_bytes -= size
-            if not (isinstance(answer, Authenticated) and answer.allowed):
-                detail = "the token in cf-aig-authorization of the request's headers is not allowed here"
-                self._refuse(event_id, log_id, Fault(FaultKind.UNAUTHORIZED, Side.CLIENT, detail), at)
-            elif len(tokens) > 1:
-                self._judge(create, event_id, log_id, size, tokens[1:], at)
-            else:
-                self._begin(create, event_id, log_id, size, at)
-            self._rest(at)
-
-        question = Authenticate(client.account, client.gateway, tokens[0])
-        ask_id = self._engine.ask(question, judged, now)
-        self._asking[event_id] = ask_id, log_id, size
-        self._request_bytes += size
-
-    def _cancel_asking(self, event_id: str, now: float) -> None:
-        ask_id, log_id, size = self._asking.pop(event_id)
-        self._request_bytes -= size
-        self._engine.withdraw(ask_id)
-        metadata = universal.Metadata(cache_status="MISS", event_id=event_id, log_id=log_id, step="0", attempts=0)
-        self._reply(universal.cancelled(metadata), now)
+    def _checked(self, pending: PendingCreate, fault: Fault | None, now: float) -> None:
+        self._request_bytes -= pending.size
+        if fault is not None:
+            self._refuse(pending, fault, now)
+        else:
+            self._begin(pending, now)
         self._rest(now)
 
-    def _begin(self, create: Create, event_id: str, log_id: str, size: int, now: float) -> None:
-        plan = self._plan(create, now)
-        if isinstance(plan, Fault):
-            self._refuse(event_id, log_id, plan, now)
+    def _begin(self, pending: PendingCreate, now: float) -> None:
+        create, event_id, log_id, size = pending
+        steps = plan(self._engine, self._client, create.steps, now)
+        if isinstance(steps, Fault):
+            self._refuse(pending, steps, now)
             return
         exchange = Exchange(
             self._engine,
-            self._pool,
+            self._source,
             self,
-            self._turns,
+            self._scheduler,
+            self._dialect.encoder(event_id, log_id, steps[0].policy.response, self._listener(log_id)),
             event_id=event_id,
             log_id=log_id,
-            steps=plan,
+            steps=steps,
             request_bytes=size,
             now=now,
         )
@@ -291,75 +214,76 @@ class Session:
         self._idle_timer.cancel()
         exchange.start(now)
 
-    def _plan(self, create: Create, now: float) -> list[PlannedStep] | Fault:
-        """Every step made ready, or why one cannot run: nothing has been sent then."""
-        client = self._client
+    def _listener(self, log_id: str) -> Listener | None:
+        """Who is told of what the provider's chunks mean: the host, if it listens."""
         engine = self._engine
-        plan: list[PlannedStep] = []
-        for index, step in enumerate(create.steps):
-            policy = resolve_policy(step.config, step.headers, client.headers, client.settings, engine.config.timeouts)
-            call = (
-                policy
-                if isinstance(policy, Fault)
-                else build_call(
-                    provider=step.provider,
-                    endpoint=step.endpoint,
-                    method=step.method,
-                    headers=step.headers,
-                    body=step.query,
-                    settings=engine.config.providers,
-                    account=client.account,
-                    own_tokens=lambda value: known_token(client.settings, Secret(value)),
-                    unix_time=engine.unix_time(now),
-                )
+        if not engine.config.emit_provider_events:
+            return None
+
+        def listener(events: list[ProviderEvent]) -> None:
+            for event in events:
+                engine.emit(ProviderEventRead(log_id, event))
+
+        return listener
+
+    def _cancel(self, event_id: str, now: float) -> None:
+        exchange = self._exchanges.get(event_id)
+        if exchange is not None:
+            fault = Fault(FaultKind.CANCELLED, Side.CLIENT, "cancelled by the client")
+            exchange.cancel("cancelled", Side.CLIENT, fault, now)
+        elif (pending := self._checks.withdraw(event_id)) is not None:
+            self._request_bytes -= pending.size
+            self._tell(self._dialect.cancelled(event_id, pending.log_id), now)
+            self._rest(now)
+
+    def _is_running(self, event_id: str) -> bool:
+        """Whether the client has not been told of the end of an exchange of this id."""
+        return event_id in self._exchanges or event_id in self._flushing or event_id in self._checks
+
+    def _over_limits(self, size: int) -> Fault | None:
+        limits = self._engine.config.limits
+        if self._draining:
+            return Fault(FaultKind.GOING_AWAY, Side.GATEWAY, f"{_GOING_AWAY}; connect again", retryable=True)
+        busy = len(self._exchanges) + len(self._flushing) + len(self._checks)
+        if busy >= limits.exchanges_per_connection:
+            detail = f"{busy} exchanges are under way on this connection; {limits.exchanges_per_connection} are allowed"
+            return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)
+        if self._request_bytes + size > limits.request_bytes_per_connection:
+            detail = (
+                f"the requests under way on this connection hold {self._request_bytes} bytes, this one {size} more; "
+                f"{limits.request_bytes_per_connection} are allowed"
             )
-            if isinstance(policy, Fault) or isinstance(call, Fault):
-                fault = policy if isinstance(policy, Fault) else call
-                assert isinstance(fault, Fault)
-                if len(create.steps) == 1:
-                    return fault
-                return Fault(fault.kind, fault.side, f"step {index}: {fault.detail}", fault.retryable)
-            plan.append(PlannedStep(call, policy))
-        return plan
+            return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)
+        return None
 
     # -- answers that are no exchange's -------------------------------------------------------------------------
 
-    def _reply(self, message: bytes, now: float) -> None:
-        assert self.channel is not None
-        self.channel.send_control_text(message, now)
+    def _tell(self, messages: list[bytes], now: float) -> None:
+        for message in messages:
+            self.channel.send_control_text(message, now)
 
-    def _refuse(self, event_id: str, log_id: str, fault: Fault, now: float, step: int = 0) -> None:
-        """``created`` with the envelope: a create that cannot run."""
-        metadata = universal.Metadata(
-            cache_status="MISS",
-            event_id=event_id,
-            log_id=log_id,
-            step=str(step),
-            content_type="application/json",
-            status=HTTP_STATUS[fault.kind],
-            attempts=0,
-        )
-        self._reply(universal.created(metadata, error_envelope(fault)), now)
+    def _refuse(self, pending: PendingCreate, fault: Fault, now: float) -> None:
+        """A create that cannot run."""
+        self._tell(self._dialect.refused(pending.event_id, pending.log_id, fault), now)
 
-    def _bad_create(self, bad: BadCreate, now: float) -> None:
-        log_id = self._engine.random.uuid7(self._engine.unix_time(now))
+    def _refuse_bad_create(self, bad: BadCreate, now: float) -> None:
+        log_id = self._new_log_id(now)
         event_id = bad.event_id or log_id
         if self._is_running(event_id):
             self._refuse_message(bad.fault, event_id, now)
             return
         self._unusable = 0
-        self._refuse(event_id, log_id, bad.fault, now)
+        self._tell(self._dialect.refused(event_id, log_id, bad.fault), now)
 
     def _refuse_message(self, fault: Fault, running_id: str | None, now: float) -> None:
-        """``universal.error`` without an exchange: a message that could not be used."""
-        self._reply(universal.error(fault, None, running_id), now)
-        self._count_unusable(now)
-
-    def _count_unusable(self, now: float) -> None:
+        """A message that could not be used. Too many of them in a row close the channel."""
+        self._tell(self._dialect.unusable(fault, running_id), now)
         self._unusable += 1
         if self._unusable >= self._engine.config.limits.unusable_messages_in_a_row:
-            assert self.channel is not None
-            self.channel.close(1008, f"{self._unusable} unusable messages in a row", now, by="client")
+            self.channel.close(1008, f"{self._unusable} unusable messages in a row", now, by=Side.CLIENT)
+
+    def _new_log_id(self, now: float) -> str:
+        return self._engine.random.uuid7(self._engine.unix_time(now))
 
     # -- ends of exchanges --------------------------------------------------------------------------------------
 
@@ -367,22 +291,22 @@ class Session:
         """It is over; what it still has queued goes out in its turns."""
         self._exchanges.pop(exchange.event_id, None)
         self._request_bytes -= exchange.request_bytes
-        if exchange.queue:
+        if self._scheduler.has_queued(exchange):
             self._flushing[exchange.event_id] = exchange
         self._rest(now)
 
-    def _emptied(self, exchange: Exchange, now: float) -> None:
+    def _emptied(self, exchange: Scheduled, now: float) -> None:
         """An ended exchange has nothing more to send."""
         self._flushing.pop(exchange.event_id, None)
         self._rest(now)
 
     def _rest(self, now: float) -> None:
         """Nothing may be left to do."""
-        if self._exchanges or self._flushing:
+        if self._exchanges or self._flushing or self.channel.ended:
             return
         self._arm_idle(now)
-        if self._draining:
-            self._say_goodbye(now)
+        if self._draining and not self._checks:
+            self.channel.close(1001, _GOING_AWAY, now)
 
     # -- clocks and going away ----------------------------------------------------------------------------------
 
@@ -392,11 +316,9 @@ class Session:
             self._idle_timer.arm(now + limit)
 
     def _on_idle(self, now: float) -> None:
-        assert self.channel is not None
         self.channel.close(1001, "no message for too long", now)
 
     def _on_life_over(self, now: float) -> None:
-        assert self.channel is not None
         self.channel.close(1001, "the longest session time is over", now)
 
     def drain(self, deadline: float, now: float) -> None:
@@ -404,25 +326,21 @@ class Session:
         if self._draining:
             return
         self._draining = True
-        self._reply(universal.going_away(round((deadline - now) * 1000)), now)
+        self._tell(self._dialect.going_away(round((deadline - now) * 1000)), now)
         self._rest(now)
 
-    def _say_goodbye(self, now: float) -> None:
-        if self.channel is not None and not self.channel.ended and not self._asking:
-            self.channel.close(1001, "the gateway is going away", now)
-
-    def cut(self, now: float) -> None:
-        """The drain's deadline is over."""
-        assert self.channel is not None
-        fault = Fault(FaultKind.SHUTDOWN, Side.GATEWAY, "the gateway went away before the answer was complete", True)
+    def abort(self, now: float) -> None:
+        """The drain's deadline is over: what still runs fails, and the channel is closed."""
+        detail = "the gateway went away before the answer was complete"
+        fault = Fault(FaultKind.SHUTDOWN, Side.GATEWAY, detail, retryable=True)
         for exchange in list(self._exchanges.values()):
-            exchange.cut(fault, now)
-        for event_id, (_, log_id, _) in self._asking.items():
-            self._refuse(event_id, log_id, fault, now)
-        self.channel.close(1001, "the gateway is going away", now)
+            exchange.fail(fault, now)
+        for pending in self._checks:
+            self._refuse(pending, fault, now)
+        self.channel.close(1001, _GOING_AWAY, now)
 
 
-def _held_by(step: Step) -> int:
+def _size_of(step: Step) -> int:
     """Bytes that a step keeps in memory: its query, and headers of more than the usual size."""
     headers = sum(len(name) + len(value) for name, value in step.headers)
     return len(step.query or b"") + (headers if headers > _USUAL_HEADERS else 0)

@@ -8,18 +8,19 @@ token by naming an account whose key they do not have.
 """
 
 from collections.abc import Callable
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
 from ..effects import Answer, Sign, Signed
 from ..engine.engine import Engine
+from ..exchanges.source import Call, Placed, ResponseHandler, Source
 from ..faults import Fault, FaultKind, Side
 from ..ids import AskId
+from ..providers.call import ProviderCall
 from ..providers.google_token import GoogleToken, ServiceAccount, read_token, signing_input, token_request
 from ..secret import Secret
 from ..wires.http import Headers, Request
-from .call import UpstreamCall
 
 #: Told once: the token, or why there is none.
 Waiter: TypeAlias = Callable[[Secret | Fault, float], None]
@@ -29,24 +30,14 @@ _ANSWER_BYTES: Final = 64 * 1024
 _KEPT: Final = 256  #: tokens; clients may bring accounts of their own
 
 
-class Places(Protocol):
-    """The pool, as far as it is needed here."""
-
-    def submit(self, call: UpstreamCall, now: float) -> None:
-        """Place ``call``."""
-
-    def withdraw(self, call: UpstreamCall, now: float) -> None:
-        """``call`` is no longer wanted and has no connection yet."""
-
-
-class TokenSource:
+class AccessTokens:
     """Keeps tokens, and gets those that are missing. Shared by all attempts of a gateway."""
 
-    __slots__ = ("_engine", "_fetches", "_pool", "_tokens")
+    __slots__ = ("_engine", "_fetches", "_source", "_tokens")
 
-    def __init__(self, engine: Engine, pool: Places) -> None:
+    def __init__(self, engine: Engine, source: Source) -> None:
         self._engine = engine
-        self._pool = pool
+        self._source = source
         self._tokens: dict[ServiceAccount, GoogleToken] = {}
         self._fetches: dict[ServiceAccount, _Fetch] = {}
 
@@ -55,21 +46,21 @@ class TokenSource:
         token = self._tokens.get(account)
         return token.token if token is not None and token.fresh(self._engine.unix_time(now)) else None
 
-    def wait(self, account: ServiceAccount, waiter: Waiter, now: float) -> None:
-        """Get a token for ``account``; ``waiter`` is told later, never before this returns. Or :meth:`leave`."""
+    def request(self, account: ServiceAccount, waiter: Waiter, now: float) -> None:
+        """Get a token for ``account``; ``waiter`` is told later, never before this returns. Or :meth:`withdraw`."""
         fetch = self._fetches.get(account)
         if fetch is None:
-            fetch = self._fetches[account] = _Fetch(self._engine, self._pool, account, self._fetched, now)
+            fetch = self._fetches[account] = _Fetch(self._engine, self._source, account, self._fetched, now)
         fetch.waiters[waiter] = None
 
-    def leave(self, account: ServiceAccount, waiter: Waiter, now: float) -> None:
+    def withdraw(self, account: ServiceAccount, waiter: Waiter, now: float) -> None:
         """``waiter`` wants no token any more. A request that nobody waits for is given up."""
         fetch = self._fetches.get(account)
         if fetch is not None and waiter in fetch.waiters:
             del fetch.waiters[waiter]
             if not fetch.waiters:
                 del self._fetches[account]
-                fetch.abandon(now)
+                fetch.cancel(now)
 
     def forget(self, account: ServiceAccount) -> None:
         """Google refused the token: the next call gets a new one."""
@@ -100,8 +91,8 @@ class _Fetch:
         "_call",
         "_done",
         "_engine",
-        "_pool",
         "_sent_at",
+        "_source",
         "_status",
         "_timer",
         "account",
@@ -111,17 +102,17 @@ class _Fetch:
     def __init__(
         self,
         engine: Engine,
-        pool: Places,
+        source: Source,
         account: ServiceAccount,
         done: Callable[["_Fetch", GoogleToken | Fault, float], None],
         now: float,
     ) -> None:
         self._engine = engine
-        self._pool = pool
+        self._source = source
         self.account = account
         self._done = done
         self.waiters: dict[Waiter, None] = {}
-        self._call: UpstreamCall | None = None
+        self._call: Call | None = None
         self._status = 0
         self._body = b""
         self._sent_at = engine.unix_time(now)
@@ -131,19 +122,15 @@ class _Fetch:
         question = Sign(account.private_key, signed)
         self._ask_id: AskId | None = engine.ask(question, lambda answer, at: self._signed(signed, answer, at), now)
 
-    def abandon(self, now: float) -> None:
+    def cancel(self, now: float) -> None:
         """Nobody waits for it any more, in whatever phase it is."""
         self._timer.close()
         if self._ask_id is not None:
             self._engine.withdraw(self._ask_id)
             self._ask_id = None
         call, self._call = self._call, None
-        if call is None:
-            return
-        if call.upstream is not None:
-            call.upstream.cancel(call, now)
-        else:
-            self._pool.withdraw(call, now)
+        if call is not None:
+            call.cancel(now)
 
     def _signed(self, signed: bytes, answer: Answer, now: float) -> None:
         self._ask_id = None
@@ -155,11 +142,14 @@ class _Fetch:
             self._finish(Fault(FaultKind.NOT_CONFIGURED, Side.GATEWAY, detail), now)
             return
         request = token_request(self.account, signed, answer.signature)
-        self._call = UpstreamCall(self.account.origin, request, self, self._engine.config.timeouts.connect_s)
-        self._pool.submit(self._call, now)
+        call = ProviderCall(
+            provider="google", origin=self.account.origin, request=request, format="unknown", array_stream=False
+        )
+        self._call = self._source.open(call, self, connect_timeout_s=self._engine.config.timeouts.connect_s)
+        self._call.start(now)
 
     def _finish(self, result: GoogleToken | Fault, now: float) -> None:
-        self.abandon(now)
+        self.cancel(now)
         self._done(self, result, now)
 
     def _on_timeout(self, now: float) -> None:
@@ -168,7 +158,7 @@ class _Fetch:
 
     # -- ResponseHandler ---------------------------------------------------------------------------------------------
 
-    def call_placed(self, call: UpstreamCall, now: float) -> None:
+    def call_placed(self, placed: Placed, now: float) -> None:
         pass
 
     def call_replaced(self, now: float) -> None:
@@ -197,6 +187,113 @@ class _Fetch:
     def response_failed(self, fault: Fault, now: float) -> None:
         self._call = None
         self._finish(fault, now)
+
+
+class AuthorizingSource:
+    """A source that puts access tokens into the calls that lack one. Implements ``Source``; all calls go to ``source``
+    in the end."""
+
+    __slots__ = ("_source", "_tokens")
+
+    def __init__(self, engine: Engine, source: Source) -> None:
+        self._source = source
+        self._tokens = AccessTokens(engine, source)
+
+    def open(self, request: ProviderCall, handler: ResponseHandler, *, connect_timeout_s: float) -> Call:
+        """A call for ``request``. Call its ``start`` next."""
+        if request.account is None:
+            return self._source.open(request, handler, connect_timeout_s=connect_timeout_s)
+        return _AuthorizedCall(
+            self._source, self._tokens, request, request.account, handler, connect_timeout_s=connect_timeout_s
+        )
+
+
+class _AuthorizedCall:
+    """A call that gets its token first. Implements ``Call``, and ``ResponseHandler`` to see whether it was refused."""
+
+    __slots__ = ("_account", "_call", "_connect_timeout_s", "_handler", "_request", "_source", "_tokens")
+
+    def __init__(
+        self,
+        source: Source,
+        tokens: AccessTokens,
+        request: ProviderCall,
+        account: ServiceAccount,
+        handler: ResponseHandler,
+        *,
+        connect_timeout_s: float,
+    ) -> None:
+        self._source = source
+        self._tokens = tokens
+        self._request = request
+        self._account = account
+        self._handler = handler
+        self._connect_timeout_s = connect_timeout_s
+        self._call: Call | None = None
+
+    # -- Call ---------------------------------------------------------------------------------------------------
+
+    def start(self, now: float) -> None:
+        token = self._tokens.fresh(self._account, now)
+        if token is not None:
+            self._send(token, now)
+        else:
+            self._tokens.request(self._account, self._on_token, now)
+
+    def pause(self) -> None:
+        if self._call is not None:
+            self._call.pause()
+
+    def resume(self, now: float) -> None:
+        if self._call is not None:
+            self._call.resume(now)
+
+    def cancel(self, now: float) -> None:
+        if self._call is not None:
+            self._call.cancel(now)
+        else:
+            self._tokens.withdraw(self._account, self._on_token, now)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _on_token(self, token: Secret | Fault, now: float) -> None:
+        if isinstance(token, Fault):
+            self._handler.response_failed(token, now)
+        else:
+            self._send(token, now)
+
+    def _send(self, token: Secret, now: float) -> None:
+        request = msgspec.structs.replace(self._request, request=with_token(self._request.request, token))
+        self._call = self._source.open(request, self, connect_timeout_s=self._connect_timeout_s)
+        self._call.start(now)
+
+    # -- ResponseHandler ----------------------------------------------------------------------------------------
+
+    def call_placed(self, placed: Placed, now: float) -> None:
+        self._handler.call_placed(placed, now)
+
+    def call_replaced(self, now: float) -> None:
+        self._handler.call_replaced(now)
+
+    def request_sent(self, now: float) -> None:
+        self._handler.request_sent(now)
+
+    def response_activity(self, now: float) -> None:
+        self._handler.response_activity(now)
+
+    def response_head(self, status: int, headers: Headers, now: float) -> None:
+        if status == 401:
+            self._tokens.forget(self._account)  # the provider refused it: the next call gets a new one
+        self._handler.response_head(status, headers, now)
+
+    def response_body(self, data: bytes, now: float) -> None:
+        self._handler.response_body(data, now)
+
+    def response_end(self, now: float) -> None:
+        self._handler.response_end(now)
+
+    def response_failed(self, fault: Fault, now: float) -> None:
+        self._handler.response_failed(fault, now)
 
 
 def with_token(request: Request, token: Secret) -> Request:

@@ -1,17 +1,17 @@
-"""One attempt's place on an upstream connection, and what it is told.
+"""One request on its way to a provider, over whichever connection carries it.
 
-Decides: how holding back and giving up are said alike for HTTP/1.1 and HTTP/2. Must not know: exchanges, and what
-the bytes mean.
+Decides: how pausing and giving up are said alike for HTTP/1.1 and HTTP/2. Must not know: exchanges, and what the
+bytes mean.
 """
 
 from typing import Protocol
 
 from ..engine.timers import Timer
 from ..events import Reach
-from ..faults import Fault
+from ..exchanges.source import ResponseHandler
 from ..ids import ConnId
 from ..origin import Origin
-from ..wires.http import Headers, Request
+from ..wires.http import Request
 
 
 class CallConnection(Protocol):
@@ -29,60 +29,44 @@ class CallConnection(Protocol):
     def handshake_s(self) -> float:
         """What setting it up took, in seconds."""
 
-    def hold(self, call: "UpstreamCall") -> None:
+    def pause(self, call: "UpstreamCall") -> None:
         """Keep the provider from sending more for ``call``."""
 
-    def release(self, call: "UpstreamCall", now: float) -> None:
+    def resume(self, call: "UpstreamCall", now: float) -> None:
         """Let it go on."""
 
     def cancel(self, call: "UpstreamCall", now: float) -> None:
         """Give up ``call``, so that its provider notices at once."""
 
-    def linger(self, now: float) -> None:
+    def keep_dialing(self, now: float) -> None:
         """Nobody waits for this dial any more: it may still succeed, but not take for ever."""
 
     def close(self, now: float, *, abort: bool = False) -> None:
         """End the connection."""
 
 
-class ResponseHandler(Protocol):
-    """Who sent the request. After ``response_end`` and ``response_failed`` nothing more comes."""
+class CallPool(Protocol):
+    """The pool, as its calls see it."""
 
-    def call_placed(self, call: "UpstreamCall", now: float) -> None:
-        """The call has its connection; the request is on its way."""
+    def submit(self, call: "UpstreamCall", now: float) -> None:
+        """Place ``call``."""
 
-    def call_replaced(self, now: float) -> None:
-        """The connection ended before anybody acted on the request: it is placed again."""
-
-    def request_sent(self, now: float) -> None:
-        """The transport took the last byte of the request."""
-
-    def response_activity(self, now: float) -> None:
-        """The provider sent something that belongs to this call, and no part of the body."""
-
-    def response_head(self, status: int, headers: Headers, now: float) -> None:
-        """The head of the response."""
-
-    def response_body(self, data: bytes, now: float) -> None:
-        """More of the body, transfer-decoded, never empty."""
-
-    def response_end(self, now: float) -> None:
-        """The response is complete."""
-
-    def response_failed(self, fault: Fault, now: float) -> None:
-        """There will be no (more) response."""
+    def withdraw(self, call: "UpstreamCall", now: float) -> None:
+        """``call`` is no longer wanted and has no connection yet."""
 
 
 class UpstreamCall:
-    """A request on its way, from ``Pool.submit`` to its end."""
+    """A request from ``start`` to its end. Implements ``Call``. The pool and the connection keep its state."""
 
     __slots__ = (
+        "_pool",
         "after",
         "connect_timeout_s",
+        "connection",
         "dial",
         "handler",
-        "held",
         "origin",
+        "paused",
         "reach",
         "replacements",
         "request",
@@ -91,43 +75,53 @@ class UpstreamCall:
         "since",
         "stream",
         "timer",
-        "upstream",
         "withheld_credit",
     )
 
-    def __init__(self, origin: Origin, request: Request, handler: ResponseHandler, connect_timeout_s: float) -> None:
+    def __init__(
+        self, pool: CallPool, origin: Origin, request: Request, handler: ResponseHandler, *, connect_timeout_s: float
+    ) -> None:
+        self._pool = pool
         self.origin = origin
         self.request = request
         self.handler = handler
         self.connect_timeout_s = connect_timeout_s
         #: The dial made for it, while it waits.
         self.dial: CallConnection | None = None
-        self.upstream: CallConnection | None = None
+        #: What carries it, once it is placed.
+        self.connection: CallConnection | None = None
         self.stream = 0
         self.reach: Reach = "dialled"
-        #: Wants a connection that got ready after this turn of the pool.
+        #: Wants a connection that got ready after this generation of the pool.
         self.after = 0
         #: When it began to wait.
         self.since = 0.0
         self.replacements = 0
         #: The whole request has left.
         self.sent = False
-        #: The provider answered with any byte.
+        #: The provider answered with any byte: from here on the request is never sent again.
         self.response_started = False
-        self.held = False
-        #: Flow-control credit kept back while it is held.
+        self.paused = False
+        #: Flow-control credit that the provider does not get while the call is paused.
         self.withheld_credit = 0
         self.timer: Timer | None = None
 
-    def hold(self) -> None:
-        """Take nothing more from the provider for this call, as far as its protocol can."""
-        if not self.held and self.upstream is not None:
-            self.held = True
-            self.upstream.hold(self)
+    def start(self, now: float) -> None:
+        self._pool.submit(self, now)
 
-    def release(self, now: float) -> None:
-        """Go on."""
-        if self.held:
-            self.held = False
-            if self.upstream is not None:
-                self.upstream.release(self, now)
+    def pause(self) -> None:
+        if not self.paused and self.connection is not None:
+            self.paused = True
+            self.connection.pause(self)
+
+    def resume(self, now: float) -> None:
+        if self.paused:
+            self.paused = False
+            if self.connection is not None:
+                self.connection.resume(self, now)
+
+    def cancel(self, now: float) -> None:
+        if self.connection is not None:
+            self.connection.cancel(self, now)
+        else:
+            self._pool.withdraw(self, now)

@@ -61,23 +61,23 @@ UPSTREAM_TABLE: dict[tuple[UpstreamState, UpstreamInput], UpstreamState] = {
 class UpstreamOwner(Protocol):
     """The pool, as its connections see it."""
 
-    def connection_ready(self, upstream: "Upstream", now: float) -> None:
+    def connection_ready(self, upstream: "UpstreamConnection", now: float) -> None:
         """A dial succeeded."""
 
-    def connection_failed(self, upstream: "Upstream", fault: Fault, now: float) -> None:
+    def connection_failed(self, upstream: "UpstreamConnection", fault: Fault, now: float) -> None:
         """A dial failed."""
 
-    def capacity_changed(self, upstream: "Upstream", now: float) -> None:
+    def capacity_changed(self, upstream: "UpstreamConnection", now: float) -> None:
         """A connection got free, full, or unfit for more."""
 
-    def connection_over(self, upstream: "Upstream", now: float) -> None:
+    def connection_over(self, upstream: "UpstreamConnection", now: float) -> None:
         """A connection takes nothing any more."""
 
     def replace(self, call: UpstreamCall, now: float) -> None:
         """The connection of ``call`` ended and the provider did not act on the request."""
 
 
-class Upstream(Connection):
+class UpstreamConnection(Connection):
     """A connection of the pool."""
 
     __slots__ = (
@@ -94,8 +94,8 @@ class Upstream(Connection):
         "handshake_s",
         "last_used",
         "origin",
+        "ready_order",
         "served",
-        "turn",
         "wire",
     )
 
@@ -113,7 +113,7 @@ class Upstream(Connection):
         #: Legs it has carried.
         self.served = 0
         #: When it got ready, in the pool's order of such events.
-        self.turn = 0
+        self.ready_order = 0
         self._pinged = False
         self._peer_done = False
         self._settings_version = 0
@@ -131,7 +131,7 @@ class Upstream(Connection):
         else:
             self.engine.connect(self.conn, origin.host, origin.port, None, ())
 
-    def linger(self, now: float) -> None:
+    def keep_dialing(self, now: float) -> None:
         """Nobody waits for this dial any more: it may still succeed, but not take for ever."""
         self._idle_timer.arm(now + self.engine.config.timeouts.connect_s)
 
@@ -176,8 +176,8 @@ class Upstream(Connection):
         call.reach = "dialled" if not self.served else "shared" if self._calls else "reused"
         self.served += 1
         self.last_used = now
-        call.upstream = self
-        call.sent = call.response_started = call.held = False
+        call.connection = self
+        call.sent = call.response_started = call.paused = False
         call.withheld_credit = 0
         call.stream = self.wire.send_request(call.request)
         self._calls[call.stream] = call
@@ -189,18 +189,18 @@ class Upstream(Connection):
 
     # -- for calls -----------------------------------------------------------------------------------------------
 
-    def hold(self, call: UpstreamCall) -> None:
+    def pause(self, call: UpstreamCall) -> None:
         """Keep ``call``'s provider from sending more: its credit on HTTP/2, the connection's reading otherwise."""
         if not self.multiplexed:
             self.pause_reading()
 
-    def release(self, call: UpstreamCall, now: float) -> None:
+    def resume(self, call: UpstreamCall, now: float) -> None:
         """Let it go on."""
         if not self.multiplexed:
             self.resume_reading()
         elif call.withheld_credit and self.wire is not None:
-            withheld_credit, call.withheld_credit = call.withheld_credit, 0
-            self.wire.consume(call.stream, withheld_credit)
+            credit, call.withheld_credit = call.withheld_credit, 0
+            self.wire.consume(call.stream, credit)
             self._pump(now)
 
     def cancel(self, call: UpstreamCall, now: float) -> None:
@@ -287,7 +287,7 @@ class Upstream(Connection):
                     call.handler.request_sent(now)
                 else:
                     waiting.append(call)
-            self._unsent = [call for call in waiting if call.upstream is self]
+            self._unsent = [call for call in waiting if call.connection is self]
         if not self._calls and not self.buffer.size:
             self._pool.capacity_changed(self, now)
 
@@ -318,9 +318,9 @@ class Upstream(Connection):
                 call.response_started = True
                 call.handler.response_body(event.data, now)
                 if event.flow and self.wire is not None:
-                    if call.held:
+                    if call.paused:
                         call.withheld_credit += event.flow
-                    elif call.upstream is self:
+                    elif call.connection is self:
                         self.wire.consume(event.stream, event.flow)
                 continue
             only_data = False
@@ -367,15 +367,15 @@ class Upstream(Connection):
 
     def _forget(self, call: UpstreamCall) -> None:
         self._calls.pop(call.stream, None)
-        call.upstream = None
+        call.connection = None
         if call in self._unsent:
             self._unsent.remove(call)
-        if call.held and not self.multiplexed:
+        if call.paused and not self.multiplexed:
             self.resume_reading()
         elif call.withheld_credit and self.wire is not None:
             self.wire.consume(call.stream, call.withheld_credit)
             call.withheld_credit = 0
-        call.held = False
+        call.paused = False
 
     def _call_over(self, now: float, *, broken: bool = False) -> None:
         """A call ended: idle, close, or go on. ``broken``: the connection is of no more use."""

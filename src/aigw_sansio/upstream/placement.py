@@ -12,14 +12,14 @@ import msgspec
 from ..ids import ConnId
 
 
-class Facts(msgspec.Struct, frozen=True):
+class ConnectionFacts(msgspec.Struct, frozen=True):
     """What the decision needs to know of one connection that could take a request now."""
 
     conn: ConnId
     last_used: float
     dialed_at: float
     busy: bool  #: carries other streams
-    turn: int = 0  #: when it got ready, in the order of such events
+    ready_order: int = 0  #: when it got ready, counted by the pool
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ Placement: TypeAlias = Use | Dial | Wait
 
 
 def choose_connection(
-    available: Sequence[Facts],
+    available: Sequence[ConnectionFacts],
     *,
     total: int,
     limit: int,
@@ -53,7 +53,7 @@ def choose_connection(
 
     ``available``: connections with room for a stream. ``total``: all connections to the origin, dials included, at
     most ``limit``. ``shareable_dial``: a dial is under way that likely many can share, or how many can share a new
-    connection is not known yet. ``after``: only connections that got ready after that turn may be used.
+    connection is not known yet. ``after``: only connections that got ready after that one may be used.
 
     1. A connection that is too old takes nothing new; if nothing runs on it, it is closed.
     2. Of the others the one used last is used, so that surplus ones grow idle and go.
@@ -64,7 +64,7 @@ def choose_connection(
     """
     young = [facts for facts in available if now - facts.dialed_at < max_age_s]
     expired = tuple(facts.conn for facts in available if not facts.busy and now - facts.dialed_at >= max_age_s)
-    usable = [facts for facts in young if facts.turn >= after]
+    usable = [facts for facts in young if facts.ready_order >= after]
     if usable:
         return Use(max(usable, key=lambda facts: facts.last_used).conn), expired
     if shareable_dial:

@@ -12,22 +12,23 @@ origin speaks is known as long as a connection to it is there.
 from collections.abc import Callable
 
 from ..engine.engine import Engine
+from ..exchanges.source import Placed, ResponseHandler
 from ..faults import Fault, FaultKind, Side
 from ..ids import ConnId
 from ..origin import Origin
-from .access_tokens import TokenSource
+from ..providers.call import ProviderCall
 from .call import CallConnection, UpstreamCall
-from .connection import Upstream
-from .placement import Dial, Facts, Use, choose_connection
+from .connection import UpstreamConnection
+from .placement import ConnectionFacts, Dial, Use, choose_connection
 
 
 class _OriginPool:
     __slots__ = ("available", "connections", "likely_h2", "unready", "waiting")
 
     def __init__(self, origin: Origin) -> None:
-        self.connections: dict[ConnId, Upstream] = {}
-        self.available: dict[ConnId, Upstream] = {}
-        self.unready: dict[ConnId, Upstream] = {}  #: dialled for, or not known yet how many can share it
+        self.connections: dict[ConnId, UpstreamConnection] = {}
+        self.available: dict[ConnId, UpstreamConnection] = {}
+        self.unready: dict[ConnId, UpstreamConnection] = {}  #: dialled for, or not known yet how many can share it
         self.waiting: dict[UpstreamCall, None] = {}
         #: A dial under way is likely one for many.
         self.likely_h2 = origin.http2 == "on" or (origin.http2 == "auto" and origin.scheme == "https")
@@ -41,15 +42,17 @@ class _OriginPool:
 class Pool:
     """The upstream connections of one gateway, shared by all its clients."""
 
-    __slots__ = ("_engine", "_origins", "_register", "_turn", "tokens")
+    __slots__ = ("_engine", "_origins", "_ready_count", "_register")
 
-    def __init__(self, engine: Engine, register: Callable[[Upstream], None]) -> None:
+    def __init__(self, engine: Engine, register: Callable[[UpstreamConnection], None]) -> None:
         self._engine = engine
         self._register = register
         self._origins: dict[Origin, _OriginPool] = {}
-        self._turn = 0
-        #: For calls that need an access token first; it comes over connections of this pool.
-        self.tokens = TokenSource(engine, self)
+        self._ready_count = 0
+
+    def open(self, request: ProviderCall, handler: ResponseHandler, *, connect_timeout_s: float) -> UpstreamCall:
+        """A call for ``request``. Call its ``start`` next."""
+        return UpstreamCall(self, request.origin, request.request, handler, connect_timeout_s=connect_timeout_s)
 
     def submit(self, call: UpstreamCall, now: float) -> None:
         """Place ``call``. Its handler is told by ``call_placed`` or ``response_failed``, perhaps before this returns."""
@@ -79,24 +82,24 @@ class Pool:
 
     def replace(self, call: UpstreamCall, now: float) -> None:
         """The connection of ``call`` ended and the provider did not act on the request: send it again, afresh."""
-        call.after = self._turn + 1
+        call.after = self._ready_count + 1
         call.handler.call_replaced(now)
         self.submit(call, now)
 
     # -- from connections ---------------------------------------------------------------------------------------
 
-    def connection_ready(self, upstream: Upstream, now: float) -> None:
+    def connection_ready(self, upstream: UpstreamConnection, now: float) -> None:
         """A dial succeeded."""
         pool = self._origins[upstream.origin]
         pool.likely_h2 = upstream.multiplexed
-        self._turn += 1
-        upstream.turn = self._turn
+        self._ready_count += 1
+        upstream.ready_order = self._ready_count
         call = next((call for call in pool.waiting if call.dial is upstream), None)
         if call is not None and upstream.capacity:
             self._assign(pool, call, upstream, now)
         self.capacity_changed(upstream, now)
 
-    def connection_failed(self, upstream: Upstream, fault: Fault, now: float) -> None:
+    def connection_failed(self, upstream: UpstreamConnection, fault: Fault, now: float) -> None:
         """A dial failed: the request it was for fails, others that counted on it are placed again."""
         pool = self._origins[upstream.origin]
         pool.likely_h2 = False
@@ -106,7 +109,7 @@ class Pool:
             self._fail(pool, call, fault, now)
         self._serve(pool, now)
 
-    def capacity_changed(self, upstream: Upstream, now: float) -> None:
+    def capacity_changed(self, upstream: UpstreamConnection, now: float) -> None:
         """A connection got free, full, or unfit for more."""
         pool = self._origins.get(upstream.origin)
         if pool is None or upstream.conn not in pool.connections:
@@ -119,7 +122,7 @@ class Pool:
             pool.available.pop(upstream.conn, None)
         self._serve(pool, now)
 
-    def connection_over(self, upstream: Upstream, now: float) -> None:
+    def connection_over(self, upstream: UpstreamConnection, now: float) -> None:
         """A connection takes nothing any more. Its place is free."""
         pool = self._origins.get(upstream.origin)
         if pool is not None and upstream.conn in pool.connections:
@@ -145,7 +148,7 @@ class Pool:
         """Give what is free to who waits longest, and dial for who has nothing to wait for."""
         max_age_s = self._engine.config.timeouts.pool_age_s
         while pool.waiting:
-            young = (one.turn for one in pool.available.values() if now - one.dialed_at < max_age_s)
+            young = (one.ready_order for one in pool.available.values() if now - one.dialed_at < max_age_s)
             newest = max(young, default=-1)
             call = next((call for call in pool.waiting if call.after <= newest), None)
             if call is None:
@@ -170,7 +173,9 @@ class Pool:
         """One decision. False where ``call`` has to wait as before."""
         config = self._engine.config
         facts = [
-            Facts(upstream.conn, upstream.last_used, upstream.dialed_at, not upstream.idle, upstream.turn)
+            ConnectionFacts(
+                upstream.conn, upstream.last_used, upstream.dialed_at, not upstream.idle, upstream.ready_order
+            )
             for upstream in pool.available.values()
             if upstream.capacity > 0
         ]
@@ -192,7 +197,7 @@ class Pool:
             self._assign(pool, call, pool.connections[placement.conn], now)
             return True
         if isinstance(placement, Dial) and call.dial is None:
-            upstream = Upstream(self._engine, self, call.origin, now)
+            upstream = UpstreamConnection(self._engine, self, call.origin, now)
             pool.connections[upstream.conn] = pool.unready[upstream.conn] = upstream
             self._register(upstream)
             self._give_dial(call, upstream, now)
@@ -207,7 +212,7 @@ class Pool:
         if call.timer is not None:
             call.timer.arm(now + call.connect_timeout_s)
 
-    def _assign(self, pool: _OriginPool, call: UpstreamCall, upstream: Upstream, now: float) -> None:
+    def _assign(self, pool: _OriginPool, call: UpstreamCall, upstream: UpstreamConnection, now: float) -> None:
         self._stop_waiting(pool, call)
         dial, call.dial = call.dial, None
         if dial is not None and dial is not upstream:
@@ -215,13 +220,13 @@ class Pool:
             if heir is not None:
                 self._give_dial(heir, dial, now)
             else:
-                dial.linger(now)
+                dial.keep_dialing(now)
         upstream.assign(call, now)
         if upstream.capacity > 0:
             pool.available[upstream.conn] = upstream
         else:
             pool.available.pop(upstream.conn, None)
-        call.handler.call_placed(call, now)
+        call.handler.call_placed(Placed(upstream.conn, call.reach, upstream.handshake_s), now)
 
     def _drop(self, pool: _OriginPool, upstream: CallConnection) -> None:
         pool.connections.pop(upstream.conn, None)

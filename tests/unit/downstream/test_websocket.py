@@ -7,8 +7,9 @@ from wsproto.connection import ConnectionType
 from wsproto.events import CloseConnection, Event, Message, Ping, Pong, TextMessage
 
 from aigw_sansio.config import Limits, Timeouts
-from aigw_sansio.downstream.websocket import Ender, WebSocketChannel
+from aigw_sansio.downstream.websocket import WebSocketChannel
 from aigw_sansio.engine.connection import PipeConnection
+from aigw_sansio.faults import Side
 from aigw_sansio.wires.websocket.frames import Role
 from aigw_sansio.wires.websocket.messages import WebSocketWire
 
@@ -18,7 +19,7 @@ KIB = 1024
 class Owner:
     def __init__(self) -> None:
         self.messages: list[tuple[bytes, bool]] = []
-        self.ends: list[tuple[Ender, int, str]] = []
+        self.ends: list[tuple[Side, int, str]] = []
         self.room = 0
 
     def message_received(self, data: bytes, now: float, *, text: bool) -> None:
@@ -27,7 +28,7 @@ class Owner:
     def room_made(self, now: float) -> None:
         self.room += 1
 
-    def channel_ended(self, by: Ender, code: int, reason: str, now: float) -> None:
+    def channel_ended(self, by: Side, code: int, reason: str, now: float) -> None:
         self.ends.append((by, code, reason))
 
 
@@ -149,10 +150,10 @@ def test_refusals_count_as_control_bytes_and_messages_do_not() -> None:
 def test_the_owners_hold_and_ours_are_apart() -> None:
     link = Open()
     flood(link)
-    link.channel.hold()
+    link.channel.pause()
     link.heard()
     assert not link.reads(), "the owner still holds it"
-    link.channel.release_hold(link.now)
+    link.channel.resume(link.now)
     assert link.reads()
     assert link.short() == ["flush 1", "pause 1", "resume 1"]
 
@@ -266,10 +267,10 @@ def test_no_ping_while_bytes_wait() -> None:
 
 def test_liveness_stands_still_while_the_client_is_held_back() -> None:
     link = Open()
-    link.channel.hold()
+    link.channel.pause()
     link.pass_time(1000)
     assert link.pipe.outstanding == 0
-    link.channel.release_hold(link.now)
+    link.channel.resume(link.now)
     link.pass_time(29.9)
     assert link.pipe.outstanding == 0
     link.pass_time(0.2)
@@ -282,11 +283,11 @@ def test_a_ping_under_way_when_it_is_held_kills_nobody(confirmed_before: bool) -
     link.pass_time(30.1)
     if confirmed_before:
         link.carry()
-    link.channel.hold()
+    link.channel.pause()
     link.carry()
     link.pass_time(1000)
     assert link.owner.ends == []
-    link.channel.release_hold(link.now)
+    link.channel.resume(link.now)
     link.pass_time(10)
     assert link.owner.ends == []
 
@@ -342,7 +343,7 @@ def test_our_close_waits_for_its_answer_for_a_time(answered: bool) -> None:
 
 def test_our_close_reads_a_client_that_was_held_back() -> None:
     link = Open()
-    link.channel.hold()
+    link.channel.pause()
     link.channel.close(1001, "", link.now)
     assert link.short() == ["pause 1", "flush 1", "resume 1"]
 

@@ -8,9 +8,9 @@ from tests.peers.core_rig import OK, Rig
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.config import Timeouts
 from aigw_sansio.events import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted
-from aigw_sansio.exchanges.attempt import HOLD_BUDGET, HOLD_QUEUE, Attempt
+from aigw_sansio.exchanges.attempt import PAUSED_BY_BUDGET, PAUSED_BY_QUEUE, Attempt
 from aigw_sansio.exchanges.policy import Policy
-from aigw_sansio.exchanges.response import Answer
+from aigw_sansio.exchanges.response import ProviderResponse
 from aigw_sansio.exchanges.states import ExchangeInput
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.origin import Origin
@@ -29,7 +29,7 @@ class Owner:
     def attempt_moved(self, event: ExchangeInput) -> None:
         self.told.append(event.name.lower())
 
-    def attempt_read(self, answer: Answer, chunks: list[Chunk], now: float) -> None:
+    def attempt_read(self, response: ProviderResponse, chunks: list[Chunk], now: float) -> None:
         self.told += [f"chunk {chunk.data.decode()}" for chunk in chunks]
 
     def attempt_finished(self, chunks: list[Chunk], now: float) -> None:
@@ -39,11 +39,11 @@ class Owner:
         self.fault = fault
         self.told.append(f"failed {fault.kind.value}")
 
-    def attempt_accounts(self, now: float) -> None:
+    def attempt_buffered(self, now: float) -> None:
         pass
 
 
-def begin(rig: Rig, *, last_resort: bool = False, hold: int = 0, **more: Any) -> tuple[Attempt, Owner]:
+def begin(rig: Rig, *, last_resort: bool = False, paused: int = 0, **more: Any) -> tuple[Attempt, Owner]:
     settings: dict[str, Any] = {"connect_s": 10.0, "first_byte_s": 5.0, "idle_s": 30.0, "total_s": None, **more}
     policy = Policy(attempts=1, delay_s=0.0, backoff="constant", response="raw", **settings)
     request = Request(b"POST", b"https", b"up.test", b"/v1/x?key=canary", [], b"{}")
@@ -51,7 +51,7 @@ def begin(rig: Rig, *, last_resort: bool = False, hold: int = 0, **more: Any) ->
     owner = Owner()
     attempt = Attempt(
         rig.engine, rig.pool, owner, call, policy,
-        log_id="log", step=0, number=1, last_resort=last_resort, hold=hold, now=rig.now,
+        log_id="log", step=0, number=1, last_resort=last_resort, paused=paused, now=rig.now,
     )  # fmt: skip
     attempt.start(rig.now)
     return attempt, owner
@@ -123,20 +123,20 @@ def test_a_last_resort_waits_for_its_first_byte() -> None:
     assert owner.fault is None
 
 
-@pytest.mark.parametrize("reason", [HOLD_QUEUE, HOLD_BUDGET])
+@pytest.mark.parametrize("reason", [PAUSED_BY_QUEUE, PAUSED_BY_BUDGET])
 def test_clocks_stand_still_while_it_is_held(reason: int) -> None:
     rig = Rig()
     attempt, owner = begin(rig)
     rig.connect(1)
     rig.receive(1, STREAM + b"data: a\n\n")
     rig.short()
-    attempt.hold(reason)
+    attempt.pause(reason)
     assert rig.short() == ["pause 1"]
     rig.pass_time(1000)
     rig.receive(1, b"data: b\n\n")  # the read under way
-    assert ("chunk b" in owner.told) is (reason == HOLD_BUDGET), "room in the session does not keep chunks back"
+    assert ("chunk b" in owner.told) is (reason == PAUSED_BY_BUDGET), "room in the session does not keep chunks back"
     assert owner.fault is None
-    attempt.release(reason, rig.now)
+    attempt.resume(reason, rig.now)
     assert owner.told[-1] == "chunk b"
     assert rig.short() == ["resume 1"]
     rig.pass_time(29)
@@ -150,10 +150,10 @@ def test_an_end_behind_what_is_held_is_told_after_it() -> None:
     attempt, owner = begin(rig)
     rig.connect(1)
     rig.receive(1, STREAM.replace(b"1000", b"18") + b"data: a\n\n")
-    attempt.hold(HOLD_QUEUE)
+    attempt.pause(PAUSED_BY_QUEUE)
     rig.receive(1, b"data: b\n\n")
     assert owner.told[-1] == "chunk a"
-    attempt.release(HOLD_QUEUE, rig.now)
+    attempt.resume(PAUSED_BY_QUEUE, rig.now)
     assert owner.told[-2:] == ["chunk b", "finished "]
 
 

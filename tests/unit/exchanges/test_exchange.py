@@ -7,9 +7,19 @@ import pytest
 from tests.peers.core_rig import Rig
 
 from aigw_sansio.config import Limits
-from aigw_sansio.events import AttemptEnded, AttemptStarted, ExchangeEnded, RequestAdmitted, UsageReported
-from aigw_sansio.exchanges.exchange import Exchange, PlannedStep
+from aigw_sansio.dialects.universal.encoder import UniversalEncoder
+from aigw_sansio.events import (
+    AttemptEnded,
+    AttemptStarted,
+    ExchangeEnded,
+    ProviderEvent,
+    ProviderEventRead,
+    RequestAdmitted,
+    UsageReported,
+)
+from aigw_sansio.exchanges.exchange import Exchange
 from aigw_sansio.exchanges.policy import Policy
+from aigw_sansio.exchanges.ports import PlannedStep
 from aigw_sansio.exchanges.states import ExchangeState
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.ids import ConnId
@@ -58,9 +68,22 @@ class Client(Rig):
             for index, step in enumerate(steps or ({},))
         ]
         self.exchange_ = Exchange(
-            self.engine, self.pool, self, self, event_id="e", log_id="log", steps=plan, request_bytes=2, now=0.0
+            self.engine,
+            self.pool,
+            self,
+            self,
+            UniversalEncoder("e", "log", plan[0].policy.response, self.emit if listen else None),
+            event_id="e",
+            log_id="log",
+            steps=plan,
+            request_bytes=2,
+            now=0.0,
         )
         self.exchange_.start(0.0)
+
+    def emit(self, events: list[ProviderEvent]) -> None:
+        for event in events:
+            self.engine.emit(ProviderEventRead("log", event))
 
     # the exchange's outlet and owner
 
@@ -512,7 +535,7 @@ def test_a_cancel_ends_it_in_every_state_with_one_message(state: ExchangeState) 
     if state not in (S.PLACING, S.BACKOFF):
         assert "abort 1" in words, "its provider is let go at once"
     client.exchange_.cancel("cancelled", "client", CANCEL, client.now)
-    client.exchange_.cut(CANCEL, client.now)
+    client.exchange_.fail(CANCEL, client.now)
     assert client.types[shown:] == ["cancelled"]
     assert client.dropped == 1
     end = client.ended()
@@ -539,7 +562,7 @@ def test_a_client_that_is_gone_is_told_nothing(state: ExchangeState) -> None:
 def test_a_cut_says_why(state: ExchangeState) -> None:
     client = Client(SLOW)
     reach(client, state)
-    client.exchange_.cut(Fault(FaultKind.SHUTDOWN, Side.GATEWAY, "bye", True), client.now)
+    client.exchange_.fail(Fault(FaultKind.SHUTDOWN, Side.GATEWAY, "bye", True), client.now)
     end = client.ended()
     assert end.by == "gateway"
     if state is S.STREAMING:

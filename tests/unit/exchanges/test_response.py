@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aigw_sansio.bodies.framing import Framing
 from aigw_sansio.config import Limits
 from aigw_sansio.events import ResponseFailed, TextDelta, UsageReported
-from aigw_sansio.exchanges.response import Answer, ReadDepth
+from aigw_sansio.exchanges.response import ProviderResponse, ReadDepth
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.formats.classify import (
     worth_reading,
@@ -27,18 +27,18 @@ BODY = b"data: " + TOKEN + b"\n\ndata: " + USAGE + b"\n\ndata: [DONE]\n\n"
 
 def answer(
     *headers: tuple[bytes, bytes], status: int = 200, array_stream: bool = False, limits: Limits | None = None
-) -> Answer:
-    return Answer(status, list(headers), "openai-chat", limits or Limits(), array_stream=array_stream)
+) -> ProviderResponse:
+    return ProviderResponse(status, list(headers), "openai-chat", limits or Limits(), array_stream=array_stream)
 
 
-def pull_dry(one: Answer, data: bytes = b"") -> list[bytes]:
+def pull_dry(one: ProviderResponse, data: bytes = b"") -> list[bytes]:
     found = [chunk.data for chunk in one.pull(data)]
     while not one.dry:
         found += [chunk.data for chunk in one.pull()]
     return found
 
 
-def whole(one: Answer, *pieces: bytes) -> list[bytes] | Fault:
+def whole(one: ProviderResponse, *pieces: bytes) -> list[bytes] | Fault:
     """All chunks of a body that comes in ``pieces`` and ends cleanly, or the fault."""
     found: list[bytes] = []
     for piece in pieces:
@@ -205,22 +205,22 @@ def test_how_a_stream_is_read_at_each_tap() -> None:
     error = b'{"error":{"message":"too busy"}}'
     one = answer(SSE)
     token, usage, failed = one.pull(b"data: %b\n\ndata: %b\n\ndata: %b\n\n" % (TOKEN, USAGE, error))
-    assert one.tap is ReadDepth.COMMIT
+    assert one.read_depth is ReadDepth.COMMIT
     assert TextDelta("hi") in one.read(token)
-    one.tap = ReadDepth.MARKERS
+    one.read_depth = ReadDepth.MARKERS
     assert not worth_reading(token, one.search)
     assert one.read(token) == []
     assert worth_reading(usage, one.search)
     assert [type(event) for event in one.read(usage)] == [UsageReported]
     assert ResponseFailed("too busy") in one.read(failed)
-    one.tap = ReadDepth.ALL
+    one.read_depth = ReadDepth.ALL
     assert TextDelta("hi") in one.read(token)
 
 
 def test_the_ledger_has_what_was_read_and_says_whether_it_is_all() -> None:
     one = answer(SSE)
     assert one.meter.total(complete=True) is None
-    one.tap = ReadDepth.MARKERS
+    one.read_depth = ReadDepth.MARKERS
     for chunk in one.pull(BODY):
         one.read(chunk)
     total = one.meter.total(complete=True)

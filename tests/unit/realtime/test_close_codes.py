@@ -1,30 +1,30 @@
-"""CloseCause an end is told: every code, every length of a reason, both directions, held against a table of its own."""
+"""How an end is told: every code, every length of a reason, both directions, held against a table of its own."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aigw_sansio.downstream.websocket import Ender
+from aigw_sansio.faults import Side
 from aigw_sansio.realtime.close_codes import CloseCause, CloseFrame, ClosePair, map_close
 
-SIDES: tuple[Ender, ...] = ("client", "provider")
-ENDERS: tuple[Ender, ...] = (*SIDES, "gateway")
+SIDES: tuple[Side, ...] = (Side.CLIENT, Side.PROVIDER)
+ENDERS: tuple[Side, ...] = (*SIDES, Side.GATEWAY)
 #: What may stand in a close frame that we send.
 SENDABLE = {*range(1000, 1004), *range(1007, 1014), *range(3000, 5000)}
 
 
-def sides(words: ClosePair, who: Ender) -> tuple[CloseFrame | None, CloseFrame | None]:
+def sides(words: ClosePair, who: Side) -> tuple[CloseFrame | None, CloseFrame | None]:
     """What whoever ended it hears, and what the other side does."""
-    return (words.client, words.provider) if who == "client" else (words.provider, words.client)
+    return (words.client, words.provider) if who == Side.CLIENT else (words.provider, words.client)
 
 
-def other_code(who: Ender) -> int:
+def other_code(who: Side) -> int:
     """What the side hears that did nothing wrong."""
-    return 1001 if who == "client" else 1011
+    return 1001 if who == Side.CLIENT else 1011
 
 
 @pytest.mark.parametrize("who", SIDES)
-def test_every_received_code(who: Ender) -> None:
+def test_every_received_code(who: Side) -> None:
     for code in range(5001):
         answer, onward = sides(map_close(code, "why", who, CloseCause.CLOSED), who)
         if code == 1005:
@@ -40,13 +40,13 @@ def test_every_received_code(who: Ender) -> None:
 
 @pytest.mark.parametrize("code", [5001, 9999, 65535, -1])
 def test_codes_beyond_every_range_break_the_protocol(code: int) -> None:
-    assert map_close(code, "", "client", CloseCause.CLOSED) == ClosePair(
+    assert map_close(code, "", Side.CLIENT, CloseCause.CLOSED) == ClosePair(
         CloseFrame(1002, ""), CloseFrame(1001, "the client broke the protocol")
     )
 
 
 @pytest.mark.parametrize("who", SIDES)
-def test_whoever_breaks_the_protocol_hears_how_and_the_other_side_that(who: Ender) -> None:
+def test_whoever_breaks_the_protocol_hears_how_and_the_other_side_that(who: Side) -> None:
     for code in range(5001):
         answer, onward = sides(map_close(code, "why", who, CloseCause.BROKE), who)
         assert answer == CloseFrame(code if code in (1002, 1007, 1009) else 1002, "why")
@@ -54,7 +54,7 @@ def test_whoever_breaks_the_protocol_hears_how_and_the_other_side_that(who: Ende
 
 
 @pytest.mark.parametrize("who", SIDES)
-def test_a_lost_side_hears_nothing(who: Ender) -> None:
+def test_a_lost_side_hears_nothing(who: Side) -> None:
     for code in range(5001):
         answer, onward = sides(map_close(code, "gone", who, CloseCause.LOST), who)
         assert answer is None
@@ -67,13 +67,13 @@ def test_what_the_gateway_ends_ends_with_1001_both_ways() -> None:
         for who in ENDERS:
             assert map_close(code, "time is over", who, CloseCause.ENDED) == ClosePair(words, words)
         for how in CloseCause:
-            assert map_close(code, "time is over", "gateway", how) == ClosePair(words, words)
+            assert map_close(code, "time is over", Side.GATEWAY, how) == ClosePair(words, words)
 
 
 @pytest.mark.parametrize("character", ["a", "ä", "€", "😀"])
 @pytest.mark.parametrize("who", ENDERS)
 @pytest.mark.parametrize("how", CloseCause)
-def test_every_length_of_a_reason(how: CloseCause, who: Ender, character: str) -> None:
+def test_every_length_of_a_reason(how: CloseCause, who: Side, character: str) -> None:
     for length in range(140):
         reason = "x" * (length % 4) + character * length
         for words in (
@@ -91,10 +91,10 @@ def test_every_length_of_a_reason(how: CloseCause, who: Ender, character: str) -
 
 
 @given(code=st.integers(0, 70_000), reason=st.text(), who=st.sampled_from(ENDERS), how=st.sampled_from(CloseCause))
-def test_whatever_happens_only_what_may_be_sent_is_sent(code: int, reason: str, who: Ender, how: CloseCause) -> None:
+def test_whatever_happens_only_what_may_be_sent_is_sent(code: int, reason: str, who: Side, how: CloseCause) -> None:
     said = map_close(code, reason, who, how)
-    assert (said.client is None) is (how is CloseCause.LOST and who == "client")
-    assert (said.provider is None) is (how is CloseCause.LOST and who == "provider")
+    assert (said.client is None) is (how is CloseCause.LOST and who == Side.CLIENT)
+    assert (said.provider is None) is (how is CloseCause.LOST and who == Side.PROVIDER)
     for words in (said.client, said.provider):
         if words is not None:
             assert words.code is None or words.code in SENDABLE
@@ -103,4 +103,4 @@ def test_whatever_happens_only_what_may_be_sent_is_sent(code: int, reason: str, 
 
 
 def test_a_reason_that_is_no_text_is_told_all_the_same() -> None:
-    assert map_close(1000, "a\ud800b", "client", CloseCause.CLOSED).provider == CloseFrame(1000, "a?b")
+    assert map_close(1000, "a\ud800b", Side.CLIENT, CloseCause.CLOSED).provider == CloseFrame(1000, "a?b")

@@ -519,7 +519,7 @@ def test_a_key_reaches_the_provider_alone(
     assert (up is None) is (outcome == "unknown path")
     if up is not None:
         relays = list(gateway._relays.values())
-        assert CANARY not in "".join(repr(relay._call) + repr(relay) + repr(relay.upstream) for relay in relays)
+        assert CANARY not in "".join(repr(relay._call) + repr(relay) + repr(relay._upstream) for relay in relays)
         provider = WsProvider()
         if outcome == "dial":
             driver.refused(up, "connection refused")

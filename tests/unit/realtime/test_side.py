@@ -5,8 +5,9 @@ from tests.peers.websocket_frames import Item, read_by_wsproto
 
 from aigw_sansio.config import Config, Limits, Timeouts
 from aigw_sansio.engine.engine import Engine
+from aigw_sansio.faults import Side
 from aigw_sansio.realtime.close_codes import CloseCause, CloseFrame
-from aigw_sansio.realtime.side import RelaySide
+from aigw_sansio.realtime.side import Direction, RelaySide
 from aigw_sansio.wires.websocket.frames import FIN, Opcode, Role, encode_frame
 from aigw_sansio.wires.websocket.relay import FrameRelay
 
@@ -50,16 +51,21 @@ class Pair:
         self.pipes = {"client": Pipe(), "provider": Pipe()}
         from_client = FrameRelay(Role.SERVER, message_limit=5000)
         from_provider = FrameRelay(Role.CLIENT, message_limit=5000, mask_key=lambda: KEY)
-        self.client = RelaySide(self.engine, "client", from_client, self.pipes["client"], self, None, 0.0)
-        self.provider = RelaySide(self.engine, "provider", from_provider, self.pipes["provider"], self, None, 0.0)
-        self.client.other, self.provider.other = self.provider, self.client
+        up = Direction(self.pipes["client"], self.pipes["provider"], 1000, 0.0)
+        down = Direction(self.pipes["provider"], self.pipes["client"], 1000, 0.0)
+        self.client = RelaySide(
+            self.engine, Side.CLIENT, from_client, self, inbound=up, outbound=down, observer=None, now=0.0
+        )
+        self.provider = RelaySide(
+            self.engine, Side.PROVIDER, from_provider, self, inbound=down, outbound=up, observer=None, now=0.0
+        )
 
-    def side_ended(self, side: RelaySide, code: int, reason: str, how: CloseCause, now: float) -> None:
-        self.ends.append((side.place, code, reason, how))
-        side.close(None if how is CloseCause.LOST else CloseFrame(1000, ""), now, answered=True)
+    def side_ended(self, side: RelaySide, code: int, reason: str, cause: CloseCause, now: float) -> None:
+        self.ends.append((side.peer, code, reason, cause))
+        side.close(None if cause is CloseCause.LOST else CloseFrame(1000, ""), now, answered=True)
 
     def side_finished(self, side: RelaySide, now: float) -> None:
-        self.finished.append(side.place)
+        self.finished.append(side.peer)
 
     def take(self, place: str, now: float, n: int | None = None) -> None:
         pipe = self.pipes[place]

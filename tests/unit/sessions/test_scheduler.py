@@ -1,60 +1,76 @@
-"""FairScheduler on a shared socket: order, room, and who is held back."""
-
-from collections import deque
+"""FairScheduler on a shared socket: order, room, and who is paused."""
 
 from tests.compiled import needs_sources
 
 from aigw_sansio.config import Config, Limits
+from aigw_sansio.downstream.channel import MessageChannel
 from aigw_sansio.engine.engine import Engine
+from aigw_sansio.faults import Side
 from aigw_sansio.sessions.scheduler import FairScheduler
 
 pytestmark = needs_sources
 
 
-class Socket:
+class Socket(MessageChannel):
     """A channel whose transport takes bytes when it is told to."""
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
-        self.outstanding = 0
+        self.unsent = 0
         self.ended = False
+
+    @property
+    def outstanding(self) -> int:
+        return self.unsent
 
     def send_text(self, payload: bytes, now: float) -> None:
         self.sent.append(payload)
-        self.outstanding += len(payload)
+        self.unsent += len(payload)
 
     def send_texts(self, payloads: list[bytes], limit: int, now: float) -> list[bytes]:
         count = 0
-        while count < len(payloads) and self.outstanding < limit:
+        while count < len(payloads) and self.unsent < limit:
             self.send_text(payloads[count], now)
             count += 1
         return payloads[count:]
+
+    def send_control_text(self, payload: bytes, now: float) -> None:
+        raise AssertionError("a scheduler sends what waits for its turn")
+
+    def pause(self) -> None:
+        raise AssertionError("a scheduler pauses providers")
+
+    def resume(self, now: float) -> None:
+        raise AssertionError("a scheduler resumes providers")
+
+    def close(self, code: int, reason: str, now: float, *, by: Side = Side.GATEWAY) -> None:
+        raise AssertionError("a scheduler closes nothing")
 
 
 class Running:
     """An exchange as ``FairScheduler`` sees it."""
 
     def __init__(self, name: str, *, collecting: bool = False) -> None:
-        self.name = name
-        self.queue: deque[bytes] = deque()
-        self.queued_bytes = self.footprint = 0
+        self.event_id = name
         self.ended = False
         self.collecting = collecting
-        self.holds: set[str] = set()
+        self.paused_by: set[str] = set()
 
-    held_for_queue = property(lambda self: "queue" in self.holds)
+    @property
+    def paused_by_queue(self) -> bool:
+        return "queue" in self.paused_by
 
-    def hold_for_queue(self) -> None:
-        self.holds.add("queue")
+    def pause_for_queue(self) -> None:
+        self.paused_by.add("queue")
 
-    def hold_for_budget(self) -> None:
-        self.holds.add("budget")
+    def pause_for_budget(self) -> None:
+        self.paused_by.add("budget")
 
-    def release_queue(self, now: float) -> None:
-        self.holds.discard("queue")
+    def resume_after_queue(self, now: float) -> None:
+        self.paused_by.discard("queue")
 
-    def release_budget(self, now: float) -> None:
-        self.holds.discard("budget")
+    def resume_after_budget(self, now: float) -> None:
+        self.paused_by.discard("budget")
 
 
 class Rig:
@@ -63,23 +79,27 @@ class Rig:
         self.engine = Engine(Config(limits=chosen), b"seed", 0.0)
         self.running = [Running(name, collecting=collecting) for name in names]
         self.emptied: list[str] = []
-        self.turns = FairScheduler(
-            self.engine,
-            lambda: self.running,  # type: ignore[arg-type, return-value]
-            lambda exchange, now: self.emptied.append(exchange.name),  # type: ignore[attr-defined]
-        )
         self.socket = Socket()
-        self.turns.channel = self.socket  # type: ignore[assignment]
+        self.scheduler = FairScheduler(
+            self.engine,
+            self.socket,
+            lambda: self.running,
+            lambda exchange, now: self.emptied.append(exchange.event_id),
+        )
 
     def post(self, index: int, *messages: bytes) -> None:
-        self.turns.post(self.running[index], list(messages), 0.0)  # type: ignore[arg-type]
+        self.scheduler.post(self.running[index], list(messages), 0.0)
+        self.engine.run_deferred(0.0)
+
+    def account(self, delta: int) -> None:
+        self.scheduler.account(delta)
         self.engine.run_deferred(0.0)
 
     def taken(self, size: int) -> list[bytes]:
         """The transport took ``size`` bytes; what is sent because of it."""
         before = len(self.socket.sent)
-        self.socket.outstanding -= size
-        self.turns.take(0.0)
+        self.socket.unsent -= size
+        self.scheduler.take(0.0)
         self.engine.run_deferred(0.0)
         return self.socket.sent[before:]
 
@@ -88,7 +108,9 @@ def test_messages_go_at_once_while_there_is_room_and_nobody_waits() -> None:
     rig = Rig("a")
     rig.post(0, b"x" * 60, b"y" * 60, b"z")
     assert rig.socket.sent == [b"x" * 60, b"y" * 60]
-    assert list(rig.running[0].queue) == [b"z"]
+    assert rig.scheduler.has_queued(rig.running[0])
+    assert rig.taken(120) == [b"z"]
+    assert not rig.scheduler.has_queued(rig.running[0])
 
 
 def test_exchanges_take_turns_one_message_each() -> None:
@@ -103,7 +125,7 @@ def test_exchanges_take_turns_one_message_each() -> None:
 def test_whoever_comes_later_does_not_overtake() -> None:
     rig = Rig("a", "b")
     rig.post(0, b"0" * 100, b"1" * 100)
-    rig.socket.outstanding = 0
+    rig.socket.unsent = 0
     rig.post(1, b"late")
     assert rig.socket.sent == [b"0" * 100], "a waits already"
     assert rig.taken(0) == [b"1" * 100]
@@ -122,14 +144,16 @@ def test_its_own_queue_holds_an_exchange_back_until_a_quarter_is_left() -> None:
     rig = Rig("a", "b")
     rig.post(0, b"0" * 100, *[b"q" * 30] * 4)
     rig.post(1, b"t" * 50)
-    assert rig.running[0].holds == {"queue"}
-    assert rig.running[1].holds == set()
+    assert rig.running[0].paused_by == {"queue"}
+    assert rig.running[1].paused_by == set()
     rig.taken(70)
     rig.taken(30)
-    assert rig.running[0].held_for_queue
-    while rig.running[0].queued_bytes > 25:
-        rig.taken(rig.socket.outstanding)
-    assert not rig.running[0].held_for_queue
+    assert rig.running[0].paused_by_queue
+    left = 2
+    while rig.scheduler.has_queued(rig.running[0]):
+        assert rig.running[0].paused_by_queue is (left > 0)
+        left -= len(rig.taken(rig.socket.outstanding))
+    assert not rig.running[0].paused_by_queue
 
 
 def test_an_ended_exchange_is_reported_when_its_last_message_is_taken() -> None:
@@ -143,35 +167,35 @@ def test_an_ended_exchange_is_reported_when_its_last_message_is_taken() -> None:
 
 def test_above_the_account_all_wait_but_the_oldest_that_collects() -> None:
     rig = Rig("a", "b", "c", collecting=True, response_body_bytes=500)
-    rig.turns.account(1001)
-    rig.engine.run_deferred(0.0)
-    assert [running.holds for running in rig.running] == [set(), {"budget"}, {"budget"}]
-    rig.turns.account(-200)
-    rig.engine.run_deferred(0.0)
-    assert rig.running[1].holds == {"budget"}, "not before three quarters"
-    rig.turns.account(-51)
-    rig.engine.run_deferred(0.0)
-    assert all(not running.holds for running in rig.running)
+    rig.account(1001)
+    assert [running.paused_by for running in rig.running] == [set(), {"budget"}, {"budget"}]
+    rig.account(-200)
+    assert rig.running[1].paused_by == {"budget"}, "not before three quarters"
+    rig.account(-51)
+    assert all(not running.paused_by for running in rig.running)
 
 
 def test_the_oldest_waits_too_where_the_client_has_something_to_take() -> None:
     rig = Rig("a", "b", collecting=True, response_body_bytes=500)
     rig.post(0, b"0" * 100, b"q" * 400)
-    rig.turns.account(1200)
-    rig.engine.run_deferred(0.0)
-    assert rig.running[0].holds == {"queue", "budget"}
-    assert rig.running[1].holds == {"budget"}
+    rig.account(1200)
+    assert rig.running[0].paused_by == {"queue", "budget"}
+    assert rig.running[1].paused_by == {"budget"}
 
 
 def test_dropping_and_clearing_leave_nothing_on_account() -> None:
     rig = Rig("a", "b")
     rig.post(0, b"0" * 100, b"1" * 50)
     rig.post(1, b"2" * 50)
-    rig.turns.drop(rig.running[0])  # type: ignore[arg-type]
-    assert (rig.running[0].queued_bytes, rig.running[0].footprint) == (0, 0)
-    rig.turns.clear()
-    assert rig.running[1].footprint == 0
-    rig.socket.outstanding = 0
+    rig.scheduler.drop(rig.running[0])
+    assert not rig.scheduler.has_queued(rig.running[0])
+    rig.scheduler.clear()
+    assert not rig.scheduler.has_queued(rig.running[1])
+    rig.account(1000)
+    assert [running.paused_by for running in rig.running] == [set(), set()], "what was dropped is on no account"
+    rig.account(1)
+    assert [running.paused_by for running in rig.running] == [{"budget"}, {"budget"}]
+    rig.socket.unsent = 0
     assert rig.taken(0) == []
 
 
@@ -180,4 +204,4 @@ def test_nothing_is_queued_for_a_socket_that_is_gone() -> None:
     rig.socket.ended = True
     rig.post(0, b"x")
     assert not rig.socket.sent
-    assert not rig.running[0].queue
+    assert not rig.scheduler.has_queued(rig.running[0])

@@ -1,4 +1,4 @@
-"""A call: holding and releasing say it once, whatever carries it."""
+"""A call: pausing, resuming and giving up are said once, whatever carries it."""
 
 from tests.peers.core_rig import Handler, request
 
@@ -6,60 +6,81 @@ from aigw_sansio.origin import Origin
 from aigw_sansio.upstream.call import UpstreamCall
 
 
-class KeyLocation:
-    """An upstream that counts."""
+class Recorder:
+    """A connection and a pool that write down what they are told."""
 
     def __init__(self) -> None:
-        self.calls: list[str] = []
+        self.told: list[str] = []
 
-    def hold(self, call: UpstreamCall) -> None:
-        self.calls.append("hold")
+    def pause(self, call: UpstreamCall) -> None:
+        self.told.append("pause")
 
-    def release(self, call: UpstreamCall, now: float) -> None:
-        self.calls.append(f"release {now}")
+    def resume(self, call: UpstreamCall, now: float) -> None:
+        self.told.append(f"resume {now}")
+
+    def cancel(self, call: UpstreamCall, now: float) -> None:
+        self.told.append(f"cancel {now}")
+
+    def submit(self, call: UpstreamCall, now: float) -> None:
+        self.told.append(f"submit {now}")
+
+    def withdraw(self, call: UpstreamCall, now: float) -> None:
+        self.told.append(f"withdraw {now}")
 
 
-def a_leg() -> UpstreamCall:
-    return UpstreamCall(Origin("https", "up.test", 443), request(), Handler(), 10.0)
+def a_call() -> tuple[UpstreamCall, Recorder]:
+    pool = Recorder()
+    origin = Origin("https", "up.test", 443)
+    return UpstreamCall(pool, origin, request(), Handler(), connect_timeout_s=10.0), pool
 
 
-def test_a_leg_without_a_connection_holds_nothing() -> None:
-    call = a_leg()
-    call.hold()
-    assert not call.held
-    call.release(1.0)
-    assert not call.held
+def placed() -> tuple[UpstreamCall, Recorder]:
+    call, _ = a_call()
+    connection = Recorder()
+    call.connection = connection  # type: ignore[assignment]
+    return call, connection
+
+
+def test_without_a_connection_nothing_is_paused() -> None:
+    call, pool = a_call()
+    call.pause()
+    assert not call.paused
+    call.resume(1.0)
+    assert not call.paused
+    assert pool.told == []
 
 
 def test_each_is_said_once() -> None:
-    call, carrier = a_leg(), KeyLocation()
-    call.upstream = carrier  # type: ignore[assignment]
-    call.release(0.0)
-    call.hold()
-    call.hold()
-    assert call.held
-    call.release(1.0)
-    call.release(2.0)
-    assert carrier.calls == ["hold", "release 1.0"]
+    call, connection = placed()
+    call.resume(0.0)
+    call.pause()
+    call.pause()
+    assert call.paused
+    call.resume(1.0)
+    call.resume(2.0)
+    assert connection.told == ["pause", "resume 1.0"]
 
 
-def test_released_after_its_connection_has_gone() -> None:
-    call, carrier = a_leg(), KeyLocation()
-    call.upstream = carrier  # type: ignore[assignment]
-    call.hold()
-    call.upstream = None
-    call.release(1.0)
-    assert not call.held
-    assert carrier.calls == ["hold"]
+def test_resumed_after_its_connection_has_gone() -> None:
+    call, connection = placed()
+    call.pause()
+    call.connection = None
+    call.resume(1.0)
+    assert not call.paused
+    assert connection.told == ["pause"]
 
 
-def test_a_new_leg_has_done_nothing() -> None:
-    call = a_leg()
-    assert (call.sent, call.response_started, call.after, call.held, call.withheld_credit, call.replacements) == (
-        False,
-        False,
-        0,
-        False,
-        0,
-        0,
-    )
+def test_it_is_withdrawn_while_it_waits_and_cancelled_once_it_is_placed() -> None:
+    call, pool = a_call()
+    call.start(1.0)
+    call.cancel(2.0)
+    assert pool.told == ["submit 1.0", "withdraw 2.0"]
+    call, connection = placed()
+    call.cancel(3.0)
+    assert connection.told == ["cancel 3.0"]
+
+
+def test_a_new_call_has_done_nothing() -> None:
+    call, _ = a_call()
+    assert (call.sent, call.response_started, call.paused) == (False, False, False)
+    assert (call.after, call.withheld_credit, call.replacements) == (0, 0, 0)

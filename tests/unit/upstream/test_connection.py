@@ -91,34 +91,34 @@ def test_holding_pauses_an_http1_connection_and_keeps_credit_on_http2() -> None:
     call = rig.call(handler, PLAIN)
     rig.connect(1)
     rig.short()
-    call.hold()
-    call.hold()
+    call.pause()
+    call.pause()
     assert rig.short() == ["pause 1"]
     rig.receive(1, HEAD + b"ab")  # the read under way
     assert handler.told[-1] == "body ab"
-    call.release(0.0)
-    call.release(0.0)
+    call.resume(0.0)
+    call.resume(0.0)
     assert rig.short() == ["resume 1"]
     rig.call(handler2 := Handler(), AUTO)
     other = rig.connect(2, "h2")
-    leg2 = rig.call(Handler(), AUTO)
+    second = rig.call(Handler(), AUTO)
     rig.exchange(2)
     rig.short()
     server = rig.servers[ConnId(2)]
-    leg2.hold()
+    second.pause()
     server.send_headers(3, [(":status", "200")])
     before = server.local_flow_control_window(3)
     for _ in range(4):
         server.send_data(3, b"x" * 10_000)
     rig.exchange(2)
     assert "pause 2" not in rig.short()
-    assert leg2.withheld_credit == 40_000
+    assert second.withheld_credit == 40_000
     assert server.local_flow_control_window(3) == before - 40_000
     rig.respond(2, 1)
     assert handler2.told[-1] == "end", "its sibling goes on"
-    leg2.release(0.0)
+    second.resume(0.0)
     rig.exchange(2)
-    assert leg2.withheld_credit == 0
+    assert second.withheld_credit == 0
     assert server.local_flow_control_window(3) == before - 40_000 + 32_768, "credit goes back in quanta"
     assert not other.closing
 
@@ -129,7 +129,7 @@ def test_a_held_leg_that_ends_lets_its_connection_read_on() -> None:
     call = rig.call(handler, PLAIN)
     rig.connect(1)
     rig.short()
-    call.hold()
+    call.pause()
     rig.receive(1, OK)
     assert handler.told[-1] == "end"
     assert rig.short() == ["pause 1", "resume 1"]
@@ -143,11 +143,11 @@ def test_cancel_ends_the_connection_on_http1_and_the_stream_on_http2() -> None:
     rig.short()
     rig.connections[ConnId(1)].cancel(call, 0.0)
     assert rig.short() == ["abort 1"]
-    assert call.upstream is None
-    leg2 = rig.call(Handler(), AUTO)
+    assert call.connection is None
+    second = rig.call(Handler(), AUTO)
     rig.connect(2, "h2")
     rig.short()
-    rig.connections[ConnId(2)].cancel(leg2, 0.0)
+    rig.connections[ConnId(2)].cancel(second, 0.0)
     data = rig.connections[ConnId(2)].pull(65536)
     events = rig.servers[ConnId(2)].receive_data(data)
     assert [(type(event).__name__, int(event.error_code)) for event in events] == [("StreamReset", 8)]  # type: ignore[attr-defined]

@@ -5,60 +5,17 @@ providers, and whether an exchange of that id is running. A step's ``query`` sta
 """
 
 import re
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 
 from ...exchanges.policy import StepConfig
 from ...faults import Fault, FaultKind, Side
 from ...json_text import BOM, MAX_DEPTH, elements, is_too_deep, is_utf8, members
+from ..commands import BadCreate, Cancel, Command, Create, Ping, Step, Unusable
 
 MAX_EVENT_ID: Final = 256
 
-
-class Step(msgspec.Struct, frozen=True):
-    """One step of a request. ``headers`` in the order sent, values as text (what was no string is its JSON text);
-    ``query`` are the client's bytes, ``None`` where there were none."""
-
-    provider: str
-    endpoint: str
-    method: str
-    headers: list[tuple[str, str]]
-    query: bytes | None
-    config: StepConfig
-
-
-class Create(msgspec.Struct, frozen=True):
-    """``universal.create``. ``event_id`` is ``None`` where the client left it to us."""
-
-    event_id: str | None
-    steps: list[Step]
-
-
-class BadCreate(msgspec.Struct, frozen=True):
-    """A ``universal.create`` that names an exchange but cannot run."""
-
-    event_id: str | None
-    fault: Fault
-
-
-class Cancel(msgspec.Struct, frozen=True):
-    """``universal.cancel``."""
-
-    event_id: str
-
-
-class Ping(msgspec.Struct, frozen=True):
-    """``universal.ping``."""
-
-
-class Unusable(msgspec.Struct, frozen=True):
-    """A message that names no exchange."""
-
-    fault: Fault
-
-
-ClientMessage: TypeAlias = Create | BadCreate | Cancel | Ping | Unusable
 
 _TYPES: Final = "universal.create, universal.cancel and universal.ping"
 _ALLOWED: Final = {"backoff": "constant, linear and exponential", "response": "raw, events and both"}
@@ -106,7 +63,7 @@ def _invalid(detail: str) -> Fault:
     return Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, detail)
 
 
-def decode(data: bytes) -> ClientMessage:
+def decode(data: bytes) -> Command:
     """Read one client message, text or binary. Never raises."""
     if data.startswith(BOM):
         data = data[3:]
@@ -120,7 +77,7 @@ def decode(data: bytes) -> ClientMessage:
         return _malformed(f"the message is nested deeper than {MAX_DEPTH} levels")
 
 
-def _decode(data: bytes) -> ClientMessage:
+def _decode(data: bytes) -> Command:
     queries: list[bytes | None] | None = None
     try:
         message = _decode_message(data)
@@ -139,7 +96,7 @@ def _decode(data: bytes) -> ClientMessage:
     return _read(message, queries)
 
 
-def _decode_halved(data: bytes, queries: list[bytes | None]) -> ClientMessage:
+def _decode_halved(data: bytes, queries: list[bytes | None]) -> Command:
     """A text with half of a surrogate pair outside a ``query``: all that it may say is under which id it is refused."""
     try:
         message = _read(_decode_message(_HALF.sub(_mend, data)), queries)
@@ -156,7 +113,7 @@ def _mend(escape: re.Match[bytes]) -> bytes:
     return rb"\ufffd" if escape[1] else escape[0]
 
 
-def _read(message: _Message, queries: list[bytes | None] | None) -> ClientMessage:
+def _read(message: _Message, queries: list[bytes | None] | None) -> Command:
     match message.type:
         case "universal.create":
             return _create(message, queries)
@@ -170,7 +127,7 @@ def _read(message: _Message, queries: list[bytes | None] | None) -> ClientMessag
     return Unusable(_invalid(f"message.type is {_shown(message.type)}; allowed are {_TYPES}"))
 
 
-def _create(message: _Message, queries: list[bytes | None] | None) -> ClientMessage:
+def _create(message: _Message, queries: list[bytes | None] | None) -> Command:
     raw = bytes(message.request)
     if raw[:1] not in (b"{", b"[") or (raw[:1] == b"[" and not raw[1:-1].strip()):
         what = "missing" if not raw else "an empty array" if raw[:1] == b"[" else "no object"

@@ -7,8 +7,9 @@ from typing import Final, Literal
 
 import msgspec
 
+from ...envelope import error_envelope
 from ...events import ProviderEvent
-from ...faults import ENVELOPE_CODE, Fault
+from ...faults import ENVELOPE_CODE, HTTP_STATUS, Fault
 
 _encode = msgspec.json.encode
 
@@ -39,6 +40,13 @@ def created(metadata: Metadata, response: bytes | None) -> bytes:
     """``universal.created``: a whole answer with ``response`` (JSON text), the begin of a stream without."""
     head = b'{"type":"universal.created","metadata":' + _encode(metadata)
     return head + b"}" if response is None else b"".join((head, b',"response":', response, b"}"))
+
+
+def refused(metadata: Metadata, fault: Fault) -> bytes:
+    """``universal.created`` with the envelope of ``fault`` as its response: there is no other."""
+    metadata.status = HTTP_STATUS[fault.kind]
+    metadata.content_type = "application/json"
+    return created(metadata, error_envelope(fault))
 
 
 def stream_prefix(event_id: str) -> bytes:

@@ -10,7 +10,7 @@ from aigw_sansio.dialects.universal import messages
 from aigw_sansio.dialects.universal.decode import (
     BadCreate,
     Cancel,
-    ClientMessage,
+    Command,
     Create,
     Ping,
     Step,
@@ -74,7 +74,7 @@ def fields(more: str) -> bytes:
                             idle_timeout=5, total_timeout=6, response="both")])),
     ],
 )  # fmt: skip
-def test_good_messages(data: bytes, wanted: ClientMessage) -> None:
+def test_good_messages(data: bytes, wanted: Command) -> None:
     assert decode(data) == wanted
 
 

@@ -17,8 +17,7 @@ from wsproto.connection import ConnectionType
 from wsproto.events import Message, Ping
 
 from aigw_sansio.config import Compression, Config, GatewaySettings, Limits, ProviderSettings
-from aigw_sansio.downstream.compression import PORTION_BYTES, DeflatedChannel, open_channel
-from aigw_sansio.downstream.websocket import WebSocketChannel
+from aigw_sansio.downstream.websocket import PORTION_BYTES, DeflatedChannel, WebSocketChannel, WebSocketOpening
 from aigw_sansio.engine.connection import PipeConnection
 from aigw_sansio.wires.websocket.handshake import parse_extensions
 
@@ -41,8 +40,9 @@ class Open(Rig):
         self.owner = Owner()
         parsed = parse_extensions([(b"sec-websocket-extensions", offers.encode())])
         assert parsed is not None
-        self.channel, answer = open_channel(self.engine, self.pipe, self.owner, compression, parsed, self.now)
-        self.answer = None if answer is None else answer.decode()
+        opening = WebSocketOpening(self.engine, self.pipe, compression, parsed, self.now)
+        self.channel = opening.open(self.owner)
+        self.answer = None if opening.extension is None else opening.extension.decode()
         fields = {} if self.answer is None else {"sec-websocket-extensions": self.answer}
         self.client = WsConnection(ConnectionType.CLIENT, accepted_extensions(fields))
 

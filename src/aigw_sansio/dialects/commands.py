@@ -1,0 +1,53 @@
+"""The commands that a client can give in any dialect. Data only."""
+
+from typing import TypeAlias
+
+import msgspec
+
+from ..exchanges.policy import StepConfig
+from ..faults import Fault
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One step of a request. ``headers`` in the order sent, values as text (JSON text if the value was no string);
+    ``query`` is the client's bytes, ``None`` if there were none."""
+
+    provider: str
+    endpoint: str
+    method: str
+    headers: list[tuple[str, str]]
+    query: bytes | None
+    config: StepConfig
+
+
+class Create(msgspec.Struct, frozen=True):
+    """Begin an exchange. ``event_id`` is ``None`` if the client left it to the gateway."""
+
+    event_id: str | None
+    steps: list[Step]
+
+
+class BadCreate(msgspec.Struct, frozen=True):
+    """A create that names an exchange but cannot run."""
+
+    event_id: str | None
+    fault: Fault
+
+
+class Cancel(msgspec.Struct, frozen=True):
+    """End an exchange."""
+
+    event_id: str
+
+
+class Ping(msgspec.Struct, frozen=True):
+    """Answer with a sign of life."""
+
+
+class Unusable(msgspec.Struct, frozen=True):
+    """A message that names no exchange."""
+
+    fault: Fault
+
+
+Command: TypeAlias = Create | BadCreate | Cancel | Ping | Unusable

@@ -1,0 +1,78 @@
+"""A request made ready to run: the call and the policy of each step.
+
+Decides: that a request is planned whole before anything of it is sent, and how a fault names the step that has it.
+Must not know: sessions, exchanges that run, and the dialect that the request came in.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ..config import GatewaySettings
+from ..dialects.commands import Step
+from ..downstream.gateway_tokens import bearer_token, known_token
+from ..engine.engine import Engine
+from ..exchanges.policy import resolve_policy
+from ..exchanges.ports import PlannedStep
+from ..faults import Fault
+from ..ids import ConnId
+from ..providers.call import build_call
+from ..secret import Secret
+
+
+class ClientInfo(NamedTuple):
+    """What the handshake said of a client: where it wants to go and as whom."""
+
+    conn: ConnId
+    peer: str
+    account: str
+    gateway: str
+    settings: GatewaySettings
+    headers: Mapping[str, str]  #: the ``cf-aig-*`` fields, names in lower case, without the token
+    principal: str | None
+    subprotocol: str | None
+
+
+def plan(engine: Engine, client: ClientInfo, steps: Sequence[Step], now: float) -> list[PlannedStep] | Fault:
+    """Every step made ready, or why one of them cannot run."""
+    planned: list[PlannedStep] = []
+    for index, step in enumerate(steps):
+        one = _plan_step(engine, client, step, now)
+        if not isinstance(one, Fault):
+            planned.append(one)
+        elif len(steps) == 1:
+            return one
+        else:
+            return Fault(one.kind, one.side, f"step {index}: {one.detail}", retryable=one.retryable)
+    return planned
+
+
+def _plan_step(engine: Engine, client: ClientInfo, step: Step, now: float) -> PlannedStep | Fault:
+    policy = resolve_policy(step.config, step.headers, client.headers, client.settings, engine.config.timeouts)
+    if isinstance(policy, Fault):
+        return policy
+    call = build_call(
+        provider=step.provider,
+        endpoint=step.endpoint,
+        method=step.method,
+        headers=step.headers,
+        body=step.query,
+        settings=engine.config.providers,
+        account=client.account,
+        own_tokens=lambda value: known_token(client.settings, Secret(value)),
+        unix_time=engine.unix_time(now),
+    )
+    return call if isinstance(call, Fault) else PlannedStep(call, policy)
+
+
+def unknown_tokens(settings: GatewaySettings, steps: Sequence[Step]) -> list[Secret]:
+    """Gateway tokens in the headers of ``steps`` that the settings alone cannot judge."""
+    if not settings.authentication:
+        return []
+    unknown: list[Secret] = []
+    for step in steps:
+        for name, value in step.headers:
+            if name.lower() == "cf-aig-authorization":
+                token = Secret(bearer_token(value))
+                if not known_token(settings, token) and token not in unknown:
+                    unknown.append(token)
+    return unknown

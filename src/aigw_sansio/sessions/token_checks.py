@@ -1,0 +1,82 @@
+"""Requests whose gateway token the host is asked about, before anything of them runs.
+
+Decides: that a request waits until the host has allowed each of its tokens, one question after the other. Must not
+know: what becomes of a request afterwards.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ..dialects.commands import Create
+from ..effects import Answer, Authenticate, Authenticated
+from ..engine.engine import Engine
+from ..faults import Fault, FaultKind, Side
+from ..ids import AskId
+from ..secret import Secret
+
+
+class PendingCreate(NamedTuple):
+    """A create that has its ids and has not begun. ``size``: the bytes that it keeps in memory."""
+
+    create: Create
+    event_id: str
+    log_id: str
+    size: int
+
+
+class TokenChecks:
+    """All checks of one session that are under way."""
+
+    __slots__ = ("_account", "_decided", "_engine", "_gateway", "_pending")
+
+    def __init__(
+        self,
+        engine: Engine,
+        account: str,
+        gateway: str,
+        decided: Callable[[PendingCreate, Fault | None, float], None],
+    ) -> None:
+        """``decided`` is told once of each check that was not withdrawn; the fault says why it is not allowed."""
+        self._engine = engine
+        self._account = account
+        self._gateway = gateway
+        self._decided = decided
+        self._pending: dict[str, tuple[AskId, PendingCreate]] = {}
+
+    def check(self, pending: PendingCreate, tokens: list[Secret], now: float) -> None:
+        """Ask about ``tokens``, at least one."""
+
+        def answered(answer: Answer, at: float) -> None:
+            del self._pending[pending.event_id]
+            if not (isinstance(answer, Authenticated) and answer.allowed):
+                detail = "the token in cf-aig-authorization of the request's headers is not allowed here"
+                self._decided(pending, Fault(FaultKind.UNAUTHORIZED, Side.CLIENT, detail), at)
+            elif len(tokens) > 1:
+                self.check(pending, tokens[1:], at)
+            else:
+                self._decided(pending, None, at)
+
+        ask_id = self._engine.ask(Authenticate(self._account, self._gateway, tokens[0]), answered, now)
+        self._pending[pending.event_id] = ask_id, pending
+
+    def withdraw(self, event_id: str) -> PendingCreate | None:
+        """Forget a check; ``None`` if there is none of that id."""
+        found = self._pending.pop(event_id, None)
+        if found is None:
+            return None
+        self._engine.withdraw(found[0])
+        return found[1]
+
+    def withdraw_all(self) -> None:
+        """Forget all checks."""
+        for event_id in list(self._pending):
+            self.withdraw(event_id)
+
+    def __contains__(self, event_id: str) -> bool:
+        return event_id in self._pending
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def __iter__(self) -> Iterator[PendingCreate]:
+        return iter([pending for _, pending in self._pending.values()])
