@@ -8,21 +8,24 @@ bytes take the short way, :mod:`aigw_drivers.core.transfer`.
 
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from math import inf
+from typing import TypeAlias
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from aigw_sansio.effects import ANSWER_TYPE, Answer, Ask, Connect, Unavailable
-from aigw_sansio.events import Event
+from aigw_sansio import Answer, Ask, Connect, Engine, Event, Question, Unavailable
+from aigw_sansio.effects import ANSWER_TYPE
 
-from .core.contract import AnswerHandler, SansIoEngine
 from .core.link import ByteSocket, Link
 from .core.readiness import Readiness, choose
 from .core.sockets import Listener, dial_tcp, name_of, prepare, reason_of, shake_hands
 from .core.tls import TlsPipe, client_context
 from .core.transfer import Transfer, close_socket, logger, report
+
+#: Looks up what the engine asks for. An exception, or an answer of the wrong class, counts as ``Unavailable``.
+AnswerHandler: TypeAlias = Callable[[Question], Awaitable[Answer]]
 
 #: How long a client may take for its TLS handshake. The engine hears of it only afterwards.
 HANDSHAKE_S = 10.0
@@ -42,7 +45,7 @@ class AnyioDriver(Transfer):
 
     def __init__(
         self,
-        engine: SansIoEngine,
+        engine: Engine,
         *,
         answer: AnswerHandler | None = None,
         on_event: Callable[[Event], None] | None = None,
@@ -97,16 +100,14 @@ class AnyioDriver(Transfer):
     async def drain(self) -> None:
         """Stop accepting, and let :meth:`serve` return when the last connection has ended.
 
-        Calls the engine's ``drain(now)`` where it has one (:meth:`aigw_sansio.gateway.Gateway.drain`): it refuses new
-        work and ends what there is by its own deadlines. Without one, :meth:`serve` waits for the peers to end.
+        Calls the engine's ``drain(now)``: it refuses new work and ends running work by its own deadlines.
         """
         if self._draining:
             return
         self._draining = True
         if self._listening is not None:
             self._listening.cancel()
-        if (drain := getattr(self._engine, "drain", None)) is not None:
-            self._step(drain)
+        self._step(self._engine.drain)
 
     def _all_ended(self) -> None:
         if self._idle is not None:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import anyio
 from anyio.abc import ByteStream
 
-from aigw_sansio.faults import Fault
+from aigw_sansio import Fault
 from aigw_sansio.wires.http import Headers
 from aigw_sansio.wires.websocket.frames import Role
 from aigw_sansio.wires.websocket.handshake import Accepted, ClientHandshake, Refused, request

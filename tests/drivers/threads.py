@@ -13,23 +13,25 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from aigw_drivers.core.contract import READ_SIZE, AnswerHandler, SansIoEngine
+from aigw_drivers.anyio_driver import AnswerHandler
 from aigw_drivers.core.sockets import Listener, name_of, reason_of
 from aigw_drivers.core.tls import TlsPipe, client_context
-from aigw_sansio.effects import (
+from aigw_sansio import (
+    READ_SIZE,
     Answer,
     Ask,
     Close,
     Connect,
+    ConnId,
     Effect,
     Emit,
+    Engine,
+    Event,
     Flush,
     PauseReading,
     ResumeReading,
     Unavailable,
 )
-from aigw_sansio.events import Event
-from aigw_sansio.ids import ConnId
 
 
 class _Link:
@@ -79,7 +81,7 @@ class ThreadDriver:
 
     def __init__(
         self,
-        engine: SansIoEngine,
+        engine: Engine,
         *,
         answer: AnswerHandler | None = None,
         on_event: Callable[[Event], None] | None = None,
@@ -113,8 +115,7 @@ class ThreadDriver:
         self._stop_accepting()
         with self._lock:
             now = self._clock()
-            if (drain := getattr(self._engine, "drain", None)) is not None:
-                drain(now)
+            self._engine.drain(now)
             self._drain_effects(now)
             self._empty.wait_for(lambda: not self._links)
         self.stop()

@@ -9,7 +9,6 @@ import shlex
 import sys
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -25,8 +24,7 @@ try:
 except ImportError as error:  # the core and the drivers do without them
     raise SystemExit("the command line needs the extra `server`: pip install 'aigw[server]'") from error
 
-from aigw_sansio import gateway as core
-from aigw_sansio.config import ProviderSettings
+from aigw_sansio import Gateway, ProviderSettings, __version__
 from aigw_sansio.providers.registry import REGISTRY
 
 from ..client import HandshakeRefused, WebSocketClosed, connect
@@ -102,7 +100,8 @@ def _run(function: Callable[[], Awaitable[None]]) -> None:
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
-        print(f"aigw {version('aigw')}, core: {'Python' if core.__file__.endswith('.py') else 'compiled'}")
+        compiled = not str(sys.modules[Gateway.__module__].__file__).endswith(".py")
+        print(f"aigw {__version__}, core: {'compiled' if compiled else 'Python'}")
         raise typer.Exit()
 
 

@@ -10,16 +10,10 @@ from typing import Final
 
 import msgspec
 
+from aigw_sansio import Limits, ProviderEvent
 from aigw_sansio.bodies.framing import Framing, decoder_for, framing_of, media_type
-from aigw_sansio.config import Limits
-from aigw_sansio.events import ProviderEvent
-from aigw_sansio.formats.detection import (
-    detect_format,
-)
-from aigw_sansio.formats.registry import (
-    FORMAT_ALIASES,
-    make_reader,
-)
+from aigw_sansio.formats.detection import detect_format
+from aigw_sansio.formats.registry import FORMAT_ALIASES, make_reader
 from aigw_sansio.providers.registry import ALIASES, REGISTRY
 
 _PIECE: Final = 64 * 1024

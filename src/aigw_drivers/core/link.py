@@ -7,7 +7,7 @@ from typing import Protocol
 
 import anyio
 
-from aigw_sansio.ids import ConnId
+from aigw_sansio import ConnId
 
 from .tls import TlsPipe
 

@@ -17,7 +17,8 @@ from typing import NamedTuple, TypeAlias
 
 import anyio
 
-from .contract import READ_SIZE
+from aigw_sansio import READ_SIZE
+
 from .link import ByteSocket
 from .tls import TlsPipe
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from .contract import READ_SIZE
+from aigw_sansio import READ_SIZE
 
 #: Output that TLS makes by itself (tickets, key updates, alerts) and the peer does not take: more is an attack.
 MAX_CONTROL_BYTES = 65536

@@ -1,6 +1,6 @@
 """The heart of a driver: engine in, effects out, sockets read and written, all in plain functions.
 
-Decides: nothing about any protocol. It carries out the nine duties of :mod:`aigw_drivers.core.contract`, save for what must
+Decides: nothing about any protocol. It carries out the nine duties of a driver (:mod:`aigw_sansio`), save for what must
 wait: dialling, answering and time, which a subclass adds. Must not know: what the bytes mean, why a connection is
 dialled or closed, which event loop runs.
 
@@ -20,11 +20,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 
-from aigw_sansio.effects import Ask, Close, Connect, Effect, Emit, Flush, PauseReading, ResumeReading
-from aigw_sansio.events import Event
-from aigw_sansio.ids import ConnId
+from aigw_sansio import (
+    READ_SIZE,
+    Ask,
+    Close,
+    Connect,
+    ConnId,
+    Effect,
+    Emit,
+    Engine,
+    Event,
+    Flush,
+    PauseReading,
+    ResumeReading,
+)
 
-from .contract import READ_SIZE, SansIoEngine
 from .link import ByteSocket, Link
 from .readiness import Readiness
 from .sockets import reason_of
@@ -46,9 +56,7 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset
 class Transfer(ABC):
     """Moves bytes and effects between one engine and its links."""
 
-    def __init__(
-        self, engine: SansIoEngine, on_event: Callable[[Event], None] | None, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, engine: Engine, on_event: Callable[[Event], None] | None, clock: Callable[[], float]) -> None:
         self._engine = engine
         self._on_event = on_event
         self._clock = clock

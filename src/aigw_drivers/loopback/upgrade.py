@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl
 import anyio
 import msgspec
 
-from aigw_sansio.faults import CLOSE_CODE, Fault
+from aigw_sansio import Fault
+from aigw_sansio.faults import CLOSE_CODE
 from aigw_sansio.wires.heads import RequestHead
 from aigw_sansio.wires.websocket.frames import FIN, Opcode, Role, cut_reason, encode_frame, may_send_close
 from aigw_sansio.wires.websocket.handshake import Upgrade, WrongVersion, accept, check_upgrade, response

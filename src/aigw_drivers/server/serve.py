@@ -16,13 +16,10 @@ import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
-from aigw_sansio.config import ProviderSettings
-from aigw_sansio.events import Event
-from aigw_sansio.gateway import Gateway
+from aigw_sansio import Event, Gateway, ProviderSettings
 
-from ..anyio_driver import AnyioDriver
+from ..anyio_driver import AnswerHandler, AnyioDriver
 from ..asyncio_driver import ProtocolDriver, require_asyncio
-from ..core.contract import AnswerHandler
 from ..core.sockets import Listener, listen
 from ..core.tls import server_context
 from ..loopback import LoopbackProvider

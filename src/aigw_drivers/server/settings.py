@@ -16,13 +16,12 @@ from typing import Final, Literal, TypeVar, get_type_hints
 
 import msgspec
 
-from aigw_sansio.config import Backoff, Compression, Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
-from aigw_sansio.faults import Fault
+from aigw_sansio import Config, Fault, GatewaySettings, Limits, ProviderSettings, Retry, Secret, Timeouts
+from aigw_sansio.config import Backoff, Compression
 from aigw_sansio.providers.auth import read_stored_key
 from aigw_sansio.providers.headers import NEVER_FORWARDED, TOKEN
 from aigw_sansio.providers.registry import ALIASES, REGISTRY, Provider, is_custom
 from aigw_sansio.providers.target import RefusedTarget, parse_base_url
-from aigw_sansio.secret import Secret
 
 from .toml_values import EnvironmentText, Table, ValueReader, key_text, kind_of, suggestion, toml_text
 

@@ -7,9 +7,9 @@ Decides: that a host's own answer comes first, and how RSA is done. Must not kno
 
 from anyio import to_thread
 
-from aigw_sansio.effects import Answer, Question, Sign, Signed, Unavailable
+from aigw_sansio import Answer, Question, Sign, Signed, Unavailable
 
-from ..core.contract import AnswerHandler
+from ..anyio_driver import AnswerHandler
 
 
 def with_signatures(host: AnswerHandler | None = None) -> AnswerHandler:

@@ -16,8 +16,7 @@ from typing import Any, Final, Literal, Protocol
 import anyio
 import msgspec
 
-from aigw_sansio.config import ProviderSettings
-from aigw_sansio.events import Event, SessionEnded
+from aigw_sansio import Event, ProviderSettings, SessionEnded
 
 from ...client import WebSocketClient, connect
 from ...loopback import LoopbackProvider

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import anyio
 import msgspec
 
-from aigw_sansio.events import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted, Event, RequestAdmitted
+from aigw_sansio import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted, Event, RequestAdmitted
 
 from ...client import WebSocketClient, connect
 from ...server.serve import DriverName, running
