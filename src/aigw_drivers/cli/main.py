@@ -18,7 +18,6 @@ import msgspec
 
 try:
     import typer
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 except ImportError as error:  # the core and the drivers do without them
@@ -35,6 +34,7 @@ from .demo.realtime import converse
 from .demo.realtime_view import realtime_summary, realtime_view_for
 from .demo.universal import demonstrate
 from .demo.universal_view import summary, view_for
+from .output import Output
 from .read import ReadError, read_file
 
 app = typer.Typer(
@@ -60,7 +60,7 @@ class Driver(StrEnum):
 DriverOption = Annotated[Driver, typer.Option(help="anyio: sockets and anyio; protocol: bare asyncio protocols.")]
 
 
-def _settings(path: Path | None, console: Console) -> Settings:
+def _settings(path: Path | None, console: Output) -> Settings:
     try:
         return load_settings(path, os.environ)
     except SettingsError as error:
@@ -69,7 +69,7 @@ def _settings(path: Path | None, console: Console) -> Settings:
         raise typer.Exit(2) from None
 
 
-def _check_files(settings: Settings, console: Console) -> None:
+def _check_files(settings: Settings, console: Output) -> None:
     """Certificates and keys that cannot be used are told of by the name of their setting."""
     server = settings.server
     files = {f"providers.{slug}.ca_file": own.ca_file for slug, own in settings.config.providers.items() if own.ca_file}
@@ -101,7 +101,7 @@ def _run(function: Callable[[], Awaitable[None]]) -> None:
 def _tell_version(wanted: bool) -> None:
     if wanted:
         compiled = not str(sys.modules[Gateway.__module__].__file__).endswith(".py")
-        print(f"aigw {__version__}, core: {'compiled' if compiled else 'Python'}")
+        Output().write_line(f"aigw {__version__}, core: {'compiled' if compiled else 'Python'}")
         raise typer.Exit()
 
 
@@ -122,7 +122,7 @@ def serve(
     driver: DriverOption = Driver.ANYIO,
 ) -> None:
     """Serve until SIGINT or SIGTERM; then let running requests finish."""
-    console = Console()
+    console = Output()
     settings = _settings(config, console)
     _check_files(settings, console)
     changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
@@ -143,7 +143,7 @@ def serve(
         raise typer.Exit(1) from None
 
 
-def _greet(console: Console, gateway: Running, settings: Settings, *, loopback: bool) -> None:
+def _greet(console: Output, gateway: Running, settings: Settings, *, loopback: bool) -> None:
     name, own = next(iter(settings.config.gateways.items()))
     url = f"{gateway.url}/v1/{name}"
     console.print(f"[bold green]aigw[/bold green] is listening on [bold]{gateway.url}[/bold]", soft_wrap=True)
@@ -175,26 +175,28 @@ def demo(
     ] = False,
 ) -> None:
     """Show it working: several requests at once over one socket, to the built-in provider. No keys, no network."""
-    console = Console()
+    console = Output()
 
     async def main() -> None:
-        context, maker = view_for(console)
-        with context:
-            result = await demonstrate(maker, driver=driver.value)
-        console.print(summary(result), soft_wrap=not console.is_terminal)
+        with console.cancelled_without_reader():
+            context, maker = view_for(console)
+            with context:
+                result = await demonstrate(maker, driver=driver.value)
+            console.print(summary(result), soft_wrap=not console.is_terminal)
 
     async def realtime_main() -> None:
-        context, maker = realtime_view_for(console)
-        with context:
-            result = await converse(maker, driver=driver.value)
-        console.print(realtime_summary(result), soft_wrap=not console.is_terminal)
+        with console.cancelled_without_reader():
+            context, maker = realtime_view_for(console)
+            with context:
+                result = await converse(maker, driver=driver.value)
+            console.print(realtime_summary(result), soft_wrap=not console.is_terminal)
 
-    nobody_reads = False
     try:
         _run(realtime_main if realtime else main)
-    except* SystemExit:  # rich ends a program whose output nobody takes, from wherever it printed
-        nobody_reads = True
-    if nobody_reads:
+    except Exception:
+        if not console.reader_gone:  # else it was cancelled in mid-conversation, and nobody is left to be told
+            raise
+    if console.reader_gone:
         raise typer.Exit(1)
 
 
@@ -207,15 +209,16 @@ def send(
     """Send universal messages over one socket and print what comes back, until every exchange has ended."""
     texts = messages or [line for line in sys.stdin.read().splitlines() if line.strip()]
     headers = [("cf-aig-authorization", f"Bearer {token}")] if token else []
+    output = Output()
 
     async def main() -> None:
         async with connect(url, headers=headers) as socket:
             for text in texts:
                 await socket.send(text)
             open_ends = sum(not _is_cancel(text) for text in texts)
-            while open_ends:
+            while open_ends and not output.reader_gone:
                 answer = str(await socket.receive())
-                print(answer, flush=True)
+                output.write_line(answer)
                 open_ends -= _is_end(answer)
 
     try:
@@ -229,6 +232,8 @@ def send(
     except OSError as error:
         print(f"cannot connect to {url}: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
+    if output.reader_gone:
+        raise typer.Exit(1)
 
 
 def _is_cancel(text: str) -> bool:
@@ -250,7 +255,7 @@ def _is_end(answer: str) -> bool:
 @app.command()
 def check(file: Annotated[Path, typer.Argument(help="Settings file (TOML).")]) -> None:
     """Check a settings file: says what is wrong in it, where, and what is allowed."""
-    console = Console()
+    console = Output()
     settings = _settings(file, console)
     _check_files(settings, console)
     config = settings.config
@@ -285,9 +290,12 @@ def read(
     if provider is not None and format is not None:
         print("--provider and --format exclude each other", file=sys.stderr)
         raise typer.Exit(2)
+    output = Output()
     try:
         for line in read_file(file, provider=provider, format=format, content_type=content_type, status=status):
-            print(line)
+            output.write_line(line)
+            if output.reader_gone:
+                raise typer.Exit(1)
     except (ReadError, OSError) as error:
         print(f"{file}: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
