@@ -55,7 +55,7 @@ class Engine(Protocol):
         """
 
     def connection_lost(self, conn: ConnId, reason: str, now: float) -> None:
-        """The connection broke: a reset, a failed write, a TLS stream without ``close_notify``. Next: :meth:`closed`."""
+        """The connection broke: a reset, a failed write, TLS without ``close_notify``. Next: :meth:`closed`."""
 
     def data_sent(self, conn: ConnId, n: int, now: float) -> None:
         """The transport took ``n`` of the bytes that were pulled. More than was pulled is misuse.

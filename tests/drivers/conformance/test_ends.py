@@ -92,7 +92,7 @@ def test_half_close_over_tls(name: str, certificates: Certificates) -> None:
                 data = raw.recv(65536)
             raw.sendall(tls.encrypt(b"z"))
             engine.wait_for("receive_data")
-            raw.sendall(tls.end())
+            raw.sendall(tls.close_notify())
             assert tls.decrypt(read_to_end(raw)) == b"z" * BIG
             assert tls.ended
         engine.wait_for("closed", 1)
