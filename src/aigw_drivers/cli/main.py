@@ -1,6 +1,6 @@
 """The command line: ``aigw serve``, ``demo``, ``send``, ``check`` and ``read``.
 
-Decides: options and output. Must not know: any protocol.
+Decides: options, output and exit status. Must not know: any protocol.
 """
 
 import logging
@@ -20,7 +20,7 @@ try:
     import typer
     from rich.markup import escape
     from rich.table import Table
-except ImportError as error:  # the core and the drivers do without them
+except ImportError as error:  # the core and the drivers do not need them
     raise SystemExit("the command line needs the extra `server`: pip install 'aigw[server]'") from error
 
 from aigw_sansio import Gateway, ProviderSettings, __version__
@@ -70,7 +70,7 @@ def _settings(path: Path | None, console: Output) -> Settings:
 
 
 def _check_files(settings: Settings, console: Output) -> None:
-    """Certificates and keys that cannot be used are told of by the name of their setting."""
+    """Report certificates and keys that cannot be used, by the name of their setting."""
     server = settings.server
     files = {f"providers.{slug}.ca_file": own.ca_file for slug, own in settings.config.providers.items() if own.ca_file}
     problems = []
@@ -78,14 +78,14 @@ def _check_files(settings: Settings, console: Output) -> None:
         try:
             client_context(file)
         except OSError as error:
-            problems.append(f"{where} ({file}) holds no certificates in PEM: {error}")
+            problems.append(f"{where} ({file}) holds no PEM certificates: {error}")
     if server.tls_certificate:
         try:
             server_context(server.tls_certificate, server.tls_key or server.tls_certificate)
         except OSError as error:
             key = server.tls_key or "the same file"
             problems.append(
-                f"server.tls_certificate ({server.tls_certificate}) and its key ({key}) cannot be used: {error}"
+                f"server.tls_certificate ({server.tls_certificate}) cannot be used with its key ({key}): {error}"
             )
     for line in problems:
         console.print(f"[red]error[/red] {escape(line)}", soft_wrap=True)
@@ -94,7 +94,7 @@ def _check_files(settings: Settings, console: Output) -> None:
 
 
 def _run(function: Callable[[], Awaitable[None]]) -> None:
-    """Run on uvloop where it is installed, else on asyncio."""
+    """Run on uvloop if it is installed, else on asyncio."""
     anyio.run(function, backend_options={"use_uvloop": find_spec("uvloop") is not None})
 
 
@@ -108,7 +108,8 @@ def _tell_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="The version, and which core runs.")
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version, and which core runs."),
     ] = False,
 ) -> None:
     pass
@@ -118,7 +119,7 @@ def _options(
 def serve(
     config: ConfigOption = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free port.")] = None,
     driver: DriverOption = Driver.ANYIO,
 ) -> None:
     """Serve until SIGINT or SIGTERM; then let running requests finish."""
@@ -154,7 +155,7 @@ def _greet(console: Output, gateway: Running, settings: Settings, *, loopback: b
         slugs = [slug for slug in slugs if slug != "loopback" or slug in settings.config.providers]
     console.print(f"  providers  {', '.join(slugs)}", soft_wrap=True)
     if own.authentication:
-        console.print("  this gateway wants a token: header cf-aig-authorization: Bearer TOKEN", soft_wrap=True)
+        console.print("  this gateway needs a token: header cf-aig-authorization: Bearer TOKEN", soft_wrap=True)
     provider = "loopback" if loopback or "loopback" in settings.config.providers else "openai"
     step: dict[str, object] = {"eventId": "1", "provider": provider, "endpoint": "chat/completions"}
     if provider != "loopback":
@@ -171,10 +172,10 @@ def _greet(console: Output, gateway: Running, settings: Settings, *, loopback: b
 def demo(
     driver: DriverOption = Driver.ANYIO,
     realtime: Annotated[
-        bool, typer.Option("--realtime", help="A spoken conversation over a realtime session.")
+        bool, typer.Option("--realtime", help="Show a spoken conversation in a realtime session.")
     ] = False,
 ) -> None:
-    """Show it working: several requests at once over one socket, to the built-in provider. No keys, no network."""
+    """Show a gateway at work: several requests at once over one socket. Needs no keys and no network."""
     console = Output()
 
     async def main() -> None:
@@ -203,10 +204,12 @@ def demo(
 @app.command()
 def send(
     url: Annotated[str, typer.Argument(help="ws:// or wss:// address of a gateway, with account and gateway.")],
-    messages: Annotated[list[str] | None, typer.Argument(help="JSON messages; without any, lines of input.")] = None,
+    messages: Annotated[
+        list[str] | None, typer.Argument(help="JSON messages; without any, the lines of standard input.")
+    ] = None,
     token: Annotated[str | None, typer.Option(envvar="AIGW_TOKEN", help="Gateway token.")] = None,
 ) -> None:
-    """Send universal messages over one socket and print what comes back, until every exchange has ended."""
+    """Send universal messages over one socket and print all answers, until every exchange has ended."""
     texts = messages or [line for line in sys.stdin.read().splitlines() if line.strip()]
     headers = [("cf-aig-authorization", f"Bearer {token}")] if token else []
     output = Output()
@@ -237,7 +240,7 @@ def send(
 
 
 def _is_cancel(text: str) -> bool:
-    """Whether a message of ours has no end of its own: it brings about that of another."""
+    """Whether our message ends another exchange and has no end of its own."""
     try:
         message = msgspec.json.decode(text)
     except msgspec.DecodeError:
@@ -246,7 +249,7 @@ def _is_cancel(text: str) -> bool:
 
 
 def _is_end(answer: str) -> bool:
-    """Whether a message is the last that answers one of ours."""
+    """Whether ``answer`` is the last one to a message of ours."""
     message = msgspec.json.decode(answer)
     kind = message["type"].removeprefix("universal.")
     return kind in ("done", "error", "cancelled", "pong") or (kind == "created" and "response" in message)
@@ -254,7 +257,7 @@ def _is_end(answer: str) -> bool:
 
 @app.command()
 def check(file: Annotated[Path, typer.Argument(help="Settings file (TOML).")]) -> None:
-    """Check a settings file: says what is wrong in it, where, and what is allowed."""
+    """Check a settings file: report each error, its place, and the allowed values."""
     console = Output()
     settings = _settings(file, console)
     _check_files(settings, console)
@@ -278,17 +281,15 @@ def _described(provider: ProviderSettings) -> str:
 
 @app.command()
 def read(
-    file: Annotated[Path, typer.Argument(help="A recorded answer of a provider, as its client received it.")],
-    provider: Annotated[str | None, typer.Option(help="Slug of the provider it came from.")] = None,
-    format: Annotated[
-        str | None, typer.Option(help="Family of formats it is in; told by the content otherwise.")
-    ] = None,
+    file: Annotated[Path, typer.Argument(help="A recorded response body of a provider, as its client received it.")],
+    provider: Annotated[str | None, typer.Option(help="Slug of the provider that sent it.")] = None,
+    format: Annotated[str | None, typer.Option(help="Its format; by default the content decides.")] = None,
     content_type: Annotated[str | None, typer.Option(help="Its content-type.")] = None,
     status: Annotated[int, typer.Option(min=100, max=599, help="Its status.")] = 200,
 ) -> None:
-    """Print the provider-agnostic events of a recorded answer, one JSON document a line."""
+    """Print the provider-agnostic events of a recorded response, one JSON document per line."""
     if provider is not None and format is not None:
-        print("--provider and --format exclude each other", file=sys.stderr)
+        print("--provider and --format exclude each other: use one of them", file=sys.stderr)
         raise typer.Exit(2)
     output = Output()
     try:

@@ -163,7 +163,10 @@ class TransportSocket(asyncio.BaseProtocol):
             self._waiter.set_result(None)
 
     async def receive(self) -> bytes:
-        """Wait for bytes; only before there is a link. Empty at the end; raises :class:`OSError` if the connection broke."""
+        """Wait for bytes; only before there is a link. Empty at the end.
+
+        Raises :class:`OSError` if the connection broke.
+        """
         if not self._unread and not self._eof_unread and self._error is None:
             self._waiter = asyncio.get_running_loop().create_future()
             self.transport.resume_reading()
