@@ -106,9 +106,18 @@ def build_call(
     fields["accept-encoding"] = "identity"
     if payload:
         fields.setdefault("content-type", "application/json")
-    own_key = has_key(fields, query, row.query_keys)
+    carries_key = has_key(fields, query, row.query_keys)  # asked here: authenticating may add a key of ours
     credential = _authenticate(
-        row, located, own, fields, query, method=verb, origin=origin, target=target, body=payload, unix_time=unix_time
+        row,
+        located,
+        own,
+        fields,
+        carries_key=carries_key,
+        method=verb,
+        origin=origin,
+        target=target,
+        body=payload,
+        unix_time=unix_time,
     )
     if isinstance(credential, Fault):
         return credential
@@ -124,7 +133,7 @@ def build_call(
         payload,
     )
     array_stream = is_array_stream(path, query)
-    stored = () if own_key else carried_keys(fields, "", (), header_keys(own.headers))
+    stored = () if carries_key else carried_keys(fields, "", (), header_keys(own.headers))
     keys = tuple(key.encode() for key in stored)
     return ProviderCall(row.slug, origin, request, format_of(row, path), array_stream, credential, keys)
 
@@ -137,20 +146,20 @@ def _authenticate(
     located: Located,
     own: ProviderSettings,
     fields: dict[str, str],
-    query: str,
     *,
+    carries_key: bool,
     method: str,
     origin: Origin,
     target: str,
     body: bytes,
     unix_time: float,
 ) -> ServiceAccount | Fault | None:
-    """Make the credentials in ``fields`` what the provider wants; put in the stored ones where there are none.
+    """Bring the credentials in ``fields`` into the provider's form; if the request carries no key, put in a stored one.
 
-    A service account is no credential yet: it is given back, and the field is left out.
+    A service account is not a credential yet: it is returned, and the field is left out.
     """
     route = located.route
-    if has_key(fields, query, row.query_keys):
+    if carries_key:
         bearer = fields.get("authorization", "")
         if row.slug == "google-vertex-ai" and bearer[:7].lower() == "bearer ":
             carried = carried_account(bearer[7:].strip())

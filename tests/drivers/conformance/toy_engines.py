@@ -8,14 +8,17 @@ from collections.abc import Callable
 from math import inf
 from typing import NamedTuple
 
-from aigw_drivers.core.contract import READ_SIZE
-from aigw_sansio.effects import (
+from aigw_sansio import (
+    READ_SIZE,
     Answer,
     Ask,
+    AskId,
     Close,
     Connect,
+    ConnId,
     Effect,
     Emit,
+    Event,
     Flush,
     PauseReading,
     Question,
@@ -23,8 +26,6 @@ from aigw_sansio.effects import (
     Tls,
 )
 from aigw_sansio.engine.send_buffer import SendBuffer
-from aigw_sansio.events import Event
-from aigw_sansio.ids import AskId, ConnId
 
 PATIENCE_S = 120.0
 
@@ -202,10 +203,10 @@ class ToyEngine:
             state.buffer.clear()
             self.on_closed(conn)
 
-    def answer(self, id: AskId, value: Answer, now: float) -> None:
-        with self._input("answer", id, value, now, conn_known=False):
-            if self.asked.pop(id, None) is None:
-                self._breach(f"an answer to question {id}, which is not open")
+    def answer(self, ask_id: AskId, value: Answer, now: float) -> None:
+        with self._input("answer", ask_id, value, now, conn_known=False):
+            if self.asked.pop(ask_id, None) is None:
+                self._breach(f"an answer to question {ask_id}, which is not open")
             self.on_answer(value)
 
     def handle_timeout(self, now: float) -> None:

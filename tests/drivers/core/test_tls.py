@@ -74,11 +74,11 @@ def test_any_cut_gives_the_same_plaintext(folder: Path, cut: int) -> None:
 
 def test_each_side_ends_for_itself(folder: Path) -> None:
     client, server = _pair(folder)
-    assert server.decrypt(client.encrypt(b"last") + client.end()) == b"last"
+    assert server.decrypt(client.encrypt(b"last") + client.close_notify()) == b"last"
     assert server.ended
     assert not client.ended
     assert client.decrypt(server.encrypt(b"answer")) == b"answer"
-    client.decrypt(server.end())
+    client.decrypt(server.close_notify())
     assert client.ended
 
 
@@ -86,6 +86,6 @@ def test_rubbish_is_an_error_with_an_alert(folder: Path) -> None:
     client, server = _pair(folder)
     with pytest.raises(ssl.SSLError):
         server.decrypt(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    assert server.talks
+    assert server.has_pending
     with pytest.raises(ssl.SSLError):
         client.decrypt(server.pending())

@@ -13,23 +13,25 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from aigw_drivers.core.contract import READ_SIZE, AnswerHandler, SansIoEngine
-from aigw_drivers.core.sockets import Listener, name_of, reason_of
+from aigw_drivers.anyio_driver import AnswerHandler
+from aigw_drivers.core.sockets import Listener, address_text, failure_text
 from aigw_drivers.core.tls import TlsPipe, client_context
-from aigw_sansio.effects import (
+from aigw_sansio import (
+    READ_SIZE,
     Answer,
     Ask,
     Close,
     Connect,
+    ConnId,
     Effect,
     Emit,
+    Engine,
+    Event,
     Flush,
     PauseReading,
     ResumeReading,
     Unavailable,
 )
-from aigw_sansio.events import Event
-from aigw_sansio.ids import ConnId
 
 
 class _Link:
@@ -64,7 +66,7 @@ class _Link:
             if self.tls is not None:
                 with self.codec:
                     if last:
-                        data = self.tls.end()
+                        data = self.tls.close_notify()
                     else:
                         data = self.tls.encrypt(data) if data else self.tls.pending()
             try:
@@ -79,7 +81,7 @@ class ThreadDriver:
 
     def __init__(
         self,
-        engine: SansIoEngine,
+        engine: Engine,
         *,
         answer: AnswerHandler | None = None,
         on_event: Callable[[Event], None] | None = None,
@@ -113,8 +115,7 @@ class ThreadDriver:
         self._stop_accepting()
         with self._lock:
             now = self._clock()
-            if (drain := getattr(self._engine, "drain", None)) is not None:
-                drain(now)
+            self._engine.drain(now)
             self._drain_effects(now)
             self._empty.wait_for(lambda: not self._links)
         self.stop()
@@ -210,7 +211,7 @@ class ThreadDriver:
             except OSError:
                 listener.socket.close()
                 return
-            self._spawn(self._welcome, sock, name_of(address), listener)
+            self._spawn(self._welcome, sock, address_text(address), listener)
 
     def _welcome(self, sock: socket.socket, peer: str, listener: Listener) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -255,7 +256,7 @@ class ThreadDriver:
             if sock is not None:
                 sock.close()
             with self._lock:
-                self._lose(link, reason_of(exc), now := self._clock())
+                self._lose(link, failure_text(exc), now := self._clock())
                 self._drain_effects(now)
             return
         with self._lock:
@@ -281,7 +282,7 @@ class ThreadDriver:
                 first = False
             except OSError as exc:
                 with self._lock:
-                    self._lose(link, reason_of(exc), now := self._clock())
+                    self._lose(link, failure_text(exc), now := self._clock())
                     self._drain_effects(now)
                 return
             with self._lock:
@@ -305,7 +306,7 @@ class ThreadDriver:
             raise OSError("TLS: the stream was cut short")
         with link.codec:
             plain = link.tls.decrypt(data)
-            talks = link.tls.talks
+            talks = link.tls.has_pending
         if talks:
             link.send(b"")
         return plain, link.tls.ended
@@ -329,7 +330,7 @@ class ThreadDriver:
                 link.send(data)
             except OSError as exc:
                 with self._lock:
-                    self._lose(link, reason_of(exc), now := self._clock())
+                    self._lose(link, failure_text(exc), now := self._clock())
                     self._drain_effects(now)
                 return
             with self._lock:

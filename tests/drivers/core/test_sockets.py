@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from aigw_drivers.core import sockets
-from aigw_drivers.core.sockets import dial_tcp, listen, name_of, reason_of
+from aigw_drivers.core.sockets import address_text, dial_tcp, failure_text, listen
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +24,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
     [(("192.0.2.1", 5), "192.0.2.1:5"), (("2001:db8::1", 5, 0, 0), "[2001:db8::1]:5"), ("", "unix"), (b"\0x", "unix")],
 )
 def test_names(address: object, name: str) -> None:
-    assert name_of(address) == name
+    assert address_text(address) == name
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_names(address: object, name: str) -> None:
     ],
 )
 def test_reasons_quote_nothing(error: BaseException, reason: str) -> None:
-    assert reason_of(error) == reason
+    assert failure_text(error) == reason
 
 
 def test_every_address_gets_the_same_port() -> None:
@@ -78,7 +78,7 @@ def _resolver(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> N
 async def _reach(port: int) -> str:
     sock = await dial_tcp("name", port)
     try:
-        return name_of(sock.getpeername())
+        return address_text(sock.getpeername())
     finally:
         sock.close()
 

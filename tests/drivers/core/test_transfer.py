@@ -1,12 +1,12 @@
-"""The heart of a driver on sockets that only take notes: what is read, when it is written, in how many writes."""
+"""The shared part of all drivers on sockets that only take notes: which reads come, when they are written, and in how many writes."""
 
 from collections.abc import Callable
 from math import inf
 
-from tests.drivers.conformance.engines import ToyEngine
+from tests.drivers.conformance.toy_engines import ToyEngine
 
 from aigw_drivers.core.link import Link
-from aigw_drivers.core.transfer import READ_COUNTS_FOR, TURN_SIZE, Transfer
+from aigw_drivers.core.transfer import READ_COST_BYTES, TURN_BYTES, Transfer
 from aigw_sansio.effects import Ask, Connect
 from aigw_sansio.ids import ConnId
 
@@ -43,7 +43,7 @@ class NotedSocket:
         self.closed = True
 
 
-class FairScheduler:
+class ManualReadiness:
     """A readiness whose turns of the loop end when the test says so."""
 
     def __init__(self) -> None:
@@ -77,13 +77,13 @@ class Gathering(ToyEngine):
 
 
 class Rig(Transfer):
-    """The heart with ``count`` connections, a clock that the test moves, and an alarm that only notes."""
+    """It, with ``count`` connections, a clock that the test moves, and an alarm that only notes."""
 
     def __init__(self, engine: ToyEngine, count: int) -> None:
         self.time = 0.0
         self.alarms: list[float] = []
         super().__init__(engine, None, lambda: self.time)
-        self.turns = self._readiness = FairScheduler()
+        self.turns = self._readiness = ManualReadiness()
         self.sockets = [NotedSocket() for _ in range(count)]
         self.all_links = [Link(engine.open_downstream("peer", None, 0.0), sock) for sock in self.sockets]
         self._links.update((link.conn, link) for link in self.all_links)
@@ -94,11 +94,11 @@ class Rig(Transfer):
     def _ask(self, ask: Ask) -> None:
         raise AssertionError("nothing is asked here")
 
-    def _arm(self, due: float) -> None:
-        self._armed = due
+    def _set_alarm(self, due: float) -> None:
+        self._alarm_at = due
         self.alarms.append(due)
 
-    def _all_ended(self) -> None: ...
+    def _on_all_released(self) -> None: ...
 
     def read(self, number: int, data: bytes) -> None:
         """``data`` is ready on the connection ``number``, counted from 1."""
@@ -128,10 +128,10 @@ def test_each_turn_writes_its_own() -> None:
 
 def test_a_turn_that_read_much_writes_before_it_reads_on() -> None:
     rig = Rig(Gathering(), 3)
-    rig.read(2, b"a" * (TURN_SIZE - 1000 - READ_COUNTS_FOR))
+    rig.read(2, b"a" * (TURN_BYTES - 1000 - READ_COST_BYTES))
     assert rig.sockets[0].writes == []
-    rig.read(3, b"b" * (1000 - READ_COUNTS_FOR))
-    assert sum(map(len, rig.sockets[0].writes)) == TURN_SIZE - 2 * READ_COUNTS_FOR
+    rig.read(3, b"b" * (1000 - READ_COST_BYTES))
+    assert sum(map(len, rig.sockets[0].writes)) == TURN_BYTES - 2 * READ_COST_BYTES
     rig.read(2, b"later")
     assert len(rig.sockets[0].writes) == 1
     rig.turns.end()
@@ -144,7 +144,7 @@ def test_small_reads_fill_a_turn_too() -> None:
     while not rig.sockets[0].writes:
         rig.read(2, b"d")
         count += 1
-    assert count == -(-TURN_SIZE // (READ_COUNTS_FOR + 1))
+    assert count == -(-TURN_BYTES // (READ_COST_BYTES + 1))
 
 
 def test_a_large_read_is_passed_on_at_once_and_leaves_nothing_to_the_end_of_the_turn() -> None:

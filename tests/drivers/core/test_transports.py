@@ -12,10 +12,10 @@ from typing import NoReturn
 import pytest
 import uvloop
 from tests.drivers.conformance.peers import PATIENCE_S, background, reset
-from tests.drivers.threads import _Link
+from tests.drivers.conformance.thread_driver import _Link
 
 from aigw_drivers.core.link import Link
-from aigw_drivers.core.transports import TransportReadiness, TransportSocket, transport_socket
+from aigw_drivers.core.transports import TransportReadiness, TransportSocket, transport_socket_type
 from aigw_sansio.ids import ConnId
 
 HUGE = 32 << 20
@@ -56,7 +56,7 @@ def test_a_transport_that_reads_an_end_where_it_broke(new_loop: Callable[[], asy
 
         ours, theirs = pair()
         ours.setblocking(False)
-        sock = transport_socket(loop)(lambda _: None, gone.set_result, read, readable, lambda _: None)
+        sock = transport_socket_type(loop)(lambda _: None, gone.set_result, read, readable, lambda _: None)
         await loop.create_connection(lambda: sock, sock=ours)
         link = Link(ConnId(1), sock)
         TransportReadiness(loop).start_reading(link)
@@ -95,7 +95,7 @@ def test_an_end_is_one_where_the_kernel_cannot_be_asked(number: int, told: list[
     )
     sock.transport = Transport()  # type: ignore[assignment]
     sock.link = Link(ConnId(1), sock)
-    sock.link.reading = True
+    sock.link.wants_read = True
     sock.pause_writing()
     assert sock.eof_received()
     assert found == told

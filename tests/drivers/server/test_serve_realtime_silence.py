@@ -1,6 +1,6 @@
 """Realtime sessions on real sockets whose peers close one half, fall silent, or stop reading for good.
 
-The ends that need no time are in ``tests/drivers/test_relay_faults.py``, whose hosts these are. The limits of time are
+The ends that need no time are in ``test_serve_realtime_faults.py``, with the same hosts. The limits of time are
 far below the defaults, and far above what a busy machine needs.
 """
 
@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import anyio
 import pytest
 from anyio.abc import ByteStream, SocketAttribute
-from tests.drivers.test_relay_faults import HOSTS, MIB, Host, World, end_of, head_of, masked, upgrade, world
+from tests.drivers.server.realtime_gateway import HOSTS, MIB, Host, World, end_of, head_of, masked, upgrade, world
 from tests.peers.server_handshake import accept_upgrade
 
 from aigw_drivers.client import connect
