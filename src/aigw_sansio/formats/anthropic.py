@@ -1,10 +1,10 @@
-"""Anthropic Messages, as Anthropic, Vertex, Azure and Bedrock serve it.
+"""Anthropic Messages, as served by Anthropic, Vertex, Azure and Bedrock.
 
-Decides: what its stream events and its whole message mean. Must not know: who serves it.
+Decides: what its stream events and its whole message mean. Must not know: the provider that serves it.
 
-Source: Anthropic API reference, Messages and "Streaming messages". ``input_tokens`` leaves out what was cached: it
-is added here. ``message_delta`` holds running totals that replace those of ``message_start``; what it leaves out
-stays. A second ``message_start`` in one stream (a retry inside the provider) begins the answer anew.
+Source: Anthropic API reference, Messages and "Streaming messages". ``input_tokens`` excludes cached tokens: they are
+added here. ``message_delta`` holds running totals that replace those of ``message_start``; counts that it leaves out
+stay. A second ``message_start`` in one stream (a retry inside the provider) restarts the response.
 """
 
 from typing import ClassVar, Final
@@ -156,7 +156,7 @@ class AnthropicReader(BaseReader):
             out.append(Unrecognised(f"content block {kind[:60]}"))
 
     def _read_usage(self, usage: Object, quality: str, out: list[ProviderEvent]) -> None:
-        """Keep each count of its own, since a report may repeat some and leave out others, and add up."""
+        """Keep each count separately, because a report may repeat some and leave out others; then add up."""
         counts = self._counts
         for name in ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"):
             number = count(usage.get(name))

@@ -1,11 +1,10 @@
 """Cohere, both versions of its API.
 
-Decides: what the events and whole answers of v1 (NDJSON, ``event_type``) and v2 (``type``) mean. Must not know: the
+Decides: what the events and whole responses of v1 (NDJSON, ``event_type``) and v2 (``type``) mean. Must not know: the
 framing.
 
-Source: Cohere API reference, "Chat (v2)", "Chat (v1)", "Streaming". ``tokens`` are what was used, ``billed_units``
-what is charged: the former count, the latter stand in where they are missing. The model's tool plan reads as
-reasoning.
+Source: Cohere API reference, "Chat (v2)", "Chat (v1)", "Streaming". ``tokens`` count the use, ``billed_units`` the
+charge: ``tokens`` are reported, ``billed_units`` only if they are missing. The model's tool plan is read as reasoning.
 """
 
 from typing import ClassVar, Final
@@ -170,7 +169,7 @@ class CohereV1Reader(BaseReader):
 
 
 def cohere_usage(usage: Object) -> UsageReported:
-    """``tokens`` before ``billed_units``."""
+    """Read ``tokens``, else ``billed_units``."""
     tokens, billed = obj(usage.get("tokens")), obj(usage.get("billed_units"))
     read, written = count(tokens.get("input_tokens")), count(tokens.get("output_tokens"))
     return UsageReported(

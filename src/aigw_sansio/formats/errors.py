@@ -1,12 +1,12 @@
-"""Errors in the many shapes in which providers write them.
+"""Errors in all the forms that providers use.
 
-Decides: whether a JSON value is an error and what its message, kind and code are. Must not know: on which
-transport or with which status it came.
+Decides: whether a JSON value is an error and what its message, kind and code are. Must not know: its transport or its
+status.
 
-The shapes: OpenAI, Groq, Azure, Google, Anthropic ``{"error": {...}}``; Hugging Face, Ollama, TGI
-``{"error": "text"}`` or a list of texts; xAI ``{"code", "error"}`` with strings; Mistral, FastAPI and ElevenLabs
-``{"detail": ...}``; Bedrock ``{"message"}`` or ``{"Message"}``; Cohere ``{"id", "message"}``; Cloudflare
-``{"success": false, "errors": [...]}``; Deepgram ``{"err_code", "err_msg"}``; Replicate ``{"detail", "title"}``.
+The forms: OpenAI, Groq, Azure, Google, Anthropic ``{"error": {...}}``; Hugging Face, Ollama, TGI ``{"error": "text"}``
+or a list of texts; xAI ``{"code", "error"}`` with strings; Mistral, FastAPI and ElevenLabs ``{"detail": ...}``; Bedrock
+``{"message"}`` or ``{"Message"}``; Cohere ``{"id", "message"}``; Cloudflare ``{"success": false, "errors": [...]}``;
+Deepgram ``{"err_code", "err_msg"}``; Replicate ``{"detail", "title"}``.
 """
 
 import re
@@ -15,18 +15,18 @@ from typing import Final
 from ..events import ResponseFailed
 from .values import BROKEN, Object, arr, obj, parse, text, word
 
-#: An error's text is for people: more of it is cut off.
+#: The longest error text, in characters; the rest is cut.
 LONGEST_MESSAGE: Final = 2000
 _BLANK = re.compile(r"\s+")
 
 
 def failed(message: str, kind: str | None = None, code: str | None = None) -> ResponseFailed:
-    """The event, with a message that is never empty and never endless."""
+    """A ``ResponseFailed`` whose message is never empty and never too long."""
     return ResponseFailed(message[:LONGEST_MESSAGE] or kind or code or "error without a message", kind, code)
 
 
 def embedded_error(value: Object) -> ResponseFailed | None:
-    """The error that a chunk declares by a top-level ``error`` (or ``errors``), beside whatever else it holds."""
+    """The error that a chunk declares with a top-level ``error`` or ``errors``, whatever other members it has."""
     error = value.get("error")
     if error:
         return _from_error(value, error)
@@ -38,7 +38,7 @@ def embedded_error(value: Object) -> ResponseFailed | None:
 
 
 def any_error(value: object) -> ResponseFailed | None:
-    """The error that a value *is*, by any of the shapes known. For values that nothing else explains."""
+    """The error that a value *is*, by any known form. Use it only for values that the format does not define."""
     if type(value) is list:
         return any_error(value[0]) if len(value) == 1 and type(value[0]) is dict else None
     if type(value) is not dict:
@@ -61,7 +61,7 @@ def any_error(value: object) -> ResponseFailed | None:
 
 
 def not_json(body: bytes) -> ResponseFailed:
-    """A body that should have been JSON and is not: an HTML page, a plain ``Not Found``."""
+    """The error for a body that should be JSON and is not: an HTML page, a plain ``Not Found``."""
     plain = _BLANK.sub(" ", body[:400].decode("utf-8", "replace")).strip()
     if plain.startswith("<"):
         title = re.search(r"<title>([^<]{1,200})", plain, re.IGNORECASE)
@@ -72,7 +72,7 @@ def not_json(body: bytes) -> ResponseFailed:
 
 
 def framed_error(data: bytes, name: str) -> ResponseFailed:
-    """An error that the framing itself declares: ``name`` is what it calls it."""
+    """An error that the framing itself declares. ``name`` is its name in the framing."""
     value = parse(data)
     if type(value) is dict and len(value) == 1 and type(value.get(name)) is dict:
         value = value[name]  # AWS: the exception's name is the key

@@ -1,9 +1,9 @@
 """Ollama's own API: ``/api/chat``, ``/api/generate`` and the progress of ``/api/pull``.
 
-Decides: what its lines mean; a whole answer is one line. Must not know: the framing.
+Decides: what its lines mean; a whole response is one line. Must not know: the framing.
 
-Source: Ollama API documentation. ``done: true`` is last and carries the counts; calls come whole, their arguments as
-objects.
+Source: Ollama API documentation. The last line has ``done: true`` and the counts; calls come whole, with their
+arguments as objects.
 """
 
 from typing import ClassVar
@@ -24,7 +24,7 @@ class OllamaReader(BaseReader):
             return
         message = obj(value.get("message"))
         if "done" not in value and not message and "response" not in value:
-            # pull, create, embeddings, lists of models: progress and whole answers that are no text
+            # pull, create, embeddings, lists of models: progress and whole responses without text
             if not _OTHER.intersection(value):
                 self.unknown(value, out)
             return

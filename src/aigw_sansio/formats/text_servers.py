@@ -1,6 +1,6 @@
-"""Servers that generate text in formats of their own: TGI, Replicate, watsonx, Aleph Alpha.
+"""Text servers with their own formats: TGI, Replicate, watsonx, Aleph Alpha.
 
-Decides: what their stream events and whole answers mean. Must not know: the models behind them.
+Decides: what their stream events and whole responses mean. Must not know: the models behind them.
 
 Source: Hugging Face Text Generation Inference API (``/generate_stream``), Replicate HTTP API ("Streaming output"),
 IBM watsonx.ai API (``/ml/v1/text/generation_stream``), Aleph Alpha API (``/complete``).
@@ -19,7 +19,7 @@ _PREDICTION_ENDS: Final = frozenset({"succeeded", "failed", "canceled", "aborted
 
 
 class TGIReader(OpenAIChatReader):
-    """Reads TGI's native stream and whole answers, and OpenAI's shape, which it also serves."""
+    """Reads TGI's native streams and whole responses, and OpenAI's format, which it also serves."""
 
     PLAIN: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"details":{', b'"generated_text":"')
@@ -113,7 +113,7 @@ class ReplicateReader(BaseReader):
         if status in _PREDICTION_ENDS:
             self.end(0, status)
         else:
-            self._started = False  # a prediction that only began has not ended either
+            self._started = False  # a prediction that has only begun has not finished
 
     def finished(self, choice: int, raw: str | None) -> ResponseFinished:
         if raw in ("succeeded", None):
@@ -122,7 +122,7 @@ class ReplicateReader(BaseReader):
 
 
 class WatsonxReader(OpenAIChatReader):
-    """Reads watsonx text generation, and its chat, which is OpenAI's. Counts are running totals on each event."""
+    """Reads watsonx text generation, and its chat, which is OpenAI's format. Each event has running totals."""
 
     PLAIN: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"generated_token_count"', b'"errors":[')
@@ -144,7 +144,7 @@ class WatsonxReader(OpenAIChatReader):
                 self.end(0, reason)
             read, written = count(result.get("input_token_count")), count(result.get("generated_token_count"))
             if read or written:
-                # the input is counted on the first event and is 0 on the later ones
+                # the input count is on the first event only; it is 0 on later ones
                 self.report(UsageReported(read or None, written, quality="final" if ended else "partial"), out)
 
     def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
@@ -152,7 +152,7 @@ class WatsonxReader(OpenAIChatReader):
 
 
 class AlephAlphaReader(OpenAIChatReader):
-    """Reads Aleph Alpha's completions, and its chat, which is OpenAI's."""
+    """Reads Aleph Alpha's completions, and its chat, which is OpenAI's format."""
 
     PLAIN: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"completion_summary"')

@@ -1,7 +1,7 @@
-"""Answers of a provider whose format is not known.
+"""Responses in an unknown format.
 
-Decides: that each chunk is content, and that a top-level ``error`` is an error. Must not know: anything else; the
-chunks are not even decoded unless they mention an error.
+Decides: that each chunk is content, and that a top-level ``error`` is an error. Must not know: anything else; chunks
+are not even decoded, unless they contain ``"error"``.
 """
 
 from typing import Final
@@ -11,12 +11,12 @@ from ..events import ProviderEvent, ResponseFailed, Unrecognised
 from .errors import embedded_error, framed_error
 from .values import parse
 
-#: What a chunk of an unknown format reads as. One for all: it costs nothing.
+#: The event of every chunk of an unknown format; one shared object.
 OPAQUE: Final = Unrecognised("opaque")
 
 
 class UnknownReader:
-    """Reads nothing but errors."""
+    """Reads only errors."""
 
     @property
     def markers(self) -> tuple[bytes, ...]:

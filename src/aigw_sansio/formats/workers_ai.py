@@ -1,7 +1,7 @@
 """Cloudflare Workers AI.
 
-Decides: what its native chunks (``{"response": ...}``), its wrapped whole answers (``{"result": ..., "success":
-true}``) and the OpenAI shape, which newer models use on both paths, mean. Must not know: which model answered.
+Decides: the meaning of its native chunks (``{"response": ...}``), of its wrapped whole responses (``{"result": ...,
+"success": true}``) and of OpenAI's format, which newer models use on both paths. Must not know: the model.
 
 Source: Cloudflare Workers AI documentation, "Text generation" and "OpenAI compatible endpoints".
 """
@@ -14,7 +14,8 @@ from .values import Object, arguments, arr, base64_size, obj, text, word
 
 
 class WorkersAIReader(OpenAIChatReader):
-    """Reads Workers AI, native and in OpenAI's shape. A native answer has no finish of its own: its end is one."""
+    """Reads Workers AI, native and in OpenAI's format. A native response names no finish reason: its end is the
+    finish."""
 
     PLAIN: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"errors":[', b'"tool_calls"')
@@ -81,7 +82,7 @@ class WorkersAIReader(OpenAIChatReader):
 
 
 def _spoken(value: object) -> str:
-    """``response`` as text: a number comes bare when the text is one, an object when JSON was asked for."""
+    """``response`` as text. It is a number if the text is a number, and an object if JSON was asked for."""
     if type(value) is str:
         return value
     if type(value) is float:

@@ -1,7 +1,7 @@
-"""One HTTP request to a provider, built whole from one step of a client's request.
+"""Builds the HTTP request to a provider from one step of a client's request.
 
-Decides: the order in which target, fields, credentials and body come together, and what is refused (client
-protocol, section 3.1). Must not know: attempts, connections, or who the client is.
+Decides: the order in which target, fields, credentials and body are put together, and what is refused (client protocol,
+section 3.1). Must not know: attempts, connections, or the client's identity.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -44,10 +44,10 @@ class ProviderCall(msgspec.Struct, frozen=True):
     provider: str  #: canonical slug
     origin: Origin
     request: Request
-    format: str  #: format of readings for the answer
-    array_stream: bool  #: a JSON answer is an array stream (client protocol, section 3.2)
-    account: ServiceAccount | None = None  #: whose access token the request lacks yet
-    stored_keys: tuple[bytes, ...] = ()  #: what it carries of the gateway's own keys: not for the client's eyes
+    format: str  #: format of the response
+    array_stream: bool  #: a JSON response is an array stream (client protocol, section 3.2)
+    account: ServiceAccount | None = None  #: the request still needs its access token
+    stored_keys: tuple[bytes, ...] = ()  #: the gateway's keys in the request: hide them from the client
 
     def __repr__(self) -> str:
         path = self.request.target.partition(b"?")[0].decode("ascii")
@@ -66,11 +66,11 @@ def build_call(
     own_tokens: Callable[[str], bool],
     unix_time: float,
 ) -> ProviderCall | Fault:
-    """Build the request of one step, or say why it cannot be used.
+    """Build the request of one step, or return why the step cannot be used.
 
-    ``provider`` is the client's word for it; ``settings`` are keyed by canonical slug; ``account`` is the client's
-    (for providers that have accounts in their URLs); ``own_tokens`` tells the gateway's own tokens, which are
-    removed wherever a key may stand; ``unix_time`` (seconds) dates signatures. Faults are of the kinds
+    ``provider`` is the client's name for it; ``settings`` are keyed by canonical slug; ``account`` is the client's
+    account (for providers with accounts in their URLs); ``own_tokens`` recognises the gateway's own tokens, which are
+    removed from every part that may hold a key; ``unix_time`` (seconds) dates signatures. Faults are of the kinds
     ``UNKNOWN_PROVIDER`` and ``INVALID_REQUEST``; they name the field and what is allowed, and quote no secret.
     """
     row = find_provider(provider, [slug for slug, of in settings.items() if of.base_url])
@@ -145,9 +145,9 @@ def _authenticate(
     body: bytes,
     unix_time: float,
 ) -> ServiceAccount | Fault | None:
-    """Make the credentials in ``fields`` what the provider wants; put in the stored ones where there are none.
+    """Bring the credentials in ``fields`` into the provider's form; add the stored ones if there are none.
 
-    A service account is no credential yet: it is given back, and the field is left out.
+    A service account cannot be sent itself: it is returned, and the field is left out until its token is there.
     """
     route = located.route
     if has_key(fields, query, row.query_keys):

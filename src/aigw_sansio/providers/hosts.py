@@ -1,8 +1,8 @@
-"""Which host an endpoint belongs to.
+"""Finds the host of an endpoint.
 
-Decides: the route of a provider's row that an endpoint's leading segments name, what a client may fill in, and
-whether it thereby chose whose server is called. Must not know: credentials and header fields, but for the one in
-which some clients name the provider's host.
+Decides: the route of a provider's row for an endpoint's leading segments, which parts of the URL a client may fill in,
+and whether it chose the server that way. Must not know: credentials and header fields, except for the one in which some
+clients name the provider's host.
 """
 
 import re
@@ -21,8 +21,9 @@ _ACCOUNT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
 class Located(msgspec.Struct, frozen=True):
-    """Where a request goes. ``values`` are what the endpoint's prefix named; ``chosen``: the client picked a
-    server that need not be the provider's or the operator's own, so no stored key may go there by default."""
+    """Where a request goes. ``values`` are the variables that the endpoint's prefix filled in. ``chosen``: the client
+    chose a server that may belong to neither the provider nor the operator, so no stored key may be sent to it by
+    default."""
 
     route: Route
     base: BaseUrl
@@ -34,9 +35,9 @@ class Located(msgspec.Struct, frozen=True):
 def locate(provider: Provider, endpoint: Endpoint, base_url: str | None, account: str) -> Located | Fault:
     """Find the route of ``endpoint``.
 
-    ``base_url`` of the settings replaces the route's own. Where a client fills in the route's host
-    (``RESOURCE/DEPLOYMENT/...``) it stands for that host alone: the endpoint keeps its form, the path its own. There
-    an endpoint that lacks the prefix is taken as it is, and the host is fixed either way.
+    ``base_url`` of the settings replaces the route's own. If the client fills in the route's host
+    (``RESOURCE/DEPLOYMENT/...``), it replaces the host alone: the endpoint keeps its form, and the route's path stays.
+    With a ``base_url``, an endpoint without the prefix is used unchanged. The host is fixed in both cases.
     """
     segments = endpoint.path.split("/")
     best: Fault | None = None
@@ -78,7 +79,8 @@ def locate(provider: Provider, endpoint: Endpoint, base_url: str | None, account
 
 
 def named_target(provider: Provider, value: str, endpoint: Endpoint) -> Located | Fault:
-    """Where a client's own target URL leads, in the field that the provider's SDK sets for proxies."""
+    """Find the server of a client's own target URL: ``value``, from the field that the provider's SDK sets for
+    proxies."""
     field = f"request.headers.{provider.target_header}"
     allowed = f"allowed is https://{provider.target_domain} and its subdomains"
     base = parse_base_url(value)
@@ -110,7 +112,7 @@ def _with_base(
 
 @lru_cache(maxsize=64)
 def _parts(url: str) -> tuple[str, str]:
-    """A route's URL as scheme with host, and path without its first slash."""
+    """Split a route's URL into scheme with host, and path without its first slash."""
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
     return f"{scheme}://{host}", path
@@ -126,5 +128,5 @@ def _form(name: str) -> re.Pattern[str]:
 
 
 def _shape(route: Route) -> str:
-    """A route's prefix as a person writes it: ``RESOURCE/DEPLOYMENT/...``."""
+    """A route's prefix for an error text: ``RESOURCE/DEPLOYMENT/...``."""
     return "/".join([*(_NAME.sub(lambda found: found[1].upper(), route.prefix).split("/")), "..."])

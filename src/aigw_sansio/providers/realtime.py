@@ -1,7 +1,7 @@
-"""The WebSocket upgrade towards a provider, built from a client's upgrade.
+"""Builds the WebSocket upgrade to a provider from a client's upgrade.
 
-Decides: which URL a realtime path means, which query names change, which fields and subprotocols go on, where the
-key goes (client protocol, sections 2 and 4). Must not know: connections, messages, or who the client is.
+Decides: the URL of a realtime path, which query names change, which fields and subprotocols are forwarded, where the
+key is put (client protocol, sections 2 and 4). Must not know: connections, messages, or the client's identity.
 """
 
 import re
@@ -40,26 +40,26 @@ from .subprotocols import read_offer
 from .target import BaseUrl, Endpoint, RefusedTarget, build_target, check_endpoint, join_path, parse_base_url
 
 _OUR_PARAMETER: Final = "cf-aig-authorization"
-#: So many characters of a key are more than what all keys of a provider begin with.
+#: This many characters are more than the prefix that all keys of a provider share.
 _TELLING: Final = 16
 _NO_SETTINGS: Final = ProviderSettings()
 
 
 class RealtimeCall(msgspec.Struct, frozen=True):
-    """An upgrade ready to be sent to ``origin``. ``headers`` are the client's own and the credentials; the wire adds
-    ``host`` and what RFC 6455 asks for. Its ``repr`` shows no field, query or subprotocol."""
+    """An upgrade ready to be sent to ``origin``. ``headers`` are the client's and the credentials; the wire adds
+    ``host`` and the fields of RFC 6455. Its ``repr`` shows no field, query or subprotocol."""
 
     provider: str  #: canonical slug
     origin: Origin
     target: bytes
     headers: Headers
     subprotocols: tuple[bytes, ...]
-    format: str  #: format of readings for the provider's messages
-    keys: Sequence[str] = ()  #: what it carries as a key, wherever
+    format: str  #: format of the provider's messages
+    keys: Sequence[str] = ()  #: all keys in it
 
     def hide(self, text: str) -> str:
-        """``text`` of a peer without the keys that it may have quoted, nor the beginning of one at its end: a close
-        reason has no room for a long key."""
+        """``text`` from a peer, with all keys that it quotes replaced by ``***``. The beginning of a key at its end is
+        replaced too, because a close reason may cut a long key."""
         for key in self.keys:
             text = text.replace(key, "***")
             at = text.rfind(key[:_TELLING])
@@ -80,12 +80,12 @@ def build_realtime_call(
     settings: Mapping[str, ProviderSettings],
     own_tokens: Callable[[str], bool],
 ) -> RealtimeCall | Fault:
-    """Build the upgrade for ``path``, which is ``PROVIDER[/PATH][?QUERY]``: what follows the gateway's name in the
-    client's URL.
+    """Build the upgrade for ``path``: ``PROVIDER[/PATH][?QUERY]``, the part of the client's URL after the gateway's
+    name.
 
-    ``headers`` are the client's, ``subprotocols`` what it offers; ``settings`` are keyed by canonical slug;
-    ``own_tokens`` tells the gateway's own tokens. Faults: ``UNKNOWN_PROVIDER``, ``INVALID_REQUEST``, and
-    ``NOT_CONFIGURED`` where only the operator can say the URL.
+    ``headers`` and ``subprotocols`` are the client's; ``settings`` are keyed by canonical slug; ``own_tokens``
+    recognises the gateway's own tokens. Faults: ``UNKNOWN_PROVIDER``, ``INVALID_REQUEST``, and ``NOT_CONFIGURED`` if
+    the URL has to come from the settings.
     """
     where, mark, query = path.partition("?")
     slug, _, rest = where.partition("/")
@@ -94,7 +94,7 @@ def build_realtime_call(
         return row
     own = settings.get(row.slug, _NO_SETTINGS)
     column = row.realtime
-    if column is None or not (row.routes or own.realtime_url):  # what has no route is where the settings say
+    if column is None or not (row.routes or own.realtime_url):  # without routes: only the settings' URLs
         if own.realtime_url is None and (row.routes or own.base_url is None):
             return _no_realtime(row)
         column = RealtimeRoute(url=own.base_url or "", path="", key=row.key, formats=REALTIME_FORMATS_BY_PATH)
@@ -125,7 +125,7 @@ def build_realtime_call(
 
 
 def _query(column: RealtimeRoute, query: str, own_tokens: Callable[[str], bool]) -> str:
-    """The client's query as the provider wants it; parameters that nothing is said of stay byte for byte."""
+    """The client's query with the provider's names; other parameters stay unchanged, byte for byte."""
     if not query:
         return ""
     renamed = dict(column.query)
@@ -140,7 +140,7 @@ def _query(column: RealtimeRoute, query: str, own_tokens: Callable[[str], bool])
 def _place(
     row: Provider, column: RealtimeRoute, endpoint: Endpoint, own: ProviderSettings
 ) -> tuple[BaseUrl, str, str | None] | Fault:
-    """Where the upgrade goes: base, target, and the resource that the client named."""
+    """Find the URL of the upgrade: its base, its target, and the resource that the client named."""
     resource = None
     path = endpoint.path
     url = column.url

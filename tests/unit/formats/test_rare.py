@@ -300,12 +300,12 @@ def test_a_whole_answer(format: str, value: object, events: list[ProviderEvent])
 @pytest.mark.parametrize(("format", "value", "events"), MESSAGES, ids=lambda value: str(value)[:50])
 def test_a_realtime_message(format: str, value: dict[str, Any], events: list[ProviderEvent]) -> None:
     reader = make_realtime_reader(format)
-    assert without_frame(reader.read_message(True, json.dumps(value).encode(), True)) == events
+    assert without_frame(reader.read_message(json.dumps(value).encode(), is_text=True)) == events
 
 
 def test_usage_of_a_transcription_belongs_to_its_item() -> None:
     reader = make_realtime_reader("openai-realtime")
-    reader.read_message(True, json.dumps(MESSAGES[0][1]).encode(), True)
+    reader.read_message(json.dumps(MESSAGES[0][1]).encode(), is_text=True)
     assert reader.answer == "i"
 
 

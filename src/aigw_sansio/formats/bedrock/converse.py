@@ -1,10 +1,10 @@
 """Amazon Bedrock: Converse, InvokeModel with the vendors' formats inside, and agents.
 
-Decides: what the events of its streams and its whole answers mean. Must not know: the frames they came in.
+Decides: what the events of its streams and its whole responses mean. Must not know: the frames that they came in.
 
-Source: Amazon Bedrock API reference, ConverseStream, InvokeModelWithResponseStream, InvokeAgent. ``metadata`` with
-the usage comes after ``messageStop`` (or before): an end is held back until the transport ends. ``inputTokens``
-leaves out what was cached: it is added here. ``p`` is padding.
+Source: Amazon Bedrock API reference, ConverseStream, InvokeModelWithResponseStream, InvokeAgent. ``metadata`` with the
+usage comes after ``messageStop`` or before it, so a finish is held back until the transport ends. ``inputTokens``
+excludes cached tokens: they are added here. ``p`` is padding.
 """
 
 from typing import ClassVar, Final
@@ -19,7 +19,7 @@ _EVENTS: Final = frozenset(
 
 
 class BedrockConverseReader(BaseReader):
-    """Reads Converse, and the same events as Nova writes them inside InvokeModel."""
+    """Reads Converse, and the same events inside InvokeModel (Nova)."""
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"stopReason"', b'"usage"')
 
@@ -59,7 +59,7 @@ class BedrockConverseReader(BaseReader):
             self.unknown(value, out)
 
     def _kind(self, value: Object) -> str:
-        """Which event it is, told by its keys."""
+        """The event's name, told by its keys."""
         for name in value:
             if name in _EVENTS:
                 return name
@@ -118,7 +118,7 @@ class BedrockConverseReader(BaseReader):
 
 
 def _read_reasoning(content: Object, out: list[ProviderEvent]) -> None:
-    """In a stream text and signature stand bare, in a whole answer under ``reasoningText``."""
+    """Text and signature are at the top level in a stream, and under ``reasoningText`` in a whole response."""
     inner = obj(content.get("reasoningText")) or content
     sealed = word(content.get("redactedContent"))
     piece, signature = text(inner.get("text")), sealed or word(inner.get("signature"))
@@ -133,7 +133,7 @@ def _read_citation(citation: Object, out: list[ProviderEvent]) -> None:
 
 
 def bedrock_usage(usage: Object) -> UsageReported:
-    """Converse's ``usage`` and InvokeModel's metrics, whose names differ by a suffix."""
+    """Read Converse's ``usage`` or InvokeModel's metrics, whose names differ by a suffix."""
 
     def number(*names: str) -> int | None:
         return next((n for name in names if (n := count(usage.get(name))) is not None), None)
@@ -150,7 +150,7 @@ def bedrock_usage(usage: Object) -> UsageReported:
 
 
 class BedrockAgentReader(BaseReader):
-    """Reads InvokeAgent: ``chunk`` events hold plain text in base64, ``trace`` events tell of the agent's steps."""
+    """Reads InvokeAgent: ``chunk`` events hold plain text in base64, ``trace`` events describe the agent's steps."""
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'Exception"')
 
@@ -167,7 +167,7 @@ class BedrockAgentReader(BaseReader):
                     out.append(
                         Citation(word(location.get("uri")), None, word(obj(obj(one).get("content")).get("text")))
                     )
-        elif "returnControl" in value:  # the caller is to run these and to ask again
+        elif "returnControl" in value:  # the client must run these and ask again
             for call in arr(obj(value["returnControl"]).get("invocationInputs")):
                 function = obj(obj(call).get("functionInvocationInput"))
                 api = obj(obj(call).get("apiInvocationInput"))

@@ -1,10 +1,10 @@
 """Google Gemini ``generateContent``, on generativelanguage and on Vertex, as SSE, as a JSON array and whole.
 
-Decides: what its chunks mean; a whole answer is one chunk. Must not know: how the chunks were framed.
+Decides: what its chunks mean; a whole response is one chunk. Must not know: how the chunks were framed.
 
 Source: Gemini API reference, ``GenerateContentResponse``; Vertex AI "Stream function call arguments". A
-``finishReason`` may stand on every chunk, so an end is held back until the transport ends. Usage is a running
-total; thoughts are counted apart from ``candidatesTokenCount`` and are added here.
+``finishReason`` may be on every chunk, so a finish is held back until the transport ends. Usage is a running total;
+``candidatesTokenCount`` excludes thoughts, which are added here.
 """
 
 from typing import ClassVar, Final
@@ -29,7 +29,7 @@ from .partial_arguments import PartialArguments
 _KNOWN: Final = frozenset(
     {"candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId", "createTime", "modelStatus"}
 )
-#: The reasons' numbers, which some services send for the names.
+#: The numbers of the reasons, which some services send instead of the names.
 _NUMBERS: Final[dict[str | None, FinishReason]] = {
     "1": "stop",
     "2": "length",
@@ -75,7 +75,7 @@ class GeminiReader(BaseReader):
             self.end(0, blocked)
             self._blocked = True
         usage = obj(value.get("usageMetadata"))
-        if usage and (usage != self._said or self._ends):  # most chunks repeat what the last one said
+        if usage and (usage != self._said or self._ends):  # most chunks repeat the last usage
             self._said = usage
             self.report(gemini_usage(usage, bool(self._ends)), out)
         if not self._started and not _KNOWN.intersection(value):
@@ -118,8 +118,8 @@ class GeminiReader(BaseReader):
             self.end(index, reason)
 
     def read_part(self, part: Object, index: int, out: list[ProviderEvent]) -> None:
-        """One part of a content."""
-        if len(part) == 1 and "text" in part:  # by far the most
+        """Read one part of a candidate's content."""
+        if len(part) == 1 and "text" in part:  # by far the most common
             if text(part["text"]):
                 out.append(TextDelta(text(part["text"]), index))
             return
@@ -151,7 +151,7 @@ class GeminiReader(BaseReader):
             out.append(Unrecognised("part with " + ", ".join(key[:40] for key in list(part)[:4])))
 
     def _read_sources(self, candidate: Object, index: int, out: list[ProviderEvent]) -> None:
-        """Grounding repeats its whole list on later chunks: only what is new in it is shown."""
+        """Grounding repeats its whole list on later chunks: report only the new sources."""
         sources = [
             obj(obj(one).get("web")) for one in arr(obj(candidate.get("groundingMetadata")).get("groundingChunks"))
         ]
@@ -176,7 +176,7 @@ def _read_media(media: Object, index: int, out: list[ProviderEvent]) -> None:
 
 
 def gemini_usage(usage: Object, ended: bool) -> UsageReported:
-    """``usageMetadata``: what tools read counts as input, thoughts count as output."""
+    """Read ``usageMetadata``. Tokens of tool results count as input, thoughts as output."""
     prompt, tools = count(usage.get("promptTokenCount")), count(usage.get("toolUsePromptTokenCount"))
     written, thought = count(usage.get("candidatesTokenCount")), count(usage.get("thoughtsTokenCount"))
     if written is None:

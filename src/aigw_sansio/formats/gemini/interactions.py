@@ -2,8 +2,8 @@
 
 Decides: what its events and its whole interaction mean. Must not know: ``generateContent``.
 
-Source: Gemini API reference, Interactions. ``interaction.completed`` carries the usage and a status; ``event: done``
-follows it. Thoughts are counted apart and are added to the output here.
+Source: Gemini API reference, Interactions. ``interaction.completed`` has the usage and a status; ``event: done``
+follows it. The output count excludes thoughts, which are added here.
 """
 
 from typing import ClassVar, Final
@@ -93,7 +93,7 @@ class GeminiInteractionsReader(BaseReader):
             out.append(Unrecognised(f"delta {kind[:60]}"))
 
     def _read_step(self, step: Object, index: int | None, out: list[ProviderEvent]) -> None:
-        """A step at its start (mostly empty) or, with no index, the whole of one."""
+        """Read the start of a step (mostly empty) or, without an index, a whole step."""
         kind = text(step.get("type"))
         signature = word(step.get("signature"))
         if kind == "text":

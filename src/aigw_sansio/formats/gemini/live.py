@@ -1,10 +1,9 @@
 """Gemini Live (``BidiGenerateContent``).
 
-Decides: what the server's messages mean and where one answer ends and the next begins: nothing says that an answer
-starts, so the first content after a turn's end does. Must not know: the relay; the opcode (the server's JSON comes in
-binary frames).
+Decides: what the server's messages mean, and that a response begins with the first content after a turn's end, because
+no message announces it. Must not know: the relay; the opcode (the server's JSON comes in binary frames).
 
-Source: Gemini API, "Live API - WebSockets API reference". One message may carry several members.
+Source: Gemini API, "Live API - WebSockets API reference". One message may have several members.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""OpenAI's Assistants API: the events and whole answers of a run.
+"""OpenAI's Assistants API: the events and whole responses of a run.
 
 Decides: what they mean. Must not know: the models behind them.
 
@@ -17,7 +17,7 @@ _RUN_ENDS: Final = frozenset({"completed", "incomplete", "cancelled", "expired",
 
 
 class OpenAIAssistantsReader(BaseReader):
-    """Reads the runs of the Assistants API. ``event:`` names the event; the data is the object it is about."""
+    """Reads the runs of the Assistants API. ``event:`` names the event; the data is its object."""
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"usage":{', b'"usage": {', b'"thread.run"')
 
@@ -57,6 +57,6 @@ class OpenAIAssistantsReader(BaseReader):
                 function = obj(value.get("function"))
                 name, args = word(function.get("name")), function.get("arguments")
                 self.calls.fragment(0, index, word(value.get("id")), name, args, out)
-            elif word(value.get("id")):  # run by OpenAI: shown as begun, its code is no JSON
+            elif word(value.get("id")):  # run by OpenAI: only its start is reported, because its code is not JSON
                 run_by: ToolKind = "provider"
                 self.calls.begin(index, word(value.get("id")), kind or None, out, 0, run_by)

@@ -1,11 +1,11 @@
-"""OpenAI Chat Completions, and everyone who speaks it with an accent.
+"""OpenAI Chat Completions, with the deviations of other providers.
 
 Decides: what a ``chat.completion(.chunk)`` of OpenAI, Azure, Mistral, Groq, xAI, DeepSeek, Perplexity, OpenRouter,
-Cerebras, Hugging Face, TGI, Ollama, Z.ai, Writer, Snowflake, Moonshot, Gemini's compatible path and their like
-means. Must not know: which of them it is: each deviation is told by its content.
+Cerebras, Hugging Face, TGI, Ollama, Z.ai, Writer, Snowflake, Moonshot, Gemini's compatible path and similar providers
+means. Must not know: the provider; each deviation is recognised by its content.
 
 Source: OpenAI API reference, Chat Completions; recordings of each provider named. A finish is held back until the
-transport ends: usage may follow it, and some providers repeat it on chunks before the end.
+transport ends, because usage may follow it, and some providers repeat it on chunks before the end.
 """
 
 from typing import ClassVar, Final
@@ -27,7 +27,7 @@ from ..errors import embedded_error
 from ..values import Object, arr, base64_size, count, obj, text, word
 from .text_chunk import read_text_chunk
 
-#: What a delta may hold that is no content: nothing in it makes an answer begin.
+#: Members of a delta that are not content: they do not start a response.
 _QUIET: Final = frozenset(
     {
         "role", "content", "refusal", "tool_calls", "function_call", "reasoning", "reasoning_content", "name",
@@ -38,7 +38,7 @@ _QUIET: Final = frozenset(
 )  # fmt: skip
 
 
-#: Keys of whole answers that are no generated text: embeddings, files, batches, pages, rankings.
+#: Keys of whole responses without generated text: embeddings, files, batches, pages, rankings.
 _OTHER_ANSWERS: Final = frozenset({"data", "object", "pages", "results", "embeddings"})
 
 
@@ -53,7 +53,7 @@ class OpenAIChatReader(BaseReader):
         b'"finish_reason": "',
     )
 
-    #: Whether a text chunk means its text and no more; not so in formats that add members of their own.
+    #: Whether the fast path for text chunks may be used. Formats that add their own members turn it off.
     PLAIN: ClassVar[bool] = True
 
     def __init__(self) -> None:
@@ -188,14 +188,14 @@ class OpenAIChatReader(BaseReader):
         self.calls.fragment(choice, index, word(call.get("id")), word(name), args, out, kind)
 
     def _read_citations(self, citations: list[object], out: list[ProviderEvent]) -> None:
-        """Perplexity and xAI repeat the whole list: only what is new in it is shown."""
+        """Perplexity and xAI repeat the whole list: report only the new ones."""
         for cited in citations[self._cited :]:
             out.append(Citation(word(cited) or word(obj(cited).get("url")), word(obj(cited).get("title"))))
         self._cited = max(self._cited, len(citations))
 
 
 def _read_parts(content: object, index: int, out: list[ProviderEvent]) -> None:
-    """Mistral's content as a list: thinking, then text."""
+    """Read Mistral's content as a list: thinking, then text."""
     for part in arr(content):
         value = obj(part)
         kind = value.get("type")
@@ -219,7 +219,7 @@ def _read_parts(content: object, index: int, out: list[ProviderEvent]) -> None:
 
 
 def _read_details(details: list[object], with_text: bool, index: int, out: list[ProviderEvent]) -> None:
-    """OpenRouter's ``reasoning_details``: their text is also in ``reasoning``, their signatures are only here."""
+    """Read OpenRouter's ``reasoning_details``: their text is also in ``reasoning``, their signatures are only here."""
     for detail in details:
         value = obj(detail)
         piece = text(value.get("text")) or text(value.get("summary")) if with_text else ""
@@ -240,10 +240,10 @@ def _read_image(image: Object, index: int, out: list[ProviderEvent]) -> None:
 
 
 def openai_usage(usage: Object) -> UsageReported:
-    """``usage`` in OpenAI's namings, of chat, of Responses, of audio and realtime.
+    """Read ``usage`` with OpenAI's names: those of chat, Responses, audio and realtime.
 
-    Its prompt count includes what was cached, its output the reasoning.
-    xAI's chat counts reasoning apart from the completion: its total tells.
+    The input count includes cached tokens, the output count includes reasoning. xAI's chat does not include reasoning
+    in the completion count; the total shows that.
     """
     read = obj(_first(usage, "prompt_tokens_details", "input_tokens_details", "input_token_details"))
     written = obj(_first(usage, "completion_tokens_details", "output_tokens_details", "output_token_details"))

@@ -1,10 +1,10 @@
-"""OpenAI Responses, as OpenAI, Azure, xAI, DeepSeek, OpenRouter, LM Studio and Bedrock's mantle serve it.
+"""OpenAI Responses, as served by OpenAI, Azure, xAI, DeepSeek, OpenRouter, LM Studio and Bedrock's mantle.
 
-Decides: what its stream events and its whole response object mean. Must not know: who serves it, or ids of items:
-they change on each event with some (GitHub Copilot), so calls are told apart by ``output_index``.
+Decides: what its stream events and its whole response object mean. Must not know: the provider, or the ids of items:
+some providers change them on each event (GitHub Copilot), so calls are identified by ``output_index``.
 
 Source: OpenAI API reference, Responses and "Streaming events". A stream ends with one of ``response.completed``,
-``.incomplete``, ``.failed``, ``.cancelled``, which carries the usage; a resumed stream may begin anywhere.
+``.incomplete``, ``.failed``, ``.cancelled``, which has the usage; a resumed stream may begin anywhere.
 """
 
 from typing import ClassVar, Final
@@ -42,7 +42,7 @@ _ARGUMENTS: Final = frozenset(
         "response.custom_tool_call_input.delta",
     }
 )
-#: Items that are calls, and who runs them. What they hold beside their id is in ``_input``.
+#: Items that are calls, and who runs them. :func:`_input` reads their arguments.
 _CALLS: Final[dict[str, ToolKind]] = {
     "function_call": "function",
     "custom_tool_call": "custom",
@@ -190,7 +190,7 @@ class OpenAIResponsesReader(BaseReader):
                 out.append(ReasoningDelta("", 0, sealed, not item.get("summary") and not item.get("content")))
 
     def _read_message(self, item: Object, out: list[ProviderEvent]) -> None:
-        """What a whole answer holds in its items and a stream sends as deltas."""
+        """Read a message item of a whole response; a stream sends its content as deltas."""
         kind = item.get("type")
         if kind == "message":
             for part in arr(item.get("content")):
@@ -214,7 +214,7 @@ class OpenAIResponsesReader(BaseReader):
             self.calls.more(index, piece, out)
 
     def _complete(self, index: int, whole: object, out: list[ProviderEvent]) -> None:
-        """The whole arguments: they count where no fragment of them came."""
+        """Read the whole arguments: they are used only if no fragment of them came."""
         if index not in self._filled:
             self._fill(index, arguments(whole), out)
 
@@ -223,18 +223,18 @@ class OpenAIResponsesReader(BaseReader):
         if usage:
             self.report(openai_usage(usage), out)
         if status == "failed":
-            if not self._failed:  # an ``error`` event said it before
+            if not self._failed:  # else an ``error`` event reported it before
                 error = obj(response.get("error"))
                 out.append(failed(text(error.get("message")), word(error.get("type")), word(error.get("code"))))
         elif status in ("queued", "in_progress"):
-            self._started = False  # a background response: it has begun, and it has not ended
+            self._started = False  # a background response: it has not ended, so no end may be reported for it
         elif not self._failed:
             reason = word(obj(response.get("incomplete_details")).get("reason"))
             self.end(0, reason or status)
             self.show_ends(out)
 
 
-#: Deltas of items that are shown whole when they are done, or are of no interest.
+#: Deltas of items that are reported whole when they are done, or not at all.
 _PIECES: Final = (
     "response.code_interpreter_call_code.",
     "response.apply_patch_call_operation_diff.",
@@ -246,7 +246,7 @@ _PIECES: Final = (
 
 
 def _input(kind: str, item: Object) -> object:
-    """The arguments of a call item, each kind under its own key."""
+    """The arguments of a call item; each kind has its own key."""
     if kind == "custom_tool_call":
         return item.get("input")
     if kind == "code_interpreter_call":

@@ -1,6 +1,6 @@
 """Speech over WebSockets: Deepgram, ElevenLabs, Cartesia, fal.
 
-Decides: what the server's messages mean; a binary message is audio. Must not know: the relay, or what a client sends.
+Decides: what the server's messages mean; a binary message is audio. Must not know: the relay, or the client's messages.
 
 Source: Deepgram API reference (Listen, Flux, Speak, Voice Agent), ElevenLabs API reference (stream-input, Agents
 WebSocket), Cartesia API reference ("/tts/websocket", contexts), fal documentation (Realtime).
@@ -112,7 +112,7 @@ class ElevenLabsRealtimeReader(ElevenLabsReader):
 
 
 class CartesiaRealtimeReader(CartesiaReader):
-    """Reads the messages of all contexts of a connection; each context's end is an end."""
+    """Reads the messages of all contexts of a connection; the end of each context is a finish."""
 
     answer = ""
 
@@ -126,7 +126,7 @@ class CartesiaRealtimeReader(CartesiaReader):
 
 
 class FalRealtimeReader(FalReader):
-    """Reads errors; what an app sends beside them is its own, mostly msgpack."""
+    """Reads errors only: the other messages depend on the app and are mostly msgpack."""
 
     answer = ""
 
