@@ -14,7 +14,7 @@ Backoff = Literal["constant", "linear", "exponential"]
 Compression = Literal["off", "messages", "stream"]
 
 
-def _in_range(owner: str, name: str, value: float, low: float, high: float) -> None:
+def _in_range(owner: str, name: str, value: float, *, low: float, high: float) -> None:
     if not low <= value <= high:
         raise ValueError(f"{owner}.{name} is {value}; allowed is {low} to {high}")
 
@@ -23,7 +23,7 @@ def _check_ranges(settings: msgspec.Struct, ranges: dict[str, tuple[float, float
     for name, (low, high) in ranges.items():
         value = getattr(settings, name)
         if value is not None:
-            _in_range(type(settings).__name__.lower(), name, value, low, high)
+            _in_range(type(settings).__name__.lower(), name, value, low=low, high=high)
 
 
 MIB = 1024 * 1024
@@ -49,7 +49,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _check_ranges(self, dict.fromkeys(self.__struct_fields__, (1, 1 << 40)))
-        _in_range("limits", "head_bytes", self.head_bytes, 1024, MIB)
+        _in_range("limits", "head_bytes", self.head_bytes, low=1024, high=MIB)
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,9 +22,9 @@ from ..events import (
     Unrecognised,
     UsageReported,
 )
-from .errors import any_error, embedded_error, framed_error, not_json
+from .errors import any_error, embedded_error, framing_error, not_json
 from .finish_reasons import map_reason
-from .values import BROKEN, Object, arguments, parse, shape, word
+from .values import BROKEN, JsonObject, arguments, describe, parse, word
 
 #: The most choices (parallel alternatives) in a response; OpenAI's ``n`` ends at 128.
 CHOICES: Final = 128
@@ -36,7 +36,8 @@ ToolKind: TypeAlias = Literal["function", "custom", "provider"]
 
 
 class BaseReader:
-    """A :class:`.registry.Reader` without a format. Subclasses define ``read_object`` and usually ``whole_object``."""
+    """A :class:`.registry.Reader` without a format. Subclasses define ``read_object`` and usually
+    ``read_whole_object``."""
 
     #: See :attr:`aigw_sansio.formats.registry.Reader.markers`.
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"',)
@@ -58,7 +59,7 @@ class BaseReader:
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
         if chunk.failed or chunk.event == "error":
             self._failed = True
-            return [framed_error(chunk.data, chunk.event)]
+            return [framing_error(chunk.data, chunk.event)]
         value = parse(chunk.data)
         out: list[ProviderEvent] = []
         if type(value) is dict:
@@ -76,11 +77,11 @@ class BaseReader:
             found = embedded_error(value)
             if found is not None:
                 return [found]
-            self.whole_object(value, out)
+            self.read_whole_object(value, out)
         elif value is BROKEN:
             return [not_json(body)] if body.strip() else []
         else:
-            self.whole_other(value, out)
+            self.read_whole_other(value, out)
         if out and type(out[-1]) is ResponseFailed:
             self._failed = True
         out.extend(self.finish())
@@ -94,7 +95,7 @@ class BaseReader:
 
     # -- defined by subclasses -------------------------------------------------------------------------------
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         """Read one chunk that is a JSON object. ``event``: its name from the framing, or ``""``. Appends to ``out``."""
         raise LookupError  # pragma: no cover - every format defines its own
 
@@ -104,16 +105,16 @@ class BaseReader:
         if not data or data == b"[DONE]":
             return
         found = any_error(value)
-        out.append(found if found is not None else Unrecognised(shape(value)))
+        out.append(found if found is not None else Unrecognised(describe(value)))
 
-    def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
+    def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         """Read a whole response that is a JSON object and not an error."""
         self.read_object(value, "", out)
 
-    def whole_other(self, value: object, out: list[ProviderEvent]) -> None:
+    def read_whole_other(self, value: object, out: list[ProviderEvent]) -> None:
         """Read a whole response that is JSON but not an object."""
         found = any_error(value)
-        out.append(found if found is not None else Unrecognised(shape(value)))
+        out.append(found if found is not None else Unrecognised(describe(value)))
 
     # -- used by subclasses ----------------------------------------------------------------------------------
 
@@ -131,13 +132,13 @@ class BaseReader:
         self._ended.clear()
         self._usage = None
 
-    def unknown(self, value: Object, out: list[ProviderEvent]) -> None:
+    def unknown(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         """Report a ``value`` that the format does not define: an error if it looks like one, else unrecognised."""
         found = any_error(value)
-        out.append(found if found is not None else Unrecognised(shape(value)))
+        out.append(found if found is not None else Unrecognised(describe(value)))
 
     def end(self, choice: int, raw: str | None) -> None:
-        """``choice`` finished for the reason ``raw``. :meth:`show_ends` reports it; if there are several, the last
+        """``choice`` finished for the reason ``raw``. :meth:`report_ends` reports it; if there are several, the last
         counts."""
         self._ends[choice] = raw
 
@@ -146,9 +147,9 @@ class BaseReader:
         none."""
         if self._started and not self._ends and not self._ended:
             self._ends[0] = None
-        self.show_ends(out)
+        self.report_ends(out)
 
-    def show_ends(self, out: list[ProviderEvent]) -> None:
+    def report_ends(self, out: list[ProviderEvent]) -> None:
         """Report the held-back finishes. Each choice finishes once, even if the provider repeats it."""
         for choice, raw in sorted(self._ends.items()):
             if choice not in self._ended:
@@ -162,25 +163,31 @@ class BaseReader:
 
     def report(self, usage: UsageReported, out: list[ProviderEvent]) -> None:
         """Report the usage so far. Counts that ``usage`` leaves out keep their last value."""
-        merged = _sane(merge(self._usage, usage))
+        merged = _sane(merge_usage(self._usage, usage))
         if merged != self._usage:
             self._usage = merged
             out.append(merged)
 
 
-def merge(old: UsageReported | None, new: UsageReported) -> UsageReported:
+def merge_usage(old: UsageReported | None, new: UsageReported) -> UsageReported:
     """``new``, with the counts of ``old`` for those that ``new`` leaves out. The quality is that of ``new``."""
     if old is None:
         return new
     return UsageReported(
-        old.input_tokens if new.input_tokens is None else new.input_tokens,
-        old.output_tokens if new.output_tokens is None else new.output_tokens,
-        old.cache_read_input_tokens if new.cache_read_input_tokens is None else new.cache_read_input_tokens,
-        old.cache_creation_input_tokens if new.cache_creation_input_tokens is None else new.cache_creation_input_tokens,
-        old.reasoning_output_tokens if new.reasoning_output_tokens is None else new.reasoning_output_tokens,
-        old.input_audio_tokens if new.input_audio_tokens is None else new.input_audio_tokens,
-        old.output_audio_tokens if new.output_audio_tokens is None else new.output_audio_tokens,
-        new.quality,
+        input_tokens=old.input_tokens if new.input_tokens is None else new.input_tokens,
+        output_tokens=old.output_tokens if new.output_tokens is None else new.output_tokens,
+        cache_read_input_tokens=old.cache_read_input_tokens
+        if new.cache_read_input_tokens is None
+        else new.cache_read_input_tokens,
+        cache_creation_input_tokens=old.cache_creation_input_tokens
+        if new.cache_creation_input_tokens is None
+        else new.cache_creation_input_tokens,
+        reasoning_output_tokens=old.reasoning_output_tokens
+        if new.reasoning_output_tokens is None
+        else new.reasoning_output_tokens,
+        input_audio_tokens=old.input_audio_tokens if new.input_audio_tokens is None else new.input_audio_tokens,
+        output_audio_tokens=old.output_audio_tokens if new.output_audio_tokens is None else new.output_audio_tokens,
+        quality=new.quality,
     )
 
 
@@ -237,7 +244,7 @@ class ToolCalls:
                 call = None
         if call is None:
             call = self._begin(choice, index, key)
-            out.append(ToolCallStarted(call[1], id_, name, choice, kind))
+            out.append(ToolCallStarted(call[1], id_, name, choice=choice, kind=kind))
         piece = arguments(args)
         if piece:
             out.append(ToolCallDelta(call[1], piece, choice))
@@ -253,14 +260,14 @@ class ToolCalls:
     ) -> int:
         """Begin a call that the format marks as new. Returns its number."""
         call = self._begin(choice, index, id_[:_LONGEST_ID] if id_ else None)
-        out.append(ToolCallStarted(call[1], id_, name, choice, kind))
+        out.append(ToolCallStarted(call[1], id_, name, choice=choice, kind=kind))
         return call[1]
 
     def more(self, index: int, piece: str, out: list[ProviderEvent], choice: int = 0) -> None:
         """More arguments for the call at ``index``. If none is open there, begin one without a name."""
         if piece:
             call = self._open.get((choice, index))
-            number = call[1] if call is not None else self.begin(index, None, None, out, choice)
+            number = call[1] if call is not None else self.begin(index, id_=None, name=None, out=out, choice=choice)
             out.append(ToolCallDelta(number, piece, choice))
 
     def whole(
@@ -273,7 +280,7 @@ class ToolCalls:
         kind: ToolKind = "function",
     ) -> None:
         """Report a call that came in one piece."""
-        number = self.begin(None, id_, name, out, choice, kind)
+        number = self.begin(None, id_, name, out, choice=choice, kind=kind)
         piece = arguments(args)
         if piece:
             out.append(ToolCallDelta(number, piece, choice))

@@ -26,7 +26,7 @@ from ..events import (
 )
 
 
-class Weight(IntEnum):
+class ChunkKind(IntEnum):
     """The kind of a chunk. ``CONTENT`` commits the response."""
 
     LIFECYCLE = 0
@@ -34,9 +34,9 @@ class Weight(IntEnum):
     ERROR = 2
 
 
-LIFECYCLE: Final = Weight.LIFECYCLE
-CONTENT: Final = Weight.CONTENT
-ERROR: Final = Weight.ERROR
+LIFECYCLE: Final = ChunkKind.LIFECYCLE
+CONTENT: Final = ChunkKind.CONTENT
+ERROR: Final = ChunkKind.ERROR
 
 _CONTENT_TYPES: Final = frozenset(
     {
@@ -53,7 +53,7 @@ _CONTENT_TYPES: Final = frozenset(
 )
 
 
-def classify(events: Iterable[ProviderEvent]) -> Weight:
+def classify(events: Iterable[ProviderEvent]) -> ChunkKind:
     """The kind of a chunk with these events: an error if there is one, else content if there is any, else lifecycle."""
     weight = LIFECYCLE
     for event in events:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from ..events import ImageDelta, ProviderEvent, ReasoningDelta, ResponseFinished, TextDelta, UsageReported
 from .base import BaseReader
-from .values import Object, arr, base64_size, count, obj, text, word
+from .values import JsonObject, arr, base64_size, count, obj, text, word
 
 
 class OllamaReader(BaseReader):
@@ -18,7 +18,7 @@ class OllamaReader(BaseReader):
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"tool_calls"', b'"done":true', b'"done": true')
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if type(value.get("error")) is str:
             self.unknown(value, out)
             return
@@ -45,7 +45,7 @@ class OllamaReader(BaseReader):
             if read is not None or written is not None:
                 self.report(UsageReported(read, written), out)
             self.end(0, word(value.get("done_reason")))
-            self.show_ends(out)
+            self.report_ends(out)
 
     def finished(self, choice: int, raw: str | None) -> ResponseFinished:
         if raw in ("stop", None) and self.calls.count:

@@ -8,7 +8,7 @@ from typing import Final
 
 from ..bodies.chunk import Chunk
 from ..events import ProviderEvent, ResponseFailed, Unrecognised
-from .errors import embedded_error, framed_error
+from .errors import embedded_error, framing_error
 from .values import parse
 
 #: The event of every chunk of an unknown format; one shared object.
@@ -24,7 +24,7 @@ class UnknownReader:
 
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
         if chunk.failed or chunk.event == "error":
-            return [framed_error(chunk.data, chunk.event)]
+            return [framing_error(chunk.data, chunk.event)]
         found = _error_in(chunk.data)
         return [OPAQUE] if found is None else [found]
 

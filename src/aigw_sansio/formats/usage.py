@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from ..events import ProviderEvent, UsageReported
-from .base import merge
+from .base import merge_usage
 
 #: How many responses of a session are kept separately. Older ones are added up and can no longer be replaced.
 KEPT_APART: Final = 64
@@ -36,7 +36,7 @@ class UsageMeter:
         """The provider reported ``usage`` for the response with the id ``answer``, as a running total."""
         answers = self._answers
         known = answers.get(answer)
-        answers[answer] = usage if known is None else merge(known, usage)
+        answers[answer] = usage if known is None else merge_usage(known, usage)
         if len(answers) > KEPT_APART:
             self._past = _add(self._past, answers.pop(next(iter(answers))))
 

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-Object: TypeAlias = dict[str, object]
+JsonObject: TypeAlias = dict[str, object]
 
 
 class Broken:
@@ -26,7 +26,7 @@ class Broken:
 BROKEN: Final = Broken()
 
 _decode = msgspec.json.Decoder().decode
-_EMPTY: Final[Object] = {}
+_EMPTY: Final[JsonObject] = {}
 _NONE: Final[list[object]] = []
 _LARGEST: Final = 2**63 - 1
 
@@ -54,7 +54,7 @@ def _parse_leniently(data: bytes) -> object:
         return BROKEN
 
 
-def obj(value: object) -> Object:
+def obj(value: object) -> JsonObject:
     """``value`` if it is an object, else an empty one. Do not change the result."""
     return value if type(value) is dict else _EMPTY
 
@@ -117,7 +117,7 @@ def unbase64(value: object) -> bytes | None:
         return None
 
 
-def shape(value: object) -> str:
+def describe(value: object) -> str:
     """A brief description of ``value`` without its content, for :class:`Unrecognised`."""
     if type(value) is dict:
         kind = value.get("type")

@@ -10,21 +10,21 @@ from typing import ClassVar
 
 from ..events import AudioDelta, ImageDelta, ProviderEvent, ReasoningDelta, ResponseFinished, TextDelta
 from .openai.chat import OpenAIChatReader, openai_usage
-from .values import Object, arguments, arr, base64_size, obj, text, word
+from .values import JsonObject, arguments, arr, base64_size, obj, text, word
 
 
 class WorkersAIReader(OpenAIChatReader):
     """Reads Workers AI, native and in OpenAI's format. A native response names no finish reason: its end is the
     finish."""
 
-    PLAIN: ClassVar[bool] = False
+    FAST_TEXT_CHUNKS: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"errors":[', b'"tool_calls"')
 
     def __init__(self) -> None:
         super().__init__()
         self._native = False
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if "response" not in value or "choices" in value:
             if "tool_calls" in value and "choices" not in value:
                 self._read_native(value, out)
@@ -33,10 +33,10 @@ class WorkersAIReader(OpenAIChatReader):
             return
         self._read_native(value, out)
 
-    def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
+    def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         result = value.get("result")
         if type(result) is dict:
-            self.whole_object(result, out) if "result" in result else self._read_result(result, out)
+            self.read_whole_object(result, out) if "result" in result else self._read_result(result, out)
         elif "result" in value and value.get("success") is True:
             piece = _spoken(result)
             if piece:
@@ -49,7 +49,7 @@ class WorkersAIReader(OpenAIChatReader):
             return ResponseFinished("tool_calls" if self.calls.count else "stop", None, choice)
         return super().finished(choice, raw)
 
-    def _read_result(self, value: Object, out: list[ProviderEvent]) -> None:
+    def _read_result(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         if type(value.get("image")) is str:
             out.append(ImageDelta(base64_size(value["image"]), None))
         elif type(value.get("audio")) is str:
@@ -59,7 +59,7 @@ class WorkersAIReader(OpenAIChatReader):
         else:
             self.read_object(value, "", out)
 
-    def _read_native(self, value: Object, out: list[ProviderEvent]) -> None:
+    def _read_native(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         self._native = True
         self.start(value.get("id"), value.get("model"), out)
         thought = text(value.get("reasoning_content")) or text(value.get("thinking"))

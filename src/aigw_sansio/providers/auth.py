@@ -35,7 +35,7 @@ MOST_KEYS: Final = 16
 #: A header of the settings is treated as a key if its name says so or its value is as long as keys are. Other values,
 #: for example versions, may be in every response.
 _NAMES_A_KEY: Final = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
-_AS_LONG_AS_KEYS: Final = 20
+_SHORTEST_UNNAMED_KEY: Final = 20
 _BARE_SCHEMES: Final = frozenset({"bearer", "token", "key", "api-key", "basic"})
 
 
@@ -92,24 +92,24 @@ def header_keys(headers: Iterable[tuple[str, str]]) -> list[str]:
     keys: list[str] = []
     for name, value in headers:
         bare = value.rpartition(" ")[2]
-        if _NAMES_A_KEY.search(name) or len(bare) >= _AS_LONG_AS_KEYS:
+        if _NAMES_A_KEY.search(name) or len(bare) >= _SHORTEST_UNNAMED_KEY:
             keys += (value, bare)
     return keys
 
 
-def carry(fields: dict[str, str], carrier: KeyLocation, key: str) -> None:
-    """Put ``key`` into the field that ``carrier`` names."""
-    fields[carrier.header] = carrier.scheme + key
+def put_key(fields: dict[str, str], location: KeyLocation, key: str) -> None:
+    """Put ``key`` into the field that ``location`` names."""
+    fields[location.header] = location.scheme + key
 
 
-class _StoredAws(msgspec.Struct, frozen=True, rename="camel"):
+class _AwsKeyJson(msgspec.Struct, frozen=True, rename="camel"):
     access_key_id: str
     secret_access_key: str
     region: str
     session_token: str | None = None
 
 
-class _StoredAzure(msgspec.Struct, frozen=True, rename="camel"):
+class _AzureKeyJson(msgspec.Struct, frozen=True, rename="camel"):
     resource: str
     api_key: str
 
@@ -145,11 +145,11 @@ def read_stored_key(provider: Provider, secret: Secret) -> StoredKey | Fault:
     where = f"providers.{provider.slug}.api_key"
     try:
         if any(route.sigv4 for route in provider.routes):
-            aws = msgspec.json.decode(text, type=_StoredAws)
+            aws = msgspec.json.decode(text, type=_AwsKeyJson)
             token = Secret(aws.session_token) if aws.session_token else None
             return StoredAws(AwsCredentials(aws.access_key_id, Secret(aws.secret_access_key), token), aws.region)
         if provider.slug.startswith("azure"):
-            azure = msgspec.json.decode(text, type=_StoredAzure)
+            azure = msgspec.json.decode(text, type=_AzureKeyJson)
             return StoredAzure(azure.resource, Secret(azure.api_key))
         if provider.slug == "google-vertex-ai":
             account = read_service_account(secret, where, loopback=True)
@@ -160,7 +160,7 @@ def read_stored_key(provider: Provider, secret: Secret) -> StoredKey | Fault:
     return secret
 
 
-def chosen_host(provider: Provider, setting: str = "base_url") -> Fault:
+def refuse_chosen_host(provider: Provider, setting: str = "base_url") -> Fault:
     """The refusal to send a stored key to a host that the client chose."""
     return refuse(
         "request.endpoint",

@@ -18,17 +18,17 @@ from .auth import (
     StoredAzure,
     StoredGoogle,
     carried_keys,
-    carry,
-    chosen_host,
     drop_own_fields,
     drop_own_parameters,
     has_key,
     header_keys,
+    put_key,
     read_stored_key,
+    refuse_chosen_host,
 )
 from .google_token import ServiceAccount, carried_account, read_service_account
 from .headers import TOKEN, encode_fields, forwarded, refuse
-from .hosts import Located, locate, named_target
+from .hosts import Destination, find_destination, named_destination
 from .registry import Provider, find_provider, format_of, is_array_stream
 from .sigv4 import sign
 from .target import Endpoint, RefusedTarget, build_target, check_endpoint
@@ -91,16 +91,16 @@ def build_call(
         checked = Endpoint(checked.path, drop_own_parameters(checked.query, own_tokens) or None)
     named = fields.pop(row.target_header, "") if row.target_header else ""
     if named and own.base_url is None:
-        located = named_target(row, named, checked)
+        located = named_destination(row, named, checked)
     else:
-        located = locate(row, checked, own.base_url, account)
+        located = find_destination(row, checked, base_url=own.base_url, account=account)
     if isinstance(located, Fault):
         return located
     target = build_target(located.base, located.endpoint)
     if isinstance(target, RefusedTarget):
         return refuse("request.endpoint", target.why)
     base = located.base
-    origin = Origin(base.scheme, base.host, base.port, own.ca_file, own.http2)
+    origin = Origin(base.scheme, base.host, base.port, ca_file=own.ca_file, http2=own.http2)
     path, _, query = target.partition("?")
     payload = b"" if body is None or verb in _NO_BODY else body
     fields["accept-encoding"] = "identity"
@@ -116,17 +116,25 @@ def build_call(
     if isinstance(encoded, Fault):
         return encoded
     request = Request(
-        verb.encode("ascii"),
-        base.scheme.encode("ascii"),
-        origin.authority.encode("ascii"),
-        target.encode("ascii"),
-        encoded,
-        payload,
+        method=verb.encode("ascii"),
+        scheme=base.scheme.encode("ascii"),
+        authority=origin.authority.encode("ascii"),
+        target=target.encode("ascii"),
+        headers=encoded,
+        body=payload,
     )
     array_stream = is_array_stream(path, query)
     stored = () if own_key else carried_keys(fields, "", (), header_keys(own.headers))
     keys = tuple(key.encode() for key in stored)
-    return ProviderCall(row.slug, origin, request, format_of(row, path), array_stream, credential, keys)
+    return ProviderCall(
+        provider=row.slug,
+        origin=origin,
+        request=request,
+        format=format_of(row, path),
+        array_stream=array_stream,
+        account=credential,
+        stored_keys=keys,
+    )
 
 
 _NO_SETTINGS: Final = ProviderSettings()
@@ -134,7 +142,7 @@ _NO_SETTINGS: Final = ProviderSettings()
 
 def _authenticate(
     row: Provider,
-    located: Located,
+    located: Destination,
     own: ProviderSettings,
     fields: dict[str, str],
     query: str,
@@ -145,9 +153,9 @@ def _authenticate(
     body: bytes,
     unix_time: float,
 ) -> ServiceAccount | Fault | None:
-    """Bring the credentials in ``fields`` into the provider's form; add the stored ones if there are none.
+    """Make the credentials in ``fields`` what the provider wants; put in the stored ones where there are none.
 
-    A service account cannot be sent itself: it is returned, and the field is left out until its token is there.
+    A service account is no credential yet: it is given back, and the field is left out.
     """
     route = located.route
     if has_key(fields, query, row.query_keys):
@@ -159,7 +167,7 @@ def _authenticate(
                 return read_service_account(carried, "request.headers.authorization")
         if route.bearer_becomes is not None and bearer[:7].lower() == "bearer ":
             del fields["authorization"]
-            carry(fields, route.bearer_becomes, bearer[7:].strip())
+            put_key(fields, route.bearer_becomes, bearer[7:].strip())
         return None
     if own.api_key is None and not own.headers:
         return None
@@ -168,9 +176,9 @@ def _authenticate(
         return stored
     if isinstance(stored, StoredAzure):
         if own.base_url is None and stored.resource != located.values.get("resource"):
-            return chosen_host(row)
-    elif located.chosen:
-        return chosen_host(row)
+            return refuse_chosen_host(row)
+    elif located.chosen_by_client:
+        return refuse_chosen_host(row)
     for name, value in own.headers:
         fields.setdefault(name.lower(), value)
     if isinstance(stored, StoredGoogle):
@@ -190,5 +198,5 @@ def _authenticate(
             )
         )
     elif stored is not None:
-        carry(fields, route.key or row.key, (stored.key if isinstance(stored, StoredAzure) else stored).reveal())
+        put_key(fields, route.key or row.key, (stored.key if isinstance(stored, StoredAzure) else stored).reveal())
     return None

@@ -86,7 +86,12 @@ def read_service_account(
         return _unusable(where, "has a token_uri elsewhere; allowed is https under googleapis.com")
     origin = Origin(base.scheme, base.host, base.port)
     return ServiceAccount(
-        read.client_email, Secret(read.private_key), read.private_key_id, origin, base.path or "/", read.token_uri
+        client_email=read.client_email,
+        private_key=Secret(read.private_key),
+        private_key_id=read.private_key_id,
+        origin=origin,
+        path=base.path or "/",
+        token_uri=read.token_uri,
     )
 
 
@@ -119,12 +124,12 @@ def token_request(account: ServiceAccount, signed: bytes, signature: bytes) -> R
     """The request for a token; send it to ``account.origin``. ``signed`` is the :func:`signing_input`."""
     assertion = signed + b"." + _base64(signature)
     return Request(
-        b"POST",
-        account.origin.scheme.encode(),
-        account.origin.authority.encode(),
-        account.path.encode(),
-        [(b"content-type", b"application/x-www-form-urlencoded"), (b"accept-encoding", b"identity")],
-        _GRANT + assertion,
+        method=b"POST",
+        scheme=account.origin.scheme.encode(),
+        authority=account.origin.authority.encode(),
+        target=account.path.encode(),
+        headers=[(b"content-type", b"application/x-www-form-urlencoded"), (b"accept-encoding", b"identity")],
+        body=_GRANT + assertion,
     )
 
 
@@ -136,7 +141,7 @@ def read_token(status: int, body: bytes, unix_time: float) -> GoogleToken | Faul
             FaultKind.PROVIDER_STATUS,
             Side.PROVIDER,
             f"Google's token endpoint answered {status}",
-            status == 429 or status >= 500,
+            retryable=status == 429 or status >= 500,
         )
     try:
         answer = msgspec.json.decode(body, type=_Answer)

@@ -20,19 +20,19 @@ _NAME: Final = re.compile(r"\{(\w+)\}")
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
-class Located(msgspec.Struct, frozen=True):
-    """Where a request goes. ``values`` are the variables that the endpoint's prefix filled in. ``chosen``: the client
-    chose a server that may belong to neither the provider nor the operator, so no stored key may be sent to it by
-    default."""
+class Destination(msgspec.Struct, frozen=True):
+    """Where a request goes. ``values`` are the variables that the endpoint's prefix filled in. ``chosen_by_client``:
+    the client chose a server that may belong to neither the provider nor the operator, so no stored key may be sent to
+    it by default."""
 
     route: Route
     base: BaseUrl
     endpoint: Endpoint
     values: dict[str, str]
-    chosen: bool
+    chosen_by_client: bool
 
 
-def locate(provider: Provider, endpoint: Endpoint, base_url: str | None, account: str) -> Located | Fault:
+def find_destination(provider: Provider, endpoint: Endpoint, base_url: str | None, account: str) -> Destination | Fault:
     """Find the route of ``endpoint``.
 
     ``base_url`` of the settings replaces the route's own. If the client fills in the route's host
@@ -60,7 +60,7 @@ def locate(provider: Provider, endpoint: Endpoint, base_url: str | None, account
         host, path = _parts(route.url)
         if base_url is not None:
             path = _fill(path, values) if "{" in host else ""
-            return _with_base(base_url, route, rest, values, f"providers.{provider.slug}.base_url", under=path)
+            return _with_base(base_url, route, rest, values, field=f"providers.{provider.slug}.base_url", under=path)
         if "{account}" in path:
             if not _ACCOUNT.match(account):
                 return refuse(
@@ -68,17 +68,19 @@ def locate(provider: Provider, endpoint: Endpoint, base_url: str | None, account
                 )
             values["account"] = account
         chosen = any(VARIABLES[name].tenant for name in values if name in VARIABLES)
-        return _with_base(_fill(route.url, values), route, rest, values, "request.endpoint", chosen=chosen)
+        return _with_base(
+            _fill(route.url, values), route, rest, values, field="request.endpoint", chosen_by_client=chosen
+        )
     if best is not None:
         return best
     if base_url is not None:
         first = provider.routes[0] if provider.routes else Route(url=base_url)
-        return _with_base(base_url, first, endpoint, {}, f"providers.{provider.slug}.base_url")
+        return _with_base(base_url, first, endpoint, {}, field=f"providers.{provider.slug}.base_url")
     shapes = " or ".join(_shape(route) for route in provider.routes)
     return refuse("request.endpoint", f"does not say where to go; {provider.slug} needs {shapes}")
 
 
-def named_target(provider: Provider, value: str, endpoint: Endpoint) -> Located | Fault:
+def named_destination(provider: Provider, value: str, endpoint: Endpoint) -> Destination | Fault:
     """Find the server of a client's own target URL: ``value``, from the field that the provider's SDK sets for
     proxies."""
     field = f"request.headers.{provider.target_header}"
@@ -89,7 +91,9 @@ def named_target(provider: Provider, value: str, endpoint: Endpoint) -> Located 
     domain = provider.target_domain
     if base.scheme != "https" or base.port != 443 or (base.host != domain and not base.host.endswith("." + domain)):
         return refuse(field, f"is not on the provider's hosts; {allowed}, without a port")
-    return Located(provider.routes[0], base, endpoint, {}, base.host not in provider.known_hosts)
+    return Destination(
+        provider.routes[0], base, endpoint, values={}, chosen_by_client=base.host not in provider.known_hosts
+    )
 
 
 def _with_base(
@@ -97,17 +101,17 @@ def _with_base(
     route: Route,
     endpoint: Endpoint,
     values: dict[str, str],
-    field: str,
     *,
+    field: str,
     under: str = "",
-    chosen: bool = False,
-) -> Located | Fault:
+    chosen_by_client: bool = False,
+) -> Destination | Fault:
     base = parse_base_url(url)
     if isinstance(base, RefusedTarget):
         return refuse(field, base.why)
     if under:
         base = msgspec.structs.replace(base, path=join_path(base.path, under))
-    return Located(route, base, endpoint, values, chosen)
+    return Destination(route, base, endpoint, values, chosen_by_client=chosen_by_client)
 
 
 @lru_cache(maxsize=64)

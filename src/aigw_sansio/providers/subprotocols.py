@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from .auth import carry
+from .auth import put_key
 from .registry import KEY_SCHEME, XI_API_KEY, KeyLocation
 
 _OURS: Final = "cf-aig-authorization"
@@ -19,7 +19,7 @@ _NEXT_IS_SECRET: Final = frozenset({"token", "bearer"})
 _SECRET_ENDINGS: Final = ("-api-key", "-secret")
 
 
-class Item(msgspec.Struct, frozen=True):
+class OfferedItem(msgspec.Struct, frozen=True):
     """One offered item, split at its first dot; ``value`` is empty if it has no dot. ``secret``: it must not be shown,
     and selected only if there is no other choice."""
 
@@ -29,13 +29,13 @@ class Item(msgspec.Struct, frozen=True):
     secret: bool
 
     def __repr__(self) -> str:
-        return "Item(***)" if self.secret else f"Item({self.text!r})"
+        return "OfferedItem(***)" if self.secret else f"OfferedItem({self.text!r})"
 
 
 class Offer(msgspec.Struct, frozen=True):
     """All items that a client offered, in order."""
 
-    items: tuple[Item, ...]
+    items: tuple[OfferedItem, ...]
 
     @property
     def carries_key(self) -> bool:
@@ -73,13 +73,13 @@ class Offer(msgspec.Struct, frozen=True):
     def put_fields(self, fields: dict[str, str]) -> None:
         """Add the keys that become header fields to ``fields`` (by lower-case name), unless the field exists."""
         for item in self.items:
-            carrier = _BECOME_FIELDS.get(item.name)
-            if carrier is not None and item.value and carrier.header not in fields:
-                carry(fields, carrier, item.value)
+            location = _BECOME_FIELDS.get(item.name)
+            if location is not None and item.value and location.header not in fields:
+                put_key(fields, location, item.value)
 
     def without(self, own_tokens: Callable[[str], bool]) -> "Offer":
         """The offer without the gateway's own tokens that were sent in place of a provider's key."""
-        kept: list[Item] = []
+        kept: list[OfferedItem] = []
         for item in self.items:
             if (
                 item.secret
@@ -95,16 +95,16 @@ class Offer(msgspec.Struct, frozen=True):
 
 def read_offer(items: Sequence[bytes]) -> Offer:
     """Read the items of ``Sec-WebSocket-Protocol``, already split at commas and checked to be tokens."""
-    read: list[Item] = []
+    read: list[OfferedItem] = []
     next_is_secret = False
     for text in items:
         if next_is_secret:  # a key may contain dots and must not be read as a named item
-            read.append(Item(text, name="", value="", secret=True))
+            read.append(OfferedItem(text, name="", value="", secret=True))
             next_is_secret = False
             continue
         name, _, value = text.decode("latin-1").partition(".")
         name = name.lower()
-        read.append(Item(text, name, value, secret=name == _OURS or name.endswith(_SECRET_ENDINGS)))
+        read.append(OfferedItem(text, name, value, secret=name == _OURS or name.endswith(_SECRET_ENDINGS)))
         next_is_secret = name in _NEXT_IS_SECRET and b"." not in text
     return Offer(tuple(read))
 

@@ -95,7 +95,7 @@ def _parse_base_url(url: str) -> BaseUrl | RefusedTarget:
         return RefusedTarget(why)
     if quote(path, safe=_PATH_SAFE) != path or quote(parts.query, safe=_QUERY_SAFE) != parts.query:
         return RefusedTarget("has characters that must be percent-encoded")
-    return BaseUrl(scheme, host, port or _PORTS[scheme], path, parts.query)
+    return BaseUrl(scheme, host, port or _PORTS[scheme], path=path, query=parts.query)
 
 
 def host_refused(host: str) -> str | None:

@@ -84,7 +84,9 @@ def parse_request_head(head: bytes) -> RequestHead | Fault:
         return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, f"the request head is not HTTP/1.1: {_blame(error)}")
     if not isinstance(event, h11.Request) or not event.http_version.startswith(b"1."):
         return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, "the request head is not HTTP/1.1")
-    return RequestHead(event.method, event.target, event.http_version, list(event.headers))
+    return RequestHead(
+        method=event.method, target=event.target, http_version=event.http_version, headers=list(event.headers)
+    )
 
 
 def response_parser(head_limit: int) -> h11.Connection:

@@ -15,7 +15,7 @@ from ..anthropic import AnthropicReader
 from ..base import BaseReader
 from ..cohere import CohereV1Reader, CohereV2Reader
 from ..openai.chat import OpenAIChatReader
-from ..values import Object, arr, count, obj, parse, text, unbase64, word
+from ..values import JsonObject, arr, count, obj, parse, text, unbase64, word
 from .converse import BedrockConverseReader, bedrock_usage
 
 _OTHER_ANSWERS: Final = frozenset({"results", "embedding", "embeddings", "embeddingsByType", "images", "artifacts"})
@@ -25,7 +25,7 @@ _METRICS: Final = "amazon-bedrock-invocationMetrics"
 class BedrockVendorReader(BaseReader):
     """Reads the formats of Llama, Titan, Mistral and AI21 that exist only on Bedrock."""
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if "generation" in value:  # Llama
             self._show(value["generation"], value.get("stop_reason"), out)
             read, written = count(value.get("prompt_token_count")), count(value.get("generation_token_count"))
@@ -104,7 +104,7 @@ class BedrockInvokeReader:
     def finish(self) -> list[ProviderEvent]:
         return [] if self._reader is None else self._reader.finish()
 
-    def _find(self, value: Object) -> BaseReader:
+    def _find(self, value: JsonObject) -> BaseReader:
         if self._reader is not None:
             return self._reader
         kind = text(value.get("type"))

@@ -9,7 +9,7 @@ Source: Gemini API, "Live API - WebSockets API reference". One message may have 
 from typing import Final
 
 from ...events import AudioDelta, ProviderEvent, ResponseFinished
-from ..values import Object, arr, obj, text, word
+from ..values import JsonObject, arr, obj, text, word
 from .generate import GeminiReader, gemini_usage
 
 _QUIET: Final = frozenset(
@@ -26,7 +26,7 @@ class GeminiLiveReader(GeminiReader):
         self._turn = 0
         self.answer = "turn-0"
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if _QUIET.isdisjoint(value):
             self.unknown(value, out)
             return

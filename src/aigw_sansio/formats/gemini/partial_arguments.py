@@ -15,7 +15,7 @@ from typing import Final
 
 from ...events import ProviderEvent, ToolCallDelta
 from ..base import ToolCalls
-from ..values import Object, arguments, arr, obj, text, word
+from ..values import JsonObject, arguments, arr, obj, text, word
 
 LARGEST: Final = 1 << 20
 DEEPEST: Final = 32
@@ -27,18 +27,18 @@ class PartialArguments:
 
     def __init__(self) -> None:
         self._call: tuple[int, int] | None = None
-        self._root: Object = {}
+        self._root: JsonObject = {}
         self._size = 0
 
-    def read(self, call: Object, choice: int, calls: ToolCalls, out: list[ProviderEvent]) -> None:
+    def read(self, call: JsonObject, choice: int, calls: ToolCalls, out: list[ProviderEvent]) -> None:
         """Read one ``functionCall``: a whole call, the start of one, a piece, or the close."""
         name, pieces, goes_on = word(call.get("name")), arr(call.get("partialArgs")), call.get("willContinue") is True
         if name is not None:
             self.close(calls, out)
             if not goes_on and not pieces:
-                calls.whole(word(call.get("id")), name, call.get("args"), out, choice)
+                calls.whole(word(call.get("id")), name, call.get("args"), out, choice=choice)
                 return
-            self._call = (choice, calls.begin(None, word(call.get("id")), name, out, choice))
+            self._call = (choice, calls.begin(None, word(call.get("id")), name, out, choice=choice))
         for piece in pieces:
             self._put(obj(piece))
         if not goes_on:
@@ -52,7 +52,7 @@ class PartialArguments:
                 out.append(ToolCallDelta(number, arguments(_settle(self._root)), choice))
             self._call, self._root, self._size = None, {}, 0
 
-    def _put(self, piece: Object) -> None:
+    def _put(self, piece: JsonObject) -> None:
         path = text(piece.get("jsonPath"))
         steps = [int(m[2]) if m[2] else m[1] or m[3] or "" for m in _STEP.finditer(path[:1024])]
         value = _value(piece)
@@ -65,7 +65,7 @@ class PartialArguments:
         _set(at, steps[-1], value)
 
 
-def _value(piece: Object) -> object:
+def _value(piece: JsonObject) -> object:
     if "stringValue" in piece:
         return text(piece["stringValue"])
     return piece.get("numberValue", piece.get("boolValue"))

@@ -11,7 +11,7 @@ from typing import ClassVar
 from ...bodies.chunk import Chunk
 from ...events import AudioDelta, ProviderEvent, ResponseFinished, TextDelta
 from ..base import BaseReader
-from ..values import BROKEN, Object, base64_size, obj, parse, text
+from ..values import BROKEN, JsonObject, base64_size, obj, parse, text
 from .chat import openai_usage
 
 
@@ -25,7 +25,7 @@ class OpenAIAudioReader(BaseReader):
         self._segments = False
         self._deltas = False
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = value.get("type")
         if kind == "transcript.text.delta":
             self._deltas = True
@@ -70,7 +70,7 @@ class OpenAIAudioReader(BaseReader):
             self.start(None, None, out)
             out.append(TextDelta(piece))
 
-    def _read_usage(self, value: Object, out: list[ProviderEvent]) -> None:
+    def _read_usage(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         usage = obj(value.get("usage"))
         if usage.get("type") != "duration" and usage:
             self.report(openai_usage(usage), out)

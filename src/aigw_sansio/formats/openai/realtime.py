@@ -11,9 +11,9 @@ transcription for its item's id. After ``error`` the session mostly goes on.
 from typing import Final
 
 from ...events import AudioDelta, ProviderEvent, ResponseFinished
-from ..errors import failed
+from ..errors import response_failed
 from ..finish_reasons import map_reason
-from ..values import Object, arr, base64_size, obj, text, word
+from ..values import JsonObject, arr, base64_size, obj, text, word
 from .chat import openai_usage
 from .responses import OpenAIResponsesReader
 
@@ -45,7 +45,7 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
         self._running: set[str] = set()  # the ids of all running responses: they may overlap
         self.answering = False
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type"))
         self.answer = self._response
         if kind == "response.created":
@@ -72,9 +72,9 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
                 self._usage = kept
         elif kind.endswith("input_audio_transcription.failed"):
             error = obj(value.get("error"))
-            out.append(failed(text(error.get("message")), word(error.get("type")), word(error.get("code"))))
+            out.append(response_failed(text(error.get("message")), word(error.get("type")), word(error.get("code"))))
         elif kind in _ENDS:
-            self._turn_to(obj(value.get("response")))
+            self._end_response(obj(value.get("response")))
             super().read_object(value, event, out)
         elif not kind.startswith(_SESSION) and not kind.startswith(("response.animation_", "response.audio_timestamp")):
             super().read_object(value, event, out)
@@ -84,7 +84,7 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
         self._filled.clear()
         self._asked = False
 
-    def _turn_to(self, response: Object) -> None:
+    def _end_response(self, response: JsonObject) -> None:
         """``response`` ends, but another may have begun after it: make it the current one again."""
         answer = text(response.get("id"))[:256] or self._response
         self._running.discard(answer)
@@ -95,8 +95,8 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
             self._ended.clear()
         self.answer = self._response = answer
 
-    def _read_done(self, value: Object, response: Object, out: list[ProviderEvent]) -> None:
-        self._turn_to(response)
+    def _read_done(self, value: JsonObject, response: JsonObject, out: list[ProviderEvent]) -> None:
+        self._end_response(response)
         usage = obj(response.get("usage")) or obj(value.get("usage"))
         if usage:
             self.report(openai_usage(usage), out)
@@ -105,7 +105,7 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
         reason = word(details.get("reason"))
         if status == "failed":
             error = obj(details.get("error"))
-            out.append(failed(text(error.get("message")), word(error.get("type")), word(error.get("code"))))
+            out.append(response_failed(text(error.get("message")), word(error.get("type")), word(error.get("code"))))
         elif status == "cancelled":  # by the user's voice or by the client: not an error
             out.append(ResponseFinished("stop" if reason in _STOPPED else map_reason(reason), reason or status))
         elif status == "completed":

@@ -11,7 +11,7 @@ from typing import ClassVar
 from ...bodies.chunk import Chunk
 from ...events import AudioDelta, ImageDelta, ProviderEvent, ResponseFinished, TextDelta
 from ..base import BaseReader
-from ..values import BROKEN, Object, arr, base64_size, obj, parse, text, word
+from ..values import BROKEN, JsonObject, arr, base64_size, obj, parse, text, word
 
 
 class SpeechReader(BaseReader):
@@ -19,9 +19,9 @@ class SpeechReader(BaseReader):
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"err_code"', b'"detail"', b'"done"')
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if type(value.get("text")) is str:
-            self.show(text(value["text"]), out)
+            self.report_text(text(value["text"]), out)
         else:
             self.unknown(value, out)
 
@@ -41,13 +41,13 @@ class SpeechReader(BaseReader):
     def finished(self, choice: int, raw: str | None) -> ResponseFinished:
         return ResponseFinished("stop", raw, choice)
 
-    def show(self, piece: str, out: list[ProviderEvent]) -> None:
+    def report_text(self, piece: str, out: list[ProviderEvent]) -> None:
         """Report text of a transcript."""
         self.start(None, None, out)
         if piece:
             out.append(TextDelta(piece))
 
-    def sound(self, data: object, transcript: str | None, out: list[ProviderEvent]) -> None:
+    def report_audio(self, data: object, transcript: str | None, out: list[ProviderEvent]) -> None:
         """Report audio in base64, with its transcript if there is one."""
         size = base64_size(data)
         if size or transcript:
@@ -63,11 +63,11 @@ def _is_text(body: bytes) -> bool:
 class ElevenLabsReader(SpeechReader):
     """Reads audio with timestamps (``audio_base64``, ``alignment``) and transcripts."""
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if "audio_base64" in value or "audio" in value:
             characters = arr(obj(value.get("alignment")).get("characters"))
             spoken = "".join(text(one) for one in characters) or None
-            self.sound(value.get("audio_base64") or value.get("audio"), spoken, out)
+            self.report_audio(value.get("audio_base64") or value.get("audio"), spoken, out)
         elif "alignment" not in value:
             super().read_object(value, event, out)
 
@@ -75,10 +75,10 @@ class ElevenLabsReader(SpeechReader):
 class CartesiaReader(SpeechReader):
     """Reads ``chunk``, ``timestamps``, ``done`` and ``error`` events, and transcripts."""
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type")) or event
         if kind == "chunk":
-            self.sound(value.get("data"), None, out)
+            self.report_audio(value.get("data"), None, out)
         elif kind == "done":
             self.start(None, None, out)
             self.end(0, None)
@@ -91,7 +91,7 @@ class CartesiaReader(SpeechReader):
 class DeepgramReader(SpeechReader):
     """Reads transcripts (``results.channels[].alternatives[]``) and spoken audio."""
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         results = value.get("results")
         if type(results) is dict:
             self.start(obj(value.get("metadata")).get("request_id"), None, out)
@@ -117,7 +117,7 @@ class FalReader(SpeechReader):
         self._shown = 0
         self._tail = ""
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if value.get("detail") or value.get("error"):
             self.unknown(value, out)
             return

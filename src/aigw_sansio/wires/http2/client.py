@@ -92,7 +92,7 @@ class Http2Client(Http2Connection[WireEvent]):
             fields.append((b"content-length", b"%d" % len(body)))
         number = self._h2.get_next_available_stream_id()
         self._h2.send_headers(number, fields, end_stream=not body)
-        self._outlet.collect()
+        self._writer.collect()
         self._last = number
         stream = self._start(number)
         stream.bodiless = request.method == b"HEAD"
@@ -100,7 +100,7 @@ class Http2Client(Http2Connection[WireEvent]):
         if len(self._unsent) > 2 * self._max_streams:
             del self._unsent[next(old for old in self._unsent if old not in self._streams)]
         if body:
-            self._outlet.queue(stream, body, end=True)
+            self._writer.queue(stream, body, end=True)
         else:
             self._written.append(number)
         return number
@@ -123,24 +123,24 @@ class Http2Client(Http2Connection[WireEvent]):
     def receive_eof(self) -> list[WireEvent]:
         """The peer ended the connection cleanly. Streams without a response head fail with ``CONNECTION_LOST``, streams
         with one with ``INCOMPLETE_BODY``."""
-        return self._over("the provider closed the connection", FaultKind.INCOMPLETE_BODY)
+        return self._peer_gone("the provider closed the connection", FaultKind.INCOMPLETE_BODY)
 
     def connection_lost(self, reason: str) -> list[WireEvent]:
         """The connection broke."""
-        return self._over(f"the connection to the provider broke: {reason}", FaultKind.CONNECTION_LOST)
+        return self._peer_gone(f"the connection to the provider broke: {reason}", FaultKind.CONNECTION_LOST)
 
     def ping(self) -> None:
         """Send PING. The peer's answer is a sign of life, as is any byte from it."""
         if not self._failed:
             self._pings += 1
-            self._outlet.put(wire.ping(b"ping" + self._pings.to_bytes(4, "big")))
+            self._writer.put(wire.ping(b"ping" + self._pings.to_bytes(4, "big")))
 
     def data_to_send(self) -> bytes:
         """Take all bytes that the wire wants to send."""
-        outlet = self._outlet
-        if not outlet.out and not outlet.ready:
+        writer = self._writer
+        if not writer.out and not writer.ready:
             return b""
-        data = outlet.take(_ALL)
+        data = writer.take(_ALL)
         if self._written:
             for number in self._written:
                 self._unsent.pop(number, None)
@@ -153,12 +153,12 @@ class Http2Client(Http2Connection[WireEvent]):
         if stream > self._last or not stream & 1 or stream < 1:
             raise LocalProtocolError(f"stream {stream} was never issued")
 
-    def _over(self, detail: str, begun: FaultKind) -> list[WireEvent]:
+    def _peer_gone(self, detail: str, begun: FaultKind) -> list[WireEvent]:
         if not self._failed:
             for stream in list(self._receiving.values()):
                 self._fault(stream, Fault(begun, Side.PROVIDER, detail, retryable=True))
-            self._lose(Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, detail, retryable=True))
-        return self._taken()
+            self._end_connection(Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, detail, retryable=True))
+        return self._take_events()
 
     def _on_head(self, event: HeadReceived) -> None:
         if isinstance(event, RequestReceived):

@@ -125,7 +125,9 @@ def read_request(fields: Iterable[tuple[bytes, bytes]]) -> RequestFields | str:
     authority = authority or (hosts[0] if hosts else b"")
     if not authority:
         return "a request needs :authority or a host field"
-    return RequestFields(method, protocol, scheme, authority, path, headers)
+    return RequestFields(
+        method=method, protocol=protocol, scheme=scheme, authority=authority, path=path, headers=headers
+    )
 
 
 def content_length(headers: Headers) -> int | None:

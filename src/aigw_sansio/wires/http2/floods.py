@@ -25,13 +25,13 @@ class Verdict(Enum):
 class FloodGuard:
     """The count of one connection."""
 
-    __slots__ = ("_probed", "_spent", "earned")
+    __slots__ = ("_probed", "_spent", "data_frames_sent")
 
     def __init__(self) -> None:
         self._spent = 0
         self._probed = 0  #: ``_spent`` when the unanswered probe was sent; 0 if there is none
         #: DATA frames that we sent since the last count. Two WINDOW_UPDATEs may answer each; they are no flood.
-        self.earned = 0
+        self.data_frames_sent = 0
 
     @property
     def probing(self) -> bool:
@@ -40,7 +40,7 @@ class FloodGuard:
 
     def charge(self) -> Verdict:
         """Count one frame. ``PROBE``: send a PING now; ``TOO_MANY``: fail the connection."""
-        self._settle()
+        self._deduct_answers()
         self._spent += 1
         if self._spent > FLOOD:
             return Verdict.TOO_MANY
@@ -51,10 +51,10 @@ class FloodGuard:
 
     def answered(self) -> None:
         """The peer answered the probe."""
-        self._settle()
+        self._deduct_answers()
         self._spent -= self._probed
         self._probed = 0
 
-    def _settle(self) -> None:
-        self._spent = max(self._spent - 2 * self.earned, self._probed)
-        self.earned = 0
+    def _deduct_answers(self) -> None:
+        self._spent = max(self._spent - 2 * self.data_frames_sent, self._probed)
+        self.data_frames_sent = 0

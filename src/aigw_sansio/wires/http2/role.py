@@ -15,21 +15,21 @@ from .streams import Stream
 
 HeadReceived = RequestReceived | ResponseReceived | InformationalResponseReceived | TrailersReceived
 #: The event type of a role's owner.
-E = TypeVar("E")
+OwnerEvent = TypeVar("OwnerEvent")
 
 
-class Http2Role(ABC, Generic[E]):
+class Http2Role(ABC, Generic[OwnerEvent]):
     """One role. Its ``_on`` methods append to ``_events``."""
 
     #: The side of the peer, for faults that it caused.
     _blame: Side
     #: Makes the event for data of a stream: its number, the bytes, and the flow that they count.
-    _data_event: Callable[[int, bytes, int], E]
+    _data_event: Callable[[int, bytes, int], OwnerEvent]
 
     def __init__(self) -> None:
-        self._events: list[E] = []
+        self._events: list[OwnerEvent] = []
 
-    def _taken(self) -> list[E]:
+    def _take_events(self) -> list[OwnerEvent]:
         """Take the events so far."""
         events = self._events
         self._events = []

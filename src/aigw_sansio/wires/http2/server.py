@@ -71,13 +71,13 @@ class Http2Server(Http2Connection[ServerEvent]):
     @property
     def pending(self) -> bool:
         """Whether ``data_to_send()`` may have something."""
-        outlet = self._outlet
-        return bool(outlet.out or outlet.ready) and outlet.pending
+        writer = self._writer
+        return bool(writer.out or writer.ready) and writer.pending
 
     @property
     def framed(self) -> int:
         """Bytes in frames that have not been taken."""
-        return self._outlet.size
+        return self._writer.size
 
     def is_open(self, stream: int) -> bool:
         """Whether ``stream`` has not ended."""
@@ -105,12 +105,12 @@ class Http2Server(Http2Connection[ServerEvent]):
         self._rapid = max(0, self._rapid - 1)
         only = end and not body
         self._h2.send_headers(stream, fields, end_stream=only)
-        self._outlet.collect()
+        self._writer.collect()
         state.closing = end
         if only:
             self._on_sent(state)
         else:
-            self._outlet.queue(state, body, end=end)
+            self._writer.queue(state, body, end=end)
 
     def accept(self, stream: int, headers: Headers) -> None:
         """Answer an extended CONNECT with 200 (RFC 8441 section 5): from now on both directions carry data."""
@@ -124,7 +124,7 @@ class Http2Server(Http2Connection[ServerEvent]):
         elif not state.answered or state.end or state.sent:
             raise LocalProtocolError(f"stream {stream} is not answered yet, or ended")
         else:
-            self._outlet.queue(state, data, end=end)
+            self._writer.queue(state, data, end=end)
 
     def queued(self, stream: int) -> int:
         """Bytes of ``stream`` that wait for the client's windows or for their turn."""
@@ -149,20 +149,20 @@ class Http2Server(Http2Connection[ServerEvent]):
         """Accept no new streams: send GOAWAY(NO_ERROR). Open streams go on (RFC 9113 section 6.8)."""
         if not self._failed and not self._draining:
             self._draining = True
-            self._outlet.put(wire.goaway(self._last, wire.NO_ERROR))
+            self._writer.put(wire.goaway(self._last, wire.NO_ERROR))
 
     def receive_eof(self) -> list[ServerEvent]:
         """The client ended the connection cleanly. After it only ``data_to_send`` may be called."""
-        return self._over("the client closed the connection")
+        return self._peer_gone("the client closed the connection")
 
     def connection_lost(self, reason: str) -> list[ServerEvent]:
         """The connection broke. The last call."""
-        return self._over(f"the connection to the client broke: {reason}")
+        return self._peer_gone(f"the connection to the client broke: {reason}")
 
     def data_to_send(self, limit: int = 65536) -> bytes:
         """Take up to ``limit`` bytes; empty if nothing may be sent now."""
-        outlet = self._outlet
-        return outlet.take(limit) if outlet.out or outlet.ready else b""
+        writer = self._writer
+        return writer.take(limit) if writer.out or writer.ready else b""
 
     # -- for the connection -------------------------------------------------------------------------------------
 
@@ -176,10 +176,10 @@ class Http2Server(Http2Connection[ServerEvent]):
             self._check(stream)
         return state
 
-    def _over(self, detail: str) -> list[ServerEvent]:
+    def _peer_gone(self, detail: str) -> list[ServerEvent]:
         if not self._failed:
-            self._lose(Fault(FaultKind.CLIENT_GONE, Side.CLIENT, detail))
-        return self._taken()
+            self._end_connection(Fault(FaultKind.CLIENT_GONE, Side.CLIENT, detail))
+        return self._take_events()
 
     def _on_head(self, event: HeadReceived) -> None:
         number = event.stream_id
@@ -204,20 +204,20 @@ class Http2Server(Http2Connection[ServerEvent]):
         self._expect(stream, None if stream.tunnel else content_length(request.headers))
         self._events.append(
             RequestReceived(
-                number,
-                request.method,
-                request.protocol,
-                request.scheme,
-                request.authority,
-                request.path,
-                request.headers,
+                stream=number,
+                method=request.method,
+                protocol=request.protocol,
+                scheme=request.scheme,
+                authority=request.authority,
+                path=request.path,
+                headers=request.headers,
             )
         )
 
     def _refuse(self, number: int, code: int) -> None:
         """Reset a stream before the owner has seen it."""
         self._h2.reset_stream(number, code)
-        self._outlet.collect()
+        self._writer.collect()
         self._ignore(number)
         self._count_rapid()
 

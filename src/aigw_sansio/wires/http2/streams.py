@@ -20,13 +20,13 @@ class Stream:
         "answered",
         "bodiless",
         "closing",
+        "credit_due",
         "declared",
         "end",
         "ended",
         "granted",
         "limit",
         "number",
-        "owed",
         "parts",
         "queue",
         "queued",
@@ -43,7 +43,7 @@ class Stream:
         self.allowed = UNKNOWN_LENGTH  #: bytes that the declared length allows in all
         self.limit = window  #: the smaller of granted and allowed
         self.declared = False
-        self.owed = 0  #: bytes consumed for which no new credit was given yet
+        self.credit_due = 0  #: bytes consumed for which no new credit was given yet
         self.parts: list[bytes] = []  #: data received in this read
         self.ended = False  #: the peer sent END_STREAM
         self.queue: deque[bytes] = deque()

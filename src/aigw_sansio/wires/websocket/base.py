@@ -67,10 +67,10 @@ class WebSocketBase:
     __slots__ = (
         "_assembled",
         "_connection",
-        "_deaf",
-        "_flip",
+        "_input_ended",
         "_limit",
         "_machine",
+        "_mask_bit",
         "_mask_key",
         "_message_opcode",
         "_missing",
@@ -91,14 +91,14 @@ class WebSocketBase:
             raise LocalProtocolError("a client needs a source of masking keys, a server must not have one")
         kind = ConnectionType.CLIENT if role is Role.CLIENT else ConnectionType.SERVER
         self._connection = Connection(kind, [] if extension is None else [extension])
-        self._flip = 0 if role is Role.CLIENT else MASKED
+        self._mask_bit = 0 if role is Role.CLIENT else MASKED
         self._side = _PEER[role]
         self._limit = message_limit
         self._mask_key = mask_key
         self._machine = Machine(CLOSING_TABLE, ClosingState.OPEN)
         self._writable = True
         # Whether the peer's bytes are ignored: it sent a close frame or broke the protocol.
-        self._deaf = False
+        self._input_ended = False
         # An incomplete frame: its bytes so far, and how many must come before it is looked at again.
         self._pieces: list[bytes | bytearray] = []
         self._missing = 0
@@ -189,7 +189,7 @@ class WebSocketBase:
         if (fault := self._verdict(event)) is not None:
             return fault
         self._machine.fire(ClosingInput.RECEIVE_CLOSE)
-        self._deaf = True
+        self._input_ended = True
         return CloseReceived(_BAD_GATEWAY if is_bad_gateway else int(event.code), event.reason or "")
 
     def _verdict(self, event: wsproto.events.CloseConnection) -> Fault | None:
@@ -207,7 +207,7 @@ class WebSocketBase:
     def _hide_bad_gateway(self, frame: bytes, start: int) -> tuple[bytes, bool]:
         """``frame``, a close frame, with 1014 changed to 1013, and whether it was changed."""
         code = frame[start : start + 2]
-        if self._flip:
+        if self._mask_bit:
             code = apply_mask(code, frame[start - 4 : start])
         if int.from_bytes(code) != _BAD_GATEWAY:
             return frame, False
@@ -225,5 +225,5 @@ class WebSocketBase:
     def _break(self, fault: Fault) -> Violation:
         """The peer broke the protocol: ignore its further bytes."""
         self._machine.fire(ClosingInput.VIOLATION)
-        self._deaf = True  # we may still send: frames before the violation in the same read may be answered
+        self._input_ended = True  # we may still send: frames before the violation in the same read may be answered
         return Violation(fault)

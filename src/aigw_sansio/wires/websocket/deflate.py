@@ -29,6 +29,9 @@ NAME: Final = b"permessage-deflate"
 
 #: The end of every flushed block, which is not sent (section 7.2.1).
 _TAIL: Final = b"\x00\x00\xff\xff"
+#: The reserved bits that a frame may have: the first frame of a message RSV1, every other none (section 6).
+_FIRST_BIT: Final = RsvBits(rsv1=True, rsv2=False, rsv3=False)
+_NO_BITS: Final = RsvBits(rsv1=False, rsv2=False, rsv3=False)
 #: Messages of fewer bytes are not compressed. Without a context they fit into one packet anyway; with a context they
 #: shrink to almost nothing.
 _WORTH_DEFLATING: Final = 1024
@@ -213,8 +216,8 @@ class PerMessageDeflate(extensions.Extension):
         if opcode in (Opcode.TEXT, Opcode.BINARY):
             self._is_compressed = rsv.rsv1
             self._inflated = 0
-            return RsvBits(True, False, False)
-        return RsvBits(False, False, False)
+            return _FIRST_BIT
+        return _NO_BITS
 
     def frame_inbound_payload_data(self, proto: FrameDecoder | FrameProtocol, data: bytes) -> bytes | CloseReason:
         if not self._is_data or not self._is_compressed:

@@ -46,21 +46,21 @@ Header: TypeAlias = tuple[int, int] | int | str
 _OPCODES: Final = frozenset(Opcode)
 
 
-def parse_header(data: bytes, at: int, flip: int, rsv: int = 0) -> Header:
+def parse_header(data: bytes, at: int, mask_bit: int, rsv: int = 0) -> Header:
     """Read the header of the frame that starts at ``data[at]``. At least two bytes of it must have come.
 
     ``mask_bit`` is :data:`MASKED` if frames must be masked and 0 if they must not be; ``rsv`` has the reserved bits
     that a negotiated extension uses. Whether a header is refused depends on its bytes alone.
     """
     first = data[at]
-    size = data[at + 1] ^ flip
+    size = data[at + 1] ^ mask_bit
     opcode = first & 0x0F
     if opcode not in _OPCODES:
         return f"a frame has the reserved opcode {opcode:#x}"
     if first & 0x70 & ~rsv:
         return "a frame has a reserved bit set that no extension uses"
     if size & MASKED:
-        return "a frame is not masked" if flip else "a frame is masked"
+        return "a frame is not masked" if mask_bit else "a frame is masked"
     if opcode & 0x8:
         if not first & FIN:
             return "a control frame is fragmented"
@@ -70,7 +70,7 @@ def parse_header(data: bytes, at: int, flip: int, rsv: int = 0) -> Header:
             return "a control frame has a reserved bit set"
     elif not opcode and first & 0x70:
         return "a continuation has a reserved bit set"
-    key = 4 if flip else 0
+    key = 4 if mask_bit else 0
     if size < 126:
         head = 2 + key
     elif size == 126:
@@ -94,14 +94,14 @@ def parse_header(data: bytes, at: int, flip: int, rsv: int = 0) -> Header:
     return at + head, size
 
 
-def encode_header(first: int, size: int, flip: int) -> bytes:
+def encode_header(first: int, size: int, mask_bit: int) -> bytes:
     """A header without its masking key. ``first`` is FIN, reserved bits and opcode; ``mask_bit`` is as for
     :func:`parse_header`."""
     if size < 126:
-        return bytes((first, size | flip))
+        return bytes((first, size | mask_bit))
     if size < 65536:
-        return bytes((first, 126 | flip)) + size.to_bytes(2)
-    return bytes((first, 127 | flip)) + size.to_bytes(8)
+        return bytes((first, 126 | mask_bit)) + size.to_bytes(2)
+    return bytes((first, 127 | mask_bit)) + size.to_bytes(8)
 
 
 def encode_frame(first: int, payload: bytes, key: bytes | None = None) -> bytes:

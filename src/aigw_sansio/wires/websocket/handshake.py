@@ -298,7 +298,9 @@ class ClientHandshake:
         extensions = parse_extensions(headers)
         if extensions is None or (extensions and self._extension is None):
             return _broken("the 101 selects an extension that was not offered")
-        return Accepted(subprotocols[0] if subprotocols else None, extensions, headers, rest)
+        return Accepted(
+            subprotocol=subprotocols[0] if subprotocols else None, extensions=extensions, headers=headers, rest=rest
+        )
 
     def _read_refusal(self, data: bytes) -> Refused | None:
         connection = self._refusal
@@ -321,7 +323,7 @@ class ClientHandshake:
     def _refused(self, *, complete: bool) -> Refused:
         assert self._status is not None
         body = bytes(self._body[:REFUSAL_BODY_BYTES])
-        return Refused(self._status.status, self._status.headers, body, complete)
+        return Refused(self._status.status, self._status.headers, body, complete=complete)
 
 
 # -- both -----------------------------------------------------------------------------------------------------------

@@ -102,17 +102,17 @@ class WebSocketWire(WebSocketBase):
                 return events
             data = b"".join(self._pieces)
             self._pieces.clear()
-        elif self._deaf:
+        elif self._input_ended:
             return events
         end = len(data)
-        flip = self._flip
-        short = 6 if flip else 2
+        mask_bit = self._mask_bit
+        short = 6 if mask_bit else 2
         limit = self._limit
         inside = self._message_opcode
         at = 0
         while (there := end - at) > 1:
             first = data[at]
-            size = data[at + 1] ^ flip
+            size = data[at + 1] ^ mask_bit
             whole = _WHOLE_TEXT <= first <= _WHOLE_BINARY and not inside
             if whole and size < 126:
                 start = at + short
@@ -120,7 +120,7 @@ class WebSocketWire(WebSocketBase):
                 size = data[at + 2] << 8 | data[at + 3]
                 start = at + short + 2
             else:
-                header = parse_header(data, at, flip, self._rsv)
+                header = parse_header(data, at, mask_bit, self._rsv)
                 if isinstance(header, int):
                     self._keep(data, at, header)
                     return events
@@ -139,7 +139,7 @@ class WebSocketWire(WebSocketBase):
                     event = self._read_rare(data[at:stop], start - at)
                     if event is not None:
                         events.append(event)
-                        if self._deaf:
+                        if self._input_ended:
                             return events
                     inside = self._message_opcode
                     at = stop
@@ -151,7 +151,7 @@ class WebSocketWire(WebSocketBase):
             if stop > end:
                 self._keep(data, at, stop - at)
                 return events
-            if not flip:
+            if not mask_bit:
                 payload = data[start:stop]
             elif size < _WORTH_A_VIEW:
                 payload = apply_mask(data[start:stop], data[start - 4 : start])

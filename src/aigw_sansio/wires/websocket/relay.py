@@ -107,15 +107,15 @@ class FrameRelay(WebSocketBase):
                 return []
             data = b"".join(self._pieces)
             self._pieces.clear()
-        elif self._deaf:
+        elif self._input_ended:
             return []
         at = 0
         events: list[RelayEvent] = []
         if self._remask_key is None and not self._message_opcode:
             # Fast path: whole, unfragmented data frames, as nearly all frames are.
             end = len(data)
-            flip = self._flip
-            short = 6 if flip else 2
+            mask_bit = self._mask_bit
+            short = 6 if mask_bit else 2
             most = self._most
             observe = self._observe_bytes
             count = payload = 0
@@ -123,7 +123,7 @@ class FrameRelay(WebSocketBase):
                 first, second, extended = _first_bytes(data, at)
                 if first != _WHOLE_TEXT and first != _WHOLE_BINARY:
                     break
-                size = second ^ flip
+                size = second ^ mask_bit
                 if size < 126:
                     stop = at + short + size
                 elif size == 126 and extended > 125:
@@ -150,7 +150,7 @@ class FrameRelay(WebSocketBase):
     def _read(self, events: list[RelayEvent], data: bytes, at: int) -> list[RelayEvent]:
         """Read frames of any kind from ``at`` on; the bytes before it are forwarded."""
         end = len(data)
-        flip = self._flip
+        mask_bit = self._mask_bit
         run = 0  # data[run:at] is forwarded unchanged
         while True:
             if self._long_left:
@@ -164,11 +164,12 @@ class FrameRelay(WebSocketBase):
             if end - at < needed:
                 break
             first = data[at]
-            header = parse_header(data, at, flip)
+            header = parse_header(data, at, mask_bit)
             if isinstance(header, int):
                 needed = header
                 break
             if isinstance(header, str):
+                # By position, here and below: keywords cost 15 to 25 ns more for each frame.
                 return self._end(events, data, run, at, self._fault(header))
             start, size = header
             is_control = first & 0x8
@@ -187,11 +188,11 @@ class FrameRelay(WebSocketBase):
                 self._flush(events, data, run, at)
                 said = self._read_control(data[at:stop], start - at)
                 events.append(self._break(said) if isinstance(said, Fault) else said)
-                if self._deaf:
+                if self._input_ended:
                     return events
                 run = stop
             else:
-                key = data[start - 4 : start] if flip else b""
+                key = data[start - 4 : start] if mask_bit else b""
                 if self._remask_key is not None:
                     self._out.append(data[run:at])
                     self._out.append(self._masked_anew(first, data[start:stop], key))
@@ -227,7 +228,7 @@ class FrameRelay(WebSocketBase):
 
     def _begin_long(self, first: int, size: int, key: bytes) -> None:
         self._long_left = size
-        self._long_key = key if self._flip else b""
+        self._long_key = key if self._mask_bit else b""
         self._long_first = first & 0xF
         self._long_last = first & FIN
         # The limit has been checked for this frame; later fragments of the message are counted on top of it.
@@ -243,7 +244,7 @@ class FrameRelay(WebSocketBase):
         if self._remask_key is not None:
             self._out.append(self._masked_anew(first, payload, key))
         else:
-            self._out += (encode_header(first, len(payload), self._flip), key, payload)
+            self._out += (encode_header(first, len(payload), self._mask_bit), key, payload)
         self._observe(events, first, payload, key)
         self.bytes_passed += len(payload)
         if first & FIN:
@@ -259,7 +260,7 @@ class FrameRelay(WebSocketBase):
     def _shown(self, data: bytes, start: int, stop: int) -> bytes:
         """The payload ``data[start:stop]``, unmasked with the key before it."""
         payload = data[start:stop]
-        return apply_mask(payload, data[start - 4 : start]) if self._flip else payload
+        return apply_mask(payload, data[start - 4 : start]) if self._mask_bit else payload
 
     def _observe(self, events: list[RelayEvent], first: int, payload: bytes, key: bytes) -> None:
         """Collect a forwarded data frame or fragment for the observer, if there is one."""

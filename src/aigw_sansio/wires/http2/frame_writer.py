@@ -15,7 +15,7 @@ from .frames import HEADER
 from .streams import Stream
 
 
-class Outlet:
+class FrameWriter:
     """The output of one connection."""
 
     __slots__ = ("_conn", "_floods", "_on_sent", "out", "ready", "size")
@@ -104,7 +104,7 @@ class Outlet:
                 stream.ready = False  # until its WINDOW_UPDATE comes
                 continue
             data = stream.take(room)
-            self._floods.earned += 1
+            self._floods.data_frames_sent += 1
             if stream.end and not stream.queued:
                 stream.end = stream.ready = False
                 conn.send_data(stream.number, data, end_stream=True)
