@@ -1,7 +1,7 @@
 """The settings of a gateway: frozen, validated once, units in the names.
 
-Decides: the names, defaults and allowed ranges of all settings (client protocol, section 7). Must not know: where
-they were read from; ``aigw_drivers.server.settings`` reads TOML into these classes.
+Decides: the names, defaults and allowed ranges of all settings (client protocol, section 7). Must not know: their
+source; ``aigw_drivers.server.settings`` reads TOML into these classes.
 """
 
 from typing import Literal

@@ -503,14 +503,14 @@ def test_detection(content_type: str | None, start: bytes, format: str) -> None:
     assert detect_format(content_type, start) == format
 
 
-def test_every_format_alias_names_a_format() -> None:
+def test_every_format_name_leads_to_a_family() -> None:
     assert set(FORMAT_ALIASES.values()) <= set(FORMATS)
     assert all(FORMAT_ALIASES[format] == format for format in FORMATS)
 
 
-def test_every_format_that_the_registry_names_exists() -> None:
+def test_every_reading_that_the_registry_names_exists() -> None:
     for row in REGISTRY.values():
-        named = {row.format, *(format for _, format in row.formats)}
+        named = {row.format, *(format for _, format in row.readings)}
         named |= {format_of(row, path) for path in ("/v1/chat/completions", "/v1/messages", "/x:generateContent", "/x")}
         assert named <= set(FORMATS), row.slug
         if row.realtime is not None:
