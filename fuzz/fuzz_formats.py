@@ -45,7 +45,7 @@ def target(data: bytes) -> None:
     msgspec.json.encode(make_reader(FORMATS[which % len(FORMATS)]).read_whole(body))
     realtime = make_realtime_reader(REALTIME_FORMATS[which % len(REALTIME_FORMATS)])
     for line in body.split(b"\n"):
-        msgspec.json.encode(realtime.read_message(not how & 8, line, True))
+        msgspec.json.encode(realtime.read_message(line, is_text=not how & 8))
 
 
 if __name__ == "__main__":

@@ -383,7 +383,7 @@ def test_the_gateways_readings_understand_what_is_spoken(
     reader = make_realtime_reader(family)
     events: list[ProviderEvent] = []
     for told in tell(spoken_to, *messages):
-        events += reader.read_message(True, json.dumps(told).encode(), True)
+        events += reader.read_message(json.dumps(told).encode(), is_text=True)
     assert sum(event.size for event in events if isinstance(event, AudioDelta)) == 3 * 5760
     assert [type(event) for event in events if not isinstance(event, AudioDelta)] == [
         ResponseStarted,
@@ -403,7 +403,7 @@ def test_the_gateways_readings_understand_a_call(family: str) -> None:
     reader = make_realtime_reader(family)
     events: list[ProviderEvent] = []
     for told in [*tell(spoken_to, *asked), *tell(spoken_to, *result)]:
-        events += reader.read_message(True, json.dumps(told).encode(), True)
+        events += reader.read_message(json.dumps(told).encode(), is_text=True)
     [started] = [event for event in events if isinstance(event, ToolCallStarted)]
     assert started.name == "get_weather"
     assert started.id

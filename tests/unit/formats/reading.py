@@ -38,7 +38,7 @@ def read_whole(format: str, body: object) -> list[e.ProviderEvent]:
 
 def read_message(reader: RealtimeReader, data: bytes, *, is_text: bool = True) -> list[e.ProviderEvent]:
     """The events of one message of the provider on a realtime connection."""
-    return reader.read_message(is_text, data, True)
+    return reader.read_message(data, is_text=is_text)
 
 
 def read_messages(reader: RealtimeReader, *values: dict[str, Any], text: bool = True) -> list[e.ProviderEvent]:

@@ -27,13 +27,6 @@ def test_an_unknown_format_reads_nothing() -> None:
     assert (read_messages(unknown, {"a": 1}), unknown.answer) == ([], "")
 
 
-def test_the_messages_of_the_client_are_not_read() -> None:
-    reader = make_realtime_reader("openai-realtime")
-    created = b'{"type":"response.created","response":{"id":"r"}}'
-    assert reader.read_message(True, created, False) == []
-    assert reader.read_message(True, created, True) == [e.ResponseStarted("r")]
-
-
 @pytest.mark.parametrize(
     ("format", "events"),
     [

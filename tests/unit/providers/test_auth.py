@@ -9,11 +9,11 @@ from aigw_sansio.providers.auth import (
     StoredAws,
     StoredAzure,
     StoredGoogle,
-    carry,
     drop_own_fields,
     drop_own_parameters,
     has_key,
     header_keys,
+    put_key,
     read_stored_key,
 )
 from aigw_sansio.providers.registry import REGISTRY
@@ -75,7 +75,7 @@ def test_whether_the_client_brought_a_key(fields: dict[str, str], query: str, fo
 )
 def test_each_provider_has_its_carrier(slug: str, field: str, value: str) -> None:
     fields: dict[str, str] = {}
-    carry(fields, REGISTRY[slug].key, "K")
+    put_key(fields, REGISTRY[slug].key, "K")
     assert fields == {field: value}
 
 

@@ -5,7 +5,7 @@ from tests.unit.providers.provider_calls import CANARY, call, detail, fields, go
 
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.faults import Fault
-from aigw_sansio.providers.hosts import Located, locate, named_target
+from aigw_sansio.providers.hosts import Destination, find_destination, named_destination
 from aigw_sansio.providers.registry import REGISTRY
 from aigw_sansio.providers.target import Endpoint, RefusedTarget, check_endpoint
 from aigw_sansio.secret import Secret
@@ -28,17 +28,17 @@ def endpoint(text: str) -> Endpoint:
     ],
 )  # fmt: skip
 def test_the_place_of_an_endpoint(slug: str, path: str, host: str, chosen: bool) -> None:
-    found = locate(REGISTRY[slug], endpoint(path), None, "acct")
-    assert isinstance(found, Located), found
+    found = find_destination(REGISTRY[slug], endpoint(path), None, "acct")
+    assert isinstance(found, Destination), found
     assert found.base.host == host
-    assert found.chosen is chosen
+    assert found.chosen_by_client is chosen
 
 
 @pytest.mark.parametrize("resource", ["evil.com", "a.b", "x_y", "a" * 64, ""])
 def test_a_client_fills_one_label_only(resource: str) -> None:
-    found = locate(REGISTRY["azure-openai"], endpoint(f"{resource}/dep/chat/completions"), None, "acct")
+    found = find_destination(REGISTRY["azure-openai"], endpoint(f"{resource}/dep/chat/completions"), None, "acct")
     assert isinstance(found, Fault) or found.base.host.endswith(".openai.azure.com")
-    if isinstance(found, Located):
+    if isinstance(found, Destination):
         assert found.base.host.count(".") == 3
 
 
@@ -55,13 +55,13 @@ def test_a_client_fills_one_label_only(resource: str) -> None:
     ],
 )
 def test_a_named_target_must_be_fals(target: str, allowed: bool) -> None:
-    found = named_target(REGISTRY["fal"], target, endpoint("x"))
-    assert isinstance(found, Located) is allowed, found
+    found = named_destination(REGISTRY["fal"], target, endpoint("x"))
+    assert isinstance(found, Destination) is allowed, found
 
 
 def test_a_base_url_of_the_settings_replaces_the_host() -> None:
-    found = locate(REGISTRY["openai"], endpoint("chat/completions"), "http://127.0.0.1:9/v1", "acct")
-    assert isinstance(found, Located)
+    found = find_destination(REGISTRY["openai"], endpoint("chat/completions"), "http://127.0.0.1:9/v1", "acct")
+    assert isinstance(found, Destination)
     assert (found.base.host, found.chosen) == ("127.0.0.1", False)
 
 

@@ -55,7 +55,6 @@ def test_deepgram() -> None:
         e.ResponseFailed("no audio", None, "NET-0001"),
     ]
     assert read_message(reader, b"\0\1\2", is_text=False) == [e.AudioDelta(3)]
-    assert reader.read_message(False, b"\0\1\2", False) == []
 
 
 def test_elevenlabs_speech_and_agents() -> None:

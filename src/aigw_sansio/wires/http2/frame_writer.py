@@ -1,8 +1,8 @@
-"""The way out of an HTTP/2 connection: control frames at once, data in turns under the peer's windows.
+"""The output of an HTTP/2 connection: control frames at once, data in turns as the peer's windows allow.
 
 Decides: the order in which queued data becomes DATA frames (RFC 9113 sections 5.2, 6.1 and 6.9). Must not know: what
-the data means. h2's ``send_data`` never splits and costs 10 us a frame: the frames are written here, against h2's
-public windows, and only one with END_STREAM goes through h2, which has to know the stream's state.
+the data means. h2's ``send_data`` never splits data and costs 10 us for each frame. So frames are written here, with
+h2's public windows; only a frame with END_STREAM goes through h2, which has to know the stream's state.
 """
 
 from collections import deque
@@ -15,36 +15,37 @@ from .frames import HEADER
 from .streams import Stream
 
 
-class Outlet:
-    """Output of one connection over ``conn``."""
+class FrameWriter:
+    """The output of one connection."""
 
     __slots__ = ("_conn", "_floods", "_on_sent", "out", "ready", "size")
 
     def __init__(self, conn: H2Connection, floods: FloodGuard, on_sent: Callable[[Stream], None]) -> None:
-        """``floods`` is told of every DATA frame; ``on_sent`` is called when a stream's END_STREAM is written."""
+        """``conn``: h2's connection. ``floods`` counts our DATA frames. ``on_sent`` is called when a stream's
+        END_STREAM is written."""
         self._conn = conn
         self._floods = floods
         self._on_sent = on_sent
-        #: What waits to be taken. Where this and ``ready`` are empty, :meth:`take` has nothing.
+        #: Frames that wait to be taken. If this and ``ready`` are empty, :meth:`take` returns nothing.
         self.out: list[bytes] = []
         #: Streams that have data, or their end, to send.
         self.ready: deque[Stream] = deque()
-        #: Bytes of ``out``.
+        #: Bytes in ``out``.
         self.size = 0
 
     def put(self, data: bytes) -> None:
-        """Frames that may leave at once."""
+        """Add frames that may be sent at once."""
         self.out.append(data)
         self.size += len(data)
 
     def collect(self) -> None:
-        """Move out what h2 wrote: it would forget it on the next GOAWAY."""
+        """Take h2's output. It must happen after every call of h2, which drops its output on the next GOAWAY."""
         data = self._conn.data_to_send()
         if data:
             self.put(data)
 
     def queue(self, stream: Stream, data: bytes, *, end: bool) -> None:
-        """Send ``data`` on ``stream`` when windows and turn allow; ``end``: END_STREAM behind it."""
+        """Send ``data`` on ``stream`` as windows and turn allow. ``end``: with END_STREAM after it."""
         if data:
             stream.queue.append(data)
             stream.queued += len(data)
@@ -65,7 +66,7 @@ class Outlet:
         return bool(self.out) or (bool(self.ready) and self._conn.outbound_flow_control_window > 0)
 
     def take(self, limit: int) -> bytes:
-        """Up to ``limit`` bytes, moved out. Data becomes frames only now, one frame a stream and turn."""
+        """Take up to ``limit`` bytes. Data becomes frames only now: one frame for each stream in turn."""
         if self.ready:
             self._pump(limit)
         out = self.out
@@ -103,7 +104,7 @@ class Outlet:
                 stream.ready = False  # until its WINDOW_UPDATE comes
                 continue
             data = stream.take(room)
-            self._floods.earned += 1
+            self._floods.data_frames_sent += 1
             if stream.end and not stream.queued:
                 stream.end = stream.ready = False
                 conn.send_data(stream.number, data, end_stream=True)
