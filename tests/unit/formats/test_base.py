@@ -7,9 +7,9 @@ from tests.unit.formats.reading import sse
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
-from aigw_sansio.formats.base import CHOICES, OPEN_CALLS, BaseReader, ToolCalls, choice_of, merge
+from aigw_sansio.formats.base import CHOICES, OPEN_CALLS, BaseReader, ToolCalls, choice_of, merge_usage
 from aigw_sansio.formats.registry import make_reader
-from aigw_sansio.formats.values import Object
+from aigw_sansio.formats.values import JsonObject
 
 
 def test_the_memory_of_a_reader_is_bounded() -> None:
@@ -30,7 +30,7 @@ def test_the_memory_of_a_reader_is_bounded() -> None:
 class Plain(BaseReader):
     """The smallest format: ``start``, ``text``, ``usage``, ``end`` and ``error`` are keys of each chunk."""
 
-    def read_object(self, value: Object, event: str, out: list[e.ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[e.ProviderEvent]) -> None:
         if "start" in value:
             self.start(value["start"], None, out)
         elif "text" in value:
@@ -155,9 +155,9 @@ def test_a_report_that_changes_nothing_is_not_shown() -> None:
 @pytest.mark.parametrize("field", [field for field in e.UsageReported.__struct_fields__ if field != "quality"])
 def test_every_count_is_merged(field: str) -> None:
     old, new = e.UsageReported(**{field: 1}), e.UsageReported(**{field: 2}, quality="partial")
-    assert merge(old, e.UsageReported()) == old
-    assert merge(old, new) == new
-    assert merge(None, new) is new
+    assert merge_usage(old, e.UsageReported()) == old
+    assert merge_usage(old, new) == new
+    assert merge_usage(None, new) is new
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""JSON of any shape is read without an error."""
+"""JSON of any describe is read without an error."""
 
 import base64
 import json
@@ -18,9 +18,9 @@ from aigw_sansio.formats.values import (
     arr,
     base64_size,
     count,
+    describe,
     obj,
     parse,
-    shape,
     text,
     unbase64,
     word,
@@ -137,4 +137,4 @@ def test_the_size_of_base64_is_told_without_decoding(data: bytes) -> None:
     ids=lambda value: str(value)[:20],
 )
 def test_a_shape_is_named_without_its_content(value: object, said: str) -> None:
-    assert shape(value) == said
+    assert describe(value) == said

@@ -62,7 +62,7 @@ def test_a_named_target_must_be_fals(target: str, allowed: bool) -> None:
 def test_a_base_url_of_the_settings_replaces_the_host() -> None:
     found = find_destination(REGISTRY["openai"], endpoint("chat/completions"), "http://127.0.0.1:9/v1", "acct")
     assert isinstance(found, Destination)
-    assert (found.base.host, found.chosen) == ("127.0.0.1", False)
+    assert (found.base.host, found.chosen_by_client) == ("127.0.0.1", False)
 
 
 # -- through a whole call ---------------------------------------------------------------------------------------------

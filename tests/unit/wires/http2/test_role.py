@@ -34,5 +34,5 @@ def test_a_role_blames_its_peer(role: type[Http2Role[object]], peer: Side) -> No
 def test_events_are_moved_out_once(role: type[Http2Role[object]], peer: Side) -> None:
     wire = role()
     wire._events.append("event")
-    assert wire._taken() == ["event"]
-    assert wire._taken() == []
+    assert wire._take_events() == ["event"]
+    assert wire._take_events() == []
