@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.compiled import needs_sources
 from tests.peers.core_rig import Rig
 from tests.peers.memory_source import JSON, STREAM, MemorySource, Remembered
 from tests.peers.toy_dialect import ToyEncoder
@@ -18,6 +19,8 @@ from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.origin import Origin
 from aigw_sansio.providers.call import ProviderCall
 from aigw_sansio.wires.http import Request
+
+pytestmark = needs_sources
 
 TOKEN = b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
 HI = '{"choices":[{"index":0,"delta":{"content":"hi"}}]}'
