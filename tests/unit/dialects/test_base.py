@@ -4,7 +4,6 @@ a channel without bytes and with a source without a pool. And what implements a 
 import inspect
 import json
 import pkgutil
-from abc import ABC
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -26,6 +25,8 @@ from aigw_sansio.faults import Side
 from aigw_sansio.ids import ConnId
 from aigw_sansio.sessions.planner import ClientInfo
 from aigw_sansio.sessions.session import Session
+
+pytestmark = needs_sources  # a compiled class has no subclasses that are not, and keeps no signatures
 
 TOKEN = b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
 HI = '{"choices":[{"index":0,"delta":{"content":"hi"}}]}'
@@ -268,14 +269,13 @@ def subclasses(base: type) -> set[type]:
     return found
 
 
-@needs_sources  # a compiled class keeps no signatures
 @pytest.mark.parametrize("base", [Dialect, ResponseEncoder, MessageChannel])
-def test_what_implements_a_seam_implements_all_of_it(base: type[ABC]) -> None:
+def test_what_implements_a_seam_implements_all_of_it(base: type[Any]) -> None:
     assert inspect.isabstract(base)
     found = subclasses(base)
     assert found
     for one in found:
-        assert not inspect.isabstract(one), f"{one.__name__} lacks {sorted(one.__abstractmethods__)}"
+        assert not inspect.isabstract(one), f"{one.__name__} is not complete"
         for name in base.__abstractmethods__:
             declared, implemented = inspect.getattr_static(base, name), inspect.getattr_static(one, name)
             assert isinstance(implemented, property) is isinstance(declared, property), f"{one.__name__}.{name}"
@@ -286,7 +286,7 @@ def test_what_implements_a_seam_implements_all_of_it(base: type[ABC]) -> None:
 
 
 @pytest.mark.parametrize("base", [Dialect, ResponseEncoder, MessageChannel])
-def test_what_lacks_a_method_cannot_be_made(base: type[ABC]) -> None:
+def test_what_lacks_a_method_cannot_be_made(base: type[Any]) -> None:
     names = sorted(base.__abstractmethods__)
     assert len(names) >= 5
     for left_out in names:

@@ -81,6 +81,10 @@ class Socket(Rig):
     def close(self) -> None:
         self.keepalive.close()
 
+    def waits(self) -> tuple[bool, bool]:
+        """For an answer, and for a ping to leave."""
+        return self.keepalive.awaiting, self.keepalive.ping_unsent
+
 
 def test_silence_then_a_ping_then_the_end() -> None:
     socket = Socket()
@@ -111,11 +115,10 @@ def test_the_clock_for_the_answer_begins_when_the_ping_has_left() -> None:
     socket = Socket()
     socket.stop_taking()
     socket.at(45.0)
-    assert socket.keepalive.ping_unsent
-    assert not socket.keepalive.awaiting
+    assert socket.waits() == (False, True)
+    assert socket.engine.timers.next_deadline() == 60.0  # that of the next silence
     socket.take_all()
-    assert socket.keepalive.awaiting
-    assert not socket.keepalive.ping_unsent
+    assert socket.waits() == (True, False)
     socket.at(1000.0)
     assert socket.said == [(30.0, "ping"), (65.0, "dead")]
 

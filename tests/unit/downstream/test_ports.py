@@ -5,7 +5,7 @@ import pytest
 from h2.connection import H2Connection
 from h2.events import DataReceived, ResponseReceived
 from tests.peers.core_rig import Rig
-from tests.peers.h2_peers import peer
+from tests.peers.http2_frames import peer
 
 from aigw_sansio.downstream.http1 import Http1Downstream
 from aigw_sansio.downstream.http2 import Http2Downstream

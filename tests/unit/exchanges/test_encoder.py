@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.compiled import needs_sources
 from tests.peers.core_rig import Rig
 from tests.peers.memory_source import JSON, STREAM, MemorySource, Remembered
 from tests.peers.toy_dialect import ToyEncoder
@@ -22,6 +23,8 @@ from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.origin import Origin
 from aigw_sansio.providers.call import ProviderCall
 from aigw_sansio.wires.http import Request
+
+pytestmark = needs_sources
 
 ROLE = b'data: {"choices":[{"index":0,"delta":{"role":"assistant"}}]}\n\n'
 TOKEN = b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
