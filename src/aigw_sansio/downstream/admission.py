@@ -1,7 +1,7 @@
-"""The door: what becomes of a client's request.
+"""Admission: whether a client's request gets a WebSocket, a plain HTTP response or a refusal.
 
-Decides: which requests are answered plainly, which clients get a WebSocket, and what each refusal says (client
-protocol, sections 1, 2 and 5). Must not know: how requests are read and what happens on an open WebSocket.
+Decides: which requests get which of them, and what each refusal says (client protocol, sections 1, 2 and 5). Must not
+know: how requests are read, and what happens on an open WebSocket.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import msgspec
 
 from ..config import GatewaySettings
 from ..effects import Answer, Authenticate, Authenticated, Metrics, ReadMetrics
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..envelope import error_envelope, success_envelope
 from ..events import UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
@@ -40,80 +40,85 @@ QUERY_TOKEN = "cf-aig-authorization"
 
 
 class Admitted(msgspec.Struct, frozen=True):
-    """A client that may have its WebSocket."""
+    """A request that gets a WebSocket."""
 
     request: ClientRequest
-    offer: Offer  #: its subprotocols, read
-    where: UniversalResource | RealtimeResource
+    offer: Offer  #: the subprotocols that the client offers
+    resource: UniversalResource | RealtimeResource
     settings: GatewaySettings
-    query: str  #: without our own token
+    query: str  #: without the gateway's token
     principal: str | None
 
 
 class SessionHost(Protocol):
-    """The gateway, as the door sees it."""
+    """The gateway, as the admission sees it."""
 
     @property
     def draining(self) -> bool:
-        """Going away."""
+        """Whether the gateway is going away."""
 
     def open_universal(self, admitted: Admitted, responder: Responder, now: float) -> None:
         """Begin a universal session."""
 
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
-        """Begin a realtime session; ``None`` where it is answered already."""
+        """Begin a realtime session; ``None`` if the request has its response already."""
 
 
 class Admission:
-    """Decides about one request after the other. Implements ``RequestHandler``."""
+    """Decides about requests. Implements ``RequestHandler``."""
 
-    __slots__ = ("_engine", "_host")
+    __slots__ = ("_host", "_services")
 
-    def __init__(self, engine: Engine, host: SessionHost) -> None:
-        self._engine = engine
+    def __init__(self, services: Services, host: SessionHost) -> None:
+        self._services = services
         self._host = host
 
     def request_arrived(self, request: ClientRequest, responder: Responder, now: float) -> PendingRequest | None:
         path, query = split_target(request.target)
-        where = route(path)
-        match where:
+        resource = route(path)
+        match resource:
             case NoResource():
                 return self._refuse(request, responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)
             case HealthResource() | ReadinessResource() | MetricsResource():
-                return self._answer_plain(where, request, responder, now)
+                return self._respond_plainly(resource, request, responder, now)
         offers = request.websocket
         if isinstance(offers, NotUpgrade):
             detail = "this path speaks WebSocket only; ask for an upgrade to websocket"
             upgrade = [(b"upgrade", b"websocket")]
-            return self._refuse(request, responder, _fault(FaultKind.UPGRADE_REQUIRED, detail), now, upgrade)
+            fault = _fault(FaultKind.UPGRADE_REQUIRED, detail)
+            return self._refuse(request, responder, fault, now, headers=upgrade)
         if isinstance(offers, WrongVersion):
             detail = "sec-websocket-version must be 13"
             version = [(b"upgrade", b"websocket"), (b"sec-websocket-version", b"13")]
-            return self._refuse(request, responder, _fault(FaultKind.UPGRADE_REQUIRED, detail), now, version)
+            fault = _fault(FaultKind.UPGRADE_REQUIRED, detail)
+            return self._refuse(request, responder, fault, now, headers=version)
         if isinstance(offers, Fault):
             return self._refuse(request, responder, offers, now)
         if self._host.draining:
-            fault = Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away; connect again", True)
+            fault = _going_away("the gateway is going away; connect again")
             return self._refuse(request, responder, fault, now)
-        settings = self._engine.config.gateways.get(f"{where.account}/{where.gateway}")
+        settings = self._services.config.gateways.get(f"{resource.account}/{resource.gateway}")
         if settings is None:
-            detail = f"there is no gateway {f'{where.account}/{where.gateway}'[:100]!r}"
+            detail = f"there is no gateway {f'{resource.account}/{resource.gateway}'[:100]!r}"
             return self._refuse(request, responder, _fault(FaultKind.UNKNOWN_GATEWAY, detail), now)
         origins = header_values(request.headers, b"origin")
         if settings.origins and origins and origins[-1].decode("latin-1") not in settings.origins:
             detail = "this origin is not among those the gateway allows"
             return self._refuse(request, responder, _fault(FaultKind.ORIGIN_NOT_ALLOWED, detail), now)
         offer = read_offer(offers.subprotocols)
-        token, query = self._token(request, offer, settings, query)
-        admitted = Admitted(request, offer, where, settings, query, None)
+        token, query = self._token(request, offer, settings, query=query)
+        admitted = Admitted(
+            request=request, offer=offer, resource=resource, settings=settings, query=query, principal=None
+        )
+        # Safety: without authentication, or with a token of the settings, the host is not asked.
         if not settings.authentication or (token is not None and known_token(settings, token)):
             return self._admit(admitted, responder, now)
-        return _PendingAuthentication(self, admitted, responder, token, now)
+        return _PendingAuthentication(self, admitted, responder, token=token, now=now)
 
     def _token(
-        self, request: ClientRequest, offer: Offer, settings: GatewaySettings, query: str
+        self, request: ClientRequest, offer: Offer, settings: GatewaySettings, *, query: str
     ) -> tuple[Secret | None, str]:
-        """The token presented, from header, subprotocol or query; and the query without it."""
+        """The token of the request, and the query without it. The header is preferred, then the subprotocol."""
         found: Secret | None = None
         if settings.query_token:
             kept = []
@@ -133,33 +138,35 @@ class Admission:
         return found, query
 
     def _admit(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
-        if isinstance(admitted.where, UniversalResource):
+        if isinstance(admitted.resource, UniversalResource):
             self._host.open_universal(admitted, responder, now)
             return None
         return self._host.open_realtime(admitted, responder, now)
 
-    def _answer_plain(
+    def _respond_plainly(
         self,
-        where: HealthResource | ReadinessResource | MetricsResource,
+        resource: HealthResource | ReadinessResource | MetricsResource,
         request: ClientRequest,
         responder: Responder,
         now: float,
     ) -> PendingRequest | None:
         if request.method not in (b"GET", b"HEAD"):
             return self._refuse(request, responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)
-        if isinstance(where, MetricsResource):
+        if isinstance(resource, MetricsResource):
             return _PendingMetrics(self, request, responder, now)
-        if isinstance(where, ReadinessResource) and self._host.draining:
-            fault = Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away", True)
+        if isinstance(resource, ReadinessResource) and self._host.draining:
+            fault = _going_away("the gateway is going away")
             return self._refuse(request, responder, fault, now)
         responder.refuse(200, [_JSON], success_envelope(), now)
         return None
 
     def _refuse(
-        self, request: ClientRequest, responder: Responder, fault: Fault, now: float, headers: Headers | None = None
+        self, request: ClientRequest, responder: Responder, fault: Fault, now: float, *, headers: Headers | None = None
     ) -> PendingRequest | None:
         status = HTTP_STATUS[fault.kind]
-        self._engine.emit(UpgradeRefused(request.conn, status, ENVELOPE_CODE[fault.kind], fault.detail))
+        self._services.emit(
+            UpgradeRefused(conn=request.conn, status=status, code=ENVELOPE_CODE[fault.kind], reason=fault.detail)
+        )
         responder.refuse(status, [_JSON, *(headers or [])], error_envelope(fault), now)
         return None
 
@@ -176,58 +183,62 @@ def _fault(kind: FaultKind, detail: str) -> Fault:
     return Fault(kind, Side.CLIENT, detail)
 
 
+def _going_away(detail: str) -> Fault:
+    return Fault(FaultKind.GOING_AWAY, Side.GATEWAY, detail, retryable=True)
+
+
 class _PendingQuestion:
     """A request that waits for the host's answer. Implements ``PendingRequest``."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._ask_id: AskId | None = None
         self._next: PendingRequest | None = None
 
     def ask(self, question: Authenticate | ReadMetrics, answered: Callable[[Answer, float], None], now: float) -> None:
-        self._ask_id = self._engine.ask(question, answered, now)
+        self._ask_id = self._services.ask(question, answered, now)
 
     def client_gone(self, now: float) -> None:
         if self._next is not None:
             self._next.client_gone(now)
         elif self._ask_id is not None:
-            self._engine.withdraw(self._ask_id)
+            self._services.withdraw(self._ask_id)
 
 
 class _PendingAuthentication(_PendingQuestion):
-    """Asks whether a token is good."""
+    """Asks the host whether a token is allowed."""
 
     def __init__(
-        self, door: Admission, admitted: Admitted, responder: Responder, token: Secret | None, now: float
+        self, admission: Admission, admitted: Admitted, responder: Responder, *, token: Secret | None, now: float
     ) -> None:
-        super().__init__(door._engine)
-        self._door = door
+        super().__init__(admission._services)
+        self._admission = admission
         self._token = token
         self._admitted = admitted
         self._responder = responder
-        where = admitted.where
-        self.ask(Authenticate(where.account, where.gateway, token), self._answered, now)
+        resource = admitted.resource
+        self.ask(Authenticate(resource.account, resource.gateway, token), self._answered, now)
 
     def _answered(self, answer: Answer, now: float) -> None:
         admitted = self._admitted
         if not (isinstance(answer, Authenticated) and answer.allowed):
             detail = _NO_TOKEN if self._token is None else "the token is not allowed here"
             fault = _fault(FaultKind.UNAUTHORIZED, detail)
-        elif self._door._host.draining:
-            fault = Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away; connect again", True)
+        elif self._admission._host.draining:  # checked again: the drain may have begun while the host was asked
+            fault = _going_away("the gateway is going away; connect again")
         else:
             admitted = msgspec.structs.replace(admitted, principal=answer.principal)
-            self._next = self._door._admit(admitted, self._responder, now)
+            self._next = self._admission._admit(admitted, self._responder, now)
             return
-        self._door._refuse(admitted.request, self._responder, fault, now)
+        self._admission._refuse(admitted.request, self._responder, fault, now)
 
 
 class _PendingMetrics(_PendingQuestion):
-    """Asks for the text of ``/metrics``."""
+    """Asks the host for the text of ``/metrics``."""
 
-    def __init__(self, door: Admission, request: ClientRequest, responder: Responder, now: float) -> None:
-        super().__init__(door._engine)
-        self._door = door
+    def __init__(self, admission: Admission, request: ClientRequest, responder: Responder, now: float) -> None:
+        super().__init__(admission._services)
+        self._admission = admission
         self._request = request
         self._responder = responder
         self.ask(ReadMetrics(), self._answered, now)
@@ -236,4 +247,4 @@ class _PendingMetrics(_PendingQuestion):
         if isinstance(answer, Metrics):
             self._responder.refuse(200, [(b"content-type", answer.content_type.encode())], answer.body, now)
         else:
-            self._door._refuse(self._request, self._responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)
+            self._admission._refuse(self._request, self._responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)

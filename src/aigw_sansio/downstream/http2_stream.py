@@ -1,67 +1,68 @@
-"""One stream of a client's HTTP/2 connection, as the pipe of one WebSocket or the place of one plain answer.
+"""One stream of a client's HTTP/2 connection: the pipe of one WebSocket, or one plain response.
 
-Decides: what is held back for whom, what counts as taken, and when a stream is given up (RFC 8441 section 5). Must not
-know: frames and windows, which are its connection's, and what a WebSocket carries.
+Decides: which bytes and how much credit wait while the client is paused, which bytes count as outstanding, and when a
+stalled stream is aborted (RFC 8441 section 5). Must not know: frames and windows, which its connection handles, and
+what a WebSocket carries.
 """
 
 from enum import IntEnum
 from typing import Final, Protocol
 
 from ..engine.connection import BytePipe, PipeReceiver
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..fsm import Machine
 from ..wires.http import Headers
 from .ports import (
     PendingRequest,
 )
 
-#: Fields of a plain answer that HTTP/2 does not have (RFC 9113 section 8.2.2).
+#: Fields of a plain response that HTTP/2 does not have (RFC 9113 section 8.2.2).
 _HTTP1_ONLY: Final = frozenset((b"upgrade", b"connection"))
 
 
-class StreamLink(Protocol):
+class StreamOwner(Protocol):
     """The connection, as its streams see it."""
 
     @property
-    def engine(self) -> Engine:
-        """What all parts of the gateway share."""
+    def services(self) -> Services:
+        """The services of the gateway."""
 
     def accept(self, pipe: "StreamPipe", headers: Headers) -> None:
-        """Grant a WebSocket."""
+        """Accept the WebSocket of ``pipe``."""
 
-    def answer(self, pipe: "StreamPipe", status: int, headers: Headers, body: bytes) -> None:
-        """Answer plainly."""
+    def respond(self, pipe: "StreamPipe", status: int, headers: Headers, body: bytes) -> None:
+        """Send a plain response."""
 
     def send(self, pipe: "StreamPipe", data: bytes) -> None:
-        """Queue ``data`` of ``pipe``, which has counted it."""
+        """Queue ``data``, which ``pipe`` has counted."""
 
-    def end(self, pipe: "StreamPipe", credit: int) -> None:
-        """End our direction of ``pipe``, and let the client end its own."""
+    def end_stream(self, pipe: "StreamPipe", credit: int) -> None:
+        """Close our direction of ``pipe`` (END_STREAM). The client gets ``credit``, so that it can end its own."""
 
     def reset(self, pipe: "StreamPipe") -> None:
-        """End ``pipe`` at once, in both directions."""
+        """Abort ``pipe``, in both directions (RST_STREAM)."""
 
     def consume(self, pipe: "StreamPipe", flow: int) -> None:
-        """``flow`` bytes of ``pipe`` were passed on."""
+        """``flow`` bytes of ``pipe`` were passed on: give the client that much credit."""
 
 
 class StreamState(IntEnum):
-    """Where one stream of a client stands. ENDING: we have ended our direction."""
+    """The states of one stream. ANSWERED: the plain response is written. CLOSING: our direction is closed."""
 
     DECIDING = 0
     OPEN = 1
-    ENDING = 2
+    CLOSING = 2
     ANSWERED = 3
     CLOSED = 4
 
 
 class StreamInput(IntEnum):
-    """What moves it. END: nothing more will be written; OVER: the stream is gone."""
+    """The inputs of one stream. CLOSE: we close our direction; END: the stream has ended in both directions."""
 
     ACCEPT = 0
     REFUSE = 1
-    END = 2
-    OVER = 3
+    CLOSE = 2
+    END = 3
 
 
 _S, _I = StreamState, StreamInput
@@ -69,11 +70,11 @@ _S, _I = StreamState, StreamInput
 STREAM_TABLE: Final[dict[tuple[StreamState, StreamInput], StreamState]] = {
     (_S.DECIDING, _I.ACCEPT): _S.OPEN,
     (_S.DECIDING, _I.REFUSE): _S.ANSWERED,
-    (_S.DECIDING, _I.OVER): _S.CLOSED,
-    (_S.OPEN, _I.END): _S.ENDING,
-    (_S.OPEN, _I.OVER): _S.CLOSED,
-    (_S.ENDING, _I.OVER): _S.CLOSED,
-    (_S.ANSWERED, _I.OVER): _S.CLOSED,
+    (_S.DECIDING, _I.END): _S.CLOSED,
+    (_S.OPEN, _I.CLOSE): _S.CLOSING,
+    (_S.OPEN, _I.END): _S.CLOSED,
+    (_S.CLOSING, _I.END): _S.CLOSED,
+    (_S.ANSWERED, _I.END): _S.CLOSED,
 }
 
 
@@ -82,9 +83,9 @@ class StreamPipe:
 
     __slots__ = (
         "_close_timer",
-        "_ended",
-        "_link",
+        "_eof_pending",
         "_machine",
+        "_owner",
         "_paused",
         "_receiver",
         "_stall_timer",
@@ -97,62 +98,63 @@ class StreamPipe:
         "queued",
     )
 
-    def __init__(self, link: StreamLink, number: int, *, tunnel: bool) -> None:
-        self._link = link
+    def __init__(self, owner: StreamOwner, number: int, *, tunnel: bool) -> None:
+        self._owner = owner
         self.number = number
         self._tunnel = tunnel
         self._machine = Machine(STREAM_TABLE, StreamState.DECIDING)
         self._receiver: PipeReceiver | None = None
-        #: Who decides about the request.
+        #: The pending request, until it is decided.
         self.pending: PendingRequest | None = None
         self._paused = False
         self._undelivered: list[bytes] = []  # received and not passed on
-        self._withheld_credit = 0  # credit that the client does not get yet
-        self._ended = False  # the client ended its direction, behind what is held
-        #: Bytes written that the transport has not taken.
+        self._withheld_credit = 0  # flow-control credit, in bytes
+        self._eof_pending = False  # the client ended its direction, after the undelivered bytes
+        #: Bytes written that the transport has not confirmed.
         self.outstanding = 0
         #: Those of them that are in no frame yet.
         self.queued = 0
-        self._stall_timer = link.engine.timers.timer(self._on_stall)
-        self._close_timer = link.engine.timers.timer(self._on_stall)
+        self._stall_timer = owner.services.timers.timer(self._on_stall)
+        self._close_timer = owner.services.timers.timer(self._on_stall)
 
     @property
     def state(self) -> StreamState:
-        """Where it stands."""
+        """The state of its machine."""
         return self._machine.state
 
     # -- from the connection ------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, flow: int, now: float) -> None:
-        """Bytes of the client. Those of a request that cannot become a WebSocket are dropped, without credit."""
+        """Bytes of the client, which cost ``flow`` bytes of credit. Those of a request that cannot become a WebSocket
+        are discarded, without credit."""
         state = self._machine.state
         if state is StreamState.OPEN and not self._waiting():
             assert self._receiver is not None
             self._receiver.receive_data(data, now)
-            if self._paused:
+            if self._paused:  # after the receiver, which may have paused the client
                 self._withheld_credit += flow
             else:
-                self._link.consume(self, flow)
+                self._owner.consume(self, flow)
         elif state is StreamState.OPEN or (state is StreamState.DECIDING and self._tunnel):
             self._undelivered.append(data)
             self._withheld_credit += flow
-        elif state is StreamState.ENDING:
-            self._link.consume(self, flow)
+        elif state is StreamState.CLOSING:
+            self._owner.consume(self, flow)
 
     def receive_eof(self, now: float) -> None:
         """The client ended its direction."""
         state = self._machine.state
         if state is StreamState.DECIDING and self._tunnel:
-            self._link.reset(self)
-            self.vanish("the client ended the stream", now)
+            self._owner.reset(self)
+            self.stream_lost("the client ended the stream", now)
         elif state is StreamState.OPEN and self._waiting():
-            self._ended = True
+            self._eof_pending = True
         elif state is StreamState.OPEN:
             self._end_of_client(now)
 
-    def vanish(self, reason: str, now: float) -> None:
-        """The stream is gone, and whoever uses it is told."""
-        self.finish()
+    def stream_lost(self, reason: str, now: float) -> None:
+        """The stream was reset, or its connection is lost: its user is told."""
+        self.finish()  # first: what the user does from here on has no effect on the stream
         self.outstanding = 0
         self._undelivered.clear()
         receiver, self._receiver = self._receiver, None
@@ -163,9 +165,9 @@ class StreamPipe:
             pending.client_gone(now)
 
     def finish(self) -> None:
-        """The stream has ended in order, or is given up by its user."""
-        if self._machine.allows(StreamInput.OVER):
-            self._machine.fire(StreamInput.OVER)
+        """The stream has ended in both directions."""
+        if self._machine.allows(StreamInput.END):
+            self._machine.fire(StreamInput.END)
         self._stall_timer.cancel()
         self._close_timer.cancel()
 
@@ -175,7 +177,7 @@ class StreamPipe:
             return
         self.outstanding -= n
         if self.outstanding and self._machine.state is not StreamState.CLOSED:
-            self._stall_timer.arm(now + self._link.engine.config.timeouts.write_stall_s)
+            self._stall_timer.arm(now + self._owner.services.config.timeouts.write_stall_s)
         else:
             self._stall_timer.cancel()
         if self._receiver is not None:
@@ -186,21 +188,21 @@ class StreamPipe:
     def write(self, data: bytes, now: float) -> int:
         if data and self._machine.state is StreamState.OPEN:
             self._count(len(data), now)
-            self._link.send(self, data)
+            self._owner.send(self, data)
         return self.outstanding
 
-    def end(self, now: float) -> None:
+    def close(self, now: float) -> None:
         if self._machine.state is StreamState.OPEN:
-            self._machine.fire(StreamInput.END)
-            self._close_timer.arm(now + self._link.engine.config.timeouts.close_s)
+            self._machine.fire(StreamInput.CLOSE)
+            self._close_timer.arm(now + self._owner.services.config.timeouts.close_s)
             self._paused = False
             self._undelivered.clear()
             credit, self._withheld_credit = self._withheld_credit, 0
-            self._link.end(self, credit)
+            self._owner.end_stream(self, credit)
 
     def abort(self, now: float) -> None:
         if self._machine.state is not StreamState.CLOSED:
-            self._link.reset(self)
+            self._owner.reset(self)
             self._receiver = None
             self.outstanding = 0
             self.finish()
@@ -212,8 +214,8 @@ class StreamPipe:
     def resume_reading(self) -> None:
         if self._paused:
             self._paused = False
-            if self._withheld_credit or self._ended:
-                self._link.engine.defer(self._deliver)
+            if self._withheld_credit or self._eof_pending:
+                self._owner.services.defer(self._deliver)
 
     # -- Responder ----------------------------------------------------------------------------------------------
 
@@ -228,7 +230,8 @@ class StreamPipe:
         self.pending = None
         self._receiver = receiver
         fields = ((b"sec-websocket-protocol", subprotocol), (b"sec-websocket-extensions", extension))
-        self._link.accept(self, [(name, value) for name, value in fields if value is not None])
+        # The 200 goes first: what the receiver writes when it gets the early bytes must come after it.
+        self._owner.accept(self, [(name, value) for name, value in fields if value is not None])
         self._deliver(now)
 
     def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
@@ -237,22 +240,22 @@ class StreamPipe:
         self._undelivered.clear()
         if body:
             self._count(len(body), now)
-        self._link.answer(self, status, [field for field in headers if field[0] not in _HTTP1_ONLY], body)
+        self._owner.respond(self, status, [field for field in headers if field[0] not in _HTTP1_ONLY], body)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _waiting(self) -> bool:
-        """Whether what comes has to wait."""
+        """Whether received bytes must wait."""
         return self._paused or bool(self._undelivered)
 
     def _count(self, n: int, now: float) -> None:
         if not self.outstanding:
-            self._stall_timer.arm(now + self._link.engine.config.timeouts.write_stall_s)
+            self._stall_timer.arm(now + self._owner.services.config.timeouts.write_stall_s)
         self.outstanding += n
         self.queued += n
 
     def _deliver(self, now: float) -> None:
-        """Pass on what waited, unless the receiver pauses again."""
+        """Pass on what waits, unless the receiver pauses the client again."""
         if self._paused or self._receiver is None or self._machine.state is not StreamState.OPEN:
             return
         if self._undelivered:
@@ -261,16 +264,16 @@ class StreamPipe:
             self._receiver.receive_data(data, now)
         if not self._paused:
             credit, self._withheld_credit = self._withheld_credit, 0
-            self._link.consume(self, credit)
-            if self._ended:
+            self._owner.consume(self, credit)
+            if self._eof_pending:
                 self._end_of_client(now)
 
     def _end_of_client(self, now: float) -> None:
         if self._receiver is not None:
             self._receiver.receive_eof(now)
-        self.end(now)
+        self.close(now)
 
     def _on_stall(self, now: float) -> None:
-        """The client takes nothing, or does not let go."""
-        self._link.reset(self)
-        self.vanish("the client takes no more bytes", now)
+        """The client took no bytes in time, or did not close in time."""
+        self._owner.reset(self)
+        self.stream_lost("the client takes no more bytes", now)

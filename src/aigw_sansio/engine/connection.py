@@ -1,19 +1,19 @@
-"""One connection as the core sees it: output on its way, reading on or off, and an end that comes for certain.
+"""One connection as the core sees it: bytes to send, reading paused or not, and an end that always comes.
 
-Decides: when a connection that does not take our bytes or does not close is aborted. Must not know: any protocol;
-what is read and who is told belongs to the subclasses.
+Decides: when a connection is aborted because the peer takes no bytes or does not close. Must not know: any protocol;
+the subclasses read the bytes and tell their owners.
 """
 
 from typing import Protocol
 
 from ..effects import Flush
 from ..ids import ConnId
-from .engine import Engine
 from .send_buffer import SendBuffer
+from .services import Services
 
 
 class PipeReceiver(Protocol):
-    """Who takes the bytes of an accepted WebSocket."""
+    """Takes the bytes of an accepted WebSocket."""
 
     def receive_data(self, data: bytes, now: float) -> None:
         """Bytes of the peer."""
@@ -22,37 +22,37 @@ class PipeReceiver(Protocol):
         """The peer ended its direction."""
 
     def connection_lost(self, reason: str, now: float) -> None:
-        """The pipe broke."""
+        """The pipe was lost: nothing comes or goes any more."""
 
     def data_sent(self, n: int, now: float) -> None:
         """The transport took ``n`` bytes."""
 
 
 class BytePipe(Protocol):
-    """What carries a WebSocket: an HTTP/1.1 connection after its 101, or one stream of HTTP/2 after its 200."""
+    """Carries one WebSocket: an HTTP/1.1 connection after its 101, or one stream of HTTP/2 after its 200."""
 
     @property
     def outstanding(self) -> int:
         """Bytes written and not yet confirmed by the transport."""
 
     def write(self, data: bytes, now: float) -> int:
-        """Queue ``data``, and say how much is outstanding."""
+        """Queue ``data``. Returns how many bytes are outstanding."""
 
-    def end(self, now: float) -> None:
-        """Nothing more will be written: deliver what is queued, then end."""
+    def close(self, now: float) -> None:
+        """Close: what is queued is sent first. Write nothing more."""
 
     def abort(self, now: float) -> None:
-        """End at once."""
+        """Abort: what is queued is lost."""
 
     def pause_reading(self) -> None:
-        """Hold the peer back."""
+        """Pause the peer."""
 
     def resume_reading(self) -> None:
-        """Let the peer go on."""
+        """Resume the peer."""
 
 
 class Connection:
-    """Base of every connection. The gateway calls the methods under "inputs"; subclasses call the others."""
+    """Base of every connection. The gateway calls the methods under "inputs", subclasses and owners the others."""
 
     __slots__ = (
         "_close_timer",
@@ -63,30 +63,30 @@ class Connection:
         "buffer",
         "closing",
         "conn",
-        "engine",
-        "over",
+        "ended",
         "reading",
         "receiver",
+        "services",
     )
 
-    def __init__(self, engine: Engine, conn: ConnId) -> None:
-        self.engine = engine
+    def __init__(self, services: Services, conn: ConnId) -> None:
+        self.services = services
         self.conn = conn
         self.buffer = SendBuffer()
         #: ``Close`` was emitted.
         self.closing = False
         #: ``Close(abort)`` was emitted.
         self.aborted = False
-        #: The driver reported an end: nothing can be sent any more.
-        self.over = False
-        #: Not paused.
+        #: Nothing comes or goes any more: the driver reported the end, or the peer stalled.
+        self.ended = False
+        #: The peer is not paused.
         self.reading = True
-        #: Who takes the bytes once the connection carries one WebSocket and nothing else.
+        #: Takes the bytes once the connection carries one WebSocket and nothing else.
         self.receiver: PipeReceiver | None = None
         self._flush = Flush(conn)
-        self._close_timer = engine.timers.timer(self._abort)
-        self._stall_timer = engine.timers.timer(self._abort)
-        self._stall_s = engine.config.timeouts.write_stall_s
+        self._close_timer = services.timers.timer(self._on_stall)
+        self._stall_timer = services.timers.timer(self._on_stall)
+        self._stall_s = services.config.timeouts.write_stall_s
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -99,12 +99,13 @@ class Connection:
         self.close(now)
 
     def connection_lost(self, reason: str, now: float) -> None:
-        """The connection broke: nothing can be sent any more."""
-        self.lose()
+        """The connection was lost: nothing can be sent any more."""
+        self.mark_lost()
 
-    def lose(self) -> None:
-        """The driver reported a loss and releases the connection by itself: it is not told to close it."""
-        self.over = self.closing = self.aborted = True
+    def mark_lost(self) -> None:
+        """Nothing can be sent or read any more. No ``Close`` is emitted: the driver that reports a loss releases the
+        connection by itself."""
+        self.ended = self.closing = self.aborted = True
         self.buffer.clear()
         self._stall_timer.cancel()
         self._close_timer.cancel()
@@ -117,15 +118,15 @@ class Connection:
         """The transport took ``n`` bytes."""
         buffer = self.buffer
         buffer.confirm(n)
-        self._stall_timer.deadline = None  # disarmed, without a call
+        self._stall_timer.deadline = None  # cancelled, without a call
         if buffer.size and not self.aborted:
             self._stall_timer.arm(now + self._stall_s)
         if self.receiver is not None:
             self.receiver.data_sent(n, now)
 
     def closed(self, now: float) -> None:
-        """The driver released the connection: the last call."""
-        self.over = True
+        """The driver released the connection. This is the last call."""
+        self.ended = True
         self.buffer.clear()
         self._stall_timer.cancel()
         self._close_timer.cancel()
@@ -134,34 +135,36 @@ class Connection:
 
     @property
     def outstanding(self) -> int:
-        """Bytes that wait for the transport, or for its confirmation."""
+        """Bytes that the transport has not confirmed."""
         return self.buffer.size
 
     def write(self, data: bytes, now: float) -> int:
-        """Queue ``data``, and say how much is outstanding. Ignored once the connection is over or closing."""
+        """Queue ``data``. Returns how many bytes are outstanding. Nothing is queued after the end or after
+        ``close``."""
         buffer = self.buffer
-        if self.over or self.closing:
+        if self.ended or self.closing:
             return buffer.size
         if not buffer.size:
             self._stall_timer.arm(now + self._stall_s)
         if buffer.append(data):
-            self.engine.effects.append(self._flush)
+            self.services.effects.append(self._flush)
         return buffer.size
 
     def pause_reading(self) -> None:
-        """Hold the peer back. Nothing while it is held back."""
-        if self.reading and not self.over and not self.closing:
+        """Pause the peer. Nothing happens if it is paused already."""
+        if self.reading and not self.ended and not self.closing:
             self.reading = False
-            self.engine.pause(self.conn)
+            self.services.pause(self.conn)
 
     def resume_reading(self) -> None:
-        """Let the peer go on."""
-        if not self.reading and not self.over and not self.closing:
+        """Resume the peer."""
+        if not self.reading and not self.ended and not self.closing:
             self.reading = True
-            self.engine.resume(self.conn)
+            self.services.resume(self.conn)
 
     def close(self, now: float, *, abort: bool = False) -> None:
-        """End the connection: after what is queued, or at once. A later abort hastens an earlier close."""
+        """Close: what is queued is sent first. With ``abort`` it is lost; an abort may follow a close, not the
+        reverse."""
         if self.aborted:
             return
         if abort:
@@ -169,15 +172,15 @@ class Connection:
             self._stall_timer.cancel()
             self.buffer.clear()
             self.closing = self.aborted = True
-            self.engine.close(self.conn, abort=True)
+            self.services.close(self.conn, abort=True)
         elif not self.closing:
             self.closing = True
-            self._close_timer.arm(now + self.engine.config.timeouts.close_s)
-            self.engine.close(self.conn, abort=False)
+            self._close_timer.arm(now + self.services.config.timeouts.close_s)
+            self.services.close(self.conn, abort=False)
 
-    def _abort(self, now: float) -> None:
-        """A peer that takes nothing, or does not let go."""
-        self.over = True
+    def _on_stall(self, now: float) -> None:
+        """The peer took no bytes within ``write_stall_s``, or did not close within ``close_s``."""
+        self.ended = True
         self.close(now, abort=True)
 
 
@@ -186,10 +189,6 @@ class PipeConnection(Connection):
 
     __slots__ = ()
 
-    def end(self, now: float) -> None:
-        """Deliver what is queued, then close."""
-        self.close(now)
-
     def abort(self, now: float) -> None:
-        """Close at once."""
+        """Abort."""
         self.close(now, abort=True)

@@ -1,36 +1,36 @@
 """One connection to a provider that carries a WebSocket: dialled for one relay, upgraded, and never shared.
 
-Decides: what is offered to TLS (HTTP/1.1 alone: RFC 6455 has no other), what is asked of the provider, and how an end
-on the way is told. Must not know: the client, and what the answer to the upgrade brings about.
+Decides: which protocols are offered to TLS (only HTTP/1.1, RFC 6455 needs it), how the upgrade is requested, and how an
+end during the handshake is reported. Must not know: the client, and what the response to the upgrade leads to.
 """
 
 from typing import Protocol
 
 from ..effects import Tls
 from ..engine.connection import PipeConnection
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
 from ..providers.realtime import RealtimeCall
 from ..wires.websocket.handshake import ClientHandshake, Outcome, Refused, request
 
 
 class Opener(Protocol):
-    """Who waits for the provider's answer."""
+    """The relay, while the upgrade is pending."""
 
     def provider_connected(self, now: float) -> None:
-        """The dial succeeded; the upgrade is on its way."""
+        """The dial succeeded; the upgrade is being sent."""
 
-    def provider_answered(self, outcome: Outcome, now: float) -> None:
-        """What became of the upgrade, or of the dial. Called once; set ``receiver`` where it was accepted."""
+    def provider_responded(self, outcome: Outcome, now: float) -> None:
+        """The response to the upgrade, or why there is none. Called once. If it was accepted, set ``receiver``."""
 
 
-class RelayUpstream(PipeConnection):
-    """Implements ``BytePipe``. After :meth:`dial` its opener is told the outcome, unless it closes this before."""
+class RelayUpstreamConnection(PipeConnection):
+    """Implements ``BytePipe``. After :meth:`dial` its opener is told the outcome, unless this is closed before."""
 
     __slots__ = ("_handshake", "_opener", "call")
 
-    def __init__(self, engine: Engine, call: RealtimeCall, opener: Opener) -> None:
-        super().__init__(engine, engine.issue_conn())
+    def __init__(self, services: Services, call: RealtimeCall, opener: Opener) -> None:
+        super().__init__(services, services.issue_conn())
         self.call = call
         self._opener: Opener | None = opener
         self._handshake: ClientHandshake | None = None
@@ -41,41 +41,42 @@ class RelayUpstream(PipeConnection):
         """Ask the driver for the connection."""
         origin = self.call.origin
         if origin.scheme == "https":
-            self.engine.connect(self.conn, origin.host, origin.port, Tls(origin.host, origin.ca_file), ("http/1.1",))
+            tls = Tls(origin.host, origin.ca_file)
+            self.services.connect(self.conn, host=origin.host, port=origin.port, tls=tls, alpn=("http/1.1",))
         else:
-            self.engine.connect(self.conn, origin.host, origin.port, None, ())
+            self.services.connect(self.conn, host=origin.host, port=origin.port, tls=None, alpn=())
 
-    def answer_so_far(self) -> Refused | Fault:
-        """The time is over: a refusal that has begun, or that there is no answer. Close this next."""
-        self._opener = None
-        within = f"within {self.engine.config.timeouts.realtime_open_s:g} s"
-        where = self.call.origin.authority
+    def response_so_far(self) -> Refused | Fault:
+        """The timeout has passed: the part of a refusal that has come, or a fault. Close this next."""
+        self._opener = None  # it has its outcome: nothing is reported any more
+        within = f"within {self.services.config.timeouts.realtime_open_s:g} s"
+        host = self.call.origin.authority
         if self._handshake is None:
-            detail = f"no connection to {where} {within}"
+            detail = f"no connection to {host} {within}"
             return Fault(FaultKind.CONNECT_TIMEOUT, Side.PROVIDER, detail, retryable=True)
         outcome = self._handshake.receive_eof()
         if isinstance(outcome, Refused):
             return outcome
-        detail = f"{where} did not answer the upgrade {within}"
+        detail = f"{host} did not answer the upgrade {within}"
         return Fault(FaultKind.FIRST_BYTE_TIMEOUT, Side.PROVIDER, detail, retryable=True)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
     def connected(self, alpn: str | None, now: float) -> None:
-        """The dial succeeded. Whatever TLS chose, only HTTP/1.1 was offered."""
+        """The dial succeeded. ``alpn`` is not used: only HTTP/1.1 was offered."""
         if self.closing or self._opener is None:
             return
         call = self.call
-        nonce = self.engine.random.bytes(16)
-        self._handshake = ClientHandshake(self.engine.config.limits.head_bytes, nonce, call.subprotocols)
+        nonce = self.services.random.bytes(16)
+        self._handshake = ClientHandshake(self.services.config.limits.head_bytes, nonce, call.subprotocols)
         self._opener.provider_connected(now)
         self.write(request(call.origin.authority.encode(), call.target, call.headers, call.subprotocols, nonce), now)
 
     def connect_failed(self, reason: str, now: float) -> None:
         """The dial failed."""
-        self.lose()
+        self.mark_lost()
         detail = f"cannot connect to {self.call.origin.authority}: {reason}"
-        self._tell(Fault(FaultKind.CONNECT_FAILED, Side.PROVIDER, detail, True), now)
+        self._tell(Fault(FaultKind.CONNECT_FAILED, Side.PROVIDER, detail, retryable=True), now)
 
     def receive_data(self, data: bytes, now: float) -> None:
         if self._handshake is not None and not self.closing:
@@ -87,18 +88,18 @@ class RelayUpstream(PipeConnection):
         if self.receiver is not None:
             self.receiver.receive_eof(now)
         else:
-            self._break_off(now)
+            self._fail_opening(now)
         self.close(now)
 
     def connection_lost(self, reason: str, now: float) -> None:
-        self.lose()
+        self.mark_lost()
         if self.receiver is not None:
             self.receiver.connection_lost(reason, now)
         else:
-            self._break_off(now)
+            self._fail_opening(now)
 
     def closed(self, now: float) -> None:
-        if not self.over:
+        if not self.ended:
             if self._handshake is None:
                 self.connect_failed("the connection was given up", now)
             else:
@@ -108,12 +109,12 @@ class RelayUpstream(PipeConnection):
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _tell(self, outcome: Outcome, now: float) -> None:
-        opener, self._opener = self._opener, None
+        opener, self._opener = self._opener, None  # before the call: the outcome is told once
         if opener is not None:
-            opener.provider_answered(outcome, now)
+            opener.provider_responded(outcome, now)
 
-    def _break_off(self, now: float) -> None:
-        """The end came before the answer was complete."""
+    def _fail_opening(self, now: float) -> None:
+        """The connection ended before the response to the upgrade was complete."""
         if self._handshake is not None and self._opener is not None:
             self._tell(self._handshake.receive_eof(), now)
 
@@ -121,13 +122,13 @@ class RelayUpstream(PipeConnection):
         self._opener = None
         super().close(now, abort=abort)
 
-    def _abort(self, now: float) -> None:
-        """The provider takes nothing, or does not let go."""
-        self.over = True
+    def _on_stall(self, now: float) -> None:
+        """The provider took no bytes in time, or did not close in time."""
+        self.ended = True
         if self.receiver is not None:
             self.receiver.connection_lost("the provider takes no more bytes", now)
         else:
             self._tell(
                 Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, "the provider takes no more bytes", retryable=True), now
             )
-        super()._abort(now)
+        super()._on_stall(now)

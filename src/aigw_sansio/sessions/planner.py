@@ -1,7 +1,7 @@
-"""A request made ready to run: the call and the policy of each step.
+"""The plan of a request: the call and the policy of each step.
 
-Decides: that a request is planned whole before anything of it is sent, and how a fault names the step that has it.
-Must not know: sessions, exchanges that run, and the dialect that the request came in.
+Decides: that all steps are planned before the first one is tried, and how a fault names its step. Must not know:
+sessions, running exchanges, and the dialect of the request.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..config import GatewaySettings
 from ..dialects.commands import Step
 from ..downstream.gateway_tokens import bearer_token, known_token
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..exchanges.policy import resolve_policy
 from ..exchanges.ports import PlannedStep
 from ..faults import Fault
@@ -20,7 +20,7 @@ from ..secret import Secret
 
 
 class ClientInfo(NamedTuple):
-    """What the handshake said of a client: where it wants to go and as whom."""
+    """The facts from the handshake of a client."""
 
     conn: ConnId
     peer: str
@@ -32,11 +32,11 @@ class ClientInfo(NamedTuple):
     subprotocol: str | None
 
 
-def plan(engine: Engine, client: ClientInfo, steps: Sequence[Step], now: float) -> list[PlannedStep] | Fault:
-    """Every step made ready, or why one of them cannot run."""
+def plan(services: Services, client: ClientInfo, steps: Sequence[Step], now: float) -> list[PlannedStep] | Fault:
+    """The plan of every step, or why one of them cannot run."""
     planned: list[PlannedStep] = []
     for index, step in enumerate(steps):
-        one = _plan_step(engine, client, step, now)
+        one = _plan_step(services, client, step, now)
         if not isinstance(one, Fault):
             planned.append(one)
         elif len(steps) == 1:
@@ -46,8 +46,14 @@ def plan(engine: Engine, client: ClientInfo, steps: Sequence[Step], now: float) 
     return planned
 
 
-def _plan_step(engine: Engine, client: ClientInfo, step: Step, now: float) -> PlannedStep | Fault:
-    policy = resolve_policy(step.config, step.headers, client.headers, client.settings, engine.config.timeouts)
+def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -> PlannedStep | Fault:
+    policy = resolve_policy(
+        step.config,
+        step_headers=step.headers,
+        handshake_headers=client.headers,
+        gateway=client.settings,
+        timeouts=services.config.timeouts,
+    )
     if isinstance(policy, Fault):
         return policy
     call = build_call(
@@ -56,16 +62,16 @@ def _plan_step(engine: Engine, client: ClientInfo, step: Step, now: float) -> Pl
         method=step.method,
         headers=step.headers,
         body=step.query,
-        settings=engine.config.providers,
+        settings=services.config.providers,
         account=client.account,
         own_tokens=lambda value: known_token(client.settings, Secret(value)),
-        unix_time=engine.unix_time(now),
+        unix_time=services.unix_time(now),
     )
     return call if isinstance(call, Fault) else PlannedStep(call, policy)
 
 
 def unknown_tokens(settings: GatewaySettings, steps: Sequence[Step]) -> list[Secret]:
-    """Gateway tokens in the headers of ``steps`` that the settings alone cannot judge."""
+    """The gateway tokens in the headers of ``steps`` that the settings do not list: the host decides about them."""
     if not settings.authentication:
         return []
     unknown: list[Secret] = []

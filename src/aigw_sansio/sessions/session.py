@@ -1,7 +1,8 @@
-"""One client on a message channel: its exchanges, its limits, and how long it may stay.
+"""One client on a message channel: its exchanges, its limits and its lifetime.
 
-Decides: what a command of the client starts, how much it may have under way, and when its channel is closed (client
-protocol, sections 3 and 6). Must not know: sockets, HTTP, any dialect, and how an exchange gets its response.
+Decides: what a command of the client starts, how many exchanges and bytes it may have at a time, and when its channel
+is closed (client protocol, sections 3 and 6). Must not know: sockets, HTTP, any dialect, and how an exchange gets its
+response.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Generic, TypeVar
 from ..dialects.base import Dialect, Listener
 from ..dialects.commands import BadCreate, Cancel, Create, Ping, Step, Unusable
 from ..downstream.channel import ChannelOwner, MessageChannel
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..events import ProviderEvent, ProviderEventRead, SessionEnded, SessionOpened
 from ..exchanges.exchange import Exchange
 from ..exchanges.ports import Scheduled
@@ -20,7 +21,7 @@ from .planner import ClientInfo, plan, unknown_tokens
 from .scheduler import FairScheduler
 from .token_checks import PendingCreate, TokenChecks
 
-#: Headers of a step of no more than so many characters are not counted: they are a client's keys and names.
+#: The headers of a step are counted only if they have more characters than this: usually they are keys and names.
 _USUAL_HEADERS = 4096
 
 _GOING_AWAY = "the gateway is going away"
@@ -36,15 +37,15 @@ class Session(Generic[Channel]):
         "_client",
         "_dialect",
         "_draining",
-        "_engine",
         "_exchanges",
         "_flushing",
         "_idle_timer",
         "_life_timer",
-        "_on_over",
+        "_on_ended",
         "_opened",
         "_request_bytes",
         "_scheduler",
+        "_services",
         "_source",
         "_unusable",
         "channel",
@@ -53,42 +54,42 @@ class Session(Generic[Channel]):
 
     def __init__(
         self,
-        engine: Engine,
+        services: Services,
         source: Source,
         dialect: Dialect,
+        *,
         client: ClientInfo,
         session_id: int,
-        *,
         open_channel: Callable[[ChannelOwner], Channel],
-        on_over: Callable[["Session[Channel]", float], None],
+        on_ended: Callable[["Session[Channel]", float], None],
         now: float,
     ) -> None:
-        """``open_channel`` makes the channel that carries its messages. ``on_over`` is called once, when the session
-        has ended. Call ``start`` next."""
-        self._engine = engine
+        """``open_channel`` makes the channel of the session. ``on_ended`` is called once, when the session has
+        ended. Call ``start`` next."""
+        self._services = services
         self._source = source
         self._dialect = dialect
         self._client = client
         self.session_id = session_id
-        self._on_over = on_over
+        self._on_ended = on_ended
         self._opened = now
         self._exchanges: dict[str, Exchange] = {}
-        self._flushing: dict[str, Scheduled] = {}  # ended, with messages that wait
-        self._checks = TokenChecks(engine, client.account, client.gateway, self._checked)
+        self._flushing: dict[str, Scheduled] = {}  # ended, but with queued messages
+        self._checks = TokenChecks(services, account=client.account, gateway=client.gateway, decided=self._checked)
         self._request_bytes = 0
         self._unusable = 0
         self._draining = False
-        self._idle_timer = engine.timers.timer(self._on_idle)
-        self._life_timer = engine.timers.timer(self._on_life_over)
-        #: What carries its messages.
+        self._idle_timer = services.timers.timer(self._on_idle)
+        self._life_timer = services.timers.timer(self._on_session_timeout)
+        #: The channel that carries its messages.
         self.channel: Channel = open_channel(self)
-        self._scheduler = FairScheduler(engine, self.channel, self._exchanges.values, self._emptied)
+        self._scheduler = FairScheduler(services, self.channel, running=self._exchanges.values, emptied=self._emptied)
 
     def start(self, now: float) -> None:
-        """The client was accepted."""
+        """Emit ``SessionOpened`` and start the timeouts. Call it before the first message of the client."""
         client = self._client
-        timeouts = self._engine.config.timeouts
-        self._engine.emit(
+        timeouts = self._services.config.timeouts
+        self._services.emit(
             SessionOpened(
                 session=self.session_id,
                 conn=client.conn,
@@ -106,13 +107,13 @@ class Session(Generic[Channel]):
 
     @property
     def running(self) -> int:
-        """Exchanges that have not ended."""
+        """How many exchanges have not ended."""
         return len(self._exchanges)
 
     # -- ChannelOwner -------------------------------------------------------------------------------------------
 
     def message_received(self, data: bytes, now: float, *, text: bool) -> None:
-        """A client message; a binary one is read like text."""
+        """A message of the client. A binary one is read like text."""
         self._arm_idle(now)
         command = self._dialect.decode(data)
         if type(command) is Create:
@@ -132,7 +133,7 @@ class Session(Generic[Channel]):
         self._scheduler.take(now)
 
     def channel_ended(self, by: Side, code: int, reason: str, now: float) -> None:
-        """The channel is over: so is everything that ran for it."""
+        """The channel ended: all exchanges and checks of the session end with it."""
         channel = self.channel
         self._idle_timer.close()
         self._life_timer.close()
@@ -145,9 +146,9 @@ class Session(Generic[Channel]):
         )
         for exchange in list(self._exchanges.values()):
             exchange.cancel("gone", by, fault, now)
-        self._scheduler.clear()
+        self._scheduler.discard_all()
         self._flushing.clear()
-        self._engine.emit(
+        self._services.emit(
             SessionEnded(
                 session=self.session_id,
                 by=by,
@@ -161,7 +162,7 @@ class Session(Generic[Channel]):
                 bytes_sent=channel.bytes_sent,
             )
         )
-        self._on_over(self, now)
+        self._on_ended(self, now)
 
     # -- commands -----------------------------------------------------------------------------------------------
 
@@ -173,7 +174,7 @@ class Session(Generic[Channel]):
             self._refuse_message(Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, detail), event_id, now)
             return
         self._unusable = 0
-        pending = PendingCreate(create, event_id, log_id, size)
+        pending = PendingCreate(create=create, event_id=event_id, log_id=log_id, size=size)
         fault = self._over_limits(size)
         if fault is not None:
             self._refuse(pending, fault, now)
@@ -184,45 +185,47 @@ class Session(Generic[Channel]):
             self._begin(pending, now)
 
     def _checked(self, pending: PendingCreate, fault: Fault | None, now: float) -> None:
-        self._request_bytes -= pending.size
+        self._request_bytes -= pending.size  # ``_begin`` counts them again
         if fault is not None:
             self._refuse(pending, fault, now)
         else:
             self._begin(pending, now)
-        self._rest(now)
+        self._check_idle(now)
 
     def _begin(self, pending: PendingCreate, now: float) -> None:
         create, event_id, log_id, size = pending
-        steps = plan(self._engine, self._client, create.steps, now)
+        steps = plan(self._services, self._client, create.steps, now)
         if isinstance(steps, Fault):
             self._refuse(pending, steps, now)
             return
         exchange = Exchange(
-            self._engine,
+            self._services,
             self._source,
-            self,
-            self._scheduler,
-            self._dialect.encoder(event_id, log_id, steps[0].policy.response, self._listener(log_id)),
+            owner=self,
+            outlet=self._scheduler,
+            encoder=self._dialect.encoder(
+                event_id, log_id, mode=steps[0].policy.response, listener=self._listener(log_id)
+            ),
             event_id=event_id,
             log_id=log_id,
             steps=steps,
             request_bytes=size,
             now=now,
         )
-        self._exchanges[event_id] = exchange
+        self._exchanges[event_id] = exchange  # before ``start``, which may end it at once
         self._request_bytes += size
         self._idle_timer.cancel()
         exchange.start(now)
 
     def _listener(self, log_id: str) -> Listener | None:
-        """Who is told of what the provider's chunks mean: the host, if it listens."""
-        engine = self._engine
-        if not engine.config.emit_provider_events:
+        """Passes the meaning of the provider's chunks to the host, if it listens."""
+        services = self._services
+        if not services.config.emit_provider_events:
             return None
 
         def listener(events: list[ProviderEvent]) -> None:
             for event in events:
-                engine.emit(ProviderEventRead(log_id, event))
+                services.emit(ProviderEventRead(log_id, event))
 
         return listener
 
@@ -234,14 +237,14 @@ class Session(Generic[Channel]):
         elif (pending := self._checks.withdraw(event_id)) is not None:
             self._request_bytes -= pending.size
             self._tell(self._dialect.cancelled(event_id, pending.log_id), now)
-            self._rest(now)
+            self._check_idle(now)
 
     def _is_running(self, event_id: str) -> bool:
-        """Whether the client has not been told of the end of an exchange of this id."""
+        """Whether an exchange of this id exists whose end the client has not been told."""
         return event_id in self._exchanges or event_id in self._flushing or event_id in self._checks
 
     def _over_limits(self, size: int) -> Fault | None:
-        limits = self._engine.config.limits
+        limits = self._services.config.limits
         if self._draining:
             return Fault(FaultKind.GOING_AWAY, Side.GATEWAY, f"{_GOING_AWAY}; connect again", retryable=True)
         busy = len(self._exchanges) + len(self._flushing) + len(self._checks)
@@ -256,14 +259,14 @@ class Session(Generic[Channel]):
             return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)
         return None
 
-    # -- answers that are no exchange's -------------------------------------------------------------------------
+    # -- messages outside exchanges -----------------------------------------------------------------------------
 
     def _tell(self, messages: list[bytes], now: float) -> None:
         for message in messages:
             self.channel.send_control_text(message, now)
 
     def _refuse(self, pending: PendingCreate, fault: Fault, now: float) -> None:
-        """A create that cannot run."""
+        """Refuse a create that cannot run."""
         self._tell(self._dialect.refused(pending.event_id, pending.log_id, fault), now)
 
     def _refuse_bad_create(self, bad: BadCreate, now: float) -> None:
@@ -276,32 +279,32 @@ class Session(Generic[Channel]):
         self._tell(self._dialect.refused(event_id, log_id, bad.fault), now)
 
     def _refuse_message(self, fault: Fault, running_id: str | None, now: float) -> None:
-        """A message that could not be used. Too many of them in a row close the channel."""
+        """Refuse a message that cannot be used. Too many of them in a row close the channel."""
         self._tell(self._dialect.unusable(fault, running_id), now)
         self._unusable += 1
-        if self._unusable >= self._engine.config.limits.unusable_messages_in_a_row:
+        if self._unusable >= self._services.config.limits.unusable_messages_in_a_row:
             self.channel.close(1008, f"{self._unusable} unusable messages in a row", now, by=Side.CLIENT)
 
     def _new_log_id(self, now: float) -> str:
-        return self._engine.random.uuid7(self._engine.unix_time(now))
+        return self._services.random.uuid7(self._services.unix_time(now))
 
     # -- ends of exchanges --------------------------------------------------------------------------------------
 
     def exchange_ended(self, exchange: Exchange, now: float) -> None:
-        """It is over; what it still has queued goes out in its turns."""
+        """The exchange ended; its queued messages are still sent."""
         self._exchanges.pop(exchange.event_id, None)
         self._request_bytes -= exchange.request_bytes
         if self._scheduler.has_queued(exchange):
             self._flushing[exchange.event_id] = exchange
-        self._rest(now)
+        self._check_idle(now)
 
     def _emptied(self, exchange: Scheduled, now: float) -> None:
-        """An ended exchange has nothing more to send."""
+        """All messages of an ended exchange were taken from the queue."""
         self._flushing.pop(exchange.event_id, None)
-        self._rest(now)
+        self._check_idle(now)
 
-    def _rest(self, now: float) -> None:
-        """Nothing may be left to do."""
+    def _check_idle(self, now: float) -> None:
+        """If nothing is left to do, start the idle timeout; or close, if the gateway drains."""
         if self._exchanges or self._flushing or self.channel.ended:
             return
         self._arm_idle(now)
@@ -311,26 +314,26 @@ class Session(Generic[Channel]):
     # -- clocks and going away ----------------------------------------------------------------------------------
 
     def _arm_idle(self, now: float) -> None:
-        limit = self._engine.config.timeouts.client_idle_s
+        limit = self._services.config.timeouts.client_idle_s
         if limit is not None and not self._exchanges and not self._flushing:
             self._idle_timer.arm(now + limit)
 
     def _on_idle(self, now: float) -> None:
         self.channel.close(1001, "no message for too long", now)
 
-    def _on_life_over(self, now: float) -> None:
+    def _on_session_timeout(self, now: float) -> None:
         self.channel.close(1001, "the longest session time is over", now)
 
     def drain(self, deadline: float, now: float) -> None:
-        """The gateway goes away: no new exchanges, running ones may finish until ``deadline``."""
+        """The gateway goes away: no new exchanges; running ones may finish until ``deadline`` (monotonic seconds)."""
         if self._draining:
             return
         self._draining = True
         self._tell(self._dialect.going_away(round((deadline - now) * 1000)), now)
-        self._rest(now)
+        self._check_idle(now)
 
     def abort(self, now: float) -> None:
-        """The drain's deadline is over: what still runs fails, and the channel is closed."""
+        """The drain's deadline has passed: running exchanges fail, and the channel is closed."""
         detail = "the gateway went away before the answer was complete"
         fault = Fault(FaultKind.SHUTDOWN, Side.GATEWAY, detail, retryable=True)
         for exchange in list(self._exchanges.values()):
@@ -341,6 +344,6 @@ class Session(Generic[Channel]):
 
 
 def _size_of(step: Step) -> int:
-    """Bytes that a step keeps in memory: its query, and headers of more than the usual size."""
+    """Bytes that a step takes in memory: its query, and its headers if they are larger than usual."""
     headers = sum(len(name) + len(value) for name, value in step.headers)
     return len(step.query or b"") + (headers if headers > _USUAL_HEADERS else 0)

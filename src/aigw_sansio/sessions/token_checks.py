@@ -1,7 +1,7 @@
-"""Requests whose gateway token the host is asked about, before anything of them runs.
+"""Requests whose gateway tokens the host must check before they begin.
 
 Decides: that a request waits until the host has allowed each of its tokens, one question after the other. Must not
-know: what becomes of a request afterwards.
+know: what happens to a request afterwards.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 from ..dialects.commands import Create
 from ..effects import Answer, Authenticate, Authenticated
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
 from ..ids import AskId
 from ..secret import Secret
 
 
 class PendingCreate(NamedTuple):
-    """A create that has its ids and has not begun. ``size``: the bytes that it keeps in memory."""
+    """A create that has its ids and has not begun. ``size``: the bytes that it takes in memory."""
 
     create: Create
     event_id: str
@@ -25,29 +25,31 @@ class PendingCreate(NamedTuple):
 
 
 class TokenChecks:
-    """All checks of one session that are under way."""
+    """The running checks of one session."""
 
-    __slots__ = ("_account", "_decided", "_engine", "_gateway", "_pending")
+    __slots__ = ("_account", "_decided", "_gateway", "_pending", "_services")
 
     def __init__(
         self,
-        engine: Engine,
+        services: Services,
+        *,
         account: str,
         gateway: str,
         decided: Callable[[PendingCreate, Fault | None, float], None],
     ) -> None:
-        """``decided`` is told once of each check that was not withdrawn; the fault says why it is not allowed."""
-        self._engine = engine
+        """``decided`` is told once of each check that was not withdrawn; the fault says why the token is not
+        allowed."""
+        self._services = services
         self._account = account
         self._gateway = gateway
         self._decided = decided
         self._pending: dict[str, tuple[AskId, PendingCreate]] = {}
 
     def check(self, pending: PendingCreate, tokens: list[Secret], now: float) -> None:
-        """Ask about ``tokens``, at least one."""
+        """Ask the host about ``tokens``; there is at least one."""
 
         def answered(answer: Answer, at: float) -> None:
-            del self._pending[pending.event_id]
+            del self._pending[pending.event_id]  # before the decision, which may start an exchange of this id
             if not (isinstance(answer, Authenticated) and answer.allowed):
                 detail = "the token in cf-aig-authorization of the request's headers is not allowed here"
                 self._decided(pending, Fault(FaultKind.UNAUTHORIZED, Side.CLIENT, detail), at)
@@ -56,19 +58,19 @@ class TokenChecks:
             else:
                 self._decided(pending, None, at)
 
-        ask_id = self._engine.ask(Authenticate(self._account, self._gateway, tokens[0]), answered, now)
+        ask_id = self._services.ask(Authenticate(self._account, self._gateway, tokens[0]), answered, now)
         self._pending[pending.event_id] = ask_id, pending
 
     def withdraw(self, event_id: str) -> PendingCreate | None:
-        """Forget a check; ``None`` if there is none of that id."""
+        """Withdraw a check and its question. ``None`` if there is no check of that id."""
         found = self._pending.pop(event_id, None)
         if found is None:
             return None
-        self._engine.withdraw(found[0])
+        self._services.withdraw(found[0])
         return found[1]
 
     def withdraw_all(self) -> None:
-        """Forget all checks."""
+        """Withdraw all checks."""
         for event_id in list(self._pending):
             self.withdraw(event_id)
 

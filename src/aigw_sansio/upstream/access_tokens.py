@@ -1,10 +1,10 @@
 """Access tokens of Google service accounts, for all calls of one gateway.
 
-Decides: when a token is asked for, who waits for it, and how long both may last. Must not know: RSA (the host signs),
-exchanges, and what the tokens are used for.
+Decides: when a token is requested, which calls wait for it, and how long a request and a token last. Must not know: RSA
+(the host signs), exchanges, and the use of the tokens.
 
-One request serves all who wait for the same account. An account is known by the whole of its key, so nobody gets a
-token by naming an account whose key they do not have.
+One request serves all calls that wait for the same account. Accounts are compared by their whole key, so a client gets
+no token for an account whose key it does not have.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from ..effects import Answer, Sign, Signed
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..exchanges.source import Call, Placed, ResponseHandler, Source
 from ..faults import Fault, FaultKind, Side
 from ..ids import AskId
@@ -22,39 +22,40 @@ from ..providers.google_token import GoogleToken, ServiceAccount, read_token, si
 from ..secret import Secret
 from ..wires.http import Headers, Request
 
-#: Told once: the token, or why there is none.
+#: Is told once: the token, or why there is none.
 Waiter: TypeAlias = Callable[[Secret | Fault, float], None]
 
-_FETCH_S: Final = 10.0  #: from the question for a signature to the whole answer
-_ANSWER_BYTES: Final = 64 * 1024
+_FETCH_S: Final = 10.0  #: from the question for a signature to the whole response
+_RESPONSE_BYTES: Final = 64 * 1024
 _KEPT: Final = 256  #: tokens; clients may bring accounts of their own
 
 
 class AccessTokens:
-    """Keeps tokens, and gets those that are missing. Shared by all attempts of a gateway."""
+    """Keeps tokens, and requests missing ones. Shared by all attempts of a gateway."""
 
-    __slots__ = ("_engine", "_fetches", "_source", "_tokens")
+    __slots__ = ("_fetches", "_services", "_source", "_tokens")
 
-    def __init__(self, engine: Engine, source: Source) -> None:
-        self._engine = engine
+    def __init__(self, services: Services, source: Source) -> None:
+        self._services = services
         self._source = source
         self._tokens: dict[ServiceAccount, GoogleToken] = {}
         self._fetches: dict[ServiceAccount, _Fetch] = {}
 
     def fresh(self, account: ServiceAccount, now: float) -> Secret | None:
-        """The token of ``account``, where one is kept that still serves."""
+        """The token of ``account``; ``None`` if none is kept or it expires too soon."""
         token = self._tokens.get(account)
-        return token.token if token is not None and token.fresh(self._engine.unix_time(now)) else None
+        return token.token if token is not None and token.fresh(self._services.unix_time(now)) else None
 
     def request(self, account: ServiceAccount, waiter: Waiter, now: float) -> None:
-        """Get a token for ``account``; ``waiter`` is told later, never before this returns. Or :meth:`withdraw`."""
+        """Request a token for ``account``. ``waiter`` is told once, never before this returns, and not after
+        :meth:`withdraw`."""
         fetch = self._fetches.get(account)
         if fetch is None:
-            fetch = self._fetches[account] = _Fetch(self._engine, self._source, account, self._fetched, now)
+            fetch = self._fetches[account] = _Fetch(self._services, self._source, account, self._fetched, now)
         fetch.waiters[waiter] = None
 
     def withdraw(self, account: ServiceAccount, waiter: Waiter, now: float) -> None:
-        """``waiter`` wants no token any more. A request that nobody waits for is given up."""
+        """``waiter`` needs no token any more. A request that nobody waits for is cancelled."""
         fetch = self._fetches.get(account)
         if fetch is not None and waiter in fetch.waiters:
             del fetch.waiters[waiter]
@@ -62,36 +63,35 @@ class AccessTokens:
                 del self._fetches[account]
                 fetch.cancel(now)
 
-    def forget(self, account: ServiceAccount) -> None:
-        """Google refused the token: the next call gets a new one."""
+    def discard(self, account: ServiceAccount) -> None:
+        """Discard the token of ``account``: the provider refused it, and the next call needs a new one."""
         self._tokens.pop(account, None)
 
     def _fetched(self, fetch: "_Fetch", result: GoogleToken | Fault, now: float) -> None:
-        # Waiters that leave while others are told find nothing to leave: they are taken out one by one.
         if self._fetches.get(fetch.account) is fetch:
             del self._fetches[fetch.account]
         if isinstance(result, GoogleToken):
-            self._tokens.pop(fetch.account, None)
+            self._tokens.pop(fetch.account, None)  # so that it becomes the newest: the oldest is removed first
             self._tokens[fetch.account] = result
             if len(self._tokens) > _KEPT:
                 del self._tokens[next(iter(self._tokens))]
         told = result.token if isinstance(result, GoogleToken) else result
-        while fetch.waiters:
+        while fetch.waiters:  # one at a time: telling one may withdraw another
             waiter = next(iter(fetch.waiters))
             del fetch.waiters[waiter]
             waiter(told, now)
 
 
 class _Fetch:
-    """One request for a token: signed, sent, answered. Implements ``ResponseHandler``."""
+    """One request for a token: it is signed, sent and its response read. Implements ``ResponseHandler``."""
 
     __slots__ = (
         "_ask_id",
         "_body",
         "_call",
         "_done",
-        "_engine",
         "_sent_at",
+        "_services",
         "_source",
         "_status",
         "_timer",
@@ -101,13 +101,13 @@ class _Fetch:
 
     def __init__(
         self,
-        engine: Engine,
+        services: Services,
         source: Source,
         account: ServiceAccount,
         done: Callable[["_Fetch", GoogleToken | Fault, float], None],
         now: float,
     ) -> None:
-        self._engine = engine
+        self._services = services
         self._source = source
         self.account = account
         self._done = done
@@ -115,18 +115,18 @@ class _Fetch:
         self._call: Call | None = None
         self._status = 0
         self._body = b""
-        self._sent_at = engine.unix_time(now)
-        self._timer = engine.timers.timer(self._on_timeout)
+        self._sent_at = services.unix_time(now)
+        self._timer = services.timers.timer(self._on_timeout)
         self._timer.arm(now + _FETCH_S)
         signed = signing_input(account, self._sent_at)
         question = Sign(account.private_key, signed)
-        self._ask_id: AskId | None = engine.ask(question, lambda answer, at: self._signed(signed, answer, at), now)
+        self._ask_id: AskId | None = services.ask(question, lambda answer, at: self._signed(signed, answer, at), now)
 
     def cancel(self, now: float) -> None:
-        """Nobody waits for it any more, in whatever phase it is."""
+        """Cancel the request, in any phase."""
         self._timer.close()
         if self._ask_id is not None:
-            self._engine.withdraw(self._ask_id)
+            self._services.withdraw(self._ask_id)
             self._ask_id = None
         call, self._call = self._call, None
         if call is not None:
@@ -145,7 +145,7 @@ class _Fetch:
         call = ProviderCall(
             provider="google", origin=self.account.origin, request=request, format="unknown", array_stream=False
         )
-        self._call = self._source.open(call, self, connect_timeout_s=self._engine.config.timeouts.connect_s)
+        self._call = self._source.open(call, self, connect_timeout_s=self._services.config.timeouts.connect_s)
         self._call.start(now)
 
     def _finish(self, result: GoogleToken | Fault, now: float) -> None:
@@ -174,8 +174,8 @@ class _Fetch:
         self._status = status
 
     def response_body(self, data: bytes, now: float) -> None:
-        if len(self._body) + len(data) > _ANSWER_BYTES:
-            detail = f"Google's token endpoint answered more than {_ANSWER_BYTES} bytes"
+        if len(self._body) + len(data) > _RESPONSE_BYTES:
+            detail = f"Google's token endpoint answered more than {_RESPONSE_BYTES} bytes"
             self._finish(Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail), now)
         else:
             self._body += data
@@ -190,14 +190,14 @@ class _Fetch:
 
 
 class AuthorizingSource:
-    """A source that puts access tokens into the calls that lack one. Implements ``Source``; all calls go to ``source``
-    in the end."""
+    """A source that adds access tokens to the calls that need one, and opens them at ``source``. Implements
+    ``Source``."""
 
     __slots__ = ("_source", "_tokens")
 
-    def __init__(self, engine: Engine, source: Source) -> None:
+    def __init__(self, services: Services, source: Source) -> None:
         self._source = source
-        self._tokens = AccessTokens(engine, source)
+        self._tokens = AccessTokens(services, source)
 
     def open(self, request: ProviderCall, handler: ResponseHandler, *, connect_timeout_s: float) -> Call:
         """A call for ``request``. Call its ``start`` next."""
@@ -209,7 +209,7 @@ class AuthorizingSource:
 
 
 class _AuthorizedCall:
-    """A call that gets its token first. Implements ``Call``, and ``ResponseHandler`` to see whether it was refused."""
+    """A call that gets its token first. Implements ``Call``; and ``ResponseHandler``, to see a refused token."""
 
     __slots__ = ("_account", "_call", "_connect_timeout_s", "_handler", "_request", "_source", "_tokens")
 
@@ -283,7 +283,7 @@ class _AuthorizedCall:
 
     def response_head(self, status: int, headers: Headers, now: float) -> None:
         if status == 401:
-            self._tokens.forget(self._account)  # the provider refused it: the next call gets a new one
+            self._tokens.discard(self._account)
         self._handler.response_head(status, headers, now)
 
     def response_body(self, data: bytes, now: float) -> None:
