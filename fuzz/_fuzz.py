@@ -1,6 +1,6 @@
-"""Runs a fuzz target: under atheris where it is installed, else with Hypothesis.
+"""Runs a fuzz target: under atheris if it is installed, else with Hypothesis.
 
-A script names ``target(data: bytes)``, which raises where its invariant breaks, and ``SEEDS``, inputs worth varying.
+A script names ``target(data: bytes)``, which raises if its invariant breaks, and ``SEEDS``, inputs worth varying.
 From the root of the repository: ``python -m fuzz.fuzz_sse --seconds 60``.
 """
 

@@ -52,7 +52,7 @@ class _Listener:
 
 @cache
 def _said() -> list[tuple[str, bytes]]:
-    """What every connection of every transcript said, with its kind."""
+    """The bytes that every connection of every transcript sent, with its kind."""
     found: dict[tuple[str, bytes], None] = {}
     for path in FILES:
         transcript = Transcript(path.read_text(encoding="utf-8"))
@@ -80,7 +80,7 @@ def connections(kind: str) -> list[bytes]:
 
 
 def heads(kind: str) -> list[bytes]:
-    """What connections begin with, to the end of a head of HTTP/1.1, and a little of what follows."""
+    """The beginnings of connections, to the end of a head of HTTP/1.1, and a little of what follows."""
     return _seeds(data[: data.find(b"\r\n\r\n") + 8] for one, data in _said() if one == kind and b"\r\n\r\n" in data)
 
 

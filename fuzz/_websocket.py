@@ -1,4 +1,4 @@
-"""What holds for any bytes of a WebSocket peer, in either role, compressed or not. Used by the scripts of both."""
+"""The invariant for any bytes of a WebSocket peer, in either role, compressed or not. Used by the scripts of both."""
 
 import itertools
 import zlib
@@ -6,7 +6,7 @@ from typing import Final
 
 from fuzz._fuzz import cut, seeded
 from fuzz._transcripts import frames
-from tests.peers.websocket_streams import KEY, item, raw_frame, read_by_wsproto, same_end
+from tests.peers.websocket_frames import KEY, item, raw_frame, read_by_wsproto, same_end
 
 from aigw_sansio.wires.websocket.deflate import Agreement, PerMessageDeflate
 from aigw_sansio.wires.websocket.frames import Role
@@ -50,7 +50,7 @@ def seeds(role: Role) -> list[bytes]:
 
 
 def check(role: Role, data: bytes) -> None:
-    """Raise where the invariant breaks."""
+    """Raise if the invariant breaks."""
     stream, reads = cut(data)
     mask_key = None if role is Role.SERVER else lambda: KEY
     plain = None

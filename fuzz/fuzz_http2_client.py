@@ -1,4 +1,4 @@
-"""Invariant: on any bytes, cut anywhere, the HTTP/2 client wire reads what plain h2 reads, and never raises.
+"""On any bytes, cut anywhere, the HTTP/2 client wire reads what plain h2 reads, and never raises.
 
 ``python -m fuzz.fuzz_http2_client --seconds 60``. The first byte of an input chooses the cuts. Three requests are
 under way and two were cancelled; the rest of the input is what the server sends.
@@ -6,7 +6,8 @@ under way and two were cancelled; the rest of the input is what the server sends
 
 from fuzz._fuzz import cut, main, seeded
 from fuzz._transcripts import connections
-from tests.peers.h2_peers import data, frame, goaway, headers, hold_client_to_h2, rst, settings, update
+from tests.peers.http2_frames import data, frame, goaway, headers, rst, settings, update
+from tests.peers.http2_reference import hold_client_to_h2
 
 _OK = [(b":status", b"200")]
 _FIVE = [*_OK, (b"content-length", b"5")]

@@ -1,4 +1,4 @@
-"""Invariant: on any bytes, cut anywhere, the HTTP/2 server wire never raises and tells one story for each stream.
+"""On any bytes, cut anywhere, the HTTP/2 server wire never raises and tells one story for each stream.
 
 ``python -m fuzz.fuzz_http2_server --seconds 60``. The first byte of an input chooses the cuts; the rest is what the
 client sends behind the preface and its SETTINGS.
@@ -6,7 +6,8 @@ client sends behind the preface and its SETTINGS.
 
 from fuzz._fuzz import cut, main, seeded
 from fuzz._transcripts import connections
-from tests.peers.h2_peers import Fields, data, frame, goaway, headers, rst, served, settings, update
+from tests.peers.http2_frames import Fields, data, frame, goaway, headers, rst, settings, update
+from tests.peers.http2_reference import served
 
 _GET: Fields = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]
 _CONNECT: Fields = [(b":method", b"CONNECT"), (b":protocol", b"websocket"), *_GET[1:]]

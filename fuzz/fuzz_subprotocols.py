@@ -22,7 +22,7 @@ SEEDS: list[bytes] = [
 
 
 def target(data: bytes) -> None:
-    """Raise where the invariant breaks."""
+    """Raise if the invariant breaks."""
     value, _, choice = data.partition(b"\n")
     items = [item.strip() for item in value.split(b",") if item.strip()]
     offer = read_offer(items)

@@ -12,7 +12,7 @@ SEEDS: list[bytes] = seeds(Role.CLIENT)
 
 
 def target(data: bytes) -> None:
-    """Raise where the invariant breaks."""
+    """Raise if the invariant breaks."""
     check(Role.CLIENT, data)
 
 

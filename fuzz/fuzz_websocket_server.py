@@ -12,7 +12,7 @@ SEEDS: list[bytes] = seeds(Role.SERVER)
 
 
 def target(data: bytes) -> None:
-    """Raise where the invariant breaks."""
+    """Raise if the invariant breaks."""
     check(Role.SERVER, data)
 
 

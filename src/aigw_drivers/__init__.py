@@ -1,1 +1,38 @@
-"""Drivers: what binds the pure core to sockets, clocks and settings files. No protocol decision lives here."""
+"""aigw_drivers: sockets, clocks and settings for the gateway of :mod:`aigw_sansio`. No protocol decision lives here.
+
+What this module exports is the public API, together with :func:`aigw_drivers.client.connect`. Everything else is
+private and may change.
+
+* Run a gateway: :func:`load_settings` gives :class:`Settings`, :func:`running` serves them and gives a
+  :class:`Running` with its ``url``.
+* Drive an engine yourself: :class:`AnyioDriver` (asyncio, uvloop, trio) or :class:`ProtocolDriver` (asyncio, uvloop),
+  on sockets from :func:`listen`. An :data:`AnswerHandler` answers the engine's questions.
+* Talk to a gateway: :class:`WebSocketClient`. Try one without a provider: :class:`LoopbackProvider`.
+"""
+
+from .anyio_driver import AnswerHandler, AnyioDriver
+from .asyncio_driver import ProtocolDriver
+from .client import HandshakeRefused, WebSocketClient, WebSocketClosed
+from .core.sockets import Listener, listen
+from .loopback import LoopbackProvider
+from .server.serve import DriverName, Running, running
+from .server.settings import ServerSettings, Settings, SettingsError, load_settings
+
+__all__ = [
+    "AnswerHandler",
+    "AnyioDriver",
+    "DriverName",
+    "HandshakeRefused",
+    "Listener",
+    "LoopbackProvider",
+    "ProtocolDriver",
+    "Running",
+    "ServerSettings",
+    "Settings",
+    "SettingsError",
+    "WebSocketClient",
+    "WebSocketClosed",
+    "listen",
+    "load_settings",
+    "running",
+]

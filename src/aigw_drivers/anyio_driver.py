@@ -1,48 +1,52 @@
-"""The driver: binds an engine to sockets, on asyncio, uvloop and trio.
+"""The driver on anyio: binds an engine to sockets, on asyncio, uvloop and trio.
 
-Decides: how long a TLS handshake may take. Must not know: what the bytes mean, why a connection is dialled or closed.
+Decides: how long a TLS handshake may take. Must not know: the meaning of bytes, the reason for a dial or a close.
 
-anyio gives structure: tasks, cancellation, waiting while accepting, dialling, answering and for the next deadline. The
-bytes take the short way, :mod:`aigw_drivers.core.transfer`.
+anyio runs everything that waits: accepting, dialling, answering, and the next deadline. The bytes take the short path
+through :mod:`.core.transfer`.
 """
 
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from math import inf
+from typing import TypeAlias
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from aigw_sansio.effects import ANSWER_TYPE, Answer, Ask, Connect, Unavailable
-from aigw_sansio.events import Event
+from aigw_sansio import Answer, Ask, Connect, Engine, Event, Question, Unavailable
+from aigw_sansio.effects import ANSWER_TYPE
 
-from .core.contract import AnswerHandler, SansIoEngine
 from .core.link import ByteSocket, Link
-from .core.readiness import Readiness, choose
-from .core.sockets import Listener, dial_tcp, name_of, prepare, reason_of, shake_hands
+from .core.readiness import Readiness, choose_readiness
+from .core.sockets import Listener, address_text, dial_tcp, failure_text, make_non_blocking, tls_handshake
 from .core.tls import TlsPipe, client_context
 from .core.transfer import Transfer, close_socket, logger, report
 
-#: How long a client may take for its TLS handshake. The engine hears of it only afterwards.
+#: Looks up what the engine asks for. An exception, or an answer of the wrong class, counts as ``Unavailable``.
+AnswerHandler: TypeAlias = Callable[[Question], Awaitable[Answer]]
+
+#: Seconds that a client has for its TLS handshake. The engine learns of the client only afterwards.
 HANDSHAKE_S = 10.0
 
-#: How long to rest where going on at once would only fail again.
-REST_S = 0.1
+#: Seconds before another try, if a try at once would only fail again.
+RETRY_PAUSE_S = 0.1
 
 _ACCEPTS_PER_TURN = 64
 
 
 class AnyioDriver(Transfer):
-    """Drives one engine. Everything runs in the event loop that runs :meth:`serve`.
+    """Drives one engine. Everything runs in the event loop that runs :meth:`serve`, which is called next.
 
-    ``answer`` looks up what the engine asks for; without it every answer is ``Unavailable``. ``on_event`` is called
-    with each event, and must return soon. ``clock`` gives monotonic seconds; the engine sees no other time.
+    ``answer`` looks up answers to the engine's questions; without it every answer is ``Unavailable``. ``on_event`` is
+    called with each event, must return soon, and is logged if it raises. ``clock`` gives monotonic seconds; the engine
+    sees no other time.
     """
 
     def __init__(
         self,
-        engine: SansIoEngine,
+        engine: Engine,
         *,
         answer: AnswerHandler | None = None,
         on_event: Callable[[Event], None] | None = None,
@@ -52,7 +56,7 @@ class AnyioDriver(Transfer):
         self._answer = answer
         self._stopping = False
         self._draining = False
-        self._alarm: anyio.CancelScope | None = None
+        self._alarm_scope: anyio.CancelScope | None = None
         self._tasks: TaskGroup
         self._listening: anyio.CancelScope | None = None
         self._idle: anyio.Event | None = None
@@ -65,18 +69,18 @@ class AnyioDriver(Transfer):
         *,
         task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Accept from ``listeners`` (see :func:`aigw_drivers.core.sockets.listen`) and drive, until cancelled or drained.
+        """Accept from ``listeners`` (see :func:`.listen`) and drive the engine, until cancelled or drained.
 
-        Closes the listeners at the end. A cancelled driver resets what is still open, and tells the engine. A driver
-        serves once.
+        Closes the listeners at the end. If it is cancelled, it resets all open connections, and tells the engine. Call
+        it once.
         """
         try:
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks
                 self._readiness = self._choose_readiness(tasks)
-                await tasks.start(self._keep_time)
+                await tasks.start(self._keep_alarm)
                 self._now = self._clock()
-                self._run()  # what the engine wanted before anybody came
+                self._execute_effects()  # the engine may have effects before the first client
                 task_status.started()
                 with anyio.CancelScope() as self._listening:
                     if self._draining:
@@ -95,20 +99,18 @@ class AnyioDriver(Transfer):
             self._stop(listeners)
 
     async def drain(self) -> None:
-        """Stop accepting, and let :meth:`serve` return when the last connection has ended.
+        """Stop accepting; :meth:`serve` returns when the last connection has ended.
 
-        Calls the engine's ``drain(now)`` where it has one (:meth:`aigw_sansio.gateway.Gateway.drain`): it refuses new
-        work and ends what there is by its own deadlines. Without one, :meth:`serve` waits for the peers to end.
+        Calls the engine's ``drain(now)``: it refuses new work and ends running work by its own deadlines.
         """
         if self._draining:
             return
         self._draining = True
         if self._listening is not None:
             self._listening.cancel()
-        if (drain := getattr(self._engine, "drain", None)) is not None:
-            self._step(drain)
+        self._call_engine(self._engine.drain)
 
-    def _all_ended(self) -> None:
+    def _on_all_released(self) -> None:
         if self._idle is not None:
             self._idle.set()
 
@@ -118,11 +120,11 @@ class AnyioDriver(Transfer):
             listener.socket.close()
         self._now = self._clock()
         for link in list(self._links.values()):
-            self._abandon(link, "the gateway stopped")
-            self._run()
+            self._abort(link, "the gateway stopped")
+            self._execute_effects()
 
     def _choose_readiness(self, tasks: TaskGroup) -> Readiness:
-        return choose(tasks, self._on_readable, self._on_writable)
+        return choose_readiness(tasks, self._on_readable, self._on_writable)
 
     # -- accepting and dialling ---------------------------------------------------------------------------------
 
@@ -136,68 +138,68 @@ class AnyioDriver(Transfer):
                 except (BlockingIOError, InterruptedError, ConnectionError):
                     break
                 except OSError as exc:
-                    logger.error("cannot accept: %s", reason_of(exc))
-                    await anyio.sleep(REST_S)
+                    logger.error("cannot accept: %s", failure_text(exc))
+                    await anyio.sleep(RETRY_PAUSE_S)
                     break
-                prepare(client)
-                peer = name_of(address)
+                make_non_blocking(client)
+                peer = address_text(address)
                 if context is None:
-                    self._open(client, peer, None)
+                    self._open_client(client, peer, None)
                 else:
-                    self._tasks.start_soon(self._shake_hands, client, peer, context)
+                    self._tasks.start_soon(self._accept_tls, client, peer, context)
 
-    async def _shake_hands(self, sock: ByteSocket, peer: str, context: ssl.SSLContext) -> None:
+    async def _accept_tls(self, sock: ByteSocket, peer: str, context: ssl.SSLContext) -> None:
         pipe = TlsPipe(context, server_side=True)
         opened = False
         try:
             with anyio.move_on_after(HANDSHAKE_S):
-                await self._handshake(sock, pipe)
+                await self._tls_handshake(sock, pipe)
                 opened = True
                 if self._draining:
                     sock.close()
                 else:
-                    self._open(sock, peer, pipe)
+                    self._open_client(sock, peer, pipe)
         except OSError as exc:
-            logger.debug("no TLS with %s: %s", peer, reason_of(exc))
+            logger.debug("no TLS with %s: %s", peer, failure_text(exc))
         finally:
             if not opened:
                 sock.close()
 
-    def _open(self, sock: ByteSocket, peer: str, pipe: TlsPipe | None) -> None:
+    def _open_client(self, sock: ByteSocket, peer: str, pipe: TlsPipe | None) -> None:
         self._now = self._clock()
         try:
             conn = self._engine.open_downstream(peer, None if pipe is None else pipe.alpn, self._now)
         except Exception as exc:
-            report(exc, "a new client")
+            report(exc, "open_downstream()")
             close_socket(sock, reset=True)
         else:
             link = self._links[conn] = Link(conn, sock, pipe)
-            self._begin(link)
+            self._start(link)
 
-    def _begin(self, link: Link) -> None:
-        """The connection is up, and the engine knows: read it, and deliver what came behind the TLS handshake."""
+    def _start(self, link: Link) -> None:
+        """Read a connection that the engine knows; first deliver what came behind the TLS handshake."""
         if not link.paused:
             self._readiness.start_reading(link)
-        self._run()
+        self._execute_effects()
         if link.tls is not None and link.socket is not None and not link.closing:
             try:
                 self._decrypt(link, link.tls, b"", at_end=False)
             except OSError as exc:
-                self._lose(link, reason_of(exc))
+                self._on_lost(link, failure_text(exc))
             except Exception as exc:
-                report(exc, "what it received")
-                self._abandon(link)
-            self._run()
+                report(exc, "received data")
+                self._abort(link)
+            self._execute_effects()
 
     def _connect(self, effect: Connect, link: Link) -> None:
         if self._stopping:
-            self._refuse(link, "the gateway stopped")
+            self._on_dial_failed(link, "the gateway stopped")
         else:
-            link.dial = anyio.CancelScope()
+            link.dial_scope = anyio.CancelScope()
             self._tasks.start_soon(self._dial, effect, link)
 
     async def _dial(self, effect: Connect, link: Link) -> None:
-        scope = link.dial
+        scope = link.dial_scope
         assert scope is not None
         sock: ByteSocket | None = None
         pipe: TlsPipe | None = None
@@ -209,37 +211,37 @@ class AnyioDriver(Transfer):
                 if effect.tls is not None:
                     context = client_context(effect.tls.ca_file, effect.alpn)
                     pipe = TlsPipe(context, server_side=False, server_hostname=effect.tls.server_hostname)
-                    await self._handshake(sock, pipe)
+                    await self._tls_handshake(sock, pipe)
                 done = True
             except (OSError, ValueError) as exc:
                 failure = exc
             finally:
                 if not done and sock is not None:
                     sock.close()
-        link.dial = None
-        if link.conn not in self._links:  # closed while it was dialled: the engine knows
+        link.dial_scope = None
+        if link.conn not in self._links:  # closed during the dial: the engine knows
             if done and sock is not None:
                 sock.close()
             return
         self._now = self._clock()
         try:
             if failure is not None:
-                self._refuse(link, reason_of(failure))
+                self._on_dial_failed(link, failure_text(failure))
             else:
                 link.socket, link.tls = sock, pipe
                 self._engine.connected(link.conn, None if pipe is None else pipe.alpn, self._now)
-                self._pump(link)
-                self._begin(link)
+                self._send_pending(link)
+                self._start(link)
         except Exception as exc:
-            report(exc, "a dialled connection")
-            self._abandon(link)
-        self._run()
+            report(exc, "connected()")
+            self._abort(link)
+        self._execute_effects()
 
     async def _dial_tcp(self, host: str, port: int) -> ByteSocket:
         return await dial_tcp(host, port)
 
-    async def _handshake(self, sock: ByteSocket, pipe: TlsPipe) -> None:
-        await shake_hands(sock, pipe)
+    async def _tls_handshake(self, sock: ByteSocket, pipe: TlsPipe) -> None:
+        await tls_handshake(sock, pipe)
 
     # -- questions and time -------------------------------------------------------------------------------------
 
@@ -247,40 +249,40 @@ class AnyioDriver(Transfer):
         if self._answer is None or self._stopping:
             self._engine.answer(ask.id, Unavailable(), self._now)
         else:
-            self._tasks.start_soon(self._look_up, ask, self._answer)
+            self._tasks.start_soon(self._find_answer, ask, self._answer)
 
-    async def _look_up(self, ask: Ask, handler: AnswerHandler) -> None:
+    async def _find_answer(self, ask: Ask, handler: AnswerHandler) -> None:
         value: Answer = Unavailable()
         name = type(ask.question).__name__
         try:
             with anyio.move_on_after(max(0.0, ask.deadline - self._clock())):
                 value = await handler(ask.question)
         except Exception as exc:
-            report(exc, f"the answer to {name}", who="the host")
+            report(exc, f"the answer to {name}", culprit="the host")
         if not isinstance(value, (ANSWER_TYPE[type(ask.question)], Unavailable)):
             logger.error("the host answered %s with %s", name, type(value).__name__)
             value = Unavailable()
-        self._step(self._engine.answer, ask.id, value)
+        self._call_engine(self._engine.answer, ask.id, value)
 
-    async def _keep_time(self, *, task_status: TaskStatus[None]) -> None:
-        """The one alarm. It is moved when a deadline comes to lie earlier, and looks anew when it goes off."""
+    async def _keep_alarm(self, *, task_status: TaskStatus[None]) -> None:
+        """The one alarm. An earlier deadline moves it; when it goes off, it asks for the next deadline."""
         started = False
         while True:
-            with anyio.CancelScope() as self._alarm:
-                self._armed = inf
+            with anyio.CancelScope() as self._alarm_scope:
+                self._alarm_at = inf
                 due = self._engine.next_timeout()
                 if due is not None:
                     self._now = self._clock()
-                    self._arm(due)
+                    self._set_alarm(due)
                 if not started:
                     started = True
                     task_status.started()
                 await anyio.sleep_forever()
             due = self._engine.next_timeout()
-            if due is not None and due <= self._clock() and not self._step(self._engine.handle_timeout):
-                await anyio.sleep(REST_S)  # its deadline still stands: do not spin
+            if due is not None and due <= self._clock() and not self._call_engine(self._engine.handle_timeout):
+                await anyio.sleep(RETRY_PAUSE_S)  # the deadline is still due: do not spin
 
-    def _arm(self, due: float) -> None:
-        self._armed = due
-        if self._alarm is not None:
-            self._alarm.deadline = anyio.current_time() + max(0.0, due - self._now)
+    def _set_alarm(self, due: float) -> None:
+        self._alarm_at = due
+        if self._alarm_scope is not None:
+            self._alarm_scope.deadline = anyio.current_time() + max(0.0, due - self._now)

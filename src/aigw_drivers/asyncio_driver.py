@@ -1,11 +1,11 @@
-"""The second driver: an engine on asyncio's transports and protocols, for asyncio and uvloop alone.
+"""The driver on asyncio's transports and protocols, for asyncio and uvloop only.
 
-Decides: nothing about any protocol. Must not know: what the bytes mean, why a connection is dialled or closed.
+Decides: nothing about any protocol. Must not know: the meaning of bytes, the reason for a dial or a close.
 
-It differs from :class:`aigw_drivers.anyio_driver.AnyioDriver` in who reads and writes: the loop's transports do, by
-their protocol's callbacks, with no task for a connection or a listener; the next deadline is a timer of the loop. The
-heart is the same, :mod:`aigw_drivers.core.transfer`, and so is TLS, which stands on plain transports: those of asyncio's own
-TLS say neither what the kernel took nor whether the peer's stream was cut short.
+It differs from :class:`.AnyioDriver` in two things. The loop's transports read and write, by callbacks of their
+protocols, without a task for a connection. The next deadline is a timer of the loop. The shared part is the same
+(:mod:`.core.transfer`), and so is TLS, on top of plain transports: asyncio's own TLS transports say neither how much
+the kernel took nor whether the peer's stream was truncated.
 """
 
 import asyncio
@@ -15,33 +15,33 @@ from math import inf
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from .anyio_driver import REST_S, AnyioDriver
+from .anyio_driver import RETRY_PAUSE_S, AnyioDriver
 from .core.link import ByteSocket
 from .core.readiness import Readiness
-from .core.sockets import Listener, dial_tcp, name_of
+from .core.sockets import Listener, address_text, dial_tcp
 from .core.tls import TlsPipe
-from .core.transports import TransportReadiness, TransportSocket, transport_socket
+from .core.transports import TransportReadiness, TransportSocket, transport_socket_type
 
 
 def require_asyncio() -> None:
-    """Raise :class:`RuntimeError` where neither asyncio nor uvloop runs."""
+    """Raise :class:`RuntimeError` if neither asyncio nor uvloop runs."""
     try:
         asyncio.get_running_loop()
     except RuntimeError as exc:
-        raise RuntimeError("the protocol driver needs asyncio or uvloop: use the anyio driver on trio") from exc
+        raise RuntimeError("the protocol driver needs asyncio or uvloop; on trio use the anyio driver") from exc
 
 
 class ProtocolDriver(AnyioDriver):
     """Drives one engine on asyncio or uvloop, with the constructor and the methods of :class:`AnyioDriver`.
 
-    On trio :meth:`serve` raises :class:`RuntimeError`; call :func:`require_asyncio` to find out before.
+    On trio :meth:`serve` raises :class:`RuntimeError`; call :func:`require_asyncio` to find out earlier.
     """
 
     _loop: asyncio.AbstractEventLoop
     _timer: asyncio.TimerHandle | None = None
 
-    async def _keep_time(self, *, task_status: TaskStatus[None]) -> None:
-        """Deadlines are timers of the loop: there is nothing to do here but to clear up."""
+    async def _keep_alarm(self, *, task_status: TaskStatus[None]) -> None:
+        """Deadlines are timers of the loop. This task only clears up at the end."""
         task_status.started()
         try:
             await anyio.sleep_forever()
@@ -52,7 +52,7 @@ class ProtocolDriver(AnyioDriver):
                 await self._clear_up()
 
     async def _clear_up(self) -> None:
-        """Transports let go of their sockets in a later turn of the loop."""
+        """Wait for all transports: they release their sockets in later callbacks."""
         self._stop(())
         while self._open_sockets:  # noqa: ASYNC110
             await asyncio.sleep(0)
@@ -61,7 +61,7 @@ class ProtocolDriver(AnyioDriver):
         require_asyncio()
         self._loop = asyncio.get_running_loop()
         self._open_sockets: set[TransportSocket] = set()
-        self._socket_type = transport_socket(self._loop)
+        self._socket_type = transport_socket_type(self._loop)
         return TransportReadiness(self._loop)
 
     # -- connections --------------------------------------------------------------------------------------------
@@ -71,14 +71,14 @@ class ProtocolDriver(AnyioDriver):
 
         def made(sock: TransportSocket) -> None:
             self._open_sockets.add(sock)
-            peer = name_of(sock.transport.get_extra_info("peername"))
+            peer = address_text(sock.transport.get_extra_info("peername"))
             if self._stopping or self._draining:
                 sock.close()
             elif context is None:
-                self._open(sock, peer, None)
+                self._open_client(sock, peer, None)
             else:
                 sock.pause()
-                self._tasks.start_soon(self._shake_hands, sock, peer, context)
+                self._tasks.start_soon(self._accept_tls, sock, peer, context)
 
         def accepted() -> TransportSocket:
             return self._new_socket(made)
@@ -109,12 +109,12 @@ class ProtocolDriver(AnyioDriver):
             await self._loop.create_connection(lambda: protocol, sock=sock)
         except BaseException:
             given_up = True
-            self._open_sockets.discard(protocol)  # uvloop does not say that it let go of it
+            self._open_sockets.discard(protocol)  # uvloop does not report that it released it
             sock.close()
             raise
         return protocol
 
-    async def _handshake(self, sock: ByteSocket, pipe: TlsPipe) -> None:
+    async def _tls_handshake(self, sock: ByteSocket, pipe: TlsPipe) -> None:
         assert isinstance(sock, TransportSocket)
         write = sock.transport.write
         done, data = False, b""
@@ -122,7 +122,7 @@ class ProtocolDriver(AnyioDriver):
             try:
                 done = pipe.handshake(data)
             finally:
-                if flight := pipe.pending():  # where it failed, the alert that tells the peer why
+                if flight := pipe.pending():  # if it failed: the alert that tells the peer why
                     write(flight)
             if not done:
                 data = await sock.receive()
@@ -131,19 +131,19 @@ class ProtocolDriver(AnyioDriver):
 
     # -- time ---------------------------------------------------------------------------------------------------
 
-    def _arm(self, due: float) -> None:
-        self._armed = due
+    def _set_alarm(self, due: float) -> None:
+        self._alarm_at = due
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(max(0.0, due - self._now), self._on_timer)
 
     def _on_timer(self) -> None:
-        self._armed = inf
+        self._alarm_at = inf
         self._now = self._clock()
         due = self._engine.next_timeout()
         if due is None:
             return
         if due > self._now:
-            self._arm(due)
-        elif not self._step(self._engine.handle_timeout):
-            self._arm(self._now + REST_S)  # its deadline still stands: do not spin
+            self._set_alarm(due)
+        elif not self._call_engine(self._engine.handle_timeout):
+            self._set_alarm(self._now + RETRY_PAUSE_S)  # the deadline is still due: do not spin

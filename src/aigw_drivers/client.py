@@ -1,6 +1,7 @@
-"""A small WebSocket client on anyio, for the demo, for tests and for scripts against a gateway.
+"""A small WebSocket client on anyio, for the demo, for tests, and for scripts that use a gateway.
 
-Decides: nothing about the protocol: handshake and frames are the core's wires. Must not know: what messages say.
+Decides: when control frames are sent. The core's wires do handshake and frames. Must not know: what messages
+say.
 """
 
 import ssl
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 import anyio
 from anyio.abc import ByteStream
 
-from aigw_sansio.faults import Fault
+from aigw_sansio import Fault
 from aigw_sansio.wires.http import Headers
 from aigw_sansio.wires.websocket.frames import Role
 from aigw_sansio.wires.websocket.handshake import Accepted, ClientHandshake, Refused, request
@@ -36,7 +37,7 @@ _HEAD_BYTES = 65536
 
 
 class HandshakeRefused(Exception):
-    """The server did not grant a WebSocket. ``status`` is its answer, 0 where it gave none that could be read."""
+    """The server refused the WebSocket. ``status`` is the status of its response, 0 if there was no valid response."""
 
     def __init__(self, status: int, body: bytes, headers: Headers) -> None:
         super().__init__(f"the server answered {status}: {body[:200].decode('utf-8', 'replace')}")
@@ -46,7 +47,7 @@ class HandshakeRefused(Exception):
 
 
 class WebSocketClosed(Exception):
-    """There are no more messages. ``code`` and ``reason`` are the server's; 1006 where it gave none."""
+    """There are no more messages. ``code`` and ``reason`` are those of the server; 1006 if it sent none."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"closed with {code} {reason}".rstrip())
@@ -55,7 +56,7 @@ class WebSocketClosed(Exception):
 
 
 class WebSocketClient:
-    """One open WebSocket. Use :func:`connect`."""
+    """One open WebSocket. :func:`connect` opens it. One task may receive while others send."""
 
     def __init__(self, stream: ByteStream, wire: WebSocketWire, subprotocol: str | None) -> None:
         self._stream = stream
@@ -65,11 +66,12 @@ class WebSocketClient:
         self._pong = b""
         self._close = b""
         self._sending = anyio.Lock()
-        #: The item the server selected.
+        #: The subprotocol that the server selected.
         self.subprotocol = subprotocol
 
     async def send(self, message: str | bytes) -> None:
-        """Send one message: ``str`` as text, ``bytes`` as binary. Others may send, and one receive, meanwhile."""
+        """Send one message: ``str`` as text, ``bytes`` as binary. Raises :class:`anyio.BrokenResourceError` if the
+        connection broke."""
         async with self._sending:
             await self._send_control()
             frame = self._wire.text(message.encode()) if isinstance(message, str) else self._wire.binary(message)
@@ -77,7 +79,7 @@ class WebSocketClient:
             await self._send_control()
 
     async def receive(self) -> str | bytes:
-        """The next message. :class:`WebSocketClosed` where there is none any more."""
+        """The next message. Raises :class:`WebSocketClosed` if no more will come."""
         while not self._ready:
             if self._closed is not None:
                 raise self._closed
@@ -97,7 +99,7 @@ class WebSocketClient:
                 return
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close, and wait for the server to agree."""
+        """Send a close frame and wait for the server's."""
         if self._wire.state is ClosingState.OPEN:
             self._close = self._wire.close(code, reason)
             await self._answer()
@@ -108,8 +110,8 @@ class WebSocketClient:
                 break
 
     async def _answer(self) -> None:
-        """Send the control frames that are due. Where a task is sending, they go out behind its message, and nobody
-        waits here."""
+        """Send the control frames that are due. If a task is sending, it sends them behind its message, and this call
+        does not wait."""
         if not self._sending.locked():
             async with self._sending:
                 await self._send_control()
@@ -171,10 +173,10 @@ async def connect(
     subprotocols: Sequence[str] = (),
     ssl_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[WebSocketClient]:
-    """Open a WebSocket to ``ws://`` or ``wss://`` ``url``; it is closed when the block is left.
+    """Open a WebSocket to ``url`` (``ws://`` or ``wss://``). It is closed at the end of the block.
 
-    Raises :class:`HandshakeRefused`, and ``OSError`` where nobody answers. ``ssl_context`` replaces the system's
-    trust.
+    ``headers`` are added to the handshake. ``ssl_context`` replaces the system's trust. Raises
+    :class:`HandshakeRefused` if the server refuses, and ``OSError`` if it cannot be reached.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -192,6 +194,6 @@ async def connect(
         offered = [item.encode() for item in subprotocols]
         client = await WebSocketClient._shake_hands(stream, parts.netloc, target, fields, offered)
         yield client
-        # the server may have gone first
+        # the server may have closed first
         with anyio.move_on_after(5), suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
             await client.close()

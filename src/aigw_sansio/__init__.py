@@ -1,4 +1,169 @@
 """aigw_sansio: an AI gateway as a state machine, without I/O.
 
-Start with :class:`aigw_sansio.gateway.Gateway`, the one class a driver holds.
+A host makes a :class:`Gateway` and hands it to a driver (:mod:`aigw_drivers`), or drives it itself. Bytes, ends of
+connections, answers and the time go in; effects, bytes and a deadline come out. What this module exports is the public
+API, together with :mod:`aigw_sansio.testing`. Everything else is private and may change.
+
+What there is
+-------------
+* The engine: :class:`Gateway`; :class:`Engine`, its interface as a type; :data:`READ_SIZE`.
+* Settings: :class:`Config` with :class:`Limits`, :class:`Timeouts`, :class:`Retry`, :class:`GatewaySettings`,
+  :class:`ProviderSettings`; :class:`Secret` for every value that nobody may see.
+* Effects, for the driver to execute: :class:`Connect` (with :class:`Tls`), :class:`Flush`, :class:`PauseReading`,
+  :class:`ResumeReading`, :class:`Close`, :class:`Ask`, :class:`Emit`; ``Effect`` is any of them.
+* Questions (``Question``) and their answers (``Answer``): :class:`Authenticate` and :class:`Authenticated`,
+  :class:`ReadMetrics` and :class:`Metrics`, :class:`Sign` and :class:`Signed`; :class:`Unavailable` answers each.
+* Events for the host: ``Event`` is any lifecycle event, from :class:`SessionOpened` to :class:`ProviderEventRead`;
+  ``ProviderEvent`` is any event of a provider's response, from :class:`ResponseStarted` to :class:`Unrecognised`.
+* Errors: :class:`Fault` (with :class:`FaultKind` and :class:`Side`) is a value that says what went wrong;
+  :class:`LocalProtocolError` is raised if a driver breaks the contract.
+* Ids: :data:`ConnId` names a connection, :data:`AskId` a question.
+* Recording: :class:`Recorder` writes down all inputs, :func:`replay` repeats them, :class:`ReplayDiffers` says where a
+  replay differs.
+
+The nine duties of a driver
+---------------------------
+1. Use one thread or event loop for each gateway. Two gateways share nothing.
+2. ``now`` is monotonic seconds of one clock. It never goes back.
+3. After every input call ``effects()`` and execute all effects in order, until there are none. Inputs may be called
+   while effects run; the outermost loop then executes the effects that they add.
+4. Have one writer for each connection. Pull with ``data_to_send`` until it returns fewer bytes than asked for, or
+   none; then wait for ``Flush``.
+5. Report ``data_sent`` when the transport has taken the bytes: ``send`` returned, or the transport's buffer is empty.
+   Do not pull again before that. One report may confirm part of a pull, or several pulls, but never more than was
+   pulled.
+6. Read at most 64 KiB (``READ_SIZE``) at a time. After ``PauseReading`` one read that is already under way may still
+   be delivered.
+7. Report each end once: ``receive_eof``, ``connection_lost`` or ``connect_failed``. Then report ``closed``, once and
+   last.
+8. ``Close`` means: finish sending, then close. ``Close(abort)`` means: close now. Both cancel a dial. After either one
+   report only ``data_sent`` and ``closed`` for that connection.
+9. Call ``handle_timeout`` at or after ``next_timeout()``.
 """
+
+from .config import Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
+from .effects import (
+    Answer,
+    Ask,
+    Authenticate,
+    Authenticated,
+    Close,
+    Connect,
+    Effect,
+    Emit,
+    Flush,
+    Metrics,
+    PauseReading,
+    Question,
+    ReadMetrics,
+    ResumeReading,
+    Sign,
+    Signed,
+    Tls,
+    Unavailable,
+)
+from .engine_api import READ_SIZE, Engine
+from .errors import LocalProtocolError
+from .events import (
+    AttemptConnected,
+    AttemptEnded,
+    AttemptFirstByte,
+    AttemptStarted,
+    AudioDelta,
+    Citation,
+    Event,
+    ExchangeEnded,
+    ImageDelta,
+    LifecycleEvent,
+    ProviderEvent,
+    ProviderEventRead,
+    ReasoningDelta,
+    RefusalDelta,
+    RequestAdmitted,
+    ResponseFailed,
+    ResponseFinished,
+    ResponseStarted,
+    SessionEnded,
+    SessionOpened,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    Unrecognised,
+    UpgradeRefused,
+    UsageReported,
+)
+from .faults import Fault, FaultKind, Side
+from .gateway import Gateway
+from .ids import AskId, ConnId
+from .recorder import Recorder, ReplayDiffers, replay
+from .secret import Secret
+
+#: The version of the package. A literal: the core may not ask ``importlib.metadata``.
+__version__ = "0.2.0"
+
+__all__ = [
+    "READ_SIZE",
+    "Answer",
+    "Ask",
+    "AskId",
+    "AttemptConnected",
+    "AttemptEnded",
+    "AttemptFirstByte",
+    "AttemptStarted",
+    "AudioDelta",
+    "Authenticate",
+    "Authenticated",
+    "Citation",
+    "Close",
+    "Config",
+    "ConnId",
+    "Connect",
+    "Effect",
+    "Emit",
+    "Engine",
+    "Event",
+    "ExchangeEnded",
+    "Fault",
+    "FaultKind",
+    "Flush",
+    "Gateway",
+    "GatewaySettings",
+    "ImageDelta",
+    "LifecycleEvent",
+    "Limits",
+    "LocalProtocolError",
+    "Metrics",
+    "PauseReading",
+    "ProviderEvent",
+    "ProviderEventRead",
+    "ProviderSettings",
+    "Question",
+    "ReadMetrics",
+    "ReasoningDelta",
+    "Recorder",
+    "RefusalDelta",
+    "ReplayDiffers",
+    "RequestAdmitted",
+    "ResponseFailed",
+    "ResponseFinished",
+    "ResponseStarted",
+    "ResumeReading",
+    "Retry",
+    "Secret",
+    "SessionEnded",
+    "SessionOpened",
+    "Side",
+    "Sign",
+    "Signed",
+    "TextDelta",
+    "Timeouts",
+    "Tls",
+    "ToolCallDelta",
+    "ToolCallStarted",
+    "Unavailable",
+    "Unrecognised",
+    "UpgradeRefused",
+    "UsageReported",
+    "__version__",
+    "replay",
+]

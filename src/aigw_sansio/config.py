@@ -1,7 +1,7 @@
-"""Everything a gateway is told before it starts: frozen, validated once, units in the names.
+"""The settings of a gateway: frozen, validated once, units in the names.
 
-Decides: the names, defaults and allowed ranges of all settings (client protocol, section 7). Must not know: where
-they were read from; ``aigw_drivers.server.settings`` reads TOML into these classes.
+Decides: the names, defaults and allowed ranges of all settings (client protocol, section 7). Must not know: their
+source; ``aigw_drivers.server.settings`` reads TOML into these classes.
 """
 
 from typing import Literal
@@ -14,7 +14,7 @@ Backoff = Literal["constant", "linear", "exponential"]
 Compression = Literal["off", "messages", "stream"]
 
 
-def _in_range(owner: str, name: str, value: float, low: float, high: float) -> None:
+def _in_range(owner: str, name: str, value: float, *, low: float, high: float) -> None:
     if not low <= value <= high:
         raise ValueError(f"{owner}.{name} is {value}; allowed is {low} to {high}")
 
@@ -23,65 +23,65 @@ def _check_ranges(settings: msgspec.Struct, ranges: dict[str, tuple[float, float
     for name, (low, high) in ranges.items():
         value = getattr(settings, name)
         if value is not None:
-            _in_range(type(settings).__name__.lower(), name, value, low, high)
+            _in_range(type(settings).__name__.lower(), name, value, low=low, high=high)
 
 
 MIB = 1024 * 1024
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds on what peers may make us hold. Bytes are bytes, inclusive (client protocol, section 3.4)."""
+    """Bounds on what peers can make us hold or do. Byte limits are inclusive (client protocol, section 3.4)."""
 
     message_bytes: int = 16 * MIB  #: one WebSocket message, each way
     head_bytes: int = 32 * 1024  #: request or response head with its header fields
     exchanges_per_connection: int = 100
     request_bytes_per_connection: int = 64 * MIB  #: request bodies held for running exchanges
-    response_body_bytes: int = 32 * MIB  #: a whole answer, decoded
-    held_bytes: int = 256 * 1024  #: chunks held before the commit
+    response_body_bytes: int = 32 * MIB  #: a whole response, content coding removed
+    held_bytes: int = 256 * 1024  #: chunks held back before the commit
     buffered_response_bytes_per_connection: int = 64 * MIB
     upstream_connections_per_origin: int = 512
     streams_per_connection: int = 100  #: at once on one HTTP/2 connection, either side
-    send_high_water_bytes: int = 64 * 1024  #: of a connection's send buffer, and of an exchange's own queue
-    early_bytes: int = 64 * 1024  #: of a realtime client before its provider answers; one read may go beyond
+    send_high_water_bytes: int = 64 * 1024  #: for a connection's send buffer, and for an exchange's own queue
+    early_bytes: int = 64 * 1024  #: held for a realtime client until its provider answers; one read may exceed it
     unusable_messages_in_a_row: int = 100
     tap_message_bytes: int = MIB  #: largest realtime message that the tap reads
     chunk_bytes: int = 16 * MIB  #: one SSE event, line or array element
 
     def __post_init__(self) -> None:
         _check_ranges(self, dict.fromkeys(self.__struct_fields__, (1, 1 << 40)))
-        _in_range("limits", "head_bytes", self.head_bytes, 1024, MIB)
+        _in_range("limits", "head_bytes", self.head_bytes, low=1024, high=MIB)
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
-    """Clocks, in seconds. ``None`` is no limit."""
+    """Time limits, in seconds. ``None``: no limit."""
 
-    handshake_s: float = 10.0  #: from a client's connection to its whole request head
+    handshake_s: float = 10.0  #: from a client's connection to the end of its request head
     connection_idle_s: float = 60.0  #: a client's HTTP/2 connection without a stream
     close_s: float = 5.0  #: from our close to the end of the connection
-    write_stall_s: float = 60.0  #: unsent bytes and none taken
+    write_stall_s: float = 60.0  #: bytes wait to be sent and none is taken
     ping_after_s: float = 30.0  #: silence of a WebSocket peer before we ping
-    pong_s: float = 20.0  #: from the ping's last byte to any sign of life
+    pong_s: float = 20.0  #: from the ping's last byte to the next byte of the peer
     client_idle_s: float | None = None  #: a universal socket without an exchange or a message
-    session_s: float | None = None  #: longest life of a WebSocket
+    session_s: float | None = None  #: a WebSocket's longest life
     realtime_open_s: float = 10.0  #: from a realtime upgrade to the provider's 101
-    realtime_idle_s: float | None = 600.0  #: neither side sends a message
+    realtime_idle_s: float | None = 600.0  #: no message from either side
     connect_s: float = 10.0  #: dial, TLS included
-    pool_wait_s: float = 10.0  #: for a free place where an origin's connections are all taken
+    pool_wait_s: float = 10.0  #: for a free connection, if all connections of an origin are taken
     first_byte_s: float | None = None
-    idle_s: float = 600.0  #: between two bytes of a provider's answer
+    idle_s: float = 600.0  #: between two bytes of a provider's response
     total_s: float | None = None  #: a whole exchange
     pool_idle_s: float = 60.0  #: an upstream connection without work
-    pool_age_s: float = 3600.0  #: an upstream connection takes no new work when older
-    upstream_ping_s: float = 30.0  #: silence of a shared HTTP/2 connection with work before we ping
+    pool_age_s: float = 3600.0  #: an older upstream connection takes no new work
+    upstream_ping_s: float = 30.0  #: silence of a shared HTTP/2 connection that has work, before we ping
     ask_s: float = 5.0  #: for the host's answer
-    drain_s: float = 30.0  #: for running exchanges when we go away
+    drain_s: float = 30.0  #: for running exchanges, when the gateway shuts down
 
     def __post_init__(self) -> None:
         _check_ranges(self, dict.fromkeys(self.__struct_fields__, (0.001, 86400.0 * 365)))
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
-    """A gateway's default for attempts of one step (client protocol, section 3.3)."""
+    """A gateway's default for the attempts of one step (client protocol, section 3.3)."""
 
     max_attempts: int = 1
     delay_ms: int = 0
@@ -98,15 +98,16 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     tokens: tuple[Secret, ...] = ()
     origins: tuple[str, ...] = ()  #: allowed ``Origin`` values; empty allows any
     query_token: bool = False
-    #: permessage-deflate (RFC 7692) for universal sockets whose client offers it: "messages" by themselves, of 1 KiB
-    #: and more, holding nothing between them; or our direction as one "stream", whose deltas shrink to an eighth, for
-    #: 37 KiB on each socket. Realtime sockets never: what they carry is relayed as it is.
+    #: permessage-deflate (RFC 7692) for universal sockets whose client offers it. "messages": each message of 1 KiB
+    #: or more is compressed by itself; nothing is held between messages. "stream": all messages to the client share
+    #: one context; deltas shrink to an eighth, and each socket costs 37 KiB. Realtime sockets are never compressed:
+    #: they are relayed unchanged.
     compression: Compression = "off"
     retry: Retry = Retry()
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the settings say of one provider, over what the registry knows."""
+    """Settings of one provider. They override the registry's row."""
 
     base_url: str | None = None
     realtime_url: str | None = None
@@ -124,7 +125,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole gateway process. ``gateways`` is keyed by ``"account/gateway"``, ``providers`` by slug."""
+    """All settings of a gateway process. ``gateways`` is keyed by ``"account/gateway"``, ``providers`` by slug."""
 
     gateways: dict[str, GatewaySettings] = msgspec.field(default_factory=lambda: {"local/default": GatewaySettings()})
     providers: dict[str, ProviderSettings] = {}

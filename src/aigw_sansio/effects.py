@@ -1,10 +1,9 @@
-"""What the driver must do: the imperatives of the contract between core and driver.
+"""Effects: what the core tells its driver to do, and the questions it asks its host.
 
-Decides: the closed vocabulary of effects and of the questions the core may ask its host. Must not know: how any
-of them is carried out.
+Data only. The closed list of effects, questions and their answers. Must not know: how any of them is carried out.
 
-After every call into :class:`aigw_sansio.gateway.Gateway` the driver takes ``effects()`` and executes them in
-order. Bytes are not in here: :class:`Flush` says that there are some, the driver pulls them.
+After every call into :class:`aigw_sansio.gateway.Gateway` the driver takes ``effects()`` and executes them in order.
+Effects carry no bytes: :class:`Flush` says that there are some, and the driver pulls them.
 """
 
 from typing import TypeAlias
@@ -19,8 +18,8 @@ from .secret import Secret
 class Tls(msgspec.Struct, frozen=True):
     """How to secure a dialled connection.
 
-    ``server_hostname`` is sent as SNI and checked against the certificate. ``ca_file`` replaces the system's
-    trust where a provider's setting names it.
+    ``server_hostname`` is sent as SNI and checked against the certificate. ``ca_file``, if a provider's setting names
+    one, replaces the system's trust store.
     """
 
     server_hostname: str
@@ -30,7 +29,7 @@ class Tls(msgspec.Struct, frozen=True):
 class Connect(msgspec.Struct, frozen=True):
     """Dial ``host``:``port`` and report ``connected(conn, alpn)`` or ``connect_failed(conn, reason)``.
 
-    ``tls`` is ``None`` for plain TCP. ``alpn`` are the protocol ids to offer, best first, and may be empty.
+    ``tls`` is ``None`` for plain TCP. ``alpn``: the protocol ids to offer, best first; may be empty.
     """
 
     conn: ConnId
@@ -61,8 +60,8 @@ class ResumeReading(msgspec.Struct, frozen=True, gc=False):
 class Close(msgspec.Struct, frozen=True, gc=False):
     """End ``conn``, then report ``closed(conn)``.
 
-    Without ``abort``: send what is still to be pulled, then close. With ``abort``: now, whatever is unsent. Both
-    cancel a dial under way.
+    Without ``abort``: send all bytes that can still be pulled, then close. With ``abort``: close now and drop unsent
+    bytes. Both cancel a dial under way.
     """
 
     conn: ConnId
@@ -70,9 +69,9 @@ class Close(msgspec.Struct, frozen=True, gc=False):
 
 
 class Authenticate(msgspec.Struct, frozen=True):
-    """May whoever presents ``token`` use this gateway? Answered by :class:`Authenticated`; default: refused.
+    """May the client that presents ``token`` use this gateway? Answered by :class:`Authenticated`; default: refused.
 
-    Asked only where the settings list no token that matches; ``token`` is ``None`` where none was presented.
+    Asked only if no token of the settings matches. ``token`` is ``None`` if the client presented none.
     """
 
     account: str
@@ -81,7 +80,7 @@ class Authenticate(msgspec.Struct, frozen=True):
 
 
 class Authenticated(msgspec.Struct, frozen=True):
-    """The answer to :class:`Authenticate`. ``principal`` names the caller in events; it is no secret."""
+    """The answer to :class:`Authenticate`. ``principal`` names the client in events; it is not secret."""
 
     allowed: bool
     principal: str | None = None
@@ -102,7 +101,7 @@ class Sign(msgspec.Struct, frozen=True):
     """What is the signature of ``message`` by RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3)? Answered by
     :class:`Signed`; default: none, and the call that needs it fails.
 
-    ``key`` is a private key in PEM (PKCS #8), of the settings or of a client: a stranger may have written it.
+    ``key`` is a private key in PEM (PKCS #8), from the settings or from a client, so its text is not trusted.
     """
 
     key: Secret
@@ -110,7 +109,8 @@ class Sign(msgspec.Struct, frozen=True):
 
 
 class Signed(msgspec.Struct, frozen=True):
-    """The answer to :class:`Sign`. Its ``repr`` hides the signature: with the message it opens the account."""
+    """The answer to :class:`Sign`. Its ``repr`` hides the signature: together with the message it grants access to the
+    account."""
 
     signature: bytes
 
@@ -119,13 +119,13 @@ class Signed(msgspec.Struct, frozen=True):
 
 
 class Unavailable(msgspec.Struct, frozen=True):
-    """The answer to any question by a host that cannot tell: the question's default is taken."""
+    """The host cannot answer, whatever the question: the core takes the question's default."""
 
 
 Question: TypeAlias = Authenticate | ReadMetrics | Sign
 Answer: TypeAlias = Authenticated | Metrics | Signed | Unavailable
 
-#: The class that answers each question.
+#: The class of the answer to each question.
 ANSWER_TYPE: dict[type[Question], type[Answer]] = {
     Authenticate: Authenticated,
     ReadMetrics: Metrics,
@@ -136,8 +136,8 @@ ANSWER_TYPE: dict[type[Question], type[Answer]] = {
 class Ask(msgspec.Struct, frozen=True):
     """Look up what the core cannot know, then call ``answer(id, value)``.
 
-    Nothing waits but what asked. At ``deadline`` (monotonic seconds) the core takes the question's default by
-    itself and ignores a late answer.
+    Only the part of the core that asked waits. At ``deadline`` (monotonic seconds) the core takes the question's
+    default and ignores a later answer.
     """
 
     id: AskId
@@ -146,7 +146,7 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 class Emit(msgspec.Struct, frozen=True):
-    """Something happened that the host may want to know. Nothing needs to be done."""
+    """An event for the host. It needs no action."""
 
     event: Event
 

@@ -1,6 +1,6 @@
 """The gateway's own error body (client protocol, section 5), on HTTP and inside messages.
 
-Decides: its shape. Must not know: when it is sent.
+Decides: its JSON form. Must not know: when it is sent.
 """
 
 import msgspec
@@ -21,10 +21,12 @@ class _Envelope(msgspec.Struct):
 
 
 def error_envelope(fault: Fault) -> bytes:
-    """The JSON body that tells ``fault``."""
-    return msgspec.json.encode(_Envelope(False, [], [], [_Item(ENVELOPE_CODE[fault.kind], fault.detail)]))
+    """The JSON body that reports ``fault``."""
+    return msgspec.json.encode(
+        _Envelope(success=False, result=[], messages=[], error=[_Item(ENVELOPE_CODE[fault.kind], fault.detail)])
+    )
 
 
 def success_envelope() -> bytes:
-    """The JSON body of a plain answer that all is well."""
-    return msgspec.json.encode(_Envelope(True, [], [], []))
+    """The JSON body that reports success."""
+    return msgspec.json.encode(_Envelope(success=True, result=[], messages=[], error=[]))

@@ -1,12 +1,12 @@
-"""What happened: past participles, for the host and, where a client asks for them, for the wire.
+"""Events: what happened, for the host and, if a client asks for them, for the client.
 
-Decides: the vocabulary. Two families live here. *Lifecycle events* tell a host what its gateway does; they reach
-it as :class:`aigw_sansio.effects.Emit`. *Provider events* say what a provider's answer means, alike for every
-provider; ``type`` is their name on the wire (client protocol, section 3.2). Must not know: any provider's format
-and who listens.
+Data only. Two closed lists. *Lifecycle events* tell a host what its gateway does; they reach it as
+:class:`aigw_sansio.effects.Emit`. *Provider events* say what a provider's response means, in the same words for every
+provider; ``type`` is their name on the wire (client protocol, section 3.2). Must not know: any provider's format and
+who listens.
 
-All are immutable; ``msgspec.json.encode(event)`` is their JSON form. No field ever holds a secret. Token counts
-are named as in the OpenTelemetry GenAI conventions.
+All are immutable; ``msgspec.json.encode(event)`` is their JSON form. No field ever holds a secret. Token counts are
+named as in the OpenTelemetry GenAI conventions.
 """
 
 from typing import Literal, TypeAlias
@@ -25,10 +25,10 @@ class _ProviderEvent(msgspec.Struct, frozen=True, tag_field="type", omit_default
 
 
 class ResponseStarted(_ProviderEvent, frozen=True, tag="response.started"):
-    """The provider began to answer. ``id`` and ``model`` are its own names, where it gave any.
+    """The provider's response began. ``id`` and ``model`` are the provider's own names, if it gave any.
 
-    ``restarted``: it began anew within one answer, after an error of its own; tool calls whose arguments are not
-    complete are void.
+    ``restarted``: the provider began again within one response, after an error of its own; tool calls whose arguments
+    are not complete are void.
     """
 
     id: str | None = None
@@ -37,7 +37,7 @@ class ResponseStarted(_ProviderEvent, frozen=True, tag="response.started"):
 
 
 class TextDelta(_ProviderEvent, frozen=True, tag="text.delta"):
-    """More text of the answer. ``choice`` tells parallel answers apart (OpenAI's ``n``)."""
+    """More text of the response. ``choice`` numbers parallel alternatives (OpenAI's ``n``)."""
 
     text: str
     choice: int = 0
@@ -46,8 +46,8 @@ class TextDelta(_ProviderEvent, frozen=True, tag="text.delta"):
 class ReasoningDelta(_ProviderEvent, frozen=True, tag="reasoning.delta"):
     """More of the model's reasoning.
 
-    ``signature`` is what must be sent back verbatim with it (Anthropic ``signature``, Gemini
-    ``thoughtSignature``, OpenAI ``encrypted_content``); ``redacted`` is set where only an encrypted form came.
+    ``signature`` must be sent back verbatim with it (Anthropic ``signature``, Gemini ``thoughtSignature``, OpenAI
+    ``encrypted_content``); ``redacted`` is set if only an encrypted form came.
     """
 
     text: str
@@ -57,10 +57,10 @@ class ReasoningDelta(_ProviderEvent, frozen=True, tag="reasoning.delta"):
 
 
 class ToolCallStarted(_ProviderEvent, frozen=True, tag="tool_call.started"):
-    """The model began a tool call. ``call`` numbers the calls of this answer from 0; ``id`` is the provider's.
+    """The model began a tool call. ``call`` numbers the calls of this response from 0; ``id`` is the provider's.
 
-    ``kind``: a ``function`` waits for its result; a ``custom`` tool does too, but its input is free text and no JSON;
-    a tool of the ``provider`` (web search, code execution) is run by it and waits for nobody.
+    ``kind``: a ``function`` waits for the client's result; so does a ``custom`` tool, but its input is free text, not
+    JSON; a tool of the ``provider`` (web search, code execution) is run by the provider and needs no result.
     """
 
     call: int
@@ -71,10 +71,8 @@ class ToolCallStarted(_ProviderEvent, frozen=True, tag="tool_call.started"):
 
 
 class ToolCallDelta(_ProviderEvent, frozen=True, tag="tool_call.delta"):
-    """More of the JSON text of the arguments of ``call``. All deltas joined are one JSON document, or empty.
-
-    The input of a call of kind ``custom`` is any text.
-    """
+    """More of the arguments of ``call``, as JSON text. All deltas joined are one JSON document, or empty. For a call of
+    kind ``custom`` they are any text."""
 
     call: int
     arguments: str
@@ -82,9 +80,10 @@ class ToolCallDelta(_ProviderEvent, frozen=True, tag="tool_call.delta"):
 
 
 class AudioDelta(_ProviderEvent, frozen=True, tag="audio.delta"):
-    """More audio: ``size`` decoded bytes of it. The bytes themselves pass beside the event, they are not copied.
+    """More audio: ``size`` decoded bytes of it. The event does not hold the bytes: the client gets them in the
+    provider's own chunk.
 
-    ``transcript`` is the piece of text that is spoken, where the provider sends it along.
+    ``transcript`` is the text that is spoken, if the provider sends it.
     """
 
     size: int
@@ -93,10 +92,10 @@ class AudioDelta(_ProviderEvent, frozen=True, tag="audio.delta"):
 
 
 class ImageDelta(_ProviderEvent, frozen=True, tag="image.delta"):
-    """An image, or a preview of one: ``size`` decoded bytes of it, 0 where it came as an address.
+    """An image, or a preview of one: ``size`` decoded bytes of it, 0 if it came as a URL.
 
-    Like audio, the bytes pass beside the event. Sent to clients like the others: the client protocol allows event
-    types to be added. ``media_type`` is the provider's word, where it gave one.
+    As with audio, the event does not hold the bytes. It is sent to clients like the others: the client protocol allows
+    new event types. ``media_type`` is the provider's own, if it gave one.
     """
 
     size: int
@@ -112,7 +111,7 @@ class RefusalDelta(_ProviderEvent, frozen=True, tag="refusal.delta"):
 
 
 class Citation(_ProviderEvent, frozen=True, tag="citation"):
-    """A source that the answer names."""
+    """A source that the response cites."""
 
     url: str | None = None
     title: str | None = None
@@ -121,10 +120,10 @@ class Citation(_ProviderEvent, frozen=True, tag="citation"):
 
 
 class UsageReported(_ProviderEvent, frozen=True, tag="usage"):
-    """What the provider says this answer used, as far as it has said: a later report replaces an earlier one.
+    """The provider's count of tokens for this response so far; a later report replaces an earlier one.
 
-    ``input_tokens`` counts everything that was read, cached or not; the ``cache_*`` counts are parts of it.
-    ``output_tokens`` counts everything written, reasoning included. ``None``: the provider did not say.
+    ``input_tokens`` counts all input, cached or not; the ``cache_*`` counts are parts of it. ``output_tokens`` counts
+    all output, reasoning included. ``None``: the provider gave no count.
     """
 
     input_tokens: int | None = None
@@ -141,7 +140,7 @@ FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filte
 
 
 class ResponseFinished(_ProviderEvent, frozen=True, tag="response.finished"):
-    """The provider ended its answer. ``reason`` is mapped; ``raw_reason`` is the provider's own word."""
+    """The provider finished its response. ``reason`` is mapped; ``raw_reason`` is the provider's own word."""
 
     reason: FinishReason
     raw_reason: str | None = None
@@ -149,9 +148,9 @@ class ResponseFinished(_ProviderEvent, frozen=True, tag="response.finished"):
 
 
 class ResponseFailed(_ProviderEvent, frozen=True, tag="response.failed"):
-    """The provider reported an error inside its answer.
+    """The provider reported an error inside its response.
 
-    ``kind`` is the provider's own class of error where it names one (``overloaded_error``, ``rate_limit`` ...).
+    ``kind`` is the provider's own class of error, if it names one (``overloaded_error``, ``rate_limit`` ...).
     """
 
     message: str
@@ -160,11 +159,11 @@ class ResponseFailed(_ProviderEvent, frozen=True, tag="response.failed"):
 
 
 class Unrecognised(_ProviderEvent, frozen=True, tag="unrecognised"):
-    """A piece that this provider's reading does not know. It passed to the client unharmed.
+    """Something that the reader of this format does not know. It went to the client unchanged.
 
     For the host only (:class:`ProviderEventRead`): it is never sent to a client as ``universal.event``.
 
-    ``what`` names its shape briefly (a type name, a list of keys); it quotes no content.
+    ``what`` describes it briefly (a type name, a list of keys) and quotes no content.
     """
 
     what: str
@@ -193,9 +192,10 @@ Reach: TypeAlias = Literal["dialled", "reused", "shared"]
 
 
 class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.opened"):
-    """A client's WebSocket opened. ``subprotocol`` is the one selected; without its value where that is a secret.
+    """A client's WebSocket opened. ``subprotocol`` is the one selected, without its value if that is a secret.
 
-    ``provider`` and ``log_id`` are those of a realtime session; its :class:`ProviderEventRead` have the same id.
+    ``provider`` and ``log_id`` are set for a realtime session; its :class:`ProviderEventRead` events have the same
+    ``log_id``.
     """
 
     session: int
@@ -213,10 +213,10 @@ class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.
 class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session.ended"):
     """A client's WebSocket ended: the session end record, exactly one for each :class:`SessionOpened`.
 
-    ``by`` says whose doing it was, ``code`` and ``reason`` are those of the close frame that ended it (1006 for
-    none), ``phase`` is where it stood. Bytes and messages are payload, per direction as the gateway sees it: received
-    from the client, sent to it. A realtime session passes what it receives on, so the provider's side has the same
-    numbers; ``usage`` is what its provider reported, where the host listens (``Config.emit_provider_events``).
+    ``by`` says who ended it; ``code`` and ``reason`` are those of the close frame that ended it (1006 if there was
+    none); ``phase`` names the state that it was in. Bytes and messages count payload in each direction: received from
+    the client, sent to the client. A realtime session relays all that it receives, so its provider's side has the same
+    numbers; ``usage`` is what its provider reported, if the host listens (``Config.emit_provider_events``).
     """
 
     session: int
@@ -233,7 +233,7 @@ class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session.e
 
 
 class UpgradeRefused(msgspec.Struct, frozen=True, tag_field="type", tag="upgrade.refused"):
-    """A request that asked for a WebSocket, or for anything else, got an HTTP answer instead of a session."""
+    """A request, for a WebSocket or for anything else, got an HTTP response instead of a session."""
 
     conn: ConnId
     status: int
@@ -251,7 +251,7 @@ class RequestAdmitted(msgspec.Struct, frozen=True, tag_field="type", tag="reques
 
 
 class AttemptStarted(msgspec.Struct, frozen=True, tag_field="type", tag="attempt.started"):
-    """One try of one step went to the pool. ``attempt`` counts all of the exchange, from 1."""
+    """One try of one step went to the pool. ``attempt`` numbers all tries of the exchange, from 1."""
 
     log_id: str
     step: int
@@ -264,8 +264,8 @@ class AttemptStarted(msgspec.Struct, frozen=True, tag_field="type", tag="attempt
 class AttemptConnected(msgspec.Struct, frozen=True, tag_field="type", tag="attempt.connected"):
     """The attempt has its connection: dialled for it, reused after another, or shared with others (HTTP/2).
 
-    ``handshake_s``: what setting that connection up took when it was dialled. For ``reused`` and ``shared`` it
-    is what this attempt saved.
+    ``handshake_s``: how long the set-up of that connection took when it was dialled. For ``reused`` and ``shared`` this
+    attempt saved that time.
     """
 
     log_id: str
@@ -276,7 +276,7 @@ class AttemptConnected(msgspec.Struct, frozen=True, tag_field="type", tag="attem
 
 
 class AttemptFirstByte(msgspec.Struct, frozen=True, tag_field="type", tag="attempt.first_byte"):
-    """The head of the provider's answer is in. ``after_s`` counts from the start of the attempt."""
+    """The head of the provider's response has come. ``after_s`` counts from the start of the attempt."""
 
     log_id: str
     attempt: int
@@ -285,7 +285,7 @@ class AttemptFirstByte(msgspec.Struct, frozen=True, tag_field="type", tag="attem
 
 
 class AttemptEnded(msgspec.Struct, frozen=True, tag_field="type", tag="attempt.ended"):
-    """The attempt is over: ``fault`` is ``None`` where its answer is the one shown."""
+    """The attempt is over. ``fault`` is ``None`` if its response is the one that the client gets."""
 
     log_id: str
     step: int
@@ -298,8 +298,8 @@ class AttemptEnded(msgspec.Struct, frozen=True, tag_field="type", tag="attempt.e
 class ExchangeEnded(msgspec.Struct, frozen=True, tag_field="type", tag="exchange.ended"):
     """An exchange is over: exactly one for each :class:`RequestAdmitted`.
 
-    ``how`` is the message that ended it; ``gone`` where the client could no longer be told. ``by`` says who
-    ended it, ``fault`` why, where it did not end well.
+    ``how`` names the message that ended it; ``gone`` means that the client could no longer be told. ``by`` says who
+    ended it, ``fault`` why, if it failed.
     """
 
     session: int
@@ -318,7 +318,7 @@ class ExchangeEnded(msgspec.Struct, frozen=True, tag_field="type", tag="exchange
 
 
 class ProviderEventRead(msgspec.Struct, frozen=True, tag_field="type", tag="provider.event"):
-    """What a provider's chunk means, for hosts that listen (``Config.emit_provider_events``)."""
+    """One provider event, for hosts that listen (``Config.emit_provider_events``)."""
 
     log_id: str
     event: ProviderEvent

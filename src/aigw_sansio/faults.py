@@ -1,10 +1,10 @@
-"""What can go wrong with a peer, as a value, and what each kind becomes on every wire.
+"""Faults: what went wrong with a peer, as a value, and its code on every wire.
 
-Decides: the closed list of fault kinds and their translation to an HTTP status (RFC 9110), an envelope code
-(client protocol, section 5), a WebSocket close code (RFC 6455 section 7.4) and an HTTP/2 error code (RFC 9113
-section 7). Must not know: who found the fault or what is done about it.
+Data only. The closed list of fault kinds and their translation to an HTTP status (RFC 9110), an envelope code (client
+protocol, section 5), a WebSocket close code (RFC 6455 section 7.4) and an HTTP/2 error code (RFC 9113 section 7). Must
+not know: who found the fault or what is done about it.
 
-Every table is total over its kinds; ``tests/test_faults.py`` holds that.
+Every table has an entry for every kind; ``tests/unit/test_faults.py`` checks that.
 """
 
 from enum import StrEnum
@@ -14,7 +14,7 @@ import msgspec
 
 
 class Side(StrEnum):
-    """Whose doing a fault is."""
+    """Who did it: who caused a fault or ended something."""
 
     CLIENT = "client"
     PROVIDER = "provider"
@@ -22,7 +22,7 @@ class Side(StrEnum):
 
 
 class FaultKind(StrEnum):
-    """Kinds of fault. The value is what the client reads in ``universal.error``'s ``error.kind``."""
+    """Kinds of fault. The client sees the value as ``error.kind`` of ``universal.error``."""
 
     # the client's request
     MALFORMED_MESSAGE = "malformed_message"
@@ -60,7 +60,7 @@ class FaultKind(StrEnum):
     # the provider's answer
     PROVIDER_STATUS = "provider_status"
     PROVIDER_ERROR = "provider_error"
-    # ends that are nobody's error
+    # ends without an error
     CANCELLED = "cancelled"
     CLIENT_GONE = "client_gone"
     SHUTDOWN = "shutdown"
@@ -70,9 +70,9 @@ class FaultKind(StrEnum):
 class Fault(msgspec.Struct, frozen=True, gc=False):
     """Something that went wrong, as a value.
 
-    ``detail`` is for a person: what was wrong, where, and what is allowed. It never holds a secret and never
-    quotes a peer's bytes beyond a short, escaped excerpt. ``retryable`` says whether the same request may well
-    succeed if sent again unchanged.
+    ``detail`` is for a person: what was wrong, where, and what is allowed. It never holds a secret and never quotes a
+    peer's bytes beyond a short, escaped excerpt. ``retryable``: the same request may succeed if it is sent again
+    unchanged.
     """
 
     kind: FaultKind
@@ -83,7 +83,7 @@ class Fault(msgspec.Struct, frozen=True, gc=False):
 
 K = FaultKind
 
-#: HTTP status of a fault that has to be told as an HTTP response or as ``metadata.status``.
+#: HTTP status of a fault that is reported as an HTTP response or as ``metadata.status``.
 HTTP_STATUS: Final[dict[FaultKind, int]] = {
     K.MALFORMED_MESSAGE: 400,
     K.INVALID_REQUEST: 400,

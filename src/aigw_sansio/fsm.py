@@ -1,6 +1,6 @@
-"""State machines as data: one dict literal a machine, and the diagram drawn from it.
+"""State machines as tables: one dict literal for each machine, and the diagram drawn from it.
 
-Decides: that a pair (state, input) without an entry is illegal, raises and moves nothing. Must not know: any
+Decides: that a pair (state, input) without an entry is illegal: it raises and changes nothing. Must not know: any
 machine. Side effects belong to the caller, after the move.
 """
 
@@ -14,7 +14,7 @@ I = TypeVar("I", bound=IntEnum)  # noqa: E741 - S for state, I for input
 
 
 class Machine(Generic[S, I]):
-    """One running machine over a shared ``table`` ``{(state, input): next state}``."""
+    """One running machine. Its ``table`` ``{(state, input): next state}`` is shared."""
 
     __slots__ = ("_table", "state")
 
@@ -23,7 +23,7 @@ class Machine(Generic[S, I]):
         self.state = state
 
     def fire(self, event: I) -> S:
-        """Move by ``event`` and return the new state. ``LocalProtocolError`` where the table has no such pair."""
+        """Move by ``event`` and return the new state. ``LocalProtocolError`` if the table has no such pair."""
         state = self._table.get((self.state, event))
         if state is None:
             raise LocalProtocolError(f"{event.name} is not allowed in state {self.state.name}")
@@ -36,7 +36,7 @@ class Machine(Generic[S, I]):
 
 
 def to_mermaid(table: dict[tuple[S, I], S], initial: S) -> str:
-    """The table as a Mermaid state diagram; inputs between the same two states share an arrow."""
+    """The table as a Mermaid state diagram. Inputs between the same two states share an arrow."""
     arrows: dict[tuple[str, str], list[str]] = {}
     for (state, event), target in table.items():
         arrows.setdefault((state.name, target.name), []).append(event.name.lower())

@@ -1,12 +1,12 @@
-"""Names of what the core and its host talk about.
+"""Ids that the core and its driver use for connections and questions.
 
-Decides: the types of ids; they are ints, issued by the core and never reused. Must not know: how they are counted.
+Data only. Types of ids. They are ints, issued by the core and never reused.
 """
 
 from typing import NewType
 
-#: Names one connection of a gateway, for its whole life.
+#: One connection of a gateway.
 ConnId = NewType("ConnId", int)
 
-#: Names one question of the core to its host.
+#: One question of the core to its host.
 AskId = NewType("AskId", int)

@@ -1,10 +1,10 @@
-"""JSON as text: is it valid, and where in it do the parts stand.
+"""JSON as text: whether it is valid, and where its parts begin and end.
 
-Decides: whether bytes are one JSON document (RFC 8259) that may be spliced into a message of ours. Must not know:
-what any document means.
+Decides: whether bytes are one JSON document (RFC 8259) that may be copied into a message of ours. Must not know: what
+any document means.
 
 ``msgspec.Raw`` does not look at the UTF-8 inside strings, and msgspec refuses lone surrogate escapes, which
-``JSON.stringify`` emits: both are made up for here.
+``JSON.stringify`` emits. This module makes up for both.
 """
 
 import json
@@ -18,7 +18,7 @@ import msgspec
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 BOM = b"\xef\xbb\xbf"
 
-#: Arrays and objects inside each other. How deep msgspec can go depends on the stack it is called on; this is less.
+#: Levels of nested arrays and objects. msgspec's own limit depends on the stack at the call; this one is lower.
 MAX_DEPTH: Final = 400
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
@@ -39,7 +39,8 @@ def is_utf8(data: bytes) -> bool:
 
 
 def is_too_deep(data: bytes) -> bool:
-    """Whether a JSON text is nested deeper than :data:`MAX_DEPTH`. What is no JSON may count as either."""
+    """Whether a JSON text is nested deeper than :data:`MAX_DEPTH`. For text that is not JSON the result may be
+    either."""
     if len(data) <= MAX_DEPTH or data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return False
     brackets = _STRING.sub(b"", data).translate(None, _NO_BRACKETS)
@@ -54,8 +55,8 @@ _LENIENT = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def valid_json(data: bytes) -> bytes | None:
-    """``data`` without a byte order mark and surrounding blanks where it is one JSON document in valid UTF-8;
-    otherwise ``None``. Documents nested deeper than :data:`MAX_DEPTH` count as invalid."""
+    """``data`` without a byte order mark and surrounding blanks, if it is one JSON document in valid UTF-8; otherwise
+    ``None``. Documents nested deeper than :data:`MAX_DEPTH` count as invalid."""
     if len(data) > MAX_DEPTH and is_too_deep(data):
         return None
     try:
@@ -78,9 +79,9 @@ def valid_json(data: bytes) -> bytes | None:
 
 
 def members(text: str, start: int) -> Iterator[tuple[str, int, int]]:
-    """The members of the object at ``start``: name, and where the value begins and ends.
+    """The members of the object at ``start``: name, start and end of the value.
 
-    For texts that msgspec refuses and the standard library reads. ``ValueError`` where it is no JSON object.
+    For texts that msgspec refuses and the standard library reads. ``ValueError`` if it is not a JSON object.
     """
     at = _skip(text, start)
     if text[at : at + 1] != "{":
@@ -100,7 +101,7 @@ def members(text: str, start: int) -> Iterator[tuple[str, int, int]]:
 
 
 def elements(text: str, start: int) -> Iterator[tuple[int, int]]:
-    """Where the elements of the array at ``start`` begin and end. ``ValueError`` where it is no JSON array."""
+    """Start and end of each element of the array at ``start``. ``ValueError`` if it is not a JSON array."""
     at = _skip(text, start)
     if text[at : at + 1] != "[":
         raise ValueError("not an array")

@@ -1,6 +1,6 @@
-"""Where a request goes: the identity by which upstream connections are shared.
+"""Origins: requests to the same origin may share an upstream connection.
 
-Decides: which requests may share a connection. Must not know: any connection.
+Data only. One value, compared by all its fields. Must not know: any connection.
 """
 
 from typing import Literal
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """A server as we reach it (RFC 9110 section 4.3.1, with what decides about trust and protocol beside it)."""
+    """A server and how to reach it: the origin of RFC 9110 section 4.3.1, with the settings for trust and protocol."""
 
     scheme: Literal["http", "https"]
     host: str  #: a name in its ASCII form, or an address without brackets
@@ -19,6 +19,6 @@ class Origin(msgspec.Struct, frozen=True):
 
     @property
     def authority(self) -> str:
-        """The ``Host`` field: with the port where it is not the scheme's own, an IPv6 address in brackets."""
+        """The ``Host`` field: with the port if it is not the scheme's default; an IPv6 address in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == {"http": 80, "https": 443}[self.scheme] else f"{host}:{self.port}"

@@ -1,11 +1,11 @@
-"""A gateway that writes down what it was told, and a second one that is told the same.
+"""A gateway that records all its inputs, and a second gateway that gets the same inputs again.
 
-Decides: the form of a record, one line of JSON for each call, and that a replay differs at the first call whose result
-differs. Must not know: what any call means, and where the lines are kept.
+Decides: the form of a record (one line of JSON for each call), and that a replay differs at the first call whose result
+differs. Must not know: the meaning of any call, and the place at which the lines are kept.
 
-The core is deterministic: seed, settings and calls are all that decides. So a record of a run that went wrong is a
-test, and needs neither sockets nor clocks. A record holds all that peers sent, *secrets included*: keep it as you keep
-keys. The settings are not in it; replay with those of the recorded run.
+The core is deterministic: only the seed, the settings and the calls decide. So the record of a run that went wrong is a
+test; it needs no sockets and no clock. A record holds everything that peers sent, *secrets included*: keep it as you
+keep keys. The settings are not in it; replay with the settings of the recorded run.
 """
 
 from base64 import b64decode, b64encode
@@ -15,11 +15,14 @@ from hashlib import blake2b
 import msgspec
 
 from .config import Config
-from .effects import Answer, Authenticated, Effect, Metrics, Unavailable
+from .effects import ANSWER_TYPE, Answer, Effect, Unavailable
+from .engine_api import READ_SIZE
 from .gateway import Gateway
 from .ids import AskId, ConnId
 
-_ANSWERS: dict[str, type[Answer]] = {answer.__name__: answer for answer in (Authenticated, Metrics, Unavailable)}
+#: Every class that an answer can have, by the name under which a record holds it.
+_ANSWERS: dict[str, type[Answer]] = {answer.__name__: answer for answer in (*ANSWER_TYPE.values(), Unavailable)}
+_ANSWER_CLASSES = tuple(_ANSWERS.values())
 
 
 class _Call(msgspec.Struct, array_like=True):
@@ -38,7 +41,10 @@ class _Start(msgspec.Struct, array_like=True):
 
 
 class ReplayDiffers(Exception):
-    """The replay did something else than the record: ``line`` counts from 1, the first line of the record."""
+    """A call of the replay gave another result than in the record.
+
+    ``line`` is the line of that call in the record, counted from 1.
+    """
 
     def __init__(self, line: int, method: str) -> None:
         super().__init__(f"line {line}: {method} gave another result than was recorded")
@@ -46,7 +52,7 @@ class ReplayDiffers(Exception):
 
 
 def _digest(result: object) -> str:
-    """What must be equal. Effects are compared by their text: it hides secrets, and shows all else."""
+    """The digest that must be equal. Effects are compared by their text, which hides secrets and shows all else."""
     data = result if isinstance(result, bytes) else repr(result).encode()
     return blake2b(data, digest_size=8).hexdigest()
 
@@ -54,15 +60,16 @@ def _digest(result: object) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, bytes):
         return b64encode(value).decode()
-    if isinstance(value, Authenticated | Metrics | Unavailable):
+    if isinstance(value, _ANSWER_CLASSES):
         return [type(value).__name__, msgspec.to_builtins(value)]
     return value
 
 
 class Recorder:
-    """Has the methods of :class:`~.gateway.Gateway` and hands each call on to one of its own.
+    """An :class:`~.engine_api.Engine` that passes each call to a gateway of its own and records it.
 
-    ``write`` gets the lines, each with its newline, after the call returned.
+    Give it to a driver in place of a :class:`~.gateway.Gateway`. ``write`` is called with each line of the record, its
+    newline included, after the call has returned. Later call :func:`replay` with the lines.
     """
 
     __slots__ = ("_gateway", "_write")
@@ -135,7 +142,7 @@ class Recorder:
             self._write(msgspec.json.encode(_Call("effects", [], _digest(effects))) + b"\n")
         return effects
 
-    def data_to_send(self, conn: ConnId, limit: int = 65536) -> bytes:
+    def data_to_send(self, conn: ConnId, limit: int = READ_SIZE) -> bytes:
         """See :meth:`.Gateway.data_to_send`."""
         data = self._call("data_to_send", conn, limit)
         assert isinstance(data, bytes)
@@ -161,9 +168,10 @@ def _argument(method: str, position: int, raw: msgspec.Raw) -> object:
 
 
 def replay(lines: Iterable[bytes], config: Config) -> Gateway:
-    """Call a new gateway as the record says and return it; :class:`ReplayDiffers` at the first other result.
+    """Repeat a record on a new gateway with the settings ``config``, and return that gateway.
 
-    A last line that was cut off is left out: a record of a crash ends like that.
+    Raises :class:`ReplayDiffers` at the first call whose result differs, and :class:`ValueError` if the record is
+    empty. A last line without a newline is ignored: the record of a crash ends like that.
     """
     gateway: Gateway | None = None
     for number, line in enumerate(lines, 1):

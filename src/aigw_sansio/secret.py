@@ -1,6 +1,6 @@
-"""A value that must not be seen.
+"""Secrets: values that must not be printed.
 
-Decides: that a secret has no printable form. Must not know: what it opens.
+Decides: that a secret has no printable form. Must not know: what it is for.
 """
 
 from hmac import compare_digest
@@ -15,11 +15,11 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The value itself, for the one place that puts it on a wire."""
+        """The value itself. Call it only to put the value on a wire or to sign with it."""
         return self._value
 
     def matches(self, other: str) -> bool:
-        """Whether ``other`` is this secret, in time that does not depend on where they differ."""
+        """Whether ``other`` is this secret, in time that does not depend on the position of the first difference."""
         return compare_digest(self._value.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))
 
     def __repr__(self) -> str:

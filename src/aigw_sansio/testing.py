@@ -1,9 +1,10 @@
-"""For people who test protocols: Hypothesis strategies for WebSocket, HTTP bodies and universal conversations.
+"""Hypothesis strategies for protocol tests: WebSocket, HTTP bodies and universal conversations.
 
-Decides: which inputs are worth trying, and what a right reader makes of them. Must not know: any implementation; they
-are as good for another library as for this one. Needs ``hypothesis``, which nothing else here imports.
+Decides: which inputs are worth trying, and what a correct reader must report for them. Must not know: any
+implementation; they work for another library as well as for this one. Needs ``hypothesis``, which no other module here
+imports.
 
-Each strategy of right input gives the bytes together with what they mean, so that a test reads like this::
+Each strategy for valid input gives the bytes together with their meaning, so a test reads like this::
 
     from hypothesis import given
     from aigw_sansio.testing import cuts, message_streams
@@ -13,7 +14,7 @@ Each strategy of right input gives the bytes together with what they mean, so th
         stream, pieces = case
         assert my_reader(pieces) == stream.messages
 
-``tests/findings_in_wsproto.py`` runs them against another library and shows what they find.
+``tests/examples/findings_in_wsproto.py`` runs them against another library and shows what they find.
 """
 
 import json
@@ -31,13 +32,13 @@ KEY: Final = b"\x9a\x01\x7f\xe3"
 
 
 def cut_at(data: bytes, points: Iterable[int]) -> list[bytes]:
-    """``data`` cut at ``points``, taken modulo its length; no piece is empty."""
+    """``data`` cut at ``points`` (modulo its length); no piece is empty."""
     edges = [0, *sorted({point % (len(data) + 1) for point in points} - {0, len(data)}), len(data)]
     return [data[start:stop] for start, stop in pairwise(edges) if start < stop]
 
 
 def cuts(data: bytes) -> st.SearchStrategy[list[bytes]]:
-    """``data`` in pieces: whole, byte by byte, in sevens, or cut anywhere."""
+    """``data`` in pieces: whole, byte by byte, seven bytes each, or cut at random points."""
     return st.one_of(
         st.just([data] if data else []),
         st.just([data[i : i + 1] for i in range(len(data))]),
@@ -57,8 +58,8 @@ def apply_key(payload: bytes, key: bytes) -> bytes:
 def frame(
     first: int, payload: bytes, *, masked: bool, key: bytes = KEY, length: int | None = None, form: int | None = None
 ) -> bytes:
-    """A frame whose every field can be wrong. ``first`` is the byte with FIN, RSV bits and opcode; ``length`` replaces
-    the declared length, ``form`` (0, 2 or 8) the number of extra bytes that it takes."""
+    """A frame; every field of it can be made wrong. ``first`` is the byte with FIN, RSV bits and opcode; ``length``
+    replaces the declared length, ``form`` (0, 2 or 8) the number of extra bytes that it takes."""
     size = len(payload) if length is None else length
     if form is None:
         form = 0 if size < 126 else 2 if size < 65536 else 8
@@ -68,7 +69,7 @@ def frame(
 
 
 class MessageStream(msgspec.Struct, frozen=True):
-    """Frames of one direction, and what they say: ``("text", str)``, ``("binary", bytes)``, ``("ping", bytes)`` and
+    """Frames of one direction, and their meaning: ``("text", str)``, ``("binary", bytes)``, ``("ping", bytes)`` and
     ``("pong", bytes)``, in the order in which a reader must report them."""
 
     data: bytes
@@ -82,8 +83,8 @@ _BINARY: Final = st.one_of(st.binary(max_size=20), _SIZES.map(bytes))
 
 @st.composite
 def message_streams(draw: st.DrawFn, *, masked: bool, largest: int = 6) -> MessageStream:
-    """Legal frames: messages whole and in fragments (empty ones too), control frames between the fragments.
-    ``masked`` for what a client sends."""
+    """Valid frames: whole and fragmented messages (empty fragments too), control frames between the fragments.
+    ``masked``: as a client sends them."""
     data = b""
     messages: list[tuple[str, str | bytes]] = []
     keys = st.sampled_from((KEY, b"\0\0\0\0", b"\xff\x00\xff\x01"))
@@ -116,7 +117,7 @@ def message_streams(draw: st.DrawFn, *, masked: bool, largest: int = 6) -> Messa
 
 
 class BrokenFrame(msgspec.Struct, frozen=True):
-    """Bytes that break a rule. ``code`` is the close code that the rule asks for; ``rule`` names it."""
+    """Bytes that break a rule. ``code`` is the close code that the rule demands; ``rule`` names the rule."""
 
     data: bytes
     code: int
@@ -154,13 +155,13 @@ def broken_frames(draw: st.DrawFn, *, masked: bool) -> BrokenFrame:
 
 
 def close_frames(*, masked: bool) -> st.SearchStrategy[tuple[bytes, int]]:
-    """A close frame with a code that may be on the wire (RFC 6455 section 7.4 and the registry), and the code."""
+    """A close frame with a code that may be sent (RFC 6455 section 7.4 and the IANA registry), and the code."""
     codes = st.one_of(st.sampled_from((*range(1000, 1004), *range(1007, 1015))), st.integers(3000, 4999))
     return codes.map(lambda code: (frame(0x88, code.to_bytes(2, "big"), masked=masked), code))
 
 
 class Bomb(msgspec.Struct, frozen=True):
-    """A small frame of permessage-deflate (RFC 7692) whose message has ``size`` bytes."""
+    """A small compressed frame (permessage-deflate, RFC 7692) whose message has ``size`` bytes."""
 
     data: bytes
     size: int
@@ -199,7 +200,7 @@ def handshake(path: str = "/", **changed: str | None) -> bytes:
 
 
 def broken_handshakes(path: str = "/") -> st.SearchStrategy[bytes]:
-    """Opening handshakes that must not be granted."""
+    """Opening handshakes that a server must refuse."""
     return st.sampled_from(
         [
             handshake(path, Host=None),
@@ -282,7 +283,7 @@ def chunked_bodies(draw: st.DrawFn, body: bytes) -> bytes:
 
 @st.composite
 def universal_messages(draw: st.DrawFn, event_ids: tuple[str, ...] = ("a", "b", "c")) -> bytes:
-    """One client message: mostly a right one, sometimes one that cannot be used."""
+    """One client message: mostly a valid one, sometimes an invalid one."""
     event_id = draw(st.sampled_from(event_ids))
     kind = draw(st.sampled_from(("create", "create", "create", "cancel", "ping", "bad")))
     if kind == "ping":

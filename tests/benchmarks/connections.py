@@ -19,7 +19,7 @@ from typing import Final
 
 import anyio
 from tests.benchmarks._processes import Child, Client, child, create
-from tests.peers.real_peers import Certificates, Receive, Scope, Send, hypercorn
+from tests.peers.third_party_servers import Certificates, Receive, Scope, Send, hypercorn
 
 from aigw_drivers.server.serve import running
 from aigw_drivers.server.settings import ServerSettings, Settings

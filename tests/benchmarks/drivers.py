@@ -26,8 +26,8 @@ import uvloop
 
 from aigw_drivers.anyio_driver import AnyioDriver
 from aigw_drivers.asyncio_driver import ProtocolDriver
-from aigw_drivers.core.contract import READ_SIZE
 from aigw_drivers.core.sockets import listen
+from aigw_sansio import READ_SIZE
 from aigw_sansio.effects import Answer, Close, Connect, Effect, Flush
 from aigw_sansio.engine.send_buffer import SendBuffer
 from aigw_sansio.ids import AskId, ConnId

@@ -11,7 +11,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived
 from tests.benchmarks._timing import compare, print_table
-from tests.peers.h2_peers import data, headers, settings
+from tests.peers.http2_frames import data, headers, settings
 
 from aigw_sansio.wires.http import BodyData, Request
 from aigw_sansio.wires.http2.client import Http2Client

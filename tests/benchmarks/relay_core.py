@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from tests.benchmarks._timing import compare, print_table
 from tests.benchmarks.frames import frames
-from tests.peers.peers import upgrade_request
-from tests.peers.ws_provider import WsProvider
+from tests.peers.websocket_client import upgrade_request
+from tests.peers.websocket_provider import WsProvider
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import Message
 

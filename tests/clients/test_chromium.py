@@ -11,7 +11,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from tests.peers.real_peers import ENV, Certificates
+from tests.peers.third_party_servers import ENV, Certificates
 
 from aigw_drivers.client import connect
 from aigw_drivers.loopback import LoopbackProvider

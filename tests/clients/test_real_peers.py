@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import anyio
 import pytest
-from tests.peers.real_peers import PROXIES, Certificates, SseProvider, hypercorn, proxy, why_not
+from tests.peers.third_party_servers import PROXIES, Certificates, SseProvider, hypercorn, proxy, why_not
 
 from aigw_drivers.client import WebSocketClient, connect
 from aigw_drivers.loopback import LoopbackProvider

@@ -1,4 +1,4 @@
-"""What the strategies of ``aigw_sansio.testing`` find in another WebSocket library: here in wsproto, as a server.
+"""The faults that the strategies of ``aigw_sansio.testing`` find in another WebSocket library: here in wsproto, as a server.
 
 ``python -m tests.examples.findings_in_wsproto`` prints each finding with the smallest input that shows it. To test another
 library, write the few functions at the top for it. Some findings are faults, others things that a user of the library
@@ -46,7 +46,7 @@ def grants(raw: bytes) -> bool:
 
 
 def accepted(raw: bytes) -> list[object]:
-    """What the application hears of ``raw``, a handshake and what came with it, once it has accepted."""
+    """The events that the application gets from ``raw``, a handshake and what came with it, once it has accepted."""
     server = wsproto.WSConnection(ConnectionType.SERVER)
     server.receive_data(raw)
     assert any(isinstance(event, Request) for event in server.events())
@@ -55,7 +55,7 @@ def accepted(raw: bytes) -> list[object]:
 
 
 def opened(raw: bytes, *, deflate: bool = False) -> tuple[list[object], ConnectionState]:
-    """What it hears of frames on an open connection, and in which state that leaves the connection."""
+    """The events of frames on an open connection, and the state of the connection after them."""
     extension = PerMessageDeflate()
     extension._enabled = True
     connection = Connection(ConnectionType.SERVER, [extension] if deflate else [])

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def start(command: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
-    """``subprocess.Popen``, tried once more where ``execve`` said ``EFAULT``.
+    """``subprocess.Popen``, tried once more if ``execve`` gave ``EFAULT``.
 
     Some sandboxes say so, rarely, of commands that are as sound as all others. Nothing has been started then, so a
     second try is the same as a first one.
@@ -25,7 +25,7 @@ def start(command: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
 
 
 def run(command: Sequence[str], *, timeout: float = 120.0, **options: Any) -> "subprocess.CompletedProcess[str]":
-    """Its output and its exit status. Killed, and a failure, where it hangs."""
+    """Its output and its exit status. If it hangs, it is killed, and the test fails."""
     with start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options) as process:
         try:
             out, err = process.communicate(timeout=timeout)

@@ -2,7 +2,7 @@
 
 Decides: the order in which bytes, ends and time reach a gateway, and that every effect is lawful: only for a living
 connection, at most one polite and one abrupt close each, no time left behind by ``handle_timeout``. What the peers
-at the other ends do with the bytes is theirs (:mod:`tests.peers.peers`).
+at the other ends do with the bytes is theirs (:mod:`tests.peers.peer`).
 """
 
 import random
@@ -11,42 +11,31 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
-from tests.peers.peers import Peer, Seen
+from tests.peers.peer import Peer, Seen
 
-from aigw_sansio.effects import (
+from aigw_sansio import (
     Answer,
     Ask,
+    AskId,
     Close,
     Connect,
+    ConnId,
     Effect,
     Emit,
+    Engine,
     Flush,
     PauseReading,
     ResumeReading,
 )
-from aigw_sansio.ids import AskId, ConnId
 
 Cuts: TypeAlias = Literal["whole", "bytes", "random"]
 
 
-class Core(Protocol):
-    """What a driver holds: :class:`aigw_sansio.gateway.Gateway`, or a stand-in for it."""
+class Core(Engine, Protocol):
+    """What this driver holds: :class:`aigw_sansio.Gateway`, a recorder, or a stand-in, with counts for the tests."""
 
-    def open_downstream(self, peer: str, alpn: str | None, now: float) -> ConnId: ...
-    def connected(self, conn: ConnId, alpn: str | None, now: float) -> None: ...
-    def connect_failed(self, conn: ConnId, reason: str, now: float) -> None: ...
-    def receive_data(self, conn: ConnId, data: bytes, now: float) -> None: ...
-    def receive_eof(self, conn: ConnId, now: float) -> None: ...
-    def connection_lost(self, conn: ConnId, reason: str, now: float) -> None: ...
-    def data_sent(self, conn: ConnId, n: int, now: float) -> None: ...
-    def closed(self, conn: ConnId, now: float) -> None: ...
-    def answer(self, ask_id: AskId, value: Answer, now: float) -> None: ...
-    def handle_timeout(self, now: float) -> None: ...
-    def drain(self, now: float) -> None: ...
-    def effects(self) -> list[Effect]: ...
-    def data_to_send(self, conn: ConnId, limit: int = 65536) -> bytes: ...
-    def next_timeout(self) -> float | None: ...
-    def snapshot(self) -> dict[str, int]: ...
+    def snapshot(self) -> dict[str, int]:
+        """Counts of what is alive."""
 
 
 @runtime_checkable

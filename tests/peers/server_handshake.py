@@ -7,7 +7,7 @@ from aigw_sansio.wires.websocket.handshake import Upgrade, accept, check_upgrade
 
 
 async def accept_upgrade(stream: ByteStream) -> None:
-    """Read the client's request and grant it. What it sends before it is granted is dropped."""
+    """Read the client's request and grant it. Bytes that it sends before that are dropped."""
     head = b""
     while b"\r\n\r\n" not in head:
         head += await stream.receive()

@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
-from tests.peers.peers import Headers, Http1Provider, Seen, WsClient
+from tests.peers.http_providers import Http1Provider
+from tests.peers.peer import Headers, Seen
 from tests.peers.reference_driver import Core, Cuts, End, Link, PerfectDriver
+from tests.peers.websocket_client import WsClient
 
 from aigw_sansio.config import Config
 from aigw_sansio.effects import Answer, Connect, Effect
@@ -26,7 +28,7 @@ class _Driver(PerfectDriver):
 
 
 class OneClient:
-    """Opens a universal WebSocket at once. What came out stays in ``driver.output`` until it is taken."""
+    """Opens a universal WebSocket at once. Output stays in ``driver.output`` until it is taken."""
 
     def __init__(self, config: Config, headers: Headers | None = None) -> None:
         """``headers``: of the handshake, beside the usual ones."""
@@ -46,7 +48,7 @@ class OneClient:
         self.send(type="universal.create", request=[{"eventId": event_id, **step} for step in request])
 
     def take(self, source: str) -> list[Seen]:
-        """What ``source`` (``connect``, ``ask``, ``client``, ``up#2``) saw, once."""
+        """The lines that ``source`` (``connect``, ``ask``, ``client``, ``up#2``) saw since the last call."""
         found = [recorded.seen for recorded in self.driver.output if recorded.source == source]
         self.driver.output[:] = [recorded for recorded in self.driver.output if recorded.source != source]
         return found

@@ -1,31 +1,21 @@
-"""What the tap reads from the recorded traffic: one line a format, ``python -m tests.recorded.reading_table``."""
+"""The kinds of events in the recorded traffic, one line for each format: ``python -m tests.recorded.reading_table``."""
 
 from collections import Counter
 
 from tests.recorded.recordings import RECORDINGS
 
-from aigw_sansio.events import (
-    AudioDelta,
-    Citation,
-    ReasoningDelta,
-    ResponseFailed,
-    ResponseFinished,
-    TextDelta,
-    ToolCallStarted,
-    Unrecognised,
-    UsageReported,
-)
+from aigw_sansio import events as e
 
 COLUMNS: dict[type, str] = {
-    TextDelta: "text",
-    ReasoningDelta: "reasoning",
-    ToolCallStarted: "tools",
-    AudioDelta: "audio",
-    Citation: "citations",
-    UsageReported: "usage",
-    ResponseFinished: "finish",
-    ResponseFailed: "error",
-    Unrecognised: "unknown",
+    e.TextDelta: "text",
+    e.ReasoningDelta: "reasoning",
+    e.ToolCallStarted: "tools",
+    e.AudioDelta: "audio",
+    e.Citation: "citations",
+    e.UsageReported: "usage",
+    e.ResponseFinished: "finish",
+    e.ResponseFailed: "error",
+    e.Unrecognised: "unknown",
 }
 
 

@@ -1,45 +1,26 @@
-"""Recorded answers of providers, and what a client would make of the events read from them.
+"""Recorded traffic of providers: answers over HTTP and realtime sessions.
 
-Decides: how the folder that ``AIGW_FIXTURES`` names is walked, and how events add up to an answer. Must not know: how
-any format reads; where it extracts a text itself, it does so from the JSON alone.
+Decides: how the folder that ``AIGW_FIXTURES`` names is walked, and which format each recording has. Must not know: how
+any format is read.
 """
 
-import base64
 import csv
 import functools
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.unit.formats.answers import Answer, assemble
 
+from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.bodies.framing import Framing, decoder_for, framing_of, media_type
 from aigw_sansio.config import Limits
-from aigw_sansio.events import (
-    AudioDelta,
-    Citation,
-    ProviderEvent,
-    ReasoningDelta,
-    RefusalDelta,
-    ResponseFailed,
-    ResponseFinished,
-    ResponseStarted,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallStarted,
-    Unrecognised,
-    UsageReported,
-)
-from aigw_sansio.formats.detection import (
-    detect_format,
-)
-from aigw_sansio.formats.registry import (
-    FORMAT_ALIASES,
-    make_reader,
-)
+from aigw_sansio.formats.detection import detect_format
+from aigw_sansio.formats.registry import FORMAT_ALIASES, make_reader
 
 FOLDER = os.environ.get("AIGW_FIXTURES")
 needs_recordings = pytest.mark.skipif(FOLDER is None, reason="AIGW_FIXTURES does not name the recorded traffic")
@@ -60,9 +41,14 @@ class Recording:
 
     @property
     def format(self) -> str:
-        """What the content tells, else what the folder's name says."""
+        """The format that the content tells; if it tells none, that of the folder's name."""
         detected = detect_format(self.content_type, self.body)
-        return FORMAT_ALIASES[self.folder] if detected == "unknown" else detected
+        return self.named_format if detected == "unknown" else detected
+
+    @property
+    def named_format(self) -> str:
+        """The format of the folder's name."""
+        return _MORE_ALIASES.get(self.folder) or FORMAT_ALIASES[self.folder]
 
     @property
     def framing(self) -> Framing:
@@ -82,8 +68,8 @@ class Recording:
         assert decoder.fault is None
         return chunks
 
-    def events(self, format: str | None = None, cuts: Iterable[int] = ()) -> list[ProviderEvent]:
-        """All that the tap reads from it."""
+    def events(self, format: str | None = None, cuts: Iterable[int] = ()) -> list[e.ProviderEvent]:
+        """All events that the reader finds in it."""
         reader = make_reader(format or self.format)
         if self.framing is Framing.WHOLE:
             return reader.read_whole(self.body)
@@ -98,104 +84,56 @@ def _rows() -> Iterator[Recording]:
                     yield Recording(row["file"], row["family"], row["content-type"], int(row["status"] or 200))
 
 
+#: Folder names of ``translation/`` that are no names of formats.
+_MORE_ALIASES = {
+    "anthropic-openai-compat": "openai-chat",
+    "bedrock-invoke-anthropic": "bedrock-invoke",
+    "bedrock-mantle-chat": "openai-chat",
+    "bedrock-mantle-responses": "openai-responses",
+    "huggingface": "openai-chat",  # the router, whose requests go to ``chat/completions``
+    "ollama-chat": "openai-chat",
+    "ollama-native": "ollama",
+}
+
+
+def _translation_rows() -> Iterator[Recording]:
+    """The answers of ``translation/``, which has their requests too; without gRPC, which has no HTTP body."""
+    index = Path(FOLDER or "") / "translation" / "INDEX.tsv"
+    if FOLDER is not None and index.exists():
+        with index.open(newline="") as rows:
+            for row in csv.DictReader(rows, delimiter="\t", quoting=csv.QUOTE_NONE):
+                if row["format"] != "xai-grpc":
+                    status = int(row["status"] or 200)
+                    yield Recording(f"translation/{row['response']}", row["format"], row["content_type"], status)
+
+
 RECORDINGS = list(_rows())
+#: Answers to conversations that were had with several providers; their ``folder`` is the name of a format.
+TRANSLATIONS = list(_translation_rows())
 
 
-@dataclass
-class Call:
-    """A tool call put together."""
-
-    id: str | None
-    name: str | None
-    kind: str
-    choice: int
-    arguments: str = ""
-    void: bool = False
+def recorded_answer(file: str) -> Answer:
+    """The answer that a client puts together from the recording ``file``."""
+    return assemble(next(recording for recording in RECORDINGS if recording.file == file).events())
 
 
-@dataclass
-class Answer:
-    """What the events add up to."""
-
-    text: dict[int, str] = field(default_factory=dict)
-    reasoning: dict[int, str] = field(default_factory=dict)
-    signatures: list[str] = field(default_factory=list)
-    refusal: str = ""
-    calls: dict[int, Call] = field(default_factory=dict)
-    citations: list[Citation] = field(default_factory=list)
-    audio: int = 0
-    usages: list[UsageReported] = field(default_factory=list)
-    finishes: list[ResponseFinished] = field(default_factory=list)
-    failures: list[ResponseFailed] = field(default_factory=list)
-    starts: list[ResponseStarted] = field(default_factory=list)
-    unrecognised: list[str] = field(default_factory=list)
-
-    @property
-    def usage(self) -> UsageReported | None:
-        return self.usages[-1] if self.usages else None
+#: The recorded realtime sessions, one file each.
+SESSIONS = sorted(Path(FOLDER).glob("ws-*/*.jsonl")) if FOLDER else []
 
 
-def assemble(events: Iterable[ProviderEvent]) -> Answer:
-    """What a client makes of the events, by the vocabulary's own rules."""
-    answer = Answer()
-    for event in events:
-        match event:
-            case TextDelta(text, choice):
-                assert text
-                answer.text[choice] = answer.text.get(choice, "") + text
-            case ReasoningDelta(text, choice, signature):
-                answer.reasoning[choice] = answer.reasoning.get(choice, "") + text
-                if signature is not None:
-                    answer.signatures.append(signature)
-            case RefusalDelta(text):
-                answer.refusal += text
-            case ToolCallStarted(call, id_, name, choice, kind):
-                assert call not in answer.calls, "a call's number was used twice"
-                answer.calls[call] = Call(id_, name, kind, choice)
-            case ToolCallDelta(call, arguments):
-                answer.calls[call].arguments += arguments
-            case AudioDelta(size):
-                answer.audio += size
-            case Citation():
-                answer.citations.append(event)
-            case UsageReported():
-                answer.usages.append(event)
-            case ResponseFinished():
-                answer.finishes.append(event)
-            case ResponseFailed():
-                answer.failures.append(event)
-            case ResponseStarted():
-                answer.starts.append(event)
-                if event.restarted:
-                    for before in answer.calls.values():
-                        before.void = before.void or not _complete(before.arguments)
-            case Unrecognised(what):
-                answer.unrecognised.append(what)
-    return answer
+def session_format(session: Path) -> str:
+    """The name of the protocol that a recorded session speaks."""
+    if "gemini" in session.parent.name or "google" in session.name:
+        return "gemini-live"
+    return "deepgram" if "deepgram" in session.parent.name else "openai-realtime"
 
 
-def _complete(arguments: str) -> bool:
-    try:
-        json.loads(arguments)
-    except ValueError:
-        return False
-    return True
-
-
-def sse(*payloads: object, events: bool = False) -> list[Chunk]:
-    """Chunks as an SSE decoder gives them; with ``events`` each is named by its ``type``."""
-    chunks = []
-    for payload in payloads:
-        name = payload["type"] if events and isinstance(payload, dict) else ""
-        chunks.append(Chunk(payload if isinstance(payload, bytes) else json.dumps(payload).encode(), name))
-    return chunks
-
-
-def read_all(format: str, chunks: Iterable[Chunk]) -> list[ProviderEvent]:
-    """The events of one clean stream."""
-    reader = make_reader(format)
-    return [event for chunk in chunks for event in reader.read(chunk)] + reader.finish()
-
-
-def b64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+def session_messages(session: Path) -> list[tuple[bool, bytes, bool]]:
+    """(text, data, from the provider) of each message of a recorded session."""
+    found = []
+    for line in session.read_text().splitlines():
+        message = json.loads(line)
+        if message["opcode"] != "close":
+            data = json.dumps(message["json"]) if "json" in message else message["data"]
+            found.append((message["opcode"] == "text", data.encode(), message["dir"] == "server"))
+    return found

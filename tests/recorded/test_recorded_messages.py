@@ -52,7 +52,7 @@ def recordings() -> Iterator[tuple[str, str, str, bytes, int, str]]:
 
 
 def messages(provider: str, endpoint: str, status: int, content_type: str, reads: list[bytes]) -> list[bytes]:
-    """What the client receives when the provider's body comes in ``reads``."""
+    """The messages that the client receives when the provider's body comes in ``reads``."""
     settings = {provider: ProviderSettings(base_url="http://127.0.0.1:9")}
     gateway = Gateway(Config(providers=settings), b"the same seed for all", 1_700_000_000.0)
     client = gateway.open_downstream("peer", None, 0.0)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.peers.core_rig import short
-from tests.peers.peers import Http1Provider, Http2Provider
+from tests.peers.http_providers import Http1Provider, Http2Provider
 from tests.peers.single_client import OneClient
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import CloseConnection, Ping, Request, TextMessage

@@ -1,4 +1,4 @@
-"""JSON as text: the same verdict as a strict parser, whatever the stack, and parts found where they stand."""
+"""JSON as text: the same verdict as a strict parser, at any depth of the stack, and parts found in place."""
 
 import contextlib
 import json
@@ -106,7 +106,7 @@ def test_elements_are_found_where_they_stand(value: list[object], indent: int | 
 
 
 @pytest.mark.parametrize("text", ["", "1", '{"a"', '{"a":', '{"a" 1}', '{"a":NaN}', "[", '"', "{1:2}x"[:1] + '"a":tru'])
-def test_what_is_no_object_is_a_value_error_or_nothing(text: str) -> None:
+def test_a_value_that_is_no_object_is_an_error_or_nothing(text: str) -> None:
     with contextlib.suppress(ValueError):
         assert list(members(text, 0)) == []
     with contextlib.suppress(ValueError):

@@ -1,11 +1,31 @@
 """A recorded world replays to the same effects and the same bytes."""
 
+import inspect
+import json
+from collections.abc import Callable
+from typing import Any, get_type_hints
+
+import msgspec
 import pytest
+from tests.peers import single_client
+from tests.peers.single_client import OneClient
 from tests.world.world import CONFIG, random_moves, run
 
-from aigw_sansio.config import Config
-from aigw_sansio.effects import Authenticated, Metrics
-from aigw_sansio.recorder import Recorder, ReplayDiffers, replay
+from aigw_sansio import (
+    Authenticated,
+    Config,
+    Engine,
+    Metrics,
+    ProviderSettings,
+    Recorder,
+    ReplayDiffers,
+    Secret,
+    Signed,
+    Unavailable,
+    recorder,
+    replay,
+)
+from aigw_sansio.effects import ANSWER_TYPE
 
 
 def record(seed: int) -> list[bytes]:
@@ -63,3 +83,98 @@ def test_answers_replay() -> None:
     assert recorder.effects()
     assert b"up 1" in recorder.data_to_send(conn)
     assert b"up 1" in replay(lines[:-1], CONFIG).data_to_send(conn)
+
+
+class _Listener:
+    """A gateway that keeps what it was called with."""
+
+    heard: "list[tuple[str, tuple[object, ...]]]"
+
+    def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
+        _Listener.heard = []
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        def method(*arguments: object) -> object:
+            _Listener.heard.append((name, arguments))
+            return {"open_downstream": 7, "effects": [], "data_to_send": b""}.get(name)
+
+        return method
+
+
+#: A value for each type of argument and field. Bytes are not UTF-8, so that they cannot pass for text.
+SAMPLES: dict[object, object] = {
+    bool: True, int: 3, float: 2.5, str: "\u20ac text", bytes: b"\x00\xff\xfe=", str | None: "name", float | None: 1.5,
+}  # fmt: skip
+ANSWER_CLASSES = [*ANSWER_TYPE.values(), Unavailable]
+
+
+def sample(cls: type) -> Any:
+    return cls(**{field.name: SAMPLES[field.type] for field in msgspec.structs.fields(cls)})
+
+
+@pytest.mark.parametrize("cls", ANSWER_CLASSES, ids=lambda cls: cls.__name__)
+def test_every_class_of_answer_is_recorded_and_replayed(cls: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "Gateway", _Listener)
+    lines: list[bytes] = []
+    answer = sample(cls)
+    Recorder(CONFIG, b"seed", 0.0, lines.append).answer(1, answer, 2.0)  # type: ignore[arg-type]
+    replay(lines, CONFIG)
+    assert _Listener.heard == [("answer", (1, answer, 2.0))]
+
+
+INPUTS = [
+    name
+    for name, method in vars(Engine).items()
+    if inspect.isfunction(method) and list(inspect.signature(method).parameters)[-1] == "now"
+]
+
+
+@pytest.mark.parametrize("name", [*INPUTS, "set_wall"])
+def test_every_input_is_recorded_and_replayed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "Gateway", _Listener)
+    lines: list[bytes] = []
+    written = Recorder(CONFIG, b"seed", 0.0, lines.append)
+    hints = get_type_hints(getattr(Recorder, name))
+    parameters = list(inspect.signature(getattr(Recorder, name)).parameters)[1:]
+    kinds = [getattr(hints[parameter], "__supertype__", hints[parameter]) for parameter in parameters]
+    arguments = tuple(SAMPLES[kind] if kind in SAMPLES else sample(Signed) for kind in kinds)
+    getattr(written, name)(*arguments)
+    assert len(lines) == 2, "the seed, and the call"
+    heard = [(name, arguments)]
+    assert _Listener.heard == heard
+    replay(lines, CONFIG)
+    assert _Listener.heard == heard
+
+
+def test_there_are_inputs_to_record() -> None:
+    assert {"open_downstream", "answer", "closed", "drain", "handle_timeout"} < set(INPUTS)
+
+
+KEY_FILE = {
+    "type": "service_account",
+    "client_email": "a@p.iam.gserviceaccount.com",
+    "private_key": "PEM canary",
+    "private_key_id": "kid1",
+}
+
+
+@pytest.mark.parametrize("answer", [Signed(b"\xfb\xff signature"), Unavailable()], ids=["signed", "unavailable"])
+def test_a_session_with_a_service_account_replays(
+    answer: Signed | Unavailable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config(providers={"google-vertex-ai": ProviderSettings(api_key=Secret(json.dumps(KEY_FILE)))})
+    lines: list[bytes] = []
+    monkeypatch.setattr(single_client, "Gateway", lambda *arguments: Recorder(*arguments, lines.append))
+    client = OneClient(config)
+    endpoint = "v1/projects/p/locations/us-east5/publishers/google/models/g:generateContent"
+    client.create("a", {"provider": "google-vertex-ai", "endpoint": endpoint})
+    assert [seen.line for seen in client.take("ask")] == ["#1 Sign"]
+    client.answer(1, answer)
+    dialled = client.dialled()
+    assert ("oauth2" in "".join(dialled)) is isinstance(answer, Signed)
+    assert any(b'"Signed"' in line or b'"Unavailable"' in line for line in lines)
+    assert replay(lines, config).snapshot() == client.driver.core.snapshot()
+    changed = [line.replace(b'["Signed"', b'["Metrics"') for line in lines]
+    if isinstance(answer, Signed):
+        with pytest.raises((ReplayDiffers, msgspec.ValidationError)):
+            replay(changed, config)

@@ -46,7 +46,7 @@ Heard = list[tuple[str, str | bytes]]
 
 
 def ours(pieces: list[bytes]) -> Heard:
-    """What this library hears of a client."""
+    """The reading of this library."""
     wire = WebSocketWire(Role.SERVER, message_limit=1 << 20)
     heard: Heard = []
     for piece in pieces:
@@ -68,7 +68,7 @@ def ours(pieces: list[bytes]) -> Heard:
 
 
 def theirs(pieces: list[bytes]) -> Heard:
-    """What wsproto hears."""
+    """The reading of wsproto."""
     connection = Connection(ConnectionType.SERVER)
     heard: Heard = []
     parts: list[str | bytes] = []

@@ -2,7 +2,8 @@
 
 import json
 
-from tests.peers.peers import Headers, WsClient
+from tests.peers.peer import Headers
+from tests.peers.websocket_client import WsClient
 
 PROVIDERS = ("custom-one", "custom-two", "openai", "anthropic")
 

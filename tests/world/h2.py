@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from tests.peers.h2_client import Http2ClientPeer, StreamClient
-from tests.peers.peers import Headers, Http2Provider, WsClient
+from tests.peers.http2_client import Http2ClientPeer, StreamClient
+from tests.peers.http_providers import Http2Provider
+from tests.peers.peer import Headers
 from tests.peers.reference_driver import Core, LawBroken
+from tests.peers.websocket_client import WsClient
 from tests.world.actors import Caller
 from tests.world.world import HIGH, Move, Pipe, World, random_moves
 from tests.world.world import run as run_world

@@ -241,8 +241,8 @@ FAULTS: list[Mutant] = [
     Mutant(
         "an HTTP/2 stream's credit is not given back",
         "wires.http2.connection",
-        "            if owed >= self._quantum:\n",
-        "            if False and owed >= self._quantum:\n",
+        "            if credit_due >= self._quantum:\n",
+        "            if False and credit_due >= self._quantum:\n",
     ),
     Mutant(
         "the provider is not told of a cancel over HTTP/2",
@@ -270,25 +270,25 @@ FAULTS: list[Mutant] = [
     ),
     Mutant(
         "a stream whose window opens again does not go on",
-        "wires.http2.outlet",
+        "wires.http2.frame_writer",
         "        if not stream.ready and stream.queued:\n            stream.ready = True\n",
         "        if not stream.ready and stream.queued:\n            return\n",
     ),
     Mutant(
         "a larger INITIAL_WINDOW_SIZE wakes nobody",
         "wires.http2.connection",
-        "        for stream in self._streams.values():\n            self._outlet.wake(stream)\n",
+        "        for stream in self._streams.values():\n            self._writer.wake(stream)\n",
         "",
     ),
     Mutant(
         "a stream that has more to send loses its turn",
-        "wires.http2.outlet",
+        "wires.http2.frame_writer",
         "            if stream.queued:\n                ready.append(stream)\n            else:\n",
         "            if not stream.queued:\n",
     ),
     Mutant(
         "the connection's window is sent beyond",
-        "wires.http2.outlet",
+        "wires.http2.frame_writer",
         "            conn.outbound_flow_control_window -= len(data)\n",
         "",
     ),

@@ -6,8 +6,10 @@ Both ends number their messages and check the other's: in order, none twice, non
 import json
 import random
 
-from tests.peers.peers import Http1Provider, Seen, upgrade_request
-from tests.peers.ws_provider import WsProvider
+from tests.peers.http_providers import Http1Provider
+from tests.peers.peer import Seen
+from tests.peers.websocket_client import upgrade_request
+from tests.peers.websocket_provider import WsProvider
 from tests.world.actors import Caller
 from tests.world.world import HIGH, MESSAGE, Move, Pipe, World
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage

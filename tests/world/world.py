@@ -21,7 +21,7 @@ from typing import Final, TypeAlias
 import h2.errors
 import h2.exceptions
 from h2.settings import SettingCodes
-from tests.peers.peers import Http1Provider, Http2Provider
+from tests.peers.http_providers import Http1Provider, Http2Provider
 from tests.peers.reference_driver import Core, LawBroken
 from tests.world.actors import PROVIDERS, Caller, Serving, create_message
 

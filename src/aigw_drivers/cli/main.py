@@ -1,6 +1,6 @@
 """The command line: ``aigw serve``, ``demo``, ``send``, ``check`` and ``read``.
 
-Decides: options and output. Must not know: any protocol.
+Decides: options, output and exit status. Must not know: any protocol.
 """
 
 import logging
@@ -9,7 +9,6 @@ import shlex
 import sys
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -19,14 +18,12 @@ import msgspec
 
 try:
     import typer
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
-except ImportError as error:  # the core and the drivers do without them
+except ImportError as error:  # the core and the drivers do not need them
     raise SystemExit("the command line needs the extra `server`: pip install 'aigw[server]'") from error
 
-from aigw_sansio import gateway as core
-from aigw_sansio.config import ProviderSettings
+from aigw_sansio import Gateway, ProviderSettings, __version__
 from aigw_sansio.providers.registry import REGISTRY
 
 from ..client import HandshakeRefused, WebSocketClosed, connect
@@ -37,6 +34,7 @@ from .demo.realtime import converse
 from .demo.realtime_view import realtime_summary, realtime_view_for
 from .demo.universal import demonstrate
 from .demo.universal_view import summary, view_for
+from .output import Output
 from .read import ReadError, read_file
 
 app = typer.Typer(
@@ -62,7 +60,7 @@ class Driver(StrEnum):
 DriverOption = Annotated[Driver, typer.Option(help="anyio: sockets and anyio; protocol: bare asyncio protocols.")]
 
 
-def _settings(path: Path | None, console: Console) -> Settings:
+def _settings(path: Path | None, console: Output) -> Settings:
     try:
         return load_settings(path, os.environ)
     except SettingsError as error:
@@ -71,8 +69,8 @@ def _settings(path: Path | None, console: Console) -> Settings:
         raise typer.Exit(2) from None
 
 
-def _check_files(settings: Settings, console: Console) -> None:
-    """Certificates and keys that cannot be used are told of by the name of their setting."""
+def _check_files(settings: Settings, console: Output) -> None:
+    """Report certificates and keys that cannot be used, by the name of their setting."""
     server = settings.server
     files = {f"providers.{slug}.ca_file": own.ca_file for slug, own in settings.config.providers.items() if own.ca_file}
     problems = []
@@ -80,14 +78,14 @@ def _check_files(settings: Settings, console: Console) -> None:
         try:
             client_context(file)
         except OSError as error:
-            problems.append(f"{where} ({file}) holds no certificates in PEM: {error}")
+            problems.append(f"{where} ({file}) holds no PEM certificates: {error}")
     if server.tls_certificate:
         try:
             server_context(server.tls_certificate, server.tls_key or server.tls_certificate)
         except OSError as error:
             key = server.tls_key or "the same file"
             problems.append(
-                f"server.tls_certificate ({server.tls_certificate}) and its key ({key}) cannot be used: {error}"
+                f"server.tls_certificate ({server.tls_certificate}) cannot be used with its key ({key}): {error}"
             )
     for line in problems:
         console.print(f"[red]error[/red] {escape(line)}", soft_wrap=True)
@@ -96,20 +94,22 @@ def _check_files(settings: Settings, console: Console) -> None:
 
 
 def _run(function: Callable[[], Awaitable[None]]) -> None:
-    """Run on uvloop where it is installed, else on asyncio."""
+    """Run on uvloop if it is installed, else on asyncio."""
     anyio.run(function, backend_options={"use_uvloop": find_spec("uvloop") is not None})
 
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
-        print(f"aigw {version('aigw')}, core: {'Python' if core.__file__.endswith('.py') else 'compiled'}")
+        compiled = not str(sys.modules[Gateway.__module__].__file__).endswith(".py")
+        Output().write_line(f"aigw {__version__}, core: {'compiled' if compiled else 'Python'}")
         raise typer.Exit()
 
 
 @app.callback()
 def _options(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="The version, and which core runs.")
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version, and which core runs."),
     ] = False,
 ) -> None:
     pass
@@ -119,11 +119,11 @@ def _options(
 def serve(
     config: ConfigOption = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free port.")] = None,
     driver: DriverOption = Driver.ANYIO,
 ) -> None:
     """Serve until SIGINT or SIGTERM; then let running requests finish."""
-    console = Console()
+    console = Output()
     settings = _settings(config, console)
     _check_files(settings, console)
     changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
@@ -144,7 +144,7 @@ def serve(
         raise typer.Exit(1) from None
 
 
-def _greet(console: Console, gateway: Running, settings: Settings, *, loopback: bool) -> None:
+def _greet(console: Output, gateway: Running, settings: Settings, *, loopback: bool) -> None:
     name, own = next(iter(settings.config.gateways.items()))
     url = f"{gateway.url}/v1/{name}"
     console.print(f"[bold green]aigw[/bold green] is listening on [bold]{gateway.url}[/bold]", soft_wrap=True)
@@ -155,7 +155,7 @@ def _greet(console: Console, gateway: Running, settings: Settings, *, loopback: 
         slugs = [slug for slug in slugs if slug != "loopback" or slug in settings.config.providers]
     console.print(f"  providers  {', '.join(slugs)}", soft_wrap=True)
     if own.authentication:
-        console.print("  this gateway wants a token: header cf-aig-authorization: Bearer TOKEN", soft_wrap=True)
+        console.print("  this gateway needs a token: header cf-aig-authorization: Bearer TOKEN", soft_wrap=True)
     provider = "loopback" if loopback or "loopback" in settings.config.providers else "openai"
     step: dict[str, object] = {"eventId": "1", "provider": provider, "endpoint": "chat/completions"}
     if provider != "loopback":
@@ -172,51 +172,56 @@ def _greet(console: Console, gateway: Running, settings: Settings, *, loopback: 
 def demo(
     driver: DriverOption = Driver.ANYIO,
     realtime: Annotated[
-        bool, typer.Option("--realtime", help="A spoken conversation over a realtime session.")
+        bool, typer.Option("--realtime", help="Show a spoken conversation in a realtime session.")
     ] = False,
 ) -> None:
-    """Show it working: several requests at once over one socket, to the built-in provider. No keys, no network."""
-    console = Console()
+    """Show a gateway at work: several requests at once over one socket. Needs no keys and no network."""
+    console = Output()
 
     async def main() -> None:
-        context, maker = view_for(console)
-        with context:
-            result = await demonstrate(maker, driver=driver.value)
-        console.print(summary(result), soft_wrap=not console.is_terminal)
+        with console.cancelled_without_reader():
+            context, maker = view_for(console)
+            with context:
+                result = await demonstrate(maker, driver=driver.value)
+            console.print(summary(result), soft_wrap=not console.is_terminal)
 
     async def realtime_main() -> None:
-        context, maker = realtime_view_for(console)
-        with context:
-            result = await converse(maker, driver=driver.value)
-        console.print(realtime_summary(result), soft_wrap=not console.is_terminal)
+        with console.cancelled_without_reader():
+            context, maker = realtime_view_for(console)
+            with context:
+                result = await converse(maker, driver=driver.value)
+            console.print(realtime_summary(result), soft_wrap=not console.is_terminal)
 
-    nobody_reads = False
     try:
         _run(realtime_main if realtime else main)
-    except* SystemExit:  # rich ends a program whose output nobody takes, from wherever it printed
-        nobody_reads = True
-    if nobody_reads:
+    except Exception:
+        if not console.reader_gone:  # else it was cancelled in mid-conversation, and nobody is left to be told
+            raise
+    if console.reader_gone:
         raise typer.Exit(1)
 
 
 @app.command()
 def send(
     url: Annotated[str, typer.Argument(help="ws:// or wss:// address of a gateway, with account and gateway.")],
-    messages: Annotated[list[str] | None, typer.Argument(help="JSON messages; without any, lines of input.")] = None,
+    messages: Annotated[
+        list[str] | None, typer.Argument(help="JSON messages; without any, the lines of standard input.")
+    ] = None,
     token: Annotated[str | None, typer.Option(envvar="AIGW_TOKEN", help="Gateway token.")] = None,
 ) -> None:
-    """Send universal messages over one socket and print what comes back, until every exchange has ended."""
+    """Send universal messages over one socket and print all answers, until every exchange has ended."""
     texts = messages or [line for line in sys.stdin.read().splitlines() if line.strip()]
     headers = [("cf-aig-authorization", f"Bearer {token}")] if token else []
+    output = Output()
 
     async def main() -> None:
         async with connect(url, headers=headers) as socket:
             for text in texts:
                 await socket.send(text)
             open_ends = sum(not _is_cancel(text) for text in texts)
-            while open_ends:
+            while open_ends and not output.reader_gone:
                 answer = str(await socket.receive())
-                print(answer, flush=True)
+                output.write_line(answer)
                 open_ends -= _is_end(answer)
 
     try:
@@ -230,10 +235,12 @@ def send(
     except OSError as error:
         print(f"cannot connect to {url}: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
+    if output.reader_gone:
+        raise typer.Exit(1)
 
 
 def _is_cancel(text: str) -> bool:
-    """Whether a message of ours has no end of its own: it brings about that of another."""
+    """Whether our message ends another exchange and has no end of its own."""
     try:
         message = msgspec.json.decode(text)
     except msgspec.DecodeError:
@@ -242,7 +249,7 @@ def _is_cancel(text: str) -> bool:
 
 
 def _is_end(answer: str) -> bool:
-    """Whether a message is the last that answers one of ours."""
+    """Whether ``answer`` is the last one to a message of ours."""
     message = msgspec.json.decode(answer)
     kind = message["type"].removeprefix("universal.")
     return kind in ("done", "error", "cancelled", "pong") or (kind == "created" and "response" in message)
@@ -250,8 +257,8 @@ def _is_end(answer: str) -> bool:
 
 @app.command()
 def check(file: Annotated[Path, typer.Argument(help="Settings file (TOML).")]) -> None:
-    """Check a settings file: says what is wrong in it, where, and what is allowed."""
-    console = Console()
+    """Check a settings file: report each error, its place, and the allowed values."""
+    console = Output()
     settings = _settings(file, console)
     _check_files(settings, console)
     config = settings.config
@@ -274,21 +281,22 @@ def _described(provider: ProviderSettings) -> str:
 
 @app.command()
 def read(
-    file: Annotated[Path, typer.Argument(help="A recorded answer of a provider, as its client received it.")],
-    provider: Annotated[str | None, typer.Option(help="Slug of the provider it came from.")] = None,
-    format: Annotated[
-        str | None, typer.Option(help="Family of formats it is in; told by the content otherwise.")
-    ] = None,
+    file: Annotated[Path, typer.Argument(help="A recorded response body of a provider, as its client received it.")],
+    provider: Annotated[str | None, typer.Option(help="Slug of the provider that sent it.")] = None,
+    format: Annotated[str | None, typer.Option(help="Its format; by default the content decides.")] = None,
     content_type: Annotated[str | None, typer.Option(help="Its content-type.")] = None,
     status: Annotated[int, typer.Option(min=100, max=599, help="Its status.")] = 200,
 ) -> None:
-    """Print the provider-agnostic events of a recorded answer, one JSON document a line."""
+    """Print the provider-agnostic events of a recorded response, one JSON document per line."""
     if provider is not None and format is not None:
-        print("--provider and --format exclude each other", file=sys.stderr)
+        print("--provider and --format exclude each other: use one of them", file=sys.stderr)
         raise typer.Exit(2)
+    output = Output()
     try:
         for line in read_file(file, provider=provider, format=format, content_type=content_type, status=status):
-            print(line)
+            output.write_line(line)
+            if output.reader_gone:
+                raise typer.Exit(1)
     except (ReadError, OSError) as error:
         print(f"{file}: {error}", file=sys.stderr)
         raise typer.Exit(1) from None

@@ -1,7 +1,7 @@
-"""``aigw read FILE``: what the tap reads from a recorded answer, as lines of JSON.
+"""``aigw read FILE``: the provider-agnostic events of a recorded response, as lines of JSON.
 
-Decides: how a file's framing and format are told, from the options first, then from its name and content. Must not
-know: any format; framing is :mod:`aigw_sansio.bodies.framing`'s, meaning is :mod:`aigw_sansio.formats.registry`'s.
+Decides: how framing and format of a file are found: from the options first, then from its name and content. Must not
+know: any format. :mod:`aigw_sansio.bodies.framing` reads framings, :mod:`aigw_sansio.formats.registry` reads formats.
 """
 
 from collections.abc import Iterator
@@ -10,16 +10,10 @@ from typing import Final
 
 import msgspec
 
+from aigw_sansio import Limits, ProviderEvent
 from aigw_sansio.bodies.framing import Framing, decoder_for, framing_of, media_type
-from aigw_sansio.config import Limits
-from aigw_sansio.events import ProviderEvent
-from aigw_sansio.formats.detection import (
-    detect_format,
-)
-from aigw_sansio.formats.registry import (
-    FORMAT_ALIASES,
-    make_reader,
-)
+from aigw_sansio.formats.detection import detect_format
+from aigw_sansio.formats.registry import FORMAT_ALIASES, make_reader
 from aigw_sansio.providers.registry import ALIASES, REGISTRY
 
 _PIECE: Final = 64 * 1024
@@ -31,7 +25,7 @@ _TYPES: Final = {
     ".eventstream": "application/vnd.amazon.eventstream",
     ".json": "application/json",
 }
-#: What the providers' own formats are, where an endpoint does not say it.
+#: The usual format of providers whose registry row leaves it to the endpoint.
 _PROVIDERS: Final = {
     "anthropic": "anthropic-messages",
     "google-ai-studio": "gemini",
@@ -42,7 +36,7 @@ _PROVIDERS: Final = {
 
 
 class ReadError(ValueError):
-    """The options name no provider or format, or the body is not what its framing promises."""
+    """An option names no known provider or format, or the body breaks its framing."""
 
 
 def read_file(
@@ -53,12 +47,12 @@ def read_file(
     content_type: str | None = None,
     status: int = 200,
 ) -> Iterator[str]:
-    """The events in ``path``, one JSON document each, in order, without line ends.
+    """The events in ``path`` in order, each a JSON document without a line end.
 
-    ``format`` (a format or a name of :data:`aigw_sansio.formats.registry.FORMAT_ALIASES`) is taken as it is; without it
-    the content tells, and where it does not, ``provider`` (a slug) does. ``content_type`` and ``status`` are those of
-    the answer; without a type the file's name and its first bytes tell. Raises :class:`ReadError` before the first
-    event for an unknown name, after the last one for a broken body; ``OSError`` as ``open`` does.
+    ``format`` (a key of :data:`aigw_sansio.formats.registry.FORMAT_ALIASES`) decides the format. Without it the content
+    decides, and if that is not clear, ``provider`` (a slug). ``content_type`` and ``status`` are those of the response;
+    without a type the file's name and its first bytes decide. Raises :class:`ReadError` before the first event if a
+    name is unknown, and after the last event if the body is broken; ``OSError`` if the file cannot be read.
     """
     named = _family(provider, format)
     with Path(path).open("rb") as file:
@@ -98,11 +92,11 @@ def _family(provider: str | None, format: str | None) -> str:
     if row is None:
         raise ReadError(f"unknown provider {provider!r}; known are {', '.join(sorted(REGISTRY))}")
     own = _PROVIDERS.get(slug) or FORMAT_ALIASES.get(slug) or row.format
-    return "openai-chat" if own == "unknown" else own  # the common language of the rest
+    return "openai-chat" if own == "unknown" else own  # which most of the others speak
 
 
 def _told(detected: str, named: str) -> str:
-    """What the content tells, unless the provider's own reading knows more: it reads OpenAI's shape as well."""
+    """The detected format, unless the provider's own format knows more: it reads OpenAI's shape too."""
     if detected == "unknown" or (detected == "openai-chat" and named in ("workers-ai", "tgi", "watsonx")):
         return named
     return detected

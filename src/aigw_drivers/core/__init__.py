@@ -1,1 +1,1 @@
-"""What both drivers share: sockets, TLS, readiness, and the transfer between them and an engine."""
+"""The parts that both drivers share: sockets, TLS, readiness, and the transfer of bytes to and from an engine."""

@@ -1,58 +1,58 @@
-"""One connection as a driver sees it: a socket, perhaps TLS over it, and how far its end has come.
+"""One connection as a driver keeps it: a socket, perhaps TLS over it, and flags that say how far it has ended.
 
-Decides: nothing; it is the record the driver keeps. Must not know: the engine.
+Data only.
 """
 
 from typing import Protocol
 
 import anyio
 
-from aigw_sansio.ids import ConnId
+from aigw_sansio import ConnId
 
 from .tls import TlsPipe
 
 
 class ByteSocket(Protocol):
-    """What a driver needs of a non-blocking stream socket, with the meaning that :mod:`socket` gives it."""
+    """The methods of a non-blocking stream socket that a driver uses, as in :mod:`socket`."""
 
     def fileno(self) -> int:
-        """What readiness is asked about; negative when closed."""
+        """The number by which readiness is asked; negative if the socket is closed."""
 
     def recv(self, bufsize: int, /) -> bytes:
-        """What came; empty at the peer's end. ``BlockingIOError`` where nothing did."""
+        """Bytes of the peer; empty at its end. Raises ``BlockingIOError`` if there is nothing to read yet."""
 
     def send(self, data: bytes | memoryview, /) -> int:
-        """How much was taken. ``BlockingIOError`` where there is no room."""
+        """Send, and return how many bytes were taken. Raises ``BlockingIOError`` if there is no room."""
 
     def shutdown(self, how: int, /) -> None:
-        """End our side."""
+        """End our direction."""
 
     def setsockopt(self, level: int, option: int, value: bytes, /) -> None:
         """Set an option."""
 
     def close(self) -> None:
-        """Let go of it; what is unsent may be lost."""
+        """Release the socket; unsent bytes may be lost."""
 
 
 class Link:
-    """The state of one connection. ``socket`` is ``None`` while it is dialled and after it is released."""
+    """The state of one connection. ``socket`` is ``None`` during the dial and after the release."""
 
     __slots__ = (
+        "close_notify_sent",
         "closing",
         "conn",
-        "dial",
-        "ended",
-        "farewell",
+        "dial_scope",
+        "has_write_task",
         "paused",
-        "reading",
-        "rest",
-        "shut",
+        "peer_ended",
+        "read_wanted",
+        "shut_down",
         "socket",
         "tls",
         "unconfirmed",
-        "wake",
-        "writer",
-        "writing",
+        "unsent",
+        "wants_read",
+        "wants_write",
     )
 
     def __init__(self, conn: ConnId, sock: ByteSocket | None = None, tls: TlsPipe | None = None) -> None:
@@ -60,23 +60,23 @@ class Link:
         self.socket = sock
         self.tls = tls
         #: Cancels the dial under way.
-        self.dial: anyio.CancelScope | None = None
-        #: What the socket did not take yet, encrypted where there is TLS.
-        self.rest: bytes | memoryview = b""
-        #: How many pulled bytes are confirmed once ``rest`` is gone.
+        self.dial_scope: anyio.CancelScope | None = None
+        #: Bytes that the socket did not take yet; ciphertext under TLS.
+        self.unsent: bytes | memoryview = b""
+        #: How many pulled bytes are to be confirmed when ``unsent`` is empty.
         self.unconfirmed = 0
         #: The engine said ``PauseReading``.
         self.paused = False
-        #: The peer's end was seen, clean or not.
-        self.ended = False
+        #: The peer has ended, in order or not, and the engine knows.
+        self.peer_ended = False
         #: The engine said ``Close``.
         self.closing = False
         #: Our ``close_notify`` was written.
-        self.farewell = False
-        #: Our side of the socket is shut down; only the peer's end is awaited.
-        self.shut = False
-        # What readiness keeps here: whether callbacks are wanted, whether a task writes, how the reading one is woken.
-        self.reading = False
-        self.writing = False
-        self.writer = False
-        self.wake: anyio.Event | None = None
+        self.close_notify_sent = False
+        #: Our direction is shut down; we only wait for the peer's end.
+        self.shut_down = False
+        # Kept by readiness: which callbacks are wanted, whether a task waits to write, what wakes the reading task.
+        self.wants_read = False
+        self.wants_write = False
+        self.has_write_task = False
+        self.read_wanted: anyio.Event | None = None

@@ -1,11 +1,12 @@
-"""Readiness: when a socket can be read or written, told by callback.
+"""Readiness: callbacks that say when a socket can be read or written.
 
-Decides: by what means the running event loop tells. Must not know: engines, TLS, what is done with the socket.
+Decides: by which means the running event loop reports readiness. Must not know: engines, TLS, the use of the socket.
 
-Where there is epoll, the loop watches one epoll set of ours, and a wake-up serves everything that became ready: a read
-costs no task switch, no callback of the loop and no system call to register anew, and it is known when the last one is
-done. Elsewhere asyncio's own reader callbacks do it, and where there are none (its proactor, trio) a task per
-connection waits. All call the same functions.
+A *turn of the loop* is the time in which everything is served that became ready at once. If the system has epoll, the
+loop watches one epoll set of ours, and one wake-up serves the whole turn: a read costs no task switch, no callback of
+the loop and no system call to register again, and the end of the turn is known. Without epoll, asyncio's own reader
+callbacks are used. If the loop has none (asyncio's proactor, trio), one task for each connection waits. All of them
+call the same functions.
 """
 
 import asyncio
@@ -18,37 +19,38 @@ from anyio.abc import TaskGroup
 
 from .link import Link
 
-#: What a turn serves at most, so that timers, accepting and dialling get theirs; the rest is ready in the next.
+#: The most sockets that one turn serves, so that timers, accepting and dialling are not held up. The others are still
+#: ready in the next turn.
 _EVENTS_PER_TURN: Final = 256
 
 
 class Readiness(Protocol):
-    """Calls back when a link's socket is ready. All methods may be called again without harm."""
+    """Calls back when the socket of a link is ready. A second call of any method does no harm."""
 
     def start_reading(self, link: Link) -> None:
         """Call ``on_readable(link)`` whenever there is something to read, until :meth:`stop_reading`."""
 
     def stop_reading(self, link: Link) -> None:
-        """Do not call ``on_readable`` any more."""
+        """Stop calling ``on_readable``."""
 
     def start_writing(self, link: Link) -> None:
         """Call ``on_writable(link)`` when there is room, until :meth:`stop_writing`."""
 
     def stop_writing(self, link: Link) -> None:
-        """Do not call ``on_writable`` any more."""
+        """Stop calling ``on_writable``."""
 
     def forget(self, link: Link) -> None:
-        """The socket is about to be closed."""
+        """Stop both; the socket is about to be closed."""
 
     def at_turn_end(self, callback: Callable[[], None]) -> None:
-        """Called within ``on_readable``: call back when all that is ready now was told of."""
+        """Call ``callback`` at the end of this turn. Only for use inside ``on_readable``."""
 
 
 Callback = Callable[[Link], None]
 
 
-def choose(tasks: TaskGroup, on_readable: Callback, on_writable: Callback) -> Readiness:
-    """The best that the running loop offers."""
+def choose_readiness(tasks: TaskGroup, on_readable: Callback, on_writable: Callback) -> Readiness:
+    """The cheapest kind that the running loop offers."""
     if hasattr(select, "epoll"):
         return EpollReadiness(tasks, on_readable, on_writable)
     proactor = getattr(asyncio, "ProactorEventLoop", None)
@@ -74,23 +76,23 @@ class LoopReadiness:
         self._on_writable = on_writable
 
     def start_reading(self, link: Link) -> None:
-        if not link.reading and link.socket is not None:
-            link.reading = True
+        if not link.wants_read and link.socket is not None:
+            link.wants_read = True
             self._loop.add_reader(link.socket, self._on_readable, link)
 
     def stop_reading(self, link: Link) -> None:
-        if link.reading and link.socket is not None:
-            link.reading = False
+        if link.wants_read and link.socket is not None:
+            link.wants_read = False
             self._loop.remove_reader(link.socket)
 
     def start_writing(self, link: Link) -> None:
-        if not link.writing and link.socket is not None:
-            link.writing = True
+        if not link.wants_write and link.socket is not None:
+            link.wants_write = True
             self._loop.add_writer(link.socket, self._on_writable, link)
 
     def stop_writing(self, link: Link) -> None:
-        if link.writing and link.socket is not None:
-            link.writing = False
+        if link.wants_write and link.socket is not None:
+            link.wants_write = False
             self._loop.remove_writer(link.socket)
 
     def forget(self, link: Link) -> None:
@@ -102,7 +104,7 @@ class LoopReadiness:
 
 
 class EpollReadiness:
-    """Readiness from an epoll set, which the loop watches: a wake-up serves everything that became ready."""
+    """Readiness from one epoll set, which the loop watches: one wake-up serves a whole turn."""
 
     def __init__(self, tasks: TaskGroup, on_readable: Callback, on_writable: Callback) -> None:
         self._on_readable = on_readable
@@ -113,27 +115,27 @@ class EpollReadiness:
         tasks.start_soon(self._watch)
 
     def start_reading(self, link: Link) -> None:
-        if not link.reading:
-            link.reading = True
+        if not link.wants_read:
+            link.wants_read = True
             self._register(link)
 
     def stop_reading(self, link: Link) -> None:
-        if link.reading:
-            link.reading = False
+        if link.wants_read:
+            link.wants_read = False
             self._register(link)
 
     def start_writing(self, link: Link) -> None:
-        if not link.writing:
-            link.writing = True
+        if not link.wants_write:
+            link.wants_write = True
             self._register(link)
 
     def stop_writing(self, link: Link) -> None:
-        if link.writing:
-            link.writing = False
+        if link.wants_write:
+            link.wants_write = False
             self._register(link)
 
     def forget(self, link: Link) -> None:
-        link.reading = link.writing = False
+        link.wants_read = link.wants_write = False
         self._register(link)
 
     def at_turn_end(self, callback: Callable[[], None]) -> None:
@@ -143,11 +145,11 @@ class EpollReadiness:
         if link.socket is None or self._epoll.closed:
             return
         number = link.socket.fileno()
-        wanted = (select.EPOLLIN if link.reading else 0) | (select.EPOLLOUT if link.writing else 0)
+        wanted = (select.EPOLLIN if link.wants_read else 0) | (select.EPOLLOUT if link.wants_write else 0)
         if number in self._links:
             if wanted:
                 self._epoll.modify(number, wanted)
-            else:  # a registered socket reports a hang-up whether wanted or not, again and again
+            else:  # a registered socket would report a hang-up again and again, wanted or not
                 del self._links[number]
                 self._epoll.unregister(number)
         elif wanted:
@@ -168,15 +170,15 @@ class EpollReadiness:
                 loop.remove_reader(epoll.fileno())
 
     def _serve(self) -> None:
-        """One turn."""
+        """Serve one turn."""
         links = self._links
         for number, mask in self._epoll.poll(0, _EVENTS_PER_TURN):
-            link = links.get(number)  # none where an earlier one of this turn ended it
+            link = links.get(number)  # None if an earlier callback of this turn released it
             if link is None:
                 continue
-            if link.reading and mask & ~select.EPOLLOUT:
+            if link.wants_read and mask & ~select.EPOLLOUT:
                 self._on_readable(link)
-            if link.writing and mask & ~select.EPOLLIN:
+            if link.wants_write and mask & ~select.EPOLLIN:
                 self._on_writable(link)
         callback, self._at_turn_end = self._at_turn_end, None
         if callback is not None:
@@ -184,7 +186,7 @@ class EpollReadiness:
 
 
 class TaskReadiness:
-    """Readiness from one waiting task per connection, and one more while a write is stuck."""
+    """Readiness from one waiting task for each connection, and one more while a write is blocked."""
 
     def __init__(self, tasks: TaskGroup, on_readable: Callback, on_writable: Callback) -> None:
         self._tasks = tasks
@@ -192,33 +194,33 @@ class TaskReadiness:
         self._on_writable = on_writable
 
     def start_reading(self, link: Link) -> None:
-        if link.reading or link.socket is None:
+        if link.wants_read or link.socket is None:
             return
-        link.reading = True
-        if link.wake is None:
-            link.wake = anyio.Event()
+        link.wants_read = True
+        if link.read_wanted is None:
+            link.read_wanted = anyio.Event()
             self._tasks.start_soon(self._read, link)
         else:
-            link.wake.set()
+            link.read_wanted.set()
 
     def stop_reading(self, link: Link) -> None:
-        link.reading = False  # the task may wait on; it looks here before it reads
+        link.wants_read = False  # the task may still wait; it looks at this flag before it reads
 
     def start_writing(self, link: Link) -> None:
-        link.writing = True
-        if not link.writer and link.socket is not None:
-            link.writer = True
+        link.wants_write = True
+        if not link.has_write_task and link.socket is not None:
+            link.has_write_task = True
             self._tasks.start_soon(self._write, link)
 
     def stop_writing(self, link: Link) -> None:
-        link.writing = False
+        link.wants_write = False
 
     def forget(self, link: Link) -> None:
-        link.reading = link.writing = False
+        link.wants_read = link.wants_write = False
         if link.socket is not None:
             anyio.notify_closing(link.socket)
-        if link.wake is not None:
-            link.wake.set()
+        if link.read_wanted is not None:
+            link.read_wanted.set()
 
     def at_turn_end(self, callback: Callable[[], None]) -> None:
         self._tasks.start_soon(_call, callback)
@@ -226,26 +228,26 @@ class TaskReadiness:
     async def _read(self, link: Link) -> None:
         wait_readable = anyio.wait_readable
         while (sock := link.socket) is not None:
-            if not link.reading:
-                link.wake = anyio.Event()
-                await link.wake.wait()
+            if not link.wants_read:
+                link.read_wanted = anyio.Event()
+                await link.read_wanted.wait()
                 continue
             try:
                 await wait_readable(sock)
             except anyio.ClosedResourceError:
                 return
-            if link.reading:
+            if link.wants_read:
                 self._on_readable(link)
 
     async def _write(self, link: Link) -> None:
-        while link.writing and (sock := link.socket) is not None:
+        while link.wants_write and (sock := link.socket) is not None:
             try:
                 await anyio.wait_writable(sock)
             except anyio.ClosedResourceError:
                 break
-            if link.writing:
+            if link.wants_write:
                 self._on_writable(link)
-        link.writer = False
+        link.has_write_task = False
 
 
 async def _call(callback: Callable[[], None]) -> None:

@@ -1,10 +1,10 @@
-"""Sockets: listening, naming a peer, dialling (Happy Eyeballs, RFC 8305), shaking TLS hands.
+"""Sockets: listen, name a peer, dial (Happy Eyeballs, RFC 8305), TLS handshake.
 
-Decides: in what order addresses are tried and what an error is called. Must not know: engines, connections' ids, what
-the bytes mean.
+Decides: the order in which addresses are tried, and the words for an error. Must not know: engines, ids of
+connections, the meaning of bytes.
 
-Everything here works on non-blocking sockets of the standard library, with anyio for waiting: so the driver reads and
-writes them directly, and knows to the byte what the kernel took.
+Everything here works on non-blocking sockets of the standard library; anyio only waits. So the driver reads and writes
+sockets directly, and knows to the byte how much the kernel took.
 """
 
 import errno
@@ -17,26 +17,27 @@ from typing import NamedTuple, TypeAlias
 
 import anyio
 
-from .contract import READ_SIZE
+from aigw_sansio import READ_SIZE
+
 from .link import ByteSocket
 from .tls import TlsPipe
 
-#: How long one address may try alone before the next one is tried beside it (RFC 8305 section 5).
+#: Seconds for which one address is tried alone, before the next one is tried beside it (RFC 8305 section 5).
 CONNECTION_ATTEMPT_DELAY_S = 0.25
 
 _AddressInfo: TypeAlias = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
 
 
 class Listener(NamedTuple):
-    """A listening socket, and the context of its TLS where it speaks TLS."""
+    """A listening socket, and its TLS context if it speaks TLS."""
 
     socket: socket.socket
     ssl_context: ssl.SSLContext | None = None
 
     @property
     def address(self) -> str:
-        """Where it listens, as :func:`name_of` writes it."""
-        return name_of(self.socket.getsockname())
+        """The address on which it listens, as :func:`address_text` writes it."""
+        return address_text(self.socket.getsockname())
 
 
 def listen(
@@ -47,10 +48,10 @@ def listen(
     backlog: int = 1024,
     reuse_port: bool = False,
 ) -> list[Listener]:
-    """Listen on every address of ``host`` (``None``: all). Port 0 takes a free one, the same for all addresses.
+    """Listen on every address of ``host`` (``None``: all). Port 0 takes a free port, the same for all addresses.
 
-    ``reuse_port`` lets several processes share the port (``SO_REUSEPORT``). Raises :class:`OSError`. Hand the result to
-    a driver's ``serve``, which closes it.
+    ``reuse_port`` lets several processes share the port (``SO_REUSEPORT``). Raises :class:`OSError`. Pass the
+    result to ``serve`` of a driver, which closes it.
     """
     infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     listeners: list[Listener] = []
@@ -75,8 +76,8 @@ def listen(
     return listeners
 
 
-def name_of(address: object) -> str:
-    """``"192.0.2.1:5000"``, ``"[2001:db8::1]:5000"``, or ``"unix"`` for anything without host and port."""
+def address_text(address: object) -> str:
+    """``"192.0.2.1:5000"``, ``"[2001:db8::1]:5000"``, or ``"unix"`` for an address without host and port."""
     match address:
         case (str(host), int(port), *_):
             return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -84,13 +85,13 @@ def name_of(address: object) -> str:
             return "unix"
 
 
-def reason_of(error: BaseException) -> str:
-    """What went wrong, in few words that name neither addresses nor content."""
+def failure_text(error: BaseException) -> str:
+    """A few words for an error. They name neither addresses nor content."""
     match error:
         case ssl.SSLCertVerificationError():
             return f"certificate not accepted: {error.verify_message}"
         case ssl.SSLError():
-            reason = getattr(error, "reason", None) or "failed"  # absent where it was not OpenSSL's
+            reason = getattr(error, "reason", None) or "failed"  # absent if OpenSSL did not raise it
             return f"TLS: {reason.lower().replace('_', ' ')}"
         case socket.gaierror():
             return "name not found"
@@ -102,15 +103,15 @@ def reason_of(error: BaseException) -> str:
             return type(error).__name__
 
 
-def prepare(sock: socket.socket) -> None:
-    """Non-blocking, and nothing held back by Nagle's algorithm: the engine joins its writes itself."""
+def make_non_blocking(sock: socket.socket) -> None:
+    """Make ``sock`` non-blocking, without Nagle's algorithm: the engine joins its writes itself."""
     sock.setblocking(False)
     if sock.family in (socket.AF_INET, socket.AF_INET6):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 async def dial_tcp(host: str, port: int) -> socket.socket:
-    """A connected socket to ``host``, the first of its addresses to answer. Raises :class:`OSError`."""
+    """A connected socket to the first address of ``host`` that answers. Raises :class:`OSError`."""
     infos = _interleave(await _resolve(host, port))
     if len(infos) == 1:
         return await _connect(infos[0])
@@ -149,7 +150,7 @@ async def dial_tcp(host: str, port: int) -> socket.socket:
 
 async def _resolve(host: str, port: int) -> Sequence[_AddressInfo]:
     try:
-        try:  # an address needs no resolver, and no thread
+        try:  # a numeric address needs no resolver and no thread
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         except socket.gaierror:
             return await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -158,7 +159,7 @@ async def _resolve(host: str, port: int) -> Sequence[_AddressInfo]:
 
 
 def _interleave(infos: Sequence[_AddressInfo]) -> list[_AddressInfo]:
-    """The resolver's order, but families in turn, the first one first (RFC 8305 section 4)."""
+    """The resolver's order, with alternating address families (RFC 8305 section 4)."""
     first = [info for info in infos if info[0] == infos[0][0]]
     other = [info for info in infos if info[0] != infos[0][0]]
     return [info for pair in zip_longest(first, other) for info in pair if info is not None]
@@ -168,7 +169,7 @@ async def _connect(info: _AddressInfo) -> socket.socket:
     family, kind, proto, _, address = info
     sock = socket.socket(family, kind, proto)
     try:
-        prepare(sock)
+        make_non_blocking(sock)
         failure = sock.connect_ex(address)
         if failure in (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR):
             await anyio.wait_writable(sock)
@@ -181,10 +182,10 @@ async def _connect(info: _AddressInfo) -> socket.socket:
     return sock
 
 
-async def shake_hands(sock: ByteSocket, pipe: TlsPipe) -> None:
+async def tls_handshake(sock: ByteSocket, pipe: TlsPipe) -> None:
     """Do the TLS handshake of ``pipe`` over ``sock``. Raises :class:`OSError`, :class:`ssl.SSLError` among them.
 
-    What the peer sent behind its handshake is in the pipe afterwards: ``pipe.decrypt(b"")``.
+    Bytes that the peer sent behind its handshake are then in the pipe. Next: ``pipe.decrypt(b"")``.
     """
     done = False
     data = b""

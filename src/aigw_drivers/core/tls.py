@@ -1,10 +1,10 @@
-"""TLS: contexts with the settings we stand by, and one TLS connection as a filter without a socket.
+"""TLS: contexts with safe settings, and one TLS connection as a filter without a socket.
 
-Decides: protocol versions, trust, ALPN offers, what counts as a proper end of a TLS stream (RFC 8446 section 6.1:
-only a ``close_notify``). Must not know: sockets, event loops, who is at the other end.
+Decides: protocol versions, trust, ALPN offers, and that only a ``close_notify`` is a proper end of a TLS stream (RFC
+8446 section 6.1). Must not know: sockets, event loops, the peer.
 
-:class:`TlsPipe` is the same for every driver, so all of them agree on truncation, and none pays for the buffers and
-the hidden queues of a loop's own TLS transport.
+Every driver uses :class:`TlsPipe`. So all drivers agree on truncation, and none pays for the buffers and hidden queues
+of an event loop's own TLS transport.
 """
 
 import ssl
@@ -12,14 +12,17 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from .contract import READ_SIZE
+from aigw_sansio import READ_SIZE
 
-#: Output that TLS makes by itself (tickets, key updates, alerts) and the peer does not take: more is an attack.
+#: The most unsent output of TLS itself: tickets, key updates, alerts. A peer that causes more, and reads none, attacks.
 MAX_CONTROL_BYTES = 65536
 
 
 def server_context(certificate: str | Path, key: str | Path, alpn: tuple[str, ...] = ("http/1.1",)) -> ssl.SSLContext:
-    """A context for listeners: TLS 1.2 or later, ``alpn`` best first. Files in PEM; the certificate with its chain."""
+    """A context for listeners: TLS 1.2 or later, ``alpn`` best first.
+
+    Both files are PEM; ``certificate`` holds the chain too. Raises :class:`OSError` if they cannot be used.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     _harden(context, alpn)
@@ -28,9 +31,9 @@ def server_context(certificate: str | Path, key: str | Path, alpn: tuple[str, ..
 
 @lru_cache(maxsize=64)
 def client_context(ca_file: str | None = None, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
-    """A context for dialling: certificates and names are checked, against ``ca_file`` or the system's trust.
+    """A context for dialling. It checks certificates and names, against ``ca_file`` or the system's trust.
 
-    Loading trust costs milliseconds, so there is one context for each ``(ca_file, alpn)``.
+    Loading trust takes milliseconds, so each ``(ca_file, alpn)`` has one context.
     """
     context = ssl.create_default_context(cafile=ca_file)
     _harden(context, alpn)
@@ -39,18 +42,18 @@ def client_context(ca_file: str | None = None, alpn: tuple[str, ...] = ()) -> ss
 
 def _harden(context: ssl.SSLContext, alpn: tuple[str, ...]) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # Python sets it; we must see streams that are cut short
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # Python sets it; but we must see a truncated stream
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     if alpn:
         context.set_alpn_protocols(list(alpn))
 
 
 class TlsPipe:
-    """One TLS connection: ciphertext of the peer in, plaintext out, and the other way round.
+    """One TLS connection: ciphertext of the peer in, plaintext out, and the reverse.
 
-    Call :meth:`handshake` until it returns true, then :meth:`decrypt` and :meth:`encrypt`. Whatever was called, send
-    :meth:`pending` afterwards: TLS speaks of its own accord. Every method may raise :class:`ssl.SSLError`: the
-    connection is lost, though :meth:`pending` may hold an alert that says why.
+    Call :meth:`handshake` until it returns true, then :meth:`decrypt` and :meth:`encrypt`. After every call send
+    :meth:`pending`: TLS has messages of its own. Every method may raise :class:`ssl.SSLError`. The connection is then
+    lost, but :meth:`pending` may hold an alert that tells the peer why.
     """
 
     __slots__ = ("_feed", "_incoming", "_object", "_outgoing", "_read", "_write", "ended")
@@ -62,16 +65,16 @@ class TlsPipe:
         self._feed = self._incoming.write
         self._read = self._object.read
         self._write = self._object.write
-        #: The peer said ``close_notify``: nothing more will come.
+        #: The peer sent ``close_notify``: nothing more will come.
         self.ended = False
 
     @property
     def alpn(self) -> str | None:
-        """The protocol that was agreed on, if any."""
+        """The protocol that ALPN chose, or ``None``."""
         return self._object.selected_alpn_protocol()
 
     def handshake(self, data: bytes) -> bool:
-        """Take ``data`` (empty at first) and go on shaking hands. True when it is done."""
+        """Continue the handshake with ``data``, empty at first. True when it is complete."""
         self._feed(data)
         try:
             self._object.do_handshake()
@@ -80,7 +83,10 @@ class TlsPipe:
         return True
 
     def decrypt(self, data: bytes) -> bytes:
-        """Plaintext from ``data``: never longer than it, so a read of 64 KiB stays one. Mind :attr:`ended` after."""
+        """Plaintext of ``data``. Afterwards look at :attr:`ended`.
+
+        It may also hold plaintext of a record that began in an earlier ``data``.
+        """
         self._feed(data)
         first = b""
         rest: list[bytes] = []
@@ -90,7 +96,7 @@ class TlsPipe:
                     rest.append(piece)
                 else:
                     first = piece
-            self.ended = True  # an empty read is how a MemoryBIO tells of close_notify without raising
+            self.ended = True  # a MemoryBIO reports close_notify by an empty read
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
@@ -98,21 +104,23 @@ class TlsPipe:
         return b"".join((first, *rest)) if rest else first
 
     def encrypt(self, data: bytes) -> bytes:
-        """Ciphertext of ``data``, with whatever TLS had pending before it."""
+        """Ciphertext of ``data``, behind everything that TLS had pending."""
         self._write(data)
         return self._outgoing.read()
 
     @property
-    def talks(self) -> bool:
-        """Whether :meth:`pending` has anything."""
+    def has_pending(self) -> bool:
+        """Whether :meth:`pending` has bytes to send."""
         return self._outgoing.pending > 0
 
     def pending(self) -> bytes:
-        """Ciphertext that TLS itself wants sent."""
+        """Ciphertext that TLS itself wants to send; empty if there is none."""
         return self._outgoing.read() if self._outgoing.pending else b""
 
-    def end(self) -> bytes:
-        """Say ``close_notify``. What is returned is the last to be sent."""
-        with suppress(ssl.SSLError):  # the peer's own close_notify is outstanding, or it broke: ours is written
+    def close_notify(self) -> bytes:
+        """End our direction: the bytes to send last, ``close_notify`` among them."""
+        with suppress(
+            ssl.SSLError
+        ):  # raised if the peer's close_notify has not come, or the stream broke: ours is written
             self._object.unwrap()
         return self._outgoing.read()

@@ -1,13 +1,13 @@
-"""The heart of a driver: engine in, effects out, sockets read and written, all in plain functions.
+"""The shared part of all drivers: call the engine, execute its effects, read and write sockets, in plain functions.
 
-Decides: nothing about any protocol. It carries out the nine duties of :mod:`aigw_drivers.core.contract`, save for what must
-wait: dialling, answering and time, which a subclass adds. Must not know: what the bytes mean, why a connection is
-dialled or closed, which event loop runs.
+Decides: nothing about any protocol. It does the nine duties of a driver (:mod:`aigw_sansio`), except for those that
+must wait: dialling, answering and time. A subclass adds these. Must not know: the meaning of bytes, the reason for a
+dial or a close, the event loop.
 
-When a socket is readable, a plain function reads it once and gives that to the engine. What the engine then wants
-written is written at the end of the same turn of the loop, or sooner where the turn has read much: one write for each
-connection, however many of the sockets that were ready brought something for it. There is no task switch, queue, lock
-or timeout per message, and what the kernel took is known to the byte.
+When a socket is readable, a plain function reads it once and passes the bytes to the engine. The engine's output is
+written at the end of the same turn of the loop (:mod:`.readiness`), or earlier if the turn has read much. So each
+connection gets one write, even if many ready sockets added to it. There is no task switch, queue, lock or timeout for a
+message, and the number of bytes that the kernel took is known exactly.
 """
 
 import logging
@@ -20,66 +20,74 @@ from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 
-from aigw_sansio.effects import Ask, Close, Connect, Effect, Emit, Flush, PauseReading, ResumeReading
-from aigw_sansio.events import Event
-from aigw_sansio.ids import ConnId
+from aigw_sansio import (
+    READ_SIZE,
+    Ask,
+    Close,
+    Connect,
+    ConnId,
+    Effect,
+    Emit,
+    Engine,
+    Event,
+    Flush,
+    PauseReading,
+    ResumeReading,
+)
 
-from .contract import READ_SIZE, SansIoEngine
 from .link import ByteSocket, Link
 from .readiness import Readiness
-from .sockets import reason_of
+from .sockets import failure_text
 from .tls import MAX_CONTROL_BYTES, TlsPipe
 
 logger = logging.getLogger("aigw.driver")
 
-#: A TLS read is smaller by one record, for a record begun earlier may come out with it.
+#: A read under TLS is smaller by one record, because a record that began earlier may be completed by it.
 TLS_READ_SIZE = READ_SIZE - 16384
 
-#: A turn that has read so many bytes writes before it reads on, so that nothing waits for long behind the reads. A read
-#: takes its time however small it is: it counts for so many bytes more.
-TURN_SIZE = 65536
-READ_COUNTS_FOR = 600
+#: A turn that has read so many bytes writes before it reads again, so that no output waits for long behind reads. Even
+#: a small read takes time: each read counts as so many bytes more.
+TURN_BYTES = 65536
+READ_COST_BYTES = 600
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset
 
 
 class Transfer(ABC):
-    """Moves bytes and effects between one engine and its links."""
+    """Moves bytes between one engine and its links, and executes its effects."""
 
-    def __init__(
-        self, engine: SansIoEngine, on_event: Callable[[Event], None] | None, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, engine: Engine, on_event: Callable[[Event], None] | None, clock: Callable[[], float]) -> None:
         self._engine = engine
         self._on_event = on_event
         self._clock = clock
         self._now = -inf
         self._links: dict[ConnId, Link] = {}
-        self._busy = False  # effects are being executed; whoever calls in leaves its own to the outermost loop
-        self._armed = inf
+        self._executing = False  # effects run: a call from inside leaves its effects to the outermost loop
+        self._alarm_at = inf
         self._unflushed: dict[Link, None] = {}
-        self._turn_size = 0
+        self._turn_bytes = 0
         self._readiness: Readiness
 
     @abstractmethod
     def _connect(self, effect: Connect, link: Link) -> None:
-        """Begin to dial, or :meth:`_refuse`."""
+        """Begin to dial, or call :meth:`_on_dial_failed`."""
 
     @abstractmethod
     def _ask(self, ask: Ask) -> None:
-        """Begin to look up the answer, or give it."""
+        """Begin to look up the answer, or give it at once."""
 
     @abstractmethod
-    def _arm(self, due: float) -> None:
-        """A deadline lies earlier than any before: set ``_armed``, and the alarm."""
+    def _set_alarm(self, due: float) -> None:
+        """``due`` is earlier than the alarm: set ``_alarm_at`` and the alarm."""
 
     @abstractmethod
-    def _all_ended(self) -> None:
+    def _on_all_released(self) -> None:
         """The last connection was released."""
 
-    # -- the one way in -----------------------------------------------------------------------------------------
+    # -- the engine -----------------------------------------------------------------------------------------
 
-    def _step(self, method: Callable[..., object], *args: object) -> bool:
-        """Call an input that concerns no open connection, then do what the engine wants. False where it failed."""
+    def _call_engine(self, method: Callable[..., object], *args: object) -> bool:
+        """Call an input that belongs to no open connection, then execute the effects. False if the engine raised."""
         self._now = self._clock()
         try:
             method(*args, self._now)
@@ -87,32 +95,32 @@ class Transfer(ABC):
             report(exc, method.__name__)
             return False
         finally:
-            self._run()
+            self._execute_effects()
         return True
 
-    def _run(self, *, defer: bool = False) -> None:
-        """Execute effects until there are none; then see to the alarm.
+    def _execute_effects(self, *, defer: bool = False) -> None:
+        """Execute effects until there are none; then set the alarm.
 
-        With ``defer`` nothing is written for ``Flush``: whoever says so sees to it that :meth:`_flush` is called.
+        With ``defer``, ``Flush`` only marks the connection; the caller must make sure that :meth:`_flush` is called.
         """
-        if self._busy:
+        if self._executing:
             return
-        self._busy = True
+        self._executing = True
         engine = self._engine
         links = self._links
         link: Link | None = None
         try:
-            calls = True  # the engine may have been called, and may want more
+            calls = True  # an effect may have called the engine, which then may have more
             while calls and (effects := engine.effects()):
                 calls = not defer
                 for effect in effects:
                     try:
                         if type(effect) is Flush:
-                            if (link := links.get(effect.conn)) is not None and not link.rest:
+                            if (link := links.get(effect.conn)) is not None and not link.unsent:
                                 if defer:
                                     self._unflushed[link] = None
                                 else:
-                                    self._pump(link)
+                                    self._send_pending(link)
                         else:
                             calls = True
                             link = links.get(effect.conn) if isinstance(effect, Close) else None
@@ -120,33 +128,33 @@ class Transfer(ABC):
                     except Exception as exc:
                         report(exc, type(effect).__name__)
                         if link is not None:
-                            self._abandon(link)
+                            self._abort(link)
             if not self._unflushed:
                 due = engine.next_timeout()
-                if due is not None and due < self._armed:
-                    self._arm(due)
+                if due is not None and due < self._alarm_at:
+                    self._set_alarm(due)
         except Exception as exc:
-            report(exc, "its outputs")
+            report(exc, "effects()")
         finally:
-            self._busy = False
+            self._executing = False
 
     def _flush(self) -> None:
-        """The end of a turn of the loop: write what its reads brought about."""
-        links, self._unflushed, self._turn_size = self._unflushed, {}, 0
+        """Write the output of all connections that :meth:`_execute_effects` has marked."""
+        links, self._unflushed, self._turn_bytes = self._unflushed, {}, 0
         if not links:
             return
         self._now = self._clock()
         for link in links:
             try:
-                if not link.rest:
-                    self._pump(link)
+                if not link.unsent:
+                    self._send_pending(link)
             except Exception as exc:
-                report(exc, "what it sends")
-                self._abandon(link)
-        self._run()
+                report(exc, "data_to_send()")
+                self._abort(link)
+        self._execute_effects()
 
     def _execute(self, effect: Effect) -> None:
-        """Every effect but ``Flush``, the frequent one."""
+        """Execute any effect but ``Flush``, which is frequent."""
         match effect:
             case PauseReading(conn):
                 if (link := self._links.get(conn)) is not None:
@@ -155,12 +163,12 @@ class Transfer(ABC):
             case ResumeReading(conn):
                 if (link := self._links.get(conn)) is not None:
                     link.paused = False
-                    if not link.ended:
+                    if not link.peer_ended:
                         self._readiness.start_reading(link)
             case Close(conn, abort):
                 if (link := self._links.get(conn)) is not None:
                     if abort:
-                        self._release(link, reset=not link.shut)
+                        self._release(link, reset=not link.shut_down)
                     else:
                         self._close(link)
             case Emit(event):
@@ -168,7 +176,7 @@ class Transfer(ABC):
                     try:
                         self._on_event(event)
                     except Exception as exc:
-                        report(exc, type(event).__name__, who="the host")
+                        report(exc, type(event).__name__, culprit="the host")
             case Connect(conn):
                 link = self._links[conn] = Link(conn)
                 self._connect(effect, link)
@@ -192,7 +200,7 @@ class Transfer(ABC):
         self._on_read(link, data)
 
     def _on_read(self, link: Link, data: bytes, broken: OSError | None = None) -> None:
-        """What a read gave: bytes, or none at the peer's end, or none because the connection is ``broken``."""
+        """A read gave ``data``: empty at the peer's end, or if the connection is ``broken``."""
         self._now = now = self._clock()
         try:
             try:
@@ -205,22 +213,22 @@ class Transfer(ABC):
                 elif not data:
                     self._peer_ended(link)
             except OSError as exc:
-                self._lose(link, reason_of(exc))
+                self._on_lost(link, failure_text(exc))
         except Exception as exc:
-            report(exc, "what it received")
-            self._abandon(link)
-        self._run(defer=True)
+            report(exc, "received data")
+            self._abort(link)
+        self._execute_effects(defer=True)
         if self._unflushed:
-            read_before = self._turn_size
-            self._turn_size = size = read_before + len(data) + READ_COUNTS_FOR
-            if size >= TURN_SIZE:
+            read_before = self._turn_bytes
+            self._turn_bytes = size = read_before + len(data) + READ_COST_BYTES
+            if size >= TURN_BYTES:
                 self._flush()
             elif not read_before:
                 self._readiness.at_turn_end(self._flush)
 
     def _decrypt(self, link: Link, pipe: TlsPipe, data: bytes, *, at_end: bool = True) -> None:
         if not data and at_end:
-            self._lose(link, "TLS: the stream was cut short")
+            self._on_lost(link, "TLS: the stream was cut short")
             return
         try:
             plain = pipe.decrypt(data)
@@ -232,25 +240,25 @@ class Transfer(ABC):
         if plain:
             self._engine.receive_data(link.conn, plain, self._now)
         if pipe.ended:
-            self._run()  # it may be closed by now
+            self._execute_effects()  # before the end: the engine may close the connection
             if link.socket is not None:
                 self._peer_ended(link)
 
     def _peer_ended(self, link: Link) -> None:
-        """The peer's side ended in good order. Ours goes on."""
-        link.ended = True
+        """The peer ended its direction in order. Ours stays open."""
+        link.peer_ended = True
         self._readiness.stop_reading(link)
         if not link.closing:
             self._engine.receive_eof(link.conn, self._now)
-        elif link.shut:
+        elif link.shut_down:
             self._release(link)
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def _pump(self, link: Link) -> None:
-        """Pull and send until nothing is left or the socket takes no more."""
+    def _send_pending(self, link: Link) -> None:
+        """Pull and send until nothing is left, or the socket takes no more."""
         sock = link.socket
-        if sock is None or link.shut:
+        if sock is None or link.shut_down:
             return
         engine = self._engine
         pull = engine.data_to_send
@@ -268,9 +276,9 @@ class Transfer(ABC):
                 if sent == len(data):
                     engine.data_sent(conn, size, self._now)
                     if size < READ_SIZE and not link.closing:
-                        return  # that was all; what this brought about comes with a Flush of its own
+                        return  # that was all; if data_sent() made more, the engine says Flush
                     continue
-                link.rest = memoryview(data)[sent:]
+                link.unsent = memoryview(data)[sent:]
                 link.unconfirmed = size
                 if pipe is None and sent:
                     link.unconfirmed -= sent
@@ -278,10 +286,10 @@ class Transfer(ABC):
                 self._readiness.start_writing(link)
                 return
         except OSError as exc:
-            self._lose(link, reason_of(exc))
+            self._on_lost(link, failure_text(exc))
             return
         if link.closing:
-            self._finish(link)
+            self._shut_down(link)
 
     def _on_writable(self, link: Link) -> None:
         sock = link.socket
@@ -290,133 +298,132 @@ class Transfer(ABC):
         self._now = self._clock()
         try:
             try:
-                sent = sock.send(link.rest)
+                sent = sock.send(link.unsent)
             except (BlockingIOError, InterruptedError):
                 return
-            if sent < len(link.rest):
-                link.rest = link.rest[sent:]
+            if sent < len(link.unsent):
+                link.unsent = link.unsent[sent:]
                 if link.tls is None:
                     link.unconfirmed -= sent
                     self._engine.data_sent(link.conn, sent, self._now)
             else:
-                link.rest = b""
+                link.unsent = b""
                 self._readiness.stop_writing(link)
                 if confirmed := link.unconfirmed:
                     link.unconfirmed = 0
                     self._engine.data_sent(link.conn, confirmed, self._now)
-                self._pump(link)
+                self._send_pending(link)
         except OSError as exc:
-            self._lose(link, reason_of(exc))
+            self._on_lost(link, failure_text(exc))
         except Exception as exc:
-            report(exc, "what was sent")
-            self._abandon(link)
-        self._run()
+            report(exc, "data_sent()")
+            self._abort(link)
+        self._execute_effects()
 
     def _send_control(self, link: Link, data: bytes) -> None:
-        """Send what TLS says by itself, behind what is already encrypted."""
+        """Send a message of TLS itself, behind the ciphertext that is still unsent."""
         sock = link.socket
         if sock is None or not data:
             return
-        if link.rest:
-            if len(link.rest) + len(data) > READ_SIZE + MAX_CONTROL_BYTES:
-                raise ConnectionAbortedError("TLS: too much to say to a peer that does not read")
-            link.rest = b"".join((link.rest, data))
+        if link.unsent:
+            if len(link.unsent) + len(data) > READ_SIZE + MAX_CONTROL_BYTES:
+                raise ConnectionAbortedError("TLS: the peer asks much and reads nothing")
+            link.unsent = b"".join((link.unsent, data))
             return
         try:
             sent = sock.send(data)
         except (BlockingIOError, InterruptedError):
             sent = 0
         if sent < len(data):
-            link.rest = data[sent:]
+            link.unsent = data[sent:]
             self._readiness.start_writing(link)
 
     # -- ends ---------------------------------------------------------------------------------------------------
 
     def _close(self, link: Link) -> None:
-        """Finish sending, then close. Nothing that comes in is delivered any more."""
+        """Finish sending, then close. Nothing more is delivered to the engine."""
         link.closing = True
         if link.socket is None:
             self._release(link)
-        elif not link.rest:
-            self._pump(link)
+        elif not link.unsent:
+            self._send_pending(link)
 
-    def _finish(self, link: Link) -> None:
-        """All is sent: end our side, then wait for the peer's end.
+    def _shut_down(self, link: Link) -> None:
+        """All is sent: end our direction, then wait for the peer's end.
 
-        Closing at once would turn what the peer is still sending into a reset, which throws away our last bytes before
-        the peer has read them. So what comes is read and dropped, until the peer ends or the engine's own deadline says
-        ``Close(abort)``.
+        If we closed at once while the peer still sends, the kernel would answer with a reset, and the peer could lose
+        our last bytes. So we read and drop, until the peer ends, or the engine's own deadline says ``Close(abort)``.
         """
         sock = link.socket
         if sock is None:
             return
         try:
-            if link.tls is not None and not link.farewell:
-                link.farewell = True
-                self._send_control(link, link.tls.end())
-                if link.rest:
-                    return  # comes back when it is sent
+            if link.tls is not None and not link.close_notify_sent:
+                link.close_notify_sent = True
+                self._send_control(link, link.tls.close_notify())
+                if link.unsent:
+                    return  # called again when it is sent
             sock.shutdown(socket.SHUT_WR)
         except OSError:
             self._release(link)
             return
-        link.shut = True
-        if link.ended:
+        link.shut_down = True
+        if link.peer_ended:
             self._release(link)
         else:
             self._readiness.start_reading(link)
 
-    def _lose(self, link: Link, reason: str) -> None:
-        """The connection broke. Reported unless its end was known already."""
+    def _on_lost(self, link: Link, reason: str) -> None:
+        """The connection broke: report that, unless its end is already known, and release it."""
         if link.conn not in self._links:
             return
-        if not link.ended and not link.closing:
-            link.ended = True
+        if not link.peer_ended and not link.closing:
+            link.peer_ended = True
             self._engine.connection_lost(link.conn, reason, self._now)
         self._release(link, reset=True)
 
     def _release(self, link: Link, *, reset: bool = False) -> None:
-        """Let go of the socket and say so: the last that the engine hears of ``link``."""
+        """Release the socket and report ``closed``, the last input for ``link``."""
         if self._links.pop(link.conn, None) is None:
             return
-        if link.dial is not None:
-            link.dial.cancel()
+        if link.dial_scope is not None:
+            link.dial_scope.cancel()
         if (sock := link.socket) is not None:
             self._readiness.forget(link)
             link.socket = None
             close_socket(sock, reset=reset)
         if not self._links:
-            self._all_ended()
+            self._on_all_released()
         self._engine.closed(link.conn, self._now)
 
-    def _abandon(self, link: Link, reason: str = "internal error") -> None:
-        """The engine failed over ``link``, or we stop: that connection ends, whatever the engine says to it."""
-        for _ in range(2):  # the report of the loss may fail, and then that of the release
+    def _abort(self, link: Link, reason: str = "internal error") -> None:
+        """Abort ``link``, because the engine raised or the driver stops. No exception of the engine prevents it."""
+        for _ in range(2):  # first the report of the loss may raise, then the report of the release
             try:
-                if link.dial is not None:
-                    self._refuse(link, reason)
+                if link.dial_scope is not None:
+                    self._on_dial_failed(link, reason)
                 else:
-                    self._lose(link, reason)
+                    self._on_lost(link, reason)
             except Exception as exc:
                 report(exc, "the end of a connection")
 
-    def _refuse(self, link: Link, reason: str) -> None:
-        """A dial failed."""
-        if link.conn in self._links and not link.ended and not link.closing:
-            link.ended = True
+    def _on_dial_failed(self, link: Link, reason: str) -> None:
+        """The dial failed: report that, and release ``link``."""
+        if link.conn in self._links and not link.peer_ended and not link.closing:
+            link.peer_ended = True
             self._engine.connect_failed(link.conn, reason, self._now)
         self._release(link)
 
 
 def close_socket(sock: ByteSocket, *, reset: bool) -> None:
-    """Close, with a FIN, or with a reset that drops what is unsent."""
+    """Close ``sock`` with a FIN, or with a ``reset`` that drops unsent bytes."""
     with suppress(OSError):
         if reset:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     sock.close()
 
 
-def report(exc: BaseException, over: str, *, who: str = "the engine") -> None:
-    """Log a bug without its message, which might quote what passed."""
+def report(exc: BaseException, context: str, *, culprit: str = "the engine") -> None:
+    """Log a bug of ``culprit``. The message of ``exc`` is left out: it might quote content."""
     trace = "".join(traceback.format_tb(exc.__traceback__))
-    logger.error("%s failed over %s: %s\n%s", who, over, type(exc).__qualname__, trace)
+    logger.error("%s failed in %s: %s\n%s", culprit, context, type(exc).__qualname__, trace)

@@ -1,8 +1,7 @@
-"""A provider that runs on this machine: deterministic answers in real shapes over real HTTP, faults on request.
+"""A provider that runs on this machine: deterministic answers in real formats over real HTTP, and faults on request.
 
-Decides: nothing; it names what the package offers. Requests say in their ``loopback`` field how they want to be
-answered (:class:`Options`), WebSockets in their query (:class:`RealtimeOptions`); ``LoopbackProvider.seen`` says what
-came and how it ended (:class:`RequestRecord`).
+A request sets in its ``loopback`` field how it is answered (:class:`Options`), a WebSocket in its query
+(:class:`RealtimeOptions`). ``LoopbackProvider.seen`` lists the requests and how they ended (:class:`RequestRecord`).
 """
 
 from .options import Options

@@ -1,4 +1,4 @@
-"""Anthropic's shape: Messages, whole and streamed, and its errors.
+"""Anthropic's format: Messages, whole and streamed, and its errors.
 
 Decides: the JSON and the order of events. Must not know: how an answer is sent.
 """
@@ -6,7 +6,7 @@ Decides: the JSON and the order of events. Must not know: how an answer is sent.
 import msgspec
 
 from .openai import JSON, MODELS, SSE, tool_pieces
-from .options import Answer, Options, Piece
+from .options import HttpResponse, Options, Piece
 from .text import arguments, compose
 
 _ERROR_TYPES = {
@@ -26,9 +26,9 @@ def error_body(status: int, message: str) -> bytes:
     return msgspec.json.encode({"type": "error", "error": {"type": kind, "message": message}})
 
 
-def refusal(status: int, message: str, param: str | None = None) -> Answer:
+def refusal(status: int, message: str, param: str | None = None) -> HttpResponse:
     """An answer that is an error."""
-    return Answer(status, JSON, [Piece(error_body(status, f"{param}: {message}" if param else message))])
+    return HttpResponse(status, JSON, [Piece(error_body(status, f"{param}: {message}" if param else message))])
 
 
 def _event(name: str, **fields: object) -> bytes:
@@ -46,7 +46,7 @@ def _wants_tool(body: dict[str, object]) -> tuple[str, object] | None:
     return (name, tools[0].get("input_schema")) if isinstance(name, str) else None
 
 
-def messages(body: dict[str, object], options: Options) -> Answer:
+def messages(body: dict[str, object], options: Options) -> HttpResponse:
     """``POST /v1/messages``, whole or streamed."""
     given = body.get("messages")
     if not isinstance(given, list) or not given:
@@ -76,7 +76,7 @@ def messages(body: dict[str, object], options: Options) -> Answer:
         "usage": {**usage, "output_tokens": len(parts)},
     }
     if not body.get("stream"):
-        return Answer(200, JSON, [Piece(msgspec.json.encode(message))])
+        return HttpResponse(200, JSON, [Piece(msgspec.json.encode(message))])
 
     start = {**message, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
     pieces = [
@@ -93,4 +93,4 @@ def messages(body: dict[str, object], options: Options) -> Answer:
         Piece(_event("message_delta", delta=end, usage={"output_tokens": len(parts)})),
     ]
     failure = {"type": "overloaded_error", "message": "The loopback provider was asked to fail here"}
-    return Answer(200, SSE, pieces, _event("message_stop"), _event("error", error=failure))
+    return HttpResponse(200, SSE, pieces, _event("message_stop"), _event("error", error=failure))

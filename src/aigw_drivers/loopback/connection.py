@@ -1,14 +1,13 @@
 """One connection to the loopback provider: real HTTP/1.1 (RFC 9112, h11 in the server role) on a stream of bytes.
 
-Decides: keep-alive, how an answer's plan becomes bytes, and how a connection ends. Must not know: routes, and what the
-answers say. A task reads all the time, so that a caller who goes away is noticed while we sleep or write. What asks for
-a WebSocket goes to :mod:`.upgrade`.
+Decides: keep-alive, how the plan of an answer becomes bytes, and how a connection ends. Must not know: routes, and the
+content of answers. A task reads all the time, so that the end of the client is noticed while we sleep or write. A
+request for a WebSocket goes to :mod:`.upgrade`.
 """
 
 import socket
 import ssl
 import struct
-from collections.abc import Callable
 from typing import Final, Protocol
 
 import anyio
@@ -19,36 +18,43 @@ from anyio.streams.tls import TLSStream
 from aigw_sansio.wires.heads import RequestHead, header_tokens
 
 from . import openai
-from .options import Answer, Options, Plan, cuts, plan
+from .options import HttpResponse, Options, Plan, cuts, plan
 from .request_record import RequestRecord
 from .upgrade import GARBAGE, serve_upgrade
 
 MAX_BODY_BYTES: Final = 256 * 1024 * 1024
-#: Of a WebSocket no more is read ahead, in bytes.
+#: The most bytes that are read ahead of a WebSocket.
 MAX_AHEAD_BYTES: Final = 1024 * 1024
 _LOST: Final = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, ssl.SSLError)
 
 
-class Host(Protocol):
-    """The provider, as one of its connections sees it."""
+class MessageWatcher(Protocol):
+    """Called with each message of a WebSocket."""
 
-    #: Told of each message of a WebSocket: whether it came (or goes), whether it is text, its payload.
-    on_message: Callable[[bool, bool, bytes], None] | None
+    def __call__(self, data: bytes, *, inward: bool, text: bool) -> None:
+        """``data`` is the payload; ``inward`` is true if the client sent it; ``text`` is its opcode."""
+
+
+class ConnectionOwner(Protocol):
+    """The provider, as one of its connections uses it."""
+
+    #: Called with each message of a WebSocket.
+    on_message: MessageWatcher | None
 
     def note(self, seen: RequestRecord) -> None:
-        """Write down a request that has begun."""
+        """Record a request that has begun."""
 
     def changed(self) -> None:
         """A request has ended."""
 
-    def answer(self, seen: RequestRecord) -> tuple[Answer, Options]:
+    def answer(self, seen: RequestRecord) -> tuple[HttpResponse, Options]:
         """The answer to a request and the options it is sent with."""
 
 
-class Connection:
+class LoopbackConnection:
     """One accepted connection."""
 
-    def __init__(self, provider: Host, stream: ByteStream, number: int) -> None:
+    def __init__(self, provider: ConnectionOwner, stream: ByteStream, number: int) -> None:
         self.provider = provider
         self._stream = stream
         self._number = number
@@ -73,8 +79,8 @@ class Connection:
 
     async def _close(self) -> None:
         if self._reset:
-            # Linger 0 makes the close a reset, but only if no FIN goes first. anyio's asyncio stream sends one in
-            # aclose(), hence its transport is aborted where there is one.
+            # Linger 0 turns the close into a reset, but only if no FIN is sent before. anyio's asyncio stream sends a
+            # FIN in aclose(), so its transport, if it has one, is aborted first.
             inner = self._stream.transport_stream if isinstance(self._stream, TLSStream) else self._stream
             raw = inner.extra(SocketAttribute.raw_socket)
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -83,7 +89,7 @@ class Connection:
                 transport.abort()
             await anyio.aclose_forcefully(inner)
             return
-        # Under TLS a graceful close waits for the peer's close_notify: not for long.
+        # Under TLS a close in order waits for the peer's close_notify: limit that.
         with anyio.CancelScope(shield=True, deadline=anyio.current_time() + 1):
             try:
                 await self._stream.aclose()
@@ -105,7 +111,7 @@ class Connection:
                 self._answering.cancel()
 
     async def _next(self) -> object:
-        """The next h11 event of the caller; its end comes as ``ConnectionClosed``."""
+        """The next h11 event of the client. ``ConnectionClosed`` is its end."""
         while (event := self._http.next_event()) is h11.NEED_DATA:
             while not self._inbox and self._gone_at is None:
                 self._arrived = anyio.Event()
@@ -131,8 +137,8 @@ class Connection:
             try:
                 with anyio.CancelScope() as scope:
                     if self._head is not None:
-                        # not cut off where the caller is gone: its last messages may not have been read yet
-                        seen.how = await serve_upgrade(_Caller(self, seen), self._head, seen)
+                        # not cancelled if the client is gone: we may not have read its last messages yet
+                        seen.how = await serve_upgrade(_UpgradeStream(self, seen), self._head, seen)
                     elif self._gone_at is None:
                         self._answering = scope
                         seen.how = await self._answer(seen)
@@ -156,7 +162,7 @@ class Connection:
             self._http.start_next_cycle()
 
     async def _request(self, number: int) -> RequestRecord | None:
-        """The next whole request; ``None`` where the caller has ended the connection."""
+        """The next whole request, or ``None`` if the client has ended the connection."""
         head = await self._next()
         if not isinstance(head, h11.Request):
             return None
@@ -186,7 +192,7 @@ class Connection:
         )
 
     async def take(self, until: float | None) -> bytes | None:
-        """What came; empty where nothing came before the time ``until``; ``None`` where the caller is gone."""
+        """The bytes that came; empty if none came before the time ``until``; ``None`` if the client is gone."""
         if not self._inbox and self._gone_at is None:
             self._arrived = anyio.Event()
             with anyio.move_on_at(until):
@@ -205,7 +211,7 @@ class Connection:
         seen.bytes_sent += len(data)
 
     async def _refuse(self, status: int, message: str) -> None:
-        """Answer what is not HTTP, as far as the caller still listens."""
+        """Answer a request that is not HTTP, if the client still reads."""
         body = openai.error_body(status, message)
         headers = [("content-type", openai.JSON), ("content-length", str(len(body))), ("connection", "close")]
         try:
@@ -239,14 +245,14 @@ class Connection:
             await self._send(seen, self._http.send(h11.EndOfMessage()) or b"", options)
         return "complete"
 
-    async def _send_head(self, seen: RequestRecord, answer: Answer, options: Options, script: Plan) -> bool:
+    async def _send_head(self, seen: RequestRecord, answer: HttpResponse, options: Options, script: Plan) -> bool:
         """Send the response head. Returns whether h11 frames the body."""
         headers = [("server", "loopback"), ("content-type", answer.content_type), *answer.headers]
         headers.append(("x-request-id", f"req_{seen.connection}_{seen.request}"))
         if options.gzip:
             headers.append(("content-encoding", "gzip"))
         if options.close_delimited:
-            # h11 would frame a body for a caller that speaks 1.1, so this head is written by hand.
+            # for a client of HTTP/1.1, h11 would frame the body, so this head is written by hand
             lines = [
                 f"HTTP/1.1 {answer.status} ",
                 *(f"{name}: {value}" for name, value in headers),
@@ -255,7 +261,7 @@ class Connection:
             await self._send(seen, "\r\n".join([*lines, "", ""]).encode(), options)
             return False
         if options.content_length or not answer.streamed:
-            # A body that is to break off must have promised more.
+            # a body that shall break off must promise more than it sends
             length = sum(len(data) for _, data in script.steps) + (0 if script.ending == "end" else 100)
             headers.append(("content-length", str(length)))
         await self._send(seen, self._http.send(h11.Response(status_code=answer.status, headers=headers)), options)
@@ -269,10 +275,10 @@ class Connection:
             seen.bytes_sent += len(piece)
 
 
-class _Caller:
-    """A connection as :mod:`.upgrade` sees it."""
+class _UpgradeStream:
+    """A connection as :mod:`.upgrade` uses it."""
 
-    def __init__(self, connection: Connection, seen: RequestRecord) -> None:
+    def __init__(self, connection: LoopbackConnection, seen: RequestRecord) -> None:
         self._connection = connection
         self._seen = seen
 
@@ -282,6 +288,6 @@ class _Caller:
     async def receive(self, until: float | None) -> bytes | None:
         return await self._connection.take(until)
 
-    def watch(self, inward: bool, text: bool, data: bytes) -> None:
+    def watch(self, data: bytes, *, inward: bool, text: bool) -> None:
         if (watcher := self._connection.provider.on_message) is not None:
-            watcher(inward, text, data)
+            watcher(data, inward=inward, text=text)

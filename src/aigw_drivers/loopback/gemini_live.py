@@ -1,9 +1,9 @@
-"""Google's shape of a realtime session: Gemini Live, ``BidiGenerateContent``.
+"""Google's format of a realtime session: Gemini Live, ``BidiGenerateContent``.
 
 Decides: the JSON, the order of messages, and that they are JSON in binary messages. Must not know: frames, and when a
 part is sent. Source: Gemini API reference, Live API. The client's keys may be in camel case or snake case.
 
-A session that was set up with functions calls the first of them before it speaks, and speaks when it has the result.
+A session with functions calls the first one before it speaks, and speaks when it has the result.
 """
 
 import re
@@ -12,18 +12,18 @@ from typing import Final
 import msgspec
 
 from .options import Options
-from .realtime import End, RealtimeOptions, Say, Step
+from .realtime import Action, End, RealtimeOptions, Say
 from .text import Reply, arguments, compose, count_tokens
 from .tone import RATE, speak
 
 _SNAKE: Final = re.compile(r"_([a-z])")
 _AUDIO_TOKENS_A_WORD: Final = 3
-#: What is in these has names of the client's own.
+#: Inside these objects, the client chooses the names.
 _NOT_OURS: Final = frozenset({"properties", "response", "args"})
 
 
 class GeminiLive:
-    """One session. Implements ``Talker``."""
+    """One session. Implements :class:`.RealtimeSession`."""
 
     def __init__(self, query: dict[str, str], options: RealtimeOptions) -> None:
         self._options = options
@@ -32,22 +32,22 @@ class GeminiLive:
         self._function: dict[str, object] | None = None
         self._prompt: list[object] = []
         self._heard = 0  # characters of base64 since the last turn
-        #: The turn under way, and what it has said and called so far.
+        #: The running turn, and its words and calls so far.
         self._reply: Reply | None = None
         self._said = 0
         self._call_tokens = 0
         self._calls = 0
         self._to_call = False
-        self._called: str | None = None  # the id of a call whose result is waited for
+        self._called: str | None = None  # the id of the call whose result we wait for
 
     @property
     def speaking(self) -> bool:
         return self._reply is not None and self._called is None
 
-    def opened(self) -> list[Step]:
+    def opened(self) -> list[Action]:
         return []
 
-    def received(self, message: bytes, text: bool) -> list[Step]:
+    def received(self, message: bytes, *, text: bool) -> list[Action]:
         try:
             value = _camel(msgspec.json.decode(message))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -67,7 +67,7 @@ class GeminiLive:
             return self._go_on() if self._called is not None else self._begin()
         return [End(1007, f"Unknown message: {', '.join(value) or 'empty'}")]
 
-    def next(self) -> list[Step]:
+    def next(self) -> list[Action]:
         reply = self._reply
         if reply is None:
             return []
@@ -83,14 +83,14 @@ class GeminiLive:
         if not self._audio:
             return [self._content(modelTurn={"role": "model", "parts": [{"text": word}]})]
         inline = {"mimeType": f"audio/pcm;rate={RATE}", "data": speak(word)}
-        steps: list[Step] = [self._content(modelTurn={"role": "model", "parts": [{"inlineData": inline}]})]
+        steps: list[Action] = [self._content(modelTurn={"role": "model", "parts": [{"inlineData": inline}]})]
         if self._setup is not None and "outputAudioTranscription" in self._setup:
             steps.append(self._content(outputTranscription={"text": word}))
         return steps
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _set_up(self, value: dict[str, object]) -> list[Step]:
+    def _set_up(self, value: dict[str, object]) -> list[Action]:
         setup = value.get("setup")
         if not isinstance(setup, dict):
             return [End(1007, "The first message must be setup.")]
@@ -102,7 +102,7 @@ class GeminiLive:
         self._prompt.append(setup.get("systemInstruction"))
         return [_say({"setupComplete": {"sessionId": "loopback"}})]
 
-    def _listen(self, spoken: dict[str, object]) -> list[Step]:
+    def _listen(self, spoken: dict[str, object]) -> list[Action]:
         audio = spoken.get("audio")
         if isinstance(audio, dict) and isinstance(audio.get("data"), str):
             self._heard += len(audio["data"])
@@ -117,8 +117,8 @@ class GeminiLive:
             return self._begin()
         return []
 
-    def _interrupt(self) -> list[Step]:
-        """The user speaks: what was being said ends here."""
+    def _interrupt(self) -> list[Action]:
+        """The user speaks: the running turn ends here."""
         reply, self._reply = self._reply, None
         if reply is None:
             return []
@@ -127,14 +127,14 @@ class GeminiLive:
         end = _say({"serverContent": {"turnComplete": True}, "usageMetadata": self._usage(reply)})
         return [*cancelled, self._content(interrupted=True), end]
 
-    def _begin(self) -> list[Step]:
+    def _begin(self) -> list[Action]:
         steps = self._interrupt()
         self._call_tokens = 0
         self._go_on()
         self._to_call = self._function is not None
         return steps
 
-    def _go_on(self) -> list[Step]:
+    def _go_on(self) -> list[Action]:
         self._called = None
         self._reply = compose({"input": self._prompt}, Options(chunks=self._options.chunks))
         self._said = 0
@@ -181,7 +181,7 @@ def _first_function(tools: object) -> dict[str, object] | None:
 
 
 def _camel(value: object) -> object:
-    """``value`` with the keys of its objects in camel case, apart from the client's own names."""
+    """``value`` with the keys of its objects in camel case, except for names that the client chooses."""
     if isinstance(value, dict):
         return {
             (key := _SNAKE.sub(lambda found: found[1].upper(), name)): item if key in _NOT_OURS else _camel(item)

@@ -1,4 +1,4 @@
-"""OpenAI's shapes: Chat Completions, Responses, the list of models, errors.
+"""OpenAI's formats: Chat Completions, Responses, the list of models, errors.
 
 Decides: the JSON and the order of events. Must not know: how an answer is sent.
 """
@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import msgspec
 
-from .options import Answer, Options, Piece
+from .options import HttpResponse, Options, Piece
 from .text import Reply, arguments, compose, count_tokens
 
 SSE = "text/event-stream; charset=utf-8"
@@ -23,19 +23,19 @@ def error_body(status: int, message: str, param: str | None = None) -> bytes:
     return msgspec.json.encode({"error": {"message": message, "type": kind, "param": param, "code": None}})
 
 
-def refusal(status: int, message: str, param: str | None = None) -> Answer:
+def refusal(status: int, message: str, param: str | None = None) -> HttpResponse:
     """An answer that is an error."""
-    return Answer(status, JSON, [Piece(error_body(status, message, param))])
+    return HttpResponse(status, JSON, [Piece(error_body(status, message, param))])
 
 
-def models() -> Answer:
+def models() -> HttpResponse:
     """``GET /v1/models``."""
     data = [{"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "loopback"} for name in MODELS]
-    return Answer(200, JSON, [Piece(msgspec.json.encode({"object": "list", "data": data}))])
+    return HttpResponse(200, JSON, [Piece(msgspec.json.encode({"object": "list", "data": data}))])
 
 
 def wants_tool(body: dict[str, object]) -> tuple[str, object] | None:
-    """Name and parameters of the tool that the request insists on, in either of OpenAI's shapes."""
+    """Name and parameters of the tool that the request demands, in either of OpenAI's formats."""
     tools = body.get("tools")
     choice = body.get("tool_choice")
     if not isinstance(tools, list) or not tools or not isinstance(tools[0], dict):
@@ -67,7 +67,7 @@ def _model(body: dict[str, object]) -> object:
 # -- Chat Completions -------------------------------------------------------------------------------------------
 
 
-def chat(body: dict[str, object], options: Options) -> Answer:
+def chat(body: dict[str, object], options: Options) -> HttpResponse:
     """``POST /v1/chat/completions``, whole or streamed."""
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
@@ -102,7 +102,7 @@ def chat(body: dict[str, object], options: Options) -> Answer:
             if tool and call:
                 message["tool_calls"] = [_call(reply, tool[0], "".join(call))]
             choices.append({"index": number, "message": message, "logprobs": None, "finish_reason": finishes[number]})
-        return Answer(200, JSON, [Piece(msgspec.json.encode({**frame, "choices": choices, "usage": usage}))])
+        return HttpResponse(200, JSON, [Piece(msgspec.json.encode({**frame, "choices": choices, "usage": usage}))])
 
     wanted = body.get("stream_options")
     with_usage = isinstance(wanted, dict) and wanted.get("include_usage") is True
@@ -132,7 +132,7 @@ def chat(body: dict[str, object], options: Options) -> Answer:
     if with_usage:
         pieces.append(Piece(_data({**frame, "choices": [], "usage": usage})))
     error = b"data: " + error_body(500, "The loopback provider was asked to fail here") + b"\n\n"
-    return Answer(200, SSE, pieces, b"data: [DONE]\n\n", error)
+    return HttpResponse(200, SSE, pieces, b"data: [DONE]\n\n", error)
 
 
 def _call(reply: Reply, name: str, text: str) -> dict[str, object]:
@@ -142,7 +142,7 @@ def _call(reply: Reply, name: str, text: str) -> dict[str, object]:
 # -- Responses --------------------------------------------------------------------------------------------------
 
 
-def responses(body: dict[str, object], options: Options) -> Answer:
+def responses(body: dict[str, object], options: Options) -> HttpResponse:
     """``POST /v1/responses``, whole or streamed."""
     if not count_tokens(body.get("input")):
         return refusal(400, "`input` must be a text or an array of items", "input")
@@ -189,7 +189,7 @@ def responses(body: dict[str, object], options: Options) -> Answer:
         },
     }
     if not body.get("stream"):
-        return Answer(200, JSON, [Piece(msgspec.json.encode(end))])
+        return HttpResponse(200, JSON, [Piece(msgspec.json.encode(end))])
 
     pieces: list[Piece] = []
 
@@ -197,7 +197,7 @@ def responses(body: dict[str, object], options: Options) -> Answer:
         data = msgspec.json.encode({"type": name, "sequence_number": len(pieces), **fields})
         return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"
 
-    def add(name: str, fields: dict[str, object], chunk: bool = False) -> None:
+    def add(name: str, fields: dict[str, object], *, chunk: bool = False) -> None:
         pieces.append(Piece(event(name, fields), chunk))
 
     where: dict[str, object] = {"item_id": item["id"], "output_index": 0}
@@ -222,7 +222,7 @@ def responses(body: dict[str, object], options: Options) -> Answer:
         "code": "server_error",
         "message": "The loopback provider was asked to fail here",
     }
-    return Answer(
+    return HttpResponse(
         200,
         SSE,
         pieces,

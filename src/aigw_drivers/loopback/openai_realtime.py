@@ -1,8 +1,8 @@
-"""OpenAI's shape of a realtime session: the GA events of ``/v1/realtime``.
+"""OpenAI's format of a realtime session: the GA events of ``/v1/realtime``.
 
 Decides: the JSON of the session, the order of events, and that a response can be cancelled between two deltas. Must not
-know: frames, when a part is sent, and what a response puts out (:mod:`.openai_realtime_items`). Source: OpenAI API
-reference, Realtime client and server events. Identifiers are counted, so that the same messages get the same answers.
+know: frames, when a part is sent, and the output of a response (:mod:`.openai_realtime_items`). Source: OpenAI API
+reference, Realtime client and server events. Identifiers are counters, so that the same messages get the same answers.
 """
 
 import binascii
@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 
 from .openai import MODELS
-from .openai_realtime_items import FunctionCall, Message, Output, Told, function_to_call
+from .openai_realtime_items import EventFields, FunctionCall, Message, Output, function_to_call
 from .options import Options
-from .realtime import RealtimeOptions, Say, Step
+from .realtime import Action, RealtimeOptions, Say
 from .text import compose, count_tokens
 from .tone import RATE
 
@@ -22,7 +22,7 @@ _PCM: Final = {"type": "audio/pcm", "rate": RATE}
 
 
 class _Refused(Exception):
-    """The client's event cannot be used: ``code``, message and the parameter that is wrong."""
+    """The client's event is refused: ``code``, message, and the wrong parameter."""
 
     def __init__(self, code: str, message: str, param: str | None = None) -> None:
         super().__init__(message)
@@ -30,8 +30,8 @@ class _Refused(Exception):
         self.param = param
 
 
-class _Answer:
-    """One response under way."""
+class _ActiveResponse:
+    """The running response."""
 
     def __init__(self, number: int, previous: str | None, modalities: object, output: Output) -> None:
         self.response_id = f"resp_{number:06d}"
@@ -45,7 +45,7 @@ class _Answer:
 
 
 class OpenAIRealtime:
-    """One session. Implements ``Talker``."""
+    """One session. Implements :class:`.RealtimeSession`."""
 
     def __init__(self, query: dict[str, str], options: RealtimeOptions) -> None:
         self._options = options
@@ -54,8 +54,8 @@ class OpenAIRealtime:
         self._last_item: str | None = None
         self._heard_bytes = 0
         self._prompt: list[str] = []
-        self._answered = False  # the last that was said is the result of a call
-        self._answer: _Answer | None = None
+        self._call_answered = False  # the last item is the result of a call
+        self._active: _ActiveResponse | None = None
         self._session: dict[str, object] = {
             "type": "realtime",
             "object": "realtime.session",
@@ -74,12 +74,12 @@ class OpenAIRealtime:
 
     @property
     def speaking(self) -> bool:
-        return self._answer is not None
+        return self._active is not None
 
-    def opened(self) -> list[Step]:
+    def opened(self) -> list[Action]:
         return [self._event("session.created", session=self._session)]
 
-    def received(self, message: bytes, text: bool) -> list[Step]:
+    def received(self, message: bytes, *, text: bool) -> list[Action]:
         event_id: object = None
         try:
             if not text:
@@ -100,8 +100,8 @@ class OpenAIRealtime:
             told = {"type": "invalid_request_error", "code": refused.code, "message": str(refused)}
             return [self._event("error", error={**told, "param": refused.param, "event_id": event_id})]
 
-    def next(self) -> list[Step]:
-        answer = self._answer
+    def next(self) -> list[Action]:
+        answer = self._active
         if answer is None:
             return []
         if answer.output.done:
@@ -110,26 +110,26 @@ class OpenAIRealtime:
 
     # -- the client's events ------------------------------------------------------------------------------------
 
-    def _session_update(self, event: dict[str, object]) -> list[Step]:
+    def _session_update(self, event: dict[str, object]) -> list[Action]:
         session = _object(event, "session")
         _merge(self._session, session)
         return [self._event("session.updated", session=self._session)]
 
-    def _item_create(self, event: dict[str, object]) -> list[Step]:
+    def _item_create(self, event: dict[str, object]) -> list[Action]:
         item = _object(event, "item")
-        self._answered = item.get("type") == "function_call_output"
-        said = item.get("output" if self._answered else "content")
+        self._call_answered = item.get("type") == "function_call_output"
+        said = item.get("output" if self._call_answered else "content")
         self._prompt.append(msgspec.json.encode(said).decode())
         return self._add_item(item)
 
-    def _item_truncate(self, event: dict[str, object]) -> list[Step]:
+    def _item_truncate(self, event: dict[str, object]) -> list[Action]:
         names = ("item_id", "content_index", "audio_end_ms")
         missing = next((name for name in names if name not in event), None)
         if missing is not None:
             raise _Refused("missing_required_parameter", f"Missing required parameter: '{missing}'.", missing)
         return [self._event("conversation.item.truncated", **{name: event[name] for name in names})]
 
-    def _audio_append(self, event: dict[str, object]) -> list[Step]:
+    def _audio_append(self, event: dict[str, object]) -> list[Action]:
         audio = event.get("audio")
         if not isinstance(audio, str):
             raise _Refused("missing_required_parameter", "Missing required parameter: 'audio'.", "audio")
@@ -139,15 +139,15 @@ class OpenAIRealtime:
             raise _Refused("invalid_value", "The audio is not base64", "audio") from None
         return []
 
-    def _audio_clear(self, event: dict[str, object]) -> list[Step]:
+    def _audio_clear(self, event: dict[str, object]) -> list[Action]:
         self._heard_bytes = 0
         return [self._event("input_audio_buffer.cleared")]
 
-    def _audio_commit(self, event: dict[str, object]) -> list[Step]:
+    def _audio_commit(self, event: dict[str, object]) -> list[Action]:
         heard, self._heard_bytes = self._heard_bytes, 0
         if not heard:
             raise _Refused("input_audio_buffer_commit_empty", "The buffer of input audio is empty")
-        self._answered = False
+        self._call_answered = False
         self._prompt.append(f"{heard} bytes of audio")
         previous = self._last_item
         added = self._add_item({"type": "message", "role": "user", "content": [{"type": "input_audio"}]})
@@ -156,9 +156,9 @@ class OpenAIRealtime:
             *added,
         ]
 
-    def _response_create(self, event: dict[str, object]) -> list[Step]:
-        if self._answer is not None:
-            message = f"Conversation already has an active response: {self._answer.response_id}"
+    def _response_create(self, event: dict[str, object]) -> list[Action]:
+        if self._active is not None:
+            message = f"Conversation already has an active response: {self._active.response_id}"
             raise _Refused("conversation_already_has_active_response", message)
         asked = event.get("response", {})
         if not isinstance(asked, dict):
@@ -171,13 +171,13 @@ class OpenAIRealtime:
         body: dict[str, object] = {"model": self._session["model"], "input": said}
         chunks = self._options.chunks
         reply = compose(body, Options(chunks=chunks))
-        function = function_to_call(tools, choice, answered=self._answered)
+        function = function_to_call(tools, choice, answered=self._call_answered)
         self._items += 1
-        output: Output = Message(reply, modalities == ["audio"])
+        output: Output = Message(reply, audio=modalities == ["audio"])
         if function is not None:
             output = FunctionCall(f"call_{self._items:06d}", *function, reply.seed, chunks)
-        answer = self._answer = _Answer(self._items, self._last_item, modalities, output)
-        self._answered = False
+        answer = self._active = _ActiveResponse(self._items, self._last_item, modalities, output)
+        self._call_answered = False
         self._last_item = answer.item_id
         begun = answer.item("in_progress")
         return [
@@ -187,8 +187,8 @@ class OpenAIRealtime:
             *self._tell(answer, output.begin()),
         ]
 
-    def _response_cancel(self, event: dict[str, object]) -> list[Step]:
-        if self._answer is None:
+    def _response_cancel(self, event: dict[str, object]) -> list[Action]:
+        if self._active is None:
             raise _Refused("response_cancel_not_active", "Cancellation failed: no active response found")
         return self._finish("cancelled")
 
@@ -198,11 +198,11 @@ class OpenAIRealtime:
         self._events += 1
         return Say(msgspec.json.encode({"type": kind, "event_id": f"event_{self._events:06d}", **fields}))
 
-    def _tell(self, answer: _Answer, told: list[Told]) -> list[Step]:
+    def _tell(self, answer: _ActiveResponse, told: list[EventFields]) -> list[Action]:
         where = {"response_id": answer.response_id, "item_id": answer.item_id, **answer.output.where}
         return [self._event(kind, **where, **fields) for kind, fields in told]
 
-    def _add_item(self, item: dict[str, object]) -> list[Step]:
+    def _add_item(self, item: dict[str, object]) -> list[Action]:
         self._items += 1
         previous, name = self._last_item, item.get("id")
         self._last_item = name if isinstance(name, str) and name else f"item_{self._items:06d}"
@@ -214,7 +214,7 @@ class OpenAIRealtime:
             self._event("conversation.item.done", previous_item_id=previous, item=whole),
         ]
 
-    def _response(self, answer: _Answer, status: str) -> dict[str, object]:
+    def _response(self, answer: _ActiveResponse, status: str) -> dict[str, object]:
         cancelled = {"type": "cancelled", "reason": "client_cancelled"}
         over = status != "in_progress"
         return {
@@ -231,7 +231,7 @@ class OpenAIRealtime:
             "metadata": None,
         }
 
-    def _usage(self, answer: _Answer) -> dict[str, object]:
+    def _usage(self, answer: _ActiveResponse) -> dict[str, object]:
         said, spoken = answer.output.tokens
         heard = max(1, count_tokens(self._prompt))
         return {
@@ -242,8 +242,8 @@ class OpenAIRealtime:
             "output_token_details": {"text_tokens": said, "audio_tokens": spoken},
         }
 
-    def _finish(self, status: str) -> list[Step]:
-        answer, self._answer = self._answer, None
+    def _finish(self, status: str) -> list[Action]:
+        answer, self._active = self._active, None
         assert answer is not None
         item = answer.item("completed" if status == "completed" else "incomplete")
         return [

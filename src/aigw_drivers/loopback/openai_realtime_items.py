@@ -1,7 +1,7 @@
-"""What a response of an OpenAI-shaped realtime session puts out: a message, spoken or written, or a call of a function.
+"""The output of a response in an OpenAI realtime session: a message, spoken or written, or a call of a function.
 
-Decides: the JSON of both, piece by piece, and when a function is called at all. Must not know: the session, other
-events, and when a piece is sent. Source: OpenAI API reference, Realtime server events.
+Decides: the JSON of both, piece by piece, and when a function is called. Must not know: the session, other events, and
+when a piece is sent. Source: OpenAI API reference, Realtime server events.
 """
 
 from typing import Final, Protocol, TypeAlias
@@ -11,11 +11,11 @@ from .options import Options
 from .text import Reply
 from .tone import speak
 
-#: What one word sounds like costs so many tokens.
+#: The audio of one word counts as so many tokens.
 _AUDIO_TOKENS_A_WORD: Final = 2
 
 #: The type of an event, and its fields beside those that every event of an item has.
-Told: TypeAlias = tuple[str, dict[str, object]]
+EventFields: TypeAlias = tuple[str, dict[str, object]]
 
 
 class Output(Protocol):
@@ -23,33 +23,33 @@ class Output(Protocol):
 
     @property
     def done(self) -> bool:
-        """Whether all of it is said."""
+        """Whether it is complete."""
 
     @property
     def tokens(self) -> tuple[int, int]:
-        """Of text and of audio, so far."""
+        """Tokens of text and of audio so far."""
 
     @property
     def where(self) -> dict[str, object]:
-        """What every event of its content says beside the ids of response and item."""
+        """The fields of each event of its content, beside the ids of response and item."""
 
     def item(self, status: str) -> dict[str, object]:
-        """The item as it is so far, without its id."""
+        """The item so far, without its id."""
 
-    def begin(self) -> list[Told]:
-        """What follows when the item was added."""
+    def begin(self) -> list[EventFields]:
+        """The events after the item was added."""
 
-    def next(self) -> list[Told]:
+    def next(self) -> list[EventFields]:
         """The next piece."""
 
-    def end(self) -> list[Told]:
-        """What says that there is no more."""
+    def end(self) -> list[EventFields]:
+        """The events that end it."""
 
 
 class Message:
-    """A text, a word at a time; with ``audio`` it is spoken. Implements ``Output``."""
+    """A text, word by word; with ``audio`` it is spoken. Implements :class:`Output`."""
 
-    def __init__(self, reply: Reply, audio: bool) -> None:
+    def __init__(self, reply: Reply, *, audio: bool) -> None:
         self._words = reply.deltas
         self._audio = audio
         self._said = 0
@@ -73,10 +73,10 @@ class Message:
             content = [{"type": kind, name: self._text}]
         return {"type": "message", "status": status, "role": "assistant", "content": content}
 
-    def begin(self) -> list[Told]:
+    def begin(self) -> list[EventFields]:
         return [("response.content_part.added", {"part": self._part("")})]
 
-    def next(self) -> list[Told]:
+    def next(self) -> list[EventFields]:
         word = self._words[self._said]
         self._said += 1
         if not self._audio:
@@ -86,12 +86,12 @@ class Message:
             ("response.output_audio.delta", {"delta": speak(word)}),
         ]
 
-    def end(self) -> list[Told]:
+    def end(self) -> list[EventFields]:
         text = self._text
-        part: Told = ("response.content_part.done", {"part": self._part(text)})
+        part: EventFields = ("response.content_part.done", {"part": self._part(text)})
         if not self._audio:
             return [("response.output_text.done", {"text": text}), part]
-        transcript: Told = ("response.output_audio_transcript.done", {"transcript": text})
+        transcript: EventFields = ("response.output_audio_transcript.done", {"transcript": text})
         return [("response.output_audio.done", {}), transcript, part]
 
     @property
@@ -103,7 +103,7 @@ class Message:
 
 
 class FunctionCall:
-    """A call, its arguments in pieces. Implements ``Output``."""
+    """A call, its arguments in pieces. Implements :class:`Output`."""
 
     def __init__(self, call_id: str, name: str, parameters: object, seed: int, chunks: int | None) -> None:
         self._call: dict[str, object] = {"name": name, "call_id": call_id}
@@ -126,15 +126,15 @@ class FunctionCall:
         whole = "" if status == "in_progress" else self._arguments
         return {"type": "function_call", "status": status, **self._call, "arguments": whole}
 
-    def begin(self) -> list[Told]:
+    def begin(self) -> list[EventFields]:
         return []
 
-    def next(self) -> list[Told]:
+    def next(self) -> list[EventFields]:
         piece = self._pieces[self._said]
         self._said += 1
         return [("response.function_call_arguments.delta", {"delta": piece})]
 
-    def end(self) -> list[Told]:
+    def end(self) -> list[EventFields]:
         told = {"name": self._call["name"], "arguments": self._arguments}
         return [("response.function_call_arguments.done", told)]
 
@@ -144,10 +144,10 @@ class FunctionCall:
 
 
 def function_to_call(tools: object, choice: object, *, answered: bool) -> tuple[str, object] | None:
-    """Name and parameters of the function that a response calls, or ``None`` where it speaks.
+    """Name and parameters of the function that a response calls, or ``None`` if it speaks.
 
-    With the choice ``auto`` the first function is called unless the result of a call is the last that was said
-    (``answered``); ``required`` calls it always, a named one that one, ``none`` none.
+    With the choice ``auto`` it calls the first function, unless the last item is the result of a call (``answered``).
+    ``required`` always calls it, a name calls the function of that name, ``none`` calls none.
     """
     functions = [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
     functions = [tool for tool in functions if tool.get("type") == "function" and isinstance(tool.get("name"), str)]

@@ -1,7 +1,7 @@
-"""What a request may ask of the loopback provider in its ``loopback`` field, and how its answer is then sent.
+"""The options of a request in its ``loopback`` field, and the plan by which its answer is sent.
 
-Decides: the options, their ranges, and the plan they make of an answer: pieces, pauses before them, how it ends.
-Must not know: sockets, HTTP and any provider's JSON.
+Decides: the options, their ranges, and the plan that they make of an answer: pieces, pauses before them, the ending.
+Must not know: sockets, HTTP, and the JSON of any provider.
 """
 
 import zlib
@@ -32,17 +32,17 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chunks: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None  #: how many; by the prompt if absent
     chunk_bytes: Size | None = None  #: text of each chunk, padded or cut to this many bytes
     status: Annotated[int, msgspec.Meta(ge=300, le=599)] | None = None  #: fail with it
-    retry_after: Annotated[int, msgspec.Meta(ge=0)] | str | None = None  #: header of that failure
-    fail_times: Count | None = None  #: fail (503, or ``status``) only the first so many requests with the same ``key``
+    retry_after: Annotated[int, msgspec.Meta(ge=0)] | str | None = None  #: header of the failure
+    fail_times: Count | None = None  #: fail this many requests with the same ``key``, with 503 or ``status``
     key: str = ""
-    break_after_chunks: Count | None = None  #: end the connection there, by ``how``
+    break_after_chunks: Count | None = None  #: then end the connection, in the way of ``how``
     how: Break = "close"
-    stall_after_chunks: Count | None = None  #: send nothing more
-    error_event_after_chunks: Count | None = None  #: the provider's own error event, then the end of the body
-    split: Literal["bytes", "odd"] | Size | None = None  #: how writes are cut: single bytes; 1, 3, 5, ...; this size
-    garbage: bool = False  #: answer with bytes that are not HTTP
+    stall_after_chunks: Count | None = None  #: then send nothing more
+    error_event_after_chunks: Count | None = None  #: then the provider's own error event and the end of the body
+    split: Literal["bytes", "odd"] | Size | None = None  #: cut writes: single bytes; 1, 3, 5, ... bytes; this size
+    garbage: bool = False  #: send bytes that are not HTTP
     close_delimited: bool = False  #: the body ends with the connection
-    content_length: bool = False  #: a streamed answer declares its length
+    content_length: bool = False  #: a streamed answer has a content-length
     gzip: bool = False
     line_end: LineEnd = "lf"  #: of server-sent events
     no_done: bool = False  #: leave out the event that ends a stream
@@ -50,11 +50,11 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if self.fail_times is not None and not self.key:
-            raise ValueError("`fail_times` needs `key`, which tells the tries of one request from others")
+            raise ValueError("`fail_times` needs `key`: it groups the attempts of one request")
 
 
 def parse_options(value: object) -> Options | str:
-    """The options in ``value``, or what is wrong with it and what is allowed."""
+    """The options in ``value``, or a message that says what is wrong and what is allowed."""
     try:
         return msgspec.convert(value, Options)
     except msgspec.ValidationError as error:
@@ -62,21 +62,21 @@ def parse_options(value: object) -> Options | str:
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """A part of an answer's body. ``chunk``: it counts as one for the options that count chunks."""
+    """A part of the body. ``chunk``: the options that count chunks count it."""
 
     data: bytes
     chunk: bool = False
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What a provider would answer, before the options have their way with it."""
+class HttpResponse(msgspec.Struct, frozen=True):
+    """The response of a provider, before the options are applied."""
 
     status: int
     content_type: str
     pieces: list[Piece]
-    #: The event that ends a stream in this dialect, sent last.
+    #: The event that ends a stream in this format, sent last.
     done: bytes = b""
-    #: The event by which this dialect reports an error in mid-stream.
+    #: The event by which this format reports an error in mid-stream.
     error_event: bytes = b""
     headers: list[tuple[str, str]] = []
 
@@ -87,14 +87,14 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """An answer as it is sent: ``(pause in seconds, body bytes)`` in order, then the ending."""
+    """The steps in which a response is sent: ``(pause in seconds, body bytes)`` in order, then the ending."""
 
     steps: list[tuple[float, bytes]]
     ending: Ending
 
 
-def plan(answer: Answer, options: Options) -> Plan:
-    """What ``options`` make of ``answer``."""
+def plan(answer: HttpResponse, options: Options) -> Plan:
+    """Apply ``options`` to ``answer``."""
     pieces = answer.pieces
     stops: list[tuple[int, Ending | Literal["error"]]] = []
     if options.break_after_chunks is not None:
@@ -109,7 +109,7 @@ def plan(answer: Answer, options: Options) -> Plan:
             pieces = [Piece(b"data: ".ljust(options.huge_line_bytes, b"x")[: options.huge_line_bytes], chunk=True)]
         elif answer.done and not options.no_done:
             pieces = [*pieces, Piece(answer.done)]
-    elif answer.status < 300:  # a failure comes in one piece, without the pauses meant for content
+    elif answer.status < 300:  # a failure is one piece, without the pauses for content
         pieces = _cut(b"".join(piece.data for piece in pieces), max(options.chunks or 1, last + 1))
     squeeze = zlib.compressobj(wbits=31) if options.gzip else None
     line_end = _LINE_ENDS[options.line_end]
@@ -131,7 +131,7 @@ def plan(answer: Answer, options: Options) -> Plan:
         seen += piece.chunk
     else:
         if seen != last:
-            how = "end"  # it ended before it came to the place
+            how = "end"  # it ended before that chunk
     if how == "error":
         add(answer.error_event)
         how = "end"
@@ -141,14 +141,14 @@ def plan(answer: Answer, options: Options) -> Plan:
 
 
 def _cut(data: bytes, parts: int) -> list[Piece]:
-    """``data`` in ``parts`` pieces of nearly the same size, fewer where it is too short."""
+    """``data`` in ``parts`` pieces of nearly equal size, or fewer if it is too short."""
     parts = min(parts, max(1, len(data)))
     edges = [len(data) * number // parts for number in range(parts + 1)]
     return [Piece(data[start:stop], chunk=True) for start, stop in pairwise(edges)]
 
 
 def cuts(data: bytes, split: Literal["bytes", "odd"] | int | None) -> list[bytes]:
-    """``data`` as the writes that ``split`` asks for."""
+    """Cut ``data`` into writes as ``split`` says."""
     if split is None:
         return [data]
     pieces: list[bytes] = []

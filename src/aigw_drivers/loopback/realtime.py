@@ -1,7 +1,7 @@
-"""What a URL may ask of the loopback provider's WebSockets, and what answers there.
+"""The options of a WebSocket of the loopback provider, in its URL, and the interface of its sessions.
 
-Decides: the options (query parameters ``loopback_*``), the routes, who may come in, which subprotocol is selected.
-Must not know: sockets, frames, and any provider's JSON.
+Decides: the options (query parameters ``loopback_*``), which keys a client shows, and the selected subprotocol. Must
+not know: sockets, frames, and the JSON of any provider.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,32 +18,34 @@ _PREFIX: Final = "loopback_"
 class RealtimeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The query parameters ``loopback_NAME=VALUE`` of an upgrade. A parameter without a value is true.
 
-    ``after`` counts the caller's messages: ``close`` and ``break`` happen behind the answer to the last of them.
+    ``after`` counts the client's messages: ``close`` and ``break`` happen behind the answer to the last of them.
     """
 
     delay_ms: Milliseconds = 0  #: before the answer to the upgrade
-    refuse: Annotated[int, msgspec.Meta(ge=200, le=599)] | None = None  #: answer the upgrade with it
-    retry_after: str | None = None  #: header of that refusal
-    require_key: str | None = None  #: refuse with 401 whoever does not carry this key, wherever providers allow it
+    refuse: Annotated[int, msgspec.Meta(ge=200, le=599)] | None = None  #: refuse the upgrade with this status
+    retry_after: str | None = None  #: header of the refusal
+    require_key: str | None = None  #: refuse with 401 a client without this key
     silent: bool = False  #: never answer the upgrade
     garbage: bool = False  #: answer the upgrade with bytes that are not HTTP
-    subprotocol: str | None = None  #: select it, offered or not
+    subprotocol: str | None = None  #: select it, even if it was not offered
     chunk_delay_ms: Milliseconds = 0  #: before each part of an answer
     chunks: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = (
-        None  #: words of an answer; by the prompt if absent
+        None  #: words of an answer; if absent, the prompt decides
     )
-    close: Annotated[int, msgspec.Meta(ge=0, le=65535)] | None = None  #: send a close frame with it, legal or not
+    close: Annotated[int, msgspec.Meta(ge=0, le=65535)] | None = (
+        None  #: send a close frame with this code, legal or not
+    )
     close_reason: str = ""
     break_: Literal["reset", "close", "frame"] | None = msgspec.field(
         default=None, name="break"
-    )  #: reset or end the connection, or send a frame that breaks the protocol
+    )  #: reset or end the connection, or send a frame that no server may send
     after: Count = 0
-    flood_bytes: Size | None = None  #: send so much at once, in binary messages of 64 KiB
-    deaf: bool = False  #: take nothing of what the caller sends
+    flood_bytes: Size | None = None  #: send so many bytes first, in binary messages of 64 KiB
+    deaf: bool = False  #: never read
 
 
 class Say(msgspec.Struct, frozen=True):
-    """One message to the caller."""
+    """Send one message to the client."""
 
     data: bytes
     text: bool = True
@@ -56,47 +58,47 @@ class End(msgspec.Struct, frozen=True):
     reason: str
 
 
-Step: TypeAlias = Say | End
+Action: TypeAlias = Say | End
 
 
-class Talker(Protocol):
+class RealtimeSession(Protocol):
     """One session of a provider: messages in, messages out."""
 
     @property
     def speaking(self) -> bool:
-        """Whether an answer is under way."""
+        """Whether an answer is running."""
 
-    def opened(self) -> list[Step]:
-        """What is said before the caller has said anything."""
+    def opened(self) -> list[Action]:
+        """The messages before the first one of the client."""
 
-    def received(self, message: bytes, text: bool) -> list[Step]:
-        """What is answered at once. ``text`` is the message's opcode."""
+    def received(self, message: bytes, *, text: bool) -> list[Action]:
+        """The immediate answers to ``message``. ``text``: it is a text message, not a binary one."""
 
-    def next(self) -> list[Step]:
-        """The next part of the answer under way."""
+    def next(self) -> list[Action]:
+        """The next part of the running answer. Called while :attr:`speaking` is true."""
 
 
 class Echo:
-    """Says again what it is told."""
+    """Sends back each message."""
 
     speaking = False
 
-    def opened(self) -> list[Step]:
+    def opened(self) -> list[Action]:
         return []
 
-    def received(self, message: bytes, text: bool) -> list[Step]:
-        return [Say(message, text)]
+    def received(self, message: bytes, *, text: bool) -> list[Action]:
+        return [Say(message, text=text)]
 
-    def next(self) -> list[Step]:
+    def next(self) -> list[Action]:
         return []
 
 
-#: What makes a session of the query's other parameters and the options.
-TalkerFor: TypeAlias = Callable[[dict[str, str], RealtimeOptions], Talker]
+#: Makes a session from the other parameters of the query and the options.
+SessionFactory: TypeAlias = Callable[[dict[str, str], RealtimeOptions], RealtimeSession]
 
 
 def parse_realtime_options(query: Sequence[tuple[str, str]]) -> RealtimeOptions | str:
-    """The options among the parameters of a query, or what is wrong with them and what is allowed."""
+    """The options in a query, or a message that says what is wrong and what is allowed."""
     asked = {name.removeprefix(_PREFIX): value or "true" for name, value in query if name.startswith(_PREFIX)}
     try:
         return msgspec.convert(asked, RealtimeOptions, strict=False)
@@ -108,7 +110,7 @@ def parse_realtime_options(query: Sequence[tuple[str, str]]) -> RealtimeOptions 
 def carried_keys(
     headers: Sequence[tuple[str, str]], query: Sequence[tuple[str, str]], subprotocols: Sequence[str]
 ) -> set[str]:
-    """All that the caller shows as a key, wherever one of the known providers looks for it."""
+    """All keys that the client shows, in every part of a request in which a known provider looks for one."""
     keys = {value.rpartition(" ")[2] for name, value in headers if name == "authorization"}
     keys |= {value for name, value in headers if name in ("api-key", "x-api-key", "x-goog-api-key", "xi-api-key")}
     keys |= {value for name, value in query if name in ("key", "api_key", "api-key", "access_token")}
@@ -117,7 +119,7 @@ def carried_keys(
 
 
 def select(offered: Sequence[str], options: RealtimeOptions) -> str | None:
-    """The subprotocol to answer with, as OpenAI does: ``realtime``, else the first that carries nothing."""
+    """The selected subprotocol, by OpenAI's rule: ``realtime``, else the first one that carries no value."""
     if options.subprotocol is not None:
         return options.subprotocol
     if "realtime" in offered:

@@ -1,7 +1,7 @@
-"""The loopback provider: a listener, optionally under TLS, its routes, and what it has seen.
+"""The loopback provider: a listener, optionally under TLS, its routes, and the requests that it has seen.
 
-Decides: routes, which requests fail, what is kept of each request. Must not know: what the answers say, and how they
-become bytes (:mod:`.connection`).
+Decides: routes, which requests fail, and the record of each request. Must not know: the content of answers, and how
+they become bytes (:mod:`.connection`).
 """
 
 import ssl
@@ -15,36 +15,39 @@ from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSListener
 
 from . import anthropic, openai
-from .connection import Connection
-from .options import Answer, Options, Piece, parse_options
+from .connection import LoopbackConnection, MessageWatcher
+from .options import HttpResponse, Options, Piece, parse_options
 from .request_record import RequestRecord
 
-Handler: TypeAlias = Callable[[dict[str, object], Options], Answer]
-Refusal: TypeAlias = Callable[[int, str, str | None], Answer]
+Handler: TypeAlias = Callable[[dict[str, object], Options], HttpResponse]
+Refusal: TypeAlias = Callable[[int, str, str | None], HttpResponse]
 
-#: Path -> method, handler, the dialect's errors.
+#: Path -> method, handler, and the format of its errors.
 ROUTES: dict[str, tuple[bytes, Handler, Refusal]] = {
     "/v1/chat/completions": (b"POST", openai.chat, openai.refusal),
     "/v1/responses": (b"POST", openai.responses, openai.refusal),
     "/v1/messages": (b"POST", anthropic.messages, anthropic.refusal),
     "/v1/models": (b"GET", lambda body, options: openai.models(), openai.refusal),
-    "/healthz": (b"GET", lambda body, options: Answer(200, "text/plain", [Piece(b"ok\n")]), openai.refusal),
+    "/healthz": (b"GET", lambda body, options: HttpResponse(200, "text/plain", [Piece(b"ok\n")]), openai.refusal),
 }
 
 
 class LoopbackProvider:
-    """A provider on this machine. Use ``async with LoopbackProvider.start() as provider``."""
+    """A provider on this machine. Start it with ``async with LoopbackProvider.start() as provider``.
+
+    Clients then use ``provider.base_url``; :meth:`until` waits for what they do.
+    """
 
     def __init__(self, host: str, port: int, scheme: str, keep: int) -> None:
         self.host = host
         self.port = port
         self.base_url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-        #: The last requests, oldest first, running ones included.
+        #: The last requests, the oldest first, running requests included.
         self.seen: list[RequestRecord] = []
         self.connections = 0  #: accepted so far
         self.open_connections = 0
-        #: Told of each message of a WebSocket: whether it came (or goes), whether it is text, its payload.
-        self.on_message: Callable[[bool, bool, bytes], None] | None = None
+        #: Called with each message of a WebSocket.
+        self.on_message: MessageWatcher | None = None
         self._keep = keep
         self._failures: dict[str, int] = {}
         self._changed = anyio.Event()
@@ -54,8 +57,8 @@ class LoopbackProvider:
     async def start(
         cls, host: str = "127.0.0.1", port: int = 0, ssl_context: ssl.SSLContext | None = None, *, keep: int = 1000
     ) -> AsyncIterator[Self]:
-        """Listen on ``host`` and ``port`` (0: any free one), under TLS where ``ssl_context`` is given, until the
-        block is left. ``keep``: how many records ``seen`` holds."""
+        """Listen on ``host`` and ``port`` (0: any free port) until the end of the block, under TLS if ``ssl_context``
+        is given. ``keep`` is the most records that ``seen`` holds. Raises ``OSError`` if it cannot listen."""
         listener: Any = await anyio.create_tcp_listener(local_host=host, local_port=port)
         provider = cls(host, listener.extra(SocketAttribute.local_port), "https" if ssl_context else "http", keep)
         if ssl_context is not None:
@@ -76,28 +79,28 @@ class LoopbackProvider:
         self.open_connections += 1
         self.changed()
         try:
-            await Connection(self, stream, self.connections).run()
+            await LoopbackConnection(self, stream, self.connections).run()
         finally:
             self.open_connections -= 1
             self.changed()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until ``condition`` holds. It is asked again whenever a connection or a request begins or ends."""
+        """Wait until ``condition`` holds. It is checked whenever a connection or a request begins or ends."""
         while not condition():
             await self._changed.wait()
 
     def changed(self) -> None:
-        """Let :meth:`until` ask again."""
+        """Let :meth:`until` check again."""
         self._changed.set()
         self._changed = anyio.Event()
 
     def note(self, seen: RequestRecord) -> None:
-        """Write down a request that has begun."""
+        """Record a request that has begun."""
         self.seen.append(seen)
         del self.seen[: -self._keep]
         self.changed()
 
-    def answer(self, seen: RequestRecord) -> tuple[Answer, Options]:
+    def answer(self, seen: RequestRecord) -> tuple[HttpResponse, Options]:
         """The answer to a request and the options it is sent with."""
         route = ROUTES.get(seen.path)
         if route is None:
@@ -121,14 +124,14 @@ class LoopbackProvider:
         if status is None:
             return handler(body, options), options
         failure = refuse(status, f"The loopback provider was asked to fail with {status}", None)
-        if status == 304:  # has no body (RFC 9110 section 15.4.5)
+        if status == 304:  # it has no body (RFC 9110 section 15.4.5)
             failure = msgspec.structs.replace(failure, pieces=[])
         if options.retry_after is not None:
             failure = msgspec.structs.replace(failure, headers=[("retry-after", str(options.retry_after))])
         return failure, options
 
     def _failure(self, options: Options) -> int | None:
-        """The status to fail this request with, if it has to fail."""
+        """The status with which this request must fail, or ``None``."""
         if options.fail_times is None:
             return options.status
         failed = self._failures.get(options.key, 0)

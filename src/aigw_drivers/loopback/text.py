@@ -1,7 +1,7 @@
-"""Plausible English out of a seed: what the loopback provider says.
+"""The text of the loopback provider: plausible English from a seed.
 
-Decides: the words, how many, and how they are counted as tokens. Must not know: any provider's JSON. The same
-request always gives the same answer.
+Decides: the words, their number, and the count of tokens. Must not know: the JSON of any provider. The same request
+always gets the same text.
 """
 
 import hashlib
@@ -128,12 +128,12 @@ _WORDS = [
     "this",
 ]
 
-#: Fields that change how an answer is sent, not what it says.
+#: Fields that change how an answer is sent, not its text.
 _NOT_SAID = frozenset(("loopback", "stream", "stream_options", "n"))
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """A text in pieces. One piece is one token."""
+    """A text in pieces. One piece counts as one token."""
 
     seed: int
     deltas: list[str]
@@ -152,17 +152,17 @@ class Reply(msgspec.Struct, frozen=True):
         return len(self.deltas)
 
     def name(self, prefix: str) -> str:
-        """An identifier in the provider's manner, the same for the same request."""
+        """An identifier in the style of a provider, always the same for the same request."""
         return f"{prefix}{self.seed:024x}"[: len(prefix) + 24]
 
     @property
     def created(self) -> int:
-        """A Unix time, the same for the same request."""
+        """A Unix time, always the same for the same request."""
         return 1_700_000_000 + self.seed % 10_000_000
 
 
 def compose(body: dict[str, object], options: Options, choice: int = 0) -> Reply:
-    """The answer number ``choice`` to the request ``body``."""
+    """The text for the request ``body``. ``choice`` numbers parallel answers from 0."""
     said = {name: value for name, value in body.items() if name not in _NOT_SAID}
     digest = hashlib.sha256(msgspec.json.encode((choice, said), order="sorted")).digest()
     seed = int.from_bytes(digest[:12], "big")
@@ -178,8 +178,8 @@ def compose(body: dict[str, object], options: Options, choice: int = 0) -> Reply
     return Reply(seed, deltas, max(1, count_tokens(prompt)), count < wanted)
 
 
-def _sentences(source: random.Random, count: int, ended: bool) -> list[str]:
-    """``count`` words with their leading blanks and punctuation."""
+def _sentences(source: random.Random, count: int, *, ended: bool) -> list[str]:
+    """``count`` words with leading blanks and punctuation. ``ended``: the last one ends its sentence."""
     deltas: list[str] = []
     left = 0
     for number in range(count):
@@ -206,7 +206,7 @@ def count_tokens(value: object) -> int:
 
 
 def arguments(parameters: object, seed: int) -> dict[str, object]:
-    """Arguments that fit the JSON schema of a tool's ``parameters`` as far as its properties' simple types go."""
+    """Arguments for a tool. They fit the JSON schema ``parameters`` in the types of its properties, no deeper."""
     source = random.Random(seed)
     properties = parameters.get("properties") if isinstance(parameters, dict) else None
     if not isinstance(properties, dict):
@@ -214,7 +214,7 @@ def arguments(parameters: object, seed: int) -> dict[str, object]:
     made: dict[str, object] = {}
     for name, schema in properties.items():
         kind = schema.get("type") if isinstance(schema, dict) else None
-        kind = kind.lower() if isinstance(kind, str) else None  # Google's are in capitals
+        kind = kind.lower() if isinstance(kind, str) else None  # Google writes types in capitals
         choices = schema.get("enum") if isinstance(schema, dict) else None
         if isinstance(choices, list) and choices:
             made[name] = source.choice(choices)

@@ -1,6 +1,6 @@
 """The loopback provider's voice: one short tone for each word, as 16-bit PCM.
 
-Decides: how a word sounds. Must not know: which protocol carries it. The same word always sounds the same.
+Decides: the sound of a word. Must not know: the protocol that carries it. The same word always has the same sound.
 """
 
 from array import array
@@ -11,9 +11,9 @@ from sys import byteorder
 from typing import Final
 from zlib import crc32
 
-#: Samples a second of all that is said.
+#: Samples per second.
 RATE: Final = 24_000
-#: How long a word takes, in milliseconds, its pause included.
+#: Milliseconds of one word, its pause included.
 WORD_MS: Final = 120
 
 _SAMPLES: Final = RATE * WORD_MS // 1000

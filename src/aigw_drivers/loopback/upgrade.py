@@ -1,7 +1,7 @@
-"""The loopback provider's WebSockets (RFC 6455): from the upgrade to the end, on the wires of the core.
+"""The loopback provider's WebSockets (RFC 6455), from the upgrade to the end, on the wires of the core.
 
-Decides: the answer to an upgrade, when the parts of an answer are sent, how the connection ends. Must not know: what
-the messages say, and how bytes come and go.
+Decides: the response to an upgrade, when the parts of an answer are sent, how the connection ends. Must not know: the
+content of messages, and the transport.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl
 import anyio
 import msgspec
 
-from aigw_sansio.faults import CLOSE_CODE, Fault
+from aigw_sansio import Fault
+from aigw_sansio.faults import CLOSE_CODE
 from aigw_sansio.wires.heads import RequestHead
 from aigw_sansio.wires.websocket.frames import FIN, Opcode, Role, cut_reason, encode_frame, may_send_close
 from aigw_sansio.wires.websocket.handshake import Upgrade, WrongVersion, accept, check_upgrade, response
@@ -29,10 +30,20 @@ from aigw_sansio.wires.websocket.messages import (
 from . import openai
 from .gemini_live import GeminiLive
 from .openai_realtime import OpenAIRealtime
-from .realtime import Echo, End, RealtimeOptions, Step, Talker, TalkerFor, carried_keys, parse_realtime_options, select
+from .realtime import (
+    Action,
+    Echo,
+    End,
+    RealtimeOptions,
+    RealtimeSession,
+    SessionFactory,
+    carried_keys,
+    parse_realtime_options,
+    select,
+)
 
 MESSAGE_BYTES: Final = 64 * 1024 * 1024
-#: Longest wait for the caller's part of a closing handshake, in seconds.
+#: The longest wait for the client's close frame, in seconds.
 CLOSE_S: Final = 5.0
 GARBAGE: Final = b"\x15\x03\x01\x00\x02\x02\x46 this is not HTTP\r\n\r\n"
 
@@ -41,8 +52,8 @@ _BAD_FRAME: Final = bytes((FIN | 0x40 | Opcode.TEXT, 0))
 _FLOOD_BYTES: Final = 65536
 _GEMINI: Final = "/ws/google.ai.generativelanguage.v1{}.GenerativeService.BidiGenerateContent"
 
-#: Path -> what answers there.
-REALTIME_ROUTES: Final[dict[str, TalkerFor]] = {
+#: Path -> the session that answers there.
+REALTIME_ROUTES: Final[dict[str, SessionFactory]] = {
     "/v1/realtime": OpenAIRealtime,
     _GEMINI.format("beta"): GeminiLive,
     _GEMINI.format("alpha"): GeminiLive,
@@ -50,30 +61,32 @@ REALTIME_ROUTES: Final[dict[str, TalkerFor]] = {
 }
 
 
-class Caller(Protocol):
-    """The connection, as an upgrade sees it."""
+class UpgradeStream(Protocol):
+    """The connection, as an upgrade uses it."""
 
     async def send(self, data: bytes) -> None:
         """Send all of it."""
 
     async def receive(self, until: float | None) -> bytes | None:
-        """What came; empty where nothing came before the time ``until``; ``None`` where the caller is gone."""
+        """The bytes that came; empty if none came before the time ``until``; ``None`` if the client is gone."""
 
-    def watch(self, inward: bool, text: bool, data: bytes) -> None:
-        """A message came (``inward``) or goes."""
+    def watch(self, data: bytes, *, inward: bool, text: bool) -> None:
+        """A message passes; ``inward`` if the client sent it."""
 
 
 class Record(Protocol):
-    """What is written down of a session."""
+    """The part of a request's record that a session fills in."""
 
     messages_received: int
     close_code: int | None
 
 
-async def serve_upgrade(caller: Caller, head: RequestHead, record: Record) -> str | None:
-    """Answer an upgrade and serve what follows it. Returns how it ended: "closed" by a closing handshake, "refused",
-    "violation" of the protocol by the caller, "garbage", "reset" and "close" as the options had asked; ``None`` where
-    the caller is gone."""
+async def serve_upgrade(stream: UpgradeStream, head: RequestHead, record: Record) -> str | None:
+    """Answer an upgrade and serve the WebSocket behind it. Returns how it ended.
+
+    "closed" by a closing handshake; "refused"; "violation" if the client broke the protocol; "garbage", "reset" or
+    "close" if the options asked for it; ``None`` if the client is gone.
+    """
     path, _, text = head.target.decode("latin-1").partition("?")
     query = parse_qsl(text, keep_blank_values=True)
     upgrade = check_upgrade(head)
@@ -82,59 +95,61 @@ async def serve_upgrade(caller: Caller, head: RequestHead, record: Record) -> st
     if not isinstance(upgrade, Upgrade):
         status = 426 if isinstance(upgrade, WrongVersion) else 400
         why = upgrade.detail if isinstance(upgrade, Fault) else "The version of WebSocket must be 13"
-        return await _refuse(caller, status, why, [(b"sec-websocket-version", b"13")] if status == 426 else [])
+        return await _refuse(stream, status, why, [(b"sec-websocket-version", b"13")] if status == 426 else [])
     if isinstance(options, str):
-        return await _refuse(caller, 400, options, [])
+        return await _refuse(stream, 400, options, [])
     if options.delay_ms:
         await anyio.sleep(options.delay_ms / 1000)
     if options.silent:
-        while await caller.receive(None) is not None:
+        while await stream.receive(None) is not None:
             pass
         return None
     if options.garbage:
-        await caller.send(GARBAGE)
+        await stream.send(GARBAGE)
         return "garbage"
     if options.refuse is not None:
         more = [] if options.retry_after is None else [(b"retry-after", options.retry_after.encode("latin-1"))]
         why = f"The loopback provider was asked to refuse with {options.refuse}"
-        return await _refuse(caller, options.refuse, why, more)
+        return await _refuse(stream, options.refuse, why, more)
     if route is None:
-        return await _refuse(caller, 404, f"There is no {path}. There are: {', '.join(REALTIME_ROUTES)}", [])
+        return await _refuse(stream, 404, f"There is no {path}. There are: {', '.join(REALTIME_ROUTES)}", [])
     headers = [(name.decode(), value.decode("latin-1")) for name, value in head.headers]
     offered = [item.decode("latin-1") for item in upgrade.offers.subprotocols]
     if options.require_key is not None and options.require_key not in carried_keys(headers, query, offered):
-        return await _refuse(caller, 401, "Incorrect API key provided", [])
-    return await _Session(caller, record, options, route(dict(query), options)).run(upgrade, select(offered, options))
+        return await _refuse(stream, 401, "Incorrect API key provided", [])
+    return await _Session(stream, record, options, route(dict(query), options)).run(upgrade, select(offered, options))
 
 
-async def _refuse(caller: Caller, status: int, why: str, headers: Sequence[tuple[bytes, bytes]]) -> str:
+async def _refuse(stream: UpgradeStream, status: int, why: str, headers: Sequence[tuple[bytes, bytes]]) -> str:
     body = openai.error_body(status, why)
-    await caller.send(response(status, [(b"content-type", openai.JSON.encode()), *headers], body))
+    await stream.send(response(status, [(b"content-type", openai.JSON.encode()), *headers], body))
     return "refused"
 
 
 class _Session:
     """One open WebSocket."""
 
-    def __init__(self, caller: Caller, record: Record, options: RealtimeOptions, talker: Talker) -> None:
-        self._caller = caller
+    def __init__(
+        self, stream: UpgradeStream, record: Record, options: RealtimeOptions, session: RealtimeSession
+    ) -> None:
+        self._stream = stream
         self._record = record
         self._options = options
-        self._talker = talker
+        self._session = session
         self._wire = WebSocketWire(Role.SERVER, message_limit=MESSAGE_BYTES)
         self._out = bytearray()
         self._how: str | None = None
-        self._said_last = False  # a close frame that no server may send has gone out
-        self._patience: float | None = None  # how long the caller may take to answer our close frame
+        self._said_last = False  # we sent a close frame that no server may send
+        self._patience: float | None = None  # until when the client may answer our close frame
 
     async def run(self, upgrade: Upgrade, subprotocol: str | None) -> str | None:
-        """The 101, and all that follows. What is said first goes out with the 101."""
+        """Send the 101, with the first messages, then serve until the end."""
         chosen = None if subprotocol is None else subprotocol.encode("latin-1")
-        if chosen is not None:  # where the options ask for it, also one that was never offered
+        if chosen is not None:  # the options may ask for one that was never offered
             offers = msgspec.structs.replace(upgrade.offers, subprotocols=(chosen,))
             upgrade = msgspec.structs.replace(upgrade, offers=offers)
         self._out += accept(upgrade, chosen)
-        self._put(self._talker.opened())
+        self._put(self._session.opened())
         await self._flood()
         self._act()
         pause_s = self._options.chunk_delay_ms / 1000
@@ -145,18 +160,18 @@ class _Session:
                 return self._how
             if self._options.deaf:
                 await anyio.sleep_forever()
-            if self._is_open and self._talker.speaking:
+            if self._is_open and self._session.speaking:
                 due = anyio.current_time() + pause_s if due is None else due
             else:
                 due = self._patience
-            data = await self._caller.receive(due)
+            data = await self._stream.receive(due)
             if data is None:
                 return None
             if data:
                 for event in self._wire.receive_data(data):
                     self._take(event)
             elif self._is_open:
-                self._put(self._talker.next())
+                self._put(self._session.next())
                 due = None
             else:
                 return None
@@ -169,7 +184,7 @@ class _Session:
         if self._out:
             data = bytes(self._out)
             self._out.clear()
-            await self._caller.send(data)
+            await self._stream.send(data)
 
     async def _flood(self) -> None:
         left = self._options.flood_bytes or 0
@@ -178,13 +193,13 @@ class _Session:
             left -= _FLOOD_BYTES
             await self._flush()
 
-    def _put(self, steps: Sequence[Step]) -> None:
+    def _put(self, steps: Sequence[Action]) -> None:
         wire = self._wire
         for step in steps:
             if isinstance(step, End):
                 self._close(step.code, step.reason)
                 return
-            self._caller.watch(False, step.text, step.data)
+            self._stream.watch(step.data, inward=False, text=step.text)
             self._out += wire.text(step.data) if step.text else wire.binary(step.data)
 
     def _close(self, code: int, reason: str) -> None:
@@ -199,9 +214,9 @@ class _Session:
         wire = self._wire
         if isinstance(event, TextMessage | BinaryMessage):
             self._record.messages_received += 1
-            self._caller.watch(True, isinstance(event, TextMessage), event.data)
+            self._stream.watch(event.data, inward=True, text=isinstance(event, TextMessage))
             if self._is_open:
-                self._put(self._talker.received(event.data, isinstance(event, TextMessage)))
+                self._put(self._session.received(event.data, text=isinstance(event, TextMessage)))
                 self._act()
         elif isinstance(event, PingReceived):
             if self._is_open:
@@ -217,7 +232,7 @@ class _Session:
             self._how = "violation"
 
     def _act(self) -> None:
-        """What the options ask for behind so many messages."""
+        """Do what the options ask for after this number of messages."""
         options = self._options
         if self._record.messages_received != options.after or not self._is_open:
             return

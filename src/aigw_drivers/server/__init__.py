@@ -1,1 +1,1 @@
-"""A gateway as a server: its settings, and what runs it."""
+"""A gateway as a server: its settings, and the code that runs it."""

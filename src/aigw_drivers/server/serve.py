@@ -1,6 +1,6 @@
-"""A running gateway: settings in, sockets open, drained at the end.
+"""A running gateway: it opens sockets by its settings, and drains at the end.
 
-Decides: which driver runs, where entropy and wall time come from, and what a signal means. Must not know: any
+Decides: which driver runs, the source of entropy and wall time, and the meaning of a signal. Must not know: any
 protocol.
 """
 
@@ -16,13 +16,10 @@ import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
-from aigw_sansio.config import ProviderSettings
-from aigw_sansio.events import Event
-from aigw_sansio.gateway import Gateway
+from aigw_sansio import Event, Gateway, ProviderSettings
 
-from ..anyio_driver import AnyioDriver
+from ..anyio_driver import AnswerHandler, AnyioDriver
 from ..asyncio_driver import ProtocolDriver, require_asyncio
-from ..core.contract import AnswerHandler
 from ..core.sockets import Listener, listen
 from ..core.tls import server_context
 from ..loopback import LoopbackProvider
@@ -35,7 +32,7 @@ DriverName: TypeAlias = Literal["anyio", "protocol"]
 
 
 class Running:
-    """A gateway that accepts clients. ``url`` is where, without a path."""
+    """A gateway that accepts clients at ``url``, which has no path. Call :meth:`drain` to end it in order."""
 
     def __init__(self, url: str, driver: AnyioDriver | ProtocolDriver, gateway: Gateway) -> None:
         self.url = url
@@ -44,7 +41,7 @@ class Running:
         self._stopped = anyio.Event()
 
     async def drain(self) -> None:
-        """Go away: refuse what is new, let what runs finish. Returns when the last connection has ended."""
+        """Refuse new work, let running work finish. Returns when the last connection has ended."""
         await self._driver.drain()
         await self._stopped.wait()
 
@@ -62,11 +59,13 @@ async def running(
     answer: AnswerHandler | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> AsyncIterator[Running]:
-    """Run a gateway while the block runs; leaving it cuts what is still open.
+    """Run a gateway during the block. The end of the block aborts all connections; call ``drain`` before it to let
+    them finish.
 
-    Questions go to ``answer`` first; signatures that it does not give are made here (:mod:`.answers`).
-    ``loopback`` starts the built-in provider beside it, under the slug ``loopback``. Raises ``OSError`` where it
-    cannot listen, and ``RuntimeError`` where the protocol driver is asked for on trio.
+    ``driver`` is ``"anyio"`` or ``"protocol"``. Questions go to ``answer`` first; :mod:`.signatures` makes the
+    signatures that it does not give. ``on_event`` is called with each event. ``loopback`` adds the built-in provider,
+    under the slug ``loopback``. Raises ``OSError`` if it cannot listen, and ``RuntimeError`` if ``driver`` is
+    ``"protocol"`` on trio.
     """
     if driver == "protocol":
         require_asyncio()
@@ -75,7 +74,9 @@ async def running(
     if server.tls_certificate is not None:
         context = server_context(server.tls_certificate, server.tls_key or server.tls_certificate, ("h2", "http/1.1"))
     async with AsyncExitStack() as stack:
-        listeners = listen(server.host, server.port, context)  # first: what fails within a task group fails as a group
+        listeners = listen(
+            server.host, server.port, context
+        )  # before the task group, which would wrap the error in a group
         for listener in listeners:
             stack.callback(listener.socket.close)
         config = settings.config
@@ -100,7 +101,7 @@ async def running(
 
 
 async def serve_until_signal(running: Running) -> None:
-    """Serve until SIGINT or SIGTERM; then drain. A second signal cuts at once."""
+    """Serve until SIGINT or SIGTERM, then drain. A second signal ends it at once."""
     async with anyio.create_task_group() as tasks:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             draining = False

@@ -1,10 +1,10 @@
 """Settings from a TOML file.
 
-Decides: how the file's tables and keys (client protocol, section 7) become :class:`aigw_sansio.config.Config` and
-what a server needs beside it, and how an error in the file is told. Must not know: defaults and ranges of the
-core's settings, which it asks the core's classes for.
+Decides: how tables and keys of the file (client protocol, section 7) become :class:`aigw_sansio.Config` and the
+settings of a server, and the words for an error in the file. Must not know: defaults and ranges of the core's settings;
+the core's classes check them.
 
-All errors of a file are told at once. Values that may be secrets are never quoted.
+All errors of a file are reported at once. Values that may be secrets are never quoted.
 """
 
 import re
@@ -16,19 +16,18 @@ from typing import Final, Literal, TypeVar, get_type_hints
 
 import msgspec
 
-from aigw_sansio.config import Backoff, Compression, Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
-from aigw_sansio.faults import Fault
+from aigw_sansio import Config, Fault, GatewaySettings, Limits, ProviderSettings, Retry, Secret, Timeouts
+from aigw_sansio.config import Backoff, Compression
 from aigw_sansio.providers.auth import read_stored_key
 from aigw_sansio.providers.headers import NEVER_FORWARDED, TOKEN
 from aigw_sansio.providers.registry import ALIASES, REGISTRY, Provider, is_custom
 from aigw_sansio.providers.target import RefusedTarget, parse_base_url
-from aigw_sansio.secret import Secret
 
 from .toml_values import EnvironmentText, Table, ValueReader, key_text, kind_of, suggestion, toml_text
 
 
 class SettingsError(Exception):
-    """The settings cannot be used. ``errors`` holds one line for each thing wrong: file, key, what is allowed."""
+    """The settings cannot be used. ``errors`` has one line for each error: file, key, and the allowed values."""
 
     def __init__(self, errors: list[str]) -> None:
         super().__init__("\n".join(errors))
@@ -36,17 +35,17 @@ class SettingsError(Exception):
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the server listens. With a certificate it speaks TLS; ``tls_key`` may be in the certificate's file."""
+    """The address of the server. With a certificate it speaks TLS; without ``tls_key``, the key is in the same file."""
 
     host: str = "127.0.0.1"
-    port: int = 8787  #: 0 takes a free one
+    port: int = 8787  #: 0 takes a free port
     tls_certificate: str | None = None
     tls_key: str | None = None
     workers: int = 1
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a settings file says."""
+    """Everything in a settings file. ``Settings()`` is the default: no file is needed."""
 
     config: Config = Config()
     server: ServerSettings = ServerSettings()
@@ -54,9 +53,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load_settings(path: str | PathLike[str] | None, environ: Mapping[str, str]) -> Settings:
-    """Read the file at ``path``; ``None`` gives the defaults. ``environ`` is what ``env:NAME`` values name.
+    """Read the file at ``path``; ``None`` gives the defaults. Values ``env:NAME`` are looked up in ``environ``.
 
-    Paths in the file are relative to its folder. Raises :class:`SettingsError`.
+    Paths in the file are relative to its folder. Raises :class:`SettingsError`. Next: :func:`.running`.
     """
     if path is None:
         return Settings()
@@ -79,7 +78,7 @@ def read_settings(
     try:
         document = tomllib.loads(data.decode())
     except UnicodeDecodeError as error:
-        raise SettingsError([f"{file}: is not UTF-8, from byte {error.start} on"]) from None
+        raise SettingsError([f"{file}: is not UTF-8: byte {error.start} is wrong"]) from None
     except (ValueError, RecursionError) as error:
         raise SettingsError([f"{file}: is not TOML: {error}"]) from None
     reader = _Reader(file, environ, is_file)
@@ -91,7 +90,7 @@ def read_settings(
 
 _T = TypeVar("_T", Limits, Timeouts, Retry)
 
-#: Keys that the file may hold but nothing acts on yet, with the one value that says "not used".
+#: Keys that are known but not supported yet, each with the only allowed value: the one that turns it off.
 _NOT_SUPPORTED: Final[dict[str, object]] = {
     "cache_ttl": 0,
     "rate_limiting_limit": 0,
@@ -119,7 +118,7 @@ _LOOPBACK: Final = re.compile(r"(?:127\.[0-9.]+|localhost|::1)\Z")
 
 
 class _Reader(ValueReader):
-    """Reads one document; notes every error and goes on with the default."""
+    """Reads one document; records every error and continues with the default."""
 
     def __init__(self, file: str, environ: Mapping[str, str], is_file: Callable[[str], bool]) -> None:
         super().__init__(file, environ)
@@ -181,15 +180,15 @@ class _Reader(ValueReader):
             elif compression is not None:
                 self.error(f"{where}.compression", "has a bad value; allowed are 'off', 'messages' and 'stream'")
         tokens = self.strings(f"{where}.tokens", table.get("tokens", []))
-        for route, token in tokens.items():
+        for path, token in tokens.items():
             if not _SECRET.match(token):
-                self.error(route, "is not usable; allowed is printable ASCII without blanks")
+                self.error(path, "is not usable; allowed is printable ASCII without blanks")
         origins = self.strings(f"{where}.origins", table.get("origins", []))
-        for route, origin in origins.items():
+        for path, origin in origins.items():
             if origin == "*":
-                self.error(route, "must not be '*'; leave origins out to allow any")
+                self.error(path, "must not be '*'; leave origins out to allow any")
             elif origin != "null" and not _ORIGIN.match(origin):
-                self.error(route, "is no origin; allowed is scheme://host[:port] or 'null'")
+                self.error(path, "is no origin; allowed is scheme://host[:port] or 'null'")
         for key, neutral in _NOT_SUPPORTED.items():
             if key in table and (table[key] != neutral or type(table[key]) is not type(neutral)):
                 self.error(f"{where}.{key}", f"is not supported by this version; allowed is {toml_text(neutral)}")
@@ -235,7 +234,9 @@ class _Reader(ValueReader):
             if name in table:
                 found[name] = self.url(f"{where}.{name}", table[name], *schemes)
         if "api_key" in table and (key := self.string(f"{where}.api_key", table["api_key"])) is not None:
-            found["api_key"] = Secret(str(key))  # also of what came from the environment, a class of its own
+            found["api_key"] = Secret(
+                str(key)
+            )  # plain text, also if it came from the environment as a class of its own
             if key.lstrip().startswith("{"):
                 stored = read_stored_key(row, found["api_key"])
                 if isinstance(stored, Fault):
@@ -266,50 +267,50 @@ class _Reader(ValueReader):
             return ()
         found: dict[str, str] = {}
         for name, item in value.items():
-            route = f"{where}.{key_text(name)}"
+            path = f"{where}.{key_text(name)}"
             if not TOKEN.match(name):
-                self.error(route, "is no header name; allowed are letters, digits and !#$%&'*+-.^_`|~")
+                self.error(path, "is no header name; allowed are letters, digits and !#$%&'*+-.^_`|~")
             elif name.lower() in NEVER_FORWARDED or name.lower().startswith("cf-aig-"):
-                self.error(route, "is never sent to a provider")
+                self.error(path, "is never sent to a provider")
             elif name.lower() in found:
-                self.error(route, "is given twice: header names do not tell upper from lower case")
-            elif (text := self.string(route, item, empty=True)) is not None:
+                self.error(path, "is given twice: header names do not tell upper from lower case")
+            elif (text := self.string(path, item, empty=True)) is not None:
                 if not _HEADER_VALUE.match(text) or text != text.strip():
                     self.error(
-                        route, "is not usable; allowed is latin-1 text without control characters or blanks around it"
+                        path, "is not usable; allowed is latin-1 text without control characters or blanks around it"
                     )
                 found[name.lower()] = text
         return tuple(found.items())
 
     def core(self, where: str, table: Table, cls: type[_T], written: Mapping[str, str] | None = None) -> _T:
-        """Build one of the core's classes; its own checks say what is allowed, key by key.
+        """Build one of the core's classes, key by key; its own checks say what is allowed.
 
-        ``written`` maps the class's names to the file's keys, where they differ.
+        ``written`` maps names of the class to keys of the file, if they differ.
         """
         types = get_type_hints(cls)
         if written is None:
             self.known(where, table, cls.__struct_fields__)
         found: Table = {}
         for name in [name for name in types if name in table]:
-            route = written[name] if written else f"{where}.{name}"
+            path = written[name] if written else f"{where}.{name}"
             value: object
             if types[name] == Backoff:
-                value = self.string(route, table[name])
+                value = self.string(path, table[name])
                 if value is not None and value not in _BACKOFFS:
-                    self.error(route, "has a bad value; allowed are constant, linear and exponential")
+                    self.error(path, "has a bad value; allowed are constant, linear and exponential")
                     value = None
             elif types[name] == float | None and table[name] == "none":
                 found[name] = None
                 continue
             else:
-                value = self.number(route, table[name], whole=types[name] is int)
+                value = self.number(path, table[name], whole=types[name] is int)
             if value is None:
                 continue
             one: Table = {name: value}
             try:
                 cls(**one)
             except ValueError as error:
-                self.error(route, str(error).partition(" ")[2])
+                self.error(path, str(error).partition(" ")[2])
                 continue
             found[name] = value if types[name] is int or isinstance(value, str) else float(value)
         return cls(**found)

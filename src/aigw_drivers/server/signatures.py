@@ -1,21 +1,21 @@
-"""Answers that a server can give by itself: signatures for Google service accounts.
+"""Answers that a server gives by itself: signatures for Google service accounts.
 
-Decides: that a host's own answer comes first, and how RSA is done. Must not know: what is signed, and why.
+Decides: that the host's own answer comes first, and which library does RSA. Must not know: what it signs.
 
-``cryptography`` (``pip install aigw[google]``) is imported when the first signature is asked for.
+``cryptography`` (``pip install aigw[google]``) is imported for the first signature.
 """
 
 from anyio import to_thread
 
-from aigw_sansio.effects import Answer, Question, Sign, Signed, Unavailable
+from aigw_sansio import Answer, Question, Sign, Signed, Unavailable
 
-from ..core.contract import AnswerHandler
+from ..anyio_driver import AnswerHandler
 
 
 def with_signatures(host: AnswerHandler | None = None) -> AnswerHandler:
-    """A handler that asks ``host`` first, and signs by itself what ``host`` does not: it may keep keys elsewhere.
+    """A handler that asks ``host`` first, and makes a signature itself if ``host`` gives none.
 
-    Whatever else ``host`` does not answer is ``Unavailable``.
+    So a host may keep keys elsewhere. Without ``host``, the answer to any other question is ``Unavailable``.
     """
 
     async def answer(question: Question) -> Answer:
@@ -24,18 +24,20 @@ def with_signatures(host: AnswerHandler | None = None) -> AnswerHandler:
         if host is not None:
             try:
                 found = await host(question)
-            except Exception:  # a host that does not know the question
+            except Exception:  # the host does not know the question
                 found = Unavailable()
             if isinstance(found, Signed):
                 return found
-        return await to_thread.run_sync(sign, question)  # checking a key takes milliseconds, a stranger's perhaps more
+        return await to_thread.run_sync(
+            sign, question
+        )  # checking a key takes milliseconds, or more if a stranger made it
 
     return answer
 
 
 def sign(question: Sign) -> Signed | Unavailable:
-    """Sign by RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 section 8.2). ``Unavailable`` without ``cryptography``, and for
-    a key that is none."""
+    """Sign by RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 section 8.2). ``Unavailable`` if ``cryptography`` is not
+    installed, or the key is not an RSA key."""
     try:
         from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives import hashes

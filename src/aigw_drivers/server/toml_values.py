@@ -1,7 +1,7 @@
-"""Values of a TOML document, read strictly, with every error noted.
+"""Values of a TOML document, read strictly; every error is recorded.
 
-Decides: what is a string, number, flag, array or table, how ``env:NAME`` stands for an environment variable's text,
-and how a key and a wrong value are told. Must not know: which keys there are.
+Decides: what counts as a string, number, boolean, array or table; the meaning of ``env:NAME``; the words for a key and
+for a wrong value. Must not know: which keys there are.
 """
 
 import re
@@ -16,14 +16,13 @@ _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 
 class EnvironmentText(str):
-    """Text of an environment variable, where numbers and flags can only be text."""
+    """Text of an environment variable; there, numbers and booleans are text too."""
 
     __slots__ = ()
 
 
 class ValueReader:
-    """Reads values of one document. What is wrong goes to ``errors``, one line each; no value is quoted, as it may be
-    a secret."""
+    """Reads values of one document. ``errors`` gets one line for each error. No value is quoted: it may be a secret."""
 
     def __init__(self, file: str, environ: Mapping[str, str]) -> None:
         self.file = file
@@ -36,8 +35,8 @@ class ValueReader:
     def known(self, where: str, table: Table, allowed: tuple[str, ...]) -> None:
         for key in table:
             if key not in allowed:
-                route = f"{where}.{key_text(key)}" if where else key_text(key)
-                self.error(route, f"is not known{suggestion(key, allowed)}; allowed are {', '.join(allowed)}")
+                path = f"{where}.{key_text(key)}" if where else key_text(key)
+                self.error(path, f"is not known{suggestion(key, allowed)}; allowed are {', '.join(allowed)}")
 
     def table(self, where: str, parent: Table) -> Table:
         value = parent.get(where, {})
@@ -58,7 +57,7 @@ class ValueReader:
         return found
 
     def from_environment(self, where: str, value: object) -> object:
-        """``value``, or what the environment variable holds that it names; ``None`` after an error."""
+        """``value``, or the text of the environment variable that it names; ``None`` after an error."""
         if not isinstance(value, str) or not value.startswith("env:"):
             return value
         name = value[4:]
@@ -74,19 +73,19 @@ class ValueReader:
         if not isinstance(value, str):
             self.error(where, f"is {kind_of(value)}; allowed is a string")
         elif not value and not empty:
-            self.error(where, "is empty; allowed is a string that is not")
+            self.error(where, "is empty; allowed is a string with at least one character")
         else:
             return value
         return None
 
     def strings(self, where: str, value: object) -> dict[str, str]:
-        """The items of an array of strings, each under its own route in the document."""
+        """The items of an array of strings, each with its path in the document."""
         if not isinstance(value, list):
             self.error(where, f"is {kind_of(value)}; allowed is an array of strings")
             return {}
         routes = {f"{where}[{index}]": item for index, item in enumerate(value)}
-        found = {route: self.string(route, item) for route, item in routes.items()}
-        return {route: item for route, item in found.items() if item is not None}
+        found = {path: self.string(path, item) for path, item in routes.items()}
+        return {path: item for path, item in found.items() if item is not None}
 
     def boolean(self, where: str, value: object) -> bool | None:
         value = self.from_environment(where, value)
@@ -133,12 +132,12 @@ def toml_text(value: object) -> str:
 
 
 def kind_of(value: object) -> str:
-    """What TOML calls a value of this kind."""
+    """The TOML name for the type of ``value``."""
     names = {str: "a string", bool: "a boolean", int: "an integer", float: "a float", list: "an array", dict: "a table"}
     return next((name for cls, name in names.items() if isinstance(value, cls)), "a date or time")
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """The known word that was likely meant, as a remark; empty where none is near."""
+    """A remark with the known word that was likely meant; empty if no word is near."""
     close = get_close_matches(word, list(known), n=1)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -1,1 +1,2 @@
-"""Body decoders: bytes of a response body in, complete payloads out. Incremental, split-blind, bounded."""
+"""Body decoders: bytes of a response body in, complete payloads out. They are incremental, independent of how reads
+were cut, and bounded."""

@@ -2,13 +2,12 @@
 
 Decides: the framing of ``application/vnd.amazon.eventstream`` (AWS, "Event stream encoding" in the Smithy
 specification; the same in Amazon Transcribe's "Event stream encoding") with both its checksums, and the JSON form of
-one message. Must not know: services and what their events mean.
+one message. Must not know: services, and what their events mean.
 
-A message names its type in a header, so its payload alone would not tell a client what it is. The JSON form is the
-one that AWS uses in its own documentation: ``{"messageStart": {"role": "assistant"}}``, and
-``{"validationException": {"message": "..."}}`` for what went wrong. Where the payload only carries another provider's
-JSON (``{"bytes": base64, "p": padding}``, model invocation), that JSON comes out as it is, byte for byte. A payload
-that is no JSON is passed on as it is.
+The type of a message is in a header, so the payload alone would not tell a client what it is. The JSON form is the one
+of AWS's own documentation: ``{"messageStart": {"role": "assistant"}}``, and ``{"validationException": {"message":
+"..."}}`` for an error. If the payload only wraps another provider's JSON (``{"bytes": base64, "p": padding}``, model
+invocation), that JSON is returned unchanged, byte for byte. A payload that is not JSON is returned unchanged.
 """
 
 import zlib
@@ -21,13 +20,13 @@ from ..faults import Fault, FaultKind, Side
 from ..json_text import valid_json
 from .chunk import Chunk
 
-#: Most bytes of one message's headers.
+#: The most bytes that one message's headers may have.
 HEADERS_BYTES: Final = 128 * 1024
 _PRELUDE: Final = Layout(">III")  # total length, headers' length, CRC of these eight bytes
 _OVERHEAD: Final = 16  # the prelude and the message's own CRC
 
 _STRING: Final = 7
-#: Size of each header value type; the variable ones (byte array, string) have a two-byte length before them.
+#: Size of each header value type; byte array and string have a two-byte length before them.
 _VALUE_SIZES: Final[dict[int, int | None]] = {
     0: 0,  # true
     1: 0,  # false
@@ -43,7 +42,7 @@ _VALUE_SIZES: Final[dict[int, int | None]] = {
 
 
 class _Carrier(msgspec.Struct, forbid_unknown_fields=True):
-    """A payload that only carries another one."""
+    """A payload that only wraps another one."""
 
     content: bytes = msgspec.field(name="bytes")  # msgspec undoes the base64
     padding: msgspec.Raw = msgspec.field(name="p", default=msgspec.Raw())
@@ -53,7 +52,7 @@ _CARRIER: Final = msgspec.json.Decoder(_Carrier)
 
 
 class AwsEventStreamDecoder:
-    """A :class:`~.chunk.BodyDecoder` for the AWS event stream; one chunk a message."""
+    """A :class:`~.chunk.BodyDecoder` for the AWS event stream; one chunk for each message."""
 
     __slots__ = ("_held", "_limit", "_needed", "fault")
 
@@ -62,15 +61,15 @@ class AwsEventStreamDecoder:
         self.fault: Fault | None = None
         self._limit = limit
         self._held = bytearray()
-        self._needed = _PRELUDE.size  # bytes before anything can be told
+        self._needed = _PRELUDE.size  # bytes needed to read on
 
     @property
     def buffered(self) -> int:
-        """Bytes held for a message that is not complete."""
+        """Bytes held for an incomplete message."""
         return len(self._held)
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """More of the body; the messages it completes. Nothing once ``fault`` is set."""
+        """More of the body. Returns the messages that it completes; none once ``fault`` is set."""
         chunks: list[Chunk] = []
         held = self._held
         if self.fault is not None:
@@ -98,14 +97,14 @@ class AwsEventStreamDecoder:
         return chunks
 
     def finish(self) -> list[Chunk]:
-        """The body ended. Sets ``fault`` where that was inside a message."""
+        """The body ended. Sets ``fault`` if it ended inside a message."""
         if self.fault is None and self._held:
             self._fail(FaultKind.INCOMPLETE_BODY, "ended inside a message")
         return []
 
     def _message_size(self, data: bytes, position: int) -> int:
-        """The size of the message at ``position``; the prelude's where that is not complete, and
-        -1 where it is malformed and ``fault`` is set."""
+        """The size of the message at ``position``. The prelude's size if the prelude is not complete; -1 if it is
+        malformed, and then ``fault`` is set."""
         if len(data) - position < _PRELUDE.size:
             return _PRELUDE.size
         total, headers, checksum = _PRELUDE.unpack_from(data, position)
@@ -120,7 +119,7 @@ class AwsEventStreamDecoder:
         return -1 if self.fault is not None else int(total)
 
     def _message(self, message: bytes) -> Chunk | None:
-        """One whole message; ``None`` where it is malformed and ``fault`` is set."""
+        """Read one whole message. ``None`` if it is malformed, and then ``fault`` is set."""
         if zlib.crc32(memoryview(message)[:-4]) != int.from_bytes(message[-4:], "big"):
             self._fail(FaultKind.MALFORMED_RESPONSE, "has a message that fails its checksum")
             return None
@@ -143,7 +142,7 @@ class AwsEventStreamDecoder:
 
 
 def _read_headers(message: bytes, position: int, end: int) -> dict[bytes, str] | None:
-    """The string headers between the two indexes; ``None`` where they do not fill that room exactly."""
+    """The string headers between the two indexes; ``None`` if they do not fill that space exactly."""
     headers: dict[bytes, str] = {}
     while position < end:
         name_at = position + 1
@@ -173,7 +172,7 @@ def _event(name: str, payload: bytes) -> Chunk:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             pass
         else:
-            if content[:1] == b"{":  # an agent's chunks carry plain text, and stay wrapped
+            if content[:1] == b"{":  # an agent's chunks hold plain text and stay wrapped
                 return Chunk(content, name)
     return Chunk(_wrap(name, payload) or payload, name)
 
@@ -182,11 +181,11 @@ def _failure(name: str, detail: str, payload: bytes) -> Chunk:
     name = name or "error"
     text = detail or payload.decode("utf-8", "replace")
     document = _wrap(name, payload) if payload else None
-    return Chunk(document or msgspec.json.encode({name: {"message": text}}), name, True)
+    return Chunk(document or msgspec.json.encode({name: {"message": text}}), name, failed=True)
 
 
 def _wrap(name: str, payload: bytes) -> bytes | None:
-    """``payload`` as the one member ``name`` of an object; ``None`` where it is no JSON."""
+    """An object with the one member ``name``: ``payload``. ``None`` if the payload is not JSON."""
     document = valid_json(payload) if payload else b"{}"
     if document is None or not name:
         return document

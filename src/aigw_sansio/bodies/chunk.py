@@ -1,6 +1,6 @@
-"""What every body decoder yields.
+"""Chunks: the pieces of a body that every decoder returns, and the interface of a decoder.
 
-Decides: the one shape in which pieces of a body travel. Must not know: any framing.
+Data only. One value and one protocol. Must not know: any framing.
 """
 
 from typing import Protocol
@@ -13,8 +13,8 @@ from ..faults import Fault
 class Chunk(msgspec.Struct, frozen=True, gc=False):
     """One complete payload: the data of an SSE event, a line, an array element, a frame.
 
-    ``event`` is the name the framing gave it (SSE ``event:``, AWS ``:event-type``); ``""`` for none. ``failed``
-    marks what the framing itself calls an error: an AWS exception frame, a raw JSON error inside an SSE body.
+    ``event`` is the name that the framing gave it (SSE ``event:``, AWS ``:event-type``), or ``""``. ``failed``: the
+    framing itself marks it as an error: an AWS exception frame, a raw JSON error inside an SSE body.
     """
 
     data: bytes
@@ -27,14 +27,14 @@ class BodyDecoder(Protocol):
 
     @property
     def fault(self) -> Fault | None:
-        """Why the body cannot be read on, once that is so. What was complete before it has been returned."""
+        """Why the rest of the body cannot be read; ``None`` while it can. Payloads before it have been returned."""
 
     @property
     def buffered(self) -> int:
-        """Bytes held for a payload that is not complete."""
+        """Bytes held for an incomplete payload."""
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """More bytes of the body; the payloads they complete, in order. Never raises."""
+        """More bytes of the body. Returns the payloads that they complete, in order. Never raises."""
 
     def finish(self) -> list[Chunk]:
-        """The body ended cleanly: what is left, where the format allows it to stand at the end."""
+        """The body ended cleanly. Returns the last payload, if the format allows it to end with the body."""

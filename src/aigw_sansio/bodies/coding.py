@@ -1,15 +1,16 @@
-"""Content codings of a response: gzip and deflate undone as the bytes come (RFC 9110 section 8.4.1).
+"""Content codings of a response: gzip and deflate, decoded as the bytes come (RFC 9110 section 8.4.1).
 
-Decides: which codings are read, and how much of them is inflated at a time. Must not know: what the content is.
+Decides: which codings are read, and how much is inflated at a time. Must not know: what the content is.
 
-A few bytes can inflate to a thousand times as many, so output is pulled: each :meth:`ContentDecoder.pull` yields at
-most 64 KiB, and whoever pulls bounds what is kept of it. ``deflate`` is read with the zlib wrapper that RFC 9110 asks
-for and without it, as some servers send it. gzip members may follow one another (RFC 1952 section 2.2); anything else
-behind a complete stream, whose checksum has been verified by then, is ignored, as gzip itself and browsers do.
+A few bytes can inflate to a thousand times as many, so output is pulled: each :meth:`ContentDecoder.pull` returns at
+most 64 KiB, and the caller limits how much of it is kept. ``deflate`` is read with the zlib wrapper that RFC 9110
+demands and without it, because some servers leave it out. gzip members may follow one another (RFC 1952 section 2.2).
+Any other bytes after a complete stream are ignored, as gzip itself and browsers do; its checksum has been verified by
+then.
 
-Where data is corrupt, zlib throws away what it inflated in that call, so how much content came out would depend on how
-the input was cut. So each call can be gone back on, and a failed one is repeated with ever less input and at last with
-one byte of output at a time, all output drained before more input: what stands before the corrupt place comes out.
+If data is corrupt, zlib drops the output of that call, so the amount of content would depend on how the input was cut.
+Therefore each call can be undone: a failed call is repeated with less and less input, and at last with one byte of
+output at a time, with all output drained before more input. So all content before the corrupt place is returned.
 """
 
 import zlib
@@ -17,9 +18,9 @@ from typing import Final
 
 from ..faults import Fault, FaultKind, Side
 
-#: Most bytes that one pull yields.
+#: The most bytes that one pull returns.
 PIECE_BYTES: Final = 64 * 1024
-# Input is handed to zlib in slices of at most this size: it copies what it does not use, each time.
+# Input goes to zlib in slices of at most this size, because zlib copies unused input at every call.
 _SLICE_BYTES: Final = 16 * 1024
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -29,7 +30,7 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
 class ContentDecoder:
-    """Inflates one body: ``feed`` bytes, then ``pull`` until it gives nothing; at the body's end ``finish``."""
+    """Inflates one body: ``feed`` bytes, then ``pull`` until it returns nothing; call ``finish`` when the body ends."""
 
     __slots__ = (
         "_between",
@@ -46,7 +47,7 @@ class ContentDecoder:
 
     def __init__(self, coding: str) -> None:
         """``coding``: ``"gzip"`` or ``"deflate"``. Use :func:`content_decoder` for a header's value."""
-        #: Why the body cannot be read on, once that is so. What was inflated before it has been returned.
+        #: Why the rest of the body cannot be read; ``None`` while it can. Content before it has been returned.
         self.fault: Fault | None = None
         self._coding = coding
         self._inflater = zlib.decompressobj(_GZIP) if coding == "gzip" else None
@@ -55,7 +56,7 @@ class ContentDecoder:
         self._slice = _SLICE_BYTES
         self._most = PIECE_BYTES
         self._full = False  # zlib may hold more output than the last pull took
-        self._between = False  # a stream is complete
+        self._between = False  # a stream is complete, and no next one has begun
         self._started = False
 
     @property
@@ -64,15 +65,15 @@ class ContentDecoder:
         return len(self._input) - self._position
 
     def feed(self, data: bytes) -> None:
-        """More of the encoded body. Pull it dry before feeding more, or input piles up here."""
+        """More of the encoded body. Pull until empty before you feed more, or input piles up here."""
         if self.fault is None and data:
             self._started = True
             self._input = self._input[self._position :] + data
             self._position = 0
 
     def pull(self) -> bytes:
-        """The next piece of content, at most :data:`PIECE_BYTES`; empty where more input is needed, or for good after
-        the end or a fault."""
+        """The next piece of content, at most :data:`PIECE_BYTES`; empty if more input is needed, and for good after the
+        end or a fault."""
         while self.fault is None and (self._full or self.buffered):
             if self._between and not self._next_member():
                 break
@@ -104,13 +105,14 @@ class ContentDecoder:
         return b""
 
     def finish(self) -> Fault | None:
-        """The body ended. A fault where its coding did not; an empty body is complete. Pull dry before."""
+        """The body ended. Returns a fault if its coding did not end too; an empty body is complete. Pull until empty
+        first."""
         if self.fault is None and self._started and not self._between:
             self._fail(FaultKind.INCOMPLETE_BODY, "ended before its end mark")
         return self.fault
 
     def _next_member(self) -> bool:
-        """Begin another gzip member, where one follows the complete one; else drop what follows."""
+        """Begin another gzip member if one follows the complete one; else drop the rest."""
         head = self._input[self._position : self._position + 2]
         if self._coding == "gzip" and head == _GZIP_MAGIC:
             self._inflater = zlib.decompressobj(_GZIP)
@@ -138,8 +140,8 @@ class ContentDecoder:
 
 
 def content_decoder(content_encoding: bytes | None) -> ContentDecoder | Fault | None:
-    """The decoder for a ``content-encoding`` value; ``None`` where there is nothing to undo; a fault where the coding
-    is none we read. Several codings on top of one another are not read."""
+    """The decoder for a ``content-encoding`` value; ``None`` if the body is not encoded; a fault if we cannot read the
+    coding. A body with several codings cannot be read."""
     codings = [
         name for item in (content_encoding or b"").split(b",") if (name := item.strip().lower()) and name != b"identity"
     ]

@@ -1,7 +1,7 @@
 """Which decoder reads a response's body.
 
-Decides: from status and media type whether an answer is a stream, and how it is cut (client protocol, section 3.2,
-"What is a stream"). Must not know: providers. Whether an endpoint streams JSON arrays is told by whoever knows it.
+Decides: from status and media type whether a response is a stream, and how it is divided (client protocol, section 3.2,
+"What is a stream"). Must not know: providers. The caller says whether an endpoint streams JSON arrays.
 """
 
 import re
@@ -19,7 +19,7 @@ from .sse import SseDecoder
 
 
 class Framing(StrEnum):
-    """How a body is divided into payloads. ``WHOLE`` is the only one that is no stream."""
+    """How a body is divided into payloads. ``WHOLE`` is the only one that is not a stream."""
 
     SSE = "sse"
     NDJSON = "ndjson"
@@ -47,8 +47,8 @@ _CHARSET: Final = re.compile(rb"[;, \t]charset[ \t]*=[ \t]*\"?[ \t]*(" + _TOKEN 
 
 
 def media_type(headers: Headers) -> tuple[str | None, str | None]:
-    """``(media type without parameters, charset)`` of a message, both in lower case, ``None`` for what is missing or
-    unreadable. The last readable ``content-type`` counts (RFC 9110 section 8.3)."""
+    """``(media type without parameters, charset)`` of a message, both in lower case; ``None`` for one that is missing
+    or unreadable. The last readable ``content-type`` counts (RFC 9110 section 8.3)."""
     for name, value in reversed(headers):
         if name == b"content-type" and (found := _ESSENCE.match(value)):
             charset = _CHARSET.search(value, found.end(1))
@@ -57,15 +57,16 @@ def media_type(headers: Headers) -> tuple[str | None, str | None]:
 
 
 def is_json(media_type: str | None) -> bool:
-    """Whether the type is JSON by its name or its suffix (RFC 6839 section 3.1)."""
+    """Whether the type is JSON, by its name or its suffix (RFC 6839 section 3.1)."""
     return media_type is not None and (media_type in ("application/json", "text/json") or media_type.endswith("+json"))
 
 
 def framing_of(status: int, media_type: str | None, *, has_length: bool, array_stream: bool) -> Framing:
-    """How the body of this answer is read.
+    """How the body of this response is divided.
 
     ``has_length``: the response declares its length. ``array_stream``: this endpoint is known to send a JSON array
-    element by element. A status that allows no content (204, 205; RFC 9110 section 15.3) declares the length 0.
+    element by element. A status that allows no content (204, 205; RFC 9110 section 15.3) counts as a declared length of
+    0.
     """
     if not 200 <= status <= 299 or status in (204, 205):
         return Framing.WHOLE

@@ -1,8 +1,8 @@
-"""A JSON array whose elements arrive one after the other, as Google sends them without ``alt=sse``.
+"""Streamed JSON arrays: the elements arrive one by one, as Google sends them without ``alt=sse``.
 
-Decides: where each element of the one top-level array begins and ends (RFC 8259). Must not know: what an element
-means, nor whether it is valid inside; it is passed on as the bytes that came. A body that is a single object is read
-as an array of that one element: errors come like that.
+Decides: the start and the end of each element of the one top-level array (RFC 8259). Must not know: what an element
+means, or whether it is valid inside; its bytes are returned unchanged. A body that is a single object is read as an
+array of one element, because errors come in that form.
 """
 
 import re
@@ -15,15 +15,15 @@ from .nesting import NestingScanner
 
 
 class ScanState(IntEnum):
-    """Where in the array the decoder is."""
+    """The decoder's position in the array."""
 
     START = 0  #: before the array
-    FIRST = 1  #: behind ``[``: an element or the end
-    NEXT = 2  #: behind ``,``: an element
+    FIRST = 1  #: after ``[``: an element or the end follows
+    NEXT = 2  #: after ``,``: an element follows
     NESTED = 3  #: inside an object, array or string
     SCALAR = 4  #: inside a number, ``true``, ``false`` or ``null``
-    AFTER = 5  #: behind an element: ``,`` or ``]``
-    END = 6  #: behind the array
+    AFTER = 5  #: after an element: ``,`` or ``]`` follows
+    END = 6  #: after the array
 
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -35,7 +35,7 @@ _OPEN, _CLOSE, _COMMA, _BRACE = b"[],{"
 
 
 class JsonArrayDecoder:
-    """A :class:`~.chunk.BodyDecoder` for a streamed JSON array; one chunk an element."""
+    """A :class:`~.chunk.BodyDecoder` for a streamed JSON array; one chunk for each element."""
 
     __slots__ = ("_at_start", "_held", "_limit", "_scanner", "_single", "_state", "fault")
 
@@ -51,13 +51,13 @@ class JsonArrayDecoder:
 
     @property
     def buffered(self) -> int:
-        """Bytes held for an element that is not complete."""
+        """Bytes held for an incomplete element."""
         return len(self._held)
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """More of the body; the elements it completes. Nothing once ``fault`` is set."""
+        """More of the body. Returns the elements that it completes; none once ``fault`` is set."""
         chunks: list[Chunk] = []
-        fault = self.fault  # what follows may set it
+        fault = self.fault  # the calls below may set it
         if fault is not None:
             return chunks
         if self._at_start:
@@ -81,7 +81,7 @@ class JsonArrayDecoder:
         return chunks
 
     def finish(self) -> list[Chunk]:
-        """The body ended. Sets ``fault`` where the array did not."""
+        """The body ended. Sets ``fault`` if the array did not end."""
         if self.fault is None and self._state is not ScanState.END:
             self._fail(FaultKind.INCOMPLETE_BODY, "ended before its array did")
         return []
@@ -111,7 +111,7 @@ class JsonArrayDecoder:
         return end
 
     def _between(self, data: bytes, position: int) -> int:
-        """One byte outside of elements that is not blank. Returns where to read on."""
+        """Read one byte outside of elements that is not blank. Returns the next position."""
         byte = data[position]
         state = self._state
         if state is ScanState.AFTER and byte == _COMMA:

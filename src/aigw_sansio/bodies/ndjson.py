@@ -1,7 +1,7 @@
-"""Newline-delimited JSON: one payload a line.
+"""Newline-delimited JSON: one payload on each line.
 
-Decides: where a line ends (LF or CRLF) and that blank lines say nothing. Must not know: what a line means, nor
-whether it is JSON. Source: the NDJSON specification 1.0.0, and RFC 8259 section 8.1 on a byte order mark.
+Decides: the end of a line (LF or CRLF), and that blank lines are skipped. Must not know: what a line means, or whether
+it is JSON. Source: the NDJSON specification 1.0.0, and RFC 8259 section 8.1 on a byte order mark.
 """
 
 from typing import Final
@@ -13,7 +13,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 class NdjsonDecoder:
-    """A :class:`~.chunk.BodyDecoder` for ``application/x-ndjson`` and its kin."""
+    """A :class:`~.chunk.BodyDecoder` for ``application/x-ndjson`` and similar types."""
 
     __slots__ = ("_at_start", "_held", "_limit", "fault")
 
@@ -26,11 +26,11 @@ class NdjsonDecoder:
 
     @property
     def buffered(self) -> int:
-        """Bytes held for a line that is not complete."""
+        """Bytes held for an incomplete line."""
         return len(self._held)
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """More of the body; the lines it completes. Nothing once ``fault`` is set."""
+        """More of the body. Returns the lines that it completes; none once ``fault`` is set."""
         if self.fault is not None:
             return []
         held = self._held
@@ -51,7 +51,7 @@ class NdjsonDecoder:
         return chunks
 
     def finish(self) -> list[Chunk]:
-        """The body ended: the last line where no line end followed it."""
+        """The body ended. Returns the last line, if it had no line end."""
         chunks: list[Chunk] = []
         if self._held:
             self._append(bytes(self._held), chunks)

@@ -1,13 +1,13 @@
-"""Finds where a JSON object or array ends, in bytes that come in pieces.
+"""Finds the end of a JSON object or array in bytes that come in pieces.
 
-Decides: which closing bracket belongs to the first opening one (RFC 8259 section 2), strings skipped. Must not know:
-whether the text in between is valid JSON; whoever reads the document finds that out.
+Decides: which closing bracket belongs to the first opening one (RFC 8259 section 2); brackets in strings do not count.
+Must not know: whether the text in between is valid JSON; the reader of the document checks that.
 """
 
 import re
 from typing import Final
 
-# Possessive repeats: one pass, nothing kept for backtracking however long a string is.
+# Possessive repeats: one pass, without memory for backtracking, however long a string is.
 _IN_STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _FLAT: Final = re.compile(rb'[^{}\[\]"]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^{}\[\]"]*+)*+', re.DOTALL)
 
@@ -26,8 +26,8 @@ class NestingScanner:
         self._escaped = False
 
     def scan(self, data: bytes, position: int) -> int:
-        """Read ``data`` from ``position``. Returns the index behind the document's last byte, or -1 where it goes on
-        beyond ``data``: call again with the bytes that follow."""
+        """Read ``data`` from ``position``. Returns the index after the document's last byte, or -1 if the document goes
+        on beyond ``data``: then call again with the next bytes."""
         size = len(data)
         while position < size:
             if self._in_string:
@@ -39,7 +39,7 @@ class NestingScanner:
                 position = found.end() if found else position
                 if position == size:
                     return -1
-                if data[position] != _QUOTE:  # a backslash, and what it escapes is still to come
+                if data[position] != _QUOTE:  # a backslash; the character that it escapes has not come
                     self._escaped = True
                     return -1
                 self._in_string = False

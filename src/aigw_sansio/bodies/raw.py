@@ -1,6 +1,6 @@
-"""Bodies without inner structure: passed on in pieces, or collected whole.
+"""Bodies without inner structure: returned in pieces, or collected whole.
 
-Decides: how much of a whole body is kept. Must not know: what the bytes are.
+Decides: how much of a whole body is kept. Must not know: what the bytes mean.
 """
 
 from ..faults import Fault, FaultKind, Side
@@ -8,13 +8,13 @@ from .chunk import Chunk
 
 
 class BinaryDecoder:
-    """A :class:`~.chunk.BodyDecoder` for a body that is a stream by itself, such as audio: each piece that comes goes
-    on at once. Where the pieces are cut means nothing."""
+    """A :class:`~.chunk.BodyDecoder` for a binary stream, for example audio: each piece is returned at once. The cuts
+    between pieces have no meaning."""
 
     __slots__ = ("fault",)
 
     def __init__(self) -> None:
-        self.fault: Fault | None = None  #: always ``None``: any bytes will do
+        self.fault: Fault | None = None  #: always ``None``: all bytes are valid
 
     @property
     def buffered(self) -> int:
@@ -22,16 +22,16 @@ class BinaryDecoder:
         return 0
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """``data`` as one chunk; nothing for no data."""
+        """``data`` as one chunk; none for empty data."""
         return [Chunk(data)] if data else []
 
     def finish(self) -> list[Chunk]:
-        """Nothing is left."""
+        """The body ended. Returns no chunk."""
         return []
 
 
 class WholeBody:
-    """A :class:`~.chunk.BodyDecoder` that collects everything and yields it as one chunk at the end."""
+    """A :class:`~.chunk.BodyDecoder` that collects everything and returns it as one chunk at the end."""
 
     __slots__ = ("_body", "_limit", "fault")
 
@@ -43,7 +43,7 @@ class WholeBody:
 
     @property
     def buffered(self) -> int:
-        """Bytes collected; the same as ``size``."""
+        """Bytes collected; equal to ``size``."""
         return len(self._body)
 
     @property
@@ -52,7 +52,7 @@ class WholeBody:
         return len(self._body)
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """More of the body; never a chunk. A body above the limit is dropped and ``fault`` is set."""
+        """More of the body. Returns no chunk. A body above the limit is dropped, and ``fault`` is set."""
         if self.fault is None:
             if len(self._body) + len(data) > self._limit:
                 self._body = bytearray()
@@ -66,7 +66,7 @@ class WholeBody:
         return []
 
     def finish(self) -> list[Chunk]:
-        """The body ended: one chunk with all of it, also where it is empty."""
+        """The body ended. Returns one chunk with all of it, even if it is empty."""
         if self.fault is not None:
             return []
         body = bytes(self._body)

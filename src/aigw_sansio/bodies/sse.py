@@ -1,13 +1,12 @@
 """Server-sent events: the data of each event (WHATWG HTML, section 9.2 "Server-sent events").
 
-Decides: where an event ends, which lines belong to its data, and that a bare JSON document between events is an error
-report of the provider. Must not know: what the data means.
+Decides: the end of an event, the lines of its data, and that a bare JSON document between events is an error of the
+provider. Must not know: what the data means.
 
-Line ends are turned into LF as bytes come in, so that one search for an empty line finds every end of an event; what
-stands between two empty lines is a *block*. Deviations from the standard, all towards losing nothing: the last event
-needs no empty line after it, ``id`` and ``retry`` are ignored, and a line that starts with ``{`` or ``[`` where a
-field name is expected is the beginning of a JSON document (Google sends errors like that, indented over several
-lines). Events with empty data say nothing and are dropped.
+Line ends are turned into LF as bytes come in, so one search for an empty line finds every end of an event. The lines
+between two empty lines are a *block*. Deviations from the standard, so that no data is lost: the last event needs no
+empty line after it; ``id`` and ``retry`` are ignored; a line that starts with ``{`` or ``[`` instead of a field name
+begins a JSON document (Google sends errors like that, indented over several lines). Events with empty data are dropped.
 """
 
 import re
@@ -17,7 +16,7 @@ from ..faults import Fault, FaultKind, Side
 from .chunk import Chunk
 from .nesting import NestingScanner
 
-#: As numbers, which ``in`` finds in bytes six times as fast as bytes.
+#: As numbers: ``in`` finds a number in bytes six times as fast as it finds bytes.
 _CR: Final = 13
 _LF: Final = 10
 _BOM: Final = b"\xef\xbb\xbf"
@@ -42,27 +41,27 @@ class SseDecoder:
     )
 
     def __init__(self, limit: int, *, drop_done: bool = True) -> None:
-        """``limit``: the largest block in bytes, the line end of its last line included; a JSON document with what
-        surrounds it counts alike. ``drop_done``: whether ``[DONE]``, the terminator of OpenAI's formats, is left
-        out."""
+        """``limit``: the largest block in bytes, with the line end of its last line; the same limit holds for a JSON
+        document together with the lines around it. ``drop_done``: whether ``[DONE]``, the terminator of OpenAI's
+        formats, is left out."""
         self.fault: Fault | None = None
-        #: Bytes held for an event that is not complete.
+        #: Bytes held for an incomplete event.
         self.buffered = 0
         self._limit = limit
         self._done = b"[DONE]" if drop_done else b""
         self._held = bytearray()  # a block without its end
-        self._document = bytearray()  # a JSON document that goes on behind an empty line
+        self._document = bytearray()  # a JSON document that goes on after an empty line
         self._event = ""  # the name given to that document
         self._scanner = NestingScanner()
         self._at_start = True
         self._after_cr = False
-        self._between = False  # nothing of what came before goes on
+        self._between = False  # no block or document is open
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """More of the body; the events it completes. Nothing once ``fault`` is set."""
+        """More of the body. Returns the events that it completes; none once ``fault`` is set."""
         limit = self._limit
         done = self._done
-        # One whole event, as live streams bring them: what follows would make the same of it.
+        # Fast path: one whole event, as live streams bring them. The general code below gives the same result.
         if (
             self._between
             and data[:6] == b"data: "
@@ -92,7 +91,7 @@ class SseDecoder:
                 data = data[1:]
         if _CR in data:
             self._after_cr = data[-1] == _CR
-            data = b"\n".join(data.split(b"\r\n"))  # half the time of replace()
+            data = b"\n".join(data.split(b"\r\n"))  # takes half the time of replace()
             if _CR in data:
                 data = data.replace(b"\r", b"\n")
 
@@ -112,7 +111,7 @@ class SseDecoder:
         tail = blocks.pop()
         chunks: list[Chunk] = []
         for block in blocks:
-            # The two commonest forms, read without a call; _read would make the same of them.
+            # Fast path: the two commonest forms, without a call. _read gives the same result.
             if plain:
                 if block[:6] == b"data: ":
                     if _LF not in block:
@@ -143,7 +142,7 @@ class SseDecoder:
         return chunks
 
     def finish(self) -> list[Chunk]:
-        """The body ended: the last event where no empty line followed it, or the rest of a JSON document."""
+        """The body ended. Returns the last event, if no empty line followed it, or the rest of a JSON document."""
         if self.fault is not None:
             return []
         chunks: list[Chunk] = []
@@ -151,7 +150,7 @@ class SseDecoder:
             self._read(bytes(self._held), chunks)
             self._held.clear()
         if self._document:
-            chunks.append(Chunk(bytes(self._document).rstrip(), self._event, True))
+            chunks.append(Chunk(bytes(self._document).rstrip(), self._event, failed=True))
             self._document.clear()
         self.buffered = 0
         return chunks
@@ -160,7 +159,7 @@ class SseDecoder:
         """Read the lines of one block."""
         position = 0
         event = ""
-        # One document a block is enough for an error report, and keeps what one block turns into small.
+        # One document in a block is enough for an error, and it limits how many chunks one block can give.
         documents = not self._document
         if not documents:
             position = self._scanner.scan(block, 0)
@@ -208,10 +207,10 @@ class SseDecoder:
 
     def _append_document(self, document: bytes, event: str, chunks: list[Chunk]) -> None:
         if document != self._done:
-            chunks.append(Chunk(document, event, True))
+            chunks.append(Chunk(document, event, failed=True))
 
     def _continue_document(self, piece: bytes) -> None:
-        """Keep ``piece``, already scanned, and the empty line behind it, which is part of the document."""
+        """Keep ``piece``, already scanned, and the empty line after it, which is part of the document."""
         self._scanner.scan(b"\n\n", 0)
         self._document += piece
         self._document += b"\n\n"

@@ -1,1 +1,1 @@
-"""What the bodies of providers say: one module for each format, and the values they share."""
+"""Formats: what the bodies of providers mean. One module for each format, and the code that they share."""

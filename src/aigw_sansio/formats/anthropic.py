@@ -1,10 +1,10 @@
-"""Anthropic Messages, as Anthropic, Vertex, Azure and Bedrock serve it.
+"""Anthropic Messages, as served by Anthropic, Vertex, Azure and Bedrock.
 
-Decides: what its stream events and its whole message mean. Must not know: who serves it.
+Decides: what its stream events and its whole message mean. Must not know: the provider that serves it.
 
-Source: Anthropic API reference, Messages and "Streaming messages". ``input_tokens`` leaves out what was cached: it
-is added here. ``message_delta`` holds running totals that replace those of ``message_start``; what it leaves out
-stays. A second ``message_start`` in one stream (a retry inside the provider) begins the answer anew.
+Source: Anthropic API reference, Messages and "Streaming messages". ``input_tokens`` excludes cached tokens: they are
+added here. ``message_delta`` holds running totals that replace those of ``message_start``; counts that it leaves out
+stay. A second ``message_start`` in one stream (a retry inside the provider) restarts the response.
 """
 
 from typing import ClassVar, Final
@@ -19,8 +19,8 @@ from ..events import (
     UsageReported,
 )
 from .base import BaseReader, ToolKind
-from .errors import any_error, failed
-from .values import Object, arguments, arr, count, obj, text, word
+from .errors import any_error, response_failed
+from .values import JsonObject, arguments, arr, count, obj, text, word
 
 _SILENT: Final = frozenset({"ping", "content_block_stop"})
 
@@ -40,7 +40,7 @@ class AnthropicReader(BaseReader):
         super().__init__()
         self._counts: dict[str, int] = {}
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type"))
         if kind == "content_block_delta":
             self._read_delta(value, out)
@@ -54,18 +54,18 @@ class AnthropicReader(BaseReader):
         elif kind == "message_start":
             self._read_start(obj(value.get("message")), out)
         elif kind == "message_stop":
-            self.show_ends(out)
+            self.report_ends(out)
         elif kind in _SILENT:
             return
         elif kind == "message":
-            self.whole_object(value, out)
+            self.read_whole_object(value, out)
         elif kind == "error":
             error = any_error(value)
-            out.append(error if error is not None else failed(text(value.get("message"))))
+            out.append(error if error is not None else response_failed(text(value.get("message"))))
         else:
             self.unknown(value, out)
 
-    def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
+    def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         kind = value.get("type")
         if kind == "completion" or type(value.get("completion")) is str:  # the older Text Completions
             self.start(value.get("id"), value.get("model"), out)
@@ -89,7 +89,7 @@ class AnthropicReader(BaseReader):
         if reason:
             self.end(0, reason)
 
-    def _read_start(self, message: Object, out: list[ProviderEvent]) -> None:
+    def _read_start(self, message: JsonObject, out: list[ProviderEvent]) -> None:
         if self._started:
             self.calls.restart()
             self._counts.clear()
@@ -101,7 +101,7 @@ class AnthropicReader(BaseReader):
             self._read_block(obj(block), position, out, whole=True)
         self._read_usage(obj(message.get("usage")), "partial", out)
 
-    def _read_delta(self, value: Object, out: list[ProviderEvent]) -> None:
+    def _read_delta(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         delta = obj(value.get("delta"))
         kind = delta.get("type")
         if kind == "text_delta":
@@ -117,7 +117,7 @@ class AnthropicReader(BaseReader):
         elif kind == "signature_delta":
             signature = word(delta.get("signature"))
             if signature:
-                out.append(ReasoningDelta("", 0, signature))
+                out.append(ReasoningDelta("", signature=signature))
         elif kind == "citations_delta":
             _read_citation(obj(delta.get("citation")), out)
         elif kind == "compaction_delta":
@@ -127,7 +127,7 @@ class AnthropicReader(BaseReader):
         else:
             out.append(Unrecognised(f"delta {text(kind)[:60]}"))
 
-    def _read_block(self, block: Object, index: int, out: list[ProviderEvent], *, whole: bool) -> None:
+    def _read_block(self, block: JsonObject, index: int, out: list[ProviderEvent], *, whole: bool) -> None:
         """A content block: the start of one in a stream, all of it in a whole message."""
         kind = text(block.get("type"))
         if kind == "text":
@@ -139,12 +139,12 @@ class AnthropicReader(BaseReader):
         elif kind == "thinking":
             thought, signature = text(block.get("thinking")), word(block.get("signature"))
             if thought or signature:
-                out.append(ReasoningDelta(thought, 0, signature))
+                out.append(ReasoningDelta(thought, signature=signature))
         elif kind == "redacted_thinking":
-            out.append(ReasoningDelta("", 0, word(block.get("data")), redacted=True))
+            out.append(ReasoningDelta("", signature=word(block.get("data")), redacted=True))
         elif kind.endswith("tool_use"):
             run_by: ToolKind = "function" if kind == "tool_use" else "provider"
-            self.calls.begin(index, word(block.get("id")), word(block.get("name")), out, 0, run_by)
+            self.calls.begin(index, word(block.get("id")), word(block.get("name")), out, kind=run_by)
             given = block.get("input")
             if given:  # in a stream it is {} and the fragments follow
                 self.calls.more(index, arguments(given), out)
@@ -155,8 +155,8 @@ class AnthropicReader(BaseReader):
         elif not kind.endswith("tool_result") and kind not in ("fallback", "container_upload"):
             out.append(Unrecognised(f"content block {kind[:60]}"))
 
-    def _read_usage(self, usage: Object, quality: str, out: list[ProviderEvent]) -> None:
-        """Keep each count of its own, since a report may repeat some and leave out others, and add up."""
+    def _read_usage(self, usage: JsonObject, quality: str, out: list[ProviderEvent]) -> None:
+        """Keep each count separately, because a report may repeat some and leave out others; then add up."""
         counts = self._counts
         for name in ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"):
             number = count(usage.get(name))
@@ -180,7 +180,7 @@ class AnthropicReader(BaseReader):
         )
 
 
-def _read_citation(citation: Object, out: list[ProviderEvent]) -> None:
+def _read_citation(citation: JsonObject, out: list[ProviderEvent]) -> None:
     out.append(
         Citation(
             word(citation.get("url")) or word(citation.get("source")),

@@ -1,10 +1,10 @@
-"""What every reader shares: the frame around one chunk, ends held back, tool calls numbered, usage merged.
+"""The base of all readers: error handling, held-back finish reasons, numbered tool calls, merged usage.
 
-Decides: that errors of the framing come before any reading, when a finish is shown, how fragments of tool calls
-find their call, how far a provider's numbers are trusted. Must not know: any provider's format.
+Decides: that errors of the framing are handled before a chunk is read, when a finish is reported, how fragments of tool
+calls find their call, how far a provider's numbers are trusted. Must not know: any provider's format.
 
-Bounded: of an answer only its open calls (at most ``OPEN_CALLS``, ids cut), its ends (at most ``CHOICES``) and its
-last usage are kept, never its text.
+Memory is bounded: a reader keeps only the open calls of a response (at most ``OPEN_CALLS``, ids cut), its finish
+reasons (at most ``CHOICES``) and its last usage, never its text.
 """
 
 from typing import ClassVar, Final, Literal, TypeAlias
@@ -22,13 +22,13 @@ from ..events import (
     Unrecognised,
     UsageReported,
 )
-from .errors import any_error, embedded_error, framed_error, not_json
+from .errors import any_error, embedded_error, framing_error, not_json
 from .finish_reasons import map_reason
-from .values import BROKEN, Object, arguments, parse, shape, word
+from .values import BROKEN, JsonObject, arguments, describe, parse, word
 
-#: Parallel answers that are told apart (OpenAI's ``n`` ends at 128).
+#: The most choices (parallel alternatives) in a response; OpenAI's ``n`` ends at 128.
 CHOICES: Final = 128
-#: Tool calls that can be open at once.
+#: The most tool calls that can be open at once.
 OPEN_CALLS: Final = 512
 _LONGEST_ID: Final = 256
 
@@ -36,11 +36,12 @@ ToolKind: TypeAlias = Literal["function", "custom", "provider"]
 
 
 class BaseReader:
-    """A reader with everything but the format: subclasses give ``read_object`` and mostly ``whole_object``."""
+    """A :class:`.registry.Reader` without a format. Subclasses define ``read_object`` and usually
+    ``read_whole_object``."""
 
     #: See :attr:`aigw_sansio.formats.registry.Reader.markers`.
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"',)
-    #: Whether the answer goes on behind what it failed with; no stream does, a session may.
+    #: Whether the response goes on after a ``ResponseFailed``. A stream's never does, a realtime session's may.
     answering: bool = False
 
     def __init__(self) -> None:
@@ -58,7 +59,7 @@ class BaseReader:
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
         if chunk.failed or chunk.event == "error":
             self._failed = True
-            return [framed_error(chunk.data, chunk.event)]
+            return [framing_error(chunk.data, chunk.event)]
         value = parse(chunk.data)
         out: list[ProviderEvent] = []
         if type(value) is dict:
@@ -76,11 +77,11 @@ class BaseReader:
             found = embedded_error(value)
             if found is not None:
                 return [found]
-            self.whole_object(value, out)
+            self.read_whole_object(value, out)
         elif value is BROKEN:
             return [not_json(body)] if body.strip() else []
         else:
-            self.whole_other(value, out)
+            self.read_whole_other(value, out)
         if out and type(out[-1]) is ResponseFailed:
             self._failed = True
         out.extend(self.finish())
@@ -92,62 +93,64 @@ class BaseReader:
             self.close(out)
         return out
 
-    # -- for subclasses to give ------------------------------------------------------------------------------
+    # -- defined by subclasses -------------------------------------------------------------------------------
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
-        """One chunk that is a JSON object."""
-        raise LookupError  # pragma: no cover - every format gives its own
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
+        """Read one chunk that is a JSON object. ``event``: its name from the framing, or ``""``. Appends to ``out``."""
+        raise LookupError  # pragma: no cover - every format defines its own
 
     def read_other(self, value: object, chunk: Chunk, out: list[ProviderEvent]) -> None:
-        """One chunk that is no JSON object: the terminator, emptiness, a wrapped error, or nothing known."""
+        """Read one chunk that is not a JSON object: the terminator, an empty one, an error, or something unknown."""
         data = chunk.data.strip()
         if not data or data == b"[DONE]":
             return
         found = any_error(value)
-        out.append(found if found is not None else Unrecognised(shape(value)))
+        out.append(found if found is not None else Unrecognised(describe(value)))
 
-    def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
-        """A whole answer that is a JSON object and no error."""
+    def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
+        """Read a whole response that is a JSON object and not an error."""
         self.read_object(value, "", out)
 
-    def whole_other(self, value: object, out: list[ProviderEvent]) -> None:
-        """A whole answer that is JSON and no object."""
+    def read_whole_other(self, value: object, out: list[ProviderEvent]) -> None:
+        """Read a whole response that is JSON but not an object."""
         found = any_error(value)
-        out.append(found if found is not None else Unrecognised(shape(value)))
+        out.append(found if found is not None else Unrecognised(describe(value)))
 
-    # -- for subclasses to use -------------------------------------------------------------------------------
+    # -- used by subclasses ----------------------------------------------------------------------------------
 
     def start(self, id_: object, model: object, out: list[ProviderEvent]) -> None:
-        """The answer begins, if it has not yet."""
+        """Report the start of the response, unless that was done."""
         if not self._started:
             self._started = True
             out.append(ResponseStarted(word(id_), word(model)))
 
     def renew(self) -> None:
-        """Another answer begins on the same connection: what was known of the last one is past."""
+        """Another response begins on the same connection: reset the state of the last one."""
         self.calls.restart()
         self._started = self._failed = False
         self._ends.clear()
         self._ended.clear()
         self._usage = None
 
-    def unknown(self, value: Object, out: list[ProviderEvent]) -> None:
-        """Nothing explains ``value``: it is an error by its shape, or not recognised."""
+    def unknown(self, value: JsonObject, out: list[ProviderEvent]) -> None:
+        """Report a ``value`` that the format does not define: an error if it looks like one, else unrecognised."""
         found = any_error(value)
-        out.append(found if found is not None else Unrecognised(shape(value)))
+        out.append(found if found is not None else Unrecognised(describe(value)))
 
     def end(self, choice: int, raw: str | None) -> None:
-        """Choice ``choice`` ended for the reason ``raw``. Shown by :meth:`show_ends`; of several the last counts."""
+        """``choice`` finished for the reason ``raw``. :meth:`report_ends` reports it; if there are several, the last
+        counts."""
         self._ends[choice] = raw
 
     def close(self, out: list[ProviderEvent]) -> None:
-        """The transport ended and nothing failed: the ends held back, or one for an answer that named none."""
+        """The transport ended without a failure: report the held-back finishes, or one finish if the response named
+        none."""
         if self._started and not self._ends and not self._ended:
             self._ends[0] = None
-        self.show_ends(out)
+        self.report_ends(out)
 
-    def show_ends(self, out: list[ProviderEvent]) -> None:
-        """Show the ends held back: each choice ends once, whatever the provider repeats."""
+    def report_ends(self, out: list[ProviderEvent]) -> None:
+        """Report the held-back finishes. Each choice finishes once, even if the provider repeats it."""
         for choice, raw in sorted(self._ends.items()):
             if choice not in self._ended:
                 self._ended.add(choice)
@@ -155,35 +158,41 @@ class BaseReader:
         self._ends.clear()
 
     def finished(self, choice: int, raw: str | None) -> ResponseFinished:
-        """The end of one choice. Families in which calls do not show in the reason override it."""
+        """The event for the finish of one choice. Formats whose reason does not tell of tool calls override it."""
         return ResponseFinished(map_reason(raw), raw, choice)
 
     def report(self, usage: UsageReported, out: list[ProviderEvent]) -> None:
-        """Usage as far as the provider has said: what this report leaves open stays as it was."""
-        merged = _sane(merge(self._usage, usage))
+        """Report the usage so far. Counts that ``usage`` leaves out keep their last value."""
+        merged = _sane(merge_usage(self._usage, usage))
         if merged != self._usage:
             self._usage = merged
             out.append(merged)
 
 
-def merge(old: UsageReported | None, new: UsageReported) -> UsageReported:
-    """``new`` with the counts of ``old`` where ``new`` has none. The quality is that of ``new``."""
+def merge_usage(old: UsageReported | None, new: UsageReported) -> UsageReported:
+    """``new``, with the counts of ``old`` for those that ``new`` leaves out. The quality is that of ``new``."""
     if old is None:
         return new
     return UsageReported(
-        old.input_tokens if new.input_tokens is None else new.input_tokens,
-        old.output_tokens if new.output_tokens is None else new.output_tokens,
-        old.cache_read_input_tokens if new.cache_read_input_tokens is None else new.cache_read_input_tokens,
-        old.cache_creation_input_tokens if new.cache_creation_input_tokens is None else new.cache_creation_input_tokens,
-        old.reasoning_output_tokens if new.reasoning_output_tokens is None else new.reasoning_output_tokens,
-        old.input_audio_tokens if new.input_audio_tokens is None else new.input_audio_tokens,
-        old.output_audio_tokens if new.output_audio_tokens is None else new.output_audio_tokens,
-        new.quality,
+        input_tokens=old.input_tokens if new.input_tokens is None else new.input_tokens,
+        output_tokens=old.output_tokens if new.output_tokens is None else new.output_tokens,
+        cache_read_input_tokens=old.cache_read_input_tokens
+        if new.cache_read_input_tokens is None
+        else new.cache_read_input_tokens,
+        cache_creation_input_tokens=old.cache_creation_input_tokens
+        if new.cache_creation_input_tokens is None
+        else new.cache_creation_input_tokens,
+        reasoning_output_tokens=old.reasoning_output_tokens
+        if new.reasoning_output_tokens is None
+        else new.reasoning_output_tokens,
+        input_audio_tokens=old.input_audio_tokens if new.input_audio_tokens is None else new.input_audio_tokens,
+        output_audio_tokens=old.output_audio_tokens if new.output_audio_tokens is None else new.output_audio_tokens,
+        quality=new.quality,
     )
 
 
 def _sane(usage: UsageReported) -> UsageReported:
-    """A part never exceeds its whole. Some providers estimate the parts apart and contradict themselves."""
+    """Limit each part to its whole: some providers estimate the parts separately and contradict themselves."""
     read, written = usage.input_tokens, usage.output_tokens
     cached, created = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
     if read is not None and cached + created > read:
@@ -200,11 +209,11 @@ def _sane(usage: UsageReported) -> UsageReported:
 
 
 class ToolCalls:
-    """Numbers the tool calls of one answer and finds the call a fragment belongs to.
+    """Numbers the tool calls of one response and finds the call that a fragment belongs to.
 
-    A new call begins with an id that differs from the one open at its index, or with an id or a name where there
-    is no index; what has neither continues the call last opened. So 13 calls that all claim index 0 stay apart
-    (OpenRouter), and a call that repeats its id on each fragment stays one (TGI).
+    A new call begins with an id that differs from the one open at its index or, if there is no index, with an id or a
+    name. A fragment with neither continues the last opened call. So 13 calls that all have index 0 stay separate
+    (OpenRouter), and a call that repeats its id in each fragment stays one call (TGI).
     """
 
     def __init__(self) -> None:
@@ -222,7 +231,7 @@ class ToolCalls:
         out: list[ProviderEvent],
         kind: ToolKind = "function",
     ) -> None:
-        """One fragment as OpenAI's format writes it. ``args``: text, or an object that is the whole."""
+        """Read one fragment in OpenAI's form. ``args``: text, or an object with all arguments."""
         key = id_[:_LONGEST_ID] if id_ else None
         call: tuple[str | None, int] | None
         if index is None:
@@ -235,7 +244,7 @@ class ToolCalls:
                 call = None
         if call is None:
             call = self._begin(choice, index, key)
-            out.append(ToolCallStarted(call[1], id_, name, choice, kind))
+            out.append(ToolCallStarted(call[1], id_, name, choice=choice, kind=kind))
         piece = arguments(args)
         if piece:
             out.append(ToolCallDelta(call[1], piece, choice))
@@ -249,16 +258,16 @@ class ToolCalls:
         choice: int = 0,
         kind: ToolKind = "function",
     ) -> int:
-        """A call that the format marks as new; its number."""
+        """Begin a call that the format marks as new. Returns its number."""
         call = self._begin(choice, index, id_[:_LONGEST_ID] if id_ else None)
-        out.append(ToolCallStarted(call[1], id_, name, choice, kind))
+        out.append(ToolCallStarted(call[1], id_, name, choice=choice, kind=kind))
         return call[1]
 
     def more(self, index: int, piece: str, out: list[ProviderEvent], choice: int = 0) -> None:
-        """More arguments of the call open at ``index``; a call never announced is opened nameless."""
+        """More arguments for the call at ``index``. If none is open there, begin one without a name."""
         if piece:
             call = self._open.get((choice, index))
-            number = call[1] if call is not None else self.begin(index, None, None, out, choice)
+            number = call[1] if call is not None else self.begin(index, id_=None, name=None, out=out, choice=choice)
             out.append(ToolCallDelta(number, piece, choice))
 
     def whole(
@@ -270,18 +279,18 @@ class ToolCalls:
         choice: int = 0,
         kind: ToolKind = "function",
     ) -> None:
-        """A call that came in one piece."""
-        number = self.begin(None, id_, name, out, choice, kind)
+        """Report a call that came in one piece."""
+        number = self.begin(None, id_, name, out, choice=choice, kind=kind)
         piece = arguments(args)
         if piece:
             out.append(ToolCallDelta(number, piece, choice))
 
     def close(self, index: int, choice: int = 0) -> None:
-        """The call at ``index`` is complete."""
+        """Close the call at ``index``: it is complete."""
         self._open.pop((choice, index), None)
 
     def restart(self) -> None:
-        """Open calls are void. Numbers go on, so that none is used twice."""
+        """Drop all open calls. Numbering goes on, so no number is used twice."""
         self._open.clear()
         self._last.clear()
 
@@ -297,7 +306,7 @@ class ToolCalls:
 
 
 def choice_of(value: object, position: int) -> int | None:
-    """A choice's number: what it says, else where it stands; ``None`` for one beyond ``CHOICES``."""
+    """A choice's number: its own index, else its position; ``None`` if that is ``CHOICES`` or more."""
     if value is None:
         value = position
     return value if type(value) is int and 0 <= value < CHOICES else None

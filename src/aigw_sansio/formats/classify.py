@@ -1,6 +1,6 @@
-"""What the chunks of an answer are for: content that commits it, mere lifecycle, an error, or nothing worth reading.
+"""Classifies chunks: content that commits a response, lifecycle, or an error; and which chunks need not be read.
 
-Decides: the weight of a chunk for the commit (client protocol, section 3.3), and which chunks need no reading while
+Decides: whether a chunk commits a response (client protocol, section 3.3), and which chunks need not be read while
 nobody listens. Must not know: any format.
 """
 
@@ -26,17 +26,17 @@ from ..events import (
 )
 
 
-class Weight(IntEnum):
-    """What a chunk is for the commit."""
+class ChunkKind(IntEnum):
+    """The kind of a chunk. ``CONTENT`` commits the response."""
 
     LIFECYCLE = 0
     CONTENT = 1
     ERROR = 2
 
 
-LIFECYCLE: Final = Weight.LIFECYCLE
-CONTENT: Final = Weight.CONTENT
-ERROR: Final = Weight.ERROR
+LIFECYCLE: Final = ChunkKind.LIFECYCLE
+CONTENT: Final = ChunkKind.CONTENT
+ERROR: Final = ChunkKind.ERROR
 
 _CONTENT_TYPES: Final = frozenset(
     {
@@ -53,8 +53,8 @@ _CONTENT_TYPES: Final = frozenset(
 )
 
 
-def classify(events: Iterable[ProviderEvent]) -> Weight:
-    """What a chunk with these events is: an error if it holds one, else content if it holds any."""
+def classify(events: Iterable[ProviderEvent]) -> ChunkKind:
+    """The kind of a chunk with these events: an error if there is one, else content if there is any, else lifecycle."""
     weight = LIFECYCLE
     for event in events:
         kind = type(event)
@@ -66,17 +66,17 @@ def classify(events: Iterable[ProviderEvent]) -> Weight:
 
 
 def is_content(events: Iterable[ProviderEvent]) -> bool:
-    """Whether a chunk with these events commits the answer."""
+    """Whether a chunk with these events commits the response."""
     return classify(events) is CONTENT
 
 
 def worth_reading(chunk: Chunk, search: Callable[[bytes], object]) -> bool:
-    """Whether an unlistened tap must read ``chunk`` after the commit, by the :func:`marker_search` of its reader.
-    False positives are harmless."""
+    """Whether ``chunk`` must be read after the commit even if nobody listens. ``search`` is the :func:`marker_search`
+    of its reader. False positives are harmless."""
     return chunk.failed or chunk.event == "error" or search(chunk.data) is not None
 
 
-@functools.cache  # one entry a format; one search for all markers costs a third of one search for each
+@functools.cache  # one entry for each format; one search for all markers takes a third of the time of separate searches
 def marker_search(markers: tuple[bytes, ...]) -> Callable[[bytes], object]:
-    """A function that finds the first of ``markers`` in some bytes; ``None`` where there is none."""
+    """A function that finds the first of ``markers`` in bytes; it returns ``None`` if there is none."""
     return re.compile(b"|".join(map(re.escape, markers)) or b"(?!)").search

@@ -1,19 +1,18 @@
 """Cohere, both versions of its API.
 
-Decides: what the events and whole answers of v1 (NDJSON, ``event_type``) and v2 (``type``) mean. Must not know: the
+Decides: what the events and whole responses of v1 (NDJSON, ``event_type``) and v2 (``type``) mean. Must not know: the
 framing.
 
-Source: Cohere API reference, "Chat (v2)", "Chat (v1)", "Streaming". ``tokens`` are what was used, ``billed_units``
-what is charged: the former count, the latter stand in where they are missing. The model's tool plan reads as
-reasoning.
+Source: Cohere API reference, "Chat (v2)", "Chat (v1)", "Streaming". ``tokens`` count the use, ``billed_units`` the
+charge: ``tokens`` are reported, ``billed_units`` only if they are missing. The model's tool plan is read as reasoning.
 """
 
 from typing import ClassVar, Final
 
 from ..events import Citation, ProviderEvent, ReasoningDelta, TextDelta, Unrecognised, UsageReported
 from .base import BaseReader
-from .errors import failed
-from .values import Object, arr, count, obj, text, word
+from .errors import response_failed
+from .values import JsonObject, arr, count, obj, text, word
 
 _QUIET: Final = frozenset({"content-start", "content-end", "tool-call-end", "citation-end", "debug"})
 
@@ -23,7 +22,7 @@ class CohereV2Reader(BaseReader):
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"message-end"')
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type")) or event
         delta = obj(value.get("delta"))
         message = obj(delta.get("message"))
@@ -45,11 +44,11 @@ class CohereV2Reader(BaseReader):
             self.start(value.get("id"), None, out)
         elif kind == "message-end":
             self._end(delta, out)
-            self.show_ends(out)
+            self.report_ends(out)
         elif kind not in _QUIET:
             self.unknown(value, out)
 
-    def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
+    def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         message = value.get("message")
         if type(message) is not dict:
             self.unknown(value, out)
@@ -73,7 +72,7 @@ class CohereV2Reader(BaseReader):
             _read_citation(obj(citation), out)
         self._end(value, out)
 
-    def _read_call(self, kind: str, value: Object, message: Object, out: list[ProviderEvent]) -> None:
+    def _read_call(self, kind: str, value: JsonObject, message: JsonObject, out: list[ProviderEvent]) -> None:
         call = obj(message.get("tool_calls"))
         function = obj(call.get("function"))
         index = count(value.get("index")) or 0
@@ -81,12 +80,12 @@ class CohereV2Reader(BaseReader):
             self.calls.begin(index, word(call.get("id")), word(function.get("name")), out)
         self.calls.more(index, text(function.get("arguments")), out)
 
-    def _end(self, holder: Object, out: list[ProviderEvent]) -> None:
+    def _end(self, holder: JsonObject, out: list[ProviderEvent]) -> None:
         usage = obj(holder.get("usage"))
         if usage:
             self.report(cohere_usage(usage), out)
         if holder.get("error"):
-            out.append(failed(text(holder["error"])))
+            out.append(response_failed(text(holder["error"])))
         self.end(0, word(holder.get("finish_reason")))
 
 
@@ -95,7 +94,7 @@ class CohereV1Reader(BaseReader):
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"stream-end"')
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("event_type"))
         if kind == "text-generation":
             self.start(None, None, out)
@@ -128,7 +127,7 @@ class CohereV1Reader(BaseReader):
         elif kind not in ("search-queries-generation", "search-results", "debug"):
             self.unknown(value, out)
 
-    def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
+    def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         generations = arr(value.get("generations"))
         if type(value.get("text")) is str:
             self.start(value.get("generation_id"), None, out)
@@ -153,7 +152,7 @@ class CohereV1Reader(BaseReader):
         for call in calls:
             self.calls.whole(None, word(obj(call).get("name")), obj(call).get("parameters"), out)
 
-    def _read_call_delta(self, value: Object, out: list[ProviderEvent]) -> None:
+    def _read_call_delta(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         delta = obj(value.get("tool_call_delta"))
         piece = text(delta.get("parameters"))
         index = count(delta.get("index")) or 0
@@ -164,13 +163,13 @@ class CohereV1Reader(BaseReader):
         elif text(value.get("text")):
             out.append(ReasoningDelta(text(value["text"])))
 
-    def _read_usage(self, meta: Object, out: list[ProviderEvent]) -> None:
+    def _read_usage(self, meta: JsonObject, out: list[ProviderEvent]) -> None:
         if meta.get("tokens") or meta.get("billed_units"):
             self.report(cohere_usage(meta), out)
 
 
-def cohere_usage(usage: Object) -> UsageReported:
-    """``tokens`` before ``billed_units``."""
+def cohere_usage(usage: JsonObject) -> UsageReported:
+    """Read ``tokens``, else ``billed_units``."""
     tokens, billed = obj(usage.get("tokens")), obj(usage.get("billed_units"))
     read, written = count(tokens.get("input_tokens")), count(tokens.get("output_tokens"))
     return UsageReported(
@@ -180,7 +179,7 @@ def cohere_usage(usage: Object) -> UsageReported:
     )
 
 
-def _read_citation(citation: Object, out: list[ProviderEvent]) -> None:
+def _read_citation(citation: JsonObject, out: list[ProviderEvent]) -> None:
     sources = [obj(one) for one in arr(citation.get("sources"))]
     document = next((obj(one.get("document")) for one in sources if one.get("document")), {})
     title = word(document.get("title")) or word(document.get("id"))

@@ -1,16 +1,16 @@
-"""Which format a body belongs to, told by its content.
+"""Detects the format of a body from its content.
 
-Decides: the format, from a media type and the first bytes, for files whose provider nobody named. Must not know:
-anything but marks that the formats cannot do without. Live traffic is never guessed: there the endpoint tells.
+Decides: the format, from a media type and the first bytes, for files without a known provider. Must not know: more than
+a few characteristic marks of each format. It is not used for live traffic: there the endpoint tells the format.
 
-The marks are looked for in order, the most particular first, and in the first bytes alone, so a body whose text
-quotes another format's marks is told by what comes first in it: its own frame.
+The marks are searched in order, the most specific first, and only in the first bytes. So a body whose text quotes
+another format's marks is still detected by its own structure, which comes first.
 """
 
 import re
 from typing import Final
 
-#: How much of a body is looked at.
+#: How many bytes of a body are searched.
 LOOK_AT: Final = 4096
 
 _MARKS: Final = tuple(
@@ -51,9 +51,9 @@ _AWS: Final = tuple(
 
 
 def detect_format(content_type: str | None, body_start: bytes) -> str:
-    """The format of a body that begins with ``body_start``; ``unknown`` where nothing tells.
+    """The format of a body that begins with ``body_start``; ``unknown`` if no mark is found.
 
-    ``content_type`` may carry parameters. Errors look alike with many providers: they are ``unknown``.
+    ``content_type`` may carry parameters. Errors look alike for many providers, so they are ``unknown``.
     """
     head = body_start[:LOOK_AT]
     media_type = (content_type or "").partition(";")[0].strip().lower()

@@ -1,16 +1,16 @@
-"""Finish reasons of every provider, mapped to the closed set.
+"""Maps the finish reasons of all providers to one closed set.
 
-Decides: which of :data:`aigw_sansio.events.FinishReason` a provider's word means. Must not know: when an answer
-ends. A word that is not here means ``unknown``; the word itself always travels beside.
+Decides: which :data:`aigw_sansio.events.FinishReason` a provider's reason means. Must not know: when a response ends. A
+reason that is not in the table means ``unknown``; the event always has the provider's own reason too.
 """
 
 from typing import Final
 
 from ..events import FinishReason
 
-#: The providers' words in lower case. No word means two things to two providers.
+#: The providers' reasons in lower case. No reason has different meanings for two providers.
 WORDS: Final[dict[str, FinishReason]] = {
-    # OpenAI and those like it
+    # OpenAI and compatible providers
     "stop": "stop",
     "length": "length",
     "tool_calls": "tool_calls",
@@ -83,5 +83,5 @@ WORDS: Final[dict[str, FinishReason]] = {
 
 
 def map_reason(raw: str | None) -> FinishReason:
-    """The closed word for a provider's own; ``unknown`` for one never seen and for none."""
+    """The finish reason for a provider's own; ``unknown`` for one that is not in the table and for ``None``."""
     return WORDS.get(raw.lower(), "unknown") if raw else "unknown"

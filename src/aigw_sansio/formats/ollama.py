@@ -1,16 +1,16 @@
 """Ollama's own API: ``/api/chat``, ``/api/generate`` and the progress of ``/api/pull``.
 
-Decides: what its lines mean; a whole answer is one line. Must not know: the framing.
+Decides: what its lines mean; a whole response is one line. Must not know: the framing.
 
-Source: Ollama API documentation. ``done: true`` is last and carries the counts; calls come whole, their arguments as
-objects.
+Source: Ollama API documentation. The last line has ``done: true`` and the counts; calls come whole, with their
+arguments as objects.
 """
 
 from typing import ClassVar
 
 from ..events import ImageDelta, ProviderEvent, ReasoningDelta, ResponseFinished, TextDelta, UsageReported
 from .base import BaseReader
-from .values import Object, arr, base64_size, count, obj, text, word
+from .values import JsonObject, arr, base64_size, count, obj, text, word
 
 
 class OllamaReader(BaseReader):
@@ -18,13 +18,13 @@ class OllamaReader(BaseReader):
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"tool_calls"', b'"done":true', b'"done": true')
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if type(value.get("error")) is str:
             self.unknown(value, out)
             return
         message = obj(value.get("message"))
         if "done" not in value and not message and "response" not in value:
-            # pull, create, embeddings, lists of models: progress and whole answers that are no text
+            # pull, create, embeddings, lists of models: progress and whole responses without text
             if not _OTHER.intersection(value):
                 self.unknown(value, out)
             return
@@ -45,7 +45,7 @@ class OllamaReader(BaseReader):
             if read is not None or written is not None:
                 self.report(UsageReported(read, written), out)
             self.end(0, word(value.get("done_reason")))
-            self.show_ends(out)
+            self.report_ends(out)
 
     def finished(self, choice: int, raw: str | None) -> ResponseFinished:
         if raw in ("stop", None) and self.calls.count:

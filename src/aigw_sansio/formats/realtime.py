@@ -1,7 +1,6 @@
-"""The tap on realtime connections: what a provider's messages mean, read beside the relay.
+"""Reads a provider's realtime messages beside the relay.
 
-Decides: which reader a format has, and that only the provider's messages are read. Must not know: the relay, frames,
-or any single protocol (``readings/realtime_*``).
+Decides: which reader a realtime format has. Must not know: the relay, frames, or any single format.
 """
 
 from collections.abc import Callable
@@ -28,39 +27,40 @@ class _MessageReader(Protocol):
 
 
 class RealtimeReader:
-    """Reads the messages of one connection, in order.
+    """Reads the provider's messages of one connection, in order.
 
-    After each :meth:`read_message`, ``answer`` names the answer that its events belong to, for
-    :meth:`aigw_sansio.formats.usage.UsageMeter.report`; ``""`` where the protocol has but one, or names none.
+    After each :meth:`read_message`, ``answer`` is the id of the response that its events belong to, for
+    :meth:`aigw_sansio.formats.usage.UsageMeter.report`; ``""`` if the protocol has only one response or gives it no id.
     """
 
     __slots__ = ("_binary_is_audio", "_reader")
 
-    def __init__(self, reader: _MessageReader | None, binary_is_audio: bool) -> None:
+    def __init__(self, reader: _MessageReader | None, *, binary_is_audio: bool) -> None:
         self._reader = reader
         self._binary_is_audio = binary_is_audio
 
     @property
     def answer(self) -> str:
-        """The answer that the last events belong to."""
+        """The id of the response that the last events belong to."""
         return "" if self._reader is None else self._reader.answer
 
     @property
     def answering(self) -> bool:
-        """Whether an answer goes on behind a ``ResponseFailed``: an error may be that of something else."""
+        """Whether a response goes on after a ``ResponseFailed``: the error may belong to something else."""
         return self._reader is not None and self._reader.answering
 
-    def read_message(self, text: bool, data: bytes, from_provider: bool) -> list[ProviderEvent]:
-        """What one message means. ``text``: its opcode. Never raises, whatever the bytes."""
-        if not from_provider or self._reader is None:
+    def read_message(self, data: bytes, *, is_text: bool) -> list[ProviderEvent]:
+        """The events of one message of the provider. ``is_text``: its opcode is TEXT, not BINARY. Never raises."""
+        if self._reader is None:
             return []
-        if not text and self._binary_is_audio:
+        if not is_text and self._binary_is_audio:
             return [AudioDelta(len(data))] if data else []
-        if not text and data[:1] != b"{":  # msgpack and the like
+        if not is_text and data[:1] != b"{":  # msgpack and similar
             return []
         return self._reader.read(Chunk(data))
 
 
+#: By format: the class of its reader, and whether a binary message is audio.
 _READERS: Final[dict[str, tuple[Callable[[], _MessageReader], bool]]] = {
     "openai-realtime": (OpenAIRealtimeReader, False),
     "gemini-live": (GeminiLiveReader, False),
@@ -70,11 +70,11 @@ _READERS: Final[dict[str, tuple[Callable[[], _MessageReader], bool]]] = {
     "fal": (FalRealtimeReader, False),
 }
 
-#: The formats of realtime protocols that have a reading.
+#: All realtime formats that have a reader.
 REALTIME_FORMATS: Final[tuple[str, ...]] = tuple(_READERS)
 
 
 def make_realtime_reader(format: str) -> RealtimeReader:
-    """A fresh reader for one connection; of an unknown format it reads nothing."""
-    found = _READERS.get(format)
-    return RealtimeReader(None, False) if found is None else RealtimeReader(found[0](), found[1])
+    """A new reader for one connection. For an unknown format it reads nothing."""
+    make, binary_is_audio = _READERS.get(format, (None, False))
+    return RealtimeReader(None if make is None else make(), binary_is_audio=binary_is_audio)

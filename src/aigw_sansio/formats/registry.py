@@ -1,11 +1,9 @@
-"""The tap: what a provider's answer means, read beside the byte path.
+"""The formats and their readers. Readers tell what a response means, beside the byte path.
 
-Decides: which reader a format of formats has, what a chunk is for the commit (content, mere lifecycle, an error),
-and, for files, which format a body belongs to. Must not know: any single format (``readings/``), framing
-(``bodies/``) or who listens.
+Decides: which reader a format has, and by which other names a format is known. Must not know: any single format,
+framing (:mod:`aigw_sansio.bodies`) or who listens.
 
-A reader never raises and never holds an answer's text, so any body of any size can run through it. The rule of
-the commit is client protocol, section 3.3.
+A reader never raises and never keeps a response's text, so it can read bodies of any size.
 """
 
 from collections.abc import Callable
@@ -37,27 +35,28 @@ from .workers_ai import WorkersAIReader
 
 
 class Reader(Protocol):
-    """Reads one answer: ``read`` each chunk of a stream, then ``finish``; or ``read_whole`` once, alone."""
+    """Reads one response: call ``read`` for each chunk of a stream, then ``finish``; or only ``read_whole``, once."""
 
     @property
     def markers(self) -> tuple[bytes, ...]:
-        """What an error, usage or an end cannot come without; always the same. After the commit, and while nobody
-        listens, a chunk that :func:`worth_reading` denies may be left out; all others must be read."""
+        """Byte strings of the format. Every chunk with an error, usage or a finish contains at least one of them. After
+        the commit, and while nobody listens, chunks may be skipped if :func:`.classify.worth_reading` is false for
+        them; all others must be read. They never change."""
 
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
-        """What one chunk means, in order. Never raises, whatever the bytes."""
+        """The events of one chunk, in order. Never raises, whatever the bytes."""
 
     def read_whole(self, body: bytes) -> list[ProviderEvent]:
-        """What a whole answer means, whatever its status; its end included."""
+        """The events of a whole response, whatever its status, with its finish."""
 
     def finish(self) -> list[ProviderEvent]:
-        """The transport ended cleanly: the ends held back, because usage could still follow them. Do not call it
-        for a body that broke off."""
+        """The transport ended cleanly. Returns the finishes that were held back because usage could follow them. Do not
+        call it for a body that broke off."""
 
 
 _READERS: Final[dict[str, Callable[[], Reader]]] = {
     "openai-chat": OpenAIChatReader,
-    "openai-completions": OpenAIChatReader,  # ``choices[].text``: some servers mix the two
+    "openai-completions": OpenAIChatReader,  # ``choices[].text``: some servers mix the two formats
     "azure-ai-inference": OpenAIChatReader,
     "openai-responses": OpenAIResponsesReader,
     "openai-audio": OpenAIAudioReader,
@@ -83,10 +82,10 @@ _READERS: Final[dict[str, Callable[[], Reader]]] = {
     "unknown": UnknownReader,
 }
 
-#: The formats that have a reading.
+#: All formats that have a reader.
 FORMATS: Final[tuple[str, ...]] = tuple(_READERS)
 
-#: Names by which formats are known elsewhere, most of them providers that speak another's format.
+#: Other names of formats; most are providers that use another provider's format.
 FORMAT_ALIASES: Final[dict[str, str]] = {
     **{format: format for format in FORMATS},
     **dict.fromkeys(
@@ -111,5 +110,5 @@ FORMAT_ALIASES: Final[dict[str, str]] = {
 
 
 def make_reader(format: str) -> Reader:
-    """A fresh reader for one answer of ``format``; an unknown name gets the reader of ``unknown``."""
+    """A new reader for one response in ``format``; for an unknown format the reader of ``unknown``."""
     return _READERS.get(format, UnknownReader)()

@@ -1,6 +1,6 @@
-"""Servers that generate text in formats of their own: TGI, Replicate, watsonx, Aleph Alpha.
+"""Text servers with their own formats: TGI, Replicate, watsonx, Aleph Alpha.
 
-Decides: what their stream events and whole answers mean. Must not know: the models behind them.
+Decides: what their stream events and whole responses mean. Must not know: the models behind them.
 
 Source: Hugging Face Text Generation Inference API (``/generate_stream``), Replicate HTTP API ("Streaming output"),
 IBM watsonx.ai API (``/ml/v1/text/generation_stream``), Aleph Alpha API (``/complete``).
@@ -11,20 +11,20 @@ from typing import ClassVar, Final
 from ..bodies.chunk import Chunk
 from ..events import ProviderEvent, ResponseFinished, TextDelta, UsageReported
 from .base import CHOICES, BaseReader
-from .errors import failed
+from .errors import response_failed
 from .openai.chat import OpenAIChatReader
-from .values import Object, arr, count, obj, parse, text, word
+from .values import JsonObject, arr, count, obj, parse, text, word
 
 _PREDICTION_ENDS: Final = frozenset({"succeeded", "failed", "canceled", "aborted"})
 
 
 class TGIReader(OpenAIChatReader):
-    """Reads TGI's native stream and whole answers, and OpenAI's shape, which it also serves."""
+    """Reads TGI's native streams and whole responses, and OpenAI's format, which it also serves."""
 
-    PLAIN: ClassVar[bool] = False
+    FAST_TEXT_CHUNKS: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"details":{', b'"generated_text":"')
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         token = value.get("token")
         if type(token) is dict:
             self.start(None, None, out)
@@ -38,7 +38,7 @@ class TGIReader(OpenAIChatReader):
         else:
             super().read_object(value, event, out)
 
-    def whole_other(self, value: object, out: list[ProviderEvent]) -> None:
+    def read_whole_other(self, value: object, out: list[ProviderEvent]) -> None:
         items = [obj(item) for item in value] if type(value) is list else []
         if items and all(type(item.get("generated_text")) is str for item in items):
             for choice, item in enumerate(items[:CHOICES]):
@@ -48,19 +48,19 @@ class TGIReader(OpenAIChatReader):
         elif items and any(_TASKS.intersection(item) for item in items):
             return  # other inference tasks: labels, scores, boxes
         else:
-            super().whole_other(value, out)
+            super().read_whole_other(value, out)
 
-    def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
+    def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         if not _TASKS.intersection(value) or "choices" in value:
-            super().whole_object(value, out)
+            super().read_whole_object(value, out)
 
-    def _read_generated(self, value: Object, choice: int, out: list[ProviderEvent]) -> None:
+    def _read_generated(self, value: JsonObject, choice: int, out: list[ProviderEvent]) -> None:
         self.start(None, None, out)
         if value["generated_text"]:
             out.append(TextDelta(text(value["generated_text"]), choice))
         self._read_details(obj(value.get("details")), choice, out)
 
-    def _read_details(self, details: Object, choice: int, out: list[ProviderEvent]) -> None:
+    def _read_details(self, details: JsonObject, choice: int, out: list[ProviderEvent]) -> None:
         self.end(choice, word(details.get("finish_reason")))
         read, written = count(details.get("input_length")), count(details.get("generated_tokens"))
         if read is None and type(details.get("prefill")) is list:
@@ -91,12 +91,12 @@ class ReplicateReader(BaseReader):
             reason = word(obj(parse(chunk.data)).get("reason"))
             if reason == "error":
                 self._failed = True
-                return [failed("the prediction failed", "error")]
+                return [response_failed("the prediction failed", "error")]
             self.end(0, reason)
             return out
         return super().read(chunk)
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if "status" not in value or ("output" not in value and "urls" not in value):
             self.unknown(value, out)
             return
@@ -113,7 +113,7 @@ class ReplicateReader(BaseReader):
         if status in _PREDICTION_ENDS:
             self.end(0, status)
         else:
-            self._started = False  # a prediction that only began has not ended either
+            self._started = False  # a prediction that has only begun has not finished
 
     def finished(self, choice: int, raw: str | None) -> ResponseFinished:
         if raw in ("succeeded", None):
@@ -122,12 +122,12 @@ class ReplicateReader(BaseReader):
 
 
 class WatsonxReader(OpenAIChatReader):
-    """Reads watsonx text generation, and its chat, which is OpenAI's. Counts are running totals on each event."""
+    """Reads watsonx text generation, and its chat, which is OpenAI's format. Each event has running totals."""
 
-    PLAIN: ClassVar[bool] = False
+    FAST_TEXT_CHUNKS: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"generated_token_count"', b'"errors":[')
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         results = value.get("results")
         if type(results) is not list:
             if "system" not in value or "choices" in value:
@@ -144,20 +144,20 @@ class WatsonxReader(OpenAIChatReader):
                 self.end(0, reason)
             read, written = count(result.get("input_token_count")), count(result.get("generated_token_count"))
             if read or written:
-                # the input is counted on the first event and is 0 on the later ones
+                # the input count is on the first event only; it is 0 on later ones
                 self.report(UsageReported(read or None, written, quality="final" if ended else "partial"), out)
 
-    def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
+    def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         self.read_object(value, "", out)
 
 
 class AlephAlphaReader(OpenAIChatReader):
-    """Reads Aleph Alpha's completions, and its chat, which is OpenAI's."""
+    """Reads Aleph Alpha's completions, and its chat, which is OpenAI's format."""
 
-    PLAIN: ClassVar[bool] = False
+    FAST_TEXT_CHUNKS: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"completion_summary"')
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if type(value.get("completions")) is list:
             self.start(None, value.get("model_version"), out)
             for choice, item in enumerate(arr(value["completions"])[:CHOICES]):
@@ -177,7 +177,7 @@ class AlephAlphaReader(OpenAIChatReader):
         else:
             super().read_object(value, event, out)
 
-    def _count(self, value: Object, out: list[ProviderEvent]) -> None:
+    def _count(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         read, written = count(value.get("num_tokens_prompt_total")), count(value.get("num_tokens_generated"))
         if read is not None or written is not None:
             self.report(UsageReported(read, written), out)

@@ -1,22 +1,22 @@
-"""Answers of a provider whose format is not known.
+"""Responses in an unknown format.
 
-Decides: that each chunk is content, and that a top-level ``error`` is an error. Must not know: anything else; the
-chunks are not even decoded unless they mention an error.
+Decides: that each chunk is content, and that a top-level ``error`` is an error. Must not know: anything else; chunks
+are not even decoded, unless they contain ``"error"``.
 """
 
 from typing import Final
 
 from ..bodies.chunk import Chunk
 from ..events import ProviderEvent, ResponseFailed, Unrecognised
-from .errors import embedded_error, framed_error
+from .errors import embedded_error, framing_error
 from .values import parse
 
-#: What a chunk of an unknown format reads as. One for all: it costs nothing.
+#: The event of every chunk of an unknown format; one shared object.
 OPAQUE: Final = Unrecognised("opaque")
 
 
 class UnknownReader:
-    """Reads nothing but errors."""
+    """Reads only errors."""
 
     @property
     def markers(self) -> tuple[bytes, ...]:
@@ -24,7 +24,7 @@ class UnknownReader:
 
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
         if chunk.failed or chunk.event == "error":
-            return [framed_error(chunk.data, chunk.event)]
+            return [framing_error(chunk.data, chunk.event)]
         found = _error_in(chunk.data)
         return [OPAQUE] if found is None else [found]
 

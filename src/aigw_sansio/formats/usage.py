@@ -1,11 +1,11 @@
-"""What an exchange used, kept once.
+"""The usage of one exchange, added up.
 
-Decides: how reports of usage add up: a later report of the same answer replaces an earlier one, what it leaves out
-never erases what was known, and what was seen of an answer that broke off is partial. Must not know: how providers
-count; their readings bring the counts to one meaning.
+Decides: how reports of usage add up. A later report of the same response replaces an earlier one; a count that it
+leaves out keeps its value; the usage of a response that broke off is partial. Must not know: how providers count; the
+readers give all counts the same meaning.
 
-Over a session of many answers (realtime) each has its id; their counts are added, and each is counted once however
-often it is reported.
+In a realtime session each response has an id. Their counts are added, and each response counts once, however often it
+is reported.
 """
 
 from collections.abc import Iterable
@@ -14,16 +14,17 @@ from typing import Final
 import msgspec
 
 from ..events import ProviderEvent, UsageReported
-from .base import merge
+from .base import merge_usage
 
-#: Answers of one session that are kept apart; of more, the oldest are added up and can no longer be reported anew.
+#: How many responses of a session are kept separately. Older ones are added up and can no longer be replaced.
 KEPT_APART: Final = 64
 
 _COUNTS: Final = tuple(name for name in UsageReported.__struct_fields__ if name != "quality")
 
 
 class UsageMeter:
-    """Usage of one exchange, or of one realtime session. Feed ``report``; ask ``total`` at the end."""
+    """Usage of one exchange, or of one realtime session. Call ``report`` or ``read`` as usage comes, and ``total`` at
+    the end."""
 
     __slots__ = ("_answers", "_past")
 
@@ -32,22 +33,22 @@ class UsageMeter:
         self._past: UsageReported | None = None
 
     def report(self, usage: UsageReported, answer: str = "") -> None:
-        """What the provider says that ``answer`` used so far."""
+        """The provider reported ``usage`` for the response with the id ``answer``, as a running total."""
         answers = self._answers
         known = answers.get(answer)
-        answers[answer] = usage if known is None else merge(known, usage)
+        answers[answer] = usage if known is None else merge_usage(known, usage)
         if len(answers) > KEPT_APART:
             self._past = _add(self._past, answers.pop(next(iter(answers))))
 
     def read(self, events: Iterable[ProviderEvent], answer: str = "") -> None:
-        """Every report among ``events``."""
+        """Count every report in ``events``."""
         for event in events:
             if type(event) is UsageReported:
                 self.report(event, answer)
 
     def total(self, *, complete: bool) -> UsageReported | None:
-        """All of it, or ``None`` where the provider said nothing. ``complete``: the answer came to its end;
-        otherwise what was seen is partial."""
+        """The sum, or ``None`` if the provider reported nothing. ``complete``: all responses finished; otherwise the
+        sum is marked as partial."""
         total = self._past
         for usage in self._answers.values():
             total = usage if total is None else _add(total, usage)
@@ -55,9 +56,9 @@ class UsageMeter:
 
 
 def usage_json(usage: UsageReported) -> bytes:
-    """``usage`` as it stands in a message's metadata: the fields of :class:`UsageReported` without its type.
+    """``usage`` as JSON for a message's metadata: the fields of :class:`UsageReported` without its type.
 
-    ``quality`` is always said; counts that the provider did not give are left out.
+    ``quality`` is always present; counts that the provider did not give are left out.
     """
     counts = {name: number for name in _COUNTS if (number := getattr(usage, name)) is not None}
     return msgspec.json.encode({**counts, "quality": usage.quality})

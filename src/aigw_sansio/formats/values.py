@@ -1,10 +1,12 @@
-"""JSON of unknown shape, read without ever failing.
+"""Reads JSON of any form without ever failing.
 
-Decides: how a provider's bytes become Python values (the fast decoder first, the lenient one where it refuses,
-``BROKEN`` where both do), and how a value of the wrong type reads: as nothing. Must not know: any provider.
+Decides: how a provider's bytes become Python values (the fast decoder first, the lenient one if it refuses, ``BROKEN``
+if both do), and that a value of the wrong type counts as missing. Must not know: any provider.
 
-A reader asks :func:`obj`, :func:`arr`, :func:`text`, :func:`count` for what it expects and gets the empty form of
-that type for anything else, so no shape a provider invents can raise.
+Every reader takes values apart with these short functions. Each returns its argument if it has the expected type, and
+an empty value of that type otherwise, so no value that a provider sends can raise: :func:`obj` an object, :func:`arr`
+an array, :func:`text` a string, :func:`word` a name or id (``None`` if there is none), :func:`count` a count of tokens
+(``None`` if there is none).
 """
 
 import base64
@@ -14,7 +16,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-Object: TypeAlias = dict[str, object]
+JsonObject: TypeAlias = dict[str, object]
 
 
 class Broken:
@@ -24,16 +26,16 @@ class Broken:
 BROKEN: Final = Broken()
 
 _decode = msgspec.json.Decoder().decode
-_EMPTY: Final[Object] = {}
+_EMPTY: Final[JsonObject] = {}
 _NONE: Final[list[object]] = []
 _LARGEST: Final = 2**63 - 1
 
 
 def parse(data: bytes) -> object:
-    """The JSON value in ``data``; :data:`BROKEN` where there is none. Never raises.
+    """The JSON value in ``data``; :data:`BROKEN` if there is none. Never raises.
 
-    RFC 8259 as providers bend it: a byte order mark, and lone surrogate escapes (they read as ``?``), are
-    accepted. NaN and the infinities read as null. Too deep a nesting is broken.
+    RFC 8259, with deviations that providers send: a byte order mark and lone surrogate escapes (read as ``?``) are
+    accepted; NaN and the infinities are read as null. A value that is nested too deeply is :data:`BROKEN`.
     """
     try:
         value: object = _decode(data)
@@ -45,30 +47,30 @@ def parse(data: bytes) -> object:
 def _parse_leniently(data: bytes) -> object:
     try:
         value: object = json.loads(data.decode("utf-8-sig"), parse_constant=lambda _: None)
-        # a lone surrogate could never be encoded again, so the text is made clean before it spreads
+        # a lone surrogate could not be encoded again, so it is replaced here
         again: object = _decode(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
         return again
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
         return BROKEN
 
 
-def obj(value: object) -> Object:
-    """``value`` if it is an object, else the empty one. Not to be written to."""
+def obj(value: object) -> JsonObject:
+    """``value`` if it is an object, else an empty one. Do not change the result."""
     return value if type(value) is dict else _EMPTY
 
 
 def arr(value: object) -> list[object]:
-    """``value`` if it is an array, else the empty one. Not to be written to."""
+    """``value`` if it is an array, else an empty one. Do not change the result."""
     return value if type(value) is list else _NONE
 
 
 def text(value: object) -> str:
-    """``value`` if it is a string, else the empty one."""
+    """``value`` if it is a string, else an empty one."""
     return value if type(value) is str else ""
 
 
 def word(value: object) -> str | None:
-    """``value`` if it is a string with something in it, a number as its digits, else ``None``."""
+    """A name or id: ``value`` if it is a string that is not empty, an integer as its digits, else ``None``."""
     if type(value) is str:
         return value or None
     if type(value) is int:
@@ -77,7 +79,7 @@ def word(value: object) -> str | None:
 
 
 def count(value: object) -> int | None:
-    """``value`` if it can be a count: 0 or more, whole (``12.0`` is), of 63 bits. Else ``None``."""
+    """``value`` if it can be a count: a whole number (also ``12.0``) from 0 to 2**63 - 1. Else ``None``."""
     if type(value) is float and value == value // 1:
         value = int(value) if value <= _LARGEST else None
     if type(value) is int and 0 <= value <= _LARGEST:
@@ -86,7 +88,7 @@ def count(value: object) -> int | None:
 
 
 def arguments(value: object) -> str:
-    """A tool call's arguments as JSON text: a string as it is, an object or array serialised, else nothing."""
+    """A tool call's arguments as JSON text: a string unchanged, an object or array serialised, else an empty string."""
     if type(value) is str:
         return value
     if type(value) is dict or type(value) is list:
@@ -98,7 +100,7 @@ def arguments(value: object) -> str:
 
 
 def base64_size(value: object) -> int:
-    """How many bytes a base64 string decodes to, told from its length alone. 0 for anything else."""
+    """How many bytes a base64 string decodes to, from its length alone. 0 for anything else."""
     if type(value) is not str:
         return 0
     size = len(value)
@@ -106,7 +108,7 @@ def base64_size(value: object) -> int:
 
 
 def unbase64(value: object) -> bytes | None:
-    """The bytes of a base64 string; ``None`` where it is none."""
+    """The bytes of a base64 string; ``None`` for anything else."""
     if type(value) is not str:
         return None
     try:
@@ -115,8 +117,8 @@ def unbase64(value: object) -> bytes | None:
         return None
 
 
-def shape(value: object) -> str:
-    """What kind of thing ``value`` is, briefly and without its content, for :class:`Unrecognised`."""
+def describe(value: object) -> str:
+    """A brief description of ``value`` without its content, for :class:`Unrecognised`."""
     if type(value) is dict:
         kind = value.get("type")
         if type(kind) is str and kind:

@@ -1,7 +1,7 @@
 """Cloudflare Workers AI.
 
-Decides: what its native chunks (``{"response": ...}``), its wrapped whole answers (``{"result": ..., "success":
-true}``) and the OpenAI shape, which newer models use on both paths, mean. Must not know: which model answered.
+Decides: the meaning of its native chunks (``{"response": ...}``), of its wrapped whole responses (``{"result": ...,
+"success": true}``) and of OpenAI's format, which newer models use on both paths. Must not know: the model.
 
 Source: Cloudflare Workers AI documentation, "Text generation" and "OpenAI compatible endpoints".
 """
@@ -10,20 +10,21 @@ from typing import ClassVar
 
 from ..events import AudioDelta, ImageDelta, ProviderEvent, ReasoningDelta, ResponseFinished, TextDelta
 from .openai.chat import OpenAIChatReader, openai_usage
-from .values import Object, arguments, arr, base64_size, obj, text, word
+from .values import JsonObject, arguments, arr, base64_size, obj, text, word
 
 
 class WorkersAIReader(OpenAIChatReader):
-    """Reads Workers AI, native and in OpenAI's shape. A native answer has no finish of its own: its end is one."""
+    """Reads Workers AI, native and in OpenAI's format. A native response names no finish reason: its end is the
+    finish."""
 
-    PLAIN: ClassVar[bool] = False
+    FAST_TEXT_CHUNKS: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"errors":[', b'"tool_calls"')
 
     def __init__(self) -> None:
         super().__init__()
         self._native = False
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if "response" not in value or "choices" in value:
             if "tool_calls" in value and "choices" not in value:
                 self._read_native(value, out)
@@ -32,10 +33,10 @@ class WorkersAIReader(OpenAIChatReader):
             return
         self._read_native(value, out)
 
-    def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
+    def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         result = value.get("result")
         if type(result) is dict:
-            self.whole_object(result, out) if "result" in result else self._read_result(result, out)
+            self.read_whole_object(result, out) if "result" in result else self._read_result(result, out)
         elif "result" in value and value.get("success") is True:
             piece = _spoken(result)
             if piece:
@@ -48,7 +49,7 @@ class WorkersAIReader(OpenAIChatReader):
             return ResponseFinished("tool_calls" if self.calls.count else "stop", None, choice)
         return super().finished(choice, raw)
 
-    def _read_result(self, value: Object, out: list[ProviderEvent]) -> None:
+    def _read_result(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         if type(value.get("image")) is str:
             out.append(ImageDelta(base64_size(value["image"]), None))
         elif type(value.get("audio")) is str:
@@ -58,7 +59,7 @@ class WorkersAIReader(OpenAIChatReader):
         else:
             self.read_object(value, "", out)
 
-    def _read_native(self, value: Object, out: list[ProviderEvent]) -> None:
+    def _read_native(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         self._native = True
         self.start(value.get("id"), value.get("model"), out)
         thought = text(value.get("reasoning_content")) or text(value.get("thinking"))
@@ -81,7 +82,7 @@ class WorkersAIReader(OpenAIChatReader):
 
 
 def _spoken(value: object) -> str:
-    """``response`` as text: a number comes bare when the text is one, an object when JSON was asked for."""
+    """``response`` as text. It is a number if the text is a number, and an object if JSON was asked for."""
     if type(value) is str:
         return value
     if type(value) is float:

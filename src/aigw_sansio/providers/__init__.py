@@ -1,1 +1,1 @@
-"""Where a provider is, how it wants its key, and how its answers read."""
+"""Providers: their URLs, where each takes its key, and the formats of their responses."""

@@ -1,10 +1,11 @@
-"""Credentials on their way to a provider: the client's pass, the gateway's own stop, stored ones are put in.
+"""Credentials in requests to a provider: the client's are forwarded, the gateway's own are removed, stored ones are
+added.
 
-Decides: what counts as a key in a request, and where a stored key goes (client protocol, sections 2 and 3.1).
-Must not know: how a stored key is kept, and whether it is any good.
+Decides: what counts as a key in a request, and where a stored key is put (client protocol, sections 2 and 3.1). Must
+not know: how keys are stored, and whether a key is valid.
 
-A stored key is put in only where the request has none, and only towards a host that the provider or the operator
-chose. What a client carries passes untouched.
+A stored key is added only if the request has none, and only for a host that the provider or the operator chose. A
+client's credentials are forwarded unchanged.
 """
 
 import re
@@ -22,24 +23,24 @@ from .headers import refuse
 from .registry import KeyLocation, Provider
 from .sigv4 import AwsCredentials
 
-#: Fields that carry a key to some provider.
+#: Fields that hold a key for some provider.
 CREDENTIAL_FIELDS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "xi-api-key")
-#: Query parameters that carry a key to some provider; here a token of ours is looked for.
+#: Query parameters that hold a key for some provider. Our own tokens are removed from them.
 CREDENTIAL_PARAMETERS: Final = frozenset({"key", "api_key", "api-key", "access_token", "xi-api-key", "token"})
-#: What is shorter is no key; it may be a word.
+#: A shorter value is not treated as a key: it may be an ordinary word.
 _SHORTEST_KEY: Final = 8
-#: Of a client that offers more keys than that in one route only so many are looked for: they are its own, and each
-#: costs a search.
+#: The most keys from one part of a request that are searched for. More are the client's own problem, and each costs a
+#: search.
 MOST_KEYS: Final = 16
-#: A header of the settings carries a key where its name says so, or its value is as long as keys are. Others, such as
-#: versions, may be in every answer.
+#: A header of the settings is treated as a key if its name says so or its value is as long as keys are. Other values,
+#: for example versions, may be in every response.
 _NAMES_A_KEY: Final = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
-_AS_LONG_AS_KEYS: Final = 20
+_SHORTEST_UNNAMED_KEY: Final = 20
 _BARE_SCHEMES: Final = frozenset({"bearer", "token", "key", "api-key", "basic"})
 
 
 def drop_own_fields(fields: dict[str, str], own_tokens: Callable[[str], bool]) -> None:
-    """Remove credentials that are the gateway's own tokens, and empty ones, from ``fields``."""
+    """Remove the gateway's own tokens, and empty credentials, from ``fields``."""
     for name in CREDENTIAL_FIELDS:
         value = fields.get(name)
         if value is None:
@@ -56,7 +57,8 @@ def drop_own_fields(fields: dict[str, str], own_tokens: Callable[[str], bool]) -
 
 
 def drop_own_parameters(query: str, own_tokens: Callable[[str], bool]) -> str:
-    """``query`` without the parameters that hold one of the gateway's own tokens; all else byte for byte."""
+    """``query`` without the parameters that hold one of the gateway's own tokens; the rest is unchanged, byte for
+    byte."""
     if "=" not in query:
         return query
     return "&".join(
@@ -76,8 +78,7 @@ def has_key(fields: dict[str, str], query: str, parameters: Sequence[str]) -> bo
 
 
 def carried_keys(fields: Mapping[str, str], query: str, parameters: Sequence[str], others: Iterable[str]) -> list[str]:
-    """All keys that a request carries, longest first: in fields, in the query, there also as they are meant, and
-    ``others``."""
+    """All keys in a request, longest first: from fields, from the query (encoded and decoded), and ``others``."""
     keys = {*others, *(fields[name].rpartition(" ")[2] for name in CREDENTIAL_FIELDS if name in fields)}
     items = (item.partition("=") for item in query.split("&"))
     carrying = (value for name, _, value in items if name in parameters or name.lower() in CREDENTIAL_PARAMETERS)
@@ -87,48 +88,48 @@ def carried_keys(fields: Mapping[str, str], query: str, parameters: Sequence[str
 
 
 def header_keys(headers: Iterable[tuple[str, str]]) -> list[str]:
-    """The keys among ``headers`` of the settings, with and without a scheme."""
+    """The keys in ``headers`` of the settings, with and without a scheme."""
     keys: list[str] = []
     for name, value in headers:
         bare = value.rpartition(" ")[2]
-        if _NAMES_A_KEY.search(name) or len(bare) >= _AS_LONG_AS_KEYS:
+        if _NAMES_A_KEY.search(name) or len(bare) >= _SHORTEST_UNNAMED_KEY:
             keys += (value, bare)
     return keys
 
 
-def carry(fields: dict[str, str], carrier: KeyLocation, key: str) -> None:
-    """Put ``key`` where ``carrier`` says."""
-    fields[carrier.header] = carrier.scheme + key
+def put_key(fields: dict[str, str], location: KeyLocation, key: str) -> None:
+    """Put ``key`` into the field that ``location`` names."""
+    fields[location.header] = location.scheme + key
 
 
-class _StoredAws(msgspec.Struct, frozen=True, rename="camel"):
+class _AwsKeyJson(msgspec.Struct, frozen=True, rename="camel"):
     access_key_id: str
     secret_access_key: str
     region: str
     session_token: str | None = None
 
 
-class _StoredAzure(msgspec.Struct, frozen=True, rename="camel"):
+class _AzureKeyJson(msgspec.Struct, frozen=True, rename="camel"):
     resource: str
     api_key: str
 
 
 class StoredAws(msgspec.Struct, frozen=True):
-    """A stored AWS identity and the region to use where the endpoint names none."""
+    """A stored AWS identity, and the region to use if the endpoint names none."""
 
     credentials: AwsCredentials
     region: str
 
 
 class StoredAzure(msgspec.Struct, frozen=True):
-    """A stored key that is for one Azure resource only."""
+    """A stored key for one Azure resource only."""
 
     resource: str
     key: Secret
 
 
 class StoredGoogle(msgspec.Struct, frozen=True):
-    """A Google service account: a token has to be got for it first (:mod:`.google_token`)."""
+    """A Google service account: an access token must be fetched for it first (:mod:`.google_token`)."""
 
     account: ServiceAccount
 
@@ -137,18 +138,18 @@ StoredKey = Secret | StoredAws | StoredAzure | StoredGoogle
 
 
 def read_stored_key(provider: Provider, secret: Secret) -> StoredKey | Fault:
-    """What a stored key is: a plain one, or JSON in the form of its provider."""
+    """Parse a stored key: a plain key, or JSON in the form of its provider."""
     text = secret.reveal()
     if not text.lstrip().startswith("{"):
         return secret
     where = f"providers.{provider.slug}.api_key"
     try:
         if any(route.sigv4 for route in provider.routes):
-            aws = msgspec.json.decode(text, type=_StoredAws)
+            aws = msgspec.json.decode(text, type=_AwsKeyJson)
             token = Secret(aws.session_token) if aws.session_token else None
             return StoredAws(AwsCredentials(aws.access_key_id, Secret(aws.secret_access_key), token), aws.region)
         if provider.slug.startswith("azure"):
-            azure = msgspec.json.decode(text, type=_StoredAzure)
+            azure = msgspec.json.decode(text, type=_AzureKeyJson)
             return StoredAzure(azure.resource, Secret(azure.api_key))
         if provider.slug == "google-vertex-ai":
             account = read_service_account(secret, where, loopback=True)
@@ -159,7 +160,7 @@ def read_stored_key(provider: Provider, secret: Secret) -> StoredKey | Fault:
     return secret
 
 
-def chosen_host(provider: Provider, setting: str = "base_url") -> Fault:
+def refuse_chosen_host(provider: Provider, setting: str = "base_url") -> Fault:
     """The refusal to send a stored key to a host that the client chose."""
     return refuse(
         "request.endpoint",

@@ -1,7 +1,7 @@
-"""One HTTP request to a provider, built whole from one step of a client's request.
+"""Builds the HTTP request to a provider from one step of a client's request.
 
-Decides: the order in which target, fields, credentials and body come together, and what is refused (client
-protocol, section 3.1). Must not know: attempts, connections, or who the client is.
+Decides: the order in which target, fields, credentials and body are put together, and what is refused (client protocol,
+section 3.1). Must not know: attempts, connections, or the client's identity.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,17 +18,17 @@ from .auth import (
     StoredAzure,
     StoredGoogle,
     carried_keys,
-    carry,
-    chosen_host,
     drop_own_fields,
     drop_own_parameters,
     has_key,
     header_keys,
+    put_key,
     read_stored_key,
+    refuse_chosen_host,
 )
 from .google_token import ServiceAccount, carried_account, read_service_account
 from .headers import TOKEN, encode_fields, forwarded, refuse
-from .hosts import Located, locate, named_target
+from .hosts import Destination, find_destination, named_destination
 from .registry import Provider, find_provider, format_of, is_array_stream
 from .sigv4 import sign
 from .target import Endpoint, RefusedTarget, build_target, check_endpoint
@@ -44,10 +44,10 @@ class ProviderCall(msgspec.Struct, frozen=True):
     provider: str  #: canonical slug
     origin: Origin
     request: Request
-    format: str  #: format of readings for the answer
-    array_stream: bool  #: a JSON answer is an array stream (client protocol, section 3.2)
-    account: ServiceAccount | None = None  #: whose access token the request lacks yet
-    stored_keys: tuple[bytes, ...] = ()  #: what it carries of the gateway's own keys: not for the client's eyes
+    format: str  #: format of the response
+    array_stream: bool  #: a JSON response is an array stream (client protocol, section 3.2)
+    account: ServiceAccount | None = None  #: the request still needs its access token
+    stored_keys: tuple[bytes, ...] = ()  #: the gateway's keys in the request: hide them from the client
 
     def __repr__(self) -> str:
         path = self.request.target.partition(b"?")[0].decode("ascii")
@@ -66,11 +66,11 @@ def build_call(
     own_tokens: Callable[[str], bool],
     unix_time: float,
 ) -> ProviderCall | Fault:
-    """Build the request of one step, or say why it cannot be used.
+    """Build the request of one step, or return why the step cannot be used.
 
-    ``provider`` is the client's word for it; ``settings`` are keyed by canonical slug; ``account`` is the client's
-    (for providers that have accounts in their URLs); ``own_tokens`` tells the gateway's own tokens, which are
-    removed wherever a key may stand; ``unix_time`` (seconds) dates signatures. Faults are of the kinds
+    ``provider`` is the client's name for it; ``settings`` are keyed by canonical slug; ``account`` is the client's
+    account (for providers with accounts in their URLs); ``own_tokens`` recognises the gateway's own tokens, which are
+    removed from every part that may hold a key; ``unix_time`` (seconds) dates signatures. Faults are of the kinds
     ``UNKNOWN_PROVIDER`` and ``INVALID_REQUEST``; they name the field and what is allowed, and quote no secret.
     """
     row = find_provider(provider, [slug for slug, of in settings.items() if of.base_url])
@@ -91,24 +91,33 @@ def build_call(
         checked = Endpoint(checked.path, drop_own_parameters(checked.query, own_tokens) or None)
     named = fields.pop(row.target_header, "") if row.target_header else ""
     if named and own.base_url is None:
-        located = named_target(row, named, checked)
+        located = named_destination(row, named, checked)
     else:
-        located = locate(row, checked, own.base_url, account)
+        located = find_destination(row, checked, base_url=own.base_url, account=account)
     if isinstance(located, Fault):
         return located
     target = build_target(located.base, located.endpoint)
     if isinstance(target, RefusedTarget):
         return refuse("request.endpoint", target.why)
     base = located.base
-    origin = Origin(base.scheme, base.host, base.port, own.ca_file, own.http2)
+    origin = Origin(base.scheme, base.host, base.port, ca_file=own.ca_file, http2=own.http2)
     path, _, query = target.partition("?")
     payload = b"" if body is None or verb in _NO_BODY else body
     fields["accept-encoding"] = "identity"
     if payload:
         fields.setdefault("content-type", "application/json")
-    own_key = has_key(fields, query, row.query_keys)
+    carries_key = has_key(fields, query, row.query_keys)  # asked here: authenticating may add a key of ours
     credential = _authenticate(
-        row, located, own, fields, query, method=verb, origin=origin, target=target, body=payload, unix_time=unix_time
+        row,
+        located,
+        own,
+        fields,
+        carries_key=carries_key,
+        method=verb,
+        origin=origin,
+        target=target,
+        body=payload,
+        unix_time=unix_time,
     )
     if isinstance(credential, Fault):
         return credential
@@ -116,17 +125,25 @@ def build_call(
     if isinstance(encoded, Fault):
         return encoded
     request = Request(
-        verb.encode("ascii"),
-        base.scheme.encode("ascii"),
-        origin.authority.encode("ascii"),
-        target.encode("ascii"),
-        encoded,
-        payload,
+        method=verb.encode("ascii"),
+        scheme=base.scheme.encode("ascii"),
+        authority=origin.authority.encode("ascii"),
+        target=target.encode("ascii"),
+        headers=encoded,
+        body=payload,
     )
     array_stream = is_array_stream(path, query)
-    stored = () if own_key else carried_keys(fields, "", (), header_keys(own.headers))
+    stored = () if carries_key else carried_keys(fields, "", (), header_keys(own.headers))
     keys = tuple(key.encode() for key in stored)
-    return ProviderCall(row.slug, origin, request, format_of(row, path), array_stream, credential, keys)
+    return ProviderCall(
+        provider=row.slug,
+        origin=origin,
+        request=request,
+        format=format_of(row, path),
+        array_stream=array_stream,
+        account=credential,
+        stored_keys=keys,
+    )
 
 
 _NO_SETTINGS: Final = ProviderSettings()
@@ -134,23 +151,23 @@ _NO_SETTINGS: Final = ProviderSettings()
 
 def _authenticate(
     row: Provider,
-    located: Located,
+    located: Destination,
     own: ProviderSettings,
     fields: dict[str, str],
-    query: str,
     *,
+    carries_key: bool,
     method: str,
     origin: Origin,
     target: str,
     body: bytes,
     unix_time: float,
 ) -> ServiceAccount | Fault | None:
-    """Make the credentials in ``fields`` what the provider wants; put in the stored ones where there are none.
+    """Bring the credentials in ``fields`` into the provider's form; if the request carries no key, put in a stored one.
 
-    A service account is no credential yet: it is given back, and the field is left out.
+    A service account is not a credential yet: it is returned, and the field is left out.
     """
     route = located.route
-    if has_key(fields, query, row.query_keys):
+    if carries_key:
         bearer = fields.get("authorization", "")
         if row.slug == "google-vertex-ai" and bearer[:7].lower() == "bearer ":
             carried = carried_account(bearer[7:].strip())
@@ -159,7 +176,7 @@ def _authenticate(
                 return read_service_account(carried, "request.headers.authorization")
         if route.bearer_becomes is not None and bearer[:7].lower() == "bearer ":
             del fields["authorization"]
-            carry(fields, route.bearer_becomes, bearer[7:].strip())
+            put_key(fields, route.bearer_becomes, bearer[7:].strip())
         return None
     if own.api_key is None and not own.headers:
         return None
@@ -168,9 +185,9 @@ def _authenticate(
         return stored
     if isinstance(stored, StoredAzure):
         if own.base_url is None and stored.resource != located.values.get("resource"):
-            return chosen_host(row)
-    elif located.chosen:
-        return chosen_host(row)
+            return refuse_chosen_host(row)
+    elif located.chosen_by_client:
+        return refuse_chosen_host(row)
     for name, value in own.headers:
         fields.setdefault(name.lower(), value)
     if isinstance(stored, StoredGoogle):
@@ -190,5 +207,5 @@ def _authenticate(
             )
         )
     elif stored is not None:
-        carry(fields, route.key or row.key, (stored.key if isinstance(stored, StoredAzure) else stored).reveal())
+        put_key(fields, route.key or row.key, (stored.key if isinstance(stored, StoredAzure) else stored).reveal())
     return None

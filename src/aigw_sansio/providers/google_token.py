@@ -1,11 +1,11 @@
 """Access tokens for Google service accounts (RFC 7523, and Google's "OAuth 2.0 for server to server applications").
 
-Decides: what is signed, what is sent to the token endpoint, how its answer is read, and when a token is too old.
-Must not know: RSA, clocks, and who sends the request.
+Decides: what is signed, what is sent to the token endpoint, how its response is read, and when a token is too old. Must
+not know: RSA, clocks, and how the request is sent.
 
-What the caller does: while :meth:`GoogleToken.fresh` does not hold, have :func:`signing_input` signed
-(RSASSA-PKCS1-v1_5 with SHA-256, RFC 7518 section 3.3), send :func:`token_request`, read the answer with
-:func:`read_token`, and keep that for all calls of the account. :class:`aigw_sansio.upstream.access_tokens.TokenSource` does.
+The caller, :class:`aigw_sansio.upstream.access_tokens.TokenSource`: if :meth:`GoogleToken.fresh` is false, have
+:func:`signing_input` signed (RSASSA-PKCS1-v1_5 with SHA-256, RFC 7518 section 3.3), send :func:`token_request`, read
+the response with :func:`read_token`, and keep the token for all calls of the account.
 """
 
 import re
@@ -31,7 +31,7 @@ _GRANT: Final = b"grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bear
 
 
 class ServiceAccount(msgspec.Struct, frozen=True):
-    """What is needed of a service account's key file."""
+    """The needed parts of a service account's key file."""
 
     client_email: str
     private_key: Secret
@@ -48,7 +48,7 @@ class GoogleToken(msgspec.Struct, frozen=True):
     expires: float
 
     def fresh(self, unix_time: float) -> bool:
-        """Whether the token still serves a call that begins now."""
+        """Whether the token is still valid for a call that begins now."""
         return unix_time < self.expires - _MARGIN_S
 
 
@@ -67,10 +67,10 @@ class _Answer(msgspec.Struct):
 def read_service_account(
     stored: Secret, where: str = "the stored Google key", *, loopback: bool = False
 ) -> ServiceAccount | Fault:
-    """Read a service account's key file, which is at ``where`` (for faults).
+    """Read a service account's key file. ``where`` names its source in faults.
 
-    Its token endpoint must be Google's: what is sent there opens the account. ``loopback``: the operator wrote it, and
-    may name an endpoint on this machine, over plain HTTP too.
+    Its token endpoint must be Google's, because the request grants access to the account. ``loopback``: the operator
+    wrote the file, so it may also name an endpoint on this machine, even over plain HTTP.
     """
     try:
         read = msgspec.json.decode(stored.reveal(), type=_KeyFile)
@@ -86,13 +86,18 @@ def read_service_account(
         return _unusable(where, "has a token_uri elsewhere; allowed is https under googleapis.com")
     origin = Origin(base.scheme, base.host, base.port)
     return ServiceAccount(
-        read.client_email, Secret(read.private_key), read.private_key_id, origin, base.path or "/", read.token_uri
+        client_email=read.client_email,
+        private_key=Secret(read.private_key),
+        private_key_id=read.private_key_id,
+        origin=origin,
+        path=base.path or "/",
+        token_uri=read.token_uri,
     )
 
 
 def carried_account(bearer: str) -> Secret | None:
-    """The service account that a client sent in base64 in the route of a bearer token; ``None`` for a plain token."""
-    if not bearer.startswith("e"):  # as base64 of a brace does
+    """The service account that a client sent in base64 instead of a bearer token; ``None`` for a plain token."""
+    if not bearer.startswith("e"):  # as the base64 form of "{" does
         return None
     try:
         text = b64decode(bearer, validate=True).decode()
@@ -102,7 +107,7 @@ def carried_account(bearer: str) -> Secret | None:
 
 
 def signing_input(account: ServiceAccount, unix_time: float) -> bytes:
-    """What is to be signed with the account's key (RFC 7515 section 5.1)."""
+    """The text to sign with the account's key (RFC 7515 section 5.1)."""
     now = int(unix_time)
     header = {"alg": "RS256", "typ": "JWT", "kid": account.private_key_id}
     claims = {
@@ -116,33 +121,38 @@ def signing_input(account: ServiceAccount, unix_time: float) -> bytes:
 
 
 def token_request(account: ServiceAccount, signed: bytes, signature: bytes) -> Request:
-    """The request for a token, to be sent to ``account.origin``; ``signed`` is the :func:`signing_input`."""
+    """The request for a token; send it to ``account.origin``. ``signed`` is the :func:`signing_input`."""
     assertion = signed + b"." + _base64(signature)
     return Request(
-        b"POST",
-        account.origin.scheme.encode(),
-        account.origin.authority.encode(),
-        account.path.encode(),
-        [(b"content-type", b"application/x-www-form-urlencoded"), (b"accept-encoding", b"identity")],
-        _GRANT + assertion,
+        method=b"POST",
+        scheme=account.origin.scheme.encode(),
+        authority=account.origin.authority.encode(),
+        target=account.path.encode(),
+        headers=[(b"content-type", b"application/x-www-form-urlencoded"), (b"accept-encoding", b"identity")],
+        body=_GRANT + assertion,
     )
 
 
 def read_token(status: int, body: bytes, unix_time: float) -> GoogleToken | Fault:
-    """Read the endpoint's answer; ``unix_time`` is when the request was sent, so a slow answer ages its token."""
+    """Read the endpoint's response. ``unix_time`` is the time of the request, so the token's lifetime counts from
+    there."""
     if status != 200:
         return Fault(
             FaultKind.PROVIDER_STATUS,
             Side.PROVIDER,
             f"Google's token endpoint answered {status}",
-            status == 429 or status >= 500,
+            retryable=status == 429 or status >= 500,
         )
     try:
         answer = msgspec.json.decode(body, type=_Answer)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return Fault(FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, "Google's token endpoint answered no token", True)
+        return Fault(
+            FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, "Google's token endpoint answered no token", retryable=True
+        )
     if not answer.access_token.isascii() or not answer.access_token.isprintable() or not answer.access_token:
-        return Fault(FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, "Google's token endpoint answered a bad token", True)
+        return Fault(
+            FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, "Google's token endpoint answered a bad token", retryable=True
+        )
     return GoogleToken(Secret(answer.access_token), unix_time + min(max(answer.expires_in, 0.0), float(_LIFE_S)))
 
 

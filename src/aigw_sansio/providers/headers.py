@@ -1,7 +1,7 @@
-"""Header fields of a client that go upstream, and those that never do.
+"""Which header fields of a client go upstream.
 
-Decides: what is a field at all (RFC 9110 section 5), which names stop here (client protocol, section 3.1,
-"Headers upstream"; section 4 for realtime), and how text becomes bytes. Must not know: credentials.
+Decides: which fields are valid (RFC 9110 section 5), which are not forwarded (client protocol, section 3.1, "Headers
+upstream"; section 4 for realtime), and how text becomes bytes. Must not know: credentials.
 """
 
 import re
@@ -10,11 +10,11 @@ from typing import Final
 
 from ..faults import Fault, FaultKind, Side
 
-#: A token (RFC 9110 section 5.6.2): field names, methods and subprotocols are of this form.
+#: A token (RFC 9110 section 5.6.2): the form of field names, methods and subprotocols.
 TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
-#: Fields of one hop (RFC 9110 section 7.6.1), and those that the next hop's wire sets itself.
+#: Hop-by-hop fields (RFC 9110 section 7.6.1), and fields that the upstream wire sets itself.
 NEVER_FORWARDED: Final = frozenset(
     {
         "connection",
@@ -38,12 +38,13 @@ _REALTIME_PREFIXES: Final = ("cf-aig-", "sec-websocket-", "x-forwarded-", ":")
 
 
 def refuse(field: str, why: str) -> Fault:
-    """The fault of a step that cannot be used: ``field`` names the route, ``why`` what is wrong and allowed."""
+    """The fault of a step that cannot be used. ``field`` names its wrong part; ``why`` says what is wrong and what is
+    allowed."""
     return Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, f"{field} {why}")
 
 
 def forwarded(headers: Sequence[tuple[str, str]]) -> dict[str, str] | Fault:
-    """The fields of a step that go upstream, by lower-case name; of several with one name the last."""
+    """The fields of a step that go upstream, by lower-case name. If a name is repeated, the last field counts."""
     fields: dict[str, str] = {}
     stopped = set(NEVER_FORWARDED)
     for index, (name, value) in enumerate(headers):
@@ -85,7 +86,7 @@ def forwarded_upgrade(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def encode_fields(fields: Mapping[str, str]) -> list[tuple[bytes, bytes]] | Fault:
-    """Fields as bytes: latin-1 where that can hold the value, else UTF-8."""
+    """Fields as bytes: in latin-1 if possible, else in UTF-8."""
     encoded: list[tuple[bytes, bytes]] = []
     for name, value in fields.items():
         try:

@@ -1,8 +1,8 @@
-"""Which host an endpoint belongs to.
+"""Finds the host of an endpoint.
 
-Decides: the route of a provider's row that an endpoint's leading segments name, what a client may fill in, and
-whether it thereby chose whose server is called. Must not know: credentials and header fields, but for the one in
-which some clients name the provider's host.
+Decides: the route of a provider's row for an endpoint's leading segments, which parts of the URL a client may fill in,
+and whether it chose the server that way. Must not know: credentials and header fields, except for the one in which some
+clients name the provider's host.
 """
 
 import re
@@ -20,23 +20,24 @@ _NAME: Final = re.compile(r"\{(\w+)\}")
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
-class Located(msgspec.Struct, frozen=True):
-    """Where a request goes. ``values`` are what the endpoint's prefix named; ``chosen``: the client picked a
-    server that need not be the provider's or the operator's own, so no stored key may go there by default."""
+class Destination(msgspec.Struct, frozen=True):
+    """Where a request goes. ``values`` are the variables that the endpoint's prefix filled in. ``chosen_by_client``:
+    the client chose a server that may belong to neither the provider nor the operator, so no stored key may be sent to
+    it by default."""
 
     route: Route
     base: BaseUrl
     endpoint: Endpoint
     values: dict[str, str]
-    chosen: bool
+    chosen_by_client: bool
 
 
-def locate(provider: Provider, endpoint: Endpoint, base_url: str | None, account: str) -> Located | Fault:
+def find_destination(provider: Provider, endpoint: Endpoint, base_url: str | None, account: str) -> Destination | Fault:
     """Find the route of ``endpoint``.
 
-    ``base_url`` of the settings replaces the route's own. Where a client fills in the route's host
-    (``RESOURCE/DEPLOYMENT/...``) it stands for that host alone: the endpoint keeps its form, the path its own. There
-    an endpoint that lacks the prefix is taken as it is, and the host is fixed either way.
+    ``base_url`` of the settings replaces the route's own. If the client fills in the route's host
+    (``RESOURCE/DEPLOYMENT/...``), it replaces the host alone: the endpoint keeps its form, and the route's path stays.
+    With a ``base_url``, an endpoint without the prefix is used unchanged. The host is fixed in both cases.
     """
     segments = endpoint.path.split("/")
     best: Fault | None = None
@@ -59,7 +60,7 @@ def locate(provider: Provider, endpoint: Endpoint, base_url: str | None, account
         host, path = _parts(route.url)
         if base_url is not None:
             path = _fill(path, values) if "{" in host else ""
-            return _with_base(base_url, route, rest, values, f"providers.{provider.slug}.base_url", under=path)
+            return _with_base(base_url, route, rest, values, field=f"providers.{provider.slug}.base_url", under=path)
         if "{account}" in path:
             if not _ACCOUNT.match(account):
                 return refuse(
@@ -67,18 +68,21 @@ def locate(provider: Provider, endpoint: Endpoint, base_url: str | None, account
                 )
             values["account"] = account
         chosen = any(VARIABLES[name].tenant for name in values if name in VARIABLES)
-        return _with_base(_fill(route.url, values), route, rest, values, "request.endpoint", chosen=chosen)
+        return _with_base(
+            _fill(route.url, values), route, rest, values, field="request.endpoint", chosen_by_client=chosen
+        )
     if best is not None:
         return best
     if base_url is not None:
         first = provider.routes[0] if provider.routes else Route(url=base_url)
-        return _with_base(base_url, first, endpoint, {}, f"providers.{provider.slug}.base_url")
+        return _with_base(base_url, first, endpoint, {}, field=f"providers.{provider.slug}.base_url")
     shapes = " or ".join(_shape(route) for route in provider.routes)
     return refuse("request.endpoint", f"does not say where to go; {provider.slug} needs {shapes}")
 
 
-def named_target(provider: Provider, value: str, endpoint: Endpoint) -> Located | Fault:
-    """Where a client's own target URL leads, in the field that the provider's SDK sets for proxies."""
+def named_destination(provider: Provider, value: str, endpoint: Endpoint) -> Destination | Fault:
+    """Find the server of a client's own target URL: ``value``, from the field that the provider's SDK sets for
+    proxies."""
     field = f"request.headers.{provider.target_header}"
     allowed = f"allowed is https://{provider.target_domain} and its subdomains"
     base = parse_base_url(value)
@@ -87,7 +91,9 @@ def named_target(provider: Provider, value: str, endpoint: Endpoint) -> Located 
     domain = provider.target_domain
     if base.scheme != "https" or base.port != 443 or (base.host != domain and not base.host.endswith("." + domain)):
         return refuse(field, f"is not on the provider's hosts; {allowed}, without a port")
-    return Located(provider.routes[0], base, endpoint, {}, base.host not in provider.known_hosts)
+    return Destination(
+        provider.routes[0], base, endpoint, values={}, chosen_by_client=base.host not in provider.known_hosts
+    )
 
 
 def _with_base(
@@ -95,22 +101,22 @@ def _with_base(
     route: Route,
     endpoint: Endpoint,
     values: dict[str, str],
-    field: str,
     *,
+    field: str,
     under: str = "",
-    chosen: bool = False,
-) -> Located | Fault:
+    chosen_by_client: bool = False,
+) -> Destination | Fault:
     base = parse_base_url(url)
     if isinstance(base, RefusedTarget):
         return refuse(field, base.why)
     if under:
         base = msgspec.structs.replace(base, path=join_path(base.path, under))
-    return Located(route, base, endpoint, values, chosen)
+    return Destination(route, base, endpoint, values, chosen_by_client=chosen_by_client)
 
 
 @lru_cache(maxsize=64)
 def _parts(url: str) -> tuple[str, str]:
-    """A route's URL as scheme with host, and path without its first slash."""
+    """Split a route's URL into scheme with host, and path without its first slash."""
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
     return f"{scheme}://{host}", path
@@ -126,5 +132,5 @@ def _form(name: str) -> re.Pattern[str]:
 
 
 def _shape(route: Route) -> str:
-    """A route's prefix as a person writes it: ``RESOURCE/DEPLOYMENT/...``."""
+    """A route's prefix for an error text: ``RESOURCE/DEPLOYMENT/...``."""
     return "/".join([*(_NAME.sub(lambda found: found[1].upper(), route.prefix).split("/")), "..."])

@@ -1,7 +1,7 @@
-"""The WebSocket upgrade towards a provider, built from a client's upgrade.
+"""Builds the WebSocket upgrade to a provider from a client's upgrade.
 
-Decides: which URL a realtime path means, which query names change, which fields and subprotocols go on, where the
-key goes (client protocol, sections 2 and 4). Must not know: connections, messages, or who the client is.
+Decides: the URL of a realtime path, which query names change, which fields and subprotocols are forwarded, where the
+key is put (client protocol, sections 2 and 4). Must not know: connections, messages, or the client's identity.
 """
 
 import re
@@ -18,13 +18,13 @@ from .auth import (
     MOST_KEYS,
     StoredAzure,
     carried_keys,
-    carry,
-    chosen_host,
     drop_own_fields,
     drop_own_parameters,
     has_key,
     header_keys,
+    put_key,
     read_stored_key,
+    refuse_chosen_host,
 )
 from .headers import encode_fields, forwarded_upgrade, refuse
 from .registry import (
@@ -40,29 +40,29 @@ from .subprotocols import read_offer
 from .target import BaseUrl, Endpoint, RefusedTarget, build_target, check_endpoint, join_path, parse_base_url
 
 _OUR_PARAMETER: Final = "cf-aig-authorization"
-#: So many characters of a key are more than what all keys of a provider begin with.
-_TELLING: Final = 16
+#: This many characters are more than the prefix that all keys of a provider share.
+_LONGEST_COMMON_PREFIX: Final = 16
 _NO_SETTINGS: Final = ProviderSettings()
 
 
 class RealtimeCall(msgspec.Struct, frozen=True):
-    """An upgrade ready to be sent to ``origin``. ``headers`` are the client's own and the credentials; the wire adds
-    ``host`` and what RFC 6455 asks for. Its ``repr`` shows no field, query or subprotocol."""
+    """An upgrade ready to be sent to ``origin``. ``headers`` are the client's and the credentials; the wire adds
+    ``host`` and the fields of RFC 6455. Its ``repr`` shows no field, query or subprotocol."""
 
     provider: str  #: canonical slug
     origin: Origin
     target: bytes
     headers: Headers
     subprotocols: tuple[bytes, ...]
-    format: str  #: format of readings for the provider's messages
-    keys: Sequence[str] = ()  #: what it carries as a key, wherever
+    format: str  #: format of the provider's messages
+    keys: Sequence[str] = ()  #: all keys in it
 
     def hide(self, text: str) -> str:
-        """``text`` of a peer without the keys that it may have quoted, nor the beginning of one at its end: a close
-        reason has no room for a long key."""
+        """``text`` from a peer, with all keys that it quotes replaced by ``***``. The beginning of a key at its end is
+        replaced too, because a close reason may cut a long key."""
         for key in self.keys:
             text = text.replace(key, "***")
-            at = text.rfind(key[:_TELLING])
+            at = text.rfind(key[:_LONGEST_COMMON_PREFIX])
             if at >= 0 and key.startswith(text[at:]):
                 text = text[:at] + "***"
         return text
@@ -80,12 +80,12 @@ def build_realtime_call(
     settings: Mapping[str, ProviderSettings],
     own_tokens: Callable[[str], bool],
 ) -> RealtimeCall | Fault:
-    """Build the upgrade for ``path``, which is ``PROVIDER[/PATH][?QUERY]``: what follows the gateway's name in the
-    client's URL.
+    """Build the upgrade for ``path``: ``PROVIDER[/PATH][?QUERY]``, the part of the client's URL after the gateway's
+    name.
 
-    ``headers`` are the client's, ``subprotocols`` what it offers; ``settings`` are keyed by canonical slug;
-    ``own_tokens`` tells the gateway's own tokens. Faults: ``UNKNOWN_PROVIDER``, ``INVALID_REQUEST``, and
-    ``NOT_CONFIGURED`` where only the operator can say the URL.
+    ``headers`` and ``subprotocols`` are the client's; ``settings`` are keyed by canonical slug; ``own_tokens``
+    recognises the gateway's own tokens. Faults: ``UNKNOWN_PROVIDER``, ``INVALID_REQUEST``, and ``NOT_CONFIGURED`` if
+    the URL has to come from the settings.
     """
     where, mark, query = path.partition("?")
     slug, _, rest = where.partition("/")
@@ -93,11 +93,11 @@ def build_realtime_call(
     if isinstance(row, Fault):
         return row
     own = settings.get(row.slug, _NO_SETTINGS)
-    column = row.realtime
-    if column is None or not (row.routes or own.realtime_url):  # what has no route is where the settings say
+    route = row.realtime
+    if route is None or not (row.routes or own.realtime_url):  # without routes: only the settings' URLs
         if own.realtime_url is None and (row.routes or own.base_url is None):
             return _no_realtime(row)
-        column = RealtimeRoute(url=own.base_url or "", path="", key=row.key, formats=REALTIME_FORMATS_BY_PATH)
+        route = RealtimeRoute(url=own.base_url or "", path="", key=row.key, formats=REALTIME_FORMATS_BY_PATH)
     checked = check_endpoint(rest + mark + query)
     if isinstance(checked, RefusedTarget):
         return refuse(f"the path behind {row.slug}", checked.why)
@@ -105,30 +105,38 @@ def build_realtime_call(
     fields = forwarded_upgrade(headers)
     drop_own_fields(fields, own_tokens)
     offer.put_fields(fields)
-    query = _query(column, checked.query or "", own_tokens)
-    placed = _place(row, column, Endpoint(checked.path, query or None), own)
-    if isinstance(placed, Fault):
-        return placed
-    base, target, resource = placed
-    if not (has_key(fields, query, column.query_keys) or offer.carries_key):
-        refused = _put_stored_key(row, column, own, fields, resource)
+    query = _query(route, checked.query or "", own_tokens)
+    found = _find_url(row, route, Endpoint(checked.path, query or None), own)
+    if isinstance(found, Fault):
+        return found
+    base, target, resource = found
+    if not (has_key(fields, query, route.query_keys) or offer.carries_key):
+        refused = _put_stored_key(row, route, own, fields=fields, resource=resource)
         if refused is not None:
             return refused
     encoded = encode_fields(fields)
     if isinstance(encoded, Fault):
         return encoded
-    origin = Origin(base.scheme, base.host, base.port, own.ca_file, "off")
-    format = realtime_format_of(column, target.partition("?")[0])
+    origin = Origin(base.scheme, base.host, base.port, ca_file=own.ca_file, http2="off")
+    format = realtime_format_of(route, target.partition("?")[0])
     others = [*offer.keys[:MOST_KEYS], *header_keys(own.headers)]
-    keys = carried_keys(fields, query, column.query_keys, others)
-    return RealtimeCall(row.slug, origin, target.encode("ascii"), encoded, offer.upstream(), format, keys)
+    keys = carried_keys(fields, query, parameters=route.query_keys, others=others)
+    return RealtimeCall(
+        provider=row.slug,
+        origin=origin,
+        target=target.encode("ascii"),
+        headers=encoded,
+        subprotocols=offer.upstream(),
+        format=format,
+        keys=keys,
+    )
 
 
-def _query(column: RealtimeRoute, query: str, own_tokens: Callable[[str], bool]) -> str:
-    """The client's query as the provider wants it; parameters that nothing is said of stay byte for byte."""
+def _query(route: RealtimeRoute, query: str, own_tokens: Callable[[str], bool]) -> str:
+    """The client's query with the provider's names; other parameters stay unchanged, byte for byte."""
     if not query:
         return ""
-    renamed = dict(column.query)
+    renamed = dict(route.query)
     items = []
     for item in drop_own_parameters(query, own_tokens).split("&"):
         name, equals, value = item.partition("=")
@@ -137,24 +145,24 @@ def _query(column: RealtimeRoute, query: str, own_tokens: Callable[[str], bool])
     return "&".join(items)
 
 
-def _place(
-    row: Provider, column: RealtimeRoute, endpoint: Endpoint, own: ProviderSettings
+def _find_url(
+    row: Provider, route: RealtimeRoute, endpoint: Endpoint, own: ProviderSettings
 ) -> tuple[BaseUrl, str, str | None] | Fault:
-    """Where the upgrade goes: base, target, and the resource that the client named."""
+    """Find the URL of the upgrade: its base, its target, and the resource that the client named."""
     resource = None
     path = endpoint.path
-    url = column.url
-    if column.prefix:
+    url = route.url
+    if route.prefix:
         resource, _, path = path.partition("/")
-        variable = VARIABLES[column.prefix[1:-1]]
+        variable = VARIABLES[route.prefix[1:-1]]
         if not re.fullmatch(variable.form, resource):
-            shape = f"{row.slug}/{column.prefix[1:-1].upper()}[/PATH]"
+            shape = f"{row.slug}/{route.prefix[1:-1].upper()}[/PATH]"
             return refuse(
                 f"the path behind {row.slug}", f"has a bad first part; allowed is {variable.allowed}: {shape}"
             )
-        url = url.replace(column.prefix, resource)
+        url = url.replace(route.prefix, resource)
     else:
-        url = next((other for pattern, other in column.other_hosts if re.search(pattern, "/" + path)), url)
+        url = next((other for pattern, other in route.other_hosts if re.search(pattern, "/" + path)), url)
     if not url and own.realtime_url is None:
         return Fault(
             FaultKind.NOT_CONFIGURED,
@@ -168,13 +176,13 @@ def _place(
         set_base = parse_base_url(own.realtime_url)
         if isinstance(set_base, RefusedTarget):
             return refuse(f"providers.{row.slug}.realtime_url", set_base.why)
-        if not path or join_path(base.path, path) == join_path(base.path, column.path):
-            path = "" if set_base.path else column.path
+        if not path or join_path(base.path, path) == join_path(base.path, route.path):
+            path = "" if set_base.path else route.path
             base = set_base if set_base.path else msgspec.structs.replace(set_base, path=base.path)
         else:
             base = msgspec.structs.replace(set_base, path=base.path)
     elif not path:
-        path = column.path
+        path = route.path
         if row.slug in REGISTRY and not path:
             return refuse(f"the path behind {row.slug}", f"is missing; allowed is {row.slug}/PATH")
     target = build_target(base, Endpoint(path, endpoint.query))
@@ -184,7 +192,7 @@ def _place(
 
 
 def _put_stored_key(
-    row: Provider, column: RealtimeRoute, own: ProviderSettings, fields: dict[str, str], resource: str | None
+    row: Provider, route: RealtimeRoute, own: ProviderSettings, fields: dict[str, str], resource: str | None
 ) -> Fault | None:
     if own.api_key is None and not own.headers:
         return None
@@ -194,14 +202,14 @@ def _put_stored_key(
     key = own.api_key
     if isinstance(stored, StoredAzure):
         if own.realtime_url is None and stored.resource != resource:
-            return chosen_host(row, "realtime_url")
+            return refuse_chosen_host(row, "realtime_url")
         key = stored.key
     elif resource is not None and own.realtime_url is None:
-        return chosen_host(row, "realtime_url")
+        return refuse_chosen_host(row, "realtime_url")
     for name, value in own.headers:
         fields.setdefault(name.lower(), value)
     if key is not None:
-        carry(fields, column.key, key.reveal())
+        put_key(fields, route.key, key.reveal())
     return None
 
 

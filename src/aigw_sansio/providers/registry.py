@@ -1,11 +1,11 @@
-"""The table of providers: where each is, how it wants its key, how its answers read.
+"""The table of providers: URLs, where each takes its key, and the formats of its responses.
 
-Decides: what a slug means. One row is one provider; to add one, add a row here and a row to
-``tests/test_registry.py``. Must not know: how targets, headers and credentials are built from the rows
+Decides: what a slug means. One row is one provider. To add one, add a row here and a row to
+``tests/unit/providers/test_registry.py``. Must not know: how targets, headers and credentials are built from the rows
 (:mod:`.call`, :mod:`.realtime`).
 
-``{name}`` in a route's URL stands for an endpoint segment that its ``prefix`` names, or for the client's account.
-Sources: the providers' own documentation of their HTTP and WebSocket APIs.
+``{name}`` in a route's URL is replaced by the endpoint segment of that name in its ``prefix``, or by the client's
+account. Sources: the providers' own documentation of their HTTP and WebSocket APIs.
 """
 
 import re
@@ -18,7 +18,7 @@ from ..faults import Fault, FaultKind, Side
 
 
 class KeyLocation(msgspec.Struct, frozen=True):
-    """How a key stands in a header field: ``header: {scheme}KEY``."""
+    """The form of a key in a header field: ``header: {scheme}KEY``."""
 
     header: str
     scheme: str = ""
@@ -35,18 +35,19 @@ API_KEY_SCHEME: Final = KeyLocation("authorization", "Api-Key ")
 
 
 class Variable(msgspec.Struct, frozen=True):
-    """A part of an endpoint's prefix. ``tenant``: anyone may own such a name, so it chooses whose server this is."""
+    """A variable in an endpoint's prefix. ``form``: its regular expression; ``allowed``: the same in words. ``tenant``:
+    anyone can register such a name, so the client chooses the server's owner with it."""
 
     form: str
     allowed: str
     tenant: bool = False
 
 
-#: What a ``{name}`` in a prefix may be. Those that stand in a host are the only parts of it that a client fills.
+#: The variables of prefixes. Only these parts of a host can be filled in by a client.
 VARIABLES: Final[dict[str, Variable]] = {
     "resource": Variable(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", "1 to 63 of a-z, 0-9 and -", tenant=True),
     "model": Variable(r"[a-z0-9](?:[a-z0-9-]{0,55}[a-z0-9])?", "1 to 57 of a-z, 0-9 and -", tenant=True),
-    # the form of an AWS region, and no looser: "s3" and "s3-us-west-2" would make the host somebody's bucket
+    # exactly the form of an AWS region: with "s3" or "s3-us-west-2" the host would be somebody's bucket
     "region": Variable(r"[a-z]{2,4}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2}", "an AWS region such as us-east-1"),
     "location": Variable(r"[a-z]{2,24}-[a-z]{2,24}[0-9]{1,2}", "a Google Cloud location such as us-central1"),
     "multiregion": Variable(r"us|eu", "us or eu"),
@@ -57,51 +58,51 @@ VARIABLES: Final[dict[str, Variable]] = {
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """Where endpoints with ``prefix`` go. ``keep``: the prefix is part of the upstream path too."""
+    """The URL for endpoints with ``prefix``. ``keep``: the prefix stays in the upstream path."""
 
     url: str
     prefix: str = ""
     keep: bool = False
-    key: KeyLocation | None = None  #: how a key stands here, where it differs from the row's
-    sigv4: str = ""  #: the service name that AWS signatures are for
-    bearer_becomes: KeyLocation | None = None  #: what a client's ``Authorization: Bearer`` is turned into
+    key: KeyLocation | None = None  #: where the key goes, if not as the row says
+    sigv4: str = ""  #: the service name in AWS signatures
+    bearer_becomes: KeyLocation | None = None  #: where the key of a client's ``Authorization: Bearer`` is moved to
 
 
 class RealtimeRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """The realtime column of a provider (client protocol, section 4). ``url`` is empty where only the settings
-    can say it."""
+    """The realtime URL of a provider (client protocol, section 4). ``url`` is empty if it has to come from the
+    settings."""
 
     url: str
-    path: str  #: where the client gives none
+    path: str  #: used if the client gives none
     prefix: str = ""  #: leading segments that fill the URL's ``{name}``
-    query: tuple[tuple[str, str], ...] = ()  #: query names of ours, and what they are upstream
-    query_keys: tuple[str, ...] = ()  #: upstream query names that carry a credential
+    query: tuple[tuple[str, str], ...] = ()  #: (our query name, the provider's query name)
+    query_keys: tuple[str, ...] = ()  #: the provider's query names that hold a credential
     key: KeyLocation = BEARER
-    other_hosts: tuple[tuple[str, str], ...] = ()  #: (pattern of the path, URL) for paths that live elsewhere
+    other_hosts: tuple[tuple[str, str], ...] = ()  #: (pattern of the path, URL) for paths on other hosts
     formats: tuple[tuple[str, str], ...] = ()  #: (pattern of the upstream path, format), tried before ``format``
     format: str = "unknown"
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """One provider. ``routes`` are tried in order; ``formats`` are (pattern of the upstream path, format), tried
-    before the common ones; ``format`` is what is left."""
+    """One provider. ``routes`` are tried in order; ``formats`` are (pattern of the upstream path, format), tried before
+    the common ones; ``format`` is for all other paths."""
 
     slug: str
     routes: tuple[Route, ...]
     key: KeyLocation = BEARER
-    query_keys: tuple[str, ...] = ()  #: query names that carry a credential
+    query_keys: tuple[str, ...] = ()  #: query names that hold a credential
     formats: tuple[tuple[str, str], ...] = ()
     format: str = "unknown"
     target_header: str = ""  #: the field in which a client may name another of the provider's hosts
     target_domain: str = ""  #: the domain that such a host must be, or be under
-    known_hosts: tuple[str, ...] = ()  #: such hosts as are certainly the provider's own: a stored key may go there
+    known_hosts: tuple[str, ...] = ()  #: hosts that are the provider's own: a stored key may be sent there
     realtime: RealtimeRoute | None = None
 
 
 _GEMINI_LIVE: Final = "ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 
-#: What an upstream path says about a realtime protocol where the provider does not: behind a URL of the settings may be
-#: anyone's.
+#: (pattern of the upstream path, realtime format) for providers that are defined by the settings: their protocol can
+#: only be told from the path.
 REALTIME_FORMATS_BY_PATH: Final = (
     (r"/realtime$", "openai-realtime"),
     (r"[./]BidiGenerateContent(?:Constrained)?$", "gemini-live"),
@@ -304,7 +305,7 @@ _ROWS: Final = (
         slug="ideogram", routes=(Route(url="https://api.ideogram.ai"),), key=AZURE_API_KEY, formats=((r"", "unknown"),)
     ),
     Provider(slug="ollama", routes=(Route(url="http://127.0.0.1:11434"),), format="ollama"),
-    # a stand-in for every provider, served by the settings' base_url and realtime_url; it exists only there
+    # a stand-in for any provider; its URLs are the settings' base_url and realtime_url
     Provider(
         slug="loopback",
         routes=(),
@@ -318,7 +319,7 @@ _ROWS: Final = (
     ),
 )
 
-#: Every provider that the gateway knows by itself, by slug.
+#: The built-in providers, by slug.
 REGISTRY: Final[dict[str, Provider]] = {row.slug: row for row in _ROWS}
 
 #: Other names for slugs (client protocol, section 3.1).
@@ -326,7 +327,7 @@ ALIASES: Final[dict[str, str]] = {"google": "google-ai-studio", "xai": "grok", "
 
 _CUSTOM: Final = re.compile(r"custom-[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?\Z")
 
-#: What the path of an endpoint says about its answers, whoever the provider is: (pattern, format).
+#: (pattern of the upstream path, format of the response) for all providers.
 _COMMON_READINGS: Final = tuple(
     (re.compile(pattern), format)
     for pattern, format in (
@@ -352,7 +353,7 @@ def is_custom(slug: str) -> bool:
 
 
 def find_provider(slug: str, defined: Iterable[str]) -> Provider | Fault:
-    """The provider that a client calls ``slug``; ``defined`` are the slugs with a base URL in the settings."""
+    """The provider with the slug or alias ``slug``. ``defined``: the slugs with a URL in the settings."""
     name = ALIASES.get(slug, slug)
     row = REGISTRY.get(name)
     if row is not None and (row.routes or name in defined):
@@ -368,12 +369,12 @@ def find_provider(slug: str, defined: Iterable[str]) -> Provider | Fault:
 
 
 def excerpt(text: str) -> str:
-    """A short, escaped form of a peer's word, for an error text."""
+    """A short, escaped form of a peer's text, for an error message."""
     return ascii(text if len(text) <= 40 else text[:37] + "...")
 
 
 def format_of(provider: Provider, path: str) -> str:
-    """The format of readings for what the provider answers at the upstream ``path`` (without query)."""
+    """The format of the provider's responses at the upstream ``path`` (without query)."""
     for pattern, format in provider.formats:
         if re.search(pattern, path):
             return format
@@ -384,10 +385,10 @@ def format_of(provider: Provider, path: str) -> str:
 
 
 def realtime_format_of(realtime: RealtimeRoute, path: str) -> str:
-    """The format of readings for what the provider says over a WebSocket at the upstream ``path`` (without query)."""
+    """The format of the provider's WebSocket messages at the upstream ``path`` (without query)."""
     return next((format for pattern, format in realtime.formats if re.search(pattern, path)), realtime.format)
 
 
 def is_array_stream(path: str, query: str) -> bool:
-    """Whether the answer is a JSON array that is a stream (client protocol, section 3.2): Gemini without SSE."""
+    """Whether the response is a streamed JSON array (client protocol, section 3.2): Gemini without SSE."""
     return path.endswith(":streamGenerateContent") and "alt=sse" not in query.split("&")

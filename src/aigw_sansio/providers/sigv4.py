@@ -1,7 +1,7 @@
 """AWS Signature Version 4 for one request, header form.
 
 Decides: the canonical request, the string to sign and the ``Authorization`` field (AWS, "Create a signed AWS API
-request"). Must not know: clocks (time is passed in), and where the credentials came from.
+request"). Must not know: clocks (time is passed in), and the source of the credentials.
 """
 
 import hmac
@@ -19,7 +19,7 @@ _UNRESERVED: Final = "-_.~"
 
 
 class AwsCredentials(msgspec.Struct, frozen=True):
-    """Keys of an AWS identity; ``session_token`` where they are temporary."""
+    """Keys of an AWS identity, with a ``session_token`` if they are temporary."""
 
     access_key_id: str
     secret_access_key: Secret
@@ -41,8 +41,8 @@ def sign(
     """The fields to add to the request: ``x-amz-date``, ``authorization`` and, for temporary keys,
     ``x-amz-security-token``.
 
-    ``fields`` are the request's other fields by lower-case name. Signed are ``host``, ``content-type`` and every
-    ``x-amz-*``: fields that nobody changes on the way. ``target`` is the origin form as it is sent.
+    ``fields`` are the request's other fields by lower-case name. The signature covers ``host``, ``content-type`` and
+    every ``x-amz-*``, because no proxy changes these. ``target`` is the origin form as sent.
     """
     date = amz_date(unix_time)
     added = {"x-amz-date": date}
@@ -57,7 +57,7 @@ def sign(
     canonical = "\n".join(
         [
             method,
-            quote(path, safe="/" + _UNRESERVED),  # a second time: what is encoded already is encoded again
+            quote(path, safe="/" + _UNRESERVED),  # encoded a second time, as AWS asks: percent signs are encoded too
             canonical_query(query),
             *(f"{name}:{' '.join(signed[name].split())}" for name in sorted(signed)),
             "",
@@ -78,7 +78,7 @@ def sign(
 
 
 def canonical_query(query: str) -> str:
-    """The query's parameters in the order of their names, then values; the escapes stay as they were sent."""
+    """The query's parameters ordered by name, then by value; percent-encoding stays as sent."""
     if not query:
         return ""
     pairs = [(name, value) for name, _, value in (item.partition("=") for item in query.split("&"))]

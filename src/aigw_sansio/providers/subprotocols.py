@@ -1,7 +1,7 @@
-"""What a client offers as WebSocket subprotocols, where browsers put their keys.
+"""The WebSocket subprotocols that a client offers. Browsers put their keys there.
 
 Decides: which offered items are secrets, which one we select, which go upstream, which become header fields (client
-protocol, section 2; RFC 6455 section 1.9). Must not know: any provider's URL, and whether a token is good.
+protocol, section 2; RFC 6455 section 1.9). Must not know: any provider's URL, and whether a token is valid.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,19 +9,19 @@ from typing import Final
 
 import msgspec
 
-from .auth import carry
+from .auth import put_key
 from .registry import KEY_SCHEME, XI_API_KEY, KeyLocation
 
 _OURS: Final = "cf-aig-authorization"
-#: Items whose key goes upstream in a header field instead.
+#: Items whose key goes upstream in a header field instead of a subprotocol.
 _BECOME_FIELDS: Final[dict[str, KeyLocation]] = {"xi-api-key": XI_API_KEY, "fal-api-key": KEY_SCHEME}
 _NEXT_IS_SECRET: Final = frozenset({"token", "bearer"})
 _SECRET_ENDINGS: Final = ("-api-key", "-secret")
 
 
-class Item(msgspec.Struct, frozen=True):
-    """One offered item, split at its first dot; ``value`` is empty where it has none. ``secret``: it must not be
-    shown or selected while another will do."""
+class OfferedItem(msgspec.Struct, frozen=True):
+    """One offered item, split at its first dot; ``value`` is empty if it has no dot. ``secret``: it must not be shown,
+    and selected only if there is no other choice."""
 
     text: bytes
     name: str
@@ -29,28 +29,28 @@ class Item(msgspec.Struct, frozen=True):
     secret: bool
 
     def __repr__(self) -> str:
-        return "Item(***)" if self.secret else f"Item({self.text!r})"
+        return "OfferedItem(***)" if self.secret else f"OfferedItem({self.text!r})"
 
 
 class Offer(msgspec.Struct, frozen=True):
     """All items that a client offered, in order."""
 
-    items: tuple[Item, ...]
+    items: tuple[OfferedItem, ...]
 
     @property
     def carries_key(self) -> bool:
-        """Whether a provider's key is offered."""
+        """Whether there is a provider's key."""
         return any(item.secret and item.name != _OURS for item in self.items)
 
     @property
     def keys(self) -> list[str]:
-        """The providers' keys that are offered."""
+        """All providers' keys."""
         return [item.value or item.text.decode("latin-1") for item in self.items if item.secret and item.name != _OURS]
 
     def select(self, providers_choice: bytes | None = None) -> bytes | None:
-        """The one item to answer with; ``None`` only if nothing was offered.
+        """The item to select in our 101; ``None`` only if nothing was offered.
 
-        ``providers_choice``: what the provider selected of :meth:`upstream`, if anything.
+        ``providers_choice``: the item of :meth:`upstream` that the provider selected, if any.
         """
         items = self.items
         if not items:
@@ -65,21 +65,21 @@ class Offer(msgspec.Struct, frozen=True):
         return next((item.text for item in items if item.name == _OURS), items[0].text)
 
     def upstream(self) -> tuple[bytes, ...]:
-        """The items that the provider is offered."""
+        """The items to offer to the provider."""
         return tuple(
             item.text for item in self.items if not item.name.startswith("cf-aig-") and item.name not in _BECOME_FIELDS
         )
 
     def put_fields(self, fields: dict[str, str]) -> None:
-        """Add the keys that become header fields to ``fields`` (by lower-case name), where these have none."""
+        """Add the keys that become header fields to ``fields`` (by lower-case name), unless the field exists."""
         for item in self.items:
-            carrier = _BECOME_FIELDS.get(item.name)
-            if carrier is not None and item.value and carrier.header not in fields:
-                carry(fields, carrier, item.value)
+            location = _BECOME_FIELDS.get(item.name)
+            if location is not None and item.value and location.header not in fields:
+                put_key(fields, location, item.value)
 
     def without(self, own_tokens: Callable[[str], bool]) -> "Offer":
-        """The offer without those of the gateway's own tokens that stand where a provider's key would."""
-        kept: list[Item] = []
+        """The offer without the gateway's own tokens that were sent in place of a provider's key."""
+        kept: list[OfferedItem] = []
         for item in self.items:
             if (
                 item.secret
@@ -95,32 +95,32 @@ class Offer(msgspec.Struct, frozen=True):
 
 def read_offer(items: Sequence[bytes]) -> Offer:
     """Read the items of ``Sec-WebSocket-Protocol``, already split at commas and checked to be tokens."""
-    read: list[Item] = []
+    read: list[OfferedItem] = []
     next_is_secret = False
     for text in items:
-        if next_is_secret:  # a key may hold dots of its own, and must not be taken for a named item
-            read.append(Item(text, "", "", True))
+        if next_is_secret:  # a key may contain dots and must not be read as a named item
+            read.append(OfferedItem(text, name="", value="", secret=True))
             next_is_secret = False
             continue
         name, _, value = text.decode("latin-1").partition(".")
         name = name.lower()
-        read.append(Item(text, name, value, name == _OURS or name.endswith(_SECRET_ENDINGS)))
+        read.append(OfferedItem(text, name, value, secret=name == _OURS or name.endswith(_SECRET_ENDINGS)))
         next_is_secret = name in _NEXT_IS_SECRET and b"." not in text
     return Offer(tuple(read))
 
 
 def gateway_token(items: Sequence[bytes]) -> str | None:
-    """The client's token for the gateway itself, where it is offered."""
+    """The client's token for the gateway itself, if it is offered."""
     return next((item.value for item in read_offer(items).items if item.name == _OURS and item.value), None)
 
 
 def select_subprotocol(items: Sequence[bytes], providers_choice: bytes | None = None) -> bytes | None:
-    """The one item to answer with: :meth:`Offer.select`."""
+    """The item to select in our 101; see :meth:`Offer.select`."""
     return read_offer(items).select(providers_choice)
 
 
 def shown_subprotocol(selected: bytes | None, items: Sequence[bytes]) -> str | None:
-    """The item ``selected`` of those offered as it may stand in an event or log: of a secret only the name."""
+    """The ``selected`` item for an event or log: only its name if it is secret."""
     for item in read_offer(items).items:
         if item.text == selected:
             if not item.secret:

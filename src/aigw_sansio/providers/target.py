@@ -1,12 +1,11 @@
-"""Request targets: how a client's endpoint and a base URL become one URL on that base URL's host, and no other.
+"""Request targets: a client's endpoint and a base URL become one URL, always on the base URL's host.
 
-Decides: which endpoints are refused, how the rest is joined to the base URL (client protocol, section 3.1,
-"Endpoint and base URL"), and that what was built reads back as what was meant (RFC 3986 section 3). Must not
-know: any provider.
+Decides: which endpoints are refused, how the others are joined to the base URL (client protocol, section 3.1, "Endpoint
+and base URL"), and that the result parses to the intended parts (RFC 3986 section 3). Must not know: any provider.
 
-An endpoint is the client's. It is never decoded on its way out: what is not allowed in a URL is encoded, what the
-client encoded stays so. It is decoded for the check only, layer by layer, because a server behind the provider's
-front may do the same.
+An endpoint comes from the client. It is not decoded before it is sent: characters that a URL does not allow are
+encoded, and the client's own encoding stays. Only the check decodes it, layer by layer, because a server behind the
+provider's front may do the same.
 """
 
 import re
@@ -20,7 +19,7 @@ import msgspec
 
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 _HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
-_IP_LIKE: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\Z")  # a last label that a resolver reads as a number
+_IP_LIKE: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\Z")  # its last label is a number for a resolver
 _IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.|\Z)){4}(?<!\.)\Z")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:/|(?:https?|wss?|ftp|file|data|javascript):", re.IGNORECASE)
 _AUTHORITY: Final = re.compile(r"//(?!@)[^/]*[.:@]")
@@ -29,7 +28,7 @@ _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _DOT_SEGMENT: Final = re.compile(r"(?:^|/)\.{1,2}(?:;[^/]*)?(?:/|\Z)")
 _VERSION: Final = re.compile(r"v[0-9]+(?:\.[0-9]+)?(?:(?:alpha|beta|preview)[0-9]*)?\Z")
 _PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9_\-/@:+,=]*(?:[A-Za-z0-9_\-@:+,=]\.[A-Za-z0-9_\-/@:+,=]*)*\Z")
-_PATH_SAFE: Final = "/%:@!$&'()*+,;=~"  # pchar of RFC 3986 section 3.3, and % because what is encoded stays so
+_PATH_SAFE: Final = "/%:@!$&'()*+,;=~"  # pchar of RFC 3986 section 3.3, and % because existing encoding stays
 _QUERY_SAFE: Final = "/%:@!$&'()*+,;=~?"
 _DECODINGS: Final = 5
 #: The longest base URL or endpoint, in characters; servers commonly take 8 KiB.
@@ -48,7 +47,7 @@ class BaseUrl(msgspec.Struct, frozen=True):
 
 
 class RefusedTarget(msgspec.Struct, frozen=True):
-    """Why a URL or endpoint cannot be used, as the end of a sentence that begins with its name."""
+    """Why a URL or endpoint cannot be used: the end of a sentence that begins with its name."""
 
     why: str
 
@@ -57,14 +56,14 @@ _TOO_LONG: Final = RefusedTarget(f"is longer than {MAX_LENGTH} characters")
 
 
 def parse_base_url(url: str) -> BaseUrl | RefusedTarget:
-    """Read a base URL: ``http``, ``https``, ``ws`` or ``wss``, a host in ASCII, perhaps a port, a path, a query.
+    """Read a base URL: ``http``, ``https``, ``ws`` or ``wss``, a host in ASCII, an optional port, path and query.
 
-    ``ws`` and ``wss`` are read as the HTTP schemes that they are opened with (RFC 6455 section 3).
+    ``ws`` and ``wss`` become ``http`` and ``https``, which open them (RFC 6455 section 3).
     """
     return _parse_base_url(url) if len(url) <= MAX_LENGTH else _TOO_LONG
 
 
-@lru_cache(maxsize=512)  # settings repeat for every request; MAX_LENGTH bounds what clients can make it hold
+@lru_cache(maxsize=512)  # the same settings come with every request; MAX_LENGTH bounds the memory that clients can fill
 def _parse_base_url(url: str) -> BaseUrl | RefusedTarget:
     if not url.isascii():
         return RefusedTarget("must be in ASCII: a host in its xn-- form, a path percent-encoded")
@@ -96,11 +95,12 @@ def _parse_base_url(url: str) -> BaseUrl | RefusedTarget:
         return RefusedTarget(why)
     if quote(path, safe=_PATH_SAFE) != path or quote(parts.query, safe=_QUERY_SAFE) != parts.query:
         return RefusedTarget("has characters that must be percent-encoded")
-    return BaseUrl(scheme, host, port or _PORTS[scheme], path, parts.query)
+    return BaseUrl(scheme, host, port or _PORTS[scheme], path=path, query=parts.query)
 
 
 def host_refused(host: str) -> str | None:
-    """Why ``host`` (lower case, an IPv6 address without brackets) is no host name or address; ``None`` if it is."""
+    """Why ``host`` (lower case, an IPv6 address without brackets) is not a valid host name or address; ``None`` if it
+    is."""
     if ":" in host:
         try:
             IPv6Address(host)
@@ -115,15 +115,15 @@ def host_refused(host: str) -> str | None:
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """A checked endpoint: ``path`` percent-encoded without leading slashes; ``query`` without its question mark,
-    ``None`` where there was none."""
+    """A checked endpoint: ``path`` is percent-encoded, without leading slashes; ``query`` is without its question mark,
+    ``None`` if there was none."""
 
     path: str
     query: str | None
 
 
 def check_endpoint(endpoint: str) -> Endpoint | RefusedTarget:
-    """Check and encode a client's endpoint, ``PATH[?QUERY]``. The reason of a refusal quotes nothing of it."""
+    """Check and encode a client's endpoint, ``PATH[?QUERY]``. The reason of a refusal never quotes it."""
     if len(endpoint) > MAX_LENGTH:
         return _TOO_LONG
     path, mark, query = endpoint.partition("?")
@@ -147,7 +147,7 @@ def check_endpoint(endpoint: str) -> Endpoint | RefusedTarget:
 
 
 def _path_refused(path: str) -> str | None:
-    """Why ``path`` is refused, read as it is and as often as it can be percent-decoded."""
+    """Why ``path`` is refused, or ``None``. It is checked as sent and after each possible percent-decoding."""
     if "#" in path:
         return "must not hold a fragment (#); write %23"
     for layer in range(_DECODINGS):
@@ -178,8 +178,9 @@ def _path_refused(path: str) -> str | None:
 def join_path(base: str, endpoint: str) -> str:
     """The path of ``endpoint`` (checked) under the path ``base`` (no slash at its end).
 
-    An endpoint that begins with a whole-segment suffix of ``base`` loses it; else, if it begins with a version
-    segment and ``base`` ends in one, it replaces that.
+    If the endpoint repeats the last whole segments of ``base``, the repetition is removed (``/v1`` + ``v1/chat`` is
+    ``/v1/chat``). Otherwise, if it begins with a version segment and ``base`` ends with one, the endpoint's version
+    replaces that of ``base``.
     """
     if not endpoint:
         return base or "/"
@@ -196,7 +197,7 @@ def join_path(base: str, endpoint: str) -> str:
 
 
 def build_target(base: BaseUrl, endpoint: Endpoint) -> str | RefusedTarget:
-    """The origin-form target of ``endpoint`` under ``base``, read back and compared."""
+    """The origin-form target of ``endpoint`` under ``base``, checked by parsing it again."""
     target = join_path(base.path, endpoint.path)
     if endpoint.query is not None:
         target += "?" + (f"{base.query}&{endpoint.query}" if base.query and endpoint.query else endpoint.query)
@@ -206,7 +207,7 @@ def build_target(base: BaseUrl, endpoint: Endpoint) -> str | RefusedTarget:
 
 
 def reads_back(base: BaseUrl, target: str) -> bool:
-    """Whether scheme, host and port of ``base`` with ``target`` behind them parse as exactly these parts."""
+    """Whether the URL of ``base``'s scheme, host and port with ``target`` parses to exactly these parts."""
     host = f"[{base.host}]" if ":" in base.host else base.host
     try:
         parts = urlsplit(f"{base.scheme}://{host}:{base.port}{target}")

@@ -31,7 +31,7 @@ class RealtimeObserver:
             self._missed = True
             return
         reader = self._reader
-        for event in reader.read_message(message.is_text, message.data, True):
+        for event in reader.read_message(message.data, is_text=message.is_text):
             kind = type(event)
             if kind is UsageReported:
                 assert isinstance(event, UsageReported)

@@ -1,8 +1,8 @@
-"""HTTP/1.1 heads: held until they are complete, bounded, then parsed by h11 in one piece.
+"""HTTP/1.1 heads: collected up to a limit, then parsed by h11 in one piece.
 
-Decides: where a head ends, how large it may be, whether it is well formed (RFC 9112 sections 2 to 5). Must not
-know: what a request asks for or a response answers. Handing h11 only whole heads makes its limits independent of
-how the bytes were cut.
+Decides: the end of a head, how large it may be, whether it is well formed (RFC 9112 sections 2 to 5). Must not know:
+what a request asks for or what a response means. h11 gets only whole heads, so its limits do not depend on how the
+bytes were cut.
 """
 
 import re
@@ -33,8 +33,8 @@ class HeadGate:
         return bool(self._buffer)
 
     def feed(self, data: bytes) -> tuple[bytes, bytes] | int | None:
-        """More bytes. Returns ``(head, rest)`` once the head is complete; ``None`` while it is not; the number of
-        bytes seen where it is larger than the limit (the gate must not be fed again then).
+        """More bytes. Returns ``(head, rest)`` once the head is complete; ``None`` while it is not; the number of bytes
+        seen if it is larger than the limit: then do not feed the gate again.
 
         Empty lines before a request or response are skipped (RFC 9112 section 2.2).
         """
@@ -84,11 +84,13 @@ def parse_request_head(head: bytes) -> RequestHead | Fault:
         return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, f"the request head is not HTTP/1.1: {_blame(error)}")
     if not isinstance(event, h11.Request) or not event.http_version.startswith(b"1."):
         return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, "the request head is not HTTP/1.1")
-    return RequestHead(event.method, event.target, event.http_version, list(event.headers))
+    return RequestHead(
+        method=event.method, target=event.target, http_version=event.http_version, headers=list(event.headers)
+    )
 
 
 def response_parser(head_limit: int) -> h11.Connection:
-    """An h11 client that has asked for an upgrade and may be fed the response, whatever its status."""
+    """An h11 client that has sent an upgrade request. Feed it the response, whatever its status."""
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=head_limit + 1)
     headers = [("host", "-"), ("upgrade", "websocket"), ("connection", "upgrade")]
     connection.send(h11.Request(method="GET", target="/", headers=headers))
@@ -111,7 +113,7 @@ def parse_status_head(head: bytes) -> StatusHead | Fault:
 
 
 def _blame(error: h11.RemoteProtocolError) -> str:
-    """What h11 found wrong, without the bytes it quotes: they may hold a secret."""
+    """h11's error text without the bytes that it quotes: they may hold a secret."""
     return str(error).partition(":")[0]
 
 

@@ -1,7 +1,7 @@
-"""What the HTTP client wires have in common: requests in, parts of responses out.
+"""The interface of the HTTP client wires: requests in, parts of responses out.
 
-Decides: the vocabulary that HTTP/1.1 (:mod:`.http1`) and HTTP/2 (:mod:`.http2`) share, so that whoever sends a
-request does not see which of them carries it. Must not know: connections, pools and what a body means.
+Data only. Values and one protocol that HTTP/1.1 (:mod:`.http1.client`) and HTTP/2 (:mod:`.http2.client`) share, so the
+sender of a request does not see which of them carries it. Must not know: connections, pools and what a body means.
 """
 
 from typing import Protocol, TypeAlias
@@ -17,9 +17,9 @@ Headers: TypeAlias = list[tuple[bytes, bytes]]
 class Request(msgspec.Struct, frozen=True):
     """A request to a provider, ready to be sent.
 
-    ``target`` is the origin form (path and query, RFC 9112 section 3.2.1); ``authority`` is the host with its port
-    where it is not the scheme's own. ``headers`` must not name ``host``, ``content-length``,
-    ``transfer-encoding``, ``connection`` or any other hop-by-hop field: the wire sets what its version needs.
+    ``target`` is the origin form (path and query, RFC 9112 section 3.2.1); ``authority`` is the host, with its port if
+    it is not the scheme's default. ``headers`` must not name ``host``, ``content-length``, ``transfer-encoding``,
+    ``connection`` or any other hop-by-hop field: the wire sets what its version needs.
     """
 
     method: bytes
@@ -30,7 +30,7 @@ class Request(msgspec.Struct, frozen=True):
     body: bytes
 
     def __repr__(self) -> str:
-        """Without fields, query and body: keys stand there."""
+        """Without fields, query and body, because they may hold keys."""
         path = self.target.partition(b"?")[0]
         return f"Request({self.method!r}, {self.authority!r}, {path!r}, {len(self.body)} bytes)"
 
@@ -44,10 +44,11 @@ class ResponseHead(msgspec.Struct, frozen=True, gc=False):
 
 
 class BodyData(msgspec.Struct, frozen=True, gc=False):
-    """More body of ``stream``, transfer-decoded, never empty. All that one read held comes as one.
+    """More body of ``stream``, transfer coding removed, never empty. One read gives at most one such event for a
+    stream.
 
-    ``flow`` is what the receiver must give back with ``consume(stream, flow)`` once it has passed the data on
-    (HTTP/2 flow control, padding included); 0 on HTTP/1.1.
+    Call ``consume(stream, flow)`` once the data is passed on: it returns that much flow-control credit (HTTP/2, padding
+    included). ``flow`` is 0 on HTTP/1.1.
     """
 
     stream: int
@@ -56,14 +57,14 @@ class BodyData(msgspec.Struct, frozen=True, gc=False):
 
 
 class ResponseEnd(msgspec.Struct, frozen=True, gc=False):
-    """The response of ``stream`` is complete, by a clean end of its body."""
+    """The response of ``stream`` is complete: its body ended cleanly."""
 
     stream: int
 
 
 class StreamFailed(msgspec.Struct, frozen=True, gc=False):
-    """``stream`` will get nothing more. ``unprocessed``: the peer certainly did not act on the request, so it may
-    be sent again elsewhere (REFUSED_STREAM, an id above GOAWAY's last; RFC 9113 sections 5.1.1, 6.8, 8.7)."""
+    """``stream`` gets no more events. ``unprocessed``: the peer certainly did not act on the request, so it may be sent
+    again elsewhere (REFUSED_STREAM, an id above GOAWAY's last; RFC 9113 sections 5.1.1, 6.8, 8.7)."""
 
     stream: int
     fault: Fault
@@ -71,8 +72,7 @@ class StreamFailed(msgspec.Struct, frozen=True, gc=False):
 
 
 class ConnectionFailed(msgspec.Struct, frozen=True, gc=False):
-    """The connection can carry nothing more, and must be closed. Every open stream got its own
-    :class:`StreamFailed` before."""
+    """The connection failed: close it. Every open stream got its own :class:`StreamFailed` before."""
 
     fault: Fault
 
@@ -83,29 +83,29 @@ WireEvent: TypeAlias = ResponseHead | BodyData | ResponseEnd | StreamFailed | Co
 class HttpClientWire(Protocol):
     """One upstream connection's protocol. After every call take ``data_to_send()``.
 
-    None of the methods that take a peer's bytes raises. ``LocalProtocolError`` is for calls out of order.
+    The methods that take a peer's bytes never raise. ``LocalProtocolError`` is for calls out of order.
     """
 
     @property
     def multiplexed(self) -> bool:
-        """Whether streams share the connection: holding one back must not pause reading (HTTP/2)."""
+        """Whether streams share the connection (HTTP/2). If they do, do not pause reading to hold one of them back."""
 
     @property
     def capacity(self) -> int:
-        """How many more streams may be opened right now; 0 while busy, draining or closed."""
+        """How many more streams may be opened now; 0 while busy, draining or closed."""
 
     @property
     def settings_received(self) -> bool:
-        """Whether the peer has said how many streams it takes; before that ``capacity`` is a guess."""
+        """Whether the peer has told its limit of streams; before that ``capacity`` is a guess."""
 
     @property
     def reusable(self) -> bool:
-        """Whether the connection can still carry a new stream, now or when a running one has ended."""
+        """Whether the connection can carry a new stream, now or after a running one has ended."""
 
     @property
     def settings_version(self) -> int:
-        """Moves whenever the peer says how many streams it takes, or that it takes no more (HTTP/2: SETTINGS, GOAWAY).
-        ``capacity``, ``settings_received`` and ``reusable`` may have changed then although no event came."""
+        """A counter. It grows when the peer changes its limit of streams or takes no more (HTTP/2: SETTINGS, GOAWAY).
+        Then ``capacity``, ``settings_received`` and ``reusable`` may have changed although no event came."""
 
     def send_request(self, request: Request) -> int:
         """Open a stream with the whole ``request`` and return its id. Needs ``capacity``."""
@@ -114,14 +114,14 @@ class HttpClientWire(Protocol):
         """Whether the last byte of the request of ``stream`` has left through ``data_to_send()``."""
 
     def cancel(self, stream: int) -> bool:
-        """Give up ``stream``: no more events of it. False where only closing the connection stops the peer
-        (HTTP/1.1); True where the connection lives on (RST_STREAM CANCEL)."""
+        """Cancel ``stream``: it gets no more events. Returns False if only closing the connection stops the peer
+        (HTTP/1.1); True if the connection lives on (RST_STREAM CANCEL)."""
 
     def consume(self, stream: int, flow: int) -> None:
-        """The receiver passed on data that counted ``flow``: give the peer that much credit for ``stream``."""
+        """Data that counted ``flow`` was passed on: give the peer that much credit for ``stream``."""
 
     def receive_data(self, data: bytes) -> list[WireEvent]:
-        """Bytes of the peer, non-empty."""
+        """Bytes from the peer, not empty."""
 
     def receive_eof(self) -> list[WireEvent]:
         """The peer ended its direction cleanly. The last call."""
@@ -130,7 +130,7 @@ class HttpClientWire(Protocol):
         """The connection broke. The last call."""
 
     def ping(self) -> None:
-        """Ask for a sign of life, where the protocol can (HTTP/2 PING); otherwise nothing."""
+        """Ask the peer for a sign of life, if the protocol can (HTTP/2 PING); otherwise do nothing."""
 
     def data_to_send(self) -> bytes:
-        """All bytes the wire wants sent, moved out."""
+        """Take all bytes that the wire wants to send."""

@@ -86,8 +86,8 @@ async def world(
             async with running(settings, driver=driver, on_event=events.append) as up:
                 made = World(f"{up.url}/v1/local/default", provider, events)
 
-                def told(came: bool, text: bool, payload: bytes) -> None:
-                    made.told.append((came, text, payload))
+                def told(payload: bytes, *, inward: bool, text: bool) -> None:
+                    made.told.append((inward, text, payload))
                     made.on_told(payload)
 
                 provider.on_message = told

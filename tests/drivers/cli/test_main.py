@@ -71,15 +71,76 @@ def test_demo_without_a_terminal_ends_by_itself_and_shows_both_wires() -> None:
     assert "\x1b" not in result.stdout
 
 
-@pytest.mark.parametrize("options", [[], ["--realtime"]])
-def test_a_demo_that_nobody_reads_on_ends_without_a_word(options: list[str]) -> None:
-    with processes.start([*AIGW, "demo", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+DEMOS = [["demo", *options, "--driver", driver] for options in ([], ["--realtime"]) for driver in ("anyio", "protocol")]
+
+
+@pytest.mark.parametrize("command", DEMOS, ids=" ".join)
+def test_a_demo_that_nobody_reads_on_ends_without_a_word(command: list[str]) -> None:
+    with processes.start([*AIGW, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
         assert demo.stderr is not None
         demo.stdout.readline()
         demo.stdout.close()
         assert demo.stderr.read() == ""
-        assert demo.wait() in (0, 1)  # 0 where it had said everything by then
+        assert demo.wait() in (0, 1)  # 0 if it had said everything by then
+
+
+def run_without_reader(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run with a standard output that nobody has ever read: the first write already fails."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        with processes.start(
+            [*AIGW, *arguments], stdout=writing, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as process:
+            _, err = process.communicate(timeout=120)
+    finally:
+        os.close(writing)
+    return subprocess.CompletedProcess(arguments, process.returncode, "", err)
+
+
+@pytest.mark.parametrize("command", [["--version"], *DEMOS], ids=" ".join)
+def test_without_a_reader_a_command_ends_without_a_word(command: list[str]) -> None:
+    ended = run_without_reader(*command)
+    assert ended.stderr == ""
+    assert ended.returncode == (0 if command == ["--version"] else 1)
+
+
+def test_without_a_reader_check_and_read_end_without_a_word(tmp_path: Path) -> None:
+    good, bad, body = tmp_path / "good.toml", tmp_path / "bad.toml", tmp_path / "body.json"
+    good.write_text("[server]\nport = 1\n")
+    bad.write_text("[server]\nprot = 1\n")
+    body.write_text('{"error": {"message": "no"}}')
+    ended = {name: run_without_reader(*name.split(), str(file)) for name, file in (("check", good), ("read", body))}
+    ended["check bad"] = run_without_reader("check", str(bad))
+    assert {name: process.stderr for name, process in ended.items()} == dict.fromkeys(ended, "")
+    # the verdict on a file does not need a reader, events do
+    assert {name: process.returncode for name, process in ended.items()} == {"check": 0, "check bad": 2, "read": 1}
+
+
+def test_without_a_reader_send_ends_and_does_not_blame_the_connection() -> None:
+    with serving() as (_, url):
+        ended = run_without_reader("send", f"{url}/v1/local/default", create("a", chunks=100_000))
+    assert ended.stderr == ""
+    assert ended.returncode == 1
+
+
+def test_a_server_goes_on_without_a_reader() -> None:
+    """What it prints is a courtesy: clients must not lose their sessions for it."""
+    command = [*AIGW, "serve", "--port", "0"]
+    with processes.start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            url = process.stdout.readline().split()[-1]
+            process.stdout.close()
+            sent = run("send", f"{url}/v1/local/default", create("a"))
+            assert sent.returncode == 0, sent.stderr
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=120) == 0
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()
 
 
 def test_demo_in_a_terminal_ends_by_itself() -> None:

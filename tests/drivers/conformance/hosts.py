@@ -9,15 +9,14 @@ from typing import Any, Protocol
 
 from anyio.abc import TaskGroup
 from anyio.from_thread import start_blocking_portal
-from tests.drivers.conformance.engines import PATIENCE_S, ToyEngine
-from tests.drivers.threads import ThreadDriver
+from tests.drivers.conformance.thread_driver import ThreadDriver
+from tests.drivers.conformance.toy_engines import PATIENCE_S, ToyEngine
 
-from aigw_drivers.anyio_driver import AnyioDriver
+from aigw_drivers.anyio_driver import AnswerHandler, AnyioDriver
 from aigw_drivers.asyncio_driver import ProtocolDriver
-from aigw_drivers.core.contract import AnswerHandler, SansIoEngine
 from aigw_drivers.core.readiness import LoopReadiness, Readiness, TaskReadiness
 from aigw_drivers.core.sockets import listen
-from aigw_sansio.events import Event
+from aigw_sansio import Engine, Event
 
 
 class Host(Protocol):
@@ -34,7 +33,7 @@ class HostFactory(Protocol):
 
     def __call__(
         self,
-        engine: SansIoEngine,
+        engine: Engine,
         *,
         tls: ssl.SSLContext | None = None,
         answer: AnswerHandler | None = None,
@@ -63,7 +62,7 @@ def loop_host(driver_class: Callable[..., Any], backend: str, **options: object)
     """A host of an asynchronous driver, its loop in a thread."""
 
     @contextmanager
-    def start(engine: SansIoEngine, *, tls: ssl.SSLContext | None = None, **settings: Any) -> Iterator[Host]:
+    def start(engine: Engine, *, tls: ssl.SSLContext | None = None, **settings: Any) -> Iterator[Host]:
         with start_blocking_portal(backend, options) as portal:
             driver = driver_class(engine, **settings)
             listeners = listen("127.0.0.1", 0, tls)
@@ -96,7 +95,7 @@ class _CallbackDriver(AnyioDriver):
 
 
 @contextmanager
-def thread_host(engine: SansIoEngine, *, tls: ssl.SSLContext | None = None, **settings: Any) -> Iterator[Host]:
+def thread_host(engine: Engine, *, tls: ssl.SSLContext | None = None, **settings: Any) -> Iterator[Host]:
     driver = ThreadDriver(engine, **settings)
     listeners = listen("127.0.0.1", 0, tls)
     port = listeners[0].socket.getsockname()[1]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 
-from tests.drivers.conformance.engines import PATIENCE_S
+from tests.drivers.conformance.toy_engines import PATIENCE_S
 
 
 def connect(port: int, tls: ssl.SSLContext | None = None) -> socket.socket:

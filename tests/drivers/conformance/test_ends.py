@@ -5,9 +5,9 @@ import socket
 
 import pytest
 from tests.drivers.conformance.conftest import Certificates
-from tests.drivers.conformance.engines import PATIENCE_S, Echo, ToyEngine
 from tests.drivers.conformance.hosts import HOSTS, OURS, HostFactory, running
 from tests.drivers.conformance.peers import background, connect, read_exactly, read_to_end, reset
+from tests.drivers.conformance.toy_engines import PATIENCE_S, Echo, ToyEngine
 
 from aigw_drivers.core.tls import TlsPipe
 from aigw_sansio.ids import ConnId
@@ -92,7 +92,7 @@ def test_half_close_over_tls(name: str, certificates: Certificates) -> None:
                 data = raw.recv(65536)
             raw.sendall(tls.encrypt(b"z"))
             engine.wait_for("receive_data")
-            raw.sendall(tls.end())
+            raw.sendall(tls.close_notify())
             assert tls.decrypt(read_to_end(raw)) == b"z" * BIG
             assert tls.ended
         engine.wait_for("closed", 1)

@@ -14,7 +14,7 @@ import trustme
 from anyio.abc import ByteStream
 
 from aigw_drivers.loopback import LoopbackProvider, Options, RequestRecord
-from aigw_drivers.loopback.options import Answer, Piece, cuts, parse_options, plan
+from aigw_drivers.loopback.options import HttpResponse, Piece, cuts, parse_options, plan
 
 pytestmark = pytest.mark.anyio
 
@@ -445,7 +445,7 @@ def test_cuts() -> None:
 
 
 def test_delays_stand_before_chunks() -> None:
-    answer = Answer(200, "text/event-stream", [Piece(b"a"), *[Piece(b"b", chunk=True)] * 3, Piece(b"c")], b"done")
+    answer = HttpResponse(200, "text/event-stream", [Piece(b"a"), *[Piece(b"b", chunk=True)] * 3, Piece(b"c")], b"done")
     planned = plan(answer, Options(first_chunk_delay_ms=500, chunk_delay_ms=20))
     assert planned.steps == [(0, b"a"), (0.5, b"b"), (0.02, b"b"), (0.02, b"b"), (0, b"c"), (0, b"done")]
     assert planned.ending == "end"

@@ -16,7 +16,7 @@ from aigw_drivers.client import HandshakeRefused, WebSocketClient, WebSocketClos
 from aigw_drivers.loopback import LoopbackProvider, RequestRecord
 from aigw_drivers.loopback.gemini_live import GeminiLive
 from aigw_drivers.loopback.openai_realtime import OpenAIRealtime
-from aigw_drivers.loopback.realtime import RealtimeOptions, Say, Step, Talker, parse_realtime_options
+from aigw_drivers.loopback.realtime import Action, RealtimeOptions, RealtimeSession, Say, parse_realtime_options
 from aigw_sansio.events import (
     AudioDelta,
     ProviderEvent,
@@ -49,18 +49,18 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 
 
 def openai_session(**options: Any) -> OpenAIRealtime:
-    talker = OpenAIRealtime({"model": "m"}, RealtimeOptions(**options))
-    talker.opened()
-    return talker
+    spoken_to = OpenAIRealtime({"model": "m"}, RealtimeOptions(**options))
+    spoken_to.opened()
+    return spoken_to
 
 
-def tell(talker: Talker, *messages: object) -> list[Any]:
+def tell(spoken_to: RealtimeSession, *messages: object) -> list[Any]:
     """What the messages are answered with, the whole of an answer included."""
-    steps: list[Step] = []
+    steps: list[Action] = []
     for message in messages:
-        steps += talker.received(json.dumps(message).encode(), True)
-    while talker.speaking:
-        steps += talker.next()
+        steps += spoken_to.received(json.dumps(message).encode(), text=True)
+    while spoken_to.speaking:
+        steps += spoken_to.next()
     return [json.loads(step.data) if isinstance(step, Say) else step for step in steps]
 
 
@@ -85,8 +85,8 @@ def test_the_order_and_the_keys_of_a_turn_are_the_recorded_ones(file: str, modal
     lines = [json.loads(line) for line in (Path(FOLDER or "") / file).read_text().splitlines()]
     recorded = [line["json"] for line in lines if line["dir"] == "server"]
     begins = next(at for at, event in enumerate(recorded) if event["type"] == "response.created")
-    talker = openai_session(chunks=3)
-    told = tell(talker, *ASK[:1], {"type": "response.create", "response": {"output_modalities": [modality]}})
+    spoken_to = openai_session(chunks=3)
+    told = tell(spoken_to, *ASK[:1], {"type": "response.create", "response": {"output_modalities": [modality]}})
     assert kinds(told)[:2] == ["conversation.item.added", "conversation.item.done"]
     assert kinds(told)[2:] == kinds(recorded[begins:])
     for event in told:
@@ -115,11 +115,11 @@ def test_the_same_messages_get_the_same_answers() -> None:
 
 
 def test_a_cancelled_response_ends_where_it_was() -> None:
-    talker = openai_session(chunks=9)
+    spoken_to = openai_session(chunks=9)
     for message in ASK:
-        talker.received(json.dumps(message).encode(), True)
-    talker.next()
-    told = tell(talker, {"type": "response.cancel"})
+        spoken_to.received(json.dumps(message).encode(), text=True)
+    spoken_to.next()
+    told = tell(spoken_to, {"type": "response.cancel"})
     response = told[-1]["response"]
     assert (response["status"], response["status_details"]["reason"]) == ("cancelled", "client_cancelled")
     assert response["output"][0]["status"] == "incomplete"
@@ -127,12 +127,12 @@ def test_a_cancelled_response_ends_where_it_was() -> None:
 
 
 def test_spoken_input_becomes_an_item_when_it_is_committed() -> None:
-    talker = openai_session(chunks=1)
+    spoken_to = openai_session(chunks=1)
     audio = base64.b64encode(bytes(480)).decode()
-    told = tell(talker, {"type": "input_audio_buffer.append", "audio": audio}, {"type": "input_audio_buffer.commit"})
+    told = tell(spoken_to, {"type": "input_audio_buffer.append", "audio": audio}, {"type": "input_audio_buffer.commit"})
     assert kinds(told) == ["input_audio_buffer.committed", "conversation.item.added", "conversation.item.done"]
     assert told[0]["item_id"] == told[1]["item"]["id"]
-    assert kinds(tell(talker, {"type": "response.create"}))[-1] == "response.done"
+    assert kinds(tell(spoken_to, {"type": "response.create"}))[-1] == "response.done"
 
 
 def test_a_session_is_updated_in_depth() -> None:
@@ -157,17 +157,17 @@ def test_a_session_is_updated_in_depth() -> None:
     ],
 )
 def test_an_error_is_an_event_and_the_session_goes_on(message: dict[str, object], code: str) -> None:
-    talker = openai_session(chunks=1)
-    [told] = tell(talker, message)
+    spoken_to = openai_session(chunks=1)
+    [told] = tell(spoken_to, message)
     assert told["type"] == "error"
     assert (told["error"]["code"], told["error"]["event_id"]) == (code, "e")
-    assert kinds(tell(talker, *ASK))[-1] == "response.done"
+    assert kinds(tell(spoken_to, *ASK))[-1] == "response.done"
 
 
 def test_only_one_response_at_a_time() -> None:
-    talker = openai_session(chunks=1)
-    talker.received(json.dumps(ASK[1]).encode(), True)
-    [step] = talker.received(json.dumps(ASK[1]).encode(), True)
+    spoken_to = openai_session(chunks=1)
+    spoken_to.received(json.dumps(ASK[1]).encode(), text=True)
+    [step] = spoken_to.received(json.dumps(ASK[1]).encode(), text=True)
     assert isinstance(step, Say)
     assert json.loads(step.data)["error"]["code"] == "conversation_already_has_active_response"
 
@@ -184,9 +184,9 @@ SPEAK: dict[str, object] = {"type": "response.create"}
 
 
 def with_functions(*functions: object, **session: object) -> OpenAIRealtime:
-    talker = openai_session(chunks=3)
-    tell(talker, {"type": "session.update", "session": {"tools": list(functions), **session}})
-    return talker
+    spoken_to = openai_session(chunks=3)
+    tell(spoken_to, {"type": "session.update", "session": {"tools": list(functions), **session}})
+    return spoken_to
 
 
 def result_of(call: dict[str, Any]) -> dict[str, object]:
@@ -225,8 +225,8 @@ def test_the_order_and_the_keys_of_a_call_are_the_recorded_ones() -> None:
 
 
 def test_a_function_is_called_and_its_result_is_spoken_of() -> None:
-    talker = with_functions(WEATHER)
-    told = tell(talker, *ASK)
+    spoken_to = with_functions(WEATHER)
+    told = tell(spoken_to, *ASK)
     deltas = [event["delta"] for event in told if event["type"] == "response.function_call_arguments.delta"]
     done = next(event for event in told if event["type"] == "response.function_call_arguments.done")
     assert len(deltas) == 3
@@ -237,11 +237,11 @@ def test_a_function_is_called_and_its_result_is_spoken_of() -> None:
     assert (call["type"], call["name"], call["call_id"]) == ("function_call", "get_weather", done["call_id"])
     assert call["arguments"] == done["arguments"]
     assert (response["status"], response["usage"]["output_tokens"]) == ("completed", 3)
-    spoken = tell(talker, result_of(call), SPEAK)
+    spoken = tell(spoken_to, result_of(call), SPEAK)
     assert kinds(spoken)[-1] == "response.done"
     assert spoken[-1]["response"]["output"][0]["content"][0]["type"] == "output_audio"
     assert tell(with_functions(WEATHER), *ASK) == told
-    assert kinds(tell(talker, *ASK))[5] == "response.function_call_arguments.delta"  # the next question calls again
+    assert kinds(tell(spoken_to, *ASK))[5] == "response.function_call_arguments.delta"  # the next question calls again
 
 
 @pytest.mark.parametrize(
@@ -257,11 +257,11 @@ def test_a_function_is_called_and_its_result_is_spoken_of() -> None:
 @pytest.mark.parametrize("where", ["session", "response"])
 def test_the_choice_says_which_function_is_called(choice: object, called: list[str | None], where: str) -> None:
     wanted = {"tools": [{"type": "mcp", "server_label": "x"}, WEATHER, CLOCK], "tool_choice": choice}
-    talker = with_functions(**wanted) if where == "session" else with_functions()
+    spoken_to = with_functions(**wanted) if where == "session" else with_functions()
     speak = SPEAK if where == "session" else {**SPEAK, "response": wanted}
     seen: list[object] = []
     for before in (ASK[0], result_of({"call_id": "c"})):
-        told = tell(talker, before, speak)
+        told = tell(spoken_to, before, speak)
         seen.append(told[-1]["response"]["output"][0].get("name"))
     assert seen == called
 
@@ -273,11 +273,11 @@ def test_tools_that_are_none_are_not_called(tools: object) -> None:
 
 
 def test_a_cancelled_call_ends_where_it_was() -> None:
-    talker = with_functions(WEATHER)
-    talker.received(json.dumps(SPEAK).encode(), True)
-    [step] = talker.next()
+    spoken_to = with_functions(WEATHER)
+    spoken_to.received(json.dumps(SPEAK).encode(), text=True)
+    [step] = spoken_to.next()
     assert isinstance(step, Say)
-    told = tell(talker, {"type": "response.cancel"})
+    told = tell(spoken_to, {"type": "response.cancel"})
     [call] = told[-1]["response"]["output"]
     assert (call["status"], call["arguments"]) == ("incomplete", json.loads(step.data)["delta"])
 
@@ -292,14 +292,14 @@ FUNCTIONS = [
 
 
 def test_gemini_calls_a_function_and_speaks_of_its_result() -> None:
-    talker = gemini_session({"setup": {"tools": FUNCTIONS}}, chunks=2)
-    [told] = tell(talker, TURN)
+    spoken_to = gemini_session({"setup": {"tools": FUNCTIONS}}, chunks=2)
+    [told] = tell(spoken_to, TURN)
     [call] = told["toolCall"]["functionCalls"]
     assert call["name"] == "get_weather"
     assert isinstance(call["args"]["home_city"], str)  # the client's own name, as it is
     assert isinstance(call["args"]["days"], int)
     response = {"id": call["id"], "name": call["name"], "response": {"output": "foggy"}}
-    spoken = tell(talker, {"tool_response": {"function_responses": [response]}})
+    spoken = tell(spoken_to, {"tool_response": {"function_responses": [response]}})
     assert [next(iter(message["serverContent"])) for message in spoken] == [
         "modelTurn",
         "modelTurn",
@@ -310,18 +310,18 @@ def test_gemini_calls_a_function_and_speaks_of_its_result() -> None:
     details = {item["modality"]: item["tokenCount"] for item in usage["responseTokensDetails"]}
     assert details["AUDIO"] == 6
     assert usage["responseTokenCount"] == 6 + details["TEXT"]
-    assert "toolCall" in tell(talker, TURN)[0]  # the next turn calls again
+    assert "toolCall" in tell(spoken_to, TURN)[0]  # the next turn calls again
 
 
 def test_gemini_takes_a_call_back_when_it_is_interrupted() -> None:
-    talker = gemini_session({"setup": {"tools": FUNCTIONS}}, chunks=2)
-    [told] = tell(talker, TURN)
+    spoken_to = gemini_session({"setup": {"tools": FUNCTIONS}}, chunks=2)
+    [told] = tell(spoken_to, TURN)
     called = told["toolCall"]["functionCalls"][0]["id"]
-    back, interrupted, end = tell(talker, {"realtimeInput": {"activityStart": {}}})
+    back, interrupted, end = tell(spoken_to, {"realtimeInput": {"activityStart": {}}})
     assert back == {"toolCallCancellation": {"ids": [called]}}
     assert interrupted == {"serverContent": {"interrupted": True}}
     assert "turnComplete" in end["serverContent"]
-    assert tell(talker, TURN)[0]["toolCall"]["functionCalls"][0]["id"] != called
+    assert tell(spoken_to, TURN)[0]["toolCall"]["functionCalls"][0]["id"] != called
 
 
 @pytest.mark.parametrize("tools", [None, 7, [7], [{"functionDeclarations": 7}], [{"functionDeclarations": [7, {}]}]])
@@ -330,9 +330,9 @@ def test_gemini_tools_that_are_none_are_not_called(tools: object) -> None:
 
 
 def gemini_session(setup: object = SETUP, **options: Any) -> GeminiLive:
-    talker = GeminiLive({}, RealtimeOptions(**options))
-    assert tell(talker, setup) == [{"setupComplete": {"sessionId": "loopback"}}]
-    return talker
+    spoken_to = GeminiLive({}, RealtimeOptions(**options))
+    assert tell(spoken_to, setup) == [{"setupComplete": {"sessionId": "loopback"}}]
+    return spoken_to
 
 
 def test_gemini_speaks_and_ends_its_turn_with_usage() -> None:
@@ -353,17 +353,17 @@ def test_gemini_takes_snake_case_and_answers_alike() -> None:
 
 
 def test_gemini_answers_spoken_input_and_text_alone_where_asked() -> None:
-    talker = gemini_session({"setup": {"generationConfig": {"responseModalities": ["TEXT"]}}}, chunks=1)
+    spoken_to = gemini_session({"setup": {"generationConfig": {"responseModalities": ["TEXT"]}}}, chunks=1)
     audio = {"realtimeInput": {"audio": {"data": "AAAA", "mimeType": "audio/pcm"}}}
-    told = tell(talker, audio, {"realtimeInput": {"audioStreamEnd": True}})
+    told = tell(spoken_to, audio, {"realtimeInput": {"audioStreamEnd": True}})
     assert list(told[0]["serverContent"]["modelTurn"]["parts"][0]) == ["text"]
 
 
 def test_gemini_stops_speaking_when_it_is_interrupted() -> None:
-    talker = gemini_session(chunks=50)
-    talker.received(json.dumps(TURN).encode(), True)
-    talker.next()
-    told = tell(talker, {"realtimeInput": {"activityStart": {}}})
+    spoken_to = gemini_session(chunks=50)
+    spoken_to.received(json.dumps(TURN).encode(), text=True)
+    spoken_to.next()
+    told = tell(spoken_to, {"realtimeInput": {"activityStart": {}}})
     assert told[0] == {"serverContent": {"interrupted": True}}
     assert "turnComplete" in told[1]["serverContent"]
 
@@ -374,14 +374,16 @@ def test_gemini_wants_setup_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "talker", "messages"),
+    ("family", "spoken_to", "messages"),
     [("openai-realtime", openai_session(chunks=3), ASK), ("gemini-live", gemini_session(chunks=3), [TURN])],
 )
-def test_the_gateways_readings_understand_what_is_spoken(family: str, talker: Talker, messages: list[object]) -> None:
+def test_the_gateways_readings_understand_what_is_spoken(
+    family: str, spoken_to: RealtimeSession, messages: list[object]
+) -> None:
     reader = make_realtime_reader(family)
     events: list[ProviderEvent] = []
-    for told in tell(talker, *messages):
-        events += reader.read_message(True, json.dumps(told).encode(), True)
+    for told in tell(spoken_to, *messages):
+        events += reader.read_message(json.dumps(told).encode(), is_text=True)
     assert sum(event.size for event in events if isinstance(event, AudioDelta)) == 3 * 5760
     assert [type(event) for event in events if not isinstance(event, AudioDelta)] == [
         ResponseStarted,
@@ -392,16 +394,16 @@ def test_the_gateways_readings_understand_what_is_spoken(family: str, talker: Ta
 
 @pytest.mark.parametrize("family", ["openai-realtime", "gemini-live"])
 def test_the_gateways_readings_understand_a_call(family: str) -> None:
-    talker: Talker
+    spoken_to: RealtimeSession
     if family == "openai-realtime":
-        talker, asked, result = with_functions(WEATHER), ASK, [result_of({"call_id": "c"}), SPEAK]
+        spoken_to, asked, result = with_functions(WEATHER), ASK, [result_of({"call_id": "c"}), SPEAK]
     else:
-        talker, asked = gemini_session({"setup": {"tools": FUNCTIONS}}, chunks=3), [TURN]
+        spoken_to, asked = gemini_session({"setup": {"tools": FUNCTIONS}}, chunks=3), [TURN]
         result = [{"toolResponse": {"functionResponses": [{"name": "get_weather", "response": {}}]}}]
     reader = make_realtime_reader(family)
     events: list[ProviderEvent] = []
-    for told in [*tell(talker, *asked), *tell(talker, *result)]:
-        events += reader.read_message(True, json.dumps(told).encode(), True)
+    for told in [*tell(spoken_to, *asked), *tell(spoken_to, *result)]:
+        events += reader.read_message(json.dumps(told).encode(), is_text=True)
     [started] = [event for event in events if isinstance(event, ToolCallStarted)]
     assert started.name == "get_weather"
     assert started.id

@@ -157,7 +157,7 @@ BAD = [
     ("[server]\nport = 1.5", "server.port is a float; allowed is a whole number"),
     ("[server]\nport = 'env:NUMBER'", "server.port is a string; allowed is a whole number"),
     ("[server]\nhost = 1979-05-27", "server.host is a date or time; allowed is a string"),
-    ("[server]\nhost = ''", "server.host is empty; allowed is a string that is not"),
+    ("[server]\nhost = ''", "server.host is empty; allowed is a string with at least one character"),
     ("[server]\nworkers = 2", "server.workers above 1 is not supported by this version; allowed is 1"),
     ("[server]\nworkers = 0", "server.workers is out of range; allowed is 1 to 65536"),
     ("[server]\ntls_certificate = 'no.pem'", "server.tls_certificate names no file; allowed is a path, absolute or from the settings' folder"),
@@ -165,7 +165,7 @@ BAD = [
     # environment
     ("[server]\nhost = 'env:NOT_SET'", "server.host names the environment variable 'NOT_SET', which is not set"),
     ("[server]\nhost = 'env:'", "server.host names the environment variable '', which is not set"),
-    ("[server]\nhost = 'env:EMPTY'", "server.host is empty; allowed is a string that is not"),
+    ("[server]\nhost = 'env:EMPTY'", "server.host is empty; allowed is a string with at least one character"),
     ("[limits]\nhead_bytes = 'env:NOT_SET'", "limits.head_bytes names the environment variable 'NOT_SET', which is not set"),
     # gateways
     ("[gateways.x]", "gateways.x has a bad name; allowed is ACCOUNT/GATEWAY, each 1 to 64 letters, digits, - and _"),
@@ -179,7 +179,7 @@ BAD = [
     (GATEWAY + "tokens = 'x'", 'gateways."a/b".tokens is a string; allowed is an array of strings'),
     (GATEWAY + "tokens = ['ok', 5]", 'gateways."a/b".tokens[1] is an integer; allowed is a string'),
     (GATEWAY + "tokens = ['ok', 'env:BLANK']", f'gateways."a/b".tokens[1] {NO_BLANKS}'),
-    (GATEWAY + "tokens = ['']", 'gateways."a/b".tokens[0] is empty; allowed is a string that is not'),
+    (GATEWAY + "tokens = ['']", 'gateways."a/b".tokens[0] is empty; allowed is a string with at least one character'),
     (GATEWAY + "origins = ['*']", 'gateways."a/b".origins[0] must not be \'*\'; leave origins out to allow any'),
     (GATEWAY + "origins = ['app.example']", 'gateways."a/b".origins[0] is no origin; allowed is scheme://host[:port] or \'null\''),
     (GATEWAY + "origins = ['https://a/']", 'gateways."a/b".origins[0] is no origin; allowed is scheme://host[:port] or \'null\''),
@@ -289,7 +289,7 @@ def test_files(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"aigw\.toml: cannot be read: No such file or directory$"):
         load_settings(path, {})
     path.write_bytes(b"# \xff")
-    with pytest.raises(SettingsError, match=r"is not UTF-8, from byte 2 on$"):
+    with pytest.raises(SettingsError, match=r"is not UTF-8: byte 2 is wrong$"):
         load_settings(path, {})
     (tmp_path / "ca.pem").write_text("x")
     path.write_text('[providers.openai]\nca_file = "ca.pem"\n')

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.bodies.aws_messages import message
 from tests.unit.bodies.body_reading import bounded, check_recorded, cut_at, cut_points, read, recorded, single, whole
 
 from aigw_sansio.bodies.aws_eventstream import HEADERS_BYTES, AwsEventStreamDecoder
@@ -21,17 +22,6 @@ MALFORMED, INCOMPLETE, TOO_LARGE = FaultKind.MALFORMED_RESPONSE, FaultKind.INCOM
 
 def make() -> AwsEventStreamDecoder:
     return AwsEventStreamDecoder(LIMIT)
-
-
-def message(payload: bytes, *headers: tuple[str, str], raw_headers: bytes = b"") -> bytes:
-    """One message, encoded after the specification."""
-    encoded = raw_headers + b"".join(
-        bytes([len(name)]) + name.encode() + b"\x07" + len(value.encode()).to_bytes(2, "big") + value.encode()
-        for name, value in headers
-    )
-    prelude = (len(encoded) + len(payload) + 16).to_bytes(4, "big") + len(encoded).to_bytes(4, "big")
-    body = prelude + zlib.crc32(prelude).to_bytes(4, "big") + encoded + payload
-    return body + zlib.crc32(body).to_bytes(4, "big")
 
 
 def event(name: str, payload: bytes) -> bytes:

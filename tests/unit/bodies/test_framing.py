@@ -1,12 +1,11 @@
 """How the decoder of a body is chosen (client protocol, section 3.2)."""
 
-import json
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.bodies.body_reading import recorded
+from tests.unit.bodies.body_reading import described, recorded
 
 from aigw_sansio.bodies.aws_eventstream import AwsEventStreamDecoder
 from aigw_sansio.bodies.framing import Framing, decoder_for, framing_of, media_type
@@ -120,10 +119,9 @@ EXPECTED = {".sse": Framing.SSE, ".ndjson": Framing.NDJSON, ".eventstream": Fram
 
 @pytest.mark.parametrize("path", recorded(".sse", ".ndjson", ".eventstream"))
 def test_recorded(path: Path) -> None:
-    described = path.with_name(path.name + ".meta.json")
-    if not described.exists():
-        pytest.skip("nothing says which media type this body had")
-    meta = json.loads(described.read_bytes())
-    kind, _ = media_type([(b"content-type", meta["content_type"].encode())])
-    expected = EXPECTED[path.suffix] if meta["status"] < 300 else Framing.WHOLE
-    assert framing_of(meta["status"], kind, has_length=False, array_stream=False) is expected
+    known = described(path)
+    assert known is not None, "nothing says which media type this body had"
+    status, content_type = known
+    kind, _ = media_type([(b"content-type", content_type.encode())])
+    expected = EXPECTED[path.suffix] if status < 300 else Framing.WHOLE
+    assert framing_of(status, kind, has_length=False, array_stream=False) is expected

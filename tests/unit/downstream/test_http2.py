@@ -9,7 +9,7 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.h2_peers import cuttings, peer
+from tests.peers.http2_frames import cuttings, peer
 
 from aigw_sansio.config import Config, Limits, Timeouts
 from aigw_sansio.downstream.http2 import Http2DownstreamConnection

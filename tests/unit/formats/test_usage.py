@@ -1,4 +1,4 @@
-"""What the meter adds up, and what it does not."""
+"""The usage meter: reports of one answer replace each other, answers of a session add up."""
 
 import json
 
@@ -6,7 +6,7 @@ from aigw_sansio.events import TextDelta, UsageReported
 from aigw_sansio.formats.usage import KEPT_APART, UsageMeter, usage_json
 
 
-def test_nothing_said_is_nothing_known() -> None:
+def test_without_a_report_there_is_no_total() -> None:
     meter = UsageMeter()
     meter.read([TextDelta("x")])
     assert meter.total(complete=True) is None
@@ -19,7 +19,7 @@ def test_a_later_report_replaces_an_earlier_one_and_null_erases_nothing() -> Non
     assert meter.total(complete=True) == UsageReported(10, 7, 4)
 
 
-def test_what_broke_off_is_partial_and_what_ended_is_final() -> None:
+def test_a_broken_answer_is_partial_and_a_complete_one_is_final() -> None:
     meter = UsageMeter()
     meter.report(UsageReported(10, 1))
     assert meter.total(complete=False) == UsageReported(10, 1, quality="partial")
@@ -43,7 +43,7 @@ def test_a_long_session_is_bounded_and_loses_nothing() -> None:
     assert meter.total(complete=True) == UsageReported(KEPT_APART * 3, KEPT_APART * 6)
 
 
-def test_sums_stay_writable() -> None:
+def test_sums_stay_within_63_bits() -> None:
     meter = UsageMeter()
     for name in "ab":
         meter.report(UsageReported(2**63 - 1), name)
@@ -52,7 +52,7 @@ def test_sums_stay_writable() -> None:
     assert json.loads(usage_json(total)) == {"input_tokens": 2**63 - 1, "quality": "final"}
 
 
-def test_the_form_on_the_wire() -> None:
+def test_the_json_form() -> None:
     assert json.loads(usage_json(UsageReported(0, 2, quality="partial"))) == {
         "input_tokens": 0,
         "output_tokens": 2,

@@ -1,17 +1,19 @@
-"""Credentials: whose they are, where they go, and what may never go along."""
+"""Credentials: whose they are, to which host they go, and which may never go along."""
 
 import pytest
+from tests.unit.providers.provider_calls import CANARY, call, detail, fields, good
 
-from aigw_sansio.faults import Fault
+from aigw_sansio.config import ProviderSettings
+from aigw_sansio.faults import Fault, Side
 from aigw_sansio.providers.auth import (
     StoredAws,
     StoredAzure,
     StoredGoogle,
-    carry,
     drop_own_fields,
     drop_own_parameters,
     has_key,
     header_keys,
+    put_key,
     read_stored_key,
 )
 from aigw_sansio.providers.registry import REGISTRY
@@ -73,7 +75,7 @@ def test_whether_the_client_brought_a_key(fields: dict[str, str], query: str, fo
 )
 def test_each_provider_has_its_carrier(slug: str, field: str, value: str) -> None:
     fields: dict[str, str] = {}
-    carry(fields, REGISTRY[slug].key, "K")
+    put_key(fields, REGISTRY[slug].key, "K")
     assert fields == {field: value}
 
 
@@ -100,3 +102,117 @@ def test_of_the_headers_in_the_settings_those_are_keys_that_look_like_it() -> No
     long = "0123456789abcdef0123"
     headers = [("X-Auth", "Bearer secret-1"), ("OpenAI-Beta", "assistants=v2"), ("x-api-key", "secret-2"), ("x", long)]
     assert set(header_keys(headers)) == {"Bearer secret-1", "secret-1", "secret-2", long}
+
+
+# -- through a whole call ---------------------------------------------------------------------------------------------
+
+
+STORED = ProviderSettings(api_key=Secret(CANARY))
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        ("Authorization", "Bearer dummy"),
+        ("authorization", "Basic eA=="),
+        ("authorization", "raw"),
+        ("X-API-Key", "token"),
+        ("api-key", "k"),
+        ("x-goog-api-key", "k"),
+        ("xi-api-key", "k"),
+    ],
+)
+def test_a_clients_key_passes_untouched_and_keeps_stored_ones_out(field: tuple[str, str]) -> None:
+    stored = ProviderSettings(api_key=Secret(CANARY), headers=(("x-org", CANARY),))
+    made = fields(call("anthropic", "v1/messages", headers=[field], anthropic=stored))
+    assert made[field[0].lower()] == field[1]
+    assert CANARY not in str(made)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        ("Authorization", "Bearer ours"),
+        ("authorization", "bearer  ours "),
+        ("authorization", "ours"),
+        ("authorization", "Token ours"),
+        ("authorization", "Bearer"),
+        ("authorization", "Bearer "),
+        ("authorization", ""),
+        ("x-api-key", "ours"),
+        ("api-key", "ours"),
+        ("x-goog-api-key", "ours"),
+        ("xi-api-key", "ours"),
+        ("x-api-key", "Bearer ours"),
+    ],
+)
+def test_a_token_of_ours_counts_as_no_key(field: tuple[str, str]) -> None:
+    made = fields(call("anthropic", "v1/messages", headers=[field], anthropic=STORED))
+    assert made["x-api-key"] == CANARY
+    assert "ours" not in str(made)
+    bare = fields(call("anthropic", "v1/messages", headers=[field]))
+    assert set(bare) == {"accept-encoding", "content-type"}
+
+
+@pytest.mark.parametrize(
+    ("query", "left"),
+    [
+        ("key=ours", ""),
+        ("alt=sse&key=ours", "?alt=sse"),
+        ("key=ou%72s&alt=sse", "?alt=sse"),
+        ("API_KEY=ours&a=%2f", "?a=%2f"),
+    ],
+)
+def test_a_token_of_ours_in_the_query_is_removed(query: str, left: str) -> None:
+    made = good(call("google", f"v1/models/g:generateContent?{query}", google_ai_studio=STORED))
+    assert made.request.target.decode() == f"/v1/models/g:generateContent{left}"
+    assert fields(made)["x-goog-api-key"] == CANARY
+
+
+def test_a_key_in_the_query_counts_if_the_provider_reads_it_there() -> None:
+    made = call("google", "v1/models/g:generateContent?key=mine", google_ai_studio=STORED)
+    assert good(made).request.target.endswith(b"?key=mine")
+    assert CANARY not in str(fields(made))
+    assert CANARY in str(fields(call("openai", "chat/completions?key=sort", openai=STORED)))
+
+
+def test_stored_fields_come_with_the_stored_key_and_the_client_s_win() -> None:
+    mine = ProviderSettings(
+        base_url="https://llm.example", api_key=Secret(CANARY), headers=(("X-Org", "o"), ("x-team", "t"))
+    )
+    made = fields(call("custom-mine", "x", headers=[("x-team", "client")], custom_mine=mine))
+    assert made["x-org"] == "o"
+    assert made["x-team"] == "client"
+    assert made["authorization"] == f"Bearer {CANARY}"
+
+
+def test_mantle_takes_a_bearer_token_as_its_own_key() -> None:
+    endpoint = "bedrock-mantle/us-east-1/anthropic/v1/messages"
+    made = fields(call("aws-bedrock", endpoint, headers=[("authorization", "bearer k")]))
+    assert made["x-api-key"] == "k"
+    assert "authorization" not in made
+    runtime = fields(
+        call("aws-bedrock", "bedrock-runtime/us-east-1/model/m/converse", headers=[("authorization", "Bearer k")])
+    )
+    assert runtime["authorization"] == "Bearer k"
+
+
+def test_an_azure_key_is_for_its_resource() -> None:
+    stored = ProviderSettings(api_key=Secret('{"resource": "mine", "apiKey": "' + CANARY + '"}'))
+    made = fields(call("azure-openai", "mine/dep/chat/completions", azure_openai=stored))
+    assert made["api-key"] == CANARY
+    text = detail(call("azure-openai", "theirs/dep/chat/completions", azure_openai=stored))
+    assert "the key stored for azure-openai is not sent there" in text
+    fixed = ProviderSettings(api_key=Secret(CANARY), base_url="https://mine.openai.azure.com")
+    assert fields(call("azure-openai", "any/d/chat/completions", azure_openai=fixed))["api-key"] == CANARY
+
+
+def test_a_stored_key_in_an_unknown_form() -> None:
+    broken = call(
+        "aws-bedrock",
+        "bedrock-runtime/us-east-1/model/m/converse",
+        aws_bedrock=ProviderSettings(api_key=Secret('{"accessKeyId": "' + CANARY + '"}')),
+    )
+    assert isinstance(broken, Fault)
+    assert broken.side is Side.GATEWAY
+    assert broken.detail.startswith("providers.aws-bedrock.api_key is JSON of no known form; allowed are ")

@@ -137,7 +137,7 @@ def test_a_stored_key_stands_where_the_provider_wants_it(path: str, name: str, v
         ("deepgram", "bearer a.b.c", []),
     ],
 )
-def test_a_client_s_key_keeps_the_stored_one_out(path: str, offered: str, headers: list[tuple[bytes, bytes]]) -> None:
+def test_a_clients_key_keeps_the_stored_one_out(path: str, offered: str, headers: list[tuple[bytes, bytes]]) -> None:
     slug = path.partition("?")[0].partition("/")[0]
     slug = {"google": "google-ai-studio"}.get(slug, slug)
     stored = ProviderSettings(api_key=Secret(CANARY), headers=(("x-org", CANARY),))
@@ -297,7 +297,7 @@ def test_a_stored_azure_key_is_for_its_resource() -> None:
         ("fal", FaultKind.INVALID_REQUEST, "allowed is fal/PATH"),
     ],
 )
-def test_what_is_refused(path: str, kind: FaultKind, said: str) -> None:
+def test_calls_that_are_refused(path: str, kind: FaultKind, said: str) -> None:
     assert said in detail(call(path), kind)
 
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.providers.test_registry import call, fields
+from tests.unit.providers.provider_calls import call, fields
 
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.providers.sigv4 import AwsCredentials, amz_date, canonical_query, sign
@@ -155,7 +155,7 @@ def test_a_stored_identity_signs_for_the_service_and_region_of_the_endpoint() ->
     assert "SECRET" not in str(named)
 
 
-def test_what_the_client_signed_passes() -> None:
+def test_a_request_signed_by_the_client_passes() -> None:
     signed = f"AWS4-HMAC-SHA256 Credential=X/{quote('y')}, SignedHeaders=host, Signature=z"
     made = call(
         "aws-bedrock",

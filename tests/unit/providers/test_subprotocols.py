@@ -58,7 +58,7 @@ def test_selection(offered: str, choice: str | None, selected: str | None) -> No
         ("xi-api-key", "", {}),
     ],
 )
-def test_what_goes_upstream(offered: str, upstream: str, fields: dict[str, str]) -> None:
+def test_subprotocols_that_go_upstream(offered: str, upstream: str, fields: dict[str, str]) -> None:
     offer = read_offer(items(offered))
     assert offer.upstream() == tuple(items(upstream))
     found: dict[str, str] = {}
@@ -129,7 +129,7 @@ def test_a_token_of_ours_in_a_provider_s_place_is_removed(offered: str, left: st
         ("x", "y", None),
     ],
 )
-def test_what_may_be_shown(selected: str | None, offered: str, shown: str | None) -> None:
+def test_the_subprotocol_that_may_be_shown(selected: str | None, offered: str, shown: str | None) -> None:
     assert shown_subprotocol(None if selected is None else selected.encode(), items(offered)) == shown
 
 

@@ -80,7 +80,7 @@ def target(base: str, endpoint: str) -> str | RefusedTarget:
         ("https://h", "[::1]/x", "/%5B::1%5D/x"),
     ],
 )
-def test_what_is_built(base: str, endpoint: str, expected: str) -> None:
+def test_targets_that_are_built(base: str, endpoint: str, expected: str) -> None:
     assert target(base, endpoint) == expected
 
 
@@ -147,7 +147,7 @@ def test_what_is_built(base: str, endpoint: str, expected: str) -> None:
         ("x" * (MAX_LENGTH + 1), "longer"),
     ],
 )
-def test_what_is_refused(endpoint: str, said: str) -> None:
+def test_endpoints_that_are_refused(endpoint: str, said: str) -> None:
     result = target("https://api.example/v1", endpoint)
     assert isinstance(result, RefusedTarget), result
     assert said in result.why

@@ -1,7 +1,7 @@
 """One side of a relay, with pipes of paper: what is written, who is held back, how long anything is waited for."""
 
 import pytest
-from tests.peers.websocket_streams import Item, read_by_wsproto
+from tests.peers.websocket_frames import Item, read_by_wsproto
 
 from aigw_sansio.config import Config, Limits, Timeouts
 from aigw_sansio.engine.services import Services

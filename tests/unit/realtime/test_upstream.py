@@ -1,7 +1,7 @@
 """The provider's connection of a relay: what is dialled and asked, and that every end on the way is told once."""
 
 import pytest
-from tests.peers.ws_provider import WsProvider
+from tests.peers.websocket_provider import WsProvider
 
 from aigw_sansio.config import Config, Timeouts
 from aigw_sansio.effects import Close, Connect, Effect, Tls

@@ -6,7 +6,7 @@ import weakref
 import pytest
 from h2.settings import SettingCodes
 from tests.peers.core_rig import OK, Handler, Rig
-from tests.peers.h2_peers import goaway, settings
+from tests.peers.http2_frames import goaway, settings
 
 from aigw_sansio.config import Limits, Timeouts
 from aigw_sansio.ids import ConnId

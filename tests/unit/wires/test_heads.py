@@ -1,9 +1,9 @@
-"""HTTP/1.1 heads: where they end, how large they may be, what h11 makes of them."""
+"""HTTP/1.1 heads: their end, their largest size, and their verdict by h11."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.websocket_streams import cut
+from tests.peers.websocket_frames import cut
 
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.wires.heads import (
@@ -20,7 +20,7 @@ HEAD = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 
 
 def feed(gate: HeadGate, reads: list[bytes]) -> tuple[bytes, bytes] | str | None:
-    """What the gate says, with what it was not fed in the rest."""
+    """The verdict of the gate; bytes not fed to it are added to the rest."""
     for number, data in enumerate(reads):
         found = gate.feed(data)
         if isinstance(found, int):

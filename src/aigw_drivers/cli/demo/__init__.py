@@ -1,1 +1,1 @@
-"""What ``aigw demo`` shows: a gateway, its built-in provider and clients, in one process."""
+"""``aigw demo``: a gateway, its built-in provider and clients, in one process."""

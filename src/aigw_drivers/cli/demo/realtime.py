@@ -1,7 +1,6 @@
 """The demonstration of a realtime session: a user asks, the built-in provider's voice answers, all through the gateway.
 
-Decides: what is said and what is noted of it on both hops. Must not know: how it is shown; that is
-:mod:`aigw_drivers.cli.demo.realtime_view`.
+Decides: the conversation, and the record of it on both hops. Must not know: how it is shown (:mod:`.realtime_view`).
 """
 
 from array import array
@@ -16,8 +15,7 @@ from typing import Any, Final, Literal, Protocol
 import anyio
 import msgspec
 
-from aigw_sansio.config import ProviderSettings
-from aigw_sansio.events import Event, SessionEnded
+from aigw_sansio import Event, ProviderSettings, SessionEnded
 
 from ...client import WebSocketClient, connect
 from ...loopback import LoopbackProvider
@@ -28,9 +26,9 @@ from ...server.settings import ServerSettings, Settings
 Hop = Literal["client", "provider"]
 
 _PATH: Final = "/v1/local/default/loopback/realtime?model=loopback-voice&loopback_chunks=26&loopback_chunk_delay_ms=90"
-#: One level of the meter is this much audio, in samples.
+#: Samples of audio in one level of the meter.
 _WINDOW: Final = RATE // 50
-#: After so many words the user has heard enough.
+#: The user interrupts after so many words.
 _WORDS_BEFORE_BARGE_IN: Final = 7
 
 
@@ -44,12 +42,12 @@ class HopLine:
     opcode: str
     size: int
     kind: str
-    repeat: int = 0  #: how many of its kind came before it on this hop in this turn
+    repeat: int = 0  #: number of earlier messages of this kind on this hop in this turn
 
 
 @dataclass
 class Turn:
-    """What was asked and what is answered. Times are milliseconds since the demonstration began."""
+    """One question and its answer. Times are milliseconds since the demonstration began."""
 
     question: str
     state: str = "asked"
@@ -66,7 +64,7 @@ class Turn:
 
 @dataclass
 class Conversation:
-    """What there is to show."""
+    """Everything that can be shown."""
 
     turns: list[Turn] = field(default_factory=list)
     lines: list[HopLine] = field(default_factory=list)
@@ -78,17 +76,17 @@ class RealtimeView(Protocol):
     """Shows a conversation while it runs."""
 
     def line(self, line: HopLine) -> None:
-        """A message went over a hop."""
+        """A message passed a hop."""
 
     def turn(self, turn: Turn) -> None:
-        """Something was asked."""
+        """A question was asked."""
 
     def changed(self) -> None:
         """A turn changed."""
 
 
 async def converse(view_for: Callable[[Conversation], RealtimeView], *, driver: DriverName = "anyio") -> Conversation:
-    """Run it. ``view_for(conversation)`` makes the view that is told of everything. Ends by itself."""
+    """Run the demonstration to its end. ``view_for(conversation)`` makes the view that shows it."""
     conversation = Conversation()
     recorder = _Recorder(conversation, view_for(conversation))
     async with LoopbackProvider.start() as provider:
@@ -108,7 +106,7 @@ async def converse(view_for: Callable[[Conversation], RealtimeView], *, driver: 
 
 
 class _Recorder:
-    """Speaks for the user, and notes what goes over each hop."""
+    """Speaks for the user, and records the messages of each hop."""
 
     def __init__(self, conversation: Conversation, view: RealtimeView) -> None:
         self._conversation = conversation
@@ -140,12 +138,12 @@ class _Recorder:
         await self._say(socket, {"type": "response.cancel"})
         await self._until(socket, "response.done")
 
-    def passed_provider(self, inward: bool, text: bool, data: bytes) -> None:
+    def passed_provider(self, data: bytes, *, inward: bool, text: bool) -> None:
         """A message on the provider's hop."""
-        self._note("provider", inward, text, data)
+        self._note("provider", data, outward=inward, text=text)
 
     def event(self, event: Event) -> None:
-        """What the gateway says."""
+        """An event of the gateway."""
         if isinstance(event, SessionEnded):
             self._conversation.ended = event
             self.over.set()
@@ -165,15 +163,15 @@ class _Recorder:
 
     async def _say(self, socket: WebSocketClient, event: dict[str, object]) -> None:
         data = msgspec.json.encode(event)
-        self._note("client", True, True, data)
+        self._note("client", data, outward=True, text=True)
         await socket.send(data.decode())
 
     async def _until(self, socket: WebSocketClient, kind: str, *, words: int | None = None) -> None:
-        """Messages, until one of ``kind``, or until so many words were said."""
+        """Receive until a message of ``kind``, or until the answer has so many ``words``."""
         while True:
             message = await socket.receive()
             data = message.encode() if isinstance(message, str) else message
-            event = self._note("client", False, isinstance(message, str), data)
+            event = self._note("client", data, outward=False, text=isinstance(message, str))
             if self._conversation.turns:
                 self._hear(self._conversation.turns[-1], event)
                 self._view.changed()
@@ -182,7 +180,7 @@ class _Recorder:
             if event.get("type") == kind:
                 return
 
-    def _note(self, hop: Hop, outward: bool, text: bool, data: bytes) -> dict[str, Any]:
+    def _note(self, hop: Hop, data: bytes, *, outward: bool, text: bool) -> dict[str, Any]:
         event: dict[str, Any] = msgspec.json.decode(data)
         kind = str(event.get("type", ""))
         repeat = self._counts.get((hop, kind), 0)

@@ -1,4 +1,4 @@
-"""How the realtime demonstration looks: live panels in a terminal, plain lines elsewhere, one summary at the end.
+"""The look of the realtime demonstration: live panels in a terminal, plain lines elsewhere, a summary at the end.
 
 Decides: layout and colours. Must not know: sockets and messages.
 """
@@ -53,13 +53,13 @@ def _heard(turn: Turn) -> str:
 
 
 class PlainRealtimeView:
-    """Every message as it happens; of a run of deltas only the first, and at the end of a turn what was said."""
+    """Each message as it passes, but only the first deltas of a turn; at the end of a turn its transcript."""
 
     def __init__(self, conversation: Conversation, console: Console) -> None:
         self._conversation = conversation
         self._console = console
         self._left_out: dict[tuple[str, str], int] = {}
-        self._told = 0  # turns whose answer was shown
+        self._told = 0  # number of turns whose answer was shown
 
     def line(self, line: HopLine) -> None:
         if line.repeat >= _SHOWN_DELTAS and line.kind.endswith((".delta", ".append")):
@@ -94,7 +94,7 @@ class PlainRealtimeView:
 
 
 class LiveRealtimeView:
-    """The conversation, and below it the last messages of each hop."""
+    """The conversation, and below it the last messages of both hops."""
 
     def __init__(self, conversation: Conversation, console: Console, live: Live) -> None:
         self._conversation = conversation
@@ -111,7 +111,7 @@ class LiveRealtimeView:
         self._live.update(self.render())
 
     def render(self) -> RenderableType:
-        """The whole picture as it is now."""
+        """The whole picture at this moment."""
         width = min(self._console.width, 110)
         turns = self._conversation.turns
         room = max(4, self._console.height - 4 - _PANEL_LINES * len(turns))
@@ -166,8 +166,8 @@ def realtime_summary(conversation: Conversation) -> RenderableType:
     lines: list[RenderableType] = [
         table,
         Text(
-            f"The upgrade took {conversation.handshake_ms:.1f} ms, the provider's included: it is dialled first. "
-            "Barge-in: from the user's interruption to the end of the answer."
+            f"The upgrade took {conversation.handshake_ms:.1f} ms, with the provider's: the gateway dials it first. "
+            "Barge-in: time from the interruption to the end of the answer."
         ),
     ]
     ended = conversation.ended
@@ -191,7 +191,7 @@ def _after(turn: Turn, at_ms: float | None) -> str:
 def realtime_view_for(
     console: Console,
 ) -> tuple[AbstractContextManager[object], Callable[[Conversation], RealtimeView]]:
-    """What must be entered while the view is used, and what makes the view."""
+    """A context to enter while the view is used, and a function that makes the view."""
     if not console.is_terminal:
         return nullcontext(), lambda conversation: PlainRealtimeView(conversation, console)
     live = Live(console=console, refresh_per_second=20)

@@ -1,7 +1,6 @@
 """The demonstration: a gateway, the built-in provider, one socket, several requests at once.
 
-Decides: which requests are made and what is noted of them. Must not know: how it is shown; that is
-:mod:`aigw_drivers.cli.demo.universal_view`.
+Decides: the requests, and the record of them. Must not know: how it is shown (:mod:`.universal_view`).
 """
 
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any, Literal, Protocol
 import anyio
 import msgspec
 
-from aigw_sansio.events import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted, Event, RequestAdmitted
+from aigw_sansio import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted, Event, RequestAdmitted
 
 from ...client import WebSocketClient, connect
 from ...server.serve import DriverName, running
@@ -24,7 +23,7 @@ _PATH = "/v1/local/default"
 
 @dataclass
 class Lane:
-    """One request, as it goes along. Times are milliseconds since the demonstration began."""
+    """One request and its progress. Times are milliseconds since the demonstration began."""
 
     name: str
     title: str
@@ -42,27 +41,27 @@ class Lane:
 
     @property
     def running(self) -> bool:
-        """Whether its end has not come yet."""
+        """Whether it has not ended yet."""
         return self.end_ms is None
 
 
 @dataclass
 class Line:
-    """One thing that went over a wire."""
+    """One line: something passed a wire."""
 
     at_ms: float
     wire: Wire
     outward: bool  #: away from the client
     lane: str
     text: str
-    repeat: int = 0  #: how many of its kind came before it in this lane
+    repeat: int = 0  #: number of earlier lines of this kind in this lane
 
 
 class View(Protocol):
     """Shows a demonstration while it runs."""
 
     def line(self, line: Line) -> None:
-        """Something went over a wire."""
+        """Something passed a wire."""
 
     def changed(self) -> None:
         """A lane changed."""
@@ -70,7 +69,7 @@ class View(Protocol):
 
 @dataclass
 class Demonstration:
-    """What there is to show."""
+    """Everything that can be shown."""
 
     lanes: dict[str, Lane] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
@@ -89,7 +88,7 @@ def _step(query: dict[str, object], endpoint: str = "chat/completions", **more: 
 
 
 def _scenario() -> list[tuple[Lane, dict[str, object] | list[dict[str, object]]]]:
-    """Requests that run at once."""
+    """The requests that run at once."""
     claude = _chat("Why is the sky blue?", stream=True, chunks=22, chunk_delay_ms=60) | {"max_tokens": 256}
     retried = _chat("Try, try again", stream=True, fail_times=2, key="demo", chunks=10, chunk_delay_ms=60)
     broken = _chat("Who answers?", stream=True, status=500)
@@ -99,7 +98,7 @@ def _scenario() -> list[tuple[Lane, dict[str, object] | list[dict[str, object]]]
             Lane("story", "a streamed answer"),
             _step(_chat("Tell me a story", stream=True, first_chunk_delay_ms=120, chunks=28, chunk_delay_ms=50)),
         ),
-        (Lane("claude", "another dialect, streamed"), _step(claude, "messages")),
+        (Lane("claude", "another format, streamed"), _step(claude, "messages")),
         (Lane("whole", "a whole answer"), _step(_chat("Say it in one go", stream=False, delay_ms=300))),
         (
             Lane("retry", "fails twice, third attempt answers"),
@@ -111,7 +110,7 @@ def _scenario() -> list[tuple[Lane, dict[str, object] | list[dict[str, object]]]
 
 
 async def demonstrate(view_for: Callable[["Demonstration"], View], *, driver: DriverName = "anyio") -> Demonstration:
-    """Run it. ``view_for(demonstration)`` makes the view that is told of everything. Ends by itself."""
+    """Run the demonstration to its end. ``view_for(demonstration)`` makes the view that shows it."""
     demo = Demonstration()
     view = view_for(demo)
     recorder = _Recorder(demo, view)
@@ -121,7 +120,7 @@ async def demonstrate(view_for: Callable[["Demonstration"], View], *, driver: Dr
         began = perf_counter()
         async with connect(demo.url) as socket:
             demo.handshake_ms = (perf_counter() - began) * 1000
-            recorder.note("client", True, "", f"opened one WebSocket in {demo.handshake_ms:.1f} ms")
+            recorder.note("client", "", f"opened one WebSocket in {demo.handshake_ms:.1f} ms", outward=True)
             for lane, request in _scenario():
                 await recorder.create(socket, lane, request)
             async with anyio.create_task_group() as tasks:
@@ -138,7 +137,7 @@ async def demonstrate(view_for: Callable[["Demonstration"], View], *, driver: Dr
 
 
 class _Recorder:
-    """Notes what goes over each wire."""
+    """Records what passes each wire."""
 
     def __init__(self, demo: Demonstration, view: View) -> None:
         self._demo = demo
@@ -151,7 +150,8 @@ class _Recorder:
     def now_ms(self) -> float:
         return (perf_counter() - self._began) * 1000
 
-    def note(self, wire: Wire, outward: bool, lane: str, text: str, repeat: int = 0) -> None:
+    def note(self, wire: Wire, lane: str, text: str, *, outward: bool, repeat: int = 0) -> None:
+        """Record a line; ``outward`` is away from the client."""
         line = Line(self.now_ms, wire, outward, lane, text, repeat)
         self._demo.lines.append(line)
         self._view.line(line)
@@ -165,18 +165,19 @@ class _Recorder:
         lane.sent_ms = self.now_ms
         self._demo.lanes[lane.name] = lane
         steps = f", {len(request)} steps" if isinstance(request, list) else ""
-        self.note("client", True, lane.name, f"universal.create {first['endpoint']}{steps} ({len(message)} bytes)")
+        text = f"universal.create {first['endpoint']}{steps} ({len(message)} bytes)"
+        self.note("client", lane.name, text, outward=True)
         await socket.send(message)
 
     async def cancel_after(self, socket: WebSocketClient, name: str, chunks: int) -> None:
         lane = self._demo.lanes[name]
         while lane.chunks < chunks and lane.running:
             await self._chunk_came.wait()
-        self.note("client", True, name, "universal.cancel")
+        self.note("client", name, "universal.cancel", outward=True)
         await socket.send(msgspec.json.encode({"type": "universal.cancel", "eventId": name}).decode())
 
     async def receive(self, socket: WebSocketClient) -> None:
-        """Messages, until every lane has had its end."""
+        """Receive until every lane has ended."""
         while any(lane.running for lane in self._demo.lanes.values()):
             message = await socket.receive()
             self._take(msgspec.json.decode(message), len(message))
@@ -196,11 +197,11 @@ class _Recorder:
             if delta and lane.first_ms is None:
                 lane.first_ms = now
             lane.text += delta
-            self.note("client", False, lane.name, f"universal.stream {delta!r}", lane.chunks)
+            self.note("client", lane.name, f"universal.stream {delta!r}", outward=False, repeat=lane.chunks)
             lane.chunks += 1
             lane.state = "streaming"
             return
-        self.note("client", False, lane.name, f"universal.{kind} ({size} bytes)")
+        self.note("client", lane.name, f"universal.{kind} ({size} bytes)", outward=False)
         if kind == "created" and "response" not in message:
             lane.state = "committed"
             return
@@ -211,29 +212,30 @@ class _Recorder:
         lane.state = kind if kind != "created" else "whole"
 
     def event(self, event: Event) -> None:
-        """What the gateway says of its other side."""
+        """An event of the gateway, about the provider's side."""
         match event:
             case RequestAdmitted():
                 self._lane_of[event.log_id] = event.event_id
             case AttemptStarted():
                 text = f"POST {event.target} (attempt {event.attempt}, step {event.step})"
-                self.note("provider", True, self._lane_of[event.log_id], text)
+                self.note("provider", self._lane_of[event.log_id], text, outward=True)
             case AttemptConnected():
                 lane = self._demo.lanes[self._lane_of[event.log_id]]
                 ms = event.handshake_s * 1000
                 lane.reach = event.reach
                 lane.saved_ms = 0.0 if event.reach == "dialled" else ms
                 cost = f"dialled in {ms:.2f} ms" if event.reach == "dialled" else f"{event.reach}: {ms:.2f} ms saved"
-                self.note("provider", True, lane.name, f"connection #{event.conn}, {cost}")
+                self.note("provider", lane.name, f"connection #{event.conn}, {cost}", outward=True)
             case AttemptFirstByte():
                 text = f"{event.status} after {event.after_s * 1000:.1f} ms"
-                self.note("provider", False, self._lane_of[event.log_id], text)
+                self.note("provider", self._lane_of[event.log_id], text, outward=False)
             case AttemptEnded() if event.fault is not None:
-                self.note("provider", False, self._lane_of[event.log_id], f"attempt over: {event.fault.detail}")
+                text = f"attempt over: {event.fault.detail}"
+                self.note("provider", self._lane_of[event.log_id], text, outward=False)
 
 
 def _text_of(response: Any) -> str:
-    """The text in a chunk or answer of the loopback provider, whichever dialect it speaks."""
+    """The text in a chunk or answer of the loopback provider, in any of its formats."""
     if not isinstance(response, dict):
         return ""
     if response.get("choices"):

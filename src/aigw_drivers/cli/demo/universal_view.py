@@ -1,4 +1,4 @@
-"""How the demonstration looks: live lanes in a terminal, plain lines elsewhere, one summary at the end.
+"""The look of the demonstration: live lanes in a terminal, plain lines elsewhere, a summary at the end.
 
 Decides: layout and colours. Must not know: sockets and messages.
 """
@@ -27,7 +27,7 @@ _SHOWN_CHUNKS = 2
 
 
 def written(line: Line) -> Text:
-    """One line of what went over a wire."""
+    """A line as text."""
     arrow, colour = _ARROWS[line.wire, line.outward]
     return Text.assemble(
         (f"{line.at_ms:8.1f} ms  ", "dim"), (arrow, colour), "  ", (f"{line.lane:<9}", "bold"), line.text
@@ -35,7 +35,7 @@ def written(line: Line) -> Text:
 
 
 class PlainView:
-    """Every line as it happens; of a stream only the first chunks."""
+    """Each line as it comes, but only the first chunks of a stream."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -47,7 +47,9 @@ class PlainView:
                 self._left_out[line.lane] = self._left_out.get(line.lane, 0) + 1
                 return
         elif (left_out := self._left_out.pop(line.lane, 0)) and line.wire == "client" and not line.outward:
-            more = Line(line.at_ms, "client", False, line.lane, f"... {left_out} more universal.stream")
+            more = Line(
+                line.at_ms, "client", outward=False, lane=line.lane, text=f"... {left_out} more universal.stream"
+            )
             self._console.print(written(more), soft_wrap=True)
         self._console.print(written(line), soft_wrap=True)
 
@@ -70,7 +72,7 @@ class LiveView:
         self._live.update(self.render())
 
     def render(self) -> RenderableType:
-        """The whole picture as it is now."""
+        """The whole picture at this moment."""
         width = max(30, min(58, (self._console.width - 4) // max(1, self._console.width // 44)))
         lanes = Columns([_panel(lane, width) for lane in self._demo.lanes.values()], padding=(0, 1))
         room = max(5, self._console.height - 2 - 9 * -(-len(self._demo.lanes) // max(1, self._console.width // width)))
@@ -100,7 +102,7 @@ def _panel(lane: Lane, width: int) -> Panel:
 
 
 def summary(demo: Demonstration) -> RenderableType:
-    """The timings, and what was saved."""
+    """The times, and the time that was saved."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("request", "end", "status", "tries", "connection"):
         table.add_column(heading)
@@ -116,13 +118,13 @@ def summary(demo: Demonstration) -> RenderableType:
         (f"{demo.handshake_ms:.1f} ms", "bold"),
         ", once. The last request found the provider's connection open and saved ",
         (f"{again.saved_ms:.2f} ms", "bold"),
-        " of dialling, on this machine and without TLS; over TLS at 20 ms round trip time it is 40 ms and more.",
+        " of dialling, here without TLS. With TLS and a round trip of 20 ms it would be 40 ms or more.",
     )
     return Group(table, saved)
 
 
 def view_for(console: Console) -> tuple[AbstractContextManager[object], Callable[[Demonstration], View]]:
-    """What must be entered while the view is used, and what makes the view."""
+    """A context to enter while the view is used, and a function that makes the view."""
     if not console.is_terminal:
         return nullcontext(), lambda demo: PlainView(console)
     live = Live(console=console, refresh_per_second=20, transient=True)

@@ -1,17 +1,17 @@
 """Amazon Bedrock: Converse, InvokeModel with the vendors' formats inside, and agents.
 
-Decides: what the events of its streams and its whole answers mean. Must not know: the frames they came in.
+Decides: what the events of its streams and its whole responses mean. Must not know: the frames that they came in.
 
-Source: Amazon Bedrock API reference, ConverseStream, InvokeModelWithResponseStream, InvokeAgent. ``metadata`` with
-the usage comes after ``messageStop`` (or before): an end is held back until the transport ends. ``inputTokens``
-leaves out what was cached: it is added here. ``p`` is padding.
+Source: Amazon Bedrock API reference, ConverseStream, InvokeModelWithResponseStream, InvokeAgent. ``metadata`` with the
+usage comes after ``messageStop`` or before it, so a finish is held back until the transport ends. ``inputTokens``
+excludes cached tokens: they are added here. ``p`` is padding.
 """
 
 from typing import ClassVar, Final
 
 from ...events import Citation, ImageDelta, ProviderEvent, ReasoningDelta, TextDelta, Unrecognised, UsageReported
 from ..base import BaseReader, ToolKind
-from ..values import Object, arguments, arr, base64_size, count, obj, text, unbase64, word
+from ..values import JsonObject, arguments, arr, base64_size, count, obj, text, unbase64, word
 
 _EVENTS: Final = frozenset(
     {"messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"}
@@ -19,11 +19,11 @@ _EVENTS: Final = frozenset(
 
 
 class BedrockConverseReader(BaseReader):
-    """Reads Converse, and the same events as Nova writes them inside InvokeModel."""
+    """Reads Converse, and the same events inside InvokeModel (Nova)."""
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"stopReason"', b'"usage"')
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = event if event in _EVENTS else self._kind(value)
         if kind in value and len(value) < 3:  # the event's name is the key
             value = obj(value[kind])
@@ -43,7 +43,7 @@ class BedrockConverseReader(BaseReader):
         else:
             self.unknown(value, out)
 
-    def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
+    def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         message = obj(obj(value.get("output")).get("message"))
         if message or "stopReason" in value:
             self.start(None, None, out)
@@ -58,8 +58,8 @@ class BedrockConverseReader(BaseReader):
         else:
             self.unknown(value, out)
 
-    def _kind(self, value: Object) -> str:
-        """Which event it is, told by its keys."""
+    def _kind(self, value: JsonObject) -> str:
+        """The event's name, told by its keys."""
         for name in value:
             if name in _EVENTS:
                 return name
@@ -75,16 +75,16 @@ class BedrockConverseReader(BaseReader):
             return "messageStart"
         return "contentBlockStop" if "contentBlockIndex" in value else ""
 
-    def _read_start(self, start: Object, index: int, out: list[ProviderEvent]) -> None:
+    def _read_start(self, start: JsonObject, index: int, out: list[ProviderEvent]) -> None:
         self.start(None, None, out)
         tool = start.get("toolUse")
         if type(tool) is dict:
             run_by: ToolKind = "provider" if tool.get("type") == "server_tool_use" else "function"
-            self.calls.begin(index, word(tool.get("toolUseId")), word(tool.get("name")), out, 0, run_by)
+            self.calls.begin(index, word(tool.get("toolUseId")), word(tool.get("name")), out, kind=run_by)
         elif start and "toolResult" not in start and "image" not in start:
             out.append(Unrecognised("start with " + ", ".join(key[:40] for key in list(start)[:4])))
 
-    def _read_delta(self, delta: Object, index: int, out: list[ProviderEvent]) -> None:
+    def _read_delta(self, delta: JsonObject, index: int, out: list[ProviderEvent]) -> None:
         self.start(None, None, out)
         if "text" in delta:
             piece = text(delta["text"])
@@ -101,11 +101,11 @@ class BedrockConverseReader(BaseReader):
         elif delta and "toolResult" not in delta:
             out.append(Unrecognised("delta with " + ", ".join(key[:40] for key in list(delta)[:4])))
 
-    def _read_block(self, block: Object, out: list[ProviderEvent]) -> None:
+    def _read_block(self, block: JsonObject, out: list[ProviderEvent]) -> None:
         tool = block.get("toolUse")
         if type(tool) is dict:
             run_by: ToolKind = "provider" if tool.get("type") == "server_tool_use" else "function"
-            self.calls.whole(word(tool.get("toolUseId")), word(tool.get("name")), tool.get("input"), out, 0, run_by)
+            self.calls.whole(word(tool.get("toolUseId")), word(tool.get("name")), tool.get("input"), out, kind=run_by)
         elif "citationsContent" in block:
             cited = obj(block["citationsContent"])
             for part in arr(cited.get("content")):
@@ -117,23 +117,23 @@ class BedrockConverseReader(BaseReader):
             self._read_delta(block, 0, out)
 
 
-def _read_reasoning(content: Object, out: list[ProviderEvent]) -> None:
-    """In a stream text and signature stand bare, in a whole answer under ``reasoningText``."""
+def _read_reasoning(content: JsonObject, out: list[ProviderEvent]) -> None:
+    """Text and signature are at the top level in a stream, and under ``reasoningText`` in a whole response."""
     inner = obj(content.get("reasoningText")) or content
     sealed = word(content.get("redactedContent"))
     piece, signature = text(inner.get("text")), sealed or word(inner.get("signature"))
     if piece or signature:
-        out.append(ReasoningDelta(piece, 0, signature, sealed is not None))
+        out.append(ReasoningDelta(piece, signature=signature, redacted=sealed is not None))
 
 
-def _read_citation(citation: Object, out: list[ProviderEvent]) -> None:
+def _read_citation(citation: JsonObject, out: list[ProviderEvent]) -> None:
     web = obj(obj(citation.get("location")).get("web"))
     content = [text(obj(part).get("text")) for part in arr(citation.get("sourceContent"))]
     out.append(Citation(word(web.get("url")), word(citation.get("title")), "".join(content) or None))
 
 
-def bedrock_usage(usage: Object) -> UsageReported:
-    """Converse's ``usage`` and InvokeModel's metrics, whose names differ by a suffix."""
+def bedrock_usage(usage: JsonObject) -> UsageReported:
+    """Read Converse's ``usage`` or InvokeModel's metrics, whose names differ by a suffix."""
 
     def number(*names: str) -> int | None:
         return next((n for name in names if (n := count(usage.get(name))) is not None), None)
@@ -150,11 +150,11 @@ def bedrock_usage(usage: Object) -> UsageReported:
 
 
 class BedrockAgentReader(BaseReader):
-    """Reads InvokeAgent: ``chunk`` events hold plain text in base64, ``trace`` events tell of the agent's steps."""
+    """Reads InvokeAgent: ``chunk`` events hold plain text in base64, ``trace`` events describe the agent's steps."""
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'Exception"')
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         value = obj(value.get("chunk")) or value
         data = unbase64(value.get("bytes"))
         if data is not None:
@@ -167,7 +167,7 @@ class BedrockAgentReader(BaseReader):
                     out.append(
                         Citation(word(location.get("uri")), None, word(obj(obj(one).get("content")).get("text")))
                     )
-        elif "returnControl" in value:  # the caller is to run these and to ask again
+        elif "returnControl" in value:  # the client must run these and ask again
             for call in arr(obj(value["returnControl"]).get("invocationInputs")):
                 function = obj(obj(call).get("functionInvocationInput"))
                 api = obj(obj(call).get("apiInvocationInput"))

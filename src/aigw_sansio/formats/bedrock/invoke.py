@@ -1,10 +1,10 @@
-"""Bedrock InvokeModel: the format of whichever vendor made the model.
+"""Bedrock InvokeModel: the format depends on the vendor of the model.
 
-Decides: whose format it is, from the first chunk that shows it, and what the formats mean that exist only here
-(Llama, Titan, Mistral's older one, AI21's older one). Must not know: the frames.
+Decides: which vendor's format it is, from the first chunk that shows it, and what the formats mean that exist only on
+Bedrock (Llama, Titan, the older ones of Mistral and AI21). Must not know: the frames.
 
 Source: Amazon Bedrock user guide, "Inference request parameters and response fields". The last chunk carries
-``amazon-bedrock-invocationMetrics`` with counts that hold for every vendor; they fill in what the vendor left out.
+``amazon-bedrock-invocationMetrics`` with counts for every vendor; they fill in counts that the vendor left out.
 """
 
 from typing import ClassVar, Final
@@ -15,7 +15,7 @@ from ..anthropic import AnthropicReader
 from ..base import BaseReader
 from ..cohere import CohereV1Reader, CohereV2Reader
 from ..openai.chat import OpenAIChatReader
-from ..values import Object, arr, count, obj, parse, text, unbase64, word
+from ..values import JsonObject, arr, count, obj, parse, text, unbase64, word
 from .converse import BedrockConverseReader, bedrock_usage
 
 _OTHER_ANSWERS: Final = frozenset({"results", "embedding", "embeddings", "embeddingsByType", "images", "artifacts"})
@@ -23,9 +23,9 @@ _METRICS: Final = "amazon-bedrock-invocationMetrics"
 
 
 class BedrockVendorReader(BaseReader):
-    """Reads Llama, Titan, Mistral and AI21 as they answer on Bedrock alone."""
+    """Reads the formats of Llama, Titan, Mistral and AI21 that exist only on Bedrock."""
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if "generation" in value:  # Llama
             self._show(value["generation"], value.get("stop_reason"), out)
             read, written = count(value.get("prompt_token_count")), count(value.get("generation_token_count"))
@@ -104,7 +104,7 @@ class BedrockInvokeReader:
     def finish(self) -> list[ProviderEvent]:
         return [] if self._reader is None else self._reader.finish()
 
-    def _find(self, value: Object) -> BaseReader:
+    def _find(self, value: JsonObject) -> BaseReader:
         if self._reader is not None:
             return self._reader
         kind = text(value.get("type"))
@@ -124,7 +124,7 @@ class BedrockInvokeReader:
         else:
             reader = BedrockVendorReader()
             if not value or value.keys() <= {_METRICS}:
-                return reader  # nothing to tell by yet
+                return reader  # this chunk does not show the vendor
         self._reader = reader
         return reader
 
@@ -143,7 +143,7 @@ _NOVA: Final = frozenset(
 
 
 def _unwrapped(chunk: Chunk) -> Chunk:
-    """A chunk whose vendor's JSON still stands in base64 inside."""
+    """Unwrap a chunk that holds the vendor's JSON in base64."""
     value = obj(parse(chunk.data))
     data = unbase64(value.get("bytes", obj(value.get("chunk")).get("bytes")))
     return chunk if data is None else Chunk(data, chunk.event, chunk.failed)

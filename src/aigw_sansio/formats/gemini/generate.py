@@ -1,10 +1,10 @@
 """Google Gemini ``generateContent``, on generativelanguage and on Vertex, as SSE, as a JSON array and whole.
 
-Decides: what its chunks mean; a whole answer is one chunk. Must not know: how the chunks were framed.
+Decides: what its chunks mean; a whole response is one chunk. Must not know: how the chunks were framed.
 
 Source: Gemini API reference, ``GenerateContentResponse``; Vertex AI "Stream function call arguments". A
-``finishReason`` may stand on every chunk, so an end is held back until the transport ends. Usage is a running
-total; thoughts are counted apart from ``candidatesTokenCount`` and are added here.
+``finishReason`` may be on every chunk, so a finish is held back until the transport ends. Usage is a running total;
+``candidatesTokenCount`` excludes thoughts, which are added here.
 """
 
 from typing import ClassVar, Final
@@ -23,13 +23,13 @@ from ...events import (
 )
 from ..base import BaseReader, choice_of
 from ..errors import embedded_error
-from ..values import Object, arr, base64_size, count, obj, text, word
+from ..values import JsonObject, arr, base64_size, count, obj, text, word
 from .partial_arguments import PartialArguments
 
 _KNOWN: Final = frozenset(
     {"candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId", "createTime", "modelStatus"}
 )
-#: The reasons' numbers, which some services send for the names.
+#: The numbers of the reasons, which some services send instead of the names.
 _NUMBERS: Final[dict[str | None, FinishReason]] = {
     "1": "stop",
     "2": "length",
@@ -57,9 +57,9 @@ class GeminiReader(BaseReader):
         self._called: set[int] = set()
         self._cited = 0
         self._blocked = False
-        self._said: Object = {}
+        self._said: JsonObject = {}
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         error = embedded_error(value) if "error" in value else None
         if error is not None:
             out.append(error)
@@ -75,7 +75,7 @@ class GeminiReader(BaseReader):
             self.end(0, blocked)
             self._blocked = True
         usage = obj(value.get("usageMetadata"))
-        if usage and (usage != self._said or self._ends):  # most chunks repeat what the last one said
+        if usage and (usage != self._said or self._ends):  # most chunks repeat the last usage
             self._said = usage
             self.report(gemini_usage(usage, bool(self._ends)), out)
         if not self._started and not _KNOWN.intersection(value):
@@ -84,12 +84,12 @@ class GeminiReader(BaseReader):
             else:
                 self.unknown(value, out)
 
-    def whole_other(self, value: object, out: list[ProviderEvent]) -> None:
+    def read_whole_other(self, value: object, out: list[ProviderEvent]) -> None:
         if type(value) is list:  # the array form, whole
             for item in value:
                 self.read_object(obj(item), "", out)
         else:
-            super().whole_other(value, out)
+            super().read_whole_other(value, out)
 
     def finished(self, choice: int, raw: str | None) -> ResponseFinished:
         if self._blocked and choice == 0:
@@ -104,7 +104,7 @@ class GeminiReader(BaseReader):
         self._partial.close(self.calls, out)
         super().close(out)
 
-    def _read_candidate(self, candidate: Object, position: int, out: list[ProviderEvent]) -> None:
+    def _read_candidate(self, candidate: JsonObject, position: int, out: list[ProviderEvent]) -> None:
         index = choice_of(candidate.get("index"), position)
         if index is None:
             out.append(Unrecognised("candidate index out of range"))
@@ -117,9 +117,9 @@ class GeminiReader(BaseReader):
         if reason and reason not in _UNFINISHED:
             self.end(index, reason)
 
-    def read_part(self, part: Object, index: int, out: list[ProviderEvent]) -> None:
-        """One part of a content."""
-        if len(part) == 1 and "text" in part:  # by far the most
+    def read_part(self, part: JsonObject, index: int, out: list[ProviderEvent]) -> None:
+        """Read one part of a candidate's content."""
+        if len(part) == 1 and "text" in part:  # by far the most common
             if text(part["text"]):
                 out.append(TextDelta(text(part["text"]), index))
             return
@@ -143,31 +143,33 @@ class GeminiReader(BaseReader):
             out.append(ImageDelta(0, word(obj(part["fileData"]).get("mimeType")), index))
         elif type(part.get("executableCode")) is dict:
             code = obj(part["executableCode"])
-            self.calls.whole(word(code.get("id")), "code_execution", code, out, index, "provider")
+            self.calls.whole(word(code.get("id")), "code_execution", code, out, choice=index, kind="provider")
         elif type(part.get("toolCall")) is dict:
             tool = obj(part["toolCall"])
-            self.calls.whole(word(tool.get("id")), word(tool.get("toolType")), tool.get("args"), out, index, "provider")
+            self.calls.whole(
+                word(tool.get("id")), word(tool.get("toolType")), tool.get("args"), out, choice=index, kind="provider"
+            )
         elif not thought and not signature and part and not _QUIET_PARTS.intersection(part):
             out.append(Unrecognised("part with " + ", ".join(key[:40] for key in list(part)[:4])))
 
-    def _read_sources(self, candidate: Object, index: int, out: list[ProviderEvent]) -> None:
-        """Grounding repeats its whole list on later chunks: only what is new in it is shown."""
+    def _read_sources(self, candidate: JsonObject, index: int, out: list[ProviderEvent]) -> None:
+        """Grounding repeats its whole list on later chunks: report only the new sources."""
         sources = [
             obj(obj(one).get("web")) for one in arr(obj(candidate.get("groundingMetadata")).get("groundingChunks"))
         ]
         if sources:
             for source in sources[self._cited :]:
-                out.append(Citation(word(source.get("uri")), word(source.get("title")), None, index))
+                out.append(Citation(word(source.get("uri")), word(source.get("title")), choice=index))
             self._cited = max(self._cited, len(sources))
         citations = obj(candidate.get("citationMetadata"))
         for one in arr(citations.get("citationSources")) + arr(citations.get("citations")):
-            out.append(Citation(word(obj(one).get("uri")), word(obj(one).get("title")), None, index))
+            out.append(Citation(word(obj(one).get("uri")), word(obj(one).get("title")), choice=index))
 
 
 _QUIET_PARTS: Final = frozenset({"text", "codeExecutionResult", "toolResponse", "functionResponse", "partMetadata"})
 
 
-def _read_media(media: Object, index: int, out: list[ProviderEvent]) -> None:
+def _read_media(media: JsonObject, index: int, out: list[ProviderEvent]) -> None:
     kind, size = text(media.get("mimeType")), base64_size(media.get("data"))
     if kind.startswith("audio/"):
         out.append(AudioDelta(size, None, index))
@@ -175,8 +177,8 @@ def _read_media(media: Object, index: int, out: list[ProviderEvent]) -> None:
         out.append(ImageDelta(size, kind[:100] or None, index))
 
 
-def gemini_usage(usage: Object, ended: bool) -> UsageReported:
-    """``usageMetadata``: what tools read counts as input, thoughts count as output."""
+def gemini_usage(usage: JsonObject, ended: bool) -> UsageReported:
+    """Read ``usageMetadata``. Tokens of tool results count as input, thoughts as output."""
     prompt, tools = count(usage.get("promptTokenCount")), count(usage.get("toolUsePromptTokenCount"))
     written, thought = count(usage.get("candidatesTokenCount")), count(usage.get("thoughtsTokenCount"))
     if written is None:

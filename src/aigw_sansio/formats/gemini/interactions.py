@@ -2,8 +2,8 @@
 
 Decides: what its events and its whole interaction mean. Must not know: ``generateContent``.
 
-Source: Gemini API reference, Interactions. ``interaction.completed`` carries the usage and a status; ``event: done``
-follows it. Thoughts are counted apart and are added to the output here.
+Source: Gemini API reference, Interactions. ``interaction.completed`` has the usage and a status; ``event: done``
+follows it. The output count excludes thoughts, which are added here.
 """
 
 from typing import ClassVar, Final
@@ -19,7 +19,7 @@ from ...events import (
     UsageReported,
 )
 from ..base import BaseReader, ToolKind
-from ..values import Object, arguments, arr, base64_size, count, obj, text, word
+from ..values import JsonObject, arguments, arr, base64_size, count, obj, text, word
 
 _ENDS: Final = frozenset({"completed", "incomplete", "failed", "cancelled", "requires_action"})
 
@@ -29,7 +29,7 @@ class GeminiInteractionsReader(BaseReader):
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"interaction.', b'"usage"')
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("event_type")) or text(value.get("type")) or event
         if kind == "step.delta" or kind == "content.delta":
             self._read_delta(obj(value.get("delta")), count(value.get("index")) or 0, out)
@@ -42,7 +42,7 @@ class GeminiInteractionsReader(BaseReader):
         elif value.get("error") or kind not in ("step.stop", "content.stop", "done"):
             self.unknown(value, out)
 
-    def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
+    def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         steps = value.get("steps") if "steps" in value else value.get("outputs")
         if type(steps) is list or value.get("object") == "interaction":
             self.start(value.get("id"), value.get("model"), out)
@@ -52,7 +52,7 @@ class GeminiInteractionsReader(BaseReader):
         else:
             self.unknown(value, out)
 
-    def _read_interaction(self, interaction: Object, out: list[ProviderEvent]) -> None:
+    def _read_interaction(self, interaction: JsonObject, out: list[ProviderEvent]) -> None:
         self.start(interaction.get("id"), interaction.get("model"), out)
         usage = obj(interaction.get("usage"))
         if usage:
@@ -71,7 +71,7 @@ class GeminiInteractionsReader(BaseReader):
         if status in _ENDS:
             self.end(0, status)
 
-    def _read_delta(self, delta: Object, index: int, out: list[ProviderEvent]) -> None:
+    def _read_delta(self, delta: JsonObject, index: int, out: list[ProviderEvent]) -> None:
         kind = text(delta.get("type"))
         signature = word(delta.get("signature"))
         if kind == "text":
@@ -92,8 +92,8 @@ class GeminiInteractionsReader(BaseReader):
         elif not kind.endswith(("_call", "_result", "annotation", "annotations")):
             out.append(Unrecognised(f"delta {kind[:60]}"))
 
-    def _read_step(self, step: Object, index: int | None, out: list[ProviderEvent]) -> None:
-        """A step at its start (mostly empty) or, with no index, the whole of one."""
+    def _read_step(self, step: JsonObject, index: int | None, out: list[ProviderEvent]) -> None:
+        """Read the start of a step (mostly empty) or, without an index, a whole step."""
         kind = text(step.get("type"))
         signature = word(step.get("signature"))
         if kind == "text":
@@ -112,15 +112,15 @@ class GeminiInteractionsReader(BaseReader):
             name = word(step.get("name")) or kind.removesuffix("_call")
             given = step.get("arguments")
             if index is None:
-                self.calls.whole(word(step.get("id")), name, given, out, 0, run_by)
+                self.calls.whole(word(step.get("id")), name, given, out, kind=run_by)
             else:
-                self.calls.begin(index, word(step.get("id")), name, out, 0, run_by)
+                self.calls.begin(index, word(step.get("id")), name, out, kind=run_by)
                 if given:
                     self.calls.more(index, arguments(given), out)
         elif not kind.endswith("_result"):
             out.append(Unrecognised(f"step {kind[:60]}"))
 
-    def _show(self, part: Object, out: list[ProviderEvent]) -> None:
+    def _show(self, part: JsonObject, out: list[ProviderEvent]) -> None:
         piece = text(part.get("text"))
         if piece:
             out.append(TextDelta(piece))

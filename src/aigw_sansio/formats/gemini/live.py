@@ -1,16 +1,15 @@
 """Gemini Live (``BidiGenerateContent``).
 
-Decides: what the server's messages mean and where one answer ends and the next begins: nothing says that an answer
-starts, so the first content after a turn's end does. Must not know: the relay; the opcode (the server's JSON comes in
-binary frames).
+Decides: what the server's messages mean, and that a response begins with the first content after a turn's end, because
+no message announces it. Must not know: the relay; the opcode (the server's JSON comes in binary frames).
 
-Source: Gemini API, "Live API - WebSockets API reference". One message may carry several members.
+Source: Gemini API, "Live API - WebSockets API reference". One message may have several members.
 """
 
 from typing import Final
 
 from ...events import AudioDelta, ProviderEvent, ResponseFinished
-from ..values import Object, arr, obj, text, word
+from ..values import JsonObject, arr, obj, text, word
 from .generate import GeminiReader, gemini_usage
 
 _QUIET: Final = frozenset(
@@ -27,7 +26,7 @@ class GeminiLiveReader(GeminiReader):
         self._turn = 0
         self.answer = "turn-0"
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if _QUIET.isdisjoint(value):
             self.unknown(value, out)
             return

@@ -1,12 +1,12 @@
-"""Gemini's function calls whose arguments arrive value by value.
+"""Gemini's function calls with arguments that arrive value by value.
 
 Decides: how ``partialArgs`` (a JSON path and a value, or a piece of a string) become one JSON document. Must not
 know: the rest of a chunk.
 
-Source: Vertex AI, "Stream function call arguments". The closing, empty ``functionCall`` may be missing, so a call
-is also closed by the next one and by the end. Arguments cannot be shown while they grow, since later values land
-inside earlier objects: they are shown once, when the call closes. Bounded: ``LARGEST`` characters a call, paths of
-``DEEPEST`` steps; what exceeds them is left out.
+Source: Vertex AI, "Stream function call arguments". The closing, empty ``functionCall`` may be missing, so the next
+call or the end also closes a call. Arguments cannot be reported while they grow, because later values may belong inside
+earlier objects: they are reported once, when the call closes. Bounded: ``LARGEST`` characters for a call, paths of
+``DEEPEST`` steps; larger values are left out.
 """
 
 import re
@@ -15,7 +15,7 @@ from typing import Final
 
 from ...events import ProviderEvent, ToolCallDelta
 from ..base import ToolCalls
-from ..values import Object, arguments, arr, obj, text, word
+from ..values import JsonObject, arguments, arr, obj, text, word
 
 LARGEST: Final = 1 << 20
 DEEPEST: Final = 32
@@ -23,36 +23,36 @@ _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d{1,6})\]|\['([^']*)'\]")
 
 
 class PartialArguments:
-    """The call that is open, if one is."""
+    """The open call, if there is one."""
 
     def __init__(self) -> None:
         self._call: tuple[int, int] | None = None
-        self._root: Object = {}
+        self._root: JsonObject = {}
         self._size = 0
 
-    def read(self, call: Object, choice: int, calls: ToolCalls, out: list[ProviderEvent]) -> None:
-        """One ``functionCall``: a whole call, the start of one, a piece, or the close."""
+    def read(self, call: JsonObject, choice: int, calls: ToolCalls, out: list[ProviderEvent]) -> None:
+        """Read one ``functionCall``: a whole call, the start of one, a piece, or the close."""
         name, pieces, goes_on = word(call.get("name")), arr(call.get("partialArgs")), call.get("willContinue") is True
         if name is not None:
             self.close(calls, out)
             if not goes_on and not pieces:
-                calls.whole(word(call.get("id")), name, call.get("args"), out, choice)
+                calls.whole(word(call.get("id")), name, call.get("args"), out, choice=choice)
                 return
-            self._call = (choice, calls.begin(None, word(call.get("id")), name, out, choice))
+            self._call = (choice, calls.begin(None, word(call.get("id")), name, out, choice=choice))
         for piece in pieces:
             self._put(obj(piece))
         if not goes_on:
             self.close(calls, out)
 
     def close(self, calls: ToolCalls, out: list[ProviderEvent]) -> None:
-        """Show the arguments of the open call."""
+        """Close the open call and report its arguments."""
         if self._call is not None:
             choice, number = self._call
             if self._root:
                 out.append(ToolCallDelta(number, arguments(_settle(self._root)), choice))
             self._call, self._root, self._size = None, {}, 0
 
-    def _put(self, piece: Object) -> None:
+    def _put(self, piece: JsonObject) -> None:
         path = text(piece.get("jsonPath"))
         steps = [int(m[2]) if m[2] else m[1] or m[3] or "" for m in _STEP.finditer(path[:1024])]
         value = _value(piece)
@@ -65,7 +65,7 @@ class PartialArguments:
         _set(at, steps[-1], value)
 
 
-def _value(piece: Object) -> object:
+def _value(piece: JsonObject) -> object:
     if "stringValue" in piece:
         return text(piece["stringValue"])
     return piece.get("numberValue", piece.get("boolValue"))
@@ -81,7 +81,8 @@ def _get(at: object, step: str | int) -> object:
 
 
 def _enter(at: object, step: str | int, fresh: object) -> object:
-    """What stands at ``step``, made if nothing does. ``None`` where the path does not fit what is there."""
+    """The value at ``step``; ``fresh`` is put there if there is none. ``None`` if the path does not fit the
+    document."""
     found = _get(at, step)
     if found is None:
         _set(at, step, fresh)
@@ -90,7 +91,7 @@ def _enter(at: object, step: str | int, fresh: object) -> object:
 
 
 def _set(at: object, step: str | int, value: object) -> None:
-    if type(value) is str:  # a text grows by pieces: they are joined once
+    if type(value) is str:  # a string grows in pieces, which are joined once
         grown = _get(at, step)
         if type(grown) is _Text:
             grown.pieces.append(value)

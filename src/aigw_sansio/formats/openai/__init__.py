@@ -1,1 +1,1 @@
-"""The formats that OpenAI defined, which many other providers speak."""
+"""The formats that OpenAI defined; many other providers use them."""

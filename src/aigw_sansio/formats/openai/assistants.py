@@ -1,4 +1,4 @@
-"""OpenAI's Assistants API: the events and whole answers of a run.
+"""OpenAI's Assistants API: the events and whole responses of a run.
 
 Decides: what they mean. Must not know: the models behind them.
 
@@ -9,19 +9,19 @@ from typing import ClassVar, Final
 
 from ...events import ProviderEvent, TextDelta
 from ..base import BaseReader, ToolKind
-from ..errors import failed
-from ..values import Object, arr, count, obj, text, word
+from ..errors import response_failed
+from ..values import JsonObject, arr, count, obj, text, word
 from .chat import openai_usage
 
 _RUN_ENDS: Final = frozenset({"completed", "incomplete", "cancelled", "expired", "requires_action"})
 
 
 class OpenAIAssistantsReader(BaseReader):
-    """Reads the runs of the Assistants API. ``event:`` names the event; the data is the object it is about."""
+    """Reads the runs of the Assistants API. ``event:`` names the event; the data is its object."""
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"usage":{', b'"usage": {', b'"thread.run"')
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("object")) or event
         if kind == "thread.message.delta":
             for part in arr(obj(value.get("delta")).get("content")):
@@ -35,7 +35,7 @@ class OpenAIAssistantsReader(BaseReader):
         elif not kind.startswith("thread") and kind not in ("list", "assistant") and event != "done":
             self.unknown(value, out)
 
-    def _read_run(self, run: Object, out: list[ProviderEvent]) -> None:
+    def _read_run(self, run: JsonObject, out: list[ProviderEvent]) -> None:
         self.start(run.get("id"), run.get("model"), out)
         usage = obj(run.get("usage"))
         if usage:
@@ -43,12 +43,12 @@ class OpenAIAssistantsReader(BaseReader):
         status = text(run.get("status"))
         if status == "failed":
             error = obj(run.get("last_error"))
-            out.append(failed(text(error.get("message")), None, word(error.get("code"))))
+            out.append(response_failed(text(error.get("message")), None, word(error.get("code"))))
         elif status in _RUN_ENDS:
             reason = obj(run.get("incomplete_details")).get("reason")
             self.end(0, word(reason) or status)
 
-    def _read_step(self, details: Object, out: list[ProviderEvent]) -> None:
+    def _read_step(self, details: JsonObject, out: list[ProviderEvent]) -> None:
         for call in arr(details.get("tool_calls")):
             value = obj(call)
             kind = text(value.get("type"))
@@ -56,7 +56,7 @@ class OpenAIAssistantsReader(BaseReader):
             if kind == "function":
                 function = obj(value.get("function"))
                 name, args = word(function.get("name")), function.get("arguments")
-                self.calls.fragment(0, index, word(value.get("id")), name, args, out)
-            elif word(value.get("id")):  # run by OpenAI: shown as begun, its code is no JSON
+                self.calls.fragment(choice=0, index=index, id_=word(value.get("id")), name=name, args=args, out=out)
+            elif word(value.get("id")):  # run by OpenAI: only its start is reported, because its code is not JSON
                 run_by: ToolKind = "provider"
-                self.calls.begin(index, word(value.get("id")), kind or None, out, 0, run_by)
+                self.calls.begin(index, word(value.get("id")), kind or None, out, kind=run_by)

@@ -1,6 +1,6 @@
-"""OpenAI's transcription and speech: text out of audio, and audio out of text.
+"""OpenAI's transcription (audio to text) and speech (text to audio).
 
-Decides: what their stream events and whole answers mean. Must not know: the models behind them.
+Decides: what their stream events and whole responses mean. Must not know: the models behind them.
 
 Source: OpenAI API reference, "Create transcription" and "Create speech" (events ``transcript.text.*``,
 ``speech.audio.*``).
@@ -11,7 +11,7 @@ from typing import ClassVar
 from ...bodies.chunk import Chunk
 from ...events import AudioDelta, ProviderEvent, ResponseFinished, TextDelta
 from ..base import BaseReader
-from ..values import BROKEN, Object, base64_size, obj, parse, text
+from ..values import BROKEN, JsonObject, base64_size, obj, parse, text
 from .chat import openai_usage
 
 
@@ -25,13 +25,13 @@ class OpenAIAudioReader(BaseReader):
         self._segments = False
         self._deltas = False
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = value.get("type")
         if kind == "transcript.text.delta":
             self._deltas = True
             self._show(text(value.get("delta")), out)
         elif kind == "transcript.text.segment":
-            # diarised: segments instead of deltas, or beside them
+            # diarised: segments instead of deltas, or in addition to them
             if not self._deltas:
                 self._segments = True
                 self._show(text(value.get("text")), out)
@@ -45,7 +45,7 @@ class OpenAIAudioReader(BaseReader):
                 self._show(text(value.get("text")), out)
             self._read_usage(value, out)
             self.end(0, None)
-        elif type(value.get("text")) is str:  # the whole of a transcription
+        elif type(value.get("text")) is str:  # a whole transcription
             self._show(text(value["text"]), out)
             self._read_usage(value, out)
         else:
@@ -70,14 +70,14 @@ class OpenAIAudioReader(BaseReader):
             self.start(None, None, out)
             out.append(TextDelta(piece))
 
-    def _read_usage(self, value: Object, out: list[ProviderEvent]) -> None:
+    def _read_usage(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         usage = obj(value.get("usage"))
         if usage.get("type") != "duration" and usage:
             self.report(openai_usage(usage), out)
 
 
 def _bare(body: bytes) -> list[ProviderEvent]:
-    """A whole body that is no JSON: a plain transcript if it is text, audio if it is not."""
+    """Read a whole body that is not JSON: a plain transcript if it is text, else audio."""
     try:
         plain = body.decode()
     except UnicodeDecodeError:

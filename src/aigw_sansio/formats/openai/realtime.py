@@ -1,23 +1,23 @@
-"""OpenAI Realtime, GA and beta, as OpenAI, Azure and xAI speak it.
+"""OpenAI Realtime, GA and beta, as served by OpenAI, Azure and xAI.
 
-Decides: what the server's events mean; those of the response itself are those of Responses. Must not know: the
-relay, or what a client sends.
+Decides: what the server's events mean; the events of a response are those of the Responses API. Must not know: the
+relay, or the client's events.
 
-Source: OpenAI API reference, Realtime server events; Azure Voice Live and xAI voice where they differ (xAI puts the
-usage of a response at the top of ``response.done``). Usage of a response belongs to its id, usage of a transcription
-to its item's. ``error`` mostly leaves the session alive.
+Source: OpenAI API reference, Realtime server events; Azure Voice Live and xAI voice for their deviations (xAI puts the
+usage of a response at the top of ``response.done``). Usage of a response is counted for the response's id, usage of a
+transcription for its item's id. After ``error`` the session mostly goes on.
 """
 
 from typing import Final
 
 from ...events import AudioDelta, ProviderEvent, ResponseFinished
-from ..errors import failed
+from ..errors import response_failed
 from ..finish_reasons import map_reason
-from ..values import Object, arr, base64_size, obj, text, word
+from ..values import JsonObject, arr, base64_size, obj, text, word
 from .chat import openai_usage
 from .responses import OpenAIResponsesReader
 
-#: Families of events that tell of the session, of what was heard, of limits: no part of an answer.
+#: Prefixes of events about the session, the input and limits: they are not part of a response.
 _SESSION: Final = (
     "session.",
     "conversation.",
@@ -29,23 +29,23 @@ _SESSION: Final = (
     "ping",
     "warning",
 )
-#: How Responses end over a WebSocket, where several may run at once.
+#: The final events of the Responses API over a WebSocket; several responses may run at once.
 _ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 _MOST_AT_ONCE: Final = 64
 _STOPPED: Final = frozenset({"turn_detected", "client_cancelled"})
 
 
 class OpenAIRealtimeReader(OpenAIResponsesReader):
-    """Reads the server's events, one JSON object a message."""
+    """Reads the server's events, one JSON object in each message."""
 
     def __init__(self) -> None:
         super().__init__()
         self.answer = ""
-        self._response = ""  # the id of the response under way
-        self._running: set[str] = set()  # the ids of all that are: Responses may overlap
+        self._response = ""  # the id of the current response
+        self._running: set[str] = set()  # the ids of all running responses: they may overlap
         self.answering = False
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type"))
         self.answer = self._response
         if kind == "response.created":
@@ -67,14 +67,14 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
             usage = obj(value.get("usage"))
             if usage.get("type") == "tokens":
                 self.answer = text(value.get("item_id"))[:256]
-                kept, self._usage = self._usage, None  # it may come in the midst of a response
+                kept, self._usage = self._usage, None  # it may come during a response
                 self.report(openai_usage(usage), out)
                 self._usage = kept
         elif kind.endswith("input_audio_transcription.failed"):
             error = obj(value.get("error"))
-            out.append(failed(text(error.get("message")), word(error.get("type")), word(error.get("code"))))
+            out.append(response_failed(text(error.get("message")), word(error.get("type")), word(error.get("code"))))
         elif kind in _ENDS:
-            self._turn_to(obj(value.get("response")))
+            self._end_response(obj(value.get("response")))
             super().read_object(value, event, out)
         elif not kind.startswith(_SESSION) and not kind.startswith(("response.animation_", "response.audio_timestamp")):
             super().read_object(value, event, out)
@@ -84,8 +84,8 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
         self._filled.clear()
         self._asked = False
 
-    def _turn_to(self, response: Object) -> None:
-        """``response`` ends; another may have begun since it did."""
+    def _end_response(self, response: JsonObject) -> None:
+        """``response`` ends, but another may have begun after it: make it the current one again."""
         answer = text(response.get("id"))[:256] or self._response
         self._running.discard(answer)
         self.answering = bool(self._running)
@@ -95,8 +95,8 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
             self._ended.clear()
         self.answer = self._response = answer
 
-    def _read_done(self, value: Object, response: Object, out: list[ProviderEvent]) -> None:
-        self._turn_to(response)
+    def _read_done(self, value: JsonObject, response: JsonObject, out: list[ProviderEvent]) -> None:
+        self._end_response(response)
         usage = obj(response.get("usage")) or obj(value.get("usage"))
         if usage:
             self.report(openai_usage(usage), out)
@@ -105,8 +105,8 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
         reason = word(details.get("reason"))
         if status == "failed":
             error = obj(details.get("error"))
-            out.append(failed(text(error.get("message")), word(error.get("type")), word(error.get("code"))))
-        elif status == "cancelled":  # by the user's voice or by the client: that is no error
+            out.append(response_failed(text(error.get("message")), word(error.get("type")), word(error.get("code"))))
+        elif status == "cancelled":  # by the user's voice or by the client: not an error
             out.append(ResponseFinished("stop" if reason in _STOPPED else map_reason(reason), reason or status))
         elif status == "completed":
             asked = any(obj(item).get("type") == "function_call" for item in arr(response.get("output")))

@@ -1,10 +1,10 @@
-"""OpenAI Responses, as OpenAI, Azure, xAI, DeepSeek, OpenRouter, LM Studio and Bedrock's mantle serve it.
+"""OpenAI Responses, as served by OpenAI, Azure, xAI, DeepSeek, OpenRouter, LM Studio and Bedrock's mantle.
 
-Decides: what its stream events and its whole response object mean. Must not know: who serves it, or ids of items:
-they change on each event with some (GitHub Copilot), so calls are told apart by ``output_index``.
+Decides: what its stream events and its whole response object mean. Must not know: the provider, or the ids of items:
+some providers change them on each event (GitHub Copilot), so calls are identified by ``output_index``.
 
 Source: OpenAI API reference, Responses and "Streaming events". A stream ends with one of ``response.completed``,
-``.incomplete``, ``.failed``, ``.cancelled``, which carries the usage; a resumed stream may begin anywhere.
+``.incomplete``, ``.failed``, ``.cancelled``, which has the usage; a resumed stream may begin anywhere.
 """
 
 from typing import ClassVar, Final
@@ -21,8 +21,8 @@ from ...events import (
     Unrecognised,
 )
 from ..base import BaseReader, ToolKind
-from ..errors import any_error, failed
-from ..values import Object, arguments, arr, base64_size, count, obj, text, word
+from ..errors import any_error, response_failed
+from ..values import JsonObject, arguments, arr, base64_size, count, obj, text, word
 from .chat import openai_usage
 
 _ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
@@ -42,7 +42,7 @@ _ARGUMENTS: Final = frozenset(
         "response.custom_tool_call_input.delta",
     }
 )
-#: Items that are calls, and who runs them. What they hold beside their id is in ``_input``.
+#: Items that are calls, and who runs them. :func:`_input` reads their arguments.
 _CALLS: Final[dict[str, ToolKind]] = {
     "function_call": "function",
     "custom_tool_call": "custom",
@@ -79,7 +79,7 @@ class OpenAIResponsesReader(BaseReader):
         self._filled: set[int] = set()
         self._asked = False
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = value.get("type")
         if type(kind) is not str:
             self._read_typeless(value, out)
@@ -102,14 +102,16 @@ class OpenAIResponsesReader(BaseReader):
         elif kind == "error":
             error = any_error(value)
             out.append(
-                error if error is not None else failed(text(value.get("message")), None, word(value.get("code")))
+                error
+                if error is not None
+                else response_failed(text(value.get("message")), None, word(value.get("code")))
             )
         elif kind.startswith("response."):
             self._read_rest(kind, value, out)
         else:
             self.unknown(value, out)
 
-    def whole_object(self, value: Object, out: list[ProviderEvent]) -> None:
+    def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         if value.get("object") == "response" or type(value.get("output")) is list:
             self.start(value.get("id"), value.get("model"), out)
             for index, item in enumerate(arr(value.get("output"))):
@@ -125,15 +127,15 @@ class OpenAIResponsesReader(BaseReader):
             return ResponseFinished("tool_calls", raw, choice)
         return super().finished(choice, raw)
 
-    def _read_typeless(self, value: Object, out: list[ProviderEvent]) -> None:
+    def _read_typeless(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         if value.get("object") == "response":
-            self.whole_object(value, out)
+            self.read_whole_object(value, out)
         elif type(value.get("input_tokens")) is int:  # the count of input tokens
             self.report(openai_usage(value), out)
         else:
             self.unknown(value, out)
 
-    def _read_rest(self, kind: str, value: Object, out: list[ProviderEvent]) -> None:
+    def _read_rest(self, kind: str, value: JsonObject, out: list[ProviderEvent]) -> None:
         if kind in ("response.created", "response.queued", "response.in_progress"):
             response = obj(value.get("response"))
             self.start(response.get("id"), response.get("model"), out)
@@ -166,18 +168,18 @@ class OpenAIResponsesReader(BaseReader):
         ) and not kind.startswith(_PIECES):
             out.append(Unrecognised(f"type {kind[:60]}"))
 
-    def _begin_item(self, item: Object, index: int, out: list[ProviderEvent]) -> None:
+    def _begin_item(self, item: JsonObject, index: int, out: list[ProviderEvent]) -> None:
         kind = text(item.get("type"))
         run_by = _CALLS.get(kind)
         if run_by is not None:
             self._filled.discard(index)
             self._asked = self._asked or run_by != "provider"
             name = word(item.get("name")) or kind.removesuffix("_call")
-            self.calls.begin(index, word(item.get("call_id")) or word(item.get("id")), name, out, 0, run_by)
+            self.calls.begin(index, word(item.get("call_id")) or word(item.get("id")), name, out, kind=run_by)
         elif kind not in ("message", "reasoning") and kind not in _QUIET_ITEMS and not kind.endswith("_output"):
             out.append(Unrecognised(f"item {kind[:60]}"))
 
-    def _end_item(self, item: Object, index: int, out: list[ProviderEvent]) -> None:
+    def _end_item(self, item: JsonObject, index: int, out: list[ProviderEvent]) -> None:
         kind = text(item.get("type"))
         if kind in _CALLS:
             self._complete(index, _input(kind, item), out)
@@ -187,10 +189,12 @@ class OpenAIResponsesReader(BaseReader):
         elif kind == "reasoning":
             sealed = word(item.get("encrypted_content"))
             if sealed:
-                out.append(ReasoningDelta("", 0, sealed, not item.get("summary") and not item.get("content")))
+                out.append(
+                    ReasoningDelta("", signature=sealed, redacted=not item.get("summary") and not item.get("content"))
+                )
 
-    def _read_message(self, item: Object, out: list[ProviderEvent]) -> None:
-        """What a whole answer holds in its items and a stream sends as deltas."""
+    def _read_message(self, item: JsonObject, out: list[ProviderEvent]) -> None:
+        """Read a message item of a whole response; a stream sends its content as deltas."""
         kind = item.get("type")
         if kind == "message":
             for part in arr(item.get("content")):
@@ -214,27 +218,29 @@ class OpenAIResponsesReader(BaseReader):
             self.calls.more(index, piece, out)
 
     def _complete(self, index: int, whole: object, out: list[ProviderEvent]) -> None:
-        """The whole arguments: they count where no fragment of them came."""
+        """Read the whole arguments: they are used only if no fragment of them came."""
         if index not in self._filled:
             self._fill(index, arguments(whole), out)
 
-    def _end(self, response: Object, status: str, out: list[ProviderEvent]) -> None:
+    def _end(self, response: JsonObject, status: str, out: list[ProviderEvent]) -> None:
         usage = obj(response.get("usage"))
         if usage:
             self.report(openai_usage(usage), out)
         if status == "failed":
-            if not self._failed:  # an ``error`` event said it before
+            if not self._failed:  # else an ``error`` event reported it before
                 error = obj(response.get("error"))
-                out.append(failed(text(error.get("message")), word(error.get("type")), word(error.get("code"))))
+                out.append(
+                    response_failed(text(error.get("message")), word(error.get("type")), word(error.get("code")))
+                )
         elif status in ("queued", "in_progress"):
-            self._started = False  # a background response: it has begun, and it has not ended
+            self._started = False  # a background response: it has not ended, so no end may be reported for it
         elif not self._failed:
             reason = word(obj(response.get("incomplete_details")).get("reason"))
             self.end(0, reason or status)
-            self.show_ends(out)
+            self.report_ends(out)
 
 
-#: Deltas of items that are shown whole when they are done, or are of no interest.
+#: Deltas of items that are reported whole when they are done, or not at all.
 _PIECES: Final = (
     "response.code_interpreter_call_code.",
     "response.apply_patch_call_operation_diff.",
@@ -245,8 +251,8 @@ _PIECES: Final = (
 )
 
 
-def _input(kind: str, item: Object) -> object:
-    """The arguments of a call item, each kind under its own key."""
+def _input(kind: str, item: JsonObject) -> object:
+    """The arguments of a call item; each kind has its own key."""
     if kind == "custom_tool_call":
         return item.get("input")
     if kind == "code_interpreter_call":
@@ -259,7 +265,7 @@ def _input(kind: str, item: Object) -> object:
     return None
 
 
-def _read_annotation(annotation: Object, out: list[ProviderEvent]) -> None:
+def _read_annotation(annotation: JsonObject, out: list[ProviderEvent]) -> None:
     url, title = word(annotation.get("url")), word(annotation.get("title")) or word(annotation.get("filename"))
     if url or title:
         out.append(Citation(url, title))

@@ -1,8 +1,8 @@
-"""The commonest chunk there is, read without a detour: one choice, one piece of text, and nothing else that counts.
+"""Fast path for the commonest chunk: an OpenAI chat chunk with one choice and one piece of text.
 
-Decides: whether an OpenAI chat chunk is of that kind, from one typed decoding that skips every other member. Must not
-know: anything that an answer went through before; what it declines is read by :mod:`.openai_chat`, whose events are
-the same (``tests/test_text_chunk.py``), at about twice the cost (``tests/benchmarks/tap.py``).
+Decides: whether a chunk has that form, with one typed decoding that skips every other member. Must not know: the chunks
+before it. :mod:`.chat` reads all other chunks; for these chunks it gives the same events
+(``tests/unit/formats/test_text_chunk.py``) at about twice the cost (``tests/benchmarks/tap.py``).
 """
 
 from typing import Final
@@ -14,7 +14,7 @@ from ..base import CHOICES
 
 
 class _Delta(msgspec.Struct, gc=False):
-    # whatever a delta may say beside its text has to be null: anything else is declined
+    # all other members of a delta must be null, or the chunk is declined
     content: str
     reasoning_content: None = None
     reasoning: None = None
@@ -36,7 +36,7 @@ class _Choice(msgspec.Struct, gc=False):
 
 class _TextChunk(msgspec.Struct, gc=False):
     choices: tuple[_Choice]
-    usage: dict[str, object] | None = None  # often there (Perplexity), and dearer to refuse than to decode
+    usage: dict[str, object] | None = None  # often present (Perplexity); decoding it costs less than refusing it
     citations: list[object] | None = None
     error: None = None
     errors: None = None
@@ -47,8 +47,8 @@ _decode: Final = msgspec.json.Decoder(_TextChunk).decode
 
 
 def read_text_chunk(data: bytes) -> TextDelta | None:
-    """The text in ``data``, if that is all it says; ``None`` where it has to be read in full. Never raises."""
-    if b'"content":"' not in data:  # a refusal by exception would cost more than this search
+    """The text in ``data``, if it means nothing else; ``None`` if it has to be read in full. Never raises."""
+    if b'"content":"' not in data:  # this search costs less than a refusal by exception
         return None
     try:
         chunk = _decode(data)

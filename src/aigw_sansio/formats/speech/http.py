@@ -1,9 +1,9 @@
 """Speech over HTTP: ElevenLabs, Cartesia, Deepgram, and fal's queue and streams.
 
-Decides: what their stream events, their transcripts and their binary bodies mean. Must not know: voices or codecs.
+Decides: what their stream events, transcripts and binary bodies mean. Must not know: voices or codecs.
 
 Source: ElevenLabs API reference ("Stream speech with timing"), Cartesia API reference ("/tts/sse"), Deepgram API
-reference ("Pre-recorded audio", "Speak"), fal documentation ("Queue", "Streaming"). A body that is no JSON is audio.
+reference ("Pre-recorded audio", "Speak"), fal documentation ("Queue", "Streaming"). A body that is not JSON is audio.
 """
 
 from typing import ClassVar
@@ -11,17 +11,17 @@ from typing import ClassVar
 from ...bodies.chunk import Chunk
 from ...events import AudioDelta, ImageDelta, ProviderEvent, ResponseFinished, TextDelta
 from ..base import BaseReader
-from ..values import BROKEN, Object, arr, base64_size, obj, parse, text, word
+from ..values import BROKEN, JsonObject, arr, base64_size, obj, parse, text, word
 
 
 class SpeechReader(BaseReader):
-    """What the four share: binary is audio, ``text`` is a transcript, and an end is a plain stop."""
+    """The base of the four readers: binary is audio, ``text`` is a transcript, and every finish reason is ``stop``."""
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"err_code"', b'"detail"', b'"done"')
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if type(value.get("text")) is str:
-            self.show(text(value["text"]), out)
+            self.report_text(text(value["text"]), out)
         else:
             self.unknown(value, out)
 
@@ -33,7 +33,7 @@ class SpeechReader(BaseReader):
             super().read_other(value, chunk, out)
 
     def read_whole(self, body: bytes) -> list[ProviderEvent]:
-        # audio never begins like JSON or like a page of HTML
+        # audio never begins like JSON or an HTML page
         if body[:1] not in (b"{", b"[", b"<", b'"', b"") and parse(body) is BROKEN and not _is_text(body):
             return [AudioDelta(len(body)), ResponseFinished("stop")]
         return super().read_whole(body)
@@ -41,14 +41,14 @@ class SpeechReader(BaseReader):
     def finished(self, choice: int, raw: str | None) -> ResponseFinished:
         return ResponseFinished("stop", raw, choice)
 
-    def show(self, piece: str, out: list[ProviderEvent]) -> None:
-        """Text of a transcript."""
+    def report_text(self, piece: str, out: list[ProviderEvent]) -> None:
+        """Report text of a transcript."""
         self.start(None, None, out)
         if piece:
             out.append(TextDelta(piece))
 
-    def sound(self, data: object, transcript: str | None, out: list[ProviderEvent]) -> None:
-        """Audio in base64."""
+    def report_audio(self, data: object, transcript: str | None, out: list[ProviderEvent]) -> None:
+        """Report audio in base64, with its transcript if there is one."""
         size = base64_size(data)
         if size or transcript:
             self.start(None, None, out)
@@ -63,11 +63,11 @@ def _is_text(body: bytes) -> bool:
 class ElevenLabsReader(SpeechReader):
     """Reads audio with timestamps (``audio_base64``, ``alignment``) and transcripts."""
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if "audio_base64" in value or "audio" in value:
             characters = arr(obj(value.get("alignment")).get("characters"))
             spoken = "".join(text(one) for one in characters) or None
-            self.sound(value.get("audio_base64") or value.get("audio"), spoken, out)
+            self.report_audio(value.get("audio_base64") or value.get("audio"), spoken, out)
         elif "alignment" not in value:
             super().read_object(value, event, out)
 
@@ -75,10 +75,10 @@ class ElevenLabsReader(SpeechReader):
 class CartesiaReader(SpeechReader):
     """Reads ``chunk``, ``timestamps``, ``done`` and ``error`` events, and transcripts."""
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type")) or event
         if kind == "chunk":
-            self.sound(value.get("data"), None, out)
+            self.report_audio(value.get("data"), None, out)
         elif kind == "done":
             self.start(None, None, out)
             self.end(0, None)
@@ -91,7 +91,7 @@ class CartesiaReader(SpeechReader):
 class DeepgramReader(SpeechReader):
     """Reads transcripts (``results.channels[].alternatives[]``) and spoken audio."""
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         results = value.get("results")
         if type(results) is dict:
             self.start(obj(value.get("metadata")).get("request_id"), None, out)
@@ -107,9 +107,9 @@ class DeepgramReader(SpeechReader):
 
 
 class FalReader(SpeechReader):
-    """Reads the queue's notices, results of any model, and streams of cumulative objects.
+    """Reads the queue's status, results of any model, and streams of cumulative objects.
 
-    fal's models answer in shapes of their own: text and images are shown, other results pass in silence.
+    Each of fal's models has its own result: text, images and audio are reported, other results give no events.
     """
 
     def __init__(self) -> None:
@@ -117,7 +117,7 @@ class FalReader(SpeechReader):
         self._shown = 0
         self._tail = ""
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if value.get("detail") or value.get("error"):
             self.unknown(value, out)
             return
@@ -126,7 +126,7 @@ class FalReader(SpeechReader):
         self.start(None, None, out)
         piece = text(value.get("output")) or text(value.get("text"))
         if piece:
-            # each object holds all of the text so far
+            # each object holds the whole text so far
             grown = piece[self._shown :] if piece[: self._shown].endswith(self._tail) else piece
             self._shown, self._tail = len(piece), piece[-64:]
             if grown:

@@ -1,6 +1,6 @@
 """Speech over WebSockets: Deepgram, ElevenLabs, Cartesia, fal.
 
-Decides: what the server's messages mean; a binary message is audio. Must not know: the relay, or what a client sends.
+Decides: what the server's messages mean; a binary message is audio. Must not know: the relay, or the client's messages.
 
 Source: Deepgram API reference (Listen, Flux, Speak, Voice Agent), ElevenLabs API reference (stream-input, Agents
 WebSocket), Cartesia API reference ("/tts/websocket", contexts), fal documentation (Realtime).
@@ -10,8 +10,8 @@ from typing import Final
 
 from ...events import AudioDelta, ProviderEvent, ReasoningDelta, ResponseFinished, TextDelta
 from ..base import ToolKind
-from ..errors import embedded_error, failed
-from ..values import Object, arr, obj, text, word
+from ..errors import embedded_error, response_failed
+from ..values import JsonObject, arr, obj, text, word
 from .http import CartesiaReader, ElevenLabsReader, FalReader, SpeechReader
 
 _DEEPGRAM_QUIET: Final = frozenset(
@@ -29,7 +29,7 @@ class DeepgramRealtimeReader(SpeechReader):
 
     answer = ""
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type"))
         if kind == "Results":
             best = obj((arr(obj(value.get("channel")).get("alternatives")) or [None])[0])
@@ -49,12 +49,14 @@ class DeepgramRealtimeReader(SpeechReader):
             for call in arr(value.get("functions")):
                 one = obj(call)
                 run_by: ToolKind = "provider" if one.get("client_side") is False else "function"
-                self.calls.whole(word(one.get("id")), word(one.get("name")), one.get("arguments"), out, 0, run_by)
+                self.calls.whole(word(one.get("id")), word(one.get("name")), one.get("arguments"), out, kind=run_by)
         elif kind in ("AgentAudioDone", "SpeechInterrupted"):
             out.append(ResponseFinished("stop", kind))
         elif kind in ("Error", "ConfigureFailure"):
             out.append(
-                failed(text(value.get("description")) or text(value.get("message")), None, word(value.get("code")))
+                response_failed(
+                    text(value.get("description")) or text(value.get("message")), None, word(value.get("code"))
+                )
             )
         elif kind not in _DEEPGRAM_QUIET:
             self.unknown(value, out)
@@ -74,12 +76,12 @@ class ElevenLabsRealtimeReader(ElevenLabsReader):
 
     answer = ""
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type"))
         if not kind:
             self._read_speech(value, out)
         elif kind == "audio":
-            self.sound(obj(value.get("audio_event")).get("audio_base_64"), None, out)
+            self.report_audio(obj(value.get("audio_event")).get("audio_base_64"), None, out)
         elif kind == "agent_chat_response_part":
             part = obj(value.get("text_response_part"))
             if part.get("type") == "delta" and text(part.get("text")):
@@ -96,14 +98,14 @@ class ElevenLabsRealtimeReader(ElevenLabsReader):
         elif kind not in _AGENT_QUIET and kind != "agent_response_correction":
             self.unknown(value, out)
 
-    def _read_speech(self, value: Object, out: list[ProviderEvent]) -> None:
+    def _read_speech(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         if value.get("error"):
             self.unknown(value, out)
             return
         if text(value.get("audio")):
             spoken = obj(value.get("alignment"))
             characters = arr(spoken.get("chars")) or arr(spoken.get("characters"))
-            self.sound(value["audio"], "".join(text(one) for one in characters) or None, out)
+            self.report_audio(value["audio"], "".join(text(one) for one in characters) or None, out)
         if value.get("isFinal") is True or value.get("is_final") is True:
             self._started = False
             out.append(ResponseFinished("stop"))
@@ -112,11 +114,11 @@ class ElevenLabsRealtimeReader(ElevenLabsReader):
 
 
 class CartesiaRealtimeReader(CartesiaReader):
-    """Reads the messages of all contexts of a connection; each context's end is an end."""
+    """Reads the messages of all contexts of a connection; the end of each context is a finish."""
 
     answer = ""
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         self.answer = text(value.get("context_id"))[:256]
         if value.get("type") == "done":
             self._started = False
@@ -126,11 +128,11 @@ class CartesiaRealtimeReader(CartesiaReader):
 
 
 class FalRealtimeReader(FalReader):
-    """Reads errors; what an app sends beside them is its own, mostly msgpack."""
+    """Reads errors only: the other messages depend on the app and are mostly msgpack."""
 
     answer = ""
 
-    def read_object(self, value: Object, event: str, out: list[ProviderEvent]) -> None:
+    def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         error = embedded_error(value)
         if error is not None and value.get("type") != "x-fal-message":
             out.append(error)

@@ -1,9 +1,9 @@
 """The chunked transfer coding, read at the speed of slicing (RFC 9112 section 7.1).
 
-Decides: where chunks, the last chunk and the trailer section end, and what in them is malformed. Must not know: what
-the body belongs to. The grammar is h11's (a property test holds the two equal); the loop is ours because h11
-spends several microseconds on each chunk. Extensions and trailers are checked, bounded and dropped: nothing in a
-provider's answer depends on them, and RFC 9112 section 7.1.2 allows a recipient to discard trailers.
+Decides: the end of chunks, of the last chunk and of the trailer section, and what is malformed in them. Must not know:
+the message that the body belongs to. The grammar is h11's (a property test compares the two); the loop is ours because
+h11 needs several microseconds for each chunk. Extensions and trailers are checked, bounded and dropped: nothing in a
+provider's response depends on them, and RFC 9112 section 7.1.2 allows a recipient to discard trailers.
 """
 
 import re
@@ -15,31 +15,31 @@ MAX_LINE_BYTES = 1024
 #: The longest trailer section, its blank line included.
 MAX_TRAILER_BYTES = 8192
 
-#: The sizes that chunks of tokens have, as nearly everyone writes them. Looking one up costs half of what checking
-#: and converting it does; larger chunks do not feel the difference.
+#: The usual sizes of token chunks in their usual spelling. To look one up costs half as much as to check and convert
+#: it; for larger chunks that makes no difference.
 _SIZES = {b"%x" % size: size for size in range(1, 2048)}
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,20})(?:;[^\n]*)?[ \t]*")
 _END_OF_TRAILERS = re.compile(rb"\n\r?\n")
 
 
 class ChunkedReader:
-    """Reads one chunked body. Feed it until ``ended``; then read ``fault`` and ``rest``, and feed it no more."""
+    """Reads one chunked body. Feed it until ``ended``; then read ``fault`` and ``rest``; do not feed it again."""
 
     __slots__ = ("_held", "_need", "_trailers", "ended", "fault", "rest")
 
     def __init__(self) -> None:
-        self._need = 0  # bytes of the running chunk, its CRLF included, that have not come
+        self._need = 0  # bytes of the current chunk that have not come, its CRLF included
         self._trailers = False  # the last chunk has come
-        self._held = b""  # a line, or the trailer section, that is not complete
-        #: Whether the body is over, by its last chunk and trailer section or by ``fault``.
+        self._held = b""  # an incomplete line or trailer section
+        #: Whether the body has ended: with its trailer section, or with ``fault``.
         self.ended = False
-        #: What is malformed, once something is.
+        #: What is malformed; ``None`` if nothing is.
         self.fault: str | None = None
-        #: Bytes behind the end of the body.
+        #: Bytes after the end of the body.
         self.rest = b""
 
     def feed(self, data: bytes) -> bytes:
-        """More bytes. Returns all body bytes that they hold, joined; also those before a malformed place."""
+        """More bytes. Returns all body bytes in them, joined, even those before a malformed place."""
         pieces: list[bytes] = []
         pos = 0
         need = self._need
@@ -61,8 +61,8 @@ class ChunkedReader:
             return b""
         size = len(data)
         while pos < size:
-            # Nearly always a chunk with a small, plain size, whole or its data cut by the end of the read. What is
-            # not is read the careful way below.
+            # Fast path: a chunk of a small size in its usual spelling, whole or with its data cut by the end of the
+            # read. Everything else goes to the general code below.
             stop = data.find(b"\r\n", pos, pos + 6)
             left = _SIZES.get(data[pos:stop])
             if left is not None and stop > 0:
@@ -82,14 +82,14 @@ class ChunkedReader:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _read(self, data: bytes, pos: int, pieces: list[bytes]) -> int:
-        """Read on at ``pos``, whatever stands there, up to the next chunk's line, and return where that is;
-        ``len(data)`` where the bytes or the body end before it."""
+        """Read from ``pos``, whatever is there, up to the next chunk's line. Returns its position; ``len(data)`` if the
+        bytes or the body end before it."""
         end = len(data)
         need = self._need
         if not need:
             stop = data.find(b"\r\n", pos, pos + MAX_LINE_BYTES + 2)
             if stop < 0:
-                # A line of the greatest length may still lack its LF.
+                # A line of the maximum length may still lack its LF.
                 if end - pos > MAX_LINE_BYTES + (data[pos + MAX_LINE_BYTES : pos + MAX_LINE_BYTES + 1] == b"\r"):
                     self._fail(f"a chunk's line is longer than {MAX_LINE_BYTES} bytes")
                 else:
@@ -112,7 +112,7 @@ class ChunkedReader:
             need -= stop - pos
             pos = stop
         while need and pos < end:
-            # Only the CRLF behind the chunk's data is left of it.
+            # Only the CRLF after the chunk's data is left.
             if data[pos] != b"\r\n"[-need]:
                 self._fail("a chunk is longer than it announced")
                 return end
@@ -122,7 +122,7 @@ class ChunkedReader:
         return pos
 
     def _read_trailers(self, data: bytes) -> None:
-        """``data`` is all that has come behind the last chunk."""
+        """``data``: all bytes after the last chunk so far."""
         if data.startswith((b"\r\n", b"\n")):
             self.ended = True
             self.rest = data[1 if data[0] == 10 else 2 :]

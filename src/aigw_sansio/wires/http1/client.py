@@ -1,9 +1,9 @@
 """The HTTP/1.1 client wire: one connection to a provider, one request at a time (RFC 9112).
 
-Decides: how a request is written, where a response's head and body end (sections 6.3 and 7), and whether the
-connection can carry another request (section 9.3). Must not know: pools, retries and what a body means. Heads are
-held by a gate until they are complete and then read by h11, so that limits do not depend on how the bytes were
-cut; bodies are read here, because that is the path of every token.
+Decides: how a request is written, the end of a response's head and body (sections 6.3 and 7), and whether the
+connection can carry another request (section 9.3). Must not know: pools, retries and what a body means. A gate collects
+whole heads and h11 reads them, so limits do not depend on how the bytes were cut. Bodies are read here because every
+token passes this code.
 """
 
 import re
@@ -41,22 +41,22 @@ _OWN_FIELDS = frozenset(
 )
 _METHODS_WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 _OPENING = b"HTTP/"
-#: What h11 believes was asked: it only brings its state machine to where a response may come.
+#: A stand-in for the request: it only brings h11's state machine to the state in which it accepts a response.
 _ASKED = h11.Request(method=b"GET", target=b"/", headers=[(b"host", b"-")])
 
 
 class Http1State(IntEnum):
-    """Where the connection is."""
+    """The state of the connection."""
 
-    IDLE = 0  #: no request runs
-    HEAD = 1  #: a request runs, its final response head is not complete
-    BODY = 2  #: the response's body runs
+    IDLE = 0  #: no request is running
+    HEAD = 1  #: a request is running; its final response head is not complete
+    BODY = 2  #: the response's body is coming
     SPENT = 3  #: the response is complete and was the connection's last
-    CLOSED = 4  #: failed, given up or ended
+    CLOSED = 4  #: failed, cancelled or ended
 
 
 class Http1Input(IntEnum):
-    """What moves it."""
+    """The inputs that change the state."""
 
     REQUEST = 0
     HEAD_READ = 1
@@ -79,7 +79,7 @@ HTTP1_CLIENT_TABLE: Final[dict[tuple[Http1State, Http1Input], Http1State]] = {
 
 
 def encode_request(request: Request) -> bytes:
-    """The whole ``request`` as it goes out. ``LocalProtocolError`` where it would not be one valid request."""
+    """The whole ``request`` as bytes. ``LocalProtocolError`` if they would not be exactly one valid request."""
     if not (
         _TOKEN.fullmatch(request.method)
         and _VISIBLE.fullmatch(request.target)
@@ -101,8 +101,8 @@ def encode_request(request: Request) -> bytes:
 class Http1Client:
     """An :class:`aigw_sansio.wires.http.HttpClientWire` over HTTP/1.1. Streams are numbered 1, 2, 3, ...
 
-    When a stream has ended and ``reusable`` is false, or ``cancel`` returned false, close the connection; what
-    comes on it until then is ignored.
+    When a stream has ended and ``reusable`` is false, or ``cancel`` returned false, close the connection; bytes that
+    come until then are ignored.
     """
 
     multiplexed = False
@@ -136,8 +136,8 @@ class Http1Client:
         self._head: h11.Connection | None = None
         self._opened = 0  # bytes of "HTTP/" that have come
         self._informational = 0
-        self._chunked: ChunkedReader | None = None  # set exactly while a chunked body runs
-        self._left: int | None = None  # of a body by content-length; None: it ends with the connection
+        self._chunked: ChunkedReader | None = None  # set only while a chunked body is coming
+        self._left: int | None = None  # bytes left by content-length; None: the body ends with the connection
 
     # -- sending ------------------------------------------------------------------------------------------------
 
@@ -148,12 +148,12 @@ class Http1Client:
 
     @property
     def reusable(self) -> bool:
-        """Whether the connection can carry another request, now or, as far as is known, after the running one."""
+        """Whether the connection can carry another request: now or, as far as is known, after the running one."""
         return self._keep and self._machine.state <= Http1State.BODY
 
     def send_request(self, request: Request) -> int:
-        """Open the next stream. ``LocalProtocolError`` while another runs, after the end of the connection, and
-        for a request that cannot be written as HTTP/1.1."""
+        """Open the next stream. ``LocalProtocolError`` while another is running, after the end of the connection, or
+        for a request that HTTP/1.1 cannot express."""
         if not self._machine.allows(Http1Input.REQUEST):
             raise LocalProtocolError("send_request needs capacity: the connection is busy or over")
         self._out = encode_request(request)
@@ -169,12 +169,13 @@ class Http1Client:
         return stream < self._stream or not self._out
 
     def data_to_send(self) -> bytes:
-        """The request, whole, once."""
+        """Take the whole request; empty after that."""
         out, self._out = self._out, b""
         return out
 
     def cancel(self, stream: int) -> bool:
-        """Give up ``stream``. False where it ran: HTTP/1.1 can only close the connection. True where it had ended."""
+        """Cancel ``stream``. Returns False if it was running: HTTP/1.1 can only close the connection. True if it had
+        ended."""
         self._check(stream)
         state = self._machine.state
         if stream < self._stream or state is Http1State.IDLE or state is Http1State.SPENT:
@@ -183,10 +184,10 @@ class Http1Client:
         return False
 
     def consume(self, stream: int, flow: int) -> None:
-        """Nothing: HTTP/1.1 has no flow control of its own."""
+        """Does nothing: HTTP/1.1 has no flow control of its own."""
 
     def ping(self) -> None:
-        """Nothing: HTTP/1.1 has no ping."""
+        """Does nothing: HTTP/1.1 has no ping."""
 
     def _check(self, stream: int) -> None:
         if not 0 < stream <= self._stream:
@@ -195,7 +196,7 @@ class Http1Client:
     # -- receiving ----------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes) -> list[WireEvent]:
-        """Bytes of the provider. All body bytes among them come as one :class:`BodyData`."""
+        """Bytes from the provider. All body bytes in them come as one :class:`BodyData`."""
         chunked = self._chunked
         if chunked is not None:
             body = chunked.feed(data)
@@ -215,7 +216,8 @@ class Http1Client:
         return events
 
     def receive_eof(self) -> list[WireEvent]:
-        """The provider closed its direction: the end of a close-delimited body, a failure in any other."""
+        """The provider closed its direction. This ends a close-delimited body; for any other response it is a
+        failure."""
         events: list[WireEvent] = []
         state = self._machine.state
         if state is Http1State.IDLE:
@@ -234,17 +236,17 @@ class Http1Client:
         return events
 
     def connection_lost(self, reason: str) -> list[WireEvent]:
-        """The connection broke; also a close-delimited body is incomplete then."""
+        """The connection broke. Even a close-delimited body is incomplete then."""
         events: list[WireEvent] = []
         if self._machine.state <= Http1State.BODY:
             self._fail(FaultKind.CONNECTION_LOST, f"the connection to the provider broke: {reason}", events)
         return events
 
     def _read_head(self, data: bytes, events: list[WireEvent]) -> None:
-        """Bytes of informational heads, the final head and whatever follows it."""
+        """Read informational heads, the final head and the bytes after it."""
         while data:
             if self._opened < len(_OPENING):
-                # What does not begin like a response is refused now, not when the limit or a clock runs out.
+                # Bytes that do not begin like a response are refused now, not when a size or time limit is reached.
                 opening = data[: len(_OPENING) - self._opened]
                 if not _OPENING.startswith(opening, self._opened):
                     self._malformed("the provider's answer is not HTTP/1.1", events)
@@ -277,26 +279,26 @@ class Http1Client:
             self._head.receive_data(head)
             event = self._head.next_event()
         except h11.RemoteProtocolError as error:
-            # h11 quotes what it refuses, hence the cut. It refuses 101 too, since no upgrade was asked for.
+            # h11 quotes the bytes that it refuses, hence the cut. It refuses 101 too: we never ask for an upgrade.
             reason = "a switch of protocols that was not asked for" if head[9:12] == b"101" else str(error)[:80]
             self._malformed(f"the response head is malformed: {reason}", events)
             return None
-        assert isinstance(event, h11.Response | h11.InformationalResponse)  # whole heads, and nothing behind them
+        assert isinstance(event, h11.Response | h11.InformationalResponse)  # whole heads, and nothing after them
         if event.status_code > 599:
             self._malformed(f"the response status {event.status_code} is outside 200 to 599", events)
             return None
         return event
 
     def _begin_body(self, response: h11.Response, data: bytes, events: list[WireEvent]) -> None:
-        """Choose the framing (RFC 9112 section 6.3) and read what came behind the head.
+        """Choose the framing (RFC 9112 section 6.3) and read the bytes that came after the head.
 
-        h11 has refused lists of differing lengths and every transfer coding but a single ``chunked``.
+        h11 has refused differing lengths and every transfer coding except a single ``chunked``.
         """
         headers: Headers = list(response.headers)
         lengths = header_values(headers, b"content-length")
         chunked = bool(header_values(headers, b"transfer-encoding"))
         if chunked and lengths:
-            # Section 6.3 item 3: two framings are how responses are smuggled.
+            # Section 6.3 item 3: two framings allow response smuggling.
             self._malformed("the response has both content-length and transfer-encoding", events)
             return
         self._machine.fire(Http1Input.HEAD_READ)
@@ -326,7 +328,7 @@ class Http1Client:
             self._read_plain(data, events)
 
     def _read_plain(self, data: bytes, events: list[WireEvent]) -> None:
-        """Body by content-length, or until the connection ends."""
+        """Read a body with content-length, or one that ends with the connection."""
         left = self._left
         if left is None:
             events.append(BodyData(self._stream, data))
@@ -345,8 +347,8 @@ class Http1Client:
             self._end(reader.rest, events)
 
     def _end(self, rest: bytes, events: list[WireEvent]) -> None:
-        """The response is complete, and ``rest`` came behind it."""
-        # An answer that ends before its request has left is legal, but the next request cannot follow it.
+        """The response is complete; ``rest`` are the bytes after it."""
+        # A response may end before its request has been sent, but then the connection cannot be reused.
         keep = self._keep and not self._out
         self._machine.fire(Http1Input.END_REUSABLE if keep else Http1Input.END_LAST)
         self._out = b""
@@ -355,14 +357,14 @@ class Http1Client:
             self._unasked(events)
 
     def _unasked(self, events: list[WireEvent]) -> None:
-        # Section 9.2: what comes without a request must not answer the next one.
+        # Section 9.2: bytes that come without a request must not be taken as the response to the next one.
         self._fail(FaultKind.MALFORMED_RESPONSE, "the provider sent bytes that no request had asked for", events)
 
     def _malformed(self, detail: str, events: list[WireEvent]) -> None:
         self._fail(FaultKind.MALFORMED_RESPONSE, detail, events)
 
     def _fail(self, kind: FaultKind, detail: str, events: list[WireEvent]) -> None:
-        """End everything with a fault: the running stream's own, then the connection's."""
+        """Fail the running stream, if there is one, then the connection."""
         fault = Fault(kind, Side.PROVIDER, detail, retryable=kind is not FaultKind.MALFORMED_RESPONSE)
         if self._machine.state is not Http1State.IDLE:
             events.append(StreamFailed(self._stream, fault, unprocessed=bool(self._out)))

@@ -1,8 +1,8 @@
 """The HTTP/2 client wire: many requests on one upstream connection (RFC 9113).
 
-Decides: how a request becomes a stream, which answers are well formed, and which failures prove that the peer did
-not act on a request. Must not know: pools, retries and what a body means. Frames, windows and floods are
-:mod:`.h2_link`'s.
+Decides: how a request becomes a stream, which responses are well formed, and which failures prove that the peer did not
+act on a request. Must not know: pools, retries and what a body means. :mod:`.connection` handles frames, windows and
+floods.
 """
 
 from typing import Final
@@ -19,20 +19,20 @@ from .repairs import close_quietly
 from .role import HeadReceived
 from .streams import Stream
 
-#: Streams opened before the peer's SETTINGS say how many it takes: RFC 9113 sets no limit, peers do.
+#: Streams opened before the peer's SETTINGS tell its limit. RFC 9113 sets no limit, but peers do.
 _BEFORE_SETTINGS: Final = 8
-#: Methods whose empty body is declared all the same (RFC 9110 section 8.6).
+#: Methods for which even an empty body gets a content-length (RFC 9110 section 8.6).
 _WITH_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
-#: Statuses without a body, whatever content-length says (RFC 9110 section 6.4.1).
+#: Statuses without a body, whatever the content-length (RFC 9110 section 6.4.1).
 _BODILESS: Final = frozenset((204, 304))
 
 _ALL: Final = 1 << 62
 
 
 class Http2Client(Http2Connection[WireEvent]):
-    """One connection to a provider. See :class:`.http.HttpClientWire` for what each method promises.
+    """One connection to a provider. :class:`aigw_sansio.wires.http.HttpClientWire` describes its methods.
 
-    The preface and our settings wait in ``data_to_send()`` from the start.
+    ``data_to_send()`` has the preface and our settings from the start.
     """
 
     multiplexed = True
@@ -47,9 +47,9 @@ class Http2Client(Http2Connection[WireEvent]):
         stream_window: int = 256 * 1024,
         connection_window: int = 1 << 24,
     ) -> None:
-        """``max_streams``: open at once, if the peer allows as many. ``head_bytes``: a response's header section.
-        ``stream_window`` and ``connection_window``: bytes the peer may have under way, for one stream and for all;
-        at least 65,535."""
+        """``max_streams``: the most streams at once, if the peer allows as many. ``head_bytes``: the largest header
+        section of a response. ``stream_window`` and ``connection_window``: bytes that the peer may send before we give
+        more credit, on one stream and on all; at least 65,535."""
         self._unsent: dict[int, None] = {}
         self._written: list[int] = []
         self._pings = 0
@@ -59,7 +59,7 @@ class Http2Client(Http2Connection[WireEvent]):
             client=True, settings={}, head_limit=head_bytes, stream_window=stream_window, window=connection_window
         )
 
-    # -- what the owner asks and does ---------------------------------------------------------------------------
+    # -- for the owner --------------- ---------------------------------------------------------------------------
 
     @property
     def capacity(self) -> int:
@@ -75,7 +75,7 @@ class Http2Client(Http2Connection[WireEvent]):
         return not self._failed and not self._draining and self._last < wire.MAX_STREAM_ID
 
     def send_request(self, request: Request) -> int:
-        """Open a stream with the whole ``request``; returns its id. The body follows as the peer's windows allow."""
+        """Open a stream with the whole ``request`` and return its id. The body is sent as the peer's windows allow."""
         if not self.capacity:
             raise LocalProtocolError("send_request needs capacity")
         pseudo = [
@@ -92,7 +92,7 @@ class Http2Client(Http2Connection[WireEvent]):
             fields.append((b"content-length", b"%d" % len(body)))
         number = self._h2.get_next_available_stream_id()
         self._h2.send_headers(number, fields, end_stream=not body)
-        self._outlet.collect()
+        self._writer.collect()
         self._last = number
         stream = self._start(number)
         stream.bodiless = request.method == b"HEAD"
@@ -100,19 +100,19 @@ class Http2Client(Http2Connection[WireEvent]):
         if len(self._unsent) > 2 * self._max_streams:
             del self._unsent[next(old for old in self._unsent if old not in self._streams)]
         if body:
-            self._outlet.queue(stream, body, end=True)
+            self._writer.queue(stream, body, end=True)
         else:
             self._written.append(number)
         return number
 
     def request_sent(self, stream: int) -> bool:
-        """Whether the whole request of ``stream`` has left through ``data_to_send()``. Also tells it of a stream
-        that is over."""
+        """Whether the whole request of ``stream`` has left through ``data_to_send()``. Works for streams that have
+        ended too."""
         self._check(stream)
         return stream not in self._unsent
 
     def cancel(self, stream: int) -> bool:
-        """Give up ``stream`` with RST_STREAM(CANCEL). Always True: the connection lives on."""
+        """Cancel ``stream`` with RST_STREAM(CANCEL). Always True: the connection lives on."""
         self._check(stream)
         state = self._streams.get(stream)
         if state is not None:
@@ -121,43 +121,44 @@ class Http2Client(Http2Connection[WireEvent]):
         return True
 
     def receive_eof(self) -> list[WireEvent]:
-        """The peer ended cleanly: streams without a head are lost, those with one are incomplete."""
-        return self._over("the provider closed the connection", FaultKind.INCOMPLETE_BODY)
+        """The peer ended the connection cleanly. Streams without a response head fail with ``CONNECTION_LOST``, streams
+        with one with ``INCOMPLETE_BODY``."""
+        return self._peer_gone("the provider closed the connection", FaultKind.INCOMPLETE_BODY)
 
     def connection_lost(self, reason: str) -> list[WireEvent]:
         """The connection broke."""
-        return self._over(f"the connection to the provider broke: {reason}", FaultKind.CONNECTION_LOST)
+        return self._peer_gone(f"the connection to the provider broke: {reason}", FaultKind.CONNECTION_LOST)
 
     def ping(self) -> None:
-        """Send PING. Any byte of the peer is a sign of life, its answer is one."""
+        """Send PING. The peer's answer is a sign of life, as is any byte from it."""
         if not self._failed:
             self._pings += 1
-            self._outlet.put(wire.ping(b"ping" + self._pings.to_bytes(4, "big")))
+            self._writer.put(wire.ping(b"ping" + self._pings.to_bytes(4, "big")))
 
     def data_to_send(self) -> bytes:
-        """All bytes the wire wants sent, moved out."""
-        outlet = self._outlet
-        if not outlet.out and not outlet.ready:
+        """Take all bytes that the wire wants to send."""
+        writer = self._writer
+        if not writer.out and not writer.ready:
             return b""
-        data = outlet.take(_ALL)
+        data = writer.take(_ALL)
         if self._written:
             for number in self._written:
                 self._unsent.pop(number, None)
             self._written.clear()
         return data
 
-    # -- what the link found ------------------------------------------------------------------------------------
+    # -- for the connection -------------------------------------------------------------------------------------
 
     def _check(self, stream: int) -> None:
         if stream > self._last or not stream & 1 or stream < 1:
             raise LocalProtocolError(f"stream {stream} was never issued")
 
-    def _over(self, detail: str, begun: FaultKind) -> list[WireEvent]:
+    def _peer_gone(self, detail: str, begun: FaultKind) -> list[WireEvent]:
         if not self._failed:
             for stream in list(self._receiving.values()):
-                self._fault(stream, Fault(begun, Side.PROVIDER, detail, True))
-            self._lose(Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, detail, True))
-        return self._taken()
+                self._fault(stream, Fault(begun, Side.PROVIDER, detail, retryable=True))
+            self._end_connection(Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, detail, retryable=True))
+        return self._take_events()
 
     def _on_head(self, event: HeadReceived) -> None:
         if isinstance(event, RequestReceived):
@@ -189,7 +190,7 @@ class Http2Client(Http2Connection[WireEvent]):
             self._events.append(ResponseHead(stream.number, status, headers))
 
     def _on_end(self, stream: Stream) -> None:
-        # An answer may come before the request is through (RFC 9113 section 8.1): the rest is of no use.
+        # A response may end before the request is sent (RFC 9113 section 8.1): then the rest of the request is useless.
         self._reset(stream, wire.CANCEL)
         self._drop(stream)
         self._events.append(ResponseEnd(stream.number))
@@ -197,7 +198,7 @@ class Http2Client(Http2Connection[WireEvent]):
     def _on_reset(self, stream: Stream, code: int) -> None:
         refused = code == wire.REFUSED_STREAM
         kind = FaultKind.STREAM_REFUSED if refused else FaultKind.STREAM_RESET
-        fault = Fault(kind, Side.PROVIDER, f"the provider reset the stream with code {code}", True)
+        fault = Fault(kind, Side.PROVIDER, f"the provider reset the stream with code {code}", retryable=True)
         self._on_fault(stream, fault, unprocessed=refused)
 
     def _on_fault(self, stream: Stream, fault: Fault, *, unprocessed: bool = False) -> None:
@@ -207,10 +208,10 @@ class Http2Client(Http2Connection[WireEvent]):
         self._events.append(ConnectionFailed(fault))
 
     def _on_goaway(self, last_stream: int) -> None:
-        fault = Fault(FaultKind.STREAM_REFUSED, Side.PROVIDER, "the provider is going away (GOAWAY)", True)
+        fault = Fault(FaultKind.STREAM_REFUSED, Side.PROVIDER, "the provider is going away (GOAWAY)", retryable=True)
         for stream in list(self._streams.values()):
             if stream.number > last_stream:
-                # Without RST_STREAM: to the provider the stream may never have been open.
+                # No RST_STREAM: for the provider the stream may never have been open.
                 close_quietly(self._h2, stream.number)
                 self._fault(stream, fault, unprocessed=True)
 

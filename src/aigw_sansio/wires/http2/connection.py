@@ -1,14 +1,14 @@
-"""One HTTP/2 connection, whichever end of it we are: h2 with DATA frames read beside it.
+"""One HTTP/2 connection, for both roles: h2, but DATA frames are read here.
 
-Decides: how bytes become frames, what both receive windows allow, which frames count towards a flood, and how
-streams and the connection end (RFC 9113 sections 4 to 6). Must not know: requests, responses and what the two roles
-tell their owners (:mod:`.http2`, :mod:`.http2_server`).
+Decides: how bytes become frames, what both receive windows allow, which frames count as a flood, and how streams and
+the connection end (RFC 9113 sections 4 to 6). Must not know: requests, responses and the events of the two roles
+(:mod:`.client`, :mod:`.server`).
 
-h2 keeps header compression, stream states, settings and the peer's windows. DATA frames are read here, because they
-are the per-message path: h2 only ever sees an *empty* DATA frame, where the state of the stream has to move
-(END_STREAM) or to be judged (a stream that is not open). So receive windows and content lengths are kept here alone.
-h2 is given one frame a call, because what it parsed before an error in the same call is lost, and its output is
-moved out after every call, because GOAWAY empties it. :mod:`.h2_repairs` has the rest of what h2 needs.
+h2 keeps header compression, stream states, settings and the peer's windows. DATA frames are read here, because they are
+the path of every message. h2 sees only *empty* DATA frames: to move the state of a stream (END_STREAM) or to check it
+(a stream that is not open). So receive windows and content lengths are kept here alone. h2 gets one frame in each call,
+because it loses what it parsed before an error in the same call. Its output is taken after every call, because GOAWAY
+empties it. :mod:`.repairs` has the other workarounds for h2.
 """
 
 from typing import Final
@@ -32,61 +32,61 @@ from ...faults import Fault, FaultKind
 from . import frames as wire
 from . import repairs
 from .floods import FloodGuard, Verdict
-from .outlet import Outlet
-from .role import E, HeadReceived, Http2Role
+from .frame_writer import FrameWriter
+from .role import HeadReceived, Http2Role, OwnerEvent
 from .streams import UNKNOWN_LENGTH, Stream
 
-#: A word ``length << 8 | type`` above this has a payload longer than we accept.
+#: A header word ``length << 8 | type`` above this announces a longer payload than we accept.
 _MAX_WORD: Final = wire.MAX_FRAME << 8 | 0xFF
-#: So much of our output may wait while the peer goes on asking for more: it may answer probes without reading.
+#: The most output that may wait while the peer asks for more: a peer can answer probes without reading the rest.
 _OUTPUT_LIMIT: Final = 256 * 1024
 _PROBE: Final = b"aigw fl?"
 
 _unpack = wire.HEADER.unpack_from
 
 
-class Http2Connection(Http2Role[E]):
-    """The connection. A role subclasses it."""
+class Http2Connection(Http2Role[OwnerEvent]):
+    """One connection. A role (client or server) is a subclass."""
 
     def __init__(
         self, *, client: bool, settings: dict[SettingCodes, int], head_limit: int, stream_window: int, window: int
     ) -> None:
-        """``settings`` are ours beyond the windows and limits. ``head_limit``: bytes of a header section, both as
-        it came and decoded. ``stream_window`` and ``window``: bytes a peer may send unasked on a stream and on the
-        connection; at least 65,535."""
+        """``settings``: our SETTINGS besides windows and limits. ``head_limit``: the largest header section in bytes,
+        both encoded and decoded. ``stream_window`` and ``window``: bytes that the peer may send before we give more
+        credit, on a stream and on the connection; at least 65,535."""
         super().__init__()
         self._client = client
-        self._preface = b"" if client else wire.PREFACE  #: what of it has not come
+        self._preface = b"" if client else wire.PREFACE  #: the part of it that has not come
         self._h2 = repairs.start(client=client, settings=settings, head_limit=head_limit, stream_window=stream_window)
         self._head_limit = head_limit
         self._stream_window = stream_window
-        #: Stream credit goes out in pieces of exactly this size, so it does not depend on how reads were cut.
+        #: Stream credit is given in pieces of exactly this size, so it does not depend on how reads were cut.
         self._quantum = min(32 * 1024, stream_window // 2)
         self._window = window
         self._low = window // 4 * 3
-        self._credit = window  #: what is left of the connection's window
+        self._credit = window  #: the rest of the connection's window
         self._tail = b""
         self.settings_received = False  #: the peer's first SETTINGS came
-        self.settings_version = 0  #: its SETTINGS and GOAWAYs so far
+        self.settings_version = 0  #: how many SETTINGS and GOAWAYs came
         self._block = 0  #: the stream whose header block has not ended
         self._block_size = 0
         self._streams: dict[int, Stream] = {}
-        self._receiving: dict[int, Stream] = {}  #: those that may get DATA now
-        self._ignored: dict[int, None] = {}  #: those we gave up: late frames are absorbed
+        self._receiving: dict[int, Stream] = {}  #: streams that may get DATA now
+        self._ignored: dict[int, None] = {}  #: streams that we reset: late frames are absorbed
         self._touched: list[Stream] = []
         self._floods = FloodGuard()
-        self._outlet = Outlet(self._h2, self._floods, self._on_sent)
+        self._writer = FrameWriter(self._h2, self._floods, self._on_sent)
         self._failed = False
         self._draining = False
-        self._outlet.collect()
+        self._writer.collect()
         if window > wire.INITIAL_WINDOW:
-            self._outlet.put(wire.window_update(0, window - wire.INITIAL_WINDOW))
+            self._writer.put(wire.window_update(0, window - wire.INITIAL_WINDOW))
 
     # -- bytes in -----------------------------------------------------------------------------------------------
 
-    def receive_data(self, data: bytes) -> list[E]:
-        """Bytes of the peer; what they brought. Data of one stream comes as one event, at the end of the read or
-        before the stream ends. After the connection failed, bytes bring nothing."""
+    def receive_data(self, data: bytes) -> list[OwnerEvent]:
+        """Bytes from the peer; returns their events. All data of one stream comes as one event, at the end of the read
+        or before the stream ends. After the connection failed, there are no events."""
         if self._failed or self._preface:
             data = self._behind_preface(data)
         if self._tail:
@@ -101,25 +101,25 @@ class Http2Connection(Http2Role[E]):
             word, flags, number = _unpack(data, position)
             if word > _MAX_WORD:
                 self._fail(wire.FRAME_SIZE_ERROR, f"a frame of {word >> 8} bytes; {wire.MAX_FRAME} are allowed")
-                return self._taken()
+                return self._take_events()
             start = position + 9
             end = start + (word >> 8)
             if end > size:
                 break
             position = end
             if not (word & 0xFF or flags & 9) and number in receiving and start < end:
-                # DATA, neither padded nor the last, not empty, for a stream that expects it
+                # Fast path: DATA that is not empty, not padded and not the last, for a stream that expects it
                 stream = receiving[number]
                 seen = stream.seen + end - start
                 if seen <= stream.limit:
                     stream.seen = seen
                     credit -= end - start
                     if credit < low:
-                        self._outlet.put(wire.window_update(0, self._window - credit))
+                        self._writer.put(wire.window_update(0, self._window - credit))
                         credit = self._window
                     if end == size and not touched:
                         self._events.append(self._data_event(number, data[start:], end - start))
-                        break  # nothing but this frame has data, and the read is over
+                        break  # only this frame has data, and the read is over
                     parts = stream.parts
                     if not parts:
                         touched.append(stream)
@@ -128,11 +128,12 @@ class Http2Connection(Http2Role[E]):
             self._credit = credit
             number &= wire.MAX_STREAM_ID
             if word & 0xFF == wire.DATA and not self._block:
+                # By position, here and below: keywords cost 25 ns more for each frame.
                 self._data_frame(flags, number, data, start, end)
             else:
                 self._other_frame(word & 0xFF, flags, number, data[start - 9 : end])
             if self._is_lost():
-                return self._taken()
+                return self._take_events()
             receiving = {} if self._block else self._receiving
             credit = self._credit
         self._credit = credit
@@ -148,8 +149,8 @@ class Http2Connection(Http2Role[E]):
         return events
 
     def _behind_preface(self, data: bytes) -> bytes:
-        """What of ``data`` is frames: nothing after a failure, and what follows the preface that a client begins
-        with (RFC 9113 section 3.4)."""
+        """The part of ``data`` that is frames: what follows the client's preface (RFC 9113 section 3.4); nothing after
+        a failure."""
         if self._failed:
             return b""
         preface = self._preface
@@ -163,7 +164,7 @@ class Http2Connection(Http2Role[E]):
         return data[n:]
 
     def _flush(self, stream: Stream) -> None:
-        """Tell of the data of ``stream`` that came in this read."""
+        """Make the event for the data of ``stream`` that came in this read."""
         parts = stream.parts
         if parts:
             data = parts[0] if len(parts) == 1 else b"".join(parts)
@@ -171,7 +172,7 @@ class Http2Connection(Http2Role[E]):
             self._events.append(self._data_event(stream.number, data, len(data)))
 
     def _data_frame(self, flags: int, number: int, buffer: bytes, start: int, end: int) -> None:
-        """A DATA frame that needs more than a look: the last one, padded, empty, too much, or of no open stream."""
+        """A DATA frame that is not on the fast path: the last one, padded, empty, too large, or for no open stream."""
         if not self.settings_received:
             self._fail(wire.PROTOCOL_ERROR, "the first frame is not SETTINGS")
             return
@@ -188,7 +189,7 @@ class Http2Connection(Http2Role[E]):
             end -= padding
         self._credit -= length
         if self._credit < self._low:
-            self._outlet.put(wire.window_update(0, self._window - self._credit))
+            self._writer.put(wire.window_update(0, self._window - self._credit))
             self._credit = self._window
         stream = self._receiving.get(number)
         if stream is None:
@@ -209,9 +210,9 @@ class Http2Connection(Http2Role[E]):
         stream.seen = seen
         padding = length - (end - start)
         if padding:
-            # Nobody else can give it back, so the owner's flow counts data alone.
+            # The owner's flow counts data alone, so the credit for padding is returned here.
             stream.allowed += padding
-            stream.owed += padding
+            stream.credit_due += padding
             self._grant(stream)
         stream.limit = min(stream.granted, stream.allowed)
         if seen > stream.allowed:
@@ -247,7 +248,7 @@ class Http2Connection(Http2Role[E]):
                 self._fail(wire.ENHANCE_YOUR_CALM, f"a header block of more than {self._head_limit} bytes")
                 return
             if number not in self._streams and (self._client or number <= self._h2.highest_inbound_stream_id):
-                self._charge()  # a stream that is over, which h2 resets once more
+                self._charge()  # a stream that has ended; h2 resets it again
         else:
             if kind == wire.PUSH_PROMISE:
                 self._fail(wire.PROTOCOL_ERROR, "PUSH_PROMISE, which our settings forbid")
@@ -260,14 +261,14 @@ class Http2Connection(Http2Role[E]):
             self._feed(frame)
 
     def _feed(self, frame: bytes) -> None:
-        """Give h2 one frame, take its output, and act on what it says."""
+        """Give h2 one frame, take its output, and handle its events."""
         try:
             events = self._h2.receive_data(frame)
         except (H2Error, HyperframeError, HPACKError) as error:
             code = error.error_code if isinstance(error, ProtocolError) else wire.PROTOCOL_ERROR
             self._fail(int(code), f"h2: {str(error)[:200]}")
             return
-        self._outlet.collect()
+        self._writer.collect()
         for event in events:
             self._handle(event)
             if self._failed:
@@ -289,7 +290,7 @@ class Http2Connection(Http2Role[E]):
         elif isinstance(event, WindowUpdated):
             stream = self._streams.get(event.stream_id or 0)
             if stream is not None:
-                self._outlet.wake(stream)
+                self._writer.wake(stream)
         elif isinstance(event, StreamReset):
             stream = self._streams.get(event.stream_id)
             if stream is not None:
@@ -311,7 +312,7 @@ class Http2Connection(Http2Role[E]):
         self.settings_version += 1
         repairs.bound_table(self._h2)
         for stream in self._streams.values():
-            self._outlet.wake(stream)
+            self._writer.wake(stream)
 
     def _goaway(self, event: ConnectionTerminated) -> None:
         repairs.reopen(self._h2)
@@ -320,20 +321,22 @@ class Http2Connection(Http2Role[E]):
         self._on_goaway(event.last_stream_id or 0)
         code = int(event.error_code or 0)
         if code:
-            self._lose(Fault(FaultKind.CONNECTION_LOST, self._blame, f"the peer sent GOAWAY with code {code}", True))
+            self._end_connection(
+                Fault(FaultKind.CONNECTION_LOST, self._blame, f"the peer sent GOAWAY with code {code}", retryable=True)
+            )
 
     # -- floods and ends ----------------------------------------------------------------------------------------
 
     def _charge(self) -> None:
-        """Count a frame that brings us nothing."""
+        """Count a frame that costs work and brings no data."""
         verdict = self._floods.charge()
-        if verdict is Verdict.TOO_MANY or self._outlet.size > _OUTPUT_LIMIT:
+        if verdict is Verdict.TOO_MANY or self._writer.size > _OUTPUT_LIMIT:
             self._fail(wire.ENHANCE_YOUR_CALM, "too many frames that ask for work and bring nothing")
         elif verdict is Verdict.PROBE:
-            self._outlet.put(wire.ping(_PROBE))
+            self._writer.put(wire.ping(_PROBE))
 
     def _bad(self, detail: str) -> Fault:
-        """What a breach of the protocol by the peer is."""
+        """The fault for a protocol violation by the peer."""
         kind = FaultKind.MALFORMED_RESPONSE if self._client else FaultKind.PROTOCOL_ERROR
         return Fault(kind, self._blame, f"HTTP/2: {detail}")
 
@@ -351,10 +354,10 @@ class Http2Connection(Http2Role[E]):
         state = self._h2.streams.get(stream.number)
         if state is not None and state.open:
             self._h2.reset_stream(stream.number, code)
-            self._outlet.collect()
+            self._writer.collect()
 
     def _forget(self, stream: Stream) -> None:
-        """``stream`` is over before its time: hand out what came, absorb what will still come."""
+        """``stream`` ended early: hand out the data that came, and absorb frames that still come."""
         self._flush(stream)
         self._drop(stream)
         if not stream.ended:
@@ -376,42 +379,42 @@ class Http2Connection(Http2Role[E]):
         return self._failed
 
     def _fail(self, code: int, detail: str) -> None:
-        """The peer broke the connection's rules: say so and be done."""
-        self._lose(self._bad(detail), code=code)
+        """Fail the connection because the peer violated the protocol: send GOAWAY with ``code``."""
+        self._end_connection(self._bad(detail), code=code)
 
-    def _lose(self, fault: Fault, *, code: int | None = None) -> None:
-        """The connection is over. Every stream ends first."""
+    def _end_connection(self, fault: Fault, *, code: int | None = None) -> None:
+        """The connection ended. Every stream fails first."""
         self._failed = True
         for stream in list(self._streams.values()):
             self._fault(stream, fault)
         self._tail = b""
         if code is not None:
-            self._outlet.put(wire.goaway(self._h2.highest_inbound_stream_id, code))
+            self._writer.put(wire.goaway(self._h2.highest_inbound_stream_id, code))
         self._on_failure(fault)
 
     # -- credit -------------------------------------------------------------------------------------------------
 
     def _grant(self, stream: Stream) -> None:
-        """Let the peer send what ``stream`` owes it, a quantum at a time."""
+        """Give the peer the credit that is due for ``stream``, in whole quanta."""
         quantum = self._quantum
-        while stream.owed >= quantum:
-            stream.owed -= quantum
+        while stream.credit_due >= quantum:
+            stream.credit_due -= quantum
             stream.granted += quantum
             stream.limit = min(stream.granted, stream.allowed)
-            self._outlet.put(wire.window_update(stream.number, quantum))
+            self._writer.put(wire.window_update(stream.number, quantum))
 
     def consume(self, stream: int, flow: int) -> None:
-        """The owner passed on data of ``stream`` that counted ``flow``: give the peer credit for as much. Of no
-        effect once the stream is over."""
+        """The owner passed on data of ``stream`` that counted ``flow``: give the peer as much credit. No effect after
+        the stream has ended."""
         state = self._streams.get(stream)
         if state is None:
             self._check(stream)
         elif not state.ended:
-            owed = state.owed + flow
-            if flow < 0 or owed > state.seen - state.granted + self._stream_window:
+            credit_due = state.credit_due + flow
+            if flow < 0 or credit_due > state.seen - state.granted + self._stream_window:
                 raise LocalProtocolError(f"consume({stream}, {flow}) gives back more than was received")
-            state.owed = owed
-            if owed >= self._quantum:
+            state.credit_due = credit_due
+            if credit_due >= self._quantum:
                 self._grant(state)
 
     def _start(self, number: int) -> Stream:
@@ -419,7 +422,7 @@ class Http2Connection(Http2Role[E]):
         return stream
 
     def _expect(self, stream: Stream, length: int | None) -> None:
-        """The peer's message head came: ``length`` is what it declared for the body."""
+        """The peer's message head came. ``length``: the declared length of the body."""
         stream.declared = length is not None
         stream.allowed = UNKNOWN_LENGTH if length is None else length
         stream.limit = min(stream.granted, stream.allowed)

@@ -1,6 +1,6 @@
-"""What an HTTP/2 client said, as values.
+"""Events of the HTTP/2 server wire.
 
-Decides: the shape of requests and of what belongs to them. Must not know: how they are read, and what is answered.
+Data only. Requests of a client and what follows them. Must not know: how they are read, and what the answer is.
 """
 
 import msgspec
@@ -12,8 +12,8 @@ from ..http import Headers
 class RequestReceived(msgspec.Struct, frozen=True):
     """A well-formed request head. Answer with ``respond``, ``accept`` or ``reset``.
 
-    ``protocol`` is the ``:protocol`` of an extended CONNECT (``b"websocket"``), ``None`` otherwise. ``authority``
-    is taken from the host field where ``:authority`` is missing.
+    ``protocol`` is the ``:protocol`` of an extended CONNECT (``b"websocket"``), ``None`` otherwise. ``authority`` is
+    the host field if ``:authority`` is missing.
     """
 
     stream: int
@@ -26,7 +26,7 @@ class RequestReceived(msgspec.Struct, frozen=True):
 
 
 class StreamData(msgspec.Struct, frozen=True, gc=False):
-    """More data of ``stream``, never empty; give ``flow`` back with ``consume`` once it is passed on."""
+    """More data of ``stream``, never empty. Call ``consume(stream, flow)`` once it is passed on."""
 
     stream: int
     data: bytes
@@ -40,7 +40,7 @@ class StreamEof(msgspec.Struct, frozen=True, gc=False):
 
 
 class StreamAborted(msgspec.Struct, frozen=True, gc=False):
-    """``stream`` is over; nothing more comes of it or goes out on it."""
+    """``stream`` ended with a fault. It gets no more events, and nothing more is sent on it."""
 
     stream: int
     fault: Fault

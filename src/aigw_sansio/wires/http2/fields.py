@@ -1,10 +1,9 @@
-"""Header sections of HTTP/2 messages: which are well formed, and what their pseudo-fields say.
+"""Header sections of HTTP/2 messages: which are well formed, and the values of their pseudo-fields.
 
-Decides: the rules of RFC 9113 sections 8.2 and 8.3 and RFC 8441 section 4. Must not know: streams, and what is done
-about a malformed message: every function returns what is wrong as a text.
+Decides: the rules of RFC 9113 sections 8.2 and 8.3 and RFC 8441 section 4. Must not know: streams, and how a malformed
+message is handled: every function returns an error as text.
 
-h2 treats a malformed message as the end of the connection; here it is the end of its stream (section 8.1.1), so
-h2's own check is off.
+h2 ends the connection for a malformed message; here only its stream ends (section 8.1.1), so h2's own check is off.
 """
 
 import re
@@ -21,9 +20,9 @@ _VALUE: Final = re.compile(rb"(?:[^\0\r\n \t](?:[^\0\r\n]*[^\0\r\n \t])?)?")
 _STATUS: Final = re.compile(rb"[2-5][0-9][0-9]")
 _INTERIM: Final = re.compile(rb"1[0-9][0-9]")
 
-#: Fields that speak of one HTTP/1.1 connection (section 8.2.2).
+#: Fields that describe one HTTP/1.1 connection (section 8.2.2).
 _CONNECTION: Final = frozenset((b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"))
-#: What the wire sets itself.
+#: Fields that the wire sets itself.
 _OURS: Final = _CONNECTION | {b"host", b"content-length", b"te"}
 #: Fields whose values are secrets: never put into a compression table (RFC 7541 section 7.1.3).
 _SECRET: Final = frozenset(
@@ -32,8 +31,8 @@ _SECRET: Final = frozenset(
 
 
 class RequestFields(msgspec.Struct, frozen=True):
-    """A well-formed request's pseudo-fields and its other fields. ``protocol`` is ``None`` but for extended
-    CONNECT; ``scheme`` and ``path`` are empty for plain CONNECT."""
+    """A well-formed request's pseudo-fields and its other fields. ``protocol`` is ``None`` except for extended CONNECT;
+    ``scheme`` and ``path`` are empty for plain CONNECT."""
 
     method: bytes
     protocol: bytes | None
@@ -75,7 +74,7 @@ def _split(fields: Iterable[tuple[bytes, bytes]]) -> tuple[dict[bytes, bytes], H
 
 
 def read_response(fields: Iterable[tuple[bytes, bytes]], *, interim: bool = False) -> tuple[int, Headers] | str:
-    """Status and fields of a response head (``interim``: of a 1xx one), or what is wrong with it."""
+    """Status and fields of a response head, or what is wrong with it. ``interim``: it must be a 1xx."""
     split = _split(fields)
     if isinstance(split, str):
         return split
@@ -89,7 +88,7 @@ def read_response(fields: Iterable[tuple[bytes, bytes]], *, interim: bool = Fals
 
 
 def read_trailers(fields: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """What is wrong with a trailer section, if anything."""
+    """What is wrong with a trailer section, or ``None``."""
     split = _split(fields)
     if isinstance(split, str):
         return split
@@ -126,11 +125,13 @@ def read_request(fields: Iterable[tuple[bytes, bytes]]) -> RequestFields | str:
     authority = authority or (hosts[0] if hosts else b"")
     if not authority:
         return "a request needs :authority or a host field"
-    return RequestFields(method, protocol, scheme, authority, path, headers)
+    return RequestFields(
+        method=method, protocol=protocol, scheme=scheme, authority=authority, path=path, headers=headers
+    )
 
 
 def content_length(headers: Headers) -> int | None:
-    """The declared length of the body. h2 has refused values that are no number or contradict each other."""
+    """The declared length of the body. h2 has refused values that are not a number or contradict each other."""
     for name, value in headers:
         if name == b"content-length":
             return int(value)

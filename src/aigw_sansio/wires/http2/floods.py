@@ -1,21 +1,21 @@
-"""Frames that cost us something and bring nothing, counted without a clock.
+"""Flood protection: counts frames that cost us work and bring no data. It needs no clock.
 
 Decides: how many of them are a flood (CVE-2019-9512, -9514, -9515, -9517 and -9518). Must not know: what the frames
-are. The measure is what the peer has not read yet: every so often it is sent a PING, and the answer to that proves
-that it has read all before it, so a quiet connection that lives for days never adds up to a flood.
+are. Only frames since the peer last proved that it reads count: now and then it gets a PING, and the answer proves that
+it has read everything before it. So a quiet connection never adds up to a flood, even after days.
 """
 
 from enum import Enum
 from typing import Final
 
-#: After so many frames the peer is asked to show that it reads.
+#: After this many frames the peer gets a PING, to prove that it reads.
 PROBE_AFTER: Final = 1024
-#: So many, without a sign that it reads, are a flood.
+#: This many frames without that proof are a flood.
 FLOOD: Final = 4096
 
 
 class Verdict(Enum):
-    """What is to be done about a peer's frames."""
+    """How to react to a peer's frame."""
 
     FINE = 0
     PROBE = 1  #: send the peer a PING, and call ``answered`` when its answer comes
@@ -23,24 +23,24 @@ class Verdict(Enum):
 
 
 class FloodGuard:
-    """Counts for one connection."""
+    """The count of one connection."""
 
-    __slots__ = ("_probed", "_spent", "earned")
+    __slots__ = ("_probed", "_spent", "data_frames_sent")
 
     def __init__(self) -> None:
         self._spent = 0
-        self._probed = 0  #: ``_spent`` when the open probe left; 0 for none
-        #: DATA frames that we sent since the last count: the two WINDOW_UPDATEs that may answer one are no flood.
-        self.earned = 0
+        self._probed = 0  #: ``_spent`` when the unanswered probe was sent; 0 if there is none
+        #: DATA frames that we sent since the last count. Two WINDOW_UPDATEs may answer each; they are no flood.
+        self.data_frames_sent = 0
 
     @property
     def probing(self) -> bool:
-        """Whether the peer owes the answer to a probe."""
+        """Whether a probe is unanswered."""
         return self._probed > 0
 
     def charge(self) -> Verdict:
-        """One such frame came."""
-        self._settle()
+        """Count one frame. ``PROBE``: send a PING now; ``TOO_MANY``: fail the connection."""
+        self._deduct_answers()
         self._spent += 1
         if self._spent > FLOOD:
             return Verdict.TOO_MANY
@@ -50,11 +50,11 @@ class FloodGuard:
         return Verdict.FINE
 
     def answered(self) -> None:
-        """The probe came back."""
-        self._settle()
+        """The peer answered the probe."""
+        self._deduct_answers()
         self._spent -= self._probed
         self._probed = 0
 
-    def _settle(self) -> None:
-        self._spent = max(self._spent - 2 * self.earned, self._probed)
-        self.earned = 0
+    def _deduct_answers(self) -> None:
+        self._spent = max(self._spent - 2 * self.data_frames_sent, self._probed)
+        self.data_frames_sent = 0

@@ -1,6 +1,6 @@
-"""HTTP/2 frames in bytes: the nine-byte header and the few frames this package writes itself.
+"""HTTP/2 frames in bytes: the nine-byte header and the few frames that this package writes itself.
 
-Decides: how those frames look (RFC 9113 sections 4.1 and 6). Must not know: connections, streams and whether a
+Decides: the bytes of those frames (RFC 9113 sections 4.1 and 6). Must not know: connections, streams and whether a
 frame may be sent now.
 """
 
@@ -30,7 +30,7 @@ REFUSED_STREAM: Final = 0x7
 CANCEL: Final = 0x8
 ENHANCE_YOUR_CALM: Final = 0xB
 
-#: The largest payload we accept; it stands in our SETTINGS (the initial value of SETTINGS_MAX_FRAME_SIZE).
+#: The largest payload that we accept, as in our SETTINGS (the initial value of SETTINGS_MAX_FRAME_SIZE).
 MAX_FRAME: Final = 16_384
 #: The connection's window before any WINDOW_UPDATE (section 6.9.2); SETTINGS cannot change it.
 INITIAL_WINDOW: Final = 65_535
@@ -43,7 +43,7 @@ _UPDATE: Final = struct.Struct(">IBII")
 _GOAWAY: Final = struct.Struct(">IBIII")
 _SETTING: Final = struct.Struct(">HI")
 
-#: Settings that mean something to us: RFC 9113 section 6.5.2 and RFC 8441 section 3.
+#: The settings that we read: RFC 9113 section 6.5.2 and RFC 8441 section 3.
 _KNOWN_SETTINGS: Final = frozenset((1, 2, 3, 4, 5, 6, 8))
 
 
@@ -73,8 +73,8 @@ def goaway(last_stream: int, code: int) -> bytes:
 
 
 def known_settings(frame: bytes) -> bytes:
-    """A SETTINGS frame without the settings nobody here reads, which would otherwise be kept for the life of the
-    connection. A frame of a wrong length is returned as it is, for h2 to refuse."""
+    """A SETTINGS frame without the settings that we do not read; h2 would keep them as long as the connection lives. A
+    frame of a wrong length is returned unchanged, so h2 refuses it."""
     payload = frame[9:]
     if len(payload) % 6:
         return frame

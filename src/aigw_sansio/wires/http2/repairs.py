@@ -1,8 +1,8 @@
-"""h2 as the link needs it: how it is configured, and where its state is put right from outside.
+"""Workarounds for h2: its configuration, and corrections of its state from outside.
 
-Decides: nothing about the protocol; it holds every place that leans on how h2 is built inside, so that a new version
-of h2 has one module to be checked against (``tests/test_h2_repairs.py`` pins each). Must not know: our streams and
-events.
+Decides: nothing about the protocol. All code that depends on h2's internals is here, so there is one module to check
+against a new version of h2 (``tests/unit/wires/http2/test_repairs.py`` has a test for each). Must not know: our streams
+and events.
 """
 
 from typing import Final
@@ -11,9 +11,9 @@ from h2.config import H2Configuration
 from h2.connection import ConnectionState, H2Connection
 from h2.settings import SettingCodes, Settings
 
-#: Streams whose end h2 remembers (its own 65,536 are 6 MB a connection).
+#: How many ended streams h2 remembers. Its default of 65,536 takes 6 MB for each connection.
 REMEMBERED: Final = 1024
-#: The most we let the peer make of the compression table we keep for it (RFC 7541 section 4.2).
+#: The largest compression table that the peer may have us keep for it (RFC 7541 section 4.2).
 _TABLE: Final = 4096
 
 
@@ -22,12 +22,12 @@ class _Connection(H2Connection):
 
 
 def start(*, client: bool, settings: dict[SettingCodes, int], head_limit: int, stream_window: int) -> H2Connection:
-    """A connection whose preface and SETTINGS wait in its output.
+    """A connection with preface and SETTINGS in its output.
 
-    The settings are replaced before the preface: changed later they would be announced twice, and a client would
-    offer push at first. Header sections are checked by :mod:`.h2_fields`, so h2's own checks are off; the server
-    still joins cookies (RFC 9113 section 8.2.3). A server counts its streams itself, to refuse one too many: h2 would
-    end the connection over it.
+    The settings must be replaced before the preface is written: changed later they would be announced twice, and a
+    client would first offer push. :mod:`.fields` checks header sections, so h2's own checks are off; the server still
+    joins cookies (RFC 9113 section 8.2.3). A server counts its streams itself, so it can refuse one too many: h2 would
+    end the connection.
     """
     conn = _Connection(
         H2Configuration(
@@ -51,31 +51,31 @@ def start(*, client: bool, settings: dict[SettingCodes, int], head_limit: int, s
     conn.decoder.max_header_list_size = head_limit
     conn.initiate_connection()
     if not client:
-        # What was announced stands in the output; what h2 enforces from now on has no limit of streams.
+        # The limit of streams is announced in the output; from now on h2 itself enforces none.
         conn.local_settings = Settings(client=False)
     return conn
 
 
 def reopen(conn: H2Connection) -> None:
-    """After the peer's GOAWAY: h2 refuses every further frame, but streams in flight may finish (RFC 9113 section
-    6.8)."""
+    """Call it after the peer's GOAWAY: h2 would refuse every further frame, but streams in flight may finish (RFC 9113
+    section 6.8)."""
     conn.state_machine.state = ConnectionState.CLIENT_OPEN if conn.config.client_side else ConnectionState.SERVER_OPEN
 
 
 def close_quietly(conn: H2Connection, stream: int) -> None:
-    """Close ``stream`` for h2 alone. Its output must be empty, as it is after every call."""
+    """Close ``stream`` in h2 without sending anything. h2's output must be empty, as it is after every call."""
     conn.reset_stream(stream)
     conn.clear_outbound_data_buffer()
 
 
 def forget_length(conn: H2Connection, stream: int) -> None:
-    """h2 sees none of the body of ``stream``, so it must not compare its length with the declared one."""
+    """Stop h2 from comparing the body of ``stream``, which it does not see, with the declared length."""
     conn.streams[stream]._expected_content_length = None
 
 
 def bound_table(conn: H2Connection) -> None:
-    """After the peer's SETTINGS: its table size is a permission, not a duty, and changes of it are announced with
-    our next header section, where the smallest and the last are enough (RFC 7541 section 4.2)."""
+    """Call it after the peer's SETTINGS. The peer's table size is only an upper bound. Changes are announced with our
+    next header section; the smallest and the last are enough (RFC 7541 section 4.2)."""
     encoder = conn.encoder
     if encoder.header_table_size > _TABLE:
         encoder.header_table_size = _TABLE

@@ -1,7 +1,7 @@
-"""What the two ends of an HTTP/2 connection have to say about it: the client's role and the server's.
+"""The interface between an HTTP/2 connection and its role, client or server.
 
-Decides: the questions that a connection puts to its role (RFC 9113). Must not know: the answers
-(:mod:`.http2`, :mod:`.http2_server`), and how frames are read (:mod:`.h2_link`).
+Decides: which methods a connection calls on its role (RFC 9113). Must not know: what they do (:mod:`.client`,
+:mod:`.server`), and how frames are read (:mod:`.connection`).
 """
 
 from abc import ABC, abstractmethod
@@ -14,30 +14,30 @@ from ...faults import Fault, Side
 from .streams import Stream
 
 HeadReceived = RequestReceived | ResponseReceived | InformationalResponseReceived | TrailersReceived
-#: What a role tells its owner.
-E = TypeVar("E")
+#: The event type of a role's owner.
+OwnerEvent = TypeVar("OwnerEvent")
 
 
-class Http2Role(ABC, Generic[E]):
-    """One end. The ``_on`` methods append to ``_events``."""
+class Http2Role(ABC, Generic[OwnerEvent]):
+    """One role. Its ``_on`` methods append to ``_events``."""
 
-    #: Who is to blame where the peer broke a rule.
+    #: The side of the peer, for faults that it caused.
     _blame: Side
     #: Makes the event for data of a stream: its number, the bytes, and the flow that they count.
-    _data_event: Callable[[int, bytes, int], E]
+    _data_event: Callable[[int, bytes, int], OwnerEvent]
 
     def __init__(self) -> None:
-        self._events: list[E] = []
+        self._events: list[OwnerEvent] = []
 
-    def _taken(self) -> list[E]:
-        """The events so far, moved out."""
+    def _take_events(self) -> list[OwnerEvent]:
+        """Take the events so far."""
         events = self._events
         self._events = []
         return events
 
     @abstractmethod
     def _check(self, stream: int) -> None:
-        """``LocalProtocolError`` where ``stream`` was never open."""
+        """``LocalProtocolError`` if ``stream`` was never open."""
 
     @abstractmethod
     def _on_head(self, event: HeadReceived) -> None:
@@ -49,15 +49,15 @@ class Http2Role(ABC, Generic[E]):
 
     @abstractmethod
     def _on_reset(self, stream: Stream, code: int) -> None:
-        """The peer reset ``stream``, which is forgotten already."""
+        """The peer reset ``stream``. Its state has been dropped."""
 
     @abstractmethod
     def _on_fault(self, stream: Stream, fault: Fault, *, unprocessed: bool = False) -> None:
-        """``stream`` is over and forgotten."""
+        """``stream`` failed. Its state has been dropped."""
 
     @abstractmethod
     def _on_failure(self, fault: Fault) -> None:
-        """The connection is over, and every stream had its ``_on_fault``."""
+        """The connection failed. Every stream had its ``_on_fault`` before."""
 
     @abstractmethod
     def _on_goaway(self, last_stream: int) -> None:
@@ -65,4 +65,4 @@ class Http2Role(ABC, Generic[E]):
 
     @abstractmethod
     def _on_sent(self, stream: Stream) -> None:
-        """END_STREAM of ours was written for ``stream``."""
+        """Our END_STREAM was written for ``stream``."""

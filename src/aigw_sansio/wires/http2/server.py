@@ -1,7 +1,7 @@
 """The HTTP/2 server wire: WebSockets over extended CONNECT and plain requests (RFC 9113, RFC 8441).
 
-Decides: which requests are well formed, how answers leave, and how much a client may make us do for nothing. Must
-not know: WebSocket, routes and who may do what. Frames, windows and floods are :mod:`.h2_link`'s.
+Decides: which requests are well formed, how responses are sent, and how much useless work a client may cause. Must not
+know: WebSocket, routes and permissions. :mod:`.connection` handles frames, windows and floods.
 """
 
 from typing import Final, TypeAlias
@@ -19,8 +19,8 @@ from .fields import content_length, outgoing, read_request, read_trailers
 from .role import HeadReceived
 from .streams import Stream
 
-#: Streams that ended before we answered, not made good by as many answers: more are a rapid reset
-#: (CVE-2023-44487; CVE-2025-8671 where the client makes us reset them).
+#: How many more streams may end before we answer than we have answered: more are a rapid reset
+#: (CVE-2023-44487; CVE-2025-8671 if the client makes us reset them).
 _RAPID: Final = 100
 _WITHOUT_LENGTH: Final = frozenset((204, 304))
 
@@ -31,8 +31,8 @@ ServerEvent: TypeAlias = RequestReceived | StreamData | StreamEof | StreamAborte
 class Http2Server(Http2Connection[ServerEvent]):
     """One client's connection. After every call take ``data_to_send()`` while ``pending``.
 
-    None of the methods that take the client's bytes raises. ``LocalProtocolError`` is for calls out of order; calls
-    for a stream that is over already are of no effect, since its end may have crossed them.
+    The methods that take the client's bytes never raise. ``LocalProtocolError`` is for calls out of order. Calls for a
+    stream that has ended have no effect, because its end may have crossed them.
     """
 
     _blame = Side.CLIENT
@@ -46,9 +46,9 @@ class Http2Server(Http2Connection[ServerEvent]):
         stream_window: int = 256 * 1024,
         connection_window: int = 1 << 24,
     ) -> None:
-        """``max_streams``: open at once, told to the client. ``head_bytes``: a request's header section.
-        ``stream_window`` and ``connection_window``: bytes the client may have under way, for one stream and for
-        all; at least 65,535."""
+        """``max_streams``: the most streams at once, as told to the client. ``head_bytes``: the largest header section
+        of a request. ``stream_window`` and ``connection_window``: bytes that the client may send before we give more
+        credit, on one stream and on all; at least 65,535."""
         self._max_streams = max_streams
         self._rapid = 0
         self._last = 0
@@ -61,31 +61,32 @@ class Http2Server(Http2Connection[ServerEvent]):
             window=connection_window,
         )
 
-    # -- what the owner asks and does ---------------------------------------------------------------------------
+    # -- for the owner --------------- ---------------------------------------------------------------------------
 
     @property
     def open_streams(self) -> int:
-        """Streams that are not over."""
+        """How many streams are open."""
         return len(self._streams)
 
     @property
     def pending(self) -> bool:
         """Whether ``data_to_send()`` may have something."""
-        outlet = self._outlet
-        return bool(outlet.out or outlet.ready) and outlet.pending
+        writer = self._writer
+        return bool(writer.out or writer.ready) and writer.pending
 
     @property
     def framed(self) -> int:
-        """Bytes that are in frames already and were not taken yet."""
-        return self._outlet.size
+        """Bytes in frames that have not been taken."""
+        return self._writer.size
 
     def is_open(self, stream: int) -> bool:
-        """Whether ``stream`` is not over yet."""
+        """Whether ``stream`` has not ended."""
         return stream in self._streams
 
     def respond(self, stream: int, status: int, headers: Headers, body: bytes = b"", end: bool = True) -> None:
-        """Answer with a head and ``body``. ``end``: that is all, and what the client still sends is not wanted;
-        otherwise ``send`` and ``end`` follow. ``headers`` name no ``content-length`` nor any hop-by-hop field."""
+        """Answer with a head and ``body``. ``end``: the response is complete, and the rest of the request is not
+        wanted; otherwise call ``send`` and ``end`` next. ``headers`` must not name ``content-length`` or a hop-by-hop
+        field."""
         state = self._state(stream)
         if state is None:
             return
@@ -104,29 +105,29 @@ class Http2Server(Http2Connection[ServerEvent]):
         self._rapid = max(0, self._rapid - 1)
         only = end and not body
         self._h2.send_headers(stream, fields, end_stream=only)
-        self._outlet.collect()
+        self._writer.collect()
         state.closing = end
         if only:
             self._on_sent(state)
         else:
-            self._outlet.queue(state, body, end=end)
+            self._writer.queue(state, body, end=end)
 
     def accept(self, stream: int, headers: Headers) -> None:
         """Answer an extended CONNECT with 200 (RFC 8441 section 5): from now on both directions carry data."""
-        self.respond(stream, 200, headers, b"", False)
+        self.respond(stream, 200, headers, end=False)
 
     def send(self, stream: int, data: bytes, *, end: bool = False) -> None:
-        """Queue ``data`` behind what ``stream`` has to send already. ``end``: ``end(stream)`` behind it."""
+        """Queue ``data`` on ``stream``. ``end``: as if ``end(stream)`` were called next."""
         state = self._streams.get(stream)
         if state is None:
             self._check(stream)
         elif not state.answered or state.end or state.sent:
             raise LocalProtocolError(f"stream {stream} is not answered yet, or ended")
         else:
-            self._outlet.queue(state, data, end=end)
+            self._writer.queue(state, data, end=end)
 
     def queued(self, stream: int) -> int:
-        """Bytes of ``stream`` that wait for the client's windows or their turn."""
+        """Bytes of ``stream`` that wait for the client's windows or for their turn."""
         state = self._streams.get(stream)
         if state is None:
             self._check(stream)
@@ -134,36 +135,36 @@ class Http2Server(Http2Connection[ServerEvent]):
         return state.queued
 
     def end(self, stream: int) -> None:
-        """End our direction of ``stream`` behind what is queued. It is over when the client ends its own."""
+        """End our direction of ``stream`` after the queued data. The stream ends when the client ends its direction."""
         self.send(stream, b"", end=True)
 
     def reset(self, stream: int, h2_error_code: int) -> None:
-        """End ``stream`` at once with RST_STREAM; no more events of it, and what is queued is dropped."""
+        """Abort ``stream`` with RST_STREAM. It gets no more events, and queued data is dropped."""
         state = self._state(stream)
         if state is not None:
             self._reset(state, h2_error_code)
             self._forget(state)
 
     def shutdown(self) -> None:
-        """Take no new streams: GOAWAY(NO_ERROR). Those that are open go on (RFC 9113 section 6.8)."""
+        """Accept no new streams: send GOAWAY(NO_ERROR). Open streams go on (RFC 9113 section 6.8)."""
         if not self._failed and not self._draining:
             self._draining = True
-            self._outlet.put(wire.goaway(self._last, wire.NO_ERROR))
+            self._writer.put(wire.goaway(self._last, wire.NO_ERROR))
 
     def receive_eof(self) -> list[ServerEvent]:
-        """The client ended cleanly. The last call but for ``data_to_send``."""
-        return self._over("the client closed the connection")
+        """The client ended the connection cleanly. After it only ``data_to_send`` may be called."""
+        return self._peer_gone("the client closed the connection")
 
     def connection_lost(self, reason: str) -> list[ServerEvent]:
         """The connection broke. The last call."""
-        return self._over(f"the connection to the client broke: {reason}")
+        return self._peer_gone(f"the connection to the client broke: {reason}")
 
     def data_to_send(self, limit: int = 65536) -> bytes:
-        """Up to ``limit`` bytes, moved out; empty where nothing may leave now."""
-        outlet = self._outlet
-        return outlet.take(limit) if outlet.out or outlet.ready else b""
+        """Take up to ``limit`` bytes; empty if nothing may be sent now."""
+        writer = self._writer
+        return writer.take(limit) if writer.out or writer.ready else b""
 
-    # -- what the link found ------------------------------------------------------------------------------------
+    # -- for the connection -------------------------------------------------------------------------------------
 
     def _check(self, stream: int) -> None:
         if stream > self._last or not stream & 1 or stream < 1:
@@ -175,10 +176,10 @@ class Http2Server(Http2Connection[ServerEvent]):
             self._check(stream)
         return state
 
-    def _over(self, detail: str) -> list[ServerEvent]:
+    def _peer_gone(self, detail: str) -> list[ServerEvent]:
         if not self._failed:
-            self._lose(Fault(FaultKind.CLIENT_GONE, Side.CLIENT, detail))
-        return self._taken()
+            self._end_connection(Fault(FaultKind.CLIENT_GONE, Side.CLIENT, detail))
+        return self._take_events()
 
     def _on_head(self, event: HeadReceived) -> None:
         number = event.stream_id
@@ -203,20 +204,20 @@ class Http2Server(Http2Connection[ServerEvent]):
         self._expect(stream, None if stream.tunnel else content_length(request.headers))
         self._events.append(
             RequestReceived(
-                number,
-                request.method,
-                request.protocol,
-                request.scheme,
-                request.authority,
-                request.path,
-                request.headers,
+                stream=number,
+                method=request.method,
+                protocol=request.protocol,
+                scheme=request.scheme,
+                authority=request.authority,
+                path=request.path,
+                headers=request.headers,
             )
         )
 
     def _refuse(self, number: int, code: int) -> None:
-        """Reset a stream the owner never hears of."""
+        """Reset a stream before the owner has seen it."""
         self._h2.reset_stream(number, code)
-        self._outlet.collect()
+        self._writer.collect()
         self._ignore(number)
         self._count_rapid()
 
@@ -252,4 +253,4 @@ class Http2Server(Http2Connection[ServerEvent]):
         self._events.append(ConnectionFailed(fault))
 
     def _on_goaway(self, last_stream: int) -> None:
-        """The client opens no more streams; those that are open go on."""
+        """The client opens no more streams. Open streams go on."""

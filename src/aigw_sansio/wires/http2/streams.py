@@ -1,13 +1,13 @@
-"""What is kept for one open HTTP/2 stream beside h2: receive window, body length, send queue.
+"""The state of one open HTTP/2 stream that h2 does not keep: receive window, body length, send queue.
 
-Decides: nothing but the order in which a stream's bytes leave. Must not know: frames, and whether a stream may send
-or receive now (RFC 9113 section 5.2 is enforced by :mod:`.h2_link`).
+Decides: only the order in which a stream's bytes are sent. Must not know: frames, and whether a stream may send or
+receive now (:mod:`.connection` enforces RFC 9113 section 5.2).
 """
 
 from collections import deque
 from typing import Final
 
-#: ``Stream.allowed`` where no length was declared.
+#: ``Stream.allowed`` if no length was declared.
 UNKNOWN_LENGTH: Final = 1 << 62
 
 
@@ -20,13 +20,13 @@ class Stream:
         "answered",
         "bodiless",
         "closing",
+        "credit_due",
         "declared",
         "end",
         "ended",
         "granted",
         "limit",
         "number",
-        "owed",
         "parts",
         "queue",
         "queued",
@@ -38,27 +38,27 @@ class Stream:
 
     def __init__(self, number: int, window: int) -> None:
         self.number = number
-        self.seen = 0  #: received in all
-        self.granted = window  #: may be received in all, by the window
-        self.allowed = UNKNOWN_LENGTH  #: may be received in all, by the declared length
-        self.limit = window  #: the smaller of the two
+        self.seen = 0  #: bytes received so far
+        self.granted = window  #: bytes that the window allows in all
+        self.allowed = UNKNOWN_LENGTH  #: bytes that the declared length allows in all
+        self.limit = window  #: the smaller of granted and allowed
         self.declared = False
-        self.owed = 0  #: consumed and not yet granted again
-        self.parts: list[bytes] = []  #: received in this read
+        self.credit_due = 0  #: bytes consumed for which no new credit was given yet
+        self.parts: list[bytes] = []  #: data received in this read
         self.ended = False  #: the peer sent END_STREAM
         self.queue: deque[bytes] = deque()
         self._offset = 0
         self.queued = 0
-        self.end = False  #: END_STREAM is to follow the queue
-        self.ready = False  #: waits for its turn to send
+        self.end = False  #: send END_STREAM after the queue
+        self.ready = False  #: is in the queue of streams that may send
         self.sent = False  #: our END_STREAM was written
         self.bodiless = False  #: the request's method is HEAD
         self.answered = False  #: server: our response head was sent
-        self.closing = False  #: server: what the client still sends is of no use once we are through
+        self.closing = False  #: server: the rest of the request is not wanted once our response is sent
         self.tunnel = False  #: server: CONNECT, so no trailers
 
     def take(self, limit: int) -> bytes:
-        """Up to ``limit`` bytes of the queue, which is not empty."""
+        """Take up to ``limit`` bytes of the queue, which must not be empty."""
         queue = self.queue
         offset = self._offset
         if self.queued <= limit:
@@ -84,7 +84,7 @@ class Stream:
         return b"".join(parts)
 
     def close(self) -> None:
-        """Nothing more leaves."""
+        """Drop the queue: nothing more is sent."""
         self.queue.clear()
         self.parts.clear()
         self.queued = 0

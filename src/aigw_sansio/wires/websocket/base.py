@@ -1,8 +1,7 @@
-"""One end of a WebSocket connection: what all readers of it share (RFC 6455 sections 5.5 and 7).
+"""One end of a WebSocket connection: the common base of its readers (RFC 6455 sections 5.5 and 7).
 
-Decides: what control frames say, how the closing handshake goes, what may be sent when, how a frame that is not
-complete is kept. Must not know: how data frames are read; :mod:`.websocket` makes messages of them,
-:mod:`.relay_frames` passes them on.
+Decides: what control frames mean, the closing handshake, what may be sent in which state, how an incomplete frame is
+kept. Must not know: how data frames are read; :mod:`.messages` turns them into messages, :mod:`.relay` forwards them.
 """
 
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from .masking import apply_mask
 
 
 class ClosingState(IntEnum):
-    """Where the closing handshake stands (RFC 6455 section 7.1)."""
+    """The state of the closing handshake (RFC 6455 section 7.1)."""
 
     OPEN = 0
     CLOSE_SENT = 1
@@ -32,7 +31,7 @@ class ClosingState(IntEnum):
 
 
 class ClosingInput(IntEnum):
-    """What moves it. VIOLATION: the peer broke the protocol."""
+    """The inputs that change the state. VIOLATION: the peer broke the protocol."""
 
     SEND_CLOSE = 0
     RECEIVE_CLOSE = 1
@@ -49,28 +48,29 @@ CLOSING_TABLE: Final[dict[tuple[ClosingState, ClosingInput], ClosingState]] = {
     (ClosingState.BROKEN, ClosingInput.SEND_CLOSE): ClosingState.CLOSED,
 }
 
-#: Smaller reads of one frame are gathered: an object for each would take more than the bytes.
+#: Smaller reads of one frame are joined: an object for each would take more memory than the bytes.
 _WORTH_ITS_OBJECT: Final = 4096
 
 _PEER: Final = {Role.SERVER: Side.CLIENT, Role.CLIENT: Side.PROVIDER}
 _SAYS: Final = {"error in extension": "a compressed message is malformed"}
 
-#: Registered after wsproto's list was made, so wsproto is shown 1013 in its place: the codes differ in two bits.
+#: Registered after wsproto's list was made, so wsproto gets 1013 in its place: the codes differ in two bits.
 _BAD_GATEWAY: Final = 1014
 _BAD_GATEWAY_FLIP: Final = 1014 ^ 1013
 
 
 class WebSocketBase:
-    """Control frames, closing and limits of one end. ``role`` is ours; ``message_limit`` is in bytes, inclusive;
-    ``mask_key`` returns four unpredictable bytes (RFC 6455 section 5.3) and is required for ``Role.CLIENT``."""
+    """Control frames, closing handshake and limits of one end. ``role`` is our own; ``message_limit`` is in bytes,
+    inclusive; ``mask_key`` returns four unpredictable bytes (RFC 6455 section 5.3) and is required for
+    ``Role.CLIENT``."""
 
     __slots__ = (
         "_assembled",
         "_connection",
-        "_deaf",
-        "_flip",
+        "_input_ended",
         "_limit",
         "_machine",
+        "_mask_bit",
         "_mask_key",
         "_message_opcode",
         "_missing",
@@ -91,39 +91,40 @@ class WebSocketBase:
             raise LocalProtocolError("a client needs a source of masking keys, a server must not have one")
         kind = ConnectionType.CLIENT if role is Role.CLIENT else ConnectionType.SERVER
         self._connection = Connection(kind, [] if extension is None else [extension])
-        self._flip = 0 if role is Role.CLIENT else MASKED
+        self._mask_bit = 0 if role is Role.CLIENT else MASKED
         self._side = _PEER[role]
         self._limit = message_limit
         self._mask_key = mask_key
         self._machine = Machine(CLOSING_TABLE, ClosingState.OPEN)
         self._writable = True
-        # Whether the peer has nothing more to say: it closed or broke the protocol.
-        self._deaf = False
-        # A frame that is not complete: its bytes so far, and how many must come to say more.
+        # Whether the peer's bytes are ignored: it sent a close frame or broke the protocol.
+        self._input_ended = False
+        # An incomplete frame: its bytes so far, and how many must come before it is looked at again.
         self._pieces: list[bytes | bytearray] = []
         self._missing = 0
-        # A fragmented message that is not complete: its opcode (0: none), its size so far.
+        # An incomplete fragmented message: its opcode (0: none), its size so far.
         self._message_opcode = 0
         self._assembled = 0
 
     @property
     def state(self) -> ClosingState:
-        """Where the closing handshake stands."""
+        """The state of the closing handshake."""
         return self._machine.state
 
     # -- sending ------------------------------------------------------------------------------------------------
 
     def ping(self, payload: bytes = b"") -> bytes:
-        """A ping; ``payload`` has at most 125 bytes."""
+        """A ping frame; ``payload`` has at most 125 bytes."""
         return self._control(Opcode.PING, payload)
 
     def pong(self, payload: bytes) -> bytes:
-        """The answer to a ping: its ``payload``."""
+        """A pong frame. ``payload`` is that of the ping."""
         return self._control(Opcode.PONG, payload)
 
     def close(self, code: int | None, reason: str = "") -> bytes:
-        """Our close frame, the last thing that may be sent. ``None`` sends no code; ``reason`` is cut at 123 bytes
-        on a character boundary. ``LocalProtocolError`` for a code that may not be sent, and for a second close."""
+        """Our close frame. Nothing may be sent after it. ``code`` ``None``: without a code. ``reason`` is cut to 123
+        bytes at a character boundary. ``LocalProtocolError`` for a code that may not be sent, and for a second
+        close."""
         payload = close_payload(code, reason)
         self._machine.fire(ClosingInput.SEND_CLOSE)
         self._writable = False
@@ -146,12 +147,12 @@ class WebSocketBase:
     # -- receiving ----------------------------------------------------------------------------------------------
 
     def _keep(self, data: bytes, at: int, needed: int) -> None:
-        """Nothing can be said about the frame at ``at`` before ``needed`` of its bytes are there."""
+        """Keep the incomplete frame at ``at`` until ``needed`` of its bytes have come."""
         self._pieces.append(data[at:] if at else data)
         self._missing = needed - (len(data) - at)
 
     def _complete(self, data: bytes) -> bool:
-        """More of the frame that was kept. Whether enough is there now."""
+        """Add bytes to the kept frame. Returns whether enough have come."""
         pieces = self._pieces
         if len(data) >= _WORTH_ITS_OBJECT:
             pieces.append(data)
@@ -163,7 +164,7 @@ class WebSocketBase:
         return self._missing <= 0
 
     def _refusal(self, opcode: int, size: int) -> Fault | None:
-        """Why a data frame does not fit what came before it, or ``None``."""
+        """Why a data frame may not follow the frames before it, or ``None``."""
         if opcode:
             if self._message_opcode:
                 return self._fault("a message starts inside a fragmented message")
@@ -174,7 +175,7 @@ class WebSocketBase:
         return None
 
     def _read_control(self, frame: bytes, start: int) -> PingReceived | PongReceived | CloseReceived | Fault:
-        """What wsproto makes of a whole control frame with its payload at ``start``."""
+        """Read a whole control frame with wsproto. Its payload begins at ``start``."""
         is_bad_gateway = False
         if frame[0] & 0xF == Opcode.CLOSE and len(frame) >= start + 2:
             frame, is_bad_gateway = self._hide_bad_gateway(frame, start)
@@ -188,12 +189,12 @@ class WebSocketBase:
         if (fault := self._verdict(event)) is not None:
             return fault
         self._machine.fire(ClosingInput.RECEIVE_CLOSE)
-        self._deaf = True
+        self._input_ended = True
         return CloseReceived(_BAD_GATEWAY if is_bad_gateway else int(event.code), event.reason or "")
 
     def _verdict(self, event: wsproto.events.CloseConnection) -> Fault | None:
-        """The fault that ``event`` tells of. A real close moves wsproto's state; a verdict on a frame looks like one
-        and does not."""
+        """The fault that ``event`` stands for; ``None`` for a real close. wsproto reports a protocol violation as a
+        close too, but only a real close changes its state."""
         if self._connection.state is not ConnectionState.OPEN:
             return None
         if event.code == 1009:
@@ -204,9 +205,9 @@ class WebSocketBase:
         return self._fault(_SAYS.get(event.reason or "", event.reason or "a frame breaks the protocol"), kind)
 
     def _hide_bad_gateway(self, frame: bytes, start: int) -> tuple[bytes, bool]:
-        """``frame``, a close, with 1014 changed to 1013, and whether it was."""
+        """``frame``, a close frame, with 1014 changed to 1013, and whether it was changed."""
         code = frame[start : start + 2]
-        if self._flip:
+        if self._mask_bit:
             code = apply_mask(code, frame[start - 4 : start])
         if int.from_bytes(code) != _BAD_GATEWAY:
             return frame, False
@@ -222,7 +223,7 @@ class WebSocketBase:
         return self._fault(detail, FaultKind.MESSAGE_TOO_BIG)
 
     def _break(self, fault: Fault) -> Violation:
-        """The peer broke the protocol: it is not heard any more."""
+        """The peer broke the protocol: ignore its further bytes."""
         self._machine.fire(ClosingInput.VIOLATION)
-        self._deaf = True  # but not dumb: what came before it in the same read may still be answered
+        self._input_ended = True  # we may still send: frames before the violation in the same read may be answered
         return Violation(fault)

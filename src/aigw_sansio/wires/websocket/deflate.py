@@ -1,15 +1,16 @@
 """Compressed WebSocket messages: the extension permessage-deflate (RFC 7692).
 
-Decides: which offer is taken and with which parameters, how messages are deflated and inflated. Must not know: frames
-beyond their first reserved bit. Nothing is negotiated unless the owner asks for it: compression costs each connection
-its windows, and a peer chooses how far a few bytes inflate. So inflating stops at the message limit.
+Decides: which offer is accepted, with which parameters, and how messages are deflated and inflated. Must not know:
+frames, except for their first reserved bit. Nothing is negotiated unless the owner asks for it: compression costs
+memory for its windows on each connection, and the peer chooses how much a few bytes inflate to. So inflating stops at
+the message limit.
 
-What is sent is deflated for a gateway's messages, many and small, at level 1, with a window of 4 KiB and a small hash.
-Measured with CPython 3.11 and zlib 1.2.13: that takes 37 KiB where the context is kept, not the 196 of zlib's defaults,
-and is small enough for malloc to keep, so that a fresh one costs 5 us and not 50. In 76 recorded streams the median
-delta of 323 bytes becomes 30 in 3 us where the context is kept (zlib's defaults: 24), and hardly shrinks where it is
-not; a whole answer of 4 KiB becomes half of it in 18 us. A peer may use the whole window of 32 KiB: that costs us 41
-KiB, but only where its context is kept, or while one of its messages is under way.
+Output is deflated with settings for many small messages: level 1, a window of 4 KiB and a small hash. Measured with
+CPython 3.11 and zlib 1.2.13: a kept context takes 37 KiB (196 with zlib's defaults). That is small enough for malloc to
+reuse, so a new context costs 5 us instead of 50. In 76 recorded streams the median delta of 323 bytes becomes 30 bytes
+in 3 us if the context is kept (zlib's defaults: 24), and hardly shrinks if it is not; a whole response of 4 KiB is
+halved in 18 us. A peer may use the whole window of 32 KiB: that costs us 41 KiB, but only if its context is kept, or
+while one of its messages is incomplete.
 """
 
 import zlib
@@ -26,16 +27,20 @@ from .handshake import Extension
 
 NAME: Final = b"permessage-deflate"
 
-#: What ends every flushed block and is not sent (section 7.2.1).
+#: The end of every flushed block, which is not sent (section 7.2.1).
 _TAIL: Final = b"\x00\x00\xff\xff"
-#: Messages of fewer bytes are sent as they are. By themselves they fit a packet anyway; behind what went before them
-#: they shrink to almost nothing.
+#: The reserved bits that a frame may have: the first frame of a message RSV1, every other none (section 6).
+_FIRST_BIT: Final = RsvBits(rsv1=True, rsv2=False, rsv3=False)
+_NO_BITS: Final = RsvBits(rsv1=False, rsv2=False, rsv3=False)
+#: Messages of fewer bytes are not compressed. Without a context they fit into one packet anyway; with a context they
+#: shrink to almost nothing.
 _WORTH_DEFLATING: Final = 1024
 _WORTH_DEFLATING_IN_CONTEXT: Final = 64
-#: Longer messages are sent as they are, in bytes: they are mostly media in base64, and nothing else runs meanwhile (10
-#: to 18 ms for a MiB).
+#: Longer messages, in bytes, are not compressed: they are mostly media in base64, and compressing would block
+#: everything else (10 to 18 ms for a MiB).
 _TOO_LONG: Final = 1 << 20
-#: How we deflate; the window is smaller where the peer wants it so. That need not be said (section 7.1.2.1).
+#: How we deflate. The window is smaller if the peer asks for it; using a smaller one needs no announcement
+#: (section 7.1.2.1).
 _LEVEL: Final = 1
 _MEMORY_LEVEL: Final = 5
 _DEFLATING_BITS: Final = 12
@@ -50,9 +55,9 @@ _BITS: Final = {b"%d" % bits: bits for bits in range(8, 16)}
 
 
 class DeflateSettings(msgspec.Struct, frozen=True):
-    """What we want. ``send_takeover`` and ``receive_takeover``: a message is compressed in the context of those before
-    it, so that a connection holds a window for that direction; else every message is compressed by itself.
-    ``window_bits``: base two logarithm of the largest window, 9 to 15."""
+    """Our preferences. ``send_takeover`` and ``receive_takeover``: each message is compressed in the context of the
+    messages before it, so the connection holds a window for that direction; otherwise every message is compressed by
+    itself. ``window_bits``: base-two logarithm of the largest window, 9 to 15."""
 
     send_takeover: bool = False
     receive_takeover: bool = False
@@ -64,7 +69,7 @@ class DeflateSettings(msgspec.Struct, frozen=True):
 
 
 class Agreement(msgspec.Struct, frozen=True):
-    """What both ends have agreed on; :class:`PerMessageDeflate` is made of it."""
+    """The negotiated parameters, for :class:`PerMessageDeflate`."""
 
     server_takeover: bool = True
     client_takeover: bool = True
@@ -73,8 +78,8 @@ class Agreement(msgspec.Struct, frozen=True):
 
 
 def choose(offers: tuple[Extension, ...], settings: DeflateSettings) -> tuple[Agreement, bytes] | None:
-    """Server: the first acceptable offer, as what was agreed and the value for ``accept(extension=...)``. ``None``
-    where there is none; offers that section 7.1 says to decline are."""
+    """Server: accept the first acceptable offer. Returns the agreement and the value for ``accept(extension=...)``;
+    ``None`` if there is none. Offers that section 7.1 forbids are declined."""
     for offer in offers:
         parameters = _parameters(offer)
         if parameters is None or parameters.get(_SERVER_BITS, 15) < _SMALLEST_DEFLATING_BITS:
@@ -89,7 +94,8 @@ def choose(offers: tuple[Extension, ...], settings: DeflateSettings) -> tuple[Ag
         fields = [NAME]
         fields += [_SERVER_NO_TAKEOVER] * (not agreed.server_takeover)
         fields += [_CLIENT_NO_TAKEOVER] * (not agreed.client_takeover)
-        is_told = _SERVER_BITS in parameters or agreed.server_bits < 15  # who asks for a window is told which it is
+        # A client that asks for a window is told its size.
+        is_told = _SERVER_BITS in parameters or agreed.server_bits < 15
         fields += [b"%b=%d" % (_SERVER_BITS, agreed.server_bits)] * is_told
         fields += [b"%b=%d" % (_CLIENT_BITS, agreed.client_bits)] * (agreed.client_bits < 15)
         return agreed, b"; ".join(fields)
@@ -109,7 +115,7 @@ def offer(settings: DeflateSettings) -> bytes:
 
 
 def agree(accepted: tuple[Extension, ...], settings: DeflateSettings) -> Agreement | Fault | None:
-    """Client: what the server made of our :func:`offer`. ``None`` where it took nothing."""
+    """Client: the agreement from the server's answer to our :func:`offer`. ``None`` if it accepted nothing."""
     if not accepted:
         return None
     parameters = _parameters(accepted[0]) if len(accepted) == 1 else None
@@ -129,8 +135,8 @@ def agree(accepted: tuple[Extension, ...], settings: DeflateSettings) -> Agreeme
 
 
 def _parameters(extension: Extension) -> dict[bytes, int] | None:
-    """The parameters by name; 1 for a switch, 15 for window bits without a value. ``None`` where the extension is
-    another one, or a parameter is unknown, there twice, or has a value that it must not have."""
+    """The parameters by name; 1 for a switch, 15 for window bits without a value. ``None`` if it is another extension,
+    or if a parameter is unknown, repeated or has a forbidden value."""
     if extension.name != NAME:
         return None
     parameters: dict[bytes, int] = {}
@@ -155,8 +161,8 @@ def _broken(detail: str) -> Fault:
 class PerMessageDeflate(extensions.Extension):
     """One end's compression, for ``WebSocketWire(extension=...)``: its first reserved bit, inflating and deflating.
 
-    ``message_limit`` is that of the wire: no more than one byte over it is ever inflated. A direction whose context is
-    not kept holds nothing between messages, one whose context is kept holds nothing before the first.
+    ``message_limit`` is that of the wire: at most one byte more is ever inflated. A direction without a kept context
+    holds nothing between messages; one with a kept context holds nothing before the first.
     """
 
     name = NAME.decode()
@@ -173,15 +179,15 @@ class PerMessageDeflate(extensions.Extension):
         shortest = _WORTH_DEFLATING_IN_CONTEXT if self._deflate_takeover else _WORTH_DEFLATING
         can_deflate = self._deflate_bits >= _SMALLEST_DEFLATING_BITS
         self._worth_deflating = range(shortest, _TOO_LONG + 1) if can_deflate else range(0)
-        # Of the message under way: whether it is compressed, its size so far.
+        # The current incoming message: whether it is compressed, its size so far.
         self._is_compressed = False
         self._inflated = 0
-        # Of the frame under way.
+        # The current incoming frame.
         self._is_data = False
 
     def deflate(self, message: bytes) -> bytes | None:
-        """The compressed payload, for a frame with RSV1; ``None`` where the message is better sent as it is. What is
-        returned must be sent, before the next message is deflated."""
+        """The compressed payload, for a frame with RSV1; ``None`` if the message should be sent uncompressed. The
+        result must be sent before the next message is deflated."""
         if len(message) not in self._worth_deflating:
             return None
         deflater = self._deflater
@@ -191,16 +197,16 @@ class PerMessageDeflate(extensions.Extension):
             if self._deflate_takeover:
                 self._deflater = deflater
         deflated = (deflater.compress(message) + deflater.flush(zlib.Z_SYNC_FLUSH)).removesuffix(_TAIL)
-        # What a context has taken in must be sent.
+        # With a kept context the result must be sent, even if it is longer: it is part of the context now.
         return deflated if len(deflated) < len(message) or self._deflate_takeover else None
 
-    # -- what wsproto calls -------------------------------------------------------------------------------------
+    # -- called by wsproto --------------------------------------------------------------------------------------
 
     def enabled(self) -> bool:
         return True
 
     def offer(self) -> bool | str:
-        """Handshakes are not wsproto's here."""
+        """Not used: wsproto does no handshake here."""
         return False
 
     def frame_inbound_header(
@@ -210,8 +216,8 @@ class PerMessageDeflate(extensions.Extension):
         if opcode in (Opcode.TEXT, Opcode.BINARY):
             self._is_compressed = rsv.rsv1
             self._inflated = 0
-            return RsvBits(True, False, False)
-        return RsvBits(False, False, False)
+            return _FIRST_BIT
+        return _NO_BITS
 
     def frame_inbound_payload_data(self, proto: FrameDecoder | FrameProtocol, data: bytes) -> bytes | CloseReason:
         if not self._is_data or not self._is_compressed:
@@ -234,8 +240,8 @@ class PerMessageDeflate(extensions.Extension):
         try:
             inflated = inflater.decompress(data, most + 1)
             if inflater.eof:
-                # A final block may be followed by more blocks (section 7.2.3.4). Once in a frame is enough: a peer that
-                # ends its stream again and again would make us copy the rest again and again.
+                # A final block may be followed by more blocks (section 7.2.3.4). We allow that once in a frame: a peer
+                # that ends its stream repeatedly would make us copy the rest each time.
                 rest = inflater.unused_data
                 inflater = self._inflater = zlib.decompressobj(-self._inflate_bits)
                 inflated += inflater.decompress(rest, max(0, most - len(inflated)) + 1)

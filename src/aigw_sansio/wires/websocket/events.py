@@ -1,6 +1,7 @@
-"""What a WebSocket's peer said, as values.
+"""Events of a WebSocket.
 
-Decides: the shape of messages, control frames and violations. Must not know: how they are read, and what is answered.
+Data only. Messages, control frames and violations of the peer. Must not know: how they are read, and what the answer
+is.
 """
 
 import msgspec
@@ -21,35 +22,35 @@ class BinaryMessage(msgspec.Struct, frozen=True, gc=False):
 
 
 class PingReceived(msgspec.Struct, frozen=True, gc=False):
-    """A ping; the owner answers with ``pong(payload)``."""
+    """A ping. The owner answers with ``pong(payload)``."""
 
     payload: bytes
 
 
 class PongReceived(msgspec.Struct, frozen=True, gc=False):
-    """A pong, asked for or not."""
+    """A pong, solicited or not."""
 
     payload: bytes
 
 
 class CloseReceived(msgspec.Struct, frozen=True, gc=False):
-    """The peer's close frame, its last word; the owner answers with ``close(...)`` unless it has sent one already.
-    ``code`` is 1005 where the frame had none."""
+    """The peer's close frame. Nothing comes after it. The owner answers with ``close(...)``, unless it has sent one
+    already. ``code`` is 1005 if the frame had none."""
 
     code: int
     reason: str
 
 
 class Violation(msgspec.Struct, frozen=True, gc=False):
-    """The peer broke the protocol (PROTOCOL_ERROR, INVALID_PAYLOAD or MESSAGE_TOO_BIG). What it sends from now on is
-    dropped; the owner closes with the fault's close code."""
+    """The peer broke the protocol (PROTOCOL_ERROR, INVALID_PAYLOAD or MESSAGE_TOO_BIG). Its further bytes are dropped;
+    the owner closes with the fault's close code."""
 
     fault: Fault
 
 
 class MessagePassed(msgspec.Struct, frozen=True, gc=False):
-    """A message's last frame was forwarded. ``data`` is what it said, unmasked; ``None`` where it was larger than
-    what the observer wanted. Text is not checked."""
+    """The last frame of a message was forwarded. ``data`` is the message's payload, unmasked; ``None`` if it was larger
+    than the observer's limit. Text is not checked."""
 
     is_text: bool
     size: int

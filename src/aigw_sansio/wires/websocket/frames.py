@@ -1,7 +1,7 @@
 """WebSocket frames (RFC 6455 section 5.2): the rules of a header, and frames written in one piece.
 
-Decides: where a frame's payload starts and how long it is, which headers break the protocol, which close codes may
-be sent. Must not know: messages, limits, or what was sent and received before.
+Decides: the start and the length of a frame's payload, which headers break the protocol, which close codes may be sent.
+Must not know: messages, limits, or what was sent and received before.
 """
 
 from enum import IntEnum
@@ -12,17 +12,17 @@ from .masking import apply_mask
 
 FIN: Final = 0x80
 RSV1: Final = 0x40
-#: The bit of the second byte that says that the payload is masked.
+#: The bit of the second byte for a masked payload.
 MASKED: Final = 0x80
 
-#: No header is longer, in bytes.
+#: The longest header, in bytes.
 LONGEST_HEADER: Final = 14
-#: A close frame carries at most this much reason, in bytes (section 5.5: 125 with the code).
+#: The longest reason of a close frame, in bytes (section 5.5: 125 with the code).
 LONGEST_REASON: Final = 123
 
 
 class Opcode(IntEnum):
-    """What a frame is (section 11.8)."""
+    """The type of a frame (section 11.8)."""
 
     CONTINUATION = 0x0
     TEXT = 0x1
@@ -33,34 +33,34 @@ class Opcode(IntEnum):
 
 
 class Role(IntEnum):
-    """Which end of the connection we are. A client masks what it sends, a server does not (section 5.1)."""
+    """Our end of the connection. A client masks its frames, a server does not (section 5.1)."""
 
     SERVER = 0
     CLIENT = 1
 
 
-#: ``(start, size)``: offset and length of the payload, once the header is whole. An ``int`` is the least number of
-#: bytes, counted from the frame's first, that must be there to see more. A ``str`` is what is wrong.
+#: ``(start, size)``: offset and length of the payload, if the header is complete. An ``int``: how many bytes of the
+#: frame must have come before another try. A ``str``: why the header breaks the protocol.
 Header: TypeAlias = tuple[int, int] | int | str
 
 _OPCODES: Final = frozenset(Opcode)
 
 
-def parse_header(data: bytes, at: int, flip: int, rsv: int = 0) -> Header:
-    """The header of the frame that starts at ``data[at]``; two bytes must be there.
+def parse_header(data: bytes, at: int, mask_bit: int, rsv: int = 0) -> Header:
+    """Read the header of the frame that starts at ``data[at]``. At least two bytes of it must have come.
 
-    ``flip`` is :data:`MASKED` where frames have to be masked and 0 where they must not be; ``rsv`` has the reserved
-    bits that an extension gave a meaning to. Whether a header is refused depends on its bytes alone.
+    ``mask_bit`` is :data:`MASKED` if frames must be masked and 0 if they must not be; ``rsv`` has the reserved bits
+    that a negotiated extension uses. Whether a header is refused depends on its bytes alone.
     """
     first = data[at]
-    size = data[at + 1] ^ flip
+    size = data[at + 1] ^ mask_bit
     opcode = first & 0x0F
     if opcode not in _OPCODES:
         return f"a frame has the reserved opcode {opcode:#x}"
     if first & 0x70 & ~rsv:
         return "a frame has a reserved bit set that no extension uses"
     if size & MASKED:
-        return "a frame is not masked" if flip else "a frame is masked"
+        return "a frame is not masked" if mask_bit else "a frame is masked"
     if opcode & 0x8:
         if not first & FIN:
             return "a control frame is fragmented"
@@ -70,7 +70,7 @@ def parse_header(data: bytes, at: int, flip: int, rsv: int = 0) -> Header:
             return "a control frame has a reserved bit set"
     elif not opcode and first & 0x70:
         return "a continuation has a reserved bit set"
-    key = 4 if flip else 0
+    key = 4 if mask_bit else 0
     if size < 126:
         head = 2 + key
     elif size == 126:
@@ -94,17 +94,18 @@ def parse_header(data: bytes, at: int, flip: int, rsv: int = 0) -> Header:
     return at + head, size
 
 
-def encode_header(first: int, size: int, flip: int) -> bytes:
-    """A header without its masking key. ``first`` is FIN, reserved bits and opcode; ``flip`` as above."""
+def encode_header(first: int, size: int, mask_bit: int) -> bytes:
+    """A header without its masking key. ``first`` is FIN, reserved bits and opcode; ``mask_bit`` is as for
+    :func:`parse_header`."""
     if size < 126:
-        return bytes((first, size | flip))
+        return bytes((first, size | mask_bit))
     if size < 65536:
-        return bytes((first, 126 | flip)) + size.to_bytes(2)
-    return bytes((first, 127 | flip)) + size.to_bytes(8)
+        return bytes((first, 126 | mask_bit)) + size.to_bytes(2)
+    return bytes((first, 127 | mask_bit)) + size.to_bytes(8)
 
 
 def encode_frame(first: int, payload: bytes, key: bytes | None = None) -> bytes:
-    """One whole frame, masked where there is a ``key``."""
+    """One whole frame, masked if there is a ``key``."""
     if key is None:
         return encode_header(first, len(payload), 0) + payload
     size = len(payload)
@@ -113,13 +114,13 @@ def encode_frame(first: int, payload: bytes, key: bytes | None = None) -> bytes:
 
 
 def may_send_close(code: int) -> bool:
-    """Whether ``code`` may stand in a close frame of ours: what RFC 6455 section 7.4 and the IANA registry define
-    for endpoints, without 1014 (some stacks take it for an error), and the private ranges."""
+    """Whether our close frame may have ``code``: the codes that RFC 6455 section 7.4 and the IANA registry define for
+    endpoints, without 1014 (some stacks treat it as an error), and the private ranges."""
     return 1000 <= code <= 1003 or 1007 <= code <= 1013 or 3000 <= code <= 4999
 
 
 def cut_reason(reason: str) -> bytes:
-    """``reason`` in UTF-8, at most :data:`LONGEST_REASON` bytes, cut where a character ends."""
+    """``reason`` in UTF-8, at most :data:`LONGEST_REASON` bytes, cut at a character boundary."""
     encoded = reason.encode("utf-8", "replace")
     if len(encoded) <= LONGEST_REASON:
         return encoded

@@ -1,10 +1,10 @@
-"""The opening handshake of WebSocket over HTTP/1.1 (RFC 6455 sections 4 and 9.1), both sides.
+"""The opening handshake of WebSocket over HTTP/1.1 (RFC 6455 sections 4 and 9.1), both roles.
 
-Decides: whether a request asks for a WebSocket and does so properly, whether a response grants one, and how both are
-written. Must not know: who may connect, which subprotocol is chosen, what an extension means.
+Decides: whether a request is a valid WebSocket upgrade, whether a response accepts it, and how both are written. Must
+not know: permissions, which subprotocol is chosen, what an extension means.
 
-Header values stay bytes as received: browsers and providers send what they like in them. No fault quotes one,
-because subprotocols carry keys.
+Header values stay bytes as received, because browsers and providers may send any bytes. No fault quotes one, because
+subprotocols may carry keys.
 """
 
 import re
@@ -22,9 +22,9 @@ from ...faults import Fault, FaultKind, Side
 from ..heads import HeadGate, RequestHead, StatusHead, header_tokens, header_values, parse_status_head, response_parser
 from ..http import Headers
 
-#: The version of RFC 6455, and what a 426 has to name (section 4.4).
+#: The version of RFC 6455, which a 426 has to name (section 4.4).
 VERSION: Final = b"13"
-#: Of a refusal's body no more than this is kept, in bytes.
+#: The most bytes of a refusal's body that are kept.
 REFUSAL_BODY_BYTES: Final = 65536
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -46,14 +46,14 @@ class Extension(msgspec.Struct, frozen=True):
 
 
 class Offers(msgspec.Struct, frozen=True):
-    """What a client offers, in its order of preference."""
+    """Subprotocols and extensions that a client offers, in its order of preference."""
 
     subprotocols: tuple[bytes, ...]
     extensions: tuple[Extension, ...]
 
 
 class Upgrade(msgspec.Struct, frozen=True):
-    """A proper request for a WebSocket; answer it with :func:`accept` or :func:`response`."""
+    """A valid request for a WebSocket; answer it with :func:`accept` or :func:`response`."""
 
     key: bytes
     host: bytes
@@ -72,7 +72,7 @@ class WrongVersion(msgspec.Struct, frozen=True):
 
 
 def check_upgrade(head: RequestHead) -> Upgrade | NotUpgrade | WrongVersion | Fault:
-    """Judge a request by RFC 6455 section 4.2.1."""
+    """Check a request by RFC 6455 section 4.2.1."""
     headers = head.headers
     if b"websocket" not in (item.lower() for item in header_tokens(headers, b"upgrade")):
         return NotUpgrade()
@@ -99,7 +99,7 @@ def check_upgrade(head: RequestHead) -> Upgrade | NotUpgrade | WrongVersion | Fa
 
 
 def read_offers(headers: Headers) -> Offers | WrongVersion | Fault:
-    """Version, subprotocols and extensions: what a handshake by extended CONNECT (RFC 8441 section 5) has as well."""
+    """Read version, subprotocols and extensions. Also used for a handshake by extended CONNECT (RFC 8441 section 5)."""
     versions = header_values(headers, b"sec-websocket-version")
     if len(versions) != 1:
         return _bad("there must be one sec-websocket-version")
@@ -117,8 +117,8 @@ def read_offers(headers: Headers) -> Offers | WrongVersion | Fault:
 
 
 def parse_extensions(headers: Headers) -> tuple[Extension, ...] | None:
-    """All of ``sec-websocket-extensions`` (RFC 6455 section 9.1), or ``None`` where it is malformed. A quoted value
-    must be a token once it is unquoted."""
+    """All items of ``sec-websocket-extensions`` (RFC 6455 section 9.1), or ``None`` if it is malformed. A quoted value
+    must be a token after unquoting."""
     extensions = []
     for value in header_values(headers, b"sec-websocket-extensions"):
         at, end = 0, len(value)
@@ -152,8 +152,8 @@ def parse_extensions(headers: Headers) -> tuple[Extension, ...] | None:
 def accept(
     upgrade: Upgrade, subprotocol: bytes | None = None, extension: bytes | None = None, headers: Headers | None = None
 ) -> bytes:
-    """The 101 that grants ``upgrade``. ``subprotocol`` must be one of those offered; ``extension`` is the value of
-    ``sec-websocket-extensions``, as :mod:`.deflate` writes it."""
+    """The 101 that accepts ``upgrade``. ``subprotocol`` must be an offered one; ``extension`` is the value of
+    ``sec-websocket-extensions``, from :func:`.deflate.choose`."""
     fields = [
         (b"upgrade", b"websocket"),
         (b"connection", b"Upgrade"),
@@ -169,14 +169,14 @@ def accept(
 
 
 def response(status: int, headers: Headers, body: bytes) -> bytes:
-    """A plain response, the last one of its connection. ``headers`` must not name ``content-length`` or
+    """A plain HTTP response, the last one of its connection. ``headers`` must not name ``content-length`` or
     ``connection``."""
     fields = [*headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
     return _write_head(b"HTTP/1.1 %d %b" % (status, reason_phrase(status)), fields) + body
 
 
 def reason_phrase(status: int) -> bytes:
-    """The registered phrase of ``status``, or nothing."""
+    """The registered phrase of ``status``, or empty."""
     try:
         return HTTPStatus(status).phrase.encode()
     except ValueError:
@@ -194,8 +194,8 @@ def request(
     nonce: bytes,
     extension: bytes | None = None,
 ) -> bytes:
-    """The request for a WebSocket. ``nonce``: 16 random bytes, given to :class:`ClientHandshake` as well;
-    ``headers`` must not name what the handshake sets; ``extension`` offers as :mod:`.deflate` writes it."""
+    """The request for a WebSocket. ``nonce``: 16 random bytes, the same as for :class:`ClientHandshake`; ``headers``
+    must not name the fields that the handshake sets; ``extension`` is the offer from :func:`.deflate.offer`."""
     if len(nonce) != 16:
         raise LocalProtocolError(f"the nonce has 16 bytes, not {len(nonce)}")
     fields = [
@@ -215,7 +215,7 @@ def request(
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """The peer speaks WebSocket now. ``rest``: its first bytes, for ``WebSocketWire.receive_data`` unless empty."""
+    """The WebSocket is open. ``rest``: its first bytes; give them to ``WebSocketWire.receive_data`` unless empty."""
 
     subprotocol: bytes | None
     extensions: tuple[Extension, ...]
@@ -224,7 +224,7 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """Any other final answer. ``complete`` is False where the body broke off, or was cut at
+    """Any other final response. ``complete`` is False if the body broke off, or was cut at
     :data:`REFUSAL_BODY_BYTES`."""
 
     status: int
@@ -237,14 +237,14 @@ Outcome: TypeAlias = Accepted | Refused | Fault
 
 
 class ClientHandshake:
-    """Waits for the answer to :func:`request`. Once an outcome has been returned it must not be fed again."""
+    """Reads the response to :func:`request`. After it returned an outcome, do not feed it again."""
 
     __slots__ = ("_accept", "_body", "_extension", "_gate", "_limit", "_refusal", "_status", "_subprotocols")
 
     def __init__(
         self, limit: int, nonce: bytes, subprotocols: Sequence[bytes] = (), *, extension: bytes | None = None
     ) -> None:
-        """``limit``: the largest response head in bytes. The others as they were given to :func:`request`."""
+        """``limit``: the largest response head in bytes. The other arguments are those of :func:`request`."""
         self._gate = HeadGate(limit)
         self._limit = limit
         self._accept = generate_accept_token(b64encode(nonce))
@@ -255,7 +255,7 @@ class ClientHandshake:
         self._body = bytearray()
 
     def receive_data(self, data: bytes) -> Outcome | None:
-        """The peer's bytes. ``None`` while the answer is not complete."""
+        """Bytes from the peer. ``None`` while the response is not complete."""
         while self._refusal is None:
             found = self._gate.feed(data)
             if found is None:
@@ -275,11 +275,11 @@ class ClientHandshake:
         return self._read_refusal(data)
 
     def receive_eof(self) -> Refused | Fault:
-        """The peer's clean end, or the connection's loss, before there was an outcome."""
+        """The peer ended the connection, or it was lost, before there was an outcome."""
         if self._status is None:
             detail = "the connection ended before the handshake was answered"
             return Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, detail, retryable=True)
-        # An empty read is h11's end of stream: it completes a body that is delimited by it.
+        # For h11 an empty read is the end of the stream: it completes a close-delimited body.
         return self._read_refusal(b"") or self._refused(complete=False)
 
     def _check(self, head: StatusHead, rest: bytes) -> Accepted | Fault:
@@ -298,7 +298,9 @@ class ClientHandshake:
         extensions = parse_extensions(headers)
         if extensions is None or (extensions and self._extension is None):
             return _broken("the 101 selects an extension that was not offered")
-        return Accepted(subprotocols[0] if subprotocols else None, extensions, headers, rest)
+        return Accepted(
+            subprotocol=subprotocols[0] if subprotocols else None, extensions=extensions, headers=headers, rest=rest
+        )
 
     def _read_refusal(self, data: bytes) -> Refused | None:
         connection = self._refusal
@@ -321,7 +323,7 @@ class ClientHandshake:
     def _refused(self, *, complete: bool) -> Refused:
         assert self._status is not None
         body = bytes(self._body[:REFUSAL_BODY_BYTES])
-        return Refused(self._status.status, self._status.headers, body, complete)
+        return Refused(self._status.status, self._status.headers, body, complete=complete)
 
 
 # -- both -----------------------------------------------------------------------------------------------------------

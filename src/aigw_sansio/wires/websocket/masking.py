@@ -1,28 +1,28 @@
-"""WebSocket masking (RFC 6455 section 5.3): one function, the fastest form that is at hand.
+"""WebSocket masking (RFC 6455 section 5.3): one function, in the fastest available form.
 
-Decides: how ``data`` and a four-byte key become masked or unmasked data. Must not know: frames, roles and where keys
-come from. With the extra ``fast`` it is the C function of ``websockets``; without it the big integer is the fastest
-up to a few KiB and the strided translation above. Chosen once, when the module is imported.
+Decides: how ``data`` and a four-byte key become masked or unmasked data. Must not know: frames, roles and the source of
+keys. With the extra ``fast`` it is the C function of ``websockets``. Without it, one big integer is fastest up to a few
+KiB, and four translations above that. The choice is made once, at import.
 """
 
 from collections.abc import Callable
 from typing import Final
 
-#: Up to here one big exclusive or is faster than four translations, in bytes (measured on CPython 3.11).
+#: Up to this many bytes one big exclusive or is faster than four translations (measured on CPython 3.11).
 _BIG_INT_UP_TO: Final = 4096
 
 _TRANSLATIONS: Final[list[bytes]] = [bytes(value ^ key for value in range(256)) for key in range(256)]
 
 
 def mask_by_integer(data: bytes | memoryview, key: bytes) -> bytes:
-    """Mask with one exclusive or of two big integers."""
+    """Mask with one exclusive or of two big integers. Faster for short data."""
     size = len(data)
     repeated = key * (size // 4) + key[: size % 4]
     return (int.from_bytes(data, "little") ^ int.from_bytes(repeated, "little")).to_bytes(size, "little")
 
 
 def mask_by_translation(data: bytes | memoryview, key: bytes) -> bytes:
-    """Mask with four table look-ups over every fourth byte."""
+    """Mask with four table look-ups, each over every fourth byte. Faster for long data."""
     masked = bytearray(data)
     for phase in range(4):
         masked[phase::4] = masked[phase::4].translate(_TRANSLATIONS[key[phase]])

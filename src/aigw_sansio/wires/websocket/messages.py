@@ -1,13 +1,12 @@
 """WebSocket messages (RFC 6455 sections 5 to 7), both roles, after the opening handshake.
 
-Decides: what a peer's bytes are as messages, pings and closes; what breaks the protocol; what may be sent when.
-Must not know: what messages mean, what is answered and when. Nothing is answered here: the owner sends pongs and
-closes.
+Decides: which messages, pings and closes a peer's bytes are, what breaks the protocol, what may be sent in which state.
+Must not know: what messages mean. It sends no answers itself: the owner sends pongs and closes.
 
-A short splitter takes whole, unfragmented, uncompressed data frames itself, because one message after another passes
-here. Every other frame is handed, whole and with its header checked, to :mod:`wsproto`, which has the last word on
-UTF-8 across fragments, control frames and close codes. A frame is judged when it is complete, a header as soon as it
-shows what is wrong, a length before any of its payload has come.
+A short loop reads whole, unfragmented, uncompressed data frames itself, because nearly all messages have that form.
+Every other frame goes, whole and with its header checked, to :mod:`wsproto`, which decides about UTF-8 across
+fragments, control frames and close codes. A frame is checked when it is complete; a bad header is refused as soon as it
+can be seen, and a length before its payload has come.
 """
 
 from collections.abc import Callable
@@ -43,16 +42,16 @@ _WHOLE_BINARY: Final = FIN | Opcode.BINARY
 _TEXT_HEADERS: Final = [encode_header(_WHOLE_TEXT, size, 0) for size in range(126)]
 _LONG_TEXT_HEADER: Final = encode_header(_WHOLE_TEXT, 126, 0)[:2]
 
-#: From here on a copy costs more than a memoryview.
+#: From this size on a copy costs more than a memoryview.
 _WORTH_A_VIEW: Final = 8192
 
 
 class WebSocketWire(WebSocketBase):
     """One end of one connection. Feed it with :meth:`receive_data`, send what the other methods return.
 
-    ``message_limit`` is the largest message, as declared and as inflated, in bytes, inclusive. ``mask_key`` returns
-    four unpredictable bytes (RFC 6455 section 5.3) and is required for ``Role.CLIENT``. ``extension`` is a
-    negotiated :class:`.deflate.PerMessageDeflate`; without one no reserved bit is accepted.
+    ``message_limit`` is the largest message in bytes, inclusive, both as declared and as inflated. ``mask_key`` returns
+    four unpredictable bytes (RFC 6455 section 5.3) and is required for ``Role.CLIENT``. ``extension`` is a negotiated
+    :class:`.deflate.PerMessageDeflate`; without one no reserved bit is accepted.
     """
 
     __slots__ = ("_extension", "_fragments", "_is_plain_server", "_rsv")
@@ -73,7 +72,7 @@ class WebSocketWire(WebSocketBase):
 
     def text(self, payload: bytes) -> bytes:
         """A text message as one frame. ``payload`` must be UTF-8; it is not checked."""
-        # The one call a streamed token costs: written out for a server.
+        # Fast path: one call for each streamed token, written out for a server.
         if self._writable and self._is_plain_server:
             size = len(payload)
             if size < 126:
@@ -95,24 +94,25 @@ class WebSocketWire(WebSocketBase):
         return encode_frame(first, payload, mask_key() if mask_key is not None else None)
 
     def receive_data(self, data: bytes) -> list[WebSocketEvent]:
-        """The peer's bytes, as they were cut. After :class:`CloseReceived` and :class:`Violation` nothing comes."""
+        """Bytes from the peer, in any pieces. After :class:`CloseReceived` or :class:`Violation` there are no more
+        events."""
         events: list[WebSocketEvent] = []
         if self._pieces:
             if not self._complete(data):
                 return events
             data = b"".join(self._pieces)
             self._pieces.clear()
-        elif self._deaf:
+        elif self._input_ended:
             return events
         end = len(data)
-        flip = self._flip
-        short = 6 if flip else 2
+        mask_bit = self._mask_bit
+        short = 6 if mask_bit else 2
         limit = self._limit
         inside = self._message_opcode
         at = 0
         while (there := end - at) > 1:
             first = data[at]
-            size = data[at + 1] ^ flip
+            size = data[at + 1] ^ mask_bit
             whole = _WHOLE_TEXT <= first <= _WHOLE_BINARY and not inside
             if whole and size < 126:
                 start = at + short
@@ -120,7 +120,7 @@ class WebSocketWire(WebSocketBase):
                 size = data[at + 2] << 8 | data[at + 3]
                 start = at + short + 2
             else:
-                header = parse_header(data, at, flip, self._rsv)
+                header = parse_header(data, at, mask_bit, self._rsv)
                 if isinstance(header, int):
                     self._keep(data, at, header)
                     return events
@@ -139,7 +139,7 @@ class WebSocketWire(WebSocketBase):
                     event = self._read_rare(data[at:stop], start - at)
                     if event is not None:
                         events.append(event)
-                        if self._deaf:
+                        if self._input_ended:
                             return events
                     inside = self._message_opcode
                     at = stop
@@ -151,7 +151,7 @@ class WebSocketWire(WebSocketBase):
             if stop > end:
                 self._keep(data, at, stop - at)
                 return events
-            if not flip:
+            if not mask_bit:
                 payload = data[start:stop]
             elif size < _WORTH_A_VIEW:
                 payload = apply_mask(data[start:stop], data[start - 4 : start])
@@ -174,8 +174,8 @@ class WebSocketWire(WebSocketBase):
         return events
 
     def _read_rare(self, frame: bytes, start: int) -> WebSocketEvent | None:
-        """One whole frame with its payload at ``start`` that the splitter does not take. ``None``: a message is not
-        complete."""
+        """Read one whole frame that is not on the fast path. Its payload begins at ``start``. ``None``: the message is
+        not complete."""
         if frame[0] & 0x8:
             said = self._read_control(frame, start)
             return self._break(said) if isinstance(said, Fault) else said

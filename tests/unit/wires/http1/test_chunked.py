@@ -157,7 +157,7 @@ def test_an_endless_line_or_trailer_section_is_not_held() -> None:
 @given(
     st.lists(st.binary(min_size=1, max_size=40), max_size=8), st.lists(st.integers(0, 400), max_size=8), st.booleans()
 )
-def test_what_was_chunked_is_read(chunks: list[bytes], cuts: list[int], upper: bool) -> None:
+def test_a_chunked_body_is_read(chunks: list[bytes], cuts: list[int], upper: bool) -> None:
     form = b"%X\r\n%b\r\n" if upper else b"%x\r\n%b\r\n"
     raw = b"".join(form % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
     reader = ChunkedReader()

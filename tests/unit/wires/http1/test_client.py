@@ -5,7 +5,7 @@ from itertools import product
 
 import h11
 import pytest
-from fuzz.fuzz_http1 import SEEDS, check, target
+from fuzz.fuzz_http1_client import SEEDS, check, target
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ from h2.utilities import HeaderValidationFlags, validate_headers
 from hpack import HeaderTuple, NeverIndexedHeaderTuple
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.h2_peers import Fields
+from tests.peers.http2_frames import Fields
 
 from aigw_sansio.wires.http2.fields import (
     RequestFields,
@@ -64,12 +64,12 @@ def test_statuses(status: bytes, interim: bool) -> None:
 
 
 @pytest.mark.parametrize("status", [b"", b"20", b"2000", b"abc", b"101", b"+20", b"099", b"600", b"2\xb2\xb2"])
-def test_what_is_no_status(status: bytes) -> None:
+def test_values_that_are_no_status(status: bytes) -> None:
     for interim in (True, False):
         assert isinstance(read_response([(b":status", status)], interim=interim), str)
 
 
-def test_what_is_wrong_is_told_without_the_value() -> None:
+def test_errors_name_the_fault_without_the_value() -> None:
     wrong = read_trailers([(b"authorization", b"secret\n")])
     assert wrong is not None
     assert "secret" not in wrong

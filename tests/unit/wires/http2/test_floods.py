@@ -24,17 +24,17 @@ def test_a_peer_that_answers_may_go_on_for_ever() -> None:
 def test_frames_of_ours_earn_two() -> None:
     guard = FloodGuard()
     for _ in range(2 * FLOOD):
-        guard.earned += 1
+        guard.data_frames_sent += 1
         assert guard.charge() is Verdict.FINE
         assert guard.charge() is Verdict.FINE
 
 
-def test_what_was_not_read_when_the_probe_left_still_counts_after_it() -> None:
+def test_frames_not_read_when_the_probe_left_still_count_after_it() -> None:
     guard = FloodGuard()
     verdicts = [guard.charge() for _ in range(PROBE_AFTER)]
     assert verdicts == [Verdict.FINE] * (PROBE_AFTER - 1) + [Verdict.PROBE]
     for _ in range(PROBE_AFTER):
-        guard.earned += 1
+        guard.data_frames_sent += 1
     guard.charge()
     guard.answered()
     assert [guard.charge() for _ in range(PROBE_AFTER - 1)].index(Verdict.PROBE) == PROBE_AFTER - 2

@@ -2,7 +2,7 @@
 
 import pytest
 from hyperframe.frame import DataFrame, Frame, GoAwayFrame, PingFrame, RstStreamFrame, WindowUpdateFrame
-from tests.peers.h2_peers import frame, settings
+from tests.peers.http2_frames import frame, settings
 
 from aigw_sansio.wires.http2.frames import data_header, goaway, known_settings, ping, rst_stream, window_update
 

@@ -1,12 +1,12 @@
-"""What we lean on inside h2: each test shows that a repair is still needed, and that it still works."""
+"""The inner parts of h2 that our repairs rely on: each test shows that a repair is still needed, and that it still works."""
 
 import pytest
 from h2.connection import H2Connection
 from h2.events import DataReceived, StreamEnded
 from h2.exceptions import InvalidBodyLengthError, ProtocolError
 from h2.settings import SettingCodes
-from tests.peers import h2_peers as peers
-from tests.peers.h2_peers import data, goaway, headers, rst, settings, update
+from tests.peers import http2_frames as peers
+from tests.peers.http2_frames import data, goaway, headers, rst, settings, update
 
 from aigw_sansio.wires.http2 import repairs
 

@@ -9,8 +9,9 @@ from h2.events import DataReceived, Event, ResponseReceived, StreamEnded, Stream
 from h2.settings import SettingCodes
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers import h2_peers as peers
-from tests.peers.h2_peers import Fields, cuttings, data, frame, goaway, headers, rst, served, settings, update
+from tests.peers import http2_frames as peers
+from tests.peers.http2_frames import Fields, cuttings, data, frame, goaway, headers, rst, settings, update
+from tests.peers.http2_reference import served
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import FaultKind

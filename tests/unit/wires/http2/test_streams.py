@@ -7,7 +7,7 @@ from aigw_sansio.wires.http2.streams import Stream
 
 
 @given(st.lists(st.one_of(st.binary(min_size=1, max_size=9), st.integers(1, 12)), max_size=30))
-def test_what_goes_in_comes_out_in_order_and_bounded(steps: list[bytes | int]) -> None:
+def test_bytes_leave_in_order_and_in_bounded_pieces(steps: list[bytes | int]) -> None:
     stream = Stream(1, 65_535)
     inside = outside = b""
     for step in steps:

@@ -10,7 +10,7 @@ import pytest
 import wsproto.events
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.websocket_streams import KEY, Item, cut, item, raw_frame, read_by_wsproto
+from tests.peers.websocket_frames import KEY, Item, cut, item, raw_frame, read_by_wsproto
 from websockets.extensions.permessage_deflate import PerMessageDeflate as WebsocketsDeflate
 from websockets.frames import Frame
 from websockets.frames import Opcode as TheirOpcode
@@ -190,7 +190,7 @@ def test_the_context_is_taken_over_only_where_that_was_agreed(role: Role) -> Non
     ),
     agreement=st.builds(Agreement, st.booleans(), st.booleans(), st.integers(9, 15), st.integers(8, 15)),
 )
-def test_what_one_end_sends_the_other_reads(
+def test_each_end_reads_the_messages_of_the_other(
     role: Role, messages: list[tuple[bool, str, int]], agreement: Agreement
 ) -> None:
     sender, receiver = make(role, agreement, 1 << 20), make(Role(1 - role), agreement, 1 << 20)
@@ -344,7 +344,7 @@ def test_right_messages_are_read_as_websockets_reads_them(
     agreement=st.builds(Agreement, st.booleans(), st.booleans(), st.integers(9, 15), st.integers(9, 15)),
     data=st.data(),
 )
-def test_what_is_sent_others_read(
+def test_others_read_our_messages(
     role: Role, messages: list[tuple[str, int]], agreement: Agreement, data: st.DataObject
 ) -> None:
     """wsproto and websockets, told of the same agreement."""
@@ -372,7 +372,7 @@ def test_what_is_sent_others_read(
 
 @ROLES
 @pytest.mark.parametrize("takeover", [False, True])
-def test_what_does_not_shrink(role: Role, takeover: bool) -> None:
+def test_a_message_that_does_not_shrink(role: Role, takeover: bool) -> None:
     """By itself it is sent as it is. What a context has taken in is sent."""
     wire, payload = make(role, Agreement(takeover, takeover)), random.Random(0).randbytes(2000)
     sent = wire.binary(payload)
@@ -382,7 +382,7 @@ def test_what_does_not_shrink(role: Role, takeover: bool) -> None:
 
 @pytest.mark.parametrize("takeover", [False, True])
 @pytest.mark.parametrize(("size", "is_deflated"), [(1 << 20, True), ((1 << 20) + 1, False)])
-def test_what_would_take_too_long_is_sent_as_it_is(takeover: bool, size: int, is_deflated: bool) -> None:
+def test_a_message_that_would_take_too_long_is_sent_as_it_is(takeover: bool, size: int, is_deflated: bool) -> None:
     assert (make(Role.SERVER, Agreement(takeover, takeover)).text(b"x" * size)[0] & 0x40 != 0) is is_deflated
 
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.websocket_streams import KEY, raw_frame
+from tests.peers.websocket_frames import KEY, raw_frame
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.wires.websocket.frames import (
@@ -19,21 +19,21 @@ from aigw_sansio.wires.websocket.frames import (
 )
 
 
-@pytest.mark.parametrize("flip", [0, MASKED])
+@pytest.mark.parametrize("mask_bit", [0, MASKED])
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536, (1 << 63) - 1])
-def test_a_header_reads_back(size: int, flip: int) -> None:
-    key = b"kkkk" if flip else b""
-    header = encode_header(0x82, size, flip) + key
+def test_a_header_reads_back(size: int, mask_bit: int) -> None:
+    key = b"kkkk" if mask_bit else b""
+    header = encode_header(0x82, size, mask_bit) + key
     assert len(header) <= LONGEST_HEADER
-    assert parse_header(b"??" + header, 2, flip) == (2 + len(header), size)
+    assert parse_header(b"??" + header, 2, mask_bit) == (2 + len(header), size)
     for there in range(2, len(header)):
-        needed = parse_header(b"??" + header[:there], 2, flip)
+        needed = parse_header(b"??" + header[:there], 2, mask_bit)
         assert isinstance(needed, int)
         assert there < needed <= len(header)
 
 
 @pytest.mark.parametrize(
-    ("head", "flip", "says"),
+    ("head", "mask_bit", "says"),
     [
         (b"\x83\x00", 0, "reserved opcode 0x3"),
         (b"\x8b\x00", 0, "reserved opcode 0xb"),
@@ -48,8 +48,8 @@ def test_a_header_reads_back(size: int, flip: int) -> None:
         (b"\x81\x7f" + (1 << 63).to_bytes(8), 0, "highest bit"),
     ],
 )
-def test_a_bad_header_says_what_is_wrong(head: bytes, flip: int, says: str) -> None:
-    found = parse_header(head, 0, flip)
+def test_a_bad_header_says_what_is_wrong(head: bytes, mask_bit: int, says: str) -> None:
+    found = parse_header(head, 0, mask_bit)
     assert isinstance(found, str)
     assert says in found
 

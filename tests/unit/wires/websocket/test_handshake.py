@@ -4,7 +4,7 @@ import pytest
 import wsproto.events
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.websocket_streams import cut
+from tests.peers.websocket_frames import cut
 from websockets.client import ClientProtocol
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
@@ -236,7 +236,7 @@ def parsed(head: bytes) -> RequestHead:
     return found
 
 
-def test_what_we_ask_is_a_proper_request() -> None:
+def test_our_request_is_a_proper_one() -> None:
     head = parsed(request(b"h:1", b"/p?q", [(b"authorization", b"Bearer x")], [b"a", b"b"], NONCE, b"foo; x=1"))
     assert head.target == b"/p?q"
     assert (b"authorization", b"Bearer x") in head.headers
@@ -324,7 +324,7 @@ def test_an_end_before_the_answer_is_a_lost_connection(stream: bytes) -> None:
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 abc\r\n\r\n", b"junk\r\n\r\n", b"HTTP/1.1 1000 x\r\n\r\n", b"x" * 5000])
-def test_what_is_no_response_is_a_fault(head: bytes) -> None:
+def test_bytes_that_are_no_response_are_a_fault(head: bytes) -> None:
     assert isinstance(answer(head), Fault)
 
 

@@ -35,7 +35,7 @@ def test_all_forms_agree_on_large_payloads(size: int, key: bytes) -> None:
 def test_without_the_extra_the_pure_form_is_chosen() -> None:
     script = (
         "import sys; sys.modules['websockets'] = None\n"
-        "from aigw_sansio.wires import masking\n"
+        "from aigw_sansio.wires.websocket import masking\n"
         "for size in (0, 5, 4096, 4097, 70000):\n"
         "    data = bytes(range(256)) * (size // 256 + 1)\n"
         "    masked = masking.apply_mask(data[:size], b'1234')\n"

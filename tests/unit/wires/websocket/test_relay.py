@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.websocket_streams import KEY, Item, cut, raw_frame, read_by_wsproto, same_end, streams
+from tests.peers.websocket_frames import KEY, Item, cut, raw_frame, read_by_wsproto, same_end, streams
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import CLOSE_CODE, FaultKind
@@ -180,7 +180,7 @@ def test_the_observer_says_how_much_it_wants(role: Role) -> None:
 
 @ROLES
 @pytest.mark.parametrize("observe", [None, 0])
-def test_what_passed_is_counted_alike_looked_into_or_not(role: Role, observe: int | None) -> None:
+def test_messages_are_counted_alike_observed_or_not(role: Role, observe: int | None) -> None:
     relay = make(role, observe=observe)
     whole = [frame(role, 0x81, b"x" * size) for size in (0, 5, 125, 126, 300)]
     receive(relay, [b"".join(whole), frame(role, 0x01, b"ab"), frame(role, 0x80, b"c")])
@@ -303,7 +303,7 @@ def test_only_a_clients_frames_can_be_masked_anew() -> None:
 
 
 @ROLES
-def test_what_we_say_to_the_sender(role: Role) -> None:
+def test_control_frames_to_the_sender(role: Role) -> None:
     relay, peer = make(role), Role(1 - role)
     assert read_by_wsproto(peer, relay.ping(b"a") + relay.pong(b"b") + relay.close(1001, "idle")) == [
         ("ping", b"a"),

@@ -1,0 +1,97 @@
+"""The interface between a driver and the core, as a type.
+
+Decides: which methods a driver may call, and what each asks of its caller. Must not know: any engine, any transport.
+
+:class:`aigw_sansio.Gateway` is the engine. :class:`aigw_sansio.Recorder` has the same methods, and so have the toy
+engines of the driver conformance suite: a driver can drive anything that fits :class:`Engine`. The nine duties of a
+driver are written in the docstring of :mod:`aigw_sansio`.
+"""
+
+from typing import Final, Protocol
+
+from .effects import Answer, Effect
+from .ids import AskId, ConnId
+
+#: The largest read that a driver may deliver, and the usual limit of a pull, in bytes.
+READ_SIZE: Final = 65536
+
+
+class Engine(Protocol):
+    """A sans-IO engine: inputs go in, effects, bytes and one deadline come out.
+
+    ``now`` is always monotonic seconds of one clock, and never goes back. After every input call :meth:`effects`,
+    execute the effects in order, then look at :meth:`next_timeout`: the deadline may have moved.
+
+    Inputs raise :class:`aigw_sansio.LocalProtocolError` if the caller breaks the contract: an id that was never
+    issued, time that goes back. The state is then as it was before. Input for an id that is over is ignored.
+    """
+
+    # -- inputs -------------------------------------------------------------------------------------------------
+
+    def open_downstream(self, peer: str, alpn: str | None, now: float) -> ConnId:
+        """A client connected, TLS included. Returns the id of the connection.
+
+        ``peer`` is the client's address (``"192.0.2.1:5000"``, ``"[2001:db8::1]:5000"``, ``"unix"``). ``alpn`` is the
+        protocol id that TLS chose, ``None`` if there is none. Next: start to read; report what comes with
+        :meth:`receive_data`.
+        """
+
+    def connected(self, conn: ConnId, alpn: str | None, now: float) -> None:
+        """The dial that ``Connect`` asked for succeeded, TLS included. ``alpn`` is what the server chose, if anything.
+
+        Next: start to read, and write what ``Flush`` announces.
+        """
+
+    def connect_failed(self, conn: ConnId, reason: str, now: float) -> None:
+        """The dial failed. ``reason`` is a few words without addresses or content. Next: :meth:`closed`."""
+
+    def receive_data(self, conn: ConnId, data: bytes, now: float) -> None:
+        """``data`` was read: never empty, at most :data:`READ_SIZE` bytes, after TLS."""
+
+    def receive_eof(self, conn: ConnId, now: float) -> None:
+        """The peer ended its direction in order: a FIN, or ``close_notify`` under TLS. At most once.
+
+        Our direction stays open. Next: go on writing until the engine says ``Close``.
+        """
+
+    def connection_lost(self, conn: ConnId, reason: str, now: float) -> None:
+        """The connection broke: a reset, a failed write, TLS without ``close_notify``. Next: :meth:`closed`."""
+
+    def data_sent(self, conn: ConnId, n: int, now: float) -> None:
+        """The transport took ``n`` of the bytes that were pulled. More than was pulled is misuse.
+
+        Next: pull again with :meth:`data_to_send` if all that was pulled is confirmed.
+        """
+
+    def closed(self, conn: ConnId, now: float) -> None:
+        """The connection is released: exactly once, and the last input for ``conn``.
+
+        Call it whoever ended the connection, also after a failed dial.
+        """
+
+    def answer(self, ask_id: AskId, value: Answer, now: float) -> None:
+        """The answer to an ``Ask``: of the class that :data:`aigw_sansio.effects.ANSWER_TYPE` names, or
+        ``Unavailable``. A late or second answer is ignored; an answer of another class is misuse."""
+
+    def handle_timeout(self, now: float) -> None:
+        """The time that :meth:`next_timeout` named has come. An early call does no harm."""
+
+    def drain(self, now: float) -> None:
+        """Go away: refuse new work, let running work finish within the configured time, then close.
+
+        Before it, stop to accept clients. Next: go on driving until all connections are closed. A second call does
+        nothing.
+        """
+
+    # -- outputs ------------------------------------------------------------------------------------------------
+
+    def effects(self) -> list[Effect]:
+        """The effects since the last call, in order; each is handed out once. Call it again after executing them:
+        inputs that were called meanwhile may have added more. An empty list: nothing is left."""
+
+    def data_to_send(self, conn: ConnId, limit: int = READ_SIZE) -> bytes:
+        """Pull up to ``limit`` bytes for ``conn``; fewer only if these are all, empty if there are none or ``conn`` is
+        over. Next: send them, then report :meth:`data_sent`; pull no more until then."""
+
+    def next_timeout(self) -> float | None:
+        """The time at which to call :meth:`handle_timeout`, or ``None`` if no deadline is set."""

@@ -1,0 +1,213 @@
+"""The shared part of all drivers on sockets that only take notes: which reads come, when they are written, and in how many writes."""
+
+from collections.abc import Callable
+from math import inf
+
+from tests.drivers.conformance.toy_engines import ToyEngine
+
+from aigw_drivers.core.link import Link
+from aigw_drivers.core.transfer import READ_COST_BYTES, TURN_BYTES, Transfer
+from aigw_sansio.effects import Ask, Connect
+from aigw_sansio.ids import ConnId
+
+
+class NotedSocket:
+    """Gives what ``coming`` holds, takes as much as ``room`` allows, and writes down each write."""
+
+    def __init__(self) -> None:
+        self.coming: list[bytes] = []
+        self.writes: list[bytes] = []
+        self.room = inf
+        self.closed = self.ended = False
+
+    def fileno(self) -> int:
+        return -1
+
+    def recv(self, bufsize: int, /) -> bytes:
+        return self.coming.pop(0)
+
+    def send(self, data: bytes | memoryview, /) -> int:
+        if not self.room:
+            raise BlockingIOError
+        taken = int(min(self.room, len(data)))
+        self.room -= taken
+        self.writes.append(bytes(data[:taken]))
+        return taken
+
+    def shutdown(self, how: int, /) -> None:
+        self.ended = True
+
+    def setsockopt(self, level: int, option: int, value: bytes, /) -> None: ...
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class ManualReadiness:
+    """A readiness whose turns of the loop end when the test says so."""
+
+    def __init__(self) -> None:
+        self.callbacks: list[Callable[[], None]] = []
+
+    def start_reading(self, link: Link) -> None: ...
+    def stop_reading(self, link: Link) -> None: ...
+    def start_writing(self, link: Link) -> None: ...
+    def stop_writing(self, link: Link) -> None: ...
+    def forget(self, link: Link) -> None: ...
+
+    def at_turn_end(self, callback: Callable[[], None]) -> None:
+        self.callbacks.append(callback)
+
+    def end(self) -> None:
+        callbacks, self.callbacks = self.callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+class Gathering(ToyEngine):
+    """Passes everything on to the first connection, except for words that it obeys."""
+
+    def on_data(self, conn: ConnId, data: bytes) -> None:
+        if data == b"close":
+            self.close(ConnId(1))
+        elif data == b"abort":
+            self.close(ConnId(1), abort=True)
+        else:
+            self.send(ConnId(1), data)
+
+
+class Rig(Transfer):
+    """It, with ``count`` connections, a clock that the test moves, and an alarm that only notes."""
+
+    def __init__(self, engine: ToyEngine, count: int) -> None:
+        self.time = 0.0
+        self.alarms: list[float] = []
+        super().__init__(engine, None, lambda: self.time)
+        self.turns = self._readiness = ManualReadiness()
+        self.sockets = [NotedSocket() for _ in range(count)]
+        self.all_links = [Link(engine.open_downstream("peer", None, 0.0), sock) for sock in self.sockets]
+        self._links.update((link.conn, link) for link in self.all_links)
+
+    def _connect(self, effect: Connect, link: Link) -> None:
+        raise AssertionError("nothing is dialled here")
+
+    def _ask(self, ask: Ask) -> None:
+        raise AssertionError("nothing is asked here")
+
+    def _set_alarm(self, due: float) -> None:
+        self._alarm_at = due
+        self.alarms.append(due)
+
+    def _on_all_released(self) -> None: ...
+
+    def read(self, number: int, data: bytes) -> None:
+        """``data`` is ready on the connection ``number``, counted from 1."""
+        self.sockets[number - 1].coming.append(data)
+        self._on_readable(self.all_links[number - 1])
+
+
+def test_what_several_reads_of_a_turn_bring_is_one_write() -> None:
+    engine = Gathering()
+    rig = Rig(engine, 4)
+    for number, data in ((2, b"two "), (3, b"three "), (4, b"four")):
+        rig.read(number, data)
+    assert rig.sockets[0].writes == []
+    rig.turns.end()
+    assert rig.sockets[0].writes == [b"two three four"]
+    assert [call.value for call in engine.named("data_sent")] == [14]
+    assert len(engine.named("receive_data")) == 3
+
+
+def test_each_turn_writes_its_own() -> None:
+    rig = Rig(Gathering(), 2)
+    for data in (b"one", b"two"):
+        rig.read(2, data)
+        rig.turns.end()
+    assert rig.sockets[0].writes == [b"one", b"two"]
+
+
+def test_a_turn_that_read_much_writes_before_it_reads_on() -> None:
+    rig = Rig(Gathering(), 3)
+    rig.read(2, b"a" * (TURN_BYTES - 1000 - READ_COST_BYTES))
+    assert rig.sockets[0].writes == []
+    rig.read(3, b"b" * (1000 - READ_COST_BYTES))
+    assert sum(map(len, rig.sockets[0].writes)) == TURN_BYTES - 2 * READ_COST_BYTES
+    rig.read(2, b"later")
+    assert len(rig.sockets[0].writes) == 1
+    rig.turns.end()
+    assert rig.sockets[0].writes[1:] == [b"later"]
+
+
+def test_small_reads_fill_a_turn_too() -> None:
+    rig = Rig(Gathering(), 2)
+    count = 0
+    while not rig.sockets[0].writes:
+        rig.read(2, b"d")
+        count += 1
+    assert count == -(-TURN_BYTES // (READ_COST_BYTES + 1))
+
+
+def test_a_large_read_is_passed_on_at_once_and_leaves_nothing_to_the_end_of_the_turn() -> None:
+    rig = Rig(Gathering(), 2)
+    rig.read(2, b"c" * 65536)
+    assert b"".join(rig.sockets[0].writes) == b"c" * 65536
+    assert rig.turns.callbacks == []
+
+
+def test_a_read_that_brings_nothing_to_write_asks_for_no_end_of_turn() -> None:
+    class Silent(ToyEngine):
+        pass
+
+    rig = Rig(Silent(), 1)
+    rig.read(1, b"heard")
+    assert rig.turns.callbacks == []
+
+
+def test_closing_in_the_same_turn_sends_first() -> None:
+    engine = Gathering()
+    rig = Rig(engine, 2)
+    rig.read(2, b"last words")
+    rig.read(2, b"close")
+    rig.turns.end()
+    assert rig.sockets[0].writes == [b"last words"]
+    assert rig.sockets[0].ended
+    assert not rig.sockets[0].closed  # until the peer ends as well
+
+
+def test_aborting_in_the_same_turn_sends_nothing() -> None:
+    engine = Gathering()
+    rig = Rig(engine, 2)
+    rig.read(2, b"never sent")
+    rig.read(2, b"abort")
+    rig.turns.end()
+    assert rig.sockets[0].writes == []
+    assert rig.sockets[0].closed
+    assert engine.names(1)[-1] == "closed"
+    assert not engine.breaches
+
+
+def test_what_the_socket_does_not_take_waits_for_it() -> None:
+    engine = Gathering()
+    rig = Rig(engine, 2)
+    rig.sockets[0].room = 3
+    rig.read(2, b"abcdef")
+    rig.turns.end()
+    rig.read(2, b"ghi")
+    rig.turns.end()
+    assert rig.sockets[0].writes == [b"abc"]
+    rig.sockets[0].room = inf
+    rig._on_writable(rig.all_links[0])
+    assert b"".join(rig.sockets[0].writes) == b"abcdefghi"
+    assert not engine.breaches
+
+
+def test_the_alarm_is_set_behind_the_writes() -> None:
+    class Impatient(Gathering):
+        def on_sent(self, conn: ConnId) -> None:
+            self.due = self.now + 1
+
+    rig = Rig(Impatient(), 2)
+    rig.read(2, b"x")
+    rig.time = 5.0
+    rig.turns.end()
+    assert rig.alarms == [6.0]

@@ -1,0 +1,141 @@
+"""What the two packages export, name by name, and which inner modules of the core the drivers use."""
+
+import ast
+import inspect
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from tests.peers import processes
+
+import aigw_drivers
+import aigw_sansio
+
+ROOT = Path(__file__).parents[2]
+DRIVERS = ROOT / "src" / "aigw_drivers"
+
+CORE_EXPORTS = {
+    # the engine and its settings
+    "Gateway", "Engine", "READ_SIZE", "Config", "Limits", "Timeouts", "Retry", "GatewaySettings", "ProviderSettings", "Secret",
+    # effects, questions and answers
+    "Connect", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Effect", "Tls", "Question", "Answer",
+    "Authenticate", "Authenticated", "ReadMetrics", "Metrics", "Sign", "Signed", "Unavailable",
+    # lifecycle events
+    "Event", "LifecycleEvent", "SessionOpened", "SessionEnded", "UpgradeRefused", "RequestAdmitted", "AttemptStarted",
+    "AttemptConnected", "AttemptFirstByte", "AttemptEnded", "ExchangeEnded", "ProviderEventRead",
+    # provider events
+    "ProviderEvent", "ResponseStarted", "TextDelta", "ReasoningDelta", "ToolCallStarted", "ToolCallDelta", "AudioDelta",
+    "ImageDelta", "RefusalDelta", "Citation", "UsageReported", "ResponseFinished", "ResponseFailed", "Unrecognised",
+    # errors, ids, recording
+    "Fault", "FaultKind", "Side", "LocalProtocolError", "ConnId", "AskId", "Recorder", "replay", "ReplayDiffers",
+    "__version__",
+}  # fmt: skip
+
+DRIVER_EXPORTS = {
+    "AnyioDriver", "ProtocolDriver", "AnswerHandler", "DriverName", "Listener", "listen", "running", "Running", "Settings",
+    "ServerSettings", "SettingsError", "load_settings", "WebSocketClient", "WebSocketClosed", "HandshakeRefused",
+    "LoopbackProvider",
+}  # fmt: skip
+
+#: Exports that are neither class nor function, so they have no docstring: types, ids and constants.
+WITHOUT_DOCSTRING = {
+    "READ_SIZE", "__version__", "Effect", "Question", "Answer", "Event", "LifecycleEvent", "ProviderEvent", "ConnId", "AskId",
+    "AnswerHandler", "DriverName",
+}  # fmt: skip
+
+#: The modules of the core that the drivers proper import beside ``aigw_sansio`` itself, and which of them does.
+INNER_MODULES = {
+    "anyio_driver": {"effects"},
+    "server.settings": {"config", "providers.auth", "providers.headers", "providers.registry", "providers.target"},
+}
+#: The loopback provider, the client and the command line: these speak protocols themselves, on the core's wires.
+PEER_MODULES = {
+    "client": {"wires.http", "wires.websocket.frames", "wires.websocket.handshake", "wires.websocket.messages"},
+    "cli.main": {"providers.registry"},
+    "cli.read": {"bodies.framing", "formats.detection", "formats.registry", "providers.registry"},
+    "loopback.connection": {"wires.heads"},
+    "loopback.upgrade": {
+        "faults", "wires.heads", "wires.websocket.frames", "wires.websocket.handshake", "wires.websocket.messages",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("package", "pinned"), [(aigw_sansio, CORE_EXPORTS), (aigw_drivers, DRIVER_EXPORTS)], ids=["core", "drivers"]
+)
+def test_exported_names(package: ModuleType, pinned: set[str]) -> None:
+    assert set(package.__all__) == pinned
+    assert len(package.__all__) == len(pinned), "a name is listed twice"
+    assert set(package.__all__) <= set(dir(package))
+
+
+@pytest.mark.parametrize("package", [aigw_sansio, aigw_drivers], ids=["core", "drivers"])
+def test_nothing_else_can_be_reached(package: ModuleType) -> None:
+    """No name comes in by the way: only exports, submodules and dunder names."""
+    public = {
+        name
+        for name, value in vars(package).items()
+        if not name.startswith("_")
+        and not (isinstance(value, ModuleType) and value.__name__ == f"{package.__name__}.{name}")
+    }
+    assert public <= set(package.__all__)
+
+
+@pytest.mark.parametrize("package", [aigw_sansio, aigw_drivers], ids=["core", "drivers"])
+def test_every_export_is_documented(package: ModuleType) -> None:
+    without = set()
+    for name in package.__all__:
+        value = getattr(package, name)
+        described = inspect.isclass(value) or inspect.isfunction(value)
+        if not described or not vars(value).get("__doc__", value.__doc__ if inspect.isfunction(value) else None):
+            without.add(name)
+        # every export belongs to us: nothing of another library is passed on
+        module = getattr(value, "__module__", "aigw_")
+        assert name in WITHOUT_DOCSTRING or module.startswith("aigw_"), f"{name} is of {module}"
+    assert without == WITHOUT_DOCSTRING & set(package.__all__)
+
+
+def test_importing_the_drivers_needs_no_extra() -> None:
+    extras = ("typer", "rich", "uvloop", "cryptography", "hypothesis")
+    program = f"import sys; sys.modules.update(dict.fromkeys({extras!r})); import aigw_drivers, aigw_drivers.client"
+    ended = processes.run([sys.executable, "-c", program])
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_the_core_knows_the_version_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert aigw_sansio.__version__ == project["version"]
+
+
+def inner_modules_used() -> dict[str, set[str]]:
+    """Module of the drivers -> modules of the core that it names."""
+    used: dict[str, set[str]] = {}
+    for path in sorted(DRIVERS.rglob("*.py")):
+        own = ".".join(path.relative_to(DRIVERS).with_suffix("").parts)
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module is not None:
+                if node.module == "aigw_sansio":
+                    names |= {f"aigw_sansio.{alias.name}" for alias in node.names if alias.name not in CORE_EXPORTS}
+                else:
+                    names.add(node.module)
+        inner = {name.removeprefix("aigw_sansio.") for name in names if name.startswith("aigw_sansio.")}
+        if inner:
+            used[own] = inner
+    return used
+
+
+def test_inner_modules_of_the_core_that_drivers_use() -> None:
+    """Everything else comes from ``aigw_sansio``. A new entry needs a reason; a stale one fails too."""
+    assert inner_modules_used() == INNER_MODULES | PEER_MODULES
+
+
+def test_drivers_name_no_module_of_the_core_that_does_not_exist() -> None:
+    for modules in (INNER_MODULES | PEER_MODULES).values():
+        for module in modules:
+            path = ROOT / "src" / "aigw_sansio" / Path(*module.split("."))
+            assert path.with_suffix(".py").is_file() or (path / "__init__.py").is_file(), module

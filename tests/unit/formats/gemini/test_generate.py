@@ -1,0 +1,144 @@
+"""Gemini's generateContent format: shapes that no recording shows, and the awkward recordings."""
+
+from typing import Any
+
+import pytest
+from tests.recorded.recordings import needs_recordings, recorded_answer
+from tests.unit.formats.answers import Call, assemble
+from tests.unit.formats.reading import b64, read_all, read_chunk, read_whole, sse, without_frame
+
+from aigw_sansio import events as e
+from aigw_sansio.formats.registry import make_reader
+
+
+def parts(*content: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"candidates": [{"content": {"parts": list(content)}, **more}]}
+
+
+def test_parts() -> None:
+    chunk = parts(
+        {"text": "hm", "thought": True},
+        {"text": "", "thoughtSignature": "sig1"},
+        {"text": "Hi", "thoughtSignature": "sig2"},
+        {"functionCall": {"name": "f", "args": {"x": 1}, "id": "c"}, "thoughtSignature": "sig3"},
+        {"inlineData": {"mimeType": "audio/pcm", "data": b64(b"1234")}},
+        {"inlineData": {"mimeType": "image/png", "data": b64(b"12345")}},
+        {"executableCode": {"language": "PYTHON", "code": "1"}},
+        {"codeExecutionResult": {"outcome": "OUTCOME_OK"}},
+        {"hologram": {}},
+    )
+    assert make_reader("gemini").read(sse(chunk)[0]) == [
+        e.ResponseStarted(),
+        e.ReasoningDelta("hm"),
+        e.ReasoningDelta("", 0, "sig1"),
+        e.TextDelta("Hi"),
+        e.ReasoningDelta("", 0, "sig2"),
+        e.ReasoningDelta("", 0, "sig3"),
+        e.ToolCallStarted(0, "c", "f"),
+        e.ToolCallDelta(0, '{"x":1}'),
+        e.AudioDelta(4),
+        e.ImageDelta(5, "image/png"),
+        e.ToolCallStarted(1, None, "code_execution", 0, "provider"),
+        e.ToolCallDelta(1, '{"language":"PYTHON","code":"1"}'),
+        e.Unrecognised("part with hologram"),
+    ]
+
+
+def test_a_stop_on_every_chunk_ends_once_and_after_a_call_it_means_the_call() -> None:
+    chunks = sse(parts({"text": "a"}, finishReason="STOP"), parts({"functionCall": {"name": "f"}}, finishReason="STOP"))
+    answer = assemble(read_all("gemini", chunks))
+    assert answer.finishes == [e.ResponseFinished("tool_calls", "STOP")]
+    assert list(answer.calls.values()) == [Call(None, "f", "function", 0)]
+
+
+def test_a_blocked_prompt() -> None:
+    chunks = sse({"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 4}})
+    assert read_all("gemini", chunks) == [
+        e.ResponseStarted(),
+        e.UsageReported(4),
+        e.ResponseFinished("content_filter", "SAFETY"),
+    ]
+
+
+def test_usage_is_a_running_total_and_thoughts_are_written_too() -> None:
+    def chunk(reason: str | None, **usage: int) -> dict[str, Any]:
+        return parts({"text": "x"}, finishReason=reason) | {"usageMetadata": usage}
+
+    chunks = sse(
+        chunk(None, promptTokenCount=10, thoughtsTokenCount=5),
+        chunk("STOP", promptTokenCount=10, thoughtsTokenCount=5, candidatesTokenCount=3, cachedContentTokenCount=6),
+    )
+    assert assemble(read_all("gemini", chunks)).usages == [
+        e.UsageReported(10, 5, reasoning_output_tokens=5, quality="partial"),
+        e.UsageReported(10, 8, 6, reasoning_output_tokens=5),
+    ]
+    assert assemble(read_all("gemini", sse(chunk("STOP", promptTokenCount=10, toolUsePromptTokenCount=7)))).usage == (
+        e.UsageReported(17)
+    )
+
+
+def test_the_array_form_may_end_in_an_error() -> None:
+    chunks = sse(parts({"text": "x"}), {"error": {"code": 503, "message": "m", "status": "UNAVAILABLE"}})
+    assert assemble(read_all("gemini", chunks)).failures == [e.ResponseFailed("m", "UNAVAILABLE", "503")]
+    assert make_reader("gemini").read_whole(b"[" + b",".join(chunk.data for chunk in chunks) + b"]")[-1] == (
+        e.ResponseFailed("m", "UNAVAILABLE", "503")
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("STOP", "stop"),
+        ("MAX_TOKENS", "length"),
+        ("MODEL_ARMOR", "content_filter"),
+        ("PROHIBITED_CONTENT", "content_filter"),
+        ("MALFORMED_FUNCTION_CALL", "error"),
+        ("FAKE_ENUM", "unknown"),
+        ("FINISH_REASON_UNSPECIFIED", "unknown"),
+        (1, "stop"),
+        (3, "content_filter"),
+    ],
+)
+def test_finish_reasons(raw: str | int, reason: str) -> None:
+    (finish,) = assemble(read_all("gemini", sse(parts({"text": "x"}, finishReason=raw)))).finishes
+    assert finish.reason == reason
+
+
+def candidate(**fields: Any) -> dict[str, Any]:
+    return {"candidates": [{"content": {"parts": [fields]}}]}
+
+
+RARE_CHUNKS: list[tuple[str, Any, list[e.ProviderEvent]]] = [
+    ("gemini", candidate(fileData={"mimeType": "video/mp4", "fileUri": "u"}), [e.ImageDelta(0, "video/mp4")]),
+    (
+        "gemini",
+        candidate(toolCall={"toolType": "GOOGLE_SEARCH", "id": "t", "args": {"q": 1}}),
+        [e.ToolCallStarted(0, "t", "GOOGLE_SEARCH", 0, "provider"), e.ToolCallDelta(0, '{"q":1}')],
+    ),
+    ("gemini", {"candidates": [{"index": 500}]}, [e.Unrecognised("candidate index out of range")]),
+]
+
+
+@pytest.mark.parametrize(("format", "value", "events"), RARE_CHUNKS, ids=lambda value: str(value)[:50])
+def test_a_rare_chunk(format: str, value: Any, events: list[e.ProviderEvent]) -> None:
+    """One chunk as the provider may send it and seldom does."""
+    assert without_frame(read_chunk(format, value)) == events
+
+
+RARE_WHOLE: list[tuple[str, Any, list[e.ProviderEvent]]] = [
+    ("gemini", {"totalTokens": 5}, [e.UsageReported(5)]),
+]
+
+
+@pytest.mark.parametrize(("format", "value", "events"), RARE_WHOLE, ids=lambda value: str(value)[:50])
+def test_a_rare_whole_answer(format: str, value: Any, events: list[e.ProviderEvent]) -> None:
+    """One whole answer as the provider may send it and seldom does."""
+    assert without_frame(read_whole(format, value)) == events
+
+
+@needs_recordings
+def test_a_raw_error_between_events() -> None:
+    answer = recorded_answer("vertex-gemini/mock-streaming-failure-error-mid-stream.sse")
+    assert answer.text
+    assert answer.failures == [e.ResponseFailed("The operation was cancelled.", "CANCELLED", "499")]
+    assert answer.finishes == []

@@ -1,0 +1,108 @@
+"""Gemini's Interactions format."""
+
+from typing import Any
+
+import pytest
+from tests.unit.formats.reading import b64, read_all, read_chunk, read_whole, sse, without_frame
+
+from aigw_sansio import events as e
+from aigw_sansio.bodies.chunk import Chunk
+
+
+def test_interactions() -> None:
+    def step(index: int, **fields: Any) -> dict[str, Any]:
+        return {"event_type": "step.start", "index": index, "step": fields}
+
+    def piece(index: int, **fields: Any) -> dict[str, Any]:
+        return {"event_type": "step.delta", "index": index, "delta": fields}
+
+    usage = {"total_input_tokens": 5, "total_output_tokens": 3, "total_thought_tokens": 2, "total_cached_tokens": 1}
+    chunks = sse(
+        {"event_type": "interaction.created", "interaction": {"id": "v1", "model": "gemini"}},
+        step(0, type="thought"),
+        piece(0, type="thought_summary", content={"text": "hm"}),
+        piece(0, type="thought_signature", signature="sig"),
+        step(1, type="function_call", id="c", name="f", arguments={}),
+        piece(1, type="arguments_delta", arguments='{"x":1}'),
+        step(2, type="model_output"),
+        piece(2, type="text", text="Hi"),
+        piece(2, type="hologram"),
+        {"event_type": "interaction.completed", "interaction": {"status": "requires_action", "usage": usage}},
+    )
+    assert read_all("gemini-interactions", [*chunks, Chunk(b"[DONE]", "done")]) == [
+        e.ResponseStarted("v1", "gemini"),
+        e.ReasoningDelta("hm"),
+        e.ReasoningDelta("", 0, "sig"),
+        e.ToolCallStarted(0, "c", "f"),
+        e.ToolCallDelta(0, '{"x":1}'),
+        e.TextDelta("Hi"),
+        e.Unrecognised("delta hologram"),
+        e.UsageReported(5, 5, 1, reasoning_output_tokens=2),
+        e.ResponseFinished("tool_calls", "requires_action"),
+    ]
+
+
+def step(**fields: Any) -> dict[str, Any]:
+    return {"event_type": "step.start", "index": 0, "step": fields}
+
+
+RARE_CHUNKS: list[tuple[str, Any, list[e.ProviderEvent]]] = [
+    (
+        "gemini-interactions",
+        {"event_type": "step.delta", "delta": {"type": "audio", "data": b64(b"123")}},
+        [e.AudioDelta(3)],
+    ),
+    (
+        "gemini-interactions",
+        {"event_type": "step.delta", "delta": {"type": "image", "data": b64(b"123"), "mime_type": "m"}},
+        [e.ImageDelta(3, "m")],
+    ),
+    (
+        "gemini-interactions",
+        step(type="function_call", id="c", name="f", arguments={"x": 1}),
+        [e.ToolCallStarted(0, "c", "f"), e.ToolCallDelta(0, '{"x":1}')],
+    ),
+    ("gemini-interactions", step(type="google_search_result"), []),
+    ("gemini-interactions", step(type="hologram"), [e.Unrecognised("step hologram")]),
+    (
+        "gemini-interactions",
+        step(type="text", text="Hi", annotations=[{"url": "u", "title": "t"}]),
+        [e.TextDelta("Hi"), e.Citation("u", "t")],
+    ),
+    (
+        "gemini-interactions",
+        {"event_type": "error", "error": {"message": "m", "code": "c"}},
+        [e.ResponseFailed("m", None, "c")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("format", "value", "events"), RARE_CHUNKS, ids=lambda value: str(value)[:50])
+def test_a_rare_chunk(format: str, value: Any, events: list[e.ProviderEvent]) -> None:
+    """One chunk as the provider may send it and seldom does."""
+    assert without_frame(read_chunk(format, value)) == events
+
+
+RARE_WHOLE: list[tuple[str, Any, list[e.ProviderEvent]]] = [
+    (
+        "gemini-interactions",
+        {
+            "status": "completed",
+            "steps": [
+                {"type": "thought", "summary": [{"type": "text", "text": "hm"}]},
+                {"type": "google_search_call", "id": "s", "arguments": {"q": 1}},
+            ],
+        },
+        [
+            e.ReasoningDelta("hm"),
+            e.ToolCallStarted(0, "s", "google_search", 0, "provider"),
+            e.ToolCallDelta(0, '{"q":1}'),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("format", "value", "events"), RARE_WHOLE, ids=lambda value: str(value)[:50])
+def test_a_rare_whole_answer(format: str, value: Any, events: list[e.ProviderEvent]) -> None:
+    """One whole answer as the provider may send it and seldom does."""
+    assert without_frame(read_whole(format, value)) == events

@@ -1,0 +1,38 @@
+"""Gemini's realtime protocol, the Live API."""
+
+from typing import Any
+
+from tests.unit.formats.reading import b64, read_messages
+
+from aigw_sansio import events as e
+from aigw_sansio.formats.realtime import make_realtime_reader
+
+
+def test_gemini_turns_begin_with_their_content() -> None:
+    reader = make_realtime_reader("gemini-live")
+    usage = {"promptTokenCount": 5, "responseTokenCount": 2}
+    audio = {"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": b64(b"1234")}}
+    turn: list[dict[str, Any]] = [
+        {"setupComplete": {}},
+        {"serverContent": {"inputTranscription": {"text": "Hello"}}},
+        {"toolCall": {"functionCalls": [{"id": "c", "name": "f", "args": {}}]}},
+        {"serverContent": {"modelTurn": {"parts": [audio]}}},
+        {"serverContent": {"outputTranscription": {"text": "Hi"}}},
+        {"serverContent": {"interrupted": True}},
+        {"serverContent": {"turnComplete": True}, "usageMetadata": usage},
+        {"goAway": {"timeLeft": "60s"}},
+    ]
+    expected: list[e.ProviderEvent] = [
+        e.ResponseStarted(),
+        e.ToolCallStarted(0, "c", "f"),
+        e.ToolCallDelta(0, "{}"),
+        e.AudioDelta(4),
+        e.AudioDelta(0, "Hi"),
+        e.ResponseFinished("stop", "interrupted"),
+        e.UsageReported(5, 2),
+    ]
+    assert read_messages(reader, *turn, text=False) == expected
+    assert reader.answer == "turn-1"
+    second = read_messages(reader, *turn, text=False)
+    assert [type(event) for event in second] == [type(event) for event in expected]
+    assert reader.answer == "turn-2"

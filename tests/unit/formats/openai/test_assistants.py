@@ -1,0 +1,23 @@
+"""OpenAI's Assistants format."""
+
+from tests.unit.formats.reading import read_all, sse
+
+from aigw_sansio import events as e
+from aigw_sansio.bodies.chunk import Chunk
+
+
+def test_an_assistants_run() -> None:
+    run = {"object": "thread.run", "id": "run", "model": "gpt"}
+    call = {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    step = {"object": "thread.run.step.delta", "delta": {"step_details": {"tool_calls": [call]}}}
+    usage = {"prompt_tokens": 2, "completion_tokens": 3}
+    chunks = sse({**run, "status": "queued"}, step, {**run, "status": "requires_action", "usage": usage})
+    assert read_all("openai-assistants", [*chunks, Chunk(b"[DONE]", "done")]) == [
+        e.ResponseStarted("run", "gpt"),
+        e.ToolCallStarted(0, "c", "f"),
+        e.ToolCallDelta(0, "{}"),
+        e.UsageReported(2, 3),
+        e.ResponseFinished("tool_calls", "requires_action"),
+    ]
+    failed = {**run, "status": "failed", "last_error": {"code": "rate_limit", "message": "m"}}
+    assert read_all("openai-assistants", sse(failed))[1:] == [e.ResponseFailed("m", None, "rate_limit")]

@@ -1,0 +1,119 @@
+"""Speech over WebSockets: Deepgram, ElevenLabs, Cartesia, fal."""
+
+from typing import Any
+
+import pytest
+from tests.unit.formats.reading import b64, read_message, read_messages, read_realtime, without_frame
+
+from aigw_sansio import events as e
+from aigw_sansio.formats.realtime import make_realtime_reader
+
+
+def test_deepgram_flux_and_speak() -> None:
+    reader = make_realtime_reader("deepgram")
+    turn = {"type": "TurnInfo", "turn_index": 0, "transcript": "Hi there"}
+    assert read_messages(
+        reader,
+        {"type": "Connected"},
+        {**turn, "event": "Update"},
+        {**turn, "event": "EndOfTurn"},
+        {"type": "ConfigureSuccess"},
+        {"type": "ConfigureFailure", "code": "C", "description": "no"},
+        {"type": "SpeechStarted"},
+        {"type": "Flushed"},
+        {"type": "SpeechMetadata", "billable_character_count": 3},
+        {"type": "SpeechInterrupted"},
+        {"type": "SessionMetadata"},
+    ) == [
+        e.TextDelta("Hi there"),
+        e.ResponseFinished("stop", "EndOfTurn"),
+        e.ResponseFailed("no", None, "C"),
+        e.ResponseFinished("stop", "SpeechInterrupted"),
+    ]
+    assert read_message(reader, bytes(3840), is_text=False) == [e.AudioDelta(3840)]
+
+
+def test_deepgram() -> None:
+    reader = make_realtime_reader("deepgram")
+    result = {"type": "Results", "channel": {"alternatives": [{"transcript": "Hi"}]}}
+    call = {"id": "c", "name": "f", "arguments": "{}", "client_side": True}
+    assert read_messages(
+        reader,
+        {**result, "is_final": False},
+        {**result, "is_final": True},
+        {"type": "FunctionCallRequest", "functions": [call]},
+        {"type": "ConversationText", "role": "user", "content": "no"},
+        {"type": "ConversationText", "role": "assistant", "content": "yes"},
+        {"type": "AgentAudioDone"},
+        {"type": "Error", "code": "NET-0001", "description": "no audio"},
+    ) == [
+        e.TextDelta("Hi"),
+        e.ToolCallStarted(0, "c", "f"),
+        e.ToolCallDelta(0, "{}"),
+        e.TextDelta("yes"),
+        e.ResponseFinished("stop", "AgentAudioDone"),
+        e.ResponseFailed("no audio", None, "NET-0001"),
+    ]
+    assert read_message(reader, b"\0\1\2", is_text=False) == [e.AudioDelta(3)]
+
+
+def test_elevenlabs_speech_and_agents() -> None:
+    reader = make_realtime_reader("elevenlabs")
+    call = {"tool_name": "f", "tool_call_id": "c", "parameters": {"x": 1}}
+    assert read_messages(
+        reader,
+        {"audio": b64(b"123456"), "isFinal": None, "alignment": {"chars": ["H", "i"]}},
+        {"audio": None, "isFinal": True},
+        {"error": "input_timeout_exceeded", "message": "no text", "code": 1008},
+        {"type": "ping", "ping_event": {"event_id": 1}},
+        {"type": "audio", "audio_event": {"audio_base_64": b64(b"123"), "event_id": 1}},
+        {"type": "agent_response", "agent_response_event": {"agent_response": "Hello"}},
+        {"type": "client_tool_call", "client_tool_call": call},
+        {"type": "interruption", "interruption_event": {"event_id": 1}},
+    ) == [
+        e.ResponseStarted(),
+        e.AudioDelta(6, "Hi"),
+        e.ResponseFinished("stop"),
+        e.ResponseFailed("no text", None, "1008"),
+        e.ResponseStarted(),
+        e.AudioDelta(3),
+        e.AudioDelta(0, "Hello"),
+        e.ToolCallStarted(0, "c", "f"),
+        e.ToolCallDelta(0, '{"x":1}'),
+        e.ResponseFinished("stop", "interruption"),
+    ]
+
+
+def test_cartesia_contexts() -> None:
+    reader = make_realtime_reader("cartesia")
+    chunk = {"type": "chunk", "context_id": "a", "data": b64(b"123"), "step_time": 1.0}
+    assert read_messages(reader, chunk) == [e.ResponseStarted(), e.AudioDelta(3)]
+    assert reader.answer == "a"
+    assert read_messages(reader, {"type": "done", "context_id": "b"}) == [e.ResponseFinished("stop")]
+    assert reader.answer == "b"
+    error = {"type": "error", "context_id": "a", "status_code": 400, "title": "Bad", "message": "m"}
+    assert read_messages(reader, error) == [e.ResponseFailed("m", None, "400")]
+
+
+def test_fal() -> None:
+    reader = make_realtime_reader("fal")
+    assert read_message(reader, b"\x81\xa1a\x01", is_text=False) == []
+    assert read_messages(reader, {"images": []}) == []
+    assert read_messages(reader, {"status": "error", "error": "Unauthorized"}) == [e.ResponseFailed("Unauthorized")]
+
+
+RARE_MESSAGES: list[tuple[str, Any, list[e.ProviderEvent]]] = [
+    ("deepgram", {"type": "AgentThinking", "content": "hm"}, [e.ReasoningDelta("hm")]),
+    (
+        "elevenlabs",
+        {"type": "agent_chat_response_part", "text_response_part": {"type": "delta", "text": "Hi"}},
+        [e.TextDelta("Hi")],
+    ),
+    ("elevenlabs", {"hologram": 1}, [e.Unrecognised("object with hologram")]),
+]
+
+
+@pytest.mark.parametrize(("format", "value", "events"), RARE_MESSAGES, ids=lambda value: str(value)[:50])
+def test_a_rare_message(format: str, value: Any, events: list[e.ProviderEvent]) -> None:
+    """One message as the provider may send it and seldom does."""
+    assert without_frame(read_realtime(format, value)) == events

@@ -1,0 +1,102 @@
+"""Cohere's two formats."""
+
+from typing import Any
+
+import pytest
+from tests.unit.formats.answers import Call, assemble
+from tests.unit.formats.reading import read_all, read_chunk, read_whole, sse, without_frame
+
+from aigw_sansio import events as e
+
+
+def test_cohere_tools() -> None:
+    def message(kind: str, **fields: Any) -> dict[str, Any]:
+        return {"type": kind, "index": 0, "delta": {"message": fields}}
+
+    chunks = sse(
+        {"type": "message-start", "id": "x", "delta": {"message": {"content": []}}},
+        message("tool-plan-delta", tool_plan="I will"),
+        message("tool-call-start", tool_calls={"id": "c", "function": {"name": "f", "arguments": ""}}),
+        message("tool-call-delta", tool_calls={"function": {"arguments": '{"x":1}'}}),
+        {"type": "tool-call-end", "index": 0},
+        message("citation-start", citations={"text": "quoted", "sources": [{"document": {"title": "T"}}]}),
+        {
+            "type": "message-end",
+            "delta": {
+                "finish_reason": "TOOL_CALL",
+                "usage": {"billed_units": {"input_tokens": 1, "output_tokens": 2}, "tokens": {"input_tokens": 9}},
+            },
+        },
+    )
+    assert read_all("cohere-v2", chunks) == [
+        e.ResponseStarted("x"),
+        e.ReasoningDelta("I will"),
+        e.ToolCallStarted(0, "c", "f"),
+        e.ToolCallDelta(0, '{"x":1}'),
+        e.Citation(None, "T", "quoted"),
+        e.UsageReported(9, 2),
+        e.ResponseFinished("tool_calls", "TOOL_CALL"),
+    ]
+
+
+def test_cohere_v1_tools_count_once() -> None:
+    def piece(**delta: Any) -> dict[str, Any]:
+        return {"event_type": "tool-calls-chunk", "tool_call_delta": {"index": 0, **delta}}
+
+    tool = {"name": "f", "parameters": {"x": 1}}
+    chunks = sse(
+        {"event_type": "stream-start", "generation_id": "g"},
+        piece(name="f"),
+        piece(parameters='{"x":1}'),
+        {"event_type": "tool-calls-generation", "tool_calls": [tool]},
+        {"event_type": "stream-end", "finish_reason": "COMPLETE", "response": {"tool_calls": [tool]}},
+    )
+    assert list(assemble(read_all("cohere-v1", chunks)).calls.values()) == [Call(None, "f", "function", 0, '{"x":1}')]
+
+
+RARE_CHUNKS: list[tuple[str, Any, list[e.ProviderEvent]]] = [
+    (
+        "cohere-v1",
+        {"event_type": "citation-generation", "citations": [{"text": "quoted"}]},
+        [e.Citation(None, None, "quoted")],
+    ),
+    ("cohere-v1", {"event_type": "tool-calls-chunk", "text": "I will"}, [e.ReasoningDelta("I will")]),
+    ("cohere-v1", {"text": "Hi", "is_finished": False}, [e.TextDelta("Hi")]),
+]
+
+
+@pytest.mark.parametrize(("format", "value", "events"), RARE_CHUNKS, ids=lambda value: str(value)[:50])
+def test_a_rare_chunk(format: str, value: Any, events: list[e.ProviderEvent]) -> None:
+    """One chunk as the provider may send it and seldom does."""
+    assert without_frame(read_chunk(format, value)) == events
+
+
+RARE_WHOLE: list[tuple[str, Any, list[e.ProviderEvent]]] = [
+    (
+        "cohere-v1",
+        {"text": "", "tool_calls": [{"name": "f", "parameters": {}}], "citations": [{"text": "quoted"}]},
+        [e.ToolCallStarted(0, None, "f"), e.ToolCallDelta(0, "{}"), e.Citation(None, None, "quoted")],
+    ),
+    (
+        "cohere-v2",
+        {
+            "message": {
+                "tool_plan": "plan",
+                "content": [{"type": "hologram"}],
+                "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}],
+            }
+        },
+        [
+            e.ReasoningDelta("plan"),
+            e.Unrecognised("content part hologram"),
+            e.ToolCallStarted(0, "c", "f"),
+            e.ToolCallDelta(0, "{}"),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("format", "value", "events"), RARE_WHOLE, ids=lambda value: str(value)[:50])
+def test_a_rare_whole_answer(format: str, value: Any, events: list[e.ProviderEvent]) -> None:
+    """One whole answer as the provider may send it and seldom does."""
+    assert without_frame(read_whole(format, value)) == events
