@@ -107,13 +107,13 @@ class World(Rig):
             subprotocol=None,
         )
         self.session = Session(
-            self.engine,
+            self.services,
             source,
             ToyDialect(),
-            client,
-            3,
+            client=client,
+            session_id=3,
             open_channel=lambda owner: Channel(owner, room),
-            on_over=self._over,
+            on_ended=self._over,
             now=0.0,
         )
         self.channel = self.session.channel
@@ -125,7 +125,7 @@ class World(Rig):
 
     def _act(self, action: Callable[[], None]) -> None:
         action()
-        self.engine.run_deferred(self.now)
+        self.services.run_deferred(self.now)
 
     def say(self, kind: str, name: str | None, payload: object = None) -> None:
         self.say_bytes(message(kind, name, payload))
@@ -140,7 +140,7 @@ class World(Rig):
     def answer(self, *, allowed: bool) -> None:
         """The host answers the one question that is open."""
         (ask,) = [effect for effect in self.effects() if isinstance(effect, Ask)]
-        self._act(lambda: self.engine.answer(ask.id, Authenticated(allowed), self.now))
+        self._act(lambda: self.services.answer(ask.id, Authenticated(allowed), self.now))
 
     def heard(self) -> list[list[Any]]:
         """What the client was told since the last call."""
@@ -171,7 +171,7 @@ def test_a_foreign_dialect_from_its_first_message_to_its_end() -> None:
     (ended,) = world.all_of(SessionEnded)
     assert (ended.by, ended.code, ended.messages_received, ended.messages_sent) == (Side.GATEWAY, 1001, 3, 7)
     assert world.over == 1
-    assert world.engine.timers.next_deadline() is None
+    assert world.services.timers.next_deadline() is None
 
 
 def test_the_request_is_what_the_dialect_made_of_it() -> None:

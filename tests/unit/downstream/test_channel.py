@@ -28,7 +28,7 @@ class Pipe:
         self.outstanding += len(data)
         return self.outstanding
 
-    def end(self, now: float) -> None:
+    def close(self, now: float) -> None:
         self.said.append("end")
 
     def abort(self, now: float) -> None:
@@ -51,7 +51,7 @@ class Owner(Rig):
         self.ends: list[tuple[Side, int, str]] = []
         self.pipe = Pipe()
         offers = (Extension(b"permessage-deflate", ()),) if compression != "off" else ()
-        opening = WebSocketOpening(self.engine, self.pipe, compression, offers, 0.0)
+        opening = WebSocketOpening(self.services, self.pipe, compression=compression, offers=offers, now=0.0)
         assert (opening.extension is not None) is (compression != "off")
         self.socket = opening.open(self)
         self.channel: MessageChannel = self.socket

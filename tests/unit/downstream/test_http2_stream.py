@@ -29,18 +29,18 @@ class Link(Rig):
         self.pipe = StreamPipe(self, 7, tunnel=tunnel)
         self.pipe.pending = self
 
-    # -- StreamLink
+    # -- StreamOwner
 
     def accept(self, pipe: StreamPipe, headers: Headers) -> None:
         self.said.append(("accept", headers))
 
-    def answer(self, pipe: StreamPipe, status: int, headers: Headers, body: bytes) -> None:
+    def respond(self, pipe: StreamPipe, *, status: int, headers: Headers, body: bytes) -> None:
         self.said.append(("answer", status, headers, body))
 
     def send(self, pipe: StreamPipe, data: bytes) -> None:
         self.said.append(("send", data))
 
-    def end(self, pipe: StreamPipe, credit: int) -> None:
+    def end_stream(self, pipe: StreamPipe, credit: int) -> None:
         self.said.append("end")
         self.credited += credit
 
@@ -84,11 +84,11 @@ class Link(Rig):
         self.pipe.receive_eof(self.now)
 
     def gone(self, reason: str) -> None:
-        self.pipe.vanish(reason, self.now)
+        self.pipe.stream_lost(reason, self.now)
 
     def resume(self) -> None:
         self.pipe.resume_reading()
-        self.engine.run_deferred(self.now)
+        self.services.run_deferred(self.now)
 
     @property
     def state(self) -> StreamState:
@@ -98,7 +98,7 @@ class Link(Rig):
         return self.pipe.state is state
 
     def no_deadline(self) -> bool:
-        return self.engine.timers.next_deadline() is None
+        return self.services.timers.next_deadline() is None
 
 
 # -- the request ------------------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def test_a_paused_receiver_gets_nothing_and_the_client_no_credit() -> None:
     assert (link.received, link.credited) == (b"", 0)
     link.pipe.resume_reading()
     assert link.received == b""  # not in the middle of whatever resumed it
-    link.engine.run_deferred(0.0)
+    link.services.run_deferred(0.0)
     assert (link.received, link.credited) == (b"ab", 2)
 
 
@@ -228,7 +228,7 @@ def test_bytes_that_come_before_the_held_ones_are_delivered_stay_in_order() -> N
     link.pipe.resume_reading()
     link.data(b"b")  # in the same input
     assert link.received == b""
-    link.engine.run_deferred(0.0)
+    link.services.run_deferred(0.0)
     assert (link.received, link.credited) == (b"ab", 2)
 
 
@@ -255,7 +255,7 @@ def test_the_end_of_the_client_waits_behind_its_bytes() -> None:
     assert link.ends == []
     link.resume()
     assert (link.received, link.ends, link.said) == (b"last", ["eof"], ["end"])
-    assert link.stands_at(S.ENDING)
+    assert link.stands_at(S.CLOSING)
 
 
 def test_a_resume_without_a_pause_does_nothing() -> None:
@@ -296,7 +296,7 @@ def test_all_bytes_arrive_in_order_and_all_credit_returns(moves: list[str], gree
         elif move == "resume":
             link.pipe.resume_reading()
         else:
-            link.engine.run_deferred(0.0)
+            link.services.run_deferred(0.0)
         assert sent.startswith(link.received)
         assert link.credited <= len(link.received)
     link.greedy = False
@@ -362,15 +362,15 @@ def test_our_end_gives_the_held_credit_back_and_drops_what_comes() -> None:
     link.open()
     link.pipe.pause_reading()
     link.data(b"held")
-    link.pipe.end(0.0)
+    link.pipe.close(0.0)
     assert (link.said, link.credited) == (["end"], 4)
-    assert link.stands_at(S.ENDING)
+    assert link.stands_at(S.CLOSING)
     link.data(b"more")
     assert (link.received, link.credited) == (b"", 8)
     link.eof()
     assert link.ends == []
     assert link.pipe.write(b"too late", 0.0) == 0
-    link.pipe.end(0.0)
+    link.pipe.close(0.0)
     link.pipe.pause_reading()
     link.resume()
     assert link.said == ["end"]
@@ -379,7 +379,7 @@ def test_our_end_gives_the_held_credit_back_and_drops_what_comes() -> None:
 def test_a_client_that_does_not_let_go_is_reset() -> None:
     link = Link()
     link.open()
-    link.pipe.end(0.0)
+    link.pipe.close(0.0)
     link.pass_time(4.9)
     assert link.said == ["end"]
     link.pass_time(0.1)
@@ -391,7 +391,7 @@ def test_a_client_that_does_not_let_go_is_reset() -> None:
 def test_a_stream_that_ended_in_order_leaves_nothing() -> None:
     link = Link()
     link.open()
-    link.pipe.end(0.0)
+    link.pipe.close(0.0)
     link.pipe.finish()
     link.pipe.finish()
     assert link.stands_at(S.CLOSED)
@@ -424,7 +424,7 @@ def test_a_lost_stream_tells_its_receiver_once_and_drops_what_it_holds() -> None
     link.data(b"held")
     link.pipe.resume_reading()
     link.gone("the client reset the stream")
-    link.engine.run_deferred(0.0)
+    link.services.run_deferred(0.0)
     link.gone("again")
     assert link.ends == ["the client reset the stream"]
     assert link.received == b""
@@ -440,6 +440,6 @@ def test_a_stream_that_ended_while_its_bytes_wait_to_be_resumed_delivers_none() 
     link.data(b"held")
     link.eof()
     link.pipe.resume_reading()
-    link.pipe.end(0.0)
-    link.engine.run_deferred(0.0)
+    link.pipe.close(0.0)
+    link.services.run_deferred(0.0)
     assert (link.received, link.credited, link.ends) == (b"", 4, [])

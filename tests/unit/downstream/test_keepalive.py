@@ -24,7 +24,7 @@ class Socket(Rig):
         self.taking = True
         self.paused = False
         self.unsent = False
-        self.keepalive = Keepalive(self.engine, self, 0.0)
+        self.keepalive = Keepalive(self.services, self, 0.0)
 
     # -- KeepaliveOwner
 
@@ -116,7 +116,7 @@ def test_the_clock_for_the_answer_begins_when_the_ping_has_left() -> None:
     socket.stop_taking()
     socket.at(45.0)
     assert socket.waits() == (False, True)
-    assert socket.engine.timers.next_deadline() == 60.0  # that of the next silence
+    assert socket.services.timers.next_deadline() == 60.0  # that of the next silence
     socket.take_all()
     assert socket.waits() == (True, False)
     socket.at(1000.0)
@@ -186,7 +186,7 @@ def test_after_the_end_no_timer_fires(time: float) -> None:
     socket = Socket()
     socket.at(time, socket.close)
     said = list(socket.said)
-    assert socket.engine.timers.next_deadline() is None
+    assert socket.services.timers.next_deadline() is None
     assert not socket.keepalive.awaiting
     socket.at(1000.0)
     assert socket.said == said
@@ -218,7 +218,7 @@ def test_only_a_silent_peer_is_declared_dead(moves: list[tuple[float, str]]) -> 
         getattr(socket, move)()
         if move in ("hear", "pause", "resume"):
             heard.append(socket.now)
-        due = socket.engine.timers.next_deadline()
+        due = socket.services.timers.next_deadline()
         assert due is not None
         assert due > socket.now - 1e-9
         assert not (socket.keepalive.awaiting and (socket.paused or socket.keepalive.ping_unsent))

@@ -7,8 +7,8 @@ from h2.events import DataReceived, ResponseReceived
 from tests.peers.core_rig import Rig
 from tests.peers.http2_frames import peer
 
-from aigw_sansio.downstream.http1 import Http1Downstream
-from aigw_sansio.downstream.http2 import Http2Downstream
+from aigw_sansio.downstream.http1 import Http1DownstreamConnection
+from aigw_sansio.downstream.http2 import Http2DownstreamConnection
 from aigw_sansio.downstream.ports import ClientRequest, Responder
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.wires.websocket.handshake import NotUpgrade, Offers
@@ -29,7 +29,7 @@ class Client(Rig):
         self.told: list[str] = []
         self.connection = self._connection()
 
-    def _connection(self) -> Http1Downstream | Http2Downstream:
+    def _connection(self) -> Http1DownstreamConnection | Http2DownstreamConnection:
         raise NotImplementedError
 
     def ask(self, method: str, *, websocket: bool = False) -> Responder:
@@ -44,15 +44,15 @@ class Client(Rig):
 
     def bytes_in(self, data: bytes) -> None:
         self.connection.receive_data(data, self.now)
-        self.engine.run_deferred(self.now)
+        self.services.run_deferred(self.now)
 
     def bytes_out(self) -> bytes:
-        self.engine.run_deferred(self.now)
+        self.services.run_deferred(self.now)
         found = b""
         while data := self.connection.pull(1 << 16):
             found += data
             self.connection.data_sent(len(data), self.now)
-            self.engine.run_deferred(self.now)
+            self.services.run_deferred(self.now)
         return found
 
     # -- RequestHandler and PendingRequest
@@ -81,8 +81,10 @@ class Client(Rig):
 
 
 class Http1Client(Client):
-    def _connection(self) -> Http1Downstream:
-        return Http1Downstream(self.engine, self.engine.issue_conn(), "192.0.2.1:1", self, self.now)
+    def _connection(self) -> Http1DownstreamConnection:
+        return Http1DownstreamConnection(
+            self.services, self.services.issue_conn(), peer="192.0.2.1:1", handler=self, now=self.now
+        )
 
     def ask(self, method: str, *, websocket: bool = False) -> Responder:
         plain = b"%b /chat HTTP/1.1\r\nHost: gw\r\nX-Name: value\r\n\r\n" % method.encode()
@@ -106,8 +108,10 @@ class Http2Client(Client):
         self.peer: H2Connection = peer(client=True)
         self._exchange()
 
-    def _connection(self) -> Http2Downstream:
-        return Http2Downstream(self.engine, self.engine.issue_conn(), "192.0.2.1:1", self, self.now)
+    def _connection(self) -> Http2DownstreamConnection:
+        return Http2DownstreamConnection(
+            self.services, self.services.issue_conn(), peer="192.0.2.1:1", handler=self, now=self.now
+        )
 
     def _exchange(self) -> list[object]:
         events: list[object] = []
@@ -203,7 +207,7 @@ def test_a_paused_pipe_is_a_promise_of_the_peer_not_of_the_bytes_under_way(clien
     responder.pipe.pause_reading()
     client.send(b"a")
     responder.pipe.resume_reading()
-    client.engine.run_deferred(client.now)
+    client.services.run_deferred(client.now)
     client.send(b"b")
     assert client.told == ["data a", "data b"]
 
@@ -245,4 +249,4 @@ def test_a_client_that_is_lost_after_it_was_accepted(client: Client) -> None:
     client.connection.connection_lost("reset", client.now)
     client.connection.closed(client.now)
     assert client.told == ["lost: reset"]
-    assert client.engine.timers.next_deadline() is None
+    assert client.services.timers.next_deadline() is None

@@ -132,11 +132,11 @@ class Client(Rig):
             array_stream=False,
         )
         self.exchange_ = Exchange(
-            self.engine,
+            self.services,
             self.source,
-            self,
-            self,
-            self.encoder,
+            owner=self,
+            outlet=self,
+            encoder=self.encoder,
             event_id="e",
             log_id="log",
             steps=[PlannedStep(call, policy)] * steps,
@@ -152,7 +152,7 @@ class Client(Rig):
     def post(self, exchange: Scheduled, messages: list[bytes], now: float) -> None:
         assert messages
 
-    def drop(self, exchange: Scheduled) -> None:
+    def discard(self, exchange: Scheduled) -> None:
         pass
 
     def account(self, delta: int) -> None:

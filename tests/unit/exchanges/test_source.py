@@ -61,11 +61,11 @@ class Client(Rig):
             response="raw",
         )
         self.exchange_ = Exchange(
-            self.engine,
+            self.services,
             source,
-            self,
-            self,
-            ToyEncoder("e"),
+            owner=self,
+            outlet=self,
+            encoder=ToyEncoder("e"),
             event_id="e",
             log_id="log",
             steps=[PlannedStep(self._call(number), policy) for number in range(steps)],
@@ -90,7 +90,7 @@ class Client(Rig):
         if self.pause_after is not None and len(self.messages) >= self.pause_after:
             exchange.pause_for_queue()
 
-    def drop(self, exchange: Scheduled) -> None:
+    def discard(self, exchange: Scheduled) -> None:
         self.messages.append(["dropped"])
 
     def account(self, delta: int) -> None:
@@ -113,7 +113,7 @@ class Client(Rig):
         (event,) = self.all_of(ExchangeEnded)
         assert self.exchange_.state is ExchangeState.ENDED
         assert self.held == 0
-        assert self.engine.timers.next_deadline() is None
+        assert self.services.timers.next_deadline() is None
         assert not self.connections
         assert isinstance(event, ExchangeEnded)
         return event

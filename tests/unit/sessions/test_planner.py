@@ -56,7 +56,7 @@ def rig(**providers: ProviderSettings) -> Rig:
 def test_each_step_has_its_call_and_its_policy() -> None:
     settings = GatewaySettings(retry=Retry(max_attempts=2, delay_ms=100))
     steps = [step(), step("anthropic", endpoint="v1/messages", query=b"{}", config=StepConfig(max_attempts=4))]
-    planned = plan(rig().engine, client(settings), steps, 0.0)
+    planned = plan(rig().services, client(settings), steps, 0.0)
     assert not isinstance(planned, Fault)
     first, second = planned
     assert (first.call.provider, second.call.provider) == ("openai", "anthropic")
@@ -69,26 +69,26 @@ def test_each_step_has_its_call_and_its_policy() -> None:
 
 def test_the_settings_of_a_provider_and_the_account_of_the_client_count() -> None:
     own = ProviderSettings(base_url="http://127.0.0.1:9/v1", api_key=Secret("stored"))
-    planned = plan(rig(openai=own).engine, client(), [step(headers=[])], 0.0)
+    planned = plan(rig(openai=own).services, client(), [step(headers=[])], 0.0)
     assert not isinstance(planned, Fault)
     call = planned[0].call
     assert (call.origin.host, call.origin.port) == ("127.0.0.1", 9)
     assert (b"authorization", b"Bearer stored") in call.request.headers
-    workers = plan(rig().engine, client(), [step("workers-ai", endpoint="@cf/some/model")], 0.0)
+    workers = plan(rig().services, client(), [step("workers-ai", endpoint="@cf/some/model")], 0.0)
     assert not isinstance(workers, Fault)
     assert b"/accounts/acme/" in workers[0].call.request.target
 
 
 def test_headers_of_the_handshake_hold_for_every_step_unless_it_has_its_own() -> None:
     steps = [step(), step(headers=[("CF-AIG-Max-Attempts", "5"), ("authorization", "Bearer x")])]
-    planned = plan(rig().engine, client(max_attempts="3"), steps, 0.0)
+    planned = plan(rig().services, client(max_attempts="3"), steps, 0.0)
     assert not isinstance(planned, Fault)
     assert [one.policy.attempts for one in planned] == [3, 5]
     assert not [name for one in planned for name, _ in one.call.request.headers if name.startswith(b"cf-aig-")]
 
 
 def test_gateway_tokens_do_not_leave_as_keys() -> None:
-    planned = plan(rig().engine, client(LOCKED), [step(headers=[("authorization", "Bearer gate")])], 0.0)
+    planned = plan(rig().services, client(LOCKED), [step(headers=[("authorization", "Bearer gate")])], 0.0)
     assert not isinstance(planned, Fault)
     assert not [name for name, _ in planned[0].call.request.headers if name == b"authorization"]
 
@@ -99,7 +99,7 @@ def test_signatures_are_dated_by_the_wall_clock() -> None:
     steps = [step("aws-bedrock", endpoint="bedrock-runtime/us-east-1/model/m/converse", headers=[])]
     dates = []
     for now in (0.0, 86_400.0):
-        planned = plan(rig(**{"aws-bedrock": bedrock}).engine, client(), steps, now)
+        planned = plan(rig(**{"aws-bedrock": bedrock}).services, client(), steps, now)
         assert not isinstance(planned, Fault)
         dates += [value for name, value in planned[0].call.request.headers if name == b"x-amz-date"]
     assert dates == [b"20231114T221320Z", b"20231115T221320Z"]
@@ -114,17 +114,17 @@ def test_signatures_are_dated_by_the_wall_clock() -> None:
     ],
 )
 def test_a_step_that_cannot_run_is_named_if_there_are_several(bad: Step, kind: FaultKind, detail: str) -> None:
-    engine = rig().engine
-    alone = plan(engine, client(), [bad], 0.0)
+    services = rig().services
+    alone = plan(services, client(), [bad], 0.0)
     assert isinstance(alone, Fault)
     assert (alone.kind, alone.side, alone.retryable) == (kind, Side.CLIENT, False)
     assert detail in alone.detail
     assert not alone.detail.startswith("step ")
-    second = plan(engine, client(), [step(), bad, step("nobody else")], 0.0)
+    second = plan(services, client(), [step(), bad, step("nobody else")], 0.0)
     assert second == Fault(kind, Side.CLIENT, f"step 1: {alone.detail}")
-    first = plan(engine, client(), [bad, step()], 0.0)
+    first = plan(services, client(), [bad, step()], 0.0)
     assert first == Fault(kind, Side.CLIENT, f"step 0: {alone.detail}")
-    assert engine.take_effects() == []  # nothing of a request is sent before all of it is planned
+    assert services.take_effects() == []  # nothing of a request is sent before all of it is planned
 
 
 def test_tokens_that_the_settings_cannot_judge() -> None:

@@ -23,7 +23,7 @@ class Host(Rig):
         self.asked: list[tuple[AskId, str]] = []
         self.decided: list[tuple[str, FaultKind | None, float]] = []
         self.faults: list[Fault] = []
-        self.checks = TokenChecks(self.engine, "acme", "main", self._decided)
+        self.checks = TokenChecks(self.services, account="acme", gateway="main", decided=self._decided)
 
     def _decided(self, pending: PendingCreate, fault: Fault | None, now: float) -> None:
         assert pending.event_id not in self.checks, "it is decided, so its id is free"
@@ -48,7 +48,7 @@ class Host(Rig):
             self.asked.append((effect.id, effect.question.token.reveal()))
 
     def answer(self, value: Answer, which: int = -1) -> None:
-        self.engine.answer(self.asked[which][0], value, self.now)
+        self.services.answer(self.asked[which][0], value, self.now)
         self.questions()
 
     @property
@@ -67,7 +67,7 @@ def test_an_allowed_token() -> None:
     host.answer(ALLOWED)
     assert host.decided == [("a", None, 1.5)]
     assert len(host.checks) == 0
-    assert host.engine.timers.next_deadline() is None
+    assert host.services.timers.next_deadline() is None
 
 
 @pytest.mark.parametrize("value", [REFUSED, Unavailable()])
@@ -151,7 +151,7 @@ def test_a_check_that_is_withdrawn_while_it_is_asked() -> None:
     host.answer(ALLOWED, 0)
     host.pass_time(4.9)
     assert host.decided == []
-    assert host.engine.asking == 1
+    assert host.services.unanswered == 1
 
 
 def test_the_second_question_can_be_withdrawn_too() -> None:
@@ -159,7 +159,7 @@ def test_the_second_question_can_be_withdrawn_too() -> None:
     host.check("a", "t1", "t2")
     host.answer(ALLOWED)
     host.checks.withdraw("a")
-    assert host.engine.asking == 0
+    assert host.services.unanswered == 0
     host.answer(ALLOWED)
     host.pass_time(100.0)
     assert host.decided == []
@@ -183,8 +183,8 @@ def test_the_session_ends_meanwhile() -> None:
     host.check("b", "t2", "t3")
     host.answer(ALLOWED, 1)
     host.checks.withdraw_all()
-    assert len(host.checks) == host.engine.asking == 0
-    assert host.engine.timers.next_deadline() is None
+    assert len(host.checks) == host.services.unanswered == 0
+    assert host.services.timers.next_deadline() is None
     for which in range(len(host.asked)):
         host.answer(ALLOWED, which)
     assert host.decided == []

@@ -78,11 +78,11 @@ def test_going_away() -> None:
 def test_its_encoder_tells_the_exchange_in_the_form_that_was_asked_for() -> None:
     told: list[list[ProviderEvent]] = []
     response = ProviderResponse(
-        200, [(b"content-type", b"text/event-stream")], "openai-chat", Limits(), array_stream=False
+        200, [(b"content-type", b"text/event-stream")], format="openai-chat", limits=Limits(), array_stream=False
     )
-    (chunk,) = response.pull(b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n')
+    (chunk,) = response.next_chunks(b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n')
     for mode, types in (("raw", ["stream"]), ("events", ["event"]), ("both", ["stream", "event"])):
-        encoder = dialect.encoder("e", "log", mode, told.append)  # type: ignore[arg-type]
+        encoder = dialect.encoder("e", "log", mode=mode, listener=told.append)  # type: ignore[arg-type]
         begin = read(encoder.begin(response, Progress(1, 2)))
         assert begin["metadata"]["eventId"] == "e"
         assert begin["metadata"]["logId"] == "log"
@@ -91,13 +91,16 @@ def test_its_encoder_tells_the_exchange_in_the_form_that_was_asked_for() -> None
         )
         assert [json.loads(message)["type"].removeprefix("universal.") for message in messages] == types
     assert len(told) == 3
-    assert dialect.encoder("e", "log", "raw", told.append).reads_everything
-    assert not dialect.encoder("e", "log", "raw", None).reads_everything
+    assert dialect.encoder("e", "log", mode="raw", listener=told.append).reads_everything
+    assert not dialect.encoder("e", "log", mode="raw", listener=None).reads_everything
 
 
 def test_one_dialect_serves_all_sessions() -> None:
     """It has no state: two exchanges under way do not see each other."""
-    first, second = dialect.encoder("a", "l1", "raw", None), dialect.encoder("b", "l2", "raw", None)
+    first, second = (
+        dialect.encoder("a", "l1", mode="raw", listener=None),
+        dialect.encoder("b", "l2", mode="raw", listener=None),
+    )
     assert read(first.refused(FAULT, Progress(0, 1)))["metadata"]["eventId"] == "a"
     assert read(second.refused(FAULT, Progress(0, 1)))["metadata"]["eventId"] == "b"
     assert not hasattr(dialect, "__dict__")
