@@ -26,11 +26,7 @@ CALLED_BY_A_LIBRARY = {
 }
 
 #: What is not mended yet. An entry that is mended must be taken out.
-KNOWN_BOOLEANS: set[str] = {
-    "aigw_sansio.downstream.admission:Fault",
-    "aigw_sansio.realtime.upstream:Fault",
-    "aigw_sansio.upstream.connection:Fault",
-}
+KNOWN_BOOLEANS: set[str] = set()
 KNOWN_RECORDS: set[str] = {
     "aigw_drivers.cli.demo.realtime:HopLine",
     "aigw_drivers.cli.demo.universal:Line",
@@ -38,26 +34,7 @@ KNOWN_RECORDS: set[str] = {
     "aigw_drivers.loopback.connection:RequestHead",
     "aigw_drivers.loopback.openai:HttpResponse",
     "aigw_drivers.loopback.text:Reply",
-    "aigw_sansio.dialects.universal.decode:Step",
-    "aigw_sansio.dialects.universal.messages:_ErrorBody",
-    "aigw_sansio.downstream.admission:Admitted",
-    "aigw_sansio.downstream.admission:Fault",
-    "aigw_sansio.downstream.admission:UpgradeRefused",
-    "aigw_sansio.downstream.http1:ClientRequest",
-    "aigw_sansio.downstream.http2:ClientRequest",
-    "aigw_sansio.engine.engine:Connect",
-    "aigw_sansio.exchanges.attempt:AttemptEnded",
-    "aigw_sansio.exchanges.attempt:AttemptFirstByte",
-    "aigw_sansio.exchanges.attempt:AttemptStarted",
-    "aigw_sansio.exchanges.exchange:FinalResponse",
-    "aigw_sansio.exchanges.exchange:RequestAdmitted",
     "aigw_sansio.providers.hosts:Destination",
-    "aigw_sansio.realtime.relay:SessionOpened",
-    "aigw_sansio.realtime.relay:UpgradeRefused",
-    "aigw_sansio.realtime.upstream:Fault",
-    "aigw_sansio.sessions.session:PendingCreate",
-    "aigw_sansio.upstream.connection:Fault",
-    "aigw_sansio.upstream.pool:ConnectionFacts",
 }
 KNOWN_DEFINITIONS: set[str] = {
     "aigw_drivers.cli.main:_options",

@@ -32,24 +32,9 @@ PHRASES = {
 
 #: What is not mended yet. An entry that is mended must be taken out.
 KNOWN_NAMES: set[str] = {
-    "aigw_sansio.downstream.http1:_leave",
-    "aigw_sansio.downstream.http2:_lose_all",
-    "aigw_sansio.downstream.http2:_part",
-    "aigw_sansio.downstream.http2_stream:vanish",
-    "aigw_sansio.engine.connection:lose",
-    "aigw_sansio.exchanges.exchange:_break_off",
-    "aigw_sansio.exchanges.ports:drop",
-    "aigw_sansio.realtime.relay:_give_up",
-    "aigw_sansio.realtime.side:_lose",
-    "aigw_sansio.realtime.upstream:_break_off",
-    "aigw_sansio.sessions.scheduler:drop",
-    "aigw_sansio.upstream.pool:_drop",
     "aigw_sansio.wires.http2.connection:_drop",
 }
-KNOWN_PHRASES: set[str] = {
-    "aigw_sansio.engine.send_buffer:where there is",
-    "aigw_sansio.gateway:only where",
-}
+KNOWN_PHRASES: set[str] = set()
 
 
 def modules() -> Iterator[tuple[str, str]]:
