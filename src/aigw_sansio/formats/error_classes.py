@@ -86,7 +86,8 @@ WORDS: Final[dict[str, ErrorClass]] = {
     **dict.fromkeys(
         (
             "server", "internal", "internalserver", "internalfailure", "internalservice",
-            "model", "modelstream", "modeltimeout", "timeout",
+            "model", "modelerror", "modelstreamerror",
+            "internalservererror", "modelstream", "modeltimeout", "timeout",
             "requesttimeout", "gatewaytimeout", "deadlineexceeded", "badgateway", "upstream", "upstreamfailed",
             "provider", "aborted", "dataloss", "dependencyfailed", "vectorstoretimeout", "runexpired", "network",
             "generation", "inference", "incompletegeneration", "cancelled", "system", "engine", "apiconnection",

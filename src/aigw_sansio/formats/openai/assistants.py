@@ -19,7 +19,7 @@ _RUN_ENDS: Final = frozenset({"completed", "incomplete", "cancelled", "expired",
 class OpenAIAssistantsReader(BaseReader):
     """Reads the runs of the Assistants API. ``event:`` names the event; the data is its object."""
 
-    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"usage":{', b'"usage": {', b'"thread.run"')
+    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"usage":{', b'"thread.run"')
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("object")) or event
