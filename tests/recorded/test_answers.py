@@ -277,10 +277,32 @@ def test_chunks_without_markers_hide_no_error_no_usage_and_no_end() -> None:
             events += read
         events += reader.finish()
         tapped, whole = assemble(skip_orphans(events)), assemble(recording.events())
+        if recording.format.startswith("openai"):
+            assert reader.complete is told_its_end(recording), recording.file
         assert tapped.usage == whole.usage, recording.file
         assert tapped.failures == whole.failures, recording.file
         assert tapped.finishes == whole.finishes, recording.file
     assert skipped > 4000
+
+
+def told_its_end(recording: Recording) -> bool:
+    reader = make_reader(recording.format)
+    for chunk in recording.chunks():
+        reader.read(chunk)
+    return reader.complete
+
+
+@needs_recordings
+def test_a_recorded_stream_of_openais_formats_that_says_why_it_finished_tells_its_end() -> None:
+    """So it can end before its transport does."""
+    told = 0
+    for recording in STREAMS:
+        if recording.format in ("openai-chat", "openai-responses", "openai-audio", "openai-assistants"):
+            answer = assemble(recording.events())
+            if answer.finishes and answer.finishes[0].reason != "unknown":
+                assert told_its_end(recording), recording.file
+                told += 1
+    assert told > 100
 
 
 def skip_orphans(events: list[e.ProviderEvent]) -> Iterator[e.ProviderEvent]:
