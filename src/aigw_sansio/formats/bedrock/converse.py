@@ -39,7 +39,7 @@ class BedrockConverseReader(BaseReader):
         elif kind == "metadata":
             self.report(bedrock_usage(obj(value.get("usage"))), out)
         elif kind == "contentBlockStop":
-            self.calls.close(count(value.get("contentBlockIndex")) or 0)
+            self.calls.close(count(value.get("contentBlockIndex")) or 0, out=out)
         else:
             self.unknown(value, out)
 

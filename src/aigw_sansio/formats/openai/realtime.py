@@ -14,8 +14,8 @@ from ...events import AudioDelta, ProviderEvent, ResponseFinished
 from ..errors import response_failed
 from ..finish_reasons import map_reason
 from ..values import JsonObject, arr, base64_size, obj, text, word
-from .chat import openai_usage
 from .responses import OpenAIResponsesReader
+from .usage_counts import openai_usage
 
 #: Prefixes of events about the session, the input and limits: they are not part of a response.
 _SESSION: Final = (
