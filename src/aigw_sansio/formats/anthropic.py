@@ -15,14 +15,27 @@ from ..events import (
     ReasoningDelta,
     ResponseStarted,
     TextDelta,
+    ToolKind,
     Unrecognised,
     UsageReported,
 )
-from .base import BaseReader, ToolKind
+from .base import BaseReader
 from .errors import any_error, response_failed
 from .values import JsonObject, arguments, arr, count, obj, text, word
 
-_SILENT: Final = frozenset({"ping", "content_block_stop"})
+_SILENT: Final = frozenset({"ping", "keepalive", "keep_alive", "heartbeat"})
+#: By the member that only one type of delta has.
+_DELTAS: Final[dict[str, str]] = {
+    "text": "text_delta",
+    "partial_json": "input_json_delta",
+    "thinking": "thinking_delta",
+    "signature": "signature_delta",
+    "citation": "citations_delta",
+}
+#: The longest input that is held until the first fragment or the end of its block, in characters, and of how many
+#: calls.
+GIVEN: Final = 1 << 16
+CALLS_GIVEN: Final = 16
 
 
 class AnthropicReader(BaseReader):
@@ -34,19 +47,25 @@ class AnthropicReader(BaseReader):
         b'"message_stop"',
         b'"message_start"',
         b'"amazon-bedrock-invocationMetrics"',
+        b'"stop_reason"',
+        b"{}",  # an event that only its name tells
     )
 
     def __init__(self) -> None:
         super().__init__()
         self._counts: dict[str, int] = {}
+        self._given: dict[int, str] = {}  # inputs that came with the start of a call: used if no fragment follows
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
-        kind = text(value.get("type"))
+        kind = text(value.get("type")) or event
         if kind == "content_block_delta":
             self._read_delta(value, out)
         elif kind == "content_block_start":
             self._read_block(obj(value.get("content_block")), count(value.get("index")) or 0, out, whole=False)
+        elif kind == "content_block_stop":
+            self._use_given(count(value.get("index")) or 0, out)
         elif kind == "message_delta":
+            self._use_all_given(out)
             self._read_usage(obj(value.get("usage")), "final", out)
             reason = word(obj(value.get("delta")).get("stop_reason"))
             if reason:
@@ -54,6 +73,7 @@ class AnthropicReader(BaseReader):
         elif kind == "message_start":
             self._read_start(obj(value.get("message")), out)
         elif kind == "message_stop":
+            self._use_all_given(out)
             self.report_ends(out)
         elif kind in _SILENT:
             return
@@ -64,6 +84,10 @@ class AnthropicReader(BaseReader):
             out.append(error if error is not None else response_failed(text(value.get("message"))))
         else:
             self.unknown(value, out)
+
+    def close(self, out: list[ProviderEvent]) -> None:
+        self._use_all_given(out)
+        super().close(out)
 
     def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         kind = value.get("type")
@@ -93,6 +117,7 @@ class AnthropicReader(BaseReader):
         if self._started:
             self.calls.restart()
             self._counts.clear()
+            self._given.clear()
             self._ends.clear()
             out.append(ResponseStarted(word(message.get("id")), word(message.get("model")), restarted=True))
         else:
@@ -103,13 +128,16 @@ class AnthropicReader(BaseReader):
 
     def _read_delta(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         delta = obj(value.get("delta"))
-        kind = delta.get("type")
+        kind = delta.get("type") or _kind_of(delta)
         if kind == "text_delta":
             piece = text(delta.get("text"))
             if piece:
                 out.append(TextDelta(piece))
         elif kind == "input_json_delta":
-            self.calls.more(count(value.get("index")) or 0, text(delta.get("partial_json")), out)
+            index, piece = count(value.get("index")) or 0, text(delta.get("partial_json"))
+            if piece:
+                self._given.pop(index, None)
+                self.calls.more(index, piece, out)
         elif kind == "thinking_delta":
             piece = text(delta.get("thinking"))
             if piece:
@@ -145,9 +173,15 @@ class AnthropicReader(BaseReader):
         elif kind.endswith("tool_use"):
             run_by: ToolKind = "function" if kind == "tool_use" else "provider"
             self.calls.begin(index, word(block.get("id")), word(block.get("name")), out, kind=run_by)
-            given = block.get("input")
-            if given:  # in a stream it is {} and the fragments follow
-                self.calls.more(index, arguments(given), out)
+            given = arguments(block.get("input")) if block.get("input") else ""
+            if whole:
+                self.calls.more(index, given, out)
+            elif given and len(given) <= GIVEN:  # mostly it is {} and fragments follow; if none does, this is all
+                self._given[index] = given
+                if len(self._given) > CALLS_GIVEN:
+                    self._use_given(next(iter(self._given)), out)
+            else:
+                self.calls.more(index, given, out)
         elif kind == "compaction":
             piece = text(block.get("content"))
             if piece:
@@ -155,13 +189,22 @@ class AnthropicReader(BaseReader):
         elif not kind.endswith("tool_result") and kind not in ("fallback", "container_upload"):
             out.append(Unrecognised(f"content block {kind[:60]}"))
 
+    def _use_given(self, index: int, out: list[ProviderEvent]) -> None:
+        given = self._given.pop(index, "")
+        if given:
+            self.calls.more(index, given, out)
+
+    def _use_all_given(self, out: list[ProviderEvent]) -> None:
+        for index in list(self._given):
+            self._use_given(index, out)
+
     def _read_usage(self, usage: JsonObject, quality: str, out: list[ProviderEvent]) -> None:
         """Keep each count separately, because a report may repeat some and leave out others; then add up."""
         counts = self._counts
         for name in ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"):
             number = count(usage.get(name))
             if number is not None:
-                counts[name] = number
+                counts[name] = max(number, counts.get(name, 0))  # running totals: some servers repeat one as 0
         details = obj(usage.get("output_tokens_details"))
         if not counts:
             return
@@ -178,6 +221,11 @@ class AnthropicReader(BaseReader):
             ),
             out,
         )
+
+
+def _kind_of(delta: JsonObject) -> str:
+    """The type of a delta without one."""
+    return next((kind for name, kind in _DELTAS.items() if name in delta), "")
 
 
 def _read_citation(citation: JsonObject, out: list[ProviderEvent]) -> None:

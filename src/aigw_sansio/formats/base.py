@@ -7,7 +7,7 @@ Memory is bounded: a reader keeps only the open calls of a response (at most ``O
 reasons (at most ``CHOICES``) and its last usage, never its text.
 """
 
-from typing import ClassVar, Final, Literal, TypeAlias
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -19,6 +19,7 @@ from ..events import (
     ResponseStarted,
     ToolCallDelta,
     ToolCallStarted,
+    ToolKind as ToolKind,
     Unrecognised,
     UsageReported,
 )
@@ -32,7 +33,9 @@ CHOICES: Final = 128
 OPEN_CALLS: Final = 512
 _LONGEST_ID: Final = 256
 
-ToolKind: TypeAlias = Literal["function", "custom", "provider"]
+
+#: The counts of a report.
+COUNTS: Final = tuple(name for name in UsageReported.__struct_fields__ if name != "quality")
 
 
 class BaseReader:
@@ -173,22 +176,14 @@ def merge_usage(old: UsageReported | None, new: UsageReported) -> UsageReported:
     """``new``, with the counts of ``old`` for those that ``new`` leaves out. The quality is that of ``new``."""
     if old is None:
         return new
-    return UsageReported(
-        input_tokens=old.input_tokens if new.input_tokens is None else new.input_tokens,
-        output_tokens=old.output_tokens if new.output_tokens is None else new.output_tokens,
-        cache_read_input_tokens=old.cache_read_input_tokens
-        if new.cache_read_input_tokens is None
-        else new.cache_read_input_tokens,
-        cache_creation_input_tokens=old.cache_creation_input_tokens
-        if new.cache_creation_input_tokens is None
-        else new.cache_creation_input_tokens,
-        reasoning_output_tokens=old.reasoning_output_tokens
-        if new.reasoning_output_tokens is None
-        else new.reasoning_output_tokens,
-        input_audio_tokens=old.input_audio_tokens if new.input_audio_tokens is None else new.input_audio_tokens,
-        output_audio_tokens=old.output_audio_tokens if new.output_audio_tokens is None else new.output_audio_tokens,
-        quality=new.quality,
-    )
+    counts: dict[str, int | float] = {}
+    for name in COUNTS:
+        known, told = getattr(old, name), getattr(new, name)
+        if told is None:
+            told = known
+        if told is not None:
+            counts[name] = told
+    return UsageReported(**counts, quality=new.quality)  # type: ignore[arg-type]
 
 
 def _sane(usage: UsageReported) -> UsageReported:

@@ -67,9 +67,9 @@ def usage_json(usage: UsageReported) -> bytes:
 def _add(one: UsageReported | None, other: UsageReported) -> UsageReported:
     if one is None:
         return other
-    counts: dict[str, int] = {}
+    counts: dict[str, int | float] = {}
     for name in _COUNTS:
         left, right = getattr(one, name), getattr(other, name)
         if left is not None or right is not None:
             counts[name] = min((left or 0) + (right or 0), 2**63 - 1)
-    return UsageReported(**counts, quality=other.quality)
+    return UsageReported(**counts, quality=other.quality)  # type: ignore[arg-type]

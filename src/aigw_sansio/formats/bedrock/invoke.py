@@ -74,6 +74,8 @@ class BedrockInvokeReader:
         b'"completionReason":"',
         b'"is_finished":true',
         b'"message-end"',
+        b'"messageStop"',
+        b'Exception"',
     )
 
     def __init__(self) -> None:
@@ -102,7 +104,7 @@ class BedrockInvokeReader:
         return self._find(obj(parse(body))).read_whole(body)
 
     def finish(self) -> list[ProviderEvent]:
-        return [] if self._reader is None else self._reader.finish()
+        return (self._reader or BedrockVendorReader()).finish()
 
     def _find(self, value: JsonObject) -> BaseReader:
         if self._reader is not None:

@@ -8,8 +8,7 @@ WebSocket), Cartesia API reference ("/tts/websocket", contexts), fal documentati
 
 from typing import Final
 
-from ...events import AudioDelta, ProviderEvent, ReasoningDelta, ResponseFinished, TextDelta
-from ..base import ToolKind
+from ...events import AudioDelta, ProviderEvent, ReasoningDelta, ResponseFinished, TextDelta, ToolKind
 from ..errors import embedded_error, response_failed
 from ..values import JsonObject, arr, obj, text, word
 from .http import CartesiaReader, ElevenLabsReader, FalReader, SpeechReader
