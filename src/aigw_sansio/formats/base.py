@@ -19,9 +19,11 @@ from ..events import (
     ResponseStarted,
     ToolCallDelta,
     ToolCallStarted,
-    ToolKind as ToolKind,
     Unrecognised,
     UsageReported,
+)
+from ..events import (
+    ToolKind as ToolKind,
 )
 from .errors import any_error, embedded_error, framing_error, not_json
 from .finish_reasons import map_reason

@@ -12,7 +12,7 @@ from .errors import embedded_error, framing_error
 from .values import parse
 
 #: The event of every chunk of an unknown format; one shared object.
-OPAQUE: Final = Unrecognised("opaque")
+OPAQUE: Final = Unrecognised("opaque", opaque=True)
 
 
 class UnknownReader:

@@ -72,7 +72,7 @@ class GeminiReader(BaseReader):
         if error is not None:
             out.append(error)
             return
-        if _is_snake(value):
+        if is_snake(value):
             value = camel(value)
         candidates = arr(value.get("candidates"))
         feedback = obj(value.get("promptFeedback"))
@@ -216,7 +216,7 @@ def gemini_usage(usage: JsonObject, ended: bool) -> UsageReported:
     )
 
 
-def _is_snake(value: JsonObject) -> bool:
+def is_snake(value: JsonObject) -> bool:
     """Whether members have underscores in their names, as Google's protocol buffers allow: told by the outer ones."""
     if not _SNAKE.isdisjoint(value):
         return True
@@ -237,9 +237,7 @@ _VERBATIM: Final = frozenset({"args", "response", "partial_args", "partialArgs",
 
 def camel(value: JsonObject) -> JsonObject:
     """``value`` with the names of all members as the JSON form has them: ``finishReason``, not ``finish_reason``."""
-    return {
-        _camel_name(name): member if name in _VERBATIM else _camel_member(member) for name, member in value.items()
-    }
+    return {_camel_name(name): member if name in _VERBATIM else _camel_member(member) for name, member in value.items()}
 
 
 def _camel_member(member: object) -> object:

@@ -28,7 +28,9 @@ def test_deepgram_flux_and_speak() -> None:
         e.TextDelta("Hi there"),
         e.ResponseFinished("stop", "EndOfTurn"),
         e.ResponseFailed("no", None, "C"),
+        e.UsageReported(input_characters=3, quality="partial"),
         e.ResponseFinished("stop", "SpeechInterrupted"),
+        e.UsageReported(input_characters=3),
     ]
     assert read_message(reader, bytes(3840), is_text=False) == [e.AudioDelta(3840)]
 
