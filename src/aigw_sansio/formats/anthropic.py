@@ -47,8 +47,6 @@ class AnthropicReader(BaseReader):
         b'"message_stop"',
         b'"message_start"',
         b'"amazon-bedrock-invocationMetrics"',
-        b'"stop_reason"',
-        b"{}",  # an event that only its name tells
     )
 
     def __init__(self) -> None:
@@ -57,7 +55,9 @@ class AnthropicReader(BaseReader):
         self._given: dict[int, str] = {}  # inputs that came with the start of a call: used if no fragment follows
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
-        kind = text(value.get("type")) or event
+        kind = text(value.get("type"))
+        if not kind and event:
+            kind, self.typed_by_name = event, True
         if kind == "content_block_delta":
             self._read_delta(value, out)
         elif kind == "content_block_start":
@@ -75,6 +75,7 @@ class AnthropicReader(BaseReader):
         elif kind == "message_stop":
             self._use_all_given(out)
             self.report_ends(out)
+            self.terminated = True
         elif kind in _SILENT:
             return
         elif kind == "message":

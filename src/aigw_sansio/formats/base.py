@@ -51,6 +51,10 @@ class BaseReader:
 
     def __init__(self) -> None:
         self.calls = ToolCalls()
+        #: The format's own terminator has been read.
+        self.terminated = False
+        #: Whether the types of events stand in the framing's names only, not in their data.
+        self.typed_by_name = False
         self._started = False
         self._failed = False
         self._ends: dict[int, str | None] = {}
@@ -59,7 +63,7 @@ class BaseReader:
 
     @property
     def markers(self) -> tuple[bytes, ...]:
-        return self.MARKERS
+        return (b"",) if self.typed_by_name else self.MARKERS
 
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
         if chunk.failed or chunk.event == "error":
@@ -132,7 +136,7 @@ class BaseReader:
     def renew(self) -> None:
         """Another response begins on the same connection: reset the state of the last one."""
         self.calls.restart()
-        self._started = self._failed = False
+        self.terminated = self._started = self._failed = False
         self._ends.clear()
         self._ended.clear()
         self._usage = None

@@ -20,10 +20,12 @@ _QUIET: Final = frozenset({"content-start", "content-end", "tool-call-end", "cit
 class CohereV2Reader(BaseReader):
     """Reads v2."""
 
-    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"message-end"', b'"finish_reason"', b'"usage"', b"{}")
+    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"message-end"')
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
-        kind = text(value.get("type")) or event
+        kind = text(value.get("type"))
+        if not kind and event:
+            kind, self.typed_by_name = event, True
         delta = obj(value.get("delta"))
         message = obj(delta.get("message"))
         if kind == "content-delta" or kind == "content-start":
@@ -47,6 +49,7 @@ class CohereV2Reader(BaseReader):
             self.start(value.get("id"), None, out)
             self._end(delta, out)
             self.report_ends(out)
+            self.terminated = True
         elif type(value.get("message")) is dict:  # a whole response in one event
             self.read_whole_object(value, out)
         elif kind not in _QUIET or "error" in value:
@@ -113,6 +116,7 @@ class CohereV1Reader(BaseReader):
         elif kind == "stream-start":
             self.start(value.get("generation_id"), None, out)
         elif kind == "stream-end":
+            self.terminated = True
             response = obj(value.get("response"))
             self.start(response.get("generation_id"), None, out)
             if not self._spoke:
@@ -136,6 +140,7 @@ class CohereV1Reader(BaseReader):
         elif type(value.get("text")) is str and "is_finished" in value:  # streamed generate
             self.start(None, None, out)
             if value.get("is_finished") is True:
+                self.terminated = True
                 self.end(0, word(value.get("finish_reason")))
             else:
                 self._show(value["text"], out)

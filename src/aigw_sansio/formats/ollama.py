@@ -21,8 +21,6 @@ class OllamaReader(BaseReader):
         b'"tool_calls"',
         b'"done":true',
         b'"done": true',
-        b'"done_reason"',
-        b'"eval_count"',
     )
 
     def __init__(self) -> None:
@@ -52,7 +50,7 @@ class OllamaReader(BaseReader):
         for image in arr(message.get("images")):
             out.append(ImageDelta(base64_size(image)))
         if value.get("done") is True:
-            self._done = True
+            self._done = self.terminated = True
             read, written = count(value.get("prompt_eval_count")), count(value.get("eval_count"))
             if read is not None or written is not None:
                 self.report(UsageReported(read, written), out)

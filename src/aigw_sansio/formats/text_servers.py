@@ -46,6 +46,7 @@ class TGIReader(OpenAIChatReader):
                 if value["generated_text"] and not self._spoke:
                     out.append(TextDelta(text(value["generated_text"])))
                 self._read_details(obj(value.get("details")), 0, out)
+                self.terminated = True
         elif type(value.get("generated_text")) is str:
             self._read_generated(value, 0, out)
         else:
@@ -90,7 +91,7 @@ _TASKS: Final = frozenset(
 class ReplicateReader(BaseReader):
     """Reads the stream of a prediction (raw text in ``event: output``) and the prediction itself."""
 
-    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"reason"', b'"metrics"', b"{}")
+    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"reason"', b'"metrics"', b"{")
 
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
         if chunk.event == "output":
@@ -106,6 +107,7 @@ class ReplicateReader(BaseReader):
                 self._failed = True
                 return [response_failed("the prediction failed", "error")]
             self.end(0, reason)
+            self.terminated = True
             return out
         return super().read(chunk)
 
@@ -187,6 +189,7 @@ class AlephAlphaReader(OpenAIChatReader):
             self.end(0, word(value.get("finish_reason")))
         elif value.get("type") == "completion_summary":
             self._count(value, out)
+            self.terminated = True
         else:
             super().read_object(value, event, out)
 

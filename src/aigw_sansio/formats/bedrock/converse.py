@@ -35,16 +35,20 @@ class BedrockConverseReader(BaseReader):
     MARKERS: ClassVar[tuple[bytes, ...]] = (
         b'"error"',
         b'"stopReason"',
-        b'"messageStop"',
         b'"usage"',
-        b'"metrics"',
-        b'"metadata"',
-        b'Exception"',
+        b'"throttlingException"',  # a server that does not frame them as exceptions
+        b'"validationException"',
+        b'"internalServerException"',
+        b'"modelStreamErrorException"',
+        b'"modelTimeoutException"',
+        b'"serviceUnavailableException"',
     )
 
     def __init__(self) -> None:
         super().__init__()
         self._asked = False  # the client owes results
+        self._stopped = False
+        self._measured = False
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = event if event in _EVENTS else self._kind(value)
@@ -61,8 +65,12 @@ class BedrockConverseReader(BaseReader):
         elif kind == "messageStop":
             self.start(None, None, out)
             self.end(0, word(value.get("stopReason")))
+            self._stopped = True
+            self.terminated = self._measured
         elif kind == "metadata":
             self.report(bedrock_usage(obj(value.get("usage"))), out)
+            self._measured = True
+            self.terminated = self._stopped
         elif kind == "contentBlockStop":
             self.calls.close(count(value.get("contentBlockIndex")) or 0)
         else:

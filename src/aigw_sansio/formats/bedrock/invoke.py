@@ -74,8 +74,6 @@ class BedrockInvokeReader:
         b'"completionReason":"',
         b'"is_finished":true',
         b'"message-end"',
-        b'"messageStop"',
-        b'Exception"',
     )
 
     def __init__(self) -> None:
@@ -98,6 +96,7 @@ class BedrockInvokeReader:
         metrics = obj(obj(value).get(_METRICS))
         if metrics and not (out and type(out[-1]) is ResponseFailed):
             reader.report(bedrock_usage(metrics), out)
+            reader.terminated = reader.terminated or bool(reader._ends)
         return out
 
     def read_whole(self, body: bytes) -> list[ProviderEvent]:

@@ -25,6 +25,11 @@ from ..errors import embedded_error
 from ..values import JsonObject, arguments, arr, base64_size, count, obj, text, word
 
 _ENDS: Final = frozenset({"completed", "incomplete", "failed", "cancelled", "requires_action"})
+#: With the last of these comes the usage. The status alone may be told before.
+_TERMINATORS: Final = frozenset(
+    {"interaction.completed", "interaction.complete", "interaction.failed", "interaction.cancelled"}
+    | {"interaction.incomplete"}
+)
 
 
 class GeminiInteractionsReader(BaseReader):
@@ -46,7 +51,10 @@ class GeminiInteractionsReader(BaseReader):
             interaction = obj(value.get("interaction"))
             if interaction:
                 self._read_interaction(interaction, out)
-        elif value.get("error") or kind not in ("step.stop", "content.stop", "done"):
+            self.terminated = self.terminated or kind in _TERMINATORS
+        elif kind == "done":
+            self.terminated = True
+        elif value.get("error") or kind not in ("step.stop", "content.stop"):
             self.unknown(value, out)
 
     def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:

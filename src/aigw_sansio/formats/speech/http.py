@@ -82,6 +82,7 @@ class CartesiaReader(SpeechReader):
         elif kind == "done":
             self.start(None, None, out)
             self.end(0, None)
+            self.terminated = True
         elif kind == "error":
             self.unknown(value, out)
         elif kind not in ("timestamps", "phoneme_timestamps", "flush_done"):
