@@ -16,7 +16,11 @@ OPAQUE: Final = Unrecognised("opaque", opaque=True)
 
 
 class UnknownReader:
-    """Reads only errors."""
+    """Reads only errors. No chunk tells the end of a response: the end of its transport does."""
+
+    terminated: bool = False
+    finish_seen: bool = False
+    complete: bool = False
 
     @property
     def markers(self) -> tuple[bytes, ...]:
