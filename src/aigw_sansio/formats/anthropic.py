@@ -32,10 +32,6 @@ _DELTAS: Final[dict[str, str]] = {
     "signature": "signature_delta",
     "citation": "citations_delta",
 }
-#: The longest input that is held until the first fragment or the end of its block, in characters, and of how many
-#: calls.
-GIVEN: Final = 1 << 16
-CALLS_GIVEN: Final = 16
 
 
 class AnthropicReader(BaseReader):
@@ -52,7 +48,6 @@ class AnthropicReader(BaseReader):
     def __init__(self) -> None:
         super().__init__()
         self._counts: dict[str, int] = {}
-        self._given: dict[int, str] = {}  # inputs that came with the start of a call: used if no fragment follows
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type"))
@@ -63,9 +58,8 @@ class AnthropicReader(BaseReader):
         elif kind == "content_block_start":
             self._read_block(obj(value.get("content_block")), count(value.get("index")) or 0, out, whole=False)
         elif kind == "content_block_stop":
-            self._use_given(count(value.get("index")) or 0, out)
+            self.calls.close(count(value.get("index")) or 0, out=out)
         elif kind == "message_delta":
-            self._use_all_given(out)
             self._read_usage(obj(value.get("usage")), "final", out)
             reason = word(obj(value.get("delta")).get("stop_reason"))
             if reason:
@@ -73,7 +67,6 @@ class AnthropicReader(BaseReader):
         elif kind == "message_start":
             self._read_start(obj(value.get("message")), out)
         elif kind == "message_stop":
-            self._use_all_given(out)
             self.report_ends(out)
             self.terminated = True
         elif kind in _SILENT:
@@ -85,10 +78,6 @@ class AnthropicReader(BaseReader):
             out.append(error if error is not None else response_failed(text(value.get("message"))))
         else:
             self.unknown(value, out)
-
-    def close(self, out: list[ProviderEvent]) -> None:
-        self._use_all_given(out)
-        super().close(out)
 
     def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         kind = value.get("type")
@@ -118,7 +107,6 @@ class AnthropicReader(BaseReader):
         if self._started:
             self.calls.restart()
             self._counts.clear()
-            self._given.clear()
             self._ends.clear()
             out.append(ResponseStarted(word(message.get("id")), word(message.get("model")), restarted=True))
         else:
@@ -135,10 +123,7 @@ class AnthropicReader(BaseReader):
             if piece:
                 out.append(TextDelta(piece))
         elif kind == "input_json_delta":
-            index, piece = count(value.get("index")) or 0, text(delta.get("partial_json"))
-            if piece:
-                self._given.pop(index, None)
-                self.calls.more(index, piece, out)
+            self.calls.more(count(value.get("index")) or 0, text(delta.get("partial_json")), out)
         elif kind == "thinking_delta":
             piece = text(delta.get("thinking"))
             if piece:
@@ -174,30 +159,15 @@ class AnthropicReader(BaseReader):
         elif kind.endswith("tool_use"):
             run_by: ToolKind = "function" if kind == "tool_use" else "provider"
             self.calls.begin(index, word(block.get("id")), word(block.get("name")), out, kind=run_by)
-            given = arguments(block.get("input")) if block.get("input") else ""
-            if whole:
-                self.calls.more(index, given, out)
-            elif given and len(given) <= GIVEN:  # mostly it is {} and fragments follow; if none does, this is all
-                self._given[index] = given
-                if len(self._given) > CALLS_GIVEN:
-                    self._use_given(next(iter(self._given)), out)
-            else:
-                self.calls.more(index, given, out)
+            given = block.get("input")
+            if given:  # in a stream it is mostly {} and fragments follow; if both come, they say the same
+                self.calls.more(index, arguments(given), out)
         elif kind == "compaction":
             piece = text(block.get("content"))
             if piece:
                 out.append(ReasoningDelta(piece))
         elif not kind.endswith("tool_result") and kind not in ("fallback", "container_upload"):
             out.append(Unrecognised(f"content block {kind[:60]}"))
-
-    def _use_given(self, index: int, out: list[ProviderEvent]) -> None:
-        given = self._given.pop(index, "")
-        if given:
-            self.calls.more(index, given, out)
-
-    def _use_all_given(self, out: list[ProviderEvent]) -> None:
-        for index in list(self._given):
-            self._use_given(index, out)
 
     def _read_usage(self, usage: JsonObject, quality: str, out: list[ProviderEvent]) -> None:
         """Keep each count separately, because a report may repeat some and leave out others; then add up."""

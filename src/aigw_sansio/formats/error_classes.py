@@ -20,7 +20,7 @@ WORDS: Final[dict[str, ErrorClass]] = {
             "contextlengthexceeded", "exceedcontextsize", "contextwindowexceeded", "stringabovemaxlength",
             "validation", "validationerror", "outofrange",
             "unsupportedvalue", "unsupportedparameter", "missingrequiredparameter", "unknownparameter",
-            "invalidvalue", "invalidtype", "toolusefailed", "jsonvalidatefailed", "requesttoolarge", 
+            "invalidvalue", "invalidtype", "toolusefailed", "jsonvalidatefailed", "requesttoolarge",
             "invalidprompt", "invalidbase64", "invalidimage", "imageparseerror",
             "invalidimageurl", "imagetoolarge", "unsupportedmediatype", "missingparameter", "invalidparameter",
             "previousresponsenotfound", "invalidfunctionparameters", "payloadtoolarge", "invalidinput", "data0000",

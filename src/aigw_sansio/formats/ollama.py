@@ -23,10 +23,6 @@ class OllamaReader(BaseReader):
         b'"done": true',
     )
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._done = False
-
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if value.get("error"):
             self.unknown(value, out)
@@ -50,7 +46,7 @@ class OllamaReader(BaseReader):
         for image in arr(message.get("images")):
             out.append(ImageDelta(base64_size(image)))
         if value.get("done") is True:
-            self._done = self.terminated = True
+            self.terminated = True
             read, written = count(value.get("prompt_eval_count")), count(value.get("eval_count"))
             if read is not None or written is not None:
                 self.report(UsageReported(read, written), out)
@@ -58,10 +54,8 @@ class OllamaReader(BaseReader):
             self.report_ends(out)
 
     def finished(self, choice: int, raw: str | None) -> ResponseFinished:
-        if raw in ("stop", None) and self._done and self.calls.count:
-            return ResponseFinished("tool_calls", raw, choice)
-        if raw is None and self._done:  # older servers give no reason
-            return ResponseFinished("stop", raw, choice)
+        if raw is None and self.terminated:  # older servers give no reason
+            return ResponseFinished("tool_calls" if self.calls.asked(choice) else "stop", raw, choice)
         return super().finished(choice, raw)
 
 

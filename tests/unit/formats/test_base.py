@@ -163,7 +163,9 @@ def test_a_document_between_events_is_an_error_only_if_it_reads_as_one() -> None
 # -- the end of a format ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("done", [b"[DONE]", b" [DONE] ", b'"[DONE]"', b"[done]", b"DONE", b'{"text":"x"} data: [DONE]'])
+@pytest.mark.parametrize(
+    "done", [b"[DONE]", b" [DONE] ", b'"[DONE]"', b"[done]", b"DONE", b'{"text":"x"} data: [DONE]']
+)
 def test_done_in_any_spelling_ends_every_format(done: bytes) -> None:
     reader = Plain()
     assert not reader.terminated

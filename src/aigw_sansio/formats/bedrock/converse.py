@@ -46,7 +46,6 @@ class BedrockConverseReader(BaseReader):
 
     def __init__(self) -> None:
         super().__init__()
-        self._asked = False  # the client owes results
         self._stopped = False
         self._measured = False
 
@@ -72,7 +71,7 @@ class BedrockConverseReader(BaseReader):
             self._measured = True
             self.terminated = self._stopped
         elif kind == "contentBlockStop":
-            self.calls.close(count(value.get("contentBlockIndex")) or 0)
+            self.calls.close(count(value.get("contentBlockIndex")) or 0, out=out)
         else:
             self.unknown(value, out)
 
@@ -91,11 +90,6 @@ class BedrockConverseReader(BaseReader):
         else:
             self.unknown(value, out)
 
-    def finished(self, choice: int, raw: str | None) -> ResponseFinished:
-        if raw == "end_turn" and self._asked:
-            return ResponseFinished("tool_calls", raw, choice)
-        return super().finished(choice, raw)
-
     def _kind(self, value: JsonObject) -> str:
         """The event's name, told by its keys."""
         for name in value:
@@ -113,17 +107,11 @@ class BedrockConverseReader(BaseReader):
             return "messageStart"
         return "contentBlockStop" if "contentBlockIndex" in value else ""
 
-    def _run_by(self, tool: JsonObject) -> ToolKind:
-        if tool.get("type") == "server_tool_use":
-            return "provider"
-        self._asked = True
-        return "function"
-
     def _read_start(self, start: JsonObject, index: int, out: list[ProviderEvent]) -> None:
         self.start(None, None, out)
         tool = start.get("toolUse")
         if type(tool) is dict:
-            run_by = self._run_by(tool)
+            run_by = _run_by(tool)
             self.calls.begin(index, word(tool.get("toolUseId")), word(tool.get("name")), out, kind=run_by)
             if tool.get("input"):
                 self.calls.more(index, arguments(tool["input"]), out)
@@ -150,7 +138,7 @@ class BedrockConverseReader(BaseReader):
     def _read_block(self, block: JsonObject, out: list[ProviderEvent]) -> None:
         tool = block.get("toolUse")
         if type(tool) is dict:
-            run_by = self._run_by(tool)
+            run_by = _run_by(tool)
             self.calls.whole(word(tool.get("toolUseId")), word(tool.get("name")), tool.get("input"), out, kind=run_by)
         elif "citationsContent" in block:
             cited = obj(block["citationsContent"])
@@ -161,6 +149,10 @@ class BedrockConverseReader(BaseReader):
                 _read_citation(obj(one), out)
         elif "guardContent" not in block:
             self._read_delta(block, 0, out)
+
+
+def _run_by(tool: JsonObject) -> ToolKind:
+    return "provider" if tool.get("type") == "server_tool_use" else "function"
 
 
 def _fail(value: JsonObject, out: list[ProviderEvent]) -> bool:
@@ -234,6 +226,6 @@ class BedrockAgentReader(BaseReader):
             self.unknown(value, out)
 
     def finished(self, choice: int, raw: str | None) -> ResponseFinished:
-        if raw is None and self.calls.count:  # the client runs them; a reason is never given
+        if raw is None and self.calls.asked(choice):  # the client runs them; a reason is never given
             return ResponseFinished("tool_calls", raw, choice)
         return super().finished(choice, raw)

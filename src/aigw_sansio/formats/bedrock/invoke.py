@@ -108,7 +108,7 @@ class BedrockInvokeReader:
         metrics = obj(obj(value).get(_METRICS))
         if metrics and not (out and type(out[-1]) is ResponseFailed):
             reader.report(bedrock_usage(metrics), out)
-            reader.terminated = reader.terminated or bool(reader._ends)
+            reader.terminated = reader.complete
         return out
 
     def read_whole(self, body: bytes) -> list[ProviderEvent]:

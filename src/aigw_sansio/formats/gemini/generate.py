@@ -60,7 +60,6 @@ class GeminiReader(BaseReader):
     def __init__(self) -> None:
         super().__init__()
         self._partial = PartialArguments()
-        self._called: set[int] = set()
         self._cited = 0
         self._blocked = False
         self._said: JsonObject = {}
@@ -106,7 +105,7 @@ class GeminiReader(BaseReader):
     def finished(self, choice: int, raw: str | None) -> ResponseFinished:
         if self._blocked and choice == 0:
             return ResponseFinished("content_filter", raw, choice)
-        if raw is not None and raw.upper() in _STOPS and choice in self._called:
+        if raw == "1" and self.calls.asked(choice):
             return ResponseFinished("tool_calls", raw, choice)
         if raw in _NUMBERS:
             return ResponseFinished(_NUMBERS[raw], raw, choice)
@@ -123,6 +122,7 @@ class GeminiReader(BaseReader):
         if index is None:
             out.append(Unrecognised("candidate index out of range"))
             return
+        self._choices.setdefault(index, True)
         parts = arr(obj(candidate.get("content")).get("parts"))
         if parts:
             before = len(out)
@@ -148,6 +148,10 @@ class GeminiReader(BaseReader):
         signature = word(part.get("thoughtSignature"))
         piece = text(part.get("text"))
         thought = part.get("thought") is True
+        call = part.get("functionCall")
+        if type(call) is dict:
+            self._partial.read(call, index, self.calls, out, signature)
+            signature = None  # it goes with the call
         if thought or (signature and not piece):
             if piece or signature:
                 out.append(ReasoningDelta(piece, index, signature))
@@ -155,11 +159,7 @@ class GeminiReader(BaseReader):
             out.append(TextDelta(piece, index))
             if signature:
                 out.append(ReasoningDelta("", index, signature))
-        call = part.get("functionCall")
-        if type(call) is dict:
-            self._called.add(index)
-            self._partial.read(call, index, self.calls, out)
-        elif type(part.get("inlineData")) is dict:
+        if type(part.get("inlineData")) is dict:
             _read_media(obj(part["inlineData"]), index, out)
         elif type(part.get("fileData")) is dict:
             out.append(ImageDelta(0, word(obj(part["fileData"]).get("mimeType")), index))
@@ -171,7 +171,7 @@ class GeminiReader(BaseReader):
             self.calls.whole(
                 word(tool.get("id")), word(tool.get("toolType")), tool.get("args"), out, choice=index, kind="provider"
             )
-        elif not thought and not signature and part and not _QUIET_PARTS.intersection(part):
+        elif not thought and not signature and part and call is None and not _QUIET_PARTS.intersection(part):
             out.append(Unrecognised("part with " + ", ".join(key[:40] for key in list(part)[:4])))
 
     def _read_sources(self, candidate: JsonObject, index: int, out: list[ProviderEvent]) -> None:

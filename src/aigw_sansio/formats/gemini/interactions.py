@@ -14,7 +14,6 @@ from ...events import (
     ImageDelta,
     ProviderEvent,
     ReasoningDelta,
-    ResponseFinished,
     TextDelta,
     ToolKind,
     Unrecognised,
@@ -36,10 +35,6 @@ class GeminiInteractionsReader(BaseReader):
     """Reads interactions, streamed and whole."""
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"interaction.', b'"usage"')
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._asked = False  # the client owes results
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("event_type")) or text(value.get("type")) or event
@@ -89,11 +84,6 @@ class GeminiInteractionsReader(BaseReader):
         elif status in _ENDS:
             self.end(0, status)
 
-    def finished(self, choice: int, raw: str | None) -> ResponseFinished:
-        if raw == "completed" and self._asked:
-            return ResponseFinished("tool_calls", raw, choice)
-        return super().finished(choice, raw)
-
     def _read_delta(self, delta: JsonObject, index: int, out: list[ProviderEvent]) -> None:
         kind = text(delta.get("type"))
         signature = word(delta.get("signature"))
@@ -132,7 +122,6 @@ class GeminiInteractionsReader(BaseReader):
                 out.append(ReasoningDelta("", 0, signature))
         elif kind.endswith("_call"):
             run_by: ToolKind = "function" if kind == "function_call" else "provider"
-            self._asked = self._asked or run_by == "function"
             name = word(step.get("name")) or kind.removesuffix("_call")
             given = step.get("arguments")
             if index is None:

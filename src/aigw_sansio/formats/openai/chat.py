@@ -24,7 +24,6 @@ from ...events import (
     ResponseFinished,
     TextDelta,
     Unrecognised,
-    UsageReported,
 )
 from ..base import BaseReader, ToolKind, choice_of
 from ..errors import embedded_error

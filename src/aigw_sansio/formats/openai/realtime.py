@@ -21,8 +21,8 @@ from ..errors import response_failed
 from ..finish_reasons import map_reason
 from ..speech.seconds import seconds
 from ..values import JsonObject, arr, base64_size, obj, text, word
-from .usage_counts import openai_usage
 from .responses import OpenAIResponsesReader
+from .usage_counts import openai_usage
 
 #: Prefixes of events about the session, the input and limits: they are not part of a response.
 _SESSION: Final = (

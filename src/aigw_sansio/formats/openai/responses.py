@@ -215,7 +215,16 @@ class OpenAIResponsesReader(BaseReader):
             self._complete(self._index(value), value.get("input"), out)
         elif (
             not kind.endswith(
-                (".done", ".added", ".in_progress", ".completed", ".searching", ".generating", ".interpreting", ".failed")
+                (
+                    ".done",
+                    ".added",
+                    ".in_progress",
+                    ".completed",
+                    ".searching",
+                    ".generating",
+                    ".interpreting",
+                    ".failed",
+                )
             )
             and not kind.startswith(_PIECES)
             and not is_keep_alive(kind)
@@ -369,8 +378,7 @@ def _run_by(kind: str, item: JsonObject) -> ToolKind | None:
     """Who runs the call ``item``; ``None`` if it is none. Some tools run at the provider or at the client."""
     run_by = _CALLS.get(kind)
     if run_by == "function" and (
-        item.get("execution") == "server"
-        or text(obj(item.get("environment")).get("type")).startswith("container")
+        item.get("execution") == "server" or text(obj(item.get("environment")).get("type")).startswith("container")
     ):
         return "provider"
     return run_by
