@@ -58,8 +58,8 @@ WORDS: Final[dict[str, ErrorClass]] = {
         (
             "contentfilter", "contentpolicy", "contentpolicyviolation", "responsibleaipolicyviolation", "moderation",
             "moderationblocked", "datainspectionfailed", "safety", "promptblocked", "contentfiltered", "sensitive",
-            "prohibitedcontent", "contentmoderation", "imagecontentpolicyviolation", "guardrailintervened", "cyberpolicy",
-            "biopolicy", "safetyviolation", "unsafecontent", "inputmoderation", "blockedcontent", "refusal",
+            "prohibitedcontent", "contentmoderation", "imagecontentpolicyviolation", "guardrailintervened",
+            "cyberpolicy", "biopolicy", "safetyviolation", "unsafecontent", "inputmoderation", "blockedcontent", "refusal",
         ),
         "content_policy",
     ),
@@ -122,24 +122,24 @@ _STATUSES: Final[dict[int, ErrorClass]] = {
 
 #: Words of messages, the most certain first; one search for each, over the first characters only.
 _PATTERNS: Final[tuple[tuple[ErrorClass, str], ...]] = (
-        ("authentication", r"api.?key (?:is )?(?:not valid|invalid|expired|missing)|(?:invalid|incorrect|missing|wrong) "
-         r"(?:x-)?api.?key|unauthori[sz]ed|authentication|invalid (?:bearer )?token|not authenticated"),
-        ("permission", r"insufficient (?:balance|credits?|quota|funds)|not enough credits?|exceeded your current quota"
-         r"|permission|access denied|forbidden|not allowed to access|billing|payment required|out of credits"),
-        ("invalid_request", r"context (?:size|length|window)|too many (?:input )?tokens in|prompt is too long"
-         r"|input is too long|maximum context|reduce the length|max_tokens|must be (?:a|an|one|less|greater|between)"
-         r"|invalid (?:request|parameter|argument|value|json|type)|bad request|malformed|is required|not support(?:ed)?"
-         r"|unsupported|unrecognized|validation"),
-        ("content_policy", r"content (?:policy|filter|management)|safety|moderation|sensitive (?:content|words)|prohibited"
-         r"|usage polic"),
-        ("not_found", r"not found|does not exist|no such|unknown model|no endpoints found"),
-        ("rate_limit", r"rate.?limit|too many (?:requests|tokens)|throttl|limit (?:reached|exceeded)|quota|try again in"
-         r"|per (?:minute|second|day)\b|concurren(?:t|cy)"),
-        ("overload", r"overload|capacity|(?:is|are|server|currently) (?:too )?busy|temporarily unavailable"
-         r"|service unavailable|high demand|no (?:available )?(?:workers?|instances?|providers?)|still loading"
-         r"|model is loading|queue is full|\b503\b"),
-        ("server", r"internal|server error|bad gateway|gateway time-?out|timed? ?out|upstream|connection|unexpected error"
-         r"|went wrong|died|crash|out of memory|cuda|\b50[0-4]\b"),
+    ("authentication", r"api.?key (?:is )?(?:not valid|invalid|expired|missing)|(?:invalid|incorrect|missing|wrong) "
+     r"(?:x-)?api.?key|unauthori[sz]ed|authentication|invalid (?:bearer )?token|not authenticated"),
+    ("permission", r"insufficient (?:balance|credits?|quota|funds)|not enough credits?|exceeded your current quota"
+     r"|permission|access denied|forbidden|not allowed to access|billing|payment required|out of credits"),
+    ("invalid_request", r"context (?:size|length|window)|too many (?:input )?tokens in|prompt is too long"
+     r"|input is too long|maximum context|reduce the length|max_tokens|must be (?:a|an|one|less|greater|between)"
+     r"|invalid (?:request|parameter|argument|value|json|type)|bad request|malformed|is required|not support(?:ed)?"
+     r"|unsupported|unrecognized|validation"),
+    ("content_policy", r"content (?:policy|filter|management)|safety|moderation|sensitive (?:content|words)"
+     r"|prohibited|usage polic"),
+    ("not_found", r"not found|does not exist|no such|unknown model|no endpoints found"),
+    ("rate_limit", r"rate.?limit|too many (?:requests|tokens)|throttl|limit (?:reached|exceeded)|quota|try again in"
+     r"|per (?:minute|second|day)\b|concurren(?:t|cy)"),
+    ("overload", r"overload|capacity|(?:is|are|server|currently) (?:too )?busy|temporarily unavailable"
+     r"|service unavailable|high demand|no (?:available )?(?:workers?|instances?|providers?)|still loading"
+     r"|model is loading|queue is full|\b503\b"),
+    ("server", r"internal|server error|bad gateway|gateway time-?out|timed? ?out|upstream|connection"
+     r"|unexpected error|went wrong|died|crash|out of memory|cuda|\b50[0-4]\b"),
 )  # fmt: skip
 _MESSAGES: Final = tuple((name, re.compile(words, re.IGNORECASE)) for name, words in _PATTERNS)
 _LOOK_AT: Final = 500

@@ -192,6 +192,12 @@ class ToolCalls:
         call = self._open.get((choice, index))
         return call is not None and call.started
 
+    def settle(self, index: int, out: list[ProviderEvent], choice: int = 0) -> None:
+        """The arguments of the call at ``index`` are complete: tell those that were held as a placeholder."""
+        call = self._open.get((choice, index))
+        if call is not None and call.started:
+            self._release(call, out)
+
     def close(self, index: int, choice: int = 0, out: list[ProviderEvent] | None = None) -> None:
         """Close the call at ``index``: it is complete. With ``out`` what was held of it is told now."""
         call = self._open.pop((choice, index), None)

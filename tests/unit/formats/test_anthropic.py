@@ -10,6 +10,7 @@ from tests.unit.formats.reading import read_all, read_chunk, read_whole, sse, wi
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.formats.errors import response_failed
 from aigw_sansio.formats.registry import make_reader
 
 
@@ -44,7 +45,7 @@ def test_an_error_in_mid_stream() -> None:
         e.ResponseStarted("msg", "claude"),
         e.UsageReported(5, 1, quality="partial"),
         e.TextDelta("Hel"),
-        e.ResponseFailed("Overloaded", "overloaded_error"),
+        response_failed("Overloaded", "overloaded_error"),
     ]
     bare = [Chunk(chunk.data) for chunk in chunks]  # dispatched by its type where no ``event:`` came
     assert read_all("anthropic-messages", bare) == read_all("anthropic-messages", chunks)

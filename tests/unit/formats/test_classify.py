@@ -24,7 +24,9 @@ from aigw_sansio.formats.registry import make_reader
         (e.UsageReported(), LIFECYCLE),
         (e.ResponseFinished("stop"), LIFECYCLE),
         (e.ResponseFailed("x"), ERROR),
-        (e.Unrecognised("x"), CONTENT),
+        (e.Unrecognised("x"), LIFECYCLE),
+        (e.Unrecognised("x", unreadable=True), LIFECYCLE),
+        (e.Unrecognised("x", opaque=True), CONTENT),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -6,6 +6,7 @@ import pytest
 from tests.unit.formats.reading import b64, read_all, read_chunk, sse, without_frame
 
 from aigw_sansio import events as e
+from aigw_sansio.formats.errors import response_failed
 from aigw_sansio.formats.registry import make_reader
 
 
@@ -28,7 +29,7 @@ def test_ollama_thinks_and_calls() -> None:
 
 def test_an_ollama_error_in_mid_stream() -> None:
     chunks = sse({"model": "m", "response": "a", "done": False}, {"error": "model runner has stopped"})
-    assert read_all("ollama", chunks)[-1] == e.ResponseFailed("model runner has stopped")
+    assert read_all("ollama", chunks)[-1] == response_failed("model runner has stopped")
 
 
 RARE_CHUNKS: list[tuple[str, Any, list[e.ProviderEvent]]] = [

@@ -9,6 +9,7 @@ from tests.unit.formats.reading import read_all, read_chunk, read_whole, sse, wi
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.formats.errors import response_failed
 from aigw_sansio.formats.registry import make_reader
 
 
@@ -26,7 +27,7 @@ def test_tgi_native() -> None:
         e.ResponseFinished("stop", "eos_token"),
     ]
     failure = sse({"error": "Input validation error", "error_type": "validation"})
-    assert read_all("tgi", failure) == [e.ResponseFailed("Input validation error", "validation")]
+    assert read_all("tgi", failure) == [response_failed("Input validation error", "validation")]
 
 
 def test_replicate_speaks_raw_text() -> None:
@@ -40,7 +41,7 @@ def test_replicate_speaks_raw_text() -> None:
     cancelled = read_all("replicate", [Chunk(b"a", "output"), Chunk(b'{"reason":"canceled"}', "done")])
     assert cancelled[-1] == e.ResponseFinished("error", "canceled")
     assert read_all("replicate", [Chunk(b"CUDA error", "error"), Chunk(b'{"reason":"error"}', "done")])[0] == (
-        e.ResponseFailed("CUDA error", "error")
+        response_failed("CUDA error", "error")
     )
 
 

@@ -19,6 +19,7 @@ from tests.unit.formats.reading import (
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.formats.errors import response_failed
 from aigw_sansio.formats.registry import make_reader
 
 
@@ -74,7 +75,7 @@ def test_converse(wrapped: bool) -> None:
 @pytest.mark.parametrize("format", ["bedrock-converse", "bedrock-invoke", "bedrock-agent"])
 def test_an_exception_frame_may_be_first(format: str) -> None:
     chunk = Chunk(b'{"throttlingException":{"message":"slow down"}}', "throttlingException", True)
-    assert read_all(format, [chunk]) == [e.ResponseFailed("slow down", "throttlingException")]
+    assert read_all(format, [chunk]) == [response_failed("slow down", "throttlingException")]
 
 
 def test_an_agent() -> None:

@@ -8,6 +8,7 @@ from tests.unit.formats.answers import Call, assemble
 from tests.unit.formats.reading import b64, read_all, read_chunk, read_whole, sse, without_frame
 
 from aigw_sansio import events as e
+from aigw_sansio.formats.errors import response_failed
 from aigw_sansio.formats.registry import make_reader
 
 
@@ -78,9 +79,9 @@ def test_usage_is_a_running_total_and_thoughts_are_written_too() -> None:
 
 def test_the_array_form_may_end_in_an_error() -> None:
     chunks = sse(parts({"text": "x"}), {"error": {"code": 503, "message": "m", "status": "UNAVAILABLE"}})
-    assert assemble(read_all("gemini", chunks)).failures == [e.ResponseFailed("m", "UNAVAILABLE", "503")]
+    assert assemble(read_all("gemini", chunks)).failures == [response_failed("m", "UNAVAILABLE", "503")]
     assert make_reader("gemini").read_whole(b"[" + b",".join(chunk.data for chunk in chunks) + b"]")[-1] == (
-        e.ResponseFailed("m", "UNAVAILABLE", "503")
+        response_failed("m", "UNAVAILABLE", "503")
     )
 
 
@@ -139,7 +140,7 @@ def test_a_rare_whole_answer(format: str, value: Any, events: list[e.ProviderEve
 def test_a_raw_error_between_events() -> None:
     answer = recorded_answer("vertex-gemini/mock-streaming-failure-error-mid-stream.sse")
     assert answer.text
-    assert answer.failures == [e.ResponseFailed("The operation was cancelled.", "CANCELLED", "499")]
+    assert answer.failures == [response_failed("The operation was cancelled.", "CANCELLED", "499")]
     assert answer.finishes == []
 
 

@@ -7,6 +7,7 @@ from tests.unit.formats.reading import b64, read_all, read_chunk, read_whole, ss
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.formats.errors import response_failed
 from aigw_sansio.formats.registry import make_reader
 
 
@@ -73,7 +74,7 @@ RARE_CHUNKS: list[tuple[str, Any, list[e.ProviderEvent]]] = [
     (
         "gemini-interactions",
         {"event_type": "error", "error": {"message": "m", "code": "c"}},
-        [e.ResponseFailed("m", None, "c")],
+        [response_failed("m", None, "c")],
     ),
 ]
 

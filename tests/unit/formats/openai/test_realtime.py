@@ -13,6 +13,7 @@ from tests.unit.formats.reading import (
 )
 
 from aigw_sansio import events as e
+from aigw_sansio.formats.errors import response_failed
 from aigw_sansio.formats.realtime import make_realtime_reader
 from aigw_sansio.formats.usage import UsageMeter
 
@@ -61,7 +62,7 @@ def test_openai_beta_and_ga(names: tuple[str, str, str]) -> None:
         ({"status": "incomplete", "status_details": {"reason": "max_output_tokens"}},
          e.ResponseFinished("length", "max_output_tokens")),
         ({"status": "failed", "status_details": {"error": {"type": "t", "code": "c", "message": "m"}}},
-         e.ResponseFailed("m", "t", "c")),
+         response_failed("m", "t", "c")),
         ({"status": "completed", "status_details": "unimplemented"}, e.ResponseFinished("stop", "completed")),
     ],
 )  # fmt: skip
@@ -75,7 +76,7 @@ def test_openai_errors_leave_the_session_alive() -> None:
     reader = make_realtime_reader("openai-realtime")
     error = {"type": "invalid_request_error", "code": "c", "message": "m", "event_id": "e"}
     assert read_messages(reader, {"type": "error", "error": error}) == [
-        e.ResponseFailed("m", "invalid_request_error", "c")
+        response_failed("m", "invalid_request_error", "c")
     ]
     assert read_messages(reader, {"type": "response.created", "response": {"id": "r"}}) == [e.ResponseStarted("r")]
 
@@ -148,12 +149,12 @@ RARE_MESSAGES: list[tuple[str, Any, list[e.ProviderEvent]]] = [
     (
         "openai-realtime",
         {"type": "conversation.item.input_audio_transcription.failed", "error": {"code": "c", "message": "m"}},
-        [e.ResponseFailed("m", None, "c")],
+        [response_failed("m", None, "c")],
     ),
     (
         "openai-realtime",
         {"type": "error", "status": 400, "error": {"type": "t", "code": "previous_response_not_found", "message": "m"}},
-        [e.ResponseFailed("m", "t", "previous_response_not_found")],
+        [response_failed("m", "t", "previous_response_not_found", status=400)],
     ),
 ]
 

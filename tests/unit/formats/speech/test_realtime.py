@@ -6,6 +6,7 @@ import pytest
 from tests.unit.formats.reading import b64, read_message, read_messages, read_realtime, without_frame
 
 from aigw_sansio import events as e
+from aigw_sansio.formats.errors import response_failed
 from aigw_sansio.formats.realtime import make_realtime_reader
 
 
@@ -27,7 +28,7 @@ def test_deepgram_flux_and_speak() -> None:
     ) == [
         e.TextDelta("Hi there"),
         e.ResponseFinished("stop", "EndOfTurn"),
-        e.ResponseFailed("no", None, "C"),
+        response_failed("no", None, "C"),
         e.UsageReported(input_characters=3, quality="partial"),
         e.ResponseFinished("stop", "SpeechInterrupted"),
         e.UsageReported(input_characters=3),
@@ -54,7 +55,7 @@ def test_deepgram() -> None:
         e.ToolCallDelta(0, "{}"),
         e.TextDelta("yes"),
         e.ResponseFinished("stop", "AgentAudioDone"),
-        e.ResponseFailed("no audio", None, "NET-0001"),
+        response_failed("no audio", None, "NET-0001"),
     ]
     assert read_message(reader, b"\0\1\2", is_text=False) == [e.AudioDelta(3)]
 
@@ -76,7 +77,7 @@ def test_elevenlabs_speech_and_agents() -> None:
         e.ResponseStarted(),
         e.AudioDelta(6, "Hi"),
         e.ResponseFinished("stop"),
-        e.ResponseFailed("no text", None, "1008"),
+        response_failed("no text", None, "1008"),
         e.ResponseStarted(),
         e.AudioDelta(3),
         e.AudioDelta(0, "Hello"),
@@ -94,14 +95,14 @@ def test_cartesia_contexts() -> None:
     assert read_messages(reader, {"type": "done", "context_id": "b"}) == [e.ResponseFinished("stop")]
     assert reader.answer == "b"
     error = {"type": "error", "context_id": "a", "status_code": 400, "title": "Bad", "message": "m"}
-    assert read_messages(reader, error) == [e.ResponseFailed("m", None, "400")]
+    assert read_messages(reader, error) == [response_failed("m", None, "400")]
 
 
 def test_fal() -> None:
     reader = make_realtime_reader("fal")
     assert read_message(reader, b"\x81\xa1a\x01", is_text=False) == []
     assert read_messages(reader, {"images": []}) == []
-    assert read_messages(reader, {"status": "error", "error": "Unauthorized"}) == [e.ResponseFailed("Unauthorized")]
+    assert read_messages(reader, {"status": "error", "error": "Unauthorized"}) == [response_failed("Unauthorized")]
 
 
 def test_deepgram_counts_what_it_heard() -> None:
