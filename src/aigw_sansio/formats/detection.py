@@ -149,9 +149,9 @@ def detect_format(content_type: str | None, body: bytes) -> str:
     return next((format for format, mark in _MARKS if mark.search(head)), "unknown")
 
 
-def format_of_value(value: object, event: str = "") -> str:
+def format_of_value(value: object, event: str = "", *, errors: bool = True) -> str:
     """The format of one chunk, or of a whole body, that was decoded to ``value``; ``event`` is its name in the framing.
-    ``unknown`` if it does not tell."""
+    ``unknown`` if it does not tell. ``errors``: also that of an error body without ``error``."""
     if type(value) is list and value:
         first = obj(value[0])
         if "generated_text" in first or _gemini(first):
@@ -159,7 +159,8 @@ def format_of_value(value: object, event: str = "") -> str:
         return "unknown"
     if type(value) is not dict:
         return "replicate" if event == "output" else "unknown"
-    return _by_type(value, event) or _by_members(value) or _by_error(value) or "unknown"
+    told = _by_type(value, event) or _by_members(value)
+    return told or (_by_error(value) if errors else None) or "unknown"
 
 
 def _by_type(value: JsonObject, event: str) -> str | None:

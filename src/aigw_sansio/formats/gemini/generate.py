@@ -212,6 +212,7 @@ def gemini_usage(usage: JsonObject, ended: bool) -> UsageReported:
         reasoning_output_tokens=thought,
         input_audio_tokens=_audio(usage.get("promptTokensDetails")),
         output_audio_tokens=_audio(usage.get("candidatesTokensDetails") or usage.get("responseTokensDetails")),
+        cache_read_input_audio_tokens=_audio(usage.get("cacheTokensDetails")),
         quality="final" if ended else "partial",
     )
 

@@ -57,3 +57,12 @@ def test_the_reason_of_a_turn_s_end() -> None:
         (_, end) = read_messages(make_realtime_reader("gemini-live"), value)
         assert isinstance(end, e.ResponseFinished)
         assert (end.reason, end.raw_reason) == (reason, raw)
+
+
+def test_cached_audio_is_counted_apart_from_cached_text() -> None:
+    details = [{"modality": "TEXT", "tokenCount": 20}, {"modality": "AUDIO", "tokenCount": 30}]
+    usage = {"promptTokenCount": 90, "cachedContentTokenCount": 50, "cacheTokensDetails": details}
+    (_, counted, _) = read_messages(
+        make_realtime_reader("gemini-live"), {"serverContent": {"turnComplete": True}, "usageMetadata": usage}
+    )
+    assert counted == e.UsageReported(90, None, 50, cache_read_input_audio_tokens=30)

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import pytest
 from tests.unit.formats.reading import b64, read_messages
 
 from aigw_sansio import events as e
 from aigw_sansio.formats.realtime import make_realtime_reader
-from aigw_sansio.formats.speech.seconds import seconds
 
 
 def heard(so_far: float, quality: Any = "final") -> e.UsageReported:
@@ -114,11 +112,3 @@ def test_an_error_of_sarvam() -> None:
         (failed,) = read_messages(make_realtime_reader("sarvam"), value)
         assert isinstance(failed, e.ResponseFailed)
         assert (failed.message, failed.code) == ("no credits", "insufficient_quota_error")
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [(2, 2.0), (0.5, 0.5), (0, 0.0), (-1, None), (True, None), ("2", None), (float("nan"), None), (10**400, None)],
-)
-def test_lengths(value: object, expected: float | None) -> None:
-    assert seconds(value) == expected
