@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.recorded.reading_table import table
@@ -147,22 +146,10 @@ def test_the_text_is_that_of_the_json() -> None:
     compared = 0
     for recording in [*RECORDINGS, *TRANSLATIONS]:
         expected = reference_text(recording)
-        if expected is not None and not is_whole_perplexity(recording):
+        if expected is not None:
             compared += 1
             assert assemble(recording.events()).text == expected, recording.file
     assert compared > 1000
-
-
-def is_whole_perplexity(recording: Recording) -> bool:
-    return recording.folder == "perplexity" and recording.framing is Framing.WHOLE
-
-
-@needs_recordings
-@pytest.mark.xfail(reason="the reader takes the empty delta that stands beside the message of a whole answer")
-def test_the_text_of_whole_answers_of_perplexity() -> None:
-    for recording in filter(is_whole_perplexity, [*RECORDINGS, *TRANSLATIONS]):
-        expected = reference_text(recording)
-        assert assemble(recording.events()).text == (expected or {}), recording.file
 
 
 #: Whoever published these left out some of the deltas.

@@ -18,10 +18,10 @@ WORDS: Final[dict[str, ErrorClass]] = {
     **dict.fromkeys(
         (
             "contextlengthexceeded", "exceedcontextsize", "contextwindowexceeded", "stringabovemaxlength",
-            "validation", "validationerror", "outofrange",
+            "validation", "outofrange",
             "unsupportedvalue", "unsupportedparameter", "missingrequiredparameter", "unknownparameter",
             "invalidvalue", "invalidtype", "toolusefailed", "jsonvalidatefailed", "requesttoolarge",
-            "invalidprompt", "invalidbase64", "invalidimage", "imageparseerror",
+            "invalidprompt", "invalidbase64", "invalidimage", "imageparse",
             "invalidimageurl", "imagetoolarge", "unsupportedmediatype", "missingparameter", "invalidparameter",
             "previousresponsenotfound", "invalidfunctionparameters", "payloadtoolarge", "invalidinput", "data0000",
         ),
@@ -59,14 +59,15 @@ WORDS: Final[dict[str, ErrorClass]] = {
             "contentfilter", "contentpolicy", "contentpolicyviolation", "responsibleaipolicyviolation", "moderation",
             "moderationblocked", "datainspectionfailed", "safety", "promptblocked", "contentfiltered", "sensitive",
             "prohibitedcontent", "contentmoderation", "imagecontentpolicyviolation", "guardrailintervened",
-            "cyberpolicy", "biopolicy", "safetyviolation", "unsafecontent", "inputmoderation", "blockedcontent", "refusal",
+            "cyberpolicy", "biopolicy", "safetyviolation", "unsafecontent", "inputmoderation", "blockedcontent",
+            "refusal",
         ),
         "content_policy",
     ),
     **dict.fromkeys(
         (
             "ratelimit", "ratelimited", "ratelimitexceeded", "ratelimitreached", "throttling", "throttled",
-            "throttledexception", "toomanyrequests", "resourceexhausted", "tokens", "requests", "slowdown",
+            "toomanyrequests", "resourceexhausted", "tokens", "requests", "slowdown",
             "requestlimitexceeded", "limitrequests", "concurrencylimitexceeded", "toomanyconcurrentrequests",
             "servicequotaexceeded", "limitburstrate", "tokensperminutelimit", "throttlingratequota",
             "throttlingallocationquota",
@@ -84,8 +85,8 @@ WORDS: Final[dict[str, ErrorClass]] = {
     ),
     **dict.fromkeys(
         (
-            "server", "internal", "internalserver", "internalservererror", "internalfailure", "internalservice",
-            "internalerror", "modelerror", "modelstream", "modelstreamerror", "modeltimeout", "timeout",
+            "server", "internal", "internalserver", "internalfailure", "internalservice",
+            "model", "modelstream", "modeltimeout", "timeout",
             "requesttimeout", "gatewaytimeout", "deadlineexceeded", "badgateway", "upstream", "upstreamfailed",
             "provider", "aborted", "dataloss", "dependencyfailed", "vectorstoretimeout", "runexpired", "network",
             "generation", "inference", "incompletegeneration", "cancelled", "system", "engine", "apiconnection",
