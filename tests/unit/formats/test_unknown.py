@@ -52,6 +52,6 @@ def test_a_shape_decides_neither_the_commit_nor_the_end_nor_a_failure() -> None:
         events = reader.read(chunk)
         assert is_content(events)
         assert not any(isinstance(event, e.ResponseFailed) for event in events)
-    assert not (reader.terminated or reader.finish_seen)
+    assert (reader.terminated, reader.finish_seen) == (False, False)
     assert b'"message_delta"' in reader.markers
     assert reader.read_whole(b'{"message":"all is well"}') == []
