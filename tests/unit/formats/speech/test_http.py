@@ -72,3 +72,9 @@ RARE_WHOLE: list[tuple[str, Any, list[e.ProviderEvent]]] = [
 def test_a_rare_whole_answer(format: str, value: Any, events: list[e.ProviderEvent]) -> None:
     """One whole answer as the provider may send it and seldom does."""
     assert without_frame(read_whole(format, value)) == events
+
+
+def test_transcripts_are_counted_in_seconds_of_audio() -> None:
+    heard = {"metadata": {"request_id": "r", "duration": 25.5}, "results": {"channels": []}}
+    assert e.UsageReported(input_audio_s=25.5) in read_whole("deepgram", heard)
+    assert e.UsageReported(input_audio_s=2.5) in read_whole("cartesia", {"text": "Hi", "duration": 2.5})
