@@ -18,7 +18,7 @@ Table: TypeAlias = dict[tuple[IntEnum, IntEnum], IntEnum]
 #: What each machine is, by the class of its states.
 TITLES = {
     "ExchangeState": "An exchange",
-    "DownstreamState": "A client's HTTP/1.1 connection",
+    "Http1DownstreamState": "A client's HTTP/1.1 connection",
     "StreamState": "A client's stream on HTTP/2",
     "RelayState": "A realtime session",
     "UpstreamState": "A connection to a provider",

@@ -9,7 +9,7 @@ from h2.events import RequestReceived
 
 from aigw_sansio.config import Config, Limits, Timeouts
 from aigw_sansio.effects import Close, Connect, Effect, Emit, Flush
-from aigw_sansio.engine.engine import Engine
+from aigw_sansio.engine.services import Services
 from aigw_sansio.events import Event
 from aigw_sansio.exchanges.source import Placed
 from aigw_sansio.faults import Fault
@@ -67,13 +67,13 @@ class Rig:
     """An engine, a pool and a driver's place in the test."""
 
     def __init__(self, limits: Limits | None = None, timeouts: Timeouts | None = None, **config: object) -> None:
-        self.engine = Engine(
+        self.services = Services(
             Config(limits=limits or Limits(), timeouts=timeouts or Timeouts(), **config),  # type: ignore[arg-type]
             b"seed",
             1_700_000_000.0,
         )
         self.connections: dict[ConnId, UpstreamConnection] = {}
-        self.pool = Pool(self.engine, self._register)
+        self.pool = Pool(self.services, self._register)
         self.servers: dict[ConnId, H2Connection] = {}
         self.events: deque[Event] = deque()
         self.now = 0.0
@@ -84,7 +84,7 @@ class Rig:
     def effects(self) -> list[Effect]:
         """All since the last call, events kept apart."""
         found: list[Effect] = []
-        for effect in self.engine.take_effects():
+        for effect in self.services.take_effects():
             if isinstance(effect, Emit):
                 self.events.append(effect.event)
             else:
@@ -98,10 +98,10 @@ class Rig:
     def pass_time(self, seconds: float) -> None:
         """Fire what is due at each deadline on the way."""
         until = self.now + seconds
-        while (due := self.engine.timers.next_deadline()) is not None and due <= until:
+        while (due := self.services.timers.next_deadline()) is not None and due <= until:
             self.now = max(self.now, due)
-            self.engine.timers.fire(self.now)
-            self.engine.run_deferred(self.now)
+            self.services.timers.fire(self.now)
+            self.services.run_deferred(self.now)
         self.now = until
 
     def call(self, handler: Handler, origin: Origin, body: bytes = b"{}", connect_s: float = 10.0) -> UpstreamCall:
@@ -134,7 +134,7 @@ class Rig:
 
     def receive(self, conn: int, data: bytes) -> None:
         self.connections[ConnId(conn)].receive_data(data, self.now)
-        self.engine.run_deferred(self.now)
+        self.services.run_deferred(self.now)
 
     def exchange(self, conn: int) -> list[int]:
         """HTTP/2: both sides say what they have to. Returns the streams whose request came."""

@@ -45,8 +45,8 @@ FAULTS: list[Mutant] = [
     Mutant(
         "the first-byte timer goes on after the head",
         "exchanges.attempt",
-        "        self._first_byte_timer.cancel()\n        self._engine.emit(AttemptFirstByte",
-        "        self._engine.emit(AttemptFirstByte",
+        "        self._first_byte_timer.cancel()\n        self._services.emit(AttemptFirstByte",
+        "        self._services.emit(AttemptFirstByte",
     ),
     Mutant(
         "bytes of the provider do not move the idle timer",
@@ -131,7 +131,7 @@ FAULTS: list[Mutant] = [
     Mutant(
         "a dial that nobody wants goes on",
         "upstream.pool",
-        "                dial.close(now, abort=True)\n                self._drop(pool, dial)\n",
+        "                dial.close(now, abort=True)\n                self._remove(pool, dial)\n",
         "                pass\n",
     ),
     Mutant(
@@ -158,7 +158,7 @@ FAULTS: list[Mutant] = [
     Mutant(
         "who says nothing may stay",
         "downstream.http1",
-        "        self._handshake_timer.arm(now + engine.config.timeouts.handshake_s)\n",
+        "        self._handshake_timer.arm(now + services.config.timeouts.handshake_s)\n",
         "",
     ),
     Mutant(
@@ -170,7 +170,7 @@ FAULTS: list[Mutant] = [
     Mutant(
         "who does not answer our close is waited for",
         "downstream.websocket",
-        "        self._finish_timer.arm(now + self._engine.config.timeouts.close_s)\n",
+        "        self._finish_timer.arm(now + self._services.config.timeouts.close_s)\n",
         "",
     ),
     Mutant("one exchange more than allowed", "sessions.session", "if busy >= limits.exch", "if busy > limits.exch"),
@@ -301,7 +301,7 @@ FAULTS: list[Mutant] = [
     Mutant(
         "what waits for a stream goes on with its connection alone",
         "downstream.http2_stream",
-        "            if self._withheld_credit or self._ended:\n                self._link.engine.defer(self._deliver)\n",
+        "            if self._withheld_credit or self._eof_pending:\n                self._owner.services.defer(self._deliver)\n",
         "            pass\n",
     ),
     Mutant(
@@ -314,7 +314,7 @@ FAULTS: list[Mutant] = [
         "one socket that does not read keeps all from being read",
         "downstream.http2_stream",
         "            self._paused = True\n",
-        "            self._paused = True\n            self._link.pause_reading()  # type: ignore[attr-defined]\n",
+        "            self._paused = True\n            self._owner.pause_reading()  # type: ignore[attr-defined]\n",
     ),
 ]
 

@@ -12,7 +12,7 @@ import msgspec
 
 from ..config import GatewaySettings
 from ..effects import Answer, Authenticate, Authenticated, Metrics, ReadMetrics
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..envelope import error_envelope, success_envelope
 from ..events import UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
@@ -44,7 +44,7 @@ class Admitted(msgspec.Struct, frozen=True):
 
     request: ClientRequest
     offer: Offer  #: its subprotocols, read
-    where: UniversalResource | RealtimeResource
+    resource: UniversalResource | RealtimeResource
     settings: GatewaySettings
     query: str  #: without our own token
     principal: str | None
@@ -67,20 +67,20 @@ class SessionHost(Protocol):
 class Admission:
     """Decides about one request after the other. Implements ``RequestHandler``."""
 
-    __slots__ = ("_engine", "_host")
+    __slots__ = ("_host", "_services")
 
-    def __init__(self, engine: Engine, host: SessionHost) -> None:
-        self._engine = engine
+    def __init__(self, services: Services, host: SessionHost) -> None:
+        self._services = services
         self._host = host
 
     def request_arrived(self, request: ClientRequest, responder: Responder, now: float) -> PendingRequest | None:
         path, query = split_target(request.target)
-        where = route(path)
-        match where:
+        resource = route(path)
+        match resource:
             case NoResource():
                 return self._refuse(request, responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)
             case HealthResource() | ReadinessResource() | MetricsResource():
-                return self._answer_plain(where, request, responder, now)
+                return self._answer_plain(resource, request, responder, now)
         offers = request.websocket
         if isinstance(offers, NotUpgrade):
             detail = "this path speaks WebSocket only; ask for an upgrade to websocket"
@@ -95,9 +95,9 @@ class Admission:
         if self._host.draining:
             fault = Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away; connect again", True)
             return self._refuse(request, responder, fault, now)
-        settings = self._engine.config.gateways.get(f"{where.account}/{where.gateway}")
+        settings = self._services.config.gateways.get(f"{resource.account}/{resource.gateway}")
         if settings is None:
-            detail = f"there is no gateway {f'{where.account}/{where.gateway}'[:100]!r}"
+            detail = f"there is no gateway {f'{resource.account}/{resource.gateway}'[:100]!r}"
             return self._refuse(request, responder, _fault(FaultKind.UNKNOWN_GATEWAY, detail), now)
         origins = header_values(request.headers, b"origin")
         if settings.origins and origins and origins[-1].decode("latin-1") not in settings.origins:
@@ -105,7 +105,7 @@ class Admission:
             return self._refuse(request, responder, _fault(FaultKind.ORIGIN_NOT_ALLOWED, detail), now)
         offer = read_offer(offers.subprotocols)
         token, query = self._token(request, offer, settings, query)
-        admitted = Admitted(request, offer, where, settings, query, None)
+        admitted = Admitted(request, offer, resource, settings, query, None)
         if not settings.authentication or (token is not None and known_token(settings, token)):
             return self._admit(admitted, responder, now)
         return _PendingAuthentication(self, admitted, responder, token, now)
@@ -133,23 +133,23 @@ class Admission:
         return found, query
 
     def _admit(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
-        if isinstance(admitted.where, UniversalResource):
+        if isinstance(admitted.resource, UniversalResource):
             self._host.open_universal(admitted, responder, now)
             return None
         return self._host.open_realtime(admitted, responder, now)
 
     def _answer_plain(
         self,
-        where: HealthResource | ReadinessResource | MetricsResource,
+        resource: HealthResource | ReadinessResource | MetricsResource,
         request: ClientRequest,
         responder: Responder,
         now: float,
     ) -> PendingRequest | None:
         if request.method not in (b"GET", b"HEAD"):
             return self._refuse(request, responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)
-        if isinstance(where, MetricsResource):
+        if isinstance(resource, MetricsResource):
             return _PendingMetrics(self, request, responder, now)
-        if isinstance(where, ReadinessResource) and self._host.draining:
+        if isinstance(resource, ReadinessResource) and self._host.draining:
             fault = Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away", True)
             return self._refuse(request, responder, fault, now)
         responder.refuse(200, [_JSON], success_envelope(), now)
@@ -159,7 +159,7 @@ class Admission:
         self, request: ClientRequest, responder: Responder, fault: Fault, now: float, headers: Headers | None = None
     ) -> PendingRequest | None:
         status = HTTP_STATUS[fault.kind]
-        self._engine.emit(UpgradeRefused(request.conn, status, ENVELOPE_CODE[fault.kind], fault.detail))
+        self._services.emit(UpgradeRefused(request.conn, status, ENVELOPE_CODE[fault.kind], fault.detail))
         responder.refuse(status, [_JSON, *(headers or [])], error_envelope(fault), now)
         return None
 
@@ -179,55 +179,55 @@ def _fault(kind: FaultKind, detail: str) -> Fault:
 class _PendingQuestion:
     """A request that waits for the host's answer. Implements ``PendingRequest``."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._ask_id: AskId | None = None
         self._next: PendingRequest | None = None
 
     def ask(self, question: Authenticate | ReadMetrics, answered: Callable[[Answer, float], None], now: float) -> None:
-        self._ask_id = self._engine.ask(question, answered, now)
+        self._ask_id = self._services.ask(question, answered, now)
 
     def client_gone(self, now: float) -> None:
         if self._next is not None:
             self._next.client_gone(now)
         elif self._ask_id is not None:
-            self._engine.withdraw(self._ask_id)
+            self._services.withdraw(self._ask_id)
 
 
 class _PendingAuthentication(_PendingQuestion):
     """Asks whether a token is good."""
 
     def __init__(
-        self, door: Admission, admitted: Admitted, responder: Responder, token: Secret | None, now: float
+        self, admission: Admission, admitted: Admitted, responder: Responder, token: Secret | None, now: float
     ) -> None:
-        super().__init__(door._engine)
-        self._door = door
+        super().__init__(admission._services)
+        self._admission = admission
         self._token = token
         self._admitted = admitted
         self._responder = responder
-        where = admitted.where
-        self.ask(Authenticate(where.account, where.gateway, token), self._answered, now)
+        resource = admitted.resource
+        self.ask(Authenticate(resource.account, resource.gateway, token), self._answered, now)
 
     def _answered(self, answer: Answer, now: float) -> None:
         admitted = self._admitted
         if not (isinstance(answer, Authenticated) and answer.allowed):
             detail = _NO_TOKEN if self._token is None else "the token is not allowed here"
             fault = _fault(FaultKind.UNAUTHORIZED, detail)
-        elif self._door._host.draining:
+        elif self._admission._host.draining:
             fault = Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away; connect again", True)
         else:
             admitted = msgspec.structs.replace(admitted, principal=answer.principal)
-            self._next = self._door._admit(admitted, self._responder, now)
+            self._next = self._admission._admit(admitted, self._responder, now)
             return
-        self._door._refuse(admitted.request, self._responder, fault, now)
+        self._admission._refuse(admitted.request, self._responder, fault, now)
 
 
 class _PendingMetrics(_PendingQuestion):
     """Asks for the text of ``/metrics``."""
 
-    def __init__(self, door: Admission, request: ClientRequest, responder: Responder, now: float) -> None:
-        super().__init__(door._engine)
-        self._door = door
+    def __init__(self, admission: Admission, request: ClientRequest, responder: Responder, now: float) -> None:
+        super().__init__(admission._services)
+        self._admission = admission
         self._request = request
         self._responder = responder
         self.ask(ReadMetrics(), self._answered, now)
@@ -236,4 +236,4 @@ class _PendingMetrics(_PendingQuestion):
         if isinstance(answer, Metrics):
             self._responder.refuse(200, [(b"content-type", answer.content_type.encode())], answer.body, now)
         else:
-            self._door._refuse(self._request, self._responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)
+            self._admission._refuse(self._request, self._responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)

@@ -7,7 +7,7 @@ Decides: how bytes become a request, what is kept while the answer is undecided,
 from enum import IntEnum
 
 from ..engine.connection import BytePipe, PipeConnection, PipeReceiver
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..envelope import error_envelope
 from ..faults import Fault, FaultKind, Side
 from ..fsm import Machine
@@ -22,7 +22,7 @@ from .ports import (
 )
 
 
-class DownstreamState(IntEnum):
+class Http1DownstreamState(IntEnum):
     """Where a client's HTTP/1.1 connection stands."""
 
     HEAD = 0
@@ -32,7 +32,7 @@ class DownstreamState(IntEnum):
     CLOSED = 4
 
 
-class DownstreamInput(IntEnum):
+class Http1DownstreamInput(IntEnum):
     """What moves it."""
 
     REQUEST = 0
@@ -41,9 +41,9 @@ class DownstreamInput(IntEnum):
     END = 3
 
 
-_S, _I = DownstreamState, DownstreamInput
+_S, _I = Http1DownstreamState, Http1DownstreamInput
 
-DOWNSTREAM_TABLE: dict[tuple[DownstreamState, DownstreamInput], DownstreamState] = {
+HTTP1_DOWNSTREAM_TABLE: dict[tuple[Http1DownstreamState, Http1DownstreamInput], Http1DownstreamState] = {
     (_S.HEAD, _I.REQUEST): _S.DECIDING,
     (_S.HEAD, _I.REFUSE): _S.ANSWERED,
     (_S.HEAD, _I.END): _S.CLOSED,
@@ -55,7 +55,7 @@ DOWNSTREAM_TABLE: dict[tuple[DownstreamState, DownstreamInput], DownstreamState]
 }
 
 
-class Http1Downstream(PipeConnection):
+class Http1DownstreamConnection(PipeConnection):
     """A client's connection. Implements ``BytePipe`` and ``Responder``."""
 
     __slots__ = (
@@ -70,43 +70,43 @@ class Http1Downstream(PipeConnection):
         "peer",
     )
 
-    def __init__(self, engine: Engine, conn: ConnId, peer: str, handler: RequestHandler, now: float) -> None:
-        super().__init__(engine, conn)
+    def __init__(self, services: Services, conn: ConnId, peer: str, handler: RequestHandler, now: float) -> None:
+        super().__init__(services, conn)
         self.peer = peer
         self._handler = handler
-        self._machine = Machine(DOWNSTREAM_TABLE, DownstreamState.HEAD)
-        self._gate = HeadGate(engine.config.limits.head_bytes)
+        self._machine = Machine(HTTP1_DOWNSTREAM_TABLE, Http1DownstreamState.HEAD)
+        self._gate = HeadGate(services.config.limits.head_bytes)
         self._upgrade: Upgrade | None = None
         self._head_only = False  # the request was HEAD
         self._early = b""
         self._pending: PendingRequest | None = None
-        self._handshake_timer = engine.timers.timer(self._on_handshake_timeout)
-        self._handshake_timer.arm(now + engine.config.timeouts.handshake_s)
+        self._handshake_timer = services.timers.timer(self._on_handshake_timeout)
+        self._handshake_timer.arm(now + services.config.timeouts.handshake_s)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, now: float) -> None:
-        if self._machine.state is DownstreamState.HEAD:
+        if self._machine.state is Http1DownstreamState.HEAD:
             self._read_head(data, now)
-        elif self._machine.state is DownstreamState.DECIDING:
+        elif self._machine.state is Http1DownstreamState.DECIDING:
             self._early += data
-            if len(self._early) > self.engine.config.limits.early_bytes:
+            if len(self._early) > self.services.config.limits.early_bytes:
                 self.pause_reading()
 
     def receive_eof(self, now: float) -> None:
         if self.receiver is not None:
             self.receiver.receive_eof(now)
-        self._leave(now)
+        self._end(now)
         self.close(now)
 
     def connection_lost(self, reason: str, now: float) -> None:
-        self.lose()
+        self.mark_lost()
         if self.receiver is not None:
             self.receiver.connection_lost(reason, now)
-        self._leave(now)
+        self._end(now)
 
     def closed(self, now: float) -> None:
-        if not self.over:
+        if not self.ended:
             self.connection_lost("the connection was given up", now)
         super().closed(now)
 
@@ -120,7 +120,7 @@ class Http1Downstream(PipeConnection):
         self, subprotocol: bytes | None, receiver: PipeReceiver, now: float, *, extension: bytes | None = None
     ) -> None:
         assert self._upgrade is not None
-        self._machine.fire(DownstreamInput.ACCEPT)
+        self._machine.fire(Http1DownstreamInput.ACCEPT)
         self._pending = None
         self.receiver = receiver
         self.write(accept(self._upgrade, subprotocol, extension), now)
@@ -130,7 +130,7 @@ class Http1Downstream(PipeConnection):
             receiver.receive_data(early, now)
 
     def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
-        self._machine.fire(DownstreamInput.REFUSE)
+        self._machine.fire(Http1DownstreamInput.REFUSE)
         self._handshake_timer.cancel()
         self._pending = None
         self._early = b""
@@ -146,7 +146,7 @@ class Http1Downstream(PipeConnection):
         if found is None:
             return
         if isinstance(found, int):
-            limit = self.engine.config.limits.head_bytes
+            limit = self.services.config.limits.head_bytes
             detail = f"the request head is longer than the {limit} bytes that are allowed"
             self._refuse_head(431, Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, detail), now)
             return
@@ -156,40 +156,40 @@ class Http1Downstream(PipeConnection):
             self._refuse_head(400, head, now)
             return
         self._handshake_timer.cancel()
-        self._machine.fire(DownstreamInput.REQUEST)
+        self._machine.fire(Http1DownstreamInput.REQUEST)
         self._head_only = head.method == b"HEAD"
         verdict = check_upgrade(head)
         self._upgrade = verdict if isinstance(verdict, Upgrade) else None
         websocket = verdict.offers if isinstance(verdict, Upgrade) else verdict
         request = ClientRequest(self.conn, self.peer, head.method, head.target, head.headers, websocket)
         pending = self._handler.request_arrived(request, self, now)
-        if self._machine.state is DownstreamState.DECIDING:
+        if self._machine.state is Http1DownstreamState.DECIDING:
             self._pending = pending
 
     def _refuse_head(self, status: int, fault: Fault, now: float) -> None:
         self.refuse(status, [(b"content-type", b"application/json")], error_envelope(fault), now)
 
-    def _leave(self, now: float) -> None:
+    def _end(self, now: float) -> None:
         self._handshake_timer.cancel()
         pending, self._pending = self._pending, None
-        if self._machine.state is not DownstreamState.CLOSED:
-            self._machine.fire(DownstreamInput.END)
+        if self._machine.state is not Http1DownstreamState.CLOSED:
+            self._machine.fire(Http1DownstreamInput.END)
         if pending is not None:
             pending.client_gone(now)
 
     def _on_handshake_timeout(self, now: float) -> None:
         if self._gate.started:
-            limit = self.engine.config.timeouts.handshake_s
+            limit = self.services.config.timeouts.handshake_s
             detail = f"the request head was not complete within {limit:g} s"
             self._refuse_head(408, Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, detail), now)
         else:
-            self._leave(now)
+            self._end(now)
             self.close(now)
 
-    def _abort(self, now: float) -> None:
+    def _on_stall(self, now: float) -> None:
         """The client takes nothing, or does not let go."""
-        self.over = True
+        self.ended = True
         if self.receiver is not None:
             self.receiver.connection_lost("the client takes no more bytes", now)
-        self._leave(now)
-        super()._abort(now)
+        self._end(now)
+        super()._on_stall(now)

@@ -12,7 +12,7 @@ on how reads were: what does not are the bytes of each stream.
 from collections import deque
 
 from ..engine.connection import Connection
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
 from ..ids import ConnId
 from ..wires.http import ConnectionFailed, Headers
@@ -24,18 +24,18 @@ from .http2_stream import StreamPipe, StreamState
 from .ports import ClientRequest, RequestHandler
 
 
-class Http2Downstream(Connection):
+class Http2DownstreamConnection(Connection):
     """A client's connection. ``peer`` is its address for events."""
 
     __slots__ = (
         "_awake",
         "_confirmed",
-        "_ending",
-        "_fresh",
+        "_draining",
+        "_finishing",
         "_handler",
         "_idle_timer",
-        "_leaving",
         "_marks",
+        "_no_request_yet",
         "_pipes",
         "_sending",
         "_taken",
@@ -44,26 +44,33 @@ class Http2Downstream(Connection):
     )
 
     def __init__(
-        self, engine: Engine, conn: ConnId, peer: str, handler: RequestHandler, now: float, *, leaving: bool = False
+        self,
+        services: Services,
+        conn: ConnId,
+        peer: str,
+        handler: RequestHandler,
+        now: float,
+        *,
+        draining: bool = False,
     ) -> None:
         """``leaving``: the gateway is draining, so the connection ends with its first stream."""
-        super().__init__(engine, conn)
+        super().__init__(services, conn)
         self.peer = peer
         self._handler = handler
-        limits = engine.config.limits
+        limits = services.config.limits
         self._wire = Http2Server(max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes)
         self._pipes: dict[int, StreamPipe] = {}
         self._sending: dict[int, StreamPipe] = {}  # with bytes in no frame yet
-        self._ending: dict[int, StreamPipe] = {}  # we are through with them, the wire is not
+        self._finishing: dict[int, StreamPipe] = {}  # we are through with them, the wire is not
         # What was moved out of the wire: (where it ends in all that was, stream, bytes of it).
         self._marks: deque[tuple[int, StreamPipe, int]] = deque()
         self._taken = 0
         self._confirmed = 0
         self._awake = False
-        self._leaving = leaving
-        self._fresh = True  # no request came yet
-        self._idle_timer = engine.timers.timer(self._on_idle)
-        self._idle_timer.arm(now + engine.config.timeouts.handshake_s)
+        self._draining = draining
+        self._no_request_yet = True  # no request came yet
+        self._idle_timer = services.timers.timer(self._on_idle)
+        self._idle_timer.arm(now + services.config.timeouts.handshake_s)
         self._pump(now)
 
     # -- inputs -------------------------------------------------------------------------------------------------
@@ -78,9 +85,9 @@ class Http2Downstream(Connection):
             self._dispatch(self._wire.receive_eof(), now)
 
     def connection_lost(self, reason: str, now: float) -> None:
-        self.lose()
+        self.mark_lost()
         self._idle_timer.cancel()
-        self._lose_all(reason, now)
+        self._streams_lost(reason, now)
 
     def data_sent(self, n: int, now: float) -> None:
         super().data_sent(n, now)
@@ -93,7 +100,7 @@ class Http2Downstream(Connection):
             self._wake()
 
     def closed(self, now: float) -> None:
-        if not self.over:
+        if not self.ended:
             self.connection_lost("the connection was given up", now)
         super().closed(now)
 
@@ -104,8 +111,8 @@ class Http2Downstream(Connection):
     def drain(self, now: float) -> None:
         """The gateway goes away: no new streams; the connection ends with the last one that is open."""
         if not self.closing:
-            self._leaving = True
-            self._fresh = False
+            self._draining = True
+            self._no_request_yet = False
             self._wire.shutdown()
             self._pump(now)
 
@@ -116,10 +123,10 @@ class Http2Downstream(Connection):
         self._wire.accept(pipe.number, headers)
         self._wake()
 
-    def answer(self, pipe: StreamPipe, status: int, headers: Headers, body: bytes) -> None:
+    def respond(self, pipe: StreamPipe, status: int, headers: Headers, body: bytes) -> None:
         """Answer plainly."""
         self._wire.respond(pipe.number, status, headers, body)
-        self._ending[pipe.number] = pipe
+        self._finishing[pipe.number] = pipe
         self._queued(pipe)
 
     def send(self, pipe: StreamPipe, data: bytes) -> None:
@@ -127,17 +134,17 @@ class Http2Downstream(Connection):
         self._wire.send(pipe.number, data)
         self._queued(pipe)
 
-    def end(self, pipe: StreamPipe, credit: int) -> None:
+    def end_stream(self, pipe: StreamPipe, credit: int) -> None:
         """End our direction of ``pipe``, and let the client end its own."""
         self._wire.end(pipe.number)
         self.consume(pipe, credit)
-        self._ending[pipe.number] = pipe
+        self._finishing[pipe.number] = pipe
         self._wake()
 
     def reset(self, pipe: StreamPipe) -> None:
         """End ``pipe`` at once, in both directions."""
         self._wire.reset(pipe.number, CANCEL)
-        self._forget(pipe)
+        self._remove(pipe)
         self._wake()
 
     def consume(self, pipe: StreamPipe, flow: int) -> None:
@@ -162,8 +169,8 @@ class Http2Downstream(Connection):
             elif isinstance(event, StreamAborted):
                 pipe = self._pipes.get(event.stream)
                 if pipe is not None:
-                    self._forget(pipe)
-                    pipe.vanish(event.fault.detail, now)
+                    self._remove(pipe)
+                    pipe.stream_lost(event.fault.detail, now)
             else:
                 pipe = self._pipes.get(event.stream)
                 if pipe is not None:
@@ -171,7 +178,7 @@ class Http2Downstream(Connection):
 
     def _open(self, event: RequestReceived, now: float) -> None:
         self._idle_timer.cancel()
-        self._fresh = False
+        self._no_request_yet = False
         pipe = self._pipes[event.stream] = StreamPipe(self, event.stream, tunnel=event.method == b"CONNECT")
         target = event.path or event.authority
         request = ClientRequest(self.conn, self.peer, event.method, target, _joined(event.headers), _offers(event))
@@ -188,20 +195,20 @@ class Http2Downstream(Connection):
         """Move out what the wire has, at the end of this input."""
         if not self._awake:
             self._awake = True
-            self.engine.defer(self._pump)
+            self.services.defer(self._pump)
 
     def _pump(self, now: float) -> None:
         self._awake = False
-        high = self.engine.config.limits.send_high_water_bytes
+        high = self.services.config.limits.send_high_water_bytes
         while self.buffer.size < high and self._move(now):
             pass
-        if self._ending:
-            for pipe in list(self._ending.values()):
+        if self._finishing:
+            for pipe in list(self._finishing.values()):
                 if not self._wire.is_open(pipe.number):
                     pipe.finish()
-                    self._forget(pipe)
+                    self._remove(pipe)
         if not self._pipes and not self._wire.open_streams and not self.closing:
-            self._unused(now)
+            self._on_unused(now)
 
     def _move(self, now: float) -> bool:
         """One pull of the wire. Every stream's share of it is noted, so that its confirmation is that of the share."""
@@ -225,43 +232,43 @@ class Http2Downstream(Connection):
         while self._move(now):
             pass
 
-    def _forget(self, pipe: StreamPipe) -> None:
+    def _remove(self, pipe: StreamPipe) -> None:
         self._pipes.pop(pipe.number, None)
         self._sending.pop(pipe.number, None)
-        self._ending.pop(pipe.number, None)
+        self._finishing.pop(pipe.number, None)
 
-    def _lose_all(self, reason: str, now: float) -> None:
+    def _streams_lost(self, reason: str, now: float) -> None:
         """Nothing comes or goes any more."""
         self._wire.connection_lost(reason)
         for pipe in list(self._pipes.values()):
-            self._forget(pipe)
-            pipe.vanish(reason, now)
+            self._remove(pipe)
+            pipe.stream_lost(reason, now)
 
-    def _unused(self, now: float) -> None:
+    def _on_unused(self, now: float) -> None:
         """No stream is open."""
-        if self._leaving and not self._fresh:
-            self._part(now)
+        if self._draining and not self._no_request_yet:
+            self._close_with_goaway(now)
         elif self._idle_timer.deadline is None:
-            self._idle_timer.arm(now + self.engine.config.timeouts.connection_idle_s)
+            self._idle_timer.arm(now + self.services.config.timeouts.connection_idle_s)
 
-    def _part(self, now: float) -> None:
+    def _close_with_goaway(self, now: float) -> None:
         """Say goodbye, with GOAWAY."""
         self._wire.shutdown()
         self._flush_all(now)
         self.close(now)
 
     def _on_idle(self, now: float) -> None:
-        self._part(now)
+        self._close_with_goaway(now)
 
     def close(self, now: float, *, abort: bool = False) -> None:
         self._idle_timer.cancel()
         super().close(now, abort=abort)
 
-    def _abort(self, now: float) -> None:
+    def _on_stall(self, now: float) -> None:
         """The client takes nothing, or does not let go."""
-        self.over = True
-        self._lose_all("the client takes no more bytes", now)
-        super()._abort(now)
+        self.ended = True
+        self._streams_lost("the client takes no more bytes", now)
+        super()._on_stall(now)
 
 
 def _offers(event: RequestReceived) -> Offers | NotUpgrade | WrongVersion | Fault:

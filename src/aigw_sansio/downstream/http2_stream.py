@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Final, Protocol
 
 from ..engine.connection import BytePipe, PipeReceiver
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..fsm import Machine
 from ..wires.http import Headers
 from .ports import (
@@ -19,23 +19,23 @@ from .ports import (
 _HTTP1_ONLY: Final = frozenset((b"upgrade", b"connection"))
 
 
-class StreamLink(Protocol):
+class StreamOwner(Protocol):
     """The connection, as its streams see it."""
 
     @property
-    def engine(self) -> Engine:
+    def services(self) -> Services:
         """What all parts of the gateway share."""
 
     def accept(self, pipe: "StreamPipe", headers: Headers) -> None:
         """Grant a WebSocket."""
 
-    def answer(self, pipe: "StreamPipe", status: int, headers: Headers, body: bytes) -> None:
+    def respond(self, pipe: "StreamPipe", status: int, headers: Headers, body: bytes) -> None:
         """Answer plainly."""
 
     def send(self, pipe: "StreamPipe", data: bytes) -> None:
         """Queue ``data`` of ``pipe``, which has counted it."""
 
-    def end(self, pipe: "StreamPipe", credit: int) -> None:
+    def end_stream(self, pipe: "StreamPipe", credit: int) -> None:
         """End our direction of ``pipe``, and let the client end its own."""
 
     def reset(self, pipe: "StreamPipe") -> None:
@@ -46,11 +46,11 @@ class StreamLink(Protocol):
 
 
 class StreamState(IntEnum):
-    """Where one stream of a client stands. ENDING: we have ended our direction."""
+    """Where one stream of a client stands. CLOSING: we have ended our direction."""
 
     DECIDING = 0
     OPEN = 1
-    ENDING = 2
+    CLOSING = 2
     ANSWERED = 3
     CLOSED = 4
 
@@ -60,8 +60,8 @@ class StreamInput(IntEnum):
 
     ACCEPT = 0
     REFUSE = 1
-    END = 2
-    OVER = 3
+    CLOSE = 2
+    END = 3
 
 
 _S, _I = StreamState, StreamInput
@@ -69,11 +69,11 @@ _S, _I = StreamState, StreamInput
 STREAM_TABLE: Final[dict[tuple[StreamState, StreamInput], StreamState]] = {
     (_S.DECIDING, _I.ACCEPT): _S.OPEN,
     (_S.DECIDING, _I.REFUSE): _S.ANSWERED,
-    (_S.DECIDING, _I.OVER): _S.CLOSED,
-    (_S.OPEN, _I.END): _S.ENDING,
-    (_S.OPEN, _I.OVER): _S.CLOSED,
-    (_S.ENDING, _I.OVER): _S.CLOSED,
-    (_S.ANSWERED, _I.OVER): _S.CLOSED,
+    (_S.DECIDING, _I.END): _S.CLOSED,
+    (_S.OPEN, _I.CLOSE): _S.CLOSING,
+    (_S.OPEN, _I.END): _S.CLOSED,
+    (_S.CLOSING, _I.END): _S.CLOSED,
+    (_S.ANSWERED, _I.END): _S.CLOSED,
 }
 
 
@@ -82,9 +82,9 @@ class StreamPipe:
 
     __slots__ = (
         "_close_timer",
-        "_ended",
-        "_link",
+        "_eof_pending",
         "_machine",
+        "_owner",
         "_paused",
         "_receiver",
         "_stall_timer",
@@ -97,8 +97,8 @@ class StreamPipe:
         "queued",
     )
 
-    def __init__(self, link: StreamLink, number: int, *, tunnel: bool) -> None:
-        self._link = link
+    def __init__(self, owner: StreamOwner, number: int, *, tunnel: bool) -> None:
+        self._owner = owner
         self.number = number
         self._tunnel = tunnel
         self._machine = Machine(STREAM_TABLE, StreamState.DECIDING)
@@ -108,13 +108,13 @@ class StreamPipe:
         self._paused = False
         self._undelivered: list[bytes] = []  # received and not passed on
         self._withheld_credit = 0  # credit that the client does not get yet
-        self._ended = False  # the client ended its direction, behind what is held
+        self._eof_pending = False  # the client ended its direction, behind what is held
         #: Bytes written that the transport has not taken.
         self.outstanding = 0
         #: Those of them that are in no frame yet.
         self.queued = 0
-        self._stall_timer = link.engine.timers.timer(self._on_stall)
-        self._close_timer = link.engine.timers.timer(self._on_stall)
+        self._stall_timer = owner.services.timers.timer(self._on_stall)
+        self._close_timer = owner.services.timers.timer(self._on_stall)
 
     @property
     def state(self) -> StreamState:
@@ -132,25 +132,25 @@ class StreamPipe:
             if self._paused:
                 self._withheld_credit += flow
             else:
-                self._link.consume(self, flow)
+                self._owner.consume(self, flow)
         elif state is StreamState.OPEN or (state is StreamState.DECIDING and self._tunnel):
             self._undelivered.append(data)
             self._withheld_credit += flow
-        elif state is StreamState.ENDING:
-            self._link.consume(self, flow)
+        elif state is StreamState.CLOSING:
+            self._owner.consume(self, flow)
 
     def receive_eof(self, now: float) -> None:
         """The client ended its direction."""
         state = self._machine.state
         if state is StreamState.DECIDING and self._tunnel:
-            self._link.reset(self)
-            self.vanish("the client ended the stream", now)
+            self._owner.reset(self)
+            self.stream_lost("the client ended the stream", now)
         elif state is StreamState.OPEN and self._waiting():
-            self._ended = True
+            self._eof_pending = True
         elif state is StreamState.OPEN:
             self._end_of_client(now)
 
-    def vanish(self, reason: str, now: float) -> None:
+    def stream_lost(self, reason: str, now: float) -> None:
         """The stream is gone, and whoever uses it is told."""
         self.finish()
         self.outstanding = 0
@@ -164,8 +164,8 @@ class StreamPipe:
 
     def finish(self) -> None:
         """The stream has ended in order, or is given up by its user."""
-        if self._machine.allows(StreamInput.OVER):
-            self._machine.fire(StreamInput.OVER)
+        if self._machine.allows(StreamInput.END):
+            self._machine.fire(StreamInput.END)
         self._stall_timer.cancel()
         self._close_timer.cancel()
 
@@ -175,7 +175,7 @@ class StreamPipe:
             return
         self.outstanding -= n
         if self.outstanding and self._machine.state is not StreamState.CLOSED:
-            self._stall_timer.arm(now + self._link.engine.config.timeouts.write_stall_s)
+            self._stall_timer.arm(now + self._owner.services.config.timeouts.write_stall_s)
         else:
             self._stall_timer.cancel()
         if self._receiver is not None:
@@ -186,21 +186,21 @@ class StreamPipe:
     def write(self, data: bytes, now: float) -> int:
         if data and self._machine.state is StreamState.OPEN:
             self._count(len(data), now)
-            self._link.send(self, data)
+            self._owner.send(self, data)
         return self.outstanding
 
-    def end(self, now: float) -> None:
+    def close(self, now: float) -> None:
         if self._machine.state is StreamState.OPEN:
-            self._machine.fire(StreamInput.END)
-            self._close_timer.arm(now + self._link.engine.config.timeouts.close_s)
+            self._machine.fire(StreamInput.CLOSE)
+            self._close_timer.arm(now + self._owner.services.config.timeouts.close_s)
             self._paused = False
             self._undelivered.clear()
             credit, self._withheld_credit = self._withheld_credit, 0
-            self._link.end(self, credit)
+            self._owner.end_stream(self, credit)
 
     def abort(self, now: float) -> None:
         if self._machine.state is not StreamState.CLOSED:
-            self._link.reset(self)
+            self._owner.reset(self)
             self._receiver = None
             self.outstanding = 0
             self.finish()
@@ -212,8 +212,8 @@ class StreamPipe:
     def resume_reading(self) -> None:
         if self._paused:
             self._paused = False
-            if self._withheld_credit or self._ended:
-                self._link.engine.defer(self._deliver)
+            if self._withheld_credit or self._eof_pending:
+                self._owner.services.defer(self._deliver)
 
     # -- Responder ----------------------------------------------------------------------------------------------
 
@@ -228,7 +228,7 @@ class StreamPipe:
         self.pending = None
         self._receiver = receiver
         fields = ((b"sec-websocket-protocol", subprotocol), (b"sec-websocket-extensions", extension))
-        self._link.accept(self, [(name, value) for name, value in fields if value is not None])
+        self._owner.accept(self, [(name, value) for name, value in fields if value is not None])
         self._deliver(now)
 
     def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
@@ -237,7 +237,7 @@ class StreamPipe:
         self._undelivered.clear()
         if body:
             self._count(len(body), now)
-        self._link.answer(self, status, [field for field in headers if field[0] not in _HTTP1_ONLY], body)
+        self._owner.respond(self, status, [field for field in headers if field[0] not in _HTTP1_ONLY], body)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -247,7 +247,7 @@ class StreamPipe:
 
     def _count(self, n: int, now: float) -> None:
         if not self.outstanding:
-            self._stall_timer.arm(now + self._link.engine.config.timeouts.write_stall_s)
+            self._stall_timer.arm(now + self._owner.services.config.timeouts.write_stall_s)
         self.outstanding += n
         self.queued += n
 
@@ -261,16 +261,16 @@ class StreamPipe:
             self._receiver.receive_data(data, now)
         if not self._paused:
             credit, self._withheld_credit = self._withheld_credit, 0
-            self._link.consume(self, credit)
-            if self._ended:
+            self._owner.consume(self, credit)
+            if self._eof_pending:
                 self._end_of_client(now)
 
     def _end_of_client(self, now: float) -> None:
         if self._receiver is not None:
             self._receiver.receive_eof(now)
-        self.end(now)
+        self.close(now)
 
     def _on_stall(self, now: float) -> None:
         """The client takes nothing, or does not let go."""
-        self._link.reset(self)
-        self.vanish("the client takes no more bytes", now)
+        self._owner.reset(self)
+        self.stream_lost("the client takes no more bytes", now)

@@ -10,7 +10,7 @@ was written; and it stands still while the peer is paused, for then its answer c
 
 from typing import Protocol
 
-from ..engine.engine import Engine
+from ..engine.services import Services
 
 
 class KeepaliveOwner(Protocol):
@@ -38,13 +38,13 @@ class Keepalive:
 
     __slots__ = ("_owner", "_ping_after_s", "_pong_s", "_pong_timer", "_silence_timer", "awaiting", "ping_unsent")
 
-    def __init__(self, engine: Engine, owner: KeepaliveOwner, now: float) -> None:
-        timeouts = engine.config.timeouts
+    def __init__(self, services: Services, owner: KeepaliveOwner, now: float) -> None:
+        timeouts = services.config.timeouts
         self._owner = owner
         self._ping_after_s = timeouts.ping_after_s
         self._pong_s = timeouts.pong_s
-        self._silence_timer = engine.timers.timer(self._on_silence)
-        self._pong_timer = engine.timers.timer(self._on_no_answer)
+        self._silence_timer = services.timers.timer(self._on_silence)
+        self._pong_timer = services.timers.timer(self._on_no_answer)
         self._silence_timer.arm(now + self._ping_after_s)
         #: A ping has left, and nothing was heard since.
         self.awaiting = False

@@ -16,7 +16,7 @@ from typing import Final
 
 from ..config import Compression
 from ..engine.connection import BytePipe
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..faults import CLOSE_CODE, Side
 from ..wires.websocket.deflate import DeflateSettings, PerMessageDeflate, choose
 from ..wires.websocket.frames import Role
@@ -50,7 +50,6 @@ class WebSocketChannel(MessageChannel):
     __slots__ = (
         "_control",
         "_control_bytes",
-        "_engine",
         "_finish_timer",
         "_heard",
         "_high_water",
@@ -59,6 +58,7 @@ class WebSocketChannel(MessageChannel):
         "_owner",
         "_paused",
         "_pipe",
+        "_services",
         "_written",
         "bytes_received",
         "bytes_sent",
@@ -68,8 +68,10 @@ class WebSocketChannel(MessageChannel):
         "wire",
     )
 
-    def __init__(self, engine: Engine, pipe: BytePipe, wire: WebSocketWire, owner: ChannelOwner, now: float) -> None:
-        self._engine = engine
+    def __init__(
+        self, services: Services, pipe: BytePipe, wire: WebSocketWire, owner: ChannelOwner, now: float
+    ) -> None:
+        self._services = services
         self._pipe = pipe
         self._owner = owner
         self.wire = wire
@@ -81,10 +83,10 @@ class WebSocketChannel(MessageChannel):
         self._control: deque[tuple[int, int]] = deque()  # (where it ends in all that was written, its size)
         self._control_bytes = 0
         self._latest_ping: bytes | None = None
-        self._high_water = engine.config.limits.send_high_water_bytes
+        self._high_water = services.config.limits.send_high_water_bytes
         self._heard = now
-        self._keepalive = Keepalive(engine, self, now)
-        self._finish_timer = engine.timers.timer(self._on_unfinished)
+        self._keepalive = Keepalive(services, self, now)
+        self._finish_timer = services.timers.timer(self._on_unfinished)
 
     # -- from the pipe ------------------------------------------------------------------------------------------
 
@@ -108,13 +110,13 @@ class WebSocketChannel(MessageChannel):
                 self._close_received(event, now)
             elif isinstance(event, Violation):
                 self._start_close(Side.CLIENT, CLOSE_CODE[event.fault.kind], event.fault.detail, now)
-                self._pipe.end(now)
+                self._pipe.close(now)
                 self._close_timers()
 
     def receive_eof(self, now: float) -> None:
         """The peer ended without a closing handshake, or after it."""
         self._end(Side.CLIENT, 1006, "the connection ended without a close frame", now)
-        self._pipe.end(now)
+        self._pipe.close(now)
         self._close_timers()
 
     def connection_lost(self, reason: str, now: float) -> None:
@@ -255,7 +257,7 @@ class WebSocketChannel(MessageChannel):
             echo = None if event.code == 1005 else event.code if event.code != 1014 else 1011
             self._write(self.wire.close(echo, event.reason), now)
             self._end(Side.CLIENT, event.code, event.reason, now)
-        self._pipe.end(now)
+        self._pipe.close(now)
         self._close_timers()
 
     def _start_close(self, by: Side, code: int, reason: str, now: float) -> None:
@@ -266,10 +268,10 @@ class WebSocketChannel(MessageChannel):
         if self._paused:
             self._paused = 0
             self._pipe.resume_reading()  # the peer's close frame may stand behind bytes that were not read
-        self._finish_timer.arm(now + self._engine.config.timeouts.close_s)
+        self._finish_timer.arm(now + self._services.config.timeouts.close_s)
 
     def _on_unfinished(self, now: float) -> None:
-        self._pipe.end(now)
+        self._pipe.close(now)
 
     def _end(self, by: Side, code: int, reason: str, now: float) -> None:
         if self.ended:
@@ -296,11 +298,11 @@ class DeflatedChannel(WebSocketChannel):
 class WebSocketOpening:
     """What a universal client's handshake agrees on. Call :meth:`open` once its session is there."""
 
-    __slots__ = ("_agreed", "_engine", "_now", "_pipe", "extension")
+    __slots__ = ("_agreed", "_now", "_pipe", "_services", "extension")
 
     def __init__(
         self,
-        engine: Engine,
+        services: Services,
         pipe: BytePipe,
         compression: Compression,
         offers: tuple[Extension, ...],
@@ -309,7 +311,7 @@ class WebSocketOpening:
         """``offers`` are the extensions that the client offers."""
         settings = _DEFLATE.get(compression)
         agreed = None if settings is None else choose(offers, settings)
-        self._engine = engine
+        self._services = services
         self._pipe = pipe
         self._now = now
         self._agreed = None if agreed is None else agreed[0]
@@ -318,11 +320,11 @@ class WebSocketOpening:
 
     def open(self, owner: ChannelOwner) -> WebSocketChannel:
         """The channel of ``owner``."""
-        engine = self._engine
-        limit = engine.config.limits.message_bytes
+        services = self._services
+        limit = services.config.limits.message_bytes
         if self._agreed is None:
             wire = WebSocketWire(Role.SERVER, message_limit=limit)
-            return WebSocketChannel(engine, self._pipe, wire, owner, self._now)
+            return WebSocketChannel(services, self._pipe, wire, owner, self._now)
         extension = PerMessageDeflate(Role.SERVER, self._agreed, message_limit=limit)
         wire = WebSocketWire(Role.SERVER, message_limit=limit, extension=extension)
-        return DeflatedChannel(engine, self._pipe, wire, owner, self._now)
+        return DeflatedChannel(services, self._pipe, wire, owner, self._now)

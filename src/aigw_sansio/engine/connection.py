@@ -8,8 +8,8 @@ from typing import Protocol
 
 from ..effects import Flush
 from ..ids import ConnId
-from .engine import Engine
 from .send_buffer import SendBuffer
+from .services import Services
 
 
 class PipeReceiver(Protocol):
@@ -38,7 +38,7 @@ class BytePipe(Protocol):
     def write(self, data: bytes, now: float) -> int:
         """Queue ``data``, and say how much is outstanding."""
 
-    def end(self, now: float) -> None:
+    def close(self, now: float) -> None:
         """Nothing more will be written: deliver what is queued, then end."""
 
     def abort(self, now: float) -> None:
@@ -63,14 +63,14 @@ class Connection:
         "buffer",
         "closing",
         "conn",
-        "engine",
-        "over",
+        "ended",
         "reading",
         "receiver",
+        "services",
     )
 
-    def __init__(self, engine: Engine, conn: ConnId) -> None:
-        self.engine = engine
+    def __init__(self, services: Services, conn: ConnId) -> None:
+        self.services = services
         self.conn = conn
         self.buffer = SendBuffer()
         #: ``Close`` was emitted.
@@ -78,15 +78,15 @@ class Connection:
         #: ``Close(abort)`` was emitted.
         self.aborted = False
         #: The driver reported an end: nothing can be sent any more.
-        self.over = False
+        self.ended = False
         #: Not paused.
         self.reading = True
         #: Who takes the bytes once the connection carries one WebSocket and nothing else.
         self.receiver: PipeReceiver | None = None
         self._flush = Flush(conn)
-        self._close_timer = engine.timers.timer(self._abort)
-        self._stall_timer = engine.timers.timer(self._abort)
-        self._stall_s = engine.config.timeouts.write_stall_s
+        self._close_timer = services.timers.timer(self._on_stall)
+        self._stall_timer = services.timers.timer(self._on_stall)
+        self._stall_s = services.config.timeouts.write_stall_s
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -100,11 +100,11 @@ class Connection:
 
     def connection_lost(self, reason: str, now: float) -> None:
         """The connection broke: nothing can be sent any more."""
-        self.lose()
+        self.mark_lost()
 
-    def lose(self) -> None:
+    def mark_lost(self) -> None:
         """The driver reported a loss and releases the connection by itself: it is not told to close it."""
-        self.over = self.closing = self.aborted = True
+        self.ended = self.closing = self.aborted = True
         self.buffer.clear()
         self._stall_timer.cancel()
         self._close_timer.cancel()
@@ -125,7 +125,7 @@ class Connection:
 
     def closed(self, now: float) -> None:
         """The driver released the connection: the last call."""
-        self.over = True
+        self.ended = True
         self.buffer.clear()
         self._stall_timer.cancel()
         self._close_timer.cancel()
@@ -140,25 +140,25 @@ class Connection:
     def write(self, data: bytes, now: float) -> int:
         """Queue ``data``, and say how much is outstanding. Ignored once the connection is over or closing."""
         buffer = self.buffer
-        if self.over or self.closing:
+        if self.ended or self.closing:
             return buffer.size
         if not buffer.size:
             self._stall_timer.arm(now + self._stall_s)
         if buffer.append(data):
-            self.engine.effects.append(self._flush)
+            self.services.effects.append(self._flush)
         return buffer.size
 
     def pause_reading(self) -> None:
         """Hold the peer back. Nothing while it is held back."""
-        if self.reading and not self.over and not self.closing:
+        if self.reading and not self.ended and not self.closing:
             self.reading = False
-            self.engine.pause(self.conn)
+            self.services.pause(self.conn)
 
     def resume_reading(self) -> None:
         """Let the peer go on."""
-        if not self.reading and not self.over and not self.closing:
+        if not self.reading and not self.ended and not self.closing:
             self.reading = True
-            self.engine.resume(self.conn)
+            self.services.resume(self.conn)
 
     def close(self, now: float, *, abort: bool = False) -> None:
         """End the connection: after what is queued, or at once. A later abort hastens an earlier close."""
@@ -169,15 +169,15 @@ class Connection:
             self._stall_timer.cancel()
             self.buffer.clear()
             self.closing = self.aborted = True
-            self.engine.close(self.conn, abort=True)
+            self.services.close(self.conn, abort=True)
         elif not self.closing:
             self.closing = True
-            self._close_timer.arm(now + self.engine.config.timeouts.close_s)
-            self.engine.close(self.conn, abort=False)
+            self._close_timer.arm(now + self.services.config.timeouts.close_s)
+            self.services.close(self.conn, abort=False)
 
-    def _abort(self, now: float) -> None:
+    def _on_stall(self, now: float) -> None:
         """A peer that takes nothing, or does not let go."""
-        self.over = True
+        self.ended = True
         self.close(now, abort=True)
 
 
@@ -185,10 +185,6 @@ class PipeConnection(Connection):
     """A connection that one WebSocket has to itself: a ``BytePipe``."""
 
     __slots__ = ()
-
-    def end(self, now: float) -> None:
-        """Deliver what is queued, then close."""
-        self.close(now)
 
     def abort(self, now: float) -> None:
         """Close at once."""

@@ -7,7 +7,7 @@ protocol, section 3.3). Must not know: what is tried next, and what the client i
 from typing import Protocol
 
 from ..bodies.chunk import Chunk
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..events import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted
 from ..faults import Fault, FaultKind, Side
 from ..providers.call import ProviderCall
@@ -44,10 +44,8 @@ class Attempt:
     """Runs from ``start`` to ``end``. Implements ``ResponseHandler``."""
 
     __slots__ = (
-        "_broken",
         "_call",
         "_complete",
-        "_engine",
         "_first_byte_s",
         "_first_byte_timer",
         "_idle_s",
@@ -57,10 +55,12 @@ class Attempt:
         "_open",
         "_owner",
         "_paused",
+        "_pending_fault",
         "_placed",
         "_policy",
         "_running",
         "_sent",
+        "_services",
         "_source",
         "_started",
         "_step",
@@ -71,7 +71,7 @@ class Attempt:
 
     def __init__(
         self,
-        engine: Engine,
+        services: Services,
         source: Source,
         owner: AttemptOwner,
         call: ProviderCall,
@@ -86,7 +86,7 @@ class Attempt:
     ) -> None:
         """``number`` counts the attempts of the exchange from 1. A ``last_resort`` waits for its first byte without
         limit. ``paused``: the reasons that pause it from the start. Call ``start`` next."""
-        self._engine = engine
+        self._services = services
         self._source = source
         self._owner = owner
         self._call = call
@@ -101,11 +101,11 @@ class Attempt:
         self._placed = False
         self._sent = False
         self._complete = False  # the body ended well, though some of it may not be taken yet
-        self._broken: Fault | None = None  # it broke off, likewise
+        self._pending_fault: Fault | None = None  # it broke off, likewise
         self._started = now
         self._running: Call | None = None
-        self._first_byte_timer = engine.timers.timer(self._on_first_byte_timeout)
-        self._idle_timer = engine.timers.timer(self._on_idle_timeout)
+        self._first_byte_timer = services.timers.timer(self._on_first_byte_timeout)
+        self._idle_timer = services.timers.timer(self._on_idle_timeout)
         #: The response, once its head is in.
         self.response: ProviderResponse | None = None
         self.bytes_received = 0
@@ -117,11 +117,11 @@ class Attempt:
         call = self._call
         target = call.request.target.partition(b"?")[0].decode("latin-1")
         host = call.origin.authority
-        self._engine.emit(AttemptStarted(self._log_id, self._step, self._number, call.provider, host, target))
+        self._services.emit(AttemptStarted(self._log_id, self._step, self._number, call.provider, host, target))
         self._running = self._source.open(call, self, connect_timeout_s=self._policy.connect_s)
         self._running.start(now)
 
-    def end(self, fault: Fault | None, now: float) -> None:
+    def finish(self, fault: Fault | None, now: float) -> None:
         """It is over: the provider is let go, in whatever phase. ``fault`` is why; ``None``: its response is shown."""
         if not self._open:
             return
@@ -130,7 +130,7 @@ class Attempt:
         self._idle_timer.close()
         status = self.response.status if self.response is not None else None
         after = now - self._started
-        self._engine.emit(AttemptEnded(self._log_id, self._step, self._number, status, fault, after))
+        self._services.emit(AttemptEnded(self._log_id, self._step, self._number, status, fault, after))
         call, self._running = self._running, None
         if call is not None:
             call.cancel(now)
@@ -166,7 +166,7 @@ class Attempt:
     def call_placed(self, placed: Placed, now: float) -> None:
         self._placed = True
         self._owner.attempt_moved(ExchangeInput.PLACED)
-        self._engine.emit(
+        self._services.emit(
             AttemptConnected(
                 log_id=self._log_id,
                 attempt=self._number,
@@ -199,9 +199,9 @@ class Attempt:
     def response_head(self, status: int, headers: Headers, now: float) -> None:
         self._owner.attempt_moved(ExchangeInput.HEAD)
         self._first_byte_timer.cancel()
-        self._engine.emit(AttemptFirstByte(self._log_id, self._number, status, now - self._started))
+        self._services.emit(AttemptFirstByte(self._log_id, self._number, status, now - self._started))
         call = self._call
-        limits = self._engine.config.limits
+        limits = self._services.config.limits
         self.response = ProviderResponse(
             status, headers, call.format, limits, array_stream=call.array_stream, keys=call.stored_keys
         )
@@ -216,7 +216,7 @@ class Attempt:
         if not paused:
             self._idle_timer.arm(now + self._idle_s)
         if paused & PAUSED_BY_QUEUE:
-            response.keep(data)
+            response.buffer(data)
             self._note_buffered(response, now)
         else:
             self._drain(now, data)
@@ -234,7 +234,7 @@ class Attempt:
         if self.response is None:
             self._fail(fault, now)
             return
-        self._broken = fault
+        self._pending_fault = fault
         if not self._paused & PAUSED_BY_QUEUE:
             self._drain(now)
 
@@ -246,7 +246,7 @@ class Attempt:
         if response is None:
             return
         while True:
-            if chunks := response.pull(data):
+            if chunks := response.next_chunks(data):
                 self._owner.attempt_read(response, chunks, now)
                 if not self._open:
                     return
@@ -255,7 +255,7 @@ class Attempt:
             if self._paused & PAUSED_BY_QUEUE:
                 self._note_buffered(response, now)
                 return
-            if response.dry:
+            if response.needs_data:
                 break
             data = b""
         if response.fault is not None:
@@ -266,8 +266,8 @@ class Attempt:
                 self._fail(rest, now)
             else:
                 self._owner.attempt_finished(rest, now)
-        elif self._broken is not None:
-            self._fail(self._broken, now)
+        elif self._pending_fault is not None:
+            self._fail(self._pending_fault, now)
         elif response.buffered != self.buffered:
             self._note_buffered(response, now)
 
@@ -276,7 +276,7 @@ class Attempt:
         self._owner.attempt_buffered(now)
 
     def _fail(self, fault: Fault, now: float) -> None:
-        self.end(fault, now)
+        self.finish(fault, now)
         self._owner.attempt_failed(fault, now)
 
     def _arm_idle(self, now: float) -> None:

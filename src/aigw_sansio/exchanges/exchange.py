@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from ..bodies.chunk import Chunk
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..events import ExchangeEnded, ProviderEvent, RequestAdmitted, ResponseFailed, UsageReported
 from ..faults import HTTP_STATUS, Fault, FaultKind, Side
 from ..formats.classify import CONTENT, ERROR, classify
@@ -44,12 +44,12 @@ class Exchange:
         "_bytes_received",
         "_chunks",
         "_encoder",
-        "_engine",
         "_last_response",
         "_machine",
         "_outlet",
         "_owner",
         "_paused",
+        "_services",
         "_source",
         "_started",
         "_status",
@@ -66,7 +66,7 @@ class Exchange:
 
     def __init__(
         self,
-        engine: Engine,
+        services: Services,
         source: Source,
         owner: ExchangeOwner,
         outlet: ExchangeOutlet,
@@ -79,7 +79,7 @@ class Exchange:
         now: float,
     ) -> None:
         """``request_bytes``: what the request keeps in memory. Call ``start`` next."""
-        self._engine = engine
+        self._services = services
         self._source = source
         self._owner = owner
         self._outlet = outlet
@@ -104,8 +104,8 @@ class Exchange:
         self._chunks = 0
         self._bytes_received = 0
         self._started = now
-        self._total_timer = engine.timers.timer(self._on_total_timeout)
-        self._backoff_timer = engine.timers.timer(self._on_backoff_over)
+        self._total_timer = services.timers.timer(self._on_total_timeout)
+        self._backoff_timer = services.timers.timer(self._on_backoff_over)
 
     @property
     def state(self) -> ExchangeState:
@@ -119,7 +119,7 @@ class Exchange:
 
     def start(self, now: float) -> None:
         """Try the first step."""
-        self._engine.emit(RequestAdmitted(self._owner.session_id, self.event_id, self.log_id, len(self._steps)))
+        self._services.emit(RequestAdmitted(self._owner.session_id, self.event_id, self.log_id, len(self._steps)))
         total = self._steps[0].policy.total_s
         if total is not None:
             self._total_timer.arm(now + total)
@@ -129,7 +129,7 @@ class Exchange:
         """The one way to stop it from outside: the client's message, its leaving, shutdown. No effect once ended."""
         if self.ended:
             return
-        self._outlet.drop(self)
+        self._outlet.discard(self)
         response = self._response
         messages: list[bytes] = []
         if response is not None:
@@ -141,7 +141,7 @@ class Exchange:
     def fail(self, fault: Fault, now: float) -> None:
         """End it from our side, whatever it is doing, and say why. No effect once ended."""
         if self._machine.state is ExchangeState.STREAMING:
-            self._break_off(fault, Side.GATEWAY, [], now)
+            self._fail_stream(fault, Side.GATEWAY, [], now)
         elif not self.ended:
             self._refuse(fault, Side.GATEWAY, now)
 
@@ -208,7 +208,7 @@ class Exchange:
         # If retries were asked for, the last attempt of the last step waits without limit for its first byte.
         last = policy.attempts > 1 and self._tries >= policy.attempts and self._step == len(self._steps) - 1
         self._attempt = Attempt(
-            self._engine,
+            self._services,
             self._source,
             self,
             planned.call,
@@ -238,12 +238,12 @@ class Exchange:
             self._outlet.post(self, messages, now)  # all that one read held at once
         else:
             fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, failed.message)
-            self._break_off(fault, Side.PROVIDER, messages, now)
+            self._fail_stream(fault, Side.PROVIDER, messages, now)
 
     def _collect_until_commit(self, response: ProviderResponse, chunks: list[Chunk], now: float) -> None:
         """The client sees nothing before the first chunk with content."""
         for index, received in enumerate(chunks):
-            chunk = response.cleared(received)
+            chunk = response.redacted(received)
             events = response.read(chunk)
             weight = classify(events)
             if weight is ERROR:
@@ -253,7 +253,7 @@ class Exchange:
             self._uncommitted += messages
             self._uncommitted_bytes += sum(map(len, messages))
             self._chunks += 1
-            if weight is CONTENT or self._uncommitted_bytes > self._engine.config.limits.held_bytes:
+            if weight is CONTENT or self._uncommitted_bytes > self._services.config.limits.held_bytes:
                 self._commit(now)
                 if index + 1 < len(chunks):
                     self.attempt_read(response, chunks[index + 1 :], now)
@@ -277,7 +277,7 @@ class Exchange:
         self._last_response = FinalResponse(self._step, 502, content_type, chunk.data, None)
         said = next((event.message for event in events if type(event) is ResponseFailed), "")
         fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, said, retryable=True)
-        self._attempt.end(fault, now)
+        self._attempt.finish(fault, now)
         self.attempt_failed(fault, now)
 
     # -- the end of a response ----------------------------------------------------------------------------------
@@ -302,14 +302,14 @@ class Exchange:
 
     def _finish_whole(self, response: ProviderResponse, body: bytes, now: float) -> None:
         assert self._attempt is not None
-        body = response.hide(body)
+        body = response.redact(body)
         final = FinalResponse(self._step, response.status, response.content_type, body, response.charset)
         events = response.read_whole(body)
         if response.status >= 300:
             self._last_response = final
             detail = f"the provider answered with status {response.status}"
             fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail, retryable=is_retried(response.status))
-            self._attempt.end(fault, now)
+            self._attempt.finish(fault, now)
             self.attempt_failed(fault, now)
             return
         messages = self._encoder.events(events)
@@ -321,14 +321,14 @@ class Exchange:
         response = self._response
         if self._machine.state is ExchangeState.STREAMING:
             by = Side.GATEWAY if fault.side is Side.GATEWAY else Side.PROVIDER
-            self._break_off(fault, by, [], now)
+            self._fail_stream(fault, by, [], now)
             return
-        self._drop_attempt()
+        self._clear_attempt()
         policy = self._steps[self._step].policy
         if self._tries < policy.attempts and fault.retryable:
             delay = policy.delay_before(self._tries + 1)
             if response is not None and response.status >= 300:
-                delay = max(delay, retry_after_s(response.headers, self._engine.unix_time(now)))
+                delay = max(delay, retry_after_s(response.headers, self._services.unix_time(now)))
             self._machine.fire(ExchangeInput.RETRY_LATER)
             self._account()
             if delay > 0:
@@ -375,13 +375,13 @@ class Exchange:
         self._status = HTTP_STATUS[fault.kind]
         self._end("created", by, fault, self._encoder.refused(fault, self._progress), now)
 
-    def _break_off(self, fault: Fault, by: Side, messages: list[bytes], now: float) -> None:
+    def _fail_stream(self, fault: Fault, by: Side, messages: list[bytes], now: float) -> None:
         """End in the middle of a stream, behind ``messages``."""
         self._end(
             "error", by, fault, [*messages, *self._encoder.failed(self._shown_response, fault, self._progress)], now
         )
 
-    def _drop_attempt(self) -> None:
+    def _clear_attempt(self) -> None:
         """Nothing is kept of an attempt that is over, but how much came."""
         if self._attempt is not None:
             self._bytes_received += self._attempt.bytes_received
@@ -403,14 +403,14 @@ class Exchange:
         self._total_timer.close()
         response = self._response
         if self._attempt is not None:
-            self._attempt.end(fault, now)
+            self._attempt.finish(fault, now)
         if usage is None and response is not None:
             usage = response.meter.total(complete=False)
-        self._drop_attempt()
+        self._clear_attempt()
         if messages:
             self._outlet.post(self, messages, now)
         self._account()
-        self._engine.emit(
+        self._services.emit(
             ExchangeEnded(
                 session=self._owner.session_id,
                 event_id=self.event_id,

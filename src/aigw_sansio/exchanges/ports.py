@@ -57,7 +57,7 @@ class ExchangeOutlet(Protocol):
     def post(self, exchange: Scheduled, messages: list[bytes], now: float) -> None:
         """Send ``messages``, in turn with those of other exchanges."""
 
-    def drop(self, exchange: Scheduled) -> None:
+    def discard(self, exchange: Scheduled) -> None:
         """Forget the messages of ``exchange`` that have not been sent."""
 
     def account(self, delta: int) -> None:

@@ -41,17 +41,17 @@ class ProviderResponse:
     __slots__ = (
         "_coding",
         "_decoder",
-        "_kept",
         "_keys",
         "_reader",
+        "_undecoded",
         "buffered",
         "charset",
         "content_type",
-        "dry",
         "fault",
         "framing",
         "headers",
         "meter",
+        "needs_data",
         "read_depth",
         "search",
         "status",
@@ -83,9 +83,9 @@ class ProviderResponse:
         if coding is None and self.framing is Framing.WHOLE:
             self.fault = _too_large(headers, limits.response_body_bytes)
         self._coding: ContentDecoder | None = coding if isinstance(coding, ContentDecoder) else None
-        self._kept = b""
+        self._undecoded = b""
         #: Nothing more can be pulled before more of the body comes.
-        self.dry = True
+        self.needs_data = True
         #: Bytes held here.
         self.buffered = 0
         self._reader = make_reader(format)
@@ -99,23 +99,23 @@ class ProviderResponse:
         """Whether it goes to the client piece by piece."""
         return self.framing is not Framing.WHOLE
 
-    def keep(self, data: bytes) -> None:
+    def buffer(self, data: bytes) -> None:
         """More of the body, to be pulled later."""
         if self._coding is not None:
             self._coding.feed(data)
         else:
-            self._kept += data
-        self.dry = False
-        self.buffered = self._decoder.buffered + len(self._kept) + (self._coding.buffered if self._coding else 0)
+            self._undecoded += data
+        self.needs_data = False
+        self.buffered = self._decoder.buffered + len(self._undecoded) + (self._coding.buffered if self._coding else 0)
 
-    def pull(self, data: bytes = b"") -> list[Chunk]:
+    def next_chunks(self, data: bytes = b"") -> list[Chunk]:
         """More of the body, if any, and the chunks that the next piece of it completes, perhaps none."""
         decoder = self._decoder
         coding = self._coding
         if coding is None:
-            if self._kept:
-                data, self._kept = self._kept + data, b""
-            self.dry = True
+            if self._undecoded:
+                data, self._undecoded = self._undecoded + data, b""
+            self.needs_data = True
             if not data:
                 return []
             chunks = decoder.feed(data)
@@ -125,7 +125,7 @@ class ProviderResponse:
                 coding.feed(data)
             piece = coding.pull()
             self.fault = self.fault or coding.fault
-            self.dry = not piece
+            self.needs_data = not piece
             chunks = decoder.feed(piece) if piece else []
             self.buffered = decoder.buffered + coding.buffered
         if decoder.fault is not None:
@@ -140,11 +140,11 @@ class ProviderResponse:
         chunks = self._decoder.finish()
         return self._decoder.fault or chunks
 
-    def cleared(self, chunk: Chunk) -> Chunk:
+    def redacted(self, chunk: Chunk) -> Chunk:
         """``chunk`` with what :meth:`hide` leaves of it."""
-        return msgspec.structs.replace(chunk, data=self.hide(chunk.data)) if self._keys else chunk
+        return msgspec.structs.replace(chunk, data=self.redact(chunk.data)) if self._keys else chunk
 
-    def hide(self, data: bytes) -> bytes:
+    def redact(self, data: bytes) -> bytes:
         """``data`` without the gateway's keys, which a provider may quote where it complains of them."""
         for key in self._keys:
             data = data.replace(key, b"***")

@@ -46,7 +46,7 @@ class ClosePair(msgspec.Struct, frozen=True):
     provider: CloseFrame | None
 
 
-def map_close(code: int, reason: str, who: Side, cause: CloseCause) -> ClosePair:
+def map_close(code: int, reason: str, by: Side, cause: CloseCause) -> ClosePair:
     """The close frames for an end with ``code`` and ``reason`` that is ``who``'s doing.
 
     ``CLOSED``: ``code`` is the one received, 1005 for a frame without one. ``BROKE``: 1002, 1007 or 1009; any other is
@@ -54,7 +54,7 @@ def map_close(code: int, reason: str, who: Side, cause: CloseCause) -> ClosePair
     two do not look at ``code``.
     """
     text = cut_reason(reason).decode()
-    if cause is CloseCause.ENDED or who is Side.GATEWAY:
+    if cause is CloseCause.ENDED or by is Side.GATEWAY:
         words = CloseFrame(_GOING_AWAY, text)
         return ClosePair(words, words)
     if cause is CloseCause.CLOSED:
@@ -70,8 +70,8 @@ def map_close(code: int, reason: str, who: Side, cause: CloseCause) -> ClosePair
         onward = text
     else:
         answer = CloseFrame(code if code in _BREACHES else _PROTOCOL_ERROR, text)
-        told = f"the {who} broke the protocol: {reason}" if reason else f"the {who} broke the protocol"
+        told = f"the {by} broke the protocol: {reason}" if reason else f"the {by} broke the protocol"
         onward = cut_reason(told).decode()
-    if who is Side.CLIENT:
+    if by is Side.CLIENT:
         return ClosePair(answer, CloseFrame(_GOING_AWAY, onward))
     return ClosePair(CloseFrame(_INTERNAL_ERROR, onward), answer)

@@ -4,7 +4,7 @@ Decides: what becomes of what is read: events for the host, and usage, counted o
 the relay, which never waits for this, and any single protocol (:mod:`.providers.realtime_reading`).
 """
 
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..events import ProviderEventRead, ResponseFailed, ResponseFinished, ResponseStarted, UsageReported
 from ..formats.realtime import make_realtime_reader
 from ..formats.usage import UsageMeter
@@ -14,11 +14,11 @@ from ..wires.websocket.events import MessagePassed
 class RealtimeObserver:
     """Reads what the provider of one session said."""
 
-    __slots__ = ("_answering", "_engine", "_log_id", "_meter", "_missed", "_reader")
+    __slots__ = ("_answering", "_log_id", "_meter", "_missed", "_reader", "_services")
 
-    def __init__(self, engine: Engine, format: str, log_id: str) -> None:
+    def __init__(self, services: Services, format: str, log_id: str) -> None:
         """``format`` names the reading of the provider's messages, ``log_id`` the session in the events."""
-        self._engine = engine
+        self._services = services
         self._reader = make_realtime_reader(format)
         self._log_id = log_id
         self._meter = UsageMeter()
@@ -40,7 +40,7 @@ class RealtimeObserver:
                 self._answering = True
             elif kind is ResponseFinished or kind is ResponseFailed:
                 self._answering = reader.answering  # another may be under way, or this one go on
-            self._engine.emit(ProviderEventRead(self._log_id, event))
+            self._services.emit(ProviderEventRead(self._log_id, event))
 
     def usage(self) -> UsageReported | None:
         """All that the provider reported; partial where an answer was under way or a message could not be read."""

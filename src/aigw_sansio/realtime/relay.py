@@ -13,7 +13,7 @@ from typing import Final
 
 from ..downstream.admission import Admitted
 from ..downstream.ports import ClientRequest, Responder
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..envelope import error_envelope
 from ..events import SessionEnded, SessionOpened, UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
@@ -27,7 +27,7 @@ from ..wires.websocket.relay import FrameRelay
 from .close_codes import CloseCause, map_close
 from .observer import RealtimeObserver
 from .side import Direction, RelaySide
-from .upstream import RelayUpstream
+from .upstream import RelayUpstreamConnection
 
 #: What of a provider's refusal goes on beside status and body.
 _REFUSAL_FIELDS: Final = frozenset({b"content-type", b"content-encoding", b"retry-after"})
@@ -70,16 +70,16 @@ class Relay:
         "_admitted",
         "_call",
         "_draining",
-        "_engine",
         "_idle_s",
         "_idle_timer",
         "_life_timer",
         "_machine",
         "_observer",
-        "_on_over",
+        "_on_ended",
         "_open_timer",
         "_opened",
         "_responder",
+        "_services",
         "_sides",
         "_upstream",
         "session_id",
@@ -87,38 +87,38 @@ class Relay:
 
     def __init__(
         self,
-        engine: Engine,
+        services: Services,
         admitted: Admitted,
         call: RealtimeCall,
         responder: Responder,
         session_id: int,
         *,
-        register: Callable[[RelayUpstream], None],
-        on_over: Callable[["Relay", float], None],
+        register: Callable[[RelayUpstreamConnection], None],
+        on_ended: Callable[["Relay", float], None],
     ) -> None:
         """``register`` is told of the connection to the provider. ``on_over`` is called once, when nothing of it is
         left. Call :meth:`start` next."""
-        self._engine = engine
+        self._services = services
         self._admitted = admitted
         self._call = call
         self._responder = responder
         self.session_id = session_id
-        self._on_over = on_over
+        self._on_ended = on_ended
         self._machine = Machine(RELAY_TABLE, RelayState.DIALING)
         self._draining = False
         self._opened = 0.0
         self._observer: RealtimeObserver | None = None
         self._sides: tuple[RelaySide, RelaySide] | None = None  # the client's and the provider's, once both are open
-        self._idle_s = engine.config.timeouts.realtime_idle_s
-        self._open_timer = engine.timers.timer(self._on_open_timeout)
-        self._idle_timer = engine.timers.timer(self._on_idle)
-        self._life_timer = engine.timers.timer(self._on_life_over)
-        self._upstream = RelayUpstream(engine, call, self)
+        self._idle_s = services.config.timeouts.realtime_idle_s
+        self._open_timer = services.timers.timer(self._on_open_timeout)
+        self._idle_timer = services.timers.timer(self._on_idle)
+        self._life_timer = services.timers.timer(self._on_session_timeout)
+        self._upstream = RelayUpstreamConnection(services, call, self)
         register(self._upstream)
 
     def start(self, now: float) -> None:
         """Dial the provider."""
-        self._open_timer.arm(now + self._engine.config.timeouts.realtime_open_s)
+        self._open_timer.arm(now + self._services.config.timeouts.realtime_open_s)
         self._upstream.dial()
 
     @property
@@ -131,46 +131,46 @@ class Relay:
     def client_gone(self, now: float) -> None:
         """The client left before it was answered: the dial is cut."""
         fault = Fault(FaultKind.CLIENT_GONE, Side.CLIENT, "the client left before the provider had answered")
-        _tell_refusal(self._engine, self._admitted.request, HTTP_STATUS[fault.kind], fault)
-        self._give_up(now)
+        _tell_refusal(self._services, self._admitted.request, HTTP_STATUS[fault.kind], fault)
+        self._abort_opening(now)
 
     def provider_connected(self, now: float) -> None:
         """The dial succeeded; the upgrade is on its way."""
         self._machine.fire(RelayInput.CONNECTED)
 
-    def provider_answered(self, outcome: Outcome, now: float) -> None:
+    def provider_responded(self, outcome: Outcome, now: float) -> None:
         """What became of the upgrade."""
         if isinstance(outcome, Accepted):
             self._begin(outcome, now)
         elif isinstance(outcome, Refused) and 400 <= outcome.status < 600:
             host = self._call.origin.host
             fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, f"{host} refused the upgrade")
-            _tell_refusal(self._engine, self._admitted.request, outcome.status, fault)
-            fields = [(name, self._hide(value)) for name, value in outcome.headers if name in _REFUSAL_FIELDS]
-            self._responder.refuse(outcome.status, fields, self._hide(outcome.body), now)
-            self._give_up(now)
+            _tell_refusal(self._services, self._admitted.request, outcome.status, fault)
+            fields = [(name, self._redact(value)) for name, value in outcome.headers if name in _REFUSAL_FIELDS]
+            self._responder.refuse(outcome.status, fields, self._redact(outcome.body), now)
+            self._abort_opening(now)
         elif isinstance(outcome, Refused):
             detail = f"{self._call.origin.host} answered the upgrade with {outcome.status}, neither a 101 nor an error"
             self._fail(Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail), now)
         else:
             self._fail(outcome, now)
 
-    def _hide(self, data: bytes) -> bytes:
+    def _redact(self, data: bytes) -> bytes:
         """A stored key is the operator's: a provider that quotes it must not show it to the client."""
         return self._call.hide(data.decode("latin-1")).encode("latin-1")
 
     def _on_open_timeout(self, now: float) -> None:
-        self.provider_answered(self._upstream.answer_so_far(), now)
+        self.provider_responded(self._upstream.response_so_far(), now)
 
     def _fail(self, fault: Fault, now: float) -> None:
-        refuse_upgrade(self._engine, self._admitted.request, self._responder, fault, now)
-        self._give_up(now)
+        refuse_upgrade(self._services, self._admitted.request, self._responder, fault, now)
+        self._abort_opening(now)
 
-    def _give_up(self, now: float) -> None:
+    def _abort_opening(self, now: float) -> None:
         self._machine.fire(RelayInput.FAIL)
         self._open_timer.close()
         self._upstream.close(now, abort=True)
-        self._on_over(self, now)
+        self._on_ended(self, now)
 
     # -- the session --------------------------------------------------------------------------------------------
 
@@ -179,18 +179,18 @@ class Relay:
         self._machine.fire(RelayInput.ACCEPTED)
         self._open_timer.close()
         self._opened = now
-        engine = self._engine
+        services = self._services
         admitted = self._admitted
         request = admitted.request
         selected = admitted.offer.select(accepted.subprotocol)
-        log_id = engine.random.uuid7(engine.unix_time(now))
-        engine.emit(
+        log_id = services.random.uuid7(services.unix_time(now))
+        services.emit(
             SessionOpened(
                 self.session_id,
                 request.conn,
                 "realtime",
-                admitted.where.account,
-                admitted.where.gateway,
+                admitted.resource.account,
+                admitted.resource.gateway,
                 request.peer,
                 admitted.principal,
                 shown_subprotocol(selected, [item.text for item in admitted.offer.items]),
@@ -198,15 +198,15 @@ class Relay:
                 log_id,
             )
         )
-        timeouts = engine.config.timeouts
+        timeouts = services.config.timeouts
         if timeouts.session_s is not None:
             self._life_timer.arm(now + timeouts.session_s)
         if self._idle_s is not None:
             self._idle_timer.arm(now + self._idle_s)
-        limits = engine.config.limits
+        limits = services.config.limits
         observer = None
-        if engine.config.emit_provider_events:
-            observer = self._observer = RealtimeObserver(engine, self._call.format, log_id)
+        if services.config.emit_provider_events:
+            observer = self._observer = RealtimeObserver(services, self._call.format, log_id)
         from_client = FrameRelay(
             Role.SERVER,
             message_limit=limits.message_bytes,
@@ -221,9 +221,9 @@ class Relay:
         high_water = limits.send_high_water_bytes
         up = Direction(self._responder.pipe, self._upstream, high_water, now)
         down = Direction(self._upstream, self._responder.pipe, high_water, now)
-        client = RelaySide(engine, Side.CLIENT, from_client, self, inbound=up, outbound=down, observer=None, now=now)
+        client = RelaySide(services, Side.CLIENT, from_client, self, inbound=up, outbound=down, observer=None, now=now)
         provider = RelaySide(
-            engine, Side.PROVIDER, from_provider, self, inbound=down, outbound=up, observer=observer, now=now
+            services, Side.PROVIDER, from_provider, self, inbound=down, outbound=up, observer=observer, now=now
         )
         self._sides = client, provider
         self._upstream.receiver = provider
@@ -232,7 +232,7 @@ class Relay:
             provider.receive_data(accepted.rest, now)
 
     def _mask_key(self) -> bytes:
-        return self._engine.random.bytes(4)
+        return self._services.random.bytes(4)
 
     @property
     def _open_sides(self) -> tuple[RelaySide, RelaySide]:
@@ -247,17 +247,17 @@ class Relay:
         """Nothing of one side is left."""
         if all(one.finished for one in self._open_sides):
             self._machine.fire(RelayInput.FINISH)
-            self._on_over(self, now)
+            self._on_ended(self, now)
 
-    def _end(self, who: Side, code: int, reason: str, cause: CloseCause, now: float) -> None:
+    def _end(self, by: Side, code: int, reason: str, cause: CloseCause, now: float) -> None:
         self._machine.fire(RelayInput.END)
         self._idle_timer.close()
         self._life_timer.close()
         client, provider = self._open_sides
-        self._engine.emit(
+        self._services.emit(
             SessionEnded(
                 session=self.session_id,
-                by=who,
+                by=by,
                 code=code,
                 reason=reason,
                 phase="draining" if self._draining else "open",
@@ -269,12 +269,12 @@ class Relay:
                 usage=None if self._observer is None else self._observer.usage(),
             )
         )
-        frames = map_close(code, reason, who, cause)
+        frames = map_close(code, reason, by, cause)
         ends = [(client, frames.client), (provider, frames.provider)]
-        if who is Side.PROVIDER:
+        if by is Side.PROVIDER:
             ends.reverse()  # the side that ended it is answered first
         for side, frame in ends:
-            side.close(frame, now, answered=side.peer is who)
+            side.close(frame, now, peer_closed=side.peer is by)
 
     # -- clocks and going away ----------------------------------------------------------------------------------
 
@@ -291,8 +291,8 @@ class Relay:
             reason = f"no message within the gateway's idle limit of {limit:g} s"
             self._end(Side.GATEWAY, 1001, reason, CloseCause.ENDED, now)
 
-    def _on_life_over(self, now: float) -> None:
-        limit = self._engine.config.timeouts.session_s
+    def _on_session_timeout(self, now: float) -> None:
+        limit = self._services.config.timeouts.session_s
         self._end(Side.GATEWAY, 1001, f"the gateway's session limit of {limit:g} s is over", CloseCause.ENDED, now)
 
     def drain(self, now: float) -> None:
@@ -310,15 +310,15 @@ class Relay:
             self._end(Side.GATEWAY, 1001, "the gateway is going away", CloseCause.ENDED, now)
 
 
-def refuse_upgrade(engine: Engine, request: ClientRequest, responder: Responder, fault: Fault, now: float) -> None:
+def refuse_upgrade(services: Services, request: ClientRequest, responder: Responder, fault: Fault, now: float) -> None:
     """Answer an upgrade with the envelope of ``fault`` instead of a session."""
     status = HTTP_STATUS[fault.kind]
-    _tell_refusal(engine, request, status, fault)
+    _tell_refusal(services, request, status, fault)
     responder.refuse(status, [(b"content-type", b"application/json")], error_envelope(fault), now)
 
 
-def _tell_refusal(engine: Engine, request: ClientRequest, status: int, fault: Fault) -> None:
-    engine.emit(UpgradeRefused(request.conn, status, ENVELOPE_CODE[fault.kind], fault.detail))
+def _tell_refusal(services: Services, request: ClientRequest, status: int, fault: Fault) -> None:
+    services.emit(UpgradeRefused(request.conn, status, ENVELOPE_CODE[fault.kind], fault.detail))
 
 
 def _hides_bytes(origin: Origin) -> bool:

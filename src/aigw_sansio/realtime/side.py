@@ -18,7 +18,7 @@ from typing import Protocol
 
 from ..downstream.keepalive import Keepalive
 from ..engine.connection import BytePipe
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..faults import CLOSE_CODE, Side
 from ..wires.websocket.events import CloseReceived, MessagePassed, PingReceived, Violation
 from ..wires.websocket.relay import ControlEvent, FrameRelay
@@ -46,7 +46,7 @@ class Direction:
             self.paused = True
             self.source.pause_reading()
 
-    def relieve(self, now: float) -> None:
+    def resume_if_low(self, now: float) -> None:
         """The target took bytes: read again if it holds little."""
         if self.paused and self.target.outstanding <= self._low_water:
             self.resume(now)
@@ -93,7 +93,7 @@ class RelaySide:
 
     def __init__(
         self,
-        engine: Engine,
+        services: Services,
         peer: Side,
         wire: FrameRelay,
         owner: RelaySideOwner,
@@ -105,7 +105,7 @@ class RelaySide:
     ) -> None:
         """``peer``: whose WebSocket this is. ``inbound`` takes what the peer sends to the other side, ``outbound``
         brings what the peer gets."""
-        timeouts = engine.config.timeouts
+        timeouts = services.config.timeouts
         self.peer = peer
         self.wire = wire
         self.pipe = inbound.source
@@ -113,7 +113,7 @@ class RelaySide:
         self._inbound = inbound
         self._outbound = outbound
         self._observer = observer
-        self._high_water = engine.config.limits.send_high_water_bytes
+        self._high_water = services.config.limits.send_high_water_bytes
         self._pong_s = timeouts.pong_s
         self._close_s = timeouts.close_s
         #: No message comes or goes any more.
@@ -124,8 +124,8 @@ class RelaySide:
         self.moved = now
         self._heard = now
         self._latest_ping: bytes | None = None
-        self._keepalive = Keepalive(engine, self, now)
-        self._finish_timer = engine.timers.timer(self._on_unfinished)
+        self._keepalive = Keepalive(services, self, now)
+        self._finish_timer = services.timers.timer(self._on_unfinished)
 
     # -- from the pipe ------------------------------------------------------------------------------------------
 
@@ -146,11 +146,11 @@ class RelaySide:
 
     def receive_eof(self, now: float) -> None:
         """The peer ended without a closing handshake, or after it."""
-        self._lose(f"the {self.peer}'s connection ended without a close frame", now)
+        self._on_lost(f"the {self.peer}'s connection ended without a close frame", now)
 
     def connection_lost(self, reason: str, now: float) -> None:
         """The pipe broke."""
-        self._lose(f"the {self.peer}'s connection was lost: {reason}", now)
+        self._on_lost(f"the {self.peer}'s connection was lost: {reason}", now)
 
     def data_sent(self, n: int, now: float) -> None:
         """The transport took ``n`` bytes."""
@@ -164,14 +164,14 @@ class RelaySide:
 
     # -- for the relay ------------------------------------------------------------------------------------------
 
-    def close(self, frame: CloseFrame | None, now: float, *, answered: bool) -> None:
+    def close(self, frame: CloseFrame | None, now: float, *, peer_closed: bool) -> None:
         """Send the close frame, if the peer can still receive one. ``answered``: the peer already sent its close
         frame, or is gone; otherwise wait for it, at most ``close_s``."""
         self.ended = True
         self._keepalive.close()
         if frame is not None:
             self.pipe.write(self.wire.close(frame.code, frame.reason), now)
-        if frame is None or answered:
+        if frame is None or peer_closed:
             self._finish(now)
             return
         if self._inbound.paused:
@@ -191,7 +191,7 @@ class RelaySide:
 
     def peer_dead(self, now: float) -> None:
         self.pipe.abort(now)
-        self._lose(f"the {self.peer} gave no sign of life within {self._pong_s:g} s of a ping", now)
+        self._on_lost(f"the {self.peer} gave no sign of life within {self._pong_s:g} s of a ping", now)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -221,7 +221,7 @@ class RelaySide:
             if self._latest_ping is not None:
                 payload, self._latest_ping = self._latest_ping, None
                 self._answer_ping(payload, now)
-            self._outbound.relieve(now)
+            self._outbound.resume_if_low(now)
         if self._keepalive.ping_unsent and not outstanding:
             self._keepalive.ping_sent(now, paused=self._inbound.paused)
 
@@ -239,7 +239,7 @@ class RelaySide:
             self.pipe.abort(now)
         self._finish(now)
 
-    def _lose(self, reason: str, now: float) -> None:
+    def _on_lost(self, reason: str, now: float) -> None:
         if self.ended:
             self._finish(now)
         else:
@@ -251,5 +251,5 @@ class RelaySide:
             return
         self.finished = True
         self._finish_timer.close()
-        self.pipe.end(now)
+        self.pipe.close(now)
         self._owner.side_finished(self, now)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ..effects import Tls
 from ..engine.connection import PipeConnection
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
 from ..providers.realtime import RealtimeCall
 from ..wires.websocket.handshake import ClientHandshake, Outcome, Refused, request
@@ -20,17 +20,17 @@ class Opener(Protocol):
     def provider_connected(self, now: float) -> None:
         """The dial succeeded; the upgrade is on its way."""
 
-    def provider_answered(self, outcome: Outcome, now: float) -> None:
+    def provider_responded(self, outcome: Outcome, now: float) -> None:
         """What became of the upgrade, or of the dial. Called once; set ``receiver`` where it was accepted."""
 
 
-class RelayUpstream(PipeConnection):
+class RelayUpstreamConnection(PipeConnection):
     """Implements ``BytePipe``. After :meth:`dial` its opener is told the outcome, unless it closes this before."""
 
     __slots__ = ("_handshake", "_opener", "call")
 
-    def __init__(self, engine: Engine, call: RealtimeCall, opener: Opener) -> None:
-        super().__init__(engine, engine.issue_conn())
+    def __init__(self, services: Services, call: RealtimeCall, opener: Opener) -> None:
+        super().__init__(services, services.issue_conn())
         self.call = call
         self._opener: Opener | None = opener
         self._handshake: ClientHandshake | None = None
@@ -41,14 +41,14 @@ class RelayUpstream(PipeConnection):
         """Ask the driver for the connection."""
         origin = self.call.origin
         if origin.scheme == "https":
-            self.engine.connect(self.conn, origin.host, origin.port, Tls(origin.host, origin.ca_file), ("http/1.1",))
+            self.services.connect(self.conn, origin.host, origin.port, Tls(origin.host, origin.ca_file), ("http/1.1",))
         else:
-            self.engine.connect(self.conn, origin.host, origin.port, None, ())
+            self.services.connect(self.conn, origin.host, origin.port, None, ())
 
-    def answer_so_far(self) -> Refused | Fault:
+    def response_so_far(self) -> Refused | Fault:
         """The time is over: a refusal that has begun, or that there is no answer. Close this next."""
         self._opener = None
-        within = f"within {self.engine.config.timeouts.realtime_open_s:g} s"
+        within = f"within {self.services.config.timeouts.realtime_open_s:g} s"
         where = self.call.origin.authority
         if self._handshake is None:
             detail = f"no connection to {where} {within}"
@@ -66,14 +66,14 @@ class RelayUpstream(PipeConnection):
         if self.closing or self._opener is None:
             return
         call = self.call
-        nonce = self.engine.random.bytes(16)
-        self._handshake = ClientHandshake(self.engine.config.limits.head_bytes, nonce, call.subprotocols)
+        nonce = self.services.random.bytes(16)
+        self._handshake = ClientHandshake(self.services.config.limits.head_bytes, nonce, call.subprotocols)
         self._opener.provider_connected(now)
         self.write(request(call.origin.authority.encode(), call.target, call.headers, call.subprotocols, nonce), now)
 
     def connect_failed(self, reason: str, now: float) -> None:
         """The dial failed."""
-        self.lose()
+        self.mark_lost()
         detail = f"cannot connect to {self.call.origin.authority}: {reason}"
         self._tell(Fault(FaultKind.CONNECT_FAILED, Side.PROVIDER, detail, True), now)
 
@@ -87,18 +87,18 @@ class RelayUpstream(PipeConnection):
         if self.receiver is not None:
             self.receiver.receive_eof(now)
         else:
-            self._break_off(now)
+            self._fail_opening(now)
         self.close(now)
 
     def connection_lost(self, reason: str, now: float) -> None:
-        self.lose()
+        self.mark_lost()
         if self.receiver is not None:
             self.receiver.connection_lost(reason, now)
         else:
-            self._break_off(now)
+            self._fail_opening(now)
 
     def closed(self, now: float) -> None:
-        if not self.over:
+        if not self.ended:
             if self._handshake is None:
                 self.connect_failed("the connection was given up", now)
             else:
@@ -110,9 +110,9 @@ class RelayUpstream(PipeConnection):
     def _tell(self, outcome: Outcome, now: float) -> None:
         opener, self._opener = self._opener, None
         if opener is not None:
-            opener.provider_answered(outcome, now)
+            opener.provider_responded(outcome, now)
 
-    def _break_off(self, now: float) -> None:
+    def _fail_opening(self, now: float) -> None:
         """The end came before the answer was complete."""
         if self._handshake is not None and self._opener is not None:
             self._tell(self._handshake.receive_eof(), now)
@@ -121,13 +121,13 @@ class RelayUpstream(PipeConnection):
         self._opener = None
         super().close(now, abort=abort)
 
-    def _abort(self, now: float) -> None:
+    def _on_stall(self, now: float) -> None:
         """The provider takes nothing, or does not let go."""
-        self.over = True
+        self.ended = True
         if self.receiver is not None:
             self.receiver.connection_lost("the provider takes no more bytes", now)
         else:
             self._tell(
                 Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, "the provider takes no more bytes", retryable=True), now
             )
-        super()._abort(now)
+        super()._on_stall(now)

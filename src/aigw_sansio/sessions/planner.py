@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..config import GatewaySettings
 from ..dialects.commands import Step
 from ..downstream.gateway_tokens import bearer_token, known_token
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..exchanges.policy import resolve_policy
 from ..exchanges.ports import PlannedStep
 from ..faults import Fault
@@ -32,11 +32,11 @@ class ClientInfo(NamedTuple):
     subprotocol: str | None
 
 
-def plan(engine: Engine, client: ClientInfo, steps: Sequence[Step], now: float) -> list[PlannedStep] | Fault:
+def plan(services: Services, client: ClientInfo, steps: Sequence[Step], now: float) -> list[PlannedStep] | Fault:
     """Every step made ready, or why one of them cannot run."""
     planned: list[PlannedStep] = []
     for index, step in enumerate(steps):
-        one = _plan_step(engine, client, step, now)
+        one = _plan_step(services, client, step, now)
         if not isinstance(one, Fault):
             planned.append(one)
         elif len(steps) == 1:
@@ -46,8 +46,8 @@ def plan(engine: Engine, client: ClientInfo, steps: Sequence[Step], now: float) 
     return planned
 
 
-def _plan_step(engine: Engine, client: ClientInfo, step: Step, now: float) -> PlannedStep | Fault:
-    policy = resolve_policy(step.config, step.headers, client.headers, client.settings, engine.config.timeouts)
+def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -> PlannedStep | Fault:
+    policy = resolve_policy(step.config, step.headers, client.headers, client.settings, services.config.timeouts)
     if isinstance(policy, Fault):
         return policy
     call = build_call(
@@ -56,10 +56,10 @@ def _plan_step(engine: Engine, client: ClientInfo, step: Step, now: float) -> Pl
         method=step.method,
         headers=step.headers,
         body=step.query,
-        settings=engine.config.providers,
+        settings=services.config.providers,
         account=client.account,
         own_tokens=lambda value: known_token(client.settings, Secret(value)),
-        unix_time=engine.unix_time(now),
+        unix_time=services.unix_time(now),
     )
     return call if isinstance(call, Fault) else PlannedStep(call, policy)
 

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from ..downstream.channel import MessageChannel
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..exchanges.ports import Scheduled
 
 
@@ -40,29 +40,29 @@ class FairScheduler:
         "_balancing",
         "_channel",
         "_emptied",
-        "_engine",
         "_held",
         "_high_water",
         "_over_budget",
         "_queued",
         "_queues",
-        "_relieved",
         "_running",
+        "_services",
+        "_to_resume",
         "_turns",
     )
 
     def __init__(
         self,
-        engine: Engine,
+        services: Services,
         channel: MessageChannel,
         running: Callable[[], Iterable[Scheduled]],
         emptied: Callable[[Scheduled, float], None],
     ) -> None:
         """``running`` tells the exchanges that have not ended, oldest first; ``emptied`` is told of an ended exchange
         when its last message was taken."""
-        self._engine = engine
+        self._services = services
         self._channel = channel
-        self._high_water = engine.config.limits.send_high_water_bytes
+        self._high_water = services.config.limits.send_high_water_bytes
         self._running = running
         self._emptied = emptied
         self._queues: dict[Scheduled, _Queue] = {}  # none of them is empty
@@ -71,7 +71,7 @@ class FairScheduler:
         self._held = 0  # all bytes held for the client: those, and what the exchanges hold
         self._over_budget = False
         self._balancing = False
-        self._relieved: dict[Scheduled, None] = {}  # their queues went down to a quarter
+        self._to_resume: dict[Scheduled, None] = {}  # their queues went down to a quarter
 
     # -- ExchangeOutlet -----------------------------------------------------------------------------------------
 
@@ -94,7 +94,7 @@ class FairScheduler:
         if queue.size > limit:
             exchange.pause_for_queue()
 
-    def drop(self, exchange: Scheduled) -> None:
+    def discard(self, exchange: Scheduled) -> None:
         """Forget what ``exchange`` has queued."""
         queue = self._queues.pop(exchange, None)
         if queue is not None:
@@ -104,7 +104,7 @@ class FairScheduler:
     def account(self, delta: int) -> None:
         """``delta`` bytes more are held for this client."""
         self._held += delta
-        limit = self._engine.config.limits.buffered_response_bytes_per_connection
+        limit = self._services.config.limits.buffered_response_bytes_per_connection
         if self._held > limit or self._over_budget:
             self._balance_later()
 
@@ -128,17 +128,17 @@ class FairScheduler:
                 if exchange.ended:
                     self._emptied(exchange, now)
             if queue.size <= limit // 4 and exchange.paused_by_queue:
-                self._relieved[exchange] = None
+                self._to_resume[exchange] = None
                 self._balance_later()
 
     def has_queued(self, exchange: Scheduled) -> bool:
         """Whether messages of ``exchange`` wait."""
         return exchange in self._queues
 
-    def clear(self) -> None:
+    def discard_all(self) -> None:
         """The channel is gone: nothing is sent any more."""
         for exchange in list(self._queues):
-            self.drop(exchange)
+            self.discard(exchange)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -150,14 +150,14 @@ class FairScheduler:
     def _balance_later(self) -> None:
         if not self._balancing:
             self._balancing = True
-            self._engine.defer(self._balance)
+            self._services.defer(self._balance)
 
     def _balance(self, now: float) -> None:
         """Pause or resume providers, as the queues and the account stand now."""
         self._balancing = False
-        limits = self._engine.config.limits
-        relieved, self._relieved = self._relieved, {}
-        for exchange in relieved:
+        limits = self._services.config.limits
+        to_resume, self._to_resume = self._to_resume, {}
+        for exchange in to_resume:
             queue = self._queues.get(exchange)
             if queue is None or queue.size <= self._high_water // 4:
                 exchange.resume_after_queue(now)

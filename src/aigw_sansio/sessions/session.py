@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from ..dialects.base import Dialect, Listener
 from ..dialects.commands import BadCreate, Cancel, Create, Ping, Step, Unusable
 from ..downstream.channel import ChannelOwner, MessageChannel
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..events import ProviderEvent, ProviderEventRead, SessionEnded, SessionOpened
 from ..exchanges.exchange import Exchange
 from ..exchanges.ports import Scheduled
@@ -36,15 +36,15 @@ class Session(Generic[Channel]):
         "_client",
         "_dialect",
         "_draining",
-        "_engine",
         "_exchanges",
         "_flushing",
         "_idle_timer",
         "_life_timer",
-        "_on_over",
+        "_on_ended",
         "_opened",
         "_request_bytes",
         "_scheduler",
+        "_services",
         "_source",
         "_unusable",
         "channel",
@@ -53,42 +53,42 @@ class Session(Generic[Channel]):
 
     def __init__(
         self,
-        engine: Engine,
+        services: Services,
         source: Source,
         dialect: Dialect,
         client: ClientInfo,
         session_id: int,
         *,
         open_channel: Callable[[ChannelOwner], Channel],
-        on_over: Callable[["Session[Channel]", float], None],
+        on_ended: Callable[["Session[Channel]", float], None],
         now: float,
     ) -> None:
         """``open_channel`` makes the channel that carries its messages. ``on_over`` is called once, when the session
         has ended. Call ``start`` next."""
-        self._engine = engine
+        self._services = services
         self._source = source
         self._dialect = dialect
         self._client = client
         self.session_id = session_id
-        self._on_over = on_over
+        self._on_ended = on_ended
         self._opened = now
         self._exchanges: dict[str, Exchange] = {}
         self._flushing: dict[str, Scheduled] = {}  # ended, with messages that wait
-        self._checks = TokenChecks(engine, client.account, client.gateway, self._checked)
+        self._checks = TokenChecks(services, client.account, client.gateway, self._checked)
         self._request_bytes = 0
         self._unusable = 0
         self._draining = False
-        self._idle_timer = engine.timers.timer(self._on_idle)
-        self._life_timer = engine.timers.timer(self._on_life_over)
+        self._idle_timer = services.timers.timer(self._on_idle)
+        self._life_timer = services.timers.timer(self._on_session_timeout)
         #: What carries its messages.
         self.channel: Channel = open_channel(self)
-        self._scheduler = FairScheduler(engine, self.channel, self._exchanges.values, self._emptied)
+        self._scheduler = FairScheduler(services, self.channel, self._exchanges.values, self._emptied)
 
     def start(self, now: float) -> None:
         """The client was accepted."""
         client = self._client
-        timeouts = self._engine.config.timeouts
-        self._engine.emit(
+        timeouts = self._services.config.timeouts
+        self._services.emit(
             SessionOpened(
                 session=self.session_id,
                 conn=client.conn,
@@ -145,9 +145,9 @@ class Session(Generic[Channel]):
         )
         for exchange in list(self._exchanges.values()):
             exchange.cancel("gone", by, fault, now)
-        self._scheduler.clear()
+        self._scheduler.discard_all()
         self._flushing.clear()
-        self._engine.emit(
+        self._services.emit(
             SessionEnded(
                 session=self.session_id,
                 by=by,
@@ -161,7 +161,7 @@ class Session(Generic[Channel]):
                 bytes_sent=channel.bytes_sent,
             )
         )
-        self._on_over(self, now)
+        self._on_ended(self, now)
 
     # -- commands -----------------------------------------------------------------------------------------------
 
@@ -189,16 +189,16 @@ class Session(Generic[Channel]):
             self._refuse(pending, fault, now)
         else:
             self._begin(pending, now)
-        self._rest(now)
+        self._check_idle(now)
 
     def _begin(self, pending: PendingCreate, now: float) -> None:
         create, event_id, log_id, size = pending
-        steps = plan(self._engine, self._client, create.steps, now)
+        steps = plan(self._services, self._client, create.steps, now)
         if isinstance(steps, Fault):
             self._refuse(pending, steps, now)
             return
         exchange = Exchange(
-            self._engine,
+            self._services,
             self._source,
             self,
             self._scheduler,
@@ -216,13 +216,13 @@ class Session(Generic[Channel]):
 
     def _listener(self, log_id: str) -> Listener | None:
         """Who is told of what the provider's chunks mean: the host, if it listens."""
-        engine = self._engine
-        if not engine.config.emit_provider_events:
+        services = self._services
+        if not services.config.emit_provider_events:
             return None
 
         def listener(events: list[ProviderEvent]) -> None:
             for event in events:
-                engine.emit(ProviderEventRead(log_id, event))
+                services.emit(ProviderEventRead(log_id, event))
 
         return listener
 
@@ -234,14 +234,14 @@ class Session(Generic[Channel]):
         elif (pending := self._checks.withdraw(event_id)) is not None:
             self._request_bytes -= pending.size
             self._tell(self._dialect.cancelled(event_id, pending.log_id), now)
-            self._rest(now)
+            self._check_idle(now)
 
     def _is_running(self, event_id: str) -> bool:
         """Whether the client has not been told of the end of an exchange of this id."""
         return event_id in self._exchanges or event_id in self._flushing or event_id in self._checks
 
     def _over_limits(self, size: int) -> Fault | None:
-        limits = self._engine.config.limits
+        limits = self._services.config.limits
         if self._draining:
             return Fault(FaultKind.GOING_AWAY, Side.GATEWAY, f"{_GOING_AWAY}; connect again", retryable=True)
         busy = len(self._exchanges) + len(self._flushing) + len(self._checks)
@@ -279,11 +279,11 @@ class Session(Generic[Channel]):
         """A message that could not be used. Too many of them in a row close the channel."""
         self._tell(self._dialect.unusable(fault, running_id), now)
         self._unusable += 1
-        if self._unusable >= self._engine.config.limits.unusable_messages_in_a_row:
+        if self._unusable >= self._services.config.limits.unusable_messages_in_a_row:
             self.channel.close(1008, f"{self._unusable} unusable messages in a row", now, by=Side.CLIENT)
 
     def _new_log_id(self, now: float) -> str:
-        return self._engine.random.uuid7(self._engine.unix_time(now))
+        return self._services.random.uuid7(self._services.unix_time(now))
 
     # -- ends of exchanges --------------------------------------------------------------------------------------
 
@@ -293,14 +293,14 @@ class Session(Generic[Channel]):
         self._request_bytes -= exchange.request_bytes
         if self._scheduler.has_queued(exchange):
             self._flushing[exchange.event_id] = exchange
-        self._rest(now)
+        self._check_idle(now)
 
     def _emptied(self, exchange: Scheduled, now: float) -> None:
         """An ended exchange has nothing more to send."""
         self._flushing.pop(exchange.event_id, None)
-        self._rest(now)
+        self._check_idle(now)
 
-    def _rest(self, now: float) -> None:
+    def _check_idle(self, now: float) -> None:
         """Nothing may be left to do."""
         if self._exchanges or self._flushing or self.channel.ended:
             return
@@ -311,14 +311,14 @@ class Session(Generic[Channel]):
     # -- clocks and going away ----------------------------------------------------------------------------------
 
     def _arm_idle(self, now: float) -> None:
-        limit = self._engine.config.timeouts.client_idle_s
+        limit = self._services.config.timeouts.client_idle_s
         if limit is not None and not self._exchanges and not self._flushing:
             self._idle_timer.arm(now + limit)
 
     def _on_idle(self, now: float) -> None:
         self.channel.close(1001, "no message for too long", now)
 
-    def _on_life_over(self, now: float) -> None:
+    def _on_session_timeout(self, now: float) -> None:
         self.channel.close(1001, "the longest session time is over", now)
 
     def drain(self, deadline: float, now: float) -> None:
@@ -327,7 +327,7 @@ class Session(Generic[Channel]):
             return
         self._draining = True
         self._tell(self._dialect.going_away(round((deadline - now) * 1000)), now)
-        self._rest(now)
+        self._check_idle(now)
 
     def abort(self, now: float) -> None:
         """The drain's deadline is over: what still runs fails, and the channel is closed."""

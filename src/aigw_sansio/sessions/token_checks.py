@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..dialects.commands import Create
 from ..effects import Answer, Authenticate, Authenticated
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
 from ..ids import AskId
 from ..secret import Secret
@@ -27,17 +27,17 @@ class PendingCreate(NamedTuple):
 class TokenChecks:
     """All checks of one session that are under way."""
 
-    __slots__ = ("_account", "_decided", "_engine", "_gateway", "_pending")
+    __slots__ = ("_account", "_decided", "_gateway", "_pending", "_services")
 
     def __init__(
         self,
-        engine: Engine,
+        services: Services,
         account: str,
         gateway: str,
         decided: Callable[[PendingCreate, Fault | None, float], None],
     ) -> None:
         """``decided`` is told once of each check that was not withdrawn; the fault says why it is not allowed."""
-        self._engine = engine
+        self._services = services
         self._account = account
         self._gateway = gateway
         self._decided = decided
@@ -56,7 +56,7 @@ class TokenChecks:
             else:
                 self._decided(pending, None, at)
 
-        ask_id = self._engine.ask(Authenticate(self._account, self._gateway, tokens[0]), answered, now)
+        ask_id = self._services.ask(Authenticate(self._account, self._gateway, tokens[0]), answered, now)
         self._pending[pending.event_id] = ask_id, pending
 
     def withdraw(self, event_id: str) -> PendingCreate | None:
@@ -64,7 +64,7 @@ class TokenChecks:
         found = self._pending.pop(event_id, None)
         if found is None:
             return None
-        self._engine.withdraw(found[0])
+        self._services.withdraw(found[0])
         return found[1]
 
     def withdraw_all(self) -> None:

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from ..effects import Answer, Sign, Signed
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..exchanges.source import Call, Placed, ResponseHandler, Source
 from ..faults import Fault, FaultKind, Side
 from ..ids import AskId
@@ -33,10 +33,10 @@ _KEPT: Final = 256  #: tokens; clients may bring accounts of their own
 class AccessTokens:
     """Keeps tokens, and gets those that are missing. Shared by all attempts of a gateway."""
 
-    __slots__ = ("_engine", "_fetches", "_source", "_tokens")
+    __slots__ = ("_fetches", "_services", "_source", "_tokens")
 
-    def __init__(self, engine: Engine, source: Source) -> None:
-        self._engine = engine
+    def __init__(self, services: Services, source: Source) -> None:
+        self._services = services
         self._source = source
         self._tokens: dict[ServiceAccount, GoogleToken] = {}
         self._fetches: dict[ServiceAccount, _Fetch] = {}
@@ -44,13 +44,13 @@ class AccessTokens:
     def fresh(self, account: ServiceAccount, now: float) -> Secret | None:
         """The token of ``account``, where one is kept that still serves."""
         token = self._tokens.get(account)
-        return token.token if token is not None and token.fresh(self._engine.unix_time(now)) else None
+        return token.token if token is not None and token.fresh(self._services.unix_time(now)) else None
 
     def request(self, account: ServiceAccount, waiter: Waiter, now: float) -> None:
         """Get a token for ``account``; ``waiter`` is told later, never before this returns. Or :meth:`withdraw`."""
         fetch = self._fetches.get(account)
         if fetch is None:
-            fetch = self._fetches[account] = _Fetch(self._engine, self._source, account, self._fetched, now)
+            fetch = self._fetches[account] = _Fetch(self._services, self._source, account, self._fetched, now)
         fetch.waiters[waiter] = None
 
     def withdraw(self, account: ServiceAccount, waiter: Waiter, now: float) -> None:
@@ -62,7 +62,7 @@ class AccessTokens:
                 del self._fetches[account]
                 fetch.cancel(now)
 
-    def forget(self, account: ServiceAccount) -> None:
+    def discard(self, account: ServiceAccount) -> None:
         """Google refused the token: the next call gets a new one."""
         self._tokens.pop(account, None)
 
@@ -90,8 +90,8 @@ class _Fetch:
         "_body",
         "_call",
         "_done",
-        "_engine",
         "_sent_at",
+        "_services",
         "_source",
         "_status",
         "_timer",
@@ -101,13 +101,13 @@ class _Fetch:
 
     def __init__(
         self,
-        engine: Engine,
+        services: Services,
         source: Source,
         account: ServiceAccount,
         done: Callable[["_Fetch", GoogleToken | Fault, float], None],
         now: float,
     ) -> None:
-        self._engine = engine
+        self._services = services
         self._source = source
         self.account = account
         self._done = done
@@ -115,18 +115,18 @@ class _Fetch:
         self._call: Call | None = None
         self._status = 0
         self._body = b""
-        self._sent_at = engine.unix_time(now)
-        self._timer = engine.timers.timer(self._on_timeout)
+        self._sent_at = services.unix_time(now)
+        self._timer = services.timers.timer(self._on_timeout)
         self._timer.arm(now + _FETCH_S)
         signed = signing_input(account, self._sent_at)
         question = Sign(account.private_key, signed)
-        self._ask_id: AskId | None = engine.ask(question, lambda answer, at: self._signed(signed, answer, at), now)
+        self._ask_id: AskId | None = services.ask(question, lambda answer, at: self._signed(signed, answer, at), now)
 
     def cancel(self, now: float) -> None:
         """Nobody waits for it any more, in whatever phase it is."""
         self._timer.close()
         if self._ask_id is not None:
-            self._engine.withdraw(self._ask_id)
+            self._services.withdraw(self._ask_id)
             self._ask_id = None
         call, self._call = self._call, None
         if call is not None:
@@ -145,7 +145,7 @@ class _Fetch:
         call = ProviderCall(
             provider="google", origin=self.account.origin, request=request, format="unknown", array_stream=False
         )
-        self._call = self._source.open(call, self, connect_timeout_s=self._engine.config.timeouts.connect_s)
+        self._call = self._source.open(call, self, connect_timeout_s=self._services.config.timeouts.connect_s)
         self._call.start(now)
 
     def _finish(self, result: GoogleToken | Fault, now: float) -> None:
@@ -195,9 +195,9 @@ class AuthorizingSource:
 
     __slots__ = ("_source", "_tokens")
 
-    def __init__(self, engine: Engine, source: Source) -> None:
+    def __init__(self, services: Services, source: Source) -> None:
         self._source = source
-        self._tokens = AccessTokens(engine, source)
+        self._tokens = AccessTokens(services, source)
 
     def open(self, request: ProviderCall, handler: ResponseHandler, *, connect_timeout_s: float) -> Call:
         """A call for ``request``. Call its ``start`` next."""
@@ -283,7 +283,7 @@ class _AuthorizedCall:
 
     def response_head(self, status: int, headers: Headers, now: float) -> None:
         if status == 401:
-            self._tokens.forget(self._account)  # the provider refused it: the next call gets a new one
+            self._tokens.discard(self._account)  # the provider refused it: the next call gets a new one
         self._handler.response_head(status, headers, now)
 
     def response_body(self, data: bytes, now: float) -> None:

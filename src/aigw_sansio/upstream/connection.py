@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ..effects import Tls
 from ..engine.connection import Connection
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
 from ..fsm import Machine
 from ..origin import Origin
@@ -70,7 +70,7 @@ class UpstreamOwner(Protocol):
     def capacity_changed(self, upstream: "UpstreamConnection", now: float) -> None:
         """A connection got free, full, or unfit for more."""
 
-    def connection_over(self, upstream: "UpstreamConnection", now: float) -> None:
+    def connection_ended(self, upstream: "UpstreamConnection", now: float) -> None:
         """A connection takes nothing any more."""
 
     def replace(self, call: UpstreamCall, now: float) -> None:
@@ -99,8 +99,8 @@ class UpstreamConnection(Connection):
         "wire",
     )
 
-    def __init__(self, engine: Engine, pool: UpstreamOwner, origin: Origin, now: float) -> None:
-        super().__init__(engine, engine.issue_conn())
+    def __init__(self, services: Services, pool: UpstreamOwner, origin: Origin, now: float) -> None:
+        super().__init__(services, services.issue_conn())
         self._pool = pool
         self.origin = origin
         self._machine = Machine(UPSTREAM_TABLE, UpstreamState.DIALING)
@@ -117,8 +117,8 @@ class UpstreamConnection(Connection):
         self._pinged = False
         self._peer_done = False
         self._settings_version = 0
-        self._idle_timer = engine.timers.timer(self._on_idle)
-        self._ping_timer = engine.timers.timer(self._on_silence)
+        self._idle_timer = services.timers.timer(self._on_idle)
+        self._ping_timer = services.timers.timer(self._on_silence)
 
     # -- for the pool -------------------------------------------------------------------------------------------
 
@@ -127,13 +127,13 @@ class UpstreamConnection(Connection):
         origin = self.origin
         if origin.scheme == "https":
             alpn = {"auto": ("h2", "http/1.1"), "on": ("h2",), "off": ("http/1.1",)}[origin.http2]
-            self.engine.connect(self.conn, origin.host, origin.port, Tls(origin.host, origin.ca_file), alpn)
+            self.services.connect(self.conn, origin.host, origin.port, Tls(origin.host, origin.ca_file), alpn)
         else:
-            self.engine.connect(self.conn, origin.host, origin.port, None, ())
+            self.services.connect(self.conn, origin.host, origin.port, None, ())
 
     def keep_dialing(self, now: float) -> None:
         """Nobody waits for this dial any more: it may still succeed, but not take for ever."""
-        self._idle_timer.arm(now + self.engine.config.timeouts.connect_s)
+        self._idle_timer.arm(now + self.services.config.timeouts.connect_s)
 
     @property
     def ready(self) -> bool:
@@ -184,7 +184,7 @@ class UpstreamConnection(Connection):
         self._unsent.append(call)
         self._idle_timer.cancel()
         if self.wire.multiplexed:
-            self._ping_timer.arm(now + self.engine.config.timeouts.upstream_ping_s)
+            self._ping_timer.arm(now + self.services.config.timeouts.upstream_ping_s)
         self._pump(now)
 
     # -- for calls -----------------------------------------------------------------------------------------------
@@ -207,12 +207,12 @@ class UpstreamConnection(Connection):
         """Give up ``call``, so that its provider notices at once."""
         assert self.wire is not None
         if self.wire.cancel(call.stream):
-            self._forget(call)
+            self._remove(call)
             self._pump(now)
-            self._call_over(now)
+            self._call_ended(now)
         else:
             self._end(now, abort=True)
-            self._forget(call)
+            self._remove(call)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -222,7 +222,7 @@ class UpstreamConnection(Connection):
             return
         self._machine.fire(UpstreamInput.CONNECTED)
         self.handshake_s = now - self.dialed_at
-        limits = self.engine.config.limits
+        limits = self.services.config.limits
         plain_h2 = self.origin.http2 == "on" and self.origin.scheme == "http"
         if alpn == "h2" or plain_h2:
             self.wire = Http2Client(max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes)
@@ -234,7 +234,7 @@ class UpstreamConnection(Connection):
 
     def connect_failed(self, reason: str, now: float) -> None:
         """The dial failed."""
-        self.over = True
+        self.ended = True
         self._idle_timer.cancel()
         if self._machine.state is UpstreamState.DIALING:
             self._machine.fire(UpstreamInput.END)
@@ -248,7 +248,7 @@ class UpstreamConnection(Connection):
         events = wire.receive_data(data)
         if wire.multiplexed:
             self._pinged = False
-            self._ping_timer.arm(now + self.engine.config.timeouts.upstream_ping_s)
+            self._ping_timer.arm(now + self.services.config.timeouts.upstream_ping_s)
         elif not events:
             for call in self._calls.values():
                 call.response_started = True
@@ -271,7 +271,7 @@ class UpstreamConnection(Connection):
             self.connect_failed(reason, now)
             return
         events = self.wire.connection_lost(reason) if self.wire is not None and not self.closing else []
-        self.lose()
+        self.mark_lost()
         self._dispatch(events, now)
         self._end(now, abort=True)
 
@@ -333,13 +333,13 @@ class UpstreamConnection(Connection):
             elif isinstance(event, ResponseEnd):
                 call = self._calls.get(event.stream)
                 if call is not None:
-                    self._forget(call)
-                    self._call_over(now)
+                    self._remove(call)
+                    self._call_ended(now)
                     call.handler.response_end(now)
             elif isinstance(event, StreamFailed):
                 call = self._calls.get(event.stream)
                 if call is not None:
-                    self._forget(call)
+                    self._remove(call)
                     self._call_failed(call, event, now)
             elif isinstance(event, ConnectionFailed):
                 self._end(now, abort=True)
@@ -358,14 +358,14 @@ class UpstreamConnection(Connection):
     def _call_failed(self, call: UpstreamCall, event: StreamFailed, now: float) -> None:
         lost = call.reach != "dialled" and event.fault.kind is FaultKind.CONNECTION_LOST
         again = (event.unprocessed or lost) and not call.response_started and call.replacements < _MAX_REPLACEMENTS
-        self._call_over(now, broken=not self.multiplexed and not self._peer_done)
+        self._call_ended(now, broken=not self.multiplexed and not self._peer_done)
         if again:
             call.replacements += 1
             self._pool.replace(call, now)
         else:
             call.handler.response_failed(event.fault, now)
 
-    def _forget(self, call: UpstreamCall) -> None:
+    def _remove(self, call: UpstreamCall) -> None:
         self._calls.pop(call.stream, None)
         call.connection = None
         if call in self._unsent:
@@ -377,7 +377,7 @@ class UpstreamConnection(Connection):
             call.withheld_credit = 0
         call.paused = False
 
-    def _call_over(self, now: float, *, broken: bool = False) -> None:
+    def _call_ended(self, now: float, *, broken: bool = False) -> None:
         """A call ended: idle, close, or go on. ``broken``: the connection is of no more use."""
         if self.closing or self.wire is None:
             return
@@ -392,7 +392,7 @@ class UpstreamConnection(Connection):
         self._pool.capacity_changed(self, now)
 
     def _arm_idle(self, now: float) -> None:
-        self._idle_timer.arm(now + self.engine.config.timeouts.pool_idle_s)
+        self._idle_timer.arm(now + self.services.config.timeouts.pool_idle_s)
 
     def _on_idle(self, now: float) -> None:
         if not self.ready:
@@ -409,7 +409,7 @@ class UpstreamConnection(Connection):
             self._pinged = True
             self.wire.ping()
             self._pump(now)
-            self._ping_timer.arm(now + self.engine.config.timeouts.pong_s)
+            self._ping_timer.arm(now + self.services.config.timeouts.pong_s)
         else:
             self._dispatch(self.wire.connection_lost("no answer to a ping"), now)
             self._end(now, abort=True)
@@ -423,13 +423,13 @@ class UpstreamConnection(Connection):
             self._machine.fire(UpstreamInput.END)
         super().close(now, abort=abort)
 
-    def _abort(self, now: float) -> None:
+    def _on_stall(self, now: float) -> None:
         """The provider takes nothing, or does not let go."""
         if self.wire is not None and not self.closing:
             self._dispatch(self.wire.connection_lost("the provider takes no more bytes"), now)
-        self.over = True
+        self.ended = True
         self._end(now, abort=True)
 
     def _end(self, now: float, *, abort: bool = False) -> None:
         self.close(now, abort=abort)
-        self._pool.connection_over(self, now)
+        self._pool.connection_ended(self, now)

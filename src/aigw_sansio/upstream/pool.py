@@ -11,7 +11,7 @@ origin speaks is known as long as a connection to it is there.
 
 from collections.abc import Callable
 
-from ..engine.engine import Engine
+from ..engine.services import Services
 from ..exchanges.source import Placed, ResponseHandler
 from ..faults import Fault, FaultKind, Side
 from ..ids import ConnId
@@ -42,10 +42,10 @@ class _OriginPool:
 class Pool:
     """The upstream connections of one gateway, shared by all its clients."""
 
-    __slots__ = ("_engine", "_origins", "_ready_count", "_register")
+    __slots__ = ("_origins", "_ready_count", "_register", "_services")
 
-    def __init__(self, engine: Engine, register: Callable[[UpstreamConnection], None]) -> None:
-        self._engine = engine
+    def __init__(self, services: Services, register: Callable[[UpstreamConnection], None]) -> None:
+        self._services = services
         self._register = register
         self._origins: dict[Origin, _OriginPool] = {}
         self._ready_count = 0
@@ -61,7 +61,7 @@ class Pool:
             pool = self._origins[call.origin] = _OriginPool(call.origin)
         pool.waiting[call] = None
         call.since = now
-        call.timer = self._engine.timers.timer(lambda at: self._expired(call, at))
+        call.timer = self._services.timers.timer(lambda at: self._expired(call, at))
         self._place(pool, call, now)
 
     def withdraw(self, call: UpstreamCall, now: float) -> None:
@@ -71,14 +71,14 @@ class Pool:
         self._stop_waiting(pool, call)
         dial, call.dial = call.dial, None
         if dial is not None and dial.conn in pool.connections:
-            heir = next((other for other in pool.waiting if other.dial is None), None)
-            if heir is not None and now < dial.dialed_at + self._engine.config.timeouts.connect_s:
-                self._give_dial(heir, dial, now)
+            next_call = next((other for other in pool.waiting if other.dial is None), None)
+            if next_call is not None and now < dial.dialed_at + self._services.config.timeouts.connect_s:
+                self._give_dial(next_call, dial, now)
             else:
                 dial.close(now, abort=True)
-                self._drop(pool, dial)
+                self._remove(pool, dial)
                 self._serve(pool, now)
-        self._forget_if_empty(pool)
+        self._remove_if_empty(pool)
 
     def replace(self, call: UpstreamCall, now: float) -> None:
         """The connection of ``call`` ended and the provider did not act on the request: send it again, afresh."""
@@ -103,7 +103,7 @@ class Pool:
         """A dial failed: the request it was for fails, others that counted on it are placed again."""
         pool = self._origins[upstream.origin]
         pool.likely_h2 = False
-        self._drop(pool, upstream)
+        self._remove(pool, upstream)
         call = next((call for call in pool.waiting if call.dial is upstream), None)
         if call is not None:
             self._fail(pool, call, fault, now)
@@ -122,11 +122,11 @@ class Pool:
             pool.available.pop(upstream.conn, None)
         self._serve(pool, now)
 
-    def connection_over(self, upstream: UpstreamConnection, now: float) -> None:
+    def connection_ended(self, upstream: UpstreamConnection, now: float) -> None:
         """A connection takes nothing any more. Its place is free."""
         pool = self._origins.get(upstream.origin)
         if pool is not None and upstream.conn in pool.connections:
-            self._drop(pool, upstream)
+            self._remove(pool, upstream)
             self._serve(pool, now)
 
     # -- for the gateway ----------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ class Pool:
 
     def _serve(self, pool: _OriginPool, now: float) -> None:
         """Give what is free to who waits longest, and dial for who has nothing to wait for."""
-        max_age_s = self._engine.config.timeouts.pool_age_s
+        max_age_s = self._services.config.timeouts.pool_age_s
         while pool.waiting:
             young = (one.ready_order for one in pool.available.values() if now - one.dialed_at < max_age_s)
             newest = max(young, default=-1)
@@ -155,9 +155,9 @@ class Pool:
                 call = next((call for call in pool.waiting if call.dial is None), None)
             if call is None or not self._place(pool, call, now):
                 break
-        self._forget_if_empty(pool)
+        self._remove_if_empty(pool)
 
-    def _forget_if_empty(self, pool: _OriginPool) -> None:
+    def _remove_if_empty(self, pool: _OriginPool) -> None:
         if not pool.waiting and not pool.connections:
             for origin, other in list(self._origins.items()):
                 if other is pool:
@@ -171,7 +171,7 @@ class Pool:
 
     def _place(self, pool: _OriginPool, call: UpstreamCall, now: float) -> bool:
         """One decision. False where ``call`` has to wait as before."""
-        config = self._engine.config
+        config = self._services.config
         facts = [
             ConnectionFacts(
                 upstream.conn, upstream.last_used, upstream.dialed_at, not upstream.idle, upstream.ready_order
@@ -191,13 +191,13 @@ class Pool:
         )
         for conn in expired:
             old = pool.connections[conn]
-            self._drop(pool, old)
+            self._remove(pool, old)
             old.close(now)
         if isinstance(placement, Use):
             self._assign(pool, call, pool.connections[placement.conn], now)
             return True
         if isinstance(placement, Dial) and call.dial is None:
-            upstream = UpstreamConnection(self._engine, self, call.origin, now)
+            upstream = UpstreamConnection(self._services, self, call.origin, now)
             pool.connections[upstream.conn] = pool.unready[upstream.conn] = upstream
             self._register(upstream)
             self._give_dial(call, upstream, now)
@@ -216,9 +216,9 @@ class Pool:
         self._stop_waiting(pool, call)
         dial, call.dial = call.dial, None
         if dial is not None and dial is not upstream:
-            heir = next((other for other in pool.waiting if other.dial is None), None)
-            if heir is not None:
-                self._give_dial(heir, dial, now)
+            next_call = next((other for other in pool.waiting if other.dial is None), None)
+            if next_call is not None:
+                self._give_dial(next_call, dial, now)
             else:
                 dial.keep_dialing(now)
         upstream.assign(call, now)
@@ -228,7 +228,7 @@ class Pool:
             pool.available.pop(upstream.conn, None)
         call.handler.call_placed(Placed(upstream.conn, call.reach, upstream.handshake_s), now)
 
-    def _drop(self, pool: _OriginPool, upstream: CallConnection) -> None:
+    def _remove(self, pool: _OriginPool, upstream: CallConnection) -> None:
         pool.connections.pop(upstream.conn, None)
         pool.unready.pop(upstream.conn, None)
         pool.available.pop(upstream.conn, None)
@@ -241,7 +241,7 @@ class Pool:
     def _expired(self, call: UpstreamCall, now: float) -> None:
         pool = self._origins[call.origin]
         where = call.origin.authority
-        waited = self._engine.config.timeouts.pool_wait_s
+        waited = self._services.config.timeouts.pool_wait_s
         connecting = call.dial is not None or pool.shareable_dial
         if call.dial is not None:
             pool.likely_h2 = False

@@ -6,7 +6,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request
 
 from aigw_sansio.config import Limits, Timeouts
-from aigw_sansio.downstream.http1 import Http1Downstream
+from aigw_sansio.downstream.http1 import Http1DownstreamConnection
 from aigw_sansio.downstream.ports import (
     ClientRequest,
     Responder,
@@ -65,8 +65,8 @@ class Client(Rig):
         self.door = Undecided()
         self.receiver = Receiver()
         self.websocket = WSConnection(ConnectionType.CLIENT)
-        conn: ConnId = self.engine.issue_conn()
-        self.down = Http1Downstream(self.engine, conn, "192.0.2.7:50000", self.door, self.now)
+        conn: ConnId = self.services.issue_conn()
+        self.down = Http1DownstreamConnection(self.services, conn, "192.0.2.7:50000", self.door, self.now)
 
     def head(self, *subprotocols: str) -> bytes:
         """A request for a WebSocket as wsproto writes it."""
@@ -93,7 +93,7 @@ class Client(Rig):
     def closed(self) -> None:
         """The driver released it: nothing of it may be left."""
         self.down.closed(self.now)
-        assert self.engine.timers.next_deadline() is None
+        assert self.services.timers.next_deadline() is None
 
 
 def status(answer: bytes) -> int:
@@ -329,7 +329,7 @@ def test_a_loss_is_told_and_closes_nothing(phase: str) -> None:
     rig.down.connection_lost("reset", rig.now)
     assert rig.short() == []
     assert rig.receiver.told == (["lost: reset"] if phase == "open" else [])
-    assert rig.engine.timers.next_deadline() is None
+    assert rig.services.timers.next_deadline() is None
     rig.closed()
     assert rig.door.gone == (phase == "undecided"), "told once"
 

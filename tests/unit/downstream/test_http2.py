@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.peers.http2_frames import cuttings, peer
 
 from aigw_sansio.config import Config, Limits, Timeouts
-from aigw_sansio.downstream.http2 import Http2Downstream
+from aigw_sansio.downstream.http2 import Http2DownstreamConnection
 from aigw_sansio.downstream.http2_stream import StreamPipe
 from aigw_sansio.downstream.ports import ClientRequest, Responder
 from aigw_sansio.effects import Close, Effect
-from aigw_sansio.engine.engine import Engine
+from aigw_sansio.engine.services import Services
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import Fault
 from aigw_sansio.gateway import Gateway
@@ -84,12 +84,12 @@ class Door:
 class World:
     """One connection with a plain h2 client at its other end."""
 
-    def __init__(self, *, leaving: bool = False, **limits: int) -> None:
-        self.engine = Engine(Config(limits=Limits(**limits), timeouts=Timeouts()), b"a seed of 16 bytes", 0.0)
+    def __init__(self, *, draining: bool = False, **limits: int) -> None:
+        self.services = Services(Config(limits=Limits(**limits), timeouts=Timeouts()), b"a seed of 16 bytes", 0.0)
         self.now = 0.0
         self.door = Door()
-        self.link = Http2Downstream(
-            self.engine, self.engine.issue_conn(), "192.0.2.1:1", self.door, self.now, leaving=leaving
+        self.link = Http2DownstreamConnection(
+            self.services, self.services.issue_conn(), "192.0.2.1:1", self.door, self.now, draining=draining
         )
         self.client: H2Connection = peer(client=True)
         self.events: list[h2.events.Event] = []
@@ -102,25 +102,25 @@ class World:
         data = self.client.data_to_send()
         if data:
             self.link.receive_data(data, self.now)
-            self.engine.run_deferred(self.now)
-            self.effects += self.engine.take_effects()
+            self.services.run_deferred(self.now)
+            self.effects += self.services.take_effects()
 
     def hear(self) -> None:
         """All that the connection has goes to the client and is confirmed."""
         while data := self.link.pull(65536):
             self.events += self.client.receive_data(data)
             self.link.data_sent(len(data), self.now)
-            self.engine.run_deferred(self.now)
+            self.services.run_deferred(self.now)
             self.say()
-        self.effects += self.engine.take_effects()
+        self.effects += self.services.take_effects()
 
     def settle(self) -> None:
-        self.engine.run_deferred(self.now)
+        self.services.run_deferred(self.now)
         self.hear()
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
-        self.engine.timers.fire(self.now)
+        self.services.timers.fire(self.now)
         self.settle()
 
     def ask(self, fields: list[tuple[bytes, bytes]] = CONNECT, *, end: bool = False) -> tuple[int, StreamPipe]:
@@ -204,7 +204,7 @@ def test_a_plain_answer_loses_the_fields_of_http1_and_leaves_nothing() -> None:
     assert world.bytes_of(number) == b"no"
     assert world.of(h2.events.StreamEnded, number)
     assert pipe.state.name == "CLOSED"
-    assert world.engine.timers.armed == 1  # that of the connection
+    assert world.services.timers.armed == 1  # that of the connection
 
 
 def test_a_body_nobody_asked_for_gets_no_credit_and_is_cut_off_behind_the_answer() -> None:
@@ -345,7 +345,7 @@ def test_a_stream_counts_its_own_bytes_as_taken() -> None:
     second.write(b"2" * 300, world.now)
     first.write(b"1" * 24, world.now)
     assert (first.outstanding, second.outstanding) == (1024, 300)
-    world.engine.run_deferred(world.now)
+    world.services.run_deferred(world.now)
     data = world.link.pull(65536)
     world.link.data_sent(len(data) - 1, world.now)  # one byte of the last frame is under way
     assert (first.outstanding + second.outstanding) > 0
@@ -387,12 +387,12 @@ def test_bytes_in_a_frame_that_was_cut_are_not_taken_yet() -> None:
     world.hear()
     pipe.write(b"x" * 500_000, world.now)
     confirmed = 0
-    world.engine.run_deferred(world.now)
+    world.services.run_deferred(world.now)
     while data := world.link.pull(65536):
         confirmed += len(data)
         world.link.data_sent(len(data), world.now)
         assert sum(receiver.taken) * 16393 <= confirmed * 16384  # nine bytes a frame are not the stream's
-        world.engine.run_deferred(world.now)
+        world.services.run_deferred(world.now)
     assert sum(receiver.taken) == 500_000
 
 
@@ -403,7 +403,7 @@ def test_no_more_than_the_high_water_mark_waits_for_the_transport() -> None:
     world.client.increment_flow_control_window(1 << 24, 1)
     world.say()
     pipe.write(b"x" * 1_000_000, world.now)
-    world.engine.run_deferred(world.now)
+    world.services.run_deferred(world.now)
     assert 65536 <= world.link.buffer.size < 2 * 65536
     assert pipe.outstanding == 1_000_000
     assert 1_000_000 < world.link.outstanding < 1_000_000 + 65536
@@ -431,7 +431,7 @@ def test_an_ended_pipe_delivers_what_it_has_and_lets_the_client_end() -> None:
     world = World()
     number, pipe, receiver = world.open()
     pipe.write(b"last words", world.now)
-    pipe.end(world.now)
+    pipe.close(world.now)
     pipe.write(b"too late", world.now)
     world.settle()
     assert world.bytes_of(number) == b"last words"
@@ -455,17 +455,17 @@ def test_the_last_bytes_of_an_ended_stream_are_the_connections_to_lose() -> None
     world.client.increment_flow_control_window(1 << 20, number)
     world.say()
     pipe.write(b"x" * 90_000, world.now)
-    pipe.end(world.now)
+    pipe.close(world.now)
     world.client.end_stream(number)
     world.say()
     world.link.data_sent(len(world.link.pull(1000)), world.now)
-    world.engine.run_deferred(world.now)
+    world.services.run_deferred(world.now)
     assert pipe.state.name == "CLOSED"
     world.link.data_sent(len(world.link.pull(85_000)), world.now)
     assert 0 < pipe.outstanding < 90_000
     world.now += 60.0
-    world.engine.timers.fire(world.now)
-    world.effects += world.engine.take_effects()
+    world.services.timers.fire(world.now)
+    world.effects += world.services.take_effects()
     assert receiver.end is None
     assert True in world.closed
 
@@ -473,7 +473,7 @@ def test_the_last_bytes_of_an_ended_stream_are_the_connections_to_lose() -> None
 def test_a_client_that_does_not_let_go_is_reset() -> None:
     world = World()
     number, pipe, receiver = world.open()
-    pipe.end(world.now)
+    pipe.close(world.now)
     world.settle()
     world.wait(5.0)
     assert world.of(h2.events.StreamReset, number)
@@ -498,7 +498,7 @@ def test_a_stream_that_we_are_through_with_is_forgotten_once_the_client_is_too(h
             world.say()
         if how == "takes it late":
             pipe.write(b"x" * 70_000, world.now)
-        pipe.end(world.now)
+        pipe.close(world.now)
     world.settle()
     if how == "takes it late":
         world.client.increment_flow_control_window(100_000)
@@ -519,10 +519,10 @@ def test_a_stream_that_we_are_through_with_is_forgotten_once_the_client_is_too(h
     world.say()
     world.settle()
     assert pipe.state.name == "CLOSED"
-    assert world.link._ending == {}
+    assert world.link._finishing == {}
     assert list(world.link._pipes.values()) == ([] if how == "leaves" else [sibling.pipe])
     assert world.link._sending == {}
-    assert world.engine.timers.armed == 0
+    assert world.services.timers.armed == 0
     assert sibling.end == ("reset by peer" if how == "leaves" else None)
 
 
@@ -547,15 +547,15 @@ def test_a_connection_that_takes_nothing_is_aborted_and_every_stream_told_once()
     world = World()
     receivers = [world.open()[2] for _ in range(3)]
     receivers[0].pipe.write(b"x" * 10, world.now)
-    world.engine.run_deferred(world.now)
+    world.services.run_deferred(world.now)
     world.now += 60.0
-    world.engine.timers.fire(world.now)
-    world.engine.run_deferred(world.now)
-    world.effects += world.engine.take_effects()
+    world.services.timers.fire(world.now)
+    world.services.run_deferred(world.now)
+    world.effects += world.services.take_effects()
     assert [one.end for one in receivers] == ["the client takes no more bytes"] * 3
     assert world.closed == [True]
     world.link.closed(world.now)
-    assert world.engine.timers.armed == 0
+    assert world.services.timers.armed == 0
 
 
 def test_an_aborted_pipe_is_not_told_of_it() -> None:
@@ -567,7 +567,7 @@ def test_an_aborted_pipe_is_not_told_of_it() -> None:
     assert world.of(h2.events.StreamReset, number)
     assert (pipe.outstanding, receiver.end, receiver.taken) == (0, None, [])
     pipe.abort(world.now)
-    pipe.end(world.now)
+    pipe.close(world.now)
     pipe.pause_reading()
     pipe.resume_reading()
     world.settle()
@@ -584,20 +584,20 @@ def test_the_end_of_the_connection_ends_every_stream_once(how: str) -> None:
         world.link.receive_eof(world.now)
     elif how == "bad frame":
         world.link.receive_data(b"\x00\x00\x01\x06\x00\x00\x00\x00\x00x", world.now)
-    world.engine.run_deferred(world.now)
-    world.effects += world.engine.take_effects()
+    world.services.run_deferred(world.now)
+    world.effects += world.services.take_effects()
     assert world.closed == ([] if how in ("lost", "closed") else [False])
     world.link.closed(world.now)
-    world.engine.run_deferred(world.now)
+    world.services.run_deferred(world.now)
     assert all(one.end is not None for one in receivers)
     assert world.door.gone == 1
-    assert world.engine.timers.armed == 0
+    assert world.services.timers.armed == 0
 
 
 def test_a_breach_of_the_protocol_is_told_with_goaway() -> None:
     world = World()
     world.link.receive_data(b"\x00\x00\x01\x06\x00\x00\x00\x00\x00x", world.now)
-    world.engine.run_deferred(world.now)
+    world.services.run_deferred(world.now)
     goaway = world.link.pull(65536)
     assert goaway[3] == 7
     assert int.from_bytes(goaway[13:17]) == ErrorCodes.FRAME_SIZE_ERROR
@@ -606,10 +606,10 @@ def test_a_breach_of_the_protocol_is_told_with_goaway() -> None:
 def test_a_lost_connection_leaves_no_deadline() -> None:
     world = World()
     world.link.connection_lost("reset by peer", world.now)
-    assert world.engine.timers.armed == 0
+    assert world.services.timers.armed == 0
     world = World()
     world.link.close(world.now)
-    assert world.engine.timers.armed == 1  # that of the close
+    assert world.services.timers.armed == 1  # that of the close
 
 
 def test_a_connection_without_a_request_or_a_stream_ends_with_goaway() -> None:
@@ -622,7 +622,7 @@ def test_a_connection_without_a_request_or_a_stream_ends_with_goaway() -> None:
     number, pipe, _ = used.open()
     used.wait(300.0)
     assert used.closed == []
-    pipe.end(used.now)
+    pipe.close(used.now)
     used.client.end_stream(number)
     used.say()
     used.hear()
@@ -648,7 +648,7 @@ def test_drain_lets_open_streams_finish_and_takes_no_new_ones() -> None:
     assert receiver.received == b"still here"
     assert len(world.door.requests) == 1
     assert world.closed == []
-    pipe.end(world.now)
+    pipe.close(world.now)
     world.client.end_stream(number)
     world.say()
     assert world.closed == [False]
@@ -657,12 +657,12 @@ def test_drain_lets_open_streams_finish_and_takes_no_new_ones() -> None:
 def test_drain_ends_an_unused_connection_at_once() -> None:
     world = World()
     world.link.drain(world.now)
-    world.effects += world.engine.take_effects()
+    world.effects += world.services.take_effects()
     assert world.closed == [False]
 
 
 def test_a_connection_that_comes_while_draining_ends_behind_its_first_stream() -> None:
-    world = World(leaving=True)
+    world = World(draining=True)
     assert world.closed == []
     number, pipe = world.ask(GET, end=True)
     pipe.refuse(503, [], b"", world.now)

@@ -37,10 +37,10 @@ class Open(Rig):
 
     def __init__(self, limits: Limits | None = None, timeouts: Timeouts | None = None) -> None:
         super().__init__(limits, timeouts)
-        self.pipe = PipeConnection(self.engine, self.engine.issue_conn())
+        self.pipe = PipeConnection(self.services, self.services.issue_conn())
         self.owner = Owner()
-        wire = WebSocketWire(Role.SERVER, message_limit=self.engine.config.limits.message_bytes)
-        self.channel = WebSocketChannel(self.engine, self.pipe, wire, self.owner, self.now)
+        wire = WebSocketWire(Role.SERVER, message_limit=self.services.config.limits.message_bytes)
+        self.channel = WebSocketChannel(self.services, self.pipe, wire, self.owner, self.now)
         self.client = WsConnection(ConnectionType.CLIENT)
 
     def say(self, *events: Event) -> None:
@@ -199,7 +199,7 @@ def test_silence_is_pinged_once_and_then_it_is_dead() -> None:
     link.pass_time(0.3)
     assert link.owner.ends == [("client", 1006, "no sign of life after a ping")]
     assert link.short()[-1] == "abort 1"
-    assert link.engine.timers.next_deadline() is None
+    assert link.services.timers.next_deadline() is None
 
 
 @pytest.mark.parametrize("pong_s", [10.0, 25.0, 60.0])
@@ -298,7 +298,7 @@ def test_a_ping_confirmed_after_the_end_sets_no_clock() -> None:
     link.say(CloseConnection(1000))
     link.heard()
     link.pipe.closed(link.now)
-    assert link.engine.timers.next_deadline() is None
+    assert link.services.timers.next_deadline() is None
 
 
 # -- closing --------------------------------------------------------------------------------------------------------
@@ -338,7 +338,7 @@ def test_our_close_waits_for_its_answer_for_a_time(answered: bool) -> None:
         assert link.short() == ["close 1"]
     link.pipe.closed(link.now)
     assert len(link.owner.ends) == 1
-    assert link.engine.timers.next_deadline() is None
+    assert link.services.timers.next_deadline() is None
 
 
 def test_our_close_reads_a_client_that_was_held_back() -> None:
@@ -414,7 +414,7 @@ def test_a_loss_is_told_with_its_reason_and_closes_nothing() -> None:
     link.channel.receive_eof(link.now)
     assert link.owner.ends == [("client", 1006, "the connection was lost: reset by peer")]
     assert link.short() == []
-    assert link.engine.timers.next_deadline() is None
+    assert link.services.timers.next_deadline() is None
 
 
 def test_a_loss_after_the_handshake_is_not_told_again() -> None:
@@ -424,4 +424,4 @@ def test_a_loss_after_the_handshake_is_not_told_again() -> None:
     link.channel.receive_eof(link.now)
     assert link.owner.ends == [("client", 1000, "bye")]
     link.pipe.closed(link.now)
-    assert link.engine.timers.next_deadline() is None
+    assert link.services.timers.next_deadline() is None

@@ -36,11 +36,11 @@ class Open(Rig):
 
     def __init__(self, compression: Compression, limits: Limits | None = None, offers: str = BROWSER) -> None:
         super().__init__(limits)
-        self.pipe = PipeConnection(self.engine, self.engine.issue_conn())
+        self.pipe = PipeConnection(self.services, self.services.issue_conn())
         self.owner = Owner()
         parsed = parse_extensions([(b"sec-websocket-extensions", offers.encode())])
         assert parsed is not None
-        opening = WebSocketOpening(self.engine, self.pipe, compression, parsed, self.now)
+        opening = WebSocketOpening(self.services, self.pipe, compression, parsed, self.now)
         self.channel = opening.open(self.owner)
         self.answer = None if opening.extension is None else opening.extension.decode()
         fields = {} if self.answer is None else {"sec-websocket-extensions": self.answer}

@@ -9,17 +9,17 @@ from tests.peers.core_rig import short
 
 from aigw_sansio.config import Config, Timeouts
 from aigw_sansio.engine.connection import Connection
-from aigw_sansio.engine.engine import Engine
+from aigw_sansio.engine.services import Services
 from aigw_sansio.errors import LocalProtocolError
 
 
 class Box:
     def __init__(self) -> None:
-        self.engine = Engine(Config(timeouts=Timeouts(close_s=5, write_stall_s=60)), b"seed", 0.0)
-        self.conn = Connection(self.engine, self.engine.issue_conn())
+        self.services = Services(Config(timeouts=Timeouts(close_s=5, write_stall_s=60)), b"seed", 0.0)
+        self.conn = Connection(self.services, self.services.issue_conn())
 
     def effects(self) -> list[str]:
-        return [short(effect).partition(" ")[0] for effect in self.engine.take_effects()]
+        return [short(effect).partition(" ")[0] for effect in self.services.take_effects()]
 
     def send(self, n: int, now: float) -> None:
         self.conn.data_sent(len(self.conn.pull(n)), now)
@@ -46,22 +46,22 @@ def test_a_close_that_is_not_answered_becomes_an_abort() -> None:
     box.conn.close(2)
     assert box.effects() == ["flush", "close"]
     assert box.conn.pull(99) == b"last words"
-    assert box.engine.timers.next_deadline() == 6
-    box.engine.timers.fire(6)
+    assert box.services.timers.next_deadline() == 6
+    box.services.timers.fire(6)
     assert box.effects() == ["abort"]
     box.conn.close(7)
     box.conn.close(7, abort=True)
-    box.engine.timers.fire(1000)
+    box.services.timers.fire(1000)
     assert box.effects() == []
     box.conn.closed(8)
-    assert box.engine.timers.next_deadline() is None
+    assert box.services.timers.next_deadline() is None
 
 
 def test_a_close_that_is_answered_is_all() -> None:
     box = Box()
     box.conn.close(0)
     box.conn.closed(1)
-    box.engine.timers.fire(1000)
+    box.services.timers.fire(1000)
     assert box.effects() == ["close"]
 
 
@@ -75,18 +75,18 @@ def test_an_abort_hastens_a_close_and_drops_what_waits() -> None:
     assert box.conn.pull(99) == b""
     box.conn.data_sent(2, 1)
     assert box.conn.buffer.size == 0
-    assert box.engine.timers.next_deadline() is None
+    assert box.services.timers.next_deadline() is None
 
 
 def test_nothing_is_written_pauses_or_resumes_after_a_close() -> None:
-    for end in ("close", "abort", "lose", "closed"):
+    for end in ("close", "abort", "mark_lost", "closed"):
         box = Box()
         if end == "close":
             box.conn.close(0)
         elif end == "abort":
             box.conn.close(0, abort=True)
-        elif end == "lose":
-            box.conn.lose()
+        elif end == "mark_lost":
+            box.conn.mark_lost()
         else:
             box.conn.closed(0)
         box.effects()
@@ -101,11 +101,11 @@ def test_a_peer_that_takes_nothing_is_aborted() -> None:
     box = Box()
     box.conn.write(b"a" * 100, 0)
     assert len(box.conn.pull(100)) == 100
-    box.engine.timers.fire(59.9)
+    box.services.timers.fire(59.9)
     assert box.effects() == ["flush"]
-    box.engine.timers.fire(60)
+    box.services.timers.fire(60)
     assert box.effects() == ["abort"]
-    assert box.conn.over
+    assert box.conn.ended
 
 
 def test_a_peer_that_takes_a_little_lives_on() -> None:
@@ -113,12 +113,12 @@ def test_a_peer_that_takes_a_little_lives_on() -> None:
     box.conn.write(b"a" * 100, 0)
     for second in range(50, 500, 50):
         box.send(10, second)
-        box.engine.timers.fire(second)
+        box.services.timers.fire(second)
     assert box.effects() == ["flush"]
     box.send(10, 500)
-    assert box.engine.timers.next_deadline() is None, "all is sent: there is nothing to stall"
+    assert box.services.timers.next_deadline() is None, "all is sent: there is nothing to stall"
     box.conn.write(b"b", 1000)
-    box.engine.timers.fire(1059)
+    box.services.timers.fire(1059)
     assert box.effects() == ["flush"]
 
 
@@ -126,7 +126,7 @@ def test_more_to_write_does_not_put_the_stall_off() -> None:
     box = Box()
     for second in range(0, 60, 10):
         box.conn.write(b"a", second)
-    box.engine.timers.fire(60)
+    box.services.timers.fire(60)
     assert box.effects() == ["flush", "abort"]
 
 
@@ -149,7 +149,7 @@ def test_a_loss_closes_nothing_and_leaves_no_clock() -> None:
     box.conn.close(0, abort=True)
     assert box.effects() == ["flush"]
     box.conn.data_sent(2, 1)  # a confirmation under way
-    assert box.engine.timers.next_deadline() is None
+    assert box.services.timers.next_deadline() is None
     box.conn.closed(1)
 
 
@@ -178,7 +178,7 @@ MOVES = st.lists(st.sampled_from(["write", "pull", "sent", "close", "abort", "eo
 @given(MOVES)
 def test_each_effect_at_most_once_in_any_order(moves: list[str]) -> None:
     box = Box()
-    now, over, effects = 0.0, False, []
+    now, ended, effects = 0.0, False, []
     for move in moves:
         if move == "write":
             box.conn.write(b"abcd", now)
@@ -196,12 +196,12 @@ def test_each_effect_at_most_once_in_any_order(moves: list[str]) -> None:
             box.conn.resume_reading()
         elif move == "time":
             now += 30
-            box.engine.timers.fire(now)
-            assert box.engine.timers.next_deadline() is None or box.engine.timers.next_deadline() > now  # type: ignore[operator]
-        elif not over and move == "eof":
+            box.services.timers.fire(now)
+            assert box.services.timers.next_deadline() is None or box.services.timers.next_deadline() > now  # type: ignore[operator]
+        elif not ended and move == "eof":
             box.conn.receive_eof(now)
-        elif not over and move in ("lost", "closed"):
-            over = True
+        elif not ended and move in ("lost", "closed"):
+            ended = True
             if move == "lost":
                 box.conn.connection_lost("reset", now)
             box.conn.closed(now)
@@ -213,5 +213,5 @@ def test_each_effect_at_most_once_in_any_order(moves: list[str]) -> None:
     reading = [effect for effect in effects if effect in ("pause", "resume")]
     assert all(a != b for a, b in itertools.pairwise(reading))
     box.conn.closed(now)
-    assert box.engine.timers.next_deadline() is None
+    assert box.services.timers.next_deadline() is None
     assert box.conn.pull(9) == b""

@@ -50,7 +50,7 @@ def begin(rig: Rig, *, last_resort: bool = False, paused: int = 0, **more: Any) 
     call = ProviderCall("openai", Origin("https", "up.test", 443, None, "off"), request, "openai-chat", False)
     owner = Owner()
     attempt = Attempt(
-        rig.engine, rig.pool, owner, call, policy,
+        rig.services, rig.pool, owner, call, policy,
         log_id="log", step=0, number=1, last_resort=last_resort, paused=paused, now=rig.now,
     )  # fmt: skip
     attempt.start(rig.now)
@@ -68,8 +68,8 @@ def test_a_good_attempt_is_told_in_order() -> None:
     rig.connect(1)
     rig.receive(1, OK)
     assert owner.told == ["placed", "sent", "head", "finished ok"]
-    attempt.end(None, rig.now)
-    attempt.end(CANCEL, rig.now)
+    attempt.finish(None, rig.now)
+    attempt.finish(CANCEL, rig.now)
     assert kinds(rig) == [AttemptStarted, AttemptConnected, AttemptFirstByte, AttemptEnded]
     started = rig.events[0]
     assert isinstance(started, AttemptStarted)
@@ -168,11 +168,11 @@ def test_its_end_lets_the_provider_go_in_every_phase(phase: str) -> None:
     if phase == "chunk":
         rig.receive(1, b"data: x\n\n")
     rig.short()
-    attempt.end(CANCEL, rig.now)
+    attempt.finish(CANCEL, rig.now)
     assert rig.short() == ["abort 1"]
     assert kinds(rig).count(AttemptEnded) == 1
     assert not any(told.startswith("failed") for told in owner.told)
-    assert rig.engine.timers.next_deadline() is None or not rig.connections
+    assert rig.services.timers.next_deadline() is None or not rig.connections
 
 
 def test_a_broken_body_and_an_unreadable_coding_fail_it() -> None:

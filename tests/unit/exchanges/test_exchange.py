@@ -68,7 +68,7 @@ class Client(Rig):
             for index, step in enumerate(steps or ({},))
         ]
         self.exchange_ = Exchange(
-            self.engine,
+            self.services,
             self.pool,
             self,
             self,
@@ -83,14 +83,14 @@ class Client(Rig):
 
     def emit(self, events: list[ProviderEvent]) -> None:
         for event in events:
-            self.engine.emit(ProviderEventRead("log", event))
+            self.services.emit(ProviderEventRead("log", event))
 
     # the exchange's outlet and owner
 
     def post(self, exchange: Exchange, messages: list[bytes], now: float) -> None:
         self.messages += [msgspec.json.decode(message) for message in messages]
 
-    def drop(self, exchange: Exchange) -> None:
+    def discard(self, exchange: Exchange) -> None:
         self.dropped += 1
 
     def account(self, delta: int) -> None:
@@ -146,7 +146,7 @@ class Client(Rig):
 
     def eof(self) -> None:
         self.connections[ConnId(self.latest)].receive_eof(self.now)
-        self.engine.run_deferred(self.now)
+        self.services.run_deferred(self.now)
 
     def whole(self, status: int, body: bytes = b'{"ok":1}', *fields: bytes) -> None:
         self.connect(self.latest)
@@ -280,7 +280,7 @@ def fail(client: Client, how: str) -> None:
     conn = client.latest
     if how == "connect failed":
         client.connections[ConnId(conn)].connect_failed("no route", client.now)
-        client.engine.run_deferred(client.now)
+        client.services.run_deferred(client.now)
     elif how == "connect timeout":
         client.pass_time(10)
     elif how == "first byte timeout":
@@ -579,7 +579,7 @@ def test_no_clock_of_its_own_outlives_it() -> None:
         client = Client({"total_s": total})
         client.whole(200)
         client.ended()
-        armed.append(client.engine.timers.armed)
+        armed.append(client.services.timers.armed)
     assert armed[0] == armed[1]
 
 

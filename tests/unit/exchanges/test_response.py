@@ -32,9 +32,9 @@ def answer(
 
 
 def pull_dry(one: ProviderResponse, data: bytes = b"") -> list[bytes]:
-    found = [chunk.data for chunk in one.pull(data)]
-    while not one.dry:
-        found += [chunk.data for chunk in one.pull()]
+    found = [chunk.data for chunk in one.next_chunks(data)]
+    while not one.needs_data:
+        found += [chunk.data for chunk in one.next_chunks()]
     return found
 
 
@@ -171,9 +171,9 @@ def test_what_cannot_be_read_on_is_known_before_the_end() -> None:
 def test_what_is_kept_comes_first_and_in_order(coding: bytes | None) -> None:
     one = answer(SSE, *([] if coding is None else [(b"content-encoding", coding)]))
     body = BODY if coding is None else gzip.compress(BODY)
-    one.keep(body[:20])
-    one.keep(body[20:30])
-    assert not one.dry
+    one.buffer(body[:20])
+    one.buffer(body[20:30])
+    assert not one.needs_data
     assert one.buffered == 30
     assert pull_dry(one, body[30:]) == [TOKEN, USAGE]
     assert one.buffered == 0
@@ -182,17 +182,17 @@ def test_what_is_kept_comes_first_and_in_order(coding: bytes | None) -> None:
 def test_a_bomb_is_undone_in_pieces() -> None:
     """What one pull gives is bounded, however little was fed."""
     one = answer((b"content-encoding", b"gzip"))
-    one.keep(gzip.compress(bytes(8 << 20)))
+    one.buffer(gzip.compress(bytes(8 << 20)))
     sizes = []
-    while not one.dry:
-        sizes.append(sum(len(chunk.data) for chunk in one.pull()))
+    while not one.needs_data:
+        sizes.append(sum(len(chunk.data) for chunk in one.next_chunks()))
     assert sum(sizes) == 8 << 20
     assert max(sizes) <= 1 << 18
 
 
 def test_an_unfinished_piece_is_counted_until_it_is_complete() -> None:
     one = answer(SSE)
-    one.keep(b"data: " + TOKEN)
+    one.buffer(b"data: " + TOKEN)
     assert one.buffered == 6 + len(TOKEN)
     assert pull_dry(one) == []
     assert one.buffered >= len(TOKEN)
@@ -204,7 +204,7 @@ def test_how_a_stream_is_read_at_each_tap() -> None:
     """Before the commit and for listeners all; else what has a mark."""
     error = b'{"error":{"message":"too busy"}}'
     one = answer(SSE)
-    token, usage, failed = one.pull(b"data: %b\n\ndata: %b\n\ndata: %b\n\n" % (TOKEN, USAGE, error))
+    token, usage, failed = one.next_chunks(b"data: %b\n\ndata: %b\n\ndata: %b\n\n" % (TOKEN, USAGE, error))
     assert one.read_depth is ReadDepth.COMMIT
     assert TextDelta("hi") in one.read(token)
     one.read_depth = ReadDepth.MARKERS
@@ -221,7 +221,7 @@ def test_the_ledger_has_what_was_read_and_says_whether_it_is_all() -> None:
     one = answer(SSE)
     assert one.meter.total(complete=True) is None
     one.read_depth = ReadDepth.MARKERS
-    for chunk in one.pull(BODY):
+    for chunk in one.next_chunks(BODY):
         one.read(chunk)
     total = one.meter.total(complete=True)
     assert total == UsageReported(3, 4)

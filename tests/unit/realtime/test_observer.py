@@ -5,7 +5,7 @@ from typing import Any
 
 from aigw_sansio.config import Config
 from aigw_sansio.effects import Emit
-from aigw_sansio.engine.engine import Engine
+from aigw_sansio.engine.services import Services
 from aigw_sansio.events import AudioDelta, ProviderEvent, ProviderEventRead, TextDelta
 from aigw_sansio.realtime.observer import RealtimeObserver
 from aigw_sansio.wires.websocket.events import MessagePassed
@@ -13,13 +13,13 @@ from aigw_sansio.wires.websocket.events import MessagePassed
 
 class Listener:
     def __init__(self, format: str) -> None:
-        self.engine = Engine(Config(), b"seed", 0.0)
-        self.tap = RealtimeObserver(self.engine, format, "log-1")
+        self.services = Services(Config(), b"seed", 0.0)
+        self.tap = RealtimeObserver(self.services, format, "log-1")
 
     def hear(self, data: bytes | None, *, is_text: bool = True) -> list[ProviderEvent]:
         self.tap.message_passed(MessagePassed(is_text, 5_000_000 if data is None else len(data), data))
         heard = []
-        for effect in self.engine.take_effects():
+        for effect in self.services.take_effects():
             assert isinstance(effect, Emit)
             assert isinstance(effect.event, ProviderEventRead)
             assert effect.event.log_id == "log-1"

@@ -4,7 +4,7 @@ import pytest
 from tests.peers.websocket_frames import Item, read_by_wsproto
 
 from aigw_sansio.config import Config, Limits, Timeouts
-from aigw_sansio.engine.engine import Engine
+from aigw_sansio.engine.services import Services
 from aigw_sansio.faults import Side
 from aigw_sansio.realtime.close_codes import CloseCause, CloseFrame
 from aigw_sansio.realtime.side import Direction, RelaySide
@@ -27,7 +27,7 @@ class Pipe:
         self.outstanding += len(data)
         return self.outstanding
 
-    def end(self, now: float) -> None:
+    def close(self, now: float) -> None:
         self.calls.append("end")
 
     def abort(self, now: float) -> None:
@@ -45,7 +45,7 @@ class Pair:
 
     def __init__(self, timeouts: Timeouts | None = None) -> None:
         limits = Limits(send_high_water_bytes=1000, message_bytes=5000)
-        self.engine = Engine(Config(limits=limits, timeouts=timeouts or Timeouts()), b"seed", 0.0)
+        self.services = Services(Config(limits=limits, timeouts=timeouts or Timeouts()), b"seed", 0.0)
         self.ends: list[tuple[str, int, str, CloseCause]] = []
         self.finished: list[str] = []
         self.pipes = {"client": Pipe(), "provider": Pipe()}
@@ -54,15 +54,15 @@ class Pair:
         up = Direction(self.pipes["client"], self.pipes["provider"], 1000, 0.0)
         down = Direction(self.pipes["provider"], self.pipes["client"], 1000, 0.0)
         self.client = RelaySide(
-            self.engine, Side.CLIENT, from_client, self, inbound=up, outbound=down, observer=None, now=0.0
+            self.services, Side.CLIENT, from_client, self, inbound=up, outbound=down, observer=None, now=0.0
         )
         self.provider = RelaySide(
-            self.engine, Side.PROVIDER, from_provider, self, inbound=down, outbound=up, observer=None, now=0.0
+            self.services, Side.PROVIDER, from_provider, self, inbound=down, outbound=up, observer=None, now=0.0
         )
 
     def side_ended(self, side: RelaySide, code: int, reason: str, cause: CloseCause, now: float) -> None:
         self.ends.append((side.peer, code, reason, cause))
-        side.close(None if cause is CloseCause.LOST else CloseFrame(1000, ""), now, answered=True)
+        side.close(None if cause is CloseCause.LOST else CloseFrame(1000, ""), now, peer_closed=True)
 
     def side_finished(self, side: RelaySide, now: float) -> None:
         self.finished.append(side.peer)
@@ -80,7 +80,7 @@ class Pair:
         return read_by_wsproto(Role.SERVER, b"".join(self.pipes["provider"].writes))
 
     def fire(self, now: float) -> None:
-        self.engine.timers.fire(now)
+        self.services.timers.fire(now)
 
 
 def masked(opcode: int, payload: bytes = b"") -> bytes:
@@ -217,7 +217,7 @@ def test_a_side_held_after_its_ping_need_not_answer() -> None:
 @pytest.mark.parametrize("reply", ["close", "violation", "eof", "lost", "nothing", "nothing taken"])
 def test_a_close_is_waited_for_with_a_limit(reply: str) -> None:
     pair = Pair()
-    pair.client.close(CloseFrame(4000, "why"), 10.0, answered=False)
+    pair.client.close(CloseFrame(4000, "why"), 10.0, peer_closed=False)
     assert pair.to_client() == [("close", 4000, "why")]
     pair.client.receive_data(masked(Opcode.TEXT, b"too late") + masked(Opcode.PING, b"x"), 11.0)
     assert pair.pipes["provider"].writes == []
@@ -251,7 +251,7 @@ def test_an_ended_side_is_not_asked_for_life() -> None:
     pair = Pair()
     pair.fire(30.0)
     pair.take("client", 46.0)  # a ping is under way, its answer due at 66
-    pair.client.close(CloseFrame(1001, ""), 63.0, answered=False)
+    pair.client.close(CloseFrame(1001, ""), 63.0, peer_closed=False)
     pair.take("client", 63.0)
     pair.fire(67.0)
     assert pair.pipes["client"].calls == []
@@ -262,7 +262,7 @@ def test_an_ended_side_is_not_asked_for_life() -> None:
 def test_a_held_side_is_read_again_for_its_close() -> None:
     pair = Pair()
     pair.provider.receive_data(encode_frame(FIN | Opcode.BINARY, bytes(1001)), 0.0)
-    pair.provider.close(CloseFrame(1001, ""), 1.0, answered=False)
+    pair.provider.close(CloseFrame(1001, ""), 1.0, peer_closed=False)
     assert pair.pipes["provider"].calls == ["pause", "resume"]
 
 

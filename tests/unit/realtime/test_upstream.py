@@ -5,11 +5,11 @@ from tests.peers.websocket_provider import WsProvider
 
 from aigw_sansio.config import Config, Timeouts
 from aigw_sansio.effects import Close, Connect, Effect, Tls
-from aigw_sansio.engine.engine import Engine
+from aigw_sansio.engine.services import Services
 from aigw_sansio.faults import Fault, FaultKind
 from aigw_sansio.origin import Origin
 from aigw_sansio.providers.realtime import RealtimeCall
-from aigw_sansio.realtime.upstream import RelayUpstream
+from aigw_sansio.realtime.upstream import RelayUpstreamConnection
 from aigw_sansio.wires.websocket.handshake import Accepted, Outcome, Refused
 
 
@@ -36,10 +36,10 @@ class Opening:
     """One connection and who waits for it."""
 
     def __init__(self, origin: Origin | None = None, timeouts: Timeouts | None = None) -> None:
-        self.engine = Engine(Config(timeouts=timeouts or Timeouts()), b"seed", 0.0)
+        self.services = Services(Config(timeouts=timeouts or Timeouts()), b"seed", 0.0)
         origin = origin or Origin("https", "provider.test", 443, None, "off")
         call = RealtimeCall("openai", origin, b"/v1?m=1", [(b"x-key", b"k")], (b"realtime",), "openai-realtime")
-        self.upstream = RelayUpstream(self.engine, call, self)
+        self.upstream = RelayUpstreamConnection(self.services, call, self)
         self.receiver = Receiver()
         self.told: list[Outcome] = []
         self.connections = 0
@@ -49,7 +49,7 @@ class Opening:
     def provider_connected(self, now: float) -> None:
         self.connections += 1
 
-    def provider_answered(self, outcome: Outcome, now: float) -> None:
+    def provider_responded(self, outcome: Outcome, now: float) -> None:
         self.told.append(outcome)
         if isinstance(outcome, Accepted):
             self.upstream.receiver = self.receiver
@@ -63,7 +63,7 @@ class Opening:
         return seen[0].line
 
     def effects(self) -> list[Effect]:
-        return self.engine.take_effects()
+        return self.services.take_effects()
 
     def kind(self) -> FaultKind:
         assert len(self.told) == 1
@@ -101,7 +101,7 @@ def test_every_session_has_a_key_of_its_own() -> None:
     opening = Opening()
     keys = set()
     for _ in range(2):
-        upstream = RelayUpstream(opening.engine, opening.upstream.call, opening)
+        upstream = RelayUpstreamConnection(opening.services, opening.upstream.call, opening)
         upstream.connected(None, 0.0)
         keys.add(upstream.pull(65536))
     assert len(keys) == 2
@@ -112,8 +112,8 @@ def test_the_key_comes_from_the_seed() -> None:
 
     def asked(seed: bytes) -> bytes:
         opening = Opening()
-        engine = Engine(Config(), seed, 0.0)
-        upstream = RelayUpstream(engine, opening.upstream.call, opening)
+        services = Services(Config(), seed, 0.0)
+        upstream = RelayUpstreamConnection(services, opening.upstream.call, opening)
         upstream.connected(None, 0.0)
         return upstream.pull(65536)
 
@@ -197,7 +197,7 @@ def test_what_there_is_when_the_time_is_over() -> None:
     begun = Opening()
     begun.connect()
     begun.upstream.receive_data(b"HTTP/1.1 429 No\r\ncontent-length: 9\r\n\r\nhalf", 0.0)
-    answers = [opening.upstream.answer_so_far() for opening in (dialling, silent, begun)]
+    answers = [opening.upstream.response_so_far() for opening in (dialling, silent, begun)]
     assert isinstance(answers[0], Fault)
     assert isinstance(answers[1], Fault)
     assert isinstance(answers[2], Refused)
@@ -210,12 +210,12 @@ def test_what_there_is_when_the_time_is_over() -> None:
 def test_a_provider_that_takes_nothing_is_given_up() -> None:
     opening = Opening(timeouts=Timeouts(write_stall_s=3))
     opening.upstream.connected("http/1.1", 0.0)  # nothing of the upgrade is ever taken
-    opening.engine.timers.fire(3.0)
+    opening.services.timers.fire(3.0)
     assert opening.kind() is FaultKind.CONNECTION_LOST
     open_one = Opening(timeouts=Timeouts(write_stall_s=3))
     open_one.connect()
     open_one.upstream.receive_data(open_one.provider.switch(101, []), 0.0)
     open_one.upstream.write(b"x", 1.0)
-    open_one.engine.timers.fire(4.0)
+    open_one.services.timers.fire(4.0)
     assert open_one.receiver.got == ["the provider takes no more bytes"]
     assert open_one.effects()[-1] == Close(open_one.upstream.conn, True)

@@ -4,7 +4,7 @@ from tests.compiled import needs_sources
 
 from aigw_sansio.config import Config, Limits
 from aigw_sansio.downstream.channel import MessageChannel
-from aigw_sansio.engine.engine import Engine
+from aigw_sansio.engine.services import Services
 from aigw_sansio.faults import Side
 from aigw_sansio.sessions.scheduler import FairScheduler
 
@@ -76,12 +76,12 @@ class Running:
 class Rig:
     def __init__(self, *names: str, collecting: bool = False, **limits: int) -> None:
         chosen = Limits(**{"send_high_water_bytes": 100, "buffered_response_bytes_per_connection": 1000, **limits})
-        self.engine = Engine(Config(limits=chosen), b"seed", 0.0)
+        self.services = Services(Config(limits=chosen), b"seed", 0.0)
         self.running = [Running(name, collecting=collecting) for name in names]
         self.emptied: list[str] = []
         self.socket = Socket()
         self.scheduler = FairScheduler(
-            self.engine,
+            self.services,
             self.socket,
             lambda: self.running,
             lambda exchange, now: self.emptied.append(exchange.event_id),
@@ -89,18 +89,18 @@ class Rig:
 
     def post(self, index: int, *messages: bytes) -> None:
         self.scheduler.post(self.running[index], list(messages), 0.0)
-        self.engine.run_deferred(0.0)
+        self.services.run_deferred(0.0)
 
     def account(self, delta: int) -> None:
         self.scheduler.account(delta)
-        self.engine.run_deferred(0.0)
+        self.services.run_deferred(0.0)
 
     def taken(self, size: int) -> list[bytes]:
         """The transport took ``size`` bytes; what is sent because of it."""
         before = len(self.socket.sent)
         self.socket.unsent -= size
         self.scheduler.take(0.0)
-        self.engine.run_deferred(0.0)
+        self.services.run_deferred(0.0)
         return self.socket.sent[before:]
 
 
@@ -187,9 +187,9 @@ def test_dropping_and_clearing_leave_nothing_on_account() -> None:
     rig = Rig("a", "b")
     rig.post(0, b"0" * 100, b"1" * 50)
     rig.post(1, b"2" * 50)
-    rig.scheduler.drop(rig.running[0])
+    rig.scheduler.discard(rig.running[0])
     assert not rig.scheduler.has_queued(rig.running[0])
-    rig.scheduler.clear()
+    rig.scheduler.discard_all()
     assert not rig.scheduler.has_queued(rig.running[1])
     rig.account(1000)
     assert [running.paused_by for running in rig.running] == [set(), set()], "what was dropped is on no account"

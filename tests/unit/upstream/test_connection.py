@@ -223,7 +223,7 @@ def test_ends(data: bytes, end: str, last: str) -> None:
     assert sum(told == "end" or told.startswith("failed") for told in handler.told) == 1
     assert rig.short().count("connect 2") == 0
     assert upstream.idle
-    assert rig.engine.timers.next_deadline() is None
+    assert rig.services.timers.next_deadline() is None
 
 
 @pytest.mark.parametrize("end", ["connect_failed", "closed", "connection_lost", "receive_eof"])

@@ -54,9 +54,9 @@ class UniversalEncoder(ResponseEncoder):
                 text = valid_json(chunk.data)
                 texts.append(b"%b%b}" % (prefix, text) if text is not None else self._raw(response, chunk))
                 continue
-            cleared = response.cleared(chunk)
-            events = response.read(cleared)
-            texts += self.chunk(response, cleared, events)
+            redacted = response.redacted(chunk)
+            events = response.read(redacted)
+            texts += self.chunk(response, redacted, events)
             failed = next((event for event in events if type(event) is ResponseFailed), None)
             if failed is not None:
                 return texts, failed

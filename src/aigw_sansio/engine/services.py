@@ -42,7 +42,7 @@ class _Pending:
         self.timer = timer
 
 
-class Engine:
+class Services:
     """Shared by every part of one gateway; no two gateways share one."""
 
     __slots__ = (
@@ -164,7 +164,7 @@ class Engine:
         pending.callback(value, now)
 
     @property
-    def asking(self) -> int:
+    def unanswered(self) -> int:
         """Questions that have no answer yet."""
         return len(self._pending)
 
