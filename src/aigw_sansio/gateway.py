@@ -18,12 +18,12 @@ A driver has nine duties:
 9. Call ``handle_timeout`` at or after ``next_timeout()``.
 """
 
+from functools import partial
 from typing import Final
 
 from .config import Config
 from .dialects.universal.dialect import UniversalDialect
 from .downstream.admission import Admission, Admitted
-from .downstream.gateway_tokens import known_token
 from .downstream.http1 import Http1DownstreamConnection
 from .downstream.http2 import Http2DownstreamConnection
 from .downstream.ports import PendingRequest, Responder
@@ -36,10 +36,8 @@ from .errors import LocalProtocolError
 from .faults import Fault
 from .ids import AskId, ConnId
 from .providers.realtime import build_realtime_call
-from .providers.subprotocols import Offer
 from .realtime.relay import Relay, refuse_upgrade
 from .realtime.upstream import RelayUpstreamConnection
-from .secret import Secret
 from .sessions.planner import ClientInfo
 from .sessions.session import Session
 from .upstream.access_tokens import AuthorizingSource
@@ -267,7 +265,8 @@ class Gateway:
             settings=admitted.settings,
             headers=headers,
             principal=admitted.principal,
-            subprotocol=_shown(admitted.offer, selected),
+            subprotocol=admitted.offer.shown(selected),
+            token=admitted.token,
         )
         opening = WebSocketOpening(
             self._services, responder.pipe, admitted.settings.compression, request.websocket.extensions, now
@@ -295,7 +294,8 @@ class Gateway:
             headers=request.headers,
             subprotocols=[item.text for item in admitted.offer.items],
             settings=self._services.config.providers,
-            own_tokens=lambda value: known_token(admitted.settings, Secret(value)),
+            own_tokens=partial(admitted.is_own_token, self._services.own_tokens),
+            unix_time=self._services.unix_time(now),
         )
         if isinstance(call, Fault):
             refuse_upgrade(self._services, request, responder, call, now)
@@ -306,6 +306,7 @@ class Gateway:
             call,
             responder,
             self._issue_session(),
+            tokens=self._source.tokens,
             register=self._register,
             on_ended=self._relay_ended,
         )
@@ -362,11 +363,3 @@ class Gateway:
         for relay in list(self._relays.values()):
             relay.abort(now)
         self._pool.close_all(now)
-
-
-def _shown(offer: Offer, selected: bytes | None) -> str | None:
-    """The selected subprotocol as it may stand in an event."""
-    for item in offer.items:
-        if item.text == selected:
-            return f"{item.name}.***" if item.secret else item.text.decode("latin-1")
-    return None

@@ -193,18 +193,19 @@ class AuthorizingSource:
     """A source that puts access tokens into the calls that lack one. Implements ``Source``; all calls go to ``source``
     in the end."""
 
-    __slots__ = ("_source", "_tokens")
+    __slots__ = ("_source", "tokens")
 
     def __init__(self, services: Services, source: Source) -> None:
         self._source = source
-        self._tokens = AccessTokens(services, source)
+        #: Shared with whoever else needs tokens.
+        self.tokens = AccessTokens(services, source)
 
     def open(self, request: ProviderCall, handler: ResponseHandler, *, connect_timeout_s: float) -> Call:
         """A call for ``request``. Call its ``start`` next."""
         if request.account is None:
             return self._source.open(request, handler, connect_timeout_s=connect_timeout_s)
         return _AuthorizedCall(
-            self._source, self._tokens, request, request.account, handler, connect_timeout_s=connect_timeout_s
+            self._source, self.tokens, request, request.account, handler, connect_timeout_s=connect_timeout_s
         )
 
 

@@ -29,6 +29,7 @@ def call(
         subprotocols=[item.encode() for item in offered.split()],
         settings={slug.replace("_", "-"): of for slug, of in settings.items()},
         own_tokens=lambda value: value == "ours",
+        unix_time=1_700_000_000.0,
     )
 
 

@@ -8,7 +8,8 @@ from tests.unit.providers.provider_calls import ROWS, call, detail, fields, good
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.faults import FaultKind
 from aigw_sansio.formats.registry import FORMATS
-from aigw_sansio.providers.registry import ALIASES, REGISTRY, VARIABLES, find_provider
+from aigw_sansio.providers.registry import ALIASES, REGISTRY, find_provider
+from aigw_sansio.providers.row import VARIABLES
 from aigw_sansio.secret import Secret
 
 
