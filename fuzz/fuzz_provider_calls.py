@@ -69,6 +69,7 @@ def target(data: bytes) -> None:
         subprotocols=[item.encode("utf-8", "replace") for item in account.split(",") if item],
         settings=SETTINGS,
         own_tokens=lambda value: value == "ours",
+        unix_time=0.0,
     )
     assert CANARY not in repr(upgrade) or CANARY in text
     if not isinstance(upgrade, Fault):

@@ -13,7 +13,8 @@ from collections import deque
 
 from ..engine.connection import Connection
 from ..engine.services import Services
-from ..faults import Fault, FaultKind, Side
+from ..events import UpgradeRefused
+from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
 from ..ids import ConnId
 from ..wires.http import ConnectionFailed, Headers
 from ..wires.http2.events import RequestReceived, StreamAborted, StreamData
@@ -164,6 +165,11 @@ class Http2DownstreamConnection(Connection):
             elif isinstance(event, RequestReceived):
                 self._open(event, now)
             elif isinstance(event, ConnectionFailed):
+                if not self._wire.began:
+                    kind = FaultKind.BAD_HANDSHAKE
+                    self.services.emit(
+                        UpgradeRefused(self.conn, HTTP_STATUS[kind], ENVELOPE_CODE[kind], event.fault.detail)
+                    )
                 self._flush_all(now)
                 self.close(now)
             elif isinstance(event, StreamAborted):

@@ -57,7 +57,7 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
         endpoint=step.endpoint,
         method=step.method,
         headers=step.headers,
-        body=step.query,
+        body=step.query if step.body is None else step.body,
         settings=services.config.providers,
         account=client.account,
         own_tokens=lambda value: value in own or (token is not None and token.matches(value)),

@@ -341,6 +341,6 @@ class Session(Generic[Channel]):
 
 
 def _size_of(step: Step) -> int:
-    """Bytes that a step keeps in memory: its query, and headers of more than the usual size."""
+    """Bytes that a step keeps in memory: its query or body, and headers of more than the usual size."""
     headers = sum(len(name) + len(value) for name, value in step.headers)
-    return len(step.query or b"") + (headers if headers > _USUAL_HEADERS else 0)
+    return len(step.query or step.body or b"") + (headers if headers > _USUAL_HEADERS else 0)
