@@ -205,7 +205,7 @@ BAD = [
     ("[providers.google]\n[providers.google-ai-studio]", "providers.google-ai-studio is given twice: under its own and under another name"),
     ("[providers.custom-x]", f"providers.custom-x.base_url is required; {URL}"),
     ("[providers.loopback]", f"providers.loopback.base_url is required; {URL}"),
-    (OPENAI + "key = 'x'", "providers.openai.key is not known (did you mean api_key?); allowed are base_url, realtime_url, api_key, headers, http2, ca_file"),
+    (OPENAI + "key = 'x'", "providers.openai.key is not known (did you mean api_key?); allowed are base_url, realtime_url, api_key, headers, origin, key_in, subprotocols, http2, ca_file"),
     (OPENAI + "base_url = 'http://llm.example'", f"providers.openai.base_url is not encrypted; {URL}"),
     (OPENAI + "base_url = 'http://127.0.0.1.evil.example'", f"providers.openai.base_url is not encrypted; {URL}"),
     (OPENAI + "base_url = 'http://localhost.evil.example'", f"providers.openai.base_url is not encrypted; {URL}"),
@@ -266,7 +266,7 @@ def test_each_error_is_told(text: str, expected: str | None) -> None:
 
 def test_unknown_providers_and_keys_suggest_the_nearest() -> None:
     assert errors("[providers.opena]")[0].startswith(
-        "providers.opena is not a known provider (did you mean openai?); allowed are anthropic, "
+        "providers.opena is not a known provider (did you mean openai?); allowed are alibaba, anthropic, "
     )
     assert "(did you mean pong_s?)" in errors("[timeouts]\npong_ms = 1")[0]
     assert "(did you mean retry_max_attempts?)" in errors(GATEWAY + "max_attempts = 1")[0]

@@ -152,7 +152,7 @@ def test_a_head_that_is_no_http_is_answered_400_and_closed() -> None:
     answer = rig.answer()
     assert status(answer) == 400
     assert b'"code":2006' in answer
-    assert b"\r\nconnection: close\r\n" in answer
+    assert b"\r\nConnection: close\r\n" in answer
     assert rig.short() == ["flush 1", "close 1"]
     assert rig.door.requests == []
     rig.closed()
@@ -266,7 +266,7 @@ def test_a_refusal_is_sent_whole_and_closes(held: bool) -> None:
         assert rig.short() == ["pause 1"]
     rig.down.refuse(503, [(b"retry-after", b"1")], b"later", rig.now)
     assert rig.answer() == (
-        b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 5\r\nconnection: close\r\n\r\nlater"
+        b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlater"
     )
     assert rig.short() == ["flush 1", *(["resume 1"] if held else []), "close 1"]
     rig.say(b"GET / HTTP/1.1\r\n\r\n")
