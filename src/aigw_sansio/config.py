@@ -112,7 +112,7 @@ KEY_PLACES: Final = "bearer, basic, token, header:NAME, query:NAME and subprotoc
 _TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _KEY_IN: Final = re.compile(rf"bearer|basic|token|header:{_TOKEN}|query:[A-Za-z0-9._~-]+|subprotocol:{_TOKEN}")
 _SUBPROTOCOL: Final = re.compile(_TOKEN)
-_ORIGIN: Final = re.compile(r"pass|null|[A-Za-z][A-Za-z0-9+.-]*://[!-~]+")
+_ORIGIN: Final = re.compile(r"pass|null|[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@]+")
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,8 @@ _TLS_HANDSHAKE = b"\x16"
 _OPENING_BYTES = 32
 #: The beginning of a request line, as far as it has come: method, target, version.
 _OPENING = re.compile(
-    rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?: (?:[!-~\x80-\xff]+(?: (?:[A-Z]{0,4}|HTTP/[0-9.]*(?:\r?(?:\n.*)?)?)?)?)?)?",
+    rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+    rb"(?: (?:[!-~\x80-\xff]+(?: (?:H(?:T(?:T(?:P(?:/[0-9.]*(?:\r?(?:\n.*)?)?)?)?)?)?)?)?)?)?",
     re.DOTALL,
 )
 

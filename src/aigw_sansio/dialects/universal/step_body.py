@@ -22,8 +22,8 @@ _decode = msgspec.json.Decoder(_Body).decode
 
 
 def read_body(raw: bytes, *, has_query: bool, method: str, where: str) -> bytes | Fault | None:
-    """The bytes that ``raw``, the JSON of a ``body``, stands for; ``None`` if there is none. ``where`` is the path of its
-    step."""
+    """The bytes that ``raw``, the JSON of a ``body``, stands for; ``None`` if there is none. ``where`` is the path of
+    its step."""
     if raw in (b"", b"null"):
         return None
     if has_query:
