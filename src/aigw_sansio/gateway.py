@@ -1,21 +1,7 @@
-"""The gateway: the one class that a driver holds.
+"""The gateway: the one class that a driver drives.
 
-Decides: who owns which connection, and how a gateway goes away. Must not know: any protocol. The contract between
-core and driver is the sum of the docstrings here and in :mod:`.effects`.
-
-A driver has nine duties:
-
-1. One thread or loop for each gateway; no two gateways share anything.
-2. ``now`` is monotonic seconds and never goes back.
-3. After every call take ``effects()`` and execute them in order. Inputs may be called while effects run; the
-   outermost loop drains what they add.
-4. One writer for each connection: pull ``data_to_send`` until it gives fewer than asked for, then wait for ``Flush``.
-5. Report ``data_sent`` after the transport took the bytes, and pull no more until then. One report may confirm
-   part of a pull, or several pulls.
-6. Read at most 64 KiB at a time. After ``PauseReading`` one read already under way may still be delivered.
-7. Report each end once: ``receive_eof``, ``connection_lost`` or ``connect_failed``; and ``closed`` once and last.
-8. ``Close`` is: finish sending, then close. ``Close(abort)`` is: now. Both cancel a dial.
-9. Call ``handle_timeout`` at or after ``next_timeout()``.
+Decides: which object owns each connection, and how a gateway goes away. Must not know: any protocol. The nine duties of
+a driver are in the docstring of the package :mod:`aigw_sansio`.
 """
 
 from functools import partial
@@ -51,8 +37,11 @@ _UNIVERSAL: Final = UniversalDialect()
 class Gateway:
     """An AI gateway without I/O: bytes, ends and time in; effects, bytes and a deadline out.
 
-    ``seed`` are at least 16 bytes of the host's entropy, or fixed ones for a run that is to be replayed.
-    ``wall_offset`` is Unix time minus the monotonic time passed as ``now``, in seconds.
+    ``now`` is monotonic time in seconds, and may not go back: every input raises ``LocalProtocolError`` for an earlier
+    ``now``, and for a connection that was never issued. An error changes nothing. An input for a connection that has
+    ended is ignored.
+
+    After every input drain :meth:`effects`, carry them out in order, and read :meth:`next_timeout` again.
     """
 
     __slots__ = (
@@ -70,6 +59,8 @@ class Gateway:
     )
 
     def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
+        """``seed``: at least 16 bytes of the host's entropy, or fixed bytes for a run that is to be replayed.
+        ``wall_offset``: Unix time minus ``now``, in seconds. Call :meth:`open_downstream` for each client."""
         self._services = Services(config, seed, wall_offset)
         self._connections: dict[ConnId, Connection] = {}
         self._pool = Pool(self._services, self._register)
@@ -79,29 +70,35 @@ class Gateway:
         self._relays: dict[int, Relay] = {}
         self._next_session = 1
         self._now = float("-inf")
-        #: Going away: no new sessions, no new exchanges.
+        #: The gateway is going away: no new sessions, no new exchanges.
         self.draining = False
         self._drain_timer = self._services.timers.timer(self._on_drain_timeout)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
     def open_downstream(self, peer: str, alpn: str | None, now: float) -> ConnId:
-        """A client connected. ``peer`` is its address for events; ``alpn`` what TLS chose: ``h2`` is HTTP/2, anything
-        else and nothing is HTTP/1.1."""
+        """A client connected, TLS included. Returns the id of its connection.
+
+        ``peer``: its address, for events. ``alpn``: the protocol that TLS chose; ``h2`` is HTTP/2, anything else and
+        ``None`` is HTTP/1.1. Drain :meth:`effects` next, then read the connection and call :meth:`receive_data`.
+        """
         self._advance(now)
         conn = self._services.issue_conn()
         connection: Connection
         if alpn == "h2":
             connection = Http2DownstreamConnection(
-                self._services, conn, peer, self._admission, now, draining=self.draining
+                self._services, conn, peer=peer, handler=self._admission, now=now, draining=self.draining
             )
         else:
-            connection = Http1DownstreamConnection(self._services, conn, peer, self._admission, now)
+            connection = Http1DownstreamConnection(self._services, conn, peer=peer, handler=self._admission, now=now)
         self._connections[conn] = connection
         return conn
 
     def connected(self, conn: ConnId, alpn: str | None, now: float) -> None:
-        """The dial of ``Connect`` succeeded, TLS included; ``alpn`` is what TLS chose."""
+        """The dial of ``Connect`` succeeded, TLS included. ``alpn``: the protocol that TLS chose, or ``None``.
+
+        Drain :meth:`effects` next, then read the connection. ``LocalProtocolError`` if it was not dialled.
+        """
         connection = self._look(conn, now)
         if connection is not None and not isinstance(connection, UpstreamConnection | RelayUpstreamConnection):
             raise LocalProtocolError(f"connected({conn}): this connection was not dialled")
@@ -111,7 +108,10 @@ class Gateway:
             self._services.run_deferred(now)
 
     def connect_failed(self, conn: ConnId, reason: str, now: float) -> None:
-        """The dial of ``Connect`` failed. ``closed`` must follow."""
+        """The dial of ``Connect`` failed. ``reason``: short text for a person, without secrets.
+
+        Drain :meth:`effects` next; :meth:`closed` must follow. ``LocalProtocolError`` if it was not dialled.
+        """
         connection = self._look(conn, now)
         if connection is not None and not isinstance(connection, UpstreamConnection | RelayUpstreamConnection):
             raise LocalProtocolError(f"connect_failed({conn}): this connection was not dialled")
@@ -121,35 +121,49 @@ class Gateway:
             self._services.run_deferred(now)
 
     def receive_data(self, conn: ConnId, data: bytes, now: float) -> None:
-        """Bytes of the peer, at most 64 KiB. Empty data is nothing, never an end."""
+        """Bytes of the peer, at most 64 KiB. Empty data has no effect; it is never an end.
+
+        Drain :meth:`effects` next. After ``PauseReading`` stop reading; one read that is already running may follow.
+        """
         connection = self._connections.get(conn)
         if connection is None or now < self._now:
             connection = self._find(conn, now)
         self._now = now
         if connection is not None and data and not connection.ended:
             if type(data) is not bytes:
-                data = bytes(memoryview(data))  # a host may have read into a bytearray; behind here it is bytes
+                data = bytes(memoryview(data))  # a driver may have read into a bytearray; from here on it is bytes
             (connection.receiver or connection).receive_data(data, now)
             if self._services.deferred:
                 self._services.run_deferred(now)
 
     def receive_eof(self, conn: ConnId, now: float) -> None:
-        """The peer ended its direction cleanly; at most once."""
+        """The peer ended its direction in order. Call it at most once for a connection, and no :meth:`receive_data`
+        afterwards.
+
+        Drain :meth:`effects` next. Bytes may still be sent; :meth:`closed` must follow, after ``Close``.
+        """
         connection = self._find(conn, now)
         if connection is not None and not connection.ended:
             connection.receive_eof(now)
             self._services.run_deferred(now)
 
     def connection_lost(self, conn: ConnId, reason: str, now: float) -> None:
-        """The connection broke: a reset, a failed write, TLS that ended without ``close_notify``."""
+        """The connection was lost: a reset, a failed write, TLS that ended without ``close_notify``. ``reason``: short
+        text for a person, without secrets.
+
+        Drain :meth:`effects` next; no ``Close`` comes for it. :meth:`closed` must follow.
+        """
         connection = self._find(conn, now)
         if connection is not None and not connection.ended:
             connection.connection_lost(reason, now)
             self._services.run_deferred(now)
 
     def data_sent(self, conn: ConnId, n: int, now: float) -> None:
-        """The transport took ``n`` of the bytes that were pulled. ``LocalProtocolError`` for more than that. None at
-        all is nothing, and no sign of life."""
+        """The transport took ``n`` of the bytes that were pulled. 0 has no effect; it is no sign of life.
+
+        Drain :meth:`effects` next, then pull more with :meth:`data_to_send` if the last pull was full.
+        ``LocalProtocolError`` if fewer bytes were pulled and not yet confirmed.
+        """
         connection = self._connections.get(conn)
         if connection is None or now < self._now:
             connection = self._look(conn, now)
@@ -160,7 +174,11 @@ class Gateway:
         self._now = now
 
     def closed(self, conn: ConnId, now: float) -> None:
-        """The connection is released: exactly once and last, whoever ended it, also after a failed dial."""
+        """The connection is released. Call it exactly once for each connection, as its last input, whichever side ended
+        it; also after :meth:`connect_failed`, and after our own ``Close``.
+
+        Drain :meth:`effects` next. Effects for this connection that are still to come may be ignored.
+        """
         connection = self._find(conn, now)
         if connection is not None:
             del self._connections[conn]
@@ -168,15 +186,21 @@ class Gateway:
             self._services.run_deferred(now)
 
     def answer(self, ask_id: AskId, value: Answer, now: float) -> None:
-        """The answer to an ``Ask``. Late and second answers are ignored; ``LocalProtocolError`` for a question that
-        was never asked and for an answer of the wrong class."""
+        """The host's answer to an ``Ask``: of the class that its question names, or ``Unavailable``.
+
+        Drain :meth:`effects` next. Late and second answers are ignored. ``LocalProtocolError`` for a question that was
+        never asked, and for an answer of the wrong class.
+        """
         self._check(now)
-        self._services.answer(ask_id, value, now)
+        self._services.answer(ask_id, value, now)  # may raise: until then nothing has changed
         self._services.run_deferred(now)
         self._now = now
 
     def handle_timeout(self, now: float) -> None:
-        """``next_timeout()`` has come. Calling it early does no harm."""
+        """The deadline of :meth:`next_timeout` has come. An early call does no harm.
+
+        Drain :meth:`effects` next. Afterwards :meth:`next_timeout` is later than ``now``, or ``None``.
+        """
         self._advance(now)
         while True:
             self._services.timers.fire(now)
@@ -186,17 +210,20 @@ class Gateway:
                 break
 
     def set_wall(self, wall_offset: float, now: float) -> None:
-        """The host's wall clock was set: Unix time is now ``wall_offset + now``."""
+        """The host's wall clock was set: Unix time is ``wall_offset + now``, in seconds. There are no effects."""
         self._advance(now)
         self._services.wall_offset = wall_offset
 
     def drain(self, now: float) -> None:
-        """Go away (client protocol, section 6): refuse what is new, let what runs finish within the configured time,
-        then close. It is over when ``idle`` is true."""
+        """Go away (client protocol, section 6): refuse new sessions and exchanges, let running ones finish within
+        ``drain_s``, then close. A second call has no effect.
+
+        Drain :meth:`effects` next, and go on driving until :attr:`idle` is true.
+        """
         self._advance(now)
         if self.draining:
             return
-        self.draining = True
+        self.draining = True  # before the sessions, which may end at once and complete the drain
         deadline = now + self._services.config.timeouts.drain_s
         self._drain_timer.arm(deadline)
         for session in list(self._sessions.values()):
@@ -212,11 +239,16 @@ class Gateway:
     # -- outputs ------------------------------------------------------------------------------------------------
 
     def effects(self) -> list[Effect]:
-        """What is to be done, in order; each effect is handed out once."""
+        """The effects since the last call, in order. Call it after every input and carry them out: each is returned
+        once."""
         return self._services.take_effects()
 
     def data_to_send(self, conn: ConnId, limit: int = 65536) -> bytes:
-        """Up to ``limit`` bytes for the peer, fewer only where these are all. Report them with ``data_sent``."""
+        """Up to ``limit`` bytes for the peer; fewer only if there are no more. Call it after ``Flush``.
+
+        Send them, and call :meth:`data_sent` when the transport has taken them. Empty bytes: wait for the next
+        ``Flush``. ``LocalProtocolError`` for a connection that was never issued.
+        """
         connection = self._connections.get(conn)
         if connection is not None:
             return connection.pull(limit)
@@ -225,16 +257,17 @@ class Gateway:
         return b""
 
     def next_timeout(self) -> float | None:
-        """When to call ``handle_timeout`` at the latest; ``None``: no deadline is set."""
+        """The deadline for :meth:`handle_timeout`, in monotonic seconds; ``None`` if there is none. Read it again after
+        every input."""
         return self._services.timers.next_deadline()
 
     @property
     def idle(self) -> bool:
-        """Whether no session is open: after ``drain``, the time to leave."""
+        """Whether no session is open. After :meth:`drain` the driver may stop then."""
         return not self._sessions and not self._relays
 
     def snapshot(self) -> dict[str, int]:
-        """Counts of what is alive, for tests and metrics."""
+        """Numbers of live objects, for tests and metrics."""
         return {
             "connections": len(self._connections),
             "sessions": len(self._sessions) + len(self._relays),
@@ -245,10 +278,10 @@ class Gateway:
             "send_buffer_bytes": sum(connection.outstanding for connection in self._connections.values()),
         }
 
-    # -- for the parts ------------------------------------------------------------------------------------------
+    # -- SessionHost --------------------------------------------------------------------------------------------
 
     def open_universal(self, admitted: Admitted, responder: Responder, now: float) -> None:
-        """A universal client was admitted."""
+        """A universal client was admitted: begin its session."""
         request = admitted.request
         assert isinstance(request.websocket, Offers)
         headers = {
@@ -269,24 +302,28 @@ class Gateway:
             token=admitted.token,
         )
         opening = WebSocketOpening(
-            self._services, responder.pipe, admitted.settings.compression, request.websocket.extensions, now
+            self._services,
+            responder.pipe,
+            compression=admitted.settings.compression,
+            offers=request.websocket.extensions,
+            now=now,
         )
         session = Session(
             self._services,
             self._source,
             _UNIVERSAL,
-            client,
-            self._issue_session(),
+            client=client,
+            session_id=self._issue_session(),
             open_channel=opening.open,
             on_ended=self._session_ended,
             now=now,
         )
         self._sessions[session.session_id] = session
-        session.start(now)
+        session.start(now)  # before ``accept``, which may hand over early messages
         responder.accept(selected, session.channel, now, extension=opening.extension)
 
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
-        """A realtime client was admitted. ``None`` if it is answered already."""
+        """A realtime client was admitted: dial its provider. ``None`` if the request has its response already."""
         request, resource = admitted.request, admitted.resource
         assert isinstance(resource, RealtimeResource)
         call = build_realtime_call(
@@ -298,14 +335,14 @@ class Gateway:
             unix_time=self._services.unix_time(now),
         )
         if isinstance(call, Fault):
-            refuse_upgrade(self._services, request, responder, call, now)
+            refuse_upgrade(self._services, request, responder, fault=call, now=now)
             return None
         relay = Relay(
             self._services,
             admitted,
             call,
-            responder,
-            self._issue_session(),
+            responder=responder,
+            session_id=self._issue_session(),
             tokens=self._source.tokens,
             register=self._register,
             on_ended=self._relay_ended,
@@ -325,7 +362,7 @@ class Gateway:
         self._now = now
 
     def _look(self, conn: ConnId, now: float) -> Connection | None:
-        """The connection of an input that may be misuse yet: time stands still."""
+        """The connection of an input that may still prove to be misuse, so ``_now`` is not moved yet."""
         if not self._services.was_issued(conn):
             raise LocalProtocolError(f"no connection {conn} was ever issued")
         self._check(now)

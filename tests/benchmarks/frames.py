@@ -16,8 +16,9 @@ from websockets.protocol import OPEN, Protocol
 from websockets.protocol import Side as TheirSide
 from wsproto.connection import Connection, ConnectionType
 
+from aigw_sansio.wires.websocket import masking
 from aigw_sansio.wires.websocket.frames import FIN, Opcode, Role, encode_frame
-from aigw_sansio.wires.websocket.messages import WebSocketWire, masking
+from aigw_sansio.wires.websocket.messages import WebSocketWire
 from aigw_sansio.wires.websocket.relay import FrameRelay
 
 LIMIT = 1 << 24

@@ -1,4 +1,4 @@
-"""What the tap costs: one content chunk of about 200 bytes in each family, beside ``json.loads`` of the same bytes.
+"""What the tap costs: one content chunk of about 200 bytes in each format, beside ``json.loads`` of the same bytes.
 
 ``python -m tests.benchmarks.tap``; with ``AIGW_FIXTURES`` also the whole recorded traffic, framing and reading.
 """
@@ -60,9 +60,9 @@ CHUNKS: dict[str, Chunk] = {
 
 def main() -> None:
     print("ns per chunk")
-    print(f"{'family':20}{'bytes':>6}{'json.loads':>12}{'tap':>9}{'ratio':>8}{'unlistened':>12}{'ratio':>8}")
-    for family, chunk in CHUNKS.items():
-        reader = make_reader(family)
+    print(f"{'format':20}{'bytes':>6}{'json.loads':>12}{'tap':>9}{'ratio':>8}{'unlistened':>12}{'ratio':>8}")
+    for name, chunk in CHUNKS.items():
+        reader = make_reader(name)
         read, search, data = reader.read, marker_search(reader.markers), chunk.data
         read(chunk)  # begun
         times = compare(
@@ -74,7 +74,7 @@ def main() -> None:
         )
         plain, tap, skip = times["json"], times["tap"], times["skip"]
         missed = " (read)" if worth_reading(chunk, search) else ""
-        print(f"{family:20}{len(data):>6}{plain:>12.0f}{tap:>9.0f}{tap / plain:>7.2f}x", end="")
+        print(f"{name:20}{len(data):>6}{plain:>12.0f}{tap:>9.0f}{tap / plain:>7.2f}x", end="")
         print(f"{skip:>12.0f}{skip / plain:>7.2f}x{missed}")
     if RECORDINGS:
         traffic()
@@ -83,7 +83,7 @@ def main() -> None:
 def traffic() -> None:
     """The whole of the recorded traffic, a few times over."""
     streams = [recording for recording in RECORDINGS if recording.framing is not Framing.WHOLE]
-    chunks = [(recording.family, recording.chunks()) for recording in streams]
+    chunks = [(recording.format, recording.chunks()) for recording in streams]
     size = sum(len(recording.body) for recording in streams)
     number = sum(len(some) for _, some in chunks)
     framed, read = [], []
@@ -93,8 +93,8 @@ def traffic() -> None:
             recording.chunks()
         framed.append(time.perf_counter() - began)
         began = time.perf_counter()
-        for family, some in chunks:
-            reader = make_reader(family)
+        for name, some in chunks:
+            reader = make_reader(name)
             for chunk in some:
                 reader.read(chunk)
             reader.finish()

@@ -143,6 +143,17 @@ def test_imports_run_downwards(path: Path) -> None:
         assert ports is None or target in ports, f"{where}; of that package it may import {ports}"
 
 
+@pytest.mark.parametrize("path", CORE_FILES, ids=name_of)
+def test_a_dialect_is_known_to_the_gateway_alone(path: Path) -> None:
+    """Session and exchange know no dialect, not even its types. The gateway chooses one."""
+    own = name_of(path)
+    if own == "gateway" or re.match(r"dialects\.\w+\.", own):
+        return
+    for name, line, _ in imports(path):
+        inner = name.removeprefix("aigw_sansio.dialects.")
+        assert inner == name or inner in ("base", "commands"), f"{own}:{line} imports {name}"
+
+
 def test_packages_have_no_cycle_and_none_is_left_out() -> None:
     """Each package names only such as stand above it in ``MAY_IMPORT``, so the table itself has no circle."""
     seen: set[str] = set()
@@ -246,16 +257,98 @@ def test_drivers_handle_every_effect(path: Path) -> None:
 
 #: Where the tests of a module stand if they do not mirror its path. Everything else is ``tests/unit/PATH/test_NAME.py``.
 TESTED_BY: dict[str, str] = {}
+#: What a class is derived from whose fields are all that there is to it.
+RECORDS = {"Struct", "NamedTuple"}
+
+
+def is_silent(node: ast.stmt) -> bool:
+    """Whether nothing is done there: a docstring, ``...`` or ``pass``."""
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+
+
+def only_declares(tree: ast.Module) -> bool:
+    """Whether ``tree`` has nothing that could go wrong: protocols, records without methods, aliases and constants."""
+    for node in tree.body:
+        if is_silent(node) or isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            # A table may have a wrong or a missing entry, and so may what a function makes.
+            made = [inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call)]
+            if any(ast.unparse(function) not in ("NewType", "TypeVar") for function in made):
+                return False
+            if any(isinstance(inner, ast.Dict | ast.Lambda | ast.comprehension) for inner in ast.walk(node)):
+                return False
+            continue
+        if not isinstance(node, ast.ClassDef):
+            return False
+        bases = {ast.unparse(base).rpartition(".")[2].partition("[")[0] for base in node.bases}
+        for inner in node.body:
+            if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+                if "Protocol" not in bases or not all(map(is_silent, inner.body)):
+                    return False
+            elif not is_silent(inner) and not isinstance(inner, ast.AnnAssign):
+                return False
+        if not bases & {"Protocol", *RECORDS}:
+            return False
+    return True
+
+
+def says_data_only(tree: ast.Module) -> bool:
+    return "Data only." in " ".join((ast.get_docstring(tree) or "").split())
+
+
+def behaviour(tree: ast.Module) -> dict[str, bool]:
+    """Functions that do something, except those that Python calls by itself, and whether each is a property."""
+    found: dict[str, bool] = {}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("__"):
+            continue
+        if not all(map(is_silent, node.body)):
+            found[node.name] = [ast.unparse(one) for one in node.decorator_list] == ["property"]
+    return found
 
 
 @pytest.mark.parametrize("path", [path for path in CORE_FILES if path.name != "__init__.py"], ids=name_of)
 def test_every_module_has_its_tests(path: Path) -> None:
-    """``tests/unit`` mirrors the core."""
+    """``tests/unit`` mirrors the core. A module of data, or one that only declares, needs no tests and may have some."""
     own = name_of(path)
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     mirrored = (ROOT / "tests" / "unit" / path.relative_to(CORE)).with_name(f"test_{path.name}")
     tests = ROOT / TESTED_BY[own] if own in TESTED_BY else mirrored
-    assert tests.is_file(), f"{tests.relative_to(ROOT)} is missing"
-    assert own not in TESTED_BY or not mirrored.is_file(), f"{own} is a stale exemption"
+    exempt = only_declares(tree) or (says_data_only(tree) and not behaviour(tree))
+    assert exempt or tests.is_file(), f"{tests.relative_to(ROOT)} is missing"
+    assert own not in TESTED_BY or not (exempt or mirrored.is_file()), f"{own} is a stale exemption"
+
+
+@pytest.mark.parametrize("path", CORE_FILES, ids=name_of)
+def test_data_only_is_true(path: Path) -> None:
+    """What says so does nothing, but may have properties that are made of its fields."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if says_data_only(tree):
+        more = [name for name, is_property in behaviour(tree).items() if not is_property]
+        assert not more, f"{name_of(path)} is more than data: {more}"
+
+
+@pytest.mark.parametrize(
+    ("text", "exempt"),
+    [
+        ('class A(Protocol):\n    def f(self) -> None:\n        """Do."""', True),
+        ("class A(Protocol[T]):\n    def f(self) -> None: ...", True),
+        ("A: TypeAlias = Literal['a', 'b']\nB = NewType('B', int)", True),
+        ("class A(NamedTuple):\n    x: int", True),
+        ("class A(msgspec.Struct, frozen=True):\n    x: int = 3", True),
+        ("class A(Protocol):\n    def f(self) -> int:\n        return 1", False),
+        ("class A(NamedTuple):\n    x: int\n    def f(self) -> int: ...", False),
+        ("class A(ABC):\n    @abstractmethod\n    def f(self) -> None: ...", False),
+        ("class A(IntEnum):\n    B = 1", False),
+        ("A = {1: 2}", False),
+        ("A = re.compile('a')", False),
+        ("def f() -> None: ...", False),
+        ("if x:\n    y = 1", False),
+    ],
+)
+def test_what_only_declares(text: str, exempt: bool) -> None:
+    assert only_declares(ast.parse(text)) is exempt
 
 
 def test_every_unit_test_has_its_module() -> None:

@@ -105,7 +105,7 @@ class Rig:
         self.now = until
 
     def call(self, handler: Handler, origin: Origin, body: bytes = b"{}", connect_s: float = 10.0) -> UpstreamCall:
-        call = UpstreamCall(self.pool, origin, request(body), handler, connect_timeout_s=connect_s)
+        call = UpstreamCall(self.pool, origin, request(body), handler=handler, connect_timeout_s=connect_s)
         call.start(self.now)
         return call
 

@@ -45,8 +45,8 @@ FAULTS: list[Mutant] = [
     Mutant(
         "the first-byte timer goes on after the head",
         "exchanges.attempt",
-        "        self._first_byte_timer.cancel()\n        self._services.emit(AttemptFirstByte",
-        "        self._services.emit(AttemptFirstByte",
+        "        self._first_byte_timer.cancel()\n        self._services.emit(\n            AttemptFirstByte",
+        "        self._services.emit(\n            AttemptFirstByte",
     ),
     Mutant(
         "bytes of the provider do not move the idle timer",

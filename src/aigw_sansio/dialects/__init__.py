@@ -1,1 +1,1 @@
-"""Client protocols: decode what a client says, encode what it is told."""
+"""Client protocols: decode the messages of a client, encode the messages to it."""

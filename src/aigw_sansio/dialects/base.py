@@ -1,6 +1,6 @@
-"""A dialect: a JSON protocol that is spoken with the client on a message channel.
+"""The seam between a session and a dialect: a JSON protocol that is spoken with the client on a message channel.
 
-Decides: what a session tells a client beside its exchanges. Must not know: any dialect; each is a package beside this
+Decides: which messages outside exchanges a session sends. Must not know: any dialect; each is a package beside this
 module. The commands of a client are in :mod:`.commands`.
 """
 
@@ -14,31 +14,31 @@ from ..exchanges.policy import ResponseMode
 from ..faults import Fault
 from .commands import Command
 
-#: Told of everything that the chunks of a response mean, for a host that listens.
+#: Gets the meaning of all chunks of a response, for a host that listens.
 Listener: TypeAlias = Callable[[list[ProviderEvent]], None]
 
 
 class Dialect(ABC):
-    """One dialect, without state: all sessions that speak it share one. Every message list may be empty."""
+    """One dialect, without state: all sessions that speak it share one object. Every message list may be empty."""
 
     __slots__ = ()
 
     @property
     @abstractmethod
     def mode(self) -> Literal["universal", "realtime"]:
-        """What ``SessionOpened.mode`` says of a session in it."""
+        """The ``SessionOpened.mode`` of its sessions."""
 
     @abstractmethod
     def decode(self, data: bytes) -> Command:
         """Read one message of the client, text or binary. Never raises, whatever the bytes."""
 
     @abstractmethod
-    def encoder(self, event_id: str, log_id: str, mode: ResponseMode, listener: Listener | None) -> ResponseEncoder:
+    def encoder(self, event_id: str, log_id: str, *, mode: ResponseMode, listener: Listener | None) -> ResponseEncoder:
         """The encoder of one exchange. ``mode`` is the form that the client asked for."""
 
     @abstractmethod
     def pong(self) -> list[bytes]:
-        """The answer to ``Ping``."""
+        """The reply to ``Ping``."""
 
     @abstractmethod
     def refused(self, event_id: str, log_id: str, fault: Fault) -> list[bytes]:
@@ -50,8 +50,8 @@ class Dialect(ABC):
 
     @abstractmethod
     def unusable(self, fault: Fault, running_id: str | None) -> list[bytes]:
-        """A message that could not be used. ``running_id``: the running exchange whose id it repeated."""
+        """A message that cannot be used. ``running_id``: the running exchange whose id it repeats."""
 
     @abstractmethod
     def going_away(self, deadline_ms: int) -> list[bytes]:
-        """The gateway drains: the socket closes within ``deadline_ms``."""
+        """The gateway drains: the channel is closed within ``deadline_ms``."""

@@ -37,13 +37,13 @@ class BadCreate(msgspec.Struct, frozen=True):
 
 
 class Cancel(msgspec.Struct, frozen=True):
-    """End an exchange."""
+    """Cancel an exchange."""
 
     event_id: str
 
 
 class Ping(msgspec.Struct, frozen=True):
-    """Answer with a sign of life."""
+    """Reply with a sign of life."""
 
 
 class Unusable(msgspec.Struct, frozen=True):

@@ -1,1 +1,1 @@
-"""The client's side: HTTP requests in, one WebSocket out of each that is admitted."""
+"""The client's side: HTTP requests, and a WebSocket for each request that is admitted."""

@@ -1,7 +1,7 @@
-"""The door: what becomes of a client's request.
+"""Admission: whether a client's request gets a WebSocket, a plain HTTP response or a refusal.
 
-Decides: which requests are answered plainly, which clients get a WebSocket, and what each refusal says (client
-protocol, sections 1, 2 and 5). Must not know: how requests are read and what happens on an open WebSocket.
+Decides: which requests get which of them, and what each refusal says (client protocol, sections 1, 2 and 5). Must not
+know: how requests are read, and what happens on an open WebSocket.
 """
 
 from collections.abc import Callable
@@ -40,13 +40,13 @@ QUERY_TOKEN = "cf-aig-authorization"
 
 
 class Admitted(msgspec.Struct, frozen=True):
-    """A client that may have its WebSocket."""
+    """A request that gets a WebSocket."""
 
     request: ClientRequest
-    offer: Offer  #: its subprotocols, read
+    offer: Offer  #: the subprotocols that the client offers
     resource: UniversalResource | RealtimeResource
     settings: GatewaySettings
-    query: str  #: without our own token
+    query: str  #: without the gateway's token
     principal: str | None
     token: Secret | None = None  #: the gateway's token that it showed, if that let it in
 
@@ -56,21 +56,21 @@ class Admitted(msgspec.Struct, frozen=True):
 
 
 class SessionHost(Protocol):
-    """The gateway, as the door sees it."""
+    """The gateway, as the admission sees it."""
 
     @property
     def draining(self) -> bool:
-        """Going away."""
+        """Whether the gateway is going away."""
 
     def open_universal(self, admitted: Admitted, responder: Responder, now: float) -> None:
         """Begin a universal session."""
 
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
-        """Begin a realtime session; ``None`` where it is answered already."""
+        """Begin a realtime session; ``None`` if the request has its response already."""
 
 
 class Admission:
-    """Decides about one request after the other. Implements ``RequestHandler``."""
+    """Decides about requests. Implements ``RequestHandler``."""
 
     __slots__ = ("_host", "_services")
 
@@ -85,20 +85,22 @@ class Admission:
             case NoResource():
                 return self._refuse(request, responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)
             case HealthResource() | ReadinessResource() | MetricsResource():
-                return self._answer_plain(resource, request, responder, now)
+                return self._respond_plainly(resource, request, responder, now)
         offers = request.websocket
         if isinstance(offers, NotUpgrade):
             detail = "this path speaks WebSocket only; ask for an upgrade to websocket"
             upgrade = [(b"upgrade", b"websocket")]
-            return self._refuse(request, responder, _fault(FaultKind.UPGRADE_REQUIRED, detail), now, upgrade)
+            fault = _fault(FaultKind.UPGRADE_REQUIRED, detail)
+            return self._refuse(request, responder, fault, now, headers=upgrade)
         if isinstance(offers, WrongVersion):
             detail = "sec-websocket-version must be 13"
             version = [(b"upgrade", b"websocket"), (b"sec-websocket-version", b"13")]
-            return self._refuse(request, responder, _fault(FaultKind.UPGRADE_REQUIRED, detail), now, version)
+            fault = _fault(FaultKind.UPGRADE_REQUIRED, detail)
+            return self._refuse(request, responder, fault, now, headers=version)
         if isinstance(offers, Fault):
             return self._refuse(request, responder, offers, now)
         if self._host.draining:
-            fault = Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away; connect again", True)
+            fault = _going_away("the gateway is going away; connect again")
             return self._refuse(request, responder, fault, now)
         settings = self._services.config.gateways.get(f"{resource.account}/{resource.gateway}")
         if settings is None:
@@ -112,16 +114,19 @@ class Admission:
         if isinstance(resource, RealtimeResource):
             plain = plain_items(resource.path.partition("/")[0], self._services.config.providers)
         offer = read_offer(offers.subprotocols, plain)
-        token, query = self._token(request, offer, settings, query)
-        admitted = Admitted(request, offer, resource, settings, query, None)
+        token, query = self._token(request, offer, settings, query=query)
+        admitted = Admitted(
+            request=request, offer=offer, resource=resource, settings=settings, query=query, principal=None
+        )
+        # Safety: without authentication, or with a token of the settings, the host is not asked.
         if not settings.authentication or (token is not None and known_token(settings, token)):
             return self._admit(admitted, responder, now)
-        return _PendingAuthentication(self, admitted, responder, token, now)
+        return _PendingAuthentication(self, admitted, responder, token=token, now=now)
 
     def _token(
-        self, request: ClientRequest, offer: Offer, settings: GatewaySettings, query: str
+        self, request: ClientRequest, offer: Offer, settings: GatewaySettings, *, query: str
     ) -> tuple[Secret | None, str]:
-        """The token presented, from header, subprotocol or query; and the query without it."""
+        """The token of the request, and the query without it. The header is preferred, then the subprotocol."""
         found: Secret | None = None
         if settings.query_token:
             kept = []
@@ -145,7 +150,7 @@ class Admission:
             return None
         return self._host.open_realtime(admitted, responder, now)
 
-    def _answer_plain(
+    def _respond_plainly(
         self,
         resource: HealthResource | ReadinessResource | MetricsResource,
         request: ClientRequest,
@@ -157,16 +162,18 @@ class Admission:
         if isinstance(resource, MetricsResource):
             return _PendingMetrics(self, request, responder, now)
         if isinstance(resource, ReadinessResource) and self._host.draining:
-            fault = Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away", True)
+            fault = _going_away("the gateway is going away")
             return self._refuse(request, responder, fault, now)
         responder.refuse(200, [_JSON], success_envelope(), now)
         return None
 
     def _refuse(
-        self, request: ClientRequest, responder: Responder, fault: Fault, now: float, headers: Headers | None = None
+        self, request: ClientRequest, responder: Responder, fault: Fault, now: float, *, headers: Headers | None = None
     ) -> PendingRequest | None:
         status = HTTP_STATUS[fault.kind]
-        self._services.emit(UpgradeRefused(request.conn, status, ENVELOPE_CODE[fault.kind], fault.detail))
+        self._services.emit(
+            UpgradeRefused(conn=request.conn, status=status, code=ENVELOPE_CODE[fault.kind], reason=fault.detail)
+        )
         responder.refuse(status, [_JSON, *(headers or [])], error_envelope(fault), now)
         return None
 
@@ -181,6 +188,10 @@ _NO_TOKEN = (
 
 def _fault(kind: FaultKind, detail: str) -> Fault:
     return Fault(kind, Side.CLIENT, detail)
+
+
+def _going_away(detail: str) -> Fault:
+    return Fault(FaultKind.GOING_AWAY, Side.GATEWAY, detail, retryable=True)
 
 
 class _PendingQuestion:
@@ -202,10 +213,10 @@ class _PendingQuestion:
 
 
 class _PendingAuthentication(_PendingQuestion):
-    """Asks whether a token is good."""
+    """Asks the host whether a token is allowed."""
 
     def __init__(
-        self, admission: Admission, admitted: Admitted, responder: Responder, token: Secret | None, now: float
+        self, admission: Admission, admitted: Admitted, responder: Responder, *, token: Secret | None, now: float
     ) -> None:
         super().__init__(admission._services)
         self._admission = admission
@@ -220,8 +231,8 @@ class _PendingAuthentication(_PendingQuestion):
         if not (isinstance(answer, Authenticated) and answer.allowed):
             detail = _NO_TOKEN if self._token is None else "the token is not allowed here"
             fault = _fault(FaultKind.UNAUTHORIZED, detail)
-        elif self._admission._host.draining:
-            fault = Fault(FaultKind.GOING_AWAY, Side.GATEWAY, "the gateway is going away; connect again", True)
+        elif self._admission._host.draining:  # checked again: the drain may have begun while the host was asked
+            fault = _going_away("the gateway is going away; connect again")
         else:
             admitted = msgspec.structs.replace(admitted, principal=answer.principal, token=self._token)
             self._next = self._admission._admit(admitted, self._responder, now)
@@ -230,7 +241,7 @@ class _PendingAuthentication(_PendingQuestion):
 
 
 class _PendingMetrics(_PendingQuestion):
-    """Asks for the text of ``/metrics``."""
+    """Asks the host for the text of ``/metrics``."""
 
     def __init__(self, admission: Admission, request: ClientRequest, responder: Responder, now: float) -> None:
         super().__init__(admission._services)

@@ -1,7 +1,7 @@
-"""A message channel: whole messages to and from one client, whatever carries them.
+"""The seam between a session and its client: a channel of whole messages.
 
-Decides: what a session may ask of its channel, and what it is told. Must not know: frames, pipes, and what a message
-says. :class:`.websocket.WebSocketChannel` is one over bytes.
+Decides: what a session may do with its channel, and what it is told. Must not know: frames, pipes, and what a message
+says. :class:`.websocket.WebSocketChannel` is a channel over bytes.
 
 An abstract class, not a ``Protocol``: :meth:`MessageChannel.send_texts` is called for every read of a stream.
 """
@@ -13,20 +13,21 @@ from ..faults import Side
 
 
 class ChannelOwner(Protocol):
-    """Who gets what a channel receives."""
+    """The session, as its channel sees it."""
 
     def message_received(self, data: bytes, now: float, *, text: bool) -> None:
-        """A whole message; text is valid UTF-8."""
+        """A whole message. With ``text`` it is valid UTF-8."""
 
     def room_made(self, now: float) -> None:
-        """The channel holds less than the high-water mark again, or less than before while it is under it."""
+        """The transport took bytes, and fewer than the high-water mark are outstanding: send more."""
 
     def channel_ended(self, by: Side, code: int, reason: str, now: float) -> None:
-        """No message comes or goes any more. Called once, also after the owner's own ``close``."""
+        """The channel has ended, with this close frame; 1006 without one. Called once, also after the owner's own
+        ``close``."""
 
 
 class MessageChannel(ABC):
-    """One open channel. Its counts are those of whole messages, and of their payload."""
+    """One open channel. It counts whole messages, and the bytes of their payloads."""
 
     __slots__ = ()
 
@@ -39,28 +40,29 @@ class MessageChannel(ABC):
     @property
     @abstractmethod
     def outstanding(self) -> int:
-        """Bytes sent that the transport has not taken."""
+        """Bytes sent that the transport has not confirmed."""
 
     @abstractmethod
     def send_text(self, payload: bytes, now: float) -> None:
-        """Send one text message. Nothing happens after the end."""
+        """Send one text message. No effect after the end."""
 
     @abstractmethod
     def send_texts(self, payloads: list[bytes], limit: int, now: float) -> list[bytes]:
-        """Send text messages, joined, as long as less than ``limit`` bytes are outstanding. Returns those that it had
-        no room for. Not to be called after the end."""
+        """Send text messages, in one write, as long as fewer than ``limit`` bytes are outstanding. Returns the messages
+        that were not sent. Not to be called after the end."""
 
     @abstractmethod
     def send_control_text(self, payload: bytes, now: float) -> None:
-        """Send one text message that answers the client directly. A client that does not take these is paused."""
+        """Send one text message that replies to a message of the client. A client that does not take these is paused.
+        No effect after the end."""
 
     @abstractmethod
     def pause(self) -> None:
-        """Do not read the client until ``resume``."""
+        """Pause the client."""
 
     @abstractmethod
     def resume(self, now: float) -> None:
-        """Read the client again."""
+        """Resume the client."""
 
     @abstractmethod
     def close(self, code: int, reason: str, now: float, *, by: Side = Side.GATEWAY) -> None:

@@ -1,6 +1,6 @@
-"""Gateway tokens: where a client shows one, and whether the settings know it (client protocol, section 2).
+"""Gateway tokens: how they are written, and whether the settings list one (client protocol, section 2).
 
-Decides: how a token is read and compared. Must not know: what happens to who has none.
+Decides: how a token is read and compared. Must not know: what happens to a client without one.
 """
 
 from ..config import GatewaySettings
@@ -14,8 +14,9 @@ def bearer_token(value: str) -> str:
 
 
 def known_token(settings: GatewaySettings, token: Secret) -> bool:
-    """Whether the gateway's settings list ``token``; the time it takes does not depend on where they differ."""
+    """Whether the gateway's settings list ``token``. The time does not depend on where two tokens differ."""
     found = False
+    # Safety: every token is compared, also after a match, so that the time tells nothing.
     for known in settings.tokens:
         found |= known.matches(token.reveal())
     return found

@@ -1,7 +1,7 @@
-"""A client's connection over HTTP/1.1: one request head, then a WebSocket or one plain answer.
+"""A client's connection over HTTP/1.1: one request head, then a WebSocket or one plain response.
 
-Decides: how bytes become a request, what is kept while the answer is undecided, and when the connection ends
-(RFC 9112, RFC 6455 section 4.2). Must not know: who may connect and what a WebSocket carries.
+Decides: how bytes become a request, how many early bytes are kept until it is decided, and when the connection ends
+(RFC 9112, RFC 6455 section 4.2). Must not know: which clients may connect, and what a WebSocket carries.
 """
 
 from enum import IntEnum
@@ -24,7 +24,7 @@ from .ports import (
 
 
 class Http1DownstreamState(IntEnum):
-    """Where a client's HTTP/1.1 connection stands."""
+    """The states of a client's HTTP/1.1 connection. ANSWERED: the plain response is written."""
 
     HEAD = 0
     DECIDING = 1
@@ -34,7 +34,7 @@ class Http1DownstreamState(IntEnum):
 
 
 class Http1DownstreamInput(IntEnum):
-    """What moves it."""
+    """The inputs of a client's HTTP/1.1 connection."""
 
     REQUEST = 0
     ACCEPT = 1
@@ -72,7 +72,8 @@ class Http1DownstreamConnection(PipeConnection):
         "peer",
     )
 
-    def __init__(self, services: Services, conn: ConnId, peer: str, handler: RequestHandler, now: float) -> None:
+    def __init__(self, services: Services, conn: ConnId, *, peer: str, handler: RequestHandler, now: float) -> None:
+        """``peer``: the client's address, for events. ``handler`` decides about the request."""
         super().__init__(services, conn)
         self.peer = peer
         self._handler = handler
@@ -81,7 +82,7 @@ class Http1DownstreamConnection(PipeConnection):
         self._gate = HeadGate(services.config.limits.head_bytes)
         self._upgrade: Upgrade | None = None
         self._head_only = False  # the request was HEAD
-        self._early = b""
+        self._early = b""  # bytes after the head, until the request is decided
         self._pending: PendingRequest | None = None
         self._handshake_timer = services.timers.timer(self._on_handshake_timeout)
         self._handshake_timer.arm(now + services.config.timeouts.handshake_s)
@@ -103,7 +104,7 @@ class Http1DownstreamConnection(PipeConnection):
         self.close(now)
 
     def connection_lost(self, reason: str, now: float) -> None:
-        self.mark_lost()
+        self.mark_lost()  # before the receiver, which writes nothing to a lost connection
         if self.receiver is not None:
             self.receiver.connection_lost(reason, now)
         self._end(now)
@@ -126,6 +127,7 @@ class Http1DownstreamConnection(PipeConnection):
         self._machine.fire(Http1DownstreamInput.ACCEPT)
         self._pending = None
         self.receiver = receiver
+        # The 101 goes first: what the receiver writes when it gets the early bytes must come after it.
         self.write(accept(self._upgrade, subprotocol, extension), now)
         self.resume_reading()
         early, self._early = self._early, b""
@@ -137,8 +139,8 @@ class Http1DownstreamConnection(PipeConnection):
         self._handshake_timer.cancel()
         self._pending = None
         self._early = b""
-        answer = response(status, headers, body)
-        self.write(answer[: len(answer) - len(body)] if self._head_only else answer, now)
+        message = response(status, headers, body)
+        self.write(message[: len(message) - len(body)] if self._head_only else message, now)
         self.resume_reading()
         self.close(now)
 
@@ -168,9 +170,16 @@ class Http1DownstreamConnection(PipeConnection):
         verdict = check_upgrade(head)
         self._upgrade = verdict if isinstance(verdict, Upgrade) else None
         websocket = verdict.offers if isinstance(verdict, Upgrade) else verdict
-        request = ClientRequest(self.conn, self.peer, head.method, head.target, head.headers, websocket)
+        request = ClientRequest(
+            conn=self.conn,
+            peer=self.peer,
+            method=head.method,
+            target=head.target,
+            headers=head.headers,
+            websocket=websocket,
+        )
         pending = self._handler.request_arrived(request, self, now)
-        if self._machine.state is Http1DownstreamState.DECIDING:
+        if self._machine.state is Http1DownstreamState.DECIDING:  # the handler may have decided before it returned
             self._pending = pending
 
     def _refuse_head(self, status: int, fault: Fault, now: float) -> None:
@@ -178,6 +187,7 @@ class Http1DownstreamConnection(PipeConnection):
         self.refuse(status, [(b"content-type", b"application/json")], error_envelope(fault), now)
 
     def _end(self, now: float) -> None:
+        """Nothing comes any more: a pending request is withdrawn."""
         self._handshake_timer.cancel()
         pending, self._pending = self._pending, None
         if self._machine.state is not Http1DownstreamState.CLOSED:
@@ -195,7 +205,7 @@ class Http1DownstreamConnection(PipeConnection):
             self.close(now)
 
     def _on_stall(self, now: float) -> None:
-        """The client takes nothing, or does not let go."""
+        """The client took no bytes in time, or did not close in time."""
         self.ended = True
         if self.receiver is not None:
             self.receiver.connection_lost("the client takes no more bytes", now)

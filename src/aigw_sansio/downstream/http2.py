@@ -1,12 +1,12 @@
 """A client's connection over HTTP/2: many WebSockets by extended CONNECT, and plain requests beside them.
 
-Decides: how requests become streams that look like an HTTP/1.1 connection to whoever answers them, which bytes of a
-stream the transport has taken, and when an unused connection ends (RFC 8441, RFC 9113). Must not know: who may
-connect and what a WebSocket carries.
+Decides: how requests become streams that their handlers use like HTTP/1.1 connections, which bytes of a stream the
+transport has taken, and when an unused connection is closed (RFC 8441, RFC 9113). Must not know: which clients may
+connect, and what a WebSocket carries.
 
 The end of a stream stands for the end of a TCP connection (RFC 8441 section 5): END_STREAM is a clean end, RST_STREAM
-a reset of that pipe alone, and holding one back withholds that stream's credit only. Where DATA frames are cut depends
-on how reads were: what does not are the bytes of each stream.
+resets that pipe alone, and pausing a stream withholds the credit of that stream only. The bytes of each stream do not
+depend on how reads were cut; the sizes of DATA frames do.
 """
 
 from collections import deque
@@ -26,7 +26,7 @@ from .ports import ClientRequest, RequestHandler
 
 
 class Http2DownstreamConnection(Connection):
-    """A client's connection. ``peer`` is its address for events."""
+    """A client's connection. Implements ``StreamOwner``."""
 
     __slots__ = (
         "_awake",
@@ -48,28 +48,30 @@ class Http2DownstreamConnection(Connection):
         self,
         services: Services,
         conn: ConnId,
+        *,
         peer: str,
         handler: RequestHandler,
         now: float,
-        *,
         draining: bool = False,
     ) -> None:
-        """``leaving``: the gateway is draining, so the connection ends with its first stream."""
+        """``peer``: the client's address, for events. ``handler`` decides about requests. ``draining``: the gateway is
+        draining, so the connection is closed after its first stream."""
         super().__init__(services, conn)
         self.peer = peer
         self._handler = handler
         limits = services.config.limits
         self._wire = Http2Server(max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes)
         self._pipes: dict[int, StreamPipe] = {}
-        self._sending: dict[int, StreamPipe] = {}  # with bytes in no frame yet
-        self._finishing: dict[int, StreamPipe] = {}  # we are through with them, the wire is not
-        # What was moved out of the wire: (where it ends in all that was, stream, bytes of it).
+        self._sending: dict[int, StreamPipe] = {}  # with bytes that are in no frame yet
+        self._finishing: dict[int, StreamPipe] = {}  # closed by us, but still open on the wire
+        # The parts of the wire's output: (its end, counted in all bytes of the connection, stream, bytes of the
+        # stream).
         self._marks: deque[tuple[int, StreamPipe, int]] = deque()
         self._taken = 0
         self._confirmed = 0
         self._awake = False
         self._draining = draining
-        self._no_request_yet = True  # no request came yet
+        self._no_request_yet = True
         self._idle_timer = services.timers.timer(self._on_idle)
         self._idle_timer.arm(now + services.config.timeouts.handshake_s)
         self._pump(now)
@@ -110,7 +112,7 @@ class Http2DownstreamConnection(Connection):
         return self.buffer.size + self._wire.framed + sum(pipe.queued for pipe in self._sending.values())
 
     def drain(self, now: float) -> None:
-        """The gateway goes away: no new streams; the connection ends with the last one that is open."""
+        """The gateway goes away: no new streams; the connection is closed after its last one."""
         if not self.closing:
             self._draining = True
             self._no_request_yet = False
@@ -120,36 +122,36 @@ class Http2DownstreamConnection(Connection):
     # -- for the streams ----------------------------------------------------------------------------------------
 
     def accept(self, pipe: StreamPipe, headers: Headers) -> None:
-        """Grant a WebSocket."""
+        """Accept the WebSocket of ``pipe``."""
         self._wire.accept(pipe.number, headers)
         self._wake()
 
-    def respond(self, pipe: StreamPipe, status: int, headers: Headers, body: bytes) -> None:
-        """Answer plainly."""
+    def respond(self, pipe: StreamPipe, *, status: int, headers: Headers, body: bytes) -> None:
+        """Send a plain response."""
         self._wire.respond(pipe.number, status, headers, body)
         self._finishing[pipe.number] = pipe
         self._queued(pipe)
 
     def send(self, pipe: StreamPipe, data: bytes) -> None:
-        """Queue ``data`` of ``pipe``, which has counted it."""
+        """Queue ``data``, which ``pipe`` has counted."""
         self._wire.send(pipe.number, data)
         self._queued(pipe)
 
     def end_stream(self, pipe: StreamPipe, credit: int) -> None:
-        """End our direction of ``pipe``, and let the client end its own."""
+        """Close our direction of ``pipe`` (END_STREAM). The client gets ``credit``, so that it can end its own."""
         self._wire.end(pipe.number)
         self.consume(pipe, credit)
         self._finishing[pipe.number] = pipe
         self._wake()
 
     def reset(self, pipe: StreamPipe) -> None:
-        """End ``pipe`` at once, in both directions."""
+        """Abort ``pipe``, in both directions (RST_STREAM)."""
         self._wire.reset(pipe.number, CANCEL)
         self._remove(pipe)
         self._wake()
 
     def consume(self, pipe: StreamPipe, flow: int) -> None:
-        """``flow`` bytes of ``pipe`` were passed on."""
+        """``flow`` bytes of ``pipe`` were passed on: give the client that much credit."""
         if flow:
             self._wire.consume(pipe.number, flow)
             self._wake()
@@ -168,14 +170,19 @@ class Http2DownstreamConnection(Connection):
                 if not self._wire.began:
                     kind = FaultKind.BAD_HANDSHAKE
                     self.services.emit(
-                        UpgradeRefused(self.conn, HTTP_STATUS[kind], ENVELOPE_CODE[kind], event.fault.detail)
+                        UpgradeRefused(
+                            conn=self.conn,
+                            status=HTTP_STATUS[kind],
+                            code=ENVELOPE_CODE[kind],
+                            reason=event.fault.detail,
+                        )
                     )
-                self._flush_all(now)
+                self._flush_all(now)  # before the close: GOAWAY names the error
                 self.close(now)
             elif isinstance(event, StreamAborted):
                 pipe = self._pipes.get(event.stream)
                 if pipe is not None:
-                    self._remove(pipe)
+                    self._remove(pipe)  # before its user is told: nothing of it may be sent any more
                     pipe.stream_lost(event.fault.detail, now)
             else:
                 pipe = self._pipes.get(event.stream)
@@ -187,9 +194,16 @@ class Http2DownstreamConnection(Connection):
         self._no_request_yet = False
         pipe = self._pipes[event.stream] = StreamPipe(self, event.stream, tunnel=event.method == b"CONNECT")
         target = event.path or event.authority
-        request = ClientRequest(self.conn, self.peer, event.method, target, _joined(event.headers), _offers(event))
+        request = ClientRequest(
+            conn=self.conn,
+            peer=self.peer,
+            method=event.method,
+            target=target,
+            headers=_joined(event.headers),
+            websocket=_offers(event),
+        )
         pending = self._handler.request_arrived(request, pipe, now)
-        if pipe.state is StreamState.DECIDING:
+        if pipe.state is StreamState.DECIDING:  # the handler may have decided before it returned
             pipe.pending = pending
 
     def _queued(self, pipe: StreamPipe) -> None:
@@ -198,7 +212,7 @@ class Http2DownstreamConnection(Connection):
         self._wake()
 
     def _wake(self) -> None:
-        """Move out what the wire has, at the end of this input."""
+        """Move the wire's output to the send buffer, at the end of this input."""
         if not self._awake:
             self._awake = True
             self.services.defer(self._pump)
@@ -217,11 +231,12 @@ class Http2DownstreamConnection(Connection):
             self._on_unused(now)
 
     def _move(self, now: float) -> bool:
-        """One pull of the wire. Every stream's share of it is noted, so that its confirmation is that of the share."""
+        """Move one piece of the wire's output. Each stream's part is marked: it is confirmed with the bytes of the
+        piece."""
         data = self._wire.data_to_send()
         if not data:
             return False
-        self._taken += len(data)
+        self._taken += len(data)  # before the marks, which count from the start of the connection
         if self._sending:
             end = self._taken + self._wire.framed
             for number, pipe in list(self._sending.items()):
@@ -244,21 +259,21 @@ class Http2DownstreamConnection(Connection):
         self._finishing.pop(pipe.number, None)
 
     def _streams_lost(self, reason: str, now: float) -> None:
-        """Nothing comes or goes any more."""
+        """All streams end with the connection; their users are told."""
         self._wire.connection_lost(reason)
         for pipe in list(self._pipes.values()):
-            self._remove(pipe)
+            self._remove(pipe)  # before its user is told: nothing of it may be sent any more
             pipe.stream_lost(reason, now)
 
     def _on_unused(self, now: float) -> None:
-        """No stream is open."""
+        """No stream is open: close the connection, or wait for a request."""
         if self._draining and not self._no_request_yet:
             self._close_with_goaway(now)
         elif self._idle_timer.deadline is None:
             self._idle_timer.arm(now + self.services.config.timeouts.connection_idle_s)
 
     def _close_with_goaway(self, now: float) -> None:
-        """Say goodbye, with GOAWAY."""
+        """Close, with GOAWAY."""
         self._wire.shutdown()
         self._flush_all(now)
         self.close(now)
@@ -271,7 +286,7 @@ class Http2DownstreamConnection(Connection):
         super().close(now, abort=abort)
 
     def _on_stall(self, now: float) -> None:
-        """The client takes nothing, or does not let go."""
+        """The client took no bytes in time, or did not close in time."""
         self.ended = True
         self._streams_lost("the client takes no more bytes", now)
         super()._on_stall(now)
@@ -286,7 +301,7 @@ def _offers(event: RequestReceived) -> Offers | NotUpgrade | WrongVersion | Faul
 
 
 def _joined(headers: Headers) -> Headers:
-    """Fields as other versions of HTTP have them: the pieces of ``cookie`` are one (RFC 9113 section 8.2.3)."""
+    """The fields with the pieces of ``cookie`` joined into one (RFC 9113 section 8.2.3)."""
     crumbs = [value for name, value in headers if name == b"cookie"]
     if len(crumbs) < 2:
         return headers

@@ -1,7 +1,8 @@
-"""One stream of a client's HTTP/2 connection, as the pipe of one WebSocket or the place of one plain answer.
+"""One stream of a client's HTTP/2 connection: the pipe of one WebSocket, or one plain response.
 
-Decides: what is held back for whom, what counts as taken, and when a stream is given up (RFC 8441 section 5). Must not
-know: frames and windows, which are its connection's, and what a WebSocket carries.
+Decides: which bytes and how much credit wait while the client is paused, which bytes count as outstanding, and when a
+stalled stream is aborted (RFC 8441 section 5). Must not know: frames and windows, which its connection handles, and
+what a WebSocket carries.
 """
 
 from enum import IntEnum
@@ -15,7 +16,7 @@ from .ports import (
     PendingRequest,
 )
 
-#: Fields of a plain answer that HTTP/2 does not have (RFC 9113 section 8.2.2).
+#: Fields of a plain response that HTTP/2 does not have (RFC 9113 section 8.2.2).
 _HTTP1_ONLY: Final = frozenset((b"upgrade", b"connection"))
 
 
@@ -24,29 +25,29 @@ class StreamOwner(Protocol):
 
     @property
     def services(self) -> Services:
-        """What all parts of the gateway share."""
+        """The services of the gateway."""
 
     def accept(self, pipe: "StreamPipe", headers: Headers) -> None:
-        """Grant a WebSocket."""
+        """Accept the WebSocket of ``pipe``."""
 
-    def respond(self, pipe: "StreamPipe", status: int, headers: Headers, body: bytes) -> None:
-        """Answer plainly."""
+    def respond(self, pipe: "StreamPipe", *, status: int, headers: Headers, body: bytes) -> None:
+        """Send a plain response."""
 
     def send(self, pipe: "StreamPipe", data: bytes) -> None:
-        """Queue ``data`` of ``pipe``, which has counted it."""
+        """Queue ``data``, which ``pipe`` has counted."""
 
     def end_stream(self, pipe: "StreamPipe", credit: int) -> None:
-        """End our direction of ``pipe``, and let the client end its own."""
+        """Close our direction of ``pipe`` (END_STREAM). The client gets ``credit``, so that it can end its own."""
 
     def reset(self, pipe: "StreamPipe") -> None:
-        """End ``pipe`` at once, in both directions."""
+        """Abort ``pipe``, in both directions (RST_STREAM)."""
 
     def consume(self, pipe: "StreamPipe", flow: int) -> None:
-        """``flow`` bytes of ``pipe`` were passed on."""
+        """``flow`` bytes of ``pipe`` were passed on: give the client that much credit."""
 
 
 class StreamState(IntEnum):
-    """Where one stream of a client stands. CLOSING: we have ended our direction."""
+    """The states of one stream. ANSWERED: the plain response is written. CLOSING: our direction is closed."""
 
     DECIDING = 0
     OPEN = 1
@@ -56,7 +57,7 @@ class StreamState(IntEnum):
 
 
 class StreamInput(IntEnum):
-    """What moves it. END: nothing more will be written; OVER: the stream is gone."""
+    """The inputs of one stream. CLOSE: we close our direction; END: the stream has ended in both directions."""
 
     ACCEPT = 0
     REFUSE = 1
@@ -103,13 +104,13 @@ class StreamPipe:
         self._tunnel = tunnel
         self._machine = Machine(STREAM_TABLE, StreamState.DECIDING)
         self._receiver: PipeReceiver | None = None
-        #: Who decides about the request.
+        #: The pending request, until it is decided.
         self.pending: PendingRequest | None = None
         self._paused = False
         self._undelivered: list[bytes] = []  # received and not passed on
-        self._withheld_credit = 0  # credit that the client does not get yet
-        self._eof_pending = False  # the client ended its direction, behind what is held
-        #: Bytes written that the transport has not taken.
+        self._withheld_credit = 0  # flow-control credit, in bytes
+        self._eof_pending = False  # the client ended its direction, after the undelivered bytes
+        #: Bytes written that the transport has not confirmed.
         self.outstanding = 0
         #: Those of them that are in no frame yet.
         self.queued = 0
@@ -118,18 +119,19 @@ class StreamPipe:
 
     @property
     def state(self) -> StreamState:
-        """Where it stands."""
+        """The state of its machine."""
         return self._machine.state
 
     # -- from the connection ------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, flow: int, now: float) -> None:
-        """Bytes of the client. Those of a request that cannot become a WebSocket are dropped, without credit."""
+        """Bytes of the client, which cost ``flow`` bytes of credit. Those of a request that cannot become a WebSocket
+        are discarded, without credit."""
         state = self._machine.state
         if state is StreamState.OPEN and not self._waiting():
             assert self._receiver is not None
             self._receiver.receive_data(data, now)
-            if self._paused:
+            if self._paused:  # after the receiver, which may have paused the client
                 self._withheld_credit += flow
             else:
                 self._owner.consume(self, flow)
@@ -151,8 +153,8 @@ class StreamPipe:
             self._end_of_client(now)
 
     def stream_lost(self, reason: str, now: float) -> None:
-        """The stream is gone, and whoever uses it is told."""
-        self.finish()
+        """The stream was reset, or its connection is lost: its user is told."""
+        self.finish()  # first: what the user does from here on has no effect on the stream
         self.outstanding = 0
         self._undelivered.clear()
         receiver, self._receiver = self._receiver, None
@@ -163,7 +165,7 @@ class StreamPipe:
             pending.client_gone(now)
 
     def finish(self) -> None:
-        """The stream has ended in order, or is given up by its user."""
+        """The stream has ended in both directions."""
         if self._machine.allows(StreamInput.END):
             self._machine.fire(StreamInput.END)
         self._stall_timer.cancel()
@@ -228,6 +230,7 @@ class StreamPipe:
         self.pending = None
         self._receiver = receiver
         fields = ((b"sec-websocket-protocol", subprotocol), (b"sec-websocket-extensions", extension))
+        # The 200 goes first: what the receiver writes when it gets the early bytes must come after it.
         self._owner.accept(self, [(name, value) for name, value in fields if value is not None])
         self._deliver(now)
 
@@ -237,12 +240,13 @@ class StreamPipe:
         self._undelivered.clear()
         if body:
             self._count(len(body), now)
-        self._owner.respond(self, status, [field for field in headers if field[0] not in _HTTP1_ONLY], body)
+        fields = [field for field in headers if field[0] not in _HTTP1_ONLY]
+        self._owner.respond(self, status=status, headers=fields, body=body)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _waiting(self) -> bool:
-        """Whether what comes has to wait."""
+        """Whether received bytes must wait."""
         return self._paused or bool(self._undelivered)
 
     def _count(self, n: int, now: float) -> None:
@@ -252,7 +256,7 @@ class StreamPipe:
         self.queued += n
 
     def _deliver(self, now: float) -> None:
-        """Pass on what waited, unless the receiver pauses again."""
+        """Pass on what waits, unless the receiver pauses the client again."""
         if self._paused or self._receiver is None or self._machine.state is not StreamState.OPEN:
             return
         if self._undelivered:
@@ -271,6 +275,6 @@ class StreamPipe:
         self.close(now)
 
     def _on_stall(self, now: float) -> None:
-        """The client takes nothing, or does not let go."""
+        """The client took no bytes in time, or did not close in time."""
         self._owner.reset(self)
         self.stream_lost("the client takes no more bytes", now)

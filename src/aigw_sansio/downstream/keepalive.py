@@ -1,11 +1,11 @@
-"""Whether a WebSocket peer is still there: a ping after silence, and a limit for any sign of life after it.
+"""The keepalive of a WebSocket: a ping after silence, and a timeout for any sign of life after it.
 
 Decides: when a ping is due, and when a silent peer is dead (RFC 6455 section 5.5.2). Must not know: frames, pipes,
-and what becomes of a dead peer.
+and what is done about a dead peer.
 
-The silence timer is lazy: its owner notes when it last heard the peer, and the timer moves itself when it comes up. So
-a busy socket costs one attribute for each read. The clock for the answer begins when the ping has left, not when it
-was written; and it stands still while the peer is paused, for then its answer cannot be read.
+The silence timer is not moved for each byte: the owner notes when it last heard the peer, and the timer moves itself
+when it fires. So a read costs one attribute write. The timeout starts when the transport has taken the ping, not when
+it was written. It does not run while the peer is paused, because its pong cannot be read then.
 """
 
 from typing import Protocol
@@ -17,10 +17,10 @@ class KeepaliveOwner(Protocol):
     """A WebSocket, as its keepalive sees it."""
 
     def last_heard(self) -> float:
-        """When the peer last gave a sign of life, or was resumed."""
+        """When the peer last gave a sign of life, or was resumed; in monotonic seconds."""
 
     def may_ping(self) -> bool:
-        """Whether nothing waits to be sent and the peer is read: only then is its silence its own."""
+        """Whether nothing is outstanding and the peer is not paused: otherwise its silence may be our doing."""
 
     def send_ping(self, now: float) -> None:
         """Write a ping."""
@@ -30,10 +30,11 @@ class KeepaliveOwner(Protocol):
 
 
 class Keepalive:
-    """The liveness of one peer. Its owner tells it what is heard, what has left, and when nobody listens any more.
+    """The liveness of one peer.
 
-    Call :meth:`stop_waiting` on every read if ``awaiting`` is true, and :meth:`ping_sent` if ``ping_unsent`` is true and
-    the transport has taken everything. Both are attributes, because they stand on the path of every byte.
+    Call :meth:`stop_waiting` on every read if ``awaiting`` is true; :meth:`ping_sent` if ``ping_unsent`` is true and
+    the transport has taken everything; :meth:`close` at the end. The two flags are attributes, because they are read
+    for every byte.
     """
 
     __slots__ = ("_owner", "_ping_after_s", "_pong_s", "_pong_timer", "_silence_timer", "awaiting", "ping_unsent")
@@ -46,7 +47,7 @@ class Keepalive:
         self._silence_timer = services.timers.timer(self._on_silence)
         self._pong_timer = services.timers.timer(self._on_no_answer)
         self._silence_timer.arm(now + self._ping_after_s)
-        #: A ping has left, and nothing was heard since.
+        #: The transport took a ping, and nothing was heard since.
         self.awaiting = False
         #: A ping was written that the transport has not taken.
         self.ping_unsent = False
@@ -57,15 +58,14 @@ class Keepalive:
         self._pong_timer.cancel()
 
     def ping_sent(self, now: float, *, paused: bool) -> None:
-        """The transport took all that was written, the ping included. ``paused``: the peer is not read, so it has no
-        time limit."""
+        """The transport took the ping. ``paused``: the peer is paused, so no timeout starts."""
         self.ping_unsent = False
         if not paused:
             self.awaiting = True
             self._pong_timer.arm(now + self._pong_s)
 
     def close(self) -> None:
-        """Nobody listens any more: no timer fires."""
+        """Stop: no timer fires any more."""
         self.awaiting = False
         self._silence_timer.close()
         self._pong_timer.close()
@@ -73,10 +73,10 @@ class Keepalive:
     def _on_silence(self, now: float) -> None:
         due = self._owner.last_heard() + self._ping_after_s
         if due > now:
-            self._silence_timer.arm(due)  # moved here, not for every byte that is heard
+            self._silence_timer.arm(due)  # moved here, not for every byte
             return
         self._silence_timer.arm(now + self._ping_after_s)
-        # One ping at a time: that another one was taken is no answer to the first.
+        # One ping at a time: the timeout of a second ping would replace that of the first.
         if not self.awaiting and self._owner.may_ping():
             self.ping_unsent = True
             self._owner.send_ping(now)

@@ -1,7 +1,6 @@
-"""A client's request and how it is answered, alike for HTTP/1.1 and HTTP/2.
+"""The seam between a client's connection and the admission: a request, and the way to respond to it.
 
-Decides: the border between whoever reads requests off a connection and whoever decides about them. Must not know:
-either of them.
+Decides: what each sees of the other, alike for HTTP/1.1 and HTTP/2. Must not know: either of them.
 """
 
 from typing import Protocol
@@ -16,7 +15,7 @@ from ..wires.websocket.handshake import NotUpgrade, Offers, WrongVersion
 
 
 class ClientRequest(msgspec.Struct, frozen=True):
-    """What a client asked for. ``websocket`` is what it offers for a WebSocket, or why there can be none."""
+    """A client's request. ``websocket``: what it offers for a WebSocket, or why there can be none."""
 
     conn: ConnId
     peer: str
@@ -27,31 +26,31 @@ class ClientRequest(msgspec.Struct, frozen=True):
 
 
 class PendingRequest(Protocol):
-    """Who decides about a request that has no answer yet."""
+    """A request that is not decided yet."""
 
     def client_gone(self, now: float) -> None:
-        """The client left before it was answered."""
+        """The client's connection or stream ended: the decision is no longer needed."""
 
 
 class Responder(Protocol):
-    """The way to answer one request: call ``accept`` or ``refuse``, once."""
+    """The way to respond to one request: call ``accept`` or ``refuse``, once."""
 
     @property
     def pipe(self) -> BytePipe:
-        """What carries the WebSocket once it is accepted."""
+        """Carries the WebSocket once it is accepted."""
 
     def accept(
         self, subprotocol: bytes | None, receiver: PipeReceiver, now: float, *, extension: bytes | None = None
     ) -> None:
-        """Grant the WebSocket; ``extension`` is the value of ``sec-websocket-extensions``. What the client sent early
-        is given to ``receiver`` before this returns."""
+        """Accept the WebSocket. ``extension`` is the value of ``sec-websocket-extensions``. ``receiver`` gets the bytes
+        that the client sent early, before this returns."""
 
     def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
-        """Answer plainly. ``body`` is what GET gets: HEAD is told its length only (RFC 9110 section 9.3.2)."""
+        """Send a plain response. A HEAD request gets the length of ``body`` only (RFC 9110 section 9.3.2)."""
 
 
 class RequestHandler(Protocol):
-    """Who decides about requests."""
+    """Decides about requests."""
 
     def request_arrived(self, request: ClientRequest, responder: Responder, now: float) -> PendingRequest | None:
-        """A request to decide about. ``None`` where it is answered already."""
+        """Decide about ``request``. ``None`` if it has its response already."""

@@ -1,6 +1,6 @@
 """Which resource a client's URL names (client protocol, section 1).
 
-Decides: the shape of our URLs. Must not know: which gateways exist and what is answered.
+Decides: the form of our URLs. Must not know: which gateways exist, and what the response is.
 """
 
 import re
@@ -18,7 +18,7 @@ class UniversalResource(msgspec.Struct, frozen=True):
 
 
 class RealtimeResource(msgspec.Struct, frozen=True):
-    """``/v1/{account}/{gateway}/{provider}[/{path}]``; ``path`` is what stands behind the gateway, as received."""
+    """``/v1/{account}/{gateway}/{provider}[/{path}]``; ``path`` is everything after the gateway, as received."""
 
     account: str
     gateway: str
@@ -45,7 +45,7 @@ Resource: TypeAlias = (
     UniversalResource | RealtimeResource | HealthResource | ReadinessResource | MetricsResource | NoResource
 )
 
-#: Scheme and authority, which ends where path, query or fragment begin (RFC 3986 section 3.2).
+#: Scheme and authority, up to the path, query or fragment (RFC 3986 section 3.2).
 _ABSOLUTE = re.compile(r"(?:https?|wss?)://[^/?#]*", re.IGNORECASE)
 _PLAIN: dict[str, Resource] = {
     "/healthz": HealthResource(),
@@ -81,7 +81,7 @@ def route(path: str) -> Resource:
 
 
 def _decoded(part: str) -> str:
-    """One segment; empty where it is none: an encoded slash would let two names share one gateway."""
+    """One segment, decoded; empty if it is invalid. An encoded slash is invalid: two names could mean one gateway."""
     try:
         name = unquote_to_bytes(part.encode("latin-1")).decode()
     except UnicodeDecodeError:

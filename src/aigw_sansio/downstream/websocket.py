@@ -1,14 +1,14 @@
-"""A WebSocket to a client, above the byte pipe that carries it: messages in and out, liveness, closing.
+"""A WebSocket to a client, over a byte pipe: messages in and out, keepalive, closing.
 
-Decides: who answers pings, how a close handshake runs (RFC 6455 sections 5.5 and 7), when a peer that makes us answer
-too much is paused, and what is agreed on with a client that offers compression (RFC 7692). Must not know: what a
-message says, and whether the pipe is a TCP connection or a stream of HTTP/2.
+Decides: how pings are answered, how the closing handshake runs (RFC 6455 sections 5.5 and 7), when a client that takes
+no replies is paused, and which compression is agreed on (RFC 7692). Must not know: what a message says, and whether the
+pipe is a TCP connection or a stream of HTTP/2.
 
-Compression, if a gateway's settings want it. The client's direction never keeps its context, which is ours to say
-(RFC 7692 section 7.1.1.2): its messages are few, and a window of 32 KiB for each socket is much. Ours keeps it only
-if the settings say ``stream``: then all exchanges of a socket share one context, and an attacker who can inject text
-into one of them and observe message sizes can infer the others' content (as with CRIME). With ``messages`` only what
-stands in one message gives itself away.
+Compression is used if the gateway's settings ask for it. The client's direction never keeps its context; the server may
+demand that (RFC 7692 section 7.1.1.2). Clients send few messages, and a window of 32 KiB for each socket is much
+memory. Our direction keeps its context only if the settings say ``stream``: then all exchanges of a socket share one
+context, and an attacker who can inject text into one of them and observe message sizes can infer the others' content
+(as with CRIME). With ``messages`` the sizes tell only about the content of each single message.
 """
 
 from collections import deque
@@ -39,8 +39,8 @@ _DEFLATE: Final[dict[Compression, DeflateSettings]] = {
     "messages": DeflateSettings(),
     "stream": DeflateSettings(send_takeover=True),
 }
-#: How many bytes of a client that may compress are read at once: they can inflate to a thousand times as much, and all
-#: messages of a read are held until the last of them is there.
+#: Bytes of a compressing client that are read at once. They can inflate to a thousand times as much, and all messages
+#: of one read are held in memory together.
 PORTION_BYTES: Final = 1024
 
 
@@ -69,7 +69,7 @@ class WebSocketChannel(MessageChannel):
     )
 
     def __init__(
-        self, services: Services, pipe: BytePipe, wire: WebSocketWire, owner: ChannelOwner, now: float
+        self, services: Services, pipe: BytePipe, wire: WebSocketWire, *, owner: ChannelOwner, now: float
     ) -> None:
         self._services = services
         self._pipe = pipe
@@ -78,9 +78,9 @@ class WebSocketChannel(MessageChannel):
         self.ended = False
         self.messages_received = self.messages_sent = 0
         self.bytes_received = self.bytes_sent = 0
-        self._paused = 0  # the reasons for it
-        self._written = 0  # bytes given to the pipe, ever
-        self._control: deque[tuple[int, int]] = deque()  # (where it ends in all that was written, its size)
+        self._paused = 0  # the reasons, as bits
+        self._written = 0  # all bytes ever given to the pipe
+        self._control: deque[tuple[int, int]] = deque()  # replies: (end, counted in ``_written``, size)
         self._control_bytes = 0
         self._latest_ping: bytes | None = None
         self._high_water = services.config.limits.send_high_water_bytes
@@ -103,7 +103,7 @@ class WebSocketChannel(MessageChannel):
                     self.bytes_received += len(event.data)
                     self._owner.message_received(event.data, now, text=kind is TextMessage)
             elif isinstance(event, PingReceived):
-                self._answer_ping(event.payload, now)
+                self._reply_to_ping(event.payload, now)
             elif isinstance(event, PongReceived):
                 pass
             elif isinstance(event, CloseReceived):
@@ -114,13 +114,13 @@ class WebSocketChannel(MessageChannel):
                 self._close_timers()
 
     def receive_eof(self, now: float) -> None:
-        """The peer ended without a closing handshake, or after it."""
+        """The peer ended its direction, with or without a closing handshake."""
         self._end(Side.CLIENT, 1006, "the connection ended without a close frame", now)
         self._pipe.close(now)
         self._close_timers()
 
     def connection_lost(self, reason: str, now: float) -> None:
-        """The pipe broke."""
+        """The pipe was lost."""
         self._end(Side.CLIENT, 1006, f"the connection was lost: {reason}", now)
         self._close_timers()
 
@@ -134,7 +134,7 @@ class WebSocketChannel(MessageChannel):
             confirmed = self._written - outstanding
             while control and control[0][0] <= confirmed:
                 self._control_bytes -= control.popleft()[1]
-            self._relieve_control(now)
+            self._resume_after_replies(now)
         if self.ended:
             return
         if self._keepalive.ping_unsent and not outstanding:
@@ -224,7 +224,7 @@ class WebSocketChannel(MessageChannel):
         if self._control_bytes > self._high_water:
             self._pause(_PAUSED_BY_CONTROL)
 
-    def _answer_ping(self, payload: bytes, now: float) -> None:
+    def _reply_to_ping(self, payload: bytes, now: float) -> None:
         if self.ended:
             return
         if self._paused & _PAUSED_BY_CONTROL:
@@ -232,12 +232,12 @@ class WebSocketChannel(MessageChannel):
         else:
             self._write_control(self.wire.pong(payload), now)
 
-    def _relieve_control(self, now: float) -> None:
+    def _resume_after_replies(self, now: float) -> None:
         if self._paused & _PAUSED_BY_CONTROL and self._control_bytes <= self._high_water // 4:
             self._resume(_PAUSED_BY_CONTROL, now)
             if self._latest_ping is not None:
                 payload, self._latest_ping = self._latest_ping, None
-                self._answer_ping(payload, now)
+                self._reply_to_ping(payload, now)
 
     def _pause(self, reason: int) -> None:
         if not self._paused:
@@ -255,7 +255,7 @@ class WebSocketChannel(MessageChannel):
     def _close_received(self, event: CloseReceived, now: float) -> None:
         if not self.ended:
             echo = None if event.code == 1005 else event.code if event.code != 1014 else 1011
-            self._write(self.wire.close(echo, event.reason), now)
+            self._write(self.wire.close(echo, event.reason), now)  # before the end: nothing is written after it
             self._end(Side.CLIENT, event.code, event.reason, now)
         self._pipe.close(now)
         self._close_timers()
@@ -263,11 +263,11 @@ class WebSocketChannel(MessageChannel):
     def _start_close(self, by: Side, code: int, reason: str, now: float) -> None:
         if self.ended:
             return
-        self._write(self.wire.close(code, reason), now)
+        self._write(self.wire.close(code, reason), now)  # before the end: nothing is written after it
         self._end(by, code, reason, now)
         if self._paused:
             self._paused = 0
-            self._pipe.resume_reading()  # the peer's close frame may stand behind bytes that were not read
+            self._pipe.resume_reading()  # the peer's close frame may come after bytes that are not read yet
         self._finish_timer.arm(now + self._services.config.timeouts.close_s)
 
     def _on_unfinished(self, now: float) -> None:
@@ -276,7 +276,7 @@ class WebSocketChannel(MessageChannel):
     def _end(self, by: Side, code: int, reason: str, now: float) -> None:
         if self.ended:
             return
-        self.ended = True
+        self.ended = True  # before the owner is told: what it sends from here on has no effect
         self._keepalive.close()
         self._owner.channel_ended(by, code, reason, now)
 
@@ -286,7 +286,7 @@ class WebSocketChannel(MessageChannel):
 
 
 class DeflatedChannel(WebSocketChannel):
-    """A WebSocket whose client may compress: its bytes are read in portions."""
+    """A WebSocket whose client may compress: its bytes are read in portions of ``PORTION_BYTES``."""
 
     __slots__ = ()
 
@@ -296,7 +296,7 @@ class DeflatedChannel(WebSocketChannel):
 
 
 class WebSocketOpening:
-    """What a universal client's handshake agrees on. Call :meth:`open` once its session is there."""
+    """What the handshake of a universal client agrees on. Call :meth:`open` when its session exists."""
 
     __slots__ = ("_agreed", "_now", "_pipe", "_services", "extension")
 
@@ -304,18 +304,19 @@ class WebSocketOpening:
         self,
         services: Services,
         pipe: BytePipe,
+        *,
         compression: Compression,
         offers: tuple[Extension, ...],
         now: float,
     ) -> None:
-        """``offers`` are the extensions that the client offers."""
+        """``compression``: the gateway's setting. ``offers``: the extensions that the client offers."""
         settings = _DEFLATE.get(compression)
         agreed = None if settings is None else choose(offers, settings)
         self._services = services
         self._pipe = pipe
         self._now = now
         self._agreed = None if agreed is None else agreed[0]
-        #: The value of ``sec-websocket-extensions`` in the answer, if there is one.
+        #: The value of ``sec-websocket-extensions`` in the response; ``None``: no such field.
         self.extension = None if agreed is None else agreed[1]
 
     def open(self, owner: ChannelOwner) -> WebSocketChannel:
@@ -324,7 +325,7 @@ class WebSocketOpening:
         limit = services.config.limits.message_bytes
         if self._agreed is None:
             wire = WebSocketWire(Role.SERVER, message_limit=limit)
-            return WebSocketChannel(services, self._pipe, wire, owner, self._now)
+            return WebSocketChannel(services, self._pipe, wire, owner=owner, now=self._now)
         extension = PerMessageDeflate(Role.SERVER, self._agreed, message_limit=limit)
         wire = WebSocketWire(Role.SERVER, message_limit=limit, extension=extension)
-        return DeflatedChannel(services, self._pipe, wire, owner, self._now)
+        return DeflatedChannel(services, self._pipe, wire, owner=owner, now=self._now)

@@ -1,3 +1,1 @@
-"""The machinery below every protocol: the outlet for effects, questions, timers, seeded random bytes, send buffers, and
-the base of every connection.
-"""
+"""The base of every protocol: effects, questions, timers, seeded random bytes, send buffers, and connections."""

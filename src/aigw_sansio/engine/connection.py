@@ -1,7 +1,7 @@
-"""One connection as the core sees it: output on its way, reading on or off, and an end that comes for certain.
+"""One connection as the core sees it: bytes to send, reading paused or not, and an end that always comes.
 
-Decides: when a connection that does not take our bytes or does not close is aborted. Must not know: any protocol;
-what is read and who is told belongs to the subclasses.
+Decides: when a connection is aborted because the peer takes no bytes or does not close. Must not know: any protocol;
+the subclasses read the bytes and tell their owners.
 """
 
 from typing import Protocol
@@ -13,7 +13,7 @@ from .services import Services
 
 
 class PipeReceiver(Protocol):
-    """Who takes the bytes of an accepted WebSocket."""
+    """Takes the bytes of an accepted WebSocket."""
 
     def receive_data(self, data: bytes, now: float) -> None:
         """Bytes of the peer."""
@@ -22,37 +22,37 @@ class PipeReceiver(Protocol):
         """The peer ended its direction."""
 
     def connection_lost(self, reason: str, now: float) -> None:
-        """The pipe broke."""
+        """The pipe was lost: nothing comes or goes any more."""
 
     def data_sent(self, n: int, now: float) -> None:
         """The transport took ``n`` bytes."""
 
 
 class BytePipe(Protocol):
-    """What carries a WebSocket: an HTTP/1.1 connection after its 101, or one stream of HTTP/2 after its 200."""
+    """Carries one WebSocket: an HTTP/1.1 connection after its 101, or one stream of HTTP/2 after its 200."""
 
     @property
     def outstanding(self) -> int:
         """Bytes written and not yet confirmed by the transport."""
 
     def write(self, data: bytes, now: float) -> int:
-        """Queue ``data``, and say how much is outstanding."""
+        """Queue ``data``. Returns how many bytes are outstanding."""
 
     def close(self, now: float) -> None:
-        """Nothing more will be written: deliver what is queued, then end."""
+        """Close: what is queued is sent first. Write nothing more."""
 
     def abort(self, now: float) -> None:
-        """End at once."""
+        """Abort: what is queued is lost."""
 
     def pause_reading(self) -> None:
-        """Hold the peer back."""
+        """Pause the peer."""
 
     def resume_reading(self) -> None:
-        """Let the peer go on."""
+        """Resume the peer."""
 
 
 class Connection:
-    """Base of every connection. The gateway calls the methods under "inputs"; subclasses call the others."""
+    """Base of every connection. The gateway calls the methods under "inputs", subclasses and owners the others."""
 
     __slots__ = (
         "_close_timer",
@@ -77,11 +77,11 @@ class Connection:
         self.closing = False
         #: ``Close(abort)`` was emitted.
         self.aborted = False
-        #: The driver reported an end: nothing can be sent any more.
+        #: Nothing comes or goes any more: the driver reported the end, or the peer stalled.
         self.ended = False
-        #: Not paused.
+        #: The peer is not paused.
         self.reading = True
-        #: Who takes the bytes once the connection carries one WebSocket and nothing else.
+        #: Takes the bytes once the connection carries one WebSocket and nothing else.
         self.receiver: PipeReceiver | None = None
         self._flush = Flush(conn)
         self._close_timer = services.timers.timer(self._on_stall)
@@ -99,11 +99,12 @@ class Connection:
         self.close(now)
 
     def connection_lost(self, reason: str, now: float) -> None:
-        """The connection broke: nothing can be sent any more."""
+        """The connection was lost: nothing can be sent any more."""
         self.mark_lost()
 
     def mark_lost(self) -> None:
-        """The driver reported a loss and releases the connection by itself: it is not told to close it."""
+        """Nothing can be sent or read any more. No ``Close`` is emitted: the driver that reports a loss releases the
+        connection by itself."""
         self.ended = self.closing = self.aborted = True
         self.buffer.clear()
         self._stall_timer.cancel()
@@ -117,14 +118,14 @@ class Connection:
         """The transport took ``n`` bytes."""
         buffer = self.buffer
         buffer.confirm(n)
-        self._stall_timer.deadline = None  # disarmed, without a call
+        self._stall_timer.deadline = None  # cancelled, without a call
         if buffer.size and not self.aborted:
             self._stall_timer.arm(now + self._stall_s)
         if self.receiver is not None:
             self.receiver.data_sent(n, now)
 
     def closed(self, now: float) -> None:
-        """The driver released the connection: the last call."""
+        """The driver released the connection. This is the last call."""
         self.ended = True
         self.buffer.clear()
         self._stall_timer.cancel()
@@ -134,11 +135,12 @@ class Connection:
 
     @property
     def outstanding(self) -> int:
-        """Bytes that wait for the transport, or for its confirmation."""
+        """Bytes that the transport has not confirmed."""
         return self.buffer.size
 
     def write(self, data: bytes, now: float) -> int:
-        """Queue ``data``, and say how much is outstanding. Ignored once the connection is over or closing."""
+        """Queue ``data``. Returns how many bytes are outstanding. Nothing is queued after the end or after
+        ``close``."""
         buffer = self.buffer
         if self.ended or self.closing:
             return buffer.size
@@ -149,19 +151,20 @@ class Connection:
         return buffer.size
 
     def pause_reading(self) -> None:
-        """Hold the peer back. Nothing while it is held back."""
+        """Pause the peer. Nothing happens if it is paused already."""
         if self.reading and not self.ended and not self.closing:
             self.reading = False
             self.services.pause(self.conn)
 
     def resume_reading(self) -> None:
-        """Let the peer go on."""
+        """Resume the peer."""
         if not self.reading and not self.ended and not self.closing:
             self.reading = True
             self.services.resume(self.conn)
 
     def close(self, now: float, *, abort: bool = False) -> None:
-        """End the connection: after what is queued, or at once. A later abort hastens an earlier close."""
+        """Close: what is queued is sent first. With ``abort`` it is lost; an abort may follow a close, not the
+        reverse."""
         if self.aborted:
             return
         if abort:
@@ -176,7 +179,7 @@ class Connection:
             self.services.close(self.conn, abort=False)
 
     def _on_stall(self, now: float) -> None:
-        """A peer that takes nothing, or does not let go."""
+        """The peer took no bytes within ``write_stall_s``, or did not close within ``close_s``."""
         self.ended = True
         self.close(now, abort=True)
 
@@ -187,5 +190,5 @@ class PipeConnection(Connection):
     __slots__ = ()
 
     def abort(self, now: float) -> None:
-        """Close at once."""
+        """Abort."""
         self.close(now, abort=True)

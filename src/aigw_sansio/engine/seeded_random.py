@@ -1,7 +1,7 @@
-"""Seeded random bytes: everything in the core that would otherwise ask the machine for entropy.
+"""Seeded random bytes: the core has no other source of randomness.
 
-Decides: how random bytes come out of a seed, and how a log id is built (UUIDv7, RFC 9562 section 5.7). Must not know:
-clocks, the operating system's entropy, and what the bytes are for.
+Decides: how random bytes are made from a seed, and how a log id is built (UUIDv7, RFC 9562 section 5.7). Must not know:
+clocks, the operating system's entropy, and the use of the bytes.
 """
 
 from hashlib import blake2b
@@ -36,7 +36,7 @@ class SeededRandom:
         return (int.from_bytes(self.bytes(7), "big") >> 3) / (1 << 53)
 
     def uuid7(self, unix_seconds: float) -> str:
-        """A UUIDv7 in its usual form: 48 bits of ``unix_seconds`` in milliseconds, then chance."""
+        """A UUIDv7 in its usual form: 48 bits of ``unix_seconds`` in milliseconds, then random bits."""
         random = int.from_bytes(self.bytes(10), "big")
         value = (int(unix_seconds * 1000) & ((1 << 48) - 1)) << 80
         value |= 0x7 << 76 | (random >> 68) << 64 | 0b10 << 62 | (random & ((1 << 62) - 1))

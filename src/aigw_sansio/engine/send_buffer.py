@@ -1,7 +1,7 @@
-"""Bytes on their way out, counted until the peer's transport has taken them.
+"""Bytes to send, counted until the transport has taken them.
 
-Decides: how much is outstanding on a connection and how it is handed out. Must not know: what the bytes mean and
-who is held back because of them.
+Decides: how many bytes of a connection are outstanding, and in which pieces the driver pulls them. Must not know: what
+the bytes mean, and which peers are paused because of them.
 """
 
 from collections import deque
@@ -10,20 +10,20 @@ from ..errors import LocalProtocolError
 
 
 class SendBuffer:
-    """Output of one connection. ``size`` counts what waits plus what was pulled and is not yet confirmed."""
+    """The output of one connection. ``size`` counts the bytes to pull, and those pulled and not yet confirmed."""
 
     __slots__ = ("_offset", "_pieces", "pulled", "size")
 
     def __init__(self) -> None:
         self._pieces: deque[bytes] = deque()
-        self._offset = 0  # of what waits in the first piece
-        #: Bytes given out by :meth:`pull` that :meth:`confirm` has not seen yet.
+        self._offset = 0  # where the bytes to pull begin in the first piece
+        #: Bytes that were pulled and are not yet confirmed.
         self.pulled = 0
-        #: All bytes not confirmed, given out or not.
+        #: All bytes not yet confirmed, pulled or not.
         self.size = 0
 
     def append(self, data: bytes) -> bool:
-        """Queue ``data``. True where there was nothing left to pull before: time for a ``Flush``."""
+        """Queue ``data``. True if there was nothing to pull before: emit a ``Flush``."""
         if not data:
             return False
         size = self.size
@@ -33,11 +33,11 @@ class SendBuffer:
 
     @property
     def waiting(self) -> int:
-        """Bytes that a pull could give out."""
+        """Bytes to pull."""
         return self.size - self.pulled
 
     def pull(self, limit: int) -> bytes:
-        """Up to ``limit`` bytes, oldest first; empty where nothing waits. Copies what it gives out once, at most."""
+        """Up to ``limit`` bytes, oldest first; empty if there are none. They are copied once at most."""
         pieces = self._pieces
         if not pieces:
             return b""
@@ -66,14 +66,14 @@ class SendBuffer:
         return data
 
     def confirm(self, n: int) -> None:
-        """The transport took ``n`` of the pulled bytes."""
+        """The transport took ``n`` of the pulled bytes. ``LocalProtocolError`` if fewer were pulled."""
         if not 0 <= n <= self.pulled:
             raise LocalProtocolError(f"data_sent({n}): {self.pulled} bytes were pulled and not confirmed")
         self.pulled -= n
         self.size -= n
 
     def clear(self) -> None:
-        """Drop what waits: nothing more can be sent. What was pulled may still be confirmed."""
+        """Discard the bytes to pull: nothing more can be sent. Pulled bytes may still be confirmed."""
         self._pieces.clear()
         self._offset = 0
         self.size = self.pulled

@@ -1,7 +1,7 @@
-"""What all parts of one gateway share: the outlet for effects, timers, chance and the wall clock.
+"""The services that all parts of one gateway share: effects, questions, timers, random bytes and the wall clock.
 
-Decides: the one ordered list of effects, and how questions find who asked. Must not know: connections, sessions
-or any protocol.
+Decides: the one ordered list of effects, and which callback gets the answer to a question. Must not know: connections,
+sessions or any protocol.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,7 @@ class _Pending:
 
 
 class Services:
-    """Shared by every part of one gateway; no two gateways share one."""
+    """The services of one gateway."""
 
     __slots__ = (
         "_next_ask",
@@ -67,9 +67,9 @@ class Services:
         self.timers = Timers()
         #: Unix time minus monotonic time, in seconds.
         self.wall_offset = wall_offset
-        #: All that is to be done since :meth:`take_effects`, in order.
+        #: The effects since :meth:`take_effects`, in order.
         self.effects: list[Effect] = []
-        #: What :meth:`run_deferred` has to do.
+        #: The callbacks for :meth:`run_deferred`.
         self.deferred: list[Callable[[float], None]] = []
         self._next_conn = 1
         self._next_ask = 1
@@ -84,32 +84,38 @@ class Services:
             self.effects = []
         return effects
 
-    def connect(self, conn: ConnId, host: str, port: int, tls: Tls | None, alpn: tuple[str, ...]) -> None:
-        self.effects.append(Connect(conn, host, port, tls, alpn))
+    def connect(self, conn: ConnId, *, host: str, port: int, tls: Tls | None, alpn: tuple[str, ...]) -> None:
+        """Emit ``Connect``."""
+        self.effects.append(Connect(conn, host=host, port=port, tls=tls, alpn=alpn))
 
     def pause(self, conn: ConnId) -> None:
+        """Emit ``PauseReading``."""
         self.effects.append(PauseReading(conn))
 
     def resume(self, conn: ConnId) -> None:
+        """Emit ``ResumeReading``."""
         self.effects.append(ResumeReading(conn))
 
     def close(self, conn: ConnId, *, abort: bool) -> None:
-        self.effects.append(Close(conn, abort))
+        """Emit ``Close``."""
+        self.effects.append(Close(conn, abort=abort))
 
     def emit(self, event: Event) -> None:
+        """Emit ``event`` for the host."""
         self.effects.append(Emit(event))
 
     # -- the end of an input ------------------------------------------------------------------------------------
 
     def defer(self, callback: Callable[[float], None]) -> None:
-        """Call ``callback(now)`` at the end of the input that is under way, when nobody is in the middle of anything.
+        """Call ``callback(now)`` at the end of the current input.
 
-        Whoever lets others go on does it there: going on may end what is just being looked at.
+        Resume other parties only from such a callback: resuming one may end an object that the current caller is still
+        iterating over.
         """
         self.deferred.append(callback)
 
     def run_deferred(self, now: float) -> None:
-        """The end of an input: what was put off is done now, and what that puts off too."""
+        """The end of an input: run the deferred callbacks, and those that they defer."""
         while self.deferred:
             callbacks, self.deferred = self.deferred, []
             for callback in callbacks:
@@ -118,20 +124,20 @@ class Services:
     # -- identities ---------------------------------------------------------------------------------------------
 
     def issue_conn(self) -> ConnId:
-        """A connection id that was never used."""
+        """A new connection id. Ids are never used again."""
         conn = ConnId(self._next_conn)
         self._next_conn += 1
         return conn
 
     def was_issued(self, conn: ConnId) -> bool:
-        """Whether ``conn`` was ever issued, however long ago it ended."""
+        """Whether ``conn`` was ever issued. The connection may have ended long ago."""
         return 0 < conn < self._next_conn
 
     # -- questions ----------------------------------------------------------------------------------------------
 
     def ask(self, question: Question, callback: Callable[[Answer, float], None], now: float) -> AskId:
-        """Ask the host. ``callback(answer, now)`` is called once: with its answer, or ``Unavailable`` when the
-        deadline passes first. Forget it with :meth:`withdraw`."""
+        """Ask the host. ``callback(answer, now)`` is called once: with the host's answer, or with ``Unavailable`` if
+        the deadline, ``ask_s`` from now, passes first. It is not called after :meth:`withdraw`."""
         ask_id = AskId(self._next_ask)
         self._next_ask += 1
         deadline = now + self.config.timeouts.ask_s
@@ -142,13 +148,14 @@ class Services:
         return ask_id
 
     def withdraw(self, ask_id: AskId) -> None:
-        """Whoever asked is gone: a later answer is ignored."""
+        """The answer is no longer needed: a later one is ignored. Nothing happens if the question has its answer."""
         pending = self._pending.pop(ask_id, None)
         if pending is not None:
             pending.timer.cancel()
 
     def answer(self, ask_id: AskId, value: Answer, now: float) -> None:
-        """The host's answer. Late and second answers are ignored."""
+        """The host's answer. Late and second answers are ignored. ``LocalProtocolError`` for a question that was never
+        asked, and for an answer of the wrong class."""
         if not 0 < ask_id < self._next_ask:
             raise LocalProtocolError(f"answer({ask_id}): no such question was ever asked")
         pending = self._pending.get(ask_id)
@@ -163,13 +170,13 @@ class Services:
         self._resolve(ask_id, value, now)
 
     def _resolve(self, ask_id: AskId, value: Answer, now: float) -> None:
-        pending = self._pending.pop(ask_id)
+        pending = self._pending.pop(ask_id)  # before the callback, so that it is called once
         pending.timer.cancel()
         pending.callback(value, now)
 
     @property
     def unanswered(self) -> int:
-        """Questions that have no answer yet."""
+        """How many questions have no answer yet."""
         return len(self._pending)
 
     # -- wall time ----------------------------------------------------------------------------------------------

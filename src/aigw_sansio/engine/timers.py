@@ -1,22 +1,22 @@
-"""Deadlines: one heap for a whole gateway, lazy about deadlines that move later.
+"""Deadlines: one heap for a whole gateway.
 
-Decides: which timers are due and when the next one is. Must not know: clocks (time is passed in) and what a
-timer is for.
+Decides: which timers are due, and the next deadline. Must not know: clocks (time is passed in), and the use of a
+timer.
 
-A timer that is armed later than before costs one attribute write: its old heap entry stays and is moved when it
-comes up. So an idle timer may be armed anew for every chunk.
+Arming a timer again for a later deadline costs one attribute write: its old heap entry stays, and moves when it comes
+to the front. So an idle timer may be armed again for every chunk.
 """
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Final
 
-#: A heap is looked through for what will never fire when it is this large, and twice as large as the last time.
-_WORTH_A_LOOK: Final = 128
+#: A heap of this size is searched for entries that will never fire; then again when it is twice as large as after that.
+_SEARCH_SIZE: Final = 128
 
 
 class Timer:
-    """One named deadline. Made by :meth:`Timers.timer`; armed and disarmed by its owner."""
+    """One deadline. Made by :meth:`Timers.timer`; its owner arms and cancels it."""
 
     __slots__ = ("_callback", "_queued", "_timers", "deadline")
 
@@ -28,48 +28,48 @@ class Timer:
         self.deadline: float | None = None
 
     def arm(self, deadline: float) -> None:
-        """Fire at ``deadline`` (monotonic seconds), and at no earlier time set before."""
+        """Fire at ``deadline`` (monotonic seconds). This replaces an earlier or later deadline."""
         self.deadline = deadline
         if self._queued is None or deadline < self._queued:
             self._timers._push(deadline, self)
 
     def cancel(self) -> None:
-        """Do not fire."""
+        """Do not fire. The timer may be armed again."""
         self.deadline = None
 
     def close(self) -> None:
-        """Never fire again: the heap keeps no hold on the owner, however far away the deadline was."""
+        """Never fire again. The heap no longer refers to the owner, even if the deadline was far away."""
         self.deadline = None
         self._callback = _nothing
 
 
 def _nothing(now: float) -> None:
-    """What a retired timer does."""
+    """The callback of a closed timer."""
 
 
 class Timers:
     """All timers of one gateway."""
 
-    __slots__ = ("_heap", "_look_at", "_sequence")
+    __slots__ = ("_heap", "_search_at", "_sequence")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Timer]] = []
-        self._look_at = _WORTH_A_LOOK  # the size of the heap at which it is cleared of what will never fire
+        self._search_at = _SEARCH_SIZE  # at this size the heap is searched again
         self._sequence = 0
 
     def timer(self, callback: Callable[[float], None]) -> Timer:
-        """A new, disarmed timer. ``callback(now)`` is called when it fires; it may arm it again."""
+        """A new timer, not armed. It calls ``callback(now)`` when it fires; the callback may arm it again."""
         return Timer(self, callback)
 
     def _push(self, deadline: float, timer: Timer) -> None:
         timer._queued = deadline
         self._sequence += 1
         heappush(self._heap, (deadline, self._sequence, timer))
-        if len(self._heap) > self._look_at:
+        if len(self._heap) > self._search_at:
             self._clear_out()
 
     def _clear_out(self) -> None:
-        """Drop entries that will never fire: they may stand far behind one that will."""
+        """Remove entries that will never fire: they may be far behind one that will."""
         kept: list[tuple[float, int, Timer]] = []
         for entry in self._heap:
             queued, _, timer = entry
@@ -81,7 +81,7 @@ class Timers:
                 kept.append(entry)
         heapify(kept)
         self._heap = kept
-        self._look_at = max(_WORTH_A_LOOK, 2 * len(kept))
+        self._search_at = max(_SEARCH_SIZE, 2 * len(kept))
 
     def next_deadline(self) -> float | None:
         """The earliest deadline, or ``None``."""
@@ -101,10 +101,11 @@ class Timers:
         return None
 
     def fire(self, now: float) -> None:
-        """Call what is due at ``now``, in order of deadline. What that arms at or before ``now`` fires too."""
+        """Fire all timers due at ``now``, in order of deadline; also those that a callback arms for ``now`` or
+        earlier."""
         while (deadline := self.next_deadline()) is not None and deadline <= now:
             timer = heappop(self._heap)[2]
-            timer._queued = timer.deadline = None
+            timer._queued = timer.deadline = None  # before the callback, which may arm it again
             timer._callback(now)
 
     @property

@@ -1,1 +1,1 @@
-"""One request of a client: its steps and attempts, until exactly one end."""
+"""One request of a client: its steps, its attempts and its one end."""

@@ -1,7 +1,7 @@
-"""One attempt: one try of one step, from its place in the pool to the end of its response.
+"""One attempt: one try of one step, from the call to the end of the response.
 
-Decides: which clock ends an attempt, and that its provider is held back while its response cannot be taken (client
-protocol, section 3.3). Must not know: what is tried next, and what the client is told.
+Decides: which timeout ends an attempt, and that its provider is paused while the client does not take the response
+(client protocol, section 3.3). Must not know: which attempt is next, and what the client is told.
 """
 
 from typing import Protocol
@@ -17,31 +17,31 @@ from .response import ProviderResponse
 from .source import Call, Placed, Source
 from .states import ExchangeInput
 
-#: Reasons to hold a provider back: the client does not take what there is; the session holds too much.
+#: Reasons to pause a provider: the messages of its exchange are queued; too much is held for the client.
 PAUSED_BY_QUEUE, PAUSED_BY_BUDGET = 1, 2
 
 
 class AttemptOwner(Protocol):
-    """The exchange, as its attempt sees it. After ``attempt_finished`` and ``attempt_failed`` nothing more comes."""
+    """The exchange, as its attempt sees it. ``attempt_finished`` or ``attempt_failed`` is the last call."""
 
     def attempt_moved(self, event: ExchangeInput) -> None:
-        """The attempt got a connection, sent its request, got a head, or is placed again."""
+        """The attempt got a connection, sent its request, received a head, or is placed again."""
 
     def attempt_read(self, response: ProviderResponse, chunks: list[Chunk], now: float) -> None:
         """Chunks of ``response``, at least one."""
 
     def attempt_finished(self, chunks: list[Chunk], now: float) -> None:
-        """The body ended cleanly; ``chunks`` are what was left of it."""
+        """The response is complete; ``chunks`` are the last of it."""
 
     def attempt_failed(self, fault: Fault, now: float) -> None:
-        """There is no (more) response. The provider has been let go."""
+        """The response failed. The call has been cancelled."""
 
     def attempt_buffered(self, now: float) -> None:
         """``buffered`` has changed."""
 
 
 class Attempt:
-    """Runs from ``start`` to ``end``. Implements ``ResponseHandler``."""
+    """Runs from ``start`` to ``finish``. Implements ``ResponseHandler``."""
 
     __slots__ = (
         "_call",
@@ -73,10 +73,10 @@ class Attempt:
         self,
         services: Services,
         source: Source,
+        *,
         owner: AttemptOwner,
         call: ProviderCall,
         policy: Policy,
-        *,
         log_id: str,
         step: int,
         number: int,
@@ -84,8 +84,8 @@ class Attempt:
         paused: int,
         now: float,
     ) -> None:
-        """``number`` counts the attempts of the exchange from 1. A ``last_resort`` waits for its first byte without
-        limit. ``paused``: the reasons that pause it from the start. Call ``start`` next."""
+        """``number`` counts the attempts of the exchange from 1. A ``last_resort`` has no first-byte timeout.
+        ``paused``: the reasons that pause it from the start. Call ``start`` next."""
         self._services = services
         self._source = source
         self._owner = owner
@@ -100,8 +100,8 @@ class Attempt:
         self._open = True
         self._placed = False
         self._sent = False
-        self._complete = False  # the body ended well, though some of it may not be taken yet
-        self._pending_fault: Fault | None = None  # it broke off, likewise
+        self._complete = False  # the response is complete, but the client may not have taken all of it
+        self._pending_fault: Fault | None = None  # the response failed, but the client may not have taken all of it
         self._started = now
         self._running: Call | None = None
         self._first_byte_timer = services.timers.timer(self._on_first_byte_timeout)
@@ -109,20 +109,30 @@ class Attempt:
         #: The response, once its head is in.
         self.response: ProviderResponse | None = None
         self.bytes_received = 0
-        #: Bytes held for it.
+        #: Bytes of the response that are held in memory.
         self.buffered = 0
 
     def start(self, now: float) -> None:
-        """Ask the source."""
+        """Open the call at the source."""
         call = self._call
         target = call.request.target.partition(b"?")[0].decode("latin-1")
         host = call.origin.authority
-        self._services.emit(AttemptStarted(self._log_id, self._step, self._number, call.provider, host, target))
+        self._services.emit(
+            AttemptStarted(
+                log_id=self._log_id,
+                step=self._step,
+                attempt=self._number,
+                provider=call.provider,
+                host=host,
+                target=target,
+            )
+        )
         self._running = self._source.open(call, self, connect_timeout_s=self._policy.connect_s)
         self._running.start(now)
 
     def finish(self, fault: Fault | None, now: float) -> None:
-        """It is over: the provider is let go, in whatever phase. ``fault`` is why; ``None``: its response is shown."""
+        """End the attempt; its call is cancelled if it still runs. ``fault`` says why the response is not shown;
+        ``None`` if it is. Only the first call has an effect."""
         if not self._open:
             return
         self._open = False
@@ -130,15 +140,24 @@ class Attempt:
         self._idle_timer.close()
         status = self.response.status if self.response is not None else None
         after = now - self._started
-        self._services.emit(AttemptEnded(self._log_id, self._step, self._number, status, fault, after))
+        self._services.emit(
+            AttemptEnded(
+                log_id=self._log_id,
+                step=self._step,
+                attempt=self._number,
+                status=status,
+                fault=fault,
+                after_s=after,
+            )
+        )
         call, self._running = self._running, None
         if call is not None:
             call.cancel(now)
 
-    # -- holding back -------------------------------------------------------------------------------------------
+    # -- pausing ------------------------------------------------------------------------------------------------
 
     def pause(self, reason: int) -> None:
-        """Take nothing more from the provider for now. Its clocks stand still."""
+        """Pause the provider. Its timeouts are cancelled until it is resumed."""
         if not self._paused:
             self._first_byte_timer.cancel()
             self._idle_timer.cancel()
@@ -147,13 +166,13 @@ class Attempt:
         self._paused |= reason
 
     def resume(self, reason: int, now: float) -> None:
-        """Go on, unless something else speaks against it. May end the attempt."""
+        """Resume the provider, unless another reason pauses it. May end the attempt."""
         if not self._paused & reason:
             return
         self._paused &= ~reason
         if not self._paused & PAUSED_BY_QUEUE:
-            self._drain(now)  # also while the session has no room: taking what is here makes some
-        if self._paused or self._running is None or not self._open:
+            self._drain(now)  # also if the budget is used up: only taking these bytes frees memory
+        if self._paused or self._running is None or not self._open:  # _drain may have ended or paused it
             return
         if self._sent or self.response is not None:
             self._arm_idle(now)
@@ -197,13 +216,21 @@ class Attempt:
             self._idle_timer.arm(now + self._idle_s)
 
     def response_head(self, status: int, headers: Headers, now: float) -> None:
+        # This move comes first: the lines below may fail the attempt, and the exchange then starts the next one.
         self._owner.attempt_moved(ExchangeInput.HEAD)
         self._first_byte_timer.cancel()
-        self._services.emit(AttemptFirstByte(self._log_id, self._number, status, now - self._started))
+        self._services.emit(
+            AttemptFirstByte(log_id=self._log_id, attempt=self._number, status=status, after_s=now - self._started)
+        )
         call = self._call
         limits = self._services.config.limits
         self.response = ProviderResponse(
-            status, headers, call.format, limits, array_stream=call.array_stream, keys=call.stored_keys
+            status,
+            headers,
+            format=call.format,
+            limits=limits,
+            array_stream=call.array_stream,
+            keys=call.stored_keys,
         )
         if self.response.fault is not None:
             self._fail(self.response.fault, now)
@@ -222,14 +249,14 @@ class Attempt:
             self._drain(now, data)
 
     def response_end(self, now: float) -> None:
-        self._running = None
+        self._running = None  # a call that has ended must not be cancelled
         self._idle_timer.cancel()
         self._complete = True
         if not self._paused & PAUSED_BY_QUEUE:
             self._drain(now)
 
     def response_failed(self, fault: Fault, now: float) -> None:
-        self._running = None
+        self._running = None  # a call that has ended must not be cancelled
         self._idle_timer.cancel()
         if self.response is None:
             self._fail(fault, now)
@@ -241,14 +268,14 @@ class Attempt:
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _drain(self, now: float, data: bytes = b"") -> None:
-        """Hand on what the response has ready with ``data``, as long as the client has room for it."""
+        """Hand on the chunks that the response has with ``data``, until the exchange's queue is full."""
         response = self.response
         if response is None:
             return
         while True:
             if chunks := response.next_chunks(data):
                 self._owner.attempt_read(response, chunks, now)
-                if not self._open:
+                if not self._open:  # these chunks ended the exchange
                     return
             if response.fault is not None:
                 break
@@ -276,7 +303,7 @@ class Attempt:
         self._owner.attempt_buffered(now)
 
     def _fail(self, fault: Fault, now: float) -> None:
-        self.finish(fault, now)
+        self.finish(fault, now)  # first: the owner may start the next attempt at once
         self._owner.attempt_failed(fault, now)
 
     def _arm_idle(self, now: float) -> None:

@@ -1,6 +1,6 @@
-"""How an exchange is told to its client: the messages of one exchange, in a dialect that the exchange does not know.
+"""The seam between an exchange and the dialect of its client: the messages of one exchange.
 
-Decides: what an exchange has to tell. Must not know: any dialect; each implements :class:`ResponseEncoder`.
+Decides: what an exchange tells its client. Must not know: any dialect; each implements :class:`ResponseEncoder`.
 
 An abstract class, not a ``Protocol``: :meth:`ResponseEncoder.chunks` is called for every read of a stream.
 """
@@ -15,14 +15,14 @@ from .response import ProviderResponse
 
 
 class Progress(NamedTuple):
-    """How far an exchange came: the step that is tried or shown, from 0, and the attempts of all steps."""
+    """How far an exchange has come: the current step, from 0, and the number of attempts of all steps."""
 
     step: int
     attempts: int
 
 
 class FinalResponse(NamedTuple):
-    """A whole response that the client gets, keys of the gateway removed. ``step`` is the one that brought it."""
+    """A whole response for the client, with the gateway's keys redacted. ``step`` is the step that it came from."""
 
     step: int
     status: int
@@ -32,10 +32,11 @@ class FinalResponse(NamedTuple):
 
 
 class ResponseEncoder(ABC):
-    """Encodes one exchange. Each method returns the messages to send, in order, perhaps none.
+    """Encodes one exchange. Each method returns the messages to send, in order; there may be none.
 
-    Either ``whole`` or ``refused`` alone; or ``begin``, then ``chunks``, then ``finished`` or ``failed``; or
-    ``cancelled`` at any time. ``chunk`` and ``events`` encode what is sent behind ``begin`` but was read before it.
+    The order of calls: either ``whole`` or ``refused`` alone; or ``begin``, then ``chunks``, then ``finished`` or
+    ``failed``; ``cancelled`` may come at any time. ``chunk`` and ``events`` encode the uncommitted messages: they are
+    called before ``begin``, and sent after its messages.
     """
 
     __slots__ = ()
@@ -51,15 +52,15 @@ class ResponseEncoder(ABC):
 
     @abstractmethod
     def chunks(self, response: ProviderResponse, chunks: list[Chunk]) -> tuple[list[bytes], ResponseFailed | None]:
-        """The messages of ``chunks`` up to one in which the provider reports an error, and that error."""
+        """The messages of ``chunks``, up to one in which the provider reports an error; and that error."""
 
     @abstractmethod
     def chunk(self, response: ProviderResponse, chunk: Chunk, events: list[ProviderEvent]) -> list[bytes]:
-        """The messages of one chunk that means ``events``."""
+        """The messages of one chunk; ``events`` are its meaning."""
 
     @abstractmethod
     def events(self, events: list[ProviderEvent]) -> list[bytes]:
-        """The messages of ``events`` that belong to no chunk of their own."""
+        """The messages of ``events`` that belong to no chunk."""
 
     @abstractmethod
     def whole(self, final: FinalResponse, progress: Progress, usage: UsageReported | None) -> list[bytes]:
@@ -75,8 +76,8 @@ class ResponseEncoder(ABC):
 
     @abstractmethod
     def failed(self, response: ProviderResponse, fault: Fault, progress: Progress) -> list[bytes]:
-        """The stream broke off. The exchange has ended."""
+        """The stream failed. The exchange has ended."""
 
     @abstractmethod
     def cancelled(self, response: ProviderResponse | None, progress: Progress) -> list[bytes]:
-        """It was cancelled. ``response`` is the one under way, if its head is in."""
+        """The exchange was cancelled. ``response`` is the current one, if its head has come."""

@@ -1,6 +1,6 @@
-"""One exchange: one ``eventId``, its steps and their attempts, until exactly one end.
+"""One exchange: one ``eventId``, its steps, their attempts and its one end.
 
-Decides: what is tried next, when the client sees the first byte (the commit), and how the exchange ends (client
+Decides: which attempt is next, when the client sees the first byte (the commit), and how the exchange ends (client
 protocol, sections 3.2 and 3.3). Must not know: sockets, frames, other exchanges, and the dialect of the client.
 """
 
@@ -27,14 +27,14 @@ class ExchangeOwner(Protocol):
 
     @property
     def session_id(self) -> int:
-        """Names the session in events."""
+        """The id of the session in events."""
 
     def exchange_ended(self, exchange: "Exchange", now: float) -> None:
-        """The exchange is over; its last messages may still wait."""
+        """The exchange has ended; its last messages may still be queued."""
 
 
 class Exchange:
-    """Runs from construction to ``ExchangeEnded``. Implements ``AttemptOwner``."""
+    """Runs from ``start`` to ``ExchangeEnded``. Implements ``AttemptOwner`` and ``Scheduled``."""
 
     __slots__ = (
         "_accounted",
@@ -68,38 +68,38 @@ class Exchange:
         self,
         services: Services,
         source: Source,
+        *,
         owner: ExchangeOwner,
         outlet: ExchangeOutlet,
         encoder: ResponseEncoder,
-        *,
         event_id: str,
         log_id: str,
         steps: Sequence[PlannedStep],
         request_bytes: int,
         now: float,
     ) -> None:
-        """``request_bytes``: what the request keeps in memory. Call ``start`` next."""
+        """``request_bytes``: the memory that the request takes. Call ``start`` next."""
         self._services = services
         self._source = source
         self._owner = owner
         self._outlet = outlet
         self._encoder = encoder
-        #: The client's name for it.
+        #: The client's id of the exchange.
         self.event_id = event_id
-        #: The gateway's name for it.
+        #: The gateway's id of the exchange.
         self.log_id = log_id
         self.request_bytes = request_bytes
         self._steps = steps
         self._step = 0
         self._attempts = 0  # of all steps
-        self._tries = 0  # of the present step
-        self._status: int | None = None  # the last one that the client was told
+        self._tries = 0  # of the current step
+        self._status: int | None = None  # the status that the client was told
         self._machine = Machine(EXCHANGE_TABLE, ExchangeState.PLACING)
         self._attempt: Attempt | None = None
-        self._paused = 0  # the reasons for it
-        self._uncommitted: list[bytes] = []  # messages that the commit will send
+        self._paused = 0  # the reasons, as bits
+        self._uncommitted: list[bytes] = []  # messages that wait for the commit
         self._uncommitted_bytes = 0
-        self._accounted = 0  # what the outlet was told that is held here
+        self._accounted = 0  # bytes that the outlet was told of
         self._last_response: FinalResponse | None = None
         self._chunks = 0
         self._bytes_received = 0
@@ -109,68 +109,70 @@ class Exchange:
 
     @property
     def state(self) -> ExchangeState:
-        """Where it stands."""
+        """The state of its machine."""
         return self._machine.state
 
     @property
     def ended(self) -> bool:
-        """Whether it is over."""
+        """Whether the exchange has ended."""
         return self._machine.state is ExchangeState.ENDED
 
     def start(self, now: float) -> None:
-        """Try the first step."""
-        self._services.emit(RequestAdmitted(self._owner.session_id, self.event_id, self.log_id, len(self._steps)))
+        """Start the first attempt of the first step."""
+        self._services.emit(
+            RequestAdmitted(
+                session=self._owner.session_id, event_id=self.event_id, log_id=self.log_id, steps=len(self._steps)
+            )
+        )
         total = self._steps[0].policy.total_s
         if total is not None:
             self._total_timer.arm(now + total)
         self._try(now)
 
     def cancel(self, how: Literal["cancelled", "gone"], by: Side, fault: Fault, now: float) -> None:
-        """The one way to stop it from outside: the client's message, its leaving, shutdown. No effect once ended."""
+        """Cancel it: ``cancelled`` by the client, or ``gone`` with the client's channel. No effect after the end."""
         if self.ended:
             return
-        self._outlet.discard(self)
+        self._outlet.discard(self)  # before the last message is posted, which must not be discarded
         response = self._response
-        messages: list[bytes] = []
         if response is not None:
             self._status = response.status
-        if how == "cancelled":
-            messages = self._encoder.cancelled(response, self._progress)
-        self._end(how, by, fault, messages, now)
+        messages = self._encoder.cancelled(response, self._progress) if how == "cancelled" else []
+        self._end(how, now, by=by, fault=fault, messages=messages)
 
     def fail(self, fault: Fault, now: float) -> None:
-        """End it from our side, whatever it is doing, and say why. No effect once ended."""
+        """Fail it on the gateway's side, in any state; the client is told ``fault``. No effect after the end."""
         if self._machine.state is ExchangeState.STREAMING:
-            self._fail_stream(fault, Side.GATEWAY, [], now)
+            self._fail_stream(fault, now, by=Side.GATEWAY)
         elif not self.ended:
             self._refuse(fault, Side.GATEWAY, now)
 
     # -- pausing ------------------------------------------------------------------------------------------------
 
     def pause_for_queue(self) -> None:
-        """Its own messages wait for the client: no more of them for now."""
+        """Its messages are queued up to the mark: pause the provider."""
         self._pause(PAUSED_BY_QUEUE)
 
     def pause_for_budget(self) -> None:
-        """The session holds too much."""
+        """Too much is held for the client: pause the provider."""
         self._pause(PAUSED_BY_BUDGET)
 
     def resume_after_queue(self, now: float) -> None:
-        """Its own messages have gone down to a quarter. May end the exchange."""
+        """Its queue is down to a quarter: resume the provider. May end the exchange."""
         self._resume(PAUSED_BY_QUEUE, now)
 
     def resume_after_budget(self, now: float) -> None:
-        """The session has room again. May end the exchange."""
+        """Less is held for the client: resume the provider. May end the exchange."""
         self._resume(PAUSED_BY_BUDGET, now)
 
     @property
     def paused_by_queue(self) -> bool:
-        """Whether its provider waits for the client."""
+        """Whether its provider is paused because of its queue."""
         return bool(self._paused & PAUSED_BY_QUEUE)
 
     @property
     def collecting(self) -> bool:
-        """Whether it holds part of a response that the client cannot have yet."""
+        """Whether it holds part of a response that is not committed."""
         return self._machine.state is ExchangeState.READING
 
     def _pause(self, reason: int) -> None:
@@ -195,7 +197,7 @@ class Exchange:
 
     @property
     def _shown_response(self) -> ProviderResponse:
-        """The response of the attempt under way, whose head is in."""
+        """The response of the current attempt. Its head has come."""
         response = self._response
         assert response is not None
         return response
@@ -205,14 +207,14 @@ class Exchange:
         policy = planned.policy
         self._tries += 1
         self._attempts += 1
-        # If retries were asked for, the last attempt of the last step waits without limit for its first byte.
+        # With retries the last attempt of the last step has no first-byte timeout: nothing would be tried after it.
         last = policy.attempts > 1 and self._tries >= policy.attempts and self._step == len(self._steps) - 1
         self._attempt = Attempt(
             self._services,
             self._source,
-            self,
-            planned.call,
-            policy,
+            owner=self,
+            call=planned.call,
+            policy=policy,
             log_id=self.log_id,
             step=self._step,
             number=self._attempts,
@@ -235,18 +237,18 @@ class Exchange:
         self._chunks += len(chunks)
         messages, failed = self._encoder.chunks(response, chunks)
         if failed is None:
-            self._outlet.post(self, messages, now)  # all that one read held at once
+            self._outlet.post(self, messages, now)  # all messages of one read together
         else:
             fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, failed.message)
-            self._fail_stream(fault, Side.PROVIDER, messages, now)
+            self._fail_stream(fault, now, by=Side.PROVIDER, messages=messages)
 
     def _collect_until_commit(self, response: ProviderResponse, chunks: list[Chunk], now: float) -> None:
-        """The client sees nothing before the first chunk with content."""
+        """Keep messages uncommitted until the first chunk with content."""
         for index, received in enumerate(chunks):
             chunk = response.redacted(received)
             events = response.read(chunk)
             weight = classify(events)
-            if weight is ERROR:
+            if weight is ERROR:  # nothing is committed, so the next attempt may still replace this response
                 self._first_content_error(chunk, events, now)
                 return
             messages = self._encoder.chunk(response, chunk, events)
@@ -261,7 +263,7 @@ class Exchange:
         self._account()
 
     def _commit(self, now: float) -> None:
-        """From here on the client sees this response and no other."""
+        """From here on the client sees this response and no other: nothing is retried any more."""
         self._machine.fire(ExchangeInput.COMMIT)
         response = self._shown_response
         response.read_depth = ReadDepth.ALL if self._encoder.reads_everything else ReadDepth.MARKERS
@@ -271,10 +273,11 @@ class Exchange:
         self._account()
 
     def _first_content_error(self, chunk: Chunk, events: list[ProviderEvent], now: float) -> None:
-        """A stream that begins with an error is a failed attempt."""
+        """A stream that begins with an error fails the attempt."""
         assert self._attempt is not None
-        content_type = self._shown_response.content_type
-        self._last_response = FinalResponse(self._step, 502, content_type, chunk.data, None)
+        self._last_response = FinalResponse(
+            step=self._step, status=502, content_type=self._shown_response.content_type, body=chunk.data, charset=None
+        )
         said = next((event.message for event in events if type(event) is ResponseFailed), "")
         fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, said, retryable=True)
         self._attempt.finish(fault, now)
@@ -291,19 +294,25 @@ class Exchange:
             return
         if chunks:
             self.attempt_read(response, chunks, now)
-            if self.ended or self._attempt is not attempt:
+            if self.ended or self._attempt is not attempt:  # these chunks ended the exchange, or failed the attempt
                 return
         if self._machine.state is not ExchangeState.STREAMING:
             self._commit(now)
         messages = self._encoder.events(response.read_end())
         usage = response.meter.total(complete=True)
         messages += self._encoder.finished(response, self._progress, usage)
-        self._end("done", Side.PROVIDER, None, messages, now, usage)
+        self._end("done", now, by=Side.PROVIDER, fault=None, messages=messages, usage=usage)
 
     def _finish_whole(self, response: ProviderResponse, body: bytes, now: float) -> None:
         assert self._attempt is not None
         body = response.redact(body)
-        final = FinalResponse(self._step, response.status, response.content_type, body, response.charset)
+        final = FinalResponse(
+            step=self._step,
+            status=response.status,
+            content_type=response.content_type,
+            body=body,
+            charset=response.charset,
+        )
         events = response.read_whole(body)
         if response.status >= 300:
             self._last_response = final
@@ -313,7 +322,7 @@ class Exchange:
             self.attempt_failed(fault, now)
             return
         messages = self._encoder.events(events)
-        self._show(final, None, messages, now, usage=response.meter.total(complete=True))
+        self._show(final, now, fault=None, messages=messages, usage=response.meter.total(complete=True))
 
     # -- failure ------------------------------------------------------------------------------------------------
 
@@ -321,10 +330,11 @@ class Exchange:
         response = self._response
         if self._machine.state is ExchangeState.STREAMING:
             by = Side.GATEWAY if fault.side is Side.GATEWAY else Side.PROVIDER
-            self._fail_stream(fault, by, [], now)
+            self._fail_stream(fault, now, by=by)
             return
-        self._clear_attempt()
+        self._clear_attempt()  # before the next attempt, which must not start with uncommitted messages of this one
         policy = self._steps[self._step].policy
+        # A fault that is not retryable ends this step, not the exchange: the next step may be another provider.
         if self._tries < policy.attempts and fault.retryable:
             delay = policy.delay_before(self._tries + 1)
             if response is not None and response.status >= 300:
@@ -342,7 +352,7 @@ class Exchange:
             self._account()
             self._try(now)
         elif self._last_response is not None:
-            self._show(self._last_response, fault, [], now, usage=None)
+            self._show(self._last_response, now, fault=fault, messages=[], usage=None)
         else:
             self._refuse(fault, Side.PROVIDER, now)
 
@@ -359,30 +369,29 @@ class Exchange:
     def _show(
         self,
         final: FinalResponse,
-        fault: Fault | None,
-        messages: list[bytes],
         now: float,
         *,
+        fault: Fault | None,
+        messages: list[bytes],
         usage: UsageReported | None,
     ) -> None:
-        """End with a whole response. ``fault``: why it is none that the client wants."""
+        """End with a whole response. ``fault``: why it is not a success."""
         self._status = final.status
         messages = [*messages, *self._encoder.whole(final, self._progress, usage)]
-        self._end("created", Side.PROVIDER, fault, messages, now, usage)
+        self._end("created", now, by=Side.PROVIDER, fault=fault, messages=messages, usage=usage)
 
     def _refuse(self, fault: Fault, by: Side, now: float) -> None:
         """End without a response to show."""
         self._status = HTTP_STATUS[fault.kind]
-        self._end("created", by, fault, self._encoder.refused(fault, self._progress), now)
+        self._end("created", now, by=by, fault=fault, messages=self._encoder.refused(fault, self._progress))
 
-    def _fail_stream(self, fault: Fault, by: Side, messages: list[bytes], now: float) -> None:
-        """End in the middle of a stream, behind ``messages``."""
-        self._end(
-            "error", by, fault, [*messages, *self._encoder.failed(self._shown_response, fault, self._progress)], now
-        )
+    def _fail_stream(self, fault: Fault, now: float, *, by: Side, messages: Sequence[bytes] = ()) -> None:
+        """Fail in the middle of a stream, after ``messages``."""
+        failed = self._encoder.failed(self._shown_response, fault, self._progress)
+        self._end("error", now, by=by, fault=fault, messages=[*messages, *failed])
 
     def _clear_attempt(self) -> None:
-        """Nothing is kept of an attempt that is over, but how much came."""
+        """Keep nothing of an ended attempt except the number of its bytes."""
         if self._attempt is not None:
             self._bytes_received += self._attempt.bytes_received
             self._attempt = None
@@ -391,17 +400,18 @@ class Exchange:
     def _end(
         self,
         how: Ending,
+        now: float,
+        *,
         by: Side,
         fault: Fault | None,
         messages: list[bytes],
-        now: float,
         usage: UsageReported | None = None,
     ) -> None:
-        """The one end. ``messages`` tell the client, if it can be told; the last of them ends the exchange."""
-        self._machine.fire(ExchangeInput.END)
+        """The one end. ``messages`` tell the client, if it is still there; the last of them ends the exchange."""
+        self._machine.fire(ExchangeInput.END)  # first: ``ended`` is true for everything that is called from here on
         self._backoff_timer.close()
         self._total_timer.close()
-        response = self._response
+        response = self._response  # read before the attempt is cleared
         if self._attempt is not None:
             self._attempt.finish(fault, now)
         if usage is None and response is not None:
@@ -427,11 +437,11 @@ class Exchange:
                 bytes_received=self._bytes_received,
             )
         )
-        self._steps = ()  # the request is not kept for as long as its last messages wait
+        self._steps = ()  # its last messages may be queued for long; the request is not kept for them
         self._owner.exchange_ended(self, now)
 
     def _account(self) -> None:
-        """Tell the outlet what is held for this exchange, if that has changed."""
+        """Tell the outlet how many bytes this exchange holds, if that has changed."""
         held = self._uncommitted_bytes + (self._attempt.buffered if self._attempt is not None else 0)
         delta = held - self._accounted
         if delta:

@@ -1,7 +1,7 @@
-"""Ending often and how long a step is tried: one answer out of four places that may say so.
+"""How often and how long a step is tried: one policy out of four sources.
 
 Decides: precedence and ranges (client protocol, sections 3.1 and 3.3): a step's ``config``, its headers, the headers
-of the handshake, the gateway's settings. Must not know: what is done with the answer.
+of the handshake, the gateway's settings. Must not know: how a policy is used.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ ResponseMode: TypeAlias = Literal["raw", "events", "both"]
 
 
 class StepConfig(msgspec.Struct, frozen=True, rename="camel"):
-    """A step's ``config`` as sent: milliseconds and counts, not yet cut to their ranges."""
+    """A step's ``config`` as sent: milliseconds and counts, not yet limited to their ranges."""
 
     request_timeout: float | None = None
     max_attempts: float | None = None
@@ -35,7 +35,7 @@ class StepConfig(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """The clocks and tries of one step, in seconds. ``None`` is no limit."""
+    """The timeouts (seconds) and retries of one step. ``None`` is no limit."""
 
     connect_s: float
     first_byte_s: float | None
@@ -47,7 +47,7 @@ class Policy(msgspec.Struct, frozen=True):
     response: ResponseMode
 
     def delay_before(self, attempt: int) -> float:
-        """Seconds to wait before try number ``attempt`` (from 2) of the step."""
+        """Seconds to wait before attempt number ``attempt`` of the step; the second is 2."""
         n = attempt - 1
         factors: dict[Backoff, int] = {"constant": 1, "linear": n, "exponential": 1 << (n - 1)}
         return self.delay_s * factors[self.backoff]
@@ -55,12 +55,13 @@ class Policy(msgspec.Struct, frozen=True):
 
 def resolve_policy(
     config: StepConfig,
+    *,
     step_headers: Sequence[tuple[str, str]],
     handshake_headers: Mapping[str, str],
     gateway: GatewaySettings,
     timeouts: Timeouts,
 ) -> Policy | Fault:
-    """What holds for one step. A ``cf-aig-*`` header that says something unusable is a fault that names it."""
+    """The policy of one step. A ``cf-aig-*`` header with an unusable value is a fault that names it."""
     headers = dict(handshake_headers)
     headers.update((name.lower(), value) for name, value in step_headers if name.lower().startswith("cf-aig-"))
 
@@ -68,7 +69,7 @@ def resolve_policy(
         if value is not None or header not in headers:
             return value
         try:
-            parsed = float(headers[header].replace("_", "x"))  # Python's own digit groups are no number here
+            parsed = float(headers[header].replace("_", "x"))  # "1_000" is a number for Python, not for us
         except ValueError:
             parsed = -1.0
         if 0 <= parsed <= 1e15:

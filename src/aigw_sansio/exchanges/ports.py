@@ -1,6 +1,6 @@
-"""The steps of an exchange, and its way to the client.
+"""The seam between an exchange and its session: the planned steps, and the way to the client.
 
-Decides: the border between an exchange and its session. Must not know: either of them.
+Decides: what each sees of the other. Must not know: either of them.
 """
 
 from typing import Literal, NamedTuple, Protocol
@@ -8,12 +8,12 @@ from typing import Literal, NamedTuple, Protocol
 from ..providers.call import ProviderCall
 from .policy import Policy
 
-#: The message that ended an exchange; ``gone`` if the client could no longer be told.
+#: The message that ended an exchange; ``gone`` if the client's channel ended before it.
 Ending = Literal["created", "done", "error", "cancelled", "gone"]
 
 
 class PlannedStep(NamedTuple):
-    """A step that can run: the provider's call, and how often and how long it is tried."""
+    """A step that can run: the call, and how often and how long it is tried."""
 
     call: ProviderCall
     policy: Policy
@@ -24,41 +24,41 @@ class Scheduled(Protocol):
 
     @property
     def event_id(self) -> str:
-        """The client's name for it."""
+        """The client's id of the exchange."""
 
     @property
     def ended(self) -> bool:
-        """Nothing more will be posted."""
+        """Whether nothing more will be posted."""
 
     @property
     def collecting(self) -> bool:
-        """It holds part of a response that the client cannot have yet."""
+        """Whether it holds part of a response that is not committed."""
 
     @property
     def paused_by_queue(self) -> bool:
-        """``pause_for_queue`` is in force."""
+        """Whether ``pause_for_queue`` pauses its provider."""
 
     def pause_for_queue(self) -> None:
-        """Take nothing more from the provider: its messages wait."""
+        """Pause the provider: the messages of the exchange are queued."""
 
     def pause_for_budget(self) -> None:
-        """Take nothing more from the provider: too much is held for the client."""
+        """Pause the provider: too much is held for the client."""
 
     def resume_after_queue(self, now: float) -> None:
-        """Its messages are fewer again."""
+        """Resume the provider: the queue is short again."""
 
     def resume_after_budget(self, now: float) -> None:
-        """Less is held for the client again."""
+        """Resume the provider: less is held for the client again."""
 
 
 class ExchangeOutlet(Protocol):
-    """The way to the client, shared with other exchanges. It keeps what cannot be sent yet."""
+    """The way to the client, shared with other exchanges. It queues the messages that cannot be sent yet."""
 
     def post(self, exchange: Scheduled, messages: list[bytes], now: float) -> None:
-        """Send ``messages``, in turn with those of other exchanges."""
+        """Send ``messages``, taking turns with those of other exchanges."""
 
     def discard(self, exchange: Scheduled) -> None:
-        """Forget the messages of ``exchange`` that have not been sent."""
+        """Discard the queued messages of ``exchange``."""
 
     def account(self, delta: int) -> None:
-        """Exchanges hold ``delta`` bytes more than before, their messages not counted."""
+        """The exchanges hold ``delta`` bytes more than before, not counting posted messages."""

@@ -1,7 +1,7 @@
-"""One provider answer as it comes in: coding undone, framing split, meaning tapped.
+"""One response of a provider: its coding is undone, its framing is split into chunks, and their meaning is read.
 
-Decides: what kind of answer a response is and which of its chunks are pieces of content. Must not know: the client,
-timers, retries; the exchange draws the conclusions.
+Decides: whether a response is a stream, and how much of it is read for its meaning. Must not know: the client, timers,
+retries; the exchange draws the conclusions.
 """
 
 from enum import IntEnum
@@ -30,13 +30,13 @@ class ReadDepth(IntEnum):
     """How much of a response is read for its meaning."""
 
     COMMIT = 0  #: every chunk, to find the commit
-    MARKERS = 1  #: nobody listens: only chunks with an error's or usage's mark
+    MARKERS = 1  #: nobody listens: only chunks with a marker of an error or of usage
     ALL = 2  #: somebody listens
 
 
 class ProviderResponse:
-    """One response. ``pull`` with each piece of the body and then until ``dry``; ``keep`` what cannot be taken yet;
-    at its end ``finish``."""
+    """One response. Call ``next_chunks`` with each piece of the body, and again until ``needs_data``; or ``buffer`` the
+    piece for later. When the body has ended, call ``finish``."""
 
     __slots__ = (
         "_coding",
@@ -61,14 +61,14 @@ class ProviderResponse:
         self,
         status: int,
         headers: Headers,
+        *,
         format: str,
         limits: Limits,
-        *,
         array_stream: bool,
         keys: tuple[bytes, ...] = (),
     ) -> None:
-        """``format`` names the reading; ``array_stream`` says that a JSON array is a stream here; ``keys`` are the
-        gateway's own that the request carried."""
+        """``format`` names how the provider writes; ``array_stream``: a JSON array is a stream here; ``keys``: the
+        gateway's own keys in the request, which are redacted."""
         self._keys = keys
         self.status = status
         self.headers = headers
@@ -78,29 +78,29 @@ class ProviderResponse:
         self._decoder = decoder_for(self.framing, limits)
         encodings = header_values(headers, b"content-encoding")
         coding = content_decoder(b", ".join(encodings) if encodings else None)
-        #: Why the answer cannot be read on.
+        #: Why the response cannot be read any further.
         self.fault: Fault | None = coding if isinstance(coding, Fault) else None
         if coding is None and self.framing is Framing.WHOLE:
             self.fault = _too_large(headers, limits.response_body_bytes)
         self._coding: ContentDecoder | None = coding if isinstance(coding, ContentDecoder) else None
         self._undecoded = b""
-        #: Nothing more can be pulled before more of the body comes.
+        #: ``next_chunks`` has nothing more before more of the body comes.
         self.needs_data = True
-        #: Bytes held here.
+        #: Bytes of the body that are held here.
         self.buffered = 0
         self._reader = make_reader(format)
-        #: For :func:`~.providers.reading.worth_reading`.
+        #: For :func:`aigw_sansio.formats.classify.worth_reading`.
         self.search = marker_search(self._reader.markers)
         self.meter = UsageMeter()
         self.read_depth = ReadDepth.COMMIT
 
     @property
     def is_stream(self) -> bool:
-        """Whether it goes to the client piece by piece."""
+        """Whether the client gets it chunk by chunk."""
         return self.framing is not Framing.WHOLE
 
     def buffer(self, data: bytes) -> None:
-        """More of the body, to be pulled later."""
+        """Keep more of the body for a later ``next_chunks``."""
         if self._coding is not None:
             self._coding.feed(data)
         else:
@@ -109,7 +109,7 @@ class ProviderResponse:
         self.buffered = self._decoder.buffered + len(self._undecoded) + (self._coding.buffered if self._coding else 0)
 
     def next_chunks(self, data: bytes = b"") -> list[Chunk]:
-        """More of the body, if any, and the chunks that the next piece of it completes, perhaps none."""
+        """Add ``data`` to the body, and decode its next piece. Returns the chunks that this piece completes."""
         decoder = self._decoder
         coding = self._coding
         if coding is None:
@@ -133,7 +133,7 @@ class ProviderResponse:
         return chunks
 
     def finish(self) -> list[Chunk] | Fault:
-        """The body ended cleanly: what is left of it, or why it is not complete. Pull dry before."""
+        """The body has ended: its last chunks, or why it is not complete. ``needs_data`` must be true."""
         fault = self.fault or (self._coding.finish() if self._coding is not None else None)
         if fault is not None:
             return fault
@@ -141,11 +141,11 @@ class ProviderResponse:
         return self._decoder.fault or chunks
 
     def redacted(self, chunk: Chunk) -> Chunk:
-        """``chunk`` with what :meth:`hide` leaves of it."""
+        """``chunk`` with its data redacted by :meth:`redact`."""
         return msgspec.structs.replace(chunk, data=self.redact(chunk.data)) if self._keys else chunk
 
     def redact(self, data: bytes) -> bytes:
-        """``data`` without the gateway's keys, which a provider may quote where it complains of them."""
+        """``data`` without the gateway's keys: a provider may quote a key that it refuses."""
         for key in self._keys:
             data = data.replace(key, b"***")
         return data
@@ -153,17 +153,17 @@ class ProviderResponse:
     # -- meaning ------------------------------------------------------------------------------------------------
 
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
-        """What ``chunk`` means, as far as the tap is open. Usage is noted in the meter."""
+        """What ``chunk`` means, as far as ``read_depth`` asks for it. Usage goes to the meter."""
         if self.read_depth is ReadDepth.MARKERS and not worth_reading(chunk, self.search):
             return []
         return self._note(self._reader.read(chunk))
 
     def read_whole(self, body: bytes) -> list[ProviderEvent]:
-        """What a whole answer means."""
+        """What a whole response means."""
         return self._note(self._reader.read_whole(body))
 
     def read_end(self) -> list[ProviderEvent]:
-        """What the clean end of a stream means."""
+        """What the end of a complete stream means."""
         return self._note(self._reader.finish())
 
     def _note(self, events: list[ProviderEvent]) -> list[ProviderEvent]:
@@ -174,7 +174,7 @@ class ProviderResponse:
 
 
 def _too_large(headers: Headers, limit: int) -> Fault | None:
-    """A whole answer that announces more than may be held. The wire has checked the field."""
+    """A fault if a whole response announces more than may be held. The wire has checked the field."""
     for value in header_values(headers, b"content-length"):
         if value.isdigit() and int(value) > limit:
             detail = f"the provider announces a body of {int(value)} bytes; a whole answer may have {limit}"

@@ -1,4 +1,4 @@
-"""Which statuses are tried again, and when a provider asks to be.
+"""Which statuses are retried, and how long a provider asks to wait.
 
 Decides: the closed set of retried statuses and how ``retry-after`` is read (RFC 9110 section 10.2.3). Must not know:
 how often a step is tried.
@@ -18,13 +18,13 @@ _DECIMAL = re.compile(rb"\d{1,12}(?:\.\d{1,12})?")
 
 
 def is_retried(status: int) -> bool:
-    """Whether a provider's answer with ``status`` may be tried again."""
+    """Whether a request is retried after a response with ``status``."""
     return status in (408, 409, 429) or status >= 500
 
 
 def retry_after_s(headers: Headers, unix_time: float) -> float:
-    """Seconds to wait that ``retry-after-ms`` or ``retry-after`` asks for, between 0 and 5; 0 where they say nothing
-    that can be read."""
+    """Seconds to wait that ``retry-after-ms`` or ``retry-after`` asks for, between 0 and 5; 0 if neither can be
+    read."""
     for value in header_values(headers, b"retry-after-ms"):
         if _DECIMAL.fullmatch(value):
             return min(float(value) / 1000, MAX_RETRY_AFTER_S)

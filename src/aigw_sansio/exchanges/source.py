@@ -1,7 +1,7 @@
-"""The seam between an exchange and what answers it.
+"""The seam between an exchange and the source of its response.
 
-Decides: how a response is asked for and how it is told. Must not know: whether a pool of connections, a cache or
-anything else answers, and what the response is used for.
+Decides: how a response is asked for, and how it is handed over. Must not know: whether the source is a pool of
+connections, a cache or anything else, and the use of the response.
 
 The pool of connections is a source; a cache in front of it is another.
 """
@@ -16,7 +16,7 @@ from ..wires.http import Headers
 
 
 class Placed(NamedTuple):
-    """Where a call was placed. ``handshake_s``: what setting that connection up took when it was dialled."""
+    """The connection of a call. ``handshake_s``: how long its dial took, in seconds."""
 
     conn: ConnId
     reach: Reach
@@ -24,19 +24,19 @@ class Placed(NamedTuple):
 
 
 class ResponseHandler(Protocol):
-    """What is told of a call. After ``response_end`` and ``response_failed`` nothing more comes."""
+    """Is told what becomes of a call. ``response_end`` or ``response_failed`` is the last call."""
 
     def call_placed(self, placed: Placed, now: float) -> None:
-        """The call has its connection; the request is on its way."""
+        """The call has its connection; the request is being sent."""
 
     def call_replaced(self, now: float) -> None:
-        """The connection ended before the provider acted on the request: it is placed again."""
+        """The connection ended, and the provider cannot have acted on the request: it is placed again."""
 
     def request_sent(self, now: float) -> None:
         """The transport took the last byte of the request."""
 
     def response_activity(self, now: float) -> None:
-        """The provider sent something that belongs to this call and is no part of the body."""
+        """The provider sent bytes of this call that are no part of the body."""
 
     def response_head(self, status: int, headers: Headers, now: float) -> None:
         """The head of the response."""
@@ -48,27 +48,27 @@ class ResponseHandler(Protocol):
         """The response is complete."""
 
     def response_failed(self, fault: Fault, now: float) -> None:
-        """There will be no (more) response."""
+        """The response failed; a part of it may have come."""
 
 
 class Call(Protocol):
-    """One request to a source. Call ``start`` next; ``cancel`` only before its end was told."""
+    """One request to a source. Call ``start`` next. Do not call ``cancel`` after the handler was told of the end."""
 
     def start(self, now: float) -> None:
-        """Ask. The handler may be told before this returns, also of the end."""
+        """Send the request. The handler may be told of anything before this returns, even of the end."""
 
     def pause(self) -> None:
-        """Take nothing more from the provider, as far as its protocol can. Without effect before ``call_placed``."""
+        """Pause the provider, as far as its protocol can. No effect before ``call_placed``."""
 
     def resume(self, now: float) -> None:
-        """Take more again."""
+        """Resume the provider."""
 
     def cancel(self, now: float) -> None:
-        """Give the call up, in whatever phase. The provider notices at once; the handler is told nothing more."""
+        """Cancel the call, in any phase. The provider notices at once; the handler is told nothing more."""
 
 
 class Source(Protocol):
-    """Answers calls."""
+    """Gets responses for calls."""
 
     def open(self, request: ProviderCall, handler: ResponseHandler, *, connect_timeout_s: float) -> Call:
         """A call for ``request``. Nothing happens before :meth:`Call.start`."""

@@ -1,28 +1,28 @@
-"""The machine of an exchange: its states, what moves them, and nothing else.
+"""The state machine of an exchange: its states and inputs.
 
-Decides: which moves there are. Must not know: what is done when one is made; :mod:`.exchange` does it, after the move.
+Decides: which moves are legal. Must not know: the side effects of a move; :mod:`.exchange` runs them after it.
 """
 
 from enum import IntEnum
 
 
 class ExchangeState(IntEnum):
-    """Where an exchange stands."""
+    """The states of an exchange."""
 
     PLACING = 0  #: waits for a connection
-    SENDING = 1  #: the request is on its way
-    WAITING = 2  #: for the head of the answer
-    READING = 3  #: an answer that the client has not seen anything of
-    STREAMING = 4  #: committed: the client sees this answer
+    SENDING = 1  #: the request is being sent
+    WAITING = 2  #: waits for the head of the response
+    READING = 3  #: the client has seen nothing of this response
+    STREAMING = 4  #: committed: the client sees this response
     BACKOFF = 5  #: waits before the next attempt
     ENDED = 6
 
 
 class ExchangeInput(IntEnum):
-    """What moves an exchange."""
+    """The inputs of an exchange."""
 
     PLACED = 0
-    REPLACED = 1  #: the connection ended unseen; the request is placed again
+    REPLACED = 1  #: the connection ended before the provider acted; the request is placed again
     SENT = 2
     HEAD = 3
     COMMIT = 4

@@ -111,7 +111,7 @@ def _with_base(
         return refuse(field, base.why)
     if under:
         base = msgspec.structs.replace(base, path=join_path(base.path, under))
-    return Destination(route, base, endpoint, values, chosen_by_client=chosen_by_client)
+    return Destination(route, base, endpoint, values=values, chosen_by_client=chosen_by_client)
 
 
 @lru_cache(maxsize=64)

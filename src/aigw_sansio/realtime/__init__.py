@@ -1,1 +1,1 @@
-"""Voice and live sessions: a WebSocket to the client, one to the provider, and what passes between them."""
+"""Realtime sessions: a WebSocket to the client, one to the provider, and the messages between them."""

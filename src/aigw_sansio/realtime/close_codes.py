@@ -1,7 +1,7 @@
-"""How the end of a relayed WebSocket is told to its two sides (RFC 6455 section 7.4; client protocol, section 4).
+"""The close frames of a relay: one end, told to both sides (RFC 6455 section 7.4; client protocol, section 4).
 
 Decides: which close frame each side gets when one of them closed, broke the protocol or was lost, or when the gateway
-ends the session; one pure function over (code, reason, who, cause). Must not know: connections, and who waits for what.
+ends the session; one pure function. Must not know: connections, and how a closing handshake runs.
 """
 
 from enum import IntEnum
@@ -24,39 +24,40 @@ _BREACHES: Final = (1002, 1007, 1009)
 
 
 class CloseCause(IntEnum):
-    """CloseCause a session ended."""
+    """Why a session ended."""
 
     CLOSED = 0  #: a close frame came
-    BROKE = 1  #: somebody broke the protocol
-    LOST = 2  #: a connection ended, or was given up, without a close frame
-    ENDED = 3  #: the gateway ended it: a limit of time, or going away
+    BROKE = 1  #: a side broke the protocol
+    LOST = 2  #: a connection ended, or was aborted, without a close frame
+    ENDED = 3  #: the gateway ended it: a timeout, or going away
 
 
 class CloseFrame(msgspec.Struct, frozen=True):
-    """What a close frame says. ``None`` is a frame without a code; ``reason`` has at most 123 bytes in UTF-8."""
+    """The content of a close frame. ``code`` is ``None`` for a frame without one; ``reason`` has at most 123 bytes in
+    UTF-8."""
 
     code: int | None
     reason: str
 
 
 class ClosePair(msgspec.Struct, frozen=True):
-    """The close frame for each side; ``None`` where that side cannot hear one."""
+    """The close frame for each side; ``None`` if that side cannot receive one."""
 
     client: CloseFrame | None
     provider: CloseFrame | None
 
 
-def map_close(code: int, reason: str, by: Side, cause: CloseCause) -> ClosePair:
-    """The close frames for an end with ``code`` and ``reason`` that is ``who``'s doing.
+def map_close(code: int, reason: str, *, by: Side, cause: CloseCause) -> ClosePair:
+    """The close frames for an end with ``code`` and ``reason``, caused ``by`` this side.
 
-    ``CLOSED``: ``code`` is the one received, 1005 for a frame without one. ``BROKE``: 1002, 1007 or 1009; any other is
-    1002. ``LOST`` is what 1006 and 1015 stand for. ``ENDED``, or ``who`` is the gateway: 1001 goes both ways. The last
-    two do not look at ``code``.
+    ``CLOSED``: ``code`` is the received one, 1005 for a frame without a code. ``BROKE``: ``code`` is 1002, 1007 or
+    1009; any other counts as 1002. ``LOST``: the end that 1006 and 1015 stand for; ``code`` is not used. ``ENDED``, or
+    ``by`` is the gateway: both sides get 1001; ``code`` is not used.
     """
     text = cut_reason(reason).decode()
     if cause is CloseCause.ENDED or by is Side.GATEWAY:
-        words = CloseFrame(_GOING_AWAY, text)
-        return ClosePair(words, words)
+        frame = CloseFrame(_GOING_AWAY, text)
+        return ClosePair(frame, frame)
     if cause is CloseCause.CLOSED:
         if code == NO_CODE:
             return ClosePair(CloseFrame(None, ""), CloseFrame(None, ""))
@@ -64,14 +65,14 @@ def map_close(code: int, reason: str, by: Side, cause: CloseCause) -> ClosePair:
             code = _INTERNAL_ERROR
         if may_send_close(code):
             return ClosePair(CloseFrame(code, text), CloseFrame(code, text))
-        # Codes that mean that there was no close frame, or that nobody defined: whoever sends one breaks the protocol.
+        # The other codes stand for a missing close frame, or are not defined: sending one breaks the protocol.
     if cause is CloseCause.LOST:
-        answer = None
+        reply = None
         onward = text
     else:
-        answer = CloseFrame(code if code in _BREACHES else _PROTOCOL_ERROR, text)
+        reply = CloseFrame(code if code in _BREACHES else _PROTOCOL_ERROR, text)
         told = f"the {by} broke the protocol: {reason}" if reason else f"the {by} broke the protocol"
         onward = cut_reason(told).decode()
     if by is Side.CLIENT:
-        return ClosePair(answer, CloseFrame(_GOING_AWAY, onward))
-    return ClosePair(CloseFrame(_INTERNAL_ERROR, onward), answer)
+        return ClosePair(reply, CloseFrame(_GOING_AWAY, onward))
+    return ClosePair(CloseFrame(_INTERNAL_ERROR, onward), reply)

@@ -1,7 +1,7 @@
-"""What a provider's realtime messages mean, read beside the relay for hosts that listen.
+"""The meaning of a provider's realtime messages, read beside the relay for hosts that listen.
 
-Decides: what becomes of what is read: events for the host, and usage, counted once for each answer. Must not know:
-the relay, which never waits for this, and any single protocol (:mod:`.providers.realtime_reading`).
+Decides: that the host gets the events, and that usage is counted once for each response. Must not know: the relay,
+which never waits for this, and any single protocol (:mod:`aigw_sansio.formats.realtime`).
 """
 
 from ..engine.services import Services
@@ -12,12 +12,12 @@ from ..wires.websocket.events import MessagePassed
 
 
 class RealtimeObserver:
-    """Reads what the provider of one session said."""
+    """Reads the messages of the provider of one session."""
 
     __slots__ = ("_answering", "_log_id", "_meter", "_missed", "_reader", "_services")
 
     def __init__(self, services: Services, format: str, log_id: str) -> None:
-        """``format`` names the reading of the provider's messages, ``log_id`` the session in the events."""
+        """``format`` names how the provider writes its messages; ``log_id`` names the session in the events."""
         self._services = services
         self._reader = make_realtime_reader(format)
         self._log_id = log_id
@@ -26,7 +26,7 @@ class RealtimeObserver:
         self._missed = False  # a message was too large to be read
 
     def message_passed(self, message: MessagePassed) -> None:
-        """One message of the provider went on."""
+        """One message of the provider was passed on."""
         if message.data is None:
             self._missed = True
             return
@@ -39,9 +39,10 @@ class RealtimeObserver:
             elif kind is ResponseStarted:
                 self._answering = True
             elif kind is ResponseFinished or kind is ResponseFailed:
-                self._answering = reader.answering  # another may be under way, or this one go on
+                self._answering = reader.answering  # another response may be running, or this one goes on
             self._services.emit(ProviderEventRead(self._log_id, event))
 
     def usage(self) -> UsageReported | None:
-        """All that the provider reported; partial where an answer was under way or a message could not be read."""
+        """The usage that the provider reported; partial if a response was running or a message was too large to
+        read."""
         return self._meter.total(complete=not (self._answering or self._missed))

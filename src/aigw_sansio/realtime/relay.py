@@ -1,9 +1,9 @@
 """One realtime client and its provider: a WebSocket on each side, and the messages between them (client protocol,
 section 4).
 
-Decides: when the client gets its 101 and what else it gets; which limits of time end a session; that both sides end
-when one does, and that the end is told once. Must not know: sockets, what a side does with its peer
-(:mod:`.relay_hop`), and which codes an end is told with (:mod:`.closecodes`).
+Decides: when the client gets its 101 or a refusal; which timeouts end a session; that both sides end when one does, and
+that the end is reported once. Must not know: sockets, the frames of a side (:mod:`.side`), and close codes
+(:mod:`.close_codes`).
 """
 
 from collections.abc import Callable
@@ -49,7 +49,7 @@ class TokenSource(Protocol):
 
 
 class RelayState(IntEnum):
-    """Where a relay stands. DIALING: the access token is fetched, if one is needed, and the provider dialled.
+    """The states of a relay. DIALING: the access token is fetched, if one is needed, and the provider dialled.
     CLOSING: the session has ended, a closing handshake has not."""
 
     DIALING = 0
@@ -60,7 +60,7 @@ class RelayState(IntEnum):
 
 
 class RelayInput(IntEnum):
-    """What moves it. FAIL: there will be no session; END: the session ended; FINISH: so did both connections."""
+    """The inputs of a relay. FAIL: no session begins; END: the session ended; FINISH: both sides have finished."""
 
     CONNECTED = 0
     ACCEPTED = 1
@@ -109,15 +109,15 @@ class Relay:
         services: Services,
         admitted: Admitted,
         call: RealtimeCall,
+        *,
         responder: Responder,
         session_id: int,
-        *,
         tokens: TokenSource,
         register: Callable[[RelayUpstreamConnection], None],
         on_ended: Callable[["Relay", float], None],
     ) -> None:
-        """``register`` is told of the connection to the provider. ``on_over`` is called once, when nothing of it is
-        left. Call :meth:`start` next."""
+        """``register`` is told of the connection to the provider. ``on_ended`` is called once: if no session begins, or
+        when both sides have finished. Call :meth:`start` next."""
         self._services = services
         self._admitted = admitted
         self._call = call
@@ -128,7 +128,7 @@ class Relay:
         self._draining = False
         self._opened = 0.0
         self._observer: RealtimeObserver | None = None
-        self._sides: tuple[RelaySide, RelaySide] | None = None  # the client's and the provider's, once both are open
+        self._sides: tuple[RelaySide, RelaySide] | None = None  # client and provider, once both are open
         self._idle_s = services.config.timeouts.realtime_idle_s
         self._open_timer = services.timers.timer(self._on_open_timeout)
         self._idle_timer = services.timers.timer(self._on_idle)
@@ -170,29 +170,29 @@ class Relay:
 
     @property
     def state(self) -> RelayState:
-        """Where it stands."""
+        """The state of its machine."""
         return self._machine.state
 
     # -- before the 101 -----------------------------------------------------------------------------------------
 
     def client_gone(self, now: float) -> None:
-        """The client left before it was answered: the dial is cut."""
+        """The client left before the session began: the connection to the provider is aborted."""
         fault = Fault(FaultKind.CLIENT_GONE, Side.CLIENT, "the client left before the provider had answered")
-        _tell_refusal(self._services, self._admitted.request, HTTP_STATUS[fault.kind], fault)
+        _emit_refusal(self._services, self._admitted.request, status=HTTP_STATUS[fault.kind], fault=fault)
         self._abort_opening(now)
 
     def provider_connected(self, now: float) -> None:
-        """The dial succeeded; the upgrade is on its way."""
+        """The dial succeeded; the upgrade is being sent."""
         self._machine.fire(RelayInput.CONNECTED)
 
     def provider_responded(self, outcome: Outcome, now: float) -> None:
-        """What became of the upgrade."""
+        """The response to the upgrade, or why there is none."""
         if isinstance(outcome, Accepted):
             self._begin(outcome, now)
         elif isinstance(outcome, Refused) and 400 <= outcome.status < 600:
             host = self._call.origin.host
             fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, f"{host} refused the upgrade")
-            _tell_refusal(self._services, self._admitted.request, outcome.status, fault)
+            _emit_refusal(self._services, self._admitted.request, status=outcome.status, fault=fault)
             if outcome.status == 401 and self._account is not None:
                 self._tokens.discard(self._account)
             fields, body = readable_refusal(outcome, self._call.hide)
@@ -213,10 +213,11 @@ class Relay:
             self.provider_responded(self._upstream.response_so_far(), now)
 
     def _fail(self, fault: Fault, now: float) -> None:
-        refuse_upgrade(self._services, self._admitted.request, self._responder, fault, now)
+        refuse_upgrade(self._services, self._admitted.request, self._responder, fault=fault, now=now)
         self._abort_opening(now)
 
     def _abort_opening(self, now: float) -> None:
+        """No session begins: abort the connection to the provider."""
         self._machine.fire(RelayInput.FAIL)
         self._open_timer.close()
         if self._upstream is not None:
@@ -228,7 +229,7 @@ class Relay:
     # -- the session --------------------------------------------------------------------------------------------
 
     def _begin(self, accepted: Accepted, now: float) -> None:
-        """Both sides speak WebSocket from here on."""
+        """Begin the session: both sides speak WebSocket from here on."""
         self._machine.fire(RelayInput.ACCEPTED)
         self._open_timer.close()
         self._opened = now
@@ -241,17 +242,17 @@ class Relay:
         log_id = services.random.uuid7(services.unix_time(now))
         services.emit(
             SessionOpened(
-                self.session_id,
-                request.conn,
-                "realtime",
-                admitted.resource.account,
-                admitted.resource.gateway,
-                request.peer,
-                admitted.principal,
-                admitted.offer.shown(selected),
-                self._call.provider,
-                log_id,
-                self._call.key,
+                session=self.session_id,
+                conn=request.conn,
+                mode="realtime",
+                account=admitted.resource.account,
+                gateway=admitted.resource.gateway,
+                peer=request.peer,
+                principal=admitted.principal,
+                subprotocol=admitted.offer.shown(selected),
+                provider=self._call.provider,
+                log_id=log_id,
+                key=self._call.key,
             )
         )
         timeouts = services.config.timeouts
@@ -275,13 +276,16 @@ class Relay:
             observe_bytes=None if observer is None else limits.tap_message_bytes,
         )
         high_water = limits.send_high_water_bytes
-        up = Direction(self._responder.pipe, upstream, high_water, now)
-        down = Direction(upstream, self._responder.pipe, high_water, now)
-        client = RelaySide(services, Side.CLIENT, from_client, self, inbound=up, outbound=down, observer=None, now=now)
+        up = Direction(self._responder.pipe, upstream, high_water=high_water, now=now)
+        down = Direction(upstream, self._responder.pipe, high_water=high_water, now=now)
+        client = RelaySide(
+            services, Side.CLIENT, from_client, owner=self, inbound=up, outbound=down, observer=None, now=now
+        )
         provider = RelaySide(
-            services, Side.PROVIDER, from_provider, self, inbound=down, outbound=up, observer=observer, now=now
+            services, Side.PROVIDER, from_provider, owner=self, inbound=down, outbound=up, observer=observer, now=now
         )
         self._sides = client, provider
+        # Both receivers before any byte is passed on: either may end the session, and the end needs both sides.
         upstream.receiver = provider
         self._responder.accept(selected, client, now)
         if accepted.rest:
@@ -295,18 +299,19 @@ class Relay:
         assert self._sides is not None
         return self._sides
 
-    def side_ended(self, side: RelaySide, code: int, reason: str, cause: CloseCause, now: float) -> None:
-        """One side closed, broke the protocol or is lost: so the other ends."""
-        self._end(side.peer, code, self._call.hide(reason), cause, now)
+    def side_ended(self, side: RelaySide, now: float, *, code: int, reason: str, cause: CloseCause) -> None:
+        """One side closed, broke the protocol or was lost: the other side ends too."""
+        self._end(side.peer, now, code=code, reason=self._call.hide(reason), cause=cause)
 
     def side_finished(self, side: RelaySide, now: float) -> None:
-        """Nothing of one side is left."""
+        """One side has finished. The relay ends with the second one."""
         if all(one.finished for one in self._open_sides):
             self._machine.fire(RelayInput.FINISH)
             self._on_ended(self, now)
 
-    def _end(self, by: Side, code: int, reason: str, cause: CloseCause, now: float) -> None:
-        self._machine.fire(RelayInput.END)
+    def _end(self, by: Side, now: float, *, code: int, reason: str, cause: CloseCause) -> None:
+        """The one end of the session; the closing handshakes follow."""
+        self._machine.fire(RelayInput.END)  # first: a second end raises
         self._idle_timer.close()
         self._life_timer.close()
         client, provider = self._open_sides
@@ -325,10 +330,10 @@ class Relay:
                 usage=None if self._observer is None else self._observer.usage(),
             )
         )
-        frames = map_close(code, reason, by, cause)
+        frames = map_close(code, reason, by=by, cause=cause)
         ends = [(client, frames.client), (provider, frames.provider)]
         if by is Side.PROVIDER:
-            ends.reverse()  # the side that ended it is answered first
+            ends.reverse()  # the side that ended it gets its close frame first
         for side, frame in ends:
             side.close(frame, now, peer_closed=side.peer is by)
 
@@ -342,17 +347,18 @@ class Relay:
         if due > now:
             self._idle_timer.arm(due)  # moved here, not for every message
         elif client.pipe.outstanding or provider.pipe.outstanding:
-            self._idle_timer.arm(now + limit)  # a side still takes what was sent; a stall has its own limit
+            self._idle_timer.arm(now + limit)  # a side still takes bytes; a stall has a timeout of its own
         else:
             reason = f"no message within the gateway's idle limit of {limit:g} s"
-            self._end(Side.GATEWAY, 1001, reason, CloseCause.ENDED, now)
+            self._end(Side.GATEWAY, now, code=1001, reason=reason, cause=CloseCause.ENDED)
 
     def _on_session_timeout(self, now: float) -> None:
         limit = self._services.config.timeouts.session_s
-        self._end(Side.GATEWAY, 1001, f"the gateway's session limit of {limit:g} s is over", CloseCause.ENDED, now)
+        reason = f"the gateway's session limit of {limit:g} s is over"
+        self._end(Side.GATEWAY, now, code=1001, reason=reason, cause=CloseCause.ENDED)
 
     def drain(self, now: float) -> None:
-        """The gateway goes away: an open session may go on until :meth:`abort`, one to be opened is refused."""
+        """The gateway goes away: an open session may go on until :meth:`abort`; one that is not open yet is refused."""
         self._draining = True
         if self._machine.allows(RelayInput.FAIL):
             self._fail(
@@ -361,25 +367,28 @@ class Relay:
             )
 
     def abort(self, now: float) -> None:
-        """The drain's deadline is over."""
+        """The drain's deadline has passed: the session is closed."""
         if self._machine.allows(RelayInput.END):
-            self._end(Side.GATEWAY, 1001, "the gateway is going away", CloseCause.ENDED, now)
+            self._end(Side.GATEWAY, now, code=1001, reason="the gateway is going away", cause=CloseCause.ENDED)
 
 
-def refuse_upgrade(services: Services, request: ClientRequest, responder: Responder, fault: Fault, now: float) -> None:
-    """Answer an upgrade with the envelope of ``fault`` instead of a session."""
+def refuse_upgrade(
+    services: Services, request: ClientRequest, responder: Responder, *, fault: Fault, now: float
+) -> None:
+    """Refuse an upgrade: the response is the envelope of ``fault``."""
     status = HTTP_STATUS[fault.kind]
-    _tell_refusal(services, request, status, fault)
+    _emit_refusal(services, request, status=status, fault=fault)
     responder.refuse(status, [(b"content-type", b"application/json")], error_envelope(fault), now)
 
 
-def _tell_refusal(services: Services, request: ClientRequest, status: int, fault: Fault) -> None:
-    services.emit(UpgradeRefused(request.conn, status, ENVELOPE_CODE[fault.kind], fault.detail))
+def _emit_refusal(services: Services, request: ClientRequest, *, status: int, fault: Fault) -> None:
+    services.emit(UpgradeRefused(conn=request.conn, status=status, code=ENVELOPE_CODE[fault.kind], reason=fault.detail))
 
 
 def _hides_bytes(origin: Origin) -> bool:
-    """Whether nobody on the way sees what is sent: then a client cannot use its masks against a proxy there (RFC 6455
-    section 10.3), and they need not be replaced."""
+    """Safety: whether the bytes to ``origin`` are encrypted or stay on this machine. Only then may the client's masks
+    be passed on: in the clear, a client that knows its masks could attack a proxy on the way (RFC 6455 section
+    10.3)."""
     if origin.scheme == "https" or origin.host == "localhost":
         return True
     try:

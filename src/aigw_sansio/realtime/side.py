@@ -1,17 +1,22 @@
 """One side of a relay: the WebSocket to the client, or the one to the provider (RFC 6455 sections 5.5 and 7).
 
-Decides: what of its peer goes on to the other side, and when the peer is paused for it; who answers pings; how its
-closing handshake runs. Must not know: what messages say, which codes an end is told with, and what carries the bytes.
+Decides: which frames of its peer go to the other side, and when the peer is paused; how pings are answered; how its
+closing handshake runs. Must not know: what messages say, which close codes an end has, and what carries the bytes.
 
-Theory of operation. A relay has two sides and two directions. A side reads the frames of its peer and answers what is
-meant for the hop itself (pings, close frames); everything else goes on, untouched, through its *inbound* direction to
-the pipe of the other side. The directions are independent: if a pipe has more than the high-water mark outstanding,
-the direction into it pauses the pipe it comes from, and resumes it at a quarter; nothing else waits for that. A paused
-peer is not dead: its silence counts from when it was resumed.
+Theory of operation. A relay has two sides and two directions. A side forwards its peer's frames through its *inbound*
+direction to the pipe of the other side, keeping borders, order and payload. The directions are independent: if a pipe
+has more than the high-water mark outstanding, the direction into it pauses the pipe that it reads, and resumes it at a
+quarter; nothing else waits for that.
 
-An end comes once. The side whose peer closed, broke the protocol or was lost tells the relay, which decides the close
-frame for each side and calls :meth:`RelaySide.close` on both. The side that ended it is answered and done; the other
-one waits for its peer's close frame, at most ``close_s``.
+Control frames are not forwarded. Pings are answered on each side; while much is unsent, only the latest one is. The
+keepalive, shared with universal sockets, pings a peer after ``ping_after_s`` of silence, one ping at a time, and never
+while bytes are outstanding, because a stalled peer has a timeout of its own (``write_stall_s``). Any byte, and any
+progress in sending, is a sign of life. A paused peer is not dead: its silence counts from when it was resumed.
+
+A side ends once: its peer closed, broke the protocol or was lost. It tells the relay, which maps that to a close frame
+for each side and calls :meth:`RelaySide.close` on both. A side sends its close frame if the peer can still receive one.
+If the peer has already closed, the side is finished; otherwise it waits for the peer's close frame, at most
+``close_s``. What was queued before is sent first.
 """
 
 from typing import Protocol
@@ -27,32 +32,32 @@ from .observer import RealtimeObserver
 
 
 class Direction:
-    """One way through a relay: from the pipe that is read to the pipe that is written."""
+    """One direction of a relay: from the pipe that is read to the pipe that is written."""
 
     __slots__ = ("_low_water", "paused", "resumed_at", "source", "target")
 
-    def __init__(self, source: BytePipe, target: BytePipe, high_water: int, now: float) -> None:
+    def __init__(self, source: BytePipe, target: BytePipe, *, high_water: int, now: float) -> None:
         self.source = source
         self.target = target
         self._low_water = high_water // 4
-        #: ``source`` is not read, because ``target`` does not take its bytes.
+        #: ``source`` is paused, because ``target`` does not take its bytes.
         self.paused = False
-        #: When ``source`` was last read again.
+        #: When ``source`` was last resumed, in monotonic seconds.
         self.resumed_at = now
 
     def pause(self) -> None:
-        """The target holds too much: read no more."""
+        """Pause the source: too much is outstanding on the target."""
         if not self.paused:
             self.paused = True
             self.source.pause_reading()
 
     def resume_if_low(self, now: float) -> None:
-        """The target took bytes: read again if it holds little."""
+        """The target took bytes: resume the source if little is outstanding."""
         if self.paused and self.target.outstanding <= self._low_water:
             self.resume(now)
 
     def resume(self, now: float) -> None:
-        """Read again."""
+        """Resume the source."""
         self.paused = False
         self.resumed_at = now
         self.source.resume_reading()
@@ -61,11 +66,12 @@ class Direction:
 class RelaySideOwner(Protocol):
     """The relay, as its two sides see it."""
 
-    def side_ended(self, side: "RelaySide", code: int, reason: str, cause: CloseCause, now: float) -> None:
-        """The peer closed, broke the protocol or is lost. Called once at most; answer with :meth:`RelaySide.close`."""
+    def side_ended(self, side: "RelaySide", now: float, *, code: int, reason: str, cause: CloseCause) -> None:
+        """The peer closed, broke the protocol or was lost. Called at most once; call :meth:`RelaySide.close` next, on
+        both sides."""
 
     def side_finished(self, side: "RelaySide", now: float) -> None:
-        """Nothing of this side is left."""
+        """The side has finished: nothing comes or goes any more."""
 
 
 class RelaySide:
@@ -96,15 +102,15 @@ class RelaySide:
         services: Services,
         peer: Side,
         wire: FrameRelay,
-        owner: RelaySideOwner,
         *,
+        owner: RelaySideOwner,
         inbound: Direction,
         outbound: Direction,
         observer: RealtimeObserver | None,
         now: float,
     ) -> None:
-        """``peer``: whose WebSocket this is. ``inbound`` takes what the peer sends to the other side, ``outbound``
-        brings what the peer gets."""
+        """``peer``: the client or the provider. ``inbound`` is the direction from the peer, ``outbound`` the one to
+        it."""
         timeouts = services.config.timeouts
         self.peer = peer
         self.wire = wire
@@ -118,9 +124,9 @@ class RelaySide:
         self._close_s = timeouts.close_s
         #: No message comes or goes any more.
         self.ended = False
-        #: No byte does.
+        #: No byte comes or goes any more.
         self.finished = False
-        #: When something of the peer's last message went on.
+        #: When the last bytes of a message of the peer were passed on, in monotonic seconds.
         self.moved = now
         self._heard = now
         self._latest_ping: bytes | None = None
@@ -145,11 +151,11 @@ class RelaySide:
                     self._inbound.pause()
 
     def receive_eof(self, now: float) -> None:
-        """The peer ended without a closing handshake, or after it."""
+        """The peer ended its direction, with or without a closing handshake."""
         self._on_lost(f"the {self.peer}'s connection ended without a close frame", now)
 
     def connection_lost(self, reason: str, now: float) -> None:
-        """The pipe broke."""
+        """The pipe was lost."""
         self._on_lost(f"the {self.peer}'s connection was lost: {reason}", now)
 
     def data_sent(self, n: int, now: float) -> None:
@@ -165,8 +171,8 @@ class RelaySide:
     # -- for the relay ------------------------------------------------------------------------------------------
 
     def close(self, frame: CloseFrame | None, now: float, *, peer_closed: bool) -> None:
-        """Send the close frame, if the peer can still receive one. ``answered``: the peer already sent its close
-        frame, or is gone; otherwise wait for it, at most ``close_s``."""
+        """Send the close frame; ``None`` if the peer cannot receive one. ``peer_closed``: the peer already sent its
+        close frame, or is lost; otherwise wait for it, at most ``close_s``."""
         self.ended = True
         self._keepalive.close()
         if frame is not None:
@@ -175,7 +181,7 @@ class RelaySide:
             self._finish(now)
             return
         if self._inbound.paused:
-            self._inbound.resume(now)  # the peer's close frame may stand behind bytes that were not read
+            self._inbound.resume(now)  # the peer's close frame may come after bytes that are not read yet
         self._finish_timer.arm(now + self._close_s)
 
     # -- KeepaliveOwner -----------------------------------------------------------------------------------------
@@ -190,13 +196,13 @@ class RelaySide:
         self.pipe.write(self.wire.ping(), now)
 
     def peer_dead(self, now: float) -> None:
-        self.pipe.abort(now)
+        self.pipe.abort(now)  # before the end, which would close it in order
         self._on_lost(f"the {self.peer} gave no sign of life within {self._pong_s:g} s of a ping", now)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _handle_control(self, event: ControlEvent, now: float) -> None:
-        """What the peer's frames say beside what is passed on."""
+        """Handle an event that is no bytes to pass on."""
         if isinstance(event, MessagePassed):
             if not self.ended and self._observer is not None:
                 self._observer.message_passed(event)
@@ -206,16 +212,18 @@ class RelaySide:
             if self.ended:
                 self._finish(now)
             else:
-                self._owner.side_ended(self, event.code, event.reason, CloseCause.CLOSED, now)
+                self._owner.side_ended(self, now, code=event.code, reason=event.reason, cause=CloseCause.CLOSED)
         elif isinstance(event, Violation):
             if self.ended:
                 self._finish(now)
             else:
                 fault = event.fault
-                self._owner.side_ended(self, CLOSE_CODE[fault.kind], fault.detail, CloseCause.BROKE, now)
+                self._owner.side_ended(
+                    self, now, code=CLOSE_CODE[fault.kind], reason=fault.detail, cause=CloseCause.BROKE
+                )
 
     def _use_room(self, now: float) -> None:
-        """Something waits for the peer to take bytes, and it took some."""
+        """The peer took bytes, and a ping, a pong or the outbound direction waits for that."""
         outstanding = self.pipe.outstanding
         if outstanding < self._high_water:
             if self._latest_ping is not None:
@@ -226,7 +234,7 @@ class RelaySide:
             self._keepalive.ping_sent(now, paused=self._inbound.paused)
 
     def _answer_ping(self, payload: bytes, now: float) -> None:
-        """With much unsent only the latest ping is answered, later (RFC 6455 section 5.5.3)."""
+        """Answer a ping. While much is outstanding, only the latest one is answered, later (RFC 6455 section 5.5.3)."""
         if self.ended:
             return
         if self.pipe.outstanding < self._high_water:
@@ -243,13 +251,13 @@ class RelaySide:
         if self.ended:
             self._finish(now)
         else:
-            self._owner.side_ended(self, ABNORMAL, reason, CloseCause.LOST, now)
+            self._owner.side_ended(self, now, code=ABNORMAL, reason=reason, cause=CloseCause.LOST)
 
     def _finish(self, now: float) -> None:
-        """End the pipe behind what is queued. Nothing is heard any more."""
+        """Close the pipe: what is queued is sent first. The peer is not read any more."""
         if self.finished:
             return
         self.finished = True
         self._finish_timer.close()
-        self.pipe.close(now)
+        self.pipe.close(now)  # before the owner, which may end the relay
         self._owner.side_finished(self, now)

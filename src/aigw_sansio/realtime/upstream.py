@@ -1,7 +1,7 @@
 """One connection to a provider that carries a WebSocket: dialled for one relay, upgraded, and never shared.
 
-Decides: what is offered to TLS (HTTP/1.1 alone: RFC 6455 has no other), what is asked of the provider, and how an end
-on the way is told. Must not know: the client, and what the answer to the upgrade brings about.
+Decides: which protocols are offered to TLS (only HTTP/1.1, RFC 6455 needs it), how the upgrade is requested, and how an
+end during the handshake is reported. Must not know: the client, and what the response to the upgrade leads to.
 """
 
 from typing import Protocol
@@ -15,17 +15,17 @@ from ..wires.websocket.handshake import ClientHandshake, Outcome, Refused, reque
 
 
 class Opener(Protocol):
-    """Who waits for the provider's answer."""
+    """The relay, while the upgrade is pending."""
 
     def provider_connected(self, now: float) -> None:
-        """The dial succeeded; the upgrade is on its way."""
+        """The dial succeeded; the upgrade is being sent."""
 
     def provider_responded(self, outcome: Outcome, now: float) -> None:
-        """What became of the upgrade, or of the dial. Called once; set ``receiver`` where it was accepted."""
+        """The response to the upgrade, or why there is none. Called once. If it was accepted, set ``receiver``."""
 
 
 class RelayUpstreamConnection(PipeConnection):
-    """Implements ``BytePipe``. After :meth:`dial` its opener is told the outcome, unless it closes this before."""
+    """Implements ``BytePipe``. After :meth:`dial` its opener is told the outcome, unless this is closed before."""
 
     __slots__ = ("_handshake", "_opener", "call")
 
@@ -41,28 +41,29 @@ class RelayUpstreamConnection(PipeConnection):
         """Ask the driver for the connection."""
         origin = self.call.origin
         if origin.scheme == "https":
-            self.services.connect(self.conn, origin.host, origin.port, Tls(origin.host, origin.ca_file), ("http/1.1",))
+            tls = Tls(origin.host, origin.ca_file)
+            self.services.connect(self.conn, host=origin.host, port=origin.port, tls=tls, alpn=("http/1.1",))
         else:
-            self.services.connect(self.conn, origin.host, origin.port, None, ())
+            self.services.connect(self.conn, host=origin.host, port=origin.port, tls=None, alpn=())
 
     def response_so_far(self) -> Refused | Fault:
-        """The time is over: a refusal that has begun, or that there is no answer. Close this next."""
-        self._opener = None
+        """The timeout has passed: the part of a refusal that has come, or a fault. Close this next."""
+        self._opener = None  # it has its outcome: nothing is reported any more
         within = f"within {self.services.config.timeouts.realtime_open_s:g} s"
-        where = self.call.origin.authority
+        host = self.call.origin.authority
         if self._handshake is None:
-            detail = f"no connection to {where} {within}"
+            detail = f"no connection to {host} {within}"
             return Fault(FaultKind.CONNECT_TIMEOUT, Side.PROVIDER, detail, retryable=True)
         outcome = self._handshake.receive_eof()
         if isinstance(outcome, Refused):
             return outcome
-        detail = f"{where} did not answer the upgrade {within}"
+        detail = f"{host} did not answer the upgrade {within}"
         return Fault(FaultKind.FIRST_BYTE_TIMEOUT, Side.PROVIDER, detail, retryable=True)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
     def connected(self, alpn: str | None, now: float) -> None:
-        """The dial succeeded. Whatever TLS chose, only HTTP/1.1 was offered."""
+        """The dial succeeded. ``alpn`` is not used: only HTTP/1.1 was offered."""
         if self.closing or self._opener is None:
             return
         call = self.call
@@ -75,7 +76,7 @@ class RelayUpstreamConnection(PipeConnection):
         """The dial failed."""
         self.mark_lost()
         detail = f"cannot connect to {self.call.origin.authority}: {reason}"
-        self._tell(Fault(FaultKind.CONNECT_FAILED, Side.PROVIDER, detail, True), now)
+        self._tell(Fault(FaultKind.CONNECT_FAILED, Side.PROVIDER, detail, retryable=True), now)
 
     def receive_data(self, data: bytes, now: float) -> None:
         if self._handshake is not None and not self.closing:
@@ -108,12 +109,12 @@ class RelayUpstreamConnection(PipeConnection):
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _tell(self, outcome: Outcome, now: float) -> None:
-        opener, self._opener = self._opener, None
+        opener, self._opener = self._opener, None  # before the call: the outcome is told once
         if opener is not None:
             opener.provider_responded(outcome, now)
 
     def _fail_opening(self, now: float) -> None:
-        """The end came before the answer was complete."""
+        """The connection ended before the response to the upgrade was complete."""
         if self._handshake is not None and self._opener is not None:
             self._tell(self._handshake.receive_eof(), now)
 
@@ -122,7 +123,7 @@ class RelayUpstreamConnection(PipeConnection):
         super().close(now, abort=abort)
 
     def _on_stall(self, now: float) -> None:
-        """The provider takes nothing, or does not let go."""
+        """The provider took no bytes in time, or did not close in time."""
         self.ended = True
         if self.receiver is not None:
             self.receiver.connection_lost("the provider takes no more bytes", now)

@@ -1,1 +1,1 @@
-"""One client on a message channel: what its messages start, and whose answer is sent next."""
+"""One client on a message channel: its exchanges, and whose message is sent next."""

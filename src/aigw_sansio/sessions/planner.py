@@ -1,7 +1,7 @@
-"""A request made ready to run: the call and the policy of each step.
+"""The plan of a request: the call and the policy of each step.
 
-Decides: that a request is planned whole before anything of it is sent, and how a fault names the step that has it.
-Must not know: sessions, exchanges that run, and the dialect that the request came in.
+Decides: that all steps are planned before the first one is tried, and how a fault names its step. Must not know:
+sessions, running exchanges, and the dialect of the request.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from ..secret import Secret
 
 
 class ClientInfo(NamedTuple):
-    """What the handshake said of a client: where it wants to go and as whom."""
+    """The facts from the handshake of a client."""
 
     conn: ConnId
     peer: str
@@ -34,7 +34,7 @@ class ClientInfo(NamedTuple):
 
 
 def plan(services: Services, client: ClientInfo, steps: Sequence[Step], now: float) -> list[PlannedStep] | Fault:
-    """Every step made ready, or why one of them cannot run."""
+    """The plan of every step, or why one of them cannot run."""
     planned: list[PlannedStep] = []
     for index, step in enumerate(steps):
         one = _plan_step(services, client, step, now)
@@ -48,7 +48,13 @@ def plan(services: Services, client: ClientInfo, steps: Sequence[Step], now: flo
 
 
 def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -> PlannedStep | Fault:
-    policy = resolve_policy(step.config, step.headers, client.headers, client.settings, services.config.timeouts)
+    policy = resolve_policy(
+        step.config,
+        step_headers=step.headers,
+        handshake_headers=client.headers,
+        gateway=client.settings,
+        timeouts=services.config.timeouts,
+    )
     if isinstance(policy, Fault):
         return policy
     own, token = services.own_tokens, client.token
@@ -67,7 +73,7 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
 
 
 def unknown_tokens(settings: GatewaySettings, steps: Sequence[Step]) -> list[Secret]:
-    """Gateway tokens in the headers of ``steps`` that the settings alone cannot judge."""
+    """The gateway tokens in the headers of ``steps`` that the settings do not list: the host decides about them."""
     if not settings.authentication:
         return []
     unknown: list[Secret] = []

@@ -1,17 +1,20 @@
-"""Whose message is sent next on a shared channel, and which providers are paused until there is room.
+"""Whose message is sent next on a shared channel, and which providers are paused.
 
-Decides: the order of the exchanges' messages, and who is paused because of what is held for this client (client
-protocol, section 3.4). Must not know: what a message says, and how an exchange gets its response.
+Decides: the order of the exchanges' messages, and which providers are paused because of the memory held for this client
+(client protocol, section 3.4). Must not know: what a message says, and how an exchange gets its response.
 
-Theory of operation. Each exchange has a queue of its own, and the queues take turns: one message of the first, then
-one of the next. A message leaves its queue only while the channel holds less than the high-water mark, so a token
-waits for at most that plus one message of each other exchange. If nobody waits, messages pass to the channel at once
-and no queue is touched.
+Theory of operation. Many exchanges share one channel. Each has a queue of its own. The scheduler takes one message from
+each queue in turn, and only while the channel holds less than ``send_high_water_bytes``. So a token waits for at most
+that, plus one message of each other exchange. If nobody waits, a message goes straight to the channel.
 
-Two things pause a provider. Its own queue is over the high-water mark: its exchange is paused, and resumed at a
-quarter. Or everything held for this client (queues, uncommitted chunks, partial bodies) is over its limit: then all
-providers are paused but one, the oldest whose response is still being collected; only its end can free memory while
-the client has nothing to take. Resuming may end an exchange, so it is deferred to the end of the input.
+Backpressure has two reasons, and they add up. An exchange whose own queue is above the mark pauses its own provider,
+until the queue is down to a quarter. If everything held for the client (queues, uncommitted chunks, partial bodies) is
+over ``buffered_response_bytes_per_connection``, all providers are paused except that of the oldest exchange that is
+still collecting a response: while nothing is queued for the client, only its completion can free memory. It too is
+paused if messages are queued and the hard limit is reached.
+
+Pausing by the budget, and all resuming, is decided once, at the end of the input: resuming an exchange may end it while
+a caller is still iterating.
 """
 
 from collections import deque
@@ -23,7 +26,7 @@ from ..exchanges.ports import Scheduled
 
 
 class _Queue:
-    """The messages of one exchange that wait for their turn."""
+    """The queued messages of one exchange."""
 
     __slots__ = ("exchange", "messages", "size")
 
@@ -34,7 +37,7 @@ class _Queue:
 
 
 class FairScheduler:
-    """The output of one session's exchanges. Implements ``ExchangeOutlet``."""
+    """The output of the exchanges of one session. Implements ``ExchangeOutlet``."""
 
     __slots__ = (
         "_balancing",
@@ -55,11 +58,12 @@ class FairScheduler:
         self,
         services: Services,
         channel: MessageChannel,
+        *,
         running: Callable[[], Iterable[Scheduled]],
         emptied: Callable[[Scheduled, float], None],
     ) -> None:
-        """``running`` tells the exchanges that have not ended, oldest first; ``emptied`` is told of an ended exchange
-        when its last message was taken."""
+        """``running`` returns the exchanges that have not ended, oldest first. ``emptied`` is told of an ended exchange
+        when its last message was taken from the queue."""
         self._services = services
         self._channel = channel
         self._high_water = services.config.limits.send_high_water_bytes
@@ -68,15 +72,15 @@ class FairScheduler:
         self._queues: dict[Scheduled, _Queue] = {}  # none of them is empty
         self._turns: deque[_Queue] = deque()
         self._queued = 0  # bytes in all queues
-        self._held = 0  # all bytes held for the client: those, and what the exchanges hold
+        self._held = 0  # all bytes held for the client: in the queues and in the exchanges
         self._over_budget = False
         self._balancing = False
-        self._to_resume: dict[Scheduled, None] = {}  # their queues went down to a quarter
+        self._to_resume: dict[Scheduled, None] = {}  # their queues are down to a quarter
 
     # -- ExchangeOutlet -----------------------------------------------------------------------------------------
 
     def post(self, exchange: Scheduled, messages: list[bytes], now: float) -> None:
-        """Send at once what the channel has room for, if nobody waits; the rest waits for the exchange's turn."""
+        """Send ``messages``, if nobody waits; the channel may take only some. The others are queued."""
         channel = self._channel
         if channel.ended or not messages:
             return
@@ -95,14 +99,14 @@ class FairScheduler:
             exchange.pause_for_queue()
 
     def discard(self, exchange: Scheduled) -> None:
-        """Forget what ``exchange`` has queued."""
+        """Discard the queued messages of ``exchange``."""
         queue = self._queues.pop(exchange, None)
         if queue is not None:
             self._turns.remove(queue)
             self._resize(queue, -queue.size)
 
     def account(self, delta: int) -> None:
-        """``delta`` bytes more are held for this client."""
+        """The exchanges hold ``delta`` bytes more for this client than before."""
         self._held += delta
         limit = self._services.config.limits.buffered_response_bytes_per_connection
         if self._held > limit or self._over_budget:
@@ -111,7 +115,7 @@ class FairScheduler:
     # -- for the session ----------------------------------------------------------------------------------------
 
     def take(self, now: float) -> None:
-        """The channel has room: send what waits, in turn."""
+        """The channel has room: send queued messages, taking turns."""
         channel = self._channel
         limit = self._high_water
         turns = self._turns
@@ -132,11 +136,11 @@ class FairScheduler:
                 self._balance_later()
 
     def has_queued(self, exchange: Scheduled) -> bool:
-        """Whether messages of ``exchange`` wait."""
+        """Whether messages of ``exchange`` are queued."""
         return exchange in self._queues
 
     def discard_all(self) -> None:
-        """The channel is gone: nothing is sent any more."""
+        """The channel has ended: discard all queued messages."""
         for exchange in list(self._queues):
             self.discard(exchange)
 
@@ -153,13 +157,13 @@ class FairScheduler:
             self._services.defer(self._balance)
 
     def _balance(self, now: float) -> None:
-        """Pause or resume providers, as the queues and the account stand now."""
-        self._balancing = False
+        """Pause or resume providers, by the queues and the held bytes at the end of the input."""
+        self._balancing = False  # first: resuming may change the account, and ask for another round
         limits = self._services.config.limits
         to_resume, self._to_resume = self._to_resume, {}
         for exchange in to_resume:
             queue = self._queues.get(exchange)
-            if queue is None or queue.size <= self._high_water // 4:
+            if queue is None or queue.size <= self._high_water // 4:  # it may have grown again since
                 exchange.resume_after_queue(now)
         limit = limits.buffered_response_bytes_per_connection
         if self._held > limit:

@@ -1,7 +1,8 @@
-"""One client on a message channel: its exchanges, its limits, and how long it may stay.
+"""One client on a message channel: its exchanges, its limits and its lifetime.
 
-Decides: what a command of the client starts, how much it may have under way, and when its channel is closed (client
-protocol, sections 3 and 6). Must not know: sockets, HTTP, any dialect, and how an exchange gets its response.
+Decides: what a command of the client starts, how many exchanges and bytes it may have at a time, and when its channel
+is closed (client protocol, sections 3 and 6). Must not know: sockets, HTTP, any dialect, and how an exchange gets its
+response.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from .planner import ClientInfo, plan, unknown_tokens
 from .scheduler import FairScheduler
 from .token_checks import PendingCreate, TokenChecks
 
-#: Headers of a step of no more than so many characters are not counted: they are a client's keys and names.
+#: The headers of a step are counted only if they have more characters than this: usually they are keys and names.
 _USUAL_HEADERS = 4096
 
 _GOING_AWAY = "the gateway is going away"
@@ -56,15 +57,15 @@ class Session(Generic[Channel]):
         services: Services,
         source: Source,
         dialect: Dialect,
+        *,
         client: ClientInfo,
         session_id: int,
-        *,
         open_channel: Callable[[ChannelOwner], Channel],
         on_ended: Callable[["Session[Channel]", float], None],
         now: float,
     ) -> None:
-        """``open_channel`` makes the channel that carries its messages. ``on_over`` is called once, when the session
-        has ended. Call ``start`` next."""
+        """``open_channel`` makes the channel of the session. ``on_ended`` is called once, when the session has
+        ended. Call ``start`` next."""
         self._services = services
         self._source = source
         self._dialect = dialect
@@ -73,19 +74,19 @@ class Session(Generic[Channel]):
         self._on_ended = on_ended
         self._opened = now
         self._exchanges: dict[str, Exchange] = {}
-        self._flushing: dict[str, Scheduled] = {}  # ended, with messages that wait
-        self._checks = TokenChecks(services, client.account, client.gateway, self._checked)
+        self._flushing: dict[str, Scheduled] = {}  # ended, but with queued messages
+        self._checks = TokenChecks(services, account=client.account, gateway=client.gateway, decided=self._checked)
         self._request_bytes = 0
         self._unusable = 0
         self._draining = False
         self._idle_timer = services.timers.timer(self._on_idle)
         self._life_timer = services.timers.timer(self._on_session_timeout)
-        #: What carries its messages.
+        #: The channel that carries its messages.
         self.channel: Channel = open_channel(self)
-        self._scheduler = FairScheduler(services, self.channel, self._exchanges.values, self._emptied)
+        self._scheduler = FairScheduler(services, self.channel, running=self._exchanges.values, emptied=self._emptied)
 
     def start(self, now: float) -> None:
-        """The client was accepted."""
+        """Emit ``SessionOpened`` and start the timeouts. Call it before the first message of the client."""
         client = self._client
         timeouts = self._services.config.timeouts
         self._services.emit(
@@ -106,13 +107,13 @@ class Session(Generic[Channel]):
 
     @property
     def running(self) -> int:
-        """Exchanges that have not ended."""
+        """How many exchanges have not ended."""
         return len(self._exchanges)
 
     # -- ChannelOwner -------------------------------------------------------------------------------------------
 
     def message_received(self, data: bytes, now: float, *, text: bool) -> None:
-        """A client message; a binary one is read like text."""
+        """A message of the client. A binary one is read like text."""
         self._arm_idle(now)
         command = self._dialect.decode(data)
         if type(command) is Create:
@@ -132,7 +133,7 @@ class Session(Generic[Channel]):
         self._scheduler.take(now)
 
     def channel_ended(self, by: Side, code: int, reason: str, now: float) -> None:
-        """The channel is over: so is everything that ran for it."""
+        """The channel ended: all exchanges and checks of the session end with it."""
         channel = self.channel
         self._idle_timer.close()
         self._life_timer.close()
@@ -173,7 +174,7 @@ class Session(Generic[Channel]):
             self._refuse_message(Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, detail), event_id, now)
             return
         self._unusable = 0
-        pending = PendingCreate(create, event_id, log_id, size)
+        pending = PendingCreate(create=create, event_id=event_id, log_id=log_id, size=size)
         fault = self._over_limits(size)
         if fault is not None:
             self._refuse(pending, fault, now)
@@ -184,7 +185,7 @@ class Session(Generic[Channel]):
             self._begin(pending, now)
 
     def _checked(self, pending: PendingCreate, fault: Fault | None, now: float) -> None:
-        self._request_bytes -= pending.size
+        self._request_bytes -= pending.size  # ``_begin`` counts them again
         if fault is not None:
             self._refuse(pending, fault, now)
         else:
@@ -200,22 +201,24 @@ class Session(Generic[Channel]):
         exchange = Exchange(
             self._services,
             self._source,
-            self,
-            self._scheduler,
-            self._dialect.encoder(event_id, log_id, steps[0].policy.response, self._listener(log_id)),
+            owner=self,
+            outlet=self._scheduler,
+            encoder=self._dialect.encoder(
+                event_id, log_id, mode=steps[0].policy.response, listener=self._listener(log_id)
+            ),
             event_id=event_id,
             log_id=log_id,
             steps=steps,
             request_bytes=size,
             now=now,
         )
-        self._exchanges[event_id] = exchange
+        self._exchanges[event_id] = exchange  # before ``start``, which may end it at once
         self._request_bytes += size
         self._idle_timer.cancel()
         exchange.start(now)
 
     def _listener(self, log_id: str) -> Listener | None:
-        """Who is told of what the provider's chunks mean: the host, if it listens."""
+        """Passes the meaning of the provider's chunks to the host, if it listens."""
         services = self._services
         if not services.config.emit_provider_events:
             return None
@@ -237,7 +240,7 @@ class Session(Generic[Channel]):
             self._check_idle(now)
 
     def _is_running(self, event_id: str) -> bool:
-        """Whether the client has not been told of the end of an exchange of this id."""
+        """Whether an exchange of this id exists whose end the client has not been told."""
         return event_id in self._exchanges or event_id in self._flushing or event_id in self._checks
 
     def _over_limits(self, size: int) -> Fault | None:
@@ -256,14 +259,14 @@ class Session(Generic[Channel]):
             return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)
         return None
 
-    # -- answers that are no exchange's -------------------------------------------------------------------------
+    # -- messages outside exchanges -----------------------------------------------------------------------------
 
     def _tell(self, messages: list[bytes], now: float) -> None:
         for message in messages:
             self.channel.send_control_text(message, now)
 
     def _refuse(self, pending: PendingCreate, fault: Fault, now: float) -> None:
-        """A create that cannot run."""
+        """Refuse a create that cannot run."""
         self._tell(self._dialect.refused(pending.event_id, pending.log_id, fault), now)
 
     def _refuse_bad_create(self, bad: BadCreate, now: float) -> None:
@@ -276,7 +279,7 @@ class Session(Generic[Channel]):
         self._tell(self._dialect.refused(event_id, log_id, bad.fault), now)
 
     def _refuse_message(self, fault: Fault, running_id: str | None, now: float) -> None:
-        """A message that could not be used. Too many of them in a row close the channel."""
+        """Refuse a message that cannot be used. Too many of them in a row close the channel."""
         self._tell(self._dialect.unusable(fault, running_id), now)
         self._unusable += 1
         if self._unusable >= self._services.config.limits.unusable_messages_in_a_row:
@@ -288,7 +291,7 @@ class Session(Generic[Channel]):
     # -- ends of exchanges --------------------------------------------------------------------------------------
 
     def exchange_ended(self, exchange: Exchange, now: float) -> None:
-        """It is over; what it still has queued goes out in its turns."""
+        """The exchange ended; its queued messages are still sent."""
         self._exchanges.pop(exchange.event_id, None)
         self._request_bytes -= exchange.request_bytes
         if self._scheduler.has_queued(exchange):
@@ -296,12 +299,12 @@ class Session(Generic[Channel]):
         self._check_idle(now)
 
     def _emptied(self, exchange: Scheduled, now: float) -> None:
-        """An ended exchange has nothing more to send."""
+        """All messages of an ended exchange were taken from the queue."""
         self._flushing.pop(exchange.event_id, None)
         self._check_idle(now)
 
     def _check_idle(self, now: float) -> None:
-        """Nothing may be left to do."""
+        """If nothing is left to do, start the idle timeout; or close, if the gateway drains."""
         if self._exchanges or self._flushing or self.channel.ended:
             return
         self._arm_idle(now)
@@ -322,7 +325,7 @@ class Session(Generic[Channel]):
         self.channel.close(1001, "the longest session time is over", now)
 
     def drain(self, deadline: float, now: float) -> None:
-        """The gateway goes away: no new exchanges, running ones may finish until ``deadline``."""
+        """The gateway goes away: no new exchanges; running ones may finish until ``deadline`` (monotonic seconds)."""
         if self._draining:
             return
         self._draining = True
@@ -330,7 +333,7 @@ class Session(Generic[Channel]):
         self._check_idle(now)
 
     def abort(self, now: float) -> None:
-        """The drain's deadline is over: what still runs fails, and the channel is closed."""
+        """The drain's deadline has passed: running exchanges fail, and the channel is closed."""
         detail = "the gateway went away before the answer was complete"
         fault = Fault(FaultKind.SHUTDOWN, Side.GATEWAY, detail, retryable=True)
         for exchange in list(self._exchanges.values()):
@@ -341,6 +344,6 @@ class Session(Generic[Channel]):
 
 
 def _size_of(step: Step) -> int:
-    """Bytes that a step keeps in memory: its query or body, and headers of more than the usual size."""
+    """Bytes that a step takes in memory: its query or body, and its headers if they are larger than usual."""
     headers = sum(len(name) + len(value) for name, value in step.headers)
     return len(step.query or step.body or b"") + (headers if headers > _USUAL_HEADERS else 0)

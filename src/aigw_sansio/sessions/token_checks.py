@@ -1,7 +1,7 @@
-"""Requests whose gateway token the host is asked about, before anything of them runs.
+"""Requests whose gateway tokens the host must check before they begin.
 
 Decides: that a request waits until the host has allowed each of its tokens, one question after the other. Must not
-know: what becomes of a request afterwards.
+know: what happens to a request afterwards.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from ..secret import Secret
 
 
 class PendingCreate(NamedTuple):
-    """A create that has its ids and has not begun. ``size``: the bytes that it keeps in memory."""
+    """A create that has its ids and has not begun. ``size``: the bytes that it takes in memory."""
 
     create: Create
     event_id: str
@@ -25,18 +25,20 @@ class PendingCreate(NamedTuple):
 
 
 class TokenChecks:
-    """All checks of one session that are under way."""
+    """The running checks of one session."""
 
     __slots__ = ("_account", "_decided", "_gateway", "_pending", "_services")
 
     def __init__(
         self,
         services: Services,
+        *,
         account: str,
         gateway: str,
         decided: Callable[[PendingCreate, Fault | None, float], None],
     ) -> None:
-        """``decided`` is told once of each check that was not withdrawn; the fault says why it is not allowed."""
+        """``decided`` is told once of each check that was not withdrawn; the fault says why the token is not
+        allowed."""
         self._services = services
         self._account = account
         self._gateway = gateway
@@ -44,10 +46,10 @@ class TokenChecks:
         self._pending: dict[str, tuple[AskId, PendingCreate]] = {}
 
     def check(self, pending: PendingCreate, tokens: list[Secret], now: float) -> None:
-        """Ask about ``tokens``, at least one."""
+        """Ask the host about ``tokens``; there is at least one."""
 
         def answered(answer: Answer, at: float) -> None:
-            del self._pending[pending.event_id]
+            del self._pending[pending.event_id]  # before the decision, which may start an exchange of this id
             if not (isinstance(answer, Authenticated) and answer.allowed):
                 detail = "the token in cf-aig-authorization of the request's headers is not allowed here"
                 self._decided(pending, Fault(FaultKind.UNAUTHORIZED, Side.CLIENT, detail), at)
@@ -60,7 +62,7 @@ class TokenChecks:
         self._pending[pending.event_id] = ask_id, pending
 
     def withdraw(self, event_id: str) -> PendingCreate | None:
-        """Forget a check; ``None`` if there is none of that id."""
+        """Withdraw a check and its question. ``None`` if there is no check of that id."""
         found = self._pending.pop(event_id, None)
         if found is None:
             return None
@@ -68,7 +70,7 @@ class TokenChecks:
         return found[1]
 
     def withdraw_all(self) -> None:
-        """Forget all checks."""
+        """Withdraw all checks."""
         for event_id in list(self._pending):
             self.withdraw(event_id)
 

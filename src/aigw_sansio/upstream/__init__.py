@@ -1,1 +1,1 @@
-"""Connections to providers, shared by all clients: which one carries a request, and how."""
+"""Connections to providers, shared by all clients."""

@@ -1,10 +1,10 @@
 """Access tokens of Google service accounts, for all calls of one gateway.
 
-Decides: when a token is asked for, who waits for it, and how long both may last. Must not know: RSA (the host signs),
-exchanges, and what the tokens are used for.
+Decides: when a token is requested, which calls wait for it, and how long a request and a token last. Must not know: RSA
+(the host signs), exchanges, and the use of the tokens.
 
-One request serves all who wait for the same account. An account is known by the whole of its key, so nobody gets a
-token by naming an account whose key they do not have.
+One request serves all calls that wait for the same account. Accounts are compared by their whole key, so a client gets
+no token for an account whose key it does not have.
 """
 
 from collections.abc import Callable
@@ -22,16 +22,16 @@ from ..providers.google_token import GoogleToken, ServiceAccount, read_token, si
 from ..secret import Secret
 from ..wires.http import Headers, Request
 
-#: Told once: the token, or why there is none.
+#: Is told once: the token, or why there is none.
 Waiter: TypeAlias = Callable[[Secret | Fault, float], None]
 
-_FETCH_S: Final = 10.0  #: from the question for a signature to the whole answer
-_ANSWER_BYTES: Final = 64 * 1024
+_FETCH_S: Final = 10.0  #: from the question for a signature to the whole response
+_RESPONSE_BYTES: Final = 64 * 1024
 _KEPT: Final = 256  #: tokens; clients may bring accounts of their own
 
 
 class AccessTokens:
-    """Keeps tokens, and gets those that are missing. Shared by all attempts of a gateway."""
+    """Keeps tokens, and requests missing ones. Shared by all attempts of a gateway."""
 
     __slots__ = ("_fetches", "_services", "_source", "_tokens")
 
@@ -42,19 +42,22 @@ class AccessTokens:
         self._fetches: dict[ServiceAccount, _Fetch] = {}
 
     def fresh(self, account: ServiceAccount, now: float) -> Secret | None:
-        """The token of ``account``, where one is kept that still serves."""
+        """The token of ``account``; ``None`` if none is kept or it expires too soon."""
         token = self._tokens.get(account)
         return token.token if token is not None and token.fresh(self._services.unix_time(now)) else None
 
     def request(self, account: ServiceAccount, waiter: Waiter, now: float) -> None:
-        """Get a token for ``account``; ``waiter`` is told later, never before this returns. Or :meth:`withdraw`."""
+        """Request a token for ``account``. ``waiter`` is told once, never before this returns, and not after
+        :meth:`withdraw`."""
         fetch = self._fetches.get(account)
         if fetch is None:
-            fetch = self._fetches[account] = _Fetch(self._services, self._source, account, self._fetched, now)
+            fetch = self._fetches[account] = _Fetch(
+                self._services, self._source, account=account, done=self._fetched, now=now
+            )
         fetch.waiters[waiter] = None
 
     def withdraw(self, account: ServiceAccount, waiter: Waiter, now: float) -> None:
-        """``waiter`` wants no token any more. A request that nobody waits for is given up."""
+        """``waiter`` needs no token any more. A request that nobody waits for is cancelled."""
         fetch = self._fetches.get(account)
         if fetch is not None and waiter in fetch.waiters:
             del fetch.waiters[waiter]
@@ -63,27 +66,26 @@ class AccessTokens:
                 fetch.cancel(now)
 
     def discard(self, account: ServiceAccount) -> None:
-        """Google refused the token: the next call gets a new one."""
+        """Discard the token of ``account``: the provider refused it, and the next call needs a new one."""
         self._tokens.pop(account, None)
 
     def _fetched(self, fetch: "_Fetch", result: GoogleToken | Fault, now: float) -> None:
-        # Waiters that leave while others are told find nothing to leave: they are taken out one by one.
         if self._fetches.get(fetch.account) is fetch:
             del self._fetches[fetch.account]
         if isinstance(result, GoogleToken):
-            self._tokens.pop(fetch.account, None)
+            self._tokens.pop(fetch.account, None)  # so that it becomes the newest: the oldest is removed first
             self._tokens[fetch.account] = result
             if len(self._tokens) > _KEPT:
                 del self._tokens[next(iter(self._tokens))]
         told = result.token if isinstance(result, GoogleToken) else result
-        while fetch.waiters:
+        while fetch.waiters:  # one at a time: telling one may withdraw another
             waiter = next(iter(fetch.waiters))
             del fetch.waiters[waiter]
             waiter(told, now)
 
 
 class _Fetch:
-    """One request for a token: signed, sent, answered. Implements ``ResponseHandler``."""
+    """One request for a token: it is signed, sent and its response read. Implements ``ResponseHandler``."""
 
     __slots__ = (
         "_ask_id",
@@ -103,6 +105,7 @@ class _Fetch:
         self,
         services: Services,
         source: Source,
+        *,
         account: ServiceAccount,
         done: Callable[["_Fetch", GoogleToken | Fault, float], None],
         now: float,
@@ -123,7 +126,7 @@ class _Fetch:
         self._ask_id: AskId | None = services.ask(question, lambda answer, at: self._signed(signed, answer, at), now)
 
     def cancel(self, now: float) -> None:
-        """Nobody waits for it any more, in whatever phase it is."""
+        """Cancel the request, in any phase."""
         self._timer.close()
         if self._ask_id is not None:
             self._services.withdraw(self._ask_id)
@@ -174,8 +177,8 @@ class _Fetch:
         self._status = status
 
     def response_body(self, data: bytes, now: float) -> None:
-        if len(self._body) + len(data) > _ANSWER_BYTES:
-            detail = f"Google's token endpoint answered more than {_ANSWER_BYTES} bytes"
+        if len(self._body) + len(data) > _RESPONSE_BYTES:
+            detail = f"Google's token endpoint answered more than {_RESPONSE_BYTES} bytes"
             self._finish(Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail), now)
         else:
             self._body += data
@@ -190,8 +193,8 @@ class _Fetch:
 
 
 class AuthorizingSource:
-    """A source that puts access tokens into the calls that lack one. Implements ``Source``; all calls go to ``source``
-    in the end."""
+    """A source that adds access tokens to the calls that need one, and opens them at ``source``. Implements
+    ``Source``."""
 
     __slots__ = ("_source", "tokens")
 
@@ -205,12 +208,17 @@ class AuthorizingSource:
         if request.account is None:
             return self._source.open(request, handler, connect_timeout_s=connect_timeout_s)
         return _AuthorizedCall(
-            self._source, self.tokens, request, request.account, handler, connect_timeout_s=connect_timeout_s
+            self._source,
+            self.tokens,
+            request,
+            account=request.account,
+            handler=handler,
+            connect_timeout_s=connect_timeout_s,
         )
 
 
 class _AuthorizedCall:
-    """A call that gets its token first. Implements ``Call``, and ``ResponseHandler`` to see whether it was refused."""
+    """A call that gets its token first. Implements ``Call``; and ``ResponseHandler``, to see a refused token."""
 
     __slots__ = ("_account", "_call", "_connect_timeout_s", "_handler", "_request", "_source", "_tokens")
 
@@ -219,9 +227,9 @@ class _AuthorizedCall:
         source: Source,
         tokens: AccessTokens,
         request: ProviderCall,
+        *,
         account: ServiceAccount,
         handler: ResponseHandler,
-        *,
         connect_timeout_s: float,
     ) -> None:
         self._source = source
@@ -284,7 +292,7 @@ class _AuthorizedCall:
 
     def response_head(self, status: int, headers: Headers, now: float) -> None:
         if status == 401:
-            self._tokens.discard(self._account)  # the provider refused it: the next call gets a new one
+            self._tokens.discard(self._account)
         self._handler.response_head(status, headers, now)
 
     def response_body(self, data: bytes, now: float) -> None:

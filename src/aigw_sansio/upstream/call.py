@@ -1,7 +1,7 @@
-"""One request on its way to a provider, over whichever connection carries it.
+"""One request to a provider, waiting for a connection or carried by one.
 
-Decides: how pausing and giving up are said alike for HTTP/1.1 and HTTP/2. Must not know: exchanges, and what the
-bytes mean.
+Decides: that a call is paused, resumed and cancelled alike on HTTP/1.1 and HTTP/2. Must not know: exchanges, and what
+the bytes mean.
 """
 
 from typing import Protocol
@@ -27,22 +27,22 @@ class CallConnection(Protocol):
 
     @property
     def handshake_s(self) -> float:
-        """What setting it up took, in seconds."""
+        """How long the dial took, in seconds."""
 
     def pause(self, call: "UpstreamCall") -> None:
-        """Keep the provider from sending more for ``call``."""
+        """Pause the provider for ``call``."""
 
     def resume(self, call: "UpstreamCall", now: float) -> None:
-        """Let it go on."""
+        """Resume the provider for ``call``."""
 
     def cancel(self, call: "UpstreamCall", now: float) -> None:
-        """Give up ``call``, so that its provider notices at once."""
+        """Cancel ``call``; its provider notices at once."""
 
     def keep_dialing(self, now: float) -> None:
-        """Nobody waits for this dial any more: it may still succeed, but not take for ever."""
+        """No call waits for this dial any more. It may still succeed, within ``connect_s`` from now."""
 
     def close(self, now: float, *, abort: bool = False) -> None:
-        """End the connection."""
+        """Close the connection, or abort it."""
 
 
 class CallPool(Protocol):
@@ -52,11 +52,11 @@ class CallPool(Protocol):
         """Place ``call``."""
 
     def withdraw(self, call: "UpstreamCall", now: float) -> None:
-        """``call`` is no longer wanted and has no connection yet."""
+        """``call`` is cancelled, and has no connection yet."""
 
 
 class UpstreamCall:
-    """A request from ``start`` to its end. Implements ``Call``. The pool and the connection keep its state."""
+    """A request from ``start`` to its end. Implements ``Call``. The pool and the connection write its attributes."""
 
     __slots__ = (
         "_pool",
@@ -79,30 +79,30 @@ class UpstreamCall:
     )
 
     def __init__(
-        self, pool: CallPool, origin: Origin, request: Request, handler: ResponseHandler, *, connect_timeout_s: float
+        self, pool: CallPool, origin: Origin, request: Request, *, handler: ResponseHandler, connect_timeout_s: float
     ) -> None:
         self._pool = pool
         self.origin = origin
         self.request = request
         self.handler = handler
         self.connect_timeout_s = connect_timeout_s
-        #: The dial made for it, while it waits.
+        #: The connection that is dialled for it, while it waits.
         self.dial: CallConnection | None = None
-        #: What carries it, once it is placed.
+        #: The connection that carries it, once it is placed.
         self.connection: CallConnection | None = None
         self.stream = 0
         self.reach: Reach = "dialled"
-        #: Wants a connection that got ready after this generation of the pool.
+        #: It may only use connections whose ``ready_order`` is at least this.
         self.after = 0
-        #: When it began to wait.
+        #: When it began to wait, in monotonic seconds.
         self.since = 0.0
         self.replacements = 0
-        #: The whole request has left.
+        #: The transport took the whole request.
         self.sent = False
-        #: The provider answered with any byte: from here on the request is never sent again.
+        #: A byte of the response came: the request is never sent again, because the provider has acted on it.
         self.response_started = False
         self.paused = False
-        #: Flow-control credit that the provider does not get while the call is paused.
+        #: HTTP/2 credit that the provider does not get while the call is paused.
         self.withheld_credit = 0
         self.timer: Timer | None = None
 

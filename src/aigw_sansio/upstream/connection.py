@@ -1,8 +1,22 @@
 """One connection to a provider: dialled, then carrying calls over HTTP/1.1 or HTTP/2, then closed.
 
-Decides: which wire a connection speaks (ALPN, RFC 7301), when it is idle, how long it is kept, and whether a call
-that lost it may be sent again (RFC 9110 section 9.2.2, RFC 9113 section 8.7). Must not know: clients, and what
-requests mean.
+Decides: which wire a connection speaks (ALPN, RFC 7301), when it is idle, how long it is kept, and whether a lost call
+may be sent again (RFC 9110 section 9.2.2, RFC 9113 section 8.7). Must not know: clients, and what requests mean.
+
+Theory of operation. A connection is dialled, open, perhaps draining, closed. ALPN or the settings choose its wire; from
+there on HTTP/1.1 and HTTP/2 differ only in their capacity (1 or many) and in how a call is paused: HTTP/2 withholds the
+stream's credit, HTTP/1.1 stops reading the connection.
+
+A call is registered before its request is written and removed before its handler is told of its end, because the
+handler may start the next request at once, on this very connection. To cancel a call means RST_STREAM on HTTP/2; on
+HTTP/1.1 the connection is aborted.
+
+A lost call may be sent again if the provider cannot have acted on it: HTTP/2 says so (REFUSED_STREAM, GOAWAY), or the
+connection was kept from an earlier request and was lost before the first byte of the response (its close crossed the
+request). Not more than three times, and never after the first byte.
+
+A connection without calls is kept for ``pool_idle_s``, and takes no new call after ``pool_age_s``. On HTTP/1.1 any byte
+that arrives while it is idle closes it. A silent HTTP/2 connection with calls is pinged.
 """
 
 from enum import IntEnum
@@ -14,26 +28,18 @@ from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
 from ..fsm import Machine
 from ..origin import Origin
-from ..wires.http import (
-    BodyData,
-    ConnectionFailed,
-    HttpClientWire,
-    ResponseEnd,
-    ResponseHead,
-    StreamFailed,
-    WireEvent,
-)
+from ..wires.http import BodyData, ConnectionFailed, HttpClientWire, ResponseEnd, ResponseHead, StreamFailed, WireEvent
 from ..wires.http1.client import Http1Client
 from ..wires.http2.client import Http2Client
 from .call import UpstreamCall
 
 _MAX_REPLACEMENTS = 3
-#: Above this many bytes that an HTTP/2 provider has not taken, nothing more is read from it.
-_ANSWERS_HELD = 256 * 1024
+#: An HTTP/2 provider that has not taken this many bytes is paused: it makes us reply, and takes no replies.
+_UNSENT_LIMIT = 256 * 1024
 
 
 class UpstreamState(IntEnum):
-    """Where an upstream connection stands."""
+    """The states of an upstream connection. DRAINING: it takes no new calls."""
 
     DIALING = 0
     OPEN = 1
@@ -42,7 +48,7 @@ class UpstreamState(IntEnum):
 
 
 class UpstreamInput(IntEnum):
-    """What moves an upstream connection."""
+    """The inputs of an upstream connection."""
 
     CONNECTED = 0
     DRAIN = 1
@@ -62,19 +68,19 @@ class UpstreamOwner(Protocol):
     """The pool, as its connections see it."""
 
     def connection_ready(self, upstream: "UpstreamConnection", now: float) -> None:
-        """A dial succeeded."""
+        """The dial of ``upstream`` succeeded."""
 
     def connection_failed(self, upstream: "UpstreamConnection", fault: Fault, now: float) -> None:
-        """A dial failed."""
+        """The dial of ``upstream`` failed."""
 
     def capacity_changed(self, upstream: "UpstreamConnection", now: float) -> None:
-        """A connection got free, full, or unfit for more."""
+        """``upstream`` takes more calls than before, or fewer."""
 
     def connection_ended(self, upstream: "UpstreamConnection", now: float) -> None:
-        """A connection takes nothing any more."""
+        """``upstream`` is closed or closing: it takes no more calls."""
 
     def replace(self, call: UpstreamCall, now: float) -> None:
-        """The connection of ``call`` ended and the provider did not act on the request."""
+        """The connection of ``call`` ended, and the provider cannot have acted on the request: place it again."""
 
 
 class UpstreamConnection(Connection):
@@ -108,11 +114,11 @@ class UpstreamConnection(Connection):
         self._calls: dict[int, UpstreamCall] = {}
         self._unsent: list[UpstreamCall] = []
         self.dialed_at = self.last_used = now
-        #: What the way from dial to readiness took, in seconds.
+        #: How long the dial took, in seconds.
         self.handshake_s = 0.0
-        #: Legs it has carried.
+        #: How many calls it has carried.
         self.served = 0
-        #: When it got ready, in the pool's order of such events.
+        #: Its number among the connections that became ready, counted by the pool.
         self.ready_order = 0
         self._pinged = False
         self._peer_done = False
@@ -125,29 +131,28 @@ class UpstreamConnection(Connection):
     def dial(self) -> None:
         """Ask the driver for the connection."""
         origin = self.origin
-        if origin.scheme == "https":
-            alpn = {"auto": ("h2", "http/1.1"), "on": ("h2",), "off": ("http/1.1",)}[origin.http2]
-            self.services.connect(self.conn, origin.host, origin.port, Tls(origin.host, origin.ca_file), alpn)
-        else:
-            self.services.connect(self.conn, origin.host, origin.port, None, ())
+        secure = origin.scheme == "https"
+        tls = Tls(origin.host, origin.ca_file) if secure else None
+        alpn = {"auto": ("h2", "http/1.1"), "on": ("h2",), "off": ("http/1.1",)}[origin.http2] if secure else ()
+        self.services.connect(self.conn, host=origin.host, port=origin.port, tls=tls, alpn=alpn)
 
     def keep_dialing(self, now: float) -> None:
-        """Nobody waits for this dial any more: it may still succeed, but not take for ever."""
+        """No call waits for this dial any more. It may still succeed, within ``connect_s`` from now."""
         self._idle_timer.arm(now + self.services.config.timeouts.connect_s)
 
     @property
     def ready(self) -> bool:
-        """Dialled."""
+        """Whether the dial has ended."""
         return self._machine.state is not UpstreamState.DIALING
 
     @property
     def multiplexed(self) -> bool:
-        """Speaks HTTP/2."""
+        """Whether it speaks HTTP/2."""
         return self.wire is not None and self.wire.multiplexed
 
     @property
     def awaiting_settings(self) -> bool:
-        """Open, and the provider has not said yet how many calls it takes."""
+        """Whether it is open, and the provider has not said yet how many calls it takes (HTTP/2 SETTINGS)."""
         return self.wire is not None and not self.wire.settings_received and self._machine.state is UpstreamState.OPEN
 
     @property
@@ -157,21 +162,21 @@ class UpstreamConnection(Connection):
         if wire is None or self._machine.state is not UpstreamState.OPEN:
             return 0
         if self.buffer.size and not wire.multiplexed:
-            return 0  # the last request has not left yet
+            return 0  # the last request is not sent yet
         return wire.capacity
 
     @property
     def idle(self) -> bool:
-        """Carries nothing."""
+        """Whether it carries no call."""
         return not self._calls
 
     @property
     def exhausted(self) -> bool:
-        """Carries nothing and never will again: its end is about to be told."""
+        """Whether it carries no call and takes none: the pool is about to be told of its end."""
         return self.ready and not self._calls and not self.capacity
 
     def assign(self, call: UpstreamCall, now: float) -> None:
-        """Send the request of ``call``. Needs ``capacity``."""
+        """Send the request of ``call``. ``capacity`` must be more than 0."""
         assert self.wire is not None
         call.reach = "dialled" if not self.served else "shared" if self._calls else "reused"
         self.served += 1
@@ -190,12 +195,12 @@ class UpstreamConnection(Connection):
     # -- for calls -----------------------------------------------------------------------------------------------
 
     def pause(self, call: UpstreamCall) -> None:
-        """Keep ``call``'s provider from sending more: its credit on HTTP/2, the connection's reading otherwise."""
+        """Pause the provider for ``call``: on HTTP/2 its credit is withheld, on HTTP/1.1 reading is paused."""
         if not self.multiplexed:
             self.pause_reading()
 
     def resume(self, call: UpstreamCall, now: float) -> None:
-        """Let it go on."""
+        """Resume the provider for ``call``."""
         if not self.multiplexed:
             self.resume_reading()
         elif call.withheld_credit and self.wire is not None:
@@ -204,14 +209,14 @@ class UpstreamConnection(Connection):
             self._pump(now)
 
     def cancel(self, call: UpstreamCall, now: float) -> None:
-        """Give up ``call``, so that its provider notices at once."""
+        """Cancel ``call``: RST_STREAM on HTTP/2, the end of the connection on HTTP/1.1."""
         assert self.wire is not None
-        if self.wire.cancel(call.stream):
+        if self.wire.cancel(call.stream):  # true if the wire can end the call alone
             self._remove(call)
             self._pump(now)
             self._call_ended(now)
         else:
-            self._end(now, abort=True)
+            self._end(now, abort=True)  # before the removal, which would resume reading
             self._remove(call)
 
     # -- inputs -------------------------------------------------------------------------------------------------
@@ -239,7 +244,8 @@ class UpstreamConnection(Connection):
         if self._machine.state is UpstreamState.DIALING:
             self._machine.fire(UpstreamInput.END)
             detail = f"cannot connect to {self.origin.authority}: {reason}"
-            self._pool.connection_failed(self, Fault(FaultKind.CONNECT_FAILED, Side.PROVIDER, detail, True), now)
+            fault = Fault(FaultKind.CONNECT_FAILED, Side.PROVIDER, detail, retryable=True)
+            self._pool.connection_failed(self, fault, now)
 
     def receive_data(self, data: bytes, now: float) -> None:
         wire = self.wire
@@ -250,7 +256,7 @@ class UpstreamConnection(Connection):
             self._pinged = False
             self._ping_timer.arm(now + self.services.config.timeouts.upstream_ping_s)
         elif not events:
-            for call in self._calls.values():
+            for call in self._calls.values():  # bytes of a head that is not complete: the response has started
                 call.response_started = True
                 call.handler.response_activity(now)
             return
@@ -261,6 +267,7 @@ class UpstreamConnection(Connection):
             self.connect_failed("the connection ended", now)
             return
         if self.wire is not None and not self.closing:
+            # Before the events: a call that fails now closes the connection in order, otherwise it would abort it.
             self._peer_done = True
             events = [event for event in self.wire.receive_eof() if type(event) is not ConnectionFailed]
             self._dispatch(events, now)
@@ -271,13 +278,13 @@ class UpstreamConnection(Connection):
             self.connect_failed(reason, now)
             return
         events = self.wire.connection_lost(reason) if self.wire is not None and not self.closing else []
-        self.mark_lost()
+        self.mark_lost()  # before the events: no ``Close`` may be emitted for a lost connection
         self._dispatch(events, now)
         self._end(now, abort=True)
 
     def data_sent(self, n: int, now: float) -> None:
         super().data_sent(n, now)
-        if self.multiplexed and self.buffer.size <= _ANSWERS_HELD // 4:
+        if self.multiplexed and self.buffer.size <= _UNSENT_LIMIT // 4:
             self.resume_reading()
         if self._unsent and not self.buffer.size and self.wire is not None:
             waiting = []
@@ -305,8 +312,8 @@ class UpstreamConnection(Connection):
         data = self.wire.data_to_send()
         if data:
             self.write(data, now)
-            if self.wire.multiplexed and self.buffer.size > _ANSWERS_HELD:
-                self.pause_reading()  # a provider that makes us answer and takes no answers
+            if self.wire.multiplexed and self.buffer.size > _UNSENT_LIMIT:
+                self.pause_reading()
 
     def _dispatch(self, events: list[WireEvent], now: float) -> None:
         only_data = True
@@ -317,6 +324,7 @@ class UpstreamConnection(Connection):
                     continue
                 call.response_started = True
                 call.handler.response_body(event.data, now)
+                # After the handler, which may have paused or cancelled the call.
                 if event.flow and self.wire is not None:
                     if call.paused:
                         call.withheld_credit += event.flow
@@ -333,7 +341,7 @@ class UpstreamConnection(Connection):
             elif isinstance(event, ResponseEnd):
                 call = self._calls.get(event.stream)
                 if call is not None:
-                    self._remove(call)
+                    self._remove(call)  # before the handler, which may start the next request on this connection
                     self._call_ended(now)
                     call.handler.response_end(now)
             elif isinstance(event, StreamFailed):
@@ -347,17 +355,20 @@ class UpstreamConnection(Connection):
         if wire is None or self.closing or (only_data and not wire.multiplexed):
             return
         self._pump(now)
-        if (
-            not only_data or wire.settings_version != self._settings_version
-        ):  # SETTINGS and GOAWAY come without an event
+        # SETTINGS and GOAWAY come without an event.
+        if not only_data or wire.settings_version != self._settings_version:
             self._settings_version = wire.settings_version
             if not wire.reusable and self._machine.state is UpstreamState.OPEN:
                 self._machine.fire(UpstreamInput.DRAIN)
             self._pool.capacity_changed(self, now)
 
     def _call_failed(self, call: UpstreamCall, event: StreamFailed, now: float) -> None:
+        # Safety: may the request be sent again? Only if the provider cannot have acted on it. The wire says so
+        # (REFUSED_STREAM, GOAWAY), or a kept connection was lost before the first byte of the response: its close
+        # crossed the request. That cannot be so on a connection that was dialled for this call.
         lost = call.reach != "dialled" and event.fault.kind is FaultKind.CONNECTION_LOST
         again = (event.unprocessed or lost) and not call.response_started and call.replacements < _MAX_REPLACEMENTS
+        # Before the replacement: a broken connection must leave the pool first.
         self._call_ended(now, broken=not self.multiplexed and not self._peer_done)
         if again:
             call.replacements += 1
@@ -378,13 +389,14 @@ class UpstreamConnection(Connection):
         call.paused = False
 
     def _call_ended(self, now: float, *, broken: bool = False) -> None:
-        """A call ended: idle, close, or go on. ``broken``: the connection is of no more use."""
+        """A call ended. ``broken``: the connection cannot be used again."""
         if self.closing or self.wire is None:
             return
         self.last_used = now
         if not self._calls:
             self._ping_timer.cancel()
-            unread = not self.wire.multiplexed and self.buffer.waiting > 0  # answered before it took the request
+            # The response came before the whole request was sent: the rest of it must not reach the next call.
+            unread = not self.wire.multiplexed and self.buffer.waiting > 0
             if broken or unread or not self.wire.reusable:
                 self._end(now, abort=broken or unread)
                 return
@@ -397,7 +409,8 @@ class UpstreamConnection(Connection):
     def _on_idle(self, now: float) -> None:
         if not self.ready:
             self.close(now, abort=True)
-            fault = Fault(FaultKind.CONNECT_TIMEOUT, Side.PROVIDER, f"no connection to {self.origin.authority}", True)
+            detail = f"no connection to {self.origin.authority}"
+            fault = Fault(FaultKind.CONNECT_TIMEOUT, Side.PROVIDER, detail, retryable=True)
             self._pool.connection_failed(self, fault, now)
         elif not self._calls:
             self._end(now)
@@ -416,7 +429,7 @@ class UpstreamConnection(Connection):
 
     def close(self, now: float, *, abort: bool = False) -> None:
         if self.wire is not None and not abort and not self.closing:
-            self._pump(now)  # what the wire has to say still leaves
+            self._pump(now)  # the last bytes of the wire (GOAWAY) are sent before the close
         self._idle_timer.cancel()
         self._ping_timer.cancel()
         if self._machine.state is not UpstreamState.CLOSED:
@@ -424,7 +437,7 @@ class UpstreamConnection(Connection):
         super().close(now, abort=abort)
 
     def _on_stall(self, now: float) -> None:
-        """The provider takes nothing, or does not let go."""
+        """The provider took no bytes in time, or did not close in time."""
         if self.wire is not None and not self.closing:
             self._dispatch(self.wire.connection_lost("the provider takes no more bytes"), now)
         self.ended = True

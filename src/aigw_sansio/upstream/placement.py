@@ -1,7 +1,7 @@
-"""Which connection a request goes to: one pure decision over known facts.
+"""Which connection a request gets: one pure function over facts.
 
 Decides: ``Use``, ``Dial`` or ``Wait`` for one request, and which connections are too old. Must not know: connections,
-requests, and who waits for what; the pool acts on what is decided here.
+requests, and which of them wait; the pool carries out the decision.
 """
 
 from collections.abc import Sequence
@@ -13,27 +13,27 @@ from ..ids import ConnId
 
 
 class ConnectionFacts(msgspec.Struct, frozen=True):
-    """What the decision needs to know of one connection that could take a request now."""
+    """The facts about one connection that can take a request now. Times are monotonic seconds."""
 
     conn: ConnId
     last_used: float
     dialed_at: float
-    busy: bool  #: carries other streams
-    ready_order: int = 0  #: when it got ready, counted by the pool
+    busy: bool  #: carries other calls
+    ready_order: int = 0  #: its number among the connections that became ready
 
 
 class Use(msgspec.Struct, frozen=True):
-    """Send it on this connection."""
+    """Send the request on this connection."""
 
     conn: ConnId
 
 
 class Dial(msgspec.Struct, frozen=True):
-    """Open a connection for it."""
+    """Dial a connection for the request."""
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """Wait for a connection to get free or ready."""
+    """Wait until a connection becomes free or ready."""
 
 
 Placement: TypeAlias = Use | Dial | Wait
@@ -49,18 +49,18 @@ def choose_connection(
     now: float,
     max_age_s: float,
 ) -> tuple[Placement, tuple[ConnId, ...]]:
-    """Where a request goes, and which connections are to be closed for their age. Pure.
+    """The connection for a request, and the connections to close because of their age. Pure.
 
-    ``available``: connections with room for a stream. ``total``: all connections to the origin, dials included, at
-    most ``limit``. ``shareable_dial``: a dial is under way that likely many can share, or how many can share a new
-    connection is not known yet. ``after``: only connections that got ready after that one may be used.
+    ``available``: connections with room for a call. ``total``: all connections to the origin, dials included, at
+    most ``limit``. ``shareable_dial``: a dial is running that many requests can probably share, or it is not known yet
+    how many can share a new connection. ``after``: only connections with at least this ``ready_order`` may be used.
 
-    1. A connection that is too old takes nothing new; if nothing runs on it, it is closed.
-    2. Of the others the one used last is used, so that surplus ones grow idle and go.
-    3. A dial that many can share is waited for rather than doubled.
-    4. Below the limit a connection is dialled.
-    5. At the limit the request waits, unless only ``after`` is in the way: then any connection is better than none, and
-       one that serves others is known to live.
+    1. A connection that is too old takes no new call; if it carries none, it is closed.
+    2. Of the others the one used last is used, so that surplus ones grow idle and are closed.
+    3. If many requests can share a dial, wait for it: do not dial again.
+    4. Below the limit, dial.
+    5. At the limit, wait; unless only ``after`` is in the way: then any connection is better than none, and one that
+       carries calls is known to be alive.
     """
     young = [facts for facts in available if now - facts.dialed_at < max_age_s]
     expired = tuple(facts.conn for facts in available if not facts.busy and now - facts.dialed_at >= max_age_s)

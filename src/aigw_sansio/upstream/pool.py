@@ -1,12 +1,24 @@
-"""Which connection carries a request: one placement decision over known facts, and who waits for a free place.
+"""The pool: which connection carries a request, and which requests wait.
 
-Decides: ``Use``, ``Dial`` or ``Wait`` for a request to an origin, fairly; when a dial is no longer needed; when a
-request may be sent again because nobody saw it. Must not know: any protocol, and what a request asks for.
+Decides: whether a request uses a connection, dials or waits, fairly; when a dial is no longer needed; which connections
+a request may use that is sent again. Must not know: any protocol, and what a request asks for.
 
-A first burst begins with one connection where many could share it: its origin speaks HTTP/2 by the settings, or ALPN
-may choose it. Over HTTP/2 this costs the others nothing, for they would have waited for their own handshakes; over
-HTTP/1.1 they wait for one handshake more and then dial side by side, as they do after a dial that failed. What an
-origin speaks is known as long as a connection to it is there.
+Theory of operation. Requests to one origin (scheme, host, port, settings) share its connections. Each request is in one
+of three places: on a connection, waiting, or waiting with a dial of its own. One pure function, ``choose_connection``,
+decides: use a connection, dial, or wait. It prefers the connection used last, so that surplus ones grow idle and are
+closed. Of several waiting requests the oldest is served first.
+
+A dial belongs to the request that started it, but it serves any waiting request. If its request gets another connection
+or is withdrawn, another waiting request takes the dial over. If there is none, the dial of a served request may finish,
+and that of a withdrawn one is aborted. A withdrawn request's dial past ``connect_s`` is always aborted; otherwise a
+dead dial could be passed from request to request and block a fresh one.
+
+A first burst dials once if many requests can probably share the connection (HTTP/2 by the settings, or ALPN may choose
+it). Over HTTP/2 this costs the others nothing. If the provider turns out to speak HTTP/1.1, or the dial fails, the
+others dial side by side, one handshake later. The protocol of an origin is known as long as a connection to it exists.
+
+A request whose connection ended before the provider can have acted on it is placed again. It may then use only
+connections that became ready later, because older ones may end for the same reason; at the limit any will do.
 """
 
 from collections.abc import Callable
@@ -28,23 +40,27 @@ class _OriginPool:
     def __init__(self, origin: Origin) -> None:
         self.connections: dict[ConnId, UpstreamConnection] = {}
         self.available: dict[ConnId, UpstreamConnection] = {}
-        self.unready: dict[ConnId, UpstreamConnection] = {}  #: dialled for, or not known yet how many can share it
+        self.unready: dict[
+            ConnId, UpstreamConnection
+        ] = {}  #: not dialled yet, or how many calls it takes is not known yet
         self.waiting: dict[UpstreamCall, None] = {}
-        #: A dial under way is likely one for many.
+        #: A dial will probably give a connection that many requests can share.
         self.likely_h2 = origin.http2 == "on" or (origin.http2 == "auto" and origin.scheme == "https")
 
     @property
     def shareable_dial(self) -> bool:
-        """Whether something is under way that many can likely share."""
+        """Whether a dial or a new connection exists that many requests can probably share."""
         return any(one.awaiting_settings or (self.likely_h2 and not one.ready) for one in self.unready.values())
 
 
 class Pool:
-    """The upstream connections of one gateway, shared by all its clients."""
+    """The upstream connections of one gateway, shared by all its clients. Implements ``Source`` and
+    ``UpstreamOwner``."""
 
     __slots__ = ("_origins", "_ready_count", "_register", "_services")
 
     def __init__(self, services: Services, register: Callable[[UpstreamConnection], None]) -> None:
+        """``register`` is told of each new connection, before its ``Connect`` is emitted."""
         self._services = services
         self._register = register
         self._origins: dict[Origin, _OriginPool] = {}
@@ -52,10 +68,10 @@ class Pool:
 
     def open(self, request: ProviderCall, handler: ResponseHandler, *, connect_timeout_s: float) -> UpstreamCall:
         """A call for ``request``. Call its ``start`` next."""
-        return UpstreamCall(self, request.origin, request.request, handler, connect_timeout_s=connect_timeout_s)
+        return UpstreamCall(self, request.origin, request.request, handler=handler, connect_timeout_s=connect_timeout_s)
 
     def submit(self, call: UpstreamCall, now: float) -> None:
-        """Place ``call``. Its handler is told by ``call_placed`` or ``response_failed``, perhaps before this returns."""
+        """Place ``call``. Its handler gets ``call_placed`` or ``response_failed``, perhaps before this returns."""
         pool = self._origins.get(call.origin)
         if pool is None:
             pool = self._origins[call.origin] = _OriginPool(call.origin)
@@ -65,10 +81,11 @@ class Pool:
         self._place(pool, call, now)
 
     def withdraw(self, call: UpstreamCall, now: float) -> None:
-        """``call`` is no longer wanted and has no connection yet. A dial that nobody else needs is cut at once, and so
-        is one that had its time: else a dead one would go from hand to hand, in the place of one that may succeed."""
+        """``call`` is cancelled, and has no connection yet. Another waiting request takes its dial over; otherwise the
+        dial is aborted. A dial past ``connect_s`` is always aborted: a dead dial could be passed from request to
+        request and block a fresh one."""
         pool = self._origins[call.origin]
-        self._stop_waiting(pool, call)
+        self._stop_waiting(pool, call)  # first: its own dial must not be given back to it
         dial, call.dial = call.dial, None
         if dial is not None and dial.conn in pool.connections:
             next_call = next((other for other in pool.waiting if other.dial is None), None)
@@ -81,15 +98,16 @@ class Pool:
         self._remove_if_empty(pool)
 
     def replace(self, call: UpstreamCall, now: float) -> None:
-        """The connection of ``call`` ended and the provider did not act on the request: send it again, afresh."""
+        """The connection of ``call`` ended, and the provider cannot have acted on the request: place it again, on a
+        connection that becomes ready from now on."""
         call.after = self._ready_count + 1
-        call.handler.call_replaced(now)
+        call.handler.call_replaced(now)  # before ``submit``, which may place it at once
         self.submit(call, now)
 
     # -- from connections ---------------------------------------------------------------------------------------
 
     def connection_ready(self, upstream: UpstreamConnection, now: float) -> None:
-        """A dial succeeded."""
+        """The dial of ``upstream`` succeeded: its own request is served first, then the waiting ones."""
         pool = self._origins[upstream.origin]
         pool.likely_h2 = upstream.multiplexed
         self._ready_count += 1
@@ -100,7 +118,7 @@ class Pool:
         self.capacity_changed(upstream, now)
 
     def connection_failed(self, upstream: UpstreamConnection, fault: Fault, now: float) -> None:
-        """A dial failed: the request it was for fails, others that counted on it are placed again."""
+        """The dial of ``upstream`` failed: its own request fails, and the waiting ones are placed again."""
         pool = self._origins[upstream.origin]
         pool.likely_h2 = False
         self._remove(pool, upstream)
@@ -110,7 +128,7 @@ class Pool:
         self._serve(pool, now)
 
     def capacity_changed(self, upstream: UpstreamConnection, now: float) -> None:
-        """A connection got free, full, or unfit for more."""
+        """``upstream`` takes more calls than before, or fewer: serve waiting requests."""
         pool = self._origins.get(upstream.origin)
         if pool is None or upstream.conn not in pool.connections:
             return
@@ -123,7 +141,7 @@ class Pool:
         self._serve(pool, now)
 
     def connection_ended(self, upstream: UpstreamConnection, now: float) -> None:
-        """A connection takes nothing any more. Its place is free."""
+        """``upstream`` takes no more calls: another connection may take its place."""
         pool = self._origins.get(upstream.origin)
         if pool is not None and upstream.conn in pool.connections:
             self._remove(pool, upstream)
@@ -132,20 +150,20 @@ class Pool:
     # -- for the gateway ----------------------------------------------------------------------------------------
 
     def close_all(self, now: float) -> None:
-        """Cut every upstream connection: the last act of a drain."""
-        for pool in list(self._origins.values()):
+        """Close all idle upstream connections and abort the others: the last step of a drain."""
+        for pool in list(self._origins.values()):  # copies: closing a connection changes both
             for upstream in list(pool.connections.values()):
                 upstream.close(now, abort=not upstream.idle)
 
     @property
     def waiting(self) -> int:
-        """Requests that have no connection yet."""
+        """How many requests have no connection yet."""
         return sum(len(pool.waiting) for pool in self._origins.values())
 
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _serve(self, pool: _OriginPool, now: float) -> None:
-        """Give what is free to who waits longest, and dial for who has nothing to wait for."""
+        """Place waiting requests: the oldest that may use a free connection, then the oldest without a dial."""
         max_age_s = self._services.config.timeouts.pool_age_s
         while pool.waiting:
             young = (one.ready_order for one in pool.available.values() if now - one.dialed_at < max_age_s)
@@ -170,11 +188,15 @@ class Pool:
             timer.close()
 
     def _place(self, pool: _OriginPool, call: UpstreamCall, now: float) -> bool:
-        """One decision. False where ``call`` has to wait as before."""
+        """Decide about ``call``, and carry the decision out. False if it waits as before."""
         config = self._services.config
         facts = [
             ConnectionFacts(
-                upstream.conn, upstream.last_used, upstream.dialed_at, not upstream.idle, upstream.ready_order
+                conn=upstream.conn,
+                last_used=upstream.last_used,
+                dialed_at=upstream.dialed_at,
+                busy=not upstream.idle,
+                ready_order=upstream.ready_order,
             )
             for upstream in pool.available.values()
             if upstream.capacity > 0
@@ -182,6 +204,7 @@ class Pool:
         shareable = pool.shareable_dial
         placement, expired = choose_connection(
             facts,
+            # A request that is placed again does not count connections that are about to end.
             total=len(pool.connections) - (sum(c.exhausted for c in pool.connections.values()) if call.after else 0),
             limit=config.limits.upstream_connections_per_origin,
             shareable_dial=shareable,
@@ -221,7 +244,7 @@ class Pool:
                 self._give_dial(next_call, dial, now)
             else:
                 dial.keep_dialing(now)
-        upstream.assign(call, now)
+        upstream.assign(call, now)  # before the capacity is read, which it reduces
         if upstream.capacity > 0:
             pool.available[upstream.conn] = upstream
         else:
@@ -240,18 +263,18 @@ class Pool:
 
     def _expired(self, call: UpstreamCall, now: float) -> None:
         pool = self._origins[call.origin]
-        where = call.origin.authority
+        host = call.origin.authority
         waited = self._services.config.timeouts.pool_wait_s
         connecting = call.dial is not None or pool.shareable_dial
         if call.dial is not None:
             pool.likely_h2 = False
         elif not connecting and call.timer is not None and now < call.since + waited:
-            call.timer.arm(call.since + waited)  # what it waited for is ready, and full
+            call.timer.arm(call.since + waited)  # the shared dial has ended, and its connection is full
             return
         if connecting:
-            kind, detail = FaultKind.CONNECT_TIMEOUT, f"no connection to {where} within {call.connect_timeout_s:g} s"
+            kind, detail = FaultKind.CONNECT_TIMEOUT, f"no connection to {host} within {call.connect_timeout_s:g} s"
         else:
-            kind, detail = FaultKind.POOL_TIMEOUT, f"no free connection to {where} within {waited:g} s"
-        self.withdraw(call, now)
+            kind, detail = FaultKind.POOL_TIMEOUT, f"no free connection to {host} within {waited:g} s"
+        self.withdraw(call, now)  # aborts its dial, or gives it away
         self._fail(pool, call, Fault(kind, Side.PROVIDER, detail, retryable=True), now)
         self._serve(pool, now)

@@ -68,7 +68,9 @@ class Client(Rig):
         self.receiver = Receiver()
         self.websocket = WSConnection(ConnectionType.CLIENT)
         conn: ConnId = self.services.issue_conn()
-        self.down = Http1DownstreamConnection(self.services, conn, "192.0.2.7:50000", self.door, self.now)
+        self.down = Http1DownstreamConnection(
+            self.services, conn, peer="192.0.2.7:50000", handler=self.door, now=self.now
+        )
 
     def head(self, *subprotocols: str) -> bytes:
         """A request for a WebSocket as wsproto writes it."""

@@ -90,7 +90,12 @@ class World:
         self.now = 0.0
         self.door = Door()
         self.link = Http2DownstreamConnection(
-            self.services, self.services.issue_conn(), "192.0.2.1:1", self.door, self.now, draining=draining
+            self.services,
+            self.services.issue_conn(),
+            peer="192.0.2.1:1",
+            handler=self.door,
+            now=self.now,
+            draining=draining,
         )
         self.client: H2Connection = peer(client=True)
         self.events: list[h2.events.Event] = []

@@ -40,7 +40,7 @@ class Open(Rig):
         self.pipe = PipeConnection(self.services, self.services.issue_conn())
         self.owner = Owner()
         wire = WebSocketWire(Role.SERVER, message_limit=self.services.config.limits.message_bytes)
-        self.channel = WebSocketChannel(self.services, self.pipe, wire, self.owner, self.now)
+        self.channel = WebSocketChannel(self.services, self.pipe, wire, owner=self.owner, now=self.now)
         self.client = WsConnection(ConnectionType.CLIENT)
 
     def say(self, *events: Event) -> None:

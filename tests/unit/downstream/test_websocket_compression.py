@@ -40,7 +40,7 @@ class Open(Rig):
         self.owner = Owner()
         parsed = parse_extensions([(b"sec-websocket-extensions", offers.encode())])
         assert parsed is not None
-        opening = WebSocketOpening(self.services, self.pipe, compression, parsed, self.now)
+        opening = WebSocketOpening(self.services, self.pipe, compression=compression, offers=parsed, now=self.now)
         self.channel = opening.open(self.owner)
         self.answer = None if opening.extension is None else opening.extension.decode()
         fields = {} if self.answer is None else {"sec-websocket-extensions": self.answer}

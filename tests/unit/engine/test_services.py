@@ -112,7 +112,7 @@ def test_connections_are_numbered_and_never_again() -> None:
 def test_effects_keep_their_order_and_are_handed_out_once() -> None:
     services = Services(Config(), b"seed", 0.0)
     conn = services.issue_conn()
-    services.connect(conn, "h", 443, None, ("h2",))
+    services.connect(conn, host="h", port=443, tls=None, alpn=("h2",))
     services.effects.append(Flush(conn))
     services.pause(conn)
     services.resume(conn)

@@ -28,7 +28,7 @@ def test_it_is_a_list_of_deadlines(moves: list[tuple[str, int, int]], tidy: bool
     now = 0.0
     for move, index, n in moves:
         if tidy:
-            timers._look_at = 0
+            timers._search_at = 0
         if move == "arm":
             model[index] = now + n
             owned[index].arm(now + n)

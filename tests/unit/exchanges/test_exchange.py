@@ -70,9 +70,9 @@ class Client(Rig):
         self.exchange_ = Exchange(
             self.services,
             self.pool,
-            self,
-            self,
-            UniversalEncoder("e", "log", plan[0].policy.response, self.emit if listen else None),
+            owner=self,
+            outlet=self,
+            encoder=UniversalEncoder("e", "log", mode=plan[0].policy.response, listener=self.emit if listen else None),
             event_id="e",
             log_id="log",
             steps=plan,

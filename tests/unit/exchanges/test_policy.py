@@ -16,16 +16,22 @@ def resolve(
     handshake: dict[str, str] | None = None,
     gateway: GatewaySettings = GATEWAY,
 ) -> Policy:
-    found = resolve_policy(config or StepConfig(), step or [], handshake or {}, gateway, TIMEOUTS)
+    found = resolve_policy(
+        config or StepConfig(),
+        step_headers=step or [],
+        handshake_headers=handshake or {},
+        gateway=gateway,
+        timeouts=TIMEOUTS,
+    )
     assert isinstance(found, Policy)
     return found
 
 
 def test_without_a_word_the_settings_hold() -> None:
     assert resolve() == Policy(11, 12, 13, 14, 4, 0.4, "linear", "raw")
-    assert resolve_policy(StepConfig(), [], {}, GatewaySettings(), Timeouts()) == Policy(
-        10, None, 600, None, 1, 0.0, "exponential", "raw"
-    )
+    assert resolve_policy(
+        StepConfig(), step_headers=[], handshake_headers={}, gateway=GatewaySettings(), timeouts=Timeouts()
+    ) == Policy(10, None, 600, None, 1, 0.0, "exponential", "raw")
 
 
 @pytest.mark.parametrize(("header", "field", "config", "words", "wanted"), [
@@ -73,7 +79,13 @@ def test_headers_are_cut_too(value: str, wanted: int) -> None:
 @pytest.mark.parametrize("place", ["step", "handshake"])
 def test_a_header_that_is_no_number_is_named(header: str, value: str, place: str) -> None:
     step = [(header, value)] if place == "step" else []
-    found = resolve_policy(StepConfig(), step, {header: value} if place == "handshake" else {}, GATEWAY, TIMEOUTS)
+    found = resolve_policy(
+        StepConfig(),
+        step_headers=step,
+        handshake_headers={header: value} if place == "handshake" else {},
+        gateway=GATEWAY,
+        timeouts=TIMEOUTS,
+    )
     assert found == Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, f"header {header} must be a number, of 0 or more")
 
 
@@ -82,7 +94,13 @@ def test_a_header_that_is_overruled_is_not_judged() -> None:
 
 
 def test_an_unknown_backoff_names_what_is_allowed() -> None:
-    found = resolve_policy(StepConfig(), [("cf-aig-backoff", "random")], {}, GATEWAY, TIMEOUTS)
+    found = resolve_policy(
+        StepConfig(),
+        step_headers=[("cf-aig-backoff", "random")],
+        handshake_headers={},
+        gateway=GATEWAY,
+        timeouts=TIMEOUTS,
+    )
     assert isinstance(found, Fault)
     assert found.detail == "header cf-aig-backoff: allowed are constant, linear, exponential"
 

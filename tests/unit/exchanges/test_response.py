@@ -28,10 +28,12 @@ BODY = b"data: " + TOKEN + b"\n\ndata: " + USAGE + b"\n\ndata: [DONE]\n\n"
 def answer(
     *headers: tuple[bytes, bytes], status: int = 200, array_stream: bool = False, limits: Limits | None = None
 ) -> ProviderResponse:
-    return ProviderResponse(status, list(headers), "openai-chat", limits or Limits(), array_stream=array_stream)
+    return ProviderResponse(
+        status, list(headers), format="openai-chat", limits=limits or Limits(), array_stream=array_stream
+    )
 
 
-def pull_dry(one: ProviderResponse, data: bytes = b"") -> list[bytes]:
+def read_all(one: ProviderResponse, data: bytes = b"") -> list[bytes]:
     found = [chunk.data for chunk in one.next_chunks(data)]
     while not one.needs_data:
         found += [chunk.data for chunk in one.next_chunks()]
@@ -42,7 +44,7 @@ def whole(one: ProviderResponse, *pieces: bytes) -> list[bytes] | Fault:
     """All chunks of a body that comes in ``pieces`` and ends cleanly, or the fault."""
     found: list[bytes] = []
     for piece in pieces:
-        found += pull_dry(one, piece)
+        found += read_all(one, piece)
         if one.fault is not None:
             return one.fault
     rest = one.finish()
@@ -160,10 +162,10 @@ def test_a_whole_answer_of_no_announced_length_is_cut_at_the_limit(size: int, re
 
 def test_what_cannot_be_read_on_is_known_before_the_end() -> None:
     too_much = answer(JSON, limits=Limits(response_body_bytes=10))
-    pull_dry(too_much, b"x" * 11)
+    read_all(too_much, b"x" * 11)
     assert too_much.fault is not None
     corrupt = answer(JSON, (b"content-encoding", b"gzip"))
-    pull_dry(corrupt, b"this is no gzip at all")
+    read_all(corrupt, b"this is no gzip at all")
     assert corrupt.fault is not None
 
 
@@ -175,7 +177,7 @@ def test_what_is_kept_comes_first_and_in_order(coding: bytes | None) -> None:
     one.buffer(body[20:30])
     assert not one.needs_data
     assert one.buffered == 30
-    assert pull_dry(one, body[30:]) == [TOKEN, USAGE]
+    assert read_all(one, body[30:]) == [TOKEN, USAGE]
     assert one.buffered == 0
 
 
@@ -194,9 +196,9 @@ def test_an_unfinished_piece_is_counted_until_it_is_complete() -> None:
     one = answer(SSE)
     one.buffer(b"data: " + TOKEN)
     assert one.buffered == 6 + len(TOKEN)
-    assert pull_dry(one) == []
+    assert read_all(one) == []
     assert one.buffered >= len(TOKEN)
-    assert pull_dry(one, b"\n\n") == [TOKEN]
+    assert read_all(one, b"\n\n") == [TOKEN]
     assert one.buffered == 0
 
 

@@ -40,7 +40,7 @@ class Plain(BaseReader):
         elif "end" in value:
             self.end(0, str(value["end"]))
         elif "show" in value:
-            self.show_ends(out)
+            self.report_ends(out)
         else:
             self.unknown(value, out)
 

@@ -26,7 +26,7 @@ def other_code(who: Side) -> int:
 @pytest.mark.parametrize("who", SIDES)
 def test_every_received_code(who: Side) -> None:
     for code in range(5001):
-        answer, onward = sides(map_close(code, "why", who, CloseCause.CLOSED), who)
+        answer, onward = sides(map_close(code, "why", by=who, cause=CloseCause.CLOSED), who)
         if code == 1005:
             assert answer == onward == CloseFrame(None, "")
         elif code == 1014:
@@ -40,7 +40,7 @@ def test_every_received_code(who: Side) -> None:
 
 @pytest.mark.parametrize("code", [5001, 9999, 65535, -1])
 def test_codes_beyond_every_range_break_the_protocol(code: int) -> None:
-    assert map_close(code, "", Side.CLIENT, CloseCause.CLOSED) == ClosePair(
+    assert map_close(code, "", by=Side.CLIENT, cause=CloseCause.CLOSED) == ClosePair(
         CloseFrame(1002, ""), CloseFrame(1001, "the client broke the protocol")
     )
 
@@ -48,7 +48,7 @@ def test_codes_beyond_every_range_break_the_protocol(code: int) -> None:
 @pytest.mark.parametrize("who", SIDES)
 def test_whoever_breaks_the_protocol_hears_how_and_the_other_side_that(who: Side) -> None:
     for code in range(5001):
-        answer, onward = sides(map_close(code, "why", who, CloseCause.BROKE), who)
+        answer, onward = sides(map_close(code, "why", by=who, cause=CloseCause.BROKE), who)
         assert answer == CloseFrame(code if code in (1002, 1007, 1009) else 1002, "why")
         assert onward == CloseFrame(other_code(who), f"the {who} broke the protocol: why")
 
@@ -56,7 +56,7 @@ def test_whoever_breaks_the_protocol_hears_how_and_the_other_side_that(who: Side
 @pytest.mark.parametrize("who", SIDES)
 def test_a_lost_side_hears_nothing(who: Side) -> None:
     for code in range(5001):
-        answer, onward = sides(map_close(code, "gone", who, CloseCause.LOST), who)
+        answer, onward = sides(map_close(code, "gone", by=who, cause=CloseCause.LOST), who)
         assert answer is None
         assert onward == CloseFrame(other_code(who), "gone")
 
@@ -65,9 +65,9 @@ def test_what_the_gateway_ends_ends_with_1001_both_ways() -> None:
     words = CloseFrame(1001, "time is over")
     for code in range(5001):
         for who in ENDERS:
-            assert map_close(code, "time is over", who, CloseCause.ENDED) == ClosePair(words, words)
+            assert map_close(code, "time is over", by=who, cause=CloseCause.ENDED) == ClosePair(words, words)
         for how in CloseCause:
-            assert map_close(code, "time is over", Side.GATEWAY, how) == ClosePair(words, words)
+            assert map_close(code, "time is over", by=Side.GATEWAY, cause=how) == ClosePair(words, words)
 
 
 @pytest.mark.parametrize("character", ["a", "ä", "€", "😀"])
@@ -77,7 +77,7 @@ def test_every_length_of_a_reason(how: CloseCause, who: Side, character: str) ->
     for length in range(140):
         reason = "x" * (length % 4) + character * length
         for words in (
-            (said := map_close(1000, reason, who, how)).client,
+            (said := map_close(1000, reason, by=who, cause=how)).client,
             said.provider,
         ):
             if words is None:
@@ -92,7 +92,7 @@ def test_every_length_of_a_reason(how: CloseCause, who: Side, character: str) ->
 
 @given(code=st.integers(0, 70_000), reason=st.text(), who=st.sampled_from(ENDERS), how=st.sampled_from(CloseCause))
 def test_whatever_happens_only_what_may_be_sent_is_sent(code: int, reason: str, who: Side, how: CloseCause) -> None:
-    said = map_close(code, reason, who, how)
+    said = map_close(code, reason, by=who, cause=how)
     assert (said.client is None) is (how is CloseCause.LOST and who == Side.CLIENT)
     assert (said.provider is None) is (how is CloseCause.LOST and who == Side.PROVIDER)
     for words in (said.client, said.provider):
@@ -103,4 +103,4 @@ def test_whatever_happens_only_what_may_be_sent_is_sent(code: int, reason: str, 
 
 
 def test_a_reason_that_is_no_text_is_told_all_the_same() -> None:
-    assert map_close(1000, "a\ud800b", Side.CLIENT, CloseCause.CLOSED).provider == CloseFrame(1000, "a?b")
+    assert map_close(1000, "a\ud800b", by=Side.CLIENT, cause=CloseCause.CLOSED).provider == CloseFrame(1000, "a?b")

@@ -51,16 +51,16 @@ class Pair:
         self.pipes = {"client": Pipe(), "provider": Pipe()}
         from_client = FrameRelay(Role.SERVER, message_limit=5000)
         from_provider = FrameRelay(Role.CLIENT, message_limit=5000, mask_key=lambda: KEY)
-        up = Direction(self.pipes["client"], self.pipes["provider"], 1000, 0.0)
-        down = Direction(self.pipes["provider"], self.pipes["client"], 1000, 0.0)
+        up = Direction(self.pipes["client"], self.pipes["provider"], high_water=1000, now=0.0)
+        down = Direction(self.pipes["provider"], self.pipes["client"], high_water=1000, now=0.0)
         self.client = RelaySide(
-            self.services, Side.CLIENT, from_client, self, inbound=up, outbound=down, observer=None, now=0.0
+            self.services, Side.CLIENT, from_client, owner=self, inbound=up, outbound=down, observer=None, now=0.0
         )
         self.provider = RelaySide(
-            self.services, Side.PROVIDER, from_provider, self, inbound=down, outbound=up, observer=None, now=0.0
+            self.services, Side.PROVIDER, from_provider, owner=self, inbound=down, outbound=up, observer=None, now=0.0
         )
 
-    def side_ended(self, side: RelaySide, code: int, reason: str, cause: CloseCause, now: float) -> None:
+    def side_ended(self, side: RelaySide, now: float, *, code: int, reason: str, cause: CloseCause) -> None:
         self.ends.append((side.peer, code, reason, cause))
         side.close(None if cause is CloseCause.LOST else CloseFrame(1000, ""), now, peer_closed=True)
 

@@ -1,6 +1,6 @@
 """FairScheduler on a shared socket: order, room, and who is paused."""
 
-from tests.compiled import needs_sources
+from tests.laws.compiled import needs_sources
 
 from aigw_sansio.config import Config, Limits
 from aigw_sansio.downstream.channel import MessageChannel
@@ -83,8 +83,8 @@ class Rig:
         self.scheduler = FairScheduler(
             self.services,
             self.socket,
-            lambda: self.running,
-            lambda exchange, now: self.emptied.append(exchange.event_id),
+            running=lambda: self.running,
+            emptied=lambda exchange, now: self.emptied.append(exchange.event_id),
         )
 
     def post(self, index: int, *messages: bytes) -> None:

@@ -31,7 +31,7 @@ class Recorder:
 def a_call() -> tuple[UpstreamCall, Recorder]:
     pool = Recorder()
     origin = Origin("https", "up.test", 443)
-    return UpstreamCall(pool, origin, request(), Handler(), connect_timeout_s=10.0), pool
+    return UpstreamCall(pool, origin, request(), handler=Handler(), connect_timeout_s=10.0), pool
 
 
 def placed() -> tuple[UpstreamCall, Recorder]:

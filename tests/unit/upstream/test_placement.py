@@ -7,7 +7,7 @@ from aigw_sansio.upstream.placement import ConnectionFacts, Dial, Placement, Use
 
 
 def facts(conn: int, last_used: float = 0.0, dialed_at: float = 50.0, busy: bool = False) -> ConnectionFacts:
-    return ConnectionFacts(ConnId(conn), last_used, dialed_at, busy)
+    return ConnectionFacts(conn=ConnId(conn), last_used=last_used, dialed_at=dialed_at, busy=busy)
 
 
 @pytest.mark.parametrize(("available", "total", "shareable", "fresh", "wanted", "expired"), [

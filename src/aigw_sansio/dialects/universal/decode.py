@@ -1,6 +1,6 @@
-"""What a client says in the ``universal.*`` dialect (client protocol, section 3.1).
+"""The messages of a client in the ``universal.*`` dialect (client protocol, section 3.1).
 
-Decides: which messages there are, which fields they have and what is wrong with a bad one. Must not know: sockets,
+Decides: which messages there are, which fields they have, and which fault a bad one has. Must not know: sockets,
 providers, and whether an exchange of that id is running. A step's ``query`` stays the client's bytes.
 """
 
@@ -99,7 +99,8 @@ def _decode(data: bytes) -> Command:
 
 
 def _decode_halved(data: bytes, queries: list[bytes | None]) -> Command:
-    """A text with half of a surrogate pair outside a ``query``: all that it may say is under which id it is refused."""
+    """A message with half of a surrogate pair outside a ``query``: it is refused, under its ``eventId`` if that is
+    text."""
     try:
         message = _read(_decode_message(_HALF.sub(_mend, data)), queries)
     except msgspec.MsgspecError as error:
@@ -146,20 +147,29 @@ def _create(message: _Message, queries: list[bytes | None] | None) -> Command:
         return BadCreate(event_id, _invalid(f"request cannot be read: {error}"))
     result: list[Step] = []
     for index, step in enumerate(steps):
-        where = f"request[{index}]" if many else "request"
-        headers = _headers(step, where)
+        path = f"request[{index}]" if many else "request"
+        headers = _headers(step, path)
         if isinstance(headers, Fault):
             return BadCreate(event_id, headers)
         query = queries[index] if queries is not None else bytes(step.query) or None
-        body = read_body(bytes(step.body), has_query=query is not None, method=step.method, where=where)
+        body = read_body(bytes(step.body), has_query=query is not None, method=step.method, where=path)
         if isinstance(body, Fault):
             return BadCreate(event_id, body)
-        config = step.config or StepConfig()
-        result.append(Step(step.provider, step.endpoint, step.method, headers, query, config, body))
+        result.append(
+            Step(
+                provider=step.provider,
+                endpoint=step.endpoint,
+                method=step.method,
+                headers=headers,
+                query=query,
+                config=step.config or StepConfig(),
+                body=body,
+            )
+        )
     return Create(event_id, result)
 
 
-def _headers(step: _Step, where: str) -> list[tuple[str, str]] | Fault:
+def _headers(step: _Step, path: str) -> list[tuple[str, str]] | Fault:
     headers: list[tuple[str, str]] = []
     if step.authorization is not None:
         headers.append(("authorization", step.authorization))
@@ -169,14 +179,14 @@ def _headers(step: _Step, where: str) -> list[tuple[str, str]] | Fault:
             try:
                 headers.append((name, _decode_str(raw)))
             except (msgspec.MsgspecError, UnicodeDecodeError):
-                return _invalid(f"{where}.headers[{_shown(name)}] is no valid string")
+                return _invalid(f"{path}.headers[{_shown(name)}] is no valid string")
         else:
             headers.append((name, raw.decode()))
     return headers
 
 
 def _lenient_id(request: bytes, beside: msgspec.Raw) -> str | Fault | None:
-    """The ``eventId`` of a create, on its first step or beside ``type``, even if nothing else can be read."""
+    """The ``eventId`` of a create, in its first step or beside ``type``; also if nothing else can be read."""
     try:
         if request[:1] == b"{":
             found = _decode_id(request).event_id
@@ -202,8 +212,8 @@ def _event_id(raw: msgspec.Raw) -> str | Fault | None:
 
 
 def _cut_queries(data: bytes) -> tuple[bytes, list[bytes | None]] | None:
-    """For a text that msgspec refuses but the grammar allows: the message with each step's ``query`` taken out, and
-    those as the client's bytes."""
+    """For a text that msgspec refuses but JSON's grammar allows: the message with each step's ``query`` replaced by
+    ``null``, and the queries as the client's bytes."""
     text = data.decode()
     cuts: list[tuple[int, int]] = []
     queries: list[bytes | None] = []
@@ -231,7 +241,7 @@ def _cut_queries(data: bytes) -> tuple[bytes, list[bytes | None]] | None:
 
 
 def _explain(error: msgspec.ValidationError, root: str) -> str:
-    """msgspec's own words, with the path written as a reader of the request would."""
+    """The message of msgspec, with the path written as in the request."""
     text, separator, path = str(error).rpartition(" - at `")
     text = text if separator else path
     text = text if len(text) <= 100 else text[:100] + "..."

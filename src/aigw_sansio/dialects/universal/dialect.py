@@ -1,6 +1,6 @@
 """The ``universal.*`` dialect as a session uses it (client protocol, section 3).
 
-Decides: which message answers what, beside those of an exchange. Must not know: sessions and sockets.
+Decides: the messages outside exchanges. Must not know: sessions and sockets.
 """
 
 from typing import Literal
@@ -16,7 +16,7 @@ from .encoder import UniversalEncoder
 
 
 class UniversalDialect(Dialect):
-    """JSON requests for any provider over one socket."""
+    """JSON requests for any provider over one channel."""
 
     __slots__ = ()
 
@@ -27,8 +27,8 @@ class UniversalDialect(Dialect):
     def decode(self, data: bytes) -> Command:
         return decode(data)
 
-    def encoder(self, event_id: str, log_id: str, mode: ResponseMode, listener: Listener | None) -> ResponseEncoder:
-        return UniversalEncoder(event_id, log_id, mode, listener)
+    def encoder(self, event_id: str, log_id: str, *, mode: ResponseMode, listener: Listener | None) -> ResponseEncoder:
+        return UniversalEncoder(event_id, log_id, mode=mode, listener=listener)
 
     def pong(self) -> list[bytes]:
         return [messages.PONG]
@@ -47,5 +47,5 @@ class UniversalDialect(Dialect):
 
 
 def _metadata(event_id: str, log_id: str) -> messages.Metadata:
-    """Of a create that no provider saw."""
+    """The metadata of a create that no provider saw."""
     return messages.Metadata(cache_status="MISS", event_id=event_id, log_id=log_id, step="0", attempts=0)

@@ -1,7 +1,7 @@
-"""One exchange told in the ``universal.*`` dialect (client protocol, section 3.2).
+"""The messages of one exchange in the ``universal.*`` dialect (client protocol, section 3.2).
 
-Decides: how chunks, meanings and ends become messages, in the form that the client asked for. Must not know: when
-they are sent, and what is tried.
+Decides: how chunks, events and ends become messages, in the form that the client asked for. Must not know: when they
+are sent, and which attempts there are.
 """
 
 import msgspec
@@ -26,13 +26,13 @@ class UniversalEncoder(ResponseEncoder):
 
     __slots__ = ("_event_id", "_listener", "_log_id", "_mode", "_prefix", "_spliced")
 
-    def __init__(self, event_id: str, log_id: str, mode: ResponseMode, listener: Listener | None) -> None:
+    def __init__(self, event_id: str, log_id: str, *, mode: ResponseMode, listener: Listener | None) -> None:
         self._event_id = event_id
         self._log_id = log_id
         self._mode = mode
         self._listener = listener
         self._prefix = messages.stream_prefix(event_id)
-        # JSON chunks are passed on unread, except those with a marker.
+        # Chunks are passed on unread, except those with a marker of an error or of usage.
         self._spliced = False
 
     @property
@@ -67,7 +67,7 @@ class UniversalEncoder(ResponseEncoder):
         return texts if self._mode == "events" else [self._raw(response, chunk), *texts]
 
     def events(self, events: list[ProviderEvent]) -> list[bytes]:
-        """See :meth:`ResponseEncoder.events`. Chunks that no format knows are told to the host only: the client has
+        """See :meth:`ResponseEncoder.events`. Only the host is told of chunks that no format knows: the client has
         them in the raw messages, if it asked for those."""
         if self._listener is not None:
             self._listener(events)

@@ -1,6 +1,6 @@
-"""The messages to a client in the ``universal.*`` dialect (client protocol, sections 3.2 and 3.4), as text.
+"""The JSON text of the messages to a client in the ``universal.*`` dialect (client protocol, sections 3.2 and 3.4).
 
-Decides: the fields of every message and their order. Must not know: when a message is sent, and what it is about.
+Decides: the fields of every message and their order. Must not know: when a message is sent.
 """
 
 from typing import Final, Literal
@@ -37,20 +37,20 @@ class _ErrorBody(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 def created(metadata: Metadata, response: bytes | None) -> bytes:
-    """``universal.created``: a whole answer with ``response`` (JSON text), the begin of a stream without."""
+    """``universal.created``: with ``response`` (JSON text) a whole response, without it the start of a stream."""
     head = b'{"type":"universal.created","metadata":' + _encode(metadata)
     return head + b"}" if response is None else b"".join((head, b',"response":', response, b"}"))
 
 
 def refused(metadata: Metadata, fault: Fault) -> bytes:
-    """``universal.created`` with the envelope of ``fault`` as its response: there is no other."""
+    """``universal.created`` with the envelope of ``fault`` as its response."""
     metadata.status = HTTP_STATUS[fault.kind]
     metadata.content_type = "application/json"
     return created(metadata, error_envelope(fault))
 
 
 def stream_prefix(event_id: str) -> bytes:
-    """Everything of ``universal.stream`` before its response. A message is this, JSON text, and ``}``."""
+    """The part of ``universal.stream`` before its response. A message is this, JSON text, and ``}``."""
     return b'{"type":"universal.stream","metadata":{"eventId":' + _encode(event_id) + b'},"response":'
 
 
@@ -72,9 +72,15 @@ def done(metadata: Metadata) -> bytes:
 
 
 def error(fault: Fault, metadata: Metadata | None, running_id: str | None = None) -> bytes:
-    """``universal.error``: ends the exchange that ``metadata`` names; without it, a message could not be used
-    (``running_id`` is the exchange whose id it repeated)."""
-    body = _ErrorBody(ENVELOPE_CODE[fault.kind], fault.detail, fault.kind.value, fault.retryable, running_id)
+    """``universal.error``: with ``metadata`` it ends that exchange. Without it, a message cannot be used
+    (``running_id``: the exchange whose id it repeats)."""
+    body = _ErrorBody(
+        code=ENVELOPE_CODE[fault.kind],
+        message=fault.detail,
+        kind=fault.kind.value,
+        retryable=fault.retryable,
+        event_id=running_id,
+    )
     about = _encode(metadata if metadata is not None else Metadata())
     return b"".join((b'{"type":"universal.error","metadata":', about, b',"error":', _encode(body), b"}"))
 

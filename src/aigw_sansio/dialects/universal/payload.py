@@ -1,7 +1,7 @@
 """A provider's bytes as the ``response`` of a message.
 
-Decides: what is spliced in as JSON, what becomes a string and what becomes base64 (client protocol, section 3.2).
-Must not know: where the bytes come from.
+Decides: which bytes are copied as JSON, which become a string, and which become base64 (client protocol, section 3.2).
+Must not know: the source of the bytes.
 """
 
 from base64 import b64encode
@@ -12,7 +12,7 @@ from ...json_text import valid_json
 
 _encode = msgspec.json.encode
 
-#: Charsets that are decoded; a text in any other is passed on as base64.
+#: Charsets that are decoded. A text in another charset is passed on as base64.
 _CHARSETS = {
     "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "latin-1", "iso-8859-2", "iso-8859-15", "utf-16",
     "utf-16le", "utf-16be", "utf-32", "windows-1250", "windows-1251", "windows-1252", "koi8-r", "shift_jis", "euc-jp",
@@ -21,7 +21,7 @@ _CHARSETS = {
 
 
 def as_response(data: bytes, charset: str | None = None) -> tuple[bytes, bool]:
-    """JSON text that stands for ``data``, and whether it is a string of base64."""
+    """The JSON text for ``data``, and whether it is a string of base64."""
     if not data:
         return b'""', False
     text = valid_json(data)
@@ -37,5 +37,5 @@ def as_response(data: bytes, charset: str | None = None) -> tuple[bytes, bool]:
 
 
 def as_base64(data: bytes) -> bytes:
-    """A JSON string of the base64 of ``data``."""
+    """``data`` as a JSON string of base64."""
     return b'"' + b64encode(data) + b'"'

@@ -364,7 +364,7 @@ class Http2Connection(Http2Role[OwnerEvent]):
     def _forget(self, stream: Stream) -> None:
         """``stream`` ended early: hand out the data that came, and absorb frames that still come."""
         self._flush(stream)
-        self._drop(stream)
+        self._remove(stream)
         if not stream.ended:
             self._ignore(stream.number)
 
@@ -374,7 +374,7 @@ class Http2Connection(Http2Role[OwnerEvent]):
         if len(ignored) > repairs.REMEMBERED:
             del ignored[next(iter(ignored))]
 
-    def _drop(self, stream: Stream) -> None:
+    def _remove(self, stream: Stream) -> None:
         del self._streams[stream.number]
         self._receiving.pop(stream.number, None)
         stream.close()

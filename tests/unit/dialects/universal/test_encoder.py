@@ -22,11 +22,13 @@ PROGRESS = Progress(step=1, attempts=2)
 
 
 def encoder(mode: ResponseMode = "raw", listener: Listener | None = None) -> UniversalEncoder:
-    return UniversalEncoder("e\u00e9", "log", mode, listener)
+    return UniversalEncoder("e\u00e9", "log", mode=mode, listener=listener)
 
 
 def response(content_type: bytes = b"text/event-stream; charset=utf-8") -> ProviderResponse:
-    return ProviderResponse(200, [(b"content-type", content_type)], "openai-chat", Limits(), array_stream=False)
+    return ProviderResponse(
+        200, [(b"content-type", content_type)], format="openai-chat", limits=Limits(), array_stream=False
+    )
 
 
 def begun(told: UniversalEncoder, content_type: bytes = b"text/event-stream; charset=utf-8") -> ProviderResponse:
@@ -121,11 +123,17 @@ def test_a_host_that_listens_hears_the_meanings() -> None:
 
 def test_whole_answers_refusals_errors_and_cancels() -> None:
     told = encoder()
-    (text,) = told.whole(FinalResponse(0, 404, "application/json", b'{"a":1}', None), PROGRESS, None)
+    (text,) = told.whole(
+        FinalResponse(step=0, status=404, content_type="application/json", body=b'{"a":1}', charset=None),
+        PROGRESS,
+        None,
+    )
     whole = read(text)
     assert whole["response"] == {"a": 1}
     assert (whole["metadata"]["step"], whole["metadata"]["status"]) == ("0", 404)
-    (text,) = told.whole(FinalResponse(0, 200, None, b"\xff\xfe", None), PROGRESS, None)
+    (text,) = told.whole(
+        FinalResponse(step=0, status=200, content_type=None, body=b"\xff\xfe", charset=None), PROGRESS, None
+    )
     coded = read(text)
     assert (coded["metadata"]["encoding"], coded["response"]) == ("base64", "//4=")
     assert "contentType" not in coded["metadata"]

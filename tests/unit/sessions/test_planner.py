@@ -1,0 +1,142 @@
+"""A request made ready to run: every step, or a fault that names the step."""
+
+import json
+
+import pytest
+from tests.peers.core_rig import Rig
+
+from aigw_sansio.config import GatewaySettings, ProviderSettings, Retry, Timeouts
+from aigw_sansio.dialects.commands import Step
+from aigw_sansio.exchanges.policy import StepConfig
+from aigw_sansio.faults import Fault, FaultKind, Side
+from aigw_sansio.ids import ConnId
+from aigw_sansio.secret import Secret
+from aigw_sansio.sessions.planner import ClientInfo, plan, unknown_tokens
+
+LOCKED = GatewaySettings(authentication=True, tokens=(Secret("gate"), Secret("side")))
+
+
+def client(settings: GatewaySettings | None = None, **headers: str) -> ClientInfo:
+    """``headers``: those of the handshake, ``cf-aig-`` left out."""
+    return ClientInfo(
+        conn=ConnId(1),
+        peer="peer",
+        account="acme",
+        gateway="main",
+        settings=settings or GatewaySettings(),
+        headers={f"cf-aig-{name.replace('_', '-')}": value for name, value in headers.items()},
+        principal=None,
+        subprotocol=None,
+    )
+
+
+def step(
+    provider: str = "openai",
+    *,
+    query: bytes | None = b'{"a": 1}',
+    config: StepConfig | None = None,
+    method: str = "POST",
+    endpoint: str = "chat/completions",
+    headers: list[tuple[str, str]] | None = None,
+) -> Step:
+    return Step(
+        provider=provider,
+        endpoint=endpoint,
+        method=method,
+        headers=[("authorization", "Bearer x")] if headers is None else headers,
+        query=query,
+        config=config or StepConfig(),
+    )
+
+
+def rig(**providers: ProviderSettings) -> Rig:
+    return Rig(timeouts=Timeouts(idle_s=77.0), providers=providers)
+
+
+def test_each_step_has_its_call_and_its_policy() -> None:
+    settings = GatewaySettings(retry=Retry(max_attempts=2, delay_ms=100))
+    steps = [step(), step("anthropic", endpoint="v1/messages", query=b"{}", config=StepConfig(max_attempts=4))]
+    planned = plan(rig().services, client(settings), steps, 0.0)
+    assert not isinstance(planned, Fault)
+    first, second = planned
+    assert (first.call.provider, second.call.provider) == ("openai", "anthropic")
+    assert first.call.origin.host == "api.openai.com"
+    assert first.call.request.target == b"/v1/chat/completions"
+    assert first.call.request.body == b'{"a": 1}'  # the client's bytes, its blank too
+    assert (first.policy.attempts, first.policy.delay_s, first.policy.idle_s) == (2, 0.1, 77.0)
+    assert second.policy.attempts == 4
+
+
+def test_the_settings_of_a_provider_and_the_account_of_the_client_count() -> None:
+    own = ProviderSettings(base_url="http://127.0.0.1:9/v1", api_key=Secret("stored"))
+    planned = plan(rig(openai=own).services, client(), [step(headers=[])], 0.0)
+    assert not isinstance(planned, Fault)
+    call = planned[0].call
+    assert (call.origin.host, call.origin.port) == ("127.0.0.1", 9)
+    assert (b"authorization", b"Bearer stored") in call.request.headers
+    workers = plan(rig().services, client(), [step("workers-ai", endpoint="@cf/some/model")], 0.0)
+    assert not isinstance(workers, Fault)
+    assert b"/accounts/acme/" in workers[0].call.request.target
+
+
+def test_headers_of_the_handshake_hold_for_every_step_unless_it_has_its_own() -> None:
+    steps = [step(), step(headers=[("CF-AIG-Max-Attempts", "5"), ("authorization", "Bearer x")])]
+    planned = plan(rig().services, client(max_attempts="3"), steps, 0.0)
+    assert not isinstance(planned, Fault)
+    assert [one.policy.attempts for one in planned] == [3, 5]
+    assert not [name for one in planned for name, _ in one.call.request.headers if name.startswith(b"cf-aig-")]
+
+
+def test_gateway_tokens_do_not_leave_as_keys() -> None:
+    planned = plan(rig().services, client(LOCKED), [step(headers=[("authorization", "Bearer gate")])], 0.0)
+    assert not isinstance(planned, Fault)
+    assert not [name for name, _ in planned[0].call.request.headers if name == b"authorization"]
+
+
+def test_signatures_are_dated_by_the_wall_clock() -> None:
+    key = {"region": "us-east-1", "accessKeyId": "AKID", "secretAccessKey": "secret"}
+    bedrock = ProviderSettings(api_key=Secret(json.dumps(key)))
+    steps = [step("aws-bedrock", endpoint="bedrock-runtime/us-east-1/model/m/converse", headers=[])]
+    dates = []
+    for now in (0.0, 86_400.0):
+        planned = plan(rig(**{"aws-bedrock": bedrock}).services, client(), steps, now)
+        assert not isinstance(planned, Fault)
+        dates += [value for name, value in planned[0].call.request.headers if name == b"x-amz-date"]
+    assert dates == [b"20231114T221320Z", b"20231115T221320Z"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "kind", "detail"),
+    [
+        (step("nobody"), FaultKind.UNKNOWN_PROVIDER, "nobody"),
+        (step(method="CONNECT"), FaultKind.INVALID_REQUEST, "request.method"),
+        (step(headers=[("cf-aig-max-attempts", "many")]), FaultKind.INVALID_REQUEST, "cf-aig-max-attempts"),
+    ],
+)
+def test_a_step_that_cannot_run_is_named_if_there_are_several(bad: Step, kind: FaultKind, detail: str) -> None:
+    services = rig().services
+    alone = plan(services, client(), [bad], 0.0)
+    assert isinstance(alone, Fault)
+    assert (alone.kind, alone.side, alone.retryable) == (kind, Side.CLIENT, False)
+    assert detail in alone.detail
+    assert not alone.detail.startswith("step ")
+    second = plan(services, client(), [step(), bad, step("nobody else")], 0.0)
+    assert second == Fault(kind, Side.CLIENT, f"step 1: {alone.detail}")
+    first = plan(services, client(), [bad, step()], 0.0)
+    assert first == Fault(kind, Side.CLIENT, f"step 0: {alone.detail}")
+    assert services.take_effects() == []  # nothing of a request is sent before all of it is planned
+
+
+def test_tokens_that_the_settings_cannot_judge() -> None:
+    steps = [
+        step(headers=[("cf-aig-authorization", "Bearer gate"), ("CF-AIG-Authorization", "bearer theirs")]),
+        step(headers=[("authorization", "Bearer key"), ("cf-aig-authorization", "other")]),
+        step(headers=[("cf-aig-authorization", "theirs")]),
+    ]
+    assert [token.reveal() for token in unknown_tokens(LOCKED, steps)] == ["theirs", "other"]
+
+
+def test_no_token_is_judged_if_nobody_has_to_show_one() -> None:
+    steps = [step(headers=[("cf-aig-authorization", "theirs")])]
+    assert unknown_tokens(GatewaySettings(), steps) == []
+    assert [token.reveal() for token in unknown_tokens(GatewaySettings(authentication=True), steps)] == ["theirs"]
