@@ -13,7 +13,7 @@ import msgspec
 
 from ..faults import Fault
 from .headers import refuse
-from .registry import VARIABLES, Provider, Route
+from .row import VARIABLES, Provider, Route
 from .target import BaseUrl, Endpoint, RefusedTarget, join_path, parse_base_url
 
 _NAME: Final = re.compile(r"\{(\w+)\}")

@@ -82,6 +82,11 @@ class Http2Connection(Http2Role[OwnerEvent]):
         if window > wire.INITIAL_WINDOW:
             self._writer.put(wire.window_update(0, window - wire.INITIAL_WINDOW))
 
+    @property
+    def began(self) -> bool:
+        """Whether the peer has shown that it speaks HTTP/2."""
+        return not self._preface
+
     # -- bytes in -----------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes) -> list[OwnerEvent]:
