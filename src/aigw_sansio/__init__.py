@@ -27,11 +27,10 @@ The nine duties of a driver
 2. ``now`` is monotonic seconds of one clock. It never goes back.
 3. After every input call ``effects()`` and execute all effects in order, until there are none. Inputs may be called
    while effects run; the outermost loop then executes the effects that they add.
-4. Have one writer for each connection. Pull with ``data_to_send`` until it returns fewer bytes than asked for, or
-   none; then wait for ``Flush``.
+4. Have one writer for each connection. Pull with ``data_to_send``, hand the bytes to the transport, report them (5),
+   and pull again, until a pull returns fewer bytes than asked for; then wait for ``Flush``.
 5. Report ``data_sent`` when the transport has taken the bytes: ``send`` returned, or the transport's buffer is empty.
-   Do not pull again before that. One report may confirm part of a pull, or several pulls, but never more than was
-   pulled.
+   Do not pull again before that. One pull may be reported in parts, never more than was pulled.
 6. Read at most 64 KiB (``READ_SIZE``) at a time. After ``PauseReading`` one read that is already under way may still
    be delivered.
 7. Report each end once: ``receive_eof``, ``connection_lost`` or ``connect_failed``. Then report ``closed``, once and

@@ -40,7 +40,7 @@ class Connect(msgspec.Struct, frozen=True):
 
 
 class Flush(msgspec.Struct, frozen=True, gc=False):
-    """``conn`` has bytes to send: pull ``data_to_send(conn)`` until it is empty, report each ``data_sent``."""
+    """``conn`` has bytes to send: pull them with ``data_to_send(conn)`` (duties 4 and 5 of a driver)."""
 
     conn: ConnId
 

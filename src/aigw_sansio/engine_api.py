@@ -43,10 +43,10 @@ class Engine(Protocol):
         """
 
     def connect_failed(self, conn: ConnId, reason: str, now: float) -> None:
-        """The dial failed. ``reason`` is a few words without addresses or content. Next: :meth:`closed`."""
+        """The dial failed. ``reason`` is a few words without secrets. Next: :meth:`closed`."""
 
     def receive_data(self, conn: ConnId, data: bytes, now: float) -> None:
-        """``data`` was read: never empty, at most :data:`READ_SIZE` bytes, after TLS."""
+        """``data`` was read: at most :data:`READ_SIZE` bytes, after TLS. Empty data has no effect."""
 
     def receive_eof(self, conn: ConnId, now: float) -> None:
         """The peer ended its direction in order: a FIN, or ``close_notify`` under TLS. At most once.

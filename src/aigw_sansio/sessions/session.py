@@ -75,7 +75,13 @@ class Session(Generic[Channel]):
         self._opened = now
         self._exchanges: dict[str, Exchange] = {}
         self._flushing: dict[str, Scheduled] = {}  # ended, but with queued messages
-        self._checks = TokenChecks(services, account=client.account, gateway=client.gateway, decided=self._checked)
+        self._checks = TokenChecks(
+            services,
+            account=client.account,
+            gateway=client.gateway,
+            decided=self._checked,
+            answered=self._check_idle,
+        )
         self._request_bytes = 0
         self._unusable = 0
         self._draining = False

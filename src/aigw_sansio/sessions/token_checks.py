@@ -27,7 +27,7 @@ class PendingCreate(NamedTuple):
 class TokenChecks:
     """The running checks of one session."""
 
-    __slots__ = ("_account", "_decided", "_gateway", "_pending", "_services")
+    __slots__ = ("_account", "_answered", "_decided", "_gateway", "_pending", "_services")
 
     def __init__(
         self,
@@ -36,13 +36,15 @@ class TokenChecks:
         account: str,
         gateway: str,
         decided: Callable[[PendingCreate, Fault | None, float], None],
+        answered: Callable[[float], None],
     ) -> None:
         """``decided`` is told once of each check that was not withdrawn; the fault says why the token is not
-        allowed."""
+        allowed. ``answered`` is told after every answer that leaves another token to ask about."""
         self._services = services
         self._account = account
         self._gateway = gateway
         self._decided = decided
+        self._answered = answered
         self._pending: dict[str, tuple[AskId, PendingCreate]] = {}
 
     def check(self, pending: PendingCreate, tokens: list[Secret], now: float) -> None:
@@ -55,6 +57,7 @@ class TokenChecks:
                 self._decided(pending, Fault(FaultKind.UNAUTHORIZED, Side.CLIENT, detail), at)
             elif len(tokens) > 1:
                 self.check(pending, tokens[1:], at)
+                self._answered(at)
             else:
                 self._decided(pending, None, at)
 

@@ -258,8 +258,10 @@ class _AuthorizedCall:
             self._call.resume(now)
 
     def cancel(self, now: float) -> None:
-        if self._call is not None:
-            self._call.cancel(now)
+        # The call below holds this one as its handler: let go of it first, or both wait for the cycle collector.
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel(now)
         else:
             self._tokens.withdraw(self._account, self._on_token, now)
 
@@ -299,9 +301,11 @@ class _AuthorizedCall:
         self._handler.response_body(data, now)
 
     def response_end(self, now: float) -> None:
+        self._call = None
         self._handler.response_end(now)
 
     def response_failed(self, fault: Fault, now: float) -> None:
+        self._call = None
         self._handler.response_failed(fault, now)
 
 

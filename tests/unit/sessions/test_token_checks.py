@@ -23,7 +23,8 @@ class Host(Rig):
         self.asked: list[tuple[AskId, str]] = []
         self.decided: list[tuple[str, FaultKind | None, float]] = []
         self.faults: list[Fault] = []
-        self.checks = TokenChecks(self.services, account="acme", gateway="main", decided=self._decided)
+        self.answers: list[float] = []  # those that left another question
+        self.checks = TokenChecks(self.services, account="acme", gateway="main", decided=self._decided, answered=self.answers.append)
 
     def _decided(self, pending: PendingCreate, fault: Fault | None, now: float) -> None:
         assert pending.event_id not in self.checks, "it is decided, so its id is free"
