@@ -14,6 +14,7 @@ from ..events import (
     ProviderEvent,
 )
 from .anthropic import AnthropicReader
+from .base import BaseReader
 from .bedrock.converse import BedrockAgentReader, BedrockConverseReader
 from .bedrock.invoke import BedrockInvokeReader
 from .cohere import CohereV1Reader, CohereV2Reader
@@ -39,9 +40,27 @@ class Reader(Protocol):
 
     @property
     def markers(self) -> tuple[bytes, ...]:
-        """Byte strings of the format. Every chunk with an error, usage or a finish contains at least one of them. After
-        the commit, and while nobody listens, chunks may be skipped if :func:`.classify.worth_reading` is false for
-        them; all others must be read. They never change."""
+        """Byte strings of the format. Every chunk with an error, usage, a finish or the format's terminator contains at
+        least one of them. After the commit, and while nobody listens, chunks may be skipped if
+        :func:`.classify.worth_reading` is false for them; all others must be read. Ask at the commit: a server that
+        names its events outside of their data has none before. They do not change after it.
+
+        The terminator ``[DONE]`` has no marker: the SSE decoder takes it out of the stream and tells it. Where it is
+        passed on as a chunk of its own, that chunk must be read. Once ``finish_seen`` is true all chunks must be read:
+        few follow, and content among them means that the response goes on."""
+
+    @property
+    def terminated(self) -> bool:
+        """The format's own terminator has been read: nothing of the response follows."""
+
+    @property
+    def finish_seen(self) -> bool:
+        """Every choice known has told its finish, and no content has come since. Usage may follow, so the end is the
+        terminator, the end of the transport, or some time without a chunk that says anything."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the format's own end has come, so that the usage is final: ``terminated`` or ``finish_seen``."""
 
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
         """The events of one chunk, in order. Never raises, whatever the bytes."""
@@ -79,7 +98,7 @@ _READERS: Final[dict[str, Callable[[], Reader]]] = {
     "cartesia": CartesiaReader,
     "deepgram": DeepgramReader,
     "fal": FalReader,
-    "unknown": UnknownReader,
+    "unknown": lambda: UnknownReader(_make_told),
 }
 
 #: All formats that have a reader.
@@ -111,4 +130,10 @@ FORMAT_ALIASES: Final[dict[str, str]] = {
 
 def make_reader(format: str) -> Reader:
     """A new reader for one response in ``format``; for an unknown format the reader of ``unknown``."""
-    return _READERS.get(format, UnknownReader)()
+    return _READERS.get(format, _READERS["unknown"])()
+
+
+def _make_told(format: str) -> BaseReader | None:
+    """A reader for a format that the shape of a response tells."""
+    reader = _READERS[format]()
+    return reader if isinstance(reader, BaseReader) else None
