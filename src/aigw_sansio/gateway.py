@@ -4,12 +4,12 @@ Decides: which object owns each connection, and how a gateway goes away. Must no
 a driver are in the docstring of the package :mod:`aigw_sansio`.
 """
 
-from functools import partial
 from typing import Final
 
 from .config import Config
 from .dialects.universal.dialect import UniversalDialect
 from .downstream.admission import Admission, Admitted
+from .downstream.gateway_tokens import own_token_check
 from .downstream.http1 import Http1DownstreamConnection
 from .downstream.http2 import Http2DownstreamConnection
 from .downstream.ports import PendingRequest, Responder
@@ -331,7 +331,7 @@ class Gateway:
             headers=request.headers,
             subprotocols=[item.text for item in admitted.offer.items],
             settings=self._services.config.providers,
-            own_tokens=partial(admitted.is_own_token, self._services.own_tokens),
+            own_tokens=own_token_check(self._services.own_tokens, admitted.settings, admitted.token),
             unix_time=self._services.unix_time(now),
         )
         if isinstance(call, Fault):

@@ -18,7 +18,7 @@ from ..events import UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
 from ..ids import AskId
 from ..providers.subprotocols import NO_MORE, Offer, plain_items, read_offer
-from ..secret import Secret, SecretSet
+from ..secret import Secret
 from ..wires.heads import header_values
 from ..wires.http import Headers
 from ..wires.websocket.handshake import NotUpgrade, WrongVersion
@@ -49,10 +49,6 @@ class Admitted(msgspec.Struct, frozen=True):
     query: str  #: without the gateway's token
     principal: str | None
     token: Secret | None = None  #: the gateway's token that it showed, if that let it in
-
-    def is_own_token(self, own: SecretSet, value: str) -> bool:
-        """Whether ``value`` is one of the gateway's tokens: ``own`` are those of the settings."""
-        return value in own or (self.token is not None and self.token.matches(value))
 
 
 class SessionHost(Protocol):

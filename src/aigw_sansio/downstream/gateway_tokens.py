@@ -3,8 +3,10 @@
 Decides: how a token is read and compared. Must not know: what happens to a client without one.
 """
 
+from collections.abc import Callable
+
 from ..config import GatewaySettings
-from ..secret import Secret
+from ..secret import Secret, SecretSet
 
 
 def bearer_token(value: str) -> str:
@@ -20,3 +22,15 @@ def known_token(settings: GatewaySettings, token: Secret) -> bool:
     for known in settings.tokens:
         found |= known.matches(token.reveal())
     return found
+
+
+def own_token_check(every: SecretSet, settings: GatewaySettings, admitted: Secret | None) -> Callable[[str], bool]:
+    """Recognises what must not go upstream: a token of any gateway (``every``), of this one's ``settings``, or the one
+    that the host has ``admitted`` the client with."""
+
+    def is_own(value: str) -> bool:
+        return (
+            value in every or known_token(settings, Secret(value)) or (admitted is not None and admitted.matches(value))
+        )
+
+    return is_own

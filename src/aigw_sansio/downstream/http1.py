@@ -183,7 +183,9 @@ class Http1DownstreamConnection(PipeConnection):
             self._pending = pending
 
     def _refuse_head(self, status: int, fault: Fault, now: float) -> None:
-        self.services.emit(UpgradeRefused(self.conn, status, ENVELOPE_CODE[fault.kind], fault.detail))
+        self.services.emit(
+            UpgradeRefused(conn=self.conn, status=status, code=ENVELOPE_CODE[fault.kind], reason=fault.detail)
+        )
         self.refuse(status, [(b"content-type", b"application/json")], error_envelope(fault), now)
 
     def _end(self, now: float) -> None:

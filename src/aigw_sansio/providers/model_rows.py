@@ -162,7 +162,9 @@ MODEL_ROWS: Final = (
         routes=(Route(url="https://api.mistral.ai"),),
         formats=((r"/fim/completions$", "openai-chat"), (r"/agents/completions$", "openai-chat")),
         # docs.mistral.ai, "Realtime transcription"; browsers offer "realtime" and a short-lived "rt_..." key
-        realtime=RealtimeRoute(url="wss://api.mistral.ai/v1", path="audio/transcriptions/realtime"),
+        realtime=RealtimeRoute(
+            url="wss://api.mistral.ai/v1", path="audio/transcriptions/realtime", formats=((r"/realtime$", "mistral"),)
+        ),
     ),
     Provider(
         slug="cohere",
@@ -197,7 +199,7 @@ MODEL_ROWS: Final = (
             url="wss://api.together.ai/v1",
             path="realtime",
             query_keys=("api_key",),
-            formats=((r"/realtime$", "openai-realtime"),),
+            format="together",
         ),
     ),
     Provider(

@@ -85,6 +85,7 @@ SPEECH_ROWS: Final = (
             query_keys=("token",),
             key=KeyLocation("authorization"),
             other_hosts=((r"^/v1/ws$", "wss://agents.assemblyai.com"),),
+            formats=((r"/v3/ws$", "assemblyai"),),
         ),
     ),
     Provider(
@@ -95,6 +96,7 @@ SPEECH_ROWS: Final = (
             url="wss://stt-rt.soniox.com",
             path="transcribe-websocket",
             other_hosts=((r"^/tts-websocket$", "wss://tts-rt.soniox.com"),),
+            formats=((r"/transcribe-websocket$", "soniox"),),
             subprotocols=("soniox-api-key",),
             markers=("soniox-api-key",),
         ),
@@ -112,6 +114,7 @@ SPEECH_ROWS: Final = (
                 ("global", "wss://global.rt.speechmatics.com"),
             ),
             query_keys=("jwt",),
+            format="speechmatics",
         ),
     ),
     Provider(
@@ -133,7 +136,10 @@ SPEECH_ROWS: Final = (
         routes=(Route(url="https://api.sarvam.ai"),),
         key=KeyLocation("api-subscription-key"),
         realtime=RealtimeRoute(
-            url="wss://api.sarvam.ai", path="speech-to-text-realtime/ws", key=KeyLocation("api-subscription-key")
+            url="wss://api.sarvam.ai",
+            path="speech-to-text-realtime/ws",
+            key=KeyLocation("api-subscription-key"),
+            format="sarvam",
         ),
     ),
     Provider(
@@ -141,7 +147,7 @@ SPEECH_ROWS: Final = (
         slug="rime",
         routes=(Route(url="https://users.rime.ai/v1"),),
         realtime=RealtimeRoute(
-            url="wss://users-ws.rime.ai", path="ws3", prefixes=(("coda", "wss://coda.api.rime.ai"),)
+            url="wss://users-ws.rime.ai", path="ws3", prefixes=(("coda", "wss://coda.api.rime.ai"),), format="rime"
         ),
     ),
     Provider(
@@ -154,6 +160,7 @@ SPEECH_ROWS: Final = (
             path="v0/evi/chat",
             query_keys=("api_key", "access_token"),
             key=KeyLocation(query="api_key"),
+            formats=((r"/evi/", "hume"),),
         ),
     ),
 )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..config import GatewaySettings
 from ..dialects.commands import Step
-from ..downstream.gateway_tokens import bearer_token, known_token
+from ..downstream.gateway_tokens import bearer_token, known_token, own_token_check
 from ..engine.services import Services
 from ..exchanges.policy import resolve_policy
 from ..exchanges.ports import PlannedStep
@@ -57,7 +57,6 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
     )
     if isinstance(policy, Fault):
         return policy
-    own, token = services.own_tokens, client.token
     call = build_call(
         provider=step.provider,
         endpoint=step.endpoint,
@@ -66,7 +65,7 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
         body=step.query if step.body is None else step.body,
         settings=services.config.providers,
         account=client.account,
-        own_tokens=lambda value: value in own or (token is not None and token.matches(value)),
+        own_tokens=own_token_check(services.own_tokens, client.settings, client.token),
         unix_time=services.unix_time(now),
     )
     return call if isinstance(call, Fault) else PlannedStep(call, policy)

@@ -3,8 +3,8 @@
 import pytest
 
 from aigw_sansio.config import GatewaySettings
-from aigw_sansio.downstream.gateway_tokens import bearer_token, known_token
-from aigw_sansio.secret import Secret
+from aigw_sansio.downstream.gateway_tokens import bearer_token, known_token, own_token_check
+from aigw_sansio.secret import Secret, SecretSet
 
 
 @pytest.mark.parametrize(("value", "token"), [
@@ -35,3 +35,12 @@ def test_all_tokens_are_compared_also_after_a_match(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Secret, "matches", spy)
     assert known_token(GatewaySettings(tokens=(Secret("one"), Secret("two"), Secret("three"))), Secret("one"))
     assert compared == ["one", "two", "three"]
+
+
+def test_what_must_not_go_upstream() -> None:
+    every = SecretSet([Secret("of-another-gateway")])
+    check = own_token_check(every, GatewaySettings(tokens=(Secret("of-this"),)), Secret("of-the-host"))
+    found = {value: check(value) for value in ("of-another-gateway", "of-this", "of-the-host", "of-nobody", "")}
+    assert found == {"of-another-gateway": True, "of-this": True, "of-the-host": True, "of-nobody": False, "": False}
+    assert not own_token_check(every, GatewaySettings(), None)("of-the-host")
+    assert "another" not in repr(every)
