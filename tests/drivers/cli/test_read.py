@@ -36,7 +36,14 @@ def test_the_type_wins_over_the_name(tmp_path: Path) -> None:
 def test_an_error_status_is_read_whole(tmp_path: Path) -> None:
     body = b'{"error":{"code":404,"message":"no such model","status":"NOT_FOUND"}}'
     assert lines(tmp_path / "answer.sse", body, status=404, provider="google") == [
-        {"type": "response.failed", "message": "no such model", "kind": "NOT_FOUND", "code": "404"}
+        {
+            "type": "response.failed",
+            "message": "no such model",
+            "kind": "NOT_FOUND",
+            "code": "404",
+            "error_class": "not_found",
+            "status": 404,
+        }
     ]
 
 
