@@ -24,7 +24,9 @@ class Host(Rig):
         self.decided: list[tuple[str, FaultKind | None, float]] = []
         self.faults: list[Fault] = []
         self.answers: list[float] = []  # those that left another question
-        self.checks = TokenChecks(self.services, account="acme", gateway="main", decided=self._decided, answered=self.answers.append)
+        self.checks = TokenChecks(
+            self.services, account="acme", gateway="main", decided=self._decided, answered=self.answers.append
+        )
 
     def _decided(self, pending: PendingCreate, fault: Fault | None, now: float) -> None:
         assert pending.event_id not in self.checks, "it is decided, so its id is free"
