@@ -18,6 +18,7 @@ HOT: dict[str, str] = {}
 #: Functions of others that take their boolean by position only.
 BY_POSITION_ONLY = {
     "setblocking": "of sockets; the standard library takes no keyword",
+    "setdefault": "of dicts; the standard library takes no keyword",
 }
 #: Functions whose caller, a library, passes the boolean by position.
 CALLED_BY_A_LIBRARY = {

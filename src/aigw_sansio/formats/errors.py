@@ -44,11 +44,11 @@ def response_failed(
     status = named_status(status, code)
     return ResponseFailed(
         message,
-        kind,
-        code,
-        classify_error(message, kind, code, status),
-        status,
-        wait_in_text(message) if retry_after_s is None else retry_after_s,
+        kind=kind,
+        code=code,
+        error_class=classify_error(message, kind, code, status),
+        status=status,
+        retry_after_s=wait_in_text(message) if retry_after_s is None else retry_after_s,
     )
 
 

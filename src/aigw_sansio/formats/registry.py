@@ -45,7 +45,7 @@ class Reader(Protocol):
         :func:`.classify.worth_reading` is false for them; all others must be read. Ask at the commit: a server that
         names its events outside of their data has none before. They do not change after it.
 
-        The terminator ``[DONE]`` has no marker: the SSE decoder takes it out of the stream and tells it. Where it is
+        The terminator ``[DONE]`` has no marker: the SSE decoder takes it out of the stream and tells it. If it is
         passed on as a chunk of its own, that chunk must be read. Once ``finish_seen`` is true all chunks must be read:
         few follow, and content among them means that the response goes on."""
 

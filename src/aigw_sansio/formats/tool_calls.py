@@ -47,7 +47,7 @@ class _Call:
         "started",
     )  # fmt: skip
 
-    def __init__(self, number: int, choice: int, id_: str | None, kind: ToolKind) -> None:
+    def __init__(self, number: int, choice: int, id_: str | None, *, kind: ToolKind) -> None:
         self.number = number
         self.choice = choice
         self.id = id_
@@ -261,7 +261,7 @@ class ToolCalls:
     # -- what is told -------------------------------------------------------------------------------------------
 
     def _begin(self, choice: int, index: int | None, id_: str | None, kind: ToolKind) -> _Call:
-        call = _Call(self.count, choice, id_, kind)
+        call = _Call(self.count, choice, id_, kind=kind)
         self.count += 1
         self._last[choice] = call
         self._waiting[call.number] = call
@@ -335,7 +335,11 @@ class ToolCalls:
         if call.started:
             return
         call.started = True
-        out.append(ToolCallStarted(call.number, call.id, call.name, call.choice, call.kind, call.signature))
+        out.append(
+            ToolCallStarted(
+                call.number, call.id, call.name, choice=call.choice, kind=call.kind, signature=call.signature
+            )
+        )
         if call.stage is not _Stage.PLACEHOLDER:
             del self._waiting[call.number]
             if call.held:

@@ -26,7 +26,7 @@ def merge_usage(old: UsageReported | None, new: UsageReported) -> UsageReported:
 
 
 def whole_usage(usage: UsageReported) -> UsageReported:
-    """``usage`` with totals that hold their parts. Where the parts are more than their total, the provider counts them
+    """``usage`` with totals that hold their parts. If the parts are more than their total, the provider counts them
     beside it: the total is wrong, not the parts."""
     read, written = usage.input_tokens, usage.output_tokens
     cached = (usage.cache_read_input_tokens or 0) + (usage.cache_creation_input_tokens or 0)
