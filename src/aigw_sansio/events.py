@@ -56,18 +56,26 @@ class ReasoningDelta(_ProviderEvent, frozen=True, tag="reasoning.delta"):
     redacted: bool = False
 
 
+ToolKind: TypeAlias = Literal["function", "custom", "provider", "approval"]
+
+
 class ToolCallStarted(_ProviderEvent, frozen=True, tag="tool_call.started"):
     """The model began a tool call. ``call`` numbers the calls of this response from 0; ``id`` is the provider's.
 
     ``kind``: a ``function`` waits for the client's result; so does a ``custom`` tool, but its input is free text, not
-    JSON; a tool of the ``provider`` (web search, code execution) is run by the provider and needs no result.
+    JSON; a tool of the ``provider`` (web search, code execution) is run by the provider and needs no result; an
+    ``approval`` asks whether the provider may run ``name`` with these arguments: it waits for a yes or no, and ``id``
+    names the question.
+
+    ``signature`` must be sent back verbatim with the call (Gemini's ``thought_signature``).
     """
 
     call: int
     id: str | None
     name: str | None
     choice: int = 0
-    kind: Literal["function", "custom", "provider"] = "function"
+    kind: ToolKind = "function"
+    signature: str | None = None
 
 
 class ToolCallDelta(_ProviderEvent, frozen=True, tag="tool_call.delta"):
@@ -120,10 +128,12 @@ class Citation(_ProviderEvent, frozen=True, tag="citation"):
 
 
 class UsageReported(_ProviderEvent, frozen=True, tag="usage"):
-    """The provider's count of tokens for this response so far; a later report replaces an earlier one.
+    """What the provider counted for this response so far. All counts are running totals: they never fall.
 
     ``input_tokens`` counts all input, cached or not; the ``cache_*`` counts are parts of it. ``output_tokens`` counts
-    all output, reasoning included. ``None``: the provider gave no count.
+    all output, reasoning included. ``cache_read_input_audio_tokens`` is the audio in ``cache_read_input_tokens``.
+    Providers that do not count in tokens have ``*_audio_s`` (seconds of audio) or ``*_characters``. ``None``: the
+    provider gave no count. ``quality`` is ``final`` if the provider counts no further.
     """
 
     input_tokens: int | None = None
@@ -134,6 +144,11 @@ class UsageReported(_ProviderEvent, frozen=True, tag="usage"):
     input_audio_tokens: int | None = None
     output_audio_tokens: int | None = None
     quality: Literal["final", "partial"] = "final"
+    cache_read_input_audio_tokens: int | None = None
+    input_audio_s: float | None = None
+    output_audio_s: float | None = None
+    input_characters: int | None = None
+    output_characters: int | None = None
 
 
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "pause", "error", "unknown"]
@@ -147,15 +162,33 @@ class ResponseFinished(_ProviderEvent, frozen=True, tag="response.finished"):
     choice: int = 0
 
 
-class ResponseFailed(_ProviderEvent, frozen=True, tag="response.failed"):
-    """The provider reported an error inside its response.
+ErrorClass: TypeAlias = Literal[
+    "invalid_request",
+    "authentication",
+    "permission",
+    "not_found",
+    "content_policy",
+    "rate_limit",
+    "overload",
+    "server",
+    "unknown",
+]
 
-    ``kind`` is the provider's own class of error, if it names one (``overloaded_error``, ``rate_limit`` ...).
+
+class ResponseFailed(_ProviderEvent, frozen=True, tag="response.failed"):
+    """The provider reported an error inside its response, or its response cannot be read.
+
+    ``kind`` is the provider's own class of error, if it names one (``overloaded_error``, ``rate_limit`` ...);
+    ``error_class`` is what it means, in the same words for every provider. ``status`` is the HTTP status that the error
+    names in its text (400 to 599), ``retry_after_s`` the wait that it asks for.
     """
 
     message: str
     kind: str | None = None
     code: str | None = None
+    error_class: ErrorClass = "unknown"
+    status: int | None = None
+    retry_after_s: float | None = None
 
 
 class Unrecognised(_ProviderEvent, frozen=True, tag="unrecognised"):
@@ -163,10 +196,13 @@ class Unrecognised(_ProviderEvent, frozen=True, tag="unrecognised"):
 
     For the host only (:class:`ProviderEventRead`): it is never sent to a client as ``universal.event``.
 
-    ``what`` describes it briefly (a type name, a list of keys) and quotes no content.
+    ``what`` describes it briefly (a type name, a list of keys) and quotes no content. ``unreadable``: it is no JSON, or
+    no known word either (a proxy's error text). ``opaque``: the whole format is unknown, so it may be content.
     """
 
     what: str
+    unreadable: bool = False
+    opaque: bool = False
 
 
 ProviderEvent: TypeAlias = (

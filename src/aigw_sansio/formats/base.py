@@ -1,13 +1,13 @@
-"""The base of all readers: error handling, held-back finish reasons, numbered tool calls, merged usage.
+"""The base of all readers: error handling, held-back finish reasons, the end of a format, merged usage.
 
-Decides: that errors of the framing are handled before a chunk is read, when a finish is reported, how fragments of tool
-calls find their call, how far a provider's numbers are trusted. Must not know: any provider's format.
+Decides: that errors of the framing are handled before a chunk is read, when a finish is reported, whether the format's
+own end has come, how far a provider's numbers are trusted. Must not know: any provider's format.
 
-Memory is bounded: a reader keeps only the open calls of a response (at most ``OPEN_CALLS``, ids cut), its finish
+Memory is bounded: a reader keeps only the open calls of a response (:mod:`.tool_calls`), its choices and their finish
 reasons (at most ``CHOICES``) and its last usage, never its text.
 """
 
-from typing import ClassVar, Final, Literal, TypeAlias
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -17,60 +17,81 @@ from ..events import (
     ResponseFailed,
     ResponseFinished,
     ResponseStarted,
-    ToolCallDelta,
-    ToolCallStarted,
     Unrecognised,
     UsageReported,
 )
+from ..events import ToolKind as ToolKind
+from .classify import is_content
 from .errors import any_error, embedded_error, framing_error, not_json
-from .finish_reasons import map_reason
-from .values import BROKEN, JsonObject, arguments, describe, parse, word
+from .finish_reasons import is_finish, map_reason
+from .keep_alives import glued, is_done, is_keep_alive
+from .tool_calls import ToolCalls as ToolCalls
+from .totals import merge_usage, whole_usage
+from .values import BROKEN, JsonObject, describe, parse, word
 
 #: The most choices (parallel alternatives) in a response; OpenAI's ``n`` ends at 128.
 CHOICES: Final = 128
-#: The most tool calls that can be open at once.
-OPEN_CALLS: Final = 512
-_LONGEST_ID: Final = 256
-
-ToolKind: TypeAlias = Literal["function", "custom", "provider"]
 
 
 class BaseReader:
     """A :class:`.registry.Reader` without a format. Subclasses define ``read_object`` and usually
-    ``read_whole_object``."""
+    ``read_whole_object``.
+
+    The end of a response. A format with a terminator sets ``terminated`` when it reads it; ``[DONE]``, in any spelling,
+    is one in every format. A format whose finish is not the last that comes (usage may follow) reports it with
+    :meth:`end`, which sets ``finish_seen`` once every choice known has its finish; content behind it, without another
+    finish, takes that back.
+    """
 
     #: See :attr:`aigw_sansio.formats.registry.Reader.markers`.
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"',)
+    #: Whether every stream is a generated response, so that one without any chunk still ends as ``unknown``.
+    ALWAYS_ENDS: ClassVar[bool] = False
     #: Whether the response goes on after a ``ResponseFailed``. A stream's never does, a realtime session's may.
     answering: bool = False
 
     def __init__(self) -> None:
         self.calls = ToolCalls()
+        #: See :class:`.registry.Reader`.
+        self.terminated = False
+        self.finish_seen = False
+        #: Whether the types of events stand in the framing's names only, not in their data.
+        self.typed_by_name = False
         self._started = False
         self._failed = False
+        self._whole = False
+        self._choices: dict[int, bool] = {}  # all that came, and whether they said anything
         self._ends: dict[int, str | None] = {}
         self._ended: set[int] = set()
         self._usage: UsageReported | None = None
 
     @property
     def markers(self) -> tuple[bytes, ...]:
-        return self.MARKERS
+        return (b"",) if self.typed_by_name else self.MARKERS
+
+    @property
+    def complete(self) -> bool:
+        return self.terminated or self.finish_seen
 
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
-        if chunk.failed or chunk.event == "error":
-            self._failed = True
-            return [framing_error(chunk.data, chunk.event)]
-        value = parse(chunk.data)
+        told, self.finish_seen = self.finish_seen, False
         out: list[ProviderEvent] = []
-        if type(value) is dict:
-            self.read_object(value, chunk.event, out)
+        if chunk.failed or chunk.event == "error":
+            self._read_suspect(chunk, out)
         else:
-            self.read_other(value, chunk, out)
+            value = parse(chunk.data)
+            if type(value) is dict:
+                self.read_object(value, chunk.event, out)
+            else:
+                self.read_other(value, chunk, out)
         if out and type(out[-1]) is ResponseFailed:
             self._failed = True
+        if told and not self.finish_seen:
+            self.finish_seen = not is_content(out)
         return out
 
     def read_whole(self, body: bytes) -> list[ProviderEvent]:
+        self._whole = True
         value = parse(body)
         out: list[ProviderEvent] = []
         if type(value) is dict:
@@ -84,6 +105,7 @@ class BaseReader:
             self.read_whole_other(value, out)
         if out and type(out[-1]) is ResponseFailed:
             self._failed = True
+        self.terminated = not self._failed
         out.extend(self.finish())
         return out
 
@@ -102,10 +124,22 @@ class BaseReader:
     def read_other(self, value: object, chunk: Chunk, out: list[ProviderEvent]) -> None:
         """Read one chunk that is not a JSON object: the terminator, an empty one, an error, or something unknown."""
         data = chunk.data.strip()
-        if not data or data == b"[DONE]":
+        if is_done(data):
+            self.terminated = True
+        elif is_keep_alive(data):
             return
-        found = any_error(value)
-        out.append(found if found is not None else Unrecognised(describe(value)))
+        elif value is BROKEN and (mended := glued(data)) is not None:
+            data, done = mended
+            self.terminated = self.terminated or done
+            value = parse(data)
+            if type(value) is dict:
+                self.read_object(value, chunk.event, out)
+            elif data:
+                out.append(Unrecognised(describe(value), unreadable=value is BROKEN))
+        else:
+            found = any_error(value)
+            unreadable = value is BROKEN or type(value) is str
+            out.append(found if found is not None else Unrecognised(describe(value), unreadable=unreadable))
 
     def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         """Read a whole response that is a JSON object and not an error."""
@@ -127,30 +161,42 @@ class BaseReader:
     def renew(self) -> None:
         """Another response begins on the same connection: reset the state of the last one."""
         self.calls.restart()
+        self.terminated = self.finish_seen = False
         self._started = self._failed = False
+        self._choices.clear()
         self._ends.clear()
         self._ended.clear()
         self._usage = None
 
     def unknown(self, value: JsonObject, out: list[ProviderEvent]) -> None:
-        """Report a ``value`` that the format does not define: an error if it looks like one, else unrecognised."""
+        """Report a ``value`` that the format does not define: an error if it looks like one, nothing if it is a ping,
+        else unrecognised."""
         found = any_error(value)
-        out.append(found if found is not None else Unrecognised(describe(value)))
+        if found is not None:
+            out.append(found)
+        elif not is_keep_alive(value.get("type")):
+            out.append(Unrecognised(describe(value)))
 
     def end(self, choice: int, raw: str | None) -> None:
         """``choice`` finished for the reason ``raw``. :meth:`report_ends` reports it; if there are several, the last
-        counts."""
-        self._ends[choice] = raw
+        counts. Words that mean "not yet" are ignored."""
+        if is_finish(raw):
+            self._ends[choice] = raw
+            self.finish_seen = all(one in self._ends or one in self._ended for one in self._choices)
 
     def close(self, out: list[ProviderEvent]) -> None:
-        """The transport ended without a failure: report the held-back finishes, or one finish if the response named
-        none."""
-        if self._started and not self._ends and not self._ended:
+        """The transport ended without a failure: report the held-back finishes, and a finish for an unknown reason for
+        each choice that named none."""
+        for choice in self._choices:
+            if choice not in self._ended:
+                self._ends.setdefault(choice, None)
+        if not self._ends and not self._ended and (self._started or (self.ALWAYS_ENDS and not self._whole)):
             self._ends[0] = None
         self.report_ends(out)
 
     def report_ends(self, out: list[ProviderEvent]) -> None:
         """Report the held-back finishes. Each choice finishes once, even if the provider repeats it."""
+        self.calls.flush(out)
         for choice, raw in sorted(self._ends.items()):
             if choice not in self._ended:
                 self._ended.add(choice)
@@ -158,151 +204,41 @@ class BaseReader:
         self._ends.clear()
 
     def finished(self, choice: int, raw: str | None) -> ResponseFinished:
-        """The event for the finish of one choice. Formats whose reason does not tell of tool calls override it."""
-        return ResponseFinished(map_reason(raw), raw, choice)
+        """The event for the finish of one choice: a ``stop`` beside calls that the client must answer is
+        ``tool_calls``. Formats with other rules override it."""
+        reason = map_reason(raw)
+        if reason == "stop" and self.calls.asked(choice):
+            reason = "tool_calls"
+        return ResponseFinished(reason, raw, choice)
 
     def report(self, usage: UsageReported, out: list[ProviderEvent]) -> None:
-        """Report the usage so far. Counts that ``usage`` leaves out keep their last value."""
-        merged = _sane(merge_usage(self._usage, usage))
-        if merged != self._usage:
-            self._usage = merged
-            out.append(merged)
+        """Report the usage so far. Counts that ``usage`` leaves out, or that would fall, keep their last value."""
+        old = self._usage
+        merged = whole_usage(merge_usage(old, whole_usage(usage)))
+        if merged == old or (
+            old is not None
+            and old.quality != merged.quality == "partial"
+            and msgspec.structs.replace(merged, quality="final") == old
+        ):
+            return  # nothing new
+        self._usage = merged
+        out.append(merged)
 
-
-def merge_usage(old: UsageReported | None, new: UsageReported) -> UsageReported:
-    """``new``, with the counts of ``old`` for those that ``new`` leaves out. The quality is that of ``new``."""
-    if old is None:
-        return new
-    return UsageReported(
-        input_tokens=old.input_tokens if new.input_tokens is None else new.input_tokens,
-        output_tokens=old.output_tokens if new.output_tokens is None else new.output_tokens,
-        cache_read_input_tokens=old.cache_read_input_tokens
-        if new.cache_read_input_tokens is None
-        else new.cache_read_input_tokens,
-        cache_creation_input_tokens=old.cache_creation_input_tokens
-        if new.cache_creation_input_tokens is None
-        else new.cache_creation_input_tokens,
-        reasoning_output_tokens=old.reasoning_output_tokens
-        if new.reasoning_output_tokens is None
-        else new.reasoning_output_tokens,
-        input_audio_tokens=old.input_audio_tokens if new.input_audio_tokens is None else new.input_audio_tokens,
-        output_audio_tokens=old.output_audio_tokens if new.output_audio_tokens is None else new.output_audio_tokens,
-        quality=new.quality,
-    )
-
-
-def _sane(usage: UsageReported) -> UsageReported:
-    """Limit each part to its whole: some providers estimate the parts separately and contradict themselves."""
-    read, written = usage.input_tokens, usage.output_tokens
-    cached, created = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
-    if read is not None and cached + created > read:
-        usage = msgspec.structs.replace(
-            usage,
-            cache_read_input_tokens=min(cached, read) if usage.cache_read_input_tokens is not None else None,
-            cache_creation_input_tokens=max(0, read - cached)
-            if usage.cache_creation_input_tokens is not None
-            else None,
-        )
-    if written is not None and (usage.reasoning_output_tokens or 0) > written:
-        usage = msgspec.structs.replace(usage, reasoning_output_tokens=written)
-    return usage
-
-
-class ToolCalls:
-    """Numbers the tool calls of one response and finds the call that a fragment belongs to.
-
-    A new call begins with an id that differs from the one open at its index or, if there is no index, with an id or a
-    name. A fragment with neither continues the last opened call. So 13 calls that all have index 0 stay separate
-    (OpenRouter), and a call that repeats its id in each fragment stays one call (TGI).
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._open: dict[tuple[int, int], tuple[str | None, int]] = {}
-        self._last: dict[int, tuple[str | None, int]] = {}
-
-    def fragment(
-        self,
-        choice: int,
-        index: int | None,
-        id_: str | None,
-        name: str | None,
-        args: object,
-        out: list[ProviderEvent],
-        kind: ToolKind = "function",
-    ) -> None:
-        """Read one fragment in OpenAI's form. ``args``: text, or an object with all arguments."""
-        key = id_[:_LONGEST_ID] if id_ else None
-        call: tuple[str | None, int] | None
-        if index is None:
-            call = self._last.get(choice)
-            if call is not None and (key or name) and (name or key != call[0]):
-                call = None
-        else:
-            call = self._open.get((choice, index))
-            if call is not None and key and call[0] is not None and key != call[0]:
-                call = None
-        if call is None:
-            call = self._begin(choice, index, key)
-            out.append(ToolCallStarted(call[1], id_, name, choice=choice, kind=kind))
-        piece = arguments(args)
-        if piece:
-            out.append(ToolCallDelta(call[1], piece, choice))
-
-    def begin(
-        self,
-        index: int | None,
-        id_: str | None,
-        name: str | None,
-        out: list[ProviderEvent],
-        choice: int = 0,
-        kind: ToolKind = "function",
-    ) -> int:
-        """Begin a call that the format marks as new. Returns its number."""
-        call = self._begin(choice, index, id_[:_LONGEST_ID] if id_ else None)
-        out.append(ToolCallStarted(call[1], id_, name, choice=choice, kind=kind))
-        return call[1]
-
-    def more(self, index: int, piece: str, out: list[ProviderEvent], choice: int = 0) -> None:
-        """More arguments for the call at ``index``. If none is open there, begin one without a name."""
-        if piece:
-            call = self._open.get((choice, index))
-            number = call[1] if call is not None else self.begin(index, id_=None, name=None, out=out, choice=choice)
-            out.append(ToolCallDelta(number, piece, choice))
-
-    def whole(
-        self,
-        id_: str | None,
-        name: str | None,
-        args: object,
-        out: list[ProviderEvent],
-        choice: int = 0,
-        kind: ToolKind = "function",
-    ) -> None:
-        """Report a call that came in one piece."""
-        number = self.begin(None, id_, name, out, choice=choice, kind=kind)
-        piece = arguments(args)
-        if piece:
-            out.append(ToolCallDelta(number, piece, choice))
-
-    def close(self, index: int, choice: int = 0) -> None:
-        """Close the call at ``index``: it is complete."""
-        self._open.pop((choice, index), None)
-
-    def restart(self) -> None:
-        """Drop all open calls. Numbering goes on, so no number is used twice."""
-        self._open.clear()
-        self._last.clear()
-
-    def _begin(self, choice: int, index: int | None, key: str | None) -> tuple[str | None, int]:
-        call = (key, self.count)
-        self.count += 1
-        self._last[choice] = call
-        if index is not None:
-            if len(self._open) >= OPEN_CALLS:
-                del self._open[next(iter(self._open))]
-            self._open[choice, index] = call
-        return call
+    def _read_suspect(self, chunk: Chunk, out: list[ProviderEvent]) -> None:
+        """Read a chunk that the framing calls an error. A JSON document between events is one only if it reads as one;
+        the framing's own errors (AWS exceptions, ``event: error``) are always."""
+        value = parse(chunk.data)
+        name = chunk.event
+        if name != "error" and any_error(value) is None:
+            if type(value) is dict:
+                self.read_object(value, name, out)
+                if name in ("", "message") or any(type(event) is not Unrecognised for event in out):
+                    return
+                out.clear()
+            elif not name:
+                self.read_other(value, chunk, out)
+                return
+        out.append(framing_error(chunk.data, name))
 
 
 def choice_of(value: object, position: int) -> int | None:

@@ -48,19 +48,21 @@ _CONTENT_TYPES: Final = frozenset(
         ImageDelta,
         RefusalDelta,
         Citation,
-        Unrecognised,
     }
 )
 
 
 def classify(events: Iterable[ProviderEvent]) -> ChunkKind:
-    """The kind of a chunk with these events: an error if there is one, else content if there is any, else lifecycle."""
+    """The kind of a chunk with these events: an error if there is one, else content if there is any, else lifecycle.
+
+    What a known format does not define is lifecycle: keep-alives, pings, unknown objects, text that is no chunk. Of an
+    unknown format every chunk is content.
+    """
     weight = LIFECYCLE
     for event in events:
-        kind = type(event)
-        if kind is ResponseFailed:
+        if type(event) is ResponseFailed:
             return ERROR
-        if kind in _CONTENT_TYPES:
+        if type(event) in _CONTENT_TYPES or (type(event) is Unrecognised and event.opaque):
             weight = CONTENT
     return weight
 
@@ -72,7 +74,7 @@ def is_content(events: Iterable[ProviderEvent]) -> bool:
 
 def worth_reading(chunk: Chunk, search: Callable[[bytes], object]) -> bool:
     """Whether ``chunk`` must be read after the commit even if nobody listens. ``search`` is the :func:`marker_search`
-    of its reader. False positives are harmless."""
+    of its reader, made at the commit. False positives are harmless."""
     return chunk.failed or chunk.event == "error" or search(chunk.data) is not None
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from ..events import FinishReason
 
-#: The providers' reasons in lower case. No reason has different meanings for two providers.
+#: The providers' reasons in lower case, with underscores. No reason has different meanings for two providers.
 WORDS: Final[dict[str, FinishReason]] = {
     # OpenAI and compatible providers
     "stop": "stop",
@@ -17,7 +17,16 @@ WORDS: Final[dict[str, FinishReason]] = {
     "tool_call": "tool_calls",  # MAI-DS-R1 on Azure, Cohere in upper case
     "function_call": "tool_calls",
     "content_filter": "content_filter",
+    "content_filtering": "content_filter",
+    "sensitive": "content_filter",  # Z.ai
     "error": "error",  # OpenRouter
+    "abort": "error",  # vLLM, SGLang
+    "aborted": "error",
+    "network_error": "error",  # Z.ai
+    "server_error": "error",
+    "internal_error": "error",
+    "engine_error": "error",
+    "model_error": "error",
     "insufficient_system_resource": "error",  # DeepSeek
     "eos": "stop",  # Together
     "eos_token": "stop",  # TGI, watsonx
@@ -29,10 +38,20 @@ WORDS: Final[dict[str, FinishReason]] = {
     "unload": "stop",
     "maximum_tokens": "length",  # Aleph Alpha
     "max_output_tokens": "length",  # OpenAI Responses
+    "max_completion_tokens": "length",
+    "max_length": "length",
+    "max_new_tokens": "length",
+    "context_length": "length",
+    "context_length_exceeded": "length",
+    "context_window": "length",
+    "context_window_exceeded": "length",
+    "limit": "length",  # llama.cpp
     "model_length": "length",  # Mistral
     "token_limit": "length",  # watsonx
     "time_limit": "length",  # watsonx
     "cancelled": "error",  # watsonx, Responses
+    "canceled": "error",
+    "cancel": "error",
     "not_finished": "unknown",
     # Anthropic, Bedrock
     "end_turn": "stop",
@@ -82,6 +101,16 @@ WORDS: Final[dict[str, FinishReason]] = {
 }
 
 
+#: What stands where a reason would stand while the response goes on (DashScope, watsonx, Gemini).
+NOT_FINISHED: Final = frozenset({"null", "none", "not_finished", "finish_reason_unspecified", "unspecified"})
+
+
 def map_reason(raw: str | None) -> FinishReason:
-    """The finish reason for a provider's own; ``unknown`` for one that is not in the table and for ``None``."""
-    return WORDS.get(raw.lower(), "unknown") if raw else "unknown"
+    """The finish reason for a provider's own; ``unknown`` for one that is not in the table and for ``None``. Hyphens
+    count as underscores."""
+    return WORDS.get(raw.lower().replace("-", "_"), "unknown") if raw else "unknown"
+
+
+def is_finish(raw: str | None) -> bool:
+    """Whether ``raw`` says that the response has finished, even if nobody knows why."""
+    return raw is None or raw.lower() not in NOT_FINISHED

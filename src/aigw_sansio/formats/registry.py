@@ -39,9 +39,27 @@ class Reader(Protocol):
 
     @property
     def markers(self) -> tuple[bytes, ...]:
-        """Byte strings of the format. Every chunk with an error, usage or a finish contains at least one of them. After
-        the commit, and while nobody listens, chunks may be skipped if :func:`.classify.worth_reading` is false for
-        them; all others must be read. They never change."""
+        """Byte strings of the format. Every chunk with an error, usage, a finish or the format's terminator contains at
+        least one of them. After the commit, and while nobody listens, chunks may be skipped if
+        :func:`.classify.worth_reading` is false for them; all others must be read. Ask at the commit: a server that
+        names its events outside of their data has none before. They do not change after it.
+
+        The terminator ``[DONE]`` has no marker: the SSE decoder takes it out of the stream and tells it. Where it is
+        passed on as a chunk of its own, that chunk must be read. Once ``finish_seen`` is true all chunks must be read:
+        few follow, and content among them means that the response goes on."""
+
+    @property
+    def terminated(self) -> bool:
+        """The format's own terminator has been read: nothing of the response follows."""
+
+    @property
+    def finish_seen(self) -> bool:
+        """Every choice known has told its finish, and no content has come since. Usage may follow, so the end is the
+        terminator, the end of the transport, or some time without a chunk that says anything."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the format's own end has come, so that the usage is final: ``terminated`` or ``finish_seen``."""
 
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
         """The events of one chunk, in order. Never raises, whatever the bytes."""

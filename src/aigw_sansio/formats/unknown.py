@@ -12,11 +12,15 @@ from .errors import embedded_error, framing_error
 from .values import parse
 
 #: The event of every chunk of an unknown format; one shared object.
-OPAQUE: Final = Unrecognised("opaque")
+OPAQUE: Final = Unrecognised("opaque", opaque=True)
 
 
 class UnknownReader:
-    """Reads only errors."""
+    """Reads only errors. No chunk tells the end of a response: the end of its transport does."""
+
+    terminated: bool = False
+    finish_seen: bool = False
+    complete: bool = False
 
     @property
     def markers(self) -> tuple[bytes, ...]:

@@ -1,7 +1,7 @@
 """The usage of one exchange, added up.
 
 Decides: how reports of usage add up. A later report of the same response replaces an earlier one; a count that it
-leaves out keeps its value; the usage of a response that broke off is partial. Must not know: how providers count; the
+leaves out, or that would fall, keeps its value; the usage of a response without its format's own end is partial. Must not know: how providers count; the
 readers give all counts the same meaning.
 
 In a realtime session each response has an id. Their counts are added, and each response counts once, however often it
@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from ..events import ProviderEvent, UsageReported
-from .base import merge_usage
+from .totals import merge_usage
 
 #: How many responses of a session are kept separately. Older ones are added up and can no longer be replaced.
 KEPT_APART: Final = 64
@@ -47,12 +47,14 @@ class UsageMeter:
                 self.report(event, answer)
 
     def total(self, *, complete: bool) -> UsageReported | None:
-        """The sum, or ``None`` if the provider reported nothing. ``complete``: all responses finished; otherwise the
-        sum is marked as partial."""
+        """The sum, or ``None`` if the provider gave no number. ``complete``: the format's own end came
+        (:attr:`.registry.Reader.complete`); otherwise the sum is marked as partial."""
         total = self._past
         for usage in self._answers.values():
             total = usage if total is None else _add(total, usage)
-        return None if total is None else msgspec.structs.replace(total, quality="final" if complete else "partial")
+        if total is None or all(getattr(total, name) is None for name in _COUNTS):
+            return None
+        return msgspec.structs.replace(total, quality="final" if complete else "partial")
 
 
 def usage_json(usage: UsageReported) -> bytes:
@@ -67,9 +69,9 @@ def usage_json(usage: UsageReported) -> bytes:
 def _add(one: UsageReported | None, other: UsageReported) -> UsageReported:
     if one is None:
         return other
-    counts: dict[str, int] = {}
+    counts: dict[str, int | float] = {}
     for name in _COUNTS:
         left, right = getattr(one, name), getattr(other, name)
         if left is not None or right is not None:
             counts[name] = min((left or 0) + (right or 0), 2**63 - 1)
-    return UsageReported(**counts, quality=other.quality)
+    return msgspec.structs.replace(other, **counts)

@@ -34,8 +34,9 @@ _LARGEST: Final = 2**63 - 1
 def parse(data: bytes) -> object:
     """The JSON value in ``data``; :data:`BROKEN` if there is none. Never raises.
 
-    RFC 8259, with deviations that providers send: a byte order mark and lone surrogate escapes (read as ``?``) are
-    accepted; NaN and the infinities are read as null. A value that is nested too deeply is :data:`BROKEN`.
+    RFC 8259, with deviations that providers send: a byte order mark, lone surrogate escapes (read as ``?``), control
+    characters in strings and bytes that are no UTF-8 (read as U+FFFD) are accepted; NaN and the infinities are read as
+    null. A value that is nested too deeply is :data:`BROKEN`.
     """
     try:
         value: object = _decode(data)
@@ -46,7 +47,7 @@ def parse(data: bytes) -> object:
 
 def _parse_leniently(data: bytes) -> object:
     try:
-        value: object = json.loads(data.decode("utf-8-sig"), parse_constant=lambda _: None)
+        value: object = json.loads(data.decode("utf-8-sig", "replace"), parse_constant=lambda _: None, strict=False)
         # a lone surrogate could not be encoded again, so it is replaced here
         again: object = _decode(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
         return again

@@ -9,7 +9,8 @@ Source: Cloudflare Workers AI documentation, "Text generation" and "OpenAI compa
 from typing import ClassVar
 
 from ..events import AudioDelta, ImageDelta, ProviderEvent, ReasoningDelta, ResponseFinished, TextDelta
-from .openai.chat import OpenAIChatReader, openai_usage
+from .openai.chat import OpenAIChatReader
+from .openai.usage_counts import openai_usage
 from .values import JsonObject, arguments, arr, base64_size, obj, text, word
 
 

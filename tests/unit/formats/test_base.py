@@ -7,13 +7,13 @@ from tests.unit.formats.reading import sse
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
-from aigw_sansio.formats.base import CHOICES, OPEN_CALLS, BaseReader, ToolCalls, choice_of, merge_usage
+from aigw_sansio.formats.base import CHOICES, BaseReader, choice_of
 from aigw_sansio.formats.registry import make_reader
 from aigw_sansio.formats.values import JsonObject
 
 
 def test_the_memory_of_a_reader_is_bounded() -> None:
-    """Neither endless choices nor endless open calls make a reader grow."""
+    """Endless choices do not make a reader grow."""
     reader = make_reader("openai-chat")
     assert isinstance(reader, BaseReader)
     for number in range(2000):
@@ -22,9 +22,7 @@ def test_the_memory_of_a_reader_is_bounded() -> None:
             for chunk in sse({"choices": [{"index": choice, "delta": delta, "finish_reason": "stop"}]}):
                 reader.read(chunk)
     assert len(reader._ends) <= CHOICES
-    assert len(reader.calls._open) <= OPEN_CALLS
-    assert len(reader.calls._last) <= CHOICES
-    assert all(len(key or "") <= 256 for key, _ in reader.calls._open.values())
+    assert len(reader._choices) <= CHOICES
 
 
 class Plain(BaseReader):
@@ -83,8 +81,8 @@ def test_a_choice_that_ended_does_not_end_again() -> None:
 
 @pytest.mark.parametrize(
     "failure",
-    [Chunk(b'{"error":"m"}'), Chunk(b"m", "error"), Chunk(b"m", "", True)],
-    ids=["in the chunk", "by the name of the event", "by the framing"],
+    [Chunk(b'{"error":"m"}'), Chunk(b"m", "error"), Chunk(b"m", "m", True), Chunk(b'{"detail":"m"}', "", True)],
+    ids=["in the chunk", "by the name of the event", "by the framing", "a document between events"],
 )
 def test_a_failed_answer_has_no_end(failure: Chunk) -> None:
     reader = Plain()
@@ -128,14 +126,89 @@ def test_whole_bodies(body: bytes, events: list[e.ProviderEvent]) -> None:
         (b"  ", []),
         (b"[DONE]", []),
         (b" [DONE]\n", []),
+        (b'"[DONE]"', []),
+        (b"[done]", []),
+        (b"DONE", []),
+        (b"pong", []),
+        (b": keepalive", []),
+        (b'"ping"', []),
+        (b'{"type":"ping"}', []),
+        (b'{"type":"keepalive","sequence_number":1}', []),
         (b"null", [e.Unrecognised("null")]),
         (b"7", [e.Unrecognised("int")]),
-        (b"{", [e.Unrecognised("not JSON")]),
+        (b"{", [e.Unrecognised("not JSON", unreadable=True)]),
+        (b"upstream error: 503", [e.Unrecognised("not JSON", unreadable=True)]),
+        (b'"Internal Server Error"', [e.Unrecognised("str", unreadable=True)]),
         (b"{}", [e.Unrecognised("empty object")]),
+        (b'data: {"text":"x"}', [e.TextDelta("x")]),
+        (b'{"text":"x"}\ndata: [DONE]', [e.TextDelta("x")]),
+        (b'data: data: {"text"', [e.Unrecognised("not JSON", unreadable=True)]),
     ],
 )
 def test_chunks_that_no_format_knows(chunk: bytes, events: list[e.ProviderEvent]) -> None:
     assert Plain().read(Chunk(chunk)) == events
+
+
+def test_a_document_between_events_is_an_error_only_if_it_reads_as_one() -> None:
+    """A server that answers with one whole document under the type of an event stream."""
+    assert Plain().read(Chunk(b'{"text":"x"}', "", True)) == [e.TextDelta("x")]
+    assert Plain().read(Chunk(b'{"text":"x"}', "message", True)) == [e.TextDelta("x")]
+    assert Plain().read(Chunk(b'{"text":"x"}', "named", True)) == [e.TextDelta("x")]
+    assert Plain().read(Chunk(b"Bad Gateway", "", True)) == [e.Unrecognised("not JSON", unreadable=True)]
+    assert Plain().read(Chunk(b'{"strange":1}', "", True)) == [e.Unrecognised("object with strange")]
+    (event,) = Plain().read(Chunk(b'{"strange":1}', "throttlingException", True))
+    assert isinstance(event, e.ResponseFailed)
+
+
+# -- the end of a format ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("done", [b"[DONE]", b" [DONE] ", b'"[DONE]"', b"[done]", b"DONE", b'{"text":"x"} data: [DONE]'])
+def test_done_in_any_spelling_ends_every_format(done: bytes) -> None:
+    reader = Plain()
+    assert not reader.terminated
+    reader.read(Chunk(done))
+    assert reader.terminated
+    assert reader.complete
+
+
+def test_a_finish_holds_until_content_follows_without_another() -> None:
+    reader = Plain()
+    read(reader, {"start": "a"}, {"end": "stop"})
+    assert reader.finish_seen
+    read(reader, {"type": "ping"}, {"usage": "[1, 2]"})
+    assert reader.finish_seen
+    assert reader.complete
+    read(reader, {"text": "x"})
+    assert not reader.finish_seen
+    read(reader, {"type": "ping"})
+    assert not reader.finish_seen
+    read(reader, {"end": "stop"})
+    assert reader.finish_seen
+    assert not reader.terminated
+
+
+@pytest.mark.parametrize("word", ["not_finished", "null", "FINISH_REASON_UNSPECIFIED"])
+def test_a_word_for_not_yet_is_no_finish(word: str) -> None:
+    reader = Plain()
+    read(reader, {"start": "a"}, {"end": word})
+    assert not reader.finish_seen
+    assert reader.finish() == [e.ResponseFinished("unknown")]
+
+
+def test_a_stop_beside_a_call_for_the_client_is_tool_calls() -> None:
+    for kind, reason in (("function", "tool_calls"), ("custom", "tool_calls"), ("provider", "stop")):
+        reader = Plain()
+        reader.calls.whole("c", "f", None, [], kind=kind)  # type: ignore[arg-type]
+        read(reader, {"end": "stop"})
+        assert reader.finish() == [e.ResponseFinished(reason, "stop")]  # type: ignore[arg-type]
+
+
+def test_a_whole_response_is_complete_unless_it_failed() -> None:
+    for body, complete in ((b'{"text":"x"}', True), (b'{"error":"m"}', False), (b"{", False), (b"", False)):
+        reader = Plain()
+        reader.read_whole(body)
+        assert reader.complete is complete, body
 
 
 # -- usage ------------------------------------------------------------------------------------------------------------
@@ -148,80 +221,24 @@ def test_a_later_report_keeps_the_counts_that_it_leaves_out() -> None:
     ]
 
 
+def test_a_count_never_falls() -> None:
+    """Counts are running totals: a bridge that repeats them as zeros says nothing new."""
+    reader = Plain()
+    assert read(reader, {"usage": "[9, 5, 2]"}, {"usage": "[0, 0, 0]"}, {"usage": "[8, 6, 1]"}) == [
+        e.UsageReported(9, 5, 2),
+        e.UsageReported(9, 6, 2),
+    ]
+
+
+def test_a_partial_report_of_the_same_counts_behind_the_final_one_is_not_shown() -> None:
+    reader, out = Plain(), list[e.ProviderEvent]()
+    for usage in (e.UsageReported(9, quality="partial"), e.UsageReported(9), e.UsageReported(9, quality="partial")):
+        reader.report(usage, out)
+    assert out == [e.UsageReported(9, quality="partial"), e.UsageReported(9)]
+
+
 def test_a_report_that_changes_nothing_is_not_shown() -> None:
     assert read(Plain(), {"usage": "[9]"}, {"usage": "[9]"}, {"usage": "[]"}) == [e.UsageReported(9)]
-
-
-@pytest.mark.parametrize("field", [field for field in e.UsageReported.__struct_fields__ if field != "quality"])
-def test_every_count_is_merged(field: str) -> None:
-    old, new = e.UsageReported(**{field: 1}), e.UsageReported(**{field: 2}, quality="partial")
-    assert merge_usage(old, e.UsageReported()) == old
-    assert merge_usage(old, new) == new
-    assert merge_usage(None, new) is new
-
-
-@pytest.mark.parametrize(
-    ("reported", "shown"),
-    [
-        ("[10, 4, 12, 5]", e.UsageReported(10, 4, 10, 0)),
-        ("[10, 4, 8, 5]", e.UsageReported(10, 4, 8, 2)),
-        ("[10, 4, 8, 2]", e.UsageReported(10, 4, 8, 2)),
-        ("[10, 4, 11]", e.UsageReported(10, 4, 10)),
-        ("[null, 4, 8, 5]", e.UsageReported(None, 4, 8, 5)),
-        ("[1, 4, null, null, 5]", e.UsageReported(1, 4, reasoning_output_tokens=4)),
-    ],
-)
-def test_a_part_never_exceeds_its_whole(reported: str, shown: e.UsageReported) -> None:
-    assert read(Plain(), {"usage": reported}) == [shown]
-
-
-# -- tool calls -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("fragments", "numbers"),
-    [
-        ([(0, "a", "f"), (0, None, None), (0, "a", None)], [0, 0, 0]),
-        ([(0, "a", "f"), (0, "b", "f"), (0, "b", None)], [0, 1, 1]),
-        ([(0, "a", "f"), (1, "b", "f"), (0, None, None)], [0, 1, 0]),
-        ([(None, "a", "f"), (None, None, None), (None, "a", None)], [0, 0, 0]),
-        ([(None, "a", "f"), (None, "b", None), (None, None, None)], [0, 1, 1]),
-        ([(None, None, "f"), (None, None, "f")], [0, 1]),
-        ([(0, None, "f"), (0, "late", None)], [0, 0]),
-        ([(0, "x" * 256 + "a", "f"), (0, "x" * 256 + "b", None)], [0, 0]),
-    ],
-    ids=["same id", "another id", "two indexes", "no index", "no index, another id", "names alone", "late id", "long"],
-)
-def test_fragments_find_their_call(
-    fragments: list[tuple[int | None, str | None, str | None]], numbers: list[int]
-) -> None:
-    calls, found = ToolCalls(), []
-    for index, id_, name in fragments:
-        out: list[e.ProviderEvent] = []
-        calls.fragment(0, index, id_, name, "x", out)
-        assert isinstance(out[-1], e.ToolCallDelta)
-        assert len(out) == (1 if out[-1].call in found else 2), "a call starts with its first fragment"
-        found.append(out[-1].call)
-    assert found == numbers
-
-
-def test_a_closed_call_takes_no_more_fragments() -> None:
-    calls, out = ToolCalls(), list[e.ProviderEvent]()
-    calls.begin(3, "a", "f", out)
-    calls.close(3)
-    calls.close(4)
-    calls.more(3, "{}", out)
-    assert out == [e.ToolCallStarted(0, "a", "f"), e.ToolCallStarted(1, None, None), e.ToolCallDelta(1, "{}")]
-
-
-def test_the_oldest_open_call_makes_room_for_a_new_one() -> None:
-    calls, out = ToolCalls(), list[e.ProviderEvent]()
-    for index in range(OPEN_CALLS + 1):
-        calls.begin(index, None, "f", [])
-    calls.more(1, "x", out)
-    assert out == [e.ToolCallDelta(1, "x")]
-    calls.more(0, "x", out)
-    assert out[1:] == [e.ToolCallStarted(OPEN_CALLS + 1, None, None), e.ToolCallDelta(OPEN_CALLS + 1, "x")]
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,18 @@ class BedrockInvokeReader:
         self._reader: BaseReader | None = None
 
     @property
+    def terminated(self) -> bool:
+        return self._reader is not None and self._reader.terminated
+
+    @property
+    def finish_seen(self) -> bool:
+        return self._reader is not None and self._reader.finish_seen
+
+    @property
+    def complete(self) -> bool:
+        return self._reader is not None and self._reader.complete
+
+    @property
     def markers(self) -> tuple[bytes, ...]:
         return self.MARKERS
 

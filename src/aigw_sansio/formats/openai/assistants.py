@@ -11,7 +11,7 @@ from ...events import ProviderEvent, TextDelta
 from ..base import BaseReader, ToolKind
 from ..errors import response_failed
 from ..values import JsonObject, arr, count, obj, text, word
-from .chat import openai_usage
+from .usage_counts import openai_usage
 
 _RUN_ENDS: Final = frozenset({"completed", "incomplete", "cancelled", "expired", "requires_action"})
 

@@ -12,7 +12,7 @@ from ...bodies.chunk import Chunk
 from ...events import AudioDelta, ProviderEvent, ResponseFinished, TextDelta
 from ..base import BaseReader
 from ..values import BROKEN, JsonObject, base64_size, obj, parse, text
-from .chat import openai_usage
+from .usage_counts import openai_usage
 
 
 class OpenAIAudioReader(BaseReader):

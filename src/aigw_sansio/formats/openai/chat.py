@@ -5,19 +5,23 @@ Cerebras, Hugging Face, TGI, Ollama, Z.ai, Writer, Snowflake, Moonshot, Gemini's
 means. Must not know: the provider; each deviation is recognised by its content.
 
 Source: OpenAI API reference, Chat Completions; recordings of each provider named. A finish is held back until the
-transport ends, because usage may follow it, and some providers repeat it on chunks before the end.
+stream ends, because usage may follow it, and some providers repeat it on chunks before the end. The terminator is
+``[DONE]``; Perplexity, Cerebras, Writer, GPUStack send none: there the finish of every choice is the end. A stream may
+have a whole response for a chunk (``message`` in place of ``delta``).
 """
 
 from typing import ClassVar, Final
+
+import msgspec
 
 from ...bodies.chunk import Chunk
 from ...events import (
     AudioDelta,
     Citation,
-    ImageDelta,
     ProviderEvent,
     ReasoningDelta,
     RefusalDelta,
+    ResponseFinished,
     TextDelta,
     Unrecognised,
     UsageReported,
@@ -25,7 +29,9 @@ from ...events import (
 from ..base import BaseReader, ToolKind, choice_of
 from ..errors import embedded_error
 from ..values import JsonObject, arr, base64_size, count, obj, text, word
+from .content_parts import read_image, read_parts, read_reasoning
 from .text_chunk import read_text_chunk
+from .usage_counts import openai_usage
 
 #: Members of a delta that are not content: they do not start a response.
 _QUIET: Final = frozenset(
@@ -34,6 +40,7 @@ _QUIET: Final = frozenset(
         "reasoning_details", "annotations", "audio", "images", "channel", "token_id", "prefix", "citations",
         "graph_data", "llm_data", "image_data", "translation_data", "web_search_data", "tool_call_id", "obfuscation",
         "provider_specific_fields", "reasoning_signature", "stop_reason", "padding", "p", "provider_metadata",
+        "reasoning_text", "reasoning_opaque", "thinking", "thinking_blocks", "extra_content",
     }
 )  # fmt: skip
 
@@ -49,9 +56,16 @@ class OpenAIChatReader(BaseReader):
         b'"error"',
         b'"usage":{',
         b'"usage": {',
+        b'"usage" : {',
         b'"finish_reason":"',
         b'"finish_reason": "',
+        b'"finish_reason" : "',
+        b'"base_resp"',
+        b'"detail":',
+        b'"message":"',
+        b'"message": "',
     )
+    ALWAYS_ENDS: ClassVar[bool] = True
 
     #: Whether the fast path for text chunks may be used. Formats that add their own members turn it off.
     FAST_TEXT_CHUNKS: ClassVar[bool] = True
@@ -59,31 +73,36 @@ class OpenAIChatReader(BaseReader):
     def __init__(self) -> None:
         super().__init__()
         self._cited = 0
+        self._id: str | None = None
+        self._model: str | None = None
+        self._thought: dict[int, bool] = {}  # the choices with reasoning; whether it comes in ``reasoning_details``
+        self._blank: set[int] = set()  # the choices whose finish reason is ""
 
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
         if self._started and self.FAST_TEXT_CHUNKS and not chunk.event and not chunk.failed:
             plain = read_text_chunk(chunk.data)
             if plain is not None:
+                self._choices[plain.choice] = True
+                self.finish_seen = False
                 return [plain]
         return super().read(chunk)
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         choices = value.get("choices")
         if type(choices) is list and choices:
-            if not self._started:
-                self.start(value.get("id"), value.get("model"), out)
+            first = len(out)
             for position, choice in enumerate(choices):
                 self._read_choice(obj(choice), position, out)
+            if not self._started:
+                self._read_start(value, first, out)
         if "citations" in value:
             self._read_citations(arr(value["citations"]), out)
         usage = value.get("usage")
-        if usage:
-            self.report(openai_usage(obj(usage)), out)
-        elif "x_groq" in value:
+        if not usage and "x_groq" in value:
             usage = obj(value["x_groq"]).get("usage")
-            if usage:
-                self.report(openai_usage(obj(usage)), out)
-        if "error" in value or "errors" in value:
+        if usage:
+            self._read_usage(obj(usage), out)
+        if "error" in value or "errors" in value or "base_resp" in value:
             error = embedded_error(value)
             if error is not None:
                 out.append(error)
@@ -95,6 +114,28 @@ class OpenAIChatReader(BaseReader):
         known = "choices" in value or "usage" in value or value.get("object") == "error"
         if known or _OTHER_ANSWERS.isdisjoint(value):
             self.read_object(value, "", out)
+
+    def finished(self, choice: int, raw: str | None) -> ResponseFinished:
+        told = self._whole or self.terminated
+        if raw is None and told and choice in self._blank and self.calls.asked(choice):
+            return ResponseFinished("tool_calls", raw, choice)  # Snowflake tells no reason
+        return super().finished(choice, raw)
+
+    def _read_start(self, value: JsonObject, first: int, out: list[ProviderEvent]) -> None:
+        """Report the start before the first event of this chunk, once there is an id or anything to be said."""
+        self._id = self._id or word(value.get("id"))
+        self._model = self._model or word(value.get("model"))
+        if len(out) > first or self._ends or self._id or self._whole:
+            started: list[ProviderEvent] = []
+            self.start(self._id, self._model, started)
+            out[first:first] = started
+
+    def _read_usage(self, usage: JsonObject, out: list[ProviderEvent]) -> None:
+        """A running total, unless every choice has finished or the chunk is no part of one."""
+        told = openai_usage(usage)
+        if self._choices and not (self._ends or self._ended or self._whole or self.terminated):
+            told = msgspec.structs.replace(told, quality="partial")
+        self.report(told, out)
 
     def _read_odd(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         piece = value.get("value")
@@ -110,52 +151,72 @@ class OpenAIChatReader(BaseReader):
         if index is None:
             out.append(Unrecognised("choice index out of range"))
             return
+        if index not in self._choices:
+            self._choices[index] = False
+        before = len(out)
+        reason = choice.get("finish_reason")
         delta = choice.get("delta")
-        if type(delta) is not dict:
-            delta = choice.get("message")
+        message = choice.get("message")
+        if type(message) is dict and (type(delta) is not dict or self._is_whole(delta, index, reason)):
+            delta = message
         if type(delta) is dict:
-            content = delta.get("content")
-            if content and type(content) is str:
-                out.append(TextDelta(content, index))
-                if len(delta) > 1:
-                    self._read_rest(delta, index, out)
-            else:
-                before = len(out)
-                if content:
-                    _read_parts(content, index, out)
-                self._read_rest(delta, index, out)
-                if len(out) == before:
-                    odd = [key for key, part in delta.items() if part and key not in _QUIET]
-                    if odd:
-                        out.append(Unrecognised("delta with " + ", ".join(key[:40] for key in odd[:4])))
+            self._read_delta(delta, index, out)
         elif type(choice.get("text")) is str:  # the older Completions
             piece = text(choice["text"])
             if piece:
                 out.append(TextDelta(piece, index))
-        reason = choice.get("finish_reason")
+        if len(out) > before:
+            self._choices[index] = True
         if reason:
             self.end(index, word(reason))
+        elif reason == "":
+            self._blank.add(index)
+        if "error" in choice:
+            error = embedded_error(choice)
+            if error is not None:
+                out.append(error)
         usage = choice.get("usage")
         if usage:  # Moonshot
-            self.report(openai_usage(obj(usage)), out)
+            self._read_usage(obj(usage), out)
+
+    def _is_whole(self, delta: JsonObject, index: int, reason: object) -> bool:
+        """Whether ``message`` counts in place of ``delta``. Perplexity and Writer send both: in a whole response the
+        delta is empty, in a stream the message repeats all that came before."""
+        if self._whole:
+            return True
+        said = delta.get("content") or delta.get("tool_calls") or self._choices[index]
+        return bool(reason) and not said
+
+    def _read_delta(self, delta: JsonObject, index: int, out: list[ProviderEvent]) -> None:
+        content = delta.get("content")
+        if content and type(content) is str:
+            if "extra_content" in delta and obj(obj(delta["extra_content"]).get("google")).get("thought") is True:
+                out.append(ReasoningDelta(content, index))
+            else:
+                out.append(TextDelta(content, index))
+            if len(delta) > 1:
+                self._read_rest(delta, index, out)
+        else:
+            before = len(out)
+            if content:
+                read_parts(content, index, out)
+            self._read_rest(delta, index, out)
+            if len(out) == before:
+                odd = [key for key, part in delta.items() if part and key not in _QUIET]
+                if odd:
+                    out.append(Unrecognised("delta with " + ", ".join(key[:40] for key in odd[:4])))
 
     def _read_rest(self, delta: JsonObject, index: int, out: list[ProviderEvent]) -> None:
-        reasoning = delta.get("reasoning_content") or delta.get("reasoning")
-        if reasoning and type(reasoning) is str:
-            out.append(ReasoningDelta(reasoning, index))
-        details = delta.get("reasoning_details")
-        if details:
-            _read_details(arr(details), index, out, with_text=not reasoning)
+        self._read_reasoning(delta, index, out)
         calls = delta.get("tool_calls")
         if calls:
-            for call in arr(calls):
+            for call in arr(calls) or [calls]:
                 self._read_call(obj(call), index, out)
-        legacy = delta.get("function_call")
-        if legacy:
-            named = obj(legacy)
-            self.calls.fragment(
-                choice=index, index=-1, id_=None, name=word(named.get("name")), args=named.get("arguments"), out=out
-            )
+        elif delta.get("function_call"):
+            named = obj(delta["function_call"])
+            name, args = word(named.get("name")), named.get("arguments")
+            if name or args:
+                self.calls.fragment(index, -1, None, name, args, out)
         refusal = delta.get("refusal")
         if refusal and type(refusal) is str:
             out.append(RefusalDelta(refusal, index))
@@ -175,20 +236,49 @@ class OpenAIChatReader(BaseReader):
         images = delta.get("images")
         if images:
             for image in arr(images):
-                _read_image(obj(image), index, out)
+                read_image(obj(image), index, out)
+
+    def _read_reasoning(self, delta: JsonObject, index: int, out: list[ProviderEvent]) -> None:
+        """Reasoning, which servers mirror under several names: the first form that a choice uses counts for its text,
+        signatures count wherever they stand."""
+        plain = (
+            delta.get("reasoning_content")
+            or delta.get("reasoning")
+            or delta.get("reasoning_text")
+            or delta.get("thinking")
+        )
+        details = delta.get("reasoning_details") or delta.get("thinking_blocks")
+        if plain or details:
+            in_details = self._thought.setdefault(index, not plain)
+            if plain and not in_details:
+                if type(plain) is str:
+                    out.append(ReasoningDelta(plain, index))
+                else:
+                    read_reasoning(plain, index, out)
+            for detail in arr(details):
+                read_reasoning(detail, index, out, with_text=in_details)
+        signature = word(delta.get("reasoning_signature")) or word(delta.get("reasoning_opaque"))
+        if signature is None and "extra_content" in delta:
+            signature = _google_signature(delta)
+        if signature:
+            out.append(ReasoningDelta("", index, signature))
 
     def _read_call(self, call: JsonObject, choice: int, out: list[ProviderEvent]) -> None:
-        function = call.get("function")
         kind: ToolKind = "function"
-        if "custom" in call:
-            custom = obj(call["custom"])
-            kind, name, args = "custom", custom.get("name"), custom.get("input")
+        custom = call.get("custom")
+        if custom:  # Snowflake writes an empty one beside a function
+            function = obj(custom)
+            kind, args = "custom", function.get("input")
         else:
-            function = obj(function)
-            name, args = function.get("name"), function.get("arguments")
+            function = obj(call.get("function")) or call
+            args = function.get("arguments")
+            if args is None:
+                args = function.get("parameters")
+        name = word(function.get("name"))
         index = count(call.get("index"))
+        signature = _google_signature(call) if "extra_content" in call else None
         # By position: keywords cost 120 ns more for each streamed fragment.
-        self.calls.fragment(choice, index, word(call.get("id")), word(name), args, out, kind)
+        self.calls.fragment(choice, index, word(call.get("id")), name, args, out, kind, signature)
 
     def _read_citations(self, citations: list[object], out: list[ProviderEvent]) -> None:
         """Perplexity and xAI repeat the whole list: report only the new ones."""
@@ -197,87 +287,6 @@ class OpenAIChatReader(BaseReader):
         self._cited = max(self._cited, len(citations))
 
 
-def _read_parts(content: object, index: int, out: list[ProviderEvent]) -> None:
-    """Read Mistral's content as a list: thinking, then text."""
-    for part in arr(content):
-        value = obj(part)
-        kind = value.get("type")
-        if kind == "text":
-            if text(value.get("text")):
-                out.append(TextDelta(text(value["text"]), index))
-        elif kind == "thinking":
-            thought = value.get("thinking")
-            for piece in arr(thought) or [{"text": thought}]:
-                if text(obj(piece).get("text")):
-                    out.append(ReasoningDelta(text(obj(piece)["text"]), index))
-        elif kind == "image_url":
-            _read_image(value, index, out)
-        elif kind == "refusal":
-            if text(value.get("refusal")):
-                out.append(RefusalDelta(text(value["refusal"]), index))
-        elif kind == "reference":
-            out.append(Citation(choice=index))
-        else:
-            out.append(Unrecognised(f"content part {text(kind)[:40]}"))
-
-
-def _read_details(details: list[object], index: int, out: list[ProviderEvent], *, with_text: bool) -> None:
-    """Read OpenRouter's ``reasoning_details``: their text is also in ``reasoning``, their signatures are only here."""
-    for detail in details:
-        value = obj(detail)
-        piece = text(value.get("text")) or text(value.get("summary")) if with_text else ""
-        sealed = word(value.get("data"))
-        signature = word(value.get("signature")) or sealed
-        if piece or signature:
-            out.append(ReasoningDelta(piece, index, signature=signature, redacted=sealed is not None))
-
-
-def _read_image(image: JsonObject, index: int, out: list[ProviderEvent]) -> None:
-    url = image.get("image_url")
-    address = text(url) or text(obj(url).get("url"))
-    if address.startswith("data:"):
-        media_type, _, data = address[5:].partition(";base64,")
-        out.append(ImageDelta(base64_size(data), media_type[:100] or None, index))
-    elif address:
-        out.append(ImageDelta(0, None, index))
-
-
-def openai_usage(usage: JsonObject) -> UsageReported:
-    """Read ``usage`` with OpenAI's names: those of chat, Responses, audio and realtime.
-
-    The input count includes cached tokens, the output count includes reasoning. xAI's chat does not include reasoning
-    in the completion count; the total shows that.
-    """
-    read = obj(_first(usage, "prompt_tokens_details", "input_tokens_details", "input_token_details"))
-    written = obj(_first(usage, "completion_tokens_details", "output_tokens_details", "output_token_details"))
-    cached = count(read.get("cached_tokens"))
-    if cached is None:
-        cached = count(usage.get("prompt_cache_hit_tokens"))  # DeepSeek
-    if cached is None:
-        cached = count(usage.get("cached_tokens"))  # Moonshot
-    created = count(read.get("cache_write_tokens"))
-    if created is None:
-        created = count(read.get("cache_creation_tokens"))
-    prompt = count(usage.get("prompt_tokens"))
-    completion = count(usage.get("completion_tokens"))
-    reasoning = count(written.get("reasoning_tokens"))
-    if reasoning is None:
-        reasoning = count(usage.get("reasoning_tokens"))  # Perplexity
-    if reasoning and count(usage.get("total_tokens")) == (prompt or 0) + (completion or 0) + reasoning:
-        completion = (completion or 0) + reasoning
-    return UsageReported(
-        input_tokens=prompt if prompt is not None else count(usage.get("input_tokens")),
-        output_tokens=completion if completion is not None else count(usage.get("output_tokens")),
-        cache_read_input_tokens=cached,
-        cache_creation_input_tokens=created,
-        reasoning_output_tokens=reasoning,
-        input_audio_tokens=count(read.get("audio_tokens")),
-        output_audio_tokens=count(written.get("audio_tokens")),
-    )
-
-
-def _first(holder: JsonObject, *names: str) -> object:
-    for name in names:
-        if name in holder:
-            return holder[name]
-    return None
+def _google_signature(holder: JsonObject) -> str | None:
+    """The signature that Gemini's compatible path writes beside a call or a text."""
+    return word(obj(obj(holder.get("extra_content")).get("google")).get("thought_signature"))

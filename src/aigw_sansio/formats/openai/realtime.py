@@ -14,7 +14,7 @@ from ...events import AudioDelta, ProviderEvent, ResponseFinished
 from ..errors import response_failed
 from ..finish_reasons import map_reason
 from ..values import JsonObject, arr, base64_size, obj, text, word
-from .chat import openai_usage
+from .usage_counts import openai_usage
 from .responses import OpenAIResponsesReader
 
 #: Prefixes of events about the session, the input and limits: they are not part of a response.

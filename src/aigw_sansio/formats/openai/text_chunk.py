@@ -25,6 +25,12 @@ class _Delta(msgspec.Struct, gc=False):
     audio: None = None
     annotations: None = None
     images: None = None
+    extra_content: None = None
+    thinking: None = None
+    thinking_blocks: None = None
+    reasoning_text: None = None
+    reasoning_opaque: None = None
+    reasoning_signature: None = None
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -32,6 +38,7 @@ class _Choice(msgspec.Struct, gc=False):
     index: int | None = None
     finish_reason: str | None = None
     usage: None = None
+    error: None = None
 
 
 class _TextChunk(msgspec.Struct, gc=False):
