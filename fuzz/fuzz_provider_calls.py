@@ -22,10 +22,12 @@ SETTINGS = {slug: ProviderSettings(api_key=Secret(CANARY)) for slug in REGISTRY 
 }
 #: Hosts that may get a stored key.
 HOSTS = re.compile(
-    r"(?:api|wss|ws|agent|inference|generativelanguage|aiplatform|api-inference|queue)?\.?"
+    r"(?:api|wss|ws|agent|agents|inference|generativelanguage|aiplatform|api-inference|queue|streaming(?:\.us|\.eu)?|"
+    r"tts\.us|stt-rt|tts-rt|(?:eu|us|global)\.rt|eu1\.asr\.api|users|users-ws|coda\.api|dashscope|dashscope-intl)?\.?"
     r"(?:openai\.com|anthropic\.com|googleapis\.com|cloudflare\.com|huggingface\.co|replicate\.com|groq\.com|x\.ai|"
     r"mistral\.ai|cohere\.ai|deepseek\.com|perplexity\.ai|cerebras\.ai|openrouter\.ai|baseten\.co|parallel\.ai|"
-    r"fireworks\.ai|elevenlabs\.io|cartesia\.ai|deepgram\.com|fal\.run|ideogram\.ai)|"
+    r"fireworks\.ai|elevenlabs\.io|cartesia\.ai|deepgram\.com|fal\.run|ideogram\.ai|together\.(?:ai|xyz)|"
+    r"aliyuncs\.com|assemblyai\.com|soniox\.com|speechmatics\.com|inworld\.ai|sarvam\.ai|rime\.ai|hume\.ai)|"
     r"bedrock-runtime\.[a-z-]+[0-9]+\.amazonaws\.com|bedrock-mantle\.[a-z-]+[0-9]+\.api\.aws|"
     r"[a-z-]+[0-9]+-aiplatform\.googleapis\.com|aiplatform\.(?:us|eu)\.rep\.googleapis\.com|127\.0\.0\.1|rt\.example"
 )
@@ -69,6 +71,7 @@ def target(data: bytes) -> None:
         subprotocols=[item.encode("utf-8", "replace") for item in account.split(",") if item],
         settings=SETTINGS,
         own_tokens=lambda value: value == "ours",
+        unix_time=0.0,
     )
     assert CANARY not in repr(upgrade) or CANARY in text
     if not isinstance(upgrade, Fault):

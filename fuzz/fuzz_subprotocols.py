@@ -6,7 +6,7 @@ choice.
 
 from fuzz._fuzz import main
 
-from aigw_sansio.providers.subprotocols import gateway_token, read_offer, shown_subprotocol
+from aigw_sansio.providers.subprotocols import read_offer
 
 _NEVER = (b"cf-aig-", b"xi-api-key.", b"fal-api-key.")
 
@@ -27,14 +27,15 @@ def target(data: bytes) -> None:
     items = [item.strip() for item in value.split(b",") if item.strip()]
     offer = read_offer(items)
     assert [item.text for item in offer.items] == items
-    own = gateway_token(items)
+    own = offer.token
     for provider in (None, choice):
         selected = offer.select(provider)
         assert (selected is None) == (not items)
         assert selected is None or selected in items
-        if provider not in items and any(not item.secret for item in offer.items):
+        plain = [item for item in offer.items if not item.secret and item.name not in ("token", "bearer")]
+        if provider not in items and plain:
             assert any(item.text == selected and not item.secret for item in offer.items)
-        shown = shown_subprotocol(selected, items)
+        shown = offer.shown(selected)
         first = next((item for item in offer.items if item.text == selected), None)
         if first is not None and first.secret:
             assert shown in ("***", f"{first.name}.***")
@@ -46,7 +47,7 @@ def target(data: bytes) -> None:
     assert set(fields) <= {"xi-api-key", "authorization"}
     if own is not None:
         left = offer.without(lambda token: token == own)
-        assert all(item.value != own or not item.secret or item.name == "cf-aig-authorization" for item in left.items)
+        assert all(item.value != own or item.is_ours for item in left.items)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ Decides: the names, defaults and allowed ranges of all settings (client protocol
 source; ``aigw_drivers.server.settings`` reads TOML into these classes.
 """
 
-from typing import Literal
+import re
+from typing import Final, Literal
 
 import msgspec
 
@@ -109,21 +110,47 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     retry: Retry = Retry()
 
 
+#: The allowed values of ``key_in``, in words.
+KEY_PLACES: Final = "bearer, basic, token, header:NAME, query:NAME and subprotocol:MARKER"
+_TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_KEY_IN: Final = re.compile(rf"bearer|basic|token|header:{_TOKEN}|query:[A-Za-z0-9._~-]+|subprotocol:{_TOKEN}")
+_SUBPROTOCOL: Final = re.compile(_TOKEN)
+_ORIGIN: Final = re.compile(r"pass|null|[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@]+")
+
+
 class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of one provider. They override the registry's row."""
+    """Settings of one provider. They override the registry's row.
+
+    ``ValueError`` for a value that is not allowed; it begins with ``provider.NAME`` and says what is.
+    """
 
     base_url: str | None = None
     realtime_url: str | None = None
     api_key: Secret | None = None
     headers: tuple[tuple[str, str], ...] = ()  #: may hold keys, so ``repr`` shows their names only
+    origin: str | None = None  #: the ``Origin`` that goes upstream; "pass": the client's; without it none
+    #: How the stored key is carried: "bearer", "basic", "token", "header:NAME", "query:NAME", or for WebSockets
+    #: "subprotocol:MARKER".
+    key_in: str | None = None
+    #: WebSocket subprotocols that are no secrets. One that ends with a dot stands for all that begin with it.
+    subprotocols: tuple[str, ...] = ()
     http2: Literal["auto", "on", "off"] = "auto"  #: "on" without TLS is h2c with prior knowledge
     ca_file: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.origin is not None and not _ORIGIN.fullmatch(self.origin):
+            raise ValueError("provider.origin is no origin; allowed are 'pass' and scheme://host[:port]")
+        if self.key_in is not None and not _KEY_IN.fullmatch(self.key_in):
+            raise ValueError(f"provider.key_in has a bad value; allowed are {KEY_PLACES}")
+        if not all(map(_SUBPROTOCOL.fullmatch, self.subprotocols)):
+            raise ValueError("provider.subprotocols has a bad item; allowed are letters, digits and !#$%&'*+-.^_`|~")
 
     def __repr__(self) -> str:
         names = [name for name, _ in self.headers]
         return (
             f"ProviderSettings(base_url={self.base_url!r}, realtime_url={self.realtime_url!r}, "
-            f"api_key={self.api_key!r}, headers={names!r}, http2={self.http2!r}, ca_file={self.ca_file!r})"
+            f"api_key={self.api_key!r}, headers={names!r}, origin={self.origin!r}, key_in={self.key_in!r}, "
+            f"subprotocols={self.subprotocols!r}, http2={self.http2!r}, ca_file={self.ca_file!r})"
         )
 
 

@@ -230,8 +230,8 @@ Reach: TypeAlias = Literal["dialled", "reused", "shared"]
 class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.opened"):
     """A client's WebSocket opened. ``subprotocol`` is the one selected, without its value if that is a secret.
 
-    ``provider`` and ``log_id`` are set for a realtime session; its :class:`ProviderEventRead` events have the same
-    ``log_id``.
+    ``provider``, ``log_id`` and ``key`` are set for a realtime session; its :class:`ProviderEventRead` events have the
+    same ``log_id``. ``key`` says whose key went to the provider: the client's own, or the stored one.
     """
 
     session: int
@@ -244,6 +244,7 @@ class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.
     subprotocol: str | None = None
     provider: str | None = None
     log_id: str | None = None
+    key: Literal["client", "stored", "none"] = "none"
 
 
 class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session.ended"):

@@ -4,12 +4,12 @@ Decides: which object owns each connection, and how a gateway goes away. Must no
 a driver are in the docstring of the package :mod:`aigw_sansio`.
 """
 
+from functools import partial
 from typing import Final
 
 from .config import Config
 from .dialects.universal.dialect import UniversalDialect
 from .downstream.admission import Admission, Admitted
-from .downstream.gateway_tokens import known_token
 from .downstream.http1 import Http1DownstreamConnection
 from .downstream.http2 import Http2DownstreamConnection
 from .downstream.ports import PendingRequest, Responder
@@ -22,10 +22,8 @@ from .errors import LocalProtocolError
 from .faults import Fault
 from .ids import AskId, ConnId
 from .providers.realtime import build_realtime_call
-from .providers.subprotocols import Offer
 from .realtime.relay import Relay, refuse_upgrade
 from .realtime.upstream import RelayUpstreamConnection
-from .secret import Secret
 from .sessions.planner import ClientInfo
 from .sessions.session import Session
 from .upstream.access_tokens import AuthorizingSource
@@ -300,7 +298,8 @@ class Gateway:
             settings=admitted.settings,
             headers=headers,
             principal=admitted.principal,
-            subprotocol=_shown(admitted.offer, selected),
+            subprotocol=admitted.offer.shown(selected),
+            token=admitted.token,
         )
         opening = WebSocketOpening(
             self._services,
@@ -332,7 +331,8 @@ class Gateway:
             headers=request.headers,
             subprotocols=[item.text for item in admitted.offer.items],
             settings=self._services.config.providers,
-            own_tokens=lambda value: known_token(admitted.settings, Secret(value)),
+            own_tokens=partial(admitted.is_own_token, self._services.own_tokens),
+            unix_time=self._services.unix_time(now),
         )
         if isinstance(call, Fault):
             refuse_upgrade(self._services, request, responder, fault=call, now=now)
@@ -343,6 +343,7 @@ class Gateway:
             call,
             responder=responder,
             session_id=self._issue_session(),
+            tokens=self._source.tokens,
             register=self._register,
             on_ended=self._relay_ended,
         )
@@ -399,11 +400,3 @@ class Gateway:
         for relay in list(self._relays.values()):
             relay.abort(now)
         self._pool.close_all(now)
-
-
-def _shown(offer: Offer, selected: bytes | None) -> str | None:
-    """The selected subprotocol, as events show it: without its value if that is a secret."""
-    for item in offer.items:
-        if item.text == selected:
-            return f"{item.name}.***" if item.secret else item.text.decode("latin-1")
-    return None

@@ -3,6 +3,7 @@
 Decides: that a secret has no printable form. Must not know: what it is for.
 """
 
+from collections.abc import Iterable
 from hmac import compare_digest
 
 
@@ -30,3 +31,19 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(("Secret", self._value))
+
+
+class SecretSet:
+    """Many secrets, to be recognised in what a peer sends. For removing them only: who shows a token in order to be let
+    in is judged by :meth:`Secret.matches`."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, secrets: Iterable[Secret]) -> None:
+        self._values = frozenset(secret.reveal() for secret in secrets)
+
+    def __contains__(self, value: object) -> bool:
+        return value in self._values
+
+    def __repr__(self) -> str:
+        return f"SecretSet({len(self._values)} of them)"

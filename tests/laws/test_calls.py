@@ -27,20 +27,9 @@ CALLED_BY_A_LIBRARY = {
 
 #: What is not mended yet. An entry that is mended must be taken out.
 KNOWN_BOOLEANS: set[str] = set()
-KNOWN_RECORDS: set[str] = {
-    "aigw_drivers.cli.demo.realtime:HopLine",
-    "aigw_drivers.cli.demo.universal:Line",
-    "aigw_drivers.loopback.anthropic:HttpResponse",
-    "aigw_drivers.loopback.connection:RequestHead",
-    "aigw_drivers.loopback.openai:HttpResponse",
-    "aigw_drivers.loopback.text:Reply",
-    "aigw_sansio.providers.hosts:Destination",
-}
+KNOWN_RECORDS: set[str] = set()
 KNOWN_DEFINITIONS: set[str] = {
-    "aigw_drivers.cli.main:_options",
-    "aigw_drivers.cli.main:demo",
     "aigw_sansio.formats.gemini.generate:gemini_usage",
-    "aigw_sansio.wires.http2.server:Http2Server.respond",
 }
 
 

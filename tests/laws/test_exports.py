@@ -48,7 +48,14 @@ WITHOUT_DOCSTRING = {
 #: The modules of the core that the drivers proper import beside ``aigw_sansio`` itself, and which of them does.
 INNER_MODULES = {
     "anyio_driver": {"effects"},
-    "server.settings": {"config", "providers.auth", "providers.headers", "providers.registry", "providers.target"},
+    "server.settings": {
+        "config",
+        "providers.auth",
+        "providers.headers",
+        "providers.registry",
+        "providers.row",
+        "providers.target",
+    },
 }
 #: The loopback provider, the client and the command line: these speak protocols themselves, on the core's wires.
 PEER_MODULES = {

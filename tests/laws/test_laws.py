@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "downstream": {"engine", "wires", "providers"},
     "dialects": {"bodies", "formats", "exchanges"},
     "sessions": {"engine", "providers", "downstream", "exchanges", "dialects"},
-    "realtime": {"engine", "wires", "formats", "providers", "downstream"},
+    "realtime": {"engine", "wires", "bodies", "formats", "providers", "downstream"},
     "gateway": {"engine", "wires", "providers", "upstream", "downstream", "dialects", "sessions", "realtime"},
     "engine_api": set(),
     "recorder": {"gateway", "engine_api"},

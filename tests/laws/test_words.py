@@ -31,9 +31,7 @@ PHRASES = {
 }
 
 #: What is not mended yet. An entry that is mended must be taken out.
-KNOWN_NAMES: set[str] = {
-    "aigw_sansio.wires.http2.connection:_drop",
-}
+KNOWN_NAMES: set[str] = set()
 KNOWN_PHRASES: set[str] = set()
 
 

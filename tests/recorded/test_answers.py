@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.recorded.reading_table import table
@@ -73,12 +72,9 @@ def test_the_answers_of_translated_conversations_keep_the_same_laws() -> None:
         assert answer.unrecognised == [], recording.file
         assert answer.failures or recording.status < 400, recording.file
         assert answer.failures or bool(answer.starts) == bool(answer.finishes), recording.file
-        if recording.file != MISTAKEN:
-            assert {recording.format, named} in ALIKE or recording.format == named, recording.file
+        assert {recording.format, named} in ALIKE or recording.format == named, recording.file
 
 
-#: Its content looks like Anthropic's to ``detect_format``: an ``output`` of messages, and no ``"object":"response"``.
-MISTAKEN = "translation/one-responses-compact/openai-responses.3.response.json"
 #: Formats whose readers agree on such answers: each is the other in an envelope, or a dialect of it.
 ALIKE = [
     {"openai-chat", "azure-ai-inference"},
@@ -150,22 +146,10 @@ def test_the_text_is_that_of_the_json() -> None:
     compared = 0
     for recording in [*RECORDINGS, *TRANSLATIONS]:
         expected = reference_text(recording)
-        if expected is not None and not is_whole_perplexity(recording):
+        if expected is not None:
             compared += 1
             assert assemble(recording.events()).text == expected, recording.file
     assert compared > 1000
-
-
-def is_whole_perplexity(recording: Recording) -> bool:
-    return recording.folder == "perplexity" and recording.framing is Framing.WHOLE
-
-
-@needs_recordings
-@pytest.mark.xfail(reason="the reader takes the empty delta that stands beside the message of a whole answer")
-def test_the_text_of_whole_answers_of_perplexity() -> None:
-    for recording in filter(is_whole_perplexity, [*RECORDINGS, *TRANSLATIONS]):
-        expected = reference_text(recording)
-        assert assemble(recording.events()).text == (expected or {}), recording.file
 
 
 #: Whoever published these left out some of the deltas.
@@ -290,10 +274,32 @@ def test_chunks_without_markers_hide_no_error_no_usage_and_no_end() -> None:
             events += read
         events += reader.finish()
         tapped, whole = assemble(skip_orphans(events)), assemble(recording.events())
+        if recording.format.startswith("openai"):
+            assert reader.complete is told_its_end(recording), recording.file
         assert tapped.usage == whole.usage, recording.file
         assert tapped.failures == whole.failures, recording.file
         assert tapped.finishes == whole.finishes, recording.file
     assert skipped > 4000
+
+
+def told_its_end(recording: Recording) -> bool:
+    reader = make_reader(recording.format)
+    for chunk in recording.chunks():
+        reader.read(chunk)
+    return reader.complete
+
+
+@needs_recordings
+def test_a_recorded_stream_of_openais_formats_that_says_why_it_finished_tells_its_end() -> None:
+    """So it can end before its transport does."""
+    told = 0
+    for recording in STREAMS:
+        if recording.format in ("openai-chat", "openai-responses", "openai-audio", "openai-assistants"):
+            answer = assemble(recording.events())
+            if answer.finishes and answer.finishes[0].reason != "unknown":
+                assert told_its_end(recording), recording.file
+                told += 1
+    assert told > 100
 
 
 def skip_orphans(events: list[e.ProviderEvent]) -> Iterator[e.ProviderEvent]:

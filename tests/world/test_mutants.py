@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.compiled import needs_sources
+from tests.laws.compiled import needs_sources
 from tests.peers.processes import start
 from tests.world.mutants import FAULTS, SOURCE, Hunt
 

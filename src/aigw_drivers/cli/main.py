@@ -107,6 +107,7 @@ def _tell_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    *,
     _version: Annotated[
         bool,
         typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version, and which core runs."),
@@ -170,6 +171,7 @@ def _greet(console: Output, gateway: Running, settings: Settings, *, loopback: b
 
 @app.command()
 def demo(
+    *,
     driver: DriverOption = Driver.ANYIO,
     realtime: Annotated[
         bool, typer.Option("--realtime", help="Show a spoken conversation in a realtime session.")

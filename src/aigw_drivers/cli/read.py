@@ -12,12 +12,11 @@ import msgspec
 
 from aigw_sansio import Limits, ProviderEvent
 from aigw_sansio.bodies.framing import Framing, decoder_for, framing_of, media_type
-from aigw_sansio.formats.detection import detect_format
+from aigw_sansio.formats.detection import LOOK_AT, detect_format
 from aigw_sansio.formats.registry import FORMAT_ALIASES, make_reader
 from aigw_sansio.providers.registry import ALIASES, REGISTRY
 
 _PIECE: Final = 64 * 1024
-_DETECT: Final = 4096
 _TYPES: Final = {
     ".sse": "text/event-stream",
     ".ndjson": "application/x-ndjson",
@@ -56,9 +55,9 @@ def read_file(
     """
     named = _family(provider, format)
     with Path(path).open("rb") as file:
-        start = file.read(_PIECE)
+        start = file.read(LOOK_AT)
         kind = content_type or _type_of(Path(path), start)
-        format = named if format is not None else _told(detect_format(kind, start[:_DETECT]), named)
+        format = named if format is not None else _told(detect_format(kind, start), named)
         essence, _ = media_type([(b"content-type", kind.encode("latin-1", "replace"))])
         array = format == "gemini" and start.lstrip()[:1] == b"["
         framing = framing_of(status, essence, has_length=False, array_stream=array)

@@ -93,4 +93,4 @@ def messages(body: dict[str, object], options: Options) -> HttpResponse:
         Piece(_event("message_delta", delta=end, usage={"output_tokens": len(parts)})),
     ]
     failure = {"type": "overloaded_error", "message": "The loopback provider was asked to fail here"}
-    return HttpResponse(200, SSE, pieces, _event("message_stop"), _event("error", error=failure))
+    return HttpResponse(200, SSE, pieces, done=_event("message_stop"), error_event=_event("error", error=failure))

@@ -178,7 +178,9 @@ class LoopbackConnection:
             return None
         path, _, query = head.target.decode().partition("?")
         if b"websocket" in (item.lower() for item in header_tokens(list(head.headers), b"upgrade")):
-            self._head = RequestHead(head.method, head.target, head.http_version, list(head.headers))
+            self._head = RequestHead(
+                method=head.method, target=head.target, http_version=head.http_version, headers=list(head.headers)
+            )
             self._inbox[:0] = self._http.trailing_data[0]
         return RequestRecord(
             connection=self._number,

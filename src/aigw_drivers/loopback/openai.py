@@ -132,7 +132,7 @@ def chat(body: dict[str, object], options: Options) -> HttpResponse:
     if with_usage:
         pieces.append(Piece(_data({**frame, "choices": [], "usage": usage})))
     error = b"data: " + error_body(500, "The loopback provider was asked to fail here") + b"\n\n"
-    return HttpResponse(200, SSE, pieces, b"data: [DONE]\n\n", error)
+    return HttpResponse(200, SSE, pieces, done=b"data: [DONE]\n\n", error_event=error)
 
 
 def _call(reply: Reply, name: str, text: str) -> dict[str, object]:
@@ -226,7 +226,7 @@ def responses(body: dict[str, object], options: Options) -> HttpResponse:
         200,
         SSE,
         pieces,
-        event("response.incomplete" if cut else "response.completed", {"response": end}),
-        event("error", {"error": {**failure, "param": None}})
+        done=event("response.incomplete" if cut else "response.completed", {"response": end}),
+        error_event=event("error", {"error": {**failure, "param": None}})
         + event("response.failed", {"response": {**frame, "status": "failed", "error": failure}}),
     )

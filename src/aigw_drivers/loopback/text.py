@@ -175,7 +175,7 @@ def compose(body: dict[str, object], options: Options, choice: int = 0) -> Reply
         size = options.chunk_bytes
         deltas = [delta.ljust(size, "abcdefghijklmnopqrstuvwxyz"[n % 26])[:size] for n, delta in enumerate(deltas)]
     prompt = [body.get(name) for name in ("messages", "input", "instructions", "system", "tools")]
-    return Reply(seed, deltas, max(1, count_tokens(prompt)), count < wanted)
+    return Reply(seed, deltas, prompt_tokens=max(1, count_tokens(prompt)), cut=count < wanted)
 
 
 def _sentences(source: random.Random, count: int, *, ended: bool) -> list[str]:

@@ -20,7 +20,8 @@ from aigw_sansio import Config, Fault, GatewaySettings, Limits, ProviderSettings
 from aigw_sansio.config import Backoff, Compression
 from aigw_sansio.providers.auth import read_stored_key
 from aigw_sansio.providers.headers import NEVER_FORWARDED, TOKEN
-from aigw_sansio.providers.registry import ALIASES, REGISTRY, Provider, is_custom
+from aigw_sansio.providers.registry import ALIASES, REGISTRY, is_custom
+from aigw_sansio.providers.row import Provider
 from aigw_sansio.providers.target import RefusedTarget, parse_base_url
 
 from .toml_values import EnvironmentText, Table, ValueReader, key_text, kind_of, suggestion, toml_text
@@ -103,7 +104,9 @@ _RETRY_KEYS: Final = {"retry_max_attempts": "max_attempts", "retry_delay": "dela
 _GATEWAY_KEYS: Final = (
     "authentication", "tokens", "origins", "query_token", "compression", *_RETRY_KEYS, *_NOT_SUPPORTED,
 )  # fmt: skip
-_PROVIDER_KEYS: Final = ("base_url", "realtime_url", "api_key", "headers", "http2", "ca_file")
+_PROVIDER_KEYS: Final = (
+    "base_url", "realtime_url", "api_key", "headers", "origin", "key_in", "subprotocols", "http2", "ca_file",
+)  # fmt: skip
 _SERVER_KEYS: Final = ("host", "port", "tls_certificate", "tls_key", "workers")
 _TABLES: Final = ("server", "gateways", "providers", "limits", "timeouts", "store")
 _HTTP2: Final[dict[object, Literal["auto", "on", "off"]]] = {True: "on", False: "off", "auto": "auto"}
@@ -237,18 +240,20 @@ class _Reader(ValueReader):
             found["api_key"] = Secret(
                 str(key)
             )  # plain text, also if it came from the environment as a class of its own
-            if key.lstrip().startswith("{"):
-                stored = read_stored_key(row, found["api_key"])
-                if isinstance(stored, Fault):
-                    self.error(f"{where}.api_key", stored.detail.partition(" ")[2])
-                elif isinstance(stored, Secret):
-                    self.error(
-                        f"{where}.api_key", "is JSON, which this provider has no form for; allowed is a plain key"
-                    )
-            elif not _SECRET.match(key):
+            stored = read_stored_key(row, found["api_key"])
+            if key.lstrip().startswith("{") and isinstance(stored, Fault):
+                self.error(f"{where}.api_key", stored.detail.partition(" ")[2])
+            elif isinstance(stored, Fault):
                 self.error(f"{where}.api_key", "is not usable; allowed is printable ASCII without blanks")
         if "headers" in table:
             found["headers"] = self.headers(f"{where}.headers", table["headers"])
+        for name in ("origin", "key_in"):
+            if name in table and (text := self.string(f"{where}.{name}", table[name])) is not None:
+                self.checked(where, found, name, text)
+        if "subprotocols" in table:
+            items = self.strings(f"{where}.subprotocols", table["subprotocols"])
+            self.checked(where, found, "subprotocols", tuple(items.values()))
+        self.key_place(where, found)
         if "http2" in table:
             value = self.from_environment(f"{where}.http2", table["http2"])
             if isinstance(value, EnvironmentText):
@@ -260,6 +265,27 @@ class _Reader(ValueReader):
         if "ca_file" in table:
             found["ca_file"] = self.path(f"{where}.ca_file", table["ca_file"])
         return ProviderSettings(**found)
+
+    def checked(self, where: str, found: Table, name: str, value: object) -> None:
+        """Take a value of a provider if the core allows it."""
+        one: Table = {name: value}
+        try:
+            ProviderSettings(**one)
+        except ValueError as error:
+            self.error(f"{where}.{name}", str(error).partition(" ")[2])
+        else:
+            found[name] = value
+
+    def key_place(self, where: str, found: Table) -> None:
+        """Whether the key can stand where ``key_in`` says."""
+        kind, _, name = str(found.get("key_in", "")).partition(":")
+        if kind == "header" and (name.lower() in NEVER_FORWARDED or name.lower().startswith(("cf-aig-", "sec-"))):
+            self.error(f"{where}.key_in", "names a header that is never sent to a provider")
+        key = found.get("api_key")
+        if kind == "subprotocol" and isinstance(key, Secret) and not TOKEN.match(key.reveal()):
+            self.error(
+                f"{where}.api_key", "cannot stand in a subprotocol; allowed are letters, digits and !#$%&'*+-.^_`|~"
+            )
 
     def headers(self, where: str, value: object) -> tuple[tuple[str, str], ...]:
         if not isinstance(value, dict):

@@ -10,7 +10,8 @@ from ..faults import Fault
 
 class Step(msgspec.Struct, frozen=True):
     """One step of a request. ``headers`` in the order sent, values as text (JSON text if the value was no string);
-    ``query`` is the client's bytes, ``None`` if there were none."""
+    ``query`` is the client's bytes, ``None`` if there were none; ``body``, in its place, bytes that are no JSON or not
+    to be read as such."""
 
     provider: str
     endpoint: str
@@ -18,6 +19,7 @@ class Step(msgspec.Struct, frozen=True):
     headers: list[tuple[str, str]]
     query: bytes | None
     config: StepConfig
+    body: bytes | None = None
 
 
 class Create(msgspec.Struct, frozen=True):

@@ -17,8 +17,8 @@ from ..envelope import error_envelope, success_envelope
 from ..events import UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
 from ..ids import AskId
-from ..providers.subprotocols import Offer, gateway_token, read_offer
-from ..secret import Secret
+from ..providers.subprotocols import NO_MORE, Offer, plain_items, read_offer
+from ..secret import Secret, SecretSet
 from ..wires.heads import header_values
 from ..wires.http import Headers
 from ..wires.websocket.handshake import NotUpgrade, WrongVersion
@@ -48,6 +48,11 @@ class Admitted(msgspec.Struct, frozen=True):
     settings: GatewaySettings
     query: str  #: without the gateway's token
     principal: str | None
+    token: Secret | None = None  #: the gateway's token that it showed, if that let it in
+
+    def is_own_token(self, own: SecretSet, value: str) -> bool:
+        """Whether ``value`` is one of the gateway's tokens: ``own`` are those of the settings."""
+        return value in own or (self.token is not None and self.token.matches(value))
 
 
 class SessionHost(Protocol):
@@ -105,7 +110,10 @@ class Admission:
         if settings.origins and origins and origins[-1].decode("latin-1") not in settings.origins:
             detail = "this origin is not among those the gateway allows"
             return self._refuse(request, responder, _fault(FaultKind.ORIGIN_NOT_ALLOWED, detail), now)
-        offer = read_offer(offers.subprotocols)
+        plain = NO_MORE
+        if isinstance(resource, RealtimeResource):
+            plain = plain_items(resource.path.partition("/")[0], self._services.config.providers)
+        offer = read_offer(offers.subprotocols, plain)
         token, query = self._token(request, offer, settings, query=query)
         admitted = Admitted(
             request=request, offer=offer, resource=resource, settings=settings, query=query, principal=None
@@ -129,9 +137,8 @@ class Admission:
                 else:
                     kept.append(part)
             query = "&".join(kept)
-        offered = gateway_token([item.text for item in offer.items])
-        if offered is not None:
-            found = Secret(offered)
+        if offer.token is not None:
+            found = Secret(offer.token)
         headers = header_values(request.headers, b"cf-aig-authorization")
         if headers:
             found = Secret(bearer_token(headers[-1].decode("latin-1")))
@@ -227,7 +234,7 @@ class _PendingAuthentication(_PendingQuestion):
         elif self._admission._host.draining:  # checked again: the drain may have begun while the host was asked
             fault = _going_away("the gateway is going away; connect again")
         else:
-            admitted = msgspec.structs.replace(admitted, principal=answer.principal)
+            admitted = msgspec.structs.replace(admitted, principal=answer.principal, token=self._token)
             self._next = self._admission._admit(admitted, self._responder, now)
             return
         self._admission._refuse(admitted.request, self._responder, fault, now)

@@ -9,10 +9,11 @@ from enum import IntEnum
 from ..engine.connection import BytePipe, PipeConnection, PipeReceiver
 from ..engine.services import Services
 from ..envelope import error_envelope
-from ..faults import Fault, FaultKind, Side
+from ..events import UpgradeRefused
+from ..faults import ENVELOPE_CODE, Fault, FaultKind, Side
 from ..fsm import Machine
 from ..ids import ConnId
-from ..wires.heads import HeadGate, parse_request_head
+from ..wires.heads import HeadGate, OpeningCheck, parse_request_head
 from ..wires.http import Headers
 from ..wires.websocket.handshake import Upgrade, accept, check_upgrade, response
 from .ports import (
@@ -65,6 +66,7 @@ class Http1DownstreamConnection(PipeConnection):
         "_handshake_timer",
         "_head_only",
         "_machine",
+        "_opening",
         "_pending",
         "_upgrade",
         "peer",
@@ -76,6 +78,7 @@ class Http1DownstreamConnection(PipeConnection):
         self.peer = peer
         self._handler = handler
         self._machine = Machine(HTTP1_DOWNSTREAM_TABLE, Http1DownstreamState.HEAD)
+        self._opening = OpeningCheck()
         self._gate = HeadGate(services.config.limits.head_bytes)
         self._upgrade: Upgrade | None = None
         self._head_only = False  # the request was HEAD
@@ -144,6 +147,10 @@ class Http1DownstreamConnection(PipeConnection):
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _read_head(self, data: bytes, now: float) -> None:
+        refused = self._opening.refuse(data)
+        if refused is not None:
+            self._refuse_head(400, Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, refused), now)
+            return
         found = self._gate.feed(data)
         if found is None:
             return
@@ -176,6 +183,7 @@ class Http1DownstreamConnection(PipeConnection):
             self._pending = pending
 
     def _refuse_head(self, status: int, fault: Fault, now: float) -> None:
+        self.services.emit(UpgradeRefused(self.conn, status, ENVELOPE_CODE[fault.kind], fault.detail))
         self.refuse(status, [(b"content-type", b"application/json")], error_envelope(fault), now)
 
     def _end(self, now: float) -> None:

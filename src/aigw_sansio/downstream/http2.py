@@ -13,7 +13,8 @@ from collections import deque
 
 from ..engine.connection import Connection
 from ..engine.services import Services
-from ..faults import Fault, FaultKind, Side
+from ..events import UpgradeRefused
+from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
 from ..ids import ConnId
 from ..wires.http import ConnectionFailed, Headers
 from ..wires.http2.events import RequestReceived, StreamAborted, StreamData
@@ -166,6 +167,16 @@ class Http2DownstreamConnection(Connection):
             elif isinstance(event, RequestReceived):
                 self._open(event, now)
             elif isinstance(event, ConnectionFailed):
+                if not self._wire.began:
+                    kind = FaultKind.BAD_HANDSHAKE
+                    self.services.emit(
+                        UpgradeRefused(
+                            conn=self.conn,
+                            status=HTTP_STATUS[kind],
+                            code=ENVELOPE_CODE[kind],
+                            reason=event.fault.detail,
+                        )
+                    )
                 self._flush_all(now)  # before the close: GOAWAY names the error
                 self.close(now)
             elif isinstance(event, StreamAborted):

@@ -27,6 +27,7 @@ from ..ids import (
     AskId,
     ConnId,
 )
+from ..secret import SecretSet
 from .seeded_random import (
     SeededRandom,
 )
@@ -52,6 +53,7 @@ class Services:
         "config",
         "deferred",
         "effects",
+        "own_tokens",
         "random",
         "timers",
         "wall_offset",
@@ -59,6 +61,8 @@ class Services:
 
     def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
         self.config = config
+        #: The tokens of all gateways: none of them goes upstream.
+        self.own_tokens = SecretSet(token for gateway in config.gateways.values() for token in gateway.tokens)
         self.random = SeededRandom(seed)
         self.timers = Timers()
         #: Unix time minus monotonic time, in seconds.

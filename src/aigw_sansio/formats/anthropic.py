@@ -15,14 +15,23 @@ from ..events import (
     ReasoningDelta,
     ResponseStarted,
     TextDelta,
+    ToolKind,
     Unrecognised,
     UsageReported,
 )
-from .base import BaseReader, ToolKind
+from .base import BaseReader
 from .errors import any_error, response_failed
 from .values import JsonObject, arguments, arr, count, obj, text, word
 
-_SILENT: Final = frozenset({"ping", "content_block_stop"})
+_SILENT: Final = frozenset({"ping", "keepalive", "keep_alive", "heartbeat"})
+#: By the member that only one type of delta has.
+_DELTAS: Final[dict[str, str]] = {
+    "text": "text_delta",
+    "partial_json": "input_json_delta",
+    "thinking": "thinking_delta",
+    "signature": "signature_delta",
+    "citation": "citations_delta",
+}
 
 
 class AnthropicReader(BaseReader):
@@ -42,10 +51,14 @@ class AnthropicReader(BaseReader):
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type"))
+        if not kind and event:
+            kind, self.typed_by_name = event, True
         if kind == "content_block_delta":
             self._read_delta(value, out)
         elif kind == "content_block_start":
             self._read_block(obj(value.get("content_block")), count(value.get("index")) or 0, out, whole=False)
+        elif kind == "content_block_stop":
+            self.calls.close(count(value.get("index")) or 0, out=out)
         elif kind == "message_delta":
             self._read_usage(obj(value.get("usage")), "final", out)
             reason = word(obj(value.get("delta")).get("stop_reason"))
@@ -55,6 +68,7 @@ class AnthropicReader(BaseReader):
             self._read_start(obj(value.get("message")), out)
         elif kind == "message_stop":
             self.report_ends(out)
+            self.terminated = True
         elif kind in _SILENT:
             return
         elif kind == "message":
@@ -103,7 +117,7 @@ class AnthropicReader(BaseReader):
 
     def _read_delta(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         delta = obj(value.get("delta"))
-        kind = delta.get("type")
+        kind = delta.get("type") or _kind_of(delta)
         if kind == "text_delta":
             piece = text(delta.get("text"))
             if piece:
@@ -146,7 +160,7 @@ class AnthropicReader(BaseReader):
             run_by: ToolKind = "function" if kind == "tool_use" else "provider"
             self.calls.begin(index, word(block.get("id")), word(block.get("name")), out, kind=run_by)
             given = block.get("input")
-            if given:  # in a stream it is {} and the fragments follow
+            if given:  # in a stream it is mostly {} and fragments follow; if both come, they say the same
                 self.calls.more(index, arguments(given), out)
         elif kind == "compaction":
             piece = text(block.get("content"))
@@ -161,7 +175,7 @@ class AnthropicReader(BaseReader):
         for name in ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"):
             number = count(usage.get(name))
             if number is not None:
-                counts[name] = number
+                counts[name] = max(number, counts.get(name, 0))  # running totals: some servers repeat one as 0
         details = obj(usage.get("output_tokens_details"))
         if not counts:
             return
@@ -178,6 +192,11 @@ class AnthropicReader(BaseReader):
             ),
             out,
         )
+
+
+def _kind_of(delta: JsonObject) -> str:
+    """The type of a delta without one."""
+    return next((kind for name, kind in _DELTAS.items() if name in delta), "")
 
 
 def _read_citation(citation: JsonObject, out: list[ProviderEvent]) -> None:

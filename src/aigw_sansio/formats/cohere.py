@@ -11,8 +11,8 @@ from typing import ClassVar, Final
 
 from ..events import Citation, ProviderEvent, ReasoningDelta, TextDelta, Unrecognised, UsageReported
 from .base import BaseReader
-from .errors import response_failed
-from .values import JsonObject, arr, count, obj, text, word
+from .errors import embedded_error, response_failed
+from .values import JsonObject, arguments, arr, count, obj, text, word
 
 _QUIET: Final = frozenset({"content-start", "content-end", "tool-call-end", "citation-end", "debug"})
 
@@ -23,10 +23,13 @@ class CohereV2Reader(BaseReader):
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"message-end"')
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
-        kind = text(value.get("type")) or event
+        kind = text(value.get("type"))
+        if not kind and event:
+            kind, self.typed_by_name = event, True
         delta = obj(value.get("delta"))
         message = obj(delta.get("message"))
         if kind == "content-delta" or kind == "content-start":
+            self.start(None, None, out)
             content = obj(message.get("content"))
             if text(content.get("text")):
                 out.append(TextDelta(text(content["text"])))
@@ -43,9 +46,13 @@ class CohereV2Reader(BaseReader):
         elif kind == "message-start":
             self.start(value.get("id"), None, out)
         elif kind == "message-end":
+            self.start(value.get("id"), None, out)
             self._end(delta, out)
             self.report_ends(out)
-        elif kind not in _QUIET:
+            self.terminated = True
+        elif type(value.get("message")) is dict:  # a whole response in one event
+            self.read_whole_object(value, out)
+        elif kind not in _QUIET or "error" in value:
             self.unknown(value, out)
 
     def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
@@ -76,39 +83,51 @@ class CohereV2Reader(BaseReader):
         call = obj(message.get("tool_calls"))
         function = obj(call.get("function"))
         index = count(value.get("index")) or 0
+        self.start(None, None, out)
         if kind == "tool-call-start":
             self.calls.begin(index, word(call.get("id")), word(function.get("name")), out)
-        self.calls.more(index, text(function.get("arguments")), out)
+        self.calls.more(index, arguments(function.get("arguments")), out)
 
     def _end(self, holder: JsonObject, out: list[ProviderEvent]) -> None:
         usage = obj(holder.get("usage"))
         if usage:
             self.report(cohere_usage(usage), out)
         if holder.get("error"):
-            out.append(response_failed(text(holder["error"])))
-        self.end(0, word(holder.get("finish_reason")))
+            error = embedded_error(holder)
+            out.append(error if error is not None else response_failed(""))
+        else:
+            self.end(0, word(holder.get("finish_reason")))
 
 
 class CohereV1Reader(BaseReader):
     """Reads v1 chat and the older generate."""
 
-    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"stream-end"')
+    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"stream-end"', b'"finish_reason"')
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spoke = False  # text came before the end
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("event_type"))
         if kind == "text-generation":
             self.start(None, None, out)
-            piece = text(value.get("text"))
-            if piece:
-                out.append(TextDelta(piece))
+            self._show(value.get("text"), out)
         elif kind == "stream-start":
             self.start(value.get("generation_id"), None, out)
         elif kind == "stream-end":
+            self.terminated = True
             response = obj(value.get("response"))
             self.start(response.get("generation_id"), None, out)
+            if not self._spoke:
+                self._show(response.get("text"), out)
             if not self.calls.count:
                 self._read_calls(arr(response.get("tool_calls")), out)
             self._read_usage(obj(response.get("meta")), out)
+            error = embedded_error(value)
+            if error is not None:
+                out.append(error)
+                return
             self.end(0, word(value.get("finish_reason")) or word(response.get("finish_reason")))
         elif kind == "tool-calls-generation":
             if not self.calls.count:
@@ -121,9 +140,10 @@ class CohereV1Reader(BaseReader):
         elif type(value.get("text")) is str and "is_finished" in value:  # streamed generate
             self.start(None, None, out)
             if value.get("is_finished") is True:
+                self.terminated = True
                 self.end(0, word(value.get("finish_reason")))
-            elif value["text"]:
-                out.append(TextDelta(text(value["text"])))
+            else:
+                self._show(value["text"], out)
         elif kind not in ("search-queries-generation", "search-results", "debug"):
             self.unknown(value, out)
 
@@ -147,6 +167,11 @@ class CohereV1Reader(BaseReader):
             self.unknown(value, out)
             return
         self._read_usage(obj(value.get("meta")), out)
+
+    def _show(self, piece: object, out: list[ProviderEvent]) -> None:
+        if text(piece):
+            self._spoke = True
+            out.append(TextDelta(text(piece)))
 
     def _read_calls(self, calls: list[object], out: list[ProviderEvent]) -> None:
         for call in calls:

@@ -18,10 +18,10 @@ WORDS: Final[dict[str, ErrorClass]] = {
     **dict.fromkeys(
         (
             "contextlengthexceeded", "exceedcontextsize", "contextwindowexceeded", "stringabovemaxlength",
-            "validation", "validationerror", "outofrange",
+            "validation", "outofrange",
             "unsupportedvalue", "unsupportedparameter", "missingrequiredparameter", "unknownparameter",
-            "invalidvalue", "invalidtype", "toolusefailed", "jsonvalidatefailed", "requesttoolarge", 
-            "invalidprompt", "invalidbase64", "invalidimage", "imageparseerror",
+            "invalidvalue", "invalidtype", "toolusefailed", "jsonvalidatefailed", "requesttoolarge",
+            "invalidprompt", "invalidbase64", "invalidimage", "imageparse",
             "invalidimageurl", "imagetoolarge", "unsupportedmediatype", "missingparameter", "invalidparameter",
             "previousresponsenotfound", "invalidfunctionparameters", "payloadtoolarge", "invalidinput", "data0000",
         ),
@@ -58,15 +58,16 @@ WORDS: Final[dict[str, ErrorClass]] = {
         (
             "contentfilter", "contentpolicy", "contentpolicyviolation", "responsibleaipolicyviolation", "moderation",
             "moderationblocked", "datainspectionfailed", "safety", "promptblocked", "contentfiltered", "sensitive",
-            "prohibitedcontent", "contentmoderation", "imagecontentpolicyviolation", "guardrailintervened", "cyberpolicy",
-            "biopolicy", "safetyviolation", "unsafecontent", "inputmoderation", "blockedcontent", "refusal",
+            "prohibitedcontent", "contentmoderation", "imagecontentpolicyviolation", "guardrailintervened",
+            "cyberpolicy", "biopolicy", "safetyviolation", "unsafecontent", "inputmoderation", "blockedcontent",
+            "refusal",
         ),
         "content_policy",
     ),
     **dict.fromkeys(
         (
             "ratelimit", "ratelimited", "ratelimitexceeded", "ratelimitreached", "throttling", "throttled",
-            "throttledexception", "toomanyrequests", "resourceexhausted", "tokens", "requests", "slowdown",
+            "toomanyrequests", "resourceexhausted", "tokens", "requests", "slowdown",
             "requestlimitexceeded", "limitrequests", "concurrencylimitexceeded", "toomanyconcurrentrequests",
             "servicequotaexceeded", "limitburstrate", "tokensperminutelimit", "throttlingratequota",
             "throttlingallocationquota",
@@ -84,8 +85,9 @@ WORDS: Final[dict[str, ErrorClass]] = {
     ),
     **dict.fromkeys(
         (
-            "server", "internal", "internalserver", "internalservererror", "internalfailure", "internalservice",
-            "internalerror", "modelerror", "modelstream", "modelstreamerror", "modeltimeout", "timeout",
+            "server", "internal", "internalserver", "internalfailure", "internalservice",
+            "model", "modelerror", "modelstreamerror",
+            "internalservererror", "modelstream", "modeltimeout", "timeout",
             "requesttimeout", "gatewaytimeout", "deadlineexceeded", "badgateway", "upstream", "upstreamfailed",
             "provider", "aborted", "dataloss", "dependencyfailed", "vectorstoretimeout", "runexpired", "network",
             "generation", "inference", "incompletegeneration", "cancelled", "system", "engine", "apiconnection",
@@ -122,24 +124,24 @@ _STATUSES: Final[dict[int, ErrorClass]] = {
 
 #: Words of messages, the most certain first; one search for each, over the first characters only.
 _PATTERNS: Final[tuple[tuple[ErrorClass, str], ...]] = (
-        ("authentication", r"api.?key (?:is )?(?:not valid|invalid|expired|missing)|(?:invalid|incorrect|missing|wrong) "
-         r"(?:x-)?api.?key|unauthori[sz]ed|authentication|invalid (?:bearer )?token|not authenticated"),
-        ("permission", r"insufficient (?:balance|credits?|quota|funds)|not enough credits?|exceeded your current quota"
-         r"|permission|access denied|forbidden|not allowed to access|billing|payment required|out of credits"),
-        ("invalid_request", r"context (?:size|length|window)|too many (?:input )?tokens in|prompt is too long"
-         r"|input is too long|maximum context|reduce the length|max_tokens|must be (?:a|an|one|less|greater|between)"
-         r"|invalid (?:request|parameter|argument|value|json|type)|bad request|malformed|is required|not support(?:ed)?"
-         r"|unsupported|unrecognized|validation"),
-        ("content_policy", r"content (?:policy|filter|management)|safety|moderation|sensitive (?:content|words)|prohibited"
-         r"|usage polic"),
-        ("not_found", r"not found|does not exist|no such|unknown model|no endpoints found"),
-        ("rate_limit", r"rate.?limit|too many (?:requests|tokens)|throttl|limit (?:reached|exceeded)|quota|try again in"
-         r"|per (?:minute|second|day)\b|concurren(?:t|cy)"),
-        ("overload", r"overload|capacity|(?:is|are|server|currently) (?:too )?busy|temporarily unavailable"
-         r"|service unavailable|high demand|no (?:available )?(?:workers?|instances?|providers?)|still loading"
-         r"|model is loading|queue is full|\b503\b"),
-        ("server", r"internal|server error|bad gateway|gateway time-?out|timed? ?out|upstream|connection|unexpected error"
-         r"|went wrong|died|crash|out of memory|cuda|\b50[0-4]\b"),
+    ("authentication", r"api.?key (?:is )?(?:not valid|invalid|expired|missing)|(?:invalid|incorrect|missing|wrong) "
+     r"(?:x-)?api.?key|unauthori[sz]ed|authentication|invalid (?:bearer )?token|not authenticated"),
+    ("permission", r"insufficient (?:balance|credits?|quota|funds)|not enough credits?|exceeded your current quota"
+     r"|permission|access denied|forbidden|not allowed to access|billing|payment required|out of credits"),
+    ("invalid_request", r"context (?:size|length|window)|too many (?:input )?tokens in|prompt is too long"
+     r"|input is too long|maximum context|reduce the length|max_tokens|must be (?:a|an|one|less|greater|between)"
+     r"|invalid (?:request|parameter|argument|value|json|type)|bad request|malformed|is required|not support(?:ed)?"
+     r"|unsupported|unrecognized|validation"),
+    ("content_policy", r"content (?:policy|filter|management)|safety|moderation|sensitive (?:content|words)"
+     r"|prohibited|usage polic"),
+    ("not_found", r"not found|does not exist|no such|unknown model|no endpoints found"),
+    ("rate_limit", r"rate.?limit|too many (?:requests|tokens)|throttl|limit (?:reached|exceeded)|quota|try again in"
+     r"|per (?:minute|second|day)\b|concurren(?:t|cy)"),
+    ("overload", r"overload|capacity|(?:is|are|server|currently) (?:too )?busy|temporarily unavailable"
+     r"|service unavailable|high demand|no (?:available )?(?:workers?|instances?|providers?)|still loading"
+     r"|model is loading|queue is full|\b503\b"),
+    ("server", r"internal|server error|bad gateway|gateway time-?out|timed? ?out|upstream|connection"
+     r"|unexpected error|went wrong|died|crash|out of memory|cuda|\b50[0-4]\b"),
 )  # fmt: skip
 _MESSAGES: Final = tuple((name, re.compile(words, re.IGNORECASE)) for name, words in _PATTERNS)
 _LOOK_AT: Final = 500

@@ -6,7 +6,8 @@ status.
 The forms: OpenAI, Groq, Azure, Google, Anthropic ``{"error": {...}}``; Hugging Face, Ollama, TGI ``{"error": "text"}``
 or a list of texts; xAI ``{"code", "error"}`` with strings; Mistral, FastAPI and ElevenLabs ``{"detail": ...}``; Bedrock
 ``{"message"}`` or ``{"Message"}``; Cohere ``{"id", "message"}``; Cloudflare ``{"success": false, "errors": [...]}``;
-Deepgram ``{"err_code", "err_msg"}``; Replicate ``{"detail", "title"}``; MiniMax ``{"base_resp": {"status_code", "status_msg"}}``.
+Deepgram ``{"err_code", "err_msg"}``; Replicate ``{"detail", "title"}``; MiniMax ``{"base_resp": {"status_code",
+"status_msg"}}``.
 """
 
 import re
@@ -89,8 +90,6 @@ def any_error(value: object) -> ResponseFailed | None:
     found = embedded_error(value)
     if found is not None:
         return found
-    if value.get("type") == "error" and text(value.get("message")):
-        return response_failed(text(value["message"]), None, word(value.get("code")), status=_status(value))
     if "err_msg" in value or "err_code" in value:
         return response_failed(text(value.get("err_msg")), word(value.get("err_code")), word(value.get("err_code")))
     detail = value.get("detail")
@@ -106,7 +105,7 @@ def any_error(value: object) -> ResponseFailed | None:
 
 
 def not_json(body: bytes) -> ResponseFailed:
-    """The error for a body that should be JSON and is not: an HTML page, a plain ``Not Found``, an error in an event."""
+    """The error for a body that should be JSON and is not: an HTML page, a plain ``Not Found``, an event's error."""
     found = any_error(parse(_framed(body)))
     if found is not None:
         return found

@@ -16,10 +16,15 @@ from .values import JsonObject, arr, base64_size, count, obj, text, word
 class OllamaReader(BaseReader):
     """Reads Ollama's lines."""
 
-    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"tool_calls"', b'"done":true', b'"done": true')
+    MARKERS: ClassVar[tuple[bytes, ...]] = (
+        b'"error"',
+        b'"tool_calls"',
+        b'"done":true',
+        b'"done": true',
+    )
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
-        if type(value.get("error")) is str:
+        if value.get("error"):
             self.unknown(value, out)
             return
         message = obj(value.get("message"))
@@ -41,6 +46,7 @@ class OllamaReader(BaseReader):
         for image in arr(message.get("images")):
             out.append(ImageDelta(base64_size(image)))
         if value.get("done") is True:
+            self.terminated = True
             read, written = count(value.get("prompt_eval_count")), count(value.get("eval_count"))
             if read is not None or written is not None:
                 self.report(UsageReported(read, written), out)
@@ -48,8 +54,8 @@ class OllamaReader(BaseReader):
             self.report_ends(out)
 
     def finished(self, choice: int, raw: str | None) -> ResponseFinished:
-        if raw in ("stop", None) and self.calls.count:
-            return ResponseFinished("tool_calls", raw, choice)
+        if raw is None and self.terminated:  # older servers give no reason
+            return ResponseFinished("tool_calls" if self.calls.asked(choice) else "stop", raw, choice)
         return super().finished(choice, raw)
 
 

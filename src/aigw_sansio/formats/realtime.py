@@ -9,13 +9,16 @@ from typing import Final, Protocol
 from ..bodies.chunk import Chunk
 from ..events import AudioDelta, ProviderEvent
 from .gemini.live import GeminiLiveReader
-from .openai.realtime import OpenAIRealtimeReader
+from .openai.realtime import OpenAIRealtimeReader, TogetherRealtimeReader
 from .speech.realtime import (
     CartesiaRealtimeReader,
     DeepgramRealtimeReader,
     ElevenLabsRealtimeReader,
     FalRealtimeReader,
 )
+from .speech.transcription import AssemblyAIReader, SarvamReader, SonioxReader, SpeechmaticsReader
+from .speech.voices import HumeReader, RimeReader
+from .unknown import OPAQUE
 
 
 class _MessageReader(Protocol):
@@ -52,7 +55,7 @@ class RealtimeReader:
     def read_message(self, data: bytes, *, is_text: bool) -> list[ProviderEvent]:
         """The events of one message of the provider. ``is_text``: its opcode is TEXT, not BINARY. Never raises."""
         if self._reader is None:
-            return []
+            return [OPAQUE]
         if not is_text and self._binary_is_audio:
             return [AudioDelta(len(data))] if data else []
         if not is_text and data[:1] != b"{":  # msgpack and similar
@@ -68,6 +71,19 @@ _READERS: Final[dict[str, tuple[Callable[[], _MessageReader], bool]]] = {
     "elevenlabs": (ElevenLabsRealtimeReader, True),
     "cartesia": (CartesiaRealtimeReader, True),
     "fal": (FalRealtimeReader, False),
+    "together": (TogetherRealtimeReader, False),
+    "assemblyai": (AssemblyAIReader, True),
+    "soniox": (SonioxReader, False),
+    "speechmatics": (SpeechmaticsReader, False),
+    "sarvam": (SarvamReader, True),
+    "rime": (RimeReader, True),
+    "hume": (HumeReader, True),
+    # the same events, by other names of the providers that send them
+    "azure-voice-live": (OpenAIRealtimeReader, False),
+    "alibaba": (OpenAIRealtimeReader, False),
+    "inworld": (OpenAIRealtimeReader, False),
+    "mistral": (OpenAIRealtimeReader, False),
+    "vllm": (OpenAIRealtimeReader, False),
 }
 
 #: All realtime formats that have a reader.
@@ -75,6 +91,6 @@ REALTIME_FORMATS: Final[tuple[str, ...]] = tuple(_READERS)
 
 
 def make_realtime_reader(format: str) -> RealtimeReader:
-    """A new reader for one connection. For an unknown format it reads nothing."""
+    """A new reader for one connection. For an unknown format it says of each message that it cannot be read."""
     make, binary_is_audio = _READERS.get(format, (None, False))
     return RealtimeReader(None if make is None else make(), binary_is_audio=binary_is_audio)

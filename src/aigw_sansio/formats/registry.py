@@ -14,6 +14,7 @@ from ..events import (
     ProviderEvent,
 )
 from .anthropic import AnthropicReader
+from .base import BaseReader
 from .bedrock.converse import BedrockAgentReader, BedrockConverseReader
 from .bedrock.invoke import BedrockInvokeReader
 from .cohere import CohereV1Reader, CohereV2Reader
@@ -97,7 +98,7 @@ _READERS: Final[dict[str, Callable[[], Reader]]] = {
     "cartesia": CartesiaReader,
     "deepgram": DeepgramReader,
     "fal": FalReader,
-    "unknown": UnknownReader,
+    "unknown": lambda: UnknownReader(_make_told),
 }
 
 #: All formats that have a reader.
@@ -129,4 +130,10 @@ FORMAT_ALIASES: Final[dict[str, str]] = {
 
 def make_reader(format: str) -> Reader:
     """A new reader for one response in ``format``; for an unknown format the reader of ``unknown``."""
-    return _READERS.get(format, UnknownReader)()
+    return _READERS.get(format, _READERS["unknown"])()
+
+
+def _make_told(format: str) -> BaseReader | None:
+    """A reader for a format that the shape of a response tells."""
+    reader = _READERS[format]()
+    return reader if isinstance(reader, BaseReader) else None

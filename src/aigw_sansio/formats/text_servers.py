@@ -22,7 +22,17 @@ class TGIReader(OpenAIChatReader):
     """Reads TGI's native streams and whole responses, and OpenAI's format, which it also serves."""
 
     FAST_TEXT_CHUNKS: ClassVar[bool] = False
-    MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"details":{', b'"generated_text":"')
+    MARKERS: ClassVar[tuple[bytes, ...]] = (
+        *OpenAIChatReader.MARKERS,
+        b'"details":{',
+        b'"details": {',
+        b'"generated_text":"',
+        b'"generated_text": "',
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spoke = False  # text came before the end
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         token = value.get("token")
@@ -30,9 +40,13 @@ class TGIReader(OpenAIChatReader):
             self.start(None, None, out)
             piece = text(token.get("text"))
             if piece and token.get("special") is not True:
+                self._spoke = True
                 out.append(TextDelta(piece))
             if type(value.get("generated_text")) is str:
+                if value["generated_text"] and not self._spoke:
+                    out.append(TextDelta(text(value["generated_text"])))
                 self._read_details(obj(value.get("details")), 0, out)
+                self.terminated = True
         elif type(value.get("generated_text")) is str:
             self._read_generated(value, 0, out)
         else:
@@ -77,7 +91,7 @@ _TASKS: Final = frozenset(
 class ReplicateReader(BaseReader):
     """Reads the stream of a prediction (raw text in ``event: output``) and the prediction itself."""
 
-    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"reason"', b'"metrics"')
+    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"reason"', b'"metrics"', b"{")
 
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
         if chunk.event == "output":
@@ -93,6 +107,7 @@ class ReplicateReader(BaseReader):
                 self._failed = True
                 return [response_failed("the prediction failed", "error")]
             self.end(0, reason)
+            self.terminated = True
             return out
         return super().read(chunk)
 
@@ -174,6 +189,7 @@ class AlephAlphaReader(OpenAIChatReader):
             self.end(0, word(value.get("finish_reason")))
         elif value.get("type") == "completion_summary":
             self._count(value, out)
+            self.terminated = True
         else:
             super().read_object(value, event, out)
 

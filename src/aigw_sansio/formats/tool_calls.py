@@ -192,20 +192,24 @@ class ToolCalls:
         call = self._open.get((choice, index))
         return call is not None and call.started
 
-    def close(self, index: int, choice: int = 0) -> None:
-        """Close the call at ``index``: it is complete."""
-        self._open.pop((choice, index), None)
+    def settle(self, index: int, out: list[ProviderEvent], choice: int = 0) -> None:
+        """The arguments of the call at ``index`` are complete: tell those that were held as a placeholder."""
+        call = self._open.get((choice, index))
+        if call is not None and call.started:
+            self._release(call, out)
+
+    def close(self, index: int, choice: int = 0, out: list[ProviderEvent] | None = None) -> None:
+        """Close the call at ``index``: it is complete. With ``out`` what was held of it is told now."""
+        call = self._open.pop((choice, index), None)
+        if call is not None and out is not None and call.number in self._waiting:
+            self._start(call, out)
+            self._release(call, out)
 
     def flush(self, out: list[ProviderEvent]) -> None:
         """Nothing more comes: tell what was held."""
         for call in sorted(self._waiting.values(), key=lambda call: call.number):
             self._start(call, out)
-            if call.stage is _Stage.PLACEHOLDER:
-                call.stage = _Stage.COMPLETE
-                out.append(ToolCallDelta(call.number, call.held, call.choice))
-                call.held = ""
-        self._waiting.clear()
-        self._held = 0
+            self._release(call, out)
 
     def restart(self) -> None:
         """Drop all open calls. Numbering goes on, so no number is used twice."""
@@ -317,6 +321,14 @@ class ToolCalls:
         self._waiting[call.number] = call
         if self._held > HELD or len(self._waiting) > OPEN_CALLS:
             self.flush(out)
+
+    def _release(self, call: _Call, out: list[ProviderEvent]) -> None:
+        """The arguments that were held as a placeholder are the real ones."""
+        if call.stage is _Stage.PLACEHOLDER:
+            del self._waiting[call.number]
+            call.stage = _Stage.COMPLETE
+            out.append(ToolCallDelta(call.number, call.held, call.choice))
+            call.held = ""
 
     def _start(self, call: _Call, out: list[ProviderEvent]) -> None:
         """Tell that ``call`` began, unless that was done, and what was held for its name."""

@@ -1,8 +1,8 @@
 """The usage of one exchange, added up.
 
 Decides: how reports of usage add up. A later report of the same response replaces an earlier one; a count that it
-leaves out, or that would fall, keeps its value; the usage of a response without its format's own end is partial. Must not know: how providers count; the
-readers give all counts the same meaning.
+leaves out, or that would fall, keeps its value; the usage of a response without its format's own end is partial. Must
+not know: how providers count; the readers give all counts the same meaning.
 
 In a realtime session each response has an id. Their counts are added, and each response counts once, however often it
 is reported.

@@ -1,31 +1,31 @@
-"""Credentials in requests to a provider: the client's are forwarded, the gateway's own are removed, stored ones are
-added.
+"""Credentials in requests to a provider: the client's are forwarded, stored ones are added.
 
-Decides: what counts as a key in a request, and where a stored key is put (client protocol, sections 2 and 3.1). Must
-not know: how keys are stored, and whether a key is valid.
+Decides: what counts as a key in a request, what a stored key is, and what of both is to be hidden (client protocol,
+sections 2 and 3.1). Must not know: how keys are stored, and whether a key is valid.
 
 A stored key is added only if the request has none, and only for a host that the provider or the operator chose. A
 client's credentials are forwarded unchanged.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 import msgspec
 
 from ..faults import Fault, FaultKind, Side
 from ..secret import Secret
-from .google_token import ServiceAccount, read_service_account
+from .google_token import ServiceAccount, carried_account, read_service_account
 from .headers import refuse
-from .registry import KeyLocation, Provider
+from .key_location import KeyLocation, not_sendable
+from .row import Provider
 from .sigv4 import AwsCredentials
 
 #: Fields that hold a key for some provider.
 CREDENTIAL_FIELDS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "xi-api-key")
-#: Query parameters that hold a key for some provider. Our own tokens are removed from them.
+#: Query parameters that hold a key for some provider.
 CREDENTIAL_PARAMETERS: Final = frozenset({"key", "api_key", "api-key", "access_token", "xi-api-key", "token"})
 #: A shorter value is not treated as a key: it may be an ordinary word.
 _SHORTEST_KEY: Final = 8
@@ -35,71 +35,72 @@ MOST_KEYS: Final = 16
 #: A header of the settings is treated as a key if its name says so or its value is as long as keys are. Other values,
 #: for example versions, may be in every response.
 _NAMES_A_KEY: Final = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
-_SHORTEST_UNNAMED_KEY: Final = 20
+_SHORTEST_UNNAMED_KEY: Final = 16
+_PLAIN_KEY: Final = re.compile(r"[!-~]+\Z")
 _BARE_SCHEMES: Final = frozenset({"bearer", "token", "key", "api-key", "basic"})
 
 
-def drop_own_fields(fields: dict[str, str], own_tokens: Callable[[str], bool]) -> None:
-    """Remove the gateway's own tokens, and empty credentials, from ``fields``."""
+def drop_empty_credentials(fields: dict[str, str]) -> None:
+    """Remove fields for a key that hold none."""
     for name in CREDENTIAL_FIELDS:
         value = fields.get(name)
-        if value is None:
-            continue
-        scheme, blank, bare = value.partition(" ")
-        bare = bare.strip() if blank else scheme
-        if (
-            not bare
-            or (name == "authorization" and value.lower() in _BARE_SCHEMES)
-            or own_tokens(bare)
-            or own_tokens(value)
-        ):
+        if value is not None and (not value or (name == "authorization" and value.lower() in _BARE_SCHEMES)):
             del fields[name]
 
 
-def drop_own_parameters(query: str, own_tokens: Callable[[str], bool]) -> str:
-    """``query`` without the parameters that hold one of the gateway's own tokens; the rest is unchanged, byte for
-    byte."""
-    if "=" not in query:
-        return query
-    return "&".join(
-        item
-        for item, (name, _, value) in ((item, item.partition("=")) for item in query.split("&"))
-        if not (name.lower() in CREDENTIAL_PARAMETERS and own_tokens(unquote_plus(value)))
-    )
-
-
-def has_key(fields: dict[str, str], query: str, parameters: Sequence[str]) -> bool:
-    """Whether the request carries a key: in a field, or in one of the query ``parameters``."""
-    if any(name in fields for name in CREDENTIAL_FIELDS):
+def has_key(fields: Mapping[str, str], query: str, parameters: Sequence[str], location: KeyLocation) -> bool:
+    """Whether the request carries a key: in a field, in one of the query ``parameters``, or at ``location``."""
+    if any(name in fields for name in CREDENTIAL_FIELDS) or fields.get(location.header):
         return True
-    return bool(parameters) and any(
-        name in parameters and value for name, _, value in (item.partition("=") for item in query.split("&"))
+    return bool(query and (parameters or location.query)) and any(
+        value and (name in parameters or name == location.query)
+        for name, _, value in (item.partition("=") for item in _plain_names(query))
     )
 
 
-def carried_keys(fields: Mapping[str, str], query: str, parameters: Sequence[str], others: Iterable[str]) -> list[str]:
-    """All keys in a request, longest first: from fields, from the query (encoded and decoded), and ``others``."""
-    keys = {*others, *(fields[name].rpartition(" ")[2] for name in CREDENTIAL_FIELDS if name in fields)}
-    items = (item.partition("=") for item in query.split("&"))
+def _plain_names(query: str) -> Iterator[str]:
+    """The parameters of ``query``, their names percent-decoded."""
+    for item in query.split("&"):
+        name, equals, value = item.partition("=")
+        yield (unquote(name) if "%" in name else name) + equals + value
+
+
+def carried_keys(
+    fields: Mapping[str, str], query: str, parameters: Sequence[str], others: Iterable[str], header: str = ""
+) -> list[str]:
+    """All keys in a request, longest first: from fields (``header`` among them), from the query (encoded and decoded),
+    and ``others``."""
+    names = (*CREDENTIAL_FIELDS, header)
+    keys = {*others, *(fields[name].rpartition(" ")[2] for name in names if name in fields)}
+    items = (item.partition("=") for item in _plain_names(query))
     carrying = (value for name, _, value in items if name in parameters or name.lower() in CREDENTIAL_PARAMETERS)
     for value in islice(carrying, MOST_KEYS):
         keys |= {value, unquote_plus(value)}
     return sorted((key for key in keys if len(key) >= _SHORTEST_KEY), key=len, reverse=True)
 
 
-def header_keys(headers: Iterable[tuple[str, str]]) -> list[str]:
-    """The keys in ``headers`` of the settings, with and without a scheme."""
+def operators_secrets(headers: Iterable[tuple[str, str]], query: str) -> list[str]:
+    """What is to be hidden of the settings' ``headers`` and of the ``query`` of their URL."""
     keys: list[str] = []
     for name, value in headers:
         bare = value.rpartition(" ")[2]
         if _NAMES_A_KEY.search(name) or len(bare) >= _SHORTEST_UNNAMED_KEY:
             keys += (value, bare)
+    for item in query.split("&") if query else ():
+        name, _, value = item.partition("=")
+        if _NAMES_A_KEY.search(unquote(name)) or len(value) >= _SHORTEST_UNNAMED_KEY:
+            keys += (value, unquote_plus(value))
     return keys
 
 
-def put_key(fields: dict[str, str], location: KeyLocation, key: str) -> None:
-    """Put ``key`` into the field that ``location`` names."""
-    fields[location.header] = location.scheme + key
+def carried_google_account(fields: dict[str, str]) -> ServiceAccount | Fault | None:
+    """The service account that a client sent in base64 instead of a bearer token, taken out of ``fields``."""
+    bearer = fields.get("authorization", "")
+    carried = carried_account(bearer[7:].strip()) if bearer[:7].lower() == "bearer " else None
+    if carried is None:
+        return None
+    del fields["authorization"]
+    return read_service_account(carried, "request.headers.authorization")
 
 
 class _AwsKeyJson(msgspec.Struct, frozen=True, rename="camel"):
@@ -138,11 +139,16 @@ StoredKey = Secret | StoredAws | StoredAzure | StoredGoogle
 
 
 def read_stored_key(provider: Provider, secret: Secret) -> StoredKey | Fault:
-    """Parse a stored key: a plain key, or JSON in the form of its provider."""
-    text = secret.reveal()
-    if not text.lstrip().startswith("{"):
-        return secret
+    """Read a stored key: a plain key, or JSON in the form of its provider. JSON of any other form is never sent as it
+    stands: it may hold a private key."""
+    text = secret.reveal().strip("\ufeff \t\r\n")
     where = f"providers.{provider.slug}.api_key"
+    is_vertex = provider.slug == "google-vertex-ai"
+    if not text.startswith("{"):
+        account = carried_account(text) if is_vertex else None
+        if account is not None:
+            return _google(account, where)
+        return secret if _PLAIN_KEY.match(secret.reveal()) else not_sendable(where)
     try:
         if any(route.sigv4 for route in provider.routes):
             aws = msgspec.json.decode(text, type=_AwsKeyJson)
@@ -151,13 +157,20 @@ def read_stored_key(provider: Provider, secret: Secret) -> StoredKey | Fault:
         if provider.slug.startswith("azure"):
             azure = msgspec.json.decode(text, type=_AzureKeyJson)
             return StoredAzure(azure.resource, Secret(azure.api_key))
-        if provider.slug == "google-vertex-ai":
-            account = read_service_account(secret, where, loopback=True)
-            return account if isinstance(account, Fault) else StoredGoogle(account)
+        if is_vertex:
+            return _google(Secret(text), where)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         forms = '{"accessKeyId", "secretAccessKey", "region", "sessionToken"?} or {"resource", "apiKey"}'
-        return Fault(FaultKind.INVALID_REQUEST, Side.GATEWAY, f"{where} is JSON of no known form; allowed are {forms}")
-    return secret
+        return Fault(FaultKind.NOT_CONFIGURED, Side.GATEWAY, f"{where} is JSON of no known form; allowed are {forms}")
+    detail = f"{where} is JSON, which this provider has no form for; allowed is a plain key"
+    return Fault(FaultKind.NOT_CONFIGURED, Side.GATEWAY, detail)
+
+
+def _google(text: Secret, where: str) -> StoredGoogle | Fault:
+    account = read_service_account(text, where, loopback=True)
+    if isinstance(account, Fault):
+        return Fault(FaultKind.NOT_CONFIGURED, account.side, account.detail)
+    return StoredGoogle(account)
 
 
 def refuse_chosen_host(provider: Provider, setting: str = "base_url") -> Fault:

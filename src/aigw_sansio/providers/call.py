@@ -4,7 +4,7 @@ Decides: the order in which target, fields, credentials and body are put togethe
 section 3.1). Must not know: attempts, connections, or the client's identity.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -17,19 +17,21 @@ from .auth import (
     StoredAws,
     StoredAzure,
     StoredGoogle,
+    carried_google_account,
     carried_keys,
-    drop_own_fields,
-    drop_own_parameters,
+    drop_empty_credentials,
     has_key,
-    header_keys,
-    put_key,
+    operators_secrets,
     read_stored_key,
     refuse_chosen_host,
 )
-from .google_token import ServiceAccount, carried_account, read_service_account
-from .headers import TOKEN, encode_fields, forwarded, refuse
+from .google_token import ServiceAccount
+from .headers import PASS_ORIGIN, TOKEN, encode_fields, forwarded, put_operators_fields, refuse
 from .hosts import Destination, find_destination, named_destination
-from .registry import Provider, find_provider, format_of, is_array_stream
+from .key_location import KeyLocation, key_location, put_key, query_with_key
+from .own_tokens import OwnTokens, drop_own_fields, drop_own_parameters
+from .registry import find_provider, format_of, is_array_stream
+from .row import Provider
 from .sigv4 import sign
 from .target import Endpoint, RefusedTarget, build_target, check_endpoint
 
@@ -63,7 +65,7 @@ def build_call(
     body: bytes | None,
     settings: Mapping[str, ProviderSettings],
     account: str,
-    own_tokens: Callable[[str], bool],
+    own_tokens: OwnTokens,
     unix_time: float,
 ) -> ProviderCall | Fault:
     """Build the request of one step, or return why the step cannot be used.
@@ -71,7 +73,8 @@ def build_call(
     ``provider`` is the client's name for it; ``settings`` are keyed by canonical slug; ``account`` is the client's
     account (for providers with accounts in their URLs); ``own_tokens`` recognises the gateway's own tokens, which are
     removed from every part that may hold a key; ``unix_time`` (seconds) dates signatures. Faults are of the kinds
-    ``UNKNOWN_PROVIDER`` and ``INVALID_REQUEST``; they name the field and what is allowed, and quote no secret.
+    ``UNKNOWN_PROVIDER``, ``INVALID_REQUEST`` and ``NOT_CONFIGURED``; they name the field and what is allowed, and quote
+    no secret.
     """
     row = find_provider(provider, [slug for slug, of in settings.items() if of.base_url])
     if isinstance(row, Fault):
@@ -80,13 +83,14 @@ def build_call(
     verb = method.upper() if method.upper() in _USUAL_METHODS else method
     if not TOKEN.match(verb) or verb.upper() in _REFUSED_METHODS:
         return refuse("request.method", "is not allowed; allowed are POST, GET, HEAD, PUT, PATCH, DELETE, OPTIONS")
-    fields = forwarded(headers)
+    fields = forwarded(headers, pass_origin=own.origin == PASS_ORIGIN)
     if isinstance(fields, Fault):
         return fields
     checked = check_endpoint(endpoint)
     if isinstance(checked, RefusedTarget):
         return refuse("request.endpoint", f"{checked.why}; allowed is PATH[?QUERY] under {row.slug}")
     drop_own_fields(fields, own_tokens)
+    drop_empty_credentials(fields)
     if checked.query:
         checked = Endpoint(checked.path, drop_own_parameters(checked.query, own_tokens) or None)
     named = fields.pop(row.target_header, "") if row.target_header else ""
@@ -96,31 +100,54 @@ def build_call(
         located = find_destination(row, checked, base_url=own.base_url, account=account)
     if isinstance(located, Fault):
         return located
-    target = build_target(located.base, located.endpoint)
-    if isinstance(target, RefusedTarget):
-        return refuse("request.endpoint", target.why)
     base = located.base
     origin = Origin(base.scheme, base.host, base.port, ca_file=own.ca_file, http2=own.http2)
-    path, _, query = target.partition("?")
     payload = b"" if body is None or verb in _NO_BODY else body
     fields["accept-encoding"] = "identity"
     if payload:
         fields.setdefault("content-type", "application/json")
-    carries_key = has_key(fields, query, row.query_keys)  # asked here: authenticating may add a key of ours
+    location = _location(row, located, own)
+    asked = located.endpoint.query or ""
+    # asked here: authenticating may add a key of ours
+    client_has_key = has_key(fields, f"{base.query}&{asked}" if base.query else asked, row.query_keys, location)
     credential = _authenticate(
         row,
         located,
         own,
         fields,
-        carries_key=carries_key,
-        method=verb,
-        origin=origin,
-        target=target,
-        body=payload,
-        unix_time=unix_time,
+        location,
+        client_has_key=client_has_key,
     )
     if isinstance(credential, Fault):
         return credential
+    put_operators_fields(fields, own.headers, own.origin, client_has_key=client_has_key)
+    way = located.endpoint
+    added: list[str] = []
+    if isinstance(credential, str):
+        if location.query:
+            asked = query_with_key(asked, location.query, credential)
+            way = Endpoint(way.path, asked)
+            added += (credential, asked.rpartition("=")[2])
+        else:
+            put_key(fields, location, credential)
+    target = build_target(base, way)
+    if isinstance(target, RefusedTarget):
+        return refuse("request.endpoint", target.why)
+    if isinstance(credential, StoredAws):
+        fields.update(
+            sign(
+                method=verb,
+                authority=origin.authority,
+                target=target,
+                fields=fields,
+                body=payload,
+                credentials=credential.credentials,
+                region=located.values.get("region", credential.region),
+                service=located.route.sigv4,
+                unix_time=unix_time,
+            )
+        )
+    path, _, query = target.partition("?")
     encoded = encode_fields(fields)
     if isinstance(encoded, Fault):
         return encoded
@@ -133,7 +160,12 @@ def build_call(
         body=payload,
     )
     array_stream = is_array_stream(path, query)
-    stored = () if carries_key else carried_keys(fields, "", (), header_keys(own.headers))
+    if client_has_key:
+        added = operators_secrets((), base.query)
+        stored = carried_keys({}, "", (), added)
+    else:
+        added += operators_secrets(own.headers, base.query)
+        stored = carried_keys(fields, "", (), added, location.header)
     keys = tuple(key.encode() for key in stored)
     return ProviderCall(
         provider=row.slug,
@@ -141,7 +173,7 @@ def build_call(
         request=request,
         format=format_of(row, path),
         array_stream=array_stream,
-        account=credential,
+        account=credential if isinstance(credential, ServiceAccount) else None,
         stored_keys=keys,
     )
 
@@ -149,36 +181,39 @@ def build_call(
 _NO_SETTINGS: Final = ProviderSettings()
 
 
+def _location(row: Provider, located: Destination, own: ProviderSettings) -> KeyLocation:
+    """Where the key goes. There are no subprotocols here, so a setting for those does not count."""
+    set_location = key_location(own.key_in)
+    if set_location is not None and not set_location.marker:
+        return set_location
+    return located.route.key or row.key
+
+
 def _authenticate(
     row: Provider,
     located: Destination,
     own: ProviderSettings,
     fields: dict[str, str],
+    location: KeyLocation,
     *,
-    carries_key: bool,
-    method: str,
-    origin: Origin,
-    target: str,
-    body: bytes,
-    unix_time: float,
-) -> ServiceAccount | Fault | None:
-    """Bring the credentials in ``fields`` into the provider's form; if the request carries no key, put in a stored one.
+    client_has_key: bool,
+) -> str | StoredAws | ServiceAccount | Fault | None:
+    """Bring the client's credentials in ``fields`` into the provider's form; if there are none, find the stored one.
 
-    A service account is not a credential yet: it is returned, and the field is left out.
+    Returned is what is still to be put in: a key for ``location``, an identity to sign with, or a service account that
+    needs its token first.
     """
     route = located.route
-    if carries_key:
+    if client_has_key:
+        if row.slug == "google-vertex-ai" and (account := carried_google_account(fields)) is not None:
+            return account
         bearer = fields.get("authorization", "")
-        if row.slug == "google-vertex-ai" and bearer[:7].lower() == "bearer ":
-            carried = carried_account(bearer[7:].strip())
-            if carried is not None:
-                del fields["authorization"]
-                return read_service_account(carried, "request.headers.authorization")
         if route.bearer_becomes is not None and bearer[:7].lower() == "bearer ":
             del fields["authorization"]
             put_key(fields, route.bearer_becomes, bearer[7:].strip())
         return None
-    if own.api_key is None and not own.headers:
+    names = {name.lower() for name, _ in own.headers} - {"origin"}
+    if own.api_key is None and not names:
         return None
     stored = read_stored_key(row, own.api_key) if own.api_key is not None else None
     if isinstance(stored, Fault):
@@ -186,26 +221,9 @@ def _authenticate(
     if isinstance(stored, StoredAzure):
         if own.base_url is None and stored.resource != located.values.get("resource"):
             return refuse_chosen_host(row)
-    elif located.chosen_by_client:
+        return stored.key.reveal()
+    if located.chosen_by_client:
         return refuse_chosen_host(row)
-    for name, value in own.headers:
-        fields.setdefault(name.lower(), value)
     if isinstance(stored, StoredGoogle):
-        return None if "authorization" in fields else stored.account
-    if isinstance(stored, StoredAws):
-        fields.update(
-            sign(
-                method=method,
-                authority=origin.authority,
-                target=target,
-                fields=fields,
-                body=body,
-                credentials=stored.credentials,
-                region=located.values.get("region", stored.region),
-                service=route.sigv4,
-                unix_time=unix_time,
-            )
-        )
-    elif stored is not None:
-        put_key(fields, route.key or row.key, (stored.key if isinstance(stored, StoredAzure) else stored).reveal())
-    return None
+        return None if "authorization" in names else stored.account
+    return stored if isinstance(stored, StoredAws) or stored is None else stored.reveal()

@@ -39,6 +39,7 @@ class ServiceAccount(msgspec.Struct, frozen=True):
     origin: Origin  #: of the token endpoint
     path: str
     token_uri: str
+    region: str = ""  #: where its models run, if the file says so
 
 
 class GoogleToken(msgspec.Struct, frozen=True):
@@ -57,6 +58,7 @@ class _KeyFile(msgspec.Struct):
     private_key: str
     private_key_id: str = ""
     token_uri: str = _TOKEN_URI
+    region: str = ""
 
 
 class _Answer(msgspec.Struct):
@@ -92,6 +94,7 @@ def read_service_account(
         origin=origin,
         path=base.path or "/",
         token_uri=read.token_uri,
+        region=read.region,
     )
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from ..faults import Fault
 from .headers import refuse
-from .registry import VARIABLES, Provider, Route
+from .row import VARIABLES, Provider, Route
 from .target import BaseUrl, Endpoint, RefusedTarget, join_path, parse_base_url
 
 _NAME: Final = re.compile(r"\{(\w+)\}")
@@ -111,7 +111,7 @@ def _with_base(
         return refuse(field, base.why)
     if under:
         base = msgspec.structs.replace(base, path=join_path(base.path, under))
-    return Destination(route, base, endpoint, values, chosen_by_client=chosen_by_client)
+    return Destination(route, base, endpoint, values=values, chosen_by_client=chosen_by_client)
 
 
 @lru_cache(maxsize=64)

@@ -1,48 +1,54 @@
 """Builds the WebSocket upgrade to a provider from a client's upgrade.
 
-Decides: the URL of a realtime path, which query names change, which fields and subprotocols are forwarded, where the
-key is put (client protocol, sections 2 and 4). Must not know: connections, messages, or the client's identity.
+Decides: which query names change, which fields and subprotocols are forwarded, where the key is put (client protocol,
+sections 2 and 4). Must not know: connections, messages, or the client's identity.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
 
 import msgspec
 
 from ..config import ProviderSettings
 from ..faults import Fault, FaultKind, Side
 from ..origin import Origin
+from ..secret import Secret
 from ..wires.http import Headers
 from .auth import (
-    MOST_KEYS,
+    StoredAws,
     StoredAzure,
+    StoredGoogle,
+    StoredKey,
+    carried_google_account,
     carried_keys,
-    drop_own_fields,
-    drop_own_parameters,
+    drop_empty_credentials,
     has_key,
-    header_keys,
-    put_key,
+    operators_secrets,
     read_stored_key,
     refuse_chosen_host,
 )
-from .headers import encode_fields, forwarded_upgrade, refuse
-from .registry import (
-    REALTIME_FORMATS_BY_PATH,
-    REGISTRY,
-    VARIABLES,
-    Provider,
-    RealtimeRoute,
-    find_provider,
-    realtime_format_of,
-)
-from .subprotocols import read_offer
-from .target import BaseUrl, Endpoint, RefusedTarget, build_target, check_endpoint, join_path, parse_base_url
+from .google_token import ServiceAccount
+from .headers import PASS_ORIGIN, TOKEN, encode_fields, forwarded_upgrade, put_operators_fields, refuse
+from .key_location import BEARER, key_location, key_text, not_sendable, put_key, query_with_key, subprotocols_with_key
+from .model_rows import REALTIME_FORMATS_BY_PATH
+from .own_tokens import OwnTokens, drop_own_fields, drop_own_parameters
+from .realtime_url import find_realtime_url
+from .registry import REGISTRY, find_provider, realtime_format_of
+from .row import Provider, RealtimeRoute
+from .sigv4 import sign
+from .subprotocols import MOST_SECRETS, plain_items, read_offer
+from .target import Endpoint, RefusedTarget, build_target, check_endpoint
 
-_OUR_PARAMETER: Final = "cf-aig-authorization"
 #: This many characters are more than the prefix that all keys of a provider share.
 _LONGEST_COMMON_PREFIX: Final = 16
 _NO_SETTINGS: Final = ProviderSettings()
+#: A host of AWS: its service and region.
+_AWS_HOST: Final = re.compile(
+    r"([a-z0-9-]+)\.([a-z]{2,4}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2})\.(?:amazonaws\.com|api\.aws)"
+)
+#: Services that sign with another name than their host's.
+_AWS_SERVICES: Final = {"bedrock-runtime": "bedrock", "transcribestreaming": "transcribe"}
 
 
 class RealtimeCall(msgspec.Struct, frozen=True):
@@ -56,6 +62,15 @@ class RealtimeCall(msgspec.Struct, frozen=True):
     subprotocols: tuple[bytes, ...]
     format: str  #: format of the provider's messages
     keys: Sequence[str] = ()  #: all keys in it
+    account: ServiceAccount | None = None  #: the upgrade still needs its access token: see :meth:`with_token`
+    key: Literal["client", "stored", "none"] = "none"  #: whose key is in it
+
+    def with_token(self, token: Secret) -> "RealtimeCall":
+        """The upgrade with the access token of its ``account``."""
+        text = token.reveal()
+        field = (b"authorization", key_text(BEARER, text).encode("ascii"))
+        keys = sorted([*self.keys, text], key=len, reverse=True)
+        return msgspec.structs.replace(self, headers=[*self.headers, field], keys=keys, account=None)
 
     def hide(self, text: str) -> str:
         """``text`` from a peer, with all keys that it quotes replaced by ``***``. The beginning of a key at its end is
@@ -78,14 +93,16 @@ def build_realtime_call(
     headers: Sequence[tuple[bytes, bytes]],
     subprotocols: Sequence[bytes],
     settings: Mapping[str, ProviderSettings],
-    own_tokens: Callable[[str], bool],
+    own_tokens: OwnTokens,
+    unix_time: float,
 ) -> RealtimeCall | Fault:
     """Build the upgrade for ``path``: ``PROVIDER[/PATH][?QUERY]``, the part of the client's URL after the gateway's
     name.
 
     ``headers`` and ``subprotocols`` are the client's; ``settings`` are keyed by canonical slug; ``own_tokens``
-    recognises the gateway's own tokens. Faults: ``UNKNOWN_PROVIDER``, ``INVALID_REQUEST``, and ``NOT_CONFIGURED`` if
-    the URL has to come from the settings.
+    recognises the gateway's own tokens; ``unix_time`` (seconds) dates signatures. Faults: ``UNKNOWN_PROVIDER``,
+    ``INVALID_REQUEST``, and ``NOT_CONFIGURED`` if the URL has to come from the settings, or a stored key cannot be
+    sent.
     """
     where, mark, query = path.partition("?")
     slug, _, rest = where.partition("/")
@@ -93,124 +110,128 @@ def build_realtime_call(
     if isinstance(row, Fault):
         return row
     own = settings.get(row.slug, _NO_SETTINGS)
-    route = row.realtime
-    if route is None or not (row.routes or own.realtime_url):  # without routes: only the settings' URLs
-        if own.realtime_url is None and (row.routes or own.base_url is None):
-            return _no_realtime(row)
-        route = RealtimeRoute(url=own.base_url or "", path="", key=row.key, formats=REALTIME_FORMATS_BY_PATH)
+    route = _route(row, own)
+    if isinstance(route, Fault):
+        return route
     checked = check_endpoint(rest + mark + query)
     if isinstance(checked, RefusedTarget):
         return refuse(f"the path behind {row.slug}", checked.why)
-    offer = read_offer(subprotocols).without(own_tokens)
-    fields = forwarded_upgrade(headers)
+    offer = read_offer(subprotocols, plain_items(slug, settings)).without(own_tokens)
+    if len(offer.secrets) > MOST_SECRETS:
+        return refuse("sec-websocket-protocol", f"has more than {MOST_SECRETS} items that may be keys")
+    fields = forwarded_upgrade(headers, pass_origin=own.origin == PASS_ORIGIN)
     drop_own_fields(fields, own_tokens)
+    drop_empty_credentials(fields)
     offer.put_fields(fields)
     query = _query(route, checked.query or "", own_tokens)
-    found = _find_url(row, route, Endpoint(checked.path, query or None), own)
+    location = key_location(own.key_in) or route.key
+    client_has_key = bool(offer.secrets) or has_key(fields, query, route.query_keys, location)
+    stored = None if client_has_key or own.api_key is None else read_stored_key(row, own.api_key)
+    if isinstance(stored, Fault):
+        return stored
+    region = stored.account.region if isinstance(stored, StoredGoogle) else ""
+    found = find_realtime_url(row, route, Endpoint(checked.path, query or None), own, region=region)
     if isinstance(found, Fault):
         return found
-    base, target, resource = found
-    if not (has_key(fields, query, route.query_keys) or offer.carries_key):
-        refused = _put_stored_key(row, route, own, fields=fields, resource=resource)
+    base = found.base
+    origin = Origin(base.scheme, base.host, base.port, ca_file=own.ca_file, http2="off")
+
+    account: ServiceAccount | None = None
+    offered = offer.upstream()
+    secrets = [*offer.keys, *operators_secrets(own.headers, base.query)]
+    names = {name.lower() for name, _ in own.headers} - {"origin"}
+    if client_has_key:
+        if row.slug == "google-vertex-ai":
+            carried = carried_google_account(fields)
+            if isinstance(carried, Fault):
+                return carried
+            account = carried
+    elif stored is not None or names:
+        refused = _refuse_host(row, own, stored, found.resource)
         if refused is not None:
             return refused
+    put_operators_fields(fields, own.headers, own.origin, client_has_key=client_has_key)
+    if isinstance(stored, StoredGoogle):
+        account = None if "authorization" in names else stored.account
+    elif isinstance(stored, StoredAzure | Secret):
+        key = (stored.key if isinstance(stored, StoredAzure) else stored).reveal()
+        secrets.append(key)
+        if location.query:
+            query = query_with_key(found.endpoint.query or "", location.query, key)
+            secrets.append(query.rpartition("=")[2])
+            found = found._replace(endpoint=Endpoint(found.endpoint.path, query))
+        elif location.marker:
+            if not TOKEN.match(key):
+                return not_sendable(f"providers.{row.slug}.api_key")
+            offered = subprotocols_with_key(offered, location.marker, key)
+        else:
+            put_key(fields, location, key)
+    target = build_target(base, found.endpoint)
+    if isinstance(target, RefusedTarget):
+        return refuse(f"the path behind {row.slug}", target.why)
+    if isinstance(stored, StoredAws):
+        fields.update(_signature(row, stored, origin, target, fields, unix_time=unix_time))
     encoded = encode_fields(fields)
     if isinstance(encoded, Fault):
         return encoded
-    origin = Origin(base.scheme, base.host, base.port, ca_file=own.ca_file, http2="off")
-    format = realtime_format_of(route, target.partition("?")[0])
-    others = [*offer.keys[:MOST_KEYS], *header_keys(own.headers)]
-    keys = carried_keys(fields, query, parameters=route.query_keys, others=others)
     return RealtimeCall(
         provider=row.slug,
         origin=origin,
         target=target.encode("ascii"),
         headers=encoded,
-        subprotocols=offer.upstream(),
-        format=format,
-        keys=keys,
+        subprotocols=offered,
+        format=realtime_format_of(route, target.partition("?")[0]),
+        keys=carried_keys(fields, query, parameters=route.query_keys, others=secrets, header=location.header),
+        account=account,
+        key="client" if client_has_key else "stored" if stored is not None or names else "none",
     )
 
 
-def _query(route: RealtimeRoute, query: str, own_tokens: Callable[[str], bool]) -> str:
+def _route(row: Provider, own: ProviderSettings) -> RealtimeRoute | Fault:
+    """The route of the row, or one from the settings' URLs alone."""
+    route = row.realtime
+    if route is not None and (row.routes or own.realtime_url):
+        return route
+    if own.realtime_url is None and (row.routes or own.base_url is None):
+        return _no_realtime(row)
+    return RealtimeRoute(url=own.base_url or "", path="", key=row.key, formats=REALTIME_FORMATS_BY_PATH)
+
+
+def _query(route: RealtimeRoute, query: str, own_tokens: OwnTokens) -> str:
     """The client's query with the provider's names; other parameters stay unchanged, byte for byte."""
-    if not query:
-        return ""
+    query = drop_own_parameters(query, own_tokens)
+    if not query or not route.query:
+        return query
     renamed = dict(route.query)
-    items = []
-    for item in drop_own_parameters(query, own_tokens).split("&"):
-        name, equals, value = item.partition("=")
-        if name.lower() != _OUR_PARAMETER:
-            items.append(renamed.get(name, name) + equals + value)
-    return "&".join(items)
+    items = (item.partition("=") for item in query.split("&"))
+    return "&".join(renamed.get(name, name) + equals + value for name, equals, value in items)
 
 
-def _find_url(
-    row: Provider, route: RealtimeRoute, endpoint: Endpoint, own: ProviderSettings
-) -> tuple[BaseUrl, str, str | None] | Fault:
-    """Find the URL of the upgrade: its base, its target, and the resource that the client named."""
-    resource = None
-    path = endpoint.path
-    url = route.url
-    if route.prefix:
-        resource, _, path = path.partition("/")
-        variable = VARIABLES[route.prefix[1:-1]]
-        if not re.fullmatch(variable.form, resource):
-            shape = f"{row.slug}/{route.prefix[1:-1].upper()}[/PATH]"
-            return refuse(
-                f"the path behind {row.slug}", f"has a bad first part; allowed is {variable.allowed}: {shape}"
-            )
-        url = url.replace(route.prefix, resource)
-    else:
-        url = next((other for pattern, other in route.other_hosts if re.search(pattern, "/" + path)), url)
-    if not url and own.realtime_url is None:
-        return Fault(
-            FaultKind.NOT_CONFIGURED,
-            Side.GATEWAY,
-            f"{row.slug} has no realtime URL; the operator has to set providers.{row.slug}.realtime_url",
-        )
-    base = parse_base_url(url) if url else BaseUrl("https", "unset.invalid", 443)
-    if isinstance(base, RefusedTarget):
-        return refuse(f"providers.{row.slug}.base_url", base.why)
+def _refuse_host(row: Provider, own: ProviderSettings, stored: StoredKey | None, resource: str | None) -> Fault | None:
+    """Why the stored key or header may not be sent to a host that the client chose."""
     if own.realtime_url is not None:
-        set_base = parse_base_url(own.realtime_url)
-        if isinstance(set_base, RefusedTarget):
-            return refuse(f"providers.{row.slug}.realtime_url", set_base.why)
-        if not path or join_path(base.path, path) == join_path(base.path, route.path):
-            path = "" if set_base.path else route.path
-            base = set_base if set_base.path else msgspec.structs.replace(set_base, path=base.path)
-        else:
-            base = msgspec.structs.replace(set_base, path=base.path)
-    elif not path:
-        path = route.path
-        if row.slug in REGISTRY and not path:
-            return refuse(f"the path behind {row.slug}", f"is missing; allowed is {row.slug}/PATH")
-    target = build_target(base, Endpoint(path, endpoint.query))
-    if isinstance(target, RefusedTarget):
-        return refuse(f"the path behind {row.slug}", target.why)
-    return base, target, resource
-
-
-def _put_stored_key(
-    row: Provider, route: RealtimeRoute, own: ProviderSettings, fields: dict[str, str], resource: str | None
-) -> Fault | None:
-    if own.api_key is None and not own.headers:
         return None
-    stored = read_stored_key(row, own.api_key) if own.api_key is not None else None
-    if isinstance(stored, Fault):
-        return stored
-    key = own.api_key
-    if isinstance(stored, StoredAzure):
-        if own.realtime_url is None and stored.resource != resource:
-            return refuse_chosen_host(row, "realtime_url")
-        key = stored.key
-    elif resource is not None and own.realtime_url is None:
-        return refuse_chosen_host(row, "realtime_url")
-    for name, value in own.headers:
-        fields.setdefault(name.lower(), value)
-    if key is not None:
-        put_key(fields, route.key, key.reveal())
-    return None
+    allowed = stored.resource == resource if isinstance(stored, StoredAzure) else resource is None
+    return None if allowed else refuse_chosen_host(row, "realtime_url")
+
+
+def _signature(
+    row: Provider, stored: StoredAws, origin: Origin, target: str, fields: Mapping[str, str], *, unix_time: float
+) -> dict[str, str]:
+    """The fields of an AWS signature for the upgrade. The host says which service it is, and where."""
+    at_aws = _AWS_HOST.match(origin.host)
+    service, region = at_aws.groups() if at_aws else (row.routes[0].sigv4, stored.region)
+    return sign(
+        method="GET",
+        authority=origin.authority,
+        target=target,
+        fields=fields,
+        body=b"",
+        credentials=stored.credentials,
+        region=region,
+        service=_AWS_SERVICES.get(service, service),
+        unix_time=unix_time,
+    )
 
 
 def _no_realtime(row: Provider) -> Fault:

@@ -16,6 +16,7 @@ from ..secret import Secret
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _UNRESERVED: Final = "-_.~"
+_QUERY_SAFE: Final = "/%:@!$&'()*+,;=~?"
 
 
 class AwsCredentials(msgspec.Struct, frozen=True):
@@ -78,9 +79,11 @@ def sign(
 
 
 def canonical_query(query: str) -> str:
-    """The query's parameters ordered by name, then by value; percent-encoding stays as sent."""
+    """The query's parameters ordered by name, then by value; percent-encoding stays as sent, and what a URL has to
+    encode counts as encoded."""
     if not query:
         return ""
+    query = quote(query, safe=_QUERY_SAFE)
     pairs = [(name, value) for name, _, value in (item.partition("=") for item in query.split("&"))]
     return "&".join(f"{name}={value}" for name, value in sorted(pairs))
 

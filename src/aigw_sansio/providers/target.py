@@ -29,7 +29,8 @@ _DOT_SEGMENT: Final = re.compile(r"(?:^|/)\.{1,2}(?:;[^/]*)?(?:/|\Z)")
 _VERSION: Final = re.compile(r"v[0-9]+(?:\.[0-9]+)?(?:(?:alpha|beta|preview)[0-9]*)?\Z")
 _PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9_\-/@:+,=]*(?:[A-Za-z0-9_\-@:+,=]\.[A-Za-z0-9_\-/@:+,=]*)*\Z")
 _PATH_SAFE: Final = "/%:@!$&'()*+,;=~"  # pchar of RFC 3986 section 3.3, and % because existing encoding stays
-_QUERY_SAFE: Final = "/%:@!$&'()*+,;=~?"
+#: All that can stand in a request line but # and the backslash: a signed URL has to arrive as it was signed.
+_QUERY_SAFE: Final = "/%:@!$&'()*+,;=~?|[]\"<>^`{}"
 _DECODINGS: Final = 5
 #: The longest base URL or endpoint, in characters; servers commonly take 8 KiB.
 MAX_LENGTH: Final = 8192

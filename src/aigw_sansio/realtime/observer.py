@@ -4,17 +4,25 @@ Decides: that the host gets the events, and that usage is counted once for each 
 which never waits for this, and any single protocol (:mod:`aigw_sansio.formats.realtime`).
 """
 
+import re
+from typing import Final
+
 from ..engine.services import Services
-from ..events import ProviderEventRead, ResponseFailed, ResponseFinished, ResponseStarted, UsageReported
+from ..events import ProviderEventRead, ResponseFailed, ResponseFinished, ResponseStarted, Unrecognised, UsageReported
 from ..formats.realtime import make_realtime_reader
 from ..formats.usage import UsageMeter
 from ..wires.websocket.events import MessagePassed
+
+#: Names of members that count something.
+_COUNTS: Final = re.compile(
+    rb'"[A-Za-z_.]{0,40}(?:usage|duration|seconds|tokens|credits|billed|billable)', re.IGNORECASE
+)
 
 
 class RealtimeObserver:
     """Reads the messages of the provider of one session."""
 
-    __slots__ = ("_answering", "_log_id", "_meter", "_missed", "_reader", "_services")
+    __slots__ = ("_answering", "_log_id", "_meter", "_missed", "_reader", "_rough", "_services")
 
     def __init__(self, services: Services, format: str, log_id: str) -> None:
         """``format`` names how the provider writes its messages; ``log_id`` names the session in the events."""
@@ -23,7 +31,8 @@ class RealtimeObserver:
         self._log_id = log_id
         self._meter = UsageMeter()
         self._answering = False
-        self._missed = False  # a message was too large to be read
+        self._missed = False  # a message that may have counts could not be read
+        self._rough = False  # the last report said that the provider counts on
 
     def message_passed(self, message: MessagePassed) -> None:
         """One message of the provider was passed on."""
@@ -36,13 +45,20 @@ class RealtimeObserver:
             if kind is UsageReported:
                 assert isinstance(event, UsageReported)
                 self._meter.report(event, reader.answer)
+                self._rough = event.quality == "partial"
             elif kind is ResponseStarted:
                 self._answering = True
             elif kind is ResponseFinished or kind is ResponseFailed:
                 self._answering = reader.answering  # another response may be running, or this one goes on
+            elif kind is Unrecognised:
+                assert isinstance(event, Unrecognised)
+                self._missed = self._missed or event.opaque or _COUNTS.search(message.data) is not None
             self._services.emit(ProviderEventRead(self._log_id, event))
 
     def usage(self) -> UsageReported | None:
-        """The usage that the provider reported; partial if a response was running or a message was too large to
-        read."""
-        return self._meter.total(complete=not (self._answering or self._missed))
+        """All that the provider reported; partial if a response was running, if the provider would have counted on, or
+        if a message that may have counts could not be read. ``None``: the provider reported nothing. Partial and
+        without any count: nobody knows, because its messages could not be read."""
+        complete = not (self._answering or self._missed or self._rough)
+        total = self._meter.total(complete=complete)
+        return UsageReported(quality="partial") if total is None and self._missed else total

@@ -9,7 +9,7 @@ that the end is reported once. Must not know: sockets, the frames of a side (:mo
 from collections.abc import Callable
 from enum import IntEnum
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, Protocol
 
 from ..downstream.admission import Admitted
 from ..downstream.ports import ClientRequest, Responder
@@ -19,22 +19,38 @@ from ..events import SessionEnded, SessionOpened, UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
 from ..fsm import Machine
 from ..origin import Origin
+from ..providers.google_token import ServiceAccount
 from ..providers.realtime import RealtimeCall
-from ..providers.subprotocols import shown_subprotocol
+from ..secret import Secret
 from ..wires.websocket.frames import Role
 from ..wires.websocket.handshake import Accepted, Outcome, Refused
 from ..wires.websocket.relay import FrameRelay
 from .close_codes import CloseCause, map_close
 from .observer import RealtimeObserver
+from .refusal import readable_refusal
 from .side import Direction, RelaySide
 from .upstream import RelayUpstreamConnection
 
-#: The fields of a provider's refusal that the client gets, beside status and body.
-_REFUSAL_FIELDS: Final = frozenset({b"content-type", b"content-encoding", b"retry-after"})
+
+class TokenSource(Protocol):
+    """Who gets access tokens for service accounts."""
+
+    def fresh(self, account: ServiceAccount, now: float) -> Secret | None:
+        """The token of ``account``, if one is kept that still serves."""
+
+    def request(self, account: ServiceAccount, waiter: Callable[[Secret | Fault, float], None], now: float) -> None:
+        """Get a token; ``waiter`` is told later."""
+
+    def withdraw(self, account: ServiceAccount, waiter: Callable[[Secret | Fault, float], None], now: float) -> None:
+        """``waiter`` wants no token any more."""
+
+    def discard(self, account: ServiceAccount) -> None:
+        """The provider refused the token."""
 
 
 class RelayState(IntEnum):
-    """The states of a relay. CLOSING: the session has ended, a closing handshake has not."""
+    """The states of a relay. DIALING: the access token is fetched, if one is needed, and the provider dialled.
+    CLOSING: the session has ended, a closing handshake has not."""
 
     DIALING = 0
     UPGRADING = 1
@@ -67,6 +83,7 @@ class Relay:
     """Runs from an admitted upgrade to the end of both connections. Implements ``PendingRequest``."""
 
     __slots__ = (
+        "_account",
         "_admitted",
         "_call",
         "_draining",
@@ -78,9 +95,11 @@ class Relay:
         "_on_ended",
         "_open_timer",
         "_opened",
+        "_register",
         "_responder",
         "_services",
         "_sides",
+        "_tokens",
         "_upstream",
         "session_id",
     )
@@ -93,6 +112,7 @@ class Relay:
         *,
         responder: Responder,
         session_id: int,
+        tokens: TokenSource,
         register: Callable[[RelayUpstreamConnection], None],
         on_ended: Callable[["Relay", float], None],
     ) -> None:
@@ -113,13 +133,40 @@ class Relay:
         self._open_timer = services.timers.timer(self._on_open_timeout)
         self._idle_timer = services.timers.timer(self._on_idle)
         self._life_timer = services.timers.timer(self._on_session_timeout)
-        self._upstream = RelayUpstreamConnection(services, call, self)
-        register(self._upstream)
+        self._tokens = tokens
+        self._account = call.account
+        self._register = register
+        self._upstream: RelayUpstreamConnection | None = None  # once it is dialled
 
     def start(self, now: float) -> None:
-        """Dial the provider."""
+        """Dial the provider, or first get the access token that its upgrade needs."""
         self._open_timer.arm(now + self._services.config.timeouts.realtime_open_s)
-        self._upstream.dial()
+        account = self._account
+        if account is None:
+            self._dial(self._call)
+        elif (token := self._tokens.fresh(account, now)) is not None:
+            self._dial(self._call.with_token(token))
+        else:
+            self._tokens.request(account, self._on_token, now)
+
+    def _on_token(self, token: Secret | Fault, now: float) -> None:
+        if isinstance(token, Fault):
+            self._fail_token(token, now)
+        else:
+            self._dial(self._call.with_token(token))
+
+    def _fail_token(self, fault: Fault, now: float) -> None:
+        """Without its token a stored key cannot be used, and it is never sent as it is."""
+        if self._call.key == "stored":
+            detail = f"the key stored for {self._call.provider} cannot be used: {fault.detail}"
+            fault = Fault(FaultKind.NOT_CONFIGURED, Side.GATEWAY, detail, retryable=fault.retryable)
+        self._fail(fault, now)
+
+    def _dial(self, call: RealtimeCall) -> None:
+        self._call = call
+        upstream = self._upstream = RelayUpstreamConnection(self._services, call, self)
+        self._register(upstream)
+        upstream.dial()
 
     @property
     def state(self) -> RelayState:
@@ -146,8 +193,10 @@ class Relay:
             host = self._call.origin.host
             fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, f"{host} refused the upgrade")
             _emit_refusal(self._services, self._admitted.request, status=outcome.status, fault=fault)
-            fields = [(name, self._redact(value)) for name, value in outcome.headers if name in _REFUSAL_FIELDS]
-            self._responder.refuse(outcome.status, fields, self._redact(outcome.body), now)
+            if outcome.status == 401 and self._account is not None:
+                self._tokens.discard(self._account)
+            fields, body = readable_refusal(outcome, self._call.hide)
+            self._responder.refuse(outcome.status, fields, body, now)
             self._abort_opening(now)
         elif isinstance(outcome, Refused):
             detail = f"{self._call.origin.host} answered the upgrade with {outcome.status}, neither a 101 nor an error"
@@ -155,13 +204,13 @@ class Relay:
         else:
             self._fail(outcome, now)
 
-    def _redact(self, data: bytes) -> bytes:
-        """``data`` without a stored key. It is the operator's: a provider that quotes it must not show it to the
-        client."""
-        return self._call.hide(data.decode("latin-1")).encode("latin-1")
-
     def _on_open_timeout(self, now: float) -> None:
-        self.provider_responded(self._upstream.response_so_far(), now)
+        if self._upstream is None:
+            limit = self._services.config.timeouts.realtime_open_s
+            detail = f"no access token came within {limit:g} s"
+            self._fail_token(Fault(FaultKind.FIRST_BYTE_TIMEOUT, Side.PROVIDER, detail, retryable=True), now)
+        else:
+            self.provider_responded(self._upstream.response_so_far(), now)
 
     def _fail(self, fault: Fault, now: float) -> None:
         refuse_upgrade(self._services, self._admitted.request, self._responder, fault=fault, now=now)
@@ -171,7 +220,10 @@ class Relay:
         """No session begins: abort the connection to the provider."""
         self._machine.fire(RelayInput.FAIL)
         self._open_timer.close()
-        self._upstream.close(now, abort=True)
+        if self._upstream is not None:
+            self._upstream.close(now, abort=True)
+        elif self._account is not None:
+            self._tokens.withdraw(self._account, self._on_token, now)
         self._on_ended(self, now)
 
     # -- the session --------------------------------------------------------------------------------------------
@@ -183,6 +235,8 @@ class Relay:
         self._opened = now
         services = self._services
         admitted = self._admitted
+        upstream = self._upstream
+        assert upstream is not None
         request = admitted.request
         selected = admitted.offer.select(accepted.subprotocol)
         log_id = services.random.uuid7(services.unix_time(now))
@@ -195,9 +249,10 @@ class Relay:
                 gateway=admitted.resource.gateway,
                 peer=request.peer,
                 principal=admitted.principal,
-                subprotocol=shown_subprotocol(selected, [item.text for item in admitted.offer.items]),
+                subprotocol=admitted.offer.shown(selected),
                 provider=self._call.provider,
                 log_id=log_id,
+                key=self._call.key,
             )
         )
         timeouts = services.config.timeouts
@@ -221,8 +276,8 @@ class Relay:
             observe_bytes=None if observer is None else limits.tap_message_bytes,
         )
         high_water = limits.send_high_water_bytes
-        up = Direction(self._responder.pipe, self._upstream, high_water=high_water, now=now)
-        down = Direction(self._upstream, self._responder.pipe, high_water=high_water, now=now)
+        up = Direction(self._responder.pipe, upstream, high_water=high_water, now=now)
+        down = Direction(upstream, self._responder.pipe, high_water=high_water, now=now)
         client = RelaySide(
             services, Side.CLIENT, from_client, owner=self, inbound=up, outbound=down, observer=None, now=now
         )
@@ -231,7 +286,7 @@ class Relay:
         )
         self._sides = client, provider
         # Both receivers before any byte is passed on: either may end the session, and the end needs both sides.
-        self._upstream.receiver = provider
+        upstream.receiver = provider
         self._responder.accept(selected, client, now)
         if accepted.rest:
             provider.receive_data(accepted.rest, now)

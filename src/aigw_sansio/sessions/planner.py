@@ -30,6 +30,7 @@ class ClientInfo(NamedTuple):
     headers: Mapping[str, str]  #: the ``cf-aig-*`` fields, names in lower case, without the token
     principal: str | None
     subprotocol: str | None
+    token: Secret | None = None  #: the gateway's token that let it in, if the host was asked about it
 
 
 def plan(services: Services, client: ClientInfo, steps: Sequence[Step], now: float) -> list[PlannedStep] | Fault:
@@ -56,15 +57,16 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
     )
     if isinstance(policy, Fault):
         return policy
+    own, token = services.own_tokens, client.token
     call = build_call(
         provider=step.provider,
         endpoint=step.endpoint,
         method=step.method,
         headers=step.headers,
-        body=step.query,
+        body=step.query if step.body is None else step.body,
         settings=services.config.providers,
         account=client.account,
-        own_tokens=lambda value: known_token(client.settings, Secret(value)),
+        own_tokens=lambda value: value in own or (token is not None and token.matches(value)),
         unix_time=services.unix_time(now),
     )
     return call if isinstance(call, Fault) else PlannedStep(call, policy)

@@ -344,6 +344,6 @@ class Session(Generic[Channel]):
 
 
 def _size_of(step: Step) -> int:
-    """Bytes that a step takes in memory: its query, and its headers if they are larger than usual."""
+    """Bytes that a step takes in memory: its query or body, and its headers if they are larger than usual."""
     headers = sum(len(name) + len(value) for name, value in step.headers)
-    return len(step.query or b"") + (headers if headers > _USUAL_HEADERS else 0)
+    return len(step.query or step.body or b"") + (headers if headers > _USUAL_HEADERS else 0)

@@ -196,11 +196,12 @@ class AuthorizingSource:
     """A source that adds access tokens to the calls that need one, and opens them at ``source``. Implements
     ``Source``."""
 
-    __slots__ = ("_source", "_tokens")
+    __slots__ = ("_source", "tokens")
 
     def __init__(self, services: Services, source: Source) -> None:
         self._source = source
-        self._tokens = AccessTokens(services, source)
+        #: Shared with whoever else needs tokens.
+        self.tokens = AccessTokens(services, source)
 
     def open(self, request: ProviderCall, handler: ResponseHandler, *, connect_timeout_s: float) -> Call:
         """A call for ``request``. Call its ``start`` next."""
@@ -208,7 +209,7 @@ class AuthorizingSource:
             return self._source.open(request, handler, connect_timeout_s=connect_timeout_s)
         return _AuthorizedCall(
             self._source,
-            self._tokens,
+            self.tokens,
             request,
             account=request.account,
             handler=handler,

@@ -14,6 +14,15 @@ from ..faults import Fault, FaultKind, Side
 from .http import Headers
 
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
+#: The content type of a TLS handshake (RFC 8446 section 5.1), which no method begins with.
+_TLS_HANDSHAKE = b"\x16"
+_OPENING_BYTES = 32
+#: The beginning of a request line, as far as it has come: method, target, version.
+_OPENING = re.compile(
+    rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+    rb"(?: (?:[!-~\x80-\xff]+(?: (?:H(?:T(?:T(?:P(?:/[0-9.]*(?:\r?(?:\n.*)?)?)?)?)?)?)?)?)?)?",
+    re.DOTALL,
+)
 
 
 class HeadGate:
@@ -55,6 +64,28 @@ class HeadGate:
         self._buffer = bytearray()
         self._scanned = 0
         return head, rest
+
+
+class OpeningCheck:
+    """Looks at the first bytes of a connection: whether an HTTP/1.1 request can begin so. They are judged byte by byte,
+    so that the verdict does not depend on how they were cut, and not by a limit of size or time."""
+
+    __slots__ = ("_seen",)
+
+    def __init__(self) -> None:
+        self._seen = b""
+
+    def refuse(self, data: bytes) -> str | None:
+        """Why these bytes, after those before, begin no request; ``None`` if they may."""
+        seen = self._seen
+        if len(seen) == _OPENING_BYTES:
+            return None
+        if not seen:
+            data = data.lstrip(b"\r\n")
+        self._seen = seen = seen + data[: _OPENING_BYTES - len(seen)]
+        if seen[:1] == _TLS_HANDSHAKE:
+            return "the connection begins with TLS, but this port speaks plain HTTP"
+        return None if not seen or _OPENING.fullmatch(seen) else "the connection does not begin with an HTTP request"
 
 
 class RequestHead(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 Decides: what runs, and which clients are asked for. Must not know: any client.
 
 They are heavy, so they run where they are asked for: ``pip install -e '.[clients]'``, npm and Debian's ``chromium``,
-then ``AIGW_CLIENTS=1 python -m pytest tests/realtime_clients``. What is not installed is skipped. Only the tests of
+then ``AIGW_CLIENTS=1 python -m pytest tests/clients/realtime``. What is not installed is skipped. Only the tests of
 ``websockets`` always run: it is in the extra ``test``.
 """
 

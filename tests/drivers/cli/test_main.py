@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.compiled import COMPILED
+from tests.laws.compiled import COMPILED
 from tests.peers import processes
 
 AIGW = [sys.executable, "-c", "from aigw_drivers.cli.main import main; main()"]

@@ -36,14 +36,33 @@ def test_the_type_wins_over_the_name(tmp_path: Path) -> None:
 def test_an_error_status_is_read_whole(tmp_path: Path) -> None:
     body = b'{"error":{"code":404,"message":"no such model","status":"NOT_FOUND"}}'
     assert lines(tmp_path / "answer.sse", body, status=404, provider="google") == [
-        {"type": "response.failed", "message": "no such model", "kind": "NOT_FOUND", "code": "404"}
+        {
+            "type": "response.failed",
+            "message": "no such model",
+            "kind": "NOT_FOUND",
+            "code": "404",
+            "error_class": "not_found",
+            "status": 404,
+        }
     ]
 
 
 def test_a_provider_stands_in_where_the_content_does_not_tell(tmp_path: Path) -> None:
-    body = b'{"message":"bad key"}'
+    body = b'{"message":"bad key","hint":"none"}'
     assert lines(tmp_path / "a.json", body) == []
     assert lines(tmp_path / "a.json", body, provider="cohere", status=401)[0]["type"] == "response.failed"
+
+
+def test_a_body_that_is_an_error_and_nothing_else_needs_no_provider(tmp_path: Path) -> None:
+    failed = {"type": "response.failed", "message": "bad key"}
+    for body in (b'{"message":"bad key"}', b'{"id":"1","message":"bad key"}', b'{"detail":"bad key"}'):
+        assert lines(tmp_path / "a.json", body, status=401)[0].items() >= failed.items()
+
+
+def test_a_late_member_tells_the_format(tmp_path: Path) -> None:
+    text = "x" * 100_000
+    body = b'{"id":"c","message":{"content":[{"type":"text","text":"%b"}]},"finish_reason":"COMPLETE"}' % text.encode()
+    assert lines(tmp_path / "a.json", body)[1] == {"type": "text.delta", "text": text}
 
 
 def test_a_format_is_taken_as_it_is(tmp_path: Path) -> None:

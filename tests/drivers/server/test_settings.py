@@ -205,7 +205,7 @@ BAD = [
     ("[providers.google]\n[providers.google-ai-studio]", "providers.google-ai-studio is given twice: under its own and under another name"),
     ("[providers.custom-x]", f"providers.custom-x.base_url is required; {URL}"),
     ("[providers.loopback]", f"providers.loopback.base_url is required; {URL}"),
-    (OPENAI + "key = 'x'", "providers.openai.key is not known (did you mean api_key?); allowed are base_url, realtime_url, api_key, headers, http2, ca_file"),
+    (OPENAI + "key = 'x'", "providers.openai.key is not known (did you mean key_in?); allowed are base_url, realtime_url, api_key, headers, origin, key_in, subprotocols, http2, ca_file"),
     (OPENAI + "base_url = 'http://llm.example'", f"providers.openai.base_url is not encrypted; {URL}"),
     (OPENAI + "base_url = 'http://127.0.0.1.evil.example'", f"providers.openai.base_url is not encrypted; {URL}"),
     (OPENAI + "base_url = 'http://localhost.evil.example'", f"providers.openai.base_url is not encrypted; {URL}"),
@@ -266,7 +266,7 @@ def test_each_error_is_told(text: str, expected: str | None) -> None:
 
 def test_unknown_providers_and_keys_suggest_the_nearest() -> None:
     assert errors("[providers.opena]")[0].startswith(
-        "providers.opena is not a known provider (did you mean openai?); allowed are anthropic, "
+        "providers.opena is not a known provider (did you mean openai?); allowed are alibaba, anthropic, "
     )
     assert "(did you mean pong_s?)" in errors("[timeouts]\npong_ms = 1")[0]
     assert "(did you mean retry_max_attempts?)" in errors(GATEWAY + "max_attempts = 1")[0]
@@ -321,3 +321,51 @@ def test_a_gateway_with_tokens_asks_for_one() -> None:
     asking = read(GATEWAY + "tokens = ['x']").config.gateways["a/b"]
     assert asking.authentication
     assert not read(GATEWAY).config.gateways["a/b"].authentication
+
+
+@pytest.mark.parametrize(
+    "key_in", ["bearer", "basic", "token", "header:X-Key", "query:api_key", "subprotocol:soniox-api-key", "env:KEY_IN"]
+)
+@pytest.mark.parametrize("slug", ["openai", "deepgram", "custom-mine"])
+def test_where_the_key_of_any_provider_is_carried(slug: str, key_in: str) -> None:
+    text = f"[providers.{slug}]\nbase_url = 'https://h'\napi_key = 'K'\nkey_in = {key_in!r}\norigin = 'pass'\n"
+    settings = read_settings(
+        (text + "subprotocols = ['graphql-ws', 'acme.']").encode(), file="f", environ={"KEY_IN": "query:k"}
+    )
+    found = settings.config.providers[slug]
+    assert found.key_in == key_in.replace("env:KEY_IN", "query:k")
+    assert (found.origin, found.subprotocols) == ("pass", ("graphql-ws", "acme."))
+
+
+KEY_IN = "allowed are bearer, basic, token, header:NAME, query:NAME and subprotocol:MARKER"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("key_in = 'Bearer'", f"key_in has a bad value; {KEY_IN}"),
+        ("key_in = 'header'", f"key_in has a bad value; {KEY_IN}"),
+        ("key_in = 'query:a&b'", f"key_in has a bad value; {KEY_IN}"),
+        ("key_in = 1", "key_in is an integer; allowed is a string"),
+        ("key_in = 'header:Host'", "key_in names a header that is never sent to a provider"),
+        ("key_in = 'header:Sec-WebSocket-Key'", "key_in names a header that is never sent to a provider"),
+        ("key_in = 'header:cf-aig-x'", "key_in names a header that is never sent to a provider"),
+        (
+            "api_key = 'a/b'\nkey_in = 'subprotocol:m'",
+            "api_key cannot stand in a subprotocol; allowed are letters, digits and !#$%&'*+-.^_`|~",
+        ),
+        ("origin = 'app.example'", "origin is no origin; allowed are 'pass' and scheme://host[:port]"),
+        ("origin = 'https://a b'", "origin is no origin; allowed are 'pass' and scheme://host[:port]"),
+        ("subprotocols = 'x'", "subprotocols is a string; allowed is an array of strings"),
+        (
+            "subprotocols = ['a,b']",
+            "subprotocols has a bad item; allowed are letters, digits and !#$%&'*+-.^_`|~",
+        ),
+        (
+            "api_key = '{\"private_key\": 1}'",
+            "api_key is JSON, which this provider has no form for; allowed is a plain key",
+        ),
+    ],
+)
+def test_what_is_wrong_with_these_keys(line: str, said: str) -> None:
+    assert errors(f"[providers.openai]\n{line}") == [f"providers.openai.{said}"]

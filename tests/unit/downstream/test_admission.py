@@ -222,7 +222,10 @@ def test_a_token_in_a_subprotocol_is_selected_only_if_nothing_else_is_offered() 
     assert opened.subprotocol == "cf-aig-authorization.***"
     door = Door()
     door.upgrade("/v1/a/shut", offers=["cf-aig-authorization.canary-1", "mine"])
-    assert door.accepted().subprotocol == "mine"
+    assert door.accepted().subprotocol == "cf-aig-authorization.canary-1"
+    door = Door()
+    door.upgrade("/v1/a/shut", offers=["cf-aig-authorization.canary-1", "openai-beta.x"])
+    assert door.accepted().subprotocol == "openai-beta.x"
 
 
 @pytest.mark.parametrize("query", ["cf-aig-authorization=canary-1", "x=1&CF-AIG-Authorization=Bearer%20canary-1&y"])

@@ -11,7 +11,9 @@ from aigw_sansio.downstream.ports import (
     ClientRequest,
     Responder,
 )
+from aigw_sansio.effects import Emit
 from aigw_sansio.engine.connection import PipeReceiver
+from aigw_sansio.events import UpgradeRefused
 from aigw_sansio.faults import Fault
 from aigw_sansio.ids import ConnId
 from aigw_sansio.wires.websocket.handshake import NotUpgrade, Offers, WrongVersion
@@ -154,9 +156,54 @@ def test_a_head_that_is_no_http_is_answered_400_and_closed() -> None:
     answer = rig.answer()
     assert status(answer) == 400
     assert b'"code":2006' in answer
-    assert b"\r\nconnection: close\r\n" in answer
+    assert b"\r\nConnection: close\r\n" in answer
     assert rig.short() == ["flush 1", "close 1"]
     assert rig.door.requests == []
+    rig.closed()
+
+
+#: Beginnings of other protocols, none of which is a whole head.
+OTHER_PROTOCOLS = {
+    "TLS 1.2 hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "TLS 1.3 hello behind a line end": b"\r\n\x16\x03\x03",
+    "SSH": b"SSH-2.0-OpenSSH_9.6\r\n",
+    "SMTP": b"EHLO client.example\r\n",
+    "HTTP/0.9": b"GET /v1/a/b\r\n",
+    "Redis": b"*1\r\n$4\r\nPING\r\n",
+    "SOCKS5": b"\x05\x01\x00",
+    "PROXY v2": b"\r\n\r\n\x00\r\nQUIT\n",
+    "a blank": b" GET / HTTP/1.1\r\n",
+    "JSON": b'{"type":"universal.ping"}',
+    "a WebSocket frame": b"\x81\x85",
+    "another version": b"GET / HTTQ",
+}
+
+
+@pytest.mark.parametrize("name", OTHER_PROTOCOLS)
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_what_is_no_http_is_refused_at_once_and_said(name: str, size: int) -> None:
+    rig = Client()
+    data = OTHER_PROTOCOLS[name]
+    for at in range(0, len(data), size):
+        rig.say(data[at : at + size])
+    answer = rig.answer()
+    assert status(answer) == 400
+    assert (b"begins with TLS" in answer) is name.startswith("TLS")
+    (refused,) = [effect.event for effect in rig.services.effects if isinstance(effect, Emit)]
+    assert isinstance(refused, UpgradeRefused)
+    assert (refused.status, refused.code) == (400, 2006)
+    assert rig.short() == ["flush 1", "close 1"]
+    rig.closed()
+
+
+@pytest.mark.parametrize(
+    "line", [b"GET / HTTP/1.1\r\n", b"M-SEARCH * HTTP/1.1\n", b"PRI * HTTP/2.0\r\n", b"\r\n\r\nGET "]
+)
+def test_what_may_become_a_request_is_waited_for(line: bytes) -> None:
+    rig = Client()
+    for at in range(len(line)):
+        rig.say(line[at : at + 1])
+    assert rig.services.effects == []
     rig.closed()
 
 
@@ -268,7 +315,7 @@ def test_a_refusal_is_sent_whole_and_closes(held: bool) -> None:
         assert rig.short() == ["pause 1"]
     rig.down.refuse(503, [(b"retry-after", b"1")], b"later", rig.now)
     assert rig.answer() == (
-        b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 5\r\nconnection: close\r\n\r\nlater"
+        b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlater"
     )
     assert rig.short() == ["flush 1", *(["resume 1"] if held else []), "close 1"]
     rig.say(b"GET / HTTP/1.1\r\n\r\n")

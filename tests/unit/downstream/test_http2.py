@@ -15,9 +15,10 @@ from aigw_sansio.config import Config, Limits, Timeouts
 from aigw_sansio.downstream.http2 import Http2DownstreamConnection
 from aigw_sansio.downstream.http2_stream import StreamPipe
 from aigw_sansio.downstream.ports import ClientRequest, Responder
-from aigw_sansio.effects import Close, Effect
+from aigw_sansio.effects import Close, Effect, Emit
 from aigw_sansio.engine.services import Services
 from aigw_sansio.errors import LocalProtocolError
+from aigw_sansio.events import UpgradeRefused
 from aigw_sansio.faults import Fault
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId
@@ -732,3 +733,17 @@ def test_no_bytes_raise_and_nothing_is_left(changes: list[tuple[int, int]], cuts
         work()
     assert over
     assert not any(gateway.snapshot().values()), gateway.snapshot()
+
+
+@pytest.mark.parametrize("first", [b"\x16", b"GET / HTTP/1.1\r\n", b"PRI * HTTP/2.0\r\n\r\nXX"])
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_connection_that_does_not_begin_with_http2_is_closed_at_once_and_said(first: bytes, size: int) -> None:
+    gateway = Gateway(Config(), bytes(16), 0.0)
+    conn = gateway.open_downstream("192.0.2.7:1", "h2", 0.0)
+    for at in range(0, len(first), size):
+        gateway.receive_data(conn, first[at : at + size], 0.0)
+    effects = gateway.effects()
+    (refused,) = [effect.event for effect in effects if isinstance(effect, Emit)]
+    assert isinstance(refused, UpgradeRefused)
+    assert (refused.status, refused.code) == (400, 2006)
+    assert Close(conn, abort=False) in effects

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.compiled import needs_sources
+from tests.laws.compiled import needs_sources
 from tests.peers.core_rig import Rig
 from tests.peers.memory_source import JSON, STREAM, MemorySource, Remembered
 from tests.peers.toy_dialect import ToyEncoder

@@ -1,5 +1,6 @@
 """Anthropic's Messages format: shapes that no recording shows, and the awkward recordings."""
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from tests.unit.formats.reading import read_all, read_chunk, read_whole, sse, wi
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.formats.errors import response_failed
+from aigw_sansio.formats.registry import make_reader
 
 
 def start(**usage: int) -> dict[str, Any]:
@@ -42,7 +45,7 @@ def test_an_error_in_mid_stream() -> None:
         e.ResponseStarted("msg", "claude"),
         e.UsageReported(5, 1, quality="partial"),
         e.TextDelta("Hel"),
-        e.ResponseFailed("Overloaded", "overloaded_error"),
+        response_failed("Overloaded", "overloaded_error"),
     ]
     bare = [Chunk(chunk.data) for chunk in chunks]  # dispatched by its type where no ``event:`` came
     assert read_all("anthropic-messages", bare) == read_all("anthropic-messages", chunks)
@@ -174,3 +177,75 @@ def test_a_message_that_begins_anew() -> None:
     assert answer.calls[1].arguments == '{"value":"Sparkle Day"}'
     assert len(answer.finishes) == 1
     assert recorded_answer("anthropic-messages/vercel-duplicate-message-start.sse").text == {0: "Hello, World!"}
+
+
+def started(chunks: list[Chunk]) -> list[e.ProviderEvent]:
+    return [event for event in read_all("anthropic-messages", chunks) if not isinstance(event, e.ResponseStarted)]
+
+
+def test_an_input_in_the_start_of_a_call_is_told_once() -> None:
+    """Compatible servers put all of it there; a server may send it as fragments as well."""
+    call = block(0, type="tool_use", id="t", name="f", input={"x": 1})
+    pieces = [delta(0, "input_json_delta", partial_json='{"x"'), delta(0, "input_json_delta", partial_json=":1}")]
+    stop = {"type": "content_block_stop", "index": 0}
+    for after in ([stop, *end("tool_use")], end("tool_use"), [*pieces, stop, *end("tool_use")], [stop], []):
+        calls = assemble(read_all("anthropic-messages", sse(start(), call, *after))).calls
+        assert [call.arguments for call in calls.values()] == ['{"x":1}']
+
+
+def test_inputs_that_wait_are_bounded() -> None:
+    calls = [block(n, type="tool_use", id=f"t{n}", name="f", input={"n": n}) for n in range(40)]
+    events = read_all("anthropic-messages", sse(start(), *calls))
+    assert len(assemble(events).calls) == 40
+    assert all(call.arguments for call in assemble(events).calls.values())
+    long = block(0, type="tool_use", id="t", name="f", input={"x": "y" * 100_000})
+    assert len(assemble(read_all("anthropic-messages", sse(start(), long))).calls[0].arguments) > 100_000
+
+
+def test_counts_never_fall() -> None:
+    chunks = sse(
+        start(input_tokens=15, output_tokens=1, cache_read_input_tokens=4),
+        *end("end_turn", input_tokens=0, output_tokens=9, cache_read_input_tokens=0),
+    )
+    assert assemble(read_all("anthropic-messages", chunks)).usage == e.UsageReported(19, 9, 4)
+
+
+def test_zeros_at_the_start_are_no_last_word() -> None:
+    chunks = sse(start(input_tokens=0, output_tokens=0), *end("end_turn", input_tokens=15, output_tokens=9))
+    assert assemble(read_all("anthropic-messages", chunks)).usage == e.UsageReported(15, 9)
+
+
+def test_a_name_in_the_framing_stands_in_for_the_type() -> None:
+    values = [start(input_tokens=3), delta(0, "text_delta", text="Hi"), *end("end_turn", output_tokens=1)]
+    named = [Chunk(json.dumps({**value, "type": ""}).encode(), value["type"]) for value in values]
+    assert read_all("anthropic-messages", named) == read_all("anthropic-messages", sse(*values))
+    reader = make_reader("anthropic-messages")
+    for chunk in named:
+        reader.read(chunk)
+    assert reader.markers == (b"",)  # every chunk has to be read
+    assert read_all("anthropic-messages", [Chunk(b"{}", "ping"), Chunk(b'{"type":"ping"}')]) == []
+
+
+def test_a_delta_without_a_type_is_told_by_its_member() -> None:
+    pieces: list[tuple[dict[str, Any], e.ProviderEvent]] = [
+        ({"text": "Hi"}, e.TextDelta("Hi")),
+        ({"thinking": "hm"}, e.ReasoningDelta("hm")),
+        ({"signature": "s"}, e.ReasoningDelta("", signature="s")),
+    ]
+    for piece, event in pieces:
+        value = {"type": "content_block_delta", "index": 0, "delta": piece}
+        assert read_chunk("anthropic-messages", value) == [event]
+
+
+def test_message_stop_is_the_end() -> None:
+    reader = make_reader("anthropic-messages")
+    for chunk in sse(start(), *end("end_turn"))[:-1]:
+        reader.read(chunk)
+        assert not reader.terminated
+    reader.read(sse({"type": "message_stop"})[0])
+    assert reader.terminated
+
+
+def test_a_stream_that_stops_behind_its_start_has_no_known_end() -> None:
+    events = started(sse(start(input_tokens=15, output_tokens=1)))
+    assert events == [e.UsageReported(15, 1, quality="partial"), e.ResponseFinished("unknown")]

@@ -8,6 +8,7 @@ from tests.unit.formats.reading import sse
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.formats.base import CHOICES, BaseReader, choice_of
+from aigw_sansio.formats.errors import response_failed
 from aigw_sansio.formats.registry import make_reader
 from aigw_sansio.formats.values import JsonObject
 
@@ -108,10 +109,10 @@ def test_a_renewed_reader_has_forgotten_the_last_answer() -> None:
     [
         (b"", []),
         (b" \n", []),
-        (b'{"error":"m","text":"x"}', [e.ResponseFailed("m")]),
-        (b"no JSON", [e.ResponseFailed("no JSON", "not_json")]),
+        (b'{"error":"m","text":"x"}', [response_failed("m")]),
+        (b"no JSON", [response_failed("no JSON", "not_json")]),
         (b"[1,2]", [e.Unrecognised("array")]),
-        (b'[{"error":"m"}]', [e.ResponseFailed("m")]),
+        (b'[{"error":"m"}]', [response_failed("m")]),
         (b'{"text":"x"}', [e.TextDelta("x")]),
     ],
 )
@@ -163,7 +164,9 @@ def test_a_document_between_events_is_an_error_only_if_it_reads_as_one() -> None
 # -- the end of a format ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("done", [b"[DONE]", b" [DONE] ", b'"[DONE]"', b"[done]", b"DONE", b'{"text":"x"} data: [DONE]'])
+@pytest.mark.parametrize(
+    "done", [b"[DONE]", b" [DONE] ", b'"[DONE]"', b"[done]", b"DONE", b'{"text":"x"} data: [DONE]']
+)
 def test_done_in_any_spelling_ends_every_format(done: bytes) -> None:
     reader = Plain()
     assert not reader.terminated

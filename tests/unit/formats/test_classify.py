@@ -24,7 +24,9 @@ from aigw_sansio.formats.registry import make_reader
         (e.UsageReported(), LIFECYCLE),
         (e.ResponseFinished("stop"), LIFECYCLE),
         (e.ResponseFailed("x"), ERROR),
-        (e.Unrecognised("x"), CONTENT),
+        (e.Unrecognised("x"), LIFECYCLE),
+        (e.Unrecognised("x", unreadable=True), LIFECYCLE),
+        (e.Unrecognised("x", opaque=True), CONTENT),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -70,3 +72,12 @@ def test_a_failing_frame_is_always_worth_reading() -> None:
     assert worth_reading(Chunk(b"xy"), search)
     assert not worth_reading(Chunk(b"x"), search)
     assert not worth_reading(Chunk(b"x"), marker_search(()))
+
+
+def test_blanks_around_a_colon_do_not_hide_a_marker() -> None:
+    search = marker_search((b'"usage":{', b'"a"'))
+    for data in (b'"usage":{', b'"usage": {', b'"usage" :  {', b'"usage"\n: {', b'"a"'):
+        assert search(data), data
+    for data in (b'"usage":null', b'"usage"', b"usage:{"):
+        assert not search(data), data
+    assert marker_search((b"",))(b"anything")

@@ -7,6 +7,8 @@ from tests.unit.formats.answers import Call, assemble
 from tests.unit.formats.reading import read_all, read_chunk, read_whole, sse, without_frame
 
 from aigw_sansio import events as e
+from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.formats.registry import make_reader
 
 
 def test_cohere_tools() -> None:
@@ -100,3 +102,64 @@ RARE_WHOLE: list[tuple[str, Any, list[e.ProviderEvent]]] = [
 def test_a_rare_whole_answer(format: str, value: Any, events: list[e.ProviderEvent]) -> None:
     """One whole answer as the provider may send it and seldom does."""
     assert without_frame(read_whole(format, value)) == events
+
+
+def test_a_failed_message_fails_and_does_not_finish() -> None:
+    end = {"type": "message-end", "delta": {"finish_reason": "ERROR", "error": "model is down"}}
+    events = read_all("cohere-v2", sse({"type": "message-start", "id": "x"}, end))
+    assert [type(event) for event in events] == [e.ResponseStarted, e.ResponseFailed]
+    assert isinstance(events[-1], e.ResponseFailed)
+    assert events[-1].message == "model is down"
+
+
+def test_message_end_is_the_end_and_stream_end_is_that_of_v1() -> None:
+    streams: dict[str, list[dict[str, Any]]] = {
+        "cohere-v2": [
+            {"type": "message-start", "id": "x"},
+            {"type": "content-delta", "delta": {"message": {"content": {"text": "Hi"}}}},
+            {"type": "message-end", "delta": {"finish_reason": "COMPLETE"}},
+        ],
+        "cohere-v1": [
+            {"event_type": "stream-start", "generation_id": "x"},
+            {"event_type": "text-generation", "text": "Hi"},
+            {"event_type": "stream-end", "finish_reason": "COMPLETE", "response": {"text": "Hi"}},
+        ],
+    }
+    for format, values in streams.items():
+        reader = make_reader(format)
+        told = [(reader.read(chunk), reader.terminated)[1] for chunk in sse(*values)]
+        assert told == [False, False, True], format
+        assert assemble(read_all(format, sse(*values))).text == {0: "Hi"}
+
+
+def test_text_that_comes_only_at_the_end_of_v1() -> None:
+    end = {"event_type": "stream-end", "finish_reason": "COMPLETE", "response": {"text": "Hi"}}
+    assert assemble(read_all("cohere-v1", sse(end))).text == {0: "Hi"}
+
+
+def test_a_stream_of_v2_that_does_not_begin_has_one_end_all_the_same() -> None:
+    piece = {"type": "content-delta", "delta": {"message": {"content": {"text": "Hi"}}}}
+    assert read_all("cohere-v2", sse(piece)) == [
+        e.ResponseStarted(),
+        e.TextDelta("Hi"),
+        e.ResponseFinished("unknown"),
+    ]
+
+
+def test_a_whole_message_in_a_stream() -> None:
+    message = {"content": [{"type": "text", "text": "Hi"}]}
+    chunks = sse({"id": "x", "message": message, "finish_reason": "COMPLETE"})
+    assert assemble(read_all("cohere-v2", chunks)).text == {0: "Hi"}
+
+
+def test_names_in_the_framing_stand_in_for_the_types() -> None:
+    chunks = [
+        Chunk(b'{"id":"x"}', "message-start"),
+        Chunk(b'{"delta":{"message":{"content":{"text":"Hi"}}}}', "content-delta"),
+        Chunk(b'{"delta":{"finish_reason":"COMPLETE"}}', "message-end"),
+    ]
+    assert read_all("cohere-v2", chunks) == [
+        e.ResponseStarted("x"),
+        e.TextDelta("Hi"),
+        e.ResponseFinished("stop", "COMPLETE"),
+    ]

@@ -6,31 +6,32 @@ import pytest
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.formats.errors import response_failed
 from aigw_sansio.formats.registry import make_reader
 
 
 @pytest.mark.parametrize(
     ("value", "failure"),
     [
-        ({"error": {"message": "m", "type": "t", "code": "c"}}, e.ResponseFailed("m", "t", "c")),
-        ({"error": {"message": "m", "code": 429, "metadata": {}}, "choices": []}, e.ResponseFailed("m", None, "429")),
-        ({"error": "m", "code": "c"}, e.ResponseFailed("m", None, "c")),
-        ({"error": "m", "error_type": "overloaded"}, e.ResponseFailed("m", "overloaded")),
-        ({"error": ["m", "n"]}, e.ResponseFailed("m; n")),
-        ({"error": {"message": "m", "http_status_code": 422}}, e.ResponseFailed("m", None, "422")),
-        ({"error": {}, "message": "m"}, e.ResponseFailed("m")),
-        ({"error": {"message": "m", "code": 10**30}}, e.ResponseFailed("m")),
-        ({"error": {"type": "overloaded_error"}}, e.ResponseFailed("overloaded_error", "overloaded_error")),
-        ({"detail": "m"}, e.ResponseFailed("m")),
-        ({"detail": [{"loc": ["body"], "msg": "m"}]}, e.ResponseFailed("m")),
-        ({"detail": {"status": "quota", "message": "m"}}, e.ResponseFailed("m", "quota")),
-        ({"object": "error", "message": "m", "type": "t", "code": 3}, e.ResponseFailed("m", "t", "3")),
-        ({"statusCode": 429, "message": "m"}, e.ResponseFailed("m", None, "429")),
-        ({"Message": "m"}, e.ResponseFailed("m")),
-        ({"success": False, "errors": [{"code": 7003, "message": "m"}]}, e.ResponseFailed("m", None, "7003")),
-        ({"err_code": "E", "err_msg": "m"}, e.ResponseFailed("m", "E", "E")),
-        ({"title": "Bad", "message": "m", "error_code": "x"}, e.ResponseFailed("m", None, "x")),
-        ([{"error": {"message": "m", "status": "S", "code": 400}}], e.ResponseFailed("m", "S", "400")),
+        ({"error": {"message": "m", "type": "t", "code": "c"}}, response_failed("m", "t", "c")),
+        ({"error": {"message": "m", "code": 429, "metadata": {}}, "choices": []}, response_failed("m", None, "429")),
+        ({"error": "m", "code": "c"}, response_failed("m", None, "c")),
+        ({"error": "m", "error_type": "overloaded"}, response_failed("m", "overloaded")),
+        ({"error": ["m", "n"]}, response_failed("m; n")),
+        ({"error": {"message": "m", "http_status_code": 422}}, response_failed("m", None, "422")),
+        ({"error": {}, "message": "m"}, response_failed("m")),
+        ({"error": {"message": "m", "code": 10**30}}, response_failed("m")),
+        ({"error": {"type": "overloaded_error"}}, response_failed("overloaded_error", "overloaded_error")),
+        ({"detail": "m"}, response_failed("m")),
+        ({"detail": [{"loc": ["body"], "msg": "m"}]}, response_failed("m")),
+        ({"detail": {"status": "quota", "message": "m"}}, response_failed("m", "quota")),
+        ({"object": "error", "message": "m", "type": "t", "code": 3}, response_failed("m", "t", "3")),
+        ({"statusCode": 429, "message": "m"}, response_failed("m", None, "429")),
+        ({"Message": "m"}, response_failed("m")),
+        ({"success": False, "errors": [{"code": 7003, "message": "m"}]}, response_failed("m", None, "7003")),
+        ({"err_code": "E", "err_msg": "m"}, response_failed("m", "E", "E")),
+        ({"title": "Bad", "message": "m", "error_code": "x"}, response_failed("m", None, "x")),
+        ([{"error": {"message": "m", "status": "S", "code": 400}}], response_failed("m", "S", "400")),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -42,10 +43,10 @@ def test_errors_come_in_many_shapes(value: object, failure: e.ResponseFailed) ->
 
 def test_bodies_that_are_no_json_are_errors() -> None:
     page = b"<!DOCTYPE html>\n<html><head><title>404 Not\nFound</title></head>"
-    assert make_reader("openai-chat").read_whole(page) == [e.ResponseFailed("404 Not Found", "not_json")]
-    assert make_reader("openai-chat").read_whole(b"Not Found") == [e.ResponseFailed("Not Found", "not_json")]
+    assert make_reader("openai-chat").read_whole(page) == [response_failed("404 Not Found", "not_json")]
+    assert make_reader("openai-chat").read_whole(b"Not Found") == [response_failed("Not Found", "not_json")]
     assert make_reader("openai-chat").read_whole(b" \n ") == []
-    binary = [e.ResponseFailed("6 bytes that are no JSON", "not_json")]
+    binary = [response_failed("6 bytes that are no JSON", "not_json")]
     assert make_reader("openai-chat").read_whole(b"\x89PNG\0\xff") == binary
 
 
@@ -56,4 +57,4 @@ def test_a_very_long_message_is_cut() -> None:
 
 
 def test_an_error_event_with_raw_text() -> None:
-    assert make_reader("openai-chat").read(Chunk(b"went wrong", "error")) == [e.ResponseFailed("went wrong", "error")]
+    assert make_reader("openai-chat").read(Chunk(b"went wrong", "error")) == [response_failed("went wrong", "error")]

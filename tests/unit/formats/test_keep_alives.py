@@ -15,7 +15,9 @@ def test_not_done(data: bytes) -> None:
     assert not is_done(data)
 
 
-@pytest.mark.parametrize("value", [b"", b" ", b"pong", b"PING", b'"ping"', b": keepalive", "ping", "keepalive", "heartbeat"])
+@pytest.mark.parametrize(
+    "value", [b"", b" ", b"pong", b"PING", b'"ping"', b": keepalive", "ping", "keepalive", "heartbeat"]
+)
 def test_keep_alives(value: object) -> None:
     assert is_keep_alive(value)
 

@@ -6,6 +6,8 @@ import pytest
 from tests.unit.formats.reading import b64, read_all, read_chunk, sse, without_frame
 
 from aigw_sansio import events as e
+from aigw_sansio.formats.errors import response_failed
+from aigw_sansio.formats.registry import make_reader
 
 
 def test_ollama_thinks_and_calls() -> None:
@@ -27,7 +29,7 @@ def test_ollama_thinks_and_calls() -> None:
 
 def test_an_ollama_error_in_mid_stream() -> None:
     chunks = sse({"model": "m", "response": "a", "done": False}, {"error": "model runner has stopped"})
-    assert read_all("ollama", chunks)[-1] == e.ResponseFailed("model runner has stopped")
+    assert read_all("ollama", chunks)[-1] == response_failed("model runner has stopped")
 
 
 RARE_CHUNKS: list[tuple[str, Any, list[e.ProviderEvent]]] = [
@@ -39,3 +41,29 @@ RARE_CHUNKS: list[tuple[str, Any, list[e.ProviderEvent]]] = [
 def test_a_rare_chunk(format: str, value: Any, events: list[e.ProviderEvent]) -> None:
     """One chunk as the provider may send it and seldom does."""
     assert without_frame(read_chunk(format, value)) == events
+
+
+def test_done_is_the_end_with_or_without_a_reason() -> None:
+    reader = make_reader("ollama")
+    piece, last = sse({"model": "m", "response": "a", "done": False}, {"model": "m", "response": "", "done": True})
+    reader.read(piece)
+    assert not reader.terminated
+    assert reader.read(last) == [e.ResponseFinished("stop")]
+    assert reader.terminated
+
+
+def test_a_stream_that_stops_before_done_has_no_known_end() -> None:
+    call = {"function": {"name": "f", "arguments": {}}}
+    for message in ({"content": "a"}, {"content": "", "tool_calls": [call]}):
+        ends = [
+            event
+            for event in read_all("ollama", sse({"model": "m", "message": message, "done": False}))
+            if isinstance(event, e.ResponseFinished)
+        ]
+        assert len(ends) == 1
+
+
+def test_an_error_may_be_an_object() -> None:
+    (failed,) = read_chunk("ollama", {"error": {"message": "no such model", "type": "not_found_error"}})
+    assert isinstance(failed, e.ResponseFailed)
+    assert (failed.message, failed.kind) == ("no such model", "not_found_error")

@@ -22,9 +22,11 @@ from aigw_sansio import events as e
 from aigw_sansio.formats.realtime import REALTIME_FORMATS, make_realtime_reader
 
 
-def test_an_unknown_format_reads_nothing() -> None:
+def test_of_an_unknown_format_each_message_is_named_as_unread() -> None:
     unknown = make_realtime_reader("no such")
-    assert (read_messages(unknown, {"a": 1}), unknown.answer) == ([], "")
+    opaque = [e.Unrecognised("opaque", opaque=True)]
+    assert (read_messages(unknown, {"a": 1}), unknown.answer) == (opaque, "")
+    assert read_message(unknown, b"\x00", is_text=False) == opaque
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,10 @@ def test_an_unknown_format_reads_nothing() -> None:
         ("elevenlabs", [e.AudioDelta(3)]),
         ("cartesia", [e.AudioDelta(3)]),
         ("fal", []),
+        ("together", []),
+        ("assemblyai", [e.AudioDelta(3)]),
+        ("rime", [e.AudioDelta(3)]),
+        ("hume", [e.AudioDelta(3)]),
     ],
 )
 def test_binary_messages_are_audio_with_speech_providers(format: str, events: list[e.ProviderEvent]) -> None:

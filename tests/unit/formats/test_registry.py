@@ -15,6 +15,7 @@ from tests.unit.formats.any_json import mutate
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.bodies.framing import Framing
+from aigw_sansio.formats.classify import LIFECYCLE, classify
 from aigw_sansio.formats.realtime import REALTIME_FORMATS
 from aigw_sansio.formats.registry import FORMAT_ALIASES, FORMATS, make_reader
 from aigw_sansio.providers.registry import REGISTRY, format_of
@@ -35,9 +36,10 @@ def test_every_format_that_a_provider_names_exists() -> None:
 
 
 @pytest.mark.parametrize("format", [format for format in FORMATS if format not in ("unknown", "fal")])
-def test_an_unknown_shape_commits_and_is_named(format: str) -> None:
+def test_an_unknown_shape_is_named_and_does_not_commit(format: str) -> None:
     events = make_reader(format).read(Chunk(b'{"brand_new":{"thing":1},"type":"brand.new"}'))
     assert events == [e.Unrecognised("type brand.new")]
+    assert classify(events) is LIFECYCLE
 
 
 # -- any bytes and any JSON --------------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from tests.unit.formats.reading import read_all, read_chunk, read_whole, sse, wi
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.formats.errors import response_failed
+from aigw_sansio.formats.registry import make_reader
 
 
 def test_tgi_native() -> None:
@@ -25,7 +27,7 @@ def test_tgi_native() -> None:
         e.ResponseFinished("stop", "eos_token"),
     ]
     failure = sse({"error": "Input validation error", "error_type": "validation"})
-    assert read_all("tgi", failure) == [e.ResponseFailed("Input validation error", "validation")]
+    assert read_all("tgi", failure) == [response_failed("Input validation error", "validation")]
 
 
 def test_replicate_speaks_raw_text() -> None:
@@ -39,7 +41,7 @@ def test_replicate_speaks_raw_text() -> None:
     cancelled = read_all("replicate", [Chunk(b"a", "output"), Chunk(b'{"reason":"canceled"}', "done")])
     assert cancelled[-1] == e.ResponseFinished("error", "canceled")
     assert read_all("replicate", [Chunk(b"CUDA error", "error"), Chunk(b'{"reason":"error"}', "done")])[0] == (
-        e.ResponseFailed("CUDA error", "error")
+        response_failed("CUDA error", "error")
     )
 
 
@@ -109,3 +111,26 @@ def test_a_rare_whole_answer(format: str, value: Any, events: list[e.ProviderEve
 def test_a_recording_with_raw_text() -> None:
     spoken = recorded_answer("replicate/replicate-llama-stream-legacy-1.sse").text[0]
     assert spoken.startswith(" ") or "\n" in spoken
+
+
+def test_text_of_tgi_that_comes_only_at_the_end() -> None:
+    last = {
+        "token": {"id": 1, "text": "", "special": True},
+        "generated_text": "Hi",
+        "details": {"finish_reason": "eos_token"},
+    }
+    assert assemble(read_all("tgi", sse(last))).text == {0: "Hi"}
+    piece = {"token": {"id": 1, "text": "Hi", "special": False}, "generated_text": None}
+    assert assemble(read_all("tgi", sse(piece, last))).text == {0: "Hi"}
+
+
+def test_each_of_the_formats_tells_its_end() -> None:
+    last: dict[str, Chunk] = {
+        "tgi": Chunk(b'{"token":{"id":1,"text":""},"generated_text":"Hi"}'),
+        "replicate": Chunk(b"{}", "done"),
+        "alephalpha": Chunk(b'{"type":"completion_summary","num_tokens_generated":1}'),
+    }
+    for format, chunk in last.items():
+        reader = make_reader(format)
+        reader.read(chunk)
+        assert reader.terminated, format

@@ -1,6 +1,7 @@
 """Fragments of tool calls find their call; each call starts once, with its name, and has one JSON document."""
 
 import json
+from itertools import pairwise
 from typing import TypeAlias
 
 import pytest
@@ -134,6 +135,22 @@ def test_a_closed_call_takes_no_more_fragments() -> None:
     assert out == [e.ToolCallStarted(0, "a", "f"), e.ToolCallStarted(1, None, None), e.ToolCallDelta(1, "{}")]
 
 
+def test_a_closed_call_is_told_at_once() -> None:
+    calls, out = ToolCalls(), list[e.ProviderEvent]()
+    calls.fragment(0, 3, "a", "f", "{}", out)
+    calls.close(3, out=out)
+    calls.more(4, '{"x":', out)
+    calls.close(4, out=out)
+    assert out == [
+        e.ToolCallStarted(0, "a", "f"),
+        e.ToolCallDelta(0, "{}"),
+        e.ToolCallStarted(1, None, None),
+        e.ToolCallDelta(1, '{"x":'),
+    ]
+    calls.flush(out)
+    assert len(out) == 4
+
+
 def test_memory_is_bounded() -> None:
     calls, out = ToolCalls(), list[e.ProviderEvent]()
     for index in range(3 * OPEN_CALLS):
@@ -160,5 +177,5 @@ def test_cut_arguments_stay_one_document(value: dict[str, object], cuts: list[in
     text = json.dumps(value, ensure_ascii=False)
     edges = [0, *sorted(cut for cut in cuts if cut < len(text)), len(text)]
     index = 0 if indexed else None
-    pieces = [(index, None, None, text[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [(index, None, None, text[a:b]) for a, b in pairwise(edges)]
     assert told((index, "a", "f", ""), *pieces, (index, "a", "f", text)) == [("a", "f", text)]

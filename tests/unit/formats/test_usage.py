@@ -27,6 +27,27 @@ def test_a_broken_answer_is_partial_and_a_complete_one_is_final() -> None:
     assert meter.total(complete=True) == UsageReported(10, 2)
 
 
+def test_a_later_zero_replaces_nothing() -> None:
+    meter = UsageMeter()
+    meter.read([UsageReported(7, 3), UsageReported(0, 0, 0)])
+    assert meter.total(complete=True) == UsageReported(7, 3, 0)
+
+
+def test_a_report_without_a_number_is_no_usage() -> None:
+    meter = UsageMeter()
+    meter.report(UsageReported())
+    assert meter.total(complete=True) is None
+
+
+def test_units_other_than_tokens_are_added_too() -> None:
+    meter = UsageMeter()
+    meter.report(UsageReported(input_audio_s=1.5, input_characters=7), "a")
+    meter.report(UsageReported(input_audio_s=2.25), "b")
+    total = meter.total(complete=True)
+    assert total == UsageReported(input_audio_s=3.75, input_characters=7)
+    assert json.loads(usage_json(total)) == {"input_audio_s": 3.75, "input_characters": 7, "quality": "final"}
+
+
 def test_answers_of_a_session_are_added_each_once() -> None:
     meter = UsageMeter()
     for _ in range(3):

@@ -66,6 +66,8 @@ def test_parse_equals_the_standard_library(value: object, ascii: bool) -> None:
         (b'"\\ud83d"', "?"),
         (b'"\\ud83d\\ude00"', "\U0001f600"),
         (b"[NaN,Infinity,-Infinity]", [None, None, None]),
+        (b'"a\tb\x1b[0m\n"', "a\tb\x1b[0m\n"),
+        (b'"a\xff"', "a\ufffd"),
     ],
     ids=lambda value: repr(value)[:20],
 )

@@ -14,6 +14,7 @@ from tests.unit.formats.reading import (
 )
 
 from aigw_sansio import events as e
+from aigw_sansio.formats.errors import response_failed
 from aigw_sansio.formats.registry import make_reader
 
 
@@ -44,7 +45,7 @@ def test_workers_ai_native_stream() -> None:
         ({"result": {"text": "heard", "word_count": 1}, "success": True}, [e.TextDelta("heard")]),
         ({"result": {"image": b64(b"12345")}, "success": True}, [e.ImageDelta(5)]),
         ({"result": None, "success": False, "errors": [{"code": 5007, "message": "No such model"}]},
-         [e.ResponseFailed("No such model", None, "5007")]),
+         [response_failed("No such model", None, "5007")]),
         ({"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}], "object": "chat.completion"},
          [e.ResponseStarted(), e.TextDelta("Hi"), e.ResponseFinished("stop", "stop")]),
         ({"result": {"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}, "success": True},

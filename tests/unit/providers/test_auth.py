@@ -1,64 +1,45 @@
 """Credentials: whose they are, to which host they go, and which may never go along."""
 
+from base64 import b64encode
+from collections.abc import Callable
+
 import pytest
 from tests.unit.providers.provider_calls import CANARY, call, detail, fields, good
 
 from aigw_sansio.config import ProviderSettings
-from aigw_sansio.faults import Fault, Side
+from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.providers.auth import (
     StoredAws,
     StoredAzure,
     StoredGoogle,
-    drop_own_fields,
-    drop_own_parameters,
     has_key,
-    header_keys,
-    put_key,
+    operators_secrets,
     read_stored_key,
 )
+from aigw_sansio.providers.key_location import BEARER, KeyLocation, put_key
 from aigw_sansio.providers.registry import REGISTRY
 from aigw_sansio.secret import Secret
 
 
-def own(value: str) -> bool:
-    return value == "tok-canary"
-
-
 @pytest.mark.parametrize(
-    ("name", "value", "kept"),
+    ("fields", "query", "location", "found"),
     [
-        ("authorization", "Bearer tok-canary", False),
-        ("authorization", "bearer  tok-canary", False),
-        ("authorization", "tok-canary", False),
-        ("x-api-key", "tok-canary", False),
-        ("x-goog-api-key", "tok-canary", False),
-        ("authorization", "Bearer sk-other", True),
-        ("x-request-note", "tok", True),
+        ({"authorization": "Bearer k"}, "", BEARER, True),
+        ({"x-api-key": "k"}, "", BEARER, True),
+        ({"accept": "k"}, "", BEARER, False),
+        ({"accept": "k"}, "", KeyLocation("accept"), True),
+        ({}, "key=k", BEARER, True),
+        ({}, "%6bey=k", BEARER, True),
+        ({}, "key=", BEARER, False),
+        ({}, "other=k", BEARER, False),
+        ({}, "other=k", KeyLocation(query="other"), True),
+        ({}, "", KeyLocation(query="other"), False),
     ],
 )
-def test_our_own_tokens_never_go_to_a_provider(name: str, value: str, kept: bool) -> None:
-    fields = {name: value}
-    drop_own_fields(fields, own)
-    assert (name in fields) is kept
-
-
-def test_our_own_token_is_taken_out_of_the_query() -> None:
-    assert drop_own_parameters("a=1&key=tok-canary&b=2", own) == "a=1&b=2"
-    assert drop_own_parameters("a=1&key=other", own) == "a=1&key=other"
-
-
-@pytest.mark.parametrize(
-    ("fields", "query", "found"),
-    [
-        ({"authorization": "Bearer k"}, "", True),
-        ({"x-api-key": "k"}, "", True),
-        ({"accept": "k"}, "", False),
-        ({}, "key=k", True),
-        ({}, "other=k", False),
-    ],
-)
-def test_whether_the_client_brought_a_key(fields: dict[str, str], query: str, found: bool) -> None:
-    assert has_key(fields, query, ["key"]) is found
+def test_whether_the_client_brought_a_key(
+    fields: dict[str, str], query: str, location: KeyLocation, found: bool
+) -> None:
+    assert has_key(fields, query, ["key"], location) is found
 
 
 @pytest.mark.parametrize(
@@ -101,7 +82,37 @@ def test_a_broken_structured_key_is_a_fault_that_shows_nothing_of_it() -> None:
 def test_of_the_headers_in_the_settings_those_are_keys_that_look_like_it() -> None:
     long = "0123456789abcdef0123"
     headers = [("X-Auth", "Bearer secret-1"), ("OpenAI-Beta", "assistants=v2"), ("x-api-key", "secret-2"), ("x", long)]
-    assert set(header_keys(headers)) == {"Bearer secret-1", "secret-1", "secret-2", long}
+    assert set(operators_secrets(headers, "")) == {"Bearer secret-1", "secret-1", "secret-2", long}
+    assert set(operators_secrets((), f"alt=sse&sig=%2Bx&token=a%2Fb&x={long}")) == {"a%2Fb", "a/b", long}
+
+
+@pytest.mark.parametrize("slug", [slug for slug in REGISTRY if slug not in ("aws-bedrock", "google-vertex-ai")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type": "service_account", "private_key": "canary", "client_email": "a"}',
+        '\n {\n "accessKeyId": "canary"\n}',
+        '\ufeff{"apiKey": "canary"}',
+        "two\nlines-canary",
+        "canary with blanks",
+        "canary-\u00fc",
+    ],
+)
+def test_a_stored_key_that_the_provider_has_no_form_for_is_never_sent(slug: str, text: str) -> None:
+    found = read_stored_key(REGISTRY[slug], Secret(text))
+    assert isinstance(found, Fault)
+    assert (found.kind, found.side) == (FaultKind.NOT_CONFIGURED, Side.GATEWAY)
+    assert found.detail.startswith(f"providers.{slug}.api_key ")
+    assert "canary" not in repr(found)
+
+
+@pytest.mark.parametrize("wrap", [str, lambda text: b64encode(text.encode()).decode()], ids=["json", "base64"])
+def test_a_service_account_in_both_of_its_forms(wrap: Callable[[str], str]) -> None:
+    text = '{"client_email": "a@b", "private_key": "canary", "region": "europe-west1"}'
+    found = read_stored_key(REGISTRY["google-vertex-ai"], Secret(wrap(text)))
+    assert isinstance(found, StoredGoogle)
+    assert found.account.region == "europe-west1"
+    assert "canary" not in repr(found)
 
 
 # -- through a whole call ---------------------------------------------------------------------------------------------
@@ -176,13 +187,13 @@ def test_a_key_in_the_query_counts_if_the_provider_reads_it_there() -> None:
     assert CANARY in str(fields(call("openai", "chat/completions?key=sort", openai=STORED)))
 
 
-def test_stored_fields_come_with_the_stored_key_and_the_client_s_win() -> None:
+def test_stored_fields_come_with_the_stored_key_and_replace_the_client_s() -> None:
     mine = ProviderSettings(
         base_url="https://llm.example", api_key=Secret(CANARY), headers=(("X-Org", "o"), ("x-team", "t"))
     )
     made = fields(call("custom-mine", "x", headers=[("x-team", "client")], custom_mine=mine))
     assert made["x-org"] == "o"
-    assert made["x-team"] == "client"
+    assert made["x-team"] == "t"
     assert made["authorization"] == f"Bearer {CANARY}"
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.providers import auth, call
+from aigw_sansio.providers.key_location import KeyLocation
 from aigw_sansio.secret import Secret
 
 OWN = ("authorization", "Bearer own-key-of-the-client")
@@ -13,8 +14,8 @@ OWN = ("authorization", "Bearer own-key-of-the-client")
 def test_a_request_is_searched_for_a_key_once(headers: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
     searched: list[bool] = []
 
-    def counting(fields: dict[str, str], query: str, parameters: tuple[str, ...]) -> bool:
-        searched.append(auth.has_key(fields, query, parameters))
+    def counting(fields: dict[str, str], query: str, parameters: tuple[str, ...], location: KeyLocation) -> bool:
+        searched.append(auth.has_key(fields, query, parameters, location))
         return searched[-1]
 
     monkeypatch.setattr(call, "has_key", counting)

@@ -3,8 +3,9 @@
 import pytest
 from tests.unit.providers.provider_calls import call, detail, good
 
+from aigw_sansio.config import ProviderSettings
 from aigw_sansio.faults import Fault
-from aigw_sansio.providers.headers import encode_fields, forwarded, forwarded_upgrade
+from aigw_sansio.providers.headers import encode_fields, forwarded, forwarded_upgrade, put_operators_fields
 
 # -- fields ---------------------------------------------------------------------------------------------------------
 
@@ -78,20 +79,67 @@ def test_lone_surrogates_are_refused() -> None:
     assert isinstance(encode_fields({"a": "\udfff"}), Fault)
 
 
-def test_an_upgrade_keeps_all_but_what_is_of_one_hop_or_of_a_browser() -> None:
+#: One field of each kind that stays here, in the spelling of who sets it.
+STOPPED = [
+    "CF-Connecting-IP",
+    "CF-Ray",
+    "CF-Visitor",
+    "CF-IPCountry",
+    "CF-Warp-Tag-Id",
+    "CDN-Loop",
+    "True-Client-IP",
+    "X-Real-IP",
+    "X-Client-IP",
+    "Via",
+    "Fly-Client-IP",
+    "Fly-Region",
+    "Fastly-Client-IP",
+    "X-Azure-ClientIP",
+    "X-Envoy-External-Address",
+    "X-Envoy-Attempt-Count",
+    "X-Original-Forwarded-For",
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "X-HTTP-Method-Override",
+    "X-Amzn-Trace-Id",
+    "X-Cloud-Trace-Context",
+    "X-Vercel-Id",
+    "X-Request-Start",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "Forwarded",
+    "Cookie",
+    "Origin",
+    "cf-aig-authorization",
+    "Sec-WebSocket-Key",
+    "Host",
+    "Content-Length",
+    "Accept-Encoding",
+    "TE",
+    "Upgrade",
+]
+
+
+@pytest.mark.parametrize("name", STOPPED)
+def test_one_list_for_steps_and_upgrades(name: str) -> None:
+    assert forwarded([(name, "x"), ("x-kept", "1")]) == {"x-kept": "1"}
+    for written in (name, name.lower(), name.upper()):
+        assert forwarded_upgrade([(written.encode(), b"x"), (b"x-kept", b"1")]) == {"x-kept": "1"}
+
+
+@pytest.mark.parametrize(
+    "name", ["user-agent", "x-request-id", "traceparent", "x-fal-target-url", "x-cf", "originator"]
+)
+def test_other_fields_go_on(name: str) -> None:
+    assert forwarded([(name, "x")]) == {name: "x"}
+    assert forwarded_upgrade([(name.encode(), b"x")]) == {name: "x"}
+
+
+def test_an_upgrade_keeps_all_but_what_is_of_one_hop_or_about_the_client() -> None:
     kept = forwarded_upgrade(
         [
-            (b"Host", b"gw"),
             (b"Connection", b"Upgrade, X-Hop"),
             (b"X-Hop", b"1"),
-            (b"Upgrade", b"websocket"),
-            (b"Sec-WebSocket-Key", b"x"),
-            (b"sec-websocket-protocol", b"x"),
-            (b"cf-aig-authorization", b"x"),
-            (b"Origin", b"https://a"),
-            (b"Cookie", b"a=b"),
-            (b"Forwarded", b"for=1"),
-            (b"X-Forwarded-For", b"1"),
             (b":protocol", b"websocket"),
             (b"Authorization", b"Bearer k"),
             (b"OpenAI-Beta", b"realtime=v1"),
@@ -103,7 +151,23 @@ def test_an_upgrade_keeps_all_but_what_is_of_one_hop_or_of_a_browser() -> None:
     assert kept == {"authorization": "Bearer k", "openai-beta": "realtime=v1", "x-many": "a, ü"}
 
 
-# -- credentials ----------------------------------------------------------------------------------------------------
+def test_the_origin_passes_if_a_provider_wants_it() -> None:
+    assert forwarded([("Origin", "https://a"), ("cookie", "c")], pass_origin=True) == {"origin": "https://a"}
+    assert forwarded_upgrade([(b"Origin", b"https://a"), (b"via", b"c")], pass_origin=True) == {"origin": "https://a"}
 
 
-# -- secrets --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("client_has_key", [False, True])
+def test_the_operators_fields(client_has_key: bool) -> None:
+    fields = {"x-org": "client"}
+    put_operators_fields(fields, [("X-Org", "own"), ("ORIGIN", "https://h")], None, client_has_key=client_has_key)
+    assert fields == {"x-org": "client" if client_has_key else "own", "origin": "https://h"}
+    put_operators_fields(fields, [], "https://set", client_has_key=client_has_key)
+    put_operators_fields(fields, [], "pass", client_has_key=client_has_key)
+    assert fields["origin"] == "https://set"
+
+
+@pytest.mark.parametrize("own", [ProviderSettings(origin="https://own"), ProviderSettings(origin="pass")])
+def test_the_origin_of_a_step(own: ProviderSettings) -> None:
+    made = dict(good(call(headers=[("Origin", "https://a"), ("authorization", "k")], openai=own)).request.headers)
+    assert made[b"origin"] == (b"https://a" if own.origin == "pass" else b"https://own")
+    assert b"origin" not in dict(good(call(headers=[("Origin", "https://a")])).request.headers)

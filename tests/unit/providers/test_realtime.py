@@ -1,5 +1,6 @@
 """The upgrade towards each realtime provider."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 
 import pytest
@@ -12,6 +13,7 @@ from aigw_sansio.providers.registry import REGISTRY
 from aigw_sansio.secret import Secret
 
 CANARY = "sk-canary-77aa"
+VERTEX = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
 STORED = ProviderSettings(api_key=Secret("K"))
 GEMINI = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 
@@ -29,6 +31,7 @@ def call(
         subprotocols=[item.encode() for item in offered.split()],
         settings={slug.replace("_", "-"): of for slug, of in settings.items()},
         own_tokens=lambda value: value == "ours",
+        unix_time=1_700_000_000.0,
     )
 
 
@@ -78,6 +81,11 @@ ROWS = [
     ),
     ("fal/fal-ai/app", "wss://ws.fal.run/fal-ai/app"),
     ("fal/fal-ai/app/realtime?fal_jwt_token=t", "wss://fal.run/fal-ai/app/realtime?fal_jwt_token=t"),
+    ("fal/fal-ai/app/realtime/", "wss://fal.run/fal-ai/app/realtime/"),
+    ("fal/fal-ai/app/ws", "wss://fal.run/fal-ai/app/ws"),
+    ("fal/fal-ai/app/ws/", "wss://fal.run/fal-ai/app/ws/"),
+    ("fal/fal-ai/ws", "wss://ws.fal.run/fal-ai/ws"),
+    ("fal/fal-ai/wsx/app", "wss://ws.fal.run/fal-ai/wsx/app"),
     ("deepgram?model=nova-3", "wss://api.deepgram.com/v1/listen?model=nova-3"),
     ("deepgram/v1/speak", "wss://api.deepgram.com/v1/speak"),
     ("deepgram/v1/agent/converse", "wss://agent.deepgram.com/v1/agent/converse"),
@@ -87,6 +95,47 @@ ROWS = [
         "wss://res.openai.azure.com/openai/realtime?api-version=1&deployment=d",
     ),
     ("grok?model=grok-voice", "wss://api.x.ai/v1/realtime?model=grok-voice"),
+    ("google-vertex-ai", f"wss://aiplatform.googleapis.com{VERTEX}"),
+    ("google-vertex-ai/global", f"wss://aiplatform.googleapis.com{VERTEX}"),
+    ("google-vertex-ai/eu", f"wss://aiplatform.eu.rep.googleapis.com{VERTEX}"),
+    ("google-vertex-ai/us-central1", f"wss://us-central1-aiplatform.googleapis.com{VERTEX}"),
+    (
+        "google-vertex-ai/europe-west4/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent",
+        "wss://europe-west4-aiplatform.googleapis.com/ws/google.cloud.aiplatform.v1beta1.LlmBidiService"
+        "/BidiGenerateContent",
+    ),
+    ("google-vertex-ai" + VERTEX, f"wss://aiplatform.googleapis.com{VERTEX}"),
+    ("azure-voice-live/res?api-version=1", "wss://res.services.ai.azure.com/voice-live/realtime?api-version=1"),
+    ("azure-voice-live/res/voice-live/realtime", "wss://res.services.ai.azure.com/voice-live/realtime"),
+    ("mistral?model=voxtral", "wss://api.mistral.ai/v1/audio/transcriptions/realtime?model=voxtral"),
+    ("mistral/v1/audio/transcriptions/realtime", "wss://api.mistral.ai/v1/audio/transcriptions/realtime"),
+    ("together?model=m", "wss://api.together.ai/v1/realtime?model=m"),
+    ("together/v1/audio/speech/websocket", "wss://api.together.ai/v1/audio/speech/websocket"),
+    ("alibaba?model=m", "wss://dashscope-intl.aliyuncs.com/api-ws/v1/realtime?model=m"),
+    ("alibaba/api-ws/v1/inference", "wss://dashscope-intl.aliyuncs.com/api-ws/v1/inference"),
+    ("alibaba/cn?model=m", "wss://dashscope.aliyuncs.com/api-ws/v1/realtime?model=m"),
+    ("assemblyai?sample_rate=16000", "wss://streaming.assemblyai.com/v3/ws?sample_rate=16000"),
+    ("assemblyai/eu/v3/ws", "wss://streaming.eu.assemblyai.com/v3/ws"),
+    ("assemblyai/v1/ws", "wss://agents.assemblyai.com/v1/ws"),
+    ("assemblyai/tts/v1/ws", "wss://tts.us.assemblyai.com/v1/ws"),
+    ("soniox", "wss://stt-rt.soniox.com/transcribe-websocket"),
+    ("soniox/tts-websocket", "wss://tts-rt.soniox.com/tts-websocket"),
+    ("speechmatics?jwt=t", "wss://eu.rt.speechmatics.com/v2/?jwt=t"),
+    ("speechmatics/v2/en", "wss://eu.rt.speechmatics.com/v2/en"),
+    ("speechmatics/global", "wss://global.rt.speechmatics.com/v2/"),
+    (
+        "inworld?key=SESSION&protocol=realtime",
+        "wss://api.inworld.ai/api/v1/realtime/session?key=SESSION&protocol=realtime",
+    ),
+    ("inworld/tts/v1/voice:streamBidirectional", "wss://api.inworld.ai/tts/v1/voice:streamBidirectional"),
+    ("sarvam", "wss://api.sarvam.ai/speech-to-text-realtime/ws"),
+    ("sarvam/text-to-speech/ws?model=m", "wss://api.sarvam.ai/text-to-speech/ws?model=m"),
+    ("rime?speaker=s", "wss://users-ws.rime.ai/ws3?speaker=s"),
+    ("rime/ws2", "wss://users-ws.rime.ai/ws2"),
+    ("rime/coda/ws", "wss://coda.api.rime.ai/ws"),
+    ("hume?config_id=c", "wss://api.hume.ai/v0/evi/chat?config_id=c"),
+    ("hume/v0/tts/stream/input", "wss://api.hume.ai/v0/tts/stream/input"),
+    ('openai?sig=a|b[0]"x"&t=%7C<>^`{}', 'wss://api.openai.com/v1/realtime?sig=a|b[0]"x"&t=%7C<>^`{}'),
     ("openai//evil.com/x", "wss://api.openai.com/v1/evil.com/x"),
     ("xai/realtime", "wss://api.x.ai/v1/realtime"),
 ]
@@ -114,10 +163,20 @@ def test_the_table_covers_the_realtime_columns() -> None:
         ("fal/app", "authorization", "Key K"),
         ("deepgram", "authorization", "Token K"),
         ("grok", "authorization", "Bearer K"),
+        ("google-vertex-ai", "authorization", "Bearer K"),
+        ("mistral", "authorization", "Bearer K"),
+        ("together", "authorization", "Bearer K"),
+        ("alibaba", "authorization", "Bearer K"),
+        ("assemblyai", "authorization", "K"),
+        ("soniox", "authorization", "Bearer K"),
+        ("speechmatics", "authorization", "Bearer K"),
+        ("inworld?key=SESSION", "authorization", "Basic K"),
+        ("sarvam", "api-subscription-key", "K"),
+        ("rime", "authorization", "Bearer K"),
     ],
 )
 def test_a_stored_key_stands_where_the_provider_wants_it(path: str, name: str, value: str) -> None:
-    slug = {"google": "google-ai-studio"}.get(path, path.partition("/")[0])
+    slug = {"google": "google-ai-studio"}.get(path, path.partition("?")[0].partition("/")[0])
     assert fields(call(path, **{slug: STORED})) == {name: value}
 
 
@@ -135,6 +194,20 @@ def test_a_stored_key_stands_where_the_provider_wants_it(path: str, name: str, v
         ("fal/app/realtime?fal_jwt_token=t", "", []),
         ("deepgram", "token mine", []),
         ("deepgram", "bearer a.b.c", []),
+        ("together?api_key=mine", "", []),
+        ("assemblyai?token=mine", "", []),
+        ("soniox", "soniox-api-key mine", []),
+        ("soniox", "soniox-api-key openai-beta.x", []),
+        ("speechmatics?jwt=mine", "", []),
+        ("mistral", "realtime rt_mine", []),
+        ("sarvam", "api-subscription-key.mine", []),
+        ("sarvam", "", [(b"Api-Subscription-Key", b"mine")]),
+        ("hume?api_key=mine", "", []),
+        ("hume?access_token=mine", "", []),
+        ("grok", "xai-client-secret.mine", []),
+        ("openai", "bland.api_key.mine", []),
+        ("openai", "ai-gateway-auth.mine", []),
+        ("openai", "graphql-ws", []),
     ],
 )
 def test_a_clients_key_keeps_the_stored_one_out(path: str, offered: str, headers: list[tuple[bytes, bytes]]) -> None:
@@ -352,8 +425,10 @@ def test_only_so_many_of_a_clients_own_keys_are_looked_for() -> None:
     made = good(call("openai?" + "&".join(f"key={key}" for key in many), openai=stored))
     assert len(made.keys) == 17
     assert made.hide(f"{many[0]} org-{CANARY}") == "*** ***"
-    made = good(call("openai", offered=" ".join(f"a{key}-api-key.{key}" for key in many)))
-    assert len(made.keys) == 16
+    items = [f"a{key}-api-key.{key}" for key in many]
+    assert detail(call("openai", offered=" ".join(items[:17]))).endswith("has more than 16 items that may be keys")
+    made = good(call("openai", offered=" ".join(items[:16])))
+    assert made.hide(f"{items[15]} {many[15]}") == "*** ***"
 
 
 def test_no_key_is_shown() -> None:
@@ -365,3 +440,200 @@ def test_no_key_is_shown() -> None:
         call(f"azure-openai/{CANARY}_?api-key={CANARY}"),
     ):
         assert CANARY not in repr(result)
+
+
+# -- where the stored key goes, if the settings say so --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key_in", "headers", "target", "offered"),
+    [
+        ("bearer", {"authorization": "Bearer a/b:c"}, "/x?y=1", ()),
+        ("basic", {"authorization": "Basic YS9iOmM="}, "/x?y=1", ()),
+        ("token", {"authorization": "Token a/b:c"}, "/x?y=1", ()),
+        ("header:X-My-Key", {"x-my-key": "a/b:c"}, "/x?y=1", ()),
+        ("query:k", {}, "/x?y=1&k=a%2Fb%3Ac", ()),
+    ],
+)
+def test_key_in_says_how_the_stored_key_is_carried(
+    key_in: str, headers: dict[str, str], target: str, offered: tuple[str, ...]
+) -> None:
+    own = ProviderSettings(base_url="https://h", api_key=Secret("a/b:c"), key_in=key_in)
+    made = good(call("custom-a/x?y=1", custom_a=own))
+    assert fields(made) == headers
+    assert made.target.decode() == target
+    assert made.key == "stored"
+    assert "a/b:c" not in repr(made)
+
+
+@pytest.mark.parametrize(
+    ("marker", "client", "upstream"),
+    [
+        ("soniox-api-key", "", "soniox-api-key K"),
+        ("realtime", "realtime openai-beta.x", "realtime K openai-beta.x"),
+        ("acme-key.", "convai", "acme-key.K convai"),
+    ],
+)
+def test_a_stored_key_among_the_subprotocols(marker: str, client: str, upstream: str) -> None:
+    own = ProviderSettings(base_url="https://h", api_key=Secret("K"), key_in=f"subprotocol:{marker}")
+    made = good(call("custom-a/x", offered=client, custom_a=own))
+    assert (fields(made), b" ".join(made.subprotocols).decode()) == ({}, upstream)
+    assert good(call("custom-a/x", offered="mine", custom_a=own)).subprotocols == (b"mine",)
+
+
+def test_a_key_that_no_subprotocol_can_hold_is_refused() -> None:
+    own = ProviderSettings(base_url="https://h", api_key=Secret("a/b"), key_in="subprotocol:m")
+    text = detail(call("custom-a/x", custom_a=own), FaultKind.NOT_CONFIGURED)
+    assert text.startswith("providers.custom-a.api_key cannot be sent")
+
+
+@pytest.mark.parametrize(
+    ("key_in", "path", "headers"),
+    [
+        ("query:k", "custom-a/x?k=mine", []),
+        ("query:k", "custom-a/x?%6b=mine", []),
+        ("header:X-Key", "custom-a/x", [(b"x-key", b"mine")]),
+        ("header:X-Key", "custom-a/x", [(b"authorization", b"Bearer mine")]),
+    ],
+)
+def test_a_clients_key_in_that_place_keeps_the_stored_one_out(
+    key_in: str, path: str, headers: list[tuple[bytes, bytes]]
+) -> None:
+    own = ProviderSettings(base_url="https://h", api_key=Secret(CANARY), key_in=key_in)
+    made = good(call(path, headers=headers, custom_a=own))
+    assert made.key == "client"
+    assert CANARY not in str((made.headers, made.target, made.subprotocols))
+
+
+def test_a_stored_key_in_the_query_is_hidden_in_both_of_its_forms() -> None:
+    stored = ProviderSettings(api_key=Secret("sk/canary+77"))
+    made = good(call("hume?config_id=c&api_key=", hume=stored))
+    assert made.target == b"/v0/evi/chat?config_id=c&api_key=sk%2Fcanary%2B77"
+    assert made.hide("sk/canary+77 sk%2Fcanary%2B77") == "*** ***"
+
+
+# -- stored keys in JSON --------------------------------------------------------------------------------------------
+
+ACCOUNT = '{\n "type": "service_account", "client_email": "a@b", "private_key": "sk-canary-77aa"\n}'
+AWS = '{"accessKeyId": "AK", "secretAccessKey": "sk-canary-77aa", "region": "eu-west-1"}'
+
+
+def test_a_service_account_becomes_a_token_before_the_dial() -> None:
+    made = good(call("google-vertex-ai/us-central1", google_vertex_ai=ProviderSettings(api_key=Secret(ACCOUNT))))
+    assert made.headers == []
+    assert made.account is not None
+    assert CANARY not in str((made, made.keys))
+    ready = made.with_token(Secret("ya29.token"))
+    assert fields(ready) == {"authorization": "Bearer ya29.token"}
+    assert ready.account is None
+    assert ready.hide("bad ya29.token") == "bad ***"
+
+
+def test_the_region_of_a_stored_account_is_the_default() -> None:
+    stored = ProviderSettings(api_key=Secret(ACCOUNT.replace("{", '{"region": "europe-west4",', 1)))
+    assert url(call("google-vertex-ai", google_vertex_ai=stored)).startswith("wss://europe-west4-aiplatform.")
+    assert url(call("google-vertex-ai/us-east1", google_vertex_ai=stored)).startswith("wss://us-east1-aiplatform.")
+
+
+def test_a_client_may_carry_an_account_of_its_own() -> None:
+    carried = b64encode(b'{"client_email": "a@b", "private_key": "mine"}')
+    made = good(call("google-vertex-ai", headers=[(b"authorization", b"Bearer " + carried)]))
+    assert (made.headers, made.key) == ([], "client")
+    assert made.account is not None
+
+
+@pytest.mark.parametrize(
+    ("host", "scope"),
+    [
+        ("bedrock-runtime.us-east-1.amazonaws.com", "us-east-1/bedrock/aws4_request"),
+        ("bedrock-agentcore.us-west-2.amazonaws.com", "us-west-2/bedrock-agentcore/aws4_request"),
+        ("transcribestreaming.us-east-1.amazonaws.com:8443", "us-east-1/transcribe/aws4_request"),
+        ("proxy.example", "eu-west-1/bedrock/aws4_request"),
+    ],
+)
+def test_an_upgrade_to_aws_is_signed(host: str, scope: str) -> None:
+    own = ProviderSettings(realtime_url=f"wss://{host}/x", api_key=Secret(AWS))
+    made = fields(call("aws-bedrock?a=1|2", aws_bedrock=own))
+    assert made["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AK/20231114/" + scope)
+    assert set(made) == {"authorization", "x-amz-date"}
+    assert CANARY not in str(made)
+
+
+@pytest.mark.parametrize("stored", [ACCOUNT, AWS, "\ufeff{}", "two\nlines"])
+@pytest.mark.parametrize("path", ["openai", "google", "deepgram", "fal/a/b", "hume", "custom-a/x", "azure-openai/res"])
+def test_json_that_a_provider_has_no_form_for_is_never_sent(path: str, stored: str) -> None:
+    key = ProviderSettings(api_key=Secret(stored), base_url="https://h")
+    slug = {"google": "google-ai-studio"}.get(path, path.partition("/")[0])
+    result = call(path, **{slug: key})
+    assert isinstance(result, Fault)
+    assert HTTP_STATUS[result.kind] == 503
+    assert CANARY not in repr(result)
+
+
+# -- headers of the client and of the operator ----------------------------------------------------------------------
+
+_BROWSER = [(b"Origin", b"https://app"), (b"x-org", b"client")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "client_key", "expected"),
+    [
+        (ProviderSettings(), False, {"x-org": "client"}),
+        (ProviderSettings(origin="pass"), False, {"x-org": "client", "origin": "https://app"}),
+        (ProviderSettings(origin="https://own"), False, {"x-org": "client", "origin": "https://own"}),
+        (ProviderSettings(origin="https://own"), True, {"x-org": "client", "origin": "https://own"}),
+        (
+            ProviderSettings(headers=(("X-Org", "o"), ("Origin", "https://h"))),
+            False,
+            {"x-org": "o", "origin": "https://h"},
+        ),
+        (
+            ProviderSettings(headers=(("X-Org", "o"), ("Origin", "https://h"))),
+            True,
+            {"x-org": "client", "origin": "https://h"},
+        ),
+    ],
+)
+def test_the_operators_headers_and_the_origin(
+    settings: ProviderSettings, client_key: bool, expected: dict[str, str]
+) -> None:
+    mine = [(b"xi-api-key", b"mine")] if client_key else []
+    made = fields(call("elevenlabs", headers=[*_BROWSER, *mine], elevenlabs=settings))
+    assert made == expected | ({"xi-api-key": "mine"} if client_key else {})
+
+
+def test_a_line_break_in_the_settings_headers_is_a_fault() -> None:
+    own = ProviderSettings(headers=(("x-org", "a\r\nb"),))
+    assert "x-org" in detail(call("openai", openai=own), FaultKind.NOT_CONFIGURED)
+
+
+def test_the_realtime_endpoint_of_a_self_hosted_server() -> None:
+    own = ProviderSettings(base_url="http://127.0.0.1:8000/v1", api_key=Secret("K"))
+    made = good(call("custom-vllm/v1/realtime?model=m", custom_vllm=own))
+    assert url(made) == "ws://127.0.0.1:8000/v1/realtime?model=m"
+    assert (made.format, fields(made)) == ("openai-realtime", {"authorization": "Bearer K"})
+
+
+@pytest.mark.parametrize(
+    ("path", "offered", "headers"),
+    [
+        ("openai?x=ours", "", []),
+        ("openai?CF%2Daig-x=1", "", []),
+        ("openai?%63f-aig-authorization=other", "", []),
+        ("openai?a=Bearer%20ours", "", []),
+        ("openai?ours", "", []),
+        ("openai", "token ours", []),
+        ("openai", "bland.api_key.ours", []),
+        ("openai", "openai-project.ours", []),
+        ("openai", "", [(b"x-note", b"ours")]),
+        ("openai", "", [(b"x-note", b"Custom ours")]),
+        ("openai", "", [(b"x-api-key", b"theirs"), (b"x-api-key", b"ours")]),
+        ("openai", "", [(b"authorization", b"Basic " + b64encode(b"user:ours"))]),
+        ("openai", "", [(b"authorization", b"Basic " + b64encode(b"ours:").rstrip(b"="))]),
+    ],
+)
+def test_our_tokens_never_go_upstream_in_any_form(path: str, offered: str, headers: list[tuple[bytes, bytes]]) -> None:
+    made = good(call(path, offered=offered, headers=headers, openai=STORED))
+    assert made.target == b"/v1/realtime"
+    assert dict(made.headers) == {b"authorization": b"Bearer K"}
+    assert made.subprotocols == ()

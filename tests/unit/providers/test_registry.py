@@ -8,7 +8,7 @@ from tests.unit.providers.provider_calls import ROWS, call, detail, fields, good
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.faults import FaultKind
 from aigw_sansio.formats.registry import FORMATS
-from aigw_sansio.providers.registry import ALIASES, REGISTRY, VARIABLES, find_provider
+from aigw_sansio.providers.registry import ALIASES, REGISTRY, find_provider
 from aigw_sansio.secret import Secret
 
 
@@ -41,13 +41,6 @@ def test_every_format_that_a_row_names_has_a_reader() -> None:
     assert named <= set(FORMATS)
 
 
-def test_routes_name_only_known_variables() -> None:
-    for provider in REGISTRY.values():
-        for route in provider.routes:
-            for part in route.prefix.split("/"):
-                assert not part.startswith("{") or part[1:-1] in VARIABLES
-
-
 @pytest.mark.parametrize(("alias", "slug"), ALIASES.items())
 def test_aliases(alias: str, slug: str) -> None:
     assert getattr(find_provider(alias, ()), "slug", None) == slug
@@ -55,7 +48,7 @@ def test_aliases(alias: str, slug: str) -> None:
 
 def test_an_unknown_provider_is_told_what_there_is() -> None:
     text = detail(call("opena", custom_mine=ProviderSettings(base_url="https://h")), FaultKind.UNKNOWN_PROVIDER)
-    assert text.startswith("unknown provider 'opena'; allowed are anthropic, ")
+    assert text.startswith("unknown provider 'opena'; allowed are alibaba, anthropic, ")
     assert "custom-mine" in text
     assert "loopback" not in text
 
@@ -111,3 +104,37 @@ def test_array_streams(query: str, expected: bool) -> None:
     made = good(call("google-ai-studio", f"v1/models/g:streamGenerateContent{query}"))
     assert made.array_stream is expected
     assert not good(call("google-ai-studio", "v1/models/g:generateContent")).array_stream
+
+
+@pytest.mark.parametrize(
+    ("key_in", "header", "target"),
+    [
+        ("bearer", ("authorization", "Bearer u:p"), b"/v1/x?a=1"),
+        ("basic", ("authorization", "Basic dTpw"), b"/v1/x?a=1"),
+        ("token", ("authorization", "Token u:p"), b"/v1/x?a=1"),
+        ("header:X-Own-Key", ("x-own-key", "u:p"), b"/v1/x?a=1"),
+        ("query:k", None, b"/v1/x?a=1&k=u%3Ap"),
+        ("subprotocol:m", ("authorization", "Bearer u:p"), b"/v1/x?a=1"),
+    ],
+)
+@pytest.mark.parametrize("slug", ["custom-a", "openai"])
+def test_key_in_holds_for_every_provider(slug: str, key_in: str, header: tuple[str, str] | None, target: bytes) -> None:
+    own = ProviderSettings(base_url="https://h/v1", api_key=Secret("u:p"), key_in=key_in)
+    made = good(call(slug, "x?a=1", **{slug: own}))
+    assert made.request.target == target
+    found = fields(made)
+    assert [found.get(header[0])] == [header[1]] if header else "u:p" not in str(found)
+    mine = good(call(slug, "x?a=1&k=mine", headers=[("x-own-key", "mine")], **{slug: own}))
+    assert ("u:p" in str(fields(mine)) or b"u%3A" in mine.request.target) is (
+        key_in.partition(":")[0] not in ("header", "query") and key_in != "basic"
+    )
+
+
+def test_a_key_that_goes_in_the_query_is_hidden_in_both_of_its_forms() -> None:
+    own = ProviderSettings(base_url="https://h", api_key=Secret("a/long+key"), key_in="query:k")
+    assert set(good(call("custom-a", "x", custom_a=own)).stored_keys) == {b"a/long+key", b"a%2Flong%2Bkey"}
+
+
+def test_a_key_in_the_settings_url_is_hidden() -> None:
+    own = ProviderSettings(base_url="https://h/v1?sig=abcdefghijklmnop&v=2024-10-21")
+    assert good(call("custom-a", "x", custom_a=own)).stored_keys == (b"abcdefghijklmnop",)

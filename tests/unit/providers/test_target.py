@@ -65,7 +65,7 @@ def target(base: str, endpoint: str) -> str | RefusedTarget:
         ("https://h", "models/g:streamGenerateContent", "/models/g:streamGenerateContent"),
         ("https://h", "model/arn%3Aaws%3Abedrock%2Fx/invoke", "/model/arn%3Aaws%3Abedrock%2Fx/invoke"),
         ("https://h", "a b/ü/<x>|y", "/a%20b/%C3%BC/%3Cx%3E%7Cy"),
-        ("https://h", 'x?q=a b\u00e9"', "/x?q=a%20b%C3%A9%22"),
+        ("https://h", 'x?q=a b\u00e9"', '/x?q=a%20b%C3%A9"'),
         ("https://h", "a%23b", "/a%23b"),
         ("https://h", "a%3Fb", "/a%3Fb"),
         ("https://h", "user@evil.com/x", "/user@evil.com/x"),

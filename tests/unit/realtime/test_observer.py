@@ -6,7 +6,16 @@ from typing import Any
 from aigw_sansio.config import Config
 from aigw_sansio.effects import Emit
 from aigw_sansio.engine.services import Services
-from aigw_sansio.events import AudioDelta, ProviderEvent, ProviderEventRead, TextDelta
+from aigw_sansio.events import (
+    AudioDelta,
+    ProviderEvent,
+    ProviderEventRead,
+    ResponseFinished,
+    ResponseStarted,
+    TextDelta,
+    Unrecognised,
+    UsageReported,
+)
 from aigw_sansio.realtime.observer import RealtimeObserver
 from aigw_sansio.wires.websocket.events import MessagePassed
 
@@ -52,8 +61,100 @@ def test_the_opcode_says_what_a_message_is() -> None:
     assert listener.hear(b"\x00" * 320) != [AudioDelta(320)]
 
 
-def test_an_unknown_family_reads_nothing() -> None:
-    assert Listener("nobody").say(type="response.output_text.delta", delta="Hi") == []
+def test_of_an_unknown_format_the_host_is_told_that_nothing_was_read() -> None:
+    listener = Listener("nobody")
+    assert listener.tap.usage() is None
+    opaque = Unrecognised("opaque", opaque=True)
+    assert listener.say(type="response.output_text.delta", delta="Hi") == [opaque]
+    assert listener.tap.usage() == UsageReported(quality="partial")
+
+
+def test_an_unknown_message_makes_usage_partial_if_it_may_have_counts() -> None:
+    listener = Listener("openai-realtime")
+    listener.respond("r1", 10)
+    listener.say(type="brand.new", mood="fine")
+    assert listener.total() == (10, "final")
+    listener.say(type="brand.new", total_audio_seconds=3)
+    assert listener.total() == (10, "partial")
+
+
+def test_usage_is_partial_until_the_provider_has_counted_all() -> None:
+    listener = Listener("deepgram")
+    result = {"channel": {"alternatives": [{"transcript": "Hi"}]}, "is_final": True}
+    listener.say(type="Results", start=0.0, duration=1.5, **result)
+    assert listener.tap.usage() == UsageReported(input_audio_s=1.5, quality="partial")
+    listener.say(type="Metadata", duration=4.25)
+    assert listener.tap.usage() == UsageReported(input_audio_s=4.25)
+
+
+def test_seconds_of_transcriptions_are_added_to_tokens_of_responses() -> None:
+    listener = Listener("openai-realtime")
+    listener.respond("r1", 10)
+    for item in ("i1", "i2"):
+        usage = {"type": "duration", "seconds": 2.5}
+        listener.say(type="conversation.item.input_audio_transcription.completed", item_id=item, usage=usage)
+    assert listener.tap.usage() == UsageReported(10, 1, input_audio_s=5.0)
+
+
+def gemini(listener: Listener, tokens: int | None = None, **content: Any) -> list[ProviderEvent]:
+    usage = {} if tokens is None else {"usageMetadata": {"promptTokenCount": tokens, "responseTokenCount": 1}}
+    return listener.say(**({"serverContent": content} if content else {}), **usage)
+
+
+SPEAKS: dict[str, Any] = {"modelTurn": {"parts": [{"text": "Hi"}]}}
+
+
+def test_turns_without_content_begin_and_end_and_are_counted() -> None:
+    listener = Listener("gemini-live")
+    for tokens in (40, 45):
+        events = gemini(listener, tokens, turnComplete=True)
+        assert [type(event) for event in events] == [ResponseStarted, UsageReported, ResponseFinished]
+    assert listener.total() == (85, "final")
+
+
+def test_what_was_counted_before_an_interruption_is_kept() -> None:
+    for late in (True, False):  # whether the interrupted turn is completed after all
+        listener = Listener("gemini-live")
+        gemini(listener, **SPEAKS)
+        assert gemini(listener, 50, interrupted=True)[-1] == ResponseFinished("stop", "interrupted")
+        assert listener.total() == (50, "final")
+        if late:
+            assert gemini(listener, turnComplete=True) == []
+        assert gemini(listener, **SPEAKS) == [ResponseStarted(), TextDelta("Hi")]
+        gemini(listener, 60, turnComplete=True)
+        assert listener.total() == (110, "final")
+
+
+def test_a_late_transcript_begins_no_turn() -> None:
+    listener = Listener("gemini-live")
+    gemini(listener, **SPEAKS)
+    gemini(listener, 10, turnComplete=True)
+    assert gemini(listener, outputTranscription={"text": "Hi"}) == [AudioDelta(0, "Hi")]
+    assert listener.total() == (10, "final")
+    assert gemini(listener, **SPEAKS)[0] == ResponseStarted()
+
+
+def test_usage_on_any_message_of_gemini_is_counted() -> None:
+    listener = Listener("gemini-live")
+    usage = {"promptTokenCount": 100, "responseTokenCount": 5}
+    listener.say(toolCall={"functionCalls": [{"id": "c", "name": "f"}]}, usageMetadata=usage)
+    gemini(listener, **SPEAKS)
+    gemini(listener, 130, turnComplete=True)
+    assert listener.total() == (230, "final")
+    gemini(listener, 25)  # a message with nothing else, as in translations
+    gemini(listener, 25)
+    assert listener.total() == (280, "final")
+
+
+def test_a_growing_total_within_a_turn_is_counted_once() -> None:
+    listener = Listener("gemini-live")
+    for written in (1, 5, 9):
+        usage = {"promptTokenCount": 10, "responseTokenCount": written}
+        listener.say(serverContent=SPEAKS, usageMetadata=usage)
+    gemini(listener, turnComplete=True)
+    usage_now = listener.tap.usage()
+    assert usage_now is not None
+    assert (usage_now.input_tokens, usage_now.output_tokens) == (10, 9)
 
 
 def test_usage_adds_up_over_answers_and_is_counted_once_for_each() -> None:

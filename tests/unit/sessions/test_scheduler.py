@@ -1,6 +1,6 @@
 """FairScheduler on a shared socket: order, room, and who is paused."""
 
-from tests.compiled import needs_sources
+from tests.laws.compiled import needs_sources
 
 from aigw_sansio.config import Config, Limits
 from aigw_sansio.downstream.channel import MessageChannel

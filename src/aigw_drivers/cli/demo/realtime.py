@@ -185,7 +185,15 @@ class _Recorder:
         kind = str(event.get("type", ""))
         repeat = self._counts.get((hop, kind), 0)
         self._counts[hop, kind] = repeat + 1
-        line = HopLine(self._now_ms, hop, outward, "text" if text else "binary", len(data), kind, repeat)
+        line = HopLine(
+            self._now_ms,
+            hop,
+            outward=outward,
+            opcode="text" if text else "binary",
+            size=len(data),
+            kind=kind,
+            repeat=repeat,
+        )
         self._conversation.lines.append(line)
         self._view.line(line)
         return event

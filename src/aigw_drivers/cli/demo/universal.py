@@ -152,7 +152,7 @@ class _Recorder:
 
     def note(self, wire: Wire, lane: str, text: str, *, outward: bool, repeat: int = 0) -> None:
         """Record a line; ``outward`` is away from the client."""
-        line = Line(self.now_ms, wire, outward, lane, text, repeat)
+        line = Line(self.now_ms, wire, outward=outward, lane=lane, text=text, repeat=repeat)
         self._demo.lines.append(line)
         self._view.line(line)
 

@@ -13,6 +13,7 @@ from ...exchanges.policy import StepConfig
 from ...faults import Fault, FaultKind, Side
 from ...json_text import BOM, MAX_DEPTH, elements, is_too_deep, is_utf8, members
 from ..commands import BadCreate, Cancel, Command, Create, Ping, Step, Unusable
+from .step_body import read_body
 
 MAX_EVENT_ID: Final = 256
 
@@ -34,6 +35,7 @@ class _Step(msgspec.Struct, rename="camel"):
     headers: dict[str, msgspec.Raw] | None = None
     authorization: str | None = None
     query: msgspec.Raw = _NOTHING
+    body: msgspec.Raw = _NOTHING
     config: StepConfig | None = None
     method: str = "POST"
     event_id: msgspec.Raw = _NOTHING
@@ -150,6 +152,9 @@ def _create(message: _Message, queries: list[bytes | None] | None) -> Command:
         if isinstance(headers, Fault):
             return BadCreate(event_id, headers)
         query = queries[index] if queries is not None else bytes(step.query) or None
+        body = read_body(bytes(step.body), has_query=query is not None, method=step.method, where=path)
+        if isinstance(body, Fault):
+            return BadCreate(event_id, body)
         result.append(
             Step(
                 provider=step.provider,
@@ -158,6 +163,7 @@ def _create(message: _Message, queries: list[bytes | None] | None) -> Command:
                 headers=headers,
                 query=query,
                 config=step.config or StepConfig(),
+                body=body,
             )
         )
     return Create(event_id, result)

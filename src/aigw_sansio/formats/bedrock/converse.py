@@ -9,8 +9,19 @@ excludes cached tokens: they are added here. ``p`` is padding.
 
 from typing import ClassVar, Final
 
-from ...events import Citation, ImageDelta, ProviderEvent, ReasoningDelta, TextDelta, Unrecognised, UsageReported
-from ..base import BaseReader, ToolKind
+from ...events import (
+    Citation,
+    ImageDelta,
+    ProviderEvent,
+    ReasoningDelta,
+    ResponseFinished,
+    TextDelta,
+    ToolKind,
+    Unrecognised,
+    UsageReported,
+)
+from ..base import BaseReader
+from ..errors import response_failed
 from ..values import JsonObject, arguments, arr, base64_size, count, obj, text, unbase64, word
 
 _EVENTS: Final = frozenset(
@@ -21,12 +32,29 @@ _EVENTS: Final = frozenset(
 class BedrockConverseReader(BaseReader):
     """Reads Converse, and the same events inside InvokeModel (Nova)."""
 
-    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"stopReason"', b'"usage"')
+    MARKERS: ClassVar[tuple[bytes, ...]] = (
+        b'"error"',
+        b'"stopReason"',
+        b'"usage"',
+        b'"throttlingException"',  # a server that does not frame them as exceptions
+        b'"validationException"',
+        b'"internalServerException"',
+        b'"modelStreamErrorException"',
+        b'"modelTimeoutException"',
+        b'"serviceUnavailableException"',
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stopped = False
+        self._measured = False
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = event if event in _EVENTS else self._kind(value)
         if kind in value and len(value) < 3:  # the event's name is the key
             value = obj(value[kind])
+        if not kind and _fail(value, out):
+            return
         if kind == "contentBlockDelta":
             self._read_delta(obj(value.get("delta")), count(value.get("contentBlockIndex")) or 0, out)
         elif kind == "contentBlockStart":
@@ -36,10 +64,14 @@ class BedrockConverseReader(BaseReader):
         elif kind == "messageStop":
             self.start(None, None, out)
             self.end(0, word(value.get("stopReason")))
+            self._stopped = True
+            self.terminated = self._measured
         elif kind == "metadata":
             self.report(bedrock_usage(obj(value.get("usage"))), out)
+            self._measured = True
+            self.terminated = self._stopped
         elif kind == "contentBlockStop":
-            self.calls.close(count(value.get("contentBlockIndex")) or 0)
+            self.calls.close(count(value.get("contentBlockIndex")) or 0, out=out)
         else:
             self.unknown(value, out)
 
@@ -79,8 +111,10 @@ class BedrockConverseReader(BaseReader):
         self.start(None, None, out)
         tool = start.get("toolUse")
         if type(tool) is dict:
-            run_by: ToolKind = "provider" if tool.get("type") == "server_tool_use" else "function"
+            run_by = _run_by(tool)
             self.calls.begin(index, word(tool.get("toolUseId")), word(tool.get("name")), out, kind=run_by)
+            if tool.get("input"):
+                self.calls.more(index, arguments(tool["input"]), out)
         elif start and "toolResult" not in start and "image" not in start:
             out.append(Unrecognised("start with " + ", ".join(key[:40] for key in list(start)[:4])))
 
@@ -104,7 +138,7 @@ class BedrockConverseReader(BaseReader):
     def _read_block(self, block: JsonObject, out: list[ProviderEvent]) -> None:
         tool = block.get("toolUse")
         if type(tool) is dict:
-            run_by: ToolKind = "provider" if tool.get("type") == "server_tool_use" else "function"
+            run_by = _run_by(tool)
             self.calls.whole(word(tool.get("toolUseId")), word(tool.get("name")), tool.get("input"), out, kind=run_by)
         elif "citationsContent" in block:
             cited = obj(block["citationsContent"])
@@ -115,6 +149,20 @@ class BedrockConverseReader(BaseReader):
                 _read_citation(obj(one), out)
         elif "guardContent" not in block:
             self._read_delta(block, 0, out)
+
+
+def _run_by(tool: JsonObject) -> ToolKind:
+    return "provider" if tool.get("type") == "server_tool_use" else "function"
+
+
+def _fail(value: JsonObject, out: list[ProviderEvent]) -> bool:
+    """Read an exception that came as an ordinary event, under its name: say whether it was one."""
+    for name, body in value.items():
+        if name.endswith("Exception") and type(body) is dict:
+            message = text(body.get("message")) or text(body.get("Message")) or text(body.get("originalMessage"))
+            out.append(response_failed(message, name))
+            return True
+    return False
 
 
 def _read_reasoning(content: JsonObject, out: list[ProviderEvent]) -> None:
@@ -172,6 +220,12 @@ class BedrockAgentReader(BaseReader):
                 function = obj(obj(call).get("functionInvocationInput"))
                 api = obj(obj(call).get("apiInvocationInput"))
                 name = word(function.get("function")) or word(api.get("apiPath"))
+                self.start(None, None, out)
                 self.calls.whole(None, name, obj(call), out)
-        elif "trace" not in value and "files" not in value:
+        elif "trace" not in value and "files" not in value and not _fail(value, out):
             self.unknown(value, out)
+
+    def finished(self, choice: int, raw: str | None) -> ResponseFinished:
+        if raw is None and self.calls.asked(choice):  # the client runs them; a reason is never given
+            return ResponseFinished("tool_calls", raw, choice)
+        return super().finished(choice, raw)

@@ -108,13 +108,14 @@ class BedrockInvokeReader:
         metrics = obj(obj(value).get(_METRICS))
         if metrics and not (out and type(out[-1]) is ResponseFailed):
             reader.report(bedrock_usage(metrics), out)
+            reader.terminated = reader.complete
         return out
 
     def read_whole(self, body: bytes) -> list[ProviderEvent]:
         return self._find(obj(parse(body))).read_whole(body)
 
     def finish(self) -> list[ProviderEvent]:
-        return [] if self._reader is None else self._reader.finish()
+        return (self._reader or BedrockVendorReader()).finish()
 
     def _find(self, value: JsonObject) -> BaseReader:
         if self._reader is not None:

@@ -16,6 +16,7 @@ from ...events import (
     ImageDelta,
     ProviderEvent,
     ReasoningDelta,
+    ResponseFailed,
     ResponseFinished,
     TextDelta,
     Unrecognised,
@@ -37,6 +38,7 @@ _NUMBERS: Final[dict[str | None, FinishReason]] = {
     "4": "content_filter",
     "5": "error",
 }
+_STOPS: Final = frozenset({"STOP", "1"})
 _UNFINISHED: Final = frozenset({"FINISH_REASON_UNSPECIFIED", "0"})
 
 
@@ -49,21 +51,28 @@ class GeminiReader(BaseReader):
         b'"finishReason"',
         b'"functionCall"',
         b'"promptFeedback"',
+        b'"usage_metadata"',
+        b'"finish_reason"',
+        b'"function_call"',
+        b'"prompt_feedback"',
     )
 
     def __init__(self) -> None:
         super().__init__()
         self._partial = PartialArguments()
-        self._called: set[int] = set()
         self._cited = 0
         self._blocked = False
         self._said: JsonObject = {}
+        self._spoke: set[int] = set()  # the candidates with content
+        self._early: dict[int, str] = {}  # a STOP before any content: the end only if nothing follows
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         error = embedded_error(value) if "error" in value else None
         if error is not None:
             out.append(error)
             return
+        if is_snake(value):
+            value = camel(value)
         candidates = arr(value.get("candidates"))
         feedback = obj(value.get("promptFeedback"))
         if candidates or feedback or "usageMetadata" in value:
@@ -85,16 +94,18 @@ class GeminiReader(BaseReader):
                 self.unknown(value, out)
 
     def read_whole_other(self, value: object, out: list[ProviderEvent]) -> None:
-        if type(value) is list:  # the array form, whole
+        if type(value) is list and all(type(item) is dict for item in value):  # the array form, whole
             for item in value:
                 self.read_object(obj(item), "", out)
+                if out and type(out[-1]) is ResponseFailed:
+                    return
         else:
             super().read_whole_other(value, out)
 
     def finished(self, choice: int, raw: str | None) -> ResponseFinished:
         if self._blocked and choice == 0:
             return ResponseFinished("content_filter", raw, choice)
-        if raw == "STOP" and choice in self._called:
+        if raw == "1" and self.calls.asked(choice):
             return ResponseFinished("tool_calls", raw, choice)
         if raw in _NUMBERS:
             return ResponseFinished(_NUMBERS[raw], raw, choice)
@@ -102,6 +113,8 @@ class GeminiReader(BaseReader):
 
     def close(self, out: list[ProviderEvent]) -> None:
         self._partial.close(self.calls, out)
+        for choice, raw in self._early.items():
+            self._ends.setdefault(choice, raw)
         super().close(out)
 
     def _read_candidate(self, candidate: JsonObject, position: int, out: list[ProviderEvent]) -> None:
@@ -109,13 +122,22 @@ class GeminiReader(BaseReader):
         if index is None:
             out.append(Unrecognised("candidate index out of range"))
             return
-        for part in arr(obj(candidate.get("content")).get("parts")):
-            self.read_part(obj(part), index, out)
+        self._choices.setdefault(index, True)
+        parts = arr(obj(candidate.get("content")).get("parts"))
+        if parts:
+            before = len(out)
+            for part in parts:
+                self.read_part(obj(part), index, out)
+            if len(out) > before:
+                self._spoke.add(index)
         if "groundingMetadata" in candidate or "citationMetadata" in candidate:
             self._read_sources(candidate, index, out)
         reason = word(candidate.get("finishReason"))
         if reason and reason not in _UNFINISHED:
-            self.end(index, reason)
+            if index in self._spoke or reason.upper() not in _STOPS:
+                self.end(index, reason)
+            else:
+                self._early[index] = reason
 
     def read_part(self, part: JsonObject, index: int, out: list[ProviderEvent]) -> None:
         """Read one part of a candidate's content."""
@@ -126,6 +148,10 @@ class GeminiReader(BaseReader):
         signature = word(part.get("thoughtSignature"))
         piece = text(part.get("text"))
         thought = part.get("thought") is True
+        call = part.get("functionCall")
+        if type(call) is dict:
+            self._partial.read(call, index, self.calls, out, signature)
+            signature = None  # it goes with the call
         if thought or (signature and not piece):
             if piece or signature:
                 out.append(ReasoningDelta(piece, index, signature))
@@ -133,11 +159,7 @@ class GeminiReader(BaseReader):
             out.append(TextDelta(piece, index))
             if signature:
                 out.append(ReasoningDelta("", index, signature))
-        call = part.get("functionCall")
-        if type(call) is dict:
-            self._called.add(index)
-            self._partial.read(call, index, self.calls, out)
-        elif type(part.get("inlineData")) is dict:
+        if type(part.get("inlineData")) is dict:
             _read_media(obj(part["inlineData"]), index, out)
         elif type(part.get("fileData")) is dict:
             out.append(ImageDelta(0, word(obj(part["fileData"]).get("mimeType")), index))
@@ -149,7 +171,7 @@ class GeminiReader(BaseReader):
             self.calls.whole(
                 word(tool.get("id")), word(tool.get("toolType")), tool.get("args"), out, choice=index, kind="provider"
             )
-        elif not thought and not signature and part and not _QUIET_PARTS.intersection(part):
+        elif not thought and not signature and part and call is None and not _QUIET_PARTS.intersection(part):
             out.append(Unrecognised("part with " + ", ".join(key[:40] for key in list(part)[:4])))
 
     def _read_sources(self, candidate: JsonObject, index: int, out: list[ProviderEvent]) -> None:
@@ -190,8 +212,44 @@ def gemini_usage(usage: JsonObject, ended: bool) -> UsageReported:
         reasoning_output_tokens=thought,
         input_audio_tokens=_audio(usage.get("promptTokensDetails")),
         output_audio_tokens=_audio(usage.get("candidatesTokensDetails") or usage.get("responseTokensDetails")),
+        cache_read_input_audio_tokens=_audio(usage.get("cacheTokensDetails")),
         quality="final" if ended else "partial",
     )
+
+
+def is_snake(value: JsonObject) -> bool:
+    """Whether members have underscores in their names, as Google's protocol buffers allow: told by the outer ones."""
+    if not _SNAKE.isdisjoint(value):
+        return True
+    first = arr(value.get("candidates"))[:1]
+    return bool(first) and not _SNAKE.isdisjoint(obj(first[0]))
+
+
+_SNAKE: Final = frozenset(
+    {
+        "usage_metadata", "model_version", "response_id", "prompt_feedback", "finish_reason", "citation_metadata",
+        "grounding_metadata", "safety_ratings", "token_count", "server_content", "tool_call", "setup_complete",
+        "go_away", "session_resumption_update", "tool_call_cancellation", "total_tokens",
+    }
+)  # fmt: skip
+#: Members whose content is the caller's own and stays as it is.
+_VERBATIM: Final = frozenset({"args", "response", "partial_args", "partialArgs", "function_responses"})
+
+
+def camel(value: JsonObject) -> JsonObject:
+    """``value`` with the names of all members as the JSON form has them: ``finishReason``, not ``finish_reason``."""
+    return {_camel_name(name): member if name in _VERBATIM else _camel_member(member) for name, member in value.items()}
+
+
+def _camel_member(member: object) -> object:
+    if type(member) is dict:
+        return camel(member)
+    return [_camel_member(item) for item in member] if type(member) is list else member
+
+
+def _camel_name(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest) if rest else name
 
 
 def _audio(details: object) -> int | None:

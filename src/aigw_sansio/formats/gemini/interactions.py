@@ -15,13 +15,20 @@ from ...events import (
     ProviderEvent,
     ReasoningDelta,
     TextDelta,
+    ToolKind,
     Unrecognised,
     UsageReported,
 )
-from ..base import BaseReader, ToolKind
+from ..base import BaseReader
+from ..errors import embedded_error
 from ..values import JsonObject, arguments, arr, base64_size, count, obj, text, word
 
 _ENDS: Final = frozenset({"completed", "incomplete", "failed", "cancelled", "requires_action"})
+#: With the last of these comes the usage. The status alone may be told before.
+_TERMINATORS: Final = frozenset(
+    {"interaction.completed", "interaction.complete", "interaction.failed", "interaction.cancelled"}
+    | {"interaction.incomplete"}
+)
 
 
 class GeminiInteractionsReader(BaseReader):
@@ -39,7 +46,10 @@ class GeminiInteractionsReader(BaseReader):
             interaction = obj(value.get("interaction"))
             if interaction:
                 self._read_interaction(interaction, out)
-        elif value.get("error") or kind not in ("step.stop", "content.stop", "done"):
+            self.terminated = self.terminated or kind in _TERMINATORS
+        elif kind == "done":
+            self.terminated = True
+        elif value.get("error") or kind not in ("step.stop", "content.stop"):
             self.unknown(value, out)
 
     def read_whole_object(self, value: JsonObject, out: list[ProviderEvent]) -> None:
@@ -68,7 +78,10 @@ class GeminiInteractionsReader(BaseReader):
                 out,
             )
         status = text(interaction.get("status"))
-        if status in _ENDS:
+        error = embedded_error(interaction) if status == "failed" else None
+        if error is not None:
+            out.append(error)
+        elif status in _ENDS:
             self.end(0, status)
 
     def _read_delta(self, delta: JsonObject, index: int, out: list[ProviderEvent]) -> None:

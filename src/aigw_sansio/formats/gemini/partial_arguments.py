@@ -13,7 +13,7 @@ import re
 from itertools import pairwise
 from typing import Final
 
-from ...events import ProviderEvent, ToolCallDelta
+from ...events import ProviderEvent, ReasoningDelta, ToolCallDelta
 from ..base import ToolCalls
 from ..values import JsonObject, arguments, arr, obj, text, word
 
@@ -30,15 +30,24 @@ class PartialArguments:
         self._root: JsonObject = {}
         self._size = 0
 
-    def read(self, call: JsonObject, choice: int, calls: ToolCalls, out: list[ProviderEvent]) -> None:
-        """Read one ``functionCall``: a whole call, the start of one, a piece, or the close."""
+    def read(
+        self, call: JsonObject, choice: int, calls: ToolCalls, out: list[ProviderEvent], signature: str | None = None
+    ) -> None:
+        """Read one ``functionCall``: a whole call, the start of one, a piece, or the close. ``signature``: that of the
+        part in which it came."""
         name, pieces, goes_on = word(call.get("name")), arr(call.get("partialArgs")), call.get("willContinue") is True
         if name is not None:
             self.close(calls, out)
             if not goes_on and not pieces:
-                calls.whole(word(call.get("id")), name, call.get("args"), out, choice=choice)
+                calls.whole(word(call.get("id")), name, call.get("args"), out, choice=choice, signature=signature)
                 return
-            self._call = (choice, calls.begin(None, word(call.get("id")), name, out, choice=choice))
+            self._call = (
+                choice,
+                calls.begin(None, word(call.get("id")), name, out, choice=choice, signature=signature),
+            )
+            signature = None
+        if signature is not None:  # on a later piece of the call
+            out.append(ReasoningDelta("", choice, signature))
         for piece in pieces:
             self._put(obj(piece))
         if not goes_on:

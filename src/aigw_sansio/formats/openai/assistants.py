@@ -19,7 +19,8 @@ _RUN_ENDS: Final = frozenset({"completed", "incomplete", "cancelled", "expired",
 class OpenAIAssistantsReader(BaseReader):
     """Reads the runs of the Assistants API. ``event:`` names the event; the data is its object."""
 
-    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"usage":{', b'"usage": {', b'"thread.run"')
+    MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"usage":{', b'"thread.run"')
+    ALWAYS_ENDS: ClassVar[bool] = True
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("object")) or event
@@ -32,7 +33,9 @@ class OpenAIAssistantsReader(BaseReader):
             self._read_step(obj(obj(value.get("delta")).get("step_details")), out)
         elif kind == "thread.run":
             self._read_run(value, out)
-        elif not kind.startswith("thread") and kind not in ("list", "assistant") and event != "done":
+        elif event == "done":
+            self.terminated = True
+        elif not kind.startswith("thread") and kind not in ("list", "assistant"):
             self.unknown(value, out)
 
     def _read_run(self, run: JsonObject, out: list[ProviderEvent]) -> None:
@@ -44,6 +47,7 @@ class OpenAIAssistantsReader(BaseReader):
         if status == "failed":
             error = obj(run.get("last_error"))
             out.append(response_failed(text(error.get("message")), None, word(error.get("code"))))
+            self.terminated = True
         elif status in _RUN_ENDS:
             reason = obj(run.get("incomplete_details")).get("reason")
             self.end(0, word(reason) or status)

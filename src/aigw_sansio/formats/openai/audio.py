@@ -6,13 +6,18 @@ Source: OpenAI API reference, "Create transcription" and "Create speech" (events
 ``speech.audio.*``).
 """
 
-from typing import ClassVar
+import re
+from typing import ClassVar, Final
 
 from ...bodies.chunk import Chunk
-from ...events import AudioDelta, ProviderEvent, ResponseFinished, TextDelta
+from ...events import AudioDelta, ProviderEvent, ResponseFinished, TextDelta, UsageReported
 from ..base import BaseReader
 from ..values import BROKEN, JsonObject, base64_size, obj, parse, text
 from .usage_counts import openai_usage
+
+#: More seconds than that are no length of audio.
+_LONGEST: Final = 1e9
+_PAGE: Final = re.compile(rb"\s*<(?:!doctype|html)", re.IGNORECASE)
 
 
 class OpenAIAudioReader(BaseReader):
@@ -45,6 +50,7 @@ class OpenAIAudioReader(BaseReader):
                 self._show(text(value.get("text")), out)
             self._read_usage(value, out)
             self.end(0, None)
+            self.terminated = True
         elif type(value.get("text")) is str:  # a whole transcription
             self._show(text(value["text"]), out)
             self._read_usage(value, out)
@@ -55,12 +61,13 @@ class OpenAIAudioReader(BaseReader):
         return ResponseFinished("stop", raw, choice)
 
     def read_whole(self, body: bytes) -> list[ProviderEvent]:
-        if body and parse(body) is BROKEN:
+        if body and parse(body) is BROKEN and not _PAGE.match(body):
+            self.terminated = True
             return _bare(body)
         return super().read_whole(body)
 
     def read_other(self, value: object, chunk: Chunk, out: list[ProviderEvent]) -> None:
-        if value is BROKEN and chunk.data != b"[DONE]" and not chunk.event:
+        if value is BROKEN and not chunk.event and not chunk.failed and not _is_text(chunk.data):
             out.append(AudioDelta(len(chunk.data)))
         else:
             super().read_other(value, chunk, out)
@@ -72,8 +79,19 @@ class OpenAIAudioReader(BaseReader):
 
     def _read_usage(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         usage = obj(value.get("usage"))
-        if usage.get("type") != "duration" and usage:
+        length = usage.get("seconds") if usage.get("type") == "duration" else None
+        if length is None and not usage:
+            length = value.get("duration")  # of a verbose transcription
+        if type(length) is int or type(length) is float:
+            if 0 <= length < _LONGEST:
+                self.report(UsageReported(input_audio_s=float(length)), out)
+        elif usage and usage.get("type") != "duration":
             self.report(openai_usage(usage), out)
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether a chunk that is no JSON is a text rather than audio: the terminator, a proxy's error."""
+    return len(data) < 4096 and data.isascii() and not any(byte < 9 or 13 < byte < 32 for byte in data)
 
 
 def _bare(body: bytes) -> list[ProviderEvent]:

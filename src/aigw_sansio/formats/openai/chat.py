@@ -24,7 +24,6 @@ from ...events import (
     ResponseFinished,
     TextDelta,
     Unrecognised,
-    UsageReported,
 )
 from ..base import BaseReader, ToolKind, choice_of
 from ..errors import embedded_error
@@ -55,15 +54,10 @@ class OpenAIChatReader(BaseReader):
     MARKERS: ClassVar[tuple[bytes, ...]] = (
         b'"error"',
         b'"usage":{',
-        b'"usage": {',
-        b'"usage" : {',
         b'"finish_reason":"',
-        b'"finish_reason": "',
-        b'"finish_reason" : "',
         b'"base_resp"',
         b'"detail":',
         b'"message":"',
-        b'"message": "',
     )
     ALWAYS_ENDS: ClassVar[bool] = True
 

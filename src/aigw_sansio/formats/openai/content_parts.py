@@ -4,7 +4,16 @@ Decides: what a part means, whoever's type it has: OpenAI's, Mistral's, Anthropi
 Must not know: streams and choices.
 """
 
-from ...events import AudioDelta, Citation, ImageDelta, ProviderEvent, ReasoningDelta, RefusalDelta, TextDelta, Unrecognised
+from ...events import (
+    AudioDelta,
+    Citation,
+    ImageDelta,
+    ProviderEvent,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    Unrecognised,
+)
 from ..values import JsonObject, arr, base64_size, obj, text, word
 
 _TEXTS = frozenset({"text", "output_text"})

@@ -84,6 +84,9 @@ _PIECES: Final = (
     "response.shell_call_",
     "response.mcp_list_tools.",
 )
+_QUIET_ENDINGS: Final = (
+    ".done", ".added", ".in_progress", ".completed", ".searching", ".generating", ".interpreting", ".failed",
+)  # fmt: skip
 #: The most pieces that are remembered as told.
 _MOST_TOLD: Final = 4096
 
@@ -215,7 +218,16 @@ class OpenAIResponsesReader(BaseReader):
             self._complete(self._index(value), value.get("input"), out)
         elif (
             not kind.endswith(
-                (".done", ".added", ".in_progress", ".completed", ".searching", ".generating", ".interpreting", ".failed")
+                (
+                    ".done",
+                    ".added",
+                    ".in_progress",
+                    ".completed",
+                    ".searching",
+                    ".generating",
+                    ".interpreting",
+                    ".failed",
+                )
             )
             and not kind.startswith(_PIECES)
             and not is_keep_alive(kind)
@@ -243,7 +255,7 @@ class OpenAIResponsesReader(BaseReader):
             if not self.calls.is_told(index):  # there was no ``output_item.added``, or none with a name
                 self._begin_item(item, index, out, done=True)
             self._complete(index, _input(kind, item), out)
-            self.calls.close(index)
+            self.calls.close(index, out=out)
             if kind == "image_generation_call" and item.get("result"):
                 out.append(ImageDelta(base64_size(item["result"]), word(item.get("output_format"))))
         elif kind == "message":
@@ -321,6 +333,7 @@ class OpenAIResponsesReader(BaseReader):
         """Read the whole arguments: they are used only if no fragment of them came."""
         if index not in self._filled:
             self._fill(index, arguments(whole), out)
+        self.calls.settle(index, out)
 
     # -- the end ------------------------------------------------------------------------------------------------
 
@@ -369,8 +382,7 @@ def _run_by(kind: str, item: JsonObject) -> ToolKind | None:
     """Who runs the call ``item``; ``None`` if it is none. Some tools run at the provider or at the client."""
     run_by = _CALLS.get(kind)
     if run_by == "function" and (
-        item.get("execution") == "server"
-        or text(obj(item.get("environment")).get("type")).startswith("container")
+        item.get("execution") == "server" or text(obj(item.get("environment")).get("type")).startswith("container")
     ):
         return "provider"
     return run_by

@@ -9,9 +9,10 @@ reference ("Pre-recorded audio", "Speak"), fal documentation ("Queue", "Streamin
 from typing import ClassVar
 
 from ...bodies.chunk import Chunk
-from ...events import AudioDelta, ImageDelta, ProviderEvent, ResponseFinished, TextDelta
+from ...events import AudioDelta, ImageDelta, ProviderEvent, ResponseFinished, TextDelta, UsageReported
 from ..base import BaseReader
 from ..values import BROKEN, JsonObject, arr, base64_size, obj, parse, text, word
+from .seconds import seconds
 
 
 class SpeechReader(BaseReader):
@@ -46,6 +47,12 @@ class SpeechReader(BaseReader):
         self.start(None, None, out)
         if piece:
             out.append(TextDelta(piece))
+
+    def report_heard(self, length: object, out: list[ProviderEvent]) -> None:
+        """Report the seconds of audio that a transcript was made of."""
+        heard = seconds(length)
+        if heard is not None:
+            self.report(UsageReported(input_audio_s=heard), out)
 
     def report_audio(self, data: object, transcript: str | None, out: list[ProviderEvent]) -> None:
         """Report audio in base64, with its transcript if there is one."""
@@ -82,10 +89,12 @@ class CartesiaReader(SpeechReader):
         elif kind == "done":
             self.start(None, None, out)
             self.end(0, None)
+            self.terminated = True
         elif kind == "error":
             self.unknown(value, out)
         elif kind not in ("timestamps", "phoneme_timestamps", "flush_done"):
             super().read_object(value, event, out)
+            self.report_heard(value.get("duration"), out)
 
 
 class DeepgramReader(SpeechReader):
@@ -99,6 +108,7 @@ class DeepgramReader(SpeechReader):
                 best = obj((arr(obj(channel).get("alternatives")) or [None])[0])
                 if text(best.get("transcript")):
                     out.append(TextDelta(text(best["transcript"]), choice))
+            self.report_heard(obj(value.get("metadata")).get("duration"), out)
             summary = obj(obj(results).get("summary"))
             if text(summary.get("text")) and "channels" not in results:
                 out.append(TextDelta(text(summary["text"])))

@@ -17,6 +17,7 @@ from ...faults import Fault, FaultKind, Side
 from ...fsm import Machine
 from ..heads import HeadGate, header_tokens, header_values
 from ..http import BodyData, ConnectionFailed, Headers, Request, ResponseEnd, ResponseHead, StreamFailed, WireEvent
+from ..spelling import spelled
 from .chunked import ChunkedReader
 
 #: Informational responses that may come before the final one.
@@ -87,13 +88,13 @@ def encode_request(request: Request) -> bytes:
         and request.method != b"CONNECT"
     ):
         raise LocalProtocolError("the request's method, target or authority is not allowed in HTTP/1.1")
-    parts = [request.method, b" ", request.target, b" HTTP/1.1\r\nhost: ", request.authority, b"\r\n"]
+    parts = [request.method, b" ", request.target, b" HTTP/1.1\r\nHost: ", request.authority, b"\r\n"]
     for name, value in request.headers:
         if not _TOKEN.fullmatch(name) or name in _OWN_FIELDS or _FORBIDDEN.search(value):
             raise LocalProtocolError(f"the request's header field {name!r} or its value is not allowed")
-        parts += (name, b": ", value, b"\r\n")
+        parts += (spelled(name), b": ", value, b"\r\n")
     if request.body or request.method in _METHODS_WITH_BODY:
-        parts.append(b"content-length: %d\r\n" % len(request.body))
+        parts.append(b"Content-Length: %d\r\n" % len(request.body))
     parts += (b"\r\n", request.body)
     return b"".join(parts)  # the only copy of the body
 

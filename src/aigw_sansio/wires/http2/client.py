@@ -195,7 +195,7 @@ class Http2Client(Http2Connection[WireEvent]):
     def _on_end(self, stream: Stream) -> None:
         # A response may end before the request is sent (RFC 9113 section 8.1): then the rest of the request is useless.
         self._reset(stream, wire.CANCEL)
-        self._drop(stream)
+        self._remove(stream)
         self._events.append(ResponseEnd(stream.number))
 
     def _on_reset(self, stream: Stream, code: int) -> None:

@@ -82,6 +82,11 @@ class Http2Connection(Http2Role[OwnerEvent]):
         if window > wire.INITIAL_WINDOW:
             self._writer.put(wire.window_update(0, window - wire.INITIAL_WINDOW))
 
+    @property
+    def began(self) -> bool:
+        """Whether the peer has shown that it speaks HTTP/2."""
+        return not self._preface
+
     # -- bytes in -----------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes) -> list[OwnerEvent]:
@@ -359,7 +364,7 @@ class Http2Connection(Http2Role[OwnerEvent]):
     def _forget(self, stream: Stream) -> None:
         """``stream`` ended early: hand out the data that came, and absorb frames that still come."""
         self._flush(stream)
-        self._drop(stream)
+        self._remove(stream)
         if not stream.ended:
             self._ignore(stream.number)
 
@@ -369,7 +374,7 @@ class Http2Connection(Http2Role[OwnerEvent]):
         if len(ignored) > repairs.REMEMBERED:
             del ignored[next(iter(ignored))]
 
-    def _drop(self, stream: Stream) -> None:
+    def _remove(self, stream: Stream) -> None:
         del self._streams[stream.number]
         self._receiving.pop(stream.number, None)
         stream.close()

@@ -83,7 +83,7 @@ class Http2Server(Http2Connection[ServerEvent]):
         """Whether ``stream`` has not ended."""
         return stream in self._streams
 
-    def respond(self, stream: int, status: int, headers: Headers, body: bytes = b"", end: bool = True) -> None:
+    def respond(self, stream: int, status: int, headers: Headers, body: bytes = b"", *, end: bool = True) -> None:
         """Answer with a head and ``body``. ``end``: the response is complete, and the rest of the request is not
         wanted; otherwise call ``send`` and ``end`` next. ``headers`` must not name ``content-length`` or a hop-by-hop
         field."""
@@ -229,12 +229,12 @@ class Http2Server(Http2Connection[ServerEvent]):
     def _on_end(self, stream: Stream) -> None:
         self._events.append(StreamEof(stream.number))
         if stream.sent:
-            self._drop(stream)
+            self._remove(stream)
 
     def _on_sent(self, stream: Stream) -> None:
         stream.sent = True
         if stream.ended:
-            self._drop(stream)
+            self._remove(stream)
         elif stream.closing:
             self._reset(stream, wire.NO_ERROR)
             self._forget(stream)

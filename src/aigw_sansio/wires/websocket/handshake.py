@@ -21,6 +21,7 @@ from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind, Side
 from ..heads import HeadGate, RequestHead, StatusHead, header_tokens, header_values, parse_status_head, response_parser
 from ..http import Headers
+from ..spelling import spelled
 
 #: The version of RFC 6455, which a 426 has to name (section 4.4).
 VERSION: Final = b"13"
@@ -50,6 +51,9 @@ class Offers(msgspec.Struct, frozen=True):
 
     subprotocols: tuple[bytes, ...]
     extensions: tuple[Extension, ...]
+
+    def __repr__(self) -> str:  # a subprotocol may be a key
+        return f"Offers({len(self.subprotocols)} subprotocols, extensions={self.extensions!r})"
 
 
 class Upgrade(msgspec.Struct, frozen=True):
@@ -334,7 +338,7 @@ def _write_head(first_line: bytes, headers: Headers) -> bytes:
     for name, value in headers:
         if _TOKEN.fullmatch(name) is None or _FORBIDDEN.search(value) is not None:
             raise LocalProtocolError(f"the header {name!r} cannot be written")
-        lines.append(name + b": " + value)
+        lines.append(spelled(name) + b": " + value)
     return b"\r\n".join((*lines, b"", b""))
 
 

@@ -8,6 +8,7 @@ from tests.recorded.recordings import (
     needs_recordings,
     recorded_answer,
 )
+from tests.unit.formats.answers import assemble
 from tests.unit.formats.reading import (
     b64,
     read_all,
@@ -18,6 +19,8 @@ from tests.unit.formats.reading import (
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.formats.errors import response_failed
+from aigw_sansio.formats.registry import make_reader
 
 
 def converse(*events: tuple[str, dict[str, Any]], wrapped: bool = True) -> list[Chunk]:
@@ -72,7 +75,7 @@ def test_converse(wrapped: bool) -> None:
 @pytest.mark.parametrize("format", ["bedrock-converse", "bedrock-invoke", "bedrock-agent"])
 def test_an_exception_frame_may_be_first(format: str) -> None:
     chunk = Chunk(b'{"throttlingException":{"message":"slow down"}}', "throttlingException", True)
-    assert read_all(format, [chunk]) == [e.ResponseFailed("slow down", "throttlingException")]
+    assert read_all(format, [chunk]) == [response_failed("slow down", "throttlingException")]
 
 
 def test_an_agent() -> None:
@@ -147,3 +150,39 @@ def test_awkward_recordings() -> None:
     assert blocked.finishes == [e.ResponseFinished("content_filter", "guardrail_intervened")]
     sealed = recorded_answer("bedrock-converse/bedrock-model-thinking-part-redacted-stream.eventstream")
     assert len(sealed.signatures) == 2
+
+
+def test_the_end_is_told_by_both_messages_in_any_order() -> None:
+    stop, metadata = {"stopReason": "end_turn"}, {"usage": {"inputTokens": 1, "outputTokens": 2}}
+    both = [Chunk(json.dumps(stop).encode(), "messageStop"), Chunk(json.dumps(metadata).encode(), "metadata")]
+    for chunks in (both, both[::-1]):
+        reader = make_reader("bedrock-converse")
+        reader.read(chunks[0])
+        assert not reader.terminated
+        reader.read(chunks[1])
+        assert reader.terminated
+
+
+def test_an_exception_that_comes_as_an_ordinary_event() -> None:
+    for event in ("", "throttlingException"):
+        chunk = Chunk(b'{"throttlingException":{"message":"Too many"}}', event)
+        (failed,) = make_reader("bedrock-converse").read(chunk)
+        assert isinstance(failed, e.ResponseFailed)
+        assert (failed.message, failed.kind) == ("Too many", "throttlingException")
+
+
+def test_a_call_whose_input_is_in_its_start() -> None:
+    tool = {"toolUseId": "t", "name": "f", "input": {"x": 1}}
+    chunks = [
+        Chunk(json.dumps({"contentBlockIndex": 0, "start": {"toolUse": tool}}).encode(), "contentBlockStart"),
+        Chunk(b'{"stopReason":"end_turn"}', "messageStop"),
+    ]
+    answer = assemble(read_all("bedrock-converse", chunks))
+    assert [call.arguments for call in answer.calls.values()] == ['{"x":1}']
+    assert answer.finishes == [e.ResponseFinished("tool_calls", "end_turn")]
+
+
+def test_an_agent_that_hands_over_waits_for_results() -> None:
+    call = {"functionInvocationInput": {"function": "f"}}
+    chunk = Chunk(json.dumps({"returnControl": {"invocationInputs": [call]}}).encode())
+    assert read_all("bedrock-agent", [chunk])[-1] == e.ResponseFinished("tool_calls")

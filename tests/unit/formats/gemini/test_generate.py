@@ -8,6 +8,7 @@ from tests.unit.formats.answers import Call, assemble
 from tests.unit.formats.reading import b64, read_all, read_chunk, read_whole, sse, without_frame
 
 from aigw_sansio import events as e
+from aigw_sansio.formats.errors import response_failed
 from aigw_sansio.formats.registry import make_reader
 
 
@@ -33,8 +34,7 @@ def test_parts() -> None:
         e.ReasoningDelta("", 0, "sig1"),
         e.TextDelta("Hi"),
         e.ReasoningDelta("", 0, "sig2"),
-        e.ReasoningDelta("", 0, "sig3"),
-        e.ToolCallStarted(0, "c", "f"),
+        e.ToolCallStarted(0, "c", "f", signature="sig3"),
         e.ToolCallDelta(0, '{"x":1}'),
         e.AudioDelta(4),
         e.ImageDelta(5, "image/png"),
@@ -79,9 +79,9 @@ def test_usage_is_a_running_total_and_thoughts_are_written_too() -> None:
 
 def test_the_array_form_may_end_in_an_error() -> None:
     chunks = sse(parts({"text": "x"}), {"error": {"code": 503, "message": "m", "status": "UNAVAILABLE"}})
-    assert assemble(read_all("gemini", chunks)).failures == [e.ResponseFailed("m", "UNAVAILABLE", "503")]
+    assert assemble(read_all("gemini", chunks)).failures == [response_failed("m", "UNAVAILABLE", "503")]
     assert make_reader("gemini").read_whole(b"[" + b",".join(chunk.data for chunk in chunks) + b"]")[-1] == (
-        e.ResponseFailed("m", "UNAVAILABLE", "503")
+        response_failed("m", "UNAVAILABLE", "503")
     )
 
 
@@ -140,5 +140,45 @@ def test_a_rare_whole_answer(format: str, value: Any, events: list[e.ProviderEve
 def test_a_raw_error_between_events() -> None:
     answer = recorded_answer("vertex-gemini/mock-streaming-failure-error-mid-stream.sse")
     assert answer.text
-    assert answer.failures == [e.ResponseFailed("The operation was cancelled.", "CANCELLED", "499")]
+    assert answer.failures == [response_failed("The operation was cancelled.", "CANCELLED", "499")]
     assert answer.finishes == []
+
+
+def test_a_stop_before_any_content_is_no_end_yet() -> None:
+    reader = make_reader("gemini")
+    early, late, last = sse(
+        parts(finishReason="STOP"), parts({"text": "Hi"}), parts({"text": "!"}, finishReason="MAX_TOKENS")
+    )
+    events = [event for chunk in (early, late, last) for event in reader.read(chunk)] + reader.finish()
+    assert assemble(events).finishes == [e.ResponseFinished("length", "MAX_TOKENS")]
+    assert assemble(read_all("gemini", [early])).finishes == [e.ResponseFinished("stop", "STOP")]
+    assert assemble(read_all("gemini", [early, late])).finishes == [e.ResponseFinished("stop", "STOP")]
+
+
+def test_both_spellings_of_the_members() -> None:
+    call = {"name": "f", "args": {"snake_case": {"stays_so": 1}}}
+    usage = {"prompt_token_count": 3, "candidates_token_count": 2, "thoughts_token_count": 1}
+    chunks = sse(
+        {
+            "candidates": [{"content": {"parts": [{"text": "hm", "thought": True, "thought_signature": "s"}]}}],
+            "response_id": "r",
+            "model_version": "g",
+        },
+        {"candidates": [{"content": {"parts": [{"function_call": call}]}, "finish_reason": "STOP"}]},
+        {"usage_metadata": usage},
+    )
+    answer = assemble(read_all("gemini", chunks))
+    assert answer.starts == [e.ResponseStarted("r", "g")]
+    assert (answer.reasoning, answer.signatures) == ({0: "hm"}, ["s"])
+    assert [call.arguments for call in answer.calls.values()] == ['{"snake_case":{"stays_so":1}}']
+    assert answer.finishes == [e.ResponseFinished("tool_calls", "STOP")]
+    assert answer.usage == e.UsageReported(3, 3, reasoning_output_tokens=1)
+    blocked = {"prompt_feedback": {"block_reason": "SAFETY"}}
+    assert read_whole("gemini", blocked)[-1] == e.ResponseFinished("content_filter", "SAFETY")
+
+
+def test_an_error_at_the_end_of_a_whole_array_is_the_end() -> None:
+    body = [parts({"text": "Hi"}), {"error": {"code": 499, "message": "cancelled", "status": "CANCELLED"}}]
+    events = read_whole("gemini", body)
+    assert isinstance(events[-1], e.ResponseFailed)
+    assert not assemble(events).finishes

@@ -7,6 +7,8 @@ from tests.unit.formats.reading import b64, read_all, read_chunk, read_whole, ss
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.formats.errors import response_failed
+from aigw_sansio.formats.registry import make_reader
 
 
 def test_interactions() -> None:
@@ -72,7 +74,7 @@ RARE_CHUNKS: list[tuple[str, Any, list[e.ProviderEvent]]] = [
     (
         "gemini-interactions",
         {"event_type": "error", "error": {"message": "m", "code": "c"}},
-        [e.ResponseFailed("m", None, "c")],
+        [response_failed("m", None, "c")],
     ),
 ]
 
@@ -106,3 +108,29 @@ RARE_WHOLE: list[tuple[str, Any, list[e.ProviderEvent]]] = [
 def test_a_rare_whole_answer(format: str, value: Any, events: list[e.ProviderEvent]) -> None:
     """One whole answer as the provider may send it and seldom does."""
     assert without_frame(read_whole(format, value)) == events
+
+
+def test_a_failed_interaction_fails() -> None:
+    interaction = {"id": "i", "status": "failed", "error": {"code": 429, "message": "Quota"}}
+    events = read_all("gemini-interactions", sse({"event_type": "interaction.completed", "interaction": interaction}))
+    assert [type(event) for event in events] == [e.ResponseStarted, e.ResponseFailed]
+
+
+def test_a_completed_interaction_with_calls_waits_for_their_results() -> None:
+    call = {"type": "function_call", "id": "c", "name": "f", "arguments": {}}
+    whole = {"object": "interaction", "id": "i", "status": "completed", "steps": [call]}
+    assert read_whole("gemini-interactions", whole)[-1] == e.ResponseFinished("tool_calls", "completed")
+    search = {"type": "google_search_call", "id": "c", "arguments": {"q": "x"}}
+    whole["steps"] = [search]
+    assert read_whole("gemini-interactions", whole)[-1] == e.ResponseFinished("stop", "completed")
+
+
+def test_the_completed_interaction_is_the_end() -> None:
+    reader = make_reader("gemini-interactions")
+    status = {"event_type": "interaction.status_update", "interaction": {"id": "i", "status": "in_progress"}}
+    done = {"event_type": "interaction.completed", "interaction": {"id": "i", "status": "completed"}}
+    first, last = sse(status, done)
+    reader.read(first)
+    assert not reader.terminated
+    reader.read(last)
+    assert reader.terminated

@@ -36,3 +36,33 @@ def test_gemini_turns_begin_with_their_content() -> None:
     second = read_messages(reader, *turn, text=False)
     assert [type(event) for event in second] == [type(event) for event in expected]
     assert reader.answer == "turn-2"
+
+
+def test_a_turn_told_in_snake_case() -> None:
+    assert read_messages(
+        make_realtime_reader("gemini-live"),
+        {"setup_complete": {}},
+        {
+            "server_content": {
+                "model_turn": {"parts": [{"inline_data": {"mime_type": "audio/pcm", "data": b64(b"12")}}]}
+            }
+        },
+        {"server_content": {"turn_complete": True}, "usage_metadata": {"prompt_token_count": 3}},
+    ) == [e.ResponseStarted(), e.AudioDelta(2), e.UsageReported(3), e.ResponseFinished("stop")]
+
+
+def test_the_reason_of_a_turn_s_end() -> None:
+    for raw, reason in (("NEED_MORE_INPUT", "stop"), ("MALFORMED_FUNCTION_CALL", "error"), ("NEW", "unknown")):
+        value = {"serverContent": {"turnComplete": True, "turnCompleteReason": raw}}
+        (_, end) = read_messages(make_realtime_reader("gemini-live"), value)
+        assert isinstance(end, e.ResponseFinished)
+        assert (end.reason, end.raw_reason) == (reason, raw)
+
+
+def test_cached_audio_is_counted_apart_from_cached_text() -> None:
+    details = [{"modality": "TEXT", "tokenCount": 20}, {"modality": "AUDIO", "tokenCount": 30}]
+    usage = {"promptTokenCount": 90, "cachedContentTokenCount": 50, "cacheTokensDetails": details}
+    (_, counted, _) = read_messages(
+        make_realtime_reader("gemini-live"), {"serverContent": {"turnComplete": True}, "usageMetadata": usage}
+    )
+    assert counted == e.UsageReported(90, None, 50, cache_read_input_audio_tokens=30)

@@ -4,6 +4,8 @@ from tests.unit.formats.reading import read_all, sse
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.formats.errors import response_failed
+from aigw_sansio.formats.registry import make_reader
 
 
 def test_an_assistants_run() -> None:
@@ -15,9 +17,19 @@ def test_an_assistants_run() -> None:
     assert read_all("openai-assistants", [*chunks, Chunk(b"[DONE]", "done")]) == [
         e.ResponseStarted("run", "gpt"),
         e.ToolCallStarted(0, "c", "f"),
-        e.ToolCallDelta(0, "{}"),
         e.UsageReported(2, 3),
+        e.ToolCallDelta(0, "{}"),  # it could be a placeholder until the end
         e.ResponseFinished("tool_calls", "requires_action"),
     ]
     failed = {**run, "status": "failed", "last_error": {"code": "rate_limit", "message": "m"}}
-    assert read_all("openai-assistants", sse(failed))[1:] == [e.ResponseFailed("m", None, "rate_limit")]
+    assert read_all("openai-assistants", sse(failed))[1:] == [response_failed("m", None, "rate_limit")]
+
+
+def test_the_end_of_the_format() -> None:
+    reader = make_reader("openai-assistants")
+    run = {"object": "thread.run", "id": "run", "status": "completed"}
+    reader.read(sse(run)[0])
+    assert reader.finish_seen
+    assert not reader.terminated
+    reader.read(Chunk(b"{}", "done"))
+    assert reader.terminated

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from tests.recorded.recordings import (
     needs_recordings,
@@ -19,6 +20,8 @@ from tests.unit.formats.reading import (
 )
 
 from aigw_sansio import events as e
+from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.formats.errors import response_failed
 from aigw_sansio.formats.registry import make_reader
 
 
@@ -136,7 +139,21 @@ def test_reasoning_has_two_names(name: str) -> None:
 def test_reasoning_sent_twice_counts_once_and_keeps_its_signature() -> None:
     detail = {"type": "reasoning.text", "text": "hm", "signature": "sig"}
     answer = chat({"reasoning": "hm", "reasoning_details": [detail]}, {"reasoning_details": [detail]})
-    assert (answer.reasoning, answer.signatures) == ({0: "hmhm"}, ["sig", "sig"])
+    assert (answer.reasoning, answer.signatures) == ({0: "hm"}, ["sig", "sig"])
+
+
+def test_reasoning_that_comes_again_in_details_alone_counts_once() -> None:
+    """Whichever form a choice uses first has its text."""
+    detail = {"type": "reasoning.text", "text": "The", "index": 0}
+    assert chat({"content": "", "reasoning": "The"}, {"content": "", "reasoning_details": [detail]}).reasoning == {
+        0: "The"
+    }
+    assert chat({"reasoning_details": [detail]}, {"reasoning": "The"}, {"reasoning_details": [detail]}).reasoning == {
+        0: "TheThe"
+    }
+    mirrored = {"reasoning": "a", "reasoning_content": "a", "thinking_blocks": [{"thinking": "a", "signature": "s"}]}
+    answer = chat(mirrored)
+    assert (answer.reasoning, answer.signatures) == ({0: "a"}, ["s"])
 
 
 def test_sealed_reasoning() -> None:
@@ -161,7 +178,7 @@ def test_refusal_audio_images_and_sources() -> None:
     ]
 
 
-def test_a_delta_with_an_unknown_field_commits() -> None:
+def test_a_delta_with_an_unknown_field_is_named() -> None:
     events = read_all("openai-chat", sse({"choices": [{"delta": {"hologram": "x"}}]}))
     assert e.Unrecognised("delta with hologram") in events
 
@@ -178,13 +195,114 @@ def test_perplexity_repeats_its_message_and_its_sources() -> None:
     answer = assemble(read_all("openai-chat", sse(piece("a", "a"), piece("b", "ab"))))
     assert answer.text == {0: "ab"}
     assert [source.url for source in answer.citations] == ["https://a", "https://b"]
-    assert answer.usage == e.UsageReported(1, 2)
+    assert answer.usage == e.UsageReported(1, 2, quality="partial")
+
+
+def test_a_whole_response_with_an_empty_delta_beside_its_message() -> None:
+    """Perplexity, whole or as the only chunk of a stream; in a stream the last message repeats what came."""
+    choice = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": "stop"}
+    body = {"object": "chat.completion", "choices": [{**choice, "message": {"role": "assistant", "content": "all"}}]}
+    assert assemble(read_whole("openai-chat", body)).text == {0: "all"}
+    assert assemble(read_all("openai-chat", sse(body))).text == {0: "all"}
+    assert assemble(read_all("openai-chat", sse(one_delta(content="all"), body))).text == {0: "all"}
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_whole_response_as_a_chunk(failed: bool) -> None:
+    message = {
+        "content": "OK",
+        "reasoning_content": "hm",
+        "tool_calls": [{"id": "a", "type": "function", **function("f", '{"x":1}')}],
+    }
+    body = {
+        "id": "c1",
+        "model": "m",
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 1},
+    }
+    reader = make_reader("openai-chat")
+    answer = assemble([*reader.read(Chunk(json.dumps(body).encode(), "", failed)), *reader.finish()])
+    assert (answer.text, answer.reasoning) == ({0: "OK"}, {0: "hm"})
+    assert [(call.name, call.arguments) for call in answer.calls.values()] == [("f", '{"x":1}')]
+    assert answer.finishes == [e.ResponseFinished("tool_calls", "tool_calls")]
+    assert answer.usages == [e.UsageReported(7, 1)]
 
 
 def test_a_choice_index_out_of_range() -> None:
     assert make_reader("openai-chat").read(sse({"choices": [{"index": 128, "delta": {"content": "x"}}]})[0])[1:] == [
         e.Unrecognised("choice index out of range")
     ]
+
+
+# -- what is said under other names -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("delta", "reasoning", "signatures"),
+    [
+        ({"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}]}, "hm", []),
+        ({"content": [{"type": "thinking", "thinking": "hm", "signature": "s"}]}, "hm", ["s"]),
+        ({"content": [{"type": "redacted_thinking", "data": "s"}]}, "", ["s"]),
+        ({"reasoning_content": {"text": "hm", "signature": "s"}}, "hm", ["s"]),
+        ({"reasoning_content": {"reasoningText": {"text": "hm", "signature": "s"}}}, "hm", ["s"]),
+        ({"reasoning_content": {"redactedContent": "s"}}, "", ["s"]),
+        ({"reasoning_text": "hm", "reasoning_opaque": "s"}, "hm", ["s"]),
+        ({"reasoning": "hm", "reasoning_signature": "s"}, "hm", ["s"]),
+        ({"thinking": "hm"}, "hm", []),
+        ({"thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "s"}]}, "hm", ["s"]),
+        ({"content": "hm", "extra_content": {"google": {"thought": True}}}, "hm", []),
+        ({"content": "", "extra_content": {"google": {"thought_signature": "s"}}}, "", ["s"]),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_reasoning_in_all_its_shapes(delta: dict[str, Any], reasoning: str, signatures: list[str]) -> None:
+    answer = chat({"role": "assistant"}, {"content": "x"}, delta, choices=[])
+    assert (answer.reasoning.get(0, ""), answer.signatures) == (reasoning, signatures)
+    assert answer.text == {0: "x"}
+    assert answer.unrecognised == []
+
+
+@pytest.mark.parametrize(
+    "content", [["a", "b"], {"type": "text", "text": "ab"}, [{"text": "a"}, {"type": "text", "text": "b"}]]
+)
+def test_content_that_is_no_string(content: object) -> None:
+    assert chat({"content": content}).text == {0: "ab"}
+
+
+def test_the_signature_of_a_call() -> None:
+    """Gemini's compatible path refuses the next request without it."""
+    call = {"id": "f1", "extra_content": {"google": {"thought_signature": "SIG"}}, **function("f", "{}")}
+    events = read_chunk("openai-chat", one_delta(tool_calls=[call]))
+    assert events[1] == e.ToolCallStarted(0, "f1", "f", signature="SIG")
+
+
+def test_empty_members_beside_a_call_are_no_calls() -> None:
+    """Snowflake."""
+    call = {"index": 0, "id": "a", "type": "function", "custom": {}, **function("f", '{"x":1}')}
+    assert calls(call) == [("a", "f", '{"x":1}')]
+    for empty in ({}, {"name": "", "arguments": ""}, {"name": None, "arguments": None}):
+        assert chat({"content": "x", "function_call": empty}).calls == {}
+        assert list(chat({"tool_calls": [call], "function_call": empty}).calls.values()) == [
+            Call("a", "f", "function", 0, '{"x":1}')
+        ]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_reason_of_nothing_beside_calls(whole: bool) -> None:
+    """Snowflake tells no reason."""
+    message = {"tool_calls": [{"id": "a", **function("f", '{"x":1}')}]}
+    if whole:
+        events = read_whole("openai-chat", {"choices": [{"message": message, "finish_reason": ""}]})
+    else:
+        events = read_all("openai-chat", sse({"choices": [{"delta": message, "finish_reason": ""}]}, b"[DONE]"))
+    assert assemble(events).finishes == [e.ResponseFinished("tool_calls")]
+
+
+def test_the_start_waits_for_an_id() -> None:
+    chunks = sse(one_delta(role="assistant"), {"id": "c", "model": "m", **one_delta(content="x")})
+    assert read_all("openai-chat", chunks)[:2] == [e.ResponseStarted("c", "m"), e.TextDelta("x")]
+    assert read_all("openai-chat", sse(one_delta(content="x")))[:2] == [e.ResponseStarted(), e.TextDelta("x")]
 
 
 # -- ends, usage, errors -----------------------------------------------------------------------------------------------
@@ -200,6 +318,65 @@ def test_an_end_waits_for_the_usage_behind_it() -> None:
     assert reader.read(usage) == [e.UsageReported(5, 7)]
     assert reader.finish() == [e.ResponseFinished("stop", "stop")]
     assert reader.finish() == []
+
+
+def test_a_choice_without_a_finish_ends_as_unknown() -> None:
+    def piece(choice: int, reason: str | None = None, **delta: Any) -> dict[str, Any]:
+        return {"choices": [{"index": choice, "delta": delta, "finish_reason": reason}]}
+
+    chunks = sse(piece(0, content="A"), piece(1, "stop", content="B"), piece(1, "stop"), b"[DONE]")
+    assert assemble(read_all("openai-chat", chunks)).finishes == [
+        e.ResponseFinished("unknown"),
+        e.ResponseFinished("stop", "stop", 1),
+    ]
+
+
+def test_the_end_of_the_format() -> None:
+    reader = make_reader("openai-chat")
+    for chunk in sse(one_delta(content="x"), {"choices": [{"index": 1, "delta": {"content": "y"}}]}):
+        reader.read(chunk)
+    for choice, seen in ((0, False), (1, True)):
+        reader.read(sse({"choices": [{"index": choice, "delta": {}, "finish_reason": "stop"}]})[0])
+        assert reader.finish_seen is seen
+    reader.read(sse(one_delta(content="on"))[0])
+    assert not reader.complete
+    reader.read(sse(b"[DONE]")[0])
+    assert reader.terminated
+    assert reader.complete
+
+
+def test_a_stream_without_anything_ends_as_unknown() -> None:
+    assert read_all("openai-chat", []) == [e.ResponseFinished("unknown")]
+    assert read_whole("openai-chat", {"object": "list", "data": []}) == []
+
+
+def test_running_totals_are_partial_until_the_finish() -> None:
+    def piece(count: int, reason: str | None = None) -> dict[str, Any]:
+        usage = {"prompt_tokens": 7, "completion_tokens": count}
+        return {"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": reason}], "usage": usage}
+
+    zero = {"choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 0}}
+    assert assemble(read_all("openai-chat", sse(piece(1), piece(2), piece(2, "stop"), zero))).usages == [
+        e.UsageReported(7, 1, quality="partial"),
+        e.UsageReported(7, 2, quality="partial"),
+        e.UsageReported(7, 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"choices": None, "base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}},
+        {"choices": [{"delta": {"content": ""}, "error": {"message": "m", "code": 502}}]},
+    ],
+)
+def test_errors_that_have_places_of_their_own(error: dict[str, Any]) -> None:
+    for events in (read_whole("openai-chat", error), read_all("openai-chat", sse(one_delta(content="x"), error))):
+        answer = assemble(events)
+        assert len(answer.failures) == 1
+        assert answer.finishes == []
+    fine = {"choices": [{"message": {"content": "x"}}], "base_resp": {"status_code": 0, "status_msg": "success"}}
+    assert assemble(read_whole("openai-chat", fine)).failures == []
 
 
 def test_a_repeated_finish_reason_is_one_end() -> None:
@@ -245,16 +422,18 @@ def test_an_empty_usage_does_not_replace_a_usage() -> None:
                     "completion_tokens_details": {"reasoning_tokens": 30, "audio_tokens": 1},
                 }
             },
-            e.UsageReported(9, 32, 9, 0, 30, 3, 1),
+            e.UsageReported(60, 32, 50, 1, 30, 3, 1),
         ),
         ({"usage": {"prompt_tokens": 9.0, "completion_tokens": True}}, e.UsageReported(9)),
         ({"usage": {"prompt_tokens": 10**30, "completion_tokens": -1}}, e.UsageReported()),
     ],
-    ids=["groq", "moonshot", "deepseek", "xai", "parts never exceed the whole", "odd numbers", "impossible numbers"],
+    ids=["groq", "moonshot", "deepseek", "xai", "parts beside the whole", "odd numbers", "impossible numbers"],
 )
 def test_usage(chunk: dict[str, Any], usage: e.UsageReported) -> None:
     events = make_reader("openai-chat").read(sse({"choices": [], **chunk})[0])
-    assert [event for event in events if isinstance(event, e.UsageReported)] == [usage]
+    assert [
+        msgspec.structs.replace(event, quality="final") for event in events if isinstance(event, e.UsageReported)
+    ] == [usage]
 
 
 def test_after_a_failure_there_is_no_end() -> None:
@@ -268,7 +447,7 @@ def test_after_a_failure_there_is_no_end() -> None:
         },
     )
     answer = assemble(read_all("openai-chat", chunks))
-    assert (answer.failures, answer.finishes) == ([e.ResponseFailed("m", None, "400")], [])
+    assert (answer.failures, answer.finishes) == ([response_failed("m", None, "400")], [])
     assert answer.usage == e.UsageReported(1)
 
 

@@ -13,6 +13,7 @@ from tests.unit.formats.reading import (
 )
 
 from aigw_sansio import events as e
+from aigw_sansio.formats.errors import response_failed
 from aigw_sansio.formats.realtime import make_realtime_reader
 from aigw_sansio.formats.usage import UsageMeter
 
@@ -61,7 +62,7 @@ def test_openai_beta_and_ga(names: tuple[str, str, str]) -> None:
         ({"status": "incomplete", "status_details": {"reason": "max_output_tokens"}},
          e.ResponseFinished("length", "max_output_tokens")),
         ({"status": "failed", "status_details": {"error": {"type": "t", "code": "c", "message": "m"}}},
-         e.ResponseFailed("m", "t", "c")),
+         response_failed("m", "t", "c")),
         ({"status": "completed", "status_details": "unimplemented"}, e.ResponseFinished("stop", "completed")),
     ],
 )  # fmt: skip
@@ -75,7 +76,7 @@ def test_openai_errors_leave_the_session_alive() -> None:
     reader = make_realtime_reader("openai-realtime")
     error = {"type": "invalid_request_error", "code": "c", "message": "m", "event_id": "e"}
     assert read_messages(reader, {"type": "error", "error": error}) == [
-        e.ResponseFailed("m", "invalid_request_error", "c")
+        response_failed("m", "invalid_request_error", "c")
     ]
     assert read_messages(reader, {"type": "response.created", "response": {"id": "r"}}) == [e.ResponseStarted("r")]
 
@@ -148,12 +149,12 @@ RARE_MESSAGES: list[tuple[str, Any, list[e.ProviderEvent]]] = [
     (
         "openai-realtime",
         {"type": "conversation.item.input_audio_transcription.failed", "error": {"code": "c", "message": "m"}},
-        [e.ResponseFailed("m", None, "c")],
+        [response_failed("m", None, "c")],
     ),
     (
         "openai-realtime",
         {"type": "error", "status": 400, "error": {"type": "t", "code": "previous_response_not_found", "message": "m"}},
-        [e.ResponseFailed("m", "t", "previous_response_not_found")],
+        [response_failed("m", "t", "previous_response_not_found", status=400)],
     ),
 ]
 
@@ -168,3 +169,63 @@ def test_usage_of_a_transcription_belongs_to_its_item() -> None:
     reader = make_realtime_reader("openai-realtime")
     read_message(reader, json.dumps(RARE_MESSAGES[0][1]).encode())
     assert reader.answer == "i"
+
+
+def test_transcriptions_are_counted_in_tokens_or_in_seconds_each_for_its_item() -> None:
+    reader = make_realtime_reader("openai-realtime")
+    done = {"type": "conversation.item.input_audio_transcription.completed", "transcript": "Hi"}
+    usage: dict[str, Any] = {"type": "duration", "seconds": 2.5}
+    assert read_messages(reader, {**done, "item_id": "a", "usage": usage}) == [e.UsageReported(input_audio_s=2.5)]
+    assert reader.answer == "a"
+    usage = {"type": "tokens", "input_tokens": 3, "output_tokens": 2}
+    assert read_messages(reader, {**done, "item_id": "b", "usage": usage}) == [e.UsageReported(3, 2)]
+    assert reader.answer == "b"
+
+
+@pytest.mark.parametrize("pieces", [True, False])
+def test_a_session_that_only_transcribes_says_what_it_heard_once(pieces: bool) -> None:
+    item = {"item_id": "a"}
+    delta = {"type": "conversation.item.input_audio_transcription.delta", "delta": "Hi", **item}
+    done = {"type": "conversation.item.input_audio_transcription.completed", "transcript": "Hi", **item}
+    messages = [delta, done] if pieces else [done]
+    for kind in ("session.created", "session.updated"):
+        session = {"type": kind, "session": {"type": "transcription"}}
+        assert read_messages(make_realtime_reader("openai-realtime"), session, *messages) == [e.TextDelta("Hi")]
+        session = {"type": kind, "session": {"type": "realtime"}}
+        assert read_messages(make_realtime_reader("openai-realtime"), session, *messages) == []
+
+
+def test_transcription_of_mistral_and_vllm() -> None:
+    reader = make_realtime_reader("mistral")
+    usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7, "prompt_audio_seconds": 4}
+    assert read_messages(
+        reader,
+        {"type": "session.created", "session": {"request_id": "r"}},
+        {"type": "transcription.language", "audio_language": "en"},
+        {"type": "transcription.text.delta", "text": "Hel"},
+        {"type": "transcription.delta", "delta": "lo"},
+        {"type": "transcription.done", "text": "Hello", "usage": usage},
+    ) == [
+        e.ResponseStarted(),
+        e.TextDelta("Hel"),
+        e.TextDelta("lo"),
+        e.UsageReported(5, 2, input_audio_s=4.0),
+        e.ResponseFinished("stop", "done"),
+    ]
+    assert reader.answer == "transcript-1"
+    assert read_messages(reader, {"type": "transcription.done", "text": "only at the end"}) == [
+        e.TextDelta("only at the end"),
+        e.ResponseFinished("stop", "done"),
+    ]
+
+
+def test_together_says_completed_transcripts_and_speaks() -> None:
+    heard = "conversation.item.input_audio_transcription"
+    assert read_messages(
+        make_realtime_reader("together"),
+        {"type": "session.created", "session": {"id": "s"}},
+        {"type": f"{heard}.delta", "delta": "The quik"},
+        {"type": f"{heard}.completed", "transcript": "The quick"},
+        {"type": "conversation.item.audio_output.delta", "item_id": "t", "delta": b64(b"123")},
+        {"type": "conversation.item.audio_output.done", "item_id": "t"},
+    ) == [e.TextDelta("The quick"), e.ResponseStarted(), e.AudioDelta(3), e.ResponseFinished("stop", "done")]

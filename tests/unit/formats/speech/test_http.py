@@ -7,6 +7,7 @@ from tests.unit.formats.reading import b64, read_all, read_whole, sse, without_f
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.formats.errors import response_failed
 
 STOP = e.ResponseFinished("stop")
 
@@ -19,7 +20,7 @@ def test_elevenlabs() -> None:
     assert read_all("elevenlabs", chunks) == [e.ResponseStarted(), e.AudioDelta(6, "Hi"), e.AudioDelta(4), STOP]
     assert read_whole("elevenlabs", b"ID3\x04\x00\x00" + b"\xff\xfb" * 10) == [e.AudioDelta(26), STOP]
     refused = {"detail": {"status": "quota_exceeded", "message": "no credits"}}
-    assert read_whole("elevenlabs", refused) == [e.ResponseFailed("no credits", "quota_exceeded")]
+    assert read_whole("elevenlabs", refused) == [response_failed("no credits", "quota_exceeded")]
 
 
 def test_cartesia() -> None:
@@ -30,8 +31,8 @@ def test_cartesia() -> None:
     )
     assert read_all("cartesia", chunks) == [e.ResponseStarted(), e.AudioDelta(3), STOP]
     error = {"type": "error", "title": "Bad voice", "message": "No such voice", "error_code": "voice_not_found"}
-    assert read_all("cartesia", sse(error)) == [e.ResponseFailed("No such voice", None, "voice_not_found")]
-    assert read_whole("cartesia", b"Unauthorized") == [e.ResponseFailed("Unauthorized", "not_json")]
+    assert read_all("cartesia", sse(error)) == [response_failed("No such voice", None, "voice_not_found")]
+    assert read_whole("cartesia", b"Unauthorized") == [response_failed("Unauthorized", "not_json")]
 
 
 def test_deepgram() -> None:
@@ -44,7 +45,7 @@ def test_deepgram() -> None:
     heard = {"metadata": {"request_id": "r"}, "results": {"channels": [{"alternatives": [{"transcript": "Hi"}]}]}}
     assert read_whole("deepgram", heard) == [e.ResponseStarted("r"), e.TextDelta("Hi"), STOP]
     refused = {"err_code": "INVALID_AUTH", "err_msg": "Invalid credentials.", "request_id": "r"}
-    assert read_whole("deepgram", refused) == [e.ResponseFailed("Invalid credentials.", "INVALID_AUTH", "INVALID_AUTH")]
+    assert read_whole("deepgram", refused) == [response_failed("Invalid credentials.", "INVALID_AUTH", "INVALID_AUTH")]
 
 
 def test_fal() -> None:
@@ -57,7 +58,7 @@ def test_fal() -> None:
     images = {"images": [{"url": "https://a.png", "content_type": "image/png"}], "seed": 1}
     assert read_whole("fal", images) == [e.ResponseStarted(), e.ImageDelta(0, "image/png"), STOP]
     assert read_whole("fal", {"detail": [{"loc": ["body"], "msg": "field required"}]}) == [
-        e.ResponseFailed("field required")
+        response_failed("field required")
     ]
 
 
@@ -71,3 +72,9 @@ RARE_WHOLE: list[tuple[str, Any, list[e.ProviderEvent]]] = [
 def test_a_rare_whole_answer(format: str, value: Any, events: list[e.ProviderEvent]) -> None:
     """One whole answer as the provider may send it and seldom does."""
     assert without_frame(read_whole(format, value)) == events
+
+
+def test_transcripts_are_counted_in_seconds_of_audio() -> None:
+    heard = {"metadata": {"request_id": "r", "duration": 25.5}, "results": {"channels": []}}
+    assert e.UsageReported(input_audio_s=25.5) in read_whole("deepgram", heard)
+    assert e.UsageReported(input_audio_s=2.5) in read_whole("cartesia", {"text": "Hi", "duration": 2.5})

@@ -6,6 +6,7 @@ import pytest
 from tests.unit.formats.reading import b64, read_message, read_messages, read_realtime, without_frame
 
 from aigw_sansio import events as e
+from aigw_sansio.formats.errors import response_failed
 from aigw_sansio.formats.realtime import make_realtime_reader
 
 
@@ -27,8 +28,10 @@ def test_deepgram_flux_and_speak() -> None:
     ) == [
         e.TextDelta("Hi there"),
         e.ResponseFinished("stop", "EndOfTurn"),
-        e.ResponseFailed("no", None, "C"),
+        response_failed("no", None, "C"),
+        e.UsageReported(input_characters=3, quality="partial"),
         e.ResponseFinished("stop", "SpeechInterrupted"),
+        e.UsageReported(input_characters=3),
     ]
     assert read_message(reader, bytes(3840), is_text=False) == [e.AudioDelta(3840)]
 
@@ -52,7 +55,7 @@ def test_deepgram() -> None:
         e.ToolCallDelta(0, "{}"),
         e.TextDelta("yes"),
         e.ResponseFinished("stop", "AgentAudioDone"),
-        e.ResponseFailed("no audio", None, "NET-0001"),
+        response_failed("no audio", None, "NET-0001"),
     ]
     assert read_message(reader, b"\0\1\2", is_text=False) == [e.AudioDelta(3)]
 
@@ -74,7 +77,7 @@ def test_elevenlabs_speech_and_agents() -> None:
         e.ResponseStarted(),
         e.AudioDelta(6, "Hi"),
         e.ResponseFinished("stop"),
-        e.ResponseFailed("no text", None, "1008"),
+        response_failed("no text", None, "1008"),
         e.ResponseStarted(),
         e.AudioDelta(3),
         e.AudioDelta(0, "Hello"),
@@ -92,14 +95,96 @@ def test_cartesia_contexts() -> None:
     assert read_messages(reader, {"type": "done", "context_id": "b"}) == [e.ResponseFinished("stop")]
     assert reader.answer == "b"
     error = {"type": "error", "context_id": "a", "status_code": 400, "title": "Bad", "message": "m"}
-    assert read_messages(reader, error) == [e.ResponseFailed("m", None, "400")]
+    assert read_messages(reader, error) == [response_failed("m", None, "400")]
 
 
 def test_fal() -> None:
     reader = make_realtime_reader("fal")
     assert read_message(reader, b"\x81\xa1a\x01", is_text=False) == []
     assert read_messages(reader, {"images": []}) == []
-    assert read_messages(reader, {"status": "error", "error": "Unauthorized"}) == [e.ResponseFailed("Unauthorized")]
+    assert read_messages(reader, {"status": "error", "error": "Unauthorized"}) == [response_failed("Unauthorized")]
+
+
+def test_deepgram_counts_what_it_heard() -> None:
+    best = {"channel": {"alternatives": [{"transcript": ""}]}}
+    assert read_messages(
+        make_realtime_reader("deepgram"),
+        {"type": "Results", "is_final": False, "start": 0.0, "duration": 1.0, **best},
+        {"type": "Results", "is_final": True, "start": 0.0, "duration": 2.0, **best},
+        {"type": "Results", "is_final": True, "start": 2.0, "duration": 1.5, **best},
+        {"type": "TurnInfo", "event": "Update", "audio_window_end": 9.0},
+        {"type": "TurnInfo", "event": "StartOfTurn", "audio_window_end": 4.0},
+        {"type": "Metadata", "duration": 5.25, "channels": 1},
+        {"type": "Metadata", "request_id": "r", "model_name": "aura"},
+    ) == [
+        e.UsageReported(input_audio_s=2.0, quality="partial"),
+        e.UsageReported(input_audio_s=3.5, quality="partial"),
+        e.UsageReported(input_audio_s=4.0, quality="partial"),
+        e.UsageReported(input_audio_s=5.25),
+    ]
+
+
+def test_deepgram_counts_what_it_spoke() -> None:
+    piece = {"billable_character_count": 46, "audio_duration_ms": 500}
+    assert read_messages(
+        make_realtime_reader("deepgram"),
+        {"type": "SpeechMetadata", **piece},
+        {"type": "SpeechInterrupted", "text_spoken": "Sure,", "metadata": piece},
+        {"type": "SessionMetadata", "total_billable_character_count": 95, "total_audio_duration_ms": 1500},
+    ) == [
+        e.UsageReported(input_characters=46, output_audio_s=0.5, quality="partial"),
+        e.UsageReported(input_characters=92, output_audio_s=1.0, quality="partial"),
+        e.ResponseFinished("stop", "SpeechInterrupted"),
+        e.UsageReported(input_characters=95, output_audio_s=1.5),
+    ]
+
+
+def test_scribe_says_what_is_committed_once() -> None:
+    reader = make_realtime_reader("elevenlabs")
+    assert read_messages(
+        reader,
+        {"message_type": "session_started", "session_id": "s"},
+        {"message_type": "partial_transcript", "text": "Hel"},
+        {"message_type": "committed_transcript", "text": "Hello"},
+        {"message_type": "committed_transcript_with_timestamps", "text": "Hello", "words": []},
+        {"message_type": "committed_transcript", "text": "Hello"},
+        {"message_type": "committed_transcript_with_timestamps", "text": "World"},
+    ) == [e.TextDelta("Hello"), e.TextDelta("Hello"), e.TextDelta("World")]
+    for kind in ("quota_exceeded", "auth_error", "error", "commit_throttled"):
+        (failed,) = read_messages(reader, {"message_type": kind, "error": "no"})
+        assert isinstance(failed, e.ResponseFailed)
+        assert (failed.message, failed.kind) == ("no", kind)
+    assert read_messages(reader, {"message_type": "brand_new"}) != []
+
+
+def test_cartesia_says_only_final_pieces_and_the_end_of_turns() -> None:
+    piece = {"type": "transcript", "request_id": "r"}
+    assert read_messages(
+        make_realtime_reader("cartesia"),
+        {**piece, "is_final": False, "text": "he", "duration": 0.5},
+        {**piece, "is_final": True, "text": "hello", "duration": 1.5},
+        {**piece, "is_final": True, "text": " you", "duration": 1.0},
+        {"type": "flush_done"},
+        {"type": "connected"},
+        {"type": "turn.start"},
+        {"type": "turn.update", "transcript": "by"},
+        {"type": "turn.eager_end", "transcript": "bye"},
+        {"type": "turn.resume"},
+        {"type": "turn.end", "transcript": "bye bye"},
+    ) == [
+        e.TextDelta("hello"),
+        e.UsageReported(input_audio_s=1.5),
+        e.TextDelta(" you"),
+        e.UsageReported(input_audio_s=2.5),
+        e.TextDelta("bye bye"),
+        e.ResponseFinished("stop", "turn.end"),
+    ]
+
+
+def test_an_idle_notice_of_fal_is_no_error() -> None:
+    reader = make_realtime_reader("fal")
+    assert read_messages(reader, {"type": "x-fal-error", "error": "TIMEOUT", "reason": "idle"}) == []
+    assert read_messages(reader, {"type": "x-fal-error", "error": "USER_ERROR", "reason": "bad"}) != []
 
 
 RARE_MESSAGES: list[tuple[str, Any, list[e.ProviderEvent]]] = [

@@ -78,20 +78,20 @@ def test_a_request_is_written_host_first_with_its_length() -> None:
     stream = wire.send_request(request(headers=[(b"accept", b"*/*"), (b"x-key", "é".encode())], body=b"{}"))
     assert not wire.request_sent(stream)
     assert wire.data_to_send() == (
-        b"POST /v1/chat/completions?a=b HTTP/1.1\r\nhost: api.example:8443\r\naccept: */*\r\nx-key: \xc3\xa9\r\n"
-        b"content-length: 2\r\n\r\n{}"
+        b"POST /v1/chat/completions?a=b HTTP/1.1\r\nHost: api.example:8443\r\nAccept: */*\r\nX-Key: \xc3\xa9\r\n"
+        b"Content-Length: 2\r\n\r\n{}"
     )
     assert wire.request_sent(stream)
     assert wire.data_to_send() == b""
 
 
 @pytest.mark.parametrize(
-    ("method", "line"), [(b"POST", b"content-length: 0\r\n"), (b"GET", b""), (b"HEAD", b""), (b"DELETE", b"")]
+    ("method", "line"), [(b"POST", b"Content-Length: 0\r\n"), (b"GET", b""), (b"HEAD", b""), (b"DELETE", b"")]
 )
 def test_an_empty_body_has_a_length_where_one_is_expected(method: bytes, line: bytes) -> None:
     wire = Http1Client(LIMIT)
     wire.send_request(request(method, target=b"/"))
-    assert wire.data_to_send() == method + b" / HTTP/1.1\r\nhost: api.example:8443\r\n" + line + b"\r\n"
+    assert wire.data_to_send() == method + b" / HTTP/1.1\r\nHost: api.example:8443\r\n" + line + b"\r\n"
 
 
 @pytest.mark.parametrize(

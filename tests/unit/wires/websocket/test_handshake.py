@@ -67,8 +67,8 @@ def test_the_request_of_the_rfc_is_granted() -> None:
     assert upgrade == Upgrade(KEY, b"gateway.example:8080", Offers((b"chat", b"superchat", b"third"), ()))
     assert isinstance(upgrade, Upgrade)
     assert accept(upgrade, b"chat", headers=[(b"x-id", b"\xff")]) == (
-        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
-        b"sec-websocket-accept: " + ACCEPT + b"\r\nsec-websocket-protocol: chat\r\nx-id: \xff\r\n\r\n"
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + ACCEPT + b"\r\nSec-WebSocket-Protocol: chat\r\nX-Id: \xff\r\n\r\n"
     )
 
 
@@ -195,9 +195,9 @@ def test_extensions_of_any_text(text: str) -> None:
 
 def test_a_plain_response() -> None:
     assert response(426, [(b"upgrade", b"WebSocket")], b"{}") == (
-        b"HTTP/1.1 426 Upgrade Required\r\nupgrade: WebSocket\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
+        b"HTTP/1.1 426 Upgrade Required\r\nUpgrade: WebSocket\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
     )
-    assert response(499, [], b"") == b"HTTP/1.1 499 \r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    assert response(499, [], b"") == b"HTTP/1.1 499 \r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     assert reason_phrase(404) == b"Not Found"
 
 
@@ -263,22 +263,22 @@ def test_informational_responses_are_skipped() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b"upgrade: websocket", b"upgrade: h2c"),
-        (b"upgrade: websocket", b"upgrade: websocket, h2c"),
-        (b"upgrade: websocket\r\n", b""),
-        (b"connection: Upgrade", b"connection: close"),
-        (b"sec-websocket-accept: ", b"sec-websocket-accept: x"),
-        (b"sec-websocket-accept: ", b"x: "),
-        (b"sec-websocket-accept: ", b"sec-websocket-accept: x\r\nsec-websocket-accept: "),
-        (b"x: y", b"sec-websocket-protocol: c"),
-        (b"x: y", b"sec-websocket-protocol: A"),
-        (b"x: y", b"sec-websocket-protocol: a, b"),
-        (b"x: y", b"sec-websocket-protocol: a\r\nsec-websocket-protocol: b"),
-        (b"x: y", b"sec-websocket-extensions: foo"),
-        (b"x: y", b"sec-websocket-extensions: ;"),
+        (b"Upgrade: websocket", b"upgrade: h2c"),
+        (b"Upgrade: websocket", b"upgrade: websocket, h2c"),
+        (b"Upgrade: websocket\r\n", b""),
+        (b"Connection: Upgrade", b"connection: close"),
+        (b"Sec-WebSocket-Accept: ", b"sec-websocket-accept: x"),
+        (b"Sec-WebSocket-Accept: ", b"x: "),
+        (b"Sec-WebSocket-Accept: ", b"sec-websocket-accept: x\r\nsec-websocket-accept: "),
+        (b"X: y", b"sec-websocket-protocol: c"),
+        (b"X: y", b"sec-websocket-protocol: A"),
+        (b"X: y", b"sec-websocket-protocol: a, b"),
+        (b"X: y", b"sec-websocket-protocol: a\r\nsec-websocket-protocol: b"),
+        (b"X: y", b"sec-websocket-extensions: foo"),
+        (b"X: y", b"sec-websocket-extensions: ;"),
         (b"HTTP/1.1", b"HTTP/1.0"),
         (b"HTTP/1.1", b"HTTP/2"),
-        (b"x: y", b"x: " + b"y" * 5000),
+        (b"X: y", b"x: " + b"y" * 5000),
     ],
 )
 def test_a_bad_101_is_a_fault(old: bytes, new: bytes) -> None:

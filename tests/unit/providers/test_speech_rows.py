@@ -1,0 +1,10 @@
+"""Each of these rows is reached by its slug. What they lead to is :mod:`.test_registry`'s and :mod:`.test_realtime`'s."""
+
+from aigw_sansio.providers.registry import REGISTRY
+from aigw_sansio.providers.speech_rows import SPEECH_ROWS
+
+
+def test_every_row_has_a_slug_of_its_own() -> None:
+    slugs = [row.slug for row in SPEECH_ROWS]
+    assert len(slugs) == len(set(slugs))
+    assert all(REGISTRY[row.slug] is row for row in SPEECH_ROWS)
