@@ -176,9 +176,9 @@ class SseDecoder:
         if self.fault is not None:
             return []
         chunks: list[Chunk] = []
-        if self._held:
+        if self._held and not self._at_start:  # not half a byte order mark
             self._read(bytes(self._held), chunks, ended=True)
-            self._held.clear()
+        self._held.clear()
         if self._document:
             chunks.append(Chunk(bytes(self._document).rstrip(), self._event, failed=True))
             self._document.clear()

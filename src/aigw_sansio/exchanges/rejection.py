@@ -46,8 +46,8 @@ def judge_whole(response: ProviderResponse, body: bytes, step: int) -> FinalResp
 
 def failure_event(fault: Fault) -> ResponseFailed:
     """The event that ends a response that broke off, or that never came."""
-    by_provider = fault.side is Side.PROVIDER
-    return ResponseFailed(fault.detail, fault.kind.value, error_class="server" if by_provider else "unknown")
+    broken = fault.side is Side.PROVIDER and fault.kind is not FaultKind.PROVIDER_ERROR
+    return ResponseFailed(fault.detail, fault.kind.value, error_class="server" if broken else "unknown")
 
 
 def _reject(response: ProviderResponse, failed: ResponseFailed, words: bytes, step: int) -> Rejection:

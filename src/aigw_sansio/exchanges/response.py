@@ -19,9 +19,11 @@ from ..events import FinishReason, ProviderEvent, ResponseFailed, ResponseFinish
 from ..faults import Fault, FaultKind, Side
 from ..formats.classify import LIFECYCLE, classify, marker_search, worth_reading
 from ..formats.errors import failed_response, not_json, response_failed
+from ..formats.keep_alives import is_keep_alive
 from ..formats.registry import make_reader
 from ..formats.unknown import OPAQUE
 from ..formats.usage import UsageMeter
+from ..formats.values import parse
 from ..wires.heads import header_values
 from ..wires.http import Headers
 
@@ -263,10 +265,10 @@ class ProviderResponse:
             if self.framing is Framing.BINARY_STREAM and classify(events) is LIFECYCLE:
                 return [OPAQUE]  # bytes that no format knows are content
             self._last = chunk.data
+            if not self._said:
+                self._said = any(type(event) is not Unrecognised for event in events) or not _says_nothing(chunk)
         for event in events:
-            if type(event) is not Unrecognised or not event.unreadable:
-                self._said = True
-            elif self._unreadable is None:
+            if type(event) is Unrecognised and event.unreadable and self._unreadable is None:
                 self._unreadable = chunk.data
         if reader.terminated:
             self.notable = True
@@ -367,6 +369,14 @@ class ProviderResponse:
             elif type(event) is ResponseFailed:
                 self._failed = self.notable = True
         return events
+
+
+def _says_nothing(chunk: Chunk) -> bool:
+    """Whether ``chunk`` only keeps the connection alive."""
+    if is_keep_alive(chunk.data) or is_keep_alive(chunk.event):
+        return True
+    value = parse(chunk.data)
+    return type(value) is dict and (not value or is_keep_alive(value.get("type")))
 
 
 def _everything(data: bytes) -> object:

@@ -72,12 +72,13 @@ def _date(value: bytes, unix_time: float) -> float | None:
     clock_s = hour * 3600 + minute * 60 + second
     if len(year) == 4:
         return _days_since_1970(int(year), _MONTHS[month], int(day)) * 86400.0 + clock_s
-    # Two digits: a year of this century or the next; one more than 50 years ahead is the last one in the past.
+    # Two digits: the latest such year that is at most 50 years ahead.
     century = int(1970 + unix_time / _YEAR_S) // 100 * 100
-    full = century + int(year)
-    at = _days_since_1970(full, _MONTHS[month], int(day)) * 86400.0 + clock_s
-    if at - unix_time > 50 * _YEAR_S:
-        at = _days_since_1970(full - 100, _MONTHS[month], int(day)) * 86400.0 + clock_s
+    at = 0.0
+    for first in (century + 100, century, century - 100):
+        at = _days_since_1970(first + int(year), _MONTHS[month], int(day)) * 86400.0 + clock_s
+        if at - unix_time <= 50 * _YEAR_S:
+            break
     return at
 
 

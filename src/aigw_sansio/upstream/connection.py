@@ -101,6 +101,7 @@ class UpstreamConnection(Connection):
         "_pinged",
         "_pool",
         "_settings_version",
+        "_stalled",
         "_taken",
         "_unsent",
         "_written",
@@ -131,6 +132,7 @@ class UpstreamConnection(Connection):
         self.ready_order = 0
         self._pinged = False
         self._peer_done = False
+        self._stalled = False  # the provider takes no bytes: neither would it on another connection
         self._settings_version = 0
         self._idle_timer = services.timers.timer(self._on_idle)
         self._ping_timer = services.timers.timer(self._on_silence)
@@ -403,7 +405,7 @@ class UpstreamConnection(Connection):
         if event.processed or event.fault.kind is not FaultKind.CONNECTION_LOST:
             return False
         if not call.sent:
-            return True
+            return not self._stalled
         # A kept connection: its close crossed the request if it came no later than an answer to it could have.
         return call.reach != "dialled" and now - call.sent_at <= self.handshake_s
 
@@ -468,6 +470,7 @@ class UpstreamConnection(Connection):
 
     def _on_stall(self, now: float) -> None:
         """The provider took no bytes in time, or did not close in time."""
+        self._stalled = True
         if self.wire is not None and not self.closing:
             self._dispatch(self.wire.connection_lost("the provider takes no more bytes"), now)
         self.ended = True
