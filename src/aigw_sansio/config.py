@@ -47,6 +47,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     unusable_messages_in_a_row: int = 100
     tap_message_bytes: int = MIB  #: largest realtime message that the tap reads
     chunk_bytes: int = 16 * MIB  #: one SSE event, line or array element
+    read_on_bytes: int = 64 * 1024  #: behind the end of a provider's stream, until its connection can be kept
 
     def __post_init__(self) -> None:
         _check_ranges(self, dict.fromkeys(self.__struct_fields__, (1, 1 << 40)))
@@ -71,6 +72,8 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     first_byte_s: float | None = None
     idle_s: float = 600.0  #: between two bytes of a provider's response
     total_s: float | None = None  #: a whole exchange
+    end_grace_s: float = 5.0  #: from the last finish of a provider's stream to its end, if nothing more comes
+    read_on_s: float = 1.0  #: from the end of a provider's stream until its connection is given up, if it goes on
     pool_idle_s: float = 60.0  #: an upstream connection without work
     pool_age_s: float = 3600.0  #: an older upstream connection takes no new work
     upstream_ping_s: float = 30.0  #: silence of a shared HTTP/2 connection that has work, before we ping

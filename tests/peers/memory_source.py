@@ -55,6 +55,11 @@ class MemoryCall:
         self._source.said.append("cancel")
         self._over = True
 
+    def release(self, now: float) -> None:
+        assert not self._over, "released after its end was told"
+        self._source.said.append("release")
+        self._over = True
+
     def _give(self, now: float) -> None:
         if self._giving:
             return  # resumed from within what it gives

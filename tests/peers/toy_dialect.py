@@ -38,7 +38,7 @@ class ToyEncoder(ResponseEncoder):
             events = response.read(chunk)
             said += self.chunk(response, chunk, events)
             failed = next((event for event in events if isinstance(event, ResponseFailed)), None)
-            if failed is not None:
+            if failed is not None or response.terminated:
                 return said, failed
         return said, None
 
@@ -48,7 +48,7 @@ class ToyEncoder(ResponseEncoder):
     def events(self, events: list[ProviderEvent]) -> list[bytes]:
         return []
 
-    def whole(self, final: FinalResponse, progress: Progress, usage: UsageReported | None) -> list[bytes]:
+    def whole(self, final: FinalResponse, progress: Progress) -> list[bytes]:
         return [message("whole", self._name, [final.status, final.body.decode()])]
 
     def refused(self, fault: Fault, progress: Progress) -> list[bytes]:
@@ -57,10 +57,14 @@ class ToyEncoder(ResponseEncoder):
     def finished(self, response: ProviderResponse, progress: Progress, usage: UsageReported | None) -> list[bytes]:
         return [message("end", self._name, usage.output_tokens if usage is not None else None)]
 
-    def failed(self, response: ProviderResponse, fault: Fault, progress: Progress) -> list[bytes]:
+    def failed(
+        self, response: ProviderResponse, fault: Fault, progress: Progress, usage: UsageReported | None
+    ) -> list[bytes]:
         return [message("broken", self._name, fault.kind)]
 
-    def cancelled(self, response: ProviderResponse | None, progress: Progress) -> list[bytes]:
+    def cancelled(
+        self, response: ProviderResponse | None, progress: Progress, usage: UsageReported | None
+    ) -> list[bytes]:
         return [message("stopped", self._name, response.status if response is not None else None)]
 
 

@@ -27,6 +27,14 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 _ZLIB: Final = zlib.MAX_WBITS
 _RAW: Final = -zlib.MAX_WBITS
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+#: The IANA registry "HTTP Content Coding", with the older names of RFC 9110 section 8.4.1. What is not in it is no
+#: coding (servers write a charset here): it is ignored.
+_REGISTERED: Final = frozenset(
+    (
+        b"aes128gcm", b"br", b"compress", b"dcb", b"dcz", b"deflate", b"exi", b"gzip", b"pack200-gzip", b"x-compress",
+        b"x-gzip", b"zstd",
+    )
+)  # fmt: skip
 
 
 class ContentDecoder:
@@ -142,16 +150,14 @@ class ContentDecoder:
 def content_decoder(content_encoding: bytes | None) -> ContentDecoder | Fault | None:
     """The decoder for a ``content-encoding`` value; ``None`` if the body is not encoded; a fault if we cannot read the
     coding. A body with several codings cannot be read."""
-    codings = [
-        name for item in (content_encoding or b"").split(b",") if (name := item.strip().lower()) and name != b"identity"
-    ]
+    codings = [name for item in (content_encoding or b"").split(b",") if (name := item.strip().lower()) in _REGISTERED]
     if not codings:
         return None
     if codings == [b"gzip"] or codings == [b"x-gzip"]:
         return ContentDecoder("gzip")
     if codings == [b"deflate"]:
         return ContentDecoder("deflate")
-    shown = ascii(b", ".join(codings)[:40].decode("latin-1"))
+    shown = b", ".join(codings[:4]).decode("ascii")
     return Fault(
         FaultKind.UNSUPPORTED_CODING,
         Side.PROVIDER,

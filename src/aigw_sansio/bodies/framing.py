@@ -5,8 +5,11 @@ Decides: from status and media type whether a response is a stream, and how it i
 """
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from ..config import Limits
 from ..wires.http import Headers
@@ -40,6 +43,9 @@ _STREAM_TYPES: Final[dict[str, Framing]] = {
     "application/stream+json": Framing.NDJSON,
     "application/vnd.amazon.eventstream": Framing.AWS_EVENT_STREAM,
 }
+
+#: Types under which servers send event streams by mistake. A missing type counts too.
+_SUSPECT_TYPES: Final = frozenset(("text/plain", "application/json", "application/octet-stream"))
 
 _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _ESSENCE: Final = re.compile(rb"[ \t]*(" + _TOKEN + rb"/" + _TOKEN + rb")[ \t]*(?:[;,]|\Z)")
@@ -81,11 +87,34 @@ def framing_of(status: int, media_type: str | None, *, has_length: bool, array_s
     return Framing.WHOLE if has_length else Framing.BINARY_STREAM
 
 
-def decoder_for(framing: Framing, limits: Limits) -> BodyDecoder:
-    """A new decoder for one body."""
+def may_be_sse(status: int, media_type: str | None) -> bool:
+    """Whether a response to a request for a stream may be an event stream although its type does not say so: then the
+    first bytes tell (:func:`.sse.begins_like_sse`)."""
+    return 200 <= status <= 299 and (media_type is None or media_type in _SUSPECT_TYPES)
+
+
+class _Asked(msgspec.Struct):
+    stream: object = None
+
+
+_decode_asked: Final = msgspec.json.Decoder(_Asked).decode
+
+
+def asks_for_stream(query: bytes) -> bool:
+    """Whether a request's JSON body has ``"stream": true``."""
+    if b'"stream"' not in query:
+        return False
+    try:
+        return _decode_asked(query).stream is True
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+
+
+def decoder_for(framing: Framing, limits: Limits, on_done: Callable[[], None] | None = None) -> BodyDecoder:
+    """A new decoder for one body. ``on_done``: see :class:`.sse.SseDecoder`."""
     match framing:
         case Framing.SSE:
-            return SseDecoder(limits.chunk_bytes)
+            return SseDecoder(limits.chunk_bytes, on_done)
         case Framing.NDJSON:
             return NdjsonDecoder(limits.chunk_bytes)
         case Framing.JSON_ARRAY:

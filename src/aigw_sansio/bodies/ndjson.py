@@ -1,12 +1,14 @@
 """Newline-delimited JSON: one payload on each line.
 
-Decides: the end of a line (LF or CRLF), and that blank lines are skipped. Must not know: what a line means, or whether
-it is JSON. Source: the NDJSON specification 1.0.0, and RFC 8259 section 8.1 on a byte order mark.
+Decides: the end of a line (LF or CRLF), that blank lines are skipped, and that half a document at the end is dropped.
+Must not know: what a line means, or whether it is JSON. Source: the NDJSON specification 1.0.0, and RFC 8259 section
+8.1 on a byte order mark.
 """
 
 from typing import Final
 
 from ..faults import Fault, FaultKind, Side
+from ..json_text import valid_json
 from .chunk import Chunk
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -15,11 +17,13 @@ _BOM: Final = b"\xef\xbb\xbf"
 class NdjsonDecoder:
     """A :class:`~.chunk.BodyDecoder` for ``application/x-ndjson`` and similar types."""
 
-    __slots__ = ("_at_start", "_held", "_limit", "fault")
+    __slots__ = ("_at_start", "_held", "_limit", "dropped", "fault")
 
     def __init__(self, limit: int) -> None:
         """``limit``: the longest line in bytes, without its LF."""
         self.fault: Fault | None = None
+        #: The body ended inside of a document, which was dropped.
+        self.dropped = False
         self._limit = limit
         self._held = bytearray()
         self._at_start = True
@@ -51,11 +55,14 @@ class NdjsonDecoder:
         return chunks
 
     def finish(self) -> list[Chunk]:
-        """The body ended. Returns the last line, if it had no line end."""
+        """The body ended. Returns the last line, if it had no line end, unless it is half a document."""
         chunks: list[Chunk] = []
         if self._held:
             self._append(bytes(self._held), chunks)
             self._held.clear()
+            if chunks and chunks[0].data[:1] in (b"{", b"[") and valid_json(chunks[0].data) is None:
+                self.dropped = True
+                return []
         return chunks
 
     def _append(self, line: bytes, chunks: list[Chunk]) -> None:

@@ -1,26 +1,50 @@
 """Server-sent events: the data of each event (WHATWG HTML, section 9.2 "Server-sent events").
 
-Decides: the end of an event, the lines of its data, and that a bare JSON document between events is an error of the
-provider. Must not know: what the data means.
+Decides: the end of an event, the lines of its data, that the terminator ``[DONE]`` is the end of the stream, and which
+bytes are no event but words of the provider. Must not know: what the data means.
 
 Line ends are turned into LF as bytes come in, so one search for an empty line finds every end of an event. The lines
-between two empty lines are a *block*. Deviations from the standard, so that no data is lost: the last event needs no
-empty line after it; ``id`` and ``retry`` are ignored; a line that starts with ``{`` or ``[`` instead of a field name
-begins a JSON document (Google sends errors like that, indented over several lines). Events with empty data are dropped.
+between two empty lines are a *block*. ``id`` and ``retry`` are ignored, and events with empty data are dropped.
+Deviations from the standard, so that nothing is lost that a provider says:
+
+* The last event needs no empty line after it, if its data is a whole JSON document; else it is dropped.
+* A line that starts with ``{`` or ``[`` instead of a field name begins a JSON document (Google sends errors like that,
+  indented over several lines; some servers a whole response). It is a chunk that is marked as ``failed``: the format
+  decides whether it is an error.
+* A field ``error`` (llama.cpp) is a ``failed`` chunk with the event name ``error``.
+* Lines that are no field at all (a proxy's "Internal Server Error", an HTML page) are one chunk for each block.
 """
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from ..faults import Fault, FaultKind, Side
+from ..json_text import valid_json
 from .chunk import Chunk
 from .nesting import NestingScanner
+from .terminator import is_done
 
 #: As numbers: ``in`` finds a number in bytes six times as fast as it finds bytes.
 _CR: Final = 13
 _LF: Final = 10
 _BOM: Final = b"\xef\xbb\xbf"
 _DOCUMENT: Final = re.compile(rb"[ \t]*+(?=[{\[])")
+#: A name that may be a field, known or not. What is before the colon of any other line is text.
+_NAME: Final = re.compile(rb"[ \t]*+[^\s<>{}\[\]\"]++[ \t]*+")
+_FIELDS: Final = frozenset((b"data", b"event", b"id", b"retry"))
+#: How the body of an event stream can begin, behind blanks and a byte order mark.
+_OPENINGS: Final = (b"data:", b"event:", b"id:", b"retry:", b":")
+
+
+def begins_like_sse(start: bytes) -> bool | None:
+    """Whether a body that begins with ``start`` is an event stream by its looks: a field comes first. ``None`` if more
+    bytes are needed."""
+    text = start.removeprefix(_BOM).lstrip()
+    if text.startswith(_OPENINGS):
+        return True
+    undecided = not text or any(opening.startswith(text) for opening in _OPENINGS) or _BOM.startswith(start)
+    return None if undecided else False
 
 
 class SseDecoder:
@@ -31,24 +55,30 @@ class SseDecoder:
         "_at_start",
         "_between",
         "_document",
-        "_done",
         "_event",
         "_held",
         "_limit",
+        "_on_done",
         "_scanner",
         "buffered",
+        "done",
+        "dropped",
         "fault",
     )
 
-    def __init__(self, limit: int, *, drop_done: bool = True) -> None:
+    def __init__(self, limit: int, on_done: Callable[[], None] | None = None) -> None:
         """``limit``: the largest block in bytes, with the line end of its last line; the same limit holds for a JSON
-        document together with the lines around it. ``drop_done``: whether ``[DONE]``, the terminator of OpenAI's
-        formats, is left out."""
+        document together with the lines around it. ``on_done`` is called once, at the terminator ``[DONE]`` of OpenAI's
+        formats; the events before it are returned after that."""
         self.fault: Fault | None = None
         #: Bytes held for an incomplete event.
         self.buffered = 0
+        #: The terminator came: nothing is read any more.
+        self.done = False
+        #: The body ended inside of an event, which was dropped.
+        self.dropped = False
         self._limit = limit
-        self._done = b"[DONE]" if drop_done else b""
+        self._on_done = on_done
         self._held = bytearray()  # a block without its end
         self._document = bytearray()  # a JSON document that goes on after an empty line
         self._event = ""  # the name given to that document
@@ -60,19 +90,18 @@ class SseDecoder:
     def feed(self, data: bytes) -> list[Chunk]:
         """More of the body. Returns the events that it completes; none once ``fault`` is set."""
         limit = self._limit
-        done = self._done
-        # Fast path: one whole event, as live streams bring them. The general code below gives the same result.
+        # Fast path: one whole event, as live streams bring them. The general code below gives the same result. What
+        # begins with a brace is neither empty nor the terminator.
         if (
             self._between
-            and data[:6] == b"data: "
+            and data[:7] == b"data: {"
             and data.find(b"\n") == len(data) - 2
             and data[-1] == _LF
             and _CR not in data
             and len(data) <= limit
         ):
-            value = data[6:-2]
-            return [Chunk(value)] if value and value != done else []
-        if self.fault is not None:
+            return [Chunk(data[6:-2])]
+        if self.fault is not None or self.done:
             return []
         self._between = False
         held = self._held
@@ -113,18 +142,15 @@ class SseDecoder:
         for block in blocks:
             # Fast path: the two commonest forms, without a call. _read gives the same result.
             if plain:
-                if block[:6] == b"data: ":
+                if block[:7] == b"data: {":
                     if _LF not in block:
-                        value = block[6:]
-                        if value and value != done:
-                            chunks.append(Chunk(value))
+                        chunks.append(Chunk(block[6:]))
                         continue
                 elif block[:7] == b"event: ":
                     end = block.find(b"\n")
                     value = block[end + 7 :]
-                    if block[end + 1 : end + 7] == b"data: " and _LF not in value:
-                        if value and value != done:
-                            chunks.append(Chunk(value, block[7:end].decode("utf-8", "replace")))
+                    if block[end + 1 : end + 8] == b"data: {" and _LF not in value:
+                        chunks.append(Chunk(value, block[7:end].decode("utf-8", "replace")))
                         continue
             if not block:
                 continue
@@ -132,6 +158,9 @@ class SseDecoder:
                 self._too_large()
                 return chunks
             self._read(block, chunks)
+            if self._is_end(b""):  # not ``done``: that was read above, and mypy does not see that a call changes it
+                self.buffered = 0
+                return chunks
             plain = plain and not document
         held += tail
         self.buffered = len(held) + len(document)
@@ -142,21 +171,22 @@ class SseDecoder:
         return chunks
 
     def finish(self) -> list[Chunk]:
-        """The body ended. Returns the last event, if no empty line followed it, or the rest of a JSON document."""
+        """The body ended. Returns the last event, if its data is a whole JSON document, words that are no event, or the
+        rest of a JSON document."""
         if self.fault is not None:
             return []
         chunks: list[Chunk] = []
-        if self._held:
-            self._read(bytes(self._held), chunks)
-            self._held.clear()
+        if self._held and not self._at_start:  # not half a byte order mark
+            self._read(bytes(self._held), chunks, ended=True)
+        self._held.clear()
         if self._document:
             chunks.append(Chunk(bytes(self._document).rstrip(), self._event, failed=True))
             self._document.clear()
         self.buffered = 0
         return chunks
 
-    def _read(self, block: bytes, chunks: list[Chunk]) -> None:
-        """Read the lines of one block."""
+    def _read(self, block: bytes, chunks: list[Chunk], *, ended: bool = False) -> None:
+        """Read the lines of one block. ``ended``: the body ended inside of it."""
         position = 0
         event = ""
         # One document in a block is enough for an error, and it limits how many chunks one block can give.
@@ -173,12 +203,13 @@ class SseDecoder:
             return
 
         lines: list[bytes] = []
+        words: list[bytes] = []
         size = len(block)
         while position < size:
             if documents and (found := _DOCUMENT.match(block, position)):
                 documents = False
-                self._append_event(lines, event, chunks)
-                lines = []
+                self._append_event(lines, words, event, chunks)
+                lines, words = [], []
                 start = found.end()
                 self._scanner = NestingScanner()
                 position = self._scanner.scan(block, start)
@@ -192,22 +223,43 @@ class SseDecoder:
             end = block.find(b"\n", position)
             if end < 0:
                 end = size
-            name, _, value = block[position:end].partition(b":")
-            position = end + 1
+            name, colon, value = block[position:end].partition(b":")
             if name == b"data":
                 lines.append(value[1:] if value[:1] == b" " else value)
             elif name == b"event":
                 event = str(value[1:] if value[:1] == b" " else value, "utf-8", "replace")
-        self._append_event(lines, event, chunks)
+            elif colon and name.strip().lower() == b"error":
+                chunks.append(Chunk(value.strip(), "error", failed=True))
+            elif name and name not in _FIELDS and not (colon and _NAME.fullmatch(name)):
+                words.append(block[position:end])
+            position = end + 1
+        self._append_event(lines, words, event, chunks, ended=ended)
 
-    def _append_event(self, lines: list[bytes], event: str, chunks: list[Chunk]) -> None:
+    def _append_event(
+        self, lines: list[bytes], words: list[bytes], event: str, chunks: list[Chunk], *, ended: bool = False
+    ) -> None:
         value = b"\n".join(lines)
-        if value and value != self._done:
-            chunks.append(Chunk(value, event))
+        if value and not self._is_end(value):
+            if ended and valid_json(value) is None:
+                self.dropped = True
+            else:
+                chunks.append(Chunk(value, event))
+        if words and not self.done:
+            value = b"\n".join(words).strip()
+            if value and not self._is_end(value):
+                chunks.append(Chunk(value))
 
     def _append_document(self, document: bytes, event: str, chunks: list[Chunk]) -> None:
-        if document != self._done:
+        if not self._is_end(document):
             chunks.append(Chunk(document, event, failed=True))
+
+    def _is_end(self, value: bytes) -> bool:
+        """Whether the stream has ended: with ``value``, or before it."""
+        if not self.done and is_done(value):
+            self.done = True
+            if self._on_done is not None:
+                self._on_done()
+        return self.done
 
     def _continue_document(self, piece: bytes) -> None:
         """Keep ``piece``, already scanned, and the empty line after it, which is part of the document."""

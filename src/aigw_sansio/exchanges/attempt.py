@@ -1,7 +1,8 @@
 """One attempt: one try of one step, from the call to the end of the response.
 
-Decides: which timeout ends an attempt, and that its provider is paused while the client does not take the response
-(client protocol, section 3.3). Must not know: which attempt is next, and what the client is told.
+Decides: which timeout ends an attempt, that the format's own end ends it whatever the transport does (client protocol,
+section 3.2, "How a stream ends"), and that its provider is paused while the client does not take the response. Must not
+know: which attempt is next, and what the client is told.
 """
 
 from typing import Protocol
@@ -31,7 +32,7 @@ class AttemptOwner(Protocol):
         """Chunks of ``response``, at least one."""
 
     def attempt_finished(self, chunks: list[Chunk], now: float) -> None:
-        """The response is complete; ``chunks`` are the last of it."""
+        """The response is complete; ``chunks`` are the last of it. Its transport may not have ended."""
 
     def attempt_failed(self, fault: Fault, now: float) -> None:
         """The response failed. The call has been cancelled."""
@@ -48,6 +49,7 @@ class Attempt:
         "_complete",
         "_first_byte_s",
         "_first_byte_timer",
+        "_grace_timer",
         "_idle_s",
         "_idle_timer",
         "_log_id",
@@ -106,6 +108,7 @@ class Attempt:
         self._running: Call | None = None
         self._first_byte_timer = services.timers.timer(self._on_first_byte_timeout)
         self._idle_timer = services.timers.timer(self._on_idle_timeout)
+        self._grace_timer = services.timers.timer(self._on_grace_over)
         #: The response, once its head is in.
         self.response: ProviderResponse | None = None
         self.bytes_received = 0
@@ -131,13 +134,14 @@ class Attempt:
         self._running.start(now)
 
     def finish(self, fault: Fault | None, now: float) -> None:
-        """End the attempt; its call is cancelled if it still runs. ``fault`` says why the response is not shown;
-        ``None`` if it is. Only the first call has an effect."""
+        """End the attempt. ``fault`` says why the response is not shown; ``None`` if it is. A call that still runs is
+        released if the format's own end has come, else cancelled. Only the first call has an effect."""
         if not self._open:
             return
         self._open = False
         self._first_byte_timer.close()
         self._idle_timer.close()
+        self._grace_timer.close()
         status = self.response.status if self.response is not None else None
         after = now - self._started
         self._services.emit(
@@ -151,7 +155,11 @@ class Attempt:
             )
         )
         call, self._running = self._running, None
-        if call is not None:
+        if call is None:
+            return
+        if self.response is not None and self.response.over and self.response.fault is None:
+            call.release(now)
+        else:
             call.cancel(now)
 
     # -- pausing ------------------------------------------------------------------------------------------------
@@ -161,6 +169,7 @@ class Attempt:
         if not self._paused:
             self._first_byte_timer.cancel()
             self._idle_timer.cancel()
+            self._grace_timer.cancel()
             if self._running is not None:
                 self._running.pause()
         self._paused |= reason
@@ -176,6 +185,8 @@ class Attempt:
             return
         if self._sent or self.response is not None:
             self._arm_idle(now)
+        if self.response is not None:
+            self._arm_grace(self.response, now)
         if self._placed and self.response is None:
             self._arm_first_byte(now)
         self._running.resume(now)
@@ -230,6 +241,7 @@ class Attempt:
             format=call.format,
             limits=limits,
             array_stream=call.array_stream,
+            query=call.request.body,
             keys=call.stored_keys,
         )
         if self.response.fault is not None:
@@ -277,34 +289,61 @@ class Attempt:
                 self._owner.attempt_read(response, chunks, now)
                 if not self._open:  # these chunks ended the exchange
                     return
-            if response.fault is not None:
-                break
+            if response.notable and self._look(response, now):
+                return
             if self._paused & PAUSED_BY_QUEUE:
                 self._note_buffered(response, now)
                 return
             if response.needs_data:
                 break
             data = b""
-        if response.fault is not None:
-            self._fail(response.fault, now)
-        elif self._complete:
-            rest = response.finish()
-            if isinstance(rest, Fault):
-                self._fail(rest, now)
-            else:
-                self._owner.attempt_finished(rest, now)
+        if self._complete:
+            self._finish_response(response, now)
         elif self._pending_fault is not None:
+            rest = response.rest()
+            if rest:
+                self._owner.attempt_read(response, rest, now)
+                if not self._open:
+                    return
             self._fail(self._pending_fault, now)
         elif response.buffered != self.buffered:
             self._note_buffered(response, now)
+
+    def _look(self, response: ProviderResponse, now: float) -> bool:
+        """Something else than chunks came. Returns whether the attempt is over."""
+        response.notable = False
+        if response.fault is not None:
+            self._fail(response.fault, now)
+        elif response.over:
+            self._finish_response(response, now)
+        else:
+            self._arm_grace(response, now)
+            return False
+        return True
+
+    def _finish_response(self, response: ProviderResponse, now: float) -> None:
+        rest = [] if response.over else response.finish()
+        if isinstance(rest, Fault):
+            self._fail(rest, now)
+        else:
+            self._owner.attempt_finished(rest, now)
 
     def _note_buffered(self, response: ProviderResponse, now: float) -> None:
         self.buffered = response.buffered
         self._owner.attempt_buffered(now)
 
     def _fail(self, fault: Fault, now: float) -> None:
+        """The response failed, unless its format says that it had ended before."""
+        if self.ended_well:
+            self._owner.attempt_finished([], now)
+            return
         self.finish(fault, now)  # first: the owner may start the next attempt at once
         self._owner.attempt_failed(fault, now)
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether the response is complete by its format, however its transport ends."""
+        return self.response is not None and self.response.is_stream and self.response.ended_well
 
     def _arm_idle(self, now: float) -> None:
         self._idle_timer.arm(now + self._idle_s)
@@ -312,6 +351,16 @@ class Attempt:
     def _arm_first_byte(self, now: float) -> None:
         if self._first_byte_s is not None:
             self._first_byte_timer.arm(now + self._first_byte_s)
+
+    def _arm_grace(self, response: ProviderResponse, now: float) -> None:
+        """Every choice has finished, so the response ends if nothing more comes; or it goes on after all."""
+        if not response.finish_seen or not response.is_stream:
+            self._grace_timer.cancel()
+        elif not self._paused:
+            self._grace_timer.arm(now + self._services.config.timeouts.end_grace_s)
+
+    def _on_grace_over(self, now: float) -> None:
+        self._owner.attempt_finished([], now)
 
     def _on_first_byte_timeout(self, now: float) -> None:
         detail = f"no answer within {self._first_byte_s:g} s of the request"

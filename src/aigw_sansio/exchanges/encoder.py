@@ -9,8 +9,9 @@ from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from ..bodies.chunk import Chunk
-from ..events import ProviderEvent, ResponseFailed, UsageReported
+from ..events import FinishReason, ProviderEvent, ResponseFailed, UsageReported
 from ..faults import Fault
+from ..wires.http import Headers
 from .response import ProviderResponse
 
 
@@ -22,13 +23,19 @@ class Progress(NamedTuple):
 
 
 class FinalResponse(NamedTuple):
-    """A whole response for the client, with the gateway's keys redacted. ``step`` is the step that it came from."""
+    """A whole response for the client, with the gateway's keys redacted. ``step`` is the step that it came from;
+    ``status`` the one to show, which for an error inside a 2xx is that of the error. ``headers`` are the provider's;
+    ``events`` say what the response means."""
 
     step: int
     status: int
     content_type: str | None
     body: bytes
     charset: str | None
+    headers: Headers
+    events: list[ProviderEvent]
+    usage: UsageReported | None = None
+    finish_reason: FinishReason | None = None
 
 
 class ResponseEncoder(ABC):
@@ -52,7 +59,8 @@ class ResponseEncoder(ABC):
 
     @abstractmethod
     def chunks(self, response: ProviderResponse, chunks: list[Chunk]) -> tuple[list[bytes], ResponseFailed | None]:
-        """The messages of ``chunks``, up to one in which the provider reports an error; and that error."""
+        """The messages of ``chunks``, up to one in which the provider reports an error; and that error. Chunks behind
+        the format's terminator have none."""
 
     @abstractmethod
     def chunk(self, response: ProviderResponse, chunk: Chunk, events: list[ProviderEvent]) -> list[bytes]:
@@ -63,8 +71,8 @@ class ResponseEncoder(ABC):
         """The messages of ``events`` that belong to no chunk."""
 
     @abstractmethod
-    def whole(self, final: FinalResponse, progress: Progress, usage: UsageReported | None) -> list[bytes]:
-        """A whole response. The exchange has ended."""
+    def whole(self, final: FinalResponse, progress: Progress) -> list[bytes]:
+        """A whole response; the messages of its events come first. The exchange has ended."""
 
     @abstractmethod
     def refused(self, fault: Fault, progress: Progress) -> list[bytes]:
@@ -75,9 +83,13 @@ class ResponseEncoder(ABC):
         """The stream is complete. The exchange has ended."""
 
     @abstractmethod
-    def failed(self, response: ProviderResponse, fault: Fault, progress: Progress) -> list[bytes]:
+    def failed(
+        self, response: ProviderResponse, fault: Fault, progress: Progress, usage: UsageReported | None
+    ) -> list[bytes]:
         """The stream failed. The exchange has ended."""
 
     @abstractmethod
-    def cancelled(self, response: ProviderResponse | None, progress: Progress) -> list[bytes]:
+    def cancelled(
+        self, response: ProviderResponse | None, progress: Progress, usage: UsageReported | None
+    ) -> list[bytes]:
         """The exchange was cancelled. ``response`` is the current one, if its head has come."""

@@ -9,15 +9,17 @@ from typing import Literal, Protocol
 
 from ..bodies.chunk import Chunk
 from ..engine.services import Services
-from ..events import ExchangeEnded, ProviderEvent, RequestAdmitted, ResponseFailed, UsageReported
+from ..events import ExchangeEnded, RequestAdmitted, ResponseFailed, UsageReported
 from ..faults import HTTP_STATUS, Fault, FaultKind, Side
 from ..formats.classify import CONTENT, ERROR, classify
+from ..formats.error_classes import is_retryable
 from ..fsm import Machine
 from .attempt import PAUSED_BY_BUDGET, PAUSED_BY_QUEUE, Attempt
 from .encoder import FinalResponse, Progress, ResponseEncoder
 from .ports import Ending, ExchangeOutlet, PlannedStep
-from .response import ProviderResponse, ReadDepth
-from .retry import is_retried, retry_after_s
+from .rejection import Rejection, failure_event, judge_whole, reject_stream
+from .response import ProviderResponse
+from .retry import MAX_RETRY_AFTER_S, retry_after_s, should_retry
 from .source import Source
 from .states import EXCHANGE_TABLE, ExchangeInput, ExchangeState
 
@@ -137,13 +139,17 @@ class Exchange:
         response = self._response
         if response is not None:
             self._status = response.status
-        messages = self._encoder.cancelled(response, self._progress) if how == "cancelled" else []
-        self._end(how, now, by=by, fault=fault, messages=messages)
+        usage = response.usage() if response is not None else None
+        messages = self._encoder.cancelled(response, self._progress, usage) if how == "cancelled" else []
+        self._end(how, now, by=by, fault=fault, messages=messages, usage=usage)
 
     def fail(self, fault: Fault, now: float) -> None:
         """Fail it on the gateway's side, in any state; the client is told ``fault``. No effect after the end."""
         if self._machine.state is ExchangeState.STREAMING:
-            self._fail_stream(fault, now, by=Side.GATEWAY)
+            if self._attempt is not None and self._attempt.ended_well:
+                self.attempt_finished([], now)
+            else:
+                self._fail_stream(fault, now, by=Side.GATEWAY)
         elif not self.ended:
             self._refuse(fault, Side.GATEWAY, now)
 
@@ -239,7 +245,8 @@ class Exchange:
         if failed is None:
             self._outlet.post(self, messages, now)  # all messages of one read together
         else:
-            fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, failed.message)
+            again = is_retryable(failed.error_class)
+            fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, failed.message, retryable=again)
             self._fail_stream(fault, now, by=Side.PROVIDER, messages=messages)
 
     def _collect_until_commit(self, response: ProviderResponse, chunks: list[Chunk], now: float) -> None:
@@ -249,7 +256,8 @@ class Exchange:
             events = response.read(chunk)
             weight = classify(events)
             if weight is ERROR:  # nothing is committed, so the next attempt may still replace this response
-                self._first_content_error(chunk, events, now)
+                failed = next(event for event in events if type(event) is ResponseFailed)
+                self._reject(reject_stream(response, failed, chunk.data, self._step), now)
                 return
             messages = self._encoder.chunk(response, chunk, events)
             self._uncommitted += messages
@@ -257,31 +265,22 @@ class Exchange:
             self._chunks += 1
             if weight is CONTENT or self._uncommitted_bytes > self._services.config.limits.held_bytes:
                 self._commit(now)
-                if index + 1 < len(chunks):
+                if index + 1 < len(chunks) and not response.terminated:
                     self.attempt_read(response, chunks[index + 1 :], now)
                 return
+            if response.terminated:
+                break
         self._account()
 
     def _commit(self, now: float) -> None:
         """From here on the client sees this response and no other: nothing is retried any more."""
         self._machine.fire(ExchangeInput.COMMIT)
         response = self._shown_response
-        response.read_depth = ReadDepth.ALL if self._encoder.reads_everything else ReadDepth.MARKERS
+        response.committed(everything=self._encoder.reads_everything)
         self._status = response.status
         uncommitted, self._uncommitted, self._uncommitted_bytes = self._uncommitted, [], 0
         self._outlet.post(self, [*self._encoder.begin(response, self._progress), *uncommitted], now)
         self._account()
-
-    def _first_content_error(self, chunk: Chunk, events: list[ProviderEvent], now: float) -> None:
-        """A stream that begins with an error fails the attempt."""
-        assert self._attempt is not None
-        self._last_response = FinalResponse(
-            step=self._step, status=502, content_type=self._shown_response.content_type, body=chunk.data, charset=None
-        )
-        said = next((event.message for event in events if type(event) is ResponseFailed), "")
-        fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, said, retryable=True)
-        self._attempt.finish(fault, now)
-        self.attempt_failed(fault, now)
 
     # -- the end of a response ----------------------------------------------------------------------------------
 
@@ -290,55 +289,59 @@ class Exchange:
         assert attempt is not None
         response = self._shown_response
         if not response.is_stream:
-            self._finish_whole(response, chunks[0].data if chunks else b"", now)
+            judged = judge_whole(response, response.redact(chunks[0].data if chunks else b""), self._step)
+            if isinstance(judged, Rejection):
+                self._reject(judged, now)
+            else:
+                self._show(judged, now, fault=None)
             return
         if chunks:
             self.attempt_read(response, chunks, now)
             if self.ended or self._attempt is not attempt:  # these chunks ended the exchange, or failed the attempt
                 return
+        events = response.read_end()
         if self._machine.state is not ExchangeState.STREAMING:
+            failed = response.failure(events)
+            if failed is not None:
+                self._reject(reject_stream(response, failed, response.provider_words, self._step), now)
+                return
             self._commit(now)
-        messages = self._encoder.events(response.read_end())
-        usage = response.meter.total(complete=True)
+        messages = self._encoder.events(events)
+        usage = response.usage()
         messages += self._encoder.finished(response, self._progress, usage)
         self._end("done", now, by=Side.PROVIDER, fault=None, messages=messages, usage=usage)
 
-    def _finish_whole(self, response: ProviderResponse, body: bytes, now: float) -> None:
-        assert self._attempt is not None
-        body = response.redact(body)
-        final = FinalResponse(
-            step=self._step,
-            status=response.status,
-            content_type=response.content_type,
-            body=body,
-            charset=response.charset,
-        )
-        events = response.read_whole(body)
-        if response.status >= 300:
-            self._last_response = final
-            detail = f"the provider answered with status {response.status}"
-            fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail, retryable=is_retried(response.status))
-            self._attempt.finish(fault, now)
-            self.attempt_failed(fault, now)
-            return
-        messages = self._encoder.events(events)
-        self._show(final, now, fault=None, messages=messages, usage=response.meter.total(complete=True))
-
     # -- failure ------------------------------------------------------------------------------------------------
 
+    def _reject(self, rejection: Rejection, now: float) -> None:
+        """The provider answered, but the answer is a failure."""
+        assert self._attempt is not None
+        if rejection.final is not None:
+            self._last_response = rejection.final
+        self._attempt.finish(rejection.fault, now)
+        self._try_again(rejection.fault, now, wait_s=rejection.wait_s)
+
     def attempt_failed(self, fault: Fault, now: float) -> None:
-        response = self._response
         if self._machine.state is ExchangeState.STREAMING:
             by = Side.GATEWAY if fault.side is Side.GATEWAY else Side.PROVIDER
             self._fail_stream(fault, now, by=by)
-            return
+        else:
+            self._try_again(fault, now)
+
+    def _try_again(self, fault: Fault, now: float, *, wait_s: float = 0.0) -> None:
+        """An attempt failed before the commit: the next one follows, or the exchange ends. ``wait_s``: the wait that
+        the provider's body asks for."""
+        response = self._response
+        told: bool | None = None
+        if response is not None:
+            told = should_retry(response.headers)
+            wait_s = max(wait_s, retry_after_s(response.headers, self._services.unix_time(now)))
+        again = (fault.retryable if told is None else told) and wait_s <= MAX_RETRY_AFTER_S
         self._clear_attempt()  # before the next attempt, which must not start with uncommitted messages of this one
         policy = self._steps[self._step].policy
         # A fault that is not retryable ends this step, not the exchange: the next step may be another provider.
-        if self._tries < policy.attempts and fault.retryable:
-            delay = policy.delay_before(self._tries + 1)
-            if response is not None and response.status >= 300:
-                delay = max(delay, retry_after_s(response.headers, self._services.unix_time(now)))
+        if self._tries < policy.attempts and again:
+            delay = max(policy.delay_before(self._tries + 1), wait_s)
             self._machine.fire(ExchangeInput.RETRY_LATER)
             self._account()
             if delay > 0:
@@ -352,7 +355,7 @@ class Exchange:
             self._account()
             self._try(now)
         elif self._last_response is not None:
-            self._show(self._last_response, now, fault=fault, messages=[], usage=None)
+            self._show(self._last_response, now, fault=fault)
         else:
             self._refuse(fault, Side.PROVIDER, now)
 
@@ -366,29 +369,29 @@ class Exchange:
 
     # -- ends ---------------------------------------------------------------------------------------------------
 
-    def _show(
-        self,
-        final: FinalResponse,
-        now: float,
-        *,
-        fault: Fault | None,
-        messages: list[bytes],
-        usage: UsageReported | None,
-    ) -> None:
+    def _show(self, final: FinalResponse, now: float, *, fault: Fault | None) -> None:
         """End with a whole response. ``fault``: why it is not a success."""
         self._status = final.status
-        messages = [*messages, *self._encoder.whole(final, self._progress, usage)]
-        self._end("created", now, by=Side.PROVIDER, fault=fault, messages=messages, usage=usage)
+        messages = self._encoder.whole(final, self._progress)
+        self._end("created", now, by=Side.PROVIDER, fault=fault, messages=messages, usage=final.usage)
 
     def _refuse(self, fault: Fault, by: Side, now: float) -> None:
         """End without a response to show."""
         self._status = HTTP_STATUS[fault.kind]
-        self._end("created", now, by=by, fault=fault, messages=self._encoder.refused(fault, self._progress))
+        known = self._steps[self._step].call.format != "unknown"
+        messages = self._encoder.events([failure_event(fault)]) if known else []
+        messages += self._encoder.refused(fault, self._progress)
+        usage = self._response.usage() if self._response is not None else None
+        self._end("created", now, by=by, fault=fault, messages=messages, usage=usage)
 
     def _fail_stream(self, fault: Fault, now: float, *, by: Side, messages: Sequence[bytes] = ()) -> None:
         """Fail in the middle of a stream, after ``messages``."""
-        failed = self._encoder.failed(self._shown_response, fault, self._progress)
-        self._end("error", now, by=by, fault=fault, messages=[*messages, *failed])
+        response = self._shown_response
+        told = response.told_end or not response.known
+        last = [] if told else self._encoder.events([failure_event(fault)])
+        usage = response.usage()
+        failed = self._encoder.failed(response, fault, self._progress, usage)
+        self._end("error", now, by=by, fault=fault, messages=[*messages, *last, *failed], usage=usage)
 
     def _clear_attempt(self) -> None:
         """Keep nothing of an ended attempt except the number of its bytes."""
@@ -411,11 +414,8 @@ class Exchange:
         self._machine.fire(ExchangeInput.END)  # first: ``ended`` is true for everything that is called from here on
         self._backoff_timer.close()
         self._total_timer.close()
-        response = self._response  # read before the attempt is cleared
         if self._attempt is not None:
             self._attempt.finish(fault, now)
-        if usage is None and response is not None:
-            usage = response.meter.total(complete=False)
         self._clear_attempt()
         if messages:
             self._outlet.post(self, messages, now)

@@ -8,20 +8,22 @@ from enum import IntEnum
 
 import msgspec
 
-from ..bodies.chunk import Chunk
+from ..bodies.chunk import BodyDecoder, Chunk
 from ..bodies.coding import ContentDecoder, content_decoder
-from ..bodies.framing import Framing, decoder_for, framing_of, media_type
+from ..bodies.framing import Framing, asks_for_stream, decoder_for, framing_of, is_json, may_be_sse, media_type
+from ..bodies.ndjson import NdjsonDecoder
+from ..bodies.sniffing import SniffingDecoder
+from ..bodies.sse import SseDecoder
 from ..config import Limits
-from ..events import ProviderEvent, UsageReported
+from ..events import FinishReason, ProviderEvent, ResponseFailed, ResponseFinished, Unrecognised, UsageReported
 from ..faults import Fault, FaultKind, Side
-from ..formats.classify import (
-    marker_search,
-    worth_reading,
-)
-from ..formats.registry import (
-    make_reader,
-)
+from ..formats.classify import LIFECYCLE, classify, marker_search, worth_reading
+from ..formats.errors import failed_response, not_json, response_failed
+from ..formats.keep_alives import is_keep_alive
+from ..formats.registry import make_reader
+from ..formats.unknown import OPAQUE
 from ..formats.usage import UsageMeter
+from ..formats.values import parse
 from ..wires.heads import header_values
 from ..wires.http import Headers
 
@@ -34,24 +36,43 @@ class ReadDepth(IntEnum):
     ALL = 2  #: somebody listens
 
 
+#: The terminator, as readers know it: the decoder of event streams takes it out.
+_DONE = Chunk(b"[DONE]")
+
+
 class ProviderResponse:
     """One response. Call ``next_chunks`` with each piece of the body, and again until ``needs_data``; or ``buffer`` the
-    piece for later. When the body has ended, call ``finish``."""
+    piece for later. When the body has ended, or ``over`` is true, call ``finish``, and after it ``read_end``.
+
+    After each ``next_chunks``, and after its chunks were read, look at ``notable``: something else than chunks came.
+    """
 
     __slots__ = (
+        "_broken",
         "_coding",
         "_decoder",
+        "_done",
+        "_failed",
+        "_finish_reason",
+        "_finished",
         "_keys",
+        "_last",
+        "_limits",
+        "_marker_search",
         "_reader",
+        "_said",
         "_undecoded",
+        "_unreadable",
         "buffered",
         "charset",
         "content_type",
         "fault",
         "framing",
         "headers",
+        "known",
         "meter",
         "needs_data",
+        "notable",
         "read_depth",
         "search",
         "status",
@@ -65,23 +86,30 @@ class ProviderResponse:
         format: str,
         limits: Limits,
         array_stream: bool,
+        query: bytes = b"",
         keys: tuple[bytes, ...] = (),
     ) -> None:
-        """``format`` names how the provider writes; ``array_stream``: a JSON array is a stream here; ``keys``: the
-        gateway's own keys in the request, which are redacted."""
+        """``format`` names how the provider writes; ``array_stream``: a JSON array is a stream here; ``query``: the
+        body of the request, which may ask for a stream; ``keys``: the gateway's own keys in the request, which are
+        redacted."""
         self._keys = keys
+        self._limits = limits
         self.status = status
         self.headers = headers
         self.content_type, self.charset = media_type(headers)
         has_length = bool(header_values(headers, b"content-length"))
         self.framing = framing_of(status, self.content_type, has_length=has_length, array_stream=array_stream)
-        self._decoder = decoder_for(self.framing, limits)
         encodings = header_values(headers, b"content-encoding")
         coding = content_decoder(b", ".join(encodings) if encodings else None)
         #: Why the response cannot be read any further.
         self.fault: Fault | None = coding if isinstance(coding, Fault) else None
-        if coding is None and self.framing is Framing.WHOLE:
-            self.fault = _too_large(headers, limits.response_body_bytes)
+        self._decoder: BodyDecoder
+        if may_be_sse(status, self.content_type) and asks_for_stream(query):
+            self._decoder = SniffingDecoder(self._choose_decoder)
+        else:
+            self._decoder = decoder_for(self.framing, limits, self._on_done)
+            if coding is None and self.framing is Framing.WHOLE:
+                self.fault = _too_large(headers, limits.response_body_bytes)
         self._coding: ContentDecoder | None = coding if isinstance(coding, ContentDecoder) else None
         self._undecoded = b""
         #: ``next_chunks`` has nothing more before more of the body comes.
@@ -89,15 +117,58 @@ class ProviderResponse:
         #: Bytes of the body that are held here.
         self.buffered = 0
         self._reader = make_reader(format)
+        #: Whether the format is known.
+        self.known = format != "unknown"
+        self._marker_search = marker_search(self._reader.markers)
         #: For :func:`aigw_sansio.formats.classify.worth_reading`.
-        self.search = marker_search(self._reader.markers)
+        self.search = self._marker_search
         self.meter = UsageMeter()
         self.read_depth = ReadDepth.COMMIT
+        #: A fault came, the format's own end, or a finish: look at ``fault``, ``over`` and ``finish_seen``.
+        self.notable = self.fault is not None
+        self._done = False  # [DONE] came
+        self._said = False  # a chunk had a meaning
+        self._unreadable: bytes | None = None  # the first words that nobody could read
+        self._last = b""  # the last chunk without content
+        self._failed = False
+        self._finished = False  # a choice has finished
+        self._broken: str | None = None  # the provider's word for a finish with an error
+        self._finish_reason: FinishReason | None = None
 
     @property
     def is_stream(self) -> bool:
         """Whether the client gets it chunk by chunk."""
         return self.framing is not Framing.WHOLE
+
+    @property
+    def shown_headers(self) -> Headers:
+        """The fields of its head, with the gateway's keys redacted."""
+        return [(name, self.redact(value)) for name, value in self.headers] if self._keys else self.headers
+
+    @property
+    def terminated(self) -> bool:
+        """Whether a chunk that was read is the format's terminator."""
+        return self._reader.terminated
+
+    @property
+    def over(self) -> bool:
+        """Whether the format's own terminator has come: nothing of the response follows."""
+        return self._done or self._reader.terminated
+
+    @property
+    def finish_seen(self) -> bool:
+        """Whether every choice has told its finish, and no content has come since."""
+        return self._reader.finish_seen
+
+    @property
+    def complete(self) -> bool:
+        """Whether the format's own end has come, so that its usage is final."""
+        return self._done or self._reader.complete
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether the end of the transport, whatever it is, ends the response well."""
+        return self.over or self.finish_seen
 
     def buffer(self, data: bytes) -> None:
         """Keep more of the body for a later ``next_chunks``."""
@@ -124,12 +195,13 @@ class ProviderResponse:
             if data:
                 coding.feed(data)
             piece = coding.pull()
-            self.fault = self.fault or coding.fault
+            if coding.fault is not None:
+                self._fail(coding.fault)
             self.needs_data = not piece
             chunks = decoder.feed(piece) if piece else []
             self.buffered = decoder.buffered + coding.buffered
         if decoder.fault is not None:
-            self.fault = self.fault or decoder.fault
+            self._fail(decoder.fault)
         return chunks
 
     def finish(self) -> list[Chunk] | Fault:
@@ -138,7 +210,38 @@ class ProviderResponse:
         if fault is not None:
             return fault
         chunks = self._decoder.finish()
-        return self._decoder.fault or chunks
+        if self._decoder.fault is not None:
+            return self._decoder.fault
+        if self.fault is not None:  # it is larger than it may be, which only its end could tell
+            return self.fault
+        decoder = self._decoder
+        if isinstance(decoder, SseDecoder | NdjsonDecoder) and decoder.dropped:
+            self._unreadable = self._unreadable or b""
+        return chunks
+
+    def rest(self) -> list[Chunk]:
+        """The transport broke: the last event or line, if it is whole."""
+        lines = self.framing is Framing.SSE or self.framing is Framing.NDJSON
+        return self._decoder.finish() if lines and self.fault is None else []
+
+    def _choose_decoder(self, sse: bool) -> BodyDecoder:
+        """The first bytes have told the framing."""
+        if sse:
+            self.framing = Framing.SSE
+        elif self._coding is None and self.framing is Framing.WHOLE:
+            fault = _too_large(self.headers, self._limits.response_body_bytes)
+            if fault is not None:
+                self._fail(fault)
+        self._decoder = decoder_for(self.framing, self._limits, self._on_done)
+        return self._decoder
+
+    def _fail(self, fault: Fault) -> None:
+        self.fault = self.fault or fault
+        self.notable = True
+
+    def _on_done(self) -> None:
+        """The terminator came. The chunks before it are not read yet."""
+        self._done = self.notable = True
 
     def redacted(self, chunk: Chunk) -> Chunk:
         """``chunk`` with its data redacted by :meth:`redact`."""
@@ -156,21 +259,129 @@ class ProviderResponse:
         """What ``chunk`` means, as far as ``read_depth`` asks for it. Usage goes to the meter."""
         if self.read_depth is ReadDepth.MARKERS and not worth_reading(chunk, self.search):
             return []
-        return self._note(self._reader.read(chunk))
+        reader = self._reader
+        events = self._note(reader.read(chunk))
+        if self.read_depth is ReadDepth.COMMIT:
+            if self.framing is Framing.BINARY_STREAM and classify(events) is LIFECYCLE:
+                return [OPAQUE]  # bytes that no format knows are content
+            self._last = chunk.data
+            if not self._said:
+                self._said = any(type(event) is not Unrecognised for event in events) or not _says_nothing(chunk)
+        for event in events:
+            if type(event) is Unrecognised and event.unreadable and self._unreadable is None:
+                self._unreadable = chunk.data
+        if reader.terminated:
+            self.notable = True
+        elif reader.finish_seen:
+            # What follows a finish is read, whatever it is: content among it takes the finish back.
+            if self.search is not _everything or any(type(event) is not Unrecognised for event in events):
+                self.notable = True
+            self.search = _everything
+        elif self.search is _everything:
+            self.search = self._marker_search
+            self.notable = True
+        return events
+
+    def committed(self, *, everything: bool) -> None:
+        """The client sees this response from here on. ``everything``: every chunk is read; otherwise only what has a
+        marker."""
+        self.read_depth = ReadDepth.ALL if everything else ReadDepth.MARKERS
+        self._marker_search = marker_search(self._reader.markers)  # a server may have changed them by then
+        if self.search is not _everything:
+            self.search = self._marker_search
 
     def read_whole(self, body: bytes) -> list[ProviderEvent]:
-        """What a whole response means."""
-        return self._note(self._reader.read_whole(body))
+        """What a whole response means. A body of a binary type that no format knows has no meaning."""
+        events = self._reader.read_whole(body)
+        if not self._is_textual and any(type(event) is ResponseFailed and event.kind == "not_json" for event in events):
+            return []
+        return self._note(events)
+
+    def error_of(self, body: bytes) -> ResponseFailed:
+        """The error that a whole response with a status of 300 or more is."""
+        return failed_response(self.status, body)
 
     def read_end(self) -> list[ProviderEvent]:
-        """What the end of a complete stream means."""
-        return self._note(self._reader.finish())
+        """What the end of a complete stream means. One with content that stopped behind words which nobody can read (a
+        proxy's error page) failed with them, as far as events can tell."""
+        reader = self._reader
+        if self._done:
+            reader.read(_DONE)
+        cut = self.read_depth is not ReadDepth.COMMIT and self._unreadable and not reader.complete
+        events = reader.finish()
+        if cut and self._unreadable:
+            self._note(events)
+            events = [event for event in events if type(event) is not ResponseFinished]
+            events.append(not_json(self._unreadable))
+        return self._note(events)
+
+    def failure(self, events: list[ProviderEvent]) -> ResponseFailed | None:
+        """Why a response of status 2xx without content is none, if it is none (client protocol, section 3.3).
+        ``events``: those of its end, or of all of it if it is whole. A response in an unknown format never fails."""
+        if not self.known:
+            return None
+        for event in events:
+            if type(event) is ResponseFailed:
+                return event
+        if self._broken is not None and classify(events) is LIFECYCLE:
+            return response_failed(f"the response finished with {self._broken or 'an error'}")
+        if not self.is_stream:
+            return None
+        if self._unreadable is not None:
+            told = self._unreadable
+            return not_json(told) if told else response_failed("the provider's stream ended inside of its first event")
+        return None if self._said else response_failed("the provider's stream ended with nothing in it")
+
+    @property
+    def provider_words(self) -> bytes:
+        """What the provider said in place of a response: what nobody could read, or the last chunk."""
+        return self._last if self._unreadable is None else self._unreadable
+
+    @property
+    def told_end(self) -> bool:
+        """Whether the events have told how the response ended: an error, or the finish of every choice."""
+        return self._failed or (self._finished and self._reader.complete)
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        """The finish of choice 0, or ``None`` if there is none to tell."""
+        return self._finish_reason
+
+    def usage(self) -> UsageReported | None:
+        """The usage as far as it is known: final only if the format's own end came."""
+        return self.meter.total(complete=self.complete and not self._failed)
+
+    @property
+    def _is_textual(self) -> bool:
+        kind = self.content_type
+        return kind is None or is_json(kind) or kind.startswith("text/") or kind.endswith(("xml", "javascript"))
 
     def _note(self, events: list[ProviderEvent]) -> list[ProviderEvent]:
         for event in events:
             if type(event) is UsageReported:
                 self.meter.report(event)
+            elif type(event) is ResponseFinished:
+                self._finished = True
+                if event.reason == "error":
+                    self._broken = event.raw_reason or ""
+                if event.choice == 0:
+                    self._finish_reason = event.reason
+            elif type(event) is ResponseFailed:
+                self._failed = self.notable = True
         return events
+
+
+def _says_nothing(chunk: Chunk) -> bool:
+    """Whether ``chunk`` only keeps the connection alive."""
+    if is_keep_alive(chunk.data) or is_keep_alive(chunk.event):
+        return True
+    value = parse(chunk.data)
+    return type(value) is dict and (not value or is_keep_alive(value.get("type")))
+
+
+def _everything(data: bytes) -> object:
+    """A search that finds something in any chunk."""
+    return data
 
 
 def _too_large(headers: Headers, limit: int) -> Fault | None:

@@ -1,20 +1,31 @@
-"""Which statuses are retried, and how long a provider asks to wait.
+"""Which statuses are retried, whether the provider wants another try, and how long it asks to wait.
 
-Decides: the closed set of retried statuses and how ``retry-after`` is read (RFC 9110 section 10.2.3). Must not know:
-how often a step is tried.
+Decides: the closed set of retried statuses, and how ``x-should-retry``, ``retry-after-ms`` and ``retry-after`` are read
+(RFC 9110 sections 5.6.7 and 10.2.3). Must not know: how often a step is tried.
 """
 
 import re
+from typing import Final
 
 from ..wires.heads import header_values
 from ..wires.http import Headers
 
-#: The longest wait that a provider can ask for, in seconds (client protocol, section 3.3).
-MAX_RETRY_AFTER_S = 5.0
+#: The longest wait before another try of a step, in seconds; who asks for more is not tried again (client protocol,
+#: section 3.3).
+MAX_RETRY_AFTER_S: Final = 5.0
 
-_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
-_IMF_FIXDATE = re.compile(rb"[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) GMT")
-_DECIMAL = re.compile(rb"\d{1,12}(?:\.\d{1,12})?")
+_MONTHS: Final = {
+    name: number
+    for number, name in enumerate(
+        (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"), start=1
+    )
+}
+#: IMF-fixdate, and the two obsolete forms that a recipient must accept: RFC 850 and asctime.
+_IMF_FIXDATE: Final = re.compile(rb"[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) GMT")
+_RFC_850: Final = re.compile(rb"[A-Z][a-z]{5,8}, (\d{2})-([A-Z][a-z]{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2}) GMT")
+_ASCTIME: Final = re.compile(rb"[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d{2}):(\d{2}):(\d{2}) (\d{4})")
+_DECIMAL: Final = re.compile(rb"\d{1,12}(?:\.\d{1,12})?")
+_YEAR_S: Final = 365.2425 * 86400
 
 
 def is_retried(status: int) -> bool:
@@ -22,22 +33,53 @@ def is_retried(status: int) -> bool:
     return status in (408, 409, 429) or status >= 500
 
 
+def should_retry(headers: Headers) -> bool | None:
+    """What ``x-should-retry`` says; ``None`` if it says nothing."""
+    for value in header_values(headers, b"x-should-retry"):
+        word = value.strip().lower()
+        if word in (b"true", b"false"):
+            return word == b"true"
+    return None
+
+
 def retry_after_s(headers: Headers, unix_time: float) -> float:
-    """Seconds to wait that ``retry-after-ms`` or ``retry-after`` asks for, between 0 and 5; 0 if neither can be
-    read."""
+    """Seconds to wait that ``retry-after-ms`` or ``retry-after`` asks for; 0 if neither can be read."""
     for value in header_values(headers, b"retry-after-ms"):
         if _DECIMAL.fullmatch(value):
-            return min(float(value) / 1000, MAX_RETRY_AFTER_S)
+            return float(value) / 1000
     for value in header_values(headers, b"retry-after"):
         if _DECIMAL.fullmatch(value):
-            return min(float(value), MAX_RETRY_AFTER_S)
-        date = _IMF_FIXDATE.fullmatch(value)
-        if date and date[2] in _MONTHS:
-            day, year, hour, minute, second = (int(date[i]) for i in (1, 3, 4, 5, 6))
-            days = _days_since_1970(year, _MONTHS.index(date[2]) + 1, day)
-            at = days * 86400 + hour * 3600 + minute * 60 + second
-            return min(max(at - unix_time, 0.0), MAX_RETRY_AFTER_S)
+            return float(value)
+        at = _date(value, unix_time)
+        if at is not None:
+            return max(at - unix_time, 0.0)
     return 0.0
+
+
+def _date(value: bytes, unix_time: float) -> float | None:
+    """The Unix time of an HTTP date in any of the three forms."""
+    found = _IMF_FIXDATE.fullmatch(value) or _RFC_850.fullmatch(value)
+    if found is not None:
+        day, month, year, *clock = found.groups()
+    else:
+        found = _ASCTIME.fullmatch(value)
+        if found is None:
+            return None
+        month, day, *clock, year = found.groups()
+    if month not in _MONTHS:
+        return None
+    hour, minute, second = map(int, clock)
+    clock_s = hour * 3600 + minute * 60 + second
+    if len(year) == 4:
+        return _days_since_1970(int(year), _MONTHS[month], int(day)) * 86400.0 + clock_s
+    # Two digits: the latest such year that is at most 50 years ahead.
+    century = int(1970 + unix_time / _YEAR_S) // 100 * 100
+    at = 0.0
+    for first in (century + 100, century, century - 100):
+        at = _days_since_1970(first + int(year), _MONTHS[month], int(day)) * 86400.0 + clock_s
+        if at - unix_time <= 50 * _YEAR_S:
+            break
+    return at
 
 
 def _days_since_1970(year: int, month: int, day: int) -> int:

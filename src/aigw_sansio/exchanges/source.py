@@ -30,7 +30,7 @@ class ResponseHandler(Protocol):
         """The call has its connection; the request is being sent."""
 
     def call_replaced(self, now: float) -> None:
-        """The connection ended, and the provider cannot have acted on the request: it is placed again."""
+        """The connection ended, and the provider cannot have begun the request: it is placed again."""
 
     def request_sent(self, now: float) -> None:
         """The transport took the last byte of the request."""
@@ -65,6 +65,10 @@ class Call(Protocol):
 
     def cancel(self, now: float) -> None:
         """Cancel the call, in any phase. The provider notices at once; the handler is told nothing more."""
+
+    def release(self, now: float) -> None:
+        """The response is complete, its transport is not: the source may read on for a while, so that it can use the
+        connection again. The handler is told nothing more."""
 
 
 class Source(Protocol):

@@ -5,7 +5,8 @@ Decides: which data is the terminator ``[DONE]``, which is a keep-alive. Must no
 
 from typing import Final
 
-_DONE: Final = frozenset({b"[DONE]", b"DONE"})
+from ..bodies.terminator import is_done as is_done
+
 _WORDS: Final = frozenset(
     {
         "ping", "pong", "keepalive", "keep-alive", "keep_alive", "heartbeat", "noop", "no-op", "processing",
@@ -13,11 +14,6 @@ _WORDS: Final = frozenset(
     }
 )  # fmt: skip
 _LONGEST: Final = 24
-
-
-def is_done(data: bytes) -> bool:
-    """Whether ``data`` is the terminator ``[DONE]``: with blanks around it, quoted, in any case, without brackets."""
-    return len(data) <= _LONGEST and data.strip(b" \t\r\n\"'").upper() in _DONE
 
 
 def is_keep_alive(value: object) -> bool:

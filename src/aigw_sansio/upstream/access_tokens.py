@@ -265,6 +265,10 @@ class _AuthorizedCall:
         else:
             self._tokens.withdraw(self._account, self._on_token, now)
 
+    def release(self, now: float) -> None:
+        if self._call is not None:
+            self._call.release(now)
+
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _on_token(self, token: Secret | Fault, now: float) -> None:

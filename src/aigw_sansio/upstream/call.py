@@ -38,6 +38,9 @@ class CallConnection(Protocol):
     def cancel(self, call: "UpstreamCall", now: float) -> None:
         """Cancel ``call``; its provider notices at once."""
 
+    def read_on(self, call: "UpstreamCall", now: float) -> None:
+        """Nobody needs the rest of the response of ``call``: read on, so that the connection can be kept."""
+
     def keep_dialing(self, now: float) -> None:
         """No call waits for this dial any more. It may still succeed, within ``connect_s`` from now."""
 
@@ -72,6 +75,7 @@ class UpstreamCall:
         "request",
         "response_started",
         "sent",
+        "sent_at",
         "since",
         "stream",
         "timer",
@@ -99,7 +103,9 @@ class UpstreamCall:
         self.replacements = 0
         #: The transport took the whole request.
         self.sent = False
-        #: A byte of the response came: the request is never sent again, because the provider has acted on it.
+        #: When it took the last byte of it.
+        self.sent_at = 0.0
+        #: A byte of the response came: the request is never sent again, because the provider has begun it.
         self.response_started = False
         self.paused = False
         #: HTTP/2 credit that the provider does not get while the call is paused.
@@ -125,3 +131,9 @@ class UpstreamCall:
             self.connection.cancel(self, now)
         else:
             self._pool.withdraw(self, now)
+
+    def release(self, now: float) -> None:
+        if self.paused:
+            self.resume(now)
+        if self.connection is not None:
+            self.connection.read_on(self, now)

@@ -11,9 +11,13 @@ A call is registered before its request is written and removed before its handle
 handler may start the next request at once, on this very connection. To cancel a call means RST_STREAM on HTTP/2; on
 HTTP/1.1 the connection is aborted.
 
-A lost call may be sent again if the provider cannot have acted on it: HTTP/2 says so (REFUSED_STREAM, GOAWAY), or the
-connection was kept from an earlier request and was lost before the first byte of the response (its close crossed the
-request). Not more than three times, and never after the first byte.
+A lost call may be sent again if the provider cannot have begun it: HTTP/2 says so (REFUSED_STREAM, GOAWAY), the
+transport had not taken all of its bytes, or the connection was kept from an earlier request and ended within its own
+handshake time after the last byte was taken (its close crossed the request). Not more than three times, and never after
+the first byte of the response. If the provider wants HTTP/1.1, the call is placed again for that.
+
+The exchange of a call may end before its response does (the format's own end came). The connection then reads on for a
+while, for itself, so that it can be kept.
 
 A connection without calls is kept for ``pool_idle_s``, and takes no new call after ``pool_age_s``. On HTTP/1.1 any byte
 that arrives while it is idle closes it. A silent HTTP/2 connection with calls is pinged.
@@ -32,6 +36,7 @@ from ..wires.http import BodyData, ConnectionFailed, HttpClientWire, ResponseEnd
 from ..wires.http1.client import Http1Client
 from ..wires.http2.client import Http2Client
 from .call import UpstreamCall
+from .remainder import Remainder
 
 _MAX_REPLACEMENTS = 3
 #: An HTTP/2 provider that has not taken this many bytes is paused: it makes us reply, and takes no replies.
@@ -79,8 +84,9 @@ class UpstreamOwner(Protocol):
     def connection_ended(self, upstream: "UpstreamConnection", now: float) -> None:
         """``upstream`` is closed or closing: it takes no more calls."""
 
-    def replace(self, call: UpstreamCall, now: float) -> None:
-        """The connection of ``call`` ended, and the provider cannot have acted on the request: place it again."""
+    def replace(self, call: UpstreamCall, now: float, *, http1: bool) -> None:
+        """The connection of ``call`` ended, and the provider cannot have begun the request: place it again. ``http1``:
+        over HTTP/1.1."""
 
 
 class UpstreamConnection(Connection):
@@ -95,7 +101,10 @@ class UpstreamConnection(Connection):
         "_pinged",
         "_pool",
         "_settings_version",
+        "_stalled",
+        "_taken",
         "_unsent",
+        "_written",
         "dialed_at",
         "handshake_s",
         "last_used",
@@ -112,7 +121,8 @@ class UpstreamConnection(Connection):
         self._machine = Machine(UPSTREAM_TABLE, UpstreamState.DIALING)
         self.wire: HttpClientWire | None = None
         self._calls: dict[int, UpstreamCall] = {}
-        self._unsent: list[UpstreamCall] = []
+        self._unsent: dict[UpstreamCall, int] = {}  # how many bytes were written when its last byte was; 0: not yet
+        self._written = self._taken = 0  # bytes written for the transport, and taken by it
         self.dialed_at = self.last_used = now
         #: How long the dial took, in seconds.
         self.handshake_s = 0.0
@@ -122,6 +132,7 @@ class UpstreamConnection(Connection):
         self.ready_order = 0
         self._pinged = False
         self._peer_done = False
+        self._stalled = False  # the provider takes no bytes: neither would it on another connection
         self._settings_version = 0
         self._idle_timer = services.timers.timer(self._on_idle)
         self._ping_timer = services.timers.timer(self._on_silence)
@@ -186,7 +197,7 @@ class UpstreamConnection(Connection):
         call.withheld_credit = 0
         call.stream = self.wire.send_request(call.request)
         self._calls[call.stream] = call
-        self._unsent.append(call)
+        self._unsent[call] = 0
         self._idle_timer.cancel()
         if self.wire.multiplexed:
             self._ping_timer.arm(now + self.services.config.timeouts.upstream_ping_s)
@@ -218,6 +229,15 @@ class UpstreamConnection(Connection):
         else:
             self._end(now, abort=True)  # before the removal, which would resume reading
             self._remove(call)
+
+    def read_on(self, call: UpstreamCall, now: float) -> None:
+        """Nobody needs the rest of the response of ``call``: read on for a while, so that the connection can be
+        kept."""
+        call.handler = Remainder(self.services, lambda at: self._give_up(call, at), now)
+
+    def _give_up(self, call: UpstreamCall, now: float) -> None:
+        if call.connection is self:
+            self.cancel(call, now)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -255,11 +275,12 @@ class UpstreamConnection(Connection):
         if wire.multiplexed:
             self._pinged = False
             self._ping_timer.arm(now + self.services.config.timeouts.upstream_ping_s)
-        elif not events:
+        elif not events or type(events[0]) is StreamFailed:
             for call in self._calls.values():  # bytes of a head that is not complete: the response has started
                 call.response_started = True
                 call.handler.response_activity(now)
-            return
+            if not events:
+                return
         self._dispatch(events, now)
 
     def receive_eof(self, now: float) -> None:
@@ -286,15 +307,13 @@ class UpstreamConnection(Connection):
         super().data_sent(n, now)
         if self.multiplexed and self.buffer.size <= _UNSENT_LIMIT // 4:
             self.resume_reading()
-        if self._unsent and not self.buffer.size and self.wire is not None:
-            waiting = []
-            for call in self._unsent:
-                if self.wire.request_sent(call.stream):
-                    call.sent = True
+        self._taken += n
+        if self._unsent:
+            taken = self._taken
+            for call in [call for call, end in self._unsent.items() if 0 < end <= taken]:
+                if self._unsent.pop(call, None) is not None:  # a handler may have ended others
+                    call.sent, call.sent_at = True, now
                     call.handler.request_sent(now)
-                else:
-                    waiting.append(call)
-            self._unsent = [call for call in waiting if call.connection is self]
         if not self._calls and not self.buffer.size:
             self._pool.capacity_changed(self, now)
 
@@ -311,7 +330,11 @@ class UpstreamConnection(Connection):
         assert self.wire is not None
         data = self.wire.data_to_send()
         if data:
+            self._written += len(data)
             self.write(data, now)
+            for call, end in self._unsent.items():
+                if not end and self.wire.request_sent(call.stream):
+                    self._unsent[call] = self._written
             if self.wire.multiplexed and self.buffer.size > _UNSENT_LIMIT:
                 self.pause_reading()
 
@@ -363,24 +386,33 @@ class UpstreamConnection(Connection):
             self._pool.capacity_changed(self, now)
 
     def _call_failed(self, call: UpstreamCall, event: StreamFailed, now: float) -> None:
-        # Safety: may the request be sent again? Only if the provider cannot have acted on it. The wire says so
-        # (REFUSED_STREAM, GOAWAY), or a kept connection was lost before the first byte of the response: its close
-        # crossed the request. That cannot be so on a connection that was dialled for this call.
-        lost = call.reach != "dialled" and event.fault.kind is FaultKind.CONNECTION_LOST
-        again = (event.unprocessed or lost) and not call.response_started and call.replacements < _MAX_REPLACEMENTS
+        again = call.replacements < _MAX_REPLACEMENTS and self._cannot_have_begun(call, event, now)
         # Before the replacement: a broken connection must leave the pool first.
         self._call_ended(now, broken=not self.multiplexed and not self._peer_done)
         if again:
             call.replacements += 1
-            self._pool.replace(call, now)
+            self._pool.replace(call, now, http1=event.needs_http1)
         else:
             call.handler.response_failed(event.fault, now)
+
+    def _cannot_have_begun(self, call: UpstreamCall, event: StreamFailed, now: float) -> bool:
+        """Safety: may the request be sent again? Each request may cost money, so only if the provider cannot have begun
+        it (client protocol, section 3.3)."""
+        if call.response_started:
+            return False
+        if event.unprocessed or event.needs_http1:
+            return True
+        if event.processed or event.fault.kind is not FaultKind.CONNECTION_LOST:
+            return False
+        if not call.sent:
+            return not self._stalled
+        # A kept connection: its close crossed the request if it came no later than an answer to it could have.
+        return call.reach != "dialled" and now - call.sent_at <= self.handshake_s
 
     def _remove(self, call: UpstreamCall) -> None:
         self._calls.pop(call.stream, None)
         call.connection = None
-        if call in self._unsent:
-            self._unsent.remove(call)
+        self._unsent.pop(call, None)
         if call.paused and not self.multiplexed:
             self.resume_reading()
         elif call.withheld_credit and self.wire is not None:
@@ -438,6 +470,7 @@ class UpstreamConnection(Connection):
 
     def _on_stall(self, now: float) -> None:
         """The provider took no bytes in time, or did not close in time."""
+        self._stalled = True
         if self.wire is not None and not self.closing:
             self._dispatch(self.wire.connection_lost("the provider takes no more bytes"), now)
         self.ended = True

@@ -17,11 +17,13 @@ A first burst dials once if many requests can probably share the connection (HTT
 it). Over HTTP/2 this costs the others nothing. If the provider turns out to speak HTTP/1.1, or the dial fails, the
 others dial side by side, one handshake later. The protocol of an origin is known as long as a connection to it exists.
 
-A request whose connection ended before the provider can have acted on it is placed again. It may then use only
+A request whose connection ended before the provider can have begun it is placed again. It may then use only
 connections that became ready later, because older ones may end for the same reason; at the limit any will do.
 """
 
 from collections.abc import Callable
+
+import msgspec
 
 from ..engine.services import Services
 from ..exchanges.source import Placed, ResponseHandler
@@ -97,9 +99,11 @@ class Pool:
                 self._serve(pool, now)
         self._remove_if_empty(pool)
 
-    def replace(self, call: UpstreamCall, now: float) -> None:
-        """The connection of ``call`` ended, and the provider cannot have acted on the request: place it again, on a
-        connection that becomes ready from now on."""
+    def replace(self, call: UpstreamCall, now: float, *, http1: bool) -> None:
+        """The connection of ``call`` ended, and the provider cannot have begun the request: place it again, on a
+        connection that becomes ready from now on. ``http1``: over HTTP/1.1, which the provider demands."""
+        if http1:
+            call.origin = msgspec.structs.replace(call.origin, http2="off")
         call.after = self._ready_count + 1
         call.handler.call_replaced(now)  # before ``submit``, which may place it at once
         self.submit(call, now)

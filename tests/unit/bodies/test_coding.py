@@ -189,12 +189,12 @@ def test_after_a_fault_nothing_is_read_or_kept() -> None:
     assert decoder.finish() is decoder.fault
 
 
-@pytest.mark.parametrize("value", [None, b"", b" ", b"identity", b"Identity, identity", b",,"])
+@pytest.mark.parametrize("value", [None, b"", b" ", b"identity", b"Identity, identity", b",,", b"utf-8", b"none, UTF8", b"\xff\x00" * 100])
 def test_nothing_to_undo(value: bytes | None) -> None:
     assert content_decoder(value) is None
 
 
-@pytest.mark.parametrize("value", [b"br", b"zstd", b"gzip, br", b"gzip, gzip", b"compress", b"\xff\x00" * 100])
+@pytest.mark.parametrize("value", [b"br", b"zstd", b"gzip, br", b"gzip, gzip", b"compress", b"dcb", b"utf-8, br"])
 def test_unsupported(value: bytes) -> None:
     fault = content_decoder(value)
     assert isinstance(fault, Fault)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.bodies.body_reading import bounded, check_recorded, cut_at, cut_points, read, recorded, single, whole
 
 from aigw_sansio.bodies.chunk import Chunk
-from aigw_sansio.bodies.sse import SseDecoder
+from aigw_sansio.bodies.sse import SseDecoder, begins_like_sse
 from aigw_sansio.faults import FaultKind, Side
 
 LIMIT = 200
@@ -50,8 +50,21 @@ CASES: list[tuple[str, bytes, list[Chunk]]] = [
     ("empty data", b"data:\n\ndata: \n\nevent: x\ndata:\n\n", []),
     ("unknown fields", b"foo: 1\nDATA: 2\n data: 3\ndata : 4\ndata: a\n\n", data(b"a")),
     ("colons in data", b"data: a:b: c\n\n", data(b"a:b: c")),
-    ("no final empty line", b"data: a\n\ndata: b\n", data(b"a", b"b")),
-    ("no final line end", b"event: x\ndata: a", [Chunk(b"a", "x")]),
+    ("no final empty line", b'data: a\n\ndata: {"b":1}\n', data(b"a", b'{"b":1}')),
+    ("no final line end", b"event: x\ndata: 1", [Chunk(b"1", "x")]),
+    ("an event that stops", b'data: a\n\ndata: {"b":', data(b"a")),
+    ("a word that stops", b"data: a\n\ndata: b\n", data(b"a")),
+    ("words", b"Internal Server Error", data(b"Internal Server Error")),
+    ("words between events", b"data: a\n\n<html>\n<b>502: Bad</b>\n\ndata: b\n\n", data(b"a", b"<html>\n<b>502: Bad</b>", b"b")),
+    ("words behind data", b"data: a\n no field\n\n", data(b"a", b"no field")),
+    ("an error field", b'error: {"code":400}\n\ndata: a\n\n', [Chunk(b'{"code":400}', "error", True), Chunk(b"a")]),
+    ("an error field of words", b"Error: too much", [Chunk(b"too much", "error", True)]),
+    ("done with blanks", b"data: a\n\ndata: [DONE] \n\ndata: b\n\n", data(b"a")),
+    ("done in quotes", b'data: "[DONE]"\n\ndata: b\n\n', []),
+    ("done in lower case", b"data: [done]\n\ndata: b\n\n", []),
+    ("done without brackets", b"data: DONE\n\ndata: b\n\n", []),
+    ("done without a line end", b"data: a\n\ndata: [DONE]", data(b"a")),
+    ("done glued to a document", b'{"a": 1}data: [DONE]\n\ndata: b\n\n', [Chunk(b'{"a": 1}', "", True)]),
     ("many empty lines", b"\n\n\n\ndata: a\n\n\n\n\ndata: b\n\n\n", data(b"a", b"b")),
     ("done", b"data: a\n\ndata: [DONE]\n\n", data(b"a")),
     ("done in every form", b"data:[DONE]\r\n\r\nevent: done\ndata: [DONE]\n\nid: 1\ndata: [DONE]", []),
@@ -69,7 +82,7 @@ CASES: list[tuple[str, bytes, list[Chunk]]] = [
     ),
     ("an escape before an empty line", b'{"\\\n\n"}\ndata: b\n\n', [Chunk(b'{"\\\n\n"}', "", True), Chunk(b"b")]),
     ("a name is the error's alone", b"event: e\n{}\ndata: b\n\n", [Chunk(b"{}", "e", True), Chunk(b"b")]),
-    ("one error a block", b'{"a": 1}\n{"b": 1}\n\n', [Chunk(b'{"a": 1}', "", True)]),
+    ("one error a block", b'{"a": 1}\n{"b": 1}\n\n', [Chunk(b'{"a": 1}', "", True), Chunk(b'{"b": 1}')]),
     ("a cut error", b'{"a": "x\n\n', [Chunk(b'{"a": "x', "", True)]),
     ("a cut error with a name", b'event: e\n{"a\\\n\ndata: b\n\n', [Chunk(b'{"a\\\n\ndata: b', "e", True)]),
     ("braces in data", b'data: {"a": 1}\n\n', data(b'{"a": 1}')),
@@ -118,8 +131,34 @@ def test_any_bytes_in_any_cuts(body: bytes, points: list[int]) -> None:
     bounded(lambda: SseDecoder(40), 40, cut_at(body, points))
 
 
-def test_done_on_request() -> None:
-    assert read(SseDecoder(LIMIT, drop_done=False), [b"data: [DONE]\n\n"]) == (data(b"[DONE]"), None)
+def test_done_is_told_once() -> None:
+    told: list[int] = []
+    decoder = SseDecoder(LIMIT, lambda: told.append(1))
+    assert decoder.feed(b'data: {"a":1}\n\ndata: [DONE]\n\ndata: [DONE]\n\n') == data(b'{"a":1}')
+    assert decoder.done
+    assert decoder.feed(b"data: [DONE]\n\nx") == decoder.finish() == []
+    assert told == [1]
+    assert decoder.buffered == 0
+
+
+@pytest.mark.parametrize(("body", "dropped"), [
+    (b'data: {"a":', True), (b"data: a", True), (b'data: {"a":1}', False), (b"data: a\n\n", False), (b": a", False),
+    (b"data: [DONE]", False), (b"words", False),
+])  # fmt: skip
+def test_what_is_dropped_at_the_end_is_said(body: bytes, dropped: bool) -> None:
+    decoder = make()
+    decoder.feed(body)
+    decoder.finish()
+    assert decoder.dropped is dropped
+
+
+@pytest.mark.parametrize(("start", "found"), [
+    (b"data: x", True), (b"event:", True), (b"id:1", True), (b"retry: 1", True), (b": hello", True), (b"\xef\xbb\xbf\r\n data:", True),
+    (b"", None), (b" \n", None), (b"\xef\xbb", None), (b"da", None), (b"event", None), (b"{", False), (b"dates: x", False),
+    (b"data x", False), (b"<html>", False),
+])  # fmt: skip
+def test_how_an_event_stream_begins(start: bytes, found: bool | None) -> None:
+    assert begins_like_sse(start) is found
 
 
 def test_events_come_at_their_last_byte() -> None:
@@ -139,7 +178,7 @@ def test_events_come_at_their_last_byte() -> None:
         (b"data: " + b"x" * (LIMIT - 6) + b"\n\n", TOO_LARGE),
         (b"data: x\n" * (LIMIT // 8) + b"\n", None),
         (b"data: x\n" * (LIMIT // 8 + 1) + b"\n", TOO_LARGE),
-        (b"data: " + b"x" * (LIMIT - 6), None),
+        (b'data: "' + b"x" * (LIMIT - 8) + b'"', None),
         (b"data: " + b"x" * (LIMIT - 5), TOO_LARGE),
         (b'{"' + b"x" * (LIMIT - 4) + b'"}', None),
         (b'{"' + b"x" * (LIMIT - 3) + b'"}', TOO_LARGE),
@@ -200,7 +239,7 @@ def test_equals_httpx_sse(
     expected = [
         Chunk(event.data.encode(), event.event if event.event != "message" else "")
         for event in found
-        if event is not None and event.data and event.data != "[DONE]"
+        if event is not None and event.data and event.data != "[DONE]"  # not among the generated ones: it ends a stream
     ]
     body = (b"\xef\xbb\xbf" if bom else b"") + text.encode()
     assert read(SseDecoder(1 << 20), cut_at(body, points)) == (expected, None)

@@ -29,13 +29,15 @@ pytestmark = needs_sources
 ROLE = b'data: {"choices":[{"index":0,"delta":{"role":"assistant"}}]}\n\n'
 TOKEN = b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
 USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n'
+STOP = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+DONE = b"data: [DONE]\n\n"
 ERROR = b'data: {"error":{"message":"too busy"}}\n\n'
 LOST = Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, "lost", retryable=True)
 CANCEL = Fault(FaultKind.CANCELLED, Side.CLIENT, "cancelled by the client")
 
 #: What may be called, one letter for each call: b(egin), c(hunks), k (chunk), e(vents), w(hole), r(efused), f(inished),
 #: x (failed), a (cancelled). ``chunk`` and ``events`` before ``begin`` are for messages that the commit sends, and those
-#: of an attempt that failed are thrown away.
+#: of an attempt that failed are thrown away. ``events`` before ``refused`` and ``failed`` say that the response failed.
 ORDER = re.compile(r"[ke]*(?:w|r|a|b[ce]*(?:f|x|a))")
 
 
@@ -67,10 +69,10 @@ class Noted(ToyEncoder):
         self.calls += "e"
         return super().events(events)
 
-    def whole(self, final: FinalResponse, progress: Progress, usage: UsageReported | None) -> list[bytes]:
+    def whole(self, final: FinalResponse, progress: Progress) -> list[bytes]:
         self._note("w", progress)
-        self.usage.append(usage)
-        return super().whole(final, progress, usage)
+        self.usage.append(final.usage)
+        return super().whole(final, progress)
 
     def refused(self, fault: Fault, progress: Progress) -> list[bytes]:
         self._note("r", progress)
@@ -81,13 +83,17 @@ class Noted(ToyEncoder):
         self.usage.append(usage)
         return super().finished(response, progress, usage)
 
-    def failed(self, response: ProviderResponse, fault: Fault, progress: Progress) -> list[bytes]:
+    def failed(
+        self, response: ProviderResponse, fault: Fault, progress: Progress, usage: UsageReported | None
+    ) -> list[bytes]:
         self._note("x", progress)
-        return super().failed(response, fault, progress)
+        return super().failed(response, fault, progress, usage)
 
-    def cancelled(self, response: ProviderResponse | None, progress: Progress) -> list[bytes]:
+    def cancelled(
+        self, response: ProviderResponse | None, progress: Progress, usage: UsageReported | None
+    ) -> list[bytes]:
         self._note("a", progress)
-        return super().cancelled(response, progress)
+        return super().cancelled(response, progress, usage)
 
     def _note(self, call: str, progress: Progress) -> None:
         self.calls += call
@@ -174,15 +180,20 @@ FAILED = Remembered(0, [], (), LOST)
     [
         ([stream(TOKEN, TOKEN)], {}, "kbcef"),
         ([stream(ROLE + TOKEN + TOKEN)], {}, "kkbcef"),
-        ([stream()], {}, "bef"),
-        ([stream(TOKEN, fault=LOST)], {}, "kbx"),
+        ([stream()], {}, "er"),
+        ([stream(ROLE)], {}, "kbef"),
+        ([stream(TOKEN, DONE, TOKEN)], {}, "kbef"),
+        ([stream(DONE)], {}, "er"),
+        ([stream(TOKEN, fault=LOST)], {}, "kbex"),
+        ([stream(TOKEN, STOP, fault=LOST)], {}, "kbcef"),
         ([stream(TOKEN, TOKEN + ERROR)], {}, "kbcx"),
         ([stream(TOKEN, ERROR.rstrip())], {}, "kbcx"),  # the error is what is left when the body ends
         ([stream(ERROR.rstrip())], {}, "w"),
         ([stream(ERROR)], {}, "w"),
-        ([Remembered(200, JSON, (b"{}",))], {}, "ew"),
+        ([Remembered(200, JSON, (b"{}",))], {}, "w"),
+        ([Remembered(200, JSON, (b"<html>",))], {}, "w"),
         ([Remembered(404, JSON, (b"{}",))], {}, "w"),
-        ([FAILED], {}, "r"),
+        ([FAILED], {}, "er"),
         ([stream(ROLE, fault=LOST), stream(TOKEN)], {"attempts": 2}, "kkbef"),
         ([Remembered(503, JSON, (b"{}",)), FAILED], {"steps": 2}, "w"),
     ],
@@ -207,9 +218,9 @@ def test_a_whole_response_is_of_the_step_that_brought_it() -> None:
     told: list[FinalResponse] = []
     whole = client.encoder.whole
 
-    def noted(final: FinalResponse, progress: Progress, usage: UsageReported | None) -> list[bytes]:
+    def noted(final: FinalResponse, progress: Progress) -> list[bytes]:
         told.append(final)
-        return whole(final, progress, usage)
+        return whole(final, progress)
 
     client.encoder.whole = noted  # type: ignore[method-assign]
     client.run()

@@ -29,6 +29,9 @@ from aigw_sansio.wires.http import Request
 
 ROLE = b'{"choices":[{"index":0,"delta":{"role":"assistant"}}]}'
 TOKEN = b'{"choices":[{"index":0,"delta":{"content":"hi"}}]}'
+STOP = b'{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}'
+BROKE = b'{"choices":[{"index":0,"delta":{},"finish_reason":"error"}]}'
+STOPPED = b'{"choices":[{"index":0,"message":{"content":""},"finish_reason":"error"}]}'
 USAGE = b'{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}'
 ERROR = b'{"error":{"message":"too busy"}}'
 CANCEL = Fault(FaultKind.CANCELLED, Side.CLIENT, "cancelled by the client")
@@ -48,7 +51,9 @@ class Client(Rig):
 
     session_id = 7
 
-    def __init__(self, *steps: dict[str, Any], limits: Limits | None = None, listen: bool = False) -> None:
+    def __init__(
+        self, *steps: dict[str, Any], limits: Limits | None = None, listen: bool = False, format: str = "openai-chat"
+    ) -> None:
         super().__init__(limits, emit_provider_events=listen)
         self.messages: list[dict[str, Any]] = []
         self.accounted = 0
@@ -60,7 +65,7 @@ class Client(Rig):
                     "openai",
                     Origin("https", f"up{index}.test", 443, None, "off"),
                     Request(b"POST", b"https", b"up.test", b"/v1", [], b"{}"),
-                    "openai-chat",
+                    format,
                     False,
                 ),
                 policy(**step),
@@ -240,13 +245,216 @@ def test_an_error_after_the_commit_goes_out_and_is_repeated() -> None:
     assert (end.how, end.by, end.status, end.attempts) == ("error", "provider", 200, 1)
 
 
-@pytest.mark.parametrize("chunks", [(), (ROLE,), (ROLE, USAGE)])
+@pytest.mark.parametrize("chunks", [(ROLE,), (ROLE, USAGE), (ROLE, STOP), (STOP, USAGE)])
 def test_a_clean_end_without_content_is_no_failure(chunks: tuple[bytes, ...]) -> None:
     client = Client({"attempts": 2}, {})
     client.stream(*chunks)
     client.eof()
     assert client.types == ["created", *["stream"] * len(chunks), "done"]
     assert client.ended().fault is None
+
+
+@pytest.mark.parametrize(("body", "said"), [
+    (b"", None), (b": ping\n\n", None), (b"data: [DONE]\n\n", None), (b'data: {"choices":[{"ind', None),
+    (b"data: ping\n\n", "ping"), (b'event: ping\ndata: {}\n\n', {}), (b'data: {"type":"ping"}\n\n', {"type": "ping"}),
+    (b"Internal Server Error", "Internal Server Error"), (b"<html>\n<p>502</p>", "<html>\n<p>502</p>"),
+    (b"data: upstream error: 503\n\ndata: [DONE]\n\n", "upstream error: 503"),
+    (b"data: %b\n\ndata: oh no\n\n" % ROLE, "oh no"),
+    (b"data: %b\n\ndata: [DONE]\n\n" % BROKE, msgspec.json.decode(BROKE)),
+])  # fmt: skip
+@pytest.mark.parametrize("mode", ["raw", "events"])
+def test_a_stream_that_says_nothing_is_a_failed_attempt(body: bytes, said: object, mode: str) -> None:
+    client = Client({"attempts": 2, "response": mode})
+    for number in (1, 2):
+        assert len(started(client)) == number
+        client.stream()
+        client.receive(client.latest, body)
+        if not client.ends:
+            client.eof()
+        client.pass_time(0)
+    metadata = client.last["metadata"]
+    assert (client.last["type"], metadata["status"], metadata["attempts"]) == ("universal.created", 502, 2)
+    assert "finishReason" not in metadata
+    if said is None:
+        assert client.last["response"]["error"][0]["code"] == 2005
+    else:
+        assert client.last["response"] == said
+    failed = [message["event"] for message in client.messages[:-1]]
+    assert [event["type"] for event in failed] == (["response.failed"] if mode == "events" else [])
+
+
+@pytest.mark.parametrize("mode", ["raw", "events", "both"])
+@pytest.mark.parametrize("end", ["done", "message_done", "eof", "reset", "silence", "idle", "total"])
+def test_what_ends_a_response_that_has_finished_does_not_matter(end: str, mode: str) -> None:
+    client = Client({"response": mode, "idle_s": 2.0 if end == "idle" else 30.0, "total_s": 4.0 if end == "total" else None})
+    chunked = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    client.connect(1)
+    body = b"".join(b"data: %b\n\n" % chunk for chunk in (TOKEN, STOP, USAGE))
+    body += b"data: [DONE] \n\n" if end == "done" else b""
+    client.receive(1, chunked + b"%x\r\n%b\r\n" % (len(body), body))
+    assert bool(client.ends) is (end == "done")
+    if end == "eof":
+        client.eof()
+    elif end == "message_done":
+        client.receive(1, b"d\r\ndata: [DONE]\n\r\n0\r\n\r\n")
+    elif end == "reset":
+        client.connections[ConnId(1)].connection_lost("reset", client.now)
+    elif end == "silence":
+        client.pass_time(4.9)
+        assert not client.ends
+    client.pass_time(5)
+    assert client.types[-1] == "done"
+    metadata = client.last["metadata"]
+    assert metadata["finishReason"] == "stop"
+    assert metadata["usage"] == {"input_tokens": 3, "output_tokens": 4, "quality": "final"}
+    events = [message["event"]["type"] for message in client.messages if message["type"] == "universal.event"]
+    assert events.count("response.finished") == (mode != "raw")
+    assert "response.failed" not in events
+    assert client.ended().fault is None
+
+
+def test_content_behind_a_finish_takes_it_back() -> None:
+    client = Client({"idle_s": 60.0})
+    client.stream(TOKEN, STOP)
+    client.pass_time(4)
+    client.chunks(TOKEN)
+    client.pass_time(20)
+    assert not client.ends
+    client.chunks(STOP)
+    client.pass_time(4)
+    client.receive(1, b": ping\n\n")
+    client.pass_time(1.1)
+    assert client.types == ["created", *["stream"] * 4, "done"]
+
+
+def test_nothing_behind_the_terminator_reaches_the_client_and_the_connection_is_kept() -> None:
+    client = Client()
+    client.connect(1)
+    client.receive(1, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 5000\r\n\r\n")
+    body = b"data: %b\n\ndata: [DONE]\n\n" % TOKEN
+    client.receive(1, body + b"data: %b\n\n" % TOKEN)
+    assert client.types == ["created", "stream", "done"]
+    client.receive(1, b" " * (5000 - len(body) - len(TOKEN) - 8))
+    assert "abort 1" not in client.short()
+    assert client.connections[ConnId(1)].idle
+    client.pass_time(2)
+    assert client.connections[ConnId(1)].capacity == 1
+
+
+@pytest.mark.parametrize("how", ["time", "bytes"])
+def test_a_connection_that_goes_on_behind_the_terminator_is_given_up(how: str) -> None:
+    client = Client()
+    client.stream(TOKEN, b"[DONE]")
+    client.ended()
+    assert "abort 1" not in client.short()
+    if how == "time":
+        client.pass_time(1.1)
+    else:
+        client.receive(1, b"x" * 65_536)
+        assert "abort 1" not in client.short()
+        client.receive(1, b"x")
+    assert "abort 1" in client.short()
+
+
+def test_a_whole_document_in_a_stream_is_one_chunk_and_an_error_only_if_it_reads_as_one() -> None:
+    whole = b'{"choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]}'
+    for body in (whole, b"data: %b\n\n" % whole, b"%bdata: [DONE]\n\n" % whole):
+        client = Client({"attempts": 2, "response": "both"})
+        client.stream()
+        client.receive(1, body)
+        if not client.ends:
+            client.eof()
+        assert [kind for kind in client.types if kind != "event"] == ["created", "stream", "done"]
+        assert client.last["metadata"]["finishReason"] == "stop"
+    client = Client({"response": "events"})
+    client.stream()
+    client.receive(1, b'{"error":{"code":429,"message":"slow down"}}')
+    client.eof()
+    assert client.last["metadata"]["status"] == 429
+
+
+@pytest.mark.parametrize(("error", "status", "again"), [
+    (b'{"error":{"type":"authentication_error","message":"x"}}', 401, False),
+    (b'{"error":{"type":"invalid_request_error","message":"x"}}', 400, False),
+    (b'{"error":{"type":"overloaded_error","message":"x"}}', 503, True),
+    (b'{"error":{"code":"rate_limit_exceeded","message":"x"}}', 429, True),
+    (b'{"error":{"code":418,"message":"x"}}', 418, False),
+    (b'{"error":{"message":"oh"}}', 502, True),
+    (b'{"base_resp":{"status_code":1004,"status_msg":"login"}}', 401, False),
+])  # fmt: skip
+@pytest.mark.parametrize("where", ["first", "whole", "late"])
+def test_the_class_of_an_error_decides_everywhere(error: bytes, status: int, again: bool, where: str) -> None:
+    client = Client({"attempts": 2, "response": "events"})
+    for _ in range(2 if again and where != "late" else 1):
+        if where == "whole":
+            client.whole(200, error)
+        else:
+            client.stream(*([TOKEN] if where == "late" else []), error)
+    end = client.ended()
+    assert end.fault is not None
+    assert end.fault.retryable is again
+    if where == "late":
+        assert client.last["error"]["retryable"] is again
+    else:
+        assert (client.last["metadata"]["status"], end.attempts) == (status, 1 + again)
+    events = [message["event"] for message in client.messages if message["type"] == "universal.event"]
+    assert [event["type"] for event in events if event["type"] in ("response.finished", "response.failed")] == ["response.failed"]
+
+
+@pytest.mark.parametrize(("status", "field", "attempts"), [
+    (503, b"x-should-retry: false", 1), (400, b"x-should-retry: true", 2), (503, b"x-should-retry: soon", 2),
+])  # fmt: skip
+def test_the_provider_decides_about_a_retry(status: int, field: bytes, attempts: int) -> None:
+    client = Client({"attempts": 2})
+    for _ in range(attempts):
+        client.whole(status, b"{}", field)
+    assert client.ended().attempts == attempts
+
+
+@pytest.mark.parametrize("how", ["status", "first error"])
+def test_a_body_may_ask_for_the_delay(how: str) -> None:
+    body = b'{"error":{"code":429,"message":"quota","details":[{"retryDelay":"3s"}]}}'
+    client = Client({"attempts": 2})
+    if how == "status":
+        client.whole(429, body)
+    else:
+        client.stream(body)
+    client.pass_time(2.9)
+    assert client.stands_at(S.BACKOFF)
+    client.pass_time(0.2)
+    assert len(started(client)) == 2
+
+
+@pytest.mark.parametrize("field", [b"retry-after: 6", b"retry-after-ms: 5001", b"retry-after: Friday, 31-Dec-40 23:59:59 GMT"])
+def test_a_provider_that_asks_for_more_is_not_tried_again(field: bytes) -> None:
+    client = Client({"attempts": 3}, {})
+    client.whole(429, b"{}", field)
+    assert started(client)[-1] == (1, 2), "the next step follows at once"
+
+
+@pytest.mark.parametrize("how", ["connect failed", "500", "404"])
+def test_events_tell_of_every_failure(how: str) -> None:
+    client = Client({"response": "events"})
+    fail(client, how)
+    assert client.types == ["event", "created"]
+    assert client.messages[0]["event"]["type"] == "response.failed"
+
+
+def test_usage_is_told_whatever_ends_it() -> None:
+    running = TOKEN[:-1] + b',"usage":{"prompt_tokens":3,"completion_tokens":1}}'
+    for end in ("error", "cancelled"):
+        client = Client({"response": "both"})
+        client.connect(1)
+        client.receive(1, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n")
+        client.chunks(running)
+        if end == "error":
+            client.eof()
+        else:
+            client.exchange_.cancel("cancelled", Side.CLIENT, CANCEL, client.now)
+        assert client.types[-1] == end
+        assert client.last["metadata"]["usage"] == {"input_tokens": 3, "output_tokens": 1, "quality": "partial"}
+        failed = [message for message in client.messages if message.get("event", {}).get("type") == "response.failed"]
+        assert len(failed) == (end == "error")
 
 
 def test_a_break_before_the_commit_is_a_failed_attempt_and_after_it_an_error() -> None:
@@ -358,8 +566,19 @@ def test_what_is_shown_where_the_only_try_failed(how: str) -> None:
     assert attempt.fault == end.fault
 
 
-def test_a_whole_2xx_is_a_success_whatever_it_says() -> None:
+@pytest.mark.parametrize("body", [ERROR, b"<html>", b'{"choices":[{"ind', b'{"choices":null,"base_resp":{"status_code":1000}}', STOPPED])
+def test_a_whole_2xx_that_is_none_is_a_failed_attempt(body: bytes) -> None:
     client = Client({"attempts": 2}, {})
+    client.whole(200, body)
+    client.whole(200, body)
+    client.whole(200, b"{}")
+    assert client.last["response"] == {}
+    end = client.ended()
+    assert (end.fault, end.attempts) == (None, 3)
+
+
+def test_of_an_unknown_format_a_whole_2xx_is_a_success_whatever_it_says() -> None:
+    client = Client({"attempts": 2}, format="unknown")
     client.whole(200, ERROR)
     assert client.last["response"] == msgspec.json.decode(ERROR)
     assert client.ended().fault is None
@@ -408,7 +627,7 @@ def test_delays_grow_as_asked(backoff: str, delays: list[int]) -> None:
     assert client.ended().attempts == 4
 
 
-@pytest.mark.parametrize(("status", "asked", "waits"), [(503, 3, 3), (429, 60, 5), (503, 0, 1)])
+@pytest.mark.parametrize(("status", "asked", "waits"), [(503, 3, 3), (429, 5, 5), (503, 0, 1)])
 def test_a_provider_may_ask_for_a_longer_delay_up_to_5_s(status: int, asked: int, waits: int) -> None:
     client = Client({"attempts": 2, "delay_s": 1.0})
     client.whole(status, b"{}", b"retry-after: %d" % asked)
@@ -456,13 +675,13 @@ def test_step_attempts_and_status_are_in_every_message_that_has_them() -> None:
 @pytest.mark.parametrize("mode", ["raw", "events", "both"])
 def test_the_three_forms_of_a_stream(mode: str) -> None:
     client = Client({"response": mode})
-    client.stream(TOKEN, USAGE)
+    client.stream(TOKEN, STOP, USAGE)
     client.eof()
     assert client.types[0] == "created"
     assert client.types[-1] == "done"
     raw = [message["response"] for message in client.messages if message["type"] == "universal.stream"]
     events = [message["event"]["type"] for message in client.messages if message["type"] == "universal.event"]
-    assert raw == ([] if mode == "events" else [msgspec.json.decode(TOKEN), msgspec.json.decode(USAGE)])
+    assert raw == ([] if mode == "events" else [msgspec.json.decode(chunk) for chunk in (TOKEN, STOP, USAGE)])
     assert ("text.delta" in events, "usage" in events) == (mode != "raw", mode != "raw")
     assert client.last["metadata"]["usage"] == {"input_tokens": 3, "output_tokens": 4, "quality": "final"}
 
@@ -484,13 +703,13 @@ def test_events_of_a_whole_answer_precede_its_created(mode: str) -> None:
 @pytest.mark.parametrize("complete", [True, False])
 def test_usage_is_final_only_where_the_answer_came_to_its_end(complete: bool) -> None:
     client = Client()
-    client.stream(TOKEN, USAGE)
+    client.stream(TOKEN, USAGE, *([STOP] if complete else []))
     if complete:
         client.eof()
     else:
         client.exchange_.cancel("cancelled", "client", CANCEL, client.now)
     assert client.ended().usage == UsageReported(3, 4, quality="final" if complete else "partial")
-    assert ("usage" in client.last["metadata"]) is complete
+    assert client.last["metadata"]["usage"]["quality"] == ("final" if complete else "partial")
 
 
 def test_usage_is_left_out_when_unknown() -> None:

@@ -262,8 +262,8 @@ def test_a_silent_shared_connection_is_pinged_and_then_given_up() -> None:
     assert handlers[0].told[-1] == "sent"
     rig.short()
     rig.pass_time(2)
-    assert [handler.told[-1] for handler in handlers] == ["failed connection_lost", "replaced"]
-    assert rig.short() == ["close 1", "connect 2", "abort 1"]
+    assert [handler.told[-1] for handler in handlers] == ["failed connection_lost"] * 2, "both may have begun"
+    assert rig.short() == ["close 1", "abort 1"]
 
 
 def test_an_idle_shared_connection_is_not_pinged() -> None:

@@ -18,6 +18,7 @@ from ...formats.usage import usage_json
 from ...json_text import valid_json
 from ..base import Listener
 from . import messages
+from .head_fields import shown_headers
 from .payload import as_base64, as_response
 
 
@@ -41,7 +42,9 @@ class UniversalEncoder(ResponseEncoder):
 
     def begin(self, response: ProviderResponse, progress: Progress) -> list[bytes]:
         self._spliced = not self.reads_everything and response.framing is not Framing.BINARY_STREAM
-        return [messages.created(self._metadata(progress, response), None)]
+        metadata = self._metadata(progress, response)
+        metadata.headers = shown_headers(response.shown_headers)
+        return [messages.created(metadata, None)]
 
     def chunks(self, response: ProviderResponse, chunks: list[Chunk]) -> tuple[list[bytes], ResponseFailed | None]:
         """See :meth:`ResponseEncoder.chunks`. Every token takes this path."""
@@ -57,9 +60,11 @@ class UniversalEncoder(ResponseEncoder):
             redacted = response.redacted(chunk)
             events = response.read(redacted)
             texts += self.chunk(response, redacted, events)
-            failed = next((event for event in events if type(event) is ResponseFailed), None)
-            if failed is not None:
-                return texts, failed
+            if response.notable:
+                failed = next((event for event in events if type(event) is ResponseFailed), None)
+                if failed is not None or response.terminated:
+                    return texts, failed
+                search = response.search
         return texts, None
 
     def chunk(self, response: ProviderResponse, chunk: Chunk, events: list[ProviderEvent]) -> list[bytes]:
@@ -75,26 +80,35 @@ class UniversalEncoder(ResponseEncoder):
             return []
         return [messages.event(self._event_id, event) for event in events if type(event) is not Unrecognised]
 
-    def whole(self, final: FinalResponse, progress: Progress, usage: UsageReported | None) -> list[bytes]:
+    def whole(self, final: FinalResponse, progress: Progress) -> list[bytes]:
         text, base64 = as_response(final.body, final.charset)
-        metadata = self._metadata(progress, None, usage)
+        metadata = self._metadata(progress, None, final.usage)
         metadata.step = str(final.step)
         metadata.status = final.status
         metadata.content_type = final.content_type
         metadata.encoding = "base64" if base64 else None
-        return [messages.created(metadata, text)]
+        metadata.headers = shown_headers(final.headers)
+        metadata.finish_reason = final.finish_reason
+        return [*self.events(final.events), messages.created(metadata, text)]
 
     def refused(self, fault: Fault, progress: Progress) -> list[bytes]:
         return [messages.refused(self._metadata(progress), fault)]
 
     def finished(self, response: ProviderResponse, progress: Progress, usage: UsageReported | None) -> list[bytes]:
-        return [messages.done(self._metadata(progress, response, usage))]
+        metadata = self._metadata(progress, response, usage)
+        metadata.headers = shown_headers(response.shown_headers)
+        metadata.finish_reason = response.finish_reason
+        return [messages.done(metadata)]
 
-    def failed(self, response: ProviderResponse, fault: Fault, progress: Progress) -> list[bytes]:
-        return [messages.error(fault, self._metadata(progress, response))]
+    def failed(
+        self, response: ProviderResponse, fault: Fault, progress: Progress, usage: UsageReported | None
+    ) -> list[bytes]:
+        return [messages.error(fault, self._metadata(progress, response, usage))]
 
-    def cancelled(self, response: ProviderResponse | None, progress: Progress) -> list[bytes]:
-        return [messages.cancelled(self._metadata(progress, response))]
+    def cancelled(
+        self, response: ProviderResponse | None, progress: Progress, usage: UsageReported | None
+    ) -> list[bytes]:
+        return [messages.cancelled(self._metadata(progress, response, usage))]
 
     def _raw(self, response: ProviderResponse, chunk: Chunk) -> bytes:
         if response.framing is Framing.BINARY_STREAM:

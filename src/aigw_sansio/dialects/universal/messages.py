@@ -8,7 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from ...envelope import error_envelope
-from ...events import ProviderEvent
+from ...events import FinishReason, ProviderEvent
 from ...faults import ENVELOPE_CODE, HTTP_STATUS, Fault
 
 _encode = msgspec.json.encode
@@ -26,6 +26,8 @@ class Metadata(msgspec.Struct, rename="camel", omit_defaults=True):
     attempts: int | None = None
     encoding: Literal["base64"] | None = None
     usage: msgspec.Raw | None = None
+    finish_reason: FinishReason | None = None
+    headers: dict[str, str] | None = None
 
 
 class _ErrorBody(msgspec.Struct, rename="camel", omit_defaults=True):

@@ -54,6 +54,8 @@ class Http2Client(Http2Connection[WireEvent]):
         self._written: list[int] = []
         self._pings = 0
         self._last = 0
+        self._covered = 0  # the last stream that a GOAWAY of the peer covers
+        self._wants_http1 = False  # that GOAWAY says so
         self._max_streams = max_streams
         super().__init__(
             client=True, settings={}, head_limit=head_bytes, stream_window=stream_window, window=connection_window
@@ -174,6 +176,7 @@ class Http2Client(Http2Connection[WireEvent]):
             return
         interim = isinstance(event, InformationalResponseReceived)
         if interim:
+            stream.answered = True
             self._charge()
             if self._failed:
                 return
@@ -199,15 +202,19 @@ class Http2Client(Http2Connection[WireEvent]):
         refused = code == wire.REFUSED_STREAM
         kind = FaultKind.STREAM_REFUSED if refused else FaultKind.STREAM_RESET
         fault = Fault(kind, Side.PROVIDER, f"the provider reset the stream with code {code}", retryable=True)
-        self._on_fault(stream, fault, unprocessed=refused)
+        http1 = code == wire.HTTP_1_1_REQUIRED
+        self._events.append(StreamFailed(stream.number, fault, unprocessed=refused, needs_http1=http1))
 
     def _on_fault(self, stream: Stream, fault: Fault, *, unprocessed: bool = False) -> None:
-        self._events.append(StreamFailed(stream.number, fault, unprocessed))
+        processed = not unprocessed and (stream.number <= self._covered or stream.answered)
+        self._events.append(StreamFailed(stream.number, fault, unprocessed, processed, self._wants_http1))
 
     def _on_failure(self, fault: Fault) -> None:
         self._events.append(ConnectionFailed(fault))
 
-    def _on_goaway(self, last_stream: int) -> None:
+    def _on_goaway(self, last_stream: int, code: int) -> None:
+        self._covered = last_stream
+        self._wants_http1 = code == wire.HTTP_1_1_REQUIRED
         fault = Fault(FaultKind.STREAM_REFUSED, Side.PROVIDER, "the provider is going away (GOAWAY)", retryable=True)
         for stream in list(self._streams.values()):
             if stream.number > last_stream:

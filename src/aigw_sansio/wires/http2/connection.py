@@ -323,8 +323,8 @@ class Http2Connection(Http2Role[OwnerEvent]):
         repairs.reopen(self._h2)
         self.settings_version += 1
         self._draining = True
-        self._on_goaway(event.last_stream_id or 0)
         code = int(event.error_code or 0)
+        self._on_goaway(event.last_stream_id or 0, code)
         if code:
             self._end_connection(
                 Fault(FaultKind.CONNECTION_LOST, self._blame, f"the peer sent GOAWAY with code {code}", retryable=True)

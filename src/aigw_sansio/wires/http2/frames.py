@@ -28,6 +28,7 @@ STREAM_CLOSED: Final = 0x5
 FRAME_SIZE_ERROR: Final = 0x6
 REFUSED_STREAM: Final = 0x7
 CANCEL: Final = 0x8
+HTTP_1_1_REQUIRED: Final = 0xD
 ENHANCE_YOUR_CALM: Final = 0xB
 
 #: The largest payload that we accept, as in our SETTINGS (the initial value of SETTINGS_MAX_FRAME_SIZE).

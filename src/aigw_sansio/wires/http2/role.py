@@ -60,7 +60,7 @@ class Http2Role(ABC, Generic[OwnerEvent]):
         """The connection failed. Every stream had its ``_on_fault`` before."""
 
     @abstractmethod
-    def _on_goaway(self, last_stream: int) -> None:
+    def _on_goaway(self, last_stream: int, code: int) -> None:
         """The peer's GOAWAY: it will not act on streams of ours above ``last_stream``."""
 
     @abstractmethod

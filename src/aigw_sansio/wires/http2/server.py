@@ -252,5 +252,5 @@ class Http2Server(Http2Connection[ServerEvent]):
     def _on_failure(self, fault: Fault) -> None:
         self._events.append(ConnectionFailed(fault))
 
-    def _on_goaway(self, last_stream: int) -> None:
+    def _on_goaway(self, last_stream: int, code: int) -> None:
         """The client opens no more streams. Open streams go on."""

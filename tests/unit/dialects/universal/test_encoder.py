@@ -38,6 +38,31 @@ def begun(told: UniversalEncoder, content_type: bytes = b"text/event-stream; cha
     return made
 
 
+def final(**more: Any) -> FinalResponse:
+    return FinalResponse(**{"step": 0, "charset": None, "headers": [], "events": [], **more})
+
+
+def test_metadata_says_what_ended_it_and_what_the_head_said() -> None:
+    told = encoder("events")
+    messages = told.whole(
+        final(
+            status=200,
+            content_type=None,
+            body=b"{}",
+            headers=[(b"retry-after", b"2"), (b"set-cookie", b"a=b"), (b"x-request-id", b"r1")],
+            events=[TextDelta("hi")],
+            usage=UsageReported(3, 4),
+            finish_reason="length",
+        ),
+        PROGRESS,
+    )
+    assert [read(message)["type"] for message in messages] == ["universal.event", "universal.created"]
+    metadata = read(messages[-1])["metadata"]
+    assert metadata["headers"] == {"retry-after": "2", "x-request-id": "r1"}
+    assert metadata["finishReason"] == "length"
+    assert metadata["usage"] == {"input_tokens": 3, "output_tokens": 4, "quality": "final"}
+
+
 def sse(content: str) -> Chunk:
     return Chunk(json.dumps({"choices": [{"index": 0, "delta": {"content": content}}]}).encode())
 
@@ -123,17 +148,11 @@ def test_a_host_that_listens_hears_the_meanings() -> None:
 
 def test_whole_answers_refusals_errors_and_cancels() -> None:
     told = encoder()
-    (text,) = told.whole(
-        FinalResponse(step=0, status=404, content_type="application/json", body=b'{"a":1}', charset=None),
-        PROGRESS,
-        None,
-    )
+    (text,) = told.whole(final(status=404, content_type="application/json", body=b'{"a":1}'), PROGRESS)
     whole = read(text)
     assert whole["response"] == {"a": 1}
     assert (whole["metadata"]["step"], whole["metadata"]["status"]) == ("0", 404)
-    (text,) = told.whole(
-        FinalResponse(step=0, status=200, content_type=None, body=b"\xff\xfe", charset=None), PROGRESS, None
-    )
+    (text,) = told.whole(final(status=200, content_type=None, body=b"\xff\xfe"), PROGRESS)
     coded = read(text)
     assert (coded["metadata"]["encoding"], coded["response"]) == ("base64", "//4=")
     assert "contentType" not in coded["metadata"]
@@ -141,11 +160,11 @@ def test_whole_answers_refusals_errors_and_cancels() -> None:
     refused = read(text)
     assert refused["metadata"]["status"] == 504
     assert refused["response"]["error"] == [{"code": 2005, "message": "nothing came"}]
-    (text,) = told.failed(response(), FAULT, PROGRESS)
+    (text,) = told.failed(response(), FAULT, PROGRESS, None)
     error = read(text)
     assert error["error"] == {"code": 2005, "message": "nothing came", "kind": "idle_timeout", "retryable": True}
     assert error["metadata"] == METADATA
-    (text,) = told.cancelled(None, PROGRESS)
+    (text,) = told.cancelled(None, PROGRESS, None)
     cancelled = read(text)
     assert cancelled["metadata"] == {
         key: METADATA[key] for key in ("cacheStatus", "eventId", "logId", "step", "attempts")

@@ -1,0 +1,56 @@
+"""A body whose framing its first bytes tell: an event stream under a wrong media type, or what the type says.
+
+Decides: when enough bytes have come to tell. Must not know: which types are in doubt, and how either body is read.
+"""
+
+from collections.abc import Callable
+
+from ..faults import Fault
+from .chunk import BodyDecoder, Chunk
+from .sse import begins_like_sse
+
+#: Blanks before the first field are cut off here: a body that has more of them is no event stream.
+_LOOK_AT = 4096
+
+
+class SniffingDecoder:
+    """A :class:`~.chunk.BodyDecoder` that holds the first bytes, until it can ask for the decoder of them all."""
+
+    __slots__ = ("_choose", "_held", "_inner")
+
+    def __init__(self, choose: Callable[[bool], BodyDecoder]) -> None:
+        """``choose`` is called once, with whether it is an event stream; it returns the decoder."""
+        self._choose = choose
+        self._held = b""
+        self._inner: BodyDecoder | None = None
+
+    @property
+    def fault(self) -> Fault | None:
+        """See :class:`~.chunk.BodyDecoder`."""
+        return self._inner.fault if self._inner is not None else None
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held."""
+        return self._inner.buffered if self._inner is not None else len(self._held)
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        """More of the body."""
+        if self._inner is not None:
+            return self._inner.feed(data)
+        self._held += data
+        found = begins_like_sse(self._held)
+        if found is None and len(self._held) < _LOOK_AT:
+            return []
+        return self._decide(found is True)
+
+    def finish(self) -> list[Chunk]:
+        """The body ended. What is undecided by then is no event stream."""
+        chunks = self._decide(False) if self._inner is None else []
+        assert self._inner is not None
+        return chunks + self._inner.finish()
+
+    def _decide(self, sse: bool) -> list[Chunk]:
+        held, self._held = self._held, b""
+        self._inner = self._choose(sse)
+        return self._inner.feed(held) if held else []

@@ -1,0 +1,57 @@
+"""The rest of a response whose exchange has ended: read and dropped, so that its connection can be kept.
+
+Decides: how much of it is read, and for how long (client protocol, section 3.2). Must not know: the exchange, which has
+ended and holds nothing of this.
+"""
+
+from collections.abc import Callable
+
+from ..engine.services import Services
+from ..exchanges.source import Placed
+from ..faults import Fault
+from ..wires.http import Headers
+
+
+class Remainder:
+    """Takes the place of the handler of a call. Implements ``ResponseHandler``."""
+
+    __slots__ = ("_give_up", "_left", "_timer")
+
+    def __init__(self, services: Services, give_up: Callable[[float], None], now: float) -> None:
+        """``give_up`` cancels the call."""
+        self._give_up = give_up
+        self._left = services.config.limits.read_on_bytes
+        self._timer = services.timers.timer(self._on_timeout)
+        self._timer.arm(now + services.config.timeouts.read_on_s)
+
+    def _on_timeout(self, now: float) -> None:
+        self._timer.close()
+        self._give_up(now)
+
+    def response_body(self, data: bytes, now: float) -> None:
+        self._left -= len(data)
+        if self._left < 0:
+            self._on_timeout(now)
+
+    def response_end(self, now: float) -> None:
+        self._timer.close()
+
+    def response_failed(self, fault: Fault, now: float) -> None:
+        self._timer.close()
+
+    # The head has come, so none of these means anything.
+
+    def call_placed(self, placed: Placed, now: float) -> None:
+        pass
+
+    def call_replaced(self, now: float) -> None:
+        pass
+
+    def request_sent(self, now: float) -> None:
+        pass
+
+    def response_activity(self, now: float) -> None:
+        pass
+
+    def response_head(self, status: int, headers: Headers, now: float) -> None:
+        pass
