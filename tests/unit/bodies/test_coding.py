@@ -189,7 +189,9 @@ def test_after_a_fault_nothing_is_read_or_kept() -> None:
     assert decoder.finish() is decoder.fault
 
 
-@pytest.mark.parametrize("value", [None, b"", b" ", b"identity", b"Identity, identity", b",,", b"utf-8", b"none, UTF8", b"\xff\x00" * 100])
+@pytest.mark.parametrize(
+    "value", [None, b"", b" ", b"identity", b"Identity, identity", b",,", b"utf-8", b"none, UTF8", b"\xff\x00" * 100]
+)
 def test_nothing_to_undo(value: bytes | None) -> None:
     assert content_decoder(value) is None
 

@@ -55,7 +55,11 @@ CASES: list[tuple[str, bytes, list[Chunk]]] = [
     ("an event that stops", b'data: a\n\ndata: {"b":', data(b"a")),
     ("a word that stops", b"data: a\n\ndata: b\n", data(b"a")),
     ("words", b"Internal Server Error", data(b"Internal Server Error")),
-    ("words between events", b"data: a\n\n<html>\n<b>502: Bad</b>\n\ndata: b\n\n", data(b"a", b"<html>\n<b>502: Bad</b>", b"b")),
+    (
+        "words between events",
+        b"data: a\n\n<html>\n<b>502: Bad</b>\n\ndata: b\n\n",
+        data(b"a", b"<html>\n<b>502: Bad</b>", b"b"),
+    ),
     ("words behind data", b"data: a\n no field\n\n", data(b"a", b"no field")),
     ("an error field", b'error: {"code":400}\n\ndata: a\n\n', [Chunk(b'{"code":400}', "error", True), Chunk(b"a")]),
     ("an error field of words", b"Error: too much", [Chunk(b"too much", "error", True)]),

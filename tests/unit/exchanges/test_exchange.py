@@ -286,7 +286,9 @@ def test_a_stream_that_says_nothing_is_a_failed_attempt(body: bytes, said: objec
 @pytest.mark.parametrize("mode", ["raw", "events", "both"])
 @pytest.mark.parametrize("end", ["done", "message_done", "eof", "reset", "silence", "idle", "total"])
 def test_what_ends_a_response_that_has_finished_does_not_matter(end: str, mode: str) -> None:
-    client = Client({"response": mode, "idle_s": 2.0 if end == "idle" else 30.0, "total_s": 4.0 if end == "total" else None})
+    client = Client(
+        {"response": mode, "idle_s": 2.0 if end == "idle" else 30.0, "total_s": 4.0 if end == "total" else None}
+    )
     chunked = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
     client.connect(1)
     body = b"".join(b"data: %b\n\n" % chunk for chunk in (TOKEN, STOP, USAGE))
@@ -398,7 +400,9 @@ def test_the_class_of_an_error_decides_everywhere(error: bytes, status: int, aga
     else:
         assert (client.last["metadata"]["status"], end.attempts) == (status, 1 + again)
     events = [message["event"] for message in client.messages if message["type"] == "universal.event"]
-    assert [event["type"] for event in events if event["type"] in ("response.finished", "response.failed")] == ["response.failed"]
+    assert [event["type"] for event in events if event["type"] in ("response.finished", "response.failed")] == [
+        "response.failed"
+    ]
 
 
 @pytest.mark.parametrize(("status", "field", "attempts"), [
@@ -425,7 +429,9 @@ def test_a_body_may_ask_for_the_delay(how: str) -> None:
     assert len(started(client)) == 2
 
 
-@pytest.mark.parametrize("field", [b"retry-after: 6", b"retry-after-ms: 5001", b"retry-after: Friday, 31-Dec-40 23:59:59 GMT"])
+@pytest.mark.parametrize(
+    "field", [b"retry-after: 6", b"retry-after-ms: 5001", b"retry-after: Friday, 31-Dec-40 23:59:59 GMT"]
+)
 def test_a_provider_that_asks_for_more_is_not_tried_again(field: bytes) -> None:
     client = Client({"attempts": 3}, {})
     client.whole(429, b"{}", field)
@@ -566,7 +572,9 @@ def test_what_is_shown_where_the_only_try_failed(how: str) -> None:
     assert attempt.fault == end.fault
 
 
-@pytest.mark.parametrize("body", [ERROR, b"<html>", b'{"choices":[{"ind', b'{"choices":null,"base_resp":{"status_code":1000}}', STOPPED])
+@pytest.mark.parametrize(
+    "body", [ERROR, b"<html>", b'{"choices":[{"ind', b'{"choices":null,"base_resp":{"status_code":1000}}', STOPPED]
+)
 def test_a_whole_2xx_that_is_none_is_a_failed_attempt(body: bytes) -> None:
     client = Client({"attempts": 2}, {})
     client.whole(200, body)

@@ -52,7 +52,10 @@ def test_dates_are_those_of_the_calendar(moment: datetime, ahead: float) -> None
     moment = moment.replace(microsecond=0)
     now = calendar.timegm(moment.utctimetuple()) - ahead
     wanted = max(calendar.timegm(moment.utctimetuple()) - now, 0.0)
-    for form in (format_datetime(moment, usegmt=True), moment.strftime("%a %b ") + f"{moment.day:2} {moment:%H:%M:%S} {moment.year:04}"):
+    for form in (
+        format_datetime(moment, usegmt=True),
+        moment.strftime("%a %b ") + f"{moment.day:2} {moment:%H:%M:%S} {moment.year:04}",
+    ):
         assert retry_after_s([(b"retry-after", form.encode())], now) == wanted
 
 
@@ -61,7 +64,9 @@ def test_any_value_gives_a_wait_within_bounds(value: bytes, now: float) -> None:
     assert 0.0 <= retry_after_s([(b"retry-after", value), (b"retry-after-ms", value)], now) < 1e13
 
 
-@given(st.datetimes(datetime(1970, 1, 1), datetime(2090, 12, 31), timezones=st.just(UTC)), st.integers(-49 * 365, 49 * 365))
+@given(
+    st.datetimes(datetime(1970, 1, 1), datetime(2090, 12, 31), timezones=st.just(UTC)), st.integers(-49 * 365, 49 * 365)
+)
 def test_a_year_of_two_digits_is_within_50_years(moment: datetime, days: int) -> None:
     now = calendar.timegm(moment.replace(microsecond=0).utctimetuple())
     at = moment.replace(microsecond=0) + timedelta(days=days)
