@@ -420,8 +420,8 @@ def hunt(fault: Mutant | None) -> str | None:
             check(path, gateway, cuts, http, accept=False)
         except Exception as found:
             return f"{path.stem} ({http}): {type(found).__name__}"
+    from tests.world import h2 as world_h2
     from tests.world.relay import RelayWorld, relay_moves
-    from tests.world.world import h2 as world_h2
     from tests.world.world import random_moves, run
 
     for seed in range(WORLDS):

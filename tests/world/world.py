@@ -681,6 +681,10 @@ class World:
         if found is None:
             return None
         pipe, serving = found
+        if much & 8:
+            self._flow(pipe)  # what the gateway has taken back, it has taken back
+            if serving.phase != "stream" or not pipe.live:
+                return None
         if not serving.chunks:
             self._say(pipe, serving, 10)
         finish = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
