@@ -38,6 +38,7 @@ class Caller:
         self.repeated: list[str] = []  #: ids sent again while they ran, as far as the client knew
         self.reused: set[str] = set()
         self.done: list[str] = []  #: streams that ended well, for the world to look at
+        self.last: list[tuple[str, str, int]] = []  #: event id, kind and attempts of last messages, for the world, too
         self._nobody = 0
 
     def send(self, text: str, event_id: str) -> bytes:
@@ -117,11 +118,14 @@ class Caller:
             self._chunk(event_id, message["response"])
         elif kind != "event":
             self.phases[event_id] = "ended"
+            self.last.append((event_id, kind, message["metadata"]["attempts"]))
             if kind == "done":
                 self.done.append(event_id)
 
     def _chunk(self, event_id: str, response: object) -> None:
         if not isinstance(response, dict) or "choices" not in response:
+            return
+        if "content" not in response["choices"][0]["delta"]:
             return
         name, number = response["choices"][0]["delta"]["content"].split(":")[:2]
         if name != event_id or int(number) != self.counts[event_id]:
@@ -136,8 +140,12 @@ class Caller:
 class Serving:
     """One request at a provider, and how far its answer is."""
 
-    def __init__(self, stream: int, body: bytes) -> None:
+    def __init__(self, stream: int, body: bytes, at: float = 0.0) -> None:
         self.stream = stream
+        self.at = at  #: when all of it had come
+        self.billed = False  #: it costs money: it was begun, and the gateway can know that
+        self.terminated = False  #: the format's own end was sent, whatever the transport does
+        self.told_end = False  #: and it has arrived
         self.event_id: str = json.loads(body)["id"] if body else "?"
         self.phase = "asked"  #: asked, stream, over
         self.chunks = 0

@@ -69,17 +69,22 @@ FAULTS: list[Mutant] = [
     Mutant(
         "everything is retried",
         "exchanges.exchange",
-        "if self._tries < policy.attempts and fault.retryable:",
+        "if self._tries < policy.attempts and again:",
         "if self._tries < policy.attempts:",
     ),
     Mutant(
         "retry-after is not looked at",
         "exchanges.exchange",
-        "delay = max(delay, retry_after_s(",
-        "max(delay, retry_after_s(",
+        "            wait_s = max(wait_s, retry_after_s(",
+        "            max(wait_s, retry_after_s(",
     ),
     Mutant("tries are counted over all steps", "exchanges.exchange", "            self._tries = 0\n", ""),
-    Mutant("an error answer is forgotten", "exchanges.exchange", "            self._last_response = final\n", ""),
+    Mutant(
+        "an error answer is forgotten",
+        "exchanges.exchange",
+        "            self._last_response = rejection.final\n",
+        "            pass\n",
+    ),
     Mutant(
         "uncommitted messages of a failed attempt go to the client",
         "exchanges.exchange",
@@ -92,17 +97,73 @@ FAULTS: list[Mutant] = [
         "            call.cancel(now)\n",
         "            pass\n",
     ),
+    # the money rules
     Mutant(
-        "an answered stream is sent again",
-        "upstream.connection",
-        "again = (event.unprocessed or lost) and not call.response_started and",
-        "again = (event.unprocessed or lost) and",
+        "an answered request is sent again",
+        "upstream.resend",
+        "    if answered:\n        return False\n",
+        "",
+    ),
+    Mutant(
+        "a request is sent again however late its connection ends",
+        "upstream.resend",
+        "    return kept and sent_since_s <= handshake_s\n",
+        "    return kept\n",
+    ),
+    Mutant(
+        "a request is sent again though the connection was dialled for it",
+        "upstream.resend",
+        "    return kept and sent_since_s <= handshake_s\n",
+        "    return sent_since_s <= handshake_s\n",
+    ),
+    Mutant(
+        "a request that GOAWAY covers is sent again",
+        "upstream.resend",
+        "    if failed.processed or failed.fault",
+        "    if failed.fault",
+    ),
+    Mutant(
+        "any reset stream is sent again",
+        "upstream.resend",
+        "    if failed.processed or failed.fault.kind is not FaultKind.CONNECTION_LOST:\n        return False\n",
+        "",
     ),
     Mutant(
         "a connection that dies in reuse is not replaced",
-        "upstream.connection",
-        "        lost = call.reach != ",
-        "        lost = False and call.reach != ",
+        "upstream.resend",
+        "    return kept and sent_since_s <= handshake_s\n",
+        "    return False\n",
+    ),
+    Mutant(
+        "a refused stream is not replaced",
+        "upstream.resend",
+        "    if failed.unprocessed or failed.needs_http1:\n",
+        "    if failed.needs_http1:\n",
+    ),
+    # the ends
+    Mutant(
+        "the terminator ends nothing",
+        "exchanges.response",
+        "        return self._done or self._reader.terminated\n",
+        "        return False\n",
+    ),
+    Mutant(
+        "a finish without an end is waited for",
+        "exchanges.attempt",
+        "            self._grace_timer.arm(now + self._services.config.timeouts.end_grace_s)\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "a break behind a finish is a failure",
+        "exchanges.attempt",
+        "        if self.ended_well:\n",
+        "        if False and self.ended_well:\n",
+    ),
+    Mutant(
+        "the rest of a response is read for ever",
+        "upstream.remainder",
+        "        self._timer.arm(now + services.config.timeouts.read_on_s)\n",
+        "",
     ),
     Mutant(
         "a paused connection stays paused when its call is over",
@@ -359,8 +420,8 @@ def hunt(fault: Mutant | None) -> str | None:
             check(path, gateway, cuts, http, accept=False)
         except Exception as found:
             return f"{path.stem} ({http}): {type(found).__name__}"
+    from tests.world import h2 as world_h2
     from tests.world.relay import RelayWorld, relay_moves
-    from tests.world.world import h2 as world_h2
     from tests.world.world import random_moves, run
 
     for seed in range(WORLDS):

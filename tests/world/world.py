@@ -104,6 +104,8 @@ class Pipe:
         self.closing = False
         self.aborted = False
         self.dialled = caller is not None
+        self.dialled_at = 0.0
+        self.handshake = 0.0
         self.ended = False
 
     @property
@@ -144,7 +146,7 @@ class World:
             self._deliver, self._deliver, self._deliver, self._deliver_all, self._deliver_all,
             self._pull, self._confirm, self._confirm, self._peer_reads, self._flow_all, self._flow_all,
             self._dial, self._dial, self._dial_fails,
-            self._head, self._head, self._chunk, self._chunk, self._chunk, self._finish, self._flood,
+            self._head, self._head, self._chunk, self._chunk, self._chunk, self._finish, self._flood, self._tell_end, self._tell_end,
             self._provider_odd,
             self._peer_eof, self._peer_reset, self._answer, self._wait, self._wait, self._close_socket, self._toggle,
             self._running_stream, self._full_client, self._drain, self._share, self._share_in_trouble, self._quiet,
@@ -193,6 +195,7 @@ class World:
                 raise LawBroken(f"{effect}: the connection exists")
             pipe = self.pipes[effect.conn] = Pipe(effect.conn, None)
             pipe.offered, pipe.host = effect.alpn, effect.host
+            pipe.dialled_at = self.now
             return
         if pipe is None:
             raise LawBroken(f"{effect}: no such connection")
@@ -246,6 +249,9 @@ class World:
                 for event_id in pipe.caller.done:
                     self._check_complete(pipe.caller, event_id)
                 pipe.caller.done.clear()
+                for event_id, kind, attempts in pipe.caller.last:
+                    self._check_last(pipe.caller, event_id, kind, attempts)
+                pipe.caller.last.clear()
         counts = self.core.snapshot()
         live = [pipe for pipe in self.pipes.values() if not pipe.ended]
         if counts["connections"] != len(live):
@@ -269,6 +275,7 @@ class World:
             for pipe in self.pipes.values()
             if pipe.live and pipe.end is None
             for serving in _running(pipe)
+            if not serving.terminated  # its exchange has ended, and its connection reads on
         )
         wanted = Counter(event_id for log_id, event_id in self.admitted.items() if not self.ended[log_id])
         for event_id, count in running.items():
@@ -303,6 +310,17 @@ class World:
             raise LawBroken(
                 f"{event_id} is done with {got} chunks, its provider sent {[one.chunks for one in servings]}"
             )
+
+    def _check_last(self, caller: Caller, event_id: str, kind: str, attempts: int) -> None:
+        """Every request that a provider has begun is counted; what has ended by its format ends well."""
+        servings = [one for pipe in self.pipes.values() for one in pipe.servings if one.event_id == event_id]
+        if event_id in caller.reused:
+            return
+        billed = sum(one.billed for one in servings)
+        if billed > attempts:
+            raise LawBroken(f"{event_id} was begun {billed} times, the client was told of {attempts} attempts")
+        if kind == "error" and any(one.told_end and not one.spoilt for one in servings):
+            raise LawBroken(f"{event_id} is an error, though its provider told its end")
 
     # -- choosing ------------------------------------------------------------------------------------------------
 
@@ -485,7 +503,7 @@ class World:
             assert pipe.provider is not None
             for seen in pipe.provider.receive(data):
                 if seen.line.startswith(("POST", "GET")):
-                    pipe.servings.append(Serving(seen.stream, seen.body or b""))
+                    pipe.servings.append(Serving(seen.stream, seen.body or b"", self.now))
                 elif seen.line.startswith("aborted"):
                     assert isinstance(pipe.provider, Http2Provider)
                     for serving in pipe.servings:
@@ -538,6 +556,7 @@ class World:
         pipe = self._pick(who, lambda p: p.dialled and p.end is None)
         if pipe is None or much % 2:
             return None
+        self._bill(pipe)
         pipe.end = "eof"
         return repr(pipe)
 
@@ -545,8 +564,24 @@ class World:
         pipe = self._pick(who, lambda p: p.dialled and p.end != "reset" and not p.end_told)
         if pipe is None or much % 2:
             return None
-        pipe.end = "reset"
+        self._reset(pipe)
         return repr(pipe)
+
+    def _reset(self, pipe: Pipe) -> None:
+        """The end overtakes what is under way."""
+        self._bill(pipe)
+        pipe.end = "reset"
+        if pipe.inbound:
+            for index, serving in enumerate(pipe.servings):
+                if index and self.now - serving.at <= pipe.handshake:
+                    serving.billed = False
+
+    def _bill(self, pipe: Pipe) -> None:
+        """The provider goes in the middle of its work. The end can have crossed a request only on a kept connection,
+        and within its handshake time."""
+        for index, serving in enumerate(pipe.servings):
+            if serving.phase == "asked" and (not index or self.now - serving.at > pipe.handshake):
+                serving.billed = True
 
     # -- providers -----------------------------------------------------------------------------------------------
 
@@ -554,6 +589,7 @@ class World:
         alpn = pipe.offered[much % len(pipe.offered)] if pipe.offered else None
         pipe.provider = Http2Provider() if alpn == "h2" else self.new_provider(pipe)
         pipe.dialled = True
+        pipe.handshake = self.now - pipe.dialled_at
         self._step("connected", pipe.conn, alpn)
         if pipe.live:
             pipe.writable = True
@@ -589,6 +625,7 @@ class World:
 
     def _answer_with(self, pipe: Pipe, serving: Serving, kind: str) -> None:
         status, headers, body = serving.answer(kind)
+        serving.billed = True
         provider = pipe.provider
         if isinstance(provider, Http2Provider):
             try:
@@ -637,6 +674,45 @@ class World:
             return None
         self._end(*found)
         return f"{found[0]} {found[1].event_id}"
+
+    def _tell_end(self, who: int, much: int) -> str | None:
+        """The format's own end: a terminator in some spelling, or a finish. The transport does what it likes."""
+        found = self._pick_serving(who, "stream")
+        if found is None:
+            return None
+        pipe, serving = found
+        if much & 8:
+            self._flow(pipe)  # what the gateway has taken back, it has taken back
+            if serving.phase != "stream" or not pipe.live:
+                return None
+        if not serving.chunks:
+            self._say(pipe, serving, 10)
+        finish = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
+        done = (b"data: [DONE]\n\n", b"data: [DONE] \n\n", b'data: "[DONE]"\n\n', finish, finish + b": ping\n\n")[
+            who % 5
+        ]
+        self._put(pipe, serving, done)
+        serving.finished = True
+        kept_back = pipe.provider.kept_back() if isinstance(pipe.provider, Http2Provider) else ()
+        serving.terminated = True
+        if much & 8 and serving.stream not in kept_back:  # else its end may never arrive
+            while not pipe.paused and self._read(pipe, 65536):
+                pass
+            serving.told_end = not pipe.inbound and pipe.live
+        how = ("ends", "stays open", "goes on", "eof", "reset", "floods")[much % 6]
+        if how == "ends":
+            self._end(pipe, serving)
+        elif how == "eof" and len(pipe.servings) == 1:
+            self._bill(pipe)
+            pipe.end = how
+        elif how == "reset" and len(pipe.servings) == 1 and not pipe.inbound:
+            self._reset(pipe)
+        elif how == "goes on" and finish not in done:
+            self._put(pipe, serving, b'data: {"choices":[{"delta":{"content":"nobody:0:"}}]}\n\n')
+        elif how == "floods":
+            self._put(pipe, serving, b": ping\n\n" * 10_000)
+        serving.phase = "over"
+        return f"{pipe} {serving.event_id} {done!r} {how}"
 
     def _end(self, pipe: Pipe, serving: Serving) -> None:
         if serving.phase == "asked":

@@ -93,11 +93,7 @@ def may_be_sse(status: int, media_type: str | None) -> bool:
     return 200 <= status <= 299 and (media_type is None or media_type in _SUSPECT_TYPES)
 
 
-class _Asked(msgspec.Struct):
-    stream: object = None
-
-
-_decode_asked: Final = msgspec.json.Decoder(_Asked).decode
+_decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def asks_for_stream(query: bytes) -> bool:
@@ -105,7 +101,8 @@ def asks_for_stream(query: bytes) -> bool:
     if b'"stream"' not in query:
         return False
     try:
-        return _decode_asked(query).stream is True
+        stream = _decode_members(query).get("stream")
+        return stream is not None and bytes(stream).strip() == b"true"
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return False
 

@@ -3,14 +3,21 @@
 Decides: when enough bytes have come to tell. Must not know: which types are in doubt, and how either body is read.
 """
 
-from collections.abc import Callable
+from typing import Final, Protocol
 
 from ..faults import Fault
 from .chunk import BodyDecoder, Chunk
 from .sse import begins_like_sse
 
 #: Blanks before the first field are cut off here: a body that has more of them is no event stream.
-_LOOK_AT = 4096
+_LOOK_AT: Final = 4096
+
+
+class ChooseDecoder(Protocol):
+    """Makes the decoder of a body, once its first bytes have told what it is."""
+
+    def __call__(self, *, sse: bool) -> BodyDecoder:
+        """``sse``: the body is an event stream."""
 
 
 class SniffingDecoder:
@@ -18,8 +25,8 @@ class SniffingDecoder:
 
     __slots__ = ("_choose", "_held", "_inner")
 
-    def __init__(self, choose: Callable[[bool], BodyDecoder]) -> None:
-        """``choose`` is called once, with whether it is an event stream; it returns the decoder."""
+    def __init__(self, choose: ChooseDecoder) -> None:
+        """``choose`` is called once."""
         self._choose = choose
         self._held = b""
         self._inner: BodyDecoder | None = None
@@ -39,18 +46,18 @@ class SniffingDecoder:
         if self._inner is not None:
             return self._inner.feed(data)
         self._held += data
-        found = begins_like_sse(self._held)
+        found = begins_like_sse(self._held[:_LOOK_AT])  # no more, however the reads were cut
         if found is None and len(self._held) < _LOOK_AT:
             return []
-        return self._decide(found is True)
+        return self._decide(sse=found is True)
 
     def finish(self) -> list[Chunk]:
         """The body ended. What is undecided by then is no event stream."""
-        chunks = self._decide(False) if self._inner is None else []
+        chunks = self._decide(sse=False) if self._inner is None else []
         assert self._inner is not None
         return chunks + self._inner.finish()
 
-    def _decide(self, sse: bool) -> list[Chunk]:
+    def _decide(self, *, sse: bool) -> list[Chunk]:
         held, self._held = self._held, b""
-        self._inner = self._choose(sse)
+        self._inner = self._choose(sse=sse)
         return self._inner.feed(held) if held else []

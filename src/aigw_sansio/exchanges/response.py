@@ -224,7 +224,7 @@ class ProviderResponse:
         lines = self.framing is Framing.SSE or self.framing is Framing.NDJSON
         return self._decoder.finish() if lines and self.fault is None else []
 
-    def _choose_decoder(self, sse: bool) -> BodyDecoder:
+    def _choose_decoder(self, *, sse: bool) -> BodyDecoder:
         """The first bytes have told the framing."""
         if sse:
             self.framing = Framing.SSE

@@ -11,10 +11,10 @@ A call is registered before its request is written and removed before its handle
 handler may start the next request at once, on this very connection. To cancel a call means RST_STREAM on HTTP/2; on
 HTTP/1.1 the connection is aborted.
 
-A lost call may be sent again if the provider cannot have begun it: HTTP/2 says so (REFUSED_STREAM, GOAWAY), the
-transport had not taken all of its bytes, or the connection was kept from an earlier request and ended within its own
-handshake time after the last byte was taken (its close crossed the request). Not more than three times, and never after
-the first byte of the response. If the provider wants HTTP/1.1, the call is placed again for that.
+A lost call is placed again, not more than three times, if the provider cannot have begun it (:mod:`.resend`): HTTP/2
+says so (REFUSED_STREAM, GOAWAY, HTTP_1_1_REQUIRED), the transport had not taken all of its bytes, or the connection was
+kept from an earlier request and ended within its own handshake time after the last byte was taken (its close crossed
+the request).
 
 The exchange of a call may end before its response does (the format's own end came). The connection then reads on for a
 while, for itself, so that it can be kept.
@@ -23,7 +23,6 @@ A connection without calls is kept for ``pool_idle_s``, and takes no new call af
 that arrives while it is idle closes it. A silent HTTP/2 connection with calls is pinged.
 """
 
-from enum import IntEnum
 from typing import Protocol
 
 from ..effects import Tls
@@ -37,36 +36,12 @@ from ..wires.http1.client import Http1Client
 from ..wires.http2.client import Http2Client
 from .call import UpstreamCall
 from .remainder import Remainder
+from .resend import cannot_have_begun
+from .states import UPSTREAM_TABLE, UpstreamInput, UpstreamState
 
 _MAX_REPLACEMENTS = 3
 #: An HTTP/2 provider that has not taken this many bytes is paused: it makes us reply, and takes no replies.
 _UNSENT_LIMIT = 256 * 1024
-
-
-class UpstreamState(IntEnum):
-    """The states of an upstream connection. DRAINING: it takes no new calls."""
-
-    DIALING = 0
-    OPEN = 1
-    DRAINING = 2
-    CLOSED = 3
-
-
-class UpstreamInput(IntEnum):
-    """The inputs of an upstream connection."""
-
-    CONNECTED = 0
-    DRAIN = 1
-    END = 2
-
-
-UPSTREAM_TABLE: dict[tuple[UpstreamState, UpstreamInput], UpstreamState] = {
-    (UpstreamState.DIALING, UpstreamInput.CONNECTED): UpstreamState.OPEN,
-    (UpstreamState.DIALING, UpstreamInput.END): UpstreamState.CLOSED,
-    (UpstreamState.OPEN, UpstreamInput.DRAIN): UpstreamState.DRAINING,
-    (UpstreamState.OPEN, UpstreamInput.END): UpstreamState.CLOSED,
-    (UpstreamState.DRAINING, UpstreamInput.END): UpstreamState.CLOSED,
-}
 
 
 class UpstreamOwner(Protocol):
@@ -233,9 +208,9 @@ class UpstreamConnection(Connection):
     def read_on(self, call: UpstreamCall, now: float) -> None:
         """Nobody needs the rest of the response of ``call``: read on for a while, so that the connection can be
         kept."""
-        call.handler = Remainder(self.services, lambda at: self._give_up(call, at), now)
+        call.handler = Remainder(self.services, lambda at: self._cancel_rest(call, at), now)
 
-    def _give_up(self, call: UpstreamCall, now: float) -> None:
+    def _cancel_rest(self, call: UpstreamCall, now: float) -> None:
         if call.connection is self:
             self.cancel(call, now)
 
@@ -386,7 +361,14 @@ class UpstreamConnection(Connection):
             self._pool.capacity_changed(self, now)
 
     def _call_failed(self, call: UpstreamCall, event: StreamFailed, now: float) -> None:
-        again = call.replacements < _MAX_REPLACEMENTS and self._cannot_have_begun(call, event, now)
+        again = call.replacements < _MAX_REPLACEMENTS and cannot_have_begun(
+            event,
+            answered=call.response_started,
+            sent_since_s=now - call.sent_at if call.sent else None,
+            kept=call.reach != "dialled",
+            handshake_s=self.handshake_s,
+            stalled=self._stalled,
+        )
         # Before the replacement: a broken connection must leave the pool first.
         self._call_ended(now, broken=not self.multiplexed and not self._peer_done)
         if again:
@@ -394,20 +376,6 @@ class UpstreamConnection(Connection):
             self._pool.replace(call, now, http1=event.needs_http1)
         else:
             call.handler.response_failed(event.fault, now)
-
-    def _cannot_have_begun(self, call: UpstreamCall, event: StreamFailed, now: float) -> bool:
-        """Safety: may the request be sent again? Each request may cost money, so only if the provider cannot have begun
-        it (client protocol, section 3.3)."""
-        if call.response_started:
-            return False
-        if event.unprocessed or event.needs_http1:
-            return True
-        if event.processed or event.fault.kind is not FaultKind.CONNECTION_LOST:
-            return False
-        if not call.sent:
-            return not self._stalled
-        # A kept connection: its close crossed the request if it came no later than an answer to it could have.
-        return call.reach != "dialled" and now - call.sent_at <= self.handshake_s
 
     def _remove(self, call: UpstreamCall) -> None:
         self._calls.pop(call.stream, None)

@@ -15,18 +15,18 @@ from ..wires.http import Headers
 class Remainder:
     """Takes the place of the handler of a call. Implements ``ResponseHandler``."""
 
-    __slots__ = ("_give_up", "_left", "_timer")
+    __slots__ = ("_cancel", "_left", "_timer")
 
-    def __init__(self, services: Services, give_up: Callable[[float], None], now: float) -> None:
-        """``give_up`` cancels the call."""
-        self._give_up = give_up
+    def __init__(self, services: Services, cancel: Callable[[float], None], now: float) -> None:
+        """``cancel`` cancels the call."""
+        self._cancel = cancel
         self._left = services.config.limits.read_on_bytes
         self._timer = services.timers.timer(self._on_timeout)
         self._timer.arm(now + services.config.timeouts.read_on_s)
 
     def _on_timeout(self, now: float) -> None:
         self._timer.close()
-        self._give_up(now)
+        self._cancel(now)
 
     def response_body(self, data: bytes, now: float) -> None:
         self._left -= len(data)

@@ -1,37 +1,16 @@
 """A connection to a provider: which wire, whose bytes, what its end means."""
 
-from itertools import product
-
 import pytest
 from tests.peers.core_rig import OK, Handler, Rig
 
 from aigw_sansio.config import Timeouts
 from aigw_sansio.effects import Connect, Tls
-from aigw_sansio.errors import LocalProtocolError
-from aigw_sansio.fsm import Machine
 from aigw_sansio.ids import ConnId
 from aigw_sansio.origin import Origin
-from aigw_sansio.upstream.connection import UPSTREAM_TABLE, UpstreamInput, UpstreamState
 
 PLAIN = Origin("https", "up.test", 443, None, "off")
 AUTO = Origin("https", "up.test", 443)
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
-
-
-@pytest.mark.parametrize(("state", "move"), list(product(UpstreamState, UpstreamInput)))
-def test_table(state: UpstreamState, move: UpstreamInput) -> None:
-    machine = Machine(UPSTREAM_TABLE, state)
-    allowed = {
-        (UpstreamState.DIALING, UpstreamInput.CONNECTED),
-        (UpstreamState.OPEN, UpstreamInput.DRAIN),
-        *((living, UpstreamInput.END) for living in UpstreamState if living is not UpstreamState.CLOSED),
-    }
-    if (state, move) in allowed:
-        machine.fire(move)
-        assert machine.state > state, "it never goes back"
-    else:
-        with pytest.raises(LocalProtocolError):
-            machine.fire(move)
 
 
 @pytest.mark.parametrize(("origin", "wanted"), [
@@ -318,3 +297,68 @@ def test_what_the_wire_has_to_say_still_leaves_when_its_last_stream_ends() -> No
     rig.receive(1, server.data_to_send())
     assert rig.short()[-2:] == ["flush 1", "close 1"]
     assert b"any more" in rig.take(1)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("end", ["eof", "reset"])
+def test_losses_at_every_byte_of_a_request(kept: bool, end: str) -> None:
+    """The connection ends when the transport has taken ``taken`` bytes of the request, ``later`` seconds after that."""
+    whole = 0
+    taken = 0
+    while not whole or taken <= whole:
+        for later in (0.0, 0.2, 0.3):
+            rig = Rig()
+            rig.call(first := Handler(), PLAIN)
+            rig.now = 0.2
+            rig.connect(1)
+            if kept:
+                rig.receive(1, OK)
+                assert first.told[-1] == "end"
+                rig.call(handler := Handler(), PLAIN)
+            else:
+                rig = Rig()
+                rig.call(handler := Handler(), PLAIN)
+                rig.now = 0.2
+                rig.connections[ConnId(1)].connected("http/1.1", rig.now)
+            upstream = rig.connections[ConnId(1)]
+            whole = len(upstream.pull(65536))
+            if taken:
+                upstream.data_sent(taken, rig.now)
+            rig.now += later
+            if end == "eof":
+                upstream.receive_eof(rig.now)
+            else:
+                upstream.connection_lost("reset", rig.now)
+            again = taken < whole or (kept and later <= 0.2)
+            assert handler.told[-1] == ("replaced" if again else "failed connection_lost"), (taken, later)
+        taken += 1
+
+
+def test_no_request_is_sent_again_for_the_bytes_of_another() -> None:
+    """HTTP/2: the bytes of a request are taken, but not those of a later one on the same connection."""
+    rig = Rig()
+    rig.call(Handler(), AUTO)
+    rig.connect(1, "h2")
+    rig.call(begun := Handler(), AUTO)
+    upstream = rig.connections[ConnId(1)]
+    upstream.data_sent(len(upstream.pull(65536)), rig.now)
+    rig.call(later := Handler(), AUTO)
+    rig.now += 5
+    upstream.connection_lost("reset", rig.now)
+    assert begun.told[-1] == "failed connection_lost"
+    assert later.told[-1] == "replaced"
+
+
+def test_a_provider_that_demands_http1_gets_it() -> None:
+    rig = Rig()
+    rig.call(handler := Handler(), AUTO)
+    rig.connect(1, "h2")
+    server = rig.servers[ConnId(1)]
+    server.reset_stream(1, 0xD)
+    rig.receive(1, server.data_to_send())
+    assert handler.told[-1] == "replaced"
+    (connect,) = (effect for effect in rig.effects() if isinstance(effect, Connect) and effect.conn == ConnId(2))
+    assert connect.alpn == ("http/1.1",)
+    rig.connect(2)
+    rig.receive(2, OK)
+    assert handler.told[-1] == "end"

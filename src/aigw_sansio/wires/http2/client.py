@@ -207,7 +207,15 @@ class Http2Client(Http2Connection[WireEvent]):
 
     def _on_fault(self, stream: Stream, fault: Fault, *, unprocessed: bool = False) -> None:
         processed = not unprocessed and (stream.number <= self._covered or stream.answered)
-        self._events.append(StreamFailed(stream.number, fault, unprocessed, processed, self._wants_http1))
+        self._events.append(
+            StreamFailed(
+                stream.number,
+                fault,
+                unprocessed=unprocessed,
+                processed=processed,
+                needs_http1=self._wants_http1,
+            )
+        )
 
     def _on_failure(self, fault: Fault) -> None:
         self._events.append(ConnectionFailed(fault))
