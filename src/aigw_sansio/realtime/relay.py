@@ -11,6 +11,8 @@ from enum import IntEnum
 from ipaddress import ip_address
 from typing import Final
 
+import msgspec
+
 from ..downstream.admission import Admitted
 from ..downstream.ports import ClientRequest, Responder
 from ..engine.services import Services
@@ -25,8 +27,9 @@ from ..wires.websocket.frames import Role
 from ..wires.websocket.handshake import Accepted, Outcome, Refused
 from ..wires.websocket.relay import FrameRelay
 from .close_codes import CloseCause, map_close
+from .direction import Direction
 from .observer import RealtimeObserver
-from .side import Direction, RelaySide
+from .side import RelaySide
 from .upstream import RelayUpstreamConnection
 
 #: The fields of a provider's refusal that the client gets, beside status and body.
@@ -78,6 +81,7 @@ class Relay:
         "_on_ended",
         "_open_timer",
         "_opened",
+        "_record",
         "_responder",
         "_services",
         "_sides",
@@ -108,6 +112,7 @@ class Relay:
         self._draining = False
         self._opened = 0.0
         self._observer: RealtimeObserver | None = None
+        self._record: SessionEnded | None = None  # once it has ended, without its counts
         self._sides: tuple[RelaySide, RelaySide] | None = None  # client and provider, once both are open
         self._idle_s = services.config.timeouts.realtime_idle_s
         self._open_timer = services.timers.timer(self._on_open_timeout)
@@ -249,10 +254,44 @@ class Relay:
         self._end(side.peer, now, code=code, reason=self._call.hide(reason), cause=cause)
 
     def side_finished(self, side: RelaySide, now: float) -> None:
-        """One side has finished. The relay ends with the second one."""
-        if all(one.finished for one in self._open_sides):
+        """One side has finished: what still comes from the other side has nowhere to go, and nothing comes any more for
+        a client that lingers."""
+        client, provider = self._open_sides
+        other = provider if side is client else client
+        other.stop_passing(now)
+        if other.lingering:
+            other.finish(now)
+        self.side_drained(side, now)
+
+    def side_drained(self, side: RelaySide, now: float) -> None:
+        """One side may have been the last that something was under way to. The relay ends with the second one."""
+        self._write_record()
+        client, provider = self._open_sides
+        if client.settled and provider.settled and self._machine.allows(RelayInput.FINISH):
             self._machine.fire(RelayInput.FINISH)
+            client.release()
+            provider.release()
             self._on_ended(self, now)
+
+    def _write_record(self) -> None:
+        """Emit the record of the session, once, as soon as its counts cannot change any more."""
+        record = self._record
+        client, provider = self._open_sides
+        if record is None or not (client.delivery_is_final and provider.delivery_is_final):
+            return
+        self._record = None
+        messages_received, bytes_received = client.delivered()
+        messages_sent, bytes_sent = provider.delivered()
+        self._services.emit(
+            msgspec.structs.replace(
+                record,
+                messages_received=messages_received,
+                messages_sent=messages_sent,
+                bytes_received=bytes_received,
+                bytes_sent=bytes_sent,
+                usage=None if self._observer is None else self._observer.usage(),
+            )
+        )
 
     def _end(self, by: Side, now: float, *, code: int, reason: str, cause: CloseCause) -> None:
         """The one end of the session; the closing handshakes follow."""
@@ -260,27 +299,30 @@ class Relay:
         self._idle_timer.close()
         self._life_timer.close()
         client, provider = self._open_sides
-        self._services.emit(
-            SessionEnded(
-                session=self.session_id,
-                by=by,
-                code=code,
-                reason=reason,
-                phase="draining" if self._draining else "open",
-                duration_s=now - self._opened,
-                messages_received=client.wire.messages_passed,
-                messages_sent=provider.wire.messages_passed,
-                bytes_received=client.wire.bytes_passed,
-                bytes_sent=provider.wire.bytes_passed,
-                usage=None if self._observer is None else self._observer.usage(),
-            )
+        record = SessionEnded(
+            session=self.session_id,
+            by=by,
+            code=code,
+            reason=reason,
+            phase="draining" if self._draining else "open",
+            duration_s=now - self._opened,
+            messages_received=0,
+            messages_sent=0,
+            bytes_received=0,
+            bytes_sent=0,
         )
         frames = map_close(code, reason, by=by, cause=cause)
         ends = [(client, frames.client), (provider, frames.provider)]
         if by is Side.PROVIDER:
             ends.reverse()  # the side that ended it gets its close frame first
+        half_closed = cause is CloseCause.HALF_CLOSED
         for side, frame in ends:
-            side.close(frame, now, peer_closed=side.peer is by)
+            if side.peer is by and half_closed:
+                side.linger()
+            else:
+                side.close(frame, now, peer_closed=side.peer is by, passing=half_closed)
+        self._record = record  # not before both sides have ended
+        self.side_drained(client, now)
 
     # -- clocks and going away ----------------------------------------------------------------------------------
 
@@ -312,9 +354,12 @@ class Relay:
             )
 
     def abort(self, now: float) -> None:
-        """The drain's deadline has passed: the session is closed."""
+        """The drain's deadline has passed: the session is closed. What is on its way has ``close_s`` in all."""
         if self._machine.allows(RelayInput.END):
             self._end(Side.GATEWAY, now, code=1001, reason="the gateway is going away", cause=CloseCause.ENDED)
+        if self._machine.allows(RelayInput.FINISH):
+            for side in self._open_sides:
+                side.hurry(now)
 
 
 def refuse_upgrade(
