@@ -34,7 +34,8 @@ WIRE_LIBRARIES = {"h11", "h2", "hpack", "hyperframe", "wsproto"}
 
 #: The words that everything may use: values, tables, and small tools over them. They import nothing but each other.
 VOCABULARY = {
-    "config", "effects", "envelope", "errors", "events", "faults", "fsm", "ids", "json_text", "origin", "secret",
+    "config", "effects", "envelope", "errors", "events", "faults", "fsm", "ids", "json_text", "origin", "redaction",
+    "secret",
 }  # fmt: skip
 #: Which other packages each may import, beside the vocabulary. A module at the root is a package of its own.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -48,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "downstream": {"engine", "wires", "providers"},
     "dialects": {"bodies", "formats", "exchanges"},
     "sessions": {"engine", "providers", "downstream", "exchanges", "dialects"},
-    "realtime": {"engine", "wires", "formats", "providers", "downstream"},
+    "realtime": {"engine", "wires", "bodies", "formats", "providers", "downstream"},
     "gateway": {"engine", "wires", "providers", "upstream", "downstream", "dialects", "sessions", "realtime"},
     "engine_api": set(),
     "recorder": {"gateway", "engine_api"},

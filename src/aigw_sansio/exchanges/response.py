@@ -22,6 +22,7 @@ from ..formats.registry import (
     make_reader,
 )
 from ..formats.usage import UsageMeter
+from ..redaction import redactor
 from ..wires.heads import header_values
 from ..wires.http import Headers
 
@@ -43,6 +44,8 @@ class ProviderResponse:
         "_decoder",
         "_keys",
         "_reader",
+        "_redacted",
+        "_redactor",
         "_undecoded",
         "buffered",
         "charset",
@@ -70,6 +73,8 @@ class ProviderResponse:
         """``format`` names how the provider writes; ``array_stream``: a JSON array is a stream here; ``keys``: the
         gateway's own keys in the request, which are redacted."""
         self._keys = keys
+        self._redactor = redactor(keys)
+        self._redacted = self._redactor.stream()
         self.status = status
         self.headers = headers
         self.content_type, self.charset = media_type(headers)
@@ -141,14 +146,15 @@ class ProviderResponse:
         return self._decoder.fault or chunks
 
     def redacted(self, chunk: Chunk) -> Chunk:
-        """``chunk`` with its data redacted by :meth:`redact`."""
-        return msgspec.structs.replace(chunk, data=self.redact(chunk.data)) if self._keys else chunk
+        """``chunk``, the next one of the body, with the gateway's keys redacted, also one over the border of chunks."""
+        if not self._keys:
+            return chunk
+        data = self._redacted.hide(chunk.data)
+        return chunk if data is chunk.data else msgspec.structs.replace(chunk, data=data)
 
     def redact(self, data: bytes) -> bytes:
         """``data`` without the gateway's keys: a provider may quote a key that it refuses."""
-        for key in self._keys:
-            data = data.replace(key, b"***")
-        return data
+        return self._redactor.hide(data) if self._keys else data
 
     # -- meaning ------------------------------------------------------------------------------------------------
 

@@ -23,17 +23,16 @@ from ..fsm import Machine
 from ..origin import Origin
 from ..providers.realtime import RealtimeCall
 from ..providers.subprotocols import shown_subprotocol
+from ..redaction import Redactor, redactor
 from ..wires.websocket.frames import Role
 from ..wires.websocket.handshake import Accepted, Outcome, Refused
 from ..wires.websocket.relay import FrameRelay
 from .close_codes import CloseCause, map_close
 from .direction import Direction
 from .observer import RealtimeObserver
+from .refusal import readable_refusal, request_ids
 from .side import RelaySide
 from .upstream import RelayUpstreamConnection
-
-#: The fields of a provider's refusal that the client gets, beside status and body.
-_REFUSAL_FIELDS: Final = frozenset({b"content-type", b"content-encoding", b"retry-after"})
 
 
 class RelayState(IntEnum):
@@ -148,22 +147,38 @@ class Relay:
         if isinstance(outcome, Accepted):
             self._begin(outcome, now)
         elif isinstance(outcome, Refused) and 400 <= outcome.status < 600:
-            host = self._call.origin.host
-            fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, f"{host} refused the upgrade")
-            _emit_refusal(self._services, self._admitted.request, status=outcome.status, fault=fault)
-            fields = [(name, self._redact(value)) for name, value in outcome.headers if name in _REFUSAL_FIELDS]
-            self._responder.refuse(outcome.status, fields, self._redact(outcome.body), now)
+            headers, body, problem = readable_refusal(outcome, self._redactor)
+            detail = f"{self._call.origin.host} refused the upgrade"
+            if problem is not None:
+                detail = f"{detail}; {problem}"
+            fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail)
+            self._emit_provider_refusal(outcome, status=outcome.status, fault=fault)
+            self._responder.refuse(outcome.status, headers, body, now)
             self._abort_opening(now)
         elif isinstance(outcome, Refused):
             detail = f"{self._call.origin.host} answered the upgrade with {outcome.status}, neither a 101 nor an error"
-            self._fail(Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail), now)
+            fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail)
+            self._emit_provider_refusal(outcome, status=HTTP_STATUS[fault.kind], fault=fault)
+            refuse_with(self._responder, fault, now)
+            self._abort_opening(now)
         else:
             self._fail(outcome, now)
 
-    def _redact(self, data: bytes) -> bytes:
-        """``data`` without a stored key. It is the operator's: a provider that quotes it must not show it to the
-        client."""
-        return self._call.hide(data.decode("latin-1")).encode("latin-1")
+    @property
+    def _redactor(self) -> Redactor:
+        """Hides all keys of the call: a stored one is the operator's, and the client's own belong in no record."""
+        return redactor(key.encode() for key in self._call.keys)
+
+    def _emit_provider_refusal(self, refused: Refused, *, status: int, fault: Fault) -> None:
+        self._services.emit(
+            UpgradeRefused(
+                conn=self._admitted.request.conn,
+                status=status,
+                code=ENVELOPE_CODE[fault.kind],
+                reason=fault.detail,
+                request_ids=request_ids(refused.headers, self._redactor),
+            )
+        )
 
     def _on_open_timeout(self, now: float) -> None:
         self.provider_responded(self._upstream.response_so_far(), now)
@@ -203,6 +218,7 @@ class Relay:
                 subprotocol=shown_subprotocol(selected, [item.text for item in admitted.offer.items]),
                 provider=self._call.provider,
                 log_id=log_id,
+                request_ids=request_ids(accepted.headers, self._redactor),
             )
         )
         timeouts = services.config.timeouts
@@ -251,15 +267,16 @@ class Relay:
 
     def side_ended(self, side: RelaySide, now: float, *, code: int, reason: str, cause: CloseCause) -> None:
         """One side closed, broke the protocol or was lost: the other side ends too."""
-        self._end(side.peer, now, code=code, reason=self._call.hide(reason), cause=cause)
+        shown = self._redactor.hide(reason.encode("utf-8", "replace")).decode("utf-8", "replace")
+        self._end(side.peer, now, code=code, reason=shown, cause=cause)
 
     def side_finished(self, side: RelaySide, now: float) -> None:
         """One side has finished: what still comes from the other side has nowhere to go, and nothing comes any more for
-        a client that lingers."""
+        a client that waits for the rest."""
         client, provider = self._open_sides
         other = provider if side is client else client
         other.stop_passing(now)
-        if other.lingering:
+        if other.waits_for_rest:
             other.finish(now)
         self.side_drained(side, now)
 
@@ -318,7 +335,7 @@ class Relay:
         half_closed = cause is CloseCause.HALF_CLOSED
         for side, frame in ends:
             if side.peer is by and half_closed:
-                side.linger()
+                side.wait_for_rest()
             else:
                 side.close(frame, now, peer_closed=side.peer is by, passing=half_closed)
         self._record = record  # not before both sides have ended
@@ -366,9 +383,14 @@ def refuse_upgrade(
     services: Services, request: ClientRequest, responder: Responder, *, fault: Fault, now: float
 ) -> None:
     """Refuse an upgrade: the response is the envelope of ``fault``."""
-    status = HTTP_STATUS[fault.kind]
-    _emit_refusal(services, request, status=status, fault=fault)
-    responder.refuse(status, [(b"content-type", b"application/json")], error_envelope(fault), now)
+    _emit_refusal(services, request, status=HTTP_STATUS[fault.kind], fault=fault)
+    refuse_with(responder, fault, now)
+
+
+def refuse_with(responder: Responder, fault: Fault, now: float) -> None:
+    """Send the envelope of ``fault``."""
+    headers = [(b"content-type", b"application/json")]
+    responder.refuse(HTTP_STATUS[fault.kind], headers, error_envelope(fault), now)
 
 
 def _emit_refusal(services: Services, request: ClientRequest, *, status: int, fault: Fault) -> None:

@@ -19,8 +19,8 @@ If the peer has already closed, the side is finished; otherwise it waits for the
 before is sent first, as long as the peer takes bytes: ``close_s`` counts from its last progress. A side is settled when
 it is finished and its pipe has taken everything, or is lost.
 
-A client that only ends its direction (a FIN behind its last message) still reads. So its side lingers, and the messages
-of the provider go on until the provider's close frame.
+A client that only ends its direction (a FIN behind its last message) still reads. So its side waits for the rest: the
+messages of the provider go on until the provider's close frame.
 """
 
 from typing import Protocol
@@ -70,10 +70,10 @@ class RelaySide:
         "_pong_s",
         "ended",
         "finished",
-        "lingering",
         "moved",
         "peer",
         "pipe",
+        "waits_for_rest",
         "wire",
     )
 
@@ -107,7 +107,7 @@ class RelaySide:
         #: The peer is not read any more, and nothing more is queued for it.
         self.finished = False
         #: The peer ended its direction alone, and may still read.
-        self.lingering = False
+        self.waits_for_rest = False
         #: When the last bytes of a message of the peer were passed on, in monotonic seconds.
         self.moved = now
         self._passing = True  # the peer's messages are passed on
@@ -198,10 +198,10 @@ class RelaySide:
             self._inbound.resume(now)  # the peer's close frame may come after bytes that are not read yet
         self._finish_timer.arm(now + self._close_s)
 
-    def linger(self) -> None:
+    def wait_for_rest(self) -> None:
         """The peer ended its direction alone: it is sent what comes for it, until :meth:`finish`."""
         self._end(passing=False)
-        self.lingering = True
+        self.waits_for_rest = True
 
     def stop_passing(self, now: float) -> None:
         """The other side takes nothing any more: messages of the peer are dropped."""
@@ -216,7 +216,7 @@ class RelaySide:
             return
         self._end(passing=False)
         self.finished = True
-        self.lingering = False
+        self.waits_for_rest = False
         if not self._hurried:
             self._finish_timer.cancel()
         self.pipe.close(now)  # before the owner, which may end the relay
