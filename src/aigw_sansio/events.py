@@ -231,7 +231,8 @@ class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.
     """A client's WebSocket opened. ``subprotocol`` is the one selected, without its value if that is a secret.
 
     ``provider``, ``log_id`` and ``key`` are set for a realtime session; its :class:`ProviderEventRead` events have the
-    same ``log_id``. ``key`` says whose key went to the provider: the client's own, or the stored one.
+    same ``log_id``. ``key`` says whose key went to the provider: the client's own, or the stored one. ``request_ids``
+    are the fields with which its provider names the upgrade (``*-request-id``, ``dg-*``).
     """
 
     session: int
@@ -245,6 +246,7 @@ class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.
     provider: str | None = None
     log_id: str | None = None
     key: Literal["client", "stored", "none"] = "none"
+    request_ids: dict[str, str] = {}
 
 
 class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session.ended"):
@@ -252,8 +254,10 @@ class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session.e
 
     ``by`` says who ended it; ``code`` and ``reason`` are those of the close frame that ended it (1006 if there was
     none); ``phase`` names the state that it was in. Bytes and messages count payload in each direction: received from
-    the client, sent to the client. A realtime session relays all that it receives, so its provider's side has the same
-    numbers; ``usage`` is what its provider reported, if the host listens (``Config.emit_provider_events``).
+    the client, sent to the client. Of a realtime session they count what was delivered: that the transport of the
+    provider, or of the client, took before its end. So its provider's side has the same numbers, and the record comes
+    when no more can be delivered. ``usage`` is what its provider reported, if the host listens
+    (``Config.emit_provider_events``).
     """
 
     session: int
@@ -270,12 +274,14 @@ class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session.e
 
 
 class UpgradeRefused(msgspec.Struct, frozen=True, tag_field="type", tag="upgrade.refused"):
-    """A request, for a WebSocket or for anything else, got an HTTP response instead of a session."""
+    """A request, for a WebSocket or for anything else, got an HTTP response instead of a session. ``request_ids`` are
+    the fields with which a realtime provider that refused the upgrade names it (``*-request-id``, ``dg-*``)."""
 
     conn: ConnId
     status: int
     code: int
     reason: str
+    request_ids: dict[str, str] = {}
 
 
 class RequestAdmitted(msgspec.Struct, frozen=True, tag_field="type", tag="request.admitted"):

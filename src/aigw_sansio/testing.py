@@ -144,7 +144,7 @@ def broken_frames(draw: st.DrawFn, *, masked: bool) -> BrokenFrame:
         ),
         BrokenFrame(frame(0x88, b"\x03", masked=masked), 1002, "5.5.1 half a code"),
         BrokenFrame(frame(0x88, (1005).to_bytes(2, "big"), masked=masked), 1002, "7.4.1 a code for no wire"),
-        BrokenFrame(frame(0x88, b"\x03\xe8\xff", masked=masked), 1007, "5.5.1 a reason in UTF-8"),
+        BrokenFrame(frame(0x88, b"\x13\x88", masked=masked), 1002, "7.4.2 a code above 4999"),
         BrokenFrame(frame(0x81, b"\xed\xa0\x80", masked=masked), 1007, "8.1 a surrogate"),
         BrokenFrame(frame(0x81, b"\xf0\x9f", masked=masked), 1007, "8.1 half a character"),
         BrokenFrame(

@@ -311,6 +311,20 @@ class PerfectDriver:
             self.pump(link)
         self.settle()
 
+    def take_some(self, link: Link, size: int) -> None:
+        """The peer, which has stopped reading, reads ``size`` bytes."""
+        while size and not link.ended and link.peer is not None:
+            link.unconfirmed = link.unconfirmed or self.core.data_to_send(link.conn)
+            data, link.unconfirmed = link.unconfirmed[:size], link.unconfirmed[size:]
+            if not data:
+                break
+            size -= len(data)
+            for seen in link.peer.receive(data):
+                self.output.append(Recorded(seen.who or self.name(link), seen, link))
+            self._queue_own(link)
+            self.core.data_sent(link.conn, len(data), self.now)
+        self.settle()
+
     def answer(self, ask_id: int, value: Answer) -> None:
         self.core.answer(AskId(ask_id), value, self.now)
         self.settle()

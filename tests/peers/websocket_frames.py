@@ -174,7 +174,13 @@ def read_by_wsproto(role: Role, stream: bytes, extensions: Sequence[Extension] =
 
 
 def same_end(ours: list[Item], theirs: list[Item]) -> bool:
-    """Whether two readings are the same, ours knowing 1014 (and what its reason must be)."""
+    """Whether two readings are the same, ours knowing 1014, taking no code above 4999, and keeping the code of a close
+    whose reason is not UTF-8."""
+    if ours != theirs and ours[:-1] == theirs[:-1]:
+        if theirs[-1] == ("fault", 1007) and ours[-1][0] == "close":
+            return True
+        if theirs[-1][0] == "close" and theirs[-1][1] > 4999:
+            return ours[-1] == ("fault", 1002)
     if theirs[-1:] != [RESERVED]:
         return ours == theirs
     return ours[:-1] == theirs[:-1] and ours[-1][:2] in (("fault", 1002), ("fault", 1007), ("close", 1014))

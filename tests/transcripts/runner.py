@@ -302,6 +302,8 @@ class Run:
             driver.send(link, peer.take_on(rest == "reads on"))
         elif rest in ("stops reading", "reads on"):
             driver.take(link, rest == "reads on")
+        elif word == "takes":
+            driver.take_some(link, int(tail))
         elif times := re.match(r"\*(\d+) ", rest):
             text = _unquote(rest[times.end() :])
             driver.send(link, peer.carry(b"".join(peer.text(text) for _ in range(int(times.group(1))))))
@@ -345,6 +347,8 @@ class Run:
             driver.end(link, End.RESET)
         elif rest in ("stops reading", "reads on"):
             driver.take(link, rest == "reads on")
+        elif word == "takes":
+            driver.take_some(link, int(tail))
         elif word == "raw":
             driver.send(link, _unquote(tail).encode("latin-1"))
         elif isinstance(link.peer, WsProvider) and (link.peer.switched or word == "101"):

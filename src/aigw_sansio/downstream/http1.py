@@ -99,9 +99,10 @@ class Http1DownstreamConnection(PipeConnection):
 
     def receive_eof(self, now: float) -> None:
         if self.receiver is not None:
-            self.receiver.receive_eof(now)
-        self._end(now)
-        self.close(now)
+            self.receiver.receive_eof(now)  # it closes the pipe; the client may still read
+        else:
+            self._end(now)
+            self.close(now)
 
     def connection_lost(self, reason: str, now: float) -> None:
         self.mark_lost()  # before the receiver, which writes nothing to a lost connection
@@ -208,7 +209,7 @@ class Http1DownstreamConnection(PipeConnection):
 
     def _on_stall(self, now: float) -> None:
         """The client took no bytes in time, or did not close in time."""
-        self.ended = True
+        self.ended = self.closing = True
         if self.receiver is not None:
             self.receiver.connection_lost("the client takes no more bytes", now)
         self._end(now)

@@ -264,6 +264,10 @@ class Http2DownstreamConnection(Connection):
         for pipe in list(self._pipes.values()):
             self._remove(pipe)  # before its user is told: nothing of it may be sent any more
             pipe.stream_lost(reason, now)
+        unconfirmed, self._marks = self._marks, deque()
+        for _, pipe, _ in unconfirmed:  # of streams that had ended in order
+            if pipe.outstanding:
+                pipe.stream_lost(reason, now)
 
     def _on_unused(self, now: float) -> None:
         """No stream is open: close the connection, or wait for a request."""
@@ -287,7 +291,7 @@ class Http2DownstreamConnection(Connection):
 
     def _on_stall(self, now: float) -> None:
         """The client took no bytes in time, or did not close in time."""
-        self.ended = True
+        self.ended = self.closing = True
         self._streams_lost("the client takes no more bytes", now)
         super()._on_stall(now)
 

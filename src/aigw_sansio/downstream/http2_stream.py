@@ -156,9 +156,12 @@ class StreamPipe:
         """The stream was reset, or its connection is lost: its user is told."""
         self.finish()  # first: what the user does from here on has no effect on the stream
         self.outstanding = 0
+        undelivered = b"".join(self._undelivered)
         self._undelivered.clear()
         receiver, self._receiver = self._receiver, None
         pending, self.pending = self.pending, None
+        if receiver is not None and undelivered:
+            receiver.receive_data(undelivered, now)  # it came before the end
         if receiver is not None:
             receiver.connection_lost(reason, now)
         if pending is not None:
@@ -180,8 +183,10 @@ class StreamPipe:
             self._stall_timer.arm(now + self._owner.services.config.timeouts.write_stall_s)
         else:
             self._stall_timer.cancel()
+        if self._machine.state is StreamState.CLOSING:
+            self._close_timer.arm(now + self._owner.services.config.timeouts.close_s)  # counts from the last progress
         if self._receiver is not None:
-            self._receiver.data_sent(n, now)
+            self._receiver.data_sent(self.outstanding, now)
 
     # -- BytePipe -----------------------------------------------------------------------------------------------
 
@@ -270,9 +275,8 @@ class StreamPipe:
                 self._end_of_client(now)
 
     def _end_of_client(self, now: float) -> None:
-        if self._receiver is not None:
-            self._receiver.receive_eof(now)
-        self.close(now)
+        assert self._receiver is not None
+        self._receiver.receive_eof(now)  # it closes the pipe; the client may still read
 
     def _on_stall(self, now: float) -> None:
         """The client took no bytes in time, or did not close in time."""

@@ -124,12 +124,13 @@ class WebSocketChannel(MessageChannel):
         self._end(Side.CLIENT, 1006, f"the connection was lost: {reason}", now)
         self._close_timers()
 
-    def data_sent(self, n: int, now: float) -> None:
-        """The transport took ``n`` bytes."""
+    def data_sent(self, outstanding: int, now: float) -> None:
+        """The transport took bytes; ``outstanding`` are left."""
         if not self.ended:
             self._hear(now)
+        elif self._finish_timer.deadline is not None:
+            self._finish_timer.arm(now + self._services.config.timeouts.close_s)  # counts from the last progress
         control = self._control
-        outstanding = self._pipe.outstanding
         if control:
             confirmed = self._written - outstanding
             while control and control[0][0] <= confirmed:

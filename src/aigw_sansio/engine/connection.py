@@ -24,8 +24,8 @@ class PipeReceiver(Protocol):
     def connection_lost(self, reason: str, now: float) -> None:
         """The pipe was lost: nothing comes or goes any more."""
 
-    def data_sent(self, n: int, now: float) -> None:
-        """The transport took ``n`` bytes."""
+    def data_sent(self, outstanding: int, now: float) -> None:
+        """The transport took bytes; ``outstanding`` are left."""
 
 
 class BytePipe(Protocol):
@@ -73,7 +73,7 @@ class Connection:
         self.services = services
         self.conn = conn
         self.buffer = SendBuffer()
-        #: ``Close`` was emitted.
+        #: Nothing more is written: ``Close`` was emitted, or ``ended``.
         self.closing = False
         #: ``Close(abort)`` was emitted.
         self.aborted = False
@@ -118,15 +118,18 @@ class Connection:
         """The transport took ``n`` bytes."""
         buffer = self.buffer
         buffer.confirm(n)
+        size = buffer.size
         self._stall_timer.deadline = None  # cancelled, without a call
-        if buffer.size and not self.aborted:
+        if size and not self.aborted:
             self._stall_timer.arm(now + self._stall_s)
+        if self.closing and not self.aborted:
+            self._close_timer.arm(now + self.services.config.timeouts.close_s)  # counts from the last progress
         if self.receiver is not None:
-            self.receiver.data_sent(n, now)
+            self.receiver.data_sent(size, now)
 
     def closed(self, now: float) -> None:
         """The driver released the connection. This is the last call."""
-        self.ended = True
+        self.ended = self.closing = True
         self.buffer.clear()
         self._stall_timer.cancel()
         self._close_timer.cancel()
@@ -142,7 +145,7 @@ class Connection:
         """Queue ``data``. Returns how many bytes are outstanding. Nothing is queued after the end or after
         ``close``."""
         buffer = self.buffer
-        if self.ended or self.closing:
+        if self.closing:
             return buffer.size
         if not buffer.size:
             self._stall_timer.arm(now + self._stall_s)
@@ -179,8 +182,9 @@ class Connection:
             self.services.close(self.conn, abort=False)
 
     def _on_stall(self, now: float) -> None:
-        """The peer took no bytes within ``write_stall_s``, or did not close within ``close_s``."""
-        self.ended = True
+        """The peer took no bytes within ``write_stall_s``; or, once closing, it neither took bytes nor closed within
+        ``close_s``."""
+        self.ended = self.closing = True
         self.close(now, abort=True)
 
 

@@ -44,7 +44,7 @@ class SendBuffer:
         if not self._offset and self.size - self.pulled <= limit:
             data = b"".join(pieces) if len(pieces) > 1 else pieces[0]
             pieces.clear()
-            self.pulled += len(data)
+            self.pulled = self.size
             return data
         taken: list[bytes | memoryview] = []
         room = limit
@@ -67,9 +67,10 @@ class SendBuffer:
 
     def confirm(self, n: int) -> None:
         """The transport took ``n`` of the pulled bytes. ``LocalProtocolError`` if fewer were pulled."""
-        if not 0 <= n <= self.pulled:
+        left = self.pulled - n
+        if left < 0 or n < 0:
             raise LocalProtocolError(f"data_sent({n}): {self.pulled} bytes were pulled and not confirmed")
-        self.pulled -= n
+        self.pulled = left
         self.size -= n
 
     def clear(self) -> None:

@@ -24,6 +24,7 @@ from ..formats.registry import make_reader
 from ..formats.unknown import OPAQUE
 from ..formats.usage import UsageMeter
 from ..formats.values import parse
+from ..redaction import redactor
 from ..wires.heads import header_values
 from ..wires.http import Headers
 
@@ -60,6 +61,8 @@ class ProviderResponse:
         "_limits",
         "_marker_search",
         "_reader",
+        "_redacted",
+        "_redactor",
         "_said",
         "_undecoded",
         "_unreadable",
@@ -94,6 +97,8 @@ class ProviderResponse:
         redacted."""
         self._keys = keys
         self._limits = limits
+        self._redactor = redactor(keys)
+        self._redacted = self._redactor.stream()
         self.status = status
         self.headers = headers
         self.content_type, self.charset = media_type(headers)
@@ -244,14 +249,15 @@ class ProviderResponse:
         self._done = self.notable = True
 
     def redacted(self, chunk: Chunk) -> Chunk:
-        """``chunk`` with its data redacted by :meth:`redact`."""
-        return msgspec.structs.replace(chunk, data=self.redact(chunk.data)) if self._keys else chunk
+        """``chunk``, the next one of the body, with the gateway's keys redacted, also one over the border of chunks."""
+        if not self._keys:
+            return chunk
+        data = self._redacted.hide(chunk.data)
+        return chunk if data is chunk.data else msgspec.structs.replace(chunk, data=data)
 
     def redact(self, data: bytes) -> bytes:
         """``data`` without the gateway's keys: a provider may quote a key that it refuses."""
-        for key in self._keys:
-            data = data.replace(key, b"***")
-        return data
+        return self._redactor.hide(data) if self._keys else data
 
     # -- meaning ------------------------------------------------------------------------------------------------
 

@@ -10,13 +10,10 @@ from typing import Final
 import msgspec
 
 from ..faults import Side
-from ..wires.websocket.frames import cut_reason, may_send_close
+from ..wires.websocket.frames import BAD_GATEWAY, NO_CODE, cut_reason, may_send_close
 
-#: A close frame without a code: how it is received, never how it is sent (RFC 6455 section 7.1.5).
-NO_CODE: Final = 1005
 #: An end without a close frame.
 ABNORMAL: Final = 1006
-_BAD_GATEWAY: Final = 1014
 _PROTOCOL_ERROR: Final = 1002
 _GOING_AWAY: Final = 1001
 _INTERNAL_ERROR: Final = 1011
@@ -29,6 +26,7 @@ class CloseCause(IntEnum):
     CLOSED = 0  #: a close frame came
     BROKE = 1  #: a side broke the protocol
     LOST = 2  #: a connection ended, or was aborted, without a close frame
+    HALF_CLOSED = 4  #: a connection ended in one direction, without a close frame; its peer may still read
     ENDED = 3  #: the gateway ended it: a timeout, or going away
 
 
@@ -51,8 +49,9 @@ def map_close(code: int, reason: str, *, by: Side, cause: CloseCause) -> ClosePa
     """The close frames for an end with ``code`` and ``reason``, caused ``by`` this side.
 
     ``CLOSED``: ``code`` is the received one, 1005 for a frame without a code. ``BROKE``: ``code`` is 1002, 1007 or
-    1009; any other counts as 1002. ``LOST``: the end that 1006 and 1015 stand for; ``code`` is not used. ``ENDED``, or
-    ``by`` is the gateway: both sides get 1001; ``code`` is not used.
+    1009; any other counts as 1002. ``LOST``, ``HALF_CLOSED``: the end that 1006 and 1015 stand for; ``code`` is not
+    used, and the side itself gets no close frame. ``ENDED``, or ``by`` is the gateway: both sides get 1001; ``code`` is
+    not used.
     """
     text = cut_reason(reason).decode()
     if cause is CloseCause.ENDED or by is Side.GATEWAY:
@@ -61,12 +60,12 @@ def map_close(code: int, reason: str, *, by: Side, cause: CloseCause) -> ClosePa
     if cause is CloseCause.CLOSED:
         if code == NO_CODE:
             return ClosePair(CloseFrame(None, ""), CloseFrame(None, ""))
-        if code == _BAD_GATEWAY:
+        if code == BAD_GATEWAY:
             code = _INTERNAL_ERROR
         if may_send_close(code):
             return ClosePair(CloseFrame(code, text), CloseFrame(code, text))
         # The other codes stand for a missing close frame, or are not defined: sending one breaks the protocol.
-    if cause is CloseCause.LOST:
+    if cause in (CloseCause.LOST, CloseCause.HALF_CLOSED):
         reply = None
         onward = text
     else:

@@ -7,9 +7,10 @@ that the end is reported once. Must not know: sockets, the frames of a side (:mo
 """
 
 from collections.abc import Callable
-from enum import IntEnum
 from ipaddress import ip_address
-from typing import Final, Protocol
+from typing import Protocol
+
+import msgspec
 
 from ..downstream.admission import Admitted
 from ..downstream.ports import ClientRequest, Responder
@@ -21,14 +22,17 @@ from ..fsm import Machine
 from ..origin import Origin
 from ..providers.google_token import ServiceAccount
 from ..providers.realtime import RealtimeCall
+from ..redaction import Redactor, redactor
 from ..secret import Secret
 from ..wires.websocket.frames import Role
 from ..wires.websocket.handshake import Accepted, Outcome, Refused
 from ..wires.websocket.relay import FrameRelay
 from .close_codes import CloseCause, map_close
+from .direction import Direction
 from .observer import RealtimeObserver
-from .refusal import readable_refusal
-from .side import Direction, RelaySide
+from .refusal import readable_refusal, request_ids
+from .side import RelaySide
+from .states import RELAY_TABLE, RelayInput, RelayState
 from .upstream import RelayUpstreamConnection
 
 
@@ -48,37 +52,6 @@ class TokenSource(Protocol):
         """The provider refused the token."""
 
 
-class RelayState(IntEnum):
-    """The states of a relay. DIALING: the access token is fetched, if one is needed, and the provider dialled.
-    CLOSING: the session has ended, a closing handshake has not."""
-
-    DIALING = 0
-    UPGRADING = 1
-    OPEN = 2
-    CLOSING = 3
-    CLOSED = 4
-
-
-class RelayInput(IntEnum):
-    """The inputs of a relay. FAIL: no session begins; END: the session ended; FINISH: both sides have finished."""
-
-    CONNECTED = 0
-    ACCEPTED = 1
-    FAIL = 2
-    END = 3
-    FINISH = 4
-
-
-RELAY_TABLE: Final[dict[tuple[RelayState, RelayInput], RelayState]] = {
-    (RelayState.DIALING, RelayInput.CONNECTED): RelayState.UPGRADING,
-    (RelayState.DIALING, RelayInput.FAIL): RelayState.CLOSED,
-    (RelayState.UPGRADING, RelayInput.ACCEPTED): RelayState.OPEN,
-    (RelayState.UPGRADING, RelayInput.FAIL): RelayState.CLOSED,
-    (RelayState.OPEN, RelayInput.END): RelayState.CLOSING,
-    (RelayState.CLOSING, RelayInput.FINISH): RelayState.CLOSED,
-}
-
-
 class Relay:
     """Runs from an admitted upgrade to the end of both connections. Implements ``PendingRequest``."""
 
@@ -95,6 +68,7 @@ class Relay:
         "_on_ended",
         "_open_timer",
         "_opened",
+        "_record",
         "_register",
         "_responder",
         "_services",
@@ -128,6 +102,7 @@ class Relay:
         self._draining = False
         self._opened = 0.0
         self._observer: RealtimeObserver | None = None
+        self._record: SessionEnded | None = None  # once it has ended, without its counts
         self._sides: tuple[RelaySide, RelaySide] | None = None  # client and provider, once both are open
         self._idle_s = services.config.timeouts.realtime_idle_s
         self._open_timer = services.timers.timer(self._on_open_timeout)
@@ -190,19 +165,40 @@ class Relay:
         if isinstance(outcome, Accepted):
             self._begin(outcome, now)
         elif isinstance(outcome, Refused) and 400 <= outcome.status < 600:
-            host = self._call.origin.host
-            fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, f"{host} refused the upgrade")
-            _emit_refusal(self._services, self._admitted.request, status=outcome.status, fault=fault)
+            headers, body, problem = readable_refusal(outcome, self._redactor)
+            detail = f"{self._call.origin.host} refused the upgrade"
+            if problem is not None:
+                detail = f"{detail}; {problem}"
+            fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail)
+            self._emit_provider_refusal(outcome, status=outcome.status, fault=fault)
             if outcome.status == 401 and self._account is not None:
                 self._tokens.discard(self._account)
-            fields, body = readable_refusal(outcome, self._call.hide)
-            self._responder.refuse(outcome.status, fields, body, now)
+            self._responder.refuse(outcome.status, headers, body, now)
             self._abort_opening(now)
         elif isinstance(outcome, Refused):
             detail = f"{self._call.origin.host} answered the upgrade with {outcome.status}, neither a 101 nor an error"
-            self._fail(Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail), now)
+            fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail)
+            self._emit_provider_refusal(outcome, status=HTTP_STATUS[fault.kind], fault=fault)
+            refuse_with(self._responder, fault, now)
+            self._abort_opening(now)
         else:
             self._fail(outcome, now)
+
+    @property
+    def _redactor(self) -> Redactor:
+        """Hides all keys of the call: a stored one is the operator's, and the client's own belong in no record."""
+        return redactor(key.encode() for key in self._call.keys)
+
+    def _emit_provider_refusal(self, refused: Refused, *, status: int, fault: Fault) -> None:
+        self._services.emit(
+            UpgradeRefused(
+                conn=self._admitted.request.conn,
+                status=status,
+                code=ENVELOPE_CODE[fault.kind],
+                reason=fault.detail,
+                request_ids=request_ids(refused.headers, self._redactor),
+            )
+        )
 
     def _on_open_timeout(self, now: float) -> None:
         if self._upstream is None:
@@ -253,6 +249,7 @@ class Relay:
                 provider=self._call.provider,
                 log_id=log_id,
                 key=self._call.key,
+                request_ids=request_ids(accepted.headers, self._redactor),
             )
         )
         timeouts = services.config.timeouts
@@ -301,13 +298,48 @@ class Relay:
 
     def side_ended(self, side: RelaySide, now: float, *, code: int, reason: str, cause: CloseCause) -> None:
         """One side closed, broke the protocol or was lost: the other side ends too."""
-        self._end(side.peer, now, code=code, reason=self._call.hide(reason), cause=cause)
+        shown = self._redactor.hide(reason.encode("utf-8", "replace")).decode("utf-8", "replace")
+        self._end(side.peer, now, code=code, reason=shown, cause=cause)
 
     def side_finished(self, side: RelaySide, now: float) -> None:
-        """One side has finished. The relay ends with the second one."""
-        if all(one.finished for one in self._open_sides):
+        """One side has finished: what still comes from the other side has nowhere to go, and nothing comes any more for
+        a client that waits for the rest."""
+        client, provider = self._open_sides
+        other = provider if side is client else client
+        other.stop_passing(now)
+        if other.waits_for_rest:
+            other.finish(now)
+        self.side_drained(side, now)
+
+    def side_drained(self, side: RelaySide, now: float) -> None:
+        """One side may have been the last that something was under way to. The relay ends with the second one."""
+        self._write_record()
+        client, provider = self._open_sides
+        if client.settled and provider.settled and self._machine.allows(RelayInput.FINISH):
             self._machine.fire(RelayInput.FINISH)
+            client.release()
+            provider.release()
             self._on_ended(self, now)
+
+    def _write_record(self) -> None:
+        """Emit the record of the session, once, as soon as its counts cannot change any more."""
+        record = self._record
+        client, provider = self._open_sides
+        if record is None or not (client.delivery_is_final and provider.delivery_is_final):
+            return
+        self._record = None
+        messages_received, bytes_received = client.delivered()
+        messages_sent, bytes_sent = provider.delivered()
+        self._services.emit(
+            msgspec.structs.replace(
+                record,
+                messages_received=messages_received,
+                messages_sent=messages_sent,
+                bytes_received=bytes_received,
+                bytes_sent=bytes_sent,
+                usage=None if self._observer is None else self._observer.usage(),
+            )
+        )
 
     def _end(self, by: Side, now: float, *, code: int, reason: str, cause: CloseCause) -> None:
         """The one end of the session; the closing handshakes follow."""
@@ -315,27 +347,30 @@ class Relay:
         self._idle_timer.close()
         self._life_timer.close()
         client, provider = self._open_sides
-        self._services.emit(
-            SessionEnded(
-                session=self.session_id,
-                by=by,
-                code=code,
-                reason=reason,
-                phase="draining" if self._draining else "open",
-                duration_s=now - self._opened,
-                messages_received=client.wire.messages_passed,
-                messages_sent=provider.wire.messages_passed,
-                bytes_received=client.wire.bytes_passed,
-                bytes_sent=provider.wire.bytes_passed,
-                usage=None if self._observer is None else self._observer.usage(),
-            )
+        record = SessionEnded(
+            session=self.session_id,
+            by=by,
+            code=code,
+            reason=reason,
+            phase="draining" if self._draining else "open",
+            duration_s=now - self._opened,
+            messages_received=0,
+            messages_sent=0,
+            bytes_received=0,
+            bytes_sent=0,
         )
         frames = map_close(code, reason, by=by, cause=cause)
         ends = [(client, frames.client), (provider, frames.provider)]
         if by is Side.PROVIDER:
             ends.reverse()  # the side that ended it gets its close frame first
+        half_closed = cause is CloseCause.HALF_CLOSED
         for side, frame in ends:
-            side.close(frame, now, peer_closed=side.peer is by)
+            if side.peer is by and half_closed:
+                side.wait_for_rest()
+            else:
+                side.close(frame, now, peer_closed=side.peer is by, passing=half_closed)
+        self._record = record  # not before both sides have ended
+        self.side_drained(client, now)
 
     # -- clocks and going away ----------------------------------------------------------------------------------
 
@@ -367,18 +402,26 @@ class Relay:
             )
 
     def abort(self, now: float) -> None:
-        """The drain's deadline has passed: the session is closed."""
+        """The drain's deadline has passed: the session is closed. What is on its way has ``close_s`` in all."""
         if self._machine.allows(RelayInput.END):
             self._end(Side.GATEWAY, now, code=1001, reason="the gateway is going away", cause=CloseCause.ENDED)
+        if self._machine.allows(RelayInput.FINISH):
+            for side in self._open_sides:
+                side.hurry(now)
 
 
 def refuse_upgrade(
     services: Services, request: ClientRequest, responder: Responder, *, fault: Fault, now: float
 ) -> None:
     """Refuse an upgrade: the response is the envelope of ``fault``."""
-    status = HTTP_STATUS[fault.kind]
-    _emit_refusal(services, request, status=status, fault=fault)
-    responder.refuse(status, [(b"content-type", b"application/json")], error_envelope(fault), now)
+    _emit_refusal(services, request, status=HTTP_STATUS[fault.kind], fault=fault)
+    refuse_with(responder, fault, now)
+
+
+def refuse_with(responder: Responder, fault: Fault, now: float) -> None:
+    """Send the envelope of ``fault``."""
+    headers = [(b"content-type", b"application/json")]
+    responder.refuse(HTTP_STATUS[fault.kind], headers, error_envelope(fault), now)
 
 
 def _emit_refusal(services: Services, request: ClientRequest, *, status: int, fault: Fault) -> None:

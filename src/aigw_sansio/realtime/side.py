@@ -15,52 +15,24 @@ progress in sending, is a sign of life. A paused peer is not dead: its silence c
 
 A side ends once: its peer closed, broke the protocol or was lost. It tells the relay, which maps that to a close frame
 for each side and calls :meth:`RelaySide.close` on both. A side sends its close frame if the peer can still receive one.
-If the peer has already closed, the side is finished; otherwise it waits for the peer's close frame, at most
-``close_s``. What was queued before is sent first.
+If the peer has already closed, the side is finished; otherwise it waits for the peer's close frame. What was queued
+before is sent first, as long as the peer takes bytes: ``close_s`` counts from its last progress. A side is settled when
+it is finished and its pipe has taken everything, or is lost.
+
+A client that only ends its direction (a FIN behind its last message) still reads. So its side waits for the rest: the
+messages of the provider go on until the provider's close frame.
 """
 
 from typing import Protocol
 
 from ..downstream.keepalive import Keepalive
-from ..engine.connection import BytePipe
 from ..engine.services import Services
 from ..faults import CLOSE_CODE, Side
 from ..wires.websocket.events import CloseReceived, MessagePassed, PingReceived, Violation
 from ..wires.websocket.relay import ControlEvent, FrameRelay
 from .close_codes import ABNORMAL, CloseCause, CloseFrame
+from .direction import Direction
 from .observer import RealtimeObserver
-
-
-class Direction:
-    """One direction of a relay: from the pipe that is read to the pipe that is written."""
-
-    __slots__ = ("_low_water", "paused", "resumed_at", "source", "target")
-
-    def __init__(self, source: BytePipe, target: BytePipe, *, high_water: int, now: float) -> None:
-        self.source = source
-        self.target = target
-        self._low_water = high_water // 4
-        #: ``source`` is paused, because ``target`` does not take its bytes.
-        self.paused = False
-        #: When ``source`` was last resumed, in monotonic seconds.
-        self.resumed_at = now
-
-    def pause(self) -> None:
-        """Pause the source: too much is outstanding on the target."""
-        if not self.paused:
-            self.paused = True
-            self.source.pause_reading()
-
-    def resume_if_low(self, now: float) -> None:
-        """The target took bytes: resume the source if little is outstanding."""
-        if self.paused and self.target.outstanding <= self._low_water:
-            self.resume(now)
-
-    def resume(self, now: float) -> None:
-        """Resume the source."""
-        self.paused = False
-        self.resumed_at = now
-        self.source.resume_reading()
 
 
 class RelaySideOwner(Protocol):
@@ -71,7 +43,10 @@ class RelaySideOwner(Protocol):
         both sides."""
 
     def side_finished(self, side: "RelaySide", now: float) -> None:
-        """The side has finished: nothing comes or goes any more."""
+        """The side has finished: its peer is not read any more, and nothing more is queued for it."""
+
+    def side_drained(self, side: "RelaySide", now: float) -> None:
+        """After the end: the pipe of the side has taken everything, or is lost. May be called again."""
 
 
 class RelaySide:
@@ -82,18 +57,23 @@ class RelaySide:
         "_finish_timer",
         "_heard",
         "_high_water",
+        "_hurried",
         "_inbound",
         "_keepalive",
         "_latest_ping",
+        "_lost",
         "_observer",
         "_outbound",
         "_owner",
+        "_passed",
+        "_passing",
         "_pong_s",
         "ended",
         "finished",
         "moved",
         "peer",
         "pipe",
+        "waits_for_rest",
         "wire",
     )
 
@@ -122,12 +102,18 @@ class RelaySide:
         self._high_water = services.config.limits.send_high_water_bytes
         self._pong_s = timeouts.pong_s
         self._close_s = timeouts.close_s
-        #: No message comes or goes any more.
+        #: The session has ended: only what is on its way comes or goes.
         self.ended = False
-        #: No byte comes or goes any more.
+        #: The peer is not read any more, and nothing more is queued for it.
         self.finished = False
+        #: The peer ended its direction alone, and may still read.
+        self.waits_for_rest = False
         #: When the last bytes of a message of the peer were passed on, in monotonic seconds.
         self.moved = now
+        self._passing = True  # the peer's messages are passed on
+        self._passed = 0, 0  # messages and bytes passed on, once that is over
+        self._lost = False  # the pipe takes nothing any more
+        self._hurried = False  # ``close_s`` is the limit, whatever the peer takes
         self._heard = now
         self._latest_ping: bytes | None = None
         self._keepalive = Keepalive(services, self, now)
@@ -142,47 +128,109 @@ class RelaySide:
         self._heard = now
         if self._keepalive.awaiting:
             self._keepalive.stop_waiting()
+        inbound = self._inbound
         for event in self.wire.receive_data(data):
             if not isinstance(event, bytes):
                 self._handle_control(event, now)
-            elif not self.ended:
+            elif self._passing:
                 self.moved = now
-                if self._inbound.target.write(event, now) > self._high_water:
-                    self._inbound.pause()
+                inbound.unconfirmed.append(event)
+                if inbound.target.write(event, now) > self._high_water:
+                    inbound.pause()
 
     def receive_eof(self, now: float) -> None:
         """The peer ended its direction, with or without a closing handshake."""
-        self._on_lost(f"the {self.peer}'s connection ended without a close frame", now)
+        reason = f"the {self.peer}'s connection ended without a close frame"
+        if self.peer is Side.CLIENT and not self.ended:
+            self._owner.side_ended(self, now, code=ABNORMAL, reason=reason, cause=CloseCause.HALF_CLOSED)
+        else:
+            self._on_lost(reason, now)
 
     def connection_lost(self, reason: str, now: float) -> None:
         """The pipe was lost."""
+        self._lost = True
         self._on_lost(f"the {self.peer}'s connection was lost: {reason}", now)
+        self._owner.side_drained(self, now)
 
-    def data_sent(self, n: int, now: float) -> None:
-        """The transport took ``n`` bytes."""
+    def data_sent(self, outstanding: int, now: float) -> None:
+        """The transport took bytes; ``outstanding`` are left."""
         if self.ended:
+            self._drain(outstanding, now)
             return
         self._heard = now
         if self._keepalive.awaiting:
             self._keepalive.stop_waiting()
-        if self._outbound.paused or self._keepalive.ping_unsent or self._latest_ping is not None:
-            self._use_room(now)
+        outbound = self._outbound
+        if outstanding or outbound.waits:
+            self._use_room(outstanding, now)
+        else:
+            outbound.unconfirmed.clear()
 
     # -- for the relay ------------------------------------------------------------------------------------------
 
-    def close(self, frame: CloseFrame | None, now: float, *, peer_closed: bool) -> None:
+    @property
+    def settled(self) -> bool:
+        """Whether nothing comes or goes any more."""
+        return self.finished and (self._lost or not self.pipe.outstanding)
+
+    @property
+    def delivery_is_final(self) -> bool:
+        """Whether nothing more of the peer's is passed on, and the peer's transport has taken all messages for it that
+        it ever will."""
+        return not self._passing and (self._lost or not self.pipe.outstanding or self._outbound.undelivered() == (0, 0))
+
+    def delivered(self) -> tuple[int, int]:
+        """How many of the peer's messages, and bytes of them, the other side's transport took."""
+        messages, size = self._passed
+        lost_messages, lost_size = self._inbound.undelivered()
+        return messages - lost_messages, size - lost_size
+
+    def close(self, frame: CloseFrame | None, now: float, *, peer_closed: bool, passing: bool = False) -> None:
         """Send the close frame; ``None`` if the peer cannot receive one. ``peer_closed``: the peer already sent its
-        close frame, or is lost; otherwise wait for it, at most ``close_s``."""
-        self.ended = True
-        self._keepalive.close()
+        close frame, or is lost; otherwise wait for it. ``passing``: its messages go on until then."""
+        self._end(passing=passing)
         if frame is not None:
-            self.pipe.write(self.wire.close(frame.code, frame.reason), now)
+            self._outbound.send(self.wire.close(frame.code, frame.reason), now)
         if frame is None or peer_closed:
-            self._finish(now)
+            self.finish(now)
             return
-        if self._inbound.paused:
+        if self._inbound.paused and not passing:
             self._inbound.resume(now)  # the peer's close frame may come after bytes that are not read yet
         self._finish_timer.arm(now + self._close_s)
+
+    def wait_for_rest(self) -> None:
+        """The peer ended its direction alone: it is sent what comes for it, until :meth:`finish`."""
+        self._end(passing=False)
+        self.waits_for_rest = True
+
+    def stop_passing(self, now: float) -> None:
+        """The other side takes nothing any more: messages of the peer are dropped."""
+        if self._passing:
+            self._end(passing=False)
+            if self._inbound.paused:
+                self._inbound.resume(now)
+
+    def finish(self, now: float) -> None:
+        """Close the pipe: what is queued is sent first. The peer is not read any more."""
+        if self.finished:
+            return
+        self._end(passing=False)
+        self.finished = True
+        self.waits_for_rest = False
+        if not self._hurried:
+            self._finish_timer.cancel()
+        self.pipe.close(now)  # before the owner, which may end the relay
+        self._owner.side_finished(self, now)
+
+    def hurry(self, now: float) -> None:
+        """The session has ended and has ``close_s`` left, whatever its peers take."""
+        if not self._hurried and not self.settled:
+            self._hurried = True
+            self._finish_timer.arm(now + self._close_s)
+
+    def release(self) -> None:
+        """Both sides are settled: no timer fires any more."""
+        self._finish_timer.close()
 
     # -- KeepaliveOwner -----------------------------------------------------------------------------------------
 
@@ -193,10 +241,11 @@ class RelaySide:
         return not self._inbound.paused and not self.pipe.outstanding
 
     def send_ping(self, now: float) -> None:
-        self.pipe.write(self.wire.ping(), now)
+        self._outbound.send(self.wire.ping(), now)
+        self._outbound.waits = True
 
     def peer_dead(self, now: float) -> None:
-        self.pipe.abort(now)  # before the end, which would close it in order
+        self._abort(now)  # before the end, which would close it in order
         self._on_lost(f"the {self.peer} gave no sign of life within {self._pong_s:g} s of a ping", now)
 
     # -- inside -------------------------------------------------------------------------------------------------
@@ -204,60 +253,80 @@ class RelaySide:
     def _handle_control(self, event: ControlEvent, now: float) -> None:
         """Handle an event that is no bytes to pass on."""
         if isinstance(event, MessagePassed):
-            if not self.ended and self._observer is not None:
+            if self._passing and self._observer is not None:
                 self._observer.message_passed(event)
         elif isinstance(event, PingReceived):
             self._answer_ping(event.payload, now)
         elif isinstance(event, CloseReceived):
             if self.ended:
-                self._finish(now)
+                self.finish(now)
             else:
                 self._owner.side_ended(self, now, code=event.code, reason=event.reason, cause=CloseCause.CLOSED)
         elif isinstance(event, Violation):
             if self.ended:
-                self._finish(now)
+                self.finish(now)
             else:
                 fault = event.fault
                 self._owner.side_ended(
                     self, now, code=CLOSE_CODE[fault.kind], reason=fault.detail, cause=CloseCause.BROKE
                 )
 
-    def _use_room(self, now: float) -> None:
-        """The peer took bytes, and a ping, a pong or the outbound direction waits for that."""
-        outstanding = self.pipe.outstanding
-        if outstanding < self._high_water:
-            if self._latest_ping is not None:
-                payload, self._latest_ping = self._latest_ping, None
-                self._answer_ping(payload, now)
-            self._outbound.resume_if_low(now)
+    def _use_room(self, outstanding: int, now: float) -> None:
+        """The peer took bytes, and not all; or a ping, a pong or the outbound direction waits for that."""
+        outbound = self._outbound
+        outbound.confirm(outstanding)
         if self._keepalive.ping_unsent and not outstanding:
             self._keepalive.ping_sent(now, paused=self._inbound.paused)
+        if outstanding < self._high_water and self._latest_ping is not None:
+            payload, self._latest_ping = self._latest_ping, None
+            self._answer_ping(payload, now)
+        outbound.resume_if_low(now)
+        outbound.waits = (
+            outstanding > 0 or outbound.paused or self._keepalive.ping_unsent or self._latest_ping is not None
+        )
 
     def _answer_ping(self, payload: bytes, now: float) -> None:
         """Answer a ping. While much is outstanding, only the latest one is answered, later (RFC 6455 section 5.5.3)."""
         if self.ended:
             return
         if self.pipe.outstanding < self._high_water:
-            self.pipe.write(self.wire.pong(payload), now)
+            self._outbound.send(self.wire.pong(payload), now)
         else:
             self._latest_ping = payload
+            self._outbound.waits = True
+
+    def _drain(self, outstanding: int, now: float) -> None:
+        """The session has ended, and the peer took bytes."""
+        self._outbound.confirm(outstanding)
+        self._outbound.resume_if_low(now)
+        if self._finish_timer.deadline is not None and not self._hurried:
+            self._finish_timer.arm(now + self._close_s)
+        if not outstanding:
+            self._owner.side_drained(self, now)
 
     def _on_unfinished(self, now: float) -> None:
+        if self._passing and self._inbound.paused and not self._hurried:
+            self._finish_timer.arm(now + self._close_s)  # held back by us: its close frame cannot be read yet
+            return
         if self.pipe.outstanding:
-            self.pipe.abort(now)
-        self._finish(now)
+            self._abort(now)
+        self.finish(now)
+        self._owner.side_drained(self, now)
 
     def _on_lost(self, reason: str, now: float) -> None:
         if self.ended:
-            self._finish(now)
+            self.finish(now)
         else:
             self._owner.side_ended(self, now, code=ABNORMAL, reason=reason, cause=CloseCause.LOST)
 
-    def _finish(self, now: float) -> None:
-        """Close the pipe: what is queued is sent first. The peer is not read any more."""
-        if self.finished:
-            return
-        self.finished = True
-        self._finish_timer.close()
-        self.pipe.close(now)  # before the owner, which may end the relay
-        self._owner.side_finished(self, now)
+    def _abort(self, now: float) -> None:
+        self._lost = True
+        self.pipe.abort(now)
+
+    def _end(self, *, passing: bool) -> None:
+        """Note what was passed on, unless that goes on."""
+        self.ended = True
+        self._keepalive.close()
+        if self._passing and not passing:
+            self._passing = False
+            self._passed = self.wire.messages_passed, self.wire.bytes_passed

@@ -89,7 +89,7 @@ class RelayUpstreamConnection(PipeConnection):
             self.receiver.receive_eof(now)
         else:
             self._fail_opening(now)
-        self.close(now)
+        self.close(now)  # a provider that has ended does not read on
 
     def connection_lost(self, reason: str, now: float) -> None:
         self.mark_lost()
@@ -124,7 +124,7 @@ class RelayUpstreamConnection(PipeConnection):
 
     def _on_stall(self, now: float) -> None:
         """The provider took no bytes in time, or did not close in time."""
-        self.ended = True
+        self.ended = self.closing = True
         if self.receiver is not None:
             self.receiver.connection_lost("the provider takes no more bytes", now)
         else:

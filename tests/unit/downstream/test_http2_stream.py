@@ -23,7 +23,7 @@ class Link(Rig):
         self.said: list[object] = []  # what the connection was told
         self.credited = 0
         self.received = b""
-        self.taken: list[int] = []
+        self.left: list[int] = []
         self.ends: list[str] = []  # what the receiver, or who decides, was told
         self.greedy = greedy
         self.pipe = StreamPipe(self, 7, tunnel=tunnel)
@@ -61,12 +61,13 @@ class Link(Rig):
 
     def receive_eof(self, now: float) -> None:
         self.ends.append("eof")
+        self.pipe.close(now)
 
     def connection_lost(self, reason: str, now: float) -> None:
         self.ends.append(reason)
 
-    def data_sent(self, n: int, now: float) -> None:
-        self.taken.append(n)
+    def data_sent(self, outstanding: int, now: float) -> None:
+        self.left.append(outstanding)
 
     def client_gone(self, now: float) -> None:
         self.ends.append("client gone")
@@ -317,12 +318,12 @@ def test_what_is_written_is_outstanding_until_the_transport_took_it() -> None:
     assert link.said == [("send", b"abc"), ("send", b"de")]
     assert link.pipe.queued == 5
     link.pipe.sent(4, 0.0)
-    assert (link.pipe.outstanding, link.taken) == (1, [4])
+    assert (link.pipe.outstanding, link.left) == (1, [1])
     link.pipe.sent(1, 0.0)
-    assert (link.pipe.outstanding, link.taken) == (0, [4, 1])
+    assert (link.pipe.outstanding, link.left) == (0, [1, 0])
     assert link.no_deadline()
     link.pipe.sent(3, 0.0)  # frames of a stream that has forgotten them
-    assert link.taken == [4, 1]
+    assert link.left == [1, 0]
 
 
 def test_a_client_that_takes_nothing_is_reset() -> None:
@@ -413,10 +414,10 @@ def test_an_aborted_stream_tells_nobody() -> None:
     link.eof()
     link.pipe.sent(3, 0.0)
     link.gone("late")
-    assert (link.said, link.received, link.ends, link.taken) == (said, b"", [], [])
+    assert (link.said, link.received, link.ends, link.left) == (said, b"", [], [])
 
 
-def test_a_lost_stream_tells_its_receiver_once_and_drops_what_it_holds() -> None:
+def test_a_lost_stream_tells_its_receiver_once_and_first_hands_over_what_it_holds() -> None:
     link = Link()
     link.open()
     link.pipe.write(b"abc", 0.0)
@@ -427,7 +428,7 @@ def test_a_lost_stream_tells_its_receiver_once_and_drops_what_it_holds() -> None
     link.services.run_deferred(0.0)
     link.gone("again")
     assert link.ends == ["the client reset the stream"]
-    assert link.received == b""
+    assert link.received == b"held"
     assert link.pipe.outstanding == 0
     assert link.no_deadline()
     assert "reset" not in link.said

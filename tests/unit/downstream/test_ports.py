@@ -76,7 +76,7 @@ class Client(Rig):
     def connection_lost(self, reason: str, now: float) -> None:
         self.told.append(f"lost: {reason}")
 
-    def data_sent(self, n: int, now: float) -> None:
+    def data_sent(self, outstanding: int, now: float) -> None:
         pass
 
 

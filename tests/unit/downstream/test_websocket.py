@@ -54,7 +54,7 @@ class Open(Rig):
             return 0
         self.client.receive_data(data)
         self.pipe.data_sent(len(data), self.now)
-        self.channel.data_sent(len(data), self.now)
+        self.channel.data_sent(self.pipe.outstanding, self.now)
         return len(data)
 
     def reads(self) -> bool:

@@ -53,7 +53,7 @@ class Open(Rig):
         """What the transport takes of what was sent."""
         data = self.pipe.pull(1 << 30)
         self.pipe.data_sent(len(data), self.now)
-        self.channel.data_sent(len(data), self.now)
+        self.channel.data_sent(self.pipe.outstanding, self.now)
         return data
 
     def read(self, data: bytes) -> list[bytes]:

@@ -93,8 +93,9 @@ def test_every_length_of_a_reason(how: CloseCause, who: Side, character: str) ->
 @given(code=st.integers(0, 70_000), reason=st.text(), who=st.sampled_from(ENDERS), how=st.sampled_from(CloseCause))
 def test_whatever_happens_only_what_may_be_sent_is_sent(code: int, reason: str, who: Side, how: CloseCause) -> None:
     said = map_close(code, reason, by=who, cause=how)
-    assert (said.client is None) is (how is CloseCause.LOST and who == Side.CLIENT)
-    assert (said.provider is None) is (how is CloseCause.LOST and who == Side.PROVIDER)
+    lost = how in (CloseCause.LOST, CloseCause.HALF_CLOSED)
+    assert (said.client is None) is (lost and who == Side.CLIENT)
+    assert (said.provider is None) is (lost and who == Side.PROVIDER)
     for words in (said.client, said.provider):
         if words is not None:
             assert words.code is None or words.code in SENDABLE

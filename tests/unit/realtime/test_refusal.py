@@ -1,37 +1,78 @@
-"""What of a provider's refusal goes to the client."""
+"""A provider's refusal: what of it the client gets, and what an event says of it."""
 
 import gzip
 import zlib
 
 import pytest
 
-from aigw_sansio.realtime.refusal import readable_refusal
+from aigw_sansio.realtime.refusal import readable_refusal, request_ids
+from aigw_sansio.redaction import redactor
 from aigw_sansio.wires.http import Headers
 from aigw_sansio.wires.websocket.handshake import REFUSAL_BODY_BYTES, Refused
 
+KEY = b"canary-0123456789"
+HIDER = redactor([KEY])
 
-def passed(body: bytes, *headers: tuple[bytes, bytes]) -> tuple[Headers, bytes]:
-    refused = Refused(401, [(b"content-type", b"text/plain"), *headers], body, complete=True)
-    return readable_refusal(refused, lambda text: text.replace("canary", "***"))
+
+def refusal(body: bytes, *headers: tuple[bytes, bytes]) -> Refused:
+    return Refused(401, list(headers), body, complete=True)
 
 
 @pytest.mark.parametrize(
-    ("coding", "coded"),
-    [(b"gzip", gzip.compress(b"bad canary")), (b"deflate", zlib.compress(b"bad canary")), (b"identity", b"bad canary")],
+    ("coding", "encode"),
+    [(b"gzip", gzip.compress), (b"x-gzip", gzip.compress), (b"deflate", zlib.compress), (b"identity", bytes)],
 )
-def test_a_key_in_a_coded_body_is_hidden(coding: bytes, coded: bytes) -> None:
-    assert passed(coded, (b"content-encoding", coding)) == ([(b"content-type", b"text/plain")], b"bad ***")
+def test_a_coding_is_undone_before_keys_are_hidden(coding: bytes, encode: object) -> None:
+    assert callable(encode)
+    headers, body, problem = readable_refusal(
+        refusal(encode(b"no such key: " + KEY), (b"content-encoding", coding), (b"content-type", b"text/plain")), HIDER
+    )
+    assert (headers, body, problem) == ([(b"content-type", b"text/plain")], b"no such key: ***", None)
 
 
-def test_a_body_that_nobody_here_can_read_is_left_out() -> None:
-    assert passed(b"canary", (b"content-encoding", b"br"))[1] == b""
-    assert passed(b"canary", (b"content-encoding", b"gzip"))[1] == b""
+def test_a_body_in_an_unknown_coding_is_left_out() -> None:
+    _, body, problem = readable_refusal(refusal(KEY, (b"content-encoding", b"br")), HIDER)
+    assert (body, problem) == (b"", "its body is in a content coding that is not read")
 
 
-def test_a_body_is_decoded_up_to_its_limit() -> None:
-    assert len(passed(gzip.compress(bytes(1 << 20)), (b"content-encoding", b"gzip"))[1]) == REFUSAL_BODY_BYTES
+def test_what_inflates_is_cut() -> None:
+    _, body, _ = readable_refusal(refusal(gzip.compress(bytes(1 << 22)), (b"content-encoding", b"gzip")), HIDER)
+    assert len(body) == REFUSAL_BODY_BYTES
 
 
-def test_fields() -> None:
-    fields, _ = passed(b"", (b"retry-after", b"canary"), (b"set-cookie", b"x"))
-    assert fields == [(b"content-type", b"text/plain"), (b"retry-after", b"***")]
+def test_a_corrupt_body_goes_on_as_far_as_it_can_be_read() -> None:
+    packed = bytearray(gzip.compress(b"no" * 1000, 0))
+    packed[-6] ^= 1
+    _, body, problem = readable_refusal(refusal(bytes(packed), (b"content-encoding", b"gzip")), HIDER)
+    assert body == b"no" * 1000
+    assert problem is not None
+
+
+def test_the_ids_of_the_request_go_on_without_keys() -> None:
+    fields: Headers = [
+        (b"x-request-id", b"req_1"),
+        (b"dg-request-id", b"d-2"),
+        (b"dg-error", b"bad key " + KEY),
+        (b"openai-organization", b"o"),
+        (b"set-cookie", b"a=b"),
+        (b"retry-after", b"7"),
+    ]
+    headers, _, _ = readable_refusal(refusal(b"", *fields), HIDER)
+    assert headers == [
+        (b"x-request-id", b"req_1"),
+        (b"dg-request-id", b"d-2"),
+        (b"dg-error", b"bad key ***"),
+        (b"retry-after", b"7"),
+    ]
+    assert request_ids(fields, HIDER) == {
+        "x-request-id": "req_1",
+        "dg-request-id": "d-2",
+        "dg-error": "bad key ***",
+    }
+
+
+def test_the_ids_in_an_event_are_few_and_short() -> None:
+    fields: Headers = [(b"dg-%d" % number, b"x" * 1000) for number in range(100)]
+    ids = request_ids(fields, HIDER)
+    assert len(ids) == 16
+    assert {len(value) for value in ids.values()} == {256}

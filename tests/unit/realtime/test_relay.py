@@ -25,7 +25,7 @@ from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings
 from aigw_sansio.effects import Close, Effect, Flush
 from aigw_sansio.events import ProviderEventRead, SessionEnded, SessionOpened, UpgradeRefused
 from aigw_sansio.gateway import Gateway
-from aigw_sansio.realtime.relay import RELAY_TABLE, RelayInput, RelayState
+from aigw_sansio.realtime.states import RELAY_TABLE, RelayInput, RelayState
 from aigw_sansio.secret import Secret
 from aigw_sansio.wires.websocket.frames import FIN, Opcode, Role, encode_frame
 from aigw_sansio.wires.websocket.masking import apply_mask
@@ -426,6 +426,9 @@ def test_whoever_ends_it_is_answered_first(who: str) -> None:
     assert relay.state is RelayState.CLOSING
     answer = encode_frame(FIN | Opcode.CLOSE, b"\x03\xe8", bytes(4) if who == "provider" else None)
     world.gateway.receive_data(other.conn, answer, world.driver.now)
+    for link in (ended, other):
+        assert relay.state is RelayState.CLOSING, "its close frame is not taken yet"
+        world.gateway.data_sent(link.conn, len(world.gateway.data_to_send(link.conn)), world.driver.now)
     assert relay.state is RelayState.CLOSED
 
 
@@ -448,6 +451,7 @@ def test_messages_are_read_for_a_host_that_listens_alone(listens: bool) -> None:
     done = b'{"type":"response.done","response":{"id":"r","status":"completed","usage":{"output_tokens":3}}}'
     world.driver.send(world.provider, encode_frame(FIN | Opcode.TEXT, done))
     world.driver.end(world.client, End.EOF)
+    world.driver.advance(6)
     assert any(isinstance(event, ProviderEventRead) for event in world.driver.events) is listens
     assert (world.ended().usage is not None) is listens
 

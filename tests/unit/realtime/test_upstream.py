@@ -28,8 +28,8 @@ class Receiver:
     def connection_lost(self, reason: str, now: float) -> None:
         self.got.append(reason)
 
-    def data_sent(self, n: int, now: float) -> None:
-        self.got.append(n)
+    def data_sent(self, outstanding: int, now: float) -> None:
+        self.got.append(outstanding)
 
 
 class Opening:
@@ -134,7 +134,7 @@ def test_after_the_101_everything_goes_to_the_receiver() -> None:
     upstream.pull(65536)
     upstream.data_sent(3, 3.0)
     upstream.receive_eof(4.0)
-    assert opening.receiver.got == [3, "eof"]
+    assert opening.receiver.got == [0, "eof"]
     assert opening.effects()[-1] == Close(upstream.conn, False)
 
 

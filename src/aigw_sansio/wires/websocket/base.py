@@ -9,14 +9,14 @@ from enum import IntEnum
 from typing import Final
 
 import wsproto.events
-from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.connection import Connection, ConnectionType
 from wsproto.extensions import Extension
 
 from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind, Side
 from ...fsm import Machine
 from .events import CloseReceived, PingReceived, PongReceived, Violation
-from .frames import FIN, MASKED, Opcode, Role, close_payload, encode_frame
+from .frames import FIN, MASKED, Opcode, Role, close_payload, encode_frame, read_close
 from .masking import apply_mask
 
 
@@ -53,10 +53,6 @@ _WORTH_ITS_OBJECT: Final = 4096
 
 _PEER: Final = {Role.SERVER: Side.CLIENT, Role.CLIENT: Side.PROVIDER}
 _SAYS: Final = {"error in extension": "a compressed message is malformed"}
-
-#: Registered after wsproto's list was made, so wsproto gets 1013 in its place: the codes differ in two bits.
-_BAD_GATEWAY: Final = 1014
-_BAD_GATEWAY_FLIP: Final = 1014 ^ 1013
 
 
 class WebSocketBase:
@@ -175,45 +171,30 @@ class WebSocketBase:
         return None
 
     def _read_control(self, frame: bytes, start: int) -> PingReceived | PongReceived | CloseReceived | Fault:
-        """Read a whole control frame with wsproto. Its payload begins at ``start``."""
-        is_bad_gateway = False
-        if frame[0] & 0xF == Opcode.CLOSE and len(frame) >= start + 2:
-            frame, is_bad_gateway = self._hide_bad_gateway(frame, start)
-        self._connection.receive_data(frame)
-        event = next(self._connection.events())
-        if isinstance(event, wsproto.events.Ping):
-            return PingReceived(bytes(event.payload))
-        if isinstance(event, wsproto.events.Pong):
-            return PongReceived(bytes(event.payload))
-        assert isinstance(event, wsproto.events.CloseConnection)
-        if (fault := self._verdict(event)) is not None:
-            return fault
+        """Read a whole control frame, whose header has been checked. Its payload begins at ``start``."""
+        payload = bytes(frame[start:])
+        if self._mask_bit:
+            payload = apply_mask(payload, frame[start - 4 : start])
+        opcode = frame[0] & 0xF
+        if opcode == Opcode.PING:
+            return PingReceived(payload)
+        if opcode == Opcode.PONG:
+            return PongReceived(payload)
+        close = read_close(payload)
+        if isinstance(close, str):
+            return self._fault(close)
         self._machine.fire(ClosingInput.RECEIVE_CLOSE)
         self._input_ended = True
-        return CloseReceived(_BAD_GATEWAY if is_bad_gateway else int(event.code), event.reason or "")
+        return CloseReceived(*close)
 
-    def _verdict(self, event: wsproto.events.CloseConnection) -> Fault | None:
-        """The fault that ``event`` stands for; ``None`` for a real close. wsproto reports a protocol violation as a
-        close too, but only a real close changes its state."""
-        if self._connection.state is not ConnectionState.OPEN:
-            return None
+    def _verdict(self, event: wsproto.events.CloseConnection) -> Fault:
+        """The fault that ``event`` stands for: wsproto reports a violation as a close. It never gets a close frame."""
         if event.code == 1009:
             return self._fault(
                 f"a message inflates to more than the gateway's limit of {self._limit} bytes", FaultKind.MESSAGE_TOO_BIG
             )
         kind = FaultKind.INVALID_PAYLOAD if event.code == 1007 else FaultKind.PROTOCOL_ERROR
         return self._fault(_SAYS.get(event.reason or "", event.reason or "a frame breaks the protocol"), kind)
-
-    def _hide_bad_gateway(self, frame: bytes, start: int) -> tuple[bytes, bool]:
-        """``frame``, a close frame, with 1014 changed to 1013, and whether it was changed."""
-        code = frame[start : start + 2]
-        if self._mask_bit:
-            code = apply_mask(code, frame[start - 4 : start])
-        if int.from_bytes(code) != _BAD_GATEWAY:
-            return frame, False
-        changed = bytearray(frame)
-        changed[start + 1] ^= _BAD_GATEWAY_FLIP
-        return bytes(changed), True
 
     def _fault(self, detail: str, kind: FaultKind = FaultKind.PROTOCOL_ERROR) -> Fault:
         return Fault(kind, self._side, detail)

@@ -17,6 +17,10 @@ MASKED: Final = 0x80
 
 #: The longest header, in bytes.
 LONGEST_HEADER: Final = 14
+#: A close frame without a code: how it is told, never how it is sent (section 7.1.5).
+NO_CODE: Final = 1005
+#: Registered for gateways; endpoints receive it and do not send it.
+BAD_GATEWAY: Final = 1014
 #: The longest reason of a close frame, in bytes (section 5.5: 125 with the code).
 LONGEST_REASON: Final = 123
 
@@ -117,6 +121,35 @@ def may_send_close(code: int) -> bool:
     """Whether our close frame may have ``code``: the codes that RFC 6455 section 7.4 and the IANA registry define for
     endpoints, without 1014 (some stacks treat it as an error), and the private ranges."""
     return 1000 <= code <= 1003 or 1007 <= code <= 1013 or 3000 <= code <= 4999
+
+
+def may_receive_close(code: int) -> bool:
+    """Whether a peer's close frame may have ``code``: what we may send, and 1014, which the registry has too."""
+    return may_send_close(code) or code == BAD_GATEWAY
+
+
+def read_close(payload: bytes) -> tuple[int, str] | str:
+    """Code and reason of a received close frame, 1005 if it has none; a ``str``: why it breaks the protocol.
+
+    A reason that is not UTF-8 does not change what its code says, so it is repaired: a character that was cut off at
+    its end is dropped (peers cut long reasons at 123 bytes), and other bytes become U+FFFD.
+    """
+    if not payload:
+        return NO_CODE, ""
+    if len(payload) == 1:
+        return "a close frame has half a code"
+    if not may_receive_close(int.from_bytes(payload[:2])):
+        return "a close frame has a code that no endpoint may send"
+    return int.from_bytes(payload[:2]), _repaired(payload[2:])
+
+
+def _repaired(reason: bytes) -> str:
+    try:
+        return reason.decode()
+    except UnicodeDecodeError as error:
+        if error.end == len(reason) and error.reason == "unexpected end of data":
+            reason = reason[: error.start]
+        return reason.decode("utf-8", "replace")
 
 
 def cut_reason(reason: str) -> bytes:

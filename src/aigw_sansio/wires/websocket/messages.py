@@ -184,10 +184,8 @@ class WebSocketWire(WebSocketBase):
         self._connection.receive_data(frame)
         for event in self._connection.events():
             if isinstance(event, wsproto.events.CloseConnection):
-                fault = self._verdict(event)
-                assert fault is not None
                 self._fragments.clear()
-                return self._break(fault)
+                return self._break(self._verdict(event))
             assert isinstance(event, wsproto.events.Message)
             self._fragments += event.data.encode() if isinstance(event.data, str) else event.data
         if not frame[0] & FIN:

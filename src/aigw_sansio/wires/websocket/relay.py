@@ -28,6 +28,7 @@ FRAGMENT_BYTES: Final = 65532
 #: The first byte of a header, the second, and the next two: the length, if it does not fit into the second.
 _first_bytes: Final = Struct(">BBH").unpack_from
 
+_TWO_BYTE_LENGTH: Final = 0xFFFF
 _WHOLE_TEXT: Final = FIN | Opcode.TEXT
 _WHOLE_BINARY: Final = FIN | Opcode.BINARY
 
@@ -53,13 +54,14 @@ class FrameRelay(WebSocketBase):
         "_long_key",
         "_long_last",
         "_long_left",
-        "_most",
         "_observe_bytes",
         "_out",
+        "_plain",
         "_remask_key",
         "_seen",
         "_seen_opcode",
         "_seen_size",
+        "_short",
         "bytes_passed",
         "messages_passed",
     )
@@ -78,7 +80,9 @@ class FrameRelay(WebSocketBase):
             raise LocalProtocolError("a server's frames have no masks to replace")
         self._remask_key = remask_key
         self._observe_bytes = observe_bytes
-        self._most = min(message_limit, WHOLE_BYTES)
+        # Whether a frame whose length fits into two bytes may be forwarded as it is.
+        self._plain = remask_key is None and min(message_limit, WHOLE_BYTES) >= _TWO_BYTE_LENGTH
+        self._short = 6 if role is Role.SERVER else 2  # bytes of the shortest header
         #: Whole messages and payload bytes forwarded so far.
         self.messages_passed = self.bytes_passed = 0
         # Bytes to forward that are not part of the current run of receive_data.
@@ -110,16 +114,16 @@ class FrameRelay(WebSocketBase):
         elif self._input_ended:
             return []
         at = 0
-        events: list[RelayEvent] = []
-        if self._remask_key is None and not self._message_opcode:
+        if self._plain and not self._message_opcode:
             # Fast path: whole, unfragmented data frames, as nearly all frames are.
             end = len(data)
+            last = end - 3
             mask_bit = self._mask_bit
-            short = 6 if mask_bit else 2
-            most = self._most
+            short = self._short
             observe = self._observe_bytes
             count = payload = 0
-            while end - at > 3:
+            events: list[RelayEvent] = []
+            while at < last:
                 first, second, extended = _first_bytes(data, at)
                 if first != _WHOLE_TEXT and first != _WHOLE_BINARY:
                     break
@@ -131,7 +135,7 @@ class FrameRelay(WebSocketBase):
                     stop = at + short + 2 + size
                 else:
                     break
-                if stop > end or size > most:
+                if stop > end:
                     break
                 if observe is not None:
                     said = self._shown(data, stop - size, stop) if size <= observe else None
@@ -142,10 +146,10 @@ class FrameRelay(WebSocketBase):
             self.messages_passed += count
             self.bytes_passed += payload
             if at == end:
-                if data:
-                    events.append(data)
+                events += (data,)
                 return events
-        return self._read(events, data, at)
+            return self._read(events, data, at)
+        return self._read([], data, at)
 
     def _read(self, events: list[RelayEvent], data: bytes, at: int) -> list[RelayEvent]:
         """Read frames of any kind from ``at`` on; the bytes before it are forwarded."""

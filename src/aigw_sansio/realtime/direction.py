@@ -1,0 +1,101 @@
+"""One direction of a relay: from the pipe that is read to the pipe that is written.
+
+Decides: when the pipe that is read is resumed, and what of the forwarded frames the other pipe has not taken. Must not
+know: why a frame is sent, and how a session ends.
+
+Everything written to the target is noted as one run of whole frames, and forgotten when the transport has taken it. So
+an end can say how many messages were delivered, although the transport counts bytes only. If it takes everything at
+once, as nearly always, a run costs an ``append`` and a ``clear``.
+"""
+
+from collections import deque
+
+from ..engine.connection import BytePipe
+from ..wires.websocket.frames import FIN, MASKED, parse_header
+
+#: The bit of the opcodes of control frames.
+_CONTROL = 0x8
+
+
+class Direction:
+    """One direction. Its owner appends to ``unconfirmed`` what it writes to ``target``, or calls :meth:`send`."""
+
+    __slots__ = (
+        "_held",
+        "_held_bytes",
+        "_low_water",
+        "_taken",
+        "paused",
+        "resumed_at",
+        "source",
+        "target",
+        "unconfirmed",
+        "waits",
+    )
+
+    def __init__(self, source: BytePipe, target: BytePipe, *, high_water: int, now: float) -> None:
+        self.source = source
+        self.target = target
+        self._low_water = high_water // 4
+        #: ``source`` is paused, because ``target`` does not take its bytes.
+        self.paused = False
+        #: When ``source`` was last resumed, in monotonic seconds.
+        self.resumed_at = now
+        #: Something waits for the target to take bytes, so :meth:`confirm` must be called when it does.
+        self.waits = False
+        #: Runs of whole frames written since the target last reported that it took bytes.
+        self.unconfirmed: list[bytes] = []
+        self._held: deque[bytes] = deque()  # runs before them, of which the first is not taken in full
+        self._held_bytes = 0
+        self._taken = 0  # how much of the first one is taken
+
+    def send(self, frame: bytes, now: float) -> None:
+        """Write ``frame``, which is no message, to the target."""
+        self.unconfirmed.append(frame)
+        self.target.write(frame, now)
+
+    def confirm(self, outstanding: int) -> None:
+        """The target took bytes: all but the last ``outstanding``."""
+        held = self._held
+        size = self._held_bytes + sum(map(len, self.unconfirmed))
+        held.extend(self.unconfirmed)
+        self.unconfirmed.clear()
+        while held and size - len(held[0]) >= outstanding:
+            size -= len(held.popleft())
+        self._held_bytes = size
+        self._taken = max(0, size - outstanding)
+
+    def undelivered(self) -> tuple[int, int]:
+        """How many messages, and bytes of their payload, the target has not taken. A frame counts as a whole."""
+        messages = payload = 0
+        taken = self._taken
+        for run in (*self._held, *self.unconfirmed):
+            at = 0
+            while at < len(run):
+                first = run[at]
+                header = parse_header(run, at, run[at + 1] & MASKED)
+                assert isinstance(header, tuple), "our own frames, and checked ones"
+                start, size = header
+                at = start + size
+                if at > taken and not first & _CONTROL:
+                    payload += size
+                    messages += first & FIN == FIN
+            taken = 0
+        return messages, payload
+
+    def pause(self) -> None:
+        """Pause the source: too much is outstanding on the target."""
+        if not self.paused:
+            self.paused = self.waits = True
+            self.source.pause_reading()
+
+    def resume_if_low(self, now: float) -> None:
+        """The target took bytes: resume the source if little is outstanding."""
+        if self.paused and self.target.outstanding <= self._low_water:
+            self.resume(now)
+
+    def resume(self, now: float) -> None:
+        """Resume the source."""
+        self.paused = False
+        self.resumed_at = now
+        self.source.resume_reading()

@@ -1,0 +1,140 @@
+"""Secrets in every spelling, in any pieces; what is no secret is not touched; the cost grows with the text alone."""
+
+import html
+import json
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aigw_sansio.redaction import HIDDEN, SHORTEST, redactor
+
+SECRET = 'sk-canary/abc"def+ghi\\jkl&0123'
+secrets = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=SHORTEST, max_size=40)
+around = st.text(st.sampled_from("é \n.,"), max_size=5)  # what no spelling begins or ends with
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "literal": str,
+    "JSON": lambda text: json.dumps(text)[1:-1],
+    "JSON with slashes escaped": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+    "JSON, all escaped": lambda text: "".join(f"\\u{ord(one):04x}" for one in text),
+    "JSON, in capitals": lambda text: "".join(f"\\u{ord(one):04X}" for one in text),
+    "percent": lambda text: quote(text, safe=""),
+    "percent, all": lambda text: "".join(f"%{ord(one):02x}" for one in text),
+    "HTML": html.escape,
+    "HTML, decimal": lambda text: "".join(f"&#{ord(one)};" for one in text),
+    "HTML, hexadecimal": lambda text: "".join(f"&#x{ord(one):X};" for one in text),
+    "mixed": lambda text: "".join(
+        (one, f"\\u{ord(one):04x}", f"%{ord(one):02X}")[at % 3] for at, one in enumerate(text)
+    ),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@given(secret=secrets, before=around, behind=around)
+def test_a_secret_is_hidden_in_every_spelling(spelling: str, secret: str, before: str, behind: str) -> None:
+    if spelling == "mixed":
+        secret = secret.replace("\\", "/")  # two backslashes would be one in JSON
+    text = before + SPELLINGS[spelling](secret) + behind
+    assert redactor([secret.encode()]).hide(text.encode()).decode() == before + "***" + behind
+
+
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+@pytest.mark.parametrize("offset", range(3))
+@given(secret=secrets, behind=st.binary(max_size=4))
+def test_of_base64_no_character_of_its_own_is_left(
+    encode: Callable[[bytes], bytes], offset: int, secret: str, behind: bytes
+) -> None:
+    text = encode(bytes(offset) + secret.encode() + behind)
+    hidden = redactor([secret.encode()]).hide(text)
+    # At each border one character may be left: the secret and what stands beside it share its bits.
+    before, _, after = hidden.partition(HIDDEN)
+    assert HIDDEN in hidden
+    assert len(before) <= offset + 1
+    assert len(after) <= len(encode(behind)) + 4
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+@given(secret=secrets)
+def test_utf_16(order: str, secret: str) -> None:
+    text = f"é {secret} é".encode(order)
+    hidden = redactor([secret.encode()]).hide(text)
+    assert hidden.replace(b"\0", b"") == "é *** é".encode("latin-1")
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@given(data=st.data())
+def test_in_pieces_only_a_beginning_too_short_is_shown(spelling: str, data: st.DataObject) -> None:
+    """And nothing is held back: each piece comes out with all that is not the secret."""
+    secret = SECRET.replace("\\", "") if spelling == "mixed" else SECRET  # two backslashes would be one in JSON
+    spelled = SPELLINGS[spelling](secret)
+    text = ("é. " + spelled + " .é").encode()
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(text) - 1), max_size=6)))
+    pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    stream = redactor([secret.encode()]).stream()
+    hidden = [stream.hide(piece) for piece in pieces]
+    begin, end = text.index(spelled.encode()), text.index(spelled.encode()) + len(spelled)
+    shown = b""
+    at = 0
+    for piece, out in zip(pieces, hidden, strict=True):
+        if at < begin:
+            assert out.startswith(piece[: begin - at])
+        if at + len(piece) > end:
+            assert out.endswith(piece[max(0, end - at) :])
+        shown += out.replace(HIDDEN, b"")
+        at += len(piece)
+    assert HIDDEN in b"".join(hidden)
+    shown = shown.removeprefix("é. ".encode()).removesuffix(" .é".encode())
+    # Seven characters, and an escape that was cut before its character had come.
+    assert spelled.encode().startswith(shown)
+    assert len(shown) <= len(SPELLINGS[spelling](secret[:SHORTEST]))
+
+
+def test_byte_by_byte_the_rest_is_hidden() -> None:
+    stream = redactor([b"canary-0123456789"]).stream()
+    hidden = [stream.hide(bytes([byte])) for byte in b"a canary-0123456789 b"]
+    assert b"".join(hidden[:9]) == b"a canary-"[:9]
+    assert hidden[9:19] == [HIDDEN] * 10
+    assert b"".join(hidden[19:]) == b" b"
+
+
+def test_a_beginning_that_goes_on_otherwise_is_shown() -> None:
+    stream = redactor([b"sk-proj-0123456789"]).stream()
+    assert [stream.hide(piece) for piece in (b"sk-proj-99 sk-", b"pro", b"per")] == [b"sk-proj-99 sk-", b"pro", b"per"]
+
+
+def test_a_long_beginning_at_the_end_is_hidden() -> None:
+    assert redactor([b"canary-0123456789"]).hide(b"no: canary-01") == b"no: ***"
+    assert redactor([b"canary-0123456789"]).hide(b"no: canary") == b"no: canary"
+
+
+@given(text=st.binary(), pieces=st.lists(st.binary(max_size=8)))
+def test_other_texts_are_not_touched(text: bytes, pieces: list[bytes]) -> None:
+    hider = redactor([b"canary-of-the-operator"])
+    assert hider.hide(text) is text
+    stream = hider.stream()
+    assert b"".join(map(stream.hide, pieces)) == b"".join(pieces)
+
+
+@given(st.lists(st.sampled_from([b"canary-0123", b"canary-01234567", b"0123456789ab"]), max_size=8))
+def test_several_secrets_that_overlap(parts: list[bytes]) -> None:
+    hidden = redactor([b"canary-0123", b"canary-01234567", b"0123456789ab"]).hide(b" ".join(parts))
+    assert hidden == b" ".join([HIDDEN] * len(parts))
+
+
+def test_a_secret_that_repeats_itself_is_found_behind_a_false_beginning() -> None:
+    assert redactor([b"aaaaaaaab"]).hide(b"aaaaaaaaaab!") == b"aa***!"
+
+
+def test_short_values_are_not_searched() -> None:
+    assert redactor([b"short", b""]).hide(b"a short text") == b"a short text"
+
+
+def test_nothing_prints_a_secret() -> None:
+    hider = redactor([b"canary-0123456789"])
+    stream = hider.stream()
+    stream.hide(b"canary-0")
+    assert "canary" not in repr(hider) + repr(stream)
