@@ -95,7 +95,7 @@ class ProviderResponse:
         self.buffered = 0
         self._reader = make_reader(format)
         #: For :func:`aigw_sansio.formats.classify.worth_reading`.
-        self.search = marker_search(self._reader.markers)
+        self.search = marker_search((*self._reader.markers, *self._redactor.marks))
         self.meter = UsageMeter()
         self.read_depth = ReadDepth.COMMIT
 
