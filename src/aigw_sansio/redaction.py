@@ -43,11 +43,11 @@ _Match: TypeAlias = Callable[[bytes, int], "re.Match[bytes] | None"]
 
 @lru_cache(256)
 def _character(byte: int) -> bytes:
-    """A regular expression for one character, in all its spellings."""
+    """A regular expression for one character, in all its spellings. JSON may stand in a string of JSON."""
     one = bytes((byte,))
     hexadecimal = b"".join(b"[%c%c]" % (digit, digit - 32) if digit > 57 else b"%c" % digit for digit in b"%02x" % byte)
     spellings = [
-        rb"\\u00" + hexadecimal,
+        rb"\\{1,3}u00" + hexadecimal,
         b"%" + hexadecimal,
         b"&#0{0,4}%d;" % byte,
         b"&#[xX]0{0,4}" + hexadecimal + b";",
@@ -55,7 +55,7 @@ def _character(byte: int) -> bytes:
     if one in _ENTITIES:
         spellings.append(b"&%b;" % _ENTITIES[one])
     if one in _JSON_ESCAPED:
-        spellings.append(rb"\\" + re.escape(one))
+        spellings.append(rb"\\{1,3}" + re.escape(one))
     return b"(?:%b)" % b"|".join([*spellings, re.escape(one)])
 
 
@@ -142,11 +142,13 @@ class Redactor:
         self._spellings = [spelling for secret in secrets for spelling in _spellings(secret)]
         escaped = {byte for spelling in self._spellings for byte in spelling.literal if byte in _JSON_ESCAPED}
         #: A text without any of these contains no whole secret.
-        self.marks = (
-            *(spelling.literal for spelling in self._spellings if b"\0" not in spelling.literal),
-            *_ESCAPES,
-            *(b"\\%c" % byte for byte in sorted(escaped)),
-        )
+        self.marks: tuple[bytes, ...] = ()
+        if secrets:
+            self.marks = (
+                *(spelling.literal for spelling in self._spellings if b"\0" not in spelling.literal),
+                *_ESCAPES,
+                *(b"\\%c" % byte for byte in sorted(escaped)),
+            )
         #: The bytes that a beginning of a secret can end with.
         self.ends = frozenset(b"".join((_CUT_ENDS, b";", *map(_literal, self._spellings))))
         self._reach = _LONGEST_CHARACTER * max(map(len, secrets), default=0)

@@ -37,6 +37,8 @@ def values(annotation: Any) -> st.SearchStrategy[Any]:
         annotation = annotation.__supertype__
     if get_origin(annotation) is Literal:
         return st.sampled_from(get_args(annotation))
+    if get_origin(annotation) is dict:
+        return st.dictionaries(*map(values, get_args(annotation)), max_size=3)
     if get_args(annotation):
         return st.one_of([values(one) for one in get_args(annotation)])
     if annotation is Fault:

@@ -1,6 +1,7 @@
 """The world with realtime sessions: two WebSockets and a relay between them.
 
-Both ends number their messages and check the other's: in order, none twice, none lost while both are open.
+Both ends number their messages and check the other's: in order, none twice, none lost while both are open. The record of a
+session counts what its client reads.
 """
 
 import json
@@ -11,9 +12,10 @@ from tests.peers.peer import Seen
 from tests.peers.websocket_client import upgrade_request
 from tests.peers.websocket_provider import WsProvider
 from tests.world.actors import Caller
-from tests.world.world import HIGH, MESSAGE, Move, Pipe, World
+from tests.world.world import HIGH, MESSAGE, LawBroken, Move, Pipe, World
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 
+from aigw_sansio.events import SessionEnded, SessionOpened
 from aigw_sansio.ids import ConnId
 
 HOST = "api.x.ai"
@@ -98,8 +100,10 @@ class RelayWorld(World):
             self._deliver, self._deliver, self._deliver_all, self._deliver_all, self._deliver_all,
             self._pull, self._confirm, self._peer_reads, self._flow_all, self._flow_all, self._flow_all,
             self._dial, self._dial_fails, self._peer_eof, self._peer_reset, self._wait, self._close_socket,
-            self._toggle, self._drain,
+            self._toggle, self._drain, self._half_close, self._slow_drain, self._slow_drain,
         )  # fmt: skip
+        self.clients: dict[int, Pipe] = {}  # of each session
+        self.records: dict[int, SessionEnded] = {}
 
     def new_provider(self, pipe: Pipe) -> Http1Provider:
         return Speaker() if pipe.host == HOST else super().new_provider(pipe)
@@ -119,7 +123,72 @@ class RelayWorld(World):
             if isinstance(pipe.provider, Speaker) and pipe.provider.counts_of.complaint:
                 raise AssertionError(f"{pipe}: {pipe.provider.counts_of.complaint}")
 
+        for session, record in self.records.items():
+            pipe = self.clients[session]
+            assert isinstance(pipe.caller, Talker)
+            if pipe.caller.counts_of.got > record.messages_sent:
+                raise LawBroken(f"{pipe} has read {pipe.caller.counts_of.got} messages, and {record}")
+
+    def _event(self, event: object) -> None:
+        super()._event(event)
+        if isinstance(event, SessionOpened):
+            self.clients[event.session] = self.pipes[event.conn]
+        elif isinstance(event, SessionEnded):
+            self.records[event.session] = event
+
+    def finish(self) -> None:
+        super().finish()
+        for session, record in self.records.items():
+            pipe = self.clients[session]
+            assert isinstance(pipe.caller, Talker)
+            self._flow(pipe)  # what its kernel had taken
+            if pipe.end != "reset" and not pipe.aborted and pipe.caller.counts_of.got != record.messages_sent:
+                raise LawBroken(f"{pipe} has read {pipe.caller.counts_of.got} messages, and {record}")
+
     # -- moves ---------------------------------------------------------------------------------------------------
+
+    def _half_close(self, who: int, much: int) -> str | None:
+        """A client ends its direction, and reads on."""
+        found = self._talker(who)
+        if found is None:
+            return None
+        found[0].end = "eof"
+        return repr(found[0])
+
+    def _slow_drain(self, who: int, much: int) -> str | None:
+        """Macro: the provider says much and closes; the client takes it in little pieces, for longer than ``close_s``."""
+        before = set(self.pipes)
+        if self._new_relay(who, much) is None:
+            return None
+        pipes = [self.pipes[conn] for conn in set(self.pipes) - before]
+        up = next((pipe for pipe in pipes if isinstance(pipe.provider, Speaker) and pipe.provider.open), None)
+        down = next((pipe for pipe in pipes if isinstance(pipe.caller, Talker)), None)
+        if up is None or down is None:
+            return None
+        speaker, talker = up.provider, down.caller
+        assert isinstance(speaker, Speaker)
+        assert isinstance(talker, Talker)
+        for _ in range(1 + much % 5):
+            up.inbound += speaker.event(TextMessage(data=speaker.counts_of.next_text(PAD[1 + much % 3])))
+        up.inbound += speaker.event(CloseConnection(code=1000, reason="done"))
+        speaker.open = False
+        if much % 2:
+            self._read(down, 65536)
+            down.end = "eof" if much % 4 == 1 else None
+        for _ in range(100):
+            self._read(up, 65536)
+            self._flow(up)
+            self._pull_once(down)
+            self._take(down, 1000)
+            data, down.kernel = down.kernel, b""
+            if data:
+                self._arrive(down, data)
+            if talker.counts_of.got == speaker.counts_of.sent:
+                break
+            self._pass(3.0)
+        else:
+            raise LawBroken(f"{down} has read {talker.counts_of.got} of {speaker.counts_of.sent} messages")
+        return f"{down} {speaker.counts_of.sent}"
 
     def _talker(self, who: int) -> tuple[Pipe, Talker] | None:
         pipe = self._pick(who, lambda p: isinstance(p.caller, Talker) and p.caller.open and p.end is None)

@@ -4,6 +4,7 @@ Decides: whether a response is a stream, and how much of it is read for its mean
 retries; the exchange draws the conclusions.
 """
 
+from collections.abc import Callable
 from enum import IntEnum
 
 import msgspec
@@ -124,7 +125,7 @@ class ProviderResponse:
         self._reader = make_reader(format)
         #: Whether the format is known.
         self.known = format != "unknown"
-        self._marker_search = marker_search(self._reader.markers)
+        self._marker_search = self._search_for_markers()
         #: For :func:`aigw_sansio.formats.classify.worth_reading`.
         self.search = self._marker_search
         self.meter = UsageMeter()
@@ -240,6 +241,10 @@ class ProviderResponse:
         self._decoder = decoder_for(self.framing, self._limits, self._on_done)
         return self._decoder
 
+    def _search_for_markers(self) -> Callable[[bytes], object]:
+        """The first bytes of keys are markers, too: a chunk that may quote a key is read, so that the key is hidden."""
+        return marker_search((*self._reader.markers, *self._redactor.marks))
+
     def _fail(self, fault: Fault) -> None:
         self.fault = self.fault or fault
         self.notable = True
@@ -292,7 +297,7 @@ class ProviderResponse:
         """The client sees this response from here on. ``everything``: every chunk is read; otherwise only what has a
         marker."""
         self.read_depth = ReadDepth.ALL if everything else ReadDepth.MARKERS
-        self._marker_search = marker_search(self._reader.markers)  # a server may have changed them by then
+        self._marker_search = self._search_for_markers()  # a server may have changed them by then
         if self.search is not _everything:
             self.search = self._marker_search
 

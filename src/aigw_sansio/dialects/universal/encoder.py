@@ -55,7 +55,10 @@ class UniversalEncoder(ResponseEncoder):
         for chunk in chunks:
             if spliced and not worth_reading(chunk, search):
                 text = valid_json(chunk.data)
-                texts.append(b"%b%b}" % (prefix, text) if text is not None else self._raw(response, chunk))
+                if text is not None:
+                    texts.append(b"%b%b}" % (prefix, text))
+                else:
+                    texts.append(self._raw(response, response.redacted(chunk)))
                 continue
             redacted = response.redacted(chunk)
             events = response.read(redacted)
