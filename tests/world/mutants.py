@@ -57,8 +57,8 @@ FAULTS: list[Mutant] = [
     Mutant(
         "the idle timer goes on while the client holds the provider back",
         "exchanges.attempt",
-        "            self._first_byte_timer.cancel()\n            self._idle_timer.cancel()\n            if self._running is not None:\n",
-        "            if self._running is not None:\n",
+        "            self._first_byte_timer.cancel()\n            self._idle_timer.cancel()\n            self._grace_timer.cancel()\n",
+        "            self._grace_timer.cancel()\n",
     ),
     Mutant(
         "the last resort has a first-byte timer, too",
@@ -350,8 +350,8 @@ FAULTS: list[Mutant] = [
     Mutant(
         "a refused stream is not tried elsewhere",
         "wires.http2.client",
-        "unprocessed=refused)",
-        "unprocessed=False)",
+        "unprocessed=refused, ",
+        "unprocessed=False, ",
     ),
     Mutant(
         "a stream whose window opens again does not go on",

@@ -315,6 +315,14 @@ def test_what_ends_a_response_that_has_finished_does_not_matter(end: str, mode: 
     assert client.ended().fault is None
 
 
+@pytest.mark.parametrize("mode", ["raw", "events"])
+def test_a_stop_beside_tool_calls_is_none_in_any_mode(mode: str) -> None:
+    call = b'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}}]}'
+    client = Client({"response": mode})
+    client.stream(TOKEN, TOKEN, call, STOP, b"[DONE]")
+    assert client.last["metadata"]["finishReason"] == "tool_calls"
+
+
 def test_content_behind_a_finish_takes_it_back() -> None:
     client = Client({"idle_s": 60.0})
     client.stream(TOKEN, STOP)

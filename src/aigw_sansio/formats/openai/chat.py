@@ -58,6 +58,7 @@ class OpenAIChatReader(BaseReader):
         b'"base_resp"',
         b'"detail":',
         b'"message":"',
+        b'"name":"',  # the first fragment of a tool call: beside one, a stop is no stop
     )
     ALWAYS_ENDS: ClassVar[bool] = True
 
