@@ -396,7 +396,7 @@ class Gateway:
 
     def _on_drain_timeout(self, now: float) -> None:
         for session in list(self._sessions.values()):
-            session.abort(now)
+            session.end_drain(now)
         for relay in list(self._relays.values()):
-            relay.abort(now)
+            relay.end_drain(now)
         self._pool.close_all(now)

@@ -27,7 +27,7 @@ def test_recorded_sessions_are_understood() -> None:
             if not from_provider:
                 continue
             events = read_message(reader, data, is_text=is_text)
-            meter.read(events, reader.answer)
+            meter.read(events, reader.response_id)
             assert not [event for event in events if isinstance(event, e.Unrecognised | e.ResponseFailed)], session
             for event in events:
                 turns += isinstance(event, e.ResponseStarted)
@@ -55,7 +55,7 @@ def test_usage_of_a_session_is_the_sum_of_its_responses() -> None:
             if value["type"] == "response.done":
                 usage = value["response"].get("usage") or value.get("usage")
                 expected += usage["output_tokens"]
-                meter.read(read_message(reader, data, is_text=is_text), reader.answer)  # said twice
-            meter.read(read_message(reader, data, is_text=is_text), reader.answer)
+                meter.read(read_message(reader, data, is_text=is_text), reader.response_id)  # said twice
+            meter.read(read_message(reader, data, is_text=is_text), reader.response_id)
         total = meter.total(complete=True)
         assert (total.output_tokens if total else 0) == expected, session

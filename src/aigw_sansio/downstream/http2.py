@@ -225,7 +225,7 @@ class Http2DownstreamConnection(Connection):
         if self._finishing:
             for pipe in list(self._finishing.values()):
                 if not self._wire.is_open(pipe.number):
-                    pipe.finish()
+                    pipe.mark_ended()
                     self._remove(pipe)
         if not self._pipes and not self._wire.open_streams and not self.closing:
             self._on_unused(now)

@@ -154,7 +154,7 @@ class StreamPipe:
 
     def stream_lost(self, reason: str, now: float) -> None:
         """The stream was reset, or its connection is lost: its user is told."""
-        self.finish()  # first: what the user does from here on has no effect on the stream
+        self.mark_ended()  # first: what the user does from here on has no effect on the stream
         self.outstanding = 0
         undelivered = b"".join(self._undelivered)
         self._undelivered.clear()
@@ -167,7 +167,7 @@ class StreamPipe:
         if pending is not None:
             pending.client_gone(now)
 
-    def finish(self) -> None:
+    def mark_ended(self) -> None:
         """The stream has ended in both directions."""
         if self._machine.allows(StreamInput.END):
             self._machine.fire(StreamInput.END)
@@ -210,7 +210,7 @@ class StreamPipe:
             self._owner.reset(self)
             self._receiver = None
             self.outstanding = 0
-            self.finish()
+            self.mark_ended()
 
     def pause_reading(self) -> None:
         if self._machine.state is StreamState.OPEN:

@@ -42,7 +42,7 @@ class AttemptOwner(Protocol):
 
 
 class Attempt:
-    """Runs from ``start`` to ``finish``. Implements ``ResponseHandler``."""
+    """Runs from ``start`` to ``close``. Implements ``ResponseHandler``."""
 
     __slots__ = (
         "_call",
@@ -133,7 +133,7 @@ class Attempt:
         self._running = self._source.open(call, self, connect_timeout_s=self._policy.connect_s)
         self._running.start(now)
 
-    def finish(self, fault: Fault | None, now: float) -> None:
+    def close(self, fault: Fault | None, now: float) -> None:
         """End the attempt. ``fault`` says why the response is not shown; ``None`` if it is. A call that still runs is
         released if the format's own end has come, else cancelled. Only the first call has an effect."""
         if not self._open:
@@ -337,7 +337,7 @@ class Attempt:
         if self.ended_well:
             self._owner.attempt_finished([], now)
             return
-        self.finish(fault, now)  # first: the owner may start the next attempt at once
+        self.close(fault, now)  # first: the owner may start the next attempt at once
         self._owner.attempt_failed(fault, now)
 
     @property

@@ -41,9 +41,11 @@ class FinalResponse(NamedTuple):
 class ResponseEncoder(ABC):
     """Encodes one exchange. Each method returns the messages to send, in order; there may be none.
 
-    The order of calls: either ``whole`` or ``refused`` alone; or ``begin``, then ``chunks``, then ``finished`` or
-    ``failed``; ``cancelled`` may come at any time. ``chunk`` and ``events`` encode the uncommitted messages: they are
-    called before ``begin``, and sent after its messages.
+    The order of calls: ``chunk`` and ``events`` any number of times; then ``whole`` or ``refused``; or ``begin``, then
+    ``chunks`` and ``events``, then ``finished`` or ``failed``. ``cancelled`` may take the place of any later call.
+
+    What ``chunk`` and ``events`` encode before ``begin`` is uncommitted: it is sent after the messages of ``begin``, or
+    thrown away if the attempt fails and another one begins. So keep no state of it.
     """
 
     __slots__ = ()

@@ -318,7 +318,7 @@ class Exchange:
         assert self._attempt is not None
         if rejection.final is not None:
             self._last_response = rejection.final
-        self._attempt.finish(rejection.fault, now)
+        self._attempt.close(rejection.fault, now)
         self._try_again(rejection.fault, now, wait_s=rejection.wait_s)
 
     def attempt_failed(self, fault: Fault, now: float) -> None:
@@ -415,7 +415,7 @@ class Exchange:
         self._backoff_timer.close()
         self._total_timer.close()
         if self._attempt is not None:
-            self._attempt.finish(fault, now)
+            self._attempt.close(fault, now)
         self._clear_attempt()
         if messages:
             self._outlet.post(self, messages, now)

@@ -48,7 +48,7 @@ class BaseReader:
     #: Whether every stream is a generated response, so that one without any chunk still ends as ``unknown``.
     ALWAYS_ENDS: ClassVar[bool] = False
     #: Whether the response goes on after a ``ResponseFailed``. A stream's never does, a realtime session's may.
-    answering: bool = False
+    responding: bool = False
 
     def __init__(self) -> None:
         self.calls = ToolCalls()

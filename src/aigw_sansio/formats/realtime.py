@@ -23,9 +23,9 @@ from .unknown import OPAQUE
 
 class _MessageReader(Protocol):
     @property
-    def answer(self) -> str: ...
+    def response_id(self) -> str: ...
     @property
-    def answering(self) -> bool: ...
+    def responding(self) -> bool: ...
     def read(self, chunk: Chunk) -> list[ProviderEvent]: ...
 
 
@@ -43,14 +43,14 @@ class RealtimeReader:
         self._binary_is_audio = binary_is_audio
 
     @property
-    def answer(self) -> str:
+    def response_id(self) -> str:
         """The id of the response that the last events belong to."""
-        return "" if self._reader is None else self._reader.answer
+        return "" if self._reader is None else self._reader.response_id
 
     @property
-    def answering(self) -> bool:
+    def responding(self) -> bool:
         """Whether a response goes on after a ``ResponseFailed``: the error may belong to something else."""
-        return self._reader is not None and self._reader.answering
+        return self._reader is not None and self._reader.responding
 
     def read_message(self, data: bytes, *, is_text: bool) -> list[ProviderEvent]:
         """The events of one message of the provider. ``is_text``: its opcode is TEXT, not BINARY. Never raises."""

@@ -26,31 +26,31 @@ class UsageMeter:
     """Usage of one exchange, or of one realtime session. Call ``report`` or ``read`` as usage comes, and ``total`` at
     the end."""
 
-    __slots__ = ("_answers", "_past")
+    __slots__ = ("_past", "_responses")
 
     def __init__(self) -> None:
-        self._answers: dict[str, UsageReported] = {}
+        self._responses: dict[str, UsageReported] = {}
         self._past: UsageReported | None = None
 
-    def report(self, usage: UsageReported, answer: str = "") -> None:
-        """The provider reported ``usage`` for the response with the id ``answer``, as a running total."""
-        answers = self._answers
-        known = answers.get(answer)
-        answers[answer] = usage if known is None else merge_usage(known, usage)
-        if len(answers) > KEPT_APART:
-            self._past = _add(self._past, answers.pop(next(iter(answers))))
+    def report(self, usage: UsageReported, response_id: str = "") -> None:
+        """The provider reported ``usage`` for the response with the id ``response_id``, as a running total."""
+        responses = self._responses
+        known = responses.get(response_id)
+        responses[response_id] = usage if known is None else merge_usage(known, usage)
+        if len(responses) > KEPT_APART:
+            self._past = _add(self._past, responses.pop(next(iter(responses))))
 
-    def read(self, events: Iterable[ProviderEvent], answer: str = "") -> None:
+    def read(self, events: Iterable[ProviderEvent], response_id: str = "") -> None:
         """Count every report in ``events``."""
         for event in events:
             if type(event) is UsageReported:
-                self.report(event, answer)
+                self.report(event, response_id)
 
     def total(self, *, complete: bool) -> UsageReported | None:
         """The sum, or ``None`` if the provider gave no number. ``complete``: the format's own end came
         (:attr:`.registry.Reader.complete`); otherwise the sum is marked as partial."""
         total = self._past
-        for usage in self._answers.values():
+        for usage in self._responses.values():
             total = usage if total is None else _add(total, usage)
         if total is None or all(getattr(total, name) is None for name in _COUNTS):
             return None

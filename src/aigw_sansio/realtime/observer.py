@@ -22,7 +22,7 @@ _COUNTS: Final = re.compile(
 class RealtimeObserver:
     """Reads the messages of the provider of one session."""
 
-    __slots__ = ("_answering", "_log_id", "_meter", "_missed", "_reader", "_rough", "_services")
+    __slots__ = ("_log_id", "_meter", "_missed", "_reader", "_responding", "_rough", "_services")
 
     def __init__(self, services: Services, format: str, log_id: str) -> None:
         """``format`` names how the provider writes its messages; ``log_id`` names the session in the events."""
@@ -30,7 +30,7 @@ class RealtimeObserver:
         self._reader = make_realtime_reader(format)
         self._log_id = log_id
         self._meter = UsageMeter()
-        self._answering = False
+        self._responding = False
         self._missed = False  # a message that may have counts could not be read
         self._rough = False  # the last report said that the provider counts on
 
@@ -44,12 +44,12 @@ class RealtimeObserver:
             kind = type(event)
             if kind is UsageReported:
                 assert isinstance(event, UsageReported)
-                self._meter.report(event, reader.answer)
+                self._meter.report(event, reader.response_id)
                 self._rough = event.quality == "partial"
             elif kind is ResponseStarted:
-                self._answering = True
+                self._responding = True
             elif kind is ResponseFinished or kind is ResponseFailed:
-                self._answering = reader.answering  # another response may be running, or this one goes on
+                self._responding = reader.responding  # another response may be running, or this one goes on
             elif kind is Unrecognised:
                 assert isinstance(event, Unrecognised)
                 self._missed = self._missed or event.opaque or _COUNTS.search(message.data) is not None
@@ -59,6 +59,6 @@ class RealtimeObserver:
         """All that the provider reported; partial if a response was running, if the provider would have counted on, or
         if a message that may have counts could not be read. ``None``: the provider reported nothing. Partial and
         without any count: nobody knows, because its messages could not be read."""
-        complete = not (self._answering or self._missed or self._rough)
+        complete = not (self._responding or self._missed or self._rough)
         total = self._meter.total(complete=complete)
         return UsageReported(quality="partial") if total is None and self._missed else total

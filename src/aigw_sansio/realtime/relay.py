@@ -393,7 +393,7 @@ class Relay:
         self._end(Side.GATEWAY, now, code=1001, reason=reason, cause=CloseCause.ENDED)
 
     def drain(self, now: float) -> None:
-        """The gateway goes away: an open session may go on until :meth:`abort`; one that is not open yet is refused."""
+        """The gateway goes away: an open session may go on until :meth:`end_drain`; one that is not open yet is refused."""
         self._draining = True
         if self._machine.allows(RelayInput.FAIL):
             self._fail(
@@ -401,7 +401,7 @@ class Relay:
                 now,
             )
 
-    def abort(self, now: float) -> None:
+    def end_drain(self, now: float) -> None:
         """The drain's deadline has passed: the session is closed. What is on its way has ``close_s`` in all."""
         if self._machine.allows(RelayInput.END):
             self._end(Side.GATEWAY, now, code=1001, reason="the gateway is going away", cause=CloseCause.ENDED)

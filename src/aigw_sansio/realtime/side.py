@@ -277,10 +277,10 @@ class RelaySide:
         outbound.confirm(outstanding)
         if self._keepalive.ping_unsent and not outstanding:
             self._keepalive.ping_sent(now, paused=self._inbound.paused)
+        outbound.resume_if_low(now)  # before the pong, which would count as bytes that the peer did not take
         if outstanding < self._high_water and self._latest_ping is not None:
             payload, self._latest_ping = self._latest_ping, None
             self._answer_ping(payload, now)
-        outbound.resume_if_low(now)
         outbound.waits = (
             outstanding > 0 or outbound.paused or self._keepalive.ping_unsent or self._latest_ping is not None
         )

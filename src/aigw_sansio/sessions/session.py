@@ -338,7 +338,7 @@ class Session(Generic[Channel]):
         self._tell(self._dialect.going_away(round((deadline - now) * 1000)), now)
         self._check_idle(now)
 
-    def abort(self, now: float) -> None:
+    def end_drain(self, now: float) -> None:
         """The drain's deadline has passed: running exchanges fail, and the channel is closed."""
         detail = "the gateway went away before the answer was complete"
         fault = Fault(FaultKind.SHUTDOWN, Side.GATEWAY, detail, retryable=True)

@@ -142,7 +142,7 @@ class _Fetch:
                 "the token request of a Google service account could not be signed: "
                 "private_key is no RSA key in PEM, or aigw[google] is not installed"
             )
-            self._finish(Fault(FaultKind.NOT_CONFIGURED, Side.GATEWAY, detail), now)
+            self._end(Fault(FaultKind.NOT_CONFIGURED, Side.GATEWAY, detail), now)
             return
         request = token_request(self.account, signed, answer.signature)
         call = ProviderCall(
@@ -151,13 +151,13 @@ class _Fetch:
         self._call = self._source.open(call, self, connect_timeout_s=self._services.config.timeouts.connect_s)
         self._call.start(now)
 
-    def _finish(self, result: GoogleToken | Fault, now: float) -> None:
+    def _end(self, result: GoogleToken | Fault, now: float) -> None:
         self.cancel(now)
         self._done(self, result, now)
 
     def _on_timeout(self, now: float) -> None:
         detail = f"no access token came from {self.account.origin.authority} within {_FETCH_S:g} s"
-        self._finish(Fault(FaultKind.FIRST_BYTE_TIMEOUT, Side.PROVIDER, detail, retryable=True), now)
+        self._end(Fault(FaultKind.FIRST_BYTE_TIMEOUT, Side.PROVIDER, detail, retryable=True), now)
 
     # -- ResponseHandler ---------------------------------------------------------------------------------------------
 
@@ -179,17 +179,17 @@ class _Fetch:
     def response_body(self, data: bytes, now: float) -> None:
         if len(self._body) + len(data) > _RESPONSE_BYTES:
             detail = f"Google's token endpoint answered more than {_RESPONSE_BYTES} bytes"
-            self._finish(Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail), now)
+            self._end(Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail), now)
         else:
             self._body += data
 
     def response_end(self, now: float) -> None:
         self._call = None
-        self._finish(read_token(self._status, self._body, self._sent_at), now)
+        self._end(read_token(self._status, self._body, self._sent_at), now)
 
     def response_failed(self, fault: Fault, now: float) -> None:
         self._call = None
-        self._finish(fault, now)
+        self._end(fault, now)
 
 
 class AuthorizingSource:

@@ -68,8 +68,8 @@ def test_a_good_attempt_is_told_in_order() -> None:
     rig.connect(1)
     rig.receive(1, OK)
     assert owner.told == ["placed", "sent", "head", "finished ok"]
-    attempt.finish(None, rig.now)
-    attempt.finish(CANCEL, rig.now)
+    attempt.close(None, rig.now)
+    attempt.close(CANCEL, rig.now)
     assert kinds(rig) == [AttemptStarted, AttemptConnected, AttemptFirstByte, AttemptEnded]
     started = rig.events[0]
     assert isinstance(started, AttemptStarted)
@@ -168,7 +168,7 @@ def test_its_end_lets_the_provider_go_in_every_phase(phase: str) -> None:
     if phase == "chunk":
         rig.receive(1, b"data: x\n\n")
     rig.short()
-    attempt.finish(CANCEL, rig.now)
+    attempt.close(CANCEL, rig.now)
     assert rig.short() == ["abort 1"]
     assert kinds(rig).count(AttemptEnded) == 1
     assert not any(told.startswith("failed") for told in owner.told)

@@ -25,7 +25,7 @@ from aigw_sansio.formats.realtime import REALTIME_FORMATS, make_realtime_reader
 def test_of_an_unknown_format_each_message_is_named_as_unread() -> None:
     unknown = make_realtime_reader("no such")
     opaque = [e.Unrecognised("opaque", opaque=True)]
-    assert (read_messages(unknown, {"a": 1}), unknown.answer) == (opaque, "")
+    assert (read_messages(unknown, {"a": 1}), unknown.response_id) == (opaque, "")
     assert read_message(unknown, b"\x00", is_text=False) == opaque
 
 

@@ -144,6 +144,16 @@ def test_a_side_is_held_above_the_mark_and_let_go_at_a_quarter(place: str) -> No
     assert pair.pipes[other].calls == []
 
 
+def test_a_pong_that_waited_does_not_count_before_the_other_side_is_resumed() -> None:
+    pair = Pair()
+    pair.provider.receive_data(encode_frame(FIN | Opcode.BINARY, bytes(1200)), 0.0)
+    assert pair.pipes["provider"].calls == ["pause"]
+    pair.client.receive_data(masked(Opcode.PING, b"late"), 1.0)
+    pair.take("client", 2.0, pair.pipes["client"].outstanding - 250)  # exactly a quarter is left
+    assert pair.pipes["provider"].calls == ["pause", "resume"]
+    assert pair.to_client()[-1] == ("pong", b"late")
+
+
 def test_silence_is_asked_after_and_no_answer_is_the_end() -> None:
     pair = Pair()
     pair.client.receive_data(masked(Opcode.PONG), 10.0)

@@ -43,7 +43,7 @@ class GeminiLiveReader(GeminiReader):
         self._reports = 0  # of usage, in this turn
         self._last: UsageReported | None = None  # the last of them, if it may still grow
         self._cut = False  # interrupted: its ``turnComplete`` is still to come
-        self.answer = "turn-0"
+        self.response_id = "turn-0"
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if is_snake(value):
@@ -81,7 +81,7 @@ class GeminiLiveReader(GeminiReader):
         self._reports = 0
         self._last = None
         self._cut = False
-        self.answer = f"turn-{self._turn}"
+        self.response_id = f"turn-{self._turn}"
         self.renew()
         self.start(None, None, out)
 
@@ -92,7 +92,7 @@ class GeminiLiveReader(GeminiReader):
         if last is not None and last.input_tokens == usage.input_tokens:
             grown = (usage.output_tokens or 0) - (last.output_tokens or 0)
         if grown < apart:
-            self.answer = f"turn-{self._turn}.{self._reports}" if self._reports else f"turn-{self._turn}"
+            self.response_id = f"turn-{self._turn}.{self._reports}" if self._reports else f"turn-{self._turn}"
             self._reports += 1
             self._usage = None
         self._last = usage

@@ -48,24 +48,24 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
 
     def __init__(self) -> None:
         super().__init__()
-        self.answer = ""
+        self.response_id = ""
         self._response = ""  # the id of the current response
         self._running: set[str] = set()  # the ids of all running responses: they may overlap
-        self.answering = False
+        self.responding = False
         self._transcribing = False  # the session gives no responses: its text is the user's
         self._heard = ""  # the item whose text came in pieces
         self._spoken = 0  # the transcripts without an id of their own
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type"))
-        self.answer = self._response
+        self.response_id = self._response
         if kind == "response.created":
             response = obj(value.get("response"))
             self.renew()
-            self.answer = self._response = text(response.get("id"))[:256]
+            self.response_id = self._response = text(response.get("id"))[:256]
             if len(self._running) < _MOST_AT_ONCE:
                 self._running.add(self._response)
-            self.answering = True
+            self.responding = True
             self.start(response.get("id"), response.get("model"), out)
         elif kind == "response.done":
             self._read_done(value, obj(value.get("response")), out)
@@ -138,10 +138,10 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
             error = obj(value.get("error"))
             out.append(response_failed(text(error.get("message")), word(error.get("type")), word(error.get("code"))))
 
-    def _report_apart(self, answer: str, usage: JsonObject, out: list[ProviderEvent]) -> None:
+    def _report_apart(self, response_id: str, usage: JsonObject, out: list[ProviderEvent]) -> None:
         """Report usage that is no response's; it may come during one."""
         if usage:
-            self.answer = answer
+            self.response_id = response_id
             kept, self._usage = self._usage, None
             self.report(_transcription_usage(usage), out)
             self._usage = kept
@@ -153,14 +153,14 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
 
     def _end_response(self, response: JsonObject) -> None:
         """``response`` ends, but another may have begun after it: make it the current one again."""
-        answer = text(response.get("id"))[:256] or self._response
-        self._running.discard(answer)
-        self.answering = bool(self._running)
-        if answer != self._response:
+        response_id = text(response.get("id"))[:256] or self._response
+        self._running.discard(response_id)
+        self.responding = bool(self._running)
+        if response_id != self._response:
             self._usage = None
             self._ends.clear()
             self._ended.clear()
-        self.answer = self._response = answer
+        self.response_id = self._response = response_id
 
     def _read_done(self, value: JsonObject, response: JsonObject, out: list[ProviderEvent]) -> None:
         self._end_response(response)

@@ -40,7 +40,7 @@ class DeepgramRealtimeReader(SpeechReader):
     is counted in characters and seconds: after each piece, and by ``SessionMetadata`` at the end.
     """
 
-    answer = ""
+    response_id = ""
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ _SCRIBE_FAILURES: Final = frozenset(
 class ElevenLabsRealtimeReader(ElevenLabsReader):
     """Reads text to speech (no ``type``), an agent's messages, and Scribe's transcripts (``message_type``)."""
 
-    answer = ""
+    response_id = ""
 
     def __init__(self) -> None:
         super().__init__()
@@ -195,7 +195,7 @@ class CartesiaRealtimeReader(CartesiaReader):
     """Reads speech of all contexts of a connection (the end of each context is a finish) and transcripts: each final
     piece goes on where the last one ended, and tells how much audio it was made of."""
 
-    answer = ""
+    response_id = ""
 
     def __init__(self) -> None:
         super().__init__()
@@ -203,7 +203,7 @@ class CartesiaRealtimeReader(CartesiaReader):
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type"))
-        self.answer = text(value.get("context_id"))[:256]
+        self.response_id = text(value.get("context_id"))[:256]
         if kind == "transcript":
             if value.get("is_final") is True:
                 if text(value.get("text")):
@@ -226,7 +226,7 @@ class CartesiaRealtimeReader(CartesiaReader):
 class FalRealtimeReader(FalReader):
     """Reads errors only: the other messages depend on the app and are mostly msgpack."""
 
-    answer = ""
+    response_id = ""
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         error = embedded_error(value)

@@ -19,7 +19,7 @@ from .seconds import seconds
 class TranscriptReader(BaseReader):
     """The base of the readers: text that is final, and the seconds of audio that were heard so far."""
 
-    answer = ""
+    response_id = ""
 
     def __init__(self) -> None:
         super().__init__()

@@ -16,11 +16,11 @@ from ..values import JsonObject, base64_size, obj, text, word
 class RimeReader(BaseReader):
     """Reads the messages of all contexts of a connection."""
 
-    answer = ""
+    response_id = ""
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type"))
-        self.answer = text(value.get("contextId"))[:256]
+        self.response_id = text(value.get("contextId"))[:256]
         if kind == "chunk":
             size = base64_size(value.get("data"))
             if size:
@@ -44,7 +44,7 @@ _HUME_QUIET: Final = frozenset(
 class HumeReader(BaseReader):
     """Reads a conversation with EVI. The text of an assistant message is what is spoken."""
 
-    answer = ""
+    response_id = ""
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type"))

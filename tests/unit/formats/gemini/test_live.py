@@ -32,10 +32,10 @@ def test_gemini_turns_begin_with_their_content() -> None:
         e.UsageReported(5, 2),
     ]
     assert read_messages(reader, *turn, text=False) == expected
-    assert reader.answer == "turn-1"
+    assert reader.response_id == "turn-1"
     second = read_messages(reader, *turn, text=False)
     assert [type(event) for event in second] == [type(event) for event in expected]
-    assert reader.answer == "turn-2"
+    assert reader.response_id == "turn-2"
 
 
 def test_a_turn_told_in_snake_case() -> None:

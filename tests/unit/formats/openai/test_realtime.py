@@ -37,7 +37,7 @@ def test_openai_calls_and_ends() -> None:
         e.UsageReported(3, 4),
         e.ResponseFinished("tool_calls", "completed"),
     ]
-    assert reader.answer == "r"
+    assert reader.response_id == "r"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_the_transcription_of_the_user_costs_tokens_too() -> None:
     heard["usage"] = {"type": "tokens", "input_tokens": 3, "output_tokens": 1}
     created = {"type": "response.created", "response": {"id": "r"}}
     for value in (heard, created, heard, done, heard, done):
-        meter.read(read_messages(reader, value), reader.answer)
+        meter.read(read_messages(reader, value), reader.response_id)
     total = meter.total(complete=True)
     assert total is not None
     assert (total.input_tokens, total.output_tokens) == (8, 1)
@@ -119,7 +119,7 @@ def test_responses_over_a_websocket_may_overlap() -> None:
         {"type": "response.completed", "response": {"id": "b", "status": "completed", "usage": {"output_tokens": 2}}},
         {"type": "error", "status": 400, "error": {"type": "t", "code": "previous_response_not_found", "message": "m"}},
     ):
-        meter.read(new := read_messages(reader, value), reader.answer)
+        meter.read(new := read_messages(reader, value), reader.response_id)
         events += new
     assert [type(event) for event in events] == [
         *(e.ResponseStarted, e.ResponseStarted, e.TextDelta),
@@ -168,7 +168,7 @@ def test_a_rare_message(format: str, value: Any, events: list[e.ProviderEvent]) 
 def test_usage_of_a_transcription_belongs_to_its_item() -> None:
     reader = make_realtime_reader("openai-realtime")
     read_message(reader, json.dumps(RARE_MESSAGES[0][1]).encode())
-    assert reader.answer == "i"
+    assert reader.response_id == "i"
 
 
 def test_transcriptions_are_counted_in_tokens_or_in_seconds_each_for_its_item() -> None:
@@ -176,10 +176,10 @@ def test_transcriptions_are_counted_in_tokens_or_in_seconds_each_for_its_item() 
     done = {"type": "conversation.item.input_audio_transcription.completed", "transcript": "Hi"}
     usage: dict[str, Any] = {"type": "duration", "seconds": 2.5}
     assert read_messages(reader, {**done, "item_id": "a", "usage": usage}) == [e.UsageReported(input_audio_s=2.5)]
-    assert reader.answer == "a"
+    assert reader.response_id == "a"
     usage = {"type": "tokens", "input_tokens": 3, "output_tokens": 2}
     assert read_messages(reader, {**done, "item_id": "b", "usage": usage}) == [e.UsageReported(3, 2)]
-    assert reader.answer == "b"
+    assert reader.response_id == "b"
 
 
 @pytest.mark.parametrize("pieces", [True, False])
@@ -212,7 +212,7 @@ def test_transcription_of_mistral_and_vllm() -> None:
         e.UsageReported(5, 2, input_audio_s=4.0),
         e.ResponseFinished("stop", "done"),
     ]
-    assert reader.answer == "transcript-1"
+    assert reader.response_id == "transcript-1"
     assert read_messages(reader, {"type": "transcription.done", "text": "only at the end"}) == [
         e.TextDelta("only at the end"),
         e.ResponseFinished("stop", "done"),

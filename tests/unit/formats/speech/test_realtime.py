@@ -91,9 +91,9 @@ def test_cartesia_contexts() -> None:
     reader = make_realtime_reader("cartesia")
     chunk = {"type": "chunk", "context_id": "a", "data": b64(b"123"), "step_time": 1.0}
     assert read_messages(reader, chunk) == [e.ResponseStarted(), e.AudioDelta(3)]
-    assert reader.answer == "a"
+    assert reader.response_id == "a"
     assert read_messages(reader, {"type": "done", "context_id": "b"}) == [e.ResponseFinished("stop")]
-    assert reader.answer == "b"
+    assert reader.response_id == "b"
     error = {"type": "error", "context_id": "a", "status_code": 400, "title": "Bad", "message": "m"}
     assert read_messages(reader, error) == [response_failed("m", None, "400")]
 

@@ -14,7 +14,7 @@ def test_rime() -> None:
         {"type": "timestamps", "word_timestamps": {"words": ["Hi"]}},
         {"type": "done", "contextId": "a"},
     ) == [e.ResponseStarted(), e.AudioDelta(3), e.ResponseFinished("stop", "done")]
-    assert reader.answer == "a"
+    assert reader.response_id == "a"
     (failed,) = read_messages(reader, {"type": "error", "message": "Invalid speaker"})
     assert isinstance(failed, e.ResponseFailed)
     assert failed.message == "Invalid speaker"
