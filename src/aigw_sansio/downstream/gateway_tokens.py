@@ -6,11 +6,14 @@ Decides: how a token is read and compared. Must not know: what happens to a clie
 from ..config import GatewaySettings
 from ..secret import Secret
 
+_BLANKS = " \t"  # RFC 9110 section 5.6.3; other white space is part of a token
+
 
 def bearer_token(value: str) -> str:
     """The token in a ``cf-aig-authorization`` value: with or without the scheme ``Bearer``, in any case."""
-    scheme, separator, rest = value.strip().partition(" ")
-    return rest.strip() if separator and scheme.lower() == "bearer" else value.strip()
+    value = value.strip(_BLANKS)
+    scheme, separator, rest = value.partition(" ")
+    return rest.strip(_BLANKS) if separator and scheme.lower() == "bearer" else value
 
 
 def known_token(settings: GatewaySettings, token: Secret) -> bool:

@@ -11,6 +11,7 @@ from enum import IntEnum
 from ipaddress import ip_address
 from typing import Final, Protocol
 
+from ..downstream.addresses import client_at
 from ..downstream.admission import Admitted
 from ..downstream.ports import ClientRequest, Responder
 from ..engine.services import Services
@@ -382,7 +383,15 @@ def refuse_upgrade(
 
 
 def _emit_refusal(services: Services, request: ClientRequest, *, status: int, fault: Fault) -> None:
-    services.emit(UpgradeRefused(conn=request.conn, status=status, code=ENVELOPE_CODE[fault.kind], reason=fault.detail))
+    services.emit(
+        UpgradeRefused(
+            conn=request.conn,
+            status=status,
+            code=ENVELOPE_CODE[fault.kind],
+            reason=fault.detail,
+            address=client_at(request.peer),
+        )
+    )
 
 
 def _hides_bytes(origin: Origin) -> bool:
