@@ -83,7 +83,8 @@ class Recorder:
     def _call(self, method: str, *arguments: object, **options: str) -> object:
         result = getattr(self._gateway, method)(*arguments, **options)
         raw = [msgspec.Raw(msgspec.json.encode(_plain(argument))) for argument in arguments]
-        self._write(msgspec.json.encode(_Call(method, raw, _digest(result), options)) + b"\n")
+        line = [method, raw, _digest(result), options] if options else [method, raw, _digest(result)]
+        self._write(msgspec.json.encode(line) + b"\n")
         return result
 
     def open_downstream(self, peer: str, alpn: str | None, now: float, *, local: str | None = None) -> ConnId:
