@@ -75,17 +75,24 @@ def _settings(path: Path | None, console: Output) -> Settings:
         raise typer.Exit(2) from None
 
 
-def _judge(settings: Settings, file: Path | None, console: Output, *, strict: bool) -> None:
-    """Report what must not be, and warn of what an operator would regret."""
-    problems = [*_unusable_files(settings), *concerns.errors(settings)]
-    mode = None if file is None else file.stat().st_mode
-    doubts = concerns.warnings(settings, file_mode=mode)
+def _judge(settings: Settings, file: Path | None, console: Output, *, strict: bool) -> list[str]:
+    """Report what must not be, and end. Returns what an operator would regret, in lines to print as warnings; with
+    ``strict`` that ends the command too."""
     name = "aigw" if file is None else file
-    for kind, lines in (("error", problems), ("warning", doubts)):
-        for line in lines:
-            console.tell(kind, f"{name}: {line}")
+    problems = [f"{name}: {line}" for line in (*_unusable_files(settings), *concerns.errors(settings))]
+    mode = None if file is None else file.stat().st_mode
+    doubts = [f"{name}: {line}" for line in concerns.warnings(settings, file_mode=mode)]
+    for line in problems:
+        console.tell("error", line)
     if problems or (strict and doubts):
+        _warn(doubts, console)
         raise typer.Exit(2)
+    return doubts
+
+
+def _warn(lines: list[str], console: Output) -> None:
+    for line in lines:
+        console.tell("warning", line)
 
 
 def _unusable_files(settings: Settings) -> list[str]:
@@ -167,7 +174,7 @@ def serve(
     if config is None and not concerns.is_local(settings.server.host):
         console.tell("error", f"--host: {_NO_FILE}")
         raise typer.Exit(2)
-    _judge(settings, config, console, strict=strict)
+    doubts = _judge(settings, config, console, strict=strict)
     handler = logging.StreamHandler()
     handler.setFormatter(_PrintableFormatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
@@ -175,6 +182,7 @@ def serve(
     async def main() -> None:
         async with running(settings, driver=driver.value, loopback=config is None) as gateway:
             _greet(console, gateway, settings, loopback=config is None)
+            _warn(doubts, console)
             await serve_until_signal(gateway)
         console.print("stopped")
 
@@ -301,7 +309,7 @@ def check(file: Annotated[Path, typer.Argument(help="Settings file (TOML).")], *
     """Check a settings file: report each error, its place, and the allowed values. Warn of what is dangerous."""
     console = Output()
     settings = _settings(file, console)
-    _judge(settings, file, console, strict=strict)
+    _warn(_judge(settings, file, console, strict=strict), console)
     config = settings.config
     table = Table(box=None, show_header=False, pad_edge=False)
     server = settings.server
