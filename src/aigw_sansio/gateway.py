@@ -92,7 +92,7 @@ class Gateway:
         """
         self._advance(now)
         conn = self._services.issue_conn()
-        refused = self._limits.enter(conn, peer)
+        refused = self._limits.opened(conn, peer)
         handler: RequestHandler = self._admission
         if refused is not None:
             handler = TurnAway(self._services, refused, client_at(peer))
@@ -205,7 +205,7 @@ class Gateway:
         connection = self._find(conn, now)
         if connection is not None:
             del self._connections[conn]
-            self._limits.leave(conn)
+            self._limits.closed(conn)
             connection.closed(now)
             self._services.run_deferred(now)
 

@@ -35,7 +35,7 @@ class ConnectionLimits:
         self._of_address: dict[str, int] = {}
         self._turned_away: set[ConnId] = set()
 
-    def enter(self, conn: ConnId, peer: str) -> Fault | None:
+    def opened(self, conn: ConnId, peer: str) -> Fault | None:
         """A client connected. The fault says why it must go again."""
         limits = self._limits
         fault = None
@@ -60,7 +60,7 @@ class ConnectionLimits:
         self._turned_away.add(conn)
         return True
 
-    def leave(self, conn: ConnId) -> None:
+    def closed(self, conn: ConnId) -> None:
         """A connection is closed. It may be one that never entered."""
         self._turned_away.discard(conn)
         address = self._open.pop(conn, "")

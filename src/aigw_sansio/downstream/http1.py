@@ -198,7 +198,13 @@ class Http1DownstreamConnection(PipeConnection):
 
     def _refuse_head(self, status: int, fault: Fault, now: float) -> None:
         self.services.emit(
-            UpgradeRefused(self.conn, status, ENVELOPE_CODE[fault.kind], fault.detail, client_at(self.peer))
+            UpgradeRefused(
+                conn=self.conn,
+                status=status,
+                code=ENVELOPE_CODE[fault.kind],
+                reason=fault.detail,
+                address=client_at(self.peer),
+            )
         )
         self.refuse(status, [(b"content-type", b"application/json")], error_envelope(fault), now)
 

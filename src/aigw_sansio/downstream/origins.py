@@ -82,9 +82,10 @@ def read_origin(headers: Headers) -> WebOrigin | Fault | None:
     text = values[0].decode("latin-1")
     found = _ORIGIN.fullmatch(text)
     if len(values) == 1 and found is not None:
-        return WebOrigin(text, found[1].lower(), found[2].lower(), int(found[3]) if found[3] else None)
+        port = int(found[3]) if found[3] else None
+        return WebOrigin(text=text, scheme=found[1].lower(), name=found[2].lower(), port=port)
     if len(values) == 1 and _OPAQUE.fullmatch(text):
-        return WebOrigin(text, "", "", None)
+        return WebOrigin(text=text, scheme="", name="", port=None)
     why = "there is more than one origin" if len(values) > 1 else "the origin is not scheme://host[:port]"
     return Fault(FaultKind.ORIGIN_NOT_ALLOWED, Side.CLIENT, why)
 

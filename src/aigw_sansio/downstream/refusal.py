@@ -26,5 +26,6 @@ def refuse_request(
 ) -> None:
     """Refuse ``request``. ``address``: the client's, for the event."""
     status = HTTP_STATUS[fault.kind]
-    services.emit(UpgradeRefused(request.conn, status, ENVELOPE_CODE[fault.kind], fault.detail, address))
+    code = ENVELOPE_CODE[fault.kind]
+    services.emit(UpgradeRefused(conn=request.conn, status=status, code=code, reason=fault.detail, address=address))
     responder.refuse(status, [JSON, *(headers or [])], error_envelope(fault), now)

@@ -310,7 +310,8 @@ def test_check_shows_no_query_of_a_base_url(tmp_path: Path) -> None:
 def test_nothing_is_printed_that_a_terminal_obeys(tmp_path: Path) -> None:
     body = tmp_path / "body.json"
     text = "a\\u009b31m\u202eb\\u001b[2J"
-    body.write_text('{"id":"c","choices":[{"message":{"content":"%s"},"finish_reason":"stop"}]}' % text)
+    head, tail = '{"id":"c","choices":[{"message":{"content":"', '"},"finish_reason":"stop"}]}'
+    body.write_text(head + text + tail)
     done = run("read", str(body), "--format", "openai-chat")
     assert done.returncode == 0
     assert "text.delta" in done.stdout
