@@ -35,8 +35,8 @@ class _Listener:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._gateway, name)
 
-    def open_downstream(self, peer: str, alpn: str | None, now: float) -> ConnId:
-        conn = self._gateway.open_downstream(peer, alpn, now)
+    def open_downstream(self, peer: str, alpn: str | None, now: float, *, local: str | None = None) -> ConnId:
+        conn = self._gateway.open_downstream(peer, alpn, now, local=local)
         self.said[conn] = f"client {alpn or 'http/1.1'}", bytearray()
         return conn
 

@@ -20,7 +20,15 @@ from aigw_sansio.effects import ANSWER_TYPE
 
 from .core.link import ByteSocket, Link
 from .core.readiness import Readiness, choose_readiness
-from .core.sockets import Listener, address_text, dial_tcp, failure_text, make_non_blocking, tls_handshake
+from .core.sockets import (
+    Listener,
+    address_text,
+    dial_tcp,
+    failure_text,
+    local_address,
+    make_non_blocking,
+    tls_handshake,
+)
 from .core.tls import TlsPipe, client_context
 from .core.transfer import Transfer, close_socket, logger, report
 
@@ -41,7 +49,8 @@ class AnyioDriver(Transfer):
 
     ``answer`` looks up answers to the engine's questions; without it every answer is ``Unavailable``. ``on_event`` is
     called with each event, must return soon, and is logged if it raises. ``clock`` gives monotonic seconds; the engine
-    sees no other time.
+    sees no other time. ``handshakes``: how many TLS handshakes of clients may run at once; a client above it is closed
+    at once, because the engine, which counts clients, does not know it yet.
     """
 
     def __init__(
@@ -51,8 +60,12 @@ class AnyioDriver(Transfer):
         answer: AnswerHandler | None = None,
         on_event: Callable[[Event], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        handshakes: int | None = None,
     ) -> None:
         super().__init__(engine, on_event, clock)
+        self._most_handshakes = inf if handshakes is None else handshakes
+        self._handshakes = 0
+        self._told_at = -inf  # when it was logged last that there were too many
         self._answer = answer
         self._stopping = False
         self._draining = False
@@ -143,12 +156,26 @@ class AnyioDriver(Transfer):
                     break
                 make_non_blocking(client)
                 peer = address_text(address)
+                local = local_address(client)
                 if context is None:
-                    self._open_client(client, peer, None)
+                    self._open_client(client, peer, local, None)
+                elif self._may_shake_hands():
+                    self._tasks.start_soon(self._accept_tls, client, peer, local, context)
                 else:
-                    self._tasks.start_soon(self._accept_tls, client, peer, context)
+                    close_socket(client, reset=True)
 
-    async def _accept_tls(self, sock: ByteSocket, peer: str, context: ssl.SSLContext) -> None:
+    def _may_shake_hands(self) -> bool:
+        """Count one more TLS handshake, if it may begin."""
+        if self._handshakes < self._most_handshakes:
+            self._handshakes += 1
+            return True
+        now = self._clock()
+        if now - self._told_at >= 60:
+            self._told_at = now
+            logger.warning("closed a client: %d TLS handshakes run already", self._handshakes)
+        return False
+
+    async def _accept_tls(self, sock: ByteSocket, peer: str, local: str | None, context: ssl.SSLContext) -> None:
         pipe = TlsPipe(context, server_side=True)
         opened = False
         try:
@@ -158,17 +185,18 @@ class AnyioDriver(Transfer):
                 if self._draining:
                     sock.close()
                 else:
-                    self._open_client(sock, peer, pipe)
+                    self._open_client(sock, peer, local, pipe)
         except OSError as exc:
             logger.debug("no TLS with %s: %s", peer, failure_text(exc))
         finally:
+            self._handshakes -= 1
             if not opened:
                 sock.close()
 
-    def _open_client(self, sock: ByteSocket, peer: str, pipe: TlsPipe | None) -> None:
+    def _open_client(self, sock: ByteSocket, peer: str, local: str | None, pipe: TlsPipe | None) -> None:
         self._now = self._clock()
         try:
-            conn = self._engine.open_downstream(peer, None if pipe is None else pipe.alpn, self._now)
+            conn = self._engine.open_downstream(peer, None if pipe is None else pipe.alpn, self._now, local=local)
         except Exception as exc:
             report(exc, "open_downstream()")
             close_socket(sock, reset=True)

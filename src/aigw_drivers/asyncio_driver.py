@@ -72,13 +72,16 @@ class ProtocolDriver(AnyioDriver):
         def made(sock: TransportSocket) -> None:
             self._open_sockets.add(sock)
             peer = address_text(sock.transport.get_extra_info("peername"))
+            local = address_text(sock.transport.get_extra_info("sockname"))
             if self._stopping or self._draining:
                 sock.close()
             elif context is None:
-                self._open_client(sock, peer, None)
-            else:
+                self._open_client(sock, peer, local, None)
+            elif self._may_shake_hands():
                 sock.pause()
-                self._tasks.start_soon(self._accept_tls, sock, peer, context)
+                self._tasks.start_soon(self._accept_tls, sock, peer, local, context)
+            else:
+                sock.close()
 
         def accepted() -> TransportSocket:
             return self._new_socket(made)

@@ -5,6 +5,7 @@ source; ``aigw_drivers.server.settings`` reads TOML into these classes.
 """
 
 import re
+from ipaddress import ip_network
 from typing import Final, Literal
 
 import msgspec
@@ -48,6 +49,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     tap_message_bytes: int = MIB  #: largest realtime message that the tap reads
     chunk_bytes: int = 16 * MIB  #: one SSE event, line or array element
     read_on_bytes: int = 64 * 1024  #: behind the end of a provider's stream, until its connection can be kept
+    connections: int | None = None  #: of clients
+    connections_per_address: int | None = None  #: of one IPv4 address or one IPv6 /64; trusted proxies do not count
 
     def __post_init__(self) -> None:
         _check_ranges(self, dict.fromkeys(self.__struct_fields__, (1, 1 << 40)))
@@ -100,8 +103,17 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     authentication: bool = False
     tokens: tuple[Secret, ...] = ()
-    origins: tuple[str, ...] = ()  #: allowed ``Origin`` values; empty allows any
+    #: ``Origin`` values that are allowed beside the gateway's own; "*" allows all. Empty: all if there is
+    #: authentication, else none.
+    origins: tuple[str, ...] = ()
     query_token: bool = False
+    #: The providers (by slug), endpoints and methods that clients may use; ``None``: all. An endpoint that ends with
+    #: ``*`` stands for all that begin with it.
+    providers: tuple[str, ...] | None = None
+    endpoints: tuple[str, ...] | None = None
+    methods: tuple[str, ...] | None = None
+    byok_only: bool = False  #: only clients' own keys go to providers, never a stored one
+    provider_settings: dict[str, "ProviderSettings"] = {}  #: by slug; each replaces the one in ``Config.providers``
     #: permessage-deflate (RFC 7692) for universal sockets whose client offers it. "messages": each message of 1 KiB
     #: or more is compressed by itself; nothing is held between messages. "stream": all messages to the client share
     #: one context; deltas shrink to an eighth, and each socket costs 37 KiB. Realtime sockets are never compressed:
@@ -134,6 +146,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     key_in: str | None = None
     #: WebSocket subprotocols that are no secrets. One that ends with a dot stands for all that begin with it.
     subprotocols: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ("GET", "HEAD", "POST")  #: that may go with the stored key
     http2: Literal["auto", "on", "off"] = "auto"  #: "on" without TLS is h2c with prior knowledge
     ca_file: str | None = None
 
@@ -148,17 +161,39 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         names = [name for name, _ in self.headers]
         return (
-            f"ProviderSettings(base_url={self.base_url!r}, realtime_url={self.realtime_url!r}, "
+            f"ProviderSettings(base_url={shown_url(self.base_url)!r}, realtime_url={shown_url(self.realtime_url)!r}, "
             f"api_key={self.api_key!r}, headers={names!r}, origin={self.origin!r}, key_in={self.key_in!r}, "
-            f"subprotocols={self.subprotocols!r}, http2={self.http2!r}, ca_file={self.ca_file!r})"
+            f"subprotocols={self.subprotocols!r}, methods={self.methods!r}, http2={self.http2!r}, "
+            f"ca_file={self.ca_file!r})"
         )
 
 
+def shown_url(url: str | None) -> str | None:
+    """``url`` for a person: without its query, which may hold a key."""
+    if url is None or "?" not in url:
+        return url
+    return url.partition("?")[0] + "?***"
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings of a gateway process. ``gateways`` is keyed by ``"account/gateway"``, ``providers`` by slug."""
+    """All settings of a gateway process. ``gateways`` is keyed by ``"account/gateway"``, ``providers`` by slug.
+
+    ``ValueError`` if ``trusted_proxies`` has an item that is no address or network.
+    """
 
     gateways: dict[str, GatewaySettings] = msgspec.field(default_factory=lambda: {"local/default": GatewaySettings()})
     providers: dict[str, ProviderSettings] = {}
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    hosts: tuple[str, ...] = ()  #: names under which clients reach the gateway, without a port
+    trusted_proxies: tuple[str, ...] = ()  #: addresses and networks whose ``X-Forwarded-For`` is believed
+    #: How many connections the process can hold, of clients and to providers. ``None``: it is not known.
+    descriptors: int | None = None
     emit_provider_events: bool = False
+
+    def __post_init__(self) -> None:
+        for text in self.trusted_proxies:
+            try:
+                ip_network(text, strict=False)
+            except ValueError:
+                raise ValueError("config.trusted_proxies has an item that is no address or network") from None

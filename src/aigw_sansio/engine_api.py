@@ -28,11 +28,12 @@ class Engine(Protocol):
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
-    def open_downstream(self, peer: str, alpn: str | None, now: float) -> ConnId:
+    def open_downstream(self, peer: str, alpn: str | None, now: float, *, local: str | None = None) -> ConnId:
         """A client connected, TLS included. Returns the id of the connection.
 
         ``peer`` is the client's address (``"192.0.2.1:5000"``, ``"[2001:db8::1]:5000"``, ``"unix"``). ``alpn`` is the
-        protocol id that TLS chose, ``None`` if there is none. Next: start to read; report what comes with
+        protocol id that TLS chose, ``None`` if there is none. ``local`` is the address that the client reached, in the
+        form of ``peer``; ``None``: not a loopback address. Next: start to read; report what comes with
         :meth:`receive_data`.
         """
 

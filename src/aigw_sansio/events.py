@@ -274,14 +274,29 @@ class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session.e
 
 
 class UpgradeRefused(msgspec.Struct, frozen=True, tag_field="type", tag="upgrade.refused"):
-    """A request, for a WebSocket or for anything else, got an HTTP response instead of a session. ``request_ids`` are
-    the fields with which a realtime provider that refused the upgrade names it (``*-request-id``, ``dg-*``)."""
+    """A request, for a WebSocket or for anything else, got an HTTP response instead of a session.
+
+    ``request_ids`` are the fields with which a realtime provider that refused the upgrade names it (``*-request-id``,
+    ``dg-*``). ``address`` is the client's: its peer's, or what a trusted proxy says; of an IPv6 address the /64.
+    """
 
     conn: ConnId
     status: int
     code: int
     reason: str
     request_ids: dict[str, str] = {}
+    address: str = ""
+
+
+class ConnectionRefused(msgspec.Struct, frozen=True, tag_field="type", tag="connection.refused"):
+    """A client's connection was closed at once, without an answer: there are too many, also of those that wait for one.
+
+    ``address`` is the peer's, as in :class:`UpgradeRefused`.
+    """
+
+    conn: ConnId
+    reason: str
+    address: str
 
 
 class RequestAdmitted(msgspec.Struct, frozen=True, tag_field="type", tag="request.admitted"):
@@ -371,6 +386,7 @@ LifecycleEvent: TypeAlias = (
     SessionOpened
     | SessionEnded
     | UpgradeRefused
+    | ConnectionRefused
     | RequestAdmitted
     | AttemptStarted
     | AttemptConnected

@@ -32,6 +32,8 @@ class FaultKind(StrEnum):
     UNKNOWN_PROVIDER = "unknown_provider"
     UNAUTHORIZED = "unauthorized"
     ORIGIN_NOT_ALLOWED = "origin_not_allowed"
+    NOT_ALLOWED = "not_allowed"
+    OVERLOADED = "overloaded"
     RATE_LIMITED = "rate_limited"
     LIMIT_EXCEEDED = "limit_exceeded"
     NOT_FOUND = "not_found"
@@ -92,6 +94,8 @@ HTTP_STATUS: Final[dict[FaultKind, int]] = {
     K.UNKNOWN_PROVIDER: 400,
     K.UNAUTHORIZED: 401,
     K.ORIGIN_NOT_ALLOWED: 403,
+    K.NOT_ALLOWED: 403,
+    K.OVERLOADED: 503,
     K.RATE_LIMITED: 429,
     K.LIMIT_EXCEEDED: 429,
     K.NOT_FOUND: 404,
@@ -132,6 +136,8 @@ ENVELOPE_CODE: Final[dict[FaultKind, int]] = {
     K.UNKNOWN_PROVIDER: 2008,
     K.UNAUTHORIZED: 2009,
     K.ORIGIN_NOT_ALLOWED: 2014,
+    K.NOT_ALLOWED: 2014,
+    K.OVERLOADED: 2010,
     K.RATE_LIMITED: 2003,
     K.LIMIT_EXCEEDED: 2010,
     K.NOT_FOUND: 2012,

@@ -8,19 +8,23 @@ from typing import Final
 
 from .config import Config
 from .dialects.universal.dialect import UniversalDialect
+from .downstream.addresses import ClientAddresses, client_at
 from .downstream.admission import Admission, Admitted
+from .downstream.connection_limits import ConnectionLimits, TurnAway, refuse_dial
 from .downstream.gateway_tokens import own_token_check
 from .downstream.http1 import Http1DownstreamConnection
 from .downstream.http2 import Http2DownstreamConnection
-from .downstream.ports import PendingRequest, Responder
+from .downstream.ports import PendingRequest, RequestHandler, Responder
 from .downstream.routes import RealtimeResource
 from .downstream.websocket import WebSocketChannel, WebSocketOpening
 from .effects import Answer, Effect
 from .engine.connection import Connection
 from .engine.services import Services
 from .errors import LocalProtocolError
+from .events import ConnectionRefused
 from .faults import Fault
 from .ids import AskId, ConnId
+from .providers.allowed import refuse_call, settings_of
 from .providers.realtime import build_realtime_call
 from .realtime.relay import Relay, refuse_upgrade
 from .realtime.upstream import RelayUpstreamConnection
@@ -48,6 +52,7 @@ class Gateway:
         "_admission",
         "_connections",
         "_drain_timer",
+        "_limits",
         "_next_session",
         "_now",
         "_pool",
@@ -65,7 +70,9 @@ class Gateway:
         self._connections: dict[ConnId, Connection] = {}
         self._pool = Pool(self._services, self._register)
         self._source = AuthorizingSource(self._services, self._pool)
-        self._admission = Admission(self._services, self)
+        addresses = ClientAddresses(config.trusted_proxies)
+        self._limits = ConnectionLimits(config.limits, addresses)
+        self._admission = Admission(self._services, self, addresses)
         self._sessions: dict[int, Session[WebSocketChannel]] = {}
         self._relays: dict[int, Relay] = {}
         self._next_session = 1
@@ -76,22 +83,38 @@ class Gateway:
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
-    def open_downstream(self, peer: str, alpn: str | None, now: float) -> ConnId:
+    def open_downstream(self, peer: str, alpn: str | None, now: float, *, local: str | None = None) -> ConnId:
         """A client connected, TLS included. Returns the id of its connection.
 
-        ``peer``: its address, for events. ``alpn``: the protocol that TLS chose; ``h2`` is HTTP/2, anything else and
-        ``None`` is HTTP/1.1. Drain :meth:`effects` next, then read the connection and call :meth:`receive_data`.
+        ``peer``: its address. ``alpn``: the protocol that TLS chose; ``h2`` is HTTP/2, anything else and ``None`` is
+        HTTP/1.1. ``local``: the address that the client reached; ``None``: not a loopback address. Drain
+        :meth:`effects` next, then read the connection and call :meth:`receive_data`.
         """
         self._advance(now)
         conn = self._services.issue_conn()
+        refused = self._limits.opened(conn, peer)
+        handler: RequestHandler = self._admission
+        if refused is not None:
+            handler = TurnAway(self._services, refused, client_at(peer))
         connection: Connection
         if alpn == "h2":
             connection = Http2DownstreamConnection(
-                self._services, conn, peer=peer, handler=self._admission, now=now, draining=self.draining
+                self._services,
+                conn,
+                peer=peer,
+                handler=handler,
+                now=now,
+                local=local,
+                draining=self.draining or refused is not None,
             )
         else:
-            connection = Http1DownstreamConnection(self._services, conn, peer=peer, handler=self._admission, now=now)
+            connection = Http1DownstreamConnection(
+                self._services, conn, peer=peer, handler=handler, now=now, local=local
+            )
         self._connections[conn] = connection
+        if refused is not None and not self._limits.may_wait(conn):
+            self._services.emit(ConnectionRefused(conn, refused.detail, client_at(peer)))
+            connection.close(now, abort=True)
         return conn
 
     def connected(self, conn: ConnId, alpn: str | None, now: float) -> None:
@@ -182,6 +205,7 @@ class Gateway:
         connection = self._find(conn, now)
         if connection is not None:
             del self._connections[conn]
+            self._limits.closed(conn)
             connection.closed(now)
             self._services.run_deferred(now)
 
@@ -326,14 +350,20 @@ class Gateway:
         """A realtime client was admitted: dial its provider. ``None`` if the request has its response already."""
         request, resource = admitted.request, admitted.resource
         assert isinstance(resource, RealtimeResource)
-        call = build_realtime_call(
+        config = self._services.config
+        full = refuse_dial(config.descriptors, len(self._connections))
+        call = full or build_realtime_call(
             path=f"{resource.path}?{admitted.query}" if admitted.query else resource.path,
             headers=request.headers,
             subprotocols=[item.text for item in admitted.offer.items],
-            settings=self._services.config.providers,
+            settings=settings_of(admitted.settings, config.providers),
             own_tokens=own_token_check(self._services.own_tokens, admitted.settings, admitted.token),
             unix_time=self._services.unix_time(now),
         )
+        if not isinstance(call, Fault):
+            endpoint = resource.path.partition("/")[2] or call.target.decode("ascii")
+            fault = refuse_call(admitted.settings, provider=call.provider, endpoint=endpoint, key=call.key)
+            call = fault or call
         if isinstance(call, Fault):
             refuse_upgrade(self._services, request, responder, fault=call, now=now)
             return None

@@ -26,11 +26,12 @@ _ANSWER_CLASSES = tuple(_ANSWERS.values())
 
 
 class _Call(msgspec.Struct, array_like=True):
-    """One line: the method, its arguments, and a digest of what it returned."""
+    """One line: the method, its arguments, a digest of what it returned, and its named arguments."""
 
     method: str
     arguments: list[msgspec.Raw]
     result: str
+    options: dict[str, str] = {}
 
 
 class _Start(msgspec.Struct, array_like=True):
@@ -79,15 +80,17 @@ class Recorder:
         self._write = write
         write(msgspec.json.encode(_Start(seed.hex(), wall_offset)) + b"\n")
 
-    def _call(self, method: str, *arguments: object) -> object:
-        result = getattr(self._gateway, method)(*arguments)
+    def _call(self, method: str, *arguments: object, **options: str) -> object:
+        result = getattr(self._gateway, method)(*arguments, **options)
         raw = [msgspec.Raw(msgspec.json.encode(_plain(argument))) for argument in arguments]
-        self._write(msgspec.json.encode(_Call(method, raw, _digest(result))) + b"\n")
+        line = [method, raw, _digest(result), options] if options else [method, raw, _digest(result)]
+        self._write(msgspec.json.encode(line) + b"\n")
         return result
 
-    def open_downstream(self, peer: str, alpn: str | None, now: float) -> ConnId:
+    def open_downstream(self, peer: str, alpn: str | None, now: float, *, local: str | None = None) -> ConnId:
         """See :meth:`.Gateway.open_downstream`."""
-        conn = self._call("open_downstream", peer, alpn, now)
+        options = {} if local is None else {"local": local}
+        conn = self._call("open_downstream", peer, alpn, now, **options)
         assert isinstance(conn, int)
         return ConnId(conn)
 
@@ -183,7 +186,7 @@ def replay(lines: Iterable[bytes], config: Config) -> Gateway:
             break
         call = msgspec.json.decode(line, type=_Call)
         arguments = [_argument(call.method, position, raw) for position, raw in enumerate(call.arguments)]
-        if _digest(getattr(gateway, call.method)(*arguments)) != call.result:
+        if _digest(getattr(gateway, call.method)(*arguments, **call.options)) != call.result:
             raise ReplayDiffers(number, call.method)
     if gateway is None:
         raise ValueError("the record is empty")

@@ -44,7 +44,7 @@ class RelayEngine:
         self._buffers: dict[int, SendBuffer] = {}
         self._partner: dict[int, int] = {}
 
-    def open_downstream(self, peer: str, alpn: str | None, now: float) -> ConnId:
+    def open_downstream(self, peer: str, alpn: str | None, now: float, *, local: str | None = None) -> ConnId:
         conn, upstream = len(self._buffers) + 1, len(self._buffers) + 2
         self._buffers[conn], self._buffers[upstream] = SendBuffer(), SendBuffer()
         self._partner[conn], self._partner[upstream] = upstream, conn

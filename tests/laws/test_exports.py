@@ -20,7 +20,7 @@ CORE_EXPORTS = {
     # the engine and its settings
     "Gateway", "Engine", "READ_SIZE", "Config", "Limits", "Timeouts", "Retry", "GatewaySettings", "ProviderSettings", "Secret",
     # effects, questions and answers
-    "Connect", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Effect", "Tls", "Question", "Answer",
+    "Connect", "ConnectionRefused", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Effect", "Tls", "Question", "Answer",
     "Authenticate", "Authenticated", "ReadMetrics", "Metrics", "Sign", "Signed", "Unavailable",
     # lifecycle events
     "Event", "LifecycleEvent", "SessionOpened", "SessionEnded", "UpgradeRefused", "RequestAdmitted", "AttemptStarted",
@@ -60,7 +60,7 @@ INNER_MODULES = {
 #: The loopback provider, the client and the command line: these speak protocols themselves, on the core's wires.
 PEER_MODULES = {
     "client": {"wires.http", "wires.websocket.frames", "wires.websocket.handshake", "wires.websocket.messages"},
-    "cli.main": {"providers.registry"},
+    "cli.main": {"config", "providers.registry"},
     "cli.read": {"bodies.framing", "formats.detection", "formats.registry", "providers.registry"},
     "loopback.connection": {"wires.heads"},
     "loopback.upgrade": {

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,11 @@ def source_signatures(module: str, owner: str) -> dict[str, list[str]]:
         for node in ast.parse((CORE / f"{module}.py").read_text(encoding="utf-8")).body
         if isinstance(node, ast.ClassDef) and node.name == owner
     ).body
-    return {node.name: [arg.arg for arg in node.args.args] for node in body if isinstance(node, ast.FunctionDef)}
+    return {
+        node.name: [arg.arg for arg in (*node.args.args, *node.args.kwonlyargs)]
+        for node in body
+        if isinstance(node, ast.FunctionDef)
+    }
 
 
 @pytest.mark.parametrize(("module", "owner"), [("gateway", "Gateway"), ("recorder", "Recorder")])
@@ -31,9 +36,13 @@ def test_it_is_implemented_argument_by_argument(module: str, owner: str) -> None
     assert {name: found.get(name) for name in wanted} == wanted
 
 
+def positional(method: Callable[..., object]) -> list[str]:
+    return [name for name, one in inspect.signature(method).parameters.items() if one.kind is not one.KEYWORD_ONLY]
+
+
 def test_every_input_ends_in_now_and_no_output_has_it() -> None:
     for name, method in METHODS.items():
-        last = list(inspect.signature(method).parameters)[-1]
+        last = positional(method)[-1]
         assert (last == "now") is (name in INPUTS), name
 
 

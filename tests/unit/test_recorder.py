@@ -94,8 +94,8 @@ class _Listener:
         _Listener.heard = []
 
     def __getattr__(self, name: str) -> Callable[..., object]:
-        def method(*arguments: object) -> object:
-            _Listener.heard.append((name, arguments))
+        def method(*arguments: object, **options: object) -> object:
+            _Listener.heard.append((name, (*arguments, *options.values())))
             return {"open_downstream": 7, "effects": [], "data_to_send": b""}.get(name)
 
         return method
@@ -125,7 +125,7 @@ def test_every_class_of_answer_is_recorded_and_replayed(cls: type, monkeypatch: 
 INPUTS = [
     name
     for name, method in vars(Engine).items()
-    if inspect.isfunction(method) and list(inspect.signature(method).parameters)[-1] == "now"
+    if inspect.isfunction(method) and [*inspect.signature(method).parameters][-1] in ("now", "local")
 ]
 
 
@@ -138,9 +138,11 @@ def test_every_input_is_recorded_and_replayed(name: str, monkeypatch: pytest.Mon
     parameters = list(inspect.signature(getattr(Recorder, name)).parameters)[1:]
     kinds = [getattr(hints[parameter], "__supertype__", hints[parameter]) for parameter in parameters]
     arguments = tuple(SAMPLES[kind] if kind in SAMPLES else sample(Signed) for kind in kinds)
-    getattr(written, name)(*arguments)
+    options = {"local": arguments[-1]} if parameters[-1] == "local" else {}
+    arguments = arguments[:-1] if options else arguments
+    getattr(written, name)(*arguments, **options)
     assert len(lines) == 2, "the seed, and the call"
-    heard = [(name, arguments)]
+    heard = [(name, (*arguments, *options.values()))]
     assert _Listener.heard == heard
     replay(lines, CONFIG)
     assert _Listener.heard == heard

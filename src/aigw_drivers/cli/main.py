@@ -24,10 +24,13 @@ except ImportError as error:  # the core and the drivers do not need them
     raise SystemExit("the command line needs the extra `server`: pip install 'aigw[server]'") from error
 
 from aigw_sansio import Gateway, ProviderSettings, __version__
-from aigw_sansio.providers.registry import REGISTRY
+from aigw_sansio.config import shown_url
+from aigw_sansio.providers.registry import DEFAULT_SLUGS
 
 from ..client import HandshakeRefused, WebSocketClosed, connect
+from ..core.printable import printable
 from ..core.tls import client_context, server_context
+from ..server import concerns
 from ..server.serve import Running, running, serve_until_signal
 from ..server.settings import Settings, SettingsError, load_settings
 from .demo.realtime import converse
@@ -60,17 +63,40 @@ class Driver(StrEnum):
 DriverOption = Annotated[Driver, typer.Option(help="anyio: sockets and anyio; protocol: bare asyncio protocols.")]
 
 
+StrictOption = Annotated[bool, typer.Option("--strict", help="Warnings are errors.")]
+
+
 def _settings(path: Path | None, console: Output) -> Settings:
     try:
         return load_settings(path, os.environ)
     except SettingsError as error:
         for line in error.errors:
-            console.print(f"[red]error[/red] {escape(line)}", soft_wrap=True)
+            console.tell("error", line)
         raise typer.Exit(2) from None
 
 
-def _check_files(settings: Settings, console: Output) -> None:
-    """Report certificates and keys that cannot be used, by the name of their setting."""
+def _judge(settings: Settings, file: Path | None, console: Output, *, strict: bool) -> list[str]:
+    """Report what must not be, and end. Returns what an operator would regret, in lines to print as warnings; with
+    ``strict`` that ends the command too."""
+    name = "aigw" if file is None else file
+    problems = [f"{name}: {line}" for line in (*_unusable_files(settings), *concerns.errors(settings))]
+    mode = None if file is None else file.stat().st_mode
+    doubts = [f"{name}: {line}" for line in concerns.warnings(settings, file_mode=mode)]
+    for line in problems:
+        console.tell("error", line)
+    if problems or (strict and doubts):
+        _warn(doubts, console)
+        raise typer.Exit(2)
+    return doubts
+
+
+def _warn(lines: list[str], console: Output) -> None:
+    for line in lines:
+        console.tell("warning", line)
+
+
+def _unusable_files(settings: Settings) -> list[str]:
+    """Certificates and keys that cannot be used, by the name of their setting."""
     server = settings.server
     files = {f"providers.{slug}.ca_file": own.ca_file for slug, own in settings.config.providers.items() if own.ca_file}
     problems = []
@@ -87,10 +113,26 @@ def _check_files(settings: Settings, console: Output) -> None:
             problems.append(
                 f"server.tls_certificate ({server.tls_certificate}) cannot be used with its key ({key}): {error}"
             )
-    for line in problems:
-        console.print(f"[red]error[/red] {escape(line)}", soft_wrap=True)
-    if problems:
-        raise typer.Exit(2)
+    return problems
+
+
+_NO_FILE = (
+    "without a settings file only loopback addresses are allowed: write a file with host under [server], and "
+    'tokens, authentication = true or authentication = false under [gateways."ACCOUNT/GATEWAY"]'
+)
+
+
+class _PrintableFormatter(logging.Formatter):
+    """Escapes what a terminal would obey, whoever wrote it into the log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See :meth:`logging.Formatter.format`."""
+        return printable(super().format(record))
+
+
+def _complain(text: object) -> None:
+    """A line on standard error."""
+    print(printable(str(text)), file=sys.stderr)
 
 
 def _run(function: Callable[[], Awaitable[None]]) -> None:
@@ -122,18 +164,25 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free port.")] = None,
     driver: DriverOption = Driver.ANYIO,
+    strict: StrictOption = False,
 ) -> None:
     """Serve until SIGINT or SIGTERM; then let running requests finish."""
     console = Output()
     settings = _settings(config, console)
-    _check_files(settings, console)
     changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, **changes))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    if config is None and not concerns.is_local(settings.server.host):
+        console.tell("error", f"--host: {_NO_FILE}")
+        raise typer.Exit(2)
+    doubts = _judge(settings, config, console, strict=strict)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_PrintableFormatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
     async def main() -> None:
         async with running(settings, driver=driver.value, loopback=config is None) as gateway:
             _greet(console, gateway, settings, loopback=config is None)
+            _warn(doubts, console)
             await serve_until_signal(gateway)
         console.print("stopped")
 
@@ -141,7 +190,7 @@ def serve(
         _run(main)
     except OSError as error:
         server = settings.server
-        console.print(f"[red]error[/red] cannot listen on {server.host}:{server.port}: {escape(str(error))}")
+        console.tell("error", f"cannot listen on {server.host}:{server.port}: {error}")
         raise typer.Exit(1) from None
 
 
@@ -151,9 +200,7 @@ def _greet(console: Output, gateway: Running, settings: Settings, *, loopback: b
     console.print(f"[bold green]aigw[/bold green] is listening on [bold]{gateway.url}[/bold]", soft_wrap=True)
     for other in settings.config.gateways:
         console.print(f"  gateway    {gateway.url}/v1/{other}", soft_wrap=True)
-    slugs = sorted(set(REGISTRY) | set(settings.config.providers))
-    if not loopback:
-        slugs = [slug for slug in slugs if slug != "loopback" or slug in settings.config.providers]
+    slugs = sorted(DEFAULT_SLUGS | set(settings.config.providers) | ({"loopback"} if loopback else set()))
     console.print(f"  providers  {', '.join(slugs)}", soft_wrap=True)
     if own.authentication:
         console.print("  this gateway needs a token: header cf-aig-authorization: Bearer TOKEN", soft_wrap=True)
@@ -229,13 +276,13 @@ def send(
     try:
         _run(main)
     except HandshakeRefused as error:
-        print(error, file=sys.stderr)
+        _complain(error)
         raise typer.Exit(1) from None
     except WebSocketClosed as error:
-        print(f"the gateway {error}", file=sys.stderr)
+        _complain(f"the gateway {error}")
         raise typer.Exit(1) from None
     except OSError as error:
-        print(f"cannot connect to {url}: {error}", file=sys.stderr)
+        _complain(f"cannot connect to {url}: {error}")
         raise typer.Exit(1) from None
     if output.reader_gone:
         raise typer.Exit(1)
@@ -258,11 +305,11 @@ def _is_end(answer: str) -> bool:
 
 
 @app.command()
-def check(file: Annotated[Path, typer.Argument(help="Settings file (TOML).")]) -> None:
-    """Check a settings file: report each error, its place, and the allowed values."""
+def check(file: Annotated[Path, typer.Argument(help="Settings file (TOML).")], *, strict: StrictOption = False) -> None:
+    """Check a settings file: report each error, its place, and the allowed values. Warn of what is dangerous."""
     console = Output()
     settings = _settings(file, console)
-    _check_files(settings, console)
+    _warn(_judge(settings, file, console, strict=strict), console)
     config = settings.config
     table = Table(box=None, show_header=False, pad_edge=False)
     server = settings.server
@@ -271,12 +318,12 @@ def check(file: Annotated[Path, typer.Argument(help="Settings file (TOML).")]) -
         table.add_row("gateway", f"{name}{' (authentication on)' if gateway.authentication else ''}")
     for slug, provider in config.providers.items():
         table.add_row("provider", f"{slug}{_described(provider)}")
-    console.print(f"[green]ok[/green] {escape(str(file))}", soft_wrap=True)
+    console.print(f"[green]ok[/green] {escape(printable(str(file)))}", soft_wrap=True)
     console.print(table)
 
 
 def _described(provider: ProviderSettings) -> str:
-    parts = [provider.base_url or "", "key stored" if provider.api_key else ""]
+    parts = [shown_url(provider.base_url) or "", "key stored" if provider.api_key else ""]
     text = ", ".join(part for part in parts if part)
     return f" ({text})" if text else ""
 
@@ -291,7 +338,7 @@ def read(
 ) -> None:
     """Print the provider-agnostic events of a recorded response, one JSON document per line."""
     if provider is not None and format is not None:
-        print("--provider and --format exclude each other: use one of them", file=sys.stderr)
+        _complain("--provider and --format exclude each other: use one of them")
         raise typer.Exit(2)
     output = Output()
     try:
@@ -300,7 +347,7 @@ def read(
             if output.reader_gone:
                 raise typer.Exit(1)
     except (ReadError, OSError) as error:
-        print(f"{file}: {error}", file=sys.stderr)
+        _complain(f"{file}: {error}")
         raise typer.Exit(1) from None
 
 

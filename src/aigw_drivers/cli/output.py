@@ -1,6 +1,7 @@
 """Standard output of the command line, whose reader may go at any time (``aigw demo | head``).
 
-Decides: what happens when nobody reads any more. Must not know: what is printed.
+Decides: what happens when nobody reads any more; that nothing is printed that a terminal would obey. Must not know:
+what is printed.
 
 Nothing that prints here ever raises. This matters, because much of it prints from inside a running gateway: an
 exception there, and rich's own answer is ``SystemExit``, would tear down task groups and leave a trace.
@@ -13,6 +14,9 @@ from contextlib import contextmanager
 
 import anyio
 from rich.console import Console
+from rich.markup import escape
+
+from ..core.printable import printable
 
 
 class Output(Console):
@@ -25,13 +29,18 @@ class Output(Console):
         self._on_reader_gone: Callable[[], object] | None = None
 
     def write_line(self, text: object) -> None:
-        """Print ``text`` as it is, at once: no markup, no line breaks of its own."""
+        """Print ``text`` at once: no markup, no line breaks of its own. What a terminal would obey is escaped."""
         if self.reader_gone:
             return
         try:
-            print(text, file=self.file, flush=True)
+            print(printable(str(text)), file=self.file, flush=True)
         except BrokenPipeError:
             self.on_broken_pipe()
+
+    def tell(self, kind: str, text: str) -> None:
+        """Print a line of the form ``error NAME: ...`` or ``warning NAME: ...``."""
+        colour = "red" if kind == "error" else "yellow"
+        self.print(f"[{colour}]{kind}[/{colour}] {escape(printable(text))}", soft_wrap=True, highlight=False)
 
     @contextmanager
     def cancelled_without_reader(self) -> Iterator[None]:

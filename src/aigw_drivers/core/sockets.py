@@ -85,6 +85,14 @@ def address_text(address: object) -> str:
             return "unix"
 
 
+def local_address(sock: socket.socket) -> str | None:
+    """The address that the client of ``sock`` reached, as :func:`address_text` writes it; ``None`` if it has left."""
+    try:
+        return address_text(sock.getsockname())
+    except OSError:
+        return None
+
+
 def failure_text(error: BaseException) -> str:
     """A few words for an error. They name neither addresses nor content."""
     match error:

@@ -23,6 +23,8 @@ from ..asyncio_driver import ProtocolDriver, require_asyncio
 from ..core.sockets import Listener, listen
 from ..core.tls import server_context
 from ..loopback import LoopbackProvider
+from .descriptors import handshakes_for, with_descriptors
+from .security_log import SecurityLog
 from .settings import Settings
 from .signatures import with_signatures
 
@@ -63,7 +65,8 @@ async def running(
     them finish.
 
     ``driver`` is ``"anyio"`` or ``"protocol"``. Questions go to ``answer`` first; :mod:`.signatures` makes the
-    signatures that it does not give. ``on_event`` is called with each event. ``loopback`` adds the built-in provider,
+    signatures that it does not give. ``on_event`` is called with each event; refusals and limits are logged
+    (:mod:`.security_log`). ``loopback`` adds the built-in provider,
     under the slug ``loopback``. Raises ``OSError`` if it cannot listen, and ``RuntimeError`` if ``driver`` is
     ``"protocol"`` on trio.
     """
@@ -79,7 +82,7 @@ async def running(
         )  # before the task group, which would wrap the error in a group
         for listener in listeners:
             stack.callback(listener.socket.close)
-        config = settings.config
+        config = with_descriptors(settings.config)
         if loopback:
             provider = await stack.enter_async_context(LoopbackProvider.start())
             own = ProviderSettings(
@@ -88,7 +91,8 @@ async def running(
             config = msgspec.structs.replace(config, providers={**config.providers, "loopback": own})
         gateway = Gateway(config, urandom(32), time.time() - time.monotonic())
         kind = ProtocolDriver if driver == "protocol" else AnyioDriver
-        runner = kind(gateway, answer=with_signatures(answer), on_event=on_event)
+        handshakes = handshakes_for(config.limits.connections)
+        runner = kind(gateway, answer=with_signatures(answer), on_event=SecurityLog(on_event), handshakes=handshakes)
         port = listeners[0].socket.getsockname()[1]
         host = f"[{server.host}]" if ":" in server.host else server.host
         tasks = await stack.enter_async_context(anyio.create_task_group())

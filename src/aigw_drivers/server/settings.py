@@ -51,6 +51,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     config: Config = Config()
     server: ServerSettings = ServerSettings()
     store: str = "memory:"
+    #: Gateways for which the file does not say whether clients need a token.
+    undecided: tuple[str, ...] = ("local/default",)
+    #: Keys or tokens stand in the file itself, and not in the environment.
+    holds_secrets: bool = False
 
 
 def load_settings(path: str | PathLike[str] | None, environ: Mapping[str, str]) -> Settings:
@@ -81,7 +85,8 @@ def read_settings(
     except UnicodeDecodeError as error:
         raise SettingsError([f"{file}: is not UTF-8: byte {error.start} is wrong"]) from None
     except (ValueError, RecursionError) as error:
-        raise SettingsError([f"{file}: is not TOML: {error}"]) from None
+        # A message may quote keys of the file, which may be misplaced secrets.
+        raise SettingsError([f"{file}: is not TOML: {_QUOTED.sub('***', str(error))}"]) from None
     reader = _Reader(file, environ, is_file)
     settings = reader.read(document)
     if reader.errors:
@@ -98,16 +103,19 @@ _NOT_SUPPORTED: Final[dict[str, object]] = {
     "rate_limiting_interval": 0,
     "rate_limiting_technique": "fixed",
     "collect_logs": False,
-    "byok_only": False,
 }
 _RETRY_KEYS: Final = {"retry_max_attempts": "max_attempts", "retry_delay": "delay_ms", "retry_backoff": "backoff"}
 _GATEWAY_KEYS: Final = (
-    "authentication", "tokens", "origins", "query_token", "compression", *_RETRY_KEYS, *_NOT_SUPPORTED,
+    "authentication", "tokens", "origins", "query_token", "providers", "endpoints", "methods", "byok_only",
+    "compression", *_RETRY_KEYS, *_NOT_SUPPORTED,
 )  # fmt: skip
 _PROVIDER_KEYS: Final = (
-    "base_url", "realtime_url", "api_key", "headers", "origin", "key_in", "subprotocols", "http2", "ca_file",
+    "base_url", "realtime_url", "api_key", "headers", "origin", "key_in", "subprotocols", "methods", "http2",
+    "ca_file",
 )  # fmt: skip
 _SERVER_KEYS: Final = ("host", "port", "tls_certificate", "tls_key", "workers")
+_SERVER_KEYS_OF_CORE: Final = ("hosts", "trusted_proxies")
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _TABLES: Final = ("server", "gateways", "providers", "limits", "timeouts", "store")
 _HTTP2: Final[dict[object, Literal["auto", "on", "off"]]] = {True: "on", False: "off", "auto": "auto"}
 _COMPRESSIONS: Final[dict[object, Compression]] = {name: name for name in ("off", "messages", "stream")}
@@ -115,6 +123,8 @@ _BACKOFFS: Final[dict[str, Backoff]] = {name: name for name in ("constant", "lin
 
 _GATEWAY_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}/[A-Za-z0-9_-]{1,64}\Z")
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+\Z")
+_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]+\]|[^\s/:?#@\[\]]+")
+_QUOTED: Final = re.compile(r"'[^']{2,}'|\"[^\"]{2,}\"")
 _SECRET: Final = re.compile(r"[!-~]+\Z")
 _HEADER_VALUE: Final = re.compile(r"[ -~\t\x80-\xff]*\Z")
 _LOOPBACK: Final = re.compile(r"(?:127\.[0-9.]+|localhost|::1)\Z")
@@ -126,32 +136,42 @@ class _Reader(ValueReader):
     def __init__(self, file: str, environ: Mapping[str, str], is_file: Callable[[str], bool]) -> None:
         super().__init__(file, environ)
         self.is_file = is_file
+        self.holds_secrets = False
 
     def read(self, document: Table) -> Settings:
         self.known("", document, _TABLES)
+        providers = self.providers("providers", document)
+        tables = self.tables("gateways", document)
         gateways = {
-            name: self.gateway(name, f"gateways.{key_text(name)}", table)
-            for name, table in self.tables("gateways", document).items()
+            name: self.gateway(name, f"gateways.{key_text(name)}", table, providers) for name, table in tables.items()
         }
+        undecided = [name for name, table in tables.items() if not {"authentication", "tokens"} & table.keys()]
         store = self.table("store", document)
         self.known("store", store, ("url",))
         url = self.string("store.url", store.get("url", "memory:"))
         if url is not None and url != "memory:":
             self.error("store.url", "is not supported by this version; allowed is 'memory:'")
+        server = self.table("server", document)
         config = Config(
-            providers=self.providers(document),
+            providers=providers,
+            hosts=self.hosts(server),
+            trusted_proxies=self.proxies(server),
             limits=self.core("limits", self.table("limits", document), Limits),
             timeouts=self.core("timeouts", self.table("timeouts", document), Timeouts),
         )
         if gateways:
             config = msgspec.structs.replace(config, gateways=gateways)
-        return Settings(config=config, server=self.server(document))
+        return Settings(
+            config=config,
+            server=self.server(server),
+            undecided=tuple(undecided) if tables else Settings().undecided,
+            holds_secrets=self.holds_secrets,
+        )
 
     # -- tables ----------------------------------------------------------------------------------------------------
 
-    def server(self, document: Table) -> ServerSettings:
-        table = self.table("server", document)
-        self.known("server", table, _SERVER_KEYS)
+    def server(self, table: Table) -> ServerSettings:
+        self.known("server", table, (*_SERVER_KEYS, *_SERVER_KEYS_OF_CORE))
         found: Table = {}
         if "host" in table and (host := self.string("server.host", table["host"])) is not None:
             found["host"] = host
@@ -168,12 +188,33 @@ class _Reader(ValueReader):
             self.error("server.tls_key", "needs server.tls_certificate beside it")
         return ServerSettings(**found)
 
-    def gateway(self, name: str, where: str, table: Table) -> GatewaySettings:
+    def hosts(self, table: Table) -> tuple[str, ...]:
+        items = self.strings("server.hosts", table.get("hosts", []))
+        for path, host in items.items():
+            if not _HOST.fullmatch(host):
+                self.error(path, "is no host; allowed is a name or an address, without a port")
+        return tuple(items.values())
+
+    def proxies(self, table: Table) -> tuple[str, ...]:
+        items = self.strings("server.trusted_proxies", table.get("trusted_proxies", []))
+        found = []
+        for path, text in items.items():
+            try:
+                Config(trusted_proxies=(text,))
+            except ValueError:
+                self.error(path, "is no address; allowed is an IP address, or a network as ADDRESS/BITS")
+            else:
+                found.append(text)
+        return tuple(found)
+
+    def gateway(
+        self, name: str, where: str, table: Table, providers: Mapping[str, ProviderSettings]
+    ) -> GatewaySettings:
         if not _GATEWAY_NAME.match(name):
             self.error(where, "has a bad name; allowed is ACCOUNT/GATEWAY, each 1 to 64 letters, digits, - and _")
         self.known(where, table, _GATEWAY_KEYS)
         found: Table = {}
-        for flag in ("authentication", "query_token"):
+        for flag in ("authentication", "query_token", "byok_only"):
             if flag in table:
                 found[flag] = self.boolean(f"{where}.{flag}", table[flag]) or False
         if "compression" in table:
@@ -182,16 +223,16 @@ class _Reader(ValueReader):
                 found["compression"] = _COMPRESSIONS[compression]
             elif compression is not None:
                 self.error(f"{where}.compression", "has a bad value; allowed are 'off', 'messages' and 'stream'")
+        found |= self.allowed(where, table, providers)
         tokens = self.strings(f"{where}.tokens", table.get("tokens", []))
+        self.holds_secrets |= any(not isinstance(token, EnvironmentText) for token in tokens.values())
         for path, token in tokens.items():
             if not _SECRET.match(token):
                 self.error(path, "is not usable; allowed is printable ASCII without blanks")
         origins = self.strings(f"{where}.origins", table.get("origins", []))
         for path, origin in origins.items():
-            if origin == "*":
-                self.error(path, "must not be '*'; leave origins out to allow any")
-            elif origin != "null" and not _ORIGIN.match(origin):
-                self.error(path, "is no origin; allowed is scheme://host[:port] or 'null'")
+            if origin not in ("*", "null") and not _ORIGIN.match(origin):
+                self.error(path, "is no origin; allowed is scheme://host[:port], 'null', or '*' for any")
         for key, neutral in _NOT_SUPPORTED.items():
             if key in table and (table[key] != neutral or type(table[key]) is not type(neutral)):
                 self.error(f"{where}.{key}", f"is not supported by this version; allowed is {toml_text(neutral)}")
@@ -210,10 +251,37 @@ class _Reader(ValueReader):
             **found,
         )
 
-    def providers(self, document: Table) -> dict[str, ProviderSettings]:
+    def allowed(self, where: str, table: Table, providers: Mapping[str, ProviderSettings]) -> Table:
+        """The lists of what a gateway's clients may use, and its own settings of providers."""
+        found: Table = {}
+        if isinstance(table.get("providers"), dict):
+            found["provider_settings"] = self.providers(f"{where}.providers", table, providers)
+        elif "providers" in table:
+            slugs = self.strings(f"{where}.providers", table["providers"])
+            for path, slug in slugs.items():
+                if ALIASES.get(slug, slug) not in REGISTRY and not is_custom(slug):
+                    self.error(path, f"is not a known provider{suggestion(slug, [*REGISTRY, *ALIASES])}")
+            found["providers"] = tuple(ALIASES.get(slug, slug) for slug in slugs.values())
+        if "endpoints" in table:
+            found["endpoints"] = tuple(self.strings(f"{where}.endpoints", table["endpoints"]).values())
+        if "methods" in table:
+            found["methods"] = self.methods(f"{where}.methods", table["methods"])
+        return found
+
+    def methods(self, where: str, value: object) -> tuple[str, ...]:
+        items = self.strings(where, value)
+        for path, method in items.items():
+            if method not in _METHODS:
+                self.error(path, f"is no method; allowed are {', '.join(_METHODS)}")
+        return tuple(items.values())
+
+    def providers(
+        self, key: str, parent: Table, common: Mapping[str, ProviderSettings] | None = None
+    ) -> dict[str, ProviderSettings]:
+        """The tables of providers at ``key``. Those of a gateway complete the ``common`` ones, key by key."""
         found: dict[str, ProviderSettings] = {}
-        for name, table in self.tables("providers", document).items():
-            where = f"providers.{key_text(name)}"
+        for name, table in self.tables(key, parent, "providers").items():
+            where = f"{key}.{key_text(name)}"
             slug = ALIASES.get(name, name)
             if slug not in REGISTRY and not is_custom(slug):
                 near = suggestion(name, [*REGISTRY, *ALIASES])
@@ -224,19 +292,20 @@ class _Reader(ValueReader):
                 continue
             if slug in found:
                 self.error(where, "is given twice: under its own and under another name")
-            found[slug] = self.provider(slug, where, table)
+            found[slug] = self.provider(slug, where, table, (common or {}).get(slug))
         return found
 
-    def provider(self, slug: str, where: str, table: Table) -> ProviderSettings:
+    def provider(self, slug: str, where: str, table: Table, common: ProviderSettings | None = None) -> ProviderSettings:
         self.known(where, table, _PROVIDER_KEYS)
         row = REGISTRY.get(slug) or Provider(slug=slug, routes=())
-        if not row.routes and "base_url" not in table:
+        if not row.routes and "base_url" not in table and (common is None or common.base_url is None):
             self.error(f"{where}.base_url", "is required; allowed is https://HOST[:PORT][/PATH], or http on loopback")
         found: Table = {}
         for name, schemes in (("base_url", ("https", "http")), ("realtime_url", ("wss", "ws"))):
             if name in table:
                 found[name] = self.url(f"{where}.{name}", table[name], *schemes)
         if "api_key" in table and (key := self.string(f"{where}.api_key", table["api_key"])) is not None:
+            self.holds_secrets |= not isinstance(key, EnvironmentText)
             found["api_key"] = Secret(
                 str(key)
             )  # plain text, also if it came from the environment as a class of its own
@@ -253,6 +322,8 @@ class _Reader(ValueReader):
         if "subprotocols" in table:
             items = self.strings(f"{where}.subprotocols", table["subprotocols"])
             self.checked(where, found, "subprotocols", tuple(items.values()))
+        if "methods" in table:
+            found["methods"] = self.methods(f"{where}.methods", table["methods"])
         self.key_place(where, found)
         if "http2" in table:
             value = self.from_environment(f"{where}.http2", table["http2"])
@@ -264,7 +335,7 @@ class _Reader(ValueReader):
                 self.error(f"{where}.http2", "has a bad value; allowed are true, false and 'auto'")
         if "ca_file" in table:
             found["ca_file"] = self.path(f"{where}.ca_file", table["ca_file"])
-        return ProviderSettings(**found)
+        return ProviderSettings(**found) if common is None else msgspec.structs.replace(common, **found)
 
     def checked(self, where: str, found: Table, name: str, value: object) -> None:
         """Take a value of a provider if the core allows it."""
@@ -325,11 +396,11 @@ class _Reader(ValueReader):
                 if value is not None and value not in _BACKOFFS:
                     self.error(path, "has a bad value; allowed are constant, linear and exponential")
                     value = None
-            elif types[name] == float | None and table[name] == "none":
+            elif types[name] in (float | None, int | None) and table[name] == "none":
                 found[name] = None
                 continue
             else:
-                value = self.number(path, table[name], whole=types[name] is int)
+                value = self.number(path, table[name], whole=types[name] in (int, int | None))
             if value is None:
                 continue
             one: Table = {name: value}
@@ -338,7 +409,7 @@ class _Reader(ValueReader):
             except ValueError as error:
                 self.error(path, str(error).partition(" ")[2])
                 continue
-            found[name] = value if types[name] is int or isinstance(value, str) else float(value)
+            found[name] = float(value) if types[name] in (float, float | None) else value
         return cls(**found)
 
     def path(self, where: str, value: object) -> str | None:

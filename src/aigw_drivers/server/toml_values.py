@@ -12,6 +12,12 @@ from typing import Any, Final, TypeAlias
 
 Table: TypeAlias = dict[str, Any]  # what tomllib returns
 
+#: A long word with a digit in it, or one that begins as keys of providers do.
+_MAY_BE_SECRET: Final = re.compile(
+    r"(?=[^\s/.]*[0-9])[^\s/.]{20}|^(?:(?:sk|pk|rk|rt|ek|gsk|xai|hf|ghp|r8|pplx|nvapi|key)[-_]|AIza|AKIA|ey[JI])",
+    re.ASCII,
+)
+_VARIABLE: Final = re.compile(r"(?:[A-Z]{1,20}(?:_[A-Z0-9]{1,16}){0,8})?\Z")
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 
@@ -38,16 +44,18 @@ class ValueReader:
                 path = f"{where}.{key_text(key)}" if where else key_text(key)
                 self.error(path, f"is not known{suggestion(key, allowed)}; allowed are {', '.join(allowed)}")
 
-    def table(self, where: str, parent: Table) -> Table:
-        value = parent.get(where, {})
+    def table(self, where: str, parent: Table, key: str | None = None) -> Table:
+        """The table at ``where``; ``key``: its name in ``parent``, if that is another."""
+        value = parent.get(where if key is None else key, {})
         if isinstance(value, dict):
             return value
         self.error(where, f"is {kind_of(value)}; allowed is a table, [{where}]")
         return {}
 
-    def tables(self, where: str, parent: Table) -> dict[str, Table]:
+    def tables(self, where: str, parent: Table, key: str | None = None) -> dict[str, Table]:
+        """The tables in the table at ``where``; ``key``: its name in ``parent``, if that is another."""
         found: dict[str, Table] = {}
-        for name, value in self.table(where, parent).items():
+        for name, value in self.table(where, parent, key).items():
             if isinstance(value, dict):
                 found[name] = value
             else:
@@ -63,7 +71,10 @@ class ValueReader:
         name = value[4:]
         if name in self.environ:
             return EnvironmentText(self.environ[name])
-        self.error(where, f"names the environment variable {shown(name)}, which is not set")
+        if _VARIABLE.match(name):
+            self.error(where, f"names the environment variable {shown(name)}, which is not set")
+        else:  # unquoted: somebody may have written the key itself there
+            self.error(where, "names an environment variable that is not set")
         return None
 
     def string(self, where: str, value: object, *, empty: bool = False) -> str | None:
@@ -117,7 +128,9 @@ class ValueReader:
 
 
 def key_text(name: str) -> str:
-    """A key as TOML writes it."""
+    """A key as TOML writes it; ``***`` if it may be a secret at the wrong place."""
+    if _MAY_BE_SECRET.search(name):
+        return "***"
     return name if _BARE_KEY.match(name) else '"' + shown(name, quote="").replace('"', '\\"') + '"'
 
 

@@ -1,11 +1,11 @@
 """Admission: whether a client's request gets a WebSocket, a plain HTTP response or a refusal.
 
-Decides: which requests get which of them, and what each refusal says (client protocol, sections 1, 2 and 5). Must not
-know: how requests are read, and what happens on an open WebSocket.
+Decides: which requests get which of them, the order of the checks, and what each refusal says (client protocol,
+sections 1, 2 and 5). Must not know: how requests are read, and what happens on an open WebSocket.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import unquote
 
 import msgspec
@@ -13,17 +13,19 @@ import msgspec
 from ..config import GatewaySettings
 from ..effects import Answer, Authenticate, Authenticated, Metrics, ReadMetrics
 from ..engine.services import Services
-from ..envelope import error_envelope, success_envelope
-from ..events import UpgradeRefused
-from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
+from ..envelope import success_envelope
+from ..faults import Fault, FaultKind, Side
 from ..ids import AskId
 from ..providers.subprotocols import NO_MORE, Offer, plain_items, read_offer
 from ..secret import Secret
 from ..wires.heads import header_values
 from ..wires.http import Headers
 from ..wires.websocket.handshake import NotUpgrade, WrongVersion
+from .addresses import ClientAddresses
 from .gateway_tokens import bearer_token, known_token
+from .origins import Host, WebOrigin, is_own_origin, read_host, read_origin, refuse_host, refuse_origin
 from .ports import ClientRequest, PendingRequest, Responder
+from .refusal import JSON, refuse_request
 from .routes import (
     HealthResource,
     MetricsResource,
@@ -34,9 +36,11 @@ from .routes import (
     route,
     split_target,
 )
+from .token_guard import TokenGuard
 
-_JSON = (b"content-type", b"application/json")
 QUERY_TOKEN = "cf-aig-authorization"
+#: An unknown gateway is judged like this one, so that names cannot be found out without a token.
+_UNKNOWN_GATEWAY: Final = GatewaySettings(authentication=True)
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -68,11 +72,15 @@ class SessionHost(Protocol):
 class Admission:
     """Decides about requests. Implements ``RequestHandler``."""
 
-    __slots__ = ("_host", "_services")
+    __slots__ = ("_addresses", "_guard", "_host", "_hosts", "_services", "_some_authentication")
 
-    def __init__(self, services: Services, host: SessionHost) -> None:
+    def __init__(self, services: Services, host: SessionHost, addresses: ClientAddresses) -> None:
         self._services = services
         self._host = host
+        self._addresses = addresses
+        self._guard = TokenGuard(services)
+        self._hosts = frozenset(name.lower() for name in services.config.hosts)
+        self._some_authentication = any(gateway.authentication for gateway in services.config.gateways.values())
 
     def request_arrived(self, request: ClientRequest, responder: Responder, now: float) -> PendingRequest | None:
         path, query = split_target(request.target)
@@ -98,47 +106,48 @@ class Admission:
         if self._host.draining:
             fault = _going_away("the gateway is going away; connect again")
             return self._refuse(request, responder, fault, now)
+        origin = read_origin(request.headers)
+        if isinstance(origin, Fault):
+            return self._refuse(request, responder, origin, now)
         settings = self._services.config.gateways.get(f"{resource.account}/{resource.gateway}")
         if settings is None:
-            detail = f"there is no gateway {f'{resource.account}/{resource.gateway}'[:100]!r}"
-            return self._refuse(request, responder, _fault(FaultKind.UNKNOWN_GATEWAY, detail), now)
-        origins = header_values(request.headers, b"origin")
-        if settings.origins and origins and origins[-1].decode("latin-1") not in settings.origins:
-            detail = "this origin is not among those the gateway allows"
-            return self._refuse(request, responder, _fault(FaultKind.ORIGIN_NOT_ALLOWED, detail), now)
+            if not self._some_authentication:
+                return self._refuse(request, responder, _unknown_gateway(resource), now)
+            settings = _UNKNOWN_GATEWAY
+        host = read_host(request)
+        if isinstance(host, Fault):
+            return self._refuse(request, responder, host, now)
+        if not settings.authentication:
+            foreign = refuse_host(host, request.local, self._hosts)
+            if foreign is not None:
+                return self._refuse(request, responder, foreign, now)
         plain = NO_MORE
         if isinstance(resource, RealtimeResource):
             plain = plain_items(resource.path.partition("/")[0], self._services.config.providers)
         offer = read_offer(offers.subprotocols, plain)
-        token, query = self._token(request, offer, settings, query=query)
+        shown, query = _shown_tokens(request, offer, settings, query=query)
+        token = shown[0] if shown else None
         admitted = Admitted(
             request=request, offer=offer, resource=resource, settings=settings, query=query, principal=None
         )
+        if settings.authentication and any(other != token for other in shown):
+            return self._refuse_token(request, responder, "there are two different tokens in one place", now)
         # Safety: without authentication, or with a token of the settings, the host is not asked.
         if not settings.authentication or (token is not None and known_token(settings, token)):
-            return self._admit(admitted, responder, now)
-        return _PendingAuthentication(self, admitted, responder, token=token, now=now)
+            return self._let_in(admitted, host, origin, responder, now)
+        return _PendingAuthentication(self, admitted, responder, host=host, origin=origin, token=token, now=now)
 
-    def _token(
-        self, request: ClientRequest, offer: Offer, settings: GatewaySettings, *, query: str
-    ) -> tuple[Secret | None, str]:
-        """The token of the request, and the query without it. The header is preferred, then the subprotocol."""
-        found: Secret | None = None
-        if settings.query_token:
-            kept = []
-            for part in query.split("&"):
-                name, _, value = part.partition("=")
-                if unquote(name).lower() == QUERY_TOKEN:
-                    found = Secret(bearer_token(unquote(value)))
-                else:
-                    kept.append(part)
-            query = "&".join(kept)
-        if offer.token is not None:
-            found = Secret(offer.token)
-        headers = header_values(request.headers, b"cf-aig-authorization")
-        if headers:
-            found = Secret(bearer_token(headers[-1].decode("latin-1")))
-        return found, query
+    def _let_in(
+        self, admitted: Admitted, host: Host, origin: WebOrigin | None, responder: Responder, now: float
+    ) -> PendingRequest | None:
+        """The token is right, or none is needed: the checks behind it."""
+        request, settings = admitted.request, admitted.settings
+        fault = refuse_origin(origin, settings, host, request.local, self._hosts)
+        if fault is None and settings is _UNKNOWN_GATEWAY:
+            fault = _unknown_gateway(admitted.resource)
+        if fault is not None:
+            return self._refuse(request, responder, fault, now)
+        return self._admit(admitted, responder, now)
 
     def _admit(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
         if isinstance(admitted.resource, UniversalResource):
@@ -156,22 +165,64 @@ class Admission:
         if request.method not in (b"GET", b"HEAD"):
             return self._refuse(request, responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)
         if isinstance(resource, MetricsResource):
+            fault = self._refuse_page(request)
+            if fault is not None:
+                return self._refuse(request, responder, fault, now)
             return _PendingMetrics(self, request, responder, now)
         if isinstance(resource, ReadinessResource) and self._host.draining:
             fault = _going_away("the gateway is going away")
             return self._refuse(request, responder, fault, now)
-        responder.refuse(200, [_JSON], success_envelope(), now)
+        responder.refuse(200, [JSON], success_envelope(), now)
         return None
+
+    def _refuse_page(self, request: ClientRequest) -> Fault | None:
+        """Why a page for people and programs of the operator is not served to this request."""
+        origin = read_origin(request.headers)
+        host = read_host(request)
+        if isinstance(origin, Fault):
+            return origin
+        if isinstance(host, Fault):
+            return host
+        foreign = refuse_host(host, request.local, self._hosts)
+        if foreign is None and origin is not None and not is_own_origin(origin, host, request.local, self._hosts):
+            return _fault(FaultKind.ORIGIN_NOT_ALLOWED, "this is not for pages of other origins")
+        return foreign
+
+    def _refuse_token(
+        self, request: ClientRequest, responder: Responder, detail: str, now: float
+    ) -> PendingRequest | None:
+        """Refuse a wrong token: at once, or later if the address has shown many."""
+        fault = _fault(FaultKind.UNAUTHORIZED, detail)
+        address = self._addresses.of_request(request.peer, request.headers)
+        return self._guard.refuse(address, lambda at: self._refuse(request, responder, fault, at), now)
 
     def _refuse(
         self, request: ClientRequest, responder: Responder, fault: Fault, now: float, *, headers: Headers | None = None
     ) -> PendingRequest | None:
-        status = HTTP_STATUS[fault.kind]
-        self._services.emit(
-            UpgradeRefused(conn=request.conn, status=status, code=ENVELOPE_CODE[fault.kind], reason=fault.detail)
-        )
-        responder.refuse(status, [_JSON, *(headers or [])], error_envelope(fault), now)
+        address = self._addresses.of_request(request.peer, request.headers)
+        refuse_request(self._services, request, responder, fault, now, address=address, headers=headers)
         return None
+
+
+def _shown_tokens(
+    request: ClientRequest, offer: Offer, settings: GatewaySettings, *, query: str
+) -> tuple[list[Secret], str]:
+    """All tokens of the place that decides: the header, else the subprotocols, else the query. And the query without
+    its tokens."""
+    found: list[str] = []
+    if settings.query_token:
+        kept = []
+        for part in query.split("&"):
+            name, _, value = part.partition("=")
+            if unquote(name).lower() == QUERY_TOKEN:
+                found.append(bearer_token(unquote(value)))
+            else:
+                kept.append(part)
+        query = "&".join(kept)
+    found = [item.value for item in offer.items if item.name == QUERY_TOKEN and item.value] or found
+    headers = header_values(request.headers, QUERY_TOKEN.encode())
+    found = [bearer_token(value.decode("latin-1")) for value in headers] or found
+    return [Secret(token) for token in found], query
 
 
 _PATHS = (
@@ -184,6 +235,11 @@ _NO_TOKEN = (
 
 def _fault(kind: FaultKind, detail: str) -> Fault:
     return Fault(kind, Side.CLIENT, detail)
+
+
+def _unknown_gateway(resource: UniversalResource | RealtimeResource) -> Fault:
+    name = f"{resource.account}/{resource.gateway}"[:100]
+    return _fault(FaultKind.UNKNOWN_GATEWAY, f"there is no gateway {name!a}")
 
 
 def _going_away(detail: str) -> Fault:
@@ -212,28 +268,41 @@ class _PendingAuthentication(_PendingQuestion):
     """Asks the host whether a token is allowed."""
 
     def __init__(
-        self, admission: Admission, admitted: Admitted, responder: Responder, *, token: Secret | None, now: float
+        self,
+        admission: Admission,
+        admitted: Admitted,
+        responder: Responder,
+        *,
+        host: Host,
+        origin: WebOrigin | None,
+        token: Secret | None,
+        now: float,
     ) -> None:
         super().__init__(admission._services)
         self._admission = admission
         self._token = token
         self._admitted = admitted
         self._responder = responder
+        self._host = host
+        self._origin = origin
         resource = admitted.resource
         self.ask(Authenticate(resource.account, resource.gateway, token), self._answered, now)
 
     def _answered(self, answer: Answer, now: float) -> None:
-        admitted = self._admitted
-        if not (isinstance(answer, Authenticated) and answer.allowed):
-            detail = _NO_TOKEN if self._token is None else "the token is not allowed here"
-            fault = _fault(FaultKind.UNAUTHORIZED, detail)
-        elif self._admission._host.draining:  # checked again: the drain may have begun while the host was asked
+        admission, admitted = self._admission, self._admitted
+        allowed = isinstance(answer, Authenticated) and answer.allowed
+        if not allowed and self._token is not None:
+            detail = "the token is not allowed here"
+            self._next = admission._refuse_token(admitted.request, self._responder, detail, now)
+        elif not allowed:
+            admission._refuse(admitted.request, self._responder, _fault(FaultKind.UNAUTHORIZED, _NO_TOKEN), now)
+        elif admission._host.draining:  # checked again: the drain may have begun while the host was asked
             fault = _going_away("the gateway is going away; connect again")
+            admission._refuse(admitted.request, self._responder, fault, now)
         else:
+            assert isinstance(answer, Authenticated)
             admitted = msgspec.structs.replace(admitted, principal=answer.principal, token=self._token)
-            self._next = self._admission._admit(admitted, self._responder, now)
-            return
-        self._admission._refuse(admitted.request, self._responder, fault, now)
+            self._next = admission._let_in(admitted, self._host, self._origin, self._responder, now)
 
 
 class _PendingMetrics(_PendingQuestion):

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from ..config import GatewaySettings
 from ..secret import Secret, SecretSet
 
+_BLANKS = " \t"  # RFC 9110 section 5.6.3; other white space is part of a token
+
 
 def bearer_token(value: str) -> str:
     """The token in a ``cf-aig-authorization`` value: with or without the scheme ``Bearer``, in any case."""
-    scheme, separator, rest = value.strip().partition(" ")
-    return rest.strip() if separator and scheme.lower() == "bearer" else value.strip()
+    value = value.strip(_BLANKS)
+    scheme, separator, rest = value.partition(" ")
+    return rest.strip(_BLANKS) if separator and scheme.lower() == "bearer" else value
 
 
 def known_token(settings: GatewaySettings, token: Secret) -> bool:

@@ -16,6 +16,7 @@ from ..ids import ConnId
 from ..wires.heads import HeadGate, OpeningCheck, parse_request_head
 from ..wires.http import Headers
 from ..wires.websocket.handshake import Upgrade, accept, check_upgrade, response
+from .addresses import client_at
 from .ports import (
     ClientRequest,
     PendingRequest,
@@ -65,6 +66,7 @@ class Http1DownstreamConnection(PipeConnection):
         "_handler",
         "_handshake_timer",
         "_head_only",
+        "_local",
         "_machine",
         "_opening",
         "_pending",
@@ -72,10 +74,21 @@ class Http1DownstreamConnection(PipeConnection):
         "peer",
     )
 
-    def __init__(self, services: Services, conn: ConnId, *, peer: str, handler: RequestHandler, now: float) -> None:
-        """``peer``: the client's address, for events. ``handler`` decides about the request."""
+    def __init__(
+        self,
+        services: Services,
+        conn: ConnId,
+        *,
+        peer: str,
+        handler: RequestHandler,
+        now: float,
+        local: str | None = None,
+    ) -> None:
+        """``peer``: the client's address. ``local``: the address that it reached. ``handler`` decides about the
+        request."""
         super().__init__(services, conn)
         self.peer = peer
+        self._local = local
         self._handler = handler
         self._machine = Machine(HTTP1_DOWNSTREAM_TABLE, Http1DownstreamState.HEAD)
         self._opening = OpeningCheck()
@@ -178,6 +191,7 @@ class Http1DownstreamConnection(PipeConnection):
             target=head.target,
             headers=head.headers,
             websocket=websocket,
+            local=self._local,
         )
         pending = self._handler.request_arrived(request, self, now)
         if self._machine.state is Http1DownstreamState.DECIDING:  # the handler may have decided before it returned
@@ -185,7 +199,13 @@ class Http1DownstreamConnection(PipeConnection):
 
     def _refuse_head(self, status: int, fault: Fault, now: float) -> None:
         self.services.emit(
-            UpgradeRefused(conn=self.conn, status=status, code=ENVELOPE_CODE[fault.kind], reason=fault.detail)
+            UpgradeRefused(
+                conn=self.conn,
+                status=status,
+                code=ENVELOPE_CODE[fault.kind],
+                reason=fault.detail,
+                address=client_at(self.peer),
+            )
         )
         self.refuse(status, [(b"content-type", b"application/json")], error_envelope(fault), now)
 

@@ -21,6 +21,7 @@ from ..wires.http2.events import RequestReceived, StreamAborted, StreamData
 from ..wires.http2.frames import CANCEL
 from ..wires.http2.server import Http2Server, ServerEvent
 from ..wires.websocket.handshake import NotUpgrade, Offers, WrongVersion, read_offers
+from .addresses import client_at
 from .http2_stream import StreamPipe, StreamState
 from .ports import ClientRequest, RequestHandler
 
@@ -35,6 +36,7 @@ class Http2DownstreamConnection(Connection):
         "_finishing",
         "_handler",
         "_idle_timer",
+        "_local",
         "_marks",
         "_no_request_yet",
         "_pipes",
@@ -52,12 +54,14 @@ class Http2DownstreamConnection(Connection):
         peer: str,
         handler: RequestHandler,
         now: float,
+        local: str | None = None,
         draining: bool = False,
     ) -> None:
-        """``peer``: the client's address, for events. ``handler`` decides about requests. ``draining``: the gateway is
-        draining, so the connection is closed after its first stream."""
+        """``peer``: the client's address. ``local``: the address that it reached. ``handler`` decides about requests.
+        ``draining``: the connection is closed after its first stream."""
         super().__init__(services, conn)
         self.peer = peer
+        self._local = local
         self._handler = handler
         limits = services.config.limits
         self._wire = Http2Server(max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes)
@@ -175,6 +179,7 @@ class Http2DownstreamConnection(Connection):
                             status=HTTP_STATUS[kind],
                             code=ENVELOPE_CODE[kind],
                             reason=event.fault.detail,
+                            address=client_at(self.peer),
                         )
                     )
                 self._flush_all(now)  # before the close: GOAWAY names the error
@@ -201,6 +206,8 @@ class Http2DownstreamConnection(Connection):
             target=target,
             headers=_joined(event.headers),
             websocket=_offers(event),
+            local=self._local,
+            authority=event.authority,
         )
         pending = self._handler.request_arrived(request, pipe, now)
         if pipe.state is StreamState.DECIDING:  # the handler may have decided before it returned

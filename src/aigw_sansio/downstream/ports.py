@@ -15,7 +15,11 @@ from ..wires.websocket.handshake import NotUpgrade, Offers, WrongVersion
 
 
 class ClientRequest(msgspec.Struct, frozen=True):
-    """A client's request. ``websocket``: what it offers for a WebSocket, or why there can be none."""
+    """A client's request.
+
+    ``websocket``: what it offers for a WebSocket, or why there can be none. ``local``: the address that the client
+    reached. ``authority``: the ``:authority`` of HTTP/2.
+    """
 
     conn: ConnId
     peer: str
@@ -23,6 +27,8 @@ class ClientRequest(msgspec.Struct, frozen=True):
     target: bytes
     headers: Headers
     websocket: Offers | NotUpgrade | WrongVersion | Fault
+    local: str | None = None
+    authority: bytes | None = None
 
 
 class PendingRequest(Protocol):

@@ -46,7 +46,7 @@ Resource: TypeAlias = (
 )
 
 #: Scheme and authority, up to the path, query or fragment (RFC 3986 section 3.2).
-_ABSOLUTE = re.compile(r"(?:https?|wss?)://[^/?#]*", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"(?:https?|wss?)://([^/?#]*)", re.IGNORECASE)
 _PLAIN: dict[str, Resource] = {
     "/healthz": HealthResource(),
     "/readyz": ReadinessResource(),
@@ -63,6 +63,12 @@ def split_target(target: bytes) -> tuple[str, str]:
         text = text if text.startswith("/") else f"/{text}"
     path, _, query = text.partition("#")[0].partition("?")
     return path, query
+
+
+def target_authority(target: bytes) -> str | None:
+    """The authority of a request target in absolute form; ``None`` if it has another form."""
+    absolute = _ABSOLUTE.match(target.decode("latin-1"))
+    return None if absolute is None else absolute[1]
 
 
 def route(path: str) -> Resource:

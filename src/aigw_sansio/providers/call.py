@@ -5,7 +5,7 @@ section 3.1). Must not know: attempts, connections, or the client's identity.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -50,6 +50,7 @@ class ProviderCall(msgspec.Struct, frozen=True):
     array_stream: bool  #: a JSON response is an array stream (client protocol, section 3.2)
     account: ServiceAccount | None = None  #: the request still needs its access token
     stored_keys: tuple[bytes, ...] = ()  #: the gateway's keys in the request: hide them from the client
+    key: Literal["client", "stored", "none"] = "none"  #: whose key is in it
 
     def __repr__(self) -> str:
         path = self.request.target.partition(b"?")[0].decode("ascii")
@@ -76,7 +77,7 @@ def build_call(
     ``UNKNOWN_PROVIDER``, ``INVALID_REQUEST`` and ``NOT_CONFIGURED``; they name the field and what is allowed, and quote
     no secret.
     """
-    row = find_provider(provider, [slug for slug, of in settings.items() if of.base_url])
+    row = find_provider(provider, [slug for slug, of in settings.items() if of.base_url], settings)
     if isinstance(row, Fault):
         return row
     own = settings.get(row.slug, _NO_SETTINGS)
@@ -175,6 +176,7 @@ def build_call(
         array_stream=array_stream,
         account=credential if isinstance(credential, ServiceAccount) else None,
         stored_keys=keys,
+        key="client" if client_has_key else "none" if own.api_key is None and not own.headers else "stored",
     )
 
 

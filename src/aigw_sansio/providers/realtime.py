@@ -106,7 +106,7 @@ def build_realtime_call(
     """
     where, mark, query = path.partition("?")
     slug, _, rest = where.partition("/")
-    row = find_provider(slug, [slug for slug, of in settings.items() if of.base_url or of.realtime_url])
+    row = find_provider(slug, [slug for slug, of in settings.items() if of.base_url or of.realtime_url], settings)
     if isinstance(row, Fault):
         return row
     own = settings.get(row.slug, _NO_SETTINGS)

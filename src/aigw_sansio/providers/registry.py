@@ -8,7 +8,7 @@ One row (:mod:`.row`) is one provider. To add one, add a row to :mod:`.model_row
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Final
 
 from ..faults import Fault, FaultKind, Side
@@ -16,11 +16,20 @@ from .model_rows import MODEL_ROWS
 from .row import Provider, RealtimeRoute
 from .speech_rows import SPEECH_ROWS
 
+_ON_THIS_MACHINE: Final = re.compile(r"[a-z]+://(?:127\.|localhost[:/]|localhost$|\[::1\])")
+
 #: The built-in providers, by slug.
 REGISTRY: Final[dict[str, Provider]] = {row.slug: row for row in (*MODEL_ROWS, *SPEECH_ROWS)}
 
 #: Other names for slugs (client protocol, section 3.1).
 ALIASES: Final[dict[str, str]] = {"google": "google-ai-studio", "xai": "grok", "perplexity": "perplexity-ai"}
+
+#: Those that exist without a line in the settings: the ones on other machines.
+DEFAULT_SLUGS: Final = frozenset(
+    slug
+    for slug, row in REGISTRY.items()
+    if row.routes and not any(_ON_THIS_MACHINE.match(route.url) for route in row.routes)
+)
 
 _CUSTOM: Final = re.compile(r"custom-[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?\Z")
 
@@ -49,19 +58,23 @@ def is_custom(slug: str) -> bool:
     return _CUSTOM.match(slug) is not None
 
 
-def find_provider(slug: str, defined: Iterable[str]) -> Provider | Fault:
-    """The provider with the slug or alias ``slug``. ``defined``: the slugs with a URL in the settings."""
+def find_provider(slug: str, defined: Iterable[str], settings: Container[str] = ()) -> Provider | Fault:
+    """The provider with the slug or alias ``slug``. ``defined``: the slugs with a URL in the ``settings``.
+
+    A provider without a URL of its own exists only if it is defined, and one on this machine if it has settings. The
+    error names none of those: which there are is the operator's business.
+    """
     name = ALIASES.get(slug, slug)
     row = REGISTRY.get(name)
-    if row is not None and (row.routes or name in defined):
+    if row is not None and (name in DEFAULT_SLUGS or name in defined or (row.routes and name in settings)):
         return row
     if is_custom(name) and name in defined:
         return Provider(slug=name, routes=())
-    known = sorted({*(slug for slug, row in REGISTRY.items() if row.routes), *defined, *ALIASES})
+    known = sorted({*DEFAULT_SLUGS, *ALIASES})
     return Fault(
         FaultKind.UNKNOWN_PROVIDER,
         Side.CLIENT,
-        f"unknown provider {excerpt(slug)}; allowed are {', '.join(known)}",
+        f"unknown provider {excerpt(slug)}; allowed are {', '.join(known)}, and those of the settings",
     )
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from ..downstream.addresses import client_at
 from ..downstream.admission import Admitted
 from ..downstream.ports import ClientRequest, Responder
 from ..engine.services import Services
@@ -393,7 +394,7 @@ class Relay:
         self._end(Side.GATEWAY, now, code=1001, reason=reason, cause=CloseCause.ENDED)
 
     def drain(self, now: float) -> None:
-        """The gateway goes away: an open session may go on until :meth:`end_drain`; one that is not open yet is refused."""
+        """The gateway goes away: an open session may go on until :meth:`end_drain`; another one is refused."""
         self._draining = True
         if self._machine.allows(RelayInput.FAIL):
             self._fail(
@@ -425,7 +426,15 @@ def refuse_with(responder: Responder, fault: Fault, now: float) -> None:
 
 
 def _emit_refusal(services: Services, request: ClientRequest, *, status: int, fault: Fault) -> None:
-    services.emit(UpgradeRefused(conn=request.conn, status=status, code=ENVELOPE_CODE[fault.kind], reason=fault.detail))
+    services.emit(
+        UpgradeRefused(
+            conn=request.conn,
+            status=status,
+            code=ENVELOPE_CODE[fault.kind],
+            reason=fault.detail,
+            address=client_at(request.peer),
+        )
+    )
 
 
 def _hides_bytes(origin: Origin) -> bool:

@@ -15,6 +15,7 @@ from ..exchanges.policy import resolve_policy
 from ..exchanges.ports import PlannedStep
 from ..faults import Fault
 from ..ids import ConnId
+from ..providers.allowed import NO_SETTINGS, refuse_call, settings_of
 from ..providers.call import build_call
 from ..secret import Secret
 
@@ -57,18 +58,29 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
     )
     if isinstance(policy, Fault):
         return policy
+    providers = settings_of(client.settings, services.config.providers)
     call = build_call(
         provider=step.provider,
         endpoint=step.endpoint,
         method=step.method,
         headers=step.headers,
         body=step.query if step.body is None else step.body,
-        settings=services.config.providers,
+        settings=providers,
         account=client.account,
         own_tokens=own_token_check(services.own_tokens, client.settings, client.token),
         unix_time=services.unix_time(now),
     )
-    return call if isinstance(call, Fault) else PlannedStep(call, policy)
+    if isinstance(call, Fault):
+        return call
+    refused = refuse_call(
+        client.settings,
+        provider=call.provider,
+        endpoint=step.endpoint,
+        key=call.key,
+        method=call.request.method.decode("ascii"),
+        own=providers.get(call.provider, NO_SETTINGS),
+    )
+    return refused or PlannedStep(call, policy)
 
 
 def unknown_tokens(settings: GatewaySettings, steps: Sequence[Step]) -> list[Secret]:

@@ -258,3 +258,90 @@ def test_read_prints_events(tmp_path: Path, options: list[str]) -> None:
     events = [json.loads(line) for line in result.stdout.splitlines()]
     assert {"type": "text.delta", "text": "Hi"} in events
     assert events[-1]["type"] == "response.finished"
+
+
+# -- what strangers may reach ---------------------------------------------------------------------------------------
+
+
+def test_without_a_file_only_loopback_addresses() -> None:
+    done = run("serve", "--host", "0.0.0.0", "--port", "0")
+    assert done.returncode == 2
+    assert done.stdout.startswith("error --host: ")
+    assert "authentication = false" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_public_address_needs_a_word_about_authentication(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "aigw.toml"
+    file.write_text("[server]\nhost = '0.0.0.0'\nport = 0\n[gateways.'a/b']\n")
+    done = run(command, *([] if command == "check" else ["--config"]), str(file))
+    assert done.returncode == 2
+    assert done.stdout.startswith(f"error {file}: server.host ")
+    assert 'authentication = false if everybody may, under [gateways."a/b"]' in done.stdout
+    if command == "serve":
+        assert run("serve", "--config", str(file), "--host", "::").returncode == 2
+
+
+def test_warnings_are_errors_if_they_are_to_be(tmp_path: Path) -> None:
+    file = tmp_path / "aigw.toml"
+    file.write_text("[gateways.'a/b']\n[providers.openai]\napi_key = 'sk-canary-of-the-file'\n")
+    file.chmod(0o666)
+    loose, strict = run("check", str(file)), run("check", str(file), "--strict")
+    assert (loose.returncode, strict.returncode) == (0, 2)
+    for done in (loose, strict):
+        warned = [line for line in done.stdout.splitlines() if line.startswith("warning ")]
+        assert len(warned) == 2
+        assert all(line.startswith(f"warning {file}: ") for line in warned)
+        assert "canary" not in done.stdout
+    assert run("serve", "--config", str(file), "--port", "0", "--strict").returncode == 2
+    file.write_text("[gateways.'a/b']\n")
+    file.chmod(0o600)
+    assert run("check", str(file), "--strict").returncode == 0
+
+
+def test_check_shows_no_query_of_a_base_url(tmp_path: Path) -> None:
+    file = tmp_path / "aigw.toml"
+    file.write_text("[providers.custom-x]\nbase_url = 'https://h.test/v1?key=canary-long-enough'\n")
+    done = run("check", str(file))
+    assert "https://h.test/v1?***" in done.stdout
+    assert "canary" not in done.stdout
+
+
+def test_nothing_is_printed_that_a_terminal_obeys(tmp_path: Path) -> None:
+    body = tmp_path / "body.json"
+    text = "a\\u009b31m\u202eb\\u001b[2J"
+    head, tail = '{"id":"c","choices":[{"message":{"content":"', '"},"finish_reason":"stop"}]}'
+    body.write_text(head + text + tail)
+    done = run("read", str(body), "--format", "openai-chat")
+    assert done.returncode == 0
+    assert "text.delta" in done.stdout
+    assert not [character for character in done.stdout if character != "\n" and not character.isprintable()]
+    wrong = run("check", str(tmp_path / "a\x1b[2Jb\u202e"))
+    assert wrong.returncode == 2
+    assert not [character for character in wrong.stdout if character != "\n" and not character.isprintable()]
+
+
+def test_serve_writes_a_line_for_a_refusal_and_refuses_foreign_pages() -> None:
+    with serving() as (process, url):
+        port = int(url.rpartition(":")[2])
+        head = (
+            b"GET /v1/local/default HTTP/1.1\r\nhost: 127.0.0.1:%d\r\norigin: https://evil.test\r\nupgrade: websocket\r\n"
+            b"connection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(head % port)
+            answer = client.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 403 ")
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(
+                (head % port).replace(b"origin: https://evil.test\r\n", b"").replace(b"127.0.0.1", b"evil.test")
+            )
+            assert client.recv(65536).startswith(b"HTTP/1.1 403 ")
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall((head % port).replace(b"https://evil.test", b"http://127.0.0.1:%d" % port))
+            assert client.recv(65536).startswith(b"HTTP/1.1 101 ")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    refusals = [line for line in out.splitlines() if "aigw.security" in line]
+    assert len(refusals) == 2
+    assert all("127.0.0.1 refused" in line and "code=2014" in line for line in refusals)

@@ -35,7 +35,7 @@ def test_echo(start: HostFactory, certificates: Certificates, secure: bool) -> N
         engine.wait_for("closed", 1)
     opened = engine.calls[0]
     assert opened.name == "open_downstream"
-    assert opened.value == (f"127.0.0.1:{port}", "http/1.1" if secure else None)
+    assert opened.value == (f"127.0.0.1:{port}", "http/1.1" if secure else None, f"127.0.0.1:{host.port}")
     assert engine.names(1) == ["open_downstream", "receive_data", "receive_eof", "closed"]
     assert sum(engine.conns[ConnId(1)].sent_reports) == 41001
 

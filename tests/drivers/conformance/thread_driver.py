@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from aigw_drivers.anyio_driver import AnswerHandler
-from aigw_drivers.core.sockets import Listener, address_text, failure_text
+from aigw_drivers.core.sockets import Listener, address_text, failure_text, local_address
 from aigw_drivers.core.tls import TlsPipe, client_context
 from aigw_sansio import (
     READ_SIZE,
@@ -228,7 +228,8 @@ class ThreadDriver:
             if self._stopping:
                 sock.close()
                 return
-            conn = self._engine.open_downstream(peer, None if pipe is None else pipe.alpn, now)
+            alpn = None if pipe is None else pipe.alpn
+            conn = self._engine.open_downstream(peer, alpn, now, local=local_address(sock))
             link = self._links[conn] = _Link(conn, self._lock)
             link.socket, link.tls = sock, pipe
             self._drain_effects(now)

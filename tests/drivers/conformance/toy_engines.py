@@ -143,9 +143,9 @@ class ToyEngine:
 
     # -- the contract, inputs -----------------------------------------------------------------------------------
 
-    def open_downstream(self, peer: str, alpn: str | None, now: float) -> ConnId:
+    def open_downstream(self, peer: str, alpn: str | None, now: float, *, local: str | None = None) -> ConnId:
         conn = self._issue(dialled=False)
-        with self._input("open_downstream", conn, (peer, alpn), now):
+        with self._input("open_downstream", conn, (peer, alpn, local), now):
             self.on_open(conn)
         return conn
 

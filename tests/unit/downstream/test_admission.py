@@ -16,6 +16,7 @@ from aigw_sansio.config import Config, GatewaySettings
 from aigw_sansio.effects import Ask, Authenticate, Authenticated, Effect, Emit, Metrics, ReadMetrics, Unavailable
 from aigw_sansio.events import SessionOpened, UpgradeRefused
 from aigw_sansio.gateway import Gateway
+from aigw_sansio.ids import ConnId
 from aigw_sansio.secret import Secret
 
 CONFIG = Config(
@@ -26,18 +27,20 @@ CONFIG = Config(
         "a/query": GatewaySettings(authentication=True, tokens=(Secret("canary-1"),), query_token=True),
     }
 )
+#: A process without authentication.
+OPEN = Config(gateways={"a/open": GatewaySettings()})
 TOKEN = b"cf-aig-authorization"
 
 
 class Door:
     """A gateway and one client after the other."""
 
-    def __init__(self) -> None:
-        self.gateway = Gateway(CONFIG, b"a seed of the door", 1_700_000_000.0)
+    def __init__(self, config: Config = CONFIG, *, local: str | None = None) -> None:
+        self.gateway = Gateway(config, b"a seed of the door", 1_700_000_000.0)
         self.now = 10.0
         self.events: list[object] = []
         self.asks: list[Ask] = []
-        self.conn = self.gateway.open_downstream("192.0.2.7:50000", None, self.now)
+        self.conn = self.gateway.open_downstream("192.0.2.7:50000", None, self.now, local=local)
 
     def effects(self) -> list[str]:
         """Since the last call; events and questions are kept apart."""
@@ -55,10 +58,12 @@ class Door:
         self.gateway.receive_data(self.conn, data, self.now)
         self.effects()
 
-    def upgrade(self, target: str, *headers: tuple[bytes, bytes], offers: list[str] | None = None) -> None:
+    def upgrade(
+        self, target: str, *headers: tuple[bytes, bytes], offers: list[str] | None = None, host: str = "gw.test"
+    ) -> None:
         """Ask for a WebSocket, as wsproto does."""
         self.websocket = WSConnection(ConnectionType.CLIENT)
-        request = Request(host="gw.test", target=target, extra_headers=list(headers), subprotocols=offers or [])
+        request = Request(host=host, target=target, extra_headers=list(headers), subprotocols=offers or [])
         self.send(self.websocket.send(request))
 
     def plain(self, method: str, target: str) -> None:
@@ -110,7 +115,7 @@ class Door:
         message = error.pop("message")
         assert error == {"code": code}
         self.effects()
-        assert self.events == [UpgradeRefused(self.conn, status, code, message)]
+        assert self.events == [UpgradeRefused(self.conn, status, code, message, "192.0.2.7")]
         assert "canary" not in message
         return str(message)
 
@@ -164,10 +169,10 @@ def test_a_bad_handshake_names_what_is_wrong_and_quotes_nothing(spoil: Callable[
 
 
 def test_no_such_gateway_is_named_but_not_at_length() -> None:
-    door = Door()
+    door = Door(OPEN)
     door.upgrade("/v1/no/such")
     assert "'no/such'" in door.refused(400, 2001)
-    door = Door()
+    door = Door(OPEN)
     door.upgrade("/v1/a/" + "x" * 5000)
     assert len(door.refused(400, 2001)) < 200
 
@@ -262,10 +267,137 @@ def test_the_header_goes_before_the_item_and_that_before_the_query(
     assert ask.question.token.reveal() == shown
 
 
-def test_of_two_headers_the_last_counts() -> None:
+@pytest.mark.parametrize("values", [(b"wrong", b"canary-2"), (b"canary-1", b"canary-2"), (b"canary-1", b"")])
+def test_two_different_tokens_in_one_place_are_none(values: tuple[bytes, bytes]) -> None:
     door = Door()
-    door.upgrade("/v1/a/shut", (TOKEN, b"wrong"), (TOKEN, b"canary-2"))
+    door.upgrade("/v1/a/shut", *((TOKEN, value) for value in values))
+    assert "two different" in door.refused(401, 2009)
+    door = Door()
+    door.upgrade("/v1/a/query?" + "&".join(f"cf-aig-authorization={value.decode()}" for value in values))
+    door.refused(401, 2009)
+    assert door.asks == []
+
+
+def test_two_items_with_different_tokens_are_none_and_the_same_token_twice_is_one() -> None:
+    door = Door()
+    door.upgrade("/v1/a/shut", offers=["cf-aig-authorization.canary-1", "cf-aig-authorization.canary-2"])
+    door.refused(401, 2009)
+    door = Door()
+    door.upgrade("/v1/a/shut", (TOKEN, b"canary-1"), (TOKEN, b"Bearer canary-1"))
     door.accepted()
+
+
+def test_an_unknown_gateway_looks_like_one_that_wants_a_token() -> None:
+    for path in ("/v1/a/shut", "/v1/no/such"):
+        for token, allowed in ((None, False), (b"wrong", False), (b"mine", True)):
+            door = Door()
+            door.upgrade(path, *([] if token is None else [(TOKEN, token)]))
+            (ask,) = door.asks
+            door.gateway.answer(ask.id, Authenticated(allowed), door.now)
+            door.effects()
+            if allowed and path == "/v1/a/shut":
+                door.accepted()
+            else:
+                door.refused(*((400, 2001) if allowed else (401, 2009)))
+
+
+# -- Host and Origin ------------------------------------------------------------------------------------------------
+
+
+def test_a_foreign_page_gets_nothing_from_an_open_gateway() -> None:
+    door = Door(OPEN, local="127.0.0.1:8787")
+    door.upgrade("/v1/a/open", (b"origin", b"https://evil.test"), host="127.0.0.1:8787")
+    assert "origins" in door.refused(403, 2014)
+
+
+def test_a_page_that_rebound_its_name_gets_nothing() -> None:
+    door = Door(OPEN, local="127.0.0.1:8787")
+    door.upgrade("/v1/a/open", (b"origin", b"http://evil.test:8787"), host="evil.test:8787")
+    assert "hosts" in door.refused(403, 2014)
+    named = Config(gateways=OPEN.gateways, hosts=("Gw.Test",))
+    door = Door(named, local="127.0.0.1:8787")
+    door.upgrade("/v1/a/open", (b"origin", b"http://gw.test:8787"), host="GW.test:8787")
+    door.accepted()
+
+
+def test_metrics_are_not_for_foreign_pages_and_names() -> None:
+    for head in ("host: evil.test", "host: localhost\r\norigin: http://evil.test", "host: localhost\r\norigin: null"):
+        door = Door(OPEN, local="127.0.0.1:1")
+        door.send(f"GET /metrics HTTP/1.1\r\n{head}\r\n\r\n".encode())
+        door.refused(403, 2014)
+        assert door.asks == []
+    door = Door(OPEN, local="127.0.0.1:1")
+    door.send(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    assert len(door.asks) == 1
+    door = Door(OPEN, local="127.0.0.1:1")
+    door.send(b"GET /healthz HTTP/1.1\r\nhost: evil.test\r\norigin: http://evil.test\r\n\r\n")
+    assert door.answer()[0] == 200
+
+
+def test_two_origins_are_refused_whatever_the_list_says() -> None:
+    door = Door()
+    door.upgrade("/v1/a/sites", (b"origin", b"https://good.test"), (b"origin", b"https://good.test"))
+    door.refused(403, 2014)
+
+
+def test_the_order_of_the_checks() -> None:
+    evil = (b"origin", b"https://evil.test")
+    for path, headers, host, refusal in (
+        ("/v1/no/such", [(b"origin", b"bad")], "evil.test", (403, 2014)),  # a malformed origin before the gateway
+        ("/v1/a/open", [evil], "evil.test", (403, 2014)),
+        ("/v1/a/shut", [evil, (TOKEN, b"a"), (TOKEN, b"b")], "gw.test", (401, 2009)),  # the token before the origin
+        ("/v1/a/sites/nobody", [evil], "localhost", (403, 2014)),  # the origin before the provider
+    ):
+        door = Door(local="127.0.0.1:1")
+        door.upgrade(path, *headers, host=host)
+        door.refused(*refusal)
+
+
+def test_a_right_token_lets_any_page_in_unless_there_is_a_list() -> None:
+    door = Door()
+    door.upgrade("/v1/a/shut", (TOKEN, b"canary-1"), (b"origin", b"https://any.test"))
+    door.accepted()
+    door = Door()
+    door.upgrade("/v1/a/shut", (TOKEN, b"canary-1"), (b"origin", b"null"))
+    door.refused(403, 2014)
+
+
+# -- wrong tokens ---------------------------------------------------------------------------------------------------
+
+
+def test_the_tenth_wrong_token_in_a_minute_waits_and_a_right_one_does_not() -> None:
+    door = Door()
+
+    def show(token: bytes) -> None:
+        door.conn = door.gateway.open_downstream("192.0.2.7:50001", None, door.now)
+        door.upgrade("/v1/a/shut", (TOKEN, token))
+        if door.asks:
+            door.gateway.answer(door.asks.pop().id, Unavailable(), door.now)
+            door.effects()
+
+    for _ in range(9):
+        show(b"wrong")
+        assert door.taken().startswith(b"HTTP/1.1 401")
+    show(b"wrong")
+    assert door.taken() == b""
+    waiting = door.conn
+    show(b"canary-1")
+    assert door.taken().startswith(b"HTTP/1.1 101")
+    door.conn, door.now = waiting, door.now + 0.2
+    door.gateway.handle_timeout(door.now)
+    door.effects()
+    assert door.taken().startswith(b"HTTP/1.1 401")
+
+
+def test_a_client_that_leaves_does_not_wait_any_more() -> None:
+    door = Door()
+    for _ in range(10):
+        door.conn = door.gateway.open_downstream("192.0.2.7:50001", None, door.now)
+        door.upgrade("/v1/a/shut", (TOKEN, b"a"), (TOKEN, b"b"))
+    for conn in range(1, door.conn + 1):
+        door.gateway.connection_lost(ConnId(conn), "reset", door.now)
+        door.gateway.closed(ConnId(conn), door.now)
+    assert not any(door.gateway.snapshot().values())
 
 
 @pytest.mark.parametrize("name", [b"authorization", b"x-api-key", b"x-goog-api-key"])

@@ -8,13 +8,13 @@ from tests.unit.providers.provider_calls import ROWS, call, detail, fields, good
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.faults import FaultKind
 from aigw_sansio.formats.registry import FORMATS
-from aigw_sansio.providers.registry import ALIASES, REGISTRY, find_provider
+from aigw_sansio.providers.registry import ALIASES, DEFAULT_SLUGS, REGISTRY, find_provider
 from aigw_sansio.secret import Secret
 
 
 @pytest.mark.parametrize(("slug", "endpoint", "url", "field", "format"), ROWS, ids=lambda value: str(value)[:40])
 def test_each_provider(slug: str, endpoint: str, url: str, field: str | None, format: str) -> None:
-    made = good(call(slug, endpoint))
+    made = good(call(slug, endpoint, **({"ollama": ProviderSettings()} if slug == "ollama" else {})))
     parts = urlsplit(url)
     assert made.provider == slug
     assert (made.origin.scheme, made.origin.authority) == (parts.scheme, parts.netloc)
@@ -46,10 +46,18 @@ def test_aliases(alias: str, slug: str) -> None:
     assert getattr(find_provider(alias, ()), "slug", None) == slug
 
 
+def test_a_provider_on_this_machine_exists_only_if_it_stands_in_the_settings() -> None:
+    assert "ollama" not in detail(call("ollama", "api/tags"), FaultKind.UNKNOWN_PROVIDER).partition("allowed")[2]
+    assert good(call("ollama", "api/tags", ollama=ProviderSettings())).origin.authority == "127.0.0.1:11434"
+    on_this_machine = {slug for slug, row in REGISTRY.items() if any("//127." in route.url for route in row.routes)}
+    assert not on_this_machine & DEFAULT_SLUGS
+    assert on_this_machine == {"ollama"}
+
+
 def test_an_unknown_provider_is_told_what_there_is() -> None:
     text = detail(call("opena", custom_mine=ProviderSettings(base_url="https://h")), FaultKind.UNKNOWN_PROVIDER)
     assert text.startswith("unknown provider 'opena'; allowed are alibaba, anthropic, ")
-    assert "custom-mine" in text
+    assert "custom" not in text, "which there are is the operator's business"
     assert "loopback" not in text
 
 

@@ -1,0 +1,109 @@
+"""What an operator would regret: settings that are refused or warned of, although each is right by itself.
+
+Decides: which settings together open a gateway, its keys or its tokens to strangers, and what to write instead. Must
+not know: how a settings file is read, and where the words are printed.
+
+No value is quoted: it may be a secret.
+"""
+
+from ipaddress import ip_address, ip_network
+from typing import Final
+
+from aigw_sansio import GatewaySettings, ProviderSettings
+
+from .settings import Settings
+from .toml_values import key_text
+
+#: Shorter tokens can be guessed.
+SHORT_TOKEN: Final = 16
+#: Shorter keys are not searched for in what providers send.
+SHORT_KEY: Final = 8
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine reaches the listening address ``host``."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def errors(settings: Settings) -> list[str]:
+    """Why the server must not start: gateways on a public address about whose clients nothing was decided."""
+    host = settings.server.host
+    if is_local(host):
+        return []
+    return [
+        f"server.host is no loopback address, and gateways.{key_text(name)} does not say who may use it: write "
+        f"authentication = true, or authentication = false if everybody may, under [gateways.{key_text(name)}]"
+        for name in settings.undecided
+    ]
+
+
+def warnings(settings: Settings, *, file_mode: int | None = None) -> list[str]:
+    """What is allowed and dangerous. ``file_mode``: the permissions of the settings file."""
+    found: list[str] = []
+    server, config = settings.server, settings.config
+    public = not is_local(server.host)
+    if public and server.tls_certificate is None:
+        found.append("server.tls_certificate is missing: tokens and keys go over the network in plain text")
+    if any(ip_network(text, strict=False).prefixlen == 0 for text in config.trusted_proxies):
+        found.append("server.trusted_proxies trusts everybody: a client can choose the address that counts for it")
+    for name, gateway in config.gateways.items():
+        found += _of_gateway(f"gateways.{key_text(name)}", gateway, config.providers, public=public)
+    for slug, own in config.providers.items():
+        found += _of_provider(f"providers.{key_text(slug)}", own)
+    if file_mode is not None and (file_mode & 0o022 or (file_mode & 0o044 and settings.holds_secrets)):
+        found.append("the settings file can be read or changed by other users of this machine: chmod 600")
+    return found
+
+
+def _of_gateway(
+    where: str, gateway: GatewaySettings, providers: dict[str, ProviderSettings], *, public: bool
+) -> list[str]:
+    found: list[str] = []
+    if not gateway.authentication:
+        if public:
+            found.append(f"{where}.authentication is off, and server.host is no loopback address: everybody may use it")
+        if "*" in gateway.origins:
+            found.append(f"{where}.origins admits every web page to a gateway without authentication")
+        lent = [slug for slug, own in {**providers, **gateway.provider_settings}.items() if own.api_key or own.headers]
+        lent = [slug for slug in lent if gateway.providers is None or slug in gateway.providers]
+        if lent and not gateway.byok_only:
+            found.append(
+                f"{where}.authentication is off: everybody who reaches it uses the stored keys of {', '.join(lent)}"
+            )
+    for index, token in enumerate(gateway.tokens):
+        if len(token.reveal()) < SHORT_TOKEN:
+            found.append(f"{where}.tokens[{index}] has fewer than {SHORT_TOKEN} characters: it can be guessed")
+    for slug, own in gateway.provider_settings.items():
+        found += [
+            line for line in _of_provider(f"{where}.providers.{key_text(slug)}", own) if own != providers.get(slug)
+        ]
+    return found
+
+
+def _of_provider(where: str, own: ProviderSettings) -> list[str]:
+    found: list[str] = []
+    if own.api_key is not None and len(own.api_key.reveal()) < SHORT_KEY:
+        found.append(f"{where}.api_key has fewer than {SHORT_KEY} characters: it is not hidden if a provider quotes it")
+    for name, value in own.headers:
+        if value and len(value) < SHORT_KEY and _says_secret(name):
+            found.append(
+                f"{where}.headers.{key_text(name)} has fewer than {SHORT_KEY} characters: it is not hidden if a "
+                f"provider quotes it"
+            )
+    for url in ("base_url", "realtime_url"):
+        for item in (getattr(own, url) or "").partition("?")[2].split("&"):
+            name, _, value = item.partition("=")
+            if value and len(value) < SHORT_KEY and _says_secret(name):
+                found.append(
+                    f"{where}.{url} has a key of fewer than {SHORT_KEY} characters in its query: it is not hidden"
+                )
+    return found
+
+
+def _says_secret(name: str) -> bool:
+    return any(word in name.lower() for word in ("key", "token", "secret", "auth", "password"))

@@ -1,0 +1,69 @@
+"""What an operator would regret is said, and what is fine is not."""
+
+import pytest
+
+from aigw_drivers.server.concerns import errors, is_local, warnings
+from aigw_drivers.server.settings import Settings, read_settings
+
+FINE = """
+[server]
+host = "0.0.0.0"
+tls_certificate = "cert.pem"
+[gateways."a/b"]
+tokens = ["env:TOKEN"]
+[providers.openai]
+api_key = "env:KEY"
+"""
+ENVIRON = {"TOKEN": "a-token-of-20-letters", "KEY": "sk-canary-long-enough", "SHORT": "canary"}
+
+
+def read(text: str) -> Settings:
+    return read_settings(text.encode(), file="aigw.toml", environ=ENVIRON, is_file=lambda path: True)
+
+
+def test_what_is_fine() -> None:
+    assert errors(read(FINE)) == warnings(read(FINE), file_mode=0o100644) == []
+    assert errors(Settings()) == warnings(Settings()) == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.1.2.3"])
+def test_local_addresses(host: str) -> None:
+    assert is_local(host)
+    assert errors(read(f"[server]\nhost = '{host}'\n[gateways.'a/b']")) == []
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "gw.test", "localhost.evil.test"])
+@pytest.mark.parametrize(("gateway", "name"), [("[gateways.'a/b']", "a/b"), ("", "local/default")])
+def test_a_public_address_needs_a_word_about_each_gateway(host: str, gateway: str, name: str) -> None:
+    (line,) = errors(read(f"[server]\nhost = '{host}'\n{gateway}"))
+    assert f'[gateways."{name}"]' in line
+    assert "authentication = false" in line
+    for word in ("authentication = false", "authentication = true", "tokens = ['env:TOKEN']"):
+        assert errors(read(f"[server]\nhost = '{host}'\n[gateways.'{name}']\n{word}")) == []
+
+
+@pytest.mark.parametrize(("text", "place"), [
+    ("[server]\nhost = '0.0.0.0'\n[gateways.'a/b']\ntokens = ['env:TOKEN']", "server.tls_certificate"),
+    (FINE.replace("tokens = [\"env:TOKEN\"]", "authentication = false\nbyok_only = true"), 'gateways."a/b".authentication is off, and'),
+    (FINE.replace('"0.0.0.0"', '"127.0.0.1"').replace("tokens = [\"env:TOKEN\"]", "authentication = false"), "stored keys of openai"),
+    (FINE.replace("env:TOKEN", "env:SHORT"), 'gateways."a/b".tokens[0]'),
+    (FINE.replace("env:KEY", "env:SHORT"), "providers.openai.api_key"),
+    (FINE + "headers = {x-secret = 'env:SHORT'}", "providers.openai.headers.x-secret"),
+    (FINE + "base_url = 'https://h/v1?key=canary'", "providers.openai.base_url"),
+    (FINE + "[gateways.'a/b'.providers.openai]\napi_key = 'env:SHORT'", 'gateways."a/b".providers.openai.api_key'),
+    (FINE.replace("[gateways", "trusted_proxies = ['0.0.0.0/0']\n[gateways"), "server.trusted_proxies"),
+    ("[gateways.'a/b']\norigins = ['*']", 'gateways."a/b".origins'),
+])  # fmt: skip
+def test_each_warning(text: str, place: str) -> None:
+    (line,) = warnings(read(text))
+    assert place in line
+    assert "canary" not in line
+
+
+@pytest.mark.parametrize(
+    ("mode", "warned"), [(0o600, False), (0o640, True), (0o644, True), (0o660, True), (0o666, True)]
+)
+def test_a_file_with_secrets_is_for_its_owner_alone(mode: int, warned: bool) -> None:
+    written = read(FINE.replace("env:KEY", "sk-canary-in-the-file"))
+    assert bool(warnings(written, file_mode=0o100000 | mode)) is warned
+    assert bool(warnings(read(FINE), file_mode=0o100000 | mode)) is bool(mode & 0o022)
