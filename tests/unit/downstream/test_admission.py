@@ -12,7 +12,7 @@ from tests.peers.core_rig import short
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request
 
-from aigw_sansio.config import Config, GatewaySettings
+from aigw_sansio.config import Config, GatewaySettings, ProviderSettings
 from aigw_sansio.effects import Ask, Authenticate, Authenticated, Effect, Emit, Metrics, ReadMetrics, Unavailable
 from aigw_sansio.events import SessionOpened, UpgradeRefused
 from aigw_sansio.gateway import Gateway
@@ -587,3 +587,23 @@ def test_head_over_http2_as_well_and_nothing_of_the_stream_stays() -> None:
     gateway.effects()
     gateway.handle_timeout(62.0)
     assert [short(effect) for effect in gateway.effects()] == ["flush 1", "close 1"], "idle, and for no other reason"
+
+
+# -- what a gateway allows ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings", [GatewaySettings(providers=("groq",)), GatewaySettings(endpoints=("chat/completions",))]
+)
+def test_a_realtime_provider_or_endpoint_that_is_not_listed_is_not_dialled(settings: GatewaySettings) -> None:
+    door = Door(Config(gateways={"a/open": settings}))
+    door.upgrade("/v1/a/open/openai/v1/realtime?model=m", (b"authorization", b"Bearer own"))
+    door.refused(403, 2014)
+    assert door.gateway.snapshot()["connections"] == 1
+
+
+def test_realtime_without_a_key_of_its_own_is_not_dialled_if_none_is_lent() -> None:
+    settings = GatewaySettings(byok_only=True)
+    door = Door(Config(gateways={"a/open": settings}, providers={"openai": ProviderSettings(api_key=Secret("canary"))}))
+    door.upgrade("/v1/a/open/openai?model=m")
+    assert "byok_only" in door.refused(400, 2006)
