@@ -23,7 +23,7 @@ class Log:
 
 
 def refused(status: int = 403, address: str = "192.0.2.1", reason: str = "why") -> UpgradeRefused:
-    return UpgradeRefused(ConnId(7), status, 2014, reason, address)
+    return UpgradeRefused(ConnId(7), status, 2014, reason, address=address)
 
 
 def test_a_refusal_is_one_line_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:

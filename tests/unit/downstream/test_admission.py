@@ -115,7 +115,7 @@ class Door:
         message = error.pop("message")
         assert error == {"code": code}
         self.effects()
-        assert self.events == [UpgradeRefused(self.conn, status, code, message, "192.0.2.7")]
+        assert self.events == [UpgradeRefused(self.conn, status, code, message, address="192.0.2.7")]
         assert "canary" not in message
         return str(message)
 

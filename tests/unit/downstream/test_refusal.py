@@ -44,5 +44,5 @@ def test_every_kind(kind: FaultKind) -> None:
     ((status, headers, body, now),) = responder.given
     assert (status, headers, now) == (HTTP_STATUS[kind], [(b"content-type", b"application/json"), (b"x", b"y")], 5.0)
     assert json.loads(body)["error"] == [{"code": ENVELOPE_CODE[kind], "message": "why"}]
-    event = UpgradeRefused(ConnId(3), status, ENVELOPE_CODE[kind], "why", "192.0.2.1")
+    event = UpgradeRefused(ConnId(3), status, ENVELOPE_CODE[kind], "why", address="192.0.2.1")
     assert rig.services.take_effects() == [Emit(event)]

@@ -13,11 +13,13 @@ from aigw_sansio.wires.http2.server import Http2Server
 ROLES = pytest.mark.parametrize(("role", "peer"), [(Http2Client, Side.PROVIDER), (Http2Server, Side.CLIENT)])
 
 
+@needs_sources
 def test_a_connection_without_a_role_cannot_be_made() -> None:
     with pytest.raises(TypeError, match="abstract"):
         Http2Connection(client=True, settings={}, head_limit=1, stream_window=65_535, window=65_535)
 
 
+@needs_sources
 @ROLES
 def test_both_roles_answer_every_question(role: type[Http2Role[object]], peer: Side) -> None:
     assert inspect.isabstract(Http2Role)
