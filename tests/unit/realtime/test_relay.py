@@ -252,6 +252,7 @@ def test_recorded_sessions_arrive_unchanged(session: Path) -> None:
             assert said[: len(sent[from_provider])] == sent[from_provider]
             assert all(item[0] == "close" for item in said[len(sent[from_provider]) :])
         world.driver.end(world.client, End.EOF)
+        world.driver.end(world.provider, End.EOF)
         ended = world.ended()
         assert ended.messages_sent == sum(item[0] != "close" for item in sent[True])
         assert ended.bytes_received == asked
