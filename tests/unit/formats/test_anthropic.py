@@ -249,3 +249,12 @@ def test_message_stop_is_the_end() -> None:
 def test_a_stream_that_stops_behind_its_start_has_no_known_end() -> None:
     events = started(sse(start(input_tokens=15, output_tokens=1)))
     assert events == [e.UsageReported(15, 1, quality="partial"), e.ResponseFinished("unknown")]
+
+
+def test_the_older_text_completions_and_counts() -> None:
+    whole = {"type": "completion", "id": "c", "model": "m", "completion": " Hi", "stop_reason": "stop_sequence"}
+    assert without_frame(read_whole("anthropic-messages", whole)) == [e.TextDelta(" Hi")]
+    assert without_frame(read_whole("anthropic-messages", {**whole, "completion": ""})) == []
+    assert read_whole("anthropic-messages", {"input_tokens": 7})[0] == e.UsageReported(7)
+    unknown = without_frame(read_whole("anthropic-messages", {"type": "hologram"}))
+    assert unknown == [e.Unrecognised("type hologram")]

@@ -64,6 +64,9 @@ RARE_CHUNKS: list[tuple[str, Any, list[e.ProviderEvent]]] = [
     ),
     ("cohere-v1", {"event_type": "tool-calls-chunk", "text": "I will"}, [e.ReasoningDelta("I will")]),
     ("cohere-v1", {"text": "Hi", "is_finished": False}, [e.TextDelta("Hi")]),
+    ("cohere-v1", {"text": "Hi", "is_finished": True, "finish_reason": "COMPLETE"}, []),
+    ("cohere-v1", {"event_type": "search-results", "documents": []}, []),
+    ("cohere-v1", {"event_type": "hologram"}, [e.Unrecognised("object with event_type")]),
 ]
 
 
@@ -74,6 +77,11 @@ def test_a_rare_chunk(format: str, value: Any, events: list[e.ProviderEvent]) ->
 
 
 RARE_WHOLE: list[tuple[str, Any, list[e.ProviderEvent]]] = [
+    (
+        "cohere-v1",
+        {"generations": [{"text": "One"}, {"text": ""}, {"text": "Three", "finish_reason": "MAX_TOKENS"}]},
+        [e.TextDelta("One"), e.TextDelta("Three", 2)],
+    ),
     (
         "cohere-v1",
         {"text": "", "tool_calls": [{"name": "f", "parameters": {}}], "citations": [{"text": "quoted"}]},

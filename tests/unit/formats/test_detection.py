@@ -110,3 +110,25 @@ def test_no_recorded_body_is_taken_for_another_provider_s() -> None:
         if detect_format(recording.content_type, recording.body) == "unknown":
             silent += recording.status < 400 and b'"error"' not in recording.body
     assert silent < 80
+
+
+def test_members_that_belong_together() -> None:
+    for value, format in (
+        ({"status": "succeeded", "urls": {"get": "u"}}, "replicate"),
+        ({"metadata": {"request_id": "r"}, "results": {}}, "deepgram"),
+        ({"status": "pulling manifest"}, "ollama"),
+        ({"success": False, "errors": []}, "workers-ai"),
+        ({"token": {"text": "Hi"}}, "tgi"),
+        ({"response": ["Hi"]}, "unknown"),
+        ({"success": "yes", "result": 1}, "unknown"),
+        ({"object": "list", "message": "m", "type": "t"}, "unknown"),
+        ({"detail": 1, "message": 2}, "unknown"),
+    ):
+        assert detect_format(JSON, json.dumps(value).encode()) == format, value
+
+
+def test_the_last_event_needs_no_empty_line_and_fields_of_other_names_are_skipped() -> None:
+    line = b'data: {"type":"response.created","response":{}}'
+    assert detect_format(SSE, b": hello\nid: 1\n\n" + line) == "openai-responses"
+    assert detect_format(SSE, b"retry: 5\n\n\n" + line + b"\n\n") == "openai-responses"
+    assert detect_format("application/x-ndjson", b'\n\n{"model":"g","created_at":"2025","done":true}\n') == "ollama"

@@ -27,6 +27,13 @@ from aigw_sansio.formats.values import (
 )
 
 
+def test_arguments_that_no_json_can_hold_are_empty() -> None:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert arguments(deep) == ""
+
+
 def test_values_of_the_wrong_type_are_empty() -> None:
     assert arguments(5) == arguments(None) == ""
     assert unbase64(5) is None

@@ -165,6 +165,32 @@ def test_who_stops_waiting_leaves_nothing(until: str, how: str) -> None:
     run.finish()
 
 
+@pytest.mark.parametrize("how", ["cut", "cancelled", "stalled", "left"])
+def test_a_response_that_does_not_end(how: str) -> None:
+    """The call behind a token passes on what befalls it, as one without a token does."""
+    run = OneClient(CONFIG)
+    first_token(run)
+    run.accept(3)
+    run.driver.send(run.up(3), b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{")
+    assert run.messages() == []
+    if how == "cut":
+        run.driver.end(run.up(3), End.EOF)
+        (created,) = run.messages()
+        assert created["metadata"]["status"] == 502
+    elif how == "cancelled":
+        run.send(type="universal.cancel", eventId="a")
+        assert [message["type"] for message in run.messages()] == ["universal.cancelled"]
+    elif how == "stalled":
+        run.driver.advance(1000)
+        (created,) = run.messages()
+        assert created["metadata"]["status"] == 504
+    else:
+        run.leave()
+    assert run.up(3).ended, "nothing more is read"
+    assert run.gateway.snapshot()["exchanges"] == 0
+    run.finish()
+
+
 FAILURES = ["unsigned", "no answer", "refused", "status", "no token", "too long", "broken", "stalled", "never connects"]
 
 

@@ -41,3 +41,15 @@ def test_an_end_in_time() -> None:
             rest.response_failed(fault, 0.0)
         rig.pass_time(10)
         assert told == []
+
+
+def test_what_belongs_before_a_body_moves_nothing() -> None:
+    rig, told = Rig(Limits(read_on_bytes=10)), []
+    rest = make(rig, told)
+    rig.pass_time(0.5)
+    rest.request_sent(rig.now)
+    rest.response_head(200, (), rig.now)
+    rest.response_activity(rig.now)
+    rest.call_replaced(rig.now)
+    rig.pass_time(0.5)
+    assert told == [1.0], "counted from the end of the exchange"

@@ -229,3 +229,28 @@ def test_together_says_completed_transcripts_and_speaks() -> None:
         {"type": "conversation.item.audio_output.delta", "item_id": "t", "delta": b64(b"123")},
         {"type": "conversation.item.audio_output.done", "item_id": "t"},
     ) == [e.TextDelta("The quick"), e.ResponseStarted(), e.AudioDelta(3), e.ResponseFinished("stop", "done")]
+
+
+def test_events_of_a_transcription_that_nothing_is_known_of_are_reported() -> None:
+    for kind in (
+        "conversation.item.input_audio_transcription.weighed",
+        "transcription.weighed",
+    ):
+        assert without_frame(read_realtime("openai-realtime", {"type": kind})) == [e.Unrecognised(f"type {kind}")], kind
+
+
+def test_a_speech_that_fails_ends_with_an_error() -> None:
+    error = {"message": "no voice", "type": "invalid_request_error", "code": "voice"}
+    for kind in ("conversation.item.tts.failed", "conversation.item.audio_output.failed"):
+        assert read_realtime("openai-realtime", {"type": kind, "error": error}) == [
+            response_failed("no voice", "invalid_request_error", "voice")
+        ]
+    empty = {"type": "conversation.item.audio_output.delta", "delta": ""}
+    assert read_realtime("openai-realtime", empty) == []
+    end = {"type": "conversation.item.audio_output.begin"}
+    assert read_realtime("openai-realtime", end) == []
+
+
+def test_empty_pieces_of_a_transcript_say_nothing() -> None:
+    for kind in ("session.output_transcript.delta", "transcription.text.delta"):
+        assert read_realtime("openai-realtime", {"type": kind, "delta": ""}) == [], kind
