@@ -173,8 +173,8 @@ class RelayWorld(World):
         up.inbound += speaker.event(CloseConnection(code=1000, reason="done"))
         speaker.open = False
         if much % 2:
-            self._read(down, 65536)
             down.end = "eof" if much % 4 == 1 else None
+            self._read(down, 65536)
         for _ in range(100):
             self._read(up, 65536)
             self._flow(up)
