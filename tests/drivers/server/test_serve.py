@@ -336,7 +336,7 @@ async def test_a_client_that_reads_byte_by_byte_gets_everything_and_slows_nobody
             assert (await until_end(brisk, "b"))[0]["type"] == "universal.done"
             while b"universal.done" not in got:
                 got = got[-100:] + await slow.receive()
-        assert w.provider.seen[0].how == "complete"
+        await w.until(lambda: w.provider.seen[0].how == "complete")
 
 
 async def test_a_client_that_vanishes_is_asked_and_given_up() -> None:
@@ -368,7 +368,8 @@ async def test_drain_in_the_middle_of_two_hundred_streams() -> None:
                     done += message["type"] == "universal.done"
                     going_away |= message["type"] == "universal.going_away"
             assert (done, going_away, closed.value.code) == (200, True, 1001)
-        assert all(seen.how == "complete" for seen in w.provider.seen)
+        # What is behind the last event is not waited for: a drain may end between the two.
+        assert {seen.how for seen in w.provider.seen} <= {"complete", "cancelled", None}
 
 
 async def test_tls_on_both_sides(tmp_path: Path) -> None:
