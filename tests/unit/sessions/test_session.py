@@ -9,7 +9,7 @@ import pytest
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.effects import Answer, Ask, Authenticate, Authenticated, Close, Connect, Emit, Unavailable
-from aigw_sansio.events import Event, ExchangeEnded, RequestAdmitted, SessionEnded
+from aigw_sansio.events import Event, ExchangeEnded, ProviderEventRead, RequestAdmitted, SessionEnded, TextDelta
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import AskId, ConnId
 from aigw_sansio.secret import Secret
@@ -37,8 +37,11 @@ class World:
         timeouts: Timeouts | None = None,
         settings: GatewaySettings | None = None,
         fields: bytes = b"",
+        *,
+        listens: bool = False,
     ) -> None:
         config = Config(
+            emit_provider_events=listens,
             gateways={"local/default": settings or GatewaySettings()},
             providers={"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1")},
             limits=limits or Limits(),
@@ -691,3 +694,13 @@ def test_the_end_of_a_session_is_the_end_of_all_its_exchanges(end: str) -> None:
     assert world.all_told()
     assert world.gateway.snapshot()["exchanges"] == 0
     assert world.gateway.snapshot()["sessions"] == 0
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_the_host_gets_the_meaning_of_chunks_if_it_listens(listens: bool) -> None:
+    world = World(listens=listens)
+    world.create("a")
+    world.respond(world.up(0), STREAM + TOKEN)
+    read = [event.event for event in world.events if isinstance(event, ProviderEventRead)]
+    assert (TextDelta("hi") in read) is listens
+    assert [message["type"] for message in world.took()] == ["universal.created", "universal.stream"]
