@@ -112,7 +112,7 @@ async def end_of(client: WebSocketClient) -> WebSocketClosed:
 
 
 def upgrade(path: str) -> bytes:
-    return request(b"gateway", f"/v1/local/default/loopback/{path}".encode(), [], (), urandom(16))
+    return request(b"127.0.0.1", f"/v1/local/default/loopback/{path}".encode(), [], (), urandom(16))
 
 
 def masked(opcode: Opcode, payload: bytes) -> bytes:
