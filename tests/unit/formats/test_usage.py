@@ -60,7 +60,7 @@ def test_a_long_session_is_bounded_and_loses_nothing() -> None:
     meter = UsageMeter()
     for number in range(KEPT_APART * 3):
         meter.report(UsageReported(1, 2), f"resp_{number}")
-    assert len(meter._answers) == KEPT_APART
+    assert len(meter._responses) == KEPT_APART
     assert meter.total(complete=True) == UsageReported(KEPT_APART * 3, KEPT_APART * 6)
 
 
