@@ -704,3 +704,12 @@ def test_the_host_gets_the_meaning_of_chunks_if_it_listens(listens: bool) -> Non
     read = [event.event for event in world.events if isinstance(event, ProviderEventRead)]
     assert (TextDelta("hi") in read) is listens
     assert [message["type"] for message in world.took()] == ["universal.created", "universal.stream"]
+
+
+def test_a_second_drain_says_nothing() -> None:
+    world = World(timeouts=Timeouts(drain_s=30.0, connect_s=100.0))
+    world.create("waits")
+    world.drain()
+    assert [message["type"] for message in world.took()] == ["universal.going_away"]
+    world.drain()
+    assert world.took() == []

@@ -200,3 +200,7 @@ def test_a_query_stays_the_clients_bytes(queries: list[object], spaced: bool) ->
     assert isinstance(message, Create)
     assert [one.query for one in message.steps] == [text.encode() for text in texts]
     assert message.event_id == "b"
+
+
+def test_half_a_surrogate_pair_in_the_id_of_a_cancel_is_replaced() -> None:
+    assert decode(b'{"type":"universal.cancel","eventId":"\\ud800"}') == Cancel("\ufffd")
