@@ -171,3 +171,9 @@ def test_names_in_the_framing_stand_in_for_the_types() -> None:
         e.TextDelta("Hi"),
         e.ResponseFinished("stop", "COMPLETE"),
     ]
+
+
+def test_a_stream_of_cohere_v1_that_ends_with_an_error_fails() -> None:
+    end = {"event_type": "stream-end", "finish_reason": "ERROR", "response": {}, "error": "no more"}
+    failed = [event for event in read_all("cohere-v1", sse(end)) if isinstance(event, e.ResponseFailed)]
+    assert len(failed) == 1

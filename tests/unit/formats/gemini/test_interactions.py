@@ -134,3 +134,10 @@ def test_the_completed_interaction_is_the_end() -> None:
     assert not reader.terminated
     reader.read(last)
     assert reader.terminated
+
+
+def test_done_ends_interactions() -> None:
+    reader = make_reader("gemini-interactions")
+    (chunk,) = sse({"event_type": "done"})
+    assert reader.read(chunk) == []
+    assert reader.terminated

@@ -71,3 +71,8 @@ def test_a_text_among_audio_and_a_page_are_no_response() -> None:
     ]
     page = read_whole("openai-audio", b"<!doctype html><title>Just a moment...</title>")
     assert page == [response_failed("Just a moment...", "not_json")]
+
+
+def test_text_with_a_null_byte_is_audio() -> None:
+    assert read_whole("openai-audio", b"RIFF\0")[0] == e.AudioDelta(5)
+    assert read_whole("openai-audio", b"Hello")[0] == e.TextDelta("Hello")
