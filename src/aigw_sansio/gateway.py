@@ -15,6 +15,7 @@ from .downstream.gateway_tokens import own_token_check
 from .downstream.http1 import Http1DownstreamConnection
 from .downstream.http2 import Http2DownstreamConnection
 from .downstream.ports import PendingRequest, RequestHandler, Responder
+from .downstream.refusal import refuse_request
 from .downstream.routes import RealtimeResource
 from .downstream.websocket import WebSocketChannel, WebSocketOpening
 from .effects import Answer, Effect
@@ -26,7 +27,7 @@ from .faults import Fault
 from .ids import AskId, ConnId
 from .providers.allowed import refuse_call, settings_of
 from .providers.realtime import build_realtime_call
-from .realtime.relay import Relay, refuse_upgrade
+from .realtime.relay import Relay
 from .realtime.upstream import RelayUpstreamConnection
 from .sessions.planner import ClientInfo
 from .sessions.session import Session
@@ -365,7 +366,7 @@ class Gateway:
             fault = refuse_call(admitted.settings, provider=call.provider, endpoint=endpoint, key=call.key)
             call = fault or call
         if isinstance(call, Fault):
-            refuse_upgrade(self._services, request, responder, fault=call, now=now)
+            refuse_request(self._services, request, responder, call, now, address=client_at(request.peer))
             return None
         relay = Relay(
             self._services,

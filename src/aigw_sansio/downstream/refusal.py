@@ -25,7 +25,17 @@ def refuse_request(
     headers: Headers | None = None,
 ) -> None:
     """Refuse ``request``. ``address``: the client's, for the event."""
+    emit_refusal(services, request, fault, address=address)
+    send_refusal(responder, fault, now, headers=headers)
+
+
+def emit_refusal(services: Services, request: ClientRequest, fault: Fault, *, address: str) -> None:
+    """Tell the host that ``request`` is refused."""
     status = HTTP_STATUS[fault.kind]
     code = ENVELOPE_CODE[fault.kind]
     services.emit(UpgradeRefused(conn=request.conn, status=status, code=code, reason=fault.detail, address=address))
-    responder.refuse(status, [JSON, *(headers or [])], error_envelope(fault), now)
+
+
+def send_refusal(responder: Responder, fault: Fault, now: float, *, headers: Headers | None = None) -> None:
+    """Send the client the envelope of ``fault``."""
+    responder.refuse(HTTP_STATUS[fault.kind], [JSON, *(headers or [])], error_envelope(fault), now)

@@ -31,10 +31,6 @@ class SeededRandom:
         self._pool = pool[n:]
         return pool[:n]
 
-    def uniform(self) -> float:
-        """A number in ``[0, 1)``, with 53 random bits."""
-        return (int.from_bytes(self.bytes(7), "big") >> 3) / (1 << 53)
-
     def uuid7(self, unix_seconds: float) -> str:
         """A UUIDv7 in its usual form: 48 bits of ``unix_seconds`` in milliseconds, then random bits."""
         random = int.from_bytes(self.bytes(10), "big")

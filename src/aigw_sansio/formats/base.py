@@ -119,7 +119,7 @@ class BaseReader:
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         """Read one chunk that is a JSON object. ``event``: its name from the framing, or ``""``. Appends to ``out``."""
-        raise LookupError  # pragma: no cover - every format defines its own
+        self.unknown(value, out)
 
     def read_other(self, value: object, chunk: Chunk, out: list[ProviderEvent]) -> None:
         """Read one chunk that is not a JSON object: the terminator, an empty one, an error, or something unknown."""

@@ -3,7 +3,7 @@
 Decides: what is signed, what is sent to the token endpoint, how its response is read, and when a token is too old. Must
 not know: RSA, clocks, and how the request is sent.
 
-The caller, :class:`aigw_sansio.upstream.access_tokens.TokenSource`: if :meth:`GoogleToken.fresh` is false, have
+The caller, :class:`aigw_sansio.upstream.access_tokens.AccessTokens`: if :meth:`GoogleToken.fresh` is false, have
 :func:`signing_input` signed (RSASSA-PKCS1-v1_5 with SHA-256, RFC 7518 section 3.3), send :func:`token_request`, read
 the response with :func:`read_token`, and keep the token for all calls of the account.
 """

@@ -41,7 +41,6 @@ from .subprotocols import MOST_SECRETS, plain_items, read_offer
 from .target import Endpoint, RefusedTarget, build_target, check_endpoint
 
 #: This many characters are more than the prefix that all keys of a provider share.
-_LONGEST_COMMON_PREFIX: Final = 16
 _NO_SETTINGS: Final = ProviderSettings()
 #: A host of AWS: its service and region.
 _AWS_HOST: Final = re.compile(
@@ -71,16 +70,6 @@ class RealtimeCall(msgspec.Struct, frozen=True):
         field = (b"authorization", key_text(BEARER, text).encode("ascii"))
         keys = sorted([*self.keys, text], key=len, reverse=True)
         return msgspec.structs.replace(self, headers=[*self.headers, field], keys=keys, account=None)
-
-    def hide(self, text: str) -> str:
-        """``text`` from a peer, with all keys that it quotes replaced by ``***``. The beginning of a key at its end is
-        replaced too, because a close reason may cut a long key."""
-        for key in self.keys:
-            text = text.replace(key, "***")
-            at = text.rfind(key[:_LONGEST_COMMON_PREFIX])
-            if at >= 0 and key.startswith(text[at:]):
-                text = text[:at] + "***"
-        return text
 
     def __repr__(self) -> str:
         path = self.target.partition(b"?")[0].decode("ascii")

@@ -14,9 +14,9 @@ import msgspec
 
 from ..downstream.addresses import client_at
 from ..downstream.admission import Admitted
-from ..downstream.ports import ClientRequest, Responder
+from ..downstream.ports import Responder
+from ..downstream.refusal import emit_refusal, refuse_request, send_refusal
 from ..engine.services import Services
-from ..envelope import error_envelope
 from ..events import SessionEnded, SessionOpened, UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
 from ..fsm import Machine
@@ -154,7 +154,8 @@ class Relay:
     def client_gone(self, now: float) -> None:
         """The client left before the session began: the connection to the provider is aborted."""
         fault = Fault(FaultKind.CLIENT_GONE, Side.CLIENT, "the client left before the provider had answered")
-        _emit_refusal(self._services, self._admitted.request, status=HTTP_STATUS[fault.kind], fault=fault)
+        request = self._admitted.request
+        emit_refusal(self._services, request, fault, address=client_at(request.peer))
         self._abort_opening(now)
 
     def provider_connected(self, now: float) -> None:
@@ -180,7 +181,7 @@ class Relay:
             detail = f"{self._call.origin.host} answered the upgrade with {outcome.status}, neither a 101 nor an error"
             fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail)
             self._emit_provider_refusal(outcome, status=HTTP_STATUS[fault.kind], fault=fault)
-            refuse_with(self._responder, fault, now)
+            send_refusal(self._responder, fault, now)
             self._abort_opening(now)
         else:
             self._fail(outcome, now)
@@ -210,7 +211,8 @@ class Relay:
             self.provider_responded(self._upstream.response_so_far(), now)
 
     def _fail(self, fault: Fault, now: float) -> None:
-        refuse_upgrade(self._services, self._admitted.request, self._responder, fault=fault, now=now)
+        request = self._admitted.request
+        refuse_request(self._services, request, self._responder, fault, now, address=client_at(request.peer))
         self._abort_opening(now)
 
     def _abort_opening(self, now: float) -> None:
@@ -409,32 +411,6 @@ class Relay:
         if self._machine.allows(RelayInput.FINISH):
             for side in self._open_sides:
                 side.hurry(now)
-
-
-def refuse_upgrade(
-    services: Services, request: ClientRequest, responder: Responder, *, fault: Fault, now: float
-) -> None:
-    """Refuse an upgrade: the response is the envelope of ``fault``."""
-    _emit_refusal(services, request, status=HTTP_STATUS[fault.kind], fault=fault)
-    refuse_with(responder, fault, now)
-
-
-def refuse_with(responder: Responder, fault: Fault, now: float) -> None:
-    """Send the envelope of ``fault``."""
-    headers = [(b"content-type", b"application/json")]
-    responder.refuse(HTTP_STATUS[fault.kind], headers, error_envelope(fault), now)
-
-
-def _emit_refusal(services: Services, request: ClientRequest, *, status: int, fault: Fault) -> None:
-    services.emit(
-        UpgradeRefused(
-            conn=request.conn,
-            status=status,
-            code=ENVELOPE_CODE[fault.kind],
-            reason=fault.detail,
-            address=client_at(request.peer),
-        )
-    )
 
 
 def _hides_bytes(origin: Origin) -> bool:

@@ -260,3 +260,8 @@ def test_a_report_that_changes_nothing_is_not_shown() -> None:
 def test_the_number_of_a_choice(value: object, choice: int | None) -> None:
     assert choice_of(value, 4) == choice
     assert choice_of(None, CHOICES) is None
+
+
+def test_what_a_format_does_not_define_is_reported() -> None:
+    events = BaseReader().read(Chunk(b'{"type":"hologram"}'))
+    assert events == [e.Unrecognised("type hologram")]

@@ -2,7 +2,7 @@
 
 Decides: whether a chunk has that form, with one typed decoding that skips every other member. Must not know: the chunks
 before it. :mod:`.chat` reads all other chunks; for these chunks it gives the same events
-(``tests/unit/formats/test_text_chunk.py``) at about twice the cost (``tests/benchmarks/tap.py``).
+(``tests/unit/formats/openai/test_text_chunk.py``) at about twice the cost (``tests/benchmarks/tap.py``).
 """
 
 from typing import Final

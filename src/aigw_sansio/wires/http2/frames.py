@@ -58,11 +58,6 @@ def window_update(stream: int, increment: int) -> bytes:
     return _UPDATE.pack(4 << 8 | 0x8, 0, stream, increment)
 
 
-def rst_stream(stream: int, code: int) -> bytes:
-    """A RST_STREAM with an error code of RFC 9113 section 7."""
-    return _UPDATE.pack(4 << 8 | RST_STREAM, 0, stream, code)
-
-
 def ping(payload: bytes) -> bytes:
     """A PING with the eight bytes ``payload``."""
     return HEADER.pack(8 << 8 | PING, 0, 0) + payload
