@@ -295,6 +295,12 @@ FAULTS: list[Mutant] = [
         "        self.awaiting = False\n        self._pong_timer.cancel()\n",
         "        self.awaiting = False\n",
     ),
+    Mutant(
+        "the peer's close stays behind bytes that are not read",
+        "realtime.side",
+        "            self._inbound.resume(now)  # the peer's",
+        "            pass  # the peer's",
+    ),
     Mutant("500 is not retried", "exchanges.retry", "status >= 500", "status > 500"),
     Mutant("linear delays do not grow", "exchanges.policy", '"linear": n,', '"linear": 1,'),
     Mutant("confirmed bytes still count", "engine.send_buffer", "        self.size -= n\n", ""),
