@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from itertools import accumulate
+from operator import add
 from typing import Final, NoReturn
 
 import msgspec
@@ -20,9 +21,16 @@ BOM = b"\xef\xbb\xbf"
 
 #: Levels of nested arrays and objects. msgspec's own limit depends on the stack at the call; this one is lower.
 MAX_DEPTH: Final = 400
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
-_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+#: Opening brackets become ``1``, closing ones ``0``.
+_BITS = bytes.maketrans(b"[{]}", b"1100")
+_NO_SHAPE = bytes(byte for byte in range(256) if byte not in b'[]{}"')
+#: Strings are cut out in blocks of this size, so that their pieces take little memory.
+_BLOCK: Final = 64 * 1024
+#: For eight brackets as the bits of a byte: by how much the depth has grown behind them, and at its highest.
+_GROWTH: Final = [2 * byte.bit_count() - 8 for byte in range(256)]
+_PEAK: Final = [
+    max(accumulate((1 if byte >> bit & 1 else -1 for bit in range(7, -1, -1)), initial=0)) for byte in range(256)
+]
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
@@ -43,8 +51,31 @@ def is_too_deep(data: bytes) -> bool:
     either."""
     if len(data) <= MAX_DEPTH or data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return False
-    brackets = _STRING.sub(b"", data).translate(None, _NO_BRACKETS)
-    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > MAX_DEPTH
+    bits = _outside_strings(data)
+    bits += b"0" * (-len(bits) % 8)
+    if not bits:
+        return False
+    brackets = int(bits, 2).to_bytes(len(bits) // 8)
+    depths = accumulate(map(_GROWTH.__getitem__, brackets), initial=0)
+    deepest: int = max(map(add, depths, map(_PEAK.__getitem__, brackets)))
+    return deepest > MAX_DEPTH
+
+
+def _outside_strings(data: bytes) -> bytes:
+    """The brackets of a JSON text that stand outside its strings, as ``1`` and ``0``."""
+    if b"\\" in data:
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Without the text between them two neighbours are one string, or an empty one.
+    data = data.translate(_BITS, _NO_SHAPE).replace(b'""', b"")
+    if b'"' not in data:
+        return data
+    shape = bytearray()
+    inside = 0
+    for at in range(0, len(data), _BLOCK):
+        pieces = data[at : at + _BLOCK].split(b'"')
+        shape += b"".join(pieces[inside::2])
+        inside ^= len(pieces) - 1 & 1
+    return bytes(shape)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -111,3 +111,34 @@ def test_a_value_that_is_no_object_is_an_error_or_nothing(text: str) -> None:
         assert list(members(text, 0)) == []
     with contextlib.suppress(ValueError):
         assert list(elements(text, 0)) == []
+
+
+def depth_of(data: bytes) -> int:
+    """The depth of a document, character by character."""
+    deepest = depth = 0
+    inside = escaped = False
+    for byte in data:
+        if inside:
+            inside = escaped or byte != ord('"')
+            escaped = not escaped and byte == ord("\\")
+        elif byte == ord('"'):
+            inside = True
+        else:
+            depth += (byte in b"[{") - (byte in b"]}")
+            deepest = max(deepest, depth)
+    return deepest
+
+
+SHAPES = st.recursive(
+    st.sampled_from([b"1", b'""', b'"["', b'"]]"', b'"\\"["', b'"\\\\"', b"[]", b'["[","]"]']),
+    lambda inner: st.lists(inner, max_size=4).map(lambda parts: b"[" + b",".join(parts) + b"]")
+    | inner.map(lambda part: b'{"a{":' + part + b"}")
+    | st.tuples(st.integers(1, 30), inner).map(lambda both: b"[" * both[0] + both[1] + b"]" * both[0]),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(SHAPES, st.integers(MAX_DEPTH - 60, MAX_DEPTH + 1), st.integers(1, 40))
+def test_the_depth_is_exact(shape: bytes, around: int, times: int) -> None:
+    data = b"[" * around + b",".join([shape] * times) + b"]" * around
+    assert is_too_deep(data) is (depth_of(data) > MAX_DEPTH)

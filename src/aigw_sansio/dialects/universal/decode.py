@@ -235,9 +235,12 @@ def _cut_queries(data: bytes) -> tuple[bytes, list[bytes | None]] | None:
                 queries.append(query)
     except ValueError:
         return None
-    for begin, end in reversed(cuts):
-        text = f"{text[:begin]}null{text[end:]}"
-    return text.encode(), queries
+    kept: list[str] = []
+    at = 0
+    for begin, end in cuts:
+        kept += text[at:begin], "null"
+        at = end
+    return "".join([*kept, text[at:]]).encode(), queries
 
 
 def _explain(error: msgspec.ValidationError, root: str) -> str:
