@@ -48,7 +48,7 @@ def test_what_belongs_before_a_body_moves_nothing() -> None:
     rest = make(rig, told)
     rig.pass_time(0.5)
     rest.request_sent(rig.now)
-    rest.response_head(200, (), rig.now)
+    rest.response_head(200, [], rig.now)
     rest.response_activity(rig.now)
     rest.call_replaced(rig.now)
     rig.pass_time(0.5)
