@@ -105,8 +105,7 @@ class UpstreamConnection(Connection):
         self.served = 0
         #: Its number among the connections that became ready, counted by the pool.
         self.ready_order = 0
-        self._pinged = False
-        self._peer_done = False
+        self._pinged = self._peer_done = False
         self._stalled = False  # the provider takes no bytes: neither would it on another connection
         self._settings_version = 0
         self._idle_timer = services.timers.timer(self._on_idle)
@@ -208,11 +207,7 @@ class UpstreamConnection(Connection):
     def read_on(self, call: UpstreamCall, now: float) -> None:
         """Nobody needs the rest of the response of ``call``: read on for a while, so that the connection can be
         kept."""
-        call.handler = Remainder(self.services, lambda at: self._cancel_rest(call, at), now)
-
-    def _cancel_rest(self, call: UpstreamCall, now: float) -> None:
-        if call.connection is self:
-            self.cancel(call, now)
+        call.handler = Remainder(self.services, call.cancel, now)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -293,10 +288,16 @@ class UpstreamConnection(Connection):
             self._pool.capacity_changed(self, now)
 
     def closed(self, now: float) -> None:
-        if self._machine.state is UpstreamState.DIALING:
-            self.connect_failed("the connection was given up", now)
-        elif self._machine.state is not UpstreamState.CLOSED:
+        if self._machine.state is not UpstreamState.CLOSED:
             self.connection_lost("the connection was given up", now)
+        gone = Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, "the connection was closed")
+        for call in list(self._calls.values()):  # a drain closes connections that read on
+            self._remove(call)
+            call.handler.response_failed(gone, now)
+        self._idle_timer.close()
+        self._ping_timer.close()
+        if self.wire is not None:
+            self.wire.close()
         super().closed(now)
 
     # -- inside -------------------------------------------------------------------------------------------------

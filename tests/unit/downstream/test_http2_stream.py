@@ -393,8 +393,8 @@ def test_a_stream_that_ended_in_order_leaves_nothing() -> None:
     link = Link()
     link.open()
     link.pipe.close(0.0)
-    link.pipe.mark_ended()
-    link.pipe.mark_ended()
+    link.pipe.finish()
+    link.pipe.finish()
     assert link.stands_at(S.CLOSED)
     assert link.no_deadline()
     assert link.ends == []

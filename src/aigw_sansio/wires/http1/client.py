@@ -187,6 +187,10 @@ class Http1Client:
     def consume(self, stream: int, flow: int) -> None:
         """Does nothing: HTTP/1.1 has no flow control of its own."""
 
+    def close(self) -> None:
+        """The connection is released: all that is held is dropped. The last call."""
+        self._stop()
+
     def ping(self) -> None:
         """Does nothing: HTTP/1.1 has no ping."""
 

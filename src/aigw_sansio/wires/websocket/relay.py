@@ -97,6 +97,11 @@ class FrameRelay(WebSocketBase):
         self._long_first = 0
         self._long_last = 0
 
+    def stop_reading(self) -> None:
+        super().stop_reading()
+        self._out.clear()
+        self._seen = bytearray()
+
     @property
     def between_messages(self) -> bool:
         """Whether the forwarded bytes end with a complete message."""
