@@ -18,6 +18,7 @@ from pathlib import Path
 import h2.errors
 from tests.peers.http2_client import Http2ClientPeer, StreamClient
 from tests.peers.http_providers import Http1Provider, Http2Provider
+from tests.peers.living import living_objects
 from tests.peers.peer import Headers, Seen
 from tests.peers.reference_driver import Core, Cuts, End, Link, PerfectDriver, Recorded
 from tests.peers.websocket_client import WsClient
@@ -594,8 +595,12 @@ def check(path: Path, core_of: object, cuts: Cuts, http: str, clients: str = "h1
     assert not re.search(r"^!! ", text, re.MULTILINE), f"{path.name} holds what cannot be done"
     transcript = Transcript(text)
     assert callable(core_of)
-    run = Run(transcript, core_of(transcript.config()), cuts, http, clients)
-    is_now = "\n".join(run.run()).rstrip("\n") + "\n"
+    with living_objects() as living:
+        core = core_of(transcript.config())
+        at_first = living()
+        is_now = "\n".join(Run(transcript, core, cuts, http, clients).run()).rstrip("\n") + "\n"
+        left = living() - at_first
+    assert not left, f"{path.name} ({cuts}, {http}, clients {clients}): what has ended is not gone: {dict(left)}"
     was = "\n".join(_normal(text)).rstrip("\n") + "\n"
     if is_now == was:
         return

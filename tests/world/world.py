@@ -22,7 +22,7 @@ import h2.errors
 import h2.exceptions
 from h2.settings import SettingCodes
 from tests.peers.http_providers import Http1Provider, Http2Provider
-from tests.peers.living import living_objects, of_a_fresh_gateway
+from tests.peers.living import living_objects
 from tests.peers.reference_driver import Core, LawBroken
 from tests.world.actors import PROVIDERS, Caller, Serving, create_message
 
@@ -994,14 +994,14 @@ def make_core(config: Config) -> Core:
 
 def run(moves: Sequence[Move], make: Callable[[Config], Core] = make_core, kind: type[World] = World) -> World:
     """A whole world. What it breaks is raised with the trace of its moves."""
-    fresh = of_a_fresh_gateway(CONFIG)
     with living_objects() as living:
         world = kind(make(CONFIG))
+        at_first = living()
         try:
             for move in moves:
                 world.move(move)
             world.finish()
-            left = living() - fresh
+            left = living() - at_first
             if left:
                 raise LawBroken(f"what has ended is not gone: {dict(left)}")
         except Exception as broken:
