@@ -369,6 +369,31 @@ def test_nothing_is_left(under_way: Callable[[Scene], None], end: Callable[[Scen
     assert size < SLACK, f"{size} bytes are held after the end"
 
 
+@pytest.mark.parametrize("alpn", ["http/1.1", "h2"])
+@pytest.mark.parametrize("path", ["/v1/a/open", "/v1/a/open/openai/v1/realtime?model=x"])
+def test_a_session_does_not_keep_its_head(path: str, alpn: str) -> None:
+    """A head is over when it is answered. Many short fields take a hundred times what they cost on HTTP/2."""
+
+    def held_by(fields: list[tuple[str, str]]) -> int:
+        gateway = Gateway(CONFIG, b"a seed for the dead", 1_700_000_000.0)
+        before = held()
+        scene = Scene(gateway, alpn)
+        scene.open(path, fields)
+        scene.dial()
+        up = next(iter(scene.ups()), None)
+        if up is not None and isinstance(up.peer, WsProvider):
+            scene.driver.send(up, up.peer.switch(101, []))
+        assert gateway.snapshot()["sessions"] == 1
+        del scene, up  # and their copies
+        return held() - before
+
+    few = [("authorization", "Bearer k")]
+    many = [(f"x-{number}", f"{number}") for number in range(400)]
+    held_by([*few, *many])  # fills caches
+    # What HPACK may remember for the connection is 4 KiB by its own count, more in Python (RFC 7541 section 4.1).
+    assert held_by([*few, *many]) - held_by(few) < (24_000 if alpn == "h2" else 2_000)
+
+
 # -- the libraries below ---------------------------------------------------------------------------------------------
 
 

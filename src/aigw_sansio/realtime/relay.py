@@ -287,6 +287,9 @@ class Relay:
             services, Side.PROVIDER, from_provider, owner=self, inbound=down, outbound=up, observer=observer, now=now
         )
         self._sides = client, provider
+        # The heads have done their work. Sessions are long, and a head takes far more memory than its bytes on HTTP/2.
+        self._admitted = msgspec.structs.replace(admitted, request=msgspec.structs.replace(request, headers=[]))
+        self._call = upstream.call = msgspec.structs.replace(self._call, headers=[])
         # Both receivers before any byte is passed on: either may end the session, and the end needs both sides.
         upstream.receiver = provider
         self._responder.accept(selected, client, now)
