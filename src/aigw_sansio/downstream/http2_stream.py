@@ -178,8 +178,7 @@ class StreamPipe:
         if not self.outstanding:
             return
         self.outstanding -= n
-        ended = self._machine.state is StreamState.CLOSED
-        if self.outstanding and not ended:
+        if self.outstanding and self._machine.state is not StreamState.CLOSED:
             self._stall_timer.arm(now + self._owner.services.config.timeouts.write_stall_s)
         else:
             self._stall_timer.cancel()
@@ -187,7 +186,7 @@ class StreamPipe:
             self._close_timer.arm(now + self._owner.services.config.timeouts.close_s)  # counts from the last progress
         if self._receiver is not None:
             self._receiver.data_sent(self.outstanding, now)
-            if ended and not self.outstanding:
+            if not self.outstanding and self._machine.state is StreamState.CLOSED:
                 self._receiver = None
 
     # -- BytePipe -----------------------------------------------------------------------------------------------
