@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from tests.drivers.conformance.hosts import HOSTS, HostFactory
+from tests.rigs.hosts import HOSTS, HostFactory
 
 from aigw_drivers.core.tls import client_context, server_context
 

@@ -1,7 +1,7 @@
 """A client's WebSocket above its pipe: pongs that wait, liveness, the closing handshake, one end."""
 
 import pytest
-from tests.peers.core_rig import Rig
+from tests.rigs.core_rig import Rig
 from wsproto.connection import Connection as WsConnection
 from wsproto.connection import ConnectionType
 from wsproto.events import CloseConnection, Event, Message, Ping, Pong, TextMessage

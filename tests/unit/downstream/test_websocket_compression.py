@@ -7,10 +7,10 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.core_rig import Rig
 from tests.peers.single_client import OneClient
 from tests.peers.websocket_client import accepted_extensions
 from tests.peers.websocket_frames import KEY, cut, raw_frame
+from tests.rigs.core_rig import Rig
 from tests.unit.downstream.test_websocket import Owner
 from wsproto.connection import Connection as WsConnection
 from wsproto.connection import ConnectionType
