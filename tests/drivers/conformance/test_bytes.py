@@ -6,7 +6,7 @@ import ssl
 from contextlib import suppress
 
 import pytest
-from tests.drivers.conformance.conftest import Certificates
+from tests.peers.certificates import Certificates
 from tests.peers.sockets import PATIENCE_S, connect, read_exactly, read_to_end
 from tests.rigs.hosts import HostFactory, running
 from tests.rigs.toy_engines import Echo, ToyEngine

@@ -4,7 +4,7 @@ import socket
 import threading
 
 import pytest
-from tests.drivers.conformance.conftest import Certificates
+from tests.peers.certificates import Certificates
 from tests.peers.sockets import PATIENCE_S, background, connect, echo, read_exactly, read_to_end, server, wait_for_end
 from tests.rigs.hosts import HOSTS, OURS, HostFactory, running
 from tests.rigs.toy_engines import Relay, ToyEngine

@@ -4,7 +4,7 @@ import logging
 import socket
 
 import pytest
-from tests.drivers.conformance.conftest import Certificates
+from tests.peers.certificates import Certificates
 from tests.peers.sockets import PATIENCE_S, background, connect, read_exactly, read_to_end, reset
 from tests.rigs.hosts import HOSTS, OURS, HostFactory, running
 from tests.rigs.toy_engines import Echo, ToyEngine

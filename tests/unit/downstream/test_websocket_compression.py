@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.peers.single_client import OneClient
 from tests.peers.websocket_client import accepted_extensions
 from tests.peers.websocket_frames import KEY, cut, raw_frame
+from tests.rigs.channel_owner import Owner
 from tests.rigs.core_rig import Rig
-from tests.unit.downstream.test_websocket import Owner
 from wsproto.connection import Connection as WsConnection
 from wsproto.connection import ConnectionType
 from wsproto.events import Message, Ping
