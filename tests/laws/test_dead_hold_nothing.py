@@ -16,11 +16,11 @@ import pytest
 from tests.peers.http2_client import Http2ClientPeer, StreamClient
 from tests.peers.http2_frames import frame
 from tests.peers.http_providers import Http1Provider, Http2Provider
-from tests.peers.living import living_objects
 from tests.peers.reference_driver import End, Link, PerfectDriver
 from tests.peers.websocket_client import WsClient
 from tests.peers.websocket_frames import raw_frame
 from tests.peers.websocket_provider import WsProvider
+from tests.rigs.living import living_objects
 
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings
 from aigw_sansio.effects import Authenticated

@@ -18,11 +18,11 @@ from pathlib import Path
 import h2.errors
 from tests.peers.http2_client import Http2ClientPeer, StreamClient
 from tests.peers.http_providers import Http1Provider, Http2Provider
-from tests.peers.living import living_objects
 from tests.peers.peer import Headers, Seen
 from tests.peers.reference_driver import Core, Cuts, End, Link, PerfectDriver, Recorded
 from tests.peers.websocket_client import WsClient
 from tests.peers.websocket_provider import WsProvider
+from tests.rigs.living import living_objects
 from tests.transcripts.transcript_match import Names, accept_line, line_matches
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.utilities import LocalProtocolError as LocalWebSocketError

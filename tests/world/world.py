@@ -22,8 +22,8 @@ import h2.errors
 import h2.exceptions
 from h2.settings import SettingCodes
 from tests.peers.http_providers import Http1Provider, Http2Provider
-from tests.peers.living import living_objects
 from tests.peers.reference_driver import Core, LawBroken
+from tests.rigs.living import living_objects
 from tests.world.actors import PROVIDERS, Caller, Serving, create_message
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts

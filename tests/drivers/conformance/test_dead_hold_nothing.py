@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from tests.drivers.conformance.conftest import Certificates
-from tests.drivers.conformance.hosts import HOSTS, Host, running
-from tests.drivers.conformance.peers import connect, read_exactly, read_to_end, reset, server
-from tests.drivers.conformance.toy_engines import PATIENCE_S, ToyEngine
-from tests.peers.living import living_objects
+from tests.peers.certificates import Certificates
+from tests.peers.sockets import PATIENCE_S, connect, read_exactly, read_to_end, reset, server
+from tests.rigs.hosts import HOSTS, Host, running
+from tests.rigs.living import living_objects
+from tests.rigs.toy_engines import ToyEngine
 
 from aigw_sansio import ConnId, Tls
 

@@ -5,7 +5,7 @@ import weakref
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.laws.compiled import needs_sources
+from tests.rigs.compiled import needs_sources
 
 from aigw_sansio.engine.timers import Timer, Timers
 
