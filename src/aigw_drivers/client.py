@@ -82,7 +82,9 @@ class WebSocketClient:
         """The next message. Raises :class:`WebSocketClosed` if no more will come."""
         while not self._ready:
             if self._closed is not None:
-                raise self._closed
+                raise WebSocketClosed(
+                    self._closed.code, self._closed.reason
+                )  # anew: a raised one would keep this client
             try:
                 data = await self._stream.receive(_READ)
             except (anyio.EndOfStream, anyio.BrokenResourceError):
