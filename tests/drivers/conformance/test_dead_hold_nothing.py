@@ -15,11 +15,11 @@ from tests.rigs.toy_engines import ToyEngine
 from aigw_sansio import ConnId, Tls
 
 #: What a connection has: our objects, TLS, and the loop's transports and tasks.
-WATCHED = ("aigw_drivers", "ssl", "asyncio", "_asyncio", "uvloop")
+WATCHED = ("aigw_drivers", "ssl", "asyncio", "_asyncio", "uvloop", "trio")
 #: What a loop has while it waits; the peers' own TLS; asyncio's transports, which refer to themselves (ours are of other
 #: classes, and are let go by them).
 NOT_OURS = {"Future", "Handle", "TimerHandle", "FutureIter", "UVPoll", "SSLSocket"}
-NOT_OURS |= {"_SelectorSocketTransport", "TransportSocket"}
+NOT_OURS |= {"_SelectorSocketTransport", "TransportSocket", "EpollWaiters", "WaitTaskRescheduled", "Event"}
 #: The driver of the package, on everything it supports.
 OURS = [name for name in HOSTS if name != "threads"]
 HUGE = 4 << 20
