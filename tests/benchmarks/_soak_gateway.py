@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from aigw_drivers.server.serve import DriverName, Running, running
 from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings, Timeouts
 from aigw_sansio.effects import Answer, Authenticate, Authenticated, Metrics, Question, ReadMetrics, Unavailable
+from aigw_sansio.events import Event, ExchangeEnded
 
 TIMEOUTS = Timeouts(
     handshake_s=2, connection_idle_s=2, close_s=1, write_stall_s=3, ping_after_s=2, pong_s=1, client_idle_s=10,
@@ -64,10 +66,15 @@ async def main(
 ) -> None:
     """Serve until killed."""
     gateways: list[Running] = []
+    seen: Counter[str] = Counter()
+
+    def count(event: Event) -> None:
+        how = event.how if isinstance(event, ExchangeEnded) else ""
+        seen[f"{type(event).__name__} {how}".strip()] += 1
 
     async def answer(question: Question) -> Answer:
         if isinstance(question, ReadMetrics):
-            return Metrics(json.dumps(held(gateways)).encode())
+            return Metrics(json.dumps({"held": held(gateways), "seen": seen}).encode())
         if isinstance(question, Authenticate):
             await asyncio.sleep(0.05)
             return Authenticated(allowed=question.token is not None)
@@ -88,8 +95,8 @@ async def main(
         Settings(config=config, server=ServerSettings(port=ports[1], tls_certificate=certificate)),
     ]
     async with (
-        running(settings[0], driver=driver, answer=answer) as plain,
-        running(settings[1], driver=driver, answer=answer) as secure,
+        running(settings[0], driver=driver, answer=answer, on_event=count) as plain,
+        running(settings[1], driver=driver, answer=answer, on_event=count) as secure,
     ):
         gateways += [plain, secure]
         print("ready", flush=True)
