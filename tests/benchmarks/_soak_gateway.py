@@ -26,7 +26,7 @@ from aigw_sansio.events import Event, ExchangeEnded
 TIMEOUTS = Timeouts(
     handshake_s=2, connection_idle_s=2, close_s=1, write_stall_s=3, ping_after_s=2, pong_s=1, client_idle_s=10,
     session_s=30, realtime_open_s=2, realtime_idle_s=5, connect_s=1, pool_wait_s=1, first_byte_s=2, idle_s=2, total_s=10,
-    end_grace_s=1, read_on_s=1, pool_idle_s=2, upstream_ping_s=1, ask_s=1,
+    end_grace_s=1, read_on_s=1, pool_idle_s=2, upstream_ping_s=1, ask_s=10,
 )  # fmt: skip
 
 
