@@ -424,6 +424,7 @@ class UpstreamConnection(Connection):
             self._pump(now)
             self._ping_timer.arm(now + self.services.config.timeouts.pong_s)
         else:
+            self._stalled = self.buffer.size > 0
             self._dispatch(self.wire.connection_lost("no answer to a ping"), now)
             self._end(now, abort=True)
 

@@ -1,6 +1,6 @@
 """One exchange: the commit, what is tried next, what the client is told, one end."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -15,6 +15,7 @@ from aigw_sansio.events import (
     ProviderEvent,
     ProviderEventRead,
     RequestAdmitted,
+    ResponseFailed,
     UsageReported,
 )
 from aigw_sansio.exchanges.exchange import Exchange
@@ -468,7 +469,36 @@ def test_usage_is_told_whatever_ends_it() -> None:
         assert client.types[-1] == end
         assert client.last["metadata"]["usage"] == {"input_tokens": 3, "output_tokens": 1, "quality": "partial"}
         failed = [message for message in client.messages if message.get("event", {}).get("type") == "response.failed"]
-        assert len(failed) == (end == "error")
+        assert [message["event"]["kind"] for message in failed] == [
+            "incomplete_body" if end == "error" else "cancelled"
+        ]
+
+
+@pytest.mark.parametrize("state", LIVE)
+@pytest.mark.parametrize("how", ["cancelled", "gone"])
+def test_events_tell_of_a_cancel(how: Literal["cancelled", "gone"], state: ExchangeState) -> None:
+    """In every state, once; and to a host that listens also if the client is gone."""
+    for format in ("openai-chat", "unknown"):
+        if format == "unknown" and state is S.READING:
+            continue  # its first chunk commits
+        client = Client({"response": "events", "attempts": 2, "delay_s": 1.0}, {}, listen=True, format=format)
+        reach(client, state)
+        before = len(client.messages)
+        client.exchange_.cancel(how, Side.CLIENT, CANCEL, client.now)
+        told = [message["event"] for message in client.messages[before:-1]]
+        heard = [event.event for event in client.events_of(ProviderEventRead) if type(event.event) is ResponseFailed]
+        wanted = ["cancelled"] if format != "unknown" else []
+        assert [event["kind"] for event in told] == (wanted if how == "cancelled" else [])
+        assert [event.kind for event in heard if event.kind == "cancelled"] == wanted
+
+
+def test_a_cancel_behind_the_finish_tells_the_finish() -> None:
+    client = Client({"response": "events"})
+    client.stream(TOKEN, STOP, USAGE)
+    client.exchange_.cancel("cancelled", Side.CLIENT, CANCEL, client.now)
+    events = [message["event"]["type"] for message in client.messages if "event" in message]
+    assert events == ["response.started", "text.delta", "usage", "response.finished"]
+    assert client.last["metadata"]["usage"]["quality"] == "final"
 
 
 def test_a_break_before_the_commit_is_a_failed_attempt_and_after_it_an_error() -> None:
