@@ -150,7 +150,7 @@ class Exchange:
             else:
                 self._fail_stream(fault, now, by=Side.GATEWAY)
         elif not self.ended:
-            self._refuse(fault, Side.GATEWAY, now)
+            self._refuse(fault, Side.GATEWAY, self._response, now)
 
     # -- pausing ------------------------------------------------------------------------------------------------
 
@@ -354,7 +354,7 @@ class Exchange:
         elif self._last_response is not None:
             self._show(self._last_response, now, fault=fault)
         else:
-            self._refuse(fault, Side.PROVIDER, now)
+            self._refuse(fault, Side.PROVIDER, response, now)
 
     def _on_backoff_over(self, now: float) -> None:
         self._machine.fire(ExchangeInput.TRY_NEXT)
@@ -372,11 +372,11 @@ class Exchange:
         messages = self._encoder.whole(final, self._progress)
         self._end("created", now, by=Side.PROVIDER, fault=fault, messages=messages, usage=final.usage)
 
-    def _refuse(self, fault: Fault, by: Side, now: float) -> None:
-        """End without a response to show."""
+    def _refuse(self, fault: Fault, by: Side, response: ProviderResponse | None, now: float) -> None:
+        """End without a response to show. ``response``: the one that broke off, if there was one."""
         self._status = HTTP_STATUS[fault.kind]
-        messages = [*self._tell_end(fault), *self._encoder.refused(fault, self._progress)]
-        usage = self._response.usage() if self._response is not None else None
+        usage = response.usage() if response is not None else None
+        messages = [*self._tell_end(fault), *self._encoder.refused(fault, self._progress, usage)]
         self._end("created", now, by=by, fault=fault, messages=messages, usage=usage)
 
     def _fail_stream(self, fault: Fault, now: float, *, by: Side, messages: Sequence[bytes] = ()) -> None:

@@ -75,9 +75,9 @@ class Noted(ToyEncoder):
         self.usage.append(final.usage)
         return super().whole(final, progress)
 
-    def refused(self, fault: Fault, progress: Progress) -> list[bytes]:
+    def refused(self, fault: Fault, progress: Progress, usage: UsageReported | None) -> list[bytes]:
         self._note("r", progress)
-        return super().refused(fault, progress)
+        return super().refused(fault, progress, usage)
 
     def finished(self, response: ProviderResponse, progress: Progress, usage: UsageReported | None) -> list[bytes]:
         self._note("f", progress)
