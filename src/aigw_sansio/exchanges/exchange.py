@@ -19,7 +19,7 @@ from .encoder import FinalResponse, Progress, ResponseEncoder
 from .ports import Ending, ExchangeOutlet, PlannedStep
 from .rejection import Rejection, failure_event, judge_whole, reject_stream
 from .response import ProviderResponse
-from .retry import MAX_RETRY_AFTER_S, retry_after_s, should_retry
+from .retry import wants_another
 from .source import Source
 from .states import EXCHANGE_TABLE, ExchangeInput, ExchangeState
 
@@ -137,9 +137,8 @@ class Exchange:
             return
         self._outlet.discard(self)  # before the last message is posted, which must not be discarded
         response = self._response
-        if response is not None:
-            self._status = response.status
         usage = response.usage() if response is not None else None
+        self._status = response.status if response is not None else self._status
         messages = self._encoder.cancelled(response, self._progress, usage) if how == "cancelled" else []
         self._end(how, now, by=by, fault=fault, messages=messages, usage=usage)
 
@@ -208,13 +207,19 @@ class Exchange:
         assert response is not None
         return response
 
+    @property
+    def _may_repeat(self) -> bool:
+        """Whether the step may be tried once more: each later step keeps an attempt of those of the exchange."""
+        most = self._services.config.limits.attempts_per_exchange - (len(self._steps) - self._step - 1)
+        return self._tries < self._steps[self._step].policy.attempts and self._attempts < most
+
     def _try(self, now: float) -> None:
         planned = self._steps[self._step]
         policy = planned.policy
         self._tries += 1
         self._attempts += 1
         # With retries the last attempt of the last step has no first-byte timeout: nothing would be tried after it.
-        last = policy.attempts > 1 and self._tries >= policy.attempts and self._step == len(self._steps) - 1
+        last = policy.attempts > 1 and self._step == len(self._steps) - 1 and not self._may_repeat
         self._attempt = Attempt(
             self._services,
             self._source,
@@ -331,16 +336,12 @@ class Exchange:
     def _try_again(self, fault: Fault, now: float, *, wait_s: float = 0.0) -> None:
         """An attempt failed before the commit: the next one follows, or the exchange ends. ``wait_s``: the wait that
         the provider's body asks for."""
-        response = self._response
-        told: bool | None = None
-        if response is not None:
-            told = should_retry(response.headers)
-            wait_s = max(wait_s, retry_after_s(response.headers, self._services.unix_time(now)))
-        again = (fault.retryable if told is None else told) and wait_s <= MAX_RETRY_AFTER_S
+        headers = self._response.headers if self._response is not None else []
+        again, wait_s = wants_another(headers, fault, wait_s, self._services.unix_time(now))
         self._clear_attempt()  # before the next attempt, which must not start with uncommitted messages of this one
         policy = self._steps[self._step].policy
         # A fault that is not retryable ends this step, not the exchange: the next step may be another provider.
-        if self._tries < policy.attempts and again:
+        if again and self._may_repeat:
             delay = max(policy.delay_before(self._tries + 1), wait_s)
             self._machine.fire(ExchangeInput.RETRY_LATER)
             self._account()

@@ -230,11 +230,16 @@ def test_ended_exchanges_whose_messages_wait_count_as_well() -> None:
     assert world.gateway.snapshot()["exchanges"] == 2
 
 
+#: What a step of the test's client takes beside its query, and one more header of it.
+STEP_BYTES = 1536 + 2 * len("chat/completions") + 160 + len("authorization") + len("Bearer x")
+HEADER_BYTES = 160 + len("cf-aig-authorization") + len("Bearer other")
+
+
 def test_request_bytes_held_are_limited_and_given_back() -> None:
-    world = World(Limits(request_bytes_per_connection=50))
     query = {"q": "x" * 22}
     size = len(json.dumps(query, separators=(",", ":")))
     assert size == 30
+    world = World(Limits(request_bytes_per_connection=50 + 2 * STEP_BYTES))
     world.create("a", query=query)
     world.create("b", query=query)
     assert world.codes() == [("b", 2010)]
@@ -250,7 +255,7 @@ def test_request_bytes_held_are_limited_and_given_back() -> None:
 def test_creates_that_wait_for_a_token_count_against_both_caps() -> None:
     locked = GatewaySettings(authentication=True, tokens=(Secret("gate"),))
     world = World(
-        Limits(exchanges_per_connection=2, request_bytes_per_connection=40),
+        Limits(exchanges_per_connection=2, request_bytes_per_connection=40 + 2 * (STEP_BYTES + HEADER_BYTES)),
         settings=locked,
         fields=b"cf-aig-authorization: gate\r\n",
     )
