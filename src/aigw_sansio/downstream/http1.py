@@ -8,12 +8,10 @@ from enum import IntEnum
 
 from ..engine.connection import BytePipe, PipeConnection, PipeReceiver
 from ..engine.services import Services
-from ..envelope import error_envelope
-from ..events import UpgradeRefused
-from ..faults import ENVELOPE_CODE, Fault, FaultKind, Side
+from ..faults import Fault, FaultKind, Side
 from ..fsm import Machine
 from ..ids import ConnId
-from ..wires.heads import HeadGate, OpeningCheck, parse_request_head
+from ..wires.heads import HeadGate, OpeningCheck, count_fields, parse_request_head
 from ..wires.http import Headers
 from ..wires.websocket.handshake import Upgrade, accept, check_upgrade, response
 from .addresses import client_at
@@ -22,6 +20,7 @@ from .ports import (
     PendingRequest,
     RequestHandler,
 )
+from .refusal import refuse_head, too_many_fields
 
 
 class Http1DownstreamState(IntEnum):
@@ -174,6 +173,10 @@ class Http1DownstreamConnection(PipeConnection):
             self._refuse_head(431, Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, detail), now)
             return
         raw, self._early = found
+        fields = count_fields(raw)
+        if fields > self.services.config.limits.head_fields:
+            self._refuse_head(431, too_many_fields(fields, self.services.config.limits.head_fields), now)
+            return
         head = parse_request_head(raw)
         if isinstance(head, Fault):
             self._refuse_head(400, head, now)
@@ -198,16 +201,7 @@ class Http1DownstreamConnection(PipeConnection):
             self._pending = pending
 
     def _refuse_head(self, status: int, fault: Fault, now: float) -> None:
-        self.services.emit(
-            UpgradeRefused(
-                conn=self.conn,
-                status=status,
-                code=ENVELOPE_CODE[fault.kind],
-                reason=fault.detail,
-                address=client_at(self.peer),
-            )
-        )
-        self.refuse(status, [(b"content-type", b"application/json")], error_envelope(fault), now)
+        refuse_head(self.services, self.conn, self, fault, now, status=status, address=client_at(self.peer))
 
     def _end(self, now: float) -> None:
         """Nothing comes any more: a pending request is withdrawn."""

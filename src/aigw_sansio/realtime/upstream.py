@@ -68,7 +68,8 @@ class RelayUpstreamConnection(PipeConnection):
             return
         call = self.call
         nonce = self.services.random.bytes(16)
-        self._handshake = ClientHandshake(self.services.config.limits.head_bytes, nonce, call.subprotocols)
+        limits = self.services.config.limits
+        self._handshake = ClientHandshake(limits.head_bytes, nonce, call.subprotocols, field_limit=limits.head_fields)
         self._opener.provider_connected(now)
         self.write(request(call.origin.authority.encode(), call.target, call.headers, call.subprotocols, nonce), now)
 

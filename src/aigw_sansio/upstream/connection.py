@@ -223,11 +223,12 @@ class UpstreamConnection(Connection):
         self._machine.fire(UpstreamInput.CONNECTED)
         self.handshake_s = now - self.dialed_at
         limits = self.services.config.limits
+        size, fields = limits.head_bytes, limits.head_fields
         plain_h2 = self.origin.http2 == "on" and self.origin.scheme == "http"
         if alpn == "h2" or plain_h2:
-            self.wire = Http2Client(max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes)
+            self.wire = Http2Client(max_streams=limits.streams_per_connection, head_bytes=size, head_fields=fields)
         else:
-            self.wire = Http1Client(limits.head_bytes)
+            self.wire = Http1Client(size, fields)
         self._pump(now)
         self._arm_idle(now)
         self._pool.connection_ready(self, now)

@@ -15,7 +15,7 @@ import h11
 from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind, Side
 from ...fsm import Machine
-from ..heads import HeadGate, header_tokens, header_values
+from ..heads import HeadGate, blame, count_fields, header_tokens, header_values
 from ..http import BodyData, ConnectionFailed, Headers, Request, ResponseEnd, ResponseHead, StreamFailed, WireEvent
 from ..spelling import spelled
 from .chunked import ChunkedReader
@@ -112,6 +112,7 @@ class Http1Client:
 
     __slots__ = (
         "_chunked",
+        "_field_limit",
         "_gate",
         "_head",
         "_head_limit",
@@ -125,9 +126,11 @@ class Http1Client:
         "_stream",
     )
 
-    def __init__(self, head_limit: int) -> None:
-        """``head_limit``: the largest response head in bytes."""
+    def __init__(self, head_limit: int, field_limit: int = 128) -> None:
+        """``head_limit``: the largest response head in bytes. ``field_limit``: the most fields of a head, and of a
+        trailer section."""
         self._head_limit = head_limit
+        self._field_limit = field_limit
         self._machine: Machine[Http1State, Http1Input] = Machine(HTTP1_CLIENT_TABLE, Http1State.IDLE)
         self._stream = 0
         self._out = b""
@@ -257,9 +260,14 @@ class Http1Client:
             if fed is None:
                 return
             if isinstance(fed, int):
-                self._malformed(f"the response head is larger than {self._head_limit} bytes", events)
+                self._malformed(f"the response head is larger than the {self._head_limit} bytes of head_bytes", events)
                 return
             head, data = fed
+            fields = count_fields(head)
+            if fields > self._field_limit:
+                detail = f"the response head has {fields} header fields; head_fields allows {self._field_limit}"
+                self._malformed(detail, events)
+                return
             self._opened = 0
             response = self._parse(head, events)
             if response is None:
@@ -280,8 +288,8 @@ class Http1Client:
             self._head.receive_data(head)
             event = self._head.next_event()
         except h11.RemoteProtocolError as error:
-            # h11 quotes the bytes that it refuses, hence the cut. It refuses 101 too: we never ask for an upgrade.
-            reason = "a switch of protocols that was not asked for" if head[9:12] == b"101" else str(error)[:80]
+            # h11 refuses 101 too: we never ask for an upgrade.
+            reason = "a switch of protocols that was not asked for" if head[9:12] == b"101" else blame(error)
             self._malformed(f"the response head is malformed: {reason}", events)
             return None
         assert isinstance(event, h11.Response | h11.InformationalResponse)  # whole heads, and nothing after them
@@ -311,7 +319,7 @@ class Http1Client:
         if self._method == b"HEAD" or response.status_code in (204, 304):
             self._left = 0
         elif chunked:
-            self._chunked = reader = ChunkedReader()
+            self._chunked = reader = ChunkedReader(self._field_limit)
             if data:
                 body = reader.feed(data)
                 if body:

@@ -44,12 +44,15 @@ class Http2Client(Http2Connection[WireEvent]):
         *,
         max_streams: int = 100,
         head_bytes: int = 32 * 1024,
+        head_fields: int = 128,
         stream_window: int = 256 * 1024,
         connection_window: int = 1 << 24,
     ) -> None:
         """``max_streams``: the most streams at once, if the peer allows as many. ``head_bytes``: the largest header
-        section of a response. ``stream_window`` and ``connection_window``: bytes that the peer may send before we give
-        more credit, on one stream and on all; at least 65,535."""
+        section of a response. ``head_fields``: the most fields of one, and of a trailer section. ``stream_window`` and
+        ``connection_window``: bytes that the peer may send before we give more credit, on one stream and on all; at
+        least 65,535."""
+        self._field_limit = head_fields
         self._unsent: dict[int, None] = {}
         self._written: list[int] = []
         self._pings = 0
@@ -168,6 +171,10 @@ class Http2Client(Http2Connection[WireEvent]):
             return
         stream = self._streams.get(event.stream_id)
         if stream is None:
+            return
+        fields = len(event.headers)
+        if fields > self._field_limit:
+            self._malformed(stream, f"a header section of {fields} fields; head_fields allows {self._field_limit}")
             return
         if isinstance(event, TrailersReceived):
             wrong = read_trailers(event.headers)

@@ -489,3 +489,21 @@ def test_any_calls_among_any_frames_raise_misuse_alone(parts: list[bytes], draw:
         assert not wire.reusable or link._h2.open_outbound_streams == len(link._streams)
     wire.receive_eof()
     assert wire.capacity == 0
+
+
+@pytest.mark.parametrize(("fields", "fits"), [(3, True), (4, False)])
+def test_the_fields_of_a_response_and_of_its_trailers_are_counted(fields: int, fits: bool) -> None:
+    some = [(b"x", b"1")] * (fields - 1)
+    for raw in (
+        headers(1, [*OK, *some], 5),
+        headers(1, [(b":status", b"103"), *some]) + headers(1, OK, 5),
+        headers(1, OK) + headers(1, [*some, (b"x", b"2")], 5),
+    ):
+        wire = client(head_fields=3)
+        wire.send_request(request())
+        last = wire.receive_data(raw)[-1]
+        assert (last == ResponseEnd(1)) is fits
+        if not fits:
+            assert isinstance(last, StreamFailed)
+            assert last.fault.kind is FaultKind.MALFORMED_RESPONSE
+            assert "4 fields; head_fields allows 3" in last.fault.detail
