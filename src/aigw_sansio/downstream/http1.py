@@ -94,7 +94,7 @@ class Http1DownstreamConnection(PipeConnection):
         self._gate = HeadGate(services.config.limits.head_bytes)
         self._upgrade: Upgrade | None = None
         self._head_only = False  # the request was HEAD
-        self._early = b""  # bytes after the head, until the request is decided
+        self._early = bytearray()  # bytes after the head, until the request is decided
         self._pending: PendingRequest | None = None
         self._handshake_timer = services.timers.timer(self._on_handshake_timeout)
         self._handshake_timer.arm(now + services.config.timeouts.handshake_s)
@@ -143,7 +143,7 @@ class Http1DownstreamConnection(PipeConnection):
         # The 101 goes first: what the receiver writes when it gets the early bytes must come after it.
         self.write(accept(self._upgrade, subprotocol, extension), now)
         self.resume_reading()
-        early, self._early = self._early, b""
+        early, self._early = bytes(self._early), bytearray()
         if early:
             receiver.receive_data(early, now)
 
@@ -151,7 +151,7 @@ class Http1DownstreamConnection(PipeConnection):
         self._machine.fire(Http1DownstreamInput.REFUSE)
         self._handshake_timer.cancel()
         self._pending = None
-        self._early = b""
+        self._early = bytearray()
         message = response(status, headers, body)
         self.write(message[: len(message) - len(body)] if self._head_only else message, now)
         self.resume_reading()
@@ -172,7 +172,8 @@ class Http1DownstreamConnection(PipeConnection):
             detail = f"the request head is longer than the {limit} bytes that are allowed"
             self._refuse_head(431, Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, detail), now)
             return
-        raw, self._early = found
+        raw, rest = found
+        self._early += rest
         fields = count_fields(raw)
         if fields > self.services.config.limits.head_fields:
             self._refuse_head(431, too_many_fields(fields, self.services.config.limits.head_fields), now)

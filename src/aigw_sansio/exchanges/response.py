@@ -117,7 +117,7 @@ class ProviderResponse:
             if coding is None and self.framing is Framing.WHOLE:
                 self.fault = _too_large(headers, limits.response_body_bytes)
         self._coding: ContentDecoder | None = coding if isinstance(coding, ContentDecoder) else None
-        self._undecoded = b""
+        self._undecoded = bytearray()  # it grows with every read while the client takes nothing
         #: ``next_chunks`` has nothing more before more of the body comes.
         self.needs_data = True
         #: Bytes of the body that are held here.
@@ -191,7 +191,8 @@ class ProviderResponse:
         coding = self._coding
         if coding is None:
             if self._undecoded:
-                data, self._undecoded = self._undecoded + data, b""
+                data = b"".join((self._undecoded, data))
+                self._undecoded = bytearray()
             self.needs_data = True
             if not data:
                 return []
