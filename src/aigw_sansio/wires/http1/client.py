@@ -79,8 +79,13 @@ HTTP1_CLIENT_TABLE: Final[dict[tuple[Http1State, Http1Input], Http1State]] = {
 }
 
 
-def encode_request(request: Request) -> bytes:
-    """The whole ``request`` as bytes. ``LocalProtocolError`` if they would not be exactly one valid request."""
+#: A body of so many bytes is sent as it is; a smaller one is copied behind the head.
+_WORTH_ITS_PIECE: Final = 64 * 1024
+
+
+def encode_request(request: Request) -> list[bytes]:
+    """The pieces of ``request``: a large body is one of them, not a copy. ``LocalProtocolError`` if they would not be
+    exactly one valid request."""
     if not (
         _TOKEN.fullmatch(request.method)
         and _VISIBLE.fullmatch(request.target)
@@ -95,8 +100,11 @@ def encode_request(request: Request) -> bytes:
         parts += (spelled(name), b": ", value, b"\r\n")
     if request.body or request.method in _METHODS_WITH_BODY:
         parts.append(b"Content-Length: %d\r\n" % len(request.body))
-    parts += (b"\r\n", request.body)
-    return b"".join(parts)  # the only copy of the body
+    parts.append(b"\r\n")
+    if len(request.body) >= _WORTH_ITS_PIECE:
+        return [b"".join(parts), request.body]
+    parts.append(request.body)
+    return [b"".join(parts)]
 
 
 class Http1Client:
@@ -133,7 +141,7 @@ class Http1Client:
         self._field_limit = field_limit
         self._machine: Machine[Http1State, Http1Input] = Machine(HTTP1_CLIENT_TABLE, Http1State.IDLE)
         self._stream = 0
-        self._out = b""
+        self._out: list[bytes] = []  # pieces of the request that were not taken
         self._keep = True
         self._method = b""
         self._gate = HeadGate(head_limit)
@@ -173,9 +181,8 @@ class Http1Client:
         return stream < self._stream or not self._out
 
     def data_to_send(self) -> bytes:
-        """Take the whole request; empty after that."""
-        out, self._out = self._out, b""
-        return out
+        """Take the next piece of the request; empty after the last."""
+        return self._out.pop(0) if self._out else b""
 
     def cancel(self, stream: int) -> bool:
         """Cancel ``stream``. Returns False if it was running: HTTP/1.1 can only close the connection. True if it had
@@ -360,7 +367,7 @@ class Http1Client:
         # A response may end before its request has been sent, but then the connection cannot be reused.
         keep = self._keep and not self._out
         self._machine.fire(Http1Input.END_REUSABLE if keep else Http1Input.END_LAST)
-        self._out = b""
+        self._out = []
         events.append(ResponseEnd(self._stream))
         if keep and rest:
             self._unasked(events)
@@ -385,4 +392,4 @@ class Http1Client:
         self._chunked = None
         self._head = None
         self._gate = HeadGate(self._head_limit)
-        self._out = b""
+        self._out = []

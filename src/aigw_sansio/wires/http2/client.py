@@ -26,7 +26,8 @@ _WITH_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
 #: Statuses without a body, whatever the content-length (RFC 9110 section 6.4.1).
 _BODILESS: Final = frozenset((204, 304))
 
-_ALL: Final = 1 << 62
+#: The most bytes that are framed at a time: until then a body is held once, however large the peer's windows are.
+_PIECE: Final = 256 * 1024
 
 
 class Http2Client(Http2Connection[WireEvent]):
@@ -141,12 +142,12 @@ class Http2Client(Http2Connection[WireEvent]):
             self._writer.put(wire.ping(b"ping" + self._pings.to_bytes(4, "big")))
 
     def data_to_send(self) -> bytes:
-        """Take all bytes that the wire wants to send."""
+        """Take the next bytes that the wire wants to send; empty if there are none."""
         writer = self._writer
         if not writer.out and not writer.ready:
             return b""
-        data = writer.take(_ALL)
-        if self._written:
+        data = writer.take(_PIECE)
+        if self._written and not writer.out:
             for number in self._written:
                 self._unsent.pop(number, None)
             self._written.clear()

@@ -499,3 +499,18 @@ def test_a_malformed_head_is_refused_without_a_quotation() -> None:
         events, _ = read(OK + line + b"\r\n\r\n")
         assert kinds(events) == [FaultKind.MALFORMED_RESPONSE] * 2
         assert "secret" not in repr(events)
+
+
+@pytest.mark.parametrize(("size", "pieces"), [(0, 1), (65_535, 1), (65_536, 2)])
+def test_a_large_body_is_a_piece_of_its_own(size: int, pieces: int) -> None:
+    body = b"x" * size
+    wire = Http1Client(LIMIT)
+    wire.send_request(request(body=body))
+    taken = []
+    while data := wire.data_to_send():
+        assert not taken or not wire.request_sent(1) or len(taken) == pieces - 1
+        taken.append(data)
+    assert wire.request_sent(1)
+    assert len(taken) == pieces
+    assert b"".join(taken).endswith(b"\r\n\r\n" + body)
+    assert size < 65_536 or taken[1] is body
