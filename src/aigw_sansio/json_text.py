@@ -30,6 +30,9 @@ _PEAK: Final = [
     max(accumulate((1 if byte >> bit & 1 else -1 for bit in range(7, -1, -1)), initial=0)) for byte in range(256)
 ]
 
+#: Characters that a JSON string writes with six, and those with two (RFC 8259 section 7).
+_SIX: Final = bytes(byte for byte in range(32) if byte not in b"\b\t\n\f\r")
+_TWO: Final = b'"\\\b\t\n\f\r'
 #: By the number of elements: reads so many of an array, and the others over.
 _ARRAYS: Final[dict[int, msgspec.json.Decoder[Any]]] = {}
 
@@ -100,6 +103,27 @@ def valid_json(data: bytes) -> bytes | None:
     except (msgspec.DecodeError, RecursionError):
         return None
     return data.strip(b" \t\r\n") if is_utf8(data) else None
+
+
+def string_size(data: bytes, charset: str | None) -> int:
+    """How many bytes a text takes as a JSON string, or at most takes if ``charset`` is none of Unicode's: a control
+    character takes six. Bytes that are no text count as base64."""
+    charset = charset or "utf-8"
+    try:
+        if charset.startswith(("utf-16", "utf-32")):
+            data = data.decode(charset).encode()
+        elif charset in ("utf-8", "utf8") and not is_utf8(data):
+            return base64_size(len(data))
+    except (UnicodeError, LookupError):
+        return base64_size(len(data))
+    others = 0 if data.isascii() or charset.startswith("utf") else 2 * len(data)
+    six, two = len(data.translate(None, _SIX)), len(data.translate(None, _TWO))
+    return len(data) + 5 * (len(data) - six) + len(data) - two + others + 2
+
+
+def base64_size(size: int) -> int:
+    """How many bytes ``size`` bytes take as a JSON string of base64."""
+    return (size + 2) // 3 * 4 + 2
 
 
 def first_elements(text: bytes | msgspec.Raw, count: int) -> list[msgspec.Raw]:

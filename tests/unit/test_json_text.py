@@ -1,13 +1,23 @@
 """JSON as text: the same verdict as a strict parser, at any depth of the stack, and what an array begins with."""
 
 import json
+from base64 import b64encode
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aigw_sansio.json_text import BOM, MAX_DEPTH, first_elements, is_too_deep, is_utf8, valid_json
+from aigw_sansio.json_text import (
+    BOM,
+    MAX_DEPTH,
+    base64_size,
+    first_elements,
+    is_too_deep,
+    is_utf8,
+    string_size,
+    valid_json,
+)
 
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -134,3 +144,30 @@ SHAPES = st.recursive(
 def test_the_depth_is_exact(shape: bytes, around: int, times: int) -> None:
     data = b"[" * around + b",".join([shape] * times) + b"]" * around
     assert is_too_deep(data) is (depth_of(data) > MAX_DEPTH)
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
+    st.sampled_from([None, "utf-8", "utf8", "utf-16", "utf-16le", "utf-32"]),
+)
+def test_the_size_of_a_string_is_known_before_it_is_made(text: str, charset: str | None) -> None:
+    data = text.encode(charset or "utf-8")
+    assert string_size(data, charset) == len(msgspec.json.encode(text))
+
+
+@given(st.binary(max_size=30), st.sampled_from(["latin-1", "windows-1251", "shift_jis", "euc-kr", "gb18030"]))
+def test_in_other_charsets_it_is_at_most_that(data: bytes, charset: str) -> None:
+    try:
+        shown = len(msgspec.json.encode(data.decode(charset)))
+    except UnicodeDecodeError:
+        return
+    assert shown <= string_size(data, charset)
+
+
+@given(st.binary(max_size=30))
+def test_what_is_no_text_is_base64(data: bytes) -> None:
+    for charset in ("utf-8", "utf-16", "utf-16-unknown"):
+        try:
+            data.decode(charset)
+        except (UnicodeDecodeError, LookupError):
+            assert string_size(data, charset) == base64_size(len(data)) == len(b64encode(data)) + 2
