@@ -25,14 +25,18 @@ from aigw_sansio.bodies.ndjson import NdjsonDecoder
 from aigw_sansio.bodies.raw import BinaryDecoder, WholeBody
 from aigw_sansio.bodies.sniffing import SniffingDecoder
 from aigw_sansio.bodies.sse import SseDecoder
-from aigw_sansio.config import Limits
+from aigw_sansio.config import Config, Limits, ProviderSettings
 from aigw_sansio.dialects.universal.decode import decode
+from aigw_sansio.effects import Connect
 from aigw_sansio.formats.detection import detect_format
 from aigw_sansio.formats.errors import failed_response, not_json
 from aigw_sansio.formats.realtime import REALTIME_FORMATS, make_realtime_reader
 from aigw_sansio.formats.registry import FORMATS, make_reader
 from aigw_sansio.formats.values import parse
+from aigw_sansio.gateway import Gateway
+from aigw_sansio.ids import ConnId
 from aigw_sansio.json_text import valid_json
+from aigw_sansio.secret import Secret
 from aigw_sansio.wires.heads import HeadGate, parse_request_head
 from aigw_sansio.wires.http import Request
 from aigw_sansio.wires.http1.chunked import ChunkedReader
@@ -556,3 +560,119 @@ def test_bodies_of_no_known_format() -> None:
                 return lambda: read(body)
 
             assert_linear(prepare, 100)
+
+
+# -- the whole gateway ----------------------------------------------------------------------------------------------
+
+UPGRADE: Final = (
+    b"GET /v1/local/default HTTP/1.1\r\nHost: gw\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+TEXT: Final = b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
+ROLE: Final = b'data: {"choices":[{"index":0,"delta":{"role":"assistant"}}]}\n\n'
+
+
+class World:
+    """A gateway with one client, and one exchange whose provider has begun to answer."""
+
+    def __init__(self, *, mode: str = "raw", media: bytes = b"text/event-stream") -> None:
+        settings = {"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1", api_key=Secret("sk-abcdefghijkl"))}
+        self.gateway = Gateway(Config(providers=settings), b"a seed of 16 bytes", 0.0)
+        self.client = self.gateway.open_downstream("peer", None, 0.0)
+        self.gateway.receive_data(self.client, UPGRADE, 0.0)
+        query = {"stream": True, "model": "m"}
+        step: dict[str, Any] = {"provider": "openai", "endpoint": "chat/completions", "query": query}
+        step["config"] = {"response": mode}
+        self.create = json.dumps({"type": "universal.create", "request": step}).encode()
+        self.say(self.create)
+        self.provider = next(e.conn for e in self.gateway.effects() if isinstance(e, Connect))
+        self.gateway.connected(self.provider, None, 0.0)
+        self.take(self.provider)
+        self.answer(OK + b"content-type: " + media + b"\r\n\r\n")
+        self.take(self.client)
+
+    def say(self, message: bytes) -> None:
+        self.gateway.receive_data(self.client, frame(0x81, message), 0.0)
+
+    def answer(self, data: bytes) -> None:
+        self.gateway.receive_data(self.provider, data, 0.0)
+        self.gateway.effects()
+
+    def take(self, conn: ConnId) -> None:
+        while data := self.gateway.data_to_send(conn):
+            self.gateway.data_sent(conn, len(data), 0.0)
+
+
+def streamed(part: bytes, *, first: bytes = TEXT, taken: bool = True, mode: str = "raw") -> Prepare:
+    """``part`` comes n times, each in a read of its own."""
+
+    def prepare(n: int) -> Callable[[], object]:
+        world = World(mode=mode)
+        world.answer(first)
+
+        def run() -> None:
+            for _ in range(n):
+                world.answer(part)
+                if taken:
+                    world.take(world.client)
+
+        return run
+
+    return prepare
+
+
+def whole_answer(n: int) -> Callable[[], object]:
+    world = World(media=b"text/plain")
+    return lambda: [world.answer(b"a" * 50) for _ in range(n)]
+
+
+def said(messages: Callable[[World, int], list[bytes]]) -> Prepare:
+    def prepare(n: int) -> Callable[[], object]:
+        world = World()
+        some = messages(world, n)
+
+        def run() -> None:
+            for one in some:
+                world.say(one)
+                world.gateway.effects()
+
+        return run
+
+    return prepare
+
+
+def create_and_cancel(world: World, n: int) -> list[bytes]:
+    told = [{**json.loads(world.create), "eventId": f"e{at}"} for at in range(n)]
+    return [
+        json.dumps(message).encode()
+        for one in told
+        for message in (one, {"type": "universal.cancel", "eventId": one["eventId"]})
+    ]
+
+
+GATEWAY: Final[dict[str, Prepare]] = {
+    "a stream": streamed(TEXT),
+    "a stream as events": streamed(TEXT, mode="both"),
+    "a stream that nobody takes": streamed(TEXT, taken=False),
+    "a stream that nobody takes, as events": streamed(TEXT, taken=False, mode="events"),
+    "what comes before the first content": streamed(ROLE, first=ROLE),
+    "comments": streamed(b":\n\n"),
+    "an event in pieces": streamed(b"a", first=TEXT + b"data: "),
+    "a whole answer": whole_answer,
+    "pings": said(lambda world, n: [b'{"type":"universal.ping"}'] * n),
+    "exchanges": said(create_and_cancel),
+    "many exchanges at once": said(
+        lambda world, n: [json.dumps({**json.loads(world.create), "eventId": f"e{at}"}).encode() for at in range(n)]
+    ),
+    "one exchange too many": said(
+        lambda world, n: [
+            json.dumps({**json.loads(world.create), "eventId": f"e{at}"}).encode() for at in range(99 + n)
+        ][99:]
+    ),
+    "cancels of nothing": said(lambda world, n: [b'{"type":"universal.cancel","eventId":"x"}'] * n),
+}
+
+
+@pytest.mark.parametrize("name", GATEWAY)
+def test_the_whole_gateway(name: str) -> None:
+    assert_linear(GATEWAY[name], 40, handed=False)
