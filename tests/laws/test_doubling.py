@@ -664,10 +664,10 @@ GATEWAY: Final[dict[str, Prepare]] = {
     "many exchanges at once": said(
         lambda world, n: [json.dumps({**json.loads(world.create), "eventId": f"e{at}"}).encode() for at in range(n)]
     ),
-    "one exchange too many": said(
+    "exchanges over the limit": said(
         lambda world, n: [
-            json.dumps({**json.loads(world.create), "eventId": f"e{at}"}).encode() for at in range(99 + n)
-        ][99:]
+            json.dumps({**json.loads(world.create), "eventId": f"e{at}"}).encode() for at in range(100 + n)
+        ]
     ),
     "cancels of nothing": said(lambda world, n: [b'{"type":"universal.cancel","eventId":"x"}'] * n),
 }

@@ -1,6 +1,7 @@
 """The ``universal.*`` dialect: what each client message decodes to."""
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -248,3 +249,19 @@ def test_a_request_over_a_limit_is_refused_by_its_name(data: bytes, limits: Limi
 ])  # fmt: skip
 def test_a_request_at_its_limits_is_read(data: bytes, limits: Limits) -> None:
     assert isinstance(decode(data, limits), Create)
+
+
+@pytest.mark.parametrize("data", [
+    create("[" + ",".join([STEP] * 20_000) + "]"),
+    create("[" + ",".join([STEP] * 20_000) + ',{"query":"\\ud83d"}]'),
+    fields('"headers":{' + ",".join(f'"h{number}":1' for number in range(60_000)) + "}"),
+    fields('"query":"\\ud83d"' + ',"a":1' * 100_000),
+])  # fmt: skip
+def test_no_object_is_made_for_what_is_over_a_limit_or_not_read(data: bytes) -> None:
+    """A byte of a message costs at most a few bytes, for copies of the text; it was 27 for small steps."""
+    decode(data)
+    tracemalloc.start()
+    decode(data)
+    highest = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert highest < 4 * len(data)
