@@ -13,9 +13,9 @@ from typing import Any, Final, TypeAlias
 import pytest
 from tests.costs.meter import Cost, cost_of
 from tests.costs.streams import CHUNKS, WHOLES, chunk, whole
-from tests.laws.compiled import needs_sources
 from tests.peers import http2_frames as h2
-from tests.unit.bodies.aws_messages import message as aws_message
+from tests.reading.aws_messages import message as aws_message
+from tests.rigs.compiled import needs_sources
 
 from aigw_sansio.bodies.aws_eventstream import AwsEventStreamDecoder
 from aigw_sansio.bodies.chunk import BodyDecoder, Chunk

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.laws.compiled import needs_sources
+from tests.rigs.compiled import needs_sources
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.effects import Answer, Ask, Authenticate, Authenticated, Close, Connect, Emit, Unavailable
