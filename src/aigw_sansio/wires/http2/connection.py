@@ -271,7 +271,8 @@ class Http2Connection(Http2Role[OwnerEvent]):
             events = self._h2.receive_data(frame)
         except (H2Error, HyperframeError, HPACKError) as error:
             code = error.error_code if isinstance(error, ProtocolError) else wire.PROTOCOL_ERROR
-            self._fail(int(code), f"h2: {str(error)[:200]}")
+            # h2 quotes what it refuses behind a colon.
+            self._fail(int(code), f"h2: {str(error).partition(':')[0][:200]}")
             return
         self._writer.collect()
         for event in events:
