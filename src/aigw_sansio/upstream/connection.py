@@ -23,8 +23,6 @@ A connection without calls is kept for ``pool_idle_s``, and takes no new call af
 that arrives while it is idle closes it. A silent HTTP/2 connection with calls is pinged.
 """
 
-from typing import Protocol
-
 from ..effects import Tls
 from ..engine.connection import Connection
 from ..engine.services import Services
@@ -35,6 +33,7 @@ from ..wires.http import BodyData, ConnectionFailed, HttpClientWire, ResponseEnd
 from ..wires.http1.client import Http1Client
 from ..wires.http2.client import Http2Client
 from .call import UpstreamCall
+from .ports import UpstreamOwner
 from .remainder import Remainder
 from .resend import cannot_have_begun
 from .states import UPSTREAM_TABLE, UpstreamInput, UpstreamState
@@ -42,26 +41,6 @@ from .states import UPSTREAM_TABLE, UpstreamInput, UpstreamState
 _MAX_REPLACEMENTS = 3
 #: An HTTP/2 provider that has not taken this many bytes is paused: it makes us reply, and takes no replies.
 _UNSENT_LIMIT = 256 * 1024
-
-
-class UpstreamOwner(Protocol):
-    """The pool, as its connections see it."""
-
-    def connection_ready(self, upstream: "UpstreamConnection", now: float) -> None:
-        """The dial of ``upstream`` succeeded."""
-
-    def connection_failed(self, upstream: "UpstreamConnection", fault: Fault, now: float) -> None:
-        """The dial of ``upstream`` failed."""
-
-    def capacity_changed(self, upstream: "UpstreamConnection", now: float) -> None:
-        """``upstream`` takes more calls than before, or fewer."""
-
-    def connection_ended(self, upstream: "UpstreamConnection", now: float) -> None:
-        """``upstream`` is closed or closing: it takes no more calls."""
-
-    def replace(self, call: UpstreamCall, now: float, *, http1: bool) -> None:
-        """The connection of ``call`` ended, and the provider cannot have begun the request: place it again. ``http1``:
-        over HTTP/1.1."""
 
 
 class UpstreamConnection(Connection):
@@ -89,7 +68,9 @@ class UpstreamConnection(Connection):
         "wire",
     )
 
-    def __init__(self, services: Services, pool: UpstreamOwner, origin: Origin, now: float) -> None:
+    def __init__(
+        self, services: Services, pool: UpstreamOwner["UpstreamConnection"], origin: Origin, now: float
+    ) -> None:
         super().__init__(services, services.issue_conn())
         self._pool = pool
         self.origin = origin
@@ -218,11 +199,11 @@ class UpstreamConnection(Connection):
         self._machine.fire(UpstreamInput.CONNECTED)
         self.handshake_s = now - self.dialed_at
         limits = self.services.config.limits
-        plain_h2 = self.origin.http2 == "on" and self.origin.scheme == "http"
-        if alpn == "h2" or plain_h2:
-            self.wire = Http2Client(max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes)
+        size, fields = limits.head_bytes, limits.head_fields
+        if alpn == "h2" or (self.origin.http2 == "on" and self.origin.scheme == "http"):
+            self.wire = Http2Client(max_streams=limits.streams_per_connection, head_bytes=size, head_fields=fields)
         else:
-            self.wire = Http1Client(limits.head_bytes)
+            self.wire = Http1Client(size, fields)
         self._pump(now)
         self._arm_idle(now)
         self._pool.connection_ready(self, now)
@@ -275,8 +256,9 @@ class UpstreamConnection(Connection):
 
     def data_sent(self, n: int, now: float) -> None:
         super().data_sent(n, now)
-        if self.multiplexed and self.buffer.size <= _UNSENT_LIMIT // 4:
+        if self.multiplexed and self.buffer.size <= _UNSENT_LIMIT // 4 and not self.reading:
             self.resume_reading()
+            self._pump(now)
         self._taken += n
         if self._unsent:
             taken = self._taken
@@ -303,16 +285,16 @@ class UpstreamConnection(Connection):
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _pump(self, now: float) -> None:
-        assert self.wire is not None
-        data = self.wire.data_to_send()
-        if data:
+        wire = self.wire
+        while wire is not None and (data := wire.data_to_send()):
             self._written += len(data)
             self.write(data, now)
             for call, end in self._unsent.items():
-                if not end and self.wire.request_sent(call.stream):
+                if not end and wire.request_sent(call.stream):
                     self._unsent[call] = self._written
-            if self.wire.multiplexed and self.buffer.size > _UNSENT_LIMIT:
+            if wire.multiplexed and self.buffer.size > _UNSENT_LIMIT:
                 self.pause_reading()
+                return  # the rest is framed when these are taken
 
     def _dispatch(self, events: list[WireEvent], now: float) -> None:
         only_data = True
@@ -425,6 +407,7 @@ class UpstreamConnection(Connection):
             self._pump(now)
             self._ping_timer.arm(now + self.services.config.timeouts.pong_s)
         else:
+            self._stalled = self.buffer.size > 0
             self._dispatch(self.wire.connection_lost("no answer to a ping"), now)
             self._end(now, abort=True)
 

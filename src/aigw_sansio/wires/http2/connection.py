@@ -271,7 +271,8 @@ class Http2Connection(Http2Role[OwnerEvent]):
             events = self._h2.receive_data(frame)
         except (H2Error, HyperframeError, HPACKError) as error:
             code = error.error_code if isinstance(error, ProtocolError) else wire.PROTOCOL_ERROR
-            self._fail(int(code), f"h2: {str(error)[:200]}")
+            # h2 quotes what it refuses behind a colon.
+            self._fail(int(code), f"h2: {str(error).partition(':')[0][:200]}")
             return
         self._writer.collect()
         for event in events:
@@ -343,7 +344,7 @@ class Http2Connection(Http2Role[OwnerEvent]):
     def _bad(self, detail: str) -> Fault:
         """The fault for a protocol violation by the peer."""
         kind = FaultKind.MALFORMED_RESPONSE if self._client else FaultKind.PROTOCOL_ERROR
-        return Fault(kind, self._blame, f"HTTP/2: {detail}")
+        return Fault(kind, self._blame, f"HTTP/2: {detail}", retryable=self._client)
 
     def _malformed(self, stream: Stream, detail: str) -> None:
         """End ``stream`` with RST_STREAM(PROTOCOL_ERROR) (RFC 9113 section 8.1.1)."""

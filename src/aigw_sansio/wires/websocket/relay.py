@@ -102,11 +102,6 @@ class FrameRelay(WebSocketBase):
         self._out.clear()
         self._seen = bytearray()
 
-    @property
-    def between_messages(self) -> bool:
-        """Whether the forwarded bytes end with a complete message."""
-        return not self._message_opcode and not self._long_left
-
     def receive_data(self, data: bytes) -> list[RelayEvent]:
         """Bytes from the sender, in any pieces. Neighbouring frames come as one run of ``bytes``; a
         :class:`MessagePassed` may precede the run that holds its frame. After :class:`CloseReceived` or
