@@ -154,12 +154,14 @@ class Attempt:
                 after_s=after,
             )
         )
+        response = self.response
+        whole = response is not None and response.over and response.fault is None
+        if response is not None:
+            response.close()
         call, self._running = self._running, None
-        if call is None:
-            return
-        if self.response is not None and self.response.over and self.response.fault is None:
+        if call is not None and whole:
             call.release(now)
-        else:
+        elif call is not None:
             call.cancel(now)
 
     # -- pausing ------------------------------------------------------------------------------------------------
@@ -242,7 +244,7 @@ class Attempt:
             limits=limits,
             array_stream=call.array_stream,
             query=call.request.body,
-            keys=call.stored_keys,
+            keys=call.stored_keys + (self._running.added_keys if self._running is not None else ()),
         )
         if self.response.fault is not None:
             self._fail(self.response.fault, now)

@@ -197,6 +197,10 @@ class Http1Client:
     def consume(self, stream: int, flow: int) -> None:
         """Does nothing: HTTP/1.1 has no flow control of its own."""
 
+    def close(self) -> None:
+        """The connection is released: all that is held is dropped. The last call."""
+        self._stop()
+
     def ping(self) -> None:
         """Does nothing: HTTP/1.1 has no ping."""
 
@@ -295,8 +299,9 @@ class Http1Client:
             self._head.receive_data(head)
             event = self._head.next_event()
         except h11.RemoteProtocolError as error:
-            # h11 refuses 101 too: we never ask for an upgrade.
-            reason = "a switch of protocols that was not asked for" if head[9:12] == b"101" else blame(error)
+            reason = blame(error)
+            if head[9:12] == b"101":  # h11 refuses it, too: we never ask for an upgrade
+                reason = "a switch of protocols that was not asked for"
             self._malformed(f"the response head is malformed: {reason}", events)
             return None
         assert isinstance(event, h11.Response | h11.InformationalResponse)  # whole heads, and nothing after them
@@ -381,7 +386,7 @@ class Http1Client:
 
     def _fail(self, kind: FaultKind, detail: str, events: list[WireEvent]) -> None:
         """Fail the running stream, if there is one, then the connection."""
-        fault = Fault(kind, Side.PROVIDER, detail, retryable=kind is not FaultKind.MALFORMED_RESPONSE)
+        fault = Fault(kind, Side.PROVIDER, detail, retryable=True)
         if self._machine.state is not Http1State.IDLE:
             events.append(StreamFailed(self._stream, fault, unprocessed=bool(self._out)))
         events.append(ConnectionFailed(fault))

@@ -26,6 +26,7 @@ from ..heads import (
     count_fields,
     header_tokens,
     header_values,
+    let_go,
     parse_status_head,
     response_parser,
 )
@@ -358,7 +359,8 @@ class ClientHandshake:
                     return self._refused(complete=True)
                 elif not isinstance(event, h11.Response):
                     return None
-        except h11.RemoteProtocolError:
+        except h11.RemoteProtocolError as error:
+            let_go(error)
             return self._refused(complete=False)
 
     def _refused(self, *, complete: bool) -> Refused:

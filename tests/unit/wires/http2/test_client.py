@@ -491,6 +491,20 @@ def test_any_calls_among_any_frames_raise_misuse_alone(parts: list[bytes], draw:
     assert wire.capacity == 0
 
 
+def test_a_closed_wire_holds_and_sends_nothing() -> None:
+    wire = client()
+    stream = wire.send_request(request(body=b"x" * 100_000))
+    wire.data_to_send()
+    wire.receive_data(headers(stream, OK) + data(stream, b"some"))
+    wire.close()
+    assert wire.data_to_send() == b""
+    assert wire.capacity == 0
+    assert not wire.reusable
+    wire.consume(stream, 4)  # its end may have crossed this
+    assert wire.receive_data(data(stream, b"more")) == []
+    assert wire.data_to_send() == b""
+
+
 @pytest.mark.parametrize(("fields", "fits"), [(3, True), (4, False)])
 def test_the_fields_of_a_response_and_of_its_trailers_are_counted(fields: int, fits: bool) -> None:
     some = [(b"x", b"1")] * (fields - 1)
