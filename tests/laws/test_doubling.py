@@ -1,7 +1,7 @@
 """The doubling law: whatever a peer sends, twice as much costs about twice as much.
 
 Every decoder and every reader of the core is given the shapes that provoke the most work for a byte, once with n parts
-and once with 2n. The cost is counted (:mod:`tests.costs.meter`), not timed.
+and once with 2n. The cost is counted (:mod:`tests.rigs.meter`), not timed.
 """
 
 import gzip
@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
 import pytest
-from tests.costs.meter import Cost, cost_of
-from tests.costs.streams import CHUNKS, WHOLES, chunk, whole
 from tests.peers import http2_frames as h2
 from tests.reading.aws_messages import message as aws_message
+from tests.reading.hostile import CHUNKS, WHOLES, chunk, whole
 from tests.rigs.compiled import needs_sources
+from tests.rigs.meter import Cost, cost_of
 
 from aigw_sansio.bodies.aws_eventstream import AwsEventStreamDecoder
 from aigw_sansio.bodies.chunk import BodyDecoder, Chunk
