@@ -197,15 +197,15 @@ FAULTS: list[Mutant] = [
     ),
     Mutant(
         "a provider that says that it is no use is asked again",
-        "exchanges.exchange",
+        "exchanges.retry",
         "fault.retryable if told is None else told",
         "fault.retryable",
     ),
     Mutant(
         "who asks for more than 5 s is tried again",
-        "exchanges.exchange",
-        " and wait_s <= MAX_RETRY_AFTER_S\n",
-        "\n",
+        "exchanges.retry",
+        " and wait_s <= MAX_RETRY_AFTER_S, wait_s",
+        ", wait_s",
     ),
     # the commit
     Mutant(
