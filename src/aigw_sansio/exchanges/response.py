@@ -318,7 +318,7 @@ class ProviderResponse:
         return failed_response(self.status, body)
 
     def read_end(self) -> list[ProviderEvent]:
-        """What the end of a complete stream means. In a known format it always has an end. One with content that stopped
+        """What the end of a complete stream means. In a known format it always has an end. One with content that stops
         behind words which nobody can read (a proxy's error page) failed with them, as far as events can tell."""
         reader = self._reader
         if self._done:
