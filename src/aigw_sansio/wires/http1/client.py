@@ -257,7 +257,7 @@ class Http1Client:
             if fed is None:
                 return
             if isinstance(fed, int):
-                self._malformed(f"the response head is larger than {self._head_limit} bytes", events)
+                self._malformed(f"the response head is larger than the {self._head_limit} bytes of head_bytes", events)
                 return
             head, data = fed
             self._opened = 0
