@@ -236,7 +236,7 @@ class AnyioDriver(Transfer):
         assert scope is not None
         sock: ByteSocket | None = None
         pipe: TlsPipe | None = None
-        failure: BaseException | None = None
+        failure: str | None = None  # not the error itself, which refers to this frame
         done = False
         with scope:
             try:
@@ -247,7 +247,7 @@ class AnyioDriver(Transfer):
                     await self._tls_handshake(sock, pipe)
                 done = True
             except (OSError, ValueError) as exc:
-                failure = exc
+                failure = failure_text(exc)
             finally:
                 if not done and sock is not None:
                     sock.close()
@@ -259,7 +259,7 @@ class AnyioDriver(Transfer):
         self._now = self._clock()
         try:
             if failure is not None:
-                self._on_dial_failed(link, failure_text(failure))
+                self._on_dial_failed(link, failure)
             else:
                 link.socket, link.tls = sock, pipe
                 self._engine.connected(link.conn, None if pipe is None else pipe.alpn, self._now)

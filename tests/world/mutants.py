@@ -547,6 +547,30 @@ FAULTS: list[Mutant] = [
         "            self._paused = True\n",
         "            self._paused = True\n            self._owner.pause_reading()  # type: ignore[attr-defined]\n",
     ),
+    Mutant(
+        "a session that has ended and its channel keep each other alive",
+        "downstream.websocket",
+        "owner, self._owner = self._owner, NO_OWNER",
+        "owner = self._owner",
+    ),
+    Mutant(
+        "the pool keeps what a drain has closed",
+        "upstream.pool",
+        "                self._remove(pool, upstream)\n            self._remove_if_empty(pool)\n",
+        "",
+    ),
+    Mutant(
+        "the reader of a remainder keeps its call",
+        "upstream.remainder",
+        "        self._cancel = _nothing\n",
+        "",
+    ),
+    Mutant(
+        "a relay keeps its sides, and they keep it",
+        "realtime.side",
+        "        self._owner = _NO_RELAY\n",
+        "        pass\n",
+    ),
 ]
 
 

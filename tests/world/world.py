@@ -2,7 +2,7 @@
 
 A move is three small numbers: what happens, to whom, how much. So a run is a list of moves, Hypothesis can shrink it,
 and the same list replays it. After every move the laws hold; at the end the world comes to rest, everybody leaves,
-and nothing may be left.
+and nothing may be left: no deadline, and no object of the core, although the cycle collector is off.
 
 ``python -m tests.world.world --seconds 60 [--seed 7]`` runs random worlds and prints the moves of one that fails;
 ``--seed 7 --once`` runs that one again.
@@ -24,6 +24,7 @@ from h2.settings import SettingCodes
 from tests.peers.http_providers import Http1Provider, Http2Provider
 from tests.peers.peer import Headers
 from tests.peers.reference_driver import Core, LawBroken
+from tests.rigs.living import living_objects
 from tests.world.actors import LIES, PROVIDERS, Caller, Serving, create_message
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
@@ -1048,14 +1049,19 @@ def make_core(config: Config) -> Core:
 
 def run(moves: Sequence[Move], make: Callable[[Config], Core] = make_core, kind: type[World] = World) -> World:
     """A whole world. What it breaks is raised with the trace of its moves."""
-    world = kind(make(CONFIG))
-    try:
-        for move in moves:
-            world.move(move)
-        world.finish()
-    except Exception as broken:
-        broken.add_note("moves:\n  " + "\n  ".join(world.trace))
-        raise
+    with living_objects() as living:
+        world = kind(make(CONFIG))
+        at_first = living()
+        try:
+            for move in moves:
+                world.move(move)
+            world.finish()
+            left = living() - at_first
+            if left:
+                raise LawBroken(f"what has ended is not gone: {dict(left)}")
+        except Exception as broken:
+            broken.add_note("moves:\n  " + "\n  ".join(world.trace))
+            raise
     return world
 
 

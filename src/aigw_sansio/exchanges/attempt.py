@@ -154,12 +154,14 @@ class Attempt:
                 after_s=after,
             )
         )
+        response = self.response
+        whole = response is not None and response.over and response.fault is None
+        if response is not None:
+            response.close()
         call, self._running = self._running, None
-        if call is None:
-            return
-        if self.response is not None and self.response.over and self.response.fault is None:
+        if call is not None and whole:
             call.release(now)
-        else:
+        elif call is not None:
             call.cancel(now)
 
     # -- pausing ------------------------------------------------------------------------------------------------

@@ -437,7 +437,8 @@ class Exchange:
                 bytes_received=self._bytes_received,
             )
         )
-        self._steps = ()  # its last messages may be queued for long; the request is not kept for them
+        self._steps = ()  # its last messages may be queued for long; nothing else is kept for them
+        self._last_response = None
         self._owner.exchange_ended(self, now)
 
     def _account(self) -> None:

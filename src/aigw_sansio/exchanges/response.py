@@ -13,6 +13,7 @@ from ..bodies.chunk import BodyDecoder, Chunk
 from ..bodies.coding import ContentDecoder, content_decoder
 from ..bodies.framing import Framing, asks_for_stream, decoder_for, framing_of, is_json, may_be_sse, media_type
 from ..bodies.ndjson import NdjsonDecoder
+from ..bodies.raw import BinaryDecoder
 from ..bodies.sniffing import SniffingDecoder
 from ..bodies.sse import SseDecoder
 from ..config import Limits
@@ -231,6 +232,13 @@ class ProviderResponse:
         """The transport broke: the last event or line, if it is whole."""
         lines = self.framing is Framing.SSE or self.framing is Framing.NDJSON
         return self._decoder.finish() if lines and self.fault is None else []
+
+    def close(self) -> None:
+        """Nothing of the body is read any more, and what is held of it is dropped. What the response said stays."""
+        self._decoder = BinaryDecoder()  # the decoder may refer to this response
+        self._coding = None
+        self._undecoded = b""
+        self.buffered = 0
 
     def _choose_decoder(self, *, sse: bool) -> BodyDecoder:
         """The first bytes have told the framing."""

@@ -145,7 +145,14 @@ def parse_status_head(head: bytes) -> StatusHead | Fault:
 
 def _blame(error: h11.RemoteProtocolError) -> str:
     """h11's error text without the bytes that it quotes: they may hold a secret."""
+    let_go(error)
     return str(error).partition(":")[0]
+
+
+def let_go(error: h11.RemoteProtocolError) -> None:
+    """Call it when an error of h11 was caught. Its traceback has a frame that refers to it, and so keeps everything
+    that its callers know, until the cycle collector comes."""
+    error.__traceback__ = None
 
 
 def header_values(headers: Headers, name: bytes) -> list[bytes]:

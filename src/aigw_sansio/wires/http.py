@@ -133,6 +133,9 @@ class HttpClientWire(Protocol):
     def connection_lost(self, reason: str) -> list[WireEvent]:
         """The connection broke. The last call."""
 
+    def close(self) -> None:
+        """The connection is released: all that is held is dropped. The last call."""
+
     def ping(self) -> None:
         """Ask the peer for a sign of life, if the protocol can (HTTP/2 PING); otherwise do nothing."""
 

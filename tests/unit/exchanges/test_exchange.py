@@ -1,5 +1,6 @@
 """One exchange: the commit, what is tried next, what the client is told, one end."""
 
+import gc
 import gzip
 from typing import Any, Literal
 
@@ -139,6 +140,8 @@ class Client(Rig):
         assert self.ends == [self.exchange_]
         assert self.state is S.ENDED
         assert self.accounted == 0
+        kept = {type(one).__name__ for one in gc.get_referents(self.exchange_)}  # its last messages may wait for long
+        assert not kept & {"Attempt", "FinalResponse", "ProviderResponse"}
         assert isinstance(event, ExchangeEnded)
         return event
 

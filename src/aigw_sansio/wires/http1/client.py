@@ -15,7 +15,7 @@ import h11
 from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind, Side
 from ...fsm import Machine
-from ..heads import HeadGate, header_tokens, header_values
+from ..heads import HeadGate, header_tokens, header_values, let_go
 from ..http import BodyData, ConnectionFailed, Headers, Request, ResponseEnd, ResponseHead, StreamFailed, WireEvent
 from ..spelling import spelled
 from .chunked import ChunkedReader
@@ -187,6 +187,10 @@ class Http1Client:
     def consume(self, stream: int, flow: int) -> None:
         """Does nothing: HTTP/1.1 has no flow control of its own."""
 
+    def close(self) -> None:
+        """The connection is released: all that is held is dropped. The last call."""
+        self._stop()
+
     def ping(self) -> None:
         """Does nothing: HTTP/1.1 has no ping."""
 
@@ -280,6 +284,7 @@ class Http1Client:
             self._head.receive_data(head)
             event = self._head.next_event()
         except h11.RemoteProtocolError as error:
+            let_go(error)
             # h11 quotes the bytes that it refuses, hence the cut. It refuses 101 too: we never ask for an upgrade.
             reason = "a switch of protocols that was not asked for" if head[9:12] == b"101" else str(error)[:80]
             self._malformed(f"the response head is malformed: {reason}", events)

@@ -379,6 +379,18 @@ class Http2Connection(Http2Role[OwnerEvent]):
         self._receiving.pop(stream.number, None)
         stream.close()
 
+    def close(self) -> None:
+        """The connection is released: all that is held is dropped. The last call."""
+        self._failed = True
+        for stream in list(self._streams.values()):
+            self._remove(stream)
+        self._ignored.clear()
+        self._touched.clear()
+        self._events.clear()
+        self._tail = b""
+        self._writer.close()
+        repairs.release(self._h2)
+
     def _is_lost(self) -> bool:
         """Whether the frame just read ended the connection."""
         return self._failed

@@ -97,6 +97,11 @@ class FrameRelay(WebSocketBase):
         self._long_first = 0
         self._long_last = 0
 
+    def stop_reading(self) -> None:
+        super().stop_reading()
+        self._out.clear()
+        self._seen = bytearray()
+
     def receive_data(self, data: bytes) -> list[RelayEvent]:
         """Bytes from the sender, in any pieces. Neighbouring frames come as one run of ``bytes``; a
         :class:`MessagePassed` may precede the run that holds its frame. After :class:`CloseReceived` or
