@@ -142,6 +142,12 @@ FAULTS: list[Mutant] = [
         "    if failed.needs_http1:\n",
     ),
     Mutant(
+        "a busy connection counts as one that was kept idle",
+        "upstream.connection",
+        '            kept=call.reach == "reused",\n',
+        '            kept=call.reach != "dialled",\n',
+    ),
+    Mutant(
         "a request of which a part was taken is a failed attempt",
         "upstream.resend",
         "        return not stalled\n",
@@ -243,6 +249,18 @@ FAULTS: list[Mutant] = [
         "formats.base",
         '        if name != "error" and any_error(value) is None:\n',
         "        if False and any_error(value) is None:\n",
+    ),
+    Mutant(
+        "of a cancelled exchange the events have no end",
+        "exchanges.exchange",
+        "[*last, *self._encoder.cancelled(",
+        "[*self._encoder.cancelled(",
+    ),
+    Mutant(
+        "a stream that says nothing of its format has no end",
+        "exchanges.response",
+        "        if self.known and not self._finished and not self._failed:",
+        "        if False and not self._finished and not self._failed:",
     ),
     # usage
     Mutant(

@@ -346,8 +346,8 @@ class ProviderResponse:
         return failed_response(self.status, body)
 
     def read_end(self) -> list[ProviderEvent]:
-        """What the end of a complete stream means. One with content that stopped behind words which nobody can read (a
-        proxy's error page) failed with them, as far as events can tell."""
+        """What the end of a complete stream means. In a known format it always has an end. One with content that stops
+        behind words which nobody can read (a proxy's error page) failed with them, as far as events can tell."""
         reader = self._reader
         if self._done:
             reader.read(_DONE)
@@ -357,7 +357,10 @@ class ProviderResponse:
             self._note(events)
             events = [event for event in events if type(event) is not ResponseFinished]
             events.append(not_json(self._unreadable))
-        return self._note(events)
+        self._note(events)
+        if self.known and not self._finished and not self._failed:  # nothing that its format knows came at all
+            events += self._note([ResponseFinished("unknown")])
+        return events
 
     def failure(self, events: list[ProviderEvent]) -> ResponseFailed | None:
         """Why a response of status 2xx without content is none, if it is none (client protocol, section 3.3).

@@ -12,9 +12,8 @@ handler may start the next request at once, on this very connection. To cancel a
 HTTP/1.1 the connection is aborted.
 
 A lost call is placed again, not more than three times, if the provider cannot have begun it (:mod:`.resend`): HTTP/2
-says so (REFUSED_STREAM, GOAWAY, HTTP_1_1_REQUIRED), the transport had not taken all of its bytes, or the connection was
-kept from an earlier request and ended within its own handshake time after the last byte was taken (its close crossed
-the request).
+says so (REFUSED_STREAM, GOAWAY, HTTP_1_1_REQUIRED), the transport had not taken all of its bytes, or the connection had
+been kept idle and ended within its own handshake time after the last byte was taken (its close crossed the request).
 
 The exchange of a call may end before its response does (the format's own end came). The connection then reads on for a
 while, for itself, so that it can be kept.
@@ -348,7 +347,7 @@ class UpstreamConnection(Connection):
             event,
             answered=call.response_started,
             sent_since_s=now - call.sent_at if call.sent else None,
-            kept=call.reach != "dialled",
+            kept=call.reach == "reused",
             handshake_s=self.handshake_s,
             stalled=self._stalled,
         )

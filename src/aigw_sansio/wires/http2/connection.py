@@ -250,7 +250,7 @@ class Http2Connection(Http2Role[OwnerEvent]):
             self._block = 0 if flags & wire.END_HEADERS else number
             self._block_size += len(frame) - 9
             if self._block_size > self._head_limit:
-                self._fail(wire.ENHANCE_YOUR_CALM, f"a header block of more than {self._head_limit} bytes")
+                self._fail(wire.ENHANCE_YOUR_CALM, f"a header block over the {self._head_limit} bytes of head_bytes")
                 return
             if number not in self._streams and (self._client or number <= self._h2.highest_inbound_stream_id):
                 self._charge()  # a stream that has ended; h2 resets it again
