@@ -1,4 +1,4 @@
-"""A driver on a virtual clock that does its nine duties at once and to the letter, and watches the gateway's.
+"""A driver on a virtual clock that does its ten duties at once and to the letter, and watches the gateway's.
 
 Decides: the order in which bytes, ends and time reach a gateway, and that every effect is lawful: only for a living
 connection, at most one polite and one abrupt close each, no time left behind by ``handle_timeout``. What the peers

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from aigw_sansio import Limits, ProviderEvent
+from aigw_sansio.bodies.chunk import feed_all, finish_all
 from aigw_sansio.bodies.framing import Framing, decoder_for, framing_of, media_type
 from aigw_sansio.formats.detection import LOOK_AT, detect_format
 from aigw_sansio.formats.registry import FORMAT_ALIASES, make_reader
@@ -68,10 +69,10 @@ def read_file(
         decoder = decoder_for(framing, Limits())
         data = start
         while data:
-            for chunk in decoder.feed(data):
+            for chunk in feed_all(decoder, data):
                 yield from _lines(reader.read(chunk))
             data = b"" if decoder.fault is not None else file.read(_PIECE)
-        for chunk in decoder.finish():
+        for chunk in finish_all(decoder):
             yield from _lines(reader.read(chunk))
         if decoder.fault is not None:
             raise ReadError(decoder.fault.detail)

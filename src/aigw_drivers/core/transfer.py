@@ -1,6 +1,6 @@
 """The shared part of all drivers: call the engine, execute its effects, read and write sockets, in plain functions.
 
-Decides: nothing about any protocol. It does the nine duties of a driver (:mod:`aigw_sansio`), except for those that
+Decides: nothing about any protocol. It does the ten duties of a driver (:mod:`aigw_sansio`), except for those that
 must wait: dialling, answering and time. A subclass adds these. Must not know: the meaning of bytes, the reason for a
 dial or a close, the event loop.
 

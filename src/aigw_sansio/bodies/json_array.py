@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Final
 
 from ..faults import Fault, FaultKind, Side
-from .chunk import Chunk
+from .chunk import PORTION_CHUNKS, Chunk
 from .nesting import NestingScanner
 
 
@@ -37,13 +37,16 @@ _OPEN, _CLOSE, _COMMA, _BRACE = b"[],{"
 class JsonArrayDecoder:
     """A :class:`~.chunk.BodyDecoder` for a streamed JSON array; one chunk for each element."""
 
-    __slots__ = ("_at_start", "_held", "_limit", "_scanner", "_single", "_state", "fault")
+    __slots__ = ("_at_start", "_held", "_limit", "_rest", "_scanner", "_single", "_state", "fault", "unread")
 
     def __init__(self, limit: int) -> None:
         """``limit``: the largest element in bytes."""
         self.fault: Fault | None = None
         self._limit = limit
         self._held = bytearray()
+        #: Whether a ``feed`` with no bytes may return more elements.
+        self.unread = False
+        self._rest = b""  # bytes behind a full portion
         self._scanner = NestingScanner()
         self._single = False
         self._at_start = True
@@ -51,11 +54,11 @@ class JsonArrayDecoder:
 
     @property
     def buffered(self) -> int:
-        """Bytes held for an incomplete element."""
-        return len(self._held)
+        """Bytes held for an incomplete element, or not looked at yet."""
+        return len(self._held) + len(self._rest)
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """More of the body. Returns the elements that it completes; none once ``fault`` is set."""
+        """More of the body. Returns the elements that it completes, at most a portion; none once ``fault`` is set."""
         chunks: list[Chunk] = []
         fault = self.fault  # the calls below may set it
         if fault is not None:
@@ -68,9 +71,16 @@ class JsonArrayDecoder:
                 return chunks
             self._at_start = False
             data = data.removeprefix(_BOM)
+        if self.unread:
+            self.unread = False
+            data, self._rest = self._rest + data, b""
         position = 0
         size = len(data)
         while position < size and self.fault is None:
+            if len(chunks) == PORTION_CHUNKS:
+                self._rest = data[position:]
+                self.unread = True
+                break
             if self._state is ScanState.NESTED or self._state is ScanState.SCALAR:
                 position = self._read_element(data, position, chunks)
                 continue

@@ -11,10 +11,11 @@ class BinaryDecoder:
     """A :class:`~.chunk.BodyDecoder` for a binary stream, for example audio: each piece is returned at once. The cuts
     between pieces have no meaning."""
 
-    __slots__ = ("fault",)
+    __slots__ = ("fault", "unread")
 
     def __init__(self) -> None:
         self.fault: Fault | None = None  #: always ``None``: all bytes are valid
+        self.unread = False  #: always false
 
     @property
     def buffered(self) -> int:
@@ -33,11 +34,12 @@ class BinaryDecoder:
 class WholeBody:
     """A :class:`~.chunk.BodyDecoder` that collects everything and returns it as one chunk at the end."""
 
-    __slots__ = ("_body", "_limit", "fault")
+    __slots__ = ("_body", "_limit", "fault", "unread")
 
     def __init__(self, limit: int) -> None:
         """``limit``: the largest body in bytes."""
         self.fault: Fault | None = None
+        self.unread = False  #: always false
         self._body = bytearray()
         self._limit = limit
 

@@ -21,7 +21,7 @@ from typing import Final
 
 from ..faults import Fault, FaultKind, Side
 from ..json_text import valid_json
-from .chunk import Chunk
+from .chunk import PORTION_CHUNKS, Chunk
 from .nesting import NestingScanner
 from .terminator import is_done
 
@@ -33,6 +33,8 @@ _DOCUMENT: Final = re.compile(rb"[ \t]*+(?=[{\[])")
 #: A name that may be a field, known or not. What is before the colon of any other line is text.
 _NAME: Final = re.compile(rb"[ \t]*+[^\s<>{}\[\]\"]++[ \t]*+")
 _FIELDS: Final = frozenset((b"data", b"event", b"id", b"retry"))
+#: One call reads at most so many lines of a block that has many: a line costs less than an event.
+_PORTION_LINES: Final = 4 * PORTION_CHUNKS
 #: How the body of an event stream can begin, behind blanks and a byte order mark.
 _OPENINGS: Final = (b"data:", b"event:", b"id:", b"retry:", b":")
 
@@ -54,16 +56,20 @@ class SseDecoder:
         "_after_cr",
         "_at_start",
         "_between",
+        "_block",
         "_document",
         "_event",
         "_held",
         "_limit",
+        "_lines_left",
         "_on_done",
+        "_rest",
         "_scanner",
         "buffered",
         "done",
         "dropped",
         "fault",
+        "unread",
     )
 
     def __init__(self, limit: int, on_done: Callable[[], None] | None = None) -> None:
@@ -71,8 +77,10 @@ class SseDecoder:
         document together with the lines around it. ``on_done`` is called once, at the terminator ``[DONE]`` of OpenAI's
         formats; the events before it are returned after that."""
         self.fault: Fault | None = None
-        #: Bytes held for an incomplete event.
+        #: Bytes held: for an incomplete event, or not read yet.
         self.buffered = 0
+        #: Whether a ``feed`` with no bytes may return more events; after ``finish``, whether another one may.
+        self.unread = False
         #: The terminator came: nothing is read any more.
         self.done = False
         #: The body ended inside of an event, which was dropped.
@@ -80,6 +88,9 @@ class SseDecoder:
         self._limit = limit
         self._on_done = on_done
         self._held = bytearray()  # a block without its end
+        self._rest = b""  # bytes behind a full portion, their line ends turned into LF
+        self._block: _Block | None = None  # a block of which not all lines are read; ``_rest`` is behind it
+        self._lines_left = 0  # that this call may still read
         self._document = bytearray()  # a JSON document that goes on after an empty line
         self._event = ""  # the name given to that document
         self._scanner = NestingScanner()
@@ -88,7 +99,7 @@ class SseDecoder:
         self._between = False  # no block or document is open
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """More of the body. Returns the events that it completes; none once ``fault`` is set."""
+        """More of the body. Returns the events that it completes, at most a portion; none once ``fault`` is set."""
         limit = self._limit
         # Fast path: one whole event, as live streams bring them. The general code below gives the same result. What
         # begins with a brace is neither empty nor the terminator.
@@ -124,6 +135,17 @@ class SseDecoder:
             if _CR in data:
                 data = data.replace(b"\r", b"\n")
 
+        chunks: list[Chunk] = []
+        self._lines_left = _PORTION_LINES
+        if self.unread:
+            self.unread = False
+            data, self._rest = self._rest + data, b""
+            if self._block is not None and not self._go_on(self._block, chunks):
+                self._keep(data)
+                return chunks
+            if self._is_end(b""):
+                self.buffered = 0
+                return chunks
         document = self._document
         if held:
             if data.find(b"\n\n") < 0 and not (data[:1] == b"\n" and held[-1] == _LF):
@@ -131,15 +153,16 @@ class SseDecoder:
                 self.buffered = len(held) + len(document)
                 if self.buffered > limit:
                     self._too_large()
-                return []
+                return chunks
             data = b"".join((held, data))
             held.clear()
             self.buffered = len(document)
         plain = not document and len(data) <= limit  # no block can go on with a document or be too large
-        blocks = data.split(b"\n\n")
+        blocks = data.split(b"\n\n", PORTION_CHUNKS)
         tail = blocks.pop()
-        chunks: list[Chunk] = []
-        for block in blocks:
+        full = len(blocks) == PORTION_CHUNKS
+        following = iter(blocks)
+        for block in following:
             # Fast path: the two commonest forms, without a call. _read gives the same result.
             if plain:
                 if block[:7] == b"data: {":
@@ -157,11 +180,16 @@ class SseDecoder:
             if len(block) + len(document) >= limit:
                 self._too_large()
                 return chunks
-            self._read(block, chunks)
+            if not self._read(block, chunks):
+                self._keep(b"\n\n".join((*following, tail)))
+                return chunks
             if self._is_end(b""):  # not ``done``: that was read above, and mypy does not see that a call changes it
                 self.buffered = 0
                 return chunks
             plain = plain and not document
+        if full:
+            self._keep(tail)
+            return chunks
         held += tail
         self.buffered = len(held) + len(document)
         if self.buffered > limit:
@@ -176,47 +204,69 @@ class SseDecoder:
         if self.fault is not None:
             return []
         chunks: list[Chunk] = []
-        if self._held and not self._at_start:  # not half a byte order mark
-            self._read(bytes(self._held), chunks, ended=True)
+        held = bytes(self._held)
         self._held.clear()
+        self._lines_left = _PORTION_LINES
+        if self._block is not None:
+            self._go_on(self._block, chunks)
+        elif held and not self._at_start:  # not half a byte order mark
+            self._read(held, chunks, ended=True)
+        if self._block is not None:
+            self._keep(b"")
+            return chunks
+        self.unread = False
         if self._document:
             chunks.append(Chunk(bytes(self._document).rstrip(), self._event, failed=True))
             self._document.clear()
         self.buffered = 0
         return chunks
 
-    def _read(self, block: bytes, chunks: list[Chunk], *, ended: bool = False) -> None:
-        """Read the lines of one block. ``ended``: the body ended inside of it."""
+    def _keep(self, rest: bytes) -> None:
+        """Keep ``rest`` for the next call."""
+        self._rest = rest
+        self.unread = not self.done
+        self.buffered = len(rest) + len(self._document) + (len(self._block.text) if self._block is not None else 0)
+
+    def _read(self, block: bytes, chunks: list[Chunk], *, ended: bool = False) -> bool:
+        """Read the lines of one block. ``ended``: the body ended inside of it. False if not all of them are read."""
         position = 0
-        event = ""
         # One document in a block is enough for an error, and it limits how many chunks one block can give.
         documents = not self._document
         if not documents:
             position = self._scanner.scan(block, 0)
             if position < 0:
                 self._continue_document(block)
-                return
+                return True
             self._document += block[:position]
             self._append_document(bytes(self._document), self._event, chunks)
             self._document.clear()
         elif block[:1] == b":" and _LF not in block:
-            return
+            return True
+        return self._go_on(_Block(block, position, documents=documents, ended=ended), chunks)
 
-        lines: list[bytes] = []
-        words: list[bytes] = []
+    def _go_on(self, state: "_Block", chunks: list[Chunk]) -> bool:
+        """Read a portion of the lines of a block. False if not all of them are read."""
+        block, position, event = state.text, state.position, state.event
+        lines, words = state.lines, state.words
         size = len(block)
         while position < size:
-            if documents and (found := _DOCUMENT.match(block, position)):
-                documents = False
+            self._lines_left -= 1
+            if self._lines_left < 0:
+                state.position, state.event = position, event
+                self._block = state
+                return False
+            if state.documents and (found := _DOCUMENT.match(block, position)):
+                state.documents = False
                 self._append_event(lines, words, event, chunks)
-                lines, words = [], []
+                lines, words = state.lines, state.words = [], []
                 start = found.end()
                 self._scanner = NestingScanner()
                 position = self._scanner.scan(block, start)
                 if position < 0:
                     self._event = event
                     self._continue_document(block[start:])
-                    return
+                    self._block = None
+                    return True
                 self._append_document(block[start:position], event, chunks)
                 event = ""
                 continue
@@ -230,10 +280,13 @@ class SseDecoder:
                 event = str(value[1:] if value[:1] == b" " else value, "utf-8", "replace")
             elif colon and name.strip().lower() == b"error":
                 chunks.append(Chunk(value.strip(), "error", failed=True))
+                self._lines_left -= _PORTION_LINES // PORTION_CHUNKS
             elif name and name not in _FIELDS and not (colon and _NAME.fullmatch(name)):
                 words.append(block[position:end])
             position = end + 1
-        self._append_event(lines, words, event, chunks, ended=ended)
+        self._block = None
+        self._append_event(lines, words, event, chunks, ended=state.ended)
+        return True
 
     def _append_event(
         self, lines: list[bytes], words: list[bytes], event: str, chunks: list[Chunk], *, ended: bool = False
@@ -275,4 +328,21 @@ class SseDecoder:
         )
         self._held.clear()
         self._document.clear()
+        self._rest = b""
+        self.unread = False
         self.buffered = 0
+
+
+class _Block:
+    """A block whose lines are being read: up to ``position``, with the fields that they gave."""
+
+    __slots__ = ("documents", "ended", "event", "lines", "position", "text", "words")
+
+    def __init__(self, text: bytes, position: int, *, documents: bool, ended: bool) -> None:
+        self.text = text
+        self.position = position
+        self.documents = documents  # a JSON document may begin at a line
+        self.ended = ended  # the body ended inside of this block
+        self.event = ""
+        self.lines: list[bytes] = []
+        self.words: list[bytes] = []

@@ -9,13 +9,14 @@ from enum import IntEnum
 
 import msgspec
 
-from ..bodies.chunk import BodyDecoder, Chunk
+from ..bodies.chunk import PORTION_CHUNKS, BodyDecoder, Chunk
 from ..bodies.coding import ContentDecoder, content_decoder
 from ..bodies.framing import Framing, asks_for_stream, decoder_for, framing_of, is_json, may_be_sse, media_type
 from ..bodies.ndjson import NdjsonDecoder
 from ..bodies.sniffing import SniffingDecoder
 from ..bodies.sse import SseDecoder
 from ..config import Limits
+from ..engine.turns import EVENT_BYTES
 from ..events import FinishReason, ProviderEvent, ResponseFailed, ResponseFinished, Unrecognised, UsageReported
 from ..faults import Fault, FaultKind, Side
 from ..formats.classify import LIFECYCLE, classify, marker_search, worth_reading
@@ -80,6 +81,7 @@ class ProviderResponse:
         "read_depth",
         "search",
         "status",
+        "work",
     )
 
     def __init__(
@@ -120,6 +122,8 @@ class ProviderResponse:
         self._undecoded = b""
         #: ``next_chunks`` has nothing more before more of the body comes.
         self.needs_data = True
+        #: If it has more: the bytes that its last call counts in a turn, besides the chunks that it returned.
+        self.work = 0
         #: Bytes of the body that are held here.
         self.buffered = 0
         self._reader = make_reader(format)
@@ -186,32 +190,50 @@ class ProviderResponse:
         self.buffered = self._decoder.buffered + len(self._undecoded) + (self._coding.buffered if self._coding else 0)
 
     def next_chunks(self, data: bytes = b"") -> list[Chunk]:
-        """Add ``data`` to the body, and decode its next piece. Returns the chunks that this piece completes."""
+        """Add ``data`` to the body, and decode its next portion. Returns the chunks that this portion completes."""
         decoder = self._decoder
         coding = self._coding
         if coding is None:
             if self._undecoded:
                 data, self._undecoded = self._undecoded + data, b""
-            self.needs_data = True
-            if not data:
+            elif not data and self.needs_data:
                 return []
             chunks = decoder.feed(data)
             self.buffered = decoder.buffered
+            if decoder.unread:
+                self.needs_data = False
+                self.work = _portion_left(chunks)
+            else:
+                self.needs_data = True
         else:
             if data:
                 coding.feed(data)
-            piece = coding.pull()
-            if coding.fault is not None:
-                self._fail(coding.fault)
-            self.needs_data = not piece
-            chunks = decoder.feed(piece) if piece else []
+            if decoder.unread:  # before more is inflated
+                chunks = decoder.feed(b"")
+                self.needs_data = False
+                self.work = 0
+            else:
+                piece = coding.pull()
+                if coding.fault is not None:
+                    self._fail(coding.fault)
+                self.needs_data = not piece
+                chunks = decoder.feed(piece) if piece else []
+                self.work = len(piece)
+            if decoder.unread:
+                self.work += _portion_left(chunks)
             self.buffered = decoder.buffered + coding.buffered
         if decoder.fault is not None:
             self._fail(decoder.fault)
         return chunks
 
+    @property
+    def unread(self) -> bool:
+        """Whether ``finish`` or ``rest`` must be called again: a call does a portion of the work."""
+        return self._decoder.unread
+
     def finish(self) -> list[Chunk] | Fault:
-        """The body has ended: its last chunks, or why it is not complete. ``needs_data`` must be true."""
+        """The body has ended: its last chunks, or why it is not complete. ``needs_data`` must be true. Call it again
+        while ``unread`` is."""
         fault = self.fault or (self._coding.finish() if self._coding is not None else None)
         if fault is not None:
             return fault
@@ -380,6 +402,11 @@ class ProviderResponse:
             elif type(event) is ResponseFailed:
                 self._failed = self.notable = True
         return events
+
+
+def _portion_left(chunks: list[Chunk]) -> int:
+    """What a full portion counts in a turn, in bytes, besides ``chunks``: what was dropped was work, too."""
+    return max(0, PORTION_CHUNKS - len(chunks)) * EVENT_BYTES
 
 
 def _says_nothing(chunk: Chunk) -> bool:

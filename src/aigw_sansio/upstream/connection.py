@@ -23,11 +23,11 @@ A connection without calls is kept for ``pool_idle_s``, and takes no new call af
 that arrives while it is idle closes it. A silent HTTP/2 connection with calls is pinged.
 """
 
-from typing import Protocol
-
 from ..effects import Tls
+from ..engine.backlog import Backlog
 from ..engine.connection import Connection
 from ..engine.services import Services
+from ..engine.turns import PORTION_EVENTS
 from ..faults import Fault, FaultKind, Side
 from ..fsm import Machine
 from ..origin import Origin
@@ -35,39 +35,23 @@ from ..wires.http import BodyData, ConnectionFailed, HttpClientWire, ResponseEnd
 from ..wires.http1.client import Http1Client
 from ..wires.http2.client import Http2Client
 from .call import UpstreamCall
+from .ports import UpstreamOwner
 from .remainder import Remainder
 from .resend import cannot_have_begun
 from .states import UPSTREAM_TABLE, UpstreamInput, UpstreamState
+from .unsent import UnsentRequests
 
 _MAX_REPLACEMENTS = 3
 #: An HTTP/2 provider that has not taken this many bytes is paused: it makes us reply, and takes no replies.
 _UNSENT_LIMIT = 256 * 1024
 
 
-class UpstreamOwner(Protocol):
-    """The pool, as its connections see it."""
-
-    def connection_ready(self, upstream: "UpstreamConnection", now: float) -> None:
-        """The dial of ``upstream`` succeeded."""
-
-    def connection_failed(self, upstream: "UpstreamConnection", fault: Fault, now: float) -> None:
-        """The dial of ``upstream`` failed."""
-
-    def capacity_changed(self, upstream: "UpstreamConnection", now: float) -> None:
-        """``upstream`` takes more calls than before, or fewer."""
-
-    def connection_ended(self, upstream: "UpstreamConnection", now: float) -> None:
-        """``upstream`` is closed or closing: it takes no more calls."""
-
-    def replace(self, call: UpstreamCall, now: float, *, http1: bool) -> None:
-        """The connection of ``call`` ended, and the provider cannot have begun the request: place it again. ``http1``:
-        over HTTP/1.1."""
-
-
 class UpstreamConnection(Connection):
-    """A connection of the pool."""
+    """A connection of the pool. Implements ``BacklogOwner``: over HTTP/2 a turn may not suffice for the frames of a
+    read."""
 
     __slots__ = (
+        "_backlog",
         "_calls",
         "_idle_timer",
         "_machine",
@@ -77,9 +61,7 @@ class UpstreamConnection(Connection):
         "_pool",
         "_settings_version",
         "_stalled",
-        "_taken",
         "_unsent",
-        "_written",
         "dialed_at",
         "handshake_s",
         "last_used",
@@ -89,15 +71,17 @@ class UpstreamConnection(Connection):
         "wire",
     )
 
-    def __init__(self, services: Services, pool: UpstreamOwner, origin: Origin, now: float) -> None:
+    def __init__(
+        self, services: Services, pool: UpstreamOwner["UpstreamConnection"], origin: Origin, now: float
+    ) -> None:
         super().__init__(services, services.issue_conn())
         self._pool = pool
         self.origin = origin
         self._machine = Machine(UPSTREAM_TABLE, UpstreamState.DIALING)
         self.wire: HttpClientWire | None = None
+        self._backlog = Backlog(services.turns, self)
         self._calls: dict[int, UpstreamCall] = {}
-        self._unsent: dict[UpstreamCall, int] = {}  # how many bytes were written when its last byte was; 0: not yet
-        self._written = self._taken = 0  # bytes written for the transport, and taken by it
+        self._unsent = UnsentRequests()
         self.dialed_at = self.last_used = now
         #: How long the dial took, in seconds.
         self.handshake_s = 0.0
@@ -145,7 +129,7 @@ class UpstreamConnection(Connection):
     def capacity(self) -> int:
         """How many more calls it takes now."""
         wire = self.wire
-        if wire is None or self._machine.state is not UpstreamState.OPEN:
+        if wire is None or self._machine.state is not UpstreamState.OPEN or self.closing:
             return 0
         if self.buffer.size and not wire.multiplexed:
             return 0  # the last request is not sent yet
@@ -172,7 +156,7 @@ class UpstreamConnection(Connection):
         call.withheld_credit = 0
         call.stream = self.wire.send_request(call.request)
         self._calls[call.stream] = call
-        self._unsent[call] = 0
+        self._unsent.add(call)
         self._idle_timer.cancel()
         if self.wire.multiplexed:
             self._ping_timer.arm(now + self.services.config.timeouts.upstream_ping_s)
@@ -225,7 +209,9 @@ class UpstreamConnection(Connection):
         limits = self.services.config.limits
         plain_h2 = self.origin.http2 == "on" and self.origin.scheme == "http"
         if alpn == "h2" or plain_h2:
-            self.wire = Http2Client(max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes)
+            self.wire = Http2Client(
+                max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes, portion=PORTION_EVENTS
+            )
         else:
             self.wire = Http1Client(limits.head_bytes)
         self._pump(now)
@@ -244,7 +230,7 @@ class UpstreamConnection(Connection):
 
     def receive_data(self, data: bytes, now: float) -> None:
         wire = self.wire
-        if wire is None or self.closing:
+        if wire is None or (self.closing and not (self.ended and self._backlog.holds)):
             return
         events = wire.receive_data(data)
         if wire.multiplexed:
@@ -257,10 +243,19 @@ class UpstreamConnection(Connection):
             if not events:
                 return
         self._dispatch(events, now)
+        if wire.unread:
+            self._backlog.portion_read(self.services.turns.left, now)
+
+    def resume_peer(self, now: float) -> None:
+        if self.buffer.size <= _UNSENT_LIMIT // 4:
+            self.resume_reading()
 
     def receive_eof(self, now: float) -> None:
         if self._machine.state is UpstreamState.DIALING:
             self.connect_failed("the connection ended", now)
+            return
+        if self._backlog.waits:
+            self._backlog.end_later(self.receive_eof)
             return
         if self.wire is not None and not self.closing:
             # Before the events: a call that fails now closes the connection in order, otherwise it would abort it.
@@ -273,29 +268,32 @@ class UpstreamConnection(Connection):
         if self._machine.state is UpstreamState.DIALING:
             self.connect_failed(reason, now)
             return
-        events = self.wire.connection_lost(reason) if self.wire is not None and not self.closing else []
+        told = self.closing
         self.mark_lost()  # before the events: no ``Close`` may be emitted for a lost connection
-        self._dispatch(events, now)
+        if told:
+            self._end(now, abort=True)
+        elif self._backlog.waits:
+            self._backlog.end_later(lambda at: self._fail_calls(reason, at))
+        else:
+            self._fail_calls(reason, now)
+
+    def _fail_calls(self, reason: str, now: float) -> None:
+        if self.wire is not None:
+            self._dispatch(self.wire.connection_lost(reason), now)
         self._end(now, abort=True)
 
     def data_sent(self, n: int, now: float) -> None:
         super().data_sent(n, now)
-        if self.multiplexed and self.buffer.size <= _UNSENT_LIMIT // 4:
-            self.resume_reading()
-        self._taken += n
-        if self._unsent:
-            taken = self._taken
-            for call in [call for call, end in self._unsent.items() if 0 < end <= taken]:
-                if self._unsent.pop(call, None) is not None:  # a handler may have ended others
-                    call.sent, call.sent_at = True, now
-                    call.handler.request_sent(now)
+        if self.multiplexed and not self._backlog.waits:
+            self.resume_peer(now)
+        self._unsent.taken(n, now)
         if not self._calls and not self.buffer.size:
             self._pool.capacity_changed(self, now)
 
     def closed(self, now: float) -> None:
         if self._machine.state is UpstreamState.DIALING:
             self.connect_failed("the connection was given up", now)
-        elif self._machine.state is not UpstreamState.CLOSED:
+        elif self._machine.state is not UpstreamState.CLOSED and not self.ended:
             self.connection_lost("the connection was given up", now)
         super().closed(now)
 
@@ -305,11 +303,8 @@ class UpstreamConnection(Connection):
         assert self.wire is not None
         data = self.wire.data_to_send()
         if data:
-            self._written += len(data)
             self.write(data, now)
-            for call, end in self._unsent.items():
-                if not end and self.wire.request_sent(call.stream):
-                    self._unsent[call] = self._written
+            self._unsent.written(len(data), self.wire.request_sent)
             if self.wire.multiplexed and self.buffer.size > _UNSENT_LIMIT:
                 self.pause_reading()
 
@@ -380,7 +375,7 @@ class UpstreamConnection(Connection):
     def _remove(self, call: UpstreamCall) -> None:
         self._calls.pop(call.stream, None)
         call.connection = None
-        self._unsent.pop(call, None)
+        self._unsent.remove(call)
         if call.paused and not self.multiplexed:
             self.resume_reading()
         elif call.withheld_credit and self.wire is not None:

@@ -66,6 +66,8 @@ class Http2Connection(Http2Role[OwnerEvent]):
         self._low = window // 4 * 3
         self._credit = window  #: the rest of the connection's window
         self._tail = b""
+        self._portion = 1 << 30  #: the most frames that one call reads, besides DATA frames that only bring data
+        self.unread = False  #: whole frames may be left: call ``receive_data`` with no bytes
         self.settings_received = False  #: the peer's first SETTINGS came
         self.settings_version = 0  #: how many SETTINGS and GOAWAYs came
         self._block = 0  #: the stream whose header block has not ended
@@ -96,8 +98,10 @@ class Http2Connection(Http2Role[OwnerEvent]):
             data = self._behind_preface(data)
         if self._tail:
             data = self._tail + data
+            self.unread = False
         size = len(data)
         position = 0
+        left = self._portion
         touched = self._touched
         receiving = {} if self._block else self._receiving
         low = self._low
@@ -141,6 +145,10 @@ class Http2Connection(Http2Role[OwnerEvent]):
                 return self._take_events()
             receiving = {} if self._block else self._receiving
             credit = self._credit
+            left -= 1
+            if not left:
+                self.unread = position < size
+                break
         self._credit = credit
         self._tail = data[position:] if position < size else b""
         if touched:
@@ -393,6 +401,7 @@ class Http2Connection(Http2Role[OwnerEvent]):
         for stream in list(self._streams.values()):
             self._fault(stream, fault)
         self._tail = b""
+        self.unread = False
         if code is not None:
             self._writer.put(wire.goaway(self._h2.highest_inbound_stream_id, code))
         self._on_failure(fault)

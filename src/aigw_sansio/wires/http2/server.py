@@ -45,10 +45,12 @@ class Http2Server(Http2Connection[ServerEvent]):
         head_bytes: int = 32 * 1024,
         stream_window: int = 256 * 1024,
         connection_window: int = 1 << 24,
+        portion: int = 1 << 30,
     ) -> None:
         """``max_streams``: the most streams at once, as told to the client. ``head_bytes``: the largest header section
         of a request. ``stream_window`` and ``connection_window``: bytes that the client may send before we give more
-        credit, on one stream and on all; at least 65,535."""
+        credit, on one stream and on all; at least 65,535. ``portion``: the most frames that one call reads; see
+        ``unread``."""
         self._max_streams = max_streams
         self._rapid = 0
         self._last = 0
@@ -60,6 +62,7 @@ class Http2Server(Http2Connection[ServerEvent]):
             stream_window=stream_window,
             window=connection_window,
         )
+        self._portion = portion
 
     # -- for the owner --------------- ---------------------------------------------------------------------------
 
