@@ -12,6 +12,8 @@ from ..faults import Fault
 
 #: One call of a decoder returns, or drops, at most so many payloads.
 PORTION_CHUNKS: Final = 250
+#: Or it takes so many smaller steps: a line of a payload with many lines, a change of depth in a nested one.
+PORTION_STEPS: Final = 4 * PORTION_CHUNKS
 
 
 class Chunk(msgspec.Struct, frozen=True, gc=False):

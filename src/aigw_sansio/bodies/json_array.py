@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Final
 
 from ..faults import Fault, FaultKind, Side
-from .chunk import PORTION_CHUNKS, Chunk
+from .chunk import PORTION_CHUNKS, PORTION_STEPS, Chunk
 from .nesting import NestingScanner
 
 
@@ -37,7 +37,7 @@ _OPEN, _CLOSE, _COMMA, _BRACE = b"[],{"
 class JsonArrayDecoder:
     """A :class:`~.chunk.BodyDecoder` for a streamed JSON array; one chunk for each element."""
 
-    __slots__ = ("_at_start", "_held", "_limit", "_rest", "_scanner", "_single", "_state", "fault", "unread")
+    __slots__ = ("_at_start", "_held", "_limit", "_rest", "_scanner", "_single", "_state", "_steps", "fault", "unread")
 
     def __init__(self, limit: int) -> None:
         """``limit``: the largest element in bytes."""
@@ -48,6 +48,7 @@ class JsonArrayDecoder:
         self.unread = False
         self._rest = b""  # bytes behind a full portion
         self._scanner = NestingScanner()
+        self._steps = 0  # that this call may still take in nested elements
         self._single = False
         self._at_start = True
         self._state = ScanState.START
@@ -76,8 +77,9 @@ class JsonArrayDecoder:
             data, self._rest = self._rest + data, b""
         position = 0
         size = len(data)
+        self._steps = PORTION_STEPS
         while position < size and self.fault is None:
-            if len(chunks) == PORTION_CHUNKS:
+            if len(chunks) == PORTION_CHUNKS or self._steps <= 0:
                 self._rest = data[position:]
                 self.unread = True
                 break
@@ -98,10 +100,11 @@ class JsonArrayDecoder:
 
     def _read_element(self, data: bytes, position: int, chunks: list[Chunk]) -> int:
         if self._state is ScanState.NESTED:
-            end = self._scanner.scan(data, position)
+            end = self._scanner.scan(data, position, self._steps)
+            self._steps -= self._scanner.used
             complete = end >= 0
             if not complete:
-                end = len(data)
+                end = self._scanner.at
         else:
             found = _SCALAR.match(data, position)
             end = found.end() if found else position

@@ -19,9 +19,11 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from ..faults import Fault, FaultKind, Side
 from ..json_text import valid_json
-from .chunk import PORTION_CHUNKS, Chunk
+from .chunk import PORTION_CHUNKS, PORTION_STEPS, Chunk
 from .nesting import NestingScanner
 from .terminator import is_done
 
@@ -33,8 +35,6 @@ _DOCUMENT: Final = re.compile(rb"[ \t]*+(?=[{\[])")
 #: A name that may be a field, known or not. What is before the colon of any other line is text.
 _NAME: Final = re.compile(rb"[ \t]*+[^\s<>{}\[\]\"]++[ \t]*+")
 _FIELDS: Final = frozenset((b"data", b"event", b"id", b"retry"))
-#: One call reads at most so many lines of a block that has many: a line costs less than an event.
-_PORTION_LINES: Final = 4 * PORTION_CHUNKS
 #: How the body of an event stream can begin, behind blanks and a byte order mark.
 _OPENINGS: Final = (b"data:", b"event:", b"id:", b"retry:", b":")
 
@@ -49,6 +49,19 @@ def begins_like_sse(start: bytes) -> bool | None:
     return None if undecided else False
 
 
+class _Block(msgspec.Struct, frozen=True):
+    """A block of which lines are left, from ``position`` on, and what the lines before it said."""
+
+    text: bytes
+    position: int
+    document: int
+    documents: bool
+    event: str
+    lines: list[bytes]
+    words: list[bytes]
+    ended: bool
+
+
 class SseDecoder:
     """A :class:`~.chunk.BodyDecoder` for ``text/event-stream``."""
 
@@ -61,10 +74,10 @@ class SseDecoder:
         "_event",
         "_held",
         "_limit",
-        "_lines_left",
         "_on_done",
         "_rest",
         "_scanner",
+        "_steps",
         "buffered",
         "done",
         "dropped",
@@ -90,7 +103,7 @@ class SseDecoder:
         self._held = bytearray()  # a block without its end
         self._rest = b""  # bytes behind a full portion, their line ends turned into LF
         self._block: _Block | None = None  # a block of which not all lines are read; ``_rest`` is behind it
-        self._lines_left = 0  # that this call may still read
+        self._steps = 0  # that this call may still take
         self._document = bytearray()  # a JSON document that goes on after an empty line
         self._event = ""  # the name given to that document
         self._scanner = NestingScanner()
@@ -136,11 +149,12 @@ class SseDecoder:
                 data = data.replace(b"\r", b"\n")
 
         chunks: list[Chunk] = []
-        self._lines_left = _PORTION_LINES
+        self._steps = PORTION_STEPS
         if self.unread:
             self.unread = False
             data, self._rest = self._rest + data, b""
-            if self._block is not None and not self._go_on(self._block, chunks):
+            block_left = self._block
+            if block_left is not None and not self._read(block_left.text, chunks, saved=block_left):
                 self._keep(data)
                 return chunks
             if self._is_end(b""):
@@ -206,9 +220,10 @@ class SseDecoder:
         chunks: list[Chunk] = []
         held = bytes(self._held)
         self._held.clear()
-        self._lines_left = _PORTION_LINES
-        if self._block is not None:
-            self._go_on(self._block, chunks)
+        self._steps = PORTION_STEPS
+        block = self._block
+        if block is not None:
+            self._read(block.text, chunks, saved=block)
         elif held and not self._at_start:  # not half a byte order mark
             self._read(held, chunks, ended=True)
         if self._block is not None:
@@ -227,48 +242,53 @@ class SseDecoder:
         self.unread = not self.done
         self.buffered = len(rest) + len(self._document) + (len(self._block.text) if self._block is not None else 0)
 
-    def _read(self, block: bytes, chunks: list[Chunk], *, ended: bool = False) -> bool:
-        """Read the lines of one block. ``ended``: the body ended inside of it. False if not all of them are read."""
+    def _read(self, block: bytes, chunks: list[Chunk], *, ended: bool = False, saved: "_Block | None" = None) -> bool:
+        """Read the lines of one block; ``saved``: where an earlier call stopped. ``ended``: the body ended inside of
+        it. False if this call may take no more steps, and lines are left."""
         position = 0
+        document = 0 if self._document else -1  # where a JSON document begins or goes on in this block; -1: nowhere
         # One document in a block is enough for an error, and it limits how many chunks one block can give.
-        documents = not self._document
-        if not documents:
-            position = self._scanner.scan(block, 0)
-            if position < 0:
-                self._continue_document(block)
-                return True
-            self._document += block[:position]
-            self._append_document(bytes(self._document), self._event, chunks)
-            self._document.clear()
-        elif block[:1] == b":" and _LF not in block:
+        documents = document < 0
+        event = ""
+        lines: list[bytes] = []
+        words: list[bytes] = []
+        if saved is not None:
+            position, document, documents, event = saved.position, saved.document, saved.documents, saved.event
+            lines, words, ended = saved.lines, saved.words, saved.ended
+        elif documents and block[:1] == b":" and _LF not in block:
             return True
-        return self._go_on(_Block(block, position, documents=documents, ended=ended), chunks)
-
-    def _go_on(self, state: "_Block", chunks: list[Chunk]) -> bool:
-        """Read a portion of the lines of a block. False if not all of them are read."""
-        block, position, event = state.text, state.position, state.event
-        lines, words = state.lines, state.words
         size = len(block)
         while position < size:
-            self._lines_left -= 1
-            if self._lines_left < 0:
-                state.position, state.event = position, event
-                self._block = state
+            if self._steps <= 0:
+                self._block = _Block(
+                    text=block,
+                    position=position,
+                    document=document,
+                    documents=documents,
+                    event=event,
+                    lines=lines,
+                    words=words,
+                    ended=ended,
+                )
                 return False
-            if state.documents and (found := _DOCUMENT.match(block, position)):
-                state.documents = False
+            if document >= 0:
+                end = self._scanner.scan(block, position, self._steps)
+                self._steps -= self._scanner.used
+                position = self._scanner.at
+                if end >= 0:
+                    self._document += block[document:end]
+                    self._append_document(bytes(self._document), self._event, chunks)
+                    self._document.clear()
+                    document = -1
+                continue
+            self._steps -= 1
+            if documents and (found := _DOCUMENT.match(block, position)):
+                documents = False
                 self._append_event(lines, words, event, chunks)
-                lines, words = state.lines, state.words = [], []
-                start = found.end()
+                lines, words = [], []
+                document = position = found.end()
+                self._event, event = event, ""
                 self._scanner = NestingScanner()
-                position = self._scanner.scan(block, start)
-                if position < 0:
-                    self._event = event
-                    self._continue_document(block[start:])
-                    self._block = None
-                    return True
-                self._append_document(block[start:position], event, chunks)
-                event = ""
                 continue
             end = block.find(b"\n", position)
             if end < 0:
@@ -280,12 +300,15 @@ class SseDecoder:
                 event = str(value[1:] if value[:1] == b" " else value, "utf-8", "replace")
             elif colon and name.strip().lower() == b"error":
                 chunks.append(Chunk(value.strip(), "error", failed=True))
-                self._lines_left -= _PORTION_LINES // PORTION_CHUNKS
+                self._steps -= PORTION_STEPS // PORTION_CHUNKS
             elif name and name not in _FIELDS and not (colon and _NAME.fullmatch(name)):
                 words.append(block[position:end])
             position = end + 1
         self._block = None
-        self._append_event(lines, words, event, chunks, ended=state.ended)
+        if document >= 0:
+            self._continue_document(block[document:])
+        else:
+            self._append_event(lines, words, event, chunks, ended=ended)
         return True
 
     def _append_event(
@@ -331,18 +354,3 @@ class SseDecoder:
         self._rest = b""
         self.unread = False
         self.buffered = 0
-
-
-class _Block:
-    """A block whose lines are being read: up to ``position``, with the fields that they gave."""
-
-    __slots__ = ("documents", "ended", "event", "lines", "position", "text", "words")
-
-    def __init__(self, text: bytes, position: int, *, documents: bool, ended: bool) -> None:
-        self.text = text
-        self.position = position
-        self.documents = documents  # a JSON document may begin at a line
-        self.ended = ended  # the body ended inside of this block
-        self.event = ""
-        self.lines: list[bytes] = []
-        self.words: list[bytes] = []

@@ -220,7 +220,9 @@ class ThreadDriver:
         with self._lock:
             links = [link for link in self._links.values() if link.socket is not None and not link.paused]
             before = {link: link.reads for link in links}
-        ready = select.select([link.socket for link in links], [], [], 0)[0]
+        ready = []
+        with suppress(OSError, ValueError):  # one of them may be closed meanwhile
+            ready = select.select([link.socket for link in links], [], [], 0)[0]
         behind = {link: max(link.taken, reads + (link.socket in ready)) for link, reads in before.items()}
         with self._lock:
             self._read_once.wait_for(
