@@ -14,7 +14,7 @@ from collections import deque
 from ..engine.backlog import Backlog
 from ..engine.connection import Connection
 from ..engine.services import Services
-from ..engine.turns import PORTION_EVENTS
+from ..engine.turns import PORTION_FRAMES
 from ..events import UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
 from ..ids import ConnId
@@ -68,7 +68,7 @@ class Http2DownstreamConnection(Connection):
         self._handler = handler
         limits = services.config.limits
         self._wire = Http2Server(
-            max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes, portion=PORTION_EVENTS
+            max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes, portion=PORTION_FRAMES
         )
         self._backlog = Backlog(services.turns, self)
         self._pipes: dict[int, StreamPipe] = {}

@@ -18,7 +18,7 @@ from ..config import Compression
 from ..engine.backlog import Backlog
 from ..engine.connection import BytePipe
 from ..engine.services import Services
-from ..engine.turns import EVENT_BYTES, PORTION_COST, PORTION_EVENTS
+from ..engine.turns import FRAME_COST, PORTION_COST, PORTION_FRAMES
 from ..faults import CLOSE_CODE, Side
 from ..wires.websocket.deflate import DeflateSettings, PerMessageDeflate, choose
 from ..wires.websocket.frames import Role
@@ -109,9 +109,9 @@ class WebSocketChannel(MessageChannel):
             self.wire.keep(data)
             self._backlog.postpone()
             return
-        events = self._take_unhandled(data) if self._unhandled else self.wire.receive_data(data, PORTION_EVENTS)
+        events = self._take_unhandled(data) if self._unhandled else self.wire.receive_data(data, PORTION_FRAMES)
         for event in events:
-            turns.left -= EVENT_BYTES
+            turns.left -= FRAME_COST
             kind = type(event)
             if kind is TextMessage or kind is BinaryMessage:
                 if not self.ended:
@@ -152,7 +152,7 @@ class WebSocketChannel(MessageChannel):
         position = next(index for index, other in enumerate(events) if other is event)
         if not position and turns.is_untouched(left):
             return False
-        turns.left += EVENT_BYTES  # which its caller has counted
+        turns.left += FRAME_COST  # which its caller has counted
         self._unhandled = events[position:]
         self._backlog.postpone(alone=len(event.data) > PORTION_COST // 2)
         return True

@@ -27,6 +27,9 @@ EVENT_BYTES: Final = TURN_BYTES // TURN_EVENTS
 PORTION_EVENTS: Final = 250
 #: What a portion counts, in bytes.
 PORTION_COST: Final = PORTION_EVENTS * EVENT_BYTES
+#: A frame that a library reads, and a client's message, cost as much as four events.
+FRAME_COST: Final = 4 * EVENT_BYTES
+PORTION_FRAMES: Final = PORTION_EVENTS // 4
 #: What one owner gets before the next one, in bytes.
 _SHARE: Final = PORTION_COST
 

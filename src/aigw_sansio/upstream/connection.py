@@ -27,7 +27,7 @@ from ..effects import Tls
 from ..engine.backlog import Backlog
 from ..engine.connection import Connection
 from ..engine.services import Services
-from ..engine.turns import PORTION_EVENTS
+from ..engine.turns import PORTION_FRAMES
 from ..faults import Fault, FaultKind, Side
 from ..fsm import Machine
 from ..origin import Origin
@@ -210,7 +210,7 @@ class UpstreamConnection(Connection):
         plain_h2 = self.origin.http2 == "on" and self.origin.scheme == "http"
         if alpn == "h2" or plain_h2:
             self.wire = Http2Client(
-                max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes, portion=PORTION_EVENTS
+                max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes, portion=PORTION_FRAMES
             )
         else:
             self.wire = Http1Client(limits.head_bytes)
