@@ -14,7 +14,7 @@ import pytest
 from tests.laws.compiled import COMPILED
 from tests.peers.http2_client import Http2ClientPeer, StreamClient
 from tests.peers.http_providers import Http1Provider, Http2Provider
-from tests.peers.reference_driver import Cuts, Link, PerfectDriver
+from tests.peers.reference_driver import Cuts, End, Link, PerfectDriver
 from tests.peers.turn_driver import Meter, TurnDriver
 from tests.peers.websocket_client import WsClient
 from tests.peers.websocket_frames import raw_frame
@@ -46,9 +46,10 @@ CHUNK = b'data: {"choices":[{"delta":{"content":"x"}}]}\n\n'
 class Place:
     """One gateway, a bystander with a stream of its own, and room for one peer that makes work."""
 
-    def __init__(self, driver: type[PerfectDriver], cuts: Cuts) -> None:
-        self.meter = Meter(Gateway(CONFIG, b"a seed for turns", 1_700_000_000.0))
-        self.driver = driver(self.meter, cuts, 1)  # type: ignore[arg-type]
+    def __init__(self, driver: type[PerfectDriver], cuts: Cuts, *, measured: bool = False) -> None:
+        self.gateway = Gateway(CONFIG, b"a seed for turns", 1_700_000_000.0)
+        self.meter = Meter(self.gateway)
+        self.driver = driver(self.meter if measured else self.gateway, cuts, 1)  # type: ignore[arg-type]
         self.bystander = self.client(WsClient())
         self.stream = self.exchange(self.bystander, "bystander", "custom-h1")
         self.answer(self.stream, [("content-type", "text/event-stream")], CHUNK)
@@ -95,6 +96,14 @@ class Place:
         self.driver.send(self.stream, self.stream.peer.body(CHUNK))
         new = [json.loads(text)["type"] for text in self._seen()[before:]]
         assert sorted(new) == ["universal.pong", "universal.stream"], new
+
+    def outcome(self) -> tuple[dict[str, list[str]], list[str]]:
+        """What each peer saw, and all events."""
+        by_peer: dict[str, list[str]] = {}
+        for one in self.driver.output:
+            if one.source not in ("pause", "resume", "event"):
+                by_peer.setdefault(one.source, []).append(one.seen.line)
+        return by_peer, [repr(event) for event in self.driver.events]
 
     def _seen(self) -> list[str]:
         name = self.driver.name(self.bystander)
@@ -245,7 +254,7 @@ IDS = [case.name.replace(" ", "-") for case in CASES]
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_no_call_is_long_and_others_are_served(case: Case) -> None:
-    place = Place(TurnDriver, "whole")
+    place = Place(TurnDriver, "whole", measured=True)
     driver = place.driver
     assert isinstance(driver, TurnDriver)
     link, data = case.work(place)
@@ -269,9 +278,33 @@ def test_cuts_do_not_show(case: Case) -> None:
         place.driver.send(link, data)
         for end in [one for one in place.driver.links.values() if one.kind == "up" and one is not place.stream]:
             assert not end.inbox, "everything was read"
-        by_peer: dict[str, list[str]] = {}
-        for one in place.driver.output:
-            if one.source not in ("pause", "resume", "event"):
-                by_peer.setdefault(one.source, []).append(one.seen.line)
-        outcomes.append((by_peer, [repr(event) for event in place.driver.events]))
+        outcomes.append(place.outcome())
+    assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("end", [End.EOF, End.RESET])
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_an_end_comes_behind_what_was_read_before(case: Case, end: End) -> None:
+    """Whether the end comes while most of one read is left, or when all of it was read in small pieces."""
+    outcomes = []
+    for size in (READ, 3000):
+        place = Place(TurnDriver, "whole")
+        driver = place.driver
+        assert isinstance(driver, TurnDriver)
+        link, data = case.work(place)
+        data = data[:READ]
+        for at in range(0, len(data), size):
+            if not link.ended:
+                driver.deliver(link, data[at : at + size])
+            while size != READ and driver.turn():
+                pass
+        if not link.ended:
+            driver.deliver(link, end)
+        driver.settle()
+        while driver.turn():
+            pass
+        outcomes.append(place.outcome())
+        if end is End.RESET:  # a connection that is lost takes nothing any more
+            outcomes[-1][0].pop(driver.name(link), None)
+        assert not place.gateway.snapshot()["postponed"]
     assert outcomes[0] == outcomes[1]

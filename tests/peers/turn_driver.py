@@ -8,7 +8,7 @@ import sys
 from types import FrameType
 from typing import Any
 
-from tests.peers.reference_driver import Core, PerfectDriver
+from tests.peers.reference_driver import Core, End, Link, PerfectDriver
 
 _INPUTS = frozenset(
     (
@@ -58,6 +58,12 @@ class TurnDriver(PerfectDriver):
 
     def _proceed(self) -> bool:
         return False
+
+    def deliver(self, link: Link, piece: bytes | End) -> None:
+        """``piece`` comes now, even to a paused connection: as the one read that may still be under way, or under TLS
+        as the end in the read that is delivered."""
+        self._deliver(link, piece)
+        self.execute()
 
     def turn(self) -> bool:
         """One ``proceed``, if work is left. Returns whether there was any."""

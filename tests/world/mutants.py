@@ -97,6 +97,26 @@ FAULTS: list[Mutant] = [
         "            call.cancel(now)\n",
         "            pass\n",
     ),
+    # turns
+    Mutant(
+        "one call reads all of a bomb",
+        "exchanges.attempt",
+        "            if self._turns.left <= 0:\n                self._postpone()\n                self._note_buffered(response, now)\n                return\n",
+        "",
+    ),
+    Mutant(
+        "one call reads all frames of a flood",
+        "engine.backlog",
+        "        if turns.left > 0:\n",
+        "        if True:\n",
+    ),
+    Mutant("an owner with work left is not called again", "engine.turns", "            worker.proceed(now)\n", ""),
+    Mutant(
+        "the first owner gets all turns",
+        "engine.turns",
+        "            worker = next(iter(queue))\n",
+        "            worker = min(queue, key=id)\n",
+    ),
     # the money rules
     Mutant(
         "an answered request is sent again",
