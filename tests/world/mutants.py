@@ -105,18 +105,12 @@ FAULTS: list[Mutant] = [
         "",
     ),
     Mutant(
-        "one call reads all frames of a flood",
+        "frames that give no event cost nothing",
         "engine.backlog",
-        "        if turns.left > 0:\n",
-        "        if True:\n",
+        "        turns.left = min(turns.left, left - PORTION_COST)\n",
+        "",
     ),
     Mutant("an owner with work left is not called again", "engine.turns", "            worker.proceed(now)\n", ""),
-    Mutant(
-        "the first owner gets all turns",
-        "engine.turns",
-        "            worker = next(iter(queue))\n",
-        "            worker = min(queue, key=id)\n",
-    ),
     # the money rules
     Mutant(
         "an answered request is sent again",

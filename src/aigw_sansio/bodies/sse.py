@@ -17,9 +17,7 @@ Deviations from the standard, so that nothing is lost that a provider says:
 
 import re
 from collections.abc import Callable
-from typing import Final
-
-import msgspec
+from typing import Final, NamedTuple
 
 from ..faults import Fault, FaultKind, Side
 from ..json_text import valid_json
@@ -49,7 +47,7 @@ def begins_like_sse(start: bytes) -> bool | None:
     return None if undecided else False
 
 
-class _Block(msgspec.Struct, frozen=True):
+class _Block(NamedTuple):
     """A block of which lines are left, from ``position`` on, and what the lines before it said."""
 
     text: bytes

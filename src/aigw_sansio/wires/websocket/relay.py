@@ -300,5 +300,5 @@ class FrameRelay(WebSocketBase):
 
 
 def _window(at: int, final: int, frames: int, shortest: int) -> int:
-    """Where ``frames`` more frames end at the earliest, if each has only ``shortest`` bytes; at most ``final``."""
+    """The end of ``frames`` more frames if each has only ``shortest`` bytes; at most ``final``."""
     return min(final, at + frames * shortest)
