@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
-from tests.laws.compiled import COMPILED
 from tests.peers.http2_client import Http2ClientPeer, StreamClient
 from tests.peers.http_providers import Http1Provider, Http2Provider
 from tests.peers.reference_driver import Cuts, End, Link, PerfectDriver
@@ -19,7 +18,8 @@ from tests.peers.turn_driver import Meter, TurnDriver
 from tests.peers.websocket_client import WsClient
 from tests.peers.websocket_frames import raw_frame
 from tests.peers.websocket_provider import WsProvider
-from tests.unit.bodies.aws_messages import message
+from tests.reading.aws_messages import message
+from tests.rigs.compiled import COMPILED
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.gateway import Gateway

@@ -4,7 +4,18 @@ Decides: how much of a whole body is kept. Must not know: what the bytes mean.
 """
 
 from ..faults import Fault, FaultKind, Side
+from ..wires.heads import header_values
+from ..wires.http import Headers
 from .chunk import Chunk
+
+
+def announced_too_large(headers: Headers, limit: int) -> Fault | None:
+    """A fault if a whole response announces more than may be held. The wire has checked the field."""
+    for value in header_values(headers, b"content-length"):
+        if value.isdigit() and int(value) > limit:
+            detail = f"the provider announces a body of {int(value)} bytes; a whole answer may have {limit}"
+            return Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail)
+    return None
 
 
 class BinaryDecoder:

@@ -26,6 +26,7 @@ from ..wires.websocket.handshake import NotUpgrade, Offers, WrongVersion, read_o
 from .addresses import client_at
 from .http2_stream import StreamPipe, StreamState
 from .ports import ClientRequest, RequestHandler
+from .refusal import refuse_head, too_many_fields
 
 
 class Http2DownstreamConnection(Connection):
@@ -68,7 +69,10 @@ class Http2DownstreamConnection(Connection):
         self._handler = handler
         limits = services.config.limits
         self._wire = Http2Server(
-            max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes, portion=PORTION_FRAMES
+            max_streams=limits.streams_per_connection,
+            head_bytes=limits.head_bytes,
+            head_fields=limits.head_fields,
+            portion=PORTION_FRAMES,
         )
         self._backlog = Backlog(services.turns, self)
         self._pipes: dict[int, StreamPipe] = {}
@@ -123,6 +127,15 @@ class Http2DownstreamConnection(Connection):
         if not self.ended:
             self.connection_lost("the connection was given up", now)
         super().closed(now)
+        if self._backlog.waits:
+            self._backlog.end_later(self._let_go)
+        else:
+            self._let_go(now)
+
+    def _let_go(self, now: float) -> None:
+        self._idle_timer.close()
+        self._backlog.close()
+        self._wire.close()
 
     @property
     def outstanding(self) -> int:
@@ -211,6 +224,10 @@ class Http2DownstreamConnection(Connection):
         self._idle_timer.cancel()
         self._no_request_yet = False
         pipe = self._pipes[event.stream] = StreamPipe(self, event.stream, tunnel=event.method == b"CONNECT")
+        if len(event.headers) > self.services.config.limits.head_fields:
+            fault = too_many_fields(len(event.headers), self.services.config.limits.head_fields)
+            refuse_head(self.services, self.conn, pipe, fault, now, status=431, address=client_at(self.peer))
+            return
         target = event.path or event.authority
         request = ClientRequest(
             conn=self.conn,
@@ -245,7 +262,7 @@ class Http2DownstreamConnection(Connection):
         if self._finishing:
             for pipe in list(self._finishing.values()):
                 if not self._wire.is_open(pipe.number):
-                    pipe.mark_ended()
+                    pipe.finish()
                     self._remove(pipe)
         if not self._pipes and not self._wire.open_streams and not self.closing:
             self._on_unused(now)

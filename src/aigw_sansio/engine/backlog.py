@@ -5,7 +5,7 @@ their owner keeps, and what they mean.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from .turns import PORTION_COST, Turns
 
@@ -24,6 +24,22 @@ class BacklogOwner(Protocol):
         """Everything is read: resume the peer."""
 
 
+class _Nobody:
+    """Stands for the reader of a backlog that is closed."""
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        pass
+
+    def hold_peer(self) -> None:
+        pass
+
+    def resume_peer(self, now: float) -> None:
+        pass
+
+
+_NOBODY: Final = _Nobody()
+
+
 class Backlog:
     """The backlog of one reader. Implements ``Worker``.
 
@@ -34,7 +50,7 @@ class Backlog:
 
     def __init__(self, turns: Turns, owner: BacklogOwner) -> None:
         self._turns = turns
-        self._owner = owner
+        self._owner: BacklogOwner = owner
         self._ends: list[Callable[[float], None]] = []
         #: The peer is paused: not everything is read.
         self.holds = False
@@ -65,6 +81,13 @@ class Backlog:
     def end_later(self, end: Callable[[float], None]) -> None:
         """Call ``end(now)`` when everything is read."""
         self._ends.append(end)
+
+    def close(self) -> None:
+        """The connection is over for its reader, which this does not refer to any more. Nothing is left."""
+        self._owner = _NOBODY
+        self._ends.clear()
+        self.waits = False
+        self._turns.withdraw(self)
 
     def proceed(self, now: float) -> None:
         self.waits = False

@@ -91,8 +91,8 @@ class Attempt:
         paused: int,
         now: float,
     ) -> None:
-        """``number`` counts the attempts of the exchange from 1. A ``last_resort`` has no first-byte timeout.
-        ``paused``: the reasons that pause it from the start. Call ``start`` next."""
+        """``number`` counts the attempts of the exchange from 1. A ``last_resort`` has no first-byte
+        timeout but the operator's. ``paused``: the reasons that pause it from the start. Call ``start`` next."""
         self._services = services
         self._turns = services.turns
         self._source = source
@@ -102,7 +102,7 @@ class Attempt:
         self._log_id = log_id
         self._step = step
         self._number = number
-        self._first_byte_s = None if last_resort else policy.first_byte_s
+        self._first_byte_s = policy.first_byte_ceiling_s if last_resort else policy.first_byte_s
         self._idle_s = policy.idle_s
         self._paused = paused
         self._open = True
@@ -161,12 +161,14 @@ class Attempt:
                 after_s=after,
             )
         )
+        response = self.response
+        whole = response is not None and response.over and response.fault is None
+        if response is not None:
+            response.close()
         call, self._running = self._running, None
-        if call is None:
-            return
-        if self.response is not None and self.response.over and self.response.fault is None:
+        if call is not None and whole:
             call.release(now)
-        else:
+        elif call is not None:
             call.cancel(now)
 
     # -- pausing ------------------------------------------------------------------------------------------------
@@ -252,7 +254,7 @@ class Attempt:
             limits=limits,
             array_stream=call.array_stream,
             query=call.request.body,
-            keys=call.stored_keys,
+            keys=call.stored_keys + (self._running.added_keys if self._running is not None else ()),
         )
         if self.response.fault is not None:
             self._fail(self.response.fault, now)

@@ -12,14 +12,13 @@ from ..engine.services import Services
 from ..events import ExchangeEnded, RequestAdmitted, ResponseFailed, UsageReported
 from ..faults import HTTP_STATUS, Fault, FaultKind, Side
 from ..formats.classify import CONTENT, ERROR, classify
-from ..formats.error_classes import is_retryable
 from ..fsm import Machine
 from .attempt import PAUSED_BY_BUDGET, PAUSED_BY_QUEUE, Attempt
 from .encoder import FinalResponse, Progress, ResponseEncoder
 from .ports import Ending, ExchangeOutlet, PlannedStep
-from .rejection import Rejection, failure_event, judge_whole, reject_stream
+from .rejection import Rejection, fault_of, judge_whole, reject_stream, untold_end
 from .response import ProviderResponse
-from .retry import MAX_RETRY_AFTER_S, retry_after_s, should_retry
+from .retry import wants_another
 from .source import Source
 from .states import EXCHANGE_TABLE, ExchangeInput, ExchangeState
 
@@ -121,13 +120,9 @@ class Exchange:
 
     def start(self, now: float) -> None:
         """Start the first attempt of the first step."""
-        self._services.emit(
-            RequestAdmitted(
-                session=self._owner.session_id, event_id=self.event_id, log_id=self.log_id, steps=len(self._steps)
-            )
-        )
-        total = self._steps[0].policy.total_s
-        if total is not None:
+        session, steps = self._owner.session_id, len(self._steps)
+        self._services.emit(RequestAdmitted(session=session, event_id=self.event_id, log_id=self.log_id, steps=steps))
+        if (total := self._steps[0].policy.total_s) is not None:
             self._total_timer.arm(now + total)
         self._try(now)
 
@@ -137,10 +132,10 @@ class Exchange:
             return
         self._outlet.discard(self)  # before the last message is posted, which must not be discarded
         response = self._response
-        if response is not None:
-            self._status = response.status
         usage = response.usage() if response is not None else None
-        messages = self._encoder.cancelled(response, self._progress, usage) if how == "cancelled" else []
+        self._status = response.status if response is not None else self._status
+        last = self._tell_end(fault)  # a host may listen though the client is gone
+        messages = [*last, *self._encoder.cancelled(response, self._progress, usage)] if how == "cancelled" else []
         self._end(how, now, by=by, fault=fault, messages=messages, usage=usage)
 
     def fail(self, fault: Fault, now: float) -> None:
@@ -151,7 +146,7 @@ class Exchange:
             else:
                 self._fail_stream(fault, now, by=Side.GATEWAY)
         elif not self.ended:
-            self._refuse(fault, Side.GATEWAY, now)
+            self._refuse(fault, Side.GATEWAY, self._response, now)
 
     # -- pausing ------------------------------------------------------------------------------------------------
 
@@ -208,13 +203,19 @@ class Exchange:
         assert response is not None
         return response
 
+    @property
+    def _may_repeat(self) -> bool:
+        """Whether the step may be tried once more: each later step keeps an attempt of those of the exchange."""
+        most = self._services.config.limits.attempts_per_exchange - (len(self._steps) - self._step - 1)
+        return self._tries < self._steps[self._step].policy.attempts and self._attempts < most
+
     def _try(self, now: float) -> None:
         planned = self._steps[self._step]
         policy = planned.policy
         self._tries += 1
         self._attempts += 1
         # With retries the last attempt of the last step has no first-byte timeout: nothing would be tried after it.
-        last = policy.attempts > 1 and self._tries >= policy.attempts and self._step == len(self._steps) - 1
+        last = policy.attempts > 1 and self._step == len(self._steps) - 1 and not self._may_repeat
         self._attempt = Attempt(
             self._services,
             self._source,
@@ -245,9 +246,7 @@ class Exchange:
         if failed is None:
             self._outlet.post(self, messages, now)  # all messages of one read together
         else:
-            again = is_retryable(failed.error_class)
-            fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, failed.message, retryable=again)
-            self._fail_stream(fault, now, by=Side.PROVIDER, messages=messages)
+            self._fail_stream(fault_of(failed), now, by=Side.PROVIDER, messages=messages)
 
     def _collect_until_commit(self, response: ProviderResponse, chunks: list[Chunk], now: float) -> None:
         """Keep messages uncommitted until the first chunk with content."""
@@ -332,15 +331,12 @@ class Exchange:
         """An attempt failed before the commit: the next one follows, or the exchange ends. ``wait_s``: the wait that
         the provider's body asks for."""
         response = self._response
-        told: bool | None = None
-        if response is not None:
-            told = should_retry(response.headers)
-            wait_s = max(wait_s, retry_after_s(response.headers, self._services.unix_time(now)))
-        again = (fault.retryable if told is None else told) and wait_s <= MAX_RETRY_AFTER_S
+        headers = response.headers if response is not None else []
+        again, wait_s = wants_another(headers, fault, wait_s, self._services.unix_time(now))
         self._clear_attempt()  # before the next attempt, which must not start with uncommitted messages of this one
         policy = self._steps[self._step].policy
         # A fault that is not retryable ends this step, not the exchange: the next step may be another provider.
-        if self._tries < policy.attempts and again:
+        if again and self._may_repeat:
             delay = max(policy.delay_before(self._tries + 1), wait_s)
             self._machine.fire(ExchangeInput.RETRY_LATER)
             self._account()
@@ -357,7 +353,7 @@ class Exchange:
         elif self._last_response is not None:
             self._show(self._last_response, now, fault=fault)
         else:
-            self._refuse(fault, Side.PROVIDER, now)
+            self._refuse(fault, Side.PROVIDER, response, now)
 
     def _on_backoff_over(self, now: float) -> None:
         self._machine.fire(ExchangeInput.TRY_NEXT)
@@ -375,23 +371,26 @@ class Exchange:
         messages = self._encoder.whole(final, self._progress)
         self._end("created", now, by=Side.PROVIDER, fault=fault, messages=messages, usage=final.usage)
 
-    def _refuse(self, fault: Fault, by: Side, now: float) -> None:
-        """End without a response to show."""
+    def _refuse(self, fault: Fault, by: Side, response: ProviderResponse | None, now: float) -> None:
+        """End without a response to show. ``response``: the one that broke off, if there was one."""
         self._status = HTTP_STATUS[fault.kind]
-        known = self._steps[self._step].call.format != "unknown"
-        messages = self._encoder.events([failure_event(fault)]) if known else []
-        messages += self._encoder.refused(fault, self._progress)
-        usage = self._response.usage() if self._response is not None else None
+        usage = response.usage() if response is not None else None
+        messages = [*self._tell_end(fault), *self._encoder.refused(fault, self._progress, usage)]
         self._end("created", now, by=by, fault=fault, messages=messages, usage=usage)
 
     def _fail_stream(self, fault: Fault, now: float, *, by: Side, messages: Sequence[bytes] = ()) -> None:
         """Fail in the middle of a stream, after ``messages``."""
         response = self._shown_response
-        told = response.told_end or not response.known
-        last = [] if told else self._encoder.events([failure_event(fault)])
+        last = self._tell_end(fault)
         usage = response.usage()
         failed = self._encoder.failed(response, fault, self._progress, usage)
         self._end("error", now, by=by, fault=fault, messages=[*messages, *last, *failed], usage=usage)
+
+    def _tell_end(self, fault: Fault) -> list[bytes]:
+        """The messages of the events that end what ``fault`` cuts short."""
+        seen = self._response if self._machine.state is ExchangeState.STREAMING else None
+        events = untold_end(self._steps[self._step].call.format, seen, fault)
+        return self._encoder.events(events) if events else []
 
     def _clear_attempt(self) -> None:
         """Keep nothing of an ended attempt except the number of its bytes."""
@@ -437,7 +436,8 @@ class Exchange:
                 bytes_received=self._bytes_received,
             )
         )
-        self._steps = ()  # its last messages may be queued for long; the request is not kept for them
+        self._steps = ()  # its last messages may be queued for long; nothing else is kept for them
+        self._last_response = None
         self._owner.exchange_ended(self, now)
 
     def _account(self) -> None:

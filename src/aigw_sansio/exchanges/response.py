@@ -6,6 +6,7 @@ retries; the exchange draws the conclusions.
 
 from collections.abc import Callable
 from enum import IntEnum
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,7 @@ from ..bodies.chunk import PORTION_CHUNKS, BodyDecoder, Chunk
 from ..bodies.coding import ContentDecoder, content_decoder
 from ..bodies.framing import Framing, asks_for_stream, decoder_for, framing_of, is_json, may_be_sse, media_type
 from ..bodies.ndjson import NdjsonDecoder
+from ..bodies.raw import BinaryDecoder, announced_too_large
 from ..bodies.sniffing import SniffingDecoder
 from ..bodies.sse import SseDecoder
 from ..config import Limits
@@ -26,6 +28,7 @@ from ..formats.registry import make_reader
 from ..formats.unknown import OPAQUE
 from ..formats.usage import UsageMeter
 from ..formats.values import parse
+from ..json_text import base64_size, string_size, valid_json
 from ..redaction import redactor
 from ..wires.heads import header_values
 from ..wires.http import Headers
@@ -39,6 +42,8 @@ class ReadDepth(IntEnum):
     ALL = 2  #: somebody listens
 
 
+#: If fewer bytes are held, a read completes no chunk that may become too large.
+_LOOK_AT: Final = 64 * 1024
 #: The terminator, as readers know it: the decoder of event streams takes it out.
 _DONE = Chunk(b"[DONE]")
 
@@ -51,6 +56,7 @@ class ProviderResponse:
     """
 
     __slots__ = (
+        "_asked",
         "_broken",
         "_coding",
         "_decoder",
@@ -117,15 +123,16 @@ class ProviderResponse:
         else:
             self._decoder = decoder_for(self.framing, limits, self._on_done)
             if coding is None and self.framing is Framing.WHOLE:
-                self.fault = _too_large(headers, limits.response_body_bytes)
+                self.fault = announced_too_large(headers, limits.response_body_bytes)
         self._coding: ContentDecoder | None = coding if isinstance(coding, ContentDecoder) else None
-        self._undecoded = b""
+        self._undecoded = bytearray()  # it grows with every read while the client takes nothing
         #: ``next_chunks`` has nothing more before more of the body comes.
         self.needs_data = True
         #: If it has more: the bytes that its last call counts in a turn, besides the chunks that it returned.
         self.work = 0
         #: Bytes of the body that are held here.
         self.buffered = 0
+        self._asked = bool(query)
         self._reader = make_reader(format)
         #: Whether the format is known.
         self.known = format != "unknown"
@@ -193,16 +200,18 @@ class ProviderResponse:
         """Add ``data`` to the body, and decode its next portion. Returns the chunks that this portion completes."""
         decoder = self._decoder
         coding = self._coding
+        held = self.buffered
         if coding is None:
             if self._undecoded:
-                data, self._undecoded = self._undecoded + data, b""
+                data = b"".join((self._undecoded, data))
+                self._undecoded = bytearray()
             elif not data and self.needs_data:
                 return []
             chunks = decoder.feed(data)
             self.buffered = decoder.buffered
             if decoder.unread:
                 self.needs_data = False
-                self.work = _portion_left(chunks)
+                self.work = max(0, PORTION_CHUNKS - len(chunks)) * EVENT_BYTES
             else:
                 self.needs_data = True
         else:
@@ -220,10 +229,24 @@ class ProviderResponse:
                 chunks = decoder.feed(piece) if piece else []
                 self.work = len(piece)
             if decoder.unread:
-                self.work += _portion_left(chunks)
+                self.work += max(0, PORTION_CHUNKS - len(chunks)) * EVENT_BYTES
             self.buffered = decoder.buffered + coding.buffered
         if decoder.fault is not None:
             self._fail(decoder.fault)
+        return chunks if held < _LOOK_AT else self._shown_within_limits(chunks)
+
+    def _shown_within_limits(self, chunks: list[Chunk]) -> list[Chunk]:
+        """``chunks`` up to one that is too large as the client is shown it: a text that is no JSON becomes a string, of
+        which it is known before it is made how large it is. Base64 of the largest chunk is not too large."""
+        limits = self._limits
+        limit = base64_size(limits.chunk_bytes if self.is_stream else limits.response_body_bytes)
+        for index, chunk in enumerate(chunks):
+            data = chunk.data
+            if 6 * len(data) <= limit or string_size(data, self.charset) <= limit or valid_json(data) is not None:
+                continue
+            detail = f"{len(data)} bytes that are no JSON take more than the {limit} bytes allowed as a JSON string"
+            self._fail(Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail))
+            return chunks[:index]
         return chunks
 
     @property
@@ -237,7 +260,7 @@ class ProviderResponse:
         fault = self.fault or (self._coding.finish() if self._coding is not None else None)
         if fault is not None:
             return fault
-        chunks = self._decoder.finish()
+        chunks = self._shown_within_limits(self._decoder.finish())
         if self._decoder.fault is not None:
             return self._decoder.fault
         if self.fault is not None:  # it is larger than it may be, which only its end could tell
@@ -250,14 +273,21 @@ class ProviderResponse:
     def rest(self) -> list[Chunk]:
         """The transport broke: the last event or line, if it is whole."""
         lines = self.framing is Framing.SSE or self.framing is Framing.NDJSON
-        return self._decoder.finish() if lines and self.fault is None else []
+        return self._shown_within_limits(self._decoder.finish()) if lines and self.fault is None else []
+
+    def close(self) -> None:
+        """Nothing of the body is read any more, and what is held of it is dropped. What the response said stays."""
+        self._decoder = BinaryDecoder()  # the decoder may refer to this response
+        self._coding = None
+        self._undecoded = bytearray()
+        self.buffered = 0
 
     def _choose_decoder(self, *, sse: bool) -> BodyDecoder:
         """The first bytes have told the framing."""
         if sse:
             self.framing = Framing.SSE
         elif self._coding is None and self.framing is Framing.WHOLE:
-            fault = _too_large(self.headers, self._limits.response_body_bytes)
+            fault = announced_too_large(self.headers, self._limits.response_body_bytes)
             if fault is not None:
                 self._fail(fault)
         self._decoder = decoder_for(self.framing, self._limits, self._on_done)
@@ -324,7 +354,10 @@ class ProviderResponse:
             self.search = self._marker_search
 
     def read_whole(self, body: bytes) -> list[ProviderEvent]:
-        """What a whole response means. A body of a binary type that no format knows has no meaning."""
+        """What a whole response means. A body of a binary type that no format knows has no meaning. An empty one with
+        the status 200, to a request that has a body, is no response."""
+        if self._asked and self.status == 200 and self.known and not body.strip():
+            return self._note([response_failed("the provider's response is empty")])
         events = self._reader.read_whole(body)
         if not self._is_textual and any(type(event) is ResponseFailed and event.kind == "not_json" for event in events):
             return []
@@ -404,11 +437,6 @@ class ProviderResponse:
         return events
 
 
-def _portion_left(chunks: list[Chunk]) -> int:
-    """What a full portion counts in a turn, in bytes, besides ``chunks``: what was dropped was work, too."""
-    return max(0, PORTION_CHUNKS - len(chunks)) * EVENT_BYTES
-
-
 def _says_nothing(chunk: Chunk) -> bool:
     """Whether ``chunk`` only keeps the connection alive."""
     if is_keep_alive(chunk.data) or is_keep_alive(chunk.event):
@@ -420,12 +448,3 @@ def _says_nothing(chunk: Chunk) -> bool:
 def _everything(data: bytes) -> object:
     """A search that finds something in any chunk."""
     return data
-
-
-def _too_large(headers: Headers, limit: int) -> Fault | None:
-    """A fault if a whole response announces more than may be held. The wire has checked the field."""
-    for value in header_values(headers, b"content-length"):
-        if value.isdigit() and int(value) > limit:
-            detail = f"the provider announces a body of {int(value)} bytes; a whole answer may have {limit}"
-            return Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail)
-    return None

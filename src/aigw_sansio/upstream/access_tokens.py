@@ -220,7 +220,7 @@ class AuthorizingSource:
 class _AuthorizedCall:
     """A call that gets its token first. Implements ``Call``; and ``ResponseHandler``, to see a refused token."""
 
-    __slots__ = ("_account", "_call", "_connect_timeout_s", "_handler", "_request", "_source", "_tokens")
+    __slots__ = ("_account", "_call", "_connect_timeout_s", "_handler", "_request", "_source", "_tokens", "added_keys")
 
     def __init__(
         self,
@@ -239,6 +239,8 @@ class _AuthorizedCall:
         self._handler = handler
         self._connect_timeout_s = connect_timeout_s
         self._call: Call | None = None
+        #: Its token, once it has one.
+        self.added_keys: tuple[bytes, ...] = ()
 
     # -- Call ---------------------------------------------------------------------------------------------------
 
@@ -278,6 +280,7 @@ class _AuthorizedCall:
             self._send(token, now)
 
     def _send(self, token: Secret, now: float) -> None:
+        self.added_keys = (token.reveal().encode("ascii"),)
         request = msgspec.structs.replace(self._request, request=with_token(self._request.request, token))
         self._call = self._source.open(request, self, connect_timeout_s=self._connect_timeout_s)
         self._call.start(now)

@@ -13,11 +13,9 @@ HTTP/1.1 the connection is aborted.
 
 A lost call is placed again, not more than three times, if the provider cannot have begun it (:mod:`.resend`): HTTP/2
 says so (REFUSED_STREAM, GOAWAY, HTTP_1_1_REQUIRED), the transport had not taken all of its bytes, or the connection was
-kept from an earlier request and ended within its own handshake time after the last byte was taken (its close crossed
-the request).
+kept from an earlier request and ended within its own handshake time after the last byte was taken (they crossed).
 
-The exchange of a call may end before its response does (the format's own end came). The connection then reads on for a
-while, for itself, so that it can be kept.
+The exchange of a call may end before its response does. The connection then reads on for a while, so that it is kept.
 
 A connection without calls is kept for ``pool_idle_s``, and takes no new call after ``pool_age_s``. On HTTP/1.1 any byte
 that arrives while it is idle closes it. A silent HTTP/2 connection with calls is pinged.
@@ -47,8 +45,7 @@ _UNSENT_LIMIT = 256 * 1024
 
 
 class UpstreamConnection(Connection):
-    """A connection of the pool. Implements ``BacklogOwner``: over HTTP/2 a turn may not suffice for the frames of a
-    read."""
+    """A connection of the pool. Implements ``BacklogOwner``."""
 
     __slots__ = (
         "_backlog",
@@ -89,8 +86,7 @@ class UpstreamConnection(Connection):
         self.served = 0
         #: Its number among the connections that became ready, counted by the pool.
         self.ready_order = 0
-        self._pinged = False
-        self._peer_done = False
+        self._pinged = self._peer_done = False
         self._stalled = False  # the provider takes no bytes: neither would it on another connection
         self._settings_version = 0
         self._idle_timer = services.timers.timer(self._on_idle)
@@ -192,11 +188,7 @@ class UpstreamConnection(Connection):
     def read_on(self, call: UpstreamCall, now: float) -> None:
         """Nobody needs the rest of the response of ``call``: read on for a while, so that the connection can be
         kept."""
-        call.handler = Remainder(self.services, lambda at: self._cancel_rest(call, at), now)
-
-    def _cancel_rest(self, call: UpstreamCall, now: float) -> None:
-        if call.connection is self:
-            self.cancel(call, now)
+        call.handler = Remainder(self.services, call.cancel, now)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -207,13 +199,13 @@ class UpstreamConnection(Connection):
         self._machine.fire(UpstreamInput.CONNECTED)
         self.handshake_s = now - self.dialed_at
         limits = self.services.config.limits
-        plain_h2 = self.origin.http2 == "on" and self.origin.scheme == "http"
-        if alpn == "h2" or plain_h2:
+        size, fields = limits.head_bytes, limits.head_fields
+        if alpn == "h2" or (self.origin.http2 == "on" and self.origin.scheme == "http"):
             self.wire = Http2Client(
-                max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes, portion=PORTION_FRAMES
+                max_streams=limits.streams_per_connection, head_bytes=size, head_fields=fields, portion=PORTION_FRAMES
             )
         else:
-            self.wire = Http1Client(limits.head_bytes)
+            self.wire = Http1Client(size, fields)
         self._pump(now)
         self._arm_idle(now)
         self._pool.connection_ready(self, now)
@@ -284,29 +276,43 @@ class UpstreamConnection(Connection):
 
     def data_sent(self, n: int, now: float) -> None:
         super().data_sent(n, now)
-        if self.multiplexed and not self._backlog.waits:
+        if self.multiplexed and not self._backlog.waits and not self.reading:
             self.resume_peer(now)
+            self._pump(now)
         self._unsent.taken(n, now)
         if not self._calls and not self.buffer.size:
             self._pool.capacity_changed(self, now)
 
     def closed(self, now: float) -> None:
-        if self._machine.state is UpstreamState.DIALING:
-            self.connect_failed("the connection was given up", now)
-        elif self._machine.state is not UpstreamState.CLOSED and not self.ended:
+        if self._machine.state is not UpstreamState.CLOSED and not self.ended:
             self.connection_lost("the connection was given up", now)
         super().closed(now)
+        if self._backlog.waits:
+            self._backlog.end_later(self._let_go)
+        else:
+            self._let_go(now)
+
+    def _let_go(self, now: float) -> None:
+        gone = Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, "the connection was closed")
+        for call in list(self._calls.values()):  # a drain closes connections that read on
+            self._remove(call)
+            call.handler.response_failed(gone, now)
+        self._idle_timer.close()
+        self._ping_timer.close()
+        self._backlog.close()
+        if self.wire is not None:
+            self.wire.close()
 
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _pump(self, now: float) -> None:
-        assert self.wire is not None
-        data = self.wire.data_to_send()
-        if data:
+        wire = self.wire
+        while wire is not None and (data := wire.data_to_send()):
             self.write(data, now)
-            self._unsent.written(len(data), self.wire.request_sent)
-            if self.wire.multiplexed and self.buffer.size > _UNSENT_LIMIT:
+            self._unsent.written(len(data), wire.request_sent)
+            if wire.multiplexed and self.buffer.size > _UNSENT_LIMIT:
                 self.pause_reading()
+                return  # the rest is framed when these are taken
 
     def _dispatch(self, events: list[WireEvent], now: float) -> None:
         only_data = True
@@ -419,6 +425,7 @@ class UpstreamConnection(Connection):
             self._pump(now)
             self._ping_timer.arm(now + self.services.config.timeouts.pong_s)
         else:
+            self._stalled = self.buffer.size > 0
             self._dispatch(self.wire.connection_lost("no answer to a ping"), now)
             self._end(now, abort=True)
 

@@ -2,9 +2,9 @@
 
 import threading
 
-from tests.drivers.conformance.hosts import HostFactory, running
 from tests.drivers.conformance.peers import connect, read_exactly
-from tests.drivers.conformance.toy_engines import PATIENCE_S, ToyEngine
+from tests.rigs.hosts import HostFactory, running
+from tests.rigs.toy_engines import PATIENCE_S, ToyEngine
 
 from aigw_sansio.ids import ConnId
 

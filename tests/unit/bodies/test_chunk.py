@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.bodies.aws_messages import message
-from tests.unit.bodies.body_reading import cut_at, cut_points, read, whole
+from tests.reading.aws_messages import message
+from tests.reading.bodies import cut_at, cut_points, read, whole
 
 from aigw_sansio.bodies.chunk import PORTION_CHUNKS, PORTION_STEPS, Chunk, feed_all, finish_all
 from aigw_sansio.bodies.framing import Framing, decoder_for

@@ -1,6 +1,6 @@
 """When a request counts as sent."""
 
-from tests.peers.core_rig import Handler, Rig, request
+from tests.rigs.core_rig import Handler, Rig, request
 
 from aigw_sansio.origin import Origin
 from aigw_sansio.upstream.call import UpstreamCall

@@ -26,7 +26,12 @@ _WITH_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
 #: Statuses without a body, whatever the content-length (RFC 9110 section 6.4.1).
 _BODILESS: Final = frozenset((204, 304))
 
-_ALL: Final = 1 << 62
+#: Frames that only a response brings.
+_OF_RESPONSES: Final = frozenset((wire.DATA, wire.HEADERS, wire.RST_STREAM, wire.CONTINUATION))
+#: The most bytes that are framed at a time: until then a body is held once, however large the peer's windows are.
+_PIECE: Final = 256 * 1024
+#: The number of a stream that is not known yet.
+_ANY: Final = 1 << 62
 
 
 class Http2Client(Http2Connection[WireEvent]):
@@ -44,14 +49,16 @@ class Http2Client(Http2Connection[WireEvent]):
         *,
         max_streams: int = 100,
         head_bytes: int = 32 * 1024,
+        head_fields: int = 128,
         stream_window: int = 256 * 1024,
         connection_window: int = 1 << 24,
         portion: int = 1 << 30,
     ) -> None:
         """``max_streams``: the most streams at once, if the peer allows as many. ``head_bytes``: the largest header
-        section of a response. ``stream_window`` and ``connection_window``: bytes that the peer may send before we give
-        more credit, on one stream and on all; at least 65,535. ``portion``: the most frames that one call reads; see
-        ``unread``."""
+        section of a response. ``head_fields``: the most fields of one, and of a trailer section. ``stream_window`` and
+        ``connection_window``: bytes that the peer may send before we give more credit, on one stream and on all; at
+        least 65,535. ``portion``: the most frames that one call reads; see ``unread``."""
+        self._field_limit = head_fields
         self._unsent: dict[int, None] = {}
         self._written: list[int] = []
         self._pings = 0
@@ -145,12 +152,12 @@ class Http2Client(Http2Connection[WireEvent]):
             self._writer.put(wire.ping(b"ping" + self._pings.to_bytes(4, "big")))
 
     def data_to_send(self) -> bytes:
-        """Take all bytes that the wire wants to send."""
+        """Take the next bytes that the wire wants to send; empty if there are none."""
         writer = self._writer
         if not writer.out and not writer.ready:
             return b""
-        data = writer.take(_ALL)
-        if self._written:
+        data = writer.take(_PIECE)
+        if self._written and not writer.out:
             for number in self._written:
                 self._unsent.pop(number, None)
             self._written.clear()
@@ -164,10 +171,23 @@ class Http2Client(Http2Connection[WireEvent]):
 
     def _peer_gone(self, detail: str, begun: FaultKind) -> list[WireEvent]:
         if not self._failed:
+            self._note_cut()
             for stream in list(self._receiving.values()):
                 self._fault(stream, Fault(begun, Side.PROVIDER, detail, retryable=True))
             self._end_connection(Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, detail, retryable=True))
         return self._take_events()
+
+    def _note_cut(self) -> None:
+        """The connection ended inside of a frame or of a header block. That may have been the beginning of a response,
+        of any stream if the frame's own header is not whole."""
+        number, tail = self._block, self._tail
+        if tail and not number:
+            kind = tail[3] if len(tail) > 3 else wire.HEADERS
+            if kind not in _OF_RESPONSES:
+                return
+            number = wire.HEADER.unpack_from(tail)[2] & wire.MAX_STREAM_ID if len(tail) >= 9 else _ANY
+        for stream in self._streams.values():
+            stream.answered = stream.answered or number in (stream.number, _ANY)
 
     def _on_head(self, event: HeadReceived) -> None:
         if isinstance(event, RequestReceived):
@@ -175,6 +195,10 @@ class Http2Client(Http2Connection[WireEvent]):
             return
         stream = self._streams.get(event.stream_id)
         if stream is None:
+            return
+        fields = len(event.headers)
+        if fields > self._field_limit:
+            self._malformed(stream, f"a header section of {fields} fields; head_fields allows {self._field_limit}")
             return
         if isinstance(event, TrailersReceived):
             wrong = read_trailers(event.headers)

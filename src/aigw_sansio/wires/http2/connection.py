@@ -66,8 +66,6 @@ class Http2Connection(Http2Role[OwnerEvent]):
         self._low = window // 4 * 3
         self._credit = window  #: the rest of the connection's window
         self._tail = b""
-        self._portion = 1 << 30  #: the most frames that one call reads, besides DATA frames that only bring data
-        self.unread = False  #: whole frames may be left: call ``receive_data`` with no bytes
         self.settings_received = False  #: the peer's first SETTINGS came
         self.settings_version = 0  #: how many SETTINGS and GOAWAYs came
         self._block = 0  #: the stream whose header block has not ended
@@ -97,11 +95,9 @@ class Http2Connection(Http2Role[OwnerEvent]):
         if self._failed or self._preface:
             data = self._behind_preface(data)
         if self._tail:
-            data = self._tail + data
-            self.unread = False
+            data, self.unread = self._tail + data, False
         size = len(data)
-        position = 0
-        left = self._portion
+        position, left = 0, self._portion
         touched = self._touched
         receiving = {} if self._block else self._receiving
         low = self._low
@@ -155,11 +151,7 @@ class Http2Connection(Http2Role[OwnerEvent]):
             for stream in touched:
                 self._flush(stream)
             touched.clear()
-        events = self._events
-        if not events:
-            return []
-        self._events = []
-        return events
+        return self._take_events() if self._events else []
 
     def _behind_preface(self, data: bytes) -> bytes:
         """The part of ``data`` that is frames: what follows the client's preface (RFC 9113 section 3.4); nothing after
@@ -279,7 +271,8 @@ class Http2Connection(Http2Role[OwnerEvent]):
             events = self._h2.receive_data(frame)
         except (H2Error, HyperframeError, HPACKError) as error:
             code = error.error_code if isinstance(error, ProtocolError) else wire.PROTOCOL_ERROR
-            self._fail(int(code), f"h2: {str(error)[:200]}")
+            # h2 quotes what it refuses behind a colon.
+            self._fail(int(code), f"h2: {str(error).partition(':')[0][:200]}")
             return
         self._writer.collect()
         for event in events:
@@ -351,7 +344,7 @@ class Http2Connection(Http2Role[OwnerEvent]):
     def _bad(self, detail: str) -> Fault:
         """The fault for a protocol violation by the peer."""
         kind = FaultKind.MALFORMED_RESPONSE if self._client else FaultKind.PROTOCOL_ERROR
-        return Fault(kind, self._blame, f"HTTP/2: {detail}")
+        return Fault(kind, self._blame, f"HTTP/2: {detail}", retryable=self._client)
 
     def _malformed(self, stream: Stream, detail: str) -> None:
         """End ``stream`` with RST_STREAM(PROTOCOL_ERROR) (RFC 9113 section 8.1.1)."""
@@ -387,6 +380,18 @@ class Http2Connection(Http2Role[OwnerEvent]):
         self._receiving.pop(stream.number, None)
         stream.close()
 
+    def close(self) -> None:
+        """The connection is released: all that is held is dropped. The last call."""
+        self._failed = True
+        for stream in list(self._streams.values()):
+            self._remove(stream)
+        self._ignored.clear()
+        self._touched.clear()
+        self._events.clear()
+        self._tail = b""
+        self._writer.close()
+        repairs.release(self._h2)
+
     def _is_lost(self) -> bool:
         """Whether the frame just read ended the connection."""
         return self._failed
@@ -400,8 +405,7 @@ class Http2Connection(Http2Role[OwnerEvent]):
         self._failed = True
         for stream in list(self._streams.values()):
             self._fault(stream, fault)
-        self._tail = b""
-        self.unread = False
+        self._tail, self.unread = b"", False
         if code is not None:
             self._writer.put(wire.goaway(self._h2.highest_inbound_stream_id, code))
         self._on_failure(fault)

@@ -100,10 +100,10 @@ class FrameRelay(WebSocketBase):
         self._long_first = 0
         self._long_last = 0
 
-    @property
-    def between_messages(self) -> bool:
-        """Whether the forwarded bytes end with a complete message."""
-        return not self._message_opcode and not self._long_left
+    def stop_reading(self) -> None:
+        super().stop_reading()
+        self._out.clear()
+        self._seen = bytearray()
 
     def receive_data(self, data: bytes, portion: int = ALL) -> list[RelayEvent]:
         """Bytes from the sender, in any pieces. Neighbouring frames come as one run of ``bytes``; a
@@ -232,7 +232,8 @@ class FrameRelay(WebSocketBase):
 
     def _flush(self, events: list[RelayEvent], data: bytes, run: int, at: int) -> None:
         """End the run ``data[run:at]``: all bytes to forward so far become one event."""
-        piece = data[run:at]  # no copy if this is all of data
+        # A slice that is all of its bytes is a copy in the compiled core.
+        piece = data if at - run == len(data) else data[run:at]
         if self._out:
             piece = b"".join((*self._out, piece))
             self._out.clear()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.peers import http2_frames as peers
 from tests.peers.http2_frames import cuttings, data, frame, goaway, headers, rst, settings, update
 from tests.peers.http2_reference import hold_client_to_h2, reading
-from tests.unit.wires.http2.client_wire import OK, client, request
+from tests.rigs.http2_client_wire import OK, client, request
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import FaultKind
@@ -489,3 +489,35 @@ def test_any_calls_among_any_frames_raise_misuse_alone(parts: list[bytes], draw:
         assert not wire.reusable or link._h2.open_outbound_streams == len(link._streams)
     wire.receive_eof()
     assert wire.capacity == 0
+
+
+def test_a_closed_wire_holds_and_sends_nothing() -> None:
+    wire = client()
+    stream = wire.send_request(request(body=b"x" * 100_000))
+    wire.data_to_send()
+    wire.receive_data(headers(stream, OK) + data(stream, b"some"))
+    wire.close()
+    assert wire.data_to_send() == b""
+    assert wire.capacity == 0
+    assert not wire.reusable
+    wire.consume(stream, 4)  # its end may have crossed this
+    assert wire.receive_data(data(stream, b"more")) == []
+    assert wire.data_to_send() == b""
+
+
+@pytest.mark.parametrize(("fields", "fits"), [(3, True), (4, False)])
+def test_the_fields_of_a_response_and_of_its_trailers_are_counted(fields: int, fits: bool) -> None:
+    some = [(b"x", b"1")] * (fields - 1)
+    for raw in (
+        headers(1, [*OK, *some], 5),
+        headers(1, [(b":status", b"103"), *some]) + headers(1, OK, 5),
+        headers(1, OK) + headers(1, [*some, (b"x", b"2")], 5),
+    ):
+        wire = client(head_fields=3)
+        wire.send_request(request())
+        last = wire.receive_data(raw)[-1]
+        assert (last == ResponseEnd(1)) is fits
+        if not fits:
+            assert isinstance(last, StreamFailed)
+            assert last.fault.kind is FaultKind.MALFORMED_RESPONSE
+            assert "4 fields; head_fields allows 3" in last.fault.detail
