@@ -260,24 +260,22 @@ class UpstreamConnection(Connection):
         if self._machine.state is UpstreamState.DIALING:
             self.connect_failed(reason, now)
             return
-        told = self.closing
+        wire = None if self.closing else self.wire
         self.mark_lost()  # before the events: no ``Close`` may be emitted for a lost connection
-        if told:
-            self._end(now, abort=True)
-        elif self._backlog.waits:
-            self._backlog.end_later(lambda at: self._fail_calls(reason, at))
+        if self._backlog.waits and wire is not None:
+            self._backlog.end_later(lambda at: self._end_lost(wire, reason, at))
         else:
-            self._fail_calls(reason, now)
+            self._end_lost(wire, reason, now)
 
-    def _fail_calls(self, reason: str, now: float) -> None:
-        if self.wire is not None:
-            self._dispatch(self.wire.connection_lost(reason), now)
+    def _end_lost(self, wire: HttpClientWire | None, reason: str, now: float) -> None:
+        self._dispatch(wire.connection_lost(reason) if wire is not None else [], now)
         self._end(now, abort=True)
 
     def data_sent(self, n: int, now: float) -> None:
         super().data_sent(n, now)
-        if self.multiplexed and not self._backlog.waits and not self.reading:
-            self.resume_peer(now)
+        if self.multiplexed and self.buffer.size <= _UNSENT_LIMIT // 4 and not self.reading:
+            if not self._backlog.holds:
+                self.resume_reading()
             self._pump(now)
         self._unsent.taken(n, now)
         if not self._calls and not self.buffer.size:

@@ -2,7 +2,7 @@
 
 import threading
 
-from tests.drivers.conformance.peers import connect, read_exactly
+from tests.peers.sockets import connect, read_exactly
 from tests.rigs.hosts import HostFactory, running
 from tests.rigs.toy_engines import PATIENCE_S, ToyEngine
 
