@@ -98,6 +98,20 @@ FAULTS: list[Mutant] = [
         "            call.cancel(now)\n",
         "            pass\n",
     ),
+    # turns
+    Mutant(
+        "one call reads all of a bomb",
+        "exchanges.attempt",
+        "            if self._turns.left <= 0:\n                self._postpone()\n                self._note_buffered(response, now)\n                return\n",
+        "",
+    ),
+    Mutant(
+        "frames that give no event cost nothing",
+        "engine.backlog",
+        "        turns.left = min(turns.left, left - PORTION_COST)\n",
+        "",
+    ),
+    Mutant("an owner with work left is not called again", "engine.turns", "            worker.proceed(now)\n", ""),
     # the money rules
     Mutant(
         "an answered request is sent again",

@@ -10,14 +10,15 @@ from typing import Final
 
 import msgspec
 
-from ..bodies.chunk import BodyDecoder, Chunk
+from ..bodies.chunk import PORTION_CHUNKS, BodyDecoder, Chunk
 from ..bodies.coding import ContentDecoder, content_decoder
 from ..bodies.framing import Framing, asks_for_stream, decoder_for, framing_of, is_json, may_be_sse, media_type
 from ..bodies.ndjson import NdjsonDecoder
-from ..bodies.raw import BinaryDecoder
+from ..bodies.raw import BinaryDecoder, announced_too_large
 from ..bodies.sniffing import SniffingDecoder
 from ..bodies.sse import SseDecoder
 from ..config import Limits
+from ..engine.turns import EVENT_BYTES
 from ..events import FinishReason, ProviderEvent, ResponseFailed, ResponseFinished, Unrecognised, UsageReported
 from ..faults import Fault, FaultKind, Side
 from ..formats.classify import LIFECYCLE, classify, marker_search, worth_reading
@@ -86,6 +87,7 @@ class ProviderResponse:
         "read_depth",
         "search",
         "status",
+        "work",
     )
 
     def __init__(
@@ -121,11 +123,13 @@ class ProviderResponse:
         else:
             self._decoder = decoder_for(self.framing, limits, self._on_done)
             if coding is None and self.framing is Framing.WHOLE:
-                self.fault = _too_large(headers, limits.response_body_bytes)
+                self.fault = announced_too_large(headers, limits.response_body_bytes)
         self._coding: ContentDecoder | None = coding if isinstance(coding, ContentDecoder) else None
         self._undecoded = bytearray()  # it grows with every read while the client takes nothing
         #: ``next_chunks`` has nothing more before more of the body comes.
         self.needs_data = True
+        #: If it has more: the bytes that its last call counts in a turn, besides the chunks that it returned.
+        self.work = 0
         #: Bytes of the body that are held here.
         self.buffered = 0
         self._asked = bool(query)
@@ -193,7 +197,7 @@ class ProviderResponse:
         self.buffered = self._decoder.buffered + len(self._undecoded) + (self._coding.buffered if self._coding else 0)
 
     def next_chunks(self, data: bytes = b"") -> list[Chunk]:
-        """Add ``data`` to the body, and decode its next piece. Returns the chunks that this piece completes."""
+        """Add ``data`` to the body, and decode its next portion. Returns the chunks that this portion completes."""
         decoder = self._decoder
         coding = self._coding
         held = self.buffered
@@ -201,19 +205,31 @@ class ProviderResponse:
             if self._undecoded:
                 data = b"".join((self._undecoded, data))
                 self._undecoded = bytearray()
-            self.needs_data = True
-            if not data:
+            elif not data and self.needs_data:
                 return []
             chunks = decoder.feed(data)
             self.buffered = decoder.buffered
+            if decoder.unread:
+                self.needs_data = False
+                self.work = max(0, PORTION_CHUNKS - len(chunks)) * EVENT_BYTES
+            else:
+                self.needs_data = True
         else:
             if data:
                 coding.feed(data)
-            piece = coding.pull()
-            if coding.fault is not None:
-                self._fail(coding.fault)
-            self.needs_data = not piece
-            chunks = decoder.feed(piece) if piece else []
+            if decoder.unread:  # before more is inflated
+                chunks = decoder.feed(b"")
+                self.needs_data = False
+                self.work = 0
+            else:
+                piece = coding.pull()
+                if coding.fault is not None:
+                    self._fail(coding.fault)
+                self.needs_data = not piece
+                chunks = decoder.feed(piece) if piece else []
+                self.work = len(piece)
+            if decoder.unread:
+                self.work += max(0, PORTION_CHUNKS - len(chunks)) * EVENT_BYTES
             self.buffered = decoder.buffered + coding.buffered
         if decoder.fault is not None:
             self._fail(decoder.fault)
@@ -233,8 +249,14 @@ class ProviderResponse:
             return chunks[:index]
         return chunks
 
+    @property
+    def unread(self) -> bool:
+        """Whether ``finish`` or ``rest`` must be called again: a call does a portion of the work."""
+        return self._decoder.unread
+
     def finish(self) -> list[Chunk] | Fault:
-        """The body has ended: its last chunks, or why it is not complete. ``needs_data`` must be true."""
+        """The body has ended: its last chunks, or why it is not complete. ``needs_data`` must be true. Call it again
+        while ``unread`` is."""
         fault = self.fault or (self._coding.finish() if self._coding is not None else None)
         if fault is not None:
             return fault
@@ -265,7 +287,7 @@ class ProviderResponse:
         if sse:
             self.framing = Framing.SSE
         elif self._coding is None and self.framing is Framing.WHOLE:
-            fault = _too_large(self.headers, self._limits.response_body_bytes)
+            fault = announced_too_large(self.headers, self._limits.response_body_bytes)
             if fault is not None:
                 self._fail(fault)
         self._decoder = decoder_for(self.framing, self._limits, self._on_done)
@@ -429,12 +451,3 @@ def _says_nothing(chunk: Chunk) -> bool:
 def _everything(data: bytes) -> object:
     """A search that finds something in any chunk."""
     return data
-
-
-def _too_large(headers: Headers, limit: int) -> Fault | None:
-    """A fault if a whole response announces more than may be held. The wire has checked the field."""
-    for value in header_values(headers, b"content-length"):
-        if value.isdigit() and int(value) > limit:
-            detail = f"the provider announces a body of {int(value)} bytes; a whole answer may have {limit}"
-            return Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail)
-    return None
