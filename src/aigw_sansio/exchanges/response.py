@@ -28,10 +28,10 @@ from ..formats.registry import make_reader
 from ..formats.unknown import OPAQUE
 from ..formats.usage import UsageMeter
 from ..formats.values import parse
-from ..json_text import base64_size, string_size, valid_json
 from ..redaction import redactor
 from ..wires.heads import header_values
 from ..wires.http import Headers
+from .shown_size import first_too_large
 
 
 class ReadDepth(IntEnum):
@@ -236,18 +236,14 @@ class ProviderResponse:
         return chunks if held < _LOOK_AT else self._shown_within_limits(chunks)
 
     def _shown_within_limits(self, chunks: list[Chunk]) -> list[Chunk]:
-        """``chunks`` up to one that is too large as the client is shown it: a text that is no JSON becomes a string, of
-        which it is known before it is made how large it is. Base64 of the largest chunk is not too large."""
-        limits = self._limits
-        limit = base64_size(limits.chunk_bytes if self.is_stream else limits.response_body_bytes)
-        for index, chunk in enumerate(chunks):
-            data = chunk.data
-            if 6 * len(data) <= limit or string_size(data, self.charset) <= limit or valid_json(data) is not None:
-                continue
-            detail = f"{len(data)} bytes that are no JSON take more than the {limit} bytes allowed as a JSON string"
-            self._fail(Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail))
-            return chunks[:index]
-        return chunks
+        """``chunks`` up to one that is too large as the client is shown it."""
+        most = self._limits.chunk_bytes if self.is_stream else self._limits.response_body_bytes
+        found = first_too_large(chunks, most, self.charset)
+        if found is None:
+            return chunks
+        index, detail = found
+        self._fail(Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail))
+        return chunks[:index]
 
     @property
     def unread(self) -> bool:
