@@ -10,6 +10,7 @@ from wsproto.events import CloseConnection, Event, Message, Ping, Pong, TextMess
 from aigw_sansio.config import Limits, Timeouts
 from aigw_sansio.downstream.websocket import WebSocketChannel
 from aigw_sansio.engine.connection import PipeConnection
+from aigw_sansio.engine.turns import TURN_BYTES
 from aigw_sansio.wires.websocket.frames import Role
 from aigw_sansio.wires.websocket.messages import WebSocketWire
 
@@ -29,7 +30,11 @@ class Open(Rig):
 
     def say(self, *events: Event) -> None:
         """The client sends ``events`` in one piece."""
+        turns = self.services.turns
+        turns.left = TURN_BYTES
         self.channel.receive_data(b"".join(map(self.client.send, events)), self.now)
+        while turns.waiting:
+            turns.proceed(self.now)
 
     def carry(self, size: int = 1 << 20) -> int:
         """The transport takes up to ``size`` bytes; how many it took."""
