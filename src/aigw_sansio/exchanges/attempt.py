@@ -52,6 +52,7 @@ class Attempt:
         "_grace_timer",
         "_idle_s",
         "_idle_timer",
+        "_keys",
         "_log_id",
         "_number",
         "_open",
@@ -92,6 +93,7 @@ class Attempt:
         self._source = source
         self._owner = owner
         self._call = call
+        self._keys = call.stored_keys
         self._policy = policy
         self._log_id = log_id
         self._step = step
@@ -195,6 +197,8 @@ class Attempt:
 
     def call_placed(self, placed: Placed, now: float) -> None:
         self._placed = True
+        if placed.keys:
+            self._keys = (*self._call.stored_keys, *placed.keys)
         self._owner.attempt_moved(ExchangeInput.PLACED)
         self._services.emit(
             AttemptConnected(
@@ -242,7 +246,7 @@ class Attempt:
             limits=limits,
             array_stream=call.array_stream,
             query=call.request.body,
-            keys=call.stored_keys,
+            keys=self._keys,
         )
         if self.response.fault is not None:
             self._fail(self.response.fault, now)

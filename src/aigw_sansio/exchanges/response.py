@@ -4,8 +4,8 @@ Decides: whether a response is a stream, and how much of it is read for its mean
 retries; the exchange draws the conclusions.
 """
 
-from collections.abc import Callable
 from enum import IntEnum
+from typing import Final
 
 import msgspec
 
@@ -25,7 +25,7 @@ from ..formats.registry import make_reader
 from ..formats.unknown import OPAQUE
 from ..formats.usage import UsageMeter
 from ..formats.values import parse
-from ..redaction import redactor
+from ..redaction import SHORTEST, redactor
 from ..wires.heads import header_values
 from ..wires.http import Headers
 
@@ -38,6 +38,8 @@ class ReadDepth(IntEnum):
     ALL = 2  #: somebody listens
 
 
+#: More chunks than there are in one read.
+_ALL: Final = 1 << 30
 #: The terminator, as readers know it: the decoder of event streams takes it out.
 _DONE = Chunk(b"[DONE]")
 
@@ -65,6 +67,8 @@ class ProviderResponse:
         "_redacted",
         "_redactor",
         "_said",
+        "_suspects",
+        "_suspicious",
         "_undecoded",
         "_unreadable",
         "buffered",
@@ -80,6 +84,7 @@ class ProviderResponse:
         "read_depth",
         "search",
         "status",
+        "unsearched",
     )
 
     def __init__(
@@ -99,10 +104,18 @@ class ProviderResponse:
         self._keys = keys
         self._limits = limits
         self._redactor = redactor(keys)
+        self._suspects = self._redactor.suspects if keys else None
+        self._suspicious = False  # every chunk is to be searched
         self._redacted = self._redactor.stream()
+        #: So many of the last chunks may hold a part of a key: give them to ``redacted`` before they are shown. The
+        #: first one does if it began in an earlier piece of the body.
+        self.unsearched = 0
         self.status = status
         self.headers = headers
-        self.content_type, self.charset = media_type(headers)
+        content_type, self.charset = media_type(headers)
+        if keys and content_type is not None:
+            content_type = self.redact_text(content_type)
+        self.content_type = content_type
         has_length = bool(header_values(headers, b"content-length"))
         self.framing = framing_of(status, self.content_type, has_length=has_length, array_stream=array_stream)
         encodings = header_values(headers, b"content-encoding")
@@ -125,7 +138,7 @@ class ProviderResponse:
         self._reader = make_reader(format)
         #: Whether the format is known.
         self.known = format != "unknown"
-        self._marker_search = self._search_for_markers()
+        self._marker_search = marker_search(tuple(self._reader.markers))
         #: For :func:`aigw_sansio.formats.classify.worth_reading`.
         self.search = self._marker_search
         self.meter = UsageMeter()
@@ -149,7 +162,9 @@ class ProviderResponse:
     @property
     def shown_headers(self) -> Headers:
         """The fields of its head, with the gateway's keys redacted."""
-        return [(name, self.redact(value)) for name, value in self.headers] if self._keys else self.headers
+        if not self._keys:
+            return self.headers
+        return [(self.redact(name), self.redact(value)) for name, value in self.headers]
 
     @property
     def terminated(self) -> bool:
@@ -186,7 +201,8 @@ class ProviderResponse:
         self.buffered = self._decoder.buffered + len(self._undecoded) + (self._coding.buffered if self._coding else 0)
 
     def next_chunks(self, data: bytes = b"") -> list[Chunk]:
-        """Add ``data`` to the body, and decode its next piece. Returns the chunks that this piece completes."""
+        """Add ``data`` to the body, and decode its next piece. Returns the chunks that this piece completes. It is
+        searched for the gateway's keys, which costs less than to search each chunk: see ``unsearched``."""
         decoder = self._decoder
         coding = self._coding
         if coding is None:
@@ -195,6 +211,9 @@ class ProviderResponse:
             self.needs_data = True
             if not data:
                 return []
+            suspects = self._suspects
+            if suspects is not None:
+                self.unsearched = _ALL if self._suspicious or suspects(data) else 1 if self.buffered else 0
             chunks = decoder.feed(data)
             self.buffered = decoder.buffered
         else:
@@ -204,6 +223,9 @@ class ProviderResponse:
             if coding.fault is not None:
                 self._fail(coding.fault)
             self.needs_data = not piece
+            if piece and self._suspects is not None:
+                suspicious = self._suspicious or self._suspects(piece)
+                self.unsearched = _ALL if suspicious else 1 if decoder.buffered else 0
             chunks = decoder.feed(piece) if piece else []
             self.buffered = decoder.buffered + coding.buffered
         if decoder.fault is not None:
@@ -215,6 +237,7 @@ class ProviderResponse:
         fault = self.fault or (self._coding.finish() if self._coding is not None else None)
         if fault is not None:
             return fault
+        self.unsearched = _ALL
         chunks = self._decoder.finish()
         if self._decoder.fault is not None:
             return self._decoder.fault
@@ -228,6 +251,7 @@ class ProviderResponse:
     def rest(self) -> list[Chunk]:
         """The transport broke: the last event or line, if it is whole."""
         lines = self.framing is Framing.SSE or self.framing is Framing.NDJSON
+        self.unsearched = _ALL
         return self._decoder.finish() if lines and self.fault is None else []
 
     def _choose_decoder(self, *, sse: bool) -> BodyDecoder:
@@ -240,10 +264,6 @@ class ProviderResponse:
                 self._fail(fault)
         self._decoder = decoder_for(self.framing, self._limits, self._on_done)
         return self._decoder
-
-    def _search_for_markers(self) -> Callable[[bytes], object]:
-        """The first bytes of keys are markers, too: a chunk that may quote a key is read, so that the key is hidden."""
-        return marker_search((*self._reader.markers, *self._redactor.marks))
 
     def _fail(self, fault: Fault) -> None:
         self.fault = self.fault or fault
@@ -258,11 +278,21 @@ class ProviderResponse:
         if not self._keys:
             return chunk
         data = self._redacted.hide(chunk.data)
-        return chunk if data is chunk.data else msgspec.structs.replace(chunk, data=data)
+        # A payload of AWS is coded inside of its framing, and a key may go on in the next chunk.
+        self._suspicious = bool(self._redacted.parts) or self.framing is Framing.AWS_EVENT_STREAM
+        event = self.redact_text(chunk.event) if len(chunk.event) >= SHORTEST else chunk.event
+        if data is chunk.data and event is chunk.event:
+            return chunk
+        return msgspec.structs.replace(chunk, data=data, event=event)
 
     def redact(self, data: bytes) -> bytes:
         """``data`` without the gateway's keys: a provider may quote a key that it refuses."""
         return self._redactor.hide(data) if self._keys else data
+
+    def redact_text(self, text: str) -> str:
+        """``text`` without the gateway's keys."""
+        shown = self._redactor.hidden_names.get(text)
+        return self._redactor.hide_name(text) if shown is None else shown
 
     # -- meaning ------------------------------------------------------------------------------------------------
 
@@ -297,7 +327,7 @@ class ProviderResponse:
         """The client sees this response from here on. ``everything``: every chunk is read; otherwise only what has a
         marker."""
         self.read_depth = ReadDepth.ALL if everything else ReadDepth.MARKERS
-        self._marker_search = self._search_for_markers()  # a server may have changed them by then
+        self._marker_search = marker_search(tuple(self._reader.markers))  # a server may have changed them by then
         if self.search is not _everything:
             self.search = self._marker_search
 

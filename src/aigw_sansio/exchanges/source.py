@@ -16,11 +16,13 @@ from ..wires.http import Headers
 
 
 class Placed(NamedTuple):
-    """The connection of a call. ``handshake_s``: how long its dial took, in seconds."""
+    """The connection of a call. ``handshake_s``: how long its dial took, in seconds. ``keys``: what the source itself
+    has added to the request, to be hidden like ``ProviderCall.stored_keys``."""
 
     conn: ConnId
     reach: Reach
     handshake_s: float
+    keys: tuple[bytes, ...] = ()
 
 
 class ResponseHandler(Protocol):

@@ -93,6 +93,19 @@ def operators_secrets(headers: Iterable[tuple[str, str]], query: str) -> list[st
     return keys
 
 
+def key_forms(key: str) -> list[str]:
+    """What is to be hidden of a stored key: also the password alone of one for Basic (RFC 7617)."""
+    _, colon, password = key.partition(":")
+    return [key, password] if colon else [key]
+
+
+def aws_secrets(stored: "StoredAws") -> list[str]:
+    """What is to be hidden of a stored AWS identity: error texts quote parts of what was signed."""
+    identity = stored.credentials
+    token = [identity.session_token.reveal()] if identity.session_token is not None else []
+    return [identity.access_key_id, identity.secret_access_key.reveal(), *token]
+
+
 def carried_google_account(fields: dict[str, str]) -> ServiceAccount | Fault | None:
     """The service account that a client sent in base64 instead of a bearer token, taken out of ``fields``."""
     bearer = fields.get("authorization", "")

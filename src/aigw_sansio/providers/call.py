@@ -17,10 +17,12 @@ from .auth import (
     StoredAws,
     StoredAzure,
     StoredGoogle,
+    aws_secrets,
     carried_google_account,
     carried_keys,
     drop_empty_credentials,
     has_key,
+    key_forms,
     operators_secrets,
     read_stored_key,
     refuse_chosen_host,
@@ -125,16 +127,18 @@ def build_call(
     way = located.endpoint
     added: list[str] = []
     if isinstance(credential, str):
+        added += key_forms(credential)
         if location.query:
             asked = query_with_key(asked, location.query, credential)
             way = Endpoint(way.path, asked)
-            added += (credential, asked.rpartition("=")[2])
+            added.append(asked.rpartition("=")[2])
         else:
             put_key(fields, location, credential)
     target = build_target(base, way)
     if isinstance(target, RefusedTarget):
         return refuse("request.endpoint", target.why)
     if isinstance(credential, StoredAws):
+        added += aws_secrets(credential)
         fields.update(
             sign(
                 method=verb,

@@ -20,10 +20,12 @@ from .auth import (
     StoredAzure,
     StoredGoogle,
     StoredKey,
+    aws_secrets,
     carried_google_account,
     carried_keys,
     drop_empty_credentials,
     has_key,
+    key_forms,
     operators_secrets,
     read_stored_key,
     refuse_chosen_host,
@@ -144,7 +146,7 @@ def build_realtime_call(
         account = None if "authorization" in names else stored.account
     elif isinstance(stored, StoredAzure | Secret):
         key = (stored.key if isinstance(stored, StoredAzure) else stored).reveal()
-        secrets.append(key)
+        secrets += key_forms(key)
         if location.query:
             query = query_with_key(found.endpoint.query or "", location.query, key)
             secrets.append(query.rpartition("=")[2])
@@ -159,6 +161,7 @@ def build_realtime_call(
     if isinstance(target, RefusedTarget):
         return refuse(f"the path behind {row.slug}", target.why)
     if isinstance(stored, StoredAws):
+        secrets += aws_secrets(stored)
         fields.update(_signature(row, stored, origin, target, fields, unix_time=unix_time))
     encoded = encode_fields(fields)
     if isinstance(encoded, Fault):

@@ -121,6 +121,22 @@ def test_a_token_that_is_refused_is_replaced() -> None:
     run.finish()
 
 
+@pytest.mark.parametrize("second", [False, True], ids=["fetched", "kept"])
+def test_a_token_that_the_provider_quotes_is_hidden(second: bool) -> None:
+    run = OneClient(CONFIG)
+    first_token(run, "canary-of-a-token")
+    run.accept(3)
+    if second:
+        run.respond(3, GEMINI)
+        run.create("b", VERTEX)
+        run.request(3)
+        run.messages()
+    run.respond(3, b'{"error":{"code":403,"message":"canary-of-a-token \\u0063anary-of-a-token"}}', status=403)
+    (created,) = run.messages()
+    assert created["response"] == {"error": {"code": 403, "message": "*** ***"}}
+    run.finish()
+
+
 def test_one_request_serves_all_who_wait() -> None:
     run = OneClient(CONFIG)
     for event_id in "abc":

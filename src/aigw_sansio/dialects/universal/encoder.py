@@ -51,15 +51,21 @@ class UniversalEncoder(ResponseEncoder):
         spliced = self._spliced
         prefix = self._prefix
         search = response.search
+        unsearched = response.unsearched
         texts: list[bytes] = []
         for chunk in chunks:
             if spliced and not worth_reading(chunk, search):
+                if unsearched:
+                    unsearched -= 1
+                    texts.append(self._raw(response, response.redacted(chunk)))
+                    continue
                 text = valid_json(chunk.data)
                 if text is not None:
                     texts.append(b"%b%b}" % (prefix, text))
-                else:
+                else:  # text of any kind: keys may be cut between two chunks
                     texts.append(self._raw(response, response.redacted(chunk)))
                 continue
+            unsearched -= 1 if unsearched else 0
             redacted = response.redacted(chunk)
             events = response.read(redacted)
             texts += self.chunk(response, redacted, events)
