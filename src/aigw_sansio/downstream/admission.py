@@ -17,6 +17,7 @@ from ..envelope import success_envelope
 from ..faults import Fault, FaultKind, Side
 from ..ids import AskId
 from ..providers.subprotocols import NO_MORE, Offer, plain_items, read_offer
+from ..quoting import quoted
 from ..secret import Secret
 from ..wires.heads import header_values
 from ..wires.http import Headers
@@ -112,7 +113,7 @@ class Admission:
         settings = self._services.config.gateways.get(f"{resource.account}/{resource.gateway}")
         if settings is None:
             if not self._some_authentication:
-                return self._refuse(request, responder, _unknown_gateway(resource), now)
+                return self._refuse(request, responder, self._unknown_gateway(resource), now)
             settings = _UNKNOWN_GATEWAY
         host = read_host(request)
         if isinstance(host, Fault):
@@ -144,10 +145,16 @@ class Admission:
         request, settings = admitted.request, admitted.settings
         fault = refuse_origin(origin, settings, host, request.local, self._hosts)
         if fault is None and settings is _UNKNOWN_GATEWAY:
-            fault = _unknown_gateway(admitted.resource)
+            fault = self._unknown_gateway(admitted.resource)
         if fault is not None:
             return self._refuse(request, responder, fault, now)
         return self._admit(admitted, responder, now)
+
+    def _unknown_gateway(self, resource: UniversalResource | RealtimeResource) -> Fault:
+        """A token in a wrong place is not quoted."""
+        parts = (resource.account, resource.gateway)
+        shown = "/".join("***" if part in self._services.own_tokens else part for part in parts)
+        return _fault(FaultKind.UNKNOWN_GATEWAY, f"there is no gateway {quoted(shown)}")
 
     def _admit(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
         if isinstance(admitted.resource, UniversalResource):
@@ -235,11 +242,6 @@ _NO_TOKEN = (
 
 def _fault(kind: FaultKind, detail: str) -> Fault:
     return Fault(kind, Side.CLIENT, detail)
-
-
-def _unknown_gateway(resource: UniversalResource | RealtimeResource) -> Fault:
-    name = f"{resource.account}/{resource.gateway}"[:100]
-    return _fault(FaultKind.UNKNOWN_GATEWAY, f"there is no gateway {name!a}")
 
 
 def _going_away(detail: str) -> Fault:

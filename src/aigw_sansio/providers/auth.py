@@ -15,6 +15,7 @@ from urllib.parse import unquote, unquote_plus
 
 import msgspec
 
+from ..config import ProviderSettings
 from ..faults import Fault, FaultKind, Side
 from ..secret import Secret
 from .google_token import ServiceAccount, carried_account, read_service_account
@@ -91,6 +92,11 @@ def operators_secrets(headers: Iterable[tuple[str, str]], query: str) -> list[st
         if _NAMES_A_KEY.search(unquote(name)) or len(value) >= _SHORTEST_UNNAMED_KEY:
             keys += (value, unquote_plus(value))
     return keys
+
+
+def is_stored(text: str, settings: Mapping[str, ProviderSettings]) -> bool:
+    """Whether ``text`` is one of the stored keys: a client may have put it into a wrong place."""
+    return any(own.api_key is not None and own.api_key.matches(text) for own in settings.values())
 
 
 def key_forms(key: str) -> list[str]:

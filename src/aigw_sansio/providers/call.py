@@ -22,6 +22,7 @@ from .auth import (
     carried_keys,
     drop_empty_credentials,
     has_key,
+    is_stored,
     key_forms,
     operators_secrets,
     read_stored_key,
@@ -79,7 +80,12 @@ def build_call(
     ``UNKNOWN_PROVIDER``, ``INVALID_REQUEST`` and ``NOT_CONFIGURED``; they name the field and what is allowed, and quote
     no secret.
     """
-    row = find_provider(provider, [slug for slug, of in settings.items() if of.base_url], settings)
+    row = find_provider(
+        provider,
+        [slug for slug, of in settings.items() if of.base_url],
+        settings,
+        is_secret=lambda text: own_tokens(text) or is_stored(text, settings),
+    )
     if isinstance(row, Fault):
         return row
     own = settings.get(row.slug, _NO_SETTINGS)

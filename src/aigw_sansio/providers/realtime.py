@@ -25,6 +25,7 @@ from .auth import (
     carried_keys,
     drop_empty_credentials,
     has_key,
+    is_stored,
     key_forms,
     operators_secrets,
     read_stored_key,
@@ -97,7 +98,12 @@ def build_realtime_call(
     """
     where, mark, query = path.partition("?")
     slug, _, rest = where.partition("/")
-    row = find_provider(slug, [slug for slug, of in settings.items() if of.base_url or of.realtime_url], settings)
+    row = find_provider(
+        slug,
+        [slug for slug, of in settings.items() if of.base_url or of.realtime_url],
+        settings,
+        is_secret=lambda text: own_tokens(text) or is_stored(text, settings),
+    )
     if isinstance(row, Fault):
         return row
     own = settings.get(row.slug, _NO_SETTINGS)

@@ -11,6 +11,7 @@ import h11
 import msgspec
 
 from ..faults import Fault, FaultKind, Side
+from ..quoting import without_quotes
 from .http import Headers
 
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
@@ -112,7 +113,7 @@ def parse_request_head(head: bytes) -> RequestHead | Fault:
         connection.receive_data(head)
         event = connection.next_event()
     except h11.RemoteProtocolError as error:
-        return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, f"the request head is not HTTP/1.1: {_blame(error)}")
+        return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, f"the request head is not HTTP/1.1: {without_quotes(error)}")
     if not isinstance(event, h11.Request) or not event.http_version.startswith(b"1."):
         return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, "the request head is not HTTP/1.1")
     return RequestHead(
@@ -136,16 +137,11 @@ def parse_status_head(head: bytes) -> StatusHead | Fault:
         connection.receive_data(head)
         event = connection.next_event()
     except h11.RemoteProtocolError as error:
-        detail = f"the response head is not HTTP/1.1: {_blame(error)}"
+        detail = f"the response head is not HTTP/1.1: {without_quotes(error)}"
         return Fault(FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, detail)
     if not isinstance(event, h11.InformationalResponse | h11.Response) or not event.http_version.startswith(b"1."):
         return Fault(FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, "the response head is not HTTP/1.1")
     return StatusHead(event.status_code, event.http_version, list(event.headers))
-
-
-def _blame(error: h11.RemoteProtocolError) -> str:
-    """h11's error text without the bytes that it quotes: they may hold a secret."""
-    return str(error).partition(":")[0]
 
 
 def header_values(headers: Headers, name: bytes) -> list[bytes]:

@@ -127,7 +127,7 @@ def _read(message: _Message, queries: list[bytes | None] | None) -> Command:
             return Cancel(event_id)
         case "universal.ping":
             return Ping()
-    return Unusable(_invalid(f"message.type is {_shown(message.type)}; allowed are {_TYPES}"))
+    return Unusable(_invalid(f"message.type is unknown; allowed are {_TYPES}"))
 
 
 def _create(message: _Message, queries: list[bytes | None] | None) -> Command:
@@ -173,13 +173,13 @@ def _headers(step: _Step, path: str) -> list[tuple[str, str]] | Fault:
     headers: list[tuple[str, str]] = []
     if step.authorization is not None:
         headers.append(("authorization", step.authorization))
-    for name, value in (step.headers or {}).items():
+    for index, (name, value) in enumerate((step.headers or {}).items()):
         raw = bytes(value)
         if raw[:1] == b'"':
             try:
                 headers.append((name, _decode_str(raw)))
             except (msgspec.MsgspecError, UnicodeDecodeError):
-                return _invalid(f"{path}.headers[{_shown(name)}] is no valid string")
+                return _invalid(f"{path}.headers has no valid string as the value at position {index}")
         else:
             headers.append((name, raw.decode()))
     return headers
@@ -246,15 +246,10 @@ def _cut_queries(data: bytes) -> tuple[bytes, list[bytes | None]] | None:
 def _explain(error: msgspec.ValidationError, root: str) -> str:
     """The message of msgspec, with the path written as in the request."""
     text, separator, path = str(error).rpartition(" - at `")
-    text = text if separator else path
-    text = text if len(text) <= 100 else text[:100] + "..."
+    # msgspec quotes a value that is none of those allowed
+    text = (text if separator else path).partition(" '")[0][:100]
     if not separator:
         return f"{root}: {text}"
     path = path.rstrip("`").removeprefix("$")
     allowed = _ALLOWED.get(path.rpartition(".")[2])
     return f"{root}{path}: {text}{f'; allowed are {allowed}' if allowed else ''}"
-
-
-def _shown(value: str) -> str:
-    short = value if len(value) <= 40 else value[:40] + "..."
-    return repr(short)

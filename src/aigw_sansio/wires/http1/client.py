@@ -15,6 +15,7 @@ import h11
 from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind, Side
 from ...fsm import Machine
+from ...quoting import without_quotes
 from ..heads import HeadGate, header_tokens, header_values
 from ..http import BodyData, ConnectionFailed, Headers, Request, ResponseEnd, ResponseHead, StreamFailed, WireEvent
 from ..spelling import spelled
@@ -280,8 +281,9 @@ class Http1Client:
             self._head.receive_data(head)
             event = self._head.next_event()
         except h11.RemoteProtocolError as error:
-            # h11 quotes the bytes that it refuses, hence the cut. It refuses 101 too: we never ask for an upgrade.
-            reason = "a switch of protocols that was not asked for" if head[9:12] == b"101" else str(error)[:80]
+            # h11 refuses 101 too: we never ask for an upgrade.
+            switch = "a switch of protocols that was not asked for"
+            reason = switch if head[9:12] == b"101" else without_quotes(error)
             self._malformed(f"the response head is malformed: {reason}", events)
             return None
         assert isinstance(event, h11.Response | h11.InformationalResponse)  # whole heads, and nothing after them

@@ -42,13 +42,14 @@ class RequestFields(msgspec.Struct, frozen=True):
     headers: Headers
 
 
-def _field_fault(name: bytes, value: bytes) -> str | None:
+def _field_fault(name: bytes, value: bytes, index: int) -> str | None:
+    """What is wrong with the field at ``index``. The peer's bytes are not quoted."""
     if not _NAME.fullmatch(name):
-        return f"the field name {name[:40]!r} is not a lower-case token"
+        return f"the name of field {index} is not a lower-case token"
     if not _VALUE.fullmatch(value):
-        return f"the value of {name[:40]!r} has a control character or a blank at an end"
+        return f"the value of field {index} has a control character or a blank at an end"
     if name in _CONNECTION or (name == b"te" and value.lower() != b"trailers"):
-        return f"the field {name[:40]!r} is not allowed in HTTP/2"
+        return f"the field {name.decode()} is not allowed in HTTP/2"
     return None
 
 
@@ -56,17 +57,17 @@ def _split(fields: Iterable[tuple[bytes, bytes]]) -> tuple[dict[bytes, bytes], H
     """Pseudo-fields and the others, each field checked on its own."""
     pseudo: dict[bytes, bytes] = {}
     headers: Headers = []
-    for name, value in fields:
+    for index, (name, value) in enumerate(fields):
         if name[:1] == b":":
             if headers:
-                return f"the pseudo-field {name[:40]!r} stands behind other fields"
+                return f"a pseudo-field stands behind other fields, as field {index}"
             if name in pseudo:
-                return f"the pseudo-field {name[:40]!r} stands there twice"
+                return f"a pseudo-field stands there twice, as field {index}"
             if not _VALUE.fullmatch(value):
-                return f"the value of {name[:40]!r} has a control character or a blank at an end"
+                return f"the value of field {index} has a control character or a blank at an end"
             pseudo[name] = value
         else:
-            wrong = _field_fault(name, value)
+            wrong = _field_fault(name, value, index)
             if wrong is not None:
                 return wrong
             headers.append((name, value))
@@ -83,7 +84,7 @@ def read_response(fields: Iterable[tuple[bytes, bytes]], *, interim: bool = Fals
     if status is None or len(pseudo) != 1:
         return "a response has exactly one pseudo-field, :status"
     if not (_INTERIM if interim else _STATUS).fullmatch(status) or status == b"101":
-        return f"the status {status[:10]!r} is not an HTTP/2 status"
+        return "its status is not an HTTP/2 status"
     return int(status), headers
 
 
@@ -107,7 +108,7 @@ def read_request(fields: Iterable[tuple[bytes, bytes]]) -> RequestFields | str:
     path = pseudo.pop(b":path", b"")
     authority = pseudo.pop(b":authority", b"")
     if pseudo:
-        return f"the pseudo-field {next(iter(pseudo))[:40]!r} does not belong into a request"
+        return "a pseudo-field does not belong into a request"
     if not method or not re.fullmatch(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", method):
         return "a request needs :method, a token"
     if method == b"CONNECT" and protocol is None:
@@ -141,10 +142,10 @@ def content_length(headers: Headers) -> int | None:
 def outgoing(pseudo: Headers, headers: Headers) -> list[tuple[bytes, bytes]] | str:
     """A header section ready for HPACK, or what is wrong with it."""
     fields: list[tuple[bytes, bytes]] = [HeaderTuple(*pair) for pair in pseudo]
-    for name, value in headers:
+    for index, (name, value) in enumerate(headers):
         if name in _OURS:
             return f"the wire sets {name!r} itself, or HTTP/2 has no such field"
-        wrong = _field_fault(name, value)
+        wrong = _field_fault(name, value, index)
         if wrong is not None:
             return wrong
         fields.append((NeverIndexedHeaderTuple if name in _SECRET else HeaderTuple)(name, value))
