@@ -8,8 +8,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from tests.laws.compiled import COMPILED
 from tests.peers import processes
+from tests.rigs.compiled import COMPILED
 
 import aigw_drivers
 import aigw_sansio

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 from tests.peers.http2_frames import END_HEADERS, END_STREAM, data, frame, headers
 from tests.peers.websocket_client import upgrade_request
-from tests.unit.wires.http2.client_wire import OK, client, request
+from tests.rigs.http2_client_wire import OK, client, request
 
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings
 from aigw_sansio.effects import Connect, Emit

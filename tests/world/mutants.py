@@ -433,8 +433,7 @@ def hunt(fault: Mutant | None) -> str | None:
     if fault is not None:
         assert not [name for name in sys.modules if name.startswith("aigw_sansio")], "the core is imported already"
         sys.meta_path.insert(0, _Finder(fault))
-    from tests.transcripts.test_transcripts import CUTS, FILES, gateway
-    from tests.transcripts.transcripts_of import runs
+    from tests.transcripts.transcripts_of import CUTS, FILES, gateway, runs
 
     for path, cuts, http in runs(FILES, CUTS[:1]):
         from tests.transcripts.runner import check

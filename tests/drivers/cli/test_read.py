@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.recorded.recordings import FOLDER, RECORDINGS, needs_recordings
+from tests.reading.recordings import FOLDER, RECORDINGS, needs_recordings
 
 from aigw_drivers.cli.read import ReadError, read_file
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.laws.compiled import needs_sources
-from tests.peers.core_rig import Rig
 from tests.peers.memory_source import JSON, STREAM, MemorySource, Remembered
 from tests.peers.toy_dialect import ToyEncoder
+from tests.rigs.compiled import needs_sources
+from tests.rigs.core_rig import Rig
 
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.config import Limits

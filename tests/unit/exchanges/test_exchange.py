@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.peers.core_rig import Rig
+from tests.rigs.core_rig import Rig
 
 from aigw_sansio.config import Limits
 from aigw_sansio.dialects.universal.encoder import UniversalEncoder

@@ -1,7 +1,7 @@
 """The reader of formats that nobody knows."""
 
-from tests.unit.formats.answers import assemble
-from tests.unit.formats.reading import read_all, read_whole, sse
+from tests.reading.answers import assemble
+from tests.reading.formats import read_all, read_whole, sse
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk

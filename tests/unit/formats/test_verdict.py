@@ -1,7 +1,7 @@
 """Responses of status 200 that are none: empty, unreadable, finished with an error."""
 
 import pytest
-from tests.unit.formats.reading import read_whole, sse
+from tests.reading.formats import read_whole, sse
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk

@@ -1,7 +1,7 @@
 """A connection to a provider: which wire, whose bytes, what its end means."""
 
 import pytest
-from tests.peers.core_rig import OK, Handler, Rig
+from tests.rigs.core_rig import OK, Handler, Rig
 
 from aigw_sansio.config import Timeouts
 from aigw_sansio.effects import Connect, Tls

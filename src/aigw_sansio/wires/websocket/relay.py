@@ -217,7 +217,8 @@ class FrameRelay(WebSocketBase):
 
     def _flush(self, events: list[RelayEvent], data: bytes, run: int, at: int) -> None:
         """End the run ``data[run:at]``: all bytes to forward so far become one event."""
-        piece = data[run:at]  # no copy if this is all of data
+        # A slice that is all of its bytes is a copy in the compiled core.
+        piece = data if at - run == len(data) else data[run:at]
         if self._out:
             piece = b"".join((*self._out, piece))
             self._out.clear()
