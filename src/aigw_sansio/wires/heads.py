@@ -14,6 +14,7 @@ from ..faults import Fault, FaultKind, Side
 from ..quoting import without_quotes
 from .http import Headers
 
+_BARE_LF = re.compile(rb"(?<!\r)\n")
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 #: The content type of a TLS handshake (RFC 8446 section 5.1), which no method begins with.
 _TLS_HANDSHAKE = b"\x16"
@@ -107,7 +108,11 @@ class StatusHead(msgspec.Struct, frozen=True):
 
 
 def parse_request_head(head: bytes) -> RequestHead | Fault:
-    """Parse one complete request head."""
+    """Parse one complete request head. A line that ends without CR is refused: a proxy in front may see other lines in
+    it (RFC 9112 section 2.2 allows both)."""
+    if _BARE_LF.search(head):
+        detail = "the request head is not HTTP/1.1: a line ends without CR"
+        return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, detail)
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=len(head) + 1)
     try:
         connection.receive_data(head)
