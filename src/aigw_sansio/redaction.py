@@ -8,7 +8,9 @@ with the secret at any of three offsets.
 
 A text may come in pieces, and nothing is held back for the search. So of a secret that is cut the beginning is shown if
 it is shorter than :data:`SHORTEST` characters; from the first piece with which that many have come, the rest is hidden.
-If the pieces are JSON documents, the border is the end of a string, and the secret goes on at the beginning of another.
+If the pieces are JSON documents, the border is the end of a string, and the secret goes on at the beginning of another;
+of a long secret :data:`SHORTEST_IN_STRING` characters must have come, because the first ones are those of all keys of a
+provider, and stand in texts about them.
 The cost is linear in the text: what may begin a secret is at most as long as its longest spelling.
 
 :meth:`Redactor.suspects` is for the path of every token: it tells in a few calls that a text holds no secret. A text
@@ -23,6 +25,9 @@ from typing import Final, TypeAlias
 
 #: Secrets of fewer characters are not searched: they would be found in ordinary texts.
 SHORTEST: Final = 8
+#: So many characters of a secret of at least :data:`LONG` are hidden at the end of a JSON string.
+SHORTEST_IN_STRING: Final = 12
+LONG: Final = 24
 #: What stands in place of a hidden secret.
 HIDDEN: Final = b"***"
 
@@ -90,16 +95,20 @@ def _searcher(pattern: bytes) -> _Search:
 class _Spelling:
     """One way to write one secret: its bytes without escapes, and a regular expression for each character."""
 
-    __slots__ = ("_ends", "_escaped", "_shortest", "literal", "needle", "patterns")
+    __slots__ = ("_ends", "_escaped", "_shortest", "_shortest_in_string", "literal", "needle", "patterns")
 
-    def __init__(self, literal: bytes, *, escaped: bytes, needle: bytes, shortest: int = SHORTEST) -> None:
+    def __init__(
+        self, literal: bytes, *, escaped: bytes, needle: bytes, shortest: int = SHORTEST, in_string: int = 0
+    ) -> None:
         """``escaped``: its bytes that may be escaped. ``needle``: a part of it that stands in every text with it whose
-        escapes are none. ``shortest``: a beginning of so many bytes is hidden."""
+        escapes are none. ``shortest``: a beginning of so many bytes is hidden; at the end of a JSON string one of
+        ``in_string``, if that is more."""
         self.literal = literal
         self.needle = needle
         self.patterns: list[bytes] = []
         self._escaped = frozenset(escaped)
         self._shortest = min(shortest, len(literal))
+        self._shortest_in_string = max(in_string, self._shortest)
         # The lengths of all beginnings that end with a byte, the longest first.
         self._ends: dict[int, list[int]] = {}
         for length in range(len(literal) - 1, 0, -1):
@@ -125,7 +134,7 @@ class _Spelling:
             if count == len(patterns):
                 spans.append((at - 1, end))
                 at = end
-            elif parts is not None and text.startswith(b'"', end):
+            elif parts is not None and count >= self._shortest_in_string and text.startswith(b'"', end):
                 spans.append((at - 1, end))
                 parts.append((self, count))
                 at = end
@@ -185,12 +194,10 @@ class Redactor:
         "_backslash",
         "_needles",
         "_percent",
-        "_probe",
-        "_probe_2",
         "_reach",
-        "_sought",
         "_spellings",
         "ends",
+        "guard",
         "hidden_names",
     )
 
@@ -211,8 +218,8 @@ class Redactor:
         # UTF-16 has NULs, which ``suspects`` is not asked about.
         self._needles = tuple(spelling.needle for spelling in self._spellings if _NUL not in spelling.needle)
         self._adapted = 0
-        self._probe = self._probe_2 = _NUL
-        self._sought = self._needles
+        #: Lets few texts through, among them all that :meth:`suspects` suspects. It costs as little as it can.
+        self.guard = _guard([_NUL], self._needles)
         self._adapt(b"")
 
     def hide(self, text: bytes) -> bytes:
@@ -234,18 +241,13 @@ class Redactor:
 
     def suspects(self, text: bytes) -> bool:
         """Whether ``text``, which has no NUL, may hold a secret, or in a JSON string the beginning of one."""
-        if _BACKSLASH in text or _PERCENT in text or _AMPERSAND in text or self._probe in text or self._probe_2 in text:
-            return self._looks_closer(text)
-        for needle in self._sought:  # noqa: SIM110 - any() takes longer
-            if text.partition(needle)[1]:  # faster than find() and in
-                return True
-        return False
+        return self.guard(text) and self.looks_closer(text)
 
-    def _looks_closer(self, text: bytes) -> bool:
+    def looks_closer(self, text: bytes) -> bool:
+        """What :meth:`suspects` says of a text that the guard lets through. Afterwards there may be another guard."""
         if self._has_escapes(text) or any(text.find(needle) >= 0 for needle in self._needles):
             return True
-        if self._probe in text or self._probe_2 in text:
-            self._adapt(text)
+        self._adapt(text)
         return False
 
     def _has_escapes(self, text: bytes) -> bool:
@@ -257,8 +259,8 @@ class Redactor:
         )
 
     def _adapt(self, text: bytes) -> None:
-        """Find two bytes that ``text`` has not, and most needles have: what comes next is much like it. The needles
-        that have neither are sought. If there are no such bytes, it is tried again later."""
+        """Make a guard that stops ``text``, as far as that is possible: what comes next is much like it. It looks for
+        two bytes that most needles have; those that have neither are sought themselves."""
         self._adapted += 1
         if self._adapted > 8 and self._adapted % 32:
             return
@@ -270,8 +272,7 @@ class Redactor:
             probes.append(probe)
             left = tuple(needle for needle in left if probe not in needle)
         # Without such bytes any byte serves: it is in the text, so the next look is a closer one.
-        self._probe, self._probe_2 = (probes[0], probes[-1]) if probes else (text[0], text[0]) if text else (0, 0)
-        self._sought = left
+        self.guard = _guard(probes or [text[0] if text else _NUL], left)
 
     def look(self, text: bytes, parts: list[_Part] | None = None) -> tuple[_Spans, int]:
         """What to hide in ``text``, in order and apart; and the place from which something begins that may go on behind
@@ -354,6 +355,35 @@ class RedactedStream:
         return "RedactedStream(...)"
 
 
+def _guard(probes: list[int], sought: tuple[bytes, ...]) -> Callable[[bytes], bool]:
+    """See :attr:`Redactor.guard`. Each form does no more than it needs: it runs for every token."""
+    first, second = probes[0], probes[-1]
+    if not sought and first == second:
+        return lambda text: _BACKSLASH in text or _PERCENT in text or _AMPERSAND in text or first in text
+    if not sought:
+        return lambda text: (
+            _BACKSLASH in text or _PERCENT in text or _AMPERSAND in text or first in text or second in text
+        )
+    if len(sought) == 1:
+        (needle,) = sought  # partition() is faster than find() and in
+        return lambda text: (
+            _BACKSLASH in text
+            or _PERCENT in text
+            or _AMPERSAND in text
+            or first in text
+            or second in text
+            or text.partition(needle)[1] != b""
+        )
+    return lambda text: (
+        _BACKSLASH in text
+        or _PERCENT in text
+        or _AMPERSAND in text
+        or first in text
+        or second in text
+        or any(text.partition(needle)[1] for needle in sought)
+    )
+
+
 @lru_cache(64)
 def _redactor(secrets: tuple[bytes, ...]) -> Redactor:
     return Redactor(secrets)
@@ -365,7 +395,8 @@ def redactor(secrets: Iterable[bytes]) -> Redactor:
 
 
 def _spellings(secret: bytes) -> list[_Spelling]:
-    found = {secret: _Spelling(secret, escaped=secret, needle=secret[:SHORTEST])}
+    in_string = SHORTEST_IN_STRING if len(secret) >= LONG else SHORTEST
+    found = {secret: _Spelling(secret, escaped=secret, needle=secret[:in_string], in_string=in_string)}
     both_orders = b"\0".join(secret[at : at + 1] for at in range(len(secret)))  # of UTF-16
     shortest = 2 * SHORTEST - 1
     found[both_orders] = _Spelling(both_orders, escaped=both_orders, needle=both_orders[:shortest], shortest=shortest)

@@ -59,6 +59,7 @@ class ProviderResponse:
         "_failed",
         "_finish_reason",
         "_finished",
+        "_guard",
         "_keys",
         "_last",
         "_limits",
@@ -67,8 +68,6 @@ class ProviderResponse:
         "_redacted",
         "_redactor",
         "_said",
-        "_suspects",
-        "_suspicious",
         "_undecoded",
         "_unreadable",
         "buffered",
@@ -104,11 +103,10 @@ class ProviderResponse:
         self._keys = keys
         self._limits = limits
         self._redactor = redactor(keys)
-        self._suspects = self._redactor.suspects if keys else None
-        self._suspicious = False  # every chunk is to be searched
+        self._guard = self._redactor.guard if keys else None
         self._redacted = self._redactor.stream()
-        #: So many of the last chunks may hold a part of a key: give them to ``redacted`` before they are shown. The
-        #: first one does if it began in an earlier piece of the body.
+        #: So many of the next chunks may hold a part of a key: give them to ``redacted`` before they are shown, and set
+        #: this to 0. The first one does if it began in an earlier piece of the body.
         self.unsearched = 0
         self.status = status
         self.headers = headers
@@ -211,9 +209,9 @@ class ProviderResponse:
             self.needs_data = True
             if not data:
                 return []
-            suspects = self._suspects
-            if suspects is not None:
-                self.unsearched = _ALL if self._suspicious or suspects(data) else 1 if self.buffered else 0
+            guard = self._guard
+            if guard is not None and (guard(data) or self.buffered):
+                self._search(data)
             chunks = decoder.feed(data)
             self.buffered = decoder.buffered
         else:
@@ -223,9 +221,8 @@ class ProviderResponse:
             if coding.fault is not None:
                 self._fail(coding.fault)
             self.needs_data = not piece
-            if piece and self._suspects is not None:
-                suspicious = self._suspicious or self._suspects(piece)
-                self.unsearched = _ALL if suspicious else 1 if decoder.buffered else 0
+            if piece and self._guard is not None:
+                self._search(piece)
             chunks = decoder.feed(piece) if piece else []
             self.buffered = decoder.buffered + coding.buffered
         if decoder.fault is not None:
@@ -265,6 +262,14 @@ class ProviderResponse:
         self._decoder = decoder_for(self.framing, self._limits, self._on_done)
         return self._decoder
 
+    def _search(self, data: bytes) -> None:
+        """Look closer at a piece of the body, or at the chunk that began in an earlier piece."""
+        if self._guard is _everything or self._redactor.suspects(data):
+            self.unsearched = _ALL
+        else:
+            self._guard = self._redactor.guard  # it may have learnt something
+            self.unsearched = max(self.unsearched, 1 if self.buffered else 0)
+
     def _fail(self, fault: Fault) -> None:
         self.fault = self.fault or fault
         self.notable = True
@@ -279,7 +284,10 @@ class ProviderResponse:
             return chunk
         data = self._redacted.hide(chunk.data)
         # A payload of AWS is coded inside of its framing, and a key may go on in the next chunk.
-        self._suspicious = bool(self._redacted.parts) or self.framing is Framing.AWS_EVENT_STREAM
+        if self._redacted.parts or self.framing is Framing.AWS_EVENT_STREAM:
+            self._guard = _everything
+        else:
+            self._guard = self._redactor.guard
         event = self.redact_text(chunk.event) if len(chunk.event) >= SHORTEST else chunk.event
         if data is chunk.data and event is chunk.event:
             return chunk
@@ -420,9 +428,9 @@ def _says_nothing(chunk: Chunk) -> bool:
     return type(value) is dict and (not value or is_keep_alive(value.get("type")))
 
 
-def _everything(data: bytes) -> object:
+def _everything(data: bytes) -> bool:
     """A search that finds something in any chunk."""
-    return data
+    return True
 
 
 def _too_large(headers: Headers, limit: int) -> Fault | None:

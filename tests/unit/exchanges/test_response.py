@@ -283,12 +283,11 @@ def test_a_chunk_with_a_key_is_always_to_be_searched(coded: bool, cuts: list[int
         found = one.next_chunks(piece)
         while found or not one.needs_data:
             searched += [chunk.data for chunk in found[: one.unsearched]]
+            one.unsearched = 0 if found else one.unsearched
             seen += [chunk.data for chunk in found]
             found = one.next_chunks()
     assert seen == chunks
     assert any(KEY in data for data in searched)
-    if not cuts and not coded:
-        assert one.unsearched
     one.next_chunks(b"data: " + plain[0] + b"\n\n")
     if not coded:
         assert not one.unsearched

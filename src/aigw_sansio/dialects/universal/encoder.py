@@ -51,21 +51,17 @@ class UniversalEncoder(ResponseEncoder):
         spliced = self._spliced
         prefix = self._prefix
         search = response.search
-        unsearched = response.unsearched
         texts: list[bytes] = []
+        if response.unsearched and spliced:
+            return self._search(response, chunks)
         for chunk in chunks:
             if spliced and not worth_reading(chunk, search):
-                if unsearched:
-                    unsearched -= 1
-                    texts.append(self._raw(response, response.redacted(chunk)))
-                    continue
                 text = valid_json(chunk.data)
                 if text is not None:
                     texts.append(b"%b%b}" % (prefix, text))
                 else:  # text of any kind: keys may be cut between two chunks
                     texts.append(self._raw(response, response.redacted(chunk)))
                 continue
-            unsearched -= 1 if unsearched else 0
             redacted = response.redacted(chunk)
             events = response.read(redacted)
             texts += self.chunk(response, redacted, events)
@@ -75,6 +71,21 @@ class UniversalEncoder(ResponseEncoder):
                     return texts, failed
                 search = response.search
         return texts, None
+
+    def _search(self, response: ProviderResponse, chunks: list[Chunk]) -> tuple[list[bytes], ResponseFailed | None]:
+        """The same for chunks of which the first ones may hold a key."""
+        count, response.unsearched = response.unsearched, 0
+        texts: list[bytes] = []
+        for chunk in chunks[:count]:
+            redacted = response.redacted(chunk)
+            events = response.read(redacted)
+            texts += self.chunk(response, redacted, events)
+            if response.notable:
+                failed = next((event for event in events if type(event) is ResponseFailed), None)
+                if failed is not None or response.terminated:
+                    return texts, failed
+        more, failed = self.chunks(response, chunks[count:])
+        return texts + more, failed
 
     def chunk(self, response: ProviderResponse, chunk: Chunk, events: list[ProviderEvent]) -> list[bytes]:
         texts = self.events(events)
