@@ -1,8 +1,9 @@
 """Core time of one streamed chunk: upstream bytes in, client frame out, through a whole ``Gateway``.
 
 ``python -m tests.benchmarks.stream_core`` prints microseconds per 200-byte chunk for HTTP/1.1, with one and with twenty
-chunks in a read, and with 1, 50 and 500 exchanges on one socket. With a stored key it prints the ratio of
-both, measured in turns. Then the same for a client that offers compression, with chunks of which a third is random letters, and the bytes that go to the client.
+chunks in a read, and with 1, 50 and 500 exchanges on one socket. Then how much more it is with a stored key, which is
+searched for: both are measured in turns. Then the same for a client that offers compression, with chunks of which a
+third is random letters, and the bytes that go to the client.
 """
 
 import json
