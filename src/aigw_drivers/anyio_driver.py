@@ -19,6 +19,7 @@ from aigw_sansio import Answer, Ask, Connect, Engine, Event, Question, Unavailab
 from aigw_sansio.effects import ANSWER_TYPE
 
 from .core.link import ByteSocket, Link
+from .core.loops import asyncio_told
 from .core.readiness import Readiness, choose_readiness
 from .core.sockets import (
     Listener,
@@ -87,6 +88,10 @@ class AnyioDriver(Transfer):
         Closes the listeners at the end. If it is cancelled, it resets all open connections, and tells the engine. Call
         it once.
         """
+        with asyncio_told():
+            await self._serve(listeners, task_status)
+
+    async def _serve(self, listeners: Sequence[Listener], task_status: TaskStatus[None]) -> None:
         try:
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks
@@ -231,7 +236,7 @@ class AnyioDriver(Transfer):
         assert scope is not None
         sock: ByteSocket | None = None
         pipe: TlsPipe | None = None
-        failure: BaseException | None = None
+        failure: str | None = None  # not the error itself, which refers to this frame
         done = False
         with scope:
             try:
@@ -242,7 +247,7 @@ class AnyioDriver(Transfer):
                     await self._tls_handshake(sock, pipe)
                 done = True
             except (OSError, ValueError) as exc:
-                failure = exc
+                failure = failure_text(exc)
             finally:
                 if not done and sock is not None:
                     sock.close()
@@ -254,7 +259,7 @@ class AnyioDriver(Transfer):
         self._now = self._clock()
         try:
             if failure is not None:
-                self._on_dial_failed(link, failure_text(failure))
+                self._on_dial_failed(link, failure)
             else:
                 link.socket, link.tls = sock, pipe
                 self._engine.connected(link.conn, None if pipe is None else pipe.alpn, self._now)

@@ -131,7 +131,7 @@ async def dial_tcp(host: str, port: int) -> socket.socket:
         try:
             sock = await _connect(info)
         except OSError as exc:
-            errors.append(exc)
+            errors.append(exc.with_traceback(None))  # which refers to this frame, and so to ``errors``
             failed.set()
             return
         if winner is not None:
@@ -152,7 +152,7 @@ async def dial_tcp(host: str, port: int) -> socket.socket:
             winner.close()
         raise
     if winner is None:
-        raise errors[0] if errors else OSError("no address")
+        raise errors.pop(0) if errors else OSError("no address")
     return winner
 
 

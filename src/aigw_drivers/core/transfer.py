@@ -207,7 +207,7 @@ class Transfer(ABC):
                 if data and link.tls is None and not link.closing:
                     self._engine.receive_data(link.conn, data, now)
                 elif broken is not None:
-                    raise broken
+                    self._on_lost(link, failure_text(broken))
                 elif link.tls is not None and not link.closing:
                     self._decrypt(link, link.tls, data)
                 elif not data:
@@ -392,6 +392,7 @@ class Transfer(ABC):
             self._readiness.forget(link)
             link.socket = None
             close_socket(sock, reset=reset)
+        link.release()
         if not self._links:
             self._on_all_released()
         self._engine.closed(link.conn, self._now)

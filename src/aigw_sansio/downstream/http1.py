@@ -126,6 +126,7 @@ class Http1DownstreamConnection(PipeConnection):
     def closed(self, now: float) -> None:
         if not self.ended:
             self.connection_lost("the connection was given up", now)
+        self._handshake_timer.close()
         super().closed(now)
 
     # -- Responder ----------------------------------------------------------------------------------------------

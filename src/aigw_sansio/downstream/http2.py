@@ -109,6 +109,8 @@ class Http2DownstreamConnection(Connection):
     def closed(self, now: float) -> None:
         if not self.ended:
             self.connection_lost("the connection was given up", now)
+        self._idle_timer.close()
+        self._wire.close()
         super().closed(now)
 
     @property
@@ -232,7 +234,7 @@ class Http2DownstreamConnection(Connection):
         if self._finishing:
             for pipe in list(self._finishing.values()):
                 if not self._wire.is_open(pipe.number):
-                    pipe.mark_ended()
+                    pipe.finish()
                     self._remove(pipe)
         if not self._pipes and not self._wire.open_streams and not self.closing:
             self._on_unused(now)

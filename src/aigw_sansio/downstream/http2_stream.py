@@ -154,7 +154,7 @@ class StreamPipe:
 
     def stream_lost(self, reason: str, now: float) -> None:
         """The stream was reset, or its connection is lost: its user is told."""
-        self.mark_ended()  # first: what the user does from here on has no effect on the stream
+        self._end()  # first: what the user does from here on has no effect on the stream
         self.outstanding = 0
         undelivered = b"".join(self._undelivered)
         self._undelivered.clear()
@@ -167,12 +167,11 @@ class StreamPipe:
         if pending is not None:
             pending.client_gone(now)
 
-    def mark_ended(self) -> None:
-        """The stream has ended in both directions."""
-        if self._machine.allows(StreamInput.END):
-            self._machine.fire(StreamInput.END)
-        self._stall_timer.cancel()
-        self._close_timer.cancel()
+    def finish(self) -> None:
+        """The stream has ended in both directions, in order. Its user is still told what the transport takes."""
+        self._end()
+        if not self.outstanding:
+            self._receiver = None
 
     def sent(self, n: int, now: float) -> None:
         """The transport took ``n`` bytes."""
@@ -187,6 +186,8 @@ class StreamPipe:
             self._close_timer.arm(now + self._owner.services.config.timeouts.close_s)  # counts from the last progress
         if self._receiver is not None:
             self._receiver.data_sent(self.outstanding, now)
+            if not self.outstanding and self._machine.state is StreamState.CLOSED:
+                self._receiver = None
 
     # -- BytePipe -----------------------------------------------------------------------------------------------
 
@@ -209,8 +210,9 @@ class StreamPipe:
         if self._machine.state is not StreamState.CLOSED:
             self._owner.reset(self)
             self._receiver = None
+            self._undelivered.clear()
             self.outstanding = 0
-            self.mark_ended()
+            self._end()
 
     def pause_reading(self) -> None:
         if self._machine.state is StreamState.OPEN:
@@ -249,6 +251,13 @@ class StreamPipe:
         self._owner.respond(self, status=status, headers=fields, body=body)
 
     # -- inside -------------------------------------------------------------------------------------------------
+
+    def _end(self) -> None:
+        """Nothing comes or goes any more, and no timer fires."""
+        if self._machine.allows(StreamInput.END):
+            self._machine.fire(StreamInput.END)
+        self._stall_timer.close()
+        self._close_timer.close()
 
     def _waiting(self) -> bool:
         """Whether received bytes must wait."""

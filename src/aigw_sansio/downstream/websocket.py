@@ -30,7 +30,7 @@ from ..wires.websocket.messages import (
     Violation,
     WebSocketWire,
 )
-from .channel import ChannelOwner, MessageChannel
+from .channel import NO_OWNER, ChannelOwner, MessageChannel
 from .keepalive import Keepalive
 
 _PAUSED_BY_CONTROL, _PAUSED_BY_OWNER = 1, 2
@@ -73,7 +73,7 @@ class WebSocketChannel(MessageChannel):
     ) -> None:
         self._services = services
         self._pipe = pipe
-        self._owner = owner
+        self._owner: ChannelOwner = owner
         self.wire = wire
         self.ended = False
         self.messages_received = self.messages_sent = 0
@@ -111,18 +111,18 @@ class WebSocketChannel(MessageChannel):
             elif isinstance(event, Violation):
                 self._start_close(Side.CLIENT, CLOSE_CODE[event.fault.kind], event.fault.detail, now)
                 self._pipe.close(now)
-                self._close_timers()
+                self._finish()
 
     def receive_eof(self, now: float) -> None:
         """The peer ended its direction, with or without a closing handshake."""
         self._end(Side.CLIENT, 1006, "the connection ended without a close frame", now)
         self._pipe.close(now)
-        self._close_timers()
+        self._finish()
 
     def connection_lost(self, reason: str, now: float) -> None:
         """The pipe was lost."""
         self._end(Side.CLIENT, 1006, f"the connection was lost: {reason}", now)
-        self._close_timers()
+        self._finish()
 
     def data_sent(self, outstanding: int, now: float) -> None:
         """The transport took bytes; ``outstanding`` are left."""
@@ -205,7 +205,7 @@ class WebSocketChannel(MessageChannel):
     def peer_dead(self, now: float) -> None:
         self._end(Side.CLIENT, 1006, "no sign of life after a ping", now)
         self._pipe.abort(now)
-        self._close_timers()
+        self._finish()
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -259,7 +259,7 @@ class WebSocketChannel(MessageChannel):
             self._write(self.wire.close(echo, event.reason), now)  # before the end: nothing is written after it
             self._end(Side.CLIENT, event.code, event.reason, now)
         self._pipe.close(now)
-        self._close_timers()
+        self._finish()
 
     def _start_close(self, by: Side, code: int, reason: str, now: float) -> None:
         if self.ended:
@@ -273,17 +273,21 @@ class WebSocketChannel(MessageChannel):
 
     def _on_unfinished(self, now: float) -> None:
         self._pipe.close(now)
+        self._finish()
 
     def _end(self, by: Side, code: int, reason: str, now: float) -> None:
         if self.ended:
             return
         self.ended = True  # before the owner is told: what it sends from here on has no effect
         self._keepalive.close()
-        self._owner.channel_ended(by, code, reason, now)
+        owner, self._owner = self._owner, NO_OWNER  # the session and its channel refer to each other until here
+        owner.channel_ended(by, code, reason, now)
 
-    def _close_timers(self) -> None:
+    def _finish(self) -> None:
+        """Nothing is read any more: no timer fires, and an unfinished message is dropped."""
         self._keepalive.close()
         self._finish_timer.close()
+        self.wire.stop_reading()
 
 
 class DeflatedChannel(WebSocketChannel):

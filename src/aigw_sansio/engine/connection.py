@@ -128,11 +128,13 @@ class Connection:
             self.receiver.data_sent(size, now)
 
     def closed(self, now: float) -> None:
-        """The driver released the connection. This is the last call."""
+        """The driver released the connection. This is the last call: nothing refers to it afterwards, and a subclass
+        closes what it owns."""
         self.ended = self.closing = True
         self.buffer.clear()
-        self._stall_timer.cancel()
-        self._close_timer.cancel()
+        self._stall_timer.close()
+        self._close_timer.close()
+        self.receiver = None
 
     # -- for subclasses and owners ------------------------------------------------------------------------------
 

@@ -151,7 +151,7 @@ class Services:
         """The answer is no longer needed: a later one is ignored. Nothing happens if the question has its answer."""
         pending = self._pending.pop(ask_id, None)
         if pending is not None:
-            pending.timer.cancel()
+            pending.timer.close()
 
     def answer(self, ask_id: AskId, value: Answer, now: float) -> None:
         """The host's answer. Late and second answers are ignored. ``LocalProtocolError`` for a question that was never
@@ -171,7 +171,7 @@ class Services:
 
     def _resolve(self, ask_id: AskId, value: Answer, now: float) -> None:
         pending = self._pending.pop(ask_id)  # before the callback, so that it is called once
-        pending.timer.cancel()
+        pending.timer.close()
         pending.callback(value, now)
 
     @property

@@ -52,7 +52,6 @@ class Attempt:
         "_grace_timer",
         "_idle_s",
         "_idle_timer",
-        "_keys",
         "_log_id",
         "_number",
         "_open",
@@ -93,7 +92,6 @@ class Attempt:
         self._source = source
         self._owner = owner
         self._call = call
-        self._keys = call.stored_keys
         self._policy = policy
         self._log_id = log_id
         self._step = step
@@ -156,12 +154,14 @@ class Attempt:
                 after_s=after,
             )
         )
+        response = self.response
+        whole = response is not None and response.over and response.fault is None
+        if response is not None:
+            response.close()
         call, self._running = self._running, None
-        if call is None:
-            return
-        if self.response is not None and self.response.over and self.response.fault is None:
+        if call is not None and whole:
             call.release(now)
-        else:
+        elif call is not None:
             call.cancel(now)
 
     # -- pausing ------------------------------------------------------------------------------------------------
@@ -197,8 +197,6 @@ class Attempt:
 
     def call_placed(self, placed: Placed, now: float) -> None:
         self._placed = True
-        if placed.keys:
-            self._keys = (*self._call.stored_keys, *placed.keys)
         self._owner.attempt_moved(ExchangeInput.PLACED)
         self._services.emit(
             AttemptConnected(
@@ -246,7 +244,7 @@ class Attempt:
             limits=limits,
             array_stream=call.array_stream,
             query=call.request.body,
-            keys=self._keys,
+            keys=call.stored_keys + (self._running.added_keys if self._running is not None else ()),
         )
         if self.response.fault is not None:
             self._fail(self.response.fault, now)

@@ -13,6 +13,7 @@ from ..bodies.chunk import BodyDecoder, Chunk
 from ..bodies.coding import ContentDecoder, content_decoder
 from ..bodies.framing import Framing, asks_for_stream, decoder_for, framing_of, is_json, may_be_sse, media_type
 from ..bodies.ndjson import NdjsonDecoder
+from ..bodies.raw import BinaryDecoder
 from ..bodies.sniffing import SniffingDecoder
 from ..bodies.sse import SseDecoder
 from ..config import Limits
@@ -52,6 +53,7 @@ class ProviderResponse:
     """
 
     __slots__ = (
+        "_asked",
         "_broken",
         "_coding",
         "_decoder",
@@ -133,6 +135,7 @@ class ProviderResponse:
         self.needs_data = True
         #: Bytes of the body that are held here.
         self.buffered = 0
+        self._asked = bool(query)
         self._reader = make_reader(format)
         #: Whether the format is known.
         self.known = format != "unknown"
@@ -251,6 +254,13 @@ class ProviderResponse:
         self.unsearched = _ALL
         return self._decoder.finish() if lines and self.fault is None else []
 
+    def close(self) -> None:
+        """Nothing of the body is read any more, and what is held of it is dropped. What the response said stays."""
+        self._decoder = BinaryDecoder()  # the decoder may refer to this response
+        self._coding = None
+        self._undecoded = b""
+        self.buffered = 0
+
     def _choose_decoder(self, *, sse: bool) -> BodyDecoder:
         """The first bytes have told the framing."""
         if sse:
@@ -340,7 +350,10 @@ class ProviderResponse:
             self.search = self._marker_search
 
     def read_whole(self, body: bytes) -> list[ProviderEvent]:
-        """What a whole response means. A body of a binary type that no format knows has no meaning."""
+        """What a whole response means. A body of a binary type that no format knows has no meaning. An empty one with
+        the status 200, to a request that has a body, is no response."""
+        if self._asked and self.status == 200 and self.known and not body.strip():
+            return self._note([response_failed("the provider's response is empty")])
         events = self._reader.read_whole(body)
         if not self._is_textual and any(type(event) is ResponseFailed and event.kind == "not_json" for event in events):
             return []

@@ -16,13 +16,11 @@ from ..wires.http import Headers
 
 
 class Placed(NamedTuple):
-    """The connection of a call. ``handshake_s``: how long its dial took, in seconds. ``keys``: what the source itself
-    has added to the request, to be hidden like ``ProviderCall.stored_keys``."""
+    """The connection of a call. ``handshake_s``: how long its dial took, in seconds."""
 
     conn: ConnId
     reach: Reach
     handshake_s: float
-    keys: tuple[bytes, ...] = ()
 
 
 class ResponseHandler(Protocol):
@@ -55,6 +53,10 @@ class ResponseHandler(Protocol):
 
 class Call(Protocol):
     """One request to a source. Call ``start`` next. Do not call ``cancel`` after the handler was told of the end."""
+
+    @property
+    def added_keys(self) -> tuple[bytes, ...]:
+        """The keys that the source itself has put into the request: hide them from the client."""
 
     def start(self, now: float) -> None:
         """Send the request. The handler may be told of anything before this returns, even of the end."""

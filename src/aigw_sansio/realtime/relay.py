@@ -7,6 +7,7 @@ that the end is reported once. Must not know: sockets, the frames of a side (:mo
 """
 
 from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -218,7 +219,7 @@ class Relay:
     def _abort_opening(self, now: float) -> None:
         """No session begins: abort the connection to the provider."""
         self._machine.fire(RelayInput.FAIL)
-        self._open_timer.close()
+        self._close_timers()
         if self._upstream is not None:
             self._upstream.close(now, abort=True)
         elif self._account is not None:
@@ -264,15 +265,16 @@ class Relay:
         observer = None
         if services.config.emit_provider_events:
             observer = self._observer = RealtimeObserver(services, self._call.format, log_id)
+        mask_key = partial(services.random.bytes, 4)
         from_client = FrameRelay(
             Role.SERVER,
             message_limit=limits.message_bytes,
-            remask_key=None if _hides_bytes(self._call.origin) else self._mask_key,
+            remask_key=None if _hides_bytes(self._call.origin) else mask_key,
         )
         from_provider = FrameRelay(
             Role.CLIENT,
             message_limit=limits.message_bytes,
-            mask_key=self._mask_key,
+            mask_key=mask_key,
             observe_bytes=None if observer is None else limits.tap_message_bytes,
         )
         high_water = limits.send_high_water_bytes
@@ -285,14 +287,14 @@ class Relay:
             services, Side.PROVIDER, from_provider, owner=self, inbound=down, outbound=up, observer=observer, now=now
         )
         self._sides = client, provider
+        # The heads have done their work. Sessions are long, and a head takes far more memory than its bytes on HTTP/2.
+        self._admitted = msgspec.structs.replace(admitted, request=msgspec.structs.replace(request, headers=[]))
+        self._call = upstream.call = msgspec.structs.replace(self._call, headers=[])
         # Both receivers before any byte is passed on: either may end the session, and the end needs both sides.
         upstream.receiver = provider
         self._responder.accept(selected, client, now)
         if accepted.rest:
             provider.receive_data(accepted.rest, now)
-
-    def _mask_key(self) -> bytes:
-        return self._services.random.bytes(4)
 
     @property
     def _open_sides(self) -> tuple[RelaySide, RelaySide]:
@@ -320,9 +322,15 @@ class Relay:
         client, provider = self._open_sides
         if client.settled and provider.settled and self._machine.allows(RelayInput.FINISH):
             self._machine.fire(RelayInput.FINISH)
+            self._close_timers()
             client.release()
             provider.release()
             self._on_ended(self, now)
+
+    def _close_timers(self) -> None:
+        self._open_timer.close()
+        self._idle_timer.close()
+        self._life_timer.close()
 
     def _write_record(self) -> None:
         """Emit the record of the session, once, as soon as its counts cannot change any more."""

@@ -23,7 +23,7 @@ A client that only ends its direction (a FIN behind its last message) still read
 messages of the provider go on until the provider's close frame.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from ..downstream.keepalive import Keepalive
 from ..engine.services import Services
@@ -47,6 +47,24 @@ class RelaySideOwner(Protocol):
 
     def side_drained(self, side: "RelaySide", now: float) -> None:
         """After the end: the pipe of the side has taken everything, or is lost. May be called again."""
+
+
+class _NoRelay:
+    """The relay of a side that is released: nothing refers to it any more. Implements ``RelaySideOwner``."""
+
+    __slots__ = ()
+
+    def side_ended(self, side: "RelaySide", now: float, *, code: int, reason: str, cause: CloseCause) -> None:
+        pass
+
+    def side_finished(self, side: "RelaySide", now: float) -> None:
+        pass
+
+    def side_drained(self, side: "RelaySide", now: float) -> None:
+        pass
+
+
+_NO_RELAY: Final = _NoRelay()
 
 
 class RelaySide:
@@ -95,7 +113,7 @@ class RelaySide:
         self.peer = peer
         self.wire = wire
         self.pipe = inbound.source
-        self._owner = owner
+        self._owner: RelaySideOwner = owner
         self._inbound = inbound
         self._outbound = outbound
         self._observer = observer
@@ -217,6 +235,7 @@ class RelaySide:
         self._end(passing=False)
         self.finished = True
         self.waits_for_rest = False
+        self.wire.stop_reading()
         if not self._hurried:
             self._finish_timer.cancel()
         self.pipe.close(now)  # before the owner, which may end the relay
@@ -229,8 +248,9 @@ class RelaySide:
             self._finish_timer.arm(now + self._close_s)
 
     def release(self) -> None:
-        """Both sides are settled: no timer fires any more."""
+        """Both sides are settled: no timer fires any more, and the relay is let go."""
         self._finish_timer.close()
+        self._owner = _NO_RELAY
 
     # -- KeepaliveOwner -----------------------------------------------------------------------------------------
 

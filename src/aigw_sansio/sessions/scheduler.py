@@ -139,10 +139,12 @@ class FairScheduler:
         """Whether messages of ``exchange`` are queued."""
         return exchange in self._queues
 
-    def discard_all(self) -> None:
-        """The channel has ended: discard all queued messages."""
+    def close(self) -> None:
+        """The channel has ended: discard all queued messages. The session is told nothing any more."""
         for exchange in list(self._queues):
             self.discard(exchange)
+        self._to_resume.clear()
+        self._emptied = _ignore
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -185,3 +187,7 @@ class FairScheduler:
                 exchange.resume_after_budget(now)
             else:
                 exchange.pause_for_budget()
+
+
+def _ignore(exchange: Scheduled, now: float) -> None:
+    """The session has ended, and is not told."""

@@ -143,7 +143,7 @@ class Session(Generic[Channel]):
         channel = self.channel
         self._idle_timer.close()
         self._life_timer.close()
-        self._checks.withdraw_all()
+        self._checks.close()
         gone = by is Side.CLIENT
         fault = Fault(
             FaultKind.CLIENT_GONE if gone else FaultKind.SHUTDOWN,
@@ -152,7 +152,7 @@ class Session(Generic[Channel]):
         )
         for exchange in list(self._exchanges.values()):
             exchange.cancel("gone", by, fault, now)
-        self._scheduler.discard_all()
+        self._scheduler.close()
         self._flushing.clear()
         self._services.emit(
             SessionEnded(

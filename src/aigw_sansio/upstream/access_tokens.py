@@ -220,7 +220,7 @@ class AuthorizingSource:
 class _AuthorizedCall:
     """A call that gets its token first. Implements ``Call``; and ``ResponseHandler``, to see a refused token."""
 
-    __slots__ = ("_account", "_added", "_call", "_connect_timeout_s", "_handler", "_request", "_source", "_tokens")
+    __slots__ = ("_account", "_call", "_connect_timeout_s", "_handler", "_request", "_source", "_tokens", "added_keys")
 
     def __init__(
         self,
@@ -238,8 +238,9 @@ class _AuthorizedCall:
         self._account = account
         self._handler = handler
         self._connect_timeout_s = connect_timeout_s
-        self._added: tuple[bytes, ...] = ()  # the token, once it is in the request
         self._call: Call | None = None
+        #: Its token, once it has one.
+        self.added_keys: tuple[bytes, ...] = ()
 
     # -- Call ---------------------------------------------------------------------------------------------------
 
@@ -279,15 +280,15 @@ class _AuthorizedCall:
             self._send(token, now)
 
     def _send(self, token: Secret, now: float) -> None:
+        self.added_keys = (token.reveal().encode("ascii"),)
         request = msgspec.structs.replace(self._request, request=with_token(self._request.request, token))
-        self._added = (token.reveal().encode("ascii"),)
         self._call = self._source.open(request, self, connect_timeout_s=self._connect_timeout_s)
         self._call.start(now)
 
     # -- ResponseHandler ----------------------------------------------------------------------------------------
 
     def call_placed(self, placed: Placed, now: float) -> None:
-        self._handler.call_placed(placed._replace(keys=self._added), now)
+        self._handler.call_placed(placed, now)
 
     def call_replaced(self, now: float) -> None:
         self._handler.call_replaced(now)

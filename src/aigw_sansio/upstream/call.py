@@ -4,7 +4,7 @@ Decides: that a call is paused, resumed and cancelled alike on HTTP/1.1 and HTTP
 the bytes mean.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from ..engine.timers import Timer
 from ..events import Reach
@@ -12,6 +12,9 @@ from ..exchanges.source import ResponseHandler
 from ..ids import ConnId
 from ..origin import Origin
 from ..wires.http import Request
+
+#: In place of the request of a call that will not be sent again.
+NO_REQUEST: Final = Request(method=b"", scheme=b"", authority=b"", target=b"", headers=[], body=b"")
 
 
 class CallConnection(Protocol):
@@ -112,6 +115,10 @@ class UpstreamCall:
         self.withheld_credit = 0
         self.timer: Timer | None = None
 
+    @property
+    def added_keys(self) -> tuple[bytes, ...]:
+        return ()
+
     def start(self, now: float) -> None:
         self._pool.submit(self, now)
 
@@ -135,5 +142,6 @@ class UpstreamCall:
     def release(self, now: float) -> None:
         if self.paused:
             self.resume(now)
+        self.request = NO_REQUEST  # its response has come
         if self.connection is not None:
             self.connection.read_on(self, now)

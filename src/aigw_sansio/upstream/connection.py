@@ -23,8 +23,6 @@ A connection without calls is kept for ``pool_idle_s``, and takes no new call af
 that arrives while it is idle closes it. A silent HTTP/2 connection with calls is pinged.
 """
 
-from typing import Protocol
-
 from ..effects import Tls
 from ..engine.connection import Connection
 from ..engine.services import Services
@@ -35,6 +33,7 @@ from ..wires.http import BodyData, ConnectionFailed, HttpClientWire, ResponseEnd
 from ..wires.http1.client import Http1Client
 from ..wires.http2.client import Http2Client
 from .call import UpstreamCall
+from .ports import UpstreamOwner
 from .remainder import Remainder
 from .resend import cannot_have_begun
 from .states import UPSTREAM_TABLE, UpstreamInput, UpstreamState
@@ -42,26 +41,6 @@ from .states import UPSTREAM_TABLE, UpstreamInput, UpstreamState
 _MAX_REPLACEMENTS = 3
 #: An HTTP/2 provider that has not taken this many bytes is paused: it makes us reply, and takes no replies.
 _UNSENT_LIMIT = 256 * 1024
-
-
-class UpstreamOwner(Protocol):
-    """The pool, as its connections see it."""
-
-    def connection_ready(self, upstream: "UpstreamConnection", now: float) -> None:
-        """The dial of ``upstream`` succeeded."""
-
-    def connection_failed(self, upstream: "UpstreamConnection", fault: Fault, now: float) -> None:
-        """The dial of ``upstream`` failed."""
-
-    def capacity_changed(self, upstream: "UpstreamConnection", now: float) -> None:
-        """``upstream`` takes more calls than before, or fewer."""
-
-    def connection_ended(self, upstream: "UpstreamConnection", now: float) -> None:
-        """``upstream`` is closed or closing: it takes no more calls."""
-
-    def replace(self, call: UpstreamCall, now: float, *, http1: bool) -> None:
-        """The connection of ``call`` ended, and the provider cannot have begun the request: place it again. ``http1``:
-        over HTTP/1.1."""
 
 
 class UpstreamConnection(Connection):
@@ -89,7 +68,9 @@ class UpstreamConnection(Connection):
         "wire",
     )
 
-    def __init__(self, services: Services, pool: UpstreamOwner, origin: Origin, now: float) -> None:
+    def __init__(
+        self, services: Services, pool: UpstreamOwner["UpstreamConnection"], origin: Origin, now: float
+    ) -> None:
         super().__init__(services, services.issue_conn())
         self._pool = pool
         self.origin = origin
@@ -105,8 +86,7 @@ class UpstreamConnection(Connection):
         self.served = 0
         #: Its number among the connections that became ready, counted by the pool.
         self.ready_order = 0
-        self._pinged = False
-        self._peer_done = False
+        self._pinged = self._peer_done = False
         self._stalled = False  # the provider takes no bytes: neither would it on another connection
         self._settings_version = 0
         self._idle_timer = services.timers.timer(self._on_idle)
@@ -208,11 +188,7 @@ class UpstreamConnection(Connection):
     def read_on(self, call: UpstreamCall, now: float) -> None:
         """Nobody needs the rest of the response of ``call``: read on for a while, so that the connection can be
         kept."""
-        call.handler = Remainder(self.services, lambda at: self._cancel_rest(call, at), now)
-
-    def _cancel_rest(self, call: UpstreamCall, now: float) -> None:
-        if call.connection is self:
-            self.cancel(call, now)
+        call.handler = Remainder(self.services, call.cancel, now)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -293,10 +269,16 @@ class UpstreamConnection(Connection):
             self._pool.capacity_changed(self, now)
 
     def closed(self, now: float) -> None:
-        if self._machine.state is UpstreamState.DIALING:
-            self.connect_failed("the connection was given up", now)
-        elif self._machine.state is not UpstreamState.CLOSED:
+        if self._machine.state is not UpstreamState.CLOSED:
             self.connection_lost("the connection was given up", now)
+        gone = Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, "the connection was closed")
+        for call in list(self._calls.values()):  # a drain closes connections that read on
+            self._remove(call)
+            call.handler.response_failed(gone, now)
+        self._idle_timer.close()
+        self._ping_timer.close()
+        if self.wire is not None:
+            self.wire.close()
         super().closed(now)
 
     # -- inside -------------------------------------------------------------------------------------------------
@@ -424,6 +406,7 @@ class UpstreamConnection(Connection):
             self._pump(now)
             self._ping_timer.arm(now + self.services.config.timeouts.pong_s)
         else:
+            self._stalled = self.buffer.size > 0
             self._dispatch(self.wire.connection_lost("no answer to a ping"), now)
             self._end(now, abort=True)
 

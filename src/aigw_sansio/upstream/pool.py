@@ -158,6 +158,8 @@ class Pool:
         for pool in list(self._origins.values()):  # copies: closing a connection changes both
             for upstream in list(pool.connections.values()):
                 upstream.close(now, abort=not upstream.idle)
+                self._remove(pool, upstream)
+            self._remove_if_empty(pool)
 
     @property
     def waiting(self) -> int:

@@ -118,6 +118,7 @@ def parse_request_head(head: bytes) -> RequestHead | Fault:
         connection.receive_data(head)
         event = connection.next_event()
     except h11.RemoteProtocolError as error:
+        let_go(error)
         return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, f"the request head is not HTTP/1.1: {without_quotes(error)}")
     if not isinstance(event, h11.Request) or not event.http_version.startswith(b"1."):
         return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, "the request head is not HTTP/1.1")
@@ -142,11 +143,18 @@ def parse_status_head(head: bytes) -> StatusHead | Fault:
         connection.receive_data(head)
         event = connection.next_event()
     except h11.RemoteProtocolError as error:
+        let_go(error)
         detail = f"the response head is not HTTP/1.1: {without_quotes(error)}"
         return Fault(FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, detail)
     if not isinstance(event, h11.InformationalResponse | h11.Response) or not event.http_version.startswith(b"1."):
         return Fault(FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, "the response head is not HTTP/1.1")
     return StatusHead(event.status_code, event.http_version, list(event.headers))
+
+
+def let_go(error: h11.RemoteProtocolError) -> None:
+    """Call it when an error of h11 was caught. Its traceback has a frame that refers to it, and so keeps everything
+    that its callers know, until the cycle collector comes."""
+    error.__traceback__ = None
 
 
 def header_values(headers: Headers, name: bytes) -> list[bytes]:

@@ -393,11 +393,25 @@ def test_a_stream_that_ended_in_order_leaves_nothing() -> None:
     link = Link()
     link.open()
     link.pipe.close(0.0)
-    link.pipe.mark_ended()
-    link.pipe.mark_ended()
+    link.pipe.finish()
+    link.pipe.finish()
     assert link.stands_at(S.CLOSED)
     assert link.no_deadline()
     assert link.ends == []
+
+
+def test_a_stream_that_ended_in_order_tells_of_the_last_byte_and_lets_its_user_go() -> None:
+    link = Link()
+    link.open()
+    link.pipe.write(b"x" * 10, 0.0)
+    link.pipe.close(0.0)
+    link.pipe.finish()
+    link.pipe.sent(4, 1.0)
+    assert link.pipe._receiver is link
+    link.pipe.sent(6, 2.0)
+    assert link.left == [6, 0]
+    assert link.pipe._receiver is None
+    assert link.no_deadline()
 
 
 def test_an_aborted_stream_tells_nobody() -> None:

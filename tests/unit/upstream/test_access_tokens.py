@@ -121,19 +121,24 @@ def test_a_token_that_is_refused_is_replaced() -> None:
     run.finish()
 
 
-@pytest.mark.parametrize("second", [False, True], ids=["fetched", "kept"])
-def test_a_token_that_the_provider_quotes_is_hidden(second: bool) -> None:
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_token_that_the_provider_quotes_is_hidden(status: int) -> None:
+    """In whole responses, their headers and streams; also one that came after the call had begun."""
     run = OneClient(CONFIG)
-    first_token(run, "canary-of-a-token")
-    run.accept(3)
-    if second:
-        run.respond(3, GEMINI)
-        run.create("b", VERTEX)
-        run.request(3)
-        run.messages()
-    run.respond(3, b'{"error":{"code":403,"message":"canary-of-a-token \\u0063anary-of-a-token"}}', status=403)
-    (created,) = run.messages()
-    assert created["response"] == {"error": {"code": 403, "message": "*** ***"}}
+    for name, step in (("a", VERTEX), ("b", {**VERTEX, "config": {"response": "both"}})):
+        if name == "a":
+            first_token(run, "ya29.canary-token")
+            run.accept(3)
+        else:
+            run.create(name, step)
+            run.request(3)
+        quoted = (
+            {"error": {"message": "who is ya29.canary-token?"}} if status == 403 else [{"quoted": "ya29.canary-token"}]
+        )
+        run.respond(3, json.dumps(quoted).encode(), status=status)
+        told = json.dumps(run.messages())
+        assert "***" in told
+        assert "ya29" not in told
     run.finish()
 
 

@@ -10,6 +10,8 @@ import re
 
 import h11
 
+from ..heads import let_go
+
 #: The longest line that may announce a chunk, extensions included, without its CRLF.
 MAX_LINE_BYTES = 1024
 #: The longest trailer section, its blank line included.
@@ -139,7 +141,8 @@ class ChunkedReader:
         connection.receive_data(b"HTTP/1.1 200 OK\r\n" + data[: found.end()])
         try:
             connection.next_event()
-        except h11.RemoteProtocolError:
+        except h11.RemoteProtocolError as error:
+            let_go(error)
             self._fail("the trailer section is malformed")
         else:
             self.ended = True

@@ -16,7 +16,7 @@ from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind, Side
 from ...fsm import Machine
 from ...quoting import without_quotes
-from ..heads import HeadGate, header_tokens, header_values
+from ..heads import HeadGate, header_tokens, header_values, let_go
 from ..http import BodyData, ConnectionFailed, Headers, Request, ResponseEnd, ResponseHead, StreamFailed, WireEvent
 from ..spelling import spelled
 from .chunked import ChunkedReader
@@ -188,6 +188,10 @@ class Http1Client:
     def consume(self, stream: int, flow: int) -> None:
         """Does nothing: HTTP/1.1 has no flow control of its own."""
 
+    def close(self) -> None:
+        """The connection is released: all that is held is dropped. The last call."""
+        self._stop()
+
     def ping(self) -> None:
         """Does nothing: HTTP/1.1 has no ping."""
 
@@ -281,6 +285,7 @@ class Http1Client:
             self._head.receive_data(head)
             event = self._head.next_event()
         except h11.RemoteProtocolError as error:
+            let_go(error)
             # h11 refuses 101 too: we never ask for an upgrade.
             switch = "a switch of protocols that was not asked for"
             reason = switch if head[9:12] == b"101" else without_quotes(error)
@@ -368,7 +373,7 @@ class Http1Client:
 
     def _fail(self, kind: FaultKind, detail: str, events: list[WireEvent]) -> None:
         """Fail the running stream, if there is one, then the connection."""
-        fault = Fault(kind, Side.PROVIDER, detail, retryable=kind is not FaultKind.MALFORMED_RESPONSE)
+        fault = Fault(kind, Side.PROVIDER, detail, retryable=True)
         if self._machine.state is not Http1State.IDLE:
             events.append(StreamFailed(self._stream, fault, unprocessed=bool(self._out)))
         events.append(ConnectionFailed(fault))

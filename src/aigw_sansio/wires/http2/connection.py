@@ -344,7 +344,7 @@ class Http2Connection(Http2Role[OwnerEvent]):
     def _bad(self, detail: str) -> Fault:
         """The fault for a protocol violation by the peer."""
         kind = FaultKind.MALFORMED_RESPONSE if self._client else FaultKind.PROTOCOL_ERROR
-        return Fault(kind, self._blame, f"HTTP/2: {detail}")
+        return Fault(kind, self._blame, f"HTTP/2: {detail}", retryable=self._client)
 
     def _malformed(self, stream: Stream, detail: str) -> None:
         """End ``stream`` with RST_STREAM(PROTOCOL_ERROR) (RFC 9113 section 8.1.1)."""
@@ -379,6 +379,18 @@ class Http2Connection(Http2Role[OwnerEvent]):
         del self._streams[stream.number]
         self._receiving.pop(stream.number, None)
         stream.close()
+
+    def close(self) -> None:
+        """The connection is released: all that is held is dropped. The last call."""
+        self._failed = True
+        for stream in list(self._streams.values()):
+            self._remove(stream)
+        self._ignored.clear()
+        self._touched.clear()
+        self._events.clear()
+        self._tail = b""
+        self._writer.close()
+        repairs.release(self._h2)
 
     def _is_lost(self) -> bool:
         """Whether the frame just read ended the connection."""

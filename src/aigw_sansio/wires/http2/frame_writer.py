@@ -60,6 +60,13 @@ class FrameWriter:
             stream.ready = True
             self.ready.append(stream)
 
+    def close(self) -> None:
+        """Nothing is sent any more: drop the output. ``on_sent`` is not called any more."""
+        self.out.clear()
+        self.ready.clear()
+        self.size = 0
+        self._on_sent = _nobody
+
     @property
     def pending(self) -> bool:
         """Whether :meth:`take` may have something."""
@@ -119,3 +126,7 @@ class FrameWriter:
                 ready.append(stream)
             else:
                 stream.ready = False
+
+
+def _nobody(stream: Stream) -> None:
+    """The connection is released, and is not told."""

@@ -9,8 +9,6 @@ from enum import IntEnum
 from typing import Final
 
 import wsproto.events
-from wsproto.connection import Connection, ConnectionType
-from wsproto.extensions import Extension
 
 from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind, Side
@@ -62,7 +60,6 @@ class WebSocketBase:
 
     __slots__ = (
         "_assembled",
-        "_connection",
         "_input_ended",
         "_limit",
         "_machine",
@@ -81,12 +78,9 @@ class WebSocketBase:
         *,
         message_limit: int,
         mask_key: Callable[[], bytes] | None = None,
-        extension: Extension | None = None,
     ) -> None:
         if (role is Role.CLIENT) is not (mask_key is not None):
             raise LocalProtocolError("a client needs a source of masking keys, a server must not have one")
-        kind = ConnectionType.CLIENT if role is Role.CLIENT else ConnectionType.SERVER
-        self._connection = Connection(kind, [] if extension is None else [extension])
         self._mask_bit = 0 if role is Role.CLIENT else MASKED
         self._side = _PEER[role]
         self._limit = message_limit
@@ -142,6 +136,12 @@ class WebSocketBase:
 
     # -- receiving ----------------------------------------------------------------------------------------------
 
+    def stop_reading(self) -> None:
+        """Ignore the peer's bytes from here on. An unfinished message is dropped."""
+        self._input_ended = True
+        self._pieces.clear()
+        self._missing = 0
+
     def _keep(self, data: bytes, at: int, needed: int) -> None:
         """Keep the incomplete frame at ``at`` until ``needed`` of its bytes have come."""
         self._pieces.append(data[at:] if at else data)
@@ -184,7 +184,7 @@ class WebSocketBase:
         if isinstance(close, str):
             return self._fault(close)
         self._machine.fire(ClosingInput.RECEIVE_CLOSE)
-        self._input_ended = True
+        self.stop_reading()
         return CloseReceived(*close)
 
     def _verdict(self, event: wsproto.events.CloseConnection) -> Fault:
@@ -206,5 +206,5 @@ class WebSocketBase:
     def _break(self, fault: Fault) -> Violation:
         """The peer broke the protocol: ignore its further bytes."""
         self._machine.fire(ClosingInput.VIOLATION)
-        self._input_ended = True  # we may still send: frames before the violation in the same read may be answered
+        self.stop_reading()  # we may still send: frames before the violation in the same read may be answered
         return Violation(fault)

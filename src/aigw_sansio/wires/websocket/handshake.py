@@ -19,7 +19,16 @@ from wsproto.utilities import generate_accept_token
 
 from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind, Side
-from ..heads import HeadGate, RequestHead, StatusHead, header_tokens, header_values, parse_status_head, response_parser
+from ..heads import (
+    HeadGate,
+    RequestHead,
+    StatusHead,
+    header_tokens,
+    header_values,
+    let_go,
+    parse_status_head,
+    response_parser,
+)
 from ..http import Headers
 from ..spelling import spelled
 
@@ -321,7 +330,8 @@ class ClientHandshake:
                     return self._refused(complete=True)
                 elif not isinstance(event, h11.Response):
                     return None
-        except h11.RemoteProtocolError:
+        except h11.RemoteProtocolError as error:
+            let_go(error)
             return self._refused(complete=False)
 
     def _refused(self, *, complete: bool) -> Refused:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 import wsproto.events
+from wsproto.connection import Connection, ConnectionType
 
 from ...faults import Fault, FaultKind
 from .base import ClosingInput, ClosingState, WebSocketBase
@@ -42,6 +43,8 @@ _WHOLE_BINARY: Final = FIN | Opcode.BINARY
 _TEXT_HEADERS: Final = [encode_header(_WHOLE_TEXT, size, 0) for size in range(126)]
 _LONG_TEXT_HEADER: Final = encode_header(_WHOLE_TEXT, 126, 0)[:2]
 
+#: A frame with an opcode that no RFC defines.
+_MEANINGLESS: Final = b"\x8f\x00"
 #: From this size on a copy costs more than a memoryview.
 _WORTH_A_VIEW: Final = 8192
 
@@ -54,7 +57,7 @@ class WebSocketWire(WebSocketBase):
     :class:`.deflate.PerMessageDeflate`; without one no reserved bit is accepted.
     """
 
-    __slots__ = ("_extension", "_fragments", "_is_plain_server", "_rsv")
+    __slots__ = ("_extension", "_fragments", "_is_plain_server", "_rare", "_rsv")
 
     def __init__(
         self,
@@ -64,11 +67,12 @@ class WebSocketWire(WebSocketBase):
         mask_key: Callable[[], bytes] | None = None,
         extension: PerMessageDeflate | None = None,
     ) -> None:
-        super().__init__(role, message_limit=message_limit, mask_key=mask_key, extension=extension)
+        super().__init__(role, message_limit=message_limit, mask_key=mask_key)
         self._extension = extension
         self._rsv = 0 if extension is None else RSV1
         self._is_plain_server = mask_key is None and extension is None
         self._fragments = bytearray()
+        self._rare: Connection | None = None  # reads the frames that are not on the fast path, once there is one
 
     def text(self, payload: bytes) -> bytes:
         """A text message as one frame. ``payload`` must be UTF-8; it is not checked."""
@@ -173,6 +177,23 @@ class WebSocketWire(WebSocketBase):
             self._keep(data, at, 2)
         return events
 
+    def stop_reading(self) -> None:
+        super().stop_reading()
+        self._fragments = bytearray()
+        rare, self._rare = self._rare, None
+        if rare is not None:
+            # wsproto's parser refers to itself until it has stopped, and a frame without a meaning stops it.
+            rare.receive_data(_MEANINGLESS)
+            for _ in rare.events():
+                pass
+
+    def _reader_of_rare_frames(self) -> Connection:
+        rare = self._rare
+        if rare is None:
+            kind = ConnectionType.SERVER if self._mask_bit else ConnectionType.CLIENT
+            rare = self._rare = Connection(kind, [] if self._extension is None else [self._extension])
+        return rare
+
     def _read_rare(self, frame: bytes, start: int) -> WebSocketEvent | None:
         """Read one whole frame that is not on the fast path. Its payload begins at ``start``. ``None``: the message is
         not complete."""
@@ -181,8 +202,9 @@ class WebSocketWire(WebSocketBase):
             return self._break(said) if isinstance(said, Fault) else said
         opcode = self._message_opcode = self._message_opcode or frame[0] & 0xF
         self._assembled += len(frame) - start
-        self._connection.receive_data(frame)
-        for event in self._connection.events():
+        rare = self._reader_of_rare_frames()
+        rare.receive_data(frame)
+        for event in rare.events():
             if isinstance(event, wsproto.events.CloseConnection):
                 self._fragments.clear()
                 return self._break(self._verdict(event))

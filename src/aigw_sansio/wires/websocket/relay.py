@@ -97,10 +97,10 @@ class FrameRelay(WebSocketBase):
         self._long_first = 0
         self._long_last = 0
 
-    @property
-    def between_messages(self) -> bool:
-        """Whether the forwarded bytes end with a complete message."""
-        return not self._message_opcode and not self._long_left
+    def stop_reading(self) -> None:
+        super().stop_reading()
+        self._out.clear()
+        self._seen = bytearray()
 
     def receive_data(self, data: bytes) -> list[RelayEvent]:
         """Bytes from the sender, in any pieces. Neighbouring frames come as one run of ``bytes``; a

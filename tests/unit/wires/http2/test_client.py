@@ -489,3 +489,17 @@ def test_any_calls_among_any_frames_raise_misuse_alone(parts: list[bytes], draw:
         assert not wire.reusable or link._h2.open_outbound_streams == len(link._streams)
     wire.receive_eof()
     assert wire.capacity == 0
+
+
+def test_a_closed_wire_holds_and_sends_nothing() -> None:
+    wire = client()
+    stream = wire.send_request(request(body=b"x" * 100_000))
+    wire.data_to_send()
+    wire.receive_data(headers(stream, OK) + data(stream, b"some"))
+    wire.close()
+    assert wire.data_to_send() == b""
+    assert wire.capacity == 0
+    assert not wire.reusable
+    wire.consume(stream, 4)  # its end may have crossed this
+    assert wire.receive_data(data(stream, b"more")) == []
+    assert wire.data_to_send() == b""
