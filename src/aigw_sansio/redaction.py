@@ -192,21 +192,20 @@ class Redactor:
         "_adapted",
         "_ampersand",
         "_backslash",
+        "_names",
         "_needles",
         "_percent",
         "_reach",
         "_spellings",
         "ends",
         "guard",
-        "hidden_names",
     )
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         self._spellings = [spelling for secret in secrets for spelling in _spellings(secret)]
         #: The bytes that a beginning of a secret can end with.
         self.ends = frozenset(b"".join((_CUT_ENDS, b";", *map(_literal, self._spellings))))
-        #: Short texts that come often, for example the names of events, and what is shown of them.
-        self.hidden_names: dict[str, str] = {}
+        self._names: dict[str, str] = {}  # what is shown of short texts that come often
         self._reach = _LONGEST_CHARACTER * max(map(len, secrets), default=0)
         characters = sorted({_NUL, *b"".join(secrets)})
         escaped = [b"u00(?:%b)" % b"|".join(map(_hexadecimal, characters))]
@@ -227,12 +226,15 @@ class Redactor:
         return RedactedStream(self, strings=False).hide(text)
 
     def hide_name(self, name: str) -> str:
-        """A short text without the secrets."""
+        """A short text that comes often, for example the name of an event, without the secrets."""
+        shown = self._names.get(name)
+        if shown is not None:
+            return shown
         data = name.encode("utf-8", "surrogatepass")
         hidden = self.hide(data)
         shown = name if hidden is data else hidden.decode("utf-8", "replace")
-        if len(self.hidden_names) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
-            self.hidden_names[name] = shown
+        if len(self._names) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
+            self._names[name] = shown
         return shown
 
     def stream(self) -> "RedactedStream":

@@ -114,7 +114,7 @@ class ProviderResponse:
         self.headers = headers
         content_type, self.charset = media_type(headers)
         if keys and content_type is not None:
-            content_type = self.redact_text(content_type)
+            content_type = self._redactor.hide_name(content_type)
         self.content_type = content_type
         has_length = bool(header_values(headers, b"content-length"))
         self.framing = framing_of(status, self.content_type, has_length=has_length, array_stream=array_stream)
@@ -298,7 +298,7 @@ class ProviderResponse:
             self._guard = _everything
         else:
             self._guard = self._redactor.guard
-        event = self.redact_text(chunk.event) if len(chunk.event) >= SHORTEST else chunk.event
+        event = self._redactor.hide_name(chunk.event) if len(chunk.event) >= SHORTEST else chunk.event
         if data is chunk.data and event is chunk.event:
             return chunk
         return msgspec.structs.replace(chunk, data=data, event=event)
@@ -306,11 +306,6 @@ class ProviderResponse:
     def redact(self, data: bytes) -> bytes:
         """``data`` without the gateway's keys: a provider may quote a key that it refuses."""
         return self._redactor.hide(data) if self._keys else data
-
-    def redact_text(self, text: str) -> str:
-        """``text`` without the gateway's keys."""
-        shown = self._redactor.hidden_names.get(text)
-        return self._redactor.hide_name(text) if shown is None else shown
 
     # -- meaning ------------------------------------------------------------------------------------------------
 
