@@ -18,7 +18,7 @@ from ..faults import Fault, FaultKind, Side
 from ..ids import AskId
 from ..providers.subprotocols import NO_MORE, Offer, plain_items, read_offer
 from ..quoting import quoted
-from ..secret import Secret
+from ..secret import Secret, without_content
 from ..wires.heads import header_values
 from ..wires.http import Headers
 from ..wires.websocket.handshake import NotUpgrade, WrongVersion
@@ -54,6 +54,8 @@ class Admitted(msgspec.Struct, frozen=True):
     query: str  #: without the gateway's token
     principal: str | None
     token: Secret | None = None  #: the gateway's token that it showed, if that let it in
+
+    __repr__ = without_content
 
 
 class SessionHost(Protocol):

@@ -17,7 +17,7 @@ import msgspec
 
 from ..config import ProviderSettings
 from ..faults import Fault, FaultKind, Side
-from ..secret import Secret
+from ..secret import Secret, without_content
 from .google_token import ServiceAccount, carried_account, read_service_account
 from .headers import refuse
 from .key_location import KeyLocation, not_sendable
@@ -128,10 +128,14 @@ class _AwsKeyJson(msgspec.Struct, frozen=True, rename="camel"):
     region: str
     session_token: str | None = None
 
+    __repr__ = without_content
+
 
 class _AzureKeyJson(msgspec.Struct, frozen=True, rename="camel"):
     resource: str
     api_key: str
+
+    __repr__ = without_content
 
 
 class StoredAws(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ import msgspec
 
 from ..faults import Fault, FaultKind, Side
 from ..quoting import without_quotes
+from ..secret import without_content
 from .http import Headers
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
@@ -97,6 +98,8 @@ class RequestHead(msgspec.Struct, frozen=True):
     target: bytes
     http_version: bytes
     headers: Headers
+
+    __repr__ = without_content
 
 
 class StatusHead(msgspec.Struct, frozen=True):

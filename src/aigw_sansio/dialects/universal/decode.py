@@ -12,6 +12,7 @@ import msgspec
 from ...exchanges.policy import StepConfig
 from ...faults import Fault, FaultKind, Side
 from ...json_text import BOM, MAX_DEPTH, elements, is_too_deep, is_utf8, members
+from ...secret import without_content
 from ..commands import BadCreate, Cancel, Command, Create, Ping, Step, Unusable
 from .step_body import read_body
 
@@ -28,6 +29,8 @@ class _Message(msgspec.Struct, rename="camel"):
     request: msgspec.Raw = _NOTHING
     event_id: msgspec.Raw = _NOTHING
 
+    __repr__ = without_content
+
 
 class _Step(msgspec.Struct, rename="camel"):
     provider: str
@@ -39,6 +42,8 @@ class _Step(msgspec.Struct, rename="camel"):
     config: StepConfig | None = None
     method: str = "POST"
     event_id: msgspec.Raw = _NOTHING
+
+    __repr__ = without_content
 
 
 class _EventId(msgspec.Struct, rename="camel"):

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from hpack import HeaderTuple, NeverIndexedHeaderTuple
 
+from ...secret import without_content
 from ..http import Headers
 
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
@@ -44,6 +45,8 @@ class RequestFields(msgspec.Struct, frozen=True):
     authority: bytes
     path: bytes
     headers: Headers
+
+    __repr__ = without_content
 
 
 def _field_fault(name: bytes, value: bytes, index: int) -> str | None:
