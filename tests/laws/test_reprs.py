@@ -3,7 +3,6 @@
 import importlib
 import pkgutil
 
-import msgspec
 import pytest
 
 import aigw_sansio
@@ -47,7 +46,7 @@ HOLDING = {
 @pytest.mark.parametrize("name", HOLDING)
 def test_a_struct_with_credentials_does_not_print_them(name: str) -> None:
     struct = HOLDING[name]
-    assert struct.__repr__ is not msgspec.Struct.__repr__
+    assert "__repr__" in vars(struct)
     fields = struct.__struct_fields__  # type: ignore[attr-defined]
     text = {field: f"canary-{field}" for field in fields}
     try:
