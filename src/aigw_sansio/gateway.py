@@ -4,8 +4,6 @@ Decides: which object owns each connection, and how a gateway goes away. Must no
 a driver are in the docstring of the package :mod:`aigw_sansio`.
 """
 
-from typing import Final
-
 from .config import Config
 from .dialects.universal.dialect import UniversalDialect
 from .downstream.addresses import ClientAddresses, client_at
@@ -36,8 +34,6 @@ from .upstream.connection import UpstreamConnection
 from .upstream.pool import Pool
 from .wires.websocket.handshake import Offers
 
-_UNIVERSAL: Final = UniversalDialect()
-
 
 class Gateway:
     """An AI gateway without I/O: bytes, ends and time in; effects, bytes and a deadline out.
@@ -61,6 +57,7 @@ class Gateway:
         "_services",
         "_sessions",
         "_source",
+        "_universal",
         "draining",
     )
 
@@ -74,6 +71,7 @@ class Gateway:
         addresses = ClientAddresses(config.trusted_proxies)
         self._limits = ConnectionLimits(config.limits, addresses)
         self._admission = Admission(self._services, self, addresses)
+        self._universal = UniversalDialect(config.limits)
         self._sessions: dict[int, Session[WebSocketChannel]] = {}
         self._relays: dict[int, Relay] = {}
         self._next_session = 1
@@ -336,7 +334,7 @@ class Gateway:
         session = Session(
             self._services,
             self._source,
-            _UNIVERSAL,
+            self._universal,
             client=client,
             session_id=self._issue_session(),
             open_channel=opening.open,

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,11 +21,12 @@ from aigw_drivers.server.serve import DriverName, Running, running
 from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings, Timeouts
 from aigw_sansio.effects import Answer, Authenticate, Authenticated, Metrics, Question, ReadMetrics, Unavailable
+from aigw_sansio.events import Event, ExchangeEnded
 
 TIMEOUTS = Timeouts(
     handshake_s=2, connection_idle_s=2, close_s=1, write_stall_s=3, ping_after_s=2, pong_s=1, client_idle_s=10,
     session_s=30, realtime_open_s=2, realtime_idle_s=5, connect_s=1, pool_wait_s=1, first_byte_s=2, idle_s=2, total_s=10,
-    end_grace_s=1, read_on_s=1, pool_idle_s=2, upstream_ping_s=1, ask_s=1,
+    end_grace_s=1, read_on_s=1, pool_idle_s=2, upstream_ping_s=1, ask_s=10,
 )  # fmt: skip
 
 
@@ -64,10 +66,15 @@ async def main(
 ) -> None:
     """Serve until killed."""
     gateways: list[Running] = []
+    seen: Counter[str] = Counter()
+
+    def count(event: Event) -> None:
+        how = event.how if isinstance(event, ExchangeEnded) else ""
+        seen[f"{type(event).__name__} {how}".strip()] += 1
 
     async def answer(question: Question) -> Answer:
         if isinstance(question, ReadMetrics):
-            return Metrics(json.dumps(held(gateways)).encode())
+            return Metrics(json.dumps({"held": held(gateways), "seen": seen}).encode())
         if isinstance(question, Authenticate):
             await asyncio.sleep(0.05)
             return Authenticated(allowed=question.token is not None)
@@ -88,8 +95,8 @@ async def main(
         Settings(config=config, server=ServerSettings(port=ports[1], tls_certificate=certificate)),
     ]
     async with (
-        running(settings[0], driver=driver, answer=answer) as plain,
-        running(settings[1], driver=driver, answer=answer) as secure,
+        running(settings[0], driver=driver, answer=answer, on_event=count) as plain,
+        running(settings[1], driver=driver, answer=answer, on_event=count) as secure,
     ):
         gateways += [plain, secure]
         print("ready", flush=True)

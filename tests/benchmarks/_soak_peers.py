@@ -18,6 +18,7 @@ from h2.exceptions import ProtocolError
 from tests.peers.websocket_client import upgrade_request
 from tests.peers.websocket_frames import raw_frame
 
+HOST: Final = "localhost"  #: an open gateway serves no other one
 KEY: Final = b"\0\0\0\0"  # masks nothing, so large messages cost the peers nothing
 PROVIDERS: Final = ("custom-good", "custom-liar", "custom-h2", "custom-h2liar", "custom-tls", "custom-gone")
 LIES: Final = (
@@ -61,7 +62,7 @@ class Peer:
         self.say(type="universal.create", request=[{**step, "config": config}, fallback])
 
     async def open(self, path: str, **headers: str) -> bool:
-        self.writer.write(upgrade_request(path, list(headers.items())))
+        self.writer.write(upgrade_request(path, [("host", HOST), *headers.items()]))
         head = await self.reader.readuntil(b"\r\n\r\n")
         return head.startswith(b"HTTP/1.1 101")
 
@@ -125,8 +126,7 @@ async def squeezes(peer: Peer) -> None:
 async def reads_nothing(peer: Peer) -> None:
     """Asks for much and reads nothing, until the gateway has had enough."""
     await peer.open("/v1/a/open")
-    for number in range(3):
-        peer.create(f"e{number}", "custom-good", chunks=2000, chunk_bytes=20_000)
+    peer.create("e", "custom-good", chunks=300, chunk_bytes=20_000)
     await asyncio.sleep(peer.chance.uniform(0, 5))
     peer.writer.transport.abort()
 
@@ -136,10 +136,10 @@ async def floods(peer: Peer) -> None:
     await peer.open("/v1/a/open")
     match peer.chance.randrange(3):
         case 0:
-            for _ in range(3000):
+            for _ in range(500):
                 peer.frame(0x89, b"x" * 100)
         case 1:
-            for number in range(100):
+            for number in range(20):
                 peer.create(f"e{number}", peer.chance.choice(PROVIDERS), stall_after_chunks=1)
                 peer.say(type="universal.cancel", eventId=f"e{number}")
         case 2:
@@ -184,7 +184,8 @@ async def speaks_http(peer: Peer) -> None:
     said = peer.chance.choice((
         b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"GET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/1.1\r\nno field\r\n\r\n", b"GET /" + b"x" * 40_000, b"GET /v1/a/op", b"",
-        upgrade_request("/v1/a/asks", []), upgrade_request("/v1/a/none", []), upgrade_request("/v1/a/open", [("origin", "https://evil.test")]),
+        upgrade_request("/v1/a/asks", []), upgrade_request("/v1/a/none", []), upgrade_request("/v1/a/open", []),
+        upgrade_request("/v1/a/open", [("host", HOST), ("origin", "https://evil.test")]),
     ))  # fmt: skip
     peer.writer.write(said)
     await peer.read(peer.chance.choice((0.1, 3)))
@@ -207,7 +208,8 @@ async def speaks_realtime(peer: Peer) -> None:
 
 async def leaves_early(peer: Peer) -> None:
     """Before or after the upgrade, without a word; or with early bytes."""
-    peer.writer.write(upgrade_request("/v1/a/open/xai/v1/realtime?model=m", [("authorization", "Bearer k")]))
+    headers = [("host", HOST), ("authorization", "Bearer k")]
+    peer.writer.write(upgrade_request("/v1/a/open/xai/v1/realtime?model=m", headers))
     peer.frame(0x82, b"x" * 50_000)
     await asyncio.sleep(peer.chance.uniform(0, 0.3))
     await peer.leave()

@@ -69,14 +69,15 @@ FAULTS: list[Mutant] = [
     Mutant(
         "everything is retried",
         "exchanges.exchange",
-        "if self._tries < policy.attempts and again:",
-        "if self._tries < policy.attempts:",
+        "if again and self._may_repeat:",
+        "if self._may_repeat:",
     ),
+    Mutant("steps are not counted", "dialects.universal.decode", "if len(steps) > most:", "if len(steps) > 2 * most:"),
     Mutant(
         "retry-after is not looked at",
-        "exchanges.exchange",
-        "            wait_s = max(wait_s, retry_after_s(",
-        "            max(wait_s, retry_after_s(",
+        "exchanges.retry",
+        "    wait_s = max(wait_s, retry_after_s(",
+        "    max(wait_s, retry_after_s(",
     ),
     Mutant("tries are counted over all steps", "exchanges.exchange", "            self._tries = 0\n", ""),
     Mutant(

@@ -24,6 +24,7 @@ from ..wires.websocket.handshake import NotUpgrade, Offers, WrongVersion, read_o
 from .addresses import client_at
 from .http2_stream import StreamPipe, StreamState
 from .ports import ClientRequest, RequestHandler
+from .refusal import refuse_head, too_many_fields
 
 
 class Http2DownstreamConnection(Connection):
@@ -64,7 +65,9 @@ class Http2DownstreamConnection(Connection):
         self._local = local
         self._handler = handler
         limits = services.config.limits
-        self._wire = Http2Server(max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes)
+        self._wire = Http2Server(
+            max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes, head_fields=limits.head_fields
+        )
         self._pipes: dict[int, StreamPipe] = {}
         self._sending: dict[int, StreamPipe] = {}  # with bytes that are in no frame yet
         self._finishing: dict[int, StreamPipe] = {}  # closed by us, but still open on the wire
@@ -200,6 +203,10 @@ class Http2DownstreamConnection(Connection):
         self._idle_timer.cancel()
         self._no_request_yet = False
         pipe = self._pipes[event.stream] = StreamPipe(self, event.stream, tunnel=event.method == b"CONNECT")
+        if len(event.headers) > self.services.config.limits.head_fields:
+            fault = too_many_fields(len(event.headers), self.services.config.limits.head_fields)
+            refuse_head(self.services, self.conn, pipe, fault, now, status=431, address=client_at(self.peer))
+            return
         target = event.path or event.authority
         request = ClientRequest(
             conn=self.conn,

@@ -20,6 +20,10 @@ from .ports import (
 _HTTP1_ONLY: Final = frozenset((b"upgrade", b"connection"))
 
 
+#: Smaller pieces are joined: an object for each would take more memory than its bytes.
+_WORTH_ITS_OBJECT: Final = 4096
+
+
 class StreamOwner(Protocol):
     """The connection, as its streams see it."""
 
@@ -107,7 +111,7 @@ class StreamPipe:
         #: The pending request, until it is decided.
         self.pending: PendingRequest | None = None
         self._paused = False
-        self._undelivered: list[bytes] = []  # received and not passed on
+        self._undelivered: list[bytes | bytearray] = []  # received and not passed on
         self._withheld_credit = 0  # flow-control credit, in bytes
         self._eof_pending = False  # the client ended its direction, after the undelivered bytes
         #: Bytes written that the transport has not confirmed.
@@ -136,7 +140,7 @@ class StreamPipe:
             else:
                 self._owner.consume(self, flow)
         elif state is StreamState.OPEN or (state is StreamState.DECIDING and self._tunnel):
-            self._undelivered.append(data)
+            self._keep(data)
             self._withheld_credit += flow
         elif state is StreamState.CLOSING:
             self._owner.consume(self, flow)
@@ -258,6 +262,16 @@ class StreamPipe:
             self._machine.fire(StreamInput.END)
         self._stall_timer.close()
         self._close_timer.close()
+
+    def _keep(self, data: bytes) -> None:
+        """Keep ``data`` until it can be passed on."""
+        kept = self._undelivered
+        if len(data) >= _WORTH_ITS_OBJECT:
+            kept.append(data)
+        elif kept and isinstance(last := kept[-1], bytearray):
+            last += data
+        else:
+            kept.append(bytearray(data))
 
     def _waiting(self) -> bool:
         """Whether received bytes must wait."""

@@ -86,8 +86,8 @@ class Attempt:
         paused: int,
         now: float,
     ) -> None:
-        """``number`` counts the attempts of the exchange from 1. A ``last_resort`` has no first-byte timeout.
-        ``paused``: the reasons that pause it from the start. Call ``start`` next."""
+        """``number`` counts the attempts of the exchange from 1. A ``last_resort`` has no first-byte
+        timeout but the operator's. ``paused``: the reasons that pause it from the start. Call ``start`` next."""
         self._services = services
         self._source = source
         self._owner = owner
@@ -96,7 +96,7 @@ class Attempt:
         self._log_id = log_id
         self._step = step
         self._number = number
-        self._first_byte_s = None if last_resort else policy.first_byte_s
+        self._first_byte_s = policy.first_byte_ceiling_s if last_resort else policy.first_byte_s
         self._idle_s = policy.idle_s
         self._paused = paused
         self._open = True

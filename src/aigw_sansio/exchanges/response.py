@@ -7,8 +7,6 @@ retries; the exchange draws the conclusions.
 from enum import IntEnum
 from typing import Final
 
-import msgspec
-
 from ..bodies.chunk import BodyDecoder, Chunk
 from ..bodies.coding import ContentDecoder, content_decoder
 from ..bodies.framing import Framing, asks_for_stream, decoder_for, framing_of, is_json, may_be_sse, media_type
@@ -26,9 +24,10 @@ from ..formats.registry import make_reader
 from ..formats.unknown import OPAQUE
 from ..formats.usage import UsageMeter
 from ..formats.values import parse
-from ..redaction import SHORTEST, redactor
+from ..json_text import base64_size, string_size, valid_json
 from ..wires.heads import header_values
 from ..wires.http import Headers
+from .hidden_keys import ALL, HiddenKeys
 
 
 class ReadDepth(IntEnum):
@@ -39,8 +38,8 @@ class ReadDepth(IntEnum):
     ALL = 2  #: somebody listens
 
 
-#: More chunks than there are in one read.
-_ALL: Final = 1 << 30
+#: If fewer bytes are held, a read completes no chunk that may become too large.
+_LOOK_AT: Final = 64 * 1024
 #: The terminator, as readers know it: the decoder of event streams takes it out.
 _DONE = Chunk(b"[DONE]")
 
@@ -61,14 +60,11 @@ class ProviderResponse:
         "_failed",
         "_finish_reason",
         "_finished",
-        "_guard",
-        "_keys",
+        "_hidden",
         "_last",
         "_limits",
         "_marker_search",
         "_reader",
-        "_redacted",
-        "_redactor",
         "_said",
         "_undecoded",
         "_unreadable",
@@ -102,22 +98,21 @@ class ProviderResponse:
         """``format`` names how the provider writes; ``array_stream``: a JSON array is a stream here; ``query``: the
         body of the request, which may ask for a stream; ``keys``: the gateway's own keys in the request, which are
         redacted."""
-        self._keys = keys
         self._limits = limits
-        self._redactor = redactor(keys)
-        self._guard = self._redactor.guard if keys else None
-        self._redacted = self._redactor.stream()
+        self._hidden = HiddenKeys(keys) if keys else None
         #: So many of the next chunks may hold a part of a key: give them to ``redacted`` before they are shown, and set
         #: this to 0. The first one does if it began in an earlier piece of the body.
         self.unsearched = 0
         self.status = status
         self.headers = headers
-        content_type, self.charset = media_type(headers)
-        if keys and content_type is not None:
-            content_type = self._redactor.hide_name(content_type)
-        self.content_type = content_type
+        self.content_type, self.charset = media_type(headers)
         has_length = bool(header_values(headers, b"content-length"))
         self.framing = framing_of(status, self.content_type, has_length=has_length, array_stream=array_stream)
+        if self._hidden is not None:
+            if self.content_type is not None:
+                self.content_type = self._hidden.name(self.content_type)
+            if self.framing is Framing.AWS_EVENT_STREAM:
+                self._hidden.be_careful()
         encodings = header_values(headers, b"content-encoding")
         coding = content_decoder(b", ".join(encodings) if encodings else None)
         #: Why the response cannot be read any further.
@@ -130,7 +125,7 @@ class ProviderResponse:
             if coding is None and self.framing is Framing.WHOLE:
                 self.fault = _too_large(headers, limits.response_body_bytes)
         self._coding: ContentDecoder | None = coding if isinstance(coding, ContentDecoder) else None
-        self._undecoded = b""
+        self._undecoded = bytearray()  # it grows with every read while the client takes nothing
         #: ``next_chunks`` has nothing more before more of the body comes.
         self.needs_data = True
         #: Bytes of the body that are held here.
@@ -163,9 +158,7 @@ class ProviderResponse:
     @property
     def shown_headers(self) -> Headers:
         """The fields of its head, with the gateway's keys redacted."""
-        if not self._keys:
-            return self.headers
-        return [(self.redact(name), self.redact(value)) for name, value in self.headers]
+        return self.headers if self._hidden is None else self._hidden.headers(self.headers)
 
     @property
     def terminated(self) -> bool:
@@ -206,15 +199,17 @@ class ProviderResponse:
         searched for the gateway's keys, which costs less than to search each chunk: see ``unsearched``."""
         decoder = self._decoder
         coding = self._coding
+        held = self.buffered
         if coding is None:
             if self._undecoded:
-                data, self._undecoded = self._undecoded + data, b""
+                data = b"".join((self._undecoded, data))
+                self._undecoded = bytearray()
             self.needs_data = True
             if not data:
                 return []
-            guard = self._guard
-            if guard is not None and (guard(data) or self.buffered):
-                self._search(data)
+            hidden = self._hidden
+            if hidden is not None and (hidden.guard(data) or held):
+                self.unsearched = max(self.unsearched, hidden.search(data, began=held > 0))
             chunks = decoder.feed(data)
             self.buffered = decoder.buffered
         else:
@@ -224,12 +219,26 @@ class ProviderResponse:
             if coding.fault is not None:
                 self._fail(coding.fault)
             self.needs_data = not piece
-            if piece and self._guard is not None:
-                self._search(piece)
+            if piece and self._hidden is not None:
+                self.unsearched = max(self.unsearched, self._hidden.search(piece, began=held > 0))
             chunks = decoder.feed(piece) if piece else []
             self.buffered = decoder.buffered + coding.buffered
         if decoder.fault is not None:
             self._fail(decoder.fault)
+        return chunks if held < _LOOK_AT else self._shown_within_limits(chunks)
+
+    def _shown_within_limits(self, chunks: list[Chunk]) -> list[Chunk]:
+        """``chunks`` up to one that is too large as the client is shown it: a text that is no JSON becomes a string, of
+        which it is known before it is made how large it is. Base64 of the largest chunk is not too large."""
+        limits = self._limits
+        limit = base64_size(limits.chunk_bytes if self.is_stream else limits.response_body_bytes)
+        for index, chunk in enumerate(chunks):
+            data = chunk.data
+            if 6 * len(data) <= limit or string_size(data, self.charset) <= limit or valid_json(data) is not None:
+                continue
+            detail = f"{len(data)} bytes that are no JSON take more than the {limit} bytes allowed as a JSON string"
+            self._fail(Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail))
+            return chunks[:index]
         return chunks
 
     def finish(self) -> list[Chunk] | Fault:
@@ -237,8 +246,8 @@ class ProviderResponse:
         fault = self.fault or (self._coding.finish() if self._coding is not None else None)
         if fault is not None:
             return fault
-        self.unsearched = _ALL
-        chunks = self._decoder.finish()
+        self.unsearched = ALL
+        chunks = self._shown_within_limits(self._decoder.finish())
         if self._decoder.fault is not None:
             return self._decoder.fault
         if self.fault is not None:  # it is larger than it may be, which only its end could tell
@@ -251,14 +260,14 @@ class ProviderResponse:
     def rest(self) -> list[Chunk]:
         """The transport broke: the last event or line, if it is whole."""
         lines = self.framing is Framing.SSE or self.framing is Framing.NDJSON
-        self.unsearched = _ALL
-        return self._decoder.finish() if lines and self.fault is None else []
+        self.unsearched = ALL
+        return self._shown_within_limits(self._decoder.finish()) if lines and self.fault is None else []
 
     def close(self) -> None:
         """Nothing of the body is read any more, and what is held of it is dropped. What the response said stays."""
         self._decoder = BinaryDecoder()  # the decoder may refer to this response
         self._coding = None
-        self._undecoded = b""
+        self._undecoded = bytearray()
         self.buffered = 0
 
     def _choose_decoder(self, *, sse: bool) -> BodyDecoder:
@@ -272,14 +281,6 @@ class ProviderResponse:
         self._decoder = decoder_for(self.framing, self._limits, self._on_done)
         return self._decoder
 
-    def _search(self, data: bytes) -> None:
-        """Look closer at a piece of the body, or at the chunk that began in an earlier piece."""
-        if self._guard is _everything or self._redactor.suspects(data):
-            self.unsearched = _ALL
-        else:
-            self._guard = self._redactor.guard  # it may have learnt something
-            self.unsearched = max(self.unsearched, 1 if self.buffered else 0)
-
     def _fail(self, fault: Fault) -> None:
         self.fault = self.fault or fault
         self.notable = True
@@ -290,22 +291,11 @@ class ProviderResponse:
 
     def redacted(self, chunk: Chunk) -> Chunk:
         """``chunk``, the next one of the body, with the gateway's keys redacted, also one over the border of chunks."""
-        if not self._keys:
-            return chunk
-        data = self._redacted.hide(chunk.data)
-        # A payload of AWS is coded inside of its framing, and a key may go on in the next chunk.
-        if self._redacted.parts or self.framing is Framing.AWS_EVENT_STREAM:
-            self._guard = _everything
-        else:
-            self._guard = self._redactor.guard
-        event = self._redactor.hide_name(chunk.event) if len(chunk.event) >= SHORTEST else chunk.event
-        if data is chunk.data and event is chunk.event:
-            return chunk
-        return msgspec.structs.replace(chunk, data=data, event=event)
+        return chunk if self._hidden is None else self._hidden.chunk(chunk)
 
     def redact(self, data: bytes) -> bytes:
         """``data`` without the gateway's keys: a provider may quote a key that it refuses."""
-        return self._redactor.hide(data) if self._keys else data
+        return data if self._hidden is None else self._hidden.text(data)
 
     # -- meaning ------------------------------------------------------------------------------------------------
 

@@ -95,7 +95,9 @@ class Relay:
         """``register`` is told of the connection to the provider. ``on_ended`` is called once: if no session begins, or
         when both sides have finished. Call :meth:`start` next."""
         self._services = services
-        self._admitted = admitted
+        # The call was built from the client's head, which is not kept: a client may hold many sessions open.
+        request = msgspec.structs.replace(admitted.request, headers=[], target=b"")
+        self._admitted = msgspec.structs.replace(admitted, request=request, query="")
         self._call = call
         self._responder = responder
         self.session_id = session_id
@@ -233,6 +235,7 @@ class Relay:
         self._machine.fire(RelayInput.ACCEPTED)
         self._open_timer.close()
         self._opened = now
+        self._call = msgspec.structs.replace(self._call, headers=[], target=b"")  # they are sent
         services = self._services
         admitted = self._admitted
         upstream = self._upstream

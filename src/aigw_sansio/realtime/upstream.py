@@ -6,6 +6,8 @@ end during the handshake is reported. Must not know: the client, and what the re
 
 from typing import Protocol
 
+import msgspec
+
 from ..effects import Tls
 from ..engine.connection import PipeConnection
 from ..engine.services import Services
@@ -67,9 +69,11 @@ class RelayUpstreamConnection(PipeConnection):
             return
         call = self.call
         nonce = self.services.random.bytes(16)
-        self._handshake = ClientHandshake(self.services.config.limits.head_bytes, nonce, call.subprotocols)
+        limits = self.services.config.limits
+        self._handshake = ClientHandshake(limits.head_bytes, nonce, call.subprotocols, field_limit=limits.head_fields)
         self._opener.provider_connected(now)
         self.write(request(call.origin.authority.encode(), call.target, call.headers, call.subprotocols, nonce), now)
+        self.call = msgspec.structs.replace(call, headers=[], target=b"")  # not kept for the session
 
     def connect_failed(self, reason: str, now: float) -> None:
         """The dial failed."""

@@ -55,6 +55,7 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
         handshake_headers=client.headers,
         gateway=client.settings,
         timeouts=services.config.timeouts,
+        ceilings=services.config.ceilings,
     )
     if isinstance(policy, Fault):
         return policy

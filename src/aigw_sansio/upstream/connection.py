@@ -199,11 +199,11 @@ class UpstreamConnection(Connection):
         self._machine.fire(UpstreamInput.CONNECTED)
         self.handshake_s = now - self.dialed_at
         limits = self.services.config.limits
-        plain_h2 = self.origin.http2 == "on" and self.origin.scheme == "http"
-        if alpn == "h2" or plain_h2:
-            self.wire = Http2Client(max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes)
+        size, fields = limits.head_bytes, limits.head_fields
+        if alpn == "h2" or (self.origin.http2 == "on" and self.origin.scheme == "http"):
+            self.wire = Http2Client(max_streams=limits.streams_per_connection, head_bytes=size, head_fields=fields)
         else:
-            self.wire = Http1Client(limits.head_bytes)
+            self.wire = Http1Client(size, fields)
         self._pump(now)
         self._arm_idle(now)
         self._pool.connection_ready(self, now)
@@ -256,8 +256,9 @@ class UpstreamConnection(Connection):
 
     def data_sent(self, n: int, now: float) -> None:
         super().data_sent(n, now)
-        if self.multiplexed and self.buffer.size <= _UNSENT_LIMIT // 4:
+        if self.multiplexed and self.buffer.size <= _UNSENT_LIMIT // 4 and not self.reading:
             self.resume_reading()
+            self._pump(now)
         self._taken += n
         if self._unsent:
             taken = self._taken
@@ -284,16 +285,16 @@ class UpstreamConnection(Connection):
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _pump(self, now: float) -> None:
-        assert self.wire is not None
-        data = self.wire.data_to_send()
-        if data:
+        wire = self.wire
+        while wire is not None and (data := wire.data_to_send()):
             self._written += len(data)
             self.write(data, now)
             for call, end in self._unsent.items():
-                if not end and self.wire.request_sent(call.stream):
+                if not end and wire.request_sent(call.stream):
                     self._unsent[call] = self._written
-            if self.wire.multiplexed and self.buffer.size > _UNSENT_LIMIT:
+            if wire.multiplexed and self.buffer.size > _UNSENT_LIMIT:
                 self.pause_reading()
+                return  # the rest is framed when these are taken
 
     def _dispatch(self, events: list[WireEvent], now: float) -> None:
         only_data = True

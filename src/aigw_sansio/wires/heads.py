@@ -1,8 +1,8 @@
 """HTTP/1.1 heads: collected up to a limit, then parsed by h11 in one piece.
 
-Decides: the end of a head, how large it may be, whether it is well formed (RFC 9112 sections 2 to 5). Must not know:
-what a request asks for or what a response means. h11 gets only whole heads, so its limits do not depend on how the
-bytes were cut.
+Decides: the end of a head, how large it may be, how many fields it has, whether it is well formed (RFC 9112 sections 2
+to 5). Must not know: what a request asks for or what a response means. h11 gets only whole heads, so its limits do not
+depend on how the bytes were cut.
 """
 
 import re
@@ -26,6 +26,12 @@ _OPENING = re.compile(
     rb"(?: (?:[!-~\x80-\xff]+(?: (?:H(?:T(?:T(?:P(?:/[0-9.]*(?:\r?(?:\n.*)?)?)?)?)?)?)?)?)?)?",
     re.DOTALL,
 )
+
+
+def count_fields(head: bytes) -> int:
+    """How many header fields a complete head has, before an object is made for any. Each line of a folded field counts
+    (RFC 9112 section 5.2)."""
+    return head.count(b"\n") - 2
 
 
 class HeadGate:
@@ -121,8 +127,7 @@ def parse_request_head(head: bytes) -> RequestHead | Fault:
         connection.receive_data(head)
         event = connection.next_event()
     except h11.RemoteProtocolError as error:
-        let_go(error)
-        return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, f"the request head is not HTTP/1.1: {without_quotes(error)}")
+        return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, f"the request head is not HTTP/1.1: {blame(error)}")
     if not isinstance(event, h11.Request) or not event.http_version.startswith(b"1."):
         return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, "the request head is not HTTP/1.1")
     return RequestHead(
@@ -146,12 +151,17 @@ def parse_status_head(head: bytes) -> StatusHead | Fault:
         connection.receive_data(head)
         event = connection.next_event()
     except h11.RemoteProtocolError as error:
-        let_go(error)
-        detail = f"the response head is not HTTP/1.1: {without_quotes(error)}"
+        detail = f"the response head is not HTTP/1.1: {blame(error)}"
         return Fault(FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, detail)
     if not isinstance(event, h11.InformationalResponse | h11.Response) or not event.http_version.startswith(b"1."):
         return Fault(FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, "the response head is not HTTP/1.1")
     return StatusHead(event.status_code, event.http_version, list(event.headers))
+
+
+def blame(error: h11.RemoteProtocolError) -> str:
+    """h11's error text without the bytes that it quotes: they may hold a secret."""
+    let_go(error)
+    return without_quotes(error)
 
 
 def let_go(error: h11.RemoteProtocolError) -> None:

@@ -85,7 +85,7 @@ WireEvent: TypeAlias = ResponseHead | BodyData | ResponseEnd | StreamFailed | Co
 
 
 class HttpClientWire(Protocol):
-    """One upstream connection's protocol. After every call take ``data_to_send()``.
+    """One upstream connection's protocol. After every call take ``data_to_send()`` until it is empty.
 
     The methods that take a peer's bytes never raise. ``LocalProtocolError`` is for calls out of order.
     """
@@ -140,4 +140,4 @@ class HttpClientWire(Protocol):
         """Ask the peer for a sign of life, if the protocol can (HTTP/2 PING); otherwise do nothing."""
 
     def data_to_send(self) -> bytes:
-        """Take all bytes that the wire wants to send."""
+        """Take the next bytes that the wire wants to send; empty if there are none. What is left may wait."""

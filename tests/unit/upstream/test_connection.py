@@ -1,7 +1,7 @@
 """A connection to a provider: which wire, whose bytes, what its end means."""
 
 import pytest
-from tests.peers.http2_frames import frame
+from tests.peers.http2_frames import frame, frames, settings, update
 from tests.rigs.core_rig import OK, Handler, Rig
 
 from aigw_sansio.config import Timeouts
@@ -459,3 +459,36 @@ def test_a_provider_that_demands_http1_gets_it() -> None:
     rig.connect(2)
     rig.receive(2, OK)
     assert handler.told[-1] == "end"
+
+
+def test_the_body_of_a_request_is_held_once_on_http1() -> None:
+    rig = Rig()
+    body = b"x" * 1_000_000
+    rig.call(Handler(), PLAIN, body)
+    upstream = rig.connections[ConnId(1)]
+    upstream.connected(None, 0.0)
+    assert upstream.buffer.size > len(body)
+    assert any(piece is body for piece in upstream.buffer._pieces), "no copy of it"
+    assert rig.take(1).endswith(body)
+
+
+def test_a_body_is_framed_as_its_provider_takes_it_however_much_it_allows() -> None:
+    rig = Rig()
+    handler = Handler()
+    body = bytes(range(256)) * 16 * 1024
+    rig.call(handler, AUTO, body)
+    upstream = rig.connections[ConnId(1)]
+    upstream.connected("h2", 0.0)
+    sent = rig.take(1)
+    most = (1 << 24) - 1
+    rig.receive(1, settings({4: (1 << 31) - 1, 5: most}) + update(0, (1 << 31) - 1 - 65_535))
+    highest = 0
+    while data := upstream.pull(65536):
+        assert "sent" not in handler.told
+        highest = max(highest, upstream.buffer.size)
+        sent += data
+        upstream.data_sent(len(data), 0.0)
+    assert handler.told[-1] == "sent"
+    assert b"".join(payload for kind, _, _, payload in frames(sent) if kind == 0) == body
+    assert highest < 600 * 1024
+    assert max(len(payload) for kind, _, _, payload in frames(sent)) <= 64 * 1024

@@ -1,7 +1,7 @@
 """Header sections of HTTP/2 messages: which are well formed, and the values of their pseudo-fields.
 
 Decides: the rules of RFC 9113 sections 8.2 and 8.3 and RFC 8441 section 4. Must not know: streams, and how a malformed
-message is handled: every function returns an error as text.
+message is handled: every function returns an error as text, which quotes nothing that the peer sent.
 
 h2 ends the connection for a malformed message; here only its stream ends (section 8.1.1), so h2's own check is off.
 """
@@ -49,14 +49,13 @@ class RequestFields(msgspec.Struct, frozen=True):
     __repr__ = without_content
 
 
-def _field_fault(name: bytes, value: bytes, index: int) -> str | None:
-    """What is wrong with the field at ``index``. The peer's bytes are not quoted."""
+def _field_fault(name: bytes, value: bytes) -> str | None:
     if not _NAME.fullmatch(name):
-        return f"the name of field {index} is not a lower-case token"
+        return f"a field name of {len(name)} bytes is not a lower-case token"
     if not _VALUE.fullmatch(value):
-        return f"the value of field {index} has a control character or a blank at an end"
+        return f"the value of a field, {len(value)} bytes, has a control character or a blank at an end"
     if name in _CONNECTION or (name == b"te" and value.lower() != b"trailers"):
-        return f"the field {name.decode()} is not allowed in HTTP/2"
+        return f"the field {name.decode('ascii')} is not allowed in HTTP/2"
     return None
 
 
@@ -64,17 +63,17 @@ def _split(fields: Iterable[tuple[bytes, bytes]]) -> tuple[dict[bytes, bytes], H
     """Pseudo-fields and the others, each field checked on its own."""
     pseudo: dict[bytes, bytes] = {}
     headers: Headers = []
-    for index, (name, value) in enumerate(fields):
+    for name, value in fields:
         if name[:1] == b":":
             if headers:
-                return f"a pseudo-field stands behind other fields, as field {index}"
+                return "a pseudo-field stands behind other fields"
             if name in pseudo:
-                return f"a pseudo-field stands there twice, as field {index}"
+                return "a pseudo-field stands there twice"
             if not _VALUE.fullmatch(value):
-                return f"the value of field {index} has a control character or a blank at an end"
+                return f"the value of a pseudo-field, {len(value)} bytes, has a control character or a blank at an end"
             pseudo[name] = value
         else:
-            wrong = _field_fault(name, value, index)
+            wrong = _field_fault(name, value)
             if wrong is not None:
                 return wrong
             headers.append((name, value))
@@ -91,7 +90,7 @@ def read_response(fields: Iterable[tuple[bytes, bytes]], *, interim: bool = Fals
     if status is None or len(pseudo) != 1:
         return "a response has exactly one pseudo-field, :status"
     if not (_INTERIM if interim else _STATUS).fullmatch(status) or status == b"101":
-        return "its status is not an HTTP/2 status"
+        return f"a :status of {len(status)} bytes is not an HTTP/2 status"
     return int(status), headers
 
 
@@ -115,7 +114,7 @@ def read_request(fields: Iterable[tuple[bytes, bytes]]) -> RequestFields | str:
     path = pseudo.pop(b":path", b"")
     authority = pseudo.pop(b":authority", b"")
     if pseudo:
-        return "a pseudo-field does not belong into a request"
+        return "a request has a pseudo-field that does not belong into one"
     if not method or not re.fullmatch(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", method):
         return "a request needs :method, a token"
     if method == b"CONNECT" and protocol is None:
@@ -149,10 +148,10 @@ def content_length(headers: Headers) -> int | None:
 def outgoing(pseudo: Headers, headers: Headers) -> list[tuple[bytes, bytes]] | str:
     """A header section ready for HPACK, or what is wrong with it."""
     fields: list[tuple[bytes, bytes]] = [_packed(name, value) for name, value in pseudo]
-    for index, (name, value) in enumerate(headers):
+    for name, value in headers:
         if name in _OURS:
             return f"the wire sets {name!r} itself, or HTTP/2 has no such field"
-        wrong = _field_fault(name, value, index)
+        wrong = _field_fault(name, value)
         if wrong is not None:
             return wrong
         fields.append(_packed(name, value))

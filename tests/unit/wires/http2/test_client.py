@@ -503,3 +503,21 @@ def test_a_closed_wire_holds_and_sends_nothing() -> None:
     wire.consume(stream, 4)  # its end may have crossed this
     assert wire.receive_data(data(stream, b"more")) == []
     assert wire.data_to_send() == b""
+
+
+@pytest.mark.parametrize(("fields", "fits"), [(3, True), (4, False)])
+def test_the_fields_of_a_response_and_of_its_trailers_are_counted(fields: int, fits: bool) -> None:
+    some = [(b"x", b"1")] * (fields - 1)
+    for raw in (
+        headers(1, [*OK, *some], 5),
+        headers(1, [(b":status", b"103"), *some]) + headers(1, OK, 5),
+        headers(1, OK) + headers(1, [*some, (b"x", b"2")], 5),
+    ):
+        wire = client(head_fields=3)
+        wire.send_request(request())
+        last = wire.receive_data(raw)[-1]
+        assert (last == ResponseEnd(1)) is fits
+        if not fits:
+            assert isinstance(last, StreamFailed)
+            assert last.fault.kind is FaultKind.MALFORMED_RESPONSE
+            assert "4 fields; head_fields allows 3" in last.fault.detail
