@@ -132,6 +132,14 @@ class AnyioDriver(Transfer):
         if self._idle is not None:
             self._idle.set()
 
+    def _proceed_later(self) -> None:
+        if not self._stopping:  # else ``_stop`` does it
+            self._tasks.start_soon(self._proceed_after_others)
+
+    async def _proceed_after_others(self) -> None:
+        await self._readiness.serve_ready()
+        self._proceed()
+
     def _stop(self, listeners: Sequence[Listener]) -> None:
         self._stopping = True
         for listener in listeners:
@@ -140,6 +148,8 @@ class AnyioDriver(Transfer):
         for link in list(self._links.values()):
             self._abort(link, "the gateway stopped")
             self._execute_effects()
+        while self._work_is_left:
+            self._proceed()
 
     def _choose_readiness(self, tasks: TaskGroup) -> Readiness:
         return choose_readiness(tasks, self._on_readable, self._on_writable)

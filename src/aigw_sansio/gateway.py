@@ -1,6 +1,6 @@
 """The gateway: the one class that a driver drives.
 
-Decides: which object owns each connection, and how a gateway goes away. Must not know: any protocol. The nine duties of
+Decides: which object owns each connection, and how a gateway goes away. Must not know: any protocol. The ten duties of
 a driver are in the docstring of the package :mod:`aigw_sansio`.
 """
 
@@ -19,6 +19,7 @@ from .downstream.websocket import WebSocketChannel, WebSocketOpening
 from .effects import Answer, Effect
 from .engine.connection import Connection
 from .engine.services import Services
+from .engine.turns import TURN_BYTES
 from .errors import LocalProtocolError
 from .events import ConnectionRefused
 from .faults import Fault
@@ -57,6 +58,7 @@ class Gateway:
         "_services",
         "_sessions",
         "_source",
+        "_turns",
         "_universal",
         "draining",
     )
@@ -65,6 +67,7 @@ class Gateway:
         """``seed``: at least 16 bytes of the host's entropy, or fixed bytes for a run that is to be replayed.
         ``wall_offset``: Unix time minus ``now``, in seconds. Call :meth:`open_downstream` for each client."""
         self._services = Services(config, seed, wall_offset)
+        self._turns = self._services.turns
         self._connections: dict[ConnId, Connection] = {}
         self._pool = Pool(self._services, self._register)
         self._source = AuthorizingSource(self._services, self._pool)
@@ -125,6 +128,7 @@ class Gateway:
         if connection is not None and not isinstance(connection, UpstreamConnection | RelayUpstreamConnection):
             raise LocalProtocolError(f"connected({conn}): this connection was not dialled")
         self._now = now
+        self._turns.left = TURN_BYTES
         if connection is not None:
             connection.connected(alpn, now)
             self._services.run_deferred(now)
@@ -138,6 +142,7 @@ class Gateway:
         if connection is not None and not isinstance(connection, UpstreamConnection | RelayUpstreamConnection):
             raise LocalProtocolError(f"connect_failed({conn}): this connection was not dialled")
         self._now = now
+        self._turns.left = TURN_BYTES
         if connection is not None:
             connection.connect_failed(reason, now)
             self._services.run_deferred(now)
@@ -151,6 +156,7 @@ class Gateway:
         if connection is None or now < self._now:
             connection = self._find(conn, now)
         self._now = now
+        self._turns.left = TURN_BYTES
         if connection is not None and data and not connection.ended:
             if type(data) is not bytes:
                 data = bytes(memoryview(data))  # a driver may have read into a bytearray; from here on it is bytes
@@ -192,6 +198,7 @@ class Gateway:
         if connection is not None and n:
             connection.data_sent(n, now)
             if self._services.deferred:
+                self._turns.left = TURN_BYTES
                 self._services.run_deferred(now)
         self._now = now
 
@@ -215,6 +222,7 @@ class Gateway:
         never asked, and for an answer of the wrong class.
         """
         self._check(now)
+        self._turns.left = TURN_BYTES
         self._services.answer(ask_id, value, now)  # may raise: until then nothing has changed
         self._services.run_deferred(now)
         self._now = now
@@ -231,6 +239,12 @@ class Gateway:
             due = self._services.timers.next_deadline()
             if due is None or due > now:
                 break
+
+    def proceed(self, now: float) -> None:
+        """Do more of the work that ``Continue`` told of. Drain :meth:`effects` next: there may be another one."""
+        self._advance(now)
+        self._turns.proceed(now)
+        self._services.run_deferred(now)
 
     def set_wall(self, wall_offset: float, now: float) -> None:
         """The host's wall clock was set: Unix time is ``wall_offset + now``, in seconds. There are no effects."""
@@ -297,6 +311,7 @@ class Gateway:
             "exchanges": sum(session.running for session in self._sessions.values()),
             "waiting_calls": self._pool.waiting,
             "timers": self._services.timers.armed,
+            "postponed": self._turns.waiting,
             "asks": self._services.unanswered,
             "send_buffer_bytes": sum(connection.outstanding for connection in self._connections.values()),
         }
@@ -389,6 +404,7 @@ class Gateway:
     def _advance(self, now: float) -> None:
         self._check(now)
         self._now = now
+        self._turns.left = TURN_BYTES
 
     def _look(self, conn: ConnId, now: float) -> Connection | None:
         """The connection of an input that may still prove to be misuse, so ``_now`` is not moved yet."""
@@ -400,6 +416,7 @@ class Gateway:
     def _find(self, conn: ConnId, now: float) -> Connection | None:
         connection = self._look(conn, now)
         self._now = now
+        self._turns.left = TURN_BYTES
         return connection
 
     def _issue_session(self) -> int:

@@ -98,6 +98,20 @@ FAULTS: list[Mutant] = [
         "            call.cancel(now)\n",
         "            pass\n",
     ),
+    # turns
+    Mutant(
+        "one call reads all of a bomb",
+        "exchanges.attempt",
+        "            if self._turns.left <= 0:\n                self._postpone()\n                self._note_buffered(response, now)\n                return\n",
+        "",
+    ),
+    Mutant(
+        "frames that give no event cost nothing",
+        "engine.backlog",
+        "        turns.left = min(turns.left, left - PORTION_COST)\n",
+        "",
+    ),
+    Mutant("an owner with work left is not called again", "engine.turns", "            worker.proceed(now)\n", ""),
     # the money rules
     Mutant(
         "an answered request is sent again",
@@ -140,6 +154,12 @@ FAULTS: list[Mutant] = [
         "upstream.resend",
         "    if failed.unprocessed or failed.needs_http1:\n",
         "    if failed.needs_http1:\n",
+    ),
+    Mutant(
+        "a busy connection counts as one that was kept idle",
+        "upstream.connection",
+        '            kept=call.reach == "reused",\n',
+        '            kept=call.reach != "dialled",\n',
     ),
     Mutant(
         "a request of which a part was taken is a failed attempt",
@@ -197,15 +217,15 @@ FAULTS: list[Mutant] = [
     ),
     Mutant(
         "a provider that says that it is no use is asked again",
-        "exchanges.exchange",
+        "exchanges.retry",
         "fault.retryable if told is None else told",
         "fault.retryable",
     ),
     Mutant(
         "who asks for more than 5 s is tried again",
-        "exchanges.exchange",
-        " and wait_s <= MAX_RETRY_AFTER_S\n",
-        "\n",
+        "exchanges.retry",
+        " and wait_s <= MAX_RETRY_AFTER_S, wait_s",
+        ", wait_s",
     ),
     # the commit
     Mutant(
@@ -243,6 +263,18 @@ FAULTS: list[Mutant] = [
         "formats.base",
         '        if name != "error" and any_error(value) is None:\n',
         "        if False and any_error(value) is None:\n",
+    ),
+    Mutant(
+        "of a cancelled exchange the events have no end",
+        "exchanges.exchange",
+        "[*last, *self._encoder.cancelled(",
+        "[*self._encoder.cancelled(",
+    ),
+    Mutant(
+        "a stream that says nothing of its format has no end",
+        "exchanges.response",
+        "        if self.known and not self._finished and not self._failed:",
+        "        if False and not self._finished and not self._failed:",
     ),
     # usage
     Mutant(
@@ -385,7 +417,7 @@ FAULTS: list[Mutant] = [
     Mutant(
         "a relay pauses nobody",
         "realtime.direction",
-        "            self.paused = self.waits = True\n            self.source.pause_reading()\n",
+        "            self.paused = self.waits = True\n            if not self.held:\n                self.source.pause_reading()\n",
         "            pass\n",
     ),
     Mutant(

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import cast
 
 from .link import Link
+from .readiness import turn_the_loop
 from .transfer import TLS_READ_SIZE
 
 #: The largest read. Under TLS, plaintext of a record that began in an earlier read may be added.
@@ -268,6 +269,10 @@ class TransportReadiness:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+
+    async def serve_ready(self) -> None:
+        """See :meth:`aigw_drivers.core.readiness.Readiness.serve_ready`."""
+        await turn_the_loop(2)
 
     def start_reading(self, link: Link) -> None:
         """See :meth:`aigw_drivers.core.readiness.Readiness.start_reading`."""

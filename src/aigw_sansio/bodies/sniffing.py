@@ -42,6 +42,11 @@ class SniffingDecoder:
         """Bytes held."""
         return self._inner.buffered if self._inner is not None else len(self._held)
 
+    @property
+    def unread(self) -> bool:
+        """See :class:`~.chunk.BodyDecoder`."""
+        return self._inner is not None and self._inner.unread
+
     def feed(self, data: bytes) -> list[Chunk]:
         """More of the body."""
         if self._inner is not None:
@@ -57,9 +62,9 @@ class SniffingDecoder:
 
     def finish(self) -> list[Chunk]:
         """The body ended. What is undecided by then is no event stream."""
-        chunks = self._decide(sse=False) if self._inner is None else []
+        chunks = self._decide(sse=False) if self._inner is None else self._inner.feed(b"")
         assert self._inner is not None
-        return chunks + self._inner.finish()
+        return chunks if self._inner.unread else chunks + self._inner.finish()
 
     def _decide(self, *, sse: bool) -> list[Chunk]:
         held, self._held = bytes(self._held), bytearray()

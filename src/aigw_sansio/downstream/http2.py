@@ -11,8 +11,10 @@ depend on how reads were cut; the sizes of DATA frames do.
 
 from collections import deque
 
+from ..engine.backlog import Backlog
 from ..engine.connection import Connection
 from ..engine.services import Services
+from ..engine.turns import PORTION_FRAMES
 from ..events import UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
 from ..ids import ConnId
@@ -28,10 +30,11 @@ from .refusal import refuse_head, too_many_fields
 
 
 class Http2DownstreamConnection(Connection):
-    """A client's connection. Implements ``StreamOwner``."""
+    """A client's connection. Implements ``StreamOwner`` and ``BacklogOwner``."""
 
     __slots__ = (
         "_awake",
+        "_backlog",
         "_confirmed",
         "_draining",
         "_finishing",
@@ -66,8 +69,12 @@ class Http2DownstreamConnection(Connection):
         self._handler = handler
         limits = services.config.limits
         self._wire = Http2Server(
-            max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes, head_fields=limits.head_fields
+            max_streams=limits.streams_per_connection,
+            head_bytes=limits.head_bytes,
+            head_fields=limits.head_fields,
+            portion=PORTION_FRAMES,
         )
+        self._backlog = Backlog(services.turns, self)
         self._pipes: dict[int, StreamPipe] = {}
         self._sending: dict[int, StreamPipe] = {}  # with bytes that are in no frame yet
         self._finishing: dict[int, StreamPipe] = {}  # closed by us, but still open on the wire
@@ -86,18 +93,25 @@ class Http2DownstreamConnection(Connection):
     # -- inputs -------------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, now: float) -> None:
-        if not self.closing:
+        if not self.closing or (self.ended and self._backlog.holds):
             self._dispatch(self._wire.receive_data(data), now)
+            if self._wire.unread:
+                self._backlog.portion_read(self.services.turns.left, now)
             self._wake()
 
     def receive_eof(self, now: float) -> None:
-        if not self.closing:
+        if self._backlog.waits:
+            self._backlog.end_later(self.receive_eof)
+        elif not self.closing:
             self._dispatch(self._wire.receive_eof(), now)
 
     def connection_lost(self, reason: str, now: float) -> None:
         self.mark_lost()
         self._idle_timer.cancel()
-        self._streams_lost(reason, now)
+        if self._backlog.waits:
+            self._backlog.end_later(lambda at: self._streams_lost(reason, at))
+        else:
+            self._streams_lost(reason, now)
 
     def data_sent(self, n: int, now: float) -> None:
         super().data_sent(n, now)
@@ -112,9 +126,16 @@ class Http2DownstreamConnection(Connection):
     def closed(self, now: float) -> None:
         if not self.ended:
             self.connection_lost("the connection was given up", now)
-        self._idle_timer.close()
-        self._wire.close()
         super().closed(now)
+        if self._backlog.waits:
+            self._backlog.end_later(self._let_go)
+        else:
+            self._let_go(now)
+
+    def _let_go(self, now: float) -> None:
+        self._idle_timer.close()
+        self._backlog.close()
+        self._wire.close()
 
     @property
     def outstanding(self) -> int:

@@ -155,6 +155,14 @@ class Connection:
             self.services.effects.append(self._flush)
         return buffer.size
 
+    def hold_peer(self) -> None:
+        """A turn did not suffice for what was read: see :class:`.backlog.BacklogOwner`."""
+        self.pause_reading()
+
+    def resume_peer(self, now: float) -> None:
+        """What was read has been handled."""
+        self.resume_reading()
+
     def pause_reading(self) -> None:
         """Pause the peer. Nothing happens if it is paused already."""
         if self.reading and not self.ended and not self.closing:

@@ -1,4 +1,4 @@
-"""The services that all parts of one gateway share: effects, questions, timers, random bytes and the wall clock.
+"""The services that all parts of one gateway share: effects, questions, timers, turns, random bytes, the wall clock.
 
 Decides: the one ordered list of effects, and which callback gets the answer to a question. Must not know: connections,
 sessions or any protocol.
@@ -13,6 +13,7 @@ from ..effects import (
     Ask,
     Close,
     Connect,
+    Continue,
     Effect,
     Emit,
     PauseReading,
@@ -32,6 +33,7 @@ from .seeded_random import (
     SeededRandom,
 )
 from .timers import Timer, Timers
+from .turns import Turns
 
 
 class _Pending:
@@ -56,6 +58,7 @@ class Services:
         "own_tokens",
         "random",
         "timers",
+        "turns",
         "wall_offset",
     )
 
@@ -65,6 +68,7 @@ class Services:
         self.own_tokens = SecretSet(token for gateway in config.gateways.values() for token in gateway.tokens)
         self.random = SeededRandom(seed)
         self.timers = Timers()
+        self.turns = Turns(self._emit_continue)
         #: Unix time minus monotonic time, in seconds.
         self.wall_offset = wall_offset
         #: The effects since :meth:`take_effects`, in order.
@@ -103,6 +107,9 @@ class Services:
     def emit(self, event: Event) -> None:
         """Emit ``event`` for the host."""
         self.effects.append(Emit(event))
+
+    def _emit_continue(self) -> None:
+        self.effects.append(Continue())
 
     # -- the end of an input ------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from ..bodies.chunk import Chunk
+from ..bodies.framing import Framing
 from ..redaction import SHORTEST, redactor
 from ..wires.http import Headers
 
@@ -23,24 +24,30 @@ ALL: Final = 1 << 30
 class HiddenKeys:
     """Hides ``keys`` in one response."""
 
-    __slots__ = ("_always", "_everything", "_redactor", "_stream", "guard")
+    __slots__ = ("_always", "_everything", "_redactor", "_stream", "_suspicious", "guard")
 
     def __init__(self, keys: tuple[bytes, ...]) -> None:
         self._redactor = redactor(keys)
         self._stream = self._redactor.stream()
         self._always = False
+        self._suspicious = False  # the last piece was
         self._everything = False  # the next piece is searched, whatever is in it
         #: Tells of most pieces of the body that :meth:`search` need not be called.
         self.guard: Callable[[bytes], bool] = self._redactor.guard
 
-    def be_careful(self) -> None:
-        """Search every chunk from here on: the payloads are coded inside of their framing."""
-        self._always = self._everything = True
-        self.guard = _stops_everything
+    def begin(self, content_type: str | None, framing: Framing) -> str | None:
+        """The media type of the response without the keys."""
+        if framing is Framing.AWS_EVENT_STREAM:  # its payloads are coded inside of it: every chunk is searched
+            self._always = self._everything = True
+            self.guard = _stops_everything
+        return None if content_type is None else self._redactor.hide_name(content_type)
 
-    def search(self, piece: bytes, *, began: bool) -> int:
-        """How many chunks of the next ``piece`` are to be searched. ``began``: the first one began before it."""
-        if self._everything or self._redactor.suspects(piece):
+    def search(self, piece: bytes, *, began: bool, unread: bool = False) -> int:
+        """How many of the next chunks are to be searched. ``piece``: what is added to the body. ``began``: the first
+        one began before it. ``unread``: some of the piece before it is not divided yet."""
+        suspicious = self._everything or (unread and self._suspicious) or self._redactor.suspects(piece)
+        self._suspicious = suspicious
+        if suspicious:
             return ALL
         self.guard = self._redactor.guard  # it may have learnt something
         return 1 if began else 0
@@ -58,10 +65,6 @@ class HiddenKeys:
     def text(self, data: bytes) -> bytes:
         """A whole text without the keys."""
         return self._redactor.hide(data)
-
-    def name(self, name: str) -> str:
-        """A short text without the keys."""
-        return self._redactor.hide_name(name)
 
     def headers(self, headers: Headers) -> Headers:
         """The fields of a head without the keys."""

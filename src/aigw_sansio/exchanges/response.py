@@ -7,14 +7,15 @@ retries; the exchange draws the conclusions.
 from enum import IntEnum
 from typing import Final
 
-from ..bodies.chunk import BodyDecoder, Chunk
+from ..bodies.chunk import PORTION_CHUNKS, BodyDecoder, Chunk
 from ..bodies.coding import ContentDecoder, content_decoder
 from ..bodies.framing import Framing, asks_for_stream, decoder_for, framing_of, is_json, may_be_sse, media_type
 from ..bodies.ndjson import NdjsonDecoder
-from ..bodies.raw import BinaryDecoder
+from ..bodies.raw import BinaryDecoder, announced_too_large
 from ..bodies.sniffing import SniffingDecoder
 from ..bodies.sse import SseDecoder
 from ..config import Limits
+from ..engine.turns import EVENT_BYTES
 from ..events import FinishReason, ProviderEvent, ResponseFailed, ResponseFinished, Unrecognised, UsageReported
 from ..faults import Fault, FaultKind, Side
 from ..formats.classify import LIFECYCLE, classify, marker_search, worth_reading
@@ -24,10 +25,10 @@ from ..formats.registry import make_reader
 from ..formats.unknown import OPAQUE
 from ..formats.usage import UsageMeter
 from ..formats.values import parse
-from ..json_text import base64_size, string_size, valid_json
 from ..wires.heads import header_values
 from ..wires.http import Headers
 from .hidden_keys import ALL, HiddenKeys
+from .shown_size import first_too_large
 
 
 class ReadDepth(IntEnum):
@@ -82,6 +83,7 @@ class ProviderResponse:
         "search",
         "status",
         "unsearched",
+        "work",
     )
 
     def __init__(
@@ -100,8 +102,7 @@ class ProviderResponse:
         redacted."""
         self._limits = limits
         self._hidden = HiddenKeys(keys) if keys else None
-        #: So many of the next chunks may hold a part of a key: give them to ``redacted`` before they are shown, and set
-        #: this to 0. The first one does if it began in an earlier piece of the body.
+        #: So many of the next chunks may hold a key: give them to ``redacted`` first, and set this to 0.
         self.unsearched = 0
         self.status = status
         self.headers = headers
@@ -109,10 +110,7 @@ class ProviderResponse:
         has_length = bool(header_values(headers, b"content-length"))
         self.framing = framing_of(status, self.content_type, has_length=has_length, array_stream=array_stream)
         if self._hidden is not None:
-            if self.content_type is not None:
-                self.content_type = self._hidden.name(self.content_type)
-            if self.framing is Framing.AWS_EVENT_STREAM:
-                self._hidden.be_careful()
+            self.content_type = self._hidden.begin(self.content_type, self.framing)
         encodings = header_values(headers, b"content-encoding")
         coding = content_decoder(b", ".join(encodings) if encodings else None)
         #: Why the response cannot be read any further.
@@ -123,11 +121,13 @@ class ProviderResponse:
         else:
             self._decoder = decoder_for(self.framing, limits, self._on_done)
             if coding is None and self.framing is Framing.WHOLE:
-                self.fault = _too_large(headers, limits.response_body_bytes)
+                self.fault = announced_too_large(headers, limits.response_body_bytes)
         self._coding: ContentDecoder | None = coding if isinstance(coding, ContentDecoder) else None
         self._undecoded = bytearray()  # it grows with every read while the client takes nothing
         #: ``next_chunks`` has nothing more before more of the body comes.
         self.needs_data = True
+        #: If it has more: the bytes that its last call counts in a turn, besides the chunks that it returned.
+        self.work = 0
         #: Bytes of the body that are held here.
         self.buffered = 0
         self._asked = bool(query)
@@ -195,8 +195,8 @@ class ProviderResponse:
         self.buffered = self._decoder.buffered + len(self._undecoded) + (self._coding.buffered if self._coding else 0)
 
     def next_chunks(self, data: bytes = b"") -> list[Chunk]:
-        """Add ``data`` to the body, and decode its next piece. Returns the chunks that this piece completes. It is
-        searched for the gateway's keys, which costs less than to search each chunk: see ``unsearched``."""
+        """Add ``data`` to the body, and decode its next portion. Returns the chunks that this portion completes; see
+        ``unsearched`` for those that may hold a key of the gateway."""
         decoder = self._decoder
         coding = self._coding
         held = self.buffered
@@ -204,45 +204,61 @@ class ProviderResponse:
             if self._undecoded:
                 data = b"".join((self._undecoded, data))
                 self._undecoded = bytearray()
-            self.needs_data = True
-            if not data:
+            elif not data and self.needs_data:
                 return []
             hidden = self._hidden
-            if hidden is not None and (hidden.guard(data) or held):
-                self.unsearched = max(self.unsearched, hidden.search(data, began=held > 0))
+            if hidden is not None and (hidden.guard(data) or held or decoder.unread):
+                self.unsearched = max(self.unsearched, hidden.search(data, began=held > 0, unread=decoder.unread))
             chunks = decoder.feed(data)
             self.buffered = decoder.buffered
+            if decoder.unread:
+                self.needs_data = False
+                self.work = max(0, PORTION_CHUNKS - len(chunks)) * EVENT_BYTES
+            else:
+                self.needs_data = True
         else:
             if data:
                 coding.feed(data)
-            piece = coding.pull()
-            if coding.fault is not None:
-                self._fail(coding.fault)
-            self.needs_data = not piece
-            if piece and self._hidden is not None:
-                self.unsearched = max(self.unsearched, self._hidden.search(piece, began=held > 0))
-            chunks = decoder.feed(piece) if piece else []
+            if decoder.unread:  # before more is inflated
+                if self._hidden is not None:
+                    self.unsearched = max(self.unsearched, self._hidden.search(b"", began=True, unread=True))
+                chunks = decoder.feed(b"")
+                self.needs_data = False
+                self.work = 0
+            else:
+                piece = coding.pull()
+                if coding.fault is not None:
+                    self._fail(coding.fault)
+                self.needs_data = not piece
+                if piece and self._hidden is not None:
+                    self.unsearched = max(self.unsearched, self._hidden.search(piece, began=held > 0))
+                chunks = decoder.feed(piece) if piece else []
+                self.work = len(piece)
+            if decoder.unread:
+                self.work += max(0, PORTION_CHUNKS - len(chunks)) * EVENT_BYTES
             self.buffered = decoder.buffered + coding.buffered
         if decoder.fault is not None:
             self._fail(decoder.fault)
         return chunks if held < _LOOK_AT else self._shown_within_limits(chunks)
 
     def _shown_within_limits(self, chunks: list[Chunk]) -> list[Chunk]:
-        """``chunks`` up to one that is too large as the client is shown it: a text that is no JSON becomes a string, of
-        which it is known before it is made how large it is. Base64 of the largest chunk is not too large."""
-        limits = self._limits
-        limit = base64_size(limits.chunk_bytes if self.is_stream else limits.response_body_bytes)
-        for index, chunk in enumerate(chunks):
-            data = chunk.data
-            if 6 * len(data) <= limit or string_size(data, self.charset) <= limit or valid_json(data) is not None:
-                continue
-            detail = f"{len(data)} bytes that are no JSON take more than the {limit} bytes allowed as a JSON string"
-            self._fail(Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail))
-            return chunks[:index]
-        return chunks
+        """``chunks`` up to one that is too large as the client is shown it."""
+        most = self._limits.chunk_bytes if self.is_stream else self._limits.response_body_bytes
+        found = first_too_large(chunks, most, self.charset)
+        if found is None:
+            return chunks
+        index, detail = found
+        self._fail(Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail))
+        return chunks[:index]
+
+    @property
+    def unread(self) -> bool:
+        """Whether ``finish`` or ``rest`` must be called again: a call does a portion of the work."""
+        return self._decoder.unread
 
     def finish(self) -> list[Chunk] | Fault:
-        """The body has ended: its last chunks, or why it is not complete. ``needs_data`` must be true."""
+        """The body has ended: its last chunks, or why it is not complete. ``needs_data`` must be true. Call it again
+        while ``unread`` is."""
         fault = self.fault or (self._coding.finish() if self._coding is not None else None)
         if fault is not None:
             return fault
@@ -275,7 +291,7 @@ class ProviderResponse:
         if sse:
             self.framing = Framing.SSE
         elif self._coding is None and self.framing is Framing.WHOLE:
-            fault = _too_large(self.headers, self._limits.response_body_bytes)
+            fault = announced_too_large(self.headers, self._limits.response_body_bytes)
             if fault is not None:
                 self._fail(fault)
         self._decoder = decoder_for(self.framing, self._limits, self._on_done)
@@ -349,8 +365,8 @@ class ProviderResponse:
         return failed_response(self.status, body)
 
     def read_end(self) -> list[ProviderEvent]:
-        """What the end of a complete stream means. One with content that stopped behind words which nobody can read (a
-        proxy's error page) failed with them, as far as events can tell."""
+        """What the end of a complete stream means. In a known format it always has an end. One with content that stops
+        behind words which nobody can read (a proxy's error page) failed with them, as far as events can tell."""
         reader = self._reader
         if self._done:
             reader.read(_DONE)
@@ -360,7 +376,10 @@ class ProviderResponse:
             self._note(events)
             events = [event for event in events if type(event) is not ResponseFinished]
             events.append(not_json(self._unreadable))
-        return self._note(events)
+        self._note(events)
+        if self.known and not self._finished and not self._failed:  # nothing that its format knows came at all
+            events += self._note([ResponseFinished("unknown")])
+        return events
 
     def failure(self, events: list[ProviderEvent]) -> ResponseFailed | None:
         """Why a response of status 2xx without content is none, if it is none (client protocol, section 3.3).
@@ -429,12 +448,3 @@ def _says_nothing(chunk: Chunk) -> bool:
 def _everything(data: bytes) -> bool:
     """A search that finds something in any chunk."""
     return True
-
-
-def _too_large(headers: Headers, limit: int) -> Fault | None:
-    """A fault if a whole response announces more than may be held. The wire has checked the field."""
-    for value in header_values(headers, b"content-length"):
-        if value.isdigit() and int(value) > limit:
-            detail = f"the provider announces a body of {int(value)} bytes; a whole answer may have {limit}"
-            return Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail)
-    return None

@@ -26,7 +26,9 @@ messages of the provider go on until the provider's close frame.
 from typing import Final, Protocol
 
 from ..downstream.keepalive import Keepalive
+from ..engine.backlog import Backlog
 from ..engine.services import Services
+from ..engine.turns import EVENT_BYTES, PORTION_EVENTS
 from ..faults import CLOSE_CODE, Side
 from ..wires.websocket.events import CloseReceived, MessagePassed, PingReceived, Violation
 from ..wires.websocket.relay import ControlEvent, FrameRelay
@@ -68,9 +70,10 @@ _NO_RELAY: Final = _NoRelay()
 
 
 class RelaySide:
-    """One side. Implements ``PipeReceiver`` and ``KeepaliveOwner``."""
+    """One side. Implements ``PipeReceiver``, ``KeepaliveOwner`` and ``BacklogOwner``."""
 
     __slots__ = (
+        "_backlog",
         "_close_s",
         "_finish_timer",
         "_heard",
@@ -86,6 +89,7 @@ class RelaySide:
         "_passed",
         "_passing",
         "_pong_s",
+        "_turns",
         "ended",
         "finished",
         "moved",
@@ -110,6 +114,8 @@ class RelaySide:
         """``peer``: the client or the provider. ``inbound`` is the direction from the peer, ``outbound`` the one to
         it."""
         timeouts = services.config.timeouts
+        self._turns = services.turns
+        self._backlog = Backlog(services.turns, self)
         self.peer = peer
         self.wire = wire
         self.pipe = inbound.source
@@ -146,8 +152,13 @@ class RelaySide:
         self._heard = now
         if self._keepalive.awaiting:
             self._keepalive.stop_waiting()
+        left = self._turns.left
+        if left <= 0:
+            self.wire.keep(data)
+            self._backlog.postpone()
+            return
         inbound = self._inbound
-        for event in self.wire.receive_data(data):
+        for event in self.wire.receive_data(data, PORTION_EVENTS):
             if not isinstance(event, bytes):
                 self._handle_control(event, now)
             elif self._passing:
@@ -155,9 +166,14 @@ class RelaySide:
                 inbound.unconfirmed.append(event)
                 if inbound.target.write(event, now) > self._high_water:
                     inbound.pause()
+        if self.wire.unread:
+            self._backlog.portion_read(left, now)
 
     def receive_eof(self, now: float) -> None:
         """The peer ended its direction, with or without a closing handshake."""
+        if self._backlog.waits:
+            self._backlog.end_later(self.receive_eof)
+            return
         reason = f"the {self.peer}'s connection ended without a close frame"
         if self.peer is Side.CLIENT and not self.ended:
             self._owner.side_ended(self, now, code=ABNORMAL, reason=reason, cause=CloseCause.HALF_CLOSED)
@@ -166,6 +182,9 @@ class RelaySide:
 
     def connection_lost(self, reason: str, now: float) -> None:
         """The pipe was lost."""
+        if self._backlog.waits:
+            self._backlog.end_later(lambda at: self.connection_lost(reason, at))
+            return
         self._lost = True
         self._on_lost(f"the {self.peer}'s connection was lost: {reason}", now)
         self._owner.side_drained(self, now)
@@ -250,7 +269,16 @@ class RelaySide:
     def release(self) -> None:
         """Both sides are settled: no timer fires any more, and the relay is let go."""
         self._finish_timer.close()
+        self._backlog.close()
         self._owner = _NO_RELAY
+
+    # -- BacklogOwner -------------------------------------------------------------------------------------------
+
+    def hold_peer(self) -> None:
+        self._inbound.hold()
+
+    def resume_peer(self, now: float) -> None:
+        self._inbound.release(now)
 
     # -- KeepaliveOwner -----------------------------------------------------------------------------------------
 
@@ -272,6 +300,7 @@ class RelaySide:
 
     def _handle_control(self, event: ControlEvent, now: float) -> None:
         """Handle an event that is no bytes to pass on."""
+        self._turns.left -= EVENT_BYTES
         if isinstance(event, MessagePassed):
             if self._passing and self._observer is not None:
                 self._observer.message_passed(event)

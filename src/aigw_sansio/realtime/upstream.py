@@ -89,10 +89,10 @@ class RelayUpstreamConnection(PipeConnection):
 
     def receive_eof(self, now: float) -> None:
         if self.receiver is not None:
-            self.receiver.receive_eof(now)
+            self.receiver.receive_eof(now)  # it closes this: a provider that has ended does not read on
         else:
             self._fail_opening(now)
-        self.close(now)  # a provider that has ended does not read on
+            self.close(now)
 
     def connection_lost(self, reason: str, now: float) -> None:
         self.mark_lost()

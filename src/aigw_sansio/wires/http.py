@@ -111,6 +111,11 @@ class HttpClientWire(Protocol):
         """A counter. It grows when the peer changes its limit of streams or takes no more (HTTP/2: SETTINGS, GOAWAY).
         Then ``capacity``, ``settings_received`` and ``reusable`` may have changed although no event came."""
 
+    @property
+    def unread(self) -> bool:
+        """Whether bytes are left that were received and not read, because one call reads only a portion: then call
+        :meth:`receive_data` with no bytes."""
+
     def send_request(self, request: Request) -> int:
         """Open a stream with the whole ``request`` and return its id. Needs ``capacity``."""
 
@@ -125,7 +130,7 @@ class HttpClientWire(Protocol):
         """Data that counted ``flow`` was passed on: give the peer that much credit for ``stream``."""
 
     def receive_data(self, data: bytes) -> list[WireEvent]:
-        """Bytes from the peer, not empty."""
+        """Bytes from the peer; none to go on with what is ``unread``."""
 
     def receive_eof(self) -> list[WireEvent]:
         """The peer ended its direction cleanly. The last call."""

@@ -2,6 +2,7 @@
 ``test_response``."""
 
 from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.bodies.framing import Framing
 from aigw_sansio.exchanges.hidden_keys import ALL, HiddenKeys
 
 KEY = b"canary-of-a-key-0123456789"
@@ -17,6 +18,14 @@ def test_an_ordinary_piece_is_not_searched_unless_a_chunk_began_before_it() -> N
     assert keys.search(PLAIN + KEY, began=False) == ALL
 
 
+def test_what_is_left_unread_of_a_suspicious_piece_is_searched() -> None:
+    keys = HiddenKeys((KEY,))
+    assert keys.search(PLAIN + KEY, began=False) == ALL
+    assert keys.search(b"", began=True, unread=True) == ALL
+    assert keys.search(PLAIN, began=True, unread=True) == ALL
+    assert keys.search(PLAIN, began=True, unread=False) == 1
+
+
 def test_what_follows_a_beginning_is_searched() -> None:
     keys = HiddenKeys((KEY,))
     assert keys.chunk(Chunk(b'{"text":"canary-of-a-"}')).data == b'{"text":"***"}'
@@ -28,7 +37,7 @@ def test_what_follows_a_beginning_is_searched() -> None:
 
 def test_payloads_that_are_coded_inside_are_always_searched() -> None:
     keys = HiddenKeys((KEY,))
-    keys.be_careful()
+    assert keys.begin("a/b", Framing.AWS_EVENT_STREAM) == "a/b"
     for _ in range(2):
         assert keys.guard(PLAIN)
         assert keys.search(PLAIN, began=False) == ALL
@@ -38,7 +47,8 @@ def test_payloads_that_are_coded_inside_are_always_searched() -> None:
 def test_texts_names_and_heads() -> None:
     keys = HiddenKeys((KEY,))
     assert keys.text(b"a " + KEY) == b"a ***"
-    assert keys.name("a/" + KEY.decode()) == "a/***"
+    assert keys.begin("a/" + KEY.decode(), Framing.SSE) == "a/***"
+    assert keys.begin(None, Framing.SSE) is None
     assert keys.headers([(b"x", KEY), (KEY, b"y")]) == [(b"x", b"***"), (b"***", b"y")]
     same = Chunk(b"{}", event="content_block_delta")
     assert keys.chunk(same) is same

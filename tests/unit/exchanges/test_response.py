@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from aigw_sansio.bodies.framing import Framing, media_type
 from aigw_sansio.config import Limits
 from aigw_sansio.dialects.universal.payload import as_response
-from aigw_sansio.events import ResponseFailed, TextDelta, UsageReported
+from aigw_sansio.events import ResponseFailed, ResponseFinished, TextDelta, UsageReported
 from aigw_sansio.exchanges.response import ProviderResponse, ReadDepth
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.formats.classify import (
     worth_reading,
 )
+from aigw_sansio.formats.registry import FORMATS
 
 SSE = (b"content-type", b"text/event-stream; charset=utf-8")
 JSON = (b"content-type", b"application/json")
@@ -250,6 +251,21 @@ def test_finish_is_a_value_whatever_came() -> None:
     broken = whole(answer(JSON, array_stream=True), b'[{"a":1},{"b":')
     assert isinstance(broken, Fault)
     assert broken.side is Side.PROVIDER
+
+
+@pytest.mark.parametrize("format", sorted(set(FORMATS) - {"unknown"}))
+@pytest.mark.parametrize("body", [b'data: {"foo":1}\n\n', b"data: [1]\n\ndata: [DONE]\n\n"])
+def test_a_stream_of_a_known_format_has_an_end_whatever_it_says(format: str, body: bytes) -> None:
+    for committed in (False, True):
+        one = ProviderResponse(200, [SSE], format=format, limits=Limits(), array_stream=False)
+        events = [event for chunk in one.next_chunks(body) for event in one.read(chunk)]
+        if committed:
+            one.committed(everything=True)
+        assert one.over or one.finish() == []
+        events += one.read_end()
+        (end,) = (event for event in events if isinstance(event, ResponseFinished | ResponseFailed))
+        assert isinstance(end, ResponseFinished)
+        assert one.finish_reason == end.reason
 
 
 @given(st.binary(max_size=200), st.sampled_from([SSE, JSON, (b"content-type", b"application/x-ndjson")]), st.booleans())

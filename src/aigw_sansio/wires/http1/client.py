@@ -117,6 +117,7 @@ class Http1Client:
     multiplexed = False
     settings_received = True  #: one stream at a time
     settings_version = 0
+    unread = False  #: one call reads everything
 
     __slots__ = (
         "_chunked",

@@ -52,11 +52,12 @@ class Http2Client(Http2Connection[WireEvent]):
         head_fields: int = 128,
         stream_window: int = 256 * 1024,
         connection_window: int = 1 << 24,
+        portion: int = 1 << 30,
     ) -> None:
         """``max_streams``: the most streams at once, if the peer allows as many. ``head_bytes``: the largest header
         section of a response. ``head_fields``: the most fields of one, and of a trailer section. ``stream_window`` and
         ``connection_window``: bytes that the peer may send before we give more credit, on one stream and on all; at
-        least 65,535."""
+        least 65,535. ``portion``: the most frames that one call reads; see ``unread``."""
         self._field_limit = head_fields
         self._unsent: dict[int, None] = {}
         self._written: list[int] = []
@@ -66,8 +67,13 @@ class Http2Client(Http2Connection[WireEvent]):
         self._wants_http1 = False  # that GOAWAY says so
         self._max_streams = max_streams
         super().__init__(
-            client=True, settings={}, head_limit=head_bytes, stream_window=stream_window, window=connection_window
+            client=True,
+            settings={},
+            head_limit=head_bytes,
+            stream_window=stream_window,
+            window=connection_window,
         )
+        self._portion = portion
 
     # -- for the owner --------------- ---------------------------------------------------------------------------
 

@@ -46,11 +46,12 @@ class Http2Server(Http2Connection[ServerEvent]):
         head_fields: int = 128,
         stream_window: int = 256 * 1024,
         connection_window: int = 1 << 24,
+        portion: int = 1 << 30,
     ) -> None:
         """``max_streams``: the most streams at once, as told to the client. ``head_bytes``: the largest header section
         of a request. ``head_fields``: the most fields of a trailer section; the owner counts those of a head.
         ``stream_window`` and ``connection_window``: bytes that the client may send before we give more credit, on one
-        stream and on all; at least 65,535."""
+        stream and on all; at least 65,535. ``portion``: the most frames that one call reads; see ``unread``."""
         self._max_streams = max_streams
         self._field_limit = head_fields
         self._rapid = 0
@@ -63,6 +64,7 @@ class Http2Server(Http2Connection[ServerEvent]):
             stream_window=stream_window,
             window=connection_window,
         )
+        self._portion = portion
 
     # -- for the owner --------------- ---------------------------------------------------------------------------
 

@@ -46,6 +46,8 @@ CLOSING_TABLE: Final[dict[tuple[ClosingState, ClosingInput], ClosingState]] = {
     (ClosingState.BROKEN, ClosingInput.SEND_CLOSE): ClosingState.CLOSED,
 }
 
+#: So many frames that nobody counts them.
+ALL: Final = 1 << 40
 #: Smaller reads of one frame are joined: an object for each would take more memory than the bytes.
 _WORTH_ITS_OBJECT: Final = 4096
 
@@ -70,6 +72,7 @@ class WebSocketBase:
         "_pieces",
         "_side",
         "_writable",
+        "unread",
     )
 
     def __init__(
@@ -89,6 +92,8 @@ class WebSocketBase:
         self._writable = True
         # Whether the peer's bytes are ignored: it sent a close frame or broke the protocol.
         self._input_ended = False
+        #: Whole frames may be left: call ``receive_data`` with no bytes. They are kept like an incomplete frame.
+        self.unread = False
         # An incomplete frame: its bytes so far, and how many must come before it is looked at again.
         self._pieces: list[bytes | bytearray] = []
         self._missing = 0
@@ -141,15 +146,30 @@ class WebSocketBase:
         self._input_ended = True
         self._pieces.clear()
         self._missing = 0
+        self.unread = False
 
     def _keep(self, data: bytes, at: int, needed: int) -> None:
         """Keep the incomplete frame at ``at`` until ``needed`` of its bytes have come."""
         self._pieces.append(data[at:] if at else data)
         self._missing = needed - (len(data) - at)
 
+    def keep(self, data: bytes) -> None:
+        """Keep bytes from the peer for a later call of ``receive_data``; see ``unread``."""
+        if self._pieces or not self._input_ended:
+            self._pieces.append(data)
+            self._missing -= len(data)
+            self.unread = True
+
+    def _keep_unread(self, data: bytes, at: int) -> None:
+        """Keep the bytes from ``at`` on: this call has read its portion."""
+        self._pieces.append(data[at:])
+        self._missing = 0
+        self.unread = True
+
     def _complete(self, data: bytes) -> bool:
         """Add bytes to the kept frame. Returns whether enough have come."""
         pieces = self._pieces
+        self.unread = False
         if len(data) >= _WORTH_ITS_OBJECT:
             pieces.append(data)
         elif isinstance(last := pieces[-1], bytearray):

@@ -16,7 +16,7 @@ import wsproto.events
 from wsproto.connection import Connection, ConnectionType
 
 from ...faults import Fault, FaultKind
-from .base import ClosingInput, ClosingState, WebSocketBase
+from .base import ALL, ClosingInput, ClosingState, WebSocketBase
 from .deflate import PerMessageDeflate
 from .events import BinaryMessage, CloseReceived, PingReceived, PongReceived, TextMessage, Violation
 from .frames import FIN, RSV1, Opcode, Role, encode_frame, encode_header, parse_header
@@ -97,9 +97,14 @@ class WebSocketWire(WebSocketBase):
         mask_key = self._mask_key
         return encode_frame(first, payload, mask_key() if mask_key is not None else None)
 
-    def receive_data(self, data: bytes) -> list[WebSocketEvent]:
+    @property
+    def inflated(self) -> int:
+        """Bytes inflated so far, of all messages."""
+        return 0 if self._extension is None else self._extension.inflated
+
+    def receive_data(self, data: bytes, portion: int = ALL) -> list[WebSocketEvent]:
         """Bytes from the peer, in any pieces. After :class:`CloseReceived` or :class:`Violation` there are no more
-        events."""
+        events. At most ``portion`` frames are read; see ``unread``."""
         events: list[WebSocketEvent] = []
         if self._pieces:
             if not self._complete(data):
@@ -113,8 +118,12 @@ class WebSocketWire(WebSocketBase):
         short = 6 if mask_bit else 2
         limit = self._limit
         inside = self._message_opcode
-        at = 0
-        while (there := end - at) > 1:
+        at = silent = 0
+        # The loop ends before the last ``tail`` bytes, so frames are not counted in it, but only at its end.
+        tail = 1 if end <= portion else _tail(end, portion, short)
+        while (there := end - at) > tail or (
+            there > 1 and (tail := _tail(there, portion - len(events) - silent, short)) < there
+        ):
             first = data[at]
             size = data[at + 1] ^ mask_bit
             whole = _WHOLE_TEXT <= first <= _WHOLE_BINARY and not inside
@@ -141,7 +150,9 @@ class WebSocketWire(WebSocketBase):
                         self._keep(data, at, stop - at)
                         return events
                     event = self._read_rare(data[at:stop], start - at)
-                    if event is not None:
+                    if event is None:
+                        silent += 1
+                    else:
                         events.append(event)
                         if self._input_ended:
                             return events
@@ -173,7 +184,9 @@ class WebSocketWire(WebSocketBase):
                         return events
                 events.append(TextMessage(payload))
             at = stop
-        if there:
+        if there > 1:
+            self._keep_unread(data, at)
+        elif there:
             self._keep(data, at, 2)
         return events
 
@@ -216,3 +229,9 @@ class WebSocketWire(WebSocketBase):
         self._fragments.clear()
         self._message_opcode = self._assembled = 0
         return TextMessage(message) if opcode == Opcode.TEXT else BinaryMessage(message)
+
+
+def _tail(there: int, frames: int, shortest: int) -> int:
+    """Of ``there`` bytes those that ``frames`` frames do not reach if each has only ``shortest`` bytes. At least 1: one
+    byte is no header."""
+    return max(1, there - frames * shortest)

@@ -246,6 +246,8 @@ def test_the_head_limit_is_exact(over: int, step: int | None) -> None:
     head += b"y" * (LIMIT - len(head) - 4 + over) + b"\r\n\r\n"
     events, _ = read(head, step=step)
     assert isinstance(events[0], StreamFailed if over else ResponseHead)
+    if isinstance(events[0], StreamFailed):
+        assert events[0].fault.detail == f"the response head is larger than the {LIMIT} bytes of head_bytes"
 
 
 @pytest.mark.parametrize("step", [None, 1])

@@ -380,6 +380,30 @@ def test_goaway_with_an_error_ends_all() -> None:
     assert wire.receive_data(settings()) == wire.receive_eof() == []
 
 
+@pytest.mark.parametrize(
+    ("cut", "begun"),
+    [
+        (b"", set()),
+        (frame(1, 0, 1, b"\x88"), {1}),
+        (frame(1, 4, 1, b"\x88")[:9], {1}),
+        (frame(1, 4, 1, b"\x88")[:8], {1, 3}),
+        (frame(3, 0, 3, b"\0\0\0\7")[:-1], {3}),
+        (frame(0, 0, 3, b"x")[:-1], {3}),
+        (frame(8, 0, 1, b"\0\0\0\7")[:-1], set()),
+        (frame(6, 0, 0, b"12345678")[:-1], set()),
+        (frame(1, 4, 5, b"\x88")[:9], set()),
+    ],
+)
+@pytest.mark.parametrize("clean", [True, False])
+def test_a_frame_that_is_cut_may_be_a_part_of_its_response_alone(cut: bytes, begun: set[int], clean: bool) -> None:
+    wire = client()
+    wire.send_request(request())
+    wire.send_request(request())
+    assert wire.receive_data(cut) == [] if cut else True
+    events = wire.receive_eof() if clean else wire.connection_lost("reset")
+    assert {event.stream for event in events if isinstance(event, StreamFailed) and event.processed} == begun
+
+
 @pytest.mark.parametrize("clean", [True, False])
 def test_the_end_of_the_connection_ends_every_stream(clean: bool) -> None:
     wire = client()
