@@ -73,8 +73,8 @@ class Fault(msgspec.Struct, frozen=True, gc=False):
     """Something that went wrong, as a value.
 
     ``detail`` is for a person: what was wrong, where, and what is allowed. It never holds a secret and never quotes a
-    peer's bytes beyond a short, escaped excerpt. ``retryable``: the same request may succeed if it is sent again
-    unchanged.
+    peer's bytes, but for what a client called something, and for a provider's own words about an error.
+    ``retryable``: the same request may succeed if it is sent again unchanged.
     """
 
     kind: FaultKind

@@ -371,7 +371,7 @@ class Gateway:
             headers=request.headers,
             subprotocols=[item.text for item in admitted.offer.items],
             settings=settings_of(admitted.settings, config.providers),
-            own_tokens=own_token_check(self._services.own_tokens, admitted.settings, admitted.token),
+            own_tokens=own_token_check(self._services.own_tokens, admitted.settings, [admitted.token]),
             unix_time=self._services.unix_time(now),
         )
         if not isinstance(call, Fault):

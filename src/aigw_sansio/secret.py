@@ -6,6 +6,25 @@ Decides: that a secret has no printable form. Must not know: what it is for.
 from collections.abc import Iterable
 from hmac import compare_digest
 
+import msgspec
+
+
+def without_content(value: object) -> str:
+    """For the ``__repr__`` of a struct that holds what a peer sent, keys included: its fields with the sizes of their
+    texts and lists."""
+    names: tuple[str, ...] = getattr(type(value), "__struct_fields__", ())
+    return f"{type(value).__name__}({', '.join(f'{name}={_size(getattr(value, name))}' for name in names)})"
+
+
+def _size(value: object) -> str:
+    if isinstance(value, msgspec.Raw):
+        value = bytes(value)
+    if isinstance(value, str | bytes):
+        return f"<{len(value)} {'bytes' if isinstance(value, bytes) else 'characters'}>"
+    if isinstance(value, list | tuple | dict):
+        return f"<{len(value)} items>"
+    return repr(value)
+
 
 class Secret:
     """A key or token. ``repr`` and ``str`` hide it, so no log, error text or event can show it by accident."""

@@ -1,8 +1,9 @@
 """Core time of one streamed chunk: upstream bytes in, client frame out, through a whole ``Gateway``.
 
 ``python -m tests.benchmarks.stream_core`` prints microseconds per 200-byte chunk for HTTP/1.1, with one and with twenty
-chunks in a read, and with 1, 50 and 500 exchanges on one socket. Then the same for a client that offers compression,
-with chunks of which a third is random letters, and the bytes that go to the client.
+chunks in a read, and with 1, 50 and 500 exchanges on one socket. Then how much more it is with a stored key, which is
+searched for: both are measured in turns. Then the same for a client that offers compression, with chunks of which a
+third is random letters, and the bytes that go to the client.
 """
 
 import json
@@ -15,6 +16,7 @@ from aigw_sansio.config import Compression, Config, GatewaySettings, Limits, Pro
 from aigw_sansio.effects import Connect
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId
+from aigw_sansio.secret import Secret
 from aigw_sansio.wires.websocket.frames import Role
 from aigw_sansio.wires.websocket.messages import WebSocketWire
 
@@ -40,8 +42,9 @@ def chunk(size: int = 200, chance: random.Random | None = None) -> bytes:
 class Rig:
     """A gateway with one client and some running streams."""
 
-    def __init__(self, exchanges: int, compression: Compression = "off") -> None:
-        settings = {"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1")}
+    def __init__(self, exchanges: int, compression: Compression = "off", *, key: str | None = None) -> None:
+        stored = None if key is None else Secret(key)
+        settings = {"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1", api_key=stored)}
         limits = Limits(exchanges_per_connection=max(100, exchanges))
         gateways = {"local/default": GatewaySettings(compression=compression)}
         self.gateway = Gateway(Config(gateways=gateways, providers=settings, limits=limits), b"benchmark seed 16", 0.0)
@@ -92,6 +95,12 @@ def main() -> None:
             rig.run(read, rounds // 4)
             per_chunk = median(rig.run(read, rounds) / (rounds * per_read) for _ in range(7)) * 1e6
             print(f"  {exchanges:>4} exchanges, {per_read:>2} chunks per read: {per_chunk:6.2f}")
+    none, stored = Rig(1), Rig(1, key="sk-proj-Qb3dEf6hIj9lMn0pQr2tUv5xYz8")
+    for per_read in (1, 20):
+        read = chunk() * per_read
+        turns = [(none.run(read, 100), stored.run(read, 100)) for _ in range(150)]
+        ratio = sum(sorted(turn[1] for turn in turns)[:50]) / sum(sorted(turn[0] for turn in turns)[:50])
+        print(f"  a stored key, {per_read:>2} chunks per read: {ratio:.3f} times the cost of none")
     chance = random.Random(1)
     reads = [chunk(chance=chance) for _ in range(2000)]
     settings: tuple[Compression, ...] = ("off", "messages", "stream")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aigw_sansio.redaction import HIDDEN, SHORTEST, redactor
+from aigw_sansio.redaction import HIDDEN, LONG, SHORTEST, SHORTEST_IN_STRING, redactor
 
 SECRET = 'sk-canary/abc"def+ghi\\jkl&0123'
 secrets = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=SHORTEST, max_size=40)
@@ -91,6 +91,84 @@ def test_in_pieces_only_a_beginning_too_short_is_shown(spelling: str, data: st.D
     # Seven characters, and an escape that was cut before its character had come.
     assert spelled.encode().startswith(shown)
     assert len(shown) <= len(SPELLINGS[spelling](secret[:SHORTEST]))
+
+
+def delta(text: str) -> bytes:
+    return json.dumps({"type": "delta", "text": text, "id": "0123"}).encode()
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@given(data=st.data())
+def test_over_strings_of_json_pieces_the_rest_is_hidden(spelling: str, data: st.DataObject) -> None:
+    """The first string must show enough of it; pieces without any of it may lie between."""
+    secret = SECRET.replace("\\", "").replace('"', "")  # they are escaped as JSON once more
+    characters = [SPELLINGS[spelling](one) for one in secret]
+    first = data.draw(st.integers(SHORTEST_IN_STRING, len(secret) - 1))
+    cuts = sorted(data.draw(st.sets(st.integers(first, len(secret) - 1), max_size=4)) | {first})
+    parts = ["".join(characters[start:end]) for start, end in zip([0, *cuts], [*cuts, len(secret)], strict=True)]
+    stream = redactor([secret.encode()]).stream()
+    texts = [json.loads(stream.hide(delta(" é " + parts[0])))["text"]]
+    for part in parts[1:]:
+        assert stream.hide(b'{"type":"ping"}') == b'{"type":"ping"}'
+        texts.append(json.loads(stream.hide(delta(part)))["text"])
+    assert texts == [" é ***"] + ["***"] * len(parts[1:])
+    assert stream.hide(delta("behind")) == delta("behind")
+
+
+@pytest.mark.parametrize(("length", "least"), [(LONG - 1, SHORTEST), (LONG, SHORTEST_IN_STRING)])
+def test_how_much_of_it_a_string_must_show(length: int, least: int) -> None:
+    """What a provider's keys have in common stands in texts about them."""
+    secret = "sk-proj-0123456789abcdefghijklmn"[:length]
+    assert redactor([secret.encode()]).stream().hide(delta(secret[:least])) == delta("***")
+    assert redactor([secret.encode()]).stream().hide(delta(secret[: least - 1])) == delta(secret[: least - 1])
+
+
+def test_a_name_of_a_member_and_another_text_are_no_part_of_it() -> None:
+    stream = redactor([b"canary-0123456789"]).stream()
+    assert stream.hide(delta("canary-012")) == delta("***")
+    assert stream.hide(b'{"345":"6789","3":"x"}') == b'{"345":"6789","3":"x"}'
+    assert stream.hide(b'{"a":"345 and"}') == b'{"a":"345 and"}'
+    assert stream.hide(b'{"a":"345"}') == b'{"a":"***"}'
+
+
+def test_the_next_part_is_not_waited_for_for_ever() -> None:
+    stream = redactor([b"canary-0123456789"]).stream()
+    assert stream.hide(delta("canary-012")) == delta("***")
+    for _ in range(5):
+        assert stream.hide(delta("other")) == delta("other")
+    assert stream.hide(delta("345")) == delta("345")
+    assert not stream.parts
+
+
+@given(secret=secrets, texts=st.lists(st.text(max_size=60), max_size=20), data=st.data())
+def test_what_is_not_suspected_holds_no_secret(secret: str, texts: list[str], data: st.DataObject) -> None:
+    """Whatever it has adapted itself to."""
+    hider = redactor([secret.encode()])
+    for text in texts:
+        if hider.suspects(text.encode()):
+            continue
+        assert hider.hide(text.encode() + b" ") == text.encode() + b" "
+        spelling = data.draw(st.sampled_from(list(SPELLINGS)))
+        if spelling == "mixed" and "\\" in secret:
+            continue
+        assert hider.suspects((text + SPELLINGS[spelling](secret) + text).encode())
+
+
+def test_an_ordinary_text_is_not_suspected() -> None:
+    hider = redactor([b"sk-proj-Ab3dEf6hIj9lMn0pQr2tUv5xYz8"])
+    texts = [delta(f"{word} é \n 100% of it & more") for word in ("the", "sky", "is", "blue")]
+    assert [hider.suspects(text) for text in texts] == [False] * 4
+
+
+@pytest.mark.parametrize("key", [b"sk-proj-Qb3dEf6hIj9lMn0pQr2tUv5xYz8", b"3f9a2c71-8d5e-4b06-9c1f-77a0e2b4d613"])
+def test_a_guard_learns_what_is_ordinary(key: bytes) -> None:
+    """What is like the texts before costs a few searches for single bytes: nothing else is called."""
+    hider = redactor([key])
+    texts = [delta(f"one word {word} of an ordinary answer") for word in ("the", "sky", "is", "blue", "and", "wide")]
+    for text in texts:
+        assert not hider.suspects(text)
+    assert [hider.guard(text) for text in texts] == [False] * 6
+    assert hider.guard(delta(key.decode()))
 
 
 def test_byte_by_byte_the_rest_is_hidden() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import aigw_sansio.secret as module
 from aigw_sansio.effects import Authenticate
-from aigw_sansio.secret import Secret
+from aigw_sansio.secret import Secret, without_content
 
 VALUE = "canary-5f3a"
 
@@ -61,3 +61,23 @@ def test_comparison_takes_the_constant_time_path(monkeypatch: pytest.MonkeyPatch
     assert Secret("a").matches("a")
     assert Secret("a") != Secret("b")
     assert calls == [(b"a", b"a"), (b"a", b"b")]
+
+
+class Sent(msgspec.Struct):
+    headers: list[tuple[str, str]]
+    body: bytes
+    raw: msgspec.Raw
+    name: str
+    status: int
+    key: Secret
+    none: None = None
+
+    __repr__ = without_content
+
+
+def test_of_what_a_peer_sent_only_sizes_are_shown() -> None:
+    made = Sent([("canary", "canary")], b"canary", msgspec.Raw(b'"canary"'), "canary", 200, Secret("canary"))
+    assert repr(made) == (
+        "Sent(headers=<1 items>, body=<6 bytes>, raw=<8 bytes>, name=<6 characters>, status=200, key=Secret('***'), "
+        "none=None)"
+    )

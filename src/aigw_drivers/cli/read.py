@@ -110,10 +110,10 @@ def _unfinished(events: list[ProviderEvent]) -> list[ProviderEvent]:
 
 def _family(provider: str | None, format: str | None) -> str:
     if format is not None:
-        format = FORMAT_ALIASES.get(format)
-        if format is None:
+        found = FORMAT_ALIASES.get(format)
+        if found is None:
             raise ReadError(f"unknown format {format!r}; known are {', '.join(sorted(FORMAT_ALIASES))}")
-        return format
+        return found
     if provider is None:
         return "unknown"
     slug = ALIASES.get(provider, provider)

@@ -97,7 +97,7 @@ def failure_text(error: BaseException) -> str:
     """A few words for an error. They name neither addresses nor content."""
     match error:
         case ssl.SSLCertVerificationError():
-            return f"certificate not accepted: {error.verify_message}"
+            return f"certificate not accepted: {error.verify_message.partition(',')[0]}"  # behind it: our name for it
         case ssl.SSLError():
             reason = getattr(error, "reason", None) or "failed"  # absent if OpenSSL did not raise it
             return f"TLS: {reason.lower().replace('_', ' ')}"

@@ -14,16 +14,32 @@ from pathlib import Path
 
 from aigw_sansio import READ_SIZE
 
+from .client_hello import ClientHello
+
 #: The most unsent output of TLS itself: tickets, key updates, alerts. A peer that causes more, and reads none, attacks.
 MAX_CONTROL_BYTES = 65536
 
 
-def server_context(certificate: str | Path, key: str | Path, alpn: tuple[str, ...] = ("http/1.1",)) -> ssl.SSLContext:
+#: The fatal alert no_application_protocol, as a record of its own (RFC 7301 section 3.2).
+_NO_PROTOCOL = b"\x15\x03\x03\x00\x02\x02\x78"
+
+
+class ServerContext(ssl.SSLContext):
+    """A context for listeners that knows which protocols it speaks."""
+
+    #: The names of ALPN, best first.
+    protocols: tuple[str, ...] = ()
+
+
+def server_context(certificate: str | Path, key: str | Path, alpn: tuple[str, ...] = ("http/1.1",)) -> ServerContext:
     """A context for listeners: TLS 1.2 or later, ``alpn`` best first.
+
+    A client that offers protocols, and none of these, is refused; one that offers none is served.
 
     Both files are PEM; ``certificate`` holds the chain too. Raises :class:`OSError` if they cannot be used.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
+    context.protocols = alpn
     context.load_cert_chain(certificate, key)
     _harden(context, alpn)
     return context
@@ -56,12 +72,14 @@ class TlsPipe:
     lost, but :meth:`pending` may hold an alert that tells the peer why.
     """
 
-    __slots__ = ("_feed", "_incoming", "_object", "_outgoing", "_read", "_write", "ended")
+    __slots__ = ("_feed", "_hello", "_incoming", "_object", "_outgoing", "_protocols", "_read", "_write", "ended")
 
     def __init__(self, context: ssl.SSLContext, *, server_side: bool, server_hostname: str | None = None) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._object = context.wrap_bio(self._incoming, self._outgoing, server_side, server_hostname)
+        self._protocols = context.protocols if server_side and isinstance(context, ServerContext) else ()
+        self._hello = ClientHello() if self._protocols else None  # until it has come as a whole
         self._feed = self._incoming.write
         self._read = self._object.read
         self._write = self._object.write
@@ -75,12 +93,23 @@ class TlsPipe:
 
     def handshake(self, data: bytes) -> bool:
         """Continue the handshake with ``data``, empty at first. True when it is complete."""
+        if self._hello is not None:
+            self._check_protocols(self._hello.feed(data))
         self._feed(data)
         try:
             self._object.do_handshake()
         except ssl.SSLWantReadError:
             return False
         return True
+
+    def _check_protocols(self, offered: list[bytes] | None) -> None:
+        """Refuse a client that offers other protocols alone. Otherwise TLS would go on without one."""
+        if offered is None:
+            return
+        self._hello = None
+        if offered and not any(name.encode() in offered for name in self._protocols):
+            self._outgoing.write(_NO_PROTOCOL)
+            raise ssl.SSLError("the client offers no application protocol that is spoken here")
 
     def decrypt(self, data: bytes) -> bytes:
         """Plaintext of ``data``. Afterwards look at :attr:`ended`.

@@ -144,7 +144,7 @@ class JsonArrayDecoder:
             self._state = ScanState.SCALAR
             return position
         else:
-            self._fail(FaultKind.MALFORMED_RESPONSE, f"is no JSON array: unexpected byte 0x{byte:02x}")
+            self._fail(FaultKind.MALFORMED_RESPONSE, "is no JSON array: something else stands between its elements")
         return position + 1
 
     def _fail(self, kind: FaultKind, what: str) -> None:

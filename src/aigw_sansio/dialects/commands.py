@@ -6,6 +6,7 @@ import msgspec
 
 from ..exchanges.policy import StepConfig
 from ..faults import Fault
+from ..secret import without_content
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -20,6 +21,8 @@ class Step(msgspec.Struct, frozen=True):
     query: bytes | None
     config: StepConfig
     body: bytes | None = None
+
+    __repr__ = without_content
 
 
 class Create(msgspec.Struct, frozen=True):

@@ -17,7 +17,8 @@ from ..envelope import success_envelope
 from ..faults import Fault, FaultKind, Side
 from ..ids import AskId
 from ..providers.subprotocols import NO_MORE, Offer, plain_items, read_offer
-from ..secret import Secret
+from ..quoting import quoted
+from ..secret import Secret, without_content
 from ..wires.heads import header_values
 from ..wires.http import Headers
 from ..wires.websocket.handshake import NotUpgrade, WrongVersion
@@ -53,6 +54,8 @@ class Admitted(msgspec.Struct, frozen=True):
     query: str  #: without the gateway's token
     principal: str | None
     token: Secret | None = None  #: the gateway's token that it showed, if that let it in
+
+    __repr__ = without_content
 
 
 class SessionHost(Protocol):
@@ -112,7 +115,7 @@ class Admission:
         settings = self._services.config.gateways.get(f"{resource.account}/{resource.gateway}")
         if settings is None:
             if not self._some_authentication:
-                return self._refuse(request, responder, _unknown_gateway(resource), now)
+                return self._refuse(request, responder, self._unknown_gateway(resource), now)
             settings = _UNKNOWN_GATEWAY
         host = read_host(request)
         if isinstance(host, Fault):
@@ -144,10 +147,16 @@ class Admission:
         request, settings = admitted.request, admitted.settings
         fault = refuse_origin(origin, settings, host, request.local, self._hosts)
         if fault is None and settings is _UNKNOWN_GATEWAY:
-            fault = _unknown_gateway(admitted.resource)
+            fault = self._unknown_gateway(admitted.resource)
         if fault is not None:
             return self._refuse(request, responder, fault, now)
         return self._admit(admitted, responder, now)
+
+    def _unknown_gateway(self, resource: UniversalResource | RealtimeResource) -> Fault:
+        """A token in a wrong place is not quoted."""
+        parts = (resource.account, resource.gateway)
+        shown = "/".join("***" if part in self._services.own_tokens else part for part in parts)
+        return _fault(FaultKind.UNKNOWN_GATEWAY, f"there is no gateway {quoted(shown)}")
 
     def _admit(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
         if isinstance(admitted.resource, UniversalResource):
@@ -235,11 +244,6 @@ _NO_TOKEN = (
 
 def _fault(kind: FaultKind, detail: str) -> Fault:
     return Fault(kind, Side.CLIENT, detail)
-
-
-def _unknown_gateway(resource: UniversalResource | RealtimeResource) -> Fault:
-    name = f"{resource.account}/{resource.gateway}"[:100]
-    return _fault(FaultKind.UNKNOWN_GATEWAY, f"there is no gateway {name!a}")
 
 
 def _going_away(detail: str) -> Fault:

@@ -3,7 +3,7 @@
 Decides: how a token is read and compared. Must not know: what happens to a client without one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ..config import GatewaySettings
 from ..secret import Secret, SecretSet
@@ -27,13 +27,18 @@ def known_token(settings: GatewaySettings, token: Secret) -> bool:
     return found
 
 
-def own_token_check(every: SecretSet, settings: GatewaySettings, admitted: Secret | None) -> Callable[[str], bool]:
-    """Recognises what must not go upstream: a token of any gateway (``every``), of this one's ``settings``, or the one
-    that the host has ``admitted`` the client with."""
+def own_token_check(
+    every: SecretSet, settings: GatewaySettings, admitted: Iterable[Secret | None]
+) -> Callable[[str], bool]:
+    """Recognises what must not go upstream: a token of any gateway (``every``), of this one's ``settings``, or one that
+    the host has ``admitted`` the client or its step with."""
+    shown = [token for token in admitted if token is not None and token.reveal()]
 
     def is_own(value: str) -> bool:
         return (
-            value in every or known_token(settings, Secret(value)) or (admitted is not None and admitted.matches(value))
+            value in every
+            or known_token(settings, Secret(value))
+            or (bool(shown) and any(token.matches(value) for token in shown))
         )
 
     return is_own

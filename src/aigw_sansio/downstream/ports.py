@@ -10,6 +10,7 @@ import msgspec
 from ..engine.connection import BytePipe, PipeReceiver
 from ..faults import Fault
 from ..ids import ConnId
+from ..secret import without_content
 from ..wires.http import Headers
 from ..wires.websocket.handshake import NotUpgrade, Offers, WrongVersion
 
@@ -29,6 +30,8 @@ class ClientRequest(msgspec.Struct, frozen=True):
     websocket: Offers | NotUpgrade | WrongVersion | Fault
     local: str | None = None
     authority: bytes | None = None
+
+    __repr__ = without_content
 
 
 class PendingRequest(Protocol):

@@ -4,11 +4,8 @@ Decides: whether a response is a stream, and how much of it is read for its mean
 retries; the exchange draws the conclusions.
 """
 
-from collections.abc import Callable
 from enum import IntEnum
 from typing import Final
-
-import msgspec
 
 from ..bodies.chunk import PORTION_CHUNKS, BodyDecoder, Chunk
 from ..bodies.coding import ContentDecoder, content_decoder
@@ -28,9 +25,9 @@ from ..formats.registry import make_reader
 from ..formats.unknown import OPAQUE
 from ..formats.usage import UsageMeter
 from ..formats.values import parse
-from ..redaction import redactor
 from ..wires.heads import header_values
 from ..wires.http import Headers
+from .hidden_keys import ALL, HiddenKeys
 from .shown_size import first_too_large
 
 
@@ -64,13 +61,11 @@ class ProviderResponse:
         "_failed",
         "_finish_reason",
         "_finished",
-        "_keys",
+        "_hidden",
         "_last",
         "_limits",
         "_marker_search",
         "_reader",
-        "_redacted",
-        "_redactor",
         "_said",
         "_undecoded",
         "_unreadable",
@@ -87,6 +82,7 @@ class ProviderResponse:
         "read_depth",
         "search",
         "status",
+        "unsearched",
         "work",
     )
 
@@ -104,15 +100,17 @@ class ProviderResponse:
         """``format`` names how the provider writes; ``array_stream``: a JSON array is a stream here; ``query``: the
         body of the request, which may ask for a stream; ``keys``: the gateway's own keys in the request, which are
         redacted."""
-        self._keys = keys
         self._limits = limits
-        self._redactor = redactor(keys)
-        self._redacted = self._redactor.stream()
+        self._hidden = HiddenKeys(keys) if keys else None
+        #: So many of the next chunks may hold a key: give them to ``redacted`` first, and set this to 0.
+        self.unsearched = 0
         self.status = status
         self.headers = headers
         self.content_type, self.charset = media_type(headers)
         has_length = bool(header_values(headers, b"content-length"))
         self.framing = framing_of(status, self.content_type, has_length=has_length, array_stream=array_stream)
+        if self._hidden is not None:
+            self.content_type = self._hidden.begin(self.content_type, self.framing)
         encodings = header_values(headers, b"content-encoding")
         coding = content_decoder(b", ".join(encodings) if encodings else None)
         #: Why the response cannot be read any further.
@@ -136,7 +134,7 @@ class ProviderResponse:
         self._reader = make_reader(format)
         #: Whether the format is known.
         self.known = format != "unknown"
-        self._marker_search = self._search_for_markers()
+        self._marker_search = marker_search(tuple(self._reader.markers))
         #: For :func:`aigw_sansio.formats.classify.worth_reading`.
         self.search = self._marker_search
         self.meter = UsageMeter()
@@ -160,7 +158,7 @@ class ProviderResponse:
     @property
     def shown_headers(self) -> Headers:
         """The fields of its head, with the gateway's keys redacted."""
-        return [(name, self.redact(value)) for name, value in self.headers] if self._keys else self.headers
+        return self.headers if self._hidden is None else self._hidden.headers(self.headers)
 
     @property
     def terminated(self) -> bool:
@@ -197,7 +195,8 @@ class ProviderResponse:
         self.buffered = self._decoder.buffered + len(self._undecoded) + (self._coding.buffered if self._coding else 0)
 
     def next_chunks(self, data: bytes = b"") -> list[Chunk]:
-        """Add ``data`` to the body, and decode its next portion. Returns the chunks that this portion completes."""
+        """Add ``data`` to the body, and decode its next portion. Returns the chunks that this portion completes; see
+        ``unsearched`` for those that may hold a key of the gateway."""
         decoder = self._decoder
         coding = self._coding
         held = self.buffered
@@ -207,6 +206,9 @@ class ProviderResponse:
                 self._undecoded = bytearray()
             elif not data and self.needs_data:
                 return []
+            hidden = self._hidden
+            if hidden is not None and (hidden.guard(data) or held or decoder.unread):
+                self.unsearched = max(self.unsearched, hidden.search(data, began=held > 0, unread=decoder.unread))
             chunks = decoder.feed(data)
             self.buffered = decoder.buffered
             if decoder.unread:
@@ -218,6 +220,8 @@ class ProviderResponse:
             if data:
                 coding.feed(data)
             if decoder.unread:  # before more is inflated
+                if self._hidden is not None:
+                    self.unsearched = max(self.unsearched, self._hidden.search(b"", began=True, unread=True))
                 chunks = decoder.feed(b"")
                 self.needs_data = False
                 self.work = 0
@@ -226,6 +230,8 @@ class ProviderResponse:
                 if coding.fault is not None:
                     self._fail(coding.fault)
                 self.needs_data = not piece
+                if piece and self._hidden is not None:
+                    self.unsearched = max(self.unsearched, self._hidden.search(piece, began=held > 0))
                 chunks = decoder.feed(piece) if piece else []
                 self.work = len(piece)
             if decoder.unread:
@@ -256,6 +262,7 @@ class ProviderResponse:
         fault = self.fault or (self._coding.finish() if self._coding is not None else None)
         if fault is not None:
             return fault
+        self.unsearched = ALL
         chunks = self._shown_within_limits(self._decoder.finish())
         if self._decoder.fault is not None:
             return self._decoder.fault
@@ -269,6 +276,7 @@ class ProviderResponse:
     def rest(self) -> list[Chunk]:
         """The transport broke: the last event or line, if it is whole."""
         lines = self.framing is Framing.SSE or self.framing is Framing.NDJSON
+        self.unsearched = ALL
         return self._shown_within_limits(self._decoder.finish()) if lines and self.fault is None else []
 
     def close(self) -> None:
@@ -289,10 +297,6 @@ class ProviderResponse:
         self._decoder = decoder_for(self.framing, self._limits, self._on_done)
         return self._decoder
 
-    def _search_for_markers(self) -> Callable[[bytes], object]:
-        """The first bytes of keys are markers, too: a chunk that may quote a key is read, so that the key is hidden."""
-        return marker_search((*self._reader.markers, *self._redactor.marks))
-
     def _fail(self, fault: Fault) -> None:
         self.fault = self.fault or fault
         self.notable = True
@@ -303,14 +307,11 @@ class ProviderResponse:
 
     def redacted(self, chunk: Chunk) -> Chunk:
         """``chunk``, the next one of the body, with the gateway's keys redacted, also one over the border of chunks."""
-        if not self._keys:
-            return chunk
-        data = self._redacted.hide(chunk.data)
-        return chunk if data is chunk.data else msgspec.structs.replace(chunk, data=data)
+        return chunk if self._hidden is None else self._hidden.chunk(chunk)
 
     def redact(self, data: bytes) -> bytes:
         """``data`` without the gateway's keys: a provider may quote a key that it refuses."""
-        return self._redactor.hide(data) if self._keys else data
+        return data if self._hidden is None else self._hidden.text(data)
 
     # -- meaning ------------------------------------------------------------------------------------------------
 
@@ -345,7 +346,7 @@ class ProviderResponse:
         """The client sees this response from here on. ``everything``: every chunk is read; otherwise only what has a
         marker."""
         self.read_depth = ReadDepth.ALL if everything else ReadDepth.MARKERS
-        self._marker_search = self._search_for_markers()  # a server may have changed them by then
+        self._marker_search = marker_search(tuple(self._reader.markers))  # a server may have changed them by then
         if self.search is not _everything:
             self.search = self._marker_search
 
@@ -444,6 +445,6 @@ def _says_nothing(chunk: Chunk) -> bool:
     return type(value) is dict and (not value or is_keep_alive(value.get("type")))
 
 
-def _everything(data: bytes) -> object:
+def _everything(data: bytes) -> bool:
     """A search that finds something in any chunk."""
-    return data
+    return True

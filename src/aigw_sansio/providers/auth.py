@@ -15,8 +15,9 @@ from urllib.parse import unquote, unquote_plus
 
 import msgspec
 
+from ..config import ProviderSettings
 from ..faults import Fault, FaultKind, Side
-from ..secret import Secret
+from ..secret import Secret, without_content
 from .google_token import ServiceAccount, carried_account, read_service_account
 from .headers import refuse
 from .key_location import KeyLocation, not_sendable
@@ -93,6 +94,24 @@ def operators_secrets(headers: Iterable[tuple[str, str]], query: str) -> list[st
     return keys
 
 
+def is_stored(text: str, settings: Mapping[str, ProviderSettings]) -> bool:
+    """Whether ``text`` is one of the stored keys: a client may have put it into a wrong place."""
+    return any(own.api_key is not None and own.api_key.matches(text) for own in settings.values())
+
+
+def key_forms(key: str) -> list[str]:
+    """What is to be hidden of a stored key: also the password alone of one for Basic (RFC 7617)."""
+    _, colon, password = key.partition(":")
+    return [key, password] if colon else [key]
+
+
+def aws_secrets(stored: "StoredAws") -> list[str]:
+    """What is to be hidden of a stored AWS identity: error texts quote parts of what was signed."""
+    identity = stored.credentials
+    token = [identity.session_token.reveal()] if identity.session_token is not None else []
+    return [identity.access_key_id, identity.secret_access_key.reveal(), *token]
+
+
 def carried_google_account(fields: dict[str, str]) -> ServiceAccount | Fault | None:
     """The service account that a client sent in base64 instead of a bearer token, taken out of ``fields``."""
     bearer = fields.get("authorization", "")
@@ -109,10 +128,14 @@ class _AwsKeyJson(msgspec.Struct, frozen=True, rename="camel"):
     region: str
     session_token: str | None = None
 
+    __repr__ = without_content
+
 
 class _AzureKeyJson(msgspec.Struct, frozen=True, rename="camel"):
     resource: str
     api_key: str
+
+    __repr__ = without_content
 
 
 class StoredAws(msgspec.Struct, frozen=True):

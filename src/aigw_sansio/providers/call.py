@@ -17,10 +17,13 @@ from .auth import (
     StoredAws,
     StoredAzure,
     StoredGoogle,
+    aws_secrets,
     carried_google_account,
     carried_keys,
     drop_empty_credentials,
     has_key,
+    is_stored,
+    key_forms,
     operators_secrets,
     read_stored_key,
     refuse_chosen_host,
@@ -77,7 +80,12 @@ def build_call(
     ``UNKNOWN_PROVIDER``, ``INVALID_REQUEST`` and ``NOT_CONFIGURED``; they name the field and what is allowed, and quote
     no secret.
     """
-    row = find_provider(provider, [slug for slug, of in settings.items() if of.base_url], settings)
+    row = find_provider(
+        provider,
+        [slug for slug, of in settings.items() if of.base_url],
+        settings,
+        is_secret=lambda text: own_tokens(text) or is_stored(text, settings),
+    )
     if isinstance(row, Fault):
         return row
     own = settings.get(row.slug, _NO_SETTINGS)
@@ -125,16 +133,18 @@ def build_call(
     way = located.endpoint
     added: list[str] = []
     if isinstance(credential, str):
+        added += key_forms(credential)
         if location.query:
             asked = query_with_key(asked, location.query, credential)
             way = Endpoint(way.path, asked)
-            added += (credential, asked.rpartition("=")[2])
+            added.append(asked.rpartition("=")[2])
         else:
             put_key(fields, location, credential)
     target = build_target(base, way)
     if isinstance(target, RefusedTarget):
         return refuse("request.endpoint", target.why)
     if isinstance(credential, StoredAws):
+        added += aws_secrets(credential)
         fields.update(
             sign(
                 method=verb,

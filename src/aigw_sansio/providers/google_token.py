@@ -16,7 +16,7 @@ import msgspec
 
 from ..faults import Fault, FaultKind, Side
 from ..origin import Origin
-from ..secret import Secret
+from ..secret import Secret, without_content
 from ..wires.http import Request
 from .target import RefusedTarget, parse_base_url
 
@@ -60,10 +60,14 @@ class _KeyFile(msgspec.Struct):
     token_uri: str = _TOKEN_URI
     region: str = ""
 
+    __repr__ = without_content
+
 
 class _Answer(msgspec.Struct):
     access_token: str
     expires_in: float = float(_LIFE_S)
+
+    __repr__ = without_content
 
 
 def read_service_account(

@@ -93,7 +93,8 @@ def forwarded(headers: Sequence[tuple[str, str]], *, pass_origin: bool = False) 
             )
         if _FORBIDDEN.search(value):
             return refuse(
-                f"request.headers.{name[:64]}", "holds a control character; allowed is text without CR, LF, NUL"
+                "request.headers",
+                f"has a control character in the value at position {index}; allowed is text without CR, LF, NUL",
             )
         name = name.lower()
         fields[name] = value.strip(" \t")
@@ -152,5 +153,5 @@ def encode_fields(fields: Mapping[str, str]) -> list[tuple[bytes, bytes]] | Faul
             try:
                 encoded.append((name.encode("ascii"), value.encode()))
             except UnicodeEncodeError:
-                return refuse(f"request.headers.{name[:64]}", "holds a lone surrogate; allowed is Unicode text")
+                return refuse("request.headers", "has a lone surrogate in a value; allowed is Unicode text")
     return encoded

@@ -37,10 +37,13 @@ def _user_and_password(basic: str) -> tuple[str, ...]:
 
 
 def drop_own_fields(fields: dict[str, str], own_tokens: OwnTokens) -> None:
-    """Remove the fields that show a token of ours, alone or in a list."""
+    """Remove the fields that show a token of ours: alone, in a list, or in the query of a URL (``Referer``)."""
     for name, value in list(fields.items()):
-        if shows_own_token(value, own_tokens) or (
-            "," in value and any(shows_own_token(item, own_tokens) for item in value.split(","))
+        query = value.partition("?")[2]
+        if (
+            shows_own_token(value, own_tokens)
+            or ("," in value and any(shows_own_token(item, own_tokens) for item in value.split(",")))
+            or (query and drop_own_parameters(query, own_tokens) != query)
         ):
             del fields[name]
 

@@ -20,10 +20,13 @@ from .auth import (
     StoredAzure,
     StoredGoogle,
     StoredKey,
+    aws_secrets,
     carried_google_account,
     carried_keys,
     drop_empty_credentials,
     has_key,
+    is_stored,
+    key_forms,
     operators_secrets,
     read_stored_key,
     refuse_chosen_host,
@@ -95,7 +98,12 @@ def build_realtime_call(
     """
     where, mark, query = path.partition("?")
     slug, _, rest = where.partition("/")
-    row = find_provider(slug, [slug for slug, of in settings.items() if of.base_url or of.realtime_url], settings)
+    row = find_provider(
+        slug,
+        [slug for slug, of in settings.items() if of.base_url or of.realtime_url],
+        settings,
+        is_secret=lambda text: own_tokens(text) or is_stored(text, settings),
+    )
     if isinstance(row, Fault):
         return row
     own = settings.get(row.slug, _NO_SETTINGS)
@@ -144,7 +152,7 @@ def build_realtime_call(
         account = None if "authorization" in names else stored.account
     elif isinstance(stored, StoredAzure | Secret):
         key = (stored.key if isinstance(stored, StoredAzure) else stored).reveal()
-        secrets.append(key)
+        secrets += key_forms(key)
         if location.query:
             query = query_with_key(found.endpoint.query or "", location.query, key)
             secrets.append(query.rpartition("=")[2])
@@ -159,6 +167,7 @@ def build_realtime_call(
     if isinstance(target, RefusedTarget):
         return refuse(f"the path behind {row.slug}", target.why)
     if isinstance(stored, StoredAws):
+        secrets += aws_secrets(stored)
         fields.update(_signature(row, stored, origin, target, fields, unix_time=unix_time))
     encoded = encode_fields(fields)
     if isinstance(encoded, Fault):

@@ -8,10 +8,11 @@ One row (:mod:`.row`) is one provider. To add one, add a row to :mod:`.model_row
 """
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Final
 
 from ..faults import Fault, FaultKind, Side
+from ..quoting import quoted
 from .model_rows import MODEL_ROWS
 from .row import Provider, RealtimeRoute
 from .speech_rows import SPEECH_ROWS
@@ -53,13 +54,20 @@ _COMMON_READINGS: Final = tuple(
 )
 
 
+def _never(text: str) -> bool:
+    return False
+
+
 def is_custom(slug: str) -> bool:
     """Whether ``slug`` has the form of a provider that the settings define."""
     return _CUSTOM.match(slug) is not None
 
 
-def find_provider(slug: str, defined: Iterable[str], settings: Container[str] = ()) -> Provider | Fault:
+def find_provider(
+    slug: str, defined: Iterable[str], settings: Container[str] = (), *, is_secret: Callable[[str], bool] = _never
+) -> Provider | Fault:
     """The provider with the slug or alias ``slug``. ``defined``: the slugs with a URL in the ``settings``.
+    ``is_secret``: whether a text must not be quoted.
 
     A provider without a URL of its own exists only if it is defined, and one on this machine if it has settings. The
     error names none of those: which there are is the operator's business.
@@ -70,17 +78,13 @@ def find_provider(slug: str, defined: Iterable[str], settings: Container[str] = 
         return row
     if is_custom(name) and name in defined:
         return Provider(slug=name, routes=())
-    known = sorted({*DEFAULT_SLUGS, *ALIASES})
+    known = ", ".join(sorted({*DEFAULT_SLUGS, *ALIASES}))
+    shown = "***" if is_secret(slug) else quoted(slug)
     return Fault(
         FaultKind.UNKNOWN_PROVIDER,
         Side.CLIENT,
-        f"unknown provider {excerpt(slug)}; allowed are {', '.join(known)}, and those of the settings",
+        f"unknown provider {shown}; allowed are {known}, and those of the settings",
     )
-
-
-def excerpt(text: str) -> str:
-    """A short, escaped form of a peer's text, for an error message."""
-    return ascii(text if len(text) <= 40 else text[:37] + "...")
 
 
 def format_of(provider: Provider, path: str) -> str:

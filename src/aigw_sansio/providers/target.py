@@ -17,6 +17,8 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import msgspec
 
+from ..secret import without_content
+
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 _HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
 _IP_LIKE: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\Z")  # its last label is a number for a resolver
@@ -45,6 +47,8 @@ class BaseUrl(msgspec.Struct, frozen=True):
     port: int
     path: str = ""
     query: str = ""
+
+    __repr__ = without_content
 
 
 class RefusedTarget(msgspec.Struct, frozen=True):
@@ -121,6 +125,8 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     path: str
     query: str | None
+
+    __repr__ = without_content
 
 
 def check_endpoint(endpoint: str) -> Endpoint | RefusedTarget:

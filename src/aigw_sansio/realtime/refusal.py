@@ -25,7 +25,9 @@ def readable_refusal(refused: Refused, redactor: Redactor) -> tuple[Headers, byt
     content coding is undone first, because no key can be seen in it."""
     body, problem = _decoded(refused)
     headers = [
-        (name, redactor.hide(value)) for name, value in refused.headers if name in _FIELDS or _identifies_request(name)
+        (redactor.hide(name), redactor.hide(value))
+        for name, value in refused.headers
+        if name in _FIELDS or _identifies_request(name)
     ]
     return headers, redactor.hide(body), problem
 
@@ -35,7 +37,7 @@ def request_ids(headers: Headers, redactor: Redactor) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in headers:
         if _identifies_request(name) and len(found) < _MOST_IDS:
-            found[name.decode("latin-1")] = redactor.hide(value).decode("latin-1")[:_ID_CHARACTERS]
+            found[redactor.hide(name).decode("latin-1")] = redactor.hide(value).decode("latin-1")[:_ID_CHARACTERS]
     return found
 
 

@@ -171,7 +171,7 @@ class Relay:
             self._begin(outcome, now)
         elif isinstance(outcome, Refused) and 400 <= outcome.status < 600:
             headers, body, problem = readable_refusal(outcome, self._redactor)
-            detail = f"{self._call.origin.host} refused the upgrade"
+            detail = f"{self._call.provider} refused the upgrade"
             if problem is not None:
                 detail = f"{detail}; {problem}"
             fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail)
@@ -181,7 +181,7 @@ class Relay:
             self._responder.refuse(outcome.status, headers, body, now)
             self._abort_opening(now)
         elif isinstance(outcome, Refused):
-            detail = f"{self._call.origin.host} answered the upgrade with {outcome.status}, neither a 101 nor an error"
+            detail = f"{self._call.provider} answered the upgrade with {outcome.status}, neither a 101 nor an error"
             fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail)
             self._emit_provider_refusal(outcome, status=HTTP_STATUS[fault.kind], fault=fault)
             send_refusal(self._responder, fault, now)

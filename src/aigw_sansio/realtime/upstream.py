@@ -52,14 +52,13 @@ class RelayUpstreamConnection(PipeConnection):
         """The timeout has passed: the part of a refusal that has come, or a fault. Close this next."""
         self._opener = None  # it has its outcome: nothing is reported any more
         within = f"within {self.services.config.timeouts.realtime_open_s:g} s"
-        host = self.call.origin.authority
         if self._handshake is None:
-            detail = f"no connection to {host} {within}"
+            detail = f"no connection to {self.call.provider} {within}"
             return Fault(FaultKind.CONNECT_TIMEOUT, Side.PROVIDER, detail, retryable=True)
         outcome = self._handshake.receive_eof()
         if isinstance(outcome, Refused):
             return outcome
-        detail = f"{host} did not answer the upgrade {within}"
+        detail = f"{self.call.provider} did not answer the upgrade {within}"
         return Fault(FaultKind.FIRST_BYTE_TIMEOUT, Side.PROVIDER, detail, retryable=True)
 
     # -- inputs -------------------------------------------------------------------------------------------------
@@ -79,7 +78,7 @@ class RelayUpstreamConnection(PipeConnection):
     def connect_failed(self, reason: str, now: float) -> None:
         """The dial failed."""
         self.mark_lost()
-        detail = f"cannot connect to {self.call.origin.authority}: {reason}"
+        detail = f"cannot connect to {self.call.provider}: {reason}"  # its address is not the client's business
         self._tell(Fault(FaultKind.CONNECT_FAILED, Side.PROVIDER, detail, retryable=True), now)
 
     def receive_data(self, data: bytes, now: float) -> None:

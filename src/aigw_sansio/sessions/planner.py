@@ -60,6 +60,7 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
     if isinstance(policy, Fault):
         return policy
     providers = settings_of(client.settings, services.config.providers)
+    shown = _tokens(step) if client.settings.authentication else []
     call = build_call(
         provider=step.provider,
         endpoint=step.endpoint,
@@ -68,7 +69,7 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
         body=step.query if step.body is None else step.body,
         settings=providers,
         account=client.account,
-        own_tokens=own_token_check(services.own_tokens, client.settings, client.token),
+        own_tokens=own_token_check(services.own_tokens, client.settings, [client.token, *shown]),
         unix_time=services.unix_time(now),
     )
     if isinstance(call, Fault):
@@ -90,9 +91,12 @@ def unknown_tokens(settings: GatewaySettings, steps: Sequence[Step]) -> list[Sec
         return []
     unknown: list[Secret] = []
     for step in steps:
-        for name, value in step.headers:
-            if name.lower() == "cf-aig-authorization":
-                token = Secret(bearer_token(value))
-                if not known_token(settings, token) and token not in unknown:
-                    unknown.append(token)
+        for token in _tokens(step):
+            if not known_token(settings, token) and token not in unknown:
+                unknown.append(token)
     return unknown
+
+
+def _tokens(step: Step) -> list[Secret]:
+    """The gateway tokens in the headers of a step."""
+    return [Secret(bearer_token(value)) for name, value in step.headers if name.lower() == "cf-aig-authorization"]

@@ -156,7 +156,7 @@ class _Fetch:
         self._done(self, result, now)
 
     def _on_timeout(self, now: float) -> None:
-        detail = f"no access token came from {self.account.origin.authority} within {_FETCH_S:g} s"
+        detail = f"no access token came within {_FETCH_S:g} s"
         self._end(Fault(FaultKind.FIRST_BYTE_TIMEOUT, Side.PROVIDER, detail, retryable=True), now)
 
     # -- ResponseHandler ---------------------------------------------------------------------------------------------

@@ -216,7 +216,7 @@ class UpstreamConnection(Connection):
         self._idle_timer.cancel()
         if self._machine.state is UpstreamState.DIALING:
             self._machine.fire(UpstreamInput.END)
-            detail = f"cannot connect to {self.origin.authority}: {reason}"
+            detail = f"cannot connect to the provider: {reason}"  # its address is not the client's business
             fault = Fault(FaultKind.CONNECT_FAILED, Side.PROVIDER, detail, retryable=True)
             self._pool.connection_failed(self, fault, now)
 
@@ -408,7 +408,7 @@ class UpstreamConnection(Connection):
     def _on_idle(self, now: float) -> None:
         if not self.ready:
             self.close(now, abort=True)
-            detail = f"no connection to {self.origin.authority}"
+            detail = "no connection to the provider"
             fault = Fault(FaultKind.CONNECT_TIMEOUT, Side.PROVIDER, detail, retryable=True)
             self._pool.connection_failed(self, fault, now)
         elif not self._calls:

@@ -269,7 +269,6 @@ class Pool:
 
     def _expired(self, call: UpstreamCall, now: float) -> None:
         pool = self._origins[call.origin]
-        host = call.origin.authority
         waited = self._services.config.timeouts.pool_wait_s
         connecting = call.dial is not None or pool.shareable_dial
         if call.dial is not None:
@@ -278,9 +277,10 @@ class Pool:
             call.timer.arm(call.since + waited)  # the shared dial has ended, and its connection is full
             return
         if connecting:
-            kind, detail = FaultKind.CONNECT_TIMEOUT, f"no connection to {host} within {call.connect_timeout_s:g} s"
+            kind = FaultKind.CONNECT_TIMEOUT
+            detail = f"no connection to the provider within {call.connect_timeout_s:g} s"
         else:
-            kind, detail = FaultKind.POOL_TIMEOUT, f"no free connection to {host} within {waited:g} s"
+            kind, detail = FaultKind.POOL_TIMEOUT, f"no free connection to the provider within {waited:g} s"
         self.withdraw(call, now)  # aborts its dial, or gives it away
         self._fail(pool, call, Fault(kind, Side.PROVIDER, detail, retryable=True), now)
         self._serve(pool, now)

@@ -11,8 +11,11 @@ import h11
 import msgspec
 
 from ..faults import Fault, FaultKind, Side
+from ..quoting import without_quotes
+from ..secret import without_content
 from .http import Headers
 
+_BARE_LF = re.compile(rb"(?<!\r)\n")
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 #: The content type of a TLS handshake (RFC 8446 section 5.1), which no method begins with.
 _TLS_HANDSHAKE = b"\x16"
@@ -102,6 +105,8 @@ class RequestHead(msgspec.Struct, frozen=True):
     http_version: bytes
     headers: Headers
 
+    __repr__ = without_content
+
 
 class StatusHead(msgspec.Struct, frozen=True):
     """A response head, informational or final."""
@@ -112,7 +117,11 @@ class StatusHead(msgspec.Struct, frozen=True):
 
 
 def parse_request_head(head: bytes) -> RequestHead | Fault:
-    """Parse one complete request head."""
+    """Parse one complete request head. A line that ends without CR is refused: a proxy in front may see other lines in
+    it (RFC 9112 section 2.2 allows both)."""
+    if _BARE_LF.search(head):
+        detail = "the request head is not HTTP/1.1: a line ends without CR"
+        return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, detail)
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=len(head) + 1)
     try:
         connection.receive_data(head)
@@ -152,7 +161,7 @@ def parse_status_head(head: bytes) -> StatusHead | Fault:
 def blame(error: h11.RemoteProtocolError) -> str:
     """h11's error text without the bytes that it quotes: they may hold a secret."""
     let_go(error)
-    return str(error).partition(":")[0]
+    return without_quotes(error)
 
 
 def let_go(error: h11.RemoteProtocolError) -> None:

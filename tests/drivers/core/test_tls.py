@@ -46,6 +46,21 @@ def test_alpn(folder: Path, offer: tuple[str, ...], accept: tuple[str, ...], cho
     assert client.alpn == server.alpn == chosen
 
 
+@pytest.mark.parametrize("cut", [1, 7, 1 << 20])
+def test_a_client_of_other_protocols_is_refused_with_an_alert(folder: Path, cut: int) -> None:
+    """RFC 7301 section 3.2: no_application_protocol."""
+    context = server_context(folder / "server.pem", folder / "server.pem", ("h2", "http/1.1"))
+    server = TlsPipe(context, server_side=True)
+    client = TlsPipe(client_context(str(folder / "ca.pem"), ("ftp", "smtp")), server_side=False, server_hostname="x")
+    client.handshake(b"")
+    hello = client.pending()
+    with pytest.raises(ssl.SSLError, match="protocol"):
+        for start in range(0, len(hello), cut):
+            server.handshake(hello[start : start + cut])
+    with pytest.raises(ssl.SSLError, match=r"(?i)no.application.protocol"):
+        client.handshake(server.pending())
+
+
 def test_one_context_for_each_trust_and_offer(folder: Path) -> None:
     ca_file = str(folder / "ca.pem")
     assert client_context(ca_file, ("h2",)) is client_context(ca_file, ("h2",))

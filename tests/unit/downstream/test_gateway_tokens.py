@@ -39,8 +39,8 @@ def test_all_tokens_are_compared_also_after_a_match(monkeypatch: pytest.MonkeyPa
 
 def test_what_must_not_go_upstream() -> None:
     every = SecretSet([Secret("of-another-gateway")])
-    check = own_token_check(every, GatewaySettings(tokens=(Secret("of-this"),)), Secret("of-the-host"))
+    check = own_token_check(every, GatewaySettings(tokens=(Secret("of-this"),)), [Secret("of-the-host"), Secret("")])
     found = {value: check(value) for value in ("of-another-gateway", "of-this", "of-the-host", "of-nobody", "")}
     assert found == {"of-another-gateway": True, "of-this": True, "of-the-host": True, "of-nobody": False, "": False}
-    assert not own_token_check(every, GatewaySettings(), None)("of-the-host")
+    assert not own_token_check(every, GatewaySettings(), [None])("of-the-host")
     assert "another" not in repr(every)

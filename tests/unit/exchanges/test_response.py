@@ -277,6 +277,52 @@ def test_no_bytes_raise(body: bytes, kind: tuple[bytes, bytes], array: bool) -> 
         assert found.side is Side.PROVIDER
 
 
+KEY = b"canary-of-a-key-0123456789"
+
+
+def keyed(*headers: tuple[bytes, bytes]) -> ProviderResponse:
+    one = ProviderResponse(200, list(headers), format="openai-chat", limits=Limits(), array_stream=False, keys=(KEY,))
+    one.committed(everything=False)
+    return one
+
+
+@pytest.mark.parametrize("coded", [False, True], ids=["plain", "gzip"])
+@given(cuts=st.lists(st.integers(0, 2000), max_size=6), at=st.integers(0, 5))
+def test_a_chunk_with_a_key_is_always_to_be_searched(coded: bool, cuts: list[int], at: int) -> None:
+    """However the body is cut into reads; and of others few are."""
+    plain = [b'{"choices":[{"index":0,"delta":{"content":"word %d"}}]}' % number for number in range(6)]
+    chunks = [*plain[:at], b'{"choices":[{"index":0,"delta":{"content":"' + KEY + b'"}}]}', *plain[at:]]
+    body = b"".join(b"data: " + chunk + b"\n\n" for chunk in chunks)
+    one = keyed(SSE, *([(b"content-encoding", b"gzip")] if coded else []))
+    searched: list[bytes] = []
+    seen: list[bytes] = []
+    for piece in cut(gzip.compress(body) if coded else body, cuts):
+        found = one.next_chunks(piece)
+        while found or not one.needs_data:
+            searched += [chunk.data for chunk in found[: one.unsearched]]
+            one.unsearched = 0 if found else one.unsearched
+            seen += [chunk.data for chunk in found]
+            found = one.next_chunks()
+    assert seen == chunks
+    assert any(KEY in data for data in searched)
+    one.next_chunks(b"data: " + plain[0] + b"\n\n")
+    if not coded:
+        assert not one.unsearched
+
+
+def test_what_is_shown_of_a_head_has_no_key() -> None:
+    one = keyed((b"content-type", KEY + b"/x; charset=utf-8"), (KEY + b"-request-id", KEY))
+    assert one.content_type == "***/x"
+    assert one.shown_headers[1] == (b"***-request-id", b"***")
+
+
+def test_the_name_of_an_event_has_no_key() -> None:
+    one = keyed(SSE)
+    (chunk,) = one.next_chunks(b"event: " + KEY + b"\ndata: {}\n\n")
+    assert one.unsearched
+    assert one.redacted(chunk).event == "***"
+
+
 TEXT = (b"content-type", b"text/plain")
 SMALL = Limits(response_body_bytes=90_000, chunk_bytes=90_000)
 

@@ -227,3 +227,41 @@ def test_a_stored_key_in_an_unknown_form() -> None:
     assert isinstance(broken, Fault)
     assert broken.side is Side.GATEWAY
     assert broken.detail.startswith("providers.aws-bedrock.api_key is JSON of no known form; allowed are ")
+
+
+@pytest.mark.parametrize(
+    ("slug", "endpoint", "own", "hidden"),
+    [
+        ("openai", "x", ProviderSettings(api_key=Secret("canary-plain")), {"canary-plain"}),
+        (
+            "custom-a",
+            "x",
+            ProviderSettings(base_url="https://h", api_key=Secret("user:canary-password"), key_in="basic"),
+            {"user:canary-password", "canary-password", b64encode(b"user:canary-password").decode()},
+        ),
+        (
+            "aws-bedrock",
+            "bedrock-runtime/us-east-1/model/m/converse",
+            ProviderSettings(
+                api_key=Secret(
+                    '{"accessKeyId":"AKIACANARY","secretAccessKey":"canary-secret","region":"us-east-1",'
+                    '"sessionToken":"canary-session"}'
+                )
+            ),
+            {"AKIACANARY", "canary-secret", "canary-session"},
+        ),
+        (
+            "openai",
+            "x",
+            ProviderSettings(headers=(("x-team", "sixteen-chars-or-more"), ("x-secret", "canary-8"), ("x-v", "short"))),
+            {"sixteen-chars-or-more", "canary-8"},
+        ),
+    ],
+)
+def test_what_is_hidden_of_what_the_gateway_adds(
+    slug: str, endpoint: str, own: ProviderSettings, hidden: set[str]
+) -> None:
+    made = good(call(slug, endpoint, **{slug.replace("-", "_"): own}))
+    found = {key.decode() for key in made.stored_keys}
+    assert found >= hidden
+    assert "short" not in found

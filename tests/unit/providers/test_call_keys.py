@@ -53,4 +53,4 @@ def test_of_a_signed_request_the_signature_and_the_session_are_hidden() -> None:
     assert isinstance(built, call.ProviderCall)
     signature = dict(built.request.headers)[b"authorization"].rpartition(b"=")[2]
     assert len(signature) == 64
-    assert set(built.stored_keys) == {signature, b"session-canary"}
+    assert set(built.stored_keys) == {signature, b"session-canary", b"AKIAEXAMPLE", b"s3cret-canary"}

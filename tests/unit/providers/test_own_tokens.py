@@ -41,11 +41,21 @@ def test_the_forms_of_a_token(value: str, found: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ["authorization", "x-api-key", "x-goog-api-key", "cookie-like", "x-anything"])
-@pytest.mark.parametrize("value", ["tok-canary", "Bearer tok-canary", "theirs, tok-canary", basic("u:tok-canary")])
+@pytest.mark.parametrize(
+    "value",
+    ["tok-canary", "Bearer tok-canary", "theirs, tok-canary", basic("u:tok-canary"),
+     "https://a.example/p?x=1&cf-aig-authorization=anything", "https://a.example/?k=tok%2Dcanary"],
+)  # fmt: skip
 def test_a_field_with_a_token_of_ours_is_removed(name: str, value: str) -> None:
     fields = {name: value, "x-kept": "tok"}
     drop_own_fields(fields, own)
     assert fields == {"x-kept": "tok"}
+
+
+def test_a_url_without_a_token_of_ours_goes_on() -> None:
+    fields = {"referer": "https://a.example/p?x=1&y=%2f&cf=2"}
+    drop_own_fields(fields, own)
+    assert fields == {"referer": "https://a.example/p?x=1&y=%2f&cf=2"}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from tests.rigs.core_rig import Rig
 from aigw_sansio.config import GatewaySettings, ProviderSettings, Retry, Timeouts
 from aigw_sansio.dialects.commands import Step
 from aigw_sansio.exchanges.policy import StepConfig
+from aigw_sansio.exchanges.ports import PlannedStep
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.ids import ConnId
 from aigw_sansio.secret import Secret
@@ -140,3 +141,21 @@ def test_no_token_is_judged_if_nobody_has_to_show_one() -> None:
     steps = [step(headers=[("cf-aig-authorization", "theirs")])]
     assert unknown_tokens(GatewaySettings(), steps) == []
     assert [token.reveal() for token in unknown_tokens(GatewaySettings(authentication=True), steps)] == ["theirs"]
+
+
+def test_a_token_that_the_host_let_in_for_a_step_goes_nowhere_else() -> None:
+    headers = [
+        ("cf-aig-authorization", "Bearer of-the-host"),
+        ("x-other", "of-the-host"),
+        ("authorization", "Bearer x"),
+    ]
+    (one,) = _planned(rig(), client(LOCKED), step(headers=headers))
+    assert "of-the-host" not in str(one.call.request.headers)
+    (open_one,) = _planned(rig(), client(), step(headers=headers))
+    assert (b"x-other", b"of-the-host") in open_one.call.request.headers, "without authentication it is no token"
+
+
+def _planned(own: Rig, info: ClientInfo, *steps: Step) -> list[PlannedStep]:
+    planned = plan(own.services, info, steps, 0.0)
+    assert not isinstance(planned, Fault)
+    return planned

@@ -116,7 +116,7 @@ def test_a_failed_dial_fails_its_request_and_dials_for_the_next() -> None:
     assert one.told == ["failed connect_failed"]
     assert one.fault is not None
     assert one.fault.retryable
-    assert one.fault.detail == "cannot connect to up.test: connection refused"
+    assert one.fault.detail == "cannot connect to the provider: connection refused"
     assert rig.short() == ["connect 1", "connect 2"]
     rig.connect(2)
     assert two.told[0] == "placed 2 dialled"
@@ -131,7 +131,7 @@ def test_the_clock_of_a_dial() -> None:
     rig.pass_time(0.2)
     assert handler.told == ["failed connect_timeout"]
     assert handler.fault is not None
-    assert handler.fault.detail == "no connection to up.test within 3 s"
+    assert handler.fault.detail == "no connection to the provider within 3 s"
     assert rig.short() == ["connect 1", "abort 1"]
     rig.connections[ConnId(1)].closed(rig.now)
     assert handler.told == ["failed connect_timeout"]
@@ -418,7 +418,7 @@ def test_waiting_for_the_dial_of_another_is_connecting() -> None:
     rig.pass_time(0.2)
     assert impatient.told == ["failed connect_timeout"]
     assert impatient.fault is not None
-    assert impatient.fault.detail == "no connection to up.test within 2 s"
+    assert impatient.fault.detail == "no connection to the provider within 2 s"
     assert rig.short() == ["connect 1"]
 
 

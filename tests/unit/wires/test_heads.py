@@ -75,6 +75,9 @@ def test_a_request_head() -> None:
         b"GET / HTTP/2\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\n",
         b"\x16\x03\x01\n\n",
+        b"GET / HTTP/1.1\nhost: a\n\n",
+        b"GET / HTTP/1.1\r\nhost: a\nx: y\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: a\r\n\n",
         b"HTTP/1.1 200 OK\r\n\r\n",
     ],
 )

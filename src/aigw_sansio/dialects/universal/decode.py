@@ -15,6 +15,7 @@ from ...config import Limits
 from ...exchanges.policy import StepConfig
 from ...faults import Fault, FaultKind, Side
 from ...json_text import BOM, MAX_DEPTH, first_elements, is_too_deep, is_utf8
+from ...secret import without_content
 from ..commands import BadCreate, Cancel, Command, Create, Ping, Step, Unusable
 from .halves import is_mended, marked, mended, take_queries
 from .step_body import read_body
@@ -32,6 +33,8 @@ class _Message(msgspec.Struct, rename="camel"):
     request: msgspec.Raw = _NOTHING
     event_id: msgspec.Raw = _NOTHING
 
+    __repr__ = without_content
+
 
 class _Step(msgspec.Struct, rename="camel"):
     provider: str
@@ -43,6 +46,8 @@ class _Step(msgspec.Struct, rename="camel"):
     config: StepConfig | None = None
     method: str = "POST"
     event_id: msgspec.Raw = _NOTHING
+
+    __repr__ = without_content
 
 
 class _EventId(msgspec.Struct, rename="camel"):
@@ -131,7 +136,7 @@ def _read(message: _Message, queries: list[bytes | None] | None, limits: Limits)
             return Cancel(event_id)
         case "universal.ping":
             return Ping()
-    return Unusable(_invalid(f"message.type is {_shown(message.type)}; allowed are {_TYPES}"))
+    return Unusable(_invalid(f"message.type is unknown; allowed are {_TYPES}"))
 
 
 def _create(message: _Message, queries: list[bytes | None] | None, limits: Limits) -> Command:
@@ -226,13 +231,13 @@ def _mixed_headers(raw: msgspec.Raw, path: str) -> list[tuple[str, str]] | Fault
     except msgspec.ValidationError as error:
         return _invalid(_explain(error, path))
     headers: list[tuple[str, str]] = []
-    for name, value in found.items():
+    for index, (name, value) in enumerate(found.items()):
         text = bytes(value)
         if text[:1] == b'"':
             try:
                 headers.append((name, _decode_str(text)))
             except (msgspec.MsgspecError, UnicodeDecodeError):
-                return _invalid(f"{path}[{_shown(name)}] is no valid string")
+                return _invalid(f"{path} has no valid string as the value at position {index}")
         else:
             headers.append((name, text.decode()))
     return headers
@@ -269,15 +274,10 @@ def _event_id(raw: msgspec.Raw) -> str | Fault | None:
 def _explain(error: msgspec.ValidationError, root: str) -> str:
     """The message of msgspec, with the path written as in the request."""
     text, separator, path = str(error).rpartition(" - at `")
-    text = text if separator else path
-    text = text if len(text) <= 100 else text[:100] + "..."
+    # msgspec quotes a value that is none of those allowed
+    text = (text if separator else path).partition(" '")[0][:100]
     if not separator:
         return f"{root}: {text}"
     path = path.rstrip("`").removeprefix("$")
     allowed = _ALLOWED.get(path.rpartition(".")[2])
     return f"{root}{path}: {text}{f'; allowed are {allowed}' if allowed else ''}"
-
-
-def _shown(value: str) -> str:
-    short = value if len(value) <= 40 else value[:40] + "..."
-    return repr(short)

@@ -52,12 +52,14 @@ class UniversalEncoder(ResponseEncoder):
         prefix = self._prefix
         search = response.search
         texts: list[bytes] = []
+        if response.unsearched and spliced:
+            return self._search(response, chunks)
         for chunk in chunks:
             if spliced and not worth_reading(chunk, search):
                 text = valid_json(chunk.data)
                 if text is not None:
                     texts.append(b"%b%b}" % (prefix, text))
-                else:
+                else:  # text of any kind: keys may be cut between two chunks
                     texts.append(self._raw(response, response.redacted(chunk)))
                 continue
             redacted = response.redacted(chunk)
@@ -69,6 +71,21 @@ class UniversalEncoder(ResponseEncoder):
                     return texts, failed
                 search = response.search
         return texts, None
+
+    def _search(self, response: ProviderResponse, chunks: list[Chunk]) -> tuple[list[bytes], ResponseFailed | None]:
+        """The same for chunks of which the first ones may hold a key."""
+        count, response.unsearched = response.unsearched, 0
+        texts: list[bytes] = []
+        for chunk in chunks[:count]:
+            redacted = response.redacted(chunk)
+            events = response.read(redacted)
+            texts += self.chunk(response, redacted, events)
+            if response.notable:
+                failed = next((event for event in events if type(event) is ResponseFailed), None)
+                if failed is not None or response.terminated:
+                    return texts, failed
+        more, failed = self.chunks(response, chunks[count:])
+        return texts + more, failed
 
     def chunk(self, response: ProviderResponse, chunk: Chunk, events: list[ProviderEvent]) -> list[bytes]:
         texts = self.events(events)

@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from ...json_text import first_elements
+from ...secret import without_content
 
 _NOTHING: Final = msgspec.Raw(b"")
 #: What may follow ``\\u`` in place of the D of a surrogate. Some writers use small letters, others capitals.
@@ -31,6 +32,8 @@ class _Message(msgspec.Struct, rename="camel"):
     event_id: msgspec.Raw = _NOTHING
     request: msgspec.Raw = _NOTHING
 
+    __repr__ = without_content
+
 
 class _Step(msgspec.Struct, rename="camel"):
     provider: msgspec.Raw = _NOTHING
@@ -42,6 +45,8 @@ class _Step(msgspec.Struct, rename="camel"):
     method: msgspec.Raw = _NOTHING
     event_id: msgspec.Raw = _NOTHING
     query: msgspec.Raw = _NOTHING
+
+    __repr__ = without_content
 
 
 _decode_message = msgspec.json.Decoder(_Message).decode

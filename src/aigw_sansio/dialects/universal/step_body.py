@@ -9,6 +9,7 @@ from binascii import a2b_base64
 import msgspec
 
 from ...faults import Fault, FaultKind, Side
+from ...secret import without_content
 
 _ALLOWED = 'allowed is {"text": STRING} or {"base64": STRING}'
 
@@ -16,6 +17,8 @@ _ALLOWED = 'allowed is {"text": STRING} or {"base64": STRING}'
 class _Body(msgspec.Struct):
     text: str | None = None
     base64: str | None = None
+
+    __repr__ = without_content
 
 
 _decode = msgspec.json.Decoder(_Body).decode

@@ -29,6 +29,7 @@ from hyperframe.exceptions import HyperframeError
 
 from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind
+from ...quoting import without_quotes
 from . import frames as wire
 from . import repairs
 from .floods import FloodGuard, Verdict
@@ -271,8 +272,7 @@ class Http2Connection(Http2Role[OwnerEvent]):
             events = self._h2.receive_data(frame)
         except (H2Error, HyperframeError, HPACKError) as error:
             code = error.error_code if isinstance(error, ProtocolError) else wire.PROTOCOL_ERROR
-            # h2 quotes what it refuses behind a colon.
-            self._fail(int(code), f"h2: {str(error).partition(':')[0][:200]}")
+            self._fail(int(code), f"h2: {without_quotes(error)}")
             return
         self._writer.collect()
         for event in events:

@@ -6,6 +6,7 @@ Data only. Requests of a client and what follows them. Must not know: how they a
 import msgspec
 
 from ...faults import Fault
+from ...secret import without_content
 from ..http import Headers
 
 
@@ -23,6 +24,8 @@ class RequestReceived(msgspec.Struct, frozen=True):
     authority: bytes
     path: bytes
     headers: Headers
+
+    __repr__ = without_content
 
 
 class StreamData(msgspec.Struct, frozen=True, gc=False):

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from hpack import HeaderTuple, NeverIndexedHeaderTuple
 
+from ...secret import without_content
 from ..http import Headers
 
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
@@ -24,10 +25,14 @@ _INTERIM: Final = re.compile(rb"1[0-9][0-9]")
 _CONNECTION: Final = frozenset((b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"))
 #: Fields that the wire sets itself.
 _OURS: Final = _CONNECTION | {b"host", b"content-length", b"te"}
-#: Fields whose values are secrets: never put into a compression table (RFC 7541 section 7.1.3).
-_SECRET: Final = frozenset(
-    (b"authorization", b"proxy-authorization", b"cookie", b"x-api-key", b"api-key", b"x-goog-api-key")
-)
+#: The only fields that may be put into the compression table, which all requests of a connection share. Any other one
+#: may hold a key: of a provider, of an operator, of a client (RFC 7541 section 7.1.3).
+_PUBLIC: Final = frozenset(
+    (
+        b":method", b":scheme", b":authority", b":path", b":status", b"accept", b"accept-encoding", b"accept-language",
+        b"content-type", b"user-agent", b"anthropic-beta", b"anthropic-version", b"openai-beta",
+    )
+)  # fmt: skip
 
 
 class RequestFields(msgspec.Struct, frozen=True):
@@ -40,6 +45,8 @@ class RequestFields(msgspec.Struct, frozen=True):
     authority: bytes
     path: bytes
     headers: Headers
+
+    __repr__ = without_content
 
 
 def _field_fault(name: bytes, value: bytes) -> str | None:
@@ -140,12 +147,18 @@ def content_length(headers: Headers) -> int | None:
 
 def outgoing(pseudo: Headers, headers: Headers) -> list[tuple[bytes, bytes]] | str:
     """A header section ready for HPACK, or what is wrong with it."""
-    fields: list[tuple[bytes, bytes]] = [HeaderTuple(*pair) for pair in pseudo]
+    fields: list[tuple[bytes, bytes]] = [_packed(name, value) for name, value in pseudo]
     for name, value in headers:
         if name in _OURS:
             return f"the wire sets {name!r} itself, or HTTP/2 has no such field"
         wrong = _field_fault(name, value)
         if wrong is not None:
             return wrong
-        fields.append((NeverIndexedHeaderTuple if name in _SECRET else HeaderTuple)(name, value))
+        fields.append(_packed(name, value))
     return fields
+
+
+def _packed(name: bytes, value: bytes) -> HeaderTuple:
+    """A field for HPACK. A path with a query may hold a key."""
+    public = name in _PUBLIC and not (name == b":path" and b"?" in value)
+    return HeaderTuple(name, value) if public else NeverIndexedHeaderTuple(name, value)

@@ -7,6 +7,7 @@ is.
 import msgspec
 
 from ...faults import Fault
+from ...secret import without_content
 
 
 class TextMessage(msgspec.Struct, frozen=True, gc=False):
@@ -14,11 +15,15 @@ class TextMessage(msgspec.Struct, frozen=True, gc=False):
 
     data: bytes
 
+    __repr__ = without_content
+
 
 class BinaryMessage(msgspec.Struct, frozen=True, gc=False):
     """A binary message."""
 
     data: bytes
+
+    __repr__ = without_content
 
 
 class PingReceived(msgspec.Struct, frozen=True, gc=False):

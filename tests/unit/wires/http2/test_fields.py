@@ -87,10 +87,27 @@ def test_no_error_quotes_the_peer(fields: Fields) -> None:
         assert not isinstance(one, str) or "ecret" not in one
 
 
-def test_secrets_stay_out_of_the_table() -> None:
-    fields = outgoing([(b":path", b"/")], [(b"x-api-key", b"k"), (b"accept", b"x")])
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"authorization", b"proxy-authorization", b"cookie", b"x-api-key", b"api-key", b"x-goog-api-key", b"xi-api-key",
+        b"x-own-key", b"openai-organization", b"x-amz-security-token", b"sec-websocket-protocol", b"set-cookie",
+    ],
+)  # fmt: skip
+def test_what_may_be_a_secret_stays_out_of_the_table(name: bytes) -> None:
+    fields = outgoing([(b":path", b"/")], [(name, b"k"), (b"accept", b"x")])
     assert not isinstance(fields, str)
     assert [isinstance(field, NeverIndexedHeaderTuple) for field in fields] == [False, True, False]
+
+
+@pytest.mark.parametrize(("path", "secret"), [(b"/v1/x", False), (b"/v1/x?", True), (b"/v1/x?key=k", True)])
+def test_a_query_stays_out_of_the_table(path: bytes, secret: bool) -> None:
+    fields = outgoing([(b":path", path)], [])
+    assert not isinstance(fields, str)
+    assert isinstance(fields[0], NeverIndexedHeaderTuple) is secret
+
+
+def test_fields_that_cannot_be_sent() -> None:
     assert isinstance(outgoing([], [(b"content-length", b"1")]), str)
     assert isinstance(outgoing([], [(b"x", b"a\r\nb: c")]), str)
 
