@@ -16,7 +16,7 @@ import pytest
 from tests.reading.answers import Answer, assemble
 
 from aigw_sansio import events as e
-from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.bodies.chunk import Chunk, feed_all, finish_all
 from aigw_sansio.bodies.framing import Framing, decoder_for, framing_of, media_type
 from aigw_sansio.config import Limits
 from aigw_sansio.formats.detection import detect_format
@@ -62,9 +62,9 @@ class Recording:
         chunks: list[Chunk] = []
         last = 0
         for cut in [*sorted(cuts), len(self.body)]:
-            chunks += decoder.feed(self.body[last:cut])
+            chunks += feed_all(decoder, self.body[last:cut])
             last = cut
-        chunks += decoder.finish()
+        chunks += finish_all(decoder)
         assert decoder.fault is None
         return chunks
 

@@ -18,6 +18,7 @@ from tests.reading.recordings import (
 from tests.tables.reading_table import table
 
 from aigw_sansio import events as e
+from aigw_sansio.bodies.chunk import feed_all, finish_all
 from aigw_sansio.bodies.framing import Framing, decoder_for
 from aigw_sansio.config import Limits
 from aigw_sansio.formats.classify import (
@@ -127,7 +128,7 @@ def test_the_streams_of_recorded_responses_sessions_are_understood() -> None:
             message = json.loads(line)
             if message["dir"] == "server" and "sse" in message:
                 decoder, reader = decoder_for(Framing.SSE, Limits()), make_reader("openai-responses")
-                chunks = [*decoder.feed(message["sse"].encode()), *decoder.finish()]
+                chunks = [*feed_all(decoder, message["sse"].encode()), *finish_all(decoder)]
                 answer = assemble([event for chunk in chunks for event in reader.read(chunk)] + reader.finish())
                 assert decoder.fault is None, session
                 check_answer(answer, session.name)
