@@ -11,24 +11,23 @@ from .dialects.universal.dialect import UniversalDialect
 from .downstream.addresses import ClientAddresses, client_at
 from .downstream.admission import Admission, Admitted
 from .downstream.connection_limits import ConnectionLimits, TurnAway, refuse_dial
-from .downstream.gateway_tokens import own_token_check
 from .downstream.http1 import Http1DownstreamConnection
 from .downstream.http2 import Http2DownstreamConnection
 from .downstream.ports import PendingRequest, RequestHandler, Responder
 from .downstream.refusal import refuse_request
-from .downstream.routes import RealtimeResource
 from .downstream.websocket import WebSocketChannel, WebSocketOpening
 from .effects import Answer, Effect
+from .engine.client import Requester
 from .engine.connection import Connection
 from .engine.services import Services
 from .errors import LocalProtocolError
 from .events import ConnectionRefused
 from .faults import Fault
 from .ids import AskId, ConnId
-from .providers.allowed import refuse_call, settings_of
-from .providers.realtime import build_realtime_call
+from .realtime.plan import plan
 from .realtime.relay import Relay
 from .realtime.upstream import RelayUpstreamConnection
+from .sessions.clients import Clients
 from .sessions.planner import ClientInfo
 from .sessions.session import Session
 from .upstream.access_tokens import AuthorizingSource
@@ -51,6 +50,7 @@ class Gateway:
 
     __slots__ = (
         "_admission",
+        "_clients",
         "_connections",
         "_drain_timer",
         "_limits",
@@ -73,6 +73,7 @@ class Gateway:
         self._source = AuthorizingSource(self._services, self._pool)
         addresses = ClientAddresses(config.trusted_proxies)
         self._limits = ConnectionLimits(config.limits, addresses)
+        self._clients = Clients(self._services, addresses)
         self._admission = Admission(self._services, self, addresses)
         self._sessions: dict[int, Session[WebSocketChannel]] = {}
         self._relays: dict[int, Relay] = {}
@@ -129,6 +130,7 @@ class Gateway:
         self._now = now
         if connection is not None:
             connection.connected(alpn, now)
+            self._services.dial_ended(conn)
             self._services.run_deferred(now)
 
     def connect_failed(self, conn: ConnId, reason: str, now: float) -> None:
@@ -142,6 +144,7 @@ class Gateway:
         self._now = now
         if connection is not None:
             connection.connect_failed(reason, now)
+            self._services.dial_ended(conn)
             self._services.run_deferred(now)
 
     def receive_data(self, conn: ConnId, data: bytes, now: float) -> None:
@@ -207,6 +210,8 @@ class Gateway:
         if connection is not None:
             del self._connections[conn]
             self._limits.closed(conn)
+            self._clients.closed(conn)
+            self._services.dial_ended(conn)
             connection.closed(now)
             self._services.run_deferred(now)
 
@@ -294,7 +299,7 @@ class Gateway:
     def snapshot(self) -> dict[str, int]:
         """Numbers of live objects, for tests and metrics."""
         return {
-            "connections": len(self._connections),
+            "connections": self._dialled_or_open,
             "sessions": len(self._sessions) + len(self._relays),
             "exchanges": sum(session.running for session in self._sessions.values()),
             "waiting_calls": self._pool.waiting,
@@ -333,38 +338,30 @@ class Gateway:
             offers=request.websocket.extensions,
             now=now,
         )
+        limits = self._clients.of(request.conn, request.peer)
+        requester = Requester(f"{client.account}/{client.gateway}", limits.client)
         session = Session(
             self._services,
-            self._source,
+            self._source.of(requester),
             _UNIVERSAL,
             client=client,
+            limits=limits,
             session_id=self._issue_session(),
             open_channel=opening.open,
-            on_ended=self._session_ended,
+            on_ended=lambda ended, at: self._session_ended(ended, requester, at),
             now=now,
         )
         self._sessions[session.session_id] = session
+        self._services.requesters.entered(requester)
         session.start(now)  # before ``accept``, which may hand over early messages
         responder.accept(selected, session.channel, now, extension=opening.extension)
 
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
         """A realtime client was admitted: dial its provider. ``None`` if the request has its response already."""
         request, resource = admitted.request, admitted.resource
-        assert isinstance(resource, RealtimeResource)
-        config = self._services.config
-        full = refuse_dial(config.descriptors, len(self._connections))
-        call = full or build_realtime_call(
-            path=f"{resource.path}?{admitted.query}" if admitted.query else resource.path,
-            headers=request.headers,
-            subprotocols=[item.text for item in admitted.offer.items],
-            settings=settings_of(admitted.settings, config.providers),
-            own_tokens=own_token_check(self._services.own_tokens, admitted.settings, admitted.token),
-            unix_time=self._services.unix_time(now),
+        call = refuse_dial(self._services.config.descriptors, self._dialled_or_open) or plan(
+            self._services, admitted, now
         )
-        if not isinstance(call, Fault):
-            endpoint = resource.path.partition("/")[2] or call.target.decode("ascii")
-            fault = refuse_call(admitted.settings, provider=call.provider, endpoint=endpoint, key=call.key)
-            call = fault or call
         if isinstance(call, Fault):
             refuse_request(self._services, request, responder, call, now, address=client_at(request.peer))
             return None
@@ -373,6 +370,9 @@ class Gateway:
             admitted,
             call,
             responder=responder,
+            requester=Requester(
+                f"{resource.account}/{resource.gateway}", self._clients.of(request.conn, request.peer).client
+            ),
             session_id=self._issue_session(),
             tokens=self._source.tokens,
             register=self._register,
@@ -404,6 +404,11 @@ class Gateway:
         self._now = now
         return connection
 
+    @property
+    def _dialled_or_open(self) -> int:
+        """How many connections the driver knows."""
+        return len(self._connections) - self._services.dials.held
+
     def _issue_session(self) -> int:
         session_id = self._next_session
         self._next_session += 1
@@ -416,8 +421,10 @@ class Gateway:
         del self._relays[relay.session_id]
         self._finish_drain(now)
 
-    def _session_ended(self, session: Session[WebSocketChannel], now: float) -> None:
+    def _session_ended(self, session: Session[WebSocketChannel], requester: Requester, now: float) -> None:
         del self._sessions[session.session_id]
+        self._services.requesters.left(requester)
+        self._services.defer(self._pool.serve_all)  # less is kept from the others
         self._finish_drain(now)
 
     def _finish_drain(self, now: float) -> None:

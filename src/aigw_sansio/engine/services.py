@@ -28,6 +28,8 @@ from ..ids import (
     ConnId,
 )
 from ..secret import SecretSet
+from .client import Client, Requesters
+from .dials import Dials
 from .seeded_random import (
     SeededRandom,
 )
@@ -52,9 +54,11 @@ class Services:
         "_pending",
         "config",
         "deferred",
+        "dials",
         "effects",
         "own_tokens",
         "random",
+        "requesters",
         "timers",
         "wall_offset",
     )
@@ -64,6 +68,9 @@ class Services:
         #: The tokens of all gateways: none of them goes upstream.
         self.own_tokens = SecretSet(token for gateway in config.gateways.values() for token in gateway.tokens)
         self.random = SeededRandom(seed)
+        self.dials = Dials(config.limits.lookups_at_once_per_client)
+        #: The clients with open sessions.
+        self.requesters = Requesters()
         self.timers = Timers()
         #: Unix time minus monotonic time, in seconds.
         self.wall_offset = wall_offset
@@ -84,9 +91,24 @@ class Services:
             self.effects = []
         return effects
 
-    def connect(self, conn: ConnId, *, host: str, port: int, tls: Tls | None, alpn: tuple[str, ...]) -> None:
-        """Emit ``Connect``."""
-        self.effects.append(Connect(conn, host=host, port=port, tls=tls, alpn=alpn))
+    def connect(
+        self,
+        conn: ConnId,
+        *,
+        host: str,
+        port: int,
+        tls: Tls | None,
+        alpn: tuple[str, ...],
+        client: Client | None = None,
+    ) -> None:
+        """Emit ``Connect``; later, if ``client`` has as many look-ups as it may have."""
+        effect = Connect(conn, host=host, port=port, tls=tls, alpn=alpn)
+        if self.dials.begin(effect, client):
+            self.effects.append(effect)
+
+    def dial_ended(self, conn: ConnId) -> None:
+        """The dial of ``conn`` has ended, if it was dialled: the next one that waited for this may begin."""
+        self.dials.ended(conn, self.effects)
 
     def pause(self, conn: ConnId) -> None:
         """Emit ``PauseReading``."""
@@ -98,6 +120,9 @@ class Services:
 
     def close(self, conn: ConnId, *, abort: bool) -> None:
         """Emit ``Close``."""
+        held = self.dials.withdraw(conn)
+        if held is not None:
+            self.effects.append(held)
         self.effects.append(Close(conn, abort=abort))
 
     def emit(self, event: Event) -> None:

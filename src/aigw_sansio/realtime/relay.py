@@ -16,6 +16,7 @@ from ..downstream.addresses import client_at
 from ..downstream.admission import Admitted
 from ..downstream.ports import Responder
 from ..downstream.refusal import emit_refusal, refuse_request, send_refusal
+from ..engine.client import Requester
 from ..engine.services import Services
 from ..events import SessionEnded, SessionOpened, UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
@@ -43,8 +44,17 @@ class TokenSource(Protocol):
     def fresh(self, account: ServiceAccount, now: float) -> Secret | None:
         """The token of ``account``, if one is kept that still serves."""
 
-    def request(self, account: ServiceAccount, waiter: Callable[[Secret | Fault, float], None], now: float) -> None:
-        """Get a token; ``waiter`` is told later."""
+    def request(
+        self,
+        account: ServiceAccount,
+        waiter: Callable[[Secret | Fault, float], None],
+        now: float,
+        *,
+        requester: Requester,
+        stored: bool,
+    ) -> Fault | None:
+        """Get a token for ``requester``; ``waiter`` is told later, unless there is a fault. ``stored``: the account is
+        the operator's."""
 
     def withdraw(self, account: ServiceAccount, waiter: Callable[[Secret | Fault, float], None], now: float) -> None:
         """``waiter`` wants no token any more."""
@@ -71,6 +81,7 @@ class Relay:
         "_opened",
         "_record",
         "_register",
+        "_requester",
         "_responder",
         "_services",
         "_sides",
@@ -86,6 +97,7 @@ class Relay:
         call: RealtimeCall,
         *,
         responder: Responder,
+        requester: Requester,
         session_id: int,
         tokens: TokenSource,
         register: Callable[[RelayUpstreamConnection], None],
@@ -97,6 +109,7 @@ class Relay:
         self._admitted = admitted
         self._call = call
         self._responder = responder
+        self._requester = requester
         self.session_id = session_id
         self._on_ended = on_ended
         self._machine = Machine(RELAY_TABLE, RelayState.DIALING)
@@ -123,7 +136,12 @@ class Relay:
         elif (token := self._tokens.fresh(account, now)) is not None:
             self._dial(self._call.with_token(token))
         else:
-            self._tokens.request(account, self._on_token, now)
+            fault = self._tokens.request(
+                account, self._on_token, now, requester=self._requester, stored=self._call.key == "stored"
+            )
+            if fault is not None:
+                self._account = None  # there is nothing to withdraw
+                self._fail(fault, now)
 
     def _on_token(self, token: Secret | Fault, now: float) -> None:
         if isinstance(token, Fault):
@@ -140,7 +158,7 @@ class Relay:
 
     def _dial(self, call: RealtimeCall) -> None:
         self._call = call
-        upstream = self._upstream = RelayUpstreamConnection(self._services, call, self)
+        upstream = self._upstream = RelayUpstreamConnection(self._services, call, self, self._requester.client)
         self._register(upstream)
         upstream.dial()
 

@@ -17,6 +17,7 @@ from ..exchanges.exchange import Exchange
 from ..exchanges.ports import Scheduled
 from ..exchanges.source import Source
 from ..faults import Fault, FaultKind, Side
+from .client_limits import ClientLimits
 from .planner import ClientInfo, plan, unknown_tokens
 from .scheduler import FairScheduler
 from .token_checks import PendingCreate, TokenChecks
@@ -30,7 +31,8 @@ Channel = TypeVar("Channel", bound=MessageChannel)
 
 
 class Session(Generic[Channel]):
-    """Runs from the accepted handshake to ``SessionEnded``. Implements ``ChannelOwner`` and ``ExchangeOwner``."""
+    """Runs from the accepted handshake to ``SessionEnded``. Implements ``ChannelOwner``, ``ExchangeOwner`` and
+    ``LimitedSession``."""
 
     __slots__ = (
         "_checks",
@@ -41,14 +43,15 @@ class Session(Generic[Channel]):
         "_flushing",
         "_idle_timer",
         "_life_timer",
+        "_limits",
         "_on_ended",
         "_opened",
-        "_request_bytes",
         "_scheduler",
         "_services",
         "_source",
         "_unusable",
         "channel",
+        "request_bytes",
         "session_id",
     )
 
@@ -59,17 +62,19 @@ class Session(Generic[Channel]):
         dialect: Dialect,
         *,
         client: ClientInfo,
+        limits: ClientLimits,
         session_id: int,
         open_channel: Callable[[ChannelOwner], Channel],
         on_ended: Callable[["Session[Channel]", float], None],
         now: float,
     ) -> None:
-        """``open_channel`` makes the channel of the session. ``on_ended`` is called once, when the session has
-        ended. Call ``start`` next."""
+        """``limits``: of the client connection. ``open_channel`` makes the channel of the session. ``on_ended`` is
+        called once, when the session has ended. Call ``start`` next."""
         self._services = services
         self._source = source
         self._dialect = dialect
         self._client = client
+        self._limits = limits
         self.session_id = session_id
         self._on_ended = on_ended
         self._opened = now
@@ -82,14 +87,22 @@ class Session(Generic[Channel]):
             decided=self._checked,
             answered=self._check_idle,
         )
-        self._request_bytes = 0
+        #: The memory that the requests of its exchanges take.
+        self.request_bytes = 0
         self._unusable = 0
         self._draining = False
         self._idle_timer = services.timers.timer(self._on_idle)
         self._life_timer = services.timers.timer(self._on_session_timeout)
         #: The channel that carries its messages.
         self.channel: Channel = open_channel(self)
-        self._scheduler = FairScheduler(services, self.channel, running=self._exchanges.values, emptied=self._emptied)
+        self._scheduler = FairScheduler(
+            services,
+            self.channel,
+            budget=limits.responses,
+            running=self._exchanges.values,
+            emptied=self._emptied,
+        )
+        limits.joined(self)
 
     def start(self, now: float) -> None:
         """Emit ``SessionOpened`` and start the timeouts. Call it before the first message of the client."""
@@ -115,6 +128,11 @@ class Session(Generic[Channel]):
     def running(self) -> int:
         """How many exchanges have not ended."""
         return len(self._exchanges)
+
+    @property
+    def busy(self) -> int:
+        """How many exchanges it has whose end the client has not been told, those that wait for a check included."""
+        return len(self._exchanges) + len(self._flushing) + len(self._checks)
 
     # -- ChannelOwner -------------------------------------------------------------------------------------------
 
@@ -144,6 +162,7 @@ class Session(Generic[Channel]):
         self._idle_timer.close()
         self._life_timer.close()
         self._checks.withdraw_all()
+        self._limits.left(self)
         gone = by is Side.CLIENT
         fault = Fault(
             FaultKind.CLIENT_GONE if gone else FaultKind.SHUTDOWN,
@@ -151,8 +170,10 @@ class Session(Generic[Channel]):
             "the client's socket ended",
         )
         for exchange in list(self._exchanges.values()):
+            self._limits.cancelled(now)
             exchange.cancel("gone", by, fault, now)
         self._scheduler.discard_all()
+        self._limits.responses.left(self._scheduler)
         self._flushing.clear()
         self._services.emit(
             SessionEnded(
@@ -181,17 +202,17 @@ class Session(Generic[Channel]):
             return
         self._unusable = 0
         pending = PendingCreate(create=create, event_id=event_id, log_id=log_id, size=size)
-        fault = self._over_limits(size)
+        fault = self._over_limits(size, now)
         if fault is not None:
             self._refuse(pending, fault, now)
         elif tokens := unknown_tokens(self._client.settings, create.steps):
-            self._request_bytes += size
+            self.request_bytes += size
             self._checks.check(pending, tokens, now)
         else:
             self._begin(pending, now)
 
     def _checked(self, pending: PendingCreate, fault: Fault | None, now: float) -> None:
-        self._request_bytes -= pending.size  # ``_begin`` counts them again
+        self.request_bytes -= pending.size  # ``_begin`` counts them again
         if fault is not None:
             self._refuse(pending, fault, now)
         else:
@@ -219,7 +240,7 @@ class Session(Generic[Channel]):
             now=now,
         )
         self._exchanges[event_id] = exchange  # before ``start``, which may end it at once
-        self._request_bytes += size
+        self.request_bytes += size
         self._idle_timer.cancel()
         exchange.start(now)
 
@@ -239,9 +260,10 @@ class Session(Generic[Channel]):
         exchange = self._exchanges.get(event_id)
         if exchange is not None:
             fault = Fault(FaultKind.CANCELLED, Side.CLIENT, "cancelled by the client")
+            self._limits.cancelled(now)
             exchange.cancel("cancelled", Side.CLIENT, fault, now)
         elif (pending := self._checks.withdraw(event_id)) is not None:
-            self._request_bytes -= pending.size
+            self.request_bytes -= pending.size
             self._tell(self._dialect.cancelled(event_id, pending.log_id), now)
             self._check_idle(now)
 
@@ -249,21 +271,10 @@ class Session(Generic[Channel]):
         """Whether an exchange of this id exists whose end the client has not been told."""
         return event_id in self._exchanges or event_id in self._flushing or event_id in self._checks
 
-    def _over_limits(self, size: int) -> Fault | None:
-        limits = self._services.config.limits
+    def _over_limits(self, size: int, now: float) -> Fault | None:
         if self._draining:
             return Fault(FaultKind.GOING_AWAY, Side.GATEWAY, f"{_GOING_AWAY}; connect again", retryable=True)
-        busy = len(self._exchanges) + len(self._flushing) + len(self._checks)
-        if busy >= limits.exchanges_per_connection:
-            detail = f"{busy} exchanges are under way on this connection; {limits.exchanges_per_connection} are allowed"
-            return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)
-        if self._request_bytes + size > limits.request_bytes_per_connection:
-            detail = (
-                f"the requests under way on this connection hold {self._request_bytes} bytes, this one {size} more; "
-                f"{limits.request_bytes_per_connection} are allowed"
-            )
-            return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)
-        return None
+        return self._limits.refuse(size, now)
 
     # -- messages outside exchanges -----------------------------------------------------------------------------
 
@@ -299,7 +310,7 @@ class Session(Generic[Channel]):
     def exchange_ended(self, exchange: Exchange, now: float) -> None:
         """The exchange ended; its queued messages are still sent."""
         self._exchanges.pop(exchange.event_id, None)
-        self._request_bytes -= exchange.request_bytes
+        self.request_bytes -= exchange.request_bytes
         if self._scheduler.has_queued(exchange):
             self._flushing[exchange.event_id] = exchange
         self._check_idle(now)
