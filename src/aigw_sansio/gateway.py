@@ -19,6 +19,7 @@ from .downstream.websocket import WebSocketChannel, WebSocketOpening
 from .effects import Answer, Effect
 from .engine.client import Requester
 from .engine.connection import Connection
+from .engine.memory import PER_CONNECTION, MemoryGuard, MemoryHolder
 from .engine.services import Services
 from .errors import LocalProtocolError
 from .events import ConnectionRefused
@@ -28,7 +29,7 @@ from .realtime.plan import plan
 from .realtime.relay import Relay
 from .realtime.upstream import RelayUpstreamConnection
 from .sessions.clients import Clients
-from .sessions.planner import ClientInfo
+from .sessions.planner import client_info
 from .sessions.session import Session
 from .upstream.access_tokens import AuthorizingSource
 from .upstream.connection import UpstreamConnection
@@ -54,6 +55,7 @@ class Gateway:
         "_connections",
         "_drain_timer",
         "_limits",
+        "_memory",
         "_next_session",
         "_now",
         "_pool",
@@ -77,6 +79,7 @@ class Gateway:
         self._admission = Admission(self._services, self, addresses)
         self._sessions: dict[int, Session[WebSocketChannel]] = {}
         self._relays: dict[int, Relay] = {}
+        self._memory = MemoryGuard(self._services, self._measure)
         self._next_session = 1
         self._now = float("-inf")
         #: The gateway is going away: no new sessions, no new exchanges.
@@ -160,8 +163,12 @@ class Gateway:
             if type(data) is not bytes:
                 data = bytes(memoryview(data))  # a driver may have read into a bytearray; from here on it is bytes
             (connection.receiver or connection).receive_data(data, now)
-            if self._services.deferred:
-                self._services.run_deferred(now)
+            services = self._services
+            services.grown += len(data)
+            if services.grown > services.weigh_at:
+                self._memory.weigh(now)
+            if services.deferred:
+                services.run_deferred(now)
 
     def receive_eof(self, conn: ConnId, now: float) -> None:
         """The peer ended its direction in order. Call it at most once for a connection, and no :meth:`receive_data`
@@ -314,23 +321,8 @@ class Gateway:
         """A universal client was admitted: begin its session."""
         request = admitted.request
         assert isinstance(request.websocket, Offers)
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1")
-            for name, value in request.headers
-            if name.startswith(b"cf-aig-") and name != b"cf-aig-authorization"
-        }
         selected = admitted.offer.select()
-        client = ClientInfo(
-            conn=request.conn,
-            peer=request.peer,
-            account=admitted.resource.account,
-            gateway=admitted.resource.gateway,
-            settings=admitted.settings,
-            headers=headers,
-            principal=admitted.principal,
-            subprotocol=admitted.offer.shown(selected),
-            token=admitted.token,
-        )
+        client = client_info(admitted, admitted.offer.shown(selected))
         opening = WebSocketOpening(
             self._services,
             responder.pipe,
@@ -413,6 +405,15 @@ class Gateway:
         session_id = self._next_session
         self._next_session += 1
         return session_id
+
+    def _measure(self) -> tuple[int, list[MemoryHolder]]:
+        """All that is held, and the sockets of clients that hold it."""
+        connections = self._connections.values()
+        sessions, relays = self._sessions.values(), self._relays.values()
+        held = sum(connection.held for connection in connections) + len(connections) * PER_CONNECTION
+        kept = sum(session.kept for session in sessions) + sum(relay.memory.kept for relay in relays)
+        alone = [one for one in connections if isinstance(one, Http1DownstreamConnection) and one.alone]
+        return held + kept, [*sessions, *(relay.memory for relay in relays), *alone]
 
     def _register(self, connection: Connection) -> None:
         self._connections[connection.conn] = connection

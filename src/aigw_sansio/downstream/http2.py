@@ -115,6 +115,10 @@ class Http2DownstreamConnection(Connection):
     def outstanding(self) -> int:
         return self.buffer.size + self._wire.framed + sum(pipe.queued for pipe in self._sending.values())
 
+    @property
+    def held(self) -> int:
+        return self.outstanding + sum(pipe.undelivered for pipe in self._pipes.values())
+
     def drain(self, now: float) -> None:
         """The gateway goes away: no new streams; the connection is closed after its last one."""
         if not self.closing:

@@ -122,6 +122,11 @@ class StreamPipe:
         """The state of its machine."""
         return self._machine.state
 
+    @property
+    def undelivered(self) -> int:
+        """Bytes received and not passed on."""
+        return sum(map(len, self._undelivered))
+
     # -- from the connection ------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, flow: int, now: float) -> None:

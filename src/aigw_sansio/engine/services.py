@@ -5,6 +5,7 @@ sessions or any protocol.
 """
 
 from collections.abc import Callable
+from math import inf
 
 from ..config import Config
 from ..effects import (
@@ -56,11 +57,14 @@ class Services:
         "deferred",
         "dials",
         "effects",
+        "grown",
         "own_tokens",
         "random",
         "requesters",
+        "short_of_memory",
         "timers",
         "wall_offset",
+        "weigh_at",
     )
 
     def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
@@ -69,6 +73,11 @@ class Services:
         self.own_tokens = SecretSet(token for gateway in config.gateways.values() for token in gateway.tokens)
         self.random = SeededRandom(seed)
         self.dials = Dials(config.limits.lookups_at_once_per_client)
+        #: Bytes that came in or grew inside since all memory was counted, and at which of them it is counted again.
+        self.grown = 0.0
+        self.weigh_at = inf
+        #: More memory is held than may be.
+        self.short_of_memory = False
         #: The clients with open sessions.
         self.requesters = Requesters()
         self.timers = Timers()

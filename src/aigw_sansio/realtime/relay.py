@@ -29,8 +29,9 @@ from ..secret import Secret
 from ..wires.websocket.frames import Role
 from ..wires.websocket.handshake import Accepted, Outcome, Refused
 from ..wires.websocket.relay import FrameRelay
-from .close_codes import CloseCause, map_close
+from .close_codes import TRY_AGAIN_LATER, CloseCause, close_frames
 from .direction import Direction
+from .memory_use import RelayMemory
 from .observer import RealtimeObserver
 from .refusal import readable_refusal, request_ids
 from .side import RelaySide
@@ -87,6 +88,7 @@ class Relay:
         "_sides",
         "_tokens",
         "_upstream",
+        "memory",
         "session_id",
     )
 
@@ -118,6 +120,7 @@ class Relay:
         self._observer: RealtimeObserver | None = None
         self._record: SessionEnded | None = None  # once it has ended, without its counts
         self._sides: tuple[RelaySide, RelaySide] | None = None  # client and provider, once both are open
+        self.memory = RelayMemory(self, lambda: self._sides or ())
         self._idle_s = services.config.timeouts.realtime_idle_s
         self._open_timer = services.timers.timer(self._on_open_timeout)
         self._idle_timer = services.timers.timer(self._on_idle)
@@ -140,7 +143,6 @@ class Relay:
                 account, self._on_token, now, requester=self._requester, stored=self._call.key == "stored"
             )
             if fault is not None:
-                self._account = None  # there is nothing to withdraw
                 self._fail(fault, now)
 
     def _on_token(self, token: Secret | Fault, now: float) -> None:
@@ -380,7 +382,7 @@ class Relay:
             bytes_received=0,
             bytes_sent=0,
         )
-        frames = map_close(code, reason, by=by, cause=cause)
+        frames = close_frames(code, reason, by=by, cause=cause)
         ends = [(client, frames.client), (provider, frames.provider)]
         if by is Side.PROVIDER:
             ends.reverse()  # the side that ended it gets its close frame first
@@ -412,6 +414,11 @@ class Relay:
         limit = self._services.config.timeouts.session_s
         reason = f"the gateway's session limit of {limit:g} s is over"
         self._end(Side.GATEWAY, now, code=1001, reason=reason, cause=CloseCause.ENDED)
+
+    def end_for_memory(self, reason: str, now: float) -> None:
+        """The process's memory is used up, and this relay holds much of it."""
+        if self._machine.allows(RelayInput.END):
+            self._end(Side.GATEWAY, now, code=TRY_AGAIN_LATER, reason=reason, cause=CloseCause.ENDED)
 
     def drain(self, now: float) -> None:
         """The gateway goes away: an open session may go on until :meth:`end_drain`; another one is refused."""

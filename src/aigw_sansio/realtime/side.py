@@ -228,6 +228,17 @@ class RelaySide:
             self._hurried = True
             self._finish_timer.arm(now + self._close_s)
 
+    def squeeze(self, now: float, *, on: bool) -> None:
+        """``on``: do not read the peer. Otherwise read it again."""
+        if not self.ended:
+            self._inbound.squeeze(now, on=on)
+
+    def cut_short(self, now: float) -> None:
+        """The session has ended: what is queued has ``close_s`` left, and nothing more of the peer is read."""
+        self.wire.ignore_rest()
+        self.hurry(now)
+        self.finish(now)
+
     def release(self) -> None:
         """Both sides are settled: no timer fires any more."""
         self._finish_timer.close()

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from ..dialects.base import Dialect, Listener
 from ..dialects.commands import BadCreate, Cancel, Create, Ping, Step, Unusable
 from ..downstream.channel import ChannelOwner, MessageChannel
+from ..engine.memory import PER_EXCHANGE
 from ..engine.services import Services
 from ..events import ProviderEvent, ProviderEventRead, SessionEnded, SessionOpened
 from ..exchanges.exchange import Exchange
@@ -134,6 +135,30 @@ class Session(Generic[Channel]):
         """How many exchanges it has whose end the client has not been told, those that wait for a check included."""
         return len(self._exchanges) + len(self._flushing) + len(self._checks)
 
+    # -- MemoryHolder -------------------------------------------------------------------------------------------
+
+    @property
+    def kept(self) -> int:
+        """Bytes that it holds beside those of its connection, objects included."""
+        return self.request_bytes + self._scheduler.held + self.channel.held + self.busy * PER_EXCHANGE
+
+    @property
+    def held(self) -> int:
+        return self.kept + self.channel.outstanding
+
+    def squeeze(self, now: float, *, on: bool) -> None:
+        if self.channel.ended:
+            return
+        if on:
+            self.channel.pause()
+        else:
+            self.channel.resume(now)
+        self._limits.responses.squeeze(self._scheduler, on=on)
+
+    def close_for_memory(self, reason: str, now: float) -> None:
+        self.channel.close(1013, reason, now)
+        self.channel.discard_input(now)
+
     # -- ChannelOwner -------------------------------------------------------------------------------------------
 
     def message_received(self, data: bytes, now: float, *, text: bool) -> None:
@@ -194,6 +219,7 @@ class Session(Generic[Channel]):
     # -- commands -----------------------------------------------------------------------------------------------
 
     def _create(self, create: Create, size: int, now: float) -> None:
+        self._services.grown += size
         log_id = self._new_log_id(now)
         event_id = create.event_id or log_id
         if self._is_running(event_id):

@@ -78,18 +78,27 @@ def test_without_memory_all_wait() -> None:
     collecting, streaming = Exchange(collecting=True), Exchange()
     member = Member(collecting, streaming)
     found.joined(member)
-    found.squeeze(on=True)
-    found.squeeze(on=True)
+    found.squeeze(member, on=True)
+    found.squeeze(member, on=True)
     services.run_deferred(0.0)
     assert collecting.paused
     assert streaming.paused
     found.account(1)
     services.run_deferred(0.0)
     assert collecting.paused
-    found.squeeze(on=False)
+    found.squeeze(member, on=False)
     services.run_deferred(0.0)
     assert [collecting.paused, streaming.paused] == [False, False]
-    found.left(member)
-    found.squeeze(on=True)
+    other = Member(Exchange())
+    found.joined(other)
+    found.account(100)
+    found.squeeze(member, on=True)
     services.run_deferred(0.0)
-    assert not collecting.paused
+    assert other.exchanges[0].paused, "the limit counts for all"
+    found.squeeze(member, on=False)
+    services.run_deferred(0.0)
+    assert streaming.paused
+    found.account(-101)
+    services.run_deferred(0.0)
+    assert [collecting.paused, streaming.paused, other.exchanges[0].paused] == [False] * 3
+    found.left(member)

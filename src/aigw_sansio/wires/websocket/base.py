@@ -107,6 +107,16 @@ class WebSocketBase:
         """The state of the closing handshake."""
         return self._machine.state
 
+    @property
+    def held(self) -> int:
+        """Bytes of the peer that are kept until more come."""
+        return sum(map(len, self._pieces))
+
+    def ignore_rest(self) -> None:
+        """Discard what is kept. Further bytes of the peer are ignored."""
+        self._pieces.clear()
+        self._input_ended = True
+
     # -- sending ------------------------------------------------------------------------------------------------
 
     def ping(self, payload: bytes = b"") -> bytes:

@@ -70,6 +70,14 @@ class WebSocketWire(WebSocketBase):
         self._is_plain_server = mask_key is None and extension is None
         self._fragments = bytearray()
 
+    @property
+    def held(self) -> int:
+        return super().held + len(self._fragments)
+
+    def ignore_rest(self) -> None:
+        super().ignore_rest()
+        self._fragments.clear()
+
     def text(self, payload: bytes) -> bytes:
         """A text message as one frame. ``payload`` must be UTF-8; it is not checked."""
         # Fast path: one call for each streamed token, written out for a server.

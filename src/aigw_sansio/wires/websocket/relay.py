@@ -98,6 +98,15 @@ class FrameRelay(WebSocketBase):
         self._long_last = 0
 
     @property
+    def held(self) -> int:
+        return super().held + sum(map(len, self._out)) + len(self._seen)
+
+    def ignore_rest(self) -> None:
+        super().ignore_rest()
+        self._out.clear()
+        self._seen.clear()
+
+    @property
     def between_messages(self) -> bool:
         """Whether the forwarded bytes end with a complete message."""
         return not self._message_opcode and not self._long_left
