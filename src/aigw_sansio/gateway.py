@@ -63,6 +63,7 @@ class Gateway:
         "_services",
         "_sessions",
         "_source",
+        "_unweighed",
         "draining",
     )
 
@@ -80,6 +81,7 @@ class Gateway:
         self._sessions: dict[int, Session[WebSocketChannel]] = {}
         self._relays: dict[int, Relay] = {}
         self._memory = MemoryGuard(self._services, self._measure)
+        self._unweighed = self._services.weigh_after  # so many bytes may come in before all memory is counted
         self._next_session = 1
         self._now = float("-inf")
         #: The gateway is going away: no new sessions, no new exchanges.
@@ -163,12 +165,11 @@ class Gateway:
             if type(data) is not bytes:
                 data = bytes(memoryview(data))  # a driver may have read into a bytearray; from here on it is bytes
             (connection.receiver or connection).receive_data(data, now)
-            services = self._services
-            services.grown += len(data)
-            if services.grown > services.weigh_at:
-                self._memory.weigh(now)
-            if services.deferred:
-                services.run_deferred(now)
+            self._unweighed = unweighed = self._unweighed - len(data)
+            if unweighed < 0:
+                self._weigh(now)
+            if self._services.deferred:
+                self._services.run_deferred(now)
 
     def receive_eof(self, conn: ConnId, now: float) -> None:
         """The peer ended its direction in order. Call it at most once for a connection, and no :meth:`receive_data`
@@ -405,6 +406,10 @@ class Gateway:
         session_id = self._next_session
         self._next_session += 1
         return session_id
+
+    def _weigh(self, now: float) -> None:
+        self._memory.weigh(now)
+        self._unweighed = self._services.weigh_after
 
     def _measure(self) -> tuple[int, list[MemoryHolder]]:
         """All that is held, and the sockets of clients that hold it."""

@@ -3,9 +3,10 @@
 Decides: when the limit is exceeded, whose sockets are read no more, and which are closed. Must not know: sockets and
 protocols.
 
-Theory of operation. Counting every change of every buffer would cost each message something. So bytes that come in are
-added up, as are those that grow inside (inflated, quoted), and only if they could have brought the process to its limit
-is all that is held counted anew. With much room left that is rare; near the limit it happens for each 1/64 of it.
+Theory of operation. Counting every change of every buffer would cost each message something. So only the bytes that
+come in are added up, and those that grow inside (inflated, quoted); if they could have brought the process to its
+limit, all that is held is counted anew. With much room left that is rare; near the limit it happens for each 1/64 of
+it.
 
 Above the limit new upgrades are refused, and those sockets are not read that hold at least as much as the average: they
 hold most of it. The more it is above the limit, the less a socket may hold; from 1/8 on it is ``_SMALL``. That is
@@ -49,7 +50,7 @@ Measure = Callable[[], tuple[int, Iterable[MemoryHolder]]]
 
 
 class MemoryGuard:
-    """Watches over one process's memory. ``services.weigh_at`` says when to call :meth:`weigh`."""
+    """Watches over one process's memory. Call :meth:`weigh` when ``services.weigh_after`` bytes have come in."""
 
     __slots__ = ("_least_held", "_limit", "_look_timer", "_measure", "_over_since", "_services", "_squeezed")
 
@@ -62,7 +63,7 @@ class MemoryGuard:
         self._least_held = 0  # since then
         self._look_timer = services.timers.timer(self.weigh)
         if self._limit is not None:
-            services.weigh_at = self._limit / 2
+            services.watch_memory(self.weigh, self._limit // 2)
 
     def weigh(self, now: float) -> None:
         """Count all that is held, and do what follows from it."""
@@ -71,20 +72,19 @@ class MemoryGuard:
             return
         total, found = self._measure()
         services = self._services
-        services.grown = 0.0
+        grain = max(1, limit // _GRAIN)
+        services.watch_memory(self.weigh, max((limit - total) // 2, grain))
         if total <= limit:
-            services.weigh_at = max((limit - total) / 2, limit / _GRAIN)
             if services.short_of_memory:
                 services.short_of_memory = False
                 self._look_timer.cancel()
                 self._squeeze_only({}, now)
             return
-        services.weigh_at = limit / _GRAIN
         holders = [holder for holder in found if holder.held]
         if not services.short_of_memory:
             services.short_of_memory = True
             self._over_since, self._least_held = now, total
-        elif total <= self._least_held - limit / _GRAIN:
+        elif total <= self._least_held - grain:
             self._over_since, self._least_held = now, total
         elif now >= self._over_since + services.config.timeouts.memory_wait_s:
             self._over_since, self._least_held = now, total

@@ -5,7 +5,7 @@ sessions or any protocol.
 """
 
 from collections.abc import Callable
-from math import inf
+from typing import Final
 
 from ..config import Config
 from ..effects import (
@@ -36,6 +36,9 @@ from .seeded_random import (
 )
 from .timers import Timer, Timers
 
+#: More bytes than ever come.
+NEVER: Final = 1 << 60
+
 
 class _Pending:
     __slots__ = ("callback", "question", "timer")
@@ -50,21 +53,22 @@ class Services:
     """The services of one gateway."""
 
     __slots__ = (
+        "_grown",
         "_next_ask",
         "_next_conn",
         "_pending",
+        "_weigh",
         "config",
         "deferred",
         "dials",
         "effects",
-        "grown",
         "own_tokens",
         "random",
         "requesters",
         "short_of_memory",
         "timers",
         "wall_offset",
-        "weigh_at",
+        "weigh_after",
     )
 
     def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
@@ -73,9 +77,10 @@ class Services:
         self.own_tokens = SecretSet(token for gateway in config.gateways.values() for token in gateway.tokens)
         self.random = SeededRandom(seed)
         self.dials = Dials(config.limits.lookups_at_once_per_client)
-        #: Bytes that came in or grew inside since all memory was counted, and at which of them it is counted again.
-        self.grown = 0.0
-        self.weigh_at = inf
+        self._grown = 0
+        self._weigh: Callable[[float], None] | None = None
+        #: All memory is counted again after so many bytes.
+        self.weigh_after = NEVER
         #: More memory is held than may be.
         self.short_of_memory = False
         #: The clients with open sessions.
@@ -154,6 +159,21 @@ class Services:
             callbacks, self.deferred = self.deferred, []
             for callback in callbacks:
                 callback(now)
+
+    # -- memory -------------------------------------------------------------------------------------------------
+
+    def watch_memory(self, weigh: Callable[[float], None], after: int) -> None:
+        """``weigh(now)`` counts all memory. It is to be called after ``after`` bytes."""
+        self._weigh = weigh
+        self._grown = 0
+        self.weigh_after = after
+
+    def grow(self, n: int) -> None:
+        """``n`` bytes are held that did not come in like this: they were inflated, quoted or copied."""
+        self._grown += n
+        if self._grown > self.weigh_after and self._weigh is not None:
+            self._grown = 0
+            self.defer(self._weigh)
 
     # -- identities ---------------------------------------------------------------------------------------------
 

@@ -60,7 +60,7 @@ class ResponseBudget:
         """``delta`` bytes more are held than before."""
         self.held += delta
         if delta > 0:
-            self._services.grown += delta
+            self._services.grow(delta)
         if (self.held > self._limit or self._over) and not self._balancing:
             self._balance_later()
 

@@ -219,7 +219,7 @@ class Session(Generic[Channel]):
     # -- commands -----------------------------------------------------------------------------------------------
 
     def _create(self, create: Create, size: int, now: float) -> None:
-        self._services.grown += size
+        self._services.grow(size)
         log_id = self._new_log_id(now)
         event_id = create.event_id or log_id
         if self._is_running(event_id):

@@ -4,7 +4,7 @@ import pytest
 
 from aigw_sansio.config import Config, Limits, Timeouts
 from aigw_sansio.engine.memory import MemoryGuard
-from aigw_sansio.engine.services import Services
+from aigw_sansio.engine.services import NEVER, Services
 
 LIMIT = 6400
 
@@ -63,7 +63,7 @@ def test_within_the_limit_nothing_happens_and_nothing_is_armed() -> None:
 
 def test_without_a_limit_nothing_is_ever_counted() -> None:
     scene = Scene(1 << 40, limit=None)
-    assert scene.services.weigh_at == float("inf")
+    assert scene.services.weigh_after == NEVER
     scene.guard.weigh(0.0)
     assert scene.counted == 0
 
@@ -71,10 +71,15 @@ def test_without_a_limit_nothing_is_ever_counted() -> None:
 @pytest.mark.parametrize(("held", "next_after"), [(0, 3200), (6000, 200), (6400, 100), (6399, 100), (9000, 100)])
 def test_it_counts_again_after_half_of_the_room_or_a_64th_of_the_limit(held: int, next_after: int) -> None:
     scene = Scene(held)
-    assert scene.services.weigh_at == LIMIT / 2
-    scene.services.grown = 777.0
+    assert scene.services.weigh_after == LIMIT // 2
     scene.guard.weigh(0.0)
-    assert (scene.services.grown, scene.services.weigh_at) == (0.0, next_after)
+    assert scene.services.weigh_after == next_after
+    scene.services.grow(next_after)
+    scene.services.run_deferred(0.0)
+    assert scene.counted == 1
+    scene.services.grow(1)
+    scene.services.run_deferred(0.0)
+    assert scene.counted == 2, "what grows inside counts too"
 
 
 def test_those_that_hold_most_are_not_read_and_the_others_are() -> None:
