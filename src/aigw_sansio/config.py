@@ -43,6 +43,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     buffered_response_bytes_per_connection: int = 64 * MIB
     upstream_connections_per_origin: int = 512
     streams_per_connection: int = 100  #: at once on one HTTP/2 connection, either side
+    requests_per_connection: int = 1000  #: in all on a client's HTTP/2 connection; then GOAWAY, and open ones go on
     send_high_water_bytes: int = 64 * 1024  #: for a connection's send buffer, and for an exchange's own queue
     early_bytes: int = 64 * 1024  #: held for a realtime client until its provider answers; one read may exceed it
     unusable_messages_in_a_row: int = 100

@@ -4,8 +4,8 @@ import json
 
 import pytest
 from h2.config import H2Configuration
-from h2.connection import H2Connection
-from h2.events import DataReceived, ResponseReceived
+from h2.connection import ConnectionState, H2Connection
+from h2.events import ConnectionTerminated, DataReceived, ResponseReceived
 from tests.peers.crowd import OK, Crowd
 from wsproto import ConnectionType
 from wsproto.connection import Connection
@@ -162,6 +162,7 @@ class Streams:
         self.sockets: dict[int, Connection] = {}
         self.said: list[dict[str, object]] = []
         self.status: dict[int, int] = {}
+        self.going_away = False
         self.flow()
 
     def flow(self) -> None:
@@ -170,7 +171,10 @@ class Streams:
                 self.scene.gateway.receive_data(self.conn, data, self.scene.now)
             self.scene.settle()
             for event in self.h2.receive_data(self.scene.take(self.conn)):
-                if isinstance(event, ResponseReceived) and event.stream_id:
+                if isinstance(event, ConnectionTerminated):
+                    self.going_away = True
+                    self.h2.state_machine.state = ConnectionState.CLIENT_OPEN  # h2 would send nothing any more
+                elif isinstance(event, ResponseReceived) and event.stream_id:
                     self.status[event.stream_id] = int(dict(event.headers)[b":status"])
                 elif isinstance(event, DataReceived) and event.stream_id:
                     socket = self.sockets[event.stream_id]
@@ -233,6 +237,24 @@ def test_limits_of_a_connection_count_for_all_its_streams_but_not_for_a_trusted_
         streams.flow()
         streams.create(one, "again")
         assert len(streams.codes()) == 2, "the other stream's places are free"
+
+
+def test_after_so_many_requests_a_connection_is_closed_when_its_last_stream_ends() -> None:
+    """A client that opens WebSockets and resets them must connect anew now and then."""
+    scene = Crowd(Config(providers=PROVIDER, limits=Limits(requests_per_connection=50)))
+    streams = Streams(scene, "192.0.2.1:1")
+    kept = streams.open()
+    for _ in range(5):
+        assert not streams.going_away
+        streams.h2.reset_stream(streams.open())
+        streams.flow()
+    assert streams.going_away
+    streams.create(kept, "e1")
+    assert len(scene.dials) == 1, "what is open goes on"
+    streams.h2.reset_stream(kept)
+    streams.flow()
+    scene.pass_time(5.0)
+    assert scene.gateway.snapshot()["connections"] == 0
 
 
 def test_responses_for_all_streams_of_a_connection_share_one_budget() -> None:

@@ -64,7 +64,11 @@ class Http2DownstreamConnection(Connection):
         self._local = local
         self._handler = handler
         limits = services.config.limits
-        self._wire = Http2Server(max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes)
+        self._wire = Http2Server(
+            max_streams=limits.streams_per_connection,
+            max_requests=limits.requests_per_connection,
+            head_bytes=limits.head_bytes,
+        )
         self._pipes: dict[int, StreamPipe] = {}
         self._sending: dict[int, StreamPipe] = {}  # with bytes that are in no frame yet
         self._finishing: dict[int, StreamPipe] = {}  # closed by us, but still open on the wire
@@ -282,7 +286,7 @@ class Http2DownstreamConnection(Connection):
 
     def _on_unused(self, now: float) -> None:
         """No stream is open: close the connection, or wait for a request."""
-        if self._draining and not self._no_request_yet:
+        if (self._draining or self._wire.shutting_down) and not self._no_request_yet:
             self._close_with_goaway(now)
         elif self._idle_timer.deadline is None:
             self._idle_timer.arm(now + self.services.config.timeouts.connection_idle_s)
