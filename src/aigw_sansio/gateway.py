@@ -118,7 +118,7 @@ class Gateway:
             connection = Http1DownstreamConnection(
                 self._services, conn, peer=peer, handler=handler, now=now, local=local
             )
-        self._connections[conn] = connection
+        self._register(connection)
         if refused is not None and not self._limits.may_wait(conn):
             self._services.emit(ConnectionRefused(conn, refused.detail, client_at(peer)))
             connection.close(now, abort=True)
@@ -165,7 +165,7 @@ class Gateway:
             if type(data) is not bytes:
                 data = bytes(memoryview(data))  # a driver may have read into a bytearray; from here on it is bytes
             (connection.receiver or connection).receive_data(data, now)
-            self._unweighed = unweighed = self._unweighed - len(data)
+            self._unweighed = unweighed = self._unweighed - len(data) - 64  # PER_PIECE: an object may be kept for it
             if unweighed < 0:
                 self._weigh(now)
             if self._services.deferred:
@@ -418,10 +418,12 @@ class Gateway:
         held = sum(connection.held for connection in connections) + len(connections) * PER_CONNECTION
         kept = sum(session.kept for session in sessions) + sum(relay.memory.kept for relay in relays)
         alone = [one for one in connections if isinstance(one, Http1DownstreamConnection) and one.alone]
-        return held + kept, [*sessions, *(relay.memory for relay in relays), *alone]
+        shared = [one.input_memory for one in connections if isinstance(one, Http2DownstreamConnection)]
+        return held + kept, [*sessions, *(relay.memory for relay in relays), *alone, *shared]
 
     def _register(self, connection: Connection) -> None:
         self._connections[connection.conn] = connection
+        self._services.grow(PER_CONNECTION)
 
     def _relay_ended(self, relay: Relay, now: float) -> None:
         del self._relays[relay.session_id]

@@ -162,7 +162,7 @@ class Http1DownstreamConnection(PipeConnection):
 
     @property
     def held(self) -> int:
-        return self.buffer.size + len(self._early) + self._gate.held
+        return self.buffer.held + len(self._early) + self._gate.held
 
     @property
     def alone(self) -> bool:

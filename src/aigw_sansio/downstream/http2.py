@@ -22,6 +22,7 @@ from ..wires.http2.frames import CANCEL
 from ..wires.http2.server import Http2Server, ServerEvent
 from ..wires.websocket.handshake import NotUpgrade, Offers, WrongVersion, read_offers
 from .addresses import client_at
+from .http2_memory import InputMemory
 from .http2_stream import StreamPipe, StreamState
 from .ports import ClientRequest, RequestHandler
 
@@ -43,6 +44,7 @@ class Http2DownstreamConnection(Connection):
         "_sending",
         "_taken",
         "_wire",
+        "input_memory",
         "peer",
     )
 
@@ -61,6 +63,8 @@ class Http2DownstreamConnection(Connection):
         ``draining``: the connection is closed after its first stream."""
         super().__init__(services, conn)
         self.peer = peer
+        #: What it holds for its streams, beside what their sessions hold.
+        self.input_memory = InputMemory(self)
         self._local = local
         self._handler = handler
         limits = services.config.limits
@@ -121,7 +125,12 @@ class Http2DownstreamConnection(Connection):
 
     @property
     def held(self) -> int:
-        return self.outstanding + sum(pipe.undelivered for pipe in self._pipes.values())
+        return self.outstanding + self.undelivered
+
+    @property
+    def undelivered(self) -> int:
+        """Memory of the bytes of all streams that were received and not passed on."""
+        return sum(pipe.undelivered for pipe in self._pipes.values())
 
     def drain(self, now: float) -> None:
         """The gateway goes away: no new streams; the connection is closed after its last one."""

@@ -144,7 +144,7 @@ class Connection:
     @property
     def held(self) -> int:
         """Bytes held for this connection, not counting those of its receiver."""
-        return self.buffer.size
+        return self.buffer.held
 
     def write(self, data: bytes, now: float) -> int:
         """Queue ``data``. Returns how many bytes are outstanding. Nothing is queued after the end or after

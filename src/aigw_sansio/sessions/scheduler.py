@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from ..downstream.channel import MessageChannel
+from ..engine.send_buffer import PER_PIECE
 from ..engine.services import Services
 from ..exchanges.ports import Scheduled
 from .response_budget import ResponseBudget
@@ -142,6 +143,11 @@ class FairScheduler:
         """The channel has ended: discard all queued messages."""
         for exchange in list(self._queues):
             self.discard(exchange)
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that is held for the session."""
+        return self.held + PER_PIECE * sum(len(queue.messages) for queue in self._queues.values())
 
     # -- BudgetMember ---------------------------------------------------------------------------------------------
 

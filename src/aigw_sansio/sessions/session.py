@@ -140,7 +140,7 @@ class Session(Generic[Channel]):
     @property
     def kept(self) -> int:
         """Bytes that it holds beside those of its connection, objects included."""
-        return self.request_bytes + self._scheduler.held + self.channel.held + self.busy * PER_EXCHANGE
+        return self.request_bytes + self._scheduler.memory + self.channel.held + self.busy * PER_EXCHANGE
 
     @property
     def held(self) -> int:
@@ -219,7 +219,7 @@ class Session(Generic[Channel]):
     # -- commands -----------------------------------------------------------------------------------------------
 
     def _create(self, create: Create, size: int, now: float) -> None:
-        self._services.grow(size)
+        self._services.grow(size + PER_EXCHANGE)
         log_id = self._new_log_id(now)
         event_id = create.event_id or log_id
         if self._is_running(event_id):
