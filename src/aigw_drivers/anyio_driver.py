@@ -19,6 +19,7 @@ from aigw_sansio import Answer, Ask, Connect, Engine, Event, Question, Unavailab
 from aigw_sansio.effects import ANSWER_TYPE
 
 from .core.link import ByteSocket, Link
+from .core.loops import asyncio_told
 from .core.readiness import Readiness, choose_readiness
 from .core.resolver import Resolver
 from .core.sockets import (
@@ -92,6 +93,10 @@ class AnyioDriver(Transfer):
         Closes the listeners at the end. If it is cancelled, it resets all open connections, and tells the engine. Call
         it once.
         """
+        with asyncio_told():
+            await self._serve(listeners, task_status)
+
+    async def _serve(self, listeners: Sequence[Listener], task_status: TaskStatus[None]) -> None:
         try:
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks

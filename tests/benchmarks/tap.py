@@ -8,7 +8,7 @@ import statistics
 import time
 
 from tests.benchmarks._timing import compare
-from tests.recorded.recordings import RECORDINGS
+from tests.reading.recordings import RECORDINGS
 
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.bodies.framing import Framing

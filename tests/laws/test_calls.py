@@ -12,9 +12,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "src"
 
-#: Records on a path of every frame or chunk that are made by position, each with the figure that says why.
-HOT: dict[str, str] = {}
-
 #: Functions of others that take their boolean by position only.
 BY_POSITION_ONLY = {
     "setblocking": "of sockets; the standard library takes no keyword",
@@ -24,13 +21,6 @@ BY_POSITION_ONLY = {
 CALLED_BY_A_LIBRARY = {
     "aigw_drivers.cli.main:_tell_version": "a callback of typer",
     "aigw_sansio.wires.websocket.deflate:PerMessageDeflate.frame_inbound_complete": "an extension of wsproto",
-}
-
-#: What is not mended yet. An entry that is mended must be taken out.
-KNOWN_BOOLEANS: set[str] = set()
-KNOWN_RECORDS: set[str] = set()
-KNOWN_DEFINITIONS: set[str] = {
-    "aigw_sansio.formats.gemini.generate:gemini_usage",
 }
 
 
@@ -97,12 +87,9 @@ def is_boolean(annotation: ast.expr | None, default: ast.expr | None) -> bool:
     return last_name(annotation) == "bool"
 
 
-def compare(found: dict[str, list[str]], known: set[str], rule: str) -> None:
+def check(found: dict[str, list[str]], rule: str) -> None:
     """``found``: what breaks the rule, with its places."""
-    new = [f"{what}: {'; '.join(places)}" for what, places in found.items() if what not in known]
-    assert not new, f"{rule}:\n" + "\n".join(new)
-    mended = sorted(known - found.keys())
-    assert not mended, "mended, so take it out of the list of what is known:\n" + "\n".join(mended)
+    assert not found, f"{rule}:\n" + "\n".join(f"{what}: {'; '.join(places)}" for what, places in found.items())
 
 
 def test_booleans_are_passed_by_keyword() -> None:
@@ -112,18 +99,18 @@ def test_booleans_are_passed_by_keyword() -> None:
             continue
         if any(isinstance(value, ast.Constant) and isinstance(value.value, bool) for value in call.args):
             found.setdefault(f"{module}:{called}", []).append(f"line {call.lineno}")
-    compare(found, KNOWN_BOOLEANS, "a boolean says nothing at its place; pass it by keyword")
+    check(found, "a boolean says nothing at its place; pass it by keyword")
 
 
 def test_records_of_more_than_three_values_are_made_by_keyword() -> None:
     assert {"Fault", "Connect", "ExchangeEnded", "TextDelta", "Chunk", "FinalResponse"} <= records()
     found: dict[str, list[str]] = {}
     for module, called, call in calls():
-        if called in records() and len(call.args) > 3 and f"{module}:{called}" not in HOT:
+        if called in records() and len(call.args) > 3:
             found.setdefault(f"{module}:{called}", []).append(
                 f"line {call.lineno}, {len(call.args)} values by position"
             )
-    compare(found, KNOWN_RECORDS, "pass the values of a record by keyword if they are more than three")
+    check(found, "pass the values of a record by keyword if they are more than three")
 
 
 def test_functions_take_booleans_by_keyword() -> None:
@@ -139,7 +126,7 @@ def test_functions_take_booleans_by_keyword() -> None:
             flags = [one.arg for one, default in zip(by_position, defaults) if is_boolean(one.annotation, default)]
             if flags and f"{module}:{name}" not in CALLED_BY_A_LIBRARY:
                 found.setdefault(f"{module}:{name}", []).append(f"line {function.lineno}, {', '.join(flags)}")
-    compare(found, KNOWN_DEFINITIONS, "put * before a boolean parameter")
+    check(found, "put * before a boolean parameter")
 
 
 def test_the_exceptions_are_needed() -> None:
@@ -147,5 +134,3 @@ def test_the_exceptions_are_needed() -> None:
     assert set(BY_POSITION_ONLY) <= called
     defined = {f"{module}:{name}" for module, tree in trees().items() for name, _ in functions(tree.body)}
     assert set(CALLED_BY_A_LIBRARY) <= defined
-    long = {f"{module}:{name}" for module, name, call in calls() if len(call.args) > 3}
-    assert set(HOT) <= long

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import msgspec
-from tests.laws.compiled import COMPILED
+from tests.rigs.compiled import COMPILED
 
 ROOT = Path(__file__).parents[2]
 CORE = "src/aigw_sansio"

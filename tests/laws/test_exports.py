@@ -8,8 +8,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from tests.laws.compiled import COMPILED
 from tests.peers import processes
+from tests.rigs.compiled import COMPILED
 
 import aigw_drivers
 import aigw_sansio
@@ -63,7 +63,9 @@ INNER_MODULES = {
 PEER_MODULES = {
     "client": {"wires.http", "wires.websocket.frames", "wires.websocket.handshake", "wires.websocket.messages"},
     "cli.main": {"config", "providers.registry"},
-    "cli.read": {"bodies.framing", "formats.detection", "formats.registry", "providers.registry"},
+    "cli.read": {
+        "exchanges.response", "formats.classify", "formats.detection", "formats.registry", "providers.registry",
+    },
     "loopback.connection": {"wires.heads"},
     "loopback.upgrade": {
         "faults", "wires.heads", "wires.websocket.frames", "wires.websocket.handshake", "wires.websocket.messages",

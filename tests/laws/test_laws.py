@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.tables.layers import MAY_IMPORT, PORTS, VOCABULARY
 
 from aigw_sansio import effects
 
@@ -31,33 +32,6 @@ LIBRARIES = {"h11", "h2", "hpack", "hyperframe", "wsproto", "msgspec"}
 EXCEPTIONS = {("wires.websocket.masking", "websockets.speedups")}
 #: The libraries of wires stay in wires.
 WIRE_LIBRARIES = {"h11", "h2", "hpack", "hyperframe", "wsproto"}
-
-#: The words that everything may use: values, tables, and small tools over them. They import nothing but each other.
-VOCABULARY = {
-    "config", "effects", "envelope", "errors", "events", "faults", "fsm", "ids", "json_text", "origin", "redaction",
-    "secret",
-}  # fmt: skip
-#: Which other packages each may import, beside the vocabulary. A module at the root is a package of its own.
-MAY_IMPORT: dict[str, set[str]] = {
-    "engine": set(),
-    "wires": {"engine"},
-    "bodies": {"wires"},
-    "formats": {"bodies"},
-    "providers": {"wires"},
-    "exchanges": {"engine", "wires", "bodies", "formats", "providers"},
-    "upstream": {"engine", "wires", "providers", "exchanges"},
-    "downstream": {"engine", "wires", "providers"},
-    "dialects": {"bodies", "formats", "exchanges"},
-    "sessions": {"engine", "providers", "downstream", "exchanges", "dialects"},
-    "realtime": {"engine", "wires", "bodies", "formats", "providers", "downstream"},
-    "gateway": {"engine", "wires", "providers", "upstream", "downstream", "dialects", "sessions", "realtime"},
-    "engine_api": set(),
-    "recorder": {"gateway", "engine_api"},
-    "testing": {"wires"},
-    "__init__": {"gateway", "engine_api", "recorder"},
-}
-#: The only modules of one package that another may import, where that is less than all of it.
-PORTS = {("upstream", "exchanges"): {"exchanges.source"}}
 
 
 def name_of(path: Path) -> str:
@@ -256,8 +230,6 @@ def test_drivers_handle_every_effect(path: Path) -> None:
     assert len(missing) <= 1, f"{path.name} does not mention {sorted(missing)}"
 
 
-#: Where the tests of a module stand if they do not mirror its path. Everything else is ``tests/unit/PATH/test_NAME.py``.
-TESTED_BY: dict[str, str] = {}
 #: What a class is derived from whose fields are all that there is to it.
 RECORDS = {"Struct", "NamedTuple"}
 
@@ -312,13 +284,10 @@ def behaviour(tree: ast.Module) -> dict[str, bool]:
 @pytest.mark.parametrize("path", [path for path in CORE_FILES if path.name != "__init__.py"], ids=name_of)
 def test_every_module_has_its_tests(path: Path) -> None:
     """``tests/unit`` mirrors the core. A module of data, or one that only declares, needs no tests and may have some."""
-    own = name_of(path)
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    mirrored = (ROOT / "tests" / "unit" / path.relative_to(CORE)).with_name(f"test_{path.name}")
-    tests = ROOT / TESTED_BY[own] if own in TESTED_BY else mirrored
+    tests = (ROOT / "tests" / "unit" / path.relative_to(CORE)).with_name(f"test_{path.name}")
     exempt = only_declares(tree) or (says_data_only(tree) and not behaviour(tree))
     assert exempt or tests.is_file(), f"{tests.relative_to(ROOT)} is missing"
-    assert own not in TESTED_BY or not (exempt or mirrored.is_file()), f"{own} is a stale exemption"
 
 
 @pytest.mark.parametrize("path", CORE_FILES, ids=name_of)

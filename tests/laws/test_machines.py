@@ -4,7 +4,7 @@ from enum import IntEnum
 from itertools import product
 
 import pytest
-from tests.laws.diagrams import BEGIN, PAGE, TITLES, diagrams, tables
+from tests.tables.diagrams import BEGIN, PAGE, TITLES, diagrams, tables
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.exchanges.states import EXCHANGE_TABLE, ExchangeState
@@ -70,7 +70,7 @@ def test_the_end_can_be_reached_from_everywhere(name: str) -> None:
 def test_the_architecture_page_shows_them_all() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert BEGIN in page
-    assert diagrams() in page, "python -m tests.laws.diagrams writes them"
+    assert diagrams() in page, "python -m tests.tables.diagrams writes them"
 
 
 def test_diagrams_name_every_arrow_once() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.laws.test_laws import MAY_IMPORT, PORTS, VOCABULARY
+from tests.tables.layers import MAY_IMPORT, PORTS, VOCABULARY
 
 from aigw_drivers.loopback.options import Options
 from aigw_drivers.loopback.realtime import RealtimeOptions

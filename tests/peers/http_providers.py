@@ -201,7 +201,7 @@ class Http2Provider:
 
     def kept_back(self) -> set[int]:
         """Streams of which flow control keeps something back."""
-        return {stream for stream, queue in self._queues.items() if queue}
+        return {stream for stream, queue in self._queues.items() if queue and stream in self.running}
 
     def take_raw(self) -> bytes:
         """The frame that :meth:`goaway` made."""

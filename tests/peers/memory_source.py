@@ -24,6 +24,8 @@ class Remembered(NamedTuple):
 class MemoryCall:
     """Gives all of it at once, as far as it is not paused. Implements ``Call``."""
 
+    added_keys = ()
+
     def __init__(self, source: "MemorySource", handler: ResponseHandler, response: Remembered) -> None:
         self._source = source
         self._handler = handler

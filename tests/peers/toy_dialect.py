@@ -51,7 +51,7 @@ class ToyEncoder(ResponseEncoder):
     def whole(self, final: FinalResponse, progress: Progress) -> list[bytes]:
         return [message("whole", self._name, [final.status, final.body.decode()])]
 
-    def refused(self, fault: Fault, progress: Progress) -> list[bytes]:
+    def refused(self, fault: Fault, progress: Progress, usage: UsageReported | None) -> list[bytes]:
         return [message("refused", self._name, fault.kind)]
 
     def finished(self, response: ProviderResponse, progress: Progress, usage: UsageReported | None) -> list[bytes]:

@@ -7,15 +7,15 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.recorded.reading_table import table
-from tests.recorded.recordings import (
+from tests.reading.answers import Answer, assemble
+from tests.reading.recordings import (
     FOLDER,
     RECORDINGS,
     TRANSLATIONS,
     Recording,
     needs_recordings,
 )
-from tests.unit.formats.answers import Answer, assemble
+from tests.tables.reading_table import table
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.framing import Framing, decoder_for

@@ -2,13 +2,13 @@
 
 import json
 
-from tests.recorded.recordings import (
+from tests.reading.formats import read_message
+from tests.reading.recordings import (
     SESSIONS,
     needs_recordings,
     session_format,
     session_messages,
 )
-from tests.unit.formats.reading import read_message
 
 from aigw_sansio import events as e
 from aigw_sansio.formats.realtime import make_realtime_reader

@@ -383,7 +383,8 @@ class Run:
             self.driver.say(self.driver.name(link), "waits for credit" if peer.waiting else "has sent all", link)
             return
         if word == "goaway":
-            peer.goaway(None if not tail else int(tail))
+            last, _, code = tail.partition(" ")
+            peer.goaway(None if not last else int(last), h2.errors.ErrorCodes[code] if code else 0)
             self.driver.send(link, peer.take_raw())
             return
         stream = peer.streams[ordinal - 1]

@@ -3,19 +3,9 @@
 from pathlib import Path
 
 import pytest
-from tests.peers.reference_driver import Core, Cuts
+from tests.peers.reference_driver import Cuts
 from tests.transcripts.runner import check
-from tests.transcripts.transcripts_of import runs
-
-from aigw_sansio.config import Config
-from aigw_sansio.gateway import Gateway
-
-FILES = sorted(Path(__file__).parent.rglob("*.txt"))
-CUTS: tuple[Cuts, ...] = ("whole", "bytes", "random")
-
-
-def gateway(config: Config) -> Core:
-    return Gateway(config, b"a seed for transcripts", 1_700_000_000.0)
+from tests.transcripts.transcripts_of import CUTS, FILES, gateway, runs
 
 
 @pytest.mark.parametrize(

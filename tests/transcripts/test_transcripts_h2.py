@@ -5,10 +5,7 @@ from pathlib import Path
 import pytest
 from tests.peers.reference_driver import Cuts
 from tests.transcripts.runner import Transcript, check
-
-from aigw_sansio.gateway import Gateway
-
-FILES = sorted(Path(__file__).parent.rglob("*.txt"))
+from tests.transcripts.transcripts_of import FILES, gateway
 
 
 def _runs() -> list[tuple[Path, Cuts, str, str]]:
@@ -33,7 +30,4 @@ def _runs() -> list[tuple[Path, Cuts, str, str]]:
     [pytest.param(*one, id=f"{one[0].stem}-{one[1]}-{one[2]}-{one[3]}") for one in _runs()],
 )
 def test_transcript(path: Path, cuts: Cuts, http: str, clients: str) -> None:
-    check(
-        path, lambda config: Gateway(config, b"a seed for transcripts", 1_700_000_000.0), cuts, http, clients,
-        accept=False,
-    )  # fmt: skip
+    check(path, gateway, cuts, http, clients, accept=False)

@@ -1,10 +1,21 @@
-"""Which transcripts run how."""
+"""The transcripts, the gateway that they are played with, and which of them run how."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.peers.reference_driver import Cuts
+from tests.peers.reference_driver import Core, Cuts
 from tests.transcripts.runner import Transcript
+
+from aigw_sansio.config import Config
+from aigw_sansio.gateway import Gateway
+
+FILES = sorted(Path(__file__).parent.rglob("*.txt"))
+CUTS: tuple[Cuts, ...] = ("whole", "bytes", "random")
+
+
+def gateway(config: Config) -> Core:
+    """One whose ids and time are the same in every run."""
+    return Gateway(config, b"a seed for transcripts", 1_700_000_000.0)
 
 
 def runs(files: Sequence[Path], cuts: Sequence[Cuts]) -> Iterator[tuple[Path, Cuts, str]]:

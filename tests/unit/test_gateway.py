@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 
 import pytest
-from tests.peers.core_rig import short
 from tests.peers.http_providers import Http1Provider, Http2Provider
 from tests.peers.single_client import OneClient
+from tests.rigs.core_rig import short
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import CloseConnection, Ping, Request, TextMessage
 

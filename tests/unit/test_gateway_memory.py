@@ -6,7 +6,7 @@ import pytest
 from h2.config import H2Configuration
 from h2.connection import ConnectionState, H2Connection
 from h2.events import ConnectionTerminated, DataReceived, ResponseReceived
-from tests.peers.crowd import OK, Crowd
+from tests.rigs.crowd import OK, Crowd
 from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import TextMessage

@@ -3,8 +3,8 @@
 from base64 import b64encode
 
 import pytest
-from tests.peers.crowd import OK, Crowd
-from tests.unit.providers.test_rsa_key import pem, pkcs8
+from tests.rigs.crowd import OK, Crowd
+from tests.rigs.rsa_keys import pem, pkcs8
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.effects import Sign, Signed, Unavailable

@@ -1,6 +1,7 @@
 """Who lives in the world: a caller that checks every message it gets, and what a provider does with one request."""
 
 import json
+from typing import Final, NamedTuple
 
 from tests.peers.peer import Headers
 from tests.peers.websocket_client import WsClient
@@ -14,8 +15,8 @@ def create_message(event_id: str, who: int, much: int) -> str:
     for index in range(1 + (much % 8 == 7) + (much % 16 == 15)):
         step: dict[str, object] = {
             "provider": PROVIDERS[(who + index) % len(PROVIDERS)],
-            "endpoint": "chat/completions",
-            "query": {"id": event_id, "pad": "p" * (0, 10, 600)[much % 3]},
+            "endpoint": "some/thing" if who % 11 == 10 else "chat/completions",
+            "query": {"id": event_id, "pad": "p" * (0, 10, 600)[much % 3], "stream": who % 2 == 0},
         }
         if who % 3 == 1:
             step["config"] = {"maxAttempts": 3, "retryDelay": 100, "requestTimeout": 2000, "idleTimeout": 5000}
@@ -125,7 +126,7 @@ class Caller:
     def _chunk(self, event_id: str, response: object) -> None:
         if not isinstance(response, dict) or "choices" not in response:
             return
-        if "content" not in response["choices"][0]["delta"]:
+        if "content" not in response["choices"][0].get("delta", ()):
             return
         name, number = response["choices"][0]["delta"]["content"].split(":")[:2]
         if name != event_id or int(number) != self.counts[event_id]:
@@ -137,11 +138,65 @@ class Caller:
         return [event_id for event_id, phase in self.phases.items() if phase != "ended"]
 
 
+class Lie(NamedTuple):
+    """A response that is not what it looks like. ``body``: with a numbered chunk in the place of ``CHUNK``; ``end``:
+    ``ends``, ``stays open`` or ``breaks``. ``known``, ``unknown``: whether it is a response, by its format. ``asked``:
+    only if a stream was asked for; else it is text."""
+
+    name: str
+    headers: Headers
+    body: bytes
+    end: str
+    known: bool
+    unknown: bool
+    status: int = 200
+    asked: bool = False
+
+
+CHUNK: Final = b"<chunk>"
+_SSE: Final = [("content-type", "text/event-stream")]
+_JSON: Final = [("content-type", "application/json")]
+_STOP: Final = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+_DONE: Final = b"data: [DONE]\n\n"
+_WHOLE: Final = b'{"choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]}'
+_ERROR: Final = b'{"error":{"message":"busy","type":"overloaded_error"}}'
+
+LIES: Final = (
+    Lie("events as text", [("content-type", "text/plain")], CHUNK + _STOP + _DONE, "ends", True, True, asked=True),
+    Lie("events as JSON", _JSON, b": hello\n\n" + CHUNK + _STOP + _DONE, "stays open", True, True, asked=True),
+    Lie("a document as events", _SSE, _WHOLE, "ends", True, True),
+    Lie("a document and a terminator", _SSE, _WHOLE + b"\n\n" + _DONE, "stays open", True, True),
+    Lie("a doubled field", _SSE, CHUNK + b"data: " + _STOP + _DONE, "ends", True, True),
+    Lie("a coding that is none", [*_SSE, ("content-encoding", "utf-8")], CHUNK + _DONE, "ends", True, True),
+    Lie("a terminator in quotes", _SSE, CHUNK + _STOP + b'data: "[done]" \n\n', "stays open", True, True),
+    Lie("a break behind the finish", _SSE, CHUNK + _STOP, "breaks", True, False),
+    Lie("half an event at the end", _SSE, CHUNK + b'data: {"choices":[{"ind', "ends", True, True),
+    Lie("a break", _SSE, CHUNK, "breaks", False, False),
+    Lie("an error as a document", _SSE, _ERROR + b"\n\n", "stays open", False, False),
+    Lie("an error field", _SSE, b'error: {"message":"busy"}\n\n', "stays open", False, False),
+    Lie("an error behind pings", _SSE, b'data: {"type":"ping"}\n\ndata: pong\n\ndata: ' + _ERROR + b"\n\n", "stays open", False, False),
+    Lie("an error behind content", _SSE, CHUNK + b"data: " + _ERROR + b"\n\n", "stays open", False, False),
+    Lie("words", _SSE, b"Internal Server Error\n\n", "ends", False, True),
+    Lie("nothing", _SSE, b": ping\n\n", "ends", False, True),
+    Lie("an empty object", _SSE, b"data: {}\n\n" + _DONE, "ends", False, True),
+    Lie("an error as a finish", _SSE, _STOP.replace(b"stop", b"error") + _DONE, "ends", False, True),
+    Lie("a page", [("content-type", "text/html")], b"<html><title>Just a moment</title></html>", "ends", False, True),
+    Lie("an error", _JSON, _ERROR, "ends", False, True),
+    Lie("a refusal", _JSON, b'{"choices":null,"base_resp":{"status_code":1039,"status_msg":"slow"}}', "ends", False, True),
+    Lie("half a document", _JSON, _WHOLE[:30], "ends", False, True),
+    Lie("a coding that is one", [*_SSE, ("content-encoding", "br")], CHUNK + _DONE, "ends", False, False),
+    Lie("an error as events", _JSON, b"data: " + _ERROR + b"\n\n", "ends", False, False, status=400),
+)  # fmt: skip
+
+
 class Serving:
     """One request at a provider, and how far its answer is."""
 
-    def __init__(self, stream: int, body: bytes, at: float = 0.0) -> None:
+    def __init__(self, stream: int, body: bytes, at: float = 0.0, *, known: bool = True) -> None:
         self.stream = stream
+        self.known = known  #: whether its format is
+        self.begins: int | None = None  #: how many bytes of the connection come before its response
+        self.asked: bool = bool(body) and json.loads(body).get("stream") is True  #: for a stream
         self.at = at  #: when all of it had come
         self.billed = False  #: it costs money: it was begun, and the gateway can know that
         self.terminated = False  #: the format's own end was sent, whatever the transport does
@@ -168,6 +223,17 @@ class Serving:
         if kind == "large":
             return 200, [("content-type", "application/json")], b'"' + b"x" * 30_000 + b'"'
         return int(kind), [("content-type", "application/json"), ("retry-after", "1")], b'{"error":{"message":"no"}}'
+
+    def lie(self, lie: Lie) -> bytes:
+        """The body of ``lie``."""
+        self.phase, self.spoilt, self.terminated = "over", True, True
+        return lie.body.replace(CHUNK, self.chunk(5)) if CHUNK in lie.body else lie.body
+
+    def tells_truth(self, lie: Lie) -> bool:
+        """Whether ``lie`` is a response after all."""
+        if not self.known:
+            return lie.unknown
+        return lie.known and (self.asked or not lie.asked)
 
     def chunk(self, size: int) -> bytes:
         """The next event of the stream, numbered."""

@@ -140,6 +140,134 @@ FAULTS: list[Mutant] = [
         "    if failed.unprocessed or failed.needs_http1:\n",
         "    if failed.needs_http1:\n",
     ),
+    Mutant(
+        "a request of which a part was taken is a failed attempt",
+        "upstream.resend",
+        "        return not stalled\n",
+        "        return False\n",
+    ),
+    Mutant(
+        "what a connection that takes nothing carries goes to the next one like it",
+        "upstream.resend",
+        "        return not stalled\n",
+        "        return True\n",
+    ),
+    Mutant(
+        "a request whose last byte was taken counts as a part of one",
+        "upstream.connection",
+        "            sent_since_s=now - call.sent_at if call.sent else None,\n",
+        "            sent_since_s=None,\n",
+    ),
+    Mutant(
+        "a part of a response over HTTP/2 is none",
+        "wires.http2.client",
+        "            self._note_cut()\n",
+        "",
+    ),
+    Mutant(
+        "a part of a response over HTTP/1.1 is none",
+        "upstream.connection",
+        "                call.response_started = True\n                call.handler.response_activity(now)\n            if not",
+        "                call.handler.response_activity(now)\n            if not",
+    ),
+    Mutant(
+        "a demand for HTTP/1.1 is a failed attempt",
+        "upstream.resend",
+        "    if failed.unprocessed or failed.needs_http1:\n",
+        "    if failed.unprocessed:\n",
+    ),
+    Mutant(
+        "a request is sent again for ever",
+        "upstream.connection",
+        "        again = call.replacements < _MAX_REPLACEMENTS and",
+        "        again =",
+    ),
+    Mutant(
+        "a second attempt is not counted",
+        "exchanges.exchange",
+        "        self._attempts += 1\n",
+        "        self._attempts = self._step + 1\n",
+    ),
+    Mutant(
+        "an error inside of a 2xx is tried again, whatever its class",
+        "formats.error_classes",
+        "    return error_class in _RETRIED\n",
+        "    return True\n",
+    ),
+    Mutant(
+        "a provider that says that it is no use is asked again",
+        "exchanges.exchange",
+        "fault.retryable if told is None else told",
+        "fault.retryable",
+    ),
+    Mutant(
+        "who asks for more than 5 s is tried again",
+        "exchanges.exchange",
+        " and wait_s <= MAX_RETRY_AFTER_S\n",
+        "\n",
+    ),
+    # the commit
+    Mutant(
+        "a chunk that a known format does not define commits",
+        "formats.classify",
+        "(type(event) is Unrecognised and event.opaque)",
+        "type(event) is Unrecognised",
+    ),
+    Mutant(
+        "every chunk commits",
+        "exchanges.exchange",
+        "            if weight is CONTENT or",
+        "            if True or",
+    ),
+    Mutant(
+        "an error as the first content is shown",
+        "exchanges.exchange",
+        "            if weight is ERROR:",
+        "            if False and weight is ERROR:",
+    ),
+    Mutant(
+        "a whole 2xx that is an error is a success",
+        "exchanges.rejection",
+        "    if refused is not None:\n",
+        "    if False and refused is not None:\n",
+    ),
+    Mutant(
+        "a stream with nothing in it is a success",
+        "exchanges.exchange",
+        "            if failed is not None:\n                self._reject(reject_stream(response, failed, response.provider",
+        "            if False and failed is not None:\n                self._reject(reject_stream(response, failed, response.provider",
+    ),
+    Mutant(
+        "a whole document in a stream is always an error",
+        "formats.base",
+        '        if name != "error" and any_error(value) is None:\n',
+        "        if False and any_error(value) is None:\n",
+    ),
+    # usage
+    Mutant(
+        "usage is lost with its stream",
+        "exchanges.exchange",
+        "        failed = self._encoder.failed(response, fault, self._progress, usage)\n",
+        "        failed = self._encoder.failed(response, fault, self._progress, None)\n",
+    ),
+    Mutant(
+        "usage is lost with a cancel",
+        "exchanges.exchange",
+        "self._encoder.cancelled(response, self._progress, usage)",
+        "self._encoder.cancelled(response, self._progress, None)",
+    ),
+    Mutant(
+        "usage without the format's own end is final",
+        "exchanges.response",
+        "complete=self.complete and not self._failed",
+        "complete=True",
+    ),
+    Mutant(
+        "a count of usage may fall",
+        "formats.totals",
+        "after is None or (before is not None and before > after)",
+        "after is None",
+    ),
     # the ends
     Mutant(
         "the terminator ends nothing",
@@ -433,8 +561,7 @@ def hunt(fault: Mutant | None) -> str | None:
     if fault is not None:
         assert not [name for name in sys.modules if name.startswith("aigw_sansio")], "the core is imported already"
         sys.meta_path.insert(0, _Finder(fault))
-    from tests.transcripts.test_transcripts import CUTS, FILES, gateway
-    from tests.transcripts.transcripts_of import runs
+    from tests.transcripts.transcripts_of import CUTS, FILES, gateway, runs
 
     for path, cuts, http in runs(FILES, CUTS[:1]):
         from tests.transcripts.runner import check

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.laws.compiled import needs_sources
 from tests.peers.processes import start
+from tests.rigs.compiled import needs_sources
 from tests.world.mutants import FAULTS, SOURCE, Hunt
 
 ROOT = Path(__file__).parents[2]

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.laws.compiled import needs_sources
+from tests.rigs.compiled import needs_sources
 from tests.world.h2 import run
 from tests.world.world import Move, random_moves
 

@@ -22,8 +22,9 @@ import h2.errors
 import h2.exceptions
 from h2.settings import SettingCodes
 from tests.peers.http_providers import Http1Provider, Http2Provider
+from tests.peers.peer import Headers
 from tests.peers.reference_driver import Core, LawBroken
-from tests.world.actors import PROVIDERS, Caller, Serving, create_message
+from tests.world.actors import LIES, PROVIDERS, Caller, Serving, create_message
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.effects import (
@@ -39,6 +40,7 @@ from aigw_sansio.effects import (
     PauseReading,
     Unavailable,
 )
+from aigw_sansio.events import AttemptEnded
 from aigw_sansio.ids import AskId, ConnId
 
 Move: TypeAlias = tuple[int | str, int, int]
@@ -94,6 +96,7 @@ class Pipe:
         self.offered: tuple[str, ...] = ()
         self.servings: list[Serving] = []
         self.inbound = b""
+        self.read = 0  #: bytes that the driver has read
         self.end: str | None = None  #: "eof" or "reset", behind ``inbound``
         self.end_told = False
         self.paused = False
@@ -133,6 +136,7 @@ class World:
         self.asks: list[Ask] = []
         self.admitted: dict[str, str] = {}  #: event ids by log id
         self.ended: Counter[str] = Counter()
+        self.failures: dict[str, list[bool]] = {}  #: by log id, of each attempt that has ended: whether it failed
         self.sessions: Counter[int] = Counter()
         self.trace: list[str] = []
         self.drained = False
@@ -147,7 +151,7 @@ class World:
             self._pull, self._confirm, self._confirm, self._peer_reads, self._flow_all, self._flow_all,
             self._dial, self._dial, self._dial_fails,
             self._head, self._head, self._chunk, self._chunk, self._chunk, self._finish, self._flood, self._tell_end, self._tell_end,
-            self._provider_odd,
+            self._provider_odd, self._lie, self._lie,
             self._peer_eof, self._peer_reset, self._answer, self._wait, self._wait, self._close_socket, self._toggle,
             self._running_stream, self._full_client, self._drain, self._share, self._share_in_trouble, self._quiet,
         )  # fmt: skip
@@ -227,6 +231,8 @@ class World:
             if log_id in self.admitted:
                 raise LawBroken(f"{event}: admitted twice")
             self.admitted[log_id] = getattr(event, "event_id", "")
+        elif isinstance(event, AttemptEnded):
+            self.failures.setdefault(log_id, []).append(event.fault is not None)
         elif name == "ExchangeEnded":
             self.ended[log_id] += 1
             if self.ended[log_id] > 1 or log_id not in self.admitted:
@@ -431,6 +437,7 @@ class World:
         if pipe.inbound:
             size = min(size, 65536)
             data, pipe.inbound = pipe.inbound[:size], pipe.inbound[size:]
+            pipe.read += len(data)
             self._step("receive_data", pipe.conn, data)
             return True
         if pipe.end == "eof":
@@ -503,7 +510,8 @@ class World:
             assert pipe.provider is not None
             for seen in pipe.provider.receive(data):
                 if seen.line.startswith(("POST", "GET")):
-                    pipe.servings.append(Serving(seen.stream, seen.body or b"", self.now))
+                    known = seen.line.endswith("/chat/completions")
+                    pipe.servings.append(Serving(seen.stream, seen.body or b"", self.now, known=known))
                 elif seen.line.startswith("aborted"):
                     assert isinstance(pipe.provider, Http2Provider)
                     for serving in pipe.servings:
@@ -573,7 +581,8 @@ class World:
         pipe.end = "reset"
         if pipe.inbound:
             for index, serving in enumerate(pipe.servings):
-                if index and self.now - serving.at <= pipe.handshake:
+                begun = serving.begins is not None and pipe.read > serving.begins
+                if index and self.now - serving.at <= pipe.handshake and not begun:
                     serving.billed = False
 
     def _bill(self, pipe: Pipe) -> None:
@@ -625,8 +634,15 @@ class World:
 
     def _answer_with(self, pipe: Pipe, serving: Serving, kind: str) -> None:
         status, headers, body = serving.answer(kind)
+        self._send_whole(pipe, serving, status, headers, body)
+
+    def _send_whole(self, pipe: Pipe, serving: Serving, status: int, headers: Headers, body: bytes | None) -> None:
+        """A head, and all of its body; without one it is a stream."""
         serving.billed = True
         provider = pipe.provider
+        assert provider is not None
+        pipe.inbound += provider.take()
+        serving.begins = pipe.read + len(pipe.inbound)
         if isinstance(provider, Http2Provider):
             try:
                 provider.send_head(serving.stream, status, headers)
@@ -636,7 +652,6 @@ class World:
                 serving.phase = "over"
             pipe.inbound += provider.take()
         else:
-            assert provider is not None
             pipe.inbound += provider.head(status, headers, "chunked")
             if body is not None:
                 pipe.inbound += provider.body(body) + provider.end()
@@ -689,7 +704,7 @@ class World:
             self._say(pipe, serving, 10)
         finish = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
         done = (b"data: [DONE]\n\n", b"data: [DONE] \n\n", b'data: "[DONE]"\n\n', finish, finish + b": ping\n\n")[
-            who % 5
+            who % (5 if serving.known else 3)  # a finish ends nothing in a format that is not known
         ]
         self._put(pipe, serving, done)
         serving.finished = True
@@ -713,6 +728,46 @@ class World:
             self._put(pipe, serving, b": ping\n\n" * 10_000)
         serving.phase = "over"
         return f"{pipe} {serving.event_id} {done!r} {how}"
+
+    def _lie(self, who: int, much: int) -> str | None:
+        """A response that is not what it looks like, all of it at once. What it is decides whether its attempt fails."""
+        found = self._pick_serving(who, "asked")
+        if found is None:
+            return None
+        pipe, serving = found
+        lie = LIES[much % len(LIES)]
+        self._flow(pipe)  # what the gateway has taken back, it has taken back
+        logs = [log_id for log_id, event_id in self.admitted.items() if event_id == serving.event_id]
+        if serving.phase != "asked" or not pipe.live or len(logs) != 1 or self.ended[logs[0]]:
+            return None
+        failures = self.failures.setdefault(logs[0], [])
+        before = len(failures)
+        end = "ends" if lie.asked and not serving.asked else lie.end
+        if end == "ends":
+            self._send_whole(pipe, serving, lie.status, lie.headers, serving.lie(lie))
+        else:
+            self._send_whole(pipe, serving, lie.status, lie.headers, None)
+            self._put(pipe, serving, serving.lie(lie))
+        if end == "breaks":
+            self._break(pipe, serving)
+        while not pipe.paused and self._read(pipe, 65536):
+            pass
+        told = f"{pipe} {serving.event_id} {lie.name}"
+        if len(failures) == before:
+            if isinstance(pipe.provider, Http1Provider) and pipe.live and not (pipe.paused or pipe.inbound or pipe.end):
+                raise LawBroken(f"{told}: its attempt goes on")
+        elif failures[before] == serving.tells_truth(lie):
+            raise LawBroken(f"{told}: its attempt {'failed' if failures[before] else 'is a success'}")
+        return told
+
+    def _break(self, pipe: Pipe, serving: Serving) -> None:
+        """The transport of a response ends in the middle of it."""
+        if isinstance(pipe.provider, Http2Provider):
+            with contextlib.suppress(h2.exceptions.ProtocolError):
+                pipe.provider.reset_stream(serving.stream, h2.errors.ErrorCodes.INTERNAL_ERROR)
+            pipe.inbound += pipe.provider.take()
+        else:
+            pipe.end = "eof"
 
     def _end(self, pipe: Pipe, serving: Serving) -> None:
         if serving.phase == "asked":

@@ -1,7 +1,8 @@
 """``aigw read FILE``: the provider-agnostic events of a recorded response, as lines of JSON.
 
-Decides: how framing and format of a file are found: from the options first, then from its name and content. Must not
-know: any format. :mod:`aigw_sansio.bodies.framing` reads framings, :mod:`aigw_sansio.formats.registry` reads formats.
+Decides: how type and format of a file are found: from the options first, then from its name and content. Must not know:
+any framing or format. :mod:`aigw_sansio.exchanges.response` reads the body, as the gateway would if a stream was asked
+for.
 """
 
 from collections.abc import Iterator
@@ -10,13 +11,15 @@ from typing import Final
 
 import msgspec
 
-from aigw_sansio import Limits, ProviderEvent
-from aigw_sansio.bodies.framing import Framing, decoder_for, framing_of, media_type
+from aigw_sansio import Fault, Limits, ProviderEvent, ResponseFailed, ResponseFinished
+from aigw_sansio.exchanges.response import ProviderResponse
+from aigw_sansio.formats.classify import is_content
 from aigw_sansio.formats.detection import LOOK_AT, detect_format
-from aigw_sansio.formats.registry import FORMAT_ALIASES, make_reader
+from aigw_sansio.formats.registry import FORMAT_ALIASES
 from aigw_sansio.providers.registry import ALIASES, REGISTRY
 
 _PIECE: Final = 64 * 1024
+_ASKED: Final = b'{"stream":true}'
 _TYPES: Final = {
     ".sse": "text/event-stream",
     ".ndjson": "application/x-ndjson",
@@ -58,24 +61,51 @@ def read_file(
         start = file.read(LOOK_AT)
         kind = content_type or _type_of(Path(path), start)
         format = named if format is not None else _told(detect_format(kind, start), named)
-        essence, _ = media_type([(b"content-type", kind.encode("latin-1", "replace"))])
-        array = format == "gemini" and start.lstrip()[:1] == b"["
-        framing = framing_of(status, essence, has_length=False, array_stream=array)
-        reader = make_reader(format)
-        if framing is Framing.WHOLE:
-            yield from _lines(reader.read_whole(start + file.read()))
-            return
-        decoder = decoder_for(framing, Limits())
+        response = ProviderResponse(
+            status,
+            [(b"content-type", kind.encode("latin-1", "replace"))],
+            format=format,
+            limits=Limits(response_body_bytes=Path(path).stat().st_size),
+            array_stream=format == "gemini" and start.lstrip()[:1] == b"[",
+            query=_ASKED,
+        )
+        committed = False
         data = start
-        while data:
-            for chunk in decoder.feed(data):
-                yield from _lines(reader.read(chunk))
-            data = b"" if decoder.fault is not None else file.read(_PIECE)
-        for chunk in decoder.finish():
-            yield from _lines(reader.read(chunk))
-        if decoder.fault is not None:
-            raise ReadError(decoder.fault.detail)
-        yield from _lines(reader.finish())
+        while data and response.fault is None and not response.over:
+            for chunk in response.next_chunks(data):
+                events = response.read(chunk)
+                yield from _lines(events)
+                if not committed and is_content(events):
+                    committed = True
+                    response.committed(everything=True)
+            data = file.read(_PIECE)
+    yield from _lines(_end(response, committed=committed))
+
+
+def _end(response: ProviderResponse, *, committed: bool) -> list[ProviderEvent]:
+    """What the end of the body means. A whole body has all of its meaning there."""
+    rest = [] if response.over else response.finish()
+    if isinstance(rest, Fault):
+        raise ReadError(rest.detail)
+    if not response.is_stream:
+        return _whole(response, rest[0].data if rest else b"")
+    events = [event for chunk in rest for event in response.read(chunk)]
+    committed = committed or is_content(events)
+    events += response.read_end()
+    failed = None if committed else response.failure(events)
+    return events if failed is None else [*_unfinished(events), failed]
+
+
+def _whole(response: ProviderResponse, body: bytes) -> list[ProviderEvent]:
+    events = response.read_whole(body)
+    if response.status >= 300 and response.known:
+        return [response.error_of(body)]
+    failed = response.failure(events)
+    return events if failed is None else [*_unfinished(events), failed]
+
+
+def _unfinished(events: list[ProviderEvent]) -> list[ProviderEvent]:
+    return [event for event in events if not isinstance(event, ResponseFinished | ResponseFailed)]
 
 
 def _family(provider: str | None, format: str | None) -> str:

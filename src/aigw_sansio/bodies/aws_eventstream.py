@@ -137,7 +137,8 @@ class AwsEventStreamDecoder:
         return _event(headers.get(b":event-type", ""), payload)
 
     def _fail(self, kind: FaultKind, what: str) -> None:
-        self.fault = Fault(kind, Side.PROVIDER, f"the provider's event stream {what}")
+        again = kind is not FaultKind.BODY_TOO_LARGE
+        self.fault = Fault(kind, Side.PROVIDER, f"the provider's event stream {what}", retryable=again)
         self._held.clear()
 
 

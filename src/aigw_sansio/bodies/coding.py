@@ -142,7 +142,8 @@ class ContentDecoder:
         return self._inflater
 
     def _fail(self, kind: FaultKind, what: str) -> None:
-        self.fault = Fault(kind, Side.PROVIDER, f"the provider's {self._coding} content {what}")
+        again = kind is not FaultKind.BODY_TOO_LARGE
+        self.fault = Fault(kind, Side.PROVIDER, f"the provider's {self._coding} content {what}", retryable=again)
         self._input = b""
         self._position = 0
 

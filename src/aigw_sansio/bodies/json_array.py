@@ -135,5 +135,6 @@ class JsonArrayDecoder:
         return position + 1
 
     def _fail(self, kind: FaultKind, what: str) -> None:
-        self.fault = Fault(kind, Side.PROVIDER, f"the provider's stream {what}")
+        again = kind is not FaultKind.BODY_TOO_LARGE
+        self.fault = Fault(kind, Side.PROVIDER, f"the provider's stream {what}", retryable=again)
         self._held.clear()

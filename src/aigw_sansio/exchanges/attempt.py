@@ -242,7 +242,7 @@ class Attempt:
             limits=limits,
             array_stream=call.array_stream,
             query=call.request.body,
-            keys=call.stored_keys,
+            keys=call.stored_keys + (self._running.added_keys if self._running is not None else ()),
         )
         if self.response.fault is not None:
             self._fail(self.response.fault, now)

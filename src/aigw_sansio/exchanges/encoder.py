@@ -77,8 +77,9 @@ class ResponseEncoder(ABC):
         """A whole response; the messages of its events come first. The exchange has ended."""
 
     @abstractmethod
-    def refused(self, fault: Fault, progress: Progress) -> list[bytes]:
-        """There is no response to show: ``fault`` says why. The exchange has ended."""
+    def refused(self, fault: Fault, progress: Progress, usage: UsageReported | None) -> list[bytes]:
+        """There is no response to show: ``fault`` says why. ``usage`` is of one that broke off. The exchange has
+        ended."""
 
     @abstractmethod
     def finished(self, response: ProviderResponse, progress: Progress, usage: UsageReported | None) -> list[bytes]:

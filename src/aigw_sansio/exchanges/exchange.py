@@ -12,12 +12,11 @@ from ..engine.services import Services
 from ..events import ExchangeEnded, RequestAdmitted, ResponseFailed, UsageReported
 from ..faults import HTTP_STATUS, Fault, FaultKind, Side
 from ..formats.classify import CONTENT, ERROR, classify
-from ..formats.error_classes import is_retryable
 from ..fsm import Machine
 from .attempt import PAUSED_BY_BUDGET, PAUSED_BY_QUEUE, Attempt
 from .encoder import FinalResponse, Progress, ResponseEncoder
 from .ports import Ending, ExchangeOutlet, PlannedStep
-from .rejection import Rejection, failure_event, judge_whole, reject_stream
+from .rejection import Rejection, fault_of, judge_whole, reject_stream, untold_end
 from .response import ProviderResponse
 from .retry import MAX_RETRY_AFTER_S, retry_after_s, should_retry
 from .source import Source
@@ -126,8 +125,7 @@ class Exchange:
                 session=self._owner.session_id, event_id=self.event_id, log_id=self.log_id, steps=len(self._steps)
             )
         )
-        total = self._steps[0].policy.total_s
-        if total is not None:
+        if (total := self._steps[0].policy.total_s) is not None:
             self._total_timer.arm(now + total)
         self._try(now)
 
@@ -140,7 +138,8 @@ class Exchange:
         if response is not None:
             self._status = response.status
         usage = response.usage() if response is not None else None
-        messages = self._encoder.cancelled(response, self._progress, usage) if how == "cancelled" else []
+        last = self._tell_end(fault)  # a host may listen though the client is gone
+        messages = [*last, *self._encoder.cancelled(response, self._progress, usage)] if how == "cancelled" else []
         self._end(how, now, by=by, fault=fault, messages=messages, usage=usage)
 
     def fail(self, fault: Fault, now: float) -> None:
@@ -151,7 +150,7 @@ class Exchange:
             else:
                 self._fail_stream(fault, now, by=Side.GATEWAY)
         elif not self.ended:
-            self._refuse(fault, Side.GATEWAY, now)
+            self._refuse(fault, Side.GATEWAY, self._response, now)
 
     # -- pausing ------------------------------------------------------------------------------------------------
 
@@ -245,9 +244,7 @@ class Exchange:
         if failed is None:
             self._outlet.post(self, messages, now)  # all messages of one read together
         else:
-            again = is_retryable(failed.error_class)
-            fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, failed.message, retryable=again)
-            self._fail_stream(fault, now, by=Side.PROVIDER, messages=messages)
+            self._fail_stream(fault_of(failed), now, by=Side.PROVIDER, messages=messages)
 
     def _collect_until_commit(self, response: ProviderResponse, chunks: list[Chunk], now: float) -> None:
         """Keep messages uncommitted until the first chunk with content."""
@@ -357,7 +354,7 @@ class Exchange:
         elif self._last_response is not None:
             self._show(self._last_response, now, fault=fault)
         else:
-            self._refuse(fault, Side.PROVIDER, now)
+            self._refuse(fault, Side.PROVIDER, response, now)
 
     def _on_backoff_over(self, now: float) -> None:
         self._machine.fire(ExchangeInput.TRY_NEXT)
@@ -375,23 +372,26 @@ class Exchange:
         messages = self._encoder.whole(final, self._progress)
         self._end("created", now, by=Side.PROVIDER, fault=fault, messages=messages, usage=final.usage)
 
-    def _refuse(self, fault: Fault, by: Side, now: float) -> None:
-        """End without a response to show."""
+    def _refuse(self, fault: Fault, by: Side, response: ProviderResponse | None, now: float) -> None:
+        """End without a response to show. ``response``: the one that broke off, if there was one."""
         self._status = HTTP_STATUS[fault.kind]
-        known = self._steps[self._step].call.format != "unknown"
-        messages = self._encoder.events([failure_event(fault)]) if known else []
-        messages += self._encoder.refused(fault, self._progress)
-        usage = self._response.usage() if self._response is not None else None
+        usage = response.usage() if response is not None else None
+        messages = [*self._tell_end(fault), *self._encoder.refused(fault, self._progress, usage)]
         self._end("created", now, by=by, fault=fault, messages=messages, usage=usage)
 
     def _fail_stream(self, fault: Fault, now: float, *, by: Side, messages: Sequence[bytes] = ()) -> None:
         """Fail in the middle of a stream, after ``messages``."""
         response = self._shown_response
-        told = response.told_end or not response.known
-        last = [] if told else self._encoder.events([failure_event(fault)])
+        last = self._tell_end(fault)
         usage = response.usage()
         failed = self._encoder.failed(response, fault, self._progress, usage)
         self._end("error", now, by=by, fault=fault, messages=[*messages, *last, *failed], usage=usage)
+
+    def _tell_end(self, fault: Fault) -> list[bytes]:
+        """The messages of the events that end what ``fault`` cuts short."""
+        seen = self._response if self._machine.state is ExchangeState.STREAMING else None
+        events = untold_end(self._steps[self._step].call.format, seen, fault)
+        return self._encoder.events(events) if events else []
 
     def _clear_attempt(self) -> None:
         """Keep nothing of an ended attempt except the number of its bytes."""

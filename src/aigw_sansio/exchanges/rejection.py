@@ -44,17 +44,30 @@ def judge_whole(response: ProviderResponse, body: bytes, step: int) -> FinalResp
     return _final(response, body, step, events)
 
 
+def fault_of(failed: ResponseFailed) -> Fault:
+    """The fault that an error of the provider is, before and after the commit."""
+    return Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, failed.message, retryable=is_retryable(failed.error_class))
+
+
 def failure_event(fault: Fault) -> ResponseFailed:
     """The event that ends a response that broke off, or that never came."""
     broken = fault.side is Side.PROVIDER and fault.kind is not FaultKind.PROVIDER_ERROR
     return ResponseFailed(fault.detail, fault.kind.value, error_class="server" if broken else "unknown")
 
 
+def untold_end(format: str, seen: ProviderResponse | None, fault: Fault) -> list[ProviderEvent]:
+    """The events that end an exchange which ``fault`` cuts short (client protocol, section 3.2, "What a known format
+    cannot hide"): none if ``format`` is not known or they have told the end; the finishes of a response whose choices
+    have all finished; else that it failed. ``seen``: the response that the client sees, if it sees one."""
+    if format == "unknown" or (seen is not None and seen.told_end):
+        return []
+    return seen.read_end() if seen is not None and seen.ended_well else [failure_event(fault)]
+
+
 def _reject(response: ProviderResponse, failed: ResponseFailed, words: bytes, step: int) -> Rejection:
     """An answer with a status of 2xx that is an error."""
-    fault = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, failed.message, retryable=is_retryable(failed.error_class))
     final = _final(response, words, step, [failed], status=status_of(failed)) if words else None
-    return Rejection(fault, final, failed.retry_after_s or 0.0)
+    return Rejection(fault_of(failed), final, failed.retry_after_s or 0.0)
 
 
 def _final(

@@ -50,6 +50,7 @@ class ProviderResponse:
     """
 
     __slots__ = (
+        "_asked",
         "_broken",
         "_coding",
         "_decoder",
@@ -122,6 +123,7 @@ class ProviderResponse:
         self.needs_data = True
         #: Bytes of the body that are held here.
         self.buffered = 0
+        self._asked = bool(query)
         self._reader = make_reader(format)
         #: Whether the format is known.
         self.known = format != "unknown"
@@ -302,7 +304,10 @@ class ProviderResponse:
             self.search = self._marker_search
 
     def read_whole(self, body: bytes) -> list[ProviderEvent]:
-        """What a whole response means. A body of a binary type that no format knows has no meaning."""
+        """What a whole response means. A body of a binary type that no format knows has no meaning. An empty one with
+        the status 200, to a request that has a body, is no response."""
+        if self._asked and self.status == 200 and self.known and not body.strip():
+            return self._note([response_failed("the provider's response is empty")])
         events = self._reader.read_whole(body)
         if not self._is_textual and any(type(event) is ResponseFailed and event.kind == "not_json" for event in events):
             return []

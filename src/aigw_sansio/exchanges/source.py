@@ -55,6 +55,10 @@ class ResponseHandler(Protocol):
 class Call(Protocol):
     """One request to a source. Call ``start`` next. Do not call ``cancel`` after the handler was told of the end."""
 
+    @property
+    def added_keys(self) -> tuple[bytes, ...]:
+        """The keys that the source itself has put into the request: hide them from the client."""
+
     def start(self, now: float) -> None:
         """Send the request. The handler may be told of anything before this returns, even of the end."""
 

@@ -13,8 +13,8 @@ from ..events import ProviderEvent, ResponseFailed, Unrecognised
 from .base import BaseReader
 from .classify import is_content
 from .detection import format_of_value
-from .errors import embedded_error, framing_error
-from .values import parse
+from .errors import any_error, embedded_error, framing_error
+from .values import BROKEN, parse
 
 #: The event of every chunk of an unknown format; one shared object.
 OPAQUE: Final = Unrecognised("opaque", opaque=True)
@@ -44,7 +44,7 @@ class UnknownReader:
         return (b'"error"',) if self._told is None else self._told.markers
 
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
-        if chunk.failed or chunk.event == "error":
+        if (chunk.failed and not _is_document(chunk)) or chunk.event == "error":
             return [framing_error(chunk.data, chunk.event)]
         found = _error_in(chunk.data)
         if found is not None:
@@ -73,6 +73,12 @@ class UnknownReader:
 
 def _without_failures(events: list[ProviderEvent]) -> list[ProviderEvent]:
     return [event for event in events if type(event) is not ResponseFailed]
+
+
+def _is_document(chunk: Chunk) -> bool:
+    """Whether ``chunk`` is a JSON document between events that does not read as an error."""
+    value = parse(chunk.data)
+    return chunk.event in ("", "message") and value is not BROKEN and any_error(value) is None
 
 
 def _error_in(data: bytes) -> ResponseFailed | None:

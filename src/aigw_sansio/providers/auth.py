@@ -70,8 +70,8 @@ def carried_keys(
 ) -> list[str]:
     """All keys in a request, longest first: from fields (``header`` among them), from the query (encoded and decoded),
     and ``others``."""
-    names = (*CREDENTIAL_FIELDS, header)
-    keys = {*others, *(fields[name].rpartition(" ")[2] for name in names if name in fields)}
+    names = (*CREDENTIAL_FIELDS, "x-amz-security-token", header)
+    keys = {*others, *(fields[name].rpartition(" ")[2].removeprefix("Signature=") for name in names if name in fields)}
     items = (item.partition("=") for item in _plain_names(query))
     carrying = (value for name, _, value in items if name in parameters or name.lower() in CREDENTIAL_PARAMETERS)
     for value in islice(carrying, MOST_KEYS):

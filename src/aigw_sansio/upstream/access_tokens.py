@@ -285,6 +285,7 @@ class _AuthorizedCall:
         "_requester",
         "_source",
         "_tokens",
+        "added_keys",
     )
 
     def __init__(
@@ -306,6 +307,8 @@ class _AuthorizedCall:
         self._handler = handler
         self._connect_timeout_s = connect_timeout_s
         self._call: Call | None = None
+        #: Its token, once it has one.
+        self.added_keys: tuple[bytes, ...] = ()
 
     # -- Call ---------------------------------------------------------------------------------------------------
 
@@ -353,6 +356,7 @@ class _AuthorizedCall:
             self._send(token, now)
 
     def _send(self, token: Secret, now: float) -> None:
+        self.added_keys = (token.reveal().encode("ascii"),)
         request = msgspec.structs.replace(self._request, request=with_token(self._request.request, token))
         self._call = self._source.open(
             request, self, connect_timeout_s=self._connect_timeout_s, requester=self._requester

@@ -127,6 +127,10 @@ class UpstreamCall:
         self.withheld_credit = 0
         self.timer: Timer | None = None
 
+    @property
+    def added_keys(self) -> tuple[bytes, ...]:
+        return ()
+
     def start(self, now: float) -> None:
         self._pool.submit(self, now)
 

@@ -106,8 +106,7 @@ class UpstreamConnection(Connection):
         self.served = 0
         #: Its number among the connections that became ready, counted by the pool.
         self.ready_order = 0
-        self._pinged = False
-        self._peer_done = False
+        self._pinged = self._peer_done = False
         self._stalled = False  # the provider takes no bytes: neither would it on another connection
         self._settings_version = 0
         self._idle_timer = services.timers.timer(self._on_idle)
@@ -425,6 +424,7 @@ class UpstreamConnection(Connection):
             self._pump(now)
             self._ping_timer.arm(now + self.services.config.timeouts.pong_s)
         else:
+            self._stalled = self.buffer.size > 0
             self._dispatch(self.wire.connection_lost("no answer to a ping"), now)
             self._end(now, abort=True)
 

@@ -65,7 +65,7 @@ class ResponseEnd(msgspec.Struct, frozen=True, gc=False):
 class StreamFailed(msgspec.Struct, frozen=True, gc=False):
     """``stream`` gets no more events. ``unprocessed``: the peer certainly did not act on the request, so it may be sent
     again elsewhere (REFUSED_STREAM, an id above GOAWAY's last; RFC 9113 sections 5.1.1, 6.8, 8.7). ``processed``: it
-    said that it may have (an id that GOAWAY covers). ``needs_http1``: it wants the request over HTTP/1.1
+    may have (an id that GOAWAY covers, or a part of a response). ``needs_http1``: it wants the request over HTTP/1.1
     (HTTP_1_1_REQUIRED)."""
 
     stream: int

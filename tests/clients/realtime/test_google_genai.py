@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from tests.clients.realtime.gateway_world import DRIVERS, KEY, library, wants_clients, world
+from tests.rigs.client_gateway import DRIVERS, KEY, library, wants_clients, world
 
 from aigw_drivers.server.serve import DriverName
 from aigw_sansio.events import ProviderEventRead, ResponseFinished, ToolCallDelta, ToolCallStarted

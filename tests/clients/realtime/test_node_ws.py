@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from tests.clients.realtime.gateway_world import DRIVERS, KEY, TOKEN, wants_clients, world
+from tests.rigs.client_gateway import DRIVERS, KEY, TOKEN, wants_clients, world
 
 from aigw_drivers.server.serve import DriverName
 

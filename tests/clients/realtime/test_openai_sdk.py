@@ -4,7 +4,7 @@ import base64
 import json
 
 import pytest
-from tests.clients.realtime.gateway_world import DRIVERS, KEY, TOKEN, library, wants_clients, world
+from tests.rigs.client_gateway import DRIVERS, KEY, TOKEN, library, wants_clients, world
 
 from aigw_drivers.server.serve import DriverName
 from aigw_sansio.events import ProviderEventRead, ToolCallDelta, ToolCallStarted

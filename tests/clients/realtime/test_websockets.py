@@ -4,7 +4,7 @@ import json
 import logging
 
 import pytest
-from tests.clients.realtime.gateway_world import DRIVERS, KEY, TOKEN, world
+from tests.rigs.client_gateway import DRIVERS, KEY, TOKEN, world
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol

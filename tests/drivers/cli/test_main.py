@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.laws.compiled import COMPILED
 from tests.peers import processes
+from tests.rigs.compiled import COMPILED
 
 AIGW = [sys.executable, "-c", "from aigw_drivers.cli.main import main; main()"]
 

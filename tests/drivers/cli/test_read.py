@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.recorded.recordings import FOLDER, RECORDINGS, needs_recordings
+from tests.reading.recordings import FOLDER, RECORDINGS, needs_recordings
 
 from aigw_drivers.cli.read import ReadError, read_file
 
@@ -25,6 +25,27 @@ def test_a_stream_is_told_by_its_content(tmp_path: Path) -> None:
         {"type": "text.delta", "text": "Hi"},
         {"type": "response.finished", "reason": "stop", "raw_reason": "stop"},
     ]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.txt", "a.bin", "a.sse"])
+def test_an_event_stream_is_one_under_any_type_that_servers_give_it(name: str, tmp_path: Path) -> None:
+    for kind in (None, "application/json", "text/plain; charset=utf-8"):
+        read = lines(tmp_path / name, b"\n: ping\n\n" + STREAM + b"data: behind the end\n\n", content_type=kind)
+        assert [line["type"] for line in read] == ["response.started", "text.delta", "response.finished"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"Internal Server Error\n\n", "Internal Server Error"),
+        (b": ping\n\ndata: [DONE]\n\n", "the provider's stream ended with nothing in it"),
+        (b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"error"}]}\n\n', "the response finished with error"),
+        (b'error: {"message":"busy"}\n\n', "busy"),
+    ],
+)
+def test_a_stream_that_is_no_response_has_failed(body: bytes, message: str, tmp_path: Path) -> None:
+    *_, last = lines(tmp_path / "a.sse", body, format="openai-chat")
+    assert (last["type"], last["message"]) == ("response.failed", message)
 
 
 def test_the_type_wins_over_the_name(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ import ssl
 from contextlib import suppress
 
 import pytest
-from tests.drivers.conformance.conftest import Certificates
-from tests.drivers.conformance.hosts import HostFactory, running
-from tests.drivers.conformance.peers import connect, read_exactly, read_to_end
-from tests.drivers.conformance.toy_engines import PATIENCE_S, Echo, ToyEngine
+from tests.peers.certificates import Certificates
+from tests.peers.sockets import PATIENCE_S, connect, read_exactly, read_to_end
+from tests.rigs.hosts import HostFactory, running
+from tests.rigs.toy_engines import Echo, ToyEngine
 
 from aigw_sansio.effects import Answer, Authenticate, Close, Flush, PauseReading, ResumeReading, Unavailable
 from aigw_sansio.events import Event, UpgradeRefused

@@ -4,10 +4,10 @@ import socket
 import threading
 
 import pytest
-from tests.drivers.conformance.conftest import Certificates
-from tests.drivers.conformance.hosts import HOSTS, OURS, HostFactory, running
-from tests.drivers.conformance.peers import background, connect, echo, read_exactly, read_to_end, server, wait_for_end
-from tests.drivers.conformance.toy_engines import PATIENCE_S, Relay, ToyEngine
+from tests.peers.certificates import Certificates
+from tests.peers.sockets import PATIENCE_S, background, connect, echo, read_exactly, read_to_end, server, wait_for_end
+from tests.rigs.hosts import HOSTS, OURS, HostFactory, running
+from tests.rigs.toy_engines import Relay, ToyEngine
 
 from aigw_sansio.effects import Tls
 from aigw_sansio.ids import ConnId

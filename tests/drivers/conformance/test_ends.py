@@ -4,10 +4,10 @@ import logging
 import socket
 
 import pytest
-from tests.drivers.conformance.conftest import Certificates
-from tests.drivers.conformance.hosts import HOSTS, OURS, HostFactory, running
-from tests.drivers.conformance.peers import background, connect, read_exactly, read_to_end, reset
-from tests.drivers.conformance.toy_engines import PATIENCE_S, Echo, ToyEngine
+from tests.peers.certificates import Certificates
+from tests.peers.sockets import PATIENCE_S, background, connect, read_exactly, read_to_end, reset
+from tests.rigs.hosts import HOSTS, OURS, HostFactory, running
+from tests.rigs.toy_engines import Echo, ToyEngine
 
 from aigw_drivers.core.tls import TlsPipe
 from aigw_sansio.ids import ConnId

@@ -4,9 +4,9 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.drivers.conformance.hosts import HOSTS, OURS, HostFactory, running
-from tests.drivers.conformance.peers import connect, read_exactly
-from tests.drivers.conformance.toy_engines import ToyEngine
+from tests.peers.sockets import connect, read_exactly
+from tests.rigs.hosts import HOSTS, OURS, HostFactory, running
+from tests.rigs.toy_engines import ToyEngine
 
 from aigw_sansio.effects import Answer, Authenticate, Authenticated, Metrics, Question, Unavailable
 from aigw_sansio.ids import ConnId

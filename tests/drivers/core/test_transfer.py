@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from math import inf
 
-from tests.drivers.conformance.toy_engines import ToyEngine
+from tests.rigs.toy_engines import ToyEngine
 
 from aigw_drivers.core.link import Link
 from aigw_drivers.core.transfer import READ_COST_BYTES, TURN_BYTES, Transfer

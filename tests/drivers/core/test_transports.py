@@ -11,8 +11,8 @@ from typing import NoReturn
 
 import pytest
 import uvloop
-from tests.drivers.conformance.peers import PATIENCE_S, background, reset
-from tests.drivers.conformance.thread_driver import _Link
+from tests.peers.sockets import PATIENCE_S, background, reset
+from tests.rigs.thread_driver import _Link
 
 from aigw_drivers.core.link import Link
 from aigw_drivers.core.transports import TransportReadiness, TransportSocket, transport_socket_type

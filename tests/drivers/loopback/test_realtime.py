@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio
 import pytest
-from tests.recorded.recordings import FOLDER, needs_recordings
+from tests.reading.recordings import FOLDER, needs_recordings
 
 from aigw_drivers.client import HandshakeRefused, WebSocketClient, WebSocketClosed, connect
 from aigw_drivers.loopback import LoopbackProvider, RequestRecord

@@ -9,7 +9,7 @@ import anyio
 import anyio.to_thread
 import pytest
 import trustme
-from tests.drivers.server.h2_socket_client import h2_client
+from tests.peers.http2_socket_client import h2_client
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 

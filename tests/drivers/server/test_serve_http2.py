@@ -7,7 +7,7 @@ import anyio
 import anyio.to_thread
 import pytest
 import trustme
-from tests.drivers.server.h2_socket_client import PATH, h2_client
+from tests.peers.http2_socket_client import PATH, h2_client
 
 from aigw_drivers.client import connect
 from aigw_drivers.core.tls import client_context

@@ -14,7 +14,8 @@ from typing import Literal
 import anyio
 import pytest
 from anyio.abc import ByteStream, SocketAttribute
-from tests.drivers.server.realtime_gateway import (
+from tests.peers.server_handshake import accept_upgrade
+from tests.rigs.realtime_gateway import (
     CANARY,
     HOSTS,
     MIB,
@@ -28,7 +29,6 @@ from tests.drivers.server.realtime_gateway import (
     upgrade,
     world,
 )
-from tests.peers.server_handshake import accept_upgrade
 
 from aigw_drivers.client import HandshakeRefused, WebSocketClient, connect
 from aigw_sansio.config import Timeouts

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager, suppress
 import anyio
 import pytest
 from anyio.abc import ByteStream, SocketAttribute
-from tests.drivers.server.realtime_gateway import HOSTS, MIB, Host, World, end_of, head_of, masked, upgrade, world
 from tests.peers.server_handshake import accept_upgrade
+from tests.rigs.realtime_gateway import HOSTS, MIB, Host, World, end_of, head_of, masked, upgrade, world
 
 from aigw_drivers.client import connect
 from aigw_sansio.config import Timeouts

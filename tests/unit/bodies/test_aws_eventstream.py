@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.bodies.aws_messages import message
-from tests.unit.bodies.body_reading import bounded, check_recorded, cut_at, cut_points, read, recorded, single, whole
+from tests.reading.aws_messages import message
+from tests.reading.bodies import bounded, check_recorded, cut_at, cut_points, read, recorded, single, whole
 
 from aigw_sansio.bodies.aws_eventstream import HEADERS_BYTES, AwsEventStreamDecoder
 from aigw_sansio.bodies.chunk import Chunk

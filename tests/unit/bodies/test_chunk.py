@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.bodies.body_reading import cut_at, cut_points, read, whole
+from tests.reading.bodies import cut_at, cut_points, read, whole
 
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.bodies.framing import Framing, decoder_for

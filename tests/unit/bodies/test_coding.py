@@ -6,7 +6,7 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.bodies.body_reading import cut_at, cut_points, single
+from tests.reading.bodies import cut_at, cut_points, single
 
 from aigw_sansio.bodies.coding import PIECE_BYTES, ContentDecoder, content_decoder
 from aigw_sansio.faults import Fault, FaultKind, Side

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.bodies.body_reading import described, recorded
+from tests.reading.bodies import described, recorded
 
 from aigw_sansio.bodies.aws_eventstream import AwsEventStreamDecoder
 from aigw_sansio.bodies.framing import Framing, decoder_for, framing_of, media_type

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.bodies.body_reading import (
+from tests.reading.bodies import (
     bounded,
     check_recorded,
     cut_at,

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.bodies.body_reading import bounded, check_recorded, cut_at, cut_points, read, recorded, single, whole
+from tests.reading.bodies import bounded, check_recorded, cut_at, cut_points, read, recorded, single, whole
 
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.bodies.ndjson import NdjsonDecoder

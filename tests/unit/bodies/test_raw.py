@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.bodies.body_reading import bounded, cut_at, cut_points, read, single
+from tests.reading.bodies import bounded, cut_at, cut_points, read, single
 
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.bodies.raw import BinaryDecoder, WholeBody

@@ -2,7 +2,7 @@
 
 import pytest
 from hypothesis import given
-from tests.unit.bodies.body_reading import cut_at, cut_points, read, single
+from tests.reading.bodies import cut_at, cut_points, read, single
 
 from aigw_sansio.bodies.chunk import BodyDecoder, Chunk
 from aigw_sansio.bodies.raw import WholeBody

@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from tests.laws.compiled import needs_sources
-from tests.peers.core_rig import Rig
 from tests.peers.memory_source import JSON, STREAM, MemorySource, Remembered
 from tests.peers.toy_dialect import ToyDialect, message
+from tests.rigs.compiled import needs_sources
+from tests.rigs.core_rig import Rig
 
 import aigw_sansio
 from aigw_sansio.config import GatewaySettings, Limits, Timeouts

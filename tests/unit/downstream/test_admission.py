@@ -8,7 +8,7 @@ import pytest
 from h2.connection import H2Connection
 from h2.events import DataReceived, ResponseReceived, StreamEnded
 from h2.events import Event as H2Event
-from tests.peers.core_rig import short
+from tests.rigs.core_rig import short
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request
 

@@ -4,7 +4,7 @@ channel there is."""
 from collections.abc import Callable
 
 import pytest
-from tests.peers.core_rig import Rig
+from tests.rigs.core_rig import Rig
 
 from aigw_sansio.config import Compression
 from aigw_sansio.downstream.channel import MessageChannel

@@ -4,7 +4,7 @@ import json
 
 import msgspec
 import pytest
-from tests.peers.core_rig import short
+from tests.rigs.core_rig import short
 
 from aigw_sansio.config import Config, GatewaySettings, Limits
 from aigw_sansio.downstream.connection_limits import KEPT_FROM_REALTIME, TURNED_AWAY, refuse_dial

@@ -1,7 +1,7 @@
 """A client's HTTP/1.1 connection: its head, what comes early, its answer, its end in every phase."""
 
 import pytest
-from tests.peers.core_rig import Rig
+from tests.rigs.core_rig import Rig
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request
 

@@ -4,7 +4,7 @@ and credited, what counts as taken, and who is told of the end."""
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.core_rig import Rig
+from tests.rigs.core_rig import Rig
 
 from aigw_sansio.config import Timeouts
 from aigw_sansio.downstream.http2_stream import StreamPipe, StreamState

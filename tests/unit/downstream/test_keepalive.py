@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.core_rig import Rig
+from tests.rigs.core_rig import Rig
 
 from aigw_sansio.config import Timeouts
 from aigw_sansio.downstream.keepalive import Keepalive

@@ -4,8 +4,8 @@ does not see which of them carries it."""
 import pytest
 from h2.connection import H2Connection
 from h2.events import DataReceived, ResponseReceived
-from tests.peers.core_rig import Rig
 from tests.peers.http2_frames import peer
+from tests.rigs.core_rig import Rig
 
 from aigw_sansio.downstream.http1 import Http1DownstreamConnection
 from aigw_sansio.downstream.http2 import Http2DownstreamConnection

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.peers.core_rig import Rig
+from tests.rigs.core_rig import Rig
 
 from aigw_sansio.downstream.ports import ClientRequest
 from aigw_sansio.downstream.refusal import refuse_request

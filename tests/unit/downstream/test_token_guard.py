@@ -1,7 +1,7 @@
 """Wrong tokens slow down, and what waits is bounded."""
 
 import pytest
-from tests.peers.core_rig import Rig
+from tests.rigs.core_rig import Rig
 
 from aigw_sansio.downstream.ports import PendingRequest
 from aigw_sansio.downstream.token_guard import ADDRESSES, WAITING, WAITING_OF_ADDRESS, TokenGuard

@@ -1,7 +1,8 @@
 """A client's WebSocket above its pipe: pongs that wait, liveness, the closing handshake, one end."""
 
 import pytest
-from tests.peers.core_rig import Rig
+from tests.rigs.channel_owner import Owner
+from tests.rigs.core_rig import Rig
 from wsproto.connection import Connection as WsConnection
 from wsproto.connection import ConnectionType
 from wsproto.events import CloseConnection, Event, Message, Ping, Pong, TextMessage
@@ -9,27 +10,10 @@ from wsproto.events import CloseConnection, Event, Message, Ping, Pong, TextMess
 from aigw_sansio.config import Limits, Timeouts
 from aigw_sansio.downstream.websocket import WebSocketChannel
 from aigw_sansio.engine.connection import PipeConnection
-from aigw_sansio.faults import Side
 from aigw_sansio.wires.websocket.frames import Role
 from aigw_sansio.wires.websocket.messages import WebSocketWire
 
 KIB = 1024
-
-
-class Owner:
-    def __init__(self) -> None:
-        self.messages: list[tuple[bytes, bool]] = []
-        self.ends: list[tuple[Side, int, str]] = []
-        self.room = 0
-
-    def message_received(self, data: bytes, now: float, *, text: bool) -> None:
-        self.messages.append((data, text))
-
-    def room_made(self, now: float) -> None:
-        self.room += 1
-
-    def channel_ended(self, by: Side, code: int, reason: str, now: float) -> None:
-        self.ends.append((by, code, reason))
 
 
 class Open(Rig):

@@ -7,11 +7,11 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.core_rig import Rig
 from tests.peers.single_client import OneClient
 from tests.peers.websocket_client import accepted_extensions
 from tests.peers.websocket_frames import KEY, cut, raw_frame
-from tests.unit.downstream.test_websocket import Owner
+from tests.rigs.channel_owner import Owner
+from tests.rigs.core_rig import Rig
 from wsproto.connection import Connection as WsConnection
 from wsproto.connection import ConnectionType
 from wsproto.events import Message, Ping

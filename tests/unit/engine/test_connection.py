@@ -5,7 +5,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers.core_rig import short
+from tests.rigs.core_rig import short
 
 from aigw_sansio.config import Config, Timeouts
 from aigw_sansio.engine.connection import Connection

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.peers.resident import ATTACKS, MIB
+from tests.rigs.resident import ATTACKS, MIB
 
 ROOT = Path(__file__).parents[3]
 LIMIT = 8 * MIB
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has a
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_the_process_grows_no_more_than_what_is_counted(name: str) -> None:
-    command = [sys.executable, "-m", "tests.peers.resident", name, str(LIMIT)]
+    command = [sys.executable, "-m", "tests.rigs.resident", name, str(LIMIT)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     grown, counted = map(int, done.stdout.split())
     assert LIMIT < counted <= LIMIT + LIMIT // 8 + MIB, "it stops at the limit"

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.peers.core_rig import OK, Rig
+from tests.rigs.core_rig import OK, Rig
 
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.config import Timeouts

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.laws.compiled import needs_sources
-from tests.peers.core_rig import Rig
 from tests.peers.memory_source import JSON, STREAM, MemorySource, Remembered
 from tests.peers.toy_dialect import ToyEncoder
+from tests.rigs.compiled import needs_sources
+from tests.rigs.core_rig import Rig
 
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.config import Limits
@@ -37,7 +37,8 @@ CANCEL = Fault(FaultKind.CANCELLED, Side.CLIENT, "cancelled by the client")
 
 #: What may be called, one letter for each call: b(egin), c(hunks), k (chunk), e(vents), w(hole), r(efused), f(inished),
 #: x (failed), a (cancelled). ``chunk`` and ``events`` before ``begin`` are for messages that the commit sends, and those
-#: of an attempt that failed are thrown away. ``events`` before ``refused`` and ``failed`` say that the response failed.
+#: of an attempt that failed are thrown away. ``events`` before ``refused``, ``failed`` and
+#: ``cancelled`` say that the response failed.
 ORDER = re.compile(r"[ke]*(?:w|r|a|b[ce]*(?:f|x|a))")
 
 
@@ -74,9 +75,9 @@ class Noted(ToyEncoder):
         self.usage.append(final.usage)
         return super().whole(final, progress)
 
-    def refused(self, fault: Fault, progress: Progress) -> list[bytes]:
+    def refused(self, fault: Fault, progress: Progress, usage: UsageReported | None) -> list[bytes]:
         self._note("r", progress)
-        return super().refused(fault, progress)
+        return super().refused(fault, progress, usage)
 
     def finished(self, response: ProviderResponse, progress: Progress, usage: UsageReported | None) -> list[bytes]:
         self._note("f", progress)
@@ -228,7 +229,7 @@ def test_a_whole_response_is_of_the_step_that_brought_it() -> None:
     assert client.encoder.progress == [Progress(1, 2)]
 
 
-@pytest.mark.parametrize(("pieces", "calls"), [((), "a"), ((ROLE,), "ka"), ((TOKEN, TOKEN), "kbca")])
+@pytest.mark.parametrize(("pieces", "calls"), [((), "ea"), ((ROLE,), "kea"), ((TOKEN, TOKEN), "kbcea")])
 def test_a_cancel_is_told_at_any_time(pieces: tuple[bytes, ...], calls: str) -> None:
     client = Client(stream(*pieces))
     client.source.stuck = True
@@ -238,11 +239,12 @@ def test_a_cancel_is_told_at_any_time(pieces: tuple[bytes, ...], calls: str) -> 
 
 
 def test_a_client_that_is_gone_is_told_nothing() -> None:
+    """The host may listen: it hears of the end."""
     client = Client(stream(TOKEN))
     client.source.stuck = True
     client.run()
     client.exchange_.cancel("gone", Side.CLIENT, CANCEL, 0.0)
-    assert client.encoder.calls == "kb"
+    assert client.encoder.calls == "kbe"
 
 
 @pytest.mark.parametrize(("reads_everything", "wanted"), [(True, ["TextDelta"]), (False, [])])

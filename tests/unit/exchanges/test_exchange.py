@@ -1,10 +1,11 @@
 """One exchange: the commit, what is tried next, what the client is told, one end."""
 
-from typing import Any
+import gzip
+from typing import Any, Literal
 
 import msgspec
 import pytest
-from tests.peers.core_rig import Rig
+from tests.rigs.core_rig import Rig
 
 from aigw_sansio.config import Limits
 from aigw_sansio.dialects.universal.encoder import UniversalEncoder
@@ -15,6 +16,7 @@ from aigw_sansio.events import (
     ProviderEvent,
     ProviderEventRead,
     RequestAdmitted,
+    ResponseFailed,
     UsageReported,
 )
 from aigw_sansio.exchanges.exchange import Exchange
@@ -468,7 +470,65 @@ def test_usage_is_told_whatever_ends_it() -> None:
         assert client.types[-1] == end
         assert client.last["metadata"]["usage"] == {"input_tokens": 3, "output_tokens": 1, "quality": "partial"}
         failed = [message for message in client.messages if message.get("event", {}).get("type") == "response.failed"]
-        assert len(failed) == (end == "error")
+        assert [message["event"]["kind"] for message in failed] == [
+            "incomplete_body" if end == "error" else "cancelled"
+        ]
+
+
+@pytest.mark.parametrize("ends", ["break", "total timeout"])
+def test_usage_of_what_broke_off_before_its_first_content_is_told(ends: str) -> None:
+    client = Client({"total_s": 20.0}, format="anthropic-messages")
+    start = b'{"type":"message_start","message":{"usage":{"input_tokens":5,"output_tokens":1}}}'
+    client.connect(1)
+    client.receive(1, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n")
+    client.chunks(start)
+    if ends == "break":
+        client.eof()
+    else:
+        client.pass_time(20)
+    assert client.types == ["created"]
+    usage = {"input_tokens": 5, "output_tokens": 1, "quality": "partial"}
+    assert client.last["metadata"]["usage"] == usage
+    assert client.ended().usage == UsageReported(5, 1, quality="partial")
+
+
+def test_an_empty_200_to_a_request_with_a_body_is_no_response() -> None:
+    client = Client({"attempts": 2})
+    client.whole(200, b"")
+    client.whole(200, b" ")
+    metadata = client.last["metadata"]
+    assert (client.types, metadata["attempts"], metadata["status"]) == (["created"], 2, 502)
+    for status, format in ((202, "openai-chat"), (200, "unknown")):
+        client = Client(format=format)
+        client.whole(status, b"")
+        assert (client.last["metadata"]["status"], client.last["response"]) == (status, "")
+
+
+@pytest.mark.parametrize("state", LIVE)
+@pytest.mark.parametrize("how", ["cancelled", "gone"])
+def test_events_tell_of_a_cancel(how: Literal["cancelled", "gone"], state: ExchangeState) -> None:
+    """In every state, once; and to a host that listens also if the client is gone."""
+    for format in ("openai-chat", "unknown"):
+        if format == "unknown" and state is S.READING:
+            continue  # its first chunk commits
+        client = Client({"response": "events", "attempts": 2, "delay_s": 1.0}, {}, listen=True, format=format)
+        reach(client, state)
+        before = len(client.messages)
+        client.exchange_.cancel(how, Side.CLIENT, CANCEL, client.now)
+        told = [message["event"] for message in client.messages[before:-1]]
+        heard = [event.event for event in client.events_of(ProviderEventRead) if type(event.event) is ResponseFailed]
+        wanted = ["cancelled"] if format != "unknown" else []
+        assert [event["kind"] for event in told] == (wanted if how == "cancelled" else [])
+        assert [event.kind for event in heard if event.kind == "cancelled"] == wanted
+
+
+def test_a_cancel_behind_the_finish_tells_the_finish() -> None:
+    client = Client({"response": "events"})
+    client.stream(TOKEN, STOP, USAGE)
+    client.exchange_.cancel("cancelled", Side.CLIENT, CANCEL, client.now)
+    events = [message["event"]["type"] for message in client.messages if "event" in message]
+    assert events == ["response.started", "text.delta", "usage", "response.finished"]
+    assert client.last["metadata"]["usage"]["quality"] == "final"
 
 
 def test_a_break_before_the_commit_is_a_failed_attempt_and_after_it_an_error() -> None:
@@ -492,9 +552,25 @@ def test_a_break_before_the_commit_is_a_failed_attempt_and_after_it_an_error() -
 
 FAILURES = {
     "connect failed": True, "connect timeout": True, "first byte timeout": True, "idle timeout": True, "break": True,
+    "no HTTP": True, "a bad chunk": True, "corrupt gzip": True, "short gzip": True, "a short message": True,
+    "a bad message": True, "too large": False,
     "first error": True, "coding": False, "300": False, "307": False, "400": False, "401": False, "404": False,
     "408": True, "409": True, "422": False, "429": True, "500": True, "502": True, "503": True, "529": True,
 }  # fmt: skip
+
+
+_JSON = b"content-type: application/json\r\n"
+_AWS = b"content-type: application/vnd.amazon.eventstream\r\n"
+#: Bodies that break off, or break a framing: fields of the head, and what follows it.
+BROKEN = {
+    "no HTTP": (b"", b"SSH-2.0-OpenSSH\r\n"),
+    "a bad chunk": (_JSON + b"transfer-encoding: chunked\r\n", b"zz\r\n"),
+    "corrupt gzip": (_JSON + b"content-encoding: gzip\r\n", b"no gzip at all"),
+    "short gzip": (_JSON + b"content-encoding: gzip\r\n", gzip.compress(b'{"a":1}')[:-9]),
+    "a short message": (_AWS, b"\0\0\0\x20"),
+    "a bad message": (_AWS, b"\0\0\0\x20\0\0\0\0\0\0\0\0" + b"x" * 20),
+    "too large": (_JSON + b"content-length: 99999999\r\n", b"{"),
+}
 
 
 def fail(client: Client, how: str) -> None:
@@ -515,6 +591,12 @@ def fail(client: Client, how: str) -> None:
         client.connect(conn)
         client.receive(conn, b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{")
         client.eof()
+    elif how in BROKEN:
+        fields, body = BROKEN[how]
+        client.connect(conn)
+        client.receive(conn, b"".join((b"HTTP/1.1 200 OK\r\n", fields, b"\r\n", body)) if fields else body)
+        if client.latest == conn:  # else its connection has gone
+            client.eof()
     elif how == "first error":
         client.stream(ERROR)
     elif how == "coding":

@@ -19,6 +19,9 @@ def response(status: int = 200, kind: bytes = JSON, format: str = "openai-chat")
 
 @pytest.mark.parametrize(("body", "kind", "format"), [
     (b'{"choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]}', JSON, "openai-chat"),
+    (b'{"choices":[{"index":0,"message":{"content":""},"finish_reason":"stop"}]}', JSON, "openai-chat"),
+    (b'{"choices":[{"index":0,"message":{"content":"x"},"finish_reason":"error"}]}', JSON, "openai-chat"),
+    (b'{"object":"list","data":[]}', JSON, "openai-chat"),
     (b"", JSON, "openai-chat"),
     (b"\xff\xfb\x90", b"audio/mpeg", "openai-chat"),
     (b"<html>", b"text/html", "unknown"),
@@ -36,6 +39,8 @@ def test_successes(body: bytes, kind: bytes, format: str) -> None:
     (200, b'{"error":{"message":"x","code":529}}', 529, True, 0.0),
     (200, b"<html><title>Just a moment</title></html>", 502, True, 0.0),
     (200, b'{"choices":[{"ind', 502, True, 0.0),
+    (200, b'{"choices":null,"base_resp":{"status_code":1008,"status_msg":"x"}}', 403, False, 0.0),
+    (200, b'{"choices":[{"index":0,"message":{"content":""},"finish_reason":"error"}]}', 502, True, 0.0),
     (429, b'{"error":{"details":[{"retryDelay":"3s"}]}}', 429, True, 3.0),
     (404, b"Not Found", 404, False, 0.0),
     (307, b"", 307, False, 0.0),

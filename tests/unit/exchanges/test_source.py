@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from tests.laws.compiled import needs_sources
-from tests.peers.core_rig import Rig
 from tests.peers.memory_source import JSON, STREAM, MemorySource, Remembered
 from tests.peers.toy_dialect import ToyEncoder
+from tests.rigs.compiled import needs_sources
+from tests.rigs.core_rig import Rig
 
 from aigw_sansio.config import Limits
 from aigw_sansio.events import AttemptConnected, AttemptEnded, ExchangeEnded

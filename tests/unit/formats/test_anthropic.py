@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from tests.recorded.recordings import needs_recordings, recorded_answer
-from tests.unit.formats.answers import assemble
-from tests.unit.formats.reading import read_all, read_chunk, read_whole, sse, without_frame
+from tests.reading.answers import assemble
+from tests.reading.formats import read_all, read_chunk, read_whole, sse, without_frame
+from tests.reading.recordings import needs_recordings, recorded_answer
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.unit.formats.reading import sse
+from tests.reading.formats import sse
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk

@@ -1,7 +1,7 @@
 """The weight of a chunk for the commit, and which chunks need no reading."""
 
 import pytest
-from tests.unit.formats.reading import sse
+from tests.reading.formats import sse
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.unit.formats.answers import Call, assemble
-from tests.unit.formats.reading import read_all, read_chunk, read_whole, sse, without_frame
+from tests.reading.answers import Call, assemble
+from tests.reading.formats import read_all, read_chunk, read_whole, sse, without_frame
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.recorded.recordings import RECORDINGS, TRANSLATIONS, needs_recordings
+from tests.reading.recordings import RECORDINGS, TRANSLATIONS, needs_recordings
 
 from aigw_sansio.formats.detection import EVENTS, LOOK_AT, detect_format
 

@@ -6,16 +6,16 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.recorded.recordings import (
+from tests.reading.any_json import JSON, mutate
+from tests.reading.formats import (
+    read_message,
+    read_messages,
+)
+from tests.reading.recordings import (
     SESSIONS,
     needs_recordings,
     session_format,
     session_messages,
-)
-from tests.unit.formats.any_json import JSON, mutate
-from tests.unit.formats.reading import (
-    read_message,
-    read_messages,
 )
 
 from aigw_sansio import events as e

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.formats.answers import Answer, assemble
+from tests.reading.answers import Answer, assemble
 
 from aigw_sansio import events as e
 from aigw_sansio.formats.tool_calls import HELD, OPEN_CALLS, ToolCalls

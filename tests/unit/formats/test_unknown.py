@@ -1,7 +1,7 @@
 """The reader of formats that nobody knows."""
 
-from tests.unit.formats.answers import assemble
-from tests.unit.formats.reading import read_all, read_whole, sse
+from tests.reading.answers import assemble
+from tests.reading.formats import read_all, read_whole, sse
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
@@ -20,6 +20,19 @@ def test_an_unknown_format_is_content_unless_it_is_an_error() -> None:
     assert reader.read(Chunk(b"no", "error")) == [response_failed("no", "error")]
     assert reader.read_whole(b"<html>") == []
     assert reader.finish() == []
+
+
+def test_a_document_between_events_is_an_error_only_if_it_reads_as_one() -> None:
+    whole = b'{"choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}]}'
+    reader = make_reader("no such format")
+    assert is_content(reader.read(Chunk(whole, failed=True)))
+    assert is_content(reader.read(Chunk(b'{"any":"thing"}', "message", failed=True)))
+    for document in (b'{"error":{"message":"no"}}', b'{"detail":"no"}', b'{"message":"no"}'):
+        (failed,) = reader.read(Chunk(document, failed=True))
+        assert isinstance(failed, e.ResponseFailed)
+        assert failed.message == "no"
+    (failed,) = reader.read(Chunk(b'{"message":"no"}', "throttlingException", failed=True))
+    assert isinstance(failed, e.ResponseFailed)
 
 
 def test_a_response_with_the_shape_of_a_format_is_read_as_that() -> None:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.formats.any_json import JSON
+from tests.reading.any_json import JSON
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk

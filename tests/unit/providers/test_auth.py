@@ -4,7 +4,7 @@ from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
-from tests.unit.providers.provider_calls import CANARY, call, detail, fields, good
+from tests.rigs.provider_calls import CANARY, call, detail, fields, good
 
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.faults import Fault, FaultKind, Side

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.peers.single_client import OneClient
-from tests.unit.bodies.aws_messages import message
-from tests.unit.providers.provider_calls import CANARY, ROWS, call, detail, fields, good
+from tests.reading.aws_messages import message
+from tests.rigs.provider_calls import CANARY, ROWS, call, detail, fields, good
 
 from aigw_sansio.config import Config, ProviderSettings
 from aigw_sansio.faults import Fault, FaultKind

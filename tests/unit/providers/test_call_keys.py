@@ -34,3 +34,23 @@ def test_a_request_is_searched_for_a_key_once(headers: list[tuple[str, str]], mo
     assert searched == [bool(headers)]
     sent = dict(built.request.headers)[b"authorization"]
     assert sent == (OWN[1].encode() if headers else b"Bearer stored-key")
+
+
+def test_of_a_signed_request_the_signature_and_the_session_are_hidden() -> None:
+    """AWS quotes a whole request whose signature it refuses."""
+    stored = '{"accessKeyId":"AKIAEXAMPLE","secretAccessKey":"s3cret-canary","region":"us-east-1","sessionToken":"session-canary"}'
+    built = call.build_call(
+        provider="aws-bedrock",
+        endpoint="bedrock-runtime/us-east-1/model/m/converse",
+        method="POST",
+        headers=[],
+        body=b"{}",
+        settings={"aws-bedrock": ProviderSettings(api_key=Secret(stored))},
+        account="acme",
+        own_tokens=lambda value: False,
+        unix_time=0.0,
+    )
+    assert isinstance(built, call.ProviderCall)
+    signature = dict(built.request.headers)[b"authorization"].rpartition(b"=")[2]
+    assert len(signature) == 64
+    assert set(built.stored_keys) == {signature, b"session-canary"}

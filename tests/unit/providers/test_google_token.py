@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 import pytest
-from tests.unit.providers.provider_calls import call, detail, fields, good
+from tests.rigs.provider_calls import call, detail, fields, good
 
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.faults import Fault, FaultKind

@@ -1,7 +1,7 @@
 """Header fields that go upstream, credentials among them."""
 
 import pytest
-from tests.unit.providers.provider_calls import call, detail, good
+from tests.rigs.provider_calls import call, detail, good
 
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.faults import Fault

@@ -1,7 +1,7 @@
 """Which host an endpoint belongs to, and who chose it."""
 
 import pytest
-from tests.unit.providers.provider_calls import CANARY, call, detail, fields, good
+from tests.rigs.provider_calls import CANARY, call, detail, fields, good
 
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.faults import Fault

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 import pytest
-from tests.unit.providers.provider_calls import ROWS, call, detail, fields, good
+from tests.rigs.provider_calls import ROWS, call, detail, fields, good
 
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.faults import FaultKind

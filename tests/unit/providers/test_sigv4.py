@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.providers.provider_calls import call, fields
+from tests.rigs.provider_calls import call, fields
 
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.providers.sigv4 import AwsCredentials, amz_date, canonical_query, sign

@@ -1,7 +1,7 @@
 """A relay and the memory of the process: what it holds, when it is not read, and how it ends."""
 
-from tests.peers.crowd import Crowd
 from tests.peers.websocket_provider import WsProvider
+from tests.rigs.crowd import Crowd
 from wsproto.events import BytesMessage
 
 from aigw_sansio.config import Config, Limits, ProviderSettings

@@ -17,7 +17,7 @@ from tests.peers.reference_driver import Cuts, End, Link, PerfectDriver
 from tests.peers.websocket_client import WsClient, upgrade_request
 from tests.peers.websocket_frames import RESERVED, Item, cut, read_by_wsproto, same_end, streams
 from tests.peers.websocket_provider import WsProvider
-from tests.recorded.recordings import FOLDER, needs_recordings
+from tests.reading.recordings import FOLDER, needs_recordings
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.peers.core_rig import Rig
+from tests.rigs.core_rig import Rig
 
 from aigw_sansio.config import GatewaySettings, ProviderSettings, Retry, Timeouts
 from aigw_sansio.dialects.commands import Step

@@ -1,7 +1,7 @@
 """What a gateway's settings do not allow is refused before any step is tried."""
 
 import msgspec
-from tests.peers.core_rig import Rig
+from tests.rigs.core_rig import Rig
 
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings
 from aigw_sansio.dialects.commands import Step

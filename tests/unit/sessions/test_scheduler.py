@@ -1,6 +1,6 @@
 """FairScheduler on a shared socket: order, room, and who is paused."""
 
-from tests.laws.compiled import needs_sources
+from tests.rigs.compiled import needs_sources
 
 from aigw_sansio.config import Config, Limits
 from aigw_sansio.downstream.channel import MessageChannel

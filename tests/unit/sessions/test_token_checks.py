@@ -1,7 +1,7 @@
 """Requests whose tokens the host judges: one question after the other, each decided once or never."""
 
 import pytest
-from tests.peers.core_rig import Rig
+from tests.rigs.core_rig import Rig
 
 from aigw_sansio.config import Timeouts
 from aigw_sansio.dialects.commands import Create

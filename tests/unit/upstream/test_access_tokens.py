@@ -121,6 +121,27 @@ def test_a_token_that_is_refused_is_replaced() -> None:
     run.finish()
 
 
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_token_that_the_provider_quotes_is_hidden(status: int) -> None:
+    """In whole responses, their headers and streams; also one that came after the call had begun."""
+    run = OneClient(CONFIG)
+    for name, step in (("a", VERTEX), ("b", {**VERTEX, "config": {"response": "both"}})):
+        if name == "a":
+            first_token(run, "ya29.canary-token")
+            run.accept(3)
+        else:
+            run.create(name, step)
+            run.request(3)
+        quoted = (
+            {"error": {"message": "who is ya29.canary-token?"}} if status == 403 else [{"quoted": "ya29.canary-token"}]
+        )
+        run.respond(3, json.dumps(quoted).encode(), status=status)
+        told = json.dumps(run.messages())
+        assert "***" in told
+        assert "ya29" not in told
+    run.finish()
+
+
 def test_one_request_serves_all_who_wait() -> None:
     run = OneClient(CONFIG)
     for event_id in "abc":

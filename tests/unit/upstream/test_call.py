@@ -1,6 +1,6 @@
 """A call: pausing, resuming and giving up are said once, whatever carries it."""
 
-from tests.peers.core_rig import Handler, request
+from tests.rigs.core_rig import Handler, request
 
 from aigw_sansio.origin import Origin
 from aigw_sansio.upstream.call import UpstreamCall

@@ -1,7 +1,8 @@
 """A connection to a provider: which wire, whose bytes, what its end means."""
 
 import pytest
-from tests.peers.core_rig import OK, Handler, Rig
+from tests.peers.http2_frames import frame
+from tests.rigs.core_rig import OK, Handler, Rig
 
 from aigw_sansio.config import Timeouts
 from aigw_sansio.effects import Connect, Tls
@@ -332,6 +333,102 @@ def test_losses_at_every_byte_of_a_request(kept: bool, end: str) -> None:
             again = taken < whole or (kept and later <= 0.2)
             assert handler.told[-1] == ("replaced" if again else "failed connection_lost"), (taken, later)
         taken += 1
+
+
+@pytest.mark.parametrize("end", ["eof", "reset"])
+@pytest.mark.parametrize("kept", [True, False])
+def test_losses_at_every_byte_of_a_request_over_http2(kept: bool, end: str) -> None:
+    """As over HTTP/1.1."""
+    whole = 0
+    taken = 0
+    while not whole or taken <= whole:
+        for later in (0.0, 0.2, 0.3):
+            rig = Rig()
+            rig.call(first := Handler(), AUTO)
+            rig.now = 0.2
+            if kept:
+                rig.connect(1, "h2")
+                rig.respond(1, 1)
+                assert first.told[-1] == "end"
+                rig.call(handler := Handler(), AUTO)
+            else:
+                handler = first
+                rig.connections[ConnId(1)].connected("h2", rig.now)
+            upstream = rig.connections[ConnId(1)]
+            whole = len(upstream.pull(65536))
+            if taken:
+                upstream.data_sent(taken, rig.now)
+            rig.now += later
+            if end == "eof":
+                upstream.receive_eof(rig.now)
+            else:
+                upstream.connection_lost("reset", rig.now)
+            again = taken < whole or (kept and later <= 0.2)
+            assert handler.told[-1] == ("replaced" if again else "failed connection_lost"), (taken, later)
+        taken += 1
+
+
+@pytest.mark.parametrize("end", ["eof", "reset"])
+@pytest.mark.parametrize("alpn", ["http/1.1", "h2"])
+def test_losses_at_every_byte_of_a_response(alpn: str, end: str) -> None:
+    """A kept connection ends at once behind ``came`` bytes of a response: one byte of it, even of the header of its
+    first frame, says that the provider has begun."""
+    whole = 0
+    came = 0
+    while not whole or came <= whole:
+        rig = Rig()
+        origin = AUTO if alpn == "h2" else PLAIN
+        rig.call(Handler(), origin)
+        rig.now = 0.2
+        upstream = rig.connect(1, alpn)
+        if alpn == "h2":
+            rig.respond(1, 1)
+        else:
+            rig.receive(1, OK)
+        rig.call(handler := Handler(), origin)
+        if alpn == "h2":
+            assert rig.exchange(1) == [3]
+            server = rig.servers[ConnId(1)]
+            server.send_headers(3, [(":status", "200"), ("content-length", "9"), ("x", "y" * 30)])
+            server.send_data(3, b"four")
+            response = server.data_to_send()
+        else:
+            rig.take(1)
+            response = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nfour"
+        whole = len(response)
+        if came:
+            rig.receive(1, response[:came])
+        if end == "eof":
+            upstream.receive_eof(rig.now)
+        else:
+            upstream.connection_lost("reset", rig.now)
+        last = handler.told[-1]
+        assert last.startswith("failed") if came else last == "replaced", (came, last)
+        came += 1
+
+
+def test_a_header_block_that_is_cut_is_a_part_of_its_response_alone() -> None:
+    """HTTP/2: a HEADERS frame without END_HEADERS, a part of a frame, and a frame that no response brings."""
+    for cut, begun in (
+        (frame(1, 0, 3, b"\x88"), {3}),
+        (frame(1, 4, 3, b"\x88")[:9], {3}),
+        (frame(1, 4, 3, b"\x88")[:8], {3, 5}),
+        (frame(3, 0, 5, b"\0\0\0\7")[:-1], {5}),
+        (frame(8, 0, 3, b"\0\0\0\7")[:-1], set()),
+        (frame(6, 0, 0, b"12345678")[:-1], set()),
+    ):
+        rig = Rig()
+        rig.call(Handler(), AUTO)
+        rig.now = 0.2
+        upstream = rig.connect(1, "h2")
+        rig.respond(1, 1)
+        handlers = {3: Handler(), 5: Handler()}
+        for handler in handlers.values():
+            rig.call(handler, AUTO)
+        rig.exchange(1)
+        rig.receive(1, cut)
+        upstream.connection_lost("reset", rig.now)
+        assert {number for number, one in handlers.items() if one.told[-1] != "replaced"} == begun, cut
 
 
 def test_no_request_is_sent_again_for_the_bytes_of_another() -> None:

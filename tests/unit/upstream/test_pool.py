@@ -5,8 +5,8 @@ import weakref
 
 import pytest
 from h2.settings import SettingCodes
-from tests.peers.core_rig import OK, Handler, Rig
 from tests.peers.http2_frames import goaway, settings
+from tests.rigs.core_rig import OK, Handler, Rig
 
 from aigw_sansio.config import Limits, Timeouts
 from aigw_sansio.ids import ConnId

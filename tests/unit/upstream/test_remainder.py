@@ -1,6 +1,6 @@
 """The rest of a response whose exchange has ended: so much of it, and for so long."""
 
-from tests.peers.core_rig import Rig
+from tests.rigs.core_rig import Rig
 
 from aigw_sansio.config import Limits
 from aigw_sansio.faults import Fault, FaultKind, Side

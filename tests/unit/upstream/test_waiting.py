@@ -1,6 +1,6 @@
 """Whose turn it is: by gateway, then by client, then the oldest."""
 
-from tests.peers.core_rig import Handler, Rig, request
+from tests.rigs.core_rig import Handler, Rig, request
 
 from aigw_sansio.engine.client import Client, Requester
 from aigw_sansio.origin import Origin

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.laws.compiled import needs_sources
+from tests.rigs.compiled import needs_sources
 
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.wires.http import (

@@ -94,8 +94,8 @@ class UniversalEncoder(ResponseEncoder):
         metadata.finish_reason = final.finish_reason
         return [*self.events(final.events), messages.created(metadata, text)]
 
-    def refused(self, fault: Fault, progress: Progress) -> list[bytes]:
-        return [messages.refused(self._metadata(progress), fault)]
+    def refused(self, fault: Fault, progress: Progress, usage: UsageReported | None) -> list[bytes]:
+        return [messages.refused(self._metadata(progress, None, usage), fault)]
 
     def finished(self, response: ProviderResponse, progress: Progress, usage: UsageReported | None) -> list[bytes]:
         metadata = self._metadata(progress, response, usage)

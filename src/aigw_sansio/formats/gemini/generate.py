@@ -86,7 +86,7 @@ class GeminiReader(BaseReader):
         usage = obj(value.get("usageMetadata"))
         if usage and (usage != self._said or self._ends):  # most chunks repeat the last usage
             self._said = usage
-            self.report(gemini_usage(usage, bool(self._ends)), out)
+            self.report(gemini_usage(usage, ended=bool(self._ends)), out)
         if not self._started and not _KNOWN.intersection(value):
             if type(value.get("totalTokens")) is int:  # countTokens
                 self.report(UsageReported(input_tokens=count(value["totalTokens"])), out)
@@ -199,7 +199,7 @@ def _read_media(media: JsonObject, index: int, out: list[ProviderEvent]) -> None
         out.append(ImageDelta(size, kind[:100] or None, index))
 
 
-def gemini_usage(usage: JsonObject, ended: bool) -> UsageReported:
+def gemini_usage(usage: JsonObject, *, ended: bool) -> UsageReported:
     """Read ``usageMetadata``. Tokens of tool results count as input, thoughts as output."""
     prompt, tools = count(usage.get("promptTokenCount")), count(usage.get("toolUsePromptTokenCount"))
     written, thought = count(usage.get("candidatesTokenCount")), count(usage.get("thoughtsTokenCount"))

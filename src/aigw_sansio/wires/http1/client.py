@@ -366,7 +366,7 @@ class Http1Client:
 
     def _fail(self, kind: FaultKind, detail: str, events: list[WireEvent]) -> None:
         """Fail the running stream, if there is one, then the connection."""
-        fault = Fault(kind, Side.PROVIDER, detail, retryable=kind is not FaultKind.MALFORMED_RESPONSE)
+        fault = Fault(kind, Side.PROVIDER, detail, retryable=True)
         if self._machine.state is not Http1State.IDLE:
             events.append(StreamFailed(self._stream, fault, unprocessed=bool(self._out)))
         events.append(ConnectionFailed(fault))

@@ -26,6 +26,9 @@ _WITH_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
 #: Statuses without a body, whatever the content-length (RFC 9110 section 6.4.1).
 _BODILESS: Final = frozenset((204, 304))
 
+#: Frames that only a response brings.
+_OF_RESPONSES: Final = frozenset((wire.DATA, wire.HEADERS, wire.RST_STREAM, wire.CONTINUATION))
+
 _ALL: Final = 1 << 62
 
 
@@ -157,10 +160,23 @@ class Http2Client(Http2Connection[WireEvent]):
 
     def _peer_gone(self, detail: str, begun: FaultKind) -> list[WireEvent]:
         if not self._failed:
+            self._note_cut()
             for stream in list(self._receiving.values()):
                 self._fault(stream, Fault(begun, Side.PROVIDER, detail, retryable=True))
             self._end_connection(Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, detail, retryable=True))
         return self._take_events()
+
+    def _note_cut(self) -> None:
+        """The connection ended inside of a frame or of a header block. That may have been the beginning of a response,
+        of any stream if the frame's own header is not whole."""
+        number, tail = self._block, self._tail
+        if tail and not number:
+            kind = tail[3] if len(tail) > 3 else wire.HEADERS
+            if kind not in _OF_RESPONSES:
+                return
+            number = wire.HEADER.unpack_from(tail)[2] & wire.MAX_STREAM_ID if len(tail) >= 9 else _ALL
+        for stream in self._streams.values():
+            stream.answered = stream.answered or number in (stream.number, _ALL)
 
     def _on_head(self, event: HeadReceived) -> None:
         if isinstance(event, RequestReceived):

@@ -343,7 +343,7 @@ class Http2Connection(Http2Role[OwnerEvent]):
     def _bad(self, detail: str) -> Fault:
         """The fault for a protocol violation by the peer."""
         kind = FaultKind.MALFORMED_RESPONSE if self._client else FaultKind.PROTOCOL_ERROR
-        return Fault(kind, self._blame, f"HTTP/2: {detail}")
+        return Fault(kind, self._blame, f"HTTP/2: {detail}", retryable=self._client)
 
     def _malformed(self, stream: Stream, detail: str) -> None:
         """End ``stream`` with RST_STREAM(PROTOCOL_ERROR) (RFC 9113 section 8.1.1)."""

@@ -53,7 +53,7 @@ class Stream:
         self.ready = False  #: is in the queue of streams that may send
         self.sent = False  #: our END_STREAM was written
         self.bodiless = False  #: the request's method is HEAD
-        self.answered = False  #: server: our response head was sent; client: an informational head came
+        self.answered = False  #: server: our response head was sent; client: a part of the response came
         self.closing = False  #: server: the rest of the request is not wanted once our response is sent
         self.tunnel = False  #: server: CONNECT, so no trailers
 

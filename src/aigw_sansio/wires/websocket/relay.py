@@ -106,11 +106,6 @@ class FrameRelay(WebSocketBase):
         self._out.clear()
         self._seen.clear()
 
-    @property
-    def between_messages(self) -> bool:
-        """Whether the forwarded bytes end with a complete message."""
-        return not self._message_opcode and not self._long_left
-
     def receive_data(self, data: bytes) -> list[RelayEvent]:
         """Bytes from the sender, in any pieces. Neighbouring frames come as one run of ``bytes``; a
         :class:`MessagePassed` may precede the run that holds its frame. After :class:`CloseReceived` or
@@ -226,7 +221,8 @@ class FrameRelay(WebSocketBase):
 
     def _flush(self, events: list[RelayEvent], data: bytes, run: int, at: int) -> None:
         """End the run ``data[run:at]``: all bytes to forward so far become one event."""
-        piece = data[run:at]  # no copy if this is all of data
+        # A slice that is all of its bytes is a copy in the compiled core.
+        piece = data if at - run == len(data) else data[run:at]
         if self._out:
             piece = b"".join((*self._out, piece))
             self._out.clear()

@@ -101,6 +101,6 @@ def test_one_dialect_serves_all_sessions() -> None:
         dialect.encoder("a", "l1", mode="raw", listener=None),
         dialect.encoder("b", "l2", mode="raw", listener=None),
     )
-    assert read(first.refused(FAULT, Progress(0, 1)))["metadata"]["eventId"] == "a"
-    assert read(second.refused(FAULT, Progress(0, 1)))["metadata"]["eventId"] == "b"
+    assert read(first.refused(FAULT, Progress(0, 1), None))["metadata"]["eventId"] == "a"
+    assert read(second.refused(FAULT, Progress(0, 1), None))["metadata"]["eventId"] == "b"
     assert not hasattr(dialect, "__dict__")

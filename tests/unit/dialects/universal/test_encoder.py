@@ -156,7 +156,7 @@ def test_whole_answers_refusals_errors_and_cancels() -> None:
     coded = read(text)
     assert (coded["metadata"]["encoding"], coded["response"]) == ("base64", "//4=")
     assert "contentType" not in coded["metadata"]
-    (text,) = told.refused(FAULT, PROGRESS)
+    (text,) = told.refused(FAULT, PROGRESS, None)
     refused = read(text)
     assert refused["metadata"]["status"] == 504
     assert refused["response"]["error"] == [{"code": 2005, "message": "nothing came"}]

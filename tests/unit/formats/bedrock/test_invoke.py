@@ -4,16 +4,16 @@ import json
 from typing import Any
 
 import pytest
-from tests.recorded.recordings import (
-    needs_recordings,
-    recorded_answer,
-)
-from tests.unit.formats.answers import assemble
-from tests.unit.formats.reading import (
+from tests.reading.answers import assemble
+from tests.reading.formats import (
     b64,
     read_all,
     read_whole,
     without_frame,
+)
+from tests.reading.recordings import (
+    needs_recordings,
+    recorded_answer,
 )
 
 from aigw_sansio import events as e

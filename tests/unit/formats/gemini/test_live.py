@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.unit.formats.reading import b64, read_messages
+from tests.reading.formats import b64, read_messages
 
 from aigw_sansio import events as e
 from aigw_sansio.formats.realtime import make_realtime_reader

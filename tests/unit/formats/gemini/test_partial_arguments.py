@@ -4,14 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from tests.recorded.recordings import (
-    needs_recordings,
-    recorded_answer,
-)
-from tests.unit.formats.answers import assemble
-from tests.unit.formats.reading import (
+from tests.reading.answers import assemble
+from tests.reading.formats import (
     read_all,
     sse,
+)
+from tests.reading.recordings import (
+    needs_recordings,
+    recorded_answer,
 )
 
 from aigw_sansio.formats.gemini.partial_arguments import DEEPEST, LARGEST

@@ -1,6 +1,6 @@
 """OpenAI's Assistants format."""
 
-from tests.unit.formats.reading import read_all, sse
+from tests.reading.formats import read_all, sse
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.unit.formats.reading import b64, read_all, read_chunk, read_whole, sse, without_frame
+from tests.reading.formats import b64, read_all, read_chunk, read_whole, sse, without_frame
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk

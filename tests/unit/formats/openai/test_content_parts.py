@@ -2,8 +2,8 @@
 
 import pytest
 from hypothesis import given
-from tests.unit.formats.any_json import JSON
-from tests.unit.formats.reading import b64
+from tests.reading.any_json import JSON
+from tests.reading.formats import b64
 
 from aigw_sansio import events as e
 from aigw_sansio.formats.openai.content_parts import read_image, read_parts, read_reasoning

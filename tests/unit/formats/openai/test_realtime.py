@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.formats.reading import (
+from tests.reading.formats import (
     b64,
     read_message,
     read_messages,

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.recorded.recordings import (
+from tests.reading.any_json import mutate
+from tests.reading.recordings import (
     RECORDINGS,
     needs_recordings,
 )
-from tests.unit.formats.any_json import mutate
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk

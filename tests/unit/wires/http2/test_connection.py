@@ -9,7 +9,7 @@ import pytest
 from tests.peers import http2_frames as peers
 from tests.peers.http2_frames import data, frame, goaway, headers, rst, settings, update
 from tests.peers.http2_reference import reading
-from tests.unit.wires.http2.client_wire import OK, client, request
+from tests.rigs.http2_client_wire import OK, client, request
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import FaultKind, Side

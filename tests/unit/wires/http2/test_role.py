@@ -3,7 +3,7 @@
 import inspect
 
 import pytest
-from tests.laws.compiled import needs_sources
+from tests.rigs.compiled import needs_sources
 
 from aigw_sansio.faults import Side
 from aigw_sansio.wires.http2.client import Http2Client

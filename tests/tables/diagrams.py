@@ -1,4 +1,4 @@
-"""The state diagrams of ARCHITECTURE.md, drawn from the tables: ``python -m tests.laws.diagrams`` writes them."""
+"""The state diagrams of ARCHITECTURE.md, drawn from the tables: ``python -m tests.tables.diagrams`` writes them."""
 
 import importlib
 from enum import IntEnum
@@ -10,7 +10,7 @@ from aigw_sansio.fsm import to_mermaid
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "src" / "aigw_sansio"
 PAGE = CORE / "ARCHITECTURE.md"
-BEGIN = "<!-- diagrams: generated from the tables by `python -m tests.laws.diagrams`; a test keeps them equal -->\n"
+BEGIN = "<!-- diagrams: generated from the tables by `python -m tests.tables.diagrams`; a test keeps them equal -->\n"
 END = "<!-- end of diagrams -->"
 
 Table: TypeAlias = dict[tuple[IntEnum, IntEnum], IntEnum]

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 from anyio.abc import TaskGroup
 from anyio.from_thread import start_blocking_portal
-from tests.drivers.conformance.thread_driver import ThreadDriver
-from tests.drivers.conformance.toy_engines import PATIENCE_S, ToyEngine
+from tests.peers.sockets import PATIENCE_S
+from tests.rigs.thread_driver import ThreadDriver
+from tests.rigs.toy_engines import ToyEngine
 
 from aigw_drivers.anyio_driver import AnswerHandler, AnyioDriver
 from aigw_drivers.asyncio_driver import ProtocolDriver

@@ -1,8 +1,8 @@
-"""The kinds of events in the recorded traffic, one line for each format: ``python -m tests.recorded.reading_table``."""
+"""The kinds of events in the recorded traffic, one line for each format: ``python -m tests.tables.reading_table``."""
 
 from collections import Counter
 
-from tests.recorded.recordings import RECORDINGS
+from tests.reading.recordings import RECORDINGS
 
 from aigw_sansio import events as e
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 
-from tests.drivers.conformance.toy_engines import PATIENCE_S
+#: How long a test waits for what must come: far longer than any machine needs.
+PATIENCE_S = 120.0
 
 
 def connect(port: int, tls: ssl.SSLContext | None = None) -> socket.socket:

@@ -1,4 +1,4 @@
-"""Attacks on the memory of one gateway, each in a process of its own: ``python -m tests.peers.resident NAME LIMIT``
+"""Attacks on the memory of one gateway, each in a process of its own: ``python -m tests.rigs.resident NAME LIMIT``
 prints by how many bytes the process grew at most, and how much of the limit the gateway thinks is held."""
 
 import json
@@ -6,8 +6,8 @@ import resource
 import sys
 from collections.abc import Callable
 
-from tests.peers.crowd import Crowd
 from tests.peers.websocket_provider import WsProvider
+from tests.rigs.crowd import Crowd
 from wsproto.events import BytesMessage
 
 from aigw_sansio.config import Config, Limits, ProviderSettings

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from math import inf
 from typing import NamedTuple
 
+from tests.peers.sockets import PATIENCE_S
+
 from aigw_sansio import (
     READ_SIZE,
     Answer,
@@ -26,8 +28,6 @@ from aigw_sansio import (
     Tls,
 )
 from aigw_sansio.engine.send_buffer import SendBuffer
-
-PATIENCE_S = 120.0
 
 
 class Call(NamedTuple):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.unit.formats.answers import Answer, assemble
+from tests.reading.answers import Answer, assemble
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk

@@ -1,0 +1,28 @@
+"""Which package of the core may import which. The law holds the sources to it, and the page about the architecture."""
+
+#: The words that everything may use: values, tables, and small tools over them. They import nothing but each other.
+VOCABULARY = {
+    "config", "effects", "envelope", "errors", "events", "faults", "fsm", "ids", "json_text", "origin", "redaction",
+    "secret",
+}  # fmt: skip
+#: Which other packages each may import, beside the vocabulary. A module at the root is a package of its own.
+MAY_IMPORT: dict[str, set[str]] = {
+    "engine": set(),
+    "wires": {"engine"},
+    "bodies": {"wires"},
+    "formats": {"bodies"},
+    "providers": {"wires"},
+    "exchanges": {"engine", "wires", "bodies", "formats", "providers"},
+    "upstream": {"engine", "wires", "providers", "exchanges"},
+    "downstream": {"engine", "wires", "providers"},
+    "dialects": {"bodies", "formats", "exchanges"},
+    "sessions": {"engine", "providers", "downstream", "exchanges", "dialects"},
+    "realtime": {"engine", "wires", "bodies", "formats", "providers", "downstream"},
+    "gateway": {"engine", "wires", "providers", "upstream", "downstream", "dialects", "sessions", "realtime"},
+    "engine_api": set(),
+    "recorder": {"gateway", "engine_api"},
+    "testing": {"wires"},
+    "__init__": {"gateway", "engine_api", "recorder"},
+}
+#: The only modules of one package that another may import, where that is less than all of it.
+PORTS = {("upstream", "exchanges"): {"exchanges.source"}}
