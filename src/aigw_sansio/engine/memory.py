@@ -8,11 +8,12 @@ come in are added up, and those that grow inside (inflated, quoted); if they cou
 limit, all that is held is counted anew. With much room left that is rare; near the limit it happens for each 1/64 of
 it.
 
-Above the limit new upgrades are refused, and those sockets are not read that hold at least as much as the average: they
-hold most of it. The more it is above the limit, the less a socket may hold; from 1/8 on it is ``_SMALL``. That is
-decided anew every ``_LOOK_AGAIN_S``, until enough has become free. If nothing has become free
-within ``memory_wait_s``, the sockets that hold most are closed, one after the other, until what is left is within the
-limit; then the wait begins again.
+Above the limit new upgrades are refused. Those sockets that hold ``_SMALL`` or more, and at least as much as these do
+on average, are not read: they hold most of it. The more it is above the limit, the less a socket may hold; from 1/8 on
+it is ``_SMALL``. Below that nobody is stopped or closed: if many sockets hold little each, refusing more of them is
+what helps, and closing the few that work would help whoever opened the many. All that is decided anew every
+``_LOOK_AGAIN_S``, until enough has become free. If nothing has become free within ``memory_wait_s``, the sockets that
+hold most are closed, one after the other, until what is left is within the limit; then the wait begins again.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,7 +26,7 @@ PER_CONNECTION: Final = 32 * 1024
 PER_EXCHANGE: Final = 8 * 1024
 
 _LOOK_AGAIN_S: Final = 0.25
-#: A socket that holds less is read, unless nearly all hold less.
+#: A socket that holds less goes on.
 _SMALL: Final = 32 * 1024
 #: Growth that is not counted, as a part of the limit.
 _GRAIN: Final = 64
@@ -80,7 +81,7 @@ class MemoryGuard:
                 self._look_timer.cancel()
                 self._squeeze_only({}, now)
             return
-        holders = [holder for holder in found if holder.held]
+        holders = [holder for holder in found if holder.held >= _SMALL]
         if not services.short_of_memory:
             services.short_of_memory = True
             self._over_since, self._least_held = now, total
@@ -90,7 +91,7 @@ class MemoryGuard:
             self._over_since, self._least_held = now, total
             holders = self._close_largest(holders, total - limit, now)
         average = sum(holder.held for holder in holders) / max(1, len(holders))
-        most = min(average, max(_SMALL, average * (1 - 8 * (total - limit) / limit)))
+        most = average * (1 - 8 * (total - limit) / limit)
         self._squeeze_only({holder: None for holder in holders if holder.held >= most}, now)
         self._look_timer.arm(now + _LOOK_AGAIN_S)
 

@@ -6,17 +6,22 @@ from aigw_sansio.config import Config, Limits, Timeouts
 from aigw_sansio.engine.memory import MemoryGuard
 from aigw_sansio.engine.services import NEVER, Services
 
-LIMIT = 6400
+KIB = 1024
+LIMIT = 6400 * KIB
 
 
 class Holder:
-    """A socket that holds so many bytes, and frees them if it is closed."""
+    """A socket that holds so many KiB, and frees them if it is closed."""
 
-    def __init__(self, name: str, held: int) -> None:
+    def __init__(self, name: str, kib: int) -> None:
         self.name = name
-        self.held = held
+        self.kib = kib
         self.squeezed = False
         self.reason = ""
+
+    @property
+    def held(self) -> int:
+        return self.kib * KIB
 
     def squeeze(self, now: float, *, on: bool) -> None:
         assert self.squeezed is not on
@@ -25,24 +30,24 @@ class Holder:
     def close_for_memory(self, reason: str, now: float) -> None:
         assert not self.reason
         self.reason = reason
-        self.held = 0
+        self.kib = 0
         self.squeezed = False
 
 
 class Scene:
     """Sockets and their guard."""
 
-    def __init__(self, *held: int, limit: int | None = LIMIT) -> None:
+    def __init__(self, *kib: int, limit: int | None = LIMIT) -> None:
         config = Config(limits=Limits(memory_bytes=limit), timeouts=Timeouts(memory_wait_s=5))
         self.services = Services(config, b"a seed of sixteen", 0.0)
-        self.holders = [Holder(f"h{index}", size) for index, size in enumerate(held)]
+        self.holders = [Holder(f"h{index}", size) for index, size in enumerate(kib)]
         self.rest = 0
         self.counted = 0
         self.guard = MemoryGuard(self.services, self._measure)
 
     def _measure(self) -> tuple[int, list[Holder]]:
         self.counted += 1
-        return self.rest + sum(holder.held for holder in self.holders), [*self.holders]
+        return self.rest * KIB + sum(holder.held for holder in self.holders), [*self.holders]
 
     def squeezed(self) -> list[str]:
         return [holder.name for holder in self.holders if holder.squeezed]
@@ -73,8 +78,8 @@ def test_it_counts_again_after_half_of_the_room_or_a_64th_of_the_limit(held: int
     scene = Scene(held)
     assert scene.services.weigh_after == LIMIT // 2
     scene.guard.weigh(0.0)
-    assert scene.services.weigh_after == next_after
-    scene.services.grow(next_after)
+    assert scene.services.weigh_after == next_after * KIB
+    scene.services.grow(next_after * KIB)
     scene.services.run_deferred(0.0)
     assert scene.counted == 1
     scene.services.grow(1)
@@ -87,32 +92,43 @@ def test_those_that_hold_most_are_not_read_and_the_others_are() -> None:
     scene.guard.weigh(0.0)
     assert scene.services.short_of_memory
     assert scene.squeezed() == ["h1", "h3"]
-    scene.holders[3].held = 1000
-    scene.holders[0].held = 4000
+    scene.holders[3].kib = 20
+    scene.holders[0].kib = 4000
     scene.pass_until(0.25)
     assert scene.squeezed() == ["h0", "h1"], "it is decided anew"
 
 
 @pytest.mark.parametrize(("total", "squeezed"), [
-    (LIMIT + 1, ["large"]),
-    (LIMIT + LIMIT // 16, ["large", "medium"]),
-    (LIMIT + LIMIT // 8, ["large", "medium", "small"]),
-    (10 * LIMIT, ["large", "medium", "small"]),
+    (6401, ["large"]),
+    (6800, ["large", "medium"]),
+    (7200, ["large", "medium", "small"]),
+    (64000, ["large", "medium", "small"]),
 ])  # fmt: skip
 def test_the_more_it_is_the_less_a_socket_may_hold(total: int, squeezed: list[str]) -> None:
-    """All in units of 1 KiB. The average is 500; a socket that holds less than 32 is always read."""
-    scene = Scene(limit=LIMIT * 1024)
-    sizes = {"large": 1500, "medium": 300, "small": 169, "tiny": 31}
-    scene.holders = [Holder(name, size * 1024) for name, size in sizes.items()]
-    scene.rest = (total - 2000) * 1024
+    """The average is 500 KiB; a socket that holds less than 32 is always read."""
+    scene = Scene()
+    sizes = {"large": 1000, "medium": 350, "small": 150, "tiny": 31}
+    scene.holders = [Holder(name, size) for name, size in sizes.items()]
+    scene.rest = total - 1531
     scene.guard.weigh(0.0)
     assert scene.squeezed() == squeezed
+
+
+def test_if_many_hold_little_nobody_is_closed() -> None:
+    """Refusing new ones is what helps: closing those that work would help whoever opened the many."""
+    scene = Scene(*[31] * 300)
+    scene.guard.weigh(0.0)
+    scene.pass_until(60.0)
+    assert (scene.squeezed(), scene.closed(), scene.services.short_of_memory) == ([], [], True)
+    scene.holders = scene.holders[:200]
+    scene.pass_until(60.25)
+    assert not scene.services.short_of_memory
 
 
 def test_when_enough_is_free_all_go_on() -> None:
     scene = Scene(5000, 3000)
     scene.guard.weigh(0.0)
-    scene.holders[0].held = 3400
+    scene.holders[0].kib = 3400
     scene.pass_until(0.25)
     assert (scene.squeezed(), scene.closed(), scene.services.short_of_memory) == ([], [], False)
     assert scene.services.timers.armed == 0
@@ -126,7 +142,7 @@ def test_if_nothing_becomes_free_the_largest_is_closed_and_no_other() -> None:
     scene.pass_until(5.0)
     assert scene.closed() == ["h1"]
     assert scene.holders[1].reason == (
-        f"the gateway's memory is used up (memory_bytes, {LIMIT}), and this socket holds 4000 of it"
+        f"the gateway's memory is used up (memory_bytes, {LIMIT}), and this socket holds {4000 * KIB} of it"
     )
     scene.pass_until(5.25)
     assert (scene.squeezed(), scene.services.short_of_memory) == ([], False)
@@ -144,15 +160,15 @@ def test_while_something_becomes_free_nobody_is_closed() -> None:
     scene.guard.weigh(0.0)
     for second in range(1, 20):
         scene.pass_until(second)
-        scene.holders[0].held -= 100
+        scene.holders[0].kib -= 100
     assert scene.closed() == []
     scene.pass_until(24.5)
     assert scene.closed() == ["h0"]
 
 
 def test_the_wait_begins_again_if_closing_did_not_help() -> None:
-    scene = Scene(100, 10)
-    scene.rest = LIMIT
+    scene = Scene(100, 40)
+    scene.rest = 6400
     scene.guard.weigh(0.0)
     scene.pass_until(5.0)
     assert scene.closed() == ["h0", "h1"]
