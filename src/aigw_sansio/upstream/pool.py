@@ -313,6 +313,8 @@ class Pool:
         ``shared``: one that carries calls takes more of them, which is in nobody's way."""
         limit = self._services.config.limits.upstream_connections_per_origin
         free = pool.free(limit) + spare
+        if free <= 0 and not shared:
+            return None  # the usual case if many wait
         for requester, calls in pool.waiting.in_turn():
             if shared or requester is None or free > pool.shares.kept_from(requester, limit):
                 for call in calls:
