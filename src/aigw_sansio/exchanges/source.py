@@ -92,6 +92,6 @@ class SharedSource(Protocol):
         handler: ResponseHandler,
         *,
         connect_timeout_s: float,
-        requester: Requester | None,
+        requester: Requester | None = None,
     ) -> Call:
         """As :meth:`Source.open`, in the share of ``requester``; ``None``: in nobody's."""

@@ -63,19 +63,19 @@ class Session(Generic[Channel]):
         dialect: Dialect,
         *,
         client: ClientInfo,
-        limits: ClientLimits,
+        limits: ClientLimits | None = None,
         session_id: int,
         open_channel: Callable[[ChannelOwner], Channel],
         on_ended: Callable[["Session[Channel]", float], None],
         now: float,
     ) -> None:
-        """``limits``: of the client connection. ``open_channel`` makes the channel of the session. ``on_ended`` is
-        called once, when the session has ended. Call ``start`` next."""
+        """``limits``: of the client connection; ``None``: its own. ``open_channel`` makes the channel of the session.
+        ``on_ended`` is called once, when the session has ended. Call ``start`` next."""
         self._services = services
         self._source = source
         self._dialect = dialect
         self._client = client
-        self._limits = limits
+        limits = self._limits = ClientLimits(services) if limits is None else limits
         self.session_id = session_id
         self._on_ended = on_ended
         self._opened = now

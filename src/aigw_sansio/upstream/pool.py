@@ -90,7 +90,7 @@ class Pool:
         handler: ResponseHandler,
         *,
         connect_timeout_s: float,
-        requester: Requester | None,
+        requester: Requester | None = None,
     ) -> UpstreamCall:
         """A call for ``request``, on behalf of ``requester``. Call its ``start`` next."""
         return UpstreamCall(
