@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from fuzz._fuzz import cut
 
-from aigw_sansio.bodies.chunk import BodyDecoder, Chunk
+from aigw_sansio.bodies.chunk import BodyDecoder, Chunk, feed_all, finish_all
 from aigw_sansio.faults import FaultKind
 
 
@@ -18,10 +18,10 @@ def _read(decoder: BodyDecoder, reads: list[bytes], limit: int) -> tuple[list[Ch
     chunks: list[Chunk] = []
     for piece in reads:
         failed = decoder.fault is not None
-        new = decoder.feed(piece)
+        new = list(feed_all(decoder, piece))
         assert not (failed and new), "chunks behind a fault"
         assert decoder.buffered <= limit
         chunks += new
-    chunks += decoder.finish()
+    chunks += finish_all(decoder)
     assert decoder.buffered == 0
     return chunks, decoder.fault.kind if decoder.fault else None

@@ -9,6 +9,7 @@ from fuzz._bodies import hold
 from fuzz._fuzz import cut, main, seeded
 from fuzz._transcripts import bodies
 
+from aigw_sansio.bodies.chunk import feed_all
 from aigw_sansio.bodies.json_array import JsonArrayDecoder
 
 LIMIT = 48
@@ -35,7 +36,7 @@ def target(data: bytes) -> None:
         return
     if isinstance(document, list):
         decoder = JsonArrayDecoder(len(body) + 1)
-        chunks = [chunk for piece in reads for chunk in decoder.feed(piece)] + decoder.finish()
+        chunks = [chunk for piece in reads for chunk in feed_all(decoder, piece)] + decoder.finish()
         assert decoder.fault is None
         assert [json.loads(chunk.data) for chunk in chunks] == document
 

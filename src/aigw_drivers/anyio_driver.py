@@ -138,6 +138,14 @@ class AnyioDriver(Transfer):
         if self._idle is not None:
             self._idle.set()
 
+    def _proceed_later(self) -> None:
+        if not self._stopping:  # else ``_stop`` does it
+            self._tasks.start_soon(self._proceed_after_others)
+
+    async def _proceed_after_others(self) -> None:
+        await self._readiness.serve_ready()
+        self._proceed()
+
     def _stop(self, listeners: Sequence[Listener]) -> None:
         self._stopping = True
         for listener in listeners:
@@ -146,6 +154,8 @@ class AnyioDriver(Transfer):
         for link in list(self._links.values()):
             self._abort(link, "the gateway stopped")
             self._execute_effects()
+        while self._work_is_left:
+            self._proceed()
 
     def _choose_readiness(self, tasks: TaskGroup) -> Readiness:
         return choose_readiness(tasks, self._on_readable, self._on_writable)
@@ -242,7 +252,7 @@ class AnyioDriver(Transfer):
         assert scope is not None
         sock: ByteSocket | None = None
         pipe: TlsPipe | None = None
-        failure: BaseException | None = None
+        failure: str | None = None  # not the error itself, which refers to this frame
         done = False
         with scope:
             try:
@@ -253,7 +263,7 @@ class AnyioDriver(Transfer):
                     await self._tls_handshake(sock, pipe)
                 done = True
             except (OSError, ValueError) as exc:
-                failure = exc
+                failure = failure_text(exc)
             finally:
                 if not done and sock is not None:
                     sock.close()
@@ -265,7 +275,7 @@ class AnyioDriver(Transfer):
         self._now = self._clock()
         try:
             if failure is not None:
-                self._on_dial_failed(link, failure_text(failure))
+                self._on_dial_failed(link, failure)
             else:
                 link.socket, link.tls = sock, pipe
                 self._engine.connected(link.conn, None if pipe is None else pipe.alpn, self._now)

@@ -82,7 +82,8 @@ class WebSocketClient:
         """The next message. Raises :class:`WebSocketClosed` if no more will come."""
         while not self._ready:
             if self._closed is not None:
-                raise self._closed
+                # Anew: an error that was raised refers to its frames, and they to this client.
+                raise WebSocketClosed(self._closed.code, self._closed.reason)
             try:
                 data = await self._stream.receive(_READ)
             except (anyio.EndOfStream, anyio.BrokenResourceError):

@@ -10,7 +10,7 @@ What there is
 * Settings: :class:`Config` with :class:`Limits`, :class:`Timeouts`, :class:`Retry`, :class:`GatewaySettings`,
   :class:`ProviderSettings`; :class:`Secret` for every value that nobody may see.
 * Effects, for the driver to execute: :class:`Connect` (with :class:`Tls`), :class:`Flush`, :class:`PauseReading`,
-  :class:`ResumeReading`, :class:`Close`, :class:`Ask`, :class:`Emit`; ``Effect`` is any of them.
+  :class:`ResumeReading`, :class:`Close`, :class:`Ask`, :class:`Emit`, :class:`Continue`; ``Effect`` is any of them.
 * Questions (``Question``) and their answers (``Answer``): :class:`Authenticate` and :class:`Authenticated`,
   :class:`ReadMetrics` and :class:`Metrics`, :class:`Sign` and :class:`Signed`; :class:`Unavailable` answers each.
 * Events for the host: ``Event`` is any lifecycle event, from :class:`SessionOpened` to :class:`ProviderEventRead`;
@@ -21,8 +21,8 @@ What there is
 * Recording: :class:`Recorder` writes down all inputs, :func:`replay` repeats them, :class:`ReplayDiffers` says where a
   replay differs.
 
-The nine duties of a driver
----------------------------
+The ten duties of a driver
+--------------------------
 1. Use one thread or event loop for each gateway. Two gateways share nothing.
 2. ``now`` is monotonic seconds of one clock. It never goes back.
 3. After every input call ``effects()`` and execute all effects in order, until there are none. Inputs may be called
@@ -38,6 +38,8 @@ The nine duties of a driver
 8. ``Close`` means: finish sending, then close. ``Close(abort)`` means: close now. Both cancel a dial. After either one
    report only ``data_sent`` and ``closed`` for that connection.
 9. Call ``handle_timeout`` at or after ``next_timeout()``.
+10. After ``Continue`` serve each ready socket once, let everything else in the loop run that is ready, then call
+    ``proceed(now)``; again for each ``Continue`` that comes. It is no deadline: ``next_timeout()`` does not know of it.
 """
 
 from .config import Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
@@ -48,6 +50,7 @@ from .effects import (
     Authenticated,
     Close,
     Connect,
+    Continue,
     Effect,
     Emit,
     Flush,
@@ -119,6 +122,7 @@ __all__ = [
     "ConnId",
     "Connect",
     "ConnectionRefused",
+    "Continue",
     "Effect",
     "Emit",
     "Engine",

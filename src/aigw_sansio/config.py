@@ -36,8 +36,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     message_bytes: int = 16 * MIB  #: one WebSocket message, each way
     head_bytes: int = 32 * 1024  #: request or response head with its header fields
+    head_fields: int = 128  #: header fields of a request, of a response, of a trailer section
+    steps_per_request: int = 16
+    headers_per_step: int = 100
+    attempts_per_exchange: int = 20  #: of all steps; a step is tried again only if each later one keeps an attempt
     exchanges_per_connection: int = 100
-    request_bytes_per_connection: int = 64 * MIB  #: request bodies held for running exchanges
+    request_bytes_per_connection: int = 64 * MIB  #: memory that the requests of running exchanges take
     response_body_bytes: int = 32 * MIB  #: a whole response, content coding removed
     held_bytes: int = 256 * 1024  #: chunks held back before the commit
     buffered_response_bytes_per_connection: int = 64 * MIB
@@ -59,6 +63,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         _check_ranges(self, dict.fromkeys(self.__struct_fields__, (1, 1 << 40)))
         _in_range("limits", "head_bytes", self.head_bytes, low=1024, high=MIB)
+        _in_range("limits", "head_fields", self.head_fields, low=16, high=10_000)
+        _in_range("limits", "steps_per_request", self.steps_per_request, low=1, high=10_000)
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,16 +187,23 @@ def shown_url(url: str | None) -> str | None:
     return url.partition("?")[0] + "?***"
 
 
+#: The clocks that a request may set for itself.
+CLIENT_CLOCKS: Final = ("connect_s", "first_byte_s", "idle_s", "total_s")
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All settings of a gateway process. ``gateways`` is keyed by ``"account/gateway"``, ``providers`` by slug.
 
-    ``ValueError`` if ``trusted_proxies`` has an item that is no address or network.
+    ``ValueError`` if ``trusted_proxies`` has an item that is no address or network, or ``ceilings`` one that is no
+    clock of a request.
     """
 
     gateways: dict[str, GatewaySettings] = msgspec.field(default_factory=lambda: {"local/default": GatewaySettings()})
     providers: dict[str, ProviderSettings] = {}
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    #: Those of ``CLIENT_CLOCKS`` that a request may only shorten. The others are defaults.
+    ceilings: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()  #: names under which clients reach the gateway, without a port
     trusted_proxies: tuple[str, ...] = ()  #: addresses and networks whose ``X-Forwarded-For`` is believed
     #: How many connections the process can hold, of clients and to providers. ``None``: it is not known.
@@ -198,6 +211,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     emit_provider_events: bool = False
 
     def __post_init__(self) -> None:
+        if not set(self.ceilings).issubset(CLIENT_CLOCKS):
+            raise ValueError(f"config.ceilings has an item that is no clock; allowed are {', '.join(CLIENT_CLOCKS)}")
         for text in self.trusted_proxies:
             try:
                 ip_network(text, strict=False)

@@ -68,6 +68,11 @@ class Close(msgspec.Struct, frozen=True, gc=False):
     abort: bool
 
 
+class Continue(msgspec.Struct, frozen=True, gc=False):
+    """Work is left, because one call does only so much. Serve each ready socket once, then call ``proceed(now)`` (duty
+    10 of a driver). It comes again if work is left after that."""
+
+
 class Authenticate(msgspec.Struct, frozen=True):
     """May the client that presents ``token`` use this gateway? Answered by :class:`Authenticated`; default: refused.
 
@@ -151,4 +156,4 @@ class Emit(msgspec.Struct, frozen=True):
     event: Event
 
 
-Effect: TypeAlias = Connect | Flush | PauseReading | ResumeReading | Close | Ask | Emit
+Effect: TypeAlias = Connect | Flush | PauseReading | ResumeReading | Close | Ask | Emit | Continue

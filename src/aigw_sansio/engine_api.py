@@ -3,7 +3,7 @@
 Decides: which methods a driver may call, and what each asks of its caller. Must not know: any engine, any transport.
 
 :class:`aigw_sansio.Gateway` is the engine. :class:`aigw_sansio.Recorder` has the same methods, and so have the toy
-engines of the driver conformance suite: a driver can drive anything that fits :class:`Engine`. The nine duties of a
+engines of the driver conformance suite: a driver can drive anything that fits :class:`Engine`. The ten duties of a
 driver are written in the docstring of :mod:`aigw_sansio`.
 """
 
@@ -76,6 +76,10 @@ class Engine(Protocol):
 
     def handle_timeout(self, now: float) -> None:
         """The time that :meth:`next_timeout` named has come. An early call does no harm."""
+
+    def proceed(self, now: float) -> None:
+        """More of the work that ``Continue`` told of. Call it once for each ``Continue``, after every socket that was
+        ready has been served once. A call without a ``Continue`` does no harm."""
 
     def drain(self, now: float) -> None:
         """Go away: refuse new work, let running work finish within the configured time, then close.

@@ -1,10 +1,8 @@
 """The gateway: the one class that a driver drives.
 
-Decides: which object owns each connection, and how a gateway goes away. Must not know: any protocol. The nine duties of
+Decides: which object owns each connection, and how a gateway goes away. Must not know: any protocol. The ten duties of
 a driver are in the docstring of the package :mod:`aigw_sansio`.
 """
-
-from typing import Final
 
 from .config import Config
 from .dialects.universal.dialect import UniversalDialect
@@ -13,6 +11,7 @@ from .downstream.admission import Admission, Admitted
 from .downstream.connection_limits import ConnectionLimits, TurnAway, refuse_dial
 from .downstream.http1 import Http1DownstreamConnection
 from .downstream.http2 import Http2DownstreamConnection
+from .downstream.memory_use import holders
 from .downstream.ports import PendingRequest, RequestHandler, Responder
 from .downstream.refusal import refuse_request
 from .downstream.websocket import WebSocketChannel, WebSocketOpening
@@ -21,10 +20,12 @@ from .engine.client import Requester
 from .engine.connection import Connection
 from .engine.memory import PER_CONNECTION, MemoryGuard, MemoryHolder
 from .engine.services import Services
+from .engine.turns import TURN_BYTES
 from .errors import LocalProtocolError
 from .events import ConnectionRefused
 from .faults import Fault
 from .ids import AskId, ConnId
+from .realtime.memory_use import RelayMemory
 from .realtime.plan import plan
 from .realtime.relay import Relay
 from .realtime.upstream import RelayUpstreamConnection
@@ -35,8 +36,6 @@ from .upstream.access_tokens import AuthorizingSource
 from .upstream.connection import UpstreamConnection
 from .upstream.pool import Pool
 from .wires.websocket.handshake import Offers
-
-_UNIVERSAL: Final = UniversalDialect()
 
 
 class Gateway:
@@ -63,6 +62,8 @@ class Gateway:
         "_services",
         "_sessions",
         "_source",
+        "_turns",
+        "_universal",
         "_unweighed",
         "draining",
     )
@@ -71,6 +72,7 @@ class Gateway:
         """``seed``: at least 16 bytes of the host's entropy, or fixed bytes for a run that is to be replayed.
         ``wall_offset``: Unix time minus ``now``, in seconds. Call :meth:`open_downstream` for each client."""
         self._services = Services(config, seed, wall_offset)
+        self._turns = self._services.turns
         self._connections: dict[ConnId, Connection] = {}
         self._pool = Pool(self._services, self._register)
         self._source = AuthorizingSource(self._services, self._pool)
@@ -78,6 +80,7 @@ class Gateway:
         self._limits = ConnectionLimits(config.limits, addresses)
         self._clients = Clients(self._services, addresses)
         self._admission = Admission(self._services, self, addresses)
+        self._universal = UniversalDialect(config.limits)
         self._sessions: dict[int, Session[WebSocketChannel]] = {}
         self._relays: dict[int, Relay] = {}
         self._memory = MemoryGuard(self._services, self._measure)
@@ -133,6 +136,7 @@ class Gateway:
         if connection is not None and not isinstance(connection, UpstreamConnection | RelayUpstreamConnection):
             raise LocalProtocolError(f"connected({conn}): this connection was not dialled")
         self._now = now
+        self._turns.left = TURN_BYTES
         if connection is not None:
             connection.connected(alpn, now)
             self._services.dial_ended(conn)
@@ -147,6 +151,7 @@ class Gateway:
         if connection is not None and not isinstance(connection, UpstreamConnection | RelayUpstreamConnection):
             raise LocalProtocolError(f"connect_failed({conn}): this connection was not dialled")
         self._now = now
+        self._turns.left = TURN_BYTES
         if connection is not None:
             connection.connect_failed(reason, now)
             self._services.dial_ended(conn)
@@ -161,13 +166,14 @@ class Gateway:
         if connection is None or now < self._now:
             connection = self._find(conn, now)
         self._now = now
+        self._turns.left = TURN_BYTES
         if connection is not None and data and not connection.ended:
             if type(data) is not bytes:
                 data = bytes(memoryview(data))  # a driver may have read into a bytearray; from here on it is bytes
             (connection.receiver or connection).receive_data(data, now)
             self._unweighed = unweighed = self._unweighed - len(data) - 64  # PER_PIECE: an object may be kept for it
             if unweighed < 0:
-                self._weigh(now)
+                self._unweighed = self._memory.weigh_now(now)
             if self._services.deferred:
                 self._services.run_deferred(now)
 
@@ -205,6 +211,7 @@ class Gateway:
         if connection is not None and n:
             connection.data_sent(n, now)
             if self._services.deferred:
+                self._turns.left = TURN_BYTES
                 self._services.run_deferred(now)
         self._now = now
 
@@ -230,6 +237,7 @@ class Gateway:
         never asked, and for an answer of the wrong class.
         """
         self._check(now)
+        self._turns.left = TURN_BYTES
         self._services.answer(ask_id, value, now)  # may raise: until then nothing has changed
         self._services.run_deferred(now)
         self._now = now
@@ -246,6 +254,12 @@ class Gateway:
             due = self._services.timers.next_deadline()
             if due is None or due > now:
                 break
+
+    def proceed(self, now: float) -> None:
+        """Do more of the work that ``Continue`` told of. Drain :meth:`effects` next: there may be another one."""
+        self._advance(now)
+        self._turns.proceed(now)
+        self._services.run_deferred(now)
 
     def set_wall(self, wall_offset: float, now: float) -> None:
         """The host's wall clock was set: Unix time is ``wall_offset + now``, in seconds. There are no effects."""
@@ -307,11 +321,12 @@ class Gateway:
     def snapshot(self) -> dict[str, int]:
         """Numbers of live objects, for tests and metrics."""
         return {
-            "connections": self._dialled_or_open,
+            "connections": len(self._connections) - self._services.dials.held,
             "sessions": len(self._sessions) + len(self._relays),
             "exchanges": sum(session.running for session in self._sessions.values()),
             "waiting_calls": self._pool.waiting,
             "timers": self._services.timers.armed,
+            "postponed": self._turns.waiting,
             "asks": self._services.unanswered,
             "send_buffer_bytes": sum(connection.outstanding for connection in self._connections.values()),
         }
@@ -332,29 +347,26 @@ class Gateway:
             now=now,
         )
         limits = self._clients.of(request.conn, request.peer)
-        requester = Requester(f"{client.account}/{client.gateway}", limits.client)
         session = Session(
             self._services,
-            self._source.of(requester),
-            _UNIVERSAL,
+            self._source.of(Requester(client.name, limits.client)),
+            self._universal,
             client=client,
             limits=limits,
             session_id=self._issue_session(),
             open_channel=opening.open,
-            on_ended=lambda ended, at: self._session_ended(ended, requester, at),
+            on_ended=self._session_ended,
             now=now,
         )
         self._sessions[session.session_id] = session
-        self._services.requesters.entered(requester)
         session.start(now)  # before ``accept``, which may hand over early messages
         responder.accept(selected, session.channel, now, extension=opening.extension)
 
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
         """A realtime client was admitted: dial its provider. ``None`` if the request has its response already."""
         request, resource = admitted.request, admitted.resource
-        call = refuse_dial(self._services.config.descriptors, self._dialled_or_open) or plan(
-            self._services, admitted, now
-        )
+        taken = len(self._connections) - self._services.dials.held
+        call = refuse_dial(self._services.config.descriptors, taken) or plan(self._services, admitted, now)
         if isinstance(call, Fault):
             refuse_request(self._services, request, responder, call, now, address=client_at(request.peer))
             return None
@@ -384,6 +396,7 @@ class Gateway:
     def _advance(self, now: float) -> None:
         self._check(now)
         self._now = now
+        self._turns.left = TURN_BYTES
 
     def _look(self, conn: ConnId, now: float) -> Connection | None:
         """The connection of an input that may still prove to be misuse, so ``_now`` is not moved yet."""
@@ -395,31 +408,21 @@ class Gateway:
     def _find(self, conn: ConnId, now: float) -> Connection | None:
         connection = self._look(conn, now)
         self._now = now
+        self._turns.left = TURN_BYTES
         return connection
-
-    @property
-    def _dialled_or_open(self) -> int:
-        """How many connections the driver knows."""
-        return len(self._connections) - self._services.dials.held
 
     def _issue_session(self) -> int:
         session_id = self._next_session
         self._next_session += 1
         return session_id
 
-    def _weigh(self, now: float) -> None:
-        self._memory.weigh(now)
-        self._unweighed = self._services.weigh_after
-
     def _measure(self) -> tuple[int, list[MemoryHolder]]:
         """All that is held, and the sockets of clients that hold it."""
         connections = self._connections.values()
-        sessions, relays = self._sessions.values(), self._relays.values()
+        sessions, relays = self._sessions.values(), [RelayMemory(relay) for relay in self._relays.values()]
         held = sum(connection.held for connection in connections) + len(connections) * PER_CONNECTION
-        kept = sum(session.kept for session in sessions) + sum(relay.memory.kept for relay in relays)
-        alone = [one for one in connections if isinstance(one, Http1DownstreamConnection) and one.alone]
-        shared = [one.input_memory for one in connections if isinstance(one, Http2DownstreamConnection)]
-        return held + kept, [*sessions, *(relay.memory for relay in relays), *alone, *shared]
+        kept = sum(session.kept for session in sessions) + sum(memory.kept for memory in relays)
+        return held + kept, [*sessions, *relays, *holders(connections)]
 
     def _register(self, connection: Connection) -> None:
         self._connections[connection.conn] = connection
@@ -429,9 +432,8 @@ class Gateway:
         del self._relays[relay.session_id]
         self._finish_drain(now)
 
-    def _session_ended(self, session: Session[WebSocketChannel], requester: Requester, now: float) -> None:
+    def _session_ended(self, session: Session[WebSocketChannel], now: float) -> None:
         del self._sessions[session.session_id]
-        self._services.requesters.left(requester)
         self._services.defer(self._pool.serve_all)  # less is kept from the others
         self._finish_drain(now)
 

@@ -1,18 +1,16 @@
-"""JSON as text: whether it is valid, and where its parts begin and end.
+"""JSON as text: whether it is valid, and what an array begins with.
 
 Decides: whether bytes are one JSON document (RFC 8259) that may be copied into a message of ours. Must not know: what
 any document means.
 
 ``msgspec.Raw`` does not look at the UTF-8 inside strings, and msgspec refuses lone surrogate escapes, which
-``JSON.stringify`` emits. This module makes up for both.
+``JSON.stringify`` emits. This module makes up for both. A text is looked at in passes at C speed, and no object is made
+for any part of it: a peer may send many megabytes of the smallest parts.
 """
 
-import json
-import re
-from collections.abc import Iterator
 from itertools import accumulate
 from operator import add
-from typing import Final, NoReturn
+from typing import Any, Final
 
 import msgspec
 
@@ -32,7 +30,11 @@ _PEAK: Final = [
     max(accumulate((1 if byte >> bit & 1 else -1 for bit in range(7, -1, -1)), initial=0)) for byte in range(256)
 ]
 
-_BLANKS = re.compile(r"[ \t\r\n]*")
+#: Characters that a JSON string writes with six, and those with two (RFC 8259 section 7).
+_SIX: Final = bytes(byte for byte in range(32) if byte not in b"\b\t\n\f\r")
+_TWO: Final = b'"\\\b\t\n\f\r'
+#: By the number of elements: reads so many of an array, and the others over.
+_ARRAYS: Final[dict[int, msgspec.json.Decoder[Any]]] = {}
 
 
 def is_utf8(data: bytes) -> bool:
@@ -78,13 +80,6 @@ def _outside_strings(data: bytes) -> bytes:
     return bytes(shape)
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_LENIENT = json.JSONDecoder(parse_constant=_refuse_constant)
-
-
 def valid_json(data: bytes) -> bytes | None:
     """``data`` without a byte order mark and surrounding blanks, if it is one JSON document in valid UTF-8; otherwise
     ``None``. Documents nested deeper than :data:`MAX_DEPTH` count as invalid."""
@@ -100,51 +95,42 @@ def valid_json(data: bytes) -> bytes | None:
     if data.startswith(BOM):
         rest = data[3:]
         return None if rest.startswith(BOM) else valid_json(rest)
-    if b"\\u" not in data:
+    if b"\\ud" not in data and b"\\uD" not in data:
         return None
     try:
-        _LENIENT.decode(data.decode())
-    except (ValueError, RecursionError):
+        # The same text with other characters in place of surrogates. An escaped backslash stays one.
+        _RAW.decode(data.replace(b"\\ud", b"\\ue").replace(b"\\uD", b"\\uE"))
+    except (msgspec.DecodeError, RecursionError):
         return None
-    return data.strip(b" \t\r\n")
+    return data.strip(b" \t\r\n") if is_utf8(data) else None
 
 
-def members(text: str, start: int) -> Iterator[tuple[str, int, int]]:
-    """The members of the object at ``start``: name, start and end of the value.
-
-    For texts that msgspec refuses and the standard library reads. ``ValueError`` if it is not a JSON object.
-    """
-    at = _skip(text, start)
-    if text[at : at + 1] != "{":
-        raise ValueError("not an object")
-    at = _skip(text, at + 1)
-    while text[at : at + 1] == '"':
-        name, at = _LENIENT.raw_decode(text, at)
-        at = _skip(text, at)
-        if text[at : at + 1] != ":":
-            raise ValueError("a member has no value")
-        begin = _skip(text, at + 1)
-        _, end = _LENIENT.raw_decode(text, begin)
-        yield name, begin, end
-        at = _skip(text, end)
-        if text[at : at + 1] == ",":
-            at = _skip(text, at + 1)
+def string_size(data: bytes, charset: str | None) -> int:
+    """How many bytes a text takes as a JSON string, or at most takes if ``charset`` is none of Unicode's: a control
+    character takes six. Bytes that are no text count as base64."""
+    charset = charset or "utf-8"
+    try:
+        if charset.startswith(("utf-16", "utf-32")):
+            data = data.decode(charset).encode()
+        elif charset in ("utf-8", "utf8") and not is_utf8(data):
+            return base64_size(len(data))
+    except (UnicodeError, LookupError):
+        return base64_size(len(data))
+    others = 0 if data.isascii() or charset.startswith("utf") else 2 * len(data)
+    six, two = len(data.translate(None, _SIX)), len(data.translate(None, _TWO))
+    return len(data) + 5 * (len(data) - six) + len(data) - two + others + 2
 
 
-def elements(text: str, start: int) -> Iterator[tuple[int, int]]:
-    """Start and end of each element of the array at ``start``. ``ValueError`` if it is not a JSON array."""
-    at = _skip(text, start)
-    if text[at : at + 1] != "[":
-        raise ValueError("not an array")
-    at = _skip(text, at + 1)
-    while at < len(text) and text[at] != "]":
-        _, end = _LENIENT.raw_decode(text, at)
-        yield at, end
-        at = _skip(text, end)
-        if text[at : at + 1] == ",":
-            at = _skip(text, at + 1)
+def base64_size(size: int) -> int:
+    """How many bytes ``size`` bytes take as a JSON string of base64."""
+    return (size + 2) // 3 * 4 + 2
 
 
-def _skip(text: str, at: int) -> int:
-    match = _BLANKS.match(text, at)
-    return match.end() if match else at
+def first_elements(text: bytes | msgspec.Raw, count: int) -> list[msgspec.Raw]:
+    """The first ``count`` elements of a JSON array. The others are read over. ``msgspec.DecodeError`` if it is no
+    array, or not JSON."""
+    decoder = _ARRAYS.get(count)
+    if decoder is None:
+        names = [(f"element{number}", msgspec.Raw, msgspec.Raw()) for number in range(count)]
+        decoder = _ARRAYS[count] = msgspec.json.Decoder(msgspec.defstruct("Array", names, array_like=True))
+    return [element for element in msgspec.structs.astuple(decoder.decode(text)) if len(memoryview(element))]

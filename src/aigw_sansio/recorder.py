@@ -130,6 +130,10 @@ class Recorder:
         """See :meth:`.Gateway.handle_timeout`."""
         self._call("handle_timeout", now)
 
+    def proceed(self, now: float) -> None:
+        """See :meth:`.Gateway.proceed`."""
+        self._call("proceed", now)
+
     def set_wall(self, wall_offset: float, now: float) -> None:
         """See :meth:`.Gateway.set_wall`."""
         self._call("set_wall", wall_offset, now)

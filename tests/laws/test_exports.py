@@ -21,7 +21,7 @@ CORE_EXPORTS = {
     # the engine and its settings
     "Gateway", "Engine", "READ_SIZE", "Config", "Limits", "Timeouts", "Retry", "GatewaySettings", "ProviderSettings", "Secret",
     # effects, questions and answers
-    "Connect", "ConnectionRefused", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Effect", "Tls", "Question", "Answer",
+    "Connect", "ConnectionRefused", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Continue", "Effect", "Tls", "Question", "Answer",
     "Authenticate", "Authenticated", "ReadMetrics", "Metrics", "Sign", "Signed", "Unavailable",
     # lifecycle events
     "Event", "LifecycleEvent", "SessionOpened", "SessionEnded", "UpgradeRefused", "RequestAdmitted", "AttemptStarted",

@@ -215,7 +215,7 @@ EFFECTS = {
 
 
 def test_there_are_seven_effects() -> None:
-    assert {"Connect", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit"} == EFFECTS
+    assert {"Connect", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Continue"} == EFFECTS
 
 
 @pytest.mark.parametrize(

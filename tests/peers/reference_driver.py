@@ -1,4 +1,4 @@
-"""A driver on a virtual clock that does its nine duties at once and to the letter, and watches the gateway's.
+"""A driver on a virtual clock that does its ten duties at once and to the letter, and watches the gateway's.
 
 Decides: the order in which bytes, ends and time reach a gateway, and that every effect is lawful: only for a living
 connection, at most one polite and one abrupt close each, no time left behind by ``handle_timeout``. What the peers
@@ -20,6 +20,7 @@ from aigw_sansio import (
     Close,
     Connect,
     ConnId,
+    Continue,
     Effect,
     Emit,
     Engine,
@@ -100,6 +101,7 @@ class PerfectDriver:
         self._cuts = cuts
         self._chance = random.Random(seed)
         self._executing = False
+        self._work_is_left = False
 
     # -- out -----------------------------------------------------------------------------------------------------
 
@@ -122,6 +124,10 @@ class PerfectDriver:
 
     def _check(self, effect: Effect) -> None:
         if isinstance(effect, Emit | Ask):
+            return
+        if isinstance(effect, Continue):
+            if self._work_is_left:
+                raise LawBroken("Continue comes twice without a call of proceed between them")
             return
         link = self.links.get(effect.conn)
         if isinstance(effect, Connect):
@@ -147,6 +153,8 @@ class PerfectDriver:
         elif isinstance(effect, Ask):
             question = effect.question
             self.say("ask", f"#{effect.id} {type(question).__name__}")
+        elif isinstance(effect, Continue):
+            self._work_is_left = True
         elif isinstance(effect, Connect):
             scheme = "http" if effect.tls is None else "https"
             usual = 80 if effect.tls is None else 443
@@ -237,6 +245,16 @@ class PerfectDriver:
                     self._deliver(link, link.inbox.popleft())
                     self.execute()
                     moved = True
+            moved = self._proceed() or moved
+
+    def _proceed(self) -> bool:
+        """More of the work that is left, behind one read of each connection. Returns whether there was any."""
+        if not self._work_is_left:
+            return False
+        self._work_is_left = False
+        self.core.proceed(self.now)
+        self.execute()
+        return True
 
     def _deliver(self, link: Link, piece: bytes | End) -> None:
         if piece is End.EOF:

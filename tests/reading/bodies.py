@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from aigw_sansio.bodies.chunk import BodyDecoder, Chunk
+from aigw_sansio.bodies.chunk import BodyDecoder, Chunk, feed_all, finish_all
 from aigw_sansio.faults import FaultKind
 
 Make = Callable[[], BodyDecoder]
@@ -22,8 +22,8 @@ def read(decoder: BodyDecoder, pieces: Iterable[bytes]) -> Result:
     """Everything a decoder makes of ``pieces`` and the end behind them."""
     chunks: list[Chunk] = []
     for piece in pieces:
-        chunks += decoder.feed(piece)
-    chunks += decoder.finish()
+        chunks += feed_all(decoder, piece)
+    chunks += finish_all(decoder)
     return chunks, decoder.fault.kind if decoder.fault else None
 
 
@@ -50,7 +50,8 @@ def bounded(make: Make, limit: int, pieces: Iterable[bytes]) -> None:
     """Holds that a decoder never keeps more than ``limit`` between calls."""
     decoder = make()
     for piece in pieces:
-        decoder.feed(piece)
+        for _ in feed_all(decoder, piece):
+            pass
         assert decoder.buffered <= limit
 
 

@@ -6,6 +6,7 @@ the number of a closed socket may be another's already, while a thread is still 
 """
 
 import errno
+import select
 import socket
 import threading
 import time
@@ -23,6 +24,7 @@ from aigw_sansio import (
     Close,
     Connect,
     ConnId,
+    Continue,
     Effect,
     Emit,
     Engine,
@@ -44,6 +46,7 @@ class _Link:
         self.codec = threading.Lock()  # taken around everything that TLS does
         self.failure: OSError | None = None  # of sending
         self.paused = self.closing = self.ended = self.over = False
+        self.taken = self.reads = 0  # reads from the socket, and those that the engine got
 
     def receive(self) -> bytes:
         """What came. The kernel reports an error once, to whoever asks first: where a failed send had it, reading finds
@@ -98,6 +101,8 @@ class ThreadDriver:
         self._listeners: list[Listener] = []
         self._threads: list[threading.Thread] = []
         self._stopping = False
+        self._work_is_left = False
+        self._read_once = threading.Condition(self._lock)
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -128,6 +133,10 @@ class ThreadDriver:
             for link in list(self._links.values()):
                 self._lose(link, "the host stopped", self._clock())
                 self._drain_effects(self._clock())
+            while self._work_is_left:
+                self._work_is_left = False
+                self._engine.proceed(now := self._clock())
+                self._drain_effects(now)
             self._alarm.notify()
         for thread in self._threads:
             thread.join()
@@ -170,6 +179,10 @@ class ThreadDriver:
             case Emit(event):
                 if self._on_event is not None:
                     self._on_event(event)
+            case Continue():
+                self._work_is_left = True
+                if not self._stopping:
+                    self._spawn(self._proceed)
             case Flush(conn) | PauseReading(conn) | ResumeReading(conn) | Close(conn):
                 if (link := self._links.get(conn)) is None:
                     return
@@ -201,6 +214,24 @@ class ThreadDriver:
         self._engine.closed(link.conn, now)
         link.changed.notify_all()
         self._empty.notify_all()
+
+    def _proceed(self) -> None:
+        """After each thread that has something to read has read it once."""
+        with self._lock:
+            links = [link for link in self._links.values() if link.socket is not None and not link.paused]
+            before = {link: link.reads for link in links}
+        ready = []
+        with suppress(OSError, ValueError):  # one of them may be closed meanwhile
+            ready = select.select([link.socket for link in links], [], [], 0)[0]
+        behind = {link: max(link.taken, reads + (link.socket in ready)) for link, reads in before.items()}
+        with self._lock:
+            self._read_once.wait_for(
+                lambda: all(link.over or link.paused or link.reads >= reads for link, reads in behind.items()), 1.0
+            )
+            if self._work_is_left:
+                self._work_is_left = False
+                self._engine.proceed(now := self._clock())
+                self._drain_effects(now)
 
     # -- threads ------------------------------------------------------------------------------------------------
 
@@ -279,6 +310,7 @@ class ThreadDriver:
                     return
             try:
                 data = b"" if first else link.receive()
+                link.taken += 1
                 plain, ended = self._decode(link, data, first=first)
                 first = False
             except OSError as exc:
@@ -288,6 +320,8 @@ class ThreadDriver:
                 return
             with self._lock:
                 now = self._clock()
+                link.reads += 1
+                self._read_once.notify_all()
                 if link.over:
                     return
                 if not link.closing:

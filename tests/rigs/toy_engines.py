@@ -18,6 +18,7 @@ from aigw_sansio import (
     Close,
     Connect,
     ConnId,
+    Continue,
     Effect,
     Emit,
     Event,
@@ -62,6 +63,7 @@ class ToyEngine:
         self.conns: dict[ConnId, _Conn] = {}
         self.asked: dict[AskId, Question] = {}
         self.due: float | None = None
+        self.promised = 0  # ``Continue`` that was handed out, and not answered by ``proceed``
         self._next_ask = 1
         self.now = -inf
         self.effects_waiting: list[Effect] = []
@@ -80,6 +82,7 @@ class ToyEngine:
     def on_closed(self, conn: ConnId) -> None: ...
     def on_answer(self, value: Answer) -> None: ...
     def on_timeout(self) -> None: ...
+    def on_proceed(self) -> None: ...
 
     # -- what it does -------------------------------------------------------------------------------------------
 
@@ -102,6 +105,9 @@ class ToyEngine:
 
     def resume(self, conn: ConnId) -> None:
         self.effects_waiting.append(ResumeReading(conn))
+
+    def leave_work(self) -> None:
+        self.effects_waiting.append(Continue())
 
     def ask(self, question: Question, within_s: float = PATIENCE_S) -> None:
         ask_id = AskId(self._next_ask)
@@ -139,6 +145,8 @@ class ToyEngine:
         for conn, state in self.conns.items():
             if not state.closed:
                 self.breaches.append(f"connection {conn} was never closed")
+        if self.promised:
+            self.breaches.append("a Continue without a proceed")
         assert not self.breaches, self.breaches
 
     # -- the contract, inputs -----------------------------------------------------------------------------------
@@ -216,6 +224,13 @@ class ToyEngine:
             self.due = None
             self.on_timeout()
 
+    def proceed(self, now: float) -> None:
+        with self._input("proceed", 0, None, now, conn_known=False):
+            if not self.promised:
+                self._breach("proceed without a Continue")
+            self.promised -= 1
+            self.on_proceed()
+
     def drain(self, now: float) -> None:
         with self._input("drain", 0, None, now, conn_known=False):
             for conn, state in self.conns.items():
@@ -236,6 +251,8 @@ class ToyEngine:
                     self.conns[conn].paused = False
                 case Close(conn):
                     self.conns[conn].closing = True
+                case Continue():
+                    self.promised += 1
                 case _:
                     pass
         return effects

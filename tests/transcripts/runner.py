@@ -22,6 +22,7 @@ from tests.peers.peer import Headers, Seen
 from tests.peers.reference_driver import Core, Cuts, End, Link, PerfectDriver, Recorded
 from tests.peers.websocket_client import WsClient
 from tests.peers.websocket_provider import WsProvider
+from tests.rigs.living import living_objects
 from tests.transcripts.transcript_match import Names, accept_line, line_matches
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.utilities import LocalProtocolError as LocalWebSocketError
@@ -595,8 +596,12 @@ def check(path: Path, core_of: object, cuts: Cuts, http: str, clients: str = "h1
     assert not re.search(r"^!! ", text, re.MULTILINE), f"{path.name} holds what cannot be done"
     transcript = Transcript(text)
     assert callable(core_of)
-    run = Run(transcript, core_of(transcript.config()), cuts, http, clients)
-    is_now = "\n".join(run.run()).rstrip("\n") + "\n"
+    with living_objects() as living:
+        core = core_of(transcript.config())
+        at_first = living()
+        is_now = "\n".join(Run(transcript, core, cuts, http, clients).run()).rstrip("\n") + "\n"
+        left = living() - at_first
+    assert not left, f"{path.name} ({cuts}, {http}, clients {clients}): what has ended is not gone: {dict(left)}"
     was = "\n".join(_normal(text)).rstrip("\n") + "\n"
     if is_now == was:
         return

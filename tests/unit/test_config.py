@@ -29,9 +29,12 @@ def test_defaults_are_those_of_the_protocol() -> None:
     assert Config().gateways == {"local/default": GatewaySettings()}
 
 
+RANGES = {"head_bytes": (1024, 1 << 20), "head_fields": (16, 10_000), "steps_per_request": (1, 10_000)}
+
+
 @pytest.mark.parametrize("name", LIMITS)
 def test_range_of_limits(name: str) -> None:
-    low, high = (1024, 1 << 20) if name == "head_bytes" else (1, 1 << 40)
+    low, high = RANGES.get(name, (1, 1 << 40))
     for value in (low, high):
         assert getattr(Limits(**{name: value}), name) == value
     for value in (low - 1, high + 1, -1):
@@ -46,6 +49,12 @@ def test_range_of_timeouts(name: str) -> None:
     for value in (0, -1, 86400.0 * 365 + 1, math.inf, math.nan):
         with pytest.raises(ValueError, match=rf"timeouts\.{name} is .*; allowed is 0\.001 to"):
             Timeouts(**{name: value})
+
+
+def test_ceilings_are_clocks_of_a_request() -> None:
+    assert Config(ceilings=("connect_s", "first_byte_s", "idle_s", "total_s"))
+    with pytest.raises(ValueError, match=r"config\.ceilings has an item that is no clock; allowed are connect_s, "):
+        Config(ceilings=("close_s",))
 
 
 def test_which_clocks_may_be_off() -> None:

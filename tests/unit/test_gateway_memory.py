@@ -215,7 +215,7 @@ class Streams:
     ("limits", "words"),
     [
         ({"exchanges_per_connection": 4}, "4 are allowed (exchanges_per_connection)"),
-        ({"request_bytes_per_connection": 1300}, "1300 are allowed (request_bytes_per_connection)"),
+        ({"request_bytes_per_connection": 7500}, "7500 are allowed (request_bytes_per_connection)"),
     ],
 )
 @pytest.mark.parametrize("proxy", [True, False])

@@ -1,13 +1,23 @@
-"""JSON as text: the same verdict as a strict parser, at any depth of the stack, and parts found in place."""
+"""JSON as text: the same verdict as a strict parser, at any depth of the stack, and what an array begins with."""
 
-import contextlib
 import json
+from base64 import b64encode
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aigw_sansio.json_text import BOM, MAX_DEPTH, elements, is_too_deep, is_utf8, members, valid_json
+from aigw_sansio.json_text import (
+    BOM,
+    MAX_DEPTH,
+    base64_size,
+    first_elements,
+    is_too_deep,
+    is_utf8,
+    string_size,
+    valid_json,
+)
 
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -31,7 +41,7 @@ def test_documents_pass_as_they_are(value: object, ascii_only: bool, blanks: str
     (b"NaN", None), (b"[Infinity]", None), (b'["\\ud83d", NaN]', None), (b'["\\ud83d", -Infinity]', None),
     (b"{'a':1}", None), (b'{"a":1,}', None), (b"01", None), (b"tru", None), (b'"\x01"', None), (b'"\\x"', None),
     (b'"\\ud83d"', b'"\\ud83d"'), (b' {"a":"\\ude00\\ud83d"} ', b'{"a":"\\ude00\\ud83d"}'), (b'"\\ud83d\\u0041"', b'"\\ud83d\\u0041"'),
-    (b'"\\ud83d', None), (b'"\\ud83d" x', None), (b'"\\ud8"', None), (BOM + b'"\\ud83d"', b'"\\ud83d"'),
+    (b'"\\ud83d', None), (b'"\\uD83D"', b'"\\uD83D"'), (b'"\\\\ud83d\\ud83d"', b'"\\\\ud83d\\ud83d"'), (b'"\\u\\ud83d"', None), (b'"\\ud83d" x', None), (b'"\\ud8"', None), (BOM + b'"\\ud83d"', b'"\\ud83d"'),
     (b'"\xff"', None), (b'"\xed\xa0\xbd"', None), (b'"\xc3\xa9"', b'"\xc3\xa9"'), (b'"\\ud83d\xff"', None),
     (b"\xff\xfe[\x00]\x00", None), (BOM + BOM + b"{}", None), (b"\xef\xbb", None), (b"\x0b{}", None), (b"\xc2\xa0{}", None),
 ])  # fmt: skip
@@ -93,24 +103,16 @@ def test_utf8(data: bytes, wanted: bool) -> None:
     assert is_utf8(data) is wanted
 
 
-@given(st.dictionaries(st.text(), DOCUMENTS, max_size=5), st.sampled_from([None, 1]))
-def test_members_are_found_where_they_stand(value: dict[str, object], indent: int | None) -> None:
-    text = "  " + json.dumps(value, indent=indent)
-    assert [(name, json.loads(text[begin:end])) for name, begin, end in members(text, 0)] == list(value.items())
-
-
-@given(st.lists(DOCUMENTS, max_size=5), st.sampled_from([None, 1]))
-def test_elements_are_found_where_they_stand(value: list[object], indent: int | None) -> None:
+@given(st.lists(DOCUMENTS, max_size=5), st.sampled_from([None, 1]), st.integers(1, 6))
+def test_an_array_begins_with_its_first_elements(value: list[object], indent: int | None, most: int) -> None:
     text = " \n" + json.dumps(value, indent=indent)
-    assert [json.loads(text[begin:end]) for begin, end in elements(text, 0)] == value
+    assert [json.loads(bytes(element)) for element in first_elements(text.encode(), most)] == value[:most]
 
 
-@pytest.mark.parametrize("text", ["", "1", '{"a"', '{"a":', '{"a" 1}', '{"a":NaN}', "[", '"', "{1:2}x"[:1] + '"a":tru'])
-def test_a_value_that_is_no_object_is_an_error_or_nothing(text: str) -> None:
-    with contextlib.suppress(ValueError):
-        assert list(members(text, 0)) == []
-    with contextlib.suppress(ValueError):
-        assert list(elements(text, 0)) == []
+@pytest.mark.parametrize("text", [b"", b"1", b"{}", b"[", b"[1", b"[1,2,3", b"[1,2,x]", b'["\\ud83d"]', b"[1,2,3]]"])
+def test_what_is_no_array_has_no_elements(text: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        first_elements(text, 2)
 
 
 def depth_of(data: bytes) -> int:
@@ -142,3 +144,30 @@ SHAPES = st.recursive(
 def test_the_depth_is_exact(shape: bytes, around: int, times: int) -> None:
     data = b"[" * around + b",".join([shape] * times) + b"]" * around
     assert is_too_deep(data) is (depth_of(data) > MAX_DEPTH)
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
+    st.sampled_from([None, "utf-8", "utf8", "utf-16", "utf-16le", "utf-32"]),
+)
+def test_the_size_of_a_string_is_known_before_it_is_made(text: str, charset: str | None) -> None:
+    data = text.encode(charset or "utf-8")
+    assert string_size(data, charset) == len(msgspec.json.encode(text))
+
+
+@given(st.binary(max_size=30), st.sampled_from(["latin-1", "windows-1251", "shift_jis", "euc-kr", "gb18030"]))
+def test_in_other_charsets_it_is_at_most_that(data: bytes, charset: str) -> None:
+    try:
+        shown = len(msgspec.json.encode(data.decode(charset)))
+    except UnicodeDecodeError:
+        return
+    assert shown <= string_size(data, charset)
+
+
+@given(st.binary(max_size=30))
+def test_what_is_no_text_is_base64(data: bytes) -> None:
+    for charset in ("utf-8", "utf-16", "utf-16-unknown"):
+        try:
+            data.decode(charset)
+        except (UnicodeDecodeError, LookupError):
+            assert string_size(data, charset) == base64_size(len(data)) == len(b64encode(data)) + 2

@@ -36,6 +36,7 @@ class Caller:
         self.phases: dict[str, str] = {}  #: by event id: new, streaming, ended
         self.counts: dict[str, int] = {}
         self.complaint: str | None = None
+        self.pongs = 0  #: answers to what it asked
         self.repeated: list[str] = []  #: ids sent again while they ran, as far as the client knew
         self.reused: set[str] = set()
         self.done: list[str] = []  #: streams that ended well, for the world to look at
@@ -46,6 +47,10 @@ class Caller:
         self.phases[event_id] = "new"
         self.counts[event_id] = 0
         return self.ws.text(text)
+
+    def ask(self) -> bytes:
+        """Something that is answered at once; ``pongs`` counts the answers."""
+        return self.ws.text('{"type":"universal.ping"}')
 
     def odd(self, much: int) -> tuple[str, bytes]:
         """Something a client may or may not do."""
@@ -93,6 +98,7 @@ class Caller:
         message = json.loads(text)
         kind = message["type"].removeprefix("universal.")
         event_id = message.get("metadata", {}).get("eventId")
+        self.pongs += kind == "pong"
         if kind in ("pong", "going_away") or (kind == "error" and event_id is None):
             return
         phase = self.phases.get(event_id)

@@ -26,6 +26,8 @@ from aigw_sansio.wires.http2.client import Http2Client
 from aigw_sansio.wires.http2.server import Http2Server
 
 STREAMS = 3
+#: PING frames, fewer than what makes the gateway ask whether its peer reads.
+PINGS = (b"\x00\x00\x08\x06\x00\x00\x00\x00\x00" + bytes(8)) * 1000
 
 
 def _event_id(text: str) -> str | None:
@@ -151,7 +153,7 @@ class Http2World(World):
         super().__init__(core)
         self.moves = (
             *self.moves, self._client_flood, self._client_flood, self._hold_stream, self._hold_stream, self._hold_all,
-            self._change_window, self._go_on,
+            self._change_window, self._go_on, self._frames, self._provider_frames,
         )  # fmt: skip
 
     def new_caller(self, who: int) -> tuple[Caller, str | None]:
@@ -170,6 +172,28 @@ class Http2World(World):
         for _ in range(20):
             pipe.inbound += crowd.sockets.say(much % STREAMS, '{"type":"universal.ping","pad":"' + "p" * 3500 + '"}')
         return repr(pipe)
+
+    def _frames(self, who: int, much: int) -> str | None:
+        """Macro: a hostile client sends frames that only ask for work."""
+        found = self._crowd(who)
+        if found is None or not found[0].live:
+            return None
+        found[0].inbound += PINGS
+        return f"{found[0]} {self._while_others_are_served(found[0], much)}"
+
+    def _provider_frames(self, who: int, much: int) -> str | None:
+        """Macro: a hostile provider does the same."""
+        pipe = self._pick(who, lambda p: isinstance(p.provider, Http2Provider) and p.live and p.end is None)
+        if pipe is None:
+            return None
+        pipe.inbound += PINGS
+        return f"{pipe} {self._while_others_are_served(pipe, much)}"
+
+    def may_ask(self, pipe: Pipe) -> bool:
+        if not super().may_ask(pipe) or not isinstance(pipe.caller, Crowd):
+            return False
+        sockets = pipe.caller.sockets
+        return all(sockets.reads(index) and not sockets.streams[index].queue for index in sockets.alive)
 
     def _hold_stream(self, who: int, much: int) -> str | None:
         """A socket does not read while its siblings do."""

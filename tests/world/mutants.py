@@ -69,14 +69,15 @@ FAULTS: list[Mutant] = [
     Mutant(
         "everything is retried",
         "exchanges.exchange",
-        "if self._tries < policy.attempts and again:",
-        "if self._tries < policy.attempts:",
+        "if again and self._may_repeat:",
+        "if self._may_repeat:",
     ),
+    Mutant("steps are not counted", "dialects.universal.decode", "if len(steps) > most:", "if len(steps) > 2 * most:"),
     Mutant(
         "retry-after is not looked at",
-        "exchanges.exchange",
-        "            wait_s = max(wait_s, retry_after_s(",
-        "            max(wait_s, retry_after_s(",
+        "exchanges.retry",
+        "    wait_s = max(wait_s, retry_after_s(",
+        "    max(wait_s, retry_after_s(",
     ),
     Mutant("tries are counted over all steps", "exchanges.exchange", "            self._tries = 0\n", ""),
     Mutant(
@@ -97,6 +98,20 @@ FAULTS: list[Mutant] = [
         "            call.cancel(now)\n",
         "            pass\n",
     ),
+    # turns
+    Mutant(
+        "one call reads all of a bomb",
+        "exchanges.attempt",
+        "            if self._turns.left <= 0:\n                self._postpone()\n                self._note_buffered(response, now)\n                return\n",
+        "",
+    ),
+    Mutant(
+        "frames that give no event cost nothing",
+        "engine.backlog",
+        "        turns.left = min(turns.left, left - PORTION_COST)\n",
+        "",
+    ),
+    Mutant("an owner with work left is not called again", "engine.turns", "            worker.proceed(now)\n", ""),
     # the money rules
     Mutant(
         "an answered request is sent again",
@@ -139,6 +154,12 @@ FAULTS: list[Mutant] = [
         "upstream.resend",
         "    if failed.unprocessed or failed.needs_http1:\n",
         "    if failed.needs_http1:\n",
+    ),
+    Mutant(
+        "a busy connection counts as one that was kept idle",
+        "upstream.connection",
+        '            kept=call.reach == "reused",\n',
+        '            kept=call.reach != "dialled",\n',
     ),
     Mutant(
         "a request of which a part was taken is a failed attempt",
@@ -196,15 +217,15 @@ FAULTS: list[Mutant] = [
     ),
     Mutant(
         "a provider that says that it is no use is asked again",
-        "exchanges.exchange",
+        "exchanges.retry",
         "fault.retryable if told is None else told",
         "fault.retryable",
     ),
     Mutant(
         "who asks for more than 5 s is tried again",
-        "exchanges.exchange",
-        " and wait_s <= MAX_RETRY_AFTER_S\n",
-        "\n",
+        "exchanges.retry",
+        " and wait_s <= MAX_RETRY_AFTER_S, wait_s",
+        ", wait_s",
     ),
     # the commit
     Mutant(
@@ -242,6 +263,18 @@ FAULTS: list[Mutant] = [
         "formats.base",
         '        if name != "error" and any_error(value) is None:\n',
         "        if False and any_error(value) is None:\n",
+    ),
+    Mutant(
+        "of a cancelled exchange the events have no end",
+        "exchanges.exchange",
+        "[*last, *self._encoder.cancelled(",
+        "[*self._encoder.cancelled(",
+    ),
+    Mutant(
+        "a stream that says nothing of its format has no end",
+        "exchanges.response",
+        "        if self.known and not self._finished and not self._failed:",
+        "        if False and not self._finished and not self._failed:",
     ),
     # usage
     Mutant(
@@ -528,6 +561,30 @@ FAULTS: list[Mutant] = [
         "downstream.http2_stream",
         "            self._paused = True\n",
         "            self._paused = True\n            self._owner.pause_reading()  # type: ignore[attr-defined]\n",
+    ),
+    Mutant(
+        "a session that has ended and its channel keep each other alive",
+        "downstream.websocket",
+        "owner, self._owner = self._owner, NO_OWNER",
+        "owner = self._owner",
+    ),
+    Mutant(
+        "the pool keeps what a drain has closed",
+        "upstream.pool",
+        "                self._remove(pool, upstream)\n            self._remove_if_empty(pool)\n",
+        "",
+    ),
+    Mutant(
+        "the reader of a remainder keeps its call",
+        "upstream.remainder",
+        "        self._cancel = _nothing\n",
+        "",
+    ),
+    Mutant(
+        "a relay keeps its sides, and they keep it",
+        "realtime.side",
+        "        self._owner = _NO_RELAY\n",
+        "        pass\n",
     ),
 ]
 

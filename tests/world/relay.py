@@ -10,6 +10,7 @@ import random
 from tests.peers.http_providers import Http1Provider
 from tests.peers.peer import Seen
 from tests.peers.websocket_client import upgrade_request
+from tests.peers.websocket_frames import raw_frame
 from tests.peers.websocket_provider import WsProvider
 from tests.world.actors import Caller
 from tests.world.world import HIGH, MESSAGE, LawBroken, Move, Pipe, World
@@ -48,6 +49,9 @@ class Talker(Caller):
         super().__init__()
         self.counts_of = _Counts("c", "p")
 
+    def ask(self) -> bytes:
+        return self.ws.event(Ping(payload=b"?"))
+
     def _message(self, text: str) -> None:
         self.counts_of.check(text)
         self.complaint = self.complaint or self.counts_of.complaint
@@ -58,6 +62,8 @@ class Talker(Caller):
                 self._message(bytes.fromhex(seen.line[7:]).decode())
             elif seen.line == "open":
                 self.open = True
+            elif seen.line.startswith("pong"):
+                self.pongs += 1
             elif seen.text is not None:
                 self._message(seen.text)
             elif seen.line.startswith("close"):
@@ -101,6 +107,7 @@ class RelayWorld(World):
             self._pull, self._confirm, self._peer_reads, self._flow_all, self._flow_all, self._flow_all,
             self._dial, self._dial_fails, self._peer_eof, self._peer_reset, self._wait, self._close_socket,
             self._toggle, self._drain, self._half_close, self._slow_drain, self._slow_drain,
+            self._proceed, self._proceed, self._many_up, self._many_down, self._pings_up, self._pings_down,
         )  # fmt: skip
         self.clients: dict[int, Pipe] = {}  # of each session
         self.records: dict[int, SessionEnded] = {}
@@ -300,6 +307,42 @@ class RelayWorld(World):
         for _ in range(15):
             self._speak(who, 3)
         return "many" if self._speaker(who) else None
+
+    def _many_up(self, who: int, much: int) -> str | None:
+        """Macro: a hostile client says much in small messages."""
+        found = self._talker(who)
+        if found is None or not found[0].live:
+            return None
+        pipe, talker = found
+        for _ in range(800):
+            pipe.inbound += talker.ws.event(TextMessage(data=talker.counts_of.next_text(0)))
+        return f"{pipe} {self._while_others_are_served(pipe, much)}"
+
+    def _many_down(self, who: int, much: int) -> str | None:
+        """Macro: a hostile provider does."""
+        found = self._speaker(who)
+        if found is None or not found[0].live:
+            return None
+        pipe, speaker = found
+        for _ in range(800):
+            pipe.inbound += speaker.event(TextMessage(data=speaker.counts_of.next_text(0)))
+        return f"{pipe} {self._while_others_are_served(pipe, much)}"
+
+    def _pings_up(self, who: int, much: int) -> str | None:
+        """Macro: a hostile client sends control frames."""
+        found = self._talker(who)
+        if found is None or not found[0].live:
+            return None
+        found[0].inbound += raw_frame(0x89 + much % 2, b"", masked=True) * 5000
+        return f"{found[0]} {self._while_others_are_served(found[0], much)}"
+
+    def _pings_down(self, who: int, much: int) -> str | None:
+        """Macro: a hostile provider does."""
+        found = self._speaker(who)
+        if found is None or not found[0].live:
+            return None
+        found[0].inbound += raw_frame(0x89 + much % 2, b"", masked=False) * 5000
+        return f"{found[0]} {self._while_others_are_served(found[0], much)}"
 
     def _client_odd(self, who: int, much: int) -> str | None:
         found = self._talker(who)

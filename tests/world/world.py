@@ -2,7 +2,7 @@
 
 A move is three small numbers: what happens, to whom, how much. So a run is a list of moves, Hypothesis can shrink it,
 and the same list replays it. After every move the laws hold; at the end the world comes to rest, everybody leaves,
-and nothing may be left.
+and nothing may be left: no deadline, and no object of the core, although the cycle collector is off.
 
 ``python -m tests.world.world --seconds 60 [--seed 7]`` runs random worlds and prints the moves of one that fails;
 ``--seed 7 --once`` runs that one again.
@@ -10,6 +10,7 @@ and nothing may be left.
 
 import argparse
 import contextlib
+import gzip
 import json
 import random
 import sys
@@ -24,6 +25,10 @@ from h2.settings import SettingCodes
 from tests.peers.http_providers import Http1Provider, Http2Provider
 from tests.peers.peer import Headers
 from tests.peers.reference_driver import Core, LawBroken
+from tests.peers.turn_driver import Meter
+from tests.peers.websocket_frames import raw_frame
+from tests.rigs.compiled import COMPILED
+from tests.rigs.living import living_objects
 from tests.world.actors import LIES, PROVIDERS, Caller, Serving, create_message
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
@@ -33,6 +38,7 @@ from aigw_sansio.effects import (
     Authenticated,
     Close,
     Connect,
+    Continue,
     Effect,
     Emit,
     Flush,
@@ -57,6 +63,21 @@ OFFERS: Final = (
     None,
     "permessage-deflate; server_max_window_bits=9",
 )
+#: More functions than this no call calls.
+MOST_CALLS: Final = 150_000
+#: Few bytes that make much work: of a provider, behind gzip, and of a client.
+BOMBS: Final = (
+    b"data:\n\n" * 20_000, b"\n" * 150_000, b": x\n\n" * 20_000, (b":\n" * 4000 + b"\n") * 20, b'{"":[' + b"[[]]," * 2000,
+)  # fmt: skip
+DENSE: Final = (
+    *(
+        raw_frame(first, payload, masked=True) * count
+        for first, payload, count in (
+            (0x8A, b"", 6000), (0x89, b"", 3000), (0x81, b'{"type":"universal.ping"}', 2000), (0x81, b"x", 2000),
+        )
+    ),
+    raw_frame(0x01, b"", masked=True) + raw_frame(0x00, b"", masked=True) * 4000 + raw_frame(0x80, b"", masked=True),
+)  # fmt: skip
 RETRIES: Final = 40.0  #: after so long all delays between attempts are over, and no clock of a silent peer has run out
 
 CONFIG: Final = Config(
@@ -144,6 +165,7 @@ class World:
         self._ids = 0
         self._executing = False
         self._resting = False
+        self.work_is_left = False
         self.moves: tuple[Callable[[int, int], str | None], ...] = (
             self._new_client, self._new_client_with_stream, self._new_client_with_stream,
             self._send_create, self._send_create, self._send_odd, self._send_cancel,
@@ -154,6 +176,7 @@ class World:
             self._provider_odd, self._lie, self._lie,
             self._peer_eof, self._peer_reset, self._answer, self._wait, self._wait, self._close_socket, self._toggle,
             self._running_stream, self._full_client, self._drain, self._share, self._share_in_trouble, self._quiet,
+            self._proceed, self._proceed, self._bomb, self._dense,
         )  # fmt: skip
 
     # -- running -------------------------------------------------------------------------------------------------
@@ -187,6 +210,11 @@ class World:
     def _effect(self, effect: Effect) -> None:
         if isinstance(effect, Emit):
             self._event(effect.event)
+            return
+        if isinstance(effect, Continue):
+            if self.work_is_left:
+                raise LawBroken("Continue comes twice without a call of proceed between them")
+            self.work_is_left = True
             return
         if isinstance(effect, Ask):
             if effect.deadline <= self.now:
@@ -266,7 +294,9 @@ class World:
         bound = sum(self.bound(pipe) for pipe in live)
         if held > bound:
             raise LawBroken(f"{held} bytes wait to be sent, bound is {bound}")
-        if not held and not counts["asks"] and not self.other_reason_to_pause():
+        if bool(counts["postponed"]) > self.work_is_left:
+            raise LawBroken("work is left, and nobody was told")
+        if not held and not counts["asks"] and not counts["postponed"] and not self.other_reason_to_pause():
             stuck = [pipe for pipe in live if pipe.paused and not pipe.closing and not pipe.end_told]
             if stuck:
                 raise LawBroken(f"{stuck} are paused though nothing waits to be sent")
@@ -545,6 +575,97 @@ class World:
         while moved and not pipe.ended:
             moved = self._flow(pipe)
             moved = self._read(pipe, 65536) or moved
+            moved = self._go_on_with_work() or moved
+
+    # -- turns ---------------------------------------------------------------------------------------------------
+
+    def _go_on_with_work(self) -> bool:
+        """One ``proceed``, if work is left; whether it was."""
+        if not self.work_is_left:
+            return False
+        self.work_is_left = False
+        self._step("proceed")
+        return True
+
+    def _proceed(self, who: int, much: int) -> str | None:
+        """A turn: each socket that is ready is served once, or the driver is hasty."""
+        if not self.work_is_left:
+            return None
+        if much % 2:
+            for pipe in list(self.pipes.values()):
+                self._read(pipe, SIZES[who % 4])
+        self._go_on_with_work()
+        return "a turn"
+
+    def _bomb(self, who: int, much: int) -> str | None:
+        """Macro: a hostile provider. What it sends inflates to much more, of which nothing is shown."""
+        found = self._pick_serving(who, "asked")
+        if found is None:
+            return None
+        pipe, serving = found
+        serving.spoilt = True
+        body = gzip.compress(serving.chunk(10) + BOMBS[much % len(BOMBS)], mtime=0)
+        fields = [("content-type", "text/event-stream"), ("content-encoding", "gzip")]
+        serving.billed = True
+        provider = pipe.provider
+        if isinstance(provider, Http2Provider):
+            with contextlib.suppress(h2.exceptions.ProtocolError):
+                provider.send_head(serving.stream, 200, fields)
+                provider.send_body(serving.stream, [body])
+            pipe.inbound += provider.take()
+        else:
+            assert provider is not None
+            pipe.inbound += provider.head(200, fields, "chunked") + provider.body(body)
+        serving.phase = "bomb"
+        return f"{pipe} {self._while_others_are_served(pipe, much)}"
+
+    def _dense(self, who: int, much: int) -> str | None:
+        """Macro: a hostile client. It sends many frames in few bytes."""
+        pipe = self._pick(who, lambda p: p.caller is not None and p.caller.open and p.end is None and p.live)
+        if pipe is None or pipe.caller is None:
+            return None
+        pipe.inbound += pipe.caller.ws.carry(DENSE[much % len(DENSE)])
+        return f"{pipe} {self._while_others_are_served(pipe, much)}"
+
+    def _while_others_are_served(self, hostile: Pipe, much: int) -> str:
+        """What ``hostile`` sent is read, turn by turn. No call is long, and in every turn another client gets an
+        answer, and its bytes are read at once."""
+        core, turns, asked = self.core, 0, 0
+        meter = Meter(core)
+        self.core = meter  # type: ignore[assignment]
+        try:
+            while self._read(hostile, 65536) or self.work_is_left:
+                asked += self._bystander_gets_an_answer(hostile, turns)
+                if much & 16 and turns == 1:
+                    break  # its end, or that of somebody else, may come while work is left
+                turns += self._go_on_with_work()
+                if turns > 1000:
+                    raise LawBroken(f"{hostile} keeps the gateway at work")
+        finally:
+            self.core = core
+        if not COMPILED and meter.most > MOST_CALLS:
+            raise LawBroken(f"one call of {meter.where} called {meter.most} functions")
+        return f"{turns} turns, {asked} answers to others"
+
+    def _bystander_gets_an_answer(self, hostile: Pipe, who: int) -> bool:
+        """Another client with nothing under way asks, and is answered in this turn. False if there is none."""
+        pipe = self._pick(who, lambda p: p is not hostile and self.may_ask(p))
+        if pipe is None or pipe.caller is None:
+            return False
+        before = pipe.caller.pongs
+        pipe.inbound += pipe.caller.ask()
+        self._read(pipe, 65536)
+        self._flow(pipe)
+        if pipe.caller.open and not pipe.closing and pipe.caller.pongs == before:
+            raise LawBroken(f"{pipe} waits for more than a turn while work of {hostile} is left")
+        return True
+
+    def may_ask(self, pipe: Pipe) -> bool:
+        """Whether a client has nothing under way that could keep an answer from it."""
+        under_way = (
+            pipe.inbound or pipe.unsent or pipe.kernel or pipe.paused or pipe.closing or pipe.end or pipe.writable
+        )
+        return pipe.caller is not None and pipe.caller.open and pipe.live and not under_way
 
     # -- ends ----------------------------------------------------------------------------------------------------
 
@@ -772,7 +893,7 @@ class World:
     def _end(self, pipe: Pipe, serving: Serving) -> None:
         if serving.phase == "asked":
             self._answer_with(pipe, serving, "json")
-        if serving.phase != "stream":
+        if serving.phase not in ("stream", "bomb"):
             return
         serving.phase = "over"
         serving.finished = True
@@ -976,6 +1097,7 @@ class World:
                 if pipe.dialled and not pipe.ended:
                     moved = self._flow(pipe) or moved
                     moved = self._read(pipe, 65536) or moved
+            moved = self._go_on_with_work() or moved
 
     def _rest(self) -> None:
         """Everything that is under way arrives; providers finish what they began; dials succeed."""
@@ -994,9 +1116,10 @@ class World:
                 moved = self._read(pipe, 65536) or moved
                 if pipe.end is None and pipe.live:
                     for serving in pipe.servings:
-                        if serving.phase in ("asked", "stream"):
+                        if serving.phase in ("asked", "stream", "bomb"):
                             self._end(pipe, serving)
                             moved = True
+            moved = self._go_on_with_work() or moved
             if not moved:
                 return
         raise LawBroken("the world does not come to rest")
@@ -1016,6 +1139,8 @@ class World:
             self.check()
             if seconds:
                 self.check_rest()
+        if self.work_is_left:
+            raise LawBroken("work is left though the world is at rest")
         if len(self.admitted) != len(self.ended):
             raise LawBroken("exchanges go on though the world is at rest")
         self.trace.append("leave")
@@ -1048,14 +1173,19 @@ def make_core(config: Config) -> Core:
 
 def run(moves: Sequence[Move], make: Callable[[Config], Core] = make_core, kind: type[World] = World) -> World:
     """A whole world. What it breaks is raised with the trace of its moves."""
-    world = kind(make(CONFIG))
-    try:
-        for move in moves:
-            world.move(move)
-        world.finish()
-    except Exception as broken:
-        broken.add_note("moves:\n  " + "\n  ".join(world.trace))
-        raise
+    with living_objects() as living:
+        world = kind(make(CONFIG))
+        at_first = living()
+        try:
+            for move in moves:
+                world.move(move)
+            world.finish()
+            left = living() - at_first
+            if left:
+                raise LawBroken(f"what has ended is not gone: {dict(left)}")
+        except Exception as broken:
+            broken.add_note("moves:\n  " + "\n  ".join(world.trace))
+            raise
     return world
 
 

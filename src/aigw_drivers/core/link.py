@@ -35,7 +35,7 @@ class ByteSocket(Protocol):
 
 
 class Link:
-    """The state of one connection. ``socket`` is ``None`` during the dial and after the release."""
+    """The state of one connection. ``socket`` is ``None`` during the dial and after :meth:`release`."""
 
     __slots__ = (
         "close_notify_sent",
@@ -80,3 +80,10 @@ class Link:
         self.wants_write = False
         self.has_write_task = False
         self.read_wanted: anyio.Event | None = None
+
+    def release(self) -> None:
+        """The connection is over, and its socket closed: drop what was to be sent, and TLS. Whoever still refers to
+        this link, a task or a callback of the loop, keeps nothing else alive."""
+        self.tls = None
+        self.unsent = b""
+        self.unconfirmed = 0

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from .link import Link
@@ -26,6 +27,9 @@ _EVENTS_PER_TURN: Final = 256
 
 class Readiness(Protocol):
     """Calls back when the socket of a link is ready. A second call of any method does no harm."""
+
+    async def serve_ready(self) -> None:
+        """Returns when every socket that was ready at the call has been served once, and the loop has run."""
 
     def start_reading(self, link: Link) -> None:
         """Call ``on_readable(link)`` whenever there is something to read, until :meth:`stop_reading`."""
@@ -67,6 +71,12 @@ def _asyncio_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
+async def turn_the_loop(times: int) -> None:
+    """Let everything else in the loop run, and let it look for ready sockets, ``times`` times."""
+    for _ in range(times):
+        await anyio.lowlevel.checkpoint()
+
+
 class LoopReadiness:
     """Readiness from an asyncio loop's ``add_reader`` and ``add_writer``."""
 
@@ -74,6 +84,9 @@ class LoopReadiness:
         self._loop = loop
         self._on_readable = on_readable
         self._on_writable = on_writable
+
+    async def serve_ready(self) -> None:
+        await turn_the_loop(2)  # callbacks that are there already run before the loop looks at its sockets
 
     def start_reading(self, link: Link) -> None:
         if not link.wants_read and link.socket is not None:
@@ -113,6 +126,12 @@ class EpollReadiness:
         self._links: dict[int, Link] = {}
         self._at_turn_end: Callable[[], None] | None = None
         tasks.start_soon(self._watch)
+
+    async def serve_ready(self) -> None:
+        await turn_the_loop(1)
+        for _ in range(1 + len(self._links) // _EVENTS_PER_TURN):
+            if not self._epoll.closed:
+                self._serve()
 
     def start_reading(self, link: Link) -> None:
         if not link.wants_read:
@@ -192,6 +211,9 @@ class TaskReadiness:
         self._tasks = tasks
         self._on_readable = on_readable
         self._on_writable = on_writable
+
+    async def serve_ready(self) -> None:
+        await turn_the_loop(3)  # to find ready sockets, to wake their tasks, to run these
 
     def start_reading(self, link: Link) -> None:
         if link.wants_read or link.socket is None:

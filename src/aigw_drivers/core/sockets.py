@@ -134,7 +134,7 @@ async def dial_tcp(host: str, port: int, look_up: LookUp | None = None) -> socke
         try:
             sock = await _connect(info)
         except OSError as exc:
-            errors.append(exc)
+            errors.append(exc.with_traceback(None))  # which refers to this frame, and so to ``errors``
             failed.set()
             return
         if winner is not None:
@@ -155,7 +155,7 @@ async def dial_tcp(host: str, port: int, look_up: LookUp | None = None) -> socke
             winner.close()
         raise
     if winner is None:
-        raise errors[0] if errors else OSError("no address")
+        raise errors.pop(0) if errors else OSError("no address")
     return winner
 
 

@@ -1,6 +1,6 @@
 """The shared part of all drivers: call the engine, execute its effects, read and write sockets, in plain functions.
 
-Decides: nothing about any protocol. It does the nine duties of a driver (:mod:`aigw_sansio`), except for those that
+Decides: nothing about any protocol. It does the ten duties of a driver (:mod:`aigw_sansio`), except for those that
 must wait: dialling, answering and time. A subclass adds these. Must not know: the meaning of bytes, the reason for a
 dial or a close, the event loop.
 
@@ -26,6 +26,7 @@ from aigw_sansio import (
     Close,
     Connect,
     ConnId,
+    Continue,
     Effect,
     Emit,
     Engine,
@@ -64,6 +65,7 @@ class Transfer(ABC):
         self._links: dict[ConnId, Link] = {}
         self._executing = False  # effects run: a call from inside leaves its effects to the outermost loop
         self._alarm_at = inf
+        self._work_is_left = False  # the engine said ``Continue``, and ``proceed`` was not called since
         self._unflushed: dict[Link, None] = {}
         self._turn_bytes = 0
         self._readiness: Readiness
@@ -75,6 +77,10 @@ class Transfer(ABC):
     @abstractmethod
     def _ask(self, ask: Ask) -> None:
         """Begin to look up the answer, or give it at once."""
+
+    @abstractmethod
+    def _proceed_later(self) -> None:
+        """Serve each ready socket once, let the loop run, then call :meth:`_proceed`."""
 
     @abstractmethod
     def _set_alarm(self, due: float) -> None:
@@ -97,6 +103,12 @@ class Transfer(ABC):
         finally:
             self._execute_effects()
         return True
+
+    def _proceed(self) -> None:
+        """More of the work that the engine has left."""
+        if self._work_is_left:
+            self._work_is_left = False
+            self._call_engine(self._engine.proceed)
 
     def _execute_effects(self, *, defer: bool = False) -> None:
         """Execute effects until there are none; then set the alarm.
@@ -182,6 +194,9 @@ class Transfer(ABC):
                 self._connect(effect, link)
             case Ask():
                 self._ask(effect)
+            case Continue():
+                self._work_is_left = True
+                self._proceed_later()
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -207,7 +222,7 @@ class Transfer(ABC):
                 if data and link.tls is None and not link.closing:
                     self._engine.receive_data(link.conn, data, now)
                 elif broken is not None:
-                    raise broken
+                    self._on_lost(link, failure_text(broken))
                 elif link.tls is not None and not link.closing:
                     self._decrypt(link, link.tls, data)
                 elif not data:
@@ -392,6 +407,7 @@ class Transfer(ABC):
             self._readiness.forget(link)
             link.socket = None
             close_socket(sock, reset=reset)
+        link.release()
         if not self._links:
             self._on_all_released()
         self._engine.closed(link.conn, self._now)

@@ -16,12 +16,21 @@ from collections.abc import Callable
 from typing import cast
 
 from .link import Link
+from .readiness import turn_the_loop
 from .transfer import TLS_READ_SIZE
 
 #: The largest read. Under TLS, plaintext of a record that began in an earlier read may be added.
 _READ_SIZE = TLS_READ_SIZE
 
+_ABORTED = ConnectionAbortedError(errno.ECONNABORTED, os.strerror(errno.ECONNABORTED))
+
 _read_buffer = memoryview(bytearray(_READ_SIZE))  # shared by all: a read is copied out before the loop continues
+
+
+def _again(error: OSError) -> OSError:
+    """``error`` to be raised once more. An error that is raised refers to the frames it passes, and these to the
+    connection that keeps it."""
+    return type(error)(*error.args)
 
 
 class TransportSocket(asyncio.BaseProtocol):
@@ -119,9 +128,9 @@ class TransportSocket(asyncio.BaseProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if isinstance(exc, OSError):
-            self._error = exc
+            self._error = _again(exc)
         else:
-            self._error = ConnectionAbortedError(errno.ECONNABORTED, os.strerror(errno.ECONNABORTED))
+            self._error = _ABORTED
         self._wake()
         self._on_gone(self)
         if self.link is not None:
@@ -172,7 +181,7 @@ class TransportSocket(asyncio.BaseProtocol):
             self.transport.resume_reading()
             await self._waiter
         if self._error is not None:
-            raise self._error
+            raise _again(self._error)
         data, self._unread = self._unread, b""
         return data
 
@@ -186,7 +195,7 @@ class TransportSocket(asyncio.BaseProtocol):
     def recv(self, bufsize: int, /) -> bytes:
         """Empty at the end of the stream, or the error that broke it. Bytes come by ``on_read`` instead."""
         if self._error is not None:
-            raise self._error
+            raise _again(self._error)
         if not self._eof_unread:
             raise BlockingIOError
         return b""
@@ -200,7 +209,7 @@ class TransportSocket(asyncio.BaseProtocol):
         if full_before:
             raise BlockingIOError
         if self.transport.is_closing():
-            raise self._error or ConnectionAbortedError(errno.ECONNABORTED, os.strerror(errno.ECONNABORTED))
+            raise _again(self._error or _ABORTED)
         owed = self._unreported
         if owed:
             self._unreported = 0
@@ -216,7 +225,7 @@ class TransportSocket(asyncio.BaseProtocol):
     def shutdown(self, how: int, /) -> None:
         """End our direction. ``how`` is ignored: a transport can do nothing else."""
         if self.transport.is_closing():
-            raise self._error or ConnectionAbortedError(errno.ECONNABORTED, os.strerror(errno.ECONNABORTED))
+            raise _again(self._error or _ABORTED)
         self.transport.write_eof()
 
     def setsockopt(self, level: int, option: int, value: bytes, /) -> None:
@@ -228,6 +237,7 @@ class TransportSocket(asyncio.BaseProtocol):
     def close(self) -> None:
         """Close now; the transport drops its buffer."""
         self.link = None
+        self._unread = b""
         self.transport.abort()
 
 
@@ -259,6 +269,10 @@ class TransportReadiness:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+
+    async def serve_ready(self) -> None:
+        """See :meth:`aigw_drivers.core.readiness.Readiness.serve_ready`."""
+        await turn_the_loop(2)
 
     def start_reading(self, link: Link) -> None:
         """See :meth:`aigw_drivers.core.readiness.Readiness.start_reading`."""

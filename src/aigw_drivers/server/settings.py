@@ -17,7 +17,7 @@ from typing import Final, Literal, TypeVar, get_type_hints
 import msgspec
 
 from aigw_sansio import Config, Fault, GatewaySettings, Limits, ProviderSettings, Retry, Secret, Timeouts
-from aigw_sansio.config import Backoff, Compression
+from aigw_sansio.config import CLIENT_CLOCKS, Backoff, Compression
 from aigw_sansio.providers.auth import read_stored_key
 from aigw_sansio.providers.headers import NEVER_FORWARDED, TOKEN
 from aigw_sansio.providers.registry import ALIASES, REGISTRY, is_custom
@@ -152,12 +152,14 @@ class _Reader(ValueReader):
         if url is not None and url != "memory:":
             self.error("store.url", "is not supported by this version; allowed is 'memory:'")
         server = self.table("server", document)
+        clocks = self.table("timeouts", document)
         config = Config(
             providers=providers,
             hosts=self.hosts(server),
             trusted_proxies=self.proxies(server),
             limits=self.core("limits", self.table("limits", document), Limits),
-            timeouts=self.core("timeouts", self.table("timeouts", document), Timeouts),
+            timeouts=self.core("timeouts", clocks, Timeouts),
+            ceilings=tuple(name for name in CLIENT_CLOCKS if name in clocks),
         )
         if gateways:
             config = msgspec.structs.replace(config, gateways=gateways)

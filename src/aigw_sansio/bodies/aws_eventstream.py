@@ -18,7 +18,7 @@ import msgspec
 
 from ..faults import Fault, FaultKind, Side
 from ..json_text import valid_json
-from .chunk import Chunk
+from .chunk import PORTION_CHUNKS, Chunk
 
 #: The most bytes that one message's headers may have.
 HEADERS_BYTES: Final = 128 * 1024
@@ -54,24 +54,27 @@ _CARRIER: Final = msgspec.json.Decoder(_Carrier)
 class AwsEventStreamDecoder:
     """A :class:`~.chunk.BodyDecoder` for the AWS event stream; one chunk for each message."""
 
-    __slots__ = ("_held", "_limit", "_needed", "fault")
+    __slots__ = ("_held", "_limit", "_needed", "fault", "unread")
 
     def __init__(self, limit: int) -> None:
         """``limit``: the largest message in bytes, framing included."""
         self.fault: Fault | None = None
+        #: Whether a ``feed`` with no bytes may return more messages.
+        self.unread = False
         self._limit = limit
         self._held = bytearray()
         self._needed = _PRELUDE.size  # bytes needed to read on
 
     @property
     def buffered(self) -> int:
-        """Bytes held for an incomplete message."""
+        """Bytes held for an incomplete message, or not looked at yet."""
         return len(self._held)
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """More of the body. Returns the messages that it completes; none once ``fault`` is set."""
+        """More of the body. Returns the messages that it completes, at most a portion; none once ``fault`` is set."""
         chunks: list[Chunk] = []
         held = self._held
+        self.unread = False
         if self.fault is not None:
             return chunks
         if len(held) + len(data) < self._needed:
@@ -93,6 +96,10 @@ class AwsEventStreamDecoder:
                 return chunks
             chunks.append(chunk)
             position += total
+            if len(chunks) == PORTION_CHUNKS:
+                self._needed = _PRELUDE.size
+                self.unread = position < len(data)
+                break
         held += data[position:]
         return chunks
 

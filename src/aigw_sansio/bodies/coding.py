@@ -43,6 +43,7 @@ class ContentDecoder:
     __slots__ = (
         "_between",
         "_coding",
+        "_fed",
         "_full",
         "_inflater",
         "_input",
@@ -61,6 +62,7 @@ class ContentDecoder:
         self._inflater = zlib.decompressobj(_GZIP) if coding == "gzip" else None
         self._input = b""
         self._position = 0
+        self._fed = bytearray()  # input behind that, while nobody pulls
         self._slice = _SLICE_BYTES
         self._most = PIECE_BYTES
         self._full = False  # zlib may hold more output than the last pull took
@@ -70,19 +72,26 @@ class ContentDecoder:
     @property
     def buffered(self) -> int:
         """Bytes of input that are not inflated yet."""
-        return len(self._input) - self._position
+        return len(self._input) - self._position + len(self._fed)
 
     def feed(self, data: bytes) -> None:
         """More of the encoded body. Pull until empty before you feed more, or input piles up here."""
         if self.fault is None and data:
             self._started = True
-            self._input = self._input[self._position :] + data
-            self._position = 0
+            if self._position < len(self._input):
+                self._fed += data
+            else:
+                self._input = data
+                self._position = 0
 
     def pull(self) -> bytes:
         """The next piece of content, at most :data:`PIECE_BYTES`; empty if more input is needed, and for good after the
         end or a fault."""
         while self.fault is None and (self._full or self.buffered):
+            if self._fed:
+                self._input = b"".join((memoryview(self._input)[self._position :], self._fed))
+                self._position = 0
+                self._fed = bytearray()
             if self._between and not self._next_member():
                 break
             inflater = self._inflater
@@ -146,6 +155,7 @@ class ContentDecoder:
         self.fault = Fault(kind, Side.PROVIDER, f"the provider's {self._coding} content {what}", retryable=again)
         self._input = b""
         self._position = 0
+        self._fed = bytearray()
 
 
 def content_decoder(content_encoding: bytes | None) -> ContentDecoder | Fault | None:

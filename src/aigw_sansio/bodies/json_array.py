@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Final
 
 from ..faults import Fault, FaultKind, Side
-from .chunk import Chunk
+from .chunk import PORTION_CHUNKS, PORTION_STEPS, Chunk
 from .nesting import NestingScanner
 
 
@@ -37,25 +37,29 @@ _OPEN, _CLOSE, _COMMA, _BRACE = b"[],{"
 class JsonArrayDecoder:
     """A :class:`~.chunk.BodyDecoder` for a streamed JSON array; one chunk for each element."""
 
-    __slots__ = ("_at_start", "_held", "_limit", "_scanner", "_single", "_state", "fault")
+    __slots__ = ("_at_start", "_held", "_limit", "_rest", "_scanner", "_single", "_state", "_steps", "fault", "unread")
 
     def __init__(self, limit: int) -> None:
         """``limit``: the largest element in bytes."""
         self.fault: Fault | None = None
         self._limit = limit
         self._held = bytearray()
+        #: Whether a ``feed`` with no bytes may return more elements.
+        self.unread = False
+        self._rest = b""  # bytes behind a full portion
         self._scanner = NestingScanner()
+        self._steps = 0  # that this call may still take in nested elements
         self._single = False
         self._at_start = True
         self._state = ScanState.START
 
     @property
     def buffered(self) -> int:
-        """Bytes held for an incomplete element."""
-        return len(self._held)
+        """Bytes held for an incomplete element, or not looked at yet."""
+        return len(self._held) + len(self._rest)
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """More of the body. Returns the elements that it completes; none once ``fault`` is set."""
+        """More of the body. Returns the elements that it completes, at most a portion; none once ``fault`` is set."""
         chunks: list[Chunk] = []
         fault = self.fault  # the calls below may set it
         if fault is not None:
@@ -68,9 +72,17 @@ class JsonArrayDecoder:
                 return chunks
             self._at_start = False
             data = data.removeprefix(_BOM)
+        if self.unread:
+            self.unread = False
+            data, self._rest = self._rest + data, b""
         position = 0
         size = len(data)
+        self._steps = PORTION_STEPS
         while position < size and self.fault is None:
+            if len(chunks) == PORTION_CHUNKS or self._steps <= 0:
+                self._rest = data[position:]
+                self.unread = True
+                break
             if self._state is ScanState.NESTED or self._state is ScanState.SCALAR:
                 position = self._read_element(data, position, chunks)
                 continue
@@ -88,10 +100,11 @@ class JsonArrayDecoder:
 
     def _read_element(self, data: bytes, position: int, chunks: list[Chunk]) -> int:
         if self._state is ScanState.NESTED:
-            end = self._scanner.scan(data, position)
+            end = self._scanner.scan(data, position, self._steps)
+            self._steps -= self._scanner.used
             complete = end >= 0
             if not complete:
-                end = len(data)
+                end = self._scanner.at
         else:
             found = _SCALAR.match(data, position)
             end = found.end() if found else position

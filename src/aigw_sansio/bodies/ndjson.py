@@ -9,7 +9,7 @@ from typing import Final
 
 from ..faults import Fault, FaultKind, Side
 from ..json_text import valid_json
-from .chunk import Chunk
+from .chunk import PORTION_CHUNKS, Chunk
 
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -17,7 +17,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 class NdjsonDecoder:
     """A :class:`~.chunk.BodyDecoder` for ``application/x-ndjson`` and similar types."""
 
-    __slots__ = ("_at_start", "_held", "_limit", "dropped", "fault")
+    __slots__ = ("_at_start", "_held", "_limit", "_rest", "dropped", "fault", "unread")
 
     def __init__(self, limit: int) -> None:
         """``limit``: the longest line in bytes, without its LF."""
@@ -26,19 +26,25 @@ class NdjsonDecoder:
         self.dropped = False
         self._limit = limit
         self._held = bytearray()
+        #: Whether a ``feed`` with no bytes may return more lines.
+        self.unread = False
+        self._rest = b""  # bytes that are not split into lines yet, behind a full portion
         self._at_start = True
 
     @property
     def buffered(self) -> int:
-        """Bytes held for an incomplete line."""
-        return len(self._held)
+        """Bytes held for an incomplete line, or not split yet."""
+        return len(self._held) + len(self._rest)
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """More of the body. Returns the lines that it completes; none once ``fault`` is set."""
+        """More of the body. Returns the lines that it completes, at most a portion; none once ``fault`` is set."""
         if self.fault is not None:
             return []
+        if self.unread:
+            self.unread = False
+            data, self._rest = self._rest + data, b""
         held = self._held
-        lines = data.split(b"\n")
+        lines = data.split(b"\n", PORTION_CHUNKS)
         tail = lines.pop()
         chunks: list[Chunk] = []
         for line in lines:
@@ -49,6 +55,10 @@ class NdjsonDecoder:
                 self._too_large()
                 return chunks
             self._append(line, chunks)
+        if len(lines) == PORTION_CHUNKS:
+            self._rest = tail
+            self.unread = True
+            return chunks
         held += tail
         if len(held) > self._limit:
             self._too_large()
@@ -81,3 +91,4 @@ class NdjsonDecoder:
             f"a line of the provider's stream is longer than the {self._limit} bytes allowed",
         )
         self._held.clear()
+        self._rest = b""

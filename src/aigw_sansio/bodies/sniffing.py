@@ -23,12 +23,13 @@ class ChooseDecoder(Protocol):
 class SniffingDecoder:
     """A :class:`~.chunk.BodyDecoder` that holds the first bytes, until it can ask for the decoder of them all."""
 
-    __slots__ = ("_choose", "_held", "_inner")
+    __slots__ = ("_blank", "_choose", "_held", "_inner")
 
     def __init__(self, choose: ChooseDecoder) -> None:
         """``choose`` is called once."""
         self._choose = choose
-        self._held = b""
+        self._held = bytearray()
+        self._blank = True  # blanks alone have come
         self._inner: BodyDecoder | None = None
 
     @property
@@ -41,23 +42,31 @@ class SniffingDecoder:
         """Bytes held."""
         return self._inner.buffered if self._inner is not None else len(self._held)
 
+    @property
+    def unread(self) -> bool:
+        """See :class:`~.chunk.BodyDecoder`."""
+        return self._inner is not None and self._inner.unread
+
     def feed(self, data: bytes) -> list[Chunk]:
         """More of the body."""
         if self._inner is not None:
             return self._inner.feed(data)
         self._held += data
-        found = begins_like_sse(self._held[:_LOOK_AT])  # no more, however the reads were cut
-        if found is None and len(self._held) < _LOOK_AT:
-            return []
+        if len(self._held) < _LOOK_AT:
+            self._blank = self._blank and data.isspace()
+            # Blanks are not looked at again with each read; of anything else few bytes tell.
+            if self._blank or begins_like_sse(bytes(self._held)) is None:
+                return []
+        found = begins_like_sse(bytes(self._held[:_LOOK_AT]))  # no more, however the reads were cut
         return self._decide(sse=found is True)
 
     def finish(self) -> list[Chunk]:
         """The body ended. What is undecided by then is no event stream."""
-        chunks = self._decide(sse=False) if self._inner is None else []
+        chunks = self._decide(sse=False) if self._inner is None else self._inner.feed(b"")
         assert self._inner is not None
-        return chunks + self._inner.finish()
+        return chunks if self._inner.unread else chunks + self._inner.finish()
 
     def _decide(self, *, sse: bool) -> list[Chunk]:
-        held, self._held = self._held, b""
+        held, self._held = bytes(self._held), bytearray()
         self._inner = self._choose(sse=sse)
         return self._inner.feed(held) if held else []

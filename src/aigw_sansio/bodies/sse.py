@@ -17,11 +17,11 @@ Deviations from the standard, so that nothing is lost that a provider says:
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..faults import Fault, FaultKind, Side
 from ..json_text import valid_json
-from .chunk import Chunk
+from .chunk import PORTION_CHUNKS, PORTION_STEPS, Chunk
 from .nesting import NestingScanner
 from .terminator import is_done
 
@@ -47,6 +47,19 @@ def begins_like_sse(start: bytes) -> bool | None:
     return None if undecided else False
 
 
+class _Block(NamedTuple):
+    """A block of which lines are left, from ``position`` on, and what the lines before it said."""
+
+    text: bytes
+    position: int
+    document: int
+    documents: bool
+    event: str
+    lines: list[bytes]
+    words: list[bytes]
+    ended: bool
+
+
 class SseDecoder:
     """A :class:`~.chunk.BodyDecoder` for ``text/event-stream``."""
 
@@ -54,16 +67,20 @@ class SseDecoder:
         "_after_cr",
         "_at_start",
         "_between",
+        "_block",
         "_document",
         "_event",
         "_held",
         "_limit",
         "_on_done",
+        "_rest",
         "_scanner",
+        "_steps",
         "buffered",
         "done",
         "dropped",
         "fault",
+        "unread",
     )
 
     def __init__(self, limit: int, on_done: Callable[[], None] | None = None) -> None:
@@ -71,8 +88,10 @@ class SseDecoder:
         document together with the lines around it. ``on_done`` is called once, at the terminator ``[DONE]`` of OpenAI's
         formats; the events before it are returned after that."""
         self.fault: Fault | None = None
-        #: Bytes held for an incomplete event.
+        #: Bytes held: for an incomplete event, or not read yet.
         self.buffered = 0
+        #: Whether a ``feed`` with no bytes may return more events; after ``finish``, whether another one may.
+        self.unread = False
         #: The terminator came: nothing is read any more.
         self.done = False
         #: The body ended inside of an event, which was dropped.
@@ -80,6 +99,9 @@ class SseDecoder:
         self._limit = limit
         self._on_done = on_done
         self._held = bytearray()  # a block without its end
+        self._rest = b""  # bytes behind a full portion, their line ends turned into LF
+        self._block: _Block | None = None  # a block of which not all lines are read; ``_rest`` is behind it
+        self._steps = 0  # that this call may still take
         self._document = bytearray()  # a JSON document that goes on after an empty line
         self._event = ""  # the name given to that document
         self._scanner = NestingScanner()
@@ -88,7 +110,7 @@ class SseDecoder:
         self._between = False  # no block or document is open
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """More of the body. Returns the events that it completes; none once ``fault`` is set."""
+        """More of the body. Returns the events that it completes, at most a portion; none once ``fault`` is set."""
         limit = self._limit
         # Fast path: one whole event, as live streams bring them. The general code below gives the same result. What
         # begins with a brace is neither empty nor the terminator.
@@ -124,6 +146,18 @@ class SseDecoder:
             if _CR in data:
                 data = data.replace(b"\r", b"\n")
 
+        chunks: list[Chunk] = []
+        self._steps = PORTION_STEPS
+        if self.unread:
+            self.unread = False
+            data, self._rest = self._rest + data, b""
+            block_left = self._block
+            if block_left is not None and not self._read(block_left.text, chunks, saved=block_left):
+                self._keep(data)
+                return chunks
+            if self._is_end(b""):
+                self.buffered = 0
+                return chunks
         document = self._document
         if held:
             if data.find(b"\n\n") < 0 and not (data[:1] == b"\n" and held[-1] == _LF):
@@ -131,15 +165,16 @@ class SseDecoder:
                 self.buffered = len(held) + len(document)
                 if self.buffered > limit:
                     self._too_large()
-                return []
+                return chunks
             data = b"".join((held, data))
             held.clear()
             self.buffered = len(document)
         plain = not document and len(data) <= limit  # no block can go on with a document or be too large
-        blocks = data.split(b"\n\n")
+        blocks = data.split(b"\n\n", PORTION_CHUNKS)
         tail = blocks.pop()
-        chunks: list[Chunk] = []
-        for block in blocks:
+        full = len(blocks) == PORTION_CHUNKS
+        following = iter(blocks)
+        for block in following:
             # Fast path: the two commonest forms, without a call. _read gives the same result.
             if plain:
                 if block[:7] == b"data: {":
@@ -157,11 +192,16 @@ class SseDecoder:
             if len(block) + len(document) >= limit:
                 self._too_large()
                 return chunks
-            self._read(block, chunks)
+            if not self._read(block, chunks):
+                self._keep(b"\n\n".join((*following, tail)))
+                return chunks
             if self._is_end(b""):  # not ``done``: that was read above, and mypy does not see that a call changes it
                 self.buffered = 0
                 return chunks
             plain = plain and not document
+        if full:
+            self._keep(tail)
+            return chunks
         held += tail
         self.buffered = len(held) + len(document)
         if self.buffered > limit:
@@ -176,49 +216,77 @@ class SseDecoder:
         if self.fault is not None:
             return []
         chunks: list[Chunk] = []
-        if self._held and not self._at_start:  # not half a byte order mark
-            self._read(bytes(self._held), chunks, ended=True)
+        held = bytes(self._held)
         self._held.clear()
+        self._steps = PORTION_STEPS
+        block = self._block
+        if block is not None:
+            self._read(block.text, chunks, saved=block)
+        elif held and not self._at_start:  # not half a byte order mark
+            self._read(held, chunks, ended=True)
+        if self._block is not None:
+            self._keep(b"")
+            return chunks
+        self.unread = False
         if self._document:
             chunks.append(Chunk(bytes(self._document).rstrip(), self._event, failed=True))
             self._document.clear()
         self.buffered = 0
         return chunks
 
-    def _read(self, block: bytes, chunks: list[Chunk], *, ended: bool = False) -> None:
-        """Read the lines of one block. ``ended``: the body ended inside of it."""
-        position = 0
-        event = ""
-        # One document in a block is enough for an error, and it limits how many chunks one block can give.
-        documents = not self._document
-        if not documents:
-            position = self._scanner.scan(block, 0)
-            if position < 0:
-                self._continue_document(block)
-                return
-            self._document += block[:position]
-            self._append_document(bytes(self._document), self._event, chunks)
-            self._document.clear()
-        elif block[:1] == b":" and _LF not in block:
-            return
+    def _keep(self, rest: bytes) -> None:
+        """Keep ``rest`` for the next call."""
+        self._rest = rest
+        self.unread = not self.done
+        self.buffered = len(rest) + len(self._document) + (len(self._block.text) if self._block is not None else 0)
 
+    def _read(self, block: bytes, chunks: list[Chunk], *, ended: bool = False, saved: "_Block | None" = None) -> bool:
+        """Read the lines of one block; ``saved``: where an earlier call stopped. ``ended``: the body ended inside of
+        it. False if this call may take no more steps, and lines are left."""
+        position = 0
+        document = 0 if self._document else -1  # where a JSON document begins or goes on in this block; -1: nowhere
+        # One document in a block is enough for an error, and it limits how many chunks one block can give.
+        documents = document < 0
+        event = ""
         lines: list[bytes] = []
         words: list[bytes] = []
+        if saved is not None:
+            position, document, documents, event = saved.position, saved.document, saved.documents, saved.event
+            lines, words, ended = saved.lines, saved.words, saved.ended
+        elif documents and block[:1] == b":" and _LF not in block:
+            return True
         size = len(block)
         while position < size:
+            if self._steps <= 0:
+                self._block = _Block(
+                    text=block,
+                    position=position,
+                    document=document,
+                    documents=documents,
+                    event=event,
+                    lines=lines,
+                    words=words,
+                    ended=ended,
+                )
+                return False
+            if document >= 0:
+                end = self._scanner.scan(block, position, self._steps)
+                self._steps -= self._scanner.used
+                position = self._scanner.at
+                if end >= 0:
+                    self._document += block[document:end]
+                    self._append_document(bytes(self._document), self._event, chunks)
+                    self._document.clear()
+                    document = -1
+                continue
+            self._steps -= 1
             if documents and (found := _DOCUMENT.match(block, position)):
                 documents = False
                 self._append_event(lines, words, event, chunks)
                 lines, words = [], []
-                start = found.end()
+                document = position = found.end()
+                self._event, event = event, ""
                 self._scanner = NestingScanner()
-                position = self._scanner.scan(block, start)
-                if position < 0:
-                    self._event = event
-                    self._continue_document(block[start:])
-                    return
-                self._append_document(block[start:position], event, chunks)
-                event = ""
                 continue
             end = block.find(b"\n", position)
             if end < 0:
@@ -230,10 +298,16 @@ class SseDecoder:
                 event = str(value[1:] if value[:1] == b" " else value, "utf-8", "replace")
             elif colon and name.strip().lower() == b"error":
                 chunks.append(Chunk(value.strip(), "error", failed=True))
+                self._steps -= PORTION_STEPS // PORTION_CHUNKS
             elif name and name not in _FIELDS and not (colon and _NAME.fullmatch(name)):
                 words.append(block[position:end])
             position = end + 1
-        self._append_event(lines, words, event, chunks, ended=ended)
+        self._block = None
+        if document >= 0:
+            self._continue_document(block[document:])
+        else:
+            self._append_event(lines, words, event, chunks, ended=ended)
+        return True
 
     def _append_event(
         self, lines: list[bytes], words: list[bytes], event: str, chunks: list[Chunk], *, ended: bool = False
@@ -275,4 +349,6 @@ class SseDecoder:
         )
         self._held.clear()
         self._document.clear()
+        self._rest = b""
+        self.unread = False
         self.buffered = 0

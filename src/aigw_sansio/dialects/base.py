@@ -19,7 +19,8 @@ Listener: TypeAlias = Callable[[list[ProviderEvent]], None]
 
 
 class Dialect(ABC):
-    """One dialect, without state: all sessions that speak it share one object. Every message list may be empty."""
+    """One dialect, without state but the settings: all sessions that speak it share one object. Every message list may
+    be empty."""
 
     __slots__ = ()
 

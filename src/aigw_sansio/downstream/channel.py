@@ -7,7 +7,7 @@ An abstract class, not a ``Protocol``: :meth:`MessageChannel.send_texts` is call
 """
 
 from abc import ABC, abstractmethod
-from typing import Protocol
+from typing import Final, Protocol
 
 from ..faults import Side
 
@@ -24,6 +24,25 @@ class ChannelOwner(Protocol):
     def channel_ended(self, by: Side, code: int, reason: str, now: float) -> None:
         """The channel has ended, with this close frame; 1006 without one. Called once, also after the owner's own
         ``close``."""
+
+
+class NoOwner:
+    """The owner of a channel that has ended: the session is over, and nothing refers to it any more. Implements
+    ``ChannelOwner``."""
+
+    __slots__ = ()
+
+    def message_received(self, data: bytes, now: float, *, text: bool) -> None:
+        pass
+
+    def room_made(self, now: float) -> None:
+        pass
+
+    def channel_ended(self, by: Side, code: int, reason: str, now: float) -> None:
+        pass
+
+
+NO_OWNER: Final = NoOwner()
 
 
 class MessageChannel(ABC):

@@ -8,12 +8,10 @@ from enum import IntEnum
 
 from ..engine.connection import BytePipe, PipeConnection, PipeReceiver
 from ..engine.services import Services
-from ..envelope import error_envelope
-from ..events import UpgradeRefused
-from ..faults import ENVELOPE_CODE, Fault, FaultKind, Side
+from ..faults import Fault, FaultKind, Side
 from ..fsm import Machine
 from ..ids import ConnId
-from ..wires.heads import HeadGate, OpeningCheck, parse_request_head
+from ..wires.heads import HeadGate, OpeningCheck, count_fields, parse_request_head
 from ..wires.http import Headers
 from ..wires.websocket.handshake import Upgrade, accept, check_upgrade, response
 from .addresses import client_at
@@ -22,6 +20,7 @@ from .ports import (
     PendingRequest,
     RequestHandler,
 )
+from .refusal import refuse_head, too_many_fields
 
 
 class Http1DownstreamState(IntEnum):
@@ -95,7 +94,7 @@ class Http1DownstreamConnection(PipeConnection):
         self._gate = HeadGate(services.config.limits.head_bytes)
         self._upgrade: Upgrade | None = None
         self._head_only = False  # the request was HEAD
-        self._early = b""  # bytes after the head, until the request is decided
+        self._early = bytearray()  # bytes after the head, until the request is decided
         self._pending: PendingRequest | None = None
         self._handshake_timer = services.timers.timer(self._on_handshake_timeout)
         self._handshake_timer.arm(now + services.config.timeouts.handshake_s)
@@ -126,6 +125,7 @@ class Http1DownstreamConnection(PipeConnection):
     def closed(self, now: float) -> None:
         if not self.ended:
             self.connection_lost("the connection was given up", now)
+        self._handshake_timer.close()
         super().closed(now)
 
     # -- Responder ----------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ class Http1DownstreamConnection(PipeConnection):
         # The 101 goes first: what the receiver writes when it gets the early bytes must come after it.
         self.write(accept(self._upgrade, subprotocol, extension), now)
         self.resume_reading()
-        early, self._early = self._early, b""
+        early, self._early = bytes(self._early), bytearray()
         if early:
             receiver.receive_data(early, now)
 
@@ -152,7 +152,7 @@ class Http1DownstreamConnection(PipeConnection):
         self._machine.fire(Http1DownstreamInput.REFUSE)
         self._handshake_timer.cancel()
         self._pending = None
-        self._early = b""
+        self._early = bytearray()
         message = response(status, headers, body)
         self.write(message[: len(message) - len(body)] if self._head_only else message, now)
         self.resume_reading()
@@ -194,7 +194,12 @@ class Http1DownstreamConnection(PipeConnection):
             detail = f"the request head is longer than the {limit} bytes that are allowed"
             self._refuse_head(431, Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, detail), now)
             return
-        raw, self._early = found
+        raw, rest = found
+        self._early += rest
+        fields = count_fields(raw)
+        if fields > self.services.config.limits.head_fields:
+            self._refuse_head(431, too_many_fields(fields, self.services.config.limits.head_fields), now)
+            return
         head = parse_request_head(raw)
         if isinstance(head, Fault):
             self._refuse_head(400, head, now)
@@ -219,16 +224,7 @@ class Http1DownstreamConnection(PipeConnection):
             self._pending = pending
 
     def _refuse_head(self, status: int, fault: Fault, now: float) -> None:
-        self.services.emit(
-            UpgradeRefused(
-                conn=self.conn,
-                status=status,
-                code=ENVELOPE_CODE[fault.kind],
-                reason=fault.detail,
-                address=client_at(self.peer),
-            )
-        )
-        self.refuse(status, [(b"content-type", b"application/json")], error_envelope(fault), now)
+        refuse_head(self.services, self.conn, self, fault, now, status=status, address=client_at(self.peer))
 
     def _end(self, now: float) -> None:
         """Nothing comes any more: a pending request is withdrawn."""

@@ -11,8 +11,10 @@ depend on how reads were cut; the sizes of DATA frames do.
 
 from collections import deque
 
+from ..engine.backlog import Backlog
 from ..engine.connection import Connection
 from ..engine.services import Services
+from ..engine.turns import PORTION_FRAMES
 from ..events import UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
 from ..ids import ConnId
@@ -22,16 +24,17 @@ from ..wires.http2.frames import CANCEL
 from ..wires.http2.server import Http2Server, ServerEvent
 from ..wires.websocket.handshake import NotUpgrade, Offers, WrongVersion, read_offers
 from .addresses import client_at
-from .http2_memory import InputMemory
 from .http2_stream import StreamPipe, StreamState
 from .ports import ClientRequest, RequestHandler
+from .refusal import refuse_head, too_many_fields
 
 
 class Http2DownstreamConnection(Connection):
-    """A client's connection. Implements ``StreamOwner``."""
+    """A client's connection. Implements ``StreamOwner`` and ``BacklogOwner``."""
 
     __slots__ = (
         "_awake",
+        "_backlog",
         "_confirmed",
         "_draining",
         "_finishing",
@@ -44,7 +47,6 @@ class Http2DownstreamConnection(Connection):
         "_sending",
         "_taken",
         "_wire",
-        "input_memory",
         "peer",
     )
 
@@ -63,8 +65,6 @@ class Http2DownstreamConnection(Connection):
         ``draining``: the connection is closed after its first stream."""
         super().__init__(services, conn)
         self.peer = peer
-        #: What it holds for its streams, beside what their sessions hold.
-        self.input_memory = InputMemory(self)
         self._local = local
         self._handler = handler
         limits = services.config.limits
@@ -72,7 +72,10 @@ class Http2DownstreamConnection(Connection):
             max_streams=limits.streams_per_connection,
             max_requests=limits.requests_per_connection,
             head_bytes=limits.head_bytes,
+            head_fields=limits.head_fields,
+            portion=PORTION_FRAMES,
         )
+        self._backlog = Backlog(services.turns, self)
         self._pipes: dict[int, StreamPipe] = {}
         self._sending: dict[int, StreamPipe] = {}  # with bytes that are in no frame yet
         self._finishing: dict[int, StreamPipe] = {}  # closed by us, but still open on the wire
@@ -91,18 +94,25 @@ class Http2DownstreamConnection(Connection):
     # -- inputs -------------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, now: float) -> None:
-        if not self.closing:
+        if not self.closing or (self.ended and self._backlog.holds):
             self._dispatch(self._wire.receive_data(data), now)
+            if self._wire.unread:
+                self._backlog.portion_read(self.services.turns.left, now)
             self._wake()
 
     def receive_eof(self, now: float) -> None:
-        if not self.closing:
+        if self._backlog.waits:
+            self._backlog.end_later(self.receive_eof)
+        elif not self.closing:
             self._dispatch(self._wire.receive_eof(), now)
 
     def connection_lost(self, reason: str, now: float) -> None:
         self.mark_lost()
         self._idle_timer.cancel()
-        self._streams_lost(reason, now)
+        if self._backlog.waits:
+            self._backlog.end_later(lambda at: self._streams_lost(reason, at))
+        else:
+            self._streams_lost(reason, now)
 
     def data_sent(self, n: int, now: float) -> None:
         super().data_sent(n, now)
@@ -118,6 +128,15 @@ class Http2DownstreamConnection(Connection):
         if not self.ended:
             self.connection_lost("the connection was given up", now)
         super().closed(now)
+        if self._backlog.waits:
+            self._backlog.end_later(self._let_go)
+        else:
+            self._let_go(now)
+
+    def _let_go(self, now: float) -> None:
+        self._idle_timer.close()
+        self._backlog.close()
+        self._wire.close()
 
     @property
     def outstanding(self) -> int:
@@ -215,6 +234,10 @@ class Http2DownstreamConnection(Connection):
         self._idle_timer.cancel()
         self._no_request_yet = False
         pipe = self._pipes[event.stream] = StreamPipe(self, event.stream, tunnel=event.method == b"CONNECT")
+        if len(event.headers) > self.services.config.limits.head_fields:
+            fault = too_many_fields(len(event.headers), self.services.config.limits.head_fields)
+            refuse_head(self.services, self.conn, pipe, fault, now, status=431, address=client_at(self.peer))
+            return
         target = event.path or event.authority
         request = ClientRequest(
             conn=self.conn,
@@ -249,7 +272,7 @@ class Http2DownstreamConnection(Connection):
         if self._finishing:
             for pipe in list(self._finishing.values()):
                 if not self._wire.is_open(pipe.number):
-                    pipe.mark_ended()
+                    pipe.finish()
                     self._remove(pipe)
         if not self._pipes and not self._wire.open_streams and not self.closing:
             self._on_unused(now)

@@ -24,22 +24,28 @@ class InputHolder(Protocol):
 
 
 class InputMemory:
-    """Implements ``MemoryHolder``."""
+    """Implements ``MemoryHolder``. Two of one connection are equal: it keeps none itself, which would be a cycle."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("connection",)
 
     def __init__(self, connection: InputHolder) -> None:
-        self._connection = connection
+        self.connection = connection
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, InputMemory) and other.connection is self.connection
+
+    def __hash__(self) -> int:
+        return id(self.connection)
 
     @property
     def held(self) -> int:
-        return self._connection.undelivered
+        return self.connection.undelivered
 
     def squeeze(self, now: float, *, on: bool) -> None:
         if on:
-            self._connection.pause_reading()
+            self.connection.pause_reading()
         else:
-            self._connection.resume_reading()
+            self.connection.resume_reading()
 
     def close_for_memory(self, reason: str, now: float) -> None:
-        self._connection.close(now, abort=True)
+        self.connection.close(now, abort=True)

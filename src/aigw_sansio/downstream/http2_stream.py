@@ -21,6 +21,10 @@ from .ports import (
 _HTTP1_ONLY: Final = frozenset((b"upgrade", b"connection"))
 
 
+#: Smaller pieces are joined: an object for each would take more memory than its bytes.
+_WORTH_ITS_OBJECT: Final = 4096
+
+
 class StreamOwner(Protocol):
     """The connection, as its streams see it."""
 
@@ -108,7 +112,7 @@ class StreamPipe:
         #: The pending request, until it is decided.
         self.pending: PendingRequest | None = None
         self._paused = False
-        self._undelivered: list[bytes] = []  # received and not passed on
+        self._undelivered: list[bytes | bytearray] = []  # received and not passed on
         self._withheld_credit = 0  # flow-control credit, in bytes
         self._eof_pending = False  # the client ended its direction, after the undelivered bytes
         #: Bytes written that the transport has not confirmed.
@@ -142,7 +146,7 @@ class StreamPipe:
             else:
                 self._owner.consume(self, flow)
         elif state is StreamState.OPEN or (state is StreamState.DECIDING and self._tunnel):
-            self._undelivered.append(data)
+            self._keep(data)
             self._withheld_credit += flow
         elif state is StreamState.CLOSING:
             self._owner.consume(self, flow)
@@ -160,7 +164,7 @@ class StreamPipe:
 
     def stream_lost(self, reason: str, now: float) -> None:
         """The stream was reset, or its connection is lost: its user is told."""
-        self.mark_ended()  # first: what the user does from here on has no effect on the stream
+        self._end()  # first: what the user does from here on has no effect on the stream
         self.outstanding = 0
         undelivered = b"".join(self._undelivered)
         self._undelivered.clear()
@@ -173,12 +177,11 @@ class StreamPipe:
         if pending is not None:
             pending.client_gone(now)
 
-    def mark_ended(self) -> None:
-        """The stream has ended in both directions."""
-        if self._machine.allows(StreamInput.END):
-            self._machine.fire(StreamInput.END)
-        self._stall_timer.cancel()
-        self._close_timer.cancel()
+    def finish(self) -> None:
+        """The stream has ended in both directions, in order. Its user is still told what the transport takes."""
+        self._end()
+        if not self.outstanding:
+            self._receiver = None
 
     def sent(self, n: int, now: float) -> None:
         """The transport took ``n`` bytes."""
@@ -193,6 +196,8 @@ class StreamPipe:
             self._close_timer.arm(now + self._owner.services.config.timeouts.close_s)  # counts from the last progress
         if self._receiver is not None:
             self._receiver.data_sent(self.outstanding, now)
+            if not self.outstanding and self._machine.state is StreamState.CLOSED:
+                self._receiver = None
 
     # -- BytePipe -----------------------------------------------------------------------------------------------
 
@@ -215,8 +220,9 @@ class StreamPipe:
         if self._machine.state is not StreamState.CLOSED:
             self._owner.reset(self)
             self._receiver = None
+            self._undelivered.clear()
             self.outstanding = 0
-            self.mark_ended()
+            self._end()
 
     def pause_reading(self) -> None:
         if self._machine.state is StreamState.OPEN:
@@ -255,6 +261,23 @@ class StreamPipe:
         self._owner.respond(self, status=status, headers=fields, body=body)
 
     # -- inside -------------------------------------------------------------------------------------------------
+
+    def _end(self) -> None:
+        """Nothing comes or goes any more, and no timer fires."""
+        if self._machine.allows(StreamInput.END):
+            self._machine.fire(StreamInput.END)
+        self._stall_timer.close()
+        self._close_timer.close()
+
+    def _keep(self, data: bytes) -> None:
+        """Keep ``data`` until it can be passed on."""
+        kept = self._undelivered
+        if len(data) >= _WORTH_ITS_OBJECT:
+            kept.append(data)
+        elif kept and isinstance(last := kept[-1], bytearray):
+            last += data
+        else:
+            kept.append(bytearray(data))
 
     def _waiting(self) -> bool:
         """Whether received bytes must wait."""

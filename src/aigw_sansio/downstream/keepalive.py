@@ -41,7 +41,7 @@ class Keepalive:
 
     def __init__(self, services: Services, owner: KeepaliveOwner, now: float) -> None:
         timeouts = services.config.timeouts
-        self._owner = owner
+        self._owner: KeepaliveOwner | None = owner  # until it is closed
         self._ping_after_s = timeouts.ping_after_s
         self._pong_s = timeouts.pong_s
         self._silence_timer = services.timers.timer(self._on_silence)
@@ -65,22 +65,26 @@ class Keepalive:
             self._pong_timer.arm(now + self._pong_s)
 
     def close(self) -> None:
-        """Stop: no timer fires any more."""
+        """Stop: no timer fires any more, and the owner is let go."""
+        self._owner = None
         self.awaiting = False
         self._silence_timer.close()
         self._pong_timer.close()
 
     def _on_silence(self, now: float) -> None:
-        due = self._owner.last_heard() + self._ping_after_s
+        owner = self._owner
+        assert owner is not None, "a closed timer does not fire"
+        due = owner.last_heard() + self._ping_after_s
         if due > now:
             self._silence_timer.arm(due)  # moved here, not for every byte
             return
         self._silence_timer.arm(now + self._ping_after_s)
         # One ping at a time: the timeout of a second ping would replace that of the first.
-        if not self.awaiting and self._owner.may_ping():
+        if not self.awaiting and owner.may_ping():
             self.ping_unsent = True
-            self._owner.send_ping(now)
+            owner.send_ping(now)
 
     def _on_no_answer(self, now: float) -> None:
         self.awaiting = False
+        assert self._owner is not None, "a closed timer does not fire"
         self._owner.peer_dead(now)

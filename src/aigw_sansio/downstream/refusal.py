@@ -1,13 +1,14 @@
 """The refusal of a client's request.
 
-Decides: that a refusal is an event for the host and an envelope for the client, with the status and code of its fault.
-Must not know: why a request is refused.
+Decides: that a refusal is an event for the host and an envelope for the client, with the status and code of its fault;
+a head that is too large has a status of its own (RFC 6585 section 5). Must not know: why a request is refused.
 """
 
 from ..engine.services import Services
 from ..envelope import error_envelope
 from ..events import UpgradeRefused
-from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault
+from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
+from ..ids import ConnId
 from ..wires.http import Headers
 from .ports import ClientRequest, Responder
 
@@ -39,3 +40,18 @@ def emit_refusal(services: Services, request: ClientRequest, fault: Fault, *, ad
 def send_refusal(responder: Responder, fault: Fault, now: float, *, headers: Headers | None = None) -> None:
     """Send the client the envelope of ``fault``."""
     responder.refuse(HTTP_STATUS[fault.kind], [JSON, *(headers or [])], error_envelope(fault), now)
+
+
+def refuse_head(
+    services: Services, conn: ConnId, responder: Responder, fault: Fault, now: float, *, status: int, address: str
+) -> None:
+    """Refuse a request of which the head cannot be used. ``address``: the client's, for the event."""
+    code = ENVELOPE_CODE[fault.kind]
+    services.emit(UpgradeRefused(conn=conn, status=status, code=code, reason=fault.detail, address=address))
+    responder.refuse(status, [JSON], error_envelope(fault), now)
+
+
+def too_many_fields(count: int, most: int) -> Fault:
+    """Why a head with ``count`` header fields is refused: 431."""
+    detail = f"the request head has {count} header fields; head_fields allows {most}"
+    return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, detail)

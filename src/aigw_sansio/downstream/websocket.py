@@ -15,8 +15,10 @@ from collections import deque
 from typing import Final
 
 from ..config import Compression
+from ..engine.backlog import Backlog
 from ..engine.connection import BytePipe
 from ..engine.services import Services
+from ..engine.turns import FRAME_COST, PORTION_COST, PORTION_FRAMES
 from ..faults import CLOSE_CODE, Side
 from ..wires.websocket.deflate import DeflateSettings, PerMessageDeflate, choose
 from ..wires.websocket.frames import Role
@@ -28,12 +30,13 @@ from ..wires.websocket.messages import (
     PongReceived,
     TextMessage,
     Violation,
+    WebSocketEvent,
     WebSocketWire,
 )
-from .channel import ChannelOwner, MessageChannel
+from .channel import NO_OWNER, ChannelOwner, MessageChannel
 from .keepalive import Keepalive
 
-_PAUSED_BY_CONTROL, _PAUSED_BY_OWNER = 1, 2
+_PAUSED_BY_CONTROL, _PAUSED_BY_OWNER, _PAUSED_BY_TURN = 1, 2, 4
 
 _DEFLATE: Final[dict[Compression, DeflateSettings]] = {
     "messages": DeflateSettings(),
@@ -45,9 +48,10 @@ PORTION_BYTES: Final = 1024
 
 
 class WebSocketChannel(MessageChannel):
-    """One open WebSocket, server role. Implements ``PipeReceiver`` and ``KeepaliveOwner``."""
+    """One open WebSocket, server role. Implements ``PipeReceiver``, ``KeepaliveOwner`` and ``BacklogOwner``."""
 
     __slots__ = (
+        "_backlog",
         "_control",
         "_control_bytes",
         "_finish_timer",
@@ -59,6 +63,8 @@ class WebSocketChannel(MessageChannel):
         "_paused",
         "_pipe",
         "_services",
+        "_turns",
+        "_unhandled",
         "_written",
         "bytes_received",
         "bytes_sent",
@@ -72,9 +78,12 @@ class WebSocketChannel(MessageChannel):
         self, services: Services, pipe: BytePipe, wire: WebSocketWire, *, owner: ChannelOwner, now: float
     ) -> None:
         self._services = services
+        self._turns = services.turns
         self._pipe = pipe
-        self._owner = owner
+        self._owner: ChannelOwner = owner
         self.wire = wire
+        self._backlog = Backlog(services.turns, self)
+        self._unhandled: list[WebSocketEvent] = []  # before what the wire keeps: their first message needs its own turn
         self.ended = False
         self.messages_received = self.messages_sent = 0
         self.bytes_received = self.bytes_sent = 0
@@ -94,13 +103,25 @@ class WebSocketChannel(MessageChannel):
         """Bytes of the peer."""
         if not self.ended:
             self._hear(now)
-        for event in self.wire.receive_data(data):
+        turns = self._turns
+        left = turns.left
+        if left <= 0:
+            self.wire.keep(data)
+            self._backlog.postpone()
+            return
+        events = self._take_unhandled(data) if self._unhandled else self.wire.receive_data(data, PORTION_FRAMES)
+        for event in events:
+            turns.left -= FRAME_COST
             kind = type(event)
             if kind is TextMessage or kind is BinaryMessage:
                 if not self.ended:
                     assert isinstance(event, (TextMessage, BinaryMessage))
+                    size = len(event.data)
+                    if size > turns.left and self._postpone_message(event, events, left):
+                        return
+                    turns.left -= size
                     self.messages_received += 1
-                    self.bytes_received += len(event.data)
+                    self.bytes_received += size
                     self._owner.message_received(event.data, now, text=kind is TextMessage)
             elif isinstance(event, PingReceived):
                 self._reply_to_ping(event.payload, now)
@@ -111,18 +132,56 @@ class WebSocketChannel(MessageChannel):
             elif isinstance(event, Violation):
                 self._start_close(Side.CLIENT, CLOSE_CODE[event.fault.kind], event.fault.detail, now)
                 self._pipe.close(now)
-                self._close_timers()
+                self._finish()
+        if self.wire.unread:
+            self._backlog.portion_read(left, now)
+
+    # -- BacklogOwner -------------------------------------------------------------------------------------------
+
+    def hold_peer(self) -> None:
+        self._pause(_PAUSED_BY_TURN)
+
+    def resume_peer(self, now: float) -> None:
+        self._resume(_PAUSED_BY_TURN, now)
+
+    def _postpone_message(self, event: WebSocketEvent, events: list[WebSocketEvent], left: int) -> bool:
+        """Whether ``event`` is left for a later turn: this one does not suffice for it, and something was done in it.
+        ``left``: what was left of the turn before ``events``."""
+        turns = self._turns
+        assert isinstance(event, (TextMessage, BinaryMessage))
+        position = next(index for index, other in enumerate(events) if other is event)
+        if not position and turns.is_untouched(left):
+            return False
+        turns.left += FRAME_COST  # which its caller has counted
+        self._unhandled = events[position:]
+        self._backlog.postpone(alone=len(event.data) > PORTION_COST // 2)
+        return True
+
+    def _take_unhandled(self, data: bytes) -> list[WebSocketEvent]:
+        """What was left, before ``data``."""
+        if data:
+            self.wire.keep(data)
+        events, self._unhandled = self._unhandled, []
+        return events
+
+    # -- ends ---------------------------------------------------------------------------------------------------
 
     def receive_eof(self, now: float) -> None:
         """The peer ended its direction, with or without a closing handshake."""
+        if self._backlog.waits:
+            self._backlog.end_later(self.receive_eof)
+            return
         self._end(Side.CLIENT, 1006, "the connection ended without a close frame", now)
         self._pipe.close(now)
-        self._close_timers()
+        self._finish()
 
     def connection_lost(self, reason: str, now: float) -> None:
         """The pipe was lost."""
+        if self._backlog.waits:
+            self._backlog.end_later(lambda at: self.connection_lost(reason, at))
+            return
         self._end(Side.CLIENT, 1006, f"the connection was lost: {reason}", now)
-        self._close_timers()
+        self._finish()
 
     def data_sent(self, outstanding: int, now: float) -> None:
         """The transport took bytes; ``outstanding`` are left."""
@@ -196,9 +255,9 @@ class WebSocketChannel(MessageChannel):
         return self.wire.held
 
     def discard_input(self, now: float) -> None:
-        self.wire.ignore_rest()
+        self.wire.stop_reading()
         self._pipe.close(now)
-        self._close_timers()
+        self._finish()
 
     # -- KeepaliveOwner -----------------------------------------------------------------------------------------
 
@@ -214,7 +273,7 @@ class WebSocketChannel(MessageChannel):
     def peer_dead(self, now: float) -> None:
         self._end(Side.CLIENT, 1006, "no sign of life after a ping", now)
         self._pipe.abort(now)
-        self._close_timers()
+        self._finish()
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -268,41 +327,67 @@ class WebSocketChannel(MessageChannel):
             self._write(self.wire.close(echo, event.reason), now)  # before the end: nothing is written after it
             self._end(Side.CLIENT, event.code, event.reason, now)
         self._pipe.close(now)
-        self._close_timers()
+        self._finish()
 
     def _start_close(self, by: Side, code: int, reason: str, now: float) -> None:
         if self.ended:
             return
         self._write(self.wire.close(code, reason), now)  # before the end: nothing is written after it
         self._end(by, code, reason, now)
-        if self._paused:
-            self._paused = 0
-            self._pipe.resume_reading()  # the peer's close frame may come after bytes that are not read yet
+        if self._paused & ~_PAUSED_BY_TURN:
+            self._paused &= _PAUSED_BY_TURN
+            if not self._paused:
+                self._pipe.resume_reading()  # the peer's close frame may come after bytes that are not read yet
         self._finish_timer.arm(now + self._services.config.timeouts.close_s)
 
     def _on_unfinished(self, now: float) -> None:
         self._pipe.close(now)
+        self._finish()
 
     def _end(self, by: Side, code: int, reason: str, now: float) -> None:
         if self.ended:
             return
         self.ended = True  # before the owner is told: what it sends from here on has no effect
         self._keepalive.close()
-        self._owner.channel_ended(by, code, reason, now)
+        owner, self._owner = self._owner, NO_OWNER  # the session and its channel refer to each other until here
+        owner.channel_ended(by, code, reason, now)
 
-    def _close_timers(self) -> None:
+    def _finish(self) -> None:
+        """Nothing is read any more: no timer fires, and an unfinished message is dropped."""
         self._keepalive.close()
         self._finish_timer.close()
+        self.wire.stop_reading()
+        self._backlog.close()
 
 
 class DeflatedChannel(WebSocketChannel):
     """A WebSocket whose client may compress: its bytes are read in portions of ``PORTION_BYTES``."""
 
-    __slots__ = ()
+    __slots__ = ("_deflated",)
+
+    def __init__(
+        self, services: Services, pipe: BytePipe, wire: WebSocketWire, *, owner: ChannelOwner, now: float
+    ) -> None:
+        super().__init__(services, pipe, wire, owner=owner, now=now)
+        self._deflated = b""  # what the wire has not got
+
+    def _finish(self) -> None:
+        self._deflated = b""
+        super()._finish()
 
     def receive_data(self, data: bytes, now: float) -> None:
-        for at in range(0, len(data), PORTION_BYTES):
-            super().receive_data(data[at : at + PORTION_BYTES], now)
+        self._deflated += data
+        turns, backlog = self._turns, self._backlog
+        while turns.left > 0 and not backlog.waits:
+            portion = b""
+            if not self._unhandled:
+                portion, self._deflated = self._deflated[:PORTION_BYTES], self._deflated[PORTION_BYTES:]
+            inflated = self.wire.inflated
+            super().receive_data(portion, now)
+            turns.left -= self.wire.inflated - inflated
+            if not self._deflated:
+                return
+        backlog.postpone()
 
 
 class WebSocketOpening:

@@ -128,11 +128,13 @@ class Connection:
             self.receiver.data_sent(size, now)
 
     def closed(self, now: float) -> None:
-        """The driver released the connection. This is the last call."""
+        """The driver released the connection. This is the last call: nothing refers to it afterwards, and a subclass
+        closes what it owns."""
         self.ended = self.closing = True
         self.buffer.clear()
-        self._stall_timer.cancel()
-        self._close_timer.cancel()
+        self._stall_timer.close()
+        self._close_timer.close()
+        self.receiver = None
 
     # -- for subclasses and owners ------------------------------------------------------------------------------
 
@@ -157,6 +159,14 @@ class Connection:
         if buffer.append(data):
             self.services.effects.append(self._flush)
         return buffer.size
+
+    def hold_peer(self) -> None:
+        """A turn did not suffice for what was read: see :class:`.backlog.BacklogOwner`."""
+        self.pause_reading()
+
+    def resume_peer(self, now: float) -> None:
+        """What was read has been handled."""
+        self.resume_reading()
 
     def pause_reading(self) -> None:
         """Pause the peer. Nothing happens if it is paused already."""

@@ -66,6 +66,11 @@ class MemoryGuard:
         if self._limit is not None:
             services.watch_memory(self.weigh, self._limit // 2)
 
+    def weigh_now(self, now: float) -> int:
+        """Call :meth:`weigh`. Returns after how many bytes it is to be called again."""
+        self.weigh(now)
+        return self._services.weigh_after
+
     def weigh(self, now: float) -> None:
         """Count all that is held, and do what follows from it."""
         limit = self._limit

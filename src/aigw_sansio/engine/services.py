@@ -1,4 +1,4 @@
-"""The services that all parts of one gateway share: effects, questions, timers, random bytes and the wall clock.
+"""The services that all parts of one gateway share: effects, questions, timers, turns, random bytes, the wall clock.
 
 Decides: the one ordered list of effects, and which callback gets the answer to a question. Must not know: connections,
 sessions or any protocol.
@@ -14,6 +14,7 @@ from ..effects import (
     Ask,
     Close,
     Connect,
+    Continue,
     Effect,
     Emit,
     PauseReading,
@@ -35,6 +36,7 @@ from .seeded_random import (
     SeededRandom,
 )
 from .timers import Timer, Timers
+from .turns import Turns
 
 #: More bytes than ever come.
 NEVER: Final = 1 << 60
@@ -67,6 +69,7 @@ class Services:
         "requesters",
         "short_of_memory",
         "timers",
+        "turns",
         "wall_offset",
         "weigh_after",
     )
@@ -86,6 +89,7 @@ class Services:
         #: The clients with open sessions.
         self.requesters = Requesters()
         self.timers = Timers()
+        self.turns = Turns(self._emit_continue)
         #: Unix time minus monotonic time, in seconds.
         self.wall_offset = wall_offset
         #: The effects since :meth:`take_effects`, in order.
@@ -142,6 +146,9 @@ class Services:
     def emit(self, event: Event) -> None:
         """Emit ``event`` for the host."""
         self.effects.append(Emit(event))
+
+    def _emit_continue(self) -> None:
+        self.effects.append(Continue())
 
     # -- the end of an input ------------------------------------------------------------------------------------
 
@@ -205,7 +212,7 @@ class Services:
         """The answer is no longer needed: a later one is ignored. Nothing happens if the question has its answer."""
         pending = self._pending.pop(ask_id, None)
         if pending is not None:
-            pending.timer.cancel()
+            pending.timer.close()
 
     def answer(self, ask_id: AskId, value: Answer, now: float) -> None:
         """The host's answer. Late and second answers are ignored. ``LocalProtocolError`` for a question that was never
@@ -225,7 +232,7 @@ class Services:
 
     def _resolve(self, ask_id: AskId, value: Answer, now: float) -> None:
         pending = self._pending.pop(ask_id)  # before the callback, so that it is called once
-        pending.timer.cancel()
+        pending.timer.close()
         pending.callback(value, now)
 
     @property

@@ -5,14 +5,20 @@ timer.
 
 Arming a timer again for a later deadline costs one attribute write: its old heap entry stays, and moves when it comes
 to the front. So an idle timer may be armed again for every chunk.
+
+A closed timer drops its owner at once. Its heap entry goes with others like it: the heap is cleared out when most of
+its entries are closed, so each costs constant time on average.
 """
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush, heapreplace
+from math import inf
 from typing import Final
 
 #: A heap of this size is searched for entries that will never fire; then again when it is twice as large as after that.
 _SEARCH_SIZE: Final = 128
+#: As many entries of closed timers may stay in the heap, however few others there are.
+_CLOSED_ENTRIES: Final = 16
 
 
 class Timer:
@@ -38,9 +44,12 @@ class Timer:
         self.deadline = None
 
     def close(self) -> None:
-        """Never fire again. The heap no longer refers to the owner, even if the deadline was far away."""
-        self.deadline = None
+        """Never fire again, and let the owner go, even if the deadline was far away. Arming it again has no effect."""
         self._callback = _nothing
+        self.deadline = None
+        queued, self._queued = self._queued, -inf  # no deadline is earlier: it is never pushed again
+        if queued is not None and queued != -inf:
+            self._timers._left_entry()
 
 
 def _nothing(now: float) -> None:
@@ -50,10 +59,11 @@ def _nothing(now: float) -> None:
 class Timers:
     """All timers of one gateway."""
 
-    __slots__ = ("_heap", "_search_at", "_sequence")
+    __slots__ = ("_closed", "_heap", "_search_at", "_sequence")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Timer]] = []
+        self._closed = 0  # entries of timers that were closed since the heap was last cleared out
         self._search_at = _SEARCH_SIZE  # at this size the heap is searched again
         self._sequence = 0
 
@@ -68,8 +78,15 @@ class Timers:
         if len(self._heap) > self._search_at:
             self._clear_out()
 
+    def _left_entry(self) -> None:
+        """A timer was closed, and its entry is still in the heap."""
+        self._closed += 1
+        if self._closed > _CLOSED_ENTRIES and 2 * self._closed > len(self._heap):
+            self._clear_out()
+
     def _clear_out(self) -> None:
         """Remove entries that will never fire: they may be far behind one that will."""
+        self._closed = 0
         kept: list[tuple[float, int, Timer]] = []
         for entry in self._heap:
             queued, _, timer = entry
@@ -111,4 +128,5 @@ class Timers:
     @property
     def armed(self) -> int:
         """How many timers will fire."""
-        return len({id(timer) for _, _, timer in self._heap if timer.deadline is not None})
+        waiting = (timer for queued, _, timer in self._heap if timer._queued == queued)
+        return len({id(timer) for timer in waiting if timer.deadline is not None})

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ..bodies.chunk import Chunk
 from ..engine.services import Services
+from ..engine.turns import EVENT_BYTES, PORTION_EVENTS
 from ..events import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted
 from ..faults import Fault, FaultKind, Side
 from ..providers.call import ProviderCall
@@ -18,8 +19,11 @@ from .response import ProviderResponse
 from .source import Call, Placed, Source
 from .states import ExchangeInput
 
-#: Reasons to pause a provider: the messages of its exchange are queued; too much is held for the client.
-PAUSED_BY_QUEUE, PAUSED_BY_BUDGET = 1, 2
+#: Reasons to pause a provider: the messages of its exchange are queued; too much is held for the client; a turn did not
+#: suffice for what it has sent.
+PAUSED_BY_QUEUE, PAUSED_BY_BUDGET, _PAUSED_BY_TURN = 1, 2, 4
+#: While one of these holds, what comes is kept as it is.
+_KEEPS = PAUSED_BY_QUEUE | _PAUSED_BY_TURN
 
 
 class AttemptOwner(Protocol):
@@ -42,7 +46,7 @@ class AttemptOwner(Protocol):
 
 
 class Attempt:
-    """Runs from ``start`` to ``close``. Implements ``ResponseHandler``."""
+    """Runs from ``start`` to ``close``. Implements ``ResponseHandler`` and ``Worker``."""
 
     __slots__ = (
         "_call",
@@ -66,6 +70,7 @@ class Attempt:
         "_source",
         "_started",
         "_step",
+        "_turns",
         "buffered",
         "bytes_received",
         "response",
@@ -86,9 +91,10 @@ class Attempt:
         paused: int,
         now: float,
     ) -> None:
-        """``number`` counts the attempts of the exchange from 1. A ``last_resort`` has no first-byte timeout.
-        ``paused``: the reasons that pause it from the start. Call ``start`` next."""
+        """``number`` counts the attempts of the exchange from 1. A ``last_resort`` has no first-byte
+        timeout but the operator's. ``paused``: the reasons that pause it from the start. Call ``start`` next."""
         self._services = services
+        self._turns = services.turns
         self._source = source
         self._owner = owner
         self._call = call
@@ -96,7 +102,7 @@ class Attempt:
         self._log_id = log_id
         self._step = step
         self._number = number
-        self._first_byte_s = None if last_resort else policy.first_byte_s
+        self._first_byte_s = policy.first_byte_ceiling_s if last_resort else policy.first_byte_s
         self._idle_s = policy.idle_s
         self._paused = paused
         self._open = True
@@ -139,6 +145,7 @@ class Attempt:
         if not self._open:
             return
         self._open = False
+        self._turns.withdraw(self)
         self._first_byte_timer.close()
         self._idle_timer.close()
         self._grace_timer.close()
@@ -154,12 +161,14 @@ class Attempt:
                 after_s=after,
             )
         )
+        response = self.response
+        whole = response is not None and response.over and response.fault is None
+        if response is not None:
+            response.close()
         call, self._running = self._running, None
-        if call is None:
-            return
-        if self.response is not None and self.response.over and self.response.fault is None:
+        if call is not None and whole:
             call.release(now)
-        else:
+        elif call is not None:
             call.cancel(now)
 
     # -- pausing ------------------------------------------------------------------------------------------------
@@ -179,8 +188,11 @@ class Attempt:
         if not self._paused & reason:
             return
         self._paused &= ~reason
-        if not self._paused & PAUSED_BY_QUEUE:
-            self._drain(now)  # also if the budget is used up: only taking these bytes frees memory
+        if not self._paused & _KEEPS:  # also if the budget is used up: only taking these bytes frees memory
+            if self._turns.left <= 0 and self.response is not None:
+                self._postpone()
+                return
+            self._drain(now)
         if self._paused or self._running is None or not self._open:  # _drain may have ended or paused it
             return
         if self._sent or self.response is not None:
@@ -254,9 +266,11 @@ class Attempt:
         paused = self._paused
         if not paused:
             self._idle_timer.arm(now + self._idle_s)
-        if paused & PAUSED_BY_QUEUE:
+        if paused & _KEEPS or self._turns.left <= 0:
             response.buffer(data)
             self._note_buffered(response, now)
+            if not paused & _KEEPS:
+                self._postpone()
         else:
             self._drain(now, data)
 
@@ -264,7 +278,7 @@ class Attempt:
         self._running = None  # a call that has ended must not be cancelled
         self._idle_timer.cancel()
         self._complete = True
-        if not self._paused & PAUSED_BY_QUEUE:
+        if not self._paused & _KEEPS:
             self._drain(now)
 
     def response_failed(self, fault: Fault, now: float) -> None:
@@ -274,18 +288,30 @@ class Attempt:
             self._fail(fault, now)
             return
         self._pending_fault = fault
-        if not self._paused & PAUSED_BY_QUEUE:
+        if not self._paused & _KEEPS:
             self._drain(now)
+
+    # -- Worker -------------------------------------------------------------------------------------------------
+
+    def proceed(self, now: float) -> None:
+        self.resume(_PAUSED_BY_TURN, now)
+
+    def _postpone(self) -> None:
+        """The turn does not suffice for what has come: keep the rest, and pause the provider until it is read."""
+        self.pause(_PAUSED_BY_TURN)
+        self._turns.postpone(self)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _drain(self, now: float, data: bytes = b"") -> None:
-        """Hand on the chunks that the response has with ``data``, until the exchange's queue is full."""
+        """Hand on the chunks that the response has with ``data``, until the exchange's queue is full, or the turn is
+        over."""
         response = self.response
         if response is None:
             return
         while True:
             if chunks := response.next_chunks(data):
+                self._turns.left -= len(chunks) * EVENT_BYTES
                 self._owner.attempt_read(response, chunks, now)
                 if not self._open:  # these chunks ended the exchange
                     return
@@ -297,17 +323,30 @@ class Attempt:
             if response.needs_data:
                 break
             data = b""
+            self._turns.left -= response.work
+            if self._turns.left <= 0:
+                self._postpone()
+                self._note_buffered(response, now)
+                return
         if self._complete:
             self._finish_response(response, now)
         elif self._pending_fault is not None:
-            rest = response.rest()
-            if rest:
-                self._owner.attempt_read(response, rest, now)
-                if not self._open:
-                    return
-            self._fail(self._pending_fault, now)
+            if not self._postpones_end(response, response.rest(), now):
+                self._fail(self._pending_fault, now)
         elif response.buffered != self.buffered:
+            self._turns.left -= max(0, self.buffered - response.buffered)  # a large chunk, which came in many reads
             self._note_buffered(response, now)
+
+    def _postpones_end(self, response: ProviderResponse, rest: list[Chunk], now: float) -> bool:
+        """Hand on ``rest``, chunks of an event without an end. Returns whether its other lines are for a later turn, or
+        the attempt is over."""
+        if rest:
+            self._owner.attempt_read(response, rest, now)
+        if self._open and response.unread:
+            self._turns.left -= PORTION_EVENTS * EVENT_BYTES
+            self._postpone()
+            return True
+        return not self._open
 
     def _look(self, response: ProviderResponse, now: float) -> bool:
         """Something else than chunks came. Returns whether the attempt is over."""
@@ -322,11 +361,20 @@ class Attempt:
         return True
 
     def _finish_response(self, response: ProviderResponse, now: float) -> None:
+        size = response.buffered
+        if not response.is_stream and not self._turns.may_take(size):  # it is read as a whole
+            self.pause(_PAUSED_BY_TURN)
+            self._turns.postpone_alone(self)
+            self._note_buffered(response, now)
+            return
         rest = [] if response.over else response.finish()
+        self._turns.left -= size
         if isinstance(rest, Fault):
             self._fail(rest, now)
-        else:
+        elif not response.unread or response.over:
             self._owner.attempt_finished(rest, now)
+        else:
+            self._postpones_end(response, rest, now)
 
     def _note_buffered(self, response: ProviderResponse, now: float) -> None:
         self.buffered = response.buffered

@@ -18,7 +18,7 @@ from .encoder import FinalResponse, Progress, ResponseEncoder
 from .ports import Ending, ExchangeOutlet, PlannedStep
 from .rejection import Rejection, fault_of, judge_whole, reject_stream, untold_end
 from .response import ProviderResponse
-from .retry import MAX_RETRY_AFTER_S, retry_after_s, should_retry
+from .retry import wants_another
 from .source import Source
 from .states import EXCHANGE_TABLE, ExchangeInput, ExchangeState
 
@@ -120,11 +120,8 @@ class Exchange:
 
     def start(self, now: float) -> None:
         """Start the first attempt of the first step."""
-        self._services.emit(
-            RequestAdmitted(
-                session=self._owner.session_id, event_id=self.event_id, log_id=self.log_id, steps=len(self._steps)
-            )
-        )
+        session, steps = self._owner.session_id, len(self._steps)
+        self._services.emit(RequestAdmitted(session=session, event_id=self.event_id, log_id=self.log_id, steps=steps))
         if (total := self._steps[0].policy.total_s) is not None:
             self._total_timer.arm(now + total)
         self._try(now)
@@ -135,9 +132,8 @@ class Exchange:
             return
         self._outlet.discard(self)  # before the last message is posted, which must not be discarded
         response = self._response
-        if response is not None:
-            self._status = response.status
         usage = response.usage() if response is not None else None
+        self._status = response.status if response is not None else self._status
         last = self._tell_end(fault)  # a host may listen though the client is gone
         messages = [*last, *self._encoder.cancelled(response, self._progress, usage)] if how == "cancelled" else []
         self._end(how, now, by=by, fault=fault, messages=messages, usage=usage)
@@ -207,13 +203,19 @@ class Exchange:
         assert response is not None
         return response
 
+    @property
+    def _may_repeat(self) -> bool:
+        """Whether the step may be tried once more: each later step keeps an attempt of those of the exchange."""
+        most = self._services.config.limits.attempts_per_exchange - (len(self._steps) - self._step - 1)
+        return self._tries < self._steps[self._step].policy.attempts and self._attempts < most
+
     def _try(self, now: float) -> None:
         planned = self._steps[self._step]
         policy = planned.policy
         self._tries += 1
         self._attempts += 1
         # With retries the last attempt of the last step has no first-byte timeout: nothing would be tried after it.
-        last = policy.attempts > 1 and self._tries >= policy.attempts and self._step == len(self._steps) - 1
+        last = policy.attempts > 1 and self._step == len(self._steps) - 1 and not self._may_repeat
         self._attempt = Attempt(
             self._services,
             self._source,
@@ -329,15 +331,12 @@ class Exchange:
         """An attempt failed before the commit: the next one follows, or the exchange ends. ``wait_s``: the wait that
         the provider's body asks for."""
         response = self._response
-        told: bool | None = None
-        if response is not None:
-            told = should_retry(response.headers)
-            wait_s = max(wait_s, retry_after_s(response.headers, self._services.unix_time(now)))
-        again = (fault.retryable if told is None else told) and wait_s <= MAX_RETRY_AFTER_S
+        headers = response.headers if response is not None else []
+        again, wait_s = wants_another(headers, fault, wait_s, self._services.unix_time(now))
         self._clear_attempt()  # before the next attempt, which must not start with uncommitted messages of this one
         policy = self._steps[self._step].policy
         # A fault that is not retryable ends this step, not the exchange: the next step may be another provider.
-        if self._tries < policy.attempts and again:
+        if again and self._may_repeat:
             delay = max(policy.delay_before(self._tries + 1), wait_s)
             self._machine.fire(ExchangeInput.RETRY_LATER)
             self._account()
@@ -437,7 +436,8 @@ class Exchange:
                 bytes_received=self._bytes_received,
             )
         )
-        self._steps = ()  # its last messages may be queued for long; the request is not kept for them
+        self._steps = ()  # its last messages may be queued for long; nothing else is kept for them
+        self._last_response = None
         self._owner.exchange_ended(self, now)
 
     def _account(self) -> None:

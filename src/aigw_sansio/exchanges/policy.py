@@ -1,10 +1,10 @@
 """How often and how long a step is tried: one policy out of four sources.
 
-Decides: precedence and ranges (client protocol, sections 3.1 and 3.3): a step's ``config``, its headers, the headers
-of the handshake, the gateway's settings. Must not know: how a policy is used.
+Decides: precedence, ranges and ceilings (client protocol, sections 3.1 and 3.3): a step's ``config``, its headers, the
+headers of the handshake, the gateway's settings. Must not know: how a policy is used.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -35,7 +35,8 @@ class StepConfig(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """The timeouts (seconds) and retries of one step. ``None`` is no limit."""
+    """The timeouts (seconds) and retries of one step. ``None`` is no limit. ``first_byte_ceiling_s``: the operator's,
+    which holds for every attempt."""
 
     connect_s: float
     first_byte_s: float | None
@@ -45,6 +46,7 @@ class Policy(msgspec.Struct, frozen=True):
     delay_s: float
     backoff: Backoff
     response: ResponseMode
+    first_byte_ceiling_s: float | None = None
 
     def delay_before(self, attempt: int) -> float:
         """Seconds to wait before attempt number ``attempt`` of the step; the second is 2."""
@@ -60,8 +62,10 @@ def resolve_policy(
     handshake_headers: Mapping[str, str],
     gateway: GatewaySettings,
     timeouts: Timeouts,
+    ceilings: Collection[str] = (),
 ) -> Policy | Fault:
-    """The policy of one step. A ``cf-aig-*`` header with an unusable value is a fault that names it."""
+    """The policy of one step. ``ceilings`` names the ``timeouts`` that it may only shorten. A ``cf-aig-*`` header with
+    an unusable value is a fault that names it."""
     headers = dict(handshake_headers)
     headers.update((name.lower(), value) for name, value in step_headers if name.lower().startswith("cf-aig-"))
 
@@ -89,7 +93,7 @@ def resolve_policy(
     if backoff is None:
         allowed = ", ".join(_BACKOFFS)
         return Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, f"header cf-aig-backoff: allowed are {allowed}")
-    return Policy(
+    policy = Policy(
         connect_s=_seconds(config.connect_timeout, timeouts.connect_s),
         first_byte_s=timeouts.first_byte_s if first_byte is None else _seconds(first_byte, 0),
         idle_s=_seconds(config.idle_timeout, timeouts.idle_s),
@@ -99,7 +103,19 @@ def resolve_policy(
         backoff=backoff,
         response=config.response or "raw",
     )
+    return _under(policy, timeouts, ceilings) if ceilings else policy
 
 
 def _seconds(ms: float | None, default_s: float) -> float:
     return default_s if ms is None else min(max(ms, 1.0), _DAY_MS) / 1000
+
+
+def _under(policy: Policy, timeouts: Timeouts, ceilings: Collection[str]) -> Policy:
+    """``policy`` with no clock longer than its ceiling."""
+    limits_s = {name: getattr(timeouts, name) for name in ceilings}
+    cut_s = {
+        name: limit_s if (asked_s := getattr(policy, name)) is None else min(asked_s, limit_s)
+        for name, limit_s in limits_s.items()
+        if limit_s is not None
+    }
+    return msgspec.structs.replace(policy, **cut_s, first_byte_ceiling_s=limits_s.get("first_byte_s"))

@@ -6,16 +6,19 @@ retries; the exchange draws the conclusions.
 
 from collections.abc import Callable
 from enum import IntEnum
+from typing import Final
 
 import msgspec
 
-from ..bodies.chunk import BodyDecoder, Chunk
+from ..bodies.chunk import PORTION_CHUNKS, BodyDecoder, Chunk
 from ..bodies.coding import ContentDecoder, content_decoder
 from ..bodies.framing import Framing, asks_for_stream, decoder_for, framing_of, is_json, may_be_sse, media_type
 from ..bodies.ndjson import NdjsonDecoder
+from ..bodies.raw import BinaryDecoder, announced_too_large
 from ..bodies.sniffing import SniffingDecoder
 from ..bodies.sse import SseDecoder
 from ..config import Limits
+from ..engine.turns import EVENT_BYTES
 from ..events import FinishReason, ProviderEvent, ResponseFailed, ResponseFinished, Unrecognised, UsageReported
 from ..faults import Fault, FaultKind, Side
 from ..formats.classify import LIFECYCLE, classify, marker_search, worth_reading
@@ -28,6 +31,7 @@ from ..formats.values import parse
 from ..redaction import redactor
 from ..wires.heads import header_values
 from ..wires.http import Headers
+from .shown_size import first_too_large
 
 
 class ReadDepth(IntEnum):
@@ -38,6 +42,8 @@ class ReadDepth(IntEnum):
     ALL = 2  #: somebody listens
 
 
+#: If fewer bytes are held, a read completes no chunk that may become too large.
+_LOOK_AT: Final = 64 * 1024
 #: The terminator, as readers know it: the decoder of event streams takes it out.
 _DONE = Chunk(b"[DONE]")
 
@@ -81,6 +87,7 @@ class ProviderResponse:
         "read_depth",
         "search",
         "status",
+        "work",
     )
 
     def __init__(
@@ -116,11 +123,13 @@ class ProviderResponse:
         else:
             self._decoder = decoder_for(self.framing, limits, self._on_done)
             if coding is None and self.framing is Framing.WHOLE:
-                self.fault = _too_large(headers, limits.response_body_bytes)
+                self.fault = announced_too_large(headers, limits.response_body_bytes)
         self._coding: ContentDecoder | None = coding if isinstance(coding, ContentDecoder) else None
-        self._undecoded = b""
+        self._undecoded = bytearray()  # it grows with every read while the client takes nothing
         #: ``next_chunks`` has nothing more before more of the body comes.
         self.needs_data = True
+        #: If it has more: the bytes that its last call counts in a turn, besides the chunks that it returned.
+        self.work = 0
         #: Bytes of the body that are held here.
         self.buffered = 0
         self._asked = bool(query)
@@ -188,36 +197,66 @@ class ProviderResponse:
         self.buffered = self._decoder.buffered + len(self._undecoded) + (self._coding.buffered if self._coding else 0)
 
     def next_chunks(self, data: bytes = b"") -> list[Chunk]:
-        """Add ``data`` to the body, and decode its next piece. Returns the chunks that this piece completes."""
+        """Add ``data`` to the body, and decode its next portion. Returns the chunks that this portion completes."""
         decoder = self._decoder
         coding = self._coding
+        held = self.buffered
         if coding is None:
             if self._undecoded:
-                data, self._undecoded = self._undecoded + data, b""
-            self.needs_data = True
-            if not data:
+                data = b"".join((self._undecoded, data))
+                self._undecoded = bytearray()
+            elif not data and self.needs_data:
                 return []
             chunks = decoder.feed(data)
             self.buffered = decoder.buffered
+            if decoder.unread:
+                self.needs_data = False
+                self.work = max(0, PORTION_CHUNKS - len(chunks)) * EVENT_BYTES
+            else:
+                self.needs_data = True
         else:
             if data:
                 coding.feed(data)
-            piece = coding.pull()
-            if coding.fault is not None:
-                self._fail(coding.fault)
-            self.needs_data = not piece
-            chunks = decoder.feed(piece) if piece else []
+            if decoder.unread:  # before more is inflated
+                chunks = decoder.feed(b"")
+                self.needs_data = False
+                self.work = 0
+            else:
+                piece = coding.pull()
+                if coding.fault is not None:
+                    self._fail(coding.fault)
+                self.needs_data = not piece
+                chunks = decoder.feed(piece) if piece else []
+                self.work = len(piece)
+            if decoder.unread:
+                self.work += max(0, PORTION_CHUNKS - len(chunks)) * EVENT_BYTES
             self.buffered = decoder.buffered + coding.buffered
         if decoder.fault is not None:
             self._fail(decoder.fault)
-        return chunks
+        return chunks if held < _LOOK_AT else self._shown_within_limits(chunks)
+
+    def _shown_within_limits(self, chunks: list[Chunk]) -> list[Chunk]:
+        """``chunks`` up to one that is too large as the client is shown it."""
+        most = self._limits.chunk_bytes if self.is_stream else self._limits.response_body_bytes
+        found = first_too_large(chunks, most, self.charset)
+        if found is None:
+            return chunks
+        index, detail = found
+        self._fail(Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail))
+        return chunks[:index]
+
+    @property
+    def unread(self) -> bool:
+        """Whether ``finish`` or ``rest`` must be called again: a call does a portion of the work."""
+        return self._decoder.unread
 
     def finish(self) -> list[Chunk] | Fault:
-        """The body has ended: its last chunks, or why it is not complete. ``needs_data`` must be true."""
+        """The body has ended: its last chunks, or why it is not complete. ``needs_data`` must be true. Call it again
+        while ``unread`` is."""
         fault = self.fault or (self._coding.finish() if self._coding is not None else None)
         if fault is not None:
             return fault
-        chunks = self._decoder.finish()
+        chunks = self._shown_within_limits(self._decoder.finish())
         if self._decoder.fault is not None:
             return self._decoder.fault
         if self.fault is not None:  # it is larger than it may be, which only its end could tell
@@ -230,14 +269,21 @@ class ProviderResponse:
     def rest(self) -> list[Chunk]:
         """The transport broke: the last event or line, if it is whole."""
         lines = self.framing is Framing.SSE or self.framing is Framing.NDJSON
-        return self._decoder.finish() if lines and self.fault is None else []
+        return self._shown_within_limits(self._decoder.finish()) if lines and self.fault is None else []
+
+    def close(self) -> None:
+        """Nothing of the body is read any more, and what is held of it is dropped. What the response said stays."""
+        self._decoder = BinaryDecoder()  # the decoder may refer to this response
+        self._coding = None
+        self._undecoded = bytearray()
+        self.buffered = 0
 
     def _choose_decoder(self, *, sse: bool) -> BodyDecoder:
         """The first bytes have told the framing."""
         if sse:
             self.framing = Framing.SSE
         elif self._coding is None and self.framing is Framing.WHOLE:
-            fault = _too_large(self.headers, self._limits.response_body_bytes)
+            fault = announced_too_large(self.headers, self._limits.response_body_bytes)
             if fault is not None:
                 self._fail(fault)
         self._decoder = decoder_for(self.framing, self._limits, self._on_done)
@@ -318,8 +364,8 @@ class ProviderResponse:
         return failed_response(self.status, body)
 
     def read_end(self) -> list[ProviderEvent]:
-        """What the end of a complete stream means. One with content that stopped behind words which nobody can read (a
-        proxy's error page) failed with them, as far as events can tell."""
+        """What the end of a complete stream means. In a known format it always has an end. One with content that stops
+        behind words which nobody can read (a proxy's error page) failed with them, as far as events can tell."""
         reader = self._reader
         if self._done:
             reader.read(_DONE)
@@ -329,7 +375,10 @@ class ProviderResponse:
             self._note(events)
             events = [event for event in events if type(event) is not ResponseFinished]
             events.append(not_json(self._unreadable))
-        return self._note(events)
+        self._note(events)
+        if self.known and not self._finished and not self._failed:  # nothing that its format knows came at all
+            events += self._note([ResponseFinished("unknown")])
+        return events
 
     def failure(self, events: list[ProviderEvent]) -> ResponseFailed | None:
         """Why a response of status 2xx without content is none, if it is none (client protocol, section 3.3).
@@ -398,12 +447,3 @@ def _says_nothing(chunk: Chunk) -> bool:
 def _everything(data: bytes) -> object:
     """A search that finds something in any chunk."""
     return data
-
-
-def _too_large(headers: Headers, limit: int) -> Fault | None:
-    """A fault if a whole response announces more than may be held. The wire has checked the field."""
-    for value in header_values(headers, b"content-length"):
-        if value.isdigit() and int(value) > limit:
-            detail = f"the provider announces a body of {int(value)} bytes; a whole answer may have {limit}"
-            return Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail)
-    return None

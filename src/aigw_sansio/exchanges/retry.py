@@ -7,6 +7,7 @@ Decides: the closed set of retried statuses, and how ``x-should-retry``, ``retry
 import re
 from typing import Final
 
+from ..faults import Fault
 from ..wires.heads import header_values
 from ..wires.http import Headers
 
@@ -40,6 +41,14 @@ def should_retry(headers: Headers) -> bool | None:
         if word in (b"true", b"false"):
             return word == b"true"
     return None
+
+
+def wants_another(headers: Headers, fault: Fault, wait_s: float, unix_time: float) -> tuple[bool, float]:
+    """Whether a failed step is to be tried again, as far as the provider's answer tells, and the seconds to wait before
+    that. ``wait_s``: the wait that its body asks for."""
+    told = should_retry(headers)
+    wait_s = max(wait_s, retry_after_s(headers, unix_time))
+    return (fault.retryable if told is None else told) and wait_s <= MAX_RETRY_AFTER_S, wait_s
 
 
 def retry_after_s(headers: Headers, unix_time: float) -> float:

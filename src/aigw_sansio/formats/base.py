@@ -182,7 +182,7 @@ class BaseReader:
         counts. Words that mean "not yet" are ignored."""
         if is_finish(raw):
             self._ends[choice] = raw
-            self.finish_seen = all(one in self._ends or one in self._ended for one in self._choices)
+            self.finish_seen = self._choices.keys() <= self._ends.keys() | self._ended
 
     def close(self, out: list[ProviderEvent]) -> None:
         """The transport ended without a failure: report the held-back finishes, and a finish for an unknown reason for

@@ -105,11 +105,11 @@ class ToolCalls:
         self._last: dict[int, _Call] = {}
         self._waiting: dict[int, _Call] = {}  # not told, or with held arguments
         self._held = 0
-        self._asked: set[int] = set()
+        self._asked: dict[int, int] = {}  # by choice, how many calls the client must answer
 
     def asked(self, choice: int) -> bool:
         """Whether ``choice`` has a call that the client must answer."""
-        return choice in self._asked
+        return self._asked.get(choice, 0) > 0
 
     def fragment(
         self,
@@ -266,7 +266,7 @@ class ToolCalls:
         self._last[choice] = call
         self._waiting[call.number] = call
         if kind != "provider":
-            self._asked.add(choice)
+            self._asked[choice] = self._asked.get(choice, 0) + 1
         if index is not None:
             _make_room(self._open)
             self._open[choice, index] = call
@@ -277,12 +277,9 @@ class ToolCalls:
 
     def _set_kind(self, call: _Call, kind: ToolKind) -> None:
         """The kind of a call is known only now."""
+        asked = (kind != "provider") - (call.kind != "provider")
         call.kind = kind
-        if kind == "provider" and not any(
-            other is not call and other.choice == call.choice and other.kind != "provider"
-            for other in [*self._open.values(), *self._last.values()]
-        ):
-            self._asked.discard(call.choice)
+        self._asked[call.choice] = self._asked.get(call.choice, 0) + asked
 
     def _tell(
         self,

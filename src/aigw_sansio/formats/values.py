@@ -12,6 +12,7 @@ an array, :func:`text` a string, :func:`word` a name or id (``None`` if there is
 import base64
 import binascii
 import json
+import re
 from typing import Final, TypeAlias
 
 import msgspec
@@ -26,6 +27,12 @@ class Broken:
 BROKEN: Final = Broken()
 
 _decode = msgspec.json.Decoder().decode
+_MOST_MENDED: Final = 100_000
+#: Half of a surrogate pair: a high one without a low one behind it, or a low one without a high one before it.
+_HALF: Final = re.compile(
+    rb"\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD])[c-fC-F][0-9a-fA-F]{2})"
+)
 _EMPTY: Final[JsonObject] = {}
 _NONE: Final[list[object]] = []
 _LARGEST: Final = 2**63 - 1
@@ -42,7 +49,22 @@ def parse(data: bytes) -> object:
         value: object = _decode(data)
         return value
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
-        return _parse_leniently(data)
+        mended = _without_halves(data)
+    if mended is not None:
+        try:
+            return _decode(mended)
+        except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+            pass
+    return _parse_leniently(data)
+
+
+def _without_halves(data: bytes) -> bytes | None:
+    """``data`` with ``?`` for lone surrogate escapes, at C speed; ``None`` if there are none, or so many that the
+    lenient decoder is as fast."""
+    if not 0 < data.count(b"\\ud") + data.count(b"\\uD") <= _MOST_MENDED or b"\0" in data:
+        return None
+    # Escaped backslashes are put aside: what then follows a backslash is an escape.
+    return _HALF.sub(b"?", data.replace(b"\\\\", b"\0\0")).replace(b"\0\0", b"\\\\")
 
 
 def _parse_leniently(data: bytes) -> object:

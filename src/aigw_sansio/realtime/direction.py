@@ -26,6 +26,7 @@ class Direction:
         "_low_water",
         "_squeezed",
         "_taken",
+        "held",
         "paused",
         "resumed_at",
         "source",
@@ -41,6 +42,8 @@ class Direction:
         self._squeezed = False
         #: ``source`` is paused, because ``target`` does not take its bytes.
         self.paused = False
+        #: ``source`` is paused, because a turn did not suffice for what it has sent.
+        self.held = False
         #: When ``source`` was last resumed, in monotonic seconds.
         self.resumed_at = now
         #: Something waits for the target to take bytes, so :meth:`confirm` must be called when it does.
@@ -89,7 +92,8 @@ class Direction:
         """Pause the source: too much is outstanding on the target."""
         if not self.paused:
             self.paused = self.waits = True
-            self.source.pause_reading()
+            if not self.held:
+                self.source.pause_reading()
 
     def resume_if_low(self, now: float) -> None:
         """The target took bytes: resume the source if little is outstanding."""
@@ -108,4 +112,18 @@ class Direction:
         """Resume the source."""
         self.paused = False
         self.resumed_at = now
-        self.source.resume_reading()
+        if not self.held:
+            self.source.resume_reading()
+
+    def hold(self) -> None:
+        """Pause the source until :meth:`release`, whatever the target takes."""
+        self.held = True
+        if not self.paused:
+            self.source.pause_reading()
+
+    def release(self, now: float) -> None:
+        """What the source has sent is read: resume it, unless too much is outstanding on the target."""
+        self.held = False
+        if not self.paused:
+            self.resumed_at = now
+            self.source.resume_reading()

@@ -7,8 +7,8 @@ that the end is reported once. Must not know: sockets, the frames of a side (:mo
 """
 
 from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_address
-from typing import Protocol
 
 import msgspec
 
@@ -22,7 +22,6 @@ from ..events import SessionEnded, SessionOpened, UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
 from ..fsm import Machine
 from ..origin import Origin
-from ..providers.google_token import ServiceAccount
 from ..providers.realtime import RealtimeCall
 from ..redaction import Redactor, redactor
 from ..secret import Secret
@@ -31,37 +30,12 @@ from ..wires.websocket.handshake import Accepted, Outcome, Refused
 from ..wires.websocket.relay import FrameRelay
 from .close_codes import TRY_AGAIN_LATER, CloseCause, close_frames
 from .direction import Direction
-from .memory_use import RelayMemory
 from .observer import RealtimeObserver
 from .refusal import readable_refusal, request_ids
 from .side import RelaySide
 from .states import RELAY_TABLE, RelayInput, RelayState
+from .tokens import TokenSource
 from .upstream import RelayUpstreamConnection
-
-
-class TokenSource(Protocol):
-    """Who gets access tokens for service accounts."""
-
-    def fresh(self, account: ServiceAccount, now: float) -> Secret | None:
-        """The token of ``account``, if one is kept that still serves."""
-
-    def request(
-        self,
-        account: ServiceAccount,
-        waiter: Callable[[Secret | Fault, float], None],
-        now: float,
-        *,
-        requester: Requester,
-        stored: bool,
-    ) -> Fault | None:
-        """Get a token for ``requester``; ``waiter`` is told later, unless there is a fault. ``stored``: the account is
-        the operator's."""
-
-    def withdraw(self, account: ServiceAccount, waiter: Callable[[Secret | Fault, float], None], now: float) -> None:
-        """``waiter`` wants no token any more."""
-
-    def discard(self, account: ServiceAccount) -> None:
-        """The provider refused the token."""
 
 
 class Relay:
@@ -88,7 +62,6 @@ class Relay:
         "_sides",
         "_tokens",
         "_upstream",
-        "memory",
         "session_id",
     )
 
@@ -108,7 +81,9 @@ class Relay:
         """``register`` is told of the connection to the provider. ``on_ended`` is called once: if no session begins, or
         when both sides have finished. Call :meth:`start` next."""
         self._services = services
-        self._admitted = admitted
+        # The call was built from the client's head, which is not kept: a client may hold many sessions open.
+        request = msgspec.structs.replace(admitted.request, headers=[], target=b"")
+        self._admitted = msgspec.structs.replace(admitted, request=request, query="")
         self._call = call
         self._responder = responder
         self._requester = requester
@@ -120,7 +95,6 @@ class Relay:
         self._observer: RealtimeObserver | None = None
         self._record: SessionEnded | None = None  # once it has ended, without its counts
         self._sides: tuple[RelaySide, RelaySide] | None = None  # client and provider, once both are open
-        self.memory = RelayMemory(self, lambda: self._sides or ())
         self._idle_s = services.config.timeouts.realtime_idle_s
         self._open_timer = services.timers.timer(self._on_open_timeout)
         self._idle_timer = services.timers.timer(self._on_idle)
@@ -238,7 +212,7 @@ class Relay:
     def _abort_opening(self, now: float) -> None:
         """No session begins: abort the connection to the provider."""
         self._machine.fire(RelayInput.FAIL)
-        self._open_timer.close()
+        self._close_timers()
         if self._upstream is not None:
             self._upstream.close(now, abort=True)
         elif self._account is not None:
@@ -252,6 +226,7 @@ class Relay:
         self._machine.fire(RelayInput.ACCEPTED)
         self._open_timer.close()
         self._opened = now
+        self._call = msgspec.structs.replace(self._call, headers=[], target=b"")  # they are sent
         services = self._services
         admitted = self._admitted
         upstream = self._upstream
@@ -284,15 +259,16 @@ class Relay:
         observer = None
         if services.config.emit_provider_events:
             observer = self._observer = RealtimeObserver(services, self._call.format, log_id)
+        mask_key = partial(services.random.bytes, 4)
         from_client = FrameRelay(
             Role.SERVER,
             message_limit=limits.message_bytes,
-            remask_key=None if _hides_bytes(self._call.origin) else self._mask_key,
+            remask_key=None if _hides_bytes(self._call.origin) else mask_key,
         )
         from_provider = FrameRelay(
             Role.CLIENT,
             message_limit=limits.message_bytes,
-            mask_key=self._mask_key,
+            mask_key=mask_key,
             observe_bytes=None if observer is None else limits.tap_message_bytes,
         )
         high_water = limits.send_high_water_bytes
@@ -305,14 +281,14 @@ class Relay:
             services, Side.PROVIDER, from_provider, owner=self, inbound=down, outbound=up, observer=observer, now=now
         )
         self._sides = client, provider
+        # The heads have done their work. Sessions are long, and a head takes far more memory than its bytes on HTTP/2.
+        self._admitted = msgspec.structs.replace(admitted, request=msgspec.structs.replace(request, headers=[]))
+        self._call = upstream.call = msgspec.structs.replace(self._call, headers=[])
         # Both receivers before any byte is passed on: either may end the session, and the end needs both sides.
         upstream.receiver = provider
         self._responder.accept(selected, client, now)
         if accepted.rest:
             provider.receive_data(accepted.rest, now)
-
-    def _mask_key(self) -> bytes:
-        return self._services.random.bytes(4)
 
     @property
     def _open_sides(self) -> tuple[RelaySide, RelaySide]:
@@ -340,9 +316,15 @@ class Relay:
         client, provider = self._open_sides
         if client.settled and provider.settled and self._machine.allows(RelayInput.FINISH):
             self._machine.fire(RelayInput.FINISH)
+            self._close_timers()
             client.release()
             provider.release()
             self._on_ended(self, now)
+
+    def _close_timers(self) -> None:
+        self._open_timer.close()
+        self._idle_timer.close()
+        self._life_timer.close()
 
     def _write_record(self) -> None:
         """Emit the record of the session, once, as soon as its counts cannot change any more."""
@@ -414,6 +396,11 @@ class Relay:
         limit = self._services.config.timeouts.session_s
         reason = f"the gateway's session limit of {limit:g} s is over"
         self._end(Side.GATEWAY, now, code=1001, reason=reason, cause=CloseCause.ENDED)
+
+    @property
+    def sides(self) -> tuple[RelaySide, ...]:
+        """Both sides; none before the session begins."""
+        return self._sides or ()
 
     def end_for_memory(self, reason: str, now: float) -> None:
         """The process's memory is used up, and this relay holds much of it."""

@@ -23,10 +23,12 @@ A client that only ends its direction (a FIN behind its last message) still read
 messages of the provider go on until the provider's close frame.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from ..downstream.keepalive import Keepalive
+from ..engine.backlog import Backlog
 from ..engine.services import Services
+from ..engine.turns import EVENT_BYTES, PORTION_EVENTS
 from ..faults import CLOSE_CODE, Side
 from ..wires.websocket.events import CloseReceived, MessagePassed, PingReceived, Violation
 from ..wires.websocket.relay import ControlEvent, FrameRelay
@@ -49,10 +51,29 @@ class RelaySideOwner(Protocol):
         """After the end: the pipe of the side has taken everything, or is lost. May be called again."""
 
 
+class _NoRelay:
+    """The relay of a side that is released: nothing refers to it any more. Implements ``RelaySideOwner``."""
+
+    __slots__ = ()
+
+    def side_ended(self, side: "RelaySide", now: float, *, code: int, reason: str, cause: CloseCause) -> None:
+        pass
+
+    def side_finished(self, side: "RelaySide", now: float) -> None:
+        pass
+
+    def side_drained(self, side: "RelaySide", now: float) -> None:
+        pass
+
+
+_NO_RELAY: Final = _NoRelay()
+
+
 class RelaySide:
-    """One side. Implements ``PipeReceiver`` and ``KeepaliveOwner``."""
+    """One side. Implements ``PipeReceiver``, ``KeepaliveOwner`` and ``BacklogOwner``."""
 
     __slots__ = (
+        "_backlog",
         "_close_s",
         "_finish_timer",
         "_heard",
@@ -68,6 +89,7 @@ class RelaySide:
         "_passed",
         "_passing",
         "_pong_s",
+        "_turns",
         "ended",
         "finished",
         "moved",
@@ -92,10 +114,12 @@ class RelaySide:
         """``peer``: the client or the provider. ``inbound`` is the direction from the peer, ``outbound`` the one to
         it."""
         timeouts = services.config.timeouts
+        self._turns = services.turns
+        self._backlog = Backlog(services.turns, self)
         self.peer = peer
         self.wire = wire
         self.pipe = inbound.source
-        self._owner = owner
+        self._owner: RelaySideOwner = owner
         self._inbound = inbound
         self._outbound = outbound
         self._observer = observer
@@ -128,8 +152,13 @@ class RelaySide:
         self._heard = now
         if self._keepalive.awaiting:
             self._keepalive.stop_waiting()
+        left = self._turns.left
+        if left <= 0:
+            self.wire.keep(data)
+            self._backlog.postpone()
+            return
         inbound = self._inbound
-        for event in self.wire.receive_data(data):
+        for event in self.wire.receive_data(data, PORTION_EVENTS):
             if not isinstance(event, bytes):
                 self._handle_control(event, now)
             elif self._passing:
@@ -137,9 +166,14 @@ class RelaySide:
                 inbound.unconfirmed.append(event)
                 if inbound.target.write(event, now) > self._high_water:
                     inbound.pause()
+        if self.wire.unread:
+            self._backlog.portion_read(left, now)
 
     def receive_eof(self, now: float) -> None:
         """The peer ended its direction, with or without a closing handshake."""
+        if self._backlog.waits:
+            self._backlog.end_later(self.receive_eof)
+            return
         reason = f"the {self.peer}'s connection ended without a close frame"
         if self.peer is Side.CLIENT and not self.ended:
             self._owner.side_ended(self, now, code=ABNORMAL, reason=reason, cause=CloseCause.HALF_CLOSED)
@@ -148,6 +182,9 @@ class RelaySide:
 
     def connection_lost(self, reason: str, now: float) -> None:
         """The pipe was lost."""
+        if self._backlog.waits:
+            self._backlog.end_later(lambda at: self.connection_lost(reason, at))
+            return
         self._lost = True
         self._on_lost(f"the {self.peer}'s connection was lost: {reason}", now)
         self._owner.side_drained(self, now)
@@ -217,6 +254,7 @@ class RelaySide:
         self._end(passing=False)
         self.finished = True
         self.waits_for_rest = False
+        self.wire.stop_reading()
         if not self._hurried:
             self._finish_timer.cancel()
         self.pipe.close(now)  # before the owner, which may end the relay
@@ -235,13 +273,23 @@ class RelaySide:
 
     def cut_short(self, now: float) -> None:
         """The session has ended: what is queued has ``close_s`` left, and nothing more of the peer is read."""
-        self.wire.ignore_rest()
+        self.wire.stop_reading()
         self.hurry(now)
         self.finish(now)
 
     def release(self) -> None:
-        """Both sides are settled: no timer fires any more."""
+        """Both sides are settled: no timer fires any more, and the relay is let go."""
         self._finish_timer.close()
+        self._backlog.close()
+        self._owner = _NO_RELAY
+
+    # -- BacklogOwner -------------------------------------------------------------------------------------------
+
+    def hold_peer(self) -> None:
+        self._inbound.hold()
+
+    def resume_peer(self, now: float) -> None:
+        self._inbound.release(now)
 
     # -- KeepaliveOwner -----------------------------------------------------------------------------------------
 
@@ -263,6 +311,7 @@ class RelaySide:
 
     def _handle_control(self, event: ControlEvent, now: float) -> None:
         """Handle an event that is no bytes to pass on."""
+        self._turns.left -= EVENT_BYTES
         if isinstance(event, MessagePassed):
             if self._passing and self._observer is not None:
                 self._observer.message_passed(event)

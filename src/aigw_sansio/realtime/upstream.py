@@ -6,6 +6,8 @@ end during the handshake is reported. Must not know: the client, and what the re
 
 from typing import Protocol
 
+import msgspec
+
 from ..effects import Tls
 from ..engine.client import Client
 from ..engine.connection import PipeConnection
@@ -75,9 +77,11 @@ class RelayUpstreamConnection(PipeConnection):
             return
         call = self.call
         nonce = self.services.random.bytes(16)
-        self._handshake = ClientHandshake(self.services.config.limits.head_bytes, nonce, call.subprotocols)
+        limits = self.services.config.limits
+        self._handshake = ClientHandshake(limits.head_bytes, nonce, call.subprotocols, field_limit=limits.head_fields)
         self._opener.provider_connected(now)
         self.write(request(call.origin.authority.encode(), call.target, call.headers, call.subprotocols, nonce), now)
+        self.call = msgspec.structs.replace(call, headers=[], target=b"")  # not kept for the session
 
     def connect_failed(self, reason: str, now: float) -> None:
         """The dial failed."""
@@ -93,10 +97,10 @@ class RelayUpstreamConnection(PipeConnection):
 
     def receive_eof(self, now: float) -> None:
         if self.receiver is not None:
-            self.receiver.receive_eof(now)
+            self.receiver.receive_eof(now)  # it closes this: a provider that has ended does not read on
         else:
             self._fail_opening(now)
-        self.close(now)  # a provider that has ended does not read on
+            self.close(now)
 
     def connection_lost(self, reason: str, now: float) -> None:
         self.mark_lost()

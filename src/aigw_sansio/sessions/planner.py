@@ -34,6 +34,11 @@ class ClientInfo(NamedTuple):
     subprotocol: str | None
     token: Secret | None = None  #: the gateway's token that let it in, if the host was asked about it
 
+    @property
+    def name(self) -> str:
+        """The gateway's name in the settings."""
+        return f"{self.account}/{self.gateway}"
+
 
 def client_info(admitted: Admitted, subprotocol: str | None) -> ClientInfo:
     """The facts about an ``admitted`` client. ``subprotocol``: as events show it."""
@@ -76,6 +81,7 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
         handshake_headers=client.headers,
         gateway=client.settings,
         timeouts=services.config.timeouts,
+        ceilings=services.config.ceilings,
     )
     if isinstance(policy, Fault):
         return policy

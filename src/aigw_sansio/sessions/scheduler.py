@@ -139,10 +139,12 @@ class FairScheduler:
         """Whether messages of ``exchange`` are queued."""
         return exchange in self._queues
 
-    def discard_all(self) -> None:
-        """The channel has ended: discard all queued messages."""
+    def close(self) -> None:
+        """The channel has ended: discard all queued messages. The session is told nothing any more."""
         for exchange in list(self._queues):
             self.discard(exchange)
+        self._to_resume.clear()
+        self._emptied = _ignore
 
     @property
     def memory(self) -> int:
@@ -174,3 +176,7 @@ class FairScheduler:
             queue = self._queues.get(exchange)
             if queue is None or queue.size <= self._high_water // 4:  # it may have grown again since
                 exchange.resume_after_queue(now)
+
+
+def _ignore(exchange: Scheduled, now: float) -> None:
+    """The session has ended, and is not told."""

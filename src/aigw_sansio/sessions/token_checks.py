@@ -72,10 +72,12 @@ class TokenChecks:
         self._services.withdraw(found[0])
         return found[1]
 
-    def withdraw_all(self) -> None:
-        """Withdraw all checks."""
+    def close(self) -> None:
+        """The session has ended: withdraw all checks. It is told nothing any more."""
         for event_id in list(self._pending):
             self.withdraw(event_id)
+        self._decided = _nobody_decides
+        self._answered = _nobody_goes_on
 
     def __contains__(self, event_id: str) -> bool:
         return event_id in self._pending
@@ -85,3 +87,11 @@ class TokenChecks:
 
     def __iter__(self) -> Iterator[PendingCreate]:
         return iter([pending for _, pending in self._pending.values()])
+
+
+def _nobody_decides(pending: PendingCreate, fault: Fault | None, now: float) -> None:
+    """The session has ended, and is not told."""
+
+
+def _nobody_goes_on(now: float) -> None:
+    """The session has ended, and is not told."""

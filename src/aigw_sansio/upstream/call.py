@@ -4,7 +4,7 @@ Decides: that a call is paused, resumed and cancelled alike on HTTP/1.1 and HTTP
 the bytes mean.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from ..engine.client import Requester
 from ..engine.timers import Timer
@@ -14,6 +14,9 @@ from ..ids import ConnId
 from ..origin import Origin
 from ..wires.http import Request
 from .shares import OriginShares
+
+#: In place of the request of a call that will not be sent again.
+NO_REQUEST: Final = Request(method=b"", scheme=b"", authority=b"", target=b"", headers=[], body=b"")
 
 
 class CallConnection(Protocol):
@@ -154,6 +157,7 @@ class UpstreamCall:
     def release(self, now: float) -> None:
         if self.paused:
             self.resume(now)
+        self.request = NO_REQUEST  # its response has come
         if self.connection is not None:
             self.connection.read_on(self, now)
 

@@ -12,23 +12,21 @@ handler may start the next request at once, on this very connection. To cancel a
 HTTP/1.1 the connection is aborted.
 
 A lost call is placed again, not more than three times, if the provider cannot have begun it (:mod:`.resend`): HTTP/2
-says so (REFUSED_STREAM, GOAWAY, HTTP_1_1_REQUIRED), the transport had not taken all of its bytes, or the connection was
-kept from an earlier request and ended within its own handshake time after the last byte was taken (its close crossed
-the request).
+says so (REFUSED_STREAM, GOAWAY, HTTP_1_1_REQUIRED), the transport had not taken all of its bytes, or the connection had
+been kept idle and ended within its own handshake time after the last byte was taken (its close crossed the request).
 
-The exchange of a call may end before its response does (the format's own end came). The connection then reads on for a
-while, for itself, so that it can be kept.
+The exchange of a call may end before its response does. The connection then reads on for a while, so that it is kept.
 
 A connection without calls is kept for ``pool_idle_s``, and takes no new call after ``pool_age_s``. On HTTP/1.1 any byte
 that arrives while it is idle closes it. A silent HTTP/2 connection with calls is pinged.
 """
 
-from typing import Protocol
-
 from ..effects import Tls
+from ..engine.backlog import Backlog
 from ..engine.client import Client
 from ..engine.connection import Connection
 from ..engine.services import Services
+from ..engine.turns import PORTION_FRAMES
 from ..faults import Fault, FaultKind, Side
 from ..fsm import Machine
 from ..origin import Origin
@@ -36,39 +34,22 @@ from ..wires.http import BodyData, ConnectionFailed, HttpClientWire, ResponseEnd
 from ..wires.http1.client import Http1Client
 from ..wires.http2.client import Http2Client
 from .call import UpstreamCall
+from .ports import UpstreamOwner
 from .remainder import Remainder
 from .resend import cannot_have_begun
 from .states import UPSTREAM_TABLE, UpstreamInput, UpstreamState
+from .unsent import UnsentRequests
 
 _MAX_REPLACEMENTS = 3
 #: An HTTP/2 provider that has not taken this many bytes is paused: it makes us reply, and takes no replies.
 _UNSENT_LIMIT = 256 * 1024
 
 
-class UpstreamOwner(Protocol):
-    """The pool, as its connections see it."""
-
-    def connection_ready(self, upstream: "UpstreamConnection", now: float) -> None:
-        """The dial of ``upstream`` succeeded."""
-
-    def connection_failed(self, upstream: "UpstreamConnection", fault: Fault, now: float) -> None:
-        """The dial of ``upstream`` failed."""
-
-    def capacity_changed(self, upstream: "UpstreamConnection", now: float) -> None:
-        """``upstream`` takes more calls than before, or fewer."""
-
-    def connection_ended(self, upstream: "UpstreamConnection", now: float) -> None:
-        """``upstream`` is closed or closing: it takes no more calls."""
-
-    def replace(self, call: UpstreamCall, now: float, *, http1: bool) -> None:
-        """The connection of ``call`` ended, and the provider cannot have begun the request: place it again. ``http1``:
-        over HTTP/1.1."""
-
-
 class UpstreamConnection(Connection):
-    """A connection of the pool."""
+    """A connection of the pool. Implements ``BacklogOwner``."""
 
     __slots__ = (
+        "_backlog",
         "_calls",
         "_idle_timer",
         "_machine",
@@ -78,9 +59,7 @@ class UpstreamConnection(Connection):
         "_pool",
         "_settings_version",
         "_stalled",
-        "_taken",
         "_unsent",
-        "_written",
         "dialed_at",
         "handshake_s",
         "last_used",
@@ -90,15 +69,17 @@ class UpstreamConnection(Connection):
         "wire",
     )
 
-    def __init__(self, services: Services, pool: UpstreamOwner, origin: Origin, now: float) -> None:
+    def __init__(
+        self, services: Services, pool: UpstreamOwner["UpstreamConnection"], origin: Origin, now: float
+    ) -> None:
         super().__init__(services, services.issue_conn())
         self._pool = pool
         self.origin = origin
         self._machine = Machine(UPSTREAM_TABLE, UpstreamState.DIALING)
         self.wire: HttpClientWire | None = None
+        self._backlog = Backlog(services.turns, self)
         self._calls: dict[int, UpstreamCall] = {}
-        self._unsent: dict[UpstreamCall, int] = {}  # how many bytes were written when its last byte was; 0: not yet
-        self._written = self._taken = 0  # bytes written for the transport, and taken by it
+        self._unsent = UnsentRequests()
         self.dialed_at = self.last_used = now
         #: How long the dial took, in seconds.
         self.handshake_s = 0.0
@@ -145,7 +126,7 @@ class UpstreamConnection(Connection):
     def capacity(self) -> int:
         """How many more calls it takes now."""
         wire = self.wire
-        if wire is None or self._machine.state is not UpstreamState.OPEN:
+        if wire is None or self._machine.state is not UpstreamState.OPEN or self.closing:
             return 0
         if self.buffer.size and not wire.multiplexed:
             return 0  # the last request is not sent yet
@@ -172,7 +153,7 @@ class UpstreamConnection(Connection):
         call.withheld_credit = 0
         call.stream = self.wire.send_request(call.request)
         self._calls[call.stream] = call
-        self._unsent[call] = 0
+        self._unsent.add(call)
         self._idle_timer.cancel()
         if self.wire.multiplexed:
             self._ping_timer.arm(now + self.services.config.timeouts.upstream_ping_s)
@@ -208,11 +189,7 @@ class UpstreamConnection(Connection):
     def read_on(self, call: UpstreamCall, now: float) -> None:
         """Nobody needs the rest of the response of ``call``: read on for a while, so that the connection can be
         kept."""
-        call.handler = Remainder(self.services, lambda at: self._cancel_rest(call, at), now)
-
-    def _cancel_rest(self, call: UpstreamCall, now: float) -> None:
-        if call.connection is self:
-            self.cancel(call, now)
+        call.handler = Remainder(self.services, call.cancel, now)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -223,11 +200,13 @@ class UpstreamConnection(Connection):
         self._machine.fire(UpstreamInput.CONNECTED)
         self.handshake_s = now - self.dialed_at
         limits = self.services.config.limits
-        plain_h2 = self.origin.http2 == "on" and self.origin.scheme == "http"
-        if alpn == "h2" or plain_h2:
-            self.wire = Http2Client(max_streams=limits.streams_per_connection, head_bytes=limits.head_bytes)
+        size, fields = limits.head_bytes, limits.head_fields
+        if alpn == "h2" or (self.origin.http2 == "on" and self.origin.scheme == "http"):
+            self.wire = Http2Client(
+                max_streams=limits.streams_per_connection, head_bytes=size, head_fields=fields, portion=PORTION_FRAMES
+            )
         else:
-            self.wire = Http1Client(limits.head_bytes)
+            self.wire = Http1Client(size, fields)
         self._pump(now)
         self._arm_idle(now)
         self._pool.connection_ready(self, now)
@@ -244,7 +223,7 @@ class UpstreamConnection(Connection):
 
     def receive_data(self, data: bytes, now: float) -> None:
         wire = self.wire
-        if wire is None or self.closing:
+        if wire is None or (self.closing and not (self.ended and self._backlog.holds)):
             return
         events = wire.receive_data(data)
         if wire.multiplexed:
@@ -257,10 +236,19 @@ class UpstreamConnection(Connection):
             if not events:
                 return
         self._dispatch(events, now)
+        if wire.unread:
+            self._backlog.portion_read(self.services.turns.left, now)
+
+    def resume_peer(self, now: float) -> None:
+        if self.buffer.size <= _UNSENT_LIMIT // 4:
+            self.resume_reading()
 
     def receive_eof(self, now: float) -> None:
         if self._machine.state is UpstreamState.DIALING:
             self.connect_failed("the connection ended", now)
+            return
+        if self._backlog.waits:
+            self._backlog.end_later(self.receive_eof)
             return
         if self.wire is not None and not self.closing:
             # Before the events: a call that fails now closes the connection in order, otherwise it would abort it.
@@ -273,45 +261,57 @@ class UpstreamConnection(Connection):
         if self._machine.state is UpstreamState.DIALING:
             self.connect_failed(reason, now)
             return
-        events = self.wire.connection_lost(reason) if self.wire is not None and not self.closing else []
+        wire = None if self.closing else self.wire
         self.mark_lost()  # before the events: no ``Close`` may be emitted for a lost connection
-        self._dispatch(events, now)
+        if self._backlog.waits and wire is not None:
+            self._backlog.end_later(lambda at: self._end_lost(wire, reason, at))
+        else:
+            self._end_lost(wire, reason, now)
+
+    def _end_lost(self, wire: HttpClientWire | None, reason: str, now: float) -> None:
+        self._dispatch(wire.connection_lost(reason) if wire is not None else [], now)
         self._end(now, abort=True)
 
     def data_sent(self, n: int, now: float) -> None:
         super().data_sent(n, now)
-        if self.multiplexed and self.buffer.size <= _UNSENT_LIMIT // 4:
-            self.resume_reading()
-        self._taken += n
-        if self._unsent:
-            taken = self._taken
-            for call in [call for call, end in self._unsent.items() if 0 < end <= taken]:
-                if self._unsent.pop(call, None) is not None:  # a handler may have ended others
-                    call.sent, call.sent_at = True, now
-                    call.handler.request_sent(now)
+        if self.multiplexed and self.buffer.size <= _UNSENT_LIMIT // 4 and not self.reading:
+            if not self._backlog.holds:
+                self.resume_reading()
+            self._pump(now)
+        self._unsent.taken(n, now)
         if not self._calls and not self.buffer.size:
             self._pool.capacity_changed(self, now)
 
     def closed(self, now: float) -> None:
-        if self._machine.state is UpstreamState.DIALING:
-            self.connect_failed("the connection was given up", now)
-        elif self._machine.state is not UpstreamState.CLOSED:
+        if self._machine.state is not UpstreamState.CLOSED and not self.ended:
             self.connection_lost("the connection was given up", now)
         super().closed(now)
+        if self._backlog.waits:
+            self._backlog.end_later(self._let_go)
+        else:
+            self._let_go(now)
+
+    def _let_go(self, now: float) -> None:
+        gone = Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, "the connection was closed")
+        for call in list(self._calls.values()):  # a drain closes connections that read on
+            self._remove(call)
+            call.handler.response_failed(gone, now)
+        self._idle_timer.close()
+        self._ping_timer.close()
+        self._backlog.close()
+        if self.wire is not None:
+            self.wire.close()
 
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _pump(self, now: float) -> None:
-        assert self.wire is not None
-        data = self.wire.data_to_send()
-        if data:
-            self._written += len(data)
+        wire = self.wire
+        while wire is not None and (data := wire.data_to_send()):
             self.write(data, now)
-            for call, end in self._unsent.items():
-                if not end and self.wire.request_sent(call.stream):
-                    self._unsent[call] = self._written
-            if self.wire.multiplexed and self.buffer.size > _UNSENT_LIMIT:
+            self._unsent.written(len(data), wire.request_sent)
+            if wire.multiplexed and self.buffer.size > _UNSENT_LIMIT:
                 self.pause_reading()
+                return  # the rest is framed when these are taken
 
     def _dispatch(self, events: list[WireEvent], now: float) -> None:
         only_data = True
@@ -365,7 +365,7 @@ class UpstreamConnection(Connection):
             event,
             answered=call.response_started,
             sent_since_s=now - call.sent_at if call.sent else None,
-            kept=call.reach != "dialled",
+            kept=call.reach == "reused",
             handshake_s=self.handshake_s,
             stalled=self._stalled,
         )
@@ -380,7 +380,7 @@ class UpstreamConnection(Connection):
     def _remove(self, call: UpstreamCall) -> None:
         self._calls.pop(call.stream, None)
         call.unplaced()
-        self._unsent.pop(call, None)
+        self._unsent.remove(call)
         if call.paused and not self.multiplexed:
             self.resume_reading()
         elif call.withheld_credit and self.wire is not None:

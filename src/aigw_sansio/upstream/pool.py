@@ -193,6 +193,8 @@ class Pool:
         for pool in list(self._origins.values()):  # copies: closing a connection changes both
             for upstream in list(pool.connections.values()):
                 upstream.close(now, abort=not upstream.idle)
+                self._remove(pool, upstream)
+            self._remove_if_empty(pool)
 
     def serve_all(self, now: float) -> None:
         """A client left: less is kept from the others."""

@@ -25,8 +25,14 @@ class Remainder:
         self._timer.arm(now + services.config.timeouts.read_on_s)
 
     def _on_timeout(self, now: float) -> None:
+        cancel = self._cancel
+        self._finish()
+        cancel(now)
+
+    def _finish(self) -> None:
+        """Nothing is read any more, and the call is let go."""
         self._timer.close()
-        self._cancel(now)
+        self._cancel = _nothing
 
     def response_body(self, data: bytes, now: float) -> None:
         self._left -= len(data)
@@ -34,10 +40,10 @@ class Remainder:
             self._on_timeout(now)
 
     def response_end(self, now: float) -> None:
-        self._timer.close()
+        self._finish()
 
     def response_failed(self, fault: Fault, now: float) -> None:
-        self._timer.close()
+        self._finish()
 
     # The head has come, so none of these means anything.
 
@@ -55,3 +61,7 @@ class Remainder:
 
     def response_head(self, status: int, headers: Headers, now: float) -> None:
         pass
+
+
+def _nothing(now: float) -> None:
+    """Cancels a call that has ended."""

@@ -12,8 +12,8 @@ def cannot_have_begun(
     failed: StreamFailed, *, answered: bool, sent_since_s: float | None, kept: bool, handshake_s: float, stalled: bool
 ) -> bool:
     """``answered``: a byte of a response came. ``sent_since_s``: for how long the transport has had all bytes of the
-    request; ``None`` if it has not. ``kept``: the connection was kept from an earlier request; ``handshake_s``: how
-    long its handshake took. ``stalled``: it took no bytes for too long.
+    request; ``None`` if it has not. ``kept``: the connection had been kept idle; ``handshake_s``: how long its
+    handshake took. ``stalled``: it took no bytes for too long.
 
     1. Never after a byte of a response.
     2. The provider says so: REFUSED_STREAM, an id above GOAWAY's last, or a demand for HTTP/1.1.
@@ -21,7 +21,7 @@ def cannot_have_begun(
     4. The transport had not taken all bytes: a part of a request is not begun. Of a connection that stalls the next one
        would stall too.
     5. A kept connection whose end came no later than the first byte of an answer could have: its close crossed the
-       request.
+       request. One that carried other requests was not closed for being idle.
     """
     if answered:
         return False

@@ -1,8 +1,8 @@
 """HTTP/1.1 heads: collected up to a limit, then parsed by h11 in one piece.
 
-Decides: the end of a head, how large it may be, whether it is well formed (RFC 9112 sections 2 to 5). Must not know:
-what a request asks for or what a response means. h11 gets only whole heads, so its limits do not depend on how the
-bytes were cut.
+Decides: the end of a head, how large it may be, how many fields it has, whether it is well formed (RFC 9112 sections 2
+to 5). Must not know: what a request asks for or what a response means. h11 gets only whole heads, so its limits do not
+depend on how the bytes were cut.
 """
 
 import re
@@ -23,6 +23,12 @@ _OPENING = re.compile(
     rb"(?: (?:[!-~\x80-\xff]+(?: (?:H(?:T(?:T(?:P(?:/[0-9.]*(?:\r?(?:\n.*)?)?)?)?)?)?)?)?)?)?",
     re.DOTALL,
 )
+
+
+def count_fields(head: bytes) -> int:
+    """How many header fields a complete head has, before an object is made for any. Each line of a folded field counts
+    (RFC 9112 section 5.2)."""
+    return head.count(b"\n") - 2
 
 
 class HeadGate:
@@ -117,7 +123,7 @@ def parse_request_head(head: bytes) -> RequestHead | Fault:
         connection.receive_data(head)
         event = connection.next_event()
     except h11.RemoteProtocolError as error:
-        return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, f"the request head is not HTTP/1.1: {_blame(error)}")
+        return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, f"the request head is not HTTP/1.1: {blame(error)}")
     if not isinstance(event, h11.Request) or not event.http_version.startswith(b"1."):
         return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, "the request head is not HTTP/1.1")
     return RequestHead(
@@ -141,16 +147,23 @@ def parse_status_head(head: bytes) -> StatusHead | Fault:
         connection.receive_data(head)
         event = connection.next_event()
     except h11.RemoteProtocolError as error:
-        detail = f"the response head is not HTTP/1.1: {_blame(error)}"
+        detail = f"the response head is not HTTP/1.1: {blame(error)}"
         return Fault(FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, detail)
     if not isinstance(event, h11.InformationalResponse | h11.Response) or not event.http_version.startswith(b"1."):
         return Fault(FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, "the response head is not HTTP/1.1")
     return StatusHead(event.status_code, event.http_version, list(event.headers))
 
 
-def _blame(error: h11.RemoteProtocolError) -> str:
+def blame(error: h11.RemoteProtocolError) -> str:
     """h11's error text without the bytes that it quotes: they may hold a secret."""
+    let_go(error)
     return str(error).partition(":")[0]
+
+
+def let_go(error: h11.RemoteProtocolError) -> None:
+    """Call it when an error of h11 was caught. Its traceback has a frame that refers to it, and so keeps everything
+    that its callers know, until the cycle collector comes."""
+    error.__traceback__ = None
 
 
 def header_values(headers: Headers, name: bytes) -> list[bytes]:

@@ -85,7 +85,7 @@ WireEvent: TypeAlias = ResponseHead | BodyData | ResponseEnd | StreamFailed | Co
 
 
 class HttpClientWire(Protocol):
-    """One upstream connection's protocol. After every call take ``data_to_send()``.
+    """One upstream connection's protocol. After every call take ``data_to_send()`` until it is empty.
 
     The methods that take a peer's bytes never raise. ``LocalProtocolError`` is for calls out of order.
     """
@@ -111,6 +111,11 @@ class HttpClientWire(Protocol):
         """A counter. It grows when the peer changes its limit of streams or takes no more (HTTP/2: SETTINGS, GOAWAY).
         Then ``capacity``, ``settings_received`` and ``reusable`` may have changed although no event came."""
 
+    @property
+    def unread(self) -> bool:
+        """Whether bytes are left that were received and not read, because one call reads only a portion: then call
+        :meth:`receive_data` with no bytes."""
+
     def send_request(self, request: Request) -> int:
         """Open a stream with the whole ``request`` and return its id. Needs ``capacity``."""
 
@@ -125,7 +130,7 @@ class HttpClientWire(Protocol):
         """Data that counted ``flow`` was passed on: give the peer that much credit for ``stream``."""
 
     def receive_data(self, data: bytes) -> list[WireEvent]:
-        """Bytes from the peer, not empty."""
+        """Bytes from the peer; none to go on with what is ``unread``."""
 
     def receive_eof(self) -> list[WireEvent]:
         """The peer ended its direction cleanly. The last call."""
@@ -133,8 +138,11 @@ class HttpClientWire(Protocol):
     def connection_lost(self, reason: str) -> list[WireEvent]:
         """The connection broke. The last call."""
 
+    def close(self) -> None:
+        """The connection is released: all that is held is dropped. The last call."""
+
     def ping(self) -> None:
         """Ask the peer for a sign of life, if the protocol can (HTTP/2 PING); otherwise do nothing."""
 
     def data_to_send(self) -> bytes:
-        """Take all bytes that the wire wants to send."""
+        """Take the next bytes that the wire wants to send; empty if there are none. What is left may wait."""

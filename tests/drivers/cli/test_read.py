@@ -88,7 +88,7 @@ def test_a_late_member_tells_the_format(tmp_path: Path) -> None:
 
 def test_a_format_is_taken_as_it_is(tmp_path: Path) -> None:
     read = lines(tmp_path / "a.sse", STREAM, format="anthropic-messages")
-    assert [line["type"] for line in read] == ["unrecognised"]
+    assert [line["type"] for line in read] == ["unrecognised", "response.finished"]
     assert lines(tmp_path / "a.sse", STREAM, format="groq")[1]["text"] == "Hi"
 
 

@@ -49,6 +49,7 @@ class ManualReadiness:
     def __init__(self) -> None:
         self.callbacks: list[Callable[[], None]] = []
 
+    async def serve_ready(self) -> None: ...
     def start_reading(self, link: Link) -> None: ...
     def stop_reading(self, link: Link) -> None: ...
     def start_writing(self, link: Link) -> None: ...
@@ -99,6 +100,9 @@ class Rig(Transfer):
         self.alarms.append(due)
 
     def _on_all_released(self) -> None: ...
+
+    def _proceed_later(self) -> None:
+        self.turns.callbacks.append(self._proceed)
 
     def read(self, number: int, data: bytes) -> None:
         """``data`` is ready on the connection ``number``, counted from 1."""

@@ -126,6 +126,7 @@ def test_a_whole_file() -> None:
             },
             limits=Limits(message_bytes=1024),
             timeouts=Timeouts(first_byte_s=5.0, realtime_idle_s=None),
+            ceilings=("first_byte_s",),
         ),
         server=ServerSettings(
             host="0.0.0.0", port=9000, tls_certificate="conf/cert.pem", tls_key="/etc/key.pem", workers=1
@@ -329,6 +330,11 @@ def test_every_name_of_the_core_can_be_set(cls: type[Limits] | type[Timeouts]) -
     for name in cls.__struct_fields__:
         settings = read(f"[{table}]\n{name} = 2048")
         assert getattr(getattr(settings.config, table), name) == 2048
+
+
+def test_the_clocks_of_a_request_that_the_file_writes_are_ceilings() -> None:
+    assert read("[timeouts]\nidle_s = 600\ntotal_s = 'none'\nclose_s = 1").config.ceilings == ("idle_s", "total_s")
+    assert read("").config.ceilings == ()
 
 
 @pytest.mark.parametrize("slug", [slug for slug in REGISTRY if slug != "loopback"])

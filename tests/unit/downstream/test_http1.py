@@ -406,3 +406,17 @@ def test_a_client_that_takes_nothing_is_cut_off_and_its_receiver_told() -> None:
     assert rig.short() == ["abort 1"]
     assert rig.receiver.told == ["left 90", "lost: the client takes no more bytes"]
     rig.closed()
+
+
+@pytest.mark.parametrize(("most", "fits"), [(16, True), (17, False)])
+def test_a_head_with_too_many_fields_is_431(most: int, fits: bool) -> None:
+    rig = Client(Limits(head_fields=16))
+    head = rig.head()[:-2]
+    rig.say(head + b"x: 1\r\n" * (most + 1 - head.count(b"\n")) + b"\r\n")
+    assert len(rig.door.requests) == fits
+    if not fits:
+        answer = rig.answer()
+        assert status(answer) == 431
+        assert b"the request head has 17 header fields; head_fields allows 16" in answer
+        assert rig.short() == ["flush 1", "close 1"]
+        rig.closed()

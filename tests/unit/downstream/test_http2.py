@@ -749,3 +749,21 @@ def test_a_connection_that_does_not_begin_with_http2_is_closed_at_once_and_said(
     assert isinstance(refused, UpgradeRefused)
     assert (refused.status, refused.code) == (400, 2006)
     assert Close(conn, abort=False) in effects
+
+
+@pytest.mark.parametrize(("most", "fits"), [(16, True), (17, False)])
+def test_a_head_with_too_many_fields_is_431_and_its_stream_ends(most: int, fits: bool) -> None:
+    world = World(head_fields=16)
+    fields = [*CONNECT, *[(b"x", b"1")] * (most - 1)]
+    world.client.send_headers(1, fields)
+    world.say()
+    world.hear()
+    assert len(world.door.requests) == fits
+    if not fits:
+        (head,) = world.of(h2.events.ResponseReceived, 1)
+        assert isinstance(head, h2.events.ResponseReceived)
+        assert dict(head.headers)[b":status"] == b"431"
+        assert b"the request head has 17 header fields; head_fields allows 16" in world.bytes_of(1)
+        (refused,) = (effect.event for effect in world.effects if isinstance(effect, Emit))
+        assert isinstance(refused, UpgradeRefused)
+        assert refused.status == 431

@@ -393,11 +393,25 @@ def test_a_stream_that_ended_in_order_leaves_nothing() -> None:
     link = Link()
     link.open()
     link.pipe.close(0.0)
-    link.pipe.mark_ended()
-    link.pipe.mark_ended()
+    link.pipe.finish()
+    link.pipe.finish()
     assert link.stands_at(S.CLOSED)
     assert link.no_deadline()
     assert link.ends == []
+
+
+def test_a_stream_that_ended_in_order_tells_of_the_last_byte_and_lets_its_user_go() -> None:
+    link = Link()
+    link.open()
+    link.pipe.write(b"x" * 10, 0.0)
+    link.pipe.close(0.0)
+    link.pipe.finish()
+    link.pipe.sent(4, 1.0)
+    assert link.pipe._receiver is link
+    link.pipe.sent(6, 2.0)
+    assert link.left == [6, 0]
+    assert link.pipe._receiver is None
+    assert link.no_deadline()
 
 
 def test_an_aborted_stream_tells_nobody() -> None:
@@ -444,3 +458,16 @@ def test_a_stream_that_ended_while_its_bytes_wait_to_be_resumed_delivers_none() 
     link.pipe.close(0.0)
     link.services.run_deferred(0.0)
     assert (link.received, link.credited, link.ends) == (b"", 4, [])
+
+
+@pytest.mark.parametrize("sizes", [[1] * 3000, [1, 4096, 1, 1, 5000, 4095, 1]])
+def test_small_pieces_that_wait_take_the_memory_of_their_bytes(sizes: list[int]) -> None:
+    link = Link()
+    sent = b""
+    for number, size in enumerate(sizes):
+        data = bytes([number & 0xFF]) * size
+        sent += data
+        link.data(data)
+    assert len(link.pipe._undelivered) <= 1 + 2 * sum(size >= 4096 for size in sizes)
+    link.open()
+    assert link.received == sent

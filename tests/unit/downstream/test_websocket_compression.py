@@ -19,6 +19,7 @@ from wsproto.events import Message, Ping
 from aigw_sansio.config import Compression, Config, GatewaySettings, Limits, ProviderSettings
 from aigw_sansio.downstream.websocket import PORTION_BYTES, DeflatedChannel, WebSocketChannel, WebSocketOpening
 from aigw_sansio.engine.connection import PipeConnection
+from aigw_sansio.engine.turns import TURN_BYTES
 from aigw_sansio.wires.websocket.handshake import parse_extensions
 
 BROWSER = "permessage-deflate; client_max_window_bits"
@@ -47,7 +48,12 @@ class Open(Rig):
         self.client = WsConnection(ConnectionType.CLIENT, accepted_extensions(fields))
 
     def say(self, data: bytes) -> None:
+        """A call, and as many turns behind it as it takes."""
+        turns = self.services.turns
+        turns.left = TURN_BYTES
         self.channel.receive_data(data, self.now)
+        while turns.waiting:
+            turns.proceed(self.now)
 
     def taken(self) -> bytes:
         """What the transport takes of what was sent."""

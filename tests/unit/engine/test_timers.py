@@ -5,6 +5,7 @@ import weakref
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rigs.compiled import needs_sources
 
 from aigw_sansio.engine.timers import Timer, Timers
 
@@ -12,6 +13,7 @@ MOVES = st.lists(
     st.one_of(
         st.tuples(st.just("arm"), st.integers(0, 4), st.integers(0, 12)),
         st.tuples(st.just("disarm"), st.integers(0, 4), st.just(0)),
+        st.tuples(st.just("close"), st.integers(0, 4), st.just(0)),
         st.tuples(st.just("pass"), st.just(0), st.integers(0, 8)),
         st.tuples(st.just("fire"), st.just(0), st.just(0)),
     ),
@@ -29,7 +31,11 @@ def test_it_is_a_list_of_deadlines(moves: list[tuple[str, int, int]], tidy: bool
     for move, index, n in moves:
         if tidy:
             timers._search_at = 0
-        if move == "arm":
+        if move == "close":
+            model.pop(index, None)
+            owned[index].close()
+            owned[index] = timers.timer(lambda now, i=index: fired.append((i, now)))  # type: ignore[misc]
+        elif move == "arm":
             model[index] = now + n
             owned[index].arm(now + n)
         elif move == "disarm":
@@ -153,7 +159,75 @@ def test_timers_that_are_never_armed_again_are_not_kept() -> None:
     assert timers.next_deadline() == 1
 
 
-def test_a_timer_that_is_retired_lets_its_owner_go() -> None:
+def test_closed_timers_do_not_fill_the_heap() -> None:
+    """Each connection leaves some that were armed for far away, and others live on."""
+    timers = Timers()
+    living = [timers.timer(lambda now: None) for _ in range(10)]
+    for timer in living:
+        timer.arm(90_000)
+    for _ in range(1000):
+        timer = timers.timer(lambda now: None)
+        timer.arm(86_400)
+        timer.close()
+        assert len(timers._heap) <= len(living) + 17
+    assert timers.armed == len(living)
+    assert timers.next_deadline() == 90_000
+
+
+@needs_sources
+def test_closing_timers_costs_constant_time_on_average() -> None:
+    """Whatever else is in the heap, and whichever of them close: each entry is looked at a few times."""
+
+    class Counted(Timers):
+        looked_at = 0
+
+        def _clear_out(self) -> None:
+            self.looked_at += len(self._heap)
+            super()._clear_out()
+
+    for alive in (0, 100, 10_000):
+        timers = Counted()
+        for _ in range(alive):
+            timers.timer(lambda now: None).arm(90_000)
+        armed = [timers.timer(lambda now: None) for _ in range(10_000)]
+        for timer in armed:
+            timer.arm(86_400)
+        timers.looked_at = 0
+        for timer in armed:
+            timer.close()
+        assert timers.looked_at <= 3 * len(armed)
+        assert len(timers._heap) <= 2 * alive + 17
+
+
+def test_a_closed_timer_is_never_armed_again() -> None:
+    timers = Timers()
+    fired: list[float] = []
+    timer = timers.timer(fired.append)
+    timer.arm(5)
+    timer.close()
+    timer.close()
+    timer.arm(3)
+    timer.arm(7)
+    assert timers.armed == 0
+    assert timers.next_deadline() is None
+    timers.fire(10)
+    assert fired == []
+
+
+def test_a_timer_may_be_closed_by_its_own_callback() -> None:
+    timers = Timers()
+
+    def tick(now: float) -> None:
+        timer.close()
+        timer.arm(now + 1)
+
+    timer = timers.timer(tick)
+    timer.arm(1)
+    timers.fire(1)
+    assert timers.next_deadline() is None
+
+
+def test_a_timer_that_is_closed_lets_its_owner_go() -> None:
     class Owner:
         def on_time(self, now: float) -> None:
             raise AssertionError
@@ -163,9 +237,12 @@ def test_a_timer_that_is_retired_lets_its_owner_go() -> None:
     timer: Timer = timers.timer(owner.on_time)
     timer.arm(600)
     gone = weakref.ref(owner)
-    timer.close()
-    del owner
-    gc.collect()
-    assert gone() is None
+    gc.disable()
+    try:
+        timer.close()
+        del owner
+        assert gone() is None
+    finally:
+        gc.enable()
     timers.fire(1000)
     assert timers.next_deadline() is None

@@ -1,5 +1,6 @@
 """One exchange: the commit, what is tried next, what the client is told, one end."""
 
+import gc
 import gzip
 from typing import Any, Literal
 
@@ -139,6 +140,8 @@ class Client(Rig):
         assert self.ends == [self.exchange_]
         assert self.state is S.ENDED
         assert self.accounted == 0
+        kept = {type(one).__name__ for one in gc.get_referents(self.exchange_)}  # its last messages may wait for long
+        assert not kept & {"Attempt", "FinalResponse", "ProviderResponse"}
         assert isinstance(event, ExchangeEnded)
         return event
 
@@ -638,6 +641,22 @@ def test_every_step_has_its_own_tries() -> None:
     assert started(client) == [(0, 1), (0, 2), (1, 3), (1, 4), (1, 5), (2, 6)]
 
 
+@pytest.mark.parametrize(("most", "wanted"), [
+    (20, [(0, 1), (0, 2), (0, 3), (1, 4), (1, 5), (1, 6), (2, 7), (2, 8), (2, 9)]),
+    (9, [(0, 1), (0, 2), (0, 3), (1, 4), (1, 5), (1, 6), (2, 7), (2, 8), (2, 9)]),
+    (8, [(0, 1), (0, 2), (0, 3), (1, 4), (1, 5), (1, 6), (2, 7), (2, 8)]),
+    (5, [(0, 1), (0, 2), (0, 3), (1, 4), (2, 5)]),
+    (4, [(0, 1), (0, 2), (1, 3), (2, 4)]),
+    (3, [(0, 1), (1, 2), (2, 3)]),
+])  # fmt: skip
+def test_each_later_step_keeps_one_of_the_attempts_of_an_exchange(most: int, wanted: list[tuple[int, int]]) -> None:
+    client = Client({"attempts": 3}, {"attempts": 3}, {"attempts": 3}, limits=Limits(attempts_per_exchange=most))
+    for _ in wanted:
+        fail(client, "503")
+    assert started(client) == wanted
+    assert client.ended().attempts == len(wanted)
+
+
 @pytest.mark.parametrize("how", FAILURES)
 def test_what_is_shown_where_the_only_try_failed(how: str) -> None:
     client = Client()
@@ -750,6 +769,21 @@ def test_the_last_attempt_of_the_last_step_waits_for_its_first_byte_where_retrie
     once = Client()
     fail(once, "first byte timeout")
     assert once.ended().fault is not None
+    few = Client({"attempts": 5}, limits=Limits(attempts_per_exchange=2))
+    fail(few, "first byte timeout")
+    few.connect(few.latest)
+    few.pass_time(29)
+    assert few.state is S.WAITING, "no attempt is left"
+
+
+def test_the_operators_first_byte_timeout_holds_for_the_last_attempt_too() -> None:
+    client = Client({"attempts": 2, "first_byte_ceiling_s": 6.0})
+    fail(client, "first byte timeout")
+    client.connect(client.latest)
+    client.pass_time(5.9)
+    assert client.state is S.WAITING
+    client.pass_time(0.2)
+    assert client.ended().attempts == 2
 
 
 # -- what the client is told ----------------------------------------------------------------------------------------

@@ -89,6 +89,66 @@ def test_a_header_that_is_no_number_is_named(header: str, value: str, place: str
     assert found == Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, f"header {header} must be a number, of 0 or more")
 
 
+CLOCKS = [
+    ("connect_timeout", "connect_s"),
+    ("request_timeout", "first_byte_s"),
+    ("idle_timeout", "idle_s"),
+    ("total_timeout", "total_s"),
+]
+
+
+@pytest.mark.parametrize(("field", "clock"), CLOCKS)
+def test_a_request_may_only_shorten_a_ceiling(field: str, clock: str) -> None:
+    def found(ms: float | None, ceilings: tuple[str, ...], timeouts: Timeouts = TIMEOUTS) -> object:
+        policy = resolve_policy(
+            StepConfig(**{field: ms}),  # type: ignore[arg-type]
+            step_headers=[],
+            handshake_headers={},
+            gateway=GATEWAY,
+            timeouts=timeouts,
+            ceilings=ceilings,
+        )
+        return getattr(policy, clock)
+
+    written = getattr(TIMEOUTS, clock)
+    assert found(60_000, (clock,)) == found(None, (clock,)) == written
+    assert found(2_000, (clock,)) == 2
+    others = tuple(name for _, name in CLOCKS if name != clock)
+    assert found(60_000, others) == 60, "a clock that the file does not write is a default"
+    if clock in ("first_byte_s", "total_s"):
+        assert found(60_000, (clock,), Timeouts(**{clock: None})) == 60, "written as none it limits nothing"
+
+
+def test_the_operators_first_byte_timeout_holds_for_every_attempt() -> None:
+    def ceiling(ceilings: tuple[str, ...]) -> object:
+        policy = resolve_policy(
+            StepConfig(request_timeout=2000),
+            step_headers=[],
+            handshake_headers={},
+            gateway=GATEWAY,
+            timeouts=TIMEOUTS,
+            ceilings=ceilings,
+        )
+        assert isinstance(policy, Policy)
+        return policy.first_byte_ceiling_s
+
+    assert ceiling(("first_byte_s",)) == 12
+    assert ceiling(("total_s",)) is None
+
+
+def test_a_header_is_under_the_ceiling_too() -> None:
+    policy = resolve_policy(
+        StepConfig(),
+        step_headers=[("cf-aig-request-timeout", "90000")],
+        handshake_headers={},
+        gateway=GATEWAY,
+        timeouts=TIMEOUTS,
+        ceilings=("first_byte_s",),
+    )
+    assert isinstance(policy, Policy)
+    assert policy.first_byte_s == 12
+
+
 def test_a_header_that_is_overruled_is_not_judged() -> None:
     assert resolve(StepConfig(max_attempts=2), [("cf-aig-max-attempts", "x")]).attempts == 2
 

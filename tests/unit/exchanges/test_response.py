@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aigw_sansio.bodies.framing import Framing
+from aigw_sansio.bodies.framing import Framing, media_type
 from aigw_sansio.config import Limits
-from aigw_sansio.events import ResponseFailed, TextDelta, UsageReported
+from aigw_sansio.dialects.universal.payload import as_response
+from aigw_sansio.events import ResponseFailed, ResponseFinished, TextDelta, UsageReported
 from aigw_sansio.exchanges.response import ProviderResponse, ReadDepth
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.formats.classify import (
     worth_reading,
 )
+from aigw_sansio.formats.registry import FORMATS
 
 SSE = (b"content-type", b"text/event-stream; charset=utf-8")
 JSON = (b"content-type", b"application/json")
@@ -251,6 +253,21 @@ def test_finish_is_a_value_whatever_came() -> None:
     assert broken.side is Side.PROVIDER
 
 
+@pytest.mark.parametrize("format", sorted(set(FORMATS) - {"unknown"}))
+@pytest.mark.parametrize("body", [b'data: {"foo":1}\n\n', b"data: [1]\n\ndata: [DONE]\n\n"])
+def test_a_stream_of_a_known_format_has_an_end_whatever_it_says(format: str, body: bytes) -> None:
+    for committed in (False, True):
+        one = ProviderResponse(200, [SSE], format=format, limits=Limits(), array_stream=False)
+        events = [event for chunk in one.next_chunks(body) for event in one.read(chunk)]
+        if committed:
+            one.committed(everything=True)
+        assert one.over or one.finish() == []
+        events += one.read_end()
+        (end,) = (event for event in events if isinstance(event, ResponseFinished | ResponseFailed))
+        assert isinstance(end, ResponseFinished)
+        assert one.finish_reason == end.reason
+
+
 @given(st.binary(max_size=200), st.sampled_from([SSE, JSON, (b"content-type", b"application/x-ndjson")]), st.booleans())
 def test_no_bytes_raise(body: bytes, kind: tuple[bytes, bytes], array: bool) -> None:
     one = answer(kind, array_stream=array)
@@ -258,3 +275,40 @@ def test_no_bytes_raise(body: bytes, kind: tuple[bytes, bytes], array: bool) -> 
     assert isinstance(found, (list, Fault))
     if isinstance(found, Fault):
         assert found.side is Side.PROVIDER
+
+
+TEXT = (b"content-type", b"text/plain")
+SMALL = Limits(response_body_bytes=90_000, chunk_bytes=90_000)
+
+
+@pytest.mark.parametrize(("headers", "body", "fits"), [
+    ([TEXT], b"\x01" * 20_000, True),  # 120,002 bytes as a string: what base64 of the largest body takes
+    ([TEXT], b"\x01" * 20_001, False),
+    ([TEXT], b'"' * 60_000, True),
+    ([TEXT], b'"' * 60_001, False),
+    ([TEXT], b"a" * 90_000, True),
+    ([TEXT], b"\xff" + b"\x01" * 80_000, True),  # no text: base64
+    ([JSON], b"[" + b'"",' * 29_000 + b"1]", True),  # shown as it is
+    ([JSON], b"[" + b'"",' * 29_000 + b"\x011]", False),
+    ([(b"content-type", b"text/plain; charset=utf-16le")], b"a\0" * 40_000, True),
+    ([(b"content-type", b"text/plain; charset=utf-16le")], b"\x01\0" * 40_000, False),
+    ([(b"content-type", b"text/plain; charset=latin-1")], b"\xe9" * 40_000, True),
+    ([(b"content-type", b"text/plain; charset=windows-1252")], b"\x80" * 41_000, False),
+    ([SSE], b"data: " + b"\x01" * 20_000 + b"\n\n", True),
+    ([SSE], b"data: " + b"\x01" * 75_000 + b"\n\n", False),
+    ([SSE], b"<" + b"\x01" * 20_001, False),
+])  # fmt: skip
+def test_what_the_client_would_be_shown_is_counted_before_it_is_made(
+    headers: list[tuple[bytes, bytes]], body: bytes, fits: bool
+) -> None:
+    pieces = [body[at : at + 8192] for at in range(0, len(body), 8192)]
+    found = whole(answer(*headers, limits=SMALL), *pieces)
+    if fits:
+        assert isinstance(found, list)
+        assert len(found) == 1
+        shown, _ = as_response(found[0], media_type(headers)[1])
+        assert len(shown) <= 120_002
+    else:
+        assert isinstance(found, Fault)
+        assert found.kind is FaultKind.BODY_TOO_LARGE
+        assert "the 120002 bytes allowed as a JSON string" in found.detail

@@ -651,3 +651,12 @@ def test_reads_that_come_after_the_end_are_ignored() -> None:
     gateway.connection_lost(world.client.conn, "late", now)
     gateway.closed(world.client.conn, now)
     assert world.ended().code == 1000
+
+
+def test_a_session_keeps_neither_the_head_of_its_client_nor_that_for_its_provider() -> None:
+    world = World()
+    (relay,) = world.gateway._relays.values()
+    assert relay._admitted.request.headers == []
+    assert relay._call.headers == []
+    assert relay._upstream is not None
+    assert relay._upstream.call.headers == []

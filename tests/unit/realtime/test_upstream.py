@@ -134,8 +134,8 @@ def test_after_the_101_everything_goes_to_the_receiver() -> None:
     upstream.pull(65536)
     upstream.data_sent(3, 3.0)
     upstream.receive_eof(4.0)
-    assert opening.receiver.got == [0, "eof"]
-    assert opening.effects()[-1] == Close(upstream.conn, False)
+    assert opening.receiver.got == [0, "eof"], "the end is the receiver's, too: it closes when it has read everything"
+    assert not upstream.closing
 
 
 def test_a_refusal_is_told_when_its_body_is_complete() -> None:

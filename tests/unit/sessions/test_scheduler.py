@@ -189,7 +189,7 @@ def test_dropping_and_clearing_leave_nothing_on_account() -> None:
     rig.post(1, b"2" * 50)
     rig.scheduler.discard(rig.running[0])
     assert not rig.scheduler.has_queued(rig.running[0])
-    rig.scheduler.discard_all()
+    rig.scheduler.close()
     assert not rig.scheduler.has_queued(rig.running[1])
     rig.account(1000)
     assert [running.paused_by for running in rig.running] == [set(), set()], "what was dropped is on no account"

@@ -1,11 +1,14 @@
 """One client on the universal protocol: what it may hold, what is answered without an exchange, tokens, clocks, going
 away. The whole gateway in virtual time, its client and its providers by hand."""
 
+import gc
 import json
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.rigs.compiled import needs_sources
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.effects import Answer, Ask, Authenticate, Authenticated, Close, Connect, Emit, Unavailable
@@ -230,11 +233,16 @@ def test_ended_exchanges_whose_messages_wait_count_as_well() -> None:
     assert world.gateway.snapshot()["exchanges"] == 2
 
 
+#: What a step of the test's client takes beside its query, and one more header of it.
+STEP_BYTES = 1536 + 2 * len("chat/completions") + 160 + len("authorization") + len("Bearer x")
+HEADER_BYTES = 160 + len("cf-aig-authorization") + len("Bearer other")
+
+
 def test_request_bytes_held_are_limited_and_given_back() -> None:
-    world = World(Limits(request_bytes_per_connection=50))
     query = {"q": "x" * 22}
     size = len(json.dumps(query, separators=(",", ":")))
     assert size == 30
+    world = World(Limits(request_bytes_per_connection=50 + 2 * STEP_BYTES))
     world.create("a", query=query)
     world.create("b", query=query)
     assert world.codes() == [("b", 2010)]
@@ -247,10 +255,43 @@ def test_request_bytes_held_are_limited_and_given_back() -> None:
     assert world.gateway.snapshot()["exchanges"] == 2
 
 
+@needs_sources
+@pytest.mark.parametrize(
+    ("steps", "headers", "size"), [(1, 100, 20), (16, 0, 0), (16, 100, 20), (16, 20, 1000), (1, 1, 20_000)]
+)
+def test_what_requests_hold_is_counted_by_memory(steps: int, headers: int, size: int) -> None:
+    world = World()
+    step = {
+        "provider": "openai",
+        "endpoint": "a",
+        "query": {},
+        "headers": {f"h{n}": "v" * size for n in range(headers)},
+    }
+
+    def create(number: int) -> None:
+        world.send(json.dumps({"type": "universal.create", "eventId": f"{number}", "request": [step] * steps}).encode())
+
+    for number in range(20):
+        create(number)
+    (session,) = world.gateway._sessions.values()
+    counted = session._request_bytes
+    gc.collect()
+    tracemalloc.start()
+    for number in range(20, 50):
+        create(number)
+    world.events.clear()
+    gc.collect()
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    counted = session._request_bytes - counted
+    # An exchange itself takes some KiB more; their number has a limit of its own.
+    assert 0.6 * counted < held < 1.3 * counted + 30 * 8192
+
+
 def test_creates_that_wait_for_a_token_count_against_both_caps() -> None:
     locked = GatewaySettings(authentication=True, tokens=(Secret("gate"),))
     world = World(
-        Limits(exchanges_per_connection=2, request_bytes_per_connection=40),
+        Limits(exchanges_per_connection=2, request_bytes_per_connection=40 + 2 * (STEP_BYTES + HEADER_BYTES)),
         settings=locked,
         fields=b"cf-aig-authorization: gate\r\n",
     )

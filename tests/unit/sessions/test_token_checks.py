@@ -185,7 +185,7 @@ def test_the_session_ends_meanwhile() -> None:
     host.check("a", "t1")
     host.check("b", "t2", "t3")
     host.answer(ALLOWED, 1)
-    host.checks.withdraw_all()
+    host.checks.close()
     assert len(host.checks) == host.services.unanswered == 0
     assert host.services.timers.next_deadline() is None
     for which in range(len(host.asked)):

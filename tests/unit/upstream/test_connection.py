@@ -1,7 +1,7 @@
 """A connection to a provider: which wire, whose bytes, what its end means."""
 
 import pytest
-from tests.peers.http2_frames import frame
+from tests.peers.http2_frames import frames, settings, update
 from tests.rigs.core_rig import OK, Handler, Rig
 
 from aigw_sansio.config import Timeouts
@@ -407,30 +407,6 @@ def test_losses_at_every_byte_of_a_response(alpn: str, end: str) -> None:
         came += 1
 
 
-def test_a_header_block_that_is_cut_is_a_part_of_its_response_alone() -> None:
-    """HTTP/2: a HEADERS frame without END_HEADERS, a part of a frame, and a frame that no response brings."""
-    for cut, begun in (
-        (frame(1, 0, 3, b"\x88"), {3}),
-        (frame(1, 4, 3, b"\x88")[:9], {3}),
-        (frame(1, 4, 3, b"\x88")[:8], {3, 5}),
-        (frame(3, 0, 5, b"\0\0\0\7")[:-1], {5}),
-        (frame(8, 0, 3, b"\0\0\0\7")[:-1], set()),
-        (frame(6, 0, 0, b"12345678")[:-1], set()),
-    ):
-        rig = Rig()
-        rig.call(Handler(), AUTO)
-        rig.now = 0.2
-        upstream = rig.connect(1, "h2")
-        rig.respond(1, 1)
-        handlers = {3: Handler(), 5: Handler()}
-        for handler in handlers.values():
-            rig.call(handler, AUTO)
-        rig.exchange(1)
-        rig.receive(1, cut)
-        upstream.connection_lost("reset", rig.now)
-        assert {number for number, one in handlers.items() if one.told[-1] != "replaced"} == begun, cut
-
-
 def test_no_request_is_sent_again_for_the_bytes_of_another() -> None:
     """HTTP/2: the bytes of a request are taken, but not those of a later one on the same connection."""
     rig = Rig()
@@ -446,6 +422,23 @@ def test_no_request_is_sent_again_for_the_bytes_of_another() -> None:
     assert later.told[-1] == "replaced"
 
 
+@pytest.mark.parametrize("busy", [True, False])
+def test_the_close_of_a_busy_connection_did_not_cross_a_request(busy: bool) -> None:
+    """HTTP/2: who closes a connection that carries requests does so for another reason than that it was idle."""
+    rig = Rig()
+    rig.call(first := Handler(), AUTO)
+    rig.now = 0.2
+    upstream = rig.connect(1, "h2")
+    if not busy:
+        rig.respond(1, 1)
+    rig.call(second := Handler(), AUTO)
+    rig.take(1)
+    rig.now += 0.1
+    upstream.connection_lost("reset", rig.now)
+    assert first.told[-1] == ("failed connection_lost" if busy else "end")
+    assert second.told[-1] == ("failed connection_lost" if busy else "replaced")
+
+
 def test_a_provider_that_demands_http1_gets_it() -> None:
     rig = Rig()
     rig.call(handler := Handler(), AUTO)
@@ -459,3 +452,36 @@ def test_a_provider_that_demands_http1_gets_it() -> None:
     rig.connect(2)
     rig.receive(2, OK)
     assert handler.told[-1] == "end"
+
+
+def test_the_body_of_a_request_is_held_once_on_http1() -> None:
+    rig = Rig()
+    body = b"x" * 1_000_000
+    rig.call(Handler(), PLAIN, body)
+    upstream = rig.connections[ConnId(1)]
+    upstream.connected(None, 0.0)
+    assert upstream.buffer.size > len(body)
+    assert any(piece is body for piece in upstream.buffer._pieces), "no copy of it"
+    assert rig.take(1).endswith(body)
+
+
+def test_a_body_is_framed_as_its_provider_takes_it_however_much_it_allows() -> None:
+    rig = Rig()
+    handler = Handler()
+    body = bytes(range(256)) * 16 * 1024
+    rig.call(handler, AUTO, body)
+    upstream = rig.connections[ConnId(1)]
+    upstream.connected("h2", 0.0)
+    sent = rig.take(1)
+    most = (1 << 24) - 1
+    rig.receive(1, settings({4: (1 << 31) - 1, 5: most}) + update(0, (1 << 31) - 1 - 65_535))
+    highest = 0
+    while data := upstream.pull(65536):
+        assert "sent" not in handler.told
+        highest = max(highest, upstream.buffer.size)
+        sent += data
+        upstream.data_sent(len(data), 0.0)
+    assert handler.told[-1] == "sent"
+    assert b"".join(payload for kind, _, _, payload in frames(sent) if kind == 0) == body
+    assert highest < 600 * 1024
+    assert max(len(payload) for kind, _, _, payload in frames(sent)) <= 64 * 1024

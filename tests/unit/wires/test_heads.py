@@ -10,6 +10,7 @@ from aigw_sansio.wires.heads import (
     HeadGate,
     RequestHead,
     StatusHead,
+    count_fields,
     header_tokens,
     header_values,
     parse_request_head,
@@ -81,6 +82,14 @@ def test_bad_request_heads(head: bytes) -> None:
     fault = parse_request_head(head)
     assert isinstance(fault, Fault)
     assert (fault.kind, fault.side) == (FaultKind.BAD_HANDSHAKE, Side.CLIENT)
+
+
+@pytest.mark.parametrize(("head", "wanted"), [
+    (b"GET / HTTP/1.1\r\n\r\n", 0), (b"GET / HTTP/1.1\r\na: 1\r\n\r\n", 1), (b"GET / HTTP/1.1\na: 1\nb: 2\n\n", 2),
+    (b"HTTP/1.1 200 OK\r\na: 1\r\n folded\r\n\r\n", 2),
+])  # fmt: skip
+def test_fields_are_counted(head: bytes, wanted: int) -> None:
+    assert count_fields(head) == wanted
 
 
 def test_a_response_head() -> None:

@@ -2,17 +2,21 @@
 
 Decides: which messages there are, which fields they have, and which fault a bad one has. Must not know: sockets,
 providers, and whether an exchange of that id is running. A step's ``query`` stays the client's bytes.
+
+The cost is linear in the message, at C speed, and what is over a limit is refused before an object is made for it: of
+the steps only the first ``steps_per_request`` and one more are looked at, and headers are read by themselves.
 """
 
-import re
 from typing import Final
 
 import msgspec
 
+from ...config import Limits
 from ...exchanges.policy import StepConfig
 from ...faults import Fault, FaultKind, Side
-from ...json_text import BOM, MAX_DEPTH, elements, is_too_deep, is_utf8, members
+from ...json_text import BOM, MAX_DEPTH, first_elements, is_too_deep, is_utf8
 from ..commands import BadCreate, Cancel, Command, Create, Ping, Step, Unusable
+from .halves import is_mended, marked, mended, take_queries
 from .step_body import read_body
 
 MAX_EVENT_ID: Final = 256
@@ -32,7 +36,7 @@ class _Message(msgspec.Struct, rename="camel"):
 class _Step(msgspec.Struct, rename="camel"):
     provider: str
     endpoint: str
-    headers: dict[str, msgspec.Raw] | None = None
+    headers: msgspec.Raw = _NOTHING
     authorization: str | None = None
     query: msgspec.Raw = _NOTHING
     body: msgspec.Raw = _NOTHING
@@ -45,15 +49,15 @@ class _EventId(msgspec.Struct, rename="camel"):
     event_id: msgspec.Raw = _NOTHING
 
 
-#: An escape in a JSON string; the group is half of a surrogate pair (RFC 8259 section 8.2).
-_HALF: Final = re.compile(
-    rb"\\(?:ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|(ud[89a-f][0-9a-f]{2})|.)", re.IGNORECASE | re.DOTALL
-)
+#: The longest spelling of a character in JSON is ``\\u0041``: headers of more bytes are too large, however they are
+#: spelled.
+_LONGEST_SPELLING: Final = 6
+_DEFAULTS: Final = Limits()
 _decode_message = msgspec.json.Decoder(_Message).decode
 _decode_step = msgspec.json.Decoder(_Step).decode
-_decode_steps = msgspec.json.Decoder(list[_Step]).decode
+_decode_texts = msgspec.json.Decoder(dict[str, str]).decode
+_decode_headers = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
 _decode_id = msgspec.json.Decoder(_EventId).decode
-_decode_ids = msgspec.json.Decoder(list[_EventId]).decode
 _decode_str = msgspec.json.Decoder(str).decode
 
 
@@ -65,7 +69,7 @@ def _invalid(detail: str) -> Fault:
     return Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, detail)
 
 
-def decode(data: bytes) -> Command:
+def decode(data: bytes, limits: Limits = _DEFAULTS) -> Command:
     """Read one client message, text or binary. Never raises."""
     if data.startswith(BOM):
         data = data[3:]
@@ -74,12 +78,12 @@ def decode(data: bytes) -> Command:
     if is_too_deep(data):
         return _malformed(f"the message is nested deeper than {MAX_DEPTH} levels")
     try:
-        return _decode(data)
+        return _decode(data, limits)
     except RecursionError:
         return _malformed(f"the message is nested deeper than {MAX_DEPTH} levels")
 
 
-def _decode(data: bytes) -> Command:
+def _decode(data: bytes, limits: Limits) -> Command:
     queries: list[bytes | None] | None = None
     try:
         message = _decode_message(data)
@@ -87,39 +91,39 @@ def _decode(data: bytes) -> Command:
         fault = _invalid(f"{_explain(error, 'message')}; a message is a JSON object whose type is one of {_TYPES}")
         return Unusable(fault) if data.lstrip()[:1] == b"{" else _malformed(fault.detail)
     except msgspec.DecodeError as error:
-        cut = _cut_queries(data) if data.find(b"\\u") >= 0 else None
+        cut = take_queries(data, _most_steps(limits)[0]) if data.find(b"\\u") >= 0 else None
         if cut is None:
             return _malformed(f"the message is not JSON: {error}")
         data, queries = cut
         try:
             message = _decode_message(data)
-        except msgspec.MsgspecError:
-            return _decode_halved(data, queries)
-    return _read(message, queries)
+        except msgspec.ValidationError:
+            return _decode(data, limits)
+        except msgspec.DecodeError:
+            return _decode_halved(data, limits)
+    return _read(message, queries, limits)
 
 
-def _decode_halved(data: bytes, queries: list[bytes | None]) -> Command:
+def _decode_halved(data: bytes, limits: Limits) -> Command:
     """A message with half of a surrogate pair outside a ``query``: it is refused, under its ``eventId`` if that is
     text."""
     try:
-        message = _read(_decode_message(_HALF.sub(_mend, data)), queries)
+        message = _read(_decode_message(mended(data)), None, limits)
     except msgspec.MsgspecError as error:
         return _malformed(f"the message is not JSON: {error}")
-    if not isinstance(message, Create):
+    if isinstance(message, Cancel):
+        return Cancel(marked(message.event_id))
+    if not isinstance(message, Create | BadCreate):
         return message
     event_id = message.event_id
-    told = event_id if event_id is not None and "\ufffd" not in event_id else None
+    told = event_id if event_id is not None and not is_mended(event_id) else None
     return BadCreate(told, _invalid("a string outside query holds half of a surrogate pair; it must be text"))
 
 
-def _mend(escape: re.Match[bytes]) -> bytes:
-    return rb"\ufffd" if escape[1] else escape[0]
-
-
-def _read(message: _Message, queries: list[bytes | None] | None) -> Command:
+def _read(message: _Message, queries: list[bytes | None] | None, limits: Limits) -> Command:
     match message.type:
         case "universal.create":
-            return _create(message, queries)
+            return _create(message, queries, limits)
         case "universal.cancel":
             event_id = _event_id(message.event_id)
             if event_id is None or isinstance(event_id, Fault):
@@ -130,69 +134,120 @@ def _read(message: _Message, queries: list[bytes | None] | None) -> Command:
     return Unusable(_invalid(f"message.type is {_shown(message.type)}; allowed are {_TYPES}"))
 
 
-def _create(message: _Message, queries: list[bytes | None] | None) -> Command:
-    raw = bytes(message.request)
-    if raw[:1] not in (b"{", b"[") or (raw[:1] == b"[" and not raw[1:-1].strip()):
-        what = "missing" if not raw else "an empty array" if raw[:1] == b"[" else "no object"
+def _create(message: _Message, queries: list[bytes | None] | None, limits: Limits) -> Command:
+    request = message.request
+    begins = bytes(memoryview(request)[:1])
+    many = begins == b"["
+    most, setting = _most_steps(limits)
+    steps = first_elements(request, most + 1) if many else [request]
+    if begins not in (b"{", b"[") or not steps:
+        what = "missing" if not begins else "an empty array" if many else "no object"
         return Unusable(_invalid(f"message.request is {what}; it is a step object or a non-empty array of them"))
-    event_id = _lenient_id(raw, message.event_id)
+    event_id = _lenient_id(steps[0], message.event_id)
     if isinstance(event_id, Fault):
         return BadCreate(None, event_id)
-    many = raw[:1] == b"["
-    try:
-        steps = _decode_steps(raw) if many else [_decode_step(raw)]
-    except msgspec.ValidationError as error:
-        return BadCreate(event_id, _invalid(_explain(error, "request")))
-    except msgspec.DecodeError as error:
-        return BadCreate(event_id, _invalid(f"request cannot be read: {error}"))
+    if len(steps) > most:
+        return BadCreate(event_id, _invalid(f"request has more than {most} steps, which {setting} allows"))
     result: list[Step] = []
-    for index, step in enumerate(steps):
+    for index, raw in enumerate(steps):
         path = f"request[{index}]" if many else "request"
-        headers = _headers(step, path)
-        if isinstance(headers, Fault):
-            return BadCreate(event_id, headers)
-        query = queries[index] if queries is not None else bytes(step.query) or None
-        body = read_body(bytes(step.body), has_query=query is not None, method=step.method, where=path)
-        if isinstance(body, Fault):
-            return BadCreate(event_id, body)
-        result.append(
-            Step(
-                provider=step.provider,
-                endpoint=step.endpoint,
-                method=step.method,
-                headers=headers,
-                query=query,
-                config=step.config or StepConfig(),
-                body=body,
-            )
-        )
+        step = _step(raw, path, None if queries is None else queries[index], limits)
+        if isinstance(step, Fault):
+            return BadCreate(event_id, step)
+        result.append(step)
     return Create(event_id, result)
 
 
-def _headers(step: _Step, path: str) -> list[tuple[str, str]] | Fault:
+def _most_steps(limits: Limits) -> tuple[int, str]:
+    """The most steps of a request, and the setting that says so."""
+    if limits.attempts_per_exchange < limits.steps_per_request:
+        return limits.attempts_per_exchange, "attempts_per_exchange"
+    return limits.steps_per_request, "steps_per_request"
+
+
+def _step(raw: msgspec.Raw, path: str, cut_query: bytes | None, limits: Limits) -> Step | Fault:
+    """``cut_query``: the query, if it was taken out of ``raw``."""
+    try:
+        step = _decode_step(raw)
+    except msgspec.ValidationError as error:
+        return _invalid(_explain(error, path))
+    except msgspec.DecodeError as error:
+        return _invalid(f"{path} cannot be read: {error}")
+    headers = _headers(step, path, limits)
+    if isinstance(headers, Fault):
+        return headers
+    query = cut_query if cut_query is not None else bytes(step.query) or None
+    body = read_body(bytes(step.body), has_query=query is not None, method=step.method, where=path)
+    if isinstance(body, Fault):
+        return body
+    return Step(
+        provider=step.provider,
+        endpoint=step.endpoint,
+        method=step.method,
+        headers=headers,
+        query=query,
+        config=step.config or StepConfig(),
+        body=body,
+    )
+
+
+def _headers(step: _Step, path: str, limits: Limits) -> list[tuple[str, str]] | Fault:
+    """The headers, if they and the endpoint are not more than a head may hold."""
+    raw = step.headers
+    written = len(memoryview(raw))
+    if written > _LONGEST_SPELLING * limits.head_bytes:
+        return _too_large(path, written, limits)
     headers: list[tuple[str, str]] = []
     if step.authorization is not None:
         headers.append(("authorization", step.authorization))
-    for name, value in (step.headers or {}).items():
-        raw = bytes(value)
-        if raw[:1] == b'"':
-            try:
-                headers.append((name, _decode_str(raw)))
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                return _invalid(f"{path}.headers[{_shown(name)}] is no valid string")
-        else:
-            headers.append((name, raw.decode()))
+    if written:
+        try:
+            headers += _decode_texts(raw).items()
+        except msgspec.MsgspecError:
+            mixed = _mixed_headers(raw, f"{path}.headers")
+            if isinstance(mixed, Fault):
+                return mixed
+            headers += mixed
+        if len(headers) > limits.headers_per_step:
+            detail = f"{path}.headers has {len(headers)} headers; headers_per_step allows {limits.headers_per_step}"
+            return _invalid(detail)
+    if written + len(step.endpoint) + len(step.authorization or "") > limits.head_bytes:  # it may be too large
+        size = len(step.endpoint) + sum(len(name) + len(text) for name, text in headers)
+        size -= len("authorization") if step.authorization is not None else 0
+        if size > limits.head_bytes:
+            return _too_large(path, size, limits)
     return headers
 
 
-def _lenient_id(request: bytes, beside: msgspec.Raw) -> str | Fault | None:
+def _mixed_headers(raw: msgspec.Raw, path: str) -> list[tuple[str, str]] | Fault:
+    """Headers of which some are no strings: those are sent as their JSON text."""
+    try:
+        found = _decode_headers(raw) or {}
+    except msgspec.ValidationError as error:
+        return _invalid(_explain(error, path))
+    headers: list[tuple[str, str]] = []
+    for name, value in found.items():
+        text = bytes(value)
+        if text[:1] == b'"':
+            try:
+                headers.append((name, _decode_str(text)))
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                return _invalid(f"{path}[{_shown(name)}] is no valid string")
+        else:
+            headers.append((name, text.decode()))
+    return headers
+
+
+def _too_large(path: str, size: int, limits: Limits) -> Fault:
+    return _invalid(
+        f"{path} has {size} characters in its endpoint and its headers together; head_bytes allows {limits.head_bytes}"
+    )
+
+
+def _lenient_id(step: msgspec.Raw, beside: msgspec.Raw) -> str | Fault | None:
     """The ``eventId`` of a create, in its first step or beside ``type``; also if nothing else can be read."""
     try:
-        if request[:1] == b"{":
-            found = _decode_id(request).event_id
-        else:
-            ids = _decode_ids(request)
-            found = ids[0].event_id if ids else _NOTHING
+        found = _decode_id(step).event_id
     except msgspec.MsgspecError:
         found = _NOTHING
     first = _event_id(found)
@@ -209,38 +264,6 @@ def _event_id(raw: msgspec.Raw) -> str | Fault | None:
     if not 1 <= len(value) <= MAX_EVENT_ID:
         return _invalid(f"eventId must be a string of 1 to {MAX_EVENT_ID} characters")
     return value
-
-
-def _cut_queries(data: bytes) -> tuple[bytes, list[bytes | None]] | None:
-    """For a text that msgspec refuses but JSON's grammar allows: the message with each step's ``query`` replaced by
-    ``null``, and the queries as the client's bytes."""
-    text = data.decode()
-    cuts: list[tuple[int, int]] = []
-    queries: list[bytes | None] = []
-    try:
-        for name, begin, _ in members(text, 0):
-            if name != "request":
-                continue
-            cuts, queries = [], []
-            starts = [at for at, _ in elements(text, begin)] if text[begin] == "[" else [begin]
-            for start in starts:
-                query: bytes | None = None
-                if text[start] != "{":
-                    queries.append(None)
-                    continue
-                for key, value_begin, value_end in members(text, start):
-                    if key == "query":
-                        cuts.append((value_begin, value_end))
-                        query = text[value_begin:value_end].encode()
-                queries.append(query)
-    except ValueError:
-        return None
-    kept: list[str] = []
-    at = 0
-    for begin, end in cuts:
-        kept += text[at:begin], "null"
-        at = end
-    return "".join([*kept, text[at:]]).encode(), queries
 
 
 def _explain(error: msgspec.ValidationError, root: str) -> str:

@@ -5,6 +5,7 @@ Decides: the messages outside exchanges. Must not know: sessions and sockets.
 
 from typing import Literal
 
+from ...config import Limits
 from ...exchanges.encoder import ResponseEncoder
 from ...exchanges.policy import ResponseMode
 from ...faults import Fault
@@ -18,14 +19,18 @@ from .encoder import UniversalEncoder
 class UniversalDialect(Dialect):
     """JSON requests for any provider over one channel."""
 
-    __slots__ = ()
+    __slots__ = ("_limits",)
+
+    def __init__(self, limits: Limits) -> None:
+        """``limits``: how much a message may hold."""
+        self._limits = limits
 
     @property
     def mode(self) -> Literal["universal", "realtime"]:
         return "universal"
 
     def decode(self, data: bytes) -> Command:
-        return decode(data)
+        return decode(data, self._limits)
 
     def encoder(self, event_id: str, log_id: str, *, mode: ResponseMode, listener: Listener | None) -> ResponseEncoder:
         return UniversalEncoder(event_id, log_id, mode=mode, listener=listener)

@@ -68,6 +68,7 @@ class OpenAIAudioReader(BaseReader):
 
     def read_other(self, value: object, chunk: Chunk, out: list[ProviderEvent]) -> None:
         if value is BROKEN and not chunk.event and not chunk.failed and not _is_text(chunk.data):
+            self.start(None, None, out)
             out.append(AudioDelta(len(chunk.data)))
         else:
             super().read_other(value, chunk, out)

@@ -10,6 +10,8 @@ import re
 
 import h11
 
+from ..heads import let_go
+
 #: The longest line that may announce a chunk, extensions included, without its CRLF.
 MAX_LINE_BYTES = 1024
 #: The longest trailer section, its blank line included.
@@ -25,9 +27,11 @@ _END_OF_TRAILERS = re.compile(rb"\n\r?\n")
 class ChunkedReader:
     """Reads one chunked body. Feed it until ``ended``; then read ``fault`` and ``rest``; do not feed it again."""
 
-    __slots__ = ("_held", "_need", "_trailers", "ended", "fault", "rest")
+    __slots__ = ("_field_limit", "_held", "_need", "_trailers", "ended", "fault", "rest")
 
-    def __init__(self) -> None:
+    def __init__(self, field_limit: int = 128) -> None:
+        """``field_limit``: the most fields of the trailer section."""
+        self._field_limit = field_limit
         self._need = 0  # bytes of the current chunk that have not come, its CRLF included
         self._trailers = False  # the last chunk has come
         self._held = b""  # an incomplete line or trailer section
@@ -134,12 +138,17 @@ class ChunkedReader:
             else:
                 self._held = data
             return
+        fields = data.count(b"\n", 0, found.end()) - 1
+        if fields > self._field_limit:
+            self._fail(f"the trailer section has {fields} fields; head_fields allows {self._field_limit}")
+            return
         # Trailer fields have the grammar of header fields, so h11 reads them as such.
         connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_TRAILER_BYTES + 64)
         connection.receive_data(b"HTTP/1.1 200 OK\r\n" + data[: found.end()])
         try:
             connection.next_event()
-        except h11.RemoteProtocolError:
+        except h11.RemoteProtocolError as error:
+            let_go(error)
             self._fail("the trailer section is malformed")
         else:
             self.ended = True

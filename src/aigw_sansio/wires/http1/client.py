@@ -15,7 +15,7 @@ import h11
 from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind, Side
 from ...fsm import Machine
-from ..heads import HeadGate, header_tokens, header_values
+from ..heads import HeadGate, blame, count_fields, header_tokens, header_values
 from ..http import BodyData, ConnectionFailed, Headers, Request, ResponseEnd, ResponseHead, StreamFailed, WireEvent
 from ..spelling import spelled
 from .chunked import ChunkedReader
@@ -79,8 +79,13 @@ HTTP1_CLIENT_TABLE: Final[dict[tuple[Http1State, Http1Input], Http1State]] = {
 }
 
 
-def encode_request(request: Request) -> bytes:
-    """The whole ``request`` as bytes. ``LocalProtocolError`` if they would not be exactly one valid request."""
+#: A body of so many bytes is sent as it is; a smaller one is copied behind the head.
+_WORTH_ITS_PIECE: Final = 64 * 1024
+
+
+def encode_request(request: Request) -> list[bytes]:
+    """The pieces of ``request``: a large body is one of them, not a copy. ``LocalProtocolError`` if they would not be
+    exactly one valid request."""
     if not (
         _TOKEN.fullmatch(request.method)
         and _VISIBLE.fullmatch(request.target)
@@ -95,8 +100,11 @@ def encode_request(request: Request) -> bytes:
         parts += (spelled(name), b": ", value, b"\r\n")
     if request.body or request.method in _METHODS_WITH_BODY:
         parts.append(b"Content-Length: %d\r\n" % len(request.body))
-    parts += (b"\r\n", request.body)
-    return b"".join(parts)  # the only copy of the body
+    parts.append(b"\r\n")
+    if len(request.body) >= _WORTH_ITS_PIECE:
+        return [b"".join(parts), request.body]
+    parts.append(request.body)
+    return [b"".join(parts)]
 
 
 class Http1Client:
@@ -109,9 +117,11 @@ class Http1Client:
     multiplexed = False
     settings_received = True  #: one stream at a time
     settings_version = 0
+    unread = False  #: one call reads everything
 
     __slots__ = (
         "_chunked",
+        "_field_limit",
         "_gate",
         "_head",
         "_head_limit",
@@ -125,12 +135,14 @@ class Http1Client:
         "_stream",
     )
 
-    def __init__(self, head_limit: int) -> None:
-        """``head_limit``: the largest response head in bytes."""
+    def __init__(self, head_limit: int, field_limit: int = 128) -> None:
+        """``head_limit``: the largest response head in bytes. ``field_limit``: the most fields of a head, and of a
+        trailer section."""
         self._head_limit = head_limit
+        self._field_limit = field_limit
         self._machine: Machine[Http1State, Http1Input] = Machine(HTTP1_CLIENT_TABLE, Http1State.IDLE)
         self._stream = 0
-        self._out = b""
+        self._out: list[bytes] = []  # pieces of the request that were not taken
         self._keep = True
         self._method = b""
         self._gate = HeadGate(head_limit)
@@ -170,9 +182,8 @@ class Http1Client:
         return stream < self._stream or not self._out
 
     def data_to_send(self) -> bytes:
-        """Take the whole request; empty after that."""
-        out, self._out = self._out, b""
-        return out
+        """Take the next piece of the request; empty after the last."""
+        return self._out.pop(0) if self._out else b""
 
     def cancel(self, stream: int) -> bool:
         """Cancel ``stream``. Returns False if it was running: HTTP/1.1 can only close the connection. True if it had
@@ -186,6 +197,10 @@ class Http1Client:
 
     def consume(self, stream: int, flow: int) -> None:
         """Does nothing: HTTP/1.1 has no flow control of its own."""
+
+    def close(self) -> None:
+        """The connection is released: all that is held is dropped. The last call."""
+        self._stop()
 
     def ping(self) -> None:
         """Does nothing: HTTP/1.1 has no ping."""
@@ -257,9 +272,14 @@ class Http1Client:
             if fed is None:
                 return
             if isinstance(fed, int):
-                self._malformed(f"the response head is larger than {self._head_limit} bytes", events)
+                self._malformed(f"the response head is larger than the {self._head_limit} bytes of head_bytes", events)
                 return
             head, data = fed
+            fields = count_fields(head)
+            if fields > self._field_limit:
+                detail = f"the response head has {fields} header fields; head_fields allows {self._field_limit}"
+                self._malformed(detail, events)
+                return
             self._opened = 0
             response = self._parse(head, events)
             if response is None:
@@ -280,8 +300,9 @@ class Http1Client:
             self._head.receive_data(head)
             event = self._head.next_event()
         except h11.RemoteProtocolError as error:
-            # h11 quotes the bytes that it refuses, hence the cut. It refuses 101 too: we never ask for an upgrade.
-            reason = "a switch of protocols that was not asked for" if head[9:12] == b"101" else str(error)[:80]
+            reason = blame(error)
+            if head[9:12] == b"101":  # h11 refuses it, too: we never ask for an upgrade
+                reason = "a switch of protocols that was not asked for"
             self._malformed(f"the response head is malformed: {reason}", events)
             return None
         assert isinstance(event, h11.Response | h11.InformationalResponse)  # whole heads, and nothing after them
@@ -311,7 +332,7 @@ class Http1Client:
         if self._method == b"HEAD" or response.status_code in (204, 304):
             self._left = 0
         elif chunked:
-            self._chunked = reader = ChunkedReader()
+            self._chunked = reader = ChunkedReader(self._field_limit)
             if data:
                 body = reader.feed(data)
                 if body:
@@ -352,7 +373,7 @@ class Http1Client:
         # A response may end before its request has been sent, but then the connection cannot be reused.
         keep = self._keep and not self._out
         self._machine.fire(Http1Input.END_REUSABLE if keep else Http1Input.END_LAST)
-        self._out = b""
+        self._out = []
         events.append(ResponseEnd(self._stream))
         if keep and rest:
             self._unasked(events)
@@ -377,4 +398,4 @@ class Http1Client:
         self._chunked = None
         self._head = None
         self._gate = HeadGate(self._head_limit)
-        self._out = b""
+        self._out = []

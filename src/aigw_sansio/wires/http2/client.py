@@ -28,8 +28,10 @@ _BODILESS: Final = frozenset((204, 304))
 
 #: Frames that only a response brings.
 _OF_RESPONSES: Final = frozenset((wire.DATA, wire.HEADERS, wire.RST_STREAM, wire.CONTINUATION))
-
-_ALL: Final = 1 << 62
+#: The most bytes that are framed at a time: until then a body is held once, however large the peer's windows are.
+_PIECE: Final = 256 * 1024
+#: The number of a stream that is not known yet.
+_ANY: Final = 1 << 62
 
 
 class Http2Client(Http2Connection[WireEvent]):
@@ -47,12 +49,16 @@ class Http2Client(Http2Connection[WireEvent]):
         *,
         max_streams: int = 100,
         head_bytes: int = 32 * 1024,
+        head_fields: int = 128,
         stream_window: int = 256 * 1024,
         connection_window: int = 1 << 24,
+        portion: int = 1 << 30,
     ) -> None:
         """``max_streams``: the most streams at once, if the peer allows as many. ``head_bytes``: the largest header
-        section of a response. ``stream_window`` and ``connection_window``: bytes that the peer may send before we give
-        more credit, on one stream and on all; at least 65,535."""
+        section of a response. ``head_fields``: the most fields of one, and of a trailer section. ``stream_window`` and
+        ``connection_window``: bytes that the peer may send before we give more credit, on one stream and on all; at
+        least 65,535. ``portion``: the most frames that one call reads; see ``unread``."""
+        self._field_limit = head_fields
         self._unsent: dict[int, None] = {}
         self._written: list[int] = []
         self._pings = 0
@@ -61,8 +67,13 @@ class Http2Client(Http2Connection[WireEvent]):
         self._wants_http1 = False  # that GOAWAY says so
         self._max_streams = max_streams
         super().__init__(
-            client=True, settings={}, head_limit=head_bytes, stream_window=stream_window, window=connection_window
+            client=True,
+            settings={},
+            head_limit=head_bytes,
+            stream_window=stream_window,
+            window=connection_window,
         )
+        self._portion = portion
 
     # -- for the owner --------------- ---------------------------------------------------------------------------
 
@@ -141,12 +152,12 @@ class Http2Client(Http2Connection[WireEvent]):
             self._writer.put(wire.ping(b"ping" + self._pings.to_bytes(4, "big")))
 
     def data_to_send(self) -> bytes:
-        """Take all bytes that the wire wants to send."""
+        """Take the next bytes that the wire wants to send; empty if there are none."""
         writer = self._writer
         if not writer.out and not writer.ready:
             return b""
-        data = writer.take(_ALL)
-        if self._written:
+        data = writer.take(_PIECE)
+        if self._written and not writer.out:
             for number in self._written:
                 self._unsent.pop(number, None)
             self._written.clear()
@@ -174,9 +185,9 @@ class Http2Client(Http2Connection[WireEvent]):
             kind = tail[3] if len(tail) > 3 else wire.HEADERS
             if kind not in _OF_RESPONSES:
                 return
-            number = wire.HEADER.unpack_from(tail)[2] & wire.MAX_STREAM_ID if len(tail) >= 9 else _ALL
+            number = wire.HEADER.unpack_from(tail)[2] & wire.MAX_STREAM_ID if len(tail) >= 9 else _ANY
         for stream in self._streams.values():
-            stream.answered = stream.answered or number in (stream.number, _ALL)
+            stream.answered = stream.answered or number in (stream.number, _ANY)
 
     def _on_head(self, event: HeadReceived) -> None:
         if isinstance(event, RequestReceived):
@@ -184,6 +195,10 @@ class Http2Client(Http2Connection[WireEvent]):
             return
         stream = self._streams.get(event.stream_id)
         if stream is None:
+            return
+        fields = len(event.headers)
+        if fields > self._field_limit:
+            self._malformed(stream, f"a header section of {fields} fields; head_fields allows {self._field_limit}")
             return
         if isinstance(event, TrailersReceived):
             wrong = read_trailers(event.headers)

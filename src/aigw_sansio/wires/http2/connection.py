@@ -95,9 +95,9 @@ class Http2Connection(Http2Role[OwnerEvent]):
         if self._failed or self._preface:
             data = self._behind_preface(data)
         if self._tail:
-            data = self._tail + data
+            data, self.unread = self._tail + data, False
         size = len(data)
-        position = 0
+        position, left = 0, self._portion
         touched = self._touched
         receiving = {} if self._block else self._receiving
         low = self._low
@@ -141,17 +141,17 @@ class Http2Connection(Http2Role[OwnerEvent]):
                 return self._take_events()
             receiving = {} if self._block else self._receiving
             credit = self._credit
+            left -= 1
+            if not left:
+                self.unread = position < size
+                break
         self._credit = credit
         self._tail = data[position:] if position < size else b""
         if touched:
             for stream in touched:
                 self._flush(stream)
             touched.clear()
-        events = self._events
-        if not events:
-            return []
-        self._events = []
-        return events
+        return self._take_events() if self._events else []
 
     def _behind_preface(self, data: bytes) -> bytes:
         """The part of ``data`` that is frames: what follows the client's preface (RFC 9113 section 3.4); nothing after
@@ -250,7 +250,7 @@ class Http2Connection(Http2Role[OwnerEvent]):
             self._block = 0 if flags & wire.END_HEADERS else number
             self._block_size += len(frame) - 9
             if self._block_size > self._head_limit:
-                self._fail(wire.ENHANCE_YOUR_CALM, f"a header block of more than {self._head_limit} bytes")
+                self._fail(wire.ENHANCE_YOUR_CALM, f"a header block over the {self._head_limit} bytes of head_bytes")
                 return
             if number not in self._streams and (self._client or number <= self._h2.highest_inbound_stream_id):
                 self._charge()  # a stream that has ended; h2 resets it again
@@ -271,7 +271,8 @@ class Http2Connection(Http2Role[OwnerEvent]):
             events = self._h2.receive_data(frame)
         except (H2Error, HyperframeError, HPACKError) as error:
             code = error.error_code if isinstance(error, ProtocolError) else wire.PROTOCOL_ERROR
-            self._fail(int(code), f"h2: {str(error)[:200]}")
+            # h2 quotes what it refuses behind a colon.
+            self._fail(int(code), f"h2: {str(error).partition(':')[0][:200]}")
             return
         self._writer.collect()
         for event in events:
@@ -379,6 +380,18 @@ class Http2Connection(Http2Role[OwnerEvent]):
         self._receiving.pop(stream.number, None)
         stream.close()
 
+    def close(self) -> None:
+        """The connection is released: all that is held is dropped. The last call."""
+        self._failed = True
+        for stream in list(self._streams.values()):
+            self._remove(stream)
+        self._ignored.clear()
+        self._touched.clear()
+        self._events.clear()
+        self._tail = b""
+        self._writer.close()
+        repairs.release(self._h2)
+
     def _is_lost(self) -> bool:
         """Whether the frame just read ended the connection."""
         return self._failed
@@ -392,7 +405,7 @@ class Http2Connection(Http2Role[OwnerEvent]):
         self._failed = True
         for stream in list(self._streams.values()):
             self._fault(stream, fault)
-        self._tail = b""
+        self._tail, self.unread = b"", False
         if code is not None:
             self._writer.put(wire.goaway(self._h2.highest_inbound_stream_id, code))
         self._on_failure(fault)

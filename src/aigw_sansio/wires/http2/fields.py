@@ -1,7 +1,7 @@
 """Header sections of HTTP/2 messages: which are well formed, and the values of their pseudo-fields.
 
 Decides: the rules of RFC 9113 sections 8.2 and 8.3 and RFC 8441 section 4. Must not know: streams, and how a malformed
-message is handled: every function returns an error as text.
+message is handled: every function returns an error as text, which quotes nothing that the peer sent.
 
 h2 ends the connection for a malformed message; here only its stream ends (section 8.1.1), so h2's own check is off.
 """
@@ -44,11 +44,11 @@ class RequestFields(msgspec.Struct, frozen=True):
 
 def _field_fault(name: bytes, value: bytes) -> str | None:
     if not _NAME.fullmatch(name):
-        return f"the field name {name[:40]!r} is not a lower-case token"
+        return f"a field name of {len(name)} bytes is not a lower-case token"
     if not _VALUE.fullmatch(value):
-        return f"the value of {name[:40]!r} has a control character or a blank at an end"
+        return f"the value of a field, {len(value)} bytes, has a control character or a blank at an end"
     if name in _CONNECTION or (name == b"te" and value.lower() != b"trailers"):
-        return f"the field {name[:40]!r} is not allowed in HTTP/2"
+        return f"the field {name.decode('ascii')} is not allowed in HTTP/2"
     return None
 
 
@@ -59,11 +59,11 @@ def _split(fields: Iterable[tuple[bytes, bytes]]) -> tuple[dict[bytes, bytes], H
     for name, value in fields:
         if name[:1] == b":":
             if headers:
-                return f"the pseudo-field {name[:40]!r} stands behind other fields"
+                return "a pseudo-field stands behind other fields"
             if name in pseudo:
-                return f"the pseudo-field {name[:40]!r} stands there twice"
+                return "a pseudo-field stands there twice"
             if not _VALUE.fullmatch(value):
-                return f"the value of {name[:40]!r} has a control character or a blank at an end"
+                return f"the value of a pseudo-field, {len(value)} bytes, has a control character or a blank at an end"
             pseudo[name] = value
         else:
             wrong = _field_fault(name, value)
@@ -83,7 +83,7 @@ def read_response(fields: Iterable[tuple[bytes, bytes]], *, interim: bool = Fals
     if status is None or len(pseudo) != 1:
         return "a response has exactly one pseudo-field, :status"
     if not (_INTERIM if interim else _STATUS).fullmatch(status) or status == b"101":
-        return f"the status {status[:10]!r} is not an HTTP/2 status"
+        return f"a :status of {len(status)} bytes is not an HTTP/2 status"
     return int(status), headers
 
 
@@ -107,7 +107,7 @@ def read_request(fields: Iterable[tuple[bytes, bytes]]) -> RequestFields | str:
     path = pseudo.pop(b":path", b"")
     authority = pseudo.pop(b":authority", b"")
     if pseudo:
-        return f"the pseudo-field {next(iter(pseudo))[:40]!r} does not belong into a request"
+        return "a request has a pseudo-field that does not belong into one"
     if not method or not re.fullmatch(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", method):
         return "a request needs :method, a token"
     if method == b"CONNECT" and protocol is None:

@@ -7,12 +7,16 @@ h2's public windows; only a frame with END_STREAM goes through h2, which has to 
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from h2.connection import H2Connection
 
 from .floods import FloodGuard
 from .frames import HEADER
 from .streams import Stream
+
+#: The longest DATA frame that we send, even if the peer takes longer ones.
+_LONGEST: Final = 64 * 1024
 
 
 class FrameWriter:
@@ -60,6 +64,13 @@ class FrameWriter:
             stream.ready = True
             self.ready.append(stream)
 
+    def close(self) -> None:
+        """Nothing is sent any more: drop the output. ``on_sent`` is not called any more."""
+        self.out.clear()
+        self.ready.clear()
+        self.size = 0
+        self._on_sent = _nobody
+
     @property
     def pending(self) -> bool:
         """Whether :meth:`take` may have something."""
@@ -99,7 +110,7 @@ class FrameWriter:
                 return
             ready.popleft()
             state = conn.streams[stream.number]
-            room = min(room, state.outbound_flow_control_window, conn.max_outbound_frame_size)
+            room = min(room, state.outbound_flow_control_window, conn.max_outbound_frame_size, _LONGEST)
             if room <= 0:
                 stream.ready = False  # until its WINDOW_UPDATE comes
                 continue
@@ -119,3 +130,7 @@ class FrameWriter:
                 ready.append(stream)
             else:
                 stream.ready = False
+
+
+def _nobody(stream: Stream) -> None:
+    """The connection is released, and is not told."""

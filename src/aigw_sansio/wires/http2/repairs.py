@@ -82,3 +82,10 @@ def bound_table(conn: H2Connection) -> None:
     changes = encoder.table_size_changes
     if len(changes) > 2:
         encoder.table_size_changes = [min(changes), changes[-1]]
+
+
+def release(conn: H2Connection) -> None:
+    """Call it last: h2's connection refers to its own methods, and its streams to it. Until the cycle collector comes
+    it would keep what it has read, decoded and written."""
+    conn._frame_dispatch_table.clear()
+    conn.streams.clear()

@@ -28,6 +28,8 @@ class Http2Role(ABC, Generic[OwnerEvent]):
 
     def __init__(self) -> None:
         self._events: list[OwnerEvent] = []
+        self._portion = 1 << 30  #: the most frames that one call reads, besides DATA frames that only bring data
+        self.unread = False  #: whole frames may be left: call ``receive_data`` with no bytes
 
     def _take_events(self) -> list[OwnerEvent]:
         """Take the events so far."""

@@ -48,14 +48,18 @@ class Http2Server(Http2Connection[ServerEvent]):
         max_streams: int = 100,
         max_requests: int | None = None,
         head_bytes: int = 32 * 1024,
+        head_fields: int = 128,
         stream_window: int = 256 * 1024,
         connection_window: int = 1 << 24,
+        portion: int = 1 << 30,
     ) -> None:
         """``max_streams``: the most streams at once, as told to the client. ``max_requests``: how many there may be in
         all; a :meth:`shutdown` follows the last one. ``head_bytes``: the largest header section of a request.
-        ``stream_window`` and ``connection_window``: bytes that the client may send before we give more credit, on one
-        stream and on all; at least 65,535."""
+        ``head_fields``: the most fields of a trailer section; the owner counts those of a head. ``stream_window`` and
+        ``connection_window``: bytes that the client may send before we give more credit, on one stream and on all; at
+        least 65,535. ``portion``: the most frames that one call reads; see ``unread``."""
         self._max_streams = max_streams
+        self._field_limit = head_fields
         self._rapid = 0
         self._requests_left = max_requests
         self._last = 0
@@ -67,6 +71,7 @@ class Http2Server(Http2Connection[ServerEvent]):
             stream_window=stream_window,
             window=connection_window,
         )
+        self._portion = portion
 
     # -- for the owner --------------- ---------------------------------------------------------------------------
 
@@ -198,7 +203,9 @@ class Http2Server(Http2Connection[ServerEvent]):
         if not isinstance(event, H2RequestReceived):
             stream = self._streams.get(number)
             if stream is not None:
-                wrong = "CONNECT has no trailers" if stream.tunnel else read_trailers(event.headers)
+                wrong = read_trailers(event.headers) if len(event.headers) <= self._field_limit else "too many trailers"
+                if stream.tunnel:
+                    wrong = "CONNECT has no trailers"
                 if wrong is not None:
                     self._malformed(stream, wrong)
             return

@@ -9,8 +9,6 @@ from enum import IntEnum
 from typing import Final
 
 import wsproto.events
-from wsproto.connection import Connection, ConnectionType
-from wsproto.extensions import Extension
 
 from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind, Side
@@ -48,6 +46,8 @@ CLOSING_TABLE: Final[dict[tuple[ClosingState, ClosingInput], ClosingState]] = {
     (ClosingState.BROKEN, ClosingInput.SEND_CLOSE): ClosingState.CLOSED,
 }
 
+#: So many frames that nobody counts them.
+ALL: Final = 1 << 40
 #: Smaller reads of one frame are joined: an object for each would take more memory than the bytes.
 _WORTH_ITS_OBJECT: Final = 4096
 
@@ -62,7 +62,6 @@ class WebSocketBase:
 
     __slots__ = (
         "_assembled",
-        "_connection",
         "_input_ended",
         "_limit",
         "_machine",
@@ -73,6 +72,7 @@ class WebSocketBase:
         "_pieces",
         "_side",
         "_writable",
+        "unread",
     )
 
     def __init__(
@@ -81,12 +81,9 @@ class WebSocketBase:
         *,
         message_limit: int,
         mask_key: Callable[[], bytes] | None = None,
-        extension: Extension | None = None,
     ) -> None:
         if (role is Role.CLIENT) is not (mask_key is not None):
             raise LocalProtocolError("a client needs a source of masking keys, a server must not have one")
-        kind = ConnectionType.CLIENT if role is Role.CLIENT else ConnectionType.SERVER
-        self._connection = Connection(kind, [] if extension is None else [extension])
         self._mask_bit = 0 if role is Role.CLIENT else MASKED
         self._side = _PEER[role]
         self._limit = message_limit
@@ -95,6 +92,8 @@ class WebSocketBase:
         self._writable = True
         # Whether the peer's bytes are ignored: it sent a close frame or broke the protocol.
         self._input_ended = False
+        #: Whole frames may be left: call ``receive_data`` with no bytes. They are kept like an incomplete frame.
+        self.unread = False
         # An incomplete frame: its bytes so far, and how many must come before it is looked at again.
         self._pieces: list[bytes | bytearray] = []
         self._missing = 0
@@ -111,11 +110,6 @@ class WebSocketBase:
     def held(self) -> int:
         """Bytes of the peer that are kept until more come."""
         return sum(map(len, self._pieces))
-
-    def ignore_rest(self) -> None:
-        """Discard what is kept. Further bytes of the peer are ignored."""
-        self._pieces.clear()
-        self._input_ended = True
 
     # -- sending ------------------------------------------------------------------------------------------------
 
@@ -152,14 +146,35 @@ class WebSocketBase:
 
     # -- receiving ----------------------------------------------------------------------------------------------
 
+    def stop_reading(self) -> None:
+        """Ignore the peer's bytes from here on. An unfinished message is dropped."""
+        self._input_ended = True
+        self._pieces.clear()
+        self._missing = 0
+        self.unread = False
+
     def _keep(self, data: bytes, at: int, needed: int) -> None:
         """Keep the incomplete frame at ``at`` until ``needed`` of its bytes have come."""
         self._pieces.append(data[at:] if at else data)
         self._missing = needed - (len(data) - at)
 
+    def keep(self, data: bytes) -> None:
+        """Keep bytes from the peer for a later call of ``receive_data``; see ``unread``."""
+        if self._pieces or not self._input_ended:
+            self._pieces.append(data)
+            self._missing -= len(data)
+            self.unread = True
+
+    def _keep_unread(self, data: bytes, at: int) -> None:
+        """Keep the bytes from ``at`` on: this call has read its portion."""
+        self._pieces.append(data[at:])
+        self._missing = 0
+        self.unread = True
+
     def _complete(self, data: bytes) -> bool:
         """Add bytes to the kept frame. Returns whether enough have come."""
         pieces = self._pieces
+        self.unread = False
         if len(data) >= _WORTH_ITS_OBJECT:
             pieces.append(data)
         elif isinstance(last := pieces[-1], bytearray):
@@ -194,7 +209,7 @@ class WebSocketBase:
         if isinstance(close, str):
             return self._fault(close)
         self._machine.fire(ClosingInput.RECEIVE_CLOSE)
-        self._input_ended = True
+        self.stop_reading()
         return CloseReceived(*close)
 
     def _verdict(self, event: wsproto.events.CloseConnection) -> Fault:
@@ -216,5 +231,5 @@ class WebSocketBase:
     def _break(self, fault: Fault) -> Violation:
         """The peer broke the protocol: ignore its further bytes."""
         self._machine.fire(ClosingInput.VIOLATION)
-        self._input_ended = True  # we may still send: frames before the violation in the same read may be answered
+        self.stop_reading()  # we may still send: frames before the violation in the same read may be answered
         return Violation(fault)

@@ -182,6 +182,8 @@ class PerMessageDeflate(extensions.Extension):
         # The current incoming message: whether it is compressed, its size so far.
         self._is_compressed = False
         self._inflated = 0
+        #: Bytes inflated so far, of all messages.
+        self.inflated = 0
         # The current incoming frame.
         self._is_data = False
 
@@ -250,4 +252,5 @@ class PerMessageDeflate(extensions.Extension):
         except zlib.error:
             return CloseReason.INVALID_FRAME_PAYLOAD_DATA
         self._inflated += len(inflated)
+        self.inflated += len(inflated)
         return inflated if self._inflated <= self._limit else CloseReason.MESSAGE_TOO_BIG

@@ -19,7 +19,17 @@ from wsproto.utilities import generate_accept_token
 
 from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind, Side
-from ..heads import HeadGate, RequestHead, StatusHead, header_tokens, header_values, parse_status_head, response_parser
+from ..heads import (
+    HeadGate,
+    RequestHead,
+    StatusHead,
+    count_fields,
+    header_tokens,
+    header_values,
+    let_go,
+    parse_status_head,
+    response_parser,
+)
 from ..http import Headers
 from ..spelling import spelled
 
@@ -27,6 +37,8 @@ from ..spelling import spelled
 VERSION: Final = b"13"
 #: The most bytes of a refusal's body that are kept.
 REFUSAL_BODY_BYTES: Final = 65536
+#: Informational responses that may come before the final one.
+MAX_INFORMATIONAL: Final = 16
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]+)(?::[0-9]*)?")
@@ -243,12 +255,32 @@ Outcome: TypeAlias = Accepted | Refused | Fault
 class ClientHandshake:
     """Reads the response to :func:`request`. After it returned an outcome, do not feed it again."""
 
-    __slots__ = ("_accept", "_body", "_extension", "_gate", "_limit", "_refusal", "_status", "_subprotocols")
+    __slots__ = (
+        "_accept",
+        "_body",
+        "_extension",
+        "_field_limit",
+        "_gate",
+        "_informational",
+        "_limit",
+        "_refusal",
+        "_status",
+        "_subprotocols",
+    )
 
     def __init__(
-        self, limit: int, nonce: bytes, subprotocols: Sequence[bytes] = (), *, extension: bytes | None = None
+        self,
+        limit: int,
+        nonce: bytes,
+        subprotocols: Sequence[bytes] = (),
+        *,
+        extension: bytes | None = None,
+        field_limit: int = 128,
     ) -> None:
-        """``limit``: the largest response head in bytes. The other arguments are those of :func:`request`."""
+        """``limit``: the largest response head in bytes. ``field_limit``: the most fields of it. The other arguments
+        are those of :func:`request`."""
+        self._field_limit = field_limit
+        self._informational = 0
         self._gate = HeadGate(limit)
         self._limit = limit
         self._accept = generate_accept_token(b64encode(nonce))
@@ -267,6 +299,9 @@ class ClientHandshake:
             if isinstance(found, int):
                 return _broken(f"the response head is over the limit of {self._limit} bytes")
             head, data = found
+            fields = count_fields(head)
+            if fields > self._field_limit:
+                return _broken(f"the response head has {fields} header fields; head_fields allows {self._field_limit}")
             status = parse_status_head(head)
             if isinstance(status, Fault):
                 return status
@@ -276,6 +311,9 @@ class ClientHandshake:
                 self._status = status
                 self._refusal = response_parser(self._limit)
                 data = head + data
+            self._informational += 1
+            if self._informational > MAX_INFORMATIONAL and self._refusal is None:
+                return _broken(f"more than {MAX_INFORMATIONAL} informational responses")
         return self._read_refusal(data)
 
     def receive_eof(self) -> Refused | Fault:
@@ -321,7 +359,8 @@ class ClientHandshake:
                     return self._refused(complete=True)
                 elif not isinstance(event, h11.Response):
                     return None
-        except h11.RemoteProtocolError:
+        except h11.RemoteProtocolError as error:
+            let_go(error)
             return self._refused(complete=False)
 
     def _refused(self, *, complete: bool) -> Refused:

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 import wsproto.events
+from wsproto.connection import Connection, ConnectionType
 
 from ...faults import Fault, FaultKind
-from .base import ClosingInput, ClosingState, WebSocketBase
+from .base import ALL, ClosingInput, ClosingState, WebSocketBase
 from .deflate import PerMessageDeflate
 from .events import BinaryMessage, CloseReceived, PingReceived, PongReceived, TextMessage, Violation
 from .frames import FIN, RSV1, Opcode, Role, encode_frame, encode_header, parse_header
@@ -42,6 +43,8 @@ _WHOLE_BINARY: Final = FIN | Opcode.BINARY
 _TEXT_HEADERS: Final = [encode_header(_WHOLE_TEXT, size, 0) for size in range(126)]
 _LONG_TEXT_HEADER: Final = encode_header(_WHOLE_TEXT, 126, 0)[:2]
 
+#: A frame with an opcode that no RFC defines.
+_MEANINGLESS: Final = b"\x8f\x00"
 #: From this size on a copy costs more than a memoryview.
 _WORTH_A_VIEW: Final = 8192
 
@@ -54,7 +57,7 @@ class WebSocketWire(WebSocketBase):
     :class:`.deflate.PerMessageDeflate`; without one no reserved bit is accepted.
     """
 
-    __slots__ = ("_extension", "_fragments", "_is_plain_server", "_rsv")
+    __slots__ = ("_extension", "_fragments", "_is_plain_server", "_rare", "_rsv")
 
     def __init__(
         self,
@@ -64,19 +67,16 @@ class WebSocketWire(WebSocketBase):
         mask_key: Callable[[], bytes] | None = None,
         extension: PerMessageDeflate | None = None,
     ) -> None:
-        super().__init__(role, message_limit=message_limit, mask_key=mask_key, extension=extension)
+        super().__init__(role, message_limit=message_limit, mask_key=mask_key)
         self._extension = extension
         self._rsv = 0 if extension is None else RSV1
         self._is_plain_server = mask_key is None and extension is None
         self._fragments = bytearray()
+        self._rare: Connection | None = None  # reads the frames that are not on the fast path, once there is one
 
     @property
     def held(self) -> int:
         return super().held + len(self._fragments)
-
-    def ignore_rest(self) -> None:
-        super().ignore_rest()
-        self._fragments.clear()
 
     def text(self, payload: bytes) -> bytes:
         """A text message as one frame. ``payload`` must be UTF-8; it is not checked."""
@@ -101,9 +101,14 @@ class WebSocketWire(WebSocketBase):
         mask_key = self._mask_key
         return encode_frame(first, payload, mask_key() if mask_key is not None else None)
 
-    def receive_data(self, data: bytes) -> list[WebSocketEvent]:
+    @property
+    def inflated(self) -> int:
+        """Bytes inflated so far, of all messages."""
+        return 0 if self._extension is None else self._extension.inflated
+
+    def receive_data(self, data: bytes, portion: int = ALL) -> list[WebSocketEvent]:
         """Bytes from the peer, in any pieces. After :class:`CloseReceived` or :class:`Violation` there are no more
-        events."""
+        events. At most ``portion`` frames are read; see ``unread``."""
         events: list[WebSocketEvent] = []
         if self._pieces:
             if not self._complete(data):
@@ -117,8 +122,12 @@ class WebSocketWire(WebSocketBase):
         short = 6 if mask_bit else 2
         limit = self._limit
         inside = self._message_opcode
-        at = 0
-        while (there := end - at) > 1:
+        at = silent = 0
+        # The loop ends before the last ``tail`` bytes, so frames are not counted in it, but only at its end.
+        tail = 1 if end <= portion else _tail(end, portion, short)
+        while (there := end - at) > tail or (
+            there > 1 and (tail := _tail(there, portion - len(events) - silent, short)) < there
+        ):
             first = data[at]
             size = data[at + 1] ^ mask_bit
             whole = _WHOLE_TEXT <= first <= _WHOLE_BINARY and not inside
@@ -145,7 +154,9 @@ class WebSocketWire(WebSocketBase):
                         self._keep(data, at, stop - at)
                         return events
                     event = self._read_rare(data[at:stop], start - at)
-                    if event is not None:
+                    if event is None:
+                        silent += 1
+                    else:
                         events.append(event)
                         if self._input_ended:
                             return events
@@ -177,9 +188,28 @@ class WebSocketWire(WebSocketBase):
                         return events
                 events.append(TextMessage(payload))
             at = stop
-        if there:
+        if there > 1:
+            self._keep_unread(data, at)
+        elif there:
             self._keep(data, at, 2)
         return events
+
+    def stop_reading(self) -> None:
+        super().stop_reading()
+        self._fragments = bytearray()
+        rare, self._rare = self._rare, None
+        if rare is not None:
+            # wsproto's parser refers to itself until it has stopped, and a frame without a meaning stops it.
+            rare.receive_data(_MEANINGLESS)
+            for _ in rare.events():
+                pass
+
+    def _reader_of_rare_frames(self) -> Connection:
+        rare = self._rare
+        if rare is None:
+            kind = ConnectionType.SERVER if self._mask_bit else ConnectionType.CLIENT
+            rare = self._rare = Connection(kind, [] if self._extension is None else [self._extension])
+        return rare
 
     def _read_rare(self, frame: bytes, start: int) -> WebSocketEvent | None:
         """Read one whole frame that is not on the fast path. Its payload begins at ``start``. ``None``: the message is
@@ -189,8 +219,9 @@ class WebSocketWire(WebSocketBase):
             return self._break(said) if isinstance(said, Fault) else said
         opcode = self._message_opcode = self._message_opcode or frame[0] & 0xF
         self._assembled += len(frame) - start
-        self._connection.receive_data(frame)
-        for event in self._connection.events():
+        rare = self._reader_of_rare_frames()
+        rare.receive_data(frame)
+        for event in rare.events():
             if isinstance(event, wsproto.events.CloseConnection):
                 self._fragments.clear()
                 return self._break(self._verdict(event))
@@ -202,3 +233,9 @@ class WebSocketWire(WebSocketBase):
         self._fragments.clear()
         self._message_opcode = self._assembled = 0
         return TextMessage(message) if opcode == Opcode.TEXT else BinaryMessage(message)
+
+
+def _tail(there: int, frames: int, shortest: int) -> int:
+    """Of ``there`` bytes those that ``frames`` frames do not reach if each has only ``shortest`` bytes. At least 1: one
+    byte is no header."""
+    return max(1, there - frames * shortest)

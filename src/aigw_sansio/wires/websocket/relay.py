@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 from ...errors import LocalProtocolError
 from ...faults import Fault
-from .base import WebSocketBase
+from .base import ALL, WebSocketBase
 from .events import CloseReceived, MessagePassed, PingReceived, PongReceived, Violation
 from .frames import FIN, MASKED, Opcode, Role, encode_header, parse_header
 from .masking import apply_mask
@@ -35,6 +35,9 @@ _WHOLE_BINARY: Final = FIN | Opcode.BINARY
 
 #: Events besides the forwarded bytes.
 ControlEvent: TypeAlias = PingReceived | PongReceived | CloseReceived | Violation | MessagePassed
+#: A whole frame that is forwarded costs this much less than one of another kind.
+_CHEAPER: Final = 8
+
 #: ``bytes`` are whole frames for the other side; write them unchanged.
 RelayEvent: TypeAlias = bytes | ControlEvent
 
@@ -101,15 +104,15 @@ class FrameRelay(WebSocketBase):
     def held(self) -> int:
         return super().held + sum(map(len, self._out)) + len(self._seen)
 
-    def ignore_rest(self) -> None:
-        super().ignore_rest()
+    def stop_reading(self) -> None:
+        super().stop_reading()
         self._out.clear()
-        self._seen.clear()
+        self._seen = bytearray()
 
-    def receive_data(self, data: bytes) -> list[RelayEvent]:
+    def receive_data(self, data: bytes, portion: int = ALL) -> list[RelayEvent]:
         """Bytes from the sender, in any pieces. Neighbouring frames come as one run of ``bytes``; a
         :class:`MessagePassed` may precede the run that holds its frame. After :class:`CloseReceived` or
-        :class:`Violation` there are no more events."""
+        :class:`Violation` there are no more events. At most ``portion`` frames are read; see ``unread``."""
         if self._pieces:
             if not self._complete(data):
                 return []
@@ -121,13 +124,19 @@ class FrameRelay(WebSocketBase):
         if self._plain and not self._message_opcode:
             # Fast path: whole, unfragmented data frames, as nearly all frames are.
             end = len(data)
-            last = end - 3
             mask_bit = self._mask_bit
             short = self._short
+            final = last = end - 3
             observe = self._observe_bytes
+            most = portion
+            if final > portion:
+                # Frames are not counted in the loop, only at its end: so many of the shortest fit in front of ``last``.
+                if observe is None:
+                    most *= _CHEAPER
+                last = _window(0, final, most, short)
             count = payload = 0
             events: list[RelayEvent] = []
-            while at < last:
+            while at < last or (at < final and (last := _window(at, final, most - count, short)) > at):
                 first, second, extended = _first_bytes(data, at)
                 if first != _WHOLE_TEXT and first != _WHOLE_BINARY:
                     break
@@ -152,15 +161,21 @@ class FrameRelay(WebSocketBase):
             if at == end:
                 events += (data,)
                 return events
-            return self._read(events, data, at)
-        return self._read([], data, at)
+            return self._read(events, data, at, portion - count * portion // most)
+        return self._read([], data, at, portion)
 
-    def _read(self, events: list[RelayEvent], data: bytes, at: int) -> list[RelayEvent]:
-        """Read frames of any kind from ``at`` on; the bytes before it are forwarded."""
+    def _read(self, events: list[RelayEvent], data: bytes, at: int, portion: int) -> list[RelayEvent]:
+        """Read at most ``portion`` frames of any kind from ``at`` on; the bytes before it are forwarded."""
         end = len(data)
         mask_bit = self._mask_bit
         run = 0  # data[run:at] is forwarded unchanged
         while True:
+            portion -= 1
+            if portion < 0:
+                self._flush(events, data, run, at)
+                if at < end:
+                    self._keep_unread(data, at)
+                return events
             if self._long_left:
                 needed = min(FRAGMENT_BYTES, self._long_left)
                 if end - at < needed:
@@ -287,3 +302,8 @@ class FrameRelay(WebSocketBase):
             events.append(MessagePassed(self._seen_opcode == Opcode.TEXT, self._seen_size, data))
             self._seen.clear()
             self._seen_size = 0
+
+
+def _window(at: int, final: int, frames: int, shortest: int) -> int:
+    """The end of ``frames`` more frames if each has only ``shortest`` bytes; at most ``final``."""
+    return min(final, at + frames * shortest)

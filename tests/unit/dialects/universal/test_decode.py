@@ -1,11 +1,13 @@
 """The ``universal.*`` dialect: what each client message decodes to."""
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aigw_sansio.config import Limits
 from aigw_sansio.dialects.universal import messages
 from aigw_sansio.dialects.universal.decode import (
     BadCreate,
@@ -125,7 +127,7 @@ def test_messages_without_an_exchange(data: bytes, kind: FaultKind, detail: str)
         ('{"provider":"p"}', "b", "request: Object missing required field `endpoint`"),
         ('{"provider":"p","endpoint":5}', "b", "request.endpoint: Expected `str`, got `int`"),
         ('{"provider":"p","endpoint":5,"eventId":"s"}', "s", "request.endpoint: Expected `str`, got `int`"),
-        ('[{"provider":"p","endpoint":5,"eventId":"s"},7]', "b", "request[0].endpoint: Expected `str`, got `int`"),
+        ('[{"provider":"p","endpoint":5,"eventId":"s"},7]', "s", "request[0].endpoint: Expected `str`, got `int`"),
         (f'[{STEP},{{"provider":"p","endpoint":5,"eventId":"2"}}]', "b", "request[1].endpoint: Expected `str`, got `int`"),
         ('[1,{"eventId":"2"}]', "b", "request[0]: Expected `object`, got `int`"),
         ('{"provider":"p","endpoint":"e","headers":[]}', "b", "request.headers: Expected `object | null`, got `array`"),
@@ -204,3 +206,62 @@ def test_a_query_stays_the_clients_bytes(queries: list[object], spaced: bool) ->
 
 def test_half_a_surrogate_pair_in_the_id_of_a_cancel_is_replaced() -> None:
     assert decode(b'{"type":"universal.cancel","eventId":"\\ud800"}') == Cancel("\ufffd")
+
+
+LIMITS = Limits(steps_per_request=3, headers_per_step=2, head_bytes=1024)
+WIDE = Limits(head_bytes=1024)
+
+
+@pytest.mark.parametrize(("data", "limits", "detail"), [
+    (create(f"[{','.join([STEP] * 4)}]", ',"eventId":"b"'), LIMITS, "request has more than 3 steps, which steps_per_request allows"),
+    (create(f"[{','.join([STEP] * 17)}]", ',"eventId":"b"'), Limits(), "request has more than 16 steps, which steps_per_request allows"),
+    (create(f"[{','.join([STEP] * 3)},7]", ',"eventId":"b"'), LIMITS, "request has more than 3 steps, which steps_per_request allows"),
+    (create(f'[{STEP},{STEP},{STEP},{{"query":"\\ud83d","provider":"p","endpoint":"e"}}]', ',"eventId":"b"'), LIMITS,
+     "request has more than 3 steps, which steps_per_request allows"),
+    (create(f"[{','.join([STEP] * 3)}]", ',"eventId":"b"'), Limits(attempts_per_exchange=2),
+     "request has more than 2 steps, which attempts_per_exchange allows"),
+    (fields('"eventId":"b","headers":{"a":"1","b":"2","c":"3"}'), LIMITS, "request.headers has 3 headers; headers_per_step allows 2"),
+    (fields('"eventId":"b","authorization":"x","headers":{"a":"1","b":"2"}'), LIMITS,
+     "request.headers has 3 headers; headers_per_step allows 2"),
+    (create(f'[{STEP},{{"provider":"p","endpoint":"e","headers":{{"a":1,"b":2,"c":3}}}}]', ',"eventId":"b"'), LIMITS,
+     "request[1].headers has 3 headers; headers_per_step allows 2"),
+    (fields('"eventId":"b","headers":{"a":"%s"}' % ("x" * 1023)), WIDE,
+     "request has 1025 characters in its endpoint and its headers together; head_bytes allows 1024"),
+    (fields('"eventId":"b","authorization":"%s"' % ("x" * 1024)), WIDE,
+     "request has 1025 characters in its endpoint and its headers together; head_bytes allows 1024"),
+    (create('{"provider":"p","eventId":"b","endpoint":"%s"}' % ("e" * 1025)), WIDE,
+     "request has 1025 characters in its endpoint and its headers together; head_bytes allows 1024"),
+    (fields('"eventId":"b","headers":{"a":%s1}' % (" " * 6144)), WIDE,
+     "request has 6151 characters in its endpoint and its headers together; head_bytes allows 1024"),
+])  # fmt: skip
+def test_a_request_over_a_limit_is_refused_by_its_name(data: bytes, limits: Limits, detail: str) -> None:
+    assert decode(data, limits) == BadCreate("b", Fault(INVALID, Side.CLIENT, detail))
+
+
+@pytest.mark.parametrize(("data", "limits"), [
+    (create(f"[{','.join([STEP] * 3)}]"), LIMITS),
+    (create(f"[{','.join([STEP] * 16)}]"), Limits()),
+    (fields('"headers":{"a":"1","b":"2"}'), LIMITS),
+    (fields('"authorization":"x","headers":{"a":"1"}'), LIMITS),
+    (fields('"headers":{"a":"%s"}' % ("\\u0041" * 1022)), WIDE),
+    (create('{"provider":"p","endpoint":"%s"}' % ("e" * 1024)), WIDE),
+    (fields('"headers":' + json.dumps({f"h{number}": 1 for number in range(100)})), Limits()),
+])  # fmt: skip
+def test_a_request_at_its_limits_is_read(data: bytes, limits: Limits) -> None:
+    assert isinstance(decode(data, limits), Create)
+
+
+@pytest.mark.parametrize("data", [
+    create("[" + ",".join([STEP] * 20_000) + "]"),
+    create("[" + ",".join([STEP] * 20_000) + ',{"query":"\\ud83d"}]'),
+    fields('"headers":{' + ",".join(f'"h{number}":1' for number in range(60_000)) + "}"),
+    fields('"query":"\\ud83d"' + ',"a":1' * 100_000),
+])  # fmt: skip
+def test_no_object_is_made_for_what_is_over_a_limit_or_not_read(data: bytes) -> None:
+    """A byte of a message costs at most a few bytes, for copies of the text; it was 27 for small steps."""
+    decode(data)
+    tracemalloc.start()
+    decode(data)
+    highest = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert highest < 4 * len(data)

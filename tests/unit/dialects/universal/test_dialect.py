@@ -18,7 +18,7 @@ FAULT = Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, "too many", retryable=True)
 METADATA = {"cacheStatus": "MISS", "eventId": "e", "logId": "log", "step": "0", "attempts": 0}
 STEP = {"provider": "openai", "endpoint": "chat/completions", "headers": {}, "query": {}}
 
-dialect = UniversalDialect()
+dialect = UniversalDialect(Limits())
 
 
 def read(messages: list[bytes]) -> dict[str, Any]:

@@ -27,7 +27,9 @@ def test_speech_as_events() -> None:
 
 def test_speech_as_bytes_and_a_transcript_as_text() -> None:
     reader = make_reader("openai-audio")
-    assert reader.read(Chunk(b"\xff\xfb\x90" * 5)) == [e.AudioDelta(15)]
+    assert reader.read(Chunk(b"\xff\xfb\x90" * 5)) == [e.ResponseStarted(), e.AudioDelta(15)]
+    assert reader.read(Chunk(b"\xff\xfb\x90")) == [e.AudioDelta(3)]
+    assert reader.finish() == [e.ResponseFinished("stop")]
     assert make_reader("openai-audio").read_whole(b"\xff\xfb\x90") == [e.AudioDelta(3), e.ResponseFinished("stop")]
     assert make_reader("openai-audio").read_whole(b"Hello.\n") == [e.TextDelta("Hello.\n"), e.ResponseFinished("stop")]
 

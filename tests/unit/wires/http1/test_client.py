@@ -246,6 +246,8 @@ def test_the_head_limit_is_exact(over: int, step: int | None) -> None:
     head += b"y" * (LIMIT - len(head) - 4 + over) + b"\r\n\r\n"
     events, _ = read(head, step=step)
     assert isinstance(events[0], StreamFailed if over else ResponseHead)
+    if isinstance(events[0], StreamFailed):
+        assert events[0].fault.detail == f"the response head is larger than the {LIMIT} bytes of head_bytes"
 
 
 @pytest.mark.parametrize("step", [None, 1])
@@ -471,3 +473,46 @@ def test_the_differential_check_sees_ends_and_faults() -> None:
     for seed in SEEDS:
         for choice in range(32):
             target(bytes([choice]) + seed[1:])
+
+
+@pytest.mark.parametrize(("fields", "fits"), [(3, True), (4, False)])
+def test_the_fields_of_a_response_and_of_its_trailers_are_counted(fields: int, fits: bool) -> None:
+    some = b"x: 1\r\n" * (fields - 1)
+    for raw in (
+        OK + some + b"content-length: 0\r\n\r\n",
+        b"HTTP/1.1 103 x\r\n" + some + b"x: 2\r\n\r\n" + OK + b"content-length: 0\r\n\r\n",
+        OK + b"transfer-encoding: chunked\r\n\r\n0\r\n" + some + b"x: 2\r\n\r\n",
+    ):
+        wire = Http1Client(LIMIT, 3)
+        wire.send_request(request())
+        wire.data_to_send()
+        events = wire.receive_data(raw)
+        assert (type(events[-1]) is ResponseEnd) is fits
+        assert kinds(events) == ([] if fits else [FaultKind.MALFORMED_RESPONSE] * 2)
+        if not fits:
+            failed = events[-1]
+            assert isinstance(failed, ConnectionFailed)
+            assert "4 " in failed.fault.detail
+            assert "head_fields allows 3" in failed.fault.detail
+
+
+def test_a_malformed_head_is_refused_without_a_quotation() -> None:
+    for line in (b"a secret: x", b"x: secret\0", b"secret"):
+        events, _ = read(OK + line + b"\r\n\r\n")
+        assert kinds(events) == [FaultKind.MALFORMED_RESPONSE] * 2
+        assert "secret" not in repr(events)
+
+
+@pytest.mark.parametrize(("size", "pieces"), [(0, 1), (65_535, 1), (65_536, 2)])
+def test_a_large_body_is_a_piece_of_its_own(size: int, pieces: int) -> None:
+    body = b"x" * size
+    wire = Http1Client(LIMIT)
+    wire.send_request(request(body=body))
+    taken = []
+    while data := wire.data_to_send():
+        assert not taken or not wire.request_sent(1) or len(taken) == pieces - 1
+        taken.append(data)
+    assert wire.request_sent(1)
+    assert len(taken) == pieces
+    assert b"".join(taken).endswith(b"\r\n\r\n" + body)
+    assert size < 65_536 or taken[1] is body

@@ -380,6 +380,30 @@ def test_goaway_with_an_error_ends_all() -> None:
     assert wire.receive_data(settings()) == wire.receive_eof() == []
 
 
+@pytest.mark.parametrize(
+    ("cut", "begun"),
+    [
+        (b"", set()),
+        (frame(1, 0, 1, b"\x88"), {1}),
+        (frame(1, 4, 1, b"\x88")[:9], {1}),
+        (frame(1, 4, 1, b"\x88")[:8], {1, 3}),
+        (frame(3, 0, 3, b"\0\0\0\7")[:-1], {3}),
+        (frame(0, 0, 3, b"x")[:-1], {3}),
+        (frame(8, 0, 1, b"\0\0\0\7")[:-1], set()),
+        (frame(6, 0, 0, b"12345678")[:-1], set()),
+        (frame(1, 4, 5, b"\x88")[:9], set()),
+    ],
+)
+@pytest.mark.parametrize("clean", [True, False])
+def test_a_frame_that_is_cut_may_be_a_part_of_its_response_alone(cut: bytes, begun: set[int], clean: bool) -> None:
+    wire = client()
+    wire.send_request(request())
+    wire.send_request(request())
+    assert wire.receive_data(cut) == [] if cut else True
+    events = wire.receive_eof() if clean else wire.connection_lost("reset")
+    assert {event.stream for event in events if isinstance(event, StreamFailed) and event.processed} == begun
+
+
 @pytest.mark.parametrize("clean", [True, False])
 def test_the_end_of_the_connection_ends_every_stream(clean: bool) -> None:
     wire = client()
@@ -489,3 +513,35 @@ def test_any_calls_among_any_frames_raise_misuse_alone(parts: list[bytes], draw:
         assert not wire.reusable or link._h2.open_outbound_streams == len(link._streams)
     wire.receive_eof()
     assert wire.capacity == 0
+
+
+def test_a_closed_wire_holds_and_sends_nothing() -> None:
+    wire = client()
+    stream = wire.send_request(request(body=b"x" * 100_000))
+    wire.data_to_send()
+    wire.receive_data(headers(stream, OK) + data(stream, b"some"))
+    wire.close()
+    assert wire.data_to_send() == b""
+    assert wire.capacity == 0
+    assert not wire.reusable
+    wire.consume(stream, 4)  # its end may have crossed this
+    assert wire.receive_data(data(stream, b"more")) == []
+    assert wire.data_to_send() == b""
+
+
+@pytest.mark.parametrize(("fields", "fits"), [(3, True), (4, False)])
+def test_the_fields_of_a_response_and_of_its_trailers_are_counted(fields: int, fits: bool) -> None:
+    some = [(b"x", b"1")] * (fields - 1)
+    for raw in (
+        headers(1, [*OK, *some], 5),
+        headers(1, [(b":status", b"103"), *some]) + headers(1, OK, 5),
+        headers(1, OK) + headers(1, [*some, (b"x", b"2")], 5),
+    ):
+        wire = client(head_fields=3)
+        wire.send_request(request())
+        last = wire.receive_data(raw)[-1]
+        assert (last == ResponseEnd(1)) is fits
+        if not fits:
+            assert isinstance(last, StreamFailed)
+            assert last.fault.kind is FaultKind.MALFORMED_RESPONSE
+            assert "4 fields; head_fields allows 3" in last.fault.detail

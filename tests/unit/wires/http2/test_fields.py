@@ -75,6 +75,18 @@ def test_errors_name_the_fault_without_the_value() -> None:
     assert "secret" not in wrong
 
 
+@pytest.mark.parametrize("fields", [
+    [(b"Secret", b"x")], [(b"a secret", b"x")], [(b"x", b"secret\0")], [(b"x", b" secret")], [(b":path", b"secret\0")],
+    [(b":secret", b"x")], [(b"x", b"y"), (b":secret", b"x")], [(b":secret", b"x"), (b":secret", b"x")], [(b":status", b"secret")],
+    [*GET, (b":secret", b"x")],
+])  # fmt: skip
+def test_no_error_quotes_the_peer(fields: Fields) -> None:
+    found = [read_request(fields), read_response(fields), read_response(fields, interim=True), read_trailers(fields)]
+    assert any(isinstance(one, str) for one in found)
+    for one in found:
+        assert not isinstance(one, str) or "ecret" not in one
+
+
 def test_secrets_stay_out_of_the_table() -> None:
     fields = outgoing([(b":path", b"/")], [(b"x-api-key", b"k"), (b"accept", b"x")])
     assert not isinstance(fields, str)

@@ -615,3 +615,11 @@ def test_any_calls_among_any_frames_raise_misuse_alone(parts: list[bytes], draw:
     assert wire.open_streams == 0
     while wire.data_to_send():
         pass
+
+
+def test_the_fields_of_trailers_are_counted() -> None:
+    wire = serve(head_fields=3)
+    for number, count in ((1, 3), (3, 4)):
+        wire.receive_data(headers(number, [(b":method", b"POST"), *GET[1:]]))
+        events = wire.receive_data(headers(number, [(b"x", b"y")] * count, 5))
+        assert events == [StreamEof(1)] if count == 3 else aborted(events) == [(3, FaultKind.PROTOCOL_ERROR)]

@@ -403,3 +403,20 @@ def test_websockets_grants_what_we_ask_and_we_grant_what_it_asks() -> None:
 def test_a_status_head() -> None:
     headers: Headers = [(b"x", b"\xff")]
     assert parse_status_head(b"HTTP/1.1 200 OK\r\nX: \xff\r\n\r\n") == StatusHead(200, b"1.1", headers)
+
+
+@pytest.mark.parametrize(("fields", "fits"), [(3, True), (4, False)])
+def test_the_fields_of_the_answer_are_counted(fields: int, fits: bool) -> None:
+    head = b"HTTP/1.1 401 no\r\n" + b"x: 1\r\n" * (fields - 1) + b"content-length: 0\r\n\r\n"
+    outcome = ClientHandshake(4096, NONCE, field_limit=3).receive_data(head)
+    assert isinstance(outcome, Refused) is fits
+    if not fits:
+        assert isinstance(outcome, Fault)
+        assert outcome.detail == "the response head has 4 header fields; head_fields allows 3"
+
+
+@pytest.mark.parametrize(("count", "fits"), [(16, True), (17, False)])
+def test_informational_answers_are_counted(count: int, fits: bool) -> None:
+    raw = b"HTTP/1.1 103 x\r\n\r\n" * count + b"HTTP/1.1 401 no\r\ncontent-length: 0\r\n\r\n"
+    outcome = ClientHandshake(4096, NONCE).receive_data(raw)
+    assert isinstance(outcome, Refused if fits else Fault)

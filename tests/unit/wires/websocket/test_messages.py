@@ -261,3 +261,18 @@ def test_after_the_peers_close_we_may_still_send(role: Role) -> None:
     assert wire.text(b"last words")
     assert wire.close(1001)
     assert wire.state is ClosingState.CLOSED
+
+
+@ROLES
+@pytest.mark.parametrize("unfinished", [(0x01, b"fragment", None), (0x81, b"a part", 100)])
+def test_who_stops_reading_ignores_what_comes_and_may_still_close(
+    role: Role, unfinished: tuple[int, bytes, int | None]
+) -> None:
+    first, payload, length = unfinished
+    wire = make(role)
+    assert wire.receive_data(frame(role, first, payload, length)) == []
+    wire.stop_reading()
+    wire.stop_reading()
+    assert wire.receive_data(frame(role, 0x80, b"the rest") + FILLER) == []
+    assert wire.receive_data(frame(role, 0x88)) == []
+    assert wire.close(1000)[0] == 0x88
