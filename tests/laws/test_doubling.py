@@ -8,7 +8,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import pytest
 from tests.peers import http2_frames as h2
@@ -18,7 +18,7 @@ from tests.rigs.compiled import needs_sources
 from tests.rigs.meter import Cost, cost_of
 
 from aigw_sansio.bodies.aws_eventstream import AwsEventStreamDecoder
-from aigw_sansio.bodies.chunk import BodyDecoder, Chunk
+from aigw_sansio.bodies.chunk import BodyDecoder, Chunk, feed_all, finish_all
 from aigw_sansio.bodies.coding import ContentDecoder
 from aigw_sansio.bodies.json_array import JsonArrayDecoder
 from aigw_sansio.bodies.ndjson import NdjsonDecoder
@@ -27,7 +27,7 @@ from aigw_sansio.bodies.sniffing import SniffingDecoder
 from aigw_sansio.bodies.sse import SseDecoder
 from aigw_sansio.config import Config, Limits, ProviderSettings
 from aigw_sansio.dialects.universal.decode import decode
-from aigw_sansio.effects import Connect
+from aigw_sansio.effects import Connect, Continue
 from aigw_sansio.formats.detection import detect_format
 from aigw_sansio.formats.errors import failed_response, not_json
 from aigw_sansio.formats.realtime import REALTIME_FORMATS, make_realtime_reader
@@ -74,6 +74,21 @@ def assert_linear(prepare: Prepare, n: int, *, handed: bool = True) -> None:
 
 def reads(data: bytes, size: int) -> list[bytes]:
     return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+class Reading(Protocol):
+    """A wire that reads a portion in each call."""
+
+    unread: bool
+
+    def receive_data(self, data: bytes) -> Any: ...
+
+
+def receive_all(wire: Reading, data: bytes) -> None:
+    """Read ``data`` to the end, as its owner does in several turns."""
+    wire.receive_data(data)
+    while wire.unread:
+        wire.receive_data(b"")
 
 
 def test_the_law_finds_what_is_quadratic() -> None:
@@ -188,7 +203,7 @@ def test_frames_of_clients(name: str, size: int) -> None:
         pieces = reads(FRAMES[name](n), size)
         extension = PerMessageDeflate(Role.SERVER, Agreement(), message_limit=BIG)
         wire = WebSocketWire(Role.SERVER, message_limit=BIG, extension=extension)
-        return lambda: [wire.receive_data(piece) for piece in pieces]
+        return lambda: [receive_all(wire, piece) for piece in pieces]
 
     assert_linear(prepare, 60)
 
@@ -199,7 +214,7 @@ def test_frames_that_are_passed_on(name: str, size: int) -> None:
     def prepare(n: int) -> Callable[[], object]:
         pieces = reads(FRAMES[name](n), size)
         wire = FrameRelay(Role.SERVER, message_limit=BIG, remask_key=lambda: b"ours", observe_bytes=1 << 20)
-        return lambda: [wire.receive_data(piece) for piece in pieces]
+        return lambda: [receive_all(wire, piece) for piece in pieces]
 
     assert_linear(prepare, 60)
 
@@ -347,7 +362,7 @@ def test_clients_over_http2(name: str, size: int) -> None:
         wire.receive_data(PREFACE + h2.settings())
         wire.data_to_send()
         pieces = reads(SERVED[name](n), size)
-        return lambda: [(wire.receive_data(piece), wire.data_to_send()) for piece in pieces]
+        return lambda: [(receive_all(wire, piece), wire.data_to_send()) for piece in pieces]
 
     assert_linear(prepare, 45)
 
@@ -373,7 +388,7 @@ def test_providers_over_http2(name: str, size: int) -> None:
         wire.send_request(Request(b"POST", b"https", b"h", b"/", [], b"{}"))
         wire.data_to_send()
         pieces = reads(ANSWERED[name](n), size)
-        return lambda: [(wire.receive_data(piece), wire.data_to_send()) for piece in pieces]
+        return lambda: [(receive_all(wire, piece), wire.data_to_send()) for piece in pieces]
 
     assert_linear(prepare, 45)
 
@@ -387,8 +402,8 @@ def decoded(make: Callable[[], BodyDecoder], data: bytes, size: int) -> Callable
     def run() -> None:
         decoder = make()
         for piece in pieces:
-            decoder.feed(piece)
-        decoder.finish()
+            list(feed_all(decoder, piece))
+        list(finish_all(decoder))
 
     return run
 
@@ -596,7 +611,8 @@ class World:
 
     def answer(self, data: bytes) -> None:
         self.gateway.receive_data(self.provider, data, 0.0)
-        self.gateway.effects()
+        while any(isinstance(effect, Continue) for effect in self.gateway.effects()):
+            self.gateway.proceed(0.0)
 
     def take(self, conn: ConnId) -> None:
         while data := self.gateway.data_to_send(conn):

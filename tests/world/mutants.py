@@ -417,7 +417,7 @@ FAULTS: list[Mutant] = [
     Mutant(
         "a relay pauses nobody",
         "realtime.direction",
-        "            self.paused = self.waits = True\n            self.source.pause_reading()\n",
+        "            self.paused = self.waits = True\n            if not self.held:\n                self.source.pause_reading()\n",
         "            pass\n",
     ),
     Mutant(
