@@ -8,7 +8,7 @@ through :mod:`.core.transfer`.
 
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from math import inf
 from typing import TypeAlias
 
@@ -21,6 +21,7 @@ from aigw_sansio.effects import ANSWER_TYPE
 from .core.link import ByteSocket, Link
 from .core.loops import asyncio_told
 from .core.readiness import Readiness, choose_readiness
+from .core.resolver import Resolver
 from .core.sockets import (
     Listener,
     address_text,
@@ -51,7 +52,8 @@ class AnyioDriver(Transfer):
     ``answer`` looks up answers to the engine's questions; without it every answer is ``Unavailable``. ``on_event`` is
     called with each event, must return soon, and is logged if it raises. ``clock`` gives monotonic seconds; the engine
     sees no other time. ``handshakes``: how many TLS handshakes of clients may run at once; a client above it is closed
-    at once, because the engine, which counts clients, does not know it yet.
+    at once, because the engine, which counts clients, does not know it yet. ``known_hosts``: names for whose look-ups
+    threads are kept free (:mod:`.core.resolver`).
     """
 
     def __init__(
@@ -62,10 +64,13 @@ class AnyioDriver(Transfer):
         on_event: Callable[[Event], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         handshakes: int | None = None,
+        known_hosts: Collection[str] = (),
     ) -> None:
         super().__init__(engine, on_event, clock)
         self._most_handshakes = inf if handshakes is None else handshakes
         self._handshakes = 0
+        self._known_hosts = known_hosts
+        self._resolver: Resolver
         self._told_at = -inf  # when it was logged last that there were too many
         self._answer = answer
         self._stopping = False
@@ -96,6 +101,7 @@ class AnyioDriver(Transfer):
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks
                 self._readiness = self._choose_readiness(tasks)
+                self._resolver = Resolver(tasks, self._known_hosts)
                 await tasks.start(self._keep_alarm)
                 self._now = self._clock()
                 self._execute_effects()  # the engine may have effects before the first client
@@ -281,7 +287,7 @@ class AnyioDriver(Transfer):
         self._execute_effects()
 
     async def _dial_tcp(self, host: str, port: int) -> ByteSocket:
-        return await dial_tcp(host, port)
+        return await dial_tcp(host, port, self._resolver.look_up)
 
     async def _tls_handshake(self, sock: ByteSocket, pipe: TlsPipe) -> None:
         await tls_handshake(sock, pipe)

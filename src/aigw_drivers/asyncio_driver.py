@@ -107,7 +107,7 @@ class ProtocolDriver(AnyioDriver):
                 sock.pause()
 
         protocol = self._new_socket(made)
-        sock = await dial_tcp(host, port)
+        sock = await dial_tcp(host, port, self._resolver.look_up)
         try:
             await self._loop.create_connection(lambda: protocol, sock=sock)
         except BaseException:

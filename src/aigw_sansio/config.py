@@ -47,6 +47,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     buffered_response_bytes_per_connection: int = 64 * MIB
     upstream_connections_per_origin: int = 512
     streams_per_connection: int = 100  #: at once on one HTTP/2 connection, either side
+    requests_per_connection: int = 1000  #: in all on a client's HTTP/2 connection; then GOAWAY, and open ones go on
     send_high_water_bytes: int = 64 * 1024  #: for a connection's send buffer, and for an exchange's own queue
     early_bytes: int = 64 * 1024  #: held for a realtime client until its provider answers; one read may exceed it
     unusable_messages_in_a_row: int = 100
@@ -54,6 +55,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     chunk_bytes: int = 16 * MIB  #: one SSE event, line or array element
     read_on_bytes: int = 64 * 1024  #: behind the end of a provider's stream, until its connection can be kept
     connections: int | None = None  #: of clients
+    memory_bytes: int | None = None  #: all that is held for peers, in all buffers
+    lookups_at_once_per_client: int = 4  #: dials of one client connection to hosts that are names
+    signings_at_once: int = 1  #: questions to the host for a signature
     connections_per_address: int | None = None  #: of one IPv4 address or one IPv6 /64; trusted proxies do not count
 
     def __post_init__(self) -> None:
@@ -86,6 +90,8 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     pool_idle_s: float = 60.0  #: an upstream connection without work
     pool_age_s: float = 3600.0  #: an older upstream connection takes no new work
     upstream_ping_s: float = 30.0  #: silence of a shared HTTP/2 connection that has work, before we ping
+    memory_wait_s: float = 5.0  #: above ``memory_bytes``, until the socket that holds most is closed
+    cancelled_s: float = 1.0  #: from a cancel until the exchange counts no more
     ask_s: float = 5.0  #: for the host's answer
     drain_s: float = 30.0  #: for running exchanges, when the gateway shuts down
 

@@ -9,26 +9,28 @@ from .dialects.universal.dialect import UniversalDialect
 from .downstream.addresses import ClientAddresses, client_at
 from .downstream.admission import Admission, Admitted
 from .downstream.connection_limits import ConnectionLimits, TurnAway, refuse_dial
-from .downstream.gateway_tokens import own_token_check
 from .downstream.http1 import Http1DownstreamConnection
 from .downstream.http2 import Http2DownstreamConnection
+from .downstream.memory_use import holders
 from .downstream.ports import PendingRequest, RequestHandler, Responder
 from .downstream.refusal import refuse_request
-from .downstream.routes import RealtimeResource
 from .downstream.websocket import WebSocketChannel, WebSocketOpening
 from .effects import Answer, Effect
+from .engine.client import Requester
 from .engine.connection import Connection
+from .engine.memory import PER_CONNECTION, MemoryGuard, MemoryHolder
 from .engine.services import Services
 from .engine.turns import TURN_BYTES
 from .errors import LocalProtocolError
 from .events import ConnectionRefused
 from .faults import Fault
 from .ids import AskId, ConnId
-from .providers.allowed import refuse_call, settings_of
-from .providers.realtime import build_realtime_call
+from .realtime.memory_use import RelayMemory
+from .realtime.plan import plan
 from .realtime.relay import Relay
 from .realtime.upstream import RelayUpstreamConnection
-from .sessions.planner import ClientInfo
+from .sessions.clients import Clients
+from .sessions.planner import client_info
 from .sessions.session import Session
 from .upstream.access_tokens import AuthorizingSource
 from .upstream.connection import UpstreamConnection
@@ -48,9 +50,11 @@ class Gateway:
 
     __slots__ = (
         "_admission",
+        "_clients",
         "_connections",
         "_drain_timer",
         "_limits",
+        "_memory",
         "_next_session",
         "_now",
         "_pool",
@@ -60,6 +64,7 @@ class Gateway:
         "_source",
         "_turns",
         "_universal",
+        "_unweighed",
         "draining",
     )
 
@@ -73,10 +78,13 @@ class Gateway:
         self._source = AuthorizingSource(self._services, self._pool)
         addresses = ClientAddresses(config.trusted_proxies)
         self._limits = ConnectionLimits(config.limits, addresses)
+        self._clients = Clients(self._services, addresses)
         self._admission = Admission(self._services, self, addresses)
         self._universal = UniversalDialect(config.limits)
         self._sessions: dict[int, Session[WebSocketChannel]] = {}
         self._relays: dict[int, Relay] = {}
+        self._memory = MemoryGuard(self._services, self._measure)
+        self._unweighed = self._services.weigh_after  # so many bytes may come in before all memory is counted
         self._next_session = 1
         self._now = float("-inf")
         #: The gateway is going away: no new sessions, no new exchanges.
@@ -113,7 +121,7 @@ class Gateway:
             connection = Http1DownstreamConnection(
                 self._services, conn, peer=peer, handler=handler, now=now, local=local
             )
-        self._connections[conn] = connection
+        self._register(connection)
         if refused is not None and not self._limits.may_wait(conn):
             self._services.emit(ConnectionRefused(conn, refused.detail, client_at(peer)))
             connection.close(now, abort=True)
@@ -131,6 +139,7 @@ class Gateway:
         self._turns.left = TURN_BYTES
         if connection is not None:
             connection.connected(alpn, now)
+            self._services.dial_ended(conn)
             self._services.run_deferred(now)
 
     def connect_failed(self, conn: ConnId, reason: str, now: float) -> None:
@@ -145,6 +154,7 @@ class Gateway:
         self._turns.left = TURN_BYTES
         if connection is not None:
             connection.connect_failed(reason, now)
+            self._services.dial_ended(conn)
             self._services.run_deferred(now)
 
     def receive_data(self, conn: ConnId, data: bytes, now: float) -> None:
@@ -161,6 +171,9 @@ class Gateway:
             if type(data) is not bytes:
                 data = bytes(memoryview(data))  # a driver may have read into a bytearray; from here on it is bytes
             (connection.receiver or connection).receive_data(data, now)
+            self._unweighed = unweighed = self._unweighed - len(data) - 64  # PER_PIECE: an object may be kept for it
+            if unweighed < 0:
+                self._unweighed = self._memory.weigh_now(now)
             if self._services.deferred:
                 self._services.run_deferred(now)
 
@@ -212,6 +225,8 @@ class Gateway:
         if connection is not None:
             del self._connections[conn]
             self._limits.closed(conn)
+            self._clients.closed(conn)
+            self._services.dial_ended(conn)
             connection.closed(now)
             self._services.run_deferred(now)
 
@@ -306,7 +321,7 @@ class Gateway:
     def snapshot(self) -> dict[str, int]:
         """Numbers of live objects, for tests and metrics."""
         return {
-            "connections": len(self._connections),
+            "connections": len(self._connections) - self._services.dials.held,
             "sessions": len(self._sessions) + len(self._relays),
             "exchanges": sum(session.running for session in self._sessions.values()),
             "waiting_calls": self._pool.waiting,
@@ -322,23 +337,8 @@ class Gateway:
         """A universal client was admitted: begin its session."""
         request = admitted.request
         assert isinstance(request.websocket, Offers)
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1")
-            for name, value in request.headers
-            if name.startswith(b"cf-aig-") and name != b"cf-aig-authorization"
-        }
         selected = admitted.offer.select()
-        client = ClientInfo(
-            conn=request.conn,
-            peer=request.peer,
-            account=admitted.resource.account,
-            gateway=admitted.resource.gateway,
-            settings=admitted.settings,
-            headers=headers,
-            principal=admitted.principal,
-            subprotocol=admitted.offer.shown(selected),
-            token=admitted.token,
-        )
+        client = client_info(admitted, admitted.offer.shown(selected))
         opening = WebSocketOpening(
             self._services,
             responder.pipe,
@@ -346,11 +346,13 @@ class Gateway:
             offers=request.websocket.extensions,
             now=now,
         )
+        limits = self._clients.of(request.conn, request.peer)
         session = Session(
             self._services,
-            self._source,
+            self._source.of(Requester(client.name, limits.client)),
             self._universal,
             client=client,
+            limits=limits,
             session_id=self._issue_session(),
             open_channel=opening.open,
             on_ended=self._session_ended,
@@ -363,21 +365,8 @@ class Gateway:
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
         """A realtime client was admitted: dial its provider. ``None`` if the request has its response already."""
         request, resource = admitted.request, admitted.resource
-        assert isinstance(resource, RealtimeResource)
-        config = self._services.config
-        full = refuse_dial(config.descriptors, len(self._connections))
-        call = full or build_realtime_call(
-            path=f"{resource.path}?{admitted.query}" if admitted.query else resource.path,
-            headers=request.headers,
-            subprotocols=[item.text for item in admitted.offer.items],
-            settings=settings_of(admitted.settings, config.providers),
-            own_tokens=own_token_check(self._services.own_tokens, admitted.settings, [admitted.token]),
-            unix_time=self._services.unix_time(now),
-        )
-        if not isinstance(call, Fault):
-            endpoint = resource.path.partition("/")[2] or call.target.decode("ascii")
-            fault = refuse_call(admitted.settings, provider=call.provider, endpoint=endpoint, key=call.key)
-            call = fault or call
+        taken = len(self._connections) - self._services.dials.held
+        call = refuse_dial(self._services.config.descriptors, taken) or plan(self._services, admitted, now)
         if isinstance(call, Fault):
             refuse_request(self._services, request, responder, call, now, address=client_at(request.peer))
             return None
@@ -386,6 +375,9 @@ class Gateway:
             admitted,
             call,
             responder=responder,
+            requester=Requester(
+                f"{resource.account}/{resource.gateway}", self._clients.of(request.conn, request.peer).client
+            ),
             session_id=self._issue_session(),
             tokens=self._source.tokens,
             register=self._register,
@@ -424,8 +416,17 @@ class Gateway:
         self._next_session += 1
         return session_id
 
+    def _measure(self) -> tuple[int, list[MemoryHolder]]:
+        """All that is held, and the sockets of clients that hold it."""
+        connections = self._connections.values()
+        sessions, relays = self._sessions.values(), [RelayMemory(relay) for relay in self._relays.values()]
+        held = sum(connection.held for connection in connections) + len(connections) * PER_CONNECTION
+        kept = sum(session.kept for session in sessions) + sum(memory.kept for memory in relays)
+        return held + kept, [*sessions, *relays, *holders(connections)]
+
     def _register(self, connection: Connection) -> None:
         self._connections[connection.conn] = connection
+        self._services.grow(PER_CONNECTION)
 
     def _relay_ended(self, relay: Relay, now: float) -> None:
         del self._relays[relay.session_id]
@@ -433,6 +434,7 @@ class Gateway:
 
     def _session_ended(self, session: Session[WebSocketChannel], now: float) -> None:
         del self._sessions[session.session_id]
+        self._services.defer(self._pool.serve_all)  # less is kept from the others
         self._finish_drain(now)
 
     def _finish_drain(self, now: float) -> None:

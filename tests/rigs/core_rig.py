@@ -9,6 +9,7 @@ from h2.events import RequestReceived
 
 from aigw_sansio.config import Config, Limits, Timeouts
 from aigw_sansio.effects import Close, Connect, Effect, Emit, Flush
+from aigw_sansio.engine.client import Requester
 from aigw_sansio.engine.services import Services
 from aigw_sansio.events import Event
 from aigw_sansio.exchanges.source import Placed
@@ -104,8 +105,17 @@ class Rig:
             self.services.run_deferred(self.now)
         self.now = until
 
-    def call(self, handler: Handler, origin: Origin, body: bytes = b"{}", connect_s: float = 10.0) -> UpstreamCall:
-        call = UpstreamCall(self.pool, origin, request(body), handler=handler, connect_timeout_s=connect_s)
+    def call(
+        self,
+        handler: Handler,
+        origin: Origin,
+        body: bytes = b"{}",
+        connect_s: float = 10.0,
+        requester: Requester | None = None,
+    ) -> UpstreamCall:
+        call = UpstreamCall(
+            self.pool, origin, request(body), handler=handler, connect_timeout_s=connect_s, requester=requester
+        )
         call.start(self.now)
         return call
 

@@ -11,7 +11,7 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import zip_longest
 from typing import NamedTuple, TypeAlias
 
@@ -20,12 +20,14 @@ import anyio
 from aigw_sansio import READ_SIZE
 
 from .link import ByteSocket
+from .resolver import AddressInfo
 from .tls import TlsPipe
 
 #: Seconds for which one address is tried alone, before the next one is tried beside it (RFC 8305 section 5).
 CONNECTION_ATTEMPT_DELAY_S = 0.25
 
-_AddressInfo: TypeAlias = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
+#: Finds the addresses of a host, or raises :class:`OSError`.
+LookUp: TypeAlias = Callable[[str, int], Awaitable[Sequence[AddressInfo]]]
 
 
 class Listener(NamedTuple):
@@ -118,15 +120,16 @@ def make_non_blocking(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-async def dial_tcp(host: str, port: int) -> socket.socket:
-    """A connected socket to the first address of ``host`` that answers. Raises :class:`OSError`."""
-    infos = _interleave(await _resolve(host, port))
+async def dial_tcp(host: str, port: int, look_up: LookUp | None = None) -> socket.socket:
+    """A connected socket to the first address of ``host`` that answers. Raises :class:`OSError`. Without ``look_up``
+    the event loop looks names up."""
+    infos = _interleave(await (look_up or _resolve)(host, port))
     if len(infos) == 1:
         return await _connect(infos[0])
     winner: socket.socket | None = None
     errors: list[OSError] = []
 
-    async def attempt(info: _AddressInfo, failed: anyio.Event) -> None:
+    async def attempt(info: AddressInfo, failed: anyio.Event) -> None:
         nonlocal winner
         try:
             sock = await _connect(info)
@@ -156,7 +159,7 @@ async def dial_tcp(host: str, port: int) -> socket.socket:
     return winner
 
 
-async def _resolve(host: str, port: int) -> Sequence[_AddressInfo]:
+async def _resolve(host: str, port: int) -> Sequence[AddressInfo]:
     try:
         try:  # a numeric address needs no resolver and no thread
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
@@ -166,14 +169,14 @@ async def _resolve(host: str, port: int) -> Sequence[_AddressInfo]:
         raise socket.gaierror(socket.EAI_NONAME, "not a host name") from exc
 
 
-def _interleave(infos: Sequence[_AddressInfo]) -> list[_AddressInfo]:
+def _interleave(infos: Sequence[AddressInfo]) -> list[AddressInfo]:
     """The resolver's order, with alternating address families (RFC 8305 section 4)."""
     first = [info for info in infos if info[0] == infos[0][0]]
     other = [info for info in infos if info[0] != infos[0][0]]
     return [info for pair in zip_longest(first, other) for info in pair if info is not None]
 
 
-async def _connect(info: _AddressInfo) -> socket.socket:
+async def _connect(info: AddressInfo) -> socket.socket:
     family, kind, proto, _, address = info
     sock = socket.socket(family, kind, proto)
     try:

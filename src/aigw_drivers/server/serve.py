@@ -24,6 +24,8 @@ from ..core.sockets import Listener, listen
 from ..core.tls import server_context
 from ..loopback import LoopbackProvider
 from .descriptors import handshakes_for, with_descriptors
+from .known_hosts import known_hosts
+from .memory import with_memory
 from .security_log import SecurityLog
 from .settings import Settings
 from .signatures import with_signatures
@@ -82,7 +84,7 @@ async def running(
         )  # before the task group, which would wrap the error in a group
         for listener in listeners:
             stack.callback(listener.socket.close)
-        config = with_descriptors(settings.config)
+        config = with_memory(with_descriptors(settings.config), server.workers)
         if loopback:
             provider = await stack.enter_async_context(LoopbackProvider.start())
             own = ProviderSettings(
@@ -92,7 +94,13 @@ async def running(
         gateway = Gateway(config, urandom(32), time.time() - time.monotonic())
         kind = ProtocolDriver if driver == "protocol" else AnyioDriver
         handshakes = handshakes_for(config.limits.connections)
-        runner = kind(gateway, answer=with_signatures(answer), on_event=SecurityLog(on_event), handshakes=handshakes)
+        runner = kind(
+            gateway,
+            answer=with_signatures(answer),
+            on_event=SecurityLog(on_event),
+            handshakes=handshakes,
+            known_hosts=known_hosts(config),
+        )
         port = listeners[0].socket.getsockname()[1]
         host = f"[{server.host}]" if ":" in server.host else server.host
         tasks = await stack.enter_async_context(anyio.create_task_group())

@@ -109,6 +109,11 @@ class Admission:
         if self._host.draining:
             fault = _going_away("the gateway is going away; connect again")
             return self._refuse(request, responder, fault, now)
+        if self._services.short_of_memory:
+            limit = self._services.config.limits.memory_bytes
+            detail = f"the gateway's memory is used up (memory_bytes, {limit}); try again later"
+            fault = Fault(FaultKind.OVERLOADED, Side.GATEWAY, detail, retryable=True)
+            return self._refuse(request, responder, fault, now)
         origin = read_origin(request.headers)
         if isinstance(origin, Fault):
             return self._refuse(request, responder, origin, now)

@@ -83,6 +83,14 @@ class MessageChannel(ABC):
     def resume(self, now: float) -> None:
         """Resume the client."""
 
+    @property
+    def held(self) -> int:
+        """Bytes of messages that are not complete."""
+        return 0
+
+    def discard_input(self, now: float) -> None:  # noqa: B027
+        """Nothing more of the client is read, and what is kept of it is discarded. Call it after :meth:`close`."""
+
     @abstractmethod
     def close(self, code: int, reason: str, now: float, *, by: Side = Side.GATEWAY) -> None:
         """Start the closing handshake (RFC 6455 section 7.1.2). The owner gets ``channel_ended`` at once."""

@@ -158,6 +158,27 @@ class Http1DownstreamConnection(PipeConnection):
         self.resume_reading()
         self.close(now)
 
+    # -- MemoryHolder -------------------------------------------------------------------------------------------
+
+    @property
+    def held(self) -> int:
+        return self.buffer.held + len(self._early) + self._gate.held
+
+    @property
+    def alone(self) -> bool:
+        """Whether no session answers for what it holds: none has begun, or it has ended."""
+        return self.receiver is None or self.closing
+
+    def squeeze(self, now: float, *, on: bool) -> None:
+        if self.receiver is None:
+            if on:
+                self.pause_reading()
+            else:
+                self.resume_reading()
+
+    def close_for_memory(self, reason: str, now: float) -> None:
+        self.close(now, abort=True)
+
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _read_head(self, data: bytes, now: float) -> None:

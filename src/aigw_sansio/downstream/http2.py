@@ -70,6 +70,7 @@ class Http2DownstreamConnection(Connection):
         limits = services.config.limits
         self._wire = Http2Server(
             max_streams=limits.streams_per_connection,
+            max_requests=limits.requests_per_connection,
             head_bytes=limits.head_bytes,
             head_fields=limits.head_fields,
             portion=PORTION_FRAMES,
@@ -140,6 +141,15 @@ class Http2DownstreamConnection(Connection):
     @property
     def outstanding(self) -> int:
         return self.buffer.size + self._wire.framed + sum(pipe.queued for pipe in self._sending.values())
+
+    @property
+    def held(self) -> int:
+        return self.outstanding + self.undelivered
+
+    @property
+    def undelivered(self) -> int:
+        """Memory of the bytes of all streams that were received and not passed on."""
+        return sum(pipe.undelivered for pipe in self._pipes.values())
 
     def drain(self, now: float) -> None:
         """The gateway goes away: no new streams; the connection is closed after its last one."""
@@ -308,7 +318,7 @@ class Http2DownstreamConnection(Connection):
 
     def _on_unused(self, now: float) -> None:
         """No stream is open: close the connection, or wait for a request."""
-        if self._draining and not self._no_request_yet:
+        if (self._draining or self._wire.shutting_down) and not self._no_request_yet:
             self._close_with_goaway(now)
         elif self._idle_timer.deadline is None:
             self._idle_timer.arm(now + self.services.config.timeouts.connection_idle_s)

@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Final, Protocol
 
 from ..engine.connection import BytePipe, PipeReceiver
+from ..engine.send_buffer import PER_PIECE
 from ..engine.services import Services
 from ..fsm import Machine
 from ..wires.http import Headers
@@ -125,6 +126,11 @@ class StreamPipe:
     def state(self) -> StreamState:
         """The state of its machine."""
         return self._machine.state
+
+    @property
+    def undelivered(self) -> int:
+        """Memory of the bytes that were received and not passed on."""
+        return sum(map(len, self._undelivered)) + PER_PIECE * len(self._undelivered)
 
     # -- from the connection ------------------------------------------------------------------------------------
 

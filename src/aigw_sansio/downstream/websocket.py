@@ -250,6 +250,15 @@ class WebSocketChannel(MessageChannel):
     def close(self, code: int, reason: str, now: float, *, by: Side = Side.GATEWAY) -> None:
         self._start_close(by, code, reason, now)
 
+    @property
+    def held(self) -> int:
+        return self.wire.held
+
+    def discard_input(self, now: float) -> None:
+        self.wire.stop_reading()
+        self._pipe.close(now)
+        self._finish()
+
     # -- KeepaliveOwner -----------------------------------------------------------------------------------------
 
     def last_heard(self) -> float:

@@ -143,6 +143,11 @@ class Connection:
         """Bytes that the transport has not confirmed."""
         return self.buffer.size
 
+    @property
+    def held(self) -> int:
+        """Bytes held for this connection, not counting those of its receiver."""
+        return self.buffer.held
+
     def write(self, data: bytes, now: float) -> int:
         """Queue ``data``. Returns how many bytes are outstanding. Nothing is queued after the end or after
         ``close``."""

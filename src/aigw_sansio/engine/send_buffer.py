@@ -5,8 +5,12 @@ the bytes mean, and which peers are paused because of them.
 """
 
 from collections import deque
+from typing import Final
 
 from ..errors import LocalProtocolError
+
+#: Memory of a ``bytes`` object and its place in a queue, beside its content. Small pieces take more than their bytes.
+PER_PIECE: Final = 64
 
 
 class SendBuffer:
@@ -35,6 +39,11 @@ class SendBuffer:
     def waiting(self) -> int:
         """Bytes to pull."""
         return self.size - self.pulled
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that it takes."""
+        return self.size + PER_PIECE * len(self._pieces)
 
     def pull(self, limit: int) -> bytes:
         """Up to ``limit`` bytes, oldest first; empty if there are none. They are copied once at most."""

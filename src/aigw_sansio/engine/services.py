@@ -5,6 +5,7 @@ sessions or any protocol.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from ..config import Config
 from ..effects import (
@@ -29,11 +30,16 @@ from ..ids import (
     ConnId,
 )
 from ..secret import SecretSet
+from .client import Client, Requesters
+from .dials import Dials
 from .seeded_random import (
     SeededRandom,
 )
 from .timers import Timer, Timers
 from .turns import Turns
+
+#: More bytes than ever come.
+NEVER: Final = 1 << 60
 
 
 class _Pending:
@@ -49,17 +55,23 @@ class Services:
     """The services of one gateway."""
 
     __slots__ = (
+        "_grown",
         "_next_ask",
         "_next_conn",
         "_pending",
+        "_weigh",
         "config",
         "deferred",
+        "dials",
         "effects",
         "own_tokens",
         "random",
+        "requesters",
+        "short_of_memory",
         "timers",
         "turns",
         "wall_offset",
+        "weigh_after",
     )
 
     def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
@@ -67,6 +79,15 @@ class Services:
         #: The tokens of all gateways: none of them goes upstream.
         self.own_tokens = SecretSet(token for gateway in config.gateways.values() for token in gateway.tokens)
         self.random = SeededRandom(seed)
+        self.dials = Dials(config.limits.lookups_at_once_per_client)
+        self._grown = 0
+        self._weigh: Callable[[float], None] | None = None
+        #: All memory is counted again after so many bytes.
+        self.weigh_after = NEVER
+        #: More memory is held than may be.
+        self.short_of_memory = False
+        #: The clients with open sessions.
+        self.requesters = Requesters()
         self.timers = Timers()
         self.turns = Turns(self._emit_continue)
         #: Unix time minus monotonic time, in seconds.
@@ -88,9 +109,24 @@ class Services:
             self.effects = []
         return effects
 
-    def connect(self, conn: ConnId, *, host: str, port: int, tls: Tls | None, alpn: tuple[str, ...]) -> None:
-        """Emit ``Connect``."""
-        self.effects.append(Connect(conn, host=host, port=port, tls=tls, alpn=alpn))
+    def connect(
+        self,
+        conn: ConnId,
+        *,
+        host: str,
+        port: int,
+        tls: Tls | None,
+        alpn: tuple[str, ...],
+        client: Client | None = None,
+    ) -> None:
+        """Emit ``Connect``; later, if ``client`` has as many look-ups as it may have."""
+        effect = Connect(conn, host=host, port=port, tls=tls, alpn=alpn)
+        if self.dials.begin(effect, client):
+            self.effects.append(effect)
+
+    def dial_ended(self, conn: ConnId) -> None:
+        """The dial of ``conn`` has ended, if it was dialled: the next one that waited for this may begin."""
+        self.dials.ended(conn, self.effects)
 
     def pause(self, conn: ConnId) -> None:
         """Emit ``PauseReading``."""
@@ -102,6 +138,9 @@ class Services:
 
     def close(self, conn: ConnId, *, abort: bool) -> None:
         """Emit ``Close``."""
+        held = self.dials.withdraw(conn)
+        if held is not None:
+            self.effects.append(held)
         self.effects.append(Close(conn, abort=abort))
 
     def emit(self, event: Event) -> None:
@@ -127,6 +166,21 @@ class Services:
             callbacks, self.deferred = self.deferred, []
             for callback in callbacks:
                 callback(now)
+
+    # -- memory -------------------------------------------------------------------------------------------------
+
+    def watch_memory(self, weigh: Callable[[float], None], after: int) -> None:
+        """``weigh(now)`` counts all memory. It is to be called after ``after`` bytes."""
+        self._weigh = weigh
+        self._grown = 0
+        self.weigh_after = after
+
+    def grow(self, n: int) -> None:
+        """``n`` bytes are held that did not come in like this: they were inflated, quoted or copied."""
+        self._grown += n
+        if self._grown > self.weigh_after and self._weigh is not None:
+            self._grown = 0
+            self.defer(self._weigh)
 
     # -- identities ---------------------------------------------------------------------------------------------
 

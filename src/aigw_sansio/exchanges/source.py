@@ -8,6 +8,7 @@ The pool of connections is a source; a cache in front of it is another.
 
 from typing import NamedTuple, Protocol
 
+from ..engine.client import Requester
 from ..events import Reach
 from ..faults import Fault
 from ..ids import ConnId
@@ -80,3 +81,17 @@ class Source(Protocol):
 
     def open(self, request: ProviderCall, handler: ResponseHandler, *, connect_timeout_s: float) -> Call:
         """A call for ``request``. Nothing happens before :meth:`Call.start`."""
+
+
+class SharedSource(Protocol):
+    """Gets responses for calls of many requesters, who share what it has."""
+
+    def open(
+        self,
+        request: ProviderCall,
+        handler: ResponseHandler,
+        *,
+        connect_timeout_s: float,
+        requester: Requester | None = None,
+    ) -> Call:
+        """As :meth:`Source.open`, in the share of ``requester``; ``None``: in nobody's."""

@@ -18,6 +18,7 @@ from ..faults import Fault, FaultKind, Side
 from ..origin import Origin
 from ..secret import Secret, without_content
 from ..wires.http import Request
+from .rsa_key import rsa_bits
 from .target import RefusedTarget, parse_base_url
 
 SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
@@ -25,6 +26,7 @@ _TOKEN_URI: Final = "https://oauth2.googleapis.com/token"
 _DOMAIN: Final = ".googleapis.com"
 _LIFE_S: Final = 3600
 _KEY_LENGTH: Final = 8192  #: characters of PEM, enough for RSA with 8192 bits
+_KEY_BITS: Final = (2048, 4096)  #: of RSA: fewer are not safe, more cost seconds to check
 _LOOPBACK: Final = re.compile(r"(?:127\.[0-9.]+|localhost|::1)\Z")
 _MARGIN_S: Final = 60.0
 _GRANT: Final = b"grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion="
@@ -85,6 +87,10 @@ def read_service_account(
     base = parse_base_url(read.token_uri)
     if len(read.private_key) > _KEY_LENGTH:
         return _unusable(where, f"has a private_key that is too long; allowed are {_KEY_LENGTH} characters")
+    bits = rsa_bits(read.private_key)
+    least, most = _KEY_BITS
+    if bits is not None and not least <= bits <= most:
+        return _unusable(where, f"has a private_key of {bits} bits; allowed are {least} to {most}")
     if isinstance(base, RefusedTarget) or not (
         (base.scheme == "https" and base.port == 443 and base.host.endswith(_DOMAIN))
         or (loopback and _LOOPBACK.match(base.host))

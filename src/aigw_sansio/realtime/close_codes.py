@@ -14,6 +14,8 @@ from ..wires.websocket.frames import BAD_GATEWAY, NO_CODE, cut_reason, may_send_
 
 #: An end without a close frame.
 ABNORMAL: Final = 1006
+#: The gateway has no memory for the session.
+TRY_AGAIN_LATER: Final = 1013
 _PROTOCOL_ERROR: Final = 1002
 _GOING_AWAY: Final = 1001
 _INTERNAL_ERROR: Final = 1011
@@ -43,6 +45,15 @@ class ClosePair(msgspec.Struct, frozen=True):
 
     client: CloseFrame | None
     provider: CloseFrame | None
+
+
+def close_frames(code: int, reason: str, *, by: Side, cause: CloseCause) -> ClosePair:
+    """As :func:`map_close`. But if the gateway itself ends it with 1013, because it holds too much, the client gets
+    that code: it may come again later."""
+    pair = map_close(code, reason, by=by, cause=cause)
+    if by is Side.GATEWAY and code == TRY_AGAIN_LATER:
+        return ClosePair(CloseFrame(code, cut_reason(reason).decode()), pair.provider)
+    return pair
 
 
 def map_close(code: int, reason: str, *, by: Side, cause: CloseCause) -> ClosePair:

@@ -24,6 +24,7 @@ class Direction:
         "_held",
         "_held_bytes",
         "_low_water",
+        "_squeezed",
         "_taken",
         "held",
         "paused",
@@ -38,6 +39,7 @@ class Direction:
         self.source = source
         self.target = target
         self._low_water = high_water // 4
+        self._squeezed = False
         #: ``source`` is paused, because ``target`` does not take its bytes.
         self.paused = False
         #: ``source`` is paused, because a turn did not suffice for what it has sent.
@@ -95,8 +97,16 @@ class Direction:
 
     def resume_if_low(self, now: float) -> None:
         """The target took bytes: resume the source if little is outstanding."""
-        if self.paused and self.target.outstanding <= self._low_water:
+        if self.paused and not self._squeezed and self.target.outstanding <= self._low_water:
             self.resume(now)
+
+    def squeeze(self, now: float, *, on: bool) -> None:
+        """``on``: pause the source, whatever the target takes. Otherwise resume it, if the target has taken enough."""
+        self._squeezed = on
+        if on:
+            self.pause()
+        else:
+            self.resume_if_low(now)
 
     def resume(self, now: float) -> None:
         """Resume the source."""

@@ -9,7 +9,6 @@ that the end is reported once. Must not know: sockets, the frames of a side (:mo
 from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
-from typing import Protocol
 
 import msgspec
 
@@ -17,41 +16,26 @@ from ..downstream.addresses import client_at
 from ..downstream.admission import Admitted
 from ..downstream.ports import Responder
 from ..downstream.refusal import emit_refusal, refuse_request, send_refusal
+from ..engine.client import Requester
 from ..engine.services import Services
 from ..events import SessionEnded, SessionOpened, UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
 from ..fsm import Machine
 from ..origin import Origin
-from ..providers.google_token import ServiceAccount
 from ..providers.realtime import RealtimeCall
 from ..redaction import Redactor, redactor
 from ..secret import Secret
 from ..wires.websocket.frames import Role
 from ..wires.websocket.handshake import Accepted, Outcome, Refused
 from ..wires.websocket.relay import FrameRelay
-from .close_codes import CloseCause, map_close
+from .close_codes import TRY_AGAIN_LATER, CloseCause, close_frames
 from .direction import Direction
 from .observer import RealtimeObserver
 from .refusal import readable_refusal, request_ids
 from .side import RelaySide
 from .states import RELAY_TABLE, RelayInput, RelayState
+from .tokens import TokenSource
 from .upstream import RelayUpstreamConnection
-
-
-class TokenSource(Protocol):
-    """Who gets access tokens for service accounts."""
-
-    def fresh(self, account: ServiceAccount, now: float) -> Secret | None:
-        """The token of ``account``, if one is kept that still serves."""
-
-    def request(self, account: ServiceAccount, waiter: Callable[[Secret | Fault, float], None], now: float) -> None:
-        """Get a token; ``waiter`` is told later."""
-
-    def withdraw(self, account: ServiceAccount, waiter: Callable[[Secret | Fault, float], None], now: float) -> None:
-        """``waiter`` wants no token any more."""
-
-    def discard(self, account: ServiceAccount) -> None:
-        """The provider refused the token."""
 
 
 class Relay:
@@ -72,6 +56,7 @@ class Relay:
         "_opened",
         "_record",
         "_register",
+        "_requester",
         "_responder",
         "_services",
         "_sides",
@@ -87,6 +72,7 @@ class Relay:
         call: RealtimeCall,
         *,
         responder: Responder,
+        requester: Requester,
         session_id: int,
         tokens: TokenSource,
         register: Callable[[RelayUpstreamConnection], None],
@@ -100,6 +86,7 @@ class Relay:
         self._admitted = msgspec.structs.replace(admitted, request=request, query="")
         self._call = call
         self._responder = responder
+        self._requester = requester
         self.session_id = session_id
         self._on_ended = on_ended
         self._machine = Machine(RELAY_TABLE, RelayState.DIALING)
@@ -126,7 +113,11 @@ class Relay:
         elif (token := self._tokens.fresh(account, now)) is not None:
             self._dial(self._call.with_token(token))
         else:
-            self._tokens.request(account, self._on_token, now)
+            fault = self._tokens.request(
+                account, self._on_token, now, requester=self._requester, stored=self._call.key == "stored"
+            )
+            if fault is not None:
+                self._fail(fault, now)
 
     def _on_token(self, token: Secret | Fault, now: float) -> None:
         if isinstance(token, Fault):
@@ -143,7 +134,7 @@ class Relay:
 
     def _dial(self, call: RealtimeCall) -> None:
         self._call = call
-        upstream = self._upstream = RelayUpstreamConnection(self._services, call, self)
+        upstream = self._upstream = RelayUpstreamConnection(self._services, call, self, self._requester.client)
         self._register(upstream)
         upstream.dial()
 
@@ -373,7 +364,7 @@ class Relay:
             bytes_received=0,
             bytes_sent=0,
         )
-        frames = map_close(code, reason, by=by, cause=cause)
+        frames = close_frames(code, reason, by=by, cause=cause)
         ends = [(client, frames.client), (provider, frames.provider)]
         if by is Side.PROVIDER:
             ends.reverse()  # the side that ended it gets its close frame first
@@ -405,6 +396,16 @@ class Relay:
         limit = self._services.config.timeouts.session_s
         reason = f"the gateway's session limit of {limit:g} s is over"
         self._end(Side.GATEWAY, now, code=1001, reason=reason, cause=CloseCause.ENDED)
+
+    @property
+    def sides(self) -> tuple[RelaySide, ...]:
+        """Both sides; none before the session begins."""
+        return self._sides or ()
+
+    def end_for_memory(self, reason: str, now: float) -> None:
+        """The process's memory is used up, and this relay holds much of it."""
+        if self._machine.allows(RelayInput.END):
+            self._end(Side.GATEWAY, now, code=TRY_AGAIN_LATER, reason=reason, cause=CloseCause.ENDED)
 
     def drain(self, now: float) -> None:
         """The gateway goes away: an open session may go on until :meth:`end_drain`; another one is refused."""

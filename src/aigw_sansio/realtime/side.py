@@ -266,6 +266,17 @@ class RelaySide:
             self._hurried = True
             self._finish_timer.arm(now + self._close_s)
 
+    def squeeze(self, now: float, *, on: bool) -> None:
+        """``on``: do not read the peer. Otherwise read it again."""
+        if not self.ended:
+            self._inbound.squeeze(now, on=on)
+
+    def cut_short(self, now: float) -> None:
+        """The session has ended: what is queued has ``close_s`` left, and nothing more of the peer is read."""
+        self.wire.stop_reading()
+        self.hurry(now)
+        self.finish(now)
+
     def release(self) -> None:
         """Both sides are settled: no timer fires any more, and the relay is let go."""
         self._finish_timer.close()

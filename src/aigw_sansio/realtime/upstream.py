@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from ..effects import Tls
+from ..engine.client import Client
 from ..engine.connection import PipeConnection
 from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
@@ -29,10 +30,12 @@ class Opener(Protocol):
 class RelayUpstreamConnection(PipeConnection):
     """Implements ``BytePipe``. After :meth:`dial` its opener is told the outcome, unless this is closed before."""
 
-    __slots__ = ("_handshake", "_opener", "call")
+    __slots__ = ("_client", "_handshake", "_opener", "call")
 
-    def __init__(self, services: Services, call: RealtimeCall, opener: Opener) -> None:
+    def __init__(self, services: Services, call: RealtimeCall, opener: Opener, client: Client | None = None) -> None:
+        """``client``: for whom it is dialled."""
         super().__init__(services, services.issue_conn())
+        self._client = client
         self.call = call
         self._opener: Opener | None = opener
         self._handshake: ClientHandshake | None = None
@@ -42,11 +45,15 @@ class RelayUpstreamConnection(PipeConnection):
     def dial(self) -> None:
         """Ask the driver for the connection."""
         origin = self.call.origin
-        if origin.scheme == "https":
-            tls = Tls(origin.host, origin.ca_file)
-            self.services.connect(self.conn, host=origin.host, port=origin.port, tls=tls, alpn=("http/1.1",))
-        else:
-            self.services.connect(self.conn, host=origin.host, port=origin.port, tls=None, alpn=())
+        secure = origin.scheme == "https"
+        self.services.connect(
+            self.conn,
+            host=origin.host,
+            port=origin.port,
+            tls=Tls(origin.host, origin.ca_file) if secure else None,
+            alpn=("http/1.1",) if secure else (),
+            client=self._client,
+        )
 
     def response_so_far(self) -> Refused | Fault:
         """The timeout has passed: the part of a refusal that has come, or a fault. Close this next."""

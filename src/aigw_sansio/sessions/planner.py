@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..config import GatewaySettings
 from ..dialects.commands import Step
+from ..downstream.admission import Admitted
 from ..downstream.gateway_tokens import bearer_token, known_token, own_token_check
 from ..engine.services import Services
 from ..exchanges.policy import resolve_policy
@@ -32,6 +33,31 @@ class ClientInfo(NamedTuple):
     principal: str | None
     subprotocol: str | None
     token: Secret | None = None  #: the gateway's token that let it in, if the host was asked about it
+
+    @property
+    def name(self) -> str:
+        """The gateway's name in the settings."""
+        return f"{self.account}/{self.gateway}"
+
+
+def client_info(admitted: Admitted, subprotocol: str | None) -> ClientInfo:
+    """The facts about an ``admitted`` client. ``subprotocol``: as events show it."""
+    request, resource = admitted.request, admitted.resource
+    return ClientInfo(
+        conn=request.conn,
+        peer=request.peer,
+        account=resource.account,
+        gateway=resource.gateway,
+        settings=admitted.settings,
+        headers={
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in request.headers
+            if name.startswith(b"cf-aig-") and name != b"cf-aig-authorization"
+        },
+        principal=admitted.principal,
+        subprotocol=subprotocol,
+        token=admitted.token,
+    )
 
 
 def plan(services: Services, client: ClientInfo, steps: Sequence[Step], now: float) -> list[PlannedStep] | Fault:

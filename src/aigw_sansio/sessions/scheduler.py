@@ -1,28 +1,26 @@
 """Whose message is sent next on a shared channel, and which providers are paused.
 
-Decides: the order of the exchanges' messages, and which providers are paused because of the memory held for this client
-(client protocol, section 3.4). Must not know: what a message says, and how an exchange gets its response.
+Decides: the order of the exchanges' messages, and which provider is paused because its own wait. Must not know:
+what a message says, and how an exchange gets its response.
 
 Theory of operation. Many exchanges share one channel. Each has a queue of its own. The scheduler takes one message from
 each queue in turn, and only while the channel holds less than ``send_high_water_bytes``. So a token waits for at most
 that, plus one message of each other exchange. If nobody waits, a message goes straight to the channel.
 
 Backpressure has two reasons, and they add up. An exchange whose own queue is above the mark pauses its own provider,
-until the queue is down to a quarter. If everything held for the client (queues, uncommitted chunks, partial bodies) is
-over ``buffered_response_bytes_per_connection``, all providers are paused except that of the oldest exchange that is
-still collecting a response: while nothing is queued for the client, only its completion can free memory. It too is
-paused if messages are queued and the hard limit is reached.
+until the queue is down to a quarter. The other is the memory held for the whole client (:mod:`.response_budget`).
 
-Pausing by the budget, and all resuming, is decided once, at the end of the input: resuming an exchange may end it while
-a caller is still iterating.
+Resuming is decided once, at the end of the input: resuming an exchange may end it while a caller is still iterating.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable
 
 from ..downstream.channel import MessageChannel
+from ..engine.send_buffer import PER_PIECE
 from ..engine.services import Services
 from ..exchanges.ports import Scheduled
+from .response_budget import ResponseBudget
 
 
 class _Queue:
@@ -37,21 +35,21 @@ class _Queue:
 
 
 class FairScheduler:
-    """The output of the exchanges of one session. Implements ``ExchangeOutlet``."""
+    """The output of the exchanges of one session. Implements ``ExchangeOutlet`` and ``BudgetMember``."""
 
     __slots__ = (
-        "_balancing",
+        "_budget",
         "_channel",
         "_emptied",
-        "_held",
         "_high_water",
-        "_over_budget",
-        "_queued",
         "_queues",
+        "_resuming",
         "_running",
         "_services",
         "_to_resume",
         "_turns",
+        "held",
+        "queued",
     )
 
     def __init__(
@@ -59,23 +57,27 @@ class FairScheduler:
         services: Services,
         channel: MessageChannel,
         *,
+        budget: ResponseBudget | None = None,
         running: Callable[[], Iterable[Scheduled]],
         emptied: Callable[[Scheduled, float], None],
     ) -> None:
-        """``running`` returns the exchanges that have not ended, oldest first. ``emptied`` is told of an ended exchange
-        when its last message was taken from the queue."""
+        """``budget``: of the client, if other sessions share it. ``running`` returns the exchanges that have not ended,
+        oldest first. ``emptied`` is told of an ended exchange when its last message was taken from the queue."""
         self._services = services
         self._channel = channel
+        self._budget = ResponseBudget(services) if budget is None else budget
         self._high_water = services.config.limits.send_high_water_bytes
         self._running = running
         self._emptied = emptied
         self._queues: dict[Scheduled, _Queue] = {}  # none of them is empty
         self._turns: deque[_Queue] = deque()
-        self._queued = 0  # bytes in all queues
-        self._held = 0  # all bytes held for the client: in the queues and in the exchanges
-        self._over_budget = False
-        self._balancing = False
+        #: Bytes in all queues.
+        self.queued = 0
+        #: All bytes held for the session: in the queues and in the exchanges.
+        self.held = 0
+        self._resuming = False
         self._to_resume: dict[Scheduled, None] = {}  # their queues are down to a quarter
+        self._budget.joined(self)
 
     # -- ExchangeOutlet -----------------------------------------------------------------------------------------
 
@@ -107,10 +109,8 @@ class FairScheduler:
 
     def account(self, delta: int) -> None:
         """The exchanges hold ``delta`` bytes more for this client than before."""
-        self._held += delta
-        limit = self._services.config.limits.buffered_response_bytes_per_connection
-        if self._held > limit or self._over_budget:
-            self._balance_later()
+        self.held += delta
+        self._budget.account(delta)
 
     # -- for the session ----------------------------------------------------------------------------------------
 
@@ -133,7 +133,7 @@ class FairScheduler:
                     self._emptied(exchange, now)
             if queue.size <= limit // 4 and exchange.paused_by_queue:
                 self._to_resume[exchange] = None
-                self._balance_later()
+                self._resume_later()
 
     def has_queued(self, exchange: Scheduled) -> bool:
         """Whether messages of ``exchange`` are queued."""
@@ -146,47 +146,36 @@ class FairScheduler:
         self._to_resume.clear()
         self._emptied = _ignore
 
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that is held for the session."""
+        return self.held + PER_PIECE * sum(len(queue.messages) for queue in self._queues.values())
+
+    # -- BudgetMember ---------------------------------------------------------------------------------------------
+
+    def running(self) -> Iterable[Scheduled]:
+        return self._running()
+
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _resize(self, queue: _Queue, delta: int) -> None:
         queue.size += delta
-        self._queued += delta
+        self.queued += delta
         self.account(delta)
 
-    def _balance_later(self) -> None:
-        if not self._balancing:
-            self._balancing = True
-            self._services.defer(self._balance)
+    def _resume_later(self) -> None:
+        if not self._resuming:
+            self._resuming = True
+            self._services.defer(self._resume)
 
-    def _balance(self, now: float) -> None:
-        """Pause or resume providers, by the queues and the held bytes at the end of the input."""
-        self._balancing = False  # first: resuming may change the account, and ask for another round
-        limits = self._services.config.limits
+    def _resume(self, now: float) -> None:
+        """Resume providers whose queues are short at the end of the input."""
+        self._resuming = False  # first: resuming may ask for another round
         to_resume, self._to_resume = self._to_resume, {}
         for exchange in to_resume:
             queue = self._queues.get(exchange)
             if queue is None or queue.size <= self._high_water // 4:  # it may have grown again since
                 exchange.resume_after_queue(now)
-        limit = limits.buffered_response_bytes_per_connection
-        if self._held > limit:
-            self._pause_providers(limit + limits.response_body_bytes, now)
-        elif self._over_budget and self._held <= limit - limit // 4:
-            self._over_budget = False
-            for exchange in list(self._running()):
-                exchange.resume_after_budget(now)
-
-    def _pause_providers(self, hard_limit: int, now: float) -> None:
-        """Pause every provider except the oldest whose response is still being collected: only its end can free
-        memory while nothing is queued for the client. Pause that one too if messages are queued and ``hard_limit`` is
-        reached."""
-        self._over_budget = True
-        one_may_run = not self._queued or self._held < hard_limit
-        for exchange in list(self._running()):
-            if one_may_run and exchange.collecting:
-                one_may_run = False
-                exchange.resume_after_budget(now)
-            else:
-                exchange.pause_for_budget()
 
 
 def _ignore(exchange: Scheduled, now: float) -> None:

@@ -11,12 +11,15 @@ from typing import Generic, TypeVar
 from ..dialects.base import Dialect, Listener
 from ..dialects.commands import BadCreate, Cancel, Create, Ping, Step, Unusable
 from ..downstream.channel import ChannelOwner, MessageChannel
+from ..engine.client import Requester
+from ..engine.memory import PER_EXCHANGE
 from ..engine.services import Services
 from ..events import ProviderEvent, ProviderEventRead, SessionEnded, SessionOpened
 from ..exchanges.exchange import Exchange
 from ..exchanges.ports import Scheduled
 from ..exchanges.source import Source
 from ..faults import Fault, FaultKind, Side
+from .client_limits import ClientLimits
 from .planner import ClientInfo, plan, unknown_tokens
 from .scheduler import FairScheduler
 from .token_checks import PendingCreate, TokenChecks
@@ -31,7 +34,8 @@ Channel = TypeVar("Channel", bound=MessageChannel)
 
 
 class Session(Generic[Channel]):
-    """Runs from the accepted handshake to ``SessionEnded``. Implements ``ChannelOwner`` and ``ExchangeOwner``."""
+    """Runs from the accepted handshake to ``SessionEnded``. Implements ``ChannelOwner``, ``ExchangeOwner`` and
+    ``LimitedSession``."""
 
     __slots__ = (
         "_checks",
@@ -42,9 +46,11 @@ class Session(Generic[Channel]):
         "_flushing",
         "_idle_timer",
         "_life_timer",
+        "_limits",
         "_on_ended",
         "_opened",
         "_request_bytes",
+        "_requester",
         "_scheduler",
         "_services",
         "_source",
@@ -60,17 +66,20 @@ class Session(Generic[Channel]):
         dialect: Dialect,
         *,
         client: ClientInfo,
+        limits: ClientLimits | None = None,
         session_id: int,
         open_channel: Callable[[ChannelOwner], Channel],
         on_ended: Callable[["Session[Channel]", float], None],
         now: float,
     ) -> None:
-        """``open_channel`` makes the channel of the session. ``on_ended`` is called once, when the session has
-        ended. Call ``start`` next."""
+        """``limits``: of the client connection; ``None``: its own. ``open_channel`` makes the channel of the session.
+        ``on_ended`` is called once, when the session has ended. Call ``start`` next."""
         self._services = services
         self._source = source
         self._dialect = dialect
         self._client = client
+        limits = self._limits = ClientLimits(services) if limits is None else limits
+        self._requester = Requester(client.name, limits.client)
         self.session_id = session_id
         self._on_ended = on_ended
         self._opened = now
@@ -90,7 +99,15 @@ class Session(Generic[Channel]):
         self._life_timer = services.timers.timer(self._on_session_timeout)
         #: The channel that carries its messages.
         self.channel: Channel = open_channel(self)
-        self._scheduler = FairScheduler(services, self.channel, running=self._exchanges.values, emptied=self._emptied)
+        self._scheduler = FairScheduler(
+            services,
+            self.channel,
+            budget=limits.responses,
+            running=self._exchanges.values,
+            emptied=self._emptied,
+        )
+        limits.joined(self)
+        services.requesters.entered(self._requester)
 
     def start(self, now: float) -> None:
         """Emit ``SessionOpened`` and start the timeouts. Call it before the first message of the client."""
@@ -116,6 +133,40 @@ class Session(Generic[Channel]):
     def running(self) -> int:
         """How many exchanges have not ended."""
         return len(self._exchanges)
+
+    @property
+    def request_bytes(self) -> int:
+        """The memory that the requests of its exchanges take."""
+        return self._request_bytes
+
+    @property
+    def busy(self) -> int:
+        """How many exchanges it has whose end the client has not been told, those that wait for a check included."""
+        return len(self._exchanges) + len(self._flushing) + len(self._checks)
+
+    # -- MemoryHolder -------------------------------------------------------------------------------------------
+
+    @property
+    def kept(self) -> int:
+        """Bytes that it holds beside those of its connection, objects included."""
+        return self._request_bytes + self._scheduler.memory + self.channel.held + self.busy * PER_EXCHANGE
+
+    @property
+    def held(self) -> int:
+        return self.kept + self.channel.outstanding
+
+    def squeeze(self, now: float, *, on: bool) -> None:
+        if self.channel.ended:
+            return
+        if on:
+            self.channel.pause()
+        else:
+            self.channel.resume(now)
+        self._limits.responses.squeeze(self._scheduler, on=on)
+
+    def close_for_memory(self, reason: str, now: float) -> None:
+        self.channel.close(1013, reason, now)
+        self.channel.discard_input(now)
 
     # -- ChannelOwner -------------------------------------------------------------------------------------------
 
@@ -145,6 +196,8 @@ class Session(Generic[Channel]):
         self._idle_timer.close()
         self._life_timer.close()
         self._checks.close()
+        self._limits.left(self)
+        self._services.requesters.left(self._requester)
         gone = by is Side.CLIENT
         fault = Fault(
             FaultKind.CLIENT_GONE if gone else FaultKind.SHUTDOWN,
@@ -152,8 +205,10 @@ class Session(Generic[Channel]):
             "the client's socket ended",
         )
         for exchange in list(self._exchanges.values()):
+            self._limits.cancelled(now)
             exchange.cancel("gone", by, fault, now)
         self._scheduler.close()
+        self._limits.responses.left(self._scheduler)
         self._flushing.clear()
         self._services.emit(
             SessionEnded(
@@ -174,6 +229,7 @@ class Session(Generic[Channel]):
     # -- commands -----------------------------------------------------------------------------------------------
 
     def _create(self, create: Create, size: int, now: float) -> None:
+        self._services.grow(size + PER_EXCHANGE)
         log_id = self._new_log_id(now)
         event_id = create.event_id or log_id
         if self._is_running(event_id):
@@ -182,7 +238,7 @@ class Session(Generic[Channel]):
             return
         self._unusable = 0
         pending = PendingCreate(create=create, event_id=event_id, log_id=log_id, size=size)
-        fault = self._over_limits(size)
+        fault = self._over_limits(size, now)
         if fault is not None:
             self._refuse(pending, fault, now)
         elif tokens := unknown_tokens(self._client.settings, create.steps):
@@ -240,6 +296,7 @@ class Session(Generic[Channel]):
         exchange = self._exchanges.get(event_id)
         if exchange is not None:
             fault = Fault(FaultKind.CANCELLED, Side.CLIENT, "cancelled by the client")
+            self._limits.cancelled(now)
             exchange.cancel("cancelled", Side.CLIENT, fault, now)
         elif (pending := self._checks.withdraw(event_id)) is not None:
             self._request_bytes -= pending.size
@@ -250,21 +307,10 @@ class Session(Generic[Channel]):
         """Whether an exchange of this id exists whose end the client has not been told."""
         return event_id in self._exchanges or event_id in self._flushing or event_id in self._checks
 
-    def _over_limits(self, size: int) -> Fault | None:
-        limits = self._services.config.limits
+    def _over_limits(self, size: int, now: float) -> Fault | None:
         if self._draining:
             return Fault(FaultKind.GOING_AWAY, Side.GATEWAY, f"{_GOING_AWAY}; connect again", retryable=True)
-        busy = len(self._exchanges) + len(self._flushing) + len(self._checks)
-        if busy >= limits.exchanges_per_connection:
-            detail = f"{busy} exchanges are under way on this connection; {limits.exchanges_per_connection} are allowed"
-            return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)
-        if self._request_bytes + size > limits.request_bytes_per_connection:
-            detail = (
-                f"the requests under way on this connection hold {self._request_bytes} bytes, this one {size} more; "
-                f"{limits.request_bytes_per_connection} are allowed"
-            )
-            return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)
-        return None
+        return self._limits.refuse(size, now)
 
     # -- messages outside exchanges -----------------------------------------------------------------------------
 

@@ -13,14 +13,15 @@ from typing import Final, TypeAlias
 import msgspec
 
 from ..effects import Answer, Sign, Signed
+from ..engine.client import Requester
 from ..engine.services import Services
-from ..exchanges.source import Call, Placed, ResponseHandler, Source
+from ..exchanges.source import Call, Placed, ResponseHandler, SharedSource
 from ..faults import Fault, FaultKind, Side
-from ..ids import AskId
 from ..providers.call import ProviderCall
 from ..providers.google_token import GoogleToken, ServiceAccount, read_token, signing_input, token_request
 from ..secret import Secret
 from ..wires.http import Headers, Request
+from .signings import WAITING_OF_CLIENT, Signing, Signings
 
 #: Is told once: the token, or why there is none.
 Waiter: TypeAlias = Callable[[Secret | Fault, float], None]
@@ -33,11 +34,12 @@ _KEPT: Final = 256  #: tokens; clients may bring accounts of their own
 class AccessTokens:
     """Keeps tokens, and requests missing ones. Shared by all attempts of a gateway."""
 
-    __slots__ = ("_fetches", "_services", "_source", "_tokens")
+    __slots__ = ("_fetches", "_services", "_signings", "_source", "_tokens")
 
-    def __init__(self, services: Services, source: Source) -> None:
+    def __init__(self, services: Services, source: SharedSource) -> None:
         self._services = services
         self._source = source
+        self._signings = Signings(services)
         self._tokens: dict[ServiceAccount, GoogleToken] = {}
         self._fetches: dict[ServiceAccount, _Fetch] = {}
 
@@ -46,15 +48,32 @@ class AccessTokens:
         token = self._tokens.get(account)
         return token.token if token is not None and token.fresh(self._services.unix_time(now)) else None
 
-    def request(self, account: ServiceAccount, waiter: Waiter, now: float) -> None:
-        """Request a token for ``account``. ``waiter`` is told once, never before this returns, and not after
-        :meth:`withdraw`."""
+    def request(
+        self, account: ServiceAccount, waiter: Waiter, now: float, *, requester: Requester, stored: bool
+    ) -> Fault | None:
+        """Request a token for ``account``, for ``requester``. ``stored``: the account is the operator's. ``waiter`` is
+        told once, never before this returns, and not after :meth:`withdraw`. The fault says why none is requested; then
+        it is not told."""
         fetch = self._fetches.get(account)
         if fetch is None:
-            fetch = self._fetches[account] = _Fetch(
-                self._services, self._source, account=account, done=self._fetched, now=now
+            fetch = _Fetch(
+                self._services,
+                self._source,
+                self._signings,
+                account=account,
+                requester=requester,
+                done=self._fetched,
+                now=now,
             )
+            if not fetch.start(now, stored=stored):
+                detail = (
+                    f"{WAITING_OF_CLIENT} keys of service accounts wait on this connection for a signature; "
+                    f"more are not allowed (signings_at_once, {self._services.config.limits.signings_at_once})"
+                )
+                return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)
+            self._fetches[account] = fetch
         fetch.waiters[waiter] = None
+        return None
 
     def withdraw(self, account: ServiceAccount, waiter: Waiter, now: float) -> None:
         """``waiter`` needs no token any more. A request that nobody waits for is cancelled."""
@@ -88,12 +107,14 @@ class _Fetch:
     """One request for a token: it is signed, sent and its response read. Implements ``ResponseHandler``."""
 
     __slots__ = (
-        "_ask_id",
         "_body",
         "_call",
         "_done",
+        "_requester",
         "_sent_at",
         "_services",
+        "_signing",
+        "_signings",
         "_source",
         "_status",
         "_timer",
@@ -104,14 +125,18 @@ class _Fetch:
     def __init__(
         self,
         services: Services,
-        source: Source,
+        source: SharedSource,
+        signings: Signings,
         *,
         account: ServiceAccount,
+        requester: Requester,
         done: Callable[["_Fetch", GoogleToken | Fault, float], None],
         now: float,
     ) -> None:
         self._services = services
         self._source = source
+        self._signings = signings
+        self._requester = requester
         self.account = account
         self._done = done
         self.waiters: dict[Waiter, None] = {}
@@ -120,23 +145,34 @@ class _Fetch:
         self._body = b""
         self._sent_at = services.unix_time(now)
         self._timer = services.timers.timer(self._on_timeout)
+        self._signing: Signing | None = None
+
+    def start(self, now: float, *, stored: bool) -> bool:
+        """Have the request signed. False if it may not even wait for that."""
+        signed = signing_input(self.account, self._sent_at)
+        self._signing = self._signings.ask(
+            Sign(self.account.private_key, signed),
+            lambda answer, at: self._signed(signed, answer, at),
+            None if stored else self._requester.client,
+            now,
+        )
+        if self._signing is None:
+            return False
         self._timer.arm(now + _FETCH_S)
-        signed = signing_input(account, self._sent_at)
-        question = Sign(account.private_key, signed)
-        self._ask_id: AskId | None = services.ask(question, lambda answer, at: self._signed(signed, answer, at), now)
+        return True
 
     def cancel(self, now: float) -> None:
         """Cancel the request, in any phase."""
         self._timer.close()
-        if self._ask_id is not None:
-            self._services.withdraw(self._ask_id)
-            self._ask_id = None
+        signing, self._signing = self._signing, None
+        if signing is not None:
+            self._signings.withdraw(signing, now)
         call, self._call = self._call, None
         if call is not None:
             call.cancel(now)
 
     def _signed(self, signed: bytes, answer: Answer, now: float) -> None:
-        self._ask_id = None
+        self._signing = None
         if not isinstance(answer, Signed):
             detail = (
                 "the token request of a Google service account could not be signed: "
@@ -148,7 +184,12 @@ class _Fetch:
         call = ProviderCall(
             provider="google", origin=self.account.origin, request=request, format="unknown", array_stream=False
         )
-        self._call = self._source.open(call, self, connect_timeout_s=self._services.config.timeouts.connect_s)
+        self._call = self._source.open(
+            call,
+            self,
+            connect_timeout_s=self._services.config.timeouts.connect_s,
+            requester=self._requester,
+        )
         self._call.start(now)
 
     def _end(self, result: GoogleToken | Fault, now: float) -> None:
@@ -193,25 +234,40 @@ class _Fetch:
 
 
 class AuthorizingSource:
-    """A source that adds access tokens to the calls that need one, and opens them at ``source``. Implements
-    ``Source``."""
+    """A source that adds access tokens to the calls that need one, and opens them at ``source``."""
 
     __slots__ = ("_source", "tokens")
 
-    def __init__(self, services: Services, source: Source) -> None:
+    def __init__(self, services: Services, source: SharedSource) -> None:
         self._source = source
         #: Shared with whoever else needs tokens.
         self.tokens = AccessTokens(services, source)
 
+    def of(self, requester: Requester) -> "RequesterSource":
+        """The source of ``requester``."""
+        return RequesterSource(self._source, self.tokens, requester)
+
+
+class RequesterSource:
+    """The source of one requester, in whose share its calls count. Implements ``Source``."""
+
+    __slots__ = ("_requester", "_source", "_tokens")
+
+    def __init__(self, source: SharedSource, tokens: AccessTokens, requester: Requester) -> None:
+        self._source = source
+        self._tokens = tokens
+        self._requester = requester
+
     def open(self, request: ProviderCall, handler: ResponseHandler, *, connect_timeout_s: float) -> Call:
         """A call for ``request``. Call its ``start`` next."""
         if request.account is None:
-            return self._source.open(request, handler, connect_timeout_s=connect_timeout_s)
+            return self._source.open(request, handler, connect_timeout_s=connect_timeout_s, requester=self._requester)
         return _AuthorizedCall(
             self._source,
-            self.tokens,
+            self._tokens,
             request,
             account=request.account,
+            requester=self._requester,
             handler=handler,
             connect_timeout_s=connect_timeout_s,
         )
@@ -220,15 +276,26 @@ class AuthorizingSource:
 class _AuthorizedCall:
     """A call that gets its token first. Implements ``Call``; and ``ResponseHandler``, to see a refused token."""
 
-    __slots__ = ("_account", "_call", "_connect_timeout_s", "_handler", "_request", "_source", "_tokens", "added_keys")
+    __slots__ = (
+        "_account",
+        "_call",
+        "_connect_timeout_s",
+        "_handler",
+        "_request",
+        "_requester",
+        "_source",
+        "_tokens",
+        "added_keys",
+    )
 
     def __init__(
         self,
-        source: Source,
+        source: SharedSource,
         tokens: AccessTokens,
         request: ProviderCall,
         *,
         account: ServiceAccount,
+        requester: Requester,
         handler: ResponseHandler,
         connect_timeout_s: float,
     ) -> None:
@@ -236,6 +303,7 @@ class _AuthorizedCall:
         self._tokens = tokens
         self._request = request
         self._account = account
+        self._requester = requester
         self._handler = handler
         self._connect_timeout_s = connect_timeout_s
         self._call: Call | None = None
@@ -248,8 +316,16 @@ class _AuthorizedCall:
         token = self._tokens.fresh(self._account, now)
         if token is not None:
             self._send(token, now)
-        else:
-            self._tokens.request(self._account, self._on_token, now)
+            return
+        fault = self._tokens.request(
+            self._account,
+            self._on_token,
+            now,
+            requester=self._requester,
+            stored=self._request.key == "stored",
+        )
+        if fault is not None:
+            self._handler.response_failed(fault, now)
 
     def pause(self) -> None:
         if self._call is not None:
@@ -282,7 +358,9 @@ class _AuthorizedCall:
     def _send(self, token: Secret, now: float) -> None:
         self.added_keys = (token.reveal().encode("ascii"),)
         request = msgspec.structs.replace(self._request, request=with_token(self._request.request, token))
-        self._call = self._source.open(request, self, connect_timeout_s=self._connect_timeout_s)
+        self._call = self._source.open(
+            request, self, connect_timeout_s=self._connect_timeout_s, requester=self._requester
+        )
         self._call.start(now)
 
     # -- ResponseHandler ----------------------------------------------------------------------------------------

@@ -6,12 +6,14 @@ the bytes mean.
 
 from typing import Final, Protocol
 
+from ..engine.client import Requester
 from ..engine.timers import Timer
 from ..events import Reach
 from ..exchanges.source import ResponseHandler
 from ..ids import ConnId
 from ..origin import Origin
 from ..wires.http import Request
+from .shares import OriginShares
 
 #: In place of the request of a call that will not be sent again.
 NO_REQUEST: Final = Request(method=b"", scheme=b"", authority=b"", target=b"", headers=[], body=b"")
@@ -71,11 +73,13 @@ class UpstreamCall:
         "connection",
         "dial",
         "handler",
+        "holding",
         "origin",
         "paused",
         "reach",
         "replacements",
         "request",
+        "requester",
         "response_started",
         "sent",
         "sent_at",
@@ -86,13 +90,24 @@ class UpstreamCall:
     )
 
     def __init__(
-        self, pool: CallPool, origin: Origin, request: Request, *, handler: ResponseHandler, connect_timeout_s: float
+        self,
+        pool: CallPool,
+        origin: Origin,
+        request: Request,
+        *,
+        handler: ResponseHandler,
+        connect_timeout_s: float,
+        requester: Requester | None = None,
     ) -> None:
+        """``requester``: in whose share it counts; ``None``: in nobody's."""
         self._pool = pool
         self.origin = origin
         self.request = request
         self.handler = handler
         self.connect_timeout_s = connect_timeout_s
+        self.requester = requester
+        #: It has a connection or dials one, and counts in the shares of this origin.
+        self.holding: OriginShares | None = None
         #: The connection that is dialled for it, while it waits.
         self.dial: CallConnection | None = None
         #: The connection that carries it, once it is placed.
@@ -145,3 +160,18 @@ class UpstreamCall:
         self.request = NO_REQUEST  # its response has come
         if self.connection is not None:
             self.connection.read_on(self, now)
+
+    # -- for the pool and the connection --------------------------------------------------------------------------
+
+    def hold(self, shares: OriginShares) -> None:
+        """It has a connection or dials one: it counts in ``shares``."""
+        if self.holding is None and self.requester is not None:
+            self.holding = shares
+            shares.take(self.requester)
+
+    def unplaced(self) -> None:
+        """It has no connection and no dial any more: it counts in no share."""
+        self.connection = self.dial = None
+        shares, self.holding = self.holding, None
+        if shares is not None and self.requester is not None:
+            shares.give_back(self.requester)

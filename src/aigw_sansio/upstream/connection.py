@@ -23,6 +23,7 @@ that arrives while it is idle closes it. A silent HTTP/2 connection with calls i
 
 from ..effects import Tls
 from ..engine.backlog import Backlog
+from ..engine.client import Client
 from ..engine.connection import Connection
 from ..engine.services import Services
 from ..engine.turns import PORTION_FRAMES
@@ -94,13 +95,13 @@ class UpstreamConnection(Connection):
 
     # -- for the pool -------------------------------------------------------------------------------------------
 
-    def dial(self) -> None:
-        """Ask the driver for the connection."""
+    def dial(self, client: Client | None) -> None:
+        """Ask the driver for the connection. ``client``: for whom it is."""
         origin = self.origin
         secure = origin.scheme == "https"
         tls = Tls(origin.host, origin.ca_file) if secure else None
         alpn = {"auto": ("h2", "http/1.1"), "on": ("h2",), "off": ("http/1.1",)}[origin.http2] if secure else ()
-        self.services.connect(self.conn, host=origin.host, port=origin.port, tls=tls, alpn=alpn)
+        self.services.connect(self.conn, host=origin.host, port=origin.port, tls=tls, alpn=alpn, client=client)
 
     def keep_dialing(self, now: float) -> None:
         """No call waits for this dial any more. It may still succeed, within ``connect_s`` from now."""
@@ -378,7 +379,7 @@ class UpstreamConnection(Connection):
 
     def _remove(self, call: UpstreamCall) -> None:
         self._calls.pop(call.stream, None)
-        call.connection = None
+        call.unplaced()
         self._unsent.remove(call)
         if call.paused and not self.multiplexed:
             self.resume_reading()

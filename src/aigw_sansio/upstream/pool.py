@@ -6,12 +6,15 @@ a request may use that is sent again. Must not know: any protocol, and what a re
 Theory of operation. Requests to one origin (scheme, host, port, settings) share its connections. Each request is in one
 of three places: on a connection, waiting, or waiting with a dial of its own. One pure function, ``choose_connection``,
 decides: use a connection, dial, or wait. It prefers the connection used last, so that surplus ones grow idle and are
-closed. Of several waiting requests the oldest is served first.
+closed. Waiting requests are served in turn by gateway, then by client connection, then the oldest first
+(:mod:`.waiting`). A request that would take one of the last free connections waits, if they are kept for others
+(:mod:`.shares`); it may still share a connection that carries calls already.
 
 A dial belongs to the request that started it, but it serves any waiting request. If its request gets another connection
 or is withdrawn, another waiting request takes the dial over. If there is none, the dial of a served request may finish,
 and that of a withdrawn one is aborted. A withdrawn request's dial past ``connect_s`` is always aborted; otherwise a
-dead dial could be passed from request to request and block a fresh one.
+dead dial could be passed from request to request and block a fresh one. So is a dial that was held back, because its
+client looks up too many names: nobody else waits for it.
 
 A first burst dials once if many requests can probably share the connection (HTTP/2 by the settings, or ALPN may choose
 it). Over HTTP/2 this costs the others nothing. If the provider turns out to speak HTTP/1.1, or the dial fails, the
@@ -25,6 +28,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from ..engine.client import Requester
 from ..engine.services import Services
 from ..exchanges.source import Placed, ResponseHandler
 from ..faults import Fault, FaultKind, Side
@@ -34,29 +38,41 @@ from ..providers.call import ProviderCall
 from .call import CallConnection, UpstreamCall
 from .connection import UpstreamConnection
 from .placement import ConnectionFacts, Dial, Use, choose_connection
+from .shares import OriginShares
+from .waiting import WaitingCalls
 
 
 class _OriginPool:
-    __slots__ = ("available", "connections", "likely_h2", "unready", "waiting")
+    __slots__ = ("_dials", "available", "connections", "likely_h2", "shares", "unready", "waiting")
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: Origin, services: Services) -> None:
+        self._dials = services.dials
+        self.shares = OriginShares(len(services.config.gateways), services.requesters)
         self.connections: dict[ConnId, UpstreamConnection] = {}
         self.available: dict[ConnId, UpstreamConnection] = {}
         self.unready: dict[
             ConnId, UpstreamConnection
         ] = {}  #: not dialled yet, or how many calls it takes is not known yet
-        self.waiting: dict[UpstreamCall, None] = {}
+        self.waiting = WaitingCalls()
         #: A dial will probably give a connection that many requests can share.
         self.likely_h2 = origin.http2 == "on" or (origin.http2 == "auto" and origin.scheme == "https")
 
     @property
     def shareable_dial(self) -> bool:
-        """Whether a dial or a new connection exists that many requests can probably share."""
-        return any(one.awaiting_settings or (self.likely_h2 and not one.ready) for one in self.unready.values())
+        """Whether a dial or a new connection exists that many requests can probably share. A dial that is held back for
+        its client's sake is none: nobody else waits for it."""
+        return any(
+            one.awaiting_settings or (self.likely_h2 and not one.ready and not self._dials.holds(one.conn))
+            for one in self.unready.values()
+        )
+
+    def free(self, limit: int) -> int:
+        """How many connections nobody uses or dials, if ``limit`` is the most there can be."""
+        return limit - len(self.connections) + sum(one.idle for one in self.available.values())
 
 
 class Pool:
-    """The upstream connections of one gateway, shared by all its clients. Implements ``Source`` and
+    """The upstream connections of one process, shared by all its clients. Implements ``SharedSource`` and
     ``UpstreamOwner``."""
 
     __slots__ = ("_origins", "_ready_count", "_register", "_services")
@@ -68,16 +84,30 @@ class Pool:
         self._origins: dict[Origin, _OriginPool] = {}
         self._ready_count = 0
 
-    def open(self, request: ProviderCall, handler: ResponseHandler, *, connect_timeout_s: float) -> UpstreamCall:
-        """A call for ``request``. Call its ``start`` next."""
-        return UpstreamCall(self, request.origin, request.request, handler=handler, connect_timeout_s=connect_timeout_s)
+    def open(
+        self,
+        request: ProviderCall,
+        handler: ResponseHandler,
+        *,
+        connect_timeout_s: float,
+        requester: Requester | None = None,
+    ) -> UpstreamCall:
+        """A call for ``request``, on behalf of ``requester``. Call its ``start`` next."""
+        return UpstreamCall(
+            self,
+            request.origin,
+            request.request,
+            handler=handler,
+            connect_timeout_s=connect_timeout_s,
+            requester=requester,
+        )
 
     def submit(self, call: UpstreamCall, now: float) -> None:
         """Place ``call``. Its handler gets ``call_placed`` or ``response_failed``, perhaps before this returns."""
         pool = self._origins.get(call.origin)
         if pool is None:
-            pool = self._origins[call.origin] = _OriginPool(call.origin)
-        pool.waiting[call] = None
+            pool = self._origins[call.origin] = _OriginPool(call.origin, self._services)
+        pool.waiting.add(call)
         call.since = now
         call.timer = self._services.timers.timer(lambda at: self._expired(call, at))
         self._place(pool, call, now)
@@ -88,11 +118,16 @@ class Pool:
         request and block a fresh one."""
         pool = self._origins[call.origin]
         self._stop_waiting(pool, call)  # first: its own dial must not be given back to it
-        dial, call.dial = call.dial, None
+        dial = call.dial
+        call.unplaced()
         if dial is not None and dial.conn in pool.connections:
-            next_call = next((other for other in pool.waiting if other.dial is None), None)
-            if next_call is not None and now < dial.dialed_at + self._services.config.timeouts.connect_s:
-                self._give_dial(next_call, dial, now)
+            next_call = None
+            if now < dial.dialed_at + self._services.config.timeouts.connect_s and not self._services.dials.holds(
+                dial.conn
+            ):
+                next_call = self._next(pool, None, spare=1)
+            if next_call is not None:
+                self._give_dial(pool, next_call, dial, now)
             else:
                 dial.close(now, abort=True)
                 self._remove(pool, dial)
@@ -161,6 +196,12 @@ class Pool:
                 self._remove(pool, upstream)
             self._remove_if_empty(pool)
 
+    def serve_all(self, now: float) -> None:
+        """A client left: less is kept from the others."""
+        for pool in list(self._origins.values()):
+            if len(pool.waiting):
+                self._serve(pool, now)
+
     @property
     def waiting(self) -> int:
         """How many requests have no connection yet."""
@@ -171,24 +212,25 @@ class Pool:
     def _serve(self, pool: _OriginPool, now: float) -> None:
         """Place waiting requests: the oldest that may use a free connection, then the oldest without a dial."""
         max_age_s = self._services.config.timeouts.pool_age_s
-        while pool.waiting:
+        while len(pool.waiting):
             young = (one.ready_order for one in pool.available.values() if now - one.dialed_at < max_age_s)
             newest = max(young, default=-1)
-            call = next((call for call in pool.waiting if call.after <= newest), None)
+            shared = any(not one.idle for one in pool.available.values())
+            call = self._next(pool, newest, shared=shared)
             if call is None:
-                call = next((call for call in pool.waiting if call.dial is None), None)
+                call = self._next(pool, None)
             if call is None or not self._place(pool, call, now):
                 break
         self._remove_if_empty(pool)
 
     def _remove_if_empty(self, pool: _OriginPool) -> None:
-        if not pool.waiting and not pool.connections:
+        if not len(pool.waiting) and not pool.connections:
             for origin, other in list(self._origins.items()):
                 if other is pool:
                     del self._origins[origin]
 
     def _stop_waiting(self, pool: _OriginPool, call: UpstreamCall) -> None:
-        pool.waiting.pop(call, None)
+        pool.waiting.remove(call)
         timer, call.timer = call.timer, None
         if timer is not None:
             timer.close()
@@ -196,6 +238,7 @@ class Pool:
     def _place(self, pool: _OriginPool, call: UpstreamCall, now: float) -> bool:
         """Decide about ``call``, and carry the decision out. False if it waits as before."""
         config = self._services.config
+        allowed = self._may_take(pool, call.requester)
         facts = [
             ConnectionFacts(
                 conn=upstream.conn,
@@ -205,7 +248,7 @@ class Pool:
                 ready_order=upstream.ready_order,
             )
             for upstream in pool.available.values()
-            if upstream.capacity > 0
+            if upstream.capacity > 0 and (allowed or not upstream.idle)
         ]
         shareable = pool.shareable_dial
         placement, expired = choose_connection(
@@ -225,29 +268,36 @@ class Pool:
         if isinstance(placement, Use):
             self._assign(pool, call, pool.connections[placement.conn], now)
             return True
-        if isinstance(placement, Dial) and call.dial is None:
+        if isinstance(placement, Dial) and call.dial is None and allowed:
             upstream = UpstreamConnection(self._services, self, call.origin, now)
             pool.connections[upstream.conn] = pool.unready[upstream.conn] = upstream
             self._register(upstream)
-            self._give_dial(call, upstream, now)
-            upstream.dial()
+            self._give_dial(pool, call, upstream, now)
+            upstream.dial(None if call.requester is None else call.requester.client)
             return True
         if call.dial is None and call.timer is not None and call.timer.deadline is None:
             call.timer.arm(now + (call.connect_timeout_s if shareable else config.timeouts.pool_wait_s))
         return False
 
-    def _give_dial(self, call: UpstreamCall, upstream: CallConnection, now: float) -> None:
+    def _give_dial(self, pool: _OriginPool, call: UpstreamCall, upstream: CallConnection, now: float) -> None:
+        pool.waiting.served(call)
+        call.hold(pool.shares)
         call.dial = upstream
         if call.timer is not None:
             call.timer.arm(now + call.connect_timeout_s)
 
     def _assign(self, pool: _OriginPool, call: UpstreamCall, upstream: UpstreamConnection, now: float) -> None:
+        pool.waiting.served(call)
         self._stop_waiting(pool, call)
+        call.hold(pool.shares)
         dial, call.dial = call.dial, None
         if dial is not None and dial is not upstream:
-            next_call = next((other for other in pool.waiting if other.dial is None), None)
+            next_call = None if self._services.dials.holds(dial.conn) else self._next(pool, None, spare=1)
             if next_call is not None:
-                self._give_dial(next_call, dial, now)
+                self._give_dial(pool, next_call, dial, now)
+            elif self._services.dials.holds(dial.conn):
+                dial.close(now, abort=True)
+                self._remove(pool, dial)
             else:
                 dial.keep_dialing(now)
         upstream.assign(call, now)  # before the capacity is read, which it reduces
@@ -257,6 +307,30 @@ class Pool:
             pool.available.pop(upstream.conn, None)
         call.handler.call_placed(Placed(upstream.conn, call.reach, upstream.handshake_s), now)
 
+    def _next(
+        self, pool: _OriginPool, newest: int | None, *, spare: int = 0, shared: bool = False
+    ) -> UpstreamCall | None:
+        """The waiting request whose turn it is, of those that may have a connection: of the ones that may use a
+        connection as old as ``newest``, or (``None``) that have no dial. ``spare`` connections more are free.
+        ``shared``: one that carries calls takes more of them, which is in nobody's way."""
+        limit = self._services.config.limits.upstream_connections_per_origin
+        free = pool.free(limit) + spare
+        if free <= 0 and not shared:
+            return None  # the usual case if many wait
+        for requester, calls in pool.waiting.in_turn():
+            if shared or requester is None or free > pool.shares.kept_from(requester, limit):
+                for call in calls:
+                    if call.dial is None if newest is None else call.after <= newest:
+                        return call
+        return None
+
+    def _may_take(self, pool: _OriginPool, requester: Requester | None) -> bool:
+        """Whether a request of ``requester`` may have a connection that nobody uses, or dial one."""
+        if requester is None:
+            return True
+        limit = self._services.config.limits.upstream_connections_per_origin
+        return pool.free(limit) > pool.shares.kept_from(requester, limit)
+
     def _remove(self, pool: _OriginPool, upstream: CallConnection) -> None:
         pool.connections.pop(upstream.conn, None)
         pool.unready.pop(upstream.conn, None)
@@ -264,7 +338,7 @@ class Pool:
 
     def _fail(self, pool: _OriginPool, call: UpstreamCall, fault: Fault, now: float) -> None:
         self._stop_waiting(pool, call)
-        call.dial = None
+        call.unplaced()
         call.handler.response_failed(fault, now)
 
     def _expired(self, call: UpstreamCall, now: float) -> None:
@@ -280,7 +354,12 @@ class Pool:
             kind = FaultKind.CONNECT_TIMEOUT
             detail = f"no connection to the provider within {call.connect_timeout_s:g} s"
         else:
-            kind, detail = FaultKind.POOL_TIMEOUT, f"no free connection to the provider within {waited:g} s"
+            limit = self._services.config.limits.upstream_connections_per_origin
+            kind = FaultKind.POOL_TIMEOUT
+            detail = (
+                f"no free connection to the provider within {waited:g} s; all clients share {limit} "
+                f"(upstream_connections_per_origin)"
+            )
         self.withdraw(call, now)  # aborts its dial, or gives it away
         self._fail(pool, call, Fault(kind, Side.PROVIDER, detail, retryable=True), now)
         self._serve(pool, now)

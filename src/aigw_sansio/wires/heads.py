@@ -50,6 +50,11 @@ class HeadGate:
         """Whether any byte of a head has come."""
         return bool(self._buffer)
 
+    @property
+    def held(self) -> int:
+        """Bytes of a head that is not complete."""
+        return len(self._buffer)
+
     def feed(self, data: bytes) -> tuple[bytes, bytes] | int | None:
         """More bytes. Returns ``(head, rest)`` once the head is complete; ``None`` while it is not; the number of bytes
         seen if it is larger than the limit: then do not feed the gate again.

@@ -1,11 +1,13 @@
 """How an end is told: every code, every length of a reason, both directions, held against a table of its own."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aigw_sansio.faults import Side
-from aigw_sansio.realtime.close_codes import CloseCause, CloseFrame, ClosePair, map_close
+from aigw_sansio.realtime.close_codes import CloseCause, CloseFrame, ClosePair, close_frames, map_close
 
 SIDES: tuple[Side, ...] = (Side.CLIENT, Side.PROVIDER)
 ENDERS: tuple[Side, ...] = (*SIDES, Side.GATEWAY)
@@ -59,6 +61,15 @@ def test_a_lost_side_hears_nothing(who: Side) -> None:
         answer, onward = sides(map_close(code, "gone", by=who, cause=CloseCause.LOST), who)
         assert answer is None
         assert onward == CloseFrame(other_code(who), "gone")
+
+
+def test_without_memory_the_client_may_come_again_later() -> None:
+    pair = ClosePair(CloseFrame(1013, "used up"), CloseFrame(1001, "used up"))
+    assert close_frames(1013, "used up", by=Side.GATEWAY, cause=CloseCause.ENDED) == pair
+    for code, by, cause in itertools.product((1001, 1006, 1013), Side, CloseCause):
+        if (code, by) != (1013, Side.GATEWAY):
+            same = map_close(code, "used up", by=by, cause=cause)
+            assert close_frames(code, "used up", by=by, cause=cause) == same
 
 
 def test_what_the_gateway_ends_ends_with_1001_both_ways() -> None:

@@ -22,6 +22,10 @@ from .streams import Stream
 #: How many more streams may end before we answer than we have answered: more are a rapid reset
 #: (CVE-2023-44487; CVE-2025-8671 if the client makes us reset them).
 _RAPID: Final = 100
+#: A stream that is reset after its answer, before it has carried so many bytes, counts as so many requests: it was
+#: opened to make us work.
+_SHORT_BYTES: Final = 64
+_SHORT_COSTS: Final = 10
 _WITHOUT_LENGTH: Final = frozenset((204, 304))
 
 
@@ -42,19 +46,22 @@ class Http2Server(Http2Connection[ServerEvent]):
         self,
         *,
         max_streams: int = 100,
+        max_requests: int | None = None,
         head_bytes: int = 32 * 1024,
         head_fields: int = 128,
         stream_window: int = 256 * 1024,
         connection_window: int = 1 << 24,
         portion: int = 1 << 30,
     ) -> None:
-        """``max_streams``: the most streams at once, as told to the client. ``head_bytes``: the largest header section
-        of a request. ``head_fields``: the most fields of a trailer section; the owner counts those of a head.
-        ``stream_window`` and ``connection_window``: bytes that the client may send before we give more credit, on one
-        stream and on all; at least 65,535. ``portion``: the most frames that one call reads; see ``unread``."""
+        """``max_streams``: the most streams at once, as told to the client. ``max_requests``: how many there may be in
+        all; a :meth:`shutdown` follows the last one. ``head_bytes``: the largest header section of a request.
+        ``head_fields``: the most fields of a trailer section; the owner counts those of a head. ``stream_window`` and
+        ``connection_window``: bytes that the client may send before we give more credit, on one stream and on all; at
+        least 65,535. ``portion``: the most frames that one call reads; see ``unread``."""
         self._max_streams = max_streams
         self._field_limit = head_fields
         self._rapid = 0
+        self._requests_left = max_requests
         self._last = 0
         settings = {SettingCodes.MAX_CONCURRENT_STREAMS: max_streams, SettingCodes.ENABLE_CONNECT_PROTOCOL: 1}
         super().__init__(
@@ -72,6 +79,11 @@ class Http2Server(Http2Connection[ServerEvent]):
     def open_streams(self) -> int:
         """How many streams are open."""
         return len(self._streams)
+
+    @property
+    def shutting_down(self) -> bool:
+        """Whether no new streams are accepted."""
+        return self._draining
 
     @property
     def pending(self) -> bool:
@@ -220,6 +232,13 @@ class Http2Server(Http2Connection[ServerEvent]):
                 headers=request.headers,
             )
         )
+        self._count_requests(1)
+
+    def _count_requests(self, n: int) -> None:
+        if self._requests_left is not None:
+            self._requests_left -= n
+            if self._requests_left <= 0:
+                self.shutdown()
 
     def _refuse(self, number: int, code: int) -> None:
         """Reset a stream before the owner has seen it."""
@@ -255,6 +274,8 @@ class Http2Server(Http2Connection[ServerEvent]):
         self._events.append(StreamAborted(stream.number, fault))
         if not stream.answered:
             self._count_rapid()
+        elif stream.seen < _SHORT_BYTES:
+            self._count_requests(_SHORT_COSTS - 1)
 
     def _on_failure(self, fault: Fault) -> None:
         self._events.append(ConnectionFailed(fault))

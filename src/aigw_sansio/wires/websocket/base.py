@@ -106,6 +106,11 @@ class WebSocketBase:
         """The state of the closing handshake."""
         return self._machine.state
 
+    @property
+    def held(self) -> int:
+        """Bytes of the peer that are kept until more come."""
+        return sum(map(len, self._pieces))
+
     # -- sending ------------------------------------------------------------------------------------------------
 
     def ping(self, payload: bytes = b"") -> bytes:

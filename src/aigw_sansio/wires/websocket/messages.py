@@ -74,6 +74,10 @@ class WebSocketWire(WebSocketBase):
         self._fragments = bytearray()
         self._rare: Connection | None = None  # reads the frames that are not on the fast path, once there is one
 
+    @property
+    def held(self) -> int:
+        return super().held + len(self._fragments)
+
     def text(self, payload: bytes) -> bytes:
         """A text message as one frame. ``payload`` must be UTF-8; it is not checked."""
         # Fast path: one call for each streamed token, written out for a server.

@@ -100,6 +100,10 @@ class FrameRelay(WebSocketBase):
         self._long_first = 0
         self._long_last = 0
 
+    @property
+    def held(self) -> int:
+        return super().held + sum(map(len, self._out)) + len(self._seen)
+
     def stop_reading(self) -> None:
         super().stop_reading()
         self._out.clear()

@@ -404,6 +404,41 @@ def test_answered_streams_may_be_reset_for_ever() -> None:
             wire.receive_data(frame(6, 1, 0, payload))
 
 
+def gone_away(wire: Http2Server) -> bool:
+    return any(kind == 7 for kind, *_ in peers.frames(wire.data_to_send()))
+
+
+def test_after_so_many_requests_no_more_are_accepted_and_open_ones_go_on() -> None:
+    wire = serve(max_requests=3)
+    for number in (1, 3, 5):
+        assert not wire.shutting_down
+        wire.receive_data(headers(number, CONNECT))
+        wire.accept(number, [])
+    assert wire.shutting_down
+    assert gone_away(wire)
+    assert [type(event) for event in wire.receive_data(headers(7, CONNECT))] == []
+    assert wire.receive_data(data(3, b"on")) == [StreamData(3, b"on", 2)]
+
+
+@pytest.mark.parametrize("how", ["reset", "made to reset"])
+@pytest.mark.parametrize(("carried", "most"), [(b"", 11), (b"x" * 63, 11), (b"x" * 64, 101)])
+def test_streams_that_are_reset_after_their_answer_count_more(how: str, carried: bytes, most: int) -> None:
+    wire = serve(max_requests=101)
+    number = 1
+    while not wire.shutting_down:
+        wire.receive_data(headers(number, CONNECT))
+        wire.accept(number, [])
+        if carried:
+            wire.receive_data(data(number, carried))
+        wire.receive_data(rst(number, 8) if how == "reset" else update(number, 2**31 - 1))
+        assert not wire.is_open(number)
+        for kind, flags, _, payload in peers.frames(wire.data_to_send()):
+            if kind == 6 and not flags:
+                wire.receive_data(frame(6, 1, 0, payload))
+        number += 2
+    assert number // 2 == most
+
+
 def test_answers_make_good_for_resets() -> None:
     wire = serve()
     for number in range(1, 1000, 4):

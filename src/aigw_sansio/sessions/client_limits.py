@@ -1,0 +1,80 @@
+"""What the sessions of one client connection may have together (client protocol, section 3.4).
+
+Decides: which request is one too many. Must not know: what a session does with its requests, and how clients are told.
+
+The provider of a cancelled exchange may still be working on it. So for ``cancelled_s`` after a cancel the exchange
+counts among the cancelled ones, of which there may be as many as running ones. Otherwise a client that creates and
+cancels in a row could send any number of requests to providers, with never more than one running.
+"""
+
+from collections import deque
+from typing import Protocol
+
+from ..engine.client import Client
+from ..engine.services import Services
+from ..faults import Fault, FaultKind, Side
+from .response_budget import ResponseBudget
+
+
+class LimitedSession(Protocol):
+    """A session, as its limits see it."""
+
+    @property
+    def busy(self) -> int:
+        """Its exchanges whose end the client has not been told, those that wait for a check included."""
+
+    @property
+    def request_bytes(self) -> int:
+        """The memory that their requests take."""
+
+
+class ClientLimits:
+    """The limits of one client connection."""
+
+    __slots__ = ("_cancelled", "_services", "_sessions", "client", "responses")
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._sessions: dict[LimitedSession, None] = {}
+        self._cancelled: deque[float] = deque()  # when each of them counts no more
+        #: Stands for the connection in shares.
+        self.client = Client()
+        #: The responses held for it.
+        self.responses = ResponseBudget(services)
+
+    def joined(self, session: LimitedSession) -> None:
+        """A session began."""
+        self._sessions[session] = None
+
+    def left(self, session: LimitedSession) -> None:
+        """A session ended."""
+        self._sessions.pop(session, None)
+
+    def cancelled(self, now: float) -> None:
+        """An exchange was cancelled."""
+        self._cancelled.append(now + self._services.config.timeouts.cancelled_s)
+
+    def refuse(self, size: int, now: float) -> Fault | None:
+        """Why a request of ``size`` bytes may not begin now."""
+        limits = self._services.config.limits
+        cancelled = self._cancelled
+        while cancelled and cancelled[0] <= now:
+            cancelled.popleft()
+        most = limits.exchanges_per_connection
+        busy = sum(session.busy for session in self._sessions)
+        if busy >= most or len(cancelled) >= most:
+            detail = (
+                f"{busy} exchanges are under way on this connection; {most} are allowed (exchanges_per_connection)"
+                if busy >= most
+                else f"{len(cancelled)} exchanges of this connection were cancelled within "
+                f"{self._services.config.timeouts.cancelled_s:g} s; {most} are allowed (exchanges_per_connection)"
+            )
+            return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)
+        held = sum(session.request_bytes for session in self._sessions)
+        if held + size > limits.request_bytes_per_connection:
+            detail = (
+                f"the requests under way on this connection hold {held} bytes, this one {size} more; "
+                f"{limits.request_bytes_per_connection} are allowed (request_bytes_per_connection)"
+            )
+            return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)
+        return None

@@ -1,0 +1,90 @@
+"""Signatures for access tokens: few at a time, in turn by client (client protocol, section 3.4).
+
+Decides: which question for a signature is asked next, and how many may wait. Must not know: accounts and tokens.
+
+A signature costs much time, and clients may bring keys of their own. So few are made at once; those with stored keys
+come first, because their keys are few; then clients take turns, and none of them may have many waiting.
+"""
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from ..effects import Answer, Sign
+from ..engine.client import Client
+from ..engine.services import Services
+from ..ids import AskId
+
+#: Questions of one client that wait for their turn.
+WAITING_OF_CLIENT: Final = 16
+
+Answered: TypeAlias = Callable[[Answer, float], None]
+
+
+class Signing:
+    """One question, from :meth:`Signings.ask` to its answer."""
+
+    __slots__ = ("answered", "ask_id", "client", "question")
+
+    def __init__(self, question: Sign, answered: Answered, client: Client | None) -> None:
+        self.question = question
+        self.answered = answered
+        self.client = client
+        #: Once it is asked.
+        self.ask_id: AskId | None = None
+
+
+class Signings:
+    """The questions of one gateway."""
+
+    __slots__ = ("_asked", "_limit", "_services", "_waiting")
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._limit = services.config.limits.signings_at_once
+        self._asked: dict[Signing, None] = {}
+        self._waiting: dict[Client | None, dict[Signing, None]] = {}  # in turn; none of them is empty
+
+    def ask(self, question: Sign, answered: Answered, client: Client | None, now: float) -> Signing | None:
+        """Have ``question`` answered, now or later. ``client``: who brought the key; ``None``: it is a stored one.
+        ``answered`` is called once, unless the question is withdrawn. ``None``: too many of the client wait already."""
+        waiting = self._waiting.setdefault(client, {})
+        if client is not None and len(waiting) >= WAITING_OF_CLIENT:
+            return None
+        signing = Signing(question, answered, client)
+        waiting[signing] = None
+        self._go_on(now)
+        return signing
+
+    def withdraw(self, signing: Signing, now: float) -> None:
+        """The answer is no longer needed."""
+        if signing.ask_id is not None:
+            self._services.withdraw(signing.ask_id)
+            if signing in self._asked:
+                del self._asked[signing]
+                self._go_on(now)
+            return
+        waiting = self._waiting.get(signing.client)
+        if waiting is not None:
+            waiting.pop(signing, None)
+            if not waiting:
+                del self._waiting[signing.client]
+
+    def _go_on(self, now: float) -> None:
+        """Ask what may be asked."""
+        while self._waiting and len(self._asked) < self._limit:
+            client = None if None in self._waiting else next(iter(self._waiting))
+            waiting = self._waiting.pop(client)
+            signing = next(iter(waiting))
+            del waiting[signing]
+            if waiting:
+                self._waiting[client] = waiting  # at the end of the line
+            self._asked[signing] = None
+            signing.ask_id = self._services.ask(signing.question, self._told(signing), now)
+
+    def _told(self, signing: Signing) -> Answered:
+        def told(answer: Answer, now: float) -> None:
+            self._asked.pop(signing, None)
+            signing.answered(answer, now)
+            self._go_on(now)
+
+        return told

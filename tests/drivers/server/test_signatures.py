@@ -1,0 +1,78 @@
+"""Signatures are made in a process of their own, with keys of an allowed size."""
+
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+
+from aigw_drivers.server import signatures
+from aigw_drivers.server.signatures import sign, sign_elsewhere
+from aigw_sansio import Secret, Sign, Signed, Unavailable
+
+rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa")
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def pem(bits: int) -> Secret:
+    from cryptography.hazmat.primitives import serialization
+
+    key = rsa.generate_private_key(65537, bits)
+    encoded = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return Secret(encoded.decode())
+
+
+async def test_it_is_the_same_signature_elsewhere() -> None:
+    question = Sign(pem(2048), b"a.message")
+    here = sign(question)
+    assert isinstance(here, Signed)
+    assert len(here.signature) == 256
+    assert await sign_elsewhere(question) == here
+
+
+@pytest.mark.parametrize("bits", [1024, 4104])
+async def test_keys_of_other_sizes_are_not_used(bits: int) -> None:
+    question = Sign(pem(bits), b"a.message")
+    assert sign(question) == Unavailable()
+    assert await sign_elsewhere(question) == Unavailable()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "PEM", "\u00e9", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
+)
+async def test_what_is_no_key_is_not_used(text: str) -> None:
+    assert await sign_elsewhere(Sign(Secret(text), b"a.message")) == Unavailable()
+
+
+async def test_while_it_takes_long_others_go_on_and_a_cancel_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = tmp_path / "worker.py"
+    worker.write_text(
+        f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
+    )
+    monkeypatch.setattr(signatures, "_WORKER", worker)
+    turns = 0
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(sign_elsewhere, Sign(Secret("key"), b"m"))
+            while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+                turns += 1
+                await anyio.sleep(0.001)
+            tasks.cancel_scope.cancel()
+    assert turns > 0
+    if sys.platform == "linux":
+        assert not await anyio.Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()
+
+
+async def test_without_an_interpreter_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signatures.sys, "executable", "/nonexistent")
+    assert await sign_elsewhere(Sign(Secret("key"), b"m")) == Unavailable()

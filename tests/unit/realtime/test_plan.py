@@ -1,0 +1,61 @@
+"""The call of a realtime client, or why there is none."""
+
+from aigw_sansio.config import Config, GatewaySettings, ProviderSettings
+from aigw_sansio.downstream.admission import Admitted
+from aigw_sansio.downstream.ports import ClientRequest
+from aigw_sansio.downstream.routes import RealtimeResource, route
+from aigw_sansio.engine.services import Services
+from aigw_sansio.faults import Fault, FaultKind
+from aigw_sansio.ids import ConnId
+from aigw_sansio.providers.subprotocols import NO_MORE, read_offer
+from aigw_sansio.realtime.plan import plan
+from aigw_sansio.secret import Secret
+from aigw_sansio.wires.websocket.handshake import Offers
+
+
+def admitted(path: str, settings: GatewaySettings, query: str = "") -> Admitted:
+    resource = route(path)
+    assert isinstance(resource, RealtimeResource)
+    request = ClientRequest(
+        conn=ConnId(1),
+        peer="192.0.2.1:1",
+        method=b"GET",
+        target=path.encode(),
+        headers=[(b"host", b"gateway.test")],
+        websocket=Offers(subprotocols=[], extensions=()),
+    )
+    return Admitted(
+        request=request,
+        offer=read_offer([], NO_MORE),
+        resource=resource,
+        settings=settings,
+        query=query,
+        principal=None,
+    )
+
+
+def services(settings: GatewaySettings) -> Services:
+    config = Config(
+        gateways={"a/b": settings}, providers={"openai": ProviderSettings(api_key=Secret("sk-stored-canary"))}
+    )
+    return Services(config, b"a seed of sixteen", 0.0)
+
+
+def test_the_settings_of_the_gateway_decide() -> None:
+    open_to_all = GatewaySettings()
+    call = plan(services(open_to_all), admitted("/v1/a/b/openai", open_to_all, "model=m"), 0.0)
+    assert not isinstance(call, Fault)
+    assert (call.provider, call.origin.host, call.target, call.key) == (
+        "openai", "api.openai.com", b"/v1/realtime?model=m", "stored",
+    )  # fmt: skip
+    for settings in (GatewaySettings(providers=("deepgram",)), GatewaySettings(byok_only=True)):
+        refused = plan(services(settings), admitted("/v1/a/b/openai", settings, "model=m"), 0.0)
+        assert isinstance(refused, Fault)
+        assert refused.kind in (FaultKind.NOT_ALLOWED, FaultKind.INVALID_REQUEST)
+
+
+def test_an_unknown_provider_has_no_call() -> None:
+    settings = GatewaySettings()
+    refused = plan(services(settings), admitted("/v1/a/b/nobody", settings), 0.0)
+    assert isinstance(refused, Fault)
+    assert refused.kind is FaultKind.UNKNOWN_PROVIDER

@@ -1,0 +1,228 @@
+"""Shares over the whole gateway: what a greedy client takes, and that bystanders are served."""
+
+from base64 import b64encode
+
+import pytest
+from tests.rigs.crowd import OK, Crowd
+from tests.rigs.rsa_keys import pem, pkcs8
+
+from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
+from aigw_sansio.effects import Sign, Signed, Unavailable
+from aigw_sansio.ids import ConnId
+
+PLAIN = ProviderSettings(base_url="http://127.0.0.1:9/v1")
+NAMED = ProviderSettings(base_url="https://up.test/v1", http2="off")
+
+
+def crowd(limits: Limits, provider: ProviderSettings = PLAIN, *gateways: str, **timeouts: float) -> Crowd:
+    names = gateways or ("local/default",)
+    return Crowd(
+        Config(
+            gateways={name: GatewaySettings() for name in names},
+            providers={"custom-x": provider, "custom-y": ProviderSettings(base_url="https://other.test/v1")},
+            limits=limits,
+            timeouts=Timeouts(**timeouts),  # type: ignore[arg-type]
+        )
+    )
+
+
+# -- connections of one origin --------------------------------------------------------------------------------------
+
+
+def test_sockets_that_hang_leave_a_connection_to_other_gateways_and_clients() -> None:
+    """One client takes what there is: 6 sockets with 100 hanging requests each."""
+    scene = crowd(Limits(upstream_connections_per_origin=64), PLAIN, "a/greedy", "b/other", "c/third")
+    bystander = scene.open("/v1/a/greedy")
+    greedy = [scene.open("/v1/a/greedy") for _ in range(6)]
+    for conn in greedy:
+        for _ in range(100):
+            scene.create(conn)
+    taken = scene.accept_all()
+    assert len(taken) == 64 - 2 - 1, "one for each other gateway, one for the client that has none"
+    event_id = scene.create(bystander)
+    (up,) = scene.accept_all()
+    scene.receive(up, OK)
+    assert scene.statuses(bystander) == [(event_id, 200)]
+    for gateway in ("b/other", "c/third"):
+        late = scene.open(f"/v1/{gateway}")
+        event_id = scene.create(late)
+        (up,) = scene.accept_all() or [up]
+        scene.receive(up, OK)
+        assert scene.statuses(late) == [(event_id, 200)]
+
+
+def test_connections_that_become_free_go_round() -> None:
+    scene = crowd(Limits(upstream_connections_per_origin=1), PLAIN, "a/x", "b/y")
+    greedy, modest, other = scene.open("/v1/a/x"), scene.open("/v1/a/x"), scene.open("/v1/b/y")
+    names = {}
+    for conn, name, count in ((greedy, "greedy", 4), (modest, "modest", 2), (other, "other", 2)):
+        for _ in range(count):
+            names[scene.create(conn)] = name
+    (up,) = scene.accept_all()
+    order = []
+    for _ in range(8):
+        scene.receive(up, OK)
+        scene.take(up)
+        scene.settle()
+        order += [names[str(event_id)] for conn in scene.clients for event_id, _ in scene.statuses(conn)]
+    assert order == ["greedy", "other", "modest", "other", "greedy", "modest", "greedy", "greedy"]
+
+
+def test_a_place_kept_for_a_client_that_leaves_is_given_away() -> None:
+    scene = crowd(Limits(upstream_connections_per_origin=4))
+    quiet, greedy = scene.open(), scene.open()
+    for _ in range(4):
+        scene.create(greedy)
+    assert len(scene.accept_all()) == 3
+    scene.leave(quiet)
+    assert len(scene.accept_all()) == 1
+
+
+def test_who_waits_too_long_is_told_what_the_limit_is() -> None:
+    scene = crowd(Limits(upstream_connections_per_origin=1), pool_wait_s=5)
+    first, second = scene.open(), scene.open()
+    scene.create(first)
+    scene.accept_all()
+    scene.create(second)
+    scene.pass_time(5)
+    (message,) = scene.messages(second)
+    assert "upstream_connections_per_origin" in str(message["response"])
+
+
+# -- look-ups -------------------------------------------------------------------------------------------------------
+
+
+def test_slow_names_of_one_client_keep_only_itself_waiting() -> None:
+    scene = crowd(Limits(), NAMED)
+    slow, bystander = scene.open(), scene.open()
+    for number in range(60):
+        scene.create(slow, provider="azure-openai", endpoint=f"name{number}/deployment/chat/completions?api-version=1")
+    assert len(scene.dials) == 4
+    scene.create(slow, provider="custom-y")
+    assert len(scene.dials) == 4
+    scene.create(bystander)
+    scene.create(bystander, provider="custom-y")
+    assert [effect.host for effect in list(scene.dials.values())[4:]] == ["up.test", "other.test"], (
+        "nobody waits for a dial that is held back"
+    )
+    scene.fail_dial(next(iter(scene.dials)))
+    assert len(scene.dials) == 6, "one ended, the next went out"
+
+
+def test_what_waits_for_a_look_up_and_is_cancelled_is_over_at_once() -> None:
+    scene = crowd(Limits(lookups_at_once_per_client=1), NAMED)
+    conn = scene.open()
+    scene.create(conn)
+    held = scene.create(conn)
+    before = scene.gateway.snapshot()["connections"]
+    scene.send(conn, type="universal.cancel", eventId=held)
+    assert scene.gateway.snapshot()["connections"] == before
+    assert len(scene.aborted) == 1
+    (up,) = scene.accept_all()
+    scene.receive(up, OK)
+    assert scene.gateway.snapshot()["exchanges"] == 0
+
+
+def test_a_held_dial_times_out_and_leaves_nothing_behind() -> None:
+    scene = crowd(Limits(lookups_at_once_per_client=1), NAMED, connect_s=3)
+    conn = scene.open()
+    ids = [scene.create(conn), scene.create(conn), scene.create(conn)]
+    scene.pass_time(3)
+    assert scene.statuses(conn) == [(event_id, 504) for event_id in ids]
+    assert scene.gateway.snapshot()["connections"] == 1
+    scene.create(conn)
+    assert len(scene.dials) == 1
+
+
+def test_addresses_need_no_look_up() -> None:
+    scene = crowd(Limits(lookups_at_once_per_client=1), PLAIN)
+    conn = scene.open()
+    for _ in range(9):
+        scene.create(conn)
+    assert len(scene.dials) == 9
+
+
+def test_realtime_dials_count_too() -> None:
+    scene = crowd(Limits(lookups_at_once_per_client=1))
+    for _ in range(2):
+        scene.come("/v1/local/default/openai?model=m")
+    assert len(scene.dials) == 2, "each client has its own"
+
+
+# -- cancels --------------------------------------------------------------------------------------------------------
+
+
+def test_creating_and_cancelling_in_a_row_is_slowed_and_others_go_on() -> None:
+    """3,000 pairs: without a limit each is a request to the provider."""
+    scene = crowd(Limits(exchanges_per_connection=100))
+    conn, bystander = scene.open(), scene.open()
+    dialled = 0
+    for _ in range(3000):
+        event_id = scene.create(conn)
+        dialled += len(scene.dials)
+        scene.send(conn, type="universal.cancel", eventId=event_id)
+    assert dialled == 100
+    refused = [message for message in scene.messages(conn) if message["type"] == "universal.created"]
+    assert len(refused) == 2900
+    assert "were cancelled within 1 s" in str(refused[0]["response"])
+    scene.create(bystander)
+    assert len(scene.accept_all()) == 1
+    scene.pass_time(1.0)
+    scene.create(conn)
+    assert len(scene.dials) == 1
+
+
+# -- signatures -----------------------------------------------------------------------------------------------------
+
+
+def google(private_key: str, number: int) -> dict[str, str]:
+    account = f'{{"client_email": "a{number}@b", "private_key": "{private_key}"}}'
+    return {"authorization": "Bearer " + b64encode(account.encode()).decode()}
+
+
+VERTEX = {
+    "provider": "google-vertex-ai",
+    "endpoint": "v1/projects/p/locations/us-central1/publishers/google/models/m:x",
+}
+
+
+def test_keys_of_clients_are_signed_with_one_at_a_time_in_turn() -> None:
+    scene = crowd(Limits())
+    greedy, bystander = scene.open(), scene.open()
+    for number in range(60):
+        scene.create(greedy, **VERTEX, headers=google("k", number))
+    refused = scene.messages(greedy)
+    assert len(refused) == 60 - 16 - 1
+    assert "wait on this connection for a signature" in str(refused[0]["response"])
+    event_id = scene.create(bystander, **VERTEX, headers=google("k", 99))
+    signed = []
+    for _ in range(3):
+        (ask,) = scene.asks
+        assert isinstance(ask.question, Sign)
+        scene.asks.clear()
+        signed.append(ask.question.message)
+        scene.gateway.answer(ask.id, Unavailable() if len(signed) == 3 else Signed(b"s"), scene.now)
+        scene.settle()
+    assert scene.statuses(bystander) == [(event_id, 503)], "it was the third at the latest"
+
+
+@pytest.mark.parametrize("bits", [1024, 6144])
+def test_a_key_of_a_wrong_size_is_never_signed_with(bits: int) -> None:
+    scene = crowd(Limits())
+    conn = scene.open()
+    key = pem("PRIVATE KEY", pkcs8(bits)).replace("\n", "\\n")
+    scene.create(conn, **VERTEX, headers=google(key, 1))
+    (message,) = scene.messages(conn)
+    assert f"a private_key of {bits} bits; allowed are 2048 to 4096" in str(message["response"])
+    assert scene.asks == []
+
+
+def test_limits_of_a_connection_count_for_it_alone() -> None:
+    scene = crowd(Limits(exchanges_per_connection=2))
+    one, two = scene.open(), scene.open()
+    for _ in range(3):
+        scene.create(one)
+    assert [status for _, status in scene.statuses(one)] == [429]
+    scene.create(two)
+    assert scene.statuses(two) == []
+    assert ConnId(0) not in scene.clients
