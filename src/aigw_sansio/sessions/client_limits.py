@@ -2,8 +2,8 @@
 
 Decides: which request is one too many. Must not know: what a session does with its requests, and how clients are told.
 
-The provider of a cancelled exchange may still be working on it. So for ``cancelled_s`` after a cancel the exchange
-counts among the cancelled ones, of which there may be as many as running ones. Otherwise a client that creates and
+The provider of a cancelled exchange may still be working on it. So for ``cancelled_s`` after a cancel it is counted:
+running and cancelled ones together may be twice as many as may run. Otherwise a client that creates and
 cancels in a row could send any number of requests to providers, with never more than one running.
 """
 
@@ -62,12 +62,13 @@ class ClientLimits:
             cancelled.popleft()
         most = limits.exchanges_per_connection
         busy = sum(session.busy for session in self._sessions)
-        if busy >= most or len(cancelled) >= most:
+        if busy >= most or busy + len(cancelled) >= 2 * most:
             detail = (
                 f"{busy} exchanges are under way on this connection; {most} are allowed (exchanges_per_connection)"
                 if busy >= most
-                else f"{len(cancelled)} exchanges of this connection were cancelled within "
-                f"{self._services.config.timeouts.cancelled_s:g} s; {most} are allowed (exchanges_per_connection)"
+                else f"{busy} exchanges are under way on this connection, {len(cancelled)} were cancelled within "
+                f"{self._services.config.timeouts.cancelled_s:g} s; {2 * most} are allowed (twice "
+                f"exchanges_per_connection)"
             )
             return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)
         held = sum(session.request_bytes for session in self._sessions)

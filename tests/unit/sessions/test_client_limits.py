@@ -52,12 +52,15 @@ def test_cancels_count_for_a_while_beside_what_runs() -> None:
     found = limits(exchanges_per_connection=2)
     found.joined(Busy(1))
     found.cancelled(0.0)
+    found.cancelled(0.0)
     assert not refusal(found, now=0.0), "a place is free at once"
     found.cancelled(0.5)
     assert refusal(found, now=0.9) == (
-        "2 exchanges of this connection were cancelled within 1 s; 2 are allowed (exchanges_per_connection)"
+        "1 exchanges are under way on this connection, 3 were cancelled within 1 s; 4 are allowed (twice "
+        "exchanges_per_connection)"
     )
     assert not refusal(found, now=1.0)
+    found.cancelled(1.0)
     found.cancelled(1.0)
     assert refusal(found, now=1.2)
     assert not refusal(found, now=1.5)
