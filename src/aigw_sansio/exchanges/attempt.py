@@ -260,16 +260,18 @@ class Attempt:
             self._fail(self.response.fault, now)
 
     def response_body(self, data: bytes, now: float) -> None:
-        response = self.response
-        assert response is not None
         self.bytes_received += len(data)
-        paused = self._paused
-        if not paused:
+        if not self._paused:
             self._idle_timer.arm(now + self._idle_s)
-        if paused & _KEEPS or self._turns.left <= 0:
-            response.buffer(data)
-            self._note_buffered(response, now)
-            if not paused & _KEEPS:
+            if self._turns.left > 0:
+                self._drain(now, data)
+                return
+        keeps = self._paused & _KEEPS
+        if keeps or self._turns.left <= 0:
+            assert self.response is not None
+            self.response.buffer(data)
+            self._note_buffered(self.response, now)
+            if not keeps:
                 self._postpone()
         else:
             self._drain(now, data)
