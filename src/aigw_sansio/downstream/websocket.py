@@ -176,10 +176,7 @@ class WebSocketChannel(MessageChannel):
         self._finish()
 
     def connection_lost(self, reason: str, now: float) -> None:
-        """The pipe was lost."""
-        if self._backlog.waits:
-            self._backlog.end_later(lambda at: self.connection_lost(reason, at))
-            return
+        """The pipe was lost. What is left of its last read is dropped: nobody would hear of it."""
         self._end(Side.CLIENT, 1006, f"the connection was lost: {reason}", now)
         self._finish()
 
