@@ -56,7 +56,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     read_on_bytes: int = 64 * 1024  #: behind the end of a provider's stream, until its connection can be kept
     connections: int | None = None  #: of clients
     memory_bytes: int | None = None  #: all that is held for peers, in all buffers
-    lookups_at_once_per_client: int = 4  #: dials of one client connection to hosts that are names
+    lookups_at_once_per_client: int = 4  #: dials of one client connection to names that it made up
     signings_at_once: int = 1  #: questions to the host for a signature
     connections_per_address: int | None = None  #: of one IPv4 address or one IPv6 /64; trusted proxies do not count
 

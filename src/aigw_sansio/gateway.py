@@ -25,6 +25,7 @@ from .errors import LocalProtocolError
 from .events import ConnectionRefused
 from .faults import Fault
 from .ids import AskId, ConnId
+from .providers.known_hosts import known_hosts
 from .realtime.memory_use import RelayMemory
 from .realtime.plan import plan
 from .realtime.relay import Relay
@@ -71,14 +72,14 @@ class Gateway:
     def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
         """``seed``: at least 16 bytes of the host's entropy, or fixed bytes for a run that is to be replayed.
         ``wall_offset``: Unix time minus ``now``, in seconds. Call :meth:`open_downstream` for each client."""
-        self._services = Services(config, seed, wall_offset)
+        self._services = Services(config, seed, wall_offset, known_hosts(config))
         self._turns = self._services.turns
         self._connections: dict[ConnId, Connection] = {}
         self._pool = Pool(self._services, self._register)
         self._source = AuthorizingSource(self._services, self._pool)
         addresses = ClientAddresses(config.trusted_proxies)
         self._limits = ConnectionLimits(config.limits, addresses)
-        self._clients = Clients(self._services, addresses)
+        self._clients = Clients(self._services, addresses, self._connections)
         self._admission = Admission(self._services, self, addresses)
         self._universal = UniversalDialect(config.limits)
         self._sessions: dict[int, Session[WebSocketChannel]] = {}
@@ -104,8 +105,7 @@ class Gateway:
         conn = self._services.issue_conn()
         refused = self._limits.opened(conn, peer)
         handler: RequestHandler = self._admission
-        if refused is not None:
-            handler = TurnAway(self._services, refused, client_at(peer))
+        handler = handler if refused is None else TurnAway(self._services, refused, client_at(peer))
         connection: Connection
         if alpn == "h2":
             connection = Http2DownstreamConnection(
@@ -139,7 +139,7 @@ class Gateway:
         self._turns.left = TURN_BYTES
         if connection is not None:
             connection.connected(alpn, now)
-            self._services.dial_ended(conn)
+            self._services.dials.connected(conn, now)
             self._services.run_deferred(now)
 
     def connect_failed(self, conn: ConnId, reason: str, now: float) -> None:
@@ -154,7 +154,7 @@ class Gateway:
         self._turns.left = TURN_BYTES
         if connection is not None:
             connection.connect_failed(reason, now)
-            self._services.dial_ended(conn)
+            self._services.dials.ended(conn, now)
             self._services.run_deferred(now)
 
     def receive_data(self, conn: ConnId, data: bytes, now: float) -> None:
@@ -226,7 +226,7 @@ class Gateway:
             del self._connections[conn]
             self._limits.closed(conn)
             self._clients.closed(conn)
-            self._services.dial_ended(conn)
+            self._services.dials.closed(conn, now)
             connection.closed(now)
             self._services.run_deferred(now)
 

@@ -8,6 +8,7 @@ from tests.rigs.rsa_keys import pem, pkcs8
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.effects import Sign, Signed, Unavailable
+from aigw_sansio.events import AttemptConnected
 from aigw_sansio.ids import ConnId
 
 PLAIN = ProviderSettings(base_url="http://127.0.0.1:9/v1")
@@ -78,6 +79,21 @@ def test_a_place_kept_for_a_client_that_leaves_is_given_away() -> None:
     assert len(scene.accept_all()) == 1
 
 
+def test_a_cancel_over_http1_gives_its_share_to_who_waits() -> None:
+    scene = crowd(Limits(upstream_connections_per_origin=4))
+    other, client, third = scene.open(), scene.open(), scene.open()
+    for _ in range(3):
+        scene.create(third)
+    scene.accept_all()
+    running = scene.create(client)
+    scene.accept_all()
+    scene.create(client)
+    assert scene.dials == {}, "the last one is kept for the first client"
+    scene.send(client, type="universal.cancel", eventId=running)
+    assert len(scene.dials) == 1
+    assert other in scene.clients
+
+
 def test_who_waits_too_long_is_told_what_the_limit_is() -> None:
     scene = crowd(Limits(upstream_connections_per_origin=1), pool_wait_s=5)
     first, second = scene.open(), scene.open()
@@ -98,22 +114,29 @@ def test_slow_names_of_one_client_keep_only_itself_waiting() -> None:
     for number in range(60):
         scene.create(slow, provider="azure-openai", endpoint=f"name{number}/deployment/chat/completions?api-version=1")
     assert len(scene.dials) == 4
-    scene.create(slow, provider="custom-y")
+    made_up(scene, slow, "other")
     assert len(scene.dials) == 4
-    scene.create(bystander)
-    scene.create(bystander, provider="custom-y")
-    assert [effect.host for effect in list(scene.dials.values())[4:]] == ["up.test", "other.test"], (
+    made_up(scene, bystander, "new")
+    made_up(scene, bystander, "other")
+    assert [effect.host.partition(".")[0] for effect in list(scene.dials.values())[4:]] == ["new", "other"], (
         "nobody waits for a dial that is held back"
     )
     scene.fail_dial(next(iter(scene.dials)))
     assert len(scene.dials) == 6, "one ended, the next went out"
 
 
+def made_up(scene: Crowd, conn: ConnId, name: str) -> str:
+    """A request to a host that the client made up."""
+    return scene.create(
+        conn, provider="azure-openai", endpoint=f"{name}/deployment/chat/completions?api-version=1", headers={}
+    )
+
+
 def test_what_waits_for_a_look_up_and_is_cancelled_is_over_at_once() -> None:
     scene = crowd(Limits(lookups_at_once_per_client=1), NAMED)
     conn = scene.open()
-    scene.create(conn)
-    held = scene.create(conn)
+    made_up(scene, conn, "name1")
+    held = made_up(scene, conn, "name2")
     before = scene.gateway.snapshot()["connections"]
     scene.send(conn, type="universal.cancel", eventId=held)
     assert scene.gateway.snapshot()["connections"] == before
@@ -123,15 +146,69 @@ def test_what_waits_for_a_look_up_and_is_cancelled_is_over_at_once() -> None:
     assert scene.gateway.snapshot()["exchanges"] == 0
 
 
-def test_a_held_dial_times_out_and_leaves_nothing_behind() -> None:
-    scene = crowd(Limits(lookups_at_once_per_client=1), NAMED, connect_s=3)
+def test_a_held_dial_waits_for_its_turn_and_leaves_nothing_behind() -> None:
+    scene = crowd(Limits(lookups_at_once_per_client=1), NAMED, connect_s=30, pool_wait_s=3)
     conn = scene.open()
-    ids = [scene.create(conn), scene.create(conn), scene.create(conn)]
+    first, second = made_up(scene, conn, "name1"), made_up(scene, conn, "name2")
     scene.pass_time(3)
-    assert scene.statuses(conn) == [(event_id, 504) for event_id in ids]
+    (message,) = scene.messages(conn)
+    assert "lookups_at_once_per_client" in str(message["response"])
+    assert second in str(message["metadata"])
+    assert scene.gateway.snapshot()["connections"] == 2
+    scene.pass_time(27)
+    assert scene.statuses(conn) == [(first, 504)]
     assert scene.gateway.snapshot()["connections"] == 1
-    scene.create(conn)
+    made_up(scene, conn, "name3")
     assert len(scene.dials) == 1
+
+
+def test_the_time_to_connect_begins_when_the_dial_goes_out() -> None:
+    """Neither its timeout nor the time that its handshake took, which says whether a lost request may be sent again,
+    includes what it waited."""
+    scene = crowd(Limits(lookups_at_once_per_client=1), NAMED, connect_s=10, pool_wait_s=30)
+    conn = scene.open()
+    made_up(scene, conn, "name1")
+    made_up(scene, conn, "name2")
+    scene.pass_time(8)
+    scene.fail_dial(next(iter(scene.dials)))
+    scene.messages(conn)
+    scene.pass_time(9)
+    assert scene.messages(conn) == []
+    (up,) = scene.dials
+    scene.accept(up, "http/1.1")
+    (connected,) = [event for event in scene.events if isinstance(event, AttemptConnected)]
+    assert connected.handshake_s == pytest.approx(9)
+    made_up(scene, conn, "name3")
+    made_up(scene, conn, "name4")
+    scene.pass_time(8)
+    scene.fail_dial(next(iter(scene.dials)))
+    scene.messages(conn)
+    scene.pass_time(11)
+    assert "no connection to the provider within 10 s" in str(scene.messages(conn))
+
+
+def test_creating_and_cancelling_does_not_evade_the_limit_of_look_ups() -> None:
+    scene = crowd(Limits(), NAMED)
+    conn = scene.open()
+    dialled: set[str] = set()
+    for number in range(60):
+        event_id = made_up(scene, conn, f"name{number}")
+        dialled |= {effect.host for effect in scene.dials.values()}
+        scene.send(conn, type="universal.cancel", eventId=event_id)
+    assert len(dialled) == 4
+    scene.pass_time(10)
+    made_up(scene, conn, "name100")
+    assert len(scene.dials) == 1
+
+
+def test_hosts_of_the_operator_and_of_providers_are_never_held_back() -> None:
+    scene = crowd(Limits(lookups_at_once_per_client=1), NAMED)
+    conn = scene.open()
+    made_up(scene, conn, "slow1")
+    for _ in range(9):
+        scene.create(conn)
+    scene.create(conn, provider="openai", headers={"authorization": "Bearer k"})
+    assert [effect.host for effect in scene.dials.values()][1:] == ["up.test"] * 9 + ["api.openai.com"]
 
 
 def test_addresses_need_no_look_up() -> None:
@@ -204,6 +281,21 @@ def test_keys_of_clients_are_signed_with_one_at_a_time_in_turn() -> None:
         scene.gateway.answer(ask.id, Unavailable() if len(signed) == 3 else Signed(b"s"), scene.now)
         scene.settle()
     assert scene.statuses(bystander) == [(event_id, 503)], "it was the third at the latest"
+
+
+def test_neither_cancelling_nor_leaving_begins_more_signatures() -> None:
+    scene = crowd(Limits())
+    conn = scene.open()
+    for number in range(20):
+        event_id = scene.create(conn, **VERTEX, headers=google("k", number))
+        scene.send(conn, type="universal.cancel", eventId=event_id)
+    for number in range(10):
+        scene.create(conn, **VERTEX, headers=google("k", 100 + number))
+    scene.leave(conn)
+    assert len(scene.asks) == 1
+    scene.pass_time(5)
+    assert len(scene.asks) == 1
+    assert scene.gateway.snapshot()["asks"] == 0
 
 
 @pytest.mark.parametrize("bits", [1024, 6144])

@@ -10,11 +10,13 @@ class Client:
     """One client connection: a TCP connection, or one stream of a trusted proxy's HTTP/2 connection. Two are equal if
     they are the same object."""
 
-    __slots__ = ("looking_up",)
+    __slots__ = ("abandoned", "looking_up")
 
     def __init__(self) -> None:
-        #: Dials to hosts that are names, which run now.
+        #: Dials to hosts that are names, which run now or count as if they did.
         self.looking_up = 0
+        #: Until when those of them count that were aborted; ``looking_up`` includes them.
+        self.abandoned: list[float] = []
 
 
 class Requester(NamedTuple):

@@ -20,7 +20,6 @@ from ..effects import (
     PauseReading,
     Question,
     ResumeReading,
-    Tls,
     Unavailable,
 )
 from ..errors import LocalProtocolError
@@ -74,12 +73,14 @@ class Services:
         "weigh_after",
     )
 
-    def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
+    def __init__(
+        self, config: Config, seed: bytes, wall_offset: float, known_hosts: frozenset[str] = frozenset()
+    ) -> None:
+        """``known_hosts``: those that no client chose."""
         self.config = config
         #: The tokens of all gateways: none of them goes upstream.
         self.own_tokens = SecretSet(token for gateway in config.gateways.values() for token in gateway.tokens)
         self.random = SeededRandom(seed)
-        self.dials = Dials(config.limits.lookups_at_once_per_client)
         self._grown = 0
         self._weigh: Callable[[float], None] | None = None
         #: All memory is counted again after so many bytes.
@@ -89,6 +90,7 @@ class Services:
         #: The clients with open sessions.
         self.requesters = Requesters()
         self.timers = Timers()
+        self.dials = Dials(config, self.timers, self._emit_dial, known_hosts)
         self.turns = Turns(self._emit_continue)
         #: Unix time minus monotonic time, in seconds.
         self.wall_offset = wall_offset
@@ -110,23 +112,12 @@ class Services:
         return effects
 
     def connect(
-        self,
-        conn: ConnId,
-        *,
-        host: str,
-        port: int,
-        tls: Tls | None,
-        alpn: tuple[str, ...],
-        client: Client | None = None,
+        self, effect: Connect, client: Client | None, begun: Callable[[float], None] | None, now: float
     ) -> None:
-        """Emit ``Connect``; later, if ``client`` has as many look-ups as it may have."""
-        effect = Connect(conn, host=host, port=port, tls=tls, alpn=alpn)
-        if self.dials.begin(effect, client):
+        """Emit ``effect``; later, if ``client`` has as many look-ups as it may have. ``begun(now)`` is called then, but
+        not if it is emitted at once."""
+        if self.dials.begin(effect, client, begun, now):
             self.effects.append(effect)
-
-    def dial_ended(self, conn: ConnId) -> None:
-        """The dial of ``conn`` has ended, if it was dialled: the next one that waited for this may begin."""
-        self.dials.ended(conn, self.effects)
 
     def pause(self, conn: ConnId) -> None:
         """Emit ``PauseReading``."""
@@ -146,6 +137,9 @@ class Services:
     def emit(self, event: Event) -> None:
         """Emit ``event`` for the host."""
         self.effects.append(Emit(event))
+
+    def _emit_dial(self, effect: Connect) -> None:
+        self.effects.append(effect)
 
     def _emit_continue(self) -> None:
         self.effects.append(Continue())

@@ -109,9 +109,9 @@ class Relay:
         self._open_timer.arm(now + self._services.config.timeouts.realtime_open_s)
         account = self._account
         if account is None:
-            self._dial(self._call)
+            self._dial(self._call, now)
         elif (token := self._tokens.fresh(account, now)) is not None:
-            self._dial(self._call.with_token(token))
+            self._dial(self._call.with_token(token), now)
         else:
             fault = self._tokens.request(
                 account, self._on_token, now, requester=self._requester, stored=self._call.key == "stored"
@@ -123,7 +123,7 @@ class Relay:
         if isinstance(token, Fault):
             self._fail_token(token, now)
         else:
-            self._dial(self._call.with_token(token))
+            self._dial(self._call.with_token(token), now)
 
     def _fail_token(self, fault: Fault, now: float) -> None:
         """Without its token a stored key cannot be used, and it is never sent as it is."""
@@ -132,11 +132,11 @@ class Relay:
             fault = Fault(FaultKind.NOT_CONFIGURED, Side.GATEWAY, detail, retryable=fault.retryable)
         self._fail(fault, now)
 
-    def _dial(self, call: RealtimeCall) -> None:
+    def _dial(self, call: RealtimeCall, now: float) -> None:
         self._call = call
         upstream = self._upstream = RelayUpstreamConnection(self._services, call, self, self._requester.client)
         self._register(upstream)
-        upstream.dial()
+        upstream.dial(now)
 
     @property
     def state(self) -> RelayState:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from ..effects import Tls
+from ..effects import Connect, Tls
 from ..engine.client import Client
 from ..engine.connection import PipeConnection
 from ..engine.services import Services
@@ -42,18 +42,18 @@ class RelayUpstreamConnection(PipeConnection):
 
     # -- for the relay ------------------------------------------------------------------------------------------
 
-    def dial(self) -> None:
+    def dial(self, now: float) -> None:
         """Ask the driver for the connection."""
         origin = self.call.origin
         secure = origin.scheme == "https"
-        self.services.connect(
+        effect = Connect(
             self.conn,
             host=origin.host,
             port=origin.port,
             tls=Tls(origin.host, origin.ca_file) if secure else None,
             alpn=("http/1.1",) if secure else (),
-            client=self._client,
         )
+        self.services.connect(effect, self._client, None, now)
 
     def response_so_far(self) -> Refused | Fault:
         """The timeout has passed: the part of a refusal that has come, or a fault. Close this next."""

@@ -166,7 +166,7 @@ class _Fetch:
         self._timer.close()
         signing, self._signing = self._signing, None
         if signing is not None:
-            self._signings.withdraw(signing, now)
+            self._signings.withdraw(signing)
         call, self._call = self._call, None
         if call is not None:
             call.cancel(now)

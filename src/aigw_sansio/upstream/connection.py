@@ -21,7 +21,9 @@ A connection without calls is kept for ``pool_idle_s``, and takes no new call af
 that arrives while it is idle closes it. A silent HTTP/2 connection with calls is pinged.
 """
 
-from ..effects import Tls
+from collections.abc import Callable
+
+from ..effects import Connect, Tls
 from ..engine.backlog import Backlog
 from ..engine.client import Client
 from ..engine.connection import Connection
@@ -69,9 +71,7 @@ class UpstreamConnection(Connection):
         "wire",
     )
 
-    def __init__(
-        self, services: Services, pool: UpstreamOwner["UpstreamConnection"], origin: Origin, now: float
-    ) -> None:
+    def __init__(self, services: Services, pool: UpstreamOwner["UpstreamConnection"], origin: Origin) -> None:
         super().__init__(services, services.issue_conn())
         self._pool = pool
         self.origin = origin
@@ -80,7 +80,7 @@ class UpstreamConnection(Connection):
         self._backlog = Backlog(services.turns, self)
         self._calls: dict[int, UpstreamCall] = {}
         self._unsent = UnsentRequests()
-        self.dialed_at = self.last_used = now
+        self.dialed_at = self.last_used = 0.0
         #: How long the dial took, in seconds.
         self.handshake_s = 0.0
         #: How many calls it has carried.
@@ -95,13 +95,14 @@ class UpstreamConnection(Connection):
 
     # -- for the pool -------------------------------------------------------------------------------------------
 
-    def dial(self, client: Client | None) -> None:
-        """Ask the driver for the connection. ``client``: for whom it is."""
-        origin = self.origin
-        secure = origin.scheme == "https"
+    def dial(self, client: Client | None, begun: Callable[[float], None], now: float) -> None:
+        """Ask the driver for the connection. ``client``: for whom it is. ``begun``: see :meth:`.Dials.begin`."""
+        self.dialed_at = self.last_used = now
+        origin, secure = self.origin, self.origin.scheme == "https"
         tls = Tls(origin.host, origin.ca_file) if secure else None
         alpn = {"auto": ("h2", "http/1.1"), "on": ("h2",), "off": ("http/1.1",)}[origin.http2] if secure else ()
-        self.services.connect(self.conn, host=origin.host, port=origin.port, tls=tls, alpn=alpn, client=client)
+        effect = Connect(self.conn, host=origin.host, port=origin.port, tls=tls, alpn=alpn)
+        self.services.connect(effect, client, begun, now)
 
     def keep_dialing(self, now: float) -> None:
         """No call waits for this dial any more. It may still succeed, within ``connect_s`` from now."""
@@ -183,12 +184,12 @@ class UpstreamConnection(Connection):
             self._pump(now)
             self._call_ended(now)
         else:
+            call.unplaced()  # first: the end serves those who wait for its share
             self._end(now, abort=True)  # before the removal, which would resume reading
             self._remove(call)
 
     def read_on(self, call: UpstreamCall, now: float) -> None:
-        """Nobody needs the rest of the response of ``call``: read on for a while, so that the connection can be
-        kept."""
+        """Nobody needs the rest of the response of ``call``: read on for a while, to keep the connection."""
         call.handler = Remainder(self.services, call.cancel, now)
 
     # -- inputs -------------------------------------------------------------------------------------------------
@@ -404,8 +405,7 @@ class UpstreamConnection(Connection):
     def _on_idle(self, now: float) -> None:
         if not self.ready:
             self.close(now, abort=True)
-            detail = "no connection to the provider"
-            fault = Fault(FaultKind.CONNECT_TIMEOUT, Side.PROVIDER, detail, retryable=True)
+            fault = Fault(FaultKind.CONNECT_TIMEOUT, Side.PROVIDER, "no connection to the provider", retryable=True)
             self._pool.connection_failed(self, fault, now)
         elif not self._calls:
             self._end(now)

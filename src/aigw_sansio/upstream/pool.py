@@ -131,7 +131,7 @@ class Pool:
             else:
                 dial.close(now, abort=True)
                 self._remove(pool, dial)
-                self._serve(pool, now)
+            self._serve(pool, now)  # a share was given back, in any case
         self._remove_if_empty(pool)
 
     def replace(self, call: UpstreamCall, now: float, *, http1: bool) -> None:
@@ -213,9 +213,9 @@ class Pool:
         """Place waiting requests: the oldest that may use a free connection, then the oldest without a dial."""
         max_age_s = self._services.config.timeouts.pool_age_s
         while len(pool.waiting):
-            young = (one.ready_order for one in pool.available.values() if now - one.dialed_at < max_age_s)
-            newest = max(young, default=-1)
-            shared = any(not one.idle for one in pool.available.values())
+            young = [one for one in pool.available.values() if one.capacity and now - one.dialed_at < max_age_s]
+            newest = max((one.ready_order for one in young), default=-1)
+            shared = max((one.ready_order for one in young if not one.idle), default=-1)
             call = self._next(pool, newest, shared=shared)
             if call is None:
                 call = self._next(pool, None)
@@ -269,15 +269,25 @@ class Pool:
             self._assign(pool, call, pool.connections[placement.conn], now)
             return True
         if isinstance(placement, Dial) and call.dial is None and allowed:
-            upstream = UpstreamConnection(self._services, self, call.origin, now)
+            upstream = UpstreamConnection(self._services, self, call.origin)
             pool.connections[upstream.conn] = pool.unready[upstream.conn] = upstream
             self._register(upstream)
             self._give_dial(pool, call, upstream, now)
-            upstream.dial(None if call.requester is None else call.requester.client)
+            client = None if call.requester is None else call.requester.client
+            upstream.dial(client, lambda at: self._dial_begun(pool, upstream, at), now)
+            if self._services.dials.holds(upstream.conn) and call.timer is not None:
+                call.timer.arm(call.since + config.timeouts.pool_wait_s)
             return True
         if call.dial is None and call.timer is not None and call.timer.deadline is None:
             call.timer.arm(now + (call.connect_timeout_s if shareable else config.timeouts.pool_wait_s))
         return False
+
+    def _dial_begun(self, pool: _OriginPool, upstream: UpstreamConnection, now: float) -> None:
+        """The dial of ``upstream`` was held back, and begins: its times count from now."""
+        upstream.dialed_at = now
+        call = next((call for call in pool.waiting if call.dial is upstream), None)
+        if call is not None and call.timer is not None:
+            call.timer.arm(now + call.connect_timeout_s)
 
     def _give_dial(self, pool: _OriginPool, call: UpstreamCall, upstream: CallConnection, now: float) -> None:
         pool.waiting.served(call)
@@ -307,21 +317,26 @@ class Pool:
             pool.available.pop(upstream.conn, None)
         call.handler.call_placed(Placed(upstream.conn, call.reach, upstream.handshake_s), now)
 
-    def _next(
-        self, pool: _OriginPool, newest: int | None, *, spare: int = 0, shared: bool = False
-    ) -> UpstreamCall | None:
+    def _next(self, pool: _OriginPool, newest: int | None, *, spare: int = 0, shared: int = -1) -> UpstreamCall | None:
         """The waiting request whose turn it is, of those that may have a connection: of the ones that may use a
         connection as old as ``newest``, or (``None``) that have no dial. ``spare`` connections more are free.
-        ``shared``: one that carries calls takes more of them, which is in nobody's way."""
+        ``shared``: one as old as this carries calls and takes more of them, which is in nobody's way; -1: none does.
+
+        A request that is found is served, unless all wait for a dial that many can share: otherwise it would stand in
+        the way of the others."""
         limit = self._services.config.limits.upstream_connections_per_origin
         free = pool.free(limit) + spare
-        if free <= 0 and not shared:
+        if free <= 0 and shared < 0:
             return None  # the usual case if many wait
         for requester, calls in pool.waiting.in_turn():
-            if shared or requester is None or free > pool.shares.kept_from(requester, limit):
-                for call in calls:
-                    if call.dial is None if newest is None else call.after <= newest:
-                        return call
+            usable = newest
+            if requester is not None and free <= pool.shares.kept_from(requester, limit):
+                if shared < 0:
+                    continue
+                usable = shared
+            for call in calls:
+                if call.dial is None if usable is None else call.after <= usable:
+                    return call
         return None
 
     def _may_take(self, pool: _OriginPool, requester: Requester | None) -> bool:
@@ -344,15 +359,23 @@ class Pool:
     def _expired(self, call: UpstreamCall, now: float) -> None:
         pool = self._origins[call.origin]
         waited = self._services.config.timeouts.pool_wait_s
-        connecting = call.dial is not None or pool.shareable_dial
+        held = call.dial is not None and self._services.dials.holds(call.dial.conn)
+        connecting = not held and (call.dial is not None or pool.shareable_dial)
         if call.dial is not None:
-            pool.likely_h2 = False
+            pool.likely_h2 = pool.likely_h2 and held
         elif not connecting and call.timer is not None and now < call.since + waited:
             call.timer.arm(call.since + waited)  # the shared dial has ended, and its connection is full
             return
         if connecting:
             kind = FaultKind.CONNECT_TIMEOUT
             detail = f"no connection to the provider within {call.connect_timeout_s:g} s"
+        elif held:
+            limit = self._services.config.limits.lookups_at_once_per_client
+            kind = FaultKind.POOL_TIMEOUT
+            detail = (
+                f"the provider's name could not be looked up within {waited:g} s; a client connection has {limit} "
+                f"dials to new names at once (lookups_at_once_per_client)"
+            )
         else:
             limit = self._services.config.limits.upstream_connections_per_origin
             kind = FaultKind.POOL_TIMEOUT

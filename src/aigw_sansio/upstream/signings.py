@@ -3,7 +3,8 @@
 Decides: which question for a signature is asked next, and how many may wait. Must not know: accounts and tokens.
 
 A signature costs much time, and clients may bring keys of their own. So few are made at once; those with stored keys
-come first, because their keys are few; then clients take turns, and none of them may have many waiting.
+come first, because their keys are few; then clients take turns, and none of them may have many waiting. The host cannot
+stop one that it makes: if nobody needs the answer any more, the question still counts until it comes.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,6 @@ from typing import Final, TypeAlias
 from ..effects import Answer, Sign
 from ..engine.client import Client
 from ..engine.services import Services
-from ..ids import AskId
 
 #: Questions of one client that wait for their turn.
 WAITING_OF_CLIENT: Final = 16
@@ -20,17 +20,21 @@ WAITING_OF_CLIENT: Final = 16
 Answered: TypeAlias = Callable[[Answer, float], None]
 
 
+def _ignore(answer: Answer, now: float) -> None:
+    """The answer of a withdrawn question."""
+
+
 class Signing:
     """One question, from :meth:`Signings.ask` to its answer."""
 
-    __slots__ = ("answered", "ask_id", "client", "question")
+    __slots__ = ("answered", "asked", "client", "question")
 
     def __init__(self, question: Sign, answered: Answered, client: Client | None) -> None:
         self.question = question
         self.answered = answered
         self.client = client
-        #: Once it is asked.
-        self.ask_id: AskId | None = None
+        #: The host has it.
+        self.asked = False
 
 
 class Signings:
@@ -55,13 +59,11 @@ class Signings:
         self._go_on(now)
         return signing
 
-    def withdraw(self, signing: Signing, now: float) -> None:
-        """The answer is no longer needed."""
-        if signing.ask_id is not None:
-            self._services.withdraw(signing.ask_id)
-            if signing in self._asked:
-                del self._asked[signing]
-                self._go_on(now)
+    def withdraw(self, signing: Signing) -> None:
+        """The answer is no longer needed. A question that is asked keeps its place until its answer or its deadline:
+        the host goes on with it."""
+        signing.answered = _ignore
+        if signing.asked:
             return
         waiting = self._waiting.get(signing.client)
         if waiting is not None:
@@ -79,7 +81,8 @@ class Signings:
             if waiting:
                 self._waiting[client] = waiting  # at the end of the line
             self._asked[signing] = None
-            signing.ask_id = self._services.ask(signing.question, self._told(signing), now)
+            signing.asked = True
+            self._services.ask(signing.question, self._told(signing), now)
 
     def _told(self, signing: Signing) -> Answered:
         def told(answer: Answer, now: float) -> None:

@@ -44,7 +44,7 @@ class Opening:
         self.told: list[Outcome] = []
         self.connections = 0
         self.provider = WsProvider()
-        self.upstream.dial()
+        self.upstream.dial(0.0)
 
     def provider_connected(self, now: float) -> None:
         self.connections += 1

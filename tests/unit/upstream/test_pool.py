@@ -8,7 +8,8 @@ from h2.settings import SettingCodes
 from tests.peers.http2_frames import goaway, settings
 from tests.rigs.core_rig import OK, Handler, Rig
 
-from aigw_sansio.config import Limits, Timeouts
+from aigw_sansio.config import GatewaySettings, Limits, Timeouts
+from aigw_sansio.engine.client import Client, Requester
 from aigw_sansio.ids import ConnId
 from aigw_sansio.origin import Origin
 
@@ -528,3 +529,33 @@ def test_whoever_waits_behind_inherits_the_dial_of_one_that_got_a_place() -> Non
     rig.pass_time(0.2)
     assert late.told == ["failed connect_timeout"]
     assert rig.short()[-1] == "abort 2"
+
+
+def test_a_connection_that_is_too_old_lets_nobody_stand_in_the_way_of_others() -> None:
+    """A's request may have no more of its own, and could share the old one only: B is served with what is free."""
+    rig = Rig(
+        Limits(upstream_connections_per_origin=3, streams_per_connection=2),
+        Timeouts(pool_age_s=5, pool_wait_s=50),
+        gateways={"l/a": GatewaySettings(), "l/b": GatewaySettings()},
+    )
+    a, b = Requester("l/a", Client()), Requester("l/b", Client())
+    rig.call(Handler(), AUTO, requester=a)
+    rig.call(Handler(), AUTO, requester=a)
+    rig.connect(1, "h2")
+    rig.exchange(1)
+    rig.pass_time(4)
+    rig.call(Handler(), AUTO, requester=a)
+    rig.call(Handler(), AUTO, requester=a)
+    rig.connect(2, "h2")
+    rig.exchange(2)
+    over = Handler()
+    rig.call(over, AUTO, requester=a)
+    rig.pass_time(1)
+    rig.call(Handler(), AUTO, requester=b)
+    rig.connect(3)
+    waits = Handler()
+    rig.call(waits, AUTO, requester=b)
+    rig.pass_time(1.5)
+    rig.respond(1, 3)
+    rig.receive(3, OK)
+    assert (over.told, waits.told) == ([], ["placed 3 reused"])

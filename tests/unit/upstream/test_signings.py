@@ -67,19 +67,42 @@ def test_one_that_gets_no_answer_does_not_stop_the_next() -> None:
     assert desk.questions() == ["a", "b"]
 
 
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_withdrawn_one_leaves_its_place(which: int) -> None:
+@pytest.mark.parametrize("ends", ["answer", "deadline"])
+def test_a_withdrawn_one_that_is_asked_keeps_its_place_until_its_end(ends: str) -> None:
+    desk = Desk()
+    for name in "abc":
+        signing = desk.ask(name, Client())
+        assert signing is not None
+        if name == "a":
+            desk.signings.withdraw(signing)
+    assert desk.questions() == ["a"], "the host cannot stop it"
+    if ends == "answer":
+        desk.answer()
+    else:
+        desk.services.timers.fire(5.0)
+    assert desk.questions() == ["b"]
+    assert desk.told == []
+
+
+def test_asking_and_withdrawing_begins_no_more_than_may_run() -> None:
+    desk = Desk(at_once=2)
+    client = Client()
+    for number in range(50):
+        signing = desk.ask(str(number), client)
+        assert signing is not None
+        desk.signings.withdraw(signing)
+    assert desk.questions() == ["0", "1"]
+
+
+def test_a_withdrawn_one_that_waits_is_never_asked() -> None:
     desk = Desk()
     client = Client()
     signings = [desk.ask(name, client) for name in "abc"]
-    withdrawn = signings[which]
-    assert withdrawn is not None
-    desk.signings.withdraw(withdrawn, 0.0)
+    assert signings[1] is not None
+    desk.signings.withdraw(signings[1])
     asked = desk.questions()
-    if which:
-        desk.answer()
-        asked += desk.questions()
-    assert asked == (["a", "c"] if which else ["a", "b"])
+    desk.answer()
+    assert asked + desk.questions() == ["a", "c"]
 
 
 def test_of_one_client_so_many_wait() -> None:
