@@ -35,7 +35,7 @@ _ENTITIES: Final = {b'"': b"quot", b"&": b"amp", b"'": b"apos", b"<": b"lt", b">
 _JSON_ESCAPED: Final = b'"\\/'
 _BACKSLASH, _PERCENT, _AMPERSAND, _NUL = 0x5C, 0x25, 0x26, 0
 #: A JSON text that may hold strings begins with one of these.
-_JSON_OPENINGS: Final = b'{["'
+_JSON_CLOSINGS: Final = {ord("{"): b"}", ord("["): b"]", ord('"'): b'"'}
 #: One escape that was cut off.
 _CUT_ESCAPE: Final = rb"(?:\\(?:u[0-9a-fA-F]{0,3})?|%[0-9a-fA-F]?|&#?[a-zA-Z0-9]{0,7})\Z"
 _cut_escape: Final = re.compile(_CUT_ESCAPE).match
@@ -322,13 +322,17 @@ class RedactedStream:
             self._begun or self.parts or piece[-1] in self._ends or _NUL in piece or self._redactor.suspects(piece)
         ):
             return piece
-        before = len(self._begun)
-        text = self._begun + piece
-        parts: list[_Part] | None = [] if self._strings and piece[0] in _JSON_OPENINGS else None
-        spans, begun = self._redactor.look(text, parts)
-        if parts is not None:
+        # A document between two pieces of a text has no part in what may begin there.
+        document = self._strings and _is_document(piece)
+        begun = b"" if document else self._begun
+        before = len(begun)
+        text = begun + piece
+        parts: list[_Part] | None = [] if document else None
+        spans, begins = self._redactor.look(text, parts)
+        if parts is None:
+            self._begun = text[begins:]
+        else:
             self._follow_parts(text, spans, parts)
-        self._begun = text[begun:]
         if not spans:
             return piece
         kept: list[bytes] = []
@@ -338,6 +342,11 @@ class RedactedStream:
                 kept += (text[at:start] if start > at else b"", HIDDEN)
                 at = end
         return b"".join((*kept, text[at:]))
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a secret has begun whose rest may be in the next pieces, which must be looked at."""
+        return bool(self.parts or self._begun)
 
     def _follow_parts(self, text: bytes, spans: _Spans, parts: list[_Part]) -> None:
         """Hide the next parts of the secrets that began in strings of earlier pieces. ``parts``: those of this one."""
@@ -355,6 +364,12 @@ class RedactedStream:
 
     def __repr__(self) -> str:
         return "RedactedStream(...)"
+
+
+def _is_document(piece: bytes) -> bool:
+    """Whether ``piece`` looks like a whole JSON text with strings."""
+    closing = _JSON_CLOSINGS.get(piece[0])
+    return closing is not None and len(piece) > 1 and piece.rstrip().endswith(closing)
 
 
 def _guard(probes: list[int], sought: tuple[bytes, ...]) -> Callable[[bytes], bool]:

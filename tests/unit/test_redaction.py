@@ -179,6 +179,24 @@ def test_byte_by_byte_the_rest_is_hidden() -> None:
     assert b"".join(hidden[19:]) == b" b"
 
 
+def test_a_document_between_two_pieces_of_a_text_does_not_end_a_secret() -> None:
+    stream = redactor([b"canary-0123456789"]).stream()
+    assert stream.hide(b"a canary-01") == b"a ***"
+    assert stream.hide(b'{"text":"other"}') == b'{"text":"other"}'
+    assert stream.goes_on
+    assert stream.hide(b"2345") == HIDDEN
+    assert stream.hide(b"[1, 2]\n") == b"[1, 2]\n"
+    assert stream.hide(b"6789 b") == b"*** b"
+    assert not stream.goes_on
+
+
+@pytest.mark.parametrize("opening", [b"[note] ", b'{"a":"', b'"', b"["])
+def test_a_text_that_opens_like_json_is_a_text(opening: bytes) -> None:
+    stream = redactor([b"canary-0123456789"]).stream()
+    assert stream.hide(opening + b"canary-01") == opening + HIDDEN
+    assert stream.hide(b"23456789 b") == b"*** b"
+
+
 def test_a_beginning_that_goes_on_otherwise_is_shown() -> None:
     stream = redactor([b"sk-proj-0123456789"]).stream()
     assert [stream.hide(piece) for piece in (b"sk-proj-99 sk-", b"pro", b"per")] == [b"sk-proj-99 sk-", b"pro", b"per"]
