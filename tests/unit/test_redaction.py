@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aigw_sansio.redaction import HIDDEN, LONG, SHORTEST, SHORTEST_IN_STRING, redactor
+from aigw_sansio.redaction import HIDDEN, redactor
+from aigw_sansio.spellings import LONG, SHORTEST, SHORTEST_IN_STRING
 
 SECRET = 'sk-canary/abc"def+ghi\\jkl&0123'
 secrets = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=SHORTEST, max_size=40)

@@ -14,7 +14,8 @@ import msgspec
 
 from ..bodies.chunk import Chunk
 from ..bodies.framing import Framing
-from ..redaction import SHORTEST, redactor
+from ..redaction import redactor
+from ..spellings import SHORTEST
 from ..wires.http import Headers
 
 #: More chunks than there are in one piece of a body.
