@@ -35,6 +35,7 @@ from .spellings import (
 
 #: What stands in place of a hidden secret.
 HIDDEN: Final = b"***"
+_HIDDEN_IN_UTF_16: Final = b"*\0*\0*"
 
 _BACKSLASH, _PERCENT, _AMPERSAND, _NUL = 0x5C, 0x25, 0x26, 0
 #: How a JSON text that may hold strings begins and ends.
@@ -88,13 +89,20 @@ class Redactor:
         """``text`` without the secrets. A beginning of one at its end is hidden too, because a long one may be cut."""
         return RedactedStream(self, strings=False).hide(text)
 
+    def hide_whole(self, text: bytes) -> bytes:
+        """``text``, which is complete, without the secrets. What is only the beginning of one is no secret there."""
+        if not text or not (_NUL in text or self.suspects(text)):
+            return text
+        spans = self.find(text, None)
+        return _replaced(text, spans, 0) if spans else text
+
     def hide_name(self, name: str) -> str:
         """A short text that comes often, for example the name of an event, without the secrets."""
         shown = self._names.get(name)
         if shown is not None:
             return shown
         data = name.encode("utf-8", "surrogatepass")
-        hidden = self.hide(data)
+        hidden = self.hide_whole(data)
         shown = name if hidden is data else hidden.decode("utf-8", "replace")
         if len(self._names) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
             self._names[name] = shown
@@ -140,12 +148,9 @@ class Redactor:
         self.guard = _guard(probes or [text[0] if text else _NUL], left)
 
     def look(self, text: bytes, parts: list[Part] | None = None) -> tuple[Spans, int]:
-        """What to hide in ``text``, in order and apart; and the place from which something begins that may go on behind
+        """What to hide in ``text``; and the place from which something begins that may go on behind
         its end. ``parts``: see :meth:`Spelling.find`."""
-        spans: Spans = []
-        escapes = self._has_escapes(text)
-        for spelling in self._spellings:
-            spelling.find(text, spans, parts, escapes=escapes)
+        spans = self.find(text, parts)
         begun = len(text)
         if text[-1] in self.ends:
             tail = text[-self._reach :]
@@ -158,7 +163,15 @@ class Redactor:
                     begun = min(begun, found[0])
                     if found[1]:
                         spans.append((found[0], len(text)))
-        return _apart(spans), begun
+        return spans, begun
+
+    def find(self, text: bytes, parts: list[Part] | None) -> Spans:
+        """Where a secret stands in ``text`` as a whole. ``parts``: see :meth:`.Spelling.find`."""
+        spans: Spans = []
+        escapes = self._has_escapes(text)
+        for spelling in self._spellings:
+            spelling.find(text, spans, parts, escapes=escapes)
+        return spans
 
     def __repr__(self) -> str:
         return f"Redactor({len(self._spellings)} spellings)"
@@ -196,15 +209,7 @@ class RedactedStream:
             self._begun = text[begins:]
         else:
             self._follow_parts(text, spans, parts)
-        if not spans:
-            return piece
-        kept: list[bytes] = []
-        at = before
-        for start, end in _apart(spans):
-            if end > at:
-                kept += (text[at:start] if start > at else b"", HIDDEN)
-                at = end
-        return b"".join((*kept, text[at:]))
+        return _replaced(text, spans, before) if spans else piece
 
     @property
     def goes_on(self) -> bool:
@@ -233,6 +238,25 @@ def _is_document(piece: bytes) -> bool:
     """Whether ``piece`` looks like a whole JSON text with strings."""
     closing = _JSON_CLOSINGS.get(piece[0])
     return closing is not None and len(piece) > 1 and piece.rstrip().endswith(closing)
+
+
+def _replaced(text: bytes, spans: Spans, at: int) -> bytes:
+    """``text`` from ``at`` on, with something else in ``spans``."""
+    kept: list[bytes] = []
+    for start, end in _apart(spans):
+        if end > at:
+            is_utf_16 = text.find(b"\0", start, end) >= 0
+            shown = _in_utf_16(text[max(start, at) : end]) if is_utf_16 else HIDDEN
+            kept += (text[at:start] if start > at else b"", shown)
+            at = end
+    return b"".join((*kept, text[at:]))
+
+
+def _in_utf_16(hidden: bytes) -> bytes:
+    """What stands in place of ``hidden``, so that it and the text around it stay UTF-16."""
+    begin = b"\0" if hidden[0] == _NUL else b""
+    end = b"\0" if hidden[-1] == _NUL else b""
+    return begin + _HIDDEN_IN_UTF_16 + end
 
 
 def _guard(probes: list[int], sought: tuple[bytes, ...]) -> Callable[[bytes], bool]:

@@ -226,6 +226,25 @@ def test_a_secret_that_repeats_itself_is_found_behind_a_false_beginning() -> Non
     assert redactor([b"aaaaaaaab"]).hide(b"aaaaaaaaaab!") == b"aa***!"
 
 
+def test_of_a_complete_text_no_beginning_is_hidden() -> None:
+    hider = redactor([b"sk-proj-0123456789"])
+    for text in (b"keys begin with sk-proj-", b"keys begin with sk-proj-012", b'"sk-proj-0123"', b"sk-proj-01\\"):
+        assert hider.hide_whole(text) is text
+    assert hider.hide_whole(b"no: sk-proj-0123456789") == b"no: ***"
+    assert hider.hide_name("keys begin with sk-proj-") == "keys begin with sk-proj-"
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_what_is_hidden_in_utf_16_leaves_utf_16(order: str) -> None:
+    hider = redactor([b"canary-0123456789"])
+    text = "\u00e9 canary-0123456789 \u00e9".encode(order)
+    assert hider.hide_whole(text).decode(order) == "\u00e9 *** \u00e9"
+    for cut in range(20, len(text)):
+        stream = hider.stream()
+        shown = stream.hide(text[:cut]) + stream.hide(text[cut:])
+        assert set(shown.decode(order)) <= set("\u00e9 canry-01*"), cut
+
+
 def test_short_values_are_not_searched() -> None:
     assert redactor([b"short", b""]).hide(b"a short text") == b"a short text"
 

@@ -18,9 +18,12 @@ def calls_to_find(text: bytes, *, escapes: bool) -> int:
         calls += event in ("call", "c_call")
 
     spans: Spans = []
+    for spelling in spellings(SECRET):  # compiles
+        spelling.find(text, spans, None, escapes=escapes)
+    found = spellings(SECRET)
     sys.setprofile(count)
     try:
-        for spelling in spellings(SECRET):
+        for spelling in found:
             spelling.find(text, spans, None, escapes=escapes)
     finally:
         sys.setprofile(None)

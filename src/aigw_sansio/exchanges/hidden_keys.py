@@ -70,11 +70,11 @@ class HiddenKeys:
 
     def text(self, data: bytes) -> bytes:
         """A whole text without the keys."""
-        return self._redactor.hide(data)
+        return self._redactor.hide_whole(data)
 
     def headers(self, headers: Headers) -> Headers:
         """The fields of a head without the keys."""
-        hide = self._redactor.hide
+        hide = self._redactor.hide_whole
         return [(hide(name), hide(value)) for name, value in headers]
 
 
