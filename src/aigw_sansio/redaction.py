@@ -6,8 +6,7 @@ Decides: which bytes of a text or of its pieces are replaced. Must not know: how
 A text may come in pieces, and nothing is held back for the search. So of a secret that is cut the beginning is shown if
 it is shorter than ``SHORTEST`` characters; from the first piece with which that many have come, the rest is hidden.
 If the pieces are JSON documents, the border is the end of a string, and the secret goes on at the beginning of another;
-of a long secret ``SHORTEST_IN_STRING`` characters must have come, because the first ones are those of all keys of a
-provider, and stand in texts about them.
+the first string must end with ``SHORTEST`` of its characters.
 The cost is linear in the text: what may begin a secret is at most as long as its longest spelling.
 
 :meth:`Redactor.suspects` is for the path of every token: it tells in a few calls that a text holds no secret. A text

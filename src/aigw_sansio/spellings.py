@@ -15,9 +15,6 @@ from typing import Final, TypeAlias
 
 #: Secrets of fewer characters are not searched: they would be found in ordinary texts.
 SHORTEST: Final = 8
-#: So many characters of a secret of at least :data:`LONG` are hidden at the end of a JSON string.
-SHORTEST_IN_STRING: Final = 12
-LONG: Final = 24
 #: XML's own entities, which HTML has too.
 ENTITIES: Final = {b'"': b"quot", b"&": b"amp", b"'": b"apos", b"<": b"lt", b">": b"gt"}
 #: Characters that JSON may escape with a backslash alone.
@@ -79,18 +76,14 @@ class Spelling:
         "_plain",
         "_several",
         "_shortest",
-        "_shortest_in_string",
         "literal",
         "needle",
         "patterns",
     )
 
-    def __init__(
-        self, literal: bytes, *, escaped: bytes, needle: bytes, shortest: int = SHORTEST, in_string: int = 0
-    ) -> None:
+    def __init__(self, literal: bytes, *, escaped: bytes, needle: bytes, shortest: int = SHORTEST) -> None:
         """``escaped``: its bytes that may be escaped. ``needle``: a part of it that stands in every text with it whose
-        escapes are none. ``shortest``: a beginning of so many bytes is hidden; at the end of a JSON string one of
-        ``in_string``, if that is more."""
+        escapes are none. ``shortest``: a beginning of so many bytes is hidden."""
         self.literal = literal
         self.needle = needle
         self.patterns: list[bytes] = []
@@ -98,7 +91,6 @@ class Spelling:
         self._plain = not any(byte in literal for byte in ESCAPES)  # otherwise its characters may begin an escape
         self._escaped = frozenset(escaped)
         self._shortest = min(shortest, len(literal))
-        self._shortest_in_string = max(in_string, self._shortest)
         # The lengths of all beginnings that end with a byte, the longest first.
         self._ends: dict[int, list[int]] = {}
         for length in range(len(literal) - 1, 0, -1):
@@ -127,7 +119,7 @@ class Spelling:
             if count == len(patterns):
                 spans.append((at - 1, end))
                 at = end
-            elif parts is not None and count >= self._shortest_in_string and text.startswith(b'"', end):
+            elif parts is not None and count >= self._shortest and text.startswith(b'"', end):
                 spans.append((at - 1, end))
                 parts.append((self, count))
                 at = end
@@ -205,8 +197,7 @@ class Spelling:
 
 def spellings(secret: bytes) -> list[Spelling]:
     """All of them for ``secret``."""
-    in_string = SHORTEST_IN_STRING if len(secret) >= LONG else SHORTEST
-    found = {secret: Spelling(secret, escaped=secret, needle=secret[:in_string], in_string=in_string)}
+    found = {secret: Spelling(secret, escaped=secret, needle=secret[:SHORTEST])}
     both_orders = b"\0".join(secret[at : at + 1] for at in range(len(secret)))  # of UTF-16
     shortest = 2 * SHORTEST - 1
     found[both_orders] = Spelling(both_orders, escaped=both_orders, needle=both_orders[:shortest], shortest=shortest)
