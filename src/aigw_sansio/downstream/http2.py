@@ -94,7 +94,7 @@ class Http2DownstreamConnection(Connection):
     # -- inputs -------------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, now: float) -> None:
-        if not self.closing or (self.ended and self._backlog.holds):
+        if not self.closing or self._backlog.holds:  # what came before a loss is read; our own end ends the backlog
             self._dispatch(self._wire.receive_data(data), now)
             if self._wire.unread:
                 self._backlog.portion_read(self.services.turns.left, now)
@@ -148,8 +148,8 @@ class Http2DownstreamConnection(Connection):
 
     @property
     def undelivered(self) -> int:
-        """Memory of the bytes of all streams that were received and not passed on."""
-        return sum(pipe.undelivered for pipe in self._pipes.values())
+        """Memory of the bytes that were received and not passed on: frames not read yet, and those of all streams."""
+        return self._wire.held + sum(pipe.undelivered for pipe in self._pipes.values())
 
     def drain(self, now: float) -> None:
         """The gateway goes away: no new streams; the connection is closed after its last one."""
@@ -334,10 +334,13 @@ class Http2DownstreamConnection(Connection):
 
     def close(self, now: float, *, abort: bool = False) -> None:
         self._idle_timer.cancel()
+        if not self.ended:
+            self._backlog.close()
         super().close(now, abort=abort)
 
     def _on_stall(self, now: float) -> None:
         """The client took no bytes in time, or did not close in time."""
+        self._backlog.close()
         self.ended = self.closing = True
         self._streams_lost("the client takes no more bytes", now)
         super()._on_stall(now)
