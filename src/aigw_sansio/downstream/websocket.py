@@ -249,7 +249,10 @@ class WebSocketChannel(MessageChannel):
 
     @property
     def held(self) -> int:
-        return self.wire.held
+        waiting = self._unhandled
+        if not waiting:
+            return self.wire.held
+        return self.wire.held + sum(len(e.data) for e in waiting if isinstance(e, (TextMessage, BinaryMessage)))
 
     def discard_input(self, now: float) -> None:
         self.wire.stop_reading()
@@ -331,6 +334,7 @@ class WebSocketChannel(MessageChannel):
             return
         self._write(self.wire.close(code, reason), now)  # before the end: nothing is written after it
         self._end(by, code, reason, now)
+        self.wire.drop_messages()
         if self._paused & ~_PAUSED_BY_TURN:
             self._paused &= _PAUSED_BY_TURN
             if not self._paused:
@@ -353,6 +357,7 @@ class WebSocketChannel(MessageChannel):
         """Nothing is read any more: no timer fires, and an unfinished message is dropped."""
         self._keepalive.close()
         self._finish_timer.close()
+        self._unhandled = []
         self.wire.stop_reading()
         self._backlog.close()
 
@@ -367,6 +372,10 @@ class DeflatedChannel(WebSocketChannel):
     ) -> None:
         super().__init__(services, pipe, wire, owner=owner, now=now)
         self._deflated = b""  # what the wire has not got
+
+    @property
+    def held(self) -> int:
+        return super().held + len(self._deflated)
 
     def _finish(self) -> None:
         self._deflated = b""
