@@ -51,8 +51,8 @@ FAULTS: list[Mutant] = [
     Mutant(
         "bytes of the provider do not move the idle timer",
         "exchanges.attempt",
-        "        if not paused:\n            self._idle_timer.arm(now + self._idle_s)\n",
-        "",
+        "            self._idle_timer.arm(now + self._idle_s)\n            if self._turns.left",
+        "            if self._turns.left",
     ),
     Mutant(
         "the idle timer goes on while the client holds the provider back",
@@ -353,8 +353,8 @@ FAULTS: list[Mutant] = [
     Mutant(
         "a dial that nobody wants goes on",
         "upstream.pool",
-        "                dial.close(now, abort=True)\n                self._remove(pool, dial)\n",
-        "                pass\n",
+        "            else:\n                dial.close(now, abort=True)\n                self._remove(pool, dial)\n",
+        "            else:\n                pass\n",
     ),
     Mutant(
         "one connection more than allowed",
@@ -395,7 +395,7 @@ FAULTS: list[Mutant] = [
         "        self._finish_timer.arm(now + self._services.config.timeouts.close_s)\n",
         "",
     ),
-    Mutant("one exchange more than allowed", "sessions.session", "if busy >= limits.exch", "if busy > limits.exch"),
+    Mutant("one exchange more than allowed", "sessions.client_limits", "if busy >= most or", "if busy > most or"),
     Mutant(
         "a paused provider is never resumed",
         "sessions.scheduler",
@@ -411,8 +411,8 @@ FAULTS: list[Mutant] = [
     Mutant(
         "the other side of a relay is never resumed",
         "realtime.direction",
-        "            self.resume(now)\n\n    def resume",
-        "            pass\n\n    def resume",
+        "            self.resume(now)\n\n    def squeeze",
+        "            pass\n\n    def squeeze",
     ),
     Mutant(
         "a relay pauses nobody",
