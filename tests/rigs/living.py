@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import msgspec
 
-#: Its objects are in a bounded cache of the process.
-_CACHED = "aigw_sansio.redaction"
+#: Their objects are in bounded caches of the process.
+_CACHED = {"aigw_sansio.redaction", "aigw_sansio.spellings"}
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def _count(packages: tuple[str, ...]) -> Counter[str]:
     found: Counter[str] = Counter()
     for one in gc.get_objects():
         kind = type(one)
-        wanted = kind.__module__.partition(".")[0] in packages and kind.__module__ != _CACHED
+        wanted = kind.__module__.partition(".")[0] in packages and kind.__module__ not in _CACHED
         if wanted and not isinstance(one, msgspec.Struct | tuple | type):
             found[kind.__name__] += 1
     return found
