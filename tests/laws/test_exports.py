@@ -64,7 +64,7 @@ PEER_MODULES = {
     "client": {"wires.http", "wires.websocket.frames", "wires.websocket.handshake", "wires.websocket.messages"},
     "cli.main": {"config", "providers.registry"},
     "cli.read": {
-        "exchanges.response", "formats.classify", "formats.detection", "formats.registry", "providers.registry",
+        "bodies.chunk", "exchanges.response", "formats.classify", "formats.detection", "formats.registry", "providers.registry",
     },
     "loopback.connection": {"wires.heads"},
     "loopback.upgrade": {

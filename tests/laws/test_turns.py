@@ -285,7 +285,8 @@ def test_cuts_do_not_show(case: Case) -> None:
 @pytest.mark.parametrize("end", [End.EOF, End.RESET])
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_an_end_comes_behind_what_was_read_before(case: Case, end: End) -> None:
-    """Whether the end comes while most of one read is left, or when all of it was read in small pieces."""
+    """Whether the end comes while most of one read is left, or when all of it was read in small pieces. What a client
+    that is lost has left is dropped instead, at once."""
     outcomes = []
     for size in (READ, 3000):
         place = Place(TurnDriver, "whole")
@@ -300,6 +301,9 @@ def test_an_end_comes_behind_what_was_read_before(case: Case, end: End) -> None:
                 pass
         if not link.ended:
             driver.deliver(link, end)
+            if end is End.RESET and link.kind != "up" and "realtime" not in case.name:
+                assert not place.gateway.snapshot()["postponed"]
+                continue
         driver.settle()
         while driver.turn():
             pass
@@ -307,4 +311,4 @@ def test_an_end_comes_behind_what_was_read_before(case: Case, end: End) -> None:
         if end is End.RESET:  # a connection that is lost takes nothing any more
             outcomes[-1][0].pop(driver.name(link), None)
         assert not place.gateway.snapshot()["postponed"]
-    assert outcomes[0] == outcomes[1]
+    assert all(one == outcomes[0] for one in outcomes)

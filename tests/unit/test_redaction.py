@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aigw_sansio.redaction import HIDDEN, LONG, SHORTEST, SHORTEST_IN_STRING, redactor
+from aigw_sansio.redaction import HIDDEN, redactor
+from aigw_sansio.spellings import SHORTEST
 
 SECRET = 'sk-canary/abc"def+ghi\\jkl&0123'
 secrets = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=SHORTEST, max_size=40)
@@ -103,7 +104,7 @@ def test_over_strings_of_json_pieces_the_rest_is_hidden(spelling: str, data: st.
     """The first string must show enough of it; pieces without any of it may lie between."""
     secret = SECRET.replace("\\", "").replace('"', "")  # they are escaped as JSON once more
     characters = [SPELLINGS[spelling](one) for one in secret]
-    first = data.draw(st.integers(SHORTEST_IN_STRING, len(secret) - 1))
+    first = data.draw(st.integers(SHORTEST, len(secret) - 1))
     cuts = sorted(data.draw(st.sets(st.integers(first, len(secret) - 1), max_size=4)) | {first})
     parts = ["".join(characters[start:end]) for start, end in zip([0, *cuts], [*cuts, len(secret)], strict=True)]
     stream = redactor([secret.encode()]).stream()
@@ -115,12 +116,12 @@ def test_over_strings_of_json_pieces_the_rest_is_hidden(spelling: str, data: st.
     assert stream.hide(delta("behind")) == delta("behind")
 
 
-@pytest.mark.parametrize(("length", "least"), [(LONG - 1, SHORTEST), (LONG, SHORTEST_IN_STRING)])
-def test_how_much_of_it_a_string_must_show(length: int, least: int) -> None:
-    """What a provider's keys have in common stands in texts about them."""
+@pytest.mark.parametrize("length", [SHORTEST + 1, 23, 24, 32])
+def test_how_much_of_it_a_string_must_show(length: int) -> None:
     secret = "sk-proj-0123456789abcdefghijklmn"[:length]
-    assert redactor([secret.encode()]).stream().hide(delta(secret[:least])) == delta("***")
-    assert redactor([secret.encode()]).stream().hide(delta(secret[: least - 1])) == delta(secret[: least - 1])
+    assert redactor([secret.encode()]).stream().hide(delta(secret[:SHORTEST])) == delta("***")
+    shorter = delta(secret[: SHORTEST - 1])
+    assert redactor([secret.encode()]).stream().hide(shorter) == shorter
 
 
 def test_a_name_of_a_member_and_another_text_are_no_part_of_it() -> None:
@@ -179,6 +180,24 @@ def test_byte_by_byte_the_rest_is_hidden() -> None:
     assert b"".join(hidden[19:]) == b" b"
 
 
+def test_a_document_between_two_pieces_of_a_text_does_not_end_a_secret() -> None:
+    stream = redactor([b"canary-0123456789"]).stream()
+    assert stream.hide(b"a canary-01") == b"a ***"
+    assert stream.hide(b'{"text":"other"}') == b'{"text":"other"}'
+    assert stream.goes_on
+    assert stream.hide(b"2345") == HIDDEN
+    assert stream.hide(b"[1, 2]\n") == b"[1, 2]\n"
+    assert stream.hide(b"6789 b") == b"*** b"
+    assert not stream.goes_on
+
+
+@pytest.mark.parametrize("opening", [b"[note] ", b'{"a":"', b'"', b"["])
+def test_a_text_that_opens_like_json_is_a_text(opening: bytes) -> None:
+    stream = redactor([b"canary-0123456789"]).stream()
+    assert stream.hide(opening + b"canary-01") == opening + HIDDEN
+    assert stream.hide(b"23456789 b") == b"*** b"
+
+
 def test_a_beginning_that_goes_on_otherwise_is_shown() -> None:
     stream = redactor([b"sk-proj-0123456789"]).stream()
     assert [stream.hide(piece) for piece in (b"sk-proj-99 sk-", b"pro", b"per")] == [b"sk-proj-99 sk-", b"pro", b"per"]
@@ -205,6 +224,25 @@ def test_several_secrets_that_overlap(parts: list[bytes]) -> None:
 
 def test_a_secret_that_repeats_itself_is_found_behind_a_false_beginning() -> None:
     assert redactor([b"aaaaaaaab"]).hide(b"aaaaaaaaaab!") == b"aa***!"
+
+
+def test_of_a_complete_text_no_beginning_is_hidden() -> None:
+    hider = redactor([b"sk-proj-0123456789"])
+    for text in (b"keys begin with sk-proj-", b"keys begin with sk-proj-012", b'"sk-proj-0123"', b"sk-proj-01\\"):
+        assert hider.hide_whole(text) is text
+    assert hider.hide_whole(b"no: sk-proj-0123456789") == b"no: ***"
+    assert hider.hide_name("keys begin with sk-proj-") == "keys begin with sk-proj-"
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_what_is_hidden_in_utf_16_leaves_utf_16(order: str) -> None:
+    hider = redactor([b"canary-0123456789"])
+    text = "\u00e9 canary-0123456789 \u00e9".encode(order)
+    assert hider.hide_whole(text).decode(order) == "\u00e9 *** \u00e9"
+    for cut in range(20, len(text)):
+        stream = hider.stream()
+        shown = stream.hide(text[:cut]) + stream.hide(text[cut:])
+        assert set(shown.decode(order)) <= set("\u00e9 canry-01*"), cut
 
 
 def test_short_values_are_not_searched() -> None:

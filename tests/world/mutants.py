@@ -111,7 +111,7 @@ FAULTS: list[Mutant] = [
         "        turns.left = min(turns.left, left - PORTION_COST)\n",
         "",
     ),
-    Mutant("an owner with work left is not called again", "engine.turns", "            worker.proceed(now)\n", ""),
+    Mutant("an owner with work left is not called again", "engine.turns", "                worker.proceed(now)\n", ""),
     # the money rules
     Mutant(
         "an answered request is sent again",

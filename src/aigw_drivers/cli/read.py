@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from aigw_sansio import Fault, Limits, ProviderEvent, ResponseFailed, ResponseFinished
+from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.exchanges.response import ProviderResponse
 from aigw_sansio.formats.classify import is_content
 from aigw_sansio.formats.detection import LOOK_AT, detect_format
@@ -71,22 +72,28 @@ def read_file(
         )
         committed = False
         data = start
-        while data and response.fault is None and not response.over:
+        while (data or not response.needs_data) and response.fault is None and not response.over:
             for chunk in response.next_chunks(data):
                 events = response.read(chunk)
                 yield from _lines(events)
                 if not committed and is_content(events):
                     committed = True
                     response.committed(everything=True)
-            data = file.read(_PIECE)
+            # A call reads a portion: what is left is read before more.
+            data = file.read(_PIECE) if response.needs_data else b""
     yield from _lines(_end(response, committed=committed))
 
 
 def _end(response: ProviderResponse, *, committed: bool) -> list[ProviderEvent]:
     """What the end of the body means. A whole body has all of its meaning there."""
-    rest = [] if response.over else response.finish()
-    if isinstance(rest, Fault):
-        raise ReadError(rest.detail)
+    rest: list[Chunk] = []
+    while not response.over:
+        last = response.finish()
+        if isinstance(last, Fault):
+            raise ReadError(last.detail)
+        rest += last
+        if not response.unread:
+            break
     if not response.is_stream:
         return _whole(response, rest[0].data if rest else b"")
     events = [event for chunk in rest for event in response.read(chunk)]

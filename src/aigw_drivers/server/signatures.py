@@ -47,11 +47,13 @@ def with_signatures(host: AnswerHandler | None = None) -> AnswerHandler:
 async def sign_elsewhere(question: Sign) -> Signed | Unavailable:
     """As :func:`sign`, in a process of its own. A cancellation ends the process."""
     asked = json.dumps({"key": question.key.reveal(), "message": question.message.decode("latin-1")})
+    if not sys.executable:  # an embedded interpreter has none
+        return Unavailable()
+    # -P: nothing from the folder of the script, whose modules have names of others. The rest of the path is ours.
+    command = [sys.executable, "-P", str(_WORKER)]
     try:
-        done = await run_process(
-            [sys.executable, "-I", str(_WORKER)], input=asked.encode(), stderr=DEVNULL, check=False
-        )
-    except OSError:
+        done = await run_process(command, input=asked.encode(), stderr=DEVNULL, check=False)
+    except (OSError, ValueError, ExceptionGroup):  # it does not start, or does not read
         return Unavailable()
     return Signed(done.stdout) if done.returncode == 0 and done.stdout else Unavailable()
 

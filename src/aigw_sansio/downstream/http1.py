@@ -6,7 +6,7 @@ Decides: how bytes become a request, how many early bytes are kept until it is d
 
 from enum import IntEnum
 
-from ..engine.connection import BytePipe, PipeConnection, PipeReceiver
+from ..engine.connection import PAUSED_BY_MEMORY, PAUSED_BY_OWNER, BytePipe, PipeConnection, PipeReceiver
 from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
 from ..fsm import Machine
@@ -143,7 +143,7 @@ class Http1DownstreamConnection(PipeConnection):
         self.receiver = receiver
         # The 101 goes first: what the receiver writes when it gets the early bytes must come after it.
         self.write(accept(self._upgrade, subprotocol, extension), now)
-        self.resume_reading()
+        self.resume_for(PAUSED_BY_OWNER | PAUSED_BY_MEMORY)  # the receiver's memory is its session's
         early, self._early = bytes(self._early), bytearray()
         if early:
             receiver.receive_data(early, now)
@@ -155,7 +155,7 @@ class Http1DownstreamConnection(PipeConnection):
         self._early = bytearray()
         message = response(status, headers, body)
         self.write(message[: len(message) - len(body)] if self._head_only else message, now)
-        self.resume_reading()
+        self.resume_for(PAUSED_BY_OWNER | PAUSED_BY_MEMORY)
         self.close(now)
 
     # -- MemoryHolder -------------------------------------------------------------------------------------------
@@ -170,11 +170,8 @@ class Http1DownstreamConnection(PipeConnection):
         return self.receiver is None or self.closing
 
     def squeeze(self, now: float, *, on: bool) -> None:
-        if self.receiver is None:
-            if on:
-                self.pause_reading()
-            else:
-                self.resume_reading()
+        if not on or self.receiver is None:
+            super().squeeze(now, on=on)
 
     def close_for_memory(self, reason: str, now: float) -> None:
         self.close(now, abort=True)

@@ -94,7 +94,7 @@ class Http2DownstreamConnection(Connection):
     # -- inputs -------------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, now: float) -> None:
-        if not self.closing or (self.ended and self._backlog.holds):
+        if not self.closing:
             self._dispatch(self._wire.receive_data(data), now)
             if self._wire.unread:
                 self._backlog.portion_read(self.services.turns.left, now)
@@ -109,10 +109,8 @@ class Http2DownstreamConnection(Connection):
     def connection_lost(self, reason: str, now: float) -> None:
         self.mark_lost()
         self._idle_timer.cancel()
-        if self._backlog.waits:
-            self._backlog.end_later(lambda at: self._streams_lost(reason, at))
-        else:
-            self._streams_lost(reason, now)
+        self._backlog.close()  # a client that has gone needs no more work: a flood would outlive its connection
+        self._streams_lost(reason, now)
 
     def data_sent(self, n: int, now: float) -> None:
         super().data_sent(n, now)
@@ -128,12 +126,6 @@ class Http2DownstreamConnection(Connection):
         if not self.ended:
             self.connection_lost("the connection was given up", now)
         super().closed(now)
-        if self._backlog.waits:
-            self._backlog.end_later(self._let_go)
-        else:
-            self._let_go(now)
-
-    def _let_go(self, now: float) -> None:
         self._idle_timer.close()
         self._backlog.close()
         self._wire.close()
@@ -148,8 +140,8 @@ class Http2DownstreamConnection(Connection):
 
     @property
     def undelivered(self) -> int:
-        """Memory of the bytes of all streams that were received and not passed on."""
-        return sum(pipe.undelivered for pipe in self._pipes.values())
+        """Memory of the bytes that were received and not passed on: frames not read yet, and those of all streams."""
+        return self._wire.held + sum(pipe.undelivered for pipe in self._pipes.values())
 
     def drain(self, now: float) -> None:
         """The gateway goes away: no new streams; the connection is closed after its last one."""
@@ -334,10 +326,13 @@ class Http2DownstreamConnection(Connection):
 
     def close(self, now: float, *, abort: bool = False) -> None:
         self._idle_timer.cancel()
+        if not self.ended:
+            self._backlog.close()
         super().close(now, abort=abort)
 
     def _on_stall(self, now: float) -> None:
         """The client took no bytes in time, or did not close in time."""
+        self._backlog.close()
         self.ended = self.closing = True
         self._streams_lost("the client takes no more bytes", now)
         super()._on_stall(now)

@@ -11,13 +11,10 @@ class InputHolder(Protocol):
 
     @property
     def undelivered(self) -> int:
-        """Memory of the bytes of all streams that were received and not passed on."""
+        """Memory of the bytes that were received and not passed on."""
 
-    def pause_reading(self) -> None:
-        """Pause the client."""
-
-    def resume_reading(self) -> None:
-        """Resume the client."""
+    def squeeze(self, now: float, *, on: bool) -> None:
+        """``on``: do not read the client. Otherwise read it again, unless there is another reason not to."""
 
     def close(self, now: float, *, abort: bool = False) -> None:
         """Close the connection, or abort it."""
@@ -42,10 +39,7 @@ class InputMemory:
         return self.connection.undelivered
 
     def squeeze(self, now: float, *, on: bool) -> None:
-        if on:
-            self.connection.pause_reading()
-        else:
-            self.connection.resume_reading()
+        self.connection.squeeze(now, on=on)
 
     def close_for_memory(self, reason: str, now: float) -> None:
         self.connection.close(now, abort=True)

@@ -176,10 +176,7 @@ class WebSocketChannel(MessageChannel):
         self._finish()
 
     def connection_lost(self, reason: str, now: float) -> None:
-        """The pipe was lost."""
-        if self._backlog.waits:
-            self._backlog.end_later(lambda at: self.connection_lost(reason, at))
-            return
+        """The pipe was lost. What is left of its last read is dropped: nobody would hear of it."""
         self._end(Side.CLIENT, 1006, f"the connection was lost: {reason}", now)
         self._finish()
 
@@ -252,7 +249,10 @@ class WebSocketChannel(MessageChannel):
 
     @property
     def held(self) -> int:
-        return self.wire.held
+        waiting = self._unhandled
+        if not waiting:
+            return self.wire.held
+        return self.wire.held + sum(len(e.data) for e in waiting if isinstance(e, (TextMessage, BinaryMessage)))
 
     def discard_input(self, now: float) -> None:
         self.wire.stop_reading()
@@ -334,6 +334,7 @@ class WebSocketChannel(MessageChannel):
             return
         self._write(self.wire.close(code, reason), now)  # before the end: nothing is written after it
         self._end(by, code, reason, now)
+        self.wire.drop_messages()
         if self._paused & ~_PAUSED_BY_TURN:
             self._paused &= _PAUSED_BY_TURN
             if not self._paused:
@@ -356,6 +357,7 @@ class WebSocketChannel(MessageChannel):
         """Nothing is read any more: no timer fires, and an unfinished message is dropped."""
         self._keepalive.close()
         self._finish_timer.close()
+        self._unhandled = []
         self.wire.stop_reading()
         self._backlog.close()
 
@@ -370,6 +372,10 @@ class DeflatedChannel(WebSocketChannel):
     ) -> None:
         super().__init__(services, pipe, wire, owner=owner, now=now)
         self._deflated = b""  # what the wire has not got
+
+    @property
+    def held(self) -> int:
+        return super().held + len(self._deflated)
 
     def _finish(self) -> None:
         self._deflated = b""

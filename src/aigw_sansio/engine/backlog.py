@@ -68,7 +68,10 @@ class Backlog:
             self.postpone()
 
     def postpone(self, *, alone: bool = False) -> None:
-        """Read no more in this turn. ``alone``: the next message needs a turn of its own."""
+        """Read no more in this turn. ``alone``: the next message needs a turn of its own. Nothing waits after
+        :meth:`close`."""
+        if self._owner is _NOBODY:
+            return
         self.waits = True
         if not self.holds:
             self.holds = True
@@ -86,7 +89,7 @@ class Backlog:
         """The connection is over for its reader, which this does not refer to any more. Nothing is left."""
         self._owner = _NOBODY
         self._ends.clear()
-        self.waits = False
+        self.holds = self.waits = False
         self._turns.withdraw(self)
 
     def proceed(self, now: float) -> None:

@@ -4,12 +4,17 @@ Decides: when a connection is aborted because the peer takes no bytes or does no
 the subclasses read the bytes and tell their owners.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from ..effects import Flush
 from ..ids import ConnId
 from .send_buffer import SendBuffer
 from .services import Services
+
+#: Why a peer is paused, as bits: its owner takes no more, a turn did not suffice, the process's memory is used up.
+PAUSED_BY_OWNER: Final = 1
+PAUSED_BY_TURN: Final = 2
+PAUSED_BY_MEMORY: Final = 4
 
 
 class PipeReceiver(Protocol):
@@ -57,6 +62,7 @@ class Connection:
     __slots__ = (
         "_close_timer",
         "_flush",
+        "_paused",
         "_stall_s",
         "_stall_timer",
         "aborted",
@@ -64,7 +70,6 @@ class Connection:
         "closing",
         "conn",
         "ended",
-        "reading",
         "receiver",
         "services",
     )
@@ -79,8 +84,7 @@ class Connection:
         self.aborted = False
         #: Nothing comes or goes any more: the driver reported the end, or the peer stalled.
         self.ended = False
-        #: The peer is not paused.
-        self.reading = True
+        self._paused = 0  # the reasons, as bits
         #: Takes the bytes once the connection carries one WebSocket and nothing else.
         self.receiver: PipeReceiver | None = None
         self._flush = Flush(conn)
@@ -162,23 +166,46 @@ class Connection:
 
     def hold_peer(self) -> None:
         """A turn did not suffice for what was read: see :class:`.backlog.BacklogOwner`."""
-        self.pause_reading()
+        self.pause_for(PAUSED_BY_TURN)
 
     def resume_peer(self, now: float) -> None:
         """What was read has been handled."""
-        self.resume_reading()
+        self.resume_for(PAUSED_BY_TURN)
+
+    def squeeze(self, now: float, *, on: bool) -> None:
+        """``on``: the process's memory is used up, do not read the peer. Otherwise that is over."""
+        if on:
+            self.pause_for(PAUSED_BY_MEMORY)
+        else:
+            self.resume_for(PAUSED_BY_MEMORY)
 
     def pause_reading(self) -> None:
-        """Pause the peer. Nothing happens if it is paused already."""
-        if self.reading and not self.ended and not self.closing:
-            self.reading = False
-            self.services.pause(self.conn)
+        """Pause the peer. Nothing happens if its owner has paused it already."""
+        self.pause_for(PAUSED_BY_OWNER)
 
     def resume_reading(self) -> None:
-        """Resume the peer."""
-        if not self.reading and not self.ended and not self.closing:
-            self.reading = True
-            self.services.resume(self.conn)
+        """The owner's reason is over: resume the peer, unless there is another."""
+        self.resume_for(PAUSED_BY_OWNER)
+
+    @property
+    def reading(self) -> bool:
+        """Whether the peer is not paused."""
+        return not self._paused
+
+    def pause_for(self, reason: int) -> None:
+        """Pause the peer for one reason, which stands until :meth:`resume_for`."""
+        if self.closing or self.ended:
+            return
+        if not self._paused:
+            self.services.pause(self.conn)
+        self._paused |= reason
+
+    def resume_for(self, reasons: int) -> None:
+        """``reasons`` are over. The peer is resumed when none is left."""
+        if self._paused & reasons and not self.closing and not self.ended:
+            self._paused &= ~reasons
+            if not self._paused:
+                self.services.resume(self.conn)
 
     def close(self, now: float, *, abort: bool = False) -> None:
         """Close: what is queued is sent first. With ``abort`` it is lost; an abort may follow a close, not the

@@ -97,18 +97,20 @@ class Turns:
         if self._alone and (self._alone_is_next or not queue):
             queue = self._alone
         self._alone_is_next = queue is not self._alone
-        while queue and budget > 0:
-            worker = next(iter(queue))
-            del queue[worker]
-            self.left = _SHARE
-            worker.proceed(now)
-            budget -= max(_SHARE - self.left, EVENT_BYTES)  # each owner counts, so this loop ends
-            self._untouched = -1
-            queue = self._waiting
-        self._untouched = TURN_BYTES
-        self.left = budget  # for what comes at the end of the call
-        if self._waiting or self._alone:
-            self._promise()
+        try:
+            while queue and budget > 0:
+                worker = next(iter(queue))
+                del queue[worker]
+                self.left = _SHARE
+                worker.proceed(now)
+                budget -= max(_SHARE - self.left, EVENT_BYTES)  # each owner counts, so this loop ends
+                self._untouched = -1
+                queue = self._waiting
+        finally:  # a bug in one owner's work must not stop the others' for ever
+            self._untouched = TURN_BYTES
+            self.left = budget  # for what comes at the end of the call
+            if self._waiting or self._alone:
+                self._promise()
 
     def _promise(self) -> None:
         if not self._promised:

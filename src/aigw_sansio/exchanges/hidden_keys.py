@@ -14,7 +14,8 @@ import msgspec
 
 from ..bodies.chunk import Chunk
 from ..bodies.framing import Framing
-from ..redaction import SHORTEST, redactor
+from ..redaction import redactor
+from ..spellings import SHORTEST
 from ..wires.http import Headers
 
 #: More chunks than there are in one piece of a body.
@@ -39,7 +40,7 @@ class HiddenKeys:
         """The media type of the response without the keys."""
         if framing is Framing.AWS_EVENT_STREAM:  # its payloads are coded inside of it: every chunk is searched
             self._always = self._everything = True
-            self.guard = _stops_everything
+            self.guard = any_bytes
         return None if content_type is None else self._redactor.hide_name(content_type)
 
     def search(self, piece: bytes, *, began: bool, unread: bool = False) -> int:
@@ -56,21 +57,27 @@ class HiddenKeys:
         """``chunk``, the next one of the body, without the keys, also one that goes on in the next chunk."""
         data = self._stream.hide(chunk.data)
         event = self._redactor.hide_name(chunk.event) if len(chunk.event) >= SHORTEST else chunk.event
-        self._everything = self._always or bool(self._stream.parts)
-        self.guard = _stops_everything if self._everything else self._redactor.guard
+        self._everything = self._always or self.goes_on
+        self.guard = any_bytes if self._everything else self._redactor.guard
         if data is chunk.data and event is chunk.event:
             return chunk
         return msgspec.structs.replace(chunk, data=data, event=event)
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether a key has begun whose rest may be in the next chunks."""
+        return self._stream.goes_on
+
     def text(self, data: bytes) -> bytes:
         """A whole text without the keys."""
-        return self._redactor.hide(data)
+        return self._redactor.hide_whole(data)
 
     def headers(self, headers: Headers) -> Headers:
         """The fields of a head without the keys."""
-        hide = self._redactor.hide
+        hide = self._redactor.hide_whole
         return [(hide(name), hide(value)) for name, value in headers]
 
 
-def _stops_everything(piece: bytes) -> bool:
+def any_bytes(data: bytes) -> bool:
+    """A guard, or a search, that finds something in any bytes."""
     return True

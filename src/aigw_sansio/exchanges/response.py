@@ -27,7 +27,7 @@ from ..formats.usage import UsageMeter
 from ..formats.values import parse
 from ..wires.heads import header_values
 from ..wires.http import Headers
-from .hidden_keys import ALL, HiddenKeys
+from .hidden_keys import ALL, HiddenKeys, any_bytes
 from .shown_size import first_too_large
 
 
@@ -307,7 +307,12 @@ class ProviderResponse:
 
     def redacted(self, chunk: Chunk) -> Chunk:
         """``chunk``, the next one of the body, with the gateway's keys redacted, also one over the border of chunks."""
-        return chunk if self._hidden is None else self._hidden.chunk(chunk)
+        hidden = self._hidden
+        if hidden is not None:
+            chunk = hidden.chunk(chunk)
+            if hidden.goes_on and not self.unsearched:
+                self.unsearched = 1  # the rest of a key
+        return chunk
 
     def redact(self, data: bytes) -> bytes:
         """``data`` without the gateway's keys: a provider may quote a key that it refuses."""
@@ -334,10 +339,10 @@ class ProviderResponse:
             self.notable = True
         elif reader.finish_seen:
             # What follows a finish is read, whatever it is: content among it takes the finish back.
-            if self.search is not _everything or any(type(event) is not Unrecognised for event in events):
+            if self.search is not any_bytes or any(type(event) is not Unrecognised for event in events):
                 self.notable = True
-            self.search = _everything
-        elif self.search is _everything:
+            self.search = any_bytes
+        elif self.search is any_bytes:
             self.search = self._marker_search
             self.notable = True
         return events
@@ -347,7 +352,7 @@ class ProviderResponse:
         marker."""
         self.read_depth = ReadDepth.ALL if everything else ReadDepth.MARKERS
         self._marker_search = marker_search(tuple(self._reader.markers))  # a server may have changed them by then
-        if self.search is not _everything:
+        if self.search is not any_bytes:
             self.search = self._marker_search
 
     def read_whole(self, body: bytes) -> list[ProviderEvent]:
@@ -443,8 +448,3 @@ def _says_nothing(chunk: Chunk) -> bool:
         return True
     value = parse(chunk.data)
     return type(value) is dict and (not value or is_keep_alive(value.get("type")))
-
-
-def _everything(data: bytes) -> bool:
-    """A search that finds something in any chunk."""
-    return True

@@ -37,13 +37,15 @@ def _user_and_password(basic: str) -> tuple[str, ...]:
 
 
 def drop_own_fields(fields: dict[str, str], own_tokens: OwnTokens) -> None:
-    """Remove the fields that show a token of ours: alone, in a list, or in the query of a URL (``Referer``)."""
+    """Remove the fields that show a token of ours: alone, in a list, or in the query or fragment of a URL
+    (``Referer``)."""
     for name, value in list(fields.items()):
-        query = value.partition("?")[2]
+        url, _, fragment = value.partition("#")
+        query = url.partition("?")[2]
         if (
             shows_own_token(value, own_tokens)
             or ("," in value and any(shows_own_token(item, own_tokens) for item in value.split(",")))
-            or (query and drop_own_parameters(query, own_tokens) != query)
+            or any(part and drop_own_parameters(part, own_tokens) != part for part in (query, fragment))
         ):
             del fields[name]
 

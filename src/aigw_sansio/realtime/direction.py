@@ -24,12 +24,12 @@ class Direction:
         "_held",
         "_held_bytes",
         "_low_water",
-        "_squeezed",
         "_taken",
         "held",
         "paused",
         "resumed_at",
         "source",
+        "squeezed",
         "target",
         "unconfirmed",
         "waits",
@@ -39,11 +39,12 @@ class Direction:
         self.source = source
         self.target = target
         self._low_water = high_water // 4
-        self._squeezed = False
         #: ``source`` is paused, because ``target`` does not take its bytes.
         self.paused = False
         #: ``source`` is paused, because a turn did not suffice for what it has sent.
         self.held = False
+        #: ``source`` stays paused, whatever ``target`` takes: the process's memory is used up.
+        self.squeezed = False
         #: When ``source`` was last resumed, in monotonic seconds.
         self.resumed_at = now
         #: Something waits for the target to take bytes, so :meth:`confirm` must be called when it does.
@@ -97,12 +98,12 @@ class Direction:
 
     def resume_if_low(self, now: float) -> None:
         """The target took bytes: resume the source if little is outstanding."""
-        if self.paused and not self._squeezed and self.target.outstanding <= self._low_water:
+        if self.paused and not self.squeezed and self.target.outstanding <= self._low_water:
             self.resume(now)
 
     def squeeze(self, now: float, *, on: bool) -> None:
         """``on``: pause the source, whatever the target takes. Otherwise resume it, if the target has taken enough."""
-        self._squeezed = on
+        self.squeezed = on
         if on:
             self.pause()
         else:

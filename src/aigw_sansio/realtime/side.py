@@ -268,8 +268,11 @@ class RelaySide:
 
     def squeeze(self, now: float, *, on: bool) -> None:
         """``on``: do not read the peer. Otherwise read it again."""
-        if not self.ended:
-            self._inbound.squeeze(now, on=on)
+        if not on:
+            self._inbound.squeeze(now, on=False)
+        elif not self.ended:
+            self._inbound.squeeze(now, on=True)
+            self._keepalive.stop_waiting()  # its pong cannot be read
 
     def cut_short(self, now: float) -> None:
         """The session has ended: what is queued has ``close_s`` left, and nothing more of the peer is read."""
@@ -386,6 +389,7 @@ class RelaySide:
     def _end(self, *, passing: bool) -> None:
         """Note what was passed on, unless that goes on."""
         self.ended = True
+        self._inbound.squeezed = False
         self._keepalive.close()
         if self._passing and not passing:
             self._passing = False

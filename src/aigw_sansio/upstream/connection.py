@@ -240,10 +240,6 @@ class UpstreamConnection(Connection):
         if wire.unread:
             self._backlog.portion_read(self.services.turns.left, now)
 
-    def resume_peer(self, now: float) -> None:
-        if self.buffer.size <= _UNSENT_LIMIT // 4:
-            self.resume_reading()
-
     def receive_eof(self, now: float) -> None:
         if self._machine.state is UpstreamState.DIALING:
             self.connect_failed("the connection ended", now)
@@ -275,9 +271,8 @@ class UpstreamConnection(Connection):
 
     def data_sent(self, n: int, now: float) -> None:
         super().data_sent(n, now)
-        if self.multiplexed and self.buffer.size <= _UNSENT_LIMIT // 4 and not self.reading:
-            if not self._backlog.holds:
-                self.resume_reading()
+        if self._paused and self.multiplexed and self.buffer.size <= _UNSENT_LIMIT // 4:
+            self.resume_reading()
             self._pump(now)
         self._unsent.taken(n, now)
         if not self._calls and not self.buffer.size:

@@ -73,6 +73,35 @@ async def test_while_it_takes_long_others_go_on_and_a_cancel_ends_it(
         assert not await anyio.Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()
 
 
-async def test_without_an_interpreter_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signatures.sys, "executable", "/nonexistent")
+@pytest.mark.parametrize("executable", ["/nonexistent", "", None, "a\0b"])
+async def test_without_an_interpreter_there_is_none(monkeypatch: pytest.MonkeyPatch, executable: str | None) -> None:
+    monkeypatch.setattr(signatures.sys, "executable", executable)
     assert await sign_elsewhere(Sign(Secret("key"), b"m")) == Unavailable()
+
+
+async def test_a_process_that_does_not_read_its_question_gives_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = tmp_path / "worker.py"
+    worker.write_text("")
+    monkeypatch.setattr(signatures, "_WORKER", worker)
+    assert await sign_elsewhere(Sign(Secret("k" * 4_000_000), b"m")) == Unavailable()
+
+
+async def test_it_has_the_modules_of_this_process_and_none_beside_the_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``cryptography`` may be found by ``PYTHONPATH`` only, or stand with the user's own packages."""
+    beside, found = tmp_path / "beside", tmp_path / "found"
+    for folder in (beside, found):
+        folder.mkdir()
+    (found / "only_by_pythonpath.py").write_text("SIGNATURE = b'signature'\n")
+    (beside / "json.py").write_text("raise RuntimeError\n")
+    worker = beside / "worker.py"
+    worker.write_text(
+        "import json, site, sys\nfrom only_by_pythonpath import SIGNATURE\n"
+        "assert not sys.flags.no_user_site\nsys.stdin.read()\nsys.stdout.buffer.write(SIGNATURE)\n"
+    )
+    monkeypatch.setattr(signatures, "_WORKER", worker)
+    monkeypatch.setenv("PYTHONPATH", str(found))
+    assert await sign_elsewhere(Sign(Secret("key"), b"m")) == Signed(b"signature")

@@ -285,6 +285,33 @@ def test_early_bytes_are_kept_up_to_the_limit_and_then_it_is_held_back() -> None
     assert rig.receiver.data == b"a" * 10 + b"b" * (64 * KIB - 10) + b"c" + b"d" * 64 * KIB
 
 
+def test_early_bytes_hold_it_back_though_the_memory_suffices_again() -> None:
+    rig = Client()
+    rig.say(rig.head())
+    rig.say(b"a" * (64 * KIB + 1))
+    assert rig.short() == ["pause 1"]
+    rig.down.squeeze(rig.now, on=True)
+    rig.down.squeeze(rig.now, on=False)
+    assert rig.short() == []
+    rig.accept()
+    assert rig.short() == ["flush 1", "resume 1"]
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_short_memory_holds_it_back_until_its_answer(accepted: bool) -> None:
+    rig = Client()
+    rig.say(rig.head())
+    rig.down.squeeze(rig.now, on=True)
+    assert rig.short() == ["pause 1"]
+    if accepted:
+        rig.accept()
+    else:
+        rig.down.refuse(403, [], b"", rig.now)
+    assert rig.short()[:2] == ["flush 1", "resume 1"]
+    rig.down.squeeze(rig.now, on=False)
+    assert rig.short() == []
+
+
 def test_accepted_it_answers_101_before_the_receiver_hears_anything() -> None:
     rig = Client()
     rig.say(rig.head() + b"early")

@@ -161,6 +161,21 @@ class World:
         return [effect.abort for effect in self.effects if isinstance(effect, Close)]
 
 
+def postponed(world: World) -> StreamPipe:
+    """A stream, and more frames behind it than a turn reads; the read is a whole one."""
+    _, pipe, _ = world.open()
+    padding = b"\x00\x00\x02\x00\x08" + pipe.number.to_bytes(4) + b"\x00\x00"  # DATA without any
+    world.link.receive_data(padding * 5000, world.now)
+    assert world.services.turns.waiting == 1
+    return pipe
+
+
+def read_all(world: World) -> None:
+    while world.services.turns.waiting:
+        world.services.turns.proceed(world.now)
+        world.services.run_deferred(world.now)
+
+
 # -- requests ---------------------------------------------------------------------------------------------------------
 
 
@@ -549,6 +564,60 @@ def test_a_stream_that_takes_nothing_is_reset_alone() -> None:
     assert world.of(h2.events.StreamReset, stalled)
     assert other.end is None
     assert world.closed == []
+
+
+def test_short_memory_and_a_turn_that_does_not_suffice_hold_it_each_on_its_own() -> None:
+    world = World()
+    postponed(world)
+    link = world.link
+    link.squeeze(world.now, on=True)
+    read_all(world)
+    assert not link.reading, "there is still no memory"
+    link.squeeze(world.now, on=False)
+    assert link.reading
+    postponed(world)
+    link.squeeze(world.now, on=True)
+    link.squeeze(world.now, on=False)
+    assert not link.reading, "it is not read yet"
+    read_all(world)
+    assert link.reading
+
+
+def test_frames_that_are_not_read_yet_are_held() -> None:
+    world = World()
+    before = world.link.held
+    postponed(world)
+    assert world.link.undelivered > 20_000
+    assert world.link.held - before >= world.link.undelivered
+    read_all(world)
+    assert world.link.undelivered == 0
+
+
+@pytest.mark.parametrize("how", ["abort", "stall", "loss"])
+def test_what_waits_is_dropped_with_the_connection(how: str) -> None:
+    world = World()
+    _, _, receiver = world.open()
+    pipe = postponed(world)
+    number = world.client.get_next_available_stream_id()
+    world.client.send_headers(number, CONNECT)
+    world.link.receive_data(world.client.data_to_send(), world.now)
+    asked = len(world.door.requests)
+    if how == "abort":
+        world.link.close(world.now, abort=True)
+    elif how == "stall":
+        pipe.write(b"a", world.now)
+        world.services.run_deferred(world.now)
+        world.now += 60
+        world.services.timers.fire(world.now)
+        assert world.link.aborted
+    else:
+        world.link.connection_lost("reset", world.now)
+    world.link.closed(world.now)
+    assert world.services.turns.waiting == 0
+    read_all(world)
+    assert len(world.door.requests) == asked
+    assert receiver.end is not None
+    assert world.link.undelivered == 0
 
 
 def test_a_connection_that_takes_nothing_is_aborted_and_every_stream_told_once() -> None:

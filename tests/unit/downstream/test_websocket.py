@@ -337,6 +337,30 @@ def test_our_close_reads_a_client_that_was_held_back() -> None:
     assert link.short() == ["pause 1", "flush 1", "resume 1"]
 
 
+def test_after_our_close_no_message_is_kept() -> None:
+    link = Open()
+    begun = b"\x81\xff" + (1 << 20).to_bytes(8) + bytes(4) + bytes(40_000)
+    link.channel.receive_data(begun, link.now)
+    assert link.channel.held > 40_000
+    link.channel.close(1000, "", link.now)
+    for _ in range(5):
+        assert link.channel.held == 0
+        link.channel.receive_data(bytes(40_000), link.now)
+
+
+def test_a_message_that_waits_for_its_turn_is_held() -> None:
+    link = Open(Limits(message_bytes=4 << 20))
+    message = link.client.send(TextMessage("x" * (2 << 20)))
+    link.services.turns.left = TURN_BYTES
+    link.channel.receive_data(link.client.send(Ping()) + message, link.now)
+    assert link.services.turns.waiting == 1
+    assert link.owner.messages == []
+    assert 2 << 20 <= link.channel.held <= (2 << 20) + 14
+    link.services.turns.proceed(link.now)
+    assert len(link.owner.messages) == 1
+    assert link.channel.held == 0
+
+
 def test_after_our_close_nothing_is_told_or_sent() -> None:
     link = Open()
     link.channel.close(1000, "", link.now)

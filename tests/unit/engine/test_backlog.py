@@ -77,3 +77,13 @@ def test_one_more_read_is_kept_behind_it() -> None:
         reader.turns.proceed(0.0)
     assert reader.read == 2 * TURN_EVENTS + 10
     assert reader.log.count("resume") == 1
+
+
+def test_closed_it_lets_nothing_wait() -> None:
+    reader = Reader()
+    reader.call(bytes(2 * TURN_EVENTS))
+    reader.backlog.end_later(reader.end)
+    reader.backlog.close()
+    reader.call(bytes(10))
+    assert (reader.backlog.waits, reader.backlog.holds, reader.turns.waiting) == (False, False, 0)
+    assert "end" not in "".join(reader.log)

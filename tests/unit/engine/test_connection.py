@@ -140,6 +140,24 @@ def test_pause_and_resume_alternate() -> None:
     assert box.effects() == ["pause", "resume"]
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_it_is_resumed_when_no_reason_to_pause_is_left(order: tuple[int, ...]) -> None:
+    box = Box()
+    conn = box.conn
+    pauses = [conn.pause_reading, conn.hold_peer, lambda: conn.squeeze(0.0, on=True)]
+    resumes = [conn.resume_reading, lambda: conn.resume_peer(0.0), lambda: conn.squeeze(0.0, on=False)]
+    for pause in pauses:
+        pause()
+        assert not conn.reading
+    assert box.effects() == ["pause"]
+    for index in order[:2]:
+        resumes[index]()
+        resumes[index]()
+        assert (conn.reading, box.effects()) == (False, [])
+    resumes[order[2]]()
+    assert (conn.reading, box.effects()) == (True, ["resume"])
+
+
 def test_a_loss_closes_nothing_and_leaves_no_clock() -> None:
     box = Box()
     box.conn.write(b"abcdef", 0)

@@ -154,3 +154,21 @@ def test_only_the_first_of_a_turn_may_be_larger_than_what_is_left() -> None:
     turns.left -= 1
     assert not turns.may_take(TURN_BYTES)
     assert turns.may_take(TURN_BYTES - 1)
+
+
+def test_an_error_in_the_work_of_one_owner_does_not_stop_the_others() -> None:
+    rig = Rig()
+
+    class Faulty:
+        def proceed(self, now: float) -> None:
+            raise RuntimeError
+
+    rig.turns.postpone(Faulty())
+    owner = rig.owner("b", 1)
+    assert rig.promises == 1
+    with pytest.raises(RuntimeError):
+        rig.turn()
+    assert (rig.promises, rig.turns.waiting) == (2, 1)
+    assert rig.turns.is_untouched(TURN_BYTES)
+    rig.turn()
+    assert (owner.work, rig.turns.waiting) == (0, 0)

@@ -44,7 +44,8 @@ def test_the_forms_of_a_token(value: str, found: bool) -> None:
 @pytest.mark.parametrize(
     "value",
     ["tok-canary", "Bearer tok-canary", "theirs, tok-canary", basic("u:tok-canary"),
-     "https://a.example/p?x=1&cf-aig-authorization=anything", "https://a.example/?k=tok%2Dcanary"],
+     "https://a.example/p?x=1&cf-aig-authorization=anything", "https://a.example/?k=tok%2Dcanary",
+     "https://a.example/?k=tok-canary#part", "https://a.example/#k=tok-canary"],
 )  # fmt: skip
 def test_a_field_with_a_token_of_ours_is_removed(name: str, value: str) -> None:
     fields = {name: value, "x-kept": "tok"}

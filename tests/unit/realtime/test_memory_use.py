@@ -68,3 +68,19 @@ def test_an_unfinished_message_of_a_client_counts() -> None:
     scene.receive(client, frame)
     total, _ = scene.gateway._measure()
     assert 59 * KIB <= total - 2 * 32 * KIB <= 61 * KIB
+
+
+def test_a_client_that_only_ends_its_direction_gets_the_rest_though_memory_was_short() -> None:
+    scene, client, up, provider = relay(message_bytes=8 * MIB, send_high_water_bytes=16 * MIB)
+    scene.deaf = {client}
+    for _ in range(40):
+        scene.receive(up, provider.event(BytesMessage(data=bytes(60 * KIB))))
+    assert scene.paused == {client, up}
+    scene.gateway.receive_eof(client, scene.now)
+    scene.settle()
+    scene.deaf.clear()
+    scene._take(client)
+    scene.settle()
+    scene.pass_time(0.25)
+    assert up not in scene.paused
+    assert len(scene.heard(client)) >= 40

@@ -309,3 +309,40 @@ def test_a_loss_says_what_happened() -> None:
         assert ended.ends == [(place, 1006, f"the {place}'s connection ended without a close frame", cause)]
         assert lost.ends == [(place, 1006, f"the {place}'s connection was lost: reset", CloseCause.LOST)]
         assert lost.pipes[place].writes == []
+
+
+@pytest.mark.parametrize("passing", [False, True])
+def test_a_side_that_ends_while_memory_is_short_is_read_again(passing: bool) -> None:
+    pair = Pair()
+    calls = pair.pipes["provider"].calls
+    pair.provider.squeeze(1.0, on=True)
+    assert calls == ["pause"]
+    pair.provider.close(CloseFrame(1000, ""), 1.0, peer_closed=False, passing=passing)
+    pair.provider.squeeze(2.0, on=False)
+    assert calls == ["pause", "resume"]
+
+
+def test_a_side_that_passes_the_rest_is_read_again_when_the_other_takes_it() -> None:
+    pair = Pair()
+    calls = pair.pipes["provider"].calls
+    pair.provider.receive_data(encode_frame(FIN | Opcode.BINARY, bytes(900)), 0.0)
+    pair.provider.squeeze(1.0, on=True)
+    pair.client.wait_for_rest()
+    pair.provider.close(CloseFrame(1000, ""), 1.0, peer_closed=False, passing=True)
+    assert calls == ["pause"]
+    pair.take("client", 2.0)
+    assert calls == ["pause", "resume"]
+
+
+def test_no_pong_is_awaited_while_memory_is_short() -> None:
+    pair = Pair()
+    pair.fire(30.0)
+    pair.take("client", 30.0)  # the ping
+    pair.client.squeeze(31.0, on=True)
+    pair.fire(60.0)
+    assert (pair.ends, pair.pipes["client"].calls) == ([], ["pause"])
+    pair.client.squeeze(61.0, on=False)
+    pair.fire(91.0)
+    pair.take("client", 91.0)
+    pair.fire(111.0)
+    assert pair.pipes["client"].calls[:3] == ["pause", "resume", "abort"], "read again, it must answer"

@@ -216,8 +216,9 @@ def _headers(step: _Step, path: str, limits: Limits) -> list[tuple[str, str]] | 
         if len(headers) > limits.headers_per_step:
             detail = f"{path}.headers has {len(headers)} headers; headers_per_step allows {limits.headers_per_step}"
             return _invalid(detail)
-    if written + len(step.endpoint) + len(step.authorization or "") > limits.head_bytes:  # it may be too large
-        size = len(step.endpoint) + sum(len(name) + len(text) for name, text in headers)
+    endpoint = _size(step.endpoint)
+    if written + endpoint + _size(step.authorization or "") > limits.head_bytes:  # it may be too large
+        size = endpoint + sum(_size(name) + _size(text) for name, text in headers)
         size -= len("authorization") if step.authorization is not None else 0
         if size > limits.head_bytes:
             return _too_large(path, size, limits)
@@ -243,9 +244,14 @@ def _mixed_headers(raw: msgspec.Raw, path: str) -> list[tuple[str, str]] | Fault
     return headers
 
 
+def _size(text: str) -> int:
+    """The bytes of ``text`` in a head."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
 def _too_large(path: str, size: int, limits: Limits) -> Fault:
     return _invalid(
-        f"{path} has {size} characters in its endpoint and its headers together; head_bytes allows {limits.head_bytes}"
+        f"{path} has {size} bytes in its endpoint and its headers together; head_bytes allows {limits.head_bytes}"
     )
 
 

@@ -54,13 +54,15 @@ class UniversalEncoder(ResponseEncoder):
         texts: list[bytes] = []
         if response.unsearched and spliced:
             return self._search(response, chunks)
+        goes_on = False  # a key began in the last chunk of text, and may go on in a number
         for chunk in chunks:
             if spliced and not worth_reading(chunk, search):
                 text = valid_json(chunk.data)
-                if text is not None:
+                if text is not None and not goes_on:
                     texts.append(b"%b%b}" % (prefix, text))
                 else:  # text of any kind: keys may be cut between two chunks
                     texts.append(self._raw(response, response.redacted(chunk)))
+                    goes_on, response.unsearched = response.unsearched > 0, 0
                 continue
             redacted = response.redacted(chunk)
             events = response.read(redacted)
@@ -73,10 +75,14 @@ class UniversalEncoder(ResponseEncoder):
         return texts, None
 
     def _search(self, response: ProviderResponse, chunks: list[Chunk]) -> tuple[list[bytes], ResponseFailed | None]:
-        """The same for chunks of which the first ones may hold a key."""
-        count, response.unsearched = response.unsearched, 0
+        """The same for chunks of which the first ones may hold a key, and those behind them the rest of it."""
+        count = response.unsearched
         texts: list[bytes] = []
-        for chunk in chunks[:count]:
+        for index, chunk in enumerate(chunks):
+            if index >= count and not response.unsearched:
+                more, failed = self.chunks(response, chunks[index:])
+                return texts + more, failed
+            response.unsearched = 0
             redacted = response.redacted(chunk)
             events = response.read(redacted)
             texts += self.chunk(response, redacted, events)
@@ -84,8 +90,7 @@ class UniversalEncoder(ResponseEncoder):
                 failed = next((event for event in events if type(event) is ResponseFailed), None)
                 if failed is not None or response.terminated:
                     return texts, failed
-        more, failed = self.chunks(response, chunks[count:])
-        return texts + more, failed
+        return texts, None
 
     def chunk(self, response: ProviderResponse, chunk: Chunk, events: list[ProviderEvent]) -> list[bytes]:
         texts = self.events(events)

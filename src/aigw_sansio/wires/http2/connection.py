@@ -66,7 +66,6 @@ class Http2Connection(Http2Role[OwnerEvent]):
         self._window = window
         self._low = window // 4 * 3
         self._credit = window  #: the rest of the connection's window
-        self._tail = b""
         self.settings_received = False  #: the peer's first SETTINGS came
         self.settings_version = 0  #: how many SETTINGS and GOAWAYs came
         self._block = 0  #: the stream whose header block has not ended

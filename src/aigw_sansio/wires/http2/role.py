@@ -29,7 +29,13 @@ class Http2Role(ABC, Generic[OwnerEvent]):
     def __init__(self) -> None:
         self._events: list[OwnerEvent] = []
         self._portion = 1 << 30  #: the most frames that one call reads, besides DATA frames that only bring data
+        self._tail = b""  #: bytes that are in no frame read so far
         self.unread = False  #: whole frames may be left: call ``receive_data`` with no bytes
+
+    @property
+    def held(self) -> int:
+        """Bytes of the peer that are not read yet."""
+        return len(self._tail)
 
     def _take_events(self) -> list[OwnerEvent]:
         """Take the events so far."""

@@ -71,6 +71,7 @@ class WebSocketBase:
         "_missing",
         "_pieces",
         "_side",
+        "_skipping",
         "_writable",
         "unread",
     )
@@ -97,6 +98,8 @@ class WebSocketBase:
         # An incomplete frame: its bytes so far, and how many must come before it is looked at again.
         self._pieces: list[bytes | bytearray] = []
         self._missing = 0
+        # Whether the rest of that frame is dropped as it comes: only what is behind it is kept.
+        self._skipping = False
         # An incomplete fragmented message: its opcode (0: none), its size so far.
         self._message_opcode = 0
         self._assembled = 0
@@ -151,7 +154,7 @@ class WebSocketBase:
         self._input_ended = True
         self._pieces.clear()
         self._missing = 0
-        self.unread = False
+        self.unread = self._skipping = False
 
     def _keep(self, data: bytes, at: int, needed: int) -> None:
         """Keep the incomplete frame at ``at`` until ``needed`` of its bytes have come."""
@@ -175,6 +178,8 @@ class WebSocketBase:
         """Add bytes to the kept frame. Returns whether enough have come."""
         pieces = self._pieces
         self.unread = False
+        if self._skipping:
+            return self._skip(data)
         if len(data) >= _WORTH_ITS_OBJECT:
             pieces.append(data)
         elif isinstance(last := pieces[-1], bytearray):
@@ -183,6 +188,17 @@ class WebSocketBase:
             pieces.append(bytearray(data))
         self._missing -= len(data)
         return self._missing <= 0
+
+    def _skip(self, data: bytes) -> bool:
+        """Drop bytes of the frame that is not kept. Returns whether all of it has come: then what is behind it is
+        kept."""
+        self._missing -= len(data)
+        behind = b""
+        if self._missing < 0:
+            behind = b"".join((*self._pieces, data))[self._missing :]
+        self._skipping = self._missing > 0
+        self._pieces[:] = [behind]  # never none: they stand for a frame that is not complete
+        return not self._skipping
 
     def _refusal(self, opcode: int, size: int) -> Fault | None:
         """Why a data frame may not follow the frames before it, or ``None``."""

@@ -19,7 +19,7 @@ from ...faults import Fault, FaultKind
 from .base import ALL, ClosingInput, ClosingState, WebSocketBase
 from .deflate import PerMessageDeflate
 from .events import BinaryMessage, CloseReceived, PingReceived, PongReceived, TextMessage, Violation
-from .frames import FIN, RSV1, Opcode, Role, encode_frame, encode_header, parse_header
+from .frames import FIN, LONGEST_HEADER, RSV1, Opcode, Role, encode_frame, encode_header, parse_header
 from .masking import apply_mask
 
 __all__ = [
@@ -57,7 +57,7 @@ class WebSocketWire(WebSocketBase):
     :class:`.deflate.PerMessageDeflate`; without one no reserved bit is accepted.
     """
 
-    __slots__ = ("_extension", "_fragments", "_is_plain_server", "_rare", "_rsv")
+    __slots__ = ("_dropping", "_extension", "_fragments", "_is_plain_server", "_rare", "_rsv")
 
     def __init__(
         self,
@@ -71,6 +71,7 @@ class WebSocketWire(WebSocketBase):
         self._extension = extension
         self._rsv = 0 if extension is None else RSV1
         self._is_plain_server = mask_key is None and extension is None
+        self._dropping = False  # messages are
         self._fragments = bytearray()
         self._rare: Connection | None = None  # reads the frames that are not on the fast path, once there is one
 
@@ -151,7 +152,7 @@ class WebSocketWire(WebSocketBase):
                         events.append(self._break(fault))
                         return events
                     if stop > end:
-                        self._keep(data, at, stop - at)
+                        self._keep_frame(data, at, stop - at, size)
                         return events
                     event = self._read_rare(data[at:stop], start - at)
                     if event is None:
@@ -168,7 +169,7 @@ class WebSocketWire(WebSocketBase):
                 return events
             stop = start + size
             if stop > end:
-                self._keep(data, at, stop - at)
+                self._keep_frame(data, at, stop - at, size)
                 return events
             if not mask_bit:
                 payload = data[start:stop]
@@ -194,8 +195,45 @@ class WebSocketWire(WebSocketBase):
             self._keep(data, at, 2)
         return events
 
+    def drop_messages(self) -> None:
+        """Nobody wants messages any more: what has come of an unfinished one is dropped, and so is the rest as it
+        comes. Control frames are read."""
+        self._dropping = True
+        self._drop_fragments()
+        if self.unread or self._skipping or self._missing + self.held <= LONGEST_HEADER:
+            return  # the next call sees it; a header that is not complete is kept
+        head = b"".join(piece[:LONGEST_HEADER] for piece in self._pieces)
+        if not head[0] & 0x8:
+            header = parse_header(head + bytes(4), 0, self._mask_bit, self._rsv)  # the masking key may be missing
+            assert isinstance(header, tuple), "it has been read"
+            self._skip_frame(head[0], header[1])
+
+    def _keep_frame(self, data: bytes, at: int, needed: int, size: int) -> None:
+        """Keep the incomplete frame at ``at``, whose header is complete: its payload has ``size`` bytes."""
+        self._keep(data, at, needed)
+        if self._dropping and not data[at] & 0x8:
+            self._skip_frame(data[at], size)
+
+    def _skip_frame(self, first: int, size: int) -> None:
+        """Keep nothing of the incomplete data frame: the rest of it is skipped."""
+        self._skipping = True
+        self._pieces[:] = [b""]
+        self._pass_over(first, size)
+
+    def _pass_over(self, first: int, size: int) -> None:
+        """A data frame is dropped. What may follow it is the same."""
+        if first & FIN:
+            self._message_opcode = self._assembled = 0
+        else:
+            self._message_opcode = self._message_opcode or first & 0xF
+            self._assembled += size
+
     def stop_reading(self) -> None:
         super().stop_reading()
+        self._drop_fragments()
+
+    def _drop_fragments(self) -> None:
+        """Drop what has come of a fragmented message, and the reader of its frames."""
         self._fragments = bytearray()
         rare, self._rare = self._rare, None
         if rare is not None:
@@ -217,6 +255,9 @@ class WebSocketWire(WebSocketBase):
         if frame[0] & 0x8:
             said = self._read_control(frame, start)
             return self._break(said) if isinstance(said, Fault) else said
+        if self._dropping:
+            self._pass_over(frame[0], len(frame) - start)
+            return None
         opcode = self._message_opcode = self._message_opcode or frame[0] & 0xF
         self._assembled += len(frame) - start
         rare = self._reader_of_rare_frames()

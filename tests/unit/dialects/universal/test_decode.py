@@ -226,13 +226,17 @@ WIDE = Limits(head_bytes=1024)
     (create(f'[{STEP},{{"provider":"p","endpoint":"e","headers":{{"a":1,"b":2,"c":3}}}}]', ',"eventId":"b"'), LIMITS,
      "request[1].headers has 3 headers; headers_per_step allows 2"),
     (fields('"eventId":"b","headers":{"a":"%s"}' % ("x" * 1023)), WIDE,
-     "request has 1025 characters in its endpoint and its headers together; head_bytes allows 1024"),
+     "request has 1025 bytes in its endpoint and its headers together; head_bytes allows 1024"),
     (fields('"eventId":"b","authorization":"%s"' % ("x" * 1024)), WIDE,
-     "request has 1025 characters in its endpoint and its headers together; head_bytes allows 1024"),
+     "request has 1025 bytes in its endpoint and its headers together; head_bytes allows 1024"),
+    (fields('"eventId":"b","headers":{"a":"%s"}' % ("\u00e9" * 512)), WIDE,
+     "request has 1026 bytes in its endpoint and its headers together; head_bytes allows 1024"),
+    (create('{"provider":"p","eventId":"b","endpoint":"%s"}' % ("\u00e9" * 513)), WIDE,
+     "request has 1026 bytes in its endpoint and its headers together; head_bytes allows 1024"),
     (create('{"provider":"p","eventId":"b","endpoint":"%s"}' % ("e" * 1025)), WIDE,
-     "request has 1025 characters in its endpoint and its headers together; head_bytes allows 1024"),
+     "request has 1025 bytes in its endpoint and its headers together; head_bytes allows 1024"),
     (fields('"eventId":"b","headers":{"a":%s1}' % (" " * 6144)), WIDE,
-     "request has 6151 characters in its endpoint and its headers together; head_bytes allows 1024"),
+     "request has 6151 bytes in its endpoint and its headers together; head_bytes allows 1024"),
 ])  # fmt: skip
 def test_a_request_over_a_limit_is_refused_by_its_name(data: bytes, limits: Limits, detail: str) -> None:
     assert decode(data, limits) == BadCreate("b", Fault(INVALID, Side.CLIENT, detail))

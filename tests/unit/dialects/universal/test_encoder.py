@@ -181,3 +181,45 @@ def test_what_no_reading_knows_is_told_to_the_host_and_not_to_the_client(mode: R
         {"type": "image.delta", "size": 12, "media_type": "image/png"}
     ]
     assert heard == [Unrecognised("type brand.new"), known]
+
+
+KEY = b"canary-of-a-key-0123456789"
+
+
+def shown(reads: list[bytes], mode: ResponseMode = "raw") -> list[bytes]:
+    """The messages for a body that comes in ``reads``; its first chunk is the commit."""
+    told = encoder(mode)
+    kind = (b"content-type", b"text/event-stream")
+    made = ProviderResponse(200, [kind], format="openai-chat", limits=Limits(), array_stream=False, keys=(KEY,))
+    made.committed(everything=told.reads_everything)
+    told.begin(made, PROGRESS)
+    messages: list[bytes] = []
+    for data in reads:
+        found = made.next_chunks(data)
+        while found or not made.needs_data:
+            messages += told.chunks(made, found)[0]
+            found = made.next_chunks()
+    return messages
+
+
+@pytest.mark.parametrize("mode", ["raw", "both"])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [sse("a " + KEY[:15].decode()).data, sse(KEY[15:20].decode()).data, sse(KEY[20:].decode()).data],
+        [b"a " + KEY[:10], b'{"a":1}', KEY[10:20], b"[1]", KEY[20:]],
+        [b"a " + KEY[:16], KEY[16:20], sse("other").data, KEY[20:]],
+    ],
+    ids=["JSON", "JSON between text", "a number"],
+)
+def test_the_rest_of_a_key_is_hidden_wherever_the_reads_are_cut(mode: ResponseMode, parts: list[bytes]) -> None:
+    chunks = [sse("one").data, *parts, sse("behind").data]
+    body = b"".join(b"data: " + data + b"\n\n" for data in chunks)
+    whole = shown([body], mode)
+    told = b"".join(whole)
+    assert b"a ***" in told
+    assert b"behind" in told
+    assert not any(KEY[at : at + 4] in told for at in range(10, len(KEY) - 3))
+    for cut in range(1, len(body)):
+        assert shown([body[:cut], body[cut:]], mode) == whole, cut
+    assert shown([body[at : at + 1] for at in range(len(body))], mode) == whole

@@ -276,3 +276,48 @@ def test_who_stops_reading_ignores_what_comes_and_may_still_close(
     assert wire.receive_data(frame(role, 0x80, b"the rest") + FILLER) == []
     assert wire.receive_data(frame(role, 0x88)) == []
     assert wire.close(1000)[0] == 0x88
+
+
+@ROLES
+@pytest.mark.parametrize("size", [1, 7, 100, 4000])
+def test_dropped_messages_take_no_memory_and_what_is_between_them_is_read(role: Role, size: int) -> None:
+    data = b"".join(
+        [
+            frame(role, 0x01, b"a" * 700),
+            frame(role, 0x89, b"ping"),
+            frame(role, 0x00, b"b" * 200),
+            frame(role, 0x80, b"c" * 300),
+            frame(role, 0x82, b"d" * 1500),
+            frame(role, 0x8A, b"pong"),
+            frame(role, 0x81, b"e" * 1000),
+            frame(role, 0x88, b"\x03\xe8"),
+        ]
+    )
+    longest = 125 + 14 + size
+    for start in range(0, 2100, 3 if size >= 100 else 101):
+        wire = make(role)
+        read = [type(event) for event in wire.receive_data(data[:start])]
+        wire.drop_messages()
+        assert wire.held <= longest
+        kept = []
+        for at in range(start, len(data), size):
+            piece = data[at : at + size]
+            if at % 2:
+                wire.keep(piece)
+                piece = b""
+            kept += wire.receive_data(piece)
+            assert wire.held <= longest
+        read += map(type, kept)
+        assert [kind for kind in read if kind not in (TextMessage, BinaryMessage)] == [
+            PingReceived,
+            PongReceived,
+            CloseReceived,
+        ]
+
+
+def test_a_dropped_message_that_is_too_big_is_refused_all_the_same() -> None:
+    wire = make(Role.SERVER)
+    wire.drop_messages()
+    assert receive(wire, [frame(Role.SERVER, 0x01, b"a" * 1000)]) == []
+    (event,) = receive(wire, [frame(Role.SERVER, 0x00, b"a" * 1000), frame(Role.SERVER, 0x00, b"a")])
+    assert isinstance(event, Violation)
