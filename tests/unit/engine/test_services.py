@@ -3,7 +3,18 @@
 import pytest
 
 from aigw_sansio.config import Config, Timeouts
-from aigw_sansio.effects import Answer, Ask, Authenticate, Authenticated, Emit, Flush, Metrics, ReadMetrics, Unavailable
+from aigw_sansio.effects import (
+    Answer,
+    Ask,
+    Authenticate,
+    Authenticated,
+    Connect,
+    Emit,
+    Flush,
+    Metrics,
+    ReadMetrics,
+    Unavailable,
+)
 from aigw_sansio.engine.services import Services
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.events import RequestAdmitted
@@ -112,7 +123,7 @@ def test_connections_are_numbered_and_never_again() -> None:
 def test_effects_keep_their_order_and_are_handed_out_once() -> None:
     services = Services(Config(), b"seed", 0.0)
     conn = services.issue_conn()
-    services.connect(conn, host="h", port=443, tls=None, alpn=("h2",))
+    services.connect(Connect(conn, host="h", port=443, tls=None, alpn=("h2",)), None, None, 0.0)
     services.effects.append(Flush(conn))
     services.pause(conn)
     services.resume(conn)

@@ -159,6 +159,10 @@ def test_a_client_that_leaves_wants_no_token_any_more() -> None:
     world.gateway.connection_lost(client, "reset", 0.0)
     world.gateway.closed(client, 0.0)
     assert world.gateway.idle
+    world.run()
+    world.gateway.answer(world.asks[0].id, Signed(b"late"), 0.0)
+    world.run()
+    assert world.dials == []
     assert world.gateway.snapshot()["asks"] == 0
     assert world.gateway.snapshot()["timers"] == 0
 
@@ -170,7 +174,8 @@ def test_a_drain_refuses_who_waits_for_a_token() -> None:
     world.run()
     assert world.answered(client).startswith(b"HTTP/1.1 503 ")
     assert world.gateway.idle
-    assert world.gateway.snapshot()["asks"] == 0
+    world.gateway.handle_timeout(world.asks[0].deadline)
+    assert world.gateway.snapshot()["asks"] == 0, "the host has it until then"
 
 
 def test_json_that_is_no_account_is_refused_with_503() -> None:

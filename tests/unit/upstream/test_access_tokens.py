@@ -177,12 +177,12 @@ def test_who_stops_waiting_leaves_nothing(until: str, how: str) -> None:
         assert [message["type"] for message in run.messages()] == ["universal.cancelled"]
     else:
         run.leave()
-    snapshot = run.gateway.snapshot()
-    assert (snapshot["asks"], snapshot["waiting_calls"], snapshot["exchanges"]) == (0, 0, 0)
     assert until == "asked" or run.up(2).ended, "the request for a token is given up"
     if until == "asked":
         run.answer(1, Signed(b"late"))
         assert run.dialled() == []
+    snapshot = run.gateway.snapshot()
+    assert (snapshot["asks"], snapshot["waiting_calls"], snapshot["exchanges"]) == (0, 0, 0)
     run.finish()
 
 
