@@ -411,8 +411,8 @@ FAULTS: list[Mutant] = [
     Mutant(
         "the other side of a relay is never resumed",
         "realtime.direction",
-        "            self.resume(now)\n\n    def resume",
-        "            pass\n\n    def resume",
+        "            self.resume(now)\n\n    def squeeze",
+        "            pass\n\n    def squeeze",
     ),
     Mutant(
         "a relay pauses nobody",
