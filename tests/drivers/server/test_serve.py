@@ -202,7 +202,8 @@ async def test_hundred_megabytes_without_a_newline() -> None:
 
 
 async def test_provider_answers_twice_and_closes_idle_connections() -> None:
-    """A byte on an idle connection kills it; one that closes at the moment of reuse is replaced unseen."""
+    """A byte on an idle connection kills it; one that closes at the moment of reuse is replaced. Whether this counts as
+    an attempt depends on how fast the close came, so it may be one more here."""
     requests = 0
 
     async def serve(stream: anyio.abc.SocketStream) -> None:
@@ -229,10 +230,13 @@ async def test_provider_answers_twice_and_closes_idle_connections() -> None:
         tasks.start_soon(listener.serve, serve)
         async with world(base_url=f"http://127.0.0.1:{port}") as w, connect(w.url) as client:
             for event_id in ("a", "b", "c", "d"):
-                await client.send(create(event_id, stream=False))
+                message = json.loads(create(event_id, stream=False))
+                message["request"]["config"] = {"maxAttempts": 2, "retryDelay": 0}
+                await client.send(json.dumps(message))
                 end, _ = await until_end(client, event_id)
                 assert end["response"] == {}
-                assert end["metadata"]["attempts"] == 1
+                assert end["metadata"]["attempts"] <= (2 if event_id == "b" else 1)
+        assert requests == 5
         tasks.cancel_scope.cancel()
     await listener.aclose()
 
