@@ -65,7 +65,7 @@ class ResponseBudget:
             self._balance_later()
 
     def squeeze(self, member: BudgetMember, *, on: bool) -> None:
-        """``on``: the process has no memory left, and this session holds much of it."""
+        """``on``: the process has no memory left, and ``member`` holds much of it."""
         if on:
             self._squeezed.add(member)
         elif member in self._squeezed:
