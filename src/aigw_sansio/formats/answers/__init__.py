@@ -1,0 +1,1 @@
+"""Writers of answers: what a provider said, in the format that the client speaks."""

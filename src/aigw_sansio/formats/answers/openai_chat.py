@@ -1,0 +1,309 @@
+"""Writes answers as OpenAI Chat Completions.
+
+Decides: which chunk each event is, and what a whole ``chat.completion`` is. Must not know: which provider answered.
+
+Source: OpenAI API reference, "Chat Completions" and its streaming. Beyond it, under the names that clients know:
+``reasoning_content`` (DeepSeek), ``images`` (OpenRouter), ``native_finish_reason`` (OpenRouter),
+``extra_content.google.thought_signature`` on calls (Google), and ``thinking_blocks`` (LiteLLM). A block has its whole
+text again, so that a client that sends it back sends exactly what was signed; what no Anthropic model made is packed
+(:mod:`..foreign_reasoning`). Things in lists of a delta have an ``index``, because OpenAI's libraries need it to put
+them together.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ...events import (
+    Citation,
+    ProviderEvent,
+    ReasoningDelta,
+    RefusalDelta,
+    ResponseFailed,
+    ResponseFinished,
+    ResponseStarted,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    Unrecognised,
+    UsageReported,
+)
+from ..foreign_reasoning import seal
+from ..media import Media
+from ..translation import Note
+from ..values import JsonObject
+from .base import AnswerContext
+from .encoding import encode, make_id, own_id
+from .errors import NO_ANSWER, NO_FINISH, error_body, why_failed
+from .losses import Losses
+from .maps import CHAT_REASONS, chat_usage
+from .openai_chat_message import ChatMessage
+from .restore import Audio, Image, Piece, Restorer, first_failure, with_media, without_void_calls
+from .tool_ids import ToolIds
+
+
+class _Choice:
+    """What has been written of one choice."""
+
+    __slots__ = ("annotations", "audio", "blocks", "calls", "finished", "images", "spoke", "thought")
+
+    def __init__(self) -> None:
+        self.calls: dict[int, tuple[int, str]] = {}  # the index of each call, and the member that holds its arguments
+        self.thought: list[str] = []  # the reasoning that no signature has followed
+        self.blocks = self.images = self.annotations = 0
+        self.audio = self.spoke = self.finished = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one piece adds to a choice. ``finish`` is the reason of its end, ``native_finish`` the provider's word for
+    it if the reason says less."""
+
+    choice: int
+    delta: JsonObject
+    finish: str | None = None
+    native_finish: str | None = None
+
+
+class ChatWriter:
+    """Writes one answer as Chat Completions. See :class:`.base.AnswerWriter`."""
+
+    def __init__(self, context: AnswerContext) -> None:
+        self._context = context
+        self._restorer = Restorer(context)
+        self._losses = Losses()
+        self._tool_ids = ToolIds("call_", context.id)
+        self._choices: dict[int, _Choice] = {}
+        self._usage: UsageReported | None = None
+        self._failed: ResponseFailed | None = None
+        self._id = own_id("chatcmpl-", context.id)
+        self._model = context.model
+        self._head = b""  # the members that all chunks have, once the first is written
+        self._tail = b',"usage":null}' if context.include_usage else b"}"
+        self._kept = 0
+        self._whole = False
+        if context.prompt.logprobs is not None:
+            self._losses.dropped("logprobs", "the events of a response hold no probabilities")
+
+    @property
+    def notes(self) -> list[Note]:
+        return self._losses.notes
+
+    @property
+    def held(self) -> int:
+        return self._restorer.held + self._kept
+
+    def write(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> list[bytes]:
+        if self._failed is not None:
+            return []
+        return [*(self._chunk(step) for step in self._steps(events, media)), *self._told_failure()]
+
+    def finish(self) -> list[bytes]:
+        if self._failed is not None:
+            return []
+        if not self._choices or not all(choice.finished for choice in self._choices.values()):
+            self._failed = NO_FINISH
+            return [self._error(NO_FINISH)]
+        out: list[bytes] = []
+        if self._context.include_usage and self._usage is not None:
+            frame = self._frame("chat.completion.chunk")
+            out.append(encode({**frame, "choices": [], "usage": chat_usage(self._usage)}))
+        return [*out, b"[DONE]"]
+
+    def write_whole(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> bytes:
+        self._whole = True
+        messages: dict[int, ChatMessage] = {}
+        self._failed = first_failure(events)
+        if self._failed is None:
+            for step in self._steps(without_void_calls(events), media):
+                message = messages.setdefault(step.choice, ChatMessage())
+                message.add(step.delta)
+                if step.finish is not None:
+                    message.finish, message.native_finish = step.finish, step.native_finish
+        if self._failed is None and not any(choice.finished or choice.spoke for choice in self._choices.values()):
+            self._failed = NO_ANSWER
+        if self._failed is not None:
+            return self._error(self._failed)
+        body = self._frame("chat.completion")
+        body["choices"] = [messages[number].choice(number, self._context.created) for number in sorted(messages)]
+        if self._usage is not None:
+            body["usage"] = chat_usage(self._usage)
+        return encode(body)
+
+    # -- the frame ----------------------------------------------------------------------------------------------
+
+    def _frame(self, kind: str) -> JsonObject:
+        return {"id": self._id, "object": kind, "created": self._context.created, "model": self._model}
+
+    def _chunk(self, step: _Step) -> bytes:
+        """One chunk. The id and the model are those known when the first is written."""
+        if not self._head:
+            self._head = encode(self._frame("chat.completion.chunk"))[:-1] + b',"choices":['
+        choice: JsonObject = {"index": step.choice, "delta": step.delta, "finish_reason": step.finish}
+        if step.native_finish is not None:
+            choice["native_finish_reason"] = step.native_finish
+        return self._head + encode(choice) + b"]" + self._tail
+
+    def _told_failure(self) -> list[bytes]:
+        return [] if self._failed is None else [self._error(self._failed)]
+
+    def _error(self, failed: ResponseFailed) -> bytes:
+        return encode(error_body("openai-chat", failed))
+
+    # -- what pieces add ----------------------------------------------------------------------------------------
+
+    def _steps(self, events: Sequence[ProviderEvent], media: Sequence[Media]) -> Iterator[_Step]:
+        for event in with_media(events, media):
+            for piece in self._restorer.read(event):
+                yield from self._read(piece)
+                if self._failed is not None:
+                    return
+
+    def _read(self, piece: Piece) -> Iterator[_Step]:
+        if type(piece) is TextDelta:
+            yield from self._say(piece.choice, {"content": piece.text})
+        elif type(piece) is UsageReported:
+            self._usage = piece
+        elif type(piece) is ResponseFailed:
+            self._failed = piece
+        elif type(piece) is ResponseStarted:
+            if not self._choices:
+                self._model = piece.model or self._model
+                if piece.id is not None and piece.id.startswith("chatcmpl-"):
+                    self._id = piece.id
+            yield from self._begin(0)
+        elif type(piece) is Unrecognised:
+            self._losses.dropped("unrecognised", f"the provider sent something unknown: {piece.what}")
+        else:
+            yield from self._read_rest(piece)
+
+    def _begin(self, number: int) -> Iterator[_Step]:
+        if number not in self._choices:
+            self._choices[number] = _Choice()
+            yield _Step(number, {"role": "assistant", "content": "", "refusal": None})
+
+    def _say(self, number: int, delta: JsonObject) -> Iterator[_Step]:
+        """``delta`` for a choice, after its head. Nothing follows a finish."""
+        yield from self._begin(number)
+        choice = self._choices[number]
+        if not choice.finished:
+            choice.spoke = True
+            yield _Step(number, delta)
+
+    def _read_rest(self, piece: Piece) -> Iterator[_Step]:
+        if type(piece) is ToolCallDelta:
+            yield from self._read_arguments(piece)
+        elif type(piece) is ToolCallStarted:
+            yield from self._read_call(piece)
+        elif type(piece) is ReasoningDelta:
+            yield from self._read_reasoning(piece)
+        elif type(piece) is ResponseFinished:
+            yield from self._read_finish(piece)
+        elif type(piece) is RefusalDelta:
+            yield from self._say(piece.choice, {"refusal": piece.text})
+        elif type(piece) is Citation:
+            yield from self._read_citation(piece)
+        elif type(piece) is Audio:
+            yield from self._read_audio(piece)
+        elif type(piece) is Image:
+            yield from self._read_image(piece)
+
+    def _read_call(self, call: ToolCallStarted) -> Iterator[_Step]:
+        if call.kind == "provider" or call.kind == "approval":
+            self._losses.dropped("tool_call.started", f"Chat Completions have no call of kind {call.kind}")
+            return
+        yield from self._begin(call.choice)
+        calls = self._choices[call.choice].calls
+        member, empty = ("custom", "input") if call.kind == "custom" else ("function", "arguments")
+        index = len(calls)
+        calls[call.call] = (index, member)
+        told: JsonObject = {
+            "index": index,
+            "id": self._tool_ids.give(call.call, call.id),
+            "type": member,
+            member: {"name": call.name or "", empty: ""},
+        }
+        if call.signature is not None:
+            told["extra_content"] = {"google": {"thought_signature": call.signature}}
+        yield from self._say(call.choice, {"tool_calls": [told]})
+
+    def _read_arguments(self, more: ToolCallDelta) -> Iterator[_Step]:
+        choice = self._choices.get(more.choice)
+        found = choice.calls.get(more.call) if choice is not None else None
+        if found is not None:
+            index, member = found
+            piece = {"input": more.arguments} if member == "custom" else {"arguments": more.arguments}
+            yield from self._say(more.choice, {"tool_calls": [{"index": index, member: piece}]})
+
+    def _read_reasoning(self, thought: ReasoningDelta) -> Iterator[_Step]:
+        yield from self._begin(thought.choice)
+        choice = self._choices[thought.choice]
+        delta: JsonObject = {}
+        if thought.text:
+            delta["reasoning_content"] = thought.text
+            choice.thought.append(thought.text)
+            self._kept += len(thought.text)
+        if thought.signature:
+            maker = self._context.maker
+            if thought.redacted:
+                block = {"type": "redacted_thinking", "data": seal("anthropic", maker, "redacted", thought.signature)}
+            else:
+                sealed = seal("anthropic", maker, "signature", thought.signature)
+                block = {"type": "thinking", "thinking": "".join(choice.thought), "signature": sealed}
+                self._kept -= sum(map(len, choice.thought))
+                choice.thought.clear()
+            delta["thinking_blocks"] = [{"index": choice.blocks, **block}]
+            choice.blocks += 1
+        if delta:
+            yield from self._say(thought.choice, delta)
+
+    def _read_citation(self, cited: Citation) -> Iterator[_Step]:
+        if cited.text:
+            self._losses.dropped("citation", "Chat Completions have no place for the words that are cited")
+        if not cited.url and not cited.title:
+            return
+        yield from self._begin(cited.choice)
+        choice = self._choices[cited.choice]
+        source = {"url": cited.url or "", "title": cited.title or "", "start_index": 0, "end_index": 0}
+        annotation = {"index": choice.annotations, "type": "url_citation", "url_citation": source}
+        choice.annotations += 1
+        yield from self._say(cited.choice, {"annotations": [annotation]})
+
+    def _read_audio(self, audio: Audio) -> Iterator[_Step]:
+        yield from self._begin(audio.choice)
+        choice = self._choices[audio.choice]
+        spoken: JsonObject = {}
+        if not choice.audio:
+            choice.audio = True
+            spoken["id"] = make_id("audio_", self._id, audio.choice)
+        if audio.media.content:
+            spoken["data"] = audio.media.content
+        if audio.transcript:
+            spoken["transcript"] = audio.transcript
+        yield from self._say(audio.choice, {"audio": spoken})
+
+    def _read_image(self, image: Image) -> Iterator[_Step]:
+        if image.media.preview:
+            return  # the image itself follows
+        if not image.media.url:
+            self._losses.dropped("image.delta", "the image was not found in the provider's chunk")
+            return
+        yield from self._begin(image.choice)
+        choice = self._choices[image.choice]
+        shown = {"index": choice.images, "type": "image_url", "image_url": {"url": image.media.url}}
+        choice.images += 1
+        yield from self._say(image.choice, {"images": [shown]})
+
+    def _read_finish(self, finished: ResponseFinished) -> Iterator[_Step]:
+        self._failed = why_failed(finished, whole=self._whole)
+        if self._failed is not None:
+            return
+        yield from self._begin(finished.choice)
+        choice = self._choices[finished.choice]
+        if choice.finished:
+            return
+        choice.finished = True
+        reason = CHAT_REASONS.get(finished.reason, "stop")
+        if reason == "tool_calls" and not choice.calls:
+            reason = "stop"  # the calls that it means have no place here, and a client would wait for them
+        native = finished.raw_reason if finished.reason in ("pause", "unknown") else None
+        yield _Step(finished.choice, {}, reason, native)

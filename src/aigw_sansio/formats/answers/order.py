@@ -1,0 +1,95 @@
+"""One thing after another: puts pieces in an order in which no tool call is interrupted.
+
+Decides: which pieces wait while the arguments of a call are coming. Must not know: the format that is written.
+
+Chat Completions tell calls apart by an index, so their fragments may be mixed. The blocks of Anthropic Messages and the
+items of OpenAI Responses come one after another: clients take what ends to be what began last. So while a call is not
+known to be complete, everything else waits, each other call with its own fragments. Calls that the provider runs hold
+nothing up.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from ...events import (
+    ReasoningDelta,
+    RefusalDelta,
+    ResponseFailed,
+    ResponseFinished,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageReported,
+)
+from .restore import Audio, Image, Piece, Restorer
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A piece that waits; a call with the fragments of its arguments."""
+
+    piece: Piece
+    fragments: list[ToolCallDelta] = field(default_factory=list)
+
+
+class InOrder:
+    """Put each piece in with :meth:`put`; write what it returns."""
+
+    def __init__(self, restorer: Restorer) -> None:
+        self._restorer = restorer
+        self._open: int | None = None  # the call whose arguments are coming
+        self._waiting: deque[_Waiting] = deque()
+        self._by_call: dict[int, _Waiting] = {}
+        #: How many characters wait.
+        self.held = 0
+
+    def put(self, piece: Piece) -> list[Piece]:
+        """The pieces that can be written now. A failure is written at once, and what waits is lost with it."""
+        if type(piece) is UsageReported or type(piece) is ResponseFailed:
+            return [piece]
+        if type(piece) is ResponseFinished:
+            return [*self._release(all_of_it=True), piece]
+        if self._open is None:
+            if type(piece) is ToolCallStarted and piece.kind != "provider":
+                self._open = piece.call
+            return [piece]
+        if type(piece) is ToolCallDelta:
+            if piece.call == self._open:
+                if not self._restorer.is_complete(piece.call):
+                    return [piece]
+                return [piece, *self._release()]
+            waiting = self._by_call.get(piece.call)
+            if waiting is not None:
+                waiting.fragments.append(piece)
+                self.held += len(piece.arguments)
+                return []
+            return [piece]  # of a call that the provider runs
+        waiting = _Waiting(piece)
+        self._waiting.append(waiting)
+        if type(piece) is ToolCallStarted:
+            self._by_call[piece.call] = waiting
+        self.held += _size(piece)
+        return []
+
+    def _release(self, *, all_of_it: bool = False) -> list[Piece]:
+        """What waits, up to the next call that is not complete; ``all_of_it`` if nothing more comes."""
+        out: list[Piece] = []
+        self._open = None
+        while self._waiting and self._open is None:
+            waiting = self._waiting.popleft()
+            piece = waiting.piece
+            out.append(piece)
+            self.held -= _size(piece)
+            if type(piece) is ToolCallStarted:
+                self._by_call.pop(piece.call, None)
+                out += waiting.fragments
+                self.held -= sum(len(fragment.arguments) for fragment in waiting.fragments)
+                if not all_of_it and piece.kind != "provider" and not self._restorer.is_complete(piece.call):
+                    self._open = piece.call
+        return out
+
+
+def _size(piece: Piece) -> int:
+    if type(piece) is TextDelta or type(piece) is ReasoningDelta or type(piece) is RefusalDelta:
+        return len(piece.text)
+    return len(piece.media.content) if type(piece) is Audio or type(piece) is Image else 0
