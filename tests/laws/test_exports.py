@@ -49,7 +49,7 @@ WITHOUT_DOCSTRING = {
 #: The modules of the core that the drivers proper import beside ``aigw_sansio`` itself, and which of them does.
 INNER_MODULES = {
     "anyio_driver": {"effects"},
-    "server.known_hosts": {"providers.registry"},
+    "server.serve": {"providers.known_hosts"},
     "server.settings": {
         "config",
         "providers.auth",

@@ -17,6 +17,7 @@ import msgspec
 from anyio.abc import TaskStatus
 
 from aigw_sansio import Event, Gateway, ProviderSettings
+from aigw_sansio.providers.known_hosts import known_hosts
 
 from ..anyio_driver import AnswerHandler, AnyioDriver
 from ..asyncio_driver import ProtocolDriver, require_asyncio
@@ -24,7 +25,6 @@ from ..core.sockets import Listener, listen
 from ..core.tls import server_context
 from ..loopback import LoopbackProvider
 from .descriptors import handshakes_for, with_descriptors
-from .known_hosts import known_hosts
 from .memory import with_memory
 from .security_log import SecurityLog
 from .settings import Settings

@@ -22,7 +22,8 @@ from .rsa_key import rsa_bits
 from .target import RefusedTarget, parse_base_url
 
 SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
-_TOKEN_URI: Final = "https://oauth2.googleapis.com/token"
+#: Where a service account gets its tokens if its file does not say.
+TOKEN_URI: Final = "https://oauth2.googleapis.com/token"
 _DOMAIN: Final = ".googleapis.com"
 _LIFE_S: Final = 3600
 _KEY_LENGTH: Final = 8192  #: characters of PEM, enough for RSA with 8192 bits
@@ -59,7 +60,7 @@ class _KeyFile(msgspec.Struct):
     client_email: str
     private_key: str
     private_key_id: str = ""
-    token_uri: str = _TOKEN_URI
+    token_uri: str = TOKEN_URI
     region: str = ""
 
     __repr__ = without_content

@@ -1,22 +1,46 @@
-"""The hosts that no client chooses: those of the settings, and those of the rows that have no place to fill in.
+"""The hosts that no client chooses: those of the settings, of the stored keys, and of the rows that have no place for a
+client to fill in.
 
-Decides: just that. Must not know: endpoints, and what the hosts are asked for.
+Decides: just that. Must not know: endpoints, and what the hosts are asked for. Both who counts look-ups
+(:mod:`aigw_sansio.engine.dials`) and who makes them ask here.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
-from ..config import Config
+from ..config import Config, ProviderSettings
+from .auth import StoredAws, StoredAzure, StoredGoogle, read_stored_key
+from .google_token import TOKEN_URI
 from .registry import REGISTRY
-from .row import Provider
+from .row import VARIABLES, Provider
 from .target import RefusedTarget, parse_base_url
 
 
 def known_hosts(config: Config) -> frozenset[str]:
-    """The hosts of all providers."""
-    urls = [url for row in REGISTRY.values() for url in _urls(row)]
+    """The hosts of all providers, and those that give access tokens."""
+    few = {name: variable.values for name, variable in VARIABLES.items()}
+    found = set(_hosts([TOKEN_URI], {}))
+    for row in REGISTRY.values():
+        found.update(row.known_hosts, _hosts(_urls(row), few))
     for settings in (config.providers, *(gateway.provider_settings for gateway in config.gateways.values())):
-        urls += [url for own in settings.values() for url in (own.base_url, own.realtime_url) if url]
-    return frozenset(_hosts(urls))
+        for slug, own in settings.items():
+            found.update(_hosts([url for url in (own.base_url, own.realtime_url) if url], {}))
+            if slug in REGISTRY:
+                found.update(_hosts_of_key(REGISTRY[slug], own))
+    return frozenset(found)
+
+
+def _hosts_of_key(row: Provider, own: ProviderSettings) -> Iterator[str]:
+    """Those that the stored key of ``row`` names."""
+    stored = None if own.api_key is None else read_stored_key(row, own.api_key)
+    if isinstance(stored, StoredGoogle):
+        yield stored.account.origin.host
+        region = stored.account.region
+        yield from _hosts(_urls(row), {"location": (region,)})
+    elif isinstance(stored, StoredAws):
+        yield from _hosts(_urls(row), {"region": (stored.region,)})
+    elif isinstance(stored, StoredAzure):
+        yield from _hosts(_urls(row), {"resource": (stored.resource,)})
 
 
 def _urls(row: Provider) -> Iterator[str]:
@@ -28,11 +52,16 @@ def _urls(row: Provider) -> Iterator[str]:
             yield url
 
 
-def _hosts(urls: Iterable[str]) -> Iterator[str]:
+def _hosts(urls: Iterable[str], values: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """The hosts of ``urls``, with each of ``values`` for the variable in them; none for a variable without values."""
     for url in urls:
         scheme, _, rest = url.partition("://")
-        authority = rest.partition("/")[0]
-        if "{" not in authority:
-            base = parse_base_url(f"{scheme}://{authority}")
+        before, opening, behind = rest.partition("/")[0].partition("{")
+        name, _, after = behind.partition("}")
+        fills = values.get(name, ()) if opening else ("",)
+        for fill in fills:
+            if opening and not re.fullmatch(VARIABLES[name].form, fill):
+                continue
+            base = parse_base_url(f"{scheme}://{before}{fill}{after}")
             if not isinstance(base, RefusedTarget):
                 yield base.host

@@ -20,11 +20,13 @@ API_KEY_SCHEME: Final = KeyLocation("authorization", "Api-Key ")
 
 class Variable(msgspec.Struct, frozen=True):
     """A variable in an endpoint's prefix. ``form``: its regular expression; ``allowed``: the same in words. ``tenant``:
-    anyone can register such a name, so the client chooses the server's owner with it."""
+    anyone can register such a name, so the client chooses the server's owner with it. ``values``: all there are, if
+    they are few."""
 
     form: str
     allowed: str
     tenant: bool = False
+    values: tuple[str, ...] = ()
 
 
 #: The variables of prefixes. Only these parts of a host can be filled in by a client.
@@ -34,7 +36,7 @@ VARIABLES: Final[dict[str, Variable]] = {
     # exactly the form of an AWS region: with "s3" or "s3-us-west-2" the host would be somebody's bucket
     "region": Variable(r"[a-z]{2,4}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2}", "an AWS region such as us-east-1"),
     "location": Variable(r"[a-z]{2,24}-[a-z]{2,24}[0-9]{1,2}", "a Google Cloud location such as us-central1"),
-    "multiregion": Variable(r"us|eu", "us or eu"),
+    "multiregion": Variable(r"us|eu", "us or eu", values=("us", "eu")),
     "deployment": Variable(r"[^/]+", "a deployment's name"),
     "project": Variable(r"[^/]+", "a project's name"),
     "version": Variable(r"v[0-9]+(?:beta|alpha)?[0-9]*", "v1 or v1beta1"),
