@@ -2,9 +2,11 @@
 test speaks for them."""
 
 import json
+from collections.abc import Sequence
 
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Event, RejectConnection, RejectData, Request, TextMessage
+from wsproto.extensions import Extension
 
 from aigw_sansio.config import Config
 from aigw_sansio.effects import Ask, Close, Connect, Effect, Emit, PauseReading, ResumeReading
@@ -83,11 +85,15 @@ class Crowd:
 
     # -- clients ------------------------------------------------------------------------------------------------
 
-    def come(self, path: str = "/v1/local/default", peer: str = "192.0.2.7:50000") -> ConnId:
+    def come(
+        self, path: str = "/v1/local/default", peer: str = "192.0.2.7:50000", extensions: Sequence[Extension] = ()
+    ) -> ConnId:
         """A client that asks for a WebSocket."""
         conn = self.gateway.open_downstream(peer, None, self.now)
         client = self.clients[conn] = WSConnection(ConnectionType.CLIENT)
-        self.gateway.receive_data(conn, client.send(Request(host="gw.test", target=path)), self.now)
+        self.gateway.receive_data(
+            conn, client.send(Request(host="gw.test", target=path, extensions=list(extensions))), self.now
+        )
         self.settle()
         return conn
 

@@ -1,17 +1,20 @@
 """The memory of the whole process: hostile clients fill it, and bystanders are served."""
 
 import json
+import zlib
 
 import pytest
 from h2.config import H2Configuration
 from h2.connection import ConnectionState, H2Connection
 from h2.events import ConnectionTerminated, DataReceived, ResponseReceived
+from tests.peers.websocket_frames import raw_frame
 from tests.rigs.crowd import OK, Crowd
 from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import TextMessage
+from wsproto.extensions import PerMessageDeflate
 
-from aigw_sansio.config import Config, Limits, ProviderSettings, Timeouts
+from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.events import AttemptConnected, SessionEnded, UpgradeRefused
 from aigw_sansio.faults import Side
 from aigw_sansio.ids import ConnId
@@ -82,6 +85,23 @@ def test_unfinished_messages_stop_at_the_limit_and_bystanders_go_on() -> None:
     scene.pass_time(0.5)
     assert not scene.paused
     assert scene.open() not in hostile
+
+
+def test_what_inflates_counts_as_it_is_and_stops_at_the_limit() -> None:
+    """20 sockets whose unfinished messages come as a KiB each and inflate to a MiB."""
+    settings = {"local/default": GatewaySettings(compression="messages")}
+    scene = Crowd(Config(gateways=settings, providers=PROVIDER, limits=Limits(memory_bytes=8 * MIB)))
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+    beginning = deflater.compress(bytes(MIB)) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    hostile = []
+    for _ in range(20):
+        conn = scene.come(extensions=[PerMessageDeflate()])
+        if conn in scene.aborted or scene.refusal(conn)[0]:
+            break
+        hostile.append(conn)
+        scene.receive(conn, raw_frame(0x42, beginning, masked=True))
+    assert 4 <= len(hostile) < 10
+    assert held(scene) <= 9 * MIB
 
 
 def test_what_is_closed_reads_nothing_more() -> None:

@@ -163,8 +163,7 @@ def test_a_held_dial_waits_for_its_turn_and_leaves_nothing_behind() -> None:
 
 
 def test_the_time_to_connect_begins_when_the_dial_goes_out() -> None:
-    """Neither its timeout nor the time that its handshake took, which says whether a lost request may be sent again,
-    includes what it waited."""
+    """Neither its timeout nor the time that its handshake took includes what it waited."""
     scene = crowd(Limits(lookups_at_once_per_client=1), NAMED, connect_s=10, pool_wait_s=30)
     conn = scene.open()
     made_up(scene, conn, "name1")
@@ -185,6 +184,31 @@ def test_the_time_to_connect_begins_when_the_dial_goes_out() -> None:
     scene.messages(conn)
     scene.pass_time(11)
     assert "no connection to the provider within 10 s" in str(scene.messages(conn))
+
+
+@pytest.mark.parametrize(("lost_after_s", "sent_again"), [(0.9, True), (1.1, False), (8.5, False)])
+def test_what_a_dial_waited_gives_a_lost_request_no_second_sending(lost_after_s: float, sent_again: bool) -> None:
+    """The dial waits for 8 s and its handshake takes 1 s: a kept connection that ends later than that after a request
+    may have begun it."""
+    scene = crowd(Limits(lookups_at_once_per_client=1), NAMED, connect_s=10, pool_wait_s=30)
+    conn = scene.open()
+    made_up(scene, conn, "name1")
+    first = made_up(scene, conn, "name2")
+    scene.pass_time(8)
+    scene.fail_dial(next(iter(scene.dials)))
+    (up,) = scene.dials
+    scene.pass_time(1)
+    scene.accept(up, "http/1.1")
+    scene.receive(up, OK)
+    assert (first, 200) in scene.statuses(conn)
+    lost = made_up(scene, conn, "name2")
+    assert b"POST" in scene.take(up), "on the kept connection"
+    scene.pass_time(lost_after_s)
+    scene.gateway.connection_lost(up, "reset", scene.now)
+    scene.gateway.closed(up, scene.now)
+    scene.settle()
+    assert len(scene.dials) == sent_again
+    assert scene.statuses(conn) == ([] if sent_again else [(lost, 502)])
 
 
 def test_creating_and_cancelling_does_not_evade_the_limit_of_look_ups() -> None:

@@ -390,7 +390,9 @@ class DeflatedChannel(WebSocketChannel):
                 portion, self._deflated = self._deflated[:PORTION_BYTES], self._deflated[PORTION_BYTES:]
             inflated = self.wire.inflated
             super().receive_data(portion, now)
-            turns.left -= self.wire.inflated - inflated
+            inflated = self.wire.inflated - inflated
+            turns.left -= inflated
+            self._services.grow(inflated)
             if not self._deflated:
                 return
         backlog.postpone()

@@ -255,6 +255,41 @@ def test_violations(compression: Compression, frames: list[tuple[int, bytes]], c
     assert (by, ended_with) == ("client", code)
 
 
+def test_what_the_wire_has_not_got_is_held_until_it_is_read_or_dropped() -> None:
+    """One read inflates to more than a turn: the rest of it waits, deflated."""
+    link = Open("messages", Limits(message_bytes=MIB))
+    assert link.channel.held == 0
+    bomb = raw_frame(0xC2, deflated(bytes(MIB)), masked=True)
+    data = bomb * (64 * KIB // len(bomb))
+    link.services.turns.left = TURN_BYTES
+    link.channel.receive_data(data, link.now)
+    read = len(link.owner.messages)
+    assert 0 < read < 5
+    held = link.channel.held
+    assert held >= len(data) - read * len(bomb) - PORTION_BYTES
+    link.channel.receive_data(data, link.now)
+    assert link.channel.held == held + len(data)
+    link.say(b"")
+    assert len(link.owner.messages) == 2 * (len(data) // len(bomb))
+    assert link.channel.held == 0
+    link.services.turns.left = TURN_BYTES
+    link.channel.receive_data(data, link.now)
+    assert link.channel.held > 0
+    link.channel.connection_lost("reset", link.now)
+    assert link.channel.held == 0
+
+
+def test_what_has_inflated_of_an_unfinished_message_is_held() -> None:
+    link = Open("messages")
+    message = deflated(b"x" * MIB)
+    assert len(message) < 2 * KIB
+    link.say(raw_frame(0x41, message[:-100], masked=True))
+    assert MIB // 2 < link.channel.held < MIB
+    link.say(raw_frame(0x80, message[-100:], masked=True))
+    assert link.owner.messages == [(b"x" * MIB, True)]
+    assert link.channel.held == 0
+
+
 # -- the whole gateway ----------------------------------------------------------------------------------------------
 
 
