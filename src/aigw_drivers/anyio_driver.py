@@ -9,21 +9,23 @@ through :mod:`.core.transfer`.
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 from math import inf
 from typing import TypeAlias
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from aigw_sansio import Answer, Ask, Connect, Engine, Event, Question, Unavailable
+from aigw_sansio import Answer, Ask, Connect, ConnId, Engine, Event, Question, Unavailable
 from aigw_sansio.effects import ANSWER_TYPE
 
 from .core.link import ByteSocket, Link
 from .core.loops import asyncio_told
 from .core.readiness import Readiness, choose_readiness
-from .core.resolver import Resolver
+from .core.resolver import AddressInfo, Resolver
 from .core.sockets import (
     Listener,
+    LookUp,
     address_text,
     dial_tcp,
     failure_text,
@@ -71,6 +73,7 @@ class AnyioDriver(Transfer):
         self._handshakes = 0
         self._known_hosts = known_hosts
         self._resolver: Resolver
+        self._given_up: dict[ConnId, None] = {}  # dials that are cancelled, and whose look-ups go on
         self._told_at = -inf  # when it was logged last that there were too many
         self._answer = answer
         self._stopping = False
@@ -154,6 +157,8 @@ class AnyioDriver(Transfer):
         for link in list(self._links.values()):
             self._abort(link, "the gateway stopped")
             self._execute_effects()
+        for conn in list(self._given_up):
+            self._on_looked_up(conn)
         while self._work_is_left:
             self._proceed()
 
@@ -256,7 +261,7 @@ class AnyioDriver(Transfer):
         done = False
         with scope:
             try:
-                sock = await self._dial_tcp(effect.host, effect.port)
+                sock = await self._dial_tcp(effect.host, effect.port, partial(self._look_up, link))
                 if effect.tls is not None:
                     context = client_context(effect.tls.ca_file, effect.alpn)
                     pipe = TlsPipe(context, server_side=False, server_hostname=effect.tls.server_hostname)
@@ -286,8 +291,39 @@ class AnyioDriver(Transfer):
             self._abort(link)
         self._execute_effects()
 
-    async def _dial_tcp(self, host: str, port: int) -> ByteSocket:
-        return await dial_tcp(host, port, self._resolver.look_up)
+    async def _dial_tcp(self, host: str, port: int, look_up: LookUp) -> ByteSocket:
+        return await dial_tcp(host, port, look_up)
+
+    async def _look_up(self, link: Link, host: str, port: int) -> Sequence[AddressInfo]:
+        link.looks_up = host, port
+        try:
+            return await self._resolver.look_up(host, port)
+        finally:
+            link.looks_up = None
+
+    def _release(self, link: Link, *, reset: bool = False) -> None:
+        """As every release; but a dial whose look-up goes on is closed when that has ended, because the engine counts
+        look-ups by that."""
+        conn = link.conn
+        if not (
+            link.looks_up is not None
+            and conn in self._links
+            and not self._stopping
+            and self._resolver.tell_end(*link.looks_up, partial(self._on_looked_up, conn))
+        ):
+            super()._release(link, reset=reset)
+            return
+        del self._links[conn]
+        self._given_up[conn] = None
+        if link.dial_scope is not None:
+            link.dial_scope.cancel()
+        if not self._links:
+            self._on_all_released()
+
+    def _on_looked_up(self, conn: ConnId) -> None:
+        if conn in self._given_up:
+            del self._given_up[conn]
+            self._call_engine(self._engine.closed, conn)
 
     async def _tls_handshake(self, sock: ByteSocket, pipe: TlsPipe) -> None:
         await tls_handshake(sock, pipe)

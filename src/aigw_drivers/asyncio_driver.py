@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from .anyio_driver import RETRY_PAUSE_S, AnyioDriver
 from .core.link import ByteSocket
 from .core.readiness import Readiness
-from .core.sockets import Listener, address_text, dial_tcp
+from .core.sockets import Listener, LookUp, address_text, dial_tcp
 from .core.tls import TlsPipe
 from .core.transports import TransportReadiness, TransportSocket, transport_socket_type
 
@@ -96,7 +96,7 @@ class ProtocolDriver(AnyioDriver):
         gone = self._open_sockets.discard
         return self._socket_type(made, gone, self._on_read, self._on_readable, self._on_writable)
 
-    async def _dial_tcp(self, host: str, port: int) -> ByteSocket:
+    async def _dial_tcp(self, host: str, port: int, look_up: LookUp) -> ByteSocket:
         given_up = False
 
         def made(sock: TransportSocket) -> None:
@@ -107,7 +107,7 @@ class ProtocolDriver(AnyioDriver):
                 sock.pause()
 
         protocol = self._new_socket(made)
-        sock = await dial_tcp(host, port, self._resolver.look_up)
+        sock = await dial_tcp(host, port, look_up)
         try:
             await self._loop.create_connection(lambda: protocol, sock=sock)
         except BaseException:

@@ -30,6 +30,7 @@ from aigw_sansio.wires.websocket.messages import (
     WebSocketWire,
 )
 
+from .core.threads import no_thread_is_an_os_error
 from .core.tls import client_context
 
 _READ = 65536
@@ -184,11 +185,12 @@ async def connect(
     secure = parts.scheme == "wss"
     port = parts.port or (443 if secure else 80)
     stream: ByteStream
-    if secure:
-        context = ssl_context or client_context(None, ("http/1.1",))
-        stream = await anyio.connect_tcp(host, port, ssl_context=context, tls_standard_compatible=False)
-    else:
-        stream = await anyio.connect_tcp(host, port)
+    with no_thread_is_an_os_error():
+        if secure:
+            context = ssl_context or client_context(None, ("http/1.1",))
+            stream = await anyio.connect_tcp(host, port, ssl_context=context, tls_standard_compatible=False)
+        else:
+            stream = await anyio.connect_tcp(host, port)
     async with stream:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         fields = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]

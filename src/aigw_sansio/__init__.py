@@ -35,8 +35,9 @@ The ten duties of a driver
    be delivered.
 7. Report each end once: ``receive_eof``, ``connection_lost`` or ``connect_failed``. Then report ``closed``, once and
    last.
-8. ``Close`` means: finish sending, then close. ``Close(abort)`` means: close now. Both cancel a dial. After either one
-   report only ``data_sent`` and ``closed`` for that connection.
+8. ``Close`` means: finish sending, then close. ``Close(abort)`` means: close now. Both cancel a dial; if its look-up
+   of a name goes on in a thread, report ``closed`` when that has ended. After either one report only ``data_sent`` and
+   ``closed`` for that connection.
 9. Call ``handle_timeout`` at or after ``next_timeout()``.
 10. After ``Continue`` serve each ready socket once, let everything else in the loop run that is ready, then call
     ``proceed(now)``; again for each ``Continue`` that comes. It is no deadline: ``next_timeout()`` does not know of it.

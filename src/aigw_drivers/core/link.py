@@ -43,6 +43,7 @@ class Link:
         "conn",
         "dial_scope",
         "has_write_task",
+        "looks_up",
         "paused",
         "peer_ended",
         "read_wanted",
@@ -61,6 +62,8 @@ class Link:
         self.tls = tls
         #: Cancels the dial under way.
         self.dial_scope: anyio.CancelScope | None = None
+        #: Host and port, while the dial under way looks its name up.
+        self.looks_up: tuple[str, int] | None = None
         #: Bytes that the socket did not take yet; ciphertext under TLS.
         self.unsent: bytes | memoryview = b""
         #: How many pulled bytes are to be confirmed when ``unsent`` is empty.

@@ -5,17 +5,20 @@ and what is done with the addresses.
 
 A look-up blocks a thread, for half a minute if a name server is silent, also if nobody waits for it any more: a thread
 cannot be stopped. So look-ups have threads of their own, and a share of them is for names that are known: those in the
-settings, and those that were found before. Names that a stranger made up take the others only.
+settings, and those that were found before. Names that a stranger made up take the others only. Who gives a dial up can
+be told when its look-up has ended (:meth:`Resolver.tell_end`).
 """
 
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Final, TypeAlias
 
 import anyio
 from anyio import to_thread
 from anyio.abc import TaskGroup
+
+from .threads import no_thread_is_an_os_error
 
 AddressInfo: TypeAlias = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
 
@@ -28,7 +31,7 @@ _REMEMBERED: Final = 1024
 class _LookUp:
     """One look-up, and those who wait for it."""
 
-    __slots__ = ("done", "failure", "found", "scope", "started", "waiters")
+    __slots__ = ("done", "failure", "found", "scope", "started", "told", "waiters")
 
     def __init__(self) -> None:
         self.waiters = 0
@@ -37,6 +40,7 @@ class _LookUp:
         self.done = anyio.Event()
         self.found: Sequence[AddressInfo] = ()
         self.failure: OSError | None = None
+        self.told: list[Callable[[], None]] = []
 
 
 class Resolver:
@@ -71,6 +75,14 @@ class Resolver:
             raise type(look_up.failure)(*look_up.failure.args)
         return look_up.found
 
+    def tell_end(self, host: str, port: int, told: Callable[[], None]) -> bool:
+        """Have ``told()`` called when the look-up of ``host`` that has a thread now has ended. False: none has one."""
+        look_up = self._running.get((host, port))
+        if look_up is None or not look_up.started:
+            return False
+        look_up.told.append(told)
+        return True
+
     async def _run(self, key: tuple[str, int], look_up: _LookUp) -> None:
         host, port = key
         known = host in self._known or host in self._found
@@ -79,9 +91,10 @@ class Resolver:
                 look_up.started = True
                 own = anyio.CapacityLimiter(1)  # it is counted already
                 try:
-                    look_up.found = await to_thread.run_sync(
-                        _addresses, host, port, 0, abandon_on_cancel=True, limiter=own
-                    )
+                    with no_thread_is_an_os_error():
+                        look_up.found = await to_thread.run_sync(
+                            _addresses, host, port, 0, abandon_on_cancel=True, limiter=own
+                        )
                 except OSError as exc:
                     look_up.failure = exc
                 else:
@@ -92,6 +105,8 @@ class Resolver:
                 if self._running.get(key) is look_up:
                     del self._running[key]
                 look_up.done.set()
+            for told in look_up.told:  # its thread is free
+                told()
 
 
 def _addresses(host: str, port: int, flags: int) -> Sequence[AddressInfo]:

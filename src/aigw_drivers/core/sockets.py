@@ -21,6 +21,7 @@ from aigw_sansio import READ_SIZE
 
 from .link import ByteSocket
 from .resolver import AddressInfo
+from .threads import no_thread_is_an_os_error
 from .tls import TlsPipe
 
 #: Seconds for which one address is tried alone, before the next one is tried beside it (RFC 8305 section 5).
@@ -164,7 +165,8 @@ async def _resolve(host: str, port: int) -> Sequence[AddressInfo]:
         try:  # a numeric address needs no resolver and no thread
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         except socket.gaierror:
-            return await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            with no_thread_is_an_os_error():
+                return await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as exc:  # not a name at all
         raise socket.gaierror(socket.EAI_NONAME, "not a host name") from exc
 

@@ -14,6 +14,7 @@ import msgspec
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSListener
 
+from ..core.threads import no_thread_is_an_os_error
 from . import anthropic, openai
 from .connection import LoopbackConnection, MessageWatcher
 from .options import HttpResponse, Options, Piece, parse_options
@@ -59,7 +60,8 @@ class LoopbackProvider:
     ) -> AsyncIterator[Self]:
         """Listen on ``host`` and ``port`` (0: any free port) until the end of the block, under TLS if ``ssl_context``
         is given. ``keep`` is the most records that ``seen`` holds. Raises ``OSError`` if it cannot listen."""
-        listener: Any = await anyio.create_tcp_listener(local_host=host, local_port=port)
+        with no_thread_is_an_os_error():
+            listener: Any = await anyio.create_tcp_listener(local_host=host, local_port=port)
         provider = cls(host, listener.extra(SocketAttribute.local_port), "https" if ssl_context else "http", keep)
         if ssl_context is not None:
             listener = TLSListener(listener, ssl_context)

@@ -18,6 +18,7 @@ from anyio import run_process
 from aigw_sansio import Answer, Question, Sign, Signed, Unavailable
 
 from ..anyio_driver import AnswerHandler
+from ..core.threads import no_thread_is_an_os_error
 from . import signing_worker
 
 _WORKER: Final = Path(signing_worker.__file__)
@@ -52,7 +53,8 @@ async def sign_elsewhere(question: Sign) -> Signed | Unavailable:
     # -P: nothing from the folder of the script, whose modules have names of others. The rest of the path is ours.
     command = [sys.executable, "-P", str(_WORKER)]
     try:
-        done = await run_process(command, input=asked.encode(), stderr=DEVNULL, check=False)
+        with no_thread_is_an_os_error():
+            done = await run_process(command, input=asked.encode(), stderr=DEVNULL, check=False)
     except (OSError, ValueError, ExceptionGroup):  # it does not start, or does not read
         return Unavailable()
     return Signed(done.stdout) if done.returncode == 0 and done.stdout else Unavailable()

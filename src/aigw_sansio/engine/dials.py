@@ -5,7 +5,8 @@ connection carries.
 
 Drivers look names up in threads, of which there are few: without a limit the slow names of one client would keep all
 others waiting. The core cannot see the end of a look-up, so a dial counts until its end. A thread cannot be stopped
-either, so a dial that we abort counts on until ``connect_s`` after its start.
+either, so a dial that we abort counts on until the driver reports ``closed``, which it does when the look-up has ended;
+and, because a driver may not know that, at least until ``connect_s`` after its start.
 
 Only names that a client makes up are of this kind. Addresses need no look-up; the names that the operator and the
 providers chose are few, and a name that has been reached once is known to be quick. None of these counts.
@@ -110,7 +111,8 @@ class Dials:
             self._go_on(dial.client, now)
 
     def closed(self, conn: ConnId, now: float) -> None:
-        """The connection is released. Called for every connection. If we aborted its dial, its look-up may go on."""
+        """The connection is released. Called for every connection. If we aborted its dial early, its look-up may go on
+        in a driver that cannot see the end of it."""
         dial = self._running.get(conn)
         if dial is None:
             return

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from typing import Any
 
 import pytest
 from tests.peers.certificates import Certificates
@@ -9,6 +10,7 @@ from tests.peers.sockets import PATIENCE_S, background, connect, echo, read_exac
 from tests.rigs.hosts import HOSTS, OURS, HostFactory, running
 from tests.rigs.toy_engines import Relay, ToyEngine
 
+from aigw_drivers.core import resolver
 from aigw_sansio.effects import Tls
 from aigw_sansio.ids import ConnId
 
@@ -138,6 +140,62 @@ def test_close_right_behind_connect(start: HostFactory) -> None:
             client.sendall(b"x")
             assert read_exactly(client, 4) == b"done"
             engine.wait_for("closed", 2)
+    assert engine.names(2) == ["closed"]
+
+
+#: A thread of its own for each dial can be left alone, whatever it looks up.
+WITHOUT_SHARED_THREADS = {"threads"}
+
+
+@pytest.mark.parametrize("abort", [False, True], ids=["close", "abort"])
+@pytest.mark.parametrize("name", sorted(HOSTS.keys() - WITHOUT_SHARED_THREADS))
+@pytest.mark.parametrize("end", ["answer", "drain", "stop"])
+def test_a_dial_whose_look_up_goes_on_is_closed_when_that_has_ended(
+    name: str, end: str, abort: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine counts look-ups by their dials. A drain, and a stop, do not wait for it."""
+    asked, silent = threading.Event(), threading.Event()
+    ordinary = socket.getaddrinfo
+
+    def look_up(host: str, port: int, *places: Any, **more: Any) -> Any:
+        if host != "slow.test":
+            return ordinary(host, port, *places, **more)
+        if more["flags"] == socket.AI_NUMERICHOST:
+            raise socket.gaierror(socket.EAI_NONAME, "no number")
+        asked.set()
+        silent.wait(PATIENCE_S)
+        return ordinary("127.0.0.1", port, **more)
+
+    class Slow(ToyEngine):
+        def on_open(self, conn: ConnId) -> None:
+            self.dial(1, "slow.test")
+
+        def on_data(self, conn: ConnId, data: bytes) -> None:
+            if data == b"stop":
+                self.close(ConnId(2), abort=abort)
+            self.send(conn, data)
+
+        def on_eof(self, conn: ConnId) -> None:
+            self.close(conn)
+
+    monkeypatch.setattr(resolver.socket, "getaddrinfo", look_up)
+    engine = Slow()
+    try:
+        with running(HOSTS[name], engine) as host:
+            with connect(host.port) as client:
+                assert asked.wait(PATIENCE_S)
+                for said in (b"stop", b"more"):
+                    client.sendall(said)
+                    assert read_exactly(client, 4) == said
+                assert engine.names(2) == []
+                if end == "answer":
+                    silent.set()
+                    engine.wait_for("closed", 2)
+            if end == "drain":
+                engine.wait_for("closed", 1)
+                host.drain()
+    finally:
+        silent.set()
     assert engine.names(2) == ["closed"]
 
 

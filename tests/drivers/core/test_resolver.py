@@ -114,3 +114,61 @@ async def test_what_is_no_name_is_an_os_error() -> None:
     async with anyio.create_task_group() as tasks:
         with pytest.raises(OSError, match="not a host name"):
             await Resolver(tasks).look_up("a" * 64 + ".invalid", 1)
+
+
+def no_threads(self: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+async def test_without_a_thread_the_dial_fails_and_later_ones_go_on(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*arguments: object, **options: object) -> None:
+        no_threads(threading.current_thread())
+
+    async with anyio.create_task_group() as tasks:
+        found = Resolver(tasks)
+        with monkeypatch.context() as none:
+            none.setattr(resolver.to_thread, "run_sync", refused)
+            for _ in range(THREADS + 1):
+                with pytest.raises(OSError, match="no thread is left"):
+                    await found.look_up("one.test", 443)
+        assert await found.look_up("one.test", 443)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"], indirect=True)
+async def test_a_system_that_gives_no_thread(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    """trio keeps threads of earlier loops, so only asyncio needs a new one for sure."""
+    async with anyio.create_task_group() as tasks:
+        monkeypatch.setattr(threading.Thread, "start", no_threads)
+        with pytest.raises(OSError, match="no thread is left"):
+            await Resolver(tasks).look_up("one.test", 443)
+
+
+async def test_another_bug_is_no_os_error(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*arguments: object, **options: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(resolver.to_thread, "run_sync", broken)
+    with pytest.raises(ExceptionGroup) as failed:
+        async with anyio.create_task_group() as tasks:
+            await Resolver(tasks).look_up("one.test", 443)
+    assert failed.group_contains(RuntimeError, match="a bug")
+
+
+async def test_who_gives_up_is_told_the_end_of_a_look_up_that_goes_on(names: Names) -> None:
+    told: list[str] = []
+    async with anyio.create_task_group() as tasks:
+        found = Resolver(tasks)
+        assert not found.tell_end("slow.test", 443, lambda: told.append("never begun"))
+        async with anyio.create_task_group() as dials:
+            dials.start_soon(found.look_up, "slow.test", 443)
+            await until(lambda: bool(names.asked))
+            assert found.tell_end("slow.test", 443, lambda: told.append("ended"))
+            assert not found.tell_end("slow.test", 80, lambda: told.append("another port"))
+            dials.cancel_scope.cancel()
+        assert told == []
+        names.silent.set()
+        await until(lambda: bool(told))
+        assert told == ["ended"]
+        assert not found.tell_end("slow.test", 443, lambda: told.append("too late"))

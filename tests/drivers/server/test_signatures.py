@@ -6,9 +6,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from aigw_drivers.server import signatures
+from aigw_drivers.server import signatures, signing_worker
 from aigw_drivers.server.signatures import sign, sign_elsewhere
-from aigw_sansio import Secret, Sign, Signed, Unavailable
+from aigw_sansio import Secret, Sign, Signed, Timeouts, Unavailable
 
 rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa")
 
@@ -76,6 +76,23 @@ async def test_while_it_takes_long_others_go_on_and_a_cancel_ends_it(
 @pytest.mark.parametrize("executable", ["/nonexistent", "", None, "a\0b"])
 async def test_without_an_interpreter_there_is_none(monkeypatch: pytest.MonkeyPatch, executable: str | None) -> None:
     monkeypatch.setattr(signatures.sys, "executable", executable)
+    assert await sign_elsewhere(Sign(Secret("key"), b"m")) == Unavailable()
+
+
+def test_a_signature_comes_in_time_beside_three_busy_processes_on_its_processor() -> None:
+    """A process gets a share of the processor that is smaller by a quarter for each step (sched(7), "The nice value")."""
+    slowest_s = 0.5
+    others = 3 * 1.25**signing_worker.NICENESS
+    assert slowest_s * (1 + others) < Timeouts().ask_s * 0.75
+
+
+async def test_without_a_thread_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some event loops await the end of a process in one."""
+
+    async def refused(*arguments: object, **options: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(signatures, "run_process", refused)
     assert await sign_elsewhere(Sign(Secret("key"), b"m")) == Unavailable()
 
 

@@ -120,6 +120,17 @@ def test_an_aborted_dial_frees_its_place_if_another_waits_already() -> None:
     assert desk.late == [connect(2)]
 
 
+def test_a_look_up_that_outlives_its_dial_counts_until_the_driver_says_that_it_is_over() -> None:
+    """A silent name server may take longer than ``connect_s``."""
+    desk, client = Desk(1), Client()
+    desk.begin(connect(1), client, 100.0)
+    desk.dials.withdraw(ConnId(1))
+    assert not desk.begin(connect(2), client, 110.0)
+    assert desk.timers.next_deadline() is None
+    desk.dials.closed(ConnId(1), 131.0)
+    assert (desk.late, desk.begun) == ([connect(2)], [131.0])
+
+
 @pytest.mark.parametrize("outcome", ["connected", "ended"])
 def test_an_aborted_dial_whose_end_was_on_its_way_does_not_count(outcome: str) -> None:
     desk, client = Desk(1), Client()
