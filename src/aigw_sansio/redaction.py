@@ -6,23 +6,30 @@ Decides: which bytes of a text or of its pieces are replaced. Must not know: how
 A text may come in pieces, and nothing is held back for the search. So of a secret that is cut the beginning is shown if
 it is shorter than ``SHORTEST`` characters; from the first piece with which that many have come, the rest is hidden.
 If the pieces are JSON documents, the border is the end of a string, and the secret goes on at the beginning of another;
-the first string must end with ``SHORTEST`` of its characters.
+the first string must end with ``SHORTEST_PART`` of its characters.
 The cost is linear in the text: what may begin a secret is at most as long as its longest spelling.
+
+A secret may be broken by ends of lines, as base64 is and the data of one server-sent event. What is hidden in JSON
+leaves JSON: a number becomes a string.
 
 :meth:`Redactor.suspects` is for the path of every token: it tells in a few calls that a text holds no secret. A text
 without the bytes that begin an escape, and without a byte that each spelling has, needs no search.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
+from .json_text import valid_json
 from .spellings import (
+    AMPERSAND,
     CUT_ESCAPE,
     ENTITIES,
     JSON_ESCAPED,
     LONGEST_CHARACTER,
+    PERCENT,
     SHORTEST,
     Part,
     Spans,
@@ -36,12 +43,17 @@ from .spellings import (
 HIDDEN: Final = b"***"
 _HIDDEN_IN_UTF_16: Final = b"*\0*\0*"
 
-_BACKSLASH, _PERCENT, _AMPERSAND, _NUL = 0x5C, 0x25, 0x26, 0
+_BACKSLASH, _PERCENT, _AMPERSAND, _NUL, _LF, _QUOTE = 0x5C, 0x25, 0x26, 0, 0x0A, 0x22
 #: How a JSON text that may hold strings begins and ends.
 _JSON_CLOSINGS: Final = {ord("{"): b"}", ord("["): b"]", ord('"'): b'"'}
 _cut_escape_at_end: Final = re.compile(CUT_ESCAPE).search
-#: What a cut escape can end with.
-_CUT_ENDS: Final = b"\\%&#u0123456789abcdefABCDEFxXqotampsgl"
+#: What a cut escape can end with, besides the letters of names.
+_CUT_ENDS: Final = b"\\%&#;u0123456789abcdefABCDEFxXamp"
+#: A line without its end.
+_line: Final = re.compile(rb"[^\r\n]++").finditer
+#: A string of JSON, or a number.
+_string_or_number: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[-+.0-9eE]++', re.DOTALL).finditer
+_is_number: Final = re.compile(rb"[-+.0-9eE]++\Z").match
 #: A secret that is cut over the strings of several JSON pieces: so many pieces without it may lie between two parts.
 _PIECES_BETWEEN: Final = 4
 #: How many short texts, and of what length, are remembered.
@@ -60,25 +72,30 @@ class Redactor:
         "_percent",
         "_reach",
         "_spellings",
+        "_without_nul",
         "ends",
         "guard",
     )
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         self._spellings = [spelling for secret in secrets for spelling in spellings(secret)]
+        characters = sorted({_NUL, *b"".join(secrets)})
+        names = [name for one in characters for name in ENTITIES.get(b"%c" % one, ())]
         #: The bytes that a beginning of a secret can end with.
-        self.ends = frozenset(b"".join((_CUT_ENDS, b";", *map(_literal, self._spellings))))
+        self.ends = frozenset(
+            b"".join((_CUT_ENDS, *(name.rstrip(b"?") for name in names), *map(_literal, self._spellings)))
+        )
         self._names: dict[str, str] = {}  # what is shown of short texts that come often
         self._reach = LONGEST_CHARACTER * max(map(len, secrets), default=0)
-        characters = sorted({_NUL, *b"".join(secrets)})
         escaped = [b"u00(?:%b)" % b"|".join(map(hexadecimal, characters))]
         escaped += [rb"\%c" % byte for byte in JSON_ESCAPED if byte in characters]
-        self._backslash = searcher(rb"\\(?:%b)" % b"|".join(escaped))
-        self._percent = searcher(b"%%(?:%b)" % b"|".join(map(hexadecimal, characters)))
-        names = [b"&" + name for one, name in ENTITIES.items() if one[0] in characters]
-        self._ampersand = searcher(b"|".join([b"&#", *names]))
+        entity = AMPERSAND + b"(?:%b)" % b"|".join([b"#", *names])
+        self._backslash = searcher(rb"\\(?:%b)|%b" % (b"|".join(escaped), entity))
+        self._percent = searcher(PERCENT + b"(?:%b)" % b"|".join(map(hexadecimal, characters)))
+        self._ampersand = searcher(entity)
         # UTF-16 has NULs, which ``suspects`` is not asked about.
-        self._needles = tuple(spelling.needle for spelling in self._spellings if _NUL not in spelling.needle)
+        self._without_nul = [spelling for spelling in self._spellings if _NUL not in spelling.needle]
+        self._needles = tuple(spelling.suspicious for spelling in self._without_nul)
         self._adapted = 0
         #: Lets few texts through, among them all that :meth:`suspects` suspects. It costs as little as it can.
         self.guard = _guard([_NUL], self._needles)
@@ -90,7 +107,7 @@ class Redactor:
 
     def hide_whole(self, text: bytes) -> bytes:
         """``text``, which is complete, without the secrets. What is only the beginning of one is no secret there."""
-        if not text or not (_NUL in text or self.suspects(text)):
+        if not text or not (_NUL in text or self.suspects(text) or (_LF in text and self.suspects(_in_one_line(text)))):
             return text
         spans = self.find(text, None)
         return _replaced(text, spans, 0) if spans else text
@@ -117,7 +134,11 @@ class Redactor:
 
     def looks_closer(self, text: bytes) -> bool:
         """What :meth:`suspects` says of a text that the guard lets through. Afterwards there may be another guard."""
-        if self._has_escapes(text) or any(text.find(needle) >= 0 for needle in self._needles):
+        if self._has_escapes(text):
+            return True
+        if any(text.find(needle) >= 0 for needle in self._needles) and any(
+            spelling.may_stand_in(text) for spelling in self._without_nul
+        ):
             return True
         self._adapt(text)
         return False
@@ -170,7 +191,33 @@ class Redactor:
         escapes = self._has_escapes(text)
         for spelling in self._spellings:
             spelling.find(text, spans, parts, escapes=escapes)
+        if _LF in text:
+            self._find_over_lines(text, spans)
         return spans
+
+    def _find_over_lines(self, text: bytes, spans: Spans) -> None:
+        """Add where a secret stands in ``text`` that is broken by ends of lines."""
+        joined = _in_one_line(text)
+        if not (_NUL not in joined and self.suspects(joined)):
+            return
+        found: Spans = []
+        escapes = self._has_escapes(joined)
+        for spelling in self._spellings:
+            spelling.find(joined, found, None, escapes=escapes)
+        if not found:
+            return
+        begins, begins_joined = [], []  # of the lines, in ``text`` and in ``joined``
+        size = 0
+        for line in _line(text):
+            begins.append(line.start())
+            begins_joined.append(size)
+            size += line.end() - line.start()
+
+        def place(at: int) -> int:
+            line = bisect_right(begins_joined, at) - 1
+            return begins[line] + at - begins_joined[line]
+
+        spans += [(place(start), place(end - 1) + 1) for start, end in found]
 
     def __repr__(self) -> str:
         return f"Redactor({len(self._spellings)} spellings)"
@@ -187,14 +234,19 @@ class RedactedStream:
         self._strings = strings
         self._ends = redactor.ends
         self._begun = b""  # the end of the text so far, if a secret may begin there
-        #: The secrets that may go on in a string of the next piece, which must be looked at.
-        self.parts: list[Part] = []
-        self._since = 0  # pieces without their next part
+        #: The secrets that may go on in a string of the next piece, which must be looked at; and in how many pieces
+        #: they have not gone on.
+        self.parts: dict[Part, int] = {}
 
     def hide(self, piece: bytes) -> bytes:
         """The next piece without the secrets, or their parts."""
         if not piece or not (
-            self._begun or self.parts or piece[-1] in self._ends or _NUL in piece or self._redactor.suspects(piece)
+            self._begun
+            or self.parts
+            or piece[-1] in self._ends
+            or _NUL in piece
+            or self._redactor.suspects(piece)
+            or _LF in piece
         ):
             return piece
         # A document between two pieces of a text has no part in what may begin there.
@@ -217,17 +269,19 @@ class RedactedStream:
 
     def _follow_parts(self, text: bytes, spans: Spans, parts: list[Part]) -> None:
         """Hide the next parts of the secrets that began in strings of earlier pieces. ``parts``: those of this one."""
-        found = [(spelling, spelling.goes_on(text, count)) for spelling, count in self.parts]
-        goes_on = [(spelling, part) for spelling, part in found if part is not None]
-        if not goes_on and self._since < _PIECES_BETWEEN and not parts:
-            self._since += 1
-            return
-        self._since = 0
-        for spelling, (start, end, count) in goes_on:
-            spans.append((start, end))
+        followed = dict.fromkeys(parts, 0)
+        for (spelling, before), since in self.parts.items():
+            part = spelling.goes_on(text, before)
+            if part is None:
+                if since < _PIECES_BETWEEN:
+                    followed.setdefault((spelling, before), since + 1)
+                continue
+            start, end, count = part
+            if count >= spelling.shortest:
+                spans.append((start, end))
             if count < len(spelling.patterns):
-                parts.append((spelling, count))
-        self.parts = parts
+                followed[spelling, count] = 0
+        self.parts = followed
 
     def __repr__(self) -> str:
         return "RedactedStream(...)"
@@ -242,13 +296,37 @@ def _is_document(piece: bytes) -> bool:
 def _replaced(text: bytes, spans: Spans, at: int) -> bytes:
     """``text`` from ``at`` on, with something else in ``spans``."""
     kept: list[bytes] = []
-    for start, end in _apart(spans):
+    numbers = _json_numbers(text, spans) if not at else {}
+    for start, end in _apart([*spans, *numbers]):
         if end > at:
             is_utf_16 = text.find(b"\0", start, end) >= 0
             shown = _in_utf_16(text[max(start, at) : end]) if is_utf_16 else HIDDEN
+            if (start, end) in numbers:
+                shown = b'"%b"' % HIDDEN
             kept += (text[at:start] if start > at else b"", shown)
             at = end
     return b"".join((*kept, text[at:]))
+
+
+def _json_numbers(text: bytes, spans: Spans) -> dict[tuple[int, int], None]:
+    """If ``text`` is JSON with strings: its numbers of which ``spans`` are a part. Without the whole number what is
+    left would be no JSON."""
+    if not any(_is_number(text[start:end]) for start, end in spans) or not _is_document(text.lstrip()):
+        return {}
+    if valid_json(text) is None:
+        return {}
+    numbers = [token.span() for token in _string_or_number(text) if text[token.start()] != _QUOTE]
+    found: dict[tuple[int, int], None] = {}
+    for start, end in spans:
+        index = bisect_right(numbers, (start, len(text))) - 1
+        if index >= 0 and end <= numbers[index][1]:
+            found[numbers[index]] = None
+    return found
+
+
+def _in_one_line(text: bytes) -> bytes:
+    """``text`` without the ends of its lines."""
+    return text.translate(None, b"\r\n")
 
 
 def _in_utf_16(hidden: bytes) -> bytes:

@@ -3,28 +3,46 @@
 Decides: how a secret may be spelled, and where a text has it, or a part of it. Must not know: whose secret it is, and
 which texts are searched (:mod:`.redaction`).
 
-Spellings: literal; any characters as JSON escapes, percent-encoded or as HTML entities; UTF-16; base64 and base64url,
-with the secret at any of three offsets. The cost is linear in the text.
+Spellings: literal; any characters as JSON escapes, percent-encoded or as HTML entities, each of these once more in
+itself, and entities in JSON; UTF-16; base64 and base64url, with the secret at any of three offsets. The cost is linear
+in the text.
 """
 
 import re
 from base64 import b64encode
 from collections.abc import Callable
 from functools import lru_cache
+from html.entities import html5
 from typing import Final, TypeAlias
 
 #: Secrets of fewer characters are not searched: they would be found in ordinary texts.
 SHORTEST: Final = 8
-#: XML's own entities, which HTML has too.
-ENTITIES: Final = {b'"': b"quot", b"&": b"amp", b"'": b"apos", b"<": b"lt", b">": b"gt"}
+#: So many characters of a secret at the end of a JSON string may be the beginning of one that comes in short strings.
+SHORTEST_PART: Final = 3
+
+
+def _entities() -> dict[bytes, list[bytes]]:
+    found: dict[bytes, list[bytes]] = {}
+    for name, one in sorted(html5.items()):
+        if len(one) == 1 and "!" <= one <= "~" and name[-1] == ";":
+            optional = b"?" if name[:-1] in html5 else b""
+            found.setdefault(one.encode(), []).append(name.encode() + optional)
+    return found
+
+
+#: The names that HTML has for a character (HTML, section 13.5), as regular expressions. Few need no semicolon.
+ENTITIES: Final = _entities()
 #: Characters that JSON may escape with a backslash alone.
 JSON_ESCAPED: Final = b'"\\/'
 ESCAPES: Final = b"\\%&"  #: an escape begins with one of these
+#: How an entity and a percent-encoded character begin; JSON may escape the ampersand for HTML, which may be in HTML.
+AMPERSAND: Final = rb"(?:&|\\{1,3}u0026)(?:amp;)?"
+PERCENT: Final = rb"%(?:25)?"
 #: One escape that was cut off.
-CUT_ESCAPE: Final = rb"(?:\\(?:u[0-9a-fA-F]{0,3})?|%[0-9a-fA-F]?|&#?[a-zA-Z0-9]{0,7})\Z"
+CUT_ESCAPE: Final = rb"(?:\\{1,3}(?:u[0-9a-fA-F]{0,3})?|%%(?:25?)?[0-9a-fA-F]?|%b#?[a-zA-Z0-9]{0,17})\Z" % AMPERSAND
 _cut_escape: Final = re.compile(CUT_ESCAPE).match
 #: More bytes than one character takes in any spelling.
-LONGEST_CHARACTER: Final = 12
+LONGEST_CHARACTER: Final = 30
 #: Fewer characters of base64 say less than ``SHORTEST`` characters of a secret.
 _SHORTEST_BASE64: Final = 11
 _NOT_PLAIN_BASE64: Final = re.compile(rb"[+/_-]+")
@@ -48,9 +66,10 @@ def _character(byte: int) -> bytes:
     """A regular expression for one character, in all its spellings. JSON may stand in a string of JSON."""
     one = bytes((byte,))
     digits = hexadecimal(byte)
-    found = [rb"\\{1,3}u00" + digits, b"%" + digits, b"&#0{0,4}%d;" % byte, b"&#[xX]0{0,4}" + digits + b";"]
-    if one in ENTITIES:
-        found.append(b"&%b;" % ENTITIES[one])
+    entities = [b"#0{0,4}%d(?:;|(?![0-9]))" % byte, b"#[xX]0{0,4}" + digits + b"(?:;|(?![0-9a-fA-F]))"]
+    entities += ENTITIES.get(one, ())
+    # the longest ones first: an ampersand in JSON may be all of it, or begin an entity
+    found = [AMPERSAND + b"(?:%b)" % b"|".join(entities), rb"\\{1,3}u00" + digits, PERCENT + digits]
     if one in JSON_ESCAPED:
         found.append(rb"\\{1,3}" + re.escape(one))
     return b"(?:%b)" % b"|".join([*found, re.escape(one)])
@@ -71,30 +90,52 @@ class Spelling:
     """One way to write one secret: its bytes without escapes, and a regular expression for each character."""
 
     __slots__ = (
+        "_begin",
         "_ends",
         "_escaped",
         "_plain",
         "_several",
-        "_shortest",
         "literal",
         "needle",
         "patterns",
+        "shortest",
     )
 
-    def __init__(self, literal: bytes, *, escaped: bytes, needle: bytes, shortest: int = SHORTEST) -> None:
+    def __init__(
+        self, literal: bytes, *, escaped: bytes, needle: bytes, shortest: int = SHORTEST, begin: int = SHORTEST
+    ) -> None:
         """``escaped``: its bytes that may be escaped. ``needle``: a part of it that stands in every text with it whose
-        escapes are none. ``shortest``: a beginning of so many bytes is hidden."""
+        escapes are none. ``shortest``: a beginning of so many bytes is hidden. ``begin``: a JSON string that ends with
+        so many bytes of it may begin it; they are its first ``begin`` bytes or more, and ``needle`` begins with them if
+        they are fewer than ``shortest``."""
         self.literal = literal
         self.needle = needle
         self.patterns: list[bytes] = []
         self._several: list[Search] = []
         self._plain = not any(byte in literal for byte in ESCAPES)  # otherwise its characters may begin an escape
         self._escaped = frozenset(escaped)
-        self._shortest = min(shortest, len(literal))
+        #: A beginning of so many bytes is hidden.
+        self.shortest = min(shortest, len(literal))
+        self._begin = min(begin, self.shortest)
         # The lengths of all beginnings that end with a byte, the longest first.
         self._ends: dict[int, list[int]] = {}
         for length in range(len(literal) - 1, 0, -1):
             self._ends.setdefault(literal[length - 1], []).append(length)
+
+    @property
+    def suspicious(self) -> bytes:
+        """What stands in every text without escapes that holds it or, in a JSON string, may begin it."""
+        return self.needle[: self._begin] if self._begin < self.shortest else self.needle
+
+    def may_stand_in(self, text: bytes) -> bool:
+        """Whether ``text``, as far as it has no escapes, may hold it or, in a JSON string, begin it."""
+        if text.find(self.needle) >= 0:
+            return True
+        if self._begin >= self.shortest or text.find(self.needle[: self._begin]) < 0:
+            return False
+        rest = [re.escape(self.literal[at : at + 1]) for at in range(self._begin, self.shortest - 1)]
+        ending = re.escape(self.needle[: self._begin]) + b"(?:".join([b"", *rest]) + b")?" * len(rest) + b'"'
+        return searcher(ending)(text, 0) is not None
 
     def _prepare(self) -> list[bytes]:
         if not self.patterns:
@@ -104,24 +145,28 @@ class Spelling:
 
     def find(self, text: bytes, spans: Spans, parts: list[Part] | None, *, escapes: bool) -> None:
         """Add where it stands in ``text`` as a whole. With ``parts`` also where a JSON string ends with a beginning of
-        it; that is noted there. ``escapes``: there may be some."""
-        if text.find(self.needle) < 0 and not (escapes and self._escaped.issuperset(self.needle)):
+        it; that is noted there, and hidden if it is long enough. ``escapes``: there may be some."""
+        needle = self.needle if parts is None else self.suspicious
+        if text.find(needle) < 0 and not (escapes and self._escaped.issuperset(needle)):
             return
         if not escapes and parts is None:
             self._find_literal(text, spans)
             return
         patterns = self._prepare()
-        search = searcher(b"".join(patterns[: self._shortest]))
+        first = self.shortest if parts is None else self._begin
+        search = searcher(self._joined(0, first, b'|"'))
         at = 0
         while (begun := search(text, at)) is not None:
             at = begun.start() + 1
-            count, end = self._follow(text, begun.end(), self._shortest)
+            count, end = self._follow(text, begun.end(), first, complete=True)
             if count == len(patterns):
                 spans.append((at - 1, end))
                 at = end
-            elif parts is not None and count >= self._shortest and text.startswith(b'"', end):
-                spans.append((at - 1, end))
-                parts.append((self, count))
+            elif parts is not None and text.startswith(b'"', end):
+                if count >= self.shortest:
+                    spans.append((at - 1, end))
+                if (self, count) not in parts:  # however many strings end like this
+                    parts.append((self, count))
                 at = end
 
     def _find_literal(self, text: bytes, spans: Spans) -> None:
@@ -136,7 +181,7 @@ class Spelling:
         if not escapes or not self._escaped:
             for length in self._ends.get(text[-1], ()):
                 if text.endswith(self.literal[:length]):
-                    return len(text) - length, length >= self._shortest
+                    return len(text) - length, length >= self.shortest
             return None
         patterns = self._prepare()
         first = searcher(patterns[0])
@@ -145,7 +190,7 @@ class Spelling:
             at = begun.start() + 1
             count, end = self._follow(text, begun.end(), 1)
             if count < len(patterns) and (end == len(text) or _cut_escape(text, end) is not None):
-                return at - 1, count >= self._shortest
+                return at - 1, count >= self.shortest
         return None
 
     def goes_on(self, text: bytes, count: int) -> tuple[int, int, int] | None:
@@ -162,8 +207,9 @@ class Spelling:
                 return at, end, came
         return None
 
-    def _follow(self, text: bytes, at: int, count: int) -> tuple[int, int]:
-        """Of the secret whose first ``count`` characters end at ``at``: how many there are, and their end."""
+    def _follow(self, text: bytes, at: int, count: int, *, complete: bool = False) -> tuple[int, int]:
+        """Of the secret whose first ``count`` characters end at ``at``: how many there are, and their end.
+        ``complete``: nothing comes behind ``text``, so the last character is no escape that was cut off."""
         patterns = self.patterns
         while count < len(patterns):
             if self._plain and text.startswith(self.literal[count : count + 1], at):
@@ -173,16 +219,22 @@ class Spelling:
                 count += length
                 at += length
                 continue
-            if not count % SHORTEST and (several := self._matcher_of_several(count)(text, at)) is not None:
+            several = None if count % SHORTEST else self._matcher_of_several(count)(text, at)
+            if several is not None and (complete or several.end() < len(text)):
                 count = min(count + SHORTEST, len(patterns))
                 at = several.end()
                 continue
-            if self._escaped and _cut_escape(text, at) is not None:
+            is_last = count + 1 == len(patterns)
+            if self._escaped and not (complete and is_last) and _cut_escape(text, at) is not None:
                 break  # before it could pass for a literal character
-            found = _matcher(patterns[count])(text, at)
+            found = None
+            if not is_last and self.literal[count] in ESCAPES:  # as an escape, or as itself: the next one tells
+                found = _matcher(b"(%b)(?=%b)" % (patterns[count], patterns[count + 1]))(text, at)
+            if found is None:
+                found = _matcher(b"(%b)" % patterns[count])(text, at)
             if found is None:
                 break
-            at = found.end()
+            at = found.end(1)
             count += 1
         return count, at
 
@@ -191,24 +243,34 @@ class Spelling:
         at = count // SHORTEST
         while len(self._several) <= at:
             begin = len(self._several) * SHORTEST
-            self._several.append(_matcher(b"".join(self.patterns[begin : begin + SHORTEST])))
+            self._several.append(_matcher(self._joined(begin, begin + SHORTEST)))
         return self._several[at]
+
+    def _joined(self, begin: int, end: int, others: bytes = b"") -> bytes:
+        """A regular expression for the characters from ``begin`` to ``end``. If the last one may be an escape or the
+        beginning of the next one's, the next one must follow; or one of ``others``."""
+        joined = b"".join(self.patterns[begin:end])
+        if end >= len(self.patterns) or self.literal[end - 1] not in ESCAPES:
+            return joined
+        return joined + b"(?=%b%b)" % (self.patterns[end], others)
 
 
 def spellings(secret: bytes) -> list[Spelling]:
     """All of them for ``secret``."""
-    found = {secret: Spelling(secret, escaped=secret, needle=secret[:SHORTEST])}
+    found = {secret: Spelling(secret, escaped=secret, needle=secret[:SHORTEST], begin=SHORTEST_PART)}
     both_orders = b"\0".join(secret[at : at + 1] for at in range(len(secret)))  # of UTF-16
     shortest = 2 * SHORTEST - 1
-    found[both_orders] = Spelling(both_orders, escaped=both_orders, needle=both_orders[:shortest], shortest=shortest)
+    found[both_orders] = Spelling(
+        both_orders, escaped=both_orders, needle=both_orders[:shortest], shortest=shortest, begin=shortest
+    )
     for offset in range(3):
         # The characters that the bytes before and behind the secret have no part in.
         first, end = -(-8 * offset // 6), 8 * (offset + len(secret)) // 6
         core = b64encode(bytes(offset) + secret)[first:end]
         escaped = bytes(byte for byte in b"+/" if byte in core)
         needle = max(_NOT_PLAIN_BASE64.split(core), key=len)
-        found[core] = Spelling(core, escaped=escaped, needle=needle, shortest=_SHORTEST_BASE64)
+        found[core] = Spelling(core, escaped=escaped, needle=needle, shortest=_SHORTEST_BASE64, begin=_SHORTEST_BASE64)
         if escaped:
             core = core.replace(b"+", b"-").replace(b"/", b"_")
-            found[core] = Spelling(core, escaped=b"", needle=needle, shortest=_SHORTEST_BASE64)
+            found[core] = Spelling(core, escaped=b"", needle=needle, shortest=_SHORTEST_BASE64, begin=_SHORTEST_BASE64)
     return list(found.values())

@@ -36,6 +36,7 @@ from aigw_sansio.formats.values import parse
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId
 from aigw_sansio.json_text import valid_json
+from aigw_sansio.redaction import redactor
 from aigw_sansio.secret import Secret
 from aigw_sansio.wires.heads import HeadGate, parse_request_head
 from aigw_sansio.wires.http import Request
@@ -575,6 +576,39 @@ def test_bodies_of_no_known_format() -> None:
                 return lambda: read(body)
 
             assert_linear(prepare, 100)
+
+
+# -- keys that a provider quotes -------------------------------------------------------------------------------------
+
+QUOTED: Final[dict[str, Callable[[int], bytes]]] = {
+    "keys": lambda n: b"a 12345678901 b" * n,
+    "almost keys": lambda n: b"1234567890" * n,
+    "beginnings": lambda n: b"[%b1]" % (b'"123",' * n),
+    "longer beginnings": lambda n: b"[%b1]" % (b'"123456789",' * n),
+    "numbers": lambda n: b"[%b1]" % (b"12345678901," * n),
+    "lines": lambda n: b"12345\n678901\n" * n,
+    "empty lines": lambda n: b"12345%b678901" % (b"\n" * n),
+    "entities": lambda n: b"&#49;&#50;&amp;#51;&amp;" * n,
+    "cut escapes": lambda n: b"\\u0026amp;#" * n,
+    "backslashes": lambda n: b"\\" * n,
+    "percent": lambda n: b"%25" * n,
+}
+
+
+@pytest.mark.parametrize("name", QUOTED)
+def test_hiding(name: str) -> None:
+    def prepare(n: int) -> Callable[[], object]:
+        text = QUOTED[name](n)
+
+        def run() -> None:
+            redactor([b"12345678901"]).hide_whole(text)
+            stream = redactor([b"12345678901"]).stream()
+            for _ in range(3):
+                stream.hide(text)
+
+        return run
+
+    assert_linear(prepare, 100)
 
 
 # -- the whole gateway ----------------------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 import html
 import json
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64encode, encodebytes, urlsafe_b64encode
 from collections.abc import Callable
+from html.entities import html5
 from urllib.parse import quote
 
 import pytest
@@ -11,11 +12,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aigw_sansio.redaction import HIDDEN, redactor
-from aigw_sansio.spellings import SHORTEST
+from aigw_sansio.spellings import SHORTEST, SHORTEST_PART
 
 SECRET = 'sk-canary/abc"def+ghi\\jkl&0123'
 secrets = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=SHORTEST, max_size=40)
 around = st.text(st.sampled_from("é \n.,"), max_size=5)  # what no spelling begins or ends with
+
+#: Characters that HTML has names for, each with all of its names.
+NAMES: dict[str, list[str]] = {}
+for name, one in html5.items():
+    if len(one) == 1 and one.isascii():
+        NAMES.setdefault(one, []).append(name)
+
+
+def named(pick: Callable[[list[str]], str]) -> Callable[[str], str]:
+    """Spells characters by one of their names."""
+    return lambda text: "".join("&" + pick(NAMES[one]) if one in NAMES else one for one in text)
+
+
+def not_html(text: str) -> str:
+    """As Go and PHP write JSON that may stand in HTML."""
+    return json.dumps(text)[1:-1].replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def in_json(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
     "literal": str,
@@ -28,6 +50,16 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "HTML": html.escape,
     "HTML, decimal": lambda text: "".join(f"&#{ord(one)};" for one in text),
     "HTML, hexadecimal": lambda text: "".join(f"&#x{ord(one):X};" for one in text),
+    "HTML, longest names": named(lambda names: max(names, key=len)),
+    "HTML, shortest names": named(lambda names: min(names, key=len)),
+    "HTML, capitals": named(lambda names: min(names)),
+    "HTML in HTML": lambda text: html.escape(html.escape(text)),
+    "HTML in JSON": lambda text: in_json(html.escape(text)),
+    "HTML in JSON for HTML": lambda text: not_html(html.escape(text)),
+    "HTML in JSON in JSON": lambda text: in_json(not_html(html.escape(text))),
+    "JSON in JSON": lambda text: in_json(in_json(text)),
+    "JSON for HTML": not_html,
+    "percent, twice": lambda text: quote(quote(text, safe=""), safe=""),
     "mixed": lambda text: "".join(
         (one, f"\\u{ord(one):04x}", f"%{ord(one):02X}")[at % 3] for at, one in enumerate(text)
     ),
@@ -98,7 +130,11 @@ def delta(text: str) -> bytes:
     return json.dumps({"type": "delta", "text": text, "id": "0123"}).encode()
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
+#: Those that may be escaped as JSON once more.
+IN_JSON = [spelling for spelling in SPELLINGS if "in JSON in JSON" not in spelling]
+
+
+@pytest.mark.parametrize("spelling", IN_JSON)
 @given(data=st.data())
 def test_over_strings_of_json_pieces_the_rest_is_hidden(spelling: str, data: st.DataObject) -> None:
     """The first string must show enough of it; pieces without any of it may lie between."""
@@ -170,6 +206,14 @@ def test_a_guard_learns_what_is_ordinary(key: bytes) -> None:
         assert not hider.suspects(text)
     assert [hider.guard(text) for text in texts] == [False] * 6
     assert hider.guard(delta(key.decode()))
+
+
+def test_of_short_beginnings_only_those_at_the_end_of_a_string_are_suspected() -> None:
+    hider = redactor([b"canary-0123456789"])
+    for text in ("a candle", "canary", "scan", "canar", "can"):
+        assert hider.suspects(delta(f"{text} burns")) is False
+        assert hider.suspects(delta(text)) is (text not in ("a candle",))
+    assert hider.suspects(delta("canary-0 burns"))
 
 
 def test_byte_by_byte_the_rest_is_hidden() -> None:
@@ -254,3 +298,120 @@ def test_nothing_prints_a_secret() -> None:
     stream = hider.stream()
     stream.hide(b"canary-0")
     assert "canary" not in repr(hider) + repr(stream)
+
+
+# -- HTML's numbers without their semicolon -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("write", ["&#{0}", "&#x{0:x}", "&#X{0:X}", "&#00{0}"])
+@pytest.mark.parametrize("behind", ["", " ", "!"])
+def test_html_numbers_need_no_semicolon(write: str, behind: str) -> None:
+    secret = "canary-012"
+    spelled = "".join(write.format(ord(one)) for one in secret)
+    hider = redactor([secret.encode()])
+    assert hider.hide_whole(f"a {spelled}{behind}".encode()) == f"a ***{behind}".encode()
+    assert hider.hide_whole(f"a {spelled}9".encode()) == f"a {spelled}9".encode(), "another number"
+
+
+@pytest.mark.parametrize(
+    "secret", ["key&amplify-it", "a%25b-cdefgh", "ab&lt-cdefgh", "0123456789\\", "012345678&", "01234567%2"]
+)
+def test_a_secret_that_looks_like_an_escape_is_found_as_it_stands(secret: str) -> None:
+    hider = redactor([secret.encode()])
+    for text in (secret, in_json(secret), html.escape(secret), quote(secret)):
+        assert hider.hide_whole(text.encode()) == HIDDEN
+        assert hider.hide_whole(f"%41 {text} .".encode()) == b"%41 *** ."
+
+
+# -- line breaks ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\n\n"])
+@given(secret=secrets, data=st.data())
+def test_over_lines_of_a_text(line_end: str, secret: str, data: st.DataObject) -> None:
+    cut = data.draw(st.integers(1, len(secret) - 1))
+    text = f"a\nb {secret[:cut]}{line_end}{secret[cut:]} c\nd"
+    hider = redactor([secret.encode()])
+    assert hider.hide_whole(text.encode()).decode() == "a\nb *** c\nd"
+    assert hider.stream().hide(text.encode()).decode() == "a\nb *** c\nd"
+
+
+def test_base64_in_lines() -> None:
+    secret = "canary-0123456789-of-the-operator-in-more-than-one-line-of-base64-text-0123456789"
+    text = encodebytes(f"Authorization: Bearer {secret}!".encode())
+    hidden = redactor([secret.encode()]).hide_whole(text)
+    assert hidden.count(b"\n") == 1
+    assert HIDDEN in hidden
+    assert len(hidden) < 40
+
+
+def test_what_is_no_secret_keeps_its_lines() -> None:
+    text = b"canary-\nof-the-\r\nother"
+    hider = redactor([b"canary-of-the-operator"])
+    assert hider.hide_whole(text) is text
+    assert hider.stream().hide(text) == text
+
+
+# -- numbers --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("secret", "before", "after"),
+    [
+        ("1234567890", '{"key":1234567890}', '{"key":"***"}'),
+        ("1234567890", ' [ -91234567890.5e3 , "1234567890", "a:1234567890," ]\n', ' [ "***" , "***", "a:***," ]\n'),
+        ("12345.67", '{"a":[12345.67,1],"12345.67":2}', '{"a":["***",1],"***":2}'),
+        ("1234567890", '{"a": 1234567890, ', '{"a": ***, '),
+        ("1234567890", "1234567890", "***"),
+        ("1234567890", "say [1234567890]", "say [***]"),
+    ],
+)
+def test_json_stays_json_where_a_secret_is_a_number(secret: str, before: str, after: str) -> None:
+    hider = redactor([secret.encode()])
+    assert hider.hide_whole(before.encode()).decode() == after
+    assert hider.stream().hide(before.encode()).decode() == after
+
+
+# -- strings of few characters --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spelling", IN_JSON)
+@given(data=st.data())
+def test_over_short_strings_of_json_pieces_what_follows_eight_characters_is_hidden(
+    spelling: str, data: st.DataObject
+) -> None:
+    secret = SECRET.replace("\\", "").replace('"', "")  # they are escaped as JSON once more
+    characters = [SPELLINGS[spelling](one) for one in secret]
+    cuts = [SHORTEST_PART + data.draw(st.integers(0, 4))]
+    while cuts[-1] < len(secret):
+        cuts.append(cuts[-1] + data.draw(st.integers(1, 5)))
+    stream = redactor([secret.encode()]).stream()
+    texts = []
+    for start, end in zip([0, *cuts], cuts):
+        part = "".join(characters[start:end])
+        before = " é " if not start else ""
+        shown = json.loads(stream.hide(delta(before + part)))["text"]
+        texts.append(shown)
+        assert shown == before + ("***" if min(end, len(secret)) >= SHORTEST else part)
+        assert stream.hide(b'{"type":"ping"}') == b'{"type":"ping"}'
+    assert stream.hide(delta("behind")) == delta("behind")
+    assert not stream.parts
+
+
+def test_of_a_first_string_that_is_too_short_nothing_is_known() -> None:
+    stream = redactor([b"canary-0123456789"]).stream()
+    for part in ("ca", "nary-0", "123456", "789"):
+        assert stream.hide(delta(part)) == delta(part)
+
+
+def test_many_beginnings_are_one() -> None:
+    stream = redactor([b"canary-0123456789"]).stream()
+    stream.hide(json.dumps(["can", "canary-01"] * 1000).encode())
+    assert len(stream.parts) == 2
+
+
+def test_a_beginning_in_between_does_not_end_a_secret() -> None:
+    stream = redactor([b"canary-0123456789"]).stream()
+    assert stream.hide(delta("canary-012")) == delta("***")
+    assert stream.hide(delta("can")) == delta("can")
+    assert stream.hide(delta("3456")) == delta("***")

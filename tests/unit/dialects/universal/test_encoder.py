@@ -209,8 +209,9 @@ def shown(reads: list[bytes], mode: ResponseMode = "raw") -> list[bytes]:
         [sse("a " + KEY[:15].decode()).data, sse(KEY[15:20].decode()).data, sse(KEY[20:].decode()).data],
         [b"a " + KEY[:10], b'{"a":1}', KEY[10:20], b"[1]", KEY[20:]],
         [b"a " + KEY[:16], KEY[16:20], sse("other").data, KEY[20:]],
+        [b"a " + KEY[:12] + b"\ndata: " + KEY[12:20] + b"\ndata:" + KEY[20:]],
     ],
-    ids=["JSON", "JSON between text", "a number"],
+    ids=["JSON", "JSON between text", "a number", "lines of one event"],
 )
 def test_the_rest_of_a_key_is_hidden_wherever_the_reads_are_cut(mode: ResponseMode, parts: list[bytes]) -> None:
     chunks = [sse("one").data, *parts, sse("behind").data]
