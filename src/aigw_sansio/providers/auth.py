@@ -8,6 +8,7 @@ client's credentials are forwarded unchanged.
 """
 
 import re
+from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
@@ -20,8 +21,8 @@ from ..faults import Fault, FaultKind, Side
 from ..secret import Secret, without_content
 from .google_token import ServiceAccount, carried_account, read_service_account
 from .headers import refuse
-from .key_location import KeyLocation, not_sendable
-from .row import Provider
+from .key_location import BASIC, KeyLocation, not_sendable
+from .row import KEY_SCHEME, Provider
 from .sigv4 import AwsCredentials
 
 #: Fields that hold a key for some provider.
@@ -86,7 +87,7 @@ def operators_secrets(headers: Iterable[tuple[str, str]], query: str) -> list[st
     for name, value in headers:
         bare = value.rpartition(" ")[2]
         if _NAMES_A_KEY.search(name) or len(bare) >= _SHORTEST_UNNAMED_KEY:
-            keys += (value, bare)
+            keys += (value, *(_basic_forms(bare) if value[:6].lower() == "basic " else [bare]))
     for item in query.split("&") if query else ():
         name, _, value = item.partition("=")
         if _NAMES_A_KEY.search(unquote(name)) or len(value) >= _SHORTEST_UNNAMED_KEY:
@@ -99,10 +100,28 @@ def is_stored(text: str, settings: Mapping[str, ProviderSettings]) -> bool:
     return any(own.api_key is not None and own.api_key.matches(text) for own in settings.values())
 
 
-def key_forms(key: str) -> list[str]:
-    """What is to be hidden of a stored key: also the password alone of one for Basic (RFC 7617)."""
-    _, colon, password = key.partition(":")
-    return [key, password] if colon else [key]
+def key_forms(key: str, location: KeyLocation) -> list[str]:
+    """What is to be hidden of a stored key that goes to ``location``. Of one for Basic (RFC 7617), in base64 or not,
+    also user and password, and the password alone; of fal's ``ID:SECRET`` also the secret alone. What is behind a colon
+    of another key is not hidden by itself: it may be an ordinary word."""
+    if location.scheme == BASIC.scheme:
+        return _basic_forms(key)
+    if location.scheme == KEY_SCHEME.scheme:
+        return _with_password(key)
+    return [key]
+
+
+def _basic_forms(key: str) -> list[str]:
+    if ":" in key:
+        return _with_password(key)
+    try:
+        return [key, *_with_password(b64decode(key, validate=True).decode())]
+    except ValueError:
+        return [key]
+
+
+def _with_password(text: str) -> list[str]:
+    return [text, text.partition(":")[2]] if ":" in text else [text]
 
 
 def aws_secrets(stored: "StoredAws") -> list[str]:

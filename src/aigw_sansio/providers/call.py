@@ -133,7 +133,7 @@ def build_call(
     way = located.endpoint
     added: list[str] = []
     if isinstance(credential, str):
-        added += key_forms(credential)
+        added += key_forms(credential, location)
         if location.query:
             asked = query_with_key(asked, location.query, credential)
             way = Endpoint(way.path, asked)

@@ -152,7 +152,7 @@ def build_realtime_call(
         account = None if "authorization" in names else stored.account
     elif isinstance(stored, StoredAzure | Secret):
         key = (stored.key if isinstance(stored, StoredAzure) else stored).reveal()
-        secrets += key_forms(key)
+        secrets += key_forms(key, location)
         if location.query:
             query = query_with_key(found.endpoint.query or "", location.query, key)
             secrets.append(query.rpartition("=")[2])

@@ -83,6 +83,8 @@ def test_of_the_headers_in_the_settings_those_are_keys_that_look_like_it() -> No
     long = "0123456789abcdef0123"
     headers = [("X-Auth", "Bearer secret-1"), ("OpenAI-Beta", "assistants=v2"), ("x-api-key", "secret-2"), ("x", long)]
     assert set(operators_secrets(headers, "")) == {"Bearer secret-1", "secret-1", "secret-2", long}
+    basic = operators_secrets([("Authorization", "Basic dXNlcjpwYXNzd29yZC1jYW5hcnk=")], "")
+    assert {"dXNlcjpwYXNzd29yZC1jYW5hcnk=", "user:password-canary", "password-canary"} <= set(basic)
     assert set(operators_secrets((), f"alt=sse&sig=%2Bx&token=a%2Fb&x={long}")) == {"a%2Fb", "a/b", long}
 
 

@@ -36,6 +36,39 @@ def test_a_request_is_searched_for_a_key_once(headers: list[tuple[str, str]], mo
     assert sent == (OWN[1].encode() if headers else b"Bearer stored-key")
 
 
+@pytest.mark.parametrize(
+    ("provider", "key_in", "key", "also"),
+    [
+        ("openai", "basic", "user:password-canary", {"dXNlcjpwYXNzd29yZC1jYW5hcnk=", "password-canary"}),
+        ("openai", "basic", "dXNlcjpwYXNzd29yZC1jYW5hcnk=", {"user:password-canary", "password-canary"}),
+        ("openai", "basic", "no-base64-of-any-kind", set()),
+        ("inworld", None, "dXNlcjpwYXNzd29yZC1jYW5hcnk=", {"user:password-canary", "password-canary"}),
+        ("fal", None, "id-of-a-key:secret-canary", {"secret-canary"}),
+        ("openai", None, "team:assistant", set()),
+        ("openai", "bearer", "team:assistant", set()),
+        ("openai", "header:x-key", "team:assistant", set()),
+        ("openai", "query:key", "team:assistant", {"team%3Aassistant"}),
+    ],
+)
+def test_a_part_of_a_key_is_hidden_only_where_it_is_the_secret(
+    provider: str, key_in: str | None, key: str, also: set[str]
+) -> None:
+    """Behind the colon of other keys there may be an ordinary word."""
+    built = call.build_call(
+        provider=provider,
+        endpoint="chat/completions",
+        method="POST",
+        headers=[],
+        body=b"{}",
+        settings={provider: ProviderSettings(api_key=Secret(key), key_in=key_in)},
+        account="acme",
+        own_tokens=lambda value: False,
+        unix_time=0.0,
+    )
+    assert isinstance(built, call.ProviderCall)
+    assert set(built.stored_keys) == {part.encode() for part in {key, *also}}
+
+
 def test_of_a_signed_request_the_signature_and_the_session_are_hidden() -> None:
     """AWS quotes a whole request whose signature it refuses."""
     stored = '{"accessKeyId":"AKIAEXAMPLE","secretAccessKey":"s3cret-canary","region":"us-east-1","sessionToken":"session-canary"}'
