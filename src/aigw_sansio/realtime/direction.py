@@ -51,7 +51,9 @@ class Direction:
         self.waits = False
         #: Runs of whole frames written since the target last reported that it took bytes.
         self.unconfirmed: list[bytes] = []
-        self._held: deque[bytes] = deque()  # runs before them, of which the first is not taken in full
+        # Runs before them, of which the first is not taken in full. An empty deque takes 760 bytes, so there is none
+        # unless the target is slow.
+        self._held: deque[bytes] | None = None
         self._held_bytes = 0
         self._taken = 0  # how much of the first one is taken
 
@@ -63,11 +65,18 @@ class Direction:
     def confirm(self, outstanding: int) -> None:
         """The target took bytes: all but the last ``outstanding``."""
         held = self._held
+        if held is None:
+            if not outstanding:
+                self.unconfirmed.clear()
+                return
+            held = self._held = deque()
         size = self._held_bytes + sum(map(len, self.unconfirmed))
         held.extend(self.unconfirmed)
         self.unconfirmed.clear()
         while held and size - len(held[0]) >= outstanding:
             size -= len(held.popleft())
+        if not held:
+            self._held = None
         self._held_bytes = size
         self._taken = max(0, size - outstanding)
 
@@ -75,7 +84,7 @@ class Direction:
         """How many messages, and bytes of their payload, the target has not taken. A frame counts as a whole."""
         messages = payload = 0
         taken = self._taken
-        for run in (*self._held, *self.unconfirmed):
+        for run in (*(self._held or ()), *self.unconfirmed):
             at = 0
             while at < len(run):
                 first = run[at]

@@ -7,7 +7,7 @@ running and cancelled ones together may be twice as many as may run. Otherwise a
 cancels in a row could send any number of requests to providers, with never more than one running.
 """
 
-from collections import deque
+from bisect import bisect_right
 from typing import Protocol
 
 from ..engine.client import Client
@@ -36,7 +36,7 @@ class ClientLimits:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._sessions: dict[LimitedSession, None] = {}
-        self._cancelled: deque[float] = deque()  # when each of them counts no more
+        self._cancelled: list[float] = []  # when each of them counts no more, in order; few, since they are limited
         #: Stands for the connection in shares.
         self.client = Client()
         #: The responses held for it.
@@ -58,8 +58,7 @@ class ClientLimits:
         """Why a request of ``size`` bytes may not begin now."""
         limits = self._services.config.limits
         cancelled = self._cancelled
-        while cancelled and cancelled[0] <= now:
-            cancelled.popleft()
+        del cancelled[: bisect_right(cancelled, now)]
         most = limits.exchanges_per_connection
         busy = sum(session.busy for session in self._sessions)
         if busy >= most or busy + len(cancelled) >= 2 * most:
