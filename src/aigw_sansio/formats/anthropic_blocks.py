@@ -367,11 +367,11 @@ class CallIds:
 
     def of_call(self, call_id: str, field: str) -> str:
         """The id of a call that comes next."""
-        fitting = found = self._ids.fit(call_id, field)
+        found = self._ids.fit(call_id, field)
         while self._unique and found in self._used:
-            times = self._times.get(fitting, 1) + 1
-            self._times[fitting] = times
-            found = f"{fitting[:50]}_{times}"
+            times = self._times.get(call_id, 1) + 1
+            self._times[call_id] = times
+            found = self._ids.fit(f"{call_id}#{times}", field)  # no provider takes such an id, so a new one is made
         self._used.add(found)
         self._latest[call_id] = found
         return found

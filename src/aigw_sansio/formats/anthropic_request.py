@@ -9,6 +9,7 @@ in ``Prompt.extra["anthropic_beta"]``, a list of names, wherever they were writt
 ``anthropic-beta`` of a client puts them there.
 """
 
+from collections.abc import Iterable
 from typing import Final, get_args
 from urllib.parse import quote
 
@@ -28,11 +29,12 @@ from .anthropic_blocks import MAKER, Host, Marks, MessageWriter, cache_control, 
 from .anthropic_read import array, members, optional_string, read_cache, read_system, read_turns, string
 from .anthropic_thinking import fit_sampling, fit_tokens, plan_thinking
 from .anthropic_tools import plan_tools
+from .bedrock.paths import model_path
 from .claude_models import claude_model
 from .refusing import RequestRefused, refusal
 from .request_tools import drop_unsupported, dropped, own_tier, put_extra
 from .translation import Note, Refused, WireRequest
-from .values import arr, obj
+from .values import arr, obj, text
 
 VERSION: Final = "2023-06-01"
 _VERTEX_VERSION: Final = "vertex-2023-10-16"
@@ -283,7 +285,7 @@ def write_bedrock_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Re
     if betas:
         body[_BETAS] = betas
     verb = "invoke-with-response-stream" if prompt.stream else "invoke"
-    return WireRequest("POST", f"/model/{quote(prompt.model, safe='')}/{verb}", (), body)
+    return WireRequest("POST", model_path(prompt.model, verb), (), body)
 
 
 def _beta_header(betas: list[str]) -> list[tuple[str, str]]:
@@ -311,7 +313,7 @@ def _write_body(prompt: Prompt, notes: list[Note], host: Host) -> tuple[JsonObje
     if tools.instruction is not None:
         system.append({"type": "text", "text": tools.instruction})
     messages = writer.messages()
-    check_pairs(messages)
+    check_pairs(map(_calls_and_responses, messages))
     marks.finish()
     thinking = plan_thinking(prompt, notes, model, blocked=blocks_thinking(messages, forced=tools.forced))
     limit, thinking = fit_tokens(prompt, notes, model, thinking, required=True)
@@ -385,18 +387,23 @@ def fitting_stops(prompt: Prompt, notes: list[Note]) -> list[str]:
     return stops
 
 
-def check_pairs(messages: list[JsonObject]) -> None:
+def _calls_and_responses(message: JsonObject) -> tuple[set[str], set[str]]:
+    blocks = [obj(block) for block in arr(message["content"])]
+    called = {text(block.get("id")) for block in blocks if block.get("type") == "tool_use"}
+    return called, {text(block.get("tool_use_id")) for block in blocks if block.get("type") == "tool_result"}
+
+
+def check_pairs(messages: Iterable[tuple[set[str], set[str]]]) -> None:
     """Refuse a conversation in which a call has no response in the next message, or a response no call before it: the
-    provider would refuse it, and say so in positions that the client does not know."""
-    called: set[object] = set()
-    for message in messages:
-        blocks = [obj(block) for block in arr(message["content"])]
-        answered = {block.get("tool_use_id") for block in blocks if block.get("type") == "tool_result"}
+    provider would refuse it, and say so in positions that the client does not know. ``messages`` are the ids of the
+    calls in each message, and those of the responses."""
+    called: set[str] = set()
+    for calls, answered in messages:
         if called - answered:
             raise refusal("turns", "A call of a tool has no response in the message behind it.")
         if answered - called:
             raise refusal("turns", "A response of a tool has no call in the message before it.")
-        called = {block.get("id") for block in blocks if block.get("type") == "tool_use"}
+        called = calls
     if called:
         raise refusal("turns", "The last call of a tool has no response.")
 

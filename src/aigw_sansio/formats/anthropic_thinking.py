@@ -195,5 +195,5 @@ def fit_sampling(
 def _in_range(value: float | None, field: str, notes: list[Note]) -> float | None:
     if value is None or 0 <= value <= 1:
         return value
-    clamped(notes, field, "Claude models take 0 to 1.")
+    clamped(notes, field, "The model takes 0 to 1.")
     return 0.0 if value < 0 else 1.0
