@@ -6,6 +6,7 @@ request fits the service model of Bedrock. Must not know: how a request was made
 
 import base64
 import functools
+import itertools
 import json
 import re
 from typing import Any
@@ -25,7 +26,7 @@ def check_messages_request(body: dict[str, Any], *, own: bool = False) -> None:
     messages = body["messages"]
     roles = [message["role"] for message in messages]
     assert roles[0] == "user"
-    assert all(first != second for first, second in zip(roles, roles[1:])), roles
+    assert all(first != second for first, second in itertools.pairwise(roles)), roles
     blocks = [block for message in messages for block in message["content"]]
     assert all(message["content"] for message in messages)
     for block in [*blocks, *body.get("system", [])]:
@@ -75,7 +76,7 @@ def check_converse_request(body: dict[str, Any]) -> None:
     roles = [message["role"] for message in messages]
     assert roles[0] == "user"
     assert set(roles) <= {"user", "assistant"}
-    assert all(first != second for first, second in zip(roles, roles[1:])), roles
+    assert all(first != second for first, second in itertools.pairwise(roles)), roles
     assert all(message["content"] for message in messages)
     blocks = [block for message in messages for block in message["content"]]
     for block in [*blocks, *body.get("system", [])]:
@@ -123,7 +124,9 @@ def _check_rounds(rounds: list[tuple[list[str], list[str | None]]]) -> None:
     called: list[str] = []
     for calls, responses in rounds:
         answered = [response for response in responses if response is not None]
-        assert sorted(called) == sorted(answered), "tool_use ids were found without tool_result blocks immediately after"
+        assert sorted(called) == sorted(answered), (
+            "tool_use ids were found without tool_result blocks immediately after"
+        )
         assert responses[: len(answered)] == answered, "tool results stand first"
         called = calls
     assert not called

@@ -69,7 +69,13 @@ EVERYTHING: dict[str, Any] = {
                 {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"},
                 {"type": "redacted_thinking", "data": "ZGF0YQ=="},
                 {"type": "text", "text": "See.", "citations": None},
-                {"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}, "cache_control": {"type": "ephemeral"}},
+                {
+                    "type": "tool_use",
+                    "id": "t1",
+                    "name": "f",
+                    "input": {"a": 1},
+                    "cache_control": {"type": "ephemeral"},
+                },
             ],
         },
         {
@@ -229,7 +235,12 @@ def test_responses_of_tools() -> None:
         (None, {"effort": "max"}, ReasoningSettings("max"), {}),
         ({"type": "disabled"}, {"effort": "low"}, ReasoningSettings("none"), {"output_config": {"effort": "low"}}),
         ({"type": "between_tools"}, None, None, {"thinking": {"type": "between_tools"}}),
-        ({"type": "adaptive", "display": "updates"}, None, None, {"thinking": {"type": "adaptive", "display": "updates"}}),
+        (
+            {"type": "adaptive", "display": "updates"},
+            None,
+            None,
+            {"thinking": {"type": "adaptive", "display": "updates"}},
+        ),
         (None, {"task_budget": {"total": 1}}, None, {"output_config": {"task_budget": {"total": 1}}}),
     ],
 )
@@ -282,7 +293,11 @@ def test_a_body_for_bedrock_or_vertex() -> None:
             "messages[0].content[0]",
         ),
         (
-            {"messages": [{"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": 5}]}]},
+            {
+                "messages": [
+                    {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": 5}]}
+                ]
+            },
             "messages[0].content[0].input",
         ),
         (
