@@ -82,8 +82,8 @@ def check_converse_request(body: dict[str, Any]) -> None:
     for block in [*blocks, *body.get("system", [])]:
         assert len(block) == 1
         assert "text" not in block or block["text"].strip(), "the text field is blank"
-    uses = [block["toolUse"] for block in blocks if "toolUse" in block]
-    results = [block["toolResult"] for block in blocks if "toolResult" in block]
+    uses = [block["toolUse"] for block in blocks if _is_client_run(block, "toolUse")]
+    results = [block["toolResult"] for block in blocks if _is_client_run(block, "toolResult")]
     config = body.get("toolConfig", {})
     assert config or not (uses or results), "toolConfig must be defined"
     specs = [tool["toolSpec"] for tool in config.get("tools", []) if "toolSpec" in tool]
@@ -95,9 +95,9 @@ def check_converse_request(body: dict[str, Any]) -> None:
     _check_rounds(
         [
             (
-                [block["toolUse"]["toolUseId"] for block in message["content"] if "toolUse" in block],
+                [block["toolUse"]["toolUseId"] for block in message["content"] if _is_client_run(block, "toolUse")],
                 [
-                    block["toolResult"]["toolUseId"] if "toolResult" in block else None
+                    block["toolResult"]["toolUseId"] if _is_client_run(block, "toolResult") else None
                     for block in message["content"]
                     if "cachePoint" not in block
                 ],
@@ -116,6 +116,11 @@ def check_converse_request(body: dict[str, Any]) -> None:
     assert 0 <= body["inferenceConfig"].get("topP", 0) <= 1
     additional = body.get("additionalModelRequestFields", {})
     assert not ("toolChoice" in config and "tool_choice" in additional)
+
+
+def _is_client_run(block: dict[str, Any], kind: str) -> bool:
+    """Whether ``block`` is a call or a response (``kind``) of a tool that Bedrock does not run itself."""
+    return kind in block and "type" not in block[kind]
 
 
 def _check_rounds(rounds: list[tuple[list[str], list[str | None]]]) -> None:

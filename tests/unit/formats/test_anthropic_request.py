@@ -2,7 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.reading.claude_rules import check_messages_request
+from tests.reading.turn_soups import turn_soups
 
 from aigw_sansio.formats.anthropic_request import (
     read_request,
@@ -216,3 +221,26 @@ def test_what_was_read_is_written_as_it_came() -> None:
 def test_a_repr_tells_no_content() -> None:
     request, _ = write(prompt(turns=(Turn("user", (Text("secret"), File(Uri("https://a.test/secret.pdf")))),)))
     assert "secret" not in repr(request)
+
+
+MODELS = ("claude-3-5-haiku-latest", "claude-sonnet-4-5", "claude-opus-4-6", "claude-opus-4-8", "claude-opus-5-5", "x")
+
+
+@given(turn_soups(MODELS), st.sampled_from((write_request, write_vertex_request, write_bedrock_request)))
+def test_whatever_is_written_keeps_the_rules(soup: Prompt, how: Any) -> None:
+    before = msgspec.json.encode(soup)
+    request = how(soup, [])
+    assert msgspec.json.encode(soup) == before
+    if isinstance(request, WireRequest):
+        check_messages_request({"model": soup.model, **request.body})
+
+
+@given(turn_soups(MODELS))
+def test_a_second_translation_changes_nothing(soup: Prompt) -> None:
+    request = write_request(soup, [])
+    if isinstance(request, WireRequest):
+        found = read_request(request.body, [])
+        assert isinstance(found, Prompt)
+        again, notes = write(found)
+        assert again.body == request.body
+        assert notes == []

@@ -3,8 +3,11 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
 from tests.reading.claude_rules import check_converse_request
+from tests.reading.turn_soups import turn_soups
 
 from aigw_sansio.formats.anthropic_tools import output_tool
 from aigw_sansio.formats.bedrock.converse_request import write_request
@@ -220,3 +223,12 @@ def test_what_would_make_the_response_lie_is_refused(fields: dict[str, Any]) -> 
 def test_what_has_no_place_is_told() -> None:
     _, notes = written(seed=1, cache=CacheMark(), store=True, verbosity="low")
     assert {field for _, field in notes} == {"seed", "cache", "store", "verbosity"}
+
+
+@given(turn_soups((CLAUDE, OPUS, NOVA, LLAMA, GPT, "mistral.mixtral-8x7b-instruct-v0:1")))
+def test_whatever_is_written_keeps_the_rules(soup: Prompt) -> None:
+    before = msgspec.json.encode(soup)
+    request = write_request(soup, [])
+    assert msgspec.json.encode(soup) == before
+    if isinstance(request, WireRequest):
+        check_converse_request(request.body)
