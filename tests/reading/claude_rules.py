@@ -46,8 +46,9 @@ def check_messages_request(body: dict[str, Any], *, own: bool = False) -> None:
             for message in messages
         ]
     )
-    marked = [*body.get("tools", []), *body.get("system", []), *blocks]
-    marked += [inner for block in blocks if isinstance(block.get("content"), list) for inner in block["content"]]
+    marked = [*body.get("tools", []), *body.get("system", [])]
+    for block in blocks:
+        marked += [*block["content"], block] if isinstance(block.get("content"), list) else [block]
     marks = [block["cache_control"] for block in marked if block.get("cache_control")]
     assert len(marks) + ("cache_control" in body) <= 4, "more than 4 cache_control blocks"
     lives = [mark.get("ttl") == "1h" for mark in marks]
