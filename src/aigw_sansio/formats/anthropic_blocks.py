@@ -68,10 +68,11 @@ _ORDER: Final[dict[type[Part], int]] = {Reasoning: 0, ToolCall: 2}
 
 class Host(msgspec.Struct, frozen=True):
     """A place where Claude runs: its ``name`` for people, and what Anthropic's API has and it has not. ``media_by_url``
-    also stands for uploaded files."""
+    also stands for uploaded files. ``holds_to_schemas``: output and calls can be held to a schema."""
 
     name: str
     media_by_url: bool = True
+    holds_to_schemas: bool = True
     lacks: frozenset[str] = frozenset()
 
 
@@ -174,6 +175,10 @@ class MessageWriter:
                     self.has_system_turns = True
                 _put_message(messages, role, content)
                 self._put_extras(messages[-1], group)
+        for message in messages:  # an empty message between two of them may have been left out
+            blocks = message["content"]
+            if type(blocks) is list:
+                blocks.sort(key=_is_no_result)
         _trim_last(messages, self._notes)
         if not messages or messages[0]["role"] != "user":
             messages.insert(0, {"role": "user", "content": [{"type": "text", "text": OPENING}]})
@@ -414,7 +419,6 @@ def _put_message(messages: list[JsonObject], role: str, content: list[JsonObject
     blocks = last.get("content")
     if last.get("role") == role and type(blocks) is list:
         blocks.extend(content)
-        blocks.sort(key=_is_no_result)
     else:
         messages.append({"role": role, "content": content})
 

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from typing import Final, get_args
 from urllib.parse import quote
 
+import msgspec
+
 from ..prompt import (
     Effort,
     FunctionTool,
@@ -48,7 +50,7 @@ _SERVICES: Final = frozenset(
         "workspace_id",
     }
 )  # fmt: skip
-_VERTEX: Final = Host("Claude on Vertex AI", media_by_url=False, lacks=_SERVICES)
+_VERTEX: Final = Host("Claude on Vertex AI", media_by_url=False, holds_to_schemas=False, lacks=_SERVICES)
 _BEDROCK: Final = Host("Claude on Bedrock", media_by_url=False, lacks=_SERVICES)
 _SUPPORTED: Final = frozenset(
     {
@@ -305,6 +307,8 @@ def _write(prompt: Prompt, notes: list[Note], host: Host) -> tuple[JsonObject, l
 
 def _write_body(prompt: Prompt, notes: list[Note], host: Host) -> tuple[JsonObject, list[str]]:
     model = claude_model(prompt.model)
+    if not host.holds_to_schemas and model.forced_tools and prompt.maker != MAKER:
+        model = msgspec.structs.replace(model, structured=False)  # a tool for the output works there, too
     names = fitting_names(notes)
     marks = Marks(notes, 0 if prompt.cache is None else 1)
     tools = plan_tools(prompt, notes, model, host, names, marks)

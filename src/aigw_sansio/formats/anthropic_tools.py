@@ -134,6 +134,10 @@ def _tool(
     schema, changed = tool_schema(tool.parameters)
     if changed:
         mapped(notes, f"{field}.parameters", "Its root must be an object without choices; one was made of them.")
+    if tool.strict and model.structured and prompt.maker != MAKER:
+        schema, changed = output_schema(schema)
+        if changed:
+            mapped(notes, f"{field}.parameters", "What Anthropic does not enforce is in the descriptions.")
     block["input_schema"] = schema
     if tool.strict is not None and model.structured:
         block["strict"] = tool.strict

@@ -378,3 +378,14 @@ def test_a_long_life_does_not_stand_behind_a_short_one() -> None:
     marks.finish()
     assert [block["cache_control"].get("ttl") for block in blocks] == ["1h", None, "5m"]
     assert [note.kind for note in notes] == ["clamped"]
+
+
+def test_responses_stand_first_also_if_a_message_before_them_was_empty() -> None:
+    found = messages(
+        HELLO,
+        Turn("assistant", (call("a"),)),
+        Turn("user", (Text("Well?"),)),
+        Turn("assistant", (Reasoning("not signed"),)),
+        Turn("tool", (response("a", Text("1")),)),
+    )
+    assert [block["type"] for block in found[2][1]] == ["tool_result", "text"]

@@ -15,12 +15,14 @@ from aigw_sansio.formats.anthropic_request import (
     write_request,
     write_vertex_request,
 )
+from aigw_sansio.formats.anthropic_tools import output_tool
 from aigw_sansio.formats.translation import Note, Refused, WireRequest
 from aigw_sansio.prompt import (
     CacheMark,
     File,
     NativeTool,
     Opaque,
+    OutputFormat,
     Prompt,
     Reasoning,
     ReasoningSettings,
@@ -119,6 +121,16 @@ def test_vertex() -> None:
     request, _ = write(prompt(model="anthropic/claude-opus-4-8"), write_vertex_request)
     assert request.path == "/publishers/anthropic/models/claude-opus-4-8:rawPredict"
     assert "stream" not in request.body
+
+
+def test_vertex_is_asked_for_output_by_a_tool() -> None:
+    output = OutputFormat("json_schema", schema={"type": "object", "additionalProperties": False})
+    request, notes = write(prompt(output=output), write_vertex_request)
+    assert output_tool(request.body) == "json"
+    assert notes == [("mapped", "output")]
+    for fields in ({"maker": "anthropic"}, {"model": "claude-opus-5-5"}):
+        request, _ = write(prompt(output=output, **fields), write_vertex_request)
+        assert "output_config" in request.body
 
 
 def test_bedrock() -> None:

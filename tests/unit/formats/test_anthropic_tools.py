@@ -74,6 +74,18 @@ def test_what_a_tool_loses() -> None:
     ]
 
 
+def test_a_strict_tool_has_a_schema_that_is_enforced() -> None:
+    strict = FunctionTool("f", "", {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}}, True)
+    body, notes = written(tools=(strict,))
+    assert body["tools"][0]["input_schema"] == {
+        "type": "object",
+        "properties": {"n": {"type": "integer", "description": "minimum: 1"}},
+        "additionalProperties": False,
+    }
+    assert notes == [("mapped", "tools[0].parameters")]
+    assert written(tools=(strict,), maker="anthropic")[0]["tools"][0]["input_schema"] is strict.parameters
+
+
 def test_a_tool_of_free_input_is_a_function() -> None:
     body, notes = written(tools=(CustomTool("sh", "Runs.", {"type": "grammar"}),))
     assert body["tools"][0]["input_schema"]["required"] == ["input"]

@@ -93,6 +93,7 @@ class ConverseWriter:
         self._names = names
         self._ids = CallIds(IdMap(model.ids, notes), unique=True)
         self._files: set[str] = set()
+        self._copies: dict[str, int] = {}
 
     def system(self) -> list[JsonObject]:
         """The instructions as blocks: those of the prompt, and system turns in front of all others."""
@@ -132,6 +133,10 @@ class ConverseWriter:
                 mapped(self._notes, "turns", "A document cannot come without a text, so one was put beside it.")
             if content:
                 _put_message(messages, group.role, content)
+        for message in messages:  # an empty message between two of them may have been left out
+            blocks = message["content"]
+            if type(blocks) is list:
+                blocks.sort(key=_is_no_result)
         _trim_last(messages, self._notes)
         if not messages or messages[0]["role"] != "user":
             messages.insert(0, {"role": "user", "content": [{"text": OPENING}]})
@@ -266,9 +271,9 @@ class ConverseWriter:
         stem = (name or "").rpartition(".")[0] or name or ""
         wanted = _SPACES.sub(" ", _NOT_IN_NAMES.sub(" ", stem)).strip()[:_LONGEST_NAME].strip()
         wanted = wanted or f"Document {len(self._files) + 1}"
-        found, number = wanted, 1
+        found = wanted
         while found in self._files:
-            number += 1
+            self._copies[wanted] = number = self._copies.get(wanted, 1) + 1
             found = f"{wanted[: _LONGEST_NAME - 12]} ({number})"
         self._files.add(found)
         if name and found != name:
@@ -344,7 +349,6 @@ def _put_message(messages: list[JsonObject], role: str, content: list[JsonObject
     blocks = last.get("content")
     if last.get("role") == role and type(blocks) is list:
         blocks.extend(content)
-        blocks.sort(key=_is_no_result)
     else:
         messages.append({"role": role, "content": content})
 

@@ -278,3 +278,21 @@ def test_what_has_no_place() -> None:
 )
 def test_calls_and_responses_are_pairs(turns: tuple[Turn, ...]) -> None:
     assert refused(*turns) == "turns"
+
+
+def test_responses_stand_first_also_if_a_message_before_them_was_empty() -> None:
+    found = contents(
+        HELLO,
+        Turn("assistant", (ToolCall("a", "f"),)),
+        Turn("user", (Text("Well?"),)),
+        Turn("assistant", (Reasoning("not signed"),)),
+        Turn("tool", (ToolCallResponse("a", (Text("1"),)),)),
+        tools=TOOLS,
+    )
+    assert [next(iter(block)) for block in found[2]] == ["toolResult", "text"]
+
+
+def test_many_files_of_one_name() -> None:
+    files = tuple(File(PlainText("x"), "a.txt") for _ in range(3000))
+    (blocks,) = contents(Turn("user", (Text("a"), *files)))
+    assert blocks[3000]["document"]["name"] == "a (3000)"
