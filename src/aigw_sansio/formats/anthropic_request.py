@@ -47,9 +47,11 @@ _ANTHROPIC: Final = Host("Anthropic")
 _SERVICES: Final = frozenset(
     {
         "container", "mcp_servers", "service_tier", "inference_geo", "speed", "fallbacks", "user_profile_id",
-        "workspace_id",
+        "workspace_id", "cache_control",
     }
 )  # fmt: skip
+#: Members of the body that are fields of a prompt, for notes.
+_FIELDS: Final = {"service_tier": "service_tier", "cache_control": "cache"}
 _VERTEX: Final = Host("Claude on Vertex AI", media_by_url=False, holds_to_schemas=False, lacks=_SERVICES)
 _BEDROCK: Final = Host("Claude on Bedrock", media_by_url=False, lacks=_SERVICES)
 _SUPPORTED: Final = frozenset(
@@ -369,9 +371,9 @@ def _put_own_extra(body: JsonObject, prompt: Prompt, notes: list[Note], host: Ho
         body["metadata"] = {**obj(prompt.extra["metadata"]), **obj(body.get("metadata"))}
     others = {name: value for name, value in prompt.extra.items() if name not in joined}
     put_extra(Prompt(maker=prompt.maker, extra=others), notes, body, MAKER, host.name)
-    for name in host.lacks & body.keys():
+    for name in sorted(host.lacks & body.keys()):
         del body[name]
-        dropped(notes, name if name == "service_tier" else f"extra.{name}", f"{host.name} does not have it.")
+        dropped(notes, _FIELDS.get(name, f"extra.{name}"), f"{host.name} does not have it.")
 
 
 def _betas(body: JsonObject, prompt: Prompt, host: Host, writer: MessageWriter) -> list[str]:

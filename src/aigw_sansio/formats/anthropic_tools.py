@@ -75,8 +75,6 @@ def _choice(
     if not offered:
         if asked is not None and asked.mode == "required":
             raise refusal("tool_choice", "There is no tool to call.")
-        if asked is not None and asked.mode == "auto":
-            dropped(notes, "tool_choice", "There are no tools.")
         return (), choice
     if asked is not None and asked.names and not _is_native(prompt, asked.names):
         fewer: list[Note] = []
@@ -158,6 +156,8 @@ def _with_output(
     """``tools`` and ``choice`` with what makes the output JSON."""
     output = prompt.output
     schema = None if output is None or output.type == "json_object" else output.schema
+    if output is not None and schema is not None and output.description:
+        schema = {"description": output.description, **schema}
     forced = choice.get("type") == "any"
     if schema is not None and model.structured:
         fitting, changed = (schema, False) if prompt.maker == MAKER else output_schema(schema)

@@ -151,12 +151,17 @@ def test_bedrock() -> None:
 @pytest.mark.parametrize("how", [write_vertex_request, write_bedrock_request])
 def test_clouds_lack_what_anthropic_runs_itself(how: Any) -> None:
     request, notes = write(
-        prompt(maker="anthropic", service_tier="auto", extra={"container": "c", "context_management": {"edits": []}}),
+        prompt(
+            maker="anthropic",
+            service_tier="auto",
+            cache=CacheMark(),
+            extra={"container": "c", "context_management": {"edits": []}},
+        ),
         how,
     )
     assert "context_management" in request.body
-    assert not {"container", "service_tier"} & set(request.body)
-    assert sorted(notes) == [("dropped", "extra.container"), ("dropped", "service_tier")]
+    assert not {"container", "service_tier", "cache_control"} & set(request.body)
+    assert sorted(notes) == [("dropped", "cache"), ("dropped", "extra.container"), ("dropped", "service_tier")]
 
 
 def test_betas() -> None:

@@ -126,7 +126,7 @@ def test_a_choice_that_cannot_be() -> None:
     assert refused(tool_choice=ToolChoice("required")) == "tool_choice"
     body, notes = written(tool_choice=ToolChoice("auto"), parallel_tool_calls=False)
     assert "tool_choice" not in body
-    assert notes == [("dropped", "tool_choice")]
+    assert notes == []
 
 
 def test_one_call_at_a_time() -> None:
@@ -176,6 +176,8 @@ def test_a_model_is_held_to_a_schema() -> None:
     assert output_tool(body) is None
     body, _ = written(output=OutputFormat("json_schema", schema=SCHEMA), maker="anthropic")
     assert body["output_config"]["format"]["schema"] is SCHEMA
+    body, _ = written(output=OutputFormat("json_schema", schema=SCHEMA, description="D"))
+    assert body["output_config"]["format"]["schema"] == {"description": "D", **SCHEMA}
 
 
 def test_an_older_model_calls_a_tool_for_its_output() -> None:

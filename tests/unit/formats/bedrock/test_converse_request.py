@@ -170,7 +170,7 @@ def test_a_schema_for_the_output() -> None:
     body, notes = written(output=OutputFormat("json_schema", "x", SCHEMA, description="d"))
     form = body["outputConfig"]["textFormat"]
     assert form["type"] == "json_schema"
-    assert json.loads(form["structure"]["jsonSchema"].pop("schema")) == SCHEMA
+    assert json.loads(form["structure"]["jsonSchema"].pop("schema")) == {"description": "d", **SCHEMA}
     assert form["structure"]["jsonSchema"] == {"name": "x", "description": "d"}
     assert notes == []
 
