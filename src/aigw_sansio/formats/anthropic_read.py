@@ -148,8 +148,8 @@ def _read_response(member: JsonObject, field: str, names: dict[str, str]) -> Too
             part = _read_common(string(inside.pop("type", None), f"{inner}.type"), inside, obj(block), inner)
             if part is not None:
                 parts.append(part)
-    failed = member.pop("is_error", False)
-    if type(failed) is not bool:
+    failed = member.pop("is_error", None)
+    if failed is not None and type(failed) is not bool:
         raise refusal(f"{field}.is_error", "It must be true or false.")
     return ToolCallResponse(
         call_id,

@@ -129,8 +129,8 @@ def _read_tool(value: object, field: str) -> Tool:
         string(member.pop("name", None), f"{field}.name"),
         string(member.pop("description", ""), f"{field}.description"),
         None if schema is None else _object(schema, f"{field}.input_schema"),
-        _flag(member, "strict", f"{field}."),
-        read_cache(member, f"{field}.cache_control"),
+        strict=_flag(member, "strict", f"{field}."),
+        cache=read_cache(member, f"{field}.cache_control"),
         extra=member,
     )
 
@@ -260,7 +260,8 @@ def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
     body = {"model": prompt.model, **body}
     if prompt.stream:
         body["stream"] = True
-    return WireRequest("POST", "/v1/messages", (("anthropic-version", VERSION), *_beta_header(betas)), body)
+    headers = (("anthropic-version", VERSION), *_beta_header(betas))
+    return WireRequest(method="POST", path="/v1/messages", headers=headers, body=body)
 
 
 def write_vertex_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
@@ -276,7 +277,7 @@ def write_vertex_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Ref
     model = prompt.model.removeprefix("anthropic/")
     verb = "streamRawPredict" if prompt.stream else "rawPredict"
     path = f"/publishers/anthropic/models/{quote(model, safe='@')}:{verb}"
-    return WireRequest("POST", path, tuple(_beta_header(betas)), body)
+    return WireRequest(method="POST", path=path, headers=tuple(_beta_header(betas)), body=body)
 
 
 def write_bedrock_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
@@ -289,7 +290,7 @@ def write_bedrock_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Re
     if betas:
         body[_BETAS] = betas
     verb = "invoke-with-response-stream" if prompt.stream else "invoke"
-    return WireRequest("POST", model_path(prompt.model, verb), (), body)
+    return WireRequest(method="POST", path=model_path(prompt.model, verb), headers=(), body=body)
 
 
 def _beta_header(betas: list[str]) -> list[tuple[str, str]]:

@@ -62,7 +62,7 @@ def plan_tools(
         dropped(notes, "output", "The model must call the chosen tool.")
     elif prompt.output is not None:
         return _with_output(prompt, notes, model, tools, choice)
-    return Tools(tools, choice or None, choice.get("type") in ("any", "tool"))
+    return Tools(tools, choice or None, forced=choice.get("type") in ("any", "tool"))
 
 
 def _choice(
@@ -163,12 +163,12 @@ def _with_output(
         fitting, changed = (schema, False) if prompt.maker == MAKER else output_schema(schema)
         if changed:
             mapped(notes, "output.schema", "What Anthropic does not enforce is in the descriptions.")
-        return Tools(tools, choice or None, forced, {"type": "json_schema", "schema": fitting})
+        return Tools(tools, choice or None, forced=forced, format={"type": "json_schema", "schema": fitting})
     thinks = prompt.reasoning is not None and model.thinking != "adaptive" and schema is None
     is_object = schema is None or schema.get("type", "object") == "object"
     if not model.forced_tools or thinks or not is_object:
         mapped(notes, "output", "The model is told to respond in JSON; nothing holds it to that.")
-        return Tools(tools, choice or None, forced, None, _instruction(schema))
+        return Tools(tools, choice or None, forced=forced, instruction=_instruction(schema))
     name = JSON_TOOL
     while any(tool.get("name") == name for tool in tools):
         name += "_"
@@ -178,7 +178,7 @@ def _with_output(
     others = [] if choice.get("type") == "none" else tools
     choice = {"type": "any"} if others else {"type": "tool", "name": name}
     choice["disable_parallel_tool_use"] = True
-    return Tools([*others, json_tool], choice, True)
+    return Tools([*others, json_tool], choice, forced=True)
 
 
 def _instruction(schema: JsonObject | None) -> str:

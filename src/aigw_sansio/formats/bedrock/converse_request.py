@@ -72,7 +72,7 @@ def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
     except RequestRefused as failure:
         return failure.refused
     verb = "converse-stream" if prompt.stream else "converse"
-    return WireRequest("POST", model_path(prompt.model, verb), (), body)
+    return WireRequest(method="POST", path=model_path(prompt.model, verb), headers=(), body=body)
 
 
 def _write_body(prompt: Prompt, notes: list[Note]) -> JsonObject:
@@ -90,7 +90,7 @@ def _write_body(prompt: Prompt, notes: list[Note]) -> JsonObject:
     messages = writer.messages()
     check_pairs(map(calls_and_responses, messages))
     marks.finish()
-    config, additional, forbidden = _tool_config(tools, native, writer.has_tools, prompt, notes, model)
+    config, additional, forbidden = _tool_config(tools, native, prompt, notes, model, has_calls=writer.has_tools)
     for instruction in (tools.instruction, forbidden):
         if instruction is not None:
             system.append({"text": instruction})
@@ -117,7 +117,7 @@ def _write_body(prompt: Prompt, notes: list[Note]) -> JsonObject:
 
 
 def _tool_config(
-    tools: Tools, native: list[NativeTool], has_calls: bool, prompt: Prompt, notes: list[Note], model: BedrockModel
+    tools: Tools, native: list[NativeTool], prompt: Prompt, notes: list[Note], model: BedrockModel, *, has_calls: bool
 ) -> tuple[JsonObject, JsonObject, str | None]:
     """The member ``toolConfig``, what the model is told past Converse, and an instruction that forbids calls."""
     specs = [_tool_spec(tool) for tool in tools.tools]
