@@ -155,7 +155,7 @@ def _read_response(member: JsonObject, field: str, names: dict[str, str]) -> Too
         call_id,
         tuple(parts),
         names.get(call_id),
-        failed,
+        is_error=failed is True,
         cache=read_cache(member, f"{field}.cache_control"),
         extra=member,
     )
