@@ -10,6 +10,8 @@ says who made it, and goes back to that vendor only. What a format defines and n
 
 All are immutable and compare by value. ``maker`` is always the vendor of a model family: ``openai``, ``anthropic``,
 ``google``, ``amazon``, ``cohere``, ``mistral`` and so on. A Claude model makes ``anthropic`` data wherever it runs.
+``extra`` of a part, a turn or a tool holds those members of it that only ``maker`` of the prompt defines: citations of
+a text, who called a tool.
 """
 
 from typing import Literal, TypeAlias
@@ -84,6 +86,7 @@ class Text(_Part, frozen=True, tag="text"):
     text: str
     cache: CacheMark | None = None
     opaque: Opaque | None = None
+    extra: JsonObject = {}
 
 
 class Image(_Part, frozen=True, tag="image"):
@@ -92,6 +95,7 @@ class Image(_Part, frozen=True, tag="image"):
     source: Source
     detail: str | None = None
     cache: CacheMark | None = None
+    extra: JsonObject = {}
 
 
 class Audio(_Part, frozen=True, tag="audio"):
@@ -116,6 +120,7 @@ class File(_Part, frozen=True, tag="file"):
     context: str | None = None
     citations: bool = False
     cache: CacheMark | None = None
+    extra: JsonObject = {}
 
 
 class Reasoning(_Part, frozen=True, tag="reasoning"):
@@ -149,6 +154,7 @@ class ToolCall(_Part, frozen=True, tag="tool_call"):
     custom: bool = False
     cache: CacheMark | None = None
     opaque: Opaque | None = None
+    extra: JsonObject = {}
 
 
 class ToolCallResponse(_Part, frozen=True, tag="tool_call_response"):
@@ -160,6 +166,7 @@ class ToolCallResponse(_Part, frozen=True, tag="tool_call_response"):
     is_error: bool = False
     custom: bool = False
     cache: CacheMark | None = None
+    extra: JsonObject = {}
 
 
 class Native(_Part, frozen=True, tag="native"):
@@ -182,6 +189,7 @@ class Turn(_Value, frozen=True):
     role: Role
     parts: tuple[Part, ...]
     name: str | None = None
+    extra: JsonObject = {}
 
 
 # --------------------------------------------------------------------------------------------------------------
@@ -191,8 +199,7 @@ class Turn(_Value, frozen=True):
 class FunctionTool(_Part, frozen=True, tag="function"):
     """A function that the client runs. ``parameters`` is its JSON Schema, ``None`` if it takes none.
 
-    ``strict``: the arguments must fit the schema; ``None`` if the client said nothing. ``extra``: what only ``maker``
-    of the prompt defines.
+    ``strict``: the arguments must fit the schema; ``None`` if the client said nothing.
     """
 
     name: str

@@ -1,0 +1,293 @@
+"""The messages of an Anthropic request, as turns of a prompt.
+
+Decides: which part each content block is. Blocks that only Anthropic defines stay as they came
+(:class:`~aigw_sansio.prompt.Native`), and so do members that no other vendor has (``extra``). Must not know: the
+settings around the messages.
+
+Source: Anthropic API reference, Messages: ``messages``, ``system``; "Vision", "PDF support", "Citations", "Extended
+thinking", "Tool use". A member that is ``null`` counts as missing. A message with responses of tools is divided: they
+are turns of their own.
+"""
+
+import json
+from typing import Final
+
+import msgspec
+
+from ..prompt import (
+    Blob,
+    CacheMark,
+    File,
+    Image,
+    JsonObject,
+    Native,
+    Opaque,
+    Part,
+    PlainText,
+    Reasoning,
+    ResponsePart,
+    Role,
+    Source,
+    Text,
+    ToolCall,
+    ToolCallResponse,
+    Turn,
+    UploadedFile,
+    Uri,
+)
+from .refusing import refusal
+from .values import obj
+
+MAKER: Final = "anthropic"
+_ROLES: Final[dict[object, Role]] = {"user": "user", "assistant": "assistant", "system": "system"}
+
+
+def read_turns(messages: object) -> tuple[Turn, ...]:
+    """The turns that ``messages`` of a request are. Raises ``RequestRefused``."""
+    names: dict[str, str] = {}
+    turns: list[Turn] = []
+    for at, message in enumerate(array(messages, "messages")):
+        field = f"messages[{at}]"
+        member = members(message, field)
+        role = member.pop("role", None)
+        named = _ROLES.get(role) if type(role) is str else None
+        if named is None:
+            raise refusal(f"{field}.role", "It must be user, assistant or system.")
+        parts = _read_content(member.pop("content", None), f"{field}.content", names)
+        _check_place(named, parts, field)
+        _divide(named, parts, member, turns)
+    return tuple(turns)
+
+
+def read_system(system: object) -> tuple[Text, ...]:
+    """The instructions that ``system`` of a request is: a text, or blocks of text. Raises ``RequestRefused``."""
+    if system is None:
+        return ()
+    if type(system) is str:
+        return (Text(system),) if system else ()
+    texts: list[Text] = []
+    for at, block in enumerate(array(system, "system")):
+        field = f"system[{at}]"
+        member = members(block, field)
+        if member.pop("type", "text") != "text":
+            raise refusal(f"{field}.type", "Only text can be an instruction.")
+        content = string(member.pop("text", None), f"{field}.text")
+        if content:
+            texts.append(Text(content, read_cache(member, f"{field}.cache_control"), extra=member))
+    return tuple(texts)
+
+
+def _check_place(role: Role, parts: list[Part], field: str) -> None:
+    """Refuse calls and thoughts that are not the assistant's, and responses of tools that are not the user's."""
+    for at, part in enumerate(parts):
+        kind = type(part)
+        if (kind is ToolCall or kind is Reasoning) and role != "assistant":
+            raise refusal(f"{field}.content[{at}]", "Only the assistant calls tools and thinks.")
+        if kind is ToolCallResponse and role != "user":
+            raise refusal(f"{field}.content[{at}]", "Responses of tools stand in messages of the user.")
+
+
+def _divide(role: Role, parts: list[Part], extra: JsonObject, turns: list[Turn]) -> None:
+    """Append the turns of one message: runs of responses of tools are turns of the role ``tool``."""
+    run: list[Part] = []
+    of_tools = False
+    for part in parts:
+        is_response = type(part) is ToolCallResponse
+        if run and is_response is not of_tools:
+            turns.append(Turn("tool" if of_tools else role, tuple(run)))
+            run = []
+        of_tools = is_response
+        run.append(part)
+    if run:
+        turns.append(Turn("tool" if of_tools else role, tuple(run), extra=extra))
+
+
+def _read_content(content: object, field: str, names: dict[str, str]) -> list[Part]:
+    if type(content) is str:
+        return [Text(content)] if content else []
+    parts: list[Part] = []
+    for at, block in enumerate(array(content, field)):
+        part = _read_block(block, f"{field}[{at}]", names)
+        if part is not None:
+            parts.append(part)
+    return parts
+
+
+def _read_block(block: object, field: str, names: dict[str, str]) -> Part | None:
+    """One content block. ``names`` are the names of tools by the ids of calls so far; a call adds its own."""
+    member = members(block, field)
+    kind = string(member.pop("type", None), f"{field}.type")
+    if kind == "thinking":
+        signature = string(member.get("signature", ""), f"{field}.signature")
+        thought = string(member.get("thinking", ""), f"{field}.thinking")
+        return Reasoning(thought, Opaque(MAKER, signature) if signature else None) if thought or signature else None
+    if kind == "redacted_thinking":
+        data = string(member.get("data"), f"{field}.data")
+        return Reasoning("", Opaque(MAKER, data), redacted=True) if data else None
+    if kind == "tool_use":
+        call_id = string(member.pop("id", None), f"{field}.id")
+        name = string(member.pop("name", None), f"{field}.name")
+        given = _written(member.pop("input", {}), f"{field}.input")
+        names[call_id] = name
+        return ToolCall(call_id, name, given, cache=read_cache(member, f"{field}.cache_control"), extra=member)
+    if kind == "tool_result":
+        return _read_response(member, field, names)
+    return _read_common(kind, member, obj(block), field)
+
+
+def _read_response(member: JsonObject, field: str, names: dict[str, str]) -> ToolCallResponse:
+    call_id = string(member.pop("tool_use_id", None), f"{field}.tool_use_id")
+    content = member.pop("content", None)
+    parts: list[ResponsePart] = []
+    if type(content) is str:
+        parts = [Text(content)] if content else []
+    elif content is not None:
+        for at, block in enumerate(array(content, f"{field}.content")):
+            inner = f"{field}.content[{at}]"
+            inside = members(block, inner)
+            part = _read_common(string(inside.pop("type", None), f"{inner}.type"), inside, obj(block), inner)
+            if part is not None:
+                parts.append(part)
+    failed = member.pop("is_error", None)
+    if failed is not None and type(failed) is not bool:
+        raise refusal(f"{field}.is_error", "It must be true or false.")
+    return ToolCallResponse(
+        call_id,
+        tuple(parts),
+        names.get(call_id),
+        is_error=failed is True,
+        cache=read_cache(member, f"{field}.cache_control"),
+        extra=member,
+    )
+
+
+def _read_common(kind: str, member: JsonObject, block: JsonObject, field: str) -> ResponsePart | None:
+    """A block that may stand in a message and in the response of a tool."""
+    if kind == "text":
+        content = string(member.pop("text", None), f"{field}.text")
+        if not member.get("citations"):
+            member.pop("citations", None)
+        return Text(content, read_cache(member, f"{field}.cache_control"), extra=member) if content else None
+    if kind == "image":
+        source = _read_source(member.pop("source", None), f"{field}.source")
+        if source is None:
+            return Native(MAKER, block)
+        return Image(source, cache=read_cache(member, f"{field}.cache_control"), extra=member)
+    if kind == "document":
+        return _read_document(member, block, field)
+    return Native(MAKER, block)
+
+
+def _read_document(member: JsonObject, block: JsonObject, field: str) -> File | Native:
+    given = members(member.pop("source", None), f"{field}.source")
+    source: Source | PlainText | None
+    if given.get("type") == "text":
+        source = PlainText(string(given.get("data"), f"{field}.source.data"))
+    elif given.get("type") == "content":
+        plain = _plain(given.get("content"))
+        if plain is None:
+            return Native(MAKER, block)
+        # Its division is where citations may point to, so it is kept for who knows it.
+        source = PlainText(plain)
+        member["source"] = given
+    else:
+        source = _read_source(given, f"{field}.source")
+        if source is None:
+            return Native(MAKER, block)
+        if type(source) is Uri:
+            source = Uri(source.uri, "application/pdf")
+    cited = obj(member.get("citations"))
+    if cited.keys() <= {"enabled"}:
+        member.pop("citations", None)
+    return File(
+        source,
+        name=optional_string(member.pop("title", None), f"{field}.title"),
+        context=optional_string(member.pop("context", None), f"{field}.context"),
+        citations=cited.get("enabled") is True,
+        cache=read_cache(member, f"{field}.cache_control"),
+        extra=member,
+    )
+
+
+def _plain(content: object) -> str | None:
+    """The text of a document that is given in blocks, or ``None`` if it holds more than text."""
+    if type(content) is str:
+        return content
+    if type(content) is not list:
+        return None
+    texts: list[str] = []
+    for block in content:
+        piece = obj(block).get("text")
+        if obj(block).get("type") != "text" or type(piece) is not str:
+            return None
+        texts.append(piece)
+    return "\n".join(texts)
+
+
+def _read_source(value: object, field: str) -> Source | None:
+    """Where media are; ``None`` for a kind of source that nobody knows yet."""
+    source = members(value, field)
+    kind = string(source.get("type"), f"{field}.type")
+    if kind == "base64":
+        return Blob(
+            string(source.get("data"), f"{field}.data"), string(source.get("media_type"), f"{field}.media_type").lower()
+        )
+    if kind == "url":
+        return Uri(string(source.get("url"), f"{field}.url"))
+    if kind == "file":
+        return UploadedFile(string(source.get("file_id"), f"{field}.file_id"), MAKER)
+    return None
+
+
+def read_cache(member: JsonObject, field: str = "cache_control") -> CacheMark | None:
+    """Take ``cache_control`` out of ``member``; ``field`` is its place."""
+    value = member.pop("cache_control", None)
+    if value is None:
+        return None
+    mark = members(value, field)
+    return CacheMark(optional_string(mark.get("ttl"), f"{field}.ttl"))
+
+
+def _written(value: object, field: str) -> str:
+    """The input of a call as JSON text."""
+    if type(value) is not dict:
+        raise refusal(field, "It must be an object.")
+    return json_text(value, field)
+
+
+def json_text(value: object, field: str) -> str:
+    """``value`` as JSON text. Refused if it is nested too deeply to be written."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+        pass
+    try:  # the slower encoder writes numbers of any size
+        return json.dumps(value, separators=(",", ":"))
+    except (ValueError, RecursionError) as error:
+        raise refusal(field, "It is nested too deeply.") from error
+
+
+def members(value: object, field: str) -> JsonObject:
+    """A copy of an object, without the members that are ``null``."""
+    if type(value) is not dict:
+        raise refusal(field, "It must be an object.")
+    return {name: one for name, one in value.items() if one is not None}
+
+
+def array(value: object, field: str) -> list[object]:
+    """``value`` if it is an array."""
+    if type(value) is not list:
+        raise refusal(field, "It must be an array.")
+    return value
+
+
+def string(value: object, field: str) -> str:
+    """``value`` if it is a string."""
+    if type(value) is not str:
+        raise refusal(field, "It must be a string.")
+    return value
+
+
+def optional_string(value: object, field: str) -> str | None:
+    """``value`` if it is a string; ``None`` if it is missing or empty."""
+    return None if value is None else string(value, field) or None

@@ -1,0 +1,20 @@
+"""A way out of the middle of a request that cannot be read or written.
+
+Decides: nothing. Must not know: any format.
+"""
+
+from .translation import Refused
+
+
+class RequestRefused(Exception):
+    """Carries a refusal from the depth of a reader or writer to its public function, which returns it. It never leaves
+    a format."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.field)
+        self.refused = refused
+
+
+def refusal(field: str, why: str) -> RequestRefused:
+    """What to raise if the request fails because of ``field``; ``why`` is one plain sentence without content."""
+    return RequestRefused(Refused(field, why))
