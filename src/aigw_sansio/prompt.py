@@ -121,13 +121,15 @@ class File(_Part, frozen=True, tag="file"):
 class Reasoning(_Part, frozen=True, tag="reasoning"):
     """What the model thought. ``text`` may be empty if only ``opaque`` came.
 
-    ``summary``: the text is a summary of it. ``redacted``: the provider hid it, ``opaque`` is all there is.
+    ``summary``: the text is a summary of it. ``redacted``: the provider hid it, ``opaque`` is all there is. ``id`` is
+    its maker's, if it gave one; it goes back with ``opaque``.
     """
 
     text: str = ""
     opaque: Opaque | None = None
     summary: bool = False
     redacted: bool = False
+    id: str | None = None
 
 
 class Refusal(_Part, frozen=True, tag="refusal"):
