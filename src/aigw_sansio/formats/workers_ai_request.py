@@ -10,6 +10,8 @@ the AI SDK that Cloudflare publishes. Images are data URLs only, and the schema 
 from dataclasses import replace
 from typing import Final
 
+import msgspec
+
 from ..prompt import Effort, JsonObject, Prompt
 from .openai.chat_write import write_like
 from .openai.like import NOT_IN_CHAT, OPENAI_ONLY, Quirks
@@ -72,4 +74,4 @@ def write_run_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refuse
     if isinstance(written, Refused):
         return written
     body = {name: value for name, value in written.body.items() if name != "model"}
-    return WireRequest(written.method, written.path, written.headers, body)
+    return msgspec.structs.replace(written, body=body)

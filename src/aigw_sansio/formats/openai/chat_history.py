@@ -259,7 +259,7 @@ class HistoryWriter:
         if others:
             mapped(self._notes, field, "Results of tools are text; its media follow in a message of the user.")
             media.append({"type": "text", "text": f"From the result of tool call {own_id}:"})
-            media.extend(self._parts.part(placed) for placed in others)
+            media.extend(self._parts.write(placed) for placed in others)
         return told
 
 

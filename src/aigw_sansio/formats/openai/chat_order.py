@@ -34,7 +34,7 @@ def in_order(turns: Sequence[Turn], notes: list[Note]) -> list[Message]:
     for at, turn in enumerate(turns):
         placed = [one for one in _placed(at, turn) if one.field not in taken]
         if placed:
-            messages.append(Message(turn.role, placed, f"turns[{at}]", turn.name))
+            messages.append(Message(turn.role, placed, f"turns[{at}]", name=turn.name))
         results = answers.get(at)
         if results is None:
             continue
@@ -81,5 +81,5 @@ def alternating(messages: Sequence[Message], notes: list[Note], target: str) -> 
         if joined and joined[-1].role == role:
             joined[-1].parts.extend(message.parts)
         else:
-            joined.append(Message(role, list(message.parts), message.field, message.name))
+            joined.append(Message(role, list(message.parts), message.field, name=message.name))
     return joined

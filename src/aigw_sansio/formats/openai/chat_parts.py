@@ -185,13 +185,13 @@ class PartWriter:
 
     def content(self, parts: Sequence[Placed]) -> str | list[JsonObject]:
         """The content of a message of ``parts``: a string if it may be one."""
-        written = [self.part(placed) for placed in parts]
+        written = [self.write(placed) for placed in parts]
         plain = all(part.keys() == _TEXT_MEMBERS for part in written)
         if plain and (len(written) < 2 or not self._quirks.text_parts):
             return "\n".join(str(part["text"]) for part in written)
         return written
 
-    def part(self, placed: Placed) -> JsonObject:
+    def write(self, placed: Placed) -> JsonObject:
         """One part as an object."""
         part = self._bare_part(placed.field, placed.part)
         mark = self.mark(placed.field, getattr(placed.part, "cache", None))

@@ -85,7 +85,7 @@ def _write(prompt: Prompt, notes: list[Note], quirks: Quirks) -> WireRequest | R
         if any(part in ("", ".", "..") for part in prompt.model.split("/")):
             raise Refusing("model", f"{quirks.name} has it in its path, and this is no name for one.")
         path = path.replace("{model}", quote(prompt.model, safe="/:@", errors="replace"))
-    return WireRequest("POST", path, (), body)
+    return WireRequest("POST", path, headers=(), body=body)
 
 
 def _without(prompt: Prompt, lacks: frozenset[str]) -> Prompt:

@@ -43,7 +43,7 @@ def read(content: object) -> tuple[list[Part], list[str]]:
 
 def write(part: Part, quirks: Quirks = OPENAI) -> tuple[JsonObject, list[str]]:
     notes: list[Note] = []
-    return PartWriter(quirks, notes, None).part(Placed("p", part)), [f"{note.kind} {note.field}" for note in notes]
+    return PartWriter(quirks, notes, None).write(Placed("p", part)), [f"{note.kind} {note.field}" for note in notes]
 
 
 #: (a part on the wire, as both OpenAI and the reader know it, the part)
