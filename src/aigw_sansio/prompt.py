@@ -10,6 +10,10 @@ says who made it, and goes back to that vendor only. What a format defines and n
 
 All are immutable and compare by value. ``maker`` is always the vendor of a model family: ``openai``, ``anthropic``,
 ``google``, ``amazon``, ``cohere``, ``mistral`` and so on. A Claude model makes ``anthropic`` data wherever it runs.
+``extra`` of a part, a turn or a tool holds those members of it that only ``maker`` of the prompt defines: citations of
+a text, who called a tool.
+``item`` of a part holds members of the item of OpenAI Responses that it came from: ids, phases. Nobody else needs them,
+so it is no loss to leave them out. Those of a message stand at its first part.
 """
 
 from typing import Literal, TypeAlias
@@ -84,6 +88,8 @@ class Text(_Part, frozen=True, tag="text"):
     text: str
     cache: CacheMark | None = None
     opaque: Opaque | None = None
+    extra: JsonObject = {}
+    item: JsonObject = {}
 
 
 class Image(_Part, frozen=True, tag="image"):
@@ -92,6 +98,7 @@ class Image(_Part, frozen=True, tag="image"):
     source: Source
     detail: str | None = None
     cache: CacheMark | None = None
+    extra: JsonObject = {}
 
 
 class Audio(_Part, frozen=True, tag="audio"):
@@ -116,6 +123,7 @@ class File(_Part, frozen=True, tag="file"):
     context: str | None = None
     citations: bool = False
     cache: CacheMark | None = None
+    extra: JsonObject = {}
 
 
 class Reasoning(_Part, frozen=True, tag="reasoning"):
@@ -136,6 +144,7 @@ class Refusal(_Part, frozen=True, tag="refusal"):
     """The text in which the model declined."""
 
     text: str
+    item: JsonObject = {}
 
 
 class ToolCall(_Part, frozen=True, tag="tool_call"):
@@ -151,6 +160,8 @@ class ToolCall(_Part, frozen=True, tag="tool_call"):
     custom: bool = False
     cache: CacheMark | None = None
     opaque: Opaque | None = None
+    extra: JsonObject = {}
+    item: JsonObject = {}
 
 
 class ToolCallResponse(_Part, frozen=True, tag="tool_call_response"):
@@ -162,6 +173,8 @@ class ToolCallResponse(_Part, frozen=True, tag="tool_call_response"):
     is_error: bool = False
     custom: bool = False
     cache: CacheMark | None = None
+    extra: JsonObject = {}
+    item: JsonObject = {}
 
 
 class Native(_Part, frozen=True, tag="native"):
@@ -184,6 +197,7 @@ class Turn(_Value, frozen=True):
     role: Role
     parts: tuple[Part, ...]
     name: str | None = None
+    extra: JsonObject = {}
 
 
 # --------------------------------------------------------------------------------------------------------------
@@ -193,8 +207,7 @@ class Turn(_Value, frozen=True):
 class FunctionTool(_Part, frozen=True, tag="function"):
     """A function that the client runs. ``parameters`` is its JSON Schema, ``None`` if it takes none.
 
-    ``strict``: the arguments must fit the schema; ``None`` if the client said nothing. ``extra``: what only ``maker``
-    of the prompt defines.
+    ``strict``: the arguments must fit the schema; ``None`` if the client said nothing.
     """
 
     name: str

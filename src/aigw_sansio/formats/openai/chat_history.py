@@ -73,6 +73,7 @@ class HistoryWriter:
         if prompt.instructions:
             placed = [Placed(f"instructions[{number}]", text) for number, text in enumerate(prompt.instructions)]
             written.append({"role": self._system, "content": self._parts.content(placed)})
+        self._note_extras()
         messages = in_order(prompt.turns, self._notes)
         if quirks.alternates:
             messages = alternating(messages, self._notes, quirks.name)
@@ -88,6 +89,23 @@ class HistoryWriter:
             if last["role"] == "assistant" and "tool_calls" not in last:
                 last["prefix"] = True
         return written
+
+    def _note_extras(self) -> None:
+        """Note the members of parts and turns that Chat Completions do not define: no reader of them makes any."""
+        for at, turn in enumerate(self._prompt.turns):
+            self._note_extra(f"turns[{at}]", turn.extra)
+            for number, part in enumerate(turn.parts):
+                field = f"turns[{at}].parts[{number}]"
+                self._note_extra(field, getattr(part, "extra", {}))
+                if isinstance(part, ToolCallResponse):
+                    for inner, piece in enumerate(part.response):
+                        self._note_extra(f"{field}.response[{inner}]", getattr(piece, "extra", {}))
+        for at, text in enumerate(self._prompt.instructions):
+            self._note_extra(f"instructions[{at}]", text.extra)
+
+    def _note_extra(self, field: str, extra: JsonObject) -> None:
+        for name in extra:
+            dropped(self._notes, f"{field}.extra.{name[:60]}", f"{self._quirks.name} does not define it.")
 
     @property
     def _system(self) -> str:

@@ -35,6 +35,8 @@ _RESPONSES_TOOLS: Final = frozenset(
         "web_search", "web_search_preview",
     }
 )  # fmt: skip
+#: Members of functions in its Responses alone.
+_RESPONSES_TOOL_MEMBERS: Final = frozenset({"allowed_callers", "defer_loading", "output_schema", "strict"})
 _MODES: Final = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
 
 
@@ -213,7 +215,9 @@ def _function(
     elif tool.strict:
         dropped(notes, field + ".strict", f"{quirks.name} does not hold arguments to their schema.")
     for name, value in tool.extra.items():
-        if prompt.maker == quirks.maker and name not in function:
+        if value is None:
+            continue
+        if prompt.maker == quirks.maker and name not in function and name not in _RESPONSES_TOOL_MEMBERS:
             function[name] = value
         else:
             dropped(notes, f"{field}.extra.{name[:60]}", f"{quirks.name} does not define it.")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ...prompt import JsonObject, Opaque, Part, Reasoning, Text, ToolCall
+from ..foreign_reasoning import opaque
 from ..request_tools import dropped
 from ..translation import Note
 from .client_values import as_object, get_array, get_text
@@ -52,24 +53,36 @@ def read_reasoning(message: JsonObject, at: str, notes: list[Note]) -> tuple[lis
         for number, one in enumerate(get_array(message, "thinking_blocks", at)):
             field = f"{at}thinking_blocks[{number}]"
             parts += _read_block(as_object(one, field), field + ".", notes)
-    plain = [told for name in PLAIN_MEMBERS if (told := get_text(message, name, at))]
-    if plain and not any(part.text for part in parts):
-        parts.insert(0, Reasoning(plain[0]))
+    plain = [(name, told) for name in PLAIN_MEMBERS if (told := get_text(message, name, at))]
+    if plain:
+        _add_plain(*plain[0], parts, at, notes)
     return parts, signatures
 
 
+def _add_plain(name: str, plain: str, parts: list[Reasoning], at: str, notes: list[Note]) -> None:
+    """Add what ``plain`` says beyond ``parts``: a stream's last words may have no signature."""
+    told = "".join(part.text for part in parts)
+    if not told:
+        parts.insert(0, Reasoning(plain))
+    elif plain.startswith(told):
+        if len(plain) > len(told):
+            parts.append(Reasoning(plain[len(told) :]))
+    elif plain.split() != told.split():
+        dropped(notes, at + name, "Other members of the message tell its reasoning in other words.")
+
+
 def _read_block(block: JsonObject, at: str, notes: list[Note]) -> list[Reasoning]:
-    """One of Anthropic's blocks."""
+    """One of Anthropic's blocks. Its data may be another vendor's, packed."""
     kind = block.get("type")
     if kind == "thinking":
         signature = get_text(block, "signature", at)
         thought = get_text(block, "thinking", at) or ""
         if thought or signature:
-            return [Reasoning(thought, Opaque("anthropic", signature) if signature else None)]
+            return [Reasoning(thought, opaque("anthropic", signature) if signature else None)]
     elif kind == "redacted_thinking":
         hidden = get_text(block, "data", at)
         if hidden:
-            return [Reasoning("", Opaque("anthropic", hidden), redacted=True)]
+            return [Reasoning("", opaque("anthropic", hidden), redacted=True)]
     dropped(notes, at[:-1], "It is no block of reasoning that is known, or an empty one.")
     return []
 
@@ -103,15 +116,15 @@ def _read_detail(
     if not text and not data:
         dropped(notes, field, "It is no reasoning that is known, or an empty one.")
         return
-    opaque = Opaque(maker, data) if data else None
+    made = Opaque(maker, data) if data else None
     number = detail.get("index")
     block = f"{maker} {number if type(number) is int and 0 <= number < 2**31 else len(blocks)}"
     encrypted = kind == "reasoning.encrypted"
     if encrypted and blocks and blocks[-1] == block and parts[-1].summary and parts[-1].opaque is None:
-        parts[-1] = Reasoning(parts[-1].text, opaque, summary=True, id=own_id or parts[-1].id)
+        parts[-1] = Reasoning(parts[-1].text, made, summary=True, id=own_id or parts[-1].id)
         return
     summary, redacted = kind == "reasoning.summary", encrypted and maker == "anthropic"
-    parts.append(Reasoning(text, opaque, summary=summary, redacted=redacted, id=own_id))
+    parts.append(Reasoning(text, made, summary=summary, redacted=redacted, id=own_id))
     blocks.append(block)
 
 

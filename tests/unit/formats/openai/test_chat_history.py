@@ -269,6 +269,24 @@ def test_a_message_at_the_end_is_to_be_continued(name: str) -> None:
     assert "prefix" not in messages[-1]
 
 
+def test_members_that_only_one_vendor_defines_are_noted() -> None:
+    more: JsonObject = {"citations": []}
+    turns = (
+        Turn("user", (Text("a", extra=more),), extra=more),
+        Turn("assistant", (ToolCall("c", "f", extra=more, item={"id": "fc_1"}),)),
+        Turn("tool", (ToolCallResponse("c", (Text("r", extra=more),), "f", extra=more),)),
+    )
+    _, notes = write(Prompt(instructions=(Text("i", extra=more),), turns=turns))
+    fields = [
+        "turns[0]",
+        "turns[0].parts[0]",
+        "turns[1].parts[0]",
+        "turns[2].parts[0]",
+        "turns[2].parts[0].response[0]",
+    ]
+    assert notes == [f"dropped {field}.extra.citations" for field in [*fields, "instructions[0]"]]
+
+
 def test_blocks_of_other_vendors_leave_no_empty_message() -> None:
     native = Native("anthropic", {"type": "server_tool_use"})
     prompt = Prompt(turns=(Turn("user", (native,)), Turn("assistant", (native,)), Turn("user", (Text("a"), native))))

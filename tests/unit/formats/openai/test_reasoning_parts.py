@@ -2,6 +2,7 @@
 
 import pytest
 
+from aigw_sansio.formats.foreign_reasoning import pack
 from aigw_sansio.formats.openai.client_values import Refusing
 from aigw_sansio.formats.openai.reasoning_parts import read_reasoning, write_details
 from aigw_sansio.formats.translation import Note
@@ -25,6 +26,28 @@ def test_the_same_text_in_two_members_counts_once() -> None:
     parts, _, notes = read({"reasoning_content": "hm", "thinking_blocks": blocks})
     assert parts == [Reasoning("hm", Opaque("anthropic", "s"))]
     assert notes == []
+
+
+def test_data_of_other_makers_in_blocks() -> None:
+    blocks: list[object] = [
+        {"type": "thinking", "thinking": "a", "signature": pack("openai", "signature", "x")},
+        {"type": "redacted_thinking", "data": pack("amazon", "redacted", "y")},
+    ]
+    assert read({"thinking_blocks": blocks})[0] == [
+        Reasoning("a", Opaque("openai", "x")),
+        Reasoning("", Opaque("amazon", "y"), redacted=True),
+    ]
+
+
+def test_plain_text_that_says_more_than_the_blocks() -> None:
+    blocks = [{"type": "thinking", "thinking": "one ", "signature": "s"}]
+    signed = Reasoning("one ", Opaque("anthropic", "s"))
+    assert read({"reasoning_content": "one two", "thinking_blocks": blocks})[0] == [signed, Reasoning("two")]
+    parts, _, notes = read({"reasoning_content": "other", "thinking_blocks": blocks})
+    assert parts == [signed]
+    assert [note.field for note in notes] == ["m.reasoning_content"]
+    hidden = [{"type": "redacted_thinking", "data": "x"}]
+    assert read({"reasoning": "a", "thinking_blocks": hidden})[0][0] == Reasoning("a")
 
 
 def test_blocks_of_anthropic() -> None:
