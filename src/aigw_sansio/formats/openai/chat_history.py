@@ -13,10 +13,8 @@ from typing import Final
 from ...prompt import (
     Audio,
     CacheMark,
-    File,
     JsonObject,
     Native,
-    PlainText,
     Prompt,
     Reasoning,
     Refusal,
@@ -262,8 +260,8 @@ class HistoryWriter:
         parts = self._parts.sendable(
             [Placed(f"{field}.response[{number}]", part) for number, part in enumerate(result.response)]
         )
-        texts = [placed for placed in parts if _is_text(placed)]
-        others = [placed for placed in parts if not _is_text(placed)]
+        texts = [placed for placed in parts if self._parts.is_text(placed.part)]
+        others = [placed for placed in parts if not self._parts.is_text(placed.part)]
         last = texts[-1].part if texts else None
         if isinstance(last, Text) and result.cache is not None:
             marked = Text(last.text, last.cache or result.cache, last.opaque)
@@ -279,8 +277,3 @@ class HistoryWriter:
             media.append({"type": "text", "text": f"From the result of tool call {own_id}:"})
             media.extend(self._parts.write(placed) for placed in others)
         return told
-
-
-def _is_text(placed: Placed) -> bool:
-    part = placed.part
-    return type(part) is Text or (type(part) is File and type(part.source) is PlainText)

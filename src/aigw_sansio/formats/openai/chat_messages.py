@@ -9,6 +9,7 @@ Gemini: ``extra_content.google.thought_signature``, ``provider_specific_fields.t
 the id of a call behind ``__thought__`` (LiteLLM).
 """
 
+from collections import deque
 from typing import Final
 
 import msgspec
@@ -57,7 +58,7 @@ class MessageReader:
     """Reads messages in their order. One object for each request; :attr:`instructions` and :meth:`finish` give what
     was read. Raises :class:`Refusing`."""
 
-    __slots__ = ("_notes", "_results", "_turns", "_waiting", "instructions")
+    __slots__ = ("_calls", "_notes", "_queues", "_results", "_turns", "_waiting", "instructions")
 
     def __init__(self, notes: list[Note]) -> None:
         self._notes = notes
@@ -65,8 +66,12 @@ class MessageReader:
         self.instructions: list[Text] = []
         self._turns: list[Turn] = []
         self._results: list[Part] = []
-        #: The calls whose results have not come yet, by id.
+        #: All calls by id, the last one of each.
+        self._calls: dict[str, ToolCall] = {}
+        #: The calls of the last message with any whose results have not come yet, by id.
         self._waiting: dict[str, ToolCall] = {}
+        #: Their ids by the name of the tool, and all under ``None``, in their order.
+        self._queues: dict[str | None, deque[str]] = {}
 
     def read(self, number: int, message: JsonObject, *, last: bool) -> None:
         """Read message ``number``, the ``last`` one or not."""
@@ -145,6 +150,10 @@ class MessageReader:
         left = get_text(google, "thought_signature", at + "extra_content.google.")
         _place(signatures.get("") or (Opaque("google", left) if left else None), parts, calls)
         self._waiting = {call.id: call for call in calls}
+        self._calls.update(self._waiting)
+        self._queues = {None: deque(self._waiting)}
+        for call in calls:
+            self._queues.setdefault(call.name, deque()).append(call.id)
         return parts + calls
 
     def _read_calls(self, number: int, message: JsonObject, at: str, signatures: dict[str, Opaque]) -> list[ToolCall]:
@@ -187,9 +196,9 @@ class MessageReader:
     def _read_result(self, number: int, message: JsonObject, at: str) -> ToolCallResponse:
         told = (get_text(message, "tool_call_id", at) or "").partition(_THOUGHT)[0]
         name = get_text(message, "name", at) or None
-        call = self._waiting.get(told) if told else self._first_waiting(name)
+        call = self._calls.get(told) if told else self._first_waiting(name)
         if call is not None:
-            del self._waiting[call.id]
+            self._waiting.pop(call.id, None)
         elif not told:
             mapped(self._notes, at + "tool_call_id", "No call waits for this result; it gets an id of its own.")
         response: list[ResponsePart] = []
@@ -206,8 +215,12 @@ class MessageReader:
         )
 
     def _first_waiting(self, name: str | None) -> ToolCall | None:
-        for call in self._waiting.values():
-            if name is None or call.name == name:
+        """The first call of ``name``, or of all, whose result has not come. Each is taken off its queue once, so that
+        many results cost no more than one look each."""
+        queue = self._queues.get(name)
+        while queue:
+            call = self._waiting.get(queue.popleft())
+            if call is not None:
                 return call
         return None
 

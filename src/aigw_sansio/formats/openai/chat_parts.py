@@ -27,7 +27,7 @@ from ...prompt import (
     Uri,
     Video,
 )
-from ..request_tools import Placed, data_url, dropped, mapped, read_data_url
+from ..request_tools import Placed, data_url, dropped, file_as_text, mapped, read_data_url
 from ..translation import Note
 from .client_values import Refusing, as_object, as_text, get_object, get_text, need_text
 from .like import Quirks
@@ -208,6 +208,12 @@ class PartWriter:
                 kept.append(placed)
         return kept
 
+    def is_text(self, part: Part) -> bool:
+        """Whether ``part`` is written as text: also a file of text, if the target has none."""
+        if type(part) is File and (type(part.source) is PlainText or not self._quirks.files):
+            return file_as_text(part) is not None
+        return type(part) is Text
+
     def mark(self, field: str, cache: CacheMark | None) -> JsonObject:
         """The member that marks what may be cached, if there is a mark and the target takes one."""
         if cache is None:
@@ -232,7 +238,7 @@ class PartWriter:
             return {"type": "image_url", "image_url": image}
         if type(part) is Audio and quirks.audio:
             return {"type": "input_audio", "input_audio": self._audio(field, part.source)}
-        if type(part) is File and (quirks.files or type(part.source) is PlainText):
+        if type(part) is File and (quirks.files or self.is_text(part)):
             return self._file(field, part)
         if type(part) is Video and quirks.video:
             return {"type": "video_url", "video_url": {"url": self._url(field, part.source)}}
@@ -265,9 +271,10 @@ class PartWriter:
             dropped(self._notes, field + ".citations", f"{name} does not quote documents.")
         if file.context is not None:
             dropped(self._notes, field + ".context", f"{name} has no place for it.")
-        if isinstance(source, PlainText):
-            mapped(self._notes, field, f"{name} has no files of plain text; it is sent as text.")
-            return {"type": "text", "text": f"{file.name}\n\n{source.text}" if file.name else source.text}
+        if isinstance(source, PlainText) or not self._quirks.files:
+            mapped(self._notes, field, f"{name} has no files of text; it is sent as text.")
+            text = file_as_text(file) or ""
+            return {"type": "text", "text": f"{file.name}\n\n{text}" if file.name else text}
         if self._quirks.document_urls:
             return self._document(field, file.name, source)
         told: JsonObject

@@ -80,6 +80,12 @@ def reasons_without_tools(model: str) -> bool:
     return reasons(model) and version is not None and version >= (5, 4)
 
 
+def reasons_unasked(model: str) -> bool:
+    """Whether the model reasons if the request says nothing: of those whose reasoning can be off, GPT-5.5 and later."""
+    version = version_of(model)
+    return reasons(model) and (version is None or version == (5, 0) or version >= (5, 5))
+
+
 def takes_cache_marks(model: str) -> bool:
     """Whether the request may say what is to be cached: GPT-5.6 and later. The others do it by themselves."""
     version = version_of(model)

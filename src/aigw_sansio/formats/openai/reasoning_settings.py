@@ -14,7 +14,7 @@ from ...prompt import Effort, JsonObject, Prompt, ReasoningSettings
 from ..request_tools import dropped, effort_of, mapped
 from ..translation import Note
 from .client_values import Refusing, get_flag, get_integer, get_object, get_text
-from .models import EFFORTS, efforts_of, reasons_without_tools, refuses_effort
+from .models import EFFORTS, efforts_of, reasons_unasked, reasons_without_tools, refuses_effort
 
 _EFFORTS: Final[dict[str, Effort]] = {effort: effort for effort in get_args(Effort)}
 _OPENROUTER_MEMBERS: Final = frozenset({"effort", "max_tokens", "enabled", "exclude", "summary"})
@@ -112,7 +112,8 @@ def openai_members(prompt: Prompt, notes: list[Note]) -> JsonObject:
     elif settings is not None:
         word = word_for(settings, efforts_of(model), notes, "OpenAI")
     if prompt.tools and reasons_without_tools(model) and word != "none":
-        mapped(notes, "reasoning", "In Chat Completions this model takes tools only with its reasoning off.")
+        if word is not None or reasons_unasked(model):
+            mapped(notes, "reasoning", "In Chat Completions this model takes tools only with its reasoning off.")
         word = "none"
     return {} if word is None else {"reasoning_effort": word}
 

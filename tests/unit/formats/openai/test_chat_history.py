@@ -14,10 +14,12 @@ from aigw_sansio.prompt import (
     Audio,
     Blob,
     CacheMark,
+    File,
     Image,
     JsonObject,
     Native,
     Opaque,
+    PlainText,
     Prompt,
     Reasoning,
     ReasoningSettings,
@@ -213,6 +215,13 @@ def test_media_of_results_follow_behind_all_results() -> None:
     assert isinstance(content, list)
     assert [part["type"] for part in content] == ["text", "image_url"] * 2
     assert notes == ["mapped turns[1].parts[0]", "mapped turns[1].parts[1]"]
+
+
+def test_files_of_text_are_texts_of_a_result() -> None:
+    response = (Text("a"), File(PlainText("b"), "n.txt"))
+    messages, notes = write(Prompt(turns=(Turn("tool", (ToolCallResponse("c", response),)),)), LOOK_ALIKES["groq"])
+    assert messages[0]["content"] == [{"type": "text", "text": "a"}, {"type": "text", "text": "n.txt\n\nb"}]
+    assert notes == ["mapped turns[0].parts[0].response[1]"]
 
 
 def test_marks_of_errors_and_caches_of_results() -> None:

@@ -110,6 +110,12 @@ def test_calls_without_ids_are_paired_by_name_then_by_order() -> None:
     assert [part.id for part in found[1].parts if isinstance(part, ToolCallResponse)] == [ids[1], ids[0], ids[2]]
 
 
+def test_a_late_result_knows_its_call() -> None:
+    made: JsonObject = {"id": "c1", "type": "custom", "custom": {"name": "f", "input": "x"}}
+    found = turns(calls(made), calls(call("c2", "g")), {"role": "tool", "tool_call_id": "c1", "content": "r"})
+    assert found[2] == Turn("tool", (ToolCallResponse("c1", (Text("r"),), "f", custom=True),))
+
+
 def test_a_result_that_nothing_waits_for() -> None:
     _, found, notes = read(USER, {"role": "tool", "content": "r"})
     assert found[1] == Turn("tool", (ToolCallResponse("call_1", (Text("r"),)),))

@@ -61,6 +61,11 @@ def test_newer_models_take_tools_with_reasoning_off_only() -> None:
     assert [models.reasons_without_tools(name) for name in names] == [False, True, True, True, False, False]
 
 
+def test_models_that_reason_unasked() -> None:
+    names = ("o3", "gpt-5-mini", "gpt-5.1", "gpt-5.4", "gpt-5.6", "gpt-4o")
+    assert [models.reasons_unasked(name) for name in names] == [True, True, False, False, True, False]
+
+
 def test_cache_marks_and_effort() -> None:
     assert models.takes_cache_marks("gpt-5.6")
     assert not models.takes_cache_marks("gpt-5.4")

@@ -109,6 +109,7 @@ def test_what_a_target_does_not_take_is_noted(
 def test_newer_models_of_openai_reason_only_without_tools() -> None:
     tools = (FunctionTool("f"),)
     assert members("openai", "gpt-5.6", None, tools=tools) == ({"reasoning_effort": "none"}, ["mapped reasoning"])
+    assert members("openai", "gpt-5.4", None, tools=tools) == ({"reasoning_effort": "none"}, [])
     written, notes = members("openai", "gpt-5.4", ReasoningSettings("high"), tools=tools)
     assert (written, notes) == ({"reasoning_effort": "none"}, ["mapped reasoning"])
     assert members("openai", "gpt-5.4", ReasoningSettings("none"), tools=tools) == ({"reasoning_effort": "none"}, [])
