@@ -12,6 +12,8 @@ All are immutable and compare by value. ``maker`` is always the vendor of a mode
 ``google``, ``amazon``, ``cohere``, ``mistral`` and so on. A Claude model makes ``anthropic`` data wherever it runs.
 ``extra`` of a part, a turn or a tool holds those members of it that only ``maker`` of the prompt defines: citations of
 a text, who called a tool.
+``item`` of a part holds members of the item of OpenAI Responses that it came from: ids, phases. Nobody else needs them,
+so it is no loss to leave them out. Those of a message stand at its first part.
 """
 
 from typing import Literal, TypeAlias
@@ -87,6 +89,7 @@ class Text(_Part, frozen=True, tag="text"):
     cache: CacheMark | None = None
     opaque: Opaque | None = None
     extra: JsonObject = {}
+    item: JsonObject = {}
 
 
 class Image(_Part, frozen=True, tag="image"):
@@ -126,19 +129,22 @@ class File(_Part, frozen=True, tag="file"):
 class Reasoning(_Part, frozen=True, tag="reasoning"):
     """What the model thought. ``text`` may be empty if only ``opaque`` came.
 
-    ``summary``: the text is a summary of it. ``redacted``: the provider hid it, ``opaque`` is all there is.
+    ``summary``: the text is a summary of it. ``redacted``: the provider hid it, ``opaque`` is all there is. ``id`` is
+    its maker's, if it gave one; it goes back with ``opaque``.
     """
 
     text: str = ""
     opaque: Opaque | None = None
     summary: bool = False
     redacted: bool = False
+    id: str | None = None
 
 
 class Refusal(_Part, frozen=True, tag="refusal"):
     """The text in which the model declined."""
 
     text: str
+    item: JsonObject = {}
 
 
 class ToolCall(_Part, frozen=True, tag="tool_call"):
@@ -155,6 +161,7 @@ class ToolCall(_Part, frozen=True, tag="tool_call"):
     cache: CacheMark | None = None
     opaque: Opaque | None = None
     extra: JsonObject = {}
+    item: JsonObject = {}
 
 
 class ToolCallResponse(_Part, frozen=True, tag="tool_call_response"):
@@ -167,6 +174,7 @@ class ToolCallResponse(_Part, frozen=True, tag="tool_call_response"):
     custom: bool = False
     cache: CacheMark | None = None
     extra: JsonObject = {}
+    item: JsonObject = {}
 
 
 class Native(_Part, frozen=True, tag="native"):

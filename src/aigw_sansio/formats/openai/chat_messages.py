@@ -1,0 +1,262 @@
+"""Reads the messages of a Chat Completions request.
+
+Decides: which turns a list of messages is, and which call each result belongs to. Must not know: the rest of the
+request.
+
+Source: OpenAI API reference, Chat Completions. Read too: the older ``function_call`` and role ``function``; calls
+without an id and results that name none (Gemini's compatible path, Z.ai); and what gateways carry in a message for
+Gemini: ``extra_content.google.thought_signature``, ``provider_specific_fields.thought_signature``, and a signature in
+the id of a call behind ``__thought__`` (LiteLLM).
+"""
+
+from collections import deque
+from typing import Final
+
+import msgspec
+
+from ...prompt import (
+    Audio,
+    CacheMark,
+    File,
+    Image,
+    JsonObject,
+    Native,
+    Opaque,
+    Part,
+    Reasoning,
+    Refusal,
+    ResponsePart,
+    Role,
+    Text,
+    ToolCall,
+    ToolCallResponse,
+    Turn,
+    UploadedFile,
+    Video,
+)
+from ..request_tools import dropped, mapped
+from ..translation import Note
+from .chat_parts import read_cache_mark, read_parts
+from .client_values import Refusing, as_object, get_array, get_flag, get_object, get_text, json_text, need_text
+from .reasoning_parts import PLAIN_MEMBERS, read_reasoning
+
+_THOUGHT: Final = "__thought__"
+_COMMON: Final = frozenset({"role", "content", "name", "cache_control", "prompt_cache_breakpoint"})
+_KNOWN: Final = {
+    "system": _COMMON,
+    "developer": _COMMON,
+    "user": _COMMON,
+    "tool": _COMMON | {"tool_call_id"},
+    "function": _COMMON | {"tool_call_id"},
+    "assistant": _COMMON
+    | {"refusal", "tool_calls", "function_call", "audio", "prefix", "reasoning_details", "thinking_blocks"}
+    | {"extra_content", "provider_specific_fields", *PLAIN_MEMBERS},
+}
+
+
+class MessageReader:
+    """Reads messages in their order. One object for each request; :attr:`instructions` and :meth:`finish` give what
+    was read. Raises :class:`Refusing`."""
+
+    __slots__ = ("_calls", "_notes", "_queues", "_results", "_turns", "_waiting", "instructions")
+
+    def __init__(self, notes: list[Note]) -> None:
+        self._notes = notes
+        #: The instructions in front of all turns.
+        self.instructions: list[Text] = []
+        self._turns: list[Turn] = []
+        self._results: list[Part] = []
+        #: All calls by id, the last one of each.
+        self._calls: dict[str, ToolCall] = {}
+        #: The calls of the last message with any whose results have not come yet, by id.
+        self._waiting: dict[str, ToolCall] = {}
+        #: Their ids by the name of the tool, and all under ``None``, in their order.
+        self._queues: dict[str | None, deque[str]] = {}
+
+    def read(self, number: int, message: JsonObject, *, last: bool) -> None:
+        """Read message ``number``, the ``last`` one or not."""
+        at = f"messages[{number}]."
+        role = need_text(message, "role", at)
+        known = _KNOWN.get(role)
+        if known is None:
+            raise Refusing(at + "role", "It must be one of system, developer, user, assistant, tool, function.")
+        for name, value in message.items():
+            if name not in known and value not in (None, [], {}):
+                dropped(self._notes, at + name[:60], "It is no member of such a message.")
+        if role in ("tool", "function"):
+            self._results.append(self._read_result(number, message, at))
+            return
+        self._close_results()
+        cache = read_cache_mark(message, at)
+        if role == "assistant":
+            self._add("assistant", self._read_assistant(number, message, at, last=last), message, at, cache)
+        elif role == "user":
+            self._add("user", read_parts(message.get("content"), at + "content", self._notes), message, at, cache)
+        else:
+            self._read_system(message, at, cache)
+
+    def finish(self) -> tuple[Turn, ...]:
+        """All turns; call it after the last message."""
+        self._close_results()
+        return tuple(self._turns)
+
+    def _close_results(self) -> None:
+        if self._results:
+            self._turns.append(Turn("tool", tuple(self._results)))
+            self._results = []
+
+    def _add(self, role: Role, parts: list[Part], message: JsonObject, at: str, cache: CacheMark | None) -> None:
+        name = get_text(message, "name", at) or None
+        if not parts:
+            dropped(self._notes, at[:-1], "The message is empty.")
+            return
+        if cache is not None:
+            parts[-1] = _marked(parts[-1], cache)
+        self._turns.append(Turn(role, tuple(parts), name))
+
+    def _read_system(self, message: JsonObject, at: str, cache: CacheMark | None) -> None:
+        parts = read_parts(message.get("content"), at + "content", self._notes)
+        texts = [part for part in parts if type(part) is Text]
+        if len(texts) < len(parts):
+            raise Refusing(at + "content", "Instructions are text only.")
+        if self._turns:
+            self._add("system", parts, message, at, cache)
+            return
+        if get_text(message, "name", at):
+            dropped(self._notes, at + "name", "Instructions have no name.")
+        if texts and cache is not None:
+            texts[-1] = Text(texts[-1].text, cache)
+        self.instructions += texts
+
+    # -- assistant ----------------------------------------------------------------------------------------------------
+
+    def _read_assistant(self, number: int, message: JsonObject, at: str, *, last: bool) -> list[Part]:
+        notes = self._notes
+        reasoning, signatures = read_reasoning(message, at, notes)
+        content = read_parts(message.get("content"), at + "content", notes)
+        google = _google(message, at)
+        if google.get("thought") is True:  # Gemini's compatible path writes a thought as content
+            content = [Reasoning(part.text) if type(part) is Text else part for part in content]
+        parts: list[Part] = [*reasoning, *content]
+        refusal = get_text(message, "refusal", at)
+        if refusal:
+            parts.append(Refusal(refusal))
+        spoken = get_object(message, "audio", at)
+        if spoken is not None:
+            parts.append(Audio(UploadedFile(need_text(spoken, "id", at + "audio."), "openai")))
+        if get_flag(message, "prefix", at) and not last:
+            dropped(notes, at + "prefix", "Only the last message can be continued.")
+        calls = self._read_calls(number, message, at, signatures)
+        left = get_text(google, "thought_signature", at + "extra_content.google.")
+        _place(signatures.get("") or (Opaque("google", left) if left else None), parts, calls)
+        self._waiting = {call.id: call for call in calls}
+        self._calls.update(self._waiting)
+        self._queues = {None: deque(self._waiting)}
+        for call in calls:
+            self._queues.setdefault(call.name, deque()).append(call.id)
+        return parts + calls
+
+    def _read_calls(self, number: int, message: JsonObject, at: str, signatures: dict[str, Opaque]) -> list[ToolCall]:
+        calls: list[ToolCall] = []
+        for position, one in enumerate(get_array(message, "tool_calls", at)):
+            field = f"{at}tool_calls[{position}]"
+            calls.append(self._read_call(as_object(one, field), field + ".", f"call_{number}_{position}", signatures))
+        older = get_object(message, "function_call", at)
+        if older is not None:
+            field = at + "function_call."
+            calls.append(ToolCall(f"call_{number}_0", need_text(older, "name", field), _arguments(older, field)))
+        return calls
+
+    def _read_call(self, call: JsonObject, at: str, made_id: str, signatures: dict[str, Opaque]) -> ToolCall:
+        for name, value in call.items():
+            if name not in _CALL_MEMBERS and value not in (None, [], {}, ""):
+                dropped(self._notes, at + name[:60], "It is no member of a call.")
+        own_id, _, signature = (get_text(call, "id", at) or "").partition(_THOUGHT)
+        fields = get_object(call, "provider_specific_fields", at) or {}
+        google = _google(call, at)
+        signature = (
+            get_text(google, "thought_signature", at + "extra_content.google.")
+            or get_text(fields, "thought_signature", at + "provider_specific_fields.")
+            or signature
+        )
+        opaque = Opaque("google", signature) if signature else signatures.get(own_id) if own_id else None
+        cache = read_cache_mark(call, at)
+        custom = get_object(call, "custom", at)
+        if custom is not None and call.get("type") == "custom":
+            name, told = need_text(custom, "name", at + "custom."), get_text(custom, "input", at + "custom.") or ""
+            return ToolCall(own_id or made_id, name, told, custom=True, cache=cache, opaque=opaque)
+        function = get_object(call, "function", at)
+        if function is None:
+            raise Refusing(at + "function", "It must be an object.")
+        name, told = need_text(function, "name", at + "function."), _arguments(function, at + "function.")
+        return ToolCall(own_id or made_id, name, told, cache=cache, opaque=opaque)
+
+    # -- results ------------------------------------------------------------------------------------------------------
+
+    def _read_result(self, number: int, message: JsonObject, at: str) -> ToolCallResponse:
+        told = (get_text(message, "tool_call_id", at) or "").partition(_THOUGHT)[0]
+        name = get_text(message, "name", at) or None
+        call = self._calls.get(told) if told else self._first_waiting(name)
+        if call is not None:
+            self._waiting.pop(call.id, None)
+        elif not told:
+            mapped(self._notes, at + "tool_call_id", "No call waits for this result; it gets an id of its own.")
+        response: list[ResponsePart] = []
+        for part in read_parts(message.get("content"), at + "content", self._notes):
+            if not isinstance(part, Text | Image | Audio | Video | File | Native):
+                raise Refusing(at + "content", "The result of a tool is text or media.")
+            response.append(part)
+        return ToolCallResponse(
+            told or (call.id if call is not None else f"call_{number}"),
+            tuple(response),
+            call.name if call is not None else name,
+            custom=call is not None and call.custom,
+            cache=read_cache_mark(message, at),
+        )
+
+    def _first_waiting(self, name: str | None) -> ToolCall | None:
+        """The first call of ``name``, or of all, whose result has not come. Each is taken off its queue once, so that
+        many results cost no more than one look each."""
+        queue = self._queues.get(name)
+        while queue:
+            call = self._waiting.get(queue.popleft())
+            if call is not None:
+                return call
+        return None
+
+
+_CALL_MEMBERS: Final = frozenset(
+    {"id", "type", "function", "custom", "index", "extra_content", "provider_specific_fields", "cache_control"}
+)
+
+
+def _arguments(function: JsonObject, at: str) -> str:
+    """The arguments as the text that the model wrote. Some servers take an object."""
+    told = function.get("arguments")
+    if told is None or type(told) is str:
+        return told or ""
+    return json_text(as_object(told, at + "arguments"), at + "arguments")
+
+
+def _google(holder: JsonObject, at: str) -> JsonObject:
+    """What Gemini's compatible path wrote beside a message or a call."""
+    extra = get_object(holder, "extra_content", at)
+    return {} if extra is None else get_object(extra, "google", at + "extra_content.") or {}
+
+
+def _place(signature: Opaque | None, parts: list[Part], calls: list[ToolCall]) -> None:
+    """Put a signature that names no call to what it was made for: the first call, else the last text."""
+    if signature is None:
+        return
+    if calls and calls[0].opaque is None:
+        calls[0] = msgspec.structs.replace(calls[0], opaque=signature)
+    elif parts and isinstance(parts[-1], Text):
+        parts[-1] = msgspec.structs.replace(parts[-1], opaque=signature)
+    else:
+        parts.append(Reasoning("", signature))
+
+
+def _marked(part: Part, cache: CacheMark) -> Part:
+    if isinstance(part, Text | Image | Audio | Video | File | ToolCall) and part.cache is None:
+        return msgspec.structs.replace(part, cache=cache)
+    return part

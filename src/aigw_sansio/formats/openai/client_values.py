@@ -1,0 +1,116 @@
+"""Takes the JSON of a client's request apart, and says which member is wrong.
+
+Decides: when a member counts as unset (missing or null), and which value has the wrong type. Must not know: what any
+member means.
+
+A provider's bytes are read leniently (``formats.values``). A client's are not: a number in place of a text is its
+mistake, and it must hear of it. Within a reader or a writer a refusal travels as the exception :class:`Refusing`, which
+its public function turns into the value; it never leaves the package.
+"""
+
+import math
+from typing import Final
+
+import msgspec
+
+from ...prompt import JsonObject
+from ..translation import Refused
+
+_LARGEST: Final = 2**63 - 1
+
+
+class Refusing(Exception):
+    """Carries a refusal from within to the public function that returns it."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(field, why)
+        self.refused: Final = Refused(field, why)
+
+
+def get_text(body: JsonObject, key: str, at: str = "") -> str | None:
+    """The text in ``body[key]``, ``None`` if unset. ``at`` is where ``body`` is, with a dot: ``messages[0].``."""
+    value = body.get(key)
+    if value is not None and type(value) is not str:
+        raise Refusing(at + key, "It must be a string.")
+    return value
+
+
+def need_text(body: JsonObject, key: str, at: str = "") -> str:
+    """Likewise, for a text that must be there and not be empty."""
+    value = get_text(body, key, at)
+    if not value:
+        raise Refusing(at + key, "It must be a string that is not empty.")
+    return value
+
+
+def get_flag(body: JsonObject, key: str, at: str = "") -> bool | None:
+    """The boolean in ``body[key]``, ``None`` if unset."""
+    value = body.get(key)
+    if value is not None and type(value) is not bool:
+        raise Refusing(at + key, "It must be true or false.")
+    return value
+
+
+def get_number(body: JsonObject, key: str, at: str = "") -> float | None:
+    """The finite number in ``body[key]``, ``None`` if unset."""
+    value = body.get(key)
+    return None if value is None else as_number(value, at + key)
+
+
+def as_number(value: object, field: str) -> float:
+    """``value``, which must be a finite number."""
+    if type(value) is int and -_LARGEST <= value <= _LARGEST:
+        return float(value)
+    if type(value) is float and math.isfinite(value):
+        return value
+    raise Refusing(field, "It must be a number.")
+
+
+def get_integer(body: JsonObject, key: str, at: str = "", *, least: int = -_LARGEST) -> int | None:
+    """The whole number in ``body[key]`` (also ``12.0``), ``None`` if unset."""
+    value = body.get(key)
+    if value is None:
+        return None
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    if type(value) is not int or not least <= value <= _LARGEST:
+        raise Refusing(at + key, "It must be a whole number" + ("." if least < 0 else f", {least} or more."))
+    return value
+
+
+def get_array(body: JsonObject, key: str, at: str = "") -> list[object]:
+    """The array in ``body[key]``, empty if unset. Do not change it."""
+    value = body.get(key)
+    if value is None:
+        return []
+    if type(value) is not list:
+        raise Refusing(at + key, "It must be an array.")
+    return value
+
+
+def get_object(body: JsonObject, key: str, at: str = "") -> JsonObject | None:
+    """The object in ``body[key]``, ``None`` if unset. Do not change it."""
+    value = body.get(key)
+    return None if value is None else as_object(value, at + key)
+
+
+def as_object(value: object, field: str) -> JsonObject:
+    """``value``, which must be an object."""
+    if type(value) is not dict:
+        raise Refusing(field, "It must be an object.")
+    return value
+
+
+def as_text(value: object, field: str) -> str:
+    """``value``, which must be a text."""
+    if type(value) is not str:
+        raise Refusing(field, "It must be a string.")
+    return value
+
+
+def json_text(value: object, field: str) -> str:
+    """``value`` as JSON text; refused if it is nested too deeply."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, TypeError):
+        raise Refusing(field, "It is nested too deeply, or is no JSON.") from None

@@ -1,0 +1,77 @@
+"""Workers AI: requests, written for its path that is OpenAI's and for its own.
+
+Decides: in what both differ from OpenAI's Chat Completions. Must not know: how a request is written
+(``formats.openai.chat_write``).
+
+Source: developers.cloudflare.com/workers-ai, "Text generation" and "OpenAI compatible API endpoints"; the provider for
+the AI SDK that Cloudflare publishes. Images are data URLs only, and the schema of the response stands bare.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from ..prompt import Effort, JsonObject, Prompt
+from .openai.chat_write import write_like
+from .openai.like import NOT_IN_CHAT, OPENAI_ONLY, Quirks
+from .openai.reasoning_settings import word_for
+from .request_tools import dropped
+from .translation import Note, Refused, WireRequest
+
+_LOW_TO_HIGH: Final[tuple[Effort, ...]] = ("low", "medium", "high")
+
+
+def _reasoning(prompt: Prompt, notes: list[Note]) -> JsonObject:
+    """GPT-OSS takes a word, the others are told through their chat template whether to think."""
+    settings = prompt.reasoning
+    if settings is None:
+        return {}
+    if "gpt-oss" in prompt.model:
+        word = word_for(settings, _LOW_TO_HIGH, notes, "Workers AI")
+        return {} if word is None else {"reasoning_effort": word}
+    if settings.effort not in (None, "none") or settings.budget_tokens:
+        dropped(notes, "reasoning.effort", "Workers AI takes no amount of reasoning for this model, only on and off.")
+    off = settings.effort == "none" or settings.budget_tokens == 0
+    return {"chat_template_kwargs": {"enable_thinking": not off}}
+
+
+WORKERS_AI: Final = Quirks(
+    name="Workers AI",
+    write_reasoning=_reasoning,
+    path="v1/chat/completions",
+    lacks=(NOT_IN_CHAT - {"top_k", "repetition_penalty"})
+    | OPENAI_ONLY
+    | {"logit_bias", "logprobs", "choice_count", "parallel_tool_calls", "end_user"},
+    hottest=5.0,
+    image_urls=False,
+    participants=False,
+    text_parts=True,
+    content_of_calls="",
+    result_names=True,
+    replay="reasoning",
+    strict_tools=False,
+)
+#: The path of its own has no stop sequences.
+RUN: Final = replace(
+    WORKERS_AI,
+    path="{model}",
+    lacks=WORKERS_AI.lacks | {"stop_sequences"},
+    usage_on_request=False,
+    bare_schema=True,
+)
+
+
+def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+    """The request for ``ai/v1/chat/completions``: the same body as OpenAI's, with the quirks of Workers AI. Refused if
+    an image is given by its address: Workers AI fetches none."""
+    return write_like(prompt, notes, WORKERS_AI)
+
+
+def write_run_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+    """The request for ``ai/run/MODEL``, the path of its own: without the model in the body."""
+    written = write_like(prompt, notes, RUN)
+    if isinstance(written, Refused):
+        return written
+    body = {name: value for name, value in written.body.items() if name != "model"}
+    return msgspec.structs.replace(written, body=body)
