@@ -11,14 +11,14 @@ from .downstream.admission import Admission, Admitted
 from .downstream.connection_limits import ConnectionLimits, TurnAway, refuse_dial
 from .downstream.http1 import Http1DownstreamConnection
 from .downstream.http2 import Http2DownstreamConnection
-from .downstream.memory_use import holders
+from .downstream.memory_use import ClientCensus
 from .downstream.ports import PendingRequest, RequestHandler, Responder
 from .downstream.refusal import refuse_request
 from .downstream.websocket import WebSocketChannel, WebSocketOpening
 from .effects import Answer, Effect
 from .engine.client import Requester
 from .engine.connection import Connection
-from .engine.memory import PER_CONNECTION, MemoryGuard, MemoryHolder
+from .engine.memory import PER_CONNECTION, MemoryGuard
 from .engine.services import Services
 from .engine.turns import TURN_BYTES
 from .errors import LocalProtocolError
@@ -51,6 +51,7 @@ class Gateway:
 
     __slots__ = (
         "_admission",
+        "_census",
         "_clients",
         "_connections",
         "_drain_timer",
@@ -65,7 +66,6 @@ class Gateway:
         "_source",
         "_turns",
         "_universal",
-        "_unweighed",
         "draining",
     )
 
@@ -84,8 +84,8 @@ class Gateway:
         self._universal = UniversalDialect(config.limits)
         self._sessions: dict[int, Session[WebSocketChannel]] = {}
         self._relays: dict[int, Relay] = {}
-        self._memory = MemoryGuard(self._services, self._measure)
-        self._unweighed = self._services.weigh_after  # so many bytes may come in before all memory is counted
+        self._census = ClientCensus(self._connections)
+        self._memory = MemoryGuard(self._services, self._census)
         self._next_session = 1
         self._now = float("-inf")
         #: The gateway is going away: no new sessions, no new exchanges.
@@ -116,6 +116,7 @@ class Gateway:
                 now=now,
                 local=local,
                 draining=self.draining or refused is not None,
+                proxied=self._clients.is_proxy(peer),
             )
         else:
             connection = Http1DownstreamConnection(
@@ -165,17 +166,20 @@ class Gateway:
         connection = self._connections.get(conn)
         if connection is None or now < self._now:
             connection = self._find(conn, now)
+            if connection is None:
+                return
         self._now = now
         self._turns.left = TURN_BYTES
-        if connection is not None and data and not connection.ended:
-            if type(data) is not bytes:
+        if data and not connection.ended:
+            if data.__class__ is not bytes:
                 data = bytes(memoryview(data))  # a driver may have read into a bytearray; from here on it is bytes
             (connection.receiver or connection).receive_data(data, now)
-            self._unweighed = unweighed = self._unweighed - len(data) - 64  # PER_PIECE: an object may be kept for it
+            services = self._services
+            services.unweighed = unweighed = services.unweighed - len(data) - 64  # PER_PIECE: it may be kept
             if unweighed < 0:
-                self._unweighed = self._memory.weigh_now(now)
-            if self._services.deferred:
-                self._services.run_deferred(now)
+                services.grow(0)
+            if services.deferred:
+                services.run_deferred(now)
 
     def receive_eof(self, conn: ConnId, now: float) -> None:
         """The peer ended its direction in order. Call it at most once for a connection, and no :meth:`receive_data`
@@ -208,7 +212,10 @@ class Gateway:
         connection = self._connections.get(conn)
         if connection is None or now < self._now:
             connection = self._look(conn, now)
-        if connection is not None and n:
+            if connection is None:
+                self._now = now
+                return
+        if n:
             connection.data_sent(n, now)
             if self._services.deferred:
                 self._turns.left = TURN_BYTES
@@ -293,7 +300,11 @@ class Gateway:
     def effects(self) -> list[Effect]:
         """The effects since the last call, in order. Call it after every input and carry them out: each is returned
         once."""
-        return self._services.take_effects()
+        services = self._services  # ``take_effects``, written out: it is called several times for each message
+        effects = services.effects
+        if effects:
+            services.effects = []
+        return effects
 
     def data_to_send(self, conn: ConnId, limit: int = 65536) -> bytes:
         """Up to ``limit`` bytes for the peer; fewer only if there are no more. Call it after ``Flush``.
@@ -303,7 +314,7 @@ class Gateway:
         """
         connection = self._connections.get(conn)
         if connection is not None:
-            return connection.pull(limit)
+            return connection.buffer.pull(limit)
         if not self._services.was_issued(conn):
             raise LocalProtocolError(f"data_to_send({conn}): no such connection was ever issued")
         return b""
@@ -360,6 +371,7 @@ class Gateway:
         )
         self._sessions[session.session_id] = session
         session.start(now)  # before ``accept``, which may hand over early messages
+        self._census.joined(responder.pipe, session)
         responder.accept(selected, session.channel, now, extension=opening.extension)
 
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
@@ -384,6 +396,7 @@ class Gateway:
             on_ended=self._relay_ended,
         )
         self._relays[relay.session_id] = relay
+        self._census.joined(responder.pipe, RelayMemory(relay))
         relay.start(now)
         return relay
 
@@ -416,24 +429,18 @@ class Gateway:
         self._next_session += 1
         return session_id
 
-    def _measure(self) -> tuple[int, list[MemoryHolder]]:
-        """All that is held, and the sockets of clients that hold it."""
-        connections = self._connections.values()
-        sessions, relays = self._sessions.values(), [RelayMemory(relay) for relay in self._relays.values()]
-        held = sum(connection.held for connection in connections) + len(connections) * PER_CONNECTION
-        kept = sum(session.kept for session in sessions) + sum(memory.kept for memory in relays)
-        return held + kept, [*sessions, *relays, *holders(connections)]
-
     def _register(self, connection: Connection) -> None:
         self._connections[connection.conn] = connection
         self._services.grow(PER_CONNECTION)
 
     def _relay_ended(self, relay: Relay, now: float) -> None:
         del self._relays[relay.session_id]
+        self._census.left(RelayMemory(relay))
         self._finish_drain(now)
 
     def _session_ended(self, session: Session[WebSocketChannel], now: float) -> None:
         del self._sessions[session.session_id]
+        self._census.left(session)
         self._services.defer(self._pool.serve_all)  # less is kept from the others
         self._finish_drain(now)
 

@@ -74,6 +74,10 @@ class ResponseBudget:
         if not self._balancing:
             self._balance_later()
 
+    def pauses(self, member: BudgetMember) -> bool:
+        """Whether an exchange that begins for ``member`` now is to be paused from the start, like the others."""
+        return self._over or member in self._squeezed
+
     def _balance_later(self) -> None:
         self._balancing = True
         self._services.defer(self._balance)
