@@ -40,9 +40,11 @@ _SMALL: Final = 32 * 1024
 _GRAIN: Final = 64
 #: While a count runs, so many bytes that come drive it by one portion.
 _STEP_BYTES: Final = 64 * 1024
-#: The most clients of which sockets are closed at a time, and what each of them costs, in events.
+#: The most clients of which sockets are closed at a time.
 _CLOSED_AT_ONCE: Final = 64
+#: What it costs to close sockets of one client, and to stop or resume one, in events.
 _CLOSE_EVENTS: Final = 10
+_SQUEEZE_EVENTS: Final = 4
 
 #: A client: its connection, and its stream if that alone is the client's; otherwise 0.
 ClientId: TypeAlias = tuple[ConnId, int]
@@ -220,8 +222,8 @@ class MemoryGuard:
 
     def _release_one(self, now: float) -> int:
         self._census.squeeze(self._releasing.pop(), now, on=False)
-        return 1
+        return _SQUEEZE_EVENTS
 
     def _squeeze_one(self, now: float) -> int:
         self._census.squeeze(self._squeezing.pop(), now, on=True)
-        return 1
+        return _SQUEEZE_EVENTS

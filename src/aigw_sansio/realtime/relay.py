@@ -411,6 +411,8 @@ class Relay:
         """The process's memory is used up, and this relay holds much of it."""
         if self._machine.allows(RelayInput.END):
             self._end(Side.GATEWAY, now, code=TRY_AGAIN_LATER, reason=reason, cause=CloseCause.ENDED)
+        elif self._machine.allows(RelayInput.FAIL):
+            self._fail(Fault(FaultKind.OVERLOADED, Side.GATEWAY, reason, retryable=True), now)
 
     def drain(self, now: float) -> None:
         """The gateway goes away: an open session may go on until :meth:`end_drain`; another one is refused."""
