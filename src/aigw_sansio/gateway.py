@@ -8,8 +8,8 @@ from .config import Config
 from .dialects.universal.dialect import UniversalDialect
 from .downstream.addresses import ClientAddresses, client_at
 from .downstream.admission import Admission, Admitted
+from .downstream.client_connection import client_connection
 from .downstream.connection_limits import ConnectionLimits, TurnAway, refuse_dial
-from .downstream.http1 import Http1DownstreamConnection
 from .downstream.http2 import Http2DownstreamConnection
 from .downstream.memory_use import ClientCensus
 from .downstream.ports import PendingRequest, RequestHandler, Responder
@@ -56,7 +56,6 @@ class Gateway:
         "_connections",
         "_drain_timer",
         "_limits",
-        "_memory",
         "_next_session",
         "_now",
         "_pool",
@@ -85,7 +84,7 @@ class Gateway:
         self._sessions: dict[int, Session[WebSocketChannel]] = {}
         self._relays: dict[int, Relay] = {}
         self._census = ClientCensus(self._connections)
-        self._memory = MemoryGuard(self._services, self._census)
+        MemoryGuard(self._services, self._census).watch()
         self._next_session = 1
         self._now = float("-inf")
         #: The gateway is going away: no new sessions, no new exchanges.
@@ -106,22 +105,17 @@ class Gateway:
         refused = self._limits.opened(conn, peer)
         handler: RequestHandler = self._admission
         handler = handler if refused is None else TurnAway(self._services, refused, client_at(peer))
-        connection: Connection
-        if alpn == "h2":
-            connection = Http2DownstreamConnection(
-                self._services,
-                conn,
-                peer=peer,
-                handler=handler,
-                now=now,
-                local=local,
-                draining=self.draining or refused is not None,
-                proxied=self._clients.is_proxy(peer),
-            )
-        else:
-            connection = Http1DownstreamConnection(
-                self._services, conn, peer=peer, handler=handler, now=now, local=local
-            )
+        connection = client_connection(
+            self._services,
+            conn,
+            alpn,
+            peer=peer,
+            handler=handler,
+            now=now,
+            local=local,
+            draining=self.draining or refused is not None,
+            proxied=self._clients.is_proxy(peer),
+        )
         self._register(connection)
         if refused is not None and not self._limits.may_wait(conn):
             self._services.emit(ConnectionRefused(conn, refused.detail, client_at(peer)))
@@ -212,10 +206,7 @@ class Gateway:
         connection = self._connections.get(conn)
         if connection is None or now < self._now:
             connection = self._look(conn, now)
-            if connection is None:
-                self._now = now
-                return
-        if n:
+        if connection is not None and n:
             connection.data_sent(n, now)
             if self._services.deferred:
                 self._turns.left = TURN_BYTES

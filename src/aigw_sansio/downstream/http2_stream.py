@@ -186,8 +186,8 @@ class StreamPipe:
         if pending is not None:
             pending.client_gone(now)
 
-    def give_up(self, reason: str, now: float) -> None:
-        """Reset the stream, whatever state it is in: its user is told."""
+    def fail(self, reason: str, now: float) -> None:
+        """Reset the stream, in any state: its user is told."""
         self._owner.reset(self)
         self.stream_lost(reason, now)
 
@@ -325,4 +325,4 @@ class StreamPipe:
 
     def _on_stall(self, now: float) -> None:
         """The client took no bytes in time, or did not close in time."""
-        self.give_up("the client takes no more bytes", now)
+        self.fail("the client takes no more bytes", now)

@@ -131,7 +131,7 @@ class ClientCensus:
             freed += held + PER_STREAM
             user = self._users.get(pipe)
             if user is None:
-                pipe.give_up("the gateway's memory is used up", now)
+                pipe.fail("the gateway's memory is used up", now)
             else:
                 user.close_for_memory(_reason(why, held), now)
         return freed

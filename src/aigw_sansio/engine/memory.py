@@ -71,8 +71,8 @@ class Census(Protocol):
 
 
 class MemoryGuard:
-    """Watches over one process's memory. :meth:`weigh` is called when ``services.unweighed`` is used up. Implements
-    ``Worker``."""
+    """Watches over one process's memory. Call :meth:`watch` next; :meth:`weigh` is called when ``services.unweighed``
+    is used up. Implements ``Worker``."""
 
     __slots__ = (
         "_census",
@@ -110,8 +110,11 @@ class MemoryGuard:
         self._excess = 0
         self._releasing: list[ClientId] = []
         self._squeezing: list[ClientId] = []
+
+    def watch(self) -> None:
+        """Begin. From here on the services keep it; without a limit it has nothing to do."""
         if self._limit is not None:
-            services.watch_memory(self.weigh, self._limit // 2)
+            self._services.watch_memory(self.weigh, self._limit // 2)
 
     def weigh(self, now: float) -> None:
         """Count all that is held, and do what follows from it: a portion now, the rest in later turns."""

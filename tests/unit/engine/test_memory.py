@@ -36,6 +36,7 @@ class Scene:
         self.counted = 0
         self.asked = 0
         self.guard = MemoryGuard(self.services, self)
+        self.guard.watch()
 
     # -- Census -------------------------------------------------------------------------------------------------
 

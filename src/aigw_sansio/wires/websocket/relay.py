@@ -163,7 +163,7 @@ class FrameRelay(WebSocketBase):
         return self._read([], data, at, portion)
 
     def _window(self, at: int, final: int, portion: int, count: int) -> int:
-        """Where ``portion`` frames end if each has only the shortest header, after ``count`` that end at ``at``; at
+        """The end of ``portion`` frames if each has only the shortest header and ``count`` of them end at ``at``; at
         most ``final``."""
         return min(final, at + (portion * self._cheaper - count) * self._short)
 
