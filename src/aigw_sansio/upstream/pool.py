@@ -8,7 +8,8 @@ of three places: on a connection, waiting, or waiting with a dial of its own. On
 decides: use a connection, dial, or wait. It prefers the connection used last, so that surplus ones grow idle and are
 closed. Waiting requests are served in turn by gateway, then by client connection, then the oldest first
 (:mod:`.waiting`). A request that would take one of the last free connections waits, if they are kept for others
-(:mod:`.shares`); it may still share a connection that carries calls already.
+(:mod:`.shares`); it may still share a connection that carries calls already. Those that can take a call are kept sorted
+(:mod:`.available`): a decision costs the same however many there are.
 
 A dial belongs to the request that started it, but it serves any waiting request. If its request gets another connection
 or is withdrawn, another waiting request takes the dial over. If there is none, the dial of a served request may finish,
@@ -52,12 +53,14 @@ class _OriginPool:
         "connections",
         "dialers",
         "likely_h2",
+        "origin",
         "shares",
         "unready",
         "waiting",
     )
 
     def __init__(self, origin: Origin, services: Services) -> None:
+        self.origin = origin
         self.shares = OriginShares(len(services.config.gateways), services.requesters)
         self.connections: dict[ConnId, UpstreamConnection] = {}
         self.available = AvailableConnections()
@@ -119,13 +122,14 @@ class Pool:
     """The upstream connections of one process, shared by all its clients. Implements ``SharedSource`` and
     ``UpstreamOwner``."""
 
-    __slots__ = ("_origins", "_ready_count", "_register", "_services")
+    __slots__ = ("_origins", "_ready_count", "_register", "_services", "_wanted")
 
     def __init__(self, services: Services, register: Callable[[UpstreamConnection], None]) -> None:
         """``register`` is told of each new connection, before its ``Connect`` is emitted."""
         self._services = services
         self._register = register
         self._origins: dict[Origin, _OriginPool] = {}
+        self._wanted: dict[_OriginPool, None] = {}  # those for which requests wait
         self._ready_count = 0
 
     def open(
@@ -152,6 +156,7 @@ class Pool:
         if pool is None:
             pool = self._origins[call.origin] = _OriginPool(call.origin, self._services)
         pool.waiting.add(call)
+        self._wanted[pool] = None
         call.since = now
         call.timer = self._services.timers.timer(lambda at: self._expired(call, at))
         self._place(pool, call, now)
@@ -240,14 +245,13 @@ class Pool:
 
     def serve_all(self, now: float) -> None:
         """A client left: less is kept from the others."""
-        for pool in list(self._origins.values()):
-            if len(pool.waiting):
-                self._serve(pool, now)
+        for pool in list(self._wanted):
+            self._serve(pool, now)
 
     @property
     def waiting(self) -> int:
         """How many requests have no connection yet."""
-        return sum(len(pool.waiting) for pool in self._origins.values())
+        return sum(len(pool.waiting) for pool in self._wanted)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -265,13 +269,13 @@ class Pool:
         self._remove_if_empty(pool)
 
     def _remove_if_empty(self, pool: _OriginPool) -> None:
-        if not len(pool.waiting) and not pool.connections:
-            for origin, other in list(self._origins.items()):
-                if other is pool:
-                    del self._origins[origin]
+        if not len(pool.waiting) and not pool.connections and self._origins.get(pool.origin) is pool:
+            del self._origins[pool.origin]
 
     def _stop_waiting(self, pool: _OriginPool, call: UpstreamCall) -> None:
         pool.waiting.remove(call)
+        if not len(pool.waiting):
+            self._wanted.pop(pool, None)
         timer, call.timer = call.timer, None
         if timer is not None:
             timer.close()

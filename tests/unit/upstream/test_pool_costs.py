@@ -15,10 +15,12 @@ class Scene(Crowd):
     """One client with ``count`` exchanges."""
 
     def __init__(self, count: int, *, accept: bool, most: int = 512) -> None:
-        limits = Limits(exchanges_per_connection=10_000, upstream_connections_per_origin=most)
+        limits = Limits(
+            exchanges_per_connection=10_000, upstream_connections_per_origin=most, lookups_at_once_per_client=10_000
+        )
         providers = {"custom-x": ProviderSettings(base_url="https://up.test/v1", http2="off")}
         super().__init__(Config(providers=providers, limits=limits))
-        self.client = self.open()
+        self.client = self.other = self.open()
         for _ in range(count):
             self.create(self.client)
             if accept:
@@ -48,6 +50,25 @@ def kept(count: int) -> Scene:
     return scene
 
 
+def hosts(count: int) -> Scene:
+    """Each is for a host of its own."""
+    scene = Scene(0, accept=False)
+    for number in range(count):
+        scene.create(
+            scene.client, provider="azure-openai", endpoint=f"name{number}/d/chat/completions?api-version=1", headers={}
+        )
+    assert len(scene.dials) == count
+    return scene
+
+
+def connected(count: int) -> Scene:
+    """The same, and all dials succeed; somebody else is there."""
+    scene = hosts(count)
+    scene.accept_all()
+    scene.other = scene.open()
+    return scene
+
+
 CASES: dict[str, tuple[Callable[[int], Scene], Callable[[Scene], object]]] = {
     "a request beside open ones": (lambda n: Scene(n, accept=True), lambda s: s.create(s.client)),
     "a request beside dials": (lambda n: Scene(n, accept=False), lambda s: s.create(s.client)),
@@ -55,6 +76,8 @@ CASES: dict[str, tuple[Callable[[int], Scene], Callable[[Scene], object]]] = {
     "a request, and many connections are kept": (kept, lambda s: s.create(s.client)),
     "a dial succeeds": (lambda n: Scene(n, accept=False), Scene.connect_last),
     "a dial fails": (lambda n: Scene(n, accept=False), Scene.fail_last),
+    "a dial fails beside those to other hosts": (hosts, Scene.fail_last),
+    "a session ends, and there are many hosts": (connected, lambda s: s.leave(s.other)),
     "a cancel beside dials": (lambda n: Scene(n, accept=False), Scene.cancel_one),
     "a cancel beside open ones": (lambda n: Scene(n, accept=True), Scene.cancel_one),
     "an answer beside open ones": (lambda n: Scene(n, accept=True), lambda s: s.answer(s.ups[-1])),
