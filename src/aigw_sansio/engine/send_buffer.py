@@ -12,8 +12,9 @@ from ..errors import LocalProtocolError
 #: Memory of a ``bytes`` object and its place in a queue, beside its content. Small pieces take more than their bytes.
 PER_PIECE: Final = 64
 
-#: So many pieces count as what they take, not as their bytes.
-MANY_PIECES: Final = 1024
+#: So many pieces count as what they take, not as their bytes. It is more than one turn writes: a sender is held back
+#: because of what a peer does not take, never because of how its own bytes were cut.
+MANY_PIECES: Final = 4096
 
 
 def weight(size: int, pieces: int) -> int:

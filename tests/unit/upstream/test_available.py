@@ -39,7 +39,13 @@ class Model:
 
     def check(self, *, allowed: bool, after: int, limit: int) -> None:
         everything = [
-            ConnectionFacts(one.conn, one.last_used, one.dialed_at, not one.idle, one.ready_order)
+            ConnectionFacts(
+                conn=one.conn,
+                last_used=one.last_used,
+                dialed_at=one.dialed_at,
+                busy=not one.idle,
+                ready_order=one.ready_order,
+            )
             for one in self.known.values()
             if one.capacity and (allowed or not one.idle)
         ]
