@@ -8,17 +8,17 @@ from .config import Config
 from .dialects.universal.dialect import UniversalDialect
 from .downstream.addresses import ClientAddresses, client_at
 from .downstream.admission import Admission, Admitted
+from .downstream.client_connection import client_connection
 from .downstream.connection_limits import ConnectionLimits, TurnAway, refuse_dial
-from .downstream.http1 import Http1DownstreamConnection
 from .downstream.http2 import Http2DownstreamConnection
-from .downstream.memory_use import holders
+from .downstream.memory_use import ClientCensus
 from .downstream.ports import PendingRequest, RequestHandler, Responder
 from .downstream.refusal import refuse_request
 from .downstream.websocket import WebSocketChannel, WebSocketOpening
 from .effects import Answer, Effect
 from .engine.client import Requester
 from .engine.connection import Connection
-from .engine.memory import PER_CONNECTION, MemoryGuard, MemoryHolder
+from .engine.memory import PER_CONNECTION, MemoryGuard
 from .engine.services import Services
 from .engine.turns import TURN_BYTES
 from .errors import LocalProtocolError
@@ -51,11 +51,11 @@ class Gateway:
 
     __slots__ = (
         "_admission",
+        "_census",
         "_clients",
         "_connections",
         "_drain_timer",
         "_limits",
-        "_memory",
         "_next_session",
         "_now",
         "_pool",
@@ -65,7 +65,6 @@ class Gateway:
         "_source",
         "_turns",
         "_universal",
-        "_unweighed",
         "draining",
     )
 
@@ -84,8 +83,8 @@ class Gateway:
         self._universal = UniversalDialect(config.limits)
         self._sessions: dict[int, Session[WebSocketChannel]] = {}
         self._relays: dict[int, Relay] = {}
-        self._memory = MemoryGuard(self._services, self._measure)
-        self._unweighed = self._services.weigh_after  # so many bytes may come in before all memory is counted
+        self._census = ClientCensus(self._connections)
+        MemoryGuard(self._services, self._census).watch()
         self._next_session = 1
         self._now = float("-inf")
         #: The gateway is going away: no new sessions, no new exchanges.
@@ -106,21 +105,17 @@ class Gateway:
         refused = self._limits.opened(conn, peer)
         handler: RequestHandler = self._admission
         handler = handler if refused is None else TurnAway(self._services, refused, client_at(peer))
-        connection: Connection
-        if alpn == "h2":
-            connection = Http2DownstreamConnection(
-                self._services,
-                conn,
-                peer=peer,
-                handler=handler,
-                now=now,
-                local=local,
-                draining=self.draining or refused is not None,
-            )
-        else:
-            connection = Http1DownstreamConnection(
-                self._services, conn, peer=peer, handler=handler, now=now, local=local
-            )
+        connection = client_connection(
+            self._services,
+            conn,
+            alpn,
+            peer=peer,
+            handler=handler,
+            now=now,
+            local=local,
+            draining=self.draining or refused is not None,
+            proxied=self._clients.is_proxy(peer),
+        )
         self._register(connection)
         if refused is not None and not self._limits.may_wait(conn):
             self._services.emit(ConnectionRefused(conn, refused.detail, client_at(peer)))
@@ -165,17 +160,20 @@ class Gateway:
         connection = self._connections.get(conn)
         if connection is None or now < self._now:
             connection = self._find(conn, now)
+            if connection is None:
+                return
         self._now = now
         self._turns.left = TURN_BYTES
-        if connection is not None and data and not connection.ended:
-            if type(data) is not bytes:
+        if data and not connection.ended:
+            if data.__class__ is not bytes:
                 data = bytes(memoryview(data))  # a driver may have read into a bytearray; from here on it is bytes
             (connection.receiver or connection).receive_data(data, now)
-            self._unweighed = unweighed = self._unweighed - len(data) - 64  # PER_PIECE: an object may be kept for it
+            services = self._services
+            services.unweighed = unweighed = services.unweighed - len(data) - 64  # PER_PIECE: it may be kept
             if unweighed < 0:
-                self._unweighed = self._memory.weigh_now(now)
-            if self._services.deferred:
-                self._services.run_deferred(now)
+                services.grow(0)
+            if services.deferred:
+                services.run_deferred(now)
 
     def receive_eof(self, conn: ConnId, now: float) -> None:
         """The peer ended its direction in order. Call it at most once for a connection, and no :meth:`receive_data`
@@ -293,7 +291,11 @@ class Gateway:
     def effects(self) -> list[Effect]:
         """The effects since the last call, in order. Call it after every input and carry them out: each is returned
         once."""
-        return self._services.take_effects()
+        services = self._services  # ``take_effects``, written out: it is called several times for each message
+        effects = services.effects
+        if effects:
+            services.effects = []
+        return effects
 
     def data_to_send(self, conn: ConnId, limit: int = 65536) -> bytes:
         """Up to ``limit`` bytes for the peer; fewer only if there are no more. Call it after ``Flush``.
@@ -303,7 +305,7 @@ class Gateway:
         """
         connection = self._connections.get(conn)
         if connection is not None:
-            return connection.pull(limit)
+            return connection.buffer.pull(limit)
         if not self._services.was_issued(conn):
             raise LocalProtocolError(f"data_to_send({conn}): no such connection was ever issued")
         return b""
@@ -360,6 +362,7 @@ class Gateway:
         )
         self._sessions[session.session_id] = session
         session.start(now)  # before ``accept``, which may hand over early messages
+        self._census.joined(responder.pipe, session)
         responder.accept(selected, session.channel, now, extension=opening.extension)
 
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
@@ -384,6 +387,7 @@ class Gateway:
             on_ended=self._relay_ended,
         )
         self._relays[relay.session_id] = relay
+        self._census.joined(responder.pipe, RelayMemory(relay))
         relay.start(now)
         return relay
 
@@ -416,24 +420,18 @@ class Gateway:
         self._next_session += 1
         return session_id
 
-    def _measure(self) -> tuple[int, list[MemoryHolder]]:
-        """All that is held, and the sockets of clients that hold it."""
-        connections = self._connections.values()
-        sessions, relays = self._sessions.values(), [RelayMemory(relay) for relay in self._relays.values()]
-        held = sum(connection.held for connection in connections) + len(connections) * PER_CONNECTION
-        kept = sum(session.kept for session in sessions) + sum(memory.kept for memory in relays)
-        return held + kept, [*sessions, *relays, *holders(connections)]
-
     def _register(self, connection: Connection) -> None:
         self._connections[connection.conn] = connection
         self._services.grow(PER_CONNECTION)
 
     def _relay_ended(self, relay: Relay, now: float) -> None:
         del self._relays[relay.session_id]
+        self._census.left(RelayMemory(relay))
         self._finish_drain(now)
 
     def _session_ended(self, session: Session[WebSocketChannel], now: float) -> None:
         del self._sessions[session.session_id]
+        self._census.left(session)
         self._services.defer(self._pool.serve_all)  # less is kept from the others
         self._finish_drain(now)
 

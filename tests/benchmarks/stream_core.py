@@ -6,82 +6,12 @@ searched for: both are measured in turns. Then the same for a client that offers
 third is random letters, and the bytes that go to the client.
 """
 
-import json
 import random
-import string
 from statistics import median
-from time import thread_time
 
-from aigw_sansio.config import Compression, Config, GatewaySettings, Limits, ProviderSettings
-from aigw_sansio.effects import Connect
-from aigw_sansio.gateway import Gateway
-from aigw_sansio.ids import ConnId
-from aigw_sansio.secret import Secret
-from aigw_sansio.wires.websocket.frames import Role
-from aigw_sansio.wires.websocket.messages import WebSocketWire
+from tests.rigs.core_stream import Rig, chunk
 
-_UPGRADE = (
-    b"GET /v1/local/default HTTP/1.1\r\nHost: gw\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-    b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
-)
-_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-
-
-def chunk(size: int = 200, chance: random.Random | None = None) -> bytes:
-    """One SSE event of OpenAI's chat format in one HTTP chunk; the event has ``size`` bytes. Its text is random letters
-    where there is a ``chance``."""
-    base = {"id": "c", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": ""}}]}
-    room = size - len(json.dumps(base)) - len("data: \n\n")
-    text = "x" * room if chance is None else "".join(chance.choices(string.ascii_letters, k=room))
-    base["choices"][0]["delta"]["content"] = text  # type: ignore[index]
-    event = b"data: " + json.dumps(base).encode() + b"\n\n"
-    return b"%x\r\n%b\r\n" % (len(event), event)
-
-
-class Rig:
-    """A gateway with one client and some running streams."""
-
-    def __init__(self, exchanges: int, compression: Compression = "off", *, key: str | None = None) -> None:
-        stored = None if key is None else Secret(key)
-        settings = {"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1", api_key=stored)}
-        limits = Limits(exchanges_per_connection=max(100, exchanges))
-        gateways = {"local/default": GatewaySettings(compression=compression)}
-        self.gateway = Gateway(Config(gateways=gateways, providers=settings, limits=limits), b"benchmark seed 16", 0.0)
-        self.sent = 0  #: bytes to the client
-        self.client = self.gateway.open_downstream("peer", None, 0.0)
-        self.gateway.receive_data(self.client, _UPGRADE, 0.0)
-        self.upstreams: list[ConnId] = []
-        wire = WebSocketWire(Role.CLIENT, message_limit=1 << 20, mask_key=lambda: b"mask")
-        for number in range(exchanges):
-            step = {"eventId": str(number), "provider": "openai", "endpoint": "chat/completions", "query": {}}
-            message = json.dumps({"type": "universal.create", "request": step}).encode()
-            self.gateway.receive_data(self.client, wire.text(message), 0.0)
-            conn = next(effect.conn for effect in self.gateway.effects() if isinstance(effect, Connect))
-            self.gateway.connected(conn, None, 0.0)
-            self.pull(conn)
-            self.gateway.receive_data(conn, _HEAD + chunk(), 0.0)
-            self.upstreams.append(conn)
-        self.pull(self.client)
-        self.gateway.effects()
-
-    def pull(self, conn: ConnId) -> int:
-        """What a driver does with a flush."""
-        total = 0
-        while data := self.gateway.data_to_send(conn):
-            total += len(data)
-            self.gateway.data_sent(conn, len(data), 0.0)
-        return total
-
-    def run(self, read: bytes, rounds: int) -> float:
-        """Seconds for ``rounds`` reads, spread over the streams; each is flushed to the client."""
-        gateway, client, upstreams = self.gateway, self.client, self.upstreams
-        began = thread_time()
-        for number in range(rounds):
-            gateway.receive_data(upstreams[number % len(upstreams)], read, 0.0)
-            gateway.effects()
-            self.sent += self.pull(client)
-        return thread_time() - began
+from aigw_sansio.config import Compression
 
 
 def main() -> None:

@@ -137,7 +137,7 @@ class Rig:
         """Pull and confirm everything."""
         upstream = self.connections[ConnId(conn)]
         sent = b""
-        while data := upstream.pull(65536):
+        while data := upstream.buffer.pull(65536):
             sent += data
             upstream.data_sent(len(data), self.now)
         return sent

@@ -9,7 +9,7 @@ from wsproto.events import AcceptConnection, CloseConnection, Event, RejectConne
 from wsproto.extensions import Extension
 
 from aigw_sansio.config import Config
-from aigw_sansio.effects import Ask, Close, Connect, Effect, Emit, PauseReading, ResumeReading
+from aigw_sansio.effects import Ask, Close, Connect, Continue, Effect, Emit, PauseReading, ResumeReading
 from aigw_sansio.events import Event as GatewayEvent
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId
@@ -31,6 +31,7 @@ class Crowd:
         self.aborted: set[ConnId] = set()
         #: These clients take no bytes.
         self.deaf: set[ConnId] = set()
+        self.work_left = False
         self._ids = 0
 
     # -- the driver ---------------------------------------------------------------------------------------------
@@ -42,6 +43,9 @@ class Crowd:
                 self._carry_out(effect)
             for conn in [*self.clients]:
                 self._take(conn)
+            if self.work_left:
+                self.work_left = False
+                self.gateway.proceed(self.now)
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -51,6 +55,8 @@ class Crowd:
                 self.asks.append(effect)
             case Emit(event):
                 self.events.append(event)
+            case Continue():
+                self.work_left = True
             case PauseReading(conn):
                 self.paused.add(conn)
             case ResumeReading(conn):

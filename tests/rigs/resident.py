@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tests.peers.websocket_provider import WsProvider
 from tests.rigs.crowd import Crowd
+from tests.rigs.held import held
 from wsproto.events import BytesMessage
 
 from aigw_sansio.config import Config, Limits, ProviderSettings
@@ -119,9 +120,41 @@ def small_chunks(siege: Siege) -> None:
         siege.read(up, b"data: 1\n\n" * 20_000)
 
 
+def pings(siege: Siege) -> None:
+    """Pings of clients that take no pongs."""
+    data = encode_frame(0x89, b"", bytes(4)) * 30_000
+    while not siege.full:
+        siege.read(siege.open_raw(), data)
+
+
+def realtime_pings(siege: Siege) -> None:
+    """The same of a realtime client; its provider says nothing."""
+    data = encode_frame(0x89, b"", bytes(4)) * 30_000
+    while not siege.full:
+        client = siege.open_raw(b"/openai?model=m")
+        up = next(iter(siege.dials), None)
+        if up is None:
+            break  # refused: it is full
+        provider = WsProvider()
+        provider.receive(siege.accept(up))
+        siege.read(up, provider.switch(101, []))
+        siege.take(client)
+        siege.read(client, data)
+
+
 ATTACKS: dict[str, Callable[[Siege], None]] = {
     attack.__name__: attack
-    for attack in (unfinished, unfinished_in_small_reads, idle_sockets, heads, requests, small_frames, small_chunks)
+    for attack in (
+        unfinished,
+        unfinished_in_small_reads,
+        idle_sockets,
+        heads,
+        requests,
+        small_frames,
+        small_chunks,
+        pings,
+        realtime_pings,
+    )
 }
 
 
@@ -135,7 +168,7 @@ def main() -> None:
     siege.open_raw()
     before = resident()
     ATTACKS[name](siege)
-    print(resident() - before, siege.gateway._measure()[0])
+    print(resident() - before, held(siege.gateway))
 
 
 if __name__ == "__main__":

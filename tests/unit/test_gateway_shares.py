@@ -5,10 +5,11 @@ from base64 import b64encode
 import pytest
 from tests.rigs.crowd import OK, Crowd
 from tests.rigs.rsa_keys import pem, pkcs8
+from tests.rigs.streams import Streams
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.effects import Sign, Signed, Unavailable
-from aigw_sansio.events import AttemptConnected
+from aigw_sansio.events import AttemptConnected, UpgradeRefused
 from aigw_sansio.ids import ConnId
 
 PLAIN = ProviderSettings(base_url="http://127.0.0.1:9/v1")
@@ -248,6 +249,43 @@ def test_realtime_dials_count_too() -> None:
     for _ in range(2):
         scene.come("/v1/local/default/openai?model=m")
     assert len(scene.dials) == 2, "each client has its own"
+
+
+def held_realtime(scene: Crowd) -> tuple[Streams, int]:
+    """A realtime client whose dial is held back: the only look-up of its connection is for another stream."""
+    streams = Streams(scene, "192.0.2.1:1")
+    first, second = (
+        streams.come(f"/v1/local/default/azure-openai/{name}/rest?api_key=k") for name in ("name1", "name2")
+    )
+    assert first not in streams.status
+    assert [effect.host.partition(".")[0] for effect in scene.dials.values()] == ["name1"]
+    return streams, second
+
+
+def test_the_time_of_a_realtime_upgrade_begins_when_its_dial_goes_out() -> None:
+    scene = crowd(Limits(lookups_at_once_per_client=1), realtime_open_s=10, pool_wait_s=30)
+    streams, second = held_realtime(scene)
+    scene.pass_time(9)
+    scene.fail_dial(next(iter(scene.dials)))
+    assert len(scene.dials) == 1
+    scene.pass_time(9)
+    streams.flow()
+    assert second not in streams.status
+    scene.pass_time(1)
+    streams.flow()
+    assert streams.status[second] == 504
+
+
+def test_a_realtime_dial_that_is_held_back_for_too_long_says_why() -> None:
+    scene = crowd(Limits(lookups_at_once_per_client=1), realtime_open_s=30, pool_wait_s=3)
+    streams, second = held_realtime(scene)
+    scene.pass_time(3)
+    streams.flow()
+    assert streams.status[second] == 504
+    refused = [event for event in scene.events if isinstance(event, UpgradeRefused)]
+    assert "lookups_at_once_per_client" in refused[0].reason
+    assert len(refused) == 1
+    assert scene.gateway.snapshot()["connections"] == 2
 
 
 # -- cancels --------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 from tests.peers.reference_driver import Core, LawBroken
+from tests.rigs.held import held as held_by
 from tests.world.world import CONFIG, KERNEL_BYTES, MESSAGE, Move, World, make_core, random_moves
 from tests.world.world import run as run_world
 
@@ -40,7 +41,7 @@ class CrowdedWorld(World):
 
     def check(self) -> None:
         super().check()
-        held = self._gateway._measure()[0]
+        held = held_by(self._gateway)
         self.most_held = max(self.most_held, held)
         connections = self._gateway.snapshot()["connections"]
         if held > MEMORY + SLACK + connections * 32 * 1024:

@@ -353,7 +353,7 @@ FAULTS: list[Mutant] = [
     Mutant(
         "a dial that nobody wants goes on",
         "upstream.pool",
-        "            else:\n                dial.close(now, abort=True)\n                self._remove(pool, dial)\n",
+        "            else:\n                dial.close(now, abort=True)\n                pool.remove(dial.conn)\n",
         "            else:\n                pass\n",
     ),
     Mutant(
@@ -458,7 +458,7 @@ FAULTS: list[Mutant] = [
     ),
     Mutant("500 is not retried", "exchanges.retry", "status >= 500", "status > 500"),
     Mutant("linear delays do not grow", "exchanges.policy", '"linear": n,', '"linear": 1,'),
-    Mutant("confirmed bytes still count", "engine.send_buffer", "        self.size -= n\n", ""),
+    Mutant("confirmed bytes still count", "engine.send_buffer", "size = self.size - n\n", "size = self.size\n"),
     Mutant(
         "what is sent refers to messages that the client has forgotten",
         "wires.websocket.deflate",
@@ -565,7 +565,7 @@ FAULTS: list[Mutant] = [
     Mutant(
         "the pool keeps what a drain has closed",
         "upstream.pool",
-        "                self._remove(pool, upstream)\n            self._remove_if_empty(pool)\n",
+        "                pool.remove(upstream.conn)\n            self._remove_if_empty(pool)\n",
         "",
     ),
     Mutant(

@@ -158,23 +158,15 @@ class Http1DownstreamConnection(PipeConnection):
         self.resume_for(PAUSED_BY_OWNER | PAUSED_BY_MEMORY)
         self.close(now)
 
-    # -- MemoryHolder -------------------------------------------------------------------------------------------
+    # -- memory -------------------------------------------------------------------------------------------------
 
     @property
     def held(self) -> int:
         return self.buffer.held + len(self._early) + self._gate.held
 
-    @property
-    def alone(self) -> bool:
-        """Whether no session answers for what it holds: none has begun, or it has ended."""
-        return self.receiver is None or self.closing
-
     def squeeze(self, now: float, *, on: bool) -> None:
-        if not on or self.receiver is None:
+        if not on or self.receiver is None:  # a session pauses its pipe itself
             super().squeeze(now, on=on)
-
-    def close_for_memory(self, reason: str, now: float) -> None:
-        self.close(now, abort=True)
 
     # -- inside -------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ from collections import deque
 
 from ..engine.backlog import Backlog
 from ..engine.connection import Connection
+from ..engine.memory import PER_STREAM
+from ..engine.send_buffer import PER_PIECE
 from ..engine.services import Services
 from ..engine.turns import PORTION_FRAMES
 from ..events import UpgradeRefused
@@ -48,6 +50,7 @@ class Http2DownstreamConnection(Connection):
         "_taken",
         "_wire",
         "peer",
+        "proxied",
     )
 
     def __init__(
@@ -60,11 +63,14 @@ class Http2DownstreamConnection(Connection):
         now: float,
         local: str | None = None,
         draining: bool = False,
+        proxied: bool = False,
     ) -> None:
         """``peer``: the client's address. ``local``: the address that it reached. ``handler`` decides about requests.
-        ``draining``: the connection is closed after its first stream."""
+        ``draining``: the connection is closed after its first stream. ``proxied``: the peer is a trusted proxy."""
         super().__init__(services, conn)
         self.peer = peer
+        #: Each stream is a client of its own.
+        self.proxied = proxied
         self._local = local
         self._handler = handler
         limits = services.config.limits
@@ -79,9 +85,9 @@ class Http2DownstreamConnection(Connection):
         self._pipes: dict[int, StreamPipe] = {}
         self._sending: dict[int, StreamPipe] = {}  # with bytes that are in no frame yet
         self._finishing: dict[int, StreamPipe] = {}  # closed by us, but still open on the wire
-        # The parts of the wire's output: (its end, counted in all bytes of the connection, stream, bytes of the
-        # stream).
-        self._marks: deque[tuple[int, StreamPipe, int]] = deque()
+        # The parts of the wire's output: (its end, counted in all bytes of the connection; stream; bytes of the stream,
+        # and pieces that are complete with them).
+        self._marks: deque[tuple[int, StreamPipe, int, int]] = deque()
         self._taken = 0
         self._confirmed = 0
         self._awake = False
@@ -117,7 +123,8 @@ class Http2DownstreamConnection(Connection):
         self._confirmed += n
         marks = self._marks
         while marks and marks[0][0] <= self._confirmed:
-            _, pipe, size = marks.popleft()
+            _, pipe, size, pieces = marks.popleft()
+            pipe.pieces -= pieces
             pipe.sent(size, now)
         if self._sending or self._wire.pending:
             self._wake()
@@ -136,12 +143,17 @@ class Http2DownstreamConnection(Connection):
 
     @property
     def held(self) -> int:
-        return self.outstanding + self.undelivered
+        return self.outstanding + PER_PIECE * sum(pipe.pieces for pipe in self._pipes.values()) + self.undelivered
 
     @property
     def undelivered(self) -> int:
         """Memory of the bytes that were received and not passed on: frames not read yet, and those of all streams."""
         return self._wire.held + sum(pipe.undelivered for pipe in self._pipes.values())
+
+    @property
+    def pipes(self) -> list[StreamPipe]:
+        """Its streams that have not ended."""
+        return list(self._pipes.values())
 
     def drain(self, now: float) -> None:
         """The gateway goes away: no new streams; the connection is closed after its last one."""
@@ -226,6 +238,7 @@ class Http2DownstreamConnection(Connection):
         self._idle_timer.cancel()
         self._no_request_yet = False
         pipe = self._pipes[event.stream] = StreamPipe(self, event.stream, tunnel=event.method == b"CONNECT")
+        self.services.grow(PER_STREAM)
         if len(event.headers) > self.services.config.limits.head_fields:
             fault = too_many_fields(len(event.headers), self.services.config.limits.head_fields)
             refuse_head(self.services, self.conn, pipe, fault, now, status=431, address=client_at(self.peer))
@@ -281,8 +294,10 @@ class Http2DownstreamConnection(Connection):
             for number, pipe in list(self._sending.items()):
                 left = self._wire.queued(number)
                 if left < pipe.queued:
-                    self._marks.append((end, pipe, pipe.queued - left))
+                    pieces = 0 if left else pipe.queued_pieces
+                    self._marks.append((end, pipe, pipe.queued - left, pieces))
                     pipe.queued = left
+                    pipe.queued_pieces -= pieces
                 if not left:
                     del self._sending[number]
         self.write(data, now)
@@ -304,7 +319,7 @@ class Http2DownstreamConnection(Connection):
             self._remove(pipe)  # before its user is told: nothing of it may be sent any more
             pipe.stream_lost(reason, now)
         unconfirmed, self._marks = self._marks, deque()
-        for _, pipe, _ in unconfirmed:  # of streams that had ended in order
+        for _, pipe, _, _ in unconfirmed:  # of streams that had ended in order
             if pipe.outstanding:
                 pipe.stream_lost(reason, now)
 

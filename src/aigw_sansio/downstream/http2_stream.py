@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Final, Protocol
 
 from ..engine.connection import BytePipe, PipeReceiver
-from ..engine.send_buffer import PER_PIECE
+from ..engine.send_buffer import PER_PIECE, weight
 from ..engine.services import Services
 from ..fsm import Machine
 from ..wires.http import Headers
@@ -100,7 +100,9 @@ class StreamPipe:
         "number",
         "outstanding",
         "pending",
+        "pieces",
         "queued",
+        "queued_pieces",
     )
 
     def __init__(self, owner: StreamOwner, number: int, *, tunnel: bool) -> None:
@@ -119,6 +121,8 @@ class StreamPipe:
         self.outstanding = 0
         #: Those of them that are in no frame yet.
         self.queued = 0
+        #: Pieces written that the transport has not confirmed, and those of them that are in no frame yet.
+        self.pieces = self.queued_pieces = 0
         self._stall_timer = owner.services.timers.timer(self._on_stall)
         self._close_timer = owner.services.timers.timer(self._on_stall)
 
@@ -131,6 +135,11 @@ class StreamPipe:
     def undelivered(self) -> int:
         """Memory of the bytes that were received and not passed on."""
         return sum(map(len, self._undelivered)) + PER_PIECE * len(self._undelivered)
+
+    @property
+    def held(self) -> int:
+        """Memory of all bytes that it holds, in both directions."""
+        return self.outstanding + PER_PIECE * self.pieces + self.undelivered
 
     # -- from the connection ------------------------------------------------------------------------------------
 
@@ -177,6 +186,11 @@ class StreamPipe:
         if pending is not None:
             pending.client_gone(now)
 
+    def fail(self, reason: str, now: float) -> None:
+        """Reset the stream, in any state: its user is told."""
+        self._owner.reset(self)
+        self.stream_lost(reason, now)
+
     def finish(self) -> None:
         """The stream has ended in both directions, in order. Its user is still told what the transport takes."""
         self._end()
@@ -205,7 +219,7 @@ class StreamPipe:
         if data and self._machine.state is StreamState.OPEN:
             self._count(len(data), now)
             self._owner.send(self, data)
-        return self.outstanding
+        return weight(self.outstanding, self.pieces)
 
     def close(self, now: float) -> None:
         if self._machine.state is StreamState.OPEN:
@@ -288,6 +302,8 @@ class StreamPipe:
             self._stall_timer.arm(now + self._owner.services.config.timeouts.write_stall_s)
         self.outstanding += n
         self.queued += n
+        self.pieces += 1
+        self.queued_pieces += 1
 
     def _deliver(self, now: float) -> None:
         """Pass on what waits, unless the receiver pauses the client again."""
@@ -309,5 +325,4 @@ class StreamPipe:
 
     def _on_stall(self, now: float) -> None:
         """The client took no bytes in time, or did not close in time."""
-        self._owner.reset(self)
-        self.stream_lost("the client takes no more bytes", now)
+        self.fail("the client takes no more bytes", now)

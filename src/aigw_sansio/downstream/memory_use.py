@@ -1,24 +1,167 @@
-"""The connections of clients that hold memory for which no session answers.
+"""What clients hold, counted connection by connection, and what becomes of those that hold too much.
 
-Decides: which they are. Must not know: how much memory there is.
+Decides: what counts for which client: all sockets of one connection; of a trusted proxy, which carries many clients,
+each stream by itself (client protocol, section 3.4). Must not know: how much memory there is, what else happens on a
+connection, and how a session ends.
+
+A client of many streams that is not to be read is held back on each of them, by its credit. Its connection is paused
+only if much has come that is not passed on: as long as it is read, its WINDOW_UPDATEs make what waits for it go out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Protocol
 
-from ..engine.connection import Connection
-from ..engine.memory import MemoryHolder
+from ..engine.connection import BytePipe, Connection
+from ..engine.memory import PER_CONNECTION, PER_STREAM, ClientId
+from ..ids import ConnId
 from .http1 import Http1DownstreamConnection
 from .http2 import Http2DownstreamConnection
-from .http2_memory import InputMemory
+from .http2_stream import StreamPipe
+
+#: Input of an HTTP/2 connection that is not passed on, from which on a client that is held back is not read at all.
+_MUCH_INPUT = 32 * 1024
 
 
-def holders(connections: Iterable[Connection]) -> list[MemoryHolder]:
-    """Connections on HTTP/1.1 whose session has not begun or has ended, and the input of those on HTTP/2."""
-    found: list[MemoryHolder] = []
-    for one in connections:
-        if isinstance(one, Http1DownstreamConnection):
-            if one.alone:
-                found.append(one)
-        elif isinstance(one, Http2DownstreamConnection):
-            found.append(InputMemory(one))
-    return found
+class MemoryUser(Protocol):
+    """A session or a relay."""
+
+    @property
+    def kept(self) -> int:
+        """Bytes that it holds beside those of connections, objects included."""
+
+    @property
+    def held(self) -> int:
+        """The same, and what waits on a connection to a provider that is its alone."""
+
+    def squeeze(self, now: float, *, on: bool) -> None:
+        """``on``: read nothing for it. It may be called again, and after its end. Otherwise read again."""
+
+    def close_for_memory(self, reason: str, now: float) -> None:
+        """Close it with 1013. Nothing more of it is read, and what was read of it is discarded."""
+
+
+class ClientCensus:
+    """Implements ``Census``. It keeps the sessions and relays from :meth:`joined` to :meth:`left`."""
+
+    __slots__ = ("_connections", "_pipes", "_squeezed", "_users")
+
+    def __init__(self, connections: Mapping[ConnId, Connection]) -> None:
+        """``connections``: all that are open."""
+        self._connections = connections
+        self._users: dict[BytePipe, MemoryUser] = {}
+        self._pipes: dict[MemoryUser, BytePipe] = {}
+        self._squeezed: set[ClientId] = set()
+
+    def joined(self, pipe: BytePipe, user: MemoryUser) -> None:
+        """``user`` has the client's ``pipe`` from now on."""
+        self._users[pipe] = user
+        self._pipes[user] = pipe
+
+    def left(self, user: MemoryUser) -> None:
+        """``user`` has ended. Nothing happens if it never joined."""
+        pipe = self._pipes.pop(user, None)
+        if pipe is not None:
+            del self._users[pipe]
+
+    # -- Census -------------------------------------------------------------------------------------------------
+
+    def connections(self) -> list[ConnId]:
+        return list(self._connections)
+
+    def count(self, conn: ConnId, held: dict[ClientId, int], least: int) -> tuple[int, int]:
+        connection = self._connections.get(conn)
+        if connection is None:
+            return 0, 1
+        mine = connection.held
+        if isinstance(connection, Http2DownstreamConnection):
+            return self._count_streams(connection, mine, held, least)
+        size = mine + PER_CONNECTION
+        if isinstance(connection, Http1DownstreamConnection):
+            user = self._users.get(connection)
+            if user is not None:
+                size += user.kept
+                mine += user.held
+            if mine >= least:
+                held[conn, 0] = mine
+        return size, 1
+
+    def squeeze(self, client: ClientId, now: float, *, on: bool) -> None:
+        conn, stream = client
+        connection = self._connections.get(conn)
+        if not on and client not in self._squeezed:
+            return
+        self._squeezed.discard(client)
+        if on and connection is not None:
+            self._squeezed.add(client)
+        pipes: list[BytePipe] = []
+        if isinstance(connection, Http1DownstreamConnection):
+            connection.squeeze(now, on=on)
+            pipes.append(connection)
+        elif isinstance(connection, Http2DownstreamConnection):
+            if not stream:
+                connection.squeeze(now, on=on and connection.undelivered >= _MUCH_INPUT)
+            pipes += [pipe for pipe in connection.pipes if stream in (0, pipe.number)]
+        for pipe in pipes:
+            user = self._users.get(pipe)
+            if user is not None:
+                user.squeeze(now, on=on)
+
+    def close_largest(self, client: ClientId, excess: int, why: str, now: float) -> int:
+        conn, stream = client
+        connection = self._connections.get(conn)
+        if isinstance(connection, Http1DownstreamConnection):
+            held, user = connection.held, self._users.get(connection)
+            if user is None:
+                connection.close(now, abort=True)
+                return held
+            held += user.held
+            user.close_for_memory(_reason(why, held), now)
+            return held
+        if not isinstance(connection, Http2DownstreamConnection):
+            return 0
+        sizes = [(self._held_by(pipe), pipe) for pipe in connection.pipes if stream in (0, pipe.number)]
+        if not sizes and not stream:
+            freed = connection.held
+            connection.close(now, abort=True)
+            return freed
+        sizes.sort(key=lambda one: one[0])
+        freed = 0
+        while sizes and freed < excess:
+            held, pipe = sizes.pop()
+            freed += held + PER_STREAM
+            user = self._users.get(pipe)
+            if user is None:
+                pipe.fail("the gateway's memory is used up", now)
+            else:
+                user.close_for_memory(_reason(why, held), now)
+        return freed
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _count_streams(
+        self, connection: Http2DownstreamConnection, mine: int, held: dict[ClientId, int], least: int
+    ) -> tuple[int, int]:
+        pipes = connection.pipes
+        objects = PER_STREAM * len(pipes)
+        size = mine + PER_CONNECTION + objects
+        mine += objects
+        users = self._users
+        for pipe in pipes:
+            user = users.get(pipe)
+            if user is not None:
+                size += user.kept
+                mine += user.held
+            if connection.proxied and (one := self._held_by(pipe)) >= least:
+                held[connection.conn, pipe.number] = one
+        if not connection.proxied and mine >= least:
+            held[connection.conn, 0] = mine
+        return size, 1 + len(pipes)
+
+    def _held_by(self, pipe: StreamPipe) -> int:
+        """What is held for one stream and its user."""
+        user = self._users.get(pipe)
+        return pipe.held + (0 if user is None else user.held)
+
+
+def _reason(why: str, held: int) -> str:
+    return f"{why}, and this socket holds {held} of it"

@@ -17,6 +17,7 @@ from typing import Final
 from ..config import Compression
 from ..engine.backlog import Backlog
 from ..engine.connection import BytePipe
+from ..engine.send_buffer import PER_PIECE
 from ..engine.services import Services
 from ..engine.turns import FRAME_COST, PORTION_COST, PORTION_FRAMES
 from ..faults import CLOSE_CODE, Side
@@ -249,10 +250,11 @@ class WebSocketChannel(MessageChannel):
 
     @property
     def held(self) -> int:
+        held = self.wire.held + PER_PIECE * len(self._control)
         waiting = self._unhandled
-        if not waiting:
-            return self.wire.held
-        return self.wire.held + sum(len(e.data) for e in waiting if isinstance(e, (TextMessage, BinaryMessage)))
+        if waiting:
+            held += sum(len(e.data) for e in waiting if isinstance(e, (TextMessage, BinaryMessage)))
+        return held
 
     def discard_input(self, now: float) -> None:
         self.wire.stop_reading()
@@ -288,8 +290,9 @@ class WebSocketChannel(MessageChannel):
 
     def _write_control(self, frame: bytes, now: float) -> None:
         self._write(frame, now)
-        self._control.append((self._written, len(frame)))
-        self._control_bytes += len(frame)
+        size = max(len(frame), PER_PIECE)  # an object is kept for each
+        self._control.append((self._written, size))
+        self._control_bytes += size
         if self._control_bytes > self._high_water:
             self._pause(_PAUSED_BY_CONTROL)
 

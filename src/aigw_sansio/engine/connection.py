@@ -41,7 +41,7 @@ class BytePipe(Protocol):
         """Bytes written and not yet confirmed by the transport."""
 
     def write(self, data: bytes, now: float) -> int:
-        """Queue ``data``. Returns how many bytes are outstanding."""
+        """Queue ``data``. Returns how many bytes are outstanding, or :func:`.send_buffer.weight` of them."""
 
     def close(self, now: float) -> None:
         """Close: what is queued is sent first. Write nothing more."""
@@ -114,15 +114,9 @@ class Connection:
         self._stall_timer.cancel()
         self._close_timer.cancel()
 
-    def pull(self, limit: int) -> bytes:
-        """Bytes for the driver to send."""
-        return self.buffer.pull(limit)
-
     def data_sent(self, n: int, now: float) -> None:
         """The transport took ``n`` bytes."""
-        buffer = self.buffer
-        buffer.confirm(n)
-        size = buffer.size
+        size = self.buffer.confirm(n)
         self._stall_timer.deadline = None  # cancelled, without a call
         if size and not self.aborted:
             self._stall_timer.arm(now + self._stall_s)
@@ -153,16 +147,19 @@ class Connection:
         return self.buffer.held
 
     def write(self, data: bytes, now: float) -> int:
-        """Queue ``data``. Returns how many bytes are outstanding. Nothing is queued after the end or after
+        """Queue ``data``. Returns the weight of what is outstanding. Nothing is queued after the end or after
         ``close``."""
         buffer = self.buffer
         if self.closing:
             return buffer.size
         if not buffer.size:
             self._stall_timer.arm(now + self._stall_s)
+            if buffer.append(data):
+                self.services.effects.append(self._flush)
+            return buffer.size
         if buffer.append(data):
             self.services.effects.append(self._flush)
-        return buffer.size
+        return buffer.weight
 
     def hold_peer(self) -> None:
         """A turn did not suffice for what was read: see :class:`.backlog.BacklogOwner`."""

@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 
 from ..config import Config
 from ..effects import Connect
+from ..faults import Fault, FaultKind, Side
 from ..ids import ConnId
 from .client import Client
 from .timers import Timers
@@ -63,15 +64,14 @@ class Dials:
         host = effect.host
         if client is None or host in self._known or host in self._reached or _is_address(host):
             return True
-        dial = _Dial(effect, client, begun, now)
         self._forget(client, now)
         if client.looking_up >= self._limit:
-            self._held[effect.conn] = dial
+            dial = self._held[effect.conn] = _Dial(effect, client, begun, now)
             self._waiting.setdefault(client, {})[effect.conn] = dial
             self._watch(client)
             return False
         client.looking_up += 1
-        self._running[effect.conn] = dial
+        self._running[effect.conn] = _Dial(effect, client, None, now)
         return True
 
     @property
@@ -156,8 +156,9 @@ class Dials:
                 client.looking_up += 1
                 self._running[conn] = dial
             self._emit(self._take(dial))
-            if dial.begun is not None:
-                dial.begun(now)
+            begun, dial.begun = dial.begun, None
+            if begun is not None:
+                begun(now)
 
     def _take(self, dial: _Dial) -> Connect:
         waiting = self._waiting[dial.client]
@@ -167,6 +168,15 @@ class Dials:
             if not self._waiting:
                 self._timer.cancel()
         return dial.effect
+
+
+def held_too_long(config: Config) -> Fault:
+    """A dial was held back for all of ``pool_wait_s``."""
+    detail = (
+        f"the provider's name could not be looked up within {config.timeouts.pool_wait_s:g} s; a client connection has "
+        f"{config.limits.lookups_at_once_per_client} dials to new names at once (lookups_at_once_per_client)"
+    )
+    return Fault(FaultKind.POOL_TIMEOUT, Side.PROVIDER, detail, retryable=True)
 
 
 def _is_address(host: str) -> bool:

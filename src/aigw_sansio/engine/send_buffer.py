@@ -12,6 +12,16 @@ from ..errors import LocalProtocolError
 #: Memory of a ``bytes`` object and its place in a queue, beside its content. Small pieces take more than their bytes.
 PER_PIECE: Final = 64
 
+#: So many pieces count as what they take, not as their bytes. It is more than one turn writes: a sender is held back
+#: because of what a peer does not take, never because of how its own bytes were cut.
+MANY_PIECES: Final = 4096
+
+
+def weight(size: int, pieces: int) -> int:
+    """What ``size`` bytes in so many pieces count, where a limit holds back who sends more: ``size``, unless there are
+    very many small ones."""
+    return size if pieces < MANY_PIECES else size + PER_PIECE * pieces
+
 
 class SendBuffer:
     """The output of one connection. ``size`` counts the bytes to pull, and those pulled and not yet confirmed."""
@@ -39,6 +49,11 @@ class SendBuffer:
     def waiting(self) -> int:
         """Bytes to pull."""
         return self.size - self.pulled
+
+    @property
+    def weight(self) -> int:
+        """What the bytes not yet confirmed count; see :func:`weight`."""
+        return weight(self.size, len(self._pieces))
 
     @property
     def held(self) -> int:
@@ -74,13 +89,15 @@ class SendBuffer:
         self.pulled += len(data)
         return data
 
-    def confirm(self, n: int) -> None:
-        """The transport took ``n`` of the pulled bytes. ``LocalProtocolError`` if fewer were pulled."""
+    def confirm(self, n: int) -> int:
+        """The transport took ``n`` of the pulled bytes. Returns how many are left, the pulled ones included.
+        ``LocalProtocolError`` if fewer were pulled."""
         left = self.pulled - n
         if left < 0 or n < 0:
             raise LocalProtocolError(f"data_sent({n}): {self.pulled} bytes were pulled and not confirmed")
         self.pulled = left
-        self.size -= n
+        self.size = size = self.size - n
+        return size
 
     def clear(self) -> None:
         """Discard the bytes to pull: nothing more can be sent. Pulled bytes may still be confirmed."""

@@ -54,11 +54,11 @@ class Services:
     """The services of one gateway."""
 
     __slots__ = (
-        "_grown",
         "_next_ask",
         "_next_conn",
         "_pending",
         "_weigh",
+        "_weighs_soon",
         "config",
         "deferred",
         "dials",
@@ -69,8 +69,8 @@ class Services:
         "short_of_memory",
         "timers",
         "turns",
+        "unweighed",
         "wall_offset",
-        "weigh_after",
     )
 
     def __init__(
@@ -81,10 +81,10 @@ class Services:
         #: The tokens of all gateways: none of them goes upstream.
         self.own_tokens = SecretSet(token for gateway in config.gateways.values() for token in gateway.tokens)
         self.random = SeededRandom(seed)
-        self._grown = 0
         self._weigh: Callable[[float], None] | None = None
-        #: All memory is counted again after so many bytes.
-        self.weigh_after = NEVER
+        self._weighs_soon = False  # at the end of this input
+        #: So many bytes may come in or grow inside before all memory is counted again.
+        self.unweighed = NEVER
         #: More memory is held than may be.
         self.short_of_memory = False
         #: The clients with open sessions.
@@ -166,14 +166,14 @@ class Services:
     def watch_memory(self, weigh: Callable[[float], None], after: int) -> None:
         """``weigh(now)`` counts all memory. It is to be called after ``after`` bytes."""
         self._weigh = weigh
-        self._grown = 0
-        self.weigh_after = after
+        self._weighs_soon = False
+        self.unweighed = after
 
     def grow(self, n: int) -> None:
         """``n`` bytes are held that did not come in like this: they were inflated, quoted or copied."""
-        self._grown += n
-        if self._grown > self.weigh_after and self._weigh is not None:
-            self._grown = 0
+        self.unweighed -= n
+        if self.unweighed < 0 and self._weigh is not None and not self._weighs_soon:
+            self._weighs_soon = True
             self.defer(self._weigh)
 
     # -- identities ---------------------------------------------------------------------------------------------

@@ -107,14 +107,16 @@ class Timers:
             queued, sequence, timer = heap[0]
             if timer._queued != queued:  # a later entry of the same timer replaced this one
                 heappop(heap)
-            elif timer.deadline is None:
+                continue
+            deadline = timer.deadline
+            if deadline is None:
                 timer._queued = None
                 heappop(heap)
-            elif timer.deadline > queued:
-                timer._queued = timer.deadline
-                heapreplace(heap, (timer.deadline, sequence, timer))
+            elif deadline > queued:
+                timer._queued = deadline
+                heapreplace(heap, (deadline, sequence, timer))
             else:
-                return timer.deadline
+                return deadline
         return None
 
     def fire(self, now: float) -> None:

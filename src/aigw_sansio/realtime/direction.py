@@ -11,6 +11,7 @@ once, as nearly always, a run costs an ``append`` and a ``clear``.
 from collections import deque
 
 from ..engine.connection import BytePipe
+from ..engine.send_buffer import weight
 from ..wires.websocket.frames import FIN, MASKED, parse_header
 
 #: The bit of the opcodes of control frames.
@@ -56,6 +57,11 @@ class Direction:
         self._held: deque[bytes] | None = None
         self._held_bytes = 0
         self._taken = 0  # how much of the first one is taken
+
+    @property
+    def weight(self) -> int:
+        """What the bytes count that the target has not taken."""
+        return weight(self.target.outstanding, len(self._held) + len(self.unconfirmed))
 
     def send(self, frame: bytes, now: float) -> None:
         """Write ``frame``, which is no message, to the target."""

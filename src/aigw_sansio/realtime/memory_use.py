@@ -1,4 +1,4 @@
-"""A relay as the guard of the process's memory sees it.
+"""A relay as the count of the process's memory sees it.
 
 Decides: what a relay holds, and what becomes of its sides if the memory is used up. Must not know: the limit, and how a
 session ends.
@@ -6,6 +6,7 @@ session ends.
 
 from typing import Protocol
 
+from ..faults import Side
 from .side import RelaySide
 
 
@@ -21,7 +22,7 @@ class EndsForMemory(Protocol):
 
 
 class RelayMemory:
-    """Implements ``MemoryHolder``. Two of one relay are equal: the relay keeps none, which would be a cycle."""
+    """Implements ``MemoryUser``. Two of one relay are equal: the relay keeps none, which would be a cycle."""
 
     __slots__ = ("relay",)
 
@@ -36,12 +37,11 @@ class RelayMemory:
 
     @property
     def kept(self) -> int:
-        """Bytes that the relay holds beside those of its connections."""
         return sum(side.wire.held for side in self.relay.sides)
 
     @property
     def held(self) -> int:
-        return sum(side.wire.held + side.pipe.outstanding for side in self.relay.sides)
+        return self.kept + sum(side.pipe.outstanding for side in self.relay.sides if side.peer is Side.PROVIDER)
 
     def squeeze(self, now: float, *, on: bool) -> None:
         for side in self.relay.sides:

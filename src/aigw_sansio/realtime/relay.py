@@ -136,7 +136,12 @@ class Relay:
         self._call = call
         upstream = self._upstream = RelayUpstreamConnection(self._services, call, self, self._requester.client)
         self._register(upstream)
-        upstream.dial(now)
+        if not upstream.dial(self._dial_begun, now):
+            self._open_timer.arm(now + self._services.config.timeouts.pool_wait_s)
+
+    def _dial_begun(self, now: float) -> None:
+        """The dial was held back, and begins: its time counts from now."""
+        self._open_timer.arm(now + self._services.config.timeouts.realtime_open_s)
 
     @property
     def state(self) -> RelayState:
@@ -406,6 +411,8 @@ class Relay:
         """The process's memory is used up, and this relay holds much of it."""
         if self._machine.allows(RelayInput.END):
             self._end(Side.GATEWAY, now, code=TRY_AGAIN_LATER, reason=reason, cause=CloseCause.ENDED)
+        elif self._machine.allows(RelayInput.FAIL):
+            self._fail(Fault(FaultKind.OVERLOADED, Side.GATEWAY, reason, retryable=True), now)
 
     def drain(self, now: float) -> None:
         """The gateway goes away: an open session may go on until :meth:`end_drain`; another one is refused."""

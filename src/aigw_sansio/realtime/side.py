@@ -352,7 +352,7 @@ class RelaySide:
         """Answer a ping. While much is outstanding, only the latest one is answered, later (RFC 6455 section 5.5.3)."""
         if self.ended:
             return
-        if self.pipe.outstanding < self._high_water:
+        if self._outbound.weight < self._high_water:
             self._outbound.send(self.wire.pong(payload), now)
         else:
             self._latest_ping = payload

@@ -4,6 +4,7 @@ Decides: which protocols are offered to TLS (only HTTP/1.1, RFC 6455 needs it), 
 end during the handshake is reported. Must not know: the client, and what the response to the upgrade leads to.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from ..effects import Connect, Tls
 from ..engine.client import Client
 from ..engine.connection import PipeConnection
+from ..engine.dials import held_too_long
 from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
 from ..providers.realtime import RealtimeCall
@@ -42,8 +44,9 @@ class RelayUpstreamConnection(PipeConnection):
 
     # -- for the relay ------------------------------------------------------------------------------------------
 
-    def dial(self, now: float) -> None:
-        """Ask the driver for the connection."""
+    def dial(self, begun: Callable[[float], None], now: float) -> bool:
+        """Ask the driver for the connection. False if the dial is held back, because its client looks up too many
+        names: ``begun(now)`` is called when it begins."""
         origin = self.call.origin
         secure = origin.scheme == "https"
         effect = Connect(
@@ -53,11 +56,14 @@ class RelayUpstreamConnection(PipeConnection):
             tls=Tls(origin.host, origin.ca_file) if secure else None,
             alpn=("http/1.1",) if secure else (),
         )
-        self.services.connect(effect, self._client, None, now)
+        self.services.connect(effect, self._client, begun, now)
+        return not self.services.dials.holds(self.conn)
 
     def response_so_far(self) -> Refused | Fault:
         """The timeout has passed: the part of a refusal that has come, or a fault. Close this next."""
         self._opener = None  # it has its outcome: nothing is reported any more
+        if self.services.dials.holds(self.conn):
+            return held_too_long(self.services.config)
         within = f"within {self.services.config.timeouts.realtime_open_s:g} s"
         if self._handshake is None:
             detail = f"no connection to {self.call.provider} {within}"

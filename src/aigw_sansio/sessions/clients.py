@@ -34,6 +34,10 @@ class Clients:
                 self._by_connection[conn] = found
         return found
 
+    def is_proxy(self, peer: str) -> bool:
+        """Whether ``peer`` is a trusted proxy."""
+        return self._addresses.is_trusted(peer)
+
     def closed(self, conn: ConnId) -> None:
         """The connection is closed."""
         self._by_connection.pop(conn, None)

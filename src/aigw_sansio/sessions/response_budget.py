@@ -7,7 +7,7 @@ Theory of operation. If everything held for the client (queues, uncommitted chun
 ``buffered_response_bytes_per_connection``, all its providers are paused except that of the oldest exchange that is
 still collecting a response: while nothing is queued for the client, only its completion can free memory. It too is
 paused if messages are queued and the hard limit is reached. While the process has no memory left, all of a
-session that holds much of it are paused.
+client that holds much of it are paused. What begins meanwhile is paused from the start.
 
 Pausing and resuming is decided once, at the end of the input: resuming an exchange may end it while a caller is still
 iterating.
@@ -65,14 +65,20 @@ class ResponseBudget:
             self._balance_later()
 
     def squeeze(self, member: BudgetMember, *, on: bool) -> None:
-        """``on``: the process has no memory left, and ``member`` holds much of it."""
+        """``on``: the process has no memory left, and the client of ``member`` holds much of it."""
         if on:
+            if member in self._squeezed:
+                return
             self._squeezed.add(member)
         elif member in self._squeezed:
             self._squeezed.remove(member)
             self._released.append(member)
         if not self._balancing:
             self._balance_later()
+
+    def pauses(self, member: BudgetMember) -> bool:
+        """Whether an exchange that begins for ``member`` now is to be paused from the start, like the others."""
+        return self._over or member in self._squeezed
 
     def _balance_later(self) -> None:
         self._balancing = True

@@ -42,6 +42,7 @@ class FairScheduler:
         "_channel",
         "_emptied",
         "_high_water",
+        "_pieces",
         "_queues",
         "_resuming",
         "_running",
@@ -71,6 +72,7 @@ class FairScheduler:
         self._emptied = emptied
         self._queues: dict[Scheduled, _Queue] = {}  # none of them is empty
         self._turns: deque[_Queue] = deque()
+        self._pieces = 0  # messages in all queues
         #: Bytes in all queues.
         self.queued = 0
         #: All bytes held for the session: in the queues and in the exchanges.
@@ -96,6 +98,7 @@ class FairScheduler:
             queue = self._queues[exchange] = _Queue(exchange)
             self._turns.append(queue)
         queue.messages.extend(messages)
+        self._pieces += len(messages)
         self._resize(queue, sum(map(len, messages)))
         if queue.size > limit:
             exchange.pause_for_queue()
@@ -105,6 +108,7 @@ class FairScheduler:
         queue = self._queues.pop(exchange, None)
         if queue is not None:
             self._turns.remove(queue)
+            self._pieces -= len(queue.messages)
             self._resize(queue, -queue.size)
 
     def account(self, delta: int) -> None:
@@ -123,6 +127,7 @@ class FairScheduler:
             queue = turns.popleft()
             exchange = queue.exchange
             message = queue.messages.popleft()
+            self._pieces -= 1
             self._resize(queue, -len(message))
             channel.send_text(message, now)
             if queue.messages:
@@ -149,7 +154,7 @@ class FairScheduler:
     @property
     def memory(self) -> int:
         """Bytes of memory that is held for the session."""
-        return self.held + PER_PIECE * sum(len(queue.messages) for queue in self._queues.values())
+        return self.held + PER_PIECE * self._pieces
 
     # -- BudgetMember ---------------------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ Channel = TypeVar("Channel", bound=MessageChannel)
 
 class Session(Generic[Channel]):
     """Runs from the accepted handshake to ``SessionEnded``. Implements ``ChannelOwner``, ``ExchangeOwner`` and
-    ``LimitedSession``."""
+    ``LimitedSession`` and ``MemoryUser``."""
 
     __slots__ = (
         "_checks",
@@ -144,16 +144,15 @@ class Session(Generic[Channel]):
         """How many exchanges it has whose end the client has not been told, those that wait for a check included."""
         return len(self._exchanges) + len(self._flushing) + len(self._checks)
 
-    # -- MemoryHolder -------------------------------------------------------------------------------------------
+    # -- MemoryUser ---------------------------------------------------------------------------------------------
 
     @property
     def kept(self) -> int:
-        """Bytes that it holds beside those of its connection, objects included."""
         return self._request_bytes + self._scheduler.memory + self.channel.held + self.busy * PER_EXCHANGE
 
     @property
     def held(self) -> int:
-        return self.kept + self.channel.outstanding
+        return self.kept
 
     def squeeze(self, now: float, *, on: bool) -> None:
         if self.channel.ended:
@@ -278,6 +277,8 @@ class Session(Generic[Channel]):
         self._exchanges[event_id] = exchange  # before ``start``, which may end it at once
         self._request_bytes += size
         self._idle_timer.cancel()
+        if self._limits.responses.pauses(self._scheduler):
+            exchange.pause_for_budget()
         exchange.start(now)
 
     def _listener(self, log_id: str) -> Listener | None:

@@ -8,7 +8,8 @@ of three places: on a connection, waiting, or waiting with a dial of its own. On
 decides: use a connection, dial, or wait. It prefers the connection used last, so that surplus ones grow idle and are
 closed. Waiting requests are served in turn by gateway, then by client connection, then the oldest first
 (:mod:`.waiting`). A request that would take one of the last free connections waits, if they are kept for others
-(:mod:`.shares`); it may still share a connection that carries calls already.
+(:mod:`.shares`); it may still share a connection that carries calls already. Those that can take a call are kept sorted
+(:mod:`.available`): a decision costs the same however many there are.
 
 A dial belongs to the request that started it, but it serves any waiting request. If its request gets another connection
 or is withdrawn, another waiting request takes the dial over. If there is none, the dial of a served request may finish,
@@ -29,30 +30,45 @@ from collections.abc import Callable
 import msgspec
 
 from ..engine.client import Requester
+from ..engine.dials import held_too_long
 from ..engine.services import Services
 from ..exchanges.source import Placed, ResponseHandler
 from ..faults import Fault, FaultKind, Side
 from ..ids import ConnId
 from ..origin import Origin
 from ..providers.call import ProviderCall
+from .available import AvailableConnections
 from .call import CallConnection, UpstreamCall
 from .connection import UpstreamConnection
-from .placement import ConnectionFacts, Dial, Use, choose_connection
+from .placement import Dial, Use, choose_connection
 from .shares import OriginShares
 from .waiting import WaitingCalls
 
 
 class _OriginPool:
-    __slots__ = ("_dials", "available", "connections", "likely_h2", "shares", "unready", "waiting")
+    __slots__ = (
+        "_held",
+        "_undecided",
+        "available",
+        "connections",
+        "dialers",
+        "likely_h2",
+        "origin",
+        "shares",
+        "unready",
+        "waiting",
+    )
 
     def __init__(self, origin: Origin, services: Services) -> None:
-        self._dials = services.dials
+        self.origin = origin
         self.shares = OriginShares(len(services.config.gateways), services.requesters)
         self.connections: dict[ConnId, UpstreamConnection] = {}
-        self.available: dict[ConnId, UpstreamConnection] = {}
-        self.unready: dict[
-            ConnId, UpstreamConnection
-        ] = {}  #: not dialled yet, or how many calls it takes is not known yet
+        self.available = AvailableConnections()
+        self.unready: set[ConnId] = set()  #: not dialled yet
+        self._held: set[ConnId] = set()  # those of them whose dials are held back
+        self._undecided: dict[ConnId, UpstreamConnection] = {}  # how many calls it takes is not known yet
+        #: The requests that wait and have a dial of their own.
+        self.dialers: dict[ConnId, UpstreamCall] = {}
         self.waiting = WaitingCalls()
         #: A dial will probably give a connection that many requests can share.
         self.likely_h2 = origin.http2 == "on" or (origin.http2 == "auto" and origin.scheme == "https")
@@ -61,27 +77,59 @@ class _OriginPool:
     def shareable_dial(self) -> bool:
         """Whether a dial or a new connection exists that many requests can probably share. A dial that is held back for
         its client's sake is none: nobody else waits for it."""
-        return any(
-            one.awaiting_settings or (self.likely_h2 and not one.ready and not self._dials.holds(one.conn))
-            for one in self.unready.values()
+        return any(one.awaiting_settings for one in self._undecided.values()) or (
+            self.likely_h2 and len(self.unready) > len(self._held)
         )
 
     def free(self, limit: int) -> int:
         """How many connections nobody uses or dials, if ``limit`` is the most there can be."""
-        return limit - len(self.connections) + sum(one.idle for one in self.available.values())
+        return limit - len(self.connections) + self.available.idle
+
+    def hold(self, conn: ConnId, *, on: bool) -> None:
+        """``on``: the dial of ``conn`` is held back. Otherwise it begins."""
+        if on:
+            self._held.add(conn)
+        else:
+            self._held.discard(conn)
+
+    def ready(self, upstream: UpstreamConnection) -> None:
+        """The dial of ``upstream`` succeeded."""
+        self.unready.discard(upstream.conn)
+        self._held.discard(upstream.conn)
+        if upstream.awaiting_settings:
+            self._undecided[upstream.conn] = upstream
+
+    def update(self, upstream: UpstreamConnection) -> None:
+        """``upstream`` has changed."""
+        if not upstream.awaiting_settings:
+            self._undecided.pop(upstream.conn, None)
+        if upstream.capacity > 0:
+            self.available.put(upstream)
+        else:
+            self.available.remove(upstream.conn)
+
+    def remove(self, conn: ConnId) -> None:
+        """The connection has ended."""
+        self.connections.pop(conn, None)
+        self.unready.discard(conn)
+        self._held.discard(conn)
+        self._undecided.pop(conn, None)
+        self.dialers.pop(conn, None)
+        self.available.remove(conn)
 
 
 class Pool:
     """The upstream connections of one process, shared by all its clients. Implements ``SharedSource`` and
     ``UpstreamOwner``."""
 
-    __slots__ = ("_origins", "_ready_count", "_register", "_services")
+    __slots__ = ("_origins", "_ready_count", "_register", "_services", "_wanted")
 
     def __init__(self, services: Services, register: Callable[[UpstreamConnection], None]) -> None:
         """``register`` is told of each new connection, before its ``Connect`` is emitted."""
         self._services = services
         self._register = register
         self._origins: dict[Origin, _OriginPool] = {}
+        self._wanted: dict[_OriginPool, None] = {}  # those for which requests wait
         self._ready_count = 0
 
     def open(
@@ -108,6 +156,7 @@ class Pool:
         if pool is None:
             pool = self._origins[call.origin] = _OriginPool(call.origin, self._services)
         pool.waiting.add(call)
+        self._wanted[pool] = None
         call.since = now
         call.timer = self._services.timers.timer(lambda at: self._expired(call, at))
         self._place(pool, call, now)
@@ -120,6 +169,8 @@ class Pool:
         self._stop_waiting(pool, call)  # first: its own dial must not be given back to it
         dial = call.dial
         call.unplaced()
+        if dial is not None:
+            pool.dialers.pop(dial.conn, None)
         if dial is not None and dial.conn in pool.connections:
             next_call = None
             if now < dial.dialed_at + self._services.config.timeouts.connect_s and not self._services.dials.holds(
@@ -130,7 +181,7 @@ class Pool:
                 self._give_dial(pool, next_call, dial, now)
             else:
                 dial.close(now, abort=True)
-                self._remove(pool, dial)
+                pool.remove(dial.conn)
             self._serve(pool, now)  # a share was given back, in any case
         self._remove_if_empty(pool)
 
@@ -149,9 +200,10 @@ class Pool:
         """The dial of ``upstream`` succeeded: its own request is served first, then the waiting ones."""
         pool = self._origins[upstream.origin]
         pool.likely_h2 = upstream.multiplexed
+        pool.ready(upstream)
         self._ready_count += 1
         upstream.ready_order = self._ready_count
-        call = next((call for call in pool.waiting if call.dial is upstream), None)
+        call = pool.dialers.get(upstream.conn)
         if call is not None and upstream.capacity:
             self._assign(pool, call, upstream, now)
         self.capacity_changed(upstream, now)
@@ -160,8 +212,8 @@ class Pool:
         """The dial of ``upstream`` failed: its own request fails, and the waiting ones are placed again."""
         pool = self._origins[upstream.origin]
         pool.likely_h2 = False
-        self._remove(pool, upstream)
-        call = next((call for call in pool.waiting if call.dial is upstream), None)
+        call = pool.dialers.get(upstream.conn)
+        pool.remove(upstream.conn)
         if call is not None:
             self._fail(pool, call, fault, now)
         self._serve(pool, now)
@@ -171,19 +223,14 @@ class Pool:
         pool = self._origins.get(upstream.origin)
         if pool is None or upstream.conn not in pool.connections:
             return
-        if not upstream.awaiting_settings:
-            pool.unready.pop(upstream.conn, None)
-        if upstream.capacity > 0:
-            pool.available[upstream.conn] = upstream
-        else:
-            pool.available.pop(upstream.conn, None)
+        pool.update(upstream)
         self._serve(pool, now)
 
     def connection_ended(self, upstream: UpstreamConnection, now: float) -> None:
         """``upstream`` takes no more calls: another connection may take its place."""
         pool = self._origins.get(upstream.origin)
         if pool is not None and upstream.conn in pool.connections:
-            self._remove(pool, upstream)
+            pool.remove(upstream.conn)
             self._serve(pool, now)
 
     # -- for the gateway ----------------------------------------------------------------------------------------
@@ -193,19 +240,18 @@ class Pool:
         for pool in list(self._origins.values()):  # copies: closing a connection changes both
             for upstream in list(pool.connections.values()):
                 upstream.close(now, abort=not upstream.idle)
-                self._remove(pool, upstream)
+                pool.remove(upstream.conn)
             self._remove_if_empty(pool)
 
     def serve_all(self, now: float) -> None:
         """A client left: less is kept from the others."""
-        for pool in list(self._origins.values()):
-            if len(pool.waiting):
-                self._serve(pool, now)
+        for pool in list(self._wanted):
+            self._serve(pool, now)
 
     @property
     def waiting(self) -> int:
         """How many requests have no connection yet."""
-        return sum(len(pool.waiting) for pool in self._origins.values())
+        return sum(len(pool.waiting) for pool in self._wanted)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -213,9 +259,8 @@ class Pool:
         """Place waiting requests: the oldest that may use a free connection, then the oldest without a dial."""
         max_age_s = self._services.config.timeouts.pool_age_s
         while len(pool.waiting):
-            young = [one for one in pool.available.values() if one.capacity and now - one.dialed_at < max_age_s]
-            newest = max((one.ready_order for one in young), default=-1)
-            shared = max((one.ready_order for one in young if not one.idle), default=-1)
+            newest = pool.available.newest(now, max_age_s, busy=False)
+            shared = pool.available.newest(now, max_age_s, busy=True)
             call = self._next(pool, newest, shared=shared)
             if call is None:
                 call = self._next(pool, None)
@@ -224,13 +269,13 @@ class Pool:
         self._remove_if_empty(pool)
 
     def _remove_if_empty(self, pool: _OriginPool) -> None:
-        if not len(pool.waiting) and not pool.connections:
-            for origin, other in list(self._origins.items()):
-                if other is pool:
-                    del self._origins[origin]
+        if not len(pool.waiting) and not pool.connections and self._origins.get(pool.origin) is pool:
+            del self._origins[pool.origin]
 
     def _stop_waiting(self, pool: _OriginPool, call: UpstreamCall) -> None:
         pool.waiting.remove(call)
+        if not len(pool.waiting):
+            self._wanted.pop(pool, None)
         timer, call.timer = call.timer, None
         if timer is not None:
             timer.close()
@@ -239,17 +284,7 @@ class Pool:
         """Decide about ``call``, and carry the decision out. False if it waits as before."""
         config = self._services.config
         allowed = self._may_take(pool, call.requester)
-        facts = [
-            ConnectionFacts(
-                conn=upstream.conn,
-                last_used=upstream.last_used,
-                dialed_at=upstream.dialed_at,
-                busy=not upstream.idle,
-                ready_order=upstream.ready_order,
-            )
-            for upstream in pool.available.values()
-            if upstream.capacity > 0 and (allowed or not upstream.idle)
-        ]
+        facts = pool.available.facts(now, config.timeouts.pool_age_s, idle=allowed, every=call.after > 0)
         shareable = pool.shareable_dial
         placement, expired = choose_connection(
             facts,
@@ -263,20 +298,23 @@ class Pool:
         )
         for conn in expired:
             old = pool.connections[conn]
-            self._remove(pool, old)
+            pool.remove(old.conn)
             old.close(now)
         if isinstance(placement, Use):
             self._assign(pool, call, pool.connections[placement.conn], now)
             return True
         if isinstance(placement, Dial) and call.dial is None and allowed:
             upstream = UpstreamConnection(self._services, self, call.origin)
-            pool.connections[upstream.conn] = pool.unready[upstream.conn] = upstream
+            pool.connections[upstream.conn] = upstream
+            pool.unready.add(upstream.conn)
             self._register(upstream)
             self._give_dial(pool, call, upstream, now)
             client = None if call.requester is None else call.requester.client
             upstream.dial(client, lambda at: self._dial_begun(pool, upstream, at), now)
-            if self._services.dials.holds(upstream.conn) and call.timer is not None:
-                call.timer.arm(call.since + config.timeouts.pool_wait_s)
+            if self._services.dials.holds(upstream.conn):
+                pool.hold(upstream.conn, on=True)
+                if call.timer is not None:
+                    call.timer.arm(call.since + config.timeouts.pool_wait_s)
             return True
         if call.dial is None and call.timer is not None and call.timer.deadline is None:
             call.timer.arm(now + (call.connect_timeout_s if shareable else config.timeouts.pool_wait_s))
@@ -285,14 +323,17 @@ class Pool:
     def _dial_begun(self, pool: _OriginPool, upstream: UpstreamConnection, now: float) -> None:
         """The dial of ``upstream`` was held back, and begins: its times count from now."""
         upstream.dialed_at = now
-        call = next((call for call in pool.waiting if call.dial is upstream), None)
+        pool.hold(upstream.conn, on=False)
+        call = pool.dialers.get(upstream.conn)
         if call is not None and call.timer is not None:
             call.timer.arm(now + call.connect_timeout_s)
 
     def _give_dial(self, pool: _OriginPool, call: UpstreamCall, upstream: CallConnection, now: float) -> None:
         pool.waiting.served(call)
+        pool.waiting.dialed(call)
         call.hold(pool.shares)
         call.dial = upstream
+        pool.dialers[upstream.conn] = call
         if call.timer is not None:
             call.timer.arm(now + call.connect_timeout_s)
 
@@ -301,20 +342,19 @@ class Pool:
         self._stop_waiting(pool, call)
         call.hold(pool.shares)
         dial, call.dial = call.dial, None
+        if dial is not None:
+            pool.dialers.pop(dial.conn, None)
         if dial is not None and dial is not upstream:
             next_call = None if self._services.dials.holds(dial.conn) else self._next(pool, None, spare=1)
             if next_call is not None:
                 self._give_dial(pool, next_call, dial, now)
             elif self._services.dials.holds(dial.conn):
                 dial.close(now, abort=True)
-                self._remove(pool, dial)
+                pool.remove(dial.conn)
             else:
                 dial.keep_dialing(now)
         upstream.assign(call, now)  # before the capacity is read, which it reduces
-        if upstream.capacity > 0:
-            pool.available[upstream.conn] = upstream
-        else:
-            pool.available.pop(upstream.conn, None)
+        pool.update(upstream)
         call.handler.call_placed(Placed(upstream.conn, call.reach, upstream.handshake_s), now)
 
     def _next(self, pool: _OriginPool, newest: int | None, *, spare: int = 0, shared: int = -1) -> UpstreamCall | None:
@@ -328,14 +368,16 @@ class Pool:
         free = pool.free(limit) + spare
         if free <= 0 and shared < 0:
             return None  # the usual case if many wait
-        for requester, calls in pool.waiting.in_turn():
+        if not pool.waiting.undialed if newest is None else newest < 0:
+            return None
+        for requester, calls, undialed in pool.waiting.in_turn():
             usable = newest
             if requester is not None and free <= pool.shares.kept_from(requester, limit):
                 if shared < 0:
                     continue
                 usable = shared
-            for call in calls:
-                if call.dial is None if usable is None else call.after <= usable:
+            for call in undialed if usable is None else calls:
+                if usable is None or call.after <= usable:
                     return call
         return None
 
@@ -345,11 +387,6 @@ class Pool:
             return True
         limit = self._services.config.limits.upstream_connections_per_origin
         return pool.free(limit) > pool.shares.kept_from(requester, limit)
-
-    def _remove(self, pool: _OriginPool, upstream: CallConnection) -> None:
-        pool.connections.pop(upstream.conn, None)
-        pool.unready.pop(upstream.conn, None)
-        pool.available.pop(upstream.conn, None)
 
     def _fail(self, pool: _OriginPool, call: UpstreamCall, fault: Fault, now: float) -> None:
         self._stop_waiting(pool, call)
@@ -366,23 +403,18 @@ class Pool:
         elif not connecting and call.timer is not None and now < call.since + waited:
             call.timer.arm(call.since + waited)  # the shared dial has ended, and its connection is full
             return
-        if connecting:
-            kind = FaultKind.CONNECT_TIMEOUT
+        if held:
+            fault = held_too_long(self._services.config)
+        elif connecting:
             detail = f"no connection to the provider within {call.connect_timeout_s:g} s"
-        elif held:
-            limit = self._services.config.limits.lookups_at_once_per_client
-            kind = FaultKind.POOL_TIMEOUT
-            detail = (
-                f"the provider's name could not be looked up within {waited:g} s; a client connection has {limit} "
-                f"dials to new names at once (lookups_at_once_per_client)"
-            )
+            fault = Fault(FaultKind.CONNECT_TIMEOUT, Side.PROVIDER, detail, retryable=True)
         else:
             limit = self._services.config.limits.upstream_connections_per_origin
-            kind = FaultKind.POOL_TIMEOUT
             detail = (
                 f"no free connection to the provider within {waited:g} s; all clients share {limit} "
                 f"(upstream_connections_per_origin)"
             )
+            fault = Fault(FaultKind.POOL_TIMEOUT, Side.PROVIDER, detail, retryable=True)
         self.withdraw(call, now)  # aborts its dial, or gives it away
-        self._fail(pool, call, Fault(kind, Side.PROVIDER, detail, retryable=True), now)
+        self._fail(pool, call, fault, now)
         self._serve(pool, now)

@@ -89,7 +89,7 @@ class Client(Rig):
 
     def answer(self) -> bytes:
         """All that was written, taken by the transport."""
-        data = self.down.pull(1 << 20)
+        data = self.down.buffer.pull(1 << 20)
         if data:
             self.down.data_sent(len(data), self.now)
         return data
@@ -425,7 +425,7 @@ def test_a_client_that_takes_nothing_is_cut_off_and_its_receiver_told() -> None:
     rig = reach("open")
     rig.down.write(b"x" * 100, rig.now)
     rig.pass_time(30)
-    rig.down.data_sent(len(rig.down.pull(10)), rig.now)
+    rig.down.data_sent(len(rig.down.buffer.pull(10)), rig.now)
     rig.pass_time(59.9)
     rig.short()
     assert rig.receiver.told == ["left 90"]

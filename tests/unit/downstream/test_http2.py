@@ -114,7 +114,7 @@ class World:
 
     def hear(self) -> None:
         """All that the connection has goes to the client and is confirmed."""
-        while data := self.link.pull(65536):
+        while data := self.link.buffer.pull(65536):
             self.events += self.client.receive_data(data)
             self.link.data_sent(len(data), self.now)
             self.services.run_deferred(self.now)
@@ -368,7 +368,7 @@ def test_a_stream_counts_its_own_bytes_as_taken() -> None:
     first.write(b"1" * 24, world.now)
     assert (first.outstanding, second.outstanding) == (1024, 300)
     world.services.run_deferred(world.now)
-    data = world.link.pull(65536)
+    data = world.link.buffer.pull(65536)
     world.link.data_sent(len(data) - 1, world.now)  # one byte of the last frame is under way
     assert (first.outstanding + second.outstanding) > 0
     world.link.data_sent(1, world.now)
@@ -410,7 +410,7 @@ def test_bytes_in_a_frame_that_was_cut_are_not_taken_yet() -> None:
     pipe.write(b"x" * 500_000, world.now)
     confirmed = 0
     world.services.run_deferred(world.now)
-    while data := world.link.pull(65536):
+    while data := world.link.buffer.pull(65536):
         confirmed += len(data)
         world.link.data_sent(len(data), world.now)
         taken = 500_000 - receiver.left[-1] if receiver.left else 0
@@ -481,10 +481,10 @@ def test_the_last_bytes_of_an_ended_stream_are_the_connections_to_lose() -> None
     pipe.close(world.now)
     world.client.end_stream(number)
     world.say()
-    world.link.data_sent(len(world.link.pull(1000)), world.now)
+    world.link.data_sent(len(world.link.buffer.pull(1000)), world.now)
     world.services.run_deferred(world.now)
     assert pipe.state.name == "CLOSED"
-    world.link.data_sent(len(world.link.pull(85_000)), world.now)
+    world.link.data_sent(len(world.link.buffer.pull(85_000)), world.now)
     assert 0 < pipe.outstanding < 90_000
     world.now += 60.0
     world.services.timers.fire(world.now)
@@ -675,7 +675,7 @@ def test_a_breach_of_the_protocol_is_told_with_goaway() -> None:
     world = World()
     world.link.receive_data(b"\x00\x00\x01\x06\x00\x00\x00\x00\x00x", world.now)
     world.services.run_deferred(world.now)
-    goaway = world.link.pull(65536)
+    goaway = world.link.buffer.pull(65536)
     assert goaway[3] == 7
     assert int.from_bytes(goaway[13:17]) == ErrorCodes.FRAME_SIZE_ERROR
 
@@ -714,7 +714,7 @@ def test_drain_lets_open_streams_finish_and_takes_no_new_ones() -> None:
     world = World()
     number, pipe, receiver = world.open()
     world.link.drain(world.now)
-    goaway = world.link.pull(65536)
+    goaway = world.link.buffer.pull(65536)
     world.link.data_sent(len(goaway), world.now)
     assert goaway[3] == 7
     assert int.from_bytes(goaway[9:13]) == number

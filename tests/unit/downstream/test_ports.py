@@ -49,7 +49,7 @@ class Client(Rig):
     def bytes_out(self) -> bytes:
         self.services.run_deferred(self.now)
         found = b""
-        while data := self.connection.pull(1 << 16):
+        while data := self.connection.buffer.pull(1 << 16):
             found += data
             self.connection.data_sent(len(data), self.now)
             self.services.run_deferred(self.now)

@@ -38,7 +38,7 @@ class Open(Rig):
 
     def carry(self, size: int = 1 << 20) -> int:
         """The transport takes up to ``size`` bytes; how many it took."""
-        data = self.pipe.pull(size)
+        data = self.pipe.buffer.pull(size)
         if not data:
             return 0
         self.client.receive_data(data)
@@ -352,7 +352,7 @@ def test_a_message_that_waits_for_its_turn_is_held() -> None:
     link = Open(Limits(message_bytes=4 << 20))
     message = link.client.send(TextMessage("x" * (2 << 20)))
     link.services.turns.left = TURN_BYTES
-    link.channel.receive_data(link.client.send(Ping()) + message, link.now)
+    link.channel.receive_data(link.client.send(Pong()) + message, link.now)
     assert link.services.turns.waiting == 1
     assert link.owner.messages == []
     assert 2 << 20 <= link.channel.held <= (2 << 20) + 14

@@ -57,7 +57,7 @@ class Open(Rig):
 
     def taken(self) -> bytes:
         """What the transport takes of what was sent."""
-        data = self.pipe.pull(1 << 30)
+        data = self.pipe.buffer.pull(1 << 30)
         self.pipe.data_sent(len(data), self.now)
         self.channel.data_sent(self.pipe.outstanding, self.now)
         return data

@@ -22,7 +22,7 @@ class Box:
         return [short(effect).partition(" ")[0] for effect in self.services.take_effects()]
 
     def send(self, n: int, now: float) -> None:
-        self.conn.data_sent(len(self.conn.pull(n)), now)
+        self.conn.data_sent(len(self.conn.buffer.pull(n)), now)
 
 
 def test_one_flush_until_it_is_pulled() -> None:
@@ -31,10 +31,10 @@ def test_one_flush_until_it_is_pulled() -> None:
     box.conn.write(b"cd", 0)
     box.conn.write(b"", 0)
     assert box.effects() == ["flush"]
-    assert box.conn.pull(3) == b"abc"
+    assert box.conn.buffer.pull(3) == b"abc"
     box.conn.write(b"e", 0)
     assert box.effects() == []
-    assert box.conn.pull(9) == b"de"
+    assert box.conn.buffer.pull(9) == b"de"
     box.conn.write(b"f", 0)
     assert box.effects() == ["flush"]
 
@@ -45,7 +45,7 @@ def test_a_close_that_is_not_answered_becomes_an_abort() -> None:
     box.conn.close(1)
     box.conn.close(2)
     assert box.effects() == ["flush", "close"]
-    assert box.conn.pull(99) == b"last words"
+    assert box.conn.buffer.pull(99) == b"last words"
     assert box.services.timers.next_deadline() == 6
     box.services.timers.fire(6)
     assert box.effects() == ["abort"]
@@ -68,11 +68,11 @@ def test_a_close_that_is_answered_is_all() -> None:
 def test_an_abort_hastens_a_close_and_drops_what_waits() -> None:
     box = Box()
     box.conn.write(b"abcdef", 0)
-    assert box.conn.pull(2) == b"ab"
+    assert box.conn.buffer.pull(2) == b"ab"
     box.conn.close(0)
     box.conn.close(0, abort=True)
     assert box.effects() == ["flush", "close", "abort"]
-    assert box.conn.pull(99) == b""
+    assert box.conn.buffer.pull(99) == b""
     box.conn.data_sent(2, 1)
     assert box.conn.buffer.size == 0
     assert box.services.timers.next_deadline() is None
@@ -94,13 +94,13 @@ def test_nothing_is_written_pauses_or_resumes_after_a_close() -> None:
         box.conn.pause_reading()
         box.conn.resume_reading()
         assert box.effects() == [], end
-        assert box.conn.pull(9) == b""
+        assert box.conn.buffer.pull(9) == b""
 
 
 def test_a_peer_that_takes_nothing_is_aborted() -> None:
     box = Box()
     box.conn.write(b"a" * 100, 0)
-    assert len(box.conn.pull(100)) == 100
+    assert len(box.conn.buffer.pull(100)) == 100
     box.services.timers.fire(59.9)
     assert box.effects() == ["flush"]
     box.services.timers.fire(60)
@@ -161,7 +161,7 @@ def test_it_is_resumed_when_no_reason_to_pause_is_left(order: tuple[int, ...]) -
 def test_a_loss_closes_nothing_and_leaves_no_clock() -> None:
     box = Box()
     box.conn.write(b"abcdef", 0)
-    assert box.conn.pull(4) == b"abcd"
+    assert box.conn.buffer.pull(4) == b"abcd"
     box.conn.connection_lost("reset", 0)
     box.conn.close(0)
     box.conn.close(0, abort=True)
@@ -176,13 +176,13 @@ def test_eof_closes_after_what_is_queued() -> None:
     box.conn.write(b"abc", 0)
     box.conn.receive_eof(0)
     assert box.effects() == ["flush", "close"]
-    assert box.conn.pull(9) == b"abc"
+    assert box.conn.buffer.pull(9) == b"abc"
 
 
 def test_confirming_too_much_is_misuse() -> None:
     box = Box()
     box.conn.write(b"abc", 0)
-    assert box.conn.pull(2) == b"ab"
+    assert box.conn.buffer.pull(2) == b"ab"
     for n in (3, -1):
         with pytest.raises(LocalProtocolError):
             box.conn.data_sent(n, 0)
@@ -201,7 +201,7 @@ def test_each_effect_at_most_once_in_any_order(moves: list[str]) -> None:
         if move == "write":
             box.conn.write(b"abcd", now)
         elif move == "pull":
-            box.conn.pull(3)
+            box.conn.buffer.pull(3)
         elif move == "sent":
             box.conn.data_sent(min(box.conn.buffer.pulled, 2), now)
         elif move == "close":
@@ -232,4 +232,4 @@ def test_each_effect_at_most_once_in_any_order(moves: list[str]) -> None:
     assert all(a != b for a, b in itertools.pairwise(reading))
     box.conn.closed(now)
     assert box.services.timers.next_deadline() is None
-    assert box.conn.pull(9) == b""
+    assert box.conn.buffer.pull(9) == b""

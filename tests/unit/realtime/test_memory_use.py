@@ -1,11 +1,14 @@
 """A relay and the memory of the process: what it holds, when it is not read, and how it ends."""
 
+import pytest
 from tests.peers.websocket_provider import WsProvider
 from tests.rigs.crowd import Crowd
+from tests.rigs.held import held
+from tests.rigs.streams import Streams
 from wsproto.events import BytesMessage
 
-from aigw_sansio.config import Config, Limits, ProviderSettings
-from aigw_sansio.events import SessionEnded
+from aigw_sansio.config import Config, Limits, ProviderSettings, Timeouts
+from aigw_sansio.events import SessionEnded, UpgradeRefused
 from aigw_sansio.faults import Side
 from aigw_sansio.ids import ConnId
 
@@ -66,7 +69,7 @@ def test_an_unfinished_message_of_a_client_counts() -> None:
     # A small fragment begins the message; a text in one frame of up to 64 KiB waits for its end.
     frame = b"\x80\xfe" + (60 * KIB).to_bytes(2) + bytes(4) + bytes(59 * KIB)
     scene.receive(client, frame)
-    total, _ = scene.gateway._measure()
+    total = held(scene.gateway)
     assert 59 * KIB <= total - 2 * 32 * KIB <= 61 * KIB
 
 
@@ -84,3 +87,30 @@ def test_a_client_that_only_ends_its_direction_gets_the_rest_though_memory_was_s
     scene.pass_time(0.25)
     assert up not in scene.paused
     assert len(scene.heard(client)) >= 40
+
+
+@pytest.mark.parametrize("http2", [False, True])
+def test_what_comes_before_the_session_begins_is_counted_and_refused(http2: bool) -> None:
+    """The provider does not answer, and its client goes on sending."""
+    config = Config(
+        limits=Limits(memory_bytes=96 * KIB),
+        timeouts=Timeouts(realtime_open_s=60),
+        providers={"openai": ProviderSettings(realtime_url="ws://127.0.0.1:9/v1/realtime")},
+    )
+    scene = Crowd(config)
+    path = "/v1/local/default/openai?model=m"
+    if http2:
+        streams = Streams(scene, "192.0.2.1:1")
+        stream = streams.come(path)
+        streams.send(stream, bytes(60 * KIB))
+        scene.pass_time(5.0)
+        streams.flow()
+        assert streams.status[stream] == 503
+    else:
+        client = scene.come(path)
+        scene.receive(client, bytes(60 * KIB))
+        scene.pass_time(5.0)
+        assert scene.refusal(client)[0] == 503
+    (refused,) = [event for event in scene.events if isinstance(event, UpgradeRefused)]
+    assert "memory_bytes" in refused.reason
+    assert held(scene.gateway) <= 64 * KIB

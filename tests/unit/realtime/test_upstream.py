@@ -44,7 +44,7 @@ class Opening:
         self.told: list[Outcome] = []
         self.connections = 0
         self.provider = WsProvider()
-        self.upstream.dial(0.0)
+        assert self.upstream.dial(lambda now: None, 0.0)
 
     def provider_connected(self, now: float) -> None:
         self.connections += 1
@@ -57,7 +57,7 @@ class Opening:
     def connect(self) -> str:
         """The request that went out."""
         self.upstream.connected("http/1.1", 0.0)
-        data = self.upstream.pull(65536)
+        data = self.upstream.buffer.pull(65536)
         seen = self.provider.receive(data)
         self.upstream.data_sent(len(data), 0.0)
         return seen[0].line
@@ -87,7 +87,7 @@ def test_without_tls_nothing_is_offered() -> None:
 def test_the_upgrade_carries_the_call() -> None:
     opening = Opening()
     opening.upstream.connected("http/1.1", 0.0)
-    seen = opening.provider.receive(opening.upstream.pull(65536))
+    seen = opening.provider.receive(opening.upstream.buffer.pull(65536))
     assert seen[0].line == "GET /v1?m=1"
     fields = dict(seen[0].headers or [])
     assert fields["host"] == "provider.test"
@@ -103,7 +103,7 @@ def test_every_session_has_a_key_of_its_own() -> None:
     for _ in range(2):
         upstream = RelayUpstreamConnection(opening.services, opening.upstream.call, opening)
         upstream.connected(None, 0.0)
-        keys.add(upstream.pull(65536))
+        keys.add(upstream.buffer.pull(65536))
     assert len(keys) == 2
 
 
@@ -115,7 +115,7 @@ def test_the_key_comes_from_the_seed() -> None:
         services = Services(Config(), seed, 0.0)
         upstream = RelayUpstreamConnection(services, opening.upstream.call, opening)
         upstream.connected(None, 0.0)
-        return upstream.pull(65536)
+        return upstream.buffer.pull(65536)
 
     assert asked(b"one seed") == asked(b"one seed")
     assert asked(b"one seed") != asked(b"another")
@@ -131,7 +131,7 @@ def test_after_the_101_everything_goes_to_the_receiver() -> None:
     assert (accepted.subprotocol, accepted.rest) == (b"realtime", b"rest")
     assert upstream.receiver is opening.receiver
     assert upstream.write(b"out", 2.0) == upstream.outstanding == 3
-    upstream.pull(65536)
+    upstream.buffer.pull(65536)
     upstream.data_sent(3, 3.0)
     upstream.receive_eof(4.0)
     assert opening.receiver.got == [0, "eof"], "the end is the receiver's, too: it closes when it has read everything"
@@ -187,7 +187,7 @@ def test_whoever_closes_it_hears_nothing_more() -> None:
         upstream.connect_failed("late", 0.0)
         upstream.closed(0.0)
         assert opening.told == []
-        assert upstream.pull(100) == b""
+        assert upstream.buffer.pull(100) == b""
 
 
 def test_what_there_is_when_the_time_is_over() -> None:

@@ -39,7 +39,7 @@ def test_which_wire_it_speaks(origin: Origin, alpn: str | None, multiplexed: boo
     upstream.connected(alpn, 0.0)
     assert upstream.ready
     assert upstream.multiplexed is multiplexed
-    assert upstream.pull(24).startswith(b"PRI * HTTP/2.0" if multiplexed else b"POST /v1 HTTP/1.1")
+    assert upstream.buffer.pull(24).startswith(b"PRI * HTTP/2.0" if multiplexed else b"POST /v1 HTTP/1.1")
 
 
 def test_a_second_connected_is_ignored() -> None:
@@ -57,7 +57,7 @@ def test_sent_is_told_when_the_last_byte_was_taken() -> None:
     rig.call(handler, PLAIN, b"x" * 100_000)
     upstream = rig.connections[ConnId(1)]
     upstream.connected(None, 0.0)
-    while data := upstream.pull(65536):
+    while data := upstream.buffer.pull(65536):
         assert handler.told == ["placed 1 dialled"]
         upstream.data_sent(len(data) - 1, 0.0)
         assert handler.told == ["placed 1 dialled"]
@@ -128,7 +128,7 @@ def test_cancel_ends_the_connection_on_http1_and_the_stream_on_http2() -> None:
     rig.connect(2, "h2")
     rig.short()
     rig.connections[ConnId(2)].cancel(second, 0.0)
-    data = rig.connections[ConnId(2)].pull(65536)
+    data = rig.connections[ConnId(2)].buffer.pull(65536)
     events = rig.servers[ConnId(2)].receive_data(data)
     assert [(type(event).__name__, int(event.error_code)) for event in events] == [("StreamReset", 8)]  # type: ignore[attr-defined]
     assert not rig.connections[ConnId(2)].closing
@@ -174,7 +174,7 @@ def test_an_answer_before_the_request_has_left_ends_the_connection() -> None:
     rig.call(handler, PLAIN, b"x" * 100_000)
     upstream = rig.connections[ConnId(1)]
     upstream.connected(None, 0.0)
-    assert len(upstream.pull(1000)) == 1000
+    assert len(upstream.buffer.pull(1000)) == 1000
     rig.short()
     rig.receive(1, OK)
     assert handler.told[-1] == "end"
@@ -322,7 +322,7 @@ def test_losses_at_every_byte_of_a_request(kept: bool, end: str) -> None:
                 rig.now = 0.2
                 rig.connections[ConnId(1)].connected("http/1.1", rig.now)
             upstream = rig.connections[ConnId(1)]
-            whole = len(upstream.pull(65536))
+            whole = len(upstream.buffer.pull(65536))
             if taken:
                 upstream.data_sent(taken, rig.now)
             rig.now += later
@@ -355,7 +355,7 @@ def test_losses_at_every_byte_of_a_request_over_http2(kept: bool, end: str) -> N
                 handler = first
                 rig.connections[ConnId(1)].connected("h2", rig.now)
             upstream = rig.connections[ConnId(1)]
-            whole = len(upstream.pull(65536))
+            whole = len(upstream.buffer.pull(65536))
             if taken:
                 upstream.data_sent(taken, rig.now)
             rig.now += later
@@ -414,7 +414,7 @@ def test_no_request_is_sent_again_for_the_bytes_of_another() -> None:
     rig.connect(1, "h2")
     rig.call(begun := Handler(), AUTO)
     upstream = rig.connections[ConnId(1)]
-    upstream.data_sent(len(upstream.pull(65536)), rig.now)
+    upstream.data_sent(len(upstream.buffer.pull(65536)), rig.now)
     rig.call(later := Handler(), AUTO)
     rig.now += 5
     upstream.connection_lost("reset", rig.now)
@@ -476,7 +476,7 @@ def test_a_body_is_framed_as_its_provider_takes_it_however_much_it_allows() -> N
     most = (1 << 24) - 1
     rig.receive(1, settings({4: (1 << 31) - 1, 5: most}) + update(0, (1 << 31) - 1 - 65_535))
     highest = 0
-    while data := upstream.pull(65536):
+    while data := upstream.buffer.pull(65536):
         assert "sent" not in handler.told
         highest = max(highest, upstream.buffer.size)
         sent += data

@@ -32,8 +32,8 @@ class Line:
         return call
 
     def serve(self) -> str:
-        _, calls = next(iter(self.calls.in_turn()))
-        call = next(calls)
+        _, calls, _ = next(iter(self.calls.in_turn()))
+        call = next(iter(calls))
         self.calls.served(call)
         assert self.calls.remove(call)
         return self.names[call]

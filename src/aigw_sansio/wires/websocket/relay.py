@@ -35,7 +35,7 @@ _WHOLE_BINARY: Final = FIN | Opcode.BINARY
 
 #: Events besides the forwarded bytes.
 ControlEvent: TypeAlias = PingReceived | PongReceived | CloseReceived | Violation | MessagePassed
-#: A whole frame that is forwarded costs this much less than one of another kind.
+#: A whole frame that is forwarded unseen costs this much less than one of another kind.
 _CHEAPER: Final = 8
 
 #: ``bytes`` are whole frames for the other side; write them unchanged.
@@ -53,6 +53,7 @@ class FrameRelay(WebSocketBase):
     """
 
     __slots__ = (
+        "_cheaper",
         "_long_first",
         "_long_key",
         "_long_last",
@@ -83,6 +84,7 @@ class FrameRelay(WebSocketBase):
             raise LocalProtocolError("a server's frames have no masks to replace")
         self._remask_key = remask_key
         self._observe_bytes = observe_bytes
+        self._cheaper = _CHEAPER if observe_bytes is None else 1
         # Whether a frame whose length fits into two bytes may be forwarded as it is.
         self._plain = remask_key is None and min(message_limit, WHOLE_BYTES) >= _TWO_BYTE_LENGTH
         self._short = 6 if role is Role.SERVER else 2  # bytes of the shortest header
@@ -126,17 +128,13 @@ class FrameRelay(WebSocketBase):
             end = len(data)
             mask_bit = self._mask_bit
             short = self._short
-            final = last = end - 3
             observe = self._observe_bytes
-            most = portion
+            final = last = end - 3
             if final > portion:
-                # Frames are not counted in the loop, only at its end: so many of the shortest fit in front of ``last``.
-                if observe is None:
-                    most *= _CHEAPER
-                last = _window(0, final, most, short)
+                last = 1  # frames are not counted in the loop, only at its end; often there is but one
             count = payload = 0
             events: list[RelayEvent] = []
-            while at < last or (at < final and (last := _window(at, final, most - count, short)) > at):
+            while at < last or (at < final and (last := self._window(at, final, portion, count)) > at):
                 first, second, extended = _first_bytes(data, at)
                 if first != _WHOLE_TEXT and first != _WHOLE_BINARY:
                     break
@@ -161,8 +159,13 @@ class FrameRelay(WebSocketBase):
             if at == end:
                 events += (data,)
                 return events
-            return self._read(events, data, at, portion - count * portion // most)
+            return self._read(events, data, at, portion - count // self._cheaper)
         return self._read([], data, at, portion)
+
+    def _window(self, at: int, final: int, portion: int, count: int) -> int:
+        """The end of ``portion`` frames if each has only the shortest header and ``count`` of them end at ``at``; at
+        most ``final``."""
+        return min(final, at + (portion * self._cheaper - count) * self._short)
 
     def _read(self, events: list[RelayEvent], data: bytes, at: int, portion: int) -> list[RelayEvent]:
         """Read at most ``portion`` frames of any kind from ``at`` on; the bytes before it are forwarded."""
@@ -302,8 +305,3 @@ class FrameRelay(WebSocketBase):
             events.append(MessagePassed(self._seen_opcode == Opcode.TEXT, self._seen_size, data))
             self._seen.clear()
             self._seen_size = 0
-
-
-def _window(at: int, final: int, frames: int, shortest: int) -> int:
-    """The end of ``frames`` more frames if each has only ``shortest`` bytes; at most ``final``."""
-    return min(final, at + frames * shortest)

@@ -1,0 +1,45 @@
+"""What one message costs on the hot paths, in bytecodes, so that it does not creep up unseen.
+
+Every limit and every law costs each message something. Together they may cost five in a hundred of what a message cost
+when there were none. The numbers hold for CPython 3.11; other versions count differently.
+"""
+
+import sys
+
+import pytest
+from tests.rigs.compiled import COMPILED
+from tests.rigs.core_relay import CoreRelay
+from tests.rigs.core_stream import Rig, chunk
+from tests.rigs.meter import cost_of
+
+from aigw_sansio.wires.websocket.frames import encode_frame
+
+pytestmark = [
+    pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="bytecodes of another Python are others"),
+    pytest.mark.skipif(COMPILED, reason="the compiled core executes no bytecodes"),
+]
+
+ROUNDS = 20
+
+
+@pytest.mark.parametrize(("listens", "size", "without"), [
+    (False, 200, 1246),
+    (False, 4096, 1246),
+    (True, 200, 1898),
+    (True, 4096, 1898),
+])  # fmt: skip
+def test_an_echoed_relay_message(listens: bool, size: int, without: int) -> None:
+    relay = CoreRelay(listens=listens)
+    text = b"{" + b"x" * (size - 1)
+    up, down = encode_frame(0x81, text, b"mask"), encode_frame(0x81, text, None)
+    relay.echo(up, down)
+    spent = cost_of(lambda: [relay.echo(up, down) for _ in range(ROUNDS)]).bytecodes
+    assert spent / ROUNDS <= 1.05 * without
+
+
+@pytest.mark.parametrize(("per_read", "without"), [(1, 1149), (20, 279.9)])
+def test_a_streamed_chunk(per_read: int, without: float) -> None:
+    rig, read = Rig(1), chunk() * per_read
+    rig.run(read, 2)
+    spent = cost_of(lambda: rig.run(read, ROUNDS)).bytecodes
+    assert spent / ROUNDS / per_read <= 1.05 * without
