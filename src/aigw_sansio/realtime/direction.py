@@ -61,7 +61,7 @@ class Direction:
     @property
     def weight(self) -> int:
         """What the bytes count that the target has not taken."""
-        return weight(self.target.outstanding, len(self._held) + len(self.unconfirmed))
+        return weight(self.target.outstanding, len(self._held or ()) + len(self.unconfirmed))
 
     def send(self, frame: bytes, now: float) -> None:
         """Write ``frame``, which is no message, to the target."""
