@@ -1,6 +1,7 @@
 """Writes answers as OpenAI Chat Completions.
 
-Decides: which chunk each event is, and what a whole ``chat.completion`` is. Must not know: which provider answered.
+Decides: which chunk each event is, and what a whole ``chat.completion`` is. Must not know: which provider answered. The
+finish of each choice is written at the end of the stream, behind all content.
 
 Source: OpenAI API reference, "Chat Completions" and its streaming. Beyond it, under the names that clients know:
 ``reasoning_content`` (DeepSeek), ``images`` (OpenRouter), ``native_finish_reason`` (OpenRouter),
@@ -50,7 +51,8 @@ class _Choice:
         self.calls: dict[int, tuple[int, str]] = {}  # the index of each call, and the member that holds its arguments
         self.thought: list[str] = []  # the reasoning that no signature has followed
         self.blocks = self.images = self.annotations = 0
-        self.audio = self.spoke = self.finished = False
+        self.audio = self.spoke = False
+        self.finished: ResponseFinished | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +102,10 @@ class ChatWriter:
     def finish(self) -> list[bytes]:
         if self._failed is not None:
             return []
-        if not self._choices or not all(choice.finished for choice in self._choices.values()):
-            self._failed = NO_FINISH
-            return [self._error(NO_FINISH)]
-        out: list[bytes] = []
+        out = [self._chunk(step) for step in self._ends()]
+        failure = self._told_failure()
+        if failure:
+            return failure
         if self._context.include_usage and self._usage is not None:
             frame = self._frame("chat.completion.chunk")
             out.append(encode({**frame, "choices": [], "usage": chat_usage(self._usage)}))
@@ -115,12 +117,10 @@ class ChatWriter:
         self._failed = first_failure(events)
         if self._failed is None:
             for step in self._steps(without_void_calls(events), media):
+                messages.setdefault(step.choice, ChatMessage()).add(step.delta)
+            for step in self._ends():
                 message = messages.setdefault(step.choice, ChatMessage())
-                message.add(step.delta)
-                if step.finish is not None:
-                    message.finish, message.native_finish = step.finish, step.native_finish
-        if self._failed is None and not any(choice.finished or choice.spoke for choice in self._choices.values()):
-            self._failed = NO_ANSWER
+                message.finish, message.native_finish = step.finish or "stop", step.native_finish
         if self._failed is not None:
             return self._error(self._failed)
         body = self._frame("chat.completion")
@@ -182,12 +182,10 @@ class ChatWriter:
             yield _Step(number, {"role": "assistant", "content": "", "refusal": None})
 
     def _say(self, number: int, delta: JsonObject) -> Iterator[_Step]:
-        """``delta`` for a choice, after its head. Nothing follows a finish."""
+        """``delta`` for a choice, after its head."""
         yield from self._begin(number)
-        choice = self._choices[number]
-        if not choice.finished:
-            choice.spoke = True
-            yield _Step(number, delta)
+        self._choices[number].spoke = True
+        yield _Step(number, delta)
 
     def _read_rest(self, piece: Piece) -> Iterator[_Step]:
         if type(piece) is ToolCallDelta:
@@ -197,7 +195,9 @@ class ChatWriter:
         elif type(piece) is ReasoningDelta:
             yield from self._read_reasoning(piece)
         elif type(piece) is ResponseFinished:
-            yield from self._read_finish(piece)
+            yield from self._begin(piece.choice)
+            choice = self._choices[piece.choice]
+            choice.finished = choice.finished or piece
         elif type(piece) is RefusalDelta:
             yield from self._say(piece.choice, {"refusal": piece.text})
         elif type(piece) is Citation:
@@ -293,17 +293,20 @@ class ChatWriter:
         choice.images += 1
         yield from self._say(image.choice, {"images": [shown]})
 
-    def _read_finish(self, finished: ResponseFinished) -> Iterator[_Step]:
-        self._failed = why_failed(finished, whole=self._whole)
-        if self._failed is not None:
-            return
-        yield from self._begin(finished.choice)
-        choice = self._choices[finished.choice]
-        if choice.finished:
-            return
-        choice.finished = True
-        reason = CHAT_REASONS.get(finished.reason, "stop")
-        if reason == "tool_calls" and not choice.calls:
-            reason = "stop"  # the calls that it means have no place here, and a client would wait for them
-        native = finished.raw_reason if finished.reason in ("pause", "unknown") else None
-        yield _Step(finished.choice, {}, reason, native)
+    def _ends(self) -> list[_Step]:
+        """The finish of each choice. If one is no finish, or is missing, the response has failed."""
+        steps: list[_Step] = []
+        for number, choice in sorted(self._choices.items()):
+            finished = choice.finished
+            if finished is None:
+                finished = ResponseFinished("stop" if self._whole and choice.spoke else "unknown")
+                self._failed = self._failed or why_failed(finished)
+            self._failed = self._failed or why_failed(finished, whole=self._whole)
+            reason = CHAT_REASONS.get(finished.reason, "stop")
+            if reason == "tool_calls" and not choice.calls:
+                reason = "stop"  # the calls that it means have no place here, and a client would wait for them
+            native = finished.raw_reason if finished.reason in ("pause", "unknown") else None
+            steps.append(_Step(number, {}, reason, native))
+        if not steps:
+            self._failed = NO_ANSWER if self._whole else NO_FINISH
+        return steps

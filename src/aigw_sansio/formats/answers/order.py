@@ -9,19 +9,30 @@ nothing up.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from ...events import (
+    Citation,
+    ProviderEvent,
     ReasoningDelta,
     RefusalDelta,
     ResponseFailed,
     ResponseFinished,
+    ResponseStarted,
     TextDelta,
     ToolCallDelta,
     ToolCallStarted,
     UsageReported,
 )
+from ..registry import FORMAT_ALIASES
 from .restore import Audio, Image, Piece, Restorer
+
+#: Formats whose whole message has members in place of an order.
+_UNORDERED: Final = frozenset(
+    {"openai-chat", "openai-completions", "azure-ai-inference", "workers-ai", "tgi", "watsonx", "alephalpha"}
+)
 
 
 @dataclass(slots=True)
@@ -93,3 +104,23 @@ def _size(piece: Piece) -> int:
     if type(piece) is TextDelta or type(piece) is ReasoningDelta or type(piece) is RefusalDelta:
         return len(piece.text)
     return len(piece.media.content) if type(piece) is Audio or type(piece) is Image else 0
+
+
+def in_natural_order(events: Sequence[ProviderEvent], source: str) -> Sequence[ProviderEvent]:
+    """The events of a whole response: first what the model thought, then what it said and cites, then its calls. Only
+    if the format of the response, ``source``, does not tell their order."""
+    if FORMAT_ALIASES.get(source, source) not in _UNORDERED:
+        return events
+    return sorted(events, key=_rank)
+
+
+def _rank(event: ProviderEvent) -> int:
+    if type(event) is ResponseStarted:
+        return 0
+    if type(event) is ReasoningDelta:
+        return 1
+    if type(event) is Citation:
+        return 3
+    if type(event) is ToolCallStarted or type(event) is ToolCallDelta:
+        return 4
+    return 5 if type(event) is ResponseFinished or type(event) is UsageReported else 2

@@ -244,7 +244,8 @@ class OpenAIChatReader(BaseReader):
         )
         details = delta.get("reasoning_details") or delta.get("thinking_blocks")
         if plain or details:
-            in_details = self._thought.setdefault(index, not plain)
+            in_details = self._thought.get(index, not plain)
+            before = len(out)
             if plain and not in_details:
                 if type(plain) is str:
                     out.append(ReasoningDelta(plain, index))
@@ -252,6 +253,8 @@ class OpenAIChatReader(BaseReader):
                     read_reasoning(plain, index, out)
             for detail in arr(details):
                 read_reasoning(detail, index, out, with_text=in_details)
+            if index not in self._thought and any(type(one) is ReasoningDelta and one.text for one in out[before:]):
+                self._thought[index] = in_details  # a signature alone does not tell where the text will be
         signature = word(delta.get("reasoning_signature")) or word(delta.get("reasoning_opaque"))
         if signature is None and "extra_content" in delta:
             signature = _google_signature(delta)
@@ -261,7 +264,7 @@ class OpenAIChatReader(BaseReader):
     def _read_call(self, call: JsonObject, choice: int, out: list[ProviderEvent]) -> None:
         kind: ToolKind = "function"
         custom = call.get("custom")
-        if custom:  # Snowflake writes an empty one beside a function
+        if custom and any(obj(custom).values()):  # Snowflake writes an empty one beside a function
             function = obj(custom)
             kind, args = "custom", function.get("input")
         else:

@@ -267,6 +267,7 @@ class OpenAIResponsesReader(BaseReader):
                     self._note_at("reasoning", index)
             sealed = word(item.get("encrypted_content"))
             if sealed:
+                self._said.add("reasoning")
                 out.append(
                     ReasoningDelta("", signature=sealed, redacted=not item.get("summary") and not item.get("content"))
                 )

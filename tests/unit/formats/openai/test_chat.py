@@ -156,6 +156,23 @@ def test_reasoning_that_comes_again_in_details_alone_counts_once() -> None:
     assert (answer.reasoning, answer.signatures) == ({0: "a"}, ["s"])
 
 
+def test_a_signature_alone_does_not_tell_which_form_has_the_text() -> None:
+    hidden = {"thinking_blocks": [{"type": "redacted_thinking", "data": "xyz"}]}
+    answer = chat(hidden, {"reasoning_content": "hm"})
+    assert (answer.reasoning, answer.signatures) == ({0: "hm"}, ["xyz"])
+
+
+def test_an_empty_custom_tool_beside_a_function_is_none() -> None:
+    call = {
+        "id": "a",
+        "type": "function",
+        "function": {"name": "f", "arguments": "{}"},
+        "custom": {"name": "", "input": ""},
+    }
+    (found,) = chat({"tool_calls": [call]}).calls.values()
+    assert (found.name, found.kind, found.arguments) == ("f", "function", "{}")
+
+
 def test_sealed_reasoning() -> None:
     delta = {"reasoning_details": [{"type": "reasoning.encrypted", "data": "xyz"}]}
     assert read_all("openai-chat", sse({"choices": [{"delta": delta}]}))[1] == e.ReasoningDelta("", 0, "xyz", True)

@@ -245,6 +245,15 @@ def test_sealed_reasoning_of_responses() -> None:
     assert make_reader("openai-responses").read(chunk) == [e.ReasoningDelta("", 0, "xyz", True)]
 
 
+def test_reasoning_that_is_only_sealed_comes_once() -> None:
+    sealed = {"type": "reasoning", "summary": [], "encrypted_content": "xyz"}
+    answer = responses(
+        {"type": "response.output_item.done", "output_index": 0, "item": sealed},
+        {"type": "response.completed", "response": {"status": "completed", "output": [sealed]}},
+    )
+    assert answer.signatures == ["xyz"]
+
+
 def test_a_background_response_has_not_ended() -> None:
     body = json.dumps({"object": "response", "id": "r", "status": "queued", "output": []}).encode()
     assert make_reader("openai-responses").read_whole(body) == [e.ResponseStarted("r")]

@@ -1,0 +1,272 @@
+"""Writes answers as Anthropic Messages.
+
+Decides: which content block each event belongs to, when a block ends, and how the message ends. Must not know: which
+provider answered.
+
+Source: Anthropic API reference, Messages and "Streaming messages". Blocks come strictly one after another.
+``message_start`` is written with the first event, ``message_delta`` with the usage at the end of the stream, because
+usage may come late: clients take the later counts. What only its maker can read stands in ``signature`` or in
+``redacted_thinking``, packed if that is not Anthropic (:mod:`..foreign_reasoning`); the signature of a call stands in a
+``redacted_thinking`` before it. A refusal and spoken words are text.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from ...events import (
+    Citation,
+    ProviderEvent,
+    ReasoningDelta,
+    RefusalDelta,
+    ResponseFailed,
+    ResponseFinished,
+    ResponseStarted,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    Unrecognised,
+    UsageReported,
+)
+from ..foreign_reasoning import pack, seal
+from ..media import Media
+from ..translation import Note
+from ..values import JsonObject
+from .anthropic_message import AnthropicMessage
+from .base import AnswerContext
+from .encoding import encode, own_id
+from .errors import NO_ANSWER, NO_FINISH, error_body, why_failed
+from .losses import Losses
+from .maps import anthropic_reason, anthropic_usage
+from .order import InOrder, in_natural_order
+from .restore import Audio, Image, Piece, Restorer, first_failure, with_media, without_void_calls
+from .tool_ids import ToolIds
+
+
+class AnthropicWriter:
+    """Writes one answer as Anthropic Messages. See :class:`.base.AnswerWriter`."""
+
+    def __init__(self, context: AnswerContext) -> None:
+        self._context = context
+        self._restorer = Restorer(context)
+        self._order = InOrder(self._restorer)
+        self._losses = Losses()
+        self._tool_ids = ToolIds("toolu_", context.id)
+        self._started = False
+        self._blocks = 0
+        self._open = ""  # the type of the open block, which is the last
+        self._open_call: int | None = None
+        self._free_text = False  # whether the open call has free text, which is written as a string in an object
+        self._refused = False
+        self._usage: UsageReported | None = None
+        self._finished: ResponseFinished | None = None
+        self._failed: ResponseFailed | None = None
+        self._whole = False
+        if context.prompt.logprobs is not None:
+            self._losses.dropped("logprobs", "the events of a response hold no probabilities")
+
+    @property
+    def notes(self) -> list[Note]:
+        return self._losses.notes
+
+    @property
+    def held(self) -> int:
+        return self._restorer.held + self._order.held
+
+    def write(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> list[bytes]:
+        return [encode(event) for event in self._events(events, media)]
+
+    def finish(self) -> list[bytes]:
+        return [encode(event) for event in self._ending()]
+
+    def write_whole(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> bytes:
+        self._whole = True
+        failed = first_failure(events)
+        message = AnthropicMessage()
+        if failed is None:
+            told = in_natural_order(without_void_calls(events), self._context.source)
+            for event in self._events(told, media):
+                message.add(event)
+            if self._finished is None and self._failed is None:
+                if not self._blocks:
+                    failed = NO_ANSWER
+                self._finished = ResponseFinished("stop")
+            for event in self._ending():
+                message.add(event)
+        failed = failed or self._failed
+        return encode(message.value() if failed is None else error_body("anthropic-messages", failed))
+
+    # -- the frame ----------------------------------------------------------------------------------------------
+
+    def _begin(self, started: ResponseStarted | None) -> Iterator[JsonObject]:
+        if self._started:
+            return
+        self._started = True
+        id_ = own_id("msg_", self._context.id)
+        model = self._context.model
+        if started is not None:
+            model = started.model or model
+            if started.id is not None and started.id.startswith("msg_"):
+                id_ = started.id
+        yield {
+            "type": "message_start",
+            "message": {
+                "id": id_,
+                "type": "message",
+                "role": "assistant",
+                "model": model,
+                "content": [],
+                "stop_reason": None,
+                "stop_sequence": None,
+                "usage": anthropic_usage(self._usage),
+            },
+        }
+
+    def _events(self, events: Sequence[ProviderEvent], media: Sequence[Media]) -> Iterator[JsonObject]:
+        for event in with_media(events, media):
+            for restored in self._restorer.read(event):
+                for piece in self._order.put(restored):
+                    if self._failed is not None:
+                        return
+                    yield from self._read(piece)
+
+    def _ending(self) -> Iterator[JsonObject]:
+        if self._failed is not None:
+            return
+        finished = self._finished
+        failed = NO_FINISH if finished is None else why_failed(finished, whole=self._whole)
+        if finished is None or failed is not None:
+            yield self._fail(failed or NO_FINISH)
+            return
+        yield from self._begin(None)
+        yield from self._close()
+        reason = anthropic_reason(finished)
+        if self._refused and reason == "end_turn":
+            reason = "refusal"
+        yield {
+            "type": "message_delta",
+            "delta": {"stop_reason": reason, "stop_sequence": None},
+            "usage": anthropic_usage(self._usage),
+        }
+        yield {"type": "message_stop"}
+
+    def _fail(self, failed: ResponseFailed) -> JsonObject:
+        self._failed = failed
+        return error_body("anthropic-messages", failed)
+
+    # -- blocks -------------------------------------------------------------------------------------------------
+
+    def _close(self) -> Iterator[JsonObject]:
+        """End the open block."""
+        if self._open:
+            if self._free_text:
+                self._free_text = False
+                yield self._delta("input_json_delta", partial_json='"}')
+            self._open, self._open_call = "", None
+            yield {"type": "content_block_stop", "index": self._blocks - 1}
+
+    def _start(self, block: JsonObject, kind: str) -> Iterator[JsonObject]:
+        """Begin a block behind the one that is open."""
+        yield from self._begin(None)
+        yield from self._close()
+        self._open = kind
+        self._blocks += 1
+        yield {"type": "content_block_start", "index": self._blocks - 1, "content_block": block}
+
+    def _delta(self, kind: str, **members: object) -> JsonObject:
+        return {"type": "content_block_delta", "index": self._blocks - 1, "delta": {"type": kind, **members}}
+
+    # -- events -------------------------------------------------------------------------------------------------
+
+    def _read(self, piece: Piece) -> Iterator[JsonObject]:
+        if isinstance(piece, UsageReported):
+            self._usage = piece
+        elif isinstance(piece, ResponseFailed):
+            yield self._fail(piece)
+        elif isinstance(piece, ResponseStarted):
+            yield from self._begin(piece)
+        elif isinstance(piece, Unrecognised):
+            self._losses.dropped("unrecognised", f"the provider sent something unknown: {piece.what}")
+        elif isinstance(piece, ToolCallDelta):
+            if piece.call == self._open_call:
+                written = encode(piece.arguments)[1:-1].decode() if self._free_text else piece.arguments
+                yield self._delta("input_json_delta", partial_json=written)
+        elif piece.choice != 0:
+            self._losses.dropped("choice", "Anthropic Messages have one choice")
+        elif isinstance(piece, ResponseFinished):
+            self._finished = self._finished or piece
+        elif isinstance(piece, TextDelta):
+            yield from self._say(piece.text)
+        else:
+            yield from self._read_rest(piece)
+
+    def _read_rest(self, piece: Piece) -> Iterator[JsonObject]:
+        if isinstance(piece, ToolCallStarted):
+            yield from self._read_call(piece)
+        elif isinstance(piece, ReasoningDelta):
+            yield from self._read_reasoning(piece)
+        elif isinstance(piece, RefusalDelta):
+            self._refused = True
+            yield from self._say(piece.text)
+        elif isinstance(piece, Citation):
+            yield from self._cite(piece)
+        elif isinstance(piece, Audio):
+            self._losses.dropped("audio.delta", "Anthropic Messages have no audio: its words are written as text")
+            if piece.transcript:
+                yield from self._say(piece.transcript)
+        elif isinstance(piece, Image):
+            self._losses.dropped("image.delta", "Anthropic Messages have no images of the model")
+
+    def _say(self, piece: str) -> Iterator[JsonObject]:
+        if self._open != "text":
+            yield from self._start({"type": "text", "text": ""}, "text")
+        yield self._delta("text_delta", text=piece)
+
+    def _cite(self, cited: Citation) -> Iterator[JsonObject]:
+        """A source of the open text, or of an empty one. Only those with a URL can be told without their place."""
+        if not cited.url:
+            self._losses.dropped("citation", "Anthropic Messages cite by the place in a document, which is not known")
+            return
+        if self._open != "text":
+            yield from self._start({"type": "text", "text": ""}, "text")
+        source = {"url": cited.url, "title": cited.title, "encrypted_index": "", "cited_text": cited.text or ""}
+        yield self._delta("citations_delta", citation={"type": "web_search_result_location", **source})
+
+    def _read_reasoning(self, thought: ReasoningDelta) -> Iterator[JsonObject]:
+        maker = self._context.maker
+        if not thought.text and not thought.signature:
+            return
+        if thought.redacted and thought.signature:
+            if thought.text:
+                yield from self._think(thought.text)
+            data = seal("anthropic", maker, "redacted", thought.signature)
+            yield from self._start({"type": "redacted_thinking", "data": data}, "redacted_thinking")
+            yield from self._close()
+            return
+        if thought.text or self._open == "thinking" or maker == "anthropic":
+            yield from self._think(thought.text)
+            if thought.signature:
+                yield self._delta("signature_delta", signature=seal("anthropic", maker, "signature", thought.signature))
+                yield from self._close()
+        elif thought.signature:
+            data = pack(maker, "signature", thought.signature)
+            yield from self._start({"type": "redacted_thinking", "data": data}, "redacted_thinking")
+            yield from self._close()
+
+    def _think(self, piece: str) -> Iterator[JsonObject]:
+        if self._open != "thinking":
+            yield from self._start({"type": "thinking", "thinking": "", "signature": ""}, "thinking")
+        if piece:
+            yield self._delta("thinking_delta", thinking=piece)
+
+    def _read_call(self, call: ToolCallStarted) -> Iterator[JsonObject]:
+        if call.kind == "provider" or call.kind == "approval":
+            self._losses.dropped("tool_call.started", f"Anthropic Messages cannot say a call of kind {call.kind} alone")
+            return
+        if call.signature:
+            data = pack(self._context.maker, "tool_call", call.signature)
+            yield from self._start({"type": "redacted_thinking", "data": data}, "redacted_thinking")
+            yield from self._close()
+        id_ = self._tool_ids.give(call.call, call.id)
+        yield from self._start({"type": "tool_use", "id": id_, "name": call.name or "", "input": {}}, "tool_use")
+        self._open_call = call.call
+        self._free_text = call.kind == "custom"
+        yield self._delta("input_json_delta", partial_json='{"input":"' if self._free_text else "")

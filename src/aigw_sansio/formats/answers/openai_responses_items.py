@@ -1,0 +1,227 @@
+"""The items of an OpenAI Responses answer, each with the events of its life.
+
+Decides: which events begin, fill and end an item, and what the item is at its end. Must not know: the order of items,
+and the events of providers.
+
+Source: OpenAI API reference, Responses, "Streaming events"; Open Responses specification. Events have no
+``sequence_number`` yet. An item is begun once, then filled, then closed once.
+"""
+
+from typing import Literal, TypeAlias
+
+from ..values import JsonObject, arr, obj, parse, text
+
+Status: TypeAlias = Literal["completed", "incomplete"]
+
+
+class Item:
+    """Base of all items. ``type`` and the ids are in ``value``, which is the item as it stands."""
+
+    def __init__(self, index: int, value: JsonObject) -> None:
+        self.index = index
+        self.value = value
+        #: How many characters it holds.
+        self.held = 0
+
+    def begin(self) -> list[JsonObject]:
+        """The events that begin the item."""
+        return [{"type": "response.output_item.added", "output_index": self.index, "item": dict(self.value)}]
+
+    def close(self, status: Status) -> list[JsonObject]:
+        """The events that end the item. ``incomplete``: the response ended inside it."""
+        out = self.complete(status)
+        return [*out, {"type": "response.output_item.done", "output_index": self.index, "item": self.value}]
+
+    def complete(self, status: Status) -> list[JsonObject]:
+        """Give ``value`` its last form; the events that tell what filled it."""
+        return []
+
+    def event(self, type: str, **members: object) -> JsonObject:
+        """An event about the item."""
+        return {"type": f"response.{type}", "item_id": self.value["id"], "output_index": self.index, **members}
+
+
+class ReasoningItem(Item):
+    """What the model thought, as a summary, and what its maker must get back."""
+
+    def __init__(self, index: int, id_: str) -> None:
+        super().__init__(index, {"id": id_, "type": "reasoning", "summary": []})
+        self._pieces: list[str] = []
+
+    def say(self, piece: str) -> list[JsonObject]:
+        """More of it."""
+        out: list[JsonObject] = []
+        if not self._pieces:
+            part = {"type": "summary_text", "text": ""}
+            out.append(self.event("reasoning_summary_part.added", summary_index=0, part=part))
+        self._pieces.append(piece)
+        self.held += len(piece)
+        return [*out, self.event("reasoning_summary_text.delta", summary_index=0, delta=piece)]
+
+    def seal(self, data: str) -> None:
+        """``data`` is told when the item ends, and comes back in the client's next request."""
+        self.value["encrypted_content"] = data
+        self.held += len(data)
+
+    def complete(self, status: Status) -> list[JsonObject]:
+        if not self._pieces:
+            return []
+        whole = "".join(self._pieces)
+        part = {"type": "summary_text", "text": whole}
+        self.value["summary"] = [part]
+        return [
+            self.event("reasoning_summary_text.done", summary_index=0, text=whole),
+            self.event("reasoning_summary_part.done", summary_index=0, part=part),
+        ]
+
+
+class MessageItem(Item):
+    """A message: parts of text and of refusal."""
+
+    def __init__(self, index: int, id_: str) -> None:
+        super().__init__(
+            index, {"id": id_, "type": "message", "role": "assistant", "status": "in_progress", "content": []}
+        )
+        self._done: list[JsonObject] = []
+        self._kind = ""  # of the open part
+        self._pieces: list[str] = []
+        self._annotations: list[JsonObject] = []
+
+    def say(self, piece: str) -> list[JsonObject]:
+        """More text."""
+        out = self._open("output_text")
+        self._pieces.append(piece)
+        self.held += len(piece)
+        return [*out, self._event("output_text.delta", delta=piece, logprobs=[])]
+
+    def refuse(self, piece: str) -> list[JsonObject]:
+        """More of the text in which the model declines."""
+        out = self._open("refusal")
+        self._pieces.append(piece)
+        self.held += len(piece)
+        return [*out, self._event("refusal.delta", delta=piece)]
+
+    def cite(self, annotation: JsonObject) -> list[JsonObject]:
+        """A source of the text."""
+        out = self._open("output_text")
+        self._annotations.append(annotation)
+        number = len(self._annotations) - 1
+        return [*out, self._event("output_text.annotation.added", annotation_index=number, annotation=annotation)]
+
+    def complete(self, status: Status) -> list[JsonObject]:
+        out = self._end_part()
+        self.value.update(status=status, content=self._done)
+        return out
+
+    def _event(self, type: str, **members: object) -> JsonObject:
+        return self.event(type, content_index=len(self._done), **members)
+
+    def _open(self, kind: str) -> list[JsonObject]:
+        """Begin a part of ``kind``, unless it is open."""
+        if kind == self._kind:
+            return []
+        out = self._end_part()
+        self._kind = kind
+        return [*out, self._event("content_part.added", part=self._part(""))]
+
+    def _end_part(self) -> list[JsonObject]:
+        if not self._kind:
+            return []
+        whole = "".join(self._pieces)
+        part = self._part(whole)
+        if self._kind == "refusal":
+            out = [self._event("refusal.done", refusal=whole), self._event("content_part.done", part=part)]
+        else:
+            told = self._event("output_text.done", text=whole, logprobs=[])
+            out = [told, self._event("content_part.done", part=part)]
+        self._done.append(part)
+        self._kind, self._pieces, self._annotations = "", [], []
+        return out
+
+    def _part(self, whole: str) -> JsonObject:
+        if self._kind == "refusal":
+            return {"type": "refusal", "refusal": whole}
+        return {"type": "output_text", "text": whole, "annotations": list(self._annotations), "logprobs": []}
+
+
+class CallItem(Item):
+    """A call that the client answers: of a function, or of a tool with free text."""
+
+    def __init__(self, index: int, id_: str, call_id: str, name: str, *, custom: bool) -> None:
+        self._member = "input" if custom else "arguments"
+        self._events = "custom_tool_call_input" if custom else "function_call_arguments"
+        type_ = "custom_tool_call" if custom else "function_call"
+        value: JsonObject = {"id": id_, "type": type_, "status": "in_progress", "call_id": call_id, "name": name}
+        super().__init__(index, {**value, self._member: ""})
+        self._pieces: list[str] = []
+
+    def more(self, piece: str) -> list[JsonObject]:
+        """More of its arguments."""
+        self._pieces.append(piece)
+        self.held += len(piece)
+        return [self.event(f"{self._events}.delta", delta=piece)]
+
+    def complete(self, status: Status) -> list[JsonObject]:
+        whole: JsonObject = {self._member: "".join(self._pieces)}
+        self.value.update(status=status, **whole)
+        return [self.event(f"{self._events}.done", **whole)]
+
+
+class ProviderItem(Item):
+    """A search of the web that the provider ran, or its question whether it may run a tool. It comes whole."""
+
+    def __init__(self, index: int, value: JsonObject, *, approval: bool) -> None:
+        super().__init__(index, value)
+        self._approval = approval
+        self._pieces: list[str] = []
+
+    def more(self, piece: str) -> list[JsonObject]:
+        """More of its arguments, which are told at its end."""
+        self._pieces.append(piece)
+        self.held += len(piece)
+        return []
+
+    def begin(self) -> list[JsonObject]:
+        begun = super().begin()
+        return begun if self._approval else [*begun, self.event("web_search_call.in_progress")]
+
+    def complete(self, status: Status) -> list[JsonObject]:
+        written = "".join(self._pieces)
+        if self._approval:
+            self.value["arguments"] = written
+            return []
+        self.value.update(status=status, action=_search(written))
+        return [self.event("web_search_call.searching"), self.event("web_search_call.completed")]
+
+
+class ImageItem(Item):
+    """An image that the model made."""
+
+    def __init__(self, index: int, id_: str) -> None:
+        super().__init__(index, {"id": id_, "type": "image_generation_call", "status": "in_progress", "result": None})
+
+    def preview(self, content: str, number: int) -> list[JsonObject]:
+        """An early form of it. ``content`` is base64."""
+        return [
+            self.event("image_generation_call.partial_image", partial_image_index=number, partial_image_b64=content)
+        ]
+
+    def show(self, content: str, mime_type: str) -> None:
+        """The image itself. ``content`` is base64."""
+        self.value["result"] = content
+        if mime_type:
+            self.value["output_format"] = mime_type.removeprefix("image/")
+        self.held += len(content)
+
+    def complete(self, status: Status) -> list[JsonObject]:
+        self.value["status"] = status
+        return [self.event("image_generation_call.completed")]
+
+
+def _search(written: str) -> JsonObject:
+    """The action of a search with these arguments, whatever a provider calls the words that it looks for."""
+    given = obj(parse(written.encode("utf-8", "replace")))
+    if given.get("type"):
+        return given
+    queries = [text(query) for query in [given.get("query"), given.get("q"), *arr(given.get("queries"))]]
+    return {"type": "search", "query": next(filter(None, queries), "")}
