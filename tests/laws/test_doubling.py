@@ -14,6 +14,7 @@ import pytest
 from tests.peers import http2_frames as h2
 from tests.reading.aws_messages import message as aws_message
 from tests.reading.hostile import CHUNKS, WHOLES, chunk, whole
+from tests.reading.written_answers import WRITERS
 from tests.rigs.compiled import needs_sources
 from tests.rigs.meter import Cost, cost_of
 
@@ -28,8 +29,24 @@ from aigw_sansio.bodies.sse import SseDecoder
 from aigw_sansio.config import Config, Limits, ProviderSettings
 from aigw_sansio.dialects.universal.decode import decode
 from aigw_sansio.effects import Connect, Continue
+from aigw_sansio.events import (
+    AudioDelta,
+    Citation,
+    ImageDelta,
+    ProviderEvent,
+    ReasoningDelta,
+    RefusalDelta,
+    ResponseFinished,
+    ResponseStarted,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageReported,
+)
+from aigw_sansio.formats.answers.base import AnswerContext
 from aigw_sansio.formats.detection import detect_format
 from aigw_sansio.formats.errors import failed_response, not_json
+from aigw_sansio.formats.media import Media, find_media
 from aigw_sansio.formats.realtime import REALTIME_FORMATS, make_realtime_reader
 from aigw_sansio.formats.registry import FORMATS, make_reader
 from aigw_sansio.formats.values import parse
@@ -557,6 +574,70 @@ def test_readers_of_realtime_messages(format: str) -> None:
             return lambda: [reader.read_message(one, is_text=True) for one in messages]
 
         assert_linear(prepare, 60)
+
+
+# -- writers --------------------------------------------------------------------------------------------------------
+
+#: What makes the writers of answers work most, by the number of parts.
+ANSWERS: dict[str, Callable[[int], list[ProviderEvent]]] = {
+    "text": lambda n: [TextDelta("abc")] * n,
+    "signed": lambda n: [ReasoningDelta("abc", signature="s")] * n,
+    "unsigned": lambda n: [ReasoningDelta("abc")] * n,
+    "by turns": lambda n: [TextDelta("a"), ReasoningDelta("b"), RefusalDelta("c")] * n,
+    "sources": lambda n: [TextDelta("a"), *[Citation("https://x", "t", "c")] * n],
+    "fragments": lambda n: [ToolCallStarted(0, "a", "f"), *[ToolCallDelta(0, '{"a":')] * n],
+    "held text": lambda n: [
+        ToolCallStarted(0, "a", "patch"),
+        ToolCallDelta(0, '{"input":"'),
+        *[ToolCallDelta(0, "abc")] * n,
+    ],
+    "calls": lambda n: [
+        event for call in range(n) for event in (ToolCallStarted(call, "a", "f"), ToolCallDelta(call, "{}"))
+    ],
+    "mixed calls": lambda n: [
+        *[ToolCallStarted(call, None, "f") for call in range(n)],
+        *[ToolCallDelta(call, piece) for piece in ("{", "}") for call in reversed(range(n))],
+    ],
+    "behind an open call": lambda n: [ToolCallStarted(0, "a", "f"), *[TextDelta("a"), ReasoningDelta("b")] * n],
+    "choices": lambda n: [
+        event for choice in range(n) for event in (TextDelta("a", choice), ResponseFinished("stop", "x", choice))
+    ],
+    "images": lambda n: [ImageDelta(3)] * n,
+    "spoken": lambda n: [AudioDelta(3, "a")] * n,
+    "usage": lambda n: [UsageReported(number, number) for number in range(n)],
+    "restarts": lambda n: [TextDelta("a"), *[ResponseStarted(restarted=True)] * n],
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("format", sorted(WRITERS))
+def test_writers_of_answers(format: str, name: str) -> None:
+    context = AnswerContext("r", 0, "m", custom_tools=frozenset({"patch"}))
+    media = Media("AAAA", mime_type="image/png")
+
+    def prepare(n: int) -> Callable[[], object]:
+        events = [*ANSWERS[name](n), ResponseFinished("stop", "stop")]
+        held = [media] * n
+        one, whole = WRITERS[format](context), WRITERS[format](context)
+        return lambda: (
+            [one.write([event], [media]) for event in events],
+            one.finish(),
+            whole.write_whole(events, held),
+        )
+
+    assert_linear(prepare, 60)
+
+
+@pytest.mark.parametrize("around", [(b'[{"data":"AAAA"}', b"]"), (b"[", b"]")])
+def test_media_in_chunks(around: tuple[bytes, bytes]) -> None:
+    """Many of them, or none, deep inside."""
+
+    def prepare(n: int) -> Callable[[], object]:
+        first, last = around
+        data = (first + b",") * n + b"1" + last * n if first != b"[" else first * n + last * n
+        return lambda: find_media(data, [AudioDelta(3)] * n)
+
+    assert_linear(prepare, 60)
 
 
 def test_bodies_of_no_known_format() -> None:

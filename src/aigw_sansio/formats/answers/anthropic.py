@@ -68,6 +68,10 @@ class AnthropicWriter:
         return self._losses.notes
 
     @property
+    def failed(self) -> ResponseFailed | None:
+        return self._failed
+
+    @property
     def held(self) -> int:
         return self._restorer.held + self._order.held
 
@@ -79,19 +83,19 @@ class AnthropicWriter:
 
     def write_whole(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> bytes:
         self._whole = True
-        failed = first_failure(events)
+        self._failed = first_failure(events)
         message = AnthropicMessage()
-        if failed is None:
+        if self._failed is None:
             told = in_natural_order(without_void_calls(events), self._context.source)
             for event in self._events(told, media):
                 message.add(event)
             if self._finished is None and self._failed is None:
                 if not self._blocks:
-                    failed = NO_ANSWER
+                    self._failed = NO_ANSWER
                 self._finished = ResponseFinished("stop")
             for event in self._ending():
                 message.add(event)
-        failed = failed or self._failed
+        failed = self._failed
         return encode(message.value() if failed is None else error_body("anthropic-messages", failed))
 
     # -- the frame ----------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from ...events import ProviderEvent
+from ...events import ProviderEvent, ResponseFailed
 from ...prompt import Prompt
 from ..media import Media
 from ..translation import Note
@@ -53,6 +53,10 @@ class AnswerWriter(Protocol):
         """What the format could not say so far, once for each kind. ``field`` is the type of the event."""
 
     @property
+    def failed(self) -> ResponseFailed | None:
+        """The error that was written, if the response is one: the provider's own, or one about its end."""
+
+    @property
     def held(self) -> int:
         """How many characters the writer keeps, for whoever counts memory."""
 
@@ -67,5 +71,5 @@ class AnswerWriter(Protocol):
         the terminator of the format. A response that told no finish ends with an error: it may be incomplete."""
 
     def write_whole(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> bytes:
-        """The body of a whole response. If there is a ``ResponseFailed`` among ``events``, it is the error's body;
-        :func:`.errors.error_answer` tells its status."""
+        """The body of a whole response. If it is an error's, ``failed`` is set, and
+        :func:`.errors.shown_status` tells its status."""

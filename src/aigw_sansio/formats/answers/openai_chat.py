@@ -91,6 +91,10 @@ class ChatWriter:
         return self._losses.notes
 
     @property
+    def failed(self) -> ResponseFailed | None:
+        return self._failed
+
+    @property
     def held(self) -> int:
         return self._restorer.held + self._kept
 

@@ -71,6 +71,10 @@ class ResponsesWriter:
         return self._losses.notes
 
     @property
+    def failed(self) -> ResponseFailed | None:
+        return self._failed
+
+    @property
     def held(self) -> int:
         waiting = self._restorer.held + self._order.held + self._kept
         return waiting if self._open is None else waiting + self._open.held
@@ -83,18 +87,18 @@ class ResponsesWriter:
 
     def write_whole(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> bytes:
         self._whole = True
-        failed = first_failure(events)
-        if failed is None:
+        self._failed = first_failure(events)
+        if self._failed is None:
             told = in_natural_order(without_void_calls(events), self._context.source)
             for _ in self._events(told, media):
                 pass
             if self._finished is None and self._failed is None:
                 if not self._output and self._open is None:
-                    failed = NO_ANSWER
+                    self._failed = NO_ANSWER
                 self._finished = ResponseFinished("stop")
             for _ in self._ending():
                 pass
-        failed = failed or self._failed
+        failed = self._failed
         return encode(self._response if failed is None else error_body("openai-responses", failed))
 
     # -- the frame ----------------------------------------------------------------------------------------------

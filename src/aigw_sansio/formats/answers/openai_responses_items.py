@@ -122,13 +122,13 @@ class MessageItem(Item):
             return []
         out = self._end_part()
         self._kind = kind
-        return [*out, self._event("content_part.added", part=self._part(""))]
+        return [*out, self._event("content_part.added", part=self._as_part(""))]
 
     def _end_part(self) -> list[JsonObject]:
         if not self._kind:
             return []
         whole = "".join(self._pieces)
-        part = self._part(whole)
+        part = self._as_part(whole)
         if self._kind == "refusal":
             out = [self._event("refusal.done", refusal=whole), self._event("content_part.done", part=part)]
         else:
@@ -138,7 +138,7 @@ class MessageItem(Item):
         self._kind, self._pieces, self._annotations = "", [], []
         return out
 
-    def _part(self, whole: str) -> JsonObject:
+    def _as_part(self, whole: str) -> JsonObject:
         if self._kind == "refusal":
             return {"type": "refusal", "refusal": whole}
         return {"type": "output_text", "text": whole, "annotations": list(self._annotations), "logprobs": []}

@@ -64,12 +64,21 @@ def test_a_stream_is_the_same_however_its_events_come(
 @given(events=any_events, maker=makers)
 def test_no_events_raise(format: str, events: list[e.ProviderEvent], maker: str) -> None:
     """... and every payload is JSON, or the terminator; nothing follows an error."""
-    payloads = write_stream(format, events, context(maker), [])
+    writer = WRITERS[format](context(maker))
+    payloads = writer.write(events) + writer.finish()
     values = [json.loads(payload) if payload != b"[DONE]" else "[DONE]" for payload in payloads]
     ends = {"openai-chat": _chat_end, "openai-responses": _responses_end, "anthropic-messages": _anthropic_end}[format]
     assert [ends(value) for value in values] == [False] * (len(values) - 1) + [True]
-    assert isinstance(json.loads(write_whole(format, events, context(maker), [])), dict)
+    assert (writer.failed is not None) == _is_error(values[-1])
+    whole = WRITERS[format](context(maker))
+    body = json.loads(whole.write_whole(events))
+    assert (whole.failed is not None) == (type(body.get("error")) is dict)
+    assert (writer.finish(), writer.write(events)) == ([], []) or writer.failed is None
     streamed(format, payloads)
+
+
+def _is_error(value: object) -> bool:
+    return isinstance(value, dict) and ("error" in value or value.get("type") == "response.failed")
 
 
 def _chat_end(value: object) -> bool:
