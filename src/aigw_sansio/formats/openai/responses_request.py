@@ -1,0 +1,213 @@
+"""OpenAI Responses requests, as a client writes them and as OpenAI takes them.
+
+Decides: which member of the body is which field of the prompt. Must not know: what items, tools and settings of several
+members look like (the other ``responses_`` modules).
+
+Source: OpenAI's API reference, "Create a model response", and its guides of conversation state and of reasoning. Unlike
+Chat Completions, this API stores responses unless it is told not to. So a client of this format that says nothing of it
+wants them stored; for a prompt of another format ``store`` is sent as false, and reasoning is asked for in encrypted
+form, for the client to send back.
+"""
+
+from typing import Final
+
+from ...prompt import JsonObject, Prompt, Text, Turn
+from ..request_tools import drop_unsupported, dropped, mapped, own_tier
+from ..translation import Note, Refused, WireRequest
+from .client_values import Refusing, get_flag, get_integer, get_number, get_text
+from .responses_read import read_input
+from .responses_settings import (
+    ENCRYPTED,
+    asks_for_encrypted,
+    effort_for,
+    read_cache,
+    read_include,
+    read_metadata,
+    read_reasoning,
+    read_text,
+    write_cache,
+    write_metadata,
+    write_reasoning,
+    write_sampling,
+    write_text,
+)
+from .responses_tools import name_map, read_choice, read_tools, write_choice, write_tools
+from .responses_write import ItemWriter
+
+_TARGET: Final = "OpenAI Responses"
+#: Members that are read into fields of the prompt.
+_KNOWN: Final = frozenset(
+    {
+        "include", "input", "instructions", "max_output_tokens", "metadata", "model", "parallel_tool_calls",
+        "previous_response_id", "prompt_cache_key", "prompt_cache_options", "reasoning", "service_tier", "store",
+        "stream", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p", "user",
+    }
+)  # fmt: skip
+#: Values of other members that ask for what happens anyway.
+_USUAL: Final[dict[str, object]] = {"truncation": "disabled", "background": False}
+#: Fields of the prompt that are written, here or in part.
+_SUPPORTED: Final = frozenset(
+    {
+        "tools", "tool_choice", "parallel_tool_calls", "output", "max_tokens", "temperature", "top_p", "logprobs",
+        "verbosity", "reasoning", "cache", "cache_key", "metadata", "end_user", "service_tier", "store",
+        "previous_response_id",
+    }
+)  # fmt: skip
+#: Members of Chat Completions that no field of the prompt holds. They have the same maker, and mean nothing here.
+_CHAT_ONLY: Final = frozenset({"audio", "function_call", "functions", "prediction", "web_search_options"})
+
+
+def read_request(body: JsonObject, notes: list[Note]) -> Prompt | Refused:
+    """The prompt in the body of ``POST /v1/responses``. Members that the prompt has no field for are its ``extra``.
+
+    Refused, with the member's place in the body: a value of the wrong type, and a part of content that OpenAI does not
+    define. Next, change the prompt if need be, and write it with the ``write_request`` of a provider's format.
+    """
+    try:
+        return _read(body)
+    except Refusing as error:
+        return error.refused
+
+
+def _read(body: JsonObject) -> Prompt:
+    extra: JsonObject = {
+        name: value
+        for name, value in body.items()
+        if name not in _KNOWN and value is not None and value != _USUAL.get(name)
+    }
+    model = get_text(body, "model") or ""
+    store = get_flag(body, "store")
+    store = True if store is None else store
+    previous = get_text(body, "previous_response_id") or None
+    end_user = get_text(body, "user") or get_text(body, "safety_identifier") or None
+    turns = read_input(body.get("input"))
+    instructions: list[Text] = []
+    if told := get_text(body, "instructions"):
+        instructions.append(Text(told))
+    if previous is None:
+        # behind an earlier response they would be in the middle of the conversation
+        turns = _take_instructions(turns, instructions)
+    stream = get_flag(body, "stream") or False
+    choice, kept = read_choice(body)
+    extra |= kept
+    output, verbosity = read_text(body, extra)
+    return Prompt(
+        model=model,
+        instructions=tuple(instructions),
+        turns=turns,
+        tools=read_tools(body),
+        tool_choice=choice,
+        parallel_tool_calls=get_flag(body, "parallel_tool_calls"),
+        output=output,
+        verbosity=verbosity,
+        max_tokens=get_integer(body, "max_output_tokens", least=1),
+        temperature=get_number(body, "temperature"),
+        top_p=get_number(body, "top_p"),
+        logprobs=read_include(body, asks_for_encrypted(model, store), extra),
+        reasoning=read_reasoning(body, extra),
+        cache=read_cache(body, extra),
+        cache_key=get_text(body, "prompt_cache_key") or None,
+        metadata=read_metadata(body),
+        end_user=end_user,
+        service_tier=get_text(body, "service_tier") or None,
+        stream=stream,
+        include_usage=stream,
+        store=store,
+        previous_response_id=previous,
+        maker="openai",
+        extra=extra,
+    )
+
+
+def _take_instructions(turns: tuple[Turn, ...], instructions: list[Text]) -> tuple[Turn, ...]:
+    """Add the instructions in front of all other ``turns``; return the turns behind them."""
+    for at, turn in enumerate(turns):
+        texts = [part for part in turn.parts if type(part) is Text]
+        if turn.role != "system" or len(texts) < len(turn.parts):
+            return turns[at:]
+        instructions += texts
+    return ()
+
+
+def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+    """The request to ``POST /v1/responses``; its path is ``responses``, below the root ``/v1``.
+
+    Refused: audio output, several choices, tools of other vendors, media that OpenAI does not fetch or take, and log
+    probabilities of a model that reasons.
+    """
+    refused = drop_unsupported(prompt, notes, _SUPPORTED, _TARGET)
+    if refused is not None:
+        return refused
+    try:
+        return WireRequest("POST", "responses", (), _write(prompt, notes))
+    except Refusing as error:
+        return error.refused
+
+
+def _write(prompt: Prompt, notes: list[Note]) -> JsonObject:
+    names = name_map(notes)
+    body: JsonObject = {"model": prompt.model}
+    first = _write_instructions(prompt, notes, body)
+    # Tools come first: notes then name the definition of a tool, and not a call of it.
+    tools = write_tools(prompt, notes, names)
+    body["input"] = ItemWriter(prompt, notes, names).write(first)
+    if tools:
+        body["tools"] = tools
+    choice = write_choice(prompt, notes, names)
+    if choice is not None:
+        body["tool_choice"] = choice
+    if prompt.parallel_tool_calls is not None:
+        body["parallel_tool_calls"] = prompt.parallel_tool_calls
+    effort = effort_for(prompt, notes)
+    include = write_sampling(prompt, notes, effort, body)
+    if asks_for_encrypted(prompt.model, prompt.store):
+        include.append(ENCRYPTED)
+    if include:
+        body["include"] = include
+    members: tuple[tuple[str, object], ...] = (
+        ("text", write_text(prompt)),
+        ("reasoning", write_reasoning(prompt, notes, effort)),
+        ("prompt_cache_options", write_cache(prompt, notes)),
+        ("prompt_cache_key", prompt.cache_key),
+        ("metadata", write_metadata(prompt, notes) or None),
+        ("service_tier", own_tier(prompt, notes, "openai", _TARGET)),
+        ("previous_response_id", prompt.previous_response_id),
+        ("stream", True if prompt.stream else None),
+    )
+    body |= {name: value for name, value in members if value is not None}
+    if prompt.end_user is not None and prompt.extra.get("safety_identifier") != prompt.end_user:
+        body["user"] = prompt.end_user
+    body["store"] = bool(prompt.store)
+    _put_extra(prompt, notes, body)
+    return body
+
+
+def _write_instructions(prompt: Prompt, notes: list[Note], body: JsonObject) -> tuple[Text, ...]:
+    """Put ``instructions`` into ``body``, or return those that must be a message: the member holds one plain text."""
+    texts = tuple(text for text in prompt.instructions if text.text)
+    if len(texts) == 1 and texts[0].cache is None and not texts[0].extra:
+        body["instructions"] = texts[0].text
+        return ()
+    if texts and prompt.previous_response_id is not None:
+        # A message would stand in the middle of the conversation, and would be kept in it.
+        body["instructions"] = "\n\n".join(text.text for text in texts)
+        mapped(notes, "instructions", "They are sent as one text.")
+        return ()
+    return texts
+
+
+def _put_extra(prompt: Prompt, notes: list[Note], body: JsonObject) -> None:
+    """Put the members that only OpenAI defines into ``body``; those of a member that is there already are added to
+    it."""
+    for name, value in prompt.extra.items():
+        there = body.get(name)
+        if prompt.maker != "openai" or name in _CHAT_ONLY:
+            dropped(notes, f"extra.{name[:60]}", f"{_TARGET} does not define it.")
+        elif there is None:
+            body[name] = value
+        elif type(there) is dict and type(value) is dict:
+            body[name] = {**value, **there}
+        elif type(there) is list and type(value) is list:
+            body[name] = [*there, *(one for one in value if one not in there)]
+        else:
+            dropped(notes, f"extra.{name[:60]}", "Another field says it already.")

@@ -1,0 +1,298 @@
+"""Turns, written as the input items of an OpenAI Responses request.
+
+Decides: which items a turn becomes, and what of it the API cannot be told. Must not know: the settings of the request.
+
+Source: OpenAI's API reference, "Create a model response", member ``input``. Reasoning stands before the item that it
+belongs to, and is refused by the API without one. Only what OpenAI made is sent back as reasoning: the API answers 400
+to another vendor's data.
+"""
+
+from typing import Final
+
+from ...prompt import (
+    Audio,
+    Blob,
+    CacheMark,
+    File,
+    Image,
+    JsonObject,
+    Native,
+    Part,
+    PlainText,
+    Prompt,
+    Reasoning,
+    Refusal,
+    Source,
+    Text,
+    ToolCall,
+    ToolCallResponse,
+    Turn,
+    UploadedFile,
+    Uri,
+    Video,
+)
+from ..request_tools import RESPONSES_IDS, IdMap, NameMap, data_url, drop_names, dropped, mapped
+from ..translation import Note
+from .client_values import Refusing
+from .responses_models import takes_cache_marks
+from .responses_read import AUDIO_TYPES, MESSAGE_MEMBERS, is_content
+
+_MOST_MARKS: Final = 4
+_TTLS: Final = ("30m", "12h")
+_AUDIO_FORMATS: Final = {kind: word for word, kind in AUDIO_TYPES.items()} | {"audio/mp3": "mp3", "audio/x-wav": "wav"}
+
+
+def cache_ttl(mark: CacheMark, notes: list[Note], field: str) -> JsonObject:
+    """The member ``ttl`` of a mark or of the options of the cache, if OpenAI has one like it."""
+    if mark.ttl is None:
+        return {}
+    if mark.ttl in _TTLS:
+        return {"ttl": mark.ttl}
+    mapped(notes, f"{field}.ttl", "OpenAI keeps a cache for 30m or 12h; its default is used.")
+    return {}
+
+
+def _short(content: list[JsonObject]) -> object:
+    """``content`` as a string, if it is one plain text."""
+    return content[0]["text"] if len(content) == 1 and content[0].keys() == {"type", "text"} else content
+
+
+class ItemWriter:
+    """Writes the items of one request. Call :meth:`write` once."""
+
+    __slots__ = ("_calls", "_ids", "_items", "_marks", "_names", "_notes", "_own", "_prompt")
+
+    def __init__(self, prompt: Prompt, notes: list[Note], names: NameMap) -> None:
+        self._prompt = prompt
+        self._notes = notes
+        self._names = names
+        self._ids = IdMap(RESPONSES_IDS, notes)
+        self._own = prompt.maker == "openai"
+        self._items: list[JsonObject] = []
+        self._calls: dict[str, bool] = {}
+        self._marks = _MOST_MARKS if takes_cache_marks(prompt.model) else 0
+
+    def write(self, first: tuple[Text, ...]) -> list[JsonObject]:
+        """The items, in order. ``first``: instructions that stand in front of them as a message."""
+        if first:
+            self._message("system", [self._text(text, "input_text", "instructions") for text in first])
+        drop_names(self._prompt.turns, self._notes, "OpenAI Responses")
+        for at, turn in enumerate(self._prompt.turns):
+            for member in turn.extra:
+                dropped(self._notes, f"turns[{at}].extra.{member[:60]}", "OpenAI Responses does not define it.")
+            if turn.role == "assistant":
+                self._assistant(turn, f"turns[{at}]")
+            else:
+                self._other(turn, f"turns[{at}]")
+        return self._items
+
+    # -- turns of the user, of tools, and instructions ---------------------------------------------------------------
+
+    def _other(self, turn: Turn, field: str) -> None:
+        role = "system" if turn.role == "system" else "user"
+        content: list[JsonObject] = []
+        for number, part in enumerate(turn.parts):
+            at = f"{field}.parts[{number}]"
+            if type(part) is ToolCallResponse:
+                self._output(part, at)
+            elif type(part) is Native and part.maker == "openai" and not is_content(part.value):
+                self._message(role, content)
+                content = []
+                self._items.append(part.value)
+            else:
+                content += self._content(part, at)
+        self._message(role, content)
+
+    def _message(self, role: str, content: list[JsonObject]) -> None:
+        if content:
+            self._items.append({"type": "message", "role": role, "content": _short(content)})
+
+    def _output(self, part: ToolCallResponse, field: str) -> None:
+        custom = self._calls.get(part.id, part.custom)
+        item: JsonObject = {"type": "custom_tool_call_output" if custom else "function_call_output"}
+        item["call_id"] = self._ids.fit(part.id, field)
+        if part.name is not None and self._own and part.id not in self._calls:
+            item["name"] = part.name
+        written = [
+            one for at, given in enumerate(part.response) for one in self._content(given, f"{field}.response[{at}]")
+        ]
+        item["output"] = _short(written) if written else ""
+        if part.is_error:
+            mapped(self._notes, f"{field}.is_error", "OpenAI has no mark for it; the text alone tells.")
+        if part.cache is not None:
+            dropped(self._notes, f"{field}.cache", "OpenAI takes marks of the cache at parts of content only.")
+        self._extra(item, part.extra, field)
+        self._items.append(item)
+
+    # -- the assistant's turns ---------------------------------------------------------------------------------------
+
+    def _assistant(self, turn: Turn, field: str) -> None:
+        content: list[JsonObject] = []
+        members: JsonObject = {}
+        waiting: list[str] = []  # reasoning that nothing follows yet
+        for number, part in enumerate(turn.parts):
+            at = f"{field}.parts[{number}]"
+            if type(part) is Text or type(part) is Refusal:
+                own = self._message_members(part)
+                if own and content:
+                    self._reply(content, members)
+                    content = []
+                members = own or (members if content else {})
+                content += self._said(part, at)
+                continue
+            self._reply(content, members)
+            if content:
+                waiting.clear()
+            content, members = [], {}
+            if type(part) is Reasoning:
+                waiting += self._reasoning(part, at)
+            elif type(part) is ToolCall:
+                self._call(part, at)
+                waiting.clear()
+            elif type(part) is Native and part.maker == "openai":
+                self._items.append(part.value)
+                waiting.clear()
+            else:
+                dropped(self._notes, at, "OpenAI takes no such part from the assistant.")
+        self._reply(content, members)
+        if waiting and not content:
+            for at in waiting:
+                dropped(self._notes, at, "Nothing follows this reasoning, and OpenAI takes none alone.")
+            del self._items[-len(waiting) :]
+
+    def _message_members(self, part: Text | Refusal) -> JsonObject:
+        if not self._own or type(part) is not Text:
+            return {}
+        return {name: part.extra[name] for name in MESSAGE_MEMBERS if name in part.extra}
+
+    def _reply(self, content: list[JsonObject], members: JsonObject) -> None:
+        if content:
+            # an item of the API's own, with an id, has its content in parts
+            self._items.append(
+                {"type": "message", **members, "role": "assistant", "content": content if members else _short(content)}
+            )
+
+    def _said(self, part: Text | Refusal, field: str) -> list[JsonObject]:
+        if type(part) is Refusal:
+            return [{"type": "refusal", "refusal": part.text}] if part.text else []
+        return [self._text(part, "output_text", field)] if type(part) is Text and part.text else []
+
+    def _reasoning(self, part: Reasoning, field: str) -> list[str]:
+        """Write it if it is OpenAI's, and return its field if it was written."""
+        sealed = part.opaque.data if part.opaque is not None and part.opaque.maker == "openai" else None
+        if sealed is None and (part.id is None or part.opaque is not None or not self._own):
+            dropped(self._notes, field, "OpenAI takes back no reasoning but its own.")
+            return []
+        item: JsonObject = {"type": "reasoning"}
+        if part.id is not None and self._own:
+            item["id"] = part.id
+        item["summary"] = [{"type": "summary_text", "text": part.text}] if part.text and part.summary else []
+        if part.text and not part.summary:
+            item["content"] = [{"type": "reasoning_text", "text": part.text}]
+        if sealed is not None:
+            item["encrypted_content"] = sealed
+        self._items.append(item)
+        return [field]
+
+    def _call(self, part: ToolCall, field: str) -> None:
+        self._calls[part.id] = part.custom
+        call_id, name = self._ids.fit(part.id, field), self._names.fit(part.name, field)
+        if part.custom:
+            item: JsonObject = {"type": "custom_tool_call", "call_id": call_id, "name": name, "input": part.arguments}
+        else:
+            arguments = part.arguments
+            if not arguments.strip():
+                arguments = "{}"
+                mapped(self._notes, f"{field}.arguments", "Empty arguments are sent as an empty object.")
+            item = {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments}
+        if part.opaque is not None:
+            dropped(self._notes, f"{field}.opaque", "OpenAI takes back no other vendor's signature.")
+        if part.cache is not None:
+            dropped(self._notes, f"{field}.cache", "OpenAI takes marks of the cache at parts of content only.")
+        self._extra(item, part.extra, field)
+        self._items.append(item)
+
+    def _extra(self, item: JsonObject, extra: JsonObject, field: str) -> None:
+        for member, value in extra.items():
+            if self._own and member not in item:
+                item[member] = value
+            else:
+                dropped(self._notes, f"{field}.extra.{member[:60]}", "OpenAI does not define it.")
+
+    # -- content -----------------------------------------------------------------------------------------------------
+
+    def _content(self, part: Part, field: str) -> list[JsonObject]:
+        """A part of a message that is not the assistant's, or of what a tool gave."""
+        if type(part) is Text:
+            return [self._text(part, "input_text", field)] if part.text else []
+        if type(part) is Image:
+            written: JsonObject = {"type": "input_image", **self._where(part.source, "image_url", field)}
+            if part.detail is not None:
+                written["detail"] = part.detail
+            self._extra(written, part.extra, field)
+            return [self._marked(written, part.cache, field)]
+        if type(part) is File:
+            return [self._file(part, field)]
+        if type(part) is Audio:
+            word = _AUDIO_FORMATS.get(part.source.mime_type) if type(part.source) is Blob else None
+            if type(part.source) is not Blob or word is None:
+                raise Refusing(field, "OpenAI takes audio as wav or mp3 in the request only.")
+            sound = {"data": part.source.content, "format": word}
+            return [self._marked({"type": "input_audio", "input_audio": sound}, part.cache, field)]
+        if type(part) is Video:
+            raise Refusing(field, "OpenAI takes no video.")
+        if type(part) is Native and part.maker == "openai":
+            return [part.value]
+        dropped(self._notes, field, "OpenAI takes no such part here.")
+        return []
+
+    def _text(self, part: Text, kind: str, field: str) -> JsonObject:
+        written: JsonObject = {"type": kind, "text": part.text}
+        if part.opaque is not None:
+            dropped(self._notes, f"{field}.opaque", "OpenAI takes back no other vendor's signature.")
+        self._extra(written, {k: v for k, v in part.extra.items() if k not in MESSAGE_MEMBERS or not self._own}, field)
+        return self._marked(written, part.cache, field)
+
+    def _file(self, part: File, field: str) -> JsonObject:
+        if part.citations:
+            dropped(self._notes, f"{field}.citations", "OpenAI has no such setting for a file.")
+        source = part.source
+        if isinstance(source, PlainText):
+            mapped(self._notes, field, "A file of text is sent as text.")
+            told = [text for text in (part.name, part.context, source.text) if text]
+            return self._marked({"type": "input_text", "text": "\n\n".join(told)}, part.cache, field)
+        if part.context is not None:
+            dropped(self._notes, f"{field}.context", "OpenAI has no such setting for a file.")
+        written: JsonObject = {"type": "input_file"}
+        if isinstance(source, Blob):
+            written["file_data"] = data_url(source)
+            if part.name is None:
+                mapped(self._notes, f"{field}.name", "OpenAI wants a file name; it is called file.")
+        else:
+            written |= self._where(source, "file_url", field)
+        if part.name is not None or "file_data" in written:
+            written["filename"] = part.name or "file"
+        self._extra(written, part.extra, field)
+        return self._marked(written, part.cache, field)
+
+    def _where(self, source: Source, member: str, field: str) -> JsonObject:
+        if type(source) is Blob:
+            return {member: data_url(source)}
+        if type(source) is UploadedFile:
+            if source.maker != "openai":
+                raise Refusing(f"{field}.source", "The file was uploaded to another vendor.")
+            return {"file_id": source.file_id}
+        if type(source) is Uri and source.uri[:5].lower() in ("http:", "https", "data:"):
+            return {member: source.uri}
+        raise Refusing(f"{field}.source", "OpenAI fetches http and https URLs only.")
+
+    def _marked(self, written: JsonObject, cache: CacheMark | None, field: str) -> JsonObject:
+        if cache is None:
+            return written
+        if not self._marks:
+            why = "OpenAI takes four of them." if takes_cache_marks(self._prompt.model) else "This model takes none."
+            dropped(self._notes, f"{field}.cache", why)
+            return written
+        self._marks -= 1
+        ttl = cache_ttl(cache, self._notes, f"{field}.cache")
+        return {**written, "prompt_cache_breakpoint": {"mode": "explicit", **ttl}}
