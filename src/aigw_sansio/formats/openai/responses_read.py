@@ -5,11 +5,12 @@ request.
 
 Source: OpenAI's API reference, "Create a model response", member ``input``. Items are flat: reasoning, a message and
 calls of tools that follow each other are one assistant's turn. Items that only OpenAI defines are kept whole. What only
-OpenAI needs of the others (``id``, ``phase``, ``namespace``) is ``extra`` of a part; that of a message stands at its
-first part.
+OpenAI needs of the others (``id``, ``phase``, ``namespace``) is ``item`` of a part.
 """
 
 from typing import Final
+
+import msgspec
 
 from ...prompt import (
     Audio,
@@ -40,7 +41,7 @@ from .client_values import Refusing, as_object, as_text, get_array, get_object, 
 #: Audio formats of ``input_audio``, and their media types.
 AUDIO_TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 #: Members of a message that belong to it and not to a part of its content.
-MESSAGE_MEMBERS: Final = ("id", "status", "phase")
+_MESSAGE_MEMBERS: Final = ("id", "status", "phase")
 _FILE_TYPES: Final = {
     "pdf": "application/pdf", "txt": "text/plain", "md": "text/markdown", "csv": "text/csv", "html": "text/html",
     "json": "application/json", "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -101,10 +102,8 @@ class _Items:
     def _add(self, role: Role, parts: list[Part]) -> None:
         """Add to the last turn if that is the same turn, else begin one."""
         last = self.turns[-1] if self.turns else None
-        joins = (
-            role == "assistant" or role == "tool" or (type(parts[0]) is Native and last and type(last[1][-1]) is Native)
-        )
-        if last is not None and last[0] == role and joins:
+        items = type(parts[0]) is Native and last is not None and type(last[1][-1]) is Native
+        if last is not None and last[0] == role and (role == "assistant" or role == "tool" or items):
             last[1].extend(parts)
         else:
             self.turns.append((role, parts))
@@ -125,11 +124,16 @@ class _Items:
                     parts.append(part)
         if not parts:
             return
-        own: JsonObject = {name: item[name] for name in MESSAGE_MEMBERS if item.get(name) not in _USUAL}
+        own: JsonObject = {name: item[name] for name in _MESSAGE_MEMBERS if item.get(name) not in _USUAL}
+        if item["role"] == "developer":
+            own["role"] = "developer"
         first = parts[0]
-        if own and type(first) is Text:
-            parts[0] = Text(first.text, first.cache, first.opaque, {**own, **first.extra})
-        self.turns.append((role, parts)) if role != "assistant" else self._add(role, parts)
+        if own and isinstance(first, Text | Refusal):
+            parts[0] = msgspec.structs.replace(first, item=own)
+        if role == "assistant":
+            self._add(role, parts)
+        else:
+            self.turns.append((role, parts))
 
     def _reasoning(self, item: JsonObject, at: str) -> None:
         summary = _texts(item, "summary", at)
@@ -162,8 +166,8 @@ class _Items:
         name = need_text(item, "name", at)
         written = get_text(item, "input" if custom else "arguments", at) or ""
         self._calls[call_id] = name, custom
-        extra = {key: value for key, value in item.items() if key not in _CALL_MEMBERS and value not in _USUAL}
-        self._add("assistant", [ToolCall(call_id, name, written, custom, opaque=self._signature, extra=extra)])
+        rest = {key: value for key, value in item.items() if key not in _CALL_MEMBERS and value not in _USUAL}
+        self._add("assistant", [ToolCall(call_id, name, written, custom, opaque=self._signature, item=rest)])
         self._signature = None
 
     def _output(self, item: JsonObject, at: str, custom: bool) -> None:
@@ -181,8 +185,8 @@ class _Items:
                 elif part is not None:
                     raise Refusing(field, "A tool gives texts, images and files.")
         name, _ = self._calls.get(call_id, (get_text(item, "name", at), custom))
-        extra = {key: value for key, value in item.items() if key not in _OUTPUT_MEMBERS and value not in _USUAL}
-        self._add("tool", [ToolCallResponse(call_id, tuple(parts), name, custom=custom, extra=extra)])
+        rest = {key: value for key, value in item.items() if key not in _OUTPUT_MEMBERS and value not in _USUAL}
+        self._add("tool", [ToolCallResponse(call_id, tuple(parts), name, custom=custom, item=rest)])
 
 
 def _texts(item: JsonObject, key: str, at: str) -> str:

@@ -9,7 +9,10 @@ wants them stored; for a prompt of another format ``store`` is sent as false, an
 form, for the client to send back.
 """
 
+from collections.abc import Sequence
 from typing import Final
+
+import msgspec
 
 from ...prompt import JsonObject, Prompt, Text, Turn
 from ..request_tools import drop_unsupported, dropped, mapped, own_tier
@@ -120,13 +123,25 @@ def _read(body: JsonObject) -> Prompt:
 
 
 def _take_instructions(turns: tuple[Turn, ...], instructions: list[Text]) -> tuple[Turn, ...]:
-    """Add the instructions in front of all other ``turns``; return the turns behind them."""
+    """Add the instructions in front of all other ``turns``; return the turns behind them.
+
+    Their first texts are marked with the role: as messages, unlike the member ``instructions``, they are kept for
+    responses that continue this one. A first message of several texts is what the writer makes, and needs no mark.
+    """
     for at, turn in enumerate(turns):
         texts = [part for part in turn.parts if type(part) is Text]
         if turn.role != "system" or len(texts) < len(turn.parts):
             return turns[at:]
+        first = texts[0]
+        if instructions or _is_one_text(texts):
+            texts[0] = msgspec.structs.replace(first, item={"role": "system", **first.item})
         instructions += texts
     return ()
+
+
+def _is_one_text(texts: Sequence[Text]) -> bool:
+    """Whether the member ``instructions`` could hold ``texts``."""
+    return len(texts) == 1 and texts[0].cache is None and not texts[0].extra
 
 
 def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
@@ -185,9 +200,11 @@ def _write(prompt: Prompt, notes: list[Note]) -> JsonObject:
 def _write_instructions(prompt: Prompt, notes: list[Note], body: JsonObject) -> tuple[Text, ...]:
     """Put ``instructions`` into ``body``, or return those that must be a message: the member holds one plain text."""
     texts = tuple(text for text in prompt.instructions if text.text)
-    if len(texts) == 1 and texts[0].cache is None and not texts[0].extra:
-        body["instructions"] = texts[0].text
-        return ()
+    marks = [at for at, text in enumerate(texts) if text.item and prompt.maker == "openai"]
+    alone = texts[: marks[0]] if marks else texts
+    if _is_one_text(alone):
+        body["instructions"] = alone[0].text
+        return texts[1:]
     if texts and prompt.previous_response_id is not None:
         # A message would stand in the middle of the conversation, and would be kept in it.
         body["instructions"] = "\n\n".join(text.text for text in texts)

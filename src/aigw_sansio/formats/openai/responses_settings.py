@@ -9,10 +9,11 @@ Source: OpenAI's API reference, "Create a model response".
 from typing import Final, get_args
 
 from ...prompt import CacheMark, Effort, JsonObject, OutputFormat, Prompt, ReasoningSettings
-from ..request_tools import clamp, clamped, dropped, effort_of, mapped
+from ..request_tools import clamp, clamped, dropped, mapped
 from ..translation import Note
 from .client_values import Refusing, as_text, get_array, get_flag, get_integer, get_object, get_text
-from .responses_models import never_reasons, reasons, takes_cache_marks, takes_sampling
+from .models import efforts_of, reasons, refuses_effort, takes_cache_marks, takes_sampling
+from .reasoning_settings import word_for
 from .responses_write import cache_ttl
 
 LOGPROBS: Final = "message.output_text.logprobs"
@@ -49,16 +50,11 @@ def read_reasoning(body: JsonObject, extra: JsonObject) -> ReasoningSettings | N
 def effort_for(prompt: Prompt, notes: list[Note]) -> Effort | None:
     """How much the model is to think, in OpenAI's words."""
     settings = prompt.reasoning
-    if settings is None:
+    if settings is None or refuses_effort(prompt.model):
         return None
-    if settings.effort is not None:
-        if settings.budget_tokens is not None:
-            dropped(notes, "reasoning.budget_tokens", "The effort is sent, and OpenAI takes no budget beside it.")
-        return settings.effort
-    if settings.budget_tokens is None:
-        return None
-    mapped(notes, "reasoning.budget_tokens", "OpenAI takes words; the nearest one is sent.")
-    return effort_of(settings.budget_tokens)
+    if settings.effort is not None and settings.budget_tokens is not None:
+        dropped(notes, "reasoning.budget_tokens", "The effort is sent, and OpenAI takes no budget beside it.")
+    return word_for(settings, efforts_of(prompt.model), notes, "OpenAI", shows=True)
 
 
 def write_reasoning(prompt: Prompt, notes: list[Note], effort: Effort | None) -> JsonObject | None:
@@ -66,8 +62,8 @@ def write_reasoning(prompt: Prompt, notes: list[Note], effort: Effort | None) ->
     settings = prompt.reasoning
     if settings is None:
         return None
-    if never_reasons(prompt.model):
-        if effort != "none":
+    if refuses_effort(prompt.model):
+        if settings.effort != "none":
             dropped(notes, "reasoning", "This model does not reason.")
         return None
     written: JsonObject = {}

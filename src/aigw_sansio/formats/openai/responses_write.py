@@ -34,8 +34,8 @@ from ...prompt import (
 from ..request_tools import RESPONSES_IDS, IdMap, NameMap, data_url, drop_names, dropped, mapped
 from ..translation import Note
 from .client_values import Refusing
-from .responses_models import takes_cache_marks
-from .responses_read import AUDIO_TYPES, MESSAGE_MEMBERS, is_content
+from .models import takes_cache_marks
+from .responses_read import AUDIO_TYPES, is_content
 
 _MOST_MARKS: Final = 4
 _TTLS: Final = ("30m", "12h")
@@ -73,9 +73,17 @@ class ItemWriter:
         self._marks = _MOST_MARKS if takes_cache_marks(prompt.model) else 0
 
     def write(self, first: tuple[Text, ...]) -> list[JsonObject]:
-        """The items, in order. ``first``: instructions that stand in front of them as a message."""
-        if first:
-            self._message("system", [self._text(text, "input_text", "instructions") for text in first])
+        """The items, in order. ``first``: instructions that stand in front of them as messages; one begins with each
+        text that was the first of one."""
+        content: list[JsonObject] = []
+        members: JsonObject = {}
+        for text in first:
+            own = self._members(text)
+            if own:
+                self._message("system", content, members)
+                content, members = [], own
+            content.append(self._text(text, "input_text", "instructions"))
+        self._message("system", content, members)
         drop_names(self._prompt.turns, self._notes, "OpenAI Responses")
         for at, turn in enumerate(self._prompt.turns):
             for member in turn.extra:
@@ -91,21 +99,25 @@ class ItemWriter:
     def _other(self, turn: Turn, field: str) -> None:
         role = "system" if turn.role == "system" else "user"
         content: list[JsonObject] = []
+        members: JsonObject = {}
         for number, part in enumerate(turn.parts):
             at = f"{field}.parts[{number}]"
+            members = members or self._members(part)
             if type(part) is ToolCallResponse:
                 self._output(part, at)
             elif type(part) is Native and part.maker == "openai" and not is_content(part.value):
-                self._message(role, content)
-                content = []
+                self._message(role, content, members)
+                content, members = [], {}
                 self._items.append(part.value)
             else:
                 content += self._content(part, at)
-        self._message(role, content)
+        self._message(role, content, members)
 
-    def _message(self, role: str, content: list[JsonObject]) -> None:
+    def _message(self, role: str, content: list[JsonObject], members: JsonObject) -> None:
         if content:
-            self._items.append({"type": "message", "role": role, "content": _short(content)})
+            # an item of the API's own, with an id, has its content in parts
+            short = content if "id" in members else _short(content)
+            self._items.append({"type": "message", "role": role, **members, "content": short})
 
     def _output(self, part: ToolCallResponse, field: str) -> None:
         custom = self._calls.get(part.id, part.custom)
@@ -122,7 +134,7 @@ class ItemWriter:
         if part.cache is not None:
             dropped(self._notes, f"{field}.cache", "OpenAI takes marks of the cache at parts of content only.")
         self._extra(item, part.extra, field)
-        self._items.append(item)
+        self._add(item, part.item)
 
     # -- the assistant's turns ---------------------------------------------------------------------------------------
 
@@ -133,14 +145,14 @@ class ItemWriter:
         for number, part in enumerate(turn.parts):
             at = f"{field}.parts[{number}]"
             if type(part) is Text or type(part) is Refusal:
-                own = self._message_members(part)
+                own = self._members(part)
                 if own and content:
-                    self._reply(content, members)
+                    self._message("assistant", content, members)
                     content = []
                 members = own or (members if content else {})
                 content += self._said(part, at)
                 continue
-            self._reply(content, members)
+            self._message("assistant", content, members)
             if content:
                 waiting.clear()
             content, members = [], {}
@@ -154,23 +166,15 @@ class ItemWriter:
                 waiting.clear()
             else:
                 dropped(self._notes, at, "OpenAI takes no such part from the assistant.")
-        self._reply(content, members)
+        self._message("assistant", content, members)
         if waiting and not content:
             for at in waiting:
                 dropped(self._notes, at, "Nothing follows this reasoning, and OpenAI takes none alone.")
             del self._items[-len(waiting) :]
 
-    def _message_members(self, part: Text | Refusal) -> JsonObject:
-        if not self._own or type(part) is not Text:
-            return {}
-        return {name: part.extra[name] for name in MESSAGE_MEMBERS if name in part.extra}
-
-    def _reply(self, content: list[JsonObject], members: JsonObject) -> None:
-        if content:
-            # an item of the API's own, with an id, has its content in parts
-            self._items.append(
-                {"type": "message", **members, "role": "assistant", "content": content if members else _short(content)}
-            )
+    def _members(self, part: Part) -> JsonObject:
+        """What its message had beside the content, if ``part`` was the first of one."""
+        return part.item if isinstance(part, Text | Refusal) and self._own else {}
 
     def _said(self, part: Text | Refusal, field: str) -> list[JsonObject]:
         if type(part) is Refusal:
@@ -210,7 +214,10 @@ class ItemWriter:
         if part.cache is not None:
             dropped(self._notes, f"{field}.cache", "OpenAI takes marks of the cache at parts of content only.")
         self._extra(item, part.extra, field)
-        self._items.append(item)
+        self._add(item, part.item)
+
+    def _add(self, item: JsonObject, rest: JsonObject) -> None:
+        self._items.append({**rest, **item} if self._own else item)
 
     def _extra(self, item: JsonObject, extra: JsonObject, field: str) -> None:
         for member, value in extra.items():
@@ -250,7 +257,7 @@ class ItemWriter:
         written: JsonObject = {"type": kind, "text": part.text}
         if part.opaque is not None:
             dropped(self._notes, f"{field}.opaque", "OpenAI takes back no other vendor's signature.")
-        self._extra(written, {k: v for k, v in part.extra.items() if k not in MESSAGE_MEMBERS or not self._own}, field)
+        self._extra(written, part.extra, field)
         return self._marked(written, part.cache, field)
 
     def _file(self, part: File, field: str) -> JsonObject:
