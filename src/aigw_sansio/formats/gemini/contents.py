@@ -1,0 +1,308 @@
+"""Turns, written as the contents of a Gemini request.
+
+Decides: which contents and parts a turn becomes, where a thought signature goes, and what Gemini cannot be told. Must
+not know: the settings of the request.
+
+Source: Gemini API reference, ``Content``, ``Part``; "Function calling"; "Thought signatures". The rules that shape this
+module: a content of calls is followed by one content with as many responses; a response is an object and names the
+tool; a signature goes back in the part it came in. Gemini 3 refuses a step whose first call has none, unless a word of
+Google's stands in its place.
+"""
+
+from typing import Final
+
+from ...prompt import (
+    Audio,
+    File,
+    Image,
+    JsonObject,
+    Native,
+    Part,
+    PlainText,
+    Prompt,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolCallResponse,
+    Turn,
+    Video,
+)
+from ..refusing import refusal
+from ..request_tools import NameMap, arguments_object, drop_names, dropped, mapped, own_data
+from ..translation import Note
+from ..values import parse
+from .sources import media_part
+from .models import GeminiModel
+
+#: What Google takes in place of a signature that is not there ("Thought signatures", FAQ).
+NO_SIGNATURE: Final = "skip_thought_signature_validator"
+#: Media types of a URL that tells none.
+_USUAL: Final[dict[type, str]] = {
+    Image: "image/jpeg", Audio: "audio/mpeg", Video: "video/mp4", File: "application/pdf"
+}  # fmt: skip
+
+
+class ContentWriter:
+    """Writes the contents of one request. Call :meth:`write` once."""
+
+    __slots__ = (
+        "_contents",
+        "_fetches",
+        "_model",
+        "_names",
+        "_notes",
+        "_own",
+        "_prompt",
+        "_tool_of",
+        "_vertex",
+        "_waiting",
+    )
+
+    def __init__(self, prompt: Prompt, notes: list[Note], names: NameMap, model: GeminiModel, *, vertex: bool) -> None:
+        self._prompt = prompt
+        self._notes = notes
+        self._names = names
+        self._model = model
+        self._vertex = vertex
+        self._fetches = vertex or model.is_three
+        self._own = prompt.maker == "google"
+        self._contents: list[tuple[str, list[JsonObject]]] = []
+        #: By the id of a call: the name of its tool. All calls so far, for responses far behind.
+        self._tool_of: dict[str, str] = {}
+        #: The ids of the calls in the last content, in their order.
+        self._waiting: list[str] = []
+
+    def write(self) -> list[JsonObject]:
+        """The contents, in order."""
+        drop_names(self._prompt.turns, self._notes, "Gemini")
+        turns = self._prompt.turns
+        at = 0
+        while at < len(turns):
+            turn = turns[at]
+            if turn.role == "tool":
+                at = self._responses(at)
+                continue
+            self._extra(turn.extra, f"turns[{at}]")
+            if turn.role == "assistant":
+                self._put("model", self._assistant(turn, f"turns[{at}]"))
+            else:
+                if turn.role == "system":
+                    mapped(
+                        self._notes,
+                        f"turns[{at}]",
+                        "Gemini takes instructions in front only; it is sent as a user's text.",
+                    )
+                self._put("user", self._user(turn, f"turns[{at}]"))
+            at += 1
+        return [{"role": role, "parts": parts} for role, parts in self._contents]
+
+    def _put(self, role: str, parts: list[JsonObject]) -> None:
+        """Add ``parts`` to the last content, or as one. A content of responses stays alone."""
+        if not parts:
+            return
+        last = self._contents[-1] if self._contents else None
+        if last is not None and last[0] == role and "functionResponse" not in last[1][0]:
+            last[1].extend(parts)
+        else:
+            self._contents.append((role, parts))
+
+    # -- the user's turns ----------------------------------------------------------------------------------------------
+
+    def _user(self, turn: Turn, field: str) -> list[JsonObject]:
+        written: list[JsonObject] = []
+        for number, part in enumerate(turn.parts):
+            written += self._content(part, f"{field}.parts[{number}]")
+        return written
+
+    def _content(self, part: Part, field: str) -> list[JsonObject]:
+        """Text, media, and blocks of Google's own."""
+        if isinstance(part, Text | Image | Audio | Video | File) and part.cache is not None:
+            dropped(self._notes, f"{field}.cache", "Gemini caches by itself.")
+        if isinstance(part, Text):
+            if not part.text:
+                return []
+            return [self._with_extra({"text": part.text}, part.extra, field)]
+        if isinstance(part, Image):
+            if part.detail not in (None, "auto"):
+                dropped(self._notes, f"{field}.detail", "Gemini has no such setting for one picture.")
+            return [self._with_extra(self._media(part, field), part.extra, field)]
+        if isinstance(part, File):
+            return [self._with_extra(self._file(part, field), part.extra, field)]
+        if isinstance(part, Audio | Video):
+            return [self._media(part, field)]
+        if isinstance(part, Refusal):
+            mapped(self._notes, field, "A refusal is sent as text.")
+            return [{"text": part.text}] if part.text else []
+        if isinstance(part, Native):
+            return self._native(part, field)
+        dropped(self._notes, field, "Gemini takes no such part here.")
+        return []
+
+    def _media(self, part: Image | Audio | Video | File, field: str) -> JsonObject:
+        return media_part(part.source, _USUAL[type(part)], field, fetches=self._fetches)
+
+    def _file(self, part: File, field: str) -> JsonObject:
+        for name, value in (("name", part.name), ("context", part.context), ("citations", part.citations or None)):
+            if value is not None:
+                dropped(self._notes, f"{field}.{name}", "Gemini has no place for it beside a file.")
+        return self._media(part, field)
+
+    def _native(self, part: Native, field: str) -> list[JsonObject]:
+        if part.maker == "google":
+            return [part.value]
+        if part.value.get("type", "item_reference") == "item_reference" and part.maker == "openai":
+            raise refusal(field, "It refers to what another vendor keeps.")
+        dropped(self._notes, field, "Only its own vendor understands this block.")
+        return []
+
+    def _with_extra(self, written: JsonObject, extra: JsonObject, field: str) -> JsonObject:
+        if self._own:
+            return {**extra, **written} if extra else written
+        self._extra(extra, field)
+        return written
+
+    def _extra(self, extra: JsonObject, field: str) -> None:
+        for name in extra if not self._own else ():
+            dropped(self._notes, f"{field}.extra.{name[:60]}", "Gemini does not define it.")
+
+    # -- the assistant's turns -----------------------------------------------------------------------------------------
+
+    def _assistant(self, turn: Turn, field: str) -> list[JsonObject]:
+        written: list[JsonObject] = []
+        pending: str | None = None  # a signature that came with reasoning and belongs to a part that follows
+        calls: list[str] = []
+        for number, part in enumerate(turn.parts):
+            at = f"{field}.parts[{number}]"
+            if isinstance(part, Reasoning):
+                signature = own_data(part.opaque, "google")
+                if signature is None:
+                    dropped(self._notes, at, "Gemini takes back no reasoning but Google's.")
+                    continue
+                if pending is not None:
+                    _sign_last(written, pending)
+                pending = signature
+                if part.text:
+                    written.append({"text": part.text, "thought": True})
+            elif isinstance(part, ToolCall):
+                call = self._call(part, at)
+                signature = self._signature(part, at)
+                if signature is None and pending is not None:
+                    signature, pending = pending, None
+                if signature is None and not calls and self._model.is_three:
+                    signature = NO_SIGNATURE
+                written.append(call if signature is None else {**call, "thoughtSignature": signature})
+                calls.append(part.id)
+            else:
+                content = self._content(part, at)
+                if isinstance(part, Text):
+                    signature = self._signature(part, at)
+                    if signature is not None:
+                        content = [{**one, "thoughtSignature": signature} for one in content or [{"text": ""}]]
+                written += content
+        if pending is not None:
+            _sign_last(written, pending)
+        if calls:
+            self._waiting = calls if self._starts_content() else [*self._waiting, *calls]
+        elif written and self._starts_content():
+            self._waiting = []
+        return written
+
+    def _starts_content(self) -> bool:
+        return not self._contents or self._contents[-1][0] != "model"
+
+    def _signature(self, part: Text | ToolCall, field: str) -> str | None:
+        signature = own_data(part.opaque, "google")
+        if signature is None and part.opaque is not None:
+            dropped(self._notes, f"{field}.opaque", "It is another vendor's signature.")
+        return signature
+
+    def _call(self, part: ToolCall, field: str) -> JsonObject:
+        if self._model.gemma:
+            raise refusal(field, "Gemma takes no tools.")
+        self._tool_of[part.id] = part.name
+        call: JsonObject = {} if self._vertex else {"id": part.id}
+        call["name"] = self._names.fit(part.name, field)
+        call["args"] = arguments_object(part, self._notes, field)
+        if part.cache is not None:
+            dropped(self._notes, f"{field}.cache", "Gemini caches by itself.")
+        return self._with_extra({"functionCall": call}, part.extra, field)
+
+    # -- responses of tools --------------------------------------------------------------------------------------------
+
+    def _responses(self, at: int) -> int:
+        """Write the responses in all tool turns from ``at`` on as one content; return the position behind them."""
+        turns = self._prompt.turns
+        found: list[tuple[ToolCallResponse, str]] = []
+        while at < len(turns) and turns[at].role == "tool":
+            self._extra(turns[at].extra, f"turns[{at}]")
+            for number, part in enumerate(turns[at].parts):
+                if isinstance(part, ToolCallResponse):
+                    found.append((part, f"turns[{at}].parts[{number}]"))
+            at += 1
+        order = {call_id: number for number, call_id in enumerate(self._waiting)}
+        if found and len({part.id for part, _ in found} & order.keys()) < len(order):
+            raise refusal(found[0][1], "Gemini wants a response to each call of the turn before.")
+        # Without ids, as at Vertex, the order alone tells which response belongs to which call.
+        found.sort(key=lambda one: order.get(one[0].id, len(order)))
+        beside: list[JsonObject] = []
+        responses = [self._response(part, field, beside) for part, field in found]
+        if responses:
+            self._contents.append(("user", responses))
+            self._put("user", beside)
+        self._waiting = []
+        return at
+
+    def _response(self, part: ToolCallResponse, field: str, beside: list[JsonObject]) -> JsonObject:
+        """The part for one response. Media that cannot be in it go to ``beside``."""
+        name = self._tool_of.get(part.id, part.name)
+        if not name:
+            raise refusal(field, "Gemini wants the name of the tool, and there is no call with this id.")
+        texts: list[str] = []
+        media: list[JsonObject] = []
+        away: list[JsonObject] = []
+        for number, given in enumerate(part.response):
+            at = f"{field}.response[{number}]"
+            if isinstance(given, Text):
+                texts += [given.text] if given.text else []
+                self._extra(given.extra, at)
+            elif isinstance(given, File) and isinstance(given.source, PlainText):
+                texts.append(given.source.text)
+            elif self._model.is_three and isinstance(given, Image | File):
+                media += self._content(given, at)
+            elif written := self._content(given, at):
+                mapped(self._notes, at, "Gemini takes it beside the response of a tool, not in it.")
+                away += written
+        if part.cache is not None:
+            dropped(self._notes, f"{field}.cache", "Gemini caches by itself.")
+        if away:
+            beside += [{"text": f"From the tool {name}:"}, *away]
+        response: JsonObject = {} if self._vertex else {"id": part.id}
+        response["name"] = self._names.fit(name, field)
+        response["response"] = _as_object(texts, part.is_error, bool(media or away))
+        if media:
+            response["parts"] = media
+        return self._with_extra({"functionResponse": response}, part.extra, field)
+
+
+def _sign_last(written: list[JsonObject], signature: str) -> None:
+    """Put ``signature`` where Gemini sends it: into the last text, else into a part without text."""
+    last = written[-1] if written else {}
+    if "text" in last and "thought" not in last and "thoughtSignature" not in last:
+        written[-1] = {**last, "thoughtSignature": signature}
+    else:
+        written.append({"text": "", "thoughtSignature": signature})
+
+
+def _as_object(texts: list[str], is_error: bool, has_media: bool) -> JsonObject:
+    """What a tool gave, as the object that Gemini wants: an object stays, text is its ``output`` or ``error``."""
+    text = "\n".join(texts)
+    if is_error:
+        return {"error": text}
+    if len(texts) == 1 and text.lstrip().startswith("{"):
+        value = parse(text.encode("utf-8", "replace"))
+        if type(value) is dict:
+            return value
+    if not texts and has_media:
+        return {}
+    return {"output": text}
