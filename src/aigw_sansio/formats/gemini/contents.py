@@ -32,8 +32,8 @@ from ..refusing import refusal
 from ..request_tools import NameMap, arguments_object, drop_names, dropped, mapped, own_data
 from ..translation import Note
 from ..values import parse
-from .sources import media_part
 from .models import GeminiModel
+from .sources import media_part
 
 #: What Google takes in place of a signature that is not there ("Thought signatures", FAQ).
 NO_SIGNATURE: Final = "skip_thought_signature_validator"

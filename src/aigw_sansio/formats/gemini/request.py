@@ -22,8 +22,8 @@ from .settings import write_settings
 _SUPPORTED: Final = frozenset(
     {
         "tools", "tool_choice", "parallel_tool_calls", "output", "modalities", "max_tokens", "temperature", "top_p",
-        "top_k", "stop_sequences", "seed", "presence_penalty", "frequency_penalty", "logprobs", "choice_count", "reasoning",
-        "service_tier",
+        "top_k", "stop_sequences", "seed", "presence_penalty", "frequency_penalty", "logprobs", "choice_count",
+        "reasoning", "service_tier",
     }
 )  # fmt: skip
 #: Members of OpenAI that stand for a part of the conversation which OpenAI keeps.

@@ -148,9 +148,7 @@ def _level(prompt: Prompt, notes: list[Note], model: GeminiModel) -> Level | Non
     if effort is None:
         return None
     if effort == "none":
-        clamped(
-            notes, "reasoning.effort", "The thinking of this model cannot be switched off; the lowest level is sent."
-        )
+        clamped(notes, "reasoning.effort", "This model always thinks; the lowest level is sent.")
         return model.levels[0]
     level = _LEVELS.get(effort, "HIGH")
     if level not in model.levels:
