@@ -55,6 +55,7 @@ class ContentWriter:
         "_own",
         "_prompt",
         "_tool_of",
+        "_unsigned",
         "_vertex",
         "_waiting",
     )
@@ -72,6 +73,8 @@ class ContentWriter:
         self._tool_of: dict[str, str] = {}
         #: The ids of the calls in the last content, in their order.
         self._waiting: list[str] = []
+        #: Whether a call had to be sent without a signature of Google's.
+        self._unsigned = False
 
     def write(self) -> list[JsonObject]:
         """The contents, in order."""
@@ -95,6 +98,8 @@ class ContentWriter:
                     )
                 self._put("user", self._user(turn, f"turns[{at}]"))
             at += 1
+        if self._unsigned:
+            mapped(self._notes, "turns", "Calls without Google's signature are sent with a word that stands for one.")
         return [{"role": role, "parts": parts} for role, parts in self._contents]
 
     def _put(self, role: str, parts: list[JsonObject]) -> None:
@@ -191,6 +196,7 @@ class ContentWriter:
                     signature, pending = pending, None
                 if signature is None and not calls and self._model.is_three:
                     signature = NO_SIGNATURE
+                    self._unsigned = True
                 written.append(call if signature is None else {**call, "thoughtSignature": signature})
                 calls.append(part.id)
             else:

@@ -83,8 +83,11 @@ def _form(prompt: Prompt, notes: list[Note], model: GeminiModel, config: JsonObj
     config["responseMimeType"] = "application/json"
     if output.schema is not None:
         config["responseJsonSchema"] = fit_schema(output.schema, "output.schema")
-    if output.description is not None:
-        dropped(notes, "output.description", "Gemini takes the schema alone.")
+    for name in ("name", "description"):
+        if getattr(output, name) is not None:
+            dropped(notes, f"output.{name}", "Gemini takes the schema alone.")
+    if output.strict is False and output.schema is not None:
+        mapped(notes, "output.strict", "Gemini always holds its response to the schema.")
 
 
 def _thinking(prompt: Prompt, notes: list[Note], model: GeminiModel) -> JsonObject:
@@ -146,6 +149,8 @@ def _level(prompt: Prompt, notes: list[Note], model: GeminiModel) -> Level | Non
         else:
             dropped(notes, "reasoning.budget_tokens", "Gemini 3 takes a level alone.")
     if effort is None:
+        if settings.adaptive:
+            mapped(notes, "reasoning.adaptive", "Gemini 3 decides by itself if no level is told.")
         return None
     if effort == "none":
         clamped(notes, "reasoning.effort", "This model always thinks; the lowest level is sent.")

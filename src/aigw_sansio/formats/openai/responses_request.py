@@ -18,6 +18,7 @@ from ...prompt import JsonObject, Prompt, Text, Turn
 from ..request_tools import drop_unsupported, dropped, mapped, own_tier
 from ..translation import Note, Refused, WireRequest
 from .client_values import Refusing, get_flag, get_integer, get_number, get_text
+from .models import takes_cache_marks
 from .responses_read import read_input
 from .responses_settings import (
     ENCRYPTED,
@@ -197,19 +198,25 @@ def _write(prompt: Prompt, notes: list[Note]) -> JsonObject:
     return body
 
 
-def _write_instructions(prompt: Prompt, notes: list[Note], body: JsonObject) -> tuple[Text, ...]:
-    """Put ``instructions`` into ``body``, or return those that must be a message: the member holds one plain text."""
-    texts = tuple(text for text in prompt.instructions if text.text)
-    marks = [at for at, text in enumerate(texts) if text.item and prompt.maker == "openai"]
-    alone = texts[: marks[0]] if marks else texts
-    if _is_one_text(alone):
-        body["instructions"] = alone[0].text
-        return texts[1:]
+def _write_instructions(prompt: Prompt, notes: list[Note], body: JsonObject) -> dict[int, Text]:
+    """Put ``instructions`` into ``body``, which hold one plain text. Return those that must be messages, by their
+    position."""
+    texts = {at: text for at, text in enumerate(prompt.instructions) if text.text}
+    marks = [at for at, text in texts.items() if text.item and prompt.maker == "openai"]
+    alone = [at for at in texts if not marks or at < marks[0]]
+    if len(alone) == 1:
+        (at,) = alone
+        if texts[at].cache is not None and not takes_cache_marks(prompt.model):
+            dropped(notes, f"instructions[{at}].cache", "This model takes no marks of the cache.")
+            texts[at] = msgspec.structs.replace(texts[at], cache=None)
+        if _is_one_text([texts[at]]):
+            body["instructions"] = texts.pop(at).text
+            return texts
     if texts and prompt.previous_response_id is not None:
         # A message would stand in the middle of the conversation, and would be kept in it.
-        body["instructions"] = "\n\n".join(text.text for text in texts)
+        body["instructions"] = "\n\n".join(text.text for text in texts.values())
         mapped(notes, "instructions", "They are sent as one text.")
-        return ()
+        return {}
     return texts
 
 

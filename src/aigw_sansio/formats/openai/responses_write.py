@@ -7,6 +7,7 @@ belongs to, and is refused by the API without one. Only what OpenAI made is sent
 to another vendor's data.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from ...prompt import (
@@ -72,17 +73,17 @@ class ItemWriter:
         self._calls: dict[str, bool] = {}
         self._marks = _MOST_MARKS if takes_cache_marks(prompt.model) else 0
 
-    def write(self, first: tuple[Text, ...]) -> list[JsonObject]:
-        """The items, in order. ``first``: instructions that stand in front of them as messages; one begins with each
-        text that was the first of one."""
+    def write(self, first: Mapping[int, Text]) -> list[JsonObject]:
+        """The items, in order. ``first``: instructions that stand in front of them as messages, by their position; a
+        message begins with each text that was the first of one."""
         content: list[JsonObject] = []
         members: JsonObject = {}
-        for text in first:
+        for at, text in first.items():
             own = self._members(text)
             if own:
                 self._message("system", content, members)
                 content, members = [], own
-            content.append(self._text(text, "input_text", "instructions"))
+            content.append(self._text(text, "input_text", f"instructions[{at}]"))
         self._message("system", content, members)
         drop_names(self._prompt.turns, self._notes, "OpenAI Responses")
         for at, turn in enumerate(self._prompt.turns):

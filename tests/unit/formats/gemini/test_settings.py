@@ -68,7 +68,7 @@ def test_the_form_of_the_response() -> None:
         "responseMimeType": "application/json",
         "responseJsonSchema": {"properties": {"a": {"enum": [1]}}},
     }
-    assert [note.field for note in notes] == ["output.description"]
+    assert [note.field for note in notes] == ["output.name", "output.description"]
 
 
 def test_before_gemini_3_it_does_not_go_together_with_tools() -> None:
@@ -110,7 +110,7 @@ def test_before_gemini_3_it_does_not_go_together_with_tools() -> None:
             {"thinkingLevel": "HIGH"},
             ["reasoning.budget_tokens"],
         ),
-        ("gemini-3-flash", {"adaptive": True}, None, []),
+        ("gemini-3-flash", {"adaptive": True}, None, ["reasoning.adaptive"]),
         ("gemini-3-flash", {"visible": True}, {"includeThoughts": True}, []),
         ("gemini-3-flash", {"visible": False, "summary": "auto"}, {"includeThoughts": False}, []),
         ("gemini-3-flash", {"summary": "detailed"}, {"includeThoughts": True}, ["reasoning.summary"]),

@@ -38,7 +38,7 @@ def items(
     *turns: Turn, model: str = "gpt-5.6", maker: str = "", notes: list[Note] | None = None
 ) -> list[dict[str, Any]]:
     told: list[Note] = [] if notes is None else notes
-    return ItemWriter(Prompt(model=model, turns=turns, maker=maker), told, name_map(told)).write(())
+    return ItemWriter(Prompt(model=model, turns=turns, maker=maker), told, name_map(told)).write({})
 
 
 def one(part: Part, role: Role = "user", **more: Any) -> dict[str, Any]:
