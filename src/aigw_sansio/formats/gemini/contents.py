@@ -145,7 +145,7 @@ class ContentWriter:
         return []
 
     def _media(self, part: Image | Audio | Video | File, field: str) -> JsonObject:
-        return media_part(part.source, _USUAL[type(part)], field, fetches=self._fetches)
+        return media_part(part.source, _USUAL[type(part)], self._notes, field, fetches=self._fetches)
 
     def _file(self, part: File, field: str) -> JsonObject:
         for name, value in (("name", part.name), ("context", part.context), ("citations", part.citations or None)):

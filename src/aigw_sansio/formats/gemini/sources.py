@@ -12,6 +12,8 @@ from typing import Final
 
 from ...prompt import Blob, JsonObject, PlainText, Source, UploadedFile
 from ..refusing import refusal
+from ..request_tools import mapped
+from ..translation import Note
 
 _ALWAYS: Final = re.compile(
     r"gs://|https?://(?:(?:www\.|m\.)?youtube\.com/|youtu\.be/|generativelanguage\.googleapis\.com/)", re.IGNORECASE
@@ -25,9 +27,9 @@ _TYPES: Final = {
 }  # fmt: skip
 
 
-def media_part(source: Source | PlainText, usual: str, field: str, *, fetches: bool) -> JsonObject:
-    """The part for ``source``. ``usual`` is the media type of a URL that tells none. ``fetches``: the model takes any
-    public URL. Refused: other URLs, and files that were uploaded to another vendor."""
+def media_part(source: Source | PlainText, usual: str, notes: list[Note], field: str, *, fetches: bool) -> JsonObject:
+    """The part for ``source``. ``usual`` is the media type of a URL that tells none, which is noted. ``fetches``: the
+    model takes any public URL. Refused: other URLs, and files that were uploaded to another vendor."""
     if isinstance(source, PlainText):
         content = base64.b64encode(source.text.encode("utf-8", "replace")).decode()
         return {"inlineData": {"mimeType": "text/plain", "data": content}}
@@ -36,17 +38,22 @@ def media_part(source: Source | PlainText, usual: str, field: str, *, fetches: b
     if isinstance(source, UploadedFile):
         if source.maker != "google":
             raise refusal(f"{field}.source", "The file was uploaded to another vendor.")
-        return _file(source.file_id, source.mime_type or usual)
+        return _file(source.file_id, source.mime_type or _guess(usual, notes, field))
     if not _ALWAYS.match(source.uri):
         if not _WEB.match(source.uri):
             raise refusal(f"{field}.source", "Google fetches http, https and gs URLs only.")
         if not fetches:
             raise refusal(f"{field}.source", "This model fetches no URLs; the request must hold the media itself.")
-    return _file(source.uri, source.mime_type or _type_of(source.uri) or usual)
+    return _file(source.uri, source.mime_type or _type_of(source.uri) or _guess(usual, notes, field))
 
 
 def _file(uri: str, kind: str) -> JsonObject:
     return {"fileData": {"fileUri": uri, "mimeType": kind}}
+
+
+def _guess(usual: str, notes: list[Note], field: str) -> str:
+    mapped(notes, f"{field}.source", "Gemini wants its media type, which nobody tells; the usual one is sent.")
+    return usual
 
 
 def _type_of(uri: str) -> str | None:

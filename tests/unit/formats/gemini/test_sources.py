@@ -6,6 +6,7 @@ import pytest
 
 from aigw_sansio.formats.gemini.sources import media_part
 from aigw_sansio.formats.refusing import RequestRefused
+from aigw_sansio.formats.translation import Note
 from aigw_sansio.prompt import Blob, PlainText, UploadedFile, Uri
 
 
@@ -26,14 +27,14 @@ def file(uri: str, kind: str) -> dict[str, Any]:
 )
 @pytest.mark.parametrize("fetches", [False, True])
 def test_sources_for_every_model(source: Any, part: dict[str, Any], fetches: bool) -> None:
-    assert media_part(source, "x/usual", "f", fetches=fetches) == part
+    assert media_part(source, "x/usual", [], "f", fetches=fetches) == part
 
 
 def test_the_web_is_for_models_that_fetch_it() -> None:
     source = Uri("https://x.example/a.JPG?size=1")
-    assert media_part(source, "x/usual", "f", fetches=True) == file(source.uri, "image/jpeg")
+    assert media_part(source, "x/usual", [], "f", fetches=True) == file(source.uri, "image/jpeg")
     with pytest.raises(RequestRefused) as caught:
-        media_part(source, "x/usual", "f", fetches=False)
+        media_part(source, "x/usual", [], "f", fetches=False)
     assert caught.value.refused.field == "f.source"
 
 
@@ -42,4 +43,10 @@ def test_the_web_is_for_models_that_fetch_it() -> None:
 )
 def test_other_places_are_refused(source: Any) -> None:
     with pytest.raises(RequestRefused):
-        media_part(source, "x/usual", "f", fetches=False)
+        media_part(source, "x/usual", [], "f", fetches=False)
+
+
+def test_a_guess_is_told() -> None:
+    notes: list[Note] = []
+    assert media_part(Uri("gs://b/a"), "image/jpeg", notes, "f", fetches=False) == file("gs://b/a", "image/jpeg")
+    assert [(note.kind, note.field) for note in notes] == [("mapped", "f.source")]
