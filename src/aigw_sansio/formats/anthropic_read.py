@@ -35,6 +35,7 @@ from ..prompt import (
     UploadedFile,
     Uri,
 )
+from .foreign_reasoning import unpack
 from .refusing import refusal
 from .values import obj
 
@@ -110,7 +111,27 @@ def _read_content(content: object, field: str, names: dict[str, str]) -> list[Pa
         part = _read_block(block, f"{field}[{at}]", names)
         if part is not None:
             parts.append(part)
-    return parts
+    return _unpacked(parts)
+
+
+def _unpacked(parts: list[Part]) -> list[Part]:
+    """``parts`` with the data of other vendors as theirs, which stand packed in Anthropic's fields. What belongs to a
+    call goes to the next one."""
+    out: list[Part] = []
+    signature: Opaque | None = None
+    for part in parts:
+        if type(part) is Reasoning and part.opaque is not None:
+            blocks = unpack(part.opaque.data)
+            if blocks and blocks[0].kind == "tool_call":
+                signature = Opaque(blocks[0].maker, blocks[0].data)
+                continue
+            if blocks:
+                theirs = Opaque(blocks[0].maker, blocks[0].data)
+                part = Reasoning(part.text, theirs, redacted=blocks[0].kind == "redacted")
+        elif type(part) is ToolCall and signature is not None:
+            part, signature = msgspec.structs.replace(part, opaque=signature), None
+        out.append(part)
+    return out
 
 
 def _read_block(block: object, field: str, names: dict[str, str]) -> Part | None:

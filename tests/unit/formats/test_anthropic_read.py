@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.reading.any_json import mutate
 
 from aigw_sansio.formats.anthropic_request import read_request
+from aigw_sansio.formats.foreign_reasoning import pack
 from aigw_sansio.formats.translation import Note, Refused
 from aigw_sansio.prompt import (
     Blob,
@@ -354,3 +355,20 @@ def test_a_custom_tool_of_anthropic_is_a_function() -> None:
     (tool,) = read(tools=[{"type": "custom", "name": "f", "input_schema": {"type": "object"}}]).tools
     assert tool == FunctionTool("f", parameters={"type": "object"})
     assert not isinstance(tool, CustomTool)
+
+
+def test_reasoning_of_other_vendors_is_theirs_again() -> None:
+    content = [
+        {"type": "thinking", "thinking": "x", "signature": pack("google", "signature", "s1")},
+        {"type": "redacted_thinking", "data": pack("openai", "redacted", "s2")},
+        {"type": "redacted_thinking", "data": pack("google", "tool_call", "s3")},
+        {"type": "tool_use", "id": "a", "name": "f", "input": {}},
+        {"type": "tool_use", "id": "b", "name": "f", "input": {}},
+    ]
+    (turn,) = read(messages=[{"role": "assistant", "content": content}]).turns
+    assert turn.parts == (
+        Reasoning("x", Opaque("google", "s1")),
+        Reasoning("", Opaque("openai", "s2"), redacted=True),
+        ToolCall("a", "f", "{}", opaque=Opaque("google", "s3")),
+        ToolCall("b", "f", "{}"),
+    )
