@@ -26,9 +26,7 @@ Read = Callable[[JsonObject, list[Note]], Prompt | Refused]
 
 def chat(answer: Any) -> JsonObject:
     message = answer["choices"][0]["message"]
-    results = [
-        {"role": "tool", "tool_call_id": call["id"], "content": "ok"} for call in message.get("tool_calls", ())
-    ]
+    results = [{"role": "tool", "tool_call_id": call["id"], "content": "ok"} for call in message.get("tool_calls", ())]
     return {"model": "m", "messages": [{"role": "user", "content": "q"}, message, *results]}
 
 

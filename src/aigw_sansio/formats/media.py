@@ -110,4 +110,4 @@ def _typed(event: AudioDelta | ImageDelta, media: Media) -> Media:
         kind = f"image/{kind}"
     if not kind and type(event) is ImageDelta:
         kind = next((name for start, name in _SHAPES if media.content.startswith(start)), "")
-    return Media(media.content, media.uri, kind, media.preview)
+    return Media(media.content, media.uri, mime_type=kind, preview=media.preview)

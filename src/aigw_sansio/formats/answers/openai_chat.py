@@ -310,7 +310,7 @@ class ChatWriter:
             if reason == "tool_calls" and not choice.calls:
                 reason = "stop"  # the calls that it means have no place here, and a client would wait for them
             native = finished.raw_reason if finished.reason in ("pause", "unknown") else None
-            steps.append(_Step(number, {}, reason, native))
+            steps.append(_Step(number, {}, finish=reason, native_finish=native))
         if not steps:
             self._failed = NO_ANSWER if self._whole else NO_FINISH
         return steps

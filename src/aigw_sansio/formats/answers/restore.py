@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from msgspec.structs import replace
+
 from ...bodies.nesting import NestingScanner
 from ...events import (
     AudioDelta,
@@ -125,7 +127,7 @@ class Restorer:
         name = self._names.get(name, name)
         if name == (event.name or "") and kind == event.kind:
             return [event]
-        return [ToolCallStarted(event.call, event.id, name, event.choice, kind, event.signature)]
+        return [replace(event, name=name, kind=kind)]
 
     def _more(self, event: ToolCallDelta) -> list[Piece]:
         if event.call in self._texts:

@@ -285,7 +285,7 @@ class ContentWriter:
             beside += [{"text": f"From the tool {name}:"}, *away]
         response: JsonObject = {} if self._vertex else {"id": part.id}
         response["name"] = self._names.fit(name, field)
-        response["response"] = _as_object(texts, part.is_error, bool(media or away))
+        response["response"] = _as_object(texts, is_error=part.is_error, has_media=bool(media or away))
         if media:
             response["parts"] = media
         return self._with_extra({"functionResponse": response}, part.extra, field)
@@ -300,7 +300,7 @@ def _sign_last(written: list[JsonObject], signature: str) -> None:
         written.append({"text": "", "thoughtSignature": signature})
 
 
-def _as_object(texts: list[str], is_error: bool, has_media: bool) -> JsonObject:
+def _as_object(texts: list[str], *, is_error: bool, has_media: bool) -> JsonObject:
     """What a tool gave, as the object that Gemini wants: an object stays, text is its ``output`` or ``error``."""
     text = "\n".join(texts)
     if is_error:

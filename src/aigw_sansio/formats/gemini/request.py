@@ -50,12 +50,17 @@ def _write(prompt: Prompt, notes: list[Note], *, vertex: bool) -> WireRequest | 
     if refused is not None:
         return refused
     try:
-        return WireRequest("POST", _path(prompt, vertex), (), _body(prompt, notes, vertex))
+        return WireRequest(
+            method="POST",
+            path=_path(prompt, vertex=vertex),
+            headers=(),
+            body=_body(prompt, notes, vertex=vertex),
+        )
     except RequestRefused as error:
         return error.refused
 
 
-def _path(prompt: Prompt, vertex: bool) -> str:
+def _path(prompt: Prompt, *, vertex: bool) -> str:
     name = prompt.model
     for start in ("publishers/", "google/", "models/"):
         name = name.removeprefix(start)
@@ -70,7 +75,7 @@ def _path(prompt: Prompt, vertex: bool) -> str:
     return f"{root}{quote(name.encode('utf-8', 'replace'), safe=kept)}:{method}"
 
 
-def _body(prompt: Prompt, notes: list[Note], vertex: bool) -> JsonObject:
+def _body(prompt: Prompt, notes: list[Note], *, vertex: bool) -> JsonObject:
     model = rules_of(prompt.model)
     for name in _KEPT_ELSEWHERE:
         if prompt.maker == "openai" and name in prompt.extra:

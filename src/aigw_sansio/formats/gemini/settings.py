@@ -24,7 +24,7 @@ def write_settings(prompt: Prompt, notes: list[Note], model: GeminiModel, *, ver
     """The member ``generationConfig``; it may be empty. Refused: more than 8 choices, forms of output that Gemini
     lacks, and structured output together with functions before Gemini 3."""
     config: JsonObject = {}
-    _sampling(prompt, notes, model, vertex, config)
+    _sampling(prompt, notes, model, config, vertex=vertex)
     if prompt.max_tokens is not None:
         config["maxOutputTokens"] = prompt.max_tokens
     if prompt.stop_sequences:
@@ -48,7 +48,7 @@ def write_settings(prompt: Prompt, notes: list[Note], model: GeminiModel, *, ver
     return config
 
 
-def _sampling(prompt: Prompt, notes: list[Note], model: GeminiModel, vertex: bool, config: JsonObject) -> None:
+def _sampling(prompt: Prompt, notes: list[Note], model: GeminiModel, config: JsonObject, *, vertex: bool) -> None:
     if prompt.temperature is not None:
         config["temperature"] = clamp(notes, "temperature", prompt.temperature, 0, 2, "Gemini")
     if prompt.top_p is not None:

@@ -89,9 +89,9 @@ class _Items:
         elif kind == "reasoning":
             self._reasoning(item, at)
         elif kind == "function_call" or kind == "custom_tool_call":
-            self._call(item, at, kind == "custom_tool_call")
+            self._call(item, at, custom=kind == "custom_tool_call")
         elif kind == "function_call_output" or kind == "custom_tool_call_output":
-            self._output(item, at, kind == "custom_tool_call_output")
+            self._output(item, at, custom=kind == "custom_tool_call_output")
         elif kind is not None or "id" in item:
             # without a type it is a reference to an earlier item
             of_client = kind is not None and (kind.endswith(("_output", "_response")) or kind in _OF_CLIENT)
@@ -161,16 +161,16 @@ class _Items:
         if parts:
             self._add("assistant", parts)
 
-    def _call(self, item: JsonObject, at: str, custom: bool) -> None:
+    def _call(self, item: JsonObject, at: str, *, custom: bool) -> None:
         call_id = need_text(item, "call_id", at)
         name = need_text(item, "name", at)
         written = get_text(item, "input" if custom else "arguments", at) or ""
         self._calls[call_id] = name, custom
         rest = {key: value for key, value in item.items() if key not in _CALL_MEMBERS and value not in _USUAL}
-        self._add("assistant", [ToolCall(call_id, name, written, custom, opaque=self._signature, item=rest)])
+        self._add("assistant", [ToolCall(call_id, name, written, custom=custom, opaque=self._signature, item=rest)])
         self._signature = None
 
-    def _output(self, item: JsonObject, at: str, custom: bool) -> None:
+    def _output(self, item: JsonObject, at: str, *, custom: bool) -> None:
         call_id = need_text(item, "call_id", at)
         output = item.get("output")
         parts: list[ResponsePart] = []

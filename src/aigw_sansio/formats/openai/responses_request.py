@@ -107,7 +107,7 @@ def _read(body: JsonObject) -> Prompt:
         max_tokens=get_integer(body, "max_output_tokens", least=1),
         temperature=get_number(body, "temperature"),
         top_p=get_number(body, "top_p"),
-        logprobs=read_include(body, asks_for_encrypted(model, store), extra),
+        logprobs=read_include(body, implied=asks_for_encrypted(model, store=store), extra=extra),
         reasoning=read_reasoning(body, extra),
         cache=read_cache(body, extra),
         cache_key=get_text(body, "prompt_cache_key") or None,
@@ -155,7 +155,7 @@ def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
     if refused is not None:
         return refused
     try:
-        return WireRequest("POST", "responses", (), _write(prompt, notes))
+        return WireRequest(method="POST", path="responses", headers=(), body=_write(prompt, notes))
     except Refusing as error:
         return error.refused
 
@@ -176,7 +176,7 @@ def _write(prompt: Prompt, notes: list[Note]) -> JsonObject:
         body["parallel_tool_calls"] = prompt.parallel_tool_calls
     effort = effort_for(prompt, notes)
     include = write_sampling(prompt, notes, effort, body)
-    if asks_for_encrypted(prompt.model, prompt.store):
+    if asks_for_encrypted(prompt.model, store=prompt.store):
         include.append(ENCRYPTED)
     if include:
         body["include"] = include

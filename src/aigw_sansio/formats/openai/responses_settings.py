@@ -108,10 +108,10 @@ def read_text(body: JsonObject, extra: JsonObject) -> tuple[OutputFormat | None,
     return (
         OutputFormat(
             "json_schema",
-            None if name == _NAME else name or None,
-            get_object(format, "schema", "text.format."),
-            get_flag(format, "strict", "text.format."),
-            get_text(format, "description", "text.format.") or None,
+            name=None if name == _NAME else name or None,
+            schema=get_object(format, "schema", "text.format."),
+            strict=get_flag(format, "strict", "text.format."),
+            description=get_text(format, "description", "text.format.") or None,
         ),
         verbosity,
     )
@@ -164,7 +164,7 @@ def write_cache(prompt: Prompt, notes: list[Note]) -> JsonObject | None:
 # -- sampling, log probabilities, metadata ----------------------------------------------------------------------------
 
 
-def read_include(body: JsonObject, implied: bool, extra: JsonObject) -> int | None:
+def read_include(body: JsonObject, *, implied: bool, extra: JsonObject) -> int | None:
     """The member ``include`` with ``top_logprobs``: how many alternatives to tell with each token. ``implied``: the
     writer asks for encrypted reasoning by itself."""
     wanted = [as_text(one, f"include[{at}]") for at, one in enumerate(get_array(body, "include"))]
@@ -216,6 +216,6 @@ def write_metadata(prompt: Prompt, notes: list[Note]) -> dict[str, str]:
     return written
 
 
-def asks_for_encrypted(model: str, store: bool | None) -> bool:
+def asks_for_encrypted(model: str, *, store: bool | None) -> bool:
     """Whether the writer asks for encrypted reasoning: if OpenAI keeps nothing, the client has to."""
     return not store and reasons(model)

@@ -51,8 +51,8 @@ def _read_function(tool: JsonObject, at: str) -> FunctionTool:
     return FunctionTool(
         need_text(tool, "name", at),
         get_text(tool, "description", at) or "",
-        get_object(tool, "parameters", at),
-        strict,
+        parameters=get_object(tool, "parameters", at),
+        strict=strict,
         extra=extra,
     )
 
@@ -94,11 +94,11 @@ def write_tools(prompt: Prompt, notes: list[Note], names: NameMap) -> list[JsonO
         elif type(tool) is CustomTool:
             tools.append(_write_custom(tool, names.fit(tool.name, field)))
         elif type(tool) is FunctionTool:
-            tools.append(_write_function(tool, names.fit(tool.name, field), prompt.maker == "openai", notes, field))
+            tools.append(_write_function(tool, names.fit(tool.name, field), notes, field, own=prompt.maker == "openai"))
     return tools
 
 
-def _write_function(tool: FunctionTool, name: str, own: bool, notes: list[Note], field: str) -> JsonObject:
+def _write_function(tool: FunctionTool, name: str, notes: list[Note], field: str, *, own: bool) -> JsonObject:
     written: JsonObject = {"type": "function", "name": name}
     if tool.description:
         written["description"] = tool.description

@@ -83,7 +83,7 @@ def test_log_probabilities() -> None:
 )
 def test_include(body: dict[str, Any], logprobs: int | None, extra: dict[str, Any]) -> None:
     kept: dict[str, Any] = {}
-    assert settings.read_include(body, True, kept) == logprobs
+    assert settings.read_include(body, implied=True, extra=kept) == logprobs
     assert kept == extra
 
 
