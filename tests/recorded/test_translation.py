@@ -18,8 +18,8 @@ from typing import Any
 import msgspec
 import pytest
 from tests.reading.prompts import unexplained
+from tests.reading.provider_requests import read_body, read_provider_request
 from tests.reading.recordings import FOLDER, needs_recordings
-from tests.reading.requests import read_body, read_provider_request
 from tests.reading.shapes import differences
 
 from aigw_sansio.translate import (

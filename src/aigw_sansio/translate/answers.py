@@ -86,6 +86,9 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes
     notes: tuple[Note, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Answer({self.status}, {len(self.body)} bytes, {len(self.notes)} notes)"
+
 
 def translate_answer(body: bytes, *, target: str, context: AnswerContext, status: int = 200) -> Answer:
     """A whole response of a provider, that is no stream, in the client's format ``target``. An error of the provider

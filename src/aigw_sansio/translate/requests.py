@@ -18,6 +18,9 @@ class Translated(msgspec.Struct, frozen=True):
     prompt: Prompt
     notes: tuple[Note, ...]
 
+    def __repr__(self) -> str:
+        return f"Translated({self.request!r}, {len(self.notes)} notes)"
+
 
 def translate_request(
     body: object, *, source: str, target: str, model: str | None = None, stream: bool | None = None

@@ -3,7 +3,6 @@
 import json
 import re
 from collections import defaultdict, deque
-from itertools import pairwise
 from typing import Any
 
 from aigw_sansio.prompt import (
@@ -83,9 +82,13 @@ class _Reader:
         assistant = content.get("role") == "model"
         turns: list[Turn] = []
         parts: list[Any] = [_in_camels(part) for part in content["parts"]]
-        for thought, part in pairwise(parts):
-            if thought.get("thought") and "thoughtSignature" not in thought and "thoughtSignature" in part:
-                thought["thoughtSignature"] = part.pop("thoughtSignature")  # it stands at the part that follows
+        waiting: dict[str, Any] | None = None  # a thought whose signature stands at a part that follows
+        for part in parts:
+            if part.get("thought"):
+                waiting = None if "thoughtSignature" in part else part
+            elif waiting is not None and "thoughtSignature" in part:
+                waiting["thoughtSignature"] = part.pop("thoughtSignature")
+                waiting = None
         for part in parts:
             if "functionResponse" in part:
                 turns.append(Turn("tool", (self.response(part["functionResponse"]),)))

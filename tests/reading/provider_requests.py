@@ -9,14 +9,13 @@ from typing import Any
 from urllib.parse import unquote
 
 import msgspec
+from tests.reading.requests_cohere import read_cohere
+from tests.reading.requests_converse import read_converse
+from tests.reading.requests_gemini import read_gemini
+from tests.reading.requests_ollama import read_ollama
 
 from aigw_sansio.prompt import Prompt
 from aigw_sansio.translate import CLIENT_FORMATS, Refused, WireRequest, read_request
-
-from .cohere import read_cohere
-from .converse import read_converse
-from .gemini import read_gemini
-from .ollama import read_ollama
 
 #: Formats of their own.
 READERS: dict[str, Callable[[dict[str, Any]], Prompt]] = {
@@ -64,6 +63,8 @@ def _as_openai(body: dict[str, Any]) -> dict[str, Any]:
     thinks = body.pop("chat_template_kwargs", {}).get("enable_thinking")
     if thinks is False:
         body["reasoning_effort"] = "none"
+    if isinstance(body.get("reasoning_effort"), int):
+        body["thinking"] = {"type": "enabled", "budget_tokens": body.pop("reasoning_effort")}
     return body
 
 
