@@ -324,6 +324,7 @@ _ARGUMENTS: Final = st.one_of(
 )
 _MAKERS: Final = st.sampled_from(("openai", "anthropic", "google"))
 _OPAQUE: Final = st.builds(p.Opaque, _MAKERS, st.sampled_from(("c2ln", "EqQBCkYIARgCKkA=")))
+_YES: Final = st.sampled_from((True,))
 _CACHE: Final = st.sampled_from((p.CacheMark(), p.CacheMark("5m"), p.CacheMark("1h")))
 
 
@@ -360,14 +361,14 @@ _SETTINGS: Final[dict[str, st.SearchStrategy[Any]]] = {
     "verbosity": st.sampled_from(("low", "medium", "high")),
     "reasoning": st.builds(p.ReasoningSettings, st.sampled_from(("none", "minimal", "low", "high", "max")))
     | st.builds(p.ReasoningSettings, st.none(), st.integers(0, 20_000))
-    | st.builds(p.ReasoningSettings, adaptive=st.just(True), summary=st.none() | st.just("auto")),
+    | st.builds(p.ReasoningSettings, adaptive=_YES, summary=st.none() | st.just("auto")),
     "cache": _CACHE,
     "cache_key": _WORDS,
     "metadata": st.just({"project": "x"}),
     "end_user": _WORDS,
     "service_tier": st.sampled_from(("auto", "default", "flex")),
-    "stream": st.just(True),
-    "include_usage": st.just(True),
+    "stream": _YES,
+    "include_usage": _YES,
     "store": st.booleans(),
     "previous_response_id": st.just("resp_1"),
     "extra": _OBJECTS,
@@ -442,7 +443,11 @@ def _turns(
         turns.append(p.Turn("assistant", (*thoughts, *said, *calls)))
         responses = [
             p.ToolCallResponse(
-                call.id, parts({"media from tools": _IMAGES}, 0), call.name, "errors" in features, call.custom
+                id=call.id,
+                response=parts({"media from tools": _IMAGES}, 0),
+                name=call.name,
+                is_error="errors" in features,
+                custom=call.custom,
             )
             for call in calls
         ]

@@ -94,7 +94,7 @@ class _Writer:
         if self.documents:
             body["documents"] = self.documents
         put_extra(prompt, notes, body, "cohere", _TARGET)
-        return WireRequest("POST", "v2/chat", (), body)
+        return WireRequest(method="POST", path="v2/chat", headers=(), body=body)
 
     # -- messages -----------------------------------------------------------------------------------------------------
 

@@ -85,7 +85,7 @@ class _Writer:
         self.put_tools(body)
         self.put_settings(body)
         put_extra(prompt, notes, body, "ollama", _TARGET)
-        return WireRequest("POST", "api/chat", (), body)
+        return WireRequest(method="POST", path="api/chat", headers=(), body=body)
 
     # -- messages -----------------------------------------------------------------------------------------------------
 

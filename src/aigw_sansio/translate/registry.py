@@ -43,24 +43,36 @@ _MESSAGES: Final = "anthropic-messages"
 
 
 def _like(quirks: Quirks, write: WriteRequest) -> Format:
-    return Format(write, "openai-chat", quirks.names, quirks.maker, quirks.custom_tools)
+    return Format(
+        write=write, answers="openai-chat", names=quirks.names, maker=quirks.maker, custom_tools=quirks.custom_tools
+    )
+
+
+def _own(
+    write: WriteRequest, answers: str, names: Alphabet | None, *, maker: str = "", framing: Framing = Framing.SSE
+) -> Format:
+    return Format(write=write, answers=answers, names=names, maker=maker, framing=framing)
 
 
 _FORMATS: Final[Mapping[str, Format]] = {
     "openai-chat": _like(OPENAI, chat_request.write_request),
     "openai-responses": Format(
-        responses_request.write_request, "openai-responses", OPENAI_NAMES, "openai", custom_tools=True
+        write=responses_request.write_request,
+        answers="openai-responses",
+        names=OPENAI_NAMES,
+        maker="openai",
+        custom_tools=True,
     ),
-    _MESSAGES: Format(anthropic_request.write_request, _MESSAGES, ANTHROPIC_NAMES, "anthropic"),
-    "gemini": Format(gemini_request.write_request, "gemini", GEMINI_NAMES, "google"),
-    "vertex-gemini": Format(gemini_request.write_vertex_request, "gemini", GEMINI_NAMES, "google"),
-    "bedrock-converse": Format(converse_request.write_request, "bedrock-converse", OPENAI_NAMES, framing=_AWS),
-    "vertex-anthropic": Format(anthropic_request.write_vertex_request, _MESSAGES, ANTHROPIC_NAMES, "anthropic"),
-    "bedrock-anthropic": Format(
-        anthropic_request.write_bedrock_request, "bedrock-invoke", ANTHROPIC_NAMES, "anthropic", framing=_AWS
+    _MESSAGES: _own(anthropic_request.write_request, _MESSAGES, ANTHROPIC_NAMES, maker="anthropic"),
+    "gemini": _own(gemini_request.write_request, "gemini", GEMINI_NAMES, maker="google"),
+    "vertex-gemini": _own(gemini_request.write_vertex_request, "gemini", GEMINI_NAMES, maker="google"),
+    "bedrock-converse": _own(converse_request.write_request, "bedrock-converse", OPENAI_NAMES, framing=_AWS),
+    "vertex-anthropic": _own(anthropic_request.write_vertex_request, _MESSAGES, ANTHROPIC_NAMES, maker="anthropic"),
+    "bedrock-anthropic": _own(
+        anthropic_request.write_bedrock_request, "bedrock-invoke", ANTHROPIC_NAMES, maker="anthropic", framing=_AWS
     ),
-    "cohere-v2": Format(cohere_request.write_request, "cohere-v2", None, "cohere"),
-    "ollama-chat": Format(ollama_request.write_request, "ollama", None, "ollama", framing=Framing.NDJSON),
+    "cohere-v2": _own(cohere_request.write_request, "cohere-v2", None, maker="cohere"),
+    "ollama-chat": _own(ollama_request.write_request, "ollama", None, maker="ollama", framing=Framing.NDJSON),
     "mistral": _like(MISTRAL, mistral.write_request),
     "workers-ai": _like(WORKERS_AI, workers_ai_request.write_request),
     **{name: _like(quirks, WRITERS[name]) for name, quirks in LOOK_ALIKES.items()},
