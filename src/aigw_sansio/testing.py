@@ -29,7 +29,6 @@ from hypothesis import strategies as st
 from . import prompt as p
 
 KEY: Final = b"\x9a\x01\x7f\xe3"
-
 # -- cuts -----------------------------------------------------------------------------------------------------------
 
 
@@ -189,8 +188,6 @@ _FIELDS: Final = {
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
     "Sec-WebSocket-Version": "13",
 }
-
-
 _KEY_LINE: Final = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 
@@ -377,6 +374,7 @@ _HISTORY: Final = (
     "calls", "reasoning parts", "images", "files", "audio", "refusals", "native parts", "custom tools", "cache marks",
     "errors", "media from tools", "system turns", "names", "choice of tools", "strict tools",
 )  # fmt: skip
+_SHOWN: Final[dict[str, st.SearchStrategy[Any]]] = {"media from tools": _IMAGES}
 _NEED_TOOLS: Final = {"calls", "custom tools", "choice of tools", "strict tools", "errors", "media from tools"}
 
 
@@ -435,20 +433,15 @@ def _turns(
         turns.append(p.Turn("user", parts({"images": _IMAGES, "files": _FILES, "audio": _SOUNDS}), draw(names)))
         calls: list[p.ToolCall] = []
         for tool in draw(st.lists(st.sampled_from(tools), max_size=2)) if tools else ():
-            custom = isinstance(tool, p.CustomTool)
             ids.append(draw(_ID.filter(lambda made: made not in ids)))
-            calls.append(p.ToolCall(ids[-1], getattr(tool, "name", ""), draw(_WORDS if custom else _ARGUMENTS), custom))
+            made = p.ToolCall(ids[-1], getattr(tool, "name", ""), custom=isinstance(tool, p.CustomTool))
+            calls.append(msgspec.structs.replace(made, arguments=draw(_WORDS if made.custom else _ARGUMENTS)))
         thoughts = (p.Reasoning(draw(_WORDS), draw(st.none() | _OPAQUE)),) if "reasoning parts" in features else ()
         said = parts({"refusals": st.builds(p.Refusal, _WORDS), "native parts": _NATIVE}, least=not calls)
         turns.append(p.Turn("assistant", (*thoughts, *said, *calls)))
+        blank = p.ToolCallResponse("", is_error="errors" in features)
         responses = [
-            p.ToolCallResponse(
-                id=call.id,
-                response=parts({"media from tools": _IMAGES}, 0),
-                name=call.name,
-                is_error="errors" in features,
-                custom=call.custom,
-            )
+            msgspec.structs.replace(blank, id=call.id, response=parts(_SHOWN, 0), name=call.name, custom=call.custom)
             for call in calls
         ]
         turns += [p.Turn("tool", tuple(responses))] if responses else []
