@@ -2,7 +2,8 @@
 
 A host makes a :class:`Gateway` and hands it to a driver (:mod:`aigw_drivers`), or drives it itself. Bytes, ends of
 connections, answers and the time go in; effects, bytes and a deadline come out. What this module exports is the public
-API, together with :mod:`aigw_sansio.testing`. Everything else is private and may change.
+API, together with :mod:`aigw_sansio.translate` and :mod:`aigw_sansio.testing`. Everything else is private and may
+change.
 
 What there is
 -------------

@@ -66,6 +66,7 @@ PEER_MODULES = {
     "cli.read": {
         "bodies.chunk", "exchanges.response", "formats.classify", "formats.detection", "formats.registry", "providers.registry",
     },
+    "cli.translate": {"formats.values", "translate"},
     "loopback.connection": {"wires.heads"},
     "loopback.upgrade": {
         "faults", "wires.heads", "wires.websocket.frames", "wires.websocket.handshake", "wires.websocket.messages",

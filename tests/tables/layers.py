@@ -11,6 +11,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wires": {"engine"},
     "bodies": {"wires"},
     "formats": {"bodies"},
+    "translate": {"bodies", "formats"},
     "providers": {"wires"},
     "exchanges": {"engine", "wires", "bodies", "formats", "providers"},
     "upstream": {"engine", "wires", "providers", "exchanges"},

@@ -1,4 +1,4 @@
-"""The command line: ``aigw serve``, ``demo``, ``send``, ``check`` and ``read``.
+"""The command line: ``aigw serve``, ``demo``, ``send``, ``check``, ``read`` and ``translate``.
 
 Decides: options, output and exit status. Must not know: any protocol.
 """
@@ -39,6 +39,7 @@ from .demo.universal import demonstrate
 from .demo.universal_view import summary, view_for
 from .output import Output
 from .read import ReadError, read_file
+from .translate import TranslateError, translate_answer_file, translate_file
 
 app = typer.Typer(
     name="aigw",
@@ -349,6 +350,41 @@ def read(
     except (ReadError, OSError) as error:
         _complain(f"{file}: {error}")
         raise typer.Exit(1) from None
+
+
+@app.command()
+def translate(
+    file: Annotated[str, typer.Argument(help="The body of a request, or with --answer of a response; - reads stdin.")],
+    source: Annotated[str, typer.Option("--from", help="Its format, such as openai-chat.")],
+    target: Annotated[str, typer.Option("--to", help="The format that is wanted, such as anthropic-messages.")],
+    *,
+    stream: Annotated[bool, typer.Option("--stream", help="Ask for a stream; with --answer: it is one.")] = False,
+    answer: Annotated[bool, typer.Option("--answer", help="FILE is a provider's response for a client.")] = False,
+    status: Annotated[int, typer.Option(min=100, max=599, help="With --answer: its status.")] = 200,
+) -> None:
+    """Translate a request into a provider's format, or a response into a client's. Sends nothing.
+
+    A request is printed as one JSON object with method, path, headers, body and notes. If it cannot be said in that
+    format, the object has only refused, with field and why, and the exit status is 3.
+    """
+    output = Output()
+    try:
+        if answer:
+            pieces = translate_answer_file(file, source=source, target=target, status=status, stream=stream)
+            for piece in pieces:
+                if isinstance(piece, bytes):
+                    output.write_line(piece.decode())
+                else:
+                    for note in piece:
+                        _complain(f"note: {note.kind} {note.field}: {note.why}")
+            return
+        text, refused = translate_file(file, source=source, target=target, stream=stream)
+    except (TranslateError, OSError) as error:
+        _complain(f"{file}: {error}")
+        raise typer.Exit(2) from None
+    output.write_line(text.decode())
+    if refused:
+        raise typer.Exit(3)
 
 
 def main() -> None:

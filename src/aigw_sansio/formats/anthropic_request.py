@@ -261,7 +261,7 @@ def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
     if prompt.stream:
         body["stream"] = True
     headers = (("anthropic-version", VERSION), *_beta_header(betas))
-    return WireRequest(method="POST", path="/v1/messages", headers=headers, body=body)
+    return WireRequest(method="POST", path="v1/messages", headers=headers, body=body)
 
 
 def write_vertex_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
@@ -276,7 +276,7 @@ def write_vertex_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Ref
         body["stream"] = True
     model = prompt.model.removeprefix("anthropic/")
     verb = "streamRawPredict" if prompt.stream else "rawPredict"
-    path = f"/publishers/anthropic/models/{quote(model, safe='@')}:{verb}"
+    path = f"publishers/anthropic/models/{quote(model, safe='@')}:{verb}"
     return WireRequest(method="POST", path=path, headers=tuple(_beta_header(betas)), body=body)
 
 

@@ -32,7 +32,7 @@ from ..prompt import (
     Turn,
 )
 from .translation import Note, Refused
-from .values import parse
+from .values import parse, unbase64
 
 # -- notes ----------------------------------------------------------------------------------------------------------
 
@@ -206,8 +206,41 @@ def joined_texts(parts: Iterable[Text]) -> str:
 
 
 def file_as_text(file: File) -> str | None:
-    """The content of a file that was given as text, or ``None``."""
-    return file.source.text if type(file.source) is PlainText else None
+    """The content of a file of text: one given as text, or as base64 of a ``text/*`` type in UTF-8. Else ``None``."""
+    source = file.source
+    if isinstance(source, PlainText):
+        return source.text
+    if isinstance(source, Blob) and source.mime_type.startswith("text/"):
+        content = unbase64(source.content)
+        try:
+            return content.decode() if content is not None else None
+        except ValueError:
+            return None
+    return None
+
+
+def note_marks(prompt: Prompt, notes: list[Note], target: str) -> None:
+    """Note each mark for a cache, and each member that only one vendor defines, as dropped: for a target that has
+    neither on parts, turns and tools."""
+    why = f"{target} caches without marks, or not at all."
+    for at, text in enumerate(prompt.instructions):
+        _note_mark(text, f"instructions[{at}]", notes, why)
+    for at, turn in enumerate(prompt.turns):
+        for number, part in enumerate(turn.parts):
+            field = f"turns[{at}].parts[{number}]"
+            _note_mark(part, field, notes, why)
+            if isinstance(part, ToolCallResponse):
+                for inner, piece in enumerate(part.response):
+                    _note_mark(piece, f"{field}.response[{inner}]", notes, why)
+    for at, tool in enumerate(prompt.tools):
+        _note_mark(tool, f"tools[{at}]", notes, why)
+
+
+def _note_mark(part: Part | Tool, field: str, notes: list[Note], why: str) -> None:
+    if getattr(part, "cache", None) is not None:
+        dropped(notes, f"{field}.cache", why)
+    for name in getattr(part, "extra", ()):
+        dropped(notes, f"{field}.extra.{_shortened(name)}", "Only the vendor that defines it understands it.")
 
 
 # -- tools ------------------------------------------------------------------------------------------------------------
@@ -343,6 +376,11 @@ def as_function(tool: CustomTool, notes: list[Note], field: str) -> FunctionTool
         "additionalProperties": False,
     }
     return FunctionTool(tool.name, tool.description, schema)
+
+
+def input_arguments(text: str) -> str:
+    """Free input as the arguments of the function that stands for its tool, in JSON."""
+    return msgspec.json.encode({"input": text.encode("utf-8", "replace").decode()}).decode()
 
 
 def arguments_object(call: ToolCall, notes: list[Note], field: str) -> JsonObject:

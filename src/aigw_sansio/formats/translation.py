@@ -35,8 +35,9 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class WireRequest(msgspec.Struct, frozen=True):
-    """An HTTP request for a provider. ``path`` is relative to the provider's endpoint root, with its query; ``headers``
-    are those that the format needs beside the key (``anthropic-version``); ``body`` is to be encoded as JSON."""
+    """An HTTP request for a provider. ``path`` is relative to the provider's endpoint root, without a slash in front,
+    and with its query; ``headers`` are those that the format needs beside the key (``anthropic-version``); ``body`` is
+    to be encoded as JSON."""
 
     method: str
     path: str

@@ -52,7 +52,7 @@ def test_a_small_request() -> None:
     request, notes = write(prompt(stream=True))
     assert request == WireRequest(
         "POST",
-        "/v1/messages",
+        "v1/messages",
         (("anthropic-version", "2023-06-01"),),
         {
             "model": "claude-sonnet-4-5",
@@ -114,12 +114,12 @@ def test_what_would_make_the_response_lie_is_refused(fields: dict[str, Any], how
 
 def test_vertex() -> None:
     request, _ = write(prompt(model="claude-3-7-sonnet@20250219", stream=True), write_vertex_request)
-    assert request.path == "/publishers/anthropic/models/claude-3-7-sonnet@20250219:streamRawPredict"
+    assert request.path == "publishers/anthropic/models/claude-3-7-sonnet@20250219:streamRawPredict"
     assert request.body["anthropic_version"] == "vertex-2023-10-16"
     assert request.body["stream"] is True
     assert "model" not in request.body
     request, _ = write(prompt(model="anthropic/claude-opus-4-8"), write_vertex_request)
-    assert request.path == "/publishers/anthropic/models/claude-opus-4-8:rawPredict"
+    assert request.path == "publishers/anthropic/models/claude-opus-4-8:rawPredict"
     assert "stream" not in request.body
 
 
@@ -137,14 +137,14 @@ def test_bedrock() -> None:
     name = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
     betas = {"anthropic_beta": ["b1", 5, "b1"]}
     request, notes = write(prompt(model=name, stream=True, maker="anthropic", extra=betas), write_bedrock_request)
-    assert request.path == "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/invoke-with-response-stream"
+    assert request.path == "model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/invoke-with-response-stream"
     assert request.headers == ()
     assert request.body["anthropic_version"] == "bedrock-2023-05-31"
     assert request.body["anthropic_beta"] == ["b1"]
     assert not {"model", "stream"} & set(request.body)
     assert notes == []
     request, _ = write(prompt(model="arn:aws:bedrock:eu-west-1:1:inference-profile/x"), write_bedrock_request)
-    assert request.path == "/model/arn%3Aaws%3Abedrock%3Aeu-west-1%3A1%3Ainference-profile%2Fx/invoke"
+    assert request.path == "model/arn%3Aaws%3Abedrock%3Aeu-west-1%3A1%3Ainference-profile%2Fx/invoke"
     assert "anthropic_beta" not in request.body
 
 

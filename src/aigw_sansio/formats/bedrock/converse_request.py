@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from ...prompt import JsonObject, NativeTool, Prompt
+from ...prompt import CacheMark, FunctionTool, JsonObject, NativeTool, Part, Prompt, Tool
 from ..anthropic_blocks import Host, Marks
 from ..anthropic_read import json_text
 from ..anthropic_request import blocks_thinking, check_pairs, fitting_stops
@@ -83,6 +83,9 @@ def _write_body(prompt: Prompt, notes: list[Note]) -> JsonObject:
     functions = tuple(tool for tool in prompt.tools if not isinstance(tool, NativeTool) or tool.maker != "amazon")
     if any(isinstance(tool, NativeTool) for tool in functions):
         raise refusal("tools", f"{NAME} cannot run a tool of another vendor.")
+    _note_marks(prompt, notes, model)
+    if not model.caches:
+        functions = tuple(_without_mark(tool) for tool in functions)
     plain = msgspec.structs.replace(prompt, tools=functions)
     tools = plan_tools(plain, notes, model.rules, _HOST, names, marks)
     writer = ConverseWriter(prompt, notes, model, marks, names)
@@ -111,6 +114,28 @@ def _write_body(prompt: Prompt, notes: list[Note]) -> JsonObject:
     if additional:
         body["additionalModelRequestFields"] = additional
     return body
+
+
+def _note_marks(prompt: Prompt, notes: list[Note], model: BedrockModel) -> None:
+    """Tell which marks for the cache this model does not take: of tools if it has no cache (for those of texts see
+    :mod:`.converse_blocks`), and long-lived ones if it keeps all for the same time."""
+    for at, tool in enumerate(prompt.tools):
+        if not model.caches and isinstance(tool, FunctionTool) and tool.cache is not None:
+            dropped(notes, f"tools[{at}].cache", "This model has no cache that could be marked.")
+    if not model.caches or model.ttl:
+        return
+    marked: list[tuple[str, Part | Tool]] = [(f"tools[{at}]", tool) for at, tool in enumerate(prompt.tools)]
+    marked += [(f"instructions[{at}]", part) for at, part in enumerate(prompt.instructions)]
+    for at, turn in enumerate(prompt.turns):
+        marked += [(f"turns[{at}].parts[{number}]", part) for number, part in enumerate(turn.parts)]
+    for field, one in marked:
+        mark: CacheMark | None = getattr(one, "cache", None)
+        if mark is not None and mark.ttl not in (None, "5m"):
+            clamped(notes, f"{field}.cache", "This model keeps a prefix for 5m.")
+
+
+def _without_mark(tool: Tool) -> Tool:
+    return msgspec.structs.replace(tool, cache=None) if isinstance(tool, FunctionTool) else tool
 
 
 # -- tools and output --------------------------------------------------------------------------------------------------

@@ -8,4 +8,4 @@ from urllib.parse import quote
 
 def model_path(model: str, verb: str) -> str:
     """The path of ``verb`` (``converse``, ``invoke``) of a model. Its id may be an ARN, so all of it is encoded."""
-    return f"/model/{quote(model, safe='')}/{verb}"
+    return f"model/{quote(model, safe='')}/{verb}"

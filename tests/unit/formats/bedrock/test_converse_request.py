@@ -60,7 +60,7 @@ def test_a_small_request() -> None:
     request = write_request(Prompt(model=CLAUDE, turns=(HELLO,), stream=True), notes)
     assert request == WireRequest(
         "POST",
-        "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse-stream",
+        "model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse-stream",
         (),
         {"messages": [{"role": "user", "content": [{"text": "Hello"}]}], "inferenceConfig": {}},
     )
@@ -232,3 +232,31 @@ def test_whatever_is_written_keeps_the_rules(soup: Prompt) -> None:
     assert msgspec.json.encode(soup) == before
     if isinstance(request, WireRequest):
         check_converse_request(request.body)
+
+
+def test_marks_of_tools_are_only_for_models_with_a_cache() -> None:
+    for model, fields in (
+        ("meta.llama4-maverick-17b-instruct-v1:0", ["tools[0].cache"]),
+        ("us.anthropic.claude-sonnet-4-5", []),
+    ):
+        notes: list[Note] = []
+        prompt = Prompt(
+            model=model, turns=(Turn("user", (Text("a"),)),), tools=(FunctionTool("f", cache=CacheMark("1h")),)
+        )
+        written = write_request(prompt, notes)
+        assert isinstance(written, WireRequest)
+        assert [note.field for note in notes] == fields
+        assert ("cachePoint" in str(written.body)) is not bool(fields)
+
+
+def test_a_long_lived_mark_is_noted_if_the_model_keeps_all_for_the_same_time() -> None:
+    notes: list[Note] = []
+    prompt = Prompt(
+        model="amazon.nova-pro-v1:0",
+        instructions=(Text("a", CacheMark("1h")),),
+        turns=(Turn("user", (Text("a"), Text("b", CacheMark("1h")), Text("c", CacheMark("5m")))),),
+    )
+    assert isinstance(write_request(prompt, notes), WireRequest)
+    assert [(note.kind, note.field) for note in notes] == [
+        ("clamped", "instructions[0].cache"), ("clamped", "turns[0].parts[1].cache"),
+    ]  # fmt: skip

@@ -1,0 +1,337 @@
+"""Requests of Cohere's Chat, version 2.
+
+Decides: how a prompt is said to Cohere, and what of it cannot be. Must not know: the response, or any client's format.
+
+Source: Cohere API reference, "Chat (v2)". Files have their place beside the messages (``documents``); text beside tool
+calls is the plan of them (``tool_plan``). A choice of one tool is said by sending only that tool.
+"""
+
+from typing import Final
+
+from ..prompt import (
+    Blob,
+    CustomTool,
+    File,
+    FunctionTool,
+    Image,
+    JsonObject,
+    Native,
+    NativeTool,
+    Prompt,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolCallResponse,
+    Turn,
+    Uri,
+)
+from .refusing import RequestRefused, refusal
+from .request_tools import (
+    EFFORT_TOKENS,
+    as_function,
+    chosen_tools,
+    clamp,
+    clamp_list,
+    clamped,
+    data_url,
+    drop_names,
+    drop_unsupported,
+    dropped,
+    file_as_text,
+    input_arguments,
+    mapped,
+    note_marks,
+    put_extra,
+)
+from .translation import Note, Refused, WireRequest
+
+_TARGET: Final = "Cohere"
+_SUPPORTED: Final = frozenset(
+    {
+        "tools", "tool_choice", "output", "max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "seed",
+        "presence_penalty", "frequency_penalty", "logprobs", "reasoning",
+    }
+)  # fmt: skip
+_MOST_STOPS: Final = 5
+
+
+def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+    """``prompt`` for ``POST v2/chat``. Losses go to ``notes``; refused if the response would not be what was asked
+    for."""
+    try:
+        return _Writer(prompt, notes).write()
+    except RequestRefused as found:
+        return found.refused
+
+
+class _Writer:
+    """Writes one request."""
+
+    __slots__ = ("documents", "notes", "prompt")
+
+    def __init__(self, prompt: Prompt, notes: list[Note]) -> None:
+        self.prompt = prompt
+        self.notes = notes
+        self.documents: list[object] = []
+
+    def write(self) -> WireRequest | Refused:
+        prompt, notes = self.prompt, self.notes
+        refused = drop_unsupported(prompt, notes, _SUPPORTED, _TARGET)
+        if refused is not None:
+            return refused
+        note_marks(prompt, notes, _TARGET)
+        drop_names(prompt.turns, notes, _TARGET)
+        messages: list[object] = []
+        if prompt.instructions:
+            messages.append({"role": "system", "content": _texts([part.text for part in prompt.instructions])})
+        for at, turn in enumerate(prompt.turns):
+            self.put_turn(turn, f"turns[{at}]", messages)
+        body: JsonObject = {"model": prompt.model, "messages": messages, "stream": prompt.stream}
+        self.put_tools(body)
+        self.put_settings(body)
+        self.put_reasoning(body)
+        if self.documents:
+            body["documents"] = self.documents
+        put_extra(prompt, notes, body, "cohere", _TARGET)
+        return WireRequest(method="POST", path="v2/chat", headers=(), body=body)
+
+    # -- messages -----------------------------------------------------------------------------------------------------
+
+    def put_turn(self, turn: Turn, field: str, messages: list[object]) -> None:
+        if turn.role == "tool":
+            self.put_responses(turn, field, messages)
+        elif turn.role == "assistant":
+            self.put_assistant(turn, field, messages)
+        else:
+            content: list[object] = []
+            for number, part in enumerate(turn.parts):
+                self.put_input(part, f"{field}.parts[{number}]", content)
+            if content:
+                messages.append({"role": turn.role, "content": _plain(content)})
+
+    def put_input(self, part: object, field: str, content: list[object]) -> None:
+        """A part that goes into the model, from the user or a tool."""
+        if isinstance(part, Text):
+            if part.text:
+                content.append({"type": "text", "text": part.text})
+        elif isinstance(part, Image):
+            content.append(_image(part, field))
+        elif isinstance(part, File):
+            self.documents.append(_document(part, field))
+            mapped(self.notes, field, "Cohere takes documents beside the messages, not in one.")
+        elif isinstance(part, Refusal):
+            content.append({"type": "text", "text": part.text})
+        else:
+            self.put_other(part, field)
+
+    def put_other(self, part: object, field: str) -> None:
+        if isinstance(part, Reasoning | ToolCall | ToolCallResponse):
+            raise refusal(field, "No such part belongs in a message of this role.")
+        if isinstance(part, Native):
+            dropped(self.notes, field, "Only the vendor that made it understands it.")
+        else:
+            raise refusal(field, f"Cohere takes no {type(part).__name__.lower()}.")
+
+    def put_assistant(self, turn: Turn, field: str, messages: list[object]) -> None:
+        content: list[object] = []
+        plan: list[str] = []
+        calls: list[object] = []
+        has_calls = any(isinstance(part, ToolCall) for part in turn.parts)
+        for number, part in enumerate(turn.parts):
+            place = f"{field}.parts[{number}]"
+            if isinstance(part, ToolCall):
+                calls.append(self.call(part, place))
+            elif isinstance(part, Reasoning):
+                self.put_thinking(part, place, content)
+            elif isinstance(part, Text | Refusal):
+                if isinstance(part, Refusal):
+                    mapped(self.notes, place, "Cohere knows no refusals; it is sent as text.")
+                if not part.text:
+                    continue
+                if has_calls:
+                    plan.append(part.text)
+                    mapped(self.notes, place, "Text beside tool calls is sent as the plan of them.")
+                else:
+                    content.append({"type": "text", "text": part.text})
+            elif isinstance(part, Image | File):
+                raise refusal(place, "Cohere takes no media in a message of the assistant.")
+            else:
+                self.put_other(part, place)
+        message: JsonObject = {"role": "assistant"}
+        if content:
+            message["content"] = _plain(content)
+        if plan:
+            message["tool_plan"] = "\n".join(plan)
+        if calls:
+            message["tool_calls"] = calls
+        if len(message) > 1:
+            messages.append(message)
+
+    def call(self, call: ToolCall, field: str) -> JsonObject:
+        arguments = input_arguments(call.arguments) if call.custom else call.arguments or "{}"
+        return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+
+    def put_thinking(self, part: Reasoning, field: str, content: list[object]) -> None:
+        if part.opaque is not None:
+            dropped(self.notes, f"{field}.opaque", "Cohere does not take the signature of a thought.")
+        if part.text:
+            content.append({"type": "thinking", "thinking": part.text})
+
+    def put_responses(self, turn: Turn, field: str, messages: list[object]) -> None:
+        """One message for each response. What Cohere does not take there follows in a message of the user, after the
+        last response."""
+        media: list[object] = []
+        for number, response in enumerate(turn.parts):
+            place = f"{field}.parts[{number}]"
+            if not isinstance(response, ToolCallResponse):
+                raise refusal(place, "Only responses of tools belong in a turn of tools.")
+            content: list[object] = []
+            for inner, part in enumerate(response.response):
+                spot = f"{place}.response[{inner}]"
+                if isinstance(part, Image):
+                    media.append(_image(part, spot))
+                    mapped(self.notes, spot, "Cohere takes no image from a tool; it is sent as the user's.")
+                elif isinstance(part, File):
+                    content.append({"type": "document", "document": _document(part, spot)})
+                else:
+                    self.put_input(part, spot, content)
+            if response.is_error:
+                dropped(self.notes, f"{place}.is_error", "Cohere cannot be told that a tool failed, but by its text.")
+            messages.append({"role": "tool", "tool_call_id": response.id, "content": _plain(content)})
+        if media:
+            messages.append({"role": "user", "content": media})
+
+    # -- settings -----------------------------------------------------------------------------------------------------
+
+    def put_tools(self, body: JsonObject) -> None:
+        prompt, notes = self.prompt, self.notes
+        choice = prompt.tool_choice
+        mode = choice.mode if choice is not None else "auto"
+        tools = prompt.tools
+        if mode != "none":
+            chosen = chosen_tools(prompt, notes)
+            if isinstance(chosen, Refused):
+                raise RequestRefused(chosen)
+            tools = chosen
+        if mode == "required" and not tools:
+            raise refusal("tool_choice", "It asks for a call, but the request has no tools.")
+        written: list[object] = []
+        strict: list[bool] = []
+        for at, tool in enumerate(tools):
+            field = f"tools[{at}]"
+            if isinstance(tool, NativeTool):
+                raise refusal(field, "Only the vendor that made it can run it.")
+            if isinstance(tool, CustomTool):
+                tool = as_function(tool, notes, field)
+            written.append(_tool(tool))
+            strict.append(tool.strict is True and bool(tool.parameters and tool.parameters.get("properties")))
+        if not written:
+            return
+        body["tools"] = written
+        if all(strict):
+            body["strict_tools"] = True
+        else:
+            for at, tool in enumerate(tools):
+                if isinstance(tool, FunctionTool) and tool.strict:
+                    dropped(notes, f"tools[{at}].strict", "Cohere holds either all tools to their schemas or none.")
+        if mode != "auto":
+            body["tool_choice"] = mode.upper()
+
+    def put_settings(self, body: JsonObject) -> None:
+        prompt, notes = self.prompt, self.notes
+        stops = clamp_list(notes, "stop_sequences", prompt.stop_sequences, _MOST_STOPS, _TARGET)
+        settings: dict[str, object] = {
+            "max_tokens": prompt.max_tokens,
+            "temperature": clamp(notes, "temperature", prompt.temperature, 0, 1, _TARGET),
+            "p": clamp(notes, "top_p", prompt.top_p, 0.01, 0.99, _TARGET),
+            "k": clamp(notes, "top_k", prompt.top_k, 0, 500, _TARGET),
+            "stop_sequences": list(stops) or None,
+            "seed": prompt.seed,
+            "presence_penalty": clamp(notes, "presence_penalty", prompt.presence_penalty, 0, 1, _TARGET),
+            "frequency_penalty": clamp(notes, "frequency_penalty", prompt.frequency_penalty, 0, 1, _TARGET),
+            "logprobs": None if prompt.logprobs is None else True,
+        }
+        if prompt.logprobs:
+            clamped(notes, "logprobs", "Cohere tells the log probability of each token, and of no alternative.")
+        body.update({name: value for name, value in settings.items() if value is not None})
+        output = prompt.output
+        if output is not None:
+            form: JsonObject = {"type": "json_object"}
+            if output.schema is not None:
+                form["json_schema"] = output.schema
+            for name in ("name", "description"):
+                if getattr(output, name):
+                    dropped(notes, f"output.{name}", "Cohere takes the schema alone.")
+            body["response_format"] = form
+
+    def put_reasoning(self, body: JsonObject) -> None:
+        settings, notes = self.prompt.reasoning, self.notes
+        if settings is None:
+            return
+        if settings.summary is not None:
+            dropped(notes, "reasoning.summary", "Cohere sends the thoughts themselves.")
+        if settings.visible is False:
+            dropped(notes, "reasoning.visible", "Cohere always sends the thoughts.")
+        budget = settings.budget_tokens
+        if settings.effort == "none" or budget == 0:
+            body["thinking"] = {"type": "disabled"}
+            return
+        if budget is None and settings.effort is None:
+            if settings.adaptive:
+                body["thinking"] = {"type": "enabled"}
+            return
+        if settings.effort is not None:
+            mapped(notes, "reasoning.effort", "Cohere takes a budget of tokens.")
+            budget = EFFORT_TOKENS[settings.effort] if budget is None else budget
+        body["thinking"] = {"type": "enabled", "token_budget": budget}
+
+
+def _texts(texts: list[str]) -> object:
+    """One text as a string, several as parts."""
+    return texts[0] if len(texts) == 1 else [{"type": "text", "text": text} for text in texts]
+
+
+def _plain(content: list[object]) -> object:
+    """Likewise, for parts: a single text is a string, and so is nothing at all."""
+    if not content:
+        return ""
+    first = content[0]
+    if len(content) == 1 and type(first) is dict and first["type"] == "text":
+        return first["text"]
+    return content
+
+
+def _image(image: Image, field: str) -> JsonObject:
+    source = image.source
+    if isinstance(source, Blob):
+        url = data_url(source)
+    elif isinstance(source, Uri):
+        url = source.uri
+    else:
+        raise refusal(field, "The image was uploaded to another vendor.")
+    inner: JsonObject = {"url": url}
+    if image.detail is not None:
+        inner["detail"] = image.detail
+    return {"type": "image_url", "image_url": inner}
+
+
+def _document(file: File, field: str) -> JsonObject:
+    """A file as a document: a free map of texts."""
+    text = file_as_text(file)
+    if text is None:
+        raise refusal(field, "Cohere takes files as text only.")
+    data: JsonObject = {"text": text}
+    if file.name is not None:
+        data["title"] = file.name
+    if file.context is not None:
+        data["context"] = file.context
+    return {"data": data}
+
+
+def _tool(tool: FunctionTool) -> JsonObject:
+    function: JsonObject = {"name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    function["parameters"] = {"type": "object", "properties": {}} if tool.parameters is None else tool.parameters
+    return {"type": "function", "function": function}

@@ -1,0 +1,250 @@
+"""Requests of Ollama's own chat.
+
+Decides: how a prompt is said to Ollama, and what of it cannot be. Must not know: the response, or any client's format.
+
+Source: Ollama API reference, "Generate a chat completion". A message is one text with a list of images beside it.
+Nothing makes the model call a tool, and a choice of some is said by sending only those. ``think`` is yes or no; the
+gpt-oss models take a word.
+"""
+
+from typing import Final
+
+from ..prompt import (
+    Blob,
+    CustomTool,
+    Image,
+    JsonObject,
+    Native,
+    NativeTool,
+    Prompt,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolCallResponse,
+    Turn,
+)
+from .refusing import RequestRefused, refusal
+from .request_tools import (
+    arguments_object,
+    as_function,
+    chosen_tools,
+    drop_names,
+    drop_unsupported,
+    dropped,
+    effort_of,
+    mapped,
+    note_marks,
+    put_extra,
+)
+from .translation import Note, Refused, WireRequest
+
+_TARGET: Final = "Ollama"
+_SUPPORTED: Final = frozenset(
+    {
+        "tools", "tool_choice", "output", "max_tokens", "temperature", "top_p", "top_k", "min_p", "stop_sequences",
+        "seed", "presence_penalty", "frequency_penalty", "repetition_penalty", "logprobs", "reasoning",
+    }
+)  # fmt: skip
+#: What a model that takes words for ``think`` makes of an effort.
+_WORDS: Final = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
+
+
+def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+    """``prompt`` for ``POST api/chat``. Losses go to ``notes``; refused if the response would not be what was asked
+    for."""
+    try:
+        return _Writer(prompt, notes).write()
+    except RequestRefused as found:
+        return found.refused
+
+
+class _Writer:
+    """Writes one request."""
+
+    __slots__ = ("messages", "notes", "prompt")
+
+    def __init__(self, prompt: Prompt, notes: list[Note]) -> None:
+        self.prompt = prompt
+        self.notes = notes
+        self.messages: list[object] = []
+
+    def write(self) -> WireRequest | Refused:
+        prompt, notes = self.prompt, self.notes
+        refused = drop_unsupported(prompt, notes, _SUPPORTED, _TARGET)
+        if refused is not None:
+            return refused
+        note_marks(prompt, notes, _TARGET)
+        drop_names(prompt.turns, notes, _TARGET)
+        # each instruction is a message of its own: a message is one text
+        self.messages += [{"role": "system", "content": part.text} for part in prompt.instructions if part.text]
+        for at, turn in enumerate(prompt.turns):
+            self.put_turn(turn, f"turns[{at}]")
+        # without the member Ollama streams
+        body: JsonObject = {"model": prompt.model, "messages": self.messages, "stream": prompt.stream}
+        self.put_tools(body)
+        self.put_settings(body)
+        put_extra(prompt, notes, body, "ollama", _TARGET)
+        return WireRequest(method="POST", path="api/chat", headers=(), body=body)
+
+    # -- messages -----------------------------------------------------------------------------------------------------
+
+    def put_turn(self, turn: Turn, field: str) -> None:
+        if turn.role == "tool":
+            for number, part in enumerate(turn.parts):
+                self.put_response(part, f"{field}.parts[{number}]")
+            return
+        texts: list[str] = []
+        images: list[object] = []
+        thoughts: list[str] = []
+        calls: list[object] = []
+        for number, part in enumerate(turn.parts):
+            place = f"{field}.parts[{number}]"
+            if isinstance(part, ToolCall) and turn.role == "assistant":
+                calls.append(self.call(part, place))
+            elif isinstance(part, Reasoning) and turn.role == "assistant":
+                if part.opaque is not None:
+                    dropped(self.notes, f"{place}.opaque", "Ollama does not take the signature of a thought.")
+                if part.text:
+                    thoughts.append(part.text)
+            else:
+                self.put_part(part, place, texts, images)
+        message: JsonObject = {"role": turn.role, "content": self.joined(texts, field)}
+        if images:
+            message["images"] = images
+        if thoughts:
+            message["thinking"] = "\n".join(thoughts)
+        if calls:
+            message["tool_calls"] = calls
+        if texts or len(message) > 2:
+            self.messages.append(message)
+
+    def put_part(self, part: object, field: str, texts: list[str], images: list[object]) -> None:
+        """A text or an image, of a message or of a response."""
+        if isinstance(part, Text):
+            if part.text:
+                texts.append(part.text)
+        elif isinstance(part, Refusal):
+            mapped(self.notes, field, "Ollama knows no refusals; it is sent as text.")
+            texts.append(part.text)
+        elif isinstance(part, Image):
+            if not isinstance(part.source, Blob):
+                raise refusal(field, "Ollama takes images in the request only, and fetches none.")
+            if part.detail is not None:
+                dropped(self.notes, f"{field}.detail", "Ollama has no such setting.")
+            images.append(part.source.content)
+        elif isinstance(part, Reasoning | ToolCall | ToolCallResponse):
+            raise refusal(field, "No such part belongs in a message of this role.")
+        elif isinstance(part, Native):
+            dropped(self.notes, field, "Only the vendor that made it understands it.")
+        else:
+            raise refusal(field, f"Ollama takes no {type(part).__name__.lower()}.")
+
+    def joined(self, texts: list[str], field: str) -> str:
+        if len(texts) > 1:
+            mapped(self.notes, field, "A message is one text; its parts are joined with line ends.")
+        return "\n".join(texts)
+
+    def call(self, call: ToolCall, field: str) -> JsonObject:
+        function = {"name": call.name, "arguments": arguments_object(call, self.notes, field)}
+        return {"id": call.id, "type": "function", "function": function}
+
+    def put_response(self, response: object, field: str) -> None:
+        if not isinstance(response, ToolCallResponse):
+            raise refusal(field, "Only responses of tools belong in a turn of tools.")
+        texts: list[str] = []
+        images: list[object] = []
+        for inner, part in enumerate(response.response):
+            self.put_part(part, f"{field}.response[{inner}]", texts, images)
+        if response.is_error:
+            dropped(self.notes, f"{field}.is_error", "Ollama cannot be told that a tool failed, but by its text.")
+        message: JsonObject = {"role": "tool", "content": self.joined(texts, field), "tool_call_id": response.id}
+        if response.name is not None:
+            message["tool_name"] = response.name
+        if images:
+            message["images"] = images
+        self.messages.append(message)
+
+    # -- settings -----------------------------------------------------------------------------------------------------
+
+    def put_tools(self, body: JsonObject) -> None:
+        prompt, notes = self.prompt, self.notes
+        choice = prompt.tool_choice
+        if choice is not None and choice.mode == "none":
+            if prompt.tools:
+                mapped(notes, "tool_choice", "Ollama cannot be told to call no tool; none are sent.")
+            return
+        chosen = chosen_tools(prompt, notes)
+        if isinstance(chosen, Refused):
+            raise RequestRefused(chosen)
+        if choice is not None and choice.mode == "required":
+            dropped(notes, "tool_choice.mode", "Nothing makes a model of Ollama call a tool.")
+        written: list[object] = []
+        for at, tool in enumerate(chosen):
+            field = f"tools[{at}]"
+            if isinstance(tool, NativeTool):
+                raise refusal(field, "Only the vendor that made it can run it.")
+            if isinstance(tool, CustomTool):
+                tool = as_function(tool, notes, field)
+            if tool.strict:
+                dropped(notes, f"{field}.strict", "Ollama does not hold calls to their schema.")
+            function: JsonObject = {"name": tool.name, "description": tool.description}
+            function["parameters"] = tool.parameters or {"type": "object", "properties": {}}
+            written.append({"type": "function", "function": function})
+        if written:
+            body["tools"] = written
+
+    def put_settings(self, body: JsonObject) -> None:
+        prompt = self.prompt
+        settings: dict[str, object] = {
+            "num_predict": prompt.max_tokens,
+            "temperature": prompt.temperature,
+            "top_p": prompt.top_p,
+            "top_k": prompt.top_k,
+            "min_p": prompt.min_p,
+            "stop": list(prompt.stop_sequences) or None,
+            "seed": prompt.seed,
+            "presence_penalty": prompt.presence_penalty,
+            "frequency_penalty": prompt.frequency_penalty,
+            "repeat_penalty": prompt.repetition_penalty,
+        }
+        options = {name: value for name, value in settings.items() if value is not None}
+        if options:
+            body["options"] = options
+        if prompt.logprobs is not None:
+            body["logprobs"] = True
+            if prompt.logprobs:
+                body["top_logprobs"] = prompt.logprobs
+        output = prompt.output
+        if output is not None:
+            body["format"] = "json" if output.schema is None else output.schema
+            for name in ("name", "description"):
+                if getattr(output, name):
+                    dropped(self.notes, f"output.{name}", "Ollama takes the schema alone.")
+        self.put_reasoning(body)
+
+    def put_reasoning(self, body: JsonObject) -> None:
+        settings, notes = self.prompt.reasoning, self.notes
+        if settings is None:
+            return
+        if settings.summary is not None:
+            dropped(notes, "reasoning.summary", "Ollama sends the thoughts themselves.")
+        if settings.visible is False:
+            dropped(notes, "reasoning.visible", "Ollama always sends the thoughts.")
+        effort = settings.effort
+        if effort is None and settings.budget_tokens is not None:
+            effort = effort_of(settings.budget_tokens)
+        elif settings.budget_tokens is not None:
+            dropped(notes, "reasoning.budget_tokens", "Ollama takes no budget of thinking.")
+        if effort is None:
+            if settings.adaptive:
+                body["think"] = True
+            return
+        if effort == "none":
+            body["think"] = False
+            return
+        word = _WORDS[effort] if "gpt-oss" in self.prompt.model else True
+        body["think"] = word
+        if word != settings.effort:
+            field = "reasoning.budget_tokens" if settings.effort is None else "reasoning.effort"
+            mapped(notes, field, "This model takes another measure of how much it thinks.")

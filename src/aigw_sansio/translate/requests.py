@@ -1,0 +1,66 @@
+"""Requests from one format to another.
+
+Decides: the order of the steps: read, set the model, write. Must not know: any format.
+"""
+
+import msgspec
+
+from ..formats.translation import Note, Refused, WireRequest
+from ..prompt import JsonObject, Prompt
+from .registry import find_format, find_reader
+
+
+class Translated(msgspec.Struct, frozen=True):
+    """``request`` is ready to be sent; ``prompt`` is what it asks, for whoever writes the response; ``notes`` say what
+    was lost on the way."""
+
+    request: WireRequest
+    prompt: Prompt
+    notes: tuple[Note, ...]
+
+    def __repr__(self) -> str:
+        return f"Translated({self.request!r}, {len(self.notes)} notes)"
+
+
+def translate_request(
+    body: object, *, source: str, target: str, model: str | None = None, stream: bool | None = None
+) -> Translated | Refused:
+    """The client's ``body``, which is in the format ``source``, as a request to a provider that speaks ``target``.
+
+    ``body`` is a JSON value and is not changed; the result shares parts of it. ``model`` and ``stream`` replace what
+    the client said. Next, send ``request``, and give ``prompt`` to whoever translates the response. Raises
+    :class:`~aigw_sansio.errors.LocalProtocolError` if one of the formats is unknown.
+    """
+    write = find_format(target).write
+    notes: list[Note] = []
+    prompt = _read(body, source, notes)
+    if isinstance(prompt, Refused):
+        return prompt
+    if model is not None:
+        prompt = msgspec.structs.replace(prompt, model=model)
+    if stream is not None:
+        prompt = msgspec.structs.replace(prompt, stream=stream)
+    request = write(prompt, notes)
+    return request if isinstance(request, Refused) else Translated(request, prompt, tuple(notes))
+
+
+def read_request(body: object, source: str) -> tuple[Prompt, tuple[Note, ...]] | Refused:
+    """What the client's ``body`` asks, and what of it was lost. Next, :func:`write_request`."""
+    notes: list[Note] = []
+    prompt = _read(body, source, notes)
+    return prompt if isinstance(prompt, Refused) else (prompt, tuple(notes))
+
+
+def write_request(prompt: Prompt, target: str) -> tuple[WireRequest, tuple[Note, ...]] | Refused:
+    """``prompt`` for a provider that speaks ``target``, and what of it was lost."""
+    notes: list[Note] = []
+    request = find_format(target).write(prompt, notes)
+    return request if isinstance(request, Refused) else (request, tuple(notes))
+
+
+def _read(body: object, source: str, notes: list[Note]) -> Prompt | Refused:
+    read = find_reader(source)
+    if type(body) is not dict:
+        return Refused("body", "It must be a JSON object.")
+    members: JsonObject = body
+    return read(members, notes)

@@ -1,0 +1,88 @@
+"""Requests from one format to another: the order of the steps, and what a caller may get wrong."""
+
+from typing import Any
+
+import pytest
+
+from aigw_sansio.errors import LocalProtocolError
+from aigw_sansio.formats.registry import FORMATS
+from aigw_sansio.prompt import Prompt, Text, Turn
+from aigw_sansio.translate import (
+    CLIENT_FORMATS,
+    REQUEST_FORMATS,
+    Refused,
+    Translated,
+    read_request,
+    translate_request,
+    write_request,
+)
+from aigw_sansio.translate.registry import find_format
+
+BODY: dict[str, Any] = {"model": "gpt-4.1", "messages": [{"role": "user", "content": "Hello"}], "top_k": 3, "n": 1}
+
+
+def test_the_formats() -> None:
+    assert {
+        "openai-chat", "openai-responses", "anthropic-messages", "gemini", "vertex-gemini", "bedrock-converse",
+        "vertex-anthropic", "bedrock-anthropic", "cohere-v2", "mistral", "ollama-chat", "workers-ai", "groq", "deepseek",
+        "xai", "perplexity", "cerebras", "openrouter", "fireworks", "huggingface", "azure-openai", "baseten", "vllm",
+        "llamacpp",
+    } <= {*REQUEST_FORMATS}  # fmt: skip
+    assert CLIENT_FORMATS == ("openai-chat", "openai-responses", "anthropic-messages")
+    assert {*CLIENT_FORMATS} <= {*REQUEST_FORMATS}
+
+
+@pytest.mark.parametrize("target", REQUEST_FORMATS)
+def test_every_format_says_hello(target: str) -> None:
+    result = translate_request(BODY, source="openai-chat", target=target)
+    assert isinstance(result, Translated), result
+    assert result.request.method == "POST"
+    assert "Hello" in str(result.request.body)
+    assert find_format(target).answers in FORMATS
+
+
+def test_notes_of_reading_and_writing_come_together() -> None:
+    body = {**BODY, "max_tokens": 5, "max_completion_tokens": 6, "seed": 1}
+    result = translate_request(body, source="openai-chat", target="anthropic-messages")
+    assert isinstance(result, Translated)
+    assert {note.field for note in result.notes} == {"max_tokens", "seed"}
+
+
+def test_model_and_stream_replace_what_the_client_said() -> None:
+    result = translate_request(BODY, source="openai-chat", target="mistral", model="m-2", stream=True)
+    assert isinstance(result, Translated)
+    assert (result.request.body["model"], result.request.body["stream"]) == ("m-2", True)
+    assert (result.prompt.model, result.prompt.stream) == ("m-2", True)
+    assert BODY["model"] == "gpt-4.1"
+
+
+def test_a_refusal_is_a_value() -> None:
+    result = translate_request({**BODY, "n": 2}, source="openai-chat", target="cohere-v2")
+    assert isinstance(result, Refused)
+    assert result.field == "choice_count"
+
+
+@pytest.mark.parametrize("body", [None, [], "x", 7, True, {}, {"messages": 7}])
+def test_what_is_no_request_is_refused(body: object) -> None:
+    assert isinstance(read_request(body, "openai-chat"), Refused)
+
+
+def test_the_halves() -> None:
+    read = read_request(BODY, "openai-chat")
+    assert not isinstance(read, Refused)
+    prompt, notes = read
+    assert (prompt.top_k, notes) == (3, ())
+    written = write_request(prompt, "cohere-v2")
+    assert not isinstance(written, Refused)
+    assert written[0].body["k"] == 3
+    assert written[1] == ()
+
+
+def test_unknown_names_are_mistakes_of_the_caller() -> None:
+    prompt = Prompt(model="m", turns=(Turn("user", (Text("a"),)),))
+    with pytest.raises(LocalProtocolError, match="'nope' is no format here; allowed are openai-chat, "):
+        write_request(prompt, "nope")
+    with pytest.raises(LocalProtocolError, match=r"allowed are openai-chat, openai-responses, anthropic-messages$"):
+        read_request(BODY, "cohere-v2")
+    with pytest.raises(LocalProtocolError):
+        translate_request(BODY, source="openai-chat", target="nope")
