@@ -100,7 +100,7 @@ def translate_answer(body: bytes, *, target: str, context: AnswerContext, status
     writer = make_writer(target, context)
     events = make_reader(context.source).read_whole(body)
     written = writer.write_whole(events, find_media(body, events))
-    failed = next((event for event in events if type(event) is ResponseFailed), None)
+    failed = writer.failed
     return Answer(status if failed is None else shown_status(form, failed), written, tuple(writer.notes))
 
 

@@ -169,3 +169,10 @@ def test_a_conversation_through_both_ways() -> None:
 def test_only_formats_of_clients_are_written() -> None:
     with pytest.raises(LocalProtocolError, match="'gemini' is no format here; allowed are openai-chat, "):
         make_writer("gemini", context("gemini"))
+
+
+def test_a_finish_of_error_is_no_success() -> None:
+    body = b'{"candidates":[{"content":{"parts":[]},"finishReason":"MALFORMED_FUNCTION_CALL"}]}'
+    answer = translate_answer(body, target="openai-chat", context=answer_context(Prompt(), "gemini", id="1", created=1))
+    assert answer.status >= 500
+    assert b'"error"' in answer.body
