@@ -110,7 +110,7 @@ def find_target(
         format = _OWN_FORMATS[slug]
         return CompatTarget(slug, name, format, passes=format == client_format)
     if client_format == "openai-responses" and slug in _RESPONSES:
-        return CompatTarget(slug, name, client_format, "responses", passes=True)
+        return CompatTarget(slug, name, client_format, endpoint="responses", passes=True)
     if slug == "azure-openai":
         return _azure(row, name, client_format, own)
     if slug == "aws-bedrock":
@@ -118,9 +118,9 @@ def find_target(
     if slug == "google-vertex-ai":
         return _vertex(row, name, client_format, own, bearer)
     if slug == "huggingface":
-        return CompatTarget(slug, name, "huggingface", f"{quote(name, safe='/')}/v1/chat/completions")
+        return CompatTarget(slug, name, "huggingface", endpoint=f"{quote(name, safe='/')}/v1/chat/completions")
     format, path = _CHAT.get(slug, ("openai-like", "chat/completions"))
-    return CompatTarget(slug, name, format, path, passes=_is_chat(client_format, format))
+    return CompatTarget(slug, name, format, endpoint=path, passes=_is_chat(client_format, format))
 
 
 def _is_chat(client_format: ClientFormat, format: str) -> bool:
@@ -161,9 +161,9 @@ def _azure(row: Provider, name: str, client_format: ClientFormat, own: ProviderS
             )
     root = f"{resource}/openai/v1"
     if client_format == "openai-responses":
-        return CompatTarget(row.slug, deployment, client_format, f"{root}/responses", passes=True)
+        return CompatTarget(row.slug, deployment, client_format, endpoint=f"{root}/responses", passes=True)
     passes = _is_chat(client_format, "azure-openai")
-    return CompatTarget(row.slug, deployment, "azure-openai", f"{root}/chat/completions", passes=passes)
+    return CompatTarget(row.slug, deployment, "azure-openai", endpoint=f"{root}/chat/completions", passes=passes)
 
 
 def _bedrock(row: Provider, name: str, own: ProviderSettings) -> CompatTarget | Fault:
@@ -199,7 +199,7 @@ def _vertex(
             "to https://HOST/v1/projects/PROJECT/locations/LOCATION",
         )
     endpoint = f"{root}endpoints/openapi/chat/completions"
-    return CompatTarget(row.slug, name, "openai-like", endpoint, passes=_is_chat(client_format, "openai-like"))
+    return CompatTarget(row.slug, name, "openai-like", endpoint=endpoint, passes=_is_chat(client_format, "openai-like"))
 
 
 def _account(row: Provider, own: ProviderSettings, bearer: str) -> ServiceAccount | Fault | None:
