@@ -159,6 +159,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: WebSocket subprotocols that are no secrets. One that ends with a dot stands for all that begin with it.
     subprotocols: tuple[str, ...] = ()
     methods: tuple[str, ...] = ("GET", "HEAD", "POST")  #: that may go with the stored key
+    models: tuple[str, ...] = ()  #: the provider's names of those that clients are told of; others can be asked too
     http2: Literal["auto", "on", "off"] = "auto"  #: "on" without TLS is h2c with prior knowledge
     ca_file: str | None = None
 
@@ -175,8 +176,8 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
         return (
             f"ProviderSettings(base_url={shown_url(self.base_url)!r}, realtime_url={shown_url(self.realtime_url)!r}, "
             f"api_key={self.api_key!r}, headers={names!r}, origin={self.origin!r}, key_in={self.key_in!r}, "
-            f"subprotocols={self.subprotocols!r}, methods={self.methods!r}, http2={self.http2!r}, "
-            f"ca_file={self.ca_file!r})"
+            f"subprotocols={self.subprotocols!r}, methods={self.methods!r}, models={self.models!r}, "
+            f"http2={self.http2!r}, ca_file={self.ca_file!r})"
         )
 
 

@@ -705,7 +705,8 @@ ROLE: Final = b'data: {"choices":[{"index":0,"delta":{"role":"assistant"}}]}\n\n
 class World:
     """A gateway with one client, and one exchange whose provider has begun to answer."""
 
-    def __init__(self, *, mode: str = "raw", media: bytes = b"text/event-stream") -> None:
+    def __init__(self, *, mode: str = "raw", media: bytes = b"text/event-stream", client: str = "") -> None:
+        """``client``: the endpoint of ``compat`` that it uses."""
         settings = {"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1", api_key=Secret("sk-abcdefghijkl"))}
         self.gateway = Gateway(Config(providers=settings), b"a seed of 16 bytes", 0.0)
         self.client = self.gateway.open_downstream("peer", None, 0.0)
@@ -713,6 +714,8 @@ class World:
         query = {"stream": True, "model": "m"}
         step: dict[str, Any] = {"provider": "openai", "endpoint": "chat/completions", "query": query}
         step["config"] = {"response": mode}
+        if client:
+            step |= {"provider": "compat", "endpoint": client, "query": translated(client)}
         self.create = json.dumps({"type": "universal.create", "request": step}).encode()
         self.say(self.create)
         self.provider = next(e.conn for e in self.gateway.effects() if isinstance(e, Connect))
@@ -734,11 +737,18 @@ class World:
             self.gateway.data_sent(conn, len(data), 0.0)
 
 
-def streamed(part: bytes, *, first: bytes = TEXT, taken: bool = True, mode: str = "raw") -> Prepare:
+def translated(client: str, count: int = 1) -> dict[str, object]:
+    """A request of ``count`` messages in the client's format."""
+    said = [{"role": ("user", "assistant")[at % 2], "content": "Hello"} for at in range(count)]
+    messages = "input" if client == "responses" else "messages"
+    return {"model": "openai/m" if client == "messages" else "groq/m", "stream": True, "max_tokens": 9, messages: said}
+
+
+def streamed(part: bytes, *, first: bytes = TEXT, taken: bool = True, mode: str = "raw", client: str = "") -> Prepare:
     """``part`` comes n times, each in a read of its own."""
 
     def prepare(n: int) -> Callable[[], object]:
-        world = World(mode=mode)
+        world = World(mode=mode, client=client)
         world.answer(first)
 
         def run() -> None:
@@ -789,7 +799,18 @@ GATEWAY: Final[dict[str, Prepare]] = {
     "what comes before the first content": streamed(ROLE, first=ROLE),
     "comments": streamed(b":\n\n"),
     "an event in pieces": streamed(b"a", first=TEXT + b"data: "),
+    "a stream for a client of Messages": streamed(TEXT, client="messages"),
+    "a stream for a client of Messages, as events": streamed(TEXT, client="messages", mode="both"),
     "a whole answer": whole_answer,
+    "a translated request": said(
+        lambda world, n: [
+            json.dumps(
+                {"type": "universal.create", "request": {"provider": "compat", "endpoint": client, "query": query}}
+            ).encode()
+            for client in ("chat/completions", "messages", "responses")
+            for query in (translated(client, n),)
+        ]
+    ),
     "pings": said(lambda world, n: [b'{"type":"universal.ping"}'] * n),
     "exchanges": said(create_and_cancel),
     "many exchanges at once": said(

@@ -16,6 +16,7 @@ from aigw_sansio.dialects.universal.messages import Metadata
 from aigw_sansio.events import ProviderEvent, Unrecognised, UsageReported
 from aigw_sansio.exchanges.policy import StepConfig
 from aigw_sansio.faults import ENVELOPE_CODE, HTTP_STATUS, FaultKind
+from aigw_sansio.providers.compat import CLIENT_ENDPOINTS, COMPAT, compat_slugs
 from aigw_sansio.providers.registry import ALIASES, REGISTRY
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +69,14 @@ def test_every_field_of_metadata_is_named() -> None:
 
 def test_the_aliases_of_providers_are_named() -> None:
     row = next(row for row in table(PROTOCOL, "Field") if row[0] == "`provider`")
-    assert quoted(row[1]) == {*ALIASES, *ALIASES.values()}
+    assert quoted(row[1]) == {COMPAT, *ALIASES, *ALIASES.values()}
+
+
+def test_every_provider_of_translated_requests_is_named() -> None:
+    named = {name for row in table(PROTOCOL, "In `model`") for name in re.findall(r"`([\w-]+)/", row[0])}
+    assert {ALIASES.get(name, name) for name in named} == {*compat_slugs(), "custom-NAME"}
+    endpoints = [row[0].split("`")[1] for row in table(PROTOCOL, "Endpoint of `compat`")]
+    assert endpoints == [*(name for name in CLIENT_ENDPOINTS if name != "chat/completion"), "models"]
 
 
 def test_every_realtime_endpoint_is_named() -> None:

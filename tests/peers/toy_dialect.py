@@ -2,6 +2,7 @@
 ``stop`` and ``ping``."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from aigw_sansio.bodies.chunk import Chunk
@@ -44,6 +45,9 @@ class ToyEncoder(ResponseEncoder):
 
     def chunk(self, response: ProviderResponse, chunk: Chunk, events: list[ProviderEvent]) -> list[bytes]:
         return [message("chunk", self._name, chunk.data.decode())]
+
+    def texts(self, texts: Sequence[bytes], events: list[ProviderEvent]) -> list[bytes]:
+        return [message("chunk", self._name, text.decode()) for text in texts]
 
     def events(self, events: list[ProviderEvent]) -> list[bytes]:
         return []
@@ -103,6 +107,9 @@ class ToyDialect(Dialect):
 
     def pong(self) -> list[bytes]:
         return [message("pong", None, part) for part in (1, 2)]
+
+    def answered(self, event_id: str, log_id: str, body: bytes) -> list[bytes]:
+        return [message("answered", event_id, body.decode())]
 
     def refused(self, event_id: str, log_id: str, fault: Fault) -> list[bytes]:
         return [message("refused", event_id, fault.kind)]

@@ -19,6 +19,7 @@ def call(
     body: bytes | None = b"{}",
     own_tokens: Callable[[str], bool] = lambda value: value == "ours",
     account: str = "acc",
+    moves_key: bool = False,
     **settings: ProviderSettings,
 ) -> ProviderCall | Fault:
     return build_call(
@@ -31,6 +32,7 @@ def call(
         account=account,
         own_tokens=own_tokens,
         unix_time=1_700_000_000.0,
+        moves_key=moves_key,
     )
 
 

@@ -17,7 +17,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "upstream": {"engine", "wires", "providers", "exchanges"},
     "downstream": {"engine", "wires", "providers"},
     "dialects": {"bodies", "formats", "exchanges"},
-    "sessions": {"engine", "providers", "downstream", "exchanges", "dialects"},
+    "sessions": {"engine", "formats", "translate", "providers", "downstream", "exchanges", "dialects"},
     "realtime": {"engine", "wires", "bodies", "formats", "providers", "downstream"},
     "gateway": {"engine", "wires", "providers", "upstream", "downstream", "dialects", "sessions", "realtime"},
     "engine_api": set(),

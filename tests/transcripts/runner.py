@@ -113,6 +113,8 @@ class Transcript:
                 pairs = _pairs(words[1:])
                 if "api_key" in pairs:
                     pairs["api_key"] = Secret(str(pairs["api_key"]))
+                if "models" in pairs:
+                    pairs["models"] = tuple(str(pairs["models"]).split(","))
                 providers[words[0]] = ProviderSettings(**pairs)  # type: ignore[arg-type]
             elif kind == "events":
                 emit = True

@@ -10,7 +10,8 @@ PROVIDERS = ("custom-one", "custom-two", "openai", "anthropic")
 
 
 def create_message(event_id: str, who: int, much: int) -> str:
-    """A create with one to three steps, sometimes with retries and timers."""
+    """A create with one to three steps, sometimes with retries and timers; some in another format than the
+    provider's."""
     steps = []
     for index in range(1 + (much % 8 == 7) + (much % 16 == 15)):
         step: dict[str, object] = {
@@ -18,6 +19,8 @@ def create_message(event_id: str, who: int, much: int) -> str:
             "endpoint": "some/thing" if who % 11 == 10 else "chat/completions",
             "query": {"id": event_id, "pad": "p" * (0, 10, 600)[much % 3], "stream": who % 2 == 0},
         }
+        if who % 7 == 6:
+            step |= _translated(str(step["provider"]), event_id, step["query"])
         if who % 3 == 1:
             step["config"] = {"maxAttempts": 3, "retryDelay": 100, "requestTimeout": 2000, "idleTimeout": 5000}
         if who % 5 == 2:
@@ -25,6 +28,24 @@ def create_message(event_id: str, who: int, much: int) -> str:
         steps.append(step)
     steps[0]["eventId"] = event_id
     return json.dumps({"type": "universal.create", "request": steps if len(steps) > 1 or much % 2 else steps[0]})
+
+
+def _translated(provider: str, event_id: str, query: object) -> dict[str, object]:
+    """The fields of a step that asks the same in Anthropic's format; the providers here write OpenAI's."""
+    assert isinstance(query, dict)
+    model = "openai/m" if provider == "anthropic" else f"{provider}/m"
+    messages = [{"role": "user", "content": f"{event_id} {query['pad']}"}]
+    asked = {"model": model, "max_tokens": 9, "messages": messages, "stream": query["stream"]}
+    return {"provider": "compat", "endpoint": "messages", "query": asked}
+
+
+def _event_id(body: bytes) -> str:
+    """Whose request this is."""
+    asked = json.loads(body)
+    if "id" in asked:
+        return str(asked["id"])
+    content = asked["messages"][-1]["content"]
+    return str(content if isinstance(content, str) else content[0]["text"]).partition(" ")[0]
 
 
 class Caller:
@@ -130,11 +151,13 @@ class Caller:
                 self.done.append(event_id)
 
     def _chunk(self, event_id: str, response: object) -> None:
-        if not isinstance(response, dict) or "choices" not in response:
+        if not isinstance(response, dict):
             return
-        if "content" not in response["choices"][0].get("delta", ()):
+        delta = response.get("delta") or next(iter(response.get("choices", ())), {}).get("delta", {})
+        text = delta.get("content", delta.get("text"))
+        if text is None or ":" not in text:  # of a whole response that came as a chunk
             return
-        name, number = response["choices"][0]["delta"]["content"].split(":")[:2]
+        name, number = text.split(":")[:2]
         if name != event_id or int(number) != self.counts[event_id]:
             self.complaint = f"{event_id} got chunk {number} of {name}, expected {self.counts[event_id]}"
         self.counts[event_id] += 1
@@ -207,7 +230,7 @@ class Serving:
         self.billed = False  #: it costs money: it was begun, and the gateway can know that
         self.terminated = False  #: the format's own end was sent, whatever the transport does
         self.told_end = False  #: and it has arrived
-        self.event_id: str = json.loads(body)["id"] if body else "?"
+        self.event_id: str = _event_id(body) if body else "?"
         self.phase = "asked"  #: asked, stream, over
         self.chunks = 0
         self.finished = False

@@ -117,6 +117,7 @@ class Pipe:
         self.offered: tuple[str, ...] = ()
         self.servings: list[Serving] = []
         self.inbound = b""
+        self.garbled = False  #: what is no HTTP is among it, or was
         self.read = 0  #: bytes that the driver has read
         self.end: str | None = None  #: "eof" or "reset", behind ``inbound``
         self.end_told = False
@@ -859,7 +860,7 @@ class World:
         lie = LIES[much % len(LIES)]
         self._flow(pipe)  # what the gateway has taken back, it has taken back
         logs = [log_id for log_id, event_id in self.admitted.items() if event_id == serving.event_id]
-        if serving.phase != "asked" or not pipe.live or len(logs) != 1 or self.ended[logs[0]]:
+        if serving.phase != "asked" or not pipe.live or pipe.garbled or len(logs) != 1 or self.ended[logs[0]]:
             return None
         failures = self.failures.setdefault(logs[0], [])
         before = len(failures)
@@ -925,6 +926,7 @@ class World:
         serving = next((one for one in pipe.servings if one.phase in ("stream", "asked")), None)
         if kind == "garbage":
             pipe.inbound += b"\x00\xffgarbage\r\n\r\n"
+            pipe.garbled = True
             for one in pipe.servings:
                 one.spoilt = True
         elif kind == "interim" and serving is not None and serving.phase == "asked" and not serving.stream:

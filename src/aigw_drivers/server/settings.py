@@ -110,8 +110,8 @@ _GATEWAY_KEYS: Final = (
     "compression", *_RETRY_KEYS, *_NOT_SUPPORTED,
 )  # fmt: skip
 _PROVIDER_KEYS: Final = (
-    "base_url", "realtime_url", "api_key", "headers", "origin", "key_in", "subprotocols", "methods", "http2",
-    "ca_file",
+    "base_url", "realtime_url", "api_key", "headers", "origin", "key_in", "subprotocols", "methods",
+    "models", "http2", "ca_file",
 )  # fmt: skip
 _SERVER_KEYS: Final = ("host", "port", "tls_certificate", "tls_key", "workers")
 _SERVER_KEYS_OF_CORE: Final = ("hosts", "trusted_proxies")
@@ -326,6 +326,8 @@ class _Reader(ValueReader):
             self.checked(where, found, "subprotocols", tuple(items.values()))
         if "methods" in table:
             found["methods"] = self.methods(f"{where}.methods", table["methods"])
+        if "models" in table:
+            found["models"] = tuple(self.strings(f"{where}.models", table["models"]).values())
         self.key_place(where, found)
         if "http2" in table:
             value = self.from_environment(f"{where}.http2", table["http2"])

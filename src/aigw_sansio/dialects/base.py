@@ -42,6 +42,10 @@ class Dialect(ABC):
         """The reply to ``Ping``."""
 
     @abstractmethod
+    def answered(self, event_id: str, log_id: str, body: bytes) -> list[bytes]:
+        """A create that the gateway itself answers, with ``body`` (JSON)."""
+
+    @abstractmethod
     def refused(self, event_id: str, log_id: str, fault: Fault) -> list[bytes]:
         """A create that did not become an exchange."""
 

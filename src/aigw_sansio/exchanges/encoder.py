@@ -6,20 +6,24 @@ An abstract class, not a ``Protocol``: :meth:`ResponseEncoder.chunks` is called 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..bodies.chunk import Chunk
 from ..events import FinishReason, ProviderEvent, ResponseFailed, UsageReported
 from ..faults import Fault
+from ..formats.translation import Note
 from ..wires.http import Headers
 from .response import ProviderResponse
 
 
 class Progress(NamedTuple):
-    """How far an exchange has come: the current step, from 0, and the number of attempts of all steps."""
+    """How far an exchange has come: the current step, from 0, and the number of attempts of all steps. ``notes`` say
+    what the translation of a step's request lost."""
 
     step: int
     attempts: int
+    notes: tuple[Note, ...] = ()
 
 
 class FinalResponse(NamedTuple):
@@ -45,10 +49,13 @@ class ResponseEncoder(ABC):
     ``chunks`` and ``events``, then ``finished`` or ``failed``. ``cancelled`` may take the place of any later call.
 
     What ``chunk`` and ``events`` encode before ``begin`` is uncommitted: it is sent after the messages of ``begin``, or
-    thrown away if the attempt fails and another one begins. So keep no state of it.
+    thrown away if the attempt fails and another one begins. So keep no state of it beyond ``attempt``.
     """
 
     __slots__ = ()
+
+    def attempt(self, step: int) -> None:  # noqa: B027
+        """An attempt of ``step`` begins: what was encoded of an earlier one is thrown away."""
 
     @property
     @abstractmethod
@@ -67,6 +74,11 @@ class ResponseEncoder(ABC):
     @abstractmethod
     def chunk(self, response: ProviderResponse, chunk: Chunk, events: list[ProviderEvent]) -> list[bytes]:
         """The messages of one chunk; ``events`` are its meaning."""
+
+    @abstractmethod
+    def texts(self, texts: Sequence[bytes], events: list[ProviderEvent]) -> list[bytes]:
+        """The messages of one chunk that was translated: ``texts``, each a JSON document, are shown in its place;
+        ``events`` are its meaning."""
 
     @abstractmethod
     def events(self, events: list[ProviderEvent]) -> list[bytes]:

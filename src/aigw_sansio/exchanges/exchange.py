@@ -214,6 +214,7 @@ class Exchange:
         policy = planned.policy
         self._tries += 1
         self._attempts += 1
+        self._encoder.attempt(self._step)
         # With retries the last attempt of the last step has no first-byte timeout: nothing would be tried after it.
         last = policy.attempts > 1 and self._step == len(self._steps) - 1 and not self._may_repeat
         self._attempt = Attempt(

@@ -3,8 +3,12 @@
 Decides: what each sees of the other. Must not know: either of them.
 """
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
+from ..formats.answers.base import AnswerWriter
+from ..formats.answers.errors import ClientFormat
+from ..formats.translation import Note
 from ..providers.call import ProviderCall
 from .policy import Policy
 
@@ -12,11 +16,23 @@ from .policy import Policy
 Ending = Literal["created", "done", "error", "cancelled", "gone"]
 
 
+class AnswerPlan(NamedTuple):
+    """How the client is shown a step's response. ``writer`` makes a writer of the client's ``format``, given the id and
+    the Unix time (seconds) of the response; ``None``: the provider's own bytes are shown. ``notes``: what the
+    translation of the request lost. ``memory``: the bytes that it holds until the exchange has ended."""
+
+    notes: tuple[Note, ...] = ()
+    format: ClientFormat = "openai-chat"
+    writer: Callable[[str, int], AnswerWriter] | None = None
+    memory: int = 0
+
+
 class PlannedStep(NamedTuple):
-    """A step that can run: the call, and how often and how long it is tried."""
+    """A step that can run: the call, how often and how long it is tried, and how its response is shown."""
 
     call: ProviderCall
     policy: Policy
+    answer: AnswerPlan = AnswerPlan()
 
 
 class Scheduled(Protocol):

@@ -50,6 +50,18 @@ def drop_empty_credentials(fields: dict[str, str]) -> None:
             del fields[name]
 
 
+def take_key(fields: dict[str, str]) -> str:
+    """The client's key, taken out of ``fields``: the first of ``Authorization: Bearer`` and the fields that hold
+    nothing else. Empty if there is none, or one that is no bearer token (a signature)."""
+    scheme, _, bearer = fields.get("authorization", "").partition(" ")
+    if scheme and scheme.lower() != "bearer":
+        return ""
+    keys = [bearer.strip() if name == "authorization" else fields[name] for name in CREDENTIAL_FIELDS if name in fields]
+    for name in CREDENTIAL_FIELDS:
+        fields.pop(name, None)
+    return keys[0] if keys else ""
+
+
 def has_key(fields: Mapping[str, str], query: str, parameters: Sequence[str], location: KeyLocation) -> bool:
     """Whether the request carries a key: in a field, in one of the query ``parameters``, or at ``location``."""
     if any(name in fields for name in CREDENTIAL_FIELDS) or fields.get(location.header):

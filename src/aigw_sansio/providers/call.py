@@ -27,6 +27,7 @@ from .auth import (
     operators_secrets,
     read_stored_key,
     refuse_chosen_host,
+    take_key,
 )
 from .google_token import ServiceAccount
 from .headers import PASS_ORIGIN, TOKEN, encode_fields, forwarded, put_operators_fields, refuse
@@ -71,14 +72,15 @@ def build_call(
     account: str,
     own_tokens: OwnTokens,
     unix_time: float,
+    moves_key: bool = False,
 ) -> ProviderCall | Fault:
     """Build the request of one step, or return why the step cannot be used.
 
     ``provider`` is the client's name for it; ``settings`` are keyed by canonical slug; ``account`` is the client's
     account (for providers with accounts in their URLs); ``own_tokens`` recognises the gateway's own tokens, which are
-    removed from every part that may hold a key; ``unix_time`` (seconds) dates signatures. Faults are of the kinds
-    ``UNKNOWN_PROVIDER``, ``INVALID_REQUEST`` and ``NOT_CONFIGURED``; they name the field and what is allowed, and quote
-    no secret.
+    removed from every part that may hold a key; ``unix_time`` (seconds) dates signatures. ``moves_key``: the client
+    does not know where this provider wants its key, so it is put there. Faults are of the kinds ``UNKNOWN_PROVIDER``,
+    ``INVALID_REQUEST`` and ``NOT_CONFIGURED``; they name the field and what is allowed, and quote no secret.
     """
     row = find_provider(
         provider,
@@ -116,7 +118,10 @@ def build_call(
     if payload:
         fields.setdefault("content-type", "application/json")
     location = _location(row, located, own)
-    asked = located.endpoint.query or ""
+    way = located.endpoint
+    if moves_key and (key := take_key(fields)):
+        way = _with_key(fields, way, location, key)
+    asked = way.query or ""
     # asked here: authenticating may add a key of ours
     client_has_key = has_key(fields, f"{base.query}&{asked}" if base.query else asked, row.query_keys, location)
     credential = _authenticate(
@@ -130,16 +135,12 @@ def build_call(
     if isinstance(credential, Fault):
         return credential
     put_operators_fields(fields, own.headers, own.origin, client_has_key=client_has_key)
-    way = located.endpoint
     added: list[str] = []
     if isinstance(credential, str):
         added += key_forms(credential, location)
+        way = _with_key(fields, way, location, credential)
         if location.query:
-            asked = query_with_key(asked, location.query, credential)
-            way = Endpoint(way.path, asked)
-            added.append(asked.rpartition("=")[2])
-        else:
-            put_key(fields, location, credential)
+            added.append((way.query or "").rpartition("=")[2])
     target = build_target(base, way)
     if isinstance(target, RefusedTarget):
         return refuse("request.endpoint", target.why)
@@ -199,6 +200,14 @@ def _location(row: Provider, located: Destination, own: ProviderSettings) -> Key
     if set_location is not None and not set_location.marker:
         return set_location
     return located.route.key or row.key
+
+
+def _with_key(fields: dict[str, str], way: Endpoint, location: KeyLocation, key: str) -> Endpoint:
+    """The endpoint with ``key``, if its place is the query; else it is put into ``fields``."""
+    if location.query:
+        return Endpoint(way.path, query_with_key(way.query or "", location.query, key))
+    put_key(fields, location, key)
+    return way
 
 
 def _authenticate(

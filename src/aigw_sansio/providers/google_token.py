@@ -43,6 +43,7 @@ class ServiceAccount(msgspec.Struct, frozen=True):
     path: str
     token_uri: str
     region: str = ""  #: where its models run, if the file says so
+    project: str = ""  #: whose models they are, if the file says so
 
 
 class GoogleToken(msgspec.Struct, frozen=True):
@@ -62,6 +63,7 @@ class _KeyFile(msgspec.Struct):
     private_key_id: str = ""
     token_uri: str = TOKEN_URI
     region: str = ""
+    project_id: str = ""
 
     __repr__ = without_content
 
@@ -106,6 +108,7 @@ def read_service_account(
         path=base.path or "/",
         token_uri=read.token_uri,
         region=read.region,
+        project=read.project_id,
     )
 
 

@@ -18,7 +18,9 @@ from ..faults import Fault
 from ..ids import ConnId
 from ..providers.allowed import NO_SETTINGS, refuse_call, settings_of
 from ..providers.call import build_call
+from ..providers.compat import COMPAT
 from ..secret import Secret
+from .compat import answer_plan, list_models, translate_step
 
 
 class ClientInfo(NamedTuple):
@@ -60,6 +62,11 @@ def client_info(admitted: Admitted, subprotocol: str | None) -> ClientInfo:
     )
 
 
+def models_told(services: Services, client: ClientInfo, steps: Sequence[Step]) -> bytes | None:
+    """The list of models, if that is what the client asks for: the gateway itself answers it."""
+    return list_models(steps, client.settings, settings_of(client.settings, services.config.providers))
+
+
 def plan(services: Services, client: ClientInfo, steps: Sequence[Step], now: float) -> list[PlannedStep] | Fault:
     """The plan of every step, or why one of them cannot run."""
     planned: list[PlannedStep] = []
@@ -87,6 +94,12 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
         return policy
     providers = settings_of(client.settings, services.config.providers)
     shown = _tokens(step) if client.settings.authentication else []
+    own_tokens = own_token_check(services.own_tokens, client.settings, [client.token, *shown])
+    compat = translate_step(step, providers, own_tokens) if step.provider == COMPAT else None
+    if isinstance(compat, Fault):
+        return compat
+    if compat is not None:
+        step = compat.step
     call = build_call(
         provider=step.provider,
         endpoint=step.endpoint,
@@ -95,8 +108,9 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
         body=step.query if step.body is None else step.body,
         settings=providers,
         account=client.account,
-        own_tokens=own_token_check(services.own_tokens, client.settings, [client.token, *shown]),
+        own_tokens=own_tokens,
         unix_time=services.unix_time(now),
+        moves_key=compat is not None,
     )
     if isinstance(call, Fault):
         return call
@@ -108,7 +122,9 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
         method=call.request.method.decode("ascii"),
         own=providers.get(call.provider, NO_SETTINGS),
     )
-    return refused or PlannedStep(call, policy)
+    if refused is not None or compat is None:
+        return refused or PlannedStep(call, policy)
+    return PlannedStep(call, policy, answer_plan(compat, call.format))
 
 
 def unknown_tokens(settings: GatewaySettings, steps: Sequence[Step]) -> list[Secret]:

@@ -18,9 +18,10 @@ from ..events import ProviderEvent, ProviderEventRead, SessionEnded, SessionOpen
 from ..exchanges.exchange import Exchange
 from ..exchanges.ports import Scheduled
 from ..exchanges.source import Source
+from ..exchanges.translating import TranslatingEncoder
 from ..faults import Fault, FaultKind, Side
 from .client_limits import ClientLimits
-from .planner import ClientInfo, plan, unknown_tokens
+from .planner import ClientInfo, models_told, plan, unknown_tokens
 from .scheduler import FairScheduler
 from .token_checks import PendingCreate, TokenChecks
 
@@ -54,6 +55,7 @@ class Session(Generic[Channel]):
         "_scheduler",
         "_services",
         "_source",
+        "_translating",
         "_unusable",
         "channel",
         "session_id",
@@ -85,6 +87,7 @@ class Session(Generic[Channel]):
         self._opened = now
         self._exchanges: dict[str, Exchange] = {}
         self._flushing: dict[str, Scheduled] = {}  # ended, but with queued messages
+        self._translating: dict[str, TranslatingEncoder] = {}  # of the exchanges whose responses are written anew
         self._checks = TokenChecks(
             services,
             account=client.account,
@@ -148,7 +151,8 @@ class Session(Generic[Channel]):
 
     @property
     def kept(self) -> int:
-        return self._request_bytes + self._scheduler.memory + self.channel.held + self.busy * PER_EXCHANGE
+        kept = self._request_bytes + self._scheduler.memory + self.channel.held + self.busy * PER_EXCHANGE
+        return kept + sum(encoder.held for encoder in self._translating.values())
 
     @property
     def held(self) -> int:
@@ -256,18 +260,31 @@ class Session(Generic[Channel]):
 
     def _begin(self, pending: PendingCreate, now: float) -> None:
         create, event_id, log_id, size = pending
+        if (models := models_told(self._services, self._client, create.steps)) is not None:
+            self._tell(self._dialect.answered(event_id, log_id, models), now)
+            return
         steps = plan(self._services, self._client, create.steps, now)
         if isinstance(steps, Fault):
             self._refuse(pending, steps, now)
             return
+        encoder = self._dialect.encoder(
+            event_id, log_id, mode=steps[0].policy.response, listener=self._listener(log_id)
+        )
+        answers = [step.answer for step in steps]
+        kept = sum(answer.memory for answer in answers)
+        self._services.grow(kept)
+        size += kept
+        if any(answer.writer or answer.notes for answer in answers):
+            created = int(self._services.unix_time(now))
+            most = self._services.config.limits.response_body_bytes
+            encoder = TranslatingEncoder(encoder, answers, id=log_id, created=created, most=most)
+            self._translating[event_id] = encoder
         exchange = Exchange(
             self._services,
             self._source,
             owner=self,
             outlet=self._scheduler,
-            encoder=self._dialect.encoder(
-                event_id, log_id, mode=steps[0].policy.response, listener=self._listener(log_id)
-            ),
+            encoder=encoder,
             event_id=event_id,
             log_id=log_id,
             steps=steps,
@@ -347,6 +364,7 @@ class Session(Generic[Channel]):
     def exchange_ended(self, exchange: Exchange, now: float) -> None:
         """The exchange ended; its queued messages are still sent."""
         self._exchanges.pop(exchange.event_id, None)
+        self._translating.pop(exchange.event_id, None)
         self._request_bytes -= exchange.request_bytes
         if self._scheduler.has_queued(exchange):
             self._flushing[exchange.event_id] = exchange

@@ -232,7 +232,7 @@ BAD = [
     ("[providers.google]\n[providers.google-ai-studio]", "providers.google-ai-studio is given twice: under its own and under another name"),
     ("[providers.custom-x]", f"providers.custom-x.base_url is required; {URL}"),
     ("[providers.loopback]", f"providers.loopback.base_url is required; {URL}"),
-    (OPENAI + "key = 'x'", "providers.openai.key is not known (did you mean key_in?); allowed are base_url, realtime_url, api_key, headers, origin, key_in, subprotocols, methods, http2, ca_file"),
+    (OPENAI + "key = 'x'", "providers.openai.key is not known (did you mean key_in?); allowed are base_url, realtime_url, api_key, headers, origin, key_in, subprotocols, methods, models, http2, ca_file"),
     (OPENAI + "base_url = 'http://llm.example'", f"providers.openai.base_url is not encrypted; {URL}"),
     (OPENAI + "base_url = 'http://127.0.0.1.evil.example'", f"providers.openai.base_url is not encrypted; {URL}"),
     (OPENAI + "base_url = 'http://localhost.evil.example'", f"providers.openai.base_url is not encrypted; {URL}"),
@@ -370,6 +370,11 @@ def test_where_the_key_of_any_provider_is_carried(slug: str, key_in: str) -> Non
     assert (found.origin, found.subprotocols) == ("pass", ("graphql-ws", "acme."))
 
 
+def test_the_models_that_clients_are_told_of() -> None:
+    found = read("[providers.openai]\nmodels = ['gpt-5', 'gpt-5-mini']\n").config.providers["openai"]
+    assert found.models == ("gpt-5", "gpt-5-mini")
+
+
 KEY_IN = "allowed are bearer, basic, token, header:NAME, query:NAME and subprotocol:MARKER"
 
 
@@ -389,6 +394,7 @@ KEY_IN = "allowed are bearer, basic, token, header:NAME, query:NAME and subproto
         ),
         ("origin = 'app.example'", "origin is no origin; allowed are 'pass' and scheme://host[:port]"),
         ("origin = 'https://a b'", "origin is no origin; allowed are 'pass' and scheme://host[:port]"),
+        ("models = 'x'", "models is a string; allowed is an array of strings"),
         ("subprotocols = 'x'", "subprotocols is a string; allowed is an array of strings"),
         (
             "subprotocols = ['a,b']",

@@ -35,11 +35,11 @@ ERROR = b'data: {"error":{"message":"too busy"}}\n\n'
 LOST = Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, "lost", retryable=True)
 CANCEL = Fault(FaultKind.CANCELLED, Side.CLIENT, "cancelled by the client")
 
-#: What may be called, one letter for each call: b(egin), c(hunks), k (chunk), e(vents), w(hole), r(efused), f(inished),
+#: What may be called, one letter for each call: t (attempt), b(egin), c(hunks), k (chunk), e(vents), w(hole), r(efused), f(inished),
 #: x (failed), a (cancelled). ``chunk`` and ``events`` before ``begin`` are for messages that the commit sends, and those
 #: of an attempt that failed are thrown away. ``events`` before ``refused``, ``failed`` and
 #: ``cancelled`` say that the response failed.
-ORDER = re.compile(r"[ke]*(?:w|r|a|b[ce]*(?:f|x|a))")
+ORDER = re.compile(r"(?:t[ke]*)+(?:w|r|a|b[ce]*(?:f|x|a))")
 
 
 class Noted(ToyEncoder):
@@ -49,7 +49,12 @@ class Noted(ToyEncoder):
         super().__init__("e", reads_everything=reads_everything)
         self.calls = ""
         self.progress: list[Progress] = []
+        self.steps: list[int] = []
         self.usage: list[UsageReported | None] = []
+
+    def attempt(self, step: int) -> None:
+        self.calls += "t"
+        self.steps.append(step)
 
     def begin(self, response: ProviderResponse, progress: Progress) -> list[bytes]:
         self._note("b", progress)
@@ -179,24 +184,24 @@ FAILED = Remembered(0, [], (), LOST)
 @pytest.mark.parametrize(
     ("responses", "more", "calls"),
     [
-        ([stream(TOKEN, TOKEN)], {}, "kbcef"),
-        ([stream(ROLE + TOKEN + TOKEN)], {}, "kkbcef"),
-        ([stream()], {}, "er"),
-        ([stream(ROLE)], {}, "kbef"),
-        ([stream(TOKEN, DONE, TOKEN)], {}, "kbef"),
-        ([stream(DONE)], {}, "er"),
-        ([stream(TOKEN, fault=LOST)], {}, "kbex"),
-        ([stream(TOKEN, STOP, fault=LOST)], {}, "kbcef"),
-        ([stream(TOKEN, TOKEN + ERROR)], {}, "kbcx"),
-        ([stream(TOKEN, ERROR.rstrip())], {}, "kbcx"),  # the error is what is left when the body ends
-        ([stream(ERROR.rstrip())], {}, "w"),
-        ([stream(ERROR)], {}, "w"),
-        ([Remembered(200, JSON, (b"{}",))], {}, "w"),
-        ([Remembered(200, JSON, (b"<html>",))], {}, "w"),
-        ([Remembered(404, JSON, (b"{}",))], {}, "w"),
-        ([FAILED], {}, "er"),
-        ([stream(ROLE, fault=LOST), stream(TOKEN)], {"attempts": 2}, "kkbef"),
-        ([Remembered(503, JSON, (b"{}",)), FAILED], {"steps": 2}, "w"),
+        ([stream(TOKEN, TOKEN)], {}, "tkbcef"),
+        ([stream(ROLE + TOKEN + TOKEN)], {}, "tkkbcef"),
+        ([stream()], {}, "ter"),
+        ([stream(ROLE)], {}, "tkbef"),
+        ([stream(TOKEN, DONE, TOKEN)], {}, "tkbef"),
+        ([stream(DONE)], {}, "ter"),
+        ([stream(TOKEN, fault=LOST)], {}, "tkbex"),
+        ([stream(TOKEN, STOP, fault=LOST)], {}, "tkbcef"),
+        ([stream(TOKEN, TOKEN + ERROR)], {}, "tkbcx"),
+        ([stream(TOKEN, ERROR.rstrip())], {}, "tkbcx"),  # the error is what is left when the body ends
+        ([stream(ERROR.rstrip())], {}, "tw"),
+        ([stream(ERROR)], {}, "tw"),
+        ([Remembered(200, JSON, (b"{}",))], {}, "tw"),
+        ([Remembered(200, JSON, (b"<html>",))], {}, "tw"),
+        ([Remembered(404, JSON, (b"{}",))], {}, "tw"),
+        ([FAILED], {}, "ter"),
+        ([stream(ROLE, fault=LOST), stream(TOKEN)], {"attempts": 2}, "tktkbef"),
+        ([Remembered(503, JSON, (b"{}",)), FAILED], {"steps": 2}, "ttw"),
     ],
 )
 def test_what_is_called(responses: list[Remembered], more: dict[str, Any], calls: str) -> None:
@@ -211,6 +216,7 @@ def test_progress_and_usage_are_those_of_the_response_that_is_shown() -> None:
     (usage,) = client.encoder.usage
     assert usage is not None
     assert (usage.input_tokens, usage.output_tokens) == (3, 4)
+    assert client.encoder.steps == [0, 0, 1, 1]
 
 
 def test_a_whole_response_is_of_the_step_that_brought_it() -> None:
@@ -229,7 +235,7 @@ def test_a_whole_response_is_of_the_step_that_brought_it() -> None:
     assert client.encoder.progress == [Progress(1, 2)]
 
 
-@pytest.mark.parametrize(("pieces", "calls"), [((), "ea"), ((ROLE,), "kea"), ((TOKEN, TOKEN), "kbcea")])
+@pytest.mark.parametrize(("pieces", "calls"), [((), "tea"), ((ROLE,), "tkea"), ((TOKEN, TOKEN), "tkbcea")])
 def test_a_cancel_is_told_at_any_time(pieces: tuple[bytes, ...], calls: str) -> None:
     client = Client(stream(*pieces))
     client.source.stuck = True
@@ -244,7 +250,7 @@ def test_a_client_that_is_gone_is_told_nothing() -> None:
     client.source.stuck = True
     client.run()
     client.exchange_.cancel("gone", Side.CLIENT, CANCEL, 0.0)
-    assert client.encoder.calls == "kbe"
+    assert client.encoder.calls == "tkbe"
 
 
 @pytest.mark.parametrize(("reads_everything", "wanted"), [(True, ["TextDelta"]), (False, [])])

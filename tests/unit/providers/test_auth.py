@@ -15,6 +15,7 @@ from aigw_sansio.providers.auth import (
     has_key,
     operators_secrets,
     read_stored_key,
+    take_key,
 )
 from aigw_sansio.providers.key_location import BEARER, KeyLocation, put_key
 from aigw_sansio.providers.registry import REGISTRY
@@ -267,3 +268,21 @@ def test_what_is_hidden_of_what_the_gateway_adds(
     found = {key.decode() for key in made.stored_keys}
     assert found >= hidden
     assert "short" not in found
+
+
+@pytest.mark.parametrize(
+    ("carried", "key", "left"),
+    [
+        ({"authorization": "Bearer k", "accept": "a"}, "k", {"accept": "a"}),
+        ({"authorization": "bearer  k", "x-api-key": "other"}, "k", {}),
+        ({"x-api-key": "k"}, "k", {}),
+        ({"x-goog-api-key": "k", "api-key": "first"}, "first", {}),
+        ({"authorization": "AWS4-HMAC-SHA256 Credential=x"}, "", {"authorization": "AWS4-HMAC-SHA256 Credential=x"}),
+        ({}, "", {}),
+    ],
+)
+def test_a_clients_key_is_taken_from_wherever_its_sdk_puts_it(
+    carried: dict[str, str], key: str, left: dict[str, str]
+) -> None:
+    assert take_key(carried) == key
+    assert carried == left

@@ -1,6 +1,8 @@
 """One request to a provider, built from one step: the search for a key. The rest is :mod:`.test_call`'s."""
 
 import pytest
+from tests.rigs.provider_calls import call as step_call
+from tests.rigs.provider_calls import fields, good
 
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.providers import auth, call
@@ -87,3 +89,41 @@ def test_of_a_signed_request_the_signature_and_the_session_are_hidden() -> None:
     signature = dict(built.request.headers)[b"authorization"].rpartition(b"=")[2]
     assert len(signature) == 64
     assert set(built.stored_keys) == {signature, b"session-canary", b"AKIAEXAMPLE", b"s3cret-canary"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "endpoint", "field"),
+    [
+        ("anthropic", "v1/messages", "x-api-key: k"),
+        ("google-ai-studio", "v1beta/models/m:generateContent", "x-goog-api-key: k"),
+        ("openai", "chat/completions", "authorization: Bearer k"),
+        ("azure-openai", "res/openai/v1/chat/completions", "api-key: k"),
+        ("aws-bedrock", "bedrock-runtime/us-east-1/model/m/converse", "authorization: Bearer k"),
+    ],
+)
+def test_a_bearer_token_goes_where_the_provider_wants_its_key_if_the_client_does_not_know(
+    provider: str, endpoint: str, field: str
+) -> None:
+    name, _, value = field.partition(": ")
+    for sent in ("authorization", "x-api-key"):
+        own = [(sent, "Bearer k" if sent == "authorization" else "k")]
+        found = fields(step_call(provider, endpoint, headers=own, moves_key=True))
+        assert found[name] == value
+        assert [other for other in auth.CREDENTIAL_FIELDS if other in found] == [name]
+
+
+def test_a_moved_key_may_go_into_the_query_and_is_the_clients() -> None:
+    own = ProviderSettings(base_url="https://acme.test/v1?a=1", api_key=Secret("stored-key"), key_in="query:token")
+    built = good(
+        step_call("custom-acme", "chat?b=2", headers=[("authorization", "Bearer k/")], moves_key=True, custom_acme=own)
+    )
+    assert built.request.target == b"/v1/chat?a=1&b=2&token=k%2F"
+    assert built.key == "client"
+
+
+def test_a_gateway_token_is_never_moved() -> None:
+    own = ProviderSettings(api_key=Secret("stored-key"))
+    for header in (("authorization", "Bearer ours"), ("x-api-key", "ours")):
+        found = fields(step_call("anthropic", "v1/messages", headers=[header], moves_key=True, anthropic=own))
+        assert found["x-api-key"] == "stored-key"
+        assert "authorization" not in found

@@ -145,3 +145,9 @@ def test_only_the_settings_may_name_a_loopback_endpoint() -> None:
     assert isinstance(read, ServiceAccount)
     assert read.origin.authority == "127.0.0.1:8123"
     assert isinstance(read_service_account(key_file(token_uri="http://10.0.0.1/token"), loopback=True), Fault)
+
+
+def test_an_account_says_whose_and_where_its_models_are() -> None:
+    assert (account().region, account().project) == ("", "")
+    placed = account(region="us-east5", project_id="p1")
+    assert (placed.region, placed.project) == ("us-east5", "p1")

@@ -8,11 +8,11 @@ from tests.rigs.core_rig import Rig
 from aigw_sansio.config import GatewaySettings, ProviderSettings, Retry, Timeouts
 from aigw_sansio.dialects.commands import Step
 from aigw_sansio.exchanges.policy import StepConfig
-from aigw_sansio.exchanges.ports import PlannedStep
+from aigw_sansio.exchanges.ports import AnswerPlan, PlannedStep
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.ids import ConnId
 from aigw_sansio.secret import Secret
-from aigw_sansio.sessions.planner import ClientInfo, plan, unknown_tokens
+from aigw_sansio.sessions.planner import ClientInfo, models_told, plan, unknown_tokens
 
 LOCKED = GatewaySettings(authentication=True, tokens=(Secret("gate"), Secret("side")))
 
@@ -159,3 +159,64 @@ def _planned(own: Rig, info: ClientInfo, *steps: Step) -> list[PlannedStep]:
     planned = plan(own.services, info, steps, 0.0)
     assert not isinstance(planned, Fault)
     return planned
+
+
+ASK = b'{"model":"anthropic/claude-x","messages":[{"role":"user","content":"Hello"}],"max_tokens":5}'
+
+
+def test_a_compat_step_is_planned_for_the_provider_in_its_model() -> None:
+    steps = [step("compat", query=ASK), step("openai"), step("compat", query=ASK.replace(b"anthropic", b"openai"))]
+    planned = plan(rig().services, client(), steps, 0.0)
+    assert not isinstance(planned, Fault)
+    first, plain, same = planned
+    assert (first.call.provider, first.call.request.target) == ("anthropic", b"/v1/messages")
+    assert dict(first.call.request.headers)[b"x-api-key"] == b"x"
+    assert first.call.key == "client"
+    assert first.answer.writer is not None
+    assert first.answer.format == "openai-chat"
+    assert plain.answer == AnswerPlan()
+    assert (same.call.provider, same.answer.writer) == ("openai", None)
+
+
+def test_a_compat_step_that_cannot_run_is_named() -> None:
+    bad = step("compat", query=b'{"model":"nobody/x"}')
+    planned = plan(rig().services, client(), [step(), bad], 0.0)
+    assert isinstance(planned, Fault)
+    assert planned.kind is FaultKind.UNKNOWN_PROVIDER
+    assert planned.detail.startswith("step 1: request.query.model")
+
+
+@pytest.mark.parametrize(
+    ("settings", "allowed"),
+    [
+        (GatewaySettings(providers=("anthropic",)), True),
+        (GatewaySettings(providers=("openai",)), False),
+        (GatewaySettings(endpoints=("v1/messages",)), True),
+        (GatewaySettings(endpoints=("chat/completions",)), False),
+        (GatewaySettings(methods=("GET",)), False),
+        (GatewaySettings(byok_only=True), True),
+    ],
+)
+def test_what_a_gateway_allows_is_asked_of_the_provider_itself(settings: GatewaySettings, allowed: bool) -> None:
+    planned = plan(rig().services, client(settings), [step("compat", query=ASK)], 0.0)
+    assert isinstance(planned, Fault) is not allowed
+    assert allowed or planned.kind is FaultKind.NOT_ALLOWED  # type: ignore[union-attr]
+
+
+def test_the_gateways_own_token_is_no_key_of_a_compat_step() -> None:
+    own = ProviderSettings(api_key=Secret("stored-key"))
+    steps = [step("compat", query=ASK, headers=[("authorization", "Bearer gate")])]
+    planned = plan(rig(anthropic=own).services, client(LOCKED), steps, 0.0)
+    assert not isinstance(planned, Fault)
+    call = planned[0].call
+    assert dict(call.request.headers)[b"x-api-key"] == b"stored-key"
+    assert (call.key, call.stored_keys) == ("stored", (b"stored-key",))
+
+
+def test_the_list_of_models_is_the_gateways_own_answer() -> None:
+    own = rig(openai=ProviderSettings(models=("gpt-5",)))
+    asked = step("compat", endpoint="models", method="GET", query=None)
+    told = models_told(own.services, client(), [asked])
+    assert told is not None
+    assert json.loads(told)["data"][0]["id"] == "openai/gpt-5"
+    assert models_told(own.services, client(), [step()]) is None

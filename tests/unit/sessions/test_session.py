@@ -754,3 +754,57 @@ def test_a_second_drain_says_nothing() -> None:
     assert [message["type"] for message in world.took()] == ["universal.going_away"]
     world.drain()
     assert world.took() == []
+
+
+# -- translated steps ------------------------------------------------------------------------------------------------
+
+
+def ask(event_id: str, endpoint: str, **query: object) -> bytes:
+    step = {"provider": "compat", "endpoint": endpoint, "query": {"model": "openai/m", "stream": True, **query}}
+    return json.dumps({"type": "universal.create", "eventId": event_id, "request": step}).encode()
+
+
+MESSAGE = {"max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]}
+
+
+@needs_sources
+def test_what_a_translated_response_keeps_is_counted_until_its_end() -> None:
+    world = World()
+    (session,) = world.gateway._sessions.values()
+    world.send(ask("a", "messages", **MESSAGE))
+    conn = world.up(0)
+    world.respond(conn, STREAM + TOKEN)
+    before = session.kept
+    # the arguments of two calls at once: one of them waits, because Messages tell one thing after another
+    for call, size in ((0, 1), (1, 5000)):
+        delta = {"tool_calls": [{"index": call, "id": f"c{call}", "function": {"name": "f", "arguments": "[" * size}}]}
+        world.respond(conn, b"data: " + json.dumps({"choices": [{"index": 0, "delta": delta}]}).encode() + b"\n\n")
+    assert session.kept - before >= 5000
+    world.cancel("a")
+    assert session.kept < before
+    assert not session._translating
+
+
+@needs_sources
+@pytest.mark.parametrize(("model", "keeps"), [("anthropic/claude-x", True), ("openai/m", False)])
+def test_what_a_response_repeats_of_its_request_is_counted(model: str, keeps: bool) -> None:
+    """OpenAI writes Responses itself: nothing is kept for it."""
+    world = World()
+    (session,) = world.gateway._sessions.values()
+    tool = {"type": "function", "name": "f", "parameters": {"type": "object"}, "description": "d" * 5000}
+    message = ask("a", "responses", model=model, input="Hello", tools=[tool])
+    world.send(message)
+    assert (session.request_bytes > 5 * len(message)) is keeps
+    world.cancel("a")
+    assert session.request_bytes == 0
+
+
+def test_the_list_of_models_needs_no_exchange() -> None:
+    world = World()
+    step = {"provider": "compat", "endpoint": "models", "method": "GET"}
+    world.send(json.dumps({"type": "universal.create", "eventId": "m", "request": step}).encode())
+    (told,) = world.took()
+    assert (told["type"], told["metadata"]["status"], told["metadata"]["attempts"]) == ("universal.created", 200, 0)
+    assert told["response"] == {"object": "list", "data": []}
+    assert world.gateway.snapshot()["exchanges"] == 0
+    assert not [event for event in world.events if isinstance(event, RequestAdmitted)]

@@ -38,6 +38,11 @@ class UniversalDialect(Dialect):
     def pong(self) -> list[bytes]:
         return [messages.PONG]
 
+    def answered(self, event_id: str, log_id: str, body: bytes) -> list[bytes]:
+        metadata = _metadata(event_id, log_id)
+        metadata.content_type, metadata.status = "application/json", 200
+        return [messages.created(metadata, body)]
+
     def refused(self, event_id: str, log_id: str, fault: Fault) -> list[bytes]:
         return [messages.refused(_metadata(event_id, log_id), fault)]
 

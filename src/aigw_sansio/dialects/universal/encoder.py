@@ -4,6 +4,8 @@ Decides: how chunks, events and ends become messages, in the form that the clien
 are sent, and which attempts there are.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from ...bodies.chunk import Chunk
@@ -96,6 +98,14 @@ class UniversalEncoder(ResponseEncoder):
         texts = self.events(events)
         return texts if self._mode == "events" else [self._raw(response, chunk), *texts]
 
+    def texts(self, texts: Sequence[bytes], events: list[ProviderEvent]) -> list[bytes]:
+        """See :meth:`ResponseEncoder.texts`. Every token of a translated response takes this path."""
+        if self._mode == "events":
+            return self.events(events)
+        prefix = self._prefix
+        shown = [b"%b%b}" % (prefix, text) for text in texts]
+        return shown if self._mode == "raw" and self._listener is None else shown + self.events(events)
+
     def events(self, events: list[ProviderEvent]) -> list[bytes]:
         """See :meth:`ResponseEncoder.events`. Only the host is told of chunks that no format knows: the client has
         them in the raw messages, if it asked for those."""
@@ -150,6 +160,7 @@ class UniversalEncoder(ResponseEncoder):
             log_id=self._log_id,
             step=str(progress.step),
             attempts=progress.attempts,
+            notes=progress.notes,
         )
         if response is not None:
             metadata.content_type = response.content_type

@@ -10,6 +10,7 @@ import msgspec
 from ...envelope import error_envelope
 from ...events import FinishReason, ProviderEvent
 from ...faults import ENVELOPE_CODE, HTTP_STATUS, Fault
+from ...formats.translation import Note
 
 _encode = msgspec.json.encode
 
@@ -28,6 +29,7 @@ class Metadata(msgspec.Struct, rename="camel", omit_defaults=True):
     usage: msgspec.Raw | None = None
     finish_reason: FinishReason | None = None
     headers: dict[str, str] | None = None
+    notes: tuple[Note, ...] = ()
 
 
 class _ErrorBody(msgspec.Struct, rename="camel", omit_defaults=True):

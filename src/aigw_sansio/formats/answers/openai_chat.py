@@ -101,6 +101,13 @@ class ChatWriter:
     def write(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> list[bytes]:
         if self._failed is not None:
             return []
+        if len(events) == 1 and type(events[0]) is TextDelta and self._head:
+            text = events[0]  # nearly every chunk of a stream: what follows says the same in more steps
+            choice = self._choices.get(text.choice)
+            if choice is not None:
+                choice.spoke = True
+                said = (self._head, text.choice, encode(text.text), self._tail)
+                return [b'%b{"index":%d,"delta":{"content":%b},"finish_reason":null}]%b' % said]
         return [*(self._chunk(step) for step in self._steps(events, media)), *self._told_failure()]
 
     def finish(self) -> list[bytes]:

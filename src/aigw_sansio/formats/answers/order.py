@@ -54,6 +54,11 @@ class InOrder:
         #: How many characters wait.
         self.held = 0
 
+    @property
+    def waits(self) -> bool:
+        """Whether what comes next must wait."""
+        return self._open is not None
+
     def put(self, piece: Piece) -> list[Piece]:
         """The pieces that can be written now. A failure is written at once, and what waits is lost with it."""
         if type(piece) is UsageReported or type(piece) is ResponseFailed:

@@ -1,0 +1,223 @@
+"""Steps for the provider ``compat``: the client writes in its own format, and the model names the provider.
+
+Decides: how such a step becomes one for that provider, and how its response is shown (client protocol, section 3.5).
+Must not know: any format (:mod:`aigw_sansio.translate`), and where providers are (:mod:`aigw_sansio.providers.compat`).
+
+A step is translated once, when it is planned, however often it is tried. If the provider speaks the client's format
+itself, only the model is replaced, and the response passes untouched.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from ..config import GatewaySettings, ProviderSettings
+from ..dialects.commands import Step
+from ..exchanges.ports import AnswerPlan
+from ..faults import Fault
+from ..formats.answers.base import AnswerContext, AnswerWriter
+from ..formats.translation import Note, Refused
+from ..formats.values import parse
+from ..prompt import Prompt
+from ..providers.auth import take_key
+from ..providers.compat import CLIENT_ENDPOINTS, COMPAT, ClientFormat, CompatTarget, find_target
+from ..providers.headers import refuse
+from ..translate import read_request, write_request
+from ..translate.answers import answer_context, make_writer
+
+#: The client's endpoints, as errors name them, and where a provider that speaks the format takes it.
+_OWN_PATHS: Final[dict[ClientFormat, str]] = {
+    "openai-chat": "chat/completions",
+    "openai-responses": "responses",
+    "anthropic-messages": "v1/messages",
+}
+#: What a client of Anthropic's must say, and another one cannot know.
+_NEEDED: Final = {"anthropic-messages": (("anthropic-version", "2023-06-01"),)}
+#: How much more memory objects take than their JSON: measured with CPython 3.11 for the schemas of tools.
+_OBJECTS: Final = 6
+_MOST_NOTES: Final = 100
+_NEEDS_MODEL: Final = "needed is an object with model: PROVIDER/MODEL"
+_VERSION: Final = re.compile(r"/*(?:v1/)?")
+_decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode: Final = msgspec.json.Decoder().decode
+#: What no text of JSON is too strange for, and its translation may be.
+_NOT_WRITABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
+
+
+class CompatStep(NamedTuple):
+    """``step`` for the provider itself, and what is needed to show its response in ``client_format``. ``context`` is
+    ``None`` if the client's own text is sent."""
+
+    step: Step
+    client_format: ClientFormat
+    notes: tuple[Note, ...] = ()
+    context: AnswerContext | None = None
+
+
+def translate_step(
+    step: Step, settings: Mapping[str, ProviderSettings], is_secret: Callable[[str], bool]
+) -> CompatStep | Fault:
+    """The step for the provider that the model of ``step`` names, or why there is none.
+
+    ``settings`` of the providers, by slug. ``is_secret``: whether a text must not be quoted. Next, build its call, and
+    then its :func:`answer_plan`.
+    """
+    client_format = CLIENT_ENDPOINTS.get(_VERSION.sub("", step.endpoint, count=1))
+    if client_format is None:
+        allowed = ", ".join(_OWN_PATHS.values())
+        return refuse("request.endpoint", f"is none of {COMPAT}; allowed are {allowed}, and models with GET")
+    if step.method.upper() != "POST":
+        return refuse("request.method", "is not allowed here; allowed is POST")
+    text = step.body if step.query is None else step.query
+    if text is None:
+        return refuse("request.query", f"is missing; {_NEEDS_MODEL}")
+    members = _members(text)
+    if members is None:
+        return refuse("request.query", f"is no JSON object; {_NEEDS_MODEL}")
+    model = parse(members["model"]) if "model" in members else None
+    if type(model) is not str:
+        return refuse("request.query.model", "is missing or no text; needed is PROVIDER/MODEL")
+    key = take_key({name.lower(): value for name, value in step.headers})
+    target = find_target(model, client_format, settings, bearer=key, is_secret=is_secret)
+    if isinstance(target, Fault):
+        return target
+    if target.passes:
+        endpoint = target.endpoint or target.prefix + _OWN_PATHS[client_format]
+        headers = _headers(step, target, _NEEDED.get(target.format, ()))
+        query = msgspec.json.encode({**members, "model": target.model})
+        planned = _for_provider(step, target, endpoint, headers, query)
+        return CompatStep(planned, client_format)
+    notes: tuple[Note, ...] = ()
+    try:
+        value = _decode(text)
+    except _NOT_WRITABLE:
+        value = parse(text)
+        notes = (Note("mapped", "query", "Halves of surrogate pairs are sent as other characters."),)
+    read = read_request(value, client_format)
+    if isinstance(read, Refused):
+        return refuse(f"request.query.{read.field}:", read.why)
+    prompt = msgspec.structs.replace(read[0], model=target.model)
+    written = write_request(prompt, target.format)
+    if isinstance(written, Refused):
+        return refuse(f"request.query cannot be asked of {target.provider}:", f"{written.field}: {written.why}")
+    request, losses = written
+    try:
+        query = msgspec.json.encode(request.body)
+    except _NOT_WRITABLE:
+        return refuse("request.query", "has a number or a nesting that cannot be written again")
+    endpoint = target.endpoint or target.prefix + request.path.lstrip("/")
+    headers = _headers(step, target, request.headers)
+    context = answer_context(prompt, target.format, id="", created=0, model=model, request=request)
+    context = msgspec.structs.replace(context, prompt=_repeated(prompt, client_format))
+    return CompatStep(
+        _for_provider(step, target, endpoint, headers, query),
+        client_format,
+        notes=_few((*notes, *_lost_headers(step, target), *read[1], *losses)),
+        context=context,
+    )
+
+
+def answer_plan(compat: CompatStep, provider_format: str) -> AnswerPlan:
+    """How the response, which the provider writes in ``provider_format``, is shown."""
+    context, client_format = compat.context, compat.client_format
+    if context is None or (provider_format == client_format and not _renames(context)):
+        return AnswerPlan(compat.notes)
+
+    def writer(id: str, created: int) -> AnswerWriter:
+        known = msgspec.structs.replace(context, id=id, created=created, source=provider_format)
+        return make_writer(client_format, known)
+
+    memory = _OBJECTS * len(msgspec.json.encode(context.prompt))
+    return AnswerPlan(compat.notes, format=client_format, writer=writer, memory=memory)
+
+
+def _repeated(prompt: Prompt, client_format: ClientFormat) -> Prompt:
+    """What a response may say again of its request: never the turns, which may be long."""
+    if client_format == "openai-responses":
+        return msgspec.structs.replace(prompt, turns=())
+    return Prompt(model=prompt.model, logprobs=prompt.logprobs, maker=prompt.maker)
+
+
+def _renames(context: AnswerContext) -> bool:
+    """Whether something in the response stands for something else."""
+    return bool(context.tool_names or context.custom_tools) or context.output_tool is not None
+
+
+def list_models(
+    steps: Sequence[Step], gateway: GatewaySettings, settings: Mapping[str, ProviderSettings]
+) -> bytes | None:
+    """The response to ``GET models``, as OpenAI writes it; ``None`` if the first of ``steps`` asks for something else.
+
+    It names the models of the ``settings`` of providers that the ``gateway`` lets its clients use.
+    """
+    first = steps[0]
+    if (
+        first.provider != COMPAT
+        or first.method.upper() != "GET"
+        or _VERSION.sub("", first.endpoint, count=1) != "models"
+    ):
+        return None
+    allowed = gateway.providers
+    rows = [
+        {"id": f"{slug}/{model}", "object": "model", "created": 0, "owned_by": slug}
+        for slug, own in settings.items()
+        for model in own.models
+        if allowed is None or slug in allowed
+    ]
+    return msgspec.json.encode({"object": "list", "data": rows})
+
+
+def _members(text: bytes) -> dict[str, msgspec.Raw] | None:
+    """The members of the JSON object ``text``, as the client wrote them; ``None`` if it is none."""
+    try:
+        return _decode_members(text)
+    except _NOT_WRITABLE:
+        value = parse(text)
+    if type(value) is not dict:
+        return None
+    return {name: msgspec.Raw(msgspec.json.encode(member)) for name, member in value.items()}
+
+
+def _headers(step: Step, target: CompatTarget, needed: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The client's headers and those that the format needs; the client's own value counts. What another vendor's SDK
+    says to its vendor stays here."""
+    kept = [field for field in step.headers if _is_for(field[0].lower(), target)]
+    names = {name.lower() for name, _ in kept}
+    return [*kept, *(field for field in needed if field[0].lower() not in names)]
+
+
+def _lost_headers(step: Step, target: CompatTarget) -> list[Note]:
+    """Notes of the betas that a client asked for and its provider does not have."""
+    names = [name.lower() for name, _ in step.headers]
+    lost = [name for name in names if name.endswith("-beta") and not _is_for(name, target)]
+    return [Note("dropped", f"headers.{name}", "It is for another vendor.") for name in lost]
+
+
+def _few(notes: tuple[Note, ...]) -> tuple[Note, ...]:
+    """``notes`` as far as a message can hold them: a request of many parts may lose something of each."""
+    if len(notes) <= _MOST_NOTES:
+        return notes
+    more = Note("dropped", "notes", f"{len(notes) - _MOST_NOTES} more of them are not shown.")
+    return (*notes[:_MOST_NOTES], more)
+
+
+def _is_for(name: str, target: CompatTarget) -> bool:
+    if name.startswith("anthropic-"):
+        return "anthropic" in target.format
+    return not name.startswith("openai-") or "openai" in target.provider
+
+
+def _for_provider(
+    step: Step, target: CompatTarget, endpoint: str, headers: list[tuple[str, str]], query: bytes
+) -> Step:
+    """``step`` with all that its provider takes in place of what the client wrote."""
+    return Step(
+        provider=target.provider,
+        endpoint=endpoint,
+        method="POST",
+        headers=headers,
+        query=query,
+        config=step.config,
+    )
