@@ -36,6 +36,11 @@ class Child:
         self.port = port
         self._process = process
 
+    @property
+    def running(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
     def cpu_s(self) -> float:
         """CPU seconds so far, user and system, all threads."""
         total = 0

@@ -8,6 +8,7 @@ request for a WebSocket goes to :mod:`.upgrade`.
 import socket
 import ssl
 import struct
+from contextlib import suppress
 from typing import Final, Protocol
 
 import anyio
@@ -83,7 +84,8 @@ class LoopbackConnection:
             # FIN in aclose(), so its transport, if it has one, is aborted first.
             inner = self._stream.transport_stream if isinstance(self._stream, TLSStream) else self._stream
             raw = inner.extra(SocketAttribute.raw_socket)
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            with suppress(OSError):  # it is closed already, if the peer's own reset came first
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             transport = getattr(inner, "_transport", None)
             if transport is not None:
                 transport.abort()

@@ -4,7 +4,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx
@@ -14,6 +14,7 @@ import trustme
 from anyio.abc import ByteStream
 
 from aigw_drivers.loopback import LoopbackProvider, Options, RequestRecord
+from aigw_drivers.loopback.connection import LoopbackConnection
 from aigw_drivers.loopback.options import HttpResponse, Piece, cuts, parse_options, plan
 
 pytestmark = pytest.mark.anyio
@@ -304,6 +305,25 @@ async def test_broken_connections(how: str, end: str, chunks: int, stream: bool)
         assert b"[DONE]" not in got
         assert not got.endswith(b"\r\n0\r\n\r\n")
         assert got.endswith(b'data: {"cut":') == (how == "mid_chunk")
+
+
+class ClosedStream:
+    """A stream whose socket the event loop has closed."""
+
+    def extra(self, attribute: object) -> socket.socket:
+        closed = socket.socket()
+        closed.close()
+        return closed
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def test_a_client_whose_own_reset_came_first_ends_nothing_else() -> None:
+    async with running() as (provider, _):
+        connection = LoopbackConnection(provider, cast("ByteStream", ClosedStream()), 1)
+        connection._reset = True
+        await connection._close()
 
 
 async def test_garbage() -> None:
