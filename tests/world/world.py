@@ -56,6 +56,8 @@ WAITS: Final = (0.01, 1.0, 6.0, 31.0, 700.0)
 KERNEL_BYTES: Final = 4096
 HIGH: Final = 2000
 MESSAGE: Final = 20_000
+#: What one turn answers at most to messages that begin nothing: a turn handles 500 messages of a client.
+REPLIES: Final = 500 * 128
 #: What clients offer to compress their messages.
 OFFERS: Final = (
     None,
@@ -331,7 +333,7 @@ class World:
 
     def bound(self, pipe: Pipe) -> int:
         """What may wait to be sent on ``pipe``."""
-        return HIGH + 2 * MESSAGE if pipe.caller is not None else 8000 + 2 * HIGH
+        return HIGH + max(2 * MESSAGE, REPLIES) if pipe.caller is not None else 8000 + 2 * HIGH
 
     def other_reason_to_pause(self) -> bool:
         """Whether reading may stand still though nothing waits to be sent."""
