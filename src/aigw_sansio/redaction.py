@@ -67,6 +67,7 @@ class Redactor:
         "_adapted",
         "_ampersand",
         "_backslash",
+        "_lower",
         "_names",
         "_needles",
         "_percent",
@@ -78,6 +79,7 @@ class Redactor:
     )
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
+        self._lower = tuple(lower for secret in secrets if (lower := secret.lower()) != secret)
         self._spellings = [spelling for secret in secrets for spelling in spellings(secret)]
         characters = sorted({_NUL, *b"".join(secrets)})
         names = [name for one in characters for name in ENTITIES.get(b"%c" % one, ())]
@@ -111,6 +113,11 @@ class Redactor:
             return text
         spans = self.find(text, None)
         return _replaced(text, spans, 0) if spans else text
+
+    def hide_lower(self, text: bytes) -> bytes:
+        """The same for a text that the gateway has put in lower case: the name of a field, a media type."""
+        text = self.hide_whole(text)
+        return redactor(self._lower).hide_whole(text) if self._lower else text
 
     def hide_name(self, name: str) -> str:
         """A short text that comes often, for example the name of an event, without the secrets."""
