@@ -30,18 +30,17 @@ from .auth import (
     take_key,
 )
 from .google_token import ServiceAccount
-from .headers import PASS_ORIGIN, TOKEN, encode_fields, forwarded, put_operators_fields, refuse
+from .headers import PASS_ORIGIN, encode_fields, forwarded, put_operators_fields, refuse
 from .hosts import Destination, find_destination, named_destination
 from .key_location import KeyLocation, key_location, put_key, query_with_key
 from .own_tokens import OwnTokens, drop_own_fields, drop_own_parameters
 from .registry import find_provider, format_of, is_array_stream
 from .row import Provider
 from .sigv4 import sign
-from .target import Endpoint, RefusedTarget, build_target, check_endpoint
+from .target import Endpoint, RefusedTarget, build_target, check_endpoint, join_path
 
 _NO_BODY: Final = frozenset({"GET", "HEAD"})
-_REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE"})
-_USUAL_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class ProviderCall(msgspec.Struct, frozen=True):
@@ -55,6 +54,8 @@ class ProviderCall(msgspec.Struct, frozen=True):
     account: ServiceAccount | None = None  #: the request still needs its access token
     stored_keys: tuple[bytes, ...] = ()  #: the gateway's keys in the request: hide them from the client
     key: Literal["client", "stored", "none"] = "none"  #: whose key is in it
+    #: The path that the client asked for: its endpoint, below the path of the server if it named one.
+    endpoint: str = ""
 
     def __repr__(self) -> str:
         path = self.request.target.partition(b"?")[0].decode("ascii")
@@ -91,9 +92,9 @@ def build_call(
     if isinstance(row, Fault):
         return row
     own = settings.get(row.slug, _NO_SETTINGS)
-    verb = method.upper() if method.upper() in _USUAL_METHODS else method
-    if not TOKEN.match(verb) or verb.upper() in _REFUSED_METHODS:
-        return refuse("request.method", "is not allowed; allowed are POST, GET, HEAD, PUT, PATCH, DELETE, OPTIONS")
+    verb = method.upper()
+    if not method.isascii() or verb not in _METHODS:
+        return refuse("request.method", f"is not allowed; allowed are {', '.join(_METHODS)}")
     fields = forwarded(headers, pass_origin=own.origin == PASS_ORIGIN)
     if isinstance(fields, Fault):
         return fields
@@ -188,6 +189,7 @@ def build_call(
         account=credential if isinstance(credential, ServiceAccount) else None,
         stored_keys=keys,
         key="client" if client_has_key else "none" if own.api_key is None and not own.headers else "stored",
+        endpoint=join_path(base.path, checked.path) if named and own.base_url is None else endpoint,
     )
 
 
