@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 
 from aigw_sansio import GatewaySettings, ProviderSettings
+from aigw_sansio.providers.auth import holds_key
 
 from .settings import Settings
 from .toml_values import key_text
@@ -69,7 +70,7 @@ def _of_gateway(
             found.append(f"{where}.authentication is off, and server.host is no loopback address: everybody may use it")
         if "*" in gateway.origins:
             found.append(f"{where}.origins admits every web page to a gateway without authentication")
-        lent = [slug for slug, own in {**providers, **gateway.provider_settings}.items() if own.api_key or own.headers]
+        lent = [slug for slug, own in {**providers, **gateway.provider_settings}.items() if _lends(own)]
         lent = [slug for slug in lent if gateway.providers is None or slug in gateway.providers]
         if lent and not gateway.byok_only:
             found.append(
@@ -83,6 +84,10 @@ def _of_gateway(
             line for line in _of_provider(f"{where}.providers.{key_text(slug)}", own) if own != providers.get(slug)
         ]
     return found
+
+
+def _lends(own: ProviderSettings) -> bool:
+    return bool(own.api_key or own.headers or holds_key(own.base_url) or holds_key(own.realtime_url))
 
 
 def _of_provider(where: str, own: ProviderSettings) -> list[str]:

@@ -13,6 +13,7 @@ import msgspec
 
 from ..config import GatewaySettings, ProviderSettings
 from ..faults import Fault, FaultKind, Side
+from .auth import without_keys
 from .target import VERSION
 
 NO_SETTINGS: Final = ProviderSettings()
@@ -24,8 +25,17 @@ def settings_of(gateway: GatewaySettings, providers: Mapping[str, ProviderSettin
         return providers
     found = {**providers, **gateway.provider_settings}
     if gateway.byok_only:  # without the keys, so that none can go whatever happens later
-        return {slug: msgspec.structs.replace(own, api_key=None, headers=()) for slug, own in found.items()}
+        return {slug: _without_keys(own) for slug, own in found.items()}
     return found
+
+
+def _without_keys(own: ProviderSettings) -> ProviderSettings:
+    changes: dict[str, str] = {}
+    if own.base_url is not None and "?" in own.base_url:
+        changes["base_url"] = without_keys(own.base_url)
+    if own.realtime_url is not None and "?" in own.realtime_url:
+        changes["realtime_url"] = without_keys(own.realtime_url)
+    return msgspec.structs.replace(own, api_key=None, headers=(), **changes)
 
 
 def refuse_call(

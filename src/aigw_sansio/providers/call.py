@@ -22,6 +22,7 @@ from .auth import (
     carried_keys,
     drop_empty_credentials,
     has_key,
+    holds_key,
     is_stored,
     key_forms,
     operators_secrets,
@@ -106,7 +107,8 @@ def build_call(
     if checked.query:
         checked = Endpoint(checked.path, drop_own_parameters(checked.query, own_tokens) or None)
     named = fields.pop(row.target_header, "") if row.target_header else ""
-    if named and own.base_url is None:
+    client_named_it = bool(named) and own.base_url is None
+    if client_named_it:
         located = named_destination(row, named, checked)
     else:
         located = find_destination(row, checked, base_url=own.base_url, account=account)
@@ -123,8 +125,9 @@ def build_call(
     if moves_key and (key := take_key(fields)):
         way = _with_key(fields, way, location, key)
     asked = way.query or ""
-    # asked here: authenticating may add a key of ours
-    client_has_key = has_key(fields, f"{base.query}&{asked}" if base.query else asked, row.query_keys, location)
+    # asked here: authenticating may add a key of ours; and the query of a URL of the settings is not the client's
+    shown = f"{base.query}&{asked}" if client_named_it and base.query else asked
+    client_has_key = has_key(fields, shown, row.query_keys, location)
     credential = _authenticate(
         row,
         located,
@@ -188,12 +191,17 @@ def build_call(
         array_stream=array_stream,
         account=credential if isinstance(credential, ServiceAccount) else None,
         stored_keys=keys,
-        key="client" if client_has_key else "none" if own.api_key is None and not own.headers else "stored",
-        endpoint=join_path(base.path, checked.path) if named and own.base_url is None else endpoint,
+        key="client" if client_has_key else "stored" if _lends(own) else "none",
+        endpoint=join_path(base.path, checked.path) if client_named_it else endpoint,
     )
 
 
 _NO_SETTINGS: Final = ProviderSettings()
+
+
+def _lends(own: ProviderSettings) -> bool:
+    """Whether something of the operator goes that may be a key."""
+    return own.api_key is not None or bool(own.headers) or holds_key(own.base_url)
 
 
 def _location(row: Provider, located: Destination, own: ProviderSettings) -> KeyLocation:

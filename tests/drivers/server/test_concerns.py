@@ -46,6 +46,7 @@ def test_a_public_address_needs_a_word_about_each_gateway(host: str, gateway: st
     ("[server]\nhost = '0.0.0.0'\n[gateways.'a/b']\ntokens = ['env:TOKEN']", "server.tls_certificate"),
     (FINE.replace("tokens = [\"env:TOKEN\"]", "authentication = false\nbyok_only = true"), 'gateways."a/b".authentication is off, and'),
     (FINE.replace('"0.0.0.0"', '"127.0.0.1"').replace("tokens = [\"env:TOKEN\"]", "authentication = false"), "stored keys of openai"),
+    ("[gateways.'a/b']\n[providers.openai]\nbase_url = 'https://h/v1?key=canary-long-enough'", "stored keys of openai"),
     (FINE.replace("env:TOKEN", "env:SHORT"), 'gateways."a/b".tokens[0]'),
     (FINE.replace("env:KEY", "env:SHORT"), "providers.openai.api_key"),
     (FINE + "headers = {x-secret = 'env:SHORT'}", "providers.openai.headers.x-secret"),
