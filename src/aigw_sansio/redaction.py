@@ -24,7 +24,6 @@ from typing import Final
 
 from .json_text import valid_json
 from .spellings import (
-    AMPERSAND,
     CUT_ESCAPE,
     ENTITIES,
     JSON_ESCAPED,
@@ -91,10 +90,11 @@ class Redactor:
         self._reach = LONGEST_CHARACTER * max(map(len, secrets), default=0)
         escaped = [b"u00(?:%b)" % b"|".join(map(hexadecimal, characters))]
         escaped += [rb"\%c" % byte for byte in JSON_ESCAPED if byte in characters]
-        entity = AMPERSAND + b"(?:%b)" % b"|".join([b"#", *names])
-        self._backslash = searcher(rb"\\(?:%b)|%b" % (b"|".join(escaped), entity))
+        entity = b"(?:amp;)?(?:%b)" % b"|".join([b"#", *names])
+        # Each begins with one literal character: from one to the next a search is as fast as ``bytes.find``.
+        self._backslash = searcher(rb"\\(?:%b|u0026%b)" % (b"|".join(escaped), entity))
         self._percent = searcher(PERCENT + b"(?:%b)" % b"|".join(map(hexadecimal, characters)))
-        self._ampersand = searcher(entity)
+        self._ampersand = searcher(b"&" + entity)
         # UTF-16 has NULs, which ``suspects`` is not asked about.
         self._without_nul = [spelling for spelling in self._spellings if _NUL not in spelling.needle]
         self._needles = tuple(spelling.suspicious for spelling in self._without_nul)
