@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 
 from aigw_sansio import GatewaySettings, ProviderSettings
-from aigw_sansio.providers.auth import holds_key
+from aigw_sansio.providers.auth import holds_key, names_a_key
 
 from .settings import Settings
 from .toml_values import key_text
@@ -95,7 +95,7 @@ def _of_provider(where: str, own: ProviderSettings) -> list[str]:
     if own.api_key is not None and len(own.api_key.reveal()) < SHORT_KEY:
         found.append(f"{where}.api_key has fewer than {SHORT_KEY} characters: it is not hidden if a provider quotes it")
     for name, value in own.headers:
-        if value and len(value) < SHORT_KEY and _says_secret(name):
+        if value and len(value) < SHORT_KEY and names_a_key(name):
             found.append(
                 f"{where}.headers.{key_text(name)} has fewer than {SHORT_KEY} characters: it is not hidden if a "
                 f"provider quotes it"
@@ -103,12 +103,8 @@ def _of_provider(where: str, own: ProviderSettings) -> list[str]:
     for url in ("base_url", "realtime_url"):
         for item in (getattr(own, url) or "").partition("?")[2].split("&"):
             name, _, value = item.partition("=")
-            if value and len(value) < SHORT_KEY and _says_secret(name):
+            if value and len(value) < SHORT_KEY and names_a_key(name):
                 found.append(
                     f"{where}.{url} has a key of fewer than {SHORT_KEY} characters in its query: it is not hidden"
                 )
     return found
-
-
-def _says_secret(name: str) -> bool:
-    return any(word in name.lower() for word in ("key", "token", "secret", "auth", "password"))

@@ -107,6 +107,11 @@ def operators_secrets(headers: Iterable[tuple[str, str]], query: str) -> list[st
     return keys
 
 
+def names_a_key(name: str) -> bool:
+    """Whether the name of a field or a parameter says that its value is a key."""
+    return _NAMES_A_KEY.search(name) is not None
+
+
 def holds_key(url: str | None) -> bool:
     """Whether the query of a URL of the settings has a parameter whose name says that it is a key."""
     return url is not None and "?" in url and without_keys(url) != url
