@@ -289,7 +289,8 @@ class UpgradeRefused(msgspec.Struct, frozen=True, tag_field="type", tag="upgrade
 
 
 class ConnectionRefused(msgspec.Struct, frozen=True, tag_field="type", tag="connection.refused"):
-    """A client's connection was closed at once, without an answer: there are too many, also of those that wait for one.
+    """A client's connection was closed without an answer: there are too many, also of those that wait for one, or it
+    broke HTTP/2 or flooded it.
 
     ``address`` is the peer's, as in :class:`UpgradeRefused`.
     """

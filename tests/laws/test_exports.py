@@ -50,6 +50,7 @@ WITHOUT_DOCSTRING = {
 INNER_MODULES = {
     "anyio_driver": {"effects"},
     "server.serve": {"providers.known_hosts"},
+    "server.concerns": {"providers.auth"},  # which names say that a value is a key
     "server.settings": {
         "config",
         "providers.auth",

@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 
 from aigw_sansio import GatewaySettings, ProviderSettings
+from aigw_sansio.providers.auth import holds_key, names_a_key
 
 from .settings import Settings
 from .toml_values import key_text
@@ -69,7 +70,7 @@ def _of_gateway(
             found.append(f"{where}.authentication is off, and server.host is no loopback address: everybody may use it")
         if "*" in gateway.origins:
             found.append(f"{where}.origins admits every web page to a gateway without authentication")
-        lent = [slug for slug, own in {**providers, **gateway.provider_settings}.items() if own.api_key or own.headers]
+        lent = [slug for slug, own in {**providers, **gateway.provider_settings}.items() if _lends(own)]
         lent = [slug for slug in lent if gateway.providers is None or slug in gateway.providers]
         if lent and not gateway.byok_only:
             found.append(
@@ -85,12 +86,16 @@ def _of_gateway(
     return found
 
 
+def _lends(own: ProviderSettings) -> bool:
+    return bool(own.api_key or own.headers or holds_key(own.base_url) or holds_key(own.realtime_url))
+
+
 def _of_provider(where: str, own: ProviderSettings) -> list[str]:
     found: list[str] = []
     if own.api_key is not None and len(own.api_key.reveal()) < SHORT_KEY:
         found.append(f"{where}.api_key has fewer than {SHORT_KEY} characters: it is not hidden if a provider quotes it")
     for name, value in own.headers:
-        if value and len(value) < SHORT_KEY and _says_secret(name):
+        if value and len(value) < SHORT_KEY and names_a_key(name):
             found.append(
                 f"{where}.headers.{key_text(name)} has fewer than {SHORT_KEY} characters: it is not hidden if a "
                 f"provider quotes it"
@@ -98,12 +103,8 @@ def _of_provider(where: str, own: ProviderSettings) -> list[str]:
     for url in ("base_url", "realtime_url"):
         for item in (getattr(own, url) or "").partition("?")[2].split("&"):
             name, _, value = item.partition("=")
-            if value and len(value) < SHORT_KEY and _says_secret(name):
+            if value and len(value) < SHORT_KEY and names_a_key(name):
                 found.append(
                     f"{where}.{url} has a key of fewer than {SHORT_KEY} characters in its query: it is not hidden"
                 )
     return found
-
-
-def _says_secret(name: str) -> bool:
-    return any(word in name.lower() for word in ("key", "token", "secret", "auth", "password"))

@@ -18,7 +18,7 @@ import msgspec
 
 from aigw_sansio import Config, Fault, GatewaySettings, Limits, ProviderSettings, Retry, Secret, Timeouts
 from aigw_sansio.config import CLIENT_CLOCKS, Backoff, Compression
-from aigw_sansio.providers.auth import read_stored_key
+from aigw_sansio.providers.auth import holds_key, names_a_key, read_stored_key
 from aigw_sansio.providers.headers import NEVER_FORWARDED, TOKEN
 from aigw_sansio.providers.registry import ALIASES, REGISTRY, is_custom
 from aigw_sansio.providers.row import Provider
@@ -381,6 +381,7 @@ class _Reader(ValueReader):
                         path, "is not usable; allowed is latin-1 text without control characters or blanks around it"
                     )
                 found[name.lower()] = text
+                self.holds_secrets |= names_a_key(name) and text != "" and not isinstance(text, EnvironmentText)
         return tuple(found.items())
 
     def core(self, where: str, table: Table, cls: type[_T], written: Mapping[str, str] | None = None) -> _T:
@@ -439,5 +440,6 @@ class _Reader(ValueReader):
         elif base.scheme == "http" and not _LOOPBACK.match(base.host):
             self.error(where, f"is not encrypted; {allowed}")
         else:
+            self.holds_secrets |= holds_key(text) and not isinstance(text, EnvironmentText)
             return text
         return None

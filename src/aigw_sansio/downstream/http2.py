@@ -17,7 +17,7 @@ from ..engine.memory import PER_STREAM
 from ..engine.send_buffer import PER_PIECE
 from ..engine.services import Services
 from ..engine.turns import PORTION_FRAMES
-from ..events import UpgradeRefused
+from ..events import ConnectionRefused, UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
 from ..ids import ConnId
 from ..wires.http import ConnectionFailed, Headers
@@ -211,17 +211,7 @@ class Http2DownstreamConnection(Connection):
             elif isinstance(event, RequestReceived):
                 self._open(event, now)
             elif isinstance(event, ConnectionFailed):
-                if not self._wire.began:
-                    kind = FaultKind.BAD_HANDSHAKE
-                    self.services.emit(
-                        UpgradeRefused(
-                            conn=self.conn,
-                            status=HTTP_STATUS[kind],
-                            code=ENVELOPE_CODE[kind],
-                            reason=event.fault.detail,
-                            address=client_at(self.peer),
-                        )
-                    )
+                self._tell(event.fault)
                 self._flush_all(now)  # before the close: GOAWAY names the error
                 self.close(now)
             elif isinstance(event, StreamAborted):
@@ -233,6 +223,18 @@ class Http2DownstreamConnection(Connection):
                 pipe = self._pipes.get(event.stream)
                 if pipe is not None:
                     pipe.receive_eof(now)
+
+    def _tell(self, fault: Fault) -> None:
+        """The host hears of what is no HTTP/2, of a breach of it and of a flood; of a client that leaves by its streams
+        alone."""
+        address = client_at(self.peer)
+        if not self._wire.began:
+            kind = FaultKind.BAD_HANDSHAKE
+            status, code = HTTP_STATUS[kind], ENVELOPE_CODE[kind]
+            refused = UpgradeRefused(conn=self.conn, status=status, code=code, reason=fault.detail, address=address)
+            self.services.emit(refused)
+        elif fault.kind is FaultKind.PROTOCOL_ERROR:
+            self.services.emit(ConnectionRefused(self.conn, fault.detail, address))
 
     def _open(self, event: RequestReceived, now: float) -> None:
         self._idle_timer.cancel()

@@ -41,7 +41,7 @@ class HiddenKeys:
         if framing is Framing.AWS_EVENT_STREAM:  # its payloads are coded inside of it: every chunk is searched
             self._always = self._everything = True
             self.guard = any_bytes
-        return None if content_type is None else self._redactor.hide_name(content_type)
+        return None if content_type is None else self._redactor.hide_lower(content_type.encode()).decode()
 
     def search(self, piece: bytes, *, began: bool, unread: bool = False) -> int:
         """How many of the next chunks are to be searched. ``piece``: what is added to the body. ``began``: the first
@@ -74,8 +74,8 @@ class HiddenKeys:
 
     def headers(self, headers: Headers) -> Headers:
         """The fields of a head without the keys."""
-        hide = self._redactor.hide_whole
-        return [(hide(name), hide(value)) for name, value in headers]
+        hider = self._redactor
+        return [(hider.hide_lower(name), hider.hide_whole(value)) for name, value in headers]
 
 
 def any_bytes(data: bytes) -> bool:

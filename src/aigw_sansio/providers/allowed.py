@@ -5,7 +5,6 @@ that are not listed, methods that do not go with a stored key, and stored keys w
 call is built or sent. A call is judged when it is built, before anything of it is sent.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Final, Literal
 from urllib.parse import unquote
@@ -14,8 +13,9 @@ import msgspec
 
 from ..config import GatewaySettings, ProviderSettings
 from ..faults import Fault, FaultKind, Side
+from .auth import without_keys
+from .target import VERSION
 
-_VERSION: Final = re.compile(r"v[0-9][a-z0-9.]*/")
 NO_SETTINGS: Final = ProviderSettings()
 
 
@@ -25,8 +25,17 @@ def settings_of(gateway: GatewaySettings, providers: Mapping[str, ProviderSettin
         return providers
     found = {**providers, **gateway.provider_settings}
     if gateway.byok_only:  # without the keys, so that none can go whatever happens later
-        return {slug: msgspec.structs.replace(own, api_key=None, headers=()) for slug, own in found.items()}
+        return {slug: _without_keys(own) for slug, own in found.items()}
     return found
+
+
+def _without_keys(own: ProviderSettings) -> ProviderSettings:
+    changes: dict[str, str] = {}
+    if own.base_url is not None and "?" in own.base_url:
+        changes["base_url"] = without_keys(own.base_url)
+    if own.realtime_url is not None and "?" in own.realtime_url:
+        changes["realtime_url"] = without_keys(own.realtime_url)
+    return msgspec.structs.replace(own, api_key=None, headers=(), **changes)
 
 
 def refuse_call(
@@ -61,14 +70,19 @@ def _matches(endpoint: str, item: str) -> bool:
     """Whether ``endpoint`` is the listed ``item``. A version in front counts only if both name one."""
     path = endpoint.partition("?")[0].lstrip("/")
     item = item.lstrip("/")
-    version, listed = _VERSION.match(path), _VERSION.match(item)
-    if (version is None) is not (listed is None):
-        path = path[version.end() :] if version else path
-        item = item[listed.end() :] if listed else item
+    bare, bare_item = _without_version(path), _without_version(item)
+    if (bare == path) is not (bare_item == item):
+        path, item = bare, bare_item
     if not item.endswith("*"):
         return path == item
     # Safety: a part that is decoded only later must not lead out of the listed folder.
     return path.startswith(item[:-1]) and ".." not in unquote(unquote(path))
+
+
+def _without_version(path: str) -> str:
+    first, slash, rest = path.partition("/")
+    # Safety: what counts as a version here and where the URL is made must be the same.
+    return rest if slash and VERSION.match(first) else path
 
 
 def _not_allowed(what: str, allowed: tuple[str, ...], when: str = "") -> Fault:

@@ -107,6 +107,23 @@ def operators_secrets(headers: Iterable[tuple[str, str]], query: str) -> list[st
     return keys
 
 
+def names_a_key(name: str) -> bool:
+    """Whether the name of a field or a parameter says that its value is a key."""
+    return _NAMES_A_KEY.search(name) is not None
+
+
+def holds_key(url: str | None) -> bool:
+    """Whether the query of a URL of the settings has a parameter whose name says that it is a key."""
+    return url is not None and "?" in url and without_keys(url) != url
+
+
+def without_keys(url: str) -> str:
+    """A URL of the settings without the parameters whose names say that they are keys."""
+    address, mark, query = url.partition("?")
+    kept = [item for item in query.split("&") if not _NAMES_A_KEY.search(unquote(item.partition("=")[0]))]
+    return address + mark * bool(kept) + "&".join(kept)
+
+
 def is_stored(text: str, settings: Mapping[str, ProviderSettings]) -> bool:
     """Whether ``text`` is one of the stored keys: a client may have put it into a wrong place."""
     return any(own.api_key is not None and own.api_key.matches(text) for own in settings.values())

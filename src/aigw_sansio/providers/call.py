@@ -22,6 +22,7 @@ from .auth import (
     carried_keys,
     drop_empty_credentials,
     has_key,
+    holds_key,
     is_stored,
     key_forms,
     operators_secrets,
@@ -30,18 +31,17 @@ from .auth import (
     take_key,
 )
 from .google_token import ServiceAccount
-from .headers import PASS_ORIGIN, TOKEN, encode_fields, forwarded, put_operators_fields, refuse
+from .headers import PASS_ORIGIN, encode_fields, forwarded, put_operators_fields, refuse
 from .hosts import Destination, find_destination, named_destination
 from .key_location import KeyLocation, key_location, put_key, query_with_key
 from .own_tokens import OwnTokens, drop_own_fields, drop_own_parameters
 from .registry import find_provider, format_of, is_array_stream
 from .row import Provider
 from .sigv4 import sign
-from .target import Endpoint, RefusedTarget, build_target, check_endpoint
+from .target import Endpoint, RefusedTarget, build_target, check_endpoint, join_path
 
 _NO_BODY: Final = frozenset({"GET", "HEAD"})
-_REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE"})
-_USUAL_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class ProviderCall(msgspec.Struct, frozen=True):
@@ -55,6 +55,8 @@ class ProviderCall(msgspec.Struct, frozen=True):
     account: ServiceAccount | None = None  #: the request still needs its access token
     stored_keys: tuple[bytes, ...] = ()  #: the gateway's keys in the request: hide them from the client
     key: Literal["client", "stored", "none"] = "none"  #: whose key is in it
+    #: The path that the client asked for: its endpoint, below the path of the server if it named one.
+    endpoint: str = ""
 
     def __repr__(self) -> str:
         path = self.request.target.partition(b"?")[0].decode("ascii")
@@ -91,9 +93,9 @@ def build_call(
     if isinstance(row, Fault):
         return row
     own = settings.get(row.slug, _NO_SETTINGS)
-    verb = method.upper() if method.upper() in _USUAL_METHODS else method
-    if not TOKEN.match(verb) or verb.upper() in _REFUSED_METHODS:
-        return refuse("request.method", "is not allowed; allowed are POST, GET, HEAD, PUT, PATCH, DELETE, OPTIONS")
+    verb = method.upper()
+    if not method.isascii() or verb not in _METHODS:
+        return refuse("request.method", f"is not allowed; allowed are {', '.join(_METHODS)}")
     fields = forwarded(headers, pass_origin=own.origin == PASS_ORIGIN)
     if isinstance(fields, Fault):
         return fields
@@ -105,7 +107,8 @@ def build_call(
     if checked.query:
         checked = Endpoint(checked.path, drop_own_parameters(checked.query, own_tokens) or None)
     named = fields.pop(row.target_header, "") if row.target_header else ""
-    if named and own.base_url is None:
+    client_named_it = bool(named) and own.base_url is None
+    if client_named_it:
         located = named_destination(row, named, checked)
     else:
         located = find_destination(row, checked, base_url=own.base_url, account=account)
@@ -122,8 +125,9 @@ def build_call(
     if moves_key and (key := take_key(fields)):
         way = _with_key(fields, way, location, key)
     asked = way.query or ""
-    # asked here: authenticating may add a key of ours
-    client_has_key = has_key(fields, f"{base.query}&{asked}" if base.query else asked, row.query_keys, location)
+    # asked here: authenticating may add a key of ours; and the query of a URL of the settings is not the client's
+    shown = f"{base.query}&{asked}" if client_named_it and base.query else asked
+    client_has_key = has_key(fields, shown, row.query_keys, location)
     credential = _authenticate(
         row,
         located,
@@ -187,11 +191,17 @@ def build_call(
         array_stream=array_stream,
         account=credential if isinstance(credential, ServiceAccount) else None,
         stored_keys=keys,
-        key="client" if client_has_key else "none" if own.api_key is None and not own.headers else "stored",
+        key="client" if client_has_key else "stored" if _lends(own) else "none",
+        endpoint=join_path(base.path, checked.path) if client_named_it else endpoint,
     )
 
 
 _NO_SETTINGS: Final = ProviderSettings()
+
+
+def _lends(own: ProviderSettings) -> bool:
+    """Whether something of the operator goes that may be a key."""
+    return own.api_key is not None or bool(own.headers) or holds_key(own.base_url)
 
 
 def _location(row: Provider, located: Destination, own: ProviderSettings) -> KeyLocation:

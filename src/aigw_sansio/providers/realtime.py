@@ -25,6 +25,7 @@ from .auth import (
     carried_keys,
     drop_empty_credentials,
     has_key,
+    holds_key,
     is_stored,
     key_forms,
     operators_secrets,
@@ -181,7 +182,11 @@ def build_realtime_call(
         format=realtime_format_of(route, target.partition("?")[0]),
         keys=carried_keys(fields, query, parameters=route.query_keys, others=secrets, header=location.header),
         account=account,
-        key="client" if client_has_key else "stored" if stored is not None or names else "none",
+        key="client"
+        if client_has_key
+        else "stored"
+        if stored is not None or names or holds_key(own.realtime_url or own.base_url)
+        else "none",
     )
 
 

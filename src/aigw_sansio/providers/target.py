@@ -28,7 +28,8 @@ _AUTHORITY: Final = re.compile(r"//(?!@)[^/]*[.:@]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _DOT_SEGMENT: Final = re.compile(r"(?:^|/)\.{1,2}(?:;[^/]*)?(?:/|\Z)")
-_VERSION: Final = re.compile(r"v[0-9]+(?:\.[0-9]+)?(?:(?:alpha|beta|preview)[0-9]*)?\Z")
+#: A segment that names a version of an API.
+VERSION: Final = re.compile(r"v[0-9]+(?:\.[0-9]+)?(?:(?:alpha|beta|preview)[0-9]*)?\Z")
 _PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9_\-/@:+,=]*(?:[A-Za-z0-9_\-@:+,=]\.[A-Za-z0-9_\-/@:+,=]*)*\Z")
 _PATH_SAFE: Final = "/%:@!$&'()*+,;=~"  # pchar of RFC 3986 section 3.3, and % because existing encoding stays
 #: All that can stand in a request line but # and the backslash: a signed URL has to arrive as it was signed.
@@ -198,7 +199,7 @@ def join_path(base: str, endpoint: str) -> str:
     for n in range(min(len(have), len(want)), 0, -1):
         if have[-n:] == want[:n]:
             return "/".join([base, *want[n:]])
-    if _VERSION.match(want[0]) and _VERSION.match(have[-1]):
+    if VERSION.match(want[0]) and VERSION.match(have[-1]):
         have.pop()
     return "/".join(["", *have, *want])
 

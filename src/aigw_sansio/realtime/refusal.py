@@ -25,7 +25,7 @@ def readable_refusal(refused: Refused, redactor: Redactor) -> tuple[Headers, byt
     content coding is undone first, because no key can be seen in it."""
     body, problem = _decoded(refused)
     headers = [
-        (redactor.hide_whole(name), redactor.hide_whole(value))
+        (redactor.hide_lower(name), redactor.hide_whole(value))
         for name, value in refused.headers
         if name in _FIELDS or _identifies_request(name)
     ]
@@ -37,9 +37,8 @@ def request_ids(headers: Headers, redactor: Redactor) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in headers:
         if _identifies_request(name) and len(found) < _MOST_IDS:
-            found[redactor.hide_whole(name).decode("latin-1")] = redactor.hide_whole(value).decode("latin-1")[
-                :_ID_CHARACTERS
-            ]
+            shown = redactor.hide_whole(value).decode("latin-1")
+            found[redactor.hide_lower(name).decode("latin-1")] = shown[:_ID_CHARACTERS]
     return found
 
 

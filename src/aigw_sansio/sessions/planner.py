@@ -117,7 +117,7 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
     refused = refuse_call(
         client.settings,
         provider=call.provider,
-        endpoint=step.endpoint,
+        endpoint=call.endpoint,
         key=call.key,
         method=call.request.method.decode("ascii"),
         own=providers.get(call.provider, NO_SETTINGS),

@@ -46,6 +46,7 @@ def test_a_public_address_needs_a_word_about_each_gateway(host: str, gateway: st
     ("[server]\nhost = '0.0.0.0'\n[gateways.'a/b']\ntokens = ['env:TOKEN']", "server.tls_certificate"),
     (FINE.replace("tokens = [\"env:TOKEN\"]", "authentication = false\nbyok_only = true"), 'gateways."a/b".authentication is off, and'),
     (FINE.replace('"0.0.0.0"', '"127.0.0.1"').replace("tokens = [\"env:TOKEN\"]", "authentication = false"), "stored keys of openai"),
+    ("[gateways.'a/b']\n[providers.openai]\nbase_url = 'https://h/v1?key=canary-long-enough'", "stored keys of openai"),
     (FINE.replace("env:TOKEN", "env:SHORT"), 'gateways."a/b".tokens[0]'),
     (FINE.replace("env:KEY", "env:SHORT"), "providers.openai.api_key"),
     (FINE + "headers = {x-secret = 'env:SHORT'}", "providers.openai.headers.x-secret"),
@@ -67,3 +68,14 @@ def test_a_file_with_secrets_is_for_its_owner_alone(mode: int, warned: bool) -> 
     written = read(FINE.replace("env:KEY", "sk-canary-in-the-file"))
     assert bool(warnings(written, file_mode=0o100000 | mode)) is warned
     assert bool(warnings(read(FINE), file_mode=0o100000 | mode)) is bool(mode & 0o022)
+
+
+@pytest.mark.parametrize(("line", "warned"), [
+    ("headers = {x-api-key = 'sk-canary-in-the-file'}", True),
+    ("headers = {x-api-key = 'env:KEY'}", False),
+    ("headers = {x-tenant = 'somebody'}", False),
+    ("base_url = 'https://h/v1?api_key=sk-canary-in-the-file'", True),
+    ("base_url = 'https://h/v1?api-version=1'", False),
+])  # fmt: skip
+def test_keys_in_headers_and_urls_are_secrets_of_the_file_too(line: str, warned: bool) -> None:
+    assert bool(warnings(read(FINE + line), file_mode=0o100644)) is warned

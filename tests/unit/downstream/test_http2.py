@@ -18,7 +18,7 @@ from aigw_sansio.downstream.ports import ClientRequest, Responder
 from aigw_sansio.effects import Close, Effect, Emit
 from aigw_sansio.engine.services import Services
 from aigw_sansio.errors import LocalProtocolError
-from aigw_sansio.events import UpgradeRefused
+from aigw_sansio.events import ConnectionRefused, UpgradeRefused
 from aigw_sansio.faults import Fault
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId
@@ -671,6 +671,12 @@ def test_the_end_of_the_connection_ends_every_stream_once(how: str) -> None:
     assert world.services.timers.armed == 0
 
 
+def connections_told(world: World) -> list[ConnectionRefused]:
+    """What the host was told of the connection as a whole."""
+    found = [effect.event for effect in (*world.effects, *world.services.take_effects()) if isinstance(effect, Emit)]
+    return [event for event in found if isinstance(event, ConnectionRefused)]
+
+
 def test_a_breach_of_the_protocol_is_told_with_goaway() -> None:
     world = World()
     world.link.receive_data(b"\x00\x00\x01\x06\x00\x00\x00\x00\x00x", world.now)
@@ -678,6 +684,33 @@ def test_a_breach_of_the_protocol_is_told_with_goaway() -> None:
     goaway = world.link.buffer.pull(65536)
     assert goaway[3] == 7
     assert int.from_bytes(goaway[13:17]) == ErrorCodes.FRAME_SIZE_ERROR
+    (told,) = connections_told(world)
+    assert told.address == "192.0.2.1"
+    assert told.reason.startswith("HTTP/2: ")
+
+
+@pytest.mark.parametrize("frame", [
+    b"\x00\x00\x00\x04\x00\x00\x00\x00\x00",  # SETTINGS
+    b"\x00\x00\x08\x06\x00\x00\x00\x00\x0012345678",  # PING
+    b"\x00\x00\x04\x08\x00\x00\x00\x00\x00\x00\x00\x00\x01",  # WINDOW_UPDATE
+    b"\x00\x00\x05\x02\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00",  # PRIORITY
+], ids=["settings", "ping", "window", "priority"])  # fmt: skip
+def test_a_flood_is_told_to_the_host_once(frame: bytes) -> None:
+    world = World()
+    for _ in range(200):
+        world.link.receive_data(frame * 50, world.now)
+        world.services.run_deferred(world.now)
+    assert len(connections_told(world)) == 1
+
+
+def test_a_client_that_leaves_is_no_breach() -> None:
+    for code in (ErrorCodes.NO_ERROR, ErrorCodes.INTERNAL_ERROR):
+        world = World()
+        world.client.close_connection(code)
+        world.say()
+        world.link.receive_eof(world.now)
+        world.settle()
+        assert connections_told(world) == []
 
 
 def test_a_lost_connection_leaves_no_deadline() -> None:

@@ -53,3 +53,12 @@ def test_texts_names_and_heads() -> None:
     same = Chunk(b"{}", event="content_block_delta")
     assert keys.chunk(same) is same
     assert keys.chunk(Chunk(b"{}", event=KEY.decode())).event == "***"
+
+
+def test_a_key_in_what_is_put_in_lower_case() -> None:
+    """Names of fields and the media type are: the key's letters are still there to be read."""
+    key = b"Canary-Of-A-KEY-0123456789"
+    keys = HiddenKeys((key,))
+    assert keys.begin("a/" + key.decode().lower(), Framing.SSE) == "a/***"
+    assert keys.headers([(key.lower() + b"-request-id", b"1")]) == [(b"***-request-id", b"1")]
+    assert keys.text(key.lower()) == key.lower(), "elsewhere the letters say that it is no key"

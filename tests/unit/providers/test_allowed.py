@@ -59,6 +59,9 @@ def test_lists() -> None:
     ("chat", "chat/completions", False),
     ("models/g:generateContent", "models/*", True),
     ("v1beta/models/g:generateContent", "models/*", True),
+    ("v1beta1/models/x", "models/*", True),
+    ("v1x/models/x", "models/*", False),
+    ("v1.x/models/x", "models/*", False),
     ("models", "models/*", False),
     ("models/..%2fadmin", "models/*", False),
     ("models/%252e%252e/admin", "models/*", False),
@@ -87,3 +90,13 @@ def test_settings_of_a_gateway_replace_those_of_the_process() -> None:
     assert found["groq"].api_key == Secret("g")
     lent = settings_of(GatewaySettings(byok_only=True, provider_settings=own.provider_settings), common)
     assert {of.api_key for of in lent.values()} == {None}
+
+
+def test_a_key_in_the_url_of_the_settings_is_a_stored_one() -> None:
+    """``byok_only`` takes it out, and the address is left as it was."""
+    url = "https://h.test/v1?api-version=2024-10-21&API%5FKEY=canary-of-the-operator"
+    live = "wss://h.test/live?token=canary-of-the-operator"
+    own = {"openai": ProviderSettings(base_url=url, realtime_url=live)}
+    assert settings_of(GatewaySettings(), own) is own
+    found = settings_of(GatewaySettings(byok_only=True), own)["openai"]
+    assert (found.base_url, found.realtime_url) == ("https://h.test/v1?api-version=2024-10-21", "wss://h.test/live")

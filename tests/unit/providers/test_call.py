@@ -29,17 +29,41 @@ def test_fields_that_the_gateway_sets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "body"), [("GET", b""), ("head", b""), ("DELETE", b"{}"), ("put", b"{}"), ("Q-X", b"{}")]
+    ("method", "body"), [("GET", b""), ("head", b""), ("DELETE", b"{}"), ("put", b"{}"), ("Patch", b"{}")]
 )
 def test_methods(method: str, body: bytes) -> None:
     made = good(call(method=method))
     assert made.request.body == body
-    assert made.request.method.decode() == (method if method == "Q-X" else method.upper())
+    assert made.request.method.decode() == method.upper()
 
 
-@pytest.mark.parametrize("method", ["CONNECT", "connect", "TRACE", "Trace", "", "GE T", "GET\r\n", "É"])
+@pytest.mark.parametrize(
+    "method", ["CONNECT", "connect", "TRACE", "OPTIONS", "PRI", "Q-X", "", "GE T", "GET\r\n", "É", "PO\u017fT"]
+)
 def test_methods_that_are_refused(method: str) -> None:
-    assert detail(call(method=method)).startswith("request.method is not allowed; allowed are POST, GET, ")
+    assert detail(call(method=method)).startswith("request.method is not allowed; allowed are GET, HEAD, ")
+
+
+@pytest.mark.parametrize(("slug", "query"), [
+    ("google-ai-studio", "key=operators-canary"),
+    ("openai", "x=1&api_key=operators-canary"),
+])  # fmt: skip
+def test_a_key_in_the_url_of_the_settings_is_not_the_clients(slug: str, query: str) -> None:
+    own = ProviderSettings(base_url=f"https://h.test/v1?{query}", headers=(("x-tenant", "operator"),))
+    assert fields(call(slug, "models/m", google_ai_studio=own, openai=own))["x-tenant"] == "operator"
+    bare = ProviderSettings(base_url=f"https://h.test/v1?{query}")
+    assert good(call(slug, "models/m", google_ai_studio=bare, openai=bare)).key == "stored"
+    plain = ProviderSettings(base_url="https://h.test/v1?api-version=2024-10-21-preview")
+    assert good(call(slug, "models/m", google_ai_studio=plain, openai=plain)).key == "none"
+    shown = call(slug, "models/m", headers=[("authorization", "Bearer own")], google_ai_studio=bare, openai=bare)
+    assert good(shown).key == "client"
+
+
+def test_a_key_in_a_url_that_the_client_names_is_its_own() -> None:
+    own = ProviderSettings(key_in="query:k", api_key=Secret(CANARY))
+    made = good(call("fal", "", headers=[("x-fal-target-url", "https://fal.run/a/b?k=mine")], fal=own))
+    assert made.key == "client"
+    assert CANARY.encode() not in made.request.target
 
 
 @pytest.mark.parametrize(

@@ -660,3 +660,10 @@ def test_our_tokens_never_go_upstream_in_any_form(path: str, offered: str, heade
     assert made.target == b"/v1/realtime"
     assert dict(made.headers) == {b"authorization": b"Bearer K"}
     assert made.subprotocols == ()
+
+
+def test_a_key_in_the_url_of_the_settings_is_a_stored_one() -> None:
+    own = ProviderSettings(realtime_url="wss://h.test/live?token=operators-canary")
+    assert good(call("openai", openai=own)).key == "stored"
+    assert good(call("openai", headers=[(b"authorization", b"Bearer own")], openai=own)).key == "client"
+    assert good(call("openai", openai=ProviderSettings(realtime_url="wss://h.test/live?v=1"))).key == "none"

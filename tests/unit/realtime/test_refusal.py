@@ -71,6 +71,14 @@ def test_the_ids_of_the_request_go_on_without_keys() -> None:
     }
 
 
+def test_a_key_in_the_name_of_an_id() -> None:
+    hider = redactor([b"Canary-KEY-01234"])
+    fields: Headers = [(b"canary-key-01234-request-id", b"r")]
+    headers, _, _ = readable_refusal(refusal(b"", *fields), hider)
+    assert headers == [(b"***-request-id", b"r")]
+    assert request_ids(fields, hider) == {"***-request-id": "r"}
+
+
 def test_the_ids_in_an_event_are_few_and_short() -> None:
     fields: Headers = [(b"dg-%d" % number, b"x" * 1000) for number in range(100)]
     ids = request_ids(fields, HIDER)

@@ -1,6 +1,7 @@
 """What a gateway's settings do not allow is refused before any step is tried."""
 
 import msgspec
+import pytest
 from tests.rigs.core_rig import Rig
 
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings
@@ -12,7 +13,7 @@ from aigw_sansio.ids import ConnId
 from aigw_sansio.secret import Secret
 from aigw_sansio.sessions.planner import ClientInfo, plan
 
-STORED = {"openai": ProviderSettings(api_key=Secret("stored-canary"))}
+STORED = {slug: ProviderSettings(api_key=Secret("stored-canary")) for slug in ("openai", "fal")}
 
 
 def planned(settings: GatewaySettings, *steps: Step) -> list[PlannedStep] | Fault:
@@ -31,10 +32,15 @@ def planned(settings: GatewaySettings, *steps: Step) -> list[PlannedStep] | Faul
     return plan(rig.services, client, steps, 0.0)
 
 
-def step(method: str = "POST", provider: str = "openai", *headers: tuple[str, str]) -> Step:
+def step(
+    method: str = "POST",
+    provider: str = "openai",
+    *headers: tuple[str, str],
+    endpoint: str = "chat/completions",
+) -> Step:
     return Step(
         provider=provider,
-        endpoint="chat/completions",
+        endpoint=endpoint,
         method=method,
         headers=list(headers),
         query=b"{}",
@@ -54,6 +60,22 @@ def test_one_step_that_is_not_allowed_refuses_the_request_and_is_named() -> None
     assert isinstance(refused, Fault)
     assert refused.kind is FaultKind.NOT_ALLOWED
     assert refused.detail.startswith("step 1: ")
+
+
+@pytest.mark.parametrize(("target", "endpoint", "allowed"), [
+    ("https://fal.run/fal-ai/flux", "", True),
+    ("https://queue.fal.run/fal-ai/flux/requests/1", "", True),
+    ("https://fal.run", "fal-ai/flux", True),
+    ("https://fal.run/fal-ai/other", "fal-ai/flux", False),
+    ("https://fal.run/fal-ai/other", "", False),
+    ("https://fal.run/", "fal-ai/other", False),
+])  # fmt: skip
+def test_a_path_that_the_client_names_in_a_header_is_held_to_the_list(
+    target: str, endpoint: str, allowed: bool
+) -> None:
+    gateway = GatewaySettings(endpoints=("fal-ai/flux", "fal-ai/flux/*"))
+    found = planned(gateway, step("POST", "fal", ("x-fal-target-url", target), endpoint=endpoint))
+    assert isinstance(found, list) is allowed, found
 
 
 def test_byok_only_lends_nothing() -> None:
