@@ -70,7 +70,9 @@ INNER_MODULES = {
 PEER_MODULES = {
     "client.request": {"json_text"},
     "client.websocket": {"wires.http", "wires.websocket.frames", "wires.websocket.handshake", "wires.websocket.messages"},
+    "cli.call": {"providers.registry"},
     "cli.main": {"config", "providers.registry"},
+    "cli.question": {"providers.registry", "providers.row"},
     "cli.read": {
         "bodies.chunk", "exchanges.response", "formats.classify", "formats.detection", "formats.registry", "providers.registry",
     },
