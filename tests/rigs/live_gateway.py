@@ -52,10 +52,10 @@ async def live_gateway(*, token: str | None = None, config: Config | None = None
 
 
 @contextmanager
-def gateway_in_a_thread(*, token: str | None = None) -> Iterator[LiveGateway]:
+def gateway_in_a_thread(*, token: str | None = None, config: Config | None = None) -> Iterator[LiveGateway]:
     """A gateway in a loop of its own, for tests that have none."""
     with (
         start_blocking_portal("asyncio") as portal,
-        portal.wrap_async_context_manager(live_gateway(token=token)) as gateway,
+        portal.wrap_async_context_manager(live_gateway(token=token, config=config)) as gateway,
     ):
         yield gateway

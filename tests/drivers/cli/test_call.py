@@ -51,10 +51,12 @@ def test_json_is_the_providers_own() -> None:
 
 
 def test_what_has_no_text_is_printed_as_json() -> None:
-    done = call("loopback", "models", "--query", "{}")
-    assert done.returncode in (0, 1)
-    if done.returncode == 0:
-        assert json.loads(done.stdout)
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    query = {"stream": False, "stream_options": None, "tools": [tool], "tool_choice": "required"}
+    done = call(*CHAT, "-m", "loopback-1", "Hi", "--query", json.dumps(query))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["choices"][0]["message"]["tool_calls"]
+    assert "finish: tool_calls" in done.stderr
 
 
 @pytest.mark.parametrize(
