@@ -41,8 +41,8 @@ class Client:
     is ever sent twice.
 
     ``url`` is ``ws(s)://HOST/v1/ACCOUNT/GATEWAY``. ``headers`` are added to the handshake. ``ssl_context`` replaces the
-    system's trust. ``open_timeout_s`` limits a dial with its handshake, in seconds. ``on_message`` is called with each
-    message that is sent (``True``) or received (``False``) and its text. Raises ``ValueError`` for another kind of URL.
+    system's trust. ``open_timeout_s`` limits a dial with its handshake, in seconds. ``on_message`` is called for each
+    message, with ``"sent"`` or ``"received"`` and its text. Raises ``ValueError`` for another kind of URL.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class Client:
                     chunks.append(item)
                 else:
                     events.append(item)
-        return Response(stream.metadata, stream.response, tuple(chunks), tuple(events))
+        return Response(metadata=stream.metadata, body=stream.response, chunks=tuple(chunks), events=tuple(events))
 
     def _stream(
         self, provider: str, endpoint: str, query: object, mode: Mode, options: Options, *, gives_body: bool
@@ -277,14 +277,14 @@ class Stream(Generic[ItemT]):
             self._taken += 1
             if self._taken % _ITEMS_BETWEEN_CHECKPOINTS == 0:
                 await anyio.lowlevel.checkpoint()
-            link.set_awaited(exchange, True)
+            link.set_awaited(exchange, awaited=True)
             try:
                 while (first := link.take(exchange)) is None:
                     if exchange.ended:
                         return self._end(exchange)
                     await self._next_change()
             finally:
-                link.set_awaited(exchange, False)
+                link.set_awaited(exchange, awaited=False)
             items = [first]
             while len(items) < limit and (item := link.take(exchange)) is not None:
                 items.append(item)

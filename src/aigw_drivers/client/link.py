@@ -8,7 +8,7 @@ One task alone writes. So a caller that is cancelled never leaves half of a mess
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import anyio
 from anyio.abc import TaskStatus
@@ -20,8 +20,8 @@ from .websocket import WebSocketClient, WebSocketClosed
 
 logger = logging.getLogger("aigw.client")
 
-#: Told of each message that is sent (``outward``) or received, with its text.
-Observer: TypeAlias = Callable[[bool, str], None]
+#: Told of each message that passes the socket, with its text.
+Observer: TypeAlias = Callable[[Literal["sent", "received"], str], None]
 
 _BROKEN: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError)
 
@@ -81,7 +81,7 @@ class Link:
         self._consider()
         return item
 
-    def set_awaited(self, exchange: Exchange, awaited: bool) -> None:
+    def set_awaited(self, exchange: Exchange, *, awaited: bool) -> None:
         """Somebody waits for the next item of ``exchange``, or no more."""
         exchange.awaited = awaited and not exchange.ended
         self._consider()
@@ -140,7 +140,7 @@ class Link:
                 await self._may_read.wait()
             data = await socket.receive()
             if self._observer is not None:
-                self._observer(False, data if isinstance(data, str) else data.decode("utf-8", "replace"))
+                self._observer("received", data if isinstance(data, str) else data.decode("utf-8", "replace"))
             message = self._protocol.receive_message(data)
             if message is None:
                 logger.warning("the gateway sent a message that is none of its protocol")
@@ -154,7 +154,7 @@ class Link:
                 while socket.is_open and (text := self._protocol.next_message()) is not None:
                     self._is_writing = True
                     if self._observer is not None:
-                        self._observer(True, text)
+                        self._observer("sent", text)
                     await socket.send(text)
                     self._is_writing = False
                 await self._due.wait()

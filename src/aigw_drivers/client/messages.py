@@ -107,7 +107,15 @@ def read_message(data: str | bytes) -> Message | None:
             error = _decode_error(parts.error)
         except (msgspec.DecodeError, RecursionError):
             error = Trouble(0, "the gateway gave no reason")
-    return Message(kind, len(data), name.event_id, metadata, response, event, error)
+    return Message(
+        kind=kind,
+        size=len(data),
+        event_id=name.event_id,
+        metadata=metadata,
+        response=response,
+        event=event,
+        error=error,
+    )
 
 
 def read_envelope(content: Content) -> Trouble | None:

@@ -177,7 +177,7 @@ async def test_what_is_not_taken_is_held_and_stops_nobody_else() -> None:
     sizes: list[int] = []
     async with (
         world() as gateway,
-        Client(gateway.url, on_message=lambda outward, text: None if outward else sizes.append(len(text))) as client,
+        Client(gateway.url, on_message=lambda way, text: None if way == "sent" else sizes.append(len(text))) as client,
     ):
         async with client.stream(*CHAT, chat(chunks=40, chunk_bytes=1_000_000), mode="raw") as stream:
             await until(lambda: sum(sizes) > 1_048_576)
@@ -194,7 +194,7 @@ async def test_in_a_drain_what_runs_finishes_and_what_is_new_needs_another_socke
     heard: list[str] = []
     async with (
         world() as gateway,
-        Client(gateway.url, on_message=lambda outward, text: heard.append(text)) as client,
+        Client(gateway.url, on_message=lambda way, text: heard.append(text)) as client,
         anyio.create_task_group() as tasks,
     ):
         async with client.stream(*CHAT, chat(chunks=40, chunk_delay_ms=20), mode="raw") as stream:

@@ -101,7 +101,7 @@ def test_mistakes_of_the_caller() -> None:
             client.create(*CHAT)
         with client, pytest.raises(RuntimeError, match="once"):
             client.__enter__()
-        asking = SyncClient(gateway.url, on_message=lambda outward, text: told.append(call(asking)))
+        asking = SyncClient(gateway.url, on_message=lambda way, text: told.append(call(asking)))
         told: list[str] = []
         with asking:
             asking.create(*CHAT, chat(stream=False))
