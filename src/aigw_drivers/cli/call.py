@@ -81,7 +81,7 @@ def private_gateway(settings: Settings, provider: str, environ: Mapping[str, str
         providers = {**providers, slug: msgspec.structs.replace(stored, api_key=key)}
     config = msgspec.structs.replace(config, gateways={name: own}, providers=providers)
     settings = msgspec.structs.replace(settings, config=config, server=ServerSettings(port=0))
-    return Target(None, token, settings, loopback)
+    return Target(url=None, token=token, settings=settings, loopback=loopback)
 
 
 async def ask(
