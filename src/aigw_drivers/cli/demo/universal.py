@@ -165,10 +165,10 @@ class _Recorder:
                 if lane.cancel_after is not None and lane.chunks >= lane.cancel_after:
                     stream.cancel()
 
-    def passed(self, outward: bool, text: str) -> None:
+    def passed(self, way: Literal["sent", "received"], text: str) -> None:
         """A message passed the client's socket."""
         message = msgspec.json.decode(text)
-        if not outward:
+        if way == "received":
             self._take(message, len(text))
             self._view.changed()
             return
