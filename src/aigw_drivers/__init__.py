@@ -1,13 +1,13 @@
 """aigw_drivers: sockets, clocks and settings for the gateway of :mod:`aigw_sansio`. No protocol decision lives here.
 
-What this module exports is the public API, together with :func:`aigw_drivers.client.connect`. Everything else is
-private and may change.
+What this module and :mod:`aigw_drivers.client` export is the public API. Everything else is private and may change.
 
 * Run a gateway: :func:`load_settings` gives :class:`Settings`, :func:`running` serves them and gives a
   :class:`Running` with its ``url``.
 * Drive an engine yourself: :class:`AnyioDriver` (asyncio, uvloop, trio) or :class:`ProtocolDriver` (asyncio, uvloop),
   on sockets from :func:`listen`. An :data:`AnswerHandler` answers the engine's questions.
-* Talk to a gateway: :class:`WebSocketClient`. Try one without a provider: :class:`LoopbackProvider`.
+* Talk to a gateway: :class:`aigw_drivers.client.Client`, or by a raw :class:`WebSocketClient`. Try one without a
+  provider: :class:`LoopbackProvider`.
 """
 
 from .anyio_driver import AnswerHandler, AnyioDriver

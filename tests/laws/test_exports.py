@@ -12,6 +12,7 @@ from tests.peers import processes
 from tests.rigs.compiled import COMPILED
 
 import aigw_drivers
+import aigw_drivers.client
 import aigw_sansio
 
 ROOT = Path(__file__).parents[2]
@@ -40,10 +41,16 @@ DRIVER_EXPORTS = {
     "LoopbackProvider",
 }  # fmt: skip
 
+CLIENT_EXPORTS = {
+    "Client", "SyncClient", "Stream", "SyncStream", "Step", "StepConfig", "Options", "Mode", "Content", "Metadata", "Response",
+    "ClientError", "NotConnected", "ConnectionLost", "ProviderError", "GatewayError", "connect", "WebSocketClient",
+    "WebSocketClosed", "HandshakeRefused",
+}  # fmt: skip
+
 #: Exports that are neither class nor function, so they have no docstring: types, ids and constants.
 WITHOUT_DOCSTRING = {
     "READ_SIZE", "__version__", "Effect", "Question", "Answer", "Event", "LifecycleEvent", "ProviderEvent", "ConnId", "AskId",
-    "AnswerHandler", "DriverName",
+    "AnswerHandler", "DriverName", "Mode",
 }  # fmt: skip
 
 #: The modules of the core that the drivers proper import beside ``aigw_sansio`` itself, and which of them does.
@@ -62,8 +69,11 @@ INNER_MODULES = {
 }
 #: The loopback provider, the client and the command line: these speak protocols themselves, on the core's wires.
 PEER_MODULES = {
-    "client": {"wires.http", "wires.websocket.frames", "wires.websocket.handshake", "wires.websocket.messages"},
+    "client.request": {"json_text"},
+    "client.websocket": {"wires.http", "wires.websocket.frames", "wires.websocket.handshake", "wires.websocket.messages"},
+    "cli.call": {"providers.registry"},
     "cli.main": {"config", "providers.registry"},
+    "cli.question": {"providers.registry", "providers.row"},
     "cli.read": {
         "bodies.chunk", "exchanges.response", "formats.classify", "formats.detection", "formats.registry", "providers.registry",
     },
@@ -76,7 +86,9 @@ PEER_MODULES = {
 
 
 @pytest.mark.parametrize(
-    ("package", "pinned"), [(aigw_sansio, CORE_EXPORTS), (aigw_drivers, DRIVER_EXPORTS)], ids=["core", "drivers"]
+    ("package", "pinned"),
+    [(aigw_sansio, CORE_EXPORTS), (aigw_drivers, DRIVER_EXPORTS), (aigw_drivers.client, CLIENT_EXPORTS)],
+    ids=["core", "drivers", "client"],
 )
 def test_exported_names(package: ModuleType, pinned: set[str]) -> None:
     assert set(package.__all__) == pinned
@@ -84,7 +96,7 @@ def test_exported_names(package: ModuleType, pinned: set[str]) -> None:
     assert set(package.__all__) <= set(dir(package))
 
 
-@pytest.mark.parametrize("package", [aigw_sansio, aigw_drivers], ids=["core", "drivers"])
+@pytest.mark.parametrize("package", [aigw_sansio, aigw_drivers, aigw_drivers.client], ids=["core", "drivers", "client"])
 def test_nothing_else_can_be_reached(package: ModuleType) -> None:
     """No name comes in by the way: only exports, submodules and dunder names."""
     public = {
@@ -96,7 +108,7 @@ def test_nothing_else_can_be_reached(package: ModuleType) -> None:
     assert public <= set(package.__all__)
 
 
-@pytest.mark.parametrize("package", [aigw_sansio, aigw_drivers], ids=["core", "drivers"])
+@pytest.mark.parametrize("package", [aigw_sansio, aigw_drivers, aigw_drivers.client], ids=["core", "drivers", "client"])
 def test_every_export_is_documented(package: ModuleType) -> None:
     without = set()
     for name in package.__all__:

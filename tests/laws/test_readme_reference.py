@@ -4,11 +4,16 @@ import os
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
+from tests.rigs.live_gateway import gateway_in_a_thread
 
 import aigw_drivers
+from aigw_drivers.client import Step
 from aigw_drivers.server.settings import ServerSettings, Settings, read_settings
+from aigw_sansio import Config, ProviderSettings
 from aigw_sansio.providers.registry import REGISTRY
 
 ROOT = Path(__file__).parents[2]
@@ -26,10 +31,27 @@ def test_it_has_at_most_300_lines() -> None:
 
 
 def test_the_program_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    (program,) = [block for block in blocks("python") if ">>>" not in block]
+    program, _ = [block for block in blocks("python") if ">>>" not in block]
     monkeypatch.setattr(aigw_drivers, "Settings", lambda: Settings(server=ServerSettings(port=0)))
     exec(compile(program, "README.md", "exec"), {})
-    assert '"response":{' in capsys.readouterr().out
+    assert "TextDelta(text=" in capsys.readouterr().out
+
+
+def test_the_client_is_used_as_shown() -> None:
+    """Nobody is there for its first step; the second one answers, or fails: both ends of the program."""
+    _, program = [block for block in blocks("python") if ">>>" not in block]
+    names: dict[str, Any] = {}
+    exec(compile(program, "README.md", "exec"), names)
+    names["Step"] = lambda provider, endpoint, query: Step("loopback", endpoint.removeprefix("v1/"), query)
+    query = {"model": "loopback-1", "messages": [{"role": "user", "content": "Hi"}]}
+    config = Config(providers={"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1")})
+    with gateway_in_a_thread(token="right", config=config) as gateway:
+        text, usage = anyio.run(names["ask"], gateway.url, "right", query)
+        status, body = anyio.run(names["ask"], gateway.url, "right", query | {"loopback": {"status": 418}})
+    assert text
+    assert usage.output_tokens
+    assert status == 418
+    assert body.json()
 
 
 def test_the_settings_are_read() -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``aigw serve``, ``demo``, ``send``, ``check``, ``read`` and ``translate``.
+"""The command line: ``aigw serve``, ``demo``, ``send``, ``call``, ``check``, ``read`` and ``translate``.
 
 Decides: options, output and exit status. Must not know: any protocol.
 """
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import anyio
 import msgspec
@@ -27,19 +27,24 @@ from aigw_sansio import Gateway, ProviderSettings, __version__
 from aigw_sansio.config import shown_url
 from aigw_sansio.providers.registry import DEFAULT_SLUGS
 
-from ..client import HandshakeRefused, WebSocketClosed, connect
+from ..client import HandshakeRefused, WebSocketClosed
 from ..core.printable import printable
 from ..core.tls import client_context, server_context
 from ..server import concerns
 from ..server.serve import Running, running, serve_until_signal
 from ..server.settings import Settings, SettingsError, load_settings
+from .call import ask, target_of, told_at_the_end
 from .demo.realtime import converse
 from .demo.realtime_view import realtime_summary, realtime_view_for
 from .demo.universal import demonstrate
 from .demo.universal_view import summary, view_for
 from .output import Output
+from .question import body_of, headers_of
 from .read import ReadError, read_file
+from .send import send_messages
 from .translate import TranslateError, translate_answer_file, translate_file
+
+_T = TypeVar("_T")
 
 app = typer.Typer(
     name="aigw",
@@ -136,9 +141,9 @@ def _complain(text: object) -> None:
     print(printable(str(text)), file=sys.stderr)
 
 
-def _run(function: Callable[[], Awaitable[None]]) -> None:
+def _run(function: Callable[[], Awaitable[_T]]) -> _T:
     """Run on uvloop if it is installed, else on asyncio."""
-    anyio.run(function, backend_options={"use_uvloop": find_spec("uvloop") is not None})
+    return anyio.run(function, backend_options={"use_uvloop": find_spec("uvloop") is not None})
 
 
 def _tell_version(wanted: bool) -> None:
@@ -261,21 +266,9 @@ def send(
 ) -> None:
     """Send universal messages over one socket and print all answers, until every exchange has ended."""
     texts = messages or [line for line in sys.stdin.read().splitlines() if line.strip()]
-    headers = [("cf-aig-authorization", f"Bearer {token}")] if token else []
     output = Output()
-
-    async def main() -> None:
-        async with connect(url, headers=headers) as socket:
-            for text in texts:
-                await socket.send(text)
-            open_ends = sum(not _is_cancel(text) for text in texts)
-            while open_ends and not output.reader_gone:
-                answer = str(await socket.receive())
-                output.write_line(answer)
-                open_ends -= _is_end(answer)
-
     try:
-        _run(main)
+        _run(lambda: send_messages(url, texts, token, output))
     except HandshakeRefused as error:
         _complain(error)
         raise typer.Exit(1) from None
@@ -289,20 +282,51 @@ def send(
         raise typer.Exit(1)
 
 
-def _is_cancel(text: str) -> bool:
-    """Whether our message ends another exchange and has no end of its own."""
+@app.command()
+def call(
+    provider: Annotated[str, typer.Argument(help="Slug of a provider, such as openai; loopback needs no key.")],
+    endpoint: Annotated[str, typer.Argument(help="PATH[?QUERY] under its base URL, such as chat/completions.")],
+    text: Annotated[str | None, typer.Argument(help="What to ask; - takes standard input.")] = None,
+    *,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Name of the model.")] = None,
+    query: Annotated[
+        str | None, typer.Option(help="A JSON object: fields of the body, beside or instead of those that TEXT makes.")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option("--header", "-H", help="NAME: VALUE, sent to the provider; may be repeated.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="ws:// or wss:// address of a gateway. Without it, one in this process is used.")
+    ] = None,
+    token: Annotated[str | None, typer.Option(envvar="AIGW_TOKEN", help="Token of the gateway at --url.")] = None,
+    config: ConfigOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the provider's chunks, one per line.")] = False,
+) -> None:
+    """Send one request, print its text as it comes, and then on standard error what it used.
+
+    Without --url the key of the provider is that of the settings file, else that of the environment (OPENAI_API_KEY,
+    and so on).
+    """
+    output = Output()
     try:
-        message = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return False
-    return isinstance(message, dict) and message.get("type") == "universal.cancel"
-
-
-def _is_end(answer: str) -> bool:
-    """Whether ``answer`` is the last one to a message of ours."""
-    message = msgspec.json.decode(answer)
-    kind = message["type"].removeprefix("universal.")
-    return kind in ("done", "error", "cancelled", "pong") or (kind == "created" and "response" in message)
+        body = body_of(provider, endpoint, model, sys.stdin.read() if text == "-" else text, query)
+        headers = headers_of(header or [])
+        target = target_of(url, token, config, provider, os.environ)
+    except (ValueError, SettingsError) as error:
+        _complain(error)
+        raise typer.Exit(2) from None
+    try:
+        ended = _run(lambda: ask(target, provider, endpoint, body, headers, output, chunks=json))
+    except OSError as error:
+        _complain(f"cannot start a gateway: {error}")
+        raise typer.Exit(1) from None
+    if output.reader_gone:
+        raise typer.Exit(1)
+    if ended.metadata is not None:
+        _complain(told_at_the_end(ended.metadata))
+    if ended.failure is not None:
+        _complain(ended.failure)
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -30,10 +30,14 @@ class Output(Console):
 
     def write_line(self, text: object) -> None:
         """Print ``text`` at once: no markup, no line breaks of its own. What a terminal would obey is escaped."""
+        self.write_text(f"{text}\n")
+
+    def write_text(self, text: str) -> None:
+        """Like :meth:`write_line`, without an end of the line."""
         if self.reader_gone:
             return
         try:
-            print(printable(str(text)), file=self.file, flush=True)
+            print(printable(text), end="", file=self.file, flush=True)
         except BrokenPipeError:
             self.on_broken_pipe()
 

@@ -4,7 +4,7 @@ Decides: the requests, and the record of them. Must not know: how it is shown (:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any, Literal, Protocol
 
@@ -13,7 +13,7 @@ import msgspec
 
 from aigw_sansio import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted, Event, RequestAdmitted
 
-from ...client import WebSocketClient, connect
+from ...client import Client, Step, StepConfig
 from ...server.serve import DriverName, running
 from ...server.settings import ServerSettings, Settings
 
@@ -38,6 +38,7 @@ class Lane:
     attempts: int = 0
     reach: str = ""
     saved_ms: float = 0.0
+    cancel_after: int | None = None  #: so many chunks; then the client cancels
 
     @property
     def running(self) -> bool:
@@ -83,29 +84,26 @@ def _chat(prompt: str, *, stream: bool, **loopback: object) -> dict[str, object]
     return {"model": "loopback-1", "stream": stream, "messages": messages, "loopback": loopback}
 
 
-def _step(query: dict[str, object], endpoint: str = "chat/completions", **more: object) -> dict[str, object]:
-    return {"provider": "loopback", "endpoint": endpoint, "query": query, **more}
+def _step(query: dict[str, object], endpoint: str = "chat/completions") -> Step:
+    return Step("loopback", endpoint, query)
 
 
-def _scenario() -> list[tuple[Lane, dict[str, object] | list[dict[str, object]]]]:
+def _scenario() -> list[tuple[Lane, list[Step]]]:
     """The requests that run at once."""
     claude = _chat("Why is the sky blue?", stream=True, chunks=22, chunk_delay_ms=60) | {"max_tokens": 256}
     retried = _chat("Try, try again", stream=True, fail_times=2, key="demo", chunks=10, chunk_delay_ms=60)
     broken = _chat("Who answers?", stream=True, status=500)
     second = _chat("Who answers?", stream=True, chunks=12, chunk_delay_ms=60)
+    story = _chat("Tell me a story", stream=True, first_chunk_delay_ms=120, chunks=28, chunk_delay_ms=50)
+    endless = _chat("Go on", stream=True, chunks=400, chunk_delay_ms=50)
+    retries = StepConfig(maxAttempts=3, retryDelay=250, backoff="constant")
     return [
-        (
-            Lane("story", "a streamed answer"),
-            _step(_chat("Tell me a story", stream=True, first_chunk_delay_ms=120, chunks=28, chunk_delay_ms=50)),
-        ),
-        (Lane("claude", "another format, streamed"), _step(claude, "messages")),
-        (Lane("whole", "a whole answer"), _step(_chat("Say it in one go", stream=False, delay_ms=300))),
-        (
-            Lane("retry", "fails twice, third attempt answers"),
-            _step(retried, config={"maxAttempts": 3, "retryDelay": 250, "backoff": "constant"}),
-        ),
+        (Lane("story", "a streamed answer"), [_step(story)]),
+        (Lane("claude", "another format, streamed"), [_step(claude, "messages")]),
+        (Lane("whole", "a whole answer"), [_step(_chat("Say it in one go", stream=False, delay_ms=300))]),
+        (Lane("retry", "fails twice, third attempt answers"), [replace(_step(retried), config=retries)]),
         (Lane("fallback", "first step fails, second answers"), [_step(broken), _step(second)]),
-        (Lane("cancel", "cancelled in mid-stream"), _step(_chat("Go on", stream=True, chunks=400, chunk_delay_ms=50))),
+        (Lane("cancel", "cancelled in mid-stream", cancel_after=8), [_step(endless)]),
     ]
 
 
@@ -118,20 +116,15 @@ async def demonstrate(view_for: Callable[["Demonstration"], View], *, driver: Dr
     async with running(settings, driver=driver, loopback=True, on_event=recorder.event) as gateway:
         demo.url = gateway.url + _PATH
         began = perf_counter()
-        async with connect(demo.url) as socket:
+        async with Client(demo.url, on_message=recorder.passed) as client:
             demo.handshake_ms = (perf_counter() - began) * 1000
             recorder.note("client", "", f"opened one WebSocket in {demo.handshake_ms:.1f} ms", outward=True)
-            for lane, request in _scenario():
-                await recorder.create(socket, lane, request)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(recorder.cancel_after, socket, "cancel", 8)
-                await recorder.receive(socket)
+                for lane, steps in _scenario():
+                    tasks.start_soon(recorder.run, client, lane, steps)
             again = Lane("again", "the same socket, the same connection to the provider")
-            request = _step(
-                _chat("Tell me a story", stream=True, first_chunk_delay_ms=120, chunks=6, chunk_delay_ms=30)
-            )
-            await recorder.create(socket, again, request)
-            await recorder.receive(socket)
+            story = _chat("Tell me a story", stream=True, first_chunk_delay_ms=120, chunks=6, chunk_delay_ms=30)
+            await recorder.run(client, again, [_step(story)])
             demo.total_ms = recorder.now_ms
     return demo
 
@@ -144,7 +137,6 @@ class _Recorder:
         self._view = view
         self._began = perf_counter()
         self._lane_of: dict[str, str] = {}  # by log id
-        self._chunk_came = anyio.Event()
 
     @property
     def now_ms(self) -> float:
@@ -156,34 +148,37 @@ class _Recorder:
         self._demo.lines.append(line)
         self._view.line(line)
 
-    async def create(
-        self, socket: WebSocketClient, lane: Lane, request: dict[str, object] | list[dict[str, object]]
-    ) -> None:
-        first = request[0] if isinstance(request, list) else request
-        first["eventId"] = lane.name
-        message = msgspec.json.encode({"type": "universal.create", "request": request}).decode()
-        lane.sent_ms = self.now_ms
+    async def run(self, client: Client, lane: Lane, steps: list[Step]) -> None:
+        """One request, to its end. What passes the socket meanwhile is recorded by :meth:`passed`."""
         self._demo.lanes[lane.name] = lane
-        steps = f", {len(request)} steps" if isinstance(request, list) else ""
-        text = f"universal.create {first['endpoint']}{steps} ({len(message)} bytes)"
-        self.note("client", lane.name, text, outward=True)
-        await socket.send(message)
+        first, *fallback = steps
+        async with client.stream(
+            first.provider,
+            first.endpoint,
+            first.query,
+            mode="raw",
+            config=first.config,
+            fallback=fallback,
+            event_id=lane.name,
+        ) as stream:
+            async for _ in stream:
+                if lane.cancel_after is not None and lane.chunks >= lane.cancel_after:
+                    stream.cancel()
 
-    async def cancel_after(self, socket: WebSocketClient, name: str, chunks: int) -> None:
-        lane = self._demo.lanes[name]
-        while lane.chunks < chunks and lane.running:
-            await self._chunk_came.wait()
-        self.note("client", name, "universal.cancel", outward=True)
-        await socket.send(msgspec.json.encode({"type": "universal.cancel", "eventId": name}).decode())
-
-    async def receive(self, socket: WebSocketClient) -> None:
-        """Receive until every lane has ended."""
-        while any(lane.running for lane in self._demo.lanes.values()):
-            message = await socket.receive()
-            self._take(msgspec.json.decode(message), len(message))
-            self._chunk_came.set()
-            self._chunk_came = anyio.Event()
+    def passed(self, way: Literal["sent", "received"], text: str) -> None:
+        """A message passed the client's socket."""
+        message = msgspec.json.decode(text)
+        if way == "received":
+            self._take(message, len(text))
             self._view.changed()
+            return
+        kind, lane = message["type"], self._demo.lanes[message["eventId"]]
+        if kind == "universal.create":
+            lane.sent_ms = self.now_ms
+            request = message["request"]
+            steps = f", {len(request)} steps" if len(request) > 1 else ""
+            kind = f"{kind} {request[0]['endpoint']}{steps} ({len(text)} bytes)"
+        self.note("client", lane.name, kind, outward=True)
 
     def _take(self, message: dict[str, Any], size: int) -> None:
         metadata = message["metadata"]

@@ -1,4 +1,4 @@
-"""A small WebSocket client on anyio, for the demo, for tests, and for scripts that use a gateway.
+"""One raw WebSocket on anyio: messages as they are, for realtime sessions and for scripts that use a gateway.
 
 Decides: when control frames are sent. The core's wires do handshake and frames. Must not know: what messages
 say.
@@ -30,8 +30,8 @@ from aigw_sansio.wires.websocket.messages import (
     WebSocketWire,
 )
 
-from .core.threads import no_thread_is_an_os_error
-from .core.tls import client_context
+from ..core.threads import no_thread_is_an_os_error
+from ..core.tls import client_context
 
 _READ = 65536
 _HEAD_BYTES = 65536
@@ -69,12 +69,21 @@ class WebSocketClient:
         self._sending = anyio.Lock()
         #: The subprotocol that the server selected.
         self.subprotocol = subprotocol
+        #: Bytes that came after the handshake, those of control frames too.
+        self.bytes_received = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages may be sent: no side has closed."""
+        return self._wire.state is ClosingState.OPEN
 
     async def send(self, message: str | bytes) -> None:
         """Send one message: ``str`` as text, ``bytes`` as binary. Raises :class:`anyio.BrokenResourceError` if the
-        connection broke."""
+        connection broke, and :class:`anyio.ClosedResourceError` if one side has closed: :meth:`receive` says how."""
         async with self._sending:
             await self._send_control()
+            if not self.is_open:
+                raise anyio.ClosedResourceError
             frame = self._wire.text(message.encode()) if isinstance(message, str) else self._wire.binary(message)
             await self._stream.send(frame)
             await self._send_control()
@@ -90,6 +99,7 @@ class WebSocketClient:
             except (anyio.EndOfStream, anyio.BrokenResourceError):
                 self._closed = WebSocketClosed(1006, "")
                 continue
+            self.bytes_received += len(data)
             await self._take(self._wire.receive_data(data))
         return self._ready.popleft()
 
