@@ -12,9 +12,9 @@ import msgspec
 
 from ..prompt import CustomTool, FunctionTool, JsonObject, NativeTool, Prompt, Tool
 from .anthropic_blocks import MAKER, Host, Marks
-from .anthropic_read import json_text
 from .anthropic_schemas import output_schema, tool_schema
 from .claude_models import ClaudeModel
+from .client_values import json_text
 from .refusing import refusal
 from .request_tools import NameMap, as_function, chosen_tools, dropped, mapped
 from .translation import Note, Refused
