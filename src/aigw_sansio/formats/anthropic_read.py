@@ -34,12 +34,12 @@ from ..prompt import (
     UploadedFile,
     Uri,
 )
+from .claude_models import MAKER
 from .client_values import as_array, as_object, as_text, get_flag, get_text, json_text, members, without
 from .foreign_reasoning import unpack
 from .refusing import refusal
 from .values import obj
 
-MAKER: Final = "anthropic"
 _ROLES: Final[dict[object, Role]] = {"user": "user", "assistant": "assistant", "system": "system"}
 
 

@@ -27,12 +27,12 @@ from ..prompt import (
     ToolChoice,
 )
 from .anthropic_betas import needed_betas
-from .anthropic_blocks import MAKER, Host, Marks, MessageWriter, cache_control, fitting_names
+from .anthropic_blocks import Host, Marks, MessageWriter, cache_control, fitting_names
 from .anthropic_read import read_cache, read_system, read_turns
 from .anthropic_thinking import fit_sampling, fit_tokens, plan_thinking
 from .anthropic_tools import plan_tools
 from .bedrock.paths import model_path
-from .claude_models import claude_model
+from .claude_models import MAKER, claude_model
 from .client_values import (
     as_object,
     as_text,

@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 
 from ..prompt import CustomTool, FunctionTool, JsonObject, NativeTool, Prompt, Tool
-from .anthropic_blocks import MAKER, Host, Marks
+from .anthropic_blocks import Host, Marks
 from .anthropic_schemas import output_schema, tool_schema
-from .claude_models import ClaudeModel
+from .claude_models import MAKER, ClaudeModel
 from .client_values import json_text
 from .refusing import refusal
 from .request_tools import NameMap, as_function, chosen_tools, dropped, mapped
