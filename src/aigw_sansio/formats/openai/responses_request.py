@@ -70,8 +70,8 @@ def read_request(body: JsonObject, notes: list[Note]) -> Prompt | Refused:
     """
     try:
         return _read(body)
-    except RequestRefused as error:
-        return error.refused
+    except RequestRefused as failure:
+        return failure.refused
 
 
 def _read(body: JsonObject) -> Prompt:
@@ -157,8 +157,8 @@ def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
         return refused
     try:
         return WireRequest(method="POST", path="responses", headers=(), body=_write(prompt, notes))
-    except RequestRefused as error:
-        return error.refused
+    except RequestRefused as failure:
+        return failure.refused
 
 
 def _write(prompt: Prompt, notes: list[Note]) -> JsonObject:
