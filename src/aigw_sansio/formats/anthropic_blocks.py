@@ -1,12 +1,11 @@
 """The turns of a prompt, as messages of an Anthropic request.
 
-Decides: which content block each part is, how turns are grouped into messages, and which marks for the cache are kept.
-Must not know: the settings around the messages.
+Decides: which content block each part is, where instructions stand, and which marks for the cache are kept. Must not
+know: the settings around the messages.
 
-Source: as for :mod:`~aigw_sansio.formats.anthropic_read`, and the errors of the API: all responses of tools stand first
-in the user message behind their calls; no text is blank; ids of calls are letters, digits, ``_`` and ``-``, each once;
-the last text of the assistant does not end in white space; there are at most four marks for the cache, long-lived ones
-first.
+Source: as for :mod:`~aigw_sansio.formats.anthropic_read` and :mod:`~aigw_sansio.formats.alternating`, and the errors of
+the API: no text is blank; ids of calls are letters, digits, ``_`` and ``-``; there are at most four marks for the
+cache, long-lived ones first.
 """
 
 import base64
@@ -36,6 +35,8 @@ from ..prompt import (
     Uri,
     Video,
 )
+from .alternating import OPENING, CallIds, finish_messages, put_message, thoughts_first
+from .claude_models import MAKER
 from .refusing import refusal
 from .request_tools import (
     ANTHROPIC_IDS,
@@ -55,15 +56,10 @@ from .request_tools import (
 from .translation import Note
 from .values import unbase64
 
-MAKER: Final = "anthropic"
-#: What stands in front of a conversation that the assistant opens, because the first message must be the user's.
-OPENING: Final = "(The assistant speaks first.)"
 _MOST_MARKS: Final = 4
 _IMAGES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 #: Media types beside ``text/...`` whose content is text.
 _TEXTS: Final = frozenset({"application/json", "application/xml", "application/yaml", "application/x-yaml"})
-#: What a thought is moved before, and a call behind, if the client's format does not tell their order.
-_ORDER: Final[dict[type[Part], int]] = {Reasoning: 0, ToolCall: 2}
 
 
 class Host(msgspec.Struct, frozen=True):
@@ -167,22 +163,17 @@ class MessageWriter:
         messages: list[JsonObject] = []
         for group in group_turns(turns, roles, responses_first=True):
             content: list[JsonObject] = []
-            for placed in self._ordered(group):
+            # what Anthropic wrote keeps its order
+            for placed in group.parts if self._own else thoughts_first(group):
                 self._append(content, placed)
             if content:
                 role = group.role
                 if role == "system":
                     self.has_system_turns = True
-                _put_message(messages, role, content)
+                put_message(messages, role, content)
                 self._put_extras(messages[-1], group)
-        for message in messages:  # an empty message between two of them may have been left out
-            blocks = message["content"]
-            if type(blocks) is list:
-                blocks.sort(key=_is_no_result)
-        _trim_last(messages, self._notes)
-        if not messages or messages[0]["role"] != "user":
-            messages.insert(0, {"role": "user", "content": [{"type": "text", "text": OPENING}]})
-            mapped(self._notes, "turns", "The first message must be the user's, so one was put in front.")
+        opening: JsonObject = {"type": "text", "text": OPENING}
+        finish_messages(messages, self._notes, is_response=_is_response, opening=opening)
         return messages
 
     def _with_places(self) -> tuple[Turn, ...]:
@@ -206,13 +197,6 @@ class MessageWriter:
                 before = "user"
                 mapped(self._notes, f"turns[{at}]", "This model takes no instruction here; it is sent as the user's.")
         return tuple(turns)
-
-    def _ordered(self, group: Group) -> list[Placed]:
-        """The parts of a message. What Anthropic wrote keeps its order; else thoughts stand first and calls last."""
-        parts = list(group.parts)
-        if not self._own and group.role == "assistant":
-            parts.sort(key=lambda placed: _ORDER.get(type(placed.part), 1))
-        return parts
 
     def _put_extras(self, message: JsonObject, group: Group) -> None:
         """Give ``message`` the members that only Anthropic defines, from the turns that it was made of."""
@@ -359,33 +343,6 @@ class MessageWriter:
         raise refusal(field, f"The file was uploaded to another vendor than {self._host.name}.")
 
 
-class CallIds:
-    """Ids of calls, for both the calls and their responses. ``unique``: each is there once, as Anthropic demands. Some
-    providers use one again in a later turn; a response belongs to the latest call of its id."""
-
-    def __init__(self, ids: IdMap, *, unique: bool) -> None:
-        self._ids = ids
-        self._unique = unique
-        self._latest: dict[str, str] = {}
-        self._used: set[str] = set()
-        self._times: dict[str, int] = {}
-
-    def of_call(self, call_id: str, field: str) -> str:
-        """The id of a call that comes next."""
-        found = self._ids.fit(call_id, field)
-        while self._unique and found in self._used:
-            times = self._times.get(call_id, 1) + 1
-            self._times[call_id] = times
-            found = self._ids.fit(f"{call_id}#{times}", field)  # no provider takes such an id, so a new one is made
-        self._used.add(found)
-        self._latest[call_id] = found
-        return found
-
-    def of_response(self, call_id: str, field: str) -> str:
-        """The id that the latest call of ``call_id`` got."""
-        return self._latest.get(call_id) or self._ids.fit(call_id, field)
-
-
 def plain_text(content: str, field: str) -> str:
     """The text of a file in base64."""
     data = unbase64(content)
@@ -413,31 +370,8 @@ def _is_wrapped(data: str) -> bool:
     return inner is not None and inner != b"" and inner.isascii() and unbase64(inner.decode("ascii")) is not None
 
 
-def _put_message(messages: list[JsonObject], role: str, content: list[JsonObject]) -> None:
-    """Append a message, to the one before if it has the same role: an empty message between them is gone."""
-    last = messages[-1] if messages else {}
-    blocks = last.get("content")
-    if last.get("role") == role and type(blocks) is list:
-        blocks.extend(content)
-    else:
-        messages.append({"role": role, "content": content})
-
-
-def _is_no_result(block: JsonObject) -> bool:
-    return block.get("type") != "tool_result"
-
-
-def _trim_last(messages: list[JsonObject], notes: list[Note]) -> None:
-    """Take the white space from the end of a last text that the assistant is to continue."""
-    last = messages[-1] if messages else {}
-    blocks = last.get("content")
-    if last.get("role") != "assistant" or type(blocks) is not list or blocks[-1].get("type") != "text":
-        return
-    text = str(blocks[-1]["text"])
-    trimmed = text.rstrip()
-    if trimmed != text:
-        blocks[-1]["text"] = trimmed
-        mapped(notes, "turns", "The last text of the assistant must not end in white space; it is sent without.")
+def _is_response(block: JsonObject) -> bool:
+    return block.get("type") == "tool_result"
 
 
 def fitting_names(notes: list[Note]) -> NameMap:

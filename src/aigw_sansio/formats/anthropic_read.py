@@ -9,7 +9,6 @@ thinking", "Tool use". A member that is ``null`` counts as missing. A message wi
 are turns of their own.
 """
 
-import json
 from typing import Final
 
 import msgspec
@@ -35,11 +34,12 @@ from ..prompt import (
     UploadedFile,
     Uri,
 )
+from .claude_models import MAKER
+from .client_values import as_array, as_object, as_text, get_flag, get_text, json_text, members, without
 from .foreign_reasoning import unpack
 from .refusing import refusal
 from .values import obj
 
-MAKER: Final = "anthropic"
 _ROLES: Final[dict[object, Role]] = {"user": "user", "assistant": "assistant", "system": "system"}
 
 
@@ -47,7 +47,7 @@ def read_turns(messages: object) -> tuple[Turn, ...]:
     """The turns that ``messages`` of a request are. Raises ``RequestRefused``."""
     names: dict[str, str] = {}
     turns: list[Turn] = []
-    for at, message in enumerate(array(messages, "messages")):
+    for at, message in enumerate(as_array(messages, "messages")):
         field = f"messages[{at}]"
         member = members(message, field)
         role = member.pop("role", None)
@@ -67,12 +67,12 @@ def read_system(system: object) -> tuple[Text, ...]:
     if type(system) is str:
         return (Text(system),) if system else ()
     texts: list[Text] = []
-    for at, block in enumerate(array(system, "system")):
+    for at, block in enumerate(as_array(system, "system")):
         field = f"system[{at}]"
         member = members(block, field)
         if member.pop("type", "text") != "text":
             raise refusal(f"{field}.type", "Only text can be an instruction.")
-        content = string(member.pop("text", None), f"{field}.text")
+        content = as_text(member.pop("text", None), f"{field}.text")
         if content:
             texts.append(Text(content, read_cache(member, f"{field}.cache_control"), extra=member))
     return tuple(texts)
@@ -107,7 +107,7 @@ def _read_content(content: object, field: str, names: dict[str, str]) -> list[Pa
     if type(content) is str:
         return [Text(content)] if content else []
     parts: list[Part] = []
-    for at, block in enumerate(array(content, field)):
+    for at, block in enumerate(as_array(content, field)):
         part = _read_block(block, f"{field}[{at}]", names)
         if part is not None:
             parts.append(part)
@@ -137,18 +137,18 @@ def _unpacked(parts: list[Part]) -> list[Part]:
 def _read_block(block: object, field: str, names: dict[str, str]) -> Part | None:
     """One content block. ``names`` are the names of tools by the ids of calls so far; a call adds its own."""
     member = members(block, field)
-    kind = string(member.pop("type", None), f"{field}.type")
+    kind = as_text(member.pop("type", None), f"{field}.type")
     if kind == "thinking":
-        signature = string(member.get("signature", ""), f"{field}.signature")
-        thought = string(member.get("thinking", ""), f"{field}.thinking")
+        signature = get_text(member, "signature", f"{field}.") or ""
+        thought = get_text(member, "thinking", f"{field}.") or ""
         return Reasoning(thought, Opaque(MAKER, signature) if signature else None) if thought or signature else None
     if kind == "redacted_thinking":
-        data = string(member.get("data"), f"{field}.data")
+        data = as_text(member.get("data"), f"{field}.data")
         return Reasoning("", Opaque(MAKER, data), redacted=True) if data else None
     if kind == "tool_use":
-        call_id = string(member.pop("id", None), f"{field}.id")
-        name = string(member.pop("name", None), f"{field}.name")
-        given = _written(member.pop("input", {}), f"{field}.input")
+        call_id = as_text(member.pop("id", None), f"{field}.id")
+        name = as_text(member.pop("name", None), f"{field}.name")
+        given = json_text(as_object(member.pop("input", {}), f"{field}.input"), f"{field}.input")
         names[call_id] = name
         return ToolCall(call_id, name, given, cache=read_cache(member, f"{field}.cache_control"), extra=member)
     if kind == "tool_result":
@@ -157,35 +157,32 @@ def _read_block(block: object, field: str, names: dict[str, str]) -> Part | None
 
 
 def _read_response(member: JsonObject, field: str, names: dict[str, str]) -> ToolCallResponse:
-    call_id = string(member.pop("tool_use_id", None), f"{field}.tool_use_id")
+    call_id = as_text(member.pop("tool_use_id", None), f"{field}.tool_use_id")
     content = member.pop("content", None)
     parts: list[ResponsePart] = []
     if type(content) is str:
         parts = [Text(content)] if content else []
     elif content is not None:
-        for at, block in enumerate(array(content, f"{field}.content")):
+        for at, block in enumerate(as_array(content, f"{field}.content")):
             inner = f"{field}.content[{at}]"
             inside = members(block, inner)
-            part = _read_common(string(inside.pop("type", None), f"{inner}.type"), inside, obj(block), inner)
+            part = _read_common(as_text(inside.pop("type", None), f"{inner}.type"), inside, obj(block), inner)
             if part is not None:
                 parts.append(part)
-    failed = member.pop("is_error", None)
-    if failed is not None and type(failed) is not bool:
-        raise refusal(f"{field}.is_error", "It must be true or false.")
     return ToolCallResponse(
         call_id,
         tuple(parts),
         names.get(call_id),
-        is_error=failed is True,
+        is_error=get_flag(member, "is_error", f"{field}.") is True,
         cache=read_cache(member, f"{field}.cache_control"),
-        extra=member,
+        extra=without(member, "is_error"),
     )
 
 
 def _read_common(kind: str, member: JsonObject, block: JsonObject, field: str) -> ResponsePart | None:
     """A block that may stand in a message and in the response of a tool."""
     if kind == "text":
-        content = string(member.pop("text", None), f"{field}.text")
+        content = as_text(member.pop("text", None), f"{field}.text")
         if not member.get("citations"):
             member.pop("citations", None)
         return Text(content, read_cache(member, f"{field}.cache_control"), extra=member) if content else None
@@ -203,7 +200,7 @@ def _read_document(member: JsonObject, block: JsonObject, field: str) -> File | 
     given = members(member.pop("source", None), f"{field}.source")
     source: Source | PlainText | None
     if given.get("type") == "text":
-        source = PlainText(string(given.get("data"), f"{field}.source.data"))
+        source = PlainText(as_text(given.get("data"), f"{field}.source.data"))
     elif given.get("type") == "content":
         plain = _plain(given.get("content"))
         if plain is None:
@@ -222,11 +219,11 @@ def _read_document(member: JsonObject, block: JsonObject, field: str) -> File | 
         member.pop("citations", None)
     return File(
         source,
-        name=optional_string(member.pop("title", None), f"{field}.title"),
-        context=optional_string(member.pop("context", None), f"{field}.context"),
+        name=get_text(member, "title", f"{field}.") or None,
+        context=get_text(member, "context", f"{field}.") or None,
         citations=cited.get("enabled") is True,
         cache=read_cache(member, f"{field}.cache_control"),
-        extra=member,
+        extra=without(member, "title", "context"),
     )
 
 
@@ -248,15 +245,16 @@ def _plain(content: object) -> str | None:
 def _read_source(value: object, field: str) -> Source | None:
     """Where media are; ``None`` for a kind of source that nobody knows yet."""
     source = members(value, field)
-    kind = string(source.get("type"), f"{field}.type")
+    kind = as_text(source.get("type"), f"{field}.type")
     if kind == "base64":
         return Blob(
-            string(source.get("data"), f"{field}.data"), string(source.get("media_type"), f"{field}.media_type").lower()
+            as_text(source.get("data"), f"{field}.data"),
+            as_text(source.get("media_type"), f"{field}.media_type").lower(),
         )
     if kind == "url":
-        return Uri(string(source.get("url"), f"{field}.url"))
+        return Uri(as_text(source.get("url"), f"{field}.url"))
     if kind == "file":
-        return UploadedFile(string(source.get("file_id"), f"{field}.file_id"), MAKER)
+        return UploadedFile(as_text(source.get("file_id"), f"{field}.file_id"), MAKER)
     return None
 
 
@@ -266,49 +264,4 @@ def read_cache(member: JsonObject, field: str = "cache_control") -> CacheMark | 
     if value is None:
         return None
     mark = members(value, field)
-    return CacheMark(optional_string(mark.get("ttl"), f"{field}.ttl"))
-
-
-def _written(value: object, field: str) -> str:
-    """The input of a call as JSON text."""
-    if type(value) is not dict:
-        raise refusal(field, "It must be an object.")
-    return json_text(value, field)
-
-
-def json_text(value: object, field: str) -> str:
-    """``value`` as JSON text. Refused if it is nested too deeply to be written."""
-    try:
-        return msgspec.json.encode(value).decode()
-    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
-        pass
-    try:  # the slower encoder writes numbers of any size
-        return json.dumps(value, separators=(",", ":"))
-    except (ValueError, RecursionError) as error:
-        raise refusal(field, "It is nested too deeply.") from error
-
-
-def members(value: object, field: str) -> JsonObject:
-    """A copy of an object, without the members that are ``null``."""
-    if type(value) is not dict:
-        raise refusal(field, "It must be an object.")
-    return {name: one for name, one in value.items() if one is not None}
-
-
-def array(value: object, field: str) -> list[object]:
-    """``value`` if it is an array."""
-    if type(value) is not list:
-        raise refusal(field, "It must be an array.")
-    return value
-
-
-def string(value: object, field: str) -> str:
-    """``value`` if it is a string."""
-    if type(value) is not str:
-        raise refusal(field, "It must be a string.")
-    return value
-
-
-def optional_string(value: object, field: str) -> str | None:
-    """``value`` if it is a string; ``None`` if it is missing or empty."""
-    return None if value is None else string(value, field) or None
+    return CacheMark(get_text(mark, "ttl", f"{field}.") or None)

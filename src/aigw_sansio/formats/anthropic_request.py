@@ -27,12 +27,24 @@ from ..prompt import (
     ToolChoice,
 )
 from .anthropic_betas import needed_betas
-from .anthropic_blocks import MAKER, Host, Marks, MessageWriter, cache_control, fitting_names
-from .anthropic_read import array, members, optional_string, read_cache, read_system, read_turns, string
+from .anthropic_blocks import Host, Marks, MessageWriter, cache_control, fitting_names
+from .anthropic_read import read_cache, read_system, read_turns
 from .anthropic_thinking import fit_sampling, fit_tokens, plan_thinking
 from .anthropic_tools import plan_tools
 from .bedrock.paths import model_path
-from .claude_models import claude_model
+from .claude_models import MAKER, claude_model
+from .client_values import (
+    as_object,
+    as_text,
+    get_array,
+    get_flag,
+    get_integer,
+    get_number,
+    get_object,
+    get_text,
+    members,
+    without,
+)
 from .refusing import RequestRefused, refusal
 from .request_tools import drop_unsupported, dropped, own_tier, put_extra
 from .translation import Note, Refused, WireRequest
@@ -60,8 +72,12 @@ _SUPPORTED: Final = frozenset(
         "stop_sequences", "reasoning", "cache", "end_user", "service_tier",
     }
 )  # fmt: skip
-_CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
 _EFFORTS: Final = frozenset(get_args(Effort))
+#: Members of the body that are fields of a prompt as they are.
+_READ: Final = (
+    "model", "system", "messages", "tools", "max_tokens", "temperature", "top_p", "top_k", "stop_sequences",
+    "service_tier", "stream",
+)  # fmt: skip
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -87,35 +103,31 @@ def _read(body: JsonObject) -> Prompt:
     reasoning = _read_reasoning(member)
     parallel, choice = _read_choice(member)
     metadata = members(member.pop("metadata", {}), "metadata")
-    end_user = optional_string(metadata.pop("user_id", None), "metadata.user_id")
-    if metadata:
-        member["metadata"] = metadata
+    if metadata.keys() - {"user_id"}:
+        member["metadata"] = without(metadata, "user_id")
     return Prompt(
-        model=string(member.pop("model", ""), "model"),
-        instructions=read_system(member.pop("system", None)),
-        turns=read_turns(member.pop("messages", None)),
-        tools=tuple(
-            _read_tool(tool, f"tools[{at}]") for at, tool in enumerate(array(member.pop("tools", []), "tools"))
-        ),
+        model=get_text(member, "model") or "",
+        instructions=read_system(member.get("system")),
+        turns=read_turns(member.get("messages")),
+        tools=tuple(_read_tool(tool, f"tools[{at}]") for at, tool in enumerate(get_array(member, "tools"))),
         tool_choice=choice,
         parallel_tool_calls=parallel,
         output=output,
-        max_tokens=_whole(member, "max_tokens"),
-        temperature=_number(member, "temperature"),
-        top_p=_number(member, "top_p"),
-        top_k=_whole(member, "top_k"),
+        max_tokens=get_integer(member, "max_tokens"),
+        temperature=get_number(member, "temperature"),
+        top_p=get_number(member, "top_p"),
+        top_k=get_integer(member, "top_k"),
         stop_sequences=tuple(
-            string(stop, f"stop_sequences[{at}]")
-            for at, stop in enumerate(array(member.pop("stop_sequences", []), "stop_sequences"))
+            as_text(stop, f"stop_sequences[{at}]") for at, stop in enumerate(get_array(member, "stop_sequences"))
         ),
         reasoning=reasoning,
         cache=read_cache(member),
-        end_user=end_user,
-        service_tier=optional_string(member.pop("service_tier", None), "service_tier"),
-        stream=_flag(member, "stream") is True,
+        end_user=get_text(metadata, "user_id", "metadata.") or None,
+        service_tier=get_text(member, "service_tier") or None,
+        stream=get_flag(member, "stream") is True,
         include_usage=True,
         maker=MAKER,
-        extra=member,
+        extra=without(member, *_READ),
     )
 
 
@@ -123,15 +135,13 @@ def _read_tool(value: object, field: str) -> Tool:
     member = members(value, field)
     if member.get("type", "custom") != "custom":
         return NativeTool(MAKER, obj(value))
-    member.pop("type", None)
-    schema = member.pop("input_schema", None)
     return FunctionTool(
-        string(member.pop("name", None), f"{field}.name"),
-        string(member.pop("description", ""), f"{field}.description"),
-        None if schema is None else _object(schema, f"{field}.input_schema"),
-        strict=_flag(member, "strict", f"{field}."),
+        as_text(member.get("name"), f"{field}.name"),
+        get_text(member, "description", f"{field}.") or "",
+        get_object(member, "input_schema", f"{field}."),
+        strict=get_flag(member, "strict", f"{field}."),
         cache=read_cache(member, f"{field}.cache_control"),
-        extra=member,
+        extra=without(member, "type", "name", "description", "input_schema", "strict"),
     )
 
 
@@ -140,11 +150,11 @@ def _read_choice(member: JsonObject) -> tuple[bool | None, ToolChoice | None]:
     if "tool_choice" not in member:
         return None, None
     choice = members(member.pop("tool_choice"), "tool_choice")
-    kind = string(choice.get("type"), "tool_choice.type")
-    single = _flag(choice, "disable_parallel_tool_use", "tool_choice.")
+    kind = as_text(choice.get("type"), "tool_choice.type")
+    single = get_flag(choice, "disable_parallel_tool_use", "tool_choice.")
     parallel = None if single is None else not single
     if kind == "tool":
-        return parallel, ToolChoice("required", (string(choice.get("name"), "tool_choice.name"),))
+        return parallel, ToolChoice("required", (as_text(choice.get("name"), "tool_choice.name"),))
     if kind == "auto":
         return parallel, ToolChoice("auto")
     if kind == "any":
@@ -165,7 +175,7 @@ def _read_output(member: JsonObject) -> OutputFormat | None:
         form = members(wanted, field)
         if form.get("type") == "json_schema":
             config.pop("format", None)
-            output = OutputFormat("json_schema", schema=_object(form.get("schema"), f"{field}.schema"))
+            output = OutputFormat("json_schema", schema=as_object(form.get("schema"), f"{field}.schema"))
         elif form.get("type") == "text":
             config.pop("format", None)
     if config:
@@ -210,38 +220,6 @@ def _read_reasoning(member: JsonObject) -> ReasoningSettings | None:
         else:
             del member["output_config"]
     return settings
-
-
-def _object(value: object, field: str) -> JsonObject:
-    """``value`` itself, if it is an object: a schema is not copied."""
-    if type(value) is not dict:
-        raise refusal(field, "It must be an object.")
-    return value
-
-
-def _whole(member: JsonObject, name: str) -> int | None:
-    value = member.pop(name, None)
-    if type(value) is float and value.is_integer():
-        value = int(value)
-    if value is not None and type(value) is not int:
-        raise refusal(name, "It must be a whole number.")
-    return value
-
-
-def _number(member: JsonObject, name: str) -> float | None:
-    value = member.pop(name, None)
-    if value is None:
-        return None
-    if type(value) is float or (type(value) is int and abs(value) < 2**63):
-        return float(value)
-    raise refusal(name, "It must be a number.")
-
-
-def _flag(member: JsonObject, name: str, inside: str = "") -> bool | None:
-    value = member.pop(name, None)
-    if value is None or type(value) is bool:
-        return value
-    raise refusal(inside + name, "It must be true or false.")
 
 
 # ----------------------------------------------------------------------------------------------------------------------

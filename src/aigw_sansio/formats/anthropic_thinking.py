@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from ..prompt import Effort, JsonObject, Prompt, ReasoningSettings
-from .claude_models import ClaudeModel
+from .claude_models import MAKER, ClaudeModel
 from .request_tools import EFFORT_TOKENS, clamped, dropped, effort_of, mapped
 from .translation import Note
 
@@ -52,7 +52,7 @@ def plan_thinking(prompt: Prompt, notes: list[Note], model: ClaudeModel, *, bloc
     settings = prompt.reasoning
     if settings is None:
         return Thinking()
-    own = prompt.maker == "anthropic"
+    own = prompt.maker == MAKER
     if settings.summary not in (None, "auto"):
         mapped(notes, "reasoning.summary", "Claude models sum up their thoughts in one way.")
     if settings.effort == "none" or settings.budget_tokens == 0:

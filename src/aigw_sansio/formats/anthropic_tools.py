@@ -11,13 +11,13 @@ from typing import Final
 import msgspec
 
 from ..prompt import CustomTool, FunctionTool, JsonObject, NativeTool, Prompt, Tool
-from .anthropic_blocks import MAKER, Host, Marks
-from .anthropic_read import json_text
+from .anthropic_blocks import Host, Marks
 from .anthropic_schemas import output_schema, tool_schema
-from .claude_models import ClaudeModel
-from .refusing import refusal
+from .claude_models import MAKER, ClaudeModel
+from .client_values import json_text
+from .refusing import accepted, refusal
 from .request_tools import NameMap, as_function, chosen_tools, dropped, mapped
-from .translation import Note, Refused
+from .translation import Note
 from .values import arr, obj, text
 
 #: The tool whose arguments are the output, for models that cannot be held to a schema. Find its name in the body by
@@ -78,9 +78,7 @@ def _choice(
         return (), choice
     if asked is not None and asked.names and not _is_native(prompt, asked.names):
         fewer: list[Note] = []
-        found = chosen_tools(prompt, fewer)
-        if isinstance(found, Refused):
-            raise refusal(found.field, found.why)
+        found = accepted(chosen_tools(prompt, fewer))
         if asked.mode != "required" or len(asked.names) > 1 or not model.forced_tools:
             offered = found
             notes += fewer

@@ -10,6 +10,8 @@ from typing import Final, Literal
 
 import msgspec
 
+#: The vendor of the models, as in :attr:`aigw_sansio.prompt.Opaque.maker`.
+MAKER: Final = "anthropic"
 _MOST_EFFORTS: Final = ("low", "medium", "high", "max")
 _ALL_EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
 

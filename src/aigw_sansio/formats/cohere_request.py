@@ -26,7 +26,7 @@ from ..prompt import (
     Turn,
     Uri,
 )
-from .refusing import RequestRefused, refusal
+from .refusing import RequestRefused, accepted, refusal
 from .request_tools import (
     EFFORT_TOKENS,
     as_function,
@@ -61,8 +61,8 @@ def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
     for."""
     try:
         return _Writer(prompt, notes).write()
-    except RequestRefused as found:
-        return found.refused
+    except RequestRefused as failure:
+        return failure.refused
 
 
 class _Writer:
@@ -210,10 +210,7 @@ class _Writer:
         mode = choice.mode if choice is not None else "auto"
         tools = prompt.tools
         if mode != "none":
-            chosen = chosen_tools(prompt, notes)
-            if isinstance(chosen, Refused):
-                raise RequestRefused(chosen)
-            tools = chosen
+            tools = accepted(chosen_tools(prompt, notes))
         if mode == "required" and not tools:
             raise refusal("tool_choice", "It asks for a call, but the request has no tools.")
         written: list[object] = []

@@ -24,7 +24,7 @@ from ..prompt import (
     ToolCallResponse,
     Turn,
 )
-from .refusing import RequestRefused, refusal
+from .refusing import RequestRefused, accepted, refusal
 from .request_tools import (
     arguments_object,
     as_function,
@@ -55,8 +55,8 @@ def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
     for."""
     try:
         return _Writer(prompt, notes).write()
-    except RequestRefused as found:
-        return found.refused
+    except RequestRefused as failure:
+        return failure.refused
 
 
 class _Writer:
@@ -174,9 +174,7 @@ class _Writer:
             if prompt.tools:
                 mapped(notes, "tool_choice", "Ollama cannot be told to call no tool; none are sent.")
             return
-        chosen = chosen_tools(prompt, notes)
-        if isinstance(chosen, Refused):
-            raise RequestRefused(chosen)
+        chosen = accepted(chosen_tools(prompt, notes))
         if choice is not None and choice.mode == "required":
             dropped(notes, "tool_choice.mode", "Nothing makes a model of Ollama call a tool.")
         written: list[object] = []

@@ -3,7 +3,11 @@
 Decides: nothing. Must not know: any format.
 """
 
+from typing import TypeVar
+
 from .translation import Refused
+
+_T = TypeVar("_T")
 
 
 class RequestRefused(Exception):
@@ -18,3 +22,10 @@ class RequestRefused(Exception):
 def refusal(field: str, why: str) -> RequestRefused:
     """What to raise if the request fails because of ``field``; ``why`` is one plain sentence without content."""
     return RequestRefused(Refused(field, why))
+
+
+def accepted(value: _T | Refused) -> _T:
+    """``value``, unless it is a refusal: that is raised."""
+    if isinstance(value, Refused):
+        raise RequestRefused(value)
+    return value

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from aigw_sansio.formats.anthropic_blocks import OPENING, Marks, unwrapped, wrapped
+from aigw_sansio.formats.alternating import OPENING
+from aigw_sansio.formats.anthropic_blocks import Marks, unwrapped, wrapped
 from aigw_sansio.formats.anthropic_request import write_bedrock_request, write_request, write_vertex_request
 from aigw_sansio.formats.translation import Note, Refused, WireRequest
 from aigw_sansio.prompt import (

@@ -28,48 +28,27 @@ from ...events import (
 )
 from ..foreign_reasoning import pack, seal
 from ..media import Media
-from ..translation import Note
 from ..values import JsonObject
 from .anthropic_message import AnthropicMessage
 from .base import AnswerContext
 from .encoding import encode, own_id
-from .errors import NO_ANSWER, NO_FINISH, error_body, why_failed
-from .losses import Losses
+from .errors import error_body
 from .maps import anthropic_reason, anthropic_usage
-from .order import InOrder, in_natural_order
-from .restore import Audio, Image, Piece, Restorer, first_failure, with_media, without_void_calls
-from .tool_ids import ToolIds
+from .restore import Audio, Image, Piece
+from .writers import OrderedWriter
 
 
-class AnthropicWriter:
+class AnthropicWriter(OrderedWriter):
     """Writes one answer as Anthropic Messages. See :class:`.base.AnswerWriter`."""
 
     def __init__(self, context: AnswerContext) -> None:
-        self._context = context
-        self._restorer = Restorer(context)
-        self._order = InOrder(self._restorer)
-        self._losses = Losses()
-        self._tool_ids = ToolIds("toolu_", context.id)
+        super().__init__(context, "toolu_")
         self._started = False
         self._blocks = 0
         self._open = ""  # the type of the open block, which is the last
         self._open_call: int | None = None
         self._free_text = False  # whether the open call has free text, which is written as a string in an object
         self._refused = False
-        self._usage: UsageReported | None = None
-        self._finished: ResponseFinished | None = None
-        self._failed: ResponseFailed | None = None
-        self._whole = False
-        if context.prompt.logprobs is not None:
-            self._losses.dropped("logprobs", "the events of a response hold no probabilities")
-
-    @property
-    def notes(self) -> list[Note]:
-        return self._losses.notes
-
-    @property
-    def failed(self) -> ResponseFailed | None:
-        return self._failed
 
     @property
     def held(self) -> int:
@@ -81,25 +60,12 @@ class AnthropicWriter:
             if text.choice == 0 and not self._order.waits:
                 said = (self._blocks - 1, encode(text.text))
                 return [b'{"type":"content_block_delta","index":%d,"delta":{"type":"text_delta","text":%b}}' % said]
-        return [encode(event) for event in self._events(events, media)]
-
-    def finish(self) -> list[bytes]:
-        return [encode(event) for event in self._ending()]
+        return super().write(events, media)
 
     def write_whole(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> bytes:
-        self._whole = True
-        self._failed = first_failure(events)
         message = AnthropicMessage()
-        if self._failed is None:
-            told = in_natural_order(without_void_calls(events), self._context.source)
-            for event in self._events(told, media):
-                message.add(event)
-            if self._finished is None and self._failed is None:
-                if not self._blocks:
-                    self._failed = NO_ANSWER
-                self._finished = ResponseFinished("stop")
-            for event in self._ending():
-                message.add(event)
+        for event in self._whole_payloads(events, media):
+            message.add(event)
         failed = self._failed
         return encode(message.value() if failed is None else error_body("anthropic-messages", failed))
 
@@ -129,22 +95,10 @@ class AnthropicWriter:
             },
         }
 
-    def _events(self, events: Sequence[ProviderEvent], media: Sequence[Media]) -> Iterator[JsonObject]:
-        for event in with_media(events, media):
-            for restored in self._restorer.read(event):
-                for piece in self._order.put(restored):
-                    if self._failed is not None:
-                        return
-                    yield from self._read(piece)
+    def _is_empty(self) -> bool:
+        return not self._blocks
 
-    def _ending(self) -> Iterator[JsonObject]:
-        if self._failed is not None:
-            return
-        finished = self._finished
-        failed = NO_FINISH if finished is None else why_failed(finished, whole=self._whole)
-        if finished is None or failed is not None:
-            yield self._fail(failed or NO_FINISH)
-            return
+    def _write_end(self, finished: ResponseFinished) -> Iterator[JsonObject]:
         yield from self._begin(None)
         yield from self._close()
         reason = anthropic_reason(finished)
@@ -157,9 +111,9 @@ class AnthropicWriter:
         }
         yield {"type": "message_stop"}
 
-    def _fail(self, failed: ResponseFailed) -> JsonObject:
+    def _write_failure(self, failed: ResponseFailed) -> Iterator[JsonObject]:
         self._failed = failed
-        return error_body("anthropic-messages", failed)
+        yield error_body("anthropic-messages", failed)
 
     # -- blocks -------------------------------------------------------------------------------------------------
 
@@ -185,11 +139,11 @@ class AnthropicWriter:
 
     # -- events -------------------------------------------------------------------------------------------------
 
-    def _read(self, piece: Piece) -> Iterator[JsonObject]:
+    def _write_piece(self, piece: Piece) -> Iterator[JsonObject]:
         if isinstance(piece, UsageReported):
             self._usage = piece
         elif isinstance(piece, ResponseFailed):
-            yield self._fail(piece)
+            yield from self._write_failure(piece)
         elif isinstance(piece, ResponseStarted):
             yield from self._begin(piece)
         elif isinstance(piece, Unrecognised):

@@ -30,16 +30,14 @@ from ...events import (
 )
 from ..foreign_reasoning import seal
 from ..media import Media
-from ..translation import Note
 from ..values import JsonObject
 from .base import AnswerContext
 from .encoding import encode, make_id, own_id
 from .errors import NO_ANSWER, NO_FINISH, error_body, why_failed
-from .losses import Losses
 from .maps import CHAT_REASONS, chat_usage
 from .openai_chat_message import ChatMessage
-from .restore import Audio, Image, Piece, Restorer, first_failure, with_media, without_void_calls
-from .tool_ids import ToolIds
+from .restore import Audio, Image, Piece, first_failure, with_media, without_void_calls
+from .writers import Writer
 
 
 class _Choice:
@@ -66,33 +64,17 @@ class _Step:
     native_finish: str | None = None
 
 
-class ChatWriter:
+class ChatWriter(Writer):
     """Writes one answer as Chat Completions. See :class:`.base.AnswerWriter`."""
 
     def __init__(self, context: AnswerContext) -> None:
-        self._context = context
-        self._restorer = Restorer(context)
-        self._losses = Losses()
-        self._tool_ids = ToolIds("call_", context.id)
+        super().__init__(context, "call_")
         self._choices: dict[int, _Choice] = {}
-        self._usage: UsageReported | None = None
-        self._failed: ResponseFailed | None = None
         self._id = own_id("chatcmpl-", context.id)
         self._model = context.model
         self._head = b""  # the members that all chunks have, once the first is written
         self._tail = b',"usage":null}' if context.include_usage else b"}"
         self._kept = 0
-        self._whole = False
-        if context.prompt.logprobs is not None:
-            self._losses.dropped("logprobs", "the events of a response hold no probabilities")
-
-    @property
-    def notes(self) -> list[Note]:
-        return self._losses.notes
-
-    @property
-    def failed(self) -> ResponseFailed | None:
-        return self._failed
 
     @property
     def held(self) -> int:

@@ -28,76 +28,39 @@ from ...events import (
 )
 from ..foreign_reasoning import Kind, pack, seal
 from ..media import Media
-from ..translation import Note
 from ..values import JsonObject
 from .base import AnswerContext
 from .encoding import encode, make_id, own_id
-from .errors import NO_ANSWER, NO_FINISH, error_body, failure, why_failed
-from .losses import Losses
+from .errors import error_body, failure
 from .maps import INCOMPLETE, responses_usage
 from .openai_responses_items import CallItem, ImageItem, Item, MessageItem, ProviderItem, ReasoningItem, Status
 from .openai_responses_object import response_object
-from .order import InOrder, in_natural_order
-from .restore import Audio, Image, Piece, Restorer, first_failure, with_media, without_void_calls
-from .tool_ids import ToolIds
+from .restore import Audio, Image, Piece
+from .writers import OrderedWriter
 
 
-class ResponsesWriter:
+class ResponsesWriter(OrderedWriter):
     """Writes one answer as OpenAI Responses. See :class:`.base.AnswerWriter`."""
 
     def __init__(self, context: AnswerContext) -> None:
-        self._context = context
-        self._restorer = Restorer(context)
-        self._order = InOrder(self._restorer)
-        self._losses = Losses()
-        self._tool_ids = ToolIds("call_", context.id)
+        super().__init__(context, "call_")
         self._response = response_object(context)
         self._response["id"] = own_id("resp_", context.id)
         self._sequence = 0
         self._output: list[JsonObject] = []
         self._open: Item | None = None
         self._open_call: int | None = None
-        self._usage: UsageReported | None = None
-        self._finished: ResponseFinished | None = None
-        self._failed: ResponseFailed | None = None
         self._previews = 0
         self._kept = 0
-        self._whole = False
-        if context.prompt.logprobs is not None:
-            self._losses.dropped("logprobs", "the events of a response hold no probabilities")
-
-    @property
-    def notes(self) -> list[Note]:
-        return self._losses.notes
-
-    @property
-    def failed(self) -> ResponseFailed | None:
-        return self._failed
 
     @property
     def held(self) -> int:
         waiting = self._restorer.held + self._order.held + self._kept
         return waiting if self._open is None else waiting + self._open.held
 
-    def write(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> list[bytes]:
-        return [encode(event) for event in self._events(events, media)]
-
-    def finish(self) -> list[bytes]:
-        return [encode(event) for event in self._ending()]
-
     def write_whole(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> bytes:
-        self._whole = True
-        self._failed = first_failure(events)
-        if self._failed is None:
-            told = in_natural_order(without_void_calls(events), self._context.source)
-            for _ in self._events(told, media):
-                pass
-            if self._finished is None and self._failed is None:
-                if not self._output and self._open is None:
-                    self._failed = NO_ANSWER
-                self._finished = ResponseFinished("stop")
-            for _ in self._ending():
-                pass
+        for _ in self._whole_payloads(events, media):
+            pass  # the last one is the whole response, which is kept
         failed = self._failed
         return encode(self._response if failed is None else error_body("openai-responses", failed))
 
@@ -119,25 +82,19 @@ class ResponsesWriter:
         for kind in ("created", "in_progress"):
             yield self._numbered({"type": f"response.{kind}", "response": dict(self._response)})
 
-    def _events(self, events: Sequence[ProviderEvent], media: Sequence[Media]) -> Iterator[JsonObject]:
-        for event in with_media(events, media):
-            for restored in self._restorer.read(event):
-                for piece in self._order.put(restored):
-                    if self._failed is not None:
-                        return
-                    yield from self._begin(piece if type(piece) is ResponseStarted else None)
-                    for told in self._read(piece):
-                        yield self._numbered(told)
+    def _is_empty(self) -> bool:
+        return not self._output and self._open is None
 
-    def _ending(self) -> Iterator[JsonObject]:
-        if self._failed is not None:
-            return
+    def _write_piece(self, piece: Piece) -> Iterator[JsonObject]:
+        yield from self._begin(piece if type(piece) is ResponseStarted else None)
+        yield from map(self._numbered, self._read(piece))
+
+    def _write_failure(self, failed: ResponseFailed) -> Iterator[JsonObject]:
         yield from self._begin(None)
-        finished = self._finished
-        failed = NO_FINISH if finished is None else why_failed(finished, whole=self._whole)
-        if finished is None or failed is not None:
-            yield from map(self._numbered, self._fail(failed or NO_FINISH))
-            return
+        yield from map(self._numbered, self._fail(failed))
+
+    def _write_end(self, finished: ResponseFinished) -> Iterator[JsonObject]:
+        yield from self._begin(None)
         reason = INCOMPLETE.get(finished.reason)
         status: Status = "completed" if reason is None else "incomplete"
         yield from map(self._numbered, self._close(status))

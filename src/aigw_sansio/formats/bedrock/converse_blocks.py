@@ -1,11 +1,10 @@
 """The turns of a prompt, as messages of Bedrock's Converse.
 
-Decides: which content block each part is, and how turns are grouped into messages. Must not know: the settings around
-the messages.
+Decides: which content block each part is, and what stands beside it. Must not know: the settings around the messages.
 
-Source: Amazon Bedrock API reference, ``Message``, ``ContentBlock``, ``ToolResultBlock``, ``DocumentBlock``. Roles
-alternate and the user begins; responses of tools stand first; no text is blank; a document has a name of its own and
-never comes without a text. Bytes are base64.
+Source: Amazon Bedrock API reference, ``Message``, ``ContentBlock``, ``ToolResultBlock``, ``DocumentBlock``; for their
+order :mod:`~aigw_sansio.formats.alternating`. No text is blank; a document has a name of its own and never comes
+without a text. Bytes are base64.
 """
 
 import base64
@@ -34,7 +33,8 @@ from ...prompt import (
     Uri,
     Video,
 )
-from ..anthropic_blocks import OPENING, CallIds, Marks, wrapped
+from ..alternating import OPENING, CallIds, finish_messages, put_message, thoughts_first
+from ..anthropic_blocks import Marks, wrapped
 from ..refusing import refusal
 from ..request_tools import IdMap, NameMap, Placed, arguments_object, drop_names, dropped, group_turns, mapped, own_data
 from ..translation import Note
@@ -77,7 +77,6 @@ _SOUNDS: Final = {
 _NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9\s\-()\[\]]+")
 _SPACES: Final = re.compile(r"\s+")
 _LONGEST_NAME: Final = 200
-_ORDER: Final[dict[type[Part], int]] = {Reasoning: 0, ToolCall: 2}
 
 
 class ConverseWriter:
@@ -115,12 +114,9 @@ class ConverseWriter:
         messages: list[JsonObject] = []
         roles = {"tool": "user", "system": "user"}
         for group in group_turns(self._placed_turns(), roles, responses_first=True):
-            parts = list(group.parts)
-            if group.role == "assistant":
-                parts.sort(key=lambda placed: _ORDER.get(type(placed.part), 1))
             content: list[JsonObject] = []
             beside: list[JsonObject] = []
-            for placed in parts:
+            for placed in thoughts_first(group):
                 if type(placed.part) is ToolCallResponse:
                     content.append(self._response(placed.part, placed.field, beside))
                 else:
@@ -132,15 +128,8 @@ class ConverseWriter:
                 content.append({"text": _BESIDE})
                 mapped(self._notes, "turns", "A document cannot come without a text, so one was put beside it.")
             if content:
-                _put_message(messages, group.role, content)
-        for message in messages:  # an empty message between two of them may have been left out
-            blocks = message["content"]
-            if type(blocks) is list:
-                blocks.sort(key=_is_no_result)
-        _trim_last(messages, self._notes)
-        if not messages or messages[0]["role"] != "user":
-            messages.insert(0, {"role": "user", "content": [{"text": OPENING}]})
-            mapped(self._notes, "turns", "The first message must be the user's, so one was put in front.")
+                put_message(messages, group.role, content)
+        finish_messages(messages, self._notes, is_response=_is_response, opening={"text": OPENING})
         return messages
 
     def _placed_turns(self) -> tuple[Turn, ...]:
@@ -343,27 +332,5 @@ def _media(source: Source, formats: dict[str, str], field: str) -> JsonObject:
     return {"format": kind, "source": {"bytes": source.content}}
 
 
-def _put_message(messages: list[JsonObject], role: str, content: list[JsonObject]) -> None:
-    """Append a message, to the one before if it has the same role: an empty message between them is gone."""
-    last = messages[-1] if messages else {}
-    blocks = last.get("content")
-    if last.get("role") == role and type(blocks) is list:
-        blocks.extend(content)
-    else:
-        messages.append({"role": role, "content": content})
-
-
-def _is_no_result(block: JsonObject) -> bool:
-    return "toolResult" not in block
-
-
-def _trim_last(messages: list[JsonObject], notes: list[Note]) -> None:
-    """Take the white space from the end of a last text that the assistant is to continue."""
-    last = messages[-1] if messages else {}
-    blocks = last.get("content")
-    if last.get("role") != "assistant" or type(blocks) is not list or "text" not in blocks[-1]:
-        return
-    said = str(blocks[-1]["text"])
-    if said.rstrip() != said:
-        blocks[-1]["text"] = said.rstrip()
-        mapped(notes, "turns", "The last text of the assistant must not end in white space; it is sent without.")
+def _is_response(block: JsonObject) -> bool:
+    return "toolResult" in block

@@ -14,10 +14,10 @@ import msgspec
 
 from ...prompt import CacheMark, FunctionTool, JsonObject, NativeTool, Part, Prompt, Tool
 from ..anthropic_blocks import Host, Marks
-from ..anthropic_read import json_text
 from ..anthropic_request import blocks_thinking, check_pairs, fitting_stops
 from ..anthropic_thinking import Thinking, fit_sampling, fit_tokens, plan_thinking
 from ..anthropic_tools import Tools, plan_tools
+from ..client_values import json_text
 from ..refusing import RequestRefused, refusal
 from ..request_tools import (
     OPENAI_NAMES,

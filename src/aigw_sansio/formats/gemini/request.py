@@ -56,8 +56,8 @@ def _write(prompt: Prompt, notes: list[Note], *, vertex: bool) -> WireRequest | 
             headers=(),
             body=_body(prompt, notes, vertex=vertex),
         )
-    except RequestRefused as error:
-        return error.refused
+    except RequestRefused as failure:
+        return failure.refused
 
 
 def _path(prompt: Prompt, *, vertex: bool) -> str:

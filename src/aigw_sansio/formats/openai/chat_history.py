@@ -23,11 +23,12 @@ from ...prompt import (
     ToolCallResponse,
     UploadedFile,
 )
+from ..client_values import json_text
+from ..refusing import refusal
 from ..request_tools import IdMap, NameMap, Placed, arguments_object, dropped, mapped
 from ..translation import Note
 from .chat_order import Message, alternating, in_order
 from .chat_parts import PartWriter
-from .client_values import Refusing, json_text
 from .like import Quirks
 from .models import reasons
 from .reasoning_parts import write_details
@@ -39,7 +40,7 @@ _OF_ASSISTANT: Final = (Text, Refusal, Native)
 
 class HistoryWriter:
     """Writes instructions and turns. One object for each request; call :meth:`write` once. Raises
-    :class:`Refusing`."""
+    :class:`RequestRefused`."""
 
     __slots__ = ("_ids", "_names", "_notes", "_parts", "_prompt", "_quirks", "_thinks")
 
@@ -118,7 +119,7 @@ class HistoryWriter:
         if message.role == "system":
             for placed in parts:
                 if type(placed.part) is not Text:
-                    raise Refusing(placed.field, "Instructions are text only.")
+                    raise refusal(placed.field, "Instructions are text only.")
         written.append({"role": role, "content": self._parts.content(parts), **self._name(message)})
 
     def _name(self, message: Message) -> JsonObject:
@@ -140,7 +141,7 @@ class HistoryWriter:
         )
         for placed in said:
             if type(placed.part) not in _OF_ASSISTANT:
-                raise Refusing(placed.field, f"{quirks.name} takes text only from the assistant.")
+                raise refusal(placed.field, f"{quirks.name} takes text only from the assistant.")
         self._note_order(message)
         told: JsonObject = {"role": "assistant"}
         if said or (thoughts and quirks.replay == "content"):
@@ -223,7 +224,7 @@ class HistoryWriter:
     def _audio_id(self, field: str, part: Audio) -> str:
         if type(part.source) is UploadedFile and part.source.maker == self._quirks.maker:
             return part.source.file_id
-        raise Refusing(field, f"{self._quirks.name} takes sound of the assistant only if it made it.")
+        raise refusal(field, f"{self._quirks.name} takes sound of the assistant only if it made it.")
 
     def _call(self, placed: Placed) -> JsonObject:
         call, field, quirks = placed.part, placed.field, self._quirks

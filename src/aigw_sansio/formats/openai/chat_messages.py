@@ -34,10 +34,11 @@ from ...prompt import (
     UploadedFile,
     Video,
 )
+from ..client_values import as_object, get_array, get_flag, get_object, get_text, json_text, need_text
+from ..refusing import refusal
 from ..request_tools import dropped, mapped
 from ..translation import Note
 from .chat_parts import read_cache_mark, read_parts
-from .client_values import Refusing, as_object, get_array, get_flag, get_object, get_text, json_text, need_text
 from .reasoning_parts import PLAIN_MEMBERS, read_reasoning
 
 _THOUGHT: Final = "__thought__"
@@ -56,7 +57,7 @@ _KNOWN: Final = {
 
 class MessageReader:
     """Reads messages in their order. One object for each request; :attr:`instructions` and :meth:`finish` give what
-    was read. Raises :class:`Refusing`."""
+    was read. Raises :class:`RequestRefused`."""
 
     __slots__ = ("_calls", "_notes", "_queues", "_results", "_turns", "_waiting", "instructions")
 
@@ -79,7 +80,7 @@ class MessageReader:
         role = need_text(message, "role", at)
         known = _KNOWN.get(role)
         if known is None:
-            raise Refusing(at + "role", "It must be one of system, developer, user, assistant, tool, function.")
+            raise refusal(at + "role", "It must be one of system, developer, user, assistant, tool, function.")
         for name, value in message.items():
             if name not in known and value not in (None, [], {}):
                 dropped(self._notes, at + name[:60], "It is no member of such a message.")
@@ -118,7 +119,7 @@ class MessageReader:
         parts = read_parts(message.get("content"), at + "content", self._notes)
         texts = [part for part in parts if type(part) is Text]
         if len(texts) < len(parts):
-            raise Refusing(at + "content", "Instructions are text only.")
+            raise refusal(at + "content", "Instructions are text only.")
         if self._turns:
             self._add("system", parts, message, at, cache)
             return
@@ -187,7 +188,7 @@ class MessageReader:
             return ToolCall(own_id or made_id, name, told, custom=True, cache=cache, opaque=opaque)
         function = get_object(call, "function", at)
         if function is None:
-            raise Refusing(at + "function", "It must be an object.")
+            raise refusal(at + "function", "It must be an object.")
         name, told = need_text(function, "name", at + "function."), _arguments(function, at + "function.")
         return ToolCall(own_id or made_id, name, told, cache=cache, opaque=opaque)
 
@@ -204,7 +205,7 @@ class MessageReader:
         response: list[ResponsePart] = []
         for part in read_parts(message.get("content"), at + "content", self._notes):
             if not isinstance(part, Text | Image | Audio | Video | File | Native):
-                raise Refusing(at + "content", "The result of a tool is text or media.")
+                raise refusal(at + "content", "The result of a tool is text or media.")
             response.append(part)
         return ToolCallResponse(
             told or (call.id if call is not None else f"call_{number}"),

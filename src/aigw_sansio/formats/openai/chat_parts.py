@@ -27,9 +27,10 @@ from ...prompt import (
     Uri,
     Video,
 )
+from ..client_values import as_object, as_text, get_object, get_text, need_text
+from ..refusing import refusal
 from ..request_tools import Placed, data_url, dropped, file_as_text, mapped, read_data_url
 from ..translation import Note
-from .client_values import Refusing, as_object, as_text, get_object, get_text, need_text
 from .like import Quirks
 
 _MIME_TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg"}
@@ -66,7 +67,7 @@ def read_parts(content: object, field: str, notes: list[Note]) -> list[Part]:
     if type(content) is str:
         return [Text(content)] if content else []
     if type(content) is not list:
-        raise Refusing(field, "It must be a string or an array of parts.")
+        raise refusal(field, "It must be a string or an array of parts.")
     parts: list[Part] = []
     for number, one in enumerate(content):
         at = f"{field}[{number}]"
@@ -126,11 +127,11 @@ def _read_url(told: object, field: str) -> Blob | Uri:
     url = need_text(told, "url", field + ".") if type(told) is dict else as_text(told, field)
     if url[:5].lower() != "data:":
         if not url:
-            raise Refusing(field, "It must be a URL.")
+            raise refusal(field, "It must be a URL.")
         return Uri(url)
     blob = read_data_url(url)
     if blob is None:
-        raise Refusing(field, "It must be a URL, or a data URL with base64.")
+        raise refusal(field, "It must be a URL, or a data URL with base64.")
     return blob
 
 
@@ -165,7 +166,7 @@ def _read_thinking(told: object, field: str) -> Reasoning | None:
     if type(told) is str:
         return Reasoning(told) if told else None
     if type(told) is not list:
-        raise Refusing(field, "It must be a string or an array.")
+        raise refusal(field, "It must be a string or an array.")
     text = "".join(get_text(as_object(one, field), "text", field + ".") or "" for one in told)
     return Reasoning(text) if text else None
 
@@ -231,7 +232,7 @@ class PartWriter:
             return {"type": "text", "text": part.text}
         if type(part) is Image and quirks.images:
             if type(part.source) is Uri and not quirks.image_urls:
-                raise Refusing(field + ".source", f"{quirks.name} does not fetch images; send their content.")
+                raise refusal(field + ".source", f"{quirks.name} does not fetch images; send their content.")
             image: JsonObject = {"url": self._url(field, part.source)}
             if part.detail is not None:
                 image["detail"] = part.detail
@@ -249,21 +250,21 @@ class PartWriter:
             return {"type": "text", "text": part.text}
         if type(part) is Native:
             return part.value
-        raise Refusing(field, f"{quirks.name} takes no such content here: {type(part).__name__.lower()}.")
+        raise refusal(field, f"{quirks.name} takes no such content here: {type(part).__name__.lower()}.")
 
     def _url(self, field: str, source: Source) -> str:
         if type(source) is Blob:
             return data_url(source)
         if type(source) is Uri and source.uri.lower().startswith(("https:", "http:", "data:")):
             return source.uri
-        raise Refusing(field + ".source", f"{self._quirks.name} takes media in the request or by a web address only.")
+        raise refusal(field + ".source", f"{self._quirks.name} takes media in the request or by a web address only.")
 
     def _audio(self, field: str, source: Source) -> JsonObject:
         if type(source) is Blob:
             form = _AUDIO_FORMATS.get(source.mime_type.partition(";")[0].lower().removeprefix("audio/"))
             if form is not None and (form in _OPENAI_AUDIO or self._quirks.maker != "openai"):
                 return {"data": source.content, "format": form}
-        raise Refusing(field + ".source", f"{self._quirks.name} takes sound in the request only, and as WAV or MP3.")
+        raise refusal(field + ".source", f"{self._quirks.name} takes sound in the request only, and as WAV or MP3.")
 
     def _file(self, field: str, file: File) -> JsonObject:
         name, source = self._quirks.name, file.source
@@ -284,7 +285,7 @@ class PartWriter:
                 told["filename"] = file.name
             return {"type": "file", "file": told}
         if type(source) is Uri and not self._quirks.file_urls:
-            raise Refusing(field + ".source", f"{name} does not fetch files; send its content.")
+            raise refusal(field + ".source", f"{name} does not fetch files; send its content.")
         told = {"filename": file.name, "file_data": self._url(field, source)}
         if file.name is None:
             mapped(self._notes, field + ".name", f"{name} needs a name; it gets a general one.")

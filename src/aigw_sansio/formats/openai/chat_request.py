@@ -10,13 +10,7 @@ Source: OpenAI API reference, Chat Completions. Read too are the members of look
 from typing import Final
 
 from ...prompt import CacheMark, JsonObject, OutputFormat, Prompt
-from ..request_tools import dropped
-from ..translation import Note, Refused, WireRequest
-from .chat_messages import MessageReader
-from .chat_tools import read_choice, read_tools
-from .chat_write import write_like
-from .client_values import (
-    Refusing,
+from ..client_values import (
     as_number,
     as_object,
     as_text,
@@ -27,6 +21,12 @@ from .client_values import (
     get_object,
     get_text,
 )
+from ..refusing import RequestRefused, refusal
+from ..request_tools import dropped
+from ..translation import Note, Refused, WireRequest
+from .chat_messages import MessageReader
+from .chat_tools import read_choice, read_tools
+from .chat_write import write_like
 from .quirks import OPENAI
 from .reasoning_settings import read_settings
 
@@ -50,8 +50,8 @@ def read_request(body: JsonObject, notes: list[Note]) -> Prompt | Refused:
     """
     try:
         return _read(body, notes)
-    except Refusing as refusing:
-        return refusing.refused
+    except RequestRefused as failure:
+        return failure.refused
 
 
 def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
@@ -64,7 +64,7 @@ def _read(body: JsonObject, notes: list[Note]) -> Prompt:
     reader = MessageReader(notes)
     messages = get_array(body, "messages")
     if body.get("messages") is None:
-        raise Refusing("messages", "It must be an array.")
+        raise refusal("messages", "It must be an array.")
     for number, message in enumerate(messages):
         reader.read(number, as_object(message, f"messages[{number}]"), last=number == len(messages) - 1)
     return Prompt(
@@ -152,7 +152,7 @@ def _read_output(body: JsonObject, extra: JsonObject) -> OutputFormat | None:
     at = "response_format.json_schema."
     form = get_object(told, "json_schema", "response_format.")
     if form is None:
-        raise Refusing(at[:-1], "It must be an object.")
+        raise refusal(at[:-1], "It must be an object.")
     return OutputFormat(
         "json_schema",
         name=get_text(form, "name", at),

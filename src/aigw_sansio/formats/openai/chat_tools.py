@@ -19,10 +19,11 @@ from ...prompt import (
     Tool,
     ToolChoice,
 )
+from ..client_values import as_object, get_array, get_flag, get_object, get_text, need_text
+from ..refusing import refusal
 from ..request_tools import NameMap, as_function, chosen_tools, dropped
 from ..translation import Note
 from .chat_parts import read_cache_mark
-from .client_values import Refusing, as_object, get_array, get_flag, get_object, get_text, need_text
 from .like import Quirks
 
 _FUNCTION_MEMBERS: Final = frozenset({"name", "description", "parameters", "strict", "cache_control"})
@@ -70,7 +71,7 @@ def _read_tool(tool: JsonObject, at: str, notes: list[Note]) -> Tool:
             dropped(notes, at + name[:60], "It is no member of a tool.")
     function = get_object(tool, "function", at)
     if function is None:
-        raise Refusing(at + "function", "It must be an object.")
+        raise refusal(at + "function", "It must be an object.")
     return _read_function(function, at + "function.", read_cache_mark(tool, at))
 
 
@@ -105,7 +106,7 @@ def read_choice(body: JsonObject) -> ToolChoice | None:
                 return ToolChoice("none" if mode == "none" else "required")
         elif type(told) is dict:
             return _read_named(told, member + ".")
-        raise Refusing(member, "It must be auto, none, required, or an object that names tools.")
+        raise refusal(member, "It must be auto, none, required, or an object that names tools.")
     return None
 
 
@@ -118,7 +119,7 @@ def _read_named(told: JsonObject, at: str) -> ToolChoice:
             for number, one in enumerate(get_array(allowed, "tools", at))
         )
         if not names:
-            raise Refusing(at + "tools", "It must name a tool.")
+            raise refusal(at + "tools", "It must name a tool.")
         return ToolChoice("required" if get_text(allowed, "mode", at) == "required" else "auto", names)
     return ToolChoice("required", (_name(told, at),))
 
@@ -151,12 +152,12 @@ def write_tools(
     if choice is not None and choice.names:
         chosen = chosen_tools(prompt, notes if not (named or quirks.allowed_tools) else [])
         if not isinstance(chosen, tuple):
-            raise Refusing(chosen.field, chosen.why)
+            raise refusal(chosen.field, chosen.why)
         if not (named or quirks.allowed_tools):
             tools = chosen
     if not tools:
         if choice is not None and choice.mode == "required":
-            raise Refusing("tool_choice", "It asks for a call, but there are no tools.")
+            raise refusal("tool_choice", "It asks for a call, but there are no tools.")
         return {}
     written: list[object] = []
     for number, tool in enumerate(tools):
@@ -180,7 +181,7 @@ def _native(tool: NativeTool, quirks: Quirks, field: str) -> JsonObject:
             return tool.value
         if tool.maker == quirks.maker == "openai" and kind not in _RESPONSES_TOOLS:
             return tool.value
-    raise Refusing(field, f"{quirks.name} does not run this tool.")
+    raise refusal(field, f"{quirks.name} does not run this tool.")
 
 
 def _custom(tool: CustomTool, quirks: Quirks, names: NameMap, notes: list[Note], field: str) -> JsonObject:

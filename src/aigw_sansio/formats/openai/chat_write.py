@@ -14,6 +14,8 @@ from urllib.parse import quote
 import msgspec
 
 from ...prompt import CacheMark, JsonObject, OutputFormat, Prompt, Text
+from ..client_values import json_text
+from ..refusing import RequestRefused, refusal
 from ..request_tools import (
     NameMap,
     clamp,
@@ -27,7 +29,6 @@ from ..request_tools import (
 from ..translation import Note, Refused, WireRequest
 from .chat_history import HistoryWriter
 from .chat_tools import write_tools
-from .client_values import Refusing, json_text
 from .like import RESPONSES_MEMBERS, Quirks
 from .models import takes_cache_marks
 
@@ -43,8 +44,8 @@ def write_like(prompt: Prompt, notes: list[Note], quirks: Quirks) -> WireRequest
     """The request for the provider that ``quirks`` describe; a ``WriteRequest`` once it is bound to them."""
     try:
         return _write(prompt, notes, quirks)
-    except Refusing as refusing:
-        return refusing.refused
+    except RequestRefused as failure:
+        return failure.refused
 
 
 def _write(prompt: Prompt, notes: list[Note], quirks: Quirks) -> WireRequest | Refused:
@@ -83,7 +84,7 @@ def _write(prompt: Prompt, notes: list[Note], quirks: Quirks) -> WireRequest | R
         path = quirks.prefix_path
     if "{model}" in path:
         if any(part in ("", ".", "..") for part in prompt.model.split("/")):
-            raise Refusing("model", f"{quirks.name} has it in its path, and this is no name for one.")
+            raise refusal("model", f"{quirks.name} has it in its path, and this is no name for one.")
         path = path.replace("{model}", quote(prompt.model, safe="/:@", errors="replace"))
     return WireRequest("POST", path, headers=(), body=body)
 

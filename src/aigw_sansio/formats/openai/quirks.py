@@ -6,6 +6,7 @@ Sources: each provider's API reference; the parameter lists of LiteLLM and the A
 give. What is not known of a provider is sent: its own refusal is honest.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -69,23 +70,8 @@ OPENAI: Final = Quirks(
 
 #: By the name of the format.
 LOOK_ALIKES: Final[dict[str, Quirks]] = {
-    "azure-openai": Quirks(
-        name="Azure OpenAI",
-        write_reasoning=openai_members,
-        maker="openai",
-        lacks=NOT_IN_CHAT,
-        model_lacks=_openai_lacks,
-        unknown_members=frozenset({"moderation", "web_search_options"}),
-        limit="max_completion_tokens",
-        most_stops=4,
-        metadata_needs_store=True,
-        text_parts=True,
-        audio=True,
-        files=True,
-        cache_marks="breakpoint",
-        custom_tools=True,
-        allowed_tools=True,
-        ids=OPENAI_IDS,
+    "azure-openai": replace(
+        OPENAI, name="Azure OpenAI", unknown_members=frozenset({"moderation", "web_search_options"})
     ),
     "groq": Quirks(
         # console.groq.com/docs/openai: logprobs, logit_bias, top_logprobs, messages[].name and n > 1 are refused

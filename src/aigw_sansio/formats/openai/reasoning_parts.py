@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from ...prompt import JsonObject, Opaque, Part, Reasoning, Text, ToolCall
+from ..client_values import as_object, get_array, get_text
 from ..foreign_reasoning import opaque
 from ..request_tools import dropped
 from ..translation import Note
-from .client_values import as_object, get_array, get_text
 
 #: The ``format`` of OpenRouter's details, and who made their data.
 _MAKERS: Final = {

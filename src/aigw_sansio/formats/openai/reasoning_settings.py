@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import Final, get_args
 
 from ...prompt import Effort, JsonObject, Prompt, ReasoningSettings
+from ..client_values import get_flag, get_integer, get_object, get_text
+from ..refusing import refusal
 from ..request_tools import dropped, effort_of, mapped
 from ..translation import Note
-from .client_values import Refusing, get_flag, get_integer, get_object, get_text
 from .models import EFFORTS, efforts_of, reasons_unasked, reasons_without_tools, refuses_effort
 
 _EFFORTS: Final[dict[str, Effort]] = {effort: effort for effort in get_args(Effort)}
@@ -54,7 +55,7 @@ def read_settings(body: JsonObject, notes: list[Note], extra: JsonObject) -> Rea
         if word:
             effort = effort or _EFFORTS.get(word)
             if word not in _EFFORTS:
-                raise Refusing("reasoning.effort", "It must be one of " + ", ".join(EFFORTS) + ".")
+                raise refusal("reasoning.effort", "It must be one of " + ", ".join(EFFORTS) + ".")
         budget = budget or get_integer(settings, "max_tokens", "reasoning.", least=0)
         enabled = get_flag(settings, "enabled", "reasoning.")
         if enabled is False:

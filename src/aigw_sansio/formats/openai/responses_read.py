@@ -34,9 +34,10 @@ from ...prompt import (
     UploadedFile,
     Uri,
 )
+from ..client_values import as_object, as_text, get_array, get_object, get_text, need_text
 from ..foreign_reasoning import unpack
+from ..refusing import refusal
 from ..request_tools import read_data_url
-from .client_values import Refusing, as_object, as_text, get_array, get_object, get_text, need_text
 
 #: Audio formats of ``input_audio``, and their media types.
 AUDIO_TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg"}
@@ -64,7 +65,7 @@ def read_input(value: object) -> tuple[Turn, ...]:
     if type(value) is str:
         return (Turn("user", (Text(value),)),)
     if type(value) is not list:
-        raise Refusing("input", "It must be a string or an array.")
+        raise refusal("input", "It must be a string or an array.")
     reader = _Items()
     for at, item in enumerate(value):
         reader.read(as_object(item, f"input[{at}]"), f"input[{at}].")
@@ -97,7 +98,7 @@ class _Items:
             of_client = kind is not None and (kind.endswith(("_output", "_response")) or kind in _OF_CLIENT)
             self._add("user" if of_client else "assistant", [Native("openai", item)])
         else:
-            raise Refusing(f"{at}type", "An item needs a type or a role.")
+            raise refusal(f"{at}type", "An item needs a type or a role.")
 
     def _add(self, role: Role, parts: list[Part]) -> None:
         """Add to the last turn if that is the same turn, else begin one."""
@@ -111,7 +112,7 @@ class _Items:
     def _message(self, item: JsonObject, at: str) -> None:
         role = _ROLES.get(get_text(item, "role", at))
         if role is None:
-            raise Refusing(f"{at}role", "It must be user, assistant, system or developer.")
+            raise refusal(f"{at}role", "It must be user, assistant, system or developer.")
         content = item.get("content")
         parts: list[Part] = []
         if type(content) is str:
@@ -183,7 +184,7 @@ class _Items:
                 if isinstance(part, Text | Image | Audio | File | Native):
                     parts.append(part)
                 elif part is not None:
-                    raise Refusing(field, "A tool gives texts, images and files.")
+                    raise refusal(field, "A tool gives texts, images and files.")
         name, _ = self._calls.get(call_id, (get_text(item, "name", at), custom))
         rest = {key: value for key, value in item.items() if key not in _OUTPUT_MEMBERS and value not in _USUAL}
         self._add("tool", [ToolCallResponse(call_id, tuple(parts), name, custom=custom, item=rest)])
@@ -219,7 +220,7 @@ def read_content(part: JsonObject, at: str) -> Part | None:
         return Audio(Blob(need_text(audio, "data", at), AUDIO_TYPES.get(word, f"audio/{word}")), cache)
     if is_content(part):
         return Native("openai", part)
-    raise Refusing(f"{at}type", "It is no part of content that OpenAI defines.")
+    raise refusal(f"{at}type", "It is no part of content that OpenAI defines.")
 
 
 def is_content(value: JsonObject) -> bool:

@@ -15,9 +15,10 @@ from typing import Final
 import msgspec
 
 from ...prompt import JsonObject, Prompt, Text, Turn
+from ..client_values import get_flag, get_integer, get_number, get_text
+from ..refusing import RequestRefused
 from ..request_tools import drop_unsupported, dropped, mapped, own_tier
 from ..translation import Note, Refused, WireRequest
-from .client_values import Refusing, get_flag, get_integer, get_number, get_text
 from .models import takes_cache_marks
 from .responses_read import read_input
 from .responses_settings import (
@@ -69,8 +70,8 @@ def read_request(body: JsonObject, notes: list[Note]) -> Prompt | Refused:
     """
     try:
         return _read(body)
-    except Refusing as error:
-        return error.refused
+    except RequestRefused as failure:
+        return failure.refused
 
 
 def _read(body: JsonObject) -> Prompt:
@@ -156,8 +157,8 @@ def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
         return refused
     try:
         return WireRequest(method="POST", path="responses", headers=(), body=_write(prompt, notes))
-    except Refusing as error:
-        return error.refused
+    except RequestRefused as failure:
+        return failure.refused
 
 
 def _write(prompt: Prompt, notes: list[Note]) -> JsonObject:

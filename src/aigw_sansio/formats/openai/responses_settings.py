@@ -9,9 +9,10 @@ Source: OpenAI's API reference, "Create a model response".
 from typing import Final, get_args
 
 from ...prompt import CacheMark, Effort, JsonObject, OutputFormat, Prompt, ReasoningSettings
+from ..client_values import as_text, get_array, get_flag, get_integer, get_object, get_text
+from ..refusing import refusal
 from ..request_tools import clamp, clamped, dropped, mapped
 from ..translation import Note
-from .client_values import Refusing, as_text, get_array, get_flag, get_integer, get_object, get_text
 from .models import efforts_of, reasons, refuses_effort, takes_cache_marks, takes_sampling
 from .reasoning_settings import word_for
 from .responses_write import cache_ttl
@@ -42,7 +43,7 @@ def read_reasoning(body: JsonObject, extra: JsonObject) -> ReasoningSettings | N
     word = get_text(value, "effort", "reasoning.") or None
     effort = next((effort for effort in _EFFORTS if effort == word), None)
     if word is not None and effort is None:
-        raise Refusing("reasoning.effort", f"It must be one of {', '.join(_EFFORTS)}.")
+        raise refusal("reasoning.effort", f"It must be one of {', '.join(_EFFORTS)}.")
     summary = get_text(value, "summary", "reasoning.") or None
     return ReasoningSettings(effort, summary=summary) if effort or summary else None
 
@@ -103,7 +104,7 @@ def read_text(body: JsonObject, extra: JsonObject) -> tuple[OutputFormat | None,
     if kind == "json_object":
         return OutputFormat("json_object"), verbosity
     if kind != "json_schema":
-        raise Refusing("text.format.type", "It must be text, json_object or json_schema.")
+        raise refusal("text.format.type", "It must be text, json_object or json_schema.")
     name = get_text(format, "name", "text.format.")
     return (
         OutputFormat(
@@ -188,7 +189,7 @@ def write_sampling(prompt: Prompt, notes: list[Note], effort: Effort | None, bod
             dropped(notes, name, "This model takes no sampling settings while it reasons.")
     if prompt.logprobs is not None:
         if not takes:
-            raise Refusing("logprobs", "This model tells no log probabilities while it reasons.")
+            raise refusal("logprobs", "This model tells no log probabilities while it reasons.")
         include.append(LOGPROBS)
         if prompt.logprobs:
             body["top_logprobs"] = clamp(notes, "logprobs", prompt.logprobs, 0, 20, _TARGET)

@@ -11,9 +11,10 @@ function without ``strict`` is made strict by the API if its schema allows it, u
 from typing import Final, Literal
 
 from ...prompt import CustomTool, FunctionTool, JsonObject, NativeTool, Prompt, Tool, ToolChoice
+from ..client_values import as_object, get_array, get_flag, get_object, get_text, need_text
+from ..refusing import refusal
 from ..request_tools import OPENAI_NAMES, NameMap, dropped
 from ..translation import Note
-from .client_values import Refusing, as_object, get_array, get_flag, get_object, get_text, need_text
 
 _MODES: Final[dict[str, Literal["auto", "none", "required"]]] = {
     "auto": "auto", "none": "none", "required": "required"
@@ -65,7 +66,7 @@ def read_choice(body: JsonObject) -> tuple[ToolChoice | None, JsonObject]:
     if type(choice) is str:
         if choice in _MODES:
             return ToolChoice(_MODES[choice]), {}
-        raise Refusing("tool_choice", "As a string it must be auto, none or required.")
+        raise refusal("tool_choice", "As a string it must be auto, none or required.")
     value = as_object(choice, "tool_choice")
     kind = need_text(value, "type", "tool_choice.")
     if kind == "function" or kind == "custom":
@@ -74,7 +75,7 @@ def read_choice(body: JsonObject) -> tuple[ToolChoice | None, JsonObject]:
         return None, {"tool_choice": value}
     mode = get_text(value, "mode", "tool_choice.") or "auto"
     if mode not in _MODES or mode == "none":
-        raise Refusing("tool_choice.mode", "It must be auto or required.")
+        raise refusal("tool_choice.mode", "It must be auto or required.")
     allowed = [as_object(one, "tool_choice.tools") for one in get_array(value, "tools", "tool_choice.")]
     names = tuple(get_text(one, "name", "tool_choice.tools.") or "" for one in allowed)
     if not names or not all(names) or any(one.get("type") not in ("function", "custom") for one in allowed):
@@ -89,7 +90,7 @@ def write_tools(prompt: Prompt, notes: list[Note], names: NameMap) -> list[JsonO
         field = f"tools[{at}]"
         if type(tool) is NativeTool:
             if tool.maker != "openai":
-                raise Refusing(field, "Another vendor runs this tool; OpenAI has it not.")
+                raise refusal(field, "Another vendor runs this tool; OpenAI has it not.")
             tools.append(tool.value)
         elif type(tool) is CustomTool:
             tools.append(_write_custom(tool, names.fit(tool.name, field)))
@@ -144,7 +145,7 @@ def write_choice(prompt: Prompt, notes: list[Note], names: NameMap) -> object:
     chosen: list[JsonObject] = []
     for name in choice.names:
         if name not in kinds and (complete or not prompt.tools):
-            raise Refusing("tool_choice", "It names a tool that is not in the request.")
+            raise refusal("tool_choice", "It names a tool that is not in the request.")
         chosen.append({"type": kinds.get(name, "function"), "name": names.fit(name, "tool_choice")})
     if len(chosen) == 1 and choice.mode == "required":
         return chosen[0]

@@ -32,9 +32,9 @@ from ...prompt import (
     Uri,
     Video,
 )
+from ..refusing import refusal
 from ..request_tools import RESPONSES_IDS, IdMap, NameMap, data_url, drop_names, dropped, mapped
 from ..translation import Note
-from .client_values import Refusing
 from .models import takes_cache_marks
 from .responses_read import AUDIO_TYPES, is_content
 
@@ -244,11 +244,11 @@ class ItemWriter:
         if type(part) is Audio:
             word = _AUDIO_FORMATS.get(part.source.mime_type) if type(part.source) is Blob else None
             if type(part.source) is not Blob or word is None:
-                raise Refusing(field, "OpenAI takes audio as wav or mp3 in the request only.")
+                raise refusal(field, "OpenAI takes audio as wav or mp3 in the request only.")
             sound = {"data": part.source.content, "format": word}
             return [self._marked({"type": "input_audio", "input_audio": sound}, part.cache, field)]
         if type(part) is Video:
-            raise Refusing(field, "OpenAI takes no video.")
+            raise refusal(field, "OpenAI takes no video.")
         if type(part) is Native and part.maker == "openai":
             return [part.value]
         dropped(self._notes, field, "OpenAI takes no such part here.")
@@ -288,11 +288,11 @@ class ItemWriter:
             return {member: data_url(source)}
         if type(source) is UploadedFile:
             if source.maker != "openai":
-                raise Refusing(f"{field}.source", "The file was uploaded to another vendor.")
+                raise refusal(f"{field}.source", "The file was uploaded to another vendor.")
             return {"file_id": source.file_id}
         if type(source) is Uri and source.uri[:5].lower() in ("http:", "https", "data:"):
             return {member: source.uri}
-        raise Refusing(f"{field}.source", "OpenAI fetches http and https URLs only.")
+        raise refusal(f"{field}.source", "OpenAI fetches http and https URLs only.")
 
     def _marked(self, written: JsonObject, cache: CacheMark | None, field: str) -> JsonObject:
         if cache is None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.reading.claude_rules import check_converse_request
 
-from aigw_sansio.formats.anthropic_blocks import OPENING
+from aigw_sansio.formats.alternating import OPENING
 from aigw_sansio.formats.bedrock.converse_request import write_request
 from aigw_sansio.formats.translation import Note, Refused, WireRequest
 from aigw_sansio.prompt import (

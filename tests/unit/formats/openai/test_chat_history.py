@@ -4,9 +4,9 @@ import pytest
 
 from aigw_sansio.formats.mistral import MISTRAL
 from aigw_sansio.formats.openai.chat_history import HistoryWriter
-from aigw_sansio.formats.openai.client_values import Refusing
 from aigw_sansio.formats.openai.like import Quirks
 from aigw_sansio.formats.openai.quirks import LOOK_ALIKES, OPENAI
+from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.formats.request_tools import NameMap
 from aigw_sansio.formats.translation import Note
 from aigw_sansio.formats.workers_ai_request import WORKERS_AI
@@ -183,7 +183,7 @@ def test_refusals_and_sound() -> None:
     assert write(assistant(Refusal("no")), LOOK_ALIKES["groq"])[0] == [{"role": "assistant", "content": "no"}]
     assert write(assistant(Audio(UploadedFile("a1", "openai"))))[0] == [{"role": "assistant", "audio": {"id": "a1"}}]
     for part in (Audio(UploadedFile("a1", "google")), IMAGE):
-        with pytest.raises(Refusing):
+        with pytest.raises(RequestRefused):
             write(assistant(part))
 
 
@@ -244,7 +244,7 @@ def test_who_gives_instructions() -> None:
         for model in ("gpt-4o", "gpt-5")
     }
     assert roles == {"gpt-4o": ["system", "user", "system"], "gpt-5": ["developer", "user", "developer"]}
-    with pytest.raises(Refusing):
+    with pytest.raises(RequestRefused):
         write(Prompt(turns=(Turn("system", (IMAGE,)),)))
 
 

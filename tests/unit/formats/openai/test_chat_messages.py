@@ -3,7 +3,7 @@
 import pytest
 
 from aigw_sansio.formats.openai.chat_messages import MessageReader
-from aigw_sansio.formats.openai.client_values import Refusing
+from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.formats.translation import Note
 from aigw_sansio.prompt import (
     Audio,
@@ -232,6 +232,6 @@ def test_what_is_left_out_is_noted() -> None:
     ],
 )
 def test_what_is_wrong_is_named(message: JsonObject, field: str) -> None:
-    with pytest.raises(Refusing) as refusing:
+    with pytest.raises(RequestRefused) as refusing:
         read(message)
     assert refusing.value.refused.field == "messages[0]." + field

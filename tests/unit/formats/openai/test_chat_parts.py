@@ -7,9 +7,9 @@ import pytest
 
 from aigw_sansio.formats.mistral import MISTRAL
 from aigw_sansio.formats.openai.chat_parts import PartWriter, is_part_of_chat, read_parts
-from aigw_sansio.formats.openai.client_values import Refusing
 from aigw_sansio.formats.openai.like import Quirks
 from aigw_sansio.formats.openai.quirks import LOOK_ALIKES, OPENAI
+from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.formats.request_tools import Placed
 from aigw_sansio.formats.translation import Note
 from aigw_sansio.formats.workers_ai_request import WORKERS_AI
@@ -118,7 +118,7 @@ def test_members_that_are_not_known_are_noted() -> None:
     ],
 )
 def test_what_is_wrong_is_named(content: object, field: str) -> None:
-    with pytest.raises(Refusing) as refusing:
+    with pytest.raises(RequestRefused) as refusing:
         read(content)
     assert refusing.value.refused.field == field
 
@@ -140,7 +140,7 @@ def test_what_is_wrong_is_named(content: object, field: str) -> None:
     ],
 )
 def test_media_without_a_place_are_refused(part: Part, quirks: Quirks) -> None:
-    with pytest.raises(Refusing) as refusing:
+    with pytest.raises(RequestRefused) as refusing:
         write(part, quirks)
     assert refusing.value.refused.field.startswith("p")
     assert quirks.name in refusing.value.refused.why

@@ -4,9 +4,9 @@ import pytest
 
 from aigw_sansio.formats.mistral import MISTRAL
 from aigw_sansio.formats.openai.chat_tools import read_choice, read_tools, write_tools
-from aigw_sansio.formats.openai.client_values import Refusing
 from aigw_sansio.formats.openai.like import Quirks
 from aigw_sansio.formats.openai.quirks import LOOK_ALIKES, OPENAI
+from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.formats.request_tools import NameMap
 from aigw_sansio.formats.translation import Note
 from aigw_sansio.prompt import (
@@ -113,14 +113,14 @@ def test_the_older_choice() -> None:
     ["maybe", 1, [], {"type": "function"}, {"type": "allowed_tools", "allowed_tools": {"tools": []}}, {"type": "x"}],
 )
 def test_wrong_choices_are_refused(told: object) -> None:
-    with pytest.raises(Refusing) as refusing:
+    with pytest.raises(RequestRefused) as refusing:
         read_choice({"tool_choice": told})
     assert refusing.value.refused.field.startswith("tool_choice")
 
 
 @pytest.mark.parametrize("tools", [1, [1], [{"type": "function"}], [{"type": "function", "function": {"name": ""}}]])
 def test_wrong_tools_are_refused(tools: object) -> None:
-    with pytest.raises(Refusing) as refusing:
+    with pytest.raises(RequestRefused) as refusing:
         read_tools({"tools": tools}, [])
     assert refusing.value.refused.field.startswith("tools")
 
@@ -160,7 +160,7 @@ def test_choices_of_each_target(
     ],
 )
 def test_what_would_change_the_response_is_refused(prompt: Prompt) -> None:
-    with pytest.raises(Refusing):
+    with pytest.raises(RequestRefused):
         write(prompt)
 
 

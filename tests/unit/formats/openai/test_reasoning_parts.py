@@ -3,8 +3,8 @@
 import pytest
 
 from aigw_sansio.formats.foreign_reasoning import pack
-from aigw_sansio.formats.openai.client_values import Refusing
 from aigw_sansio.formats.openai.reasoning_parts import read_reasoning, write_details
+from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.formats.translation import Note
 from aigw_sansio.prompt import JsonObject, Opaque, Part, Reasoning, Text, ToolCall
 
@@ -137,5 +137,5 @@ def test_what_is_no_reasoning_is_noted() -> None:
     parts, _, notes = read({"reasoning_details": [{"type": "reasoning.server_tool_call", "index": {"a": []}}]})
     assert parts == []
     assert [note.field for note in notes] == ["m.reasoning_details[0]"]
-    with pytest.raises(Refusing):
+    with pytest.raises(RequestRefused):
         read({"reasoning_details": ["x"]})

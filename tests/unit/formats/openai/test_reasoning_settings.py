@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from aigw_sansio.formats.openai import reasoning_settings as settings
-from aigw_sansio.formats.openai.client_values import Refusing
 from aigw_sansio.formats.openai.quirks import LOOK_ALIKES, OPENAI
+from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.formats.translation import Note
 from aigw_sansio.prompt import Effort, FunctionTool, JsonObject, Prompt, ReasoningSettings
 
@@ -36,7 +36,7 @@ def test_a_word_that_is_not_known_stays_as_it_is() -> None:
     extra: JsonObject = {}
     assert settings.read_settings({"reasoning_effort": "default"}, [], extra) is None
     assert extra == {"reasoning_effort": "default"}
-    with pytest.raises(Refusing):
+    with pytest.raises(RequestRefused):
         settings.read_settings({"reasoning": {"effort": "very"}}, [], {})
 
 

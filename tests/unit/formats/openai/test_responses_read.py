@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from aigw_sansio.formats.foreign_reasoning import ForeignBlock, pack, pack_all
-from aigw_sansio.formats.openai.client_values import Refusing
 from aigw_sansio.formats.openai.responses_read import is_content, read_content, read_input
+from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.prompt import (
     Audio,
     Blob,
@@ -186,5 +186,5 @@ def test_content_and_items_are_told_apart() -> None:
 
 
 def test_a_refusal_is_no_output_of_a_tool() -> None:
-    with pytest.raises(Refusing):
+    with pytest.raises(RequestRefused):
         read_input([{**OUTPUT, "output": [{"type": "refusal", "refusal": "no"}]}])

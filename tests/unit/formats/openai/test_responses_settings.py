@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from aigw_sansio.formats.openai import responses_settings as settings
-from aigw_sansio.formats.openai.client_values import Refusing
+from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.formats.translation import Note
 from aigw_sansio.prompt import CacheMark, OutputFormat, Prompt, ReasoningSettings
 
@@ -67,7 +67,7 @@ def test_log_probabilities() -> None:
     body: dict[str, Any] = {}
     assert settings.write_sampling(Prompt(model="gpt-4o", logprobs=30), [], None, body) == [settings.LOGPROBS]
     assert body == {"top_logprobs": 20}
-    with pytest.raises(Refusing):
+    with pytest.raises(RequestRefused):
         settings.write_sampling(Prompt(model="o3", logprobs=0), [], None, {})
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from aigw_sansio.formats.openai.client_values import Refusing
 from aigw_sansio.formats.openai.responses_tools import name_map, read_choice, read_tools, write_choice, write_tools
+from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.formats.translation import Note
 from aigw_sansio.prompt import CacheMark, CustomTool, FunctionTool, NativeTool, Prompt, Tool, ToolChoice
 
@@ -57,7 +57,7 @@ def test_tools_that_a_vendor_runs() -> None:
     value = {"type": "web_search"}
     assert read_tools({"tools": [value]}) == (NativeTool("openai", value),)
     assert written(NativeTool("openai", value)) == [value]
-    with pytest.raises(Refusing):
+    with pytest.raises(RequestRefused):
         written(NativeTool("anthropic", value))
 
 
@@ -113,7 +113,7 @@ def test_a_choice_that_no_other_vendor_has_is_kept(value: dict[str, Any]) -> Non
 
 def test_a_choice_without_its_tool() -> None:
     prompt = Prompt(tools=(F,), tool_choice=ToolChoice("required", ("x",)))
-    with pytest.raises(Refusing):
+    with pytest.raises(RequestRefused):
         write_choice(prompt, [], name_map([]))
     notes: list[Note] = []
     assert write_choice(Prompt(tool_choice=ToolChoice("auto")), notes, name_map(notes)) is None

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from aigw_sansio.formats.openai.client_values import Refusing
 from aigw_sansio.formats.openai.responses_tools import name_map
 from aigw_sansio.formats.openai.responses_write import ItemWriter
+from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.formats.translation import Note
 from aigw_sansio.prompt import (
     Audio,
@@ -209,7 +209,7 @@ def test_a_file_of_text_is_text() -> None:
     ],
 )
 def test_media_that_openai_lacks_are_refused(part: Part) -> None:
-    with pytest.raises(Refusing) as caught:
+    with pytest.raises(RequestRefused) as caught:
         one(part)
     assert caught.value.refused.field.startswith("turns[0].parts[0]")
 

@@ -1,37 +1,29 @@
 """Takes the JSON of a client's request apart, and says which member is wrong.
 
 Decides: when a member counts as unset (missing or null), and which value has the wrong type. Must not know: what any
-member means.
+member means, and whose format it is.
 
-A provider's bytes are read leniently (``formats.values``). A client's are not: a number in place of a text is its
-mistake, and it must hear of it. Within a reader or a writer a refusal travels as the exception :class:`Refusing`, which
-its public function turns into the value; it never leaves the package.
+A provider's bytes are read leniently (:mod:`.values`). A client's are not: a number in place of a text is its mistake,
+and it must hear of it. So a wrong type raises what :func:`.refusing.refusal` makes; the field is where the value is.
 """
 
+import json
 import math
 from typing import Final
 
 import msgspec
 
-from ...prompt import JsonObject
-from ..translation import Refused
+from ..prompt import JsonObject
+from .refusing import refusal
 
 _LARGEST: Final = 2**63 - 1
-
-
-class Refusing(Exception):
-    """Carries a refusal from within to the public function that returns it."""
-
-    def __init__(self, field: str, why: str) -> None:
-        super().__init__(field, why)
-        self.refused: Final = Refused(field, why)
 
 
 def get_text(body: JsonObject, key: str, at: str = "") -> str | None:
     """The text in ``body[key]``, ``None`` if unset. ``at`` is where ``body`` is, with a dot: ``messages[0].``."""
     value = body.get(key)
     if value is not None and type(value) is not str:
-        raise Refusing(at + key, "It must be a string.")
+        raise refusal(at + key, "It must be a string.")
     return value
 
 
@@ -39,7 +31,7 @@ def need_text(body: JsonObject, key: str, at: str = "") -> str:
     """Likewise, for a text that must be there and not be empty."""
     value = get_text(body, key, at)
     if not value:
-        raise Refusing(at + key, "It must be a string that is not empty.")
+        raise refusal(at + key, "It must be a string that is not empty.")
     return value
 
 
@@ -47,7 +39,7 @@ def get_flag(body: JsonObject, key: str, at: str = "") -> bool | None:
     """The boolean in ``body[key]``, ``None`` if unset."""
     value = body.get(key)
     if value is not None and type(value) is not bool:
-        raise Refusing(at + key, "It must be true or false.")
+        raise refusal(at + key, "It must be true or false.")
     return value
 
 
@@ -63,7 +55,7 @@ def as_number(value: object, field: str) -> float:
         return float(value)
     if type(value) is float and math.isfinite(value):
         return value
-    raise Refusing(field, "It must be a number.")
+    raise refusal(field, "It must be a number.")
 
 
 def get_integer(body: JsonObject, key: str, at: str = "", *, least: int = -_LARGEST) -> int | None:
@@ -74,18 +66,14 @@ def get_integer(body: JsonObject, key: str, at: str = "", *, least: int = -_LARG
     if type(value) is float and value.is_integer():
         value = int(value)
     if type(value) is not int or not least <= value <= _LARGEST:
-        raise Refusing(at + key, "It must be a whole number" + ("." if least < 0 else f", {least} or more."))
+        raise refusal(at + key, "It must be a whole number" + ("." if least < 0 else f", {least} or more."))
     return value
 
 
 def get_array(body: JsonObject, key: str, at: str = "") -> list[object]:
     """The array in ``body[key]``, empty if unset. Do not change it."""
     value = body.get(key)
-    if value is None:
-        return []
-    if type(value) is not list:
-        raise Refusing(at + key, "It must be an array.")
-    return value
+    return [] if value is None else as_array(value, at + key)
 
 
 def get_object(body: JsonObject, key: str, at: str = "") -> JsonObject | None:
@@ -95,22 +83,44 @@ def get_object(body: JsonObject, key: str, at: str = "") -> JsonObject | None:
 
 
 def as_object(value: object, field: str) -> JsonObject:
-    """``value``, which must be an object."""
+    """``value`` itself, which must be an object. Do not change it."""
     if type(value) is not dict:
-        raise Refusing(field, "It must be an object.")
+        raise refusal(field, "It must be an object.")
     return value
 
 
 def as_text(value: object, field: str) -> str:
     """``value``, which must be a text."""
     if type(value) is not str:
-        raise Refusing(field, "It must be a string.")
+        raise refusal(field, "It must be a string.")
     return value
 
 
+def as_array(value: object, field: str) -> list[object]:
+    """``value`` itself, which must be an array. Do not change it."""
+    if type(value) is not list:
+        raise refusal(field, "It must be an array.")
+    return value
+
+
+def members(value: object, field: str) -> JsonObject:
+    """The members of an object that are set, as the reader's own: it takes out what it knows, and the rest is
+    ``extra``."""
+    return {name: one for name, one in as_object(value, field).items() if one is not None}
+
+
+def without(member: JsonObject, *names: str) -> JsonObject:
+    """``member`` without the members called ``names``."""
+    return {name: value for name, value in member.items() if name not in names}
+
+
 def json_text(value: object, field: str) -> str:
-    """``value`` as JSON text; refused if it is nested too deeply."""
+    """``value`` as JSON text; refused if it is nested too deeply to be written."""
     try:
         return msgspec.json.encode(value).decode()
-    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, TypeError):
-        raise Refusing(field, "It is nested too deeply, or is no JSON.") from None
+    except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError):
+        pass
+    try:  # the slower encoder writes numbers of any size
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise refusal(field, "It is nested too deeply, or is no JSON.") from error

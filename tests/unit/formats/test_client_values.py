@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.reading.any_json import JSON
 
-from aigw_sansio.formats.openai import client_values as values
-from aigw_sansio.formats.openai.client_values import Refusing
+from aigw_sansio.formats import client_values as values
+from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.formats.translation import Refused
 
 GETTERS: list[Callable[..., object]] = [
@@ -43,7 +43,7 @@ def test_types(get: Callable[..., object], right: list[object], wrong: list[obje
     for value in right:
         assert get({"x": value}, "x") == value
     for value in wrong:
-        with pytest.raises(Refusing) as refusing:
+        with pytest.raises(RequestRefused) as refusing:
             get({"x": value}, "x", "messages[0].")
         assert refusing.value.refused.field == "messages[0].x"
         assert refusing.value.refused.why.startswith("It must be")
@@ -51,7 +51,7 @@ def test_types(get: Callable[..., object], right: list[object], wrong: list[obje
 
 def test_a_count_has_a_least_value() -> None:
     assert values.get_integer({"n": 1}, "n", least=1) == 1
-    with pytest.raises(Refusing) as refusing:
+    with pytest.raises(RequestRefused) as refusing:
         values.get_integer({"n": 0}, "n", least=1)
     assert refusing.value.refused == Refused("n", "It must be a whole number, 1 or more.")
 
@@ -59,23 +59,33 @@ def test_a_count_has_a_least_value() -> None:
 def test_what_must_be_there() -> None:
     assert values.need_text({"x": "a"}, "x") == "a"
     for value in (None, ""):
-        with pytest.raises(Refusing):
+        with pytest.raises(RequestRefused):
             values.need_text({"x": value}, "x")
-    for take in (values.as_text, values.as_object, values.as_number):
-        with pytest.raises(Refusing):
+    for take in (values.as_text, values.as_object, values.as_array, values.as_number, values.members):
+        with pytest.raises(RequestRefused):
             take(None, "x")
+
+
+def test_members_are_the_readers_own() -> None:
+    body: dict[str, object] = {"a": 1, "b": None, "c": {}}
+    own = values.members(body, "x")
+    assert own == {"a": 1, "c": {}}
+    assert values.without(own, "a", "b") == {"c": {}}
+    own.clear()
+    assert len(body) == 3
 
 
 def test_json_text() -> None:
     assert values.json_text({"a": [1]}, "x") == '{"a":[1]}'
+    assert values.json_text({"a": 10**30}, "x") == '{"a":1' + "0" * 30 + "}"
     deep: list[object] = []
     for _ in range(100_000):
         deep = [deep]
-    with pytest.raises(Refusing):
+    with pytest.raises(RequestRefused):
         values.json_text(deep, "x")
 
 
 @given(JSON, st.sampled_from(GETTERS))
 def test_nothing_else_is_raised(value: object, get: Callable[..., object]) -> None:
-    with contextlib.suppress(Refusing):
+    with contextlib.suppress(RequestRefused):
         get({"x": value}, "x")
