@@ -19,9 +19,9 @@ DRIVERS = ROOT / "src" / "aigw_drivers"
 
 CORE_EXPORTS = {
     # the engine and its settings
-    "Gateway", "Engine", "READ_SIZE", "Config", "Limits", "Timeouts", "Retry", "GatewaySettings", "ProviderSettings", "Secret",
+    "Gateway", "Engine", "MessageEngine", "READ_SIZE", "Config", "Limits", "Timeouts", "Retry", "GatewaySettings", "ProviderSettings", "Secret",
     # effects, questions and answers
-    "Connect", "ConnectionRefused", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Continue", "Effect", "Tls", "Question", "Answer",
+    "Connect", "ConnectionRefused", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Continue", "Accept", "Refuse", "CloseMessages", "Message", "Effect", "Tls", "Question", "Answer",
     "Authenticate", "Authenticated", "ReadMetrics", "Metrics", "Sign", "Signed", "Unavailable",
     # lifecycle events
     "Event", "LifecycleEvent", "SessionOpened", "SessionEnded", "UpgradeRefused", "RequestAdmitted", "AttemptStarted",
