@@ -1,18 +1,21 @@
 """aigw_drivers: sockets, clocks and settings for the gateway of :mod:`aigw_sansio`. No protocol decision lives here.
 
-What this module exports is the public API, together with :func:`aigw_drivers.client.connect`. Everything else is
-private and may change.
+What this module exports is the public API, together with :func:`aigw_drivers.client.connect` and
+:mod:`aigw_drivers.asgi`. Everything else is private and may change.
 
 * Run a gateway: :func:`load_settings` gives :class:`Settings`, :func:`running` serves them and gives a
   :class:`Running` with its ``url``.
 * Drive an engine yourself: :class:`AnyioDriver` (asyncio, uvloop, trio) or :class:`ProtocolDriver` (asyncio, uvloop),
   on sockets from :func:`listen`. An :data:`AnswerHandler` answers the engine's questions.
+* Serve inside a web application that owns the WebSockets: :class:`aigw_drivers.asgi.UniversalApp`. For another
+  framework write a :class:`MessageHandler`, which gets each :data:`MessageEffect` of its client.
 * Talk to a gateway: :class:`WebSocketClient`. Try one without a provider: :class:`LoopbackProvider`.
 """
 
 from .anyio_driver import AnswerHandler, AnyioDriver
 from .asyncio_driver import ProtocolDriver
 from .client import HandshakeRefused, WebSocketClient, WebSocketClosed
+from .core.hosted import MessageEffect, MessageHandler
 from .core.sockets import Listener, listen
 from .loopback import LoopbackProvider
 from .server.serve import DriverName, Running, running
@@ -25,6 +28,8 @@ __all__ = [
     "HandshakeRefused",
     "Listener",
     "LoopbackProvider",
+    "MessageEffect",
+    "MessageHandler",
     "ProtocolDriver",
     "Running",
     "ServerSettings",

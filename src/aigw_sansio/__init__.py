@@ -48,9 +48,9 @@ The ten duties of a driver
 Clients without bytes
 ---------------------
 A host whose framework owns the WebSocket calls ``open_messages``. After ``Accept`` it passes each message with
-``receive_message``; at ``Flush`` it pulls with ``messages_to_send`` and reports ``data_sent``, as in duties 4 and 5. When
-the client closes it calls ``receive_close``, then ``closed``. After ``Refuse`` and ``CloseMessages``, once they are carried
-out, and after ``Close(abort)`` it calls ``closed``. A pause, a loss and the time are as for every connection.
+``receive_message``; at ``Flush`` it pulls with ``messages_to_send`` and reports ``data_sent``, as in duties 4 and 5.
+When the client closes it calls ``receive_close``, then ``closed``. It also calls ``closed`` when ``Refuse`` or
+``CloseMessages`` is carried out, and after ``Close(abort)``. Pauses, losses and time are as for every connection.
 """
 
 from .config import Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts

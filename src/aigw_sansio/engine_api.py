@@ -134,7 +134,7 @@ class MessageEngine(Engine, Protocol):
         Next: wait for ``Accept`` or ``Refuse``; if the client goes meanwhile, call :meth:`receive_close`.
         """
 
-    def receive_message(self, conn: ConnId, data: bytes, text: bool, now: float) -> None:
+    def receive_message(self, conn: ConnId, data: bytes, now: float, *, text: bool) -> None:
         """A whole message. ``data`` of a ``text`` is UTF-8; what is not, or is too large, closes the client.
 
         After ``PauseReading`` pass no more; one that is under way may follow. Before ``Accept`` it is misuse.

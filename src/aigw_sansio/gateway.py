@@ -153,7 +153,7 @@ class Gateway:
         self._services.run_deferred(now)
         return conn
 
-    def receive_message(self, conn: ConnId, data: bytes, text: bool, now: float) -> None:
+    def receive_message(self, conn: ConnId, data: bytes, now: float, *, text: bool) -> None:
         """A whole message of a client of :meth:`open_messages`; ``data`` of a ``text`` is UTF-8.
 
         Drain :meth:`effects` next. After ``PauseReading`` pass no more; one that is under way may follow.

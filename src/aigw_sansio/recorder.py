@@ -38,7 +38,7 @@ class _Call(msgspec.Struct, array_like=True):
     method: str
     arguments: list[msgspec.Raw]
     result: str
-    options: dict[str, str] = {}
+    options: dict[str, str | bool] = {}
 
 
 class _Start(msgspec.Struct, array_like=True):
@@ -89,7 +89,7 @@ class Recorder:
         self._write = write
         write(msgspec.json.encode(_Start(seed.hex(), wall_offset)) + b"\n")
 
-    def _call(self, method: str, *arguments: object, **options: str) -> object:
+    def _call(self, method: str, *arguments: object, **options: str | bool) -> object:
         result = getattr(self._gateway, method)(*arguments, **options)
         raw = [msgspec.Raw(msgspec.json.encode(_plain(argument))) for argument in arguments]
         line = [method, raw, _digest(result), options] if options else [method, raw, _digest(result)]
@@ -121,9 +121,9 @@ class Recorder:
         assert isinstance(conn, int)
         return ConnId(conn)
 
-    def receive_message(self, conn: ConnId, data: bytes, text: bool, now: float) -> None:
+    def receive_message(self, conn: ConnId, data: bytes, now: float, *, text: bool) -> None:
         """See :meth:`.Gateway.receive_message`."""
-        self._call("receive_message", conn, data, text, now)
+        self._call("receive_message", conn, data, now, text=text)
 
     def receive_close(self, conn: ConnId, code: int, reason: str, now: float) -> None:
         """See :meth:`.Gateway.receive_close`."""
@@ -209,7 +209,7 @@ def _argument(method: str, position: int, raw: msgspec.Raw) -> object:
     value = msgspec.json.decode(raw)
     kind = _TYPES.get((method, position))
     if kind is not None:
-        return msgspec.convert(value, kind)  # type: ignore[call-overload,no-any-return]
+        return msgspec.convert(value, kind)
     if method == "answer" and position == 1:
         name, fields = value
         return msgspec.convert(fields, _ANSWERS[name])

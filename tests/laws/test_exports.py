@@ -37,18 +37,19 @@ CORE_EXPORTS = {
 DRIVER_EXPORTS = {
     "AnyioDriver", "ProtocolDriver", "AnswerHandler", "DriverName", "Listener", "listen", "running", "Running", "Settings",
     "ServerSettings", "SettingsError", "load_settings", "WebSocketClient", "WebSocketClosed", "HandshakeRefused",
-    "LoopbackProvider",
+    "LoopbackProvider", "MessageHandler", "MessageEffect",
 }  # fmt: skip
 
 #: Exports that are neither class nor function, so they have no docstring: types, ids and constants.
 WITHOUT_DOCSTRING = {
     "READ_SIZE", "__version__", "Effect", "Question", "Answer", "Event", "LifecycleEvent", "ProviderEvent", "ConnId", "AskId",
-    "AnswerHandler", "DriverName",
+    "AnswerHandler", "DriverName", "MessageEffect",
 }  # fmt: skip
 
 #: The modules of the core that the drivers proper import beside ``aigw_sansio`` itself, and which of them does.
 INNER_MODULES = {
     "anyio_driver": {"effects"},
+    "asgi": {"providers.known_hosts"},
     "server.serve": {"providers.known_hosts"},
     "server.settings": {
         "config",

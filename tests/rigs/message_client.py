@@ -76,7 +76,7 @@ class MessageClient:
 
     def send(self, data: bytes | str) -> None:
         text = isinstance(data, str)
-        self.gateway.receive_message(self.conn, data.encode() if isinstance(data, str) else data, text, self.now)
+        self.gateway.receive_message(self.conn, data.encode() if isinstance(data, str) else data, self.now, text=text)
         self.collect()
 
     def say(self, **message: Any) -> None:

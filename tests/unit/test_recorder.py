@@ -127,7 +127,7 @@ def test_every_class_of_answer_is_recorded_and_replayed(cls: type, monkeypatch: 
 INPUTS = [
     name
     for name, method in (vars(Engine) | vars(MessageEngine)).items()
-    if inspect.isfunction(method) and [*inspect.signature(method).parameters][-1] in ("now", "local")
+    if inspect.isfunction(method) and "now" in inspect.signature(method).parameters
 ]
 
 
@@ -140,7 +140,7 @@ def test_every_input_is_recorded_and_replayed(name: str, monkeypatch: pytest.Mon
     parameters = list(inspect.signature(getattr(Recorder, name)).parameters)[1:]
     kinds = [getattr(hints[parameter], "__supertype__", hints[parameter]) for parameter in parameters]
     arguments = tuple(SAMPLES[kind] if kind in SAMPLES else sample(Signed) for kind in kinds)
-    options = {"local": arguments[-1]} if parameters[-1] == "local" else {}
+    options = {parameters[-1]: arguments[-1]} if parameters[-1] != "now" else {}
     arguments = arguments[:-1] if options else arguments
     getattr(written, name)(*arguments, **options)
     assert len(lines) == 2, "the seed, and the call"

@@ -158,7 +158,7 @@ class MessagesConnection(PipeConnection):
 
     def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
         self._decide()
-        self._close_by(Refuse(self.conn, status, tuple(headers), body), now)
+        self._close_by(Refuse(conn=self.conn, status=status, headers=tuple(headers), body=body), now)
 
     # -- for the session ----------------------------------------------------------------------------------------
 
@@ -289,7 +289,7 @@ class DirectChannel(MessageChannel):
         self.messages_sent += 1
         self.bytes_sent += len(payload)
         self._sent += len(payload)
-        self._client.send(Message(payload, True), now)
+        self._client.send(Message(payload, text=True), now)
 
     def send_texts(self, payloads: list[bytes], limit: int, now: float) -> list[bytes]:
         count = 0

@@ -162,7 +162,7 @@ def test_bytes_are_not_messages() -> None:
         lambda: gateway.receive_eof(conn, later),
         lambda: gateway.connected(conn, None, later),
         lambda: gateway.data_to_send(conn),
-        lambda: gateway.receive_message(other, b"x", True, later),
+        lambda: gateway.receive_message(other, b"x", later, text=True),
         lambda: gateway.receive_close(other, 1000, "", later),
         lambda: gateway.messages_to_send(other),
         lambda: gateway.data_sent(conn, 1, later),
@@ -189,7 +189,7 @@ def test_a_message_before_accept_is_misuse() -> None:
 )
 def test_messages_that_close(data: bytes, text: bool, code: int) -> None:
     client = MessageClient(limited(message_bytes=100))
-    client.gateway.receive_message(client.conn, data, text, client.now)
+    client.gateway.receive_message(client.conn, data, client.now, text=text)
     client.collect()
     ends = client.of(CloseMessages)
     assert [effect.code for effect in ends if isinstance(effect, CloseMessages)] == ([code] if code else [])
