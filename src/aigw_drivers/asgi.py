@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mutabl
 from contextlib import asynccontextmanager
 from os import urandom
 from typing import Final, NamedTuple, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import anyio
 from anyio.abc import TaskStatus
@@ -69,16 +69,26 @@ _GONE: Final = Refusal(503, _PLAIN, b"the gateway has gone away\n")
 
 
 class UniversalApp:
-    """An ASGI application that serves universal sockets at ``/v1/{account}/{gateway}`` below its mount path.
+    """An ASGI application that serves universal sockets at ``/v1/{account}/{gateway}`` below its mount path::
 
-    ``app.mount("/llm", UniversalApp(config))``. ``config``: the settings of its gateway. ``authenticate(scope)`` is the
+        llm = UniversalApp(config, authenticate=who_is_it)
+
+        @asynccontextmanager
+        async def lifespan(app):
+            async with llm.running():  # what is mounted gets no lifespan of its own
+                yield
+
+        app = FastAPI(lifespan=lifespan)
+        app.mount("/llm", llm)
+
+    ``config``: the settings of its gateway. ``authenticate(scope)`` is the
     host's own authentication: it returns the client's name, a :class:`Refusal`, or ``None``, which refuses too. Without
     it the gateway's own tokens decide. A page of another origin is refused unless the gateway's ``origins`` list it.
     ``answer`` and ``on_event`` are those of :class:`.AnyioDriver`.
 
     One application belongs to one event loop, asyncio or trio, and to one thread. It starts with ASGI's lifespan. A
-    mounted application gets none: then run the host's own lifespan inside :meth:`running`, which lets running work
-    finish at the end; otherwise it starts with its first client, and ends with the loop.
+    mounted application gets none: then enter :meth:`running` in the host's own lifespan, so that running work finishes
+    at the end; otherwise it starts with its first client, and ends with the loop.
     """
 
     def __init__(
@@ -320,18 +330,23 @@ class _Socket:
 
 
 def _target(scope: Scope) -> bytes:
-    """Path and query, without the path under which the application is mounted. ``path`` of newer servers has that path
-    in front, of older ones not."""
-    raw, path, root, query = (scope.get(name) for name in ("raw_path", "path", "root_path", "query_string"))
-    if not isinstance(raw, bytes):
-        raw = quote(path if isinstance(path, str) else "", safe=_PATH_SAFE).encode()
-    target = raw.partition(b"?")[0]
-    if isinstance(root, str) and root:
-        for mount in (root.rstrip("/").encode("latin-1", "replace"), quote(root.rstrip("/"), safe=_PATH_SAFE).encode()):
-            if target.startswith(mount + b"/"):
-                target = target[len(mount) :]
-                break
-    return target + b"?" + query if isinstance(query, bytes) and query else target
+    """Path and query, without the path under which the application is mounted.
+
+    Frameworks differ: ``path`` has the mount path in front, which ``root_path`` then names, or it has not. ``raw_path``
+    keeps what was percent-encoded, but is that of the whole request; it is of use only if it is the same path.
+    """
+    path, raw, root, query = (scope.get(name) for name in ("path", "raw_path", "root_path", "query_string"))
+    path, root = (value if isinstance(value, str) else "" for value in (path, root))
+    target = quote(path, safe=_PATH_SAFE)
+    if isinstance(raw, bytes):
+        shown = raw.decode("latin-1").partition("?")[0]
+        target = shown if unquote(shown) == path else target
+    root = root.rstrip("/")
+    for mount in (root, quote(root, safe=_PATH_SAFE)):
+        if mount and target.startswith(f"{mount}/"):
+            target = target[len(mount) :]
+            break
+    return target.encode("latin-1") + (b"?" + query if isinstance(query, bytes) and query else b"")
 
 
 def _headers(scope: Scope) -> list[tuple[bytes, bytes]]:

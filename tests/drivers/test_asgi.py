@@ -69,6 +69,8 @@ async def alone(app: UniversalApp, **scope: Any) -> AsyncIterator[Served]:
         {"path": "/llm/v1/local/default", "raw_path": b"/llm/v1/local/default", "root_path": "/llm"},
         {"path": "/a b/v1/local/default", "raw_path": b"/a%20b/v1/local/default", "root_path": "/a b/"},
         {"path": "/v1/local/default", "root_path": "/llm"},
+        {"path": "/v1/local/default/", "raw_path": b"/llm/v1/local/default", "root_path": ""},
+        {"path": "/v1/local/default", "raw_path": b"/v1/lo%63al/default?x"},
         {"subprotocols": ["one", "two"]},
         {"client": None, "server": None},
         {"query_string": b"a=b"},

@@ -17,6 +17,7 @@ from ..effects import Accept, CloseMessages, Message, Refuse
 from ..engine.connection import PAUSED_BY_OWNER, BytePipe, PipeConnection, PipeReceiver
 from ..engine.send_buffer import PER_PIECE, MessageBuffer
 from ..engine.services import Services
+from ..engine.turns import FRAME_COST
 from ..errors import LocalProtocolError
 from ..faults import CLOSE_CODE, Fault, FaultKind, Side
 from ..ids import ConnId
@@ -226,6 +227,7 @@ class DirectChannel(MessageChannel):
         "_replies",
         "_reply_bytes",
         "_sent",
+        "_turns",
         "bytes_received",
         "bytes_sent",
         "ended",
@@ -236,6 +238,7 @@ class DirectChannel(MessageChannel):
     def __init__(self, services: Services, client: MessagesConnection, *, owner: ChannelOwner) -> None:
         self._client = client
         self._owner: ChannelOwner = owner
+        self._turns = services.turns
         self._high_water = services.config.limits.send_high_water_bytes
         self.ended = False
         self.messages_received = self.messages_sent = 0
@@ -248,6 +251,7 @@ class DirectChannel(MessageChannel):
 
     def receive(self, data: bytes, now: float, *, text: bool) -> None:
         """A whole message."""
+        self._turns.left -= FRAME_COST + len(data)
         self.messages_received += 1
         self.bytes_received += len(data)
         self._owner.message_received(data, now, text=text)

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.peers.single_client import OneClient
 from tests.rigs.living import living_objects
@@ -17,6 +17,7 @@ from aigw_sansio import (
     Close,
     CloseMessages,
     Config,
+    Connect,
     Gateway,
     GatewaySettings,
     Limits,
@@ -39,6 +40,7 @@ SHUT = Config(
     gateways={"local/default": GatewaySettings(authentication=True, tokens=(Secret("right"),))}, providers=PROVIDERS
 )
 SSE_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+STEP: dict[str, Any] = {"endpoint": "chat", "headers": {}, "query": {}}
 COOKIE_PAGE = (b"origin", b"https://evil.test")
 
 
@@ -198,42 +200,66 @@ def test_messages_that_close(data: bytes, text: bool, code: int) -> None:
         assert (ended.by, ended.code) == (Side.CLIENT, code)
 
 
-def script(client: Any) -> list[dict[str, Any]]:
-    """A session with a stream, an error and a cancel; ``client`` is in messages or over bytes."""
-    found: list[dict[str, Any]] = []
-    steps = [{"provider": "custom-x", "endpoint": "chat", "headers": {}, "query": {}}]
-    say = client.say if isinstance(client, MessageClient) else client.send
-    say(type="universal.ping")
-    say(type="nonsense")
-    say(type="universal.create", request=[{"eventId": "a", **steps[0]}])
-    found += client.messages()
-    if isinstance(client, MessageClient):
-        conn = client.dialled()
-        client.provider_says(conn, SSE_HEAD + b'data: {"n":1}\n\ndata: {"n":2}\n\n')
-    else:
-        conn = client.connects[-1].conn
-        client.accept(conn)
-        client.driver.send(client.up(conn), SSE_HEAD + b'data: {"n":1}\n\ndata: {"n":2}\n\n')
-    found += client.messages()
-    say(type="universal.create", request=[{"eventId": "a", **steps[0]}])
-    say(type="universal.create", request=[{"eventId": "b", "provider": "nobody", "endpoint": "x", "query": {}}])
-    say(type="universal.cancel", eventId="a")
-    found += client.messages()
+#: What a client and its provider may do.
+ACTIONS: dict[str, dict[str, Any]] = {
+    "ping": {"type": "universal.ping"},
+    "nonsense": {"type": "nonsense"},
+    "no type": {"eventId": "a"},
+    "create a": {"type": "universal.create", "request": [{"eventId": "a", "provider": "custom-x", **STEP}]},
+    "create b": {"type": "universal.create", "request": [{"eventId": "b", "provider": "custom-x", **STEP}]},
+    "create nobody": {"type": "universal.create", "request": {"eventId": "c", "provider": "nobody", **STEP}},
+    "cancel a": {"type": "universal.cancel", "eventId": "a"},
+    "cancel b": {"type": "universal.cancel", "eventId": "b"},
+}
+HEARD = ["head", "chunk", "chunk", "end", "drain"]
+
+
+def of_one(actions: list[str], *, in_messages: bool) -> list[str]:
+    """What a client is told, in messages or over bytes, if this happens."""
+    client: Any = MessageClient(OPEN) if in_messages else OneClient(OPEN)
+    gateway, found, up = client.gateway, [], []
+    for action in actions:
+        if action in ACTIONS:
+            (client.say if in_messages else client.send)(**ACTIONS[action])
+        elif action == "drain" and in_messages:
+            gateway.drain(client.now)
+            client.collect()
+        elif action == "drain":
+            client.driver.drain()
+        elif up:
+            data = {"head": SSE_HEAD, "chunk": b'data: {"n":1}\n\n', "end": b"data: [DONE]\n\n"}[action]
+            if in_messages:
+                client.provider_says(up[-1], data)
+            elif up[-1] in client.driver.links:
+                client.driver.send(client.up(up[-1]), data)
+        dials = [one for one in client.effects if isinstance(one, Connect)] if in_messages else client.dialled()
+        if dials:
+            up.append(client.dialled() if in_messages else client.connects[-1].conn)
+            if not in_messages:
+                client.accept(up[-1])
+        for message in client.messages():
+            for name in ("logId", "cf-aig-log-id", "durationMs", "metadata"):
+                message.pop(name, None)
+            found.append(json.dumps(message, sort_keys=True))
+        if gateway.idle:  # the socket is closed
+            break
     return found
 
 
-def comparable(messages: list[dict[str, Any]]) -> list[str]:
-    return [json.dumps(message, sort_keys=True) for message in messages]
+@given(st.lists(st.sampled_from([*ACTIONS, *HEARD]), max_size=12))
+@example(["ping", "nonsense", "create a", "head", "chunk", "create a", "create b", "chunk", "cancel a", "drain", "end"])
+def test_the_same_happens_in_messages_and_over_bytes(actions: list[str]) -> None:
+    assert of_one(actions, in_messages=True) == of_one(actions, in_messages=False)
 
 
-def test_the_same_script_gives_the_same_messages_as_over_bytes() -> None:
-    in_messages, over_bytes = MessageClient(OPEN), OneClient(OPEN)
-    found, wanted = script(in_messages), script(over_bytes)
-    for message in (*found, *wanted):
-        for name in ("logId", "cf-aig-log-id", "durationMs", "metadata"):
-            message.pop(name, None)
-    assert len(wanted) > 6
-    assert comparable(found) == comparable(wanted)
+def test_a_whole_session_is_compared() -> None:
+    told = of_one(["ping", "create a", "head", "chunk", "chunk", "end"], in_messages=True)
+    assert [json.loads(message)["type"] for message in told][:4] == [
+        "universal.pong",
+        "universal.created",
+        "universal.stream",
+        "universal.stream",
+    ]
 
 
 def test_what_the_host_does_not_take_holds_the_provider_back() -> None:
