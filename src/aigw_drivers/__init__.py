@@ -1,6 +1,7 @@
 """aigw_drivers: sockets, clocks and settings for the gateway of :mod:`aigw_sansio`. No protocol decision lives here.
 
-What this module and :mod:`aigw_drivers.client` export is the public API. Everything else is private and may change.
+What this module, :mod:`aigw_drivers.client` and :mod:`aigw_drivers.asgi` export is the public API. Everything else is
+private and may change.
 
 * Run a gateway: :func:`load_settings` gives :class:`Settings`, :func:`running` serves them and gives a
   :class:`Running` with its ``url``.
@@ -8,11 +9,14 @@ What this module and :mod:`aigw_drivers.client` export is the public API. Everyt
   on sockets from :func:`listen`. An :data:`AnswerHandler` answers the engine's questions.
 * Talk to a gateway: :class:`aigw_drivers.client.Client`, or by a raw :class:`WebSocketClient`. Try one without a
   provider: :class:`LoopbackProvider`.
+* Serve inside a web application that owns the WebSockets: :class:`aigw_drivers.asgi.UniversalApp`. For another
+  framework write a :class:`MessageHandler`, which gets each :data:`MessageEffect` of its client.
 """
 
 from .anyio_driver import AnswerHandler, AnyioDriver
 from .asyncio_driver import ProtocolDriver
 from .client import HandshakeRefused, WebSocketClient, WebSocketClosed
+from .core.hosted import MessageEffect, MessageHandler
 from .core.sockets import Listener, listen
 from .loopback import LoopbackProvider
 from .server.serve import DriverName, Running, running
@@ -25,6 +29,8 @@ __all__ = [
     "HandshakeRefused",
     "Listener",
     "LoopbackProvider",
+    "MessageEffect",
+    "MessageHandler",
     "ProtocolDriver",
     "Running",
     "ServerSettings",

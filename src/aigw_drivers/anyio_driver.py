@@ -11,14 +11,17 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from math import inf
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import anyio
+import anyio.from_thread
+import anyio.lowlevel
 from anyio.abc import TaskGroup, TaskStatus
 
-from aigw_sansio import Answer, Ask, Connect, ConnId, Engine, Event, Question, Unavailable
+from aigw_sansio import Answer, Ask, Close, Connect, ConnId, Effect, Engine, Event, Question, Unavailable
 from aigw_sansio.effects import ANSWER_TYPE
 
+from .core.hosted import Hosted, MessageHandler
 from .core.link import ByteSocket, Link
 from .core.loops import asyncio_told
 from .core.readiness import Readiness, choose_readiness
@@ -46,6 +49,8 @@ HANDSHAKE_S = 10.0
 RETRY_PAUSE_S = 0.1
 
 _ACCEPTS_PER_TURN = 64
+
+Result = TypeVar("Result")
 
 
 class AnyioDriver(Transfer):
@@ -75,6 +80,8 @@ class AnyioDriver(Transfer):
         self._resolver: Resolver
         self._given_up: dict[ConnId, None] = {}  # dials that are cancelled, and whose look-ups go on
         self._told_at = -inf  # when it was logged last that there were too many
+        self._hosted = Hosted()
+        self._token: anyio.lowlevel.EventLoopToken | None = None  # of the loop, while it serves
         self._answer = answer
         self._stopping = False
         self._draining = False
@@ -103,6 +110,7 @@ class AnyioDriver(Transfer):
         try:
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks
+                self._token = anyio.lowlevel.current_token()
                 self._readiness = self._choose_readiness(tasks)
                 self._resolver = Resolver(tasks, self._known_hosts)
                 await tasks.start(self._keep_alarm)
@@ -118,7 +126,7 @@ class AnyioDriver(Transfer):
                         await anyio.sleep_forever()
                 for listener in listeners:
                     listener.socket.close()
-                while self._links:
+                while self._links or self._hosted:
                     self._idle = anyio.Event()
                     await self._idle.wait()
                 tasks.cancel_scope.cancel()
@@ -137,6 +145,55 @@ class AnyioDriver(Transfer):
             self._listening.cancel()
         self._call_engine(self._engine.drain)
 
+    # -- the door for the host ----------------------------------------------------------------------------------
+
+    def call(self, function: Callable[..., Result], *arguments: object, **options: object) -> Result:
+        """Call an input of the engine, with the time as its last positional argument, and execute the effects.
+
+        ``function`` is a method of the engine, or a function that calls some: ``driver.call(gateway.drain)``. Its
+        exceptions are raised here, after the effects. Call it in the loop that runs :meth:`serve`; from another thread
+        use :meth:`call_from_thread`. Called from inside an effect (``on_event``), it returns before its own effects
+        are executed. Raises :class:`RuntimeError` if the driver does not serve.
+        """
+        if self._token is None:
+            raise RuntimeError("the driver does not serve")
+        self._now = self._clock()
+        try:
+            return function(*arguments, self._now, **options)
+        finally:
+            self._execute_effects()
+
+    def call_from_thread(self, function: Callable[..., Result], *arguments: object, **options: object) -> Result:
+        """As :meth:`call`, from another thread than that of the loop. It waits for the result."""
+        if self._token is None:
+            raise RuntimeError("the driver does not serve")
+        return anyio.from_thread.run_sync(partial(self.call, function, *arguments, **options), token=self._token)
+
+    def open_hosted(self, handler: MessageHandler, open_client: Callable[[float], ConnId]) -> ConnId:
+        """Open a client without bytes. ``open_client(now)`` calls ``open_messages`` of the engine; ``handler`` gets the
+        effects for this client, the first ones perhaps before this returns.
+
+        Report its messages with :meth:`call`, and its end with :meth:`release_hosted`.
+        """
+
+        def opened(now: float) -> ConnId:
+            conn = open_client(now)
+            self._hosted.add(conn, handler)
+            return conn
+
+        return self.call(opened)
+
+    def release_hosted(self, conn: ConnId) -> None:
+        """A client of :meth:`open_hosted` is over: report ``closed``. A second call has no effect."""
+        if self._hosted.remove(conn):
+            if not self._links:
+                self._on_all_released()
+            self._call_engine(self._engine.closed, conn)
+
+    def _execute(self, effect: Effect) -> None:
+        if not (self._hosted and self._hosted.carry_out(effect)):
+            super()._execute(effect)
+
     def _on_all_released(self) -> None:
         if self._idle is not None:
             self._idle.set()
@@ -151,12 +208,16 @@ class AnyioDriver(Transfer):
 
     def _stop(self, listeners: Sequence[Listener]) -> None:
         self._stopping = True
+        self._token = None
         for listener in listeners:
             listener.socket.close()
         self._now = self._clock()
         for link in list(self._links.values()):
             self._abort(link, "the gateway stopped")
             self._execute_effects()
+        for conn, handler in self._hosted.take_all().items():
+            handler.on_effect(Close(conn, abort=True))
+            self._call_engine(self._engine.closed, conn)
         for conn in list(self._given_up):
             self._on_looked_up(conn)
         while self._work_is_left:

@@ -12,6 +12,8 @@ What there is
   :class:`ProviderSettings`; :class:`Secret` for every value that nobody may see.
 * Effects, for the driver to execute: :class:`Connect` (with :class:`Tls`), :class:`Flush`, :class:`PauseReading`,
   :class:`ResumeReading`, :class:`Close`, :class:`Ask`, :class:`Emit`, :class:`Continue`; ``Effect`` is any of them.
+* Clients without bytes, of a host that owns the WebSocket: :class:`MessageEngine` has their inputs, :class:`Message` is
+  one message; their effects are :class:`Accept`, :class:`Refuse`, :class:`CloseMessages`.
 * Questions (``Question``) and their answers (``Answer``): :class:`Authenticate` and :class:`Authenticated`,
   :class:`ReadMetrics` and :class:`Metrics`, :class:`Sign` and :class:`Signed`; :class:`Unavailable` answers each.
 * Events for the host: ``Event`` is any lifecycle event, from :class:`SessionOpened` to :class:`ProviderEventRead`;
@@ -42,31 +44,42 @@ The ten duties of a driver
 9. Call ``handle_timeout`` at or after ``next_timeout()``.
 10. After ``Continue`` serve each ready socket once, let everything else in the loop run that is ready, then call
     ``proceed(now)``; again for each ``Continue`` that comes. It is no deadline: ``next_timeout()`` does not know of it.
+
+Clients without bytes
+---------------------
+A host whose framework owns the WebSocket calls ``open_messages``. After ``Accept`` it passes each message with
+``receive_message``; at ``Flush`` it pulls with ``messages_to_send`` and reports ``data_sent``, as in duties 4 and 5.
+When the client closes it calls ``receive_close``, then ``closed``. It also calls ``closed`` when ``Refuse`` or
+``CloseMessages`` is carried out, and after ``Close(abort)``. Pauses, losses and time are as for every connection.
 """
 
 from .config import Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
 from .effects import (
+    Accept,
     Answer,
     Ask,
     Authenticate,
     Authenticated,
     Close,
+    CloseMessages,
     Connect,
     Continue,
     Effect,
     Emit,
     Flush,
+    Message,
     Metrics,
     PauseReading,
     Question,
     ReadMetrics,
+    Refuse,
     ResumeReading,
     Sign,
     Signed,
     Tls,
     Unavailable,
 )
-from .engine_api import READ_SIZE, Engine
+from .engine_api import READ_SIZE, Engine, MessageEngine
 from .errors import LocalProtocolError
 from .events import (
     AttemptConnected,
@@ -108,6 +121,7 @@ __version__ = "0.2.0"
 
 __all__ = [
     "READ_SIZE",
+    "Accept",
     "Answer",
     "Ask",
     "AskId",
@@ -120,6 +134,7 @@ __all__ = [
     "Authenticated",
     "Citation",
     "Close",
+    "CloseMessages",
     "Config",
     "ConnId",
     "Connect",
@@ -139,6 +154,8 @@ __all__ = [
     "LifecycleEvent",
     "Limits",
     "LocalProtocolError",
+    "Message",
+    "MessageEngine",
     "Metrics",
     "PauseReading",
     "ProviderEvent",
@@ -149,6 +166,7 @@ __all__ = [
     "ReasoningDelta",
     "Recorder",
     "RefusalDelta",
+    "Refuse",
     "ReplayDiffers",
     "RequestAdmitted",
     "ResponseFailed",

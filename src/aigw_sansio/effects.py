@@ -3,10 +3,11 @@
 Data only. The closed list of effects, questions and their answers. Must not know: how any of them is carried out.
 
 After every call into :class:`aigw_sansio.gateway.Gateway` the driver takes ``effects()`` and executes them in order.
-Effects carry no bytes: :class:`Flush` says that there are some, and the driver pulls them.
+Effects carry no bytes of a connection: :class:`Flush` says that there are some, and the driver pulls them.
+:class:`Accept`, :class:`Refuse` and :class:`CloseMessages` are for clients of ``open_messages`` alone.
 """
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -40,7 +41,8 @@ class Connect(msgspec.Struct, frozen=True):
 
 
 class Flush(msgspec.Struct, frozen=True, gc=False):
-    """``conn`` has bytes to send: pull them with ``data_to_send(conn)`` (duties 4 and 5 of a driver)."""
+    """``conn`` has something to send: pull it with ``data_to_send(conn)`` (duties 4 and 5 of a driver), or with
+    ``messages_to_send(conn)`` if it is a client of ``open_messages``."""
 
     conn: ConnId
 
@@ -66,6 +68,53 @@ class Close(msgspec.Struct, frozen=True, gc=False):
 
     conn: ConnId
     abort: bool
+
+
+class Message(NamedTuple):
+    """One message for a client of ``open_messages``. ``data`` is UTF-8 if ``text`` is true."""
+
+    data: bytes
+    text: bool
+
+
+class Accept(msgspec.Struct, frozen=True):
+    """Accept the WebSocket of ``conn``, a client of ``open_messages``, with this subprotocol; ``None``: without one.
+
+    Then pass each message with ``receive_message``, and send what ``Flush`` announces.
+    """
+
+    conn: ConnId
+    subprotocol: str | None
+
+    def __repr__(self) -> str:  # a subprotocol may be a key
+        return f"Accept({self.conn}, {'no' if self.subprotocol is None else 'a'} subprotocol)"
+
+
+class Refuse(msgspec.Struct, frozen=True):
+    """Refuse ``conn``, a client of ``open_messages``, with a plain HTTP response; then report ``closed(conn)``.
+
+    A host that can only close sends no response. The names in ``headers`` are in lower case.
+    """
+
+    conn: ConnId
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Refuse({self.conn}, {self.status}, {len(self.body)} bytes)"
+
+
+class CloseMessages(msgspec.Struct, frozen=True):
+    """End ``conn``, an accepted client of ``open_messages``, then report ``closed(conn)``.
+
+    Send all messages that can still be pulled, then close the WebSocket with ``code`` and ``reason``, which is at most
+    123 bytes in UTF-8. A ``Close(conn, abort)`` may follow if that takes too long.
+    """
+
+    conn: ConnId
+    code: int
+    reason: str
 
 
 class Continue(msgspec.Struct, frozen=True, gc=False):
@@ -156,4 +205,6 @@ class Emit(msgspec.Struct, frozen=True):
     event: Event
 
 
-Effect: TypeAlias = Connect | Flush | PauseReading | ResumeReading | Close | Ask | Emit | Continue
+Effect: TypeAlias = (
+    Connect | Flush | PauseReading | ResumeReading | Close | Accept | Refuse | CloseMessages | Ask | Emit | Continue
+)

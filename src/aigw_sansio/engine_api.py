@@ -3,13 +3,15 @@
 Decides: which methods a driver may call, and what each asks of its caller. Must not know: any engine, any transport.
 
 :class:`aigw_sansio.Gateway` is the engine. :class:`aigw_sansio.Recorder` has the same methods, and so have the toy
-engines of the driver conformance suite: a driver can drive anything that fits :class:`Engine`. The ten duties of a
+engines of the driver conformance suite: a driver can drive anything that fits :class:`Engine`. A host that has clients
+without bytes needs a :class:`MessageEngine`. The ten duties of a
 driver are written in the docstring of :mod:`aigw_sansio`.
 """
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
-from .effects import Answer, Effect
+from .effects import Answer, Effect, Message
 from .ids import AskId, ConnId
 
 #: The largest read that a driver may deliver, and the usual limit of a pull, in bytes.
@@ -100,3 +102,53 @@ class Engine(Protocol):
 
     def next_timeout(self) -> float | None:
         """The time at which to call :meth:`handle_timeout`, or ``None`` if no deadline is set."""
+
+
+class MessageEngine(Engine, Protocol):
+    """An engine with clients without bytes: their host owns the WebSocket, and passes whole messages.
+
+    What :class:`Engine` says holds for them too, except that they have no bytes: ``receive_data``, ``receive_eof`` and
+    ``data_to_send`` are misuse. Their effects are ``Accept``, ``Refuse``, ``CloseMessages``, ``Flush``,
+    ``PauseReading``, ``ResumeReading`` and ``Close(abort)``.
+    """
+
+    def open_messages(
+        self,
+        target: bytes,
+        peer: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        subprotocols: Sequence[str],
+        principal: str | None,
+        now: float,
+        *,
+        local: str | None = None,
+    ) -> ConnId:
+        """A client asks for a universal WebSocket, ``/v1/{account}/{gateway}``. Returns the id of the client.
+
+        ``target``: path and query, percent-encoded (RFC 9112 section 3.2.1). ``headers``: the fields of the request,
+        ``host`` among them; values as received. ``subprotocols``: those that it offers, best first. ``principal``: the
+        client's name, if the host has authenticated it: then no token is wanted, and a web page of another origin is
+        refused unless the gateway lists it, because the host may have believed a cookie. ``None``: the gateway judges
+        it as any client. ``peer`` and ``local`` as for :meth:`open_downstream`.
+
+        Next: wait for ``Accept`` or ``Refuse``; if the client goes meanwhile, call :meth:`receive_close`.
+        """
+
+    def receive_message(self, conn: ConnId, data: bytes, now: float, *, text: bool) -> None:
+        """A whole message. ``data`` of a ``text`` is UTF-8; what is not, or is too large, closes the client.
+
+        After ``PauseReading`` pass no more; one that is under way may follow. Before ``Accept`` it is misuse.
+        """
+
+    def receive_close(self, conn: ConnId, code: int, reason: str, now: float) -> None:
+        """The client closed: ``code`` and ``reason`` of its close frame, 1005 if it has no code, 1006 if none came.
+
+        Next: :meth:`closed`.
+        """
+
+    def messages_to_send(self, conn: ConnId, limit: int = READ_SIZE) -> list[Message]:
+        """Pull messages of at most ``limit`` bytes together, but at least one if there is one.
+
+        Next: send them, then report :meth:`data_sent` with the bytes of their ``data``, and pull again; none: wait for
+        ``Flush``. Pull no more until all that was pulled is reported.
+        """

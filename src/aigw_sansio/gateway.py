@@ -4,21 +4,22 @@ Decides: which object owns each connection, and how a gateway goes away. Must no
 a driver are in the docstring of the package :mod:`aigw_sansio`.
 """
 
+from collections.abc import Sequence
+
 from .config import Config
 from .dialects.universal.dialect import UniversalDialect
 from .downstream.addresses import ClientAddresses, client_at
 from .downstream.admission import Admission, Admitted
 from .downstream.client_connection import client_connection
-from .downstream.connection_limits import ConnectionLimits, TurnAway, refuse_dial
+from .downstream.connection_limits import ConnectionLimits, TurnAway
 from .downstream.http2 import Http2DownstreamConnection
 from .downstream.memory_use import ClientCensus
+from .downstream.messages import MessagesConnection
 from .downstream.ports import PendingRequest, RequestHandler, Responder
-from .downstream.refusal import refuse_request
-from .downstream.websocket import WebSocketChannel, WebSocketOpening
-from .effects import Answer, Effect
-from .engine.client import Requester
+from .effects import Answer, Effect, Message
 from .engine.connection import Connection
 from .engine.memory import PER_CONNECTION, MemoryGuard
+from .engine.send_buffer import PER_PIECE
 from .engine.services import Services
 from .engine.turns import TURN_BYTES
 from .errors import LocalProtocolError
@@ -26,17 +27,11 @@ from .events import ConnectionRefused
 from .faults import Fault
 from .ids import AskId, ConnId
 from .providers.known_hosts import known_hosts
-from .realtime.memory_use import RelayMemory
-from .realtime.plan import plan
-from .realtime.relay import Relay
-from .realtime.upstream import RelayUpstreamConnection
+from .realtime.open_relays import OpenRelays
 from .sessions.clients import Clients
-from .sessions.planner import client_info
-from .sessions.session import Session
+from .sessions.open_sessions import OpenSessions
 from .upstream.access_tokens import AuthorizingSource
-from .upstream.connection import UpstreamConnection
 from .upstream.pool import Pool
-from .wires.websocket.handshake import Offers
 
 
 class Gateway:
@@ -56,7 +51,6 @@ class Gateway:
         "_connections",
         "_drain_timer",
         "_limits",
-        "_next_session",
         "_now",
         "_pool",
         "_relays",
@@ -64,7 +58,6 @@ class Gateway:
         "_sessions",
         "_source",
         "_turns",
-        "_universal",
         "draining",
     )
 
@@ -80,12 +73,25 @@ class Gateway:
         self._limits = ConnectionLimits(config.limits, addresses)
         self._clients = Clients(self._services, addresses, self._connections)
         self._admission = Admission(self._services, self, addresses)
-        self._universal = UniversalDialect(config.limits)
-        self._sessions: dict[int, Session[WebSocketChannel]] = {}
-        self._relays: dict[int, Relay] = {}
         self._census = ClientCensus(self._connections)
+        self._sessions = OpenSessions(
+            self._services,
+            UniversalDialect(config.limits),
+            source_of=self._source.of,
+            clients=self._clients,
+            census=self._census,
+            on_ended=self._session_ended,
+        )
+        self._relays = OpenRelays(
+            self._services,
+            client_of=lambda conn, peer: self._clients.of(conn, peer).client,
+            tokens=self._source.tokens,
+            census=self._census,
+            taken=self._open_connections,
+            register=self._register,
+            on_ended=self._finish_drain,
+        )
         MemoryGuard(self._services, self._census).watch()
-        self._next_session = 1
         self._now = float("-inf")
         #: The gateway is going away: no new sessions, no new exchanges.
         self.draining = False
@@ -103,14 +109,12 @@ class Gateway:
         self._advance(now)
         conn = self._services.issue_conn()
         refused = self._limits.opened(conn, peer)
-        handler: RequestHandler = self._admission
-        handler = handler if refused is None else TurnAway(self._services, refused, client_at(peer))
         connection = client_connection(
             self._services,
             conn,
             alpn,
             peer=peer,
-            handler=handler,
+            handler=self._handler(refused, peer),
             now=now,
             local=local,
             draining=self.draining or refused is not None,
@@ -122,20 +126,69 @@ class Gateway:
             connection.close(now, abort=True)
         return conn
 
+    def open_messages(
+        self,
+        target: bytes,
+        peer: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        subprotocols: Sequence[str],
+        principal: str | None,
+        now: float,
+        *,
+        local: str | None = None,
+    ) -> ConnId:
+        """A client asks for a WebSocket that its host owns: it speaks in whole messages. Returns the id of the client.
+
+        ``target``: path and query of its request. ``headers``: its header fields, ``host`` among them.
+        ``subprotocols``: those that it offers, best first. ``principal``: the client's name, if the host has
+        authenticated it; then the gateway wants no token. ``peer`` and ``local`` as for :meth:`open_downstream`.
+        Drain :meth:`effects` next: ``Accept`` or ``Refuse`` comes, now or later.
+        """
+        self._advance(now)
+        conn = self._services.issue_conn()
+        client = MessagesConnection(self._services, conn, peer=peer)
+        self._register(client)
+        handler = self._handler(self._limits.opened(conn, peer), peer)
+        client.ask(handler, target, headers, subprotocols, principal, now, local=local)
+        self._services.run_deferred(now)
+        return conn
+
+    def receive_message(self, conn: ConnId, data: bytes, now: float, *, text: bool) -> None:
+        """A whole message of a client of :meth:`open_messages`; ``data`` of a ``text`` is UTF-8.
+
+        Drain :meth:`effects` next. After ``PauseReading`` pass no more; one that is under way may follow.
+        ``LocalProtocolError`` before ``Accept``.
+        """
+        connection = self._look(conn, now)
+        self._turns.left = TURN_BYTES
+        if connection is not None:
+            connection.receive_message(data, now, text=text)  # may raise: until then nothing has changed
+            self._services.grow(len(data) + PER_PIECE)
+            self._services.run_deferred(now)
+        self._now = now
+
+    def receive_close(self, conn: ConnId, code: int, reason: str, now: float) -> None:
+        """A client of :meth:`open_messages` closed, with the ``code`` and ``reason`` of its close frame; 1005 if it has
+        none, 1006 if none came. Drain :meth:`effects` next; :meth:`closed` must follow."""
+        connection = self._look(conn, now)
+        self._turns.left = TURN_BYTES
+        if connection is not None and not connection.ended:
+            connection.receive_close(code, reason, now)  # may raise: until then nothing has changed
+            self._services.run_deferred(now)
+        self._now = now
+
     def connected(self, conn: ConnId, alpn: str | None, now: float) -> None:
         """The dial of ``Connect`` succeeded, TLS included. ``alpn``: the protocol that TLS chose, or ``None``.
 
         Drain :meth:`effects` next, then read the connection. ``LocalProtocolError`` if it was not dialled.
         """
         connection = self._look(conn, now)
-        if connection is not None and not isinstance(connection, UpstreamConnection | RelayUpstreamConnection):
-            raise LocalProtocolError(f"connected({conn}): this connection was not dialled")
-        self._now = now
         self._turns.left = TURN_BYTES
         if connection is not None:
-            connection.connected(alpn, now)
+            connection.connected(alpn, now)  # may raise: until then nothing has changed
             self._services.dials.connected(conn, now)
             self._services.run_deferred(now)
+        self._now = now
 
     def connect_failed(self, conn: ConnId, reason: str, now: float) -> None:
         """The dial of ``Connect`` failed. ``reason``: short text for a person, without secrets.
@@ -143,14 +196,12 @@ class Gateway:
         Drain :meth:`effects` next; :meth:`closed` must follow. ``LocalProtocolError`` if it was not dialled.
         """
         connection = self._look(conn, now)
-        if connection is not None and not isinstance(connection, UpstreamConnection | RelayUpstreamConnection):
-            raise LocalProtocolError(f"connect_failed({conn}): this connection was not dialled")
-        self._now = now
         self._turns.left = TURN_BYTES
         if connection is not None:
-            connection.connect_failed(reason, now)
+            connection.connect_failed(reason, now)  # may raise: until then nothing has changed
             self._services.dials.ended(conn, now)
             self._services.run_deferred(now)
+        self._now = now
 
     def receive_data(self, conn: ConnId, data: bytes, now: float) -> None:
         """Bytes of the peer, at most 64 KiB. Empty data has no effect; it is never an end.
@@ -162,18 +213,18 @@ class Gateway:
             connection = self._find(conn, now)
             if connection is None:
                 return
-        self._now = now
         self._turns.left = TURN_BYTES
         if data and not connection.ended:
             if data.__class__ is not bytes:
                 data = bytes(memoryview(data))  # a driver may have read into a bytearray; from here on it is bytes
-            (connection.receiver or connection).receive_data(data, now)
+            (connection.receiver or connection).receive_data(data, now)  # may raise: then nothing has changed
             services = self._services
             services.unweighed = unweighed = services.unweighed - len(data) - 64  # PER_PIECE: it may be kept
             if unweighed < 0:
                 services.grow(0)
             if services.deferred:
                 services.run_deferred(now)
+        self._now = now
 
     def receive_eof(self, conn: ConnId, now: float) -> None:
         """The peer ended its direction in order. Call it at most once for a connection, and no :meth:`receive_data`
@@ -181,10 +232,12 @@ class Gateway:
 
         Drain :meth:`effects` next. Bytes may still be sent; :meth:`closed` must follow, after ``Close``.
         """
-        connection = self._find(conn, now)
+        connection = self._look(conn, now)
+        self._turns.left = TURN_BYTES
         if connection is not None and not connection.ended:
-            connection.receive_eof(now)
+            connection.receive_eof(now)  # may raise: until then nothing has changed
             self._services.run_deferred(now)
+        self._now = now
 
     def connection_lost(self, conn: ConnId, reason: str, now: float) -> None:
         """The connection was lost: a reset, a failed write, TLS that ended without ``close_notify``. ``reason``: short
@@ -246,12 +299,7 @@ class Gateway:
         Drain :meth:`effects` next. Afterwards :meth:`next_timeout` is later than ``now``, or ``None``.
         """
         self._advance(now)
-        while True:
-            self._services.timers.fire(now)
-            self._services.run_deferred(now)
-            due = self._services.timers.next_deadline()
-            if due is None or due > now:
-                break
+        self._services.fire_timers(now)
 
     def proceed(self, now: float) -> None:
         """Do more of the work that ``Continue`` told of. Drain :meth:`effects` next: there may be another one."""
@@ -276,10 +324,8 @@ class Gateway:
         self.draining = True  # before the sessions, which may end at once and complete the drain
         deadline = now + self._services.config.timeouts.drain_s
         self._drain_timer.arm(deadline)
-        for session in list(self._sessions.values()):
-            session.drain(deadline, now)
-        for relay in list(self._relays.values()):
-            relay.drain(now)
+        self._sessions.drain(deadline, now)
+        self._relays.drain(now)
         for connection in list(self._connections.values()):
             if isinstance(connection, Http2DownstreamConnection):
                 connection.drain(now)
@@ -310,6 +356,16 @@ class Gateway:
             raise LocalProtocolError(f"data_to_send({conn}): no such connection was ever issued")
         return b""
 
+    def messages_to_send(self, conn: ConnId, limit: int = 65536) -> list[Message]:
+        """Messages for a client of :meth:`open_messages`, of at most ``limit`` bytes together, but at least one if
+        there is one. Call it after ``Flush``.
+
+        Send them, and call :meth:`data_sent` with the length of their ``data`` when the transport has taken them. No
+        message: wait for the next ``Flush``.
+        """
+        connection = self._look(conn, self._now)
+        return [] if connection is None else connection.buffer.take(limit)
+
     def next_timeout(self) -> float | None:
         """The deadline for :meth:`handle_timeout`, in monotonic seconds; ``None`` if there is none. Read it again after
         every input."""
@@ -323,9 +379,9 @@ class Gateway:
     def snapshot(self) -> dict[str, int]:
         """Numbers of live objects, for tests and metrics."""
         return {
-            "connections": len(self._connections) - self._services.dials.held,
+            "connections": self._open_connections(),
             "sessions": len(self._sessions) + len(self._relays),
-            "exchanges": sum(session.running for session in self._sessions.values()),
+            "exchanges": sum(session.running for session in self._sessions),
             "waiting_calls": self._pool.waiting,
             "timers": self._services.timers.armed,
             "postponed": self._turns.waiting,
@@ -337,59 +393,11 @@ class Gateway:
 
     def open_universal(self, admitted: Admitted, responder: Responder, now: float) -> None:
         """A universal client was admitted: begin its session."""
-        request = admitted.request
-        assert isinstance(request.websocket, Offers)
-        selected = admitted.offer.select()
-        client = client_info(admitted, admitted.offer.shown(selected))
-        opening = WebSocketOpening(
-            self._services,
-            responder.pipe,
-            compression=admitted.settings.compression,
-            offers=request.websocket.extensions,
-            now=now,
-        )
-        limits = self._clients.of(request.conn, request.peer)
-        session = Session(
-            self._services,
-            self._source.of(Requester(client.name, limits.client)),
-            self._universal,
-            client=client,
-            limits=limits,
-            session_id=self._issue_session(),
-            open_channel=opening.open,
-            on_ended=self._session_ended,
-            now=now,
-        )
-        self._sessions[session.session_id] = session
-        session.start(now)  # before ``accept``, which may hand over early messages
-        self._census.joined(responder.pipe, session)
-        responder.accept(selected, session.channel, now, extension=opening.extension)
+        self._sessions.open(admitted, responder, now)
 
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
         """A realtime client was admitted: dial its provider. ``None`` if the request has its response already."""
-        request, resource = admitted.request, admitted.resource
-        taken = len(self._connections) - self._services.dials.held
-        call = refuse_dial(self._services.config.descriptors, taken) or plan(self._services, admitted, now)
-        if isinstance(call, Fault):
-            refuse_request(self._services, request, responder, call, now, address=client_at(request.peer))
-            return None
-        relay = Relay(
-            self._services,
-            admitted,
-            call,
-            responder=responder,
-            requester=Requester(
-                f"{resource.account}/{resource.gateway}", self._clients.of(request.conn, request.peer).client
-            ),
-            session_id=self._issue_session(),
-            tokens=self._source.tokens,
-            register=self._register,
-            on_ended=self._relay_ended,
-        )
-        self._relays[relay.session_id] = relay
-        self._census.joined(responder.pipe, RelayMemory(relay))
-        relay.start(now)
-        return relay
+        return self._relays.open(admitted, responder, now)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -415,23 +423,18 @@ class Gateway:
         self._turns.left = TURN_BYTES
         return connection
 
-    def _issue_session(self) -> int:
-        session_id = self._next_session
-        self._next_session += 1
-        return session_id
+    def _handler(self, refused: Fault | None, peer: str) -> RequestHandler:
+        """Decides about the requests of a client. ``refused``: why it is one too many."""
+        return self._admission if refused is None else TurnAway(self._services, refused, client_at(peer))
+
+    def _open_connections(self) -> int:
+        return len(self._connections) - self._services.dials.held
 
     def _register(self, connection: Connection) -> None:
         self._connections[connection.conn] = connection
         self._services.grow(PER_CONNECTION)
 
-    def _relay_ended(self, relay: Relay, now: float) -> None:
-        del self._relays[relay.session_id]
-        self._census.left(RelayMemory(relay))
-        self._finish_drain(now)
-
-    def _session_ended(self, session: Session[WebSocketChannel], now: float) -> None:
-        del self._sessions[session.session_id]
-        self._census.left(session)
+    def _session_ended(self, now: float) -> None:
         self._services.defer(self._pool.serve_all)  # less is kept from the others
         self._finish_drain(now)
 
@@ -441,8 +444,6 @@ class Gateway:
             self._pool.close_all(now)
 
     def _on_drain_timeout(self, now: float) -> None:
-        for session in list(self._sessions.values()):
-            session.end_drain(now)
-        for relay in list(self._relays.values()):
-            relay.end_drain(now)
+        self._sessions.end_drain(now)
+        self._relays.end_drain(now)
         self._pool.close_all(now)

@@ -8,14 +8,14 @@ test; it needs no sockets and no clock. A record holds everything that peers sen
 keep keys. The settings are not in it; replay with the settings of the recorded run.
 """
 
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 
 import msgspec
 
 from .config import Config
-from .effects import ANSWER_TYPE, Answer, Effect, Unavailable
+from .effects import ANSWER_TYPE, Answer, Effect, Message, Unavailable
 from .engine_api import READ_SIZE
 from .gateway import Gateway
 from .ids import AskId, ConnId
@@ -23,6 +23,13 @@ from .ids import AskId, ConnId
 #: Every class that an answer can have, by the name under which a record holds it.
 _ANSWERS: dict[str, type[Answer]] = {answer.__name__: answer for answer in (*ANSWER_TYPE.values(), Unavailable)}
 _ANSWER_CLASSES = tuple(_ANSWERS.values())
+#: The types of arguments that JSON has not: method and position. A record holds bytes in base64.
+_TYPES: dict[tuple[str, int], object] = {
+    ("receive_data", 1): bytes,
+    ("receive_message", 1): bytes,
+    ("open_messages", 0): bytes,
+    ("open_messages", 2): list[tuple[bytes, bytes]],
+}
 
 
 class _Call(msgspec.Struct, array_like=True):
@@ -31,7 +38,7 @@ class _Call(msgspec.Struct, array_like=True):
     method: str
     arguments: list[msgspec.Raw]
     result: str
-    options: dict[str, str] = {}
+    options: dict[str, str | bool] = {}
 
 
 class _Start(msgspec.Struct, array_like=True):
@@ -61,6 +68,8 @@ def _digest(result: object) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, bytes):
         return b64encode(value).decode()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
     if isinstance(value, _ANSWER_CLASSES):
         return [type(value).__name__, msgspec.to_builtins(value)]
     return value
@@ -80,7 +89,7 @@ class Recorder:
         self._write = write
         write(msgspec.json.encode(_Start(seed.hex(), wall_offset)) + b"\n")
 
-    def _call(self, method: str, *arguments: object, **options: str) -> object:
+    def _call(self, method: str, *arguments: object, **options: str | bool) -> object:
         result = getattr(self._gateway, method)(*arguments, **options)
         raw = [msgspec.Raw(msgspec.json.encode(_plain(argument))) for argument in arguments]
         line = [method, raw, _digest(result), options] if options else [method, raw, _digest(result)]
@@ -93,6 +102,32 @@ class Recorder:
         conn = self._call("open_downstream", peer, alpn, now, **options)
         assert isinstance(conn, int)
         return ConnId(conn)
+
+    def open_messages(
+        self,
+        target: bytes,
+        peer: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        subprotocols: Sequence[str],
+        principal: str | None,
+        now: float,
+        *,
+        local: str | None = None,
+    ) -> ConnId:
+        """See :meth:`.Gateway.open_messages`."""
+        options = {} if local is None else {"local": local}
+        arguments = (target, peer, list(headers), list(subprotocols), principal, now)
+        conn = self._call("open_messages", *arguments, **options)
+        assert isinstance(conn, int)
+        return ConnId(conn)
+
+    def receive_message(self, conn: ConnId, data: bytes, now: float, *, text: bool) -> None:
+        """See :meth:`.Gateway.receive_message`."""
+        self._call("receive_message", conn, data, now, text=text)
+
+    def receive_close(self, conn: ConnId, code: int, reason: str, now: float) -> None:
+        """See :meth:`.Gateway.receive_close`."""
+        self._call("receive_close", conn, code, reason, now)
 
     def connected(self, conn: ConnId, alpn: str | None, now: float) -> None:
         """See :meth:`.Gateway.connected`."""
@@ -155,6 +190,12 @@ class Recorder:
         assert isinstance(data, bytes)
         return data
 
+    def messages_to_send(self, conn: ConnId, limit: int = READ_SIZE) -> list[Message]:
+        """See :meth:`.Gateway.messages_to_send`."""
+        messages = self._call("messages_to_send", conn, limit)
+        assert isinstance(messages, list)
+        return messages
+
     def next_timeout(self) -> float | None:
         """See :meth:`.Gateway.next_timeout`. It changes nothing and is not recorded."""
         return self._gateway.next_timeout()
@@ -166,8 +207,9 @@ class Recorder:
 
 def _argument(method: str, position: int, raw: msgspec.Raw) -> object:
     value = msgspec.json.decode(raw)
-    if method == "receive_data" and position == 1:
-        return b64decode(value)
+    kind = _TYPES.get((method, position))
+    if kind is not None:
+        return msgspec.convert(value, kind)
     if method == "answer" and position == 1:
         name, fields = value
         return msgspec.convert(fields, _ANSWERS[name])

@@ -20,9 +20,9 @@ DRIVERS = ROOT / "src" / "aigw_drivers"
 
 CORE_EXPORTS = {
     # the engine and its settings
-    "Gateway", "Engine", "READ_SIZE", "Config", "Limits", "Timeouts", "Retry", "GatewaySettings", "ProviderSettings", "Secret",
+    "Gateway", "Engine", "MessageEngine", "READ_SIZE", "Config", "Limits", "Timeouts", "Retry", "GatewaySettings", "ProviderSettings", "Secret",
     # effects, questions and answers
-    "Connect", "ConnectionRefused", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Continue", "Effect", "Tls", "Question", "Answer",
+    "Connect", "ConnectionRefused", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Continue", "Accept", "Refuse", "CloseMessages", "Message", "Effect", "Tls", "Question", "Answer",
     "Authenticate", "Authenticated", "ReadMetrics", "Metrics", "Sign", "Signed", "Unavailable",
     # lifecycle events
     "Event", "LifecycleEvent", "SessionOpened", "SessionEnded", "UpgradeRefused", "RequestAdmitted", "AttemptStarted",
@@ -38,7 +38,7 @@ CORE_EXPORTS = {
 DRIVER_EXPORTS = {
     "AnyioDriver", "ProtocolDriver", "AnswerHandler", "DriverName", "Listener", "listen", "running", "Running", "Settings",
     "ServerSettings", "SettingsError", "load_settings", "WebSocketClient", "WebSocketClosed", "HandshakeRefused",
-    "LoopbackProvider",
+    "LoopbackProvider", "MessageHandler", "MessageEffect",
 }  # fmt: skip
 
 CLIENT_EXPORTS = {
@@ -50,12 +50,13 @@ CLIENT_EXPORTS = {
 #: Exports that are neither class nor function, so they have no docstring: types, ids and constants.
 WITHOUT_DOCSTRING = {
     "READ_SIZE", "__version__", "Effect", "Question", "Answer", "Event", "LifecycleEvent", "ProviderEvent", "ConnId", "AskId",
-    "AnswerHandler", "DriverName", "Mode",
+    "AnswerHandler", "DriverName", "Mode", "MessageEffect",
 }  # fmt: skip
 
 #: The modules of the core that the drivers proper import beside ``aigw_sansio`` itself, and which of them does.
 INNER_MODULES = {
     "anyio_driver": {"effects"},
+    "asgi": {"providers.known_hosts"},
     "server.serve": {"providers.known_hosts"},
     "server.concerns": {"providers.auth"},  # which names say that a value is a key
     "server.settings": {

@@ -7,8 +7,9 @@ from pathlib import Path
 DRIVERS = Path(__file__).parents[2] / "src" / "aigw_drivers"
 
 GUARD = "no_thread_is_an_os_error"
-#: What starts a thread or a process, by its last name. A look-up of the standard library itself, ``socket.getaddrinfo``,
-#: runs in the thread of its caller.
+#: They run in the thread of their caller, or in that of a loop that runs already.
+START_NONE = {"socket.getaddrinfo", "anyio.from_thread.run_sync"}
+#: What starts a thread or a process, by its last name.
 STARTERS = {
     "Popen", "Process", "Thread", "ThreadPoolExecutor", "connect_tcp", "create_tcp_listener",
     "fork", "getaddrinfo", "open_process", "run_in_executor", "run_process", "run_sync", "start_blocking_portal",
@@ -26,7 +27,7 @@ def starts(tree: ast.AST, *, guarded: bool = False) -> Iterator[tuple[str, bool]
             inner = False  # it runs at another time
         elif isinstance(node, ast.Call):
             called = ast.unparse(node.func)
-            if called.rpartition(".")[2] in STARTERS and called != "socket.getaddrinfo":
+            if called.rpartition(".")[2] in STARTERS and called not in START_NONE:
                 yield called, guarded
         yield from starts(node, guarded=inner)
 

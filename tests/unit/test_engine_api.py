@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from aigw_sansio import READ_SIZE, Engine, Gateway, Recorder
+from aigw_sansio import READ_SIZE, Engine, Gateway, MessageEngine, Recorder
 
 CORE = Path(__file__).parents[2] / "src" / "aigw_sansio"
-METHODS = {name: value for name, value in vars(Engine).items() if inspect.isfunction(value) and name[0] != "_"}
-OUTPUTS = {"effects", "data_to_send", "next_timeout"}
+METHODS = {
+    name: value
+    for interface in (Engine, MessageEngine)
+    for name, value in vars(interface).items()
+    if inspect.isfunction(value) and name[0] != "_"
+}
+OUTPUTS = {"effects", "data_to_send", "messages_to_send", "next_timeout"}
 INPUTS = set(METHODS) - OUTPUTS
 
 
@@ -55,7 +60,7 @@ def test_every_method_says_what_it_does() -> None:
 def test_inputs_of_the_host_are_beside_the_interface() -> None:
     """Who adds an input to the gateway adds it here, and to the recorder: then it is recorded too."""
     tree = ast.parse((CORE / "gateway.py").read_text(encoding="utf-8"))
-    plain = {"int", "str", "bytes", "float", "bool", "None"}
+    plain = {"int", "str", "bytes", "float", "bool", "None", "tuple", "Sequence"}
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module and "." not in node.module:
             plain |= {alias.name for alias in node.names}

@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, get_type_hints
 
 import msgspec
@@ -15,6 +15,7 @@ from aigw_sansio import (
     Authenticated,
     Config,
     Engine,
+    MessageEngine,
     Metrics,
     ProviderSettings,
     Recorder,
@@ -96,7 +97,7 @@ class _Listener:
     def __getattr__(self, name: str) -> Callable[..., object]:
         def method(*arguments: object, **options: object) -> object:
             _Listener.heard.append((name, (*arguments, *options.values())))
-            return {"open_downstream": 7, "effects": [], "data_to_send": b""}.get(name)
+            return {"open_downstream": 7, "open_messages": 7, "effects": [], "data_to_send": b""}.get(name)
 
         return method
 
@@ -104,6 +105,7 @@ class _Listener:
 #: A value for each type of argument and field. Bytes are not UTF-8, so that they cannot pass for text.
 SAMPLES: dict[object, object] = {
     bool: True, int: 3, float: 2.5, str: "\u20ac text", bytes: b"\x00\xff\xfe=", str | None: "name", float | None: 1.5,
+    Sequence[str]: ["a", "b"], Sequence[tuple[bytes, bytes]]: [(b"name", b"\xff")],
 }  # fmt: skip
 ANSWER_CLASSES = [*ANSWER_TYPE.values(), Unavailable]
 
@@ -124,8 +126,8 @@ def test_every_class_of_answer_is_recorded_and_replayed(cls: type, monkeypatch: 
 
 INPUTS = [
     name
-    for name, method in vars(Engine).items()
-    if inspect.isfunction(method) and [*inspect.signature(method).parameters][-1] in ("now", "local")
+    for name, method in (vars(Engine) | vars(MessageEngine)).items()
+    if inspect.isfunction(method) and "now" in inspect.signature(method).parameters
 ]
 
 
@@ -138,7 +140,7 @@ def test_every_input_is_recorded_and_replayed(name: str, monkeypatch: pytest.Mon
     parameters = list(inspect.signature(getattr(Recorder, name)).parameters)[1:]
     kinds = [getattr(hints[parameter], "__supertype__", hints[parameter]) for parameter in parameters]
     arguments = tuple(SAMPLES[kind] if kind in SAMPLES else sample(Signed) for kind in kinds)
-    options = {"local": arguments[-1]} if parameters[-1] == "local" else {}
+    options = {parameters[-1]: arguments[-1]} if parameters[-1] != "now" else {}
     arguments = arguments[:-1] if options else arguments
     getattr(written, name)(*arguments, **options)
     assert len(lines) == 2, "the seed, and the call"
@@ -149,7 +151,9 @@ def test_every_input_is_recorded_and_replayed(name: str, monkeypatch: pytest.Mon
 
 
 def test_there_are_inputs_to_record() -> None:
-    assert {"open_downstream", "answer", "closed", "drain", "handle_timeout"} < set(INPUTS)
+    assert {"open_downstream", "open_messages", "receive_message", "answer", "closed", "drain", "handle_timeout"} < set(
+        INPUTS
+    )
 
 
 KEY_FILE = {

@@ -133,6 +133,8 @@ class Transfer(ABC):
                                     self._unflushed[link] = None
                                 else:
                                     self._send_pending(link)
+                            elif link is None:
+                                self._execute(effect)  # for a client without bytes
                         else:
                             calls = True
                             link = links.get(effect.conn) if isinstance(effect, Close) else None

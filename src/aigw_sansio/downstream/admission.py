@@ -21,10 +21,19 @@ from ..quoting import quoted
 from ..secret import Secret, without_content
 from ..wires.heads import header_values
 from ..wires.http import Headers
-from ..wires.websocket.handshake import NotUpgrade, WrongVersion
+from ..wires.websocket.handshake import Extension, NotUpgrade, Offers, WrongVersion
 from .addresses import ClientAddresses
 from .gateway_tokens import bearer_token, known_token
-from .origins import Host, WebOrigin, is_own_origin, read_host, read_origin, refuse_host, refuse_origin
+from .origins import (
+    Host,
+    WebOrigin,
+    is_own_origin,
+    read_host,
+    read_origin,
+    refuse_foreign_page,
+    refuse_host,
+    refuse_origin,
+)
 from .ports import ClientRequest, PendingRequest, Responder
 from .refusal import JSON, refuse_request
 from .routes import (
@@ -56,6 +65,12 @@ class Admitted(msgspec.Struct, frozen=True):
     token: Secret | None = None  #: the gateway's token that it showed, if that let it in
 
     __repr__ = without_content
+
+    @property
+    def extensions(self) -> tuple[Extension, ...]:
+        """The extensions that the client offers."""
+        assert isinstance(self.request.websocket, Offers)
+        return self.request.websocket.extensions
 
 
 class SessionHost(Protocol):
@@ -125,7 +140,7 @@ class Admission:
         host = read_host(request)
         if isinstance(host, Fault):
             return self._refuse(request, responder, host, now)
-        if not settings.authentication:
+        if not settings.authentication and request.principal is None:
             foreign = refuse_host(host, request.local, self._hosts)
             if foreign is not None:
                 return self._refuse(request, responder, foreign, now)
@@ -136,8 +151,10 @@ class Admission:
         shown, query = _shown_tokens(request, offer, settings, query=query)
         token = shown[0] if shown else None
         admitted = Admitted(
-            request=request, offer=offer, resource=resource, settings=settings, query=query, principal=None
+            request=request, offer=offer, resource=resource, settings=settings, query=query, principal=request.principal
         )
+        if request.principal is not None:
+            return self._let_in(admitted, host, origin, responder, now)
         if settings.authentication and any(other != token for other in shown):
             return self._refuse_token(request, responder, "there are two different tokens in one place", now)
         # Safety: without authentication, or with a token of the settings, the host is not asked.
@@ -150,7 +167,10 @@ class Admission:
     ) -> PendingRequest | None:
         """The token is right, or none is needed: the checks behind it."""
         request, settings = admitted.request, admitted.settings
-        fault = refuse_origin(origin, settings, host, request.local, self._hosts)
+        if request.principal is None:
+            fault = refuse_origin(origin, settings, host, request.local, self._hosts)
+        else:
+            fault = refuse_foreign_page(origin, settings, host)
         if fault is None and settings is _UNKNOWN_GATEWAY:
             fault = self._unknown_gateway(admitted.resource)
         if fault is not None:

@@ -17,6 +17,7 @@ from ..ids import ConnId
 from .http1 import Http1DownstreamConnection
 from .http2 import Http2DownstreamConnection
 from .http2_stream import StreamPipe
+from .messages import MessagesConnection
 
 #: Input of an HTTP/2 connection that is not passed on, from which on a client that is held back is not read at all.
 _MUCH_INPUT = 32 * 1024
@@ -76,7 +77,7 @@ class ClientCensus:
         if isinstance(connection, Http2DownstreamConnection):
             return self._count_streams(connection, mine, held, least)
         size = mine + PER_CONNECTION
-        if isinstance(connection, Http1DownstreamConnection):
+        if isinstance(connection, Http1DownstreamConnection | MessagesConnection):
             user = self._users.get(connection)
             if user is not None:
                 size += user.kept
@@ -94,7 +95,7 @@ class ClientCensus:
         if on and connection is not None:
             self._squeezed.add(client)
         pipes: list[BytePipe] = []
-        if isinstance(connection, Http1DownstreamConnection):
+        if isinstance(connection, Http1DownstreamConnection | MessagesConnection):
             connection.squeeze(now, on=on)
             pipes.append(connection)
         elif isinstance(connection, Http2DownstreamConnection):
@@ -109,7 +110,7 @@ class ClientCensus:
     def close_largest(self, client: ClientId, excess: int, why: str, now: float) -> int:
         conn, stream = client
         connection = self._connections.get(conn)
-        if isinstance(connection, Http1DownstreamConnection):
+        if isinstance(connection, Http1DownstreamConnection | MessagesConnection):
             held, user = connection.held, self._users.get(connection)
             if user is None:
                 connection.close(now, abort=True)

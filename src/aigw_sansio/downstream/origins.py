@@ -103,9 +103,14 @@ def refuse_host(host: Host, local: str | None, hosts: frozenset[str]) -> Fault |
 
 def is_own_origin(origin: WebOrigin, host: Host, local: str | None, hosts: frozenset[str]) -> bool:
     """Whether the page came from the address at which it asks. Whether we speak TLS does not matter: fronts end it."""
-    if not origin.name or origin.name != host.name:
-        return False
     if (local is None or not is_loopback(local)) and not host.is_address and host.name not in hosts:
+        return False
+    return _is_same(origin, host)
+
+
+def _is_same(origin: WebOrigin, host: Host) -> bool:
+    """Whether the page came from ``host``, as its name says."""
+    if not origin.name or origin.name != host.name:
         return False
     default = _DEFAULT_PORTS.get(origin.scheme)
     port = default if origin.port is None else origin.port
@@ -120,6 +125,21 @@ def refuse_origin(
         return None
     if is_own_origin(origin, host, local, hosts) or (origin.name and settings.authentication and not settings.origins):
         return None
+    return _foreign_origin()
+
+
+def refuse_foreign_page(origin: WebOrigin | None, settings: GatewaySettings, host: Host) -> Fault | None:
+    """Why a page of ``origin`` may not use the gateway with ``settings``, if the host has authenticated the client.
+
+    The host may have done so by a cookie, which a browser sends for the pages of other sites too. So the gateway's own
+    authentication allows none of them. A page whose name only resolves to this machine gets no cookie.
+    """
+    if origin is None or _ANY in settings.origins or origin.text in settings.origins or _is_same(origin, host):
+        return None
+    return _foreign_origin()
+
+
+def _foreign_origin() -> Fault:
     detail = "this origin is not among those that the gateway allows; list it in the gateway's setting origins"
     return Fault(FaultKind.ORIGIN_NOT_ALLOWED, Side.CLIENT, detail)
 

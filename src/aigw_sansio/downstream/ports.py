@@ -19,7 +19,8 @@ class ClientRequest(msgspec.Struct, frozen=True):
     """A client's request.
 
     ``websocket``: what it offers for a WebSocket, or why there can be none. ``local``: the address that the client
-    reached. ``authority``: the ``:authority`` of HTTP/2.
+    reached. ``authority``: the ``:authority`` of HTTP/2. ``principal``: the client's name, if the host has
+    authenticated it.
     """
 
     conn: ConnId
@@ -30,6 +31,7 @@ class ClientRequest(msgspec.Struct, frozen=True):
     websocket: Offers | NotUpgrade | WrongVersion | Fault
     local: str | None = None
     authority: bytes | None = None
+    principal: str | None = None
 
     __repr__ = without_content
 

@@ -7,6 +7,7 @@ the subclasses read the bytes and tell their owners.
 from typing import Final, Protocol
 
 from ..effects import Flush
+from ..errors import LocalProtocolError
 from ..ids import ConnId
 from .send_buffer import SendBuffer
 from .services import Services
@@ -94,9 +95,25 @@ class Connection:
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
+    def connected(self, alpn: str | None, now: float) -> None:
+        """The dial succeeded, and TLS chose ``alpn``."""
+        raise LocalProtocolError(f"connected({self.conn}): this connection was not dialled")
+
+    def connect_failed(self, reason: str, now: float) -> None:
+        """The dial failed."""
+        raise LocalProtocolError(f"connect_failed({self.conn}): this connection was not dialled")
+
     def receive_data(self, data: bytes, now: float) -> None:
         """Bytes of the peer, while there is no ``receiver``."""
         raise AssertionError("a subclass reads")
+
+    def receive_message(self, data: bytes, now: float, *, text: bool) -> None:
+        """A whole message of a client without bytes."""
+        raise LocalProtocolError(f"receive_message({self.conn}): this connection has bytes; call receive_data")
+
+    def receive_close(self, code: int, reason: str, now: float) -> None:
+        """A client without bytes closed. It takes nothing any more."""
+        raise LocalProtocolError(f"receive_close({self.conn}): this connection has bytes; call receive_eof")
 
     def receive_eof(self, now: float) -> None:
         """The peer ended its direction."""

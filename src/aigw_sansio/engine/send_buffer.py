@@ -7,6 +7,7 @@ the bytes mean, and which peers are paused because of them.
 from collections import deque
 from typing import Final
 
+from ..effects import Message
 from ..errors import LocalProtocolError
 
 #: Memory of a ``bytes`` object and its place in a queue, beside its content. Small pieces take more than their bytes.
@@ -89,6 +90,10 @@ class SendBuffer:
         self.pulled += len(data)
         return data
 
+    def take(self, limit: int) -> list[Message]:
+        """There are no messages: a driver that wants some has mistaken the connection."""
+        raise LocalProtocolError("messages_to_send: this connection has bytes; call data_to_send")
+
     def confirm(self, n: int) -> int:
         """The transport took ``n`` of the pulled bytes. Returns how many are left, the pulled ones included.
         ``LocalProtocolError`` if fewer were pulled."""
@@ -104,3 +109,48 @@ class SendBuffer:
         self._pieces.clear()
         self._offset = 0
         self.size = self.pulled
+
+
+class MessageBuffer(SendBuffer):
+    """The output of one client, as whole messages. Its sizes are those of their contents."""
+
+    __slots__ = ("_messages",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._messages: deque[Message] = deque()
+
+    def put(self, message: Message) -> bool:
+        """Queue ``message``. True if there was nothing to pull before: emit a ``Flush``."""
+        first = not self._messages
+        self._messages.append(message)
+        self.size += len(message.data)
+        return first
+
+    def take(self, limit: int) -> list[Message]:
+        """Messages of at most ``limit`` bytes together, oldest first; at least one, if there is one."""
+        messages = self._messages
+        taken: list[Message] = []
+        room = limit
+        while messages and (not taken or len(messages[0].data) <= room):
+            message = messages.popleft()
+            taken.append(message)
+            room -= len(message.data)
+            self.pulled += len(message.data)
+        return taken
+
+    @property
+    def weight(self) -> int:
+        return weight(self.size, len(self._messages))
+
+    @property
+    def held(self) -> int:
+        return self.size + PER_PIECE * len(self._messages)
+
+    def pull(self, limit: int) -> bytes:
+        """There are no bytes: a driver that wants some has mistaken the connection."""
+        raise LocalProtocolError("data_to_send: this client has messages; call messages_to_send")
+
+    def clear(self) -> None:
+        self._messages.clear()
+        super().clear()

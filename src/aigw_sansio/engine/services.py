@@ -56,6 +56,7 @@ class Services:
     __slots__ = (
         "_next_ask",
         "_next_conn",
+        "_next_session",
         "_pending",
         "_weigh",
         "_weighs_soon",
@@ -99,6 +100,7 @@ class Services:
         #: The callbacks for :meth:`run_deferred`.
         self.deferred: list[Callable[[float], None]] = []
         self._next_conn = 1
+        self._next_session = 1
         self._next_ask = 1
         self._pending: dict[AskId, _Pending] = {}
 
@@ -161,6 +163,15 @@ class Services:
             for callback in callbacks:
                 callback(now)
 
+    def fire_timers(self, now: float) -> None:
+        """Fire all timers that are due at ``now``, those that they arm included."""
+        while True:
+            self.timers.fire(now)
+            self.run_deferred(now)
+            due = self.timers.next_deadline()
+            if due is None or due > now:
+                break
+
     # -- memory -------------------------------------------------------------------------------------------------
 
     def watch_memory(self, weigh: Callable[[float], None], after: int) -> None:
@@ -183,6 +194,12 @@ class Services:
         conn = ConnId(self._next_conn)
         self._next_conn += 1
         return conn
+
+    def issue_session(self) -> int:
+        """A new number of a session."""
+        number = self._next_session
+        self._next_session += 1
+        return number
 
     def was_issued(self, conn: ConnId) -> bool:
         """Whether ``conn`` was ever issued. The connection may have ended long ago."""

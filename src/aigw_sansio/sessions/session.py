@@ -31,7 +31,7 @@ _HEADER_BYTES = 160
 
 _GOING_AWAY = "the gateway is going away"
 
-Channel = TypeVar("Channel", bound=MessageChannel)
+Channel = TypeVar("Channel", bound=MessageChannel, covariant=True)
 
 
 class Session(Generic[Channel]):

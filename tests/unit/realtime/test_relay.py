@@ -417,7 +417,7 @@ def test_a_side_that_still_takes_what_was_sent_is_not_idle() -> None:
 @pytest.mark.parametrize("who", ["client", "provider"])
 def test_whoever_ends_it_is_answered_first(who: str) -> None:
     world = World()
-    [relay] = world.gateway._relays.values()
+    [relay] = world.gateway._relays
     ended, other = (world.client, world.provider) if who == "client" else (world.provider, world.client)
     close = encode_frame(FIN | Opcode.CLOSE, b"\x03\xe8", bytes(4) if who == "client" else None)
     world.gateway.receive_data(ended.conn, close, world.driver.now)
@@ -523,7 +523,7 @@ def test_a_key_reaches_the_provider_alone(
     up = next((link for link in driver.links.values() if link.kind == "up"), None)
     assert (up is None) is (outcome == "unknown path")
     if up is not None:
-        relays = list(gateway._relays.values())
+        relays = list(gateway._relays)
         assert CANARY not in "".join(repr(relay._call) + repr(relay) + repr(relay._upstream) for relay in relays)
         provider = WsProvider()
         if outcome == "dial":
@@ -619,7 +619,7 @@ def test_a_relay_that_never_opened_is_closed(how: str) -> None:
     client = WsClient()
     link = driver.open_client(client)
     driver.send(link, client.request(upgrade_request("/v1/local/default/openai?model=m", [])))
-    (relay,) = gateway._relays.values()
+    (relay,) = gateway._relays
     if how == "refused":
         driver.refused(next(up for up in driver.links.values() if up.kind == "up"), "no route")
     else:
@@ -655,7 +655,7 @@ def test_reads_that_come_after_the_end_are_ignored() -> None:
 
 def test_a_session_keeps_neither_the_head_of_its_client_nor_that_for_its_provider() -> None:
     world = World()
-    (relay,) = world.gateway._relays.values()
+    (relay,) = world.gateway._relays
     assert relay._admitted.request.headers == []
     assert relay._call.headers == []
     assert relay._upstream is not None

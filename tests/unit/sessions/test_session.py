@@ -273,7 +273,7 @@ def test_what_requests_hold_is_counted_by_memory(steps: int, headers: int, size:
 
     for number in range(20):
         create(number)
-    (session,) = world.gateway._sessions.values()
+    (session,) = world.gateway._sessions
     counted = session._request_bytes
     gc.collect()
     tracemalloc.start()

@@ -1,0 +1,390 @@
+"""Universal sockets inside an ASGI application: Starlette, FastAPI, Litestar or Quart owns the WebSocket.
+
+Decides: how ASGI's messages (ASGI 3, WebSocket and Lifespan protocols) become inputs of an engine, and effects become
+ASGI's messages. Must not know: the meaning of messages, and which server runs the application.
+
+Realtime sockets are not served here, only universal ones: a realtime relay forwards frames, which ASGI hides.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from contextlib import asynccontextmanager
+from os import urandom
+from typing import Final, NamedTuple, TypeAlias
+from urllib.parse import quote, unquote
+
+import anyio
+from anyio.abc import TaskStatus
+
+from aigw_sansio import (
+    Accept,
+    Close,
+    CloseMessages,
+    Config,
+    ConnId,
+    Event,
+    Flush,
+    Gateway,
+    MessageEngine,
+    PauseReading,
+    Refuse,
+    ResumeReading,
+)
+from aigw_sansio.providers.known_hosts import known_hosts
+
+from .anyio_driver import AnswerHandler, AnyioDriver
+from .core.hosted import MessageEffect
+from .core.loops import asyncio_told
+from .core.sockets import address_text
+from .core.transfer import report
+from .server.memory import with_memory
+from .server.security_log import SecurityLog
+from .server.signatures import with_signatures
+
+#: ASGI's types, as its specification has them.
+Scope: TypeAlias = MutableMapping[str, object]
+AsgiMessage: TypeAlias = MutableMapping[str, object]
+Receive: TypeAlias = Callable[[], Awaitable[AsgiMessage]]
+Send: TypeAlias = Callable[[AsgiMessage], Awaitable[None]]
+
+#: What may stand in a path as it is (RFC 3986 section 3.3).
+_PATH_SAFE: Final = "/:@!$&'()*+,;=~-._"
+
+
+class Refusal(NamedTuple):
+    """The host's own refusal of a client: a plain HTTP response. Names in ``headers`` are in lower case."""
+
+    status: int = 403
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+
+
+#: The host's own authentication: the name of the client, as events show it; or a refusal. ``None``: 401.
+Authenticator: TypeAlias = Callable[[Scope], Awaitable[str | Refusal | None]]
+
+_PLAIN: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
+_UNAUTHORIZED: Final = Refusal(401, _PLAIN, b"this client is not known\n")
+_GONE: Final = Refusal(503, _PLAIN, b"the gateway has gone away\n")
+
+
+class UniversalApp:
+    """An ASGI application that serves universal sockets at ``/v1/{account}/{gateway}`` below its mount path::
+
+        llm = UniversalApp(config, authenticate=who_is_it)
+
+        @asynccontextmanager
+        async def lifespan(app):
+            async with llm.running():  # what is mounted gets no lifespan of its own
+                yield
+
+        app = FastAPI(lifespan=lifespan)
+        app.mount("/llm", llm)
+
+    ``config``: the settings of its gateway. ``authenticate(scope)`` is the
+    host's own authentication: it returns the client's name, a :class:`Refusal`, or ``None``, which refuses too. Without
+    it the gateway's own tokens decide. A page of another origin is refused unless the gateway's ``origins`` list it.
+    ``answer`` and ``on_event`` are those of :class:`.AnyioDriver`.
+
+    One application belongs to one event loop, asyncio or trio, and to one thread. It starts with ASGI's lifespan. A
+    mounted application gets none: then enter :meth:`running` in the host's own lifespan, so that running work finishes
+    at the end; otherwise it starts with its first client, and ends with the loop.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        authenticate: Authenticator | None = None,
+        answer: AnswerHandler | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        config = with_memory(config)
+        #: The engine, for its ``snapshot()``.
+        self.gateway = Gateway(config, urandom(32), time.time() - time.monotonic())
+        #: Its driver: call other inputs of ``gateway`` with ``driver.call``.
+        self.driver = AnyioDriver(
+            self.gateway,
+            answer=with_signatures(answer),
+            on_event=SecurityLog(on_event),
+            known_hosts=known_hosts(config),
+        )
+        self._authenticate = authenticate
+        self._started = False
+        self._stopped = False
+        self._serving: anyio.Event | None = None  # set once the driver serves, or cannot
+        self._background: object = None  # the task of a lazy start: asyncio keeps no reference
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, or the lifespan. Raises :class:`ValueError` for any other type of scope."""
+        with asyncio_told():
+            match scope["type"]:
+                case "websocket":
+                    await self._serve_websocket(scope, receive, send)
+                case "http":
+                    await _refuse_http(scope, send)
+                case "lifespan":
+                    await self._serve_lifespan(receive, send)
+                case kind:
+                    raise ValueError(f"no application for a scope of type {kind!r}")
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["UniversalApp"]:
+        """Run the driver during the block. At its end no new session begins, running exchanges may finish
+        (``drain_s``), then all sockets are closed. Enter it once, before the first client."""
+        if self._started:
+            raise RuntimeError("the application runs already, or has run")
+        self._started = True
+        self._serving = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(self._serve)
+            yield self
+            await self.driver.drain()
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with self.running():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self) -> None:
+        """Start with the first client, if nobody has started it."""
+        if not self._started:
+            self._started = True
+            self._serving = anyio.Event()
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                import trio
+
+                self._background = trio.lowlevel.spawn_system_task(self._serve_in_background)
+            else:
+                self._background = loop.create_task(self._serve_in_background())
+        assert self._serving is not None
+        await self._serving.wait()
+
+    async def _serve_in_background(self) -> None:
+        """Nobody waits for its end, so nobody hears of an error but by the log."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(self._serve)
+        except Exception as exc:
+            report(exc, "serve()", culprit="the driver")
+
+    async def _serve(self, *, task_status: TaskStatus[None]) -> None:
+        assert self._serving is not None
+        try:
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(self.driver.serve, ())
+                self._serving.set()
+                task_status.started()
+        finally:
+            self._stopped = True
+            self._serving.set()
+
+    async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        if message["type"] != "websocket.connect":
+            return
+        principal = None
+        if self._authenticate is not None:
+            known = await self._authenticate(scope)
+            if not isinstance(known, str):
+                await _refuse(scope, send, _UNAUTHORIZED if known is None else known)
+                return
+            principal = known
+        await self._start()
+        if self._stopped:
+            await _refuse(scope, send, _GONE)
+            return
+        await _Socket(self.driver, self.gateway, scope, receive, send).serve(principal)
+
+
+class _Socket:
+    """One WebSocket of the host's server. Implements ``MessageHandler``."""
+
+    def __init__(self, driver: AnyioDriver, engine: MessageEngine, scope: Scope, receive: Receive, send: Send) -> None:
+        self._driver = driver
+        self._engine = engine
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._conn: ConnId
+        self._response: Accept | Refuse | None = None
+        self._close: CloseMessages | None = None
+        self._ended = False  # nothing may be sent any more
+        self._changed = anyio.Event()  # there is something to do for the writer
+        self._may_read = anyio.Event()
+        self._may_read.set()
+        self._tasks: anyio.CancelScope | None = None
+
+    def on_effect(self, effect: MessageEffect) -> None:
+        match effect:
+            case Accept() | Refuse():
+                self._response = effect
+            case CloseMessages():
+                self._close = effect
+            case PauseReading():
+                self._may_read = anyio.Event()
+                return
+            case ResumeReading():
+                self._may_read.set()
+                return
+            case Close():
+                self._ended = True
+                if self._tasks is not None:
+                    self._tasks.cancel()
+            case Flush():
+                pass
+        self._changed.set()
+
+    async def serve(self, principal: str | None) -> None:
+        """From the request to the end."""
+        scope = self._scope
+        target, headers, subprotocols = _target(scope), _headers(scope), _subprotocols(scope)
+        peer, local = address_text(_address(scope, "client")), _address(scope, "server")
+
+        def open_client(now: float) -> ConnId:
+            return self._engine.open_messages(
+                target,
+                peer,
+                headers,
+                subprotocols,
+                principal,
+                now,
+                local=None if local is None else address_text(local),
+            )
+
+        self._conn = self._driver.open_hosted(self, open_client)
+        try:
+            async with anyio.create_task_group() as tasks:
+                self._tasks = tasks.cancel_scope
+                if not self._ended:
+                    tasks.start_soon(self._read)
+                    await self._write()
+                tasks.cancel_scope.cancel()
+        finally:
+            self._driver.release_hosted(self._conn)
+
+    async def _read(self) -> None:
+        """Pass on what the client says, until it ends."""
+        driver, engine, conn = self._driver, self._engine, self._conn
+        while True:
+            await self._may_read.wait()
+            message = await self._receive()
+            if message["type"] == "websocket.receive":
+                text, data = message.get("text"), message.get("bytes")
+                if isinstance(text, str):
+                    # A surrogate is no text: the engine sees that by its bytes.
+                    driver.call(engine.receive_message, conn, text.encode("utf-8", "surrogatepass"), text=True)
+                elif isinstance(data, bytes):
+                    driver.call(engine.receive_message, conn, data, text=False)
+            elif message["type"] == "websocket.disconnect":
+                code, reason = message.get("code"), message.get("reason")
+                self._ended = True
+                self._changed.set()
+                driver.call(
+                    engine.receive_close,
+                    conn,
+                    code if isinstance(code, int) else 1005,
+                    reason if isinstance(reason, str) else "",
+                )
+                return
+
+    async def _write(self) -> None:
+        """Send what there is, until the end."""
+        try:
+            while not self._ended:
+                await self._changed.wait()
+                self._changed = anyio.Event()
+                response, self._response = self._response, None
+                if isinstance(response, Accept):
+                    await self._send({"type": "websocket.accept", "subprotocol": response.subprotocol})
+                elif response is not None and not self._ended:
+                    await _refuse(self._scope, self._send, Refusal(response.status, response.headers, response.body))
+                    return
+                await self._send_messages()
+                if self._close is not None and not self._ended:
+                    code, reason = self._close.code, self._close.reason
+                    await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                    return
+        except OSError:  # so a server says that the client has gone (ASGI, "Disconnected Client")
+            self._ended = True
+            self._driver.call(self._engine.connection_lost, self._conn, "it takes no more messages")
+
+    async def _send_messages(self) -> None:
+        """Each waits until the server has taken it: so a slow client holds its providers back."""
+        while not self._ended and (messages := self._engine.messages_to_send(self._conn)):
+            for message in messages:
+                if message.text:
+                    await self._send({"type": "websocket.send", "text": message.data.decode()})
+                else:
+                    await self._send({"type": "websocket.send", "bytes": message.data})
+                self._driver.call(self._engine.data_sent, self._conn, len(message.data))
+
+
+# -- what a scope says ------------------------------------------------------------------------------------------------
+
+
+def _target(scope: Scope) -> bytes:
+    """Path and query, without the path under which the application is mounted.
+
+    Frameworks differ: ``path`` has the mount path in front, which ``root_path`` then names, or it has not. ``raw_path``
+    keeps what was percent-encoded, but is that of the whole request; it is of use only if it is the same path.
+    """
+    path, raw, root, query = (scope.get(name) for name in ("path", "raw_path", "root_path", "query_string"))
+    path, root = (value if isinstance(value, str) else "" for value in (path, root))
+    target = quote(path, safe=_PATH_SAFE)
+    if isinstance(raw, bytes):
+        shown = raw.decode("latin-1").partition("?")[0]
+        target = shown if unquote(shown) == path else target
+    root = root.rstrip("/")
+    for mount in (root, quote(root, safe=_PATH_SAFE)):
+        if mount and target.startswith(f"{mount}/"):
+            target = target[len(mount) :]
+            break
+    return target.encode("latin-1") + (b"?" + query if isinstance(query, bytes) and query else b"")
+
+
+def _headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    fields = scope.get("headers")
+    return [(bytes(name), bytes(value)) for name, value in fields] if isinstance(fields, Iterable) else []
+
+
+def _subprotocols(scope: Scope) -> list[str]:
+    items = scope.get("subprotocols")
+    return [str(item) for item in items] if isinstance(items, list | tuple) else []
+
+
+def _address(scope: Scope, name: str) -> tuple[object, ...] | None:
+    """``client`` or ``server``: host and port."""
+    value = scope.get(name)
+    return tuple(value) if isinstance(value, list | tuple) else None
+
+
+# -- refusals ---------------------------------------------------------------------------------------------------------
+
+
+async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
+    """Refuse a WebSocket: with a response, if the server can send one; otherwise it sends 403."""
+    extensions = scope.get("extensions")
+    if isinstance(extensions, MutableMapping | dict) and "websocket.http.response" in extensions:
+        head = {"status": refusal.status, "headers": list(refusal.headers)}
+        await send({"type": "websocket.http.response.start", **head})
+        await send({"type": "websocket.http.response.body", "body": refusal.body})
+        return
+    code = 1013 if refusal.status in (429, 503) else 1011 if refusal.status >= 500 else 1008
+    await send({"type": "websocket.close", "code": code, "reason": f"HTTP {refusal.status}"})
+
+
+async def _refuse_http(scope: Scope, send: Send) -> None:
+    """426: there are only WebSockets. HTTP/2 has no upgrade (RFC 9113 section 8.2.2)."""
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    if str(scope.get("http_version", "1.1")).startswith("1"):
+        headers += [(b"upgrade", b"websocket"), (b"connection", b"upgrade")]
+    await send({"type": "http.response.start", "status": 426, "headers": headers})
+    body = b"" if scope.get("method") == "HEAD" else b"this path speaks WebSocket only\n"
+    await send({"type": "http.response.body", "body": body})

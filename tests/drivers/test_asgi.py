@@ -1,0 +1,314 @@
+"""Universal sockets inside an ASGI application: without sockets, and behind hypercorn on asyncio and trio."""
+
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import pytest
+from tests.rigs.asgi_harness import Served, websocket_scope
+
+from aigw_drivers import LoopbackProvider, WebSocketClosed
+from aigw_drivers.asgi import Refusal, UniversalApp
+from aigw_drivers.client import HandshakeRefused, connect
+from aigw_sansio import Config, GatewaySettings, Limits, ProviderSettings, Secret, SessionEnded
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def config(base_url: str = "http://127.0.0.1:9", *, tokens: tuple[str, ...] = (), **limits: int) -> Config:
+    return Config(
+        gateways={
+            "local/default": GatewaySettings(authentication=bool(tokens), tokens=tuple(Secret(one) for one in tokens))
+        },
+        providers={"loopback": ProviderSettings(base_url=f"{base_url}/v1")},
+        limits=Limits(**limits),
+    )
+
+
+def create(event_id: str, **query: Any) -> str:
+    body = {"model": "loopback", "messages": [{"role": "user", "content": "hello"}], **query}
+    step = {"eventId": event_id, "provider": "loopback", "endpoint": "chat/completions", "headers": {}, "query": body}
+    return json.dumps({"type": "universal.create", "request": step})
+
+
+PING = json.dumps({"type": "universal.ping"})
+
+
+def types(served: Served) -> list[str]:
+    return [event["type"] for event in served.sent]
+
+
+# -- without sockets --------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def alone(app: UniversalApp, **scope: Any) -> AsyncIterator[Served]:
+    """One client of a running application; the block ends it."""
+    async with app.running(), anyio.create_task_group() as tasks:
+        served = Served(app, websocket_scope(**scope)).start(tasks)
+        yield served
+        if not served.done.is_set():
+            served.say({"type": "websocket.disconnect", "code": 1000})
+            with anyio.fail_after(60):
+                await served.done.wait()
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {},
+        {"raw_path": None},
+        {"path": "/llm/v1/local/default", "raw_path": b"/llm/v1/local/default", "root_path": "/llm"},
+        {"path": "/a b/v1/local/default", "raw_path": b"/a%20b/v1/local/default", "root_path": "/a b/"},
+        {"path": "/v1/local/default", "root_path": "/llm"},
+        {"path": "/v1/local/default/", "raw_path": b"/llm/v1/local/default", "root_path": ""},
+        {"path": "/v1/local/default", "raw_path": b"/v1/lo%63al/default?x"},
+        {"subprotocols": ["one", "two"]},
+        {"client": None, "server": None},
+        {"query_string": b"a=b"},
+    ],
+)
+async def test_a_client_is_accepted_and_answered(scope: dict[str, Any]) -> None:
+    app = UniversalApp(config())
+    async with alone(app, **scope) as served:
+        served.text(PING)
+        served.say({"type": "websocket.receive", "bytes": PING.encode()})
+        await served.until(3)
+    assert types(served) == ["websocket.accept", "websocket.send", "websocket.send"]
+    assert json.loads(served.sent[1]["text"])["type"] == "universal.pong"
+    assert not app.gateway.snapshot()["connections"]
+
+
+async def test_an_exchange() -> None:
+    async with LoopbackProvider.start() as provider:
+        events: list[Any] = []
+        app = UniversalApp(config(provider.base_url), on_event=events.append)
+        async with alone(app) as served:
+            served.text(create("a", stream=True))
+            while not served.sent or "universal.done" not in served.sent[-1].get("text", ""):
+                await served.until(len(served.sent) + 1)
+                assert not served.done.is_set()
+        said = [json.loads(event["text"])["type"] for event in served.sent[1:]]
+    assert said[0] == "universal.created"
+    assert said.count("universal.stream") > 1
+    (ended,) = [event for event in events if isinstance(event, SessionEnded)]
+    assert ended.code == 1000
+
+
+@pytest.mark.parametrize(("extension", "last"), [(True, "websocket.http.response.body"), (False, "websocket.close")])
+@pytest.mark.parametrize(
+    ("scope", "known", "status", "code"),
+    [
+        ({"path": "/nowhere", "raw_path": b"/nowhere"}, "alice", 404, 1008),
+        ({}, None, 401, 1008),
+        ({}, Refusal(402, ((b"x-why", b"money"),), b"pay"), 402, 1008),
+        ({}, Refusal(503), 503, 1013),
+        ({}, Refusal(500), 500, 1011),
+        ({"headers": [(b"host", b"app.test"), (b"origin", b"https://evil.test")]}, "alice", 403, 1008),
+        ({}, "alice", 0, 0),
+    ],
+)
+async def test_the_authentication_of_the_host(
+    scope: dict[str, Any], known: str | Refusal | None, status: int, code: int, extension: bool, last: str
+) -> None:
+    asked: list[object] = []
+
+    async def authenticate(scope: Any) -> str | Refusal | None:
+        asked.append(scope["type"])
+        return known
+
+    app = UniversalApp(config(tokens=("right",)), authenticate=authenticate)
+    more = scope if extension else {**scope, "extensions": {}}
+    async with alone(app, **more) as served:
+        await served.until(2 if status and extension else 1)
+    assert asked == ["websocket"]
+    if not status:
+        assert types(served) == ["websocket.accept"]
+    elif extension:
+        assert served.sent[0]["status"] == status
+        assert types(served) == ["websocket.http.response.start", last]
+    else:
+        assert served.sent == [{"type": last, "code": code, "reason": f"HTTP {status}"}]
+
+
+@pytest.mark.parametrize(("token", "accepted"), [("right", True), ("wrong", False), ("", False)])
+async def test_without_it_the_tokens_of_the_gateway_decide(token: str, accepted: bool) -> None:
+    headers = [(b"host", b"app.test"), (b"cf-aig-authorization", token.encode())]
+    async with alone(UniversalApp(config(tokens=("right",))), headers=headers) as served:
+        await served.until(1)
+    assert (types(served)[0] == "websocket.accept") is accepted
+
+
+async def test_text_that_is_none_closes() -> None:
+    async with alone(UniversalApp(config())) as served:
+        served.text("\ud800")
+        await served.until(2)
+    assert (served.sent[-1]["type"], served.sent[-1]["code"]) == ("websocket.close", 1007)
+
+
+async def test_a_host_that_takes_nothing_holds_the_client_back() -> None:
+    app = UniversalApp(config(send_high_water_bytes=2048))
+    async with alone(app) as served:
+        await served.until(1)
+        served.gate = anyio.Event()
+        for _ in range(400):
+            served.text(PING)
+        await anyio.wait_all_tasks_blocked()
+        held = app.gateway.snapshot()["send_buffer_bytes"]
+        served.gate.set()
+        await served.until(401)
+    assert 0 < held < 6000
+    assert types(served).count("websocket.send") == 400
+
+
+async def test_a_client_that_has_gone_when_it_is_sent_something() -> None:
+    events: list[Any] = []
+    app = UniversalApp(config(), on_event=events.append)
+    async with app.running(), anyio.create_task_group() as tasks:
+        served = Served(app, websocket_scope()).start(tasks)
+        await served.until(1)
+        served.gone = True
+        served.text(PING)
+        with anyio.fail_after(60):
+            await served.done.wait()
+    (ended,) = [event for event in events if isinstance(event, SessionEnded)]
+    assert ended.code == 1006
+    assert not app.gateway.snapshot()["connections"]
+
+
+async def test_a_server_that_cancels_its_applications_leaves_nothing() -> None:
+    app = UniversalApp(config())
+    async with app.running():
+        async with anyio.create_task_group() as tasks:
+            served = Served(app, websocket_scope()).start(tasks)
+            await served.until(1)
+            tasks.cancel_scope.cancel()
+        assert not app.gateway.snapshot()["connections"]
+
+
+async def test_the_end_of_running_closes_its_clients() -> None:
+    app = UniversalApp(config())
+    async with anyio.create_task_group() as tasks:
+        async with app.running():
+            served = Served(app, websocket_scope()).start(tasks)
+            await served.until(1)
+        with anyio.fail_after(60):
+            await served.done.wait()
+        late = Served(app, websocket_scope()).start(tasks)
+        await late.until(2)
+    assert (served.sent[-1]["type"], served.sent[-1]["code"]) == ("websocket.close", 1001)
+    assert late.sent[0]["status"] == 503
+    with pytest.raises(RuntimeError, match="has run"):
+        async with app.running():
+            pass
+
+
+async def test_lifespan() -> None:
+    app = UniversalApp(config())
+    async with anyio.create_task_group() as tasks:
+        life = Served(app, {"type": "lifespan", "asgi": {"version": "3.0"}}).start(tasks)
+        life.say({"type": "lifespan.startup"})
+        await life.until(1)
+        served = Served(app, websocket_scope()).start(tasks)
+        await served.until(1)
+        life.say({"type": "lifespan.shutdown"})
+        await life.until(2)
+        with anyio.fail_after(60):
+            await served.done.wait()
+    assert types(life) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert types(served)[-1] == "websocket.close"
+
+
+@pytest.mark.parametrize(("version", "upgrade"), [("1.1", True), ("2", False)])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_plain_http(version: str, upgrade: bool, method: str) -> None:
+    app = UniversalApp(config())
+    async with anyio.create_task_group() as tasks:
+        served = Served(app, {"type": "http", "method": method, "http_version": version, "path": "/"}).start(tasks)
+        await served.until(2)
+    assert served.sent[0]["status"] == 426
+    assert ((b"upgrade", b"websocket") in served.sent[0]["headers"]) is upgrade
+    assert bool(served.sent[1]["body"]) is (method == "GET")
+
+
+async def test_a_scope_of_another_type() -> None:
+    with pytest.raises(ValueError, match="mailbox"):
+        await UniversalApp(config())({"type": "mailbox"}, None, None)  # type: ignore[arg-type]
+
+
+# -- behind hypercorn -------------------------------------------------------------------------------------------------
+
+
+class Mounted:
+    """What Starlette and others do for ``mount``: the path in front goes into ``root_path``. No lifespan is passed."""
+
+    def __init__(self, prefix: str, app: UniversalApp) -> None:
+        self.prefix, self.app = prefix, app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            raise RuntimeError("there is none here")
+        await self.app({**scope, "root_path": scope.get("root_path", "") + self.prefix}, receive, send)
+
+
+@asynccontextmanager
+async def hypercorn(app: Any, backend: str) -> AsyncIterator[str]:
+    from hypercorn.config import Config as Settings
+
+    if backend == "trio":
+        from hypercorn.trio import serve
+    else:
+        from hypercorn.asyncio import serve  # type: ignore[assignment]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        settings = Settings()
+        settings.bind = [f"fd://{listener.fileno()}"]
+        settings.accesslog = settings.errorlog = None
+        settings.graceful_timeout = 0.1
+        stop = anyio.Event()
+
+        async def run() -> None:
+            await serve(app, settings, shutdown_trigger=stop.wait, mode="asgi")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run)
+            yield f"ws://127.0.0.1:{listener.getsockname()[1]}"
+            stop.set()
+        listener.detach()
+
+
+@pytest.mark.parametrize("mounted", [False, True], ids=["with lifespan", "mounted"])
+async def test_behind_hypercorn(mounted: bool, anyio_backend: str) -> None:
+    async with LoopbackProvider.start() as provider:
+        app = UniversalApp(config(provider.base_url))
+        served, prefix = (Mounted("/llm", app), "/llm") if mounted else (app, "")
+        with anyio.fail_after(60):
+            async with hypercorn(served, anyio_backend) as url:
+                async with connect(f"{url}{prefix}/v1/local/default") as client:
+                    await client.send(create("a", stream=True))
+                    said: list[str] = []
+                    while "universal.done" not in said:
+                        message = await client.receive()
+                        assert isinstance(message, str)
+                        said.append(json.loads(message)["type"])
+                    assert said.count("universal.stream") > 1
+                with pytest.raises(HandshakeRefused) as refused:
+                    async with connect(f"{url}{prefix}/nowhere"):
+                        pass
+                assert refused.value.status == 404
+                if not mounted:
+                    async with connect(f"{url}/v1/local/default") as client:
+                        for _ in range(100):
+                            await client.send("nonsense")
+                        with pytest.raises(WebSocketClosed) as closed:
+                            while True:
+                                await client.receive()
+                    assert closed.value.code == 1008
+        assert not app.gateway.snapshot()["sessions"]
