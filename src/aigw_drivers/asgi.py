@@ -192,8 +192,11 @@ class UniversalApp:
         principal = None
         if self._authenticate is not None:
             known = await self._authenticate(scope)
-            if not isinstance(known, str):
-                await _refuse(scope, send, _UNAUTHORIZED if known is None else known)
+            if isinstance(known, Refusal):
+                await _refuse(scope, send, known)
+                return
+            if not known:  # safety: an empty name is nobody's
+                await _refuse(scope, send, _UNAUTHORIZED)
                 return
             principal = known
         await self._start()
@@ -297,13 +300,15 @@ class _Socket:
     async def _write(self) -> None:
         """Send what there is, until the end."""
         try:
-            while not self._ended:
+            while True:
                 await self._changed.wait()
                 self._changed = anyio.Event()
+                if self._ended:
+                    return
                 response, self._response = self._response, None
                 if isinstance(response, Accept):
                     await self._send({"type": "websocket.accept", "subprotocol": response.subprotocol})
-                elif response is not None and not self._ended:
+                elif response is not None:
                     await _refuse(self._scope, self._send, Refusal(response.status, response.headers, response.body))
                     return
                 await self._send_messages()

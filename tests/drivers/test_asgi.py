@@ -109,6 +109,7 @@ async def test_an_exchange() -> None:
     [
         ({"path": "/nowhere", "raw_path": b"/nowhere"}, "alice", 404, 1008),
         ({}, None, 401, 1008),
+        ({}, "", 401, 1008),
         ({}, Refusal(402, ((b"x-why", b"money"),), b"pay"), 402, 1008),
         ({}, Refusal(503), 503, 1013),
         ({}, Refusal(500), 500, 1011),
