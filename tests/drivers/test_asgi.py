@@ -268,21 +268,21 @@ async def hypercorn(app: Any, backend: str) -> AsyncIterator[str]:
         from hypercorn.trio import serve
     else:
         from hypercorn.asyncio import serve  # type: ignore[assignment]
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        settings = Settings()
-        settings.bind = [f"fd://{listener.fileno()}"]
-        settings.accesslog = settings.errorlog = None
-        settings.graceful_timeout = 0.1
-        stop = anyio.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    settings = Settings()
+    settings.bind = [f"fd://{listener.detach()}"]  # hypercorn closes it
+    settings.accesslog = settings.errorlog = None
+    settings.graceful_timeout = 0.1
+    stop = anyio.Event()
 
-        async def run() -> None:
-            await serve(app, settings, shutdown_trigger=stop.wait, mode="asgi")
+    async def run() -> None:
+        await serve(app, settings, shutdown_trigger=stop.wait, mode="asgi")
 
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(run)
-            yield f"ws://127.0.0.1:{listener.getsockname()[1]}"
-            stop.set()
-        listener.detach()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run)
+        yield f"ws://127.0.0.1:{port}"
+        stop.set()
 
 
 @pytest.mark.parametrize("mounted", [False, True], ids=["with lifespan", "mounted"])
