@@ -770,7 +770,7 @@ MESSAGE = {"max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]}
 @needs_sources
 def test_what_a_translated_response_keeps_is_counted_until_its_end() -> None:
     world = World()
-    (session,) = world.gateway._sessions.values()
+    (session,) = world.gateway._sessions
     world.send(ask("a", "messages", **MESSAGE))
     conn = world.up(0)
     world.respond(conn, STREAM + TOKEN)
@@ -790,7 +790,7 @@ def test_what_a_translated_response_keeps_is_counted_until_its_end() -> None:
 def test_what_a_response_repeats_of_its_request_is_counted(model: str, keeps: bool) -> None:
     """OpenAI writes Responses itself: nothing is kept for it."""
     world = World()
-    (session,) = world.gateway._sessions.values()
+    (session,) = world.gateway._sessions
     tool = {"type": "function", "name": "f", "parameters": {"type": "object"}, "description": "d" * 5000}
     message = ask("a", "responses", model=model, input="Hello", tools=[tool])
     world.send(message)
