@@ -31,10 +31,11 @@ class CohereV2Reader(BaseReader):
         if kind == "content-delta" or kind == "content-start":
             self.start(None, None, out)
             content = obj(message.get("content"))
-            if text(content.get("text")):
-                out.append(TextDelta(text(content["text"])))
-            if text(content.get("thinking")):
-                out.append(ReasoningDelta(text(content["thinking"])))
+            said, thought = text(content.get("text")), text(content.get("thinking"))
+            if said:
+                out.append(TextDelta(said))
+            if thought:
+                out.append(ReasoningDelta(thought))
         elif kind == "tool-call-delta" or kind == "tool-call-start":
             self._read_call(kind, value, message, out)
         elif kind == "tool-plan-delta":

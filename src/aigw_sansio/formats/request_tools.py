@@ -289,7 +289,8 @@ class IdMap:
         if known is None:
             known = call_id
             if not self._fits(call_id):
-                known = (self._alphabet.prefix + _hash(call_id))[: self._alphabet.size]
+                known = self._alphabet.prefix
+                known += _hash(call_id, self._alphabet.size - len(known))
                 mapped(self._notes, f"{field}.id", "The target takes no such id; another one stands for it.")
             self._known[call_id] = known
         return known
@@ -328,7 +329,7 @@ def fitting_name(name: str, alphabet: Alphabet) -> str:
     word = _NO_WORD.sub("_", name[: alphabet.size])
     if not word[:1].isalpha():
         word = "t" + word
-    return f"{word[: alphabet.size - 9]}_{_hash(name)[:8]}"
+    return f"{word[: alphabet.size - 9]}_{_hash(name, 8)}"
 
 
 def original_names(tools: tuple[Tool, ...], alphabet: Alphabet) -> dict[str, str]:
@@ -340,11 +341,11 @@ def original_names(tools: tuple[Tool, ...], alphabet: Alphabet) -> dict[str, str
     return names.originals
 
 
-def _hash(text: str) -> str:
-    """43 letters and digits of the SHA-256 of ``text``."""
+def _hash(text: str, size: int) -> str:
+    """The first ``size`` of the 43 letters and digits that are the SHA-256 of ``text``."""
     number = int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest(), "big")
     digits = []
-    for _ in range(43):
+    for _ in range(min(size, 43)):
         number, digit = divmod(number, 62)
         digits.append(_DIGITS[digit])
     return "".join(digits)

@@ -58,6 +58,17 @@ class ResponsesWriter(OrderedWriter):
         waiting = self._restorer.held + self._order.held + self._kept
         return waiting if self._open is None else waiting + self._open.held
 
+    def write(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> list[bytes]:
+        if len(events) == 1 and type(events[0]) is TextDelta and self._failed is None:
+            text, item = events[0], self._open  # nearly every chunk of a stream: what follows says the same
+            if type(item) is MessageItem and item.says_text and text.choice == 0 and not self._order.waits:
+                said = (self._sequence, item.say_more(text.text), encode(text.text))
+                self._sequence += 1
+                return [
+                    b'{"type":"response.output_text.delta","sequence_number":%d,%b,"delta":%b,"logprobs":[]}' % said
+                ]
+        return super().write(events, media)
+
     def write_whole(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> bytes:
         for _ in self._whole_payloads(events, media):
             pass  # the last one is the whole response, which is kept

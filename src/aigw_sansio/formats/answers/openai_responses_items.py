@@ -10,6 +10,7 @@ Source: OpenAI API reference, Responses, "Streaming events"; Open Responses spec
 from typing import Literal, TypeAlias
 
 from ..values import JsonObject, arr, obj, parse, text
+from .encoding import encode
 
 Status: TypeAlias = Literal["completed", "incomplete"]
 
@@ -84,6 +85,7 @@ class MessageItem(Item):
         )
         self._done: list[JsonObject] = []
         self._kind = ""  # of the open part
+        self._place = b""  # where the open part is, as its events tell it
         self._pieces: list[str] = []
         self._annotations: list[JsonObject] = []
 
@@ -93,6 +95,19 @@ class MessageItem(Item):
         self._pieces.append(piece)
         self.held += len(piece)
         return [*out, self._event("output_text.delta", delta=piece, logprobs=[])]
+
+    @property
+    def says_text(self) -> bool:
+        """Whether a part of text is open."""
+        return self._kind == "output_text"
+
+    def say_more(self, piece: str) -> bytes:
+        """More text of the open part. Returns the members of its event that tell the place, as JSON."""
+        self._pieces.append(piece)
+        self.held += len(piece)
+        if not self._place:
+            self._place = encode(self._event(""))[len(b'{"type":"response.",') : -1]
+        return self._place
 
     def refuse(self, piece: str) -> list[JsonObject]:
         """More of the text in which the model declines."""
@@ -121,7 +136,7 @@ class MessageItem(Item):
         if kind == self._kind:
             return []
         out = self._end_part()
-        self._kind = kind
+        self._kind, self._place = kind, b""
         return [*out, self._event("content_part.added", part=self._as_part(""))]
 
     def _end_part(self) -> list[JsonObject]:

@@ -67,6 +67,12 @@ class GeminiReader(BaseReader):
         self._early: dict[int, str] = {}  # a STOP before any content: the end only if nothing follows
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
+        plain = _plain_text(value) if 0 in self._spoke and not self._ends else ""
+        if plain:  # nearly every chunk of a stream: what follows says the same in more steps
+            out.append(TextDelta(plain))
+            if "usageMetadata" in value:
+                self._read_usage(value, out)
+            return
         error = embedded_error(value) if "error" in value else None
         if error is not None:
             out.append(error)
@@ -83,15 +89,18 @@ class GeminiReader(BaseReader):
         if blocked and blocked != "BLOCK_REASON_UNSPECIFIED":
             self.end(0, blocked)
             self._blocked = True
-        usage = obj(value.get("usageMetadata"))
-        if usage and (usage != self._said or self._ends):  # most chunks repeat the last usage
-            self._said = usage
-            self.report(gemini_usage(usage, ended=bool(self._ends)), out)
+        self._read_usage(value, out)
         if not self._started and not _KNOWN.intersection(value):
             if type(value.get("totalTokens")) is int:  # countTokens
                 self.report(UsageReported(input_tokens=count(value["totalTokens"])), out)
             else:
                 self.unknown(value, out)
+
+    def _read_usage(self, value: JsonObject, out: list[ProviderEvent]) -> None:
+        usage = obj(value.get("usageMetadata"))
+        if usage and (usage != self._said or self._ends):  # most chunks repeat the last usage
+            self._said = usage
+            self.report(gemini_usage(usage, ended=bool(self._ends)), out)
 
     def read_whole_other(self, value: object, out: list[ProviderEvent]) -> None:
         if type(value) is list and all(type(item) is dict for item in value):  # the array form, whole
@@ -186,6 +195,27 @@ class GeminiReader(BaseReader):
         citations = obj(candidate.get("citationMetadata"))
         for one in arr(citations.get("citationSources")) + arr(citations.get("citations")):
             out.append(Citation(word(obj(one).get("uri")), word(obj(one).get("title")), choice=index))
+
+
+#: The members of a chunk, and of its candidate, that is nothing but text.
+_PLAIN: Final = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId"})
+_PLAIN_CANDIDATE: Final = frozenset({"content", "index"})
+
+
+def _plain_text(value: JsonObject) -> str:
+    """The text of a chunk that has one part of one candidate, which is text; empty for every other chunk."""
+    candidates = value.get("candidates")
+    if type(candidates) is not list or len(candidates) != 1 or not _PLAIN.issuperset(value):
+        return ""
+    candidate = obj(candidates[0])
+    index = candidate.get("index", 0)
+    if type(index) is not int or index != 0 or not _PLAIN_CANDIDATE.issuperset(candidate):
+        return ""
+    parts = arr(obj(candidate.get("content")).get("parts"))
+    if len(parts) != 1:
+        return ""
+    part = obj(parts[0])
+    return text(part.get("text")) if len(part) == 1 else ""
 
 
 _QUIET_PARTS: Final = frozenset({"text", "codeExecutionResult", "toolResponse", "functionResponse", "partMetadata"})

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.reading.answers import Call, assemble
 from tests.reading.formats import b64, read_all, read_chunk, read_whole, sse, without_frame
 from tests.reading.recordings import needs_recordings, recorded_answer
@@ -182,3 +184,37 @@ def test_an_error_at_the_end_of_a_whole_array_is_the_end() -> None:
     events = read_whole("gemini", body)
     assert isinstance(events[-1], e.ResponseFailed)
     assert not assemble(events).finishes
+
+
+_USAGES: list[dict[str, Any]] = [
+    {},
+    {"usageMetadata": {"promptTokenCount": 8, "candidatesTokenCount": 3}},
+    {"usage_metadata": {"prompt_token_count": 8}},
+    {"usageMetadata": None},
+]
+_PARTS: list[Any] = [
+    {"text": "more"}, {"text": ""}, {"text": None}, {"text": "so", "thought": True}, {"functionCall": {"name": "f"}}, {}, 7,
+]  # fmt: skip
+_candidates = st.fixed_dictionaries(
+    {"content": st.fixed_dictionaries({"parts": st.lists(st.sampled_from(_PARTS), max_size=2)})},
+    optional={
+        "index": st.sampled_from([0, 1, 0.0, False, None, "0"]),
+        "finishReason": st.sampled_from(["STOP", None]),
+        "safetyRatings": st.just([]),
+    },
+)
+_chunks = st.builds(
+    lambda candidates, usage: {"candidates": candidates, **usage},
+    st.lists(_candidates, max_size=2),
+    st.sampled_from(_USAGES),
+)
+
+
+@given(st.lists(_chunks, max_size=4))
+def test_a_chunk_of_plain_text_is_read_like_every_other(chunks: list[dict[str, Any]]) -> None:
+    """``createTime`` means nothing, but with it no chunk is plain."""
+    begun = {"candidates": [{"content": {"parts": [{"text": "A"}]}, "index": 0}]}
+    stream = [begun, *chunks]
+    assert read_all("gemini", sse(*stream)) == read_all(
+        "gemini", sse(*({**chunk, "createTime": ""} for chunk in stream))
+    )
