@@ -3,6 +3,7 @@
 import json
 import random
 import string
+from collections.abc import Mapping
 from time import thread_time
 
 from aigw_sansio.config import Compression, Config, GatewaySettings, Limits, ProviderSettings
@@ -28,16 +29,33 @@ def chunk(size: int = 200, chance: random.Random | None = None) -> bytes:
     room = size - len(json.dumps(base)) - len("data: \n\n")
     text = "x" * room if chance is None else "".join(chance.choices(string.ascii_letters, k=room))
     base["choices"][0]["delta"]["content"] = text  # type: ignore[index]
-    event = b"data: " + json.dumps(base).encode() + b"\n\n"
-    return b"%x\r\n%b\r\n" % (len(event), event)
+    return http_chunk(b"data: " + json.dumps(base).encode() + b"\n\n")
+
+
+def http_chunk(data: bytes) -> bytes:
+    """``data`` as one chunk of HTTP/1.1."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+_STEP: dict[str, object] = {"provider": "openai", "endpoint": "chat/completions", "query": {}}
 
 
 class Rig:
-    """A gateway with one client and some running streams."""
+    """A gateway with one client and some running streams. ``step`` is what the client asks ``provider`` for;
+    ``opening`` is how the body of each response begins."""
 
-    def __init__(self, exchanges: int, compression: Compression = "off", *, key: str | None = None) -> None:
+    def __init__(
+        self,
+        exchanges: int,
+        compression: Compression = "off",
+        *,
+        key: str | None = None,
+        provider: str = "openai",
+        step: Mapping[str, object] = _STEP,
+        opening: bytes | None = None,
+    ) -> None:
         stored = None if key is None else Secret(key)
-        settings = {"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1", api_key=stored)}
+        settings = {provider: ProviderSettings(base_url="http://127.0.0.1:9/v1", api_key=stored)}
         limits = Limits(exchanges_per_connection=max(100, exchanges))
         gateways = {"local/default": GatewaySettings(compression=compression)}
         self.gateway = Gateway(Config(gateways=gateways, providers=settings, limits=limits), b"benchmark seed 16", 0.0)
@@ -47,13 +65,13 @@ class Rig:
         self.upstreams: list[ConnId] = []
         wire = WebSocketWire(Role.CLIENT, message_limit=1 << 20, mask_key=lambda: b"mask")
         for number in range(exchanges):
-            step = {"eventId": str(number), "provider": "openai", "endpoint": "chat/completions", "query": {}}
-            message = json.dumps({"type": "universal.create", "request": step}).encode()
+            request = {"eventId": str(number), **step}
+            message = json.dumps({"type": "universal.create", "request": request}).encode()
             self.gateway.receive_data(self.client, wire.text(message), 0.0)
             conn = next(effect.conn for effect in self.gateway.effects() if isinstance(effect, Connect))
             self.gateway.connected(conn, None, 0.0)
             self.pull(conn)
-            self.gateway.receive_data(conn, _HEAD + chunk(), 0.0)
+            self.gateway.receive_data(conn, _HEAD + (chunk() if opening is None else opening), 0.0)
             self.upstreams.append(conn)
         self.pull(self.client)
         self.gateway.effects()
