@@ -70,7 +70,7 @@ CASES: dict[str, dict[str, Any]] = {
 }
 TARGETS = ("anthropic-messages", "gemini", "bedrock-converse", "cohere-v2", "mistral")
 
-_NO_TYPE = "LiteLLM says what is the default; members of other types of tools differ, and older servers refuse it"
+_NO_TYPE = "the default, which needs no word"
 _JSON_SCHEMA = "the schema goes as JSON Schema, whole; LiteLLM's member takes a part of JSON Schema only"
 _OWN_IDS = "the id is sent, so that two calls of one tool are told apart; LiteLLM leaves it out"
 
@@ -81,8 +81,8 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
         "messages[2].content[0].content": "a list of one text; LiteLLM sends the text itself, which means the same"
     },
     ("anthropic-messages", "output"): {
-        "output_config (here only)": "the name of structured output since it is no beta any more",
-        "output_format (LiteLLM only)": "the name of structured output in the beta",
+        "output_config (here only)": "where structured output stands since it is no beta any more",
+        "output_format (LiteLLM only)": "where it stood in the beta",
         "json_mode (LiteLLM only)": "a word of LiteLLM to itself, which its handler takes out",
     },
     ("gemini", "*"): {
@@ -94,19 +94,19 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
         "contents[2].parts[0].functionResponse.id (here only)": _OWN_IDS,
     },
     ("bedrock-converse", "tool_round"): {
-        "messages[2].content[0].toolResult.status (here only)": "the default, said; Claude takes it",
+        "messages[2].content[0].toolResult.status (here only)": "the default, said",
     },
     ("bedrock-converse", "output"): {
         "toolConfig.tools[0].toolSpec.name": "any name will do",
         "toolConfig.tools[0].toolSpec.description": "any description will do",
-        "toolConfig.toolChoice (LiteLLM only)": "the choice stands in the model's own words, see below",
-        "additionalModelRequestFields (here only)": "Converse cannot say that one call is enough; Claude can",
+        "toolConfig.toolChoice (LiteLLM only)": "Converse refuses a choice in both places",
+        "additionalModelRequestFields (here only)": "Claude's own choice, which also allows one call only",
     },
     ("cohere-v2", "tool_choice"): {
         "tool_choice (here only)": "the one tool is the only one that is sent, and required; LiteLLM drops the choice",
     },
     ("cohere-v2", "tool_required"): {
-        "tool_choice (here only)": "LiteLLM drops the choice, which Cohere has had since v2",
+        "tool_choice (here only)": "LiteLLM drops the choice; Cohere has REQUIRED",
     },
     ("cohere-v2", "tool_round"): {
         "messages[1].content (LiteLLM only)": "null, as the client wrote it; what is unset is left out here",
@@ -115,8 +115,8 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
         "response_format (here only)": "LiteLLM drops it; Cohere has JSON Schema mode",
     },
     ("mistral", "tool_round"): {
-        "messages[1].content (here only)": "empty text: some of Mistral's servers refuse a message without content",
-        "messages[2].name (here only)": "Mistral's older models want the name of the tool beside its result",
+        "messages[1].content (here only)": "a message of calls alone has empty content",
+        "messages[2].name (here only)": "a result says which tool it is of",
     },
 }
 
