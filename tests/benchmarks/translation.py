@@ -169,7 +169,8 @@ def gateway(rounds: int) -> None:
                          for _ in range(rounds)]  # fmt: skip
                 each = number * per_read / 1e6
                 before, after = (median(turn[side] for turn in turns) / each for side in (0, 1))
-                cells.append(f"{before:>8.2f}{after:>8.2f}{after / before:>8.2f}x")
+                ratio = median(turn[1] / turn[0] for turn in turns)  # the two of a turn had the same moment
+                cells.append(f"{before:>8.2f}{after:>8.2f}{ratio:>8.2f}x")
             print(f"  {provider_format + ' -> ' + client:42}{''.join(cells)}", flush=True)
 
 
