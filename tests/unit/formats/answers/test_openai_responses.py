@@ -225,3 +225,21 @@ def test_what_is_kept_is_counted() -> None:
 def test_a_whole_answer_without_content_is_an_error() -> None:
     assert "error" in json.loads(ResponsesWriter(CONTEXT).write_whole([]))
     assert json.loads(ResponsesWriter(CONTEXT).write_whole([e.ResponseFinished("stop")]))["output"] == []
+
+
+def test_every_token_of_text_is_told_where_it_stands() -> None:
+    """A token that comes alone, as nearly all do, is written like one among others."""
+    events: list[e.ProviderEvent] = [
+        e.TextDelta("Part "), e.TextDelta('"one'), e.TextDelta('".'), e.RefusalDelta("No."), e.TextDelta("Two"),
+        e.TextDelta(" \ud800"), e.ToolCallStarted(0, "call_1", "f"), e.ToolCallDelta(0, "{}"), e.TextDelta("A new"),
+        e.TextDelta(" message"),
+    ]  # fmt: skip
+    alone, together = ResponsesWriter(CONTEXT), ResponsesWriter(CONTEXT)
+    told = [payload for event in events for payload in alone.write([event])]
+    assert told == together.write(events)
+    assert alone.held == together.held
+    deltas = [event for event in map(json.loads, told) if event["type"] == "response.output_text.delta"]
+    assert [(event["output_index"], event["content_index"]) for event in deltas] == [
+        (0, 0), (0, 0), (0, 0), (0, 2), (0, 2), (2, 0), (2, 0),
+    ]  # fmt: skip
+    assert [event["delta"] for event in deltas] == ["Part ", '"one', '".', "Two", " ?", "A new", " message"]
