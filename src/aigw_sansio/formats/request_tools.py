@@ -31,6 +31,7 @@ from ..prompt import (
     ToolCallResponse,
     Turn,
 )
+from .kept_elsewhere import kept_elsewhere
 from .translation import Note, Refused
 from .values import parse, unbase64
 
@@ -98,10 +99,14 @@ def drop_unsupported(prompt: Prompt, notes: list[Note], supported: frozenset[str
     """Note each field of ``prompt`` that is set and not in ``supported``; the caller then leaves it out.
 
     Returns a refusal, which the caller must return, if without the field the response would be another than the one
-    asked for (several choices, log probabilities, a form). A field that a target takes in part is in ``supported``, and
+    asked for (several choices, log probabilities, a form), or if the request refers to what OpenAI keeps. A field that a target takes in part is in ``supported``, and
     its writer decides. Values that ask for what happens anyway are no loss. ``target`` is a name for people:
     ``Cohere``.
     """
+    if "previous_response_id" not in supported:
+        refused = kept_elsewhere(prompt)
+        if refused is not None:
+            return refused
     for name in _FIELDS:
         value = getattr(prompt, name)
         if name in supported or value is None or value == () or value == {}:

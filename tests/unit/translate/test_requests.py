@@ -86,3 +86,43 @@ def test_unknown_names_are_mistakes_of_the_caller() -> None:
         read_request(BODY, "cohere-v2")
     with pytest.raises(LocalProtocolError):
         translate_request(BODY, source="openai-chat", target="nope")
+
+
+@pytest.mark.parametrize(
+    ("member", "field"),
+    [
+        ({"conversation": "conv_1"}, "extra.conversation"),
+        ({"prompt": {"id": "pmpt_1"}}, "extra.prompt"),
+        ({"previous_response_id": "resp_1"}, "previous_response_id"),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "turns[0].parts[0]"),
+        ({"input": [{"id": "msg_1"}]}, "turns[0].parts[0]"),
+    ],
+)
+@pytest.mark.parametrize("target", sorted({*REQUEST_FORMATS} - {"openai-responses"}))
+def test_what_openai_keeps_is_refused_by_all_others(target: str, member: dict[str, Any], field: str) -> None:
+    body = {"model": "m", "input": "Hello", **member}
+    result = translate_request(body, source="openai-responses", target=target)
+    assert isinstance(result, Refused)
+    assert result.field == field
+    assert isinstance(translate_request(body, source="openai-responses", target="openai-responses"), Translated)
+
+
+@pytest.mark.parametrize(
+    ("target", "model"),
+    [
+        ("gemini", "gemini-2.5-flash"), ("vertex-gemini", "gemini-2.5-pro"), ("bedrock-converse", "mystery"),
+        ("bedrock-converse", "deepseek.r1-v1:0"), ("cohere-v2", "command-a"), ("anthropic-messages", "claude-sonnet-4-5"),
+    ],
+)  # fmt: skip
+def test_an_effort_that_is_no_longer_one_is_told(target: str, model: str) -> None:
+    body = {**BODY, "model": model, "reasoning_effort": "high"}
+    result = translate_request(body, source="openai-chat", target=target)
+    assert isinstance(result, Translated)
+    assert {note.field for note in result.notes} & {"reasoning", "reasoning.effort"}
+
+
+def test_a_model_that_may_always_think_is_not_told_to_stop() -> None:
+    body = {**BODY, "reasoning_effort": "none"}
+    result = translate_request(body, source="openai-chat", target="bedrock-converse", model="deepseek.r1-v1:0")
+    assert isinstance(result, Translated)
+    assert ("dropped", "reasoning") in {(note.kind, note.field) for note in result.notes}

@@ -220,11 +220,10 @@ def _reasoning(
     if model.reasoning == "claude":
         blocked = blocks_thinking(_as_anthropic(messages), forced=forced)
         return plan_thinking(prompt, notes, model.rules, blocked=blocked)
-    off = settings.effort == "none" or settings.budget_tokens == 0
     if model.reasoning == "never":
-        if not off:
-            dropped(notes, "reasoning", "This model cannot be told how to think.")
+        dropped(notes, "reasoning", "This model cannot be told how to think.")
         return Thinking()
+    off = settings.effort == "none" or settings.budget_tokens == 0
     effort = settings.effort
     if effort is None and settings.budget_tokens is not None:
         effort = effort_of(settings.budget_tokens)
@@ -254,7 +253,9 @@ def _put_inference(
     limit: int | None
     limit, thinking = fit_tokens(prompt, notes, model.rules, thinking, required=False)
     temperature, top_p, top_k = fit_sampling(prompt, notes, model.rules, thinking)
-    stops = fitting_stops(prompt, notes)
+    stops = list(prompt.stop_sequences)
+    if model.reasoning == "claude":
+        stops = fitting_stops(prompt, notes)
     if model.reasoning == "claude":
         if thinking.config is not None:
             additional["thinking"] = thinking.config

@@ -156,8 +156,6 @@ class ContentWriter:
     def _native(self, part: Native, field: str) -> list[JsonObject]:
         if part.maker == "google":
             return [part.value]
-        if part.value.get("type", "item_reference") == "item_reference" and part.maker == "openai":
-            raise refusal(field, "It refers to what another vendor keeps.")
         dropped(self._notes, field, "Only its own vendor understands this block.")
         return []
 

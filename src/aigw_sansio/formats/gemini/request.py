@@ -26,8 +26,6 @@ _SUPPORTED: Final = frozenset(
         "reasoning", "service_tier",
     }
 )  # fmt: skip
-#: Members of OpenAI that stand for a part of the conversation which OpenAI keeps.
-_KEPT_ELSEWHERE: Final = ("conversation", "prompt")
 
 
 def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
@@ -77,9 +75,6 @@ def _path(prompt: Prompt, *, vertex: bool) -> str:
 
 def _body(prompt: Prompt, notes: list[Note], *, vertex: bool) -> JsonObject:
     model = rules_of(prompt.model)
-    for name in _KEPT_ELSEWHERE:
-        if prompt.maker == "openai" and name in prompt.extra:
-            raise refusal(f"extra.{name}", "It refers to what another vendor keeps.")
     names = name_map(notes)
     # Tools come first: notes then name the definition of a tool, and not a call of it.
     tools = write_tools(prompt, notes, names, model)

@@ -127,6 +127,8 @@ def _budget(prompt: Prompt, notes: list[Note], model: GeminiModel) -> int | None
         if effort is None:
             return -1 if settings.adaptive else None  # -1: the model decides
         tokens = model.minimal if effort == "minimal" else EFFORT_TOKENS[effort]
+        if effort != "none":
+            mapped(notes, field, "This model takes a budget in place of an effort.")
     elif effort is not None:
         dropped(notes, "reasoning.effort", "Gemini 2.5 takes the number of tokens alone.")
     if tokens <= 0 and model.can_be_off:

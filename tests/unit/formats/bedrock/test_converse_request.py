@@ -76,6 +76,7 @@ def test_sampling() -> None:
     assert additional(body) == {"top_k": 5}
     assert notes == [("clamped", "temperature"), ("dropped", "stop_sequences")]
     assert additional(written(NOVA, **fields)[0]) == {"inferenceConfig": {"topK": 5}}
+    assert written(NOVA, **fields)[0]["inferenceConfig"]["stopSequences"] == ["x", " "]  # only Claude refuses blanks
     assert ("dropped", "top_k") in written(LLAMA, **fields)[1]
     assert ("dropped", "stop_sequences") in written(GPT, stop_sequences=("x",))[1]
 
