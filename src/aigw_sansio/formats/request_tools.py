@@ -99,9 +99,9 @@ def drop_unsupported(prompt: Prompt, notes: list[Note], supported: frozenset[str
     """Note each field of ``prompt`` that is set and not in ``supported``; the caller then leaves it out.
 
     Returns a refusal, which the caller must return, if without the field the response would be another than the one
-    asked for (several choices, log probabilities, a form), or if the request refers to what OpenAI keeps. A field that a target takes in part is in ``supported``, and
-    its writer decides. Values that ask for what happens anyway are no loss. ``target`` is a name for people:
-    ``Cohere``.
+    asked for (several choices, log probabilities, a form), or if the request refers to what OpenAI keeps. A field that
+    a target takes in part is in ``supported``, and its writer decides. Values that ask for what happens anyway are no
+    loss. ``target`` is a name for people: ``Cohere``.
     """
     if "previous_response_id" not in supported:
         refused = kept_elsewhere(prompt)
