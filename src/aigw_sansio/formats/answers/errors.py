@@ -57,15 +57,12 @@ _ANTHROPIC_STATUSES: Final = {
 #: Statuses of providers that clients of the format do not know.
 _AS_OPENAI: Final = {422: 400, 424: 500, 498: 503, 499: 500, 529: 503}
 _AS_ANTHROPIC: Final = {422: 400, 424: 500, 498: 529, 499: 500, 503: 529}
-#: What OpenAI Responses calls a failure that it knows no better word for, by its class.
+#: What OpenAI Responses calls a failure, by its class. The codes of a response that failed are a closed list, and
+#: libraries refuse others; most failures have no better one than ``server_error``.
 _FAILURES: Final[dict[ErrorClass, str]] = {
     "rate_limit": "rate_limit_exceeded",
-    "overload": "overloaded",
     "invalid_request": "invalid_prompt",
     "content_policy": "invalid_prompt",
-    "authentication": "invalid_api_key",
-    "permission": "permission_denied",
-    "not_found": "model_not_found",
 }
 
 
@@ -114,8 +111,12 @@ def error_body(format: ClientFormat, failed: ResponseFailed, status: int | None 
 
 
 def failure(failed: ResponseFailed) -> JsonObject:
-    """The member ``error`` of a response object of OpenAI Responses."""
-    return {"code": _FAILURES.get(failed.error_class, "server_error"), "message": failed.message}
+    """The member ``error`` of a response object of OpenAI Responses. ``type`` says more than its code, if there is
+    more: it is the provider's own word for the failure, if it gave one."""
+    kind, code = _OPENAI[failed.error_class]
+    told = _FAILURES.get(failed.error_class, "server_error")
+    said = _own_code(failed) or failed.kind or code or kind
+    return {"code": told, "message": failed.message} | ({} if said == told else {"type": said})
 
 
 def why_failed(finished: ResponseFinished, *, whole: bool = False) -> ResponseFailed | None:

@@ -376,6 +376,8 @@ class OpenAIResponsesReader(BaseReader):
 
 def _failure(response: JsonObject) -> ResponseFailed:
     error = obj(response.get("error"))
+    if error.get("code") == "server_error" and error.get("type"):
+        error = {**error, "code": error["type"]}  # codes are a closed list, and this one of it says nothing
     return any_error({"error": error}) or response_failed(text(error.get("message")))
 
 

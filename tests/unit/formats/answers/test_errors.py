@@ -5,6 +5,7 @@ from typing import get_args
 
 import pytest
 
+from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.events import ErrorClass, ResponseFailed, ResponseFinished
 from aigw_sansio.formats.answers.errors import (
     ClientFormat,
@@ -91,6 +92,28 @@ def test_a_code_of_the_provider_is_kept_if_it_is_a_word() -> None:
 def test_a_failed_response_object() -> None:
     assert failure(ResponseFailed("m", error_class="rate_limit")) == {"code": "rate_limit_exceeded", "message": "m"}
     assert failure(ResponseFailed("m"))["code"] == "server_error"
+    assert failure(ResponseFailed("m", kind="k", code="insufficient_quota", error_class="permission")) == {
+        "code": "server_error",
+        "message": "m",
+        "type": "insufficient_quota",
+    }
+
+
+@pytest.mark.parametrize("error_class", CLASSES)
+@pytest.mark.parametrize("kind", [None, "overloaded_error", "permission_error"])
+def test_a_failed_response_has_a_code_that_libraries_know_and_keeps_its_class(
+    error_class: ErrorClass, kind: str | None
+) -> None:
+    error = failure(ResponseFailed("m", kind=kind, error_class=error_class))
+    assert error["code"] in ("server_error", "rate_limit_exceeded", "invalid_prompt")
+    told = {"type": "response.failed", "response": {"status": "failed", "error": error, "output": []}}
+    read = make_reader("openai-responses").read(Chunk(json.dumps(told).encode()))
+    found = next(one for one in read if isinstance(one, ResponseFailed))
+    if kind is None:
+        same = {"content_policy": "invalid_request", "unknown": "server"}  # there is no word for them
+        assert found.error_class == same.get(error_class, error_class)
+    elif error["code"] == "server_error":
+        assert found.error_class == {"overloaded_error": "overload", "permission_error": "permission"}[kind]
 
 
 def test_which_finishes_are_failures() -> None:
