@@ -38,6 +38,12 @@ PATHS = {
     "/v1/messages": "anthropic-messages",
 }
 ALL = [*RECORDINGS, *TRANSLATIONS]
+#: OpenAI streams calls of custom tools, and its library's types do not know them. An image's previews are no images.
+UNKNOWN = {
+    ("openai-chat", "openai-responses/vercel-openai-custom-tool-1.sse"),
+    ("openai-chat", "openai-responses/vercel-openai-image-generation-tool-1.sse"),
+    ("openai-responses", "openai-responses/vercel-openai-image-generation-tool-1.sse"),
+}
 CLASSES = {400: "BadRequestError", 401: "AuthenticationError", 403: "PermissionDeniedError", 404: "NotFoundError",
            409: "ConflictError", 422: "UnprocessableEntityError", 429: "RateLimitError"}  # fmt: skip
 
@@ -177,7 +183,9 @@ def cut_short(events: list[e.ProviderEvent]) -> bool:
     """Whether the answer failed, or ended by a limit, a filter or nobody knows why: the helpers of OpenAI's library put
     no such answer together."""
     ends = [one for one in events if isinstance(one, e.ResponseFinished)]
-    failed = any(isinstance(one, e.ResponseFailed) for one in events)
+    failed = any(
+        isinstance(one, e.ResponseFailed) or (isinstance(one, e.ResponseStarted) and one.restarted) for one in events
+    )
     return failed or not ends or any(one.reason not in ("stop", "tool_calls", "pause") for one in ends)
 
 
@@ -221,6 +229,8 @@ def test_streams(speaker: Library) -> None:
     faults: list[str] = []
     compared = failed = 0
     for number, recording in STREAMED:
+        if (speaker.format, recording.file) in UNKNOWN:
+            continue
         before = recording.events()
         for way in (speaker.plain, speaker.put_together):
             try:

@@ -112,7 +112,7 @@ def not_json(body: bytes) -> ResponseFailed:
     plain = _BLANK.sub(" ", body[:400].decode("utf-8", "replace")).strip()
     if plain.startswith("<"):
         title = re.search(r"<title>([^<]{1,200})", plain, re.IGNORECASE)
-        return response_failed(title[1].strip() if title else "an HTML page", "not_json")
+        return response_failed(title[1].strip() if title else "the response is an HTML page", "not_json")
     if not plain.isprintable() or "\ufffd" in plain[:-1]:
         return response_failed(f"{len(body)} bytes that are no JSON", "not_json")
     return response_failed(plain[:200], "not_json")

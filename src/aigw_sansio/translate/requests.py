@@ -1,6 +1,7 @@
 """Requests from one format to another.
 
-Decides: the order of the steps: read, set the model, write. Must not know: any format.
+Decides: the order of the steps: read, set the model, write; that a request without any words is none. Must not know:
+any format.
 """
 
 import msgspec
@@ -63,4 +64,14 @@ def _read(body: object, source: str, notes: list[Note]) -> Prompt | Refused:
     if type(body) is not dict:
         return Refused("body", "It must be a JSON object.")
     members: JsonObject = body
-    return read(members, notes)
+    prompt = read(members, notes)
+    if isinstance(prompt, Prompt) and _says_nothing(prompt):
+        return Refused("input" if "input" in members else "messages", "It holds nothing to respond to.")
+    return prompt
+
+
+def _says_nothing(prompt: Prompt) -> bool:
+    """Whether there is no conversation, neither in the request nor where the provider keeps it. Some formats need a
+    message, and their writers put one in: the response would be to words that are nobody's."""
+    kept = prompt.previous_response_id or prompt.extra.get("conversation") or prompt.extra.get("prompt")
+    return not (prompt.turns or prompt.instructions or kept)

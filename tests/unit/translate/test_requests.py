@@ -126,3 +126,24 @@ def test_a_model_that_may_always_think_is_not_told_to_stop() -> None:
     result = translate_request(body, source="openai-chat", target="bedrock-converse", model="deepseek.r1-v1:0")
     assert isinstance(result, Translated)
     assert ("dropped", "reasoning") in {(note.kind, note.field) for note in result.notes}
+
+
+@pytest.mark.parametrize(
+    ("source", "member", "said"),
+    [
+        ("openai-chat", "messages", []),
+        ("openai-chat", "messages", [{"role": "user", "content": ""}]),
+        ("openai-chat", "messages", [{"role": "user", "content": [{"type": "text"}]}]),
+        ("openai-responses", "input", []),
+        ("anthropic-messages", "messages", []),
+    ],
+)
+def test_a_request_without_any_words_is_refused(source: str, member: str, said: object) -> None:
+    body = {"model": "m", "max_tokens": 9, member: said}
+    for target in REQUEST_FORMATS:
+        assert translate_request(body, source=source, target=target) == Refused(
+            member, "It holds nothing to respond to."
+        )
+    rules = {"openai-responses": "instructions", "anthropic-messages": "system"}
+    if source in rules:
+        assert isinstance(translate_request({**body, rules[source]: "x"}, source=source, target="gemini"), Translated)

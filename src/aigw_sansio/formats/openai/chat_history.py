@@ -201,6 +201,7 @@ class HistoryWriter:
                 for placed in message.parts
                 if isinstance(placed.part, ToolCall)
             }
+            self._note_signatures(message)
             details = write_details([placed.part for placed in message.parts], sent)
             return {"reasoning_details": details} if details else {}
         if quirks.replay == "content":
@@ -211,6 +212,20 @@ class HistoryWriter:
             return {}
         text = "\n".join(filter(None, map(self._text_of, thoughts)))
         return {quirks.replay: text} if text or self._thinks else {}
+
+    def _note_signatures(self, message: Message) -> None:
+        """Google's signatures name their calls in details, and no other part: of a message without calls, one is known
+        to be that of the last text. Note each turn with another one."""
+        parts = message.parts
+        called = any(type(placed.part) is ToolCall for placed in parts)
+        told: set[str] = set()
+        for at, placed in enumerate(parts):
+            part, turn = placed.part, placed.field.rpartition("[")[0]
+            if not isinstance(part, Text | Reasoning) or part.opaque is None or part.opaque.maker != "google":
+                continue
+            if turn not in told and (called or type(part) is Reasoning or at < len(parts) - 1):
+                told.add(turn)
+                mapped(self._notes, turn, "A signature of Google's is sent, but not which part it is of.")
 
     def _note_order(self, message: Message) -> None:
         """Texts stand in front of calls: note one that stood behind."""

@@ -19,6 +19,7 @@ from aigw_sansio.prompt import (
     JsonObject,
     Native,
     Opaque,
+    Part,
     PlainText,
     Prompt,
     Reasoning,
@@ -139,6 +140,24 @@ def test_openrouter_gets_details_with_their_data() -> None:
         {"type": "reasoning.encrypted", "data": "x", "format": "anthropic-claude-v1", "index": 1},
         {"type": "reasoning.encrypted", "data": "g", "id": "c1", "format": "google-gemini-v1", "index": 1},
     ]
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ((Text("a", opaque=Opaque("google", "s")),), False),
+        ((Reasoning("hm", Opaque("google", "s")), Text("a")), True),
+        ((Text("a", opaque=Opaque("google", "s")), Text("b", opaque=Opaque("google", "t"))), True),
+        ((Text("a", opaque=Opaque("google", "s")), ToolCall("c1", "f", "{}")), True),
+    ],
+)
+def test_openrouter_is_told_of_googles_signatures_only_which_call_they_are_of(
+    parts: tuple[Part, ...], told: bool
+) -> None:
+    messages, notes = write(Prompt(turns=(Turn("assistant", parts),)), LOOK_ALIKES["openrouter"])
+    assert notes == (["mapped turns[0].parts"] if told else [])
+    details = [one.get("data") for one in messages[0]["reasoning_details"] if one["type"] == "reasoning.encrypted"]
+    assert details == [part.opaque.data for part in parts if isinstance(part, Text | Reasoning) and part.opaque]
 
 
 def test_mistral_gets_reasoning_in_the_content() -> None:
