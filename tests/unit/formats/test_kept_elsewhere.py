@@ -1,0 +1,35 @@
+"""What a client leaves out of its request because OpenAI keeps it."""
+
+from typing import Any
+
+import pytest
+
+from aigw_sansio.formats.kept_elsewhere import kept_elsewhere
+from aigw_sansio.prompt import JsonObject, Native, Prompt, Text, Turn
+
+HELLO = Turn("user", (Text("Hello"),))
+
+
+@pytest.mark.parametrize("name", ["conversation", "prompt"])
+def test_members_that_stand_for_a_conversation(name: str) -> None:
+    extra: JsonObject = {name: {"id": "x"}}
+    refused = kept_elsewhere(Prompt(turns=(HELLO,), maker="openai", extra=extra))
+    assert refused is not None
+    assert refused.field == f"extra.{name}"
+    assert kept_elsewhere(Prompt(turns=(HELLO,), maker="openai", extra={name: None})) is None
+    assert kept_elsewhere(Prompt(turns=(HELLO,), maker="anthropic", extra=extra)) is None
+
+
+@pytest.mark.parametrize(
+    ("maker", "item", "found"),
+    [
+        ("openai", {"type": "item_reference", "id": "x"}, True),
+        ("openai", {"type": None, "id": "x"}, True),
+        ("openai", {"id": "x"}, True),
+        ("openai", {"type": "compaction", "id": "x"}, False),
+        ("google", {"id": "x"}, False),
+    ],
+)
+def test_items_that_stand_for_others(maker: str, item: dict[str, Any], found: bool) -> None:
+    refused = kept_elsewhere(Prompt(turns=(HELLO, Turn("assistant", (Native(maker, item),))), maker="openai"))
+    assert (refused is not None and refused.field == "turns[1].parts[0]") is found
