@@ -116,7 +116,8 @@ def failure(failed: ResponseFailed) -> JsonObject:
     kind, code = _OPENAI[failed.error_class]
     told = _FAILURES.get(failed.error_class, "server_error")
     said = _own_code(failed) or failed.kind or code or kind
-    return {"code": told, "message": failed.message} | ({} if said == told else {"type": said})
+    error: JsonObject = {"code": told, "message": failed.message}
+    return error if said == told else {**error, "type": said}
 
 
 def why_failed(finished: ResponseFinished, *, whole: bool = False) -> ResponseFailed | None:
