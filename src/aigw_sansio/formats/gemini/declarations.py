@@ -74,7 +74,7 @@ def write_tools(prompt: Prompt, notes: list[Note], names: NameMap, model: Gemini
         field = f"tools[{at}]"
         if isinstance(tool, NativeTool):
             if tool.maker != "google":
-                raise refusal(field, "Another vendor runs this tool; Google has it not.")
+                raise refusal(field, "Another vendor runs this tool, and Google does not.")
             if not none:  # the mode NONE is for functions only
                 own.append(tool.value)
         else:

@@ -90,7 +90,7 @@ def write_tools(prompt: Prompt, notes: list[Note], names: NameMap) -> list[JsonO
         field = f"tools[{at}]"
         if type(tool) is NativeTool:
             if tool.maker != "openai":
-                raise refusal(field, "Another vendor runs this tool; OpenAI has it not.")
+                raise refusal(field, "Another vendor runs this tool, and OpenAI does not.")
             tools.append(tool.value)
         elif type(tool) is CustomTool:
             tools.append(_write_custom(tool, names.fit(tool.name, field)))
