@@ -368,6 +368,9 @@ def chosen_tools(prompt: Prompt, notes: list[Note]) -> tuple[Tool, ...] | Refuse
         return Refused("tool_choice", "It names a tool that is not in the request.")
     if len(chosen) < len(prompt.tools):
         mapped(notes, "tool_choice", "Only the tools that may be called are sent.")
+        for at, tool in enumerate(prompt.tools):
+            if isinstance(tool, CustomTool) and tool.name not in names:
+                mapped(notes, f"tools[{at}]", "Earlier calls of it are sent as those of a function with one text.")
     return chosen
 
 

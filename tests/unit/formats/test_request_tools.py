@@ -215,6 +215,13 @@ def test_the_choice_leaves_tools_out() -> None:
     assert [note.field for note in notes] == ["tool_choice"]
 
 
+def test_calls_of_a_tool_of_free_input_that_is_left_out_are_told() -> None:
+    notes: list[Note] = []
+    prompt = Prompt(tools=(CustomTool("sh"), FunctionTool("a")), tool_choice=ToolChoice("auto", ("a",)))
+    assert tools.chosen_tools(prompt, notes) == (FunctionTool("a"),)
+    assert [(note.kind, note.field) for note in notes] == [("mapped", "tool_choice"), ("mapped", "tools[0]")]
+
+
 def test_a_choice_of_all_is_all() -> None:
     notes: list[Note] = []
     for choice in (None, ToolChoice("required"), ToolChoice("required", ("a",))):
