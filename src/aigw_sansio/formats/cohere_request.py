@@ -215,8 +215,9 @@ class _Writer:
             raise refusal("tool_choice", "It asks for a call, but the request has no tools.")
         written: list[object] = []
         strict: list[bool] = []
-        for at, tool in enumerate(tools):
-            field = f"tools[{at}]"
+        places = {id(tool): f"tools[{at}]" for at, tool in enumerate(prompt.tools)}
+        for tool in tools:
+            field = places[id(tool)]
             if isinstance(tool, NativeTool):
                 raise refusal(field, "Only the vendor that made it can run it.")
             if isinstance(tool, CustomTool):
@@ -229,9 +230,11 @@ class _Writer:
         if all(strict):
             body["strict_tools"] = True
         else:
-            for at, tool in enumerate(tools):
+            for tool in tools:
                 if isinstance(tool, FunctionTool) and tool.strict:
-                    dropped(notes, f"tools[{at}].strict", "Cohere holds either all tools to their schemas or none.")
+                    dropped(
+                        notes, f"{places[id(tool)]}.strict", "Cohere holds either all tools to their schemas or none."
+                    )
         if mode != "auto":
             body["tool_choice"] = mode.upper()
 

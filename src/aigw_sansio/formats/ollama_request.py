@@ -178,8 +178,9 @@ class _Writer:
         if choice is not None and choice.mode == "required":
             dropped(notes, "tool_choice.mode", "Nothing makes a model of Ollama call a tool.")
         written: list[object] = []
-        for at, tool in enumerate(chosen):
-            field = f"tools[{at}]"
+        places = {id(tool): f"tools[{at}]" for at, tool in enumerate(prompt.tools)}
+        for tool in chosen:
+            field = places[id(tool)]
             if isinstance(tool, NativeTool):
                 raise refusal(field, "Only the vendor that made it can run it.")
             if isinstance(tool, CustomTool):

@@ -147,3 +147,17 @@ def test_a_request_without_any_words_is_refused(source: str, member: str, said: 
     rules = {"openai-responses": "instructions", "anthropic-messages": "system"}
     if source in rules:
         assert isinstance(translate_request({**body, rules[source]: "x"}, source=source, target="gemini"), Translated)
+
+
+@pytest.mark.parametrize("target", sorted({*REQUEST_FORMATS} - {"perplexity"}))
+def test_notes_of_tools_tell_their_places_in_the_request(target: str) -> None:
+    """Even if a choice leaves some of them out."""
+    names = ("left-out", "a-name-" * 20, "kept")
+    tools = [{"type": "function", "function": {"name": name, "strict": name == "kept"}} for name in names]
+    some = [{"type": "function", "function": {"name": name}} for name in names[1:]]
+    choice = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": some}}
+    body = {**BODY, "tools": tools, "tool_choice": choice}
+    result = translate_request(body, source="openai-chat", target=target)
+    assert isinstance(result, Translated), result
+    fields = {note.field for note in result.notes if note.field.startswith("tools[")}
+    assert fields <= {"tools[1].name", "tools[2].strict", "tools[2].parameters", "tools[2]"}

@@ -160,8 +160,9 @@ def write_tools(
             raise refusal("tool_choice", "It asks for a call, but there are no tools.")
         return {}
     written: list[object] = []
-    for number, tool in enumerate(tools):
-        field = f"tools[{number}]"
+    places = {id(tool): f"tools[{at}]" for at, tool in enumerate(prompt.tools)}
+    for tool in tools:
+        field = places[id(tool)]
         if isinstance(tool, NativeTool):
             written.append(_native(tool, quirks, field))
         elif isinstance(tool, CustomTool):
