@@ -140,10 +140,10 @@ def _tool(
     elif tool.strict:
         dropped(notes, f"{field}.strict", "This model is not held to schemas.")
     for name, value in tool.extra.items():
-        if prompt.maker != MAKER:
+        if prompt.maker == MAKER:
+            block.setdefault(name, value)
+        elif value is not None:
             dropped(notes, f"{field}.extra.{name[:60]}", f"{host.name} does not define it.")
-        elif name not in block:
-            block[name] = value
     marks.put(block, tool.cache, field)
     return block
 

@@ -244,8 +244,9 @@ def note_marks(prompt: Prompt, notes: list[Note], target: str) -> None:
 def _note_mark(part: Part | Tool, field: str, notes: list[Note], why: str) -> None:
     if getattr(part, "cache", None) is not None:
         dropped(notes, f"{field}.cache", why)
-    for name in getattr(part, "extra", ()):
-        dropped(notes, f"{field}.extra.{_shortened(name)}", "Only the vendor that defines it understands it.")
+    for name, value in getattr(part, "extra", {}).items():
+        if value is not None:
+            dropped(notes, f"{field}.extra.{_shortened(name)}", "Only the vendor that defines it understands it.")
 
 
 # -- tools ------------------------------------------------------------------------------------------------------------

@@ -161,3 +161,15 @@ def test_notes_of_tools_tell_their_places_in_the_request(target: str) -> None:
     assert isinstance(result, Translated), result
     fields = {note.field for note in result.notes if note.field.startswith("tools[")}
     assert fields <= {"tools[1].name", "tools[2].strict", "tools[2].parameters", "tools[2]"}
+
+
+@pytest.mark.parametrize("target", sorted({*REQUEST_FORMATS} - {"perplexity"}))
+def test_what_a_tool_does_not_say_is_no_loss(target: str) -> None:
+    body = {
+        "model": "m",
+        "input": "Hello",
+        "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}],
+    }
+    result = translate_request(body, source="openai-responses", target=target)
+    assert isinstance(result, Translated)
+    assert not [note for note in result.notes if "strict" in note.field]
