@@ -32,6 +32,7 @@ from aigw_sansio import (
     Timeouts,
     replay,
 )
+from aigw_sansio.downstream.messages import MessagesConnection
 from aigw_sansio.engine.send_buffer import MessageBuffer
 
 PROVIDERS = {"custom-x": ProviderSettings(base_url="http://127.0.0.1:9/v1")}
@@ -435,3 +436,19 @@ def test_a_recorded_session_in_messages_replays() -> None:
     assert client.messages()
     client.close(1001, "bye")
     assert replay(lines, OPEN).snapshot() == recorder.snapshot()
+
+
+def test_after_its_end_a_channel_sends_nothing() -> None:
+    client = MessageClient(OPEN, principal="alice")
+    connection = client.gateway._connections[client.conn]
+    assert isinstance(connection, MessagesConnection)
+    channel = connection._channel
+    assert channel is not None
+    channel.close(1000, "enough", client.now)
+    for send in (channel.send_text, channel.send_control_text):
+        send(b"{}", client.now)
+    channel.close(1001, "again", client.now)
+    connection.send(Message(b"{}", text=True), client.now)
+    client.collect()
+    assert channel.messages_sent == channel.outstanding == 0
+    assert [effect.code for effect in client.of(CloseMessages) if isinstance(effect, CloseMessages)] == [1000]
