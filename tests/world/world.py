@@ -56,8 +56,6 @@ WAITS: Final = (0.01, 1.0, 6.0, 31.0, 700.0)
 KERNEL_BYTES: Final = 4096
 HIGH: Final = 2000
 MESSAGE: Final = 20_000
-#: What one turn answers at most to messages that begin nothing: a turn handles 500 messages of a client.
-REPLIES: Final = 500 * 128
 #: What clients offer to compress their messages.
 OFFERS: Final = (
     None,
@@ -80,6 +78,9 @@ DENSE: Final = (
     ),
     raw_frame(0x01, b"", masked=True) + raw_frame(0x00, b"", masked=True) * 4000 + raw_frame(0x80, b"", masked=True),
 )  # fmt: skip
+#: The most bytes of replies to what a dense client sent: all of a read is answered, and when the client is paused one more
+#: read may be under way. 2,000 ``universal.pong`` of 27 bytes each.
+REPLIES: Final = 2 * 2000 * 27
 RETRIES: Final = 40.0  #: after so long all delays between attempts are over, and no clock of a silent peer has run out
 
 CONFIG: Final = Config(
@@ -120,6 +121,7 @@ class Pipe:
         self.servings: list[Serving] = []
         self.inbound = b""
         self.garbled = False  #: what is no HTTP is among it, or was
+        self.dense = False  #: many messages in few bytes are among it, or were
         self.read = 0  #: bytes that the driver has read
         self.end: str | None = None  #: "eof" or "reset", behind ``inbound``
         self.end_told = False
@@ -333,7 +335,9 @@ class World:
 
     def bound(self, pipe: Pipe) -> int:
         """What may wait to be sent on ``pipe``."""
-        return HIGH + max(2 * MESSAGE, REPLIES) if pipe.caller is not None else 8000 + 2 * HIGH
+        if pipe.caller is None:
+            return 8000 + 2 * HIGH
+        return HIGH + 2 * MESSAGE + (REPLIES if pipe.dense else 0)
 
     def other_reason_to_pause(self) -> bool:
         """Whether reading may stand still though nothing waits to be sent."""
@@ -628,6 +632,7 @@ class World:
         if pipe is None or pipe.caller is None:
             return None
         pipe.inbound += pipe.caller.ws.carry(DENSE[much % len(DENSE)])
+        pipe.dense = True
         return f"{pipe} {self._while_others_are_served(pipe, much)}"
 
     def _while_others_are_served(self, hostile: Pipe, much: int) -> str:
