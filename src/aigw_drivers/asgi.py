@@ -376,7 +376,7 @@ def _address(scope: Scope, name: str) -> tuple[object, ...] | None:
 async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
     """Refuse a WebSocket: with a response, if the server can send one; otherwise it sends 403."""
     extensions = scope.get("extensions")
-    if isinstance(extensions, MutableMapping | dict) and "websocket.http.response" in extensions:
+    if isinstance(extensions, MutableMapping) and "websocket.http.response" in extensions:
         head = {"status": refusal.status, "headers": list(refusal.headers)}
         await send({"type": "websocket.http.response.start", **head})
         await send({"type": "websocket.http.response.body", "body": refusal.body})

@@ -16,7 +16,7 @@ a text, who called a tool.
 so it is no loss to leave them out. Those of a message stand at its first part.
 """
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -259,6 +259,8 @@ class OutputFormat(_Value, frozen=True):
 
 
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+#: All of them, the least first.
+EFFORTS: Final[tuple[Effort, ...]] = get_args(Effort)
 
 
 class ReasoningSettings(_Value, frozen=True):

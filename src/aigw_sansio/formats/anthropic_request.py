@@ -10,13 +10,12 @@ in ``Prompt.extra["anthropic_beta"]``, a list of names, wherever they were writt
 """
 
 from collections.abc import Iterable
-from typing import Final, get_args
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
 from ..prompt import (
-    Effort,
     FunctionTool,
     JsonObject,
     NativeTool,
@@ -34,6 +33,7 @@ from .anthropic_tools import plan_tools
 from .bedrock.paths import model_path
 from .claude_models import MAKER, claude_model
 from .client_values import (
+    as_effort,
     as_object,
     as_text,
     get_array,
@@ -72,7 +72,6 @@ _SUPPORTED: Final = frozenset(
         "stop_sequences", "reasoning", "cache", "end_user", "service_tier",
     }
 )  # fmt: skip
-_EFFORTS: Final = frozenset(get_args(Effort))
 #: Members of the body that are fields of a prompt as they are.
 _READ: Final = (
     "model", "system", "messages", "tools", "max_tokens", "temperature", "top_p", "top_k", "stop_sequences",
@@ -186,8 +185,7 @@ def _read_output(member: JsonObject) -> OutputFormat | None:
 def _read_reasoning(member: JsonObject) -> ReasoningSettings | None:
     """Take what is said of thinking. What the settings of a prompt cannot say stays in ``member``."""
     config = members(member.get("output_config", {}), "output_config")
-    word = config.get("effort")
-    effort: Effort | None = word if type(word) is str and word in _EFFORTS else None  # type: ignore[assignment]
+    effort = as_effort(config.get("effort"))
     thinking = members(member.get("thinking", {}), "thinking")
     kind = thinking.pop("type", None)
     shown = thinking.pop("display", None)

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from ..prompt import JsonObject
+from ..prompt import EFFORTS, Effort, JsonObject
 from .refusing import refusal
 
 _LARGEST: Final = 2**63 - 1
@@ -101,6 +101,19 @@ def as_array(value: object, field: str) -> list[object]:
     if type(value) is not list:
         raise refusal(field, "It must be an array.")
     return value
+
+
+def as_effort(value: object) -> Effort | None:
+    """``value`` if it is a word for effort, else ``None``."""
+    return next((effort for effort in EFFORTS if effort == value), None)
+
+
+def need_effort(value: object, field: str) -> Effort:
+    """``value``, which must be a word for effort."""
+    effort = as_effort(value)
+    if effort is None:
+        raise refusal(field, f"It must be one of {', '.join(EFFORTS)}.")
+    return effort
 
 
 def members(value: object, field: str) -> JsonObject:

@@ -10,13 +10,10 @@ from typing import Final
 
 from ..prompt import (
     Blob,
-    CustomTool,
     File,
     FunctionTool,
     Image,
     JsonObject,
-    Native,
-    NativeTool,
     Prompt,
     Reasoning,
     Refusal,
@@ -26,10 +23,10 @@ from ..prompt import (
     Turn,
     Uri,
 )
+from .few_members import functions_of, refusal_as_text, schema_alone, unplaced
 from .refusing import RequestRefused, accepted, refusal
 from .request_tools import (
     EFFORT_TOKENS,
-    as_function,
     chosen_tools,
     clamp,
     clamp_list,
@@ -121,17 +118,9 @@ class _Writer:
             self.documents.append(_document(part, field))
             mapped(self.notes, field, "Cohere takes documents beside the messages, not in one.")
         elif isinstance(part, Refusal):
-            content.append({"type": "text", "text": part.text})
+            content.append({"type": "text", "text": refusal_as_text(part, self.notes, field, _TARGET)})
         else:
-            self.put_other(part, field)
-
-    def put_other(self, part: object, field: str) -> None:
-        if isinstance(part, Reasoning | ToolCall | ToolCallResponse):
-            raise refusal(field, "No such part belongs in a message of this role.")
-        if isinstance(part, Native):
-            dropped(self.notes, field, "Only the vendor that made it understands it.")
-        else:
-            raise refusal(field, f"Cohere takes no {type(part).__name__.lower()}.")
+            unplaced(part, self.notes, field, _TARGET)
 
     def put_assistant(self, turn: Turn, field: str, messages: list[object]) -> None:
         content: list[object] = []
@@ -145,19 +134,18 @@ class _Writer:
             elif isinstance(part, Reasoning):
                 self.put_thinking(part, place, content)
             elif isinstance(part, Text | Refusal):
-                if isinstance(part, Refusal):
-                    mapped(self.notes, place, "Cohere knows no refusals; it is sent as text.")
-                if not part.text:
+                text = part.text if isinstance(part, Text) else refusal_as_text(part, self.notes, place, _TARGET)
+                if not text:
                     continue
                 if has_calls:
-                    plan.append(part.text)
+                    plan.append(text)
                     mapped(self.notes, place, "Text beside tool calls is sent as the plan of them.")
                 else:
-                    content.append({"type": "text", "text": part.text})
+                    content.append({"type": "text", "text": text})
             elif isinstance(part, Image | File):
                 raise refusal(place, "Cohere takes no media in a message of the assistant.")
             else:
-                self.put_other(part, place)
+                unplaced(part, self.notes, place, _TARGET)
         message: JsonObject = {"role": "assistant"}
         if content:
             message["content"] = _plain(content)
@@ -213,28 +201,16 @@ class _Writer:
             tools = accepted(chosen_tools(prompt, notes))
         if mode == "required" and not tools:
             raise refusal("tool_choice", "It asks for a call, but the request has no tools.")
-        written: list[object] = []
-        strict: list[bool] = []
-        places = {id(tool): f"tools[{at}]" for at, tool in enumerate(prompt.tools)}
-        for tool in tools:
-            field = places[id(tool)]
-            if isinstance(tool, NativeTool):
-                raise refusal(field, "Only the vendor that made it can run it.")
-            if isinstance(tool, CustomTool):
-                tool = as_function(tool, notes, field)
-            written.append(_tool(tool))
-            strict.append(tool.strict is True and bool(tool.parameters and tool.parameters.get("properties")))
-        if not written:
+        functions = functions_of(tools, prompt, notes)
+        if not functions:
             return
-        body["tools"] = written
-        if all(strict):
+        body["tools"] = [_tool(tool) for tool, _ in functions]
+        if all(tool.strict and tool.parameters and tool.parameters.get("properties") for tool, _ in functions):
             body["strict_tools"] = True
         else:
-            for tool in tools:
-                if isinstance(tool, FunctionTool) and tool.strict:
-                    dropped(
-                        notes, f"{places[id(tool)]}.strict", "Cohere holds either all tools to their schemas or none."
-                    )
+            for tool, field in functions:
+                if tool.strict:
+                    dropped(notes, f"{field}.strict", "Cohere holds either all tools to their schemas or none.")
         if mode != "auto":
             body["tool_choice"] = mode.upper()
 
@@ -260,9 +236,7 @@ class _Writer:
             form: JsonObject = {"type": "json_object"}
             if output.schema is not None:
                 form["json_schema"] = output.schema
-            for name in ("name", "description"):
-                if getattr(output, name):
-                    dropped(notes, f"output.{name}", "Cohere takes the schema alone.")
+            schema_alone(output, notes, _TARGET)
             body["response_format"] = form
 
     def put_reasoning(self, body: JsonObject) -> None:

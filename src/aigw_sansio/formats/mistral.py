@@ -9,14 +9,13 @@ the assistant at the end says that it is a prefix.
 
 from typing import Final
 
-from ..prompt import Effort, JsonObject, Prompt
+from ..prompt import EFFORTS, JsonObject, Prompt
 from .openai.chat_write import write_like
 from .openai.like import NOT_IN_CHAT, OPENAI_MEMBERS, Quirks
 from .openai.reasoning_settings import word_for
 from .request_tools import MISTRAL_IDS, dropped
 from .translation import Note, Refused, WireRequest
 
-_EFFORTS: Final[tuple[Effort, ...]] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 #: The members of a request that only Mistral defines, or that mean with it what they mean with OpenAI.
 _MEMBERS: Final = frozenset(
     {
@@ -36,7 +35,7 @@ def _reasoning(prompt: Prompt, notes: list[Note]) -> JsonObject:
         if settings.effort is not None or settings.budget_tokens is not None:
             dropped(notes, "reasoning.effort", "Mistral takes no amount of reasoning for this model.")
         return {} if off else {"prompt_mode": "reasoning"}
-    word = word_for(settings, _EFFORTS, notes, "Mistral")
+    word = word_for(settings, EFFORTS, notes, "Mistral")
     return {} if word is None else {"reasoning_effort": word}
 
 

@@ -11,11 +11,8 @@ from typing import Final
 
 from ..prompt import (
     Blob,
-    CustomTool,
     Image,
     JsonObject,
-    Native,
-    NativeTool,
     Prompt,
     Reasoning,
     Refusal,
@@ -24,10 +21,10 @@ from ..prompt import (
     ToolCallResponse,
     Turn,
 )
+from .few_members import functions_of, refusal_as_text, schema_alone, unplaced
 from .refusing import RequestRefused, accepted, refusal
 from .request_tools import (
     arguments_object,
-    as_function,
     chosen_tools,
     drop_names,
     drop_unsupported,
@@ -125,20 +122,15 @@ class _Writer:
             if part.text:
                 texts.append(part.text)
         elif isinstance(part, Refusal):
-            mapped(self.notes, field, "Ollama knows no refusals; it is sent as text.")
-            texts.append(part.text)
+            texts.append(refusal_as_text(part, self.notes, field, _TARGET))
         elif isinstance(part, Image):
             if not isinstance(part.source, Blob):
                 raise refusal(field, "Ollama takes images in the request only, and fetches none.")
             if part.detail is not None:
                 dropped(self.notes, f"{field}.detail", "Ollama has no such setting.")
             images.append(part.source.content)
-        elif isinstance(part, Reasoning | ToolCall | ToolCallResponse):
-            raise refusal(field, "No such part belongs in a message of this role.")
-        elif isinstance(part, Native):
-            dropped(self.notes, field, "Only the vendor that made it understands it.")
         else:
-            raise refusal(field, f"Ollama takes no {type(part).__name__.lower()}.")
+            unplaced(part, self.notes, field, _TARGET)
 
     def joined(self, texts: list[str], field: str) -> str:
         if len(texts) > 1:
@@ -178,13 +170,7 @@ class _Writer:
         if choice is not None and choice.mode == "required":
             dropped(notes, "tool_choice.mode", "Nothing makes a model of Ollama call a tool.")
         written: list[object] = []
-        places = {id(tool): f"tools[{at}]" for at, tool in enumerate(prompt.tools)}
-        for tool in chosen:
-            field = places[id(tool)]
-            if isinstance(tool, NativeTool):
-                raise refusal(field, "Only the vendor that made it can run it.")
-            if isinstance(tool, CustomTool):
-                tool = as_function(tool, notes, field)
+        for tool, field in functions_of(chosen, prompt, notes):
             if tool.strict:
                 dropped(notes, f"{field}.strict", "Ollama does not hold calls to their schema.")
             function: JsonObject = {"name": tool.name, "description": tool.description}
@@ -217,9 +203,7 @@ class _Writer:
         output = prompt.output
         if output is not None:
             body["format"] = "json" if output.schema is None else output.schema
-            for name in ("name", "description"):
-                if getattr(output, name):
-                    dropped(self.notes, f"output.{name}", "Ollama takes the schema alone.")
+            schema_alone(output, self.notes, _TARGET)
         self.put_reasoning(body)
 
     def put_reasoning(self, body: JsonObject) -> None:

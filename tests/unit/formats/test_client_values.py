@@ -89,3 +89,13 @@ def test_json_text() -> None:
 def test_nothing_else_is_raised(value: object, get: Callable[..., object]) -> None:
     with contextlib.suppress(RequestRefused):
         get({"x": value}, "x")
+
+
+def test_words_for_effort() -> None:
+    assert values.as_effort("xhigh") == values.need_effort("xhigh", "x") == "xhigh"
+    for other in ("huge", "", None, 3, ["low"], {"low": 1}):
+        assert values.as_effort(other) is None
+        with pytest.raises(RequestRefused) as raised:
+            values.need_effort(other, "reasoning.effort")
+        assert raised.value.refused.field == "reasoning.effort"
+        assert "minimal" in raised.value.refused.why

@@ -9,14 +9,13 @@ and the errors of its Chat Completions; the fact sheet of the AI SDK's provider 
 import re
 from typing import Final
 
-from ...prompt import Effort
+from ...prompt import EFFORTS, Effort
 
 _SERIES: Final = re.compile(r"gpt-(\d{1,4})(?:\.(\d{1,4}))?")
 _O_SERIES: Final = re.compile(r"o[1-9]\d?(?:-|$)")
 #: Models that refuse a word for effort.
 _WITHOUT_REASONING: Final = ("gpt-3", "gpt-4", "chatgpt-4o", "chatgpt-3")
 _LOW_TO_HIGH: Final[tuple[Effort, ...]] = ("low", "medium", "high")
-EFFORTS: Final[tuple[Effort, ...]] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 def _bare(model: str) -> str:

@@ -8,16 +8,14 @@ Sources: OpenAI API reference (``reasoning_effort``); OpenRouter (``reasoning``)
 """
 
 from collections.abc import Sequence
-from typing import Final, get_args
+from typing import Final
 
-from ...prompt import Effort, JsonObject, Prompt, ReasoningSettings
-from ..client_values import get_flag, get_integer, get_object, get_text
-from ..refusing import refusal
+from ...prompt import EFFORTS, Effort, JsonObject, Prompt, ReasoningSettings
+from ..client_values import as_effort, get_flag, get_integer, get_object, get_text, need_effort
 from ..request_tools import dropped, effort_of, mapped
 from ..translation import Note
-from .models import EFFORTS, efforts_of, reasons_unasked, reasons_without_tools, refuses_effort
+from .models import efforts_of, reasons_unasked, reasons_without_tools, refuses_effort
 
-_EFFORTS: Final[dict[str, Effort]] = {effort: effort for effort in get_args(Effort)}
 _OPENROUTER_MEMBERS: Final = frozenset({"effort", "max_tokens", "enabled", "exclude", "summary"})
 _THINKING_MEMBERS: Final = frozenset({"type", "budget_tokens"})
 
@@ -33,7 +31,7 @@ def read_settings(body: JsonObject, notes: list[Note], extra: JsonObject) -> Rea
     effort: Effort | None = None
     told = get_text(body, "reasoning_effort")
     if told:
-        effort = _EFFORTS.get(told)
+        effort = as_effort(told)
         if effort is None:
             extra["reasoning_effort"] = told
     budget: int | None = None
@@ -53,9 +51,8 @@ def read_settings(body: JsonObject, notes: list[Note], extra: JsonObject) -> Rea
     if settings is not None:
         word = get_text(settings, "effort", "reasoning.")
         if word:
-            effort = effort or _EFFORTS.get(word)
-            if word not in _EFFORTS:
-                raise refusal("reasoning.effort", "It must be one of " + ", ".join(EFFORTS) + ".")
+            wanted = need_effort(word, "reasoning.effort")
+            effort = effort or wanted
         budget = budget or get_integer(settings, "max_tokens", "reasoning.", least=0)
         enabled = get_flag(settings, "enabled", "reasoning.")
         if enabled is False:

@@ -6,10 +6,10 @@ Must not know: items and tools.
 Source: OpenAI's API reference, "Create a model response".
 """
 
-from typing import Final, get_args
+from typing import Final
 
 from ...prompt import CacheMark, Effort, JsonObject, OutputFormat, Prompt, ReasoningSettings
-from ..client_values import as_text, get_array, get_flag, get_integer, get_object, get_text
+from ..client_values import as_text, get_array, get_flag, get_integer, get_object, get_text, need_effort
 from ..refusing import refusal
 from ..request_tools import clamp, clamped, dropped, mapped
 from ..translation import Note
@@ -19,7 +19,6 @@ from .responses_write import cache_ttl
 
 LOGPROBS: Final = "message.output_text.logprobs"
 ENCRYPTED: Final = "reasoning.encrypted_content"
-_EFFORTS: Final[tuple[Effort, ...]] = get_args(Effort)
 #: The API wants a name for a schema. This one stands for none.
 _NAME: Final = "response"
 _MOST_METADATA: Final = 16
@@ -41,9 +40,7 @@ def read_reasoning(body: JsonObject, extra: JsonObject) -> ReasoningSettings | N
     if rest := _rest(value, ("effort", "summary")):
         extra["reasoning"] = rest
     word = get_text(value, "effort", "reasoning.") or None
-    effort = next((effort for effort in _EFFORTS if effort == word), None)
-    if word is not None and effort is None:
-        raise refusal("reasoning.effort", f"It must be one of {', '.join(_EFFORTS)}.")
+    effort = None if word is None else need_effort(word, "reasoning.effort")
     summary = get_text(value, "summary", "reasoning.") or None
     return ReasoningSettings(effort, summary=summary) if effort or summary else None
 

@@ -3,7 +3,7 @@
 import pytest
 
 from aigw_sansio.formats.openai import models
-from aigw_sansio.prompt import Effort
+from aigw_sansio.prompt import EFFORTS, Effort
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,8 @@ def test_versions() -> None:
         ("gpt-5.1", ("none", "low", "medium", "high")),
         ("gpt-5.4", ("none", "low", "medium", "high", "xhigh")),
         ("gpt-5.6-luna", ("none", "low", "medium", "high", "xhigh", "max")),
-        ("gpt-7", models.EFFORTS),
-        ("my-deployment", models.EFFORTS),
+        ("gpt-7", EFFORTS),
+        ("my-deployment", EFFORTS),
     ],
 )
 def test_efforts(model: str, efforts: tuple[Effort, ...]) -> None:

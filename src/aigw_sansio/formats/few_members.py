@@ -1,0 +1,59 @@
+"""What writers share for providers whose requests have few members: Cohere, Ollama.
+
+Decides: which tools go out as functions, and what becomes of a part that has no place. Must not know: any format.
+"""
+
+from collections.abc import Sequence
+
+from ..prompt import (
+    CustomTool,
+    FunctionTool,
+    Native,
+    NativeTool,
+    OutputFormat,
+    Prompt,
+    Reasoning,
+    Refusal,
+    Tool,
+    ToolCall,
+    ToolCallResponse,
+)
+from .refusing import refusal
+from .request_tools import as_function, dropped, mapped
+from .translation import Note
+
+
+def functions_of(tools: Sequence[Tool], prompt: Prompt, notes: list[Note]) -> list[tuple[FunctionTool, str]]:
+    """``tools``, which are some of those of ``prompt``, as functions, each with its place in the request. Refused: a
+    tool that its vendor runs."""
+    places = {id(tool): f"tools[{at}]" for at, tool in enumerate(prompt.tools)}
+    found: list[tuple[FunctionTool, str]] = []
+    for tool in tools:
+        field = places[id(tool)]
+        if isinstance(tool, NativeTool):
+            raise refusal(field, "Only the vendor that made it can run it.")
+        found.append((as_function(tool, notes, field) if isinstance(tool, CustomTool) else tool, field))
+    return found
+
+
+def refusal_as_text(part: Refusal, notes: list[Note], field: str, target: str) -> str:
+    """The text of ``part``, for a ``target`` that knows no refusals."""
+    mapped(notes, field, f"{target} knows no refusals; it is sent as text.")
+    return part.text
+
+
+def unplaced(part: object, notes: list[Note], field: str, target: str) -> None:
+    """``part`` has no place. What only its vendor understands is dropped, the rest is refused."""
+    if isinstance(part, Native):
+        dropped(notes, field, "Only the vendor that made it understands it.")
+    elif isinstance(part, Reasoning | ToolCall | ToolCallResponse):
+        raise refusal(field, "No such part belongs in a message of this role.")
+    else:
+        raise refusal(field, f"{target} takes no {type(part).__name__.lower()}.")
+
+
+def schema_alone(output: OutputFormat, notes: list[Note], target: str) -> None:
+    """Of ``output`` the ``target`` takes the schema alone."""
+    for name in ("name", "description"):
+        if getattr(output, name):
+            dropped(notes, f"output.{name}", f"{target} takes the schema alone.")
