@@ -277,14 +277,16 @@ class Stream(Generic[ItemT]):
             self._taken += 1
             if self._taken % _ITEMS_BETWEEN_CHECKPOINTS == 0:
                 await anyio.lowlevel.checkpoint()
-            link.set_awaited(exchange, awaited=True)
-            try:
-                while (first := link.take(exchange)) is None:
-                    if exchange.ended:
-                        return self._end(exchange)
-                    await self._next_change()
-            finally:
-                link.set_awaited(exchange, awaited=False)
+            first = link.take(exchange)
+            if first is None:
+                link.set_awaited(exchange, awaited=True)
+                try:
+                    while (first := link.take(exchange)) is None:
+                        if exchange.ended:
+                            return self._end(exchange)
+                        await self._next_change()
+                finally:
+                    link.set_awaited(exchange, awaited=False)
             items = [first]
             while len(items) < limit and (item := link.take(exchange)) is not None:
                 items.append(item)

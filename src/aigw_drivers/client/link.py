@@ -68,23 +68,24 @@ class Link:
     def cancel(self, exchange: Exchange) -> None:
         """See :meth:`.protocol.ClientProtocol.cancel`."""
         self._protocol.cancel(exchange)
-        self._consider()
+        self._due.set()
 
     def withdraw(self, exchange: Exchange) -> None:
         """See :meth:`.protocol.ClientProtocol.withdraw`."""
         self._protocol.withdraw(exchange)
-        self._consider()
+        self._due.set()
+        self._read_on()
 
     def take(self, exchange: Exchange) -> Item | None:
         """See :meth:`.protocol.ClientProtocol.take`."""
         item = self._protocol.take(exchange)
-        self._consider()
+        self._read_on()
         return item
 
     def set_awaited(self, exchange: Exchange, *, awaited: bool) -> None:
         """Somebody waits for the next item of ``exchange``, or no more."""
         exchange.awaited = awaited and not exchange.ended
-        self._consider()
+        self._read_on()
 
     def close(self) -> None:
         """Close the socket in order, and end :meth:`run`. What runs is lost."""
@@ -92,8 +93,8 @@ class Link:
         self._opening.cancel()
         self._scope.cancel()
 
-    def _consider(self) -> None:
-        self._due.set()
+    def _read_on(self) -> None:
+        """Something was taken or is waited for. The writer is not woken: that would cost each item a turn of it."""
         if self._protocol.may_read:
             self._may_read.set()
 

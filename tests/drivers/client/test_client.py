@@ -22,6 +22,7 @@ from aigw_drivers.client import (
     link,
     liveness,
 )
+from aigw_drivers.client.protocol import ClientProtocol
 from aigw_sansio import ResponseFinished, Side, TextDelta
 from aigw_sansio.wires.websocket.frames import FIN, Opcode, Role, encode_frame
 from aigw_sansio.wires.websocket.messages import CloseReceived, TextMessage, WebSocketWire
@@ -64,6 +65,23 @@ async def test_a_stream_gives_events_and_then_what_it_cost() -> None:
         assert stream.metadata.usage is not None
         assert stream.metadata.usage.output_tokens
         assert (stream.metadata.status, stream.metadata.finish_reason, stream.response) == (200, "stop", None)
+
+
+async def test_an_item_that_is_taken_wakes_no_writer(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+    next_message = ClientProtocol.next_message
+
+    def counted(self: ClientProtocol) -> str | None:
+        nonlocal looked
+        looked += 1
+        return next_message(self)
+
+    monkeypatch.setattr(ClientProtocol, "next_message", counted)
+    async with world() as gateway, Client(gateway.url) as client:
+        async with client.stream(*CHAT, chat(chunks=200)) as stream:
+            texts = [event async for event in stream if isinstance(event, TextDelta)]
+        assert len(texts) == 200
+    assert looked < 20
 
 
 @pytest.mark.parametrize("streamed", [True, False])
