@@ -82,3 +82,14 @@ def test_the_source_is_paused_once_and_resumed_at_a_quarter() -> None:
     direction.resume_if_low(3.0)
     assert source.calls == ["pause", "resume"]
     assert direction.resumed_at == 2.0
+
+
+def test_there_is_a_queue_only_while_the_target_is_slow() -> None:
+    direction, _, target = make()
+    frame = encode_frame(0x80 | Opcode.TEXT, b"x" * 10, KEY)
+    for outstanding in (0, 4, len(frame), 0):
+        direction.send(frame, 0.0)
+        target.outstanding = outstanding
+        direction.confirm(outstanding)
+        assert (direction._held is not None) == (outstanding > 0)
+    assert direction.undelivered() == (0, 0)
