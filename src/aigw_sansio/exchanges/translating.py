@@ -34,7 +34,7 @@ class TranslatingEncoder(ResponseEncoder):
         self, encoder: ResponseEncoder, plans: Sequence[AnswerPlan], *, id: str, created: int, most: int
     ) -> None:
         """``plans``: one for each step. ``id`` and ``created`` (Unix time, in seconds) are those of the response.
-        ``most``: so many characters of a stream may be kept for its end, in formats that repeat all of it there."""
+        ``most``: so many bytes of a stream may be kept, by formats that repeat it at its end or tell it in order."""
         self._encoder = encoder
         self._plans = plans
         self._id = id
@@ -45,7 +45,7 @@ class TranslatingEncoder(ResponseEncoder):
 
     @property
     def held(self) -> int:
-        """How many characters of the response are kept."""
+        """Bytes of memory that are kept of the response."""
         return 0 if self._writer is None else self._writer.held
 
     def attempt(self, step: int) -> None:
@@ -86,7 +86,7 @@ class TranslatingEncoder(ResponseEncoder):
                 if failed is not None or response.terminated:
                     return messages, failed
         if writer.held > self._most:
-            detail = f"the response has more than {self._most} characters; its format repeats them at its end"
+            detail = f"the client's format keeps parts of a response, here more than {self._most} bytes"
             response.fault = Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail)
             response.notable = True
         return messages, None

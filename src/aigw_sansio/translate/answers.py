@@ -115,7 +115,9 @@ class AnswerTranslator:
         self._writer = make_writer(target, context)
         self._reader = make_reader(context.source)
         self._over = False
-        self._decoder = decoder_for(find_format(provider).framing, limits or Limits(), self._on_done)
+        limits = limits or Limits()
+        self._most = limits.response_body_bytes  # so much may be kept for the end, or until it can be told in order
+        self._decoder = decoder_for(find_format(provider).framing, limits, self._on_done)
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -151,11 +153,16 @@ class AnswerTranslator:
         self._reader.read(Chunk(_DONE))
 
     def _broken(self) -> bytes:
-        fault = self._decoder.fault
-        if fault is None or self._over:
+        if self._over:
+            return b""
+        if self._decoder.fault is not None:
+            detail = self._decoder.fault.detail
+        elif self._writer.held > self._most:
+            detail = f"the client's format keeps parts of a response, here more than {self._most} bytes"
+        else:
             return b""
         self._over = True
-        return self._framed(self._writer.write([ResponseFailed(fault.detail, error_class="server")]))
+        return self._framed(self._writer.write([ResponseFailed(detail, error_class="server")]))
 
     def _framed(self, payloads: Sequence[bytes]) -> bytes:
         return b"".join(self._event(payload) for payload in payloads)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aigw_sansio.config import Limits
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.prompt import CustomTool, FunctionTool, OutputFormat, Prompt
 from aigw_sansio.testing import cuts
@@ -176,3 +177,24 @@ def test_a_finish_of_error_is_no_success() -> None:
     answer = translate_answer(body, target="openai-chat", context=answer_context(Prompt(), "gemini", id="1", created=1))
     assert answer.status >= 500
     assert b'"error"' in answer.body
+
+
+def test_a_stream_of_which_too_much_would_be_kept_fails() -> None:
+    context = answer_context(Prompt(), "anthropic-messages", id="1", created=1)
+    translator = AnswerTranslator(
+        target="openai-responses",
+        context=context,
+        provider="anthropic-messages",
+        limits=Limits(response_body_bytes=50_000),
+    )
+    shown = translator.feed("".join(f"data: {line}\n\n" for line in CLAUDE[:2]).encode())
+    delta = b'data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"%b"}}\n\n' % (
+        b"x" * 1000
+    )
+    count = 0
+    while b"response.failed" not in shown:
+        shown = translator.feed(delta)
+        count += 1
+        assert count < 100
+    assert count > 40
+    assert translator.feed(delta) == translator.finish() == b""

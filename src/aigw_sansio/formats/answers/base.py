@@ -58,7 +58,7 @@ class AnswerWriter(Protocol):
 
     @property
     def held(self) -> int:
-        """How many characters the writer keeps, for whoever counts memory."""
+        """Bytes of memory that the writer keeps, which a provider can make grow; objects count too (:mod:`.kept`)."""
 
     def write(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> list[bytes]:
         """The payloads of the stream's chunks that ``events`` give, each one JSON text, without any framing. ``media``

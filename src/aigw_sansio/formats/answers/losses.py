@@ -1,9 +1,15 @@
 """What a format could not say: one note for each kind of loss in a response.
 
-Decides: that nothing is lost silently, and nothing is told twice. Must not know: any format.
+Decides: that nothing is lost silently, nothing is told twice, and a provider cannot make the notes grow without end.
+Must not know: any format.
 """
 
+from typing import Final
+
 from ..translation import Note
+
+#: The most kinds of losses that are told one by one.
+MOST: Final = 20
 
 
 class Losses:
@@ -15,6 +21,9 @@ class Losses:
 
     def dropped(self, field: str, why: str) -> None:
         """``field``, the type of an event, was not written, because ``why``."""
-        if (field, why) not in self._told:
-            self._told.add((field, why))
-            self.notes.append(Note("dropped", field, why))
+        if (field, why) in self._told or len(self.notes) > MOST:
+            return
+        if len(self.notes) == MOST:
+            field, why = "notes", "more was dropped, of kinds that are not shown"
+        self._told.add((field, why))
+        self.notes.append(Note("dropped", field, why))

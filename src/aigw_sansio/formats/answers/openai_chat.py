@@ -34,6 +34,7 @@ from ..values import JsonObject
 from .base import AnswerContext
 from .encoding import encode, make_id, own_id
 from .errors import NO_ANSWER, NO_FINISH, error_body, why_failed
+from .kept import KeptText
 from .maps import CHAT_REASONS, chat_usage
 from .openai_chat_message import ChatMessage
 from .restore import Audio, Image, Piece, first_failure, with_media, without_void_calls
@@ -47,7 +48,7 @@ class _Choice:
 
     def __init__(self) -> None:
         self.calls: dict[int, tuple[int, str]] = {}  # the index of each call, and the member that holds its arguments
-        self.thought: list[str] = []  # the reasoning that no signature has followed
+        self.thought = KeptText()  # the reasoning that no signature has followed
         self.blocks = self.images = self.annotations = 0
         self.audio = self.spoke = False
         self.finished: ResponseFinished | None = None
@@ -74,11 +75,10 @@ class ChatWriter(Writer):
         self._model = context.model
         self._head = b""  # the members that all chunks have, once the first is written
         self._tail = b',"usage":null}' if context.include_usage else b"}"
-        self._kept = 0
 
     @property
     def held(self) -> int:
-        return self._restorer.held + self._kept
+        return self._restorer.held + sum(len(choice.thought) for choice in self._choices.values())
 
     def write(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> list[bytes]:
         if self._failed is not None:
@@ -233,17 +233,14 @@ class ChatWriter(Writer):
         delta: JsonObject = {}
         if thought.text:
             delta["reasoning_content"] = thought.text
-            choice.thought.append(thought.text)
-            self._kept += len(thought.text)
+            choice.thought.add(thought.text)
         if thought.signature:
             maker = self._context.maker
             if thought.redacted:
                 block = {"type": "redacted_thinking", "data": seal("anthropic", maker, "redacted", thought.signature)}
             else:
                 sealed = seal("anthropic", maker, "signature", thought.signature)
-                block = {"type": "thinking", "thinking": "".join(choice.thought), "signature": sealed}
-                self._kept -= sum(map(len, choice.thought))
-                choice.thought.clear()
+                block = {"type": "thinking", "thinking": choice.thought.take(), "signature": sealed}
             delta["thinking_blocks"] = [{"index": choice.blocks, **block}]
             choice.blocks += 1
         if delta:

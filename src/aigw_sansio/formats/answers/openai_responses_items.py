@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from ..values import JsonObject, arr, obj, parse, text
 from .encoding import encode
+from .kept import ITEM, OBJECT, KeptText
 
 Status: TypeAlias = Literal["completed", "incomplete"]
 
@@ -21,8 +22,13 @@ class Item:
     def __init__(self, index: int, value: JsonObject) -> None:
         self.index = index
         self.value = value
-        #: How many characters it holds.
-        self.held = 0
+        self._text = KeptText()  # of the open part, or all of it
+        self._kept = ITEM
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory."""
+        return self._kept + len(self._text)
 
     def begin(self) -> list[JsonObject]:
         """The events that begin the item."""
@@ -37,6 +43,12 @@ class Item:
         """Give ``value`` its last form; the events that tell what filled it."""
         return []
 
+    def _take_text(self) -> str:
+        """The text, which goes from here on into ``value``."""
+        whole = self._text.take()
+        self._kept += len(whole)
+        return whole
+
     def event(self, type: str, **members: object) -> JsonObject:
         """An event about the item."""
         return {"type": f"response.{type}", "item_id": self.value["id"], "output_index": self.index, **members}
@@ -47,27 +59,25 @@ class ReasoningItem(Item):
 
     def __init__(self, index: int, id_: str) -> None:
         super().__init__(index, {"id": id_, "type": "reasoning", "summary": []})
-        self._pieces: list[str] = []
 
     def say(self, piece: str) -> list[JsonObject]:
         """More of it."""
         out: list[JsonObject] = []
-        if not self._pieces:
+        if not self._text:
             part = {"type": "summary_text", "text": ""}
             out.append(self.event("reasoning_summary_part.added", summary_index=0, part=part))
-        self._pieces.append(piece)
-        self.held += len(piece)
+        self._text.add(piece)
         return [*out, self.event("reasoning_summary_text.delta", summary_index=0, delta=piece)]
 
     def seal(self, data: str) -> None:
         """``data`` is told when the item ends, and comes back in the client's next request."""
         self.value["encrypted_content"] = data
-        self.held += len(data)
+        self._kept += len(data)
 
     def complete(self, status: Status) -> list[JsonObject]:
-        if not self._pieces:
+        whole = self._take_text()
+        if not whole:
             return []
-        whole = "".join(self._pieces)
         part = {"type": "summary_text", "text": whole}
         self.value["summary"] = [part]
         return [
@@ -86,14 +96,12 @@ class MessageItem(Item):
         self._done: list[JsonObject] = []
         self._kind = ""  # of the open part
         self._place = b""  # where the open part is, as its events tell it
-        self._pieces: list[str] = []
         self._annotations: list[JsonObject] = []
 
     def say(self, piece: str) -> list[JsonObject]:
         """More text."""
         out = self._open("output_text")
-        self._pieces.append(piece)
-        self.held += len(piece)
+        self._text.add(piece)
         return [*out, self._event("output_text.delta", delta=piece, logprobs=[])]
 
     @property
@@ -103,8 +111,7 @@ class MessageItem(Item):
 
     def say_more(self, piece: str) -> bytes:
         """More text of the open part. Returns the members of its event that tell the place, as JSON."""
-        self._pieces.append(piece)
-        self.held += len(piece)
+        self._text.add(piece)
         if not self._place:
             self._place = encode(self._event(""))[len(b'{"type":"response.",') : -1]
         return self._place
@@ -112,14 +119,14 @@ class MessageItem(Item):
     def refuse(self, piece: str) -> list[JsonObject]:
         """More of the text in which the model declines."""
         out = self._open("refusal")
-        self._pieces.append(piece)
-        self.held += len(piece)
+        self._text.add(piece)
         return [*out, self._event("refusal.delta", delta=piece)]
 
     def cite(self, annotation: JsonObject) -> list[JsonObject]:
         """A source of the text."""
         out = self._open("output_text")
         self._annotations.append(annotation)
+        self._kept += 2 * OBJECT + sum(len(member) for member in annotation.values() if type(member) is str)
         number = len(self._annotations) - 1
         return [*out, self._event("output_text.annotation.added", annotation_index=number, annotation=annotation)]
 
@@ -142,7 +149,7 @@ class MessageItem(Item):
     def _end_part(self) -> list[JsonObject]:
         if not self._kind:
             return []
-        whole = "".join(self._pieces)
+        whole = self._take_text()
         part = self._as_part(whole)
         if self._kind == "refusal":
             out = [self._event("refusal.done", refusal=whole), self._event("content_part.done", part=part)]
@@ -150,7 +157,8 @@ class MessageItem(Item):
             told = self._event("output_text.done", text=whole, logprobs=[])
             out = [told, self._event("content_part.done", part=part)]
         self._done.append(part)
-        self._kind, self._pieces, self._annotations = "", [], []
+        self._kept += 2 * OBJECT
+        self._kind, self._annotations = "", []
         return out
 
     def _as_part(self, whole: str) -> JsonObject:
@@ -168,16 +176,14 @@ class CallItem(Item):
         type_ = "custom_tool_call" if custom else "function_call"
         value: JsonObject = {"id": id_, "type": type_, "status": "in_progress", "call_id": call_id, "name": name}
         super().__init__(index, {**value, self._member: ""})
-        self._pieces: list[str] = []
 
     def more(self, piece: str) -> list[JsonObject]:
         """More of its arguments."""
-        self._pieces.append(piece)
-        self.held += len(piece)
+        self._text.add(piece)
         return [self.event(f"{self._events}.delta", delta=piece)]
 
     def complete(self, status: Status) -> list[JsonObject]:
-        whole: JsonObject = {self._member: "".join(self._pieces)}
+        whole: JsonObject = {self._member: self._take_text()}
         self.value.update(status=status, **whole)
         return [self.event(f"{self._events}.done", **whole)]
 
@@ -188,12 +194,10 @@ class ProviderItem(Item):
     def __init__(self, index: int, value: JsonObject, *, approval: bool) -> None:
         super().__init__(index, value)
         self._approval = approval
-        self._pieces: list[str] = []
 
     def more(self, piece: str) -> list[JsonObject]:
         """More of its arguments, which are told at its end."""
-        self._pieces.append(piece)
-        self.held += len(piece)
+        self._text.add(piece)
         return []
 
     def begin(self) -> list[JsonObject]:
@@ -201,7 +205,7 @@ class ProviderItem(Item):
         return begun if self._approval else [*begun, self.event("web_search_call.in_progress")]
 
     def complete(self, status: Status) -> list[JsonObject]:
-        written = "".join(self._pieces)
+        written = self._take_text()
         if self._approval:
             self.value["arguments"] = written
             return []
@@ -226,7 +230,7 @@ class ImageItem(Item):
         self.value["result"] = content
         if mime_type:
             self.value["output_format"] = mime_type.removeprefix("image/")
-        self.held += len(content)
+        self._kept += len(content)
 
     def complete(self, status: Status) -> list[JsonObject]:
         self.value["status"] = status

@@ -27,6 +27,7 @@ from ...events import (
     UsageReported,
 )
 from ..registry import FORMAT_ALIASES
+from .kept import OBJECT
 from .restore import Audio, Image, Piece, Restorer
 
 #: Formats whose whole message has members in place of an order.
@@ -51,7 +52,7 @@ class InOrder:
         self._open: int | None = None  # the call whose arguments are coming
         self._waiting: deque[_Waiting] = deque()
         self._by_call: dict[int, _Waiting] = {}
-        #: How many characters wait.
+        #: Bytes of memory that wait.
         self.held = 0
 
     @property
@@ -77,7 +78,7 @@ class InOrder:
             waiting = self._by_call.get(piece.call)
             if waiting is not None:
                 waiting.fragments.append(piece)
-                self.held += len(piece.arguments)
+                self.held += _size(piece)
                 return []
             return [piece]  # of a call that the provider runs
         waiting = _Waiting(piece)
@@ -99,16 +100,29 @@ class InOrder:
             if type(piece) is ToolCallStarted:
                 self._by_call.pop(piece.call, None)
                 out += waiting.fragments
-                self.held -= sum(len(fragment.arguments) for fragment in waiting.fragments)
+                self.held -= sum(map(_size, waiting.fragments))
                 if not all_of_it and piece.kind != "provider" and not self._restorer.is_complete(piece.call):
                     self._open = piece.call
         return out
 
 
 def _size(piece: Piece) -> int:
-    if type(piece) is TextDelta or type(piece) is ReasoningDelta or type(piece) is RefusalDelta:
-        return len(piece.text)
-    return len(piece.media.content) if type(piece) is Audio or type(piece) is Image else 0
+    """What ``piece`` counts while it waits."""
+    size = OBJECT
+    if type(piece) is TextDelta or type(piece) is RefusalDelta:
+        size += len(piece.text)
+    elif type(piece) is ToolCallDelta:
+        size += len(piece.arguments)
+    elif type(piece) is ReasoningDelta:
+        size += len(piece.text) + len(piece.signature or "")
+    elif type(piece) is ToolCallStarted:
+        size += len(piece.id or "") + len(piece.name or "") + len(piece.signature or "")
+    elif type(piece) is Citation:
+        size += len(piece.url or "") + len(piece.title or "") + len(piece.text or "")
+    elif type(piece) is Audio or type(piece) is Image:
+        size += len(piece.media.content) + len(piece.media.uri)
+        size += len(piece.transcript) if type(piece) is Audio else 0
+    return size
 
 
 def in_natural_order(events: Sequence[ProviderEvent], source: str) -> Sequence[ProviderEvent]:

@@ -9,7 +9,7 @@ their one property. Arguments of a function that stands for structured output ar
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
@@ -30,6 +30,7 @@ from ..media import Media
 from ..values import obj, parse
 from .base import AnswerContext
 from .errors import BEGAN_AGAIN
+from .kept import OBJECT, KeptText
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,14 @@ class Image:
 Piece: TypeAlias = ProviderEvent | Audio | Image
 
 _NOTHING = Media()
+#: What a call counts, here and in a writer: its state, its number and its id in their tables.
+_CALL: Final = 2 * OBJECT
 
 
 class _Call:
     """A call whose arguments are coming."""
 
-    __slots__ = ("choice", "complete", "disguised", "kind", "pieces", "scanner", "seen")
+    __slots__ = ("choice", "complete", "disguised", "kept", "kind", "scanner", "seen")
 
     def __init__(self, choice: int, kind: ToolKind, *, disguised: bool = False) -> None:
         self.choice = choice
@@ -66,7 +69,7 @@ class _Call:
         #: Whether it stands for a tool with free text.
         self.disguised = disguised
         #: The arguments so far, if they are held.
-        self.pieces: list[str] | None = [] if disguised else None
+        self.kept = KeptText() if disguised else None
         self.scanner: NestingScanner | None = None
         self.seen = False
         self.complete = False
@@ -83,6 +86,8 @@ class _Call:
             self.scanner = NestingScanner() if piece[0] in "{[" else None
         if self.scanner is not None:
             self.complete = self.scanner.scan(piece.encode("utf-8", "replace"), 0) >= 0
+            if self.complete:
+                self.scanner = None
 
 
 class Restorer:
@@ -95,8 +100,13 @@ class Restorer:
         self._calls: dict[int, _Call] = {}
         self._texts: dict[int, int] = {}  # calls that are text, and their choices
         self._asked: set[int] = set()  # choices with calls that the client must answer
-        #: How many characters are kept.
-        self.held = 0
+        self._held = 0  # by the calls themselves, which are known to the end of the answer
+        self._disguised: dict[int, KeptText] = {}
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory."""
+        return self._held + sum(map(len, self._disguised.values())) if self._disguised else self._held
 
     def is_complete(self, call: int) -> bool:
         """Whether the arguments of ``call`` are known to be complete."""
@@ -117,11 +127,14 @@ class Restorer:
 
     def _begin(self, event: ToolCallStarted) -> list[Piece]:
         name = event.name or ""
+        self._held += _CALL + len(event.id or "")  # a writer keeps the ids
         if event.kind == "function" and self._output is not None and name == self._output:
             self._texts[event.call] = event.choice
             return []
         kind: ToolKind = "custom" if event.kind == "function" and name in self._custom else event.kind
-        self._calls[event.call] = _Call(event.choice, event.kind, disguised=kind != event.kind)
+        call = self._calls[event.call] = _Call(event.choice, event.kind, disguised=kind != event.kind)
+        if call.kept is not None:
+            self._disguised[event.call] = call.kept
         if kind != "provider":
             self._asked.add(event.choice)
         name = self._names.get(name, name)
@@ -138,17 +151,16 @@ class Restorer:
         call.follow(event.arguments)
         if not call.disguised:
             return [event]
-        if call.pieces is None:
+        if call.kept is None:
             return []  # behind the end of its arguments
-        call.pieces.append(event.arguments)
-        self.held += len(event.arguments)
+        call.kept.add(event.arguments)
         return self._release(event.call, call) if call.complete else []
 
     def _release(self, number: int, call: _Call) -> list[Piece]:
         """The text in the arguments of a function that stands for a tool with free text."""
-        written = "".join(call.pieces or ())
-        call.pieces = None
-        self.held -= len(written)
+        written = "" if call.kept is None else call.kept.take()
+        call.kept = None
+        self._disguised.pop(number, None)
         value = parse(written.encode("utf-8", "replace"))
         given = obj(value).get("input")
         text = given if type(given) is str and type(value) is dict and len(value) == 1 else written
@@ -157,7 +169,7 @@ class Restorer:
     def _finish(self, event: ResponseFinished) -> list[Piece]:
         out: list[Piece] = []
         for number, call in self._calls.items():
-            if call.pieces is not None and call.choice == event.choice:
+            if call.kept is not None and call.choice == event.choice:
                 out += self._release(number, call)
         if event.reason == "tool_calls" and event.choice not in self._asked and event.choice in self._texts.values():
             event = ResponseFinished("stop", event.raw_reason, event.choice)

@@ -8,6 +8,7 @@ import pytest
 from aigw_sansio import events as e
 from aigw_sansio.formats.answers.anthropic import AnthropicWriter
 from aigw_sansio.formats.answers.base import AnswerContext
+from aigw_sansio.formats.answers.kept import OBJECT
 from aigw_sansio.formats.foreign_reasoning import unpack
 from aigw_sansio.prompt import Prompt
 
@@ -173,5 +174,7 @@ def test_a_whole_answer_without_content_is_an_error() -> None:
 
 def test_what_waits_is_counted() -> None:
     writer = AnthropicWriter(CONTEXT)
-    writer.write([e.ToolCallStarted(0, "x", "f"), e.ToolCallDelta(0, "{"), e.TextDelta("four")])
-    assert writer.held == 4
+    writer.write([e.ToolCallStarted(0, "x", "f"), e.ToolCallDelta(0, "{")])
+    call = writer.held
+    writer.write([e.TextDelta("four")])
+    assert writer.held == call + OBJECT + 4

@@ -7,6 +7,7 @@ import pytest
 
 from aigw_sansio import events as e
 from aigw_sansio.formats.answers.base import AnswerContext
+from aigw_sansio.formats.answers.kept import ITEM, OBJECT
 from aigw_sansio.formats.answers.openai_responses import ResponsesWriter
 from aigw_sansio.formats.foreign_reasoning import unpack
 from aigw_sansio.formats.media import Media
@@ -216,10 +217,15 @@ def test_a_whole_chat_completion_gets_its_natural_order() -> None:
 
 def test_what_is_kept_is_counted() -> None:
     writer = ResponsesWriter(CONTEXT)
-    writer.write([e.TextDelta("abc"), e.ToolCallStarted(0, "x", "f"), e.ToolCallDelta(0, "{")])
-    assert writer.held == 4
+    writer.write([e.TextDelta("abc")])
+    assert writer.held == ITEM + 3
+    writer.write([e.TextDelta("de")])
+    assert writer.held == ITEM + 5
+    writer.write([e.ToolCallStarted(0, "x", "f"), e.ToolCallDelta(0, "{")])
+    two_items = writer.held
+    assert two_items > 2 * ITEM + 5
     writer.write([e.TextDelta("more")])
-    assert writer.held == 8
+    assert writer.held == two_items + OBJECT + 4, "it waits for the end of the call"
 
 
 def test_a_whole_answer_without_content_is_an_error() -> None:

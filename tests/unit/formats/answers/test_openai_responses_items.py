@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from aigw_sansio.formats.answers.kept import ITEM, OBJECT
 from aigw_sansio.formats.answers.openai_responses_items import (
     CallItem,
     ImageItem,
@@ -70,7 +71,7 @@ def test_a_part_ends_where_the_next_begins() -> None:
     content = item.value["content"]
     assert content == [event["part"] for event in events if event["type"] == "response.content_part.done"]
     assert events[4]["text"] == "ab"
-    assert item.held == 4
+    assert item.held == ITEM + 4 * 2 * OBJECT + len("abnot"), "three parts, one source, and what they say"
 
 
 def test_an_item_that_the_response_ended_in_is_incomplete() -> None:
