@@ -10,6 +10,7 @@ regular expressions. For these hold the rules of the decoders: kept bytes grow i
 searched from where the last search ended; patterns are possessive. Only sources can be measured, not the compiled core.
 """
 
+import gc
 import sys
 from collections.abc import Callable
 from types import CodeType, FrameType
@@ -39,12 +40,15 @@ def cost_of(action: Callable[[], object]) -> Cost:
                 handed += len(owner)  # type: ignore[arg-type]
 
     def profiled() -> object:
-        profiler = sys.getprofile()
+        profiler, collects = sys.getprofile(), gc.isenabled()
+        gc.disable()  # else what others left behind is finalized here, and counts
         sys.setprofile(profile)
         try:
             return action()
         finally:
             sys.setprofile(profiler)
+            if collects:
+                gc.enable()
 
     bytecodes = _traced(profiled) if sys.version_info < (3, 12) else _monitored(profiled)
     return Cost(bytecodes, handed)
