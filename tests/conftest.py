@@ -1,5 +1,7 @@
 """Options and Hypothesis profiles of all tests."""
 
+import gc
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -13,3 +15,9 @@ settings.load_profile("default")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--accept``: rewrite the expected lines of the transcripts to what came."""
     parser.addoption("--accept", action="store_true", default=False, help="rewrite transcripts to what came")
+
+
+def pytest_collection_finish() -> None:
+    """The tests themselves live to the end: they are taken out of what each collection of garbage walks through."""
+    gc.collect()
+    gc.freeze()
