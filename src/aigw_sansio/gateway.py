@@ -251,7 +251,8 @@ class Gateway:
             self._services.run_deferred(now)
 
     def data_sent(self, conn: ConnId, n: int, now: float) -> None:
-        """The transport took ``n`` of the bytes that were pulled. 0 has no effect; it is no sign of life.
+        """The transport took ``n`` of the bytes that were pulled. 0 has no effect; it is no sign of life. For a client
+        without bytes 0 means that an empty message was taken.
 
         Drain :meth:`effects` next, then pull more with :meth:`data_to_send` if the last pull was full.
         ``LocalProtocolError`` if fewer bytes were pulled and not yet confirmed.
@@ -259,7 +260,7 @@ class Gateway:
         connection = self._connections.get(conn)
         if connection is None or now < self._now:
             connection = self._look(conn, now)
-        if connection is not None and n:
+        if connection is not None and (n or isinstance(connection, MessagesConnection)):
             connection.data_sent(n, now)
             if self._services.deferred:
                 self._turns.left = TURN_BYTES

@@ -11,11 +11,11 @@ compression. So nothing of that is here, and no message is ever cut: each is rec
 import re
 from collections import deque
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from ..effects import Accept, CloseMessages, Message, Refuse
 from ..engine.connection import PAUSED_BY_OWNER, BytePipe, PipeConnection, PipeReceiver
-from ..engine.send_buffer import PER_PIECE, MessageBuffer
+from ..engine.send_buffer import PER_PIECE, CountedMessageBuffer, MessageBuffer
 from ..engine.services import Services
 from ..engine.turns import FRAME_COST
 from ..errors import LocalProtocolError
@@ -24,11 +24,11 @@ from ..ids import ConnId
 from ..wires.http import Headers
 from ..wires.websocket.frames import cut_reason
 from ..wires.websocket.handshake import Offers
+from ..wires.websocket.text import not_utf8
 from .addresses import client_at
 from .channel import NO_OWNER, ChannelOwner, MessageChannel
 from .ports import ClientRequest, PendingRequest, RequestHandler
 from .refusal import refuse_head, too_many_fields
-from .routes import RealtimeResource, route, split_target
 
 #: A reason to pause beside those of every connection: the client takes no replies.
 _PAUSED_BY_REPLIES: Final = 8
@@ -41,10 +41,33 @@ _NOT_IN_VALUES: Final = re.compile(rb"[\r\n\x00]")
 _FIELD_BYTES: Final = 4
 
 
+class MessageReceiver(Protocol):
+    """Takes the messages of an accepted client, and hears of its end."""
+
+    @property
+    def ended(self) -> bool:
+        """No message is wanted any more."""
+
+    def receive(self, data: bytes, now: float, *, text: bool) -> None:
+        """A whole message; a ``text`` is UTF-8."""
+
+    def taken(self, now: float) -> None:
+        """The host took messages."""
+
+    def fail(self, fault: Fault, now: float) -> None:
+        """The client broke a rule. It can still be told."""
+
+    def client_closed(self, code: int, reason: str, now: float) -> None:
+        """The client closed: nothing comes or goes any more."""
+
+    def client_lost(self, reason: str, now: float) -> None:
+        """The client was lost: nothing comes or goes any more."""
+
+
 class MessagesConnection(PipeConnection):
     """A client whose host passes messages. Implements ``Responder``. Call :meth:`ask` next, once."""
 
-    __slots__ = ("_channel", "_decided", "_messages", "_pending", "peer")
+    __slots__ = ("_decided", "_messages", "_pending", "_receiver", "peer")
 
     def __init__(self, services: Services, conn: ConnId, *, peer: str) -> None:
         """``peer``: the client's address."""
@@ -53,7 +76,7 @@ class MessagesConnection(PipeConnection):
         self.buffer = self._messages = MessageBuffer()
         self._decided = False  # accepted or refused
         self._pending: PendingRequest | None = None
-        self._channel: DirectChannel | None = None
+        self._receiver: MessageReceiver | None = None  # from the acceptance to the end
 
     def ask(
         self,
@@ -78,9 +101,6 @@ class MessagesConnection(PipeConnection):
             self._refuse_head(431, too_many_fields(len(fields), limits.head_fields), now)
         elif (wrong := _malformed(target, fields, subprotocols)) is not None:
             self._refuse_head(400, Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, wrong), now)
-        elif isinstance(route(split_target(target)[0]), RealtimeResource):
-            detail = "messages are for universal sockets, at /v1/{account}/{gateway}; realtime sockets need bytes"
-            self._refuse_head(404, Fault(FaultKind.NOT_FOUND, Side.CLIENT, detail), now)
         else:
             request = ClientRequest(
                 conn=self.conn,
@@ -105,35 +125,36 @@ class MessagesConnection(PipeConnection):
         raise LocalProtocolError(f"receive_eof({self.conn}): this client has messages; call receive_close")
 
     def receive_message(self, data: bytes, now: float, *, text: bool) -> None:
-        channel = self._channel
-        if channel is None and not self.closing:
+        receiver = self._receiver
+        if receiver is None and not self.closing:
             raise LocalProtocolError(f"receive_message({self.conn}): the client is not accepted yet")
-        if channel is None or channel.ended:
+        if receiver is None or receiver.ended:
             return
         limit = self.services.config.limits.message_bytes
-        fault = None
         if len(data) > limit:
             detail = f"a message of {len(data)} bytes; {limit} are allowed"
-            fault = Fault(FaultKind.MESSAGE_TOO_BIG, Side.CLIENT, detail)
-        elif text and not data.isascii() and (detail := _not_utf8(data)):
-            fault = Fault(FaultKind.INVALID_PAYLOAD, Side.CLIENT, detail)
-        if fault is None:
-            channel.receive(data, now, text=text)
+            receiver.fail(Fault(FaultKind.MESSAGE_TOO_BIG, Side.CLIENT, detail), now)
+        elif text and (detail := not_utf8(data)):
+            receiver.fail(Fault(FaultKind.INVALID_PAYLOAD, Side.CLIENT, detail), now)
         else:
-            channel.close(CLOSE_CODE[fault.kind], fault.detail, now, by=Side.CLIENT)
+            receiver.receive(data, now, text=text)
 
     def receive_close(self, code: int, reason: str, now: float) -> None:
         self.mark_lost()
-        self._end(code, reason, now)
+        receiver = self._let_go(now)
+        if receiver is not None:
+            receiver.client_closed(code, reason, now)
 
     def connection_lost(self, reason: str, now: float) -> None:
         self.mark_lost()
-        self._end(1006, f"the connection was lost: {reason}", now)
+        receiver = self._let_go(now)
+        if receiver is not None:
+            receiver.client_lost(reason, now)
 
     def data_sent(self, n: int, now: float) -> None:
         super().data_sent(n, now)
-        if self._channel is not None:
-            self._channel.taken(now)
+        if self._receiver is not None:
+            self._receiver.taken(now)
 
     def closed(self, now: float) -> None:
         if not self.ended:
@@ -149,10 +170,11 @@ class MessagesConnection(PipeConnection):
     def accept(
         self, subprotocol: bytes | None, receiver: PipeReceiver, now: float, *, extension: bytes | None = None
     ) -> None:
-        raise AssertionError("for a WebSocket in bytes; this client gets accept_messages")
+        """Accept the client for a relay, whose side is known since :meth:`open_relay`."""
+        self.accept_messages(subprotocol)
 
     def accept_messages(self, subprotocol: bytes | None) -> None:
-        """Accept the client. Call it after :meth:`open_channel`."""
+        """Accept the client. Call it after :meth:`open_channel` or :meth:`open_relay`."""
         self._decide()
         text = None if subprotocol is None else subprotocol.decode("latin-1")
         self.services.effects.append(Accept(self.conn, text))
@@ -161,12 +183,30 @@ class MessagesConnection(PipeConnection):
         self._decide()
         self._close_by(Refuse(conn=self.conn, status=status, headers=tuple(headers), body=body), now)
 
-    # -- for the session ----------------------------------------------------------------------------------------
+    # -- for the session or the relay ------------------------------------------------------------------------------
 
     def open_channel(self, owner: ChannelOwner) -> "DirectChannel":
         """The channel of ``owner``, the client's session."""
-        self._channel = DirectChannel(self.services, self, owner=owner)
-        return self._channel
+        channel = DirectChannel(self.services, self, owner=owner)
+        self._receiver = channel
+        return channel
+
+    def open_relay(self, side: MessageReceiver) -> None:
+        """``side`` takes the client's messages. What the client does not take of those for it is counted."""
+        self._receiver = side
+        self.buffer = self._messages = CountedMessageBuffer()
+
+    @property
+    def weight(self) -> int:
+        """What the messages count that the host has not taken."""
+        return self._messages.weight
+
+    @property
+    def undelivered(self) -> tuple[int, int]:
+        """After :meth:`open_relay`: how many messages, and bytes of them, the host has not taken in full."""
+        messages = self._messages
+        assert isinstance(messages, CountedMessageBuffer)
+        return messages.undelivered, messages.undelivered_bytes
 
     def send(self, message: Message, now: float) -> None:
         """Queue ``message``. Nothing is queued after the end or after ``close_messages``."""
@@ -201,24 +241,25 @@ class MessagesConnection(PipeConnection):
             self._close_timer.arm(now + self.services.config.timeouts.close_s)
             self.services.effects.append(effect)
 
-    def _end(self, code: int, reason: str, now: float) -> None:
-        """Nothing comes any more: a pending request is withdrawn, an open channel ends."""
+    def _let_go(self, now: float) -> MessageReceiver | None:
+        """Nothing comes any more: a pending request is withdrawn. Returns who is to be told of the end."""
         pending, self._pending = self._pending, None
-        channel, self._channel = self._channel, None
+        receiver, self._receiver = self._receiver, None
         if pending is not None:
             pending.client_gone(now)
-        if channel is not None:
-            channel.end(Side.CLIENT, code, reason, now)
+        return receiver
 
     def _on_stall(self, now: float) -> None:
         """The host took no messages in time, or did not close in time."""
         self.ended = self.closing = True
-        self._end(1006, "the connection was lost: the client takes no more messages", now)
+        receiver = self._let_go(now)
+        if receiver is not None:
+            receiver.client_lost("the client takes no more messages", now)
         super()._on_stall(now)
 
 
 class DirectChannel(MessageChannel):
-    """The channel of a client whose host passes messages."""
+    """The channel of a client whose host passes messages. Implements ``MessageReceiver``."""
 
     __slots__ = (
         "_client",
@@ -269,7 +310,16 @@ class DirectChannel(MessageChannel):
         if outstanding < self._high_water:
             self._owner.room_made(now)
 
-    def end(self, by: Side, code: int, reason: str, now: float) -> None:
+    def fail(self, fault: Fault, now: float) -> None:
+        self.close(CLOSE_CODE[fault.kind], fault.detail, now, by=Side.CLIENT)
+
+    def client_closed(self, code: int, reason: str, now: float) -> None:
+        self._end(Side.CLIENT, code, reason, now)
+
+    def client_lost(self, reason: str, now: float) -> None:
+        self._end(Side.CLIENT, 1006, f"the connection was lost: {reason}", now)
+
+    def _end(self, by: Side, code: int, reason: str, now: float) -> None:
         """No message comes or goes any more: tell the owner, once."""
         if self.ended:
             return
@@ -324,7 +374,7 @@ class DirectChannel(MessageChannel):
         if self.ended:
             return
         self._client.close_messages(code, reason, now)
-        self.end(by, code, reason, now)
+        self._end(by, code, reason, now)
 
 
 def _malformed(target: bytes, fields: Headers, subprotocols: Sequence[str]) -> str | None:
@@ -338,12 +388,3 @@ def _malformed(target: bytes, fields: Headers, subprotocols: Sequence[str]) -> s
     if len(set(subprotocols)) != len(subprotocols):
         return "an item of sec-websocket-protocol is there twice"
     return None
-
-
-def _not_utf8(data: bytes) -> str:
-    """Why ``data`` is no text; empty if it is."""
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        return f"a text message is not UTF-8: {error.reason} at byte {error.start}"
-    return ""

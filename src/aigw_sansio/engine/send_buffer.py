@@ -154,3 +154,48 @@ class MessageBuffer(SendBuffer):
     def clear(self) -> None:
         self._messages.clear()
         super().clear()
+
+
+class CountedMessageBuffer(MessageBuffer):
+    """A :class:`MessageBuffer` that also knows how many messages the transport has not taken: of a relay that ends, the
+    others were delivered. Those that :meth:`clear` discards stay among them."""
+
+    __slots__ = ("_credit", "_discarded", "_sizes", "undelivered_bytes")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sizes: deque[int] = deque()  # of the messages that were not taken in full
+        self._credit = 0  # bytes taken of the first one
+        self._discarded = 0  # messages
+        #: Bytes of the messages that were not taken in full.
+        self.undelivered_bytes = 0
+
+    @property
+    def undelivered(self) -> int:
+        """How many messages were not taken in full."""
+        return len(self._sizes)
+
+    @property
+    def weight(self) -> int:
+        return weight(self.size, len(self._sizes))
+
+    def put(self, message: Message) -> bool:
+        size = len(message.data)
+        self._sizes.append(size)
+        self.undelivered_bytes += size
+        return super().put(message)
+
+    def confirm(self, n: int) -> int:
+        left = super().confirm(n)
+        self._credit += n
+        sizes = self._sizes
+        waiting = len(self._messages) + self._discarded  # not even pulled: an empty one would pass for taken
+        while len(sizes) > waiting and sizes[0] <= self._credit:
+            size = sizes.popleft()
+            self._credit -= size
+            self.undelivered_bytes -= size
+        return left
+
+    def clear(self) -> None:
+        self._discarded += len(self._messages)
+        super().clear()

@@ -7,8 +7,6 @@ that the end is reported once. Must not know: sockets, the frames of a side (:mo
 """
 
 from collections.abc import Callable
-from functools import partial
-from ipaddress import ip_address
 
 import msgspec
 
@@ -21,16 +19,13 @@ from ..engine.services import Services
 from ..events import SessionEnded, SessionOpened, UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
 from ..fsm import Machine
-from ..origin import Origin
 from ..providers.realtime import RealtimeCall
 from ..redaction import Redactor, redactor
 from ..secret import Secret
-from ..wires.websocket.frames import Role
 from ..wires.websocket.handshake import Accepted, Outcome, Refused
-from ..wires.websocket.relay import FrameRelay
 from .close_codes import TRY_AGAIN_LATER, CloseCause, close_frames
-from .direction import Direction
 from .observer import RealtimeObserver
+from .pairs import open_sides
 from .refusal import readable_refusal, request_ids
 from .side import RelaySide
 from .states import RELAY_TABLE, RelayInput, RelayState
@@ -260,32 +255,11 @@ class Relay:
             self._life_timer.arm(now + timeouts.session_s)
         if self._idle_s is not None:
             self._idle_timer.arm(now + self._idle_s)
-        limits = services.config.limits
-        observer = None
         if services.config.emit_provider_events:
-            observer = self._observer = RealtimeObserver(services, self._call.format, log_id)
-        mask_key = partial(services.random.bytes, 4)
-        from_client = FrameRelay(
-            Role.SERVER,
-            message_limit=limits.message_bytes,
-            remask_key=None if _hides_bytes(self._call.origin) else mask_key,
+            self._observer = RealtimeObserver(services, self._call.format, log_id)
+        client, provider = self._sides = open_sides(
+            services, self._responder, upstream, owner=self, observer=self._observer, now=now
         )
-        from_provider = FrameRelay(
-            Role.CLIENT,
-            message_limit=limits.message_bytes,
-            mask_key=mask_key,
-            observe_bytes=None if observer is None else limits.tap_message_bytes,
-        )
-        high_water = limits.send_high_water_bytes
-        up = Direction(self._responder.pipe, upstream, high_water=high_water, now=now)
-        down = Direction(upstream, self._responder.pipe, high_water=high_water, now=now)
-        client = RelaySide(
-            services, Side.CLIENT, from_client, owner=self, inbound=up, outbound=down, observer=None, now=now
-        )
-        provider = RelaySide(
-            services, Side.PROVIDER, from_provider, owner=self, inbound=down, outbound=up, observer=observer, now=now
-        )
-        self._sides = client, provider
         # The heads have done their work. Sessions are long, and a head takes far more memory than its bytes on HTTP/2.
         self._admitted = msgspec.structs.replace(admitted, request=msgspec.structs.replace(request, headers=[]))
         self._call = upstream.call = msgspec.structs.replace(self._call, headers=[])
@@ -430,15 +404,3 @@ class Relay:
         if self._machine.allows(RelayInput.FINISH):
             for side in self._open_sides:
                 side.hurry(now)
-
-
-def _hides_bytes(origin: Origin) -> bool:
-    """Safety: whether the bytes to ``origin`` are encrypted or stay on this machine. Only then may the client's masks
-    be passed on: in the clear, a client that knows its masks could attack a proxy on the way (RFC 6455 section
-    10.3)."""
-    if origin.scheme == "https" or origin.host == "localhost":
-        return True
-    try:
-        return ip_address(origin.host).is_loopback
-    except ValueError:
-        return False

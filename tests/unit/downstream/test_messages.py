@@ -32,7 +32,7 @@ from aigw_sansio import (
     Timeouts,
     replay,
 )
-from aigw_sansio.downstream.messages import MessagesConnection
+from aigw_sansio.downstream.messages import DirectChannel, MessagesConnection
 from aigw_sansio.engine.send_buffer import MessageBuffer
 
 PROVIDERS = {"custom-x": ProviderSettings(base_url="http://127.0.0.1:9/v1")}
@@ -72,7 +72,7 @@ def test_the_effects_do_not_print_a_subprotocol() -> None:
     [
         ({"target": b"/nowhere"}, 404),
         ({"target": b"/v1/local/other"}, 400),
-        ({"target": b"/v1/local/default/openai?model=m"}, 404),
+        ({"target": b"/v1/local/default/nobody?model=m"}, 400),
         ({"target": b"/healthz"}, 200),
         ({"target": b"/v1/local/\ndefault"}, 400),
         ({"target": b""}, 400),
@@ -442,8 +442,8 @@ def test_after_its_end_a_channel_sends_nothing() -> None:
     client = MessageClient(OPEN, principal="alice")
     connection = client.gateway._connections[client.conn]
     assert isinstance(connection, MessagesConnection)
-    channel = connection._channel
-    assert channel is not None
+    channel = connection._receiver
+    assert isinstance(channel, DirectChannel)
     channel.close(1000, "enough", client.now)
     for send in (channel.send_text, channel.send_control_text):
         send(b"{}", client.now)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Final, TypeAlias
 
+from ...effects import Message
 from ...errors import LocalProtocolError
 from ...faults import Fault
 from .base import ALL, WebSocketBase
@@ -33,8 +34,8 @@ _WHOLE_TEXT: Final = FIN | Opcode.TEXT
 _WHOLE_BINARY: Final = FIN | Opcode.BINARY
 
 
-#: Events besides the forwarded bytes.
-ControlEvent: TypeAlias = PingReceived | PongReceived | CloseReceived | Violation | MessagePassed
+#: Events besides the forwarded bytes. A :class:`~aigw_sansio.effects.Message` comes from :mod:`.assembling` only.
+ControlEvent: TypeAlias = PingReceived | PongReceived | CloseReceived | Violation | MessagePassed | Message
 #: A whole frame that is forwarded unseen costs this much less than one of another kind.
 _CHEAPER: Final = 8
 

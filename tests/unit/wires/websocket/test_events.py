@@ -5,6 +5,7 @@ from typing import get_args
 import msgspec
 import pytest
 
+from aigw_sansio.effects import Message
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.wires.websocket import events
 from aigw_sansio.wires.websocket.messages import WebSocketEvent
@@ -14,8 +15,8 @@ EVENTS = {value for value in vars(events).values() if isinstance(value, type) an
 
 
 def test_the_message_layer_and_the_relay_hand_out_all_of_them_and_no_others() -> None:
-    """The relay beside them bytes, which are frames to be passed on."""
-    assert set(get_args(WebSocketEvent)) | set(get_args(RelayEvent)) == {*EVENTS, bytes}
+    """The relay beside them bytes, which are frames to be passed on, and messages for a client without bytes."""
+    assert set(get_args(WebSocketEvent)) | set(get_args(RelayEvent)) == {*EVENTS, bytes, Message}
     assert set(get_args(WebSocketEvent)) & set(get_args(RelayEvent)) == {
         events.PingReceived,
         events.PongReceived,
