@@ -366,7 +366,7 @@ class MessageHost:
                 self._effects.append(Flush(socket.own))
         elif isinstance(event, CloseConnection):
             begun = bool(socket.sizes) and not socket.sizes[0][0] and socket.sizes[0][2]
-            self._client_ended(socket, event.code, event.reason or "")
+            self._client_ended(socket, int(event.code), event.reason or "")
             if not begun:
                 closing = CloseConnection(1000, None) if event.code == 1006 else event.response()
                 socket.write(ws.send(closing))
