@@ -9,7 +9,7 @@ private and may change.
   on sockets from :func:`listen`. An :data:`AnswerHandler` answers the engine's questions.
 * Talk to a gateway: :class:`aigw_drivers.client.Client`, or by a raw :class:`WebSocketClient`. Try one without a
   provider: :class:`LoopbackProvider`.
-* Serve inside a web application that owns the WebSockets: :class:`aigw_drivers.asgi.UniversalApp`. For another
+* Serve inside a web application that owns the WebSockets: :class:`aigw_drivers.asgi.GatewayApp`. For another
   framework write a :class:`MessageHandler`, which gets each :data:`MessageEffect` of its client.
 """
 

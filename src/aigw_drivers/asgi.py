@@ -1,14 +1,12 @@
-"""Universal sockets inside an ASGI application: Starlette, FastAPI, Litestar or Quart owns the WebSocket.
+"""A gateway inside an ASGI application: Starlette, FastAPI, Litestar or Quart owns the WebSockets.
 
 Decides: how ASGI's messages (ASGI 3, WebSocket and Lifespan protocols) become inputs of an engine, and effects become
 ASGI's messages. Must not know: the meaning of messages, and which server runs the application.
-
-Realtime sockets are not served here, only universal ones: a realtime relay forwards frames, which ASGI hides.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, MutableMapping
 from contextlib import asynccontextmanager
 from os import urandom
 from typing import Final, NamedTuple, TypeAlias
@@ -68,10 +66,11 @@ _UNAUTHORIZED: Final = Refusal(401, _PLAIN, b"this client is not known\n")
 _GONE: Final = Refusal(503, _PLAIN, b"the gateway has gone away\n")
 
 
-class UniversalApp:
-    """An ASGI application that serves universal sockets at ``/v1/{account}/{gateway}`` below its mount path::
+class GatewayApp:
+    """An ASGI application that serves universal sockets at ``/v1/{account}/{gateway}`` below its mount path, and
+    realtime sockets at ``/v1/{account}/{gateway}/{provider}/{path}``::
 
-        llm = UniversalApp(config, authenticate=who_is_it)
+        llm = GatewayApp(config, authenticate=who_is_it)
 
         @asynccontextmanager
         async def lifespan(app):
@@ -81,10 +80,16 @@ class UniversalApp:
         app = FastAPI(lifespan=lifespan)
         app.mount("/llm", llm)
 
-    ``config``: the settings of its gateway. ``authenticate(scope)`` is the
-    host's own authentication: it returns the client's name, a :class:`Refusal`, or ``None``, which refuses too. Without
-    it the gateway's own tokens decide. A page of another origin is refused unless the gateway's ``origins`` list it.
-    ``answer`` and ``on_event`` are those of :class:`.AnyioDriver`.
+    ``config``: the settings of its gateway. ``authenticate(scope)`` is the host's own authentication: it returns the
+    client's name, a :class:`Refusal`, or ``None``, which refuses too. Without it the gateway's own tokens decide.
+    ``own_headers`` names header fields that are for the host alone, and that the gateway does not see. Name
+    ``authorization`` if ``authenticate`` reads it: otherwise it is a realtime client's key for its provider, and sent
+    there. A page of another origin is refused unless the gateway's ``origins`` list it. ``answer`` and ``on_event`` are
+    those of :class:`.AnyioDriver`.
+
+    A server that cannot send a response to a WebSocket (ASGI's extension ``websocket.http.response``) refuses with 403,
+    whatever the status is. Pings, compression and the largest message are the server's settings; let it take at least
+    ``message_bytes`` of the limits.
 
     One application belongs to one event loop, asyncio or trio, and to one thread. It starts with ASGI's lifespan. A
     mounted application gets none: then enter :meth:`running` in the host's own lifespan, so that running work finishes
@@ -96,6 +101,7 @@ class UniversalApp:
         config: Config,
         *,
         authenticate: Authenticator | None = None,
+        own_headers: Collection[str] = (),
         answer: AnswerHandler | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
@@ -110,6 +116,7 @@ class UniversalApp:
             known_hosts=known_hosts(config),
         )
         self._authenticate = authenticate
+        self._own_headers = frozenset(name.lower().encode("latin-1") for name in own_headers)
         self._started = False
         self._stopped = False
         self._serving: anyio.Event | None = None  # set once the driver serves, or cannot
@@ -129,7 +136,7 @@ class UniversalApp:
                     raise ValueError(f"no application for a scope of type {kind!r}")
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["UniversalApp"]:
+    async def running(self) -> AsyncIterator["GatewayApp"]:
         """Run the driver during the block. At its end no new session begins, running exchanges may finish
         (``drain_s``), then all sockets are closed. Enter it once, before the first client."""
         if self._started:
@@ -203,7 +210,8 @@ class UniversalApp:
         if self._stopped:
             await _refuse(scope, send, _GONE)
             return
-        await _Socket(self.driver, self.gateway, scope, receive, send).serve(principal)
+        headers = [field for field in _headers(scope) if field[0].lower() not in self._own_headers]
+        await _Socket(self.driver, self.gateway, scope, receive, send).serve(principal, headers)
 
 
 class _Socket:
@@ -244,10 +252,10 @@ class _Socket:
                 pass
         self._changed.set()
 
-    async def serve(self, principal: str | None) -> None:
+    async def serve(self, principal: str | None, headers: list[tuple[bytes, bytes]]) -> None:
         """From the request to the end."""
         scope = self._scope
-        target, headers, subprotocols = _target(scope), _headers(scope), _subprotocols(scope)
+        target, subprotocols = _target(scope), _subprotocols(scope)
         peer, local = address_text(_address(scope, "client")), _address(scope, "server")
 
         def open_client(now: float) -> ConnId:

@@ -1,4 +1,4 @@
-"""Universal sockets inside an ASGI application: without sockets, and behind hypercorn on asyncio and trio."""
+"""A gateway inside an ASGI application: without sockets, and behind hypercorn on asyncio and trio."""
 
 import json
 import socket
@@ -11,7 +11,7 @@ import pytest
 from tests.rigs.asgi_harness import Served, websocket_scope
 
 from aigw_drivers import LoopbackProvider, WebSocketClosed
-from aigw_drivers.asgi import Refusal, UniversalApp
+from aigw_drivers.asgi import GatewayApp, Refusal
 from aigw_drivers.client import HandshakeRefused, connect
 from aigw_sansio import Config, GatewaySettings, Limits, ProviderSettings, Secret, SessionEnded
 
@@ -28,7 +28,9 @@ def config(base_url: str = "http://127.0.0.1:9", *, tokens: tuple[str, ...] = ()
         gateways={
             "local/default": GatewaySettings(authentication=bool(tokens), tokens=tuple(Secret(one) for one in tokens))
         },
-        providers={"loopback": ProviderSettings(base_url=f"{base_url}/v1")},
+        providers={
+            "loopback": ProviderSettings(base_url=f"{base_url}/v1", realtime_url=base_url.replace("http", "ws", 1))
+        },
         limits=Limits(**limits),
     )
 
@@ -50,7 +52,7 @@ def types(served: Served) -> list[str]:
 
 
 @asynccontextmanager
-async def alone(app: UniversalApp, **scope: Any) -> AsyncIterator[Served]:
+async def alone(app: GatewayApp, **scope: Any) -> AsyncIterator[Served]:
     """One client of a running application; the block ends it."""
     async with app.running(), anyio.create_task_group() as tasks:
         served = Served(app, websocket_scope(**scope)).start(tasks)
@@ -77,7 +79,7 @@ async def alone(app: UniversalApp, **scope: Any) -> AsyncIterator[Served]:
     ],
 )
 async def test_a_client_is_accepted_and_answered(scope: dict[str, Any]) -> None:
-    app = UniversalApp(config())
+    app = GatewayApp(config())
     async with alone(app, **scope) as served:
         served.text(PING)
         served.say({"type": "websocket.receive", "bytes": PING.encode()})
@@ -90,7 +92,7 @@ async def test_a_client_is_accepted_and_answered(scope: dict[str, Any]) -> None:
 async def test_an_exchange() -> None:
     async with LoopbackProvider.start() as provider:
         events: list[Any] = []
-        app = UniversalApp(config(provider.base_url), on_event=events.append)
+        app = GatewayApp(config(provider.base_url), on_event=events.append)
         async with alone(app) as served:
             served.text(create("a", stream=True))
             while not served.sent or "universal.done" not in served.sent[-1].get("text", ""):
@@ -126,7 +128,7 @@ async def test_the_authentication_of_the_host(
         asked.append(scope["type"])
         return known
 
-    app = UniversalApp(config(tokens=("right",)), authenticate=authenticate)
+    app = GatewayApp(config(tokens=("right",)), authenticate=authenticate)
     more = scope if extension else {**scope, "extensions": {}}
     async with alone(app, **more) as served:
         await served.until(2 if status and extension else 1)
@@ -143,20 +145,136 @@ async def test_the_authentication_of_the_host(
 @pytest.mark.parametrize(("token", "accepted"), [("right", True), ("wrong", False), ("", False)])
 async def test_without_it_the_tokens_of_the_gateway_decide(token: str, accepted: bool) -> None:
     headers = [(b"host", b"app.test"), (b"cf-aig-authorization", token.encode())]
-    async with alone(UniversalApp(config(tokens=("right",))), headers=headers) as served:
+    async with alone(GatewayApp(config(tokens=("right",))), headers=headers) as served:
         await served.until(1)
     assert (types(served)[0] == "websocket.accept") is accepted
 
 
+# -- realtime sockets -------------------------------------------------------------------------------------------------
+
+
+def realtime(path: str, *options: str, **scope: Any) -> dict[str, Any]:
+    """The scope of a client of the loopback provider's ``path``."""
+    path = f"/v1/local/default/loopback/{path}"
+    query = "&".join(["model=m", *(f"loopback_{option}" for option in options)])
+    return {"path": path, "raw_path": path.encode(), "query_string": query.encode(), **scope}
+
+
+async def test_messages_of_every_size_come_back_as_they_were() -> None:
+    said: list[str | bytes] = [kind * size for size in (0, 1, 125, 126, 65535, 65536, 300_000) for kind in ("x", b"y")]
+    async with LoopbackProvider.start() as provider:
+        app = GatewayApp(config(provider.base_url))
+        async with alone(app, **realtime("echo")) as served:
+            await served.until(1)
+            for number, message in enumerate(said):
+                name = "text" if isinstance(message, str) else "bytes"
+                served.say({"type": "websocket.receive", name: message})
+                await served.until(2 + number)
+        await provider.until(lambda: not provider.open_connections)
+        assert provider.seen[-1].close_code == 1000
+    assert [event.get("text", event.get("bytes")) for event in served.sent[1:]] == said
+    assert not app.gateway.snapshot()["connections"]
+
+
+async def test_the_provider_chooses_the_subprotocol() -> None:
+    async with LoopbackProvider.start() as provider:
+        scope = realtime("realtime", subprotocols=["openai-insecure-api-key.sk-canary", "realtime"])
+        async with alone(GatewayApp(config(provider.base_url)), **scope) as served:
+            await served.until(1)
+    assert served.sent[0] == {"type": "websocket.accept", "subprotocol": "realtime"}
+
+
+async def test_a_close_of_the_provider_reaches_the_client_behind_its_messages() -> None:
+    events: list[Any] = []
+    async with LoopbackProvider.start() as provider:
+        app = GatewayApp(config(provider.base_url), on_event=events.append)
+        async with alone(app, **realtime("echo", "close=4001", "close_reason=quota", "after=2")) as served:
+            await served.until(1)
+            for text in ("one", "two"):
+                served.text(text)
+            with anyio.fail_after(60):
+                await served.done.wait()
+    assert [event.get("text") for event in served.sent[1:3]] == ["one", "two"]
+    assert served.sent[3] == {"type": "websocket.close", "code": 4001, "reason": "quota"}
+    (ended,) = [event for event in events if isinstance(event, SessionEnded)]
+    assert (ended.by, ended.code, ended.messages_received, ended.messages_sent) == ("provider", 4001, 2, 2)
+
+
+@pytest.mark.parametrize("extension", [True, False])
+async def test_a_refusal_of_the_provider_is_a_response(extension: bool) -> None:
+    async with LoopbackProvider.start() as provider:
+        scope = realtime(
+            "echo", "refuse=429", "retry_after=7", extensions={"websocket.http.response": {}} if extension else {}
+        )
+        async with alone(GatewayApp(config(provider.base_url)), **scope) as served:
+            await served.until(2 if extension else 1)
+    if extension:
+        head, body = served.sent
+        assert head["status"] == 429
+        assert (b"retry-after", b"7") in head["headers"]
+        assert b"asked to refuse with 429" in body["body"]
+    else:
+        assert served.sent == [{"type": "websocket.close", "code": 1013, "reason": "HTTP 429"}]
+
+
+async def test_a_client_that_takes_nothing_holds_its_provider_back() -> None:
+    async with LoopbackProvider.start() as provider:
+        app = GatewayApp(config(provider.base_url, send_high_water_bytes=2048))
+        async with alone(app, **realtime("echo", "flood_bytes=3000000")) as served:
+            await served.until(1)
+            served.gate = anyio.Event()
+            held = 0
+            for _ in range(300):
+                await anyio.sleep(0.001)
+                held = max(held, app.gateway.snapshot()["send_buffer_bytes"])
+            served.gate.set()
+            while sum(len(event.get("text", "")) + len(event.get("bytes", b"")) for event in served.sent) < 3_000_000:
+                await served.until(len(served.sent) + 1)
+                assert not served.done.is_set()
+    assert 2048 < held < 300_000
+
+
+@pytest.mark.parametrize(("own", "keys"), [((), ["Bearer sk-canary"]), (("Authorization",), [])])
+async def test_what_is_for_the_host_alone_is_not_passed_on(own: tuple[str, ...], keys: list[str]) -> None:
+    async with LoopbackProvider.start() as provider:
+        app = GatewayApp(config(provider.base_url), own_headers=own)
+        headers = [
+            (b"host", b"app.test"),
+            (b"authorization", b"Bearer sk-canary"),
+            (b"cookie", b"a=b"),
+            (b"x-own", b"c"),
+        ]
+        async with alone(app, **realtime("echo", headers=headers)) as served:
+            await served.until(1)
+        await provider.until(lambda: not provider.open_connections)
+        got = provider.seen[-1].headers
+    assert [value for name, value in got if name.lower() == "authorization"] == keys
+    assert "cookie" not in {name.lower() for name, _ in got}
+
+
+async def test_a_client_that_leaves_early_ends_what_was_begun_for_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        app = GatewayApp(config(f"http://127.0.0.1:{silent.getsockname()[1]}"))
+        async with app.running(), anyio.create_task_group() as tasks:
+            served = Served(app, websocket_scope(**realtime("echo"))).start(tasks)
+            await anyio.wait_all_tasks_blocked()
+            assert app.gateway.snapshot()["connections"] == 2
+            served.say({"type": "websocket.disconnect", "code": 1006})
+            with anyio.fail_after(60):
+                await served.done.wait()
+            assert served.sent == []
+            assert not app.gateway.snapshot()["sessions"]
+
+
 async def test_text_that_is_none_closes() -> None:
-    async with alone(UniversalApp(config())) as served:
+    async with alone(GatewayApp(config())) as served:
         served.text("\ud800")
         await served.until(2)
     assert (served.sent[-1]["type"], served.sent[-1]["code"]) == ("websocket.close", 1007)
 
 
 async def test_a_host_that_takes_nothing_holds_the_client_back() -> None:
-    app = UniversalApp(config(send_high_water_bytes=2048))
+    app = GatewayApp(config(send_high_water_bytes=2048))
     async with alone(app) as served:
         await served.until(1)
         served.gate = anyio.Event()
@@ -172,7 +290,7 @@ async def test_a_host_that_takes_nothing_holds_the_client_back() -> None:
 
 async def test_a_client_that_has_gone_when_it_is_sent_something() -> None:
     events: list[Any] = []
-    app = UniversalApp(config(), on_event=events.append)
+    app = GatewayApp(config(), on_event=events.append)
     async with app.running(), anyio.create_task_group() as tasks:
         served = Served(app, websocket_scope()).start(tasks)
         await served.until(1)
@@ -186,7 +304,7 @@ async def test_a_client_that_has_gone_when_it_is_sent_something() -> None:
 
 
 async def test_a_server_that_cancels_its_applications_leaves_nothing() -> None:
-    app = UniversalApp(config())
+    app = GatewayApp(config())
     async with app.running():
         async with anyio.create_task_group() as tasks:
             served = Served(app, websocket_scope()).start(tasks)
@@ -196,7 +314,7 @@ async def test_a_server_that_cancels_its_applications_leaves_nothing() -> None:
 
 
 async def test_the_end_of_running_closes_its_clients() -> None:
-    app = UniversalApp(config())
+    app = GatewayApp(config())
     async with anyio.create_task_group() as tasks:
         async with app.running():
             served = Served(app, websocket_scope()).start(tasks)
@@ -213,7 +331,7 @@ async def test_the_end_of_running_closes_its_clients() -> None:
 
 
 async def test_lifespan() -> None:
-    app = UniversalApp(config())
+    app = GatewayApp(config())
     async with anyio.create_task_group() as tasks:
         life = Served(app, {"type": "lifespan", "asgi": {"version": "3.0"}}).start(tasks)
         life.say({"type": "lifespan.startup"})
@@ -231,7 +349,7 @@ async def test_lifespan() -> None:
 @pytest.mark.parametrize(("version", "upgrade"), [("1.1", True), ("2", False)])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_plain_http(version: str, upgrade: bool, method: str) -> None:
-    app = UniversalApp(config())
+    app = GatewayApp(config())
     async with anyio.create_task_group() as tasks:
         served = Served(app, {"type": "http", "method": method, "http_version": version, "path": "/"}).start(tasks)
         await served.until(2)
@@ -242,7 +360,7 @@ async def test_plain_http(version: str, upgrade: bool, method: str) -> None:
 
 async def test_a_scope_of_another_type() -> None:
     with pytest.raises(ValueError, match="mailbox"):
-        await UniversalApp(config())({"type": "mailbox"}, None, None)  # type: ignore[arg-type]
+        await GatewayApp(config())({"type": "mailbox"}, None, None)  # type: ignore[arg-type]
 
 
 # -- behind hypercorn -------------------------------------------------------------------------------------------------
@@ -251,7 +369,7 @@ async def test_a_scope_of_another_type() -> None:
 class Mounted:
     """What Starlette and others do for ``mount``: the path in front goes into ``root_path``. No lifespan is passed."""
 
-    def __init__(self, prefix: str, app: UniversalApp) -> None:
+    def __init__(self, prefix: str, app: GatewayApp) -> None:
         self.prefix, self.app = prefix, app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -288,7 +406,7 @@ async def hypercorn(app: Any, backend: str) -> AsyncIterator[str]:
 @pytest.mark.parametrize("mounted", [False, True], ids=["with lifespan", "mounted"])
 async def test_behind_hypercorn(mounted: bool, anyio_backend: str) -> None:
     async with LoopbackProvider.start() as provider:
-        app = UniversalApp(config(provider.base_url))
+        app = GatewayApp(config(provider.base_url))
         served, prefix = (Mounted("/llm", app), "/llm") if mounted else (app, "")
         with anyio.fail_after(60):
             async with hypercorn(served, anyio_backend) as url:
