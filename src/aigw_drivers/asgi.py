@@ -346,14 +346,17 @@ def _target(scope: Scope) -> bytes:
     """Path and query, without the path under which the application is mounted.
 
     Frameworks differ: ``path`` has the mount path in front, which ``root_path`` then names, or it has not. ``raw_path``
-    keeps what was percent-encoded, but is that of the whole request; it is of use only if it is the same path.
+    keeps what was percent-encoded, but may be that of the whole request; its end that says the same is of use. Litestar
+    adds a slash to ``path``, which is none of the client's then.
     """
     path, raw, root, query = (scope.get(name) for name in ("path", "raw_path", "root_path", "query_string"))
     path, root = (value if isinstance(value, str) else "" for value in (path, root))
     target = quote(path, safe=_PATH_SAFE)
     if isinstance(raw, bytes):
         shown = raw.decode("latin-1").partition("?")[0]
-        target = shown if unquote(shown) == path else target
+        ends = [shown[at:] for at, character in enumerate(shown) if character == "/"]
+        same = [end for end in ends if unquote(end) == path] or [end for end in ends if f"{unquote(end)}/" == path]
+        target = same[0] if same else target
     root = root.rstrip("/")
     for mount in (root, quote(root, safe=_PATH_SAFE)):
         if mount and target.startswith(f"{mount}/"):

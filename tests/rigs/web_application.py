@@ -1,0 +1,96 @@
+"""A web application that others wrote, with a gateway mounted below ``/llm``, for a server process to import.
+
+Decides: what a user of each framework would write. ``AIGW_TEST_FRAMEWORK`` names the framework, ``AIGW_TEST_PROVIDER``
+the loopback provider's address.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aigw_drivers.asgi import GatewayApp, Scope
+from aigw_sansio import Config, ProviderSettings
+
+
+async def who_is_it(scope: Scope) -> str | None:
+    """The user of the host's own session cookie."""
+    headers: Any = scope["headers"]
+    cookies = [bytes(value) for name, value in headers if bytes(name).lower() == b"cookie"]
+    return "alice" if b"session=of-alice" in cookies else None
+
+
+def make_gateway() -> GatewayApp:
+    url = os.environ["AIGW_TEST_PROVIDER"]
+    provider = ProviderSettings(base_url=f"{url}/v1", realtime_url=url.replace("http", "ws", 1))
+    return GatewayApp(Config(providers={"loopback": provider}), authenticate=who_is_it)
+
+
+def starlette() -> Any:
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    llm = make_gateway()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with llm.running():
+            yield
+
+    return Starlette(routes=[Mount("/llm", llm)], lifespan=lifespan)
+
+
+def fastapi() -> Any:
+    from fastapi import FastAPI
+
+    llm = make_gateway()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with llm.running():
+            yield
+
+    app = FastAPI(lifespan=lifespan)
+    app.mount("/llm", llm)
+    return app
+
+
+def litestar() -> Any:
+    from litestar import Litestar, asgi
+
+    llm = make_gateway()
+    return Litestar([asgi("/llm", is_mount=True, copy_scope=True)(llm)], lifespan=[lambda app: llm.running()])
+
+
+def quart() -> Any:
+    if os.environ["AIGW_TEST_LOOP"] == "trio":
+        from quart_trio import QuartTrio as Quart
+    else:
+        from quart import Quart
+
+    app = Quart(__name__)
+    llm, pages = make_gateway(), app.asgi_app
+
+    async def mounted(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan" and scope["path"].startswith("/llm/"):
+            await llm({**scope, "root_path": f"{scope.get('root_path', '')}/llm"}, receive, send)
+        else:
+            await pages(scope, receive, send)
+
+    @app.while_serving
+    async def lifespan() -> AsyncIterator[None]:
+        async with llm.running():
+            yield
+
+    app.asgi_app = mounted
+    return app
+
+
+def bare() -> Any:
+    """Without a framework, and so with the server's lifespan."""
+    return make_gateway()
+
+
+app = {"starlette": starlette, "fastapi": fastapi, "litestar": litestar, "quart": quart, "bare": bare}[
+    os.environ["AIGW_TEST_FRAMEWORK"]
+]()
