@@ -6,11 +6,10 @@ ASGI's messages. Must not know: the meaning of messages, and which server runs t
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, MutableMapping
 from contextlib import asynccontextmanager
 from os import urandom
 from typing import Final, NamedTuple, TypeAlias
-from urllib.parse import quote, unquote
 
 import anyio
 from anyio.abc import TaskStatus
@@ -32,6 +31,7 @@ from aigw_sansio import (
 from aigw_sansio.providers.known_hosts import known_hosts
 
 from .anyio_driver import AnswerHandler, AnyioDriver
+from .core.asgi_scope import Scope, address_of, headers_of, subprotocols_of, target_of
 from .core.hosted import MessageEffect
 from .core.loops import asyncio_told
 from .core.sockets import address_text
@@ -41,13 +41,9 @@ from .server.security_log import SecurityLog
 from .server.signatures import with_signatures
 
 #: ASGI's types, as its specification has them.
-Scope: TypeAlias = MutableMapping[str, object]
 AsgiMessage: TypeAlias = MutableMapping[str, object]
 Receive: TypeAlias = Callable[[], Awaitable[AsgiMessage]]
 Send: TypeAlias = Callable[[AsgiMessage], Awaitable[None]]
-
-#: What may stand in a path as it is (RFC 3986 section 3.3).
-_PATH_SAFE: Final = "/:@!$&'()*+,;=~-._"
 
 
 class Refusal(NamedTuple):
@@ -135,6 +131,22 @@ class GatewayApp:
                 case kind:
                     raise ValueError(f"no application for a scope of type {kind!r}")
 
+    async def serve(self, scope: Scope, receive: Receive, send: Send, *, principal: str, root_path: str) -> None:
+        """Serve the WebSocket of a route of the host, who has authenticated its client as ``principal``::
+
+            @app.websocket("/own/{path:path}")
+            async def own(socket: WebSocket, user: Annotated[User, Depends(current_user)]) -> None:
+                await llm.serve(socket.scope, socket.receive, socket.send, principal=user.name, root_path="/own")
+
+        The route has not accepted it. ``root_path`` is the part of the path before ``/v1``. Returns at the end of the
+        session. ``authenticate`` is not asked. Raises :class:`ValueError` for an empty ``principal``.
+        """
+        if not principal:
+            raise ValueError("principal is empty; name the client")
+        with asyncio_told():
+            if (await receive())["type"] == "websocket.connect":
+                await self._serve_client({**scope, "root_path": root_path}, receive, send, principal)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator["GatewayApp"]:
         """Run the driver during the block. At its end no new session begins, running exchanges may finish
@@ -206,11 +218,15 @@ class GatewayApp:
                 await _refuse(scope, send, _UNAUTHORIZED)
                 return
             principal = known
+        await self._serve_client(scope, receive, send, principal)
+
+    async def _serve_client(self, scope: Scope, receive: Receive, send: Send, principal: str | None) -> None:
+        """Serve a WebSocket whose ``websocket.connect`` has come."""
         await self._start()
         if self._stopped:
             await _refuse(scope, send, _GONE)
             return
-        headers = [field for field in _headers(scope) if field[0].lower() not in self._own_headers]
+        headers = [field for field in headers_of(scope) if field[0].lower() not in self._own_headers]
         await _Socket(self.driver, self.gateway, scope, receive, send).serve(principal, headers)
 
 
@@ -255,8 +271,8 @@ class _Socket:
     async def serve(self, principal: str | None, headers: list[tuple[bytes, bytes]]) -> None:
         """From the request to the end."""
         scope = self._scope
-        target, subprotocols = _target(scope), _subprotocols(scope)
-        peer, local = address_text(_address(scope, "client")), _address(scope, "server")
+        target, subprotocols = target_of(scope), subprotocols_of(scope)
+        peer, local = address_text(address_of(scope, "client")), address_of(scope, "server")
 
         def open_client(now: float) -> ConnId:
             return self._engine.open_messages(
@@ -337,48 +353,6 @@ class _Socket:
                 else:
                     await self._send({"type": "websocket.send", "bytes": message.data})
                 self._driver.call(self._engine.data_sent, self._conn, len(message.data))
-
-
-# -- what a scope says ------------------------------------------------------------------------------------------------
-
-
-def _target(scope: Scope) -> bytes:
-    """Path and query, without the path under which the application is mounted.
-
-    Frameworks differ: ``path`` has the mount path in front, which ``root_path`` then names, or it has not. ``raw_path``
-    keeps what was percent-encoded, but may be that of the whole request; its end that says the same is of use. Litestar
-    adds a slash to ``path``, which is none of the client's then.
-    """
-    path, raw, root, query = (scope.get(name) for name in ("path", "raw_path", "root_path", "query_string"))
-    path, root = (value if isinstance(value, str) else "" for value in (path, root))
-    target = quote(path, safe=_PATH_SAFE)
-    if isinstance(raw, bytes):
-        shown = raw.decode("latin-1").partition("?")[0]
-        ends = [shown[at:] for at, character in enumerate(shown) if character == "/"]
-        same = [end for end in ends if unquote(end) == path] or [end for end in ends if f"{unquote(end)}/" == path]
-        target = same[0] if same else target
-    root = root.rstrip("/")
-    for mount in (root, quote(root, safe=_PATH_SAFE)):
-        if mount and target.startswith(f"{mount}/"):
-            target = target[len(mount) :]
-            break
-    return target.encode("latin-1") + (b"?" + query if isinstance(query, bytes) and query else b"")
-
-
-def _headers(scope: Scope) -> list[tuple[bytes, bytes]]:
-    fields = scope.get("headers")
-    return [(bytes(name), bytes(value)) for name, value in fields] if isinstance(fields, Iterable) else []
-
-
-def _subprotocols(scope: Scope) -> list[str]:
-    items = scope.get("subprotocols")
-    return [str(item) for item in items] if isinstance(items, list | tuple) else []
-
-
-def _address(scope: Scope, name: str) -> tuple[object, ...] | None:
-    """``client`` or ``server``: host and port."""
-    value = scope.get(name)
-    return tuple(value) if isinstance(value, list | tuple) else None
 
 
 # -- refusals ---------------------------------------------------------------------------------------------------------

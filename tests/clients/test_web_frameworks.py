@@ -41,6 +41,7 @@ APP = "tests.rigs.web_application:app"
 HYPERCORN = ("hypercorn", "--graceful-timeout", "1", "--websocket-ping-interval", "5")
 SERVERS = {
     "uvicorn-websockets": Server(("uvicorn", "--ws", "websockets", APP), "--port={}"),
+    "uvicorn-websockets-sansio": Server(("uvicorn", "--ws", "websockets-sansio", APP), "--port={}"),
     "uvicorn-wsproto": Server(("uvicorn", "--ws", "wsproto", "--loop", "asyncio", APP), "--port={}"),
     "hypercorn-asyncio": Server((*HYPERCORN, "-k", "asyncio", APP), "--bind=127.0.0.1:{}", close_code=1001),
     "hypercorn-trio": Server((*HYPERCORN, "-k", "trio", APP), "--bind=127.0.0.1:{}", loop="trio", close_code=1001),
@@ -132,6 +133,15 @@ async def test_a_gateway_inside(server: str, framework: str) -> None:
         await relay(w, kind)
         await back_pressure(w)
         await end(w)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+async def test_a_route_with_a_dependency(server: str) -> None:
+    async with world(SERVERS[server], "fastapi") as w:
+        own = w._replace(url=w.url.replace("/llm/", "/own/"))
+        await exchange(own)
+        await relay(own, SERVERS[server])
+        assert (await status_of(own.url, []))[0] == 402
 
 
 async def exchange(w: World) -> None:

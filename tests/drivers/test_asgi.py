@@ -13,7 +13,7 @@ from tests.rigs.asgi_harness import Served, websocket_scope
 from aigw_drivers import LoopbackProvider, WebSocketClosed
 from aigw_drivers.asgi import GatewayApp, Refusal
 from aigw_drivers.client import HandshakeRefused, connect
-from aigw_sansio import Config, GatewaySettings, Limits, ProviderSettings, Secret, SessionEnded
+from aigw_sansio import Config, GatewaySettings, Limits, ProviderSettings, Secret, SessionEnded, SessionOpened
 
 pytestmark = pytest.mark.anyio
 
@@ -264,6 +264,30 @@ async def test_a_client_that_leaves_early_ends_what_was_begun_for_it() -> None:
                 await served.done.wait()
             assert served.sent == []
             assert not app.gateway.snapshot()["sessions"]
+
+
+async def test_a_route_of_the_host_that_has_authenticated() -> None:
+    async def nobody(scope: Any) -> None:
+        raise AssertionError("it is not asked")
+
+    events: list[Any] = []
+    app = GatewayApp(config(), authenticate=nobody, on_event=events.append)
+
+    async def route(scope: Any, receive: Any, send: Any) -> None:
+        await app.serve(scope, receive, send, principal="alice", root_path="/own")
+
+    async with app.running(), anyio.create_task_group() as tasks:
+        served = Served(route, websocket_scope("/own/v1/local/default")).start(tasks)
+        await served.until(1)
+        served.say({"type": "websocket.disconnect"})
+        early = Served(route, websocket_scope("/own/v1/local/default"))
+        early.say({"type": "websocket.disconnect"})
+        await early.run()
+        with pytest.raises(ValueError, match="name the client"):
+            await app.serve(websocket_scope(), None, None, principal="", root_path="")  # type: ignore[arg-type]
+    assert types(served) == ["websocket.accept"]
+    assert early.sent == []
+    assert [event.principal for event in events if isinstance(event, SessionOpened)] == ["alice"]
 
 
 async def test_text_that_is_none_closes() -> None:

@@ -41,7 +41,8 @@ def starlette() -> Any:
 
 
 def fastapi() -> Any:
-    from fastapi import FastAPI
+    """Its routes can have dependencies, too, as at ``/own``."""
+    from fastapi import Depends, FastAPI, HTTPException, WebSocket
 
     llm = make_gateway()
 
@@ -52,6 +53,17 @@ def fastapi() -> Any:
 
     app = FastAPI(lifespan=lifespan)
     app.mount("/llm", llm)
+
+    async def current_user(socket: WebSocket) -> str:
+        user = await who_is_it(socket.scope)
+        if user is None:
+            raise HTTPException(402)
+        return user
+
+    @app.websocket("/own/{path:path}")
+    async def own(socket: WebSocket, user: str = Depends(current_user)) -> None:
+        await llm.serve(socket.scope, socket.receive, socket.send, principal=user, root_path="/own")
+
     return app
 
 
