@@ -4,7 +4,7 @@ Providers answer over HTTP/1.1, by hand.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aigw_sansio import (
@@ -102,12 +102,13 @@ class MessageClient:
             self.confirm(taken)
         return found
 
-    def dialled(self) -> ConnId:
-        """The dial that came succeeds; its request is taken."""
+    def dialled(self, *, request: Callable[[bytes], object] = len) -> ConnId:
+        """The dial that came succeeds; its request is taken, and shown to ``request``."""
         (effect,) = self.of(Connect)
         assert isinstance(effect, Connect)
         self.gateway.connected(effect.conn, None, self.now)
         while data := self.gateway.data_to_send(effect.conn):
+            request(data)
             self.gateway.data_sent(effect.conn, len(data), self.now)
         self.collect()
         return effect.conn

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aigw_sansio.engine.send_buffer import SendBuffer
+from aigw_sansio.effects import Message
+from aigw_sansio.engine.send_buffer import MANY_PIECES, PER_PIECE, CountedMessageBuffer, SendBuffer
 from aigw_sansio.errors import LocalProtocolError
 
 MOVES = st.lists(
@@ -111,3 +112,59 @@ def test_after_clear_in_the_middle_of_a_piece_new_bytes_are_whole() -> None:
     assert buffer.pull(10) == b"xyz"
     buffer.confirm(5)
     assert buffer.size == 0
+
+
+MESSAGES = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), st.sampled_from([0, 0, 1, 5, 40])),
+        st.tuples(st.just("take"), st.sampled_from([1, 17, 64, 1000])),
+        st.tuples(st.just("confirm"), st.integers(0, 40)),
+        st.tuples(st.just("clear"), st.just(0)),
+    ),
+    max_size=60,
+)
+
+
+@given(MESSAGES)
+def test_messages_that_were_not_taken_in_full_are_counted(moves: list[tuple[str, int]]) -> None:
+    """Against a list of what is left of each. What was cleared stays undelivered, in front of what follows."""
+    buffer = CountedMessageBuffer()
+    pulled: list[int] = []  # of each message that was pulled, the bytes that are not confirmed
+    waiting: list[int] = []
+    sizes: list[int] = []  # of those that were not taken in full
+    cleared = False
+    for move, n in moves:
+        if move == "put" and not cleared:
+            buffer.put(Message(bytes(n), text=False))
+            waiting.append(n)
+            sizes.append(n)
+        elif move == "take":
+            taken = [len(message.data) for message in buffer.take(n)]
+            assert taken == waiting[: len(taken)]
+            del waiting[: len(taken)]
+            pulled += taken
+        elif move == "confirm" and n <= sum(pulled):
+            buffer.confirm(n)
+            left = n
+            while pulled and pulled[0] <= left:
+                left -= pulled.pop(0)
+                sizes.pop(0)
+            if left:
+                pulled[0] -= left
+        elif move == "clear":
+            cleared = True  # its connection has ended
+            buffer.clear()
+            waiting.clear()
+        assert (buffer.undelivered, buffer.undelivered_bytes) == (len(sizes), sum(sizes))
+
+
+def test_very_many_empty_messages_have_a_weight() -> None:
+    buffer = CountedMessageBuffer()
+    for _ in range(MANY_PIECES):
+        assert buffer.weight == 0
+        buffer.put(Message(b"", text=True))
+    assert buffer.weight == PER_PIECE * MANY_PIECES
+    assert len(buffer.take(1)) == MANY_PIECES
+    assert buffer.weight == PER_PIECE * MANY_PIECES
+    buffer.confirm(0)
+    assert buffer.weight == 0

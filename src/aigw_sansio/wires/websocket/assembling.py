@@ -43,12 +43,17 @@ class AssemblingRelay(FrameRelay):
     def receive_data(self, data: bytes, portion: int = ALL) -> list[RelayEvent]:
         """As the base; after a message that is no text there are no more events."""
         said: list[RelayEvent] = []
-        for event in super().receive_data(data, portion):
+        parts = self._parts
+        events = super().receive_data(data, portion)
+        self._parts = parts  # an end of the input has dropped them, but what came before it is read only now
+        for event in events:
             if not isinstance(event, bytes):
                 said.append(event)
             elif detail := self._assemble(event, said):
                 said.append(self._refuse(self._fault(detail, FaultKind.INVALID_PAYLOAD)))
                 break
+        if self._input_ended and self._parts:
+            self._parts = bytearray()
         self.messages_passed = self._messages
         self.bytes_passed = self._size
         return said
