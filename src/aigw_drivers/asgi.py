@@ -57,6 +57,10 @@ class Refusal(NamedTuple):
 #: The host's own authentication: the name of the client, as events show it; or a refusal. ``None``: 401.
 Authenticator: TypeAlias = Callable[[Scope], Awaitable[str | Refusal | None]]
 
+#: So many bytes are reported at once as taken: a report for each message would cost more than all else, and one for
+#: many makes a slow client look like one that takes nothing.
+_SHARE: Final = 16384
+
 _PLAIN: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 _UNAUTHORIZED: Final = Refusal(401, _PLAIN, b"this client is not known\n")
 _GONE: Final = Refusal(503, _PLAIN, b"the gateway has gone away\n")
@@ -243,6 +247,7 @@ class _Socket:
         self._response: Accept | Refuse | None = None
         self._close: CloseMessages | None = None
         self._ended = False  # nothing may be sent any more
+        self._taken = self._taken_bytes = 0  # messages that the server took, and the engine does not know
         self._changed = anyio.Event()  # there is something to do for the writer
         self._may_read = anyio.Event()
         self._may_read.set()
@@ -311,14 +316,16 @@ class _Socket:
                     driver.call(engine.receive_message, conn, data, text=False)
             elif message["type"] == "websocket.disconnect":
                 code, reason = message.get("code"), message.get("reason")
+                self._report_taken()
                 self._ended = True
-                self._changed.set()
                 driver.call(
                     engine.receive_close,
                     conn,
                     code if isinstance(code, int) else 1005,
                     reason if isinstance(reason, str) else "",
                 )
+                assert self._tasks is not None
+                self._tasks.cancel()  # also what a server that tells the writer nothing would never take
                 return
 
     async def _write(self) -> None:
@@ -346,13 +353,25 @@ class _Socket:
 
     async def _send_messages(self) -> None:
         """Each waits until the server has taken it: so a slow client holds its providers back."""
-        while not self._ended and (messages := self._engine.messages_to_send(self._conn)):
-            for message in messages:
-                if message.text:
-                    await self._send({"type": "websocket.send", "text": message.data.decode()})
-                else:
-                    await self._send({"type": "websocket.send", "bytes": message.data})
-                self._driver.call(self._engine.data_sent, self._conn, len(message.data))
+        send = self._send
+        while not self._ended and (messages := self._engine.messages_to_send(self._conn, _SHARE)):
+            try:
+                for message in messages:
+                    if message.text:
+                        await send({"type": "websocket.send", "text": message.data.decode()})
+                    else:
+                        await send({"type": "websocket.send", "bytes": message.data})
+                    self._taken += 1
+                    self._taken_bytes += len(message.data)
+            finally:
+                if not self._ended:
+                    self._report_taken()
+
+    def _report_taken(self) -> None:
+        """What the server has taken so far, also of a client that has gone now."""
+        if self._taken:
+            size, self._taken, self._taken_bytes = self._taken_bytes, 0, 0
+            self._driver.call(self._engine.data_sent, self._conn, size)
 
 
 # -- refusals ---------------------------------------------------------------------------------------------------------

@@ -109,7 +109,8 @@ class CloseMessages(msgspec.Struct, frozen=True):
     """End ``conn``, an accepted client of ``open_messages``, then report ``closed(conn)``.
 
     Send all messages that can still be pulled, then close the WebSocket with ``code`` and ``reason``, which is at most
-    123 bytes in UTF-8. A ``Close(conn, abort)`` may follow if that takes too long.
+    123 bytes in UTF-8; 1000 without a reason also stands for a provider's close frame that has no code. A ``Close(conn,
+    abort)`` may follow if that takes too long.
     """
 
     conn: ConnId

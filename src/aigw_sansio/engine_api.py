@@ -123,7 +123,7 @@ class MessageEngine(Engine, Protocol):
         *,
         local: str | None = None,
     ) -> ConnId:
-        """A client asks for a universal WebSocket, ``/v1/{account}/{gateway}``. Returns the id of the client.
+        """A client asks for a WebSocket, universal or realtime. Returns the id of the client.
 
         ``target``: path and query, percent-encoded (RFC 9112 section 3.2.1). ``headers``: the fields of the request,
         ``host`` among them; values as received. ``subprotocols``: those that it offers, best first. ``principal``: the
@@ -149,6 +149,6 @@ class MessageEngine(Engine, Protocol):
     def messages_to_send(self, conn: ConnId, limit: int = READ_SIZE) -> list[Message]:
         """Pull messages of at most ``limit`` bytes together, but at least one if there is one.
 
-        Next: send them, then report :meth:`data_sent` with the bytes of their ``data``, and pull again; none: wait for
-        ``Flush``. Pull no more until all that was pulled is reported.
+        Next: send them, then report :meth:`data_sent` with the bytes of their ``data``, also if these are 0, and pull
+        again; none: wait for ``Flush``. Pull no more until all that was pulled is reported.
         """

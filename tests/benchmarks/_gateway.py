@@ -9,14 +9,18 @@ from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, Limits, ProviderSettings
 
 
-async def main(port: int, provider_url: str, driver: str, h2c: bool, tap: bool) -> None:
-    """Serve until killed."""
-    config = Config(
+def config_for(provider_url: str, *, h2c: bool = False, tap: bool = False) -> Config:
+    """The settings under measurement."""
+    return Config(
         providers={"custom-bench": ProviderSettings(base_url=provider_url, http2="on" if h2c else "off")},
         emit_provider_events=tap,
         limits=Limits(exchanges_per_connection=1000, upstream_connections_per_origin=2000),
     )
-    settings = Settings(config=config, server=ServerSettings(port=port))
+
+
+async def main(port: int, provider_url: str, driver: str, h2c: bool, tap: bool) -> None:
+    """Serve until killed."""
+    settings = Settings(config=config_for(provider_url, h2c=h2c, tap=tap), server=ServerSettings(port=port))
     async with running(settings, driver="protocol" if driver == "protocol" else "anyio"):
         print("ready", flush=True)
         await anyio.sleep_forever()

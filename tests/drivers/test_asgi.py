@@ -327,6 +327,30 @@ async def test_a_client_that_has_gone_when_it_is_sent_something() -> None:
     assert not app.gateway.snapshot()["connections"]
 
 
+async def test_what_a_client_had_taken_when_it_left_is_counted() -> None:
+    """And a server that keeps what is sent to a client that has gone keeps nobody."""
+    events: list[Any] = []
+    async with LoopbackProvider.start() as provider:
+        app = GatewayApp(config(provider.base_url), on_event=events.append)
+        async with app.running(), anyio.create_task_group() as tasks:
+            served = Served(app, websocket_scope(**realtime("echo"))).start(tasks)
+            await served.until(1)
+            served.gate = anyio.Event()
+            for _ in range(9):
+                served.text("four")
+            while app.gateway.snapshot()["send_buffer_bytes"] < 36:  # noqa: ASYNC110 - what is held has no event
+                await anyio.sleep(0.001)
+            served.gate.set()
+            await served.until(4)
+            served.gate = anyio.Event()
+            await anyio.wait_all_tasks_blocked()
+            served.say({"type": "websocket.disconnect", "code": 1000})
+            with anyio.fail_after(60):
+                await served.done.wait()
+    (ended,) = [event for event in events if isinstance(event, SessionEnded)]
+    assert 3 <= types(served).count("websocket.send") == ended.messages_sent < 9
+
+
 async def test_a_server_that_cancels_its_applications_leaves_nothing() -> None:
     app = GatewayApp(config())
     async with app.running():
