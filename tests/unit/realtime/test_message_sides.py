@@ -6,6 +6,7 @@ import pytest
 from tests.peers.peer import Headers
 from tests.peers.websocket_frames import raw_frame
 from tests.peers.websocket_provider import WsProvider
+from tests.rigs.compiled import needs_sources
 from tests.rigs.message_client import BACKPRESSURE, MessageClient
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
@@ -31,6 +32,7 @@ from aigw_sansio import (
     UpgradeRefused,
     replay,
 )
+from aigw_sansio.realtime import side
 
 TARGET = b"/v1/local/default/openai?model=m"
 MIB = 1 << 20
@@ -295,6 +297,21 @@ def test_a_close_of_the_provider_comes_behind_its_messages(code: int, told: tupl
     assert session.gateway.snapshot()["sessions"] == session.gateway.snapshot()["timers"] == 0
 
 
+def test_a_client_that_goes_while_its_last_messages_are_sent() -> None:
+    session = Session()
+    session.say(session.provider.event(TextMessage(data="last")))
+    session.say(session.provider.event(CloseConnection(code=1000)))
+    assert session.client.pull() == [(b"last", True)]
+    session.heard()
+    session.gateway.closed(session.up, session.client.now)
+    session.client.collect()
+    assert session.gateway.snapshot()["sessions"] == 1
+    session.gateway.receive_close(session.client.conn, 1006, "", session.client.now)
+    session.client.collect()
+    assert session.gateway.snapshot()["sessions"] == 0
+    assert session.ended.messages_sent == 0
+
+
 def test_what_the_host_has_not_taken_is_not_counted() -> None:
     session = Session()
     for text in ("one", "", "three", "four", "five"):
@@ -380,45 +397,62 @@ def test_a_provider_that_takes_nothing_holds_the_client_back() -> None:
     assert session.client.of(*BACKPRESSURE) == [ResumeReading(session.client.conn)]
 
 
-def big() -> Session:
-    """The client has said so much at once that one turn does not suffice."""
-    session = Session(limited(message_bytes=20 * MIB))
-    session.client.send(bytes(19 * MIB))
-    assert PauseReading(session.client.conn) in session.client.of(*BACKPRESSURE)
+@pytest.fixture
+def big(monkeypatch: pytest.MonkeyPatch) -> Session:
+    """The client has said so much at once that one turn does not suffice; as if a turn were eight frames."""
+    monkeypatch.setattr(side, "PORTION_EVENTS", 1)
+    session = Session()
+    session.client.send(bytes(2 * MIB))
+    session.wire()
+    assert session.client.of(*BACKPRESSURE)[0] == PauseReading(session.client.conn)
     return session
 
 
-def proceed(session: Session) -> list[str]:
-    heard: list[str] = []
+def rest(session: Session) -> bytes:
+    """All that is said to the provider while work is left."""
+    data = b""
     for _ in range(30):
         session.gateway.proceed(session.client.now)
         session.client.collect()
-        heard += session.heard()
-    return heard
+        data += session.wire()
+    return data
 
 
-def test_an_end_comes_behind_what_was_said_before() -> None:
-    session = big()
-    session.gateway.receive_close(session.client.conn, 4001, "done", session.client.now)
-    session.client.collect()
-    session.say(session.provider.event(TextMessage(data="nobody")))
-    heard = proceed(session)
-    assert [len(line) for line in heard[:1]] == [len("binary ") + 2 * 19 * MIB]
-    assert heard[1:] == ["close 4001 done"]
-    assert (session.ended.messages_received, session.ended.messages_sent, session.ended.bytes_sent) == (1, 0, 0)
+CLOSE = b"\x88"
 
 
+@needs_sources
+def test_an_end_comes_behind_what_was_said_before(big: Session) -> None:
+    big.gateway.receive_close(big.client.conn, 4001, "done", big.client.now)
+    big.client.collect()
+    big.say(big.provider.event(TextMessage(data="nobody")))
+    said = rest(big)
+    assert len(said) > MIB
+    assert said[-12:-10] == CLOSE + b"\x86"
+    assert (big.ended.code, big.ended.messages_received) == (4001, 1)
+    assert (big.ended.messages_sent, big.ended.bytes_sent) == (0, 0)
+
+
+@needs_sources
 @pytest.mark.parametrize("how", ["lost", "too big"])
-def test_so_do_a_loss_and_a_fault(how: str) -> None:
-    session = big()
+def test_so_do_a_loss_and_a_fault(big: Session, how: str) -> None:
     if how == "lost":
-        session.gateway.connection_lost(session.client.conn, "reset", session.client.now)
+        big.gateway.connection_lost(big.client.conn, "reset", big.client.now)
     else:
-        session.client.send(bytes(20 * MIB + 1))
-    heard = proceed(session)
-    assert heard[0].startswith("binary ")
-    assert heard[1].startswith("close 1001 the client")
-    assert session.ended.messages_received == 1
+        big.client.send(bytes(17 * MIB))
+    assert len(rest(big)) > MIB
+    assert (big.ended.by, big.ended.code) == (Side.CLIENT, 1006 if how == "lost" else 1009)
+    assert big.ended.messages_received == 1
+
+
+def test_a_silent_client_is_the_business_of_its_host() -> None:
+    session = Session(Config(timeouts=Timeouts(ping_after_s=10, pong_s=5, write_stall_s=20)))
+    for _ in range(20):
+        session.client.pass_time(10)
+        assert session.heard() == []  # a ping, which the provider answers
+        session.say(session.provider.take())
+    assert session.client.pull() == []
+    assert not any(isinstance(event, SessionEnded) for event in session.client.events)
 
 
 # -- the rest ---------------------------------------------------------------------------------------------------------
