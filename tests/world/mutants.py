@@ -580,6 +580,36 @@ FAULTS: list[Mutant] = [
         "        self._owner = _NO_RELAY\n",
         "        pass\n",
     ),
+    Mutant(
+        "a host that takes no messages holds no provider back",
+        "realtime.message_sides",
+        "                self._to_client.pause()",
+        "                pass",
+    ),
+    Mutant(
+        "a provider is not told that a client without bytes closed",
+        "realtime.message_sides",
+        "            self._owner.side_ended(self, now, code=code, reason=reason, cause=CloseCause.CLOSED)\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "a client without bytes is not told that its provider closed",
+        "realtime.message_sides",
+        "            self._client.close_messages(_NORMAL if frame.code is None else frame.code, frame.reason, now)\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "nobody hears that a host took messages",
+        "downstream.messages",
+        "            self._receiver.taken(now)",
+        "            pass",
+    ),
+    Mutant(
+        "a client without bytes keeps its session",
+        "downstream.messages",
+        "receiver, self._receiver = self._receiver, None",
+        "receiver = self._receiver",
+    ),
 ]
 
 
@@ -623,6 +653,7 @@ def hunt(fault: Mutant | None) -> str | None:
         except Exception as found:
             return f"{path.stem} ({http}): {type(found).__name__}"
     from tests.world import h2 as world_h2
+    from tests.world.hosted import HostedRelayWorld, hosted
     from tests.world.relay import RelayWorld, relay_moves
     from tests.world.world import random_moves, run
 
@@ -632,6 +663,8 @@ def hunt(fault: Mutant | None) -> str | None:
             run(random_moves(seed))
             run(relay_moves(seed), kind=RelayWorld)
             world_h2.run(random_moves(seed))
+            run(random_moves(seed), hosted)
+            run(relay_moves(seed), hosted, HostedRelayWorld)
         except Exception as found:
             return f"world, seed {seed}: {type(found).__name__}: {str(found)[:80]}"
     return None

@@ -3,26 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.rigs.message_host import MessageHost
-from tests.world.relay import RelayWorld, relay_moves
+from tests.world.hosted import HostedRelayWorld, hosted
+from tests.world.relay import relay_moves
 from tests.world.world import Move, random_moves, run
-
-from aigw_sansio.config import Config
-from aigw_sansio.gateway import Gateway
 
 byte = st.integers(0, 255)
 OPEN: list[Move] = [("new_relay", 0, 0)]
-
-
-class HostedRelayWorld(RelayWorld):
-    """A host that hears the end of a client's bytes gives the client up: nobody reads on."""
-
-    def _slow_drain(self, who: int, much: int) -> str | None:
-        return super()._slow_drain(who, much - much % 2)
-
-
-def hosted(config: Config) -> MessageHost:
-    return MessageHost(Gateway(config, b"a seed for worlds", 1_700_000_000.0))
 
 
 @given(st.lists(st.tuples(byte, byte, byte), max_size=80))
