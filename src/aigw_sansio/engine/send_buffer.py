@@ -140,10 +140,6 @@ class MessageBuffer(SendBuffer):
         return taken
 
     @property
-    def weight(self) -> int:
-        return weight(self.size, len(self._messages))
-
-    @property
     def held(self) -> int:
         return self.size + PER_PIECE * len(self._messages)
 
