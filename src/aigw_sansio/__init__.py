@@ -48,7 +48,8 @@ The ten duties of a driver
 Clients without bytes
 ---------------------
 A host whose framework owns the WebSocket calls ``open_messages``. After ``Accept`` it passes each message with
-``receive_message``; at ``Flush`` it pulls with ``messages_to_send`` and reports ``data_sent``, as in duties 4 and 5.
+``receive_message``; at ``Flush`` it pulls with ``messages_to_send`` and reports ``data_sent``, as in duties 4 and 5,
+and with 0 for an empty message.
 When the client closes it calls ``receive_close``, then ``closed``. It also calls ``closed`` when ``Refuse`` or
 ``CloseMessages`` is carried out, and after ``Close(abort)``. Pauses, losses and time are as for every connection.
 """

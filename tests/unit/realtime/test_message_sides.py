@@ -130,6 +130,12 @@ def test_a_refusal_of_the_provider_is_the_clients() -> None:
     assert (b"retry-after", b"7") in refused.headers
 
 
+def test_a_page_of_another_origin_is_refused_whomever_its_cookie_names() -> None:
+    headers = [(b"host", b"gw.test"), (b"origin", b"https://evil.test")]
+    client = MessageClient(Config(), TARGET, headers=headers, principal="alice")
+    assert client.refused.status == 403
+
+
 def test_messages_right_behind_the_101_are_passed_on() -> None:
     client = MessageClient(Config(), TARGET)
     provider = WsProvider()
