@@ -26,18 +26,24 @@ def make_gateway() -> GatewayApp:
     return GatewayApp(Config(providers={"loopback": provider}), authenticate=who_is_it)
 
 
+def lifespan_of(llm: GatewayApp) -> Any:
+    """What is mounted gets no lifespan of its own."""
+
+    @asynccontextmanager
+    async def lifespan(app: Any) -> AsyncIterator[None]:
+        async with llm.running():
+            yield
+
+    return lifespan
+
+
 def starlette() -> Any:
     from starlette.applications import Starlette
     from starlette.routing import Mount
 
     llm = make_gateway()
 
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with llm.running():
-            yield
-
-    return Starlette(routes=[Mount("/llm", llm)], lifespan=lifespan)
+    return Starlette(routes=[Mount("/llm", llm)], lifespan=lifespan_of(llm))
 
 
 def fastapi() -> Any:
@@ -46,12 +52,7 @@ def fastapi() -> Any:
 
     llm = make_gateway()
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with llm.running():
-            yield
-
-    app = FastAPI(lifespan=lifespan)
+    app = FastAPI(lifespan=lifespan_of(llm))
     app.mount("/llm", llm)
 
     async def current_user(socket: WebSocket) -> str:
