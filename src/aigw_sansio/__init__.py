@@ -15,7 +15,8 @@ What there is
 * Clients without bytes, of a host that owns the WebSocket: :class:`MessageEngine` has their inputs, :class:`Message` is
   one message; their effects are :class:`Accept`, :class:`Refuse`, :class:`CloseMessages`.
 * Questions (``Question``) and their answers (``Answer``): :class:`Authenticate` and :class:`Authenticated`,
-  :class:`ReadMetrics` and :class:`Metrics`, :class:`Sign` and :class:`Signed`; :class:`Unavailable` answers each.
+  :class:`ReadMetrics` and :class:`Metrics`, :class:`Sign` and :class:`Signed`, :class:`FetchMedia` and
+  :class:`FetchedMedia`; :class:`Unavailable` answers each.
 * Events for the host: ``Event`` is any lifecycle event, from :class:`SessionOpened` to :class:`ProviderEventRead`;
   ``ProviderEvent`` is any event of a provider's response, from :class:`ResponseStarted` to :class:`Unrecognised`.
 * Errors: :class:`Fault` (with :class:`FaultKind` and :class:`Side`) is a value that says what went wrong;
@@ -67,6 +68,8 @@ from .effects import (
     Continue,
     Effect,
     Emit,
+    FetchedMedia,
+    FetchMedia,
     Flush,
     Message,
     Metrics,
@@ -148,6 +151,8 @@ __all__ = [
     "ExchangeEnded",
     "Fault",
     "FaultKind",
+    "FetchMedia",
+    "FetchedMedia",
     "Flush",
     "Gateway",
     "GatewaySettings",

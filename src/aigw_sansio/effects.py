@@ -13,7 +13,7 @@ import msgspec
 
 from .events import Event
 from .ids import AskId, ConnId
-from .secret import Secret
+from .secret import Secret, without_content
 
 
 class Tls(msgspec.Struct, frozen=True):
@@ -173,18 +173,46 @@ class Signed(msgspec.Struct, frozen=True):
         return f"Signed({len(self.signature)} bytes)"
 
 
+class FetchMedia(msgspec.Struct, frozen=True):
+    """What is at ``url``? A client wants it to be seen by a provider that takes content only. Answered by
+    :class:`FetchedMedia`; default: nobody gives it, and the request is refused.
+
+    Asked only if the gateway's setting ``fetch_media`` is on. ``url`` is ``http`` or ``https``, and *a client chose
+    it*: the host decides where it may lead, redirects included, and sends none of its own credentials there. More than
+    ``limit`` bytes are not taken.
+    """
+
+    account: str
+    gateway: str
+    principal: str | None
+    url: str
+    limit: int
+
+    __repr__ = without_content  # a URL may hold a key
+
+
+class FetchedMedia(msgspec.Struct, frozen=True):
+    """The answer to :class:`FetchMedia`: the content and its media type. The ``repr`` shows their sizes."""
+
+    content: bytes
+    media_type: str
+
+    __repr__ = without_content
+
+
 class Unavailable(msgspec.Struct, frozen=True):
     """The host cannot answer, whatever the question: the core takes the question's default."""
 
 
-Question: TypeAlias = Authenticate | ReadMetrics | Sign
-Answer: TypeAlias = Authenticated | Metrics | Signed | Unavailable
+Question: TypeAlias = Authenticate | ReadMetrics | Sign | FetchMedia
+Answer: TypeAlias = Authenticated | Metrics | Signed | FetchedMedia | Unavailable
 
 #: The class of the answer to each question.
 ANSWER_TYPE: dict[type[Question], type[Answer]] = {
     Authenticate: Authenticated,
     ReadMetrics: Metrics,
     Sign: Signed,
+    FetchMedia: FetchedMedia,
 }
 
 

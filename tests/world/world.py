@@ -41,6 +41,8 @@ from aigw_sansio.effects import (
     Continue,
     Effect,
     Emit,
+    FetchedMedia,
+    FetchMedia,
     Flush,
     Metrics,
     PauseReading,
@@ -85,7 +87,7 @@ RETRIES: Final = 40.0  #: after so long all delays between attempts are over, an
 
 CONFIG: Final = Config(
     gateways={
-        "local/default": GatewaySettings(compression="stream"),
+        "local/default": GatewaySettings(compression="stream", fetch_media=True),
         "local/asks": GatewaySettings(authentication=True, compression="messages"),
     },
     providers={
@@ -1058,6 +1060,9 @@ class World:
             self._step("answer", ask.id, Unavailable())
         elif isinstance(ask.question, Authenticate):
             self._step("answer", AskId(ask.id), Authenticated(allowed=much % 3 != 0))
+        elif isinstance(ask.question, FetchMedia):
+            kind = ("text/plain", "application/pdf", "image/png")[much % 3]
+            self._step("answer", AskId(ask.id), FetchedMedia(b"m" * (0, 9, 900, 5000)[much % 4], kind))
         else:
             self._step("answer", AskId(ask.id), Metrics(body=b"up 1\n"))
         return f"#{ask.id}"

@@ -20,7 +20,7 @@ from ..providers.allowed import NO_SETTINGS, refuse_call, settings_of
 from ..providers.call import build_call
 from ..providers.compat import COMPAT
 from ..secret import Secret
-from .compat import answer_plan, list_models, translate_step
+from .compat import NOTHING_GIVEN, GivenMedia, MediaWanted, answer_plan, list_models, translate_step
 
 
 class ClientInfo(NamedTuple):
@@ -67,21 +67,29 @@ def models_told(services: Services, client: ClientInfo, steps: Sequence[Step]) -
     return list_models(steps, client.settings, settings_of(client.settings, services.config.providers))
 
 
-def plan(services: Services, client: ClientInfo, steps: Sequence[Step], now: float) -> list[PlannedStep] | Fault:
-    """The plan of every step, or why one of them cannot run."""
+def plan(
+    services: Services, client: ClientInfo, steps: Sequence[Step], now: float, given: GivenMedia = NOTHING_GIVEN
+) -> list[PlannedStep] | MediaWanted | Fault:
+    """The plan of every step, or why one of them cannot run, or the media that the host must give first. ``given``: the
+    media that it gave."""
     planned: list[PlannedStep] = []
+    wanted: dict[str, None] = {}
     for index, step in enumerate(steps):
-        one = _plan_step(services, client, step, now)
-        if not isinstance(one, Fault):
+        one = _plan_step(services, client, step, given, now)
+        if isinstance(one, MediaWanted):
+            wanted |= dict.fromkeys(one.urls)
+        elif not isinstance(one, Fault):
             planned.append(one)
         elif len(steps) == 1:
             return one
         else:
             return Fault(one.kind, one.side, f"step {index}: {one.detail}", retryable=one.retryable)
-    return planned
+    return MediaWanted(tuple(wanted)) if wanted else planned
 
 
-def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -> PlannedStep | Fault:
+def _plan_step(
+    services: Services, client: ClientInfo, step: Step, given: GivenMedia, now: float
+) -> PlannedStep | MediaWanted | Fault:
     policy = resolve_policy(
         step.config,
         step_headers=step.headers,
@@ -95,8 +103,9 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
     providers = settings_of(client.settings, services.config.providers)
     shown = _tokens(step) if client.settings.authentication else []
     own_tokens = own_token_check(services.own_tokens, client.settings, [client.token, *shown])
-    compat = translate_step(step, providers, own_tokens) if step.provider == COMPAT else None
-    if isinstance(compat, Fault):
+    known = given if client.settings.fetch_media else None
+    compat = translate_step(step, providers, own_tokens, known) if step.provider == COMPAT else None
+    if isinstance(compat, (Fault, MediaWanted)):
         return compat
     if compat is not None:
         step = compat.step

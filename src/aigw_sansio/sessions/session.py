@@ -5,7 +5,7 @@ is closed (client protocol, sections 3 and 6). Must not know: sockets, HTTP, any
 response.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from ..dialects.base import Dialect, Listener
@@ -21,9 +21,10 @@ from ..exchanges.source import Source
 from ..exchanges.translating import TranslatingEncoder
 from ..faults import Fault, FaultKind, Side
 from .client_limits import ClientLimits
+from .compat import MediaWanted, given_bytes
+from .host_questions import HostQuestions, PendingCreate
 from .planner import ClientInfo, models_told, plan, unknown_tokens
 from .scheduler import FairScheduler
-from .token_checks import PendingCreate, TokenChecks
 
 #: What a step and one of its headers take in memory beside their texts: bytes, measured with CPython 3.11.
 _STEP_BYTES = 1536
@@ -39,7 +40,6 @@ class Session(Generic[Channel]):
     ``LimitedSession`` and ``MemoryUser``."""
 
     __slots__ = (
-        "_checks",
         "_client",
         "_dialect",
         "_draining",
@@ -50,6 +50,7 @@ class Session(Generic[Channel]):
         "_limits",
         "_on_ended",
         "_opened",
+        "_questions",
         "_request_bytes",
         "_requester",
         "_scheduler",
@@ -88,12 +89,13 @@ class Session(Generic[Channel]):
         self._exchanges: dict[str, Exchange] = {}
         self._flushing: dict[str, Scheduled] = {}  # ended, but with queued messages
         self._translating: dict[str, TranslatingEncoder] = {}  # of the exchanges whose responses are written anew
-        self._checks = TokenChecks(
+        self._questions = HostQuestions(
             services,
             account=client.account,
             gateway=client.gateway,
             decided=self._checked,
             answered=self._check_idle,
+            overfull=limits.overfull,
         )
         self._request_bytes = 0
         self._unusable = 0
@@ -140,18 +142,23 @@ class Session(Generic[Channel]):
     @property
     def request_bytes(self) -> int:
         """The memory that the requests of its exchanges take."""
-        return self._request_bytes
+        return self._request_bytes + self._questions.size
+
+    @property
+    def fetches(self) -> int:
+        """How many media the host is asked for."""
+        return self._questions.fetches
 
     @property
     def busy(self) -> int:
         """How many exchanges it has whose end the client has not been told, those that wait for a check included."""
-        return len(self._exchanges) + len(self._flushing) + len(self._checks)
+        return len(self._exchanges) + len(self._flushing) + len(self._questions)
 
     # -- MemoryUser ---------------------------------------------------------------------------------------------
 
     @property
     def kept(self) -> int:
-        kept = self._request_bytes + self._scheduler.memory + self.channel.held + self.busy * PER_EXCHANGE
+        kept = self.request_bytes + self._scheduler.memory + self.channel.held + self.busy * PER_EXCHANGE
         return kept + sum(encoder.held for encoder in self._translating.values())
 
     @property
@@ -198,7 +205,7 @@ class Session(Generic[Channel]):
         channel = self.channel
         self._idle_timer.close()
         self._life_timer.close()
-        self._checks.close()
+        self._questions.close()
         self._limits.left(self)
         self._services.requesters.left(self._requester)
         gone = by is Side.CLIENT
@@ -245,13 +252,11 @@ class Session(Generic[Channel]):
         if fault is not None:
             self._refuse(pending, fault, now)
         elif tokens := unknown_tokens(self._client.settings, create.steps):
-            self._request_bytes += size
-            self._checks.check(pending, tokens, now)
+            self._questions.check(pending, tokens, now)
         else:
             self._begin(pending, now)
 
     def _checked(self, pending: PendingCreate, fault: Fault | None, now: float) -> None:
-        self._request_bytes -= pending.size  # ``_begin`` counts them again
         if fault is not None:
             self._refuse(pending, fault, now)
         else:
@@ -259,11 +264,17 @@ class Session(Generic[Channel]):
         self._check_idle(now)
 
     def _begin(self, pending: PendingCreate, now: float) -> None:
-        create, event_id, log_id, size = pending
+        create, event_id, log_id, size, given = pending
         if (models := models_told(self._services, self._client, create.steps)) is not None:
             self._tell(self._dialect.answered(event_id, log_id, models), now)
             return
-        steps = plan(self._services, self._client, create.steps, now)
+        if given and (fault := self._limits.overfull(size + len(create.steps) * given_bytes(given))) is not None:
+            self._refuse(pending, fault, now)  # each step has a copy of them
+            return
+        steps = plan(self._services, self._client, create.steps, now, given)
+        if isinstance(steps, MediaWanted):
+            self._fetch(pending, steps.urls, now)
+            return
         if isinstance(steps, Fault):
             self._refuse(pending, steps, now)
             return
@@ -298,6 +309,15 @@ class Session(Generic[Channel]):
             exchange.pause_for_budget()
         exchange.start(now)
 
+    def _fetch(self, pending: PendingCreate, urls: Sequence[str], now: float) -> None:
+        """Have the host fetch what the request needs; it begins with that."""
+        fault = self._limits.refuse_fetches(len(urls))
+        if fault is not None:
+            self._refuse(pending, fault, now)
+        else:
+            self._questions.fetch(pending, urls, self._client.principal, now)
+            self._idle_timer.cancel()
+
     def _listener(self, log_id: str) -> Listener | None:
         """Passes the meaning of the provider's chunks to the host, if it listens."""
         services = self._services
@@ -316,14 +336,13 @@ class Session(Generic[Channel]):
             fault = Fault(FaultKind.CANCELLED, Side.CLIENT, "cancelled by the client")
             self._limits.cancelled(now)
             exchange.cancel("cancelled", Side.CLIENT, fault, now)
-        elif (pending := self._checks.withdraw(event_id)) is not None:
-            self._request_bytes -= pending.size
+        elif (pending := self._questions.withdraw(event_id)) is not None:
             self._tell(self._dialect.cancelled(event_id, pending.log_id), now)
             self._check_idle(now)
 
     def _is_running(self, event_id: str) -> bool:
         """Whether an exchange of this id exists whose end the client has not been told."""
-        return event_id in self._exchanges or event_id in self._flushing or event_id in self._checks
+        return event_id in self._exchanges or event_id in self._flushing or event_id in self._questions
 
     def _over_limits(self, size: int, now: float) -> Fault | None:
         if self._draining:
@@ -380,14 +399,14 @@ class Session(Generic[Channel]):
         if self._exchanges or self._flushing or self.channel.ended:
             return
         self._arm_idle(now)
-        if self._draining and not self._checks:
+        if self._draining and not self._questions:
             self.channel.close(1001, _GOING_AWAY, now)
 
     # -- clocks and going away ----------------------------------------------------------------------------------
 
     def _arm_idle(self, now: float) -> None:
         limit = self._services.config.timeouts.client_idle_s
-        if limit is not None and not self._exchanges and not self._flushing:
+        if limit is not None and not (self._exchanges or self._flushing or self._questions.fetches):
             self._idle_timer.arm(now + limit)
 
     def _on_idle(self, now: float) -> None:
@@ -410,7 +429,7 @@ class Session(Generic[Channel]):
         fault = Fault(FaultKind.SHUTDOWN, Side.GATEWAY, detail, retryable=True)
         for exchange in list(self._exchanges.values()):
             exchange.fail(fault, now)
-        for pending in self._checks:
+        for pending in self._questions:
             self._refuse(pending, fault, now)
         self.channel.close(1001, _GOING_AWAY, now)
 

@@ -66,6 +66,7 @@ def test_a_whole_file() -> None:
     rate_limiting_technique = "fixed"
     collect_logs = false
     byok_only = false
+    fetch_media = true
     retry_max_attempts = 3
     retry_delay = 250
     retry_backoff = "linear"
@@ -107,6 +108,7 @@ def test_a_whole_file() -> None:
                     tokens=(Secret(CANARY), Secret("second")),
                     origins=("https://app.example", "http://localhost:3000", "null"),
                     query_token=True,
+                    fetch_media=True,
                     compression="stream",
                     retry=Retry(max_attempts=3, delay_ms=250, backoff="linear"),
                 ),

@@ -9,9 +9,10 @@ from aigw_sansio.sessions.client_limits import ClientLimits
 class Busy:
     """A session with so many exchanges and bytes."""
 
-    def __init__(self, busy: int = 0, request_bytes: int = 0) -> None:
+    def __init__(self, busy: int = 0, request_bytes: int = 0, fetches: int = 0) -> None:
         self.busy = busy
         self.request_bytes = request_bytes
+        self.fetches = fetches
 
 
 def limits(**changes: int) -> ClientLimits:
@@ -64,3 +65,15 @@ def test_cancels_count_for_a_while_beside_what_runs() -> None:
     found.cancelled(1.0)
     assert refusal(found, now=1.2)
     assert not refusal(found, now=1.5)
+
+
+def test_media_that_the_host_fetches_for_all_sessions_count() -> None:
+    found = limits(fetches_at_once_per_client=3)
+    found.joined(Busy(fetches=1))
+    found.joined(Busy(fetches=1))
+    assert found.refuse_fetches(1) is None
+    for count, later in ((2, True), (4, False)):  # four never fit
+        fault = found.refuse_fetches(count)
+        assert fault is not None
+        assert (fault.kind, fault.retryable) == (FaultKind.LIMIT_EXCEEDED, later)
+        assert f"2 media are being fetched for this connection, this request needs {count} more" in fault.detail

@@ -1,16 +1,18 @@
-"""Requests whose tokens the host judges: one question after the other, each decided once or never."""
+"""Requests whose tokens the host judges and whose media it fetches, each decided once or never."""
 
 import pytest
 from tests.rigs.core_rig import Rig
 
-from aigw_sansio.config import Timeouts
+from aigw_sansio.config import Limits, Timeouts
 from aigw_sansio.dialects.commands import Create
-from aigw_sansio.effects import Answer, Ask, Authenticate, Authenticated, Metrics, Unavailable
+from aigw_sansio.effects import Answer, Ask, Authenticate, Authenticated, FetchedMedia, FetchMedia, Metrics, Unavailable
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.ids import AskId
+from aigw_sansio.prompt import Blob
 from aigw_sansio.secret import Secret
-from aigw_sansio.sessions.token_checks import PendingCreate, TokenChecks
+from aigw_sansio.sessions.compat import GivenMedia
+from aigw_sansio.sessions.host_questions import HostQuestions, PendingCreate
 
 ALLOWED, REFUSED = Authenticated(True), Authenticated(False)
 
@@ -19,18 +21,27 @@ class Host(Rig):
     """Answers the questions of the checks of one session, and keeps what was decided."""
 
     def __init__(self) -> None:
-        super().__init__(timeouts=Timeouts(ask_s=5.0))
+        super().__init__(timeouts=Timeouts(ask_s=5.0, fetch_s=30.0), limits=Limits(fetched_media_bytes=10))
         self.asked: list[tuple[AskId, str]] = []
         self.decided: list[tuple[str, FaultKind | None, float]] = []
         self.faults: list[Fault] = []
         self.answers: list[float] = []  # those that left another question
-        self.checks = TokenChecks(
-            self.services, account="acme", gateway="main", decided=self._decided, answered=self.answers.append
+        self.fault: Fault | None = None  # why media may not be kept
+        self.media: list[GivenMedia] = []
+        self.urls: list[tuple[AskId, str]] = []
+        self.checks = HostQuestions(
+            self.services,
+            account="acme",
+            gateway="main",
+            decided=self._decided,
+            answered=self.answers.append,
+            overfull=lambda: self.fault,
         )
 
     def _decided(self, pending: PendingCreate, fault: Fault | None, now: float) -> None:
         assert pending.event_id not in self.checks, "it is decided, so its id is free"
         self.decided.append((pending.event_id, fault.kind if fault is not None else None, now))
+        self.media.append(pending.media)
         if fault is not None:
             self.faults.append(fault)
 
@@ -40,6 +51,23 @@ class Host(Rig):
         self.checks.check(pending, [Secret(token) for token in tokens], self.now)
         self.questions()
         return pending
+
+    def fetch(self, event_id: str, *urls: str) -> PendingCreate:
+        create = Create(event_id, [])
+        pending = PendingCreate(create=create, event_id=event_id, log_id=f"log-{event_id}", size=9)
+        self.checks.fetch(pending, urls, "ann", self.now)
+        for effect in self.effects():
+            assert isinstance(effect, Ask)
+            assert isinstance(effect.question, FetchMedia)
+            asked = effect.question
+            assert (asked.account, asked.gateway, asked.principal, asked.limit) == ("acme", "main", "ann", 10)
+            assert effect.deadline == self.now + 30.0
+            self.urls.append((effect.id, asked.url))
+        return pending
+
+    def give(self, which: int, value: Answer) -> None:
+        self.services.answer(self.urls[which][0], value, self.now)
+        assert not self.effects()
 
     def questions(self) -> None:
         for effect in self.effects():
@@ -201,3 +229,64 @@ def test_an_answer_of_another_question_moves_nothing() -> None:
     assert "a" in host.checks
     host.answer(ALLOWED)
     assert host.decided == [("a", None, 0.0)]
+
+
+PNG = FetchedMedia(b"png", "image/png")
+
+
+def test_media_are_asked_for_at_once_and_come_in_any_order() -> None:
+    host = Host()
+    pending = host.fetch("a", "https://x.test/1", "https://x.test/2", "https://x.test/3")
+    assert [url for _, url in host.urls] == ["https://x.test/1", "https://x.test/2", "https://x.test/3"]
+    assert list(host.checks) == [pending]
+    assert (host.checks.fetches, host.checks.size) == (3, 9)
+    host.give(2, PNG)
+    host.give(0, Unavailable())
+    assert (host.checks.fetches, host.checks.size, host.decided) == (1, 9 + 4, [])
+    host.now = 2.0
+    host.give(1, FetchedMedia(b"x" * 11, "image/png"))
+    assert host.decided == [("a", None, 2.0)]
+    assert host.media == [
+        {
+            "https://x.test/1": "The host gave nothing for its URL.",
+            "https://x.test/2": "What is at its URL has more than 10 bytes (fetched_media_bytes).",
+            "https://x.test/3": Blob("cG5n", "image/png"),
+        }
+    ]
+    assert (host.checks.fetches, host.checks.size, len(host.checks)) == (0, 0, 0)
+    assert host.services.timers.next_deadline() is None
+
+
+def test_media_that_do_not_come_in_time_are_none() -> None:
+    host = Host()
+    host.fetch("a", "https://x.test/1", "https://x.test/2")
+    host.give(0, PNG)
+    host.pass_time(29.9)
+    assert host.decided == []
+    host.pass_time(0.1)
+    assert host.decided == [("a", None, 30.0)]
+    assert [type(content) for content in host.media[0].values()] == [Blob, str]
+    host.give(1, PNG)  # too late
+    assert len(host.decided) == 1
+
+
+def test_media_that_cannot_be_kept_end_the_wait_for_the_others() -> None:
+    host = Host()
+    host.fetch("a", "https://x.test/1", "https://x.test/2")
+    host.fault = Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, "full")
+    host.give(0, PNG)
+    assert host.decided == [("a", FaultKind.LIMIT_EXCEEDED, 0.0)]
+    assert host.services.unanswered == 0
+    host.give(1, PNG)
+    assert len(host.decided) == 1
+
+
+def test_a_request_that_is_withdrawn_while_its_media_are_fetched() -> None:
+    host = Host()
+    pending = host.fetch("a", "https://x.test/1", "https://x.test/2")
+    host.give(0, PNG)
+    assert host.checks.withdraw("a") is pending
+    assert (host.services.unanswered, host.checks.fetches, host.checks.size) == (0, 0, 0)
+    host.give(1, PNG)
+    host.pass_time(100.0)
+    assert host.decided == []
