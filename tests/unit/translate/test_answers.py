@@ -198,3 +198,17 @@ def test_a_stream_of_which_too_much_would_be_kept_fails() -> None:
         assert count < 100
     assert count > 40
     assert translator.feed(delta) == translator.finish() == b""
+
+
+@pytest.mark.parametrize("target", ["openai-chat", "openai-responses"])
+def test_log_probabilities_that_were_asked_for_are_translated(target: str) -> None:
+    context = answer_context(Prompt(model="m", logprobs=0), "gemini", id="1", created=1)
+    chosen = {"chosenCandidates": [{"token": "Hi", "logProbability": -0.5}]}
+    candidate = {"content": {"parts": [{"text": "Hi"}]}, "finishReason": "STOP", "logprobsResult": chosen}
+    body = json.dumps({"candidates": [candidate]}).encode()
+    whole = translate_answer(body, target=target, context=context)
+    translator = AnswerTranslator(target=target, context=context, provider="gemini")
+    stream = translator.feed(b"data: " + body + b"\n\n") + translator.finish()
+    for told in (whole.body, stream):
+        assert b'{"token":"Hi","logprob":-0.5,"bytes":[72,105],"top_logprobs":[]}' in told
+    assert whole.notes == translator.notes == ()

@@ -43,6 +43,9 @@ class AnthropicWriter(OrderedWriter):
 
     def __init__(self, context: AnswerContext) -> None:
         super().__init__(context, "toolu_")
+        if self.wants_logprobs:
+            self.wants_logprobs = False
+            self._losses.dropped("logprobs", "Anthropic Messages have no place for them")
         self._started = False
         self._blocks = 0
         self._open = ""  # the type of the open block, which is the last

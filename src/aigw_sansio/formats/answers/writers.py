@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 from ...events import ProviderEvent, ResponseFailed, ResponseFinished, UsageReported
+from ..logprobs import Tokens, find_logprobs
 from ..media import Media
 from ..translation import Note
 from ..values import JsonObject
@@ -31,13 +32,19 @@ class Writer:
         self._usage: UsageReported | None = None
         self._failed: ResponseFailed | None = None
         self._whole = False
-        if context.prompt.logprobs is not None:
-            self._losses.dropped("logprobs", "the events of a response hold no probabilities")
+        self._logprobs: dict[int, Tokens] = {}  # of each choice: those that are not written yet
+        #: See :class:`.base.AnswerWriter`.
+        self.wants_logprobs = context.prompt.logprobs is not None
 
     @property
     def notes(self) -> list[Note]:
         """See :class:`.base.AnswerWriter`."""
         return self._losses.notes
+
+    def take_logprobs(self, data: bytes) -> None:
+        """See :class:`.base.AnswerWriter`."""
+        for choice, tokens in find_logprobs(data).items():
+            self._logprobs.setdefault(choice, []).extend(tokens)
 
     @property
     def failed(self) -> ResponseFailed | None:
