@@ -7,7 +7,7 @@ added here. ``message_delta`` holds running totals that replace those of ``messa
 stay. A second ``message_start`` in one stream (a retry inside the provider) restarts the response.
 """
 
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal, TypedDict
 
 from ..events import (
     Citation,
@@ -205,5 +205,33 @@ def _read_citation(citation: JsonObject, out: list[ProviderEvent]) -> None:
             word(citation.get("url")) or word(citation.get("source")),
             word(citation.get("title")) or word(citation.get("document_title")),
             word(citation.get("cited_text")),
+            **_place_in_document(citation),
         )
     )
+
+
+#: The unit of each type of place in a document, and the members that tell it.
+_PLACES: Final[dict[object, tuple[Literal["char", "page", "block"], str, str]]] = {
+    "char_location": ("char", "start_char_index", "end_char_index"),
+    "page_location": ("page", "start_page_number", "end_page_number"),
+    "content_block_location": ("block", "start_block_index", "end_block_index"),
+}
+
+
+class _Place(TypedDict, total=False):
+    document: int
+    source_start: int
+    source_end: int
+    source_unit: Literal["char", "page", "block"]
+
+
+def _place_in_document(citation: JsonObject) -> _Place:
+    kind = citation.get("type")
+    found = _PLACES.get(kind) if type(kind) is str else None
+    if found is None:
+        return {}
+    unit, first, last = found
+    document, start, end = count(citation.get("document_index")), count(citation.get(first)), count(citation.get(last))
+    if document is None or start is None or end is None:
+        return {}
+    return {"document": document, "source_start": start, "source_end": end, "source_unit": unit}

@@ -267,13 +267,14 @@ class ChatWriter(Writer):
             yield from self._say(thought.choice, delta)
 
     def _read_citation(self, cited: Citation) -> Iterator[_Step]:
-        if cited.text:
-            self._losses.dropped("citation", "Chat Completions have no place for the words that are cited")
+        self._note_citation(cited, "Chat Completions")
         if not cited.url and not cited.title:
             return
         yield from self._begin(cited.choice)
         choice = self._choices[cited.choice]
-        source = {"url": cited.url or "", "title": cited.title or "", "start_index": 0, "end_index": 0}
+        source: JsonObject = {"url": cited.url or "", "title": cited.title or "", "start_index": 0, "end_index": 0}
+        if cited.start is not None and cited.end is not None:
+            source.update(start_index=cited.start, end_index=cited.end)
         annotation = {"index": choice.annotations, "type": "url_citation", "url_citation": source}
         choice.annotations += 1
         yield from self._say(cited.choice, {"annotations": [annotation]})

@@ -61,6 +61,7 @@ class ResponsesWriter(OrderedWriter):
         self._open_call: int | None = None
         self._previews = 0
         self._kept = 0
+        self._text_before = 0  # the characters of text in all items that ended
 
     @property
     def held(self) -> int:
@@ -162,6 +163,8 @@ class ResponsesWriter(OrderedWriter):
         if item is not None:
             self._open = self._open_call = None
             yield from item.close(status)
+            if isinstance(item, MessageItem):
+                self._text_before += item.text_before
             self._output.append(item.value)
             self._kept += item.held
 
@@ -270,8 +273,7 @@ class ResponsesWriter(OrderedWriter):
         self._open_call = call.call
 
     def _read_citation(self, cited: Citation) -> Iterator[JsonObject]:
-        if cited.text:
-            self._losses.dropped("citation", "OpenAI Responses have no place for the words that are cited")
+        self._note_citation(cited, "OpenAI Responses")
         annotation: JsonObject
         if cited.url:
             annotation = {"type": "url_citation", "url": cited.url, "title": cited.title or ""}
@@ -282,6 +284,11 @@ class ResponsesWriter(OrderedWriter):
             return
         message, begun = self._message()
         yield from begun
+        place = message.place_of(cited.start, cited.end, self._text_before) if cited.url else None
+        if place is not None:
+            annotation.update(start_index=place[0], end_index=place[1])
+        elif cited.start is not None:
+            self._losses.dropped("citation", "its place is not in the part of text that is open, or it has no URL")
         yield from message.cite(annotation)
 
     def _read_image(self, media: Media) -> Iterator[JsonObject]:

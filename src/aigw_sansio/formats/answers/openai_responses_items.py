@@ -100,6 +100,14 @@ class MessageItem(Item):
         self._place = b""  # where the open part is, as its events tell it
         self._annotations: list[JsonObject] = []
         self._logprobs: Tokens = []
+        #: The characters of text in the parts that ended.
+        self.text_before = 0
+
+    def place_of(self, start: int | None, end: int | None, before: int) -> tuple[int, int] | None:
+        """A place in the text of the whole response, as one in the open part, or in that which begins now. ``before``:
+        the characters of the items before. ``None`` if it is not known, or in an earlier part."""
+        first = before + self.text_before
+        return None if start is None or end is None or start < first else (start - first, end - first)
 
     def say(self, piece: str, logprobs: Sequence[JsonObject] = ()) -> list[JsonObject]:
         """More text, with the tokens that are known of it."""
@@ -159,6 +167,7 @@ class MessageItem(Item):
         if self._kind == "refusal":
             out = [self._event("refusal.done", refusal=whole), self._event("content_part.done", part=part)]
         else:
+            self.text_before += len(whole)
             told = self._event("output_text.done", text=whole, logprobs=part["logprobs"])
             out = [told, self._event("content_part.done", part=part)]
         self._done.append(part)
