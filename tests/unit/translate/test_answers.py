@@ -314,6 +314,9 @@ def test_a_place_in_a_document_is_told_where_there_is_a_place_for_it(
     assert any("places in documents" in why for why in notes)
     again, _ = told({**body, "type": "message"}, "anthropic-messages", "anthropic-messages")
     assert again["content"][0]["citations"] == [citation]
+    del body["content"][0]["citations"][0]["document_index"]
+    _, notes = told({**body, "type": "message"}, "anthropic-messages", "anthropic-messages")
+    assert any("not known" in why for why in notes)
 
 
 def test_places_without_a_place_are_told() -> None:

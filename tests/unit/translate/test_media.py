@@ -86,6 +86,11 @@ def test_a_request_is_written_once_its_media_are_there_and_says_what_was_fetched
     assert PICTURE not in str(written[0].body)
 
 
+def test_what_was_not_fetched_stays_a_url() -> None:
+    prompt = asked(Image(Uri(PICTURE)), Image(PNG))
+    assert put_media(prompt, {}) == (prompt, ())
+
+
 def test_media_in_the_response_of_a_tool_are_put_in_their_place() -> None:
     prompt = answered(Text("Here:"), Image(Uri(PICTURE), "low"))
     filled = put_media(prompt, {PICTURE: PNG, PAPER: PNG})
