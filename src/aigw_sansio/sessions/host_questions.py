@@ -102,7 +102,13 @@ class HostQuestions:
         limits, within_s = self._services.config.limits, self._services.config.timeouts.fetch_s
         given: dict[str, Blob | str] = {}
         for url in urls:
-            question = FetchMedia(self._account, self._gateway, principal, url, limits.fetched_media_bytes)
+            question = FetchMedia(
+                account=self._account,
+                gateway=self._gateway,
+                principal=principal,
+                url=url,
+                limit=limits.fetched_media_bytes,
+            )
             answered = partial(self._fetched, waiting, given, url)
             waiting.asks.append(self._services.ask(question, answered, now, within_s=within_s))
 
