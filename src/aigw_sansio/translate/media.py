@@ -31,6 +31,8 @@ from .registry import find_format
 Media: TypeAlias = Image | Audio | Video | File
 _MEDIA: Final = (Image, Audio, Video, File)
 _WEB: Final = ("http:", "https:")
+#: So many different URLs of one request are looked at.
+MOST_URLS: Final = 1000
 _HELLO: Final = "aGVsbG8="
 #: Content of each kind, of the types that most targets take.
 _SAMPLES: Final[dict[type[Media], tuple[Blob, ...]]] = {
@@ -51,20 +53,24 @@ _UNKNOWN: Final = frozenset({"", "application/octet-stream", "binary/octet-strea
 
 def wanted_media(prompt: Prompt, target: str) -> tuple[str, ...]:
     """The ``http`` and ``https`` URLs in ``prompt`` that a provider which speaks ``target`` does not fetch, if it takes
-    their content; each once, in their order. Empty if none is needed, or if the request would be refused all the same.
+    their content; each once, in their order. Empty if none is needed, if the request would be refused all the same, or
+    if it has more than :data:`MOST_URLS` of them: each is tried by itself.
 
     Next, fetch them, and call :func:`put_media`. Raises :class:`~aigw_sansio.errors.LocalProtocolError` for an unknown
     format.
     """
     write = find_format(target).write
-    wanted: dict[str, Blob] = {}
+    found: dict[str, tuple[Media, bool]] = {}
     for part, is_inside in _by_url(prompt):
         assert type(part.source) is Uri
-        if part.source.uri not in wanted and isinstance(write(_probe(prompt, part, inside=is_inside), []), Refused):
+        found.setdefault(part.source.uri, (part, is_inside))
+    wanted: dict[str, Blob] = {}
+    for url, (part, is_inside) in found.items() if len(found) <= MOST_URLS else ():
+        if isinstance(write(_probe(prompt, part, inside=is_inside), []), Refused):
             for sample in _samples(part):
                 filled = msgspec.structs.replace(part, source=sample)
                 if not isinstance(write(_probe(prompt, filled, inside=is_inside), []), Refused):
-                    wanted[part.source.uri] = sample
+                    wanted[url] = sample
                     break
     if not wanted:
         return ()

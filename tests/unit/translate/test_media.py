@@ -21,6 +21,7 @@ from aigw_sansio.prompt import (
     Video,
 )
 from aigw_sansio.translate import REQUEST_FORMATS, put_media, wanted_media, write_request
+from aigw_sansio.translate.media import MOST_URLS
 
 PICTURE, SOUND, FILM, PAPER = (f"https://files.test/{name}" for name in ("a.png", "a.wav", "a.mp4", "a.pdf"))
 PNG = Blob("cG5n", "image/png")
@@ -84,6 +85,12 @@ def test_a_request_is_written_once_its_media_are_there_and_says_what_was_fetched
     assert not isinstance(written, Refused)
     assert PNG.content in str(written[0].body)
     assert PICTURE not in str(written[0].body)
+
+
+def test_a_request_of_very_many_urls_is_not_looked_through() -> None:
+    urls = [f"https://files.test/{at}.png" for at in range(MOST_URLS + 1)]
+    assert wanted_media(asked(*(Image(Uri(url)) for url in urls[1:])), "bedrock-converse") == tuple(urls[1:])
+    assert wanted_media(asked(*(Image(Uri(url)) for url in urls)), "bedrock-converse") == ()
 
 
 def test_what_was_not_fetched_stays_a_url() -> None:
