@@ -1,4 +1,4 @@
-"""A driver of nothing but threads, as proof that the contract needs no event loop.
+"""A driver of nothing but threads: the contract needs no event loop.
 
 One lock makes the calls of the engine one after the other. Each connection has a thread that reads and one that
 writes. Whoever ends a connection shuts its socket down, which wakes both; only when both have left it is it closed, for
@@ -14,9 +14,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from aigw_drivers.anyio_driver import AnswerHandler
-from aigw_drivers.core.sockets import Listener, address_text, failure_text, local_address
-from aigw_drivers.core.tls import TlsPipe, client_context
+from aigw_drivers import AnswerHandler, Listener, TlsPipe, client_context
 from aigw_sansio import (
     READ_SIZE,
     Answer,
@@ -242,7 +240,7 @@ class ThreadDriver:
             except OSError:
                 listener.socket.close()
                 return
-            self._spawn(self._welcome, sock, address_text(address), listener)
+            self._spawn(self._welcome, sock, _text(address), listener)
 
     def _welcome(self, sock: socket.socket, peer: str, listener: Listener) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -260,7 +258,7 @@ class ThreadDriver:
                 sock.close()
                 return
             alpn = None if pipe is None else pipe.alpn
-            conn = self._engine.open_downstream(peer, alpn, now, local=local_address(sock))
+            conn = self._engine.open_downstream(peer, alpn, now, local=_text(sock.getsockname()))
             link = self._links[conn] = _Link(conn, self._lock)
             link.socket, link.tls = sock, pipe
             self._drain_effects(now)
@@ -288,7 +286,7 @@ class ThreadDriver:
             if sock is not None:
                 sock.close()
             with self._lock:
-                self._lose(link, failure_text(exc), now := self._clock())
+                self._lose(link, _reason(exc), now := self._clock())
                 self._drain_effects(now)
             return
         with self._lock:
@@ -315,7 +313,7 @@ class ThreadDriver:
                 first = False
             except OSError as exc:
                 with self._lock:
-                    self._lose(link, failure_text(exc), now := self._clock())
+                    self._lose(link, _reason(exc), now := self._clock())
                     self._drain_effects(now)
                 return
             with self._lock:
@@ -365,7 +363,7 @@ class ThreadDriver:
                 link.send(data)
             except OSError as exc:
                 with self._lock:
-                    self._lose(link, failure_text(exc), now := self._clock())
+                    self._lose(link, _reason(exc), now := self._clock())
                     self._drain_effects(now)
                 return
             with self._lock:
@@ -391,6 +389,14 @@ class ThreadDriver:
         with suppress(Exception):
             value = _complete(self._answer(ask.question))  # type: ignore[arg-type]
         self._step(self._engine.answer, ask.id, value)
+
+
+def _text(address: tuple[Any, ...]) -> str:
+    return f"{address[0]}:{address[1]}"
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _connected(sock: socket.socket) -> bool:
