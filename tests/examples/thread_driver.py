@@ -43,7 +43,8 @@ class _Link:
         self.sending = threading.Lock()  # taken around encrypting and sending, so that records go out in order
         self.codec = threading.Lock()  # taken around everything that TLS does
         self.failure: OSError | None = None  # of sending
-        self.paused = self.closing = self.ended = self.over = False
+        self.paused = self.closing = self.ended = False
+        self.over = threading.Event()
         self.taken = self.reads = 0  # reads from the socket, and those that the engine got
 
     def receive(self) -> bytes:
@@ -182,18 +183,20 @@ class ThreadDriver:
                 if not self._stopping:
                     self._spawn(self._proceed)
             case Flush(conn) | PauseReading(conn) | ResumeReading(conn) | Close(conn):
-                if (link := self._links.get(conn)) is None:
-                    return
-                if isinstance(effect, PauseReading | ResumeReading):
-                    link.paused = isinstance(effect, PauseReading)
-                elif isinstance(effect, Close):
-                    link.closing = True
-                    if effect.abort or link.socket is None:
-                        self._release(link, now)
-                link.changed.notify_all()
+                if conn in self._links:
+                    self._execute_for(self._links[conn], effect, now)
+
+    def _execute_for(self, link: _Link, effect: Effect, now: float) -> None:
+        if isinstance(effect, PauseReading | ResumeReading):
+            link.paused = isinstance(effect, PauseReading)
+        elif isinstance(effect, Close):
+            link.closing = True
+            if effect.abort or link.socket is None:
+                self._release(link, now)
+        link.changed.notify_all()
 
     def _lose(self, link: _Link, reason: str, now: float) -> None:
-        if link.over:
+        if link.over.is_set():
             return
         if not link.ended and not link.closing:
             link.ended = True
@@ -202,9 +205,9 @@ class ThreadDriver:
         self._release(link, now)
 
     def _release(self, link: _Link, now: float) -> None:
-        if link.over:
+        if link.over.is_set():
             return
-        link.over = True
+        link.over.set()
         del self._links[link.conn]
         if link.socket is not None:
             with suppress(OSError):
@@ -218,13 +221,14 @@ class ThreadDriver:
         with self._lock:
             links = [link for link in self._links.values() if link.socket is not None and not link.paused]
             before = {link: link.reads for link in links}
-        ready = []
+        ready: list[socket.socket] = []
         with suppress(OSError, ValueError):  # one of them may be closed meanwhile
-            ready = select.select([link.socket for link in links], [], [], 0)[0]
+            ready = select.select([link.socket for link in links if link.socket is not None], [], [], 0)[0]
         behind = {link: max(link.taken, reads + (link.socket in ready)) for link, reads in before.items()}
         with self._lock:
             self._read_once.wait_for(
-                lambda: all(link.over or link.paused or link.reads >= reads for link, reads in behind.items()), 1.0
+                lambda: all(link.over.is_set() or link.paused or link.reads >= reads for link, reads in behind.items()),
+                1.0,
             )
             if self._work_is_left:
                 self._work_is_left = False
@@ -281,7 +285,7 @@ class ThreadDriver:
                     server_side=False,
                     server_hostname=effect.tls.server_hostname,
                 )
-                _shake_hands(sock, pipe, lambda: link.over)
+                _shake_hands(sock, pipe, lambda: link.over.is_set())
         except OSError as exc:
             if sock is not None:
                 sock.close()
@@ -290,7 +294,7 @@ class ThreadDriver:
                 self._drain_effects(now)
             return
         with self._lock:
-            if link.over:
+            if link.over.is_set():
                 sock.close()
                 return
             now = self._clock()
@@ -303,8 +307,8 @@ class ThreadDriver:
         first = link.tls is not None  # what came behind the TLS handshake
         while True:
             with self._lock:
-                link.changed.wait_for(lambda: not link.paused or link.closing or link.over)
-                if link.over:
+                link.changed.wait_for(lambda: not link.paused or link.closing or link.over.is_set())
+                if link.over.is_set():
                     return
             try:
                 data = b"" if first else link.receive()
@@ -320,7 +324,7 @@ class ThreadDriver:
                 now = self._clock()
                 link.reads += 1
                 self._read_once.notify_all()
-                if link.over:
+                if link.over.is_set():
                     return
                 if not link.closing:
                     if plain:
@@ -347,9 +351,11 @@ class ThreadDriver:
     def _write(self, link: _Link) -> None:
         while True:
             with self._lock:
-                while not link.over and not (data := self._engine.data_to_send(link.conn)) and not link.closing:
+                while (
+                    not link.over.is_set() and not (data := self._engine.data_to_send(link.conn)) and not link.closing
+                ):
                     link.changed.wait()
-                if link.over:
+                if link.over.is_set():
                     return
             if not data:  # Close, and all is sent
                 if link.tls is not None:
@@ -367,7 +373,7 @@ class ThreadDriver:
                     self._drain_effects(now)
                 return
             with self._lock:
-                if link.over:
+                if link.over.is_set():
                     return
                 now = self._clock()
                 self._engine.data_sent(link.conn, len(data), now)
