@@ -13,6 +13,8 @@ from tests.rigs.compiled import COMPILED
 
 import aigw_drivers
 import aigw_drivers.client
+import aigw_drivers.conformance
+import aigw_drivers.testing
 import aigw_sansio
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +48,22 @@ CLIENT_EXPORTS = {
     "ClientError", "NotConnected", "ConnectionLost", "ProviderError", "GatewayError", "connect", "WebSocketClient",
     "WebSocketClosed", "HandshakeRefused",
 }  # fmt: skip
+
+CONFORMANCE_EXPORTS = {"DriverSuite", "Host", "HostFactory", "LoopDriver", "LoopHost", "ToyEngine"}
+
+TESTING_EXPORTS = {
+    "MockProvider", "MockRequest", "MockResponse", "Wait", "Break", "VirtualGateway", "VirtualClient", "VirtualStream",
+}  # fmt: skip
+
+#: Every public package, and what it exports.
+PINNED = [
+    (aigw_sansio, CORE_EXPORTS),
+    (aigw_drivers, DRIVER_EXPORTS),
+    (aigw_drivers.client, CLIENT_EXPORTS),
+    (aigw_drivers.conformance, CONFORMANCE_EXPORTS),
+    (aigw_drivers.testing, TESTING_EXPORTS),
+]
+PACKAGES = [package for package, _ in PINNED]
 
 #: Exports that are neither class nor function, so they have no docstring: types, ids and constants.
 WITHOUT_DOCSTRING = {
@@ -88,18 +106,14 @@ PEER_MODULES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("package", "pinned"),
-    [(aigw_sansio, CORE_EXPORTS), (aigw_drivers, DRIVER_EXPORTS), (aigw_drivers.client, CLIENT_EXPORTS)],
-    ids=["core", "drivers", "client"],
-)
+@pytest.mark.parametrize(("package", "pinned"), PINNED, ids=[package.__name__ for package in PACKAGES])
 def test_exported_names(package: ModuleType, pinned: set[str]) -> None:
     assert set(package.__all__) == pinned
     assert len(package.__all__) == len(pinned), "a name is listed twice"
     assert set(package.__all__) <= set(dir(package))
 
 
-@pytest.mark.parametrize("package", [aigw_sansio, aigw_drivers, aigw_drivers.client], ids=["core", "drivers", "client"])
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
 def test_nothing_else_can_be_reached(package: ModuleType) -> None:
     """No name comes in by the way: only exports, submodules and dunder names."""
     public = {
@@ -111,7 +125,7 @@ def test_nothing_else_can_be_reached(package: ModuleType) -> None:
     assert public <= set(package.__all__)
 
 
-@pytest.mark.parametrize("package", [aigw_sansio, aigw_drivers, aigw_drivers.client], ids=["core", "drivers", "client"])
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
 def test_every_export_is_documented(package: ModuleType) -> None:
     without = set()
     for name in package.__all__:
