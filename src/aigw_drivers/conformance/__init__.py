@@ -17,11 +17,11 @@ The engines of the suite (:class:`ToyEngine`) hold a driver to its ten duties, w
 lists: each call is recorded, and each breach is noted.
 """
 
-from pytest import register_assert_rewrite as _register_assert_rewrite
+import pytest as _pytest  # noqa: PT013 - a name without underscore would be reachable as one of ours
 
 _CHECKS = ("byte_checks", "dial_checks", "end_checks", "time_checks", "turn_checks")
 # before they are imported: then a failed check shows its values
-_register_assert_rewrite(*(f"{__name__}.{module}" for module in (*_CHECKS, "rig", "sockets", "toy_engines")))
+_pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in (*_CHECKS, "rig", "sockets", "toy_engines")))
 
 from .hosts import Host, HostFactory, LoopDriver, LoopHost  # noqa: E402
 from .suite import DriverSuite  # noqa: E402

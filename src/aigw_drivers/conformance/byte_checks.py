@@ -71,21 +71,21 @@ class _Nested(ToyEngine):
 
 
 def _event(number: int) -> Event:
-    return UpgradeRefused(ConnId(1), number, 0, "")
+    return UpgradeRefused(conn=ConnId(1), status=number, code=0, reason="")
 
 
 class _Stale(Echo):
     """Asks for everything again when a connection is over."""
 
     def on_closed(self, conn: ConnId) -> None:
-        self.effects_waiting += [Flush(conn), PauseReading(conn), ResumeReading(conn), Close(conn, False)]
-        self.effects_waiting += [Close(conn, True)]
+        self.effects_waiting += [Flush(conn), PauseReading(conn), ResumeReading(conn), Close(conn, abort=False)]
+        self.effects_waiting += [Close(conn, abort=True)]
 
 
 class ByteChecks(Rig):
     """Bytes both ways."""
 
-    def test_echo(self, secure: bool) -> None:
+    def test_echo(self, *, secure: bool) -> None:
         engine = Echo()
         with self.running(engine, secure=secure) as host:
             with self.connect(host, secure=secure) as client:
@@ -105,7 +105,7 @@ class ByteChecks(Rig):
         assert engine.names(1) == ["open_downstream", "receive_data", "receive_eof", "closed"]
         assert sum(engine.conns[ConnId(1)].sent_reports) == 41001
 
-    def test_eight_megabytes_to_a_slow_reader(self, secure: bool) -> None:
+    def test_eight_megabytes_to_a_slow_reader(self, *, secure: bool) -> None:
         engine = Echo()
         size = 8 << 20
         block = bytes(range(256)) * 256
@@ -146,7 +146,7 @@ class ByteChecks(Rig):
         with self.running(_Greeter()) as host, self.connect(host) as client:
             assert read_exactly(client, 11) == b"hello there"
 
-    def test_a_paused_connection_is_not_read(self, secure: bool) -> None:
+    def test_a_paused_connection_is_not_read(self, *, secure: bool) -> None:
         engine = _Controlled()
         with self.running(engine, secure=secure) as host, self.connect(host, secure=secure) as paused:
             paused.sendall(b"first")

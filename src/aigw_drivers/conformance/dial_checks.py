@@ -56,7 +56,7 @@ class _Hasty(ToyEngine):
 class DialChecks(Rig):
     """Dials of the engine, and their ends."""
 
-    def test_relay(self, secure: bool) -> None:
+    def test_relay(self, *, secure: bool) -> None:
         with self.server(echo, secure=secure) as port:
             engine = Relay(port, _trusted(secure=secure), ("http/1.1",))
             with self.running(engine, secure=secure) as host:
@@ -103,7 +103,7 @@ class DialChecks(Rig):
             assert engine.conns[ConnId(1)].most_buffered <= Relay.HIGH + 2 * 65536
             assert engine.conns[ConnId(2)].most_buffered <= Relay.HIGH + 2 * 65536
 
-    def test_refused(self, secure: bool) -> None:
+    def test_refused(self, *, secure: bool) -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))  # bound and not listening
             engine = Relay(taken.getsockname()[1], _trusted(secure=secure))
@@ -126,7 +126,7 @@ class DialChecks(Rig):
         assert "certificate" in str(engine.named("connect_failed")[0].value)
 
     @pytest.mark.parametrize("abort", [False, True], ids=["close", "abort"])
-    def test_close_cancels_a_handshake(self, abort: bool) -> None:
+    def test_close_cancels_a_handshake(self, *, abort: bool) -> None:
         self.need("tls")
         accepted, ended = threading.Event(), threading.Event()
 
@@ -162,7 +162,7 @@ class DialChecks(Rig):
     @pytest.mark.parametrize("abort", [False, True], ids=["close", "abort"])
     @pytest.mark.parametrize("end", ["answer", "drain", "stop"])
     def test_a_dial_whose_look_up_goes_on_is_closed_when_that_has_ended(
-        self, end: str, abort: bool, monkeypatch: pytest.MonkeyPatch
+        self, *, end: str, abort: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The engine counts look-ups by their dials. A drain, and a stop, do not wait for it."""
         self.need("waits_for_look_ups")

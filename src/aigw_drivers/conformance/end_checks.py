@@ -78,7 +78,7 @@ class EndChecks(Rig):
         assert read_exactly(client, 1) == b"x"
         return client
 
-    def test_reset(self, secure: bool) -> None:
+    def test_reset(self, *, secure: bool) -> None:
         engine = Echo()
         with self.running(engine, secure=secure) as host:
             reset(self.echoed(host, secure=secure))
@@ -143,7 +143,7 @@ class EndChecks(Rig):
             engine.wait_for("closed", 1)
         assert engine.names(1) == ["open_downstream", "receive_data", "receive_eof", "closed"]
 
-    def test_close_finishes_sending(self, secure: bool) -> None:
+    def test_close_finishes_sending(self, *, secure: bool) -> None:
         engine = _SendsAndCloses()
         with self.running(engine, secure=secure) as host:
             with self.connect(host, secure=secure) as client:
@@ -154,7 +154,7 @@ class EndChecks(Rig):
         assert sum(engine.conns[ConnId(1)].sent_reports) == BIG
         assert engine.names(1) == ["open_downstream", "receive_data", "closed"]
 
-    def test_abort_does_not_wait(self, secure: bool) -> None:
+    def test_abort_does_not_wait(self, *, secure: bool) -> None:
         engine = _SendsAndAborts()
         with (
             self.running(engine, secure=secure) as host,
@@ -165,7 +165,7 @@ class EndChecks(Rig):
         assert sum(engine.conns[ConnId(1)].sent_reports) < HUGE
         assert engine.names(1) == ["open_downstream", "receive_data", "closed"]
 
-    def test_abort_ends_a_close_that_does_not_finish(self, secure: bool) -> None:
+    def test_abort_ends_a_close_that_does_not_finish(self, *, secure: bool) -> None:
         engine = _CloseThenAbort()
         with self.running(engine, secure=secure) as host, self.connect(host, secure=secure) as stuck:
             stuck.sendall(b"x")
@@ -176,7 +176,7 @@ class EndChecks(Rig):
                 engine.wait_for("closed", 1)
         assert engine.names(1) == ["open_downstream", "receive_data", "closed"]
 
-    def test_the_last_bytes_reach_a_peer_that_still_sends(self, secure: bool) -> None:
+    def test_the_last_bytes_reach_a_peer_that_still_sends(self, *, secure: bool) -> None:
         self.need("lingering_close")
 
         class Refuses(ToyEngine):
@@ -196,7 +196,7 @@ class EndChecks(Rig):
         assert engine.names(1) == ["open_downstream", "receive_data", "closed"]
 
     @pytest.mark.parametrize("paused", [False, True], ids=["reading", "paused"])
-    def test_reset_while_sending(self, secure: bool, paused: bool) -> None:
+    def test_reset_while_sending(self, *, secure: bool, paused: bool) -> None:
         engine = _Sends(paused=paused)
         with self.running(engine, secure=secure) as host:
             client = self.connect(host, secure=secure)

@@ -64,8 +64,9 @@ class Rig:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """A check that takes ``secure`` runs over TCP, and over TLS if the driver has it."""
         if "secure" in metafunc.fixturenames:
-            over_tls = pytest.param(True, id="tls", marks=() if find_spec("trustme") else _NO_TRUSTME)
-            metafunc.parametrize("secure", [pytest.param(False, id="tcp"), *([over_tls] if self.tls else [])])
+            over_tls = {"tls": () if find_spec("trustme") else _NO_TRUSTME} if self.tls else {}
+            marks = {"tcp": ()} | over_tls
+            metafunc.parametrize("secure", [pytest.param(name == "tls", id=name, marks=marks[name]) for name in marks])
 
     def need(self, capability: str) -> None:
         """Skip a check that is about a capability which the driver does not declare."""

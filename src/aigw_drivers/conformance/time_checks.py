@@ -47,7 +47,7 @@ class _Asks(ToyEngine):
 
 async def _allow(question: Question) -> Answer:
     assert isinstance(question, Authenticate)
-    return Authenticated(True, question.account)
+    return Authenticated(allowed=True, principal=question.account)
 
 
 async def _fail(question: Question) -> Answer:

@@ -98,7 +98,7 @@ class ToyEngine:
 
     def dial(self, port: int, host: str = "127.0.0.1", tls: Tls | None = None, alpn: tuple[str, ...] = ()) -> ConnId:
         conn = self._issue(dialled=True)
-        self.effects_waiting.append(Connect(conn, host, port, tls, alpn))
+        self.effects_waiting.append(Connect(conn=conn, host=host, port=port, tls=tls, alpn=alpn))
         return conn
 
     def pause(self, conn: ConnId) -> None:
@@ -294,7 +294,8 @@ class _Input:
     """Around every input: one at a time, time in order, nothing for a connection that is over."""
 
     def __init__(self, engine: ToyEngine, name: str, conn: int, value: object, now: float, *, conn_known: bool) -> None:
-        self.engine, self.call, self.conn_known = engine, Call(name, conn, value, now), conn_known
+        self.engine, self.conn_known = engine, conn_known
+        self.call = Call(name=name, conn=conn, value=value, now=now)
 
     def __enter__(self) -> _Conn:
         engine, call = self.engine, self.call

@@ -85,7 +85,7 @@ class MockConnection:
         url = f"{self._scheme}://{host}{self._head.target.decode('latin-1')}"
         body = bytes(self._body)
         self._body.clear()
-        return MockRequest(self._head.method.decode(), url, headers, body)
+        return MockRequest(method=self._head.method.decode(), url=url, headers=headers, body=body)
 
     def _written(self, response: MockResponse) -> Iterator[Part]:
         headers = list(response.headers.items())
