@@ -1,19 +1,18 @@
 """The driver of threads keeps the contract, and tells a reset from an end."""
 
 import socket
-import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from tests.examples.thread_driver import ThreadDriver, _Link
 from tests.peers.sockets import PATIENCE_S, pair, reset_by
 
-from aigw_drivers import AnswerHandler, listen
-from aigw_drivers.conformance import DriverSuite, Host
+from aigw_drivers import listen
+from aigw_drivers.conformance import DriverSuite, Host, HostSettings
 from aigw_drivers.conformance.sockets import background
-from aigw_sansio import ConnId, Engine, Event
+from aigw_sansio import ConnId, Engine
 
 
 class _ThreadHost:
@@ -28,17 +27,9 @@ class TestThreadDriver(DriverSuite):
     half_close_over_tls = True
 
     @contextmanager
-    def host(
-        self,
-        engine: Engine,
-        *,
-        tls: ssl.SSLContext | None,
-        answer: AnswerHandler | None,
-        on_event: Callable[[Event], None] | None,
-        clock: Callable[[], float],
-    ) -> Iterator[Host]:
-        driver = ThreadDriver(engine, answer=answer, on_event=on_event, clock=clock)
-        listeners = listen("127.0.0.1", 0, tls)
+    def host(self, engine: Engine, settings: HostSettings, /) -> Iterator[Host]:
+        driver = ThreadDriver(engine, answer=settings.answer, on_event=settings.on_event, clock=settings.clock)
+        listeners = listen("127.0.0.1", 0, settings.tls)
         driver.start(listeners)
         try:
             yield _ThreadHost(driver, listeners[0].socket.getsockname()[1])

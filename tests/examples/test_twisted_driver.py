@@ -1,8 +1,7 @@
 """The driver on Twisted keeps the contract."""
 
-import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -13,9 +12,8 @@ from tests.examples.twisted_driver import TwistedDriver
 from twisted.internet import reactor
 from twisted.internet.threads import blockingCallFromThread
 
-from aigw_drivers import AnswerHandler
-from aigw_drivers.conformance import DriverSuite, Host
-from aigw_sansio import Engine, Event
+from aigw_drivers.conformance import DriverSuite, Host, HostSettings
+from aigw_sansio import Engine
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -41,16 +39,10 @@ class TestTwistedDriver(DriverSuite):
     patience_s = 120.0
 
     @contextmanager
-    def host(
-        self,
-        engine: Engine,
-        *,
-        tls: ssl.SSLContext | None,
-        answer: AnswerHandler | None,
-        on_event: Callable[[Event], None] | None,
-        clock: Callable[[], float],
-    ) -> Iterator[Host]:
-        driver = TwistedDriver(reactor, engine, answer=answer, on_event=on_event, clock=clock)
+    def host(self, engine: Engine, settings: HostSettings, /) -> Iterator[Host]:
+        driver = TwistedDriver(
+            reactor, engine, answer=settings.answer, on_event=settings.on_event, clock=settings.clock
+        )
         port = blockingCallFromThread(reactor, driver.start, "127.0.0.1", 0)
         try:
             yield _TwistedHost(driver, port)

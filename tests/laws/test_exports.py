@@ -49,7 +49,7 @@ CLIENT_EXPORTS = {
     "WebSocketClosed", "HandshakeRefused",
 }  # fmt: skip
 
-CONFORMANCE_EXPORTS = {"DriverSuite", "Host", "HostFactory", "LoopDriver", "LoopHost", "ToyEngine"}
+CONFORMANCE_EXPORTS = {"DriverSuite", "Host", "HostFactory", "HostSettings", "LoopDriver", "LoopHost", "ToyEngine"}
 
 TESTING_EXPORTS = {
     "MockProvider", "MockRequest", "MockResponse", "Wait", "Break", "VirtualGateway", "VirtualClient", "VirtualStream",

@@ -23,8 +23,8 @@ _CHECKS = ("byte_checks", "dial_checks", "end_checks", "time_checks", "turn_chec
 # before they are imported: then a failed check shows its values
 _pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in (*_CHECKS, "rig", "sockets", "toy_engines")))
 
-from .hosts import Host, HostFactory, LoopDriver, LoopHost  # noqa: E402
+from .hosts import Host, HostFactory, HostSettings, LoopDriver, LoopHost  # noqa: E402
 from .suite import DriverSuite  # noqa: E402
 from .toy_engines import ToyEngine  # noqa: E402
 
-__all__ = ["DriverSuite", "Host", "HostFactory", "LoopDriver", "LoopHost", "ToyEngine"]
+__all__ = ["DriverSuite", "Host", "HostFactory", "HostSettings", "LoopDriver", "LoopHost", "ToyEngine"]

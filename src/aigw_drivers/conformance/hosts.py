@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from anyio.abc import TaskStatus
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -30,24 +30,25 @@ class Host(Protocol):
         """End in good order; returns when the driver has ended. Another thread calls it."""
 
 
+class HostSettings(NamedTuple):
+    """How a driver is to be started."""
+
+    #: Serve TLS with it; ``None``: plain TCP.
+    tls: ssl.SSLContext | None
+    #: Answers the questions of the engine.
+    answer: AnswerHandler | None
+    #: Told of each event.
+    on_event: Callable[[Event], None] | None
+    #: Gives the monotonic seconds that the driver passes as ``now``.
+    clock: Callable[[], float]
+
+
 class HostFactory(Protocol):
     """Starts a driver with an engine, for one check; most easily a function under ``@contextmanager``."""
 
-    def __call__(
-        self,
-        engine: Engine,
-        *,
-        tls: ssl.SSLContext | None,
-        answer: AnswerHandler | None,
-        on_event: Callable[[Event], None] | None,
-        clock: Callable[[], float],
-    ) -> AbstractContextManager[Host]:
-        """Serve on a free port of 127.0.0.1, with ``tls`` if it is given. Leaving the context stops the driver at once,
-        as a host that dies would: connections that are open are lost.
-
-        ``answer`` answers questions, ``on_event`` is told of each event, ``clock`` gives the monotonic seconds that the
-        driver passes as ``now``.
-        """
+    def __call__(self, engine: Engine, settings: HostSettings, /) -> AbstractContextManager[Host]:
+        """Serve on a free port of 127.0.0.1. Leaving the context stops the driver at once, as a host that dies would:
+        connections that are open are lost."""
 
 
 class LoopDriver(Protocol):
@@ -73,20 +74,12 @@ class LoopHost:
         self._options = options
 
     @contextmanager
-    def __call__(
-        self,
-        engine: Engine,
-        *,
-        tls: ssl.SSLContext | None,
-        answer: AnswerHandler | None,
-        on_event: Callable[[Event], None] | None,
-        clock: Callable[[], float],
-    ) -> Iterator[Host]:
+    def __call__(self, engine: Engine, settings: HostSettings, /) -> Iterator[Host]:
         with ExitStack() as stack:
             with no_thread_is_an_os_error():
                 portal = stack.enter_context(start_blocking_portal(self._backend, self._options))
-            driver = self._driver(engine, answer=answer, on_event=on_event, clock=clock)
-            listeners = listen("127.0.0.1", 0, tls)
+            driver = self._driver(engine, answer=settings.answer, on_event=settings.on_event, clock=settings.clock)
+            listeners = listen("127.0.0.1", 0, settings.tls)
             port = listeners[0].socket.getsockname()[1]
             serving, _ = portal.start_task(driver.serve, listeners)
             stack.callback(_stop, serving)

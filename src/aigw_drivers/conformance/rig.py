@@ -4,7 +4,6 @@ Decides: which checks are asked of a driver. Must not know: what they check.
 """
 
 import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,7 +17,7 @@ from aigw_sansio import Engine, Event
 from ..anyio_driver import AnswerHandler
 from . import sockets
 from .certificates import certificates
-from .hosts import Host
+from .hosts import Host, HostSettings
 from .toy_engines import ToyEngine
 
 _NO_TRUSTME: Final = pytest.mark.skip(reason="TLS needs the package trustme")
@@ -47,15 +46,7 @@ class Rig:
     #: dial when its look-up has ended (duty 8).
     waits_for_look_ups: bool = False
 
-    def host(
-        self,
-        engine: Engine,
-        *,
-        tls: ssl.SSLContext | None,
-        answer: AnswerHandler | None,
-        on_event: Callable[[Event], None] | None,
-        clock: Callable[[], float],
-    ) -> AbstractContextManager[Host]:
+    def host(self, engine: Engine, settings: HostSettings, /) -> AbstractContextManager[Host]:
         """Start the driver with ``engine``, as :class:`.HostFactory` says. To be set by the subclass."""
         raise NotImplementedError("set `host` to a HostFactory, for example LoopHost(MyDriver)")
 
@@ -88,7 +79,8 @@ class Rig:
         """The driver with ``engine``. Afterwards everything has ended, and the driver broke no rule."""
         engine.patience_s = self.patience_s
         tls = certificates().server if secure else None
-        with self.host(engine, tls=tls, answer=answer, on_event=on_event, clock=clock) as host:
+        settings = HostSettings(tls=tls, answer=answer, on_event=on_event, clock=clock)
+        with self.host(engine, settings) as host:
             yield host
         engine.check_ended()
 

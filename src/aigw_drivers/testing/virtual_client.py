@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from aigw_sansio import Accept, Close, CloseMessages, ConnId, PauseReading, Refuse, ResumeReading
 
-from ..client import Content, Metadata, Mode, NotConnected, Options, Response
+from ..client import Content, Mode, NotConnected, Options, Response
+from ..client.exchange_view import ExchangeView
 from ..client.protocol import ClientProtocol, Exchange, Item
 from ..client.request import create_message, steps_of
 from ..core.hosted import MessageEffect
@@ -138,40 +139,16 @@ class VirtualClient:
         self._protocol.lost(code, reason)
 
 
-class VirtualStream:
+class VirtualStream(ExchangeView):
     """One exchange, as :class:`aigw_drivers.client.SyncStream`: enter it, then iterate it."""
 
     def __init__(
         self, gateway: "VirtualGateway", protocol: ClientProtocol, event_id: str, message: str, *, gives_body: bool
     ) -> None:
+        super().__init__(event_id, gives_body=gives_body)
         self._gateway = gateway
         self._protocol = protocol
         self._message = message
-        self._gives_body = gives_body
-        self._exchange: Exchange | None = None
-        #: The name of the exchange.
-        self.event_id = event_id
-
-    @property
-    def metadata(self) -> Metadata:
-        """See :attr:`aigw_drivers.client.SyncStream.metadata`."""
-        return self._begun.metadata
-
-    @property
-    def response(self) -> Content | None:
-        """See :attr:`aigw_drivers.client.SyncStream.response`."""
-        return self._begun.response
-
-    @property
-    def is_cancelled(self) -> bool:
-        """See :attr:`aigw_drivers.client.SyncStream.is_cancelled`."""
-        return self._begun.cancelled
-
-    @property
-    def _begun(self) -> Exchange:
-        if self._exchange is None:
-            raise RuntimeError("enter the stream first: with client.stream(...) as stream")
-        return self._exchange
 
     def __enter__(self) -> Self:
         self._exchange = self._protocol.create(self.event_id, self._message, lambda: None)
@@ -191,7 +168,9 @@ class VirtualStream:
         exchange = self._begun
         while (item := self._protocol.take(exchange)) is None:
             if exchange.ended:
-                return self._last(exchange)
+                for body in self._end(exchange):
+                    return body
+                raise StopIteration
             self._wait(exchange)
         return item
 
@@ -206,12 +185,3 @@ class VirtualStream:
         if exchange.held or exchange.ended:
             return
         assert self._gateway.step(), "an exchange that has not ended has a deadline"
-
-    def _last(self, exchange: Exchange) -> Content:
-        failure = exchange.failure()
-        if failure is not None:
-            raise failure
-        if self._gives_body and exchange.response is not None:
-            self._gives_body = False
-            return exchange.response
-        raise StopIteration
