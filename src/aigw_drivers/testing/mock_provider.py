@@ -104,6 +104,7 @@ class MockedEngine:
         self._todo: deque[Effect] = deque()
         self._others: list[Effect] = []  # for the driver
         self._is_promised = False  # a ``proceed`` will come
+        self._engine_has_work = False
         self.open_downstream = engine.open_downstream
         self.connected = engine.connected
         self.connect_failed = engine.connect_failed
@@ -126,7 +127,9 @@ class MockedEngine:
     def proceed(self, now: float) -> None:
         """See :meth:`aigw_sansio.Engine.proceed`."""
         self._is_promised = False
-        self._engine.proceed(now)
+        if self._engine_has_work:
+            self._engine_has_work = False
+            self._engine.proceed(now)
         self._settle(now)
         for conn, link in list(self._links.items()):
             if self._has_work(link):
@@ -137,7 +140,8 @@ class MockedEngine:
         """See :meth:`aigw_sansio.Engine.effects`."""
         self._collect()
         others, self._others = self._others, []
-        if not self._is_promised and (self._todo or any(map(self._has_work, self._links.values()))):
+        has_work = self._engine_has_work or self._todo or any(map(self._has_work, self._links.values()))
+        if has_work and not self._is_promised:
             self._is_promised = True
             others.append(Continue())
         return others
@@ -161,7 +165,9 @@ class MockedEngine:
                     self._todo.append(effect)
                 case Flush(conn) | PauseReading(conn) | ResumeReading(conn) | Close(conn) if conn in self._links:
                     self._todo.append(effect)
-                case Ask() | Emit() | Continue() | _:
+                case Continue():
+                    self._engine_has_work = True
+                case Ask() | Emit() | _:
                     self._others.append(effect)
 
     def _settle(self, now: float) -> None:

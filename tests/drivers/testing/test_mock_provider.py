@@ -8,6 +8,7 @@ import pytest
 
 from aigw_drivers import DriverName, ServerSettings, Settings, running
 from aigw_drivers.client import Client, GatewayError
+from aigw_drivers.conformance import ToyEngine
 from aigw_drivers.testing import Break, MockProvider, MockRequest, MockResponse, Wait
 from aigw_sansio import Config, Connect, ConnId, Continue, Flush, Gateway, ProviderSettings, Secret, TextDelta
 from aigw_sansio.testing import frame, handshake
@@ -107,3 +108,50 @@ def test_an_effect_that_is_another_connections_goes_on() -> None:
         assert not any(isinstance(effect, Flush) and effect.conn == ConnId(2) for effect in engine.effects())
     data = engine.data_to_send(conn)
     assert b"gone" in data
+
+
+class Asking(ToyEngine):
+    """Dials at once and asks; it notes every breach of the contract."""
+
+    ends = False
+
+    def on_connected(self, conn: ConnId) -> None:
+        self.send(conn, b"GET /v1/models HTTP/1.1\r\nHost: a.test\r\n\r\n")
+        if self.ends:
+            self.close(conn)
+
+
+def played(engine: Asking, provider: MockProvider) -> Asking:
+    """``engine`` with ``provider``, as a driver would drive the two of them."""
+    engine.dial(443)
+    mocked = provider.over(engine)
+    for now in range(10):
+        effects = mocked.effects()
+        assert all(isinstance(effect, Continue) for effect in effects)
+        if effects:
+            mocked.proceed(float(now))
+    assert engine.breaches == []
+    return engine
+
+
+def test_it_keeps_the_contract_of_a_driver() -> None:
+    provider = MockProvider([MockResponse(200, b"ok", {"connection": "close"})])
+    engine = played(Asking(), provider)
+    assert engine.names(1) == ["connected", "receive_data", "receive_eof"]
+    assert [request.url for request in provider.requests] == ["http://a.test/v1/models"]
+    broken = played(Asking(), MockProvider([MockResponse(200, [b"a", Break()])]))
+    assert broken.names(1) == ["connected", "receive_data", "connection_lost", "closed"]
+
+
+def test_what_was_sent_before_a_close_arrives() -> None:
+    provider = MockProvider([MockResponse()])
+    engine = Asking()
+    engine.ends = True
+    assert played(engine, provider).names(1) == ["connected", "closed"]
+    assert len(provider.requests) == 1
+
+
+def test_a_dial_that_fails_is_over() -> None:
+    engine = played(Asking(), MockProvider([], dial=lambda host, port: "connection refused"))
+    assert engine.names(1) == ["connect_failed", "closed"]
+    assert engine.named("connect_failed")[0].value == "connection refused"

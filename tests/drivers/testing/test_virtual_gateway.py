@@ -13,11 +13,14 @@ from aigw_sansio import (
     Authenticate,
     Authenticated,
     Config,
+    ConnId,
     ExchangeEnded,
     GatewaySettings,
     Limits,
+    PauseReading,
     ProviderSettings,
     Question,
+    ResumeReading,
     Secret,
     SessionOpened,
     TextDelta,
@@ -214,6 +217,15 @@ def test_a_client_that_does_not_read_holds_its_provider_back() -> None:
         client.reads = True
         gateway.settle()
         assert sum(isinstance(item, TextDelta) for item in stream) == 1000
+
+
+def test_a_client_that_is_held_back_sends_nothing() -> None:
+    gateway, client = answering(HELLO)
+    client.on_effect(PauseReading(ConnId(1)))
+    with gateway, client.stream("openai", "chat/completions", QUERY) as stream:
+        assert client.messages == []
+        client.on_effect(ResumeReading(ConnId(1)))
+        assert sum(isinstance(item, TextDelta) for item in stream) == 2
 
 
 def test_a_chunk_larger_than_one_read() -> None:
