@@ -196,9 +196,7 @@ class MockedEngine:
                 self._links[conn].paused = False
             case Flush(conn) if conn in self._links:
                 self._guarded(conn, self._take, now)
-            case Close(conn) if conn in self._links:
-                if not effect.abort:
-                    self._guarded(conn, self._take, now)
+            case Close(conn) if conn in self._links:  # what was to be sent before was pulled at its Flush
                 self._release(conn, now)
 
     def _guarded(self, conn: ConnId, work: Callable[[ConnId, _Link, float], None], now: float) -> None:

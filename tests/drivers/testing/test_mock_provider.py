@@ -151,6 +151,14 @@ def test_what_was_sent_before_a_close_arrives() -> None:
     assert len(provider.requests) == 1
 
 
+def test_work_that_the_engine_has_left_goes_on_once() -> None:
+    engine = Asking()
+    engine.leave_work()
+    played(engine, MockProvider([MockResponse(200, [b"a", b"b", b"c"])]))
+    assert len(engine.named("proceed")) == 1
+    assert not engine.promised
+
+
 def test_a_dial_that_fails_is_over() -> None:
     engine = played(Asking(), MockProvider([], dial=lambda host, port: "connection refused"))
     assert engine.names(1) == ["connect_failed", "closed"]
