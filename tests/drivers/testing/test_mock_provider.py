@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 
 import anyio
 import pytest
+from tests.rigs.asgi_harness import Served, websocket_scope
 
 from aigw_drivers import DriverName, ServerSettings, Settings, running
+from aigw_drivers.asgi import UniversalApp
 from aigw_drivers.client import Client, GatewayError
 from aigw_drivers.conformance import ToyEngine
 from aigw_drivers.testing import Break, MockProvider, MockRequest, MockResponse, Wait
@@ -55,6 +57,17 @@ async def test_it_answers_in_the_time_of_the_driver() -> None:
 async def test_it_needs_no_certain_driver() -> None:
     async with client_of(MockProvider([MockResponse.sse(*deltas("Hi"), "[DONE]")]), "protocol") as client:
         assert (await client.create("openai", "chat/completions", QUERY)).text == "Hi"
+
+
+async def test_neither_side_of_an_application_has_sockets() -> None:
+    app = UniversalApp(CONFIG, wrap=MockProvider([MockResponse.json({"ok": 1})]).over)
+    async with app.running(), anyio.create_task_group() as tasks:
+        served = Served(app, websocket_scope()).start(tasks)
+        step = '{"eventId":"1","provider":"openai","endpoint":"models","headers":{},"query":{}}'
+        served.text(f'{{"type":"universal.create","request":{step}}}')
+        _, message = await served.until(2)
+        assert '"response":{"ok":1}' in message["text"]
+        served.say({"type": "websocket.disconnect", "code": 1000})
 
 
 async def test_what_it_raises_ends_the_exchange_and_then_the_test() -> None:
