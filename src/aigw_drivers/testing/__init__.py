@@ -5,7 +5,7 @@
       provider = MockProvider(lambda request: MockResponse.json({"error": "no"}, status=503))
       driver = AnyioDriver(provider.over(gateway))
 
-  :func:`aigw_drivers.running` and :class:`aigw_drivers.asgi.UniversalApp` take it as ``wrap=provider.over``.
+  :func:`aigw_drivers.running` and :class:`aigw_drivers.asgi.GatewayApp` take it as ``wrap=provider.over``.
   A list of :class:`MockResponse` is a script: each request takes the next one. Bodies may hold a :class:`Wait`, and end
   in a :class:`Break`.
 * :class:`VirtualGateway` is a gateway with such a provider, without driver, event loop and real time. Its clients have

@@ -8,7 +8,7 @@ import pytest
 from tests.rigs.asgi_harness import Served, websocket_scope
 
 from aigw_drivers import DriverName, ServerSettings, Settings, running
-from aigw_drivers.asgi import UniversalApp
+from aigw_drivers.asgi import GatewayApp
 from aigw_drivers.client import Client, GatewayError
 from aigw_drivers.conformance import ToyEngine
 from aigw_drivers.testing import Break, MockProvider, MockRequest, MockResponse, Wait
@@ -60,7 +60,7 @@ async def test_it_needs_no_certain_driver() -> None:
 
 
 async def test_neither_side_of_an_application_has_sockets() -> None:
-    app = UniversalApp(CONFIG, wrap=MockProvider([MockResponse.json({"ok": 1})]).over)
+    app = GatewayApp(CONFIG, wrap=MockProvider([MockResponse.json({"ok": 1})]).over)
     async with app.running(), anyio.create_task_group() as tasks:
         served = Served(app, websocket_scope()).start(tasks)
         step = '{"eventId":"1","provider":"openai","endpoint":"models","headers":{},"query":{}}'
