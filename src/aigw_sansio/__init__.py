@@ -65,7 +65,7 @@ with ``take_events``, which needs no report. It calls ``closed`` when it leaves,
 
 from .config import Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
 from .dialects.commands import Create, Step
-from .dialects.native.events import (
+from .dialects.events import (
     NativeCancelled,
     NativeChunk,
     NativeDone,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from .dialects.commands import Create
-from .dialects.native.events import NativeEvent
+from .dialects.events import NativeEvent
 from .effects import Answer, Effect, Message
 from .ids import AskId, ConnId
 

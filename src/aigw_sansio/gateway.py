@@ -7,6 +7,10 @@ a driver are in the docstring of the package :mod:`aigw_sansio`.
 from collections.abc import Sequence
 
 from .config import Config
+from .dialects.events import NativeEvent
+from .dialects.native.dialect import NativeDialect
+from .dialects.native.encoder import NativeItem
+from .dialects.native.requests import checked
 from .dialects.universal.dialect import UniversalDialect
 from .downstream.addresses import ClientAddresses, client_at
 from .downstream.admission import Admission, Admitted
@@ -25,17 +29,17 @@ from .errors import LocalProtocolError
 from .events import ConnectionRefused
 from .faults import Fault
 from .ids import AskId, ConnId
-from .local_inputs import LocalInputs
 from .providers.known_hosts import known_hosts
 from .realtime.open_relays import OpenRelays
 from .sessions.clients import Clients
+from .sessions.local_inputs import LocalInputs
 from .sessions.local_sessions import LocalSessions
 from .sessions.open_sessions import OpenSessions
 from .upstream.access_tokens import AuthorizingSource
 from .upstream.pool import Pool
 
 
-class Gateway(LocalInputs):
+class Gateway(LocalInputs[NativeItem]):
     """An AI gateway without I/O: bytes, ends and time in; effects, bytes and a deadline out.
 
     ``now`` is monotonic time in seconds, and may not go back: every input raises ``LocalProtocolError`` for an earlier
@@ -76,7 +80,7 @@ class Gateway(LocalInputs):
             census=self._census,
             on_ended=self._session_ended,
         )
-        self._local = LocalSessions(self._services, self._sessions, self._census)
+        self._local = LocalSessions(self._services, self._sessions, self._census, NativeDialect(), checked)
         self._relays = OpenRelays(
             self._services,
             client_of=lambda conn, peer: self._clients.of(conn, peer).client,
@@ -358,6 +362,10 @@ class Gateway(LocalInputs):
         """
         connection = self._look(conn, self._now)
         return [] if connection is None else connection.buffer.take(limit)
+
+    def take_events(self, conn: ConnId, limit: int, now: float) -> list[NativeEvent]:
+        """Take at most ``limit`` events for a client of :meth:`open_local`. See :meth:`.LocalEngine.take_events`."""
+        return [item.event for item in self._take(conn, limit, now)]
 
     def next_timeout(self) -> float | None:
         """The deadline for :meth:`handle_timeout`, in monotonic seconds; ``None`` if there is none. Read it again after

@@ -16,7 +16,7 @@ import msgspec
 
 from .config import Config
 from .dialects.commands import Create
-from .dialects.native.events import NativeEvent
+from .dialects.events import NativeEvent
 from .effects import ANSWER_TYPE, Answer, Effect, Message, Unavailable
 from .engine_api import READ_SIZE
 from .gateway import Gateway

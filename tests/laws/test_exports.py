@@ -30,6 +30,9 @@ CORE_EXPORTS = {
     # provider events
     "ProviderEvent", "ResponseStarted", "TextDelta", "ReasoningDelta", "ToolCallStarted", "ToolCallDelta", "AudioDelta",
     "ImageDelta", "RefusalDelta", "Citation", "UsageReported", "ResponseFinished", "ResponseFailed", "Unrecognised",
+    # clients in the process of the gateway
+    "LocalEngine", "Create", "Step", "StepConfig", "NativeEvent", "NativeMetadata", "NativeStarted", "NativeChunk",
+    "NativeProviderEvent", "NativeResponse", "NativeDone", "NativeFailed", "NativeCancelled", "NativeGoingAway",
     # errors, ids, recording
     "Fault", "FaultKind", "Side", "LocalProtocolError", "ConnId", "AskId", "Recorder", "replay", "ReplayDiffers",
     "__version__",
@@ -49,7 +52,7 @@ CLIENT_EXPORTS = {
 
 #: Exports that are neither class nor function, so they have no docstring: types, ids and constants.
 WITHOUT_DOCSTRING = {
-    "READ_SIZE", "__version__", "Effect", "Question", "Answer", "Event", "LifecycleEvent", "ProviderEvent", "ConnId", "AskId",
+    "READ_SIZE", "__version__", "Effect", "Question", "Answer", "Event", "LifecycleEvent", "ProviderEvent", "NativeEvent", "ConnId", "AskId",
     "AnswerHandler", "DriverName", "Mode", "MessageEffect",
 }  # fmt: skip
 

@@ -1,16 +1,16 @@
-"""The sessions of clients in the process of the gateway, in the native dialect.
+"""The sessions of clients in the process of the gateway.
 
-Decides: which gateway's settings such a session has, and which commands are misuse of the API. Must not know: what a
-session does with a command, and how events are held.
+Decides: which gateway's settings such a session has, and which commands are misuse of the API. Must not know: any
+dialect, what a session does with a command, and how events are held.
 """
 
-from ..config import GatewaySettings
+from collections.abc import Callable
+from typing import Generic, TypeAlias
+
+from ..config import GatewaySettings, Limits
+from ..dialects.base import Dialect
 from ..dialects.commands import BadCreate, Cancel, Create
-from ..dialects.native.dialect import NativeDialect
-from ..dialects.native.encoder import NativeItem
-from ..dialects.native.events import NativeEvent
-from ..dialects.native.requests import checked
-from ..downstream.channel import ChannelOwner
+from ..downstream.channel import ChannelOwner, MessageT
 from ..downstream.local import LOCAL_PEER, LocalChannel, LocalConnection
 from ..downstream.memory_use import ClientCensus
 from ..engine.connection import Connection
@@ -23,21 +23,32 @@ from .open_sessions import OpenSessions
 from .planner import ClientInfo
 from .session import Session
 
+#: Judges a request of a program, which may hold anything.
+Check: TypeAlias = Callable[[Create, Limits], Create | BadCreate]
+
 #: The close codes of a session that cannot begin: RFC 6455 section 7.4.1, and IANA's registry for 1013.
 _GOING_AWAY, _TRY_AGAIN_LATER = 1001, 1013
 
 
-class LocalSessions:
+class LocalSessions(Generic[MessageT]):
     """Begins these sessions, and passes the commands of their clients on."""
 
-    __slots__ = ("_census", "_dialect", "_open", "_services", "_sessions")
+    __slots__ = ("_census", "_check", "_dialect", "_open", "_services", "_sessions")
 
-    def __init__(self, services: Services, sessions: OpenSessions, census: ClientCensus) -> None:
+    def __init__(
+        self,
+        services: Services,
+        sessions: OpenSessions,
+        census: ClientCensus,
+        dialect: Dialect[MessageT],
+        check: Check,
+    ) -> None:
         self._services = services
-        self._dialect = NativeDialect()
+        self._dialect = dialect
+        self._check = check
         self._sessions = sessions
         self._census = census
-        self._open: dict[ConnId, tuple[Session[NativeItem], LocalChannel[NativeItem]]] = {}
+        self._open: dict[ConnId, tuple[Session[MessageT], LocalChannel[MessageT]]] = {}
 
     def settings_of(self, gateway: str) -> GatewaySettings:
         """The settings of ``gateway``. ``LocalProtocolError`` if there are none."""
@@ -49,7 +60,7 @@ class LocalSessions:
 
     def open(
         self,
-        connection: LocalConnection[NativeItem],
+        connection: LocalConnection[MessageT],
         gateway: str,
         settings: GatewaySettings,
         principal: str | None,
@@ -75,9 +86,9 @@ class LocalSessions:
             principal=principal,
             subprotocol=None,
         )
-        opened: list[LocalChannel[NativeItem]] = []
+        opened: list[LocalChannel[MessageT]] = []
 
-        def open_channel(owner: ChannelOwner) -> LocalChannel[NativeItem]:
+        def open_channel(owner: ChannelOwner) -> LocalChannel[MessageT]:
             opened.append(connection.open_channel(owner))
             return opened[0]
 
@@ -97,7 +108,7 @@ class LocalSessions:
         if found is None:
             return
         session, channel = found
-        command = checked(create, self._services.config.limits)
+        command = self._check(create, self._services.config.limits)
         event_id = command.event_id
         if event_id is not None and session.is_running(event_id):
             raise LocalProtocolError(f"create({connection.conn}): an exchange of this event_id is still running")
@@ -116,19 +127,19 @@ class LocalSessions:
             channel.count_command(0)
             session.execute(Cancel(event_id), now)
 
-    def take_events(self, connection: Connection, limit: int, now: float) -> list[NativeEvent]:
+    def take(self, connection: Connection, limit: int, now: float) -> list[MessageT]:
         """See :meth:`aigw_sansio.LocalEngine.take_events`."""
-        local = _expect_local("take_events", connection)
+        local: LocalConnection[MessageT] = _expect_local("take_events", connection)
         if limit < 1:
             raise LocalProtocolError(f"take_events({connection.conn}): limit is {limit}; at least 1 is allowed")
-        return [item.event for item in local.take_events(limit, now)]
+        return local.take_events(limit, now)
 
-    def _ended(self, conn: ConnId, session: Session[NativeItem], now: float) -> None:
+    def _ended(self, conn: ConnId, session: Session[MessageT], now: float) -> None:
         self._open.pop(conn, None)
         self._sessions.ended(session, now)
 
 
-def _expect_local(method: str, connection: Connection) -> LocalConnection[NativeItem]:
+def _expect_local(method: str, connection: Connection) -> LocalConnection[MessageT]:
     if not isinstance(connection, LocalConnection):
         raise LocalProtocolError(f"{method}({connection.conn}): this is no client of open_local")
     return connection

@@ -5,13 +5,12 @@ goes away. Must not know: any dialect, and what a session does.
 """
 
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import Protocol
 
 from ..dialects.base import Dialect
-from ..dialects.native.encoder import NativeItem
 from ..downstream.admission import Admitted
 from ..downstream.channel import ChannelOwner, MessageChannel
-from ..downstream.memory_use import ClientCensus
+from ..downstream.memory_use import ClientCensus, MemoryUser
 from ..downstream.messages import MessagesConnection
 from ..downstream.ports import Responder
 from ..downstream.websocket import WebSocketOpening
@@ -24,8 +23,26 @@ from .clients import Clients
 from .planner import ClientInfo, client_info
 from .session import Session
 
-#: A session of any dialect.
-AnySession: TypeAlias = Session[bytes] | Session[NativeItem]
+
+class AnySession(MemoryUser, Protocol):
+    """A session of any dialect."""
+
+    @property
+    def session_id(self) -> int:
+        """Its id in events."""
+
+    @property
+    def running(self) -> int:
+        """How many exchanges have not ended."""
+
+    def start(self, now: float) -> None:
+        """See :meth:`.session.Session.start`."""
+
+    def drain(self, deadline: float, now: float) -> None:
+        """See :meth:`.session.Session.drain`."""
+
+    def end_drain(self, now: float) -> None:
+        """See :meth:`.session.Session.end_drain`."""
 
 
 class OpenSessions:

@@ -9,8 +9,8 @@ from ...exchanges.policy import ResponseMode
 from ...faults import HTTP_STATUS, Fault
 from ..base import Dialect, Listener
 from ..commands import Command
+from ..events import NativeCancelled, NativeFailed, NativeGoingAway, NativeMetadata, NativeResponse
 from .encoder import NativeEncoder, NativeItem
-from .events import NativeCancelled, NativeFailed, NativeGoingAway, NativeMetadata, NativeResponse
 
 
 class NativeDialect(Dialect[NativeItem]):

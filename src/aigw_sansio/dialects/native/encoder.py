@@ -16,8 +16,7 @@ from ...exchanges.policy import ResponseMode
 from ...exchanges.response import ProviderResponse
 from ...faults import HTTP_STATUS, Fault
 from ..base import Listener
-from ..head_fields import shown_headers
-from .events import (
+from ..events import (
     NativeCancelled,
     NativeChunk,
     NativeDone,
@@ -28,6 +27,7 @@ from .events import (
     NativeResponse,
     NativeStarted,
 )
+from ..head_fields import shown_headers
 
 #: What an event counts beside its texts: about the bytes of memory that its objects take.
 EVENT_BYTES: Final = 128

@@ -4,16 +4,16 @@ Decides: which calls are misuse whatever they say: time that goes back, an id th
 which inputs there are.
 """
 
-from .engine.connection import Connection
-from .engine.memory import PER_CONNECTION
-from .engine.services import Services
-from .engine.turns import TURN_BYTES, Turns
-from .errors import LocalProtocolError
-from .ids import ConnId
+from ..errors import LocalProtocolError
+from ..ids import ConnId
+from .connection import Connection
+from .memory import PER_CONNECTION
+from .services import Services
+from .turns import TURN_BYTES, Turns
 
 
 class Inputs:
-    """The connections by id, and the checks of inputs. The base of :class:`.gateway.Gateway`."""
+    """The connections by id, and the checks of inputs. The base of :class:`aigw_sansio.Gateway`."""
 
     __slots__ = ("_connections", "_now", "_services", "_turns", "draining")
 

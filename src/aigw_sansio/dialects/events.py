@@ -1,4 +1,4 @@
-"""What a session of the native dialect tells its client, in Python objects. Data only.
+"""What a client without messages is told, as objects: the counterpart of :mod:`.commands`. Data only.
 
 The list is closed. For each exchange: :class:`NativeResponse`, :class:`NativeDone`, :class:`NativeFailed` or
 :class:`NativeCancelled` is its last event, and comes exactly once. Must not know: when an event is taken.
@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 import msgspec
 
-from ...events import FinishReason, ProviderEvent, UsageReported
-from ...faults import Fault
-from ...formats.translation import Note
+from ..events import FinishReason, ProviderEvent, UsageReported
+from ..faults import Fault
+from ..formats.translation import Note
 
 
 class NativeMetadata(msgspec.Struct, frozen=True):
