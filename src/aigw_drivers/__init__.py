@@ -9,6 +9,8 @@ private and may change.
   on sockets from :func:`listen`. An :data:`AnswerHandler` answers the engine's questions.
 * Talk to a gateway: :class:`aigw_drivers.client.Client`, or by a raw :class:`WebSocketClient`. Try one without a
   provider: :class:`LoopbackProvider`.
+* Call providers without a gateway elsewhere, from asyncio, trio or threads: :class:`LocalClient` and
+  :class:`SyncLocalClient`, with the items and errors of :mod:`aigw_drivers.client`.
 * Serve inside a web application that owns the WebSockets: :class:`aigw_drivers.asgi.GatewayApp`. For another
   framework write a :class:`MessageHandler`, which gets each :data:`MessageEffect` of its client.
 """
@@ -18,6 +20,7 @@ from .asyncio_driver import ProtocolDriver
 from .client import HandshakeRefused, WebSocketClient, WebSocketClosed
 from .core.hosted import MessageEffect, MessageHandler
 from .core.sockets import Listener, listen
+from .local import LocalClient, SyncLocalClient
 from .loopback import LoopbackProvider
 from .server.serve import DriverName, Running, running
 from .server.settings import ServerSettings, Settings, SettingsError, load_settings
@@ -28,6 +31,7 @@ __all__ = [
     "DriverName",
     "HandshakeRefused",
     "Listener",
+    "LocalClient",
     "LoopbackProvider",
     "MessageEffect",
     "MessageHandler",
@@ -36,6 +40,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SettingsError",
+    "SyncLocalClient",
     "WebSocketClient",
     "WebSocketClosed",
     "listen",

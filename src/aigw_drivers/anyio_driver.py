@@ -147,6 +147,11 @@ class AnyioDriver(Transfer):
 
     # -- the door for the host ----------------------------------------------------------------------------------
 
+    @property
+    def serving(self) -> bool:
+        """Whether :meth:`serve` runs: only then may the host call."""
+        return self._token is not None
+
     def call(self, function: Callable[..., Result], *arguments: object, **options: object) -> Result:
         """Call an input of the engine, with the time as its last positional argument, and execute the effects.
 
