@@ -6,6 +6,7 @@ anyio runs everything that waits: accepting, dialling, answering, and the next d
 through :mod:`.core.transfer`.
 """
 
+import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -16,11 +17,12 @@ from typing import TypeAlias, TypeVar
 import anyio
 import anyio.from_thread
 import anyio.lowlevel
-from anyio.abc import TaskGroup, TaskStatus
+from anyio.abc import ByteStream, TaskGroup, TaskStatus
 
 from aigw_sansio import Answer, Ask, Close, Connect, ConnId, Effect, Engine, Event, Question, Unavailable
 from aigw_sansio.effects import ANSWER_TYPE
 
+from .core.attached import ToldSocket, addresses, carry, chosen_alpn
 from .core.hosted import Hosted, MessageHandler
 from .core.link import ByteSocket, Link
 from .core.loops import asyncio_told
@@ -195,6 +197,47 @@ class AnyioDriver(Transfer):
                 self._on_all_released()
             self._call_engine(self._engine.closed, conn)
 
+    async def attach(
+        self,
+        connection: socket.socket | ByteStream,
+        *,
+        peer: str | None = None,
+        alpn: str | None = None,
+        local: str | None = None,
+    ) -> ConnId:
+        """Serve a client whose connection others accepted: a connected socket without TLS, or a byte stream of anyio,
+        with TLS or without. Returns the id of the connection. From now on it is the driver's, who closes it.
+
+        ``peer`` and ``local`` are its addresses, ``alpn`` the protocol that TLS chose; what is left out is asked of
+        ``connection``. Call it in the loop that runs :meth:`serve`. Raises :class:`RuntimeError` if the driver does not
+        serve, and :class:`OSError` if a socket is not connected.
+        """
+        if self._token is None:
+            raise RuntimeError("the driver does not serve")
+        gone: Callable[[], None] | None = None
+        if isinstance(connection, socket.socket):
+            sock = connection
+            told = address_text(sock.getpeername()), local_address(sock)
+        else:
+            told, alpn = addresses(connection), chosen_alpn(connection) if alpn is None else alpn
+            sock, other = socket.socketpair()
+            other.setblocking(False)
+            scope = anyio.CancelScope()
+            gone = scope.cancel
+            self._tasks.start_soon(carry, connection, other, scope)
+        make_non_blocking(sock)
+        conn = await self._adopt(sock, peer or told[0], local or told[1], alpn, gone)
+        if conn is None:
+            raise RuntimeError("the engine did not take the connection; the log says why")
+        return conn
+
+    async def _adopt(
+        self, sock: socket.socket, peer: str, local: str | None, alpn: str | None, gone: Callable[[], None] | None
+    ) -> ConnId | None:
+        """Give a connected socket to the engine. ``gone`` is called when it is closed."""
+        kept: ByteSocket = sock if gone is None else ToldSocket(sock, gone)
+        return self._open_client(kept, peer, local, None, alpn)
+
     def _execute(self, effect: Effect) -> None:
         if not (self._hosted and self._hosted.carry_out(effect)):
             super()._execute(effect)
@@ -285,16 +328,21 @@ class AnyioDriver(Transfer):
             if not opened:
                 sock.close()
 
-    def _open_client(self, sock: ByteSocket, peer: str, local: str | None, pipe: TlsPipe | None) -> None:
+    def _open_client(
+        self, sock: ByteSocket, peer: str, local: str | None, pipe: TlsPipe | None, alpn: str | None = None
+    ) -> ConnId | None:
+        """A client's connection for the engine; ``None`` if the engine raised. ``alpn``: of a TLS that is not ours."""
         self._now = self._clock()
         try:
-            conn = self._engine.open_downstream(peer, None if pipe is None else pipe.alpn, self._now, local=local)
+            chosen = alpn if pipe is None else pipe.alpn
+            conn = self._engine.open_downstream(peer, chosen, self._now, local=local)
         except Exception as exc:
             report(exc, "open_downstream()")
             close_socket(sock, reset=True)
-        else:
-            link = self._links[conn] = Link(conn, sock, pipe)
-            self._start(link)
+            return None
+        link = self._links[conn] = Link(conn, sock, pipe)
+        self._start(link)
+        return conn
 
     def _start(self, link: Link) -> None:
         """Read a connection that the engine knows; first deliver what came behind the TLS handshake."""
