@@ -41,7 +41,7 @@ CORE_EXPORTS = {
 DRIVER_EXPORTS = {
     "AnyioDriver", "ProtocolDriver", "AnswerHandler", "DriverName", "Listener", "listen", "running", "Running", "Settings",
     "ServerSettings", "SettingsError", "load_settings", "WebSocketClient", "WebSocketClosed", "HandshakeRefused",
-    "LoopbackProvider", "MessageHandler", "MessageEffect",
+    "LoopbackProvider", "MessageHandler", "MessageEffect", "LocalClient", "SyncLocalClient",
 }  # fmt: skip
 
 CLIENT_EXPORTS = {
@@ -59,7 +59,8 @@ WITHOUT_DOCSTRING = {
 #: The modules of the core that the drivers proper import beside ``aigw_sansio`` itself, and which of them does.
 INNER_MODULES = {
     "anyio_driver": {"effects"},
-    "asgi": {"providers.known_hosts"},
+    "local.exchange": {"faults"},  # the code of each fault
+    "server.embedded": {"providers.known_hosts"},
     "server.serve": {"providers.known_hosts"},
     "server.concerns": {"providers.auth"},  # which names say that a value is a key
     "server.settings": {

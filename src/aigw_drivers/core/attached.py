@@ -9,32 +9,53 @@ sent. Who has the socket itself gives that.
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 import anyio
-from anyio.abc import ByteStream, SocketAttribute
+from anyio.abc import ByteStream, SocketAttribute, TaskGroup
 from anyio.streams.tls import TLSAttribute
 
 from aigw_sansio import READ_SIZE
 
 from .link import ByteSocket
-from .sockets import address_text
+from .sockets import address_text, local_address, make_non_blocking
 
 _BROKEN = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
-def addresses(stream: ByteStream) -> tuple[str, str | None]:
-    """The addresses of the peer and of our side, as far as ``stream`` tells them."""
-    remote = stream.extra(SocketAttribute.remote_address, None)
-    local = stream.extra(SocketAttribute.local_address, None)
-    return address_text(remote), None if local is None else address_text(local)
+class Attached(NamedTuple):
+    """A connection that others accepted, as a socket that does not block.
+
+    ``peer`` and ``local`` are its addresses, ``alpn`` the protocol that TLS chose, as far as it tells them.
+    ``on_closed`` is to be called when the socket was closed.
+    """
+
+    socket: socket.socket
+    peer: str
+    local: str | None
+    alpn: str | None = None
+    on_closed: Callable[[], None] | None = None
 
 
-def chosen_alpn(stream: ByteStream) -> str | None:
-    """The protocol that TLS chose, if ``stream`` is one of TLS and tells it."""
-    return stream.extra(TLSAttribute.alpn_protocol, None)
+def as_socket(connection: socket.socket | ByteStream, tasks: TaskGroup) -> Attached:
+    """``connection`` as a socket. Bytes of a stream are carried by ``tasks``. Raises :class:`OSError` if it is a socket
+    that is not connected."""
+    if isinstance(connection, socket.socket):
+        peer = address_text(connection.getpeername())
+        make_non_blocking(connection)
+        return Attached(connection, peer, local_address(connection))
+    remote = connection.extra(SocketAttribute.remote_address, None)
+    local = connection.extra(SocketAttribute.local_address, None)
+    alpn = connection.extra(TLSAttribute.alpn_protocol, None)
+    sock, other = socket.socketpair()
+    make_non_blocking(sock)
+    make_non_blocking(other)
+    scope = anyio.CancelScope()
+    tasks.start_soon(_carry, connection, other, scope)
+    return Attached(sock, address_text(remote), None if local is None else address_text(local), alpn, scope.cancel)
 
 
-async def carry(stream: ByteStream, pair: socket.socket, scope: anyio.CancelScope) -> None:
+async def _carry(stream: ByteStream, pair: socket.socket, scope: anyio.CancelScope) -> None:
     """Carry bytes between ``stream`` and ``pair``, our end of a pair, until both directions have ended or ``scope`` is
     cancelled. Closes both."""
     try:
@@ -75,11 +96,11 @@ async def _to_stream(stream: ByteStream, pair: socket.socket, scope: anyio.Cance
             if not data:
                 break
             await stream.send(data)
-        await stream.send_eof()
-    except NotImplementedError:  # TLS has no half-close: the peer learns of the end by close_notify
-        with suppress(*_BROKEN):
-            await stream.aclose()
-        scope.cancel()
+        if TLSAttribute.standard_compatible in stream.extra_attributes:
+            await stream.aclose()  # TLS has no half-close: the peer learns of the end by close_notify
+            scope.cancel()
+        else:
+            await stream.send_eof()
     except _BROKEN:
         scope.cancel()
 

@@ -11,6 +11,7 @@ import msgspec
 from ..events import FinishReason, ProviderEvent, UsageReported
 from ..faults import Fault
 from ..formats.translation import Note
+from ..secret import without_content
 
 
 class NativeMetadata(msgspec.Struct, frozen=True):
@@ -33,6 +34,8 @@ class NativeMetadata(msgspec.Struct, frozen=True):
     headers: dict[str, str] | None = None
     notes: tuple[Note, ...] = ()
 
+    __repr__ = without_content
+
 
 class NativeStarted(msgspec.Struct, frozen=True):
     """A stream begins: from here on this provider's response is shown and no other."""
@@ -46,6 +49,8 @@ class NativeChunk(msgspec.Struct, frozen=True, gc=False):
 
     event_id: str
     data: bytes
+
+    __repr__ = without_content
 
 
 class NativeProviderEvent(msgspec.Struct, frozen=True, gc=False):
@@ -61,6 +66,8 @@ class NativeResponse(msgspec.Struct, frozen=True):
     event_id: str
     metadata: NativeMetadata
     body: bytes
+
+    __repr__ = without_content
 
 
 class NativeDone(msgspec.Struct, frozen=True):
