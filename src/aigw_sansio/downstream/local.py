@@ -174,9 +174,7 @@ class LocalChannel(MessageChannel[MessageT], Generic[MessageT]):
             self._owner.room_made(now)
 
     def end(self, by: Side, code: int, reason: str, now: float) -> None:
-        """No event comes any more: tell the owner, once."""
-        if self.ended:
-            return
+        """No event comes any more: tell the owner. Called once."""
         self.ended = True  # before the owner is told: what it sends from here on has no effect
         owner, self._owner = self._owner, NO_OWNER  # the session and its channel refer to each other until here
         owner.channel_ended(by, code, reason, now)
@@ -195,13 +193,12 @@ class LocalChannel(MessageChannel[MessageT], Generic[MessageT]):
         self._client.send(payload)
 
     def send_texts(self, payloads: list[MessageT], limit: int, now: float) -> list[MessageT]:
-        count = 0
-        for payload in payloads:
-            if self._client.outstanding >= limit:
-                break
+        client = self._client
+        for count, payload in enumerate(payloads):
+            if client.outstanding >= limit:
+                return payloads[count:]
             self.send_text(payload, now)
-            count += 1
-        return payloads[count:]
+        return []
 
     def send_control_text(self, payload: MessageT, now: float) -> None:
         self.send_text(payload, now)

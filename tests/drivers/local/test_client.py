@@ -7,11 +7,12 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.rigs.client_runs import ask_side_by_side
 from tests.rigs.live_gateway import chat
 from tests.rigs.local_clients import LocalWorld, local_world
 
 from aigw_drivers import LocalClient
-from aigw_drivers.client import ConnectionLost, GatewayError, NotConnected, Response, Step
+from aigw_drivers.client import ConnectionLost, GatewayError, NotConnected, Step
 from aigw_sansio import (
     AttemptStarted,
     Config,
@@ -84,15 +85,7 @@ async def test_what_is_not_taken_holds_its_own_provider_and_nobody_else() -> Non
 
 async def test_many_exchanges_run_side_by_side() -> None:
     async with world() as there, there.client() as client:
-        got: list[Response] = []
-
-        async def ask(number: int) -> None:
-            got.append(await client.create(*CHAT, chat(stream=number % 2 == 0, chunks=number + 1)))
-
-        async with anyio.create_task_group() as tasks:
-            for number in range(20):
-                tasks.start_soon(ask, number)
-        assert len({response.metadata.event_id for response in got}) == 20
+        await ask_side_by_side(client)
         assert there.open_sessions == 0
 
 

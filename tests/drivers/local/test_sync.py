@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.rigs.client_runs import ask_from_threads
 from tests.rigs.live_gateway import chat
 from tests.rigs.local_clients import local_world_in_a_thread
 
@@ -47,16 +48,8 @@ def test_iteration_holds_the_provider_back() -> None:
 
 
 def test_many_threads_share_it() -> None:
-    with local_world_in_a_thread() as there, there.sync_client() as client, ThreadPoolExecutor(8) as pool:
-
-        def ask(number: int) -> tuple[int, int]:
-            with client.stream(*CHAT, chat(chunks=number + 1, chunk_bytes=10), mode="raw") as stream:
-                return number, len(list(stream))
-
-        counted = dict(pool.map(ask, range(24), timeout=PATIENCE_S))
-        more = {counts - number for number, counts in counted.items()}
-        assert len(counted) == 24
-        assert len(more) == 1  # the same few chunks that hold no text
+    with local_world_in_a_thread() as there, there.sync_client() as client:
+        ask_from_threads(client)
 
 
 def test_leaving_and_cancelling_end_the_exchange() -> None:

@@ -229,3 +229,20 @@ def test_a_session_that_drains_says_so() -> None:
     late.leave()
     client.cancel()
     assert client.of(CloseMessages)
+
+
+def test_after_the_end_nothing_is_sent_and_nothing_is_told_again() -> None:
+    client = NativeClient()
+    connection = client.gateway._connections[client.conn]
+    assert isinstance(connection, LocalConnection)
+    channel = connection._channel
+    assert channel is not None
+    channel.pause()
+    channel.resume(client.now)
+    for _ in range(2):
+        channel.close(1001, "over", client.now)
+        connection.close_session(1001, "over")
+    channel.send_text(b"late", client.now)
+    client.collect()
+    assert client.of(CloseMessages) == [CloseMessages(client.conn, 1001, "over")]
+    assert client.take() == []
