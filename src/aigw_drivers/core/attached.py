@@ -52,7 +52,13 @@ def as_socket(connection: socket.socket | ByteStream, tasks: TaskGroup) -> Attac
     make_non_blocking(other)
     scope = anyio.CancelScope()
     tasks.start_soon(_carry, connection, other, scope)
-    return Attached(sock, address_text(remote), None if local is None else address_text(local), alpn, scope.cancel)
+    return Attached(
+        socket=sock,
+        peer=address_text(remote),
+        local=None if local is None else address_text(local),
+        alpn=alpn,
+        on_closed=scope.cancel,
+    )
 
 
 async def _carry(stream: ByteStream, pair: socket.socket, scope: anyio.CancelScope) -> None:
