@@ -11,6 +11,8 @@ private and may change.
   :mod:`aigw_drivers.conformance` is the suite that a driver must pass.
 * Talk to a gateway: :class:`aigw_drivers.client.Client`, or by a raw :class:`WebSocketClient`. Try one without a
   provider: :class:`LoopbackProvider`.
+* Call providers without a gateway elsewhere, from asyncio, trio or threads: :class:`LocalClient` and
+  :class:`SyncLocalClient`, with the items and errors of :mod:`aigw_drivers.client`.
 * Serve inside a web application that owns the WebSockets: :class:`aigw_drivers.asgi.GatewayApp`. For another
   framework write a :class:`MessageHandler`, which gets each :data:`MessageEffect` of its client.
 """
@@ -21,6 +23,7 @@ from .client import HandshakeRefused, WebSocketClient, WebSocketClosed
 from .core.hosted import MessageEffect, MessageHandler
 from .core.sockets import Listener, listen
 from .core.tls import TlsPipe, client_context
+from .local import LocalClient, SyncLocalClient
 from .loopback import LoopbackProvider
 from .server.serve import DriverName, Running, running
 from .server.settings import ServerSettings, Settings, SettingsError, load_settings
@@ -31,6 +34,7 @@ __all__ = [
     "DriverName",
     "HandshakeRefused",
     "Listener",
+    "LocalClient",
     "LoopbackProvider",
     "MessageEffect",
     "MessageHandler",
@@ -39,6 +43,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SettingsError",
+    "SyncLocalClient",
     "TlsPipe",
     "WebSocketClient",
     "WebSocketClosed",

@@ -6,6 +6,7 @@ anyio runs everything that waits: accepting, dialling, answering, and the next d
 through :mod:`.core.transfer`.
 """
 
+import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -18,10 +19,11 @@ import anyio.from_thread
 import anyio.lowlevel
 from anyio.abc import TaskGroup, TaskStatus
 
-from aigw_sansio import Answer, Ask, Close, Connect, ConnId, Effect, Engine, Event, Question, Unavailable
+from aigw_sansio import Answer, Ask, Close, Connect, ConnId, Engine, Event, Question, Unavailable
 from aigw_sansio.effects import ANSWER_TYPE
 
-from .core.hosted import Hosted, MessageHandler
+from .core.attached import ToldSocket
+from .core.door import Door
 from .core.link import ByteSocket, Link
 from .core.loops import asyncio_told
 from .core.readiness import Readiness, choose_readiness
@@ -37,7 +39,7 @@ from .core.sockets import (
     tls_handshake,
 )
 from .core.tls import TlsPipe, client_context
-from .core.transfer import Transfer, close_socket, logger, report
+from .core.transfer import close_socket, logger, report
 
 #: Looks up what the engine asks for. An exception, or an answer of the wrong class, counts as ``Unavailable``.
 AnswerHandler: TypeAlias = Callable[[Question], Awaitable[Answer]]
@@ -53,7 +55,7 @@ _ACCEPTS_PER_TURN = 64
 Result = TypeVar("Result")
 
 
-class AnyioDriver(Transfer):
+class AnyioDriver(Door):
     """Drives one engine. Everything runs in the event loop that runs :meth:`serve`, which is called next.
 
     ``answer`` looks up answers to the engine's questions; without it every answer is ``Unavailable``. ``on_event`` is
@@ -80,13 +82,10 @@ class AnyioDriver(Transfer):
         self._resolver: Resolver
         self._given_up: dict[ConnId, None] = {}  # dials that are cancelled, and whose look-ups go on
         self._told_at = -inf  # when it was logged last that there were too many
-        self._hosted = Hosted()
-        self._token: anyio.lowlevel.EventLoopToken | None = None  # of the loop, while it serves
         self._answer = answer
         self._stopping = False
         self._draining = False
         self._alarm_scope: anyio.CancelScope | None = None
-        self._tasks: TaskGroup
         self._listening: anyio.CancelScope | None = None
         self._idle: anyio.Event | None = None
 
@@ -144,55 +143,6 @@ class AnyioDriver(Transfer):
         if self._listening is not None:
             self._listening.cancel()
         self._call_engine(self._engine.drain)
-
-    # -- the door for the host ----------------------------------------------------------------------------------
-
-    def call(self, function: Callable[..., Result], *arguments: object, **options: object) -> Result:
-        """Call an input of the engine, with the time as its last positional argument, and execute the effects.
-
-        ``function`` is a method of the engine, or a function that calls some: ``driver.call(gateway.drain)``. Its
-        exceptions are raised here, after the effects. Call it in the loop that runs :meth:`serve`; from another thread
-        use :meth:`call_from_thread`. Called from inside an effect (``on_event``), it returns before its own effects
-        are executed. Raises :class:`RuntimeError` if the driver does not serve.
-        """
-        if self._token is None:
-            raise RuntimeError("the driver does not serve")
-        self._now = self._clock()
-        try:
-            return function(*arguments, self._now, **options)
-        finally:
-            self._execute_effects()
-
-    def call_from_thread(self, function: Callable[..., Result], *arguments: object, **options: object) -> Result:
-        """As :meth:`call`, from another thread than that of the loop. It waits for the result."""
-        if self._token is None:
-            raise RuntimeError("the driver does not serve")
-        return anyio.from_thread.run_sync(partial(self.call, function, *arguments, **options), token=self._token)
-
-    def open_hosted(self, handler: MessageHandler, open_client: Callable[[float], ConnId]) -> ConnId:
-        """Open a client without bytes. ``open_client(now)`` calls ``open_messages`` of the engine; ``handler`` gets the
-        effects for this client, the first ones perhaps before this returns.
-
-        Report its messages with :meth:`call`, and its end with :meth:`release_hosted`.
-        """
-
-        def opened(now: float) -> ConnId:
-            conn = open_client(now)
-            self._hosted.add(conn, handler)
-            return conn
-
-        return self.call(opened)
-
-    def release_hosted(self, conn: ConnId) -> None:
-        """A client of :meth:`open_hosted` is over: report ``closed``. A second call has no effect."""
-        if self._hosted.remove(conn):
-            if not self._links:
-                self._on_all_released()
-            self._call_engine(self._engine.closed, conn)
-
-    def _execute(self, effect: Effect) -> None:
-        if not (self._hosted and self._hosted.carry_out(effect)):
-            super()._execute(effect)
 
     def _on_all_released(self) -> None:
         if self._idle is not None:
@@ -280,16 +230,28 @@ class AnyioDriver(Transfer):
             if not opened:
                 sock.close()
 
-    def _open_client(self, sock: ByteSocket, peer: str, local: str | None, pipe: TlsPipe | None) -> None:
+    async def _adopt(
+        self, sock: socket.socket, peer: str, local: str | None, alpn: str | None, gone: Callable[[], None] | None
+    ) -> ConnId | None:
+        """Give a connected socket to the engine. ``gone`` is called when it is closed."""
+        kept: ByteSocket = sock if gone is None else ToldSocket(sock, gone)
+        return self._open_client(kept, peer, local, None, alpn)
+
+    def _open_client(
+        self, sock: ByteSocket, peer: str, local: str | None, pipe: TlsPipe | None, alpn: str | None = None
+    ) -> ConnId | None:
+        """A client's connection for the engine; ``None`` if the engine raised. ``alpn``: of a TLS that is not ours."""
         self._now = self._clock()
         try:
-            conn = self._engine.open_downstream(peer, None if pipe is None else pipe.alpn, self._now, local=local)
+            chosen = alpn if pipe is None else pipe.alpn
+            conn = self._engine.open_downstream(peer, chosen, self._now, local=local)
         except Exception as exc:
             report(exc, "open_downstream()")
             close_socket(sock, reset=True)
-        else:
-            link = self._links[conn] = Link(conn, sock, pipe)
-            self._start(link)
+            return None
+        link = self._links[conn] = Link(conn, sock, pipe)
+        self._start(link)
+        return conn
 
     def _start(self, link: Link) -> None:
         """Read a connection that the engine knows; first deliver what came behind the TLS handshake."""

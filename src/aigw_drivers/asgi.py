@@ -5,10 +5,8 @@ ASGI's messages. Must not know: the meaning of messages, and which server runs t
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, MutableMapping
 from contextlib import asynccontextmanager
-from os import urandom
 from typing import Final, NamedTuple, TypeAlias
 
 import anyio
@@ -23,13 +21,11 @@ from aigw_sansio import (
     Engine,
     Event,
     Flush,
-    Gateway,
     MessageEngine,
     PauseReading,
     Refuse,
     ResumeReading,
 )
-from aigw_sansio.providers.known_hosts import known_hosts
 
 from .anyio_driver import AnswerHandler, AnyioDriver
 from .core.asgi_scope import Scope, address_of, headers_of, subprotocols_of, target_of
@@ -37,9 +33,7 @@ from .core.hosted import MessageEffect
 from .core.loops import asyncio_told
 from .core.sockets import address_text
 from .core.transfer import report
-from .server.memory import with_memory
-from .server.security_log import SecurityLog
-from .server.signatures import with_signatures
+from .server.embedded import embedded_gateway
 
 #: ASGI's types, as its specification has them.
 AsgiMessage: TypeAlias = MutableMapping[str, object]
@@ -108,16 +102,8 @@ class GatewayApp:
         on_event: Callable[[Event], None] | None = None,
         wrap: Callable[[Engine], Engine] | None = None,
     ) -> None:
-        config = with_memory(config)
-        #: The engine, for its ``snapshot()``.
-        self.gateway = Gateway(config, urandom(32), time.time() - time.monotonic())
-        #: Its driver: call other inputs of ``gateway`` with ``driver.call``.
-        self.driver = AnyioDriver(
-            self.gateway if wrap is None else wrap(self.gateway),
-            answer=with_signatures(answer),
-            on_event=SecurityLog(on_event),
-            known_hosts=known_hosts(config),
-        )
+        #: The engine, for its ``snapshot()``, and its driver: call other inputs of ``gateway`` with ``driver.call``.
+        self.gateway, self.driver = embedded_gateway(config, answer=answer, on_event=on_event, wrap=wrap)
         self._authenticate = authenticate
         self._own_headers = frozenset(name.lower().encode("latin-1") for name in own_headers)
         self._started = False

@@ -9,11 +9,14 @@ the kernel took nor whether the peer's stream was truncated.
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from math import inf
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
+
+from aigw_sansio import ConnId
 
 from .anyio_driver import RETRY_PAUSE_S, AnyioDriver
 from .core.link import ByteSocket
@@ -86,14 +89,38 @@ class ProtocolDriver(AnyioDriver):
         def accepted() -> TransportSocket:
             return self._new_socket(made)
 
-        server = await self._loop.create_server(accepted, sock=listener.socket, backlog=1024)
+        if listener.socket.family == getattr(socket, "AF_UNIX", None):
+            server = await self._loop.create_unix_server(accepted, sock=listener.socket, backlog=1024)
+        else:
+            server = await self._loop.create_server(accepted, sock=listener.socket, backlog=1024)
         try:
             await anyio.sleep_forever()
         finally:
             server.close()
 
-    def _new_socket(self, made: Callable[[TransportSocket], None]) -> TransportSocket:
-        gone = self._open_sockets.discard
+    async def _adopt(
+        self, sock: socket.socket, peer: str, local: str | None, alpn: str | None, gone: Callable[[], None] | None
+    ) -> ConnId | None:
+        opened: list[ConnId | None] = []
+
+        def made(transport: TransportSocket) -> None:
+            self._open_sockets.add(transport)
+            opened.append(self._open_client(transport, peer, local, None, alpn))
+
+        def released(transport: TransportSocket) -> None:
+            self._open_sockets.discard(transport)
+            if gone is not None:
+                gone()
+
+        await self._loop.connect_accepted_socket(lambda: self._new_socket(made, released), sock)
+        return opened[0]
+
+    def _new_socket(
+        self,
+        made: Callable[[TransportSocket], None],
+        gone: Callable[[TransportSocket], None] | None = None,
+    ) -> TransportSocket:
+        gone = gone or self._open_sockets.discard
         return self._socket_type(made, gone, self._on_read, self._on_readable, self._on_writable)
 
     async def _dial_tcp(self, host: str, port: int, look_up: LookUp) -> ByteSocket:

@@ -14,6 +14,11 @@ What there is
   :class:`ResumeReading`, :class:`Close`, :class:`Ask`, :class:`Emit`, :class:`Continue`; ``Effect`` is any of them.
 * Clients without bytes, of a host that owns the WebSocket: :class:`MessageEngine` has their inputs, :class:`Message` is
   one message; their effects are :class:`Accept`, :class:`Refuse`, :class:`CloseMessages`.
+* Clients in the process of the gateway, without a socket: :class:`LocalEngine` has their inputs. A request is a
+  :class:`Create` of :class:`Step` objects, each with a :class:`StepConfig`. ``NativeEvent`` is any event that they
+  take: :class:`NativeStarted`, :class:`NativeChunk`, :class:`NativeProviderEvent`, :class:`NativeResponse`,
+  :class:`NativeDone`, :class:`NativeFailed`, :class:`NativeCancelled`, :class:`NativeGoingAway`. What is told of an
+  exchange is its :class:`NativeMetadata`.
 * Questions (``Question``) and their answers (``Answer``): :class:`Authenticate` and :class:`Authenticated`,
   :class:`ReadMetrics` and :class:`Metrics`, :class:`Sign` and :class:`Signed`, :class:`FetchMedia` and
   :class:`FetchedMedia`; :class:`Unavailable` answers each.
@@ -53,9 +58,25 @@ A host whose framework owns the WebSocket calls ``open_messages``. After ``Accep
 and with 0 for an empty message.
 When the client closes it calls ``receive_close``, then ``closed``. It also calls ``closed`` when ``Refuse`` or
 ``CloseMessages`` is carried out, and after ``Close(abort)``. Pauses, losses and time are as for every connection.
+
+A program that calls providers from its own process calls ``open_local``, then ``create``. At ``Flush`` it takes events
+with ``take_events``, which needs no report. It calls ``closed`` when it leaves, at the latest after ``CloseMessages``.
 """
 
 from .config import Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
+from .dialects.commands import Create, Step
+from .dialects.events import (
+    NativeCancelled,
+    NativeChunk,
+    NativeDone,
+    NativeEvent,
+    NativeFailed,
+    NativeGoingAway,
+    NativeMetadata,
+    NativeProviderEvent,
+    NativeResponse,
+    NativeStarted,
+)
 from .effects import (
     Accept,
     Answer,
@@ -83,7 +104,7 @@ from .effects import (
     Tls,
     Unavailable,
 )
-from .engine_api import READ_SIZE, Engine, MessageEngine
+from .engine_api import READ_SIZE, Engine, LocalEngine, MessageEngine
 from .errors import LocalProtocolError
 from .events import (
     AttemptConnected,
@@ -114,6 +135,7 @@ from .events import (
     UpgradeRefused,
     UsageReported,
 )
+from .exchanges.policy import StepConfig
 from .faults import Fault, FaultKind, Side
 from .gateway import Gateway
 from .ids import AskId, ConnId
@@ -144,6 +166,7 @@ __all__ = [
     "Connect",
     "ConnectionRefused",
     "Continue",
+    "Create",
     "Effect",
     "Emit",
     "Engine",
@@ -159,10 +182,21 @@ __all__ = [
     "ImageDelta",
     "LifecycleEvent",
     "Limits",
+    "LocalEngine",
     "LocalProtocolError",
     "Message",
     "MessageEngine",
     "Metrics",
+    "NativeCancelled",
+    "NativeChunk",
+    "NativeDone",
+    "NativeEvent",
+    "NativeFailed",
+    "NativeGoingAway",
+    "NativeMetadata",
+    "NativeProviderEvent",
+    "NativeResponse",
+    "NativeStarted",
     "PauseReading",
     "ProviderEvent",
     "ProviderEventRead",
@@ -186,6 +220,8 @@ __all__ = [
     "Side",
     "Sign",
     "Signed",
+    "Step",
+    "StepConfig",
     "TextDelta",
     "Timeouts",
     "Tls",

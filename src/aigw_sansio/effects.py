@@ -4,7 +4,8 @@ Data only. The closed list of effects, questions and their answers. Must not kno
 
 After every call into :class:`aigw_sansio.gateway.Gateway` the driver takes ``effects()`` and executes them in order.
 Effects carry no bytes of a connection: :class:`Flush` says that there are some, and the driver pulls them.
-:class:`Accept`, :class:`Refuse` and :class:`CloseMessages` are for clients of ``open_messages`` alone.
+:class:`Accept` and :class:`Refuse` are for clients of ``open_messages`` alone, :class:`CloseMessages` for these and for
+clients of ``open_local``.
 """
 
 from typing import NamedTuple, TypeAlias
@@ -42,7 +43,8 @@ class Connect(msgspec.Struct, frozen=True):
 
 class Flush(msgspec.Struct, frozen=True, gc=False):
     """``conn`` has something to send: pull it with ``data_to_send(conn)`` (duties 4 and 5 of a driver), or with
-    ``messages_to_send(conn)`` if it is a client of ``open_messages``."""
+    ``messages_to_send(conn)`` if it is a client of ``open_messages``, or with ``take_events(conn, limit)`` if it is one
+    of ``open_local``."""
 
     conn: ConnId
 
@@ -106,11 +108,11 @@ class Refuse(msgspec.Struct, frozen=True):
 
 
 class CloseMessages(msgspec.Struct, frozen=True):
-    """End ``conn``, an accepted client of ``open_messages``, then report ``closed(conn)``.
+    """End ``conn``, an accepted client of ``open_messages`` or one of ``open_local``, then report ``closed(conn)``.
 
     Send all messages that can still be pulled, then close the WebSocket with ``code`` and ``reason``, which is at most
     123 bytes in UTF-8; 1000 without a reason also stands for a provider's close frame that has no code. A ``Close(conn,
-    abort)`` may follow if that takes too long.
+    abort)`` may follow if that takes too long. A client of ``open_local`` has no WebSocket, and all the time it likes.
     """
 
     conn: ConnId

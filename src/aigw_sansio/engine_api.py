@@ -4,13 +4,15 @@ Decides: which methods a driver may call, and what each asks of its caller. Must
 
 :class:`aigw_sansio.Gateway` is the engine. :class:`aigw_sansio.Recorder` has the same methods, and so have the toy
 engines of the driver conformance suite: a driver can drive anything that fits :class:`Engine`. A host that has clients
-without bytes needs a :class:`MessageEngine`. The ten duties of a
-driver are written in the docstring of :mod:`aigw_sansio`.
+without bytes needs a :class:`MessageEngine`, one with clients in its own process a :class:`LocalEngine`. The ten duties
+of a driver are written in the docstring of :mod:`aigw_sansio`.
 """
 
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from .dialects.commands import Create
+from .dialects.events import NativeEvent
 from .effects import Answer, Effect, Message
 from .ids import AskId, ConnId
 
@@ -156,4 +158,39 @@ class MessageEngine(Engine, Protocol):
 
         Next: send them, then report :meth:`data_sent` with the bytes of their ``data``, also if these are 0, and pull
         again; none: wait for ``Flush``. Pull no more until all that was pulled is reported.
+        """
+
+
+class LocalEngine(Engine, Protocol):
+    """An engine with clients in its own process, which have no socket: commands and events are Python objects.
+
+    What :class:`Engine` says holds for them too, except that they have neither bytes nor messages. Their effects are
+    ``Flush``, ``CloseMessages`` and ``Close(abort)``.
+    """
+
+    def open_local(self, gateway: str, principal: str | None, now: float) -> ConnId:
+        """Open a session of the native dialect. Returns the id of the client.
+
+        ``gateway`` is ``"ACCOUNT/GATEWAY"``: its settings hold, its tokens are not wanted. ``principal``: the client's
+        name in events. ``LocalProtocolError`` if the settings have no such gateway. Next: :meth:`create`. If the
+        gateway goes away or is out of memory, ``CloseMessages`` comes at once.
+        """
+
+    def create(self, conn: ConnId, create: Create, now: float) -> None:
+        """Begin an exchange. Without ``event_id`` the gateway names it; its events have the name.
+
+        A request that cannot run ends with ``NativeFailed``, as it would over a socket. ``LocalProtocolError`` if an
+        exchange with this ``event_id`` is running. Next: wait for ``Flush``, then :meth:`take_events`.
+        """
+
+    def cancel(self, conn: ConnId, event_id: str, now: float) -> None:
+        """End an exchange at once, with the provider's call: ``NativeCancelled`` follows, and what waits for it behind
+        the client's events is dropped. No effect if it has ended."""
+
+    def take_events(self, conn: ConnId, limit: int, now: float) -> list[NativeEvent]:
+        """Take at most ``limit`` events, the exchanges of the session in turn. Fewer: wait for the next ``Flush``.
+
+        Taking makes room: what is not taken waits, at most so much for each exchange, and then its provider is paused.
+        So a client that takes its exchanges at different paces opens a session for each. After ``CloseMessages`` take
+        the rest, then call :meth:`closed`; call that at any time to leave, which cancels what runs.
         """

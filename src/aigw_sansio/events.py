@@ -237,6 +237,8 @@ ProviderEvent: TypeAlias = (
 # Lifecycle events
 
 Reach: TypeAlias = Literal["dialled", "reused", "shared"]
+#: The protocol that a client speaks.
+SessionMode: TypeAlias = Literal["universal", "realtime", "native"]
 
 
 class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.opened"):
@@ -249,7 +251,7 @@ class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.
 
     session: int
     conn: ConnId
-    mode: Literal["universal", "realtime"]
+    mode: SessionMode
     account: str
     gateway: str
     peer: str

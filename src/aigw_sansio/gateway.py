@@ -7,6 +7,10 @@ a driver are in the docstring of the package :mod:`aigw_sansio`.
 from collections.abc import Sequence
 
 from .config import Config
+from .dialects.events import NativeEvent
+from .dialects.native.dialect import NativeDialect
+from .dialects.native.encoder import NativeItem
+from .dialects.native.requests import checked
 from .dialects.universal.dialect import UniversalDialect
 from .downstream.addresses import ClientAddresses, client_at
 from .downstream.admission import Admission, Admitted
@@ -17,8 +21,7 @@ from .downstream.memory_use import ClientCensus
 from .downstream.messages import MessagesConnection
 from .downstream.ports import PendingRequest, RequestHandler, Responder
 from .effects import Answer, Effect, Message
-from .engine.connection import Connection
-from .engine.memory import PER_CONNECTION, MemoryGuard
+from .engine.memory import MemoryGuard
 from .engine.send_buffer import PER_PIECE
 from .engine.services import Services
 from .engine.turns import TURN_BYTES
@@ -29,12 +32,14 @@ from .ids import AskId, ConnId
 from .providers.known_hosts import known_hosts
 from .realtime.open_relays import OpenRelays
 from .sessions.clients import Clients
+from .sessions.local_inputs import LocalInputs
+from .sessions.local_sessions import LocalSessions
 from .sessions.open_sessions import OpenSessions
 from .upstream.access_tokens import AuthorizingSource
 from .upstream.pool import Pool
 
 
-class Gateway:
+class Gateway(LocalInputs[NativeItem]):
     """An AI gateway without I/O: bytes, ends and time in; effects, bytes and a deadline out.
 
     ``now`` is monotonic time in seconds, and may not go back: every input raises ``LocalProtocolError`` for an earlier
@@ -48,25 +53,18 @@ class Gateway:
         "_admission",
         "_census",
         "_clients",
-        "_connections",
         "_drain_timer",
         "_limits",
-        "_now",
         "_pool",
         "_relays",
-        "_services",
         "_sessions",
         "_source",
-        "_turns",
-        "draining",
     )
 
     def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
         """``seed``: at least 16 bytes of the host's entropy, or fixed bytes for a run that is to be replayed.
         ``wall_offset``: Unix time minus ``now``, in seconds. Call :meth:`open_downstream` for each client."""
-        self._services = Services(config, seed, wall_offset, known_hosts(config))
-        self._turns = self._services.turns
-        self._connections: dict[ConnId, Connection] = {}
+        super().__init__(Services(config, seed, wall_offset, known_hosts(config)))
         self._pool = Pool(self._services, self._register)
         self._source = AuthorizingSource(self._services, self._pool)
         addresses = ClientAddresses(config.trusted_proxies)
@@ -82,6 +80,7 @@ class Gateway:
             census=self._census,
             on_ended=self._session_ended,
         )
+        self._local = LocalSessions(self._services, self._sessions, self._census, NativeDialect(), checked)
         self._relays = OpenRelays(
             self._services,
             client_of=lambda conn, peer: self._clients.of(conn, peer).client,
@@ -92,9 +91,6 @@ class Gateway:
             on_ended=self._finish_drain,
         )
         MemoryGuard(self._services, self._census).watch()
-        self._now = float("-inf")
-        #: The gateway is going away: no new sessions, no new exchanges.
-        self.draining = False
         self._drain_timer = self._services.timers.timer(self._on_drain_timeout)
 
     # -- inputs -------------------------------------------------------------------------------------------------
@@ -367,6 +363,10 @@ class Gateway:
         connection = self._look(conn, self._now)
         return [] if connection is None else connection.buffer.take(limit)
 
+    def take_events(self, conn: ConnId, limit: int, now: float) -> list[NativeEvent]:
+        """Take at most ``limit`` events for a client of :meth:`open_local`. See :meth:`.LocalEngine.take_events`."""
+        return [item.event for item in self._take(conn, limit, now)]
+
     def next_timeout(self) -> float | None:
         """The deadline for :meth:`handle_timeout`, in monotonic seconds; ``None`` if there is none. Read it again after
         every input."""
@@ -402,38 +402,12 @@ class Gateway:
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _check(self, now: float) -> None:
-        if now < self._now:
-            raise LocalProtocolError(f"time runs backwards: now is {now}, the last input was at {self._now}")
-
-    def _advance(self, now: float) -> None:
-        self._check(now)
-        self._now = now
-        self._turns.left = TURN_BYTES
-
-    def _look(self, conn: ConnId, now: float) -> Connection | None:
-        """The connection of an input that may still prove to be misuse, so ``_now`` is not moved yet."""
-        if not self._services.was_issued(conn):
-            raise LocalProtocolError(f"no connection {conn} was ever issued")
-        self._check(now)
-        return self._connections.get(conn)
-
-    def _find(self, conn: ConnId, now: float) -> Connection | None:
-        connection = self._look(conn, now)
-        self._now = now
-        self._turns.left = TURN_BYTES
-        return connection
-
     def _handler(self, refused: Fault | None, peer: str) -> RequestHandler:
         """Decides about the requests of a client. ``refused``: why it is one too many."""
         return self._admission if refused is None else TurnAway(self._services, refused, client_at(peer))
 
     def _open_connections(self) -> int:
         return len(self._connections) - self._services.dials.held
-
-    def _register(self, connection: Connection) -> None:
-        self._connections[connection.conn] = connection
-        self._services.grow(PER_CONNECTION)
 
     def _session_ended(self, now: float) -> None:
         self._services.defer(self._pool.serve_all)  # less is kept from the others

@@ -15,6 +15,8 @@ from hashlib import blake2b
 import msgspec
 
 from .config import Config
+from .dialects.commands import Create
+from .dialects.events import NativeEvent
 from .effects import ANSWER_TYPE, Answer, Effect, Message, Unavailable
 from .engine_api import READ_SIZE
 from .gateway import Gateway
@@ -29,6 +31,7 @@ _TYPES: dict[tuple[str, int], object] = {
     ("receive_message", 1): bytes,
     ("open_messages", 0): bytes,
     ("open_messages", 2): list[tuple[bytes, bytes]],
+    ("create", 1): Create,
 }
 
 
@@ -70,6 +73,8 @@ def _plain(value: object) -> object:
         return b64encode(value).decode()
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, Create):
+        return msgspec.to_builtins(value)
     if isinstance(value, _ANSWER_CLASSES):
         return [type(value).__name__, msgspec.to_builtins(value)]
     return value
@@ -128,6 +133,26 @@ class Recorder:
     def receive_close(self, conn: ConnId, code: int, reason: str, now: float) -> None:
         """See :meth:`.Gateway.receive_close`."""
         self._call("receive_close", conn, code, reason, now)
+
+    def open_local(self, gateway: str, principal: str | None, now: float) -> ConnId:
+        """See :meth:`.Gateway.open_local`."""
+        conn = self._call("open_local", gateway, principal, now)
+        assert isinstance(conn, int)
+        return ConnId(conn)
+
+    def create(self, conn: ConnId, create: Create, now: float) -> None:
+        """See :meth:`.Gateway.create`."""
+        self._call("create", conn, create, now)
+
+    def cancel(self, conn: ConnId, event_id: str, now: float) -> None:
+        """See :meth:`.Gateway.cancel`."""
+        self._call("cancel", conn, event_id, now)
+
+    def take_events(self, conn: ConnId, limit: int, now: float) -> list[NativeEvent]:
+        """See :meth:`.Gateway.take_events`."""
+        events = self._call("take_events", conn, limit, now)
+        assert isinstance(events, list)
+        return events
 
     def connected(self, conn: ConnId, alpn: str | None, now: float) -> None:
         """See :meth:`.Gateway.connected`."""

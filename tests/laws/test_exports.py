@@ -32,6 +32,9 @@ CORE_EXPORTS = {
     # provider events
     "ProviderEvent", "ResponseStarted", "TextDelta", "ReasoningDelta", "ToolCallStarted", "ToolCallDelta", "AudioDelta",
     "ImageDelta", "RefusalDelta", "Citation", "UsageReported", "ResponseFinished", "ResponseFailed", "Unrecognised",
+    # clients in the process of the gateway
+    "LocalEngine", "Create", "Step", "StepConfig", "NativeEvent", "NativeMetadata", "NativeStarted", "NativeChunk",
+    "NativeProviderEvent", "NativeResponse", "NativeDone", "NativeFailed", "NativeCancelled", "NativeGoingAway",
     # errors, ids, recording
     "Fault", "FaultKind", "Side", "LocalProtocolError", "ConnId", "AskId", "Recorder", "replay", "ReplayDiffers",
     "__version__",
@@ -40,7 +43,7 @@ CORE_EXPORTS = {
 DRIVER_EXPORTS = {
     "AnyioDriver", "ProtocolDriver", "AnswerHandler", "DriverName", "Listener", "listen", "running", "Running", "Settings",
     "ServerSettings", "SettingsError", "load_settings", "WebSocketClient", "WebSocketClosed", "HandshakeRefused",
-    "LoopbackProvider", "MessageHandler", "MessageEffect", "TlsPipe", "client_context",
+    "LoopbackProvider", "MessageHandler", "MessageEffect", "TlsPipe", "client_context", "LocalClient", "SyncLocalClient",
 }  # fmt: skip
 
 CLIENT_EXPORTS = {
@@ -67,14 +70,15 @@ PACKAGES = [package for package, _ in PINNED]
 
 #: Exports that are neither class nor function, so they have no docstring: types, ids and constants.
 WITHOUT_DOCSTRING = {
-    "READ_SIZE", "__version__", "Effect", "Question", "Answer", "Event", "LifecycleEvent", "ProviderEvent", "ConnId", "AskId",
+    "READ_SIZE", "__version__", "Effect", "Question", "Answer", "Event", "LifecycleEvent", "ProviderEvent", "NativeEvent", "ConnId", "AskId",
     "AnswerHandler", "DriverName", "Mode", "MessageEffect",
 }  # fmt: skip
 
 #: The modules of the core that the drivers proper import beside ``aigw_sansio`` itself, and which of them does.
 INNER_MODULES = {
     "anyio_driver": {"effects"},
-    "asgi": {"providers.known_hosts"},
+    "local.exchange": {"faults"},  # the code of each fault
+    "server.embedded": {"providers.known_hosts"},
     "server.serve": {"providers.known_hosts"},
     "server.concerns": {"providers.auth"},  # which names say that a value is a key
     "server.settings": {

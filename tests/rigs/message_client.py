@@ -28,27 +28,16 @@ TARGET = b"/v1/local/default"
 HOST = (b"host", b"gw.test")
 
 
-class MessageClient:
-    """Asks for a WebSocket at once. ``effects`` holds what came, but for events; messages are taken by hand."""
+class HostedClient:
+    """A client without a socket at a gateway, and its host. ``effects`` holds what came, but for events."""
 
-    def __init__(
-        self,
-        config: Config,
-        target: bytes = TARGET,
-        *,
-        headers: Sequence[tuple[bytes, bytes]] = (HOST,),
-        subprotocols: Sequence[str] = (),
-        principal: str | None = None,
-        gateway: Gateway | None = None,
-        peer: str = "192.0.2.1:5000",
-        now: float = 100.0,
-    ) -> None:
-        self.gateway = gateway or Gateway(config, b"a seed for one client", 1_700_000_000.0)
+    conn: ConnId
+
+    def __init__(self, gateway: Gateway, now: float) -> None:
+        self.gateway = gateway
         self.now = now
         self.effects: list[Effect] = []
         self.events: list[Event] = []
-        self.conn = self.gateway.open_messages(target, peer, headers, subprotocols, principal, self.now)
-        self.collect()
 
     def collect(self) -> None:
         """Keep the effects since the last call."""
@@ -63,6 +52,49 @@ class MessageClient:
         found = [effect for effect in self.effects if isinstance(effect, kinds)]
         self.effects = [effect for effect in self.effects if not isinstance(effect, kinds)]
         return found
+
+    def dialled(self, *, request: Callable[[bytes], object] = len) -> ConnId:
+        """The dial that came succeeds; its request is taken, and shown to ``request``."""
+        (effect,) = self.of(Connect)
+        assert isinstance(effect, Connect)
+        self.gateway.connected(effect.conn, None, self.now)
+        while data := self.gateway.data_to_send(effect.conn):
+            request(data)
+            self.gateway.data_sent(effect.conn, len(data), self.now)
+        self.collect()
+        return effect.conn
+
+    def provider_says(self, conn: ConnId, data: bytes) -> None:
+        self.gateway.receive_data(conn, data, self.now)
+        self.collect()
+
+    def pass_time(self, seconds: float) -> None:
+        until = self.now + seconds
+        while (due := self.gateway.next_timeout()) is not None and due <= until:
+            self.now = due
+            self.gateway.handle_timeout(due)
+            self.collect()
+        self.now = until
+
+
+class MessageClient(HostedClient):
+    """Asks for a WebSocket at once. Messages are taken by hand."""
+
+    def __init__(
+        self,
+        config: Config,
+        target: bytes = TARGET,
+        *,
+        headers: Sequence[tuple[bytes, bytes]] = (HOST,),
+        subprotocols: Sequence[str] = (),
+        principal: str | None = None,
+        gateway: Gateway | None = None,
+        peer: str = "192.0.2.1:5000",
+        now: float = 100.0,
+    ) -> None:
+        super().__init__(gateway or Gateway(config, b"a seed for one client", 1_700_000_000.0), now)
+        self.conn = self.gateway.open_messages(target, peer, headers, subprotocols, principal, self.now)
+        self.collect()
 
     @property
     def accepted(self) -> bool:
@@ -102,33 +134,10 @@ class MessageClient:
             self.confirm(taken)
         return found
 
-    def dialled(self, *, request: Callable[[bytes], object] = len) -> ConnId:
-        """The dial that came succeeds; its request is taken, and shown to ``request``."""
-        (effect,) = self.of(Connect)
-        assert isinstance(effect, Connect)
-        self.gateway.connected(effect.conn, None, self.now)
-        while data := self.gateway.data_to_send(effect.conn):
-            request(data)
-            self.gateway.data_sent(effect.conn, len(data), self.now)
-        self.collect()
-        return effect.conn
-
-    def provider_says(self, conn: ConnId, data: bytes) -> None:
-        self.gateway.receive_data(conn, data, self.now)
-        self.collect()
-
     def close(self, code: int = 1000, reason: str = "") -> None:
         self.gateway.receive_close(self.conn, code, reason, self.now)
         self.gateway.closed(self.conn, self.now)
         self.collect()
-
-    def pass_time(self, seconds: float) -> None:
-        until = self.now + seconds
-        while (due := self.gateway.next_timeout()) is not None and due <= until:
-            self.now = due
-            self.gateway.handle_timeout(due)
-            self.collect()
-        self.now = until
 
 
 BACKPRESSURE = (PauseReading, ResumeReading)

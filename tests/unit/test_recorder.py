@@ -14,7 +14,9 @@ from tests.world.world import CONFIG, random_moves, run
 from aigw_sansio import (
     Authenticated,
     Config,
+    Create,
     Engine,
+    LocalEngine,
     MessageEngine,
     Metrics,
     ProviderSettings,
@@ -22,6 +24,8 @@ from aigw_sansio import (
     ReplayDiffers,
     Secret,
     Signed,
+    Step,
+    StepConfig,
     Unavailable,
     recorder,
     replay,
@@ -97,7 +101,9 @@ class _Listener:
     def __getattr__(self, name: str) -> Callable[..., object]:
         def method(*arguments: object, **options: object) -> object:
             _Listener.heard.append((name, (*arguments, *options.values())))
-            return {"open_downstream": 7, "open_messages": 7, "effects": [], "data_to_send": b""}.get(name)
+            return {"open_downstream": 7, "open_messages": 7, "open_local": 7, "take_events": [], "effects": []}.get(
+                name
+            )
 
         return method
 
@@ -105,6 +111,7 @@ class _Listener:
 #: A value for each type of argument and field. Bytes are not UTF-8, so that they cannot pass for text.
 SAMPLES: dict[object, object] = {
     bool: True, int: 3, float: 2.5, str: "\u20ac text", bytes: b"\x00\xff\xfe=", str | None: "name", float | None: 1.5,
+    Create: Create("a", [Step("p", "e", headers=[("a", "b")], query=b"\x00\xff", config=StepConfig(response="both"))]),
     Sequence[str]: ["a", "b"], Sequence[tuple[bytes, bytes]]: [(b"name", b"\xff")],
 }  # fmt: skip
 ANSWER_CLASSES = [*ANSWER_TYPE.values(), Unavailable]
@@ -126,7 +133,7 @@ def test_every_class_of_answer_is_recorded_and_replayed(cls: type, monkeypatch: 
 
 INPUTS = [
     name
-    for name, method in (vars(Engine) | vars(MessageEngine)).items()
+    for name, method in (vars(Engine) | vars(MessageEngine) | vars(LocalEngine)).items()
     if inspect.isfunction(method) and "now" in inspect.signature(method).parameters
 ]
 
@@ -151,9 +158,8 @@ def test_every_input_is_recorded_and_replayed(name: str, monkeypatch: pytest.Mon
 
 
 def test_there_are_inputs_to_record() -> None:
-    assert {"open_downstream", "open_messages", "receive_message", "answer", "closed", "drain", "handle_timeout"} < set(
-        INPUTS
-    )
+    some = {"open_downstream", "open_messages", "receive_message", "answer", "closed", "drain", "handle_timeout"}
+    assert some | {"open_local", "create", "cancel", "take_events"} < set(INPUTS)
 
 
 KEY_FILE = {

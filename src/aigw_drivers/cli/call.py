@@ -136,7 +136,7 @@ async def print_text(
             if is_open:
                 output.write_line("")
         if not has_text and stream.response is not None:
-            output.write_line(stream.response.json_text.decode("utf-8", "replace"))
+            output.write_line(stream.response.raw.decode("utf-8", "replace"))
     return stream.metadata
 
 
@@ -146,7 +146,7 @@ async def print_json(
     """Print each chunk of the provider, or the whole response, as a line of JSON. Raises what the client raises."""
     async with client.stream(provider, endpoint, query, mode="raw", **options) as stream:
         async for chunk in stream:
-            output.write_line(" ".join(chunk.json_text.decode("utf-8", "replace").splitlines()))
+            output.write_line(" ".join(chunk.raw.decode("utf-8", "replace").splitlines()))
             if output.reader_gone:
                 break
     return stream.metadata

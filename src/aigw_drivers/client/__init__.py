@@ -8,9 +8,10 @@ WebSocket.
   :class:`GatewayError`.
 """
 
-from .client import Client, Stream
+from .client import Client
 from .errors import ClientError, ConnectionLost, GatewayError, NotConnected, ProviderError
 from .request import Options, Step, StepConfig
+from .stream import Stream
 from .sync import SyncClient, SyncStream
 from .values import Content, Metadata, Mode, Response
 from .websocket import HandshakeRefused, WebSocketClient, WebSocketClosed, connect

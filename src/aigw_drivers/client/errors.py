@@ -6,6 +6,9 @@ refused, the provider failed. Must not know: sockets and messages.
 Mistakes of the caller are ``ValueError`` and ``TypeError``, as anywhere in Python.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from .values import Content, Metadata
 
 
@@ -59,8 +62,8 @@ class ProviderError(ClientError):
 class GatewayError(ClientError):
     """The gateway refused the request, or could not get it through to the end.
 
-    ``code`` and ``message`` are the gateway's (client protocol, section 5); ``kind`` names the fault if the response
-    had begun, else it is empty. ``status``, ``attempts``, ``retryable`` and ``metadata`` are as in
+    ``code`` and ``message`` are the gateway's (client protocol, section 5); ``kind`` names the fault. A socket tells it
+    only if the response had begun, else it is empty. ``status``, ``attempts``, ``retryable`` and ``metadata`` are as in
     :class:`ProviderError`.
     """
 
@@ -73,3 +76,19 @@ class GatewayError(ClientError):
         self.status = metadata.status or 0
         self.attempts = metadata.attempts or 0
         self.retryable = retryable
+
+
+def status_failure(metadata: Metadata, response: Content) -> Callable[[], ClientError] | None:
+    """What a whole ``response`` is as an error; ``None`` if its status says that it is none."""
+    status = metadata.status
+    if status is None or status < 300:
+        return None
+    text = f"the provider answered {status}: {response.text()[:200]}"
+    retryable = status in (408, 409, 429) or status >= 500
+    return partial(ProviderError, text, metadata, response, retryable=retryable)
+
+
+def cancelled_unasked(metadata: Metadata) -> GatewayError:
+    """The error of an exchange that somebody else cancelled."""
+    text = "the exchange was cancelled by the gateway"
+    return GatewayError(2005, text, metadata, kind="cancelled", retryable=False)

@@ -3,15 +3,47 @@
 Decides: what an exchange shows before, during and at its end. Must not know: sockets, tasks and threads.
 """
 
-from .protocol import Exchange
+from typing import Generic, Protocol, TypeVar
+
+from .errors import ClientError
 from .values import Content, Metadata
 
 
-class ExchangeView:
+class Running(Protocol):
+    """A running exchange, as its stream sees it."""
+
+    @property
+    def sent(self) -> bool:
+        """Whether the gateway may have its request."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it ended because it was cancelled."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the gateway told of it last."""
+
+    @property
+    def response(self) -> Content | None:
+        """The whole response, if it is no stream."""
+
+    def failure(self) -> ClientError | None:
+        """Why it failed; ``None`` if it did not."""
+
+
+RunningT = TypeVar("RunningT", bound=Running)
+
+
+class ExchangeView(Generic[RunningT]):
     """The part of a stream that is alike in all clients."""
 
     def __init__(self, event_id: str, *, gives_body: bool) -> None:
-        self._exchange: Exchange | None = None  # once the stream is entered
+        self._exchange: RunningT | None = None  # once the stream is entered
         self._gives_body = gives_body
         #: The name of the exchange.
         self.event_id = event_id
@@ -33,12 +65,12 @@ class ExchangeView:
         return self._begun.cancelled
 
     @property
-    def _begun(self) -> Exchange:
+    def _begun(self) -> RunningT:
         if self._exchange is None:
             raise RuntimeError("enter the stream first: (async) with client.stream(...) as stream")
         return self._exchange
 
-    def _end(self, exchange: Exchange) -> list[Content]:
+    def _end(self, exchange: RunningT) -> list[Content]:
         """What iteration gives behind the last item: a whole response, once. Raises what the exchange failed with."""
         failure = exchange.failure()
         if failure is not None:

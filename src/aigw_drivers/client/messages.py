@@ -121,7 +121,7 @@ def read_message(data: str | bytes) -> Message | None:
 def read_envelope(content: Content) -> Trouble | None:
     """The gateway's own refusal in ``content``, ``None`` if this is a provider's response."""
     try:
-        envelope = _decode_envelope(content.json_text)
+        envelope = _decode_envelope(content.raw)
     except (msgspec.DecodeError, RecursionError):
         return None
     if envelope.success or not envelope.error:

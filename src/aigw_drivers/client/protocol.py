@@ -22,7 +22,7 @@ from typing import Final, TypeAlias
 
 from aigw_sansio import ProviderEvent
 
-from .errors import ClientError, ConnectionLost, GatewayError, ProviderError
+from .errors import ClientError, ConnectionLost, GatewayError, ProviderError, cancelled_unasked, status_failure
 from .messages import Message, Trouble, read_envelope, read_message
 from .request import PING_MESSAGE, cancel_message
 from .values import Content, Metadata
@@ -219,8 +219,7 @@ class ClientProtocol:
                 if exchange.cancelled:
                     self._end(exchange)
                 else:
-                    told = Trouble(2005, "the exchange was cancelled by the gateway", "cancelled")
-                    self._fail(exchange, _failure_of(told, message.metadata))
+                    self._fail(exchange, partial(cancelled_unasked, message.metadata))
             case "error" if message.error is not None:
                 exchange.metadata = message.metadata
                 self._fail(exchange, _failure_of(message.error, message.metadata))
@@ -230,10 +229,8 @@ class ClientProtocol:
         refused = read_envelope(response)
         if refused is not None:
             self._fail(exchange, _failure_of(refused, metadata))
-        elif metadata.status is not None and metadata.status >= 300:
-            text = f"the provider answered {metadata.status}: {response.text()[:200]}"
-            retryable = metadata.status in (408, 409, 429) or metadata.status >= 500
-            self._fail(exchange, partial(ProviderError, text, metadata, response, retryable=retryable))
+        elif (failure := status_failure(metadata, response)) is not None:
+            self._fail(exchange, failure)
         else:
             exchange.response = response if exchange._is_wanted else None
             self._end(exchange)

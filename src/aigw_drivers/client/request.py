@@ -83,8 +83,7 @@ def create_message(steps: Sequence[Step], event_id: str, mode: Mode) -> str:
     Raises ``TypeError`` or ``ValueError`` if something is no JSON, a step has both ``query`` and ``body``, or
     ``event_id`` has the wrong length.
     """
-    if not 1 <= len(event_id) <= _LONGEST_ID:
-        raise ValueError(f"event_id has {len(event_id)} characters; it must have 1 to {_LONGEST_ID}")
+    check_event_id(event_id)
     request = [_step(step, mode if number == 0 else None) for number, step in enumerate(steps)]
     data = msgspec.json.encode({"type": "universal.create", "eventId": event_id, "request": request})
     if is_too_deep(data):
@@ -96,6 +95,18 @@ def create_message(steps: Sequence[Step], event_id: str, mode: Mode) -> str:
         raise ValueError(f"the request holds a msgspec.Raw that is no JSON: {error}") from None
 
 
+def check_event_id(event_id: str) -> None:
+    """Raises ``ValueError`` if ``event_id`` has the wrong length."""
+    if not 1 <= len(event_id) <= _LONGEST_ID:
+        raise ValueError(f"event_id has {len(event_id)} characters; it must have 1 to {_LONGEST_ID}")
+
+
+def check_step(step: Step) -> None:
+    """Raises ``ValueError`` if ``step`` has two bodies."""
+    if step.query is not None and step.body is not None:
+        raise ValueError("a step has query or body, not both")
+
+
 def cancel_message(event_id: str) -> str:
     """The JSON text of ``universal.cancel``."""
     return msgspec.json.encode({"type": "universal.cancel", "eventId": event_id}).decode()
@@ -105,8 +116,7 @@ PING_MESSAGE: Final = '{"type":"universal.ping"}'
 
 
 def _step(step: Step, mode: Mode | None) -> dict[str, object]:
-    if step.query is not None and step.body is not None:
-        raise ValueError("a step has query or body, not both")
+    check_step(step)
     config: dict[str, object] = dict(step.config)
     if mode is not None:
         config["response"] = mode

@@ -9,18 +9,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from types import TracebackType
-from typing import Final, Generic, Literal, Self, TypeVar, Unpack, cast, overload
+from typing import Any, Final, Generic, Literal, Self, TypeVar, Unpack, cast, overload
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from aigw_sansio import ProviderEvent, Secret
 
 from ..core.threads import no_thread_is_an_os_error
-from .client import Client, Stream
+from .caller import Caller
+from .client import Client
 from .errors import NotConnected
 from .link import Observer
 from .protocol import Item
 from .request import Options
+from .stream import Stream
 from .values import Content, Metadata, Mode, Response
 
 ItemT = TypeVar("ItemT", bound=Item)
@@ -30,39 +32,19 @@ ResultT = TypeVar("ResultT")
 _ITEMS_A_TRIP: Final = 256
 
 
-class SyncClient:
-    """A client of one gateway for ordinary code: ``with SyncClient(url) as client:``.
+class SyncCaller:
+    """A client for ordinary code: the base of :class:`SyncClient`."""
 
-    Parameters, methods and errors are those of :class:`.client.Client`, without ``await``. Any thread may call, and
-    many at once. Leaving the block closes the socket and ends the thread; exchanges of other threads then fail with
-    :class:`.errors.ConnectionLost`. ``on_message`` is called in the client's thread.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        *,
-        token: str | Secret | None = None,
-        headers: Sequence[tuple[str, str]] = (),
-        ssl_context: ssl.SSLContext | None = None,
-        open_timeout_s: float = 30.0,
-        on_message: Observer | None = None,
-    ) -> None:
-        self._client = Client(
-            url,
-            token=token,
-            headers=headers,
-            ssl_context=ssl_context,
-            open_timeout_s=open_timeout_s,
-            on_message=on_message,
-        )
+    def __init__(self, client: Caller[Any]) -> None:
+        """``client``: also the context in which it runs."""
+        self._client = client
         self._stack = ExitStack()
         self._portal: BlockingPortal | None = None
         self._is_closed = False
 
     def __enter__(self) -> Self:
         if self._portal is not None:
-            raise RuntimeError("a SyncClient is entered once; make another one")
+            raise RuntimeError(f"a {type(self).__name__} is entered once; make another one")
         with ExitStack() as stack:
             with no_thread_is_an_os_error():
                 self._portal = stack.enter_context(start_blocking_portal("asyncio"))
@@ -111,7 +93,7 @@ class SyncClient:
     def _call(self, function: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """Run ``function`` in the client's loop. If the wait is interrupted (Ctrl-C), it is cancelled."""
         if self._portal is None:
-            raise RuntimeError("enter the client first: with SyncClient(...) as client")
+            raise RuntimeError(f"enter the client first: with {type(self).__name__}(...) as client")
         try:
             future = self._portal.start_task_soon(function)
         except RuntimeError:
@@ -125,11 +107,41 @@ class SyncClient:
             raise
 
 
+class SyncClient(SyncCaller):
+    """A client of one gateway for ordinary code: ``with SyncClient(url) as client:``.
+
+    Parameters, methods and errors are those of :class:`.client.Client`, without ``await``. Any thread may call, and
+    many at once. Leaving the block closes the socket and ends the thread; exchanges of other threads then fail with
+    :class:`.errors.ConnectionLost`. ``on_message`` is called in the client's thread.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | Secret | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        ssl_context: ssl.SSLContext | None = None,
+        open_timeout_s: float = 30.0,
+        on_message: Observer | None = None,
+    ) -> None:
+        super().__init__(
+            Client(
+                url,
+                token=token,
+                headers=headers,
+                ssl_context=ssl_context,
+                open_timeout_s=open_timeout_s,
+                on_message=on_message,
+            )
+        )
+
+
 class SyncStream(Generic[ItemT]):
     """One exchange, as :class:`.client.Stream` without ``await``: enter it, then iterate it. One thread iterates at a
     time."""
 
-    def __init__(self, client: SyncClient, stream: Stream[ItemT]) -> None:
+    def __init__(self, client: SyncCaller, stream: Stream[ItemT]) -> None:
         self._client = client
         self._stream = stream
         self._items: deque[ItemT] = deque()

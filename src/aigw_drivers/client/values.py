@@ -37,27 +37,35 @@ class Metadata(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 class Content(msgspec.Struct, frozen=True):
     """What a provider sent: one chunk of a stream, or a whole response.
 
-    ``json_text`` is what the gateway put into its message: the provider's own JSON byte for byte, else a JSON string of
-    its text, or with ``is_base64`` of its bytes.
+    ``raw`` is what came. Out of a message of the gateway it is JSON text: the provider's own JSON byte for byte, else a
+    JSON string of its text, or with ``is_base64`` of its bytes. With ``is_plain`` it is the provider's bytes: the
+    gateway runs in this process, and no message was around them.
     """
 
-    json_text: bytes
+    raw: bytes
     is_base64: bool = False
+    is_plain: bool = False
 
     def json(self) -> object:
-        """The decoded JSON. Raises :class:`msgspec.DecodeError` if it is nested too deeply."""
-        value: object = msgspec.json.decode(self.json_text)
+        """The decoded JSON; the text, if it is no JSON. Raises :class:`msgspec.DecodeError` if it came in a message and
+        is nested too deeply."""
+        try:
+            value: object = msgspec.json.decode(self.raw)
+        except ValueError:  # no JSON, or half of a surrogate pair
+            if not self.is_plain:
+                raise
+            return self.text()
         return value
 
     def data(self) -> bytes:
         """The provider's bytes: decoded base64, the text of a JSON string in UTF-8, else the JSON itself."""
-        if not self.json_text.startswith(b'"'):
-            return self.json_text
+        if self.is_plain or not self.raw.startswith(b'"'):
+            return self.raw
         try:
-            text = msgspec.json.decode(self.json_text, type=str)
+            text = msgspec.json.decode(self.raw, type=str)
             return b64decode(text) if self.is_base64 else text.encode()
         except ValueError:  # half of a surrogate pair, or no base64
-            return self.json_text
+            return self.raw
 
     def text(self) -> str:
         """:meth:`data` as text; what is not UTF-8 is replaced."""

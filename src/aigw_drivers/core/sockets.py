@@ -79,6 +79,19 @@ def listen(
     return listeners
 
 
+def listeners_on(sockets: Sequence[socket.socket], ssl_context: ssl.SSLContext | None = None) -> list[Listener]:
+    """Listeners on ``sockets`` that others bound, TCP or Unix: systemd, a supervisor, a test. They are made
+    non-blocking, since a blocking ``accept`` would hold up the loop. Raises ``ValueError`` if one does not listen."""
+    listeners: list[Listener] = []
+    for sock in sockets:
+        listens = sock.type == socket.SOCK_STREAM and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        if not listens:
+            raise ValueError(f"{address_text(sock.getsockname())} is no listening stream socket; call listen() of it")
+        sock.setblocking(False)
+        listeners.append(Listener(sock, ssl_context))
+    return listeners
+
+
 def address_text(address: object) -> str:
     """``"192.0.2.1:5000"``, ``"[2001:db8::1]:5000"``, or ``"unix"`` for an address without host and port."""
     match address:

@@ -6,6 +6,7 @@ protocol.
 
 import logging
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,7 +22,7 @@ from aigw_sansio.providers.known_hosts import known_hosts
 
 from ..anyio_driver import AnswerHandler, AnyioDriver
 from ..asyncio_driver import ProtocolDriver, require_asyncio
-from ..core.sockets import Listener, listen
+from ..core.sockets import Listener, listen, listeners_on
 from ..core.tls import server_context
 from ..loopback import LoopbackProvider
 from .descriptors import handshakes_for, with_descriptors
@@ -36,7 +37,8 @@ DriverName: TypeAlias = Literal["anyio", "protocol"]
 
 
 class Running:
-    """A gateway that accepts clients at ``url``, which has no path. Call :meth:`drain` to end it in order."""
+    """A gateway that accepts clients at ``url``, which has no path; for a Unix socket it is ``unix:`` and the path of
+    that. Call :meth:`drain` to end it in order."""
 
     def __init__(self, url: str, driver: AnyioDriver | ProtocolDriver, gateway: Gateway) -> None:
         self.url = url
@@ -63,15 +65,18 @@ async def running(
     answer: AnswerHandler | None = None,
     on_event: Callable[[Event], None] | None = None,
     wrap: Callable[[Engine], Engine] | None = None,
+    sockets: Sequence[socket.socket] = (),
 ) -> AsyncIterator[Running]:
     """Run a gateway during the block. The end of the block aborts all connections; call ``drain`` before it to let
     them finish.
 
     ``driver`` is ``"anyio"`` or ``"protocol"``. Questions go to ``answer`` first; :mod:`.signatures` makes the
     signatures that it does not give. ``on_event`` is called with each event; refusals and limits are logged
-    (:mod:`.security_log`). ``loopback`` adds the built-in provider, under the slug ``loopback``. ``wrap(gateway)`` is
-    the engine that is driven in place of the gateway: for tests, :meth:`aigw_drivers.testing.MockProvider.over`. Raises
-    ``OSError`` if it cannot listen, and ``RuntimeError`` if ``driver`` is ``"protocol"`` on trio.
+    (:mod:`.security_log`). ``loopback`` adds the built-in provider, under the slug ``loopback``. ``sockets`` are
+    listening sockets that others bound, TCP or Unix; they take the place of the settings' ``host`` and ``port``, and
+    are closed at the end. ``wrap(gateway)`` is the engine that is driven in place of the gateway: for tests,
+    :meth:`aigw_drivers.testing.MockProvider.over`. Raises ``OSError`` if it cannot listen, ``ValueError`` if one of
+    ``sockets`` does not, and ``RuntimeError`` if ``driver`` is ``"protocol"`` on trio.
     """
     if driver == "protocol":
         require_asyncio()
@@ -80,9 +85,8 @@ async def running(
     if server.tls_certificate is not None:
         context = server_context(server.tls_certificate, server.tls_key or server.tls_certificate, ("h2", "http/1.1"))
     async with AsyncExitStack() as stack:
-        listeners = listen(
-            server.host, server.port, context
-        )  # before the task group, which would wrap the error in a group
+        # before the task group, which would wrap the error in a group
+        listeners = listeners_on(sockets, context) if sockets else listen(server.host, server.port, context)
         for listener in listeners:
             stack.callback(listener.socket.close)
         config = with_memory(with_descriptors(settings.config), server.workers)
@@ -102,15 +106,25 @@ async def running(
             handshakes=handshakes,
             known_hosts=known_hosts(config),
         )
-        port = listeners[0].socket.getsockname()[1]
-        host = f"[{server.host}]" if ":" in server.host else server.host
         tasks = await stack.enter_async_context(anyio.create_task_group())
-        run = Running(f"{'wss' if context else 'ws'}://{host}:{port}", runner, gateway)
+        run = Running(_url(listeners[0], None if sockets else server.host), runner, gateway)
         await tasks.start(run._serve, listeners)
         try:
             yield run
         finally:
             tasks.cancel_scope.cancel()
+
+
+def _url(listener: Listener, host: str | None) -> str:
+    """Where clients find ``listener``. ``host``: its name in the settings; ``None``: none."""
+    address = listener.socket.getsockname()
+    if not isinstance(address, tuple):
+        return f"unix:{address if isinstance(address, str) else address.decode('utf-8', 'replace')}"
+    if host is None:
+        shown = listener.address
+    else:
+        shown = f"[{host}]:{address[1]}" if ":" in host else f"{host}:{address[1]}"
+    return f"{'ws' if listener.ssl_context is None else 'wss'}://{shown}"
 
 
 async def serve_until_signal(running: Running) -> None:

@@ -139,7 +139,7 @@ class VirtualClient:
         self._protocol.lost(code, reason)
 
 
-class VirtualStream(ExchangeView):
+class VirtualStream(ExchangeView[Exchange]):
     """One exchange, as :class:`aigw_drivers.client.SyncStream`: enter it, then iterate it."""
 
     def __init__(

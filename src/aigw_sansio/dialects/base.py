@@ -6,11 +6,12 @@ module. The commands of a client are in :mod:`.commands`.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Generic, TypeAlias
 
-from ..events import ProviderEvent
+from ..events import ProviderEvent, SessionMode
 from ..exchanges.encoder import ResponseEncoder
 from ..exchanges.policy import ResponseMode
+from ..exchanges.ports import MessageT
 from ..faults import Fault
 from .commands import Command
 
@@ -18,7 +19,7 @@ from .commands import Command
 Listener: TypeAlias = Callable[[list[ProviderEvent]], None]
 
 
-class Dialect(ABC):
+class Dialect(ABC, Generic[MessageT]):
     """One dialect, without state but the settings: all sessions that speak it share one object. Every message list may
     be empty."""
 
@@ -26,7 +27,7 @@ class Dialect(ABC):
 
     @property
     @abstractmethod
-    def mode(self) -> Literal["universal", "realtime"]:
+    def mode(self) -> SessionMode:
         """The ``SessionOpened.mode`` of its sessions."""
 
     @abstractmethod
@@ -34,29 +35,31 @@ class Dialect(ABC):
         """Read one message of the client, text or binary. Never raises, whatever the bytes."""
 
     @abstractmethod
-    def encoder(self, event_id: str, log_id: str, *, mode: ResponseMode, listener: Listener | None) -> ResponseEncoder:
+    def encoder(
+        self, event_id: str, log_id: str, *, mode: ResponseMode, listener: Listener | None
+    ) -> ResponseEncoder[MessageT]:
         """The encoder of one exchange. ``mode`` is the form that the client asked for."""
 
     @abstractmethod
-    def pong(self) -> list[bytes]:
+    def pong(self) -> list[MessageT]:
         """The reply to ``Ping``."""
 
     @abstractmethod
-    def answered(self, event_id: str, log_id: str, body: bytes) -> list[bytes]:
+    def answered(self, event_id: str, log_id: str, body: bytes) -> list[MessageT]:
         """A create that the gateway itself answers, with ``body`` (JSON)."""
 
     @abstractmethod
-    def refused(self, event_id: str, log_id: str, fault: Fault) -> list[bytes]:
+    def refused(self, event_id: str, log_id: str, fault: Fault) -> list[MessageT]:
         """A create that did not become an exchange."""
 
     @abstractmethod
-    def cancelled(self, event_id: str, log_id: str) -> list[bytes]:
+    def cancelled(self, event_id: str, log_id: str) -> list[MessageT]:
         """A create that was cancelled before it became an exchange."""
 
     @abstractmethod
-    def unusable(self, fault: Fault, running_id: str | None) -> list[bytes]:
+    def unusable(self, fault: Fault, running_id: str | None) -> list[MessageT]:
         """A message that cannot be used. ``running_id``: the running exchange whose id it repeats."""
 
     @abstractmethod
-    def going_away(self, deadline_ms: int) -> list[bytes]:
+    def going_away(self, deadline_ms: int) -> list[MessageT]:
         """The gateway drains: the channel is closed within ``deadline_ms``."""

@@ -11,15 +11,15 @@ from ..secret import without_content
 
 class Step(msgspec.Struct, frozen=True):
     """One step of a request. ``headers`` in the order sent, values as text (JSON text if the value was no string);
-    ``query`` is the client's bytes, ``None`` if there were none; ``body``, in its place, bytes that are no JSON or not
-    to be read as such."""
+    ``query`` is the client's bytes, which are JSON, ``None`` if there were none; ``body``, in its place, bytes that are
+    no JSON or not to be read as such."""
 
     provider: str
     endpoint: str
-    method: str
-    headers: list[tuple[str, str]]
-    query: bytes | None
-    config: StepConfig
+    method: str = "POST"
+    headers: list[tuple[str, str]] = []
+    query: bytes | None = None
+    config: StepConfig = StepConfig()
     body: bytes | None = None
 
     __repr__ = without_content

@@ -7,9 +7,14 @@ An abstract class, not a ``Protocol``: :meth:`MessageChannel.send_texts` is call
 """
 
 from abc import ABC, abstractmethod
-from typing import Final, Protocol
+from collections.abc import Sized
+from typing import Final, Generic, Protocol, TypeVar
 
 from ..faults import Side
+
+#: One message, as it waits for the client: its ``len`` is what it counts. Text for a WebSocket, an event of the native
+#: dialect for a client in this process.
+MessageT = TypeVar("MessageT", bound=Sized)
 
 
 class ChannelOwner(Protocol):
@@ -45,7 +50,7 @@ class NoOwner:
 NO_OWNER: Final = NoOwner()
 
 
-class MessageChannel(ABC):
+class MessageChannel(ABC, Generic[MessageT]):
     """One open channel. It counts whole messages, and the bytes of their payloads."""
 
     __slots__ = ()
@@ -62,16 +67,16 @@ class MessageChannel(ABC):
         """Bytes sent that the transport has not confirmed."""
 
     @abstractmethod
-    def send_text(self, payload: bytes, now: float) -> None:
+    def send_text(self, payload: MessageT, now: float) -> None:
         """Send one text message. No effect after the end."""
 
     @abstractmethod
-    def send_texts(self, payloads: list[bytes], limit: int, now: float) -> list[bytes]:
+    def send_texts(self, payloads: list[MessageT], limit: int, now: float) -> list[MessageT]:
         """Send text messages, in one write, as long as fewer than ``limit`` bytes are outstanding. Returns the messages
         that were not sent. Not to be called after the end."""
 
     @abstractmethod
-    def send_control_text(self, payload: bytes, now: float) -> None:
+    def send_control_text(self, payload: MessageT, now: float) -> None:
         """Send one text message that replies to a message of the client. A client that does not take these is paused.
         No effect after the end."""
 
@@ -88,7 +93,7 @@ class MessageChannel(ABC):
         """Bytes of messages that are not complete."""
         return 0
 
-    def discard_input(self, now: float) -> None:  # noqa: B027
+    def discard_input(self, now: float) -> None:
         """Nothing more of the client is read, and what is kept of it is discarded. Call it after :meth:`close`."""
 
     @abstractmethod

@@ -9,7 +9,7 @@ only if much has come that is not passed on: as long as it is read, its WINDOW_U
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from ..engine.connection import BytePipe, Connection
 from ..engine.memory import PER_CONNECTION, PER_STREAM, ClientId
@@ -17,10 +17,13 @@ from ..ids import ConnId
 from .http1 import Http1DownstreamConnection
 from .http2 import Http2DownstreamConnection
 from .http2_stream import StreamPipe
+from .local import LocalConnection
 from .messages import MessagesConnection
 
 #: Input of an HTTP/2 connection that is not passed on, from which on a client that is held back is not read at all.
 _MUCH_INPUT = 32 * 1024
+#: Connections that one session has to itself.
+_OF_ONE_SESSION: Final = (Http1DownstreamConnection, MessagesConnection, LocalConnection)
 
 
 class MemoryUser(Protocol):
@@ -77,7 +80,7 @@ class ClientCensus:
         if isinstance(connection, Http2DownstreamConnection):
             return self._count_streams(connection, mine, held, least)
         size = mine + PER_CONNECTION
-        if isinstance(connection, Http1DownstreamConnection | MessagesConnection):
+        if isinstance(connection, _OF_ONE_SESSION):
             user = self._users.get(connection)
             if user is not None:
                 size += user.kept
@@ -95,7 +98,7 @@ class ClientCensus:
         if on and connection is not None:
             self._squeezed.add(client)
         pipes: list[BytePipe] = []
-        if isinstance(connection, Http1DownstreamConnection | MessagesConnection):
+        if isinstance(connection, _OF_ONE_SESSION):
             connection.squeeze(now, on=on)
             pipes.append(connection)
         elif isinstance(connection, Http2DownstreamConnection):
@@ -110,7 +113,7 @@ class ClientCensus:
     def close_largest(self, client: ClientId, excess: int, why: str, now: float) -> int:
         conn, stream = client
         connection = self._connections.get(conn)
-        if isinstance(connection, Http1DownstreamConnection | MessagesConnection):
+        if isinstance(connection, _OF_ONE_SESSION):
             held, user = connection.held, self._users.get(connection)
             if user is None:
                 connection.close(now, abort=True)

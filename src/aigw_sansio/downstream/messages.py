@@ -258,7 +258,7 @@ class MessagesConnection(PipeConnection):
         super()._on_stall(now)
 
 
-class DirectChannel(MessageChannel):
+class DirectChannel(MessageChannel[bytes]):
     """The channel of a client whose host passes messages. Implements ``MessageReceiver``."""
 
     __slots__ = (

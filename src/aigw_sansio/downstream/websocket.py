@@ -48,7 +48,7 @@ _DEFLATE: Final[dict[Compression, DeflateSettings]] = {
 PORTION_BYTES: Final = 1024
 
 
-class WebSocketChannel(MessageChannel):
+class WebSocketChannel(MessageChannel[bytes]):
     """One open WebSocket, server role. Implements ``PipeReceiver``, ``KeepaliveOwner`` and ``BacklogOwner``."""
 
     __slots__ = (
@@ -404,7 +404,7 @@ class DeflatedChannel(WebSocketChannel):
 class WebSocketOpening:
     """What the handshake of a universal client agrees on. Call :meth:`open` when its session exists."""
 
-    __slots__ = ("_agreed", "_now", "_pipe", "_services", "extension")
+    __slots__ = ("_agreed", "_now", "_pipe", "_services", "channel", "extension")
 
     def __init__(
         self,
@@ -426,7 +426,12 @@ class WebSocketOpening:
         self.extension = None if agreed is None else agreed[1]
 
     def open(self, owner: ChannelOwner) -> WebSocketChannel:
-        """The channel of ``owner``."""
+        """The channel of ``owner``, which is ``channel`` from now on."""
+        #: What takes the bytes of the WebSocket.
+        self.channel = self._open(owner)
+        return self.channel
+
+    def _open(self, owner: ChannelOwner) -> WebSocketChannel:
         services = self._services
         limit = services.config.limits.message_bytes
         if self._agreed is None:

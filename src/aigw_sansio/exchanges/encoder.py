@@ -7,13 +7,14 @@ An abstract class, not a ``Protocol``: :meth:`ResponseEncoder.chunks` is called 
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple
 
 from ..bodies.chunk import Chunk
 from ..events import FinishReason, ProviderEvent, ResponseFailed, UsageReported
 from ..faults import Fault
 from ..formats.translation import Note
 from ..wires.http import Headers
+from .ports import MessageT
 from .response import ProviderResponse
 
 
@@ -42,7 +43,7 @@ class FinalResponse(NamedTuple):
     finish_reason: FinishReason | None = None
 
 
-class ResponseEncoder(ABC):
+class ResponseEncoder(ABC, Generic[MessageT]):
     """Encodes one exchange. Each method returns the messages to send, in order; there may be none.
 
     The order of calls: ``chunk`` and ``events`` any number of times; then ``whole`` or ``refused``; or ``begin``, then
@@ -54,7 +55,7 @@ class ResponseEncoder(ABC):
 
     __slots__ = ()
 
-    def attempt(self, step: int) -> None:  # noqa: B027
+    def attempt(self, step: int) -> None:
         """An attempt of ``step`` begins: what was encoded of an earlier one is thrown away."""
 
     @property
@@ -63,48 +64,48 @@ class ResponseEncoder(ABC):
         """Whether every chunk of a stream must be read for its meaning; otherwise only errors and usage are."""
 
     @abstractmethod
-    def begin(self, response: ProviderResponse, progress: Progress) -> list[bytes]:
+    def begin(self, response: ProviderResponse, progress: Progress) -> list[MessageT]:
         """The commit: from here on the client sees ``response`` and no other."""
 
     @abstractmethod
-    def chunks(self, response: ProviderResponse, chunks: list[Chunk]) -> tuple[list[bytes], ResponseFailed | None]:
+    def chunks(self, response: ProviderResponse, chunks: list[Chunk]) -> tuple[list[MessageT], ResponseFailed | None]:
         """The messages of ``chunks``, up to one in which the provider reports an error; and that error. Chunks behind
         the format's terminator have none."""
 
     @abstractmethod
-    def chunk(self, response: ProviderResponse, chunk: Chunk, events: list[ProviderEvent]) -> list[bytes]:
+    def chunk(self, response: ProviderResponse, chunk: Chunk, events: list[ProviderEvent]) -> list[MessageT]:
         """The messages of one chunk; ``events`` are its meaning."""
 
     @abstractmethod
-    def texts(self, texts: Sequence[bytes], events: list[ProviderEvent]) -> list[bytes]:
+    def texts(self, texts: Sequence[bytes], events: list[ProviderEvent]) -> list[MessageT]:
         """The messages of one chunk that was translated: ``texts``, each a JSON document, are shown in its place;
         ``events`` are its meaning."""
 
     @abstractmethod
-    def events(self, events: list[ProviderEvent]) -> list[bytes]:
+    def events(self, events: list[ProviderEvent]) -> list[MessageT]:
         """The messages of ``events`` that belong to no chunk."""
 
     @abstractmethod
-    def whole(self, final: FinalResponse, progress: Progress) -> list[bytes]:
+    def whole(self, final: FinalResponse, progress: Progress) -> list[MessageT]:
         """A whole response; the messages of its events come first. The exchange has ended."""
 
     @abstractmethod
-    def refused(self, fault: Fault, progress: Progress, usage: UsageReported | None) -> list[bytes]:
+    def refused(self, fault: Fault, progress: Progress, usage: UsageReported | None) -> list[MessageT]:
         """There is no response to show: ``fault`` says why. ``usage`` is of one that broke off. The exchange has
         ended."""
 
     @abstractmethod
-    def finished(self, response: ProviderResponse, progress: Progress, usage: UsageReported | None) -> list[bytes]:
+    def finished(self, response: ProviderResponse, progress: Progress, usage: UsageReported | None) -> list[MessageT]:
         """The stream is complete. The exchange has ended."""
 
     @abstractmethod
     def failed(
         self, response: ProviderResponse, fault: Fault, progress: Progress, usage: UsageReported | None
-    ) -> list[bytes]:
+    ) -> list[MessageT]:
         """The stream failed. The exchange has ended."""
 
     @abstractmethod
     def cancelled(
         self, response: ProviderResponse | None, progress: Progress, usage: UsageReported | None
-    ) -> list[bytes]:
+    ) -> list[MessageT]:
         """The exchange was cancelled. ``response`` is the current one, if its head has come."""

@@ -5,7 +5,7 @@ protocol, sections 3.2 and 3.3). Must not know: sockets, frames, other exchanges
 """
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Generic, Literal, Protocol
 
 from ..bodies.chunk import Chunk
 from ..engine.services import Services
@@ -15,7 +15,7 @@ from ..formats.classify import CONTENT, ERROR, classify
 from ..fsm import Machine
 from .attempt import PAUSED_BY_BUDGET, PAUSED_BY_QUEUE, Attempt
 from .encoder import FinalResponse, Progress, ResponseEncoder
-from .ports import Ending, ExchangeOutlet, PlannedStep
+from .ports import Ending, ExchangeOutlet, MessageT, PlannedStep
 from .rejection import Rejection, fault_of, judge_whole, reject_stream, untold_end
 from .response import ProviderResponse
 from .retry import wants_another
@@ -23,18 +23,18 @@ from .source import Source
 from .states import EXCHANGE_TABLE, ExchangeInput, ExchangeState
 
 
-class ExchangeOwner(Protocol):
+class ExchangeOwner(Protocol[MessageT]):
     """The session, as an exchange sees it."""
 
     @property
     def session_id(self) -> int:
         """The id of the session in events."""
 
-    def exchange_ended(self, exchange: "Exchange", now: float) -> None:
+    def exchange_ended(self, exchange: "Exchange[MessageT]", now: float) -> None:
         """The exchange has ended; its last messages may still be queued."""
 
 
-class Exchange:
+class Exchange(Generic[MessageT]):
     """Runs from ``start`` to ``ExchangeEnded``. Implements ``AttemptOwner`` and ``Scheduled``."""
 
     __slots__ = (
@@ -70,9 +70,9 @@ class Exchange:
         services: Services,
         source: Source,
         *,
-        owner: ExchangeOwner,
-        outlet: ExchangeOutlet,
-        encoder: ResponseEncoder,
+        owner: ExchangeOwner[MessageT],
+        outlet: ExchangeOutlet[MessageT],
+        encoder: ResponseEncoder[MessageT],
         event_id: str,
         log_id: str,
         steps: Sequence[PlannedStep],
@@ -98,7 +98,7 @@ class Exchange:
         self._machine = Machine(EXCHANGE_TABLE, ExchangeState.PLACING)
         self._attempt: Attempt | None = None
         self._paused = 0  # the reasons, as bits
-        self._uncommitted: list[bytes] = []  # messages that wait for the commit
+        self._uncommitted: list[MessageT] = []  # messages that wait for the commit
         self._uncommitted_bytes = 0
         self._accounted = 0  # bytes that the outlet was told of
         self._last_response: FinalResponse | None = None
@@ -379,7 +379,7 @@ class Exchange:
         messages = [*self._tell_end(fault), *self._encoder.refused(fault, self._progress, usage)]
         self._end("created", now, by=by, fault=fault, messages=messages, usage=usage)
 
-    def _fail_stream(self, fault: Fault, now: float, *, by: Side, messages: Sequence[bytes] = ()) -> None:
+    def _fail_stream(self, fault: Fault, now: float, *, by: Side, messages: Sequence[MessageT] = ()) -> None:
         """Fail in the middle of a stream, after ``messages``."""
         response = self._shown_response
         last = self._tell_end(fault)
@@ -387,7 +387,7 @@ class Exchange:
         failed = self._encoder.failed(response, fault, self._progress, usage)
         self._end("error", now, by=by, fault=fault, messages=[*messages, *last, *failed], usage=usage)
 
-    def _tell_end(self, fault: Fault) -> list[bytes]:
+    def _tell_end(self, fault: Fault) -> list[MessageT]:
         """The messages of the events that end what ``fault`` cuts short."""
         seen = self._response if self._machine.state is ExchangeState.STREAMING else None
         events = untold_end(self._steps[self._step].call.format, seen, fault)
@@ -407,7 +407,7 @@ class Exchange:
         *,
         by: Side,
         fault: Fault | None,
-        messages: list[bytes],
+        messages: list[MessageT],
         usage: UsageReported | None = None,
     ) -> None:
         """The one end. ``messages`` tell the client, if it is still there; the last of them ends the exchange."""

@@ -3,8 +3,8 @@
 Decides: what each sees of the other. Must not know: either of them.
 """
 
-from collections.abc import Callable
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import Callable, Sized
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from ..formats.answers.base import AnswerWriter
 from ..formats.answers.errors import ClientFormat
@@ -14,6 +14,10 @@ from .policy import Policy
 
 #: The message that ended an exchange; ``gone`` if the client's channel ended before it.
 Ending = Literal["created", "done", "error", "cancelled", "gone"]
+
+
+#: What an encoder makes and an outlet sends; its ``len`` is what it counts. An exchange only passes it on.
+MessageT = TypeVar("MessageT", bound=Sized)
 
 
 class AnswerPlan(NamedTuple):
@@ -67,10 +71,10 @@ class Scheduled(Protocol):
         """Resume the provider: less is held for the client again."""
 
 
-class ExchangeOutlet(Protocol):
+class ExchangeOutlet(Protocol[MessageT]):
     """The way to the client, shared with other exchanges. It queues the messages that cannot be sent yet."""
 
-    def post(self, exchange: Scheduled, messages: list[bytes], now: float) -> None:
+    def post(self, exchange: Scheduled, messages: list[MessageT], now: float) -> None:
         """Send ``messages``, taking turns with those of other exchanges."""
 
     def discard(self, exchange: Scheduled) -> None:

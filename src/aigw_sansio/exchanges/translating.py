@@ -6,7 +6,7 @@ dialect.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Generic
 
 from ..bodies.chunk import Chunk
 from ..events import AudioDelta, ImageDelta, ProviderEvent, ResponseFailed, UsageReported
@@ -15,7 +15,7 @@ from ..formats.answers.base import AnswerWriter
 from ..formats.answers.errors import error_answer
 from ..formats.media import Media, find_media
 from .encoder import FinalResponse, Progress, ResponseEncoder
-from .ports import AnswerPlan
+from .ports import AnswerPlan, MessageT
 from .response import ProviderResponse
 
 #: The terminator of OpenAI's streams. The dialects have one of their own, and clients see it of no provider.
@@ -24,14 +24,14 @@ _WITH_MEDIA: Final = frozenset({AudioDelta, ImageDelta})
 _STREAM, _WHOLE = "text/event-stream", "application/json"
 
 
-class TranslatingEncoder(ResponseEncoder):
+class TranslatingEncoder(ResponseEncoder[MessageT], Generic[MessageT]):
     """Writes what the chunks of a response mean in the client's format, and hands that to another encoder. A step
     whose response needs no translation passes through."""
 
     __slots__ = ("_created", "_encoder", "_ending", "_id", "_most", "_plans", "_writer")
 
     def __init__(
-        self, encoder: ResponseEncoder, plans: Sequence[AnswerPlan], *, id: str, created: int, most: int
+        self, encoder: ResponseEncoder[MessageT], plans: Sequence[AnswerPlan], *, id: str, created: int, most: int
     ) -> None:
         """``plans``: one for each step. ``id`` and ``created`` (Unix time, in seconds) are those of the response.
         ``most``: so many bytes of a stream may be kept, by formats that repeat it at its end or tell it in order."""
@@ -58,17 +58,17 @@ class TranslatingEncoder(ResponseEncoder):
     def reads_everything(self) -> bool:
         return self._writer is not None or self._encoder.reads_everything
 
-    def begin(self, response: ProviderResponse, progress: Progress) -> list[bytes]:
+    def begin(self, response: ProviderResponse, progress: Progress) -> list[MessageT]:
         if self._writer is not None:
             response.content_type = _STREAM
         return self._encoder.begin(response, self._with_notes(progress))
 
-    def chunks(self, response: ProviderResponse, chunks: list[Chunk]) -> tuple[list[bytes], ResponseFailed | None]:
+    def chunks(self, response: ProviderResponse, chunks: list[Chunk]) -> tuple[list[MessageT], ResponseFailed | None]:
         """See :meth:`ResponseEncoder.chunks`. Every token of a translated response takes this path."""
         writer, encoder = self._writer, self._encoder
         if writer is None:
             return encoder.chunks(response, chunks)
-        messages: list[bytes] = []
+        messages: list[MessageT] = []
         count = response.unsearched  # so many may hold a key, and those behind them the rest of it
         for index, chunk in enumerate(chunks):
             if index < count or response.unsearched:
@@ -93,7 +93,7 @@ class TranslatingEncoder(ResponseEncoder):
             response.notable = True
         return messages, None
 
-    def chunk(self, response: ProviderResponse, chunk: Chunk, events: list[ProviderEvent]) -> list[bytes]:
+    def chunk(self, response: ProviderResponse, chunk: Chunk, events: list[ProviderEvent]) -> list[MessageT]:
         writer = self._writer
         if writer is None:
             return self._encoder.chunk(response, chunk, events)
@@ -101,15 +101,15 @@ class TranslatingEncoder(ResponseEncoder):
             writer.take_logprobs(chunk.data)
         return self._encoder.texts(writer.write(events, find_media(chunk.data, events)), events)
 
-    def texts(self, texts: Sequence[bytes], events: list[ProviderEvent]) -> list[bytes]:
+    def texts(self, texts: Sequence[bytes], events: list[ProviderEvent]) -> list[MessageT]:
         return self._encoder.texts(texts, events)
 
-    def events(self, events: list[ProviderEvent]) -> list[bytes]:
+    def events(self, events: list[ProviderEvent]) -> list[MessageT]:
         if self._writer is not None:
             self._ending += self._writer.write(events)
         return self._encoder.events(events)
 
-    def whole(self, final: FinalResponse, progress: Progress) -> list[bytes]:
+    def whole(self, final: FinalResponse, progress: Progress) -> list[MessageT]:
         plan = self._plans[final.step]  # an earlier step may have failed better than the last one
         notes = plan.notes
         if plan.writer is not None:
@@ -126,12 +126,12 @@ class TranslatingEncoder(ResponseEncoder):
         self._forget()
         return messages
 
-    def refused(self, fault: Fault, progress: Progress, usage: UsageReported | None) -> list[bytes]:
+    def refused(self, fault: Fault, progress: Progress, usage: UsageReported | None) -> list[MessageT]:
         messages = self._encoder.refused(fault, self._with_notes(progress), usage)
         self._forget()
         return messages
 
-    def finished(self, response: ProviderResponse, progress: Progress, usage: UsageReported | None) -> list[bytes]:
+    def finished(self, response: ProviderResponse, progress: Progress, usage: UsageReported | None) -> list[MessageT]:
         ending = self._ending
         if self._writer is not None:
             ending = ending + [text for text in self._writer.finish() if text != _DONE]
@@ -142,7 +142,7 @@ class TranslatingEncoder(ResponseEncoder):
 
     def failed(
         self, response: ProviderResponse, fault: Fault, progress: Progress, usage: UsageReported | None
-    ) -> list[bytes]:
+    ) -> list[MessageT]:
         last = self._encoder.texts(self._ending, [])
         messages = last + self._encoder.failed(response, fault, self._with_notes(progress), usage)
         self._forget()
@@ -150,7 +150,7 @@ class TranslatingEncoder(ResponseEncoder):
 
     def cancelled(
         self, response: ProviderResponse | None, progress: Progress, usage: UsageReported | None
-    ) -> list[bytes]:
+    ) -> list[MessageT]:
         messages = self._encoder.cancelled(response, self._with_notes(progress), usage)
         self._forget()
         return messages

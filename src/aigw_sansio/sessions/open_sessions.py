@@ -1,27 +1,48 @@
-"""The open universal sessions of one gateway.
+"""The open sessions of one gateway, but for realtime ones.
 
 Decides: how an admitted client gets its session, over bytes or in messages, and what all of them do when the gateway
 goes away. Must not know: any dialect, and what a session does.
 """
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Protocol
 
 from ..dialects.base import Dialect
 from ..downstream.admission import Admitted
 from ..downstream.channel import ChannelOwner, MessageChannel
-from ..downstream.memory_use import ClientCensus
+from ..downstream.memory_use import ClientCensus, MemoryUser
 from ..downstream.messages import MessagesConnection
 from ..downstream.ports import Responder
 from ..downstream.websocket import WebSocketOpening
 from ..engine.client import Requester
 from ..engine.services import Services
+from ..exchanges.ports import MessageT
 from ..exchanges.source import Source
+from .client_limits import ClientLimits
 from .clients import Clients
-from .planner import client_info
+from .planner import ClientInfo, client_info
 from .session import Session
 
-_Channel = TypeVar("_Channel", bound=MessageChannel)
+
+class AnySession(MemoryUser, Protocol):
+    """A session of any dialect."""
+
+    @property
+    def session_id(self) -> int:
+        """Its id in events."""
+
+    @property
+    def running(self) -> int:
+        """How many exchanges have not ended."""
+
+    def start(self, now: float) -> None:
+        """See :meth:`.session.Session.start`."""
+
+    def drain(self, deadline: float, now: float) -> None:
+        """See :meth:`.session.Session.drain`."""
+
+    def end_drain(self, now: float) -> None:
+        """See :meth:`.session.Session.end_drain`."""
 
 
 class OpenSessions:
@@ -40,27 +61,27 @@ class OpenSessions:
     def __init__(
         self,
         services: Services,
-        dialect: Dialect,
+        dialect: Dialect[bytes],
         *,
         source_of: Callable[[Requester], Source],
         clients: Clients,
         census: ClientCensus,
         on_ended: Callable[[float], None],
     ) -> None:
-        """``source_of`` gives the source of one who asks. ``on_ended`` is called after
-        each end of a session."""
+        """``dialect``: that of admitted clients. ``source_of`` gives the source of one who asks. ``on_ended`` is called
+        after each end of a session."""
         self._services = services
         self._dialect = dialect
         self._source_of = source_of
         self._clients = clients
         self._census = census
         self._on_ended = on_ended
-        self._sessions: dict[int, Session[MessageChannel]] = {}
+        self._sessions: dict[int, AnySession] = {}
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def __iter__(self) -> Iterator[Session[MessageChannel]]:
+    def __iter__(self) -> Iterator[AnySession]:
         """All that are open now; they may end meanwhile."""
         return iter(list(self._sessions.values()))
 
@@ -76,9 +97,13 @@ class OpenSessions:
 
     def open(self, admitted: Admitted, responder: Responder, now: float) -> None:
         """A client was admitted: begin its session, and accept it."""
+        request = admitted.request
         selected = admitted.offer.select()
+        client = client_info(admitted, admitted.offer.shown(selected))
+        limits = self._clients.of(request.conn, request.peer)
         if isinstance(responder, MessagesConnection):
-            self._census.joined(responder, self._begin(admitted, selected, responder.open_channel, now))
+            session = self._begin(client, limits, responder.open_channel, now)
+            self._census.joined(responder, session)
             responder.accept_messages(selected)
             return
         opening = WebSocketOpening(
@@ -89,36 +114,51 @@ class OpenSessions:
             now=now,
         )
         # It begins before ``accept``, which may hand over early messages.
-        session = self._begin(admitted, selected, opening.open, now)
+        session = self._begin(client, limits, opening.open, now)
         self._census.joined(responder.pipe, session)
-        responder.accept(selected, session.channel, now, extension=opening.extension)
+        responder.accept(selected, opening.channel, now, extension=opening.extension)
 
-    def _begin(
+    def begin(
         self,
-        admitted: Admitted,
-        selected: bytes | None,
-        open_channel: Callable[[ChannelOwner], _Channel],
+        dialect: Dialect[MessageT],
+        client: ClientInfo,
+        limits: ClientLimits,
+        open_channel: Callable[[ChannelOwner], MessageChannel[MessageT]],
+        on_ended: Callable[[Session[MessageT], float], None],
         now: float,
-    ) -> Session[_Channel]:
-        request = admitted.request
-        client = client_info(admitted, admitted.offer.shown(selected))
-        limits = self._clients.of(request.conn, request.peer)
-        session = Session(
+    ) -> Session[MessageT]:
+        """A session of ``client`` that is not started. ``on_ended`` is called when it ends, and calls :meth:`ended`.
+        Call :meth:`start` next."""
+        return Session(
             self._services,
             self._source_of(Requester(client.name, limits.client)),
-            self._dialect,
+            dialect,
             client=client,
             limits=limits,
             session_id=self._services.issue_session(),
             open_channel=open_channel,
-            on_ended=self._ended,
+            on_ended=on_ended,
             now=now,
         )
+
+    def start(self, session: AnySession, now: float) -> None:
+        """The ``session`` of :meth:`begin` is open from now on."""
         self._sessions[session.session_id] = session
         session.start(now)
-        return session
 
-    def _ended(self, session: Session[MessageChannel], now: float) -> None:
+    def ended(self, session: AnySession, now: float) -> None:
+        """``session`` has ended."""
         del self._sessions[session.session_id]
         self._census.left(session)
         self._on_ended(now)
+
+    def _begin(
+        self,
+        client: ClientInfo,
+        limits: ClientLimits,
+        open_channel: Callable[[ChannelOwner], MessageChannel[bytes]],
+        now: float,
+    ) -> Session[bytes]:
+        session = self.begin(self._dialect, client, limits, open_channel, self.ended, now)
+        self.start(session, now)
+        return session

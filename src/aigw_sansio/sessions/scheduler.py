@@ -15,26 +15,27 @@ Resuming is decided once, at the end of the input: resuming an exchange may end 
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Generic
 
 from ..downstream.channel import MessageChannel
 from ..engine.send_buffer import PER_PIECE
 from ..engine.services import Services
-from ..exchanges.ports import Scheduled
+from ..exchanges.ports import MessageT, Scheduled
 from .response_budget import ResponseBudget
 
 
-class _Queue:
+class _Queue(Generic[MessageT]):
     """The queued messages of one exchange."""
 
     __slots__ = ("exchange", "messages", "size")
 
     def __init__(self, exchange: Scheduled) -> None:
         self.exchange = exchange
-        self.messages: deque[bytes] = deque()
+        self.messages: deque[MessageT] = deque()
         self.size = 0
 
 
-class FairScheduler:
+class FairScheduler(Generic[MessageT]):
     """The output of the exchanges of one session. Implements ``ExchangeOutlet`` and ``BudgetMember``."""
 
     __slots__ = (
@@ -56,7 +57,7 @@ class FairScheduler:
     def __init__(
         self,
         services: Services,
-        channel: MessageChannel,
+        channel: MessageChannel[MessageT],
         *,
         budget: ResponseBudget | None = None,
         running: Callable[[], Iterable[Scheduled]],
@@ -70,8 +71,8 @@ class FairScheduler:
         self._high_water = services.config.limits.send_high_water_bytes
         self._running = running
         self._emptied = emptied
-        self._queues: dict[Scheduled, _Queue] = {}  # none of them is empty
-        self._turns: deque[_Queue] = deque()
+        self._queues: dict[Scheduled, _Queue[MessageT]] = {}  # none of them is empty
+        self._turns: deque[_Queue[MessageT]] = deque()
         self._pieces = 0  # messages in all queues
         #: Bytes in all queues.
         self.queued = 0
@@ -83,7 +84,7 @@ class FairScheduler:
 
     # -- ExchangeOutlet -----------------------------------------------------------------------------------------
 
-    def post(self, exchange: Scheduled, messages: list[bytes], now: float) -> None:
+    def post(self, exchange: Scheduled, messages: list[MessageT], now: float) -> None:
         """Send ``messages``, if nobody waits; the channel may take only some. The others are queued."""
         channel = self._channel
         if channel.ended or not messages:
@@ -163,7 +164,7 @@ class FairScheduler:
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _resize(self, queue: _Queue, delta: int) -> None:
+    def _resize(self, queue: _Queue[MessageT], delta: int) -> None:
         queue.size += delta
         self.queued += delta
         self.account(delta)

@@ -6,17 +6,17 @@ response.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic
 
 from ..dialects.base import Dialect, Listener
-from ..dialects.commands import BadCreate, Cancel, Create, Ping, Step, Unusable
+from ..dialects.commands import BadCreate, Cancel, Command, Create, Ping, Step, Unusable
 from ..downstream.channel import ChannelOwner, MessageChannel
 from ..engine.client import Requester
 from ..engine.memory import PER_EXCHANGE
 from ..engine.services import Services
 from ..events import ProviderEvent, ProviderEventRead, SessionEnded, SessionOpened
 from ..exchanges.exchange import Exchange
-from ..exchanges.ports import Scheduled
+from ..exchanges.ports import MessageT, Scheduled
 from ..exchanges.source import Source
 from ..exchanges.translating import TranslatingEncoder
 from ..faults import Fault, FaultKind, Side
@@ -32,10 +32,8 @@ _HEADER_BYTES = 160
 
 _GOING_AWAY = "the gateway is going away"
 
-Channel = TypeVar("Channel", bound=MessageChannel, covariant=True)
 
-
-class Session(Generic[Channel]):
+class Session(Generic[MessageT]):
     """Runs from the accepted handshake to ``SessionEnded``. Implements ``ChannelOwner``, ``ExchangeOwner`` and
     ``LimitedSession`` and ``MemoryUser``."""
 
@@ -66,13 +64,13 @@ class Session(Generic[Channel]):
         self,
         services: Services,
         source: Source,
-        dialect: Dialect,
+        dialect: Dialect[MessageT],
         *,
         client: ClientInfo,
         limits: ClientLimits | None = None,
         session_id: int,
-        open_channel: Callable[[ChannelOwner], Channel],
-        on_ended: Callable[["Session[Channel]", float], None],
+        open_channel: Callable[[ChannelOwner], MessageChannel[MessageT]],
+        on_ended: Callable[["Session[MessageT]", float], None],
         now: float,
     ) -> None:
         """``limits``: of the client connection; ``None``: its own. ``open_channel`` makes the channel of the session.
@@ -86,9 +84,9 @@ class Session(Generic[Channel]):
         self.session_id = session_id
         self._on_ended = on_ended
         self._opened = now
-        self._exchanges: dict[str, Exchange] = {}
+        self._exchanges: dict[str, Exchange[MessageT]] = {}
         self._flushing: dict[str, Scheduled] = {}  # ended, but with queued messages
-        self._translating: dict[str, TranslatingEncoder] = {}  # of the exchanges whose responses are written anew
+        self._translating: dict[str, TranslatingEncoder[MessageT]] = {}  # whose responses are written anew
         self._questions = HostQuestions(
             services,
             account=client.account,
@@ -103,7 +101,7 @@ class Session(Generic[Channel]):
         self._idle_timer = services.timers.timer(self._on_idle)
         self._life_timer = services.timers.timer(self._on_session_timeout)
         #: The channel that carries its messages.
-        self.channel: Channel = open_channel(self)
+        self.channel: MessageChannel[MessageT] = open_channel(self)
         self._scheduler = FairScheduler(
             services,
             self.channel,
@@ -182,8 +180,11 @@ class Session(Generic[Channel]):
 
     def message_received(self, data: bytes, now: float, *, text: bool) -> None:
         """A message of the client. A binary one is read like text."""
+        self.execute(self._dialect.decode(data), now)
+
+    def execute(self, command: Command, now: float) -> None:
+        """Do what the client commands. Call it for a client that has no messages, but commands."""
         self._arm_idle(now)
-        command = self._dialect.decode(data)
         if type(command) is Create:
             self._create(command, sum(map(_size_of, command.steps)), now)
         elif type(command) is BadCreate:
@@ -242,7 +243,7 @@ class Session(Generic[Channel]):
         self._services.grow(size + PER_EXCHANGE)
         log_id = self._new_log_id(now)
         event_id = create.event_id or log_id
-        if self._is_running(event_id):
+        if self.is_running(event_id):
             detail = "eventId names an exchange that is still running; use another"
             self._refuse_message(Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, detail), event_id, now)
             return
@@ -340,7 +341,7 @@ class Session(Generic[Channel]):
             self._tell(self._dialect.cancelled(event_id, pending.log_id), now)
             self._check_idle(now)
 
-    def _is_running(self, event_id: str) -> bool:
+    def is_running(self, event_id: str) -> bool:
         """Whether an exchange of this id exists whose end the client has not been told."""
         return event_id in self._exchanges or event_id in self._flushing or event_id in self._questions
 
@@ -351,7 +352,7 @@ class Session(Generic[Channel]):
 
     # -- messages outside exchanges -----------------------------------------------------------------------------
 
-    def _tell(self, messages: list[bytes], now: float) -> None:
+    def _tell(self, messages: list[MessageT], now: float) -> None:
         for message in messages:
             self.channel.send_control_text(message, now)
 
@@ -362,7 +363,7 @@ class Session(Generic[Channel]):
     def _refuse_bad_create(self, bad: BadCreate, now: float) -> None:
         log_id = self._new_log_id(now)
         event_id = bad.event_id or log_id
-        if self._is_running(event_id):
+        if self.is_running(event_id):
             self._refuse_message(bad.fault, event_id, now)
             return
         self._unusable = 0
@@ -380,7 +381,7 @@ class Session(Generic[Channel]):
 
     # -- ends of exchanges --------------------------------------------------------------------------------------
 
-    def exchange_ended(self, exchange: Exchange, now: float) -> None:
+    def exchange_ended(self, exchange: Exchange[MessageT], now: float) -> None:
         """The exchange ended; its queued messages are still sent."""
         self._exchanges.pop(exchange.event_id, None)
         self._translating.pop(exchange.event_id, None)

@@ -8,6 +8,7 @@ import anyio
 import pytest
 from anyio.abc import ByteStream, SocketAttribute
 from tests.peers.server_handshake import accept_upgrade
+from tests.rigs.client_runs import ask_side_by_side
 from tests.rigs.live_gateway import LiveGateway, chat, live_gateway
 
 from aigw_drivers.client import (
@@ -17,7 +18,6 @@ from aigw_drivers.client import (
     GatewayError,
     NotConnected,
     ProviderError,
-    Response,
     Step,
     link,
     liveness,
@@ -107,15 +107,7 @@ async def test_every_mode_gives_what_it_says(streamed: bool) -> None:
 
 async def test_many_exchanges_share_one_socket() -> None:
     async with world() as gateway, Client(gateway.url) as client:
-        got: list[Response] = []
-
-        async def ask(number: int) -> None:
-            got.append(await client.create(*CHAT, chat(stream=number % 2 == 0, chunks=number + 1)))
-
-        async with anyio.create_task_group() as tasks:
-            for number in range(20):
-                tasks.start_soon(ask, number)
-        assert len({response.metadata.event_id for response in got}) == 20
+        await ask_side_by_side(client)
         assert gateway.sockets == 1
 
 

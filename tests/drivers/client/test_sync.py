@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.rigs.client_runs import ask_from_threads
 from tests.rigs.live_gateway import chat, gateway_in_a_thread
 
 from aigw_drivers.client import ConnectionLost, Content, NotConnected, ProviderError, SyncClient
@@ -32,16 +33,8 @@ def test_it_streams_and_creates_and_leaves_no_thread() -> None:
 
 
 def test_many_threads_share_it() -> None:
-    with gateway_in_a_thread() as gateway, SyncClient(gateway.url) as client, ThreadPoolExecutor(8) as pool:
-
-        def ask(number: int) -> tuple[int, int]:
-            with client.stream(*CHAT, chat(chunks=number + 1, chunk_bytes=10), mode="raw") as stream:
-                return number, len(list(stream))
-
-        counted = dict(pool.map(ask, range(24), timeout=PATIENCE_S))
-        more = {counts - number for number, counts in counted.items()}
-        assert len(counted) == 24
-        assert len(more) == 1  # the same few chunks that hold no text
+    with gateway_in_a_thread() as gateway, SyncClient(gateway.url) as client:
+        ask_from_threads(client)
         assert gateway.sockets == 1
 
 

@@ -17,11 +17,18 @@ from ...faults import Fault, FaultKind, Side
 from ...json_text import BOM, MAX_DEPTH, first_elements, is_too_deep, is_utf8
 from ...secret import without_content
 from ..commands import BadCreate, Cancel, Command, Create, Ping, Step, Unusable
+from ..step_rules import (
+    MAX_EVENT_ID,
+    bad_event_id,
+    head_too_large,
+    invalid,
+    most_steps,
+    text_size,
+    too_many_headers,
+    too_many_steps,
+)
 from .halves import is_mended, marked, mended, take_queries
 from .step_body import read_body
-
-MAX_EVENT_ID: Final = 256
-
 
 _TYPES: Final = "universal.create, universal.cancel and universal.ping"
 _ALLOWED: Final = {"backoff": "constant, linear and exponential", "response": "raw, events and both"}
@@ -70,10 +77,6 @@ def _malformed(detail: str) -> Unusable:
     return Unusable(Fault(FaultKind.MALFORMED_MESSAGE, Side.CLIENT, detail))
 
 
-def _invalid(detail: str) -> Fault:
-    return Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, detail)
-
-
 def decode(data: bytes, limits: Limits = _DEFAULTS) -> Command:
     """Read one client message, text or binary. Never raises."""
     if data.startswith(BOM):
@@ -93,10 +96,10 @@ def _decode(data: bytes, limits: Limits) -> Command:
     try:
         message = _decode_message(data)
     except msgspec.ValidationError as error:
-        fault = _invalid(f"{_explain(error, 'message')}; a message is a JSON object whose type is one of {_TYPES}")
+        fault = invalid(f"{_explain(error, 'message')}; a message is a JSON object whose type is one of {_TYPES}")
         return Unusable(fault) if data.lstrip()[:1] == b"{" else _malformed(fault.detail)
     except msgspec.DecodeError as error:
-        cut = take_queries(data, _most_steps(limits)[0]) if data.find(b"\\u") >= 0 else None
+        cut = take_queries(data, most_steps(limits)[0]) if data.find(b"\\u") >= 0 else None
         if cut is None:
             return _malformed(f"the message is not JSON: {error}")
         data, queries = cut
@@ -122,7 +125,7 @@ def _decode_halved(data: bytes, limits: Limits) -> Command:
         return message
     event_id = message.event_id
     told = event_id if event_id is not None and not is_mended(event_id) else None
-    return BadCreate(told, _invalid("a string outside query holds half of a surrogate pair; it must be text"))
+    return BadCreate(told, invalid("a string outside query holds half of a surrogate pair; it must be text"))
 
 
 def _read(message: _Message, queries: list[bytes | None] | None, limits: Limits) -> Command:
@@ -132,27 +135,27 @@ def _read(message: _Message, queries: list[bytes | None] | None, limits: Limits)
         case "universal.cancel":
             event_id = _event_id(message.event_id)
             if event_id is None or isinstance(event_id, Fault):
-                return Unusable(_invalid(f"universal.cancel needs eventId, a string of 1 to {MAX_EVENT_ID} characters"))
+                return Unusable(invalid(f"universal.cancel needs eventId, a string of 1 to {MAX_EVENT_ID} characters"))
             return Cancel(event_id)
         case "universal.ping":
             return Ping()
-    return Unusable(_invalid(f"message.type is unknown; allowed are {_TYPES}"))
+    return Unusable(invalid(f"message.type is unknown; allowed are {_TYPES}"))
 
 
 def _create(message: _Message, queries: list[bytes | None] | None, limits: Limits) -> Command:
     request = message.request
     begins = bytes(memoryview(request)[:1])
     many = begins == b"["
-    most, setting = _most_steps(limits)
+    most = most_steps(limits)[0]
     steps = first_elements(request, most + 1) if many else [request]
     if begins not in (b"{", b"[") or not steps:
         what = "missing" if not begins else "an empty array" if many else "no object"
-        return Unusable(_invalid(f"message.request is {what}; it is a step object or a non-empty array of them"))
+        return Unusable(invalid(f"message.request is {what}; it is a step object or a non-empty array of them"))
     event_id = _lenient_id(steps[0], message.event_id)
     if isinstance(event_id, Fault):
         return BadCreate(None, event_id)
     if len(steps) > most:
-        return BadCreate(event_id, _invalid(f"request has more than {most} steps, which {setting} allows"))
+        return BadCreate(event_id, too_many_steps(limits))
     result: list[Step] = []
     for index, raw in enumerate(steps):
         path = f"request[{index}]" if many else "request"
@@ -163,21 +166,14 @@ def _create(message: _Message, queries: list[bytes | None] | None, limits: Limit
     return Create(event_id, result)
 
 
-def _most_steps(limits: Limits) -> tuple[int, str]:
-    """The most steps of a request, and the setting that says so."""
-    if limits.attempts_per_exchange < limits.steps_per_request:
-        return limits.attempts_per_exchange, "attempts_per_exchange"
-    return limits.steps_per_request, "steps_per_request"
-
-
 def _step(raw: msgspec.Raw, path: str, cut_query: bytes | None, limits: Limits) -> Step | Fault:
     """``cut_query``: the query, if it was taken out of ``raw``."""
     try:
         step = _decode_step(raw)
     except msgspec.ValidationError as error:
-        return _invalid(_explain(error, path))
+        return invalid(_explain(error, path))
     except msgspec.DecodeError as error:
-        return _invalid(f"{path} cannot be read: {error}")
+        return invalid(f"{path} cannot be read: {error}")
     headers = _headers(step, path, limits)
     if isinstance(headers, Fault):
         return headers
@@ -201,7 +197,7 @@ def _headers(step: _Step, path: str, limits: Limits) -> list[tuple[str, str]] | 
     raw = step.headers
     written = len(memoryview(raw))
     if written > _LONGEST_SPELLING * limits.head_bytes:
-        return _too_large(path, written, limits)
+        return head_too_large(path, written, limits)
     headers: list[tuple[str, str]] = []
     if step.authorization is not None:
         headers.append(("authorization", step.authorization))
@@ -213,15 +209,14 @@ def _headers(step: _Step, path: str, limits: Limits) -> list[tuple[str, str]] | 
             if isinstance(mixed, Fault):
                 return mixed
             headers += mixed
-        if len(headers) > limits.headers_per_step:
-            detail = f"{path}.headers has {len(headers)} headers; headers_per_step allows {limits.headers_per_step}"
-            return _invalid(detail)
-    endpoint = _size(step.endpoint)
-    if written + endpoint + _size(step.authorization or "") > limits.head_bytes:  # it may be too large
-        size = endpoint + sum(_size(name) + _size(text) for name, text in headers)
+        if (fault := too_many_headers(path, len(headers), limits)) is not None:
+            return fault
+    endpoint = text_size(step.endpoint)
+    if written + endpoint + text_size(step.authorization or "") > limits.head_bytes:  # it may be too large
+        size = endpoint + sum(text_size(name) + text_size(text) for name, text in headers)
         size -= len("authorization") if step.authorization is not None else 0
         if size > limits.head_bytes:
-            return _too_large(path, size, limits)
+            return head_too_large(path, size, limits)
     return headers
 
 
@@ -230,7 +225,7 @@ def _mixed_headers(raw: msgspec.Raw, path: str) -> list[tuple[str, str]] | Fault
     try:
         found = _decode_headers(raw) or {}
     except msgspec.ValidationError as error:
-        return _invalid(_explain(error, path))
+        return invalid(_explain(error, path))
     headers: list[tuple[str, str]] = []
     for index, (name, value) in enumerate(found.items()):
         text = bytes(value)
@@ -238,21 +233,10 @@ def _mixed_headers(raw: msgspec.Raw, path: str) -> list[tuple[str, str]] | Fault
             try:
                 headers.append((name, _decode_str(text)))
             except (msgspec.MsgspecError, UnicodeDecodeError):
-                return _invalid(f"{path} has no valid string as the value at position {index}")
+                return invalid(f"{path} has no valid string as the value at position {index}")
         else:
             headers.append((name, text.decode()))
     return headers
-
-
-def _size(text: str) -> int:
-    """The bytes of ``text`` in a head."""
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-
-
-def _too_large(path: str, size: int, limits: Limits) -> Fault:
-    return _invalid(
-        f"{path} has {size} bytes in its endpoint and its headers together; head_bytes allows {limits.head_bytes}"
-    )
 
 
 def _lenient_id(step: msgspec.Raw, beside: msgspec.Raw) -> str | Fault | None:
@@ -273,7 +257,7 @@ def _event_id(raw: msgspec.Raw) -> str | Fault | None:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         value = ""
     if not 1 <= len(value) <= MAX_EVENT_ID:
-        return _invalid(f"eventId must be a string of 1 to {MAX_EVENT_ID} characters")
+        return bad_event_id()
     return value
 
 

@@ -3,9 +3,8 @@
 Decides: the messages outside exchanges. Must not know: sessions and sockets.
 """
 
-from typing import Literal
-
 from ...config import Limits
+from ...events import SessionMode
 from ...exchanges.encoder import ResponseEncoder
 from ...exchanges.policy import ResponseMode
 from ...faults import Fault
@@ -16,7 +15,7 @@ from .decode import decode
 from .encoder import UniversalEncoder
 
 
-class UniversalDialect(Dialect):
+class UniversalDialect(Dialect[bytes]):
     """JSON requests for any provider over one channel."""
 
     __slots__ = ("_limits",)
@@ -26,13 +25,15 @@ class UniversalDialect(Dialect):
         self._limits = limits
 
     @property
-    def mode(self) -> Literal["universal", "realtime"]:
+    def mode(self) -> SessionMode:
         return "universal"
 
     def decode(self, data: bytes) -> Command:
         return decode(data, self._limits)
 
-    def encoder(self, event_id: str, log_id: str, *, mode: ResponseMode, listener: Listener | None) -> ResponseEncoder:
+    def encoder(
+        self, event_id: str, log_id: str, *, mode: ResponseMode, listener: Listener | None
+    ) -> ResponseEncoder[bytes]:
         return UniversalEncoder(event_id, log_id, mode=mode, listener=listener)
 
     def pong(self) -> list[bytes]:

@@ -19,12 +19,12 @@ from ...formats.classify import worth_reading
 from ...formats.usage import usage_json
 from ...json_text import valid_json
 from ..base import Listener
+from ..head_fields import shown_headers
 from . import messages
-from .head_fields import shown_headers
 from .payload import as_base64, as_response
 
 
-class UniversalEncoder(ResponseEncoder):
+class UniversalEncoder(ResponseEncoder[bytes]):
     """The messages of one exchange."""
 
     __slots__ = ("_event_id", "_listener", "_log_id", "_mode", "_prefix", "_spliced")

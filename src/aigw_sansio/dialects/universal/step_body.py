@@ -8,8 +8,9 @@ from binascii import a2b_base64
 
 import msgspec
 
-from ...faults import Fault, FaultKind, Side
+from ...faults import Fault
 from ...secret import without_content
+from ..step_rules import invalid, misplaced_body
 
 _ALLOWED = 'allowed is {"text": STRING} or {"base64": STRING}'
 
@@ -29,10 +30,8 @@ def read_body(raw: bytes, *, has_query: bool, method: str, where: str) -> bytes 
     its step."""
     if raw in (b"", b"null"):
         return None
-    if has_query:
-        return _refuse(f"{where}.body", "stands beside query; allowed is one of them")
-    if method.upper() in ("GET", "HEAD"):
-        return _refuse(f"{where}.body", f"cannot go with the method {method.upper()}, which sends no body")
+    if (misplaced := misplaced_body(where, has_query=has_query, method=method)) is not None:
+        return misplaced
     try:
         body = _decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -48,4 +47,4 @@ def read_body(raw: bytes, *, has_query: bool, method: str, where: str) -> bytes 
 
 
 def _refuse(field: str, why: str) -> Fault:
-    return Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, f"{field} {why}")
+    return invalid(f"{field} {why}")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aigw_sansio.dialects.universal.head_fields import shown_headers
+from aigw_sansio.dialects.head_fields import shown_headers
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,38 @@
+"""A gateway and its driver inside a program that has no sockets of clients for them to accept.
+
+Decides: what such a gateway has beside its settings: a limit of memory, signatures, the log of refusals. Must not know:
+what its clients are.
+"""
+
+import time
+from collections.abc import Callable
+from os import urandom
+
+from aigw_sansio import Config, Engine, Event, Gateway
+from aigw_sansio.providers.known_hosts import known_hosts
+
+from ..anyio_driver import AnswerHandler, AnyioDriver
+from .memory import with_memory
+from .security_log import SecurityLog
+from .signatures import with_signatures
+
+
+def embedded_gateway(
+    config: Config,
+    *,
+    answer: AnswerHandler | None,
+    on_event: Callable[[Event], None] | None,
+    wrap: Callable[[Engine], Engine] | None = None,
+) -> tuple[Gateway, AnyioDriver]:
+    """A gateway with ``config``, and a driver to serve it. ``answer`` and ``on_event`` are those of
+    :class:`.AnyioDriver`; ``wrap(gateway)`` is the engine that is driven in place of the gateway. Call ``serve(())`` of
+    the driver next."""
+    config = with_memory(config)
+    gateway = Gateway(config, urandom(32), time.time() - time.monotonic())
+    driver = AnyioDriver(
+        gateway if wrap is None else wrap(gateway),
+        answer=with_signatures(answer),
+        on_event=SecurityLog(on_event),
+        known_hosts=known_hosts(config),
+    )
+    return gateway, driver
