@@ -16,18 +16,31 @@ a text, who called a tool.
 so it is no loss to leave them out. Those of a message stand at its first part.
 """
 
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, Never, TypeAlias, get_args
 
 import msgspec
 
 JsonObject: TypeAlias = dict[str, object]
 
 
-class _Value(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Base of the values without a tag."""
+class _NoMembers(JsonObject):
+    """The type of :data:`NO_MEMBERS`."""
+
+    def __setitem__(self, name: str, value: object) -> Never:
+        raise TypeError("NO_MEMBERS is shared by all values; make a new value with members of its own.")
+
+    setdefault = update = __ior__ = __setitem__  # type: ignore[assignment]
 
 
-class _Part(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
+#: The members of a value that has none. One object for all, because a long request has thousands of such values.
+NO_MEMBERS: Final[JsonObject] = _NoMembers()
+
+
+class _Value(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Base of the values without a tag. Values are trees, so the garbage collector need not look at them."""
+
+
+class _Part(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True, gc=False):
     """Base of what a turn is made of."""
 
 
@@ -88,8 +101,8 @@ class Text(_Part, frozen=True, tag="text"):
     text: str
     cache: CacheMark | None = None
     opaque: Opaque | None = None
-    extra: JsonObject = {}
-    item: JsonObject = {}
+    extra: JsonObject = NO_MEMBERS
+    item: JsonObject = NO_MEMBERS
 
 
 class Image(_Part, frozen=True, tag="image"):
@@ -98,7 +111,7 @@ class Image(_Part, frozen=True, tag="image"):
     source: Source
     detail: str | None = None
     cache: CacheMark | None = None
-    extra: JsonObject = {}
+    extra: JsonObject = NO_MEMBERS
 
 
 class Audio(_Part, frozen=True, tag="audio"):
@@ -123,7 +136,7 @@ class File(_Part, frozen=True, tag="file"):
     context: str | None = None
     citations: bool = False
     cache: CacheMark | None = None
-    extra: JsonObject = {}
+    extra: JsonObject = NO_MEMBERS
 
 
 class Reasoning(_Part, frozen=True, tag="reasoning"):
@@ -144,7 +157,7 @@ class Refusal(_Part, frozen=True, tag="refusal"):
     """The text in which the model declined."""
 
     text: str
-    item: JsonObject = {}
+    item: JsonObject = NO_MEMBERS
 
 
 class ToolCall(_Part, frozen=True, tag="tool_call"):
@@ -160,8 +173,8 @@ class ToolCall(_Part, frozen=True, tag="tool_call"):
     custom: bool = False
     cache: CacheMark | None = None
     opaque: Opaque | None = None
-    extra: JsonObject = {}
-    item: JsonObject = {}
+    extra: JsonObject = NO_MEMBERS
+    item: JsonObject = NO_MEMBERS
 
 
 class ToolCallResponse(_Part, frozen=True, tag="tool_call_response"):
@@ -173,8 +186,8 @@ class ToolCallResponse(_Part, frozen=True, tag="tool_call_response"):
     is_error: bool = False
     custom: bool = False
     cache: CacheMark | None = None
-    extra: JsonObject = {}
-    item: JsonObject = {}
+    extra: JsonObject = NO_MEMBERS
+    item: JsonObject = NO_MEMBERS
 
 
 class Native(_Part, frozen=True, tag="native"):
@@ -199,7 +212,7 @@ class Turn(_Value, frozen=True):
     role: Role
     parts: tuple[Part, ...]
     name: str | None = None
-    extra: JsonObject = {}
+    extra: JsonObject = NO_MEMBERS
 
 
 # --------------------------------------------------------------------------------------------------------------
@@ -217,7 +230,7 @@ class FunctionTool(_Part, frozen=True, tag="function"):
     parameters: JsonObject | None = None
     strict: bool | None = None
     cache: CacheMark | None = None
-    extra: JsonObject = {}
+    extra: JsonObject = NO_MEMBERS
 
 
 class CustomTool(_Part, frozen=True, tag="custom"):
@@ -322,4 +335,4 @@ class Prompt(_Value, frozen=True, kw_only=True):
     store: bool | None = None
     previous_response_id: str | None = None
     maker: str = ""
-    extra: JsonObject = {}
+    extra: JsonObject = NO_MEMBERS

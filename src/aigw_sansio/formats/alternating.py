@@ -1,19 +1,23 @@
 """Messages that alternate between the user and the assistant, as Anthropic and Bedrock Converse demand them.
 
-Decides: the order of messages, and of the blocks in them; which ids calls have; how a conversation begins and ends.
-Must not know: how a part is written as a block.
+Decides: which turns are one message; the order of messages, and of the blocks in them; which ids calls have; how a
+conversation begins and ends. Must not know: how a part is written as a block.
 
 Source: the errors of both APIs. The user begins; responses of tools stand first in the message behind their calls; the
 last text of the assistant does not end in white space; an id of a call is there once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from ..prompt import JsonObject, Part, Reasoning, ToolCall
+import msgspec
+
+from ..prompt import JsonObject, Part, Reasoning, Text, ToolCall, ToolCallResponse, Turn
 from .refusing import refusal
-from .request_tools import Group, IdMap, Placed, mapped
+from .request_tools import IdMap, NameMap, Placed, arguments_object, mapped, place_of
 from .translation import Note
+from .usual import usual_results, usual_said, usual_text
+from .values import parse_text
 
 #: What stands in front of a conversation that the assistant opens, because the first message must be the user's.
 OPENING: Final = "(The assistant speaks first.)"
@@ -21,30 +25,84 @@ OPENING: Final = "(The assistant speaks first.)"
 _ORDER: Final[dict[type[Part], int]] = {Reasoning: 0, ToolCall: 2}
 
 
-def thoughts_first(group: Group) -> list[Placed]:
-    """The parts of a message; those of the assistant with thoughts in front and calls behind."""
-    parts = list(group.parts)
-    if group.role == "assistant":
+class Group(msgspec.Struct, frozen=True, gc=False):
+    """Neighbouring turns that are one message for the target. ``role`` is the target's word, ``turns`` are the turns
+    and their positions."""
+
+    role: str
+    turns: list[tuple[int, Turn]]
+
+    def parts(self, *, responses_first: bool = False) -> list[Placed]:
+        """The parts but empty texts. ``responses_first``: the responses of tools stand before all others, in their
+        order (Anthropic, Bedrock)."""
+        placed = [
+            Placed(place_of(at, number), part)
+            for at, turn in self.turns
+            for number, part in enumerate(turn.parts)
+            if type(part) is not Text or part.text or part.opaque is not None
+        ]
+        if responses_first:
+            placed.sort(key=_is_no_response)
+        return placed
+
+
+def group_turns(turns: Sequence[Turn], roles: Mapping[str, str]) -> list[Group]:
+    """The messages for a target in which neighbouring messages have different roles.
+
+    ``roles`` gives the target's word for each role of a turn; a role that is not in it keeps its own. Turns without
+    anything but empty texts are left out. Names of participants are not kept, see :func:`drop_names`.
+    """
+    groups: list[Group] = []
+    last = ""
+    for at, turn in enumerate(turns):
+        for part in turn.parts:
+            if type(part) is not Text or part.text or part.opaque is not None:
+                break
+        else:
+            continue
+        role = roles.get(turn.role, turn.role)
+        if role == last:
+            groups[-1].turns.append((at, turn))
+        else:
+            groups.append(Group(role, [(at, turn)]))
+            last = role
+    return groups
+
+
+def _is_no_response(placed: Placed) -> bool:
+    return type(placed.part) is not ToolCallResponse
+
+
+def thoughts_first(role: str, parts: list[Placed]) -> list[Placed]:
+    """The parts of a message of ``role``; those of the assistant with thoughts in front and calls behind."""
+    if role == "assistant":
         parts.sort(key=lambda placed: _ORDER.get(type(placed.part), 1))
     return parts
 
 
-def put_message(messages: list[JsonObject], role: str, content: list[JsonObject]) -> None:
-    """Append a message, to the one before if it has the same role: an empty message between them is gone."""
-    last = messages[-1] if messages else {}
-    blocks = last.get("content")
-    if last.get("role") == role and type(blocks) is list:
-        blocks.extend(content)
-    else:
-        messages.append({"role": role, "content": content})
+def put_message(messages: list[JsonObject], role: str, content: list[JsonObject]) -> bool:
+    """Append a message, to the one before if it has the same role: an empty message between them is gone. Returns
+    whether it did the latter."""
+    if messages and messages[-1]["role"] == role:
+        blocks = messages[-1]["content"]
+        if type(blocks) is list:
+            blocks.extend(content)
+            return True
+    messages.append({"role": role, "content": content})
+    return False
 
 
 def finish_messages(
-    messages: list[JsonObject], notes: list[Note], *, is_response: Callable[[JsonObject], bool], opening: JsonObject
+    messages: list[JsonObject],
+    notes: list[Note],
+    *,
+    joined: bool,
+    is_response: Callable[[JsonObject], bool],
+    opening: JsonObject,
 ) -> None:
-    """Put in order what :func:`put_message` made. ``is_response`` knows the block of a tool's response; ``opening`` is
-    the block of :data:`OPENING`. A block with ``text`` is a text."""
-    for message in messages:  # two that became one may each have begun with responses
+    """Put in order what :func:`put_message` made. ``joined``: it joined some. ``is_response`` knows the block of a
+    tool's response; ``opening`` is the block of :data:`OPENING`. A block with ``text`` is a text."""
+    for message in messages if joined else ():  # two that became one may each have begun with responses
         blocks = message["content"]
         if type(blocks) is list:
             blocks.sort(key=lambda block: not is_response(block))
@@ -79,8 +137,19 @@ class CallIds:
         self._used: set[str] = set()
         self._times: dict[str, int] = {}
 
+    def keeps_call(self, call_id: str) -> bool:
+        """Whether the call that comes next is sent with its own id. If so that is done, else use :meth:`of_call`."""
+        if call_id in self._waiting or (self._unique and call_id in self._used) or not self._ids.keeps(call_id):
+            return False
+        self._waiting.add(call_id)
+        self._used.add(call_id)
+        self._latest[call_id] = call_id
+        return True
+
     def of_call(self, call_id: str, field: str) -> str:
         """The id of a call that comes next."""
+        if self.keeps_call(call_id):
+            return call_id
         if call_id in self._waiting:
             raise refusal(
                 f"{field}.id", "An earlier call of a tool has the same id and no response yet; ids must differ."
@@ -95,9 +164,62 @@ class CallIds:
         self._latest[call_id] = found
         return found
 
+    def known(self, call_id: str) -> str | None:
+        """The id for the response that comes next, if a call of ``call_id`` waits for it. If not, use
+        :meth:`of_response`."""
+        if call_id not in self._waiting:
+            return None
+        self._waiting.discard(call_id)
+        return self._latest[call_id]
+
     def of_response(self, call_id: str, field: str) -> str:
         """The id that the latest call of ``call_id`` got."""
         if call_id in self._latest and call_id not in self._waiting:
             raise refusal(f"{field}.id", "The call of a tool with this id has a response already; it takes one.")
         self._waiting.discard(call_id)
         return self._latest.get(call_id) or self._ids.fit(call_id, field)
+
+
+class Blocks(msgspec.Struct, frozen=True):
+    """How a target writes a block: of a text, of a call (its id, name and arguments), of a response (its id and
+    text)."""
+
+    text: Callable[[str], JsonObject]
+    call: Callable[[str, str, JsonObject], JsonObject]
+    response: Callable[[str, str], JsonObject]
+
+
+def usual_blocks(group: Group, blocks: Blocks, ids: CallIds, names: NameMap, notes: list[Note]) -> list[JsonObject]:
+    """The blocks of a message of one usual turn, of which only ids, names and arguments may have to be noted; none if
+    it is another."""
+    if len(group.turns) > 1:
+        return []
+    at, turn = group.turns[0]
+    content: list[JsonObject] = []
+    if turn.role == "tool":
+        results = usual_results(turn)
+        for _, text in results:
+            if text.isspace():
+                return []
+        for number, (result, text) in enumerate(results):
+            result_id = ids.known(result.id) or ids.of_response(result.id, place_of(at, number))
+            content.append(blocks.response(result_id, text))
+        return content
+    if group.role != "assistant":
+        text = usual_text(turn)
+        return [blocks.text(text)] if text and not text.isspace() else []
+    said = usual_said(turn)
+    if said is None or said[0].isspace():
+        return []
+    if said[0]:
+        content.append(blocks.text(said[0]))
+    for number, call in enumerate(said[1], len(content)):
+        call_id, name, given = call.id, call.name, parse_text(call.arguments)
+        if not ids.keeps_call(call_id):
+            call_id = ids.of_call(call_id, place_of(at, number))
+        if not names.keeps(name):
+            name = names.fit(name, place_of(at, number))
+        if type(given) is not dict:
+            given = arguments_object(call, notes, place_of(at, number))
+        content.append(blocks.call(call_id, name, given))
+    return content

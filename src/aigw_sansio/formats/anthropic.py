@@ -21,6 +21,7 @@ from ..events import (
 )
 from .base import BaseReader
 from .errors import any_error, response_failed
+from .text_chunks import anthropic_text
 from .values import JsonObject, arguments, arr, count, obj, text, word
 
 _SILENT: Final = frozenset({"ping", "keepalive", "keep_alive", "heartbeat"})
@@ -45,9 +46,15 @@ class AnthropicReader(BaseReader):
         b'"amazon-bedrock-invocationMetrics"',
     )
 
+    HAS_PLAIN: ClassVar[bool] = True
+
     def __init__(self) -> None:
         super().__init__()
         self._counts: dict[str, int] = {}
+
+    def read_plain(self, data: bytes) -> list[ProviderEvent]:
+        said = anthropic_text(data)
+        return [TextDelta(said)] if said else []
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type"))

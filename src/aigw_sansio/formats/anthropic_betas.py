@@ -38,7 +38,8 @@ def needed_betas(body: JsonObject, *, files: bool, system_turns: bool) -> list[s
             betas.append("compact-2026-01-12")
     for tool in arr(body.get("tools")):
         kind = text(obj(tool).get("type"))
-        betas += next(([beta] for start, beta in _TOOLS if kind.startswith(start)), [])
+        if kind:
+            betas += next(([beta] for start, beta in _TOOLS if kind.startswith(start)), [])
     if "mcp-client-2025-11-20" in betas and "mcp-client-2025-04-04" in betas:
         betas.remove("mcp-client-2025-04-04")  # the newer form of the same feature
     if obj(body.get("container")).get("skills"):

@@ -35,13 +35,22 @@ from ..prompt import (
     Uri,
     Video,
 )
-from .alternating import OPENING, CallIds, finish_messages, put_message, thoughts_first
+from .alternating import (
+    OPENING,
+    Blocks,
+    CallIds,
+    Group,
+    finish_messages,
+    group_turns,
+    put_message,
+    thoughts_first,
+    usual_blocks,
+)
 from .claude_models import MAKER
 from .refusing import refusal
 from .request_tools import (
     ANTHROPIC_IDS,
     ANTHROPIC_NAMES,
-    Group,
     IdMap,
     NameMap,
     Placed,
@@ -49,7 +58,6 @@ from .request_tools import (
     clamped,
     drop_names,
     dropped,
-    group_turns,
     mapped,
     own_data,
 )
@@ -70,6 +78,21 @@ class Host(msgspec.Struct, frozen=True):
     media_by_url: bool = True
     holds_to_schemas: bool = True
     lacks: frozenset[str] = frozenset()
+
+
+def _text_block(text: str) -> JsonObject:
+    return {"type": "text", "text": text}
+
+
+def _call_block(call_id: str, name: str, given: JsonObject) -> JsonObject:
+    return {"type": "tool_use", "id": call_id, "name": name, "input": given}
+
+
+def _response_block(call_id: str, text: str) -> JsonObject:
+    return {"type": "tool_result", "tool_use_id": call_id, "content": [{"type": "text", "text": text}]}
+
+
+_BLOCKS: Final = Blocks(_text_block, _call_block, _response_block)
 
 
 class Marks:
@@ -161,24 +184,32 @@ class MessageWriter:
         turns = self._with_places()
         roles = {"tool": "user"} if self._system_turns else {"tool": "user", "system": "user"}
         messages: list[JsonObject] = []
-        for group in group_turns(turns, roles, responses_first=True):
-            content: list[JsonObject] = []
-            # what Anthropic wrote keeps its order
-            for placed in group.parts if self._own else thoughts_first(group):
-                self._append(content, placed)
-            if content:
-                role = group.role
-                if role == "system":
-                    self.has_system_turns = True
-                put_message(messages, role, content)
+        joined = False
+        extras = any(turn.extra for turn in turns)
+        for group in group_turns(turns, roles):
+            role = group.role
+            content = usual_blocks(group, _BLOCKS, self._ids, self._names, self._notes)
+            if not content:
+                # what Anthropic wrote keeps its order
+                placed = group.parts(responses_first=True)
+                for one in placed if self._own else thoughts_first(role, placed):
+                    self._append(content, one)
+                if not content:
+                    continue
+            if role == "system":
+                self.has_system_turns = True
+            joined = put_message(messages, role, content) or joined
+            if extras:
                 self._put_extras(messages[-1], group)
         opening: JsonObject = {"type": "text", "text": OPENING}
-        finish_messages(messages, self._notes, is_response=_is_response, opening=opening)
+        finish_messages(messages, self._notes, joined=joined, is_response=_is_response, opening=opening)
         return messages
 
     def _with_places(self) -> tuple[Turn, ...]:
         """The turns with those emptied that :meth:`system` wrote, and with system turns as the user's if one cannot
         stand there: an instruction stands behind the user."""
+        if all(turn.role != "system" for turn in self._prompt.turns):
+            return self._prompt.turns
         turns: list[Turn] = []
         before = ""
         for at, turn in enumerate(self._prompt.turns):
@@ -193,15 +224,15 @@ class MessageWriter:
                 turns.append(turn)
                 before = "system"
             else:
-                turns.append(Turn("user", turn.parts))
+                turns.append(Turn("user", turn.parts, extra=turn.extra))
                 before = "user"
                 mapped(self._notes, f"turns[{at}]", "This model takes no instruction here; it is sent as the user's.")
         return tuple(turns)
 
     def _put_extras(self, message: JsonObject, group: Group) -> None:
         """Give ``message`` the members that only Anthropic defines, from the turns that it was made of."""
-        for at in dict.fromkeys(int(placed.field[6 : placed.field.index("]")]) for placed in group.parts):
-            self._put_own(message, self._prompt.turns[at].extra, f"turns[{at}]")
+        for at, turn in sorted(group.turns, key=lambda one: one[1].role != "tool"):  # in the order of their blocks
+            self._put_own(message, turn.extra, f"turns[{at}]")
 
     def _put_own(self, block: JsonObject, extra: JsonObject, field: str) -> None:
         for name, value in extra.items():

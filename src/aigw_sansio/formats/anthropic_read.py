@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from ..prompt import (
+    NO_MEMBERS,
     Blob,
     CacheMark,
     File,
@@ -40,6 +41,7 @@ from .foreign_reasoning import unpack
 from .refusing import refusal
 from .values import obj
 
+_encode: Final = msgspec.json.Encoder().encode
 _ROLES: Final[dict[object, Role]] = {"user": "user", "assistant": "assistant", "system": "system"}
 
 
@@ -48,6 +50,11 @@ def read_turns(messages: object) -> tuple[Turn, ...]:
     names: dict[str, str] = {}
     turns: list[Turn] = []
     for at, message in enumerate(as_array(messages, "messages")):
+        if type(message) is dict:
+            turn = _usual_turn(message, names)
+            if turn is not None:
+                turns.append(turn)
+                continue
         field = f"messages[{at}]"
         member = members(message, field)
         role = member.pop("role", None)
@@ -58,6 +65,59 @@ def read_turns(messages: object) -> tuple[Turn, ...]:
         _check_place(named, parts, field)
         _divide(named, parts, member, turns)
     return tuple(turns)
+
+
+def _usual_turn(message: JsonObject, names: dict[str, str]) -> Turn | None:
+    """The turn that ``message`` is, if it is one turn of usual blocks and holds nothing else. It is what the functions
+    below make of it, and so is what stands in ``names`` then."""
+    if len(message) != 2:
+        return None
+    role, content = message.get("role"), message.get("content")
+    if type(content) is str:
+        if not content or not (role == "user" or role == "assistant"):
+            return None
+        return Turn("user" if role == "user" else "assistant", (Text(content),))
+    if type(content) is not list or not content:
+        return None
+    parts: list[Part] = []
+    for block in content:
+        part = _usual_block(block, names) if type(block) is dict else None
+        if part is None:
+            return None
+        parts.append(part)
+    kinds = {*map(type, parts)}
+    if role == "assistant" and ToolCallResponse not in kinds:
+        return Turn("assistant", tuple(parts))
+    if role == "user" and len(kinds) == 1 and ToolCall not in kinds:
+        return Turn("tool" if ToolCallResponse in kinds else "user", tuple(parts))
+    return None
+
+
+def _usual_block(block: JsonObject, names: dict[str, str]) -> Text | ToolCall | ToolCallResponse | None:
+    """A text, a call or a response of one text, without other members."""
+    kind, size = block.get("type"), len(block)
+    if kind == "text":
+        content = block.get("text")
+        return Text(content) if size == 2 and type(content) is str and content else None
+    if kind == "tool_use":
+        call_id, name, given = block.get("id"), block.get("name"), block.get("input")
+        if size != 4 or type(call_id) is not str or type(name) is not str or type(given) is not dict:
+            return None
+        try:
+            written = _encode(given).decode()
+        except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError):
+            return None
+        names[call_id] = name
+        return ToolCall(call_id, name, written)
+    if kind != "tool_result" or size != 3:
+        return None
+    call_id, told = block.get("tool_use_id"), block.get("content")
+    if type(told) is list and len(told) == 1:
+        inner = told[0]
+        told = inner.get("text") if type(inner) is dict and len(inner) == 2 and inner.get("type") == "text" else None
+    if type(call_id) is not str or type(told) is not str or not told:
+        return None
+    return ToolCallResponse(call_id, (Text(told),), names.get(call_id))
 
 
 def read_system(system: object) -> tuple[Text, ...]:
@@ -74,7 +134,7 @@ def read_system(system: object) -> tuple[Text, ...]:
             raise refusal(f"{field}.type", "Only text can be an instruction.")
         content = as_text(member.pop("text", None), f"{field}.text")
         if content:
-            texts.append(Text(content, read_cache(member, f"{field}.cache_control"), extra=member))
+            texts.append(Text(content, read_cache(member, f"{field}.cache_control"), extra=member or NO_MEMBERS))
     return tuple(texts)
 
 
@@ -100,7 +160,7 @@ def _divide(role: Role, parts: list[Part], extra: JsonObject, turns: list[Turn])
         of_tools = is_response
         run.append(part)
     if run:
-        turns.append(Turn("tool" if of_tools else role, tuple(run), extra=extra))
+        turns.append(Turn("tool" if of_tools else role, tuple(run), extra=extra or NO_MEMBERS))
 
 
 def _read_content(content: object, field: str, names: dict[str, str]) -> list[Part]:
@@ -150,7 +210,9 @@ def _read_block(block: object, field: str, names: dict[str, str]) -> Part | None
         name = as_text(member.pop("name", None), f"{field}.name")
         given = json_text(as_object(member.pop("input", {}), f"{field}.input"), f"{field}.input")
         names[call_id] = name
-        return ToolCall(call_id, name, given, cache=read_cache(member, f"{field}.cache_control"), extra=member)
+        return ToolCall(
+            call_id, name, given, cache=read_cache(member, f"{field}.cache_control"), extra=member or NO_MEMBERS
+        )
     if kind == "tool_result":
         return _read_response(member, field, names)
     return _read_common(kind, member, obj(block), field)
@@ -185,12 +247,14 @@ def _read_common(kind: str, member: JsonObject, block: JsonObject, field: str) -
         content = as_text(member.pop("text", None), f"{field}.text")
         if not member.get("citations"):
             member.pop("citations", None)
-        return Text(content, read_cache(member, f"{field}.cache_control"), extra=member) if content else None
+        return (
+            Text(content, read_cache(member, f"{field}.cache_control"), extra=member or NO_MEMBERS) if content else None
+        )
     if kind == "image":
         source = _read_source(member.pop("source", None), f"{field}.source")
         if source is None:
             return Native(MAKER, block)
-        return Image(source, cache=read_cache(member, f"{field}.cache_control"), extra=member)
+        return Image(source, cache=read_cache(member, f"{field}.cache_control"), extra=member or NO_MEMBERS)
     if kind == "document":
         return _read_document(member, block, field)
     return Native(MAKER, block)

@@ -9,7 +9,7 @@ in ``Prompt.extra["anthropic_beta"]``, a list of names, wherever they were writt
 ``anthropic-beta`` of a client puts them there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 from urllib.parse import quote
 
@@ -72,6 +72,10 @@ _SUPPORTED: Final = frozenset(
         "stop_sequences", "reasoning", "cache", "end_user", "service_tier",
     }
 )  # fmt: skip
+_USUAL_MEMBERS: Final = frozenset({"name", "description", "input_schema"})
+#: The members that say something of the form of the output, and of thinking.
+_OUTPUT: Final = frozenset({"output_config", "output_format"})
+_THINKING: Final = frozenset({"output_config", "thinking"})
 #: Members of the body that are fields of a prompt as they are.
 _READ: Final = (
     "model", "system", "messages", "tools", "max_tokens", "temperature", "top_p", "top_k", "stop_sequences",
@@ -98,8 +102,8 @@ def read_request(body: JsonObject, notes: list[Note]) -> Prompt | Refused:
 def _read(body: JsonObject) -> Prompt:
     member = members(body, "body")
     member.pop("anthropic_version", None)  # it says how to read the body, and so it was read
-    output = _read_output(member)
-    reasoning = _read_reasoning(member)
+    output = None if _OUTPUT.isdisjoint(member) else _read_output(member)
+    reasoning = None if _THINKING.isdisjoint(member) else _read_reasoning(member)
     parallel, choice = _read_choice(member)
     metadata = members(member.pop("metadata", {}), "metadata")
     if metadata.keys() - {"user_id"}:
@@ -108,7 +112,10 @@ def _read(body: JsonObject) -> Prompt:
         model=get_text(member, "model") or "",
         instructions=read_system(member.get("system")),
         turns=read_turns(member.get("messages")),
-        tools=tuple(_read_tool(tool, f"tools[{at}]") for at, tool in enumerate(get_array(member, "tools"))),
+        tools=tuple(
+            read_usual_tool(tool) or _read_tool(tool, f"tools[{at}]")
+            for at, tool in enumerate(get_array(member, "tools"))
+        ),
         tool_choice=choice,
         parallel_tool_calls=parallel,
         output=output,
@@ -128,6 +135,17 @@ def _read(body: JsonObject) -> Prompt:
         maker=MAKER,
         extra=without(member, *_READ),
     )
+
+
+def read_usual_tool(value: object) -> Tool | None:
+    """The function that ``value`` is, if it has a name, and at most a description and a schema. It is what
+    :func:`_read_tool` makes of it."""
+    if type(value) is not dict or not value.keys() <= _USUAL_MEMBERS:
+        return None
+    name, description, schema = value.get("name"), value.get("description", ""), value.get("input_schema")
+    if type(name) is not str or type(description) is not str or not (schema is None or type(schema) is dict):
+        return None
+    return FunctionTool(name, description, schema)
 
 
 def _read_tool(value: object, field: str) -> Tool:
@@ -296,7 +314,7 @@ def _write_body(prompt: Prompt, notes: list[Note], host: Host) -> tuple[JsonObje
     if tools.instruction is not None:
         system.append({"type": "text", "text": tools.instruction})
     messages = writer.messages()
-    check_pairs(map(_calls_and_responses, messages))
+    check_pairs(messages, _calls_and_responses)
     marks.finish()
     thinking = plan_thinking(prompt, notes, model, blocked=blocks_thinking(messages, forced=tools.forced))
     limit, thinking = fit_tokens(prompt, notes, model, thinking, required=True)
@@ -347,7 +365,8 @@ def _put_own_extra(body: JsonObject, prompt: Prompt, notes: list[Note], host: Ho
     if "metadata" in joined and prompt.extra.get("metadata"):
         body["metadata"] = {**obj(prompt.extra["metadata"]), **obj(body.get("metadata"))}
     others = {name: value for name, value in prompt.extra.items() if name not in joined}
-    put_extra(Prompt(maker=prompt.maker, extra=others), notes, body, MAKER, host.name)
+    if others:
+        put_extra(Prompt(maker=prompt.maker, extra=others), notes, body, MAKER, host.name)
     for name in sorted(host.lacks & body.keys()):
         del body[name]
         dropped(notes, _FIELDS.get(name, f"extra.{name}"), f"{host.name} does not have it.")
@@ -370,25 +389,42 @@ def fitting_stops(prompt: Prompt, notes: list[Note]) -> list[str]:
     return stops
 
 
-def _calls_and_responses(message: JsonObject) -> tuple[set[str], set[str]]:
-    blocks = [obj(block) for block in arr(message["content"])]
-    called = {text(block.get("id")) for block in blocks if block.get("type") == "tool_use"}
-    return called, {text(block.get("tool_use_id")) for block in blocks if block.get("type") == "tool_result"}
+def _calls_and_responses(blocks: list[JsonObject]) -> tuple[list[str], list[str]]:
+    called: list[str] = []
+    answered: list[str] = []
+    for block in blocks:
+        kind = block.get("type")
+        if kind == "tool_use":
+            called.append(text(block.get("id")))
+        elif kind == "tool_result":
+            answered.append(text(block.get("tool_use_id")))
+    return called, answered
 
 
-def check_pairs(messages: Iterable[tuple[set[str], set[str]]]) -> None:
+def check_pairs(
+    messages: Iterable[JsonObject], ids_of: Callable[[list[JsonObject]], tuple[list[str], list[str]]]
+) -> None:
     """Refuse a conversation in which a call has no response in the next message, or a response no call before it: the
-    provider would refuse it, and say so in positions that the client does not know. ``messages`` are the ids of the
-    calls in each message, and those of the responses."""
-    called: set[str] = set()
-    for calls, answered in messages:
-        if called - answered:
-            raise refusal("turns", "A call of a tool has no response in the message behind it.")
-        if answered - called:
-            raise refusal("turns", "A response of a tool has no call in the message before it.")
+    provider would refuse it, and say so in positions that the client does not know. ``ids_of`` gives the ids of the
+    calls in the blocks of a message, and those of the responses; a block with ``text`` is neither."""
+    called: list[str] = []
+    for message in messages:
+        blocks = message["content"]
+        if type(blocks) is not list or (len(blocks) == 1 and "text" in blocks[0]):
+            calls, answered = _NO_IDS
+        else:
+            calls, answered = ids_of(blocks)
+        if called or answered:
+            if {*called} - {*answered}:
+                raise refusal("turns", "A call of a tool has no response in the message behind it.")
+            if {*answered} - {*called}:
+                raise refusal("turns", "A response of a tool has no call in the message before it.")
         called = calls
     if called:
         raise refusal("turns", "The last call of a tool has no response.")
+
+
+_NO_IDS: Final[tuple[list[str], list[str]]] = ([], [])
 
 
 def blocks_thinking(messages: list[JsonObject], *, forced: bool) -> str:

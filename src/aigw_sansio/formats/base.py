@@ -17,6 +17,7 @@ from ..events import (
     ResponseFailed,
     ResponseFinished,
     ResponseStarted,
+    TextDelta,
     Unrecognised,
     UsageReported,
 )
@@ -31,6 +32,8 @@ from .values import BROKEN, JsonObject, describe, parse, word
 
 #: The most choices (parallel alternatives) in a response; OpenAI's ``n`` ends at 128.
 CHOICES: Final = 128
+#: How often the short way to read text may be tried in vain.
+_MOST_TRIES: Final = 8
 
 
 class BaseReader:
@@ -45,6 +48,8 @@ class BaseReader:
 
     #: See :attr:`aigw_sansio.formats.registry.Reader.markers`.
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"',)
+    #: Whether there is a short way to read a chunk that is text, :meth:`read_plain`.
+    HAS_PLAIN: ClassVar[bool] = False
     #: Whether every stream is a generated response, so that one without any chunk still ends as ``unknown``.
     ALWAYS_ENDS: ClassVar[bool] = False
     #: Whether the response goes on after a ``ResponseFailed``. A stream's never does, a realtime session's may.
@@ -59,6 +64,8 @@ class BaseReader:
         self.typed_by_name = False
         self._started = False
         self._failed = False
+        self._after_text = False
+        self._tries = _MOST_TRIES if self.HAS_PLAIN else 0
         self._whole = False
         self._choices: dict[int, bool] = {}  # all that came, and whether they said anything
         self._ends: dict[int, str | None] = {}
@@ -74,6 +81,12 @@ class BaseReader:
         return self.terminated or self.finish_seen
 
     def read(self, chunk: Chunk) -> list[ProviderEvent]:
+        if self._after_text and not chunk.failed and chunk.event != "error":
+            plain = self.read_plain(chunk.data)
+            if plain:  # nearly every chunk of a stream: what follows says the same in more steps
+                self.finish_seen = False
+                return plain
+            self._tries -= 1  # a stream in which it often fails is read in full
         told, self.finish_seen = self.finish_seen, False
         out: list[ProviderEvent] = []
         if chunk.failed or chunk.event == "error":
@@ -88,6 +101,7 @@ class BaseReader:
             self._failed = True
         if told and not self.finish_seen:
             self.finish_seen = not is_content(out)
+        self._after_text = self._tries > 0 and bool(out) and type(out[0]) is TextDelta
         return out
 
     def read_whole(self, body: bytes) -> list[ProviderEvent]:
@@ -114,6 +128,11 @@ class BaseReader:
         if not self._failed:
             self.close(out)
         return out
+
+    def read_plain(self, data: bytes) -> list[ProviderEvent]:
+        """What a chunk behind one of text means, if it is text too (:mod:`.text_chunks`); empty if it has to be read in
+        full."""
+        return []
 
     # -- defined by subclasses -------------------------------------------------------------------------------
 
@@ -162,7 +181,7 @@ class BaseReader:
         """Another response begins on the same connection: reset the state of the last one."""
         self.calls.restart()
         self.terminated = self.finish_seen = False
-        self._started = self._failed = False
+        self._started = self._failed = self._after_text = False
         self._choices.clear()
         self._ends.clear()
         self._ended.clear()

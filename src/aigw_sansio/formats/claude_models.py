@@ -10,6 +10,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from .by_name import by_name
+
 #: The vendor of the models, as in :attr:`aigw_sansio.prompt.Opaque.maker`.
 MAKER: Final = "anthropic"
 _MOST_EFFORTS: Final = ("low", "medium", "high", "max")
@@ -87,6 +89,7 @@ _NEWER: Final = _replace(_FIVE, max_tokens=4096, known=False)
 _OTHER: Final = ClaudeModel(known=False)
 
 
+@by_name
 def claude_model(name: str) -> ClaudeModel:
     """The rules of the model ``name``, spelled as any provider does: ``claude-opus-4-1-20250805``,
     ``us.anthropic.claude-opus-4-1-20250805-v1:0``, ``claude-opus-4-1@20250805``, ``anthropic/claude-opus-4.1``."""

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from ..prompt import EFFORTS, Effort, JsonObject
+from ..prompt import EFFORTS, NO_MEMBERS, Effort, JsonObject
 from .refusing import refusal
 
 _LARGEST: Final = 2**63 - 1
@@ -123,8 +123,8 @@ def members(value: object, field: str) -> JsonObject:
 
 
 def without(member: JsonObject, *names: str) -> JsonObject:
-    """``member`` without the members called ``names``."""
-    return {name: value for name, value in member.items() if name not in names}
+    """``member`` without the members called ``names``. Do not change the result."""
+    return {name: value for name, value in member.items() if name not in names} or NO_MEMBERS
 
 
 def json_text(value: object, field: str) -> str:

@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 from ..events import Citation, ProviderEvent, ReasoningDelta, TextDelta, Unrecognised, UsageReported
 from .base import BaseReader
 from .errors import embedded_error, response_failed
+from .text_chunks import cohere_text
 from .values import JsonObject, arguments, arr, count, obj, text, word
 
 #: The type of a citation that stands in the text; others stand in thoughts or plans.
@@ -23,6 +24,11 @@ class CohereV2Reader(BaseReader):
     """Reads v2."""
 
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"', b'"message-end"')
+    HAS_PLAIN: ClassVar[bool] = True
+
+    def read_plain(self, data: bytes) -> list[ProviderEvent]:
+        said = cohere_text(data)
+        return [TextDelta(said)] if said else []
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = text(value.get("type"))

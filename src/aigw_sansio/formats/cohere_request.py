@@ -23,7 +23,7 @@ from ..prompt import (
     Turn,
     Uri,
 )
-from .few_members import functions_of, refusal_as_text, schema_alone, unplaced
+from .few_members import functions_of, note_marks, refusal_as_text, schema_alone, unplaced
 from .refusing import RequestRefused, accepted, refusal
 from .request_tools import (
     EFFORT_TOKENS,
@@ -38,10 +38,10 @@ from .request_tools import (
     file_as_text,
     input_arguments,
     mapped,
-    note_marks,
     put_extra,
 )
 from .translation import Note, Refused, WireRequest
+from .usual import usual_results, usual_said, usual_text
 
 _TARGET: Final = "Cohere"
 _SUPPORTED: Final = frozenset(
@@ -83,7 +83,8 @@ class _Writer:
         if prompt.instructions:
             messages.append({"role": "system", "content": _texts([part.text for part in prompt.instructions])})
         for at, turn in enumerate(prompt.turns):
-            self.put_turn(turn, f"turns[{at}]", messages)
+            if not _put_usual(turn, messages):
+                self.put_turn(turn, f"turns[{at}]", messages)
         body: JsonObject = {"model": prompt.model, "messages": messages, "stream": prompt.stream}
         self.put_tools(body)
         self.put_settings(body)
@@ -130,7 +131,7 @@ class _Writer:
         for number, part in enumerate(turn.parts):
             place = f"{field}.parts[{number}]"
             if isinstance(part, ToolCall):
-                calls.append(self.call(part, place))
+                calls.append(_call(part))
             elif isinstance(part, Reasoning):
                 self.put_thinking(part, place, content)
             elif isinstance(part, Text | Refusal):
@@ -155,10 +156,6 @@ class _Writer:
             message["tool_calls"] = calls
         if len(message) > 1:
             messages.append(message)
-
-    def call(self, call: ToolCall, field: str) -> JsonObject:
-        arguments = input_arguments(call.arguments) if call.custom else call.arguments or "{}"
-        return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
     def put_thinking(self, part: Reasoning, field: str, content: list[object]) -> None:
         if part.opaque is not None:
@@ -259,6 +256,33 @@ class _Writer:
             mapped(notes, "reasoning.effort", "Cohere takes a budget of tokens.")
             budget = EFFORT_TOKENS[settings.effort] if budget is None else budget
         body["thinking"] = {"type": "enabled", "token_budget": budget}
+
+
+def _put_usual(turn: Turn, messages: list[object]) -> bool:
+    """Write ``turn`` if it is a usual one, which nobody need be told of; returns whether it is."""
+    if turn.role == "tool":
+        results = usual_results(turn)
+        messages += [{"role": "tool", "tool_call_id": result.id, "content": text} for result, text in results]
+        return bool(results)
+    if turn.role != "assistant":
+        text = usual_text(turn)
+        if text:
+            messages.append({"role": turn.role, "content": text})
+        return text != ""
+    said = usual_said(turn)
+    if said is None:
+        return False
+    if not said[1]:
+        messages.append({"role": "assistant", "content": said[0]})
+        return True
+    if not said[0]:  # a text beside calls is a plan, and that is told
+        messages.append({"role": "assistant", "tool_calls": [_call(call) for call in said[1]]})
+    return not said[0]
+
+
+def _call(call: ToolCall) -> JsonObject:
+    arguments = input_arguments(call.arguments) if call.custom else call.arguments or "{}"
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
 def _texts(texts: list[str]) -> object:

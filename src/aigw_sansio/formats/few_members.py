@@ -1,6 +1,7 @@
 """What writers share for providers whose requests have few members: Cohere, Ollama.
 
-Decides: which tools go out as functions, and what becomes of a part that has no place. Must not know: any format.
+Decides: which tools go out as functions, and what becomes of a part that has no place, and of marks. Must not know: any
+format.
 """
 
 from collections.abc import Sequence
@@ -11,15 +12,17 @@ from ..prompt import (
     Native,
     NativeTool,
     OutputFormat,
+    Part,
     Prompt,
     Reasoning,
     Refusal,
+    Text,
     Tool,
     ToolCall,
     ToolCallResponse,
 )
 from .refusing import refusal
-from .request_tools import as_function, dropped, mapped
+from .request_tools import as_function, dropped, mapped, place_of, shortened
 from .translation import Note
 
 
@@ -57,3 +60,39 @@ def schema_alone(output: OutputFormat, notes: list[Note], target: str) -> None:
     for name in ("name", "description"):
         if getattr(output, name):
             dropped(notes, f"output.{name}", f"{target} takes the schema alone.")
+
+
+def note_marks(prompt: Prompt, notes: list[Note], target: str) -> None:
+    """Note each mark for a cache, and each member that only one vendor defines, as dropped: for a target that has
+    neither on parts, turns and tools."""
+    why = f"{target} caches without marks, or not at all."
+    for at, text in enumerate(prompt.instructions):
+        if _is_marked(text):
+            _note_mark(text, f"instructions[{at}]", notes, why)
+    for at, turn in enumerate(prompt.turns):
+        for number, part in enumerate(turn.parts):
+            if type(part) is Text and part.cache is None and not part.extra:
+                continue  # so nearly all are
+            if _is_marked(part):
+                _note_mark(part, place_of(at, number), notes, why)
+            if type(part) is ToolCallResponse:
+                for inner, piece in enumerate(part.response):
+                    if _is_marked(piece):
+                        _note_mark(piece, f"{place_of(at, number)}.response[{inner}]", notes, why)
+    for at, tool in enumerate(prompt.tools):
+        _note_mark(tool, f"tools[{at}]", notes, why)
+
+
+def _is_marked(part: Part) -> bool:
+    """Whether ``part`` may have what :func:`_note_mark` notes."""
+    if type(part) is Text or type(part) is ToolCall or type(part) is ToolCallResponse:
+        return part.cache is not None or bool(part.extra)
+    return True
+
+
+def _note_mark(part: Part | Tool, field: str, notes: list[Note], why: str) -> None:
+    if getattr(part, "cache", None) is not None:
+        dropped(notes, f"{field}.cache", why)
+    for name, value in getattr(part, "extra", {}).items():
+        if value is not None:
+            dropped(notes, f"{field}.extra.{shortened(name)}", "Only the vendor that defines it understands it.")

@@ -26,9 +26,9 @@ def kept_elsewhere(prompt: Prompt) -> Refused | None:
         if prompt.extra.get(name) is not None:
             return Refused(f"extra.{name}", _WHY)
     for at, turn in enumerate(prompt.turns):
-        for number, part in enumerate(turn.parts):
+        for part in turn.parts:
             if type(part) is Native and part.maker == "openai" and _refers(part.value):
-                return Refused(f"turns[{at}].parts[{number}]", _WHY)
+                return Refused(f"turns[{at}].parts[{turn.parts.index(part)}]", _WHY)
     return None
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from ..events import ImageDelta, ProviderEvent, ReasoningDelta, ResponseFinished, TextDelta, UsageReported
 from .base import BaseReader
+from .text_chunks import ollama_text
 from .values import JsonObject, arr, base64_size, count, obj, text, word
 
 
@@ -22,6 +23,11 @@ class OllamaReader(BaseReader):
         b'"done":true',
         b'"done": true',
     )
+    HAS_PLAIN: ClassVar[bool] = True
+
+    def read_plain(self, data: bytes) -> list[ProviderEvent]:
+        said = ollama_text(data)
+        return [TextDelta(said)] if said else []
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         if value.get("error"):

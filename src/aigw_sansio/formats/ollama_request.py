@@ -21,7 +21,7 @@ from ..prompt import (
     ToolCallResponse,
     Turn,
 )
-from .few_members import functions_of, refusal_as_text, schema_alone, unplaced
+from .few_members import functions_of, note_marks, refusal_as_text, schema_alone, unplaced
 from .refusing import RequestRefused, accepted, refusal
 from .request_tools import (
     arguments_object,
@@ -31,10 +31,12 @@ from .request_tools import (
     dropped,
     effort_of,
     mapped,
-    note_marks,
+    place_of,
     put_extra,
 )
 from .translation import Note, Refused, WireRequest
+from .usual import usual_results, usual_said, usual_text
+from .values import parse_text
 
 _TARGET: Final = "Ollama"
 _SUPPORTED: Final = frozenset(
@@ -76,7 +78,8 @@ class _Writer:
         # each instruction is a message of its own: a message is one text
         self.messages += [{"role": "system", "content": part.text} for part in prompt.instructions if part.text]
         for at, turn in enumerate(prompt.turns):
-            self.put_turn(turn, f"turns[{at}]")
+            if not self.put_usual(turn, at):
+                self.put_turn(turn, f"turns[{at}]")
         # without the member Ollama streams
         body: JsonObject = {"model": prompt.model, "messages": self.messages, "stream": prompt.stream}
         self.put_tools(body)
@@ -85,6 +88,37 @@ class _Writer:
         return WireRequest(method="POST", path="api/chat", headers=(), body=body)
 
     # -- messages -----------------------------------------------------------------------------------------------------
+
+    def put_usual(self, turn: Turn, at: int) -> bool:
+        """Write ``turn`` if it is a usual one, which nobody need be told of; returns whether it is."""
+        message: JsonObject
+        if turn.role == "tool":
+            results = usual_results(turn)
+            for result, text in results:
+                message = {"role": "tool", "content": text, "tool_call_id": result.id}
+                if result.name is not None:
+                    message["tool_name"] = result.name
+                self.messages.append(message)
+            return bool(results)
+        if turn.role != "assistant":
+            text = usual_text(turn)
+            if text:
+                self.messages.append({"role": turn.role, "content": text})
+            return text != ""
+        said = usual_said(turn)
+        if said is None:
+            return False
+        message = {"role": "assistant", "content": said[0]}
+        calls: list[object] = []
+        for number, call in enumerate(said[1], 1 if said[0] else 0):
+            given = parse_text(call.arguments)
+            if type(given) is not dict:
+                given = arguments_object(call, self.notes, place_of(at, number))
+            calls.append({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": given}})
+        if calls:
+            message["tool_calls"] = calls
+        self.messages.append(message)
+        return True
 
     def put_turn(self, turn: Turn, field: str) -> None:
         if turn.role == "tool":

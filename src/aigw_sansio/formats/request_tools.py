@@ -1,4 +1,4 @@
-"""What the writers of requests share: notes, groups of turns, ids and names that fit, arguments, data URLs.
+"""What the writers of requests share: notes, ids and names that fit, arguments, data URLs.
 
 Decides: how a loss is told, and how a value that a target does not take is made to fit, so that all targets do it in
 one way. Must not know: any provider's format; a writer gives its rules.
@@ -7,7 +7,9 @@ one way. Must not know: any provider's format; a writer gives its rules.
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from operator import attrgetter
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -28,12 +30,11 @@ from ..prompt import (
     Text,
     Tool,
     ToolCall,
-    ToolCallResponse,
     Turn,
 )
 from .kept_elsewhere import kept_elsewhere
 from .translation import Note, Refused
-from .values import parse, unbase64
+from .values import parse_text, unbase64
 
 # -- notes ----------------------------------------------------------------------------------------------------------
 
@@ -95,6 +96,18 @@ _NEUTRAL: Final[dict[str, object]] = {
 _FIELDS: Final = tuple(name for name in Prompt.__struct_fields__ if name not in _EVERYWHERE)
 
 
+@lru_cache(64)  # there is one set for each target, and few for its models
+def _others(supported: frozenset[str]) -> tuple[tuple[str, ...], Callable[[Prompt], tuple[object, ...]], object]:
+    """The fields that are not in ``supported``, what gives their values, and these if none is set."""
+    names = tuple(name for name in _FIELDS if name not in supported)
+    values: Callable[[Prompt], tuple[object, ...]] = attrgetter(*names) if len(names) > 1 else _one_by_one(names)
+    return names, values, values(Prompt())
+
+
+def _one_by_one(names: tuple[str, ...]) -> Callable[[Prompt], tuple[object, ...]]:
+    return lambda prompt: tuple(getattr(prompt, name) for name in names)
+
+
 def drop_unsupported(prompt: Prompt, notes: list[Note], supported: frozenset[str], target: str) -> Refused | None:
     """Note each field of ``prompt`` that is set and not in ``supported``; the caller then leaves it out.
 
@@ -107,9 +120,12 @@ def drop_unsupported(prompt: Prompt, notes: list[Note], supported: frozenset[str
         refused = kept_elsewhere(prompt)
         if refused is not None:
             return refused
-    for name in _FIELDS:
-        value = getattr(prompt, name)
-        if name in supported or value is None or value == () or value == {}:
+    names, values, unset = _others(supported)
+    told = values(prompt)
+    if told == unset:
+        return None
+    for name, value in zip(names, told, strict=True):
+        if value is None or value == () or value == {}:
             continue
         if name in _NEUTRAL and value == _NEUTRAL[name]:
             continue
@@ -125,9 +141,9 @@ def put_extra(prompt: Prompt, notes: list[Note], body: JsonObject, maker: str, t
     own = prompt.maker == maker
     for name, value in prompt.extra.items():
         if not own:
-            dropped(notes, f"extra.{_shortened(name)}", f"{target} does not define it.")
+            dropped(notes, f"extra.{shortened(name)}", f"{target} does not define it.")
         elif name in body:
-            dropped(notes, f"extra.{_shortened(name)}", "Another field says it already.")
+            dropped(notes, f"extra.{shortened(name)}", "Another field says it already.")
         else:
             body[name] = value
 
@@ -146,56 +162,24 @@ def own_data(opaque: Opaque | None, maker: str) -> str | None:
     return opaque.data if opaque is not None and opaque.maker == maker else None
 
 
-def _shortened(name: str) -> str:
+def shortened(name: str) -> str:
+    """A name that a client made up, for notes."""
     return name if len(name) <= 60 else name[:60] + "..."
 
 
 # -- turns ------------------------------------------------------------------------------------------------------------
 
 
-class Placed(msgspec.Struct, frozen=True):
-    """A part and the name of its place, for notes: ``turns[3].parts[0]``."""
+def place_of(turn: int, part: int) -> str:
+    """The name of the place of a part, for notes: ``turns[3].parts[0]``."""
+    return f"turns[{turn}].parts[{part}]"
+
+
+class Placed(msgspec.Struct, frozen=True, gc=False):
+    """A part and the name of its place (:func:`place_of`), for notes."""
 
     field: str
     part: Part
-
-
-class Group(msgspec.Struct, frozen=True):
-    """Neighbouring turns that are one message for the target. ``role`` is the target's word."""
-
-    role: str
-    parts: tuple[Placed, ...]
-
-
-def group_turns(turns: tuple[Turn, ...], roles: Mapping[str, str], *, responses_first: bool = False) -> list[Group]:
-    """The messages for a target in which neighbouring messages have different roles.
-
-    ``roles`` gives the target's word for each role of a turn; a role that is not in it keeps its own. Empty texts and
-    empty turns are left out. ``responses_first``: the responses of tools stand before all other parts of their
-    message, in their order (Anthropic, Bedrock). Names of participants are not kept, see :func:`drop_names`.
-    """
-    groups: list[tuple[str, list[Placed]]] = []
-    for at, turn in enumerate(turns):
-        role = roles.get(turn.role, turn.role)
-        placed = [
-            Placed(f"turns[{at}].parts[{number}]", part)
-            for number, part in enumerate(turn.parts)
-            if type(part) is not Text or part.text or part.opaque is not None
-        ]
-        if not placed:
-            continue
-        if groups and groups[-1][0] == role:
-            groups[-1][1].extend(placed)
-        else:
-            groups.append((role, placed))
-    if responses_first:
-        for _, parts in groups:
-            parts.sort(key=_is_no_response)
-    return [Group(role, tuple(parts)) for role, parts in groups]
-
-
-def _is_no_response(placed: Placed) -> bool:
-    return type(placed.part) is not ToolCallResponse
 
 
 def drop_names(turns: tuple[Turn, ...], notes: list[Note], target: str) -> None:
@@ -222,31 +206,6 @@ def file_as_text(file: File) -> str | None:
         except ValueError:
             return None
     return None
-
-
-def note_marks(prompt: Prompt, notes: list[Note], target: str) -> None:
-    """Note each mark for a cache, and each member that only one vendor defines, as dropped: for a target that has
-    neither on parts, turns and tools."""
-    why = f"{target} caches without marks, or not at all."
-    for at, text in enumerate(prompt.instructions):
-        _note_mark(text, f"instructions[{at}]", notes, why)
-    for at, turn in enumerate(prompt.turns):
-        for number, part in enumerate(turn.parts):
-            field = f"turns[{at}].parts[{number}]"
-            _note_mark(part, field, notes, why)
-            if isinstance(part, ToolCallResponse):
-                for inner, piece in enumerate(part.response):
-                    _note_mark(piece, f"{field}.response[{inner}]", notes, why)
-    for at, tool in enumerate(prompt.tools):
-        _note_mark(tool, f"tools[{at}]", notes, why)
-
-
-def _note_mark(part: Part | Tool, field: str, notes: list[Note], why: str) -> None:
-    if getattr(part, "cache", None) is not None:
-        dropped(notes, f"{field}.cache", why)
-    for name, value in getattr(part, "extra", {}).items():
-        if value is not None:
-            dropped(notes, f"{field}.extra.{_shortened(name)}", "Only the vendor that defines it understands it.")
 
 
 # -- tools ------------------------------------------------------------------------------------------------------------
@@ -276,6 +235,11 @@ _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 _NO_WORD: Final = re.compile(r"[^a-zA-Z0-9_]")
 
 
+@lru_cache(64)  # there are few alphabets
+def _fits(pattern: str) -> Callable[[str], object]:
+    return re.compile(pattern).fullmatch
+
+
 class IdMap:
     """Makes the ids of tool calls fit a target. One object for each request; call :meth:`fit` for calls and responses
     alike, and they stay pairs: an id that does not fit becomes a hash of it. Cutting would make equal ones of ids with
@@ -285,19 +249,26 @@ class IdMap:
 
     def __init__(self, alphabet: Alphabet, notes: list[Note]) -> None:
         self._alphabet = alphabet
-        self._fits = re.compile(alphabet.pattern).fullmatch
+        self._fits = _fits(alphabet.pattern)
         self._known: dict[str, str] = {}
         self._notes = notes
 
+    def keeps(self, call_id: str) -> bool:
+        """Whether :meth:`fit` gives ``call_id`` itself, and so notes nothing: its place need not be known."""
+        known = self._known.get(call_id)
+        if known is None and self._fits(call_id):
+            known = self._known[call_id] = call_id
+        return known == call_id
+
     def fit(self, call_id: str, field: str) -> str:
         """``call_id``, or what stands for it; noted once for each id, with the first ``field`` that has it."""
+        if self.keeps(call_id):
+            return call_id
         known = self._known.get(call_id)
         if known is None:
-            known = call_id
-            if not self._fits(call_id):
-                known = self._alphabet.prefix
-                known += _hash(call_id, self._alphabet.size - len(known))
-                mapped(self._notes, f"{field}.id", "The target takes no such id; another one stands for it.")
+            known = self._alphabet.prefix
+            known += _hash(call_id, self._alphabet.size - len(known))
+            mapped(self._notes, f"{field}.id", "The target takes no such id; another one stands for it.")
             self._known[call_id] = known
         return known
 
@@ -311,21 +282,28 @@ class NameMap:
 
     def __init__(self, alphabet: Alphabet, notes: list[Note]) -> None:
         self._alphabet = alphabet
-        self._fits = re.compile(alphabet.pattern).fullmatch
+        self._fits = _fits(alphabet.pattern)
         self._known: dict[str, str] = {}
         self._notes = notes
         #: By the name that is sent: the client's own, if it is another.
         self.originals: dict[str, str] = {}
 
+    def keeps(self, name: str) -> bool:
+        """Whether :meth:`fit` gives ``name`` itself, and so notes nothing: its place need not be known."""
+        known = self._known.get(name)
+        if known is None and self._fits(name):
+            known = self._known[name] = name
+        return known == name
+
     def fit(self, name: str, field: str) -> str:
         """``name``, or one made of it; noted once for each name, with the first ``field`` that has it."""
+        if self.keeps(name):
+            return name
         known = self._known.get(name)
         if known is None:
-            known = name
-            if not self._fits(name):
-                known = fitting_name(name, self._alphabet)
-                self.originals[known] = name
-                mapped(self._notes, f"{field}.name", "The target takes no such name; another one stands for it.")
+            known = fitting_name(name, self._alphabet)
+            self.originals[known] = name
+            mapped(self._notes, f"{field}.name", "The target takes no such name; another one stands for it.")
             self._known[name] = known
         return known
 
@@ -349,9 +327,10 @@ def original_names(tools: tuple[Tool, ...], alphabet: Alphabet) -> dict[str, str
 
 def _hash(text: str, size: int) -> str:
     """The first ``size`` of the 43 letters and digits that are the SHA-256 of ``text``."""
-    number = int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest(), "big")
+    size = min(size, 43)
+    number = int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest(), "big") % 62**size
     digits = []
-    for _ in range(min(size, 43)):
+    for _ in range(size):
         number, digit = divmod(number, 62)
         digits.append(_DIGITS[digit])
     return "".join(digits)
@@ -400,7 +379,7 @@ def arguments_object(call: ToolCall, notes: list[Note], field: str) -> JsonObjec
         return {"input": call.arguments}
     if not call.arguments.strip():
         return {}
-    value = parse(call.arguments.encode("utf-8", "replace"))
+    value = parse_text(call.arguments)
     if type(value) is dict:
         return value
     mapped(notes, f"{field}.arguments", "They are no JSON object; the text is sent as its member input.")

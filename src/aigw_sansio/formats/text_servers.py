@@ -21,7 +21,7 @@ _PREDICTION_ENDS: Final = frozenset({"succeeded", "failed", "canceled", "aborted
 class TGIReader(OpenAIChatReader):
     """Reads TGI's native streams and whole responses, and OpenAI's format, which it also serves."""
 
-    FAST_TEXT_CHUNKS: ClassVar[bool] = False
+    HAS_PLAIN: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (
         *OpenAIChatReader.MARKERS,
         b'"details":{',
@@ -139,7 +139,7 @@ class ReplicateReader(BaseReader):
 class WatsonxReader(OpenAIChatReader):
     """Reads watsonx text generation, and its chat, which is OpenAI's format. Each event has running totals."""
 
-    FAST_TEXT_CHUNKS: ClassVar[bool] = False
+    HAS_PLAIN: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"generated_token_count"', b'"errors":[')
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
@@ -169,7 +169,7 @@ class WatsonxReader(OpenAIChatReader):
 class AlephAlphaReader(OpenAIChatReader):
     """Reads Aleph Alpha's completions, and its chat, which is OpenAI's format."""
 
-    FAST_TEXT_CHUNKS: ClassVar[bool] = False
+    HAS_PLAIN: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"completion_summary"')
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:

@@ -58,6 +58,15 @@ def parse(data: bytes) -> object:
     return _parse_leniently(data)
 
 
+def parse_text(data: str) -> object:
+    """Likewise, for a text; lone surrogates are read as ``?``."""
+    try:
+        value: object = _decode(data)
+        return value
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        return parse(data.encode("utf-8", "replace"))
+
+
 def _without_halves(data: bytes) -> bytes | None:
     """``data`` with ``?`` for lone surrogate escapes, at C speed; ``None`` if there are none, or so many that the
     lenient decoder is as fast."""

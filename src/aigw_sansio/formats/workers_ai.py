@@ -18,7 +18,7 @@ class WorkersAIReader(OpenAIChatReader):
     """Reads Workers AI, native and in OpenAI's format. A native response names no finish reason: its end is the
     finish."""
 
-    FAST_TEXT_CHUNKS: ClassVar[bool] = False
+    HAS_PLAIN: ClassVar[bool] = False
     MARKERS: ClassVar[tuple[bytes, ...]] = (*OpenAIChatReader.MARKERS, b'"errors":[', b'"tool_calls"')
 
     def __init__(self) -> None:

@@ -2,32 +2,64 @@
 
 import pytest
 
-from aigw_sansio.formats.alternating import OPENING, CallIds, finish_messages, put_message, thoughts_first
+from aigw_sansio.formats.alternating import OPENING, CallIds, finish_messages, group_turns, put_message, thoughts_first
 from aigw_sansio.formats.refusing import RequestRefused
-from aigw_sansio.formats.request_tools import ANTHROPIC_IDS, Group, IdMap, Placed
+from aigw_sansio.formats.request_tools import ANTHROPIC_IDS, IdMap, Placed
 from aigw_sansio.formats.translation import Note
-from aigw_sansio.prompt import JsonObject, Part, Reasoning, Text, ToolCall
+from aigw_sansio.prompt import JsonObject, Opaque, Part, Reasoning, Text, ToolCall, ToolCallResponse, Turn
 
 
-def finished(messages: list[JsonObject]) -> list[Note]:
+def finished(messages: list[JsonObject], *, joined: bool = False) -> list[Note]:
     notes: list[Note] = []
-    finish_messages(messages, notes, is_response=lambda block: "response" in block, opening={"text": OPENING})
+    opening: JsonObject = {"text": OPENING}
+    finish_messages(messages, notes, joined=joined, is_response=lambda block: "response" in block, opening=opening)
     return notes
+
+
+def test_turns_of_one_role_are_one_message() -> None:
+    turns = (
+        Turn("user", (Text("a"), Text(""))),
+        Turn("user", ()),
+        Turn("assistant", (ToolCall("1", "f"),)),
+        Turn("tool", (ToolCallResponse("1"),)),
+        Turn("user", (Text("b"),)),
+    )
+    groups = group_turns(turns, {"tool": "user"})
+    assert [group.role for group in groups] == ["user", "assistant", "user"]
+    assert [placed.field for placed in groups[2].parts()] == ["turns[3].parts[0]", "turns[4].parts[0]"]
+    assert [placed.part for placed in groups[0].parts()] == [Text("a")]
+
+
+def test_an_empty_text_with_opaque_data_stays() -> None:
+    turns = (Turn("assistant", (Text("", opaque=Opaque("google", "s")),)),)
+    assert len(group_turns(turns, {})) == 1
+
+
+def test_responses_come_first_in_their_order() -> None:
+    turns = (
+        Turn("user", (Text("a"),)),
+        Turn("tool", (ToolCallResponse("1"), ToolCallResponse("2"))),
+        Turn("user", (Text("b"),)),
+    )
+    (group,) = group_turns(turns, {"tool": "user"})
+    assert [placed.part for placed in group.parts(responses_first=True)] == [
+        ToolCallResponse("1"), ToolCallResponse("2"), Text("a"), Text("b"),
+    ]  # fmt: skip
 
 
 def test_the_assistants_thoughts_stand_in_front_and_its_calls_behind() -> None:
     given: tuple[Part, ...] = (ToolCall("1", "f", ""), Text("a"), Reasoning("r"), Text("b"))
-    parts = tuple(Placed("", part) for part in given)
-    assert [placed.part for placed in thoughts_first(Group("assistant", parts))] == [given[i] for i in (2, 1, 3, 0)]
-    assert thoughts_first(Group("user", parts)) == list(parts)
+    parts = [Placed("", part) for part in given]
+    assert thoughts_first("user", [*parts]) == parts
+    assert [placed.part for placed in thoughts_first("assistant", parts)] == [given[i] for i in (2, 1, 3, 0)]
 
 
 def test_neighbours_of_one_role_are_one_message_and_its_responses_stand_first() -> None:
     messages: list[JsonObject] = []
-    put_message(messages, "user", [{"text": "a"}])
-    put_message(messages, "user", [{"response": 1}, {"text": "b"}])
-    put_message(messages, "assistant", [{"text": "c"}])
-    assert finished(messages) == []
+    assert not put_message(messages, "user", [{"text": "a"}])
+    assert put_message(messages, "user", [{"response": 1}, {"text": "b"}])
+    assert not put_message(messages, "assistant", [{"text": "c"}])
+    assert finished(messages, joined=True) == []
     assert messages == [
         {"role": "user", "content": [{"response": 1}, {"text": "a"}, {"text": "b"}]},
         {"role": "assistant", "content": [{"text": "c"}]},
@@ -55,6 +87,7 @@ def test_an_id_that_is_used_again_is_another_and_responses_belong_to_the_latest(
     second = ids.of_call("a", "")
     assert second == ids.of_response("a", "")
     assert len({"a", second, ids.of_call("a", "")}) == 3
+    assert ids.known("b") is None
     kept = CallIds(IdMap(ANTHROPIC_IDS, []), unique=False)
     used = [kept.of_call("a", ""), kept.of_response("a", ""), kept.of_call("a", ""), kept.of_response("b", "")]
     assert used == ["a", "a", "a", "b"]

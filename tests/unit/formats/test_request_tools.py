@@ -19,7 +19,6 @@ from aigw_sansio.prompt import (
     Prompt,
     Text,
     ToolCall,
-    ToolCallResponse,
     ToolChoice,
     Turn,
 )
@@ -124,35 +123,14 @@ def test_opaque_data_is_for_its_maker() -> None:
 # -- groups -----------------------------------------------------------------------------------------------------------
 
 
-def test_turns_of_one_role_are_one_message() -> None:
-    turns = (
-        Turn("user", (Text("a"), Text(""))),
-        Turn("user", ()),
-        Turn("assistant", (ToolCall("1", "f"),)),
-        Turn("tool", (ToolCallResponse("1"),)),
-        Turn("user", (Text("b"),)),
-    )
-    groups = tools.group_turns(turns, {"tool": "user"})
-    assert [group.role for group in groups] == ["user", "assistant", "user"]
-    assert [placed.field for placed in groups[2].parts] == ["turns[3].parts[0]", "turns[4].parts[0]"]
-    assert [placed.part for placed in groups[0].parts] == [Text("a")]
-
-
-def test_an_empty_text_with_opaque_data_stays() -> None:
-    turns = (Turn("assistant", (Text("", opaque=Opaque("google", "s")),)),)
-    assert len(tools.group_turns(turns, {})) == 1
-
-
-def test_responses_come_first_in_their_order() -> None:
-    turns = (
-        Turn("user", (Text("a"),)),
-        Turn("tool", (ToolCallResponse("1"), ToolCallResponse("2"))),
-        Turn("user", (Text("b"),)),
-    )
-    (group,) = tools.group_turns(turns, {"tool": "user"}, responses_first=True)
-    assert [placed.part for placed in group.parts] == [
-        ToolCallResponse("1"), ToolCallResponse("2"), Text("a"), Text("b"),
-    ]  # fmt: skip
+@pytest.mark.parametrize("lacks", [{"seed"}, {"seed", "top_k"}])
+def test_what_a_target_lacks_is_noted_if_it_is_set(lacks: set[str]) -> None:
+    supported = frozenset(Prompt.__struct_fields__) - lacks
+    notes: list[Note] = []
+    assert tools.drop_unsupported(Prompt(max_tokens=9), notes, supported, "X") is None
+    assert notes == []
+    assert tools.drop_unsupported(Prompt(seed=1), notes, supported, "X") is None
+    assert [note.field for note in notes] == ["seed"]
 
 
 def test_names_of_participants_are_noted() -> None:

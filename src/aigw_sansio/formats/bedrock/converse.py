@@ -56,7 +56,7 @@ class BedrockConverseReader(BaseReader):
         if not kind and _fail(value, out):
             return
         if kind == "contentBlockDelta":
-            self._read_delta(obj(value.get("delta")), count(value.get("contentBlockIndex")) or 0, out)
+            self._read_delta(obj(value.get("delta")), value, out)
         elif kind == "contentBlockStart":
             self._read_start(obj(value.get("start")), count(value.get("contentBlockIndex")) or 0, out)
         elif kind == "messageStart":
@@ -118,13 +118,15 @@ class BedrockConverseReader(BaseReader):
         elif start and "toolResult" not in start and "image" not in start:
             out.append(Unrecognised("start with " + ", ".join(key[:40] for key in list(start)[:4])))
 
-    def _read_delta(self, delta: JsonObject, index: int, out: list[ProviderEvent]) -> None:
-        self.start(None, None, out)
+    def _read_delta(self, delta: JsonObject, value: JsonObject, out: list[ProviderEvent]) -> None:
+        if not self._started:
+            self.start(None, None, out)
         if "text" in delta:
             piece = text(delta["text"])
             if piece:
                 out.append(TextDelta(piece))
         elif "toolUse" in delta:
+            index = count(value.get("contentBlockIndex")) or 0
             self.calls.more(index, arguments(obj(delta["toolUse"]).get("input")), out)
         elif "reasoningContent" in delta:
             _read_reasoning(obj(delta["reasoningContent"]), out)
@@ -148,7 +150,7 @@ class BedrockConverseReader(BaseReader):
             for one in arr(cited.get("citations")):
                 _read_citation(obj(one), out)
         elif "guardContent" not in block:
-            self._read_delta(block, 0, out)
+            self._read_delta(block, {}, out)
 
 
 def _run_by(tool: JsonObject) -> ToolKind:

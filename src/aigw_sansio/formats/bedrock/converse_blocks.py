@@ -33,12 +33,31 @@ from ...prompt import (
     Uri,
     Video,
 )
-from ..alternating import OPENING, CallIds, finish_messages, put_message, thoughts_first
+from ..alternating import (
+    OPENING,
+    Blocks,
+    CallIds,
+    Group,
+    finish_messages,
+    group_turns,
+    put_message,
+    thoughts_first,
+    usual_blocks,
+)
 from ..anthropic_blocks import Marks, wrapped
 from ..refusing import refusal
-from ..request_tools import IdMap, NameMap, Placed, arguments_object, drop_names, dropped, group_turns, mapped, own_data
+from ..request_tools import (
+    IdMap,
+    NameMap,
+    Placed,
+    arguments_object,
+    drop_names,
+    dropped,
+    mapped,
+    own_data,
+)
 from ..translation import Note
-from ..values import arr, obj, text
+from ..values import obj, text
 from .models import BedrockModel
 
 NAME: Final = "Bedrock Converse"
@@ -79,6 +98,21 @@ _SPACES: Final = re.compile(r"\s+")
 _LONGEST_NAME: Final = 200
 
 
+def _text_block(text: str) -> JsonObject:
+    return {"text": text}
+
+
+def _call_block(call_id: str, name: str, given: JsonObject) -> JsonObject:
+    return {"toolUse": {"toolUseId": call_id, "name": name, "input": given}}
+
+
+def _response_block(call_id: str, text: str) -> JsonObject:
+    return {"toolResult": {"toolUseId": call_id, "content": [{"text": text}], "status": "success"}}
+
+
+_BLOCKS: Final = Blocks(_text_block, _call_block, _response_block)
+
+
 class ConverseWriter:
     """Writes the turns of one prompt. Call :meth:`system` first, then :meth:`messages`. ``has_tools``: a call or a
     response of a tool is in them."""
@@ -112,28 +146,40 @@ class ConverseWriter:
         """The other turns as messages. The first is the user's, and neighbours have different roles."""
         drop_names(self._prompt.turns, self._notes, NAME)
         messages: list[JsonObject] = []
-        roles = {"tool": "user", "system": "user"}
-        for group in group_turns(self._placed_turns(), roles, responses_first=True):
-            content: list[JsonObject] = []
-            beside: list[JsonObject] = []
-            for placed in thoughts_first(group):
-                if type(placed.part) is ToolCallResponse:
-                    content.append(self._response(placed.part, placed.field, beside))
-                else:
-                    content += beside
-                    beside = []
-                    self._append(content, placed)
-            content += beside
-            if any("document" in block for block in content) and not any("text" in block for block in content):
-                content.append({"text": _BESIDE})
-                mapped(self._notes, "turns", "A document cannot come without a text, so one was put beside it.")
+        joined = False
+        for group in group_turns(self._placed_turns(), {"tool": "user", "system": "user"}):
+            content = usual_blocks(group, _BLOCKS, self._ids, self._names, self._notes)
+            if not content:
+                content = self._content(group)
+            elif "text" not in content[-1]:
+                self.has_tools = True
             if content:
-                put_message(messages, group.role, content)
-        finish_messages(messages, self._notes, is_response=_is_response, opening={"text": OPENING})
+                joined = put_message(messages, group.role, content) or joined
+        opening: JsonObject = {"text": OPENING}
+        finish_messages(messages, self._notes, joined=joined, is_response=_is_response, opening=opening)
         return messages
+
+    def _content(self, group: Group) -> list[JsonObject]:
+        """The blocks of any message."""
+        content: list[JsonObject] = []
+        beside: list[JsonObject] = []
+        for placed in thoughts_first(group.role, group.parts(responses_first=True)):
+            if type(placed.part) is ToolCallResponse:
+                content.append(self._response(placed.part, placed.field, beside))
+            else:
+                content += beside
+                beside = []
+                self._append(content, placed)
+        content += beside
+        if any("document" in block for block in content) and not any("text" in block for block in content):
+            content.append({"text": _BESIDE})
+            mapped(self._notes, "turns", "A document cannot come without a text, so one was put beside it.")
+        return content
 
     def _placed_turns(self) -> tuple[Turn, ...]:
         """The turns, with those emptied that :meth:`system` wrote."""
+        if all(turn.role != "system" and not turn.extra for turn in self._prompt.turns):
+            return self._prompt.turns
         turns: list[Turn] = []
         begun = False
         for at, turn in enumerate(self._prompt.turns):
@@ -277,8 +323,7 @@ class ConverseWriter:
         content: list[JsonObject],
     ) -> None:
         """Append ``block`` to ``content``, with its mark for the cache, and tell what of the part is lost."""
-        extra = {} if isinstance(part, Audio | Video) else part.extra
-        for name in extra:
+        for name in getattr(part, "extra", ()):
             dropped(self._notes, f"{field}.extra.{name[:60]}", f"{NAME} does not define it.")
         if part.cache is not None and not self._model.caches:
             dropped(self._notes, f"{field}.cache", "This model has no cache that could be marked.")
@@ -289,6 +334,8 @@ class ConverseWriter:
 
 def with_cache_points(blocks: list[JsonObject], *, ttl: bool) -> list[JsonObject]:
     """``blocks`` with a block behind each one that is marked. ``ttl``: the model takes how long."""
+    if not any("cache_control" in block for block in blocks):
+        return blocks
     result: list[JsonObject] = []
     for block in blocks:
         mark = block.pop("cache_control", None)
@@ -301,11 +348,16 @@ def with_cache_points(blocks: list[JsonObject], *, ttl: bool) -> list[JsonObject
     return result
 
 
-def calls_and_responses(message: JsonObject) -> tuple[set[str], set[str]]:
-    """The ids of the calls in a message, and those of the responses."""
-    blocks = [obj(block) for block in arr(message["content"])]
-    called = {text(obj(block.get("toolUse")).get("toolUseId")) for block in blocks if "toolUse" in block}
-    return called, {text(obj(block.get("toolResult")).get("toolUseId")) for block in blocks if "toolResult" in block}
+def calls_and_responses(blocks: list[JsonObject]) -> tuple[list[str], list[str]]:
+    """The ids of the calls in the blocks of a message, and those of the responses."""
+    called: list[str] = []
+    answered: list[str] = []
+    for block in blocks:
+        if "toolUse" in block:
+            called.append(text(obj(block["toolUse"]).get("toolUseId")))
+        if "toolResult" in block:
+            answered.append(text(obj(block["toolResult"]).get("toolUseId")))
+    return called, answered
 
 
 def _media(source: Source, formats: dict[str, str], field: str) -> JsonObject:

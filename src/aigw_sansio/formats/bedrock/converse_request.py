@@ -91,7 +91,7 @@ def _write_body(prompt: Prompt, notes: list[Note]) -> JsonObject:
     writer = ConverseWriter(prompt, notes, model, marks, names)
     system = writer.system()
     messages = writer.messages()
-    check_pairs(map(calls_and_responses, messages))
+    check_pairs(messages, calls_and_responses)
     marks.finish()
     config, additional, forbidden = _tool_config(tools, native, prompt, notes, model, has_calls=writer.has_tools)
     for instruction in (tools.instruction, forbidden):
@@ -99,9 +99,9 @@ def _write_body(prompt: Prompt, notes: list[Note]) -> JsonObject:
             system.append({"text": instruction})
     if system and not model.system:
         system = _as_user(system, messages, notes)
-    body: JsonObject = {
-        "messages": [{**message, "content": with_cache_points(_blocks(message), ttl=model.ttl)} for message in messages]
-    }
+    for message in messages:
+        message["content"] = with_cache_points(_blocks(message), ttl=model.ttl)
+    body: JsonObject = {"messages": messages}
     if system:
         body["system"] = with_cache_points(system, ttl=model.ttl)
     thinking = _reasoning(prompt, notes, model, messages, additional, forced=tools.forced)

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from ..by_name import by_name
 from ..claude_models import ClaudeModel, claude_model, is_claude
 from ..request_tools import BEDROCK_IDS, MISTRAL_IDS, Alphabet
 
@@ -72,6 +73,7 @@ _OTHER: Final = BedrockModel(maker="", rules=_FREE)
 _UNHELD: Final = ("opus-4-7", "opus-4-8", "fable-5", "sonnet-5")
 
 
+@by_name
 def bedrock_model(name: str) -> BedrockModel:
     """The rules of the model whose id is ``name``."""
     lowered = name.lower()

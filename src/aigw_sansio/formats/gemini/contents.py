@@ -29,14 +29,16 @@ from ...prompt import (
     Video,
 )
 from ..refusing import refusal
-from ..request_tools import NameMap, arguments_object, drop_names, dropped, mapped, own_data
+from ..request_tools import NameMap, arguments_object, drop_names, dropped, mapped, own_data, place_of
 from ..translation import Note
-from ..values import parse
+from ..usual import usual_results, usual_said, usual_text
+from ..values import parse_text
 from .models import GeminiModel
 from .sources import media_part
 
 #: What Google takes in place of a signature that is not there ("Thought signatures", FAQ).
 NO_SIGNATURE: Final = "skip_thought_signature_validator"
+_WITH_MARKS: Final = (Text, Image, Audio, Video, File)
 #: Media types of a URL that tells none.
 _USUAL: Final[dict[type, str]] = {
     Image: "image/jpeg", Audio: "audio/mpeg", Video: "video/mp4", File: "application/pdf"
@@ -86,6 +88,9 @@ class ContentWriter:
             if turn.role == "tool":
                 at = self._responses(at)
                 continue
+            if self._usual(turn, at):
+                at += 1
+                continue
             self._extra(turn.extra, f"turns[{at}]")
             if turn.role == "assistant":
                 self._put("model", self._assistant(turn, f"turns[{at}]"))
@@ -101,6 +106,35 @@ class ContentWriter:
         if self._unsigned:
             mapped(self._notes, "turns", "Calls without Google's signature are sent with a word that stands for one.")
         return [{"role": role, "parts": parts} for role, parts in self._contents]
+
+    def _usual(self, turn: Turn, at: int) -> bool:
+        """Write ``turn`` if it is a usual one, which nobody need be told of; returns whether it is."""
+        if turn.role != "assistant":
+            text = usual_text(turn) if turn.role == "user" else ""
+            if text:
+                self._put("user", [{"text": text}])
+            return text != ""
+        said = usual_said(turn)
+        if said is None or (said[1] and self._model.gemma):
+            return False
+        written: list[JsonObject] = [{"text": said[0]}] if said[0] else []
+        for number, call in enumerate(said[1], len(written)):
+            name, given = call.name, parse_text(call.arguments)
+            self._tool_of[call.id] = name
+            if not self._names.keeps(name):
+                name = self._names.fit(name, place_of(at, number))
+            if type(given) is not dict:
+                given = arguments_object(call, self._notes, place_of(at, number))
+            told: JsonObject = {} if self._vertex else {"id": call.id}
+            told["name"] = name
+            told["args"] = given
+            written.append({"functionCall": told})
+        if said[1] and self._model.is_three:
+            written[-len(said[1])]["thoughtSignature"] = NO_SIGNATURE
+            self._unsigned = True
+        self._wait_for([call.id for call in said[1]])
+        self._put("model", written)
+        return True
 
     def _put(self, role: str, parts: list[JsonObject]) -> None:
         """Add ``parts`` to the last content, or as one. A content of responses stays alone."""
@@ -122,7 +156,7 @@ class ContentWriter:
 
     def _content(self, part: Part, field: str) -> list[JsonObject]:
         """Text, media, and blocks of Google's own."""
-        if isinstance(part, Text | Image | Audio | Video | File) and part.cache is not None:
+        if isinstance(part, _WITH_MARKS) and part.cache is not None:
             dropped(self._notes, f"{field}.cache", "Gemini caches by itself.")
         if isinstance(part, Text):
             if not part.text:
@@ -206,11 +240,16 @@ class ContentWriter:
                 written += content
         if pending is not None:
             _sign_last(written, pending)
-        if calls:
-            self._waiting = calls if self._starts_content() else [*self._waiting, *calls]
-        elif written and self._starts_content():
-            self._waiting = []
+        if written:
+            self._wait_for(calls)
         return written
+
+    def _wait_for(self, calls: list[str]) -> None:
+        """Remember the ids of the calls in what is put next."""
+        if self._starts_content():
+            self._waiting = calls
+        elif calls:
+            self._waiting += calls
 
     def _starts_content(self) -> bool:
         return not self._contents or self._contents[-1][0] != "model"
@@ -238,6 +277,8 @@ class ContentWriter:
         """Write the responses in all tool turns from ``at`` on as one content; return the position behind them."""
         turns = self._prompt.turns
         found: list[tuple[ToolCallResponse, str]] = []
+        if self._usual_responses(at):
+            return at + 1
         while at < len(turns) and turns[at].role == "tool":
             self._extra(turns[at].extra, f"turns[{at}]")
             for number, part in enumerate(turns[at].parts):
@@ -256,6 +297,26 @@ class ContentWriter:
             self._put("user", beside)
         self._waiting = []
         return at
+
+    def _usual_responses(self, at: int) -> bool:
+        """Write turn ``at``, alone, if it has usual responses to the calls before, in their order; returns whether it
+        does."""
+        turns = self._prompt.turns
+        if at + 1 < len(turns) and turns[at + 1].role == "tool":
+            return False
+        results = usual_results(turns[at])
+        if not results or [result.id for result, _ in results] != self._waiting:
+            return False
+        responses: list[JsonObject] = []
+        for number, (result, text) in enumerate(results):
+            name = self._tool_of[result.id]
+            told: JsonObject = {} if self._vertex else {"id": result.id}
+            told["name"] = name if self._names.keeps(name) else self._names.fit(name, place_of(at, number))
+            told["response"] = _as_object([text], is_error=False, has_media=False)
+            responses.append({"functionResponse": told})
+        self._contents.append(("user", responses))
+        self._waiting = []
+        return True
 
     def _response(self, part: ToolCallResponse, field: str, beside: list[JsonObject]) -> JsonObject:
         """The part for one response. Media that cannot be in it go to ``beside``."""
@@ -304,7 +365,7 @@ def _as_object(texts: list[str], *, is_error: bool, has_media: bool) -> JsonObje
     if is_error:
         return {"error": text}
     if len(texts) == 1 and text.lstrip().startswith("{"):
-        value = parse(text.encode("utf-8", "replace"))
+        value = parse_text(text)
         if type(value) is dict:
             return value
     if not texts and has_media:

@@ -24,6 +24,7 @@ from ...events import (
 )
 from ..base import BaseReader, choice_of
 from ..errors import embedded_error
+from ..text_chunks import gemini_text
 from ..values import JsonObject, arr, base64_size, count, obj, text, word
 from .partial_arguments import PartialArguments
 
@@ -57,6 +58,8 @@ class GeminiReader(BaseReader):
         b'"prompt_feedback"',
     )
 
+    HAS_PLAIN: ClassVar[bool] = True
+
     def __init__(self) -> None:
         super().__init__()
         self._partial = PartialArguments()
@@ -66,13 +69,16 @@ class GeminiReader(BaseReader):
         self._spoke: set[int] = set()  # the candidates with content
         self._early: dict[int, str] = {}  # a STOP before any content: the end only if nothing follows
 
+    def read_plain(self, data: bytes) -> list[ProviderEvent]:
+        said, usage = gemini_text(data) if 0 in self._spoke and not self._ends else ("", None)
+        if not said:
+            return []
+        out: list[ProviderEvent] = [TextDelta(said)]
+        if usage is not None:
+            self._read_usage({"usageMetadata": usage}, out)
+        return out
+
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
-        plain = _plain_text(value) if 0 in self._spoke and not self._ends else ""
-        if plain:  # nearly every chunk of a stream: what follows says the same in more steps
-            out.append(TextDelta(plain))
-            if "usageMetadata" in value:
-                self._read_usage(value, out)
-            return
         error = embedded_error(value) if "error" in value else None
         if error is not None:
             out.append(error)
@@ -195,27 +201,6 @@ class GeminiReader(BaseReader):
         citations = obj(candidate.get("citationMetadata"))
         for one in arr(citations.get("citationSources")) + arr(citations.get("citations")):
             out.append(Citation(word(obj(one).get("uri")), word(obj(one).get("title")), choice=index))
-
-
-#: The members of a chunk, and of its candidate, that is nothing but text.
-_PLAIN: Final = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId"})
-_PLAIN_CANDIDATE: Final = frozenset({"content", "index"})
-
-
-def _plain_text(value: JsonObject) -> str:
-    """The text of a chunk that has one part of one candidate, which is text; empty for every other chunk."""
-    candidates = value.get("candidates")
-    if type(candidates) is not list or len(candidates) != 1 or not _PLAIN.issuperset(value):
-        return ""
-    candidate = obj(candidates[0])
-    index = candidate.get("index", 0)
-    if type(index) is not int or index != 0 or not _PLAIN_CANDIDATE.issuperset(candidate):
-        return ""
-    parts = arr(obj(candidate.get("content")).get("parts"))
-    if len(parts) != 1:
-        return ""
-    part = obj(parts[0])
-    return text(part.get("text")) if len(part) == 1 else ""
 
 
 _QUIET_PARTS: Final = frozenset({"text", "codeExecutionResult", "toolResponse", "functionResponse", "partMetadata"})

@@ -11,6 +11,8 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from ..by_name import by_name
+
 #: Words of ``thinkingLevel``, from the least to the most.
 Level: TypeAlias = Literal["MINIMAL", "LOW", "MEDIUM", "HIGH"]
 
@@ -48,6 +50,7 @@ _FLASH_2_5: Final = GeminiModel(version=(2, 5), thinking="budget")
 _LITE_2_5: Final = GeminiModel(version=(2, 5), thinking="budget", least=512, minimal=512)
 
 
+@by_name
 def rules_of(name: str) -> GeminiModel:
     """The rules of the model ``name``, with or without ``models/`` or ``google/`` in front of it."""
     bare = _PREFIXES.sub("", name[:300].lower())

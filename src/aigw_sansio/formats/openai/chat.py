@@ -14,7 +14,6 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from ...bodies.chunk import Chunk
 from ...events import (
     AudioDelta,
     Citation,
@@ -62,8 +61,8 @@ class OpenAIChatReader(BaseReader):
     )
     ALWAYS_ENDS: ClassVar[bool] = True
 
-    #: Whether the fast path for text chunks may be used. Formats that add their own members turn it off.
-    FAST_TEXT_CHUNKS: ClassVar[bool] = True
+    #: Formats that add members of their own turn it off.
+    HAS_PLAIN: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,14 +72,12 @@ class OpenAIChatReader(BaseReader):
         self._thought: dict[int, bool] = {}  # the choices with reasoning; whether it comes in ``reasoning_details``
         self._blank: set[int] = set()  # the choices whose finish reason is ""
 
-    def read(self, chunk: Chunk) -> list[ProviderEvent]:
-        if self._started and self.FAST_TEXT_CHUNKS and not chunk.event and not chunk.failed:
-            plain = read_text_chunk(chunk.data)
-            if plain is not None:
-                self._choices[plain.choice] = True
-                self.finish_seen = False
-                return [plain]
-        return super().read(chunk)
+    def read_plain(self, data: bytes) -> list[ProviderEvent]:
+        plain = read_text_chunk(data)
+        if plain is None:
+            return []
+        self._choices[plain.choice] = True
+        return [plain]
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         choices = value.get("choices")

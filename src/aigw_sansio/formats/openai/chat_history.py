@@ -21,13 +21,15 @@ from ...prompt import (
     Text,
     ToolCall,
     ToolCallResponse,
+    Turn,
     UploadedFile,
 )
 from ..client_values import json_text
 from ..refusing import refusal
-from ..request_tools import IdMap, NameMap, Placed, arguments_object, dropped, mapped
+from ..request_tools import IdMap, NameMap, Placed, arguments_object, dropped, mapped, place_of
 from ..translation import Note
-from .chat_order import Message, alternating, in_order
+from ..usual import usual_results, usual_said, usual_text
+from .chat_order import Message, alternating, in_order, is_in_order, message_of
 from .chat_parts import PartWriter
 from .like import Quirks
 from .models import reasons
@@ -42,7 +44,7 @@ class HistoryWriter:
     """Writes instructions and turns. One object for each request; call :meth:`write` once. Raises
     :class:`RequestRefused`."""
 
-    __slots__ = ("_ids", "_names", "_notes", "_parts", "_prompt", "_quirks", "_thinks")
+    __slots__ = ("_ids", "_names", "_no_arguments", "_notes", "_parts", "_prompt", "_quirks", "_system", "_thinks")
 
     def __init__(
         self,
@@ -58,6 +60,9 @@ class HistoryWriter:
         self._notes = notes
         self._ids = IdMap(quirks.ids, notes) if quirks.ids is not None else None
         self._parts = PartWriter(quirks, notes, marks)
+        #: OpenAI's models that reason have developers; others know the system alone.
+        self._system = "developer" if quirks.maker == "openai" and reasons(prompt.model) else "system"
+        self._no_arguments = "" if quirks.maker == "openai" else "{}"
         self._thinks = quirks.replay_needed is not None and quirks.replay_needed(prompt)
 
     @property
@@ -70,46 +75,96 @@ class HistoryWriter:
         prompt, quirks = self._prompt, self._quirks
         written: list[JsonObject] = []
         if prompt.instructions:
-            placed = [Placed(f"instructions[{number}]", text) for number, text in enumerate(prompt.instructions)]
-            written.append({"role": self._system, "content": self._parts.content(placed)})
-        self._note_extras()
-        messages = in_order(prompt.turns, self._notes)
-        if quirks.alternates:
-            messages = alternating(messages, self._notes, quirks.name)
-        for message in messages:
-            if message.role == "tool":
-                self._write_results(message, written)
-            elif message.role == "assistant":
-                self._write_assistant(message, written)
+            first = prompt.instructions[0]
+            if len(prompt.instructions) == 1 and first.cache is None and first.opaque is None:
+                written.append({"role": self._system, "content": first.text})  # which nobody need be told of
             else:
-                self._write_plain(message, written)
+                placed = [Placed(f"instructions[{number}]", text) for number, text in enumerate(prompt.instructions)]
+                written.append({"role": self._system, "content": self._parts.content(placed)})
+        self._note_extras()
+        if not quirks.alternates and is_in_order(prompt.turns):
+            for at, turn in enumerate(prompt.turns):
+                if turn.parts and not self._write_usual(turn, at, written):
+                    self._write_message(message_of(at, turn), written)
+        else:
+            messages = in_order(prompt.turns, self._notes)
+            for message in alternating(messages, self._notes, quirks.name) if quirks.alternates else messages:
+                self._write_message(message, written)
         if quirks.prefix_path is not None and prompt.turns and prompt.turns[-1].role == "assistant" and written:
             last = written[-1]
             if last["role"] == "assistant" and "tool_calls" not in last:
                 last["prefix"] = True
         return written
 
+    def _write_message(self, message: Message, written: list[JsonObject]) -> None:
+        if message.role == "tool":
+            self._write_results(message, written)
+        elif message.role == "assistant":
+            self._write_assistant(message, written)
+        else:
+            self._write_plain(message, written)
+
+    def _write_usual(self, turn: Turn, at: int, written: list[JsonObject]) -> bool:
+        """Write ``turn`` if it is a usual one, which nobody need be told of; returns whether it is."""
+        quirks, told = self._quirks, turn.role
+        message: JsonObject
+        if told == "tool":
+            results = usual_results(turn)
+            for number, (result, text) in enumerate(results):
+                message = {"role": told, "tool_call_id": self._own_id(result.id, at, number), "content": text}
+                if quirks.result_names and result.name is not None:
+                    message["name"] = self._own_name(result.name, at, number)
+                written.append(message)
+            return bool(results)
+        if told != "assistant":
+            text = usual_text(turn)
+            if text:
+                written.append({"role": self._system if told == "system" else told, "content": text})
+            return text != ""
+        said = None if self._thinks else usual_said(turn)
+        if said is None:
+            return False
+        message = {"role": told}
+        if said[0]:
+            message["content"] = said[0]
+        elif quirks.content_of_calls is not None:
+            message["content"] = quirks.content_of_calls
+        if said[1]:
+            calls: list[JsonObject] = []
+            for number, call in enumerate(said[1], 1 if said[0] else 0):
+                own_id, name = self._own_id(call.id, at, number), self._own_name(call.name, at, number)
+                function = {"name": name, "arguments": call.arguments or self._no_arguments}
+                calls.append({"id": own_id, "type": "function", "function": function})
+            message["tool_calls"] = calls
+        written.append(message)
+        return True
+
+    def _own_id(self, call_id: str, at: int, number: int) -> str:
+        ids = self._ids
+        return call_id if ids is None or ids.keeps(call_id) else ids.fit(call_id, place_of(at, number))
+
+    def _own_name(self, name: str, at: int, number: int) -> str:
+        return name if self._names.keeps(name) else self._names.fit(name, place_of(at, number))
+
     def _note_extras(self) -> None:
         """Note the members of parts and turns that Chat Completions do not define: no reader of them makes any."""
         for at, turn in enumerate(self._prompt.turns):
-            self._note_extra(f"turns[{at}]", turn.extra)
+            if turn.extra:
+                self._note_extra(f"turns[{at}]", turn.extra)
             for number, part in enumerate(turn.parts):
-                field = f"turns[{at}].parts[{number}]"
-                self._note_extra(field, getattr(part, "extra", {}))
-                if isinstance(part, ToolCallResponse):
+                if getattr(part, "extra", None):
+                    self._note_extra(place_of(at, number), getattr(part, "extra", {}))
+                if type(part) is ToolCallResponse:
                     for inner, piece in enumerate(part.response):
-                        self._note_extra(f"{field}.response[{inner}]", getattr(piece, "extra", {}))
+                        if getattr(piece, "extra", None):
+                            field = f"{place_of(at, number)}.response[{inner}]"
+                            self._note_extra(field, getattr(piece, "extra", {}))
         for at, text in enumerate(self._prompt.instructions):
             self._note_extra(f"instructions[{at}]", text.extra)
 
     def _note_extra(self, field: str, extra: JsonObject) -> None:
         for name in extra:
             dropped(self._notes, f"{field}.extra.{name[:60]}", f"{self._quirks.name} does not define it.")
-
-    @property
-    def _system(self) -> str:
-        """OpenAI's models that reason have developers; others know the system alone."""
-        return "developer" if self._quirks.maker == "openai" and reasons(self._prompt.model) else "system"
 
     def _write_plain(self, message: Message, written: list[JsonObject]) -> None:
         parts = self._parts.sendable(message.parts)
@@ -255,8 +310,8 @@ class HistoryWriter:
         arguments = call.arguments
         if call.custom:
             arguments = json_text(arguments_object(call, self._notes, field), field)
-        elif not arguments and quirks.maker != "openai":
-            arguments = "{}"
+        elif not arguments:
+            arguments = self._no_arguments
         return {"id": own_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
     # -- results ------------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ class MessageReader:
     """Reads messages in their order. One object for each request; :attr:`instructions` and :meth:`finish` give what
     was read. Raises :class:`RequestRefused`."""
 
-    __slots__ = ("_calls", "_notes", "_queues", "_results", "_turns", "_waiting", "instructions")
+    __slots__ = ("_called", "_calls", "_notes", "_queues", "_results", "_turns", "_waiting", "instructions")
 
     def __init__(self, notes: list[Note]) -> None:
         self._notes = notes
@@ -71,11 +71,64 @@ class MessageReader:
         self._calls: dict[str, ToolCall] = {}
         #: The calls of the last message with any whose results have not come yet, by id.
         self._waiting: dict[str, ToolCall] = {}
-        #: Their ids by the name of the tool, and all under ``None``, in their order.
-        self._queues: dict[str | None, deque[str]] = {}
+        #: All calls of that message.
+        self._called: list[ToolCall] = []
+        #: Their ids by the name of the tool, and all under ``None``, in their order; ``None`` until somebody asks.
+        self._queues: dict[str | None, deque[str]] | None = None
 
-    def read(self, number: int, message: JsonObject, *, last: bool) -> None:
-        """Read message ``number``, the ``last`` one or not."""
+    def read_usual(self, message: JsonObject) -> bool:
+        """Read ``message`` if it is text alone, calls, or a result that names its call, and holds nothing else. It
+        means what :meth:`read` makes of it, and returns whether it is read."""
+        role, content, size = message.get("role"), message.get("content"), len(message)
+        if role == "assistant":
+            calls: list[ToolCall] = []
+            if "tool_calls" in message:
+                calls = _usual_calls(message["tool_calls"])
+                if not calls or size > (3 if "content" in message else 2):
+                    return False
+            elif size != 2:
+                return False
+            parts: tuple[Part, ...]
+            if type(content) is str and content:
+                parts = (Text(content), *calls) if calls else (Text(content),)
+            elif calls and (content is None or content == ""):
+                parts = tuple(calls)
+            else:
+                return False
+            if self._results:
+                self._close_results()
+            self._turns.append(Turn("assistant", parts))
+            self._set_called(calls)
+            return True
+        if type(content) is not str or not content:
+            return False
+        if role == "user" and size == 2:
+            if self._results:
+                self._close_results()
+            self._turns.append(Turn("user", (Text(content),)))
+            return True
+        if (role == "system" or role == "developer") and size == 2:
+            if self._results:
+                self._close_results()
+            if self._turns:
+                self._turns.append(Turn("system", (Text(content),)))
+            else:
+                self.instructions.append(Text(content))
+            return True
+        told = message.get("tool_call_id")
+        if role != "tool" or size != 3 or type(told) is not str or not told or _THOUGHT in told:
+            return False
+        call = self._calls.get(told)
+        if call is None:
+            self._results.append(ToolCallResponse(told, (Text(content),)))
+        else:
+            self._waiting.pop(told, None)
+            self._results.append(ToolCallResponse(told, (Text(content),), call.name, custom=call.custom))
+        return True
+
+    def read(self, number: int, message: object, *, last: bool) -> None:
+        """Read any message: ``number``, the ``last`` one or not."""
+        message = as_object(message, f"messages[{number}]")
         at = f"messages[{number}]."
         role = need_text(message, "role", at)
         known = _KNOWN.get(role)
@@ -150,12 +203,18 @@ class MessageReader:
         calls = self._read_calls(number, message, at, signatures)
         left = get_text(google, "thought_signature", at + "extra_content.google.")
         _place(signatures.get("") or (Opaque("google", left) if left else None), parts, calls)
+        self._set_called(calls)
+        return parts + calls
+
+    def _set_called(self, calls: list[ToolCall]) -> None:
+        """Remember the calls of a message of the assistant, whose results come next."""
+        if not calls:
+            if self._called:
+                self._called, self._waiting, self._queues = calls, {}, None
+            return
+        self._called, self._queues = calls, None
         self._waiting = {call.id: call for call in calls}
         self._calls.update(self._waiting)
-        self._queues = {None: deque(self._waiting)}
-        for call in calls:
-            self._queues.setdefault(call.name, deque()).append(call.id)
-        return parts + calls
 
     def _read_calls(self, number: int, message: JsonObject, at: str, signatures: dict[str, Opaque]) -> list[ToolCall]:
         calls: list[ToolCall] = []
@@ -218,17 +277,42 @@ class MessageReader:
     def _first_waiting(self, name: str | None) -> ToolCall | None:
         """The first call of ``name``, or of all, whose result has not come. Each is taken off its queue once, so that
         many results cost no more than one look each."""
+        if self._queues is None:
+            self._queues = {None: deque(dict.fromkeys(call.id for call in self._called))}
+            for call in self._called:
+                self._queues.setdefault(call.name, deque()).append(call.id)
         queue = self._queues.get(name)
         while queue:
-            call = self._waiting.get(queue.popleft())
-            if call is not None:
-                return call
+            waiting = self._waiting.get(queue.popleft())
+            if waiting is not None:
+                return waiting
         return None
 
 
 _CALL_MEMBERS: Final = frozenset(
     {"id", "type", "function", "custom", "index", "extra_content", "provider_specific_fields", "cache_control"}
 )
+
+
+def _usual_calls(told: object) -> list[ToolCall]:
+    """The calls of functions in ``tool_calls``, if they hold nothing but ids, names and texts of arguments; else
+    none."""
+    if type(told) is not list:
+        return []
+    calls: list[ToolCall] = []
+    for call in told:
+        if type(call) is not dict or len(call) != 3 or "type" not in call:
+            return []
+        call_id, function = call.get("id"), call.get("function")
+        if type(call_id) is not str or not call_id or _THOUGHT in call_id:
+            return []
+        if type(function) is not dict or len(function) != 2:
+            return []
+        name, written = function.get("name"), function.get("arguments")
+        if type(name) is not str or not name or type(written) is not str:
+            return []
+        calls.append(ToolCall(call_id, name, written))
+    return calls
 
 
 def _arguments(function: JsonObject, at: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...prompt import Role, ToolCall, ToolCallResponse, Turn
-from ..request_tools import Placed, mapped
+from ..request_tools import Placed, mapped, place_of
 from ..translation import Note
 
 
@@ -23,6 +23,37 @@ class Message:
     parts: list[Placed]
     field: str
     name: str | None = None
+
+
+def is_in_order(turns: Sequence[Turn]) -> bool:
+    """Whether each turn is a message as it stands: every result is in one turn directly behind its call. So it nearly
+    always is, and :func:`in_order` would give a message for each turn that is not empty."""
+    called: set[str] | None = None
+    behind_tools = False
+    for turn in turns:
+        if turn.role == "tool":
+            if called is None or behind_tools:
+                return False
+            for part in turn.parts:
+                if type(part) is not ToolCallResponse or part.id not in called:
+                    return False
+            behind_tools = True
+            continue
+        called, behind_tools = None, False
+        for part in turn.parts:
+            if type(part) is ToolCall:
+                if called is None:
+                    called = {part.id}
+                else:
+                    called.add(part.id)
+            elif type(part) is ToolCallResponse:
+                return False
+    return True
+
+
+def message_of(at: int, turn: Turn) -> Message:
+    """Turn ``at`` as a message."""
+    return Message(turn.role, _placed(at, turn), f"turns[{at}]", name=turn.name)
 
 
 def in_order(turns: Sequence[Turn], notes: list[Note]) -> list[Message]:
@@ -51,7 +82,7 @@ def in_order(turns: Sequence[Turn], notes: list[Note]) -> list[Message]:
 
 
 def _placed(at: int, turn: Turn) -> list[Placed]:
-    return [Placed(f"turns[{at}].parts[{number}]", part) for number, part in enumerate(turn.parts)]
+    return [Placed(place_of(at, number), part) for number, part in enumerate(turn.parts)]
 
 
 def _answers(turns: Sequence[Turn]) -> dict[int, list[Placed]]:

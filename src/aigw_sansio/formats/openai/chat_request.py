@@ -7,12 +7,11 @@ Source: OpenAI API reference, Chat Completions. Read too are the members of look
 (``top_k``, ``min_p``, ``repetition_penalty``, ``reasoning``, ``thinking``), because clients of a gateway write them.
 """
 
-from typing import Final
+from typing import Final, TypedDict
 
-from ...prompt import CacheMark, JsonObject, OutputFormat, Prompt
+from ...prompt import NO_MEMBERS, CacheMark, JsonObject, OutputFormat, Prompt, ReasoningSettings
 from ..client_values import (
     as_number,
-    as_object,
     as_text,
     get_array,
     get_flag,
@@ -66,7 +65,9 @@ def _read(body: JsonObject, notes: list[Note]) -> Prompt:
     if body.get("messages") is None:
         raise refusal("messages", "It must be an array.")
     for number, message in enumerate(messages):
-        reader.read(number, as_object(message, f"messages[{number}]"), last=number == len(messages) - 1)
+        if type(message) is not dict or not reader.read_usual(message):
+            reader.read(number, message, last=number == len(messages) - 1)
+    seldom = {} if _SELDOM.isdisjoint(body) else _read_seldom(body, notes, extra)
     return Prompt(
         model=get_text(body, "model") or "",
         turns=reader.finish(),
@@ -74,14 +75,58 @@ def _read(body: JsonObject, notes: list[Note]) -> Prompt:
         tools=read_tools(body, notes),
         tool_choice=read_choice(body),
         parallel_tool_calls=get_flag(body, "parallel_tool_calls"),
-        output=_read_output(body, extra),
-        modalities=_texts(get_array(body, "modalities"), "modalities"),
         max_tokens=_read_limit(body, notes),
         temperature=get_number(body, "temperature"),
         top_p=get_number(body, "top_p"),
+        stop_sequences=_read_stop(body),
+        end_user=_read_user(body, extra),
+        stream=get_flag(body, "stream") or False,
+        include_usage=_read_stream_options(body, extra),
+        maker="openai",
+        extra=extra or NO_MEMBERS,
+        **seldom,
+    )
+
+
+#: Members that few requests have. They are read only if one is there.
+_SELDOM: Final = frozenset(
+    {
+        "frequency_penalty", "logit_bias", "logprobs", "metadata", "modalities", "n", "presence_penalty",
+        "prompt_cache_key", "prompt_cache_options", "reasoning_effort", "response_format", "seed", "service_tier",
+        "store", "top_logprobs", "verbosity", "top_k", "min_p", "repetition_penalty", "reasoning", "thinking",
+    }
+)  # fmt: skip
+
+
+class _Seldom(TypedDict, total=False):
+    """The fields that these members are."""
+
+    output: OutputFormat | None
+    modalities: tuple[str, ...]
+    top_k: int | None
+    min_p: float | None
+    seed: int | None
+    presence_penalty: float | None
+    frequency_penalty: float | None
+    repetition_penalty: float | None
+    logit_bias: dict[str, float] | None
+    logprobs: int | None
+    choice_count: int | None
+    verbosity: str | None
+    reasoning: ReasoningSettings | None
+    cache: CacheMark | None
+    cache_key: str | None
+    metadata: dict[str, str]
+    service_tier: str | None
+    store: bool | None
+
+
+def _read_seldom(body: JsonObject, notes: list[Note], extra: JsonObject) -> _Seldom:
+    return _Seldom(
+        output=_read_output(body, extra),
+        modalities=_texts(get_array(body, "modalities"), "modalities"),
         top_k=get_integer(body, "top_k"),
         min_p=get_number(body, "min_p"),
-        stop_sequences=_read_stop(body),
         seed=get_integer(body, "seed"),
         presence_penalty=get_number(body, "presence_penalty"),
         frequency_penalty=get_number(body, "frequency_penalty"),
@@ -94,17 +139,14 @@ def _read(body: JsonObject, notes: list[Note]) -> Prompt:
         cache=_read_cache(body, extra),
         cache_key=get_text(body, "prompt_cache_key"),
         metadata=_read_metadata(body),
-        end_user=_read_user(body, extra),
         service_tier=get_text(body, "service_tier"),
-        stream=get_flag(body, "stream") or False,
-        include_usage=_read_stream_options(body, extra),
         store=get_flag(body, "store"),
-        maker="openai",
-        extra=extra,
     )
 
 
 def _texts(values: list[object], field: str) -> tuple[str, ...]:
+    if all(type(value) is str for value in values):
+        return tuple(values)  # type: ignore[arg-type]  # just seen
     return tuple(as_text(value, f"{field}[{number}]") for number, value in enumerate(values))
 
 
@@ -186,7 +228,9 @@ def _read_user(body: JsonObject, extra: JsonObject) -> str | None:
 
 
 def _read_stream_options(body: JsonObject, extra: JsonObject) -> bool:
-    told = get_object(body, "stream_options") or {}
+    told = get_object(body, "stream_options")
+    if not told:
+        return False
     rest = {name: value for name, value in told.items() if name != "include_usage" and value is not None}
     if rest:
         extra["stream_options"] = rest

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ...prompt import (
+    NO_MEMBERS,
     CacheMark,
     CustomTool,
     FunctionTool,
@@ -28,6 +29,7 @@ from .like import Quirks
 from .responses_tools import RESPONSES_TOOLS
 
 _FUNCTION_MEMBERS: Final = frozenset({"name", "description", "parameters", "strict", "cache_control"})
+_USUAL_MEMBERS: Final = frozenset({"name", "description", "parameters"})
 _TOOL_MEMBERS: Final = frozenset({"type", "function", "cache_control"})
 #: Members of functions in its Responses alone.
 _RESPONSES_TOOL_MEMBERS: Final = frozenset({"allowed_callers", "defer_loading", "output_schema", "strict"})
@@ -41,11 +43,30 @@ def read_tools(body: JsonObject, notes: list[Note]) -> tuple[Tool, ...]:
     """The tools in ``body``, the older functions behind them."""
     tools: list[Tool] = []
     for number, one in enumerate(get_array(body, "tools")):
-        tools.append(_read_tool(as_object(one, f"tools[{number}]"), f"tools[{number}].", notes))
+        tool = read_usual_tool(one)
+        if tool is None:
+            tool = _read_tool(as_object(one, f"tools[{number}]"), f"tools[{number}].", notes)
+        tools.append(tool)
     for number, one in enumerate(get_array(body, "functions")):
         field = f"functions[{number}]"
         tools.append(_read_function(as_object(one, field), field + ".", None))
     return tuple(tools)
+
+
+def read_usual_tool(tool: object) -> Tool | None:
+    """The function that ``tool`` is, if it holds nothing but a name, a description and parameters. It is what
+    :func:`_read_tool` makes of it."""
+    if type(tool) is not dict or len(tool) != 2 or tool.get("type") != "function":
+        return None
+    function = tool.get("function")
+    if type(function) is not dict or not function.keys() <= _USUAL_MEMBERS:
+        return None
+    name, description, parameters = function.get("name"), function.get("description", ""), function.get("parameters")
+    if type(name) is not str or not name or type(description) is not str:
+        return None
+    if parameters is not None and type(parameters) is not dict:
+        return None
+    return FunctionTool(name, description, parameters)
 
 
 def _read_tool(tool: JsonObject, at: str, notes: list[Note]) -> Tool:
@@ -69,13 +90,14 @@ def _read_tool(tool: JsonObject, at: str, notes: list[Note]) -> Tool:
 
 
 def _read_function(function: JsonObject, at: str, cache: CacheMark | None) -> FunctionTool:
+    extra = {name: value for name, value in function.items() if name not in _FUNCTION_MEMBERS and value is not None}
     return FunctionTool(
         name=need_text(function, "name", at),
         description=get_text(function, "description", at) or "",
         parameters=get_object(function, "parameters", at),
         strict=get_flag(function, "strict", at),
         cache=cache or read_cache_mark(function, at),
-        extra={name: value for name, value in function.items() if name not in _FUNCTION_MEMBERS and value is not None},
+        extra=extra or NO_MEMBERS,
     )
 
 

@@ -8,6 +8,7 @@ it.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -49,17 +50,18 @@ def write_like(prompt: Prompt, notes: list[Note], quirks: Quirks) -> WireRequest
 
 
 def _write(prompt: Prompt, notes: list[Note], quirks: Quirks) -> WireRequest | Refused:
-    refused = drop_unsupported(prompt, notes, _ALL - quirks.lacks, quirks.name)
+    refused = drop_unsupported(prompt, notes, _all_but(quirks.lacks), quirks.name)
     if refused is not None:
         return refused
     reasoning = quirks.write_reasoning(prompt, notes)
     lacks = quirks.lacks
     if quirks.model_lacks is not None:
         own = quirks.model_lacks(prompt, reasoning)
-        refused = drop_unsupported(prompt, notes, _ALL - own, "The model")
-        if refused is not None:
-            return refused
-        lacks |= own
+        if own:
+            refused = drop_unsupported(prompt, notes, _all_but(own), "The model")
+            if refused is not None:
+                return refused
+            lacks |= own
     prompt = _without(prompt, lacks)
     prompt, form = _output(prompt, notes, quirks)
     names = NameMap(quirks.names, notes)
@@ -87,6 +89,11 @@ def _write(prompt: Prompt, notes: list[Note], quirks: Quirks) -> WireRequest | R
             raise refusal("model", f"{quirks.name} has it in its path, and this is no name for one.")
         path = path.replace("{model}", quote(prompt.model, safe="/:@", errors="replace"))
     return WireRequest("POST", path, headers=(), body=body)
+
+
+@lru_cache(64)  # there is one set for each target, and few for its models
+def _all_but(lacks: frozenset[str]) -> frozenset[str]:
+    return _ALL - lacks
 
 
 def _without(prompt: Prompt, lacks: frozenset[str]) -> Prompt:

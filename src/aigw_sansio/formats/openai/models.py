@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from ...prompt import EFFORTS, Effort
+from ..by_name import by_name
 
 _SERIES: Final = re.compile(r"gpt-(\d{1,4})(?:\.(\d{1,4}))?")
 _O_SERIES: Final = re.compile(r"o[1-9]\d?(?:-|$)")
@@ -23,12 +24,14 @@ def _bare(model: str) -> str:
     return model.rpartition("/")[2].removeprefix("ft:").lower()
 
 
+@by_name
 def version_of(model: str) -> tuple[int, int] | None:
     """``(5, 1)`` for ``gpt-5.1-mini``; ``None`` if it is none of that series."""
     found = _SERIES.match(_bare(model))
     return (int(found[1]), int(found[2] or 0)) if found else None
 
 
+@by_name
 def reasons(model: str) -> bool:
     """Whether the model reasons before it answers: the o-series, GPT-5 and later, but not their chat variants."""
     name = _bare(model)

@@ -12,7 +12,7 @@ id. What a user says is text only if the session does nothing else than transcri
 goes on.
 """
 
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -45,6 +45,8 @@ _STOPPED: Final = frozenset({"turn_detected", "client_cancelled"})
 
 class OpenAIRealtimeReader(OpenAIResponsesReader):
     """Reads the server's events, one JSON object in each message."""
+
+    HAS_PLAIN: ClassVar[bool] = False  # each event is looked at for the response that it is of
 
     def __init__(self) -> None:
         super().__init__()

@@ -27,6 +27,7 @@ from ...events import (
 from ..base import BaseReader
 from ..errors import any_error, response_failed
 from ..keep_alives import is_keep_alive
+from ..text_chunks import responses_text
 from ..values import JsonObject, arguments, arr, base64_size, count, obj, text, word
 from .content_parts import place_in_text
 from .usage_counts import openai_usage
@@ -95,6 +96,7 @@ _MOST_TOLD: Final = 4096
 class OpenAIResponsesReader(BaseReader):
     """Reads Responses, streamed and whole."""
 
+    HAS_PLAIN: ClassVar[bool] = True
     MARKERS: ClassVar[tuple[bytes, ...]] = (
         b'"error"',
         b'"response.output_item.added"',
@@ -115,6 +117,14 @@ class OpenAIResponsesReader(BaseReader):
         self._said: set[str] = set()  # which of these came at all
         self._text_before = 0  # the characters of all parts of text that ended
         self._indexes: dict[str, int] = {}  # of items in events without ``output_index``
+
+    def read_plain(self, data: bytes) -> list[ProviderEvent]:
+        said, index = responses_text(data)
+        if not said:
+            return []
+        self._said.add("text")
+        self._note_at("text", index if type(index) is int else -1)
+        return [TextDelta(said)]
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
         kind = value.get("type")

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from ...prompt import (
+    NO_MEMBERS,
     Audio,
     Blob,
     CacheMark,
@@ -54,6 +55,7 @@ _ROLES: Final[dict[object, Role]] = {
 }  # fmt: skip
 #: Items that the client writes, beside those that end in ``_output`` and ``_response``.
 _OF_CLIENT: Final = frozenset({"additional_tools", "compaction_trigger"})
+_TEXTS: Final = ("input_text", "output_text", "text")
 _TEXT_MEMBERS: Final = frozenset({"type", "text", "prompt_cache_breakpoint"})
 _CALL_MEMBERS: Final = frozenset({"type", "call_id", "name", "arguments", "input"})
 _OUTPUT_MEMBERS: Final = frozenset({"type", "call_id", "name", "output"})
@@ -68,13 +70,14 @@ def read_input(value: object) -> tuple[Turn, ...]:
         return (Turn("user", (Text(value),)),)
     if type(value) is not list:
         raise refusal("input", "It must be a string or an array.")
-    reader = _Items()
+    reader = ItemReader()
     for at, item in enumerate(value):
-        reader.read(as_object(item, f"input[{at}]"), f"input[{at}].")
-    return tuple(Turn(role, tuple(parts)) for role, parts in reader.turns)
+        if type(item) is not dict or not reader.read_usual(item):
+            reader.read(as_object(item, f"input[{at}]"), f"input[{at}].")
+    return tuple([Turn(role, tuple(parts)) for role, parts in reader.turns])
 
 
-class _Items:
+class ItemReader:
     """Collects the turns. ``calls`` has the name and kind of each call so far, by its id."""
 
     __slots__ = ("_calls", "_signature", "turns")
@@ -84,6 +87,38 @@ class _Items:
         self._calls: dict[str, tuple[str, bool]] = {}
         #: Another vendor's data for the next call of a tool.
         self._signature: Opaque | None = None
+
+    def read_usual(self, item: JsonObject) -> bool:
+        """Read ``item`` if it is a message of one text, a call of a function or its result, without other members. It
+        means what :meth:`read` makes of it."""
+        kind, size = item.get("type"), len(item)
+        if kind == "message" or kind is None:
+            role, text = item.get("role"), _usual_content(item.get("content"))
+            if size != (2 if kind is None else 3) or not text or not (role == "user" or role == "assistant"):
+                return False
+            if role == "user":
+                self.turns.append(("user", [Text(text)]))
+            else:
+                self._add("assistant", [Text(text)])
+            return True
+        call_id = item.get("call_id")
+        if type(call_id) is not str or not call_id:
+            return False
+        if kind == "function_call":
+            name, written = item.get("name"), item.get("arguments")
+            if size != 4 or type(name) is not str or not name or type(written) is not str:
+                return False
+            self._calls[call_id] = name, False
+            self._add("assistant", [ToolCall(call_id, name, written, opaque=self._signature)])
+            self._signature = None
+            return True
+        if kind != "function_call_output" or size != 3:
+            return False
+        text, call = _usual_content(item.get("output")), self._calls.get(call_id)
+        if not text:
+            return False
+        self._add("tool", [ToolCallResponse(call_id, (Text(text),), None if call is None else call[0])])
+        return True
 
     def read(self, item: JsonObject, at: str) -> None:
         kind = get_text(item, "type", at)
@@ -170,7 +205,10 @@ class _Items:
         written = get_text(item, "input" if custom else "arguments", at) or ""
         self._calls[call_id] = name, custom
         rest = {key: value for key, value in item.items() if key not in _CALL_MEMBERS and value not in _USUAL}
-        self._add("assistant", [ToolCall(call_id, name, written, custom=custom, opaque=self._signature, item=rest)])
+        self._add(
+            "assistant",
+            [ToolCall(call_id, name, written, custom=custom, opaque=self._signature, item=rest or NO_MEMBERS)],
+        )
         self._signature = None
 
     def _output(self, item: JsonObject, at: str, *, custom: bool) -> None:
@@ -189,7 +227,17 @@ class _Items:
                     raise refusal(field, "A tool gives texts, images and files.")
         name, _ = self._calls.get(call_id, (get_text(item, "name", at), custom))
         rest = {key: value for key, value in item.items() if key not in _OUTPUT_MEMBERS and value not in _USUAL}
-        self._add("tool", [ToolCallResponse(call_id, tuple(parts), name, custom=custom, item=rest)])
+        self._add("tool", [ToolCallResponse(call_id, tuple(parts), name, custom=custom, item=rest or NO_MEMBERS)])
+
+
+def _usual_content(content: object) -> str:
+    """The text that ``content`` is, or its only part; else an empty one."""
+    if type(content) is list and len(content) == 1:
+        part = content[0]
+        if type(part) is not dict or len(part) != 2 or part.get("type") not in _TEXTS:
+            return ""
+        content = part.get("text")
+    return content if type(content) is str else ""
 
 
 def _texts(item: JsonObject, key: str, at: str) -> str:
@@ -205,10 +253,10 @@ def read_content(part: JsonObject, at: str) -> Part | None:
     """One part of a message's content or of a tool's output; ``None`` for an empty text."""
     kind = need_text(part, "type", at)
     cache = _read_mark(part, at)
-    if kind in ("input_text", "output_text", "text"):
+    if kind in _TEXTS:
         text = get_text(part, "text", at) or ""
         extra: JsonObject = {k: v for k, v in part.items() if k not in _TEXT_MEMBERS and v not in _USUAL}
-        return Text(text, cache, extra=extra) if text else None
+        return Text(text, cache, extra=extra or NO_MEMBERS) if text else None
     if kind == "refusal":
         refused = get_text(part, "refusal", at)
         return Refusal(refused) if refused else None

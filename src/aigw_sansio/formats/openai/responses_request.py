@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from ...prompt import JsonObject, Prompt, Text, Turn
+from ...prompt import NO_MEMBERS, JsonObject, Prompt, Text, Turn
 from ..client_values import get_flag, get_integer, get_number, get_text
 from ..refusing import RequestRefused
 from ..request_tools import drop_unsupported, dropped, mapped, own_tier
@@ -120,7 +120,7 @@ def _read(body: JsonObject) -> Prompt:
         store=store,
         previous_response_id=previous,
         maker="openai",
-        extra=extra,
+        extra=extra or NO_MEMBERS,
     )
 
 

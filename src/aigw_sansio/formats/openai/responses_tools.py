@@ -10,7 +10,7 @@ function without ``strict`` is made strict by the API if its schema allows it, u
 
 from typing import Final, Literal
 
-from ...prompt import CustomTool, FunctionTool, JsonObject, NativeTool, Prompt, Tool, ToolChoice
+from ...prompt import NO_MEMBERS, CustomTool, FunctionTool, JsonObject, NativeTool, Prompt, Tool, ToolChoice
 from ..client_values import as_object, get_array, get_flag, get_object, get_text, need_text
 from ..refusing import refusal
 from ..request_tools import OPENAI_NAMES, NameMap, dropped
@@ -63,7 +63,7 @@ def _read_function(tool: JsonObject, at: str) -> FunctionTool:
         get_text(tool, "description", at) or "",
         parameters=get_object(tool, "parameters", at),
         strict=strict,
-        extra=extra,
+        extra=extra or NO_MEMBERS,
     )
 
 

@@ -33,8 +33,9 @@ from ...prompt import (
     Video,
 )
 from ..refusing import refusal
-from ..request_tools import RESPONSES_IDS, IdMap, NameMap, data_url, drop_names, dropped, mapped
+from ..request_tools import RESPONSES_IDS, IdMap, NameMap, data_url, drop_names, dropped, mapped, place_of
 from ..translation import Note
+from ..usual import usual_results, usual_said, usual_text
 from .models import takes_cache_marks
 from .responses_read import AUDIO_TYPES, is_content, is_own
 
@@ -51,6 +52,11 @@ def cache_ttl(mark: CacheMark, notes: list[Note], field: str) -> JsonObject:
         return {"ttl": mark.ttl}
     mapped(notes, f"{field}.ttl", "OpenAI keeps a cache for 30m or 12h; its default is used.")
     return {}
+
+
+def _has_item(part: Part) -> bool:
+    """Whether ``part``, a text or a call, has members of the item that it came from."""
+    return (type(part) is Text or type(part) is ToolCall) and bool(part.item)
 
 
 def _short(content: list[JsonObject]) -> object:
@@ -87,6 +93,8 @@ class ItemWriter:
         self._message("system", content, members)
         drop_names(self._prompt.turns, self._notes, "OpenAI Responses")
         for at, turn in enumerate(self._prompt.turns):
+            if self._usual(turn, at):
+                continue
             for member in turn.extra:
                 dropped(self._notes, f"turns[{at}].extra.{member[:60]}", "OpenAI Responses does not define it.")
             if turn.role == "assistant":
@@ -94,6 +102,44 @@ class ItemWriter:
             else:
                 self._other(turn, f"turns[{at}]")
         return self._items
+
+    def _usual(self, turn: Turn, at: int) -> bool:
+        """Write ``turn`` if it is a usual one, which nobody need be told of; returns whether it is."""
+        role, items = turn.role, self._items
+        if role == "tool":
+            results = usual_results(turn)
+            for result, _ in results:
+                if result.item or self._calls.get(result.id) is not False:
+                    return False
+            for number, (result, text) in enumerate(results):
+                call_id = result.id if self._ids.keeps(result.id) else self._ids.fit(result.id, place_of(at, number))
+                items.append({"type": "function_call_output", "call_id": call_id, "output": text})
+            return bool(results)
+        if role != "assistant":
+            text = usual_text(turn)
+            if not text or _has_item(turn.parts[0]):
+                return False
+            items.append({"type": "message", "role": role, "content": text})
+            return True
+        said = usual_said(turn)
+        if said is None:
+            return False
+        for part in turn.parts:
+            if _has_item(part):
+                return False
+        if said[0]:
+            items.append({"type": "message", "role": "assistant", "content": said[0]})
+        for number, call in enumerate(said[1], 1 if said[0] else 0):
+            call_id, name, arguments = call.id, call.name, call.arguments
+            self._calls[call_id] = False
+            if not self._ids.keeps(call_id):
+                call_id = self._ids.fit(call_id, place_of(at, number))
+            if not self._names.keeps(name):
+                name = self._names.fit(name, place_of(at, number))
+            if not arguments.strip():
+                arguments = self._no_arguments(place_of(at, number))
+            items.append({"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments})
+        return True
 
     # -- turns of the user, of tools, and instructions ---------------------------------------------------------------
 
@@ -213,8 +259,7 @@ class ItemWriter:
         else:
             arguments = part.arguments
             if not arguments.strip():
-                arguments = "{}"
-                mapped(self._notes, f"{field}.arguments", "Empty arguments are sent as an empty object.")
+                arguments = self._no_arguments(field)
             item = {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments}
         if part.opaque is not None:
             dropped(self._notes, f"{field}.opaque", "OpenAI takes back no other vendor's signature.")
@@ -222,6 +267,10 @@ class ItemWriter:
             dropped(self._notes, f"{field}.cache", "OpenAI takes marks of the cache at parts of content only.")
         self._extra(item, part.extra, field)
         self._add(item, part.item)
+
+    def _no_arguments(self, field: str) -> str:
+        mapped(self._notes, f"{field}.arguments", "Empty arguments are sent as an empty object.")
+        return "{}"
 
     def _add(self, item: JsonObject, rest: JsonObject) -> None:
         self._items.append({**rest, **item} if self._own else item)

@@ -39,7 +39,7 @@ CHUNK: dict[str, Any] = {
 class Long(OpenAIChatReader):
     """Always the long way."""
 
-    PLAIN = False
+    HAS_PLAIN = False
 
 
 def both(data: bytes) -> tuple[list[e.ProviderEvent], list[e.ProviderEvent]]:

@@ -1,0 +1,47 @@
+"""Readers and writers of requests that find no usual shape, and so go the general way.
+
+Decides: where the short ways begin. Must not know: what is read or written.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+from aigw_sansio.formats import anthropic_read, anthropic_request, usual
+from aigw_sansio.formats.openai import chat_tools
+from aigw_sansio.formats.openai.chat_messages import MessageReader
+from aigw_sansio.formats.openai.chat_order import is_in_order
+from aigw_sansio.formats.openai.responses_read import ItemReader
+
+
+@contextmanager
+def nothing_usual() -> Iterator[None]:
+    """Readers and writers find no usual shape."""
+    shapes: dict[object, object] = {
+        usual.usual_text: lambda turn: "",
+        usual.usual_said: lambda turn: None,
+        usual.usual_results: lambda turn: [],
+        is_in_order: lambda turns: False,
+        chat_tools.read_usual_tool: lambda tool: None,
+        anthropic_request.read_usual_tool: lambda tool: None,
+    }
+    found = [
+        (module, name, shapes[value])
+        for label, module in sys.modules.items()
+        if label.startswith("aigw_sansio.formats.")
+        for name, value in vars(module).items()
+        if callable(value) and value in shapes
+    ]
+    assert len(found) > 20
+    changed = [mock.patch.object(module, name, value) for module, name, value in found]
+    changed.append(mock.patch.object(anthropic_read, "_usual_turn", return_value=None))
+    changed.append(mock.patch.object(MessageReader, "read_usual", return_value=False))
+    changed.append(mock.patch.object(ItemReader, "read_usual", return_value=False))
+    for one in changed:
+        one.start()
+    try:
+        yield
+    finally:
+        for one in changed:
+            one.stop()
