@@ -9,7 +9,8 @@ through :mod:`.core.transfer`.
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from contextvars import Context, copy_context
 from functools import partial
 from math import inf
 from typing import TypeAlias, TypeVar
@@ -36,6 +37,7 @@ from .core.sockets import (
     failure_text,
     local_address,
     make_non_blocking,
+    require_non_blocking,
     tls_handshake,
 )
 from .core.tls import TlsPipe, client_context
@@ -86,6 +88,7 @@ class AnyioDriver(Door):
         self._stopping = False
         self._draining = False
         self._alarm_scope: anyio.CancelScope | None = None
+        self._context: Context  # of the task that serves: it knows the library of the loop
         self._listening: anyio.CancelScope | None = None
         self._idle: anyio.Event | None = None
 
@@ -100,8 +103,9 @@ class AnyioDriver(Door):
         """Accept from ``listeners`` (see :func:`.listen`) and drive the engine, until cancelled or drained.
 
         Closes the listeners at the end. If it is cancelled, it resets all open connections, and tells the engine. Call
-        it once.
+        it once. Raises :class:`ValueError`, and closes nothing, if a listener blocks.
         """
+        require_non_blocking(listeners)
         with asyncio_told():
             await self._serve(listeners, task_status)
 
@@ -109,6 +113,7 @@ class AnyioDriver(Door):
         try:
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks
+                self._context = copy_context()
                 self._token = anyio.lowlevel.current_token()
                 self._readiness = self._choose_readiness(tasks)
                 self._resolver = Resolver(tasks, self._known_hosts)
@@ -144,13 +149,18 @@ class AnyioDriver(Door):
             self._listening.cancel()
         self._call_engine(self._engine.drain)
 
+    def _spawn(self, function: Callable[..., Coroutine[object, object, None]], *arguments: object) -> None:
+        """Start a task, from whatever context. It gets that of the task that serves, and so do its callbacks: a call of
+        the host may come from a callback of the loop that does not know its library, and its variables are not ours."""
+        self._context.copy().run(partial(self._tasks.start_soon, function, *arguments))
+
     def _on_all_released(self) -> None:
         if self._idle is not None:
             self._idle.set()
 
     def _proceed_later(self) -> None:
         if not self._stopping:  # else ``_stop`` does it
-            self._tasks.start_soon(self._proceed_after_others)
+            self._spawn(self._proceed_after_others)
 
     async def _proceed_after_others(self) -> None:
         await self._readiness.serve_ready()
@@ -197,7 +207,7 @@ class AnyioDriver(Door):
                 if context is None:
                     self._open_client(client, peer, local, None)
                 elif self._may_shake_hands():
-                    self._tasks.start_soon(self._accept_tls, client, peer, local, context)
+                    self._spawn(self._accept_tls, client, peer, local, context)
                 else:
                     close_socket(client, reset=True)
 
@@ -272,8 +282,8 @@ class AnyioDriver(Door):
         if self._stopping:
             self._on_dial_failed(link, "the gateway stopped")
         else:
-            link.dial_scope = anyio.CancelScope()
-            self._tasks.start_soon(self._dial, effect, link)
+            link.dial_scope = self._context.copy().run(anyio.CancelScope)
+            self._spawn(self._dial, effect, link)
 
     async def _dial(self, effect: Connect, link: Link) -> None:
         scope = link.dial_scope
@@ -357,7 +367,7 @@ class AnyioDriver(Door):
         if self._answer is None or self._stopping:
             self._engine.answer(ask.id, Unavailable(), self._now)
         else:
-            self._tasks.start_soon(self._find_answer, ask, self._answer)
+            self._spawn(self._find_answer, ask, self._answer)
 
     async def _find_answer(self, ask: Ask, handler: AnswerHandler) -> None:
         value: Answer = Unavailable()
@@ -393,4 +403,5 @@ class AnyioDriver(Door):
     def _set_alarm(self, due: float) -> None:
         self._alarm_at = due
         if self._alarm_scope is not None:
-            self._alarm_scope.deadline = anyio.current_time() + max(0.0, due - self._now)
+            now = self._context.copy().run(anyio.current_time)
+            self._alarm_scope.deadline = now + max(0.0, due - self._now)

@@ -82,7 +82,7 @@ class ProtocolDriver(AnyioDriver):
                 self._open_client(sock, peer, local, None)
             elif self._may_shake_hands():
                 sock.pause()
-                self._tasks.start_soon(self._accept_tls, sock, peer, local, context)
+                self._spawn(self._accept_tls, sock, peer, local, context)
             else:
                 sock.close()
 
@@ -165,7 +165,7 @@ class ProtocolDriver(AnyioDriver):
         self._alarm_at = due
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(max(0.0, due - self._now), self._on_timer)
+        self._timer = self._loop.call_later(max(0.0, due - self._now), self._on_timer, context=self._context)
 
     def _on_timer(self) -> None:
         self._alarm_at = inf

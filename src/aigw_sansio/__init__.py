@@ -9,7 +9,8 @@ What there is
 -------------
 * The engine: :class:`Gateway`; :class:`Engine`, its interface as a type; :data:`READ_SIZE`.
 * Settings: :class:`Config` with :class:`Limits`, :class:`Timeouts`, :class:`Retry`, :class:`GatewaySettings`,
-  :class:`ProviderSettings`; :class:`Secret` for every value that nobody may see.
+  :class:`ProviderSettings`; :class:`Secret` for every value that nobody may see. :class:`ConfigError` is raised for
+  values that are not allowed; each :class:`SettingError` in it says which, and what is.
 * Effects, for the driver to execute: :class:`Connect` (with :class:`Tls`), :class:`Flush`, :class:`PauseReading`,
   :class:`ResumeReading`, :class:`Close`, :class:`Ask`, :class:`Emit`, :class:`Continue`; ``Effect`` is any of them.
 * Clients without bytes, of a host that owns the WebSocket: :class:`MessageEngine` has their inputs, :class:`Message` is
@@ -105,7 +106,7 @@ from .effects import (
     Unavailable,
 )
 from .engine_api import READ_SIZE, Engine, LocalEngine, MessageEngine
-from .errors import LocalProtocolError
+from .errors import ConfigError, LocalProtocolError, SettingError
 from .events import (
     AttemptConnected,
     AttemptEnded,
@@ -162,6 +163,7 @@ __all__ = [
     "Close",
     "CloseMessages",
     "Config",
+    "ConfigError",
     "ConnId",
     "Connect",
     "ConnectionRefused",
@@ -217,6 +219,7 @@ __all__ = [
     "Secret",
     "SessionEnded",
     "SessionOpened",
+    "SettingError",
     "Side",
     "Sign",
     "Signed",

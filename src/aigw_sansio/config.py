@@ -1,34 +1,168 @@
 """The settings of a gateway: frozen, validated once, units in the names.
 
-Decides: the names, defaults and allowed ranges of all settings (client protocol, section 7). Must not know: their
-source; ``aigw_drivers.server.settings`` reads TOML into these classes.
+Decides: the names, defaults, forms and allowed ranges of all settings (client protocol, section 7). Must not know:
+their source, and the tables of providers. ``aigw_drivers.server.settings`` reads TOML into these classes; what depends
+on a provider is checked by :mod:`aigw_sansio.providers.setting_checks` when a gateway is made.
+
+Each class raises :class:`.ConfigError`, a ``ValueError``, if it is made with values that are not allowed, also by
+``msgspec.structs.replace``. A list is taken for a tuple, a ``str`` for a :class:`.Secret`, and a dict for pairs.
 """
 
 import re
+from collections.abc import Mapping
+from functools import cache
 from ipaddress import ip_network
-from typing import Final, Literal
+from types import NoneType, UnionType
+from typing import Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from .errors import ConfigError, SettingError
+from .quoting import Place, listed
 from .secret import Secret
 
 Backoff = Literal["constant", "linear", "exponential"]
 Compression = Literal["off", "messages", "stream"]
 
 
-def _in_range(owner: str, name: str, value: float, *, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{owner}.{name} is {value}; allowed is {low} to {high}")
-
-
-def _check_ranges(settings: msgspec.Struct, ranges: dict[str, tuple[float, float]]) -> None:
-    for name, (low, high) in ranges.items():
-        value = getattr(settings, name)
-        if value is not None:
-            _in_range(type(settings).__name__.lower(), name, value, low=low, high=high)
-
-
 MIB = 1024 * 1024
+_EMPTY: Final = "is empty; allowed is a string with at least one character"
+#: Whole numbers below it are floats exactly; larger ones are out of every range.
+_EXACT: Final = 1 << 53
+
+
+class Check:
+    """Judges the fields of one struct. Its values that are as good as right are put right.
+
+    Next: the checks of form, which pass over a field that is wrong already; then :meth:`done`.
+    """
+
+    __slots__ = ("_errors", "_owner", "_settings", "_wrong")
+
+    def __init__(self, settings: msgspec.Struct, owner: str) -> None:
+        self._settings = settings
+        self._owner = owner
+        self._errors: list[SettingError] = []
+        self._wrong: set[str] = set()
+        for name, hint in _hints(type(settings)).items():
+            value = getattr(settings, name)
+            fitted = self._fit(hint, value, (name,))
+            if fitted is not value and name not in self._wrong:
+                msgspec.structs.force_setattr(settings, name, fitted)
+
+    def error(self, place: Place, why: str) -> None:
+        """``place`` is wrong."""
+        self._errors.append(SettingError(place, why))
+        self._wrong.add(str(place[0]))
+
+    def good(self, name: str) -> bool:
+        """Whether the field ``name`` is right so far, and is not ``None``."""
+        return name not in self._wrong and getattr(self._settings, name) is not None
+
+    def ranges(self, ranges: Mapping[str, tuple[float, float]]) -> None:
+        """The lowest and the highest value of fields that are numbers."""
+        for name, (low, high) in ranges.items():
+            if self.good(name) and not low <= (value := getattr(self._settings, name)) <= high:
+                self.error((name,), f"is {value}; allowed is {low} to {high}")
+
+    def form(self, name: str, form: re.Pattern[str], why: str) -> None:
+        """Each text of the field ``name``, which is one text or several, has the ``form``."""
+        if not self.good(name):
+            return
+        value = getattr(self._settings, name)
+        many = isinstance(value, tuple)
+        for index, item in enumerate(value if many else (value,)):
+            if not form.fullmatch(item.reveal() if isinstance(item, Secret) else item):
+                self.error((name, index) if many else (name,), why)
+
+    def done(self) -> None:
+        """Raise :class:`ConfigError` if anything is wrong."""
+        if self._errors:
+            raise ConfigError(self._owner, self._errors)
+
+    def _fit(self, hint: object, value: object, place: Place) -> object:
+        """``value`` as ``hint`` wants it. What cannot be is an error."""
+        origin, inner = get_origin(hint), get_args(hint)
+        if origin is UnionType:
+            if value is None:
+                return None
+            return self._fit(next(arg for arg in inner if arg is not NoneType), value, place)
+        if origin is Literal:
+            if value not in inner:
+                self.error(place, f"has a bad value; allowed are {listed(inner)}")
+        elif origin is tuple:
+            return self._fit_items(inner, value, place)
+        elif origin is dict:
+            return self._fit_table(inner[1], value, place)
+        elif hint is Secret:
+            if isinstance(value, str):
+                value = Secret(value)
+            if not isinstance(value, Secret):
+                self.error(place, f"is {_kind(value)}; allowed is a Secret or a str")
+            elif not value.reveal():
+                self.error(place, _EMPTY)
+        elif hint is str:
+            if not isinstance(value, str):
+                self.error(place, f"is {_kind(value)}; allowed is a str")
+            elif not value:
+                self.error(place, _EMPTY)
+        elif hint is bool:
+            if not isinstance(value, bool):
+                self.error(place, f"is {_kind(value)}; allowed are True and False")
+        elif hint is int:
+            if not isinstance(value, int) or isinstance(value, bool):
+                self.error(place, f"is {_kind(value)}; allowed is a whole number")
+        elif hint is float:
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                self.error(place, f"is {_kind(value)}; allowed is a number")
+            elif abs(value) < _EXACT:
+                return float(value)
+        else:
+            assert isinstance(hint, type)
+            if not isinstance(value, hint):
+                self.error(place, f"is {_kind(value)}; allowed is {hint.__name__}")
+        return value
+
+    def _fit_items(self, inner: tuple[object, ...], value: object, place: Place) -> object:
+        pairs = get_origin(inner[0]) is tuple
+        if pairs and isinstance(value, Mapping):
+            value = tuple(value.items())
+        if not isinstance(value, list | tuple):
+            self.error(place, f"is {_kind(value)}; allowed is {'a dict, or pairs' if pairs else 'a tuple or a list'}")
+            return value
+        if pairs:
+            return tuple(self._fit_pair(item, (*place, index)) for index, item in enumerate(value))
+        return tuple(self._fit(inner[0], item, (*place, index)) for index, item in enumerate(value))
+
+    def _fit_pair(self, value: object, place: Place) -> object:
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            self.error(place, f"is {_kind(value)}; allowed is a pair of str")
+            return value
+        for item in value:
+            if not isinstance(item, str):
+                self.error(place, f"has a part {_kind(item)}; allowed is a pair of str")
+        return tuple(value)
+
+    def _fit_table(self, kind: object, value: object, place: Place) -> object:
+        if not isinstance(value, Mapping):
+            self.error(place, f"is {_kind(value)}; allowed is a dict")
+            return value
+        table: dict[object, object] = {}
+        for name, item in value.items():
+            if isinstance(name, str):
+                table[name] = self._fit(kind, item, (*place, name))
+            else:
+                self.error(place, f"has a name that is {_kind(name)}; allowed is a str")
+        return table
+
+
+@cache
+def _hints(kind: type[msgspec.Struct]) -> dict[str, object]:
+    return get_type_hints(kind)
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"of type {type(value).__name__}"
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,10 +197,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     connections_per_address: int | None = None  #: of one IPv4 address or one IPv6 /64; trusted proxies do not count
 
     def __post_init__(self) -> None:
-        _check_ranges(self, dict.fromkeys(self.__struct_fields__, (1, 1 << 40)))
-        _in_range("limits", "head_bytes", self.head_bytes, low=1024, high=MIB)
-        _in_range("limits", "head_fields", self.head_fields, low=16, high=10_000)
-        _in_range("limits", "steps_per_request", self.steps_per_request, low=1, high=10_000)
+        check = Check(self, "limits")
+        check.ranges(
+            dict.fromkeys(self.__struct_fields__, (1, 1 << 40))
+            | {"head_bytes": (1024, MIB), "head_fields": (16, 10_000), "steps_per_request": (1, 10_000)}
+        )
+        check.done()
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +235,9 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     drain_s: float = 30.0  #: for running exchanges, when the gateway shuts down
 
     def __post_init__(self) -> None:
-        _check_ranges(self, dict.fromkeys(self.__struct_fields__, (0.001, 86400.0 * 365)))
+        check = Check(self, "timeouts")
+        check.ranges(dict.fromkeys(self.__struct_fields__, (0.001, 86400.0 * 365)))
+        check.done()
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,13 +248,28 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
     backoff: Backoff = "exponential"
 
     def __post_init__(self) -> None:
-        _check_ranges(self, {"max_attempts": (1, 5), "delay_ms": (0, 60_000)})
+        check = Check(self, "retry")
+        check.ranges({"max_attempts": (1, 5), "delay_ms": (0, 60_000)})
+        check.done()
+
+
+#: Methods that settings may name.
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_METHOD: Final = re.compile("|".join(METHODS))
+_NO_METHOD: Final = f"is no method; allowed are {', '.join(METHODS)}"
+_GATEWAY_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}/[A-Za-z0-9_-]{1,64}")
+_PAGE_ORIGIN: Final = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^\s/?#@]+")
+_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]+\]|[^\s/:?#@\[\]]+")
+_VISIBLE: Final = re.compile(r"[!-~]+")
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One ``account/gateway``."""
+    """One ``account/gateway``.
 
-    authentication: bool = False
+    ``tokens`` turn ``authentication`` on: it is never ``None`` in a gateway that has been made.
+    """
+
+    authentication: bool | None = None  #: ``None``: only if there are ``tokens``
     tokens: tuple[Secret, ...] = ()
     #: ``Origin`` values that are allowed beside the gateway's own; "*" allows all. Empty: all if there is
     #: authentication, else none.
@@ -138,6 +291,17 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     compression: Compression = "off"
     retry: Retry = Retry()
 
+    def __post_init__(self) -> None:
+        check = Check(self, "gateway")
+        check.form("tokens", _VISIBLE, "is not usable; allowed is printable ASCII without blanks")
+        check.form("origins", _PAGE_ORIGIN, "is no origin; allowed is scheme://host[:port], 'null', or '*' for any")
+        check.form("methods", _METHOD, _NO_METHOD)
+        if self.authentication is False and self.tokens:
+            check.error(("tokens",), "has no use without authentication; allowed is authentication = true, or none")
+        check.done()
+        if self.authentication is None:  # safety: who names tokens wants them to be asked for
+            msgspec.structs.force_setattr(self, "authentication", bool(self.tokens))
+
 
 #: The allowed values of ``key_in``, in words.
 KEY_PLACES: Final = "bearer, basic, token, header:NAME, query:NAME and subprotocol:MARKER"
@@ -148,10 +312,7 @@ _ORIGIN: Final = re.compile(r"pass|null|[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@]+")
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of one provider. They override the registry's row.
-
-    ``ValueError`` for a value that is not allowed; it begins with ``provider.NAME`` and says what is.
-    """
+    """Settings of one provider. They override the registry's row."""
 
     base_url: str | None = None
     realtime_url: str | None = None
@@ -169,12 +330,12 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     ca_file: str | None = None
 
     def __post_init__(self) -> None:
-        if self.origin is not None and not _ORIGIN.fullmatch(self.origin):
-            raise ValueError("provider.origin is no origin; allowed are 'pass' and scheme://host[:port]")
-        if self.key_in is not None and not _KEY_IN.fullmatch(self.key_in):
-            raise ValueError(f"provider.key_in has a bad value; allowed are {KEY_PLACES}")
-        if not all(map(_SUBPROTOCOL.fullmatch, self.subprotocols)):
-            raise ValueError("provider.subprotocols has a bad item; allowed are letters, digits and !#$%&'*+-.^_`|~")
+        check = Check(self, "provider")
+        check.form("origin", _ORIGIN, "is no origin; allowed are 'pass' and scheme://host[:port]")
+        check.form("key_in", _KEY_IN, f"has a bad value; allowed are {KEY_PLACES}")
+        check.form("subprotocols", _SUBPROTOCOL, "is no subprotocol; allowed are letters, digits and !#$%&'*+-.^_`|~")
+        check.form("methods", _METHOD, _NO_METHOD)
+        check.done()
 
     def __repr__(self) -> str:
         names = [name for name, _ in self.headers]
@@ -195,14 +356,11 @@ def shown_url(url: str | None) -> str | None:
 
 #: The clocks that a request may set for itself.
 CLIENT_CLOCKS: Final = ("connect_s", "first_byte_s", "idle_s", "total_s")
+_CLOCK: Final = re.compile("|".join(CLIENT_CLOCKS))
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings of a gateway process. ``gateways`` is keyed by ``"account/gateway"``, ``providers`` by slug.
-
-    ``ValueError`` if ``trusted_proxies`` has an item that is no address or network, or ``ceilings`` one that is no
-    clock of a request.
-    """
+    """All settings of a gateway process. ``gateways`` is keyed by ``"account/gateway"``, ``providers`` by slug."""
 
     gateways: dict[str, GatewaySettings] = msgspec.field(default_factory=lambda: {"local/default": GatewaySettings()})
     providers: dict[str, ProviderSettings] = {}
@@ -217,10 +375,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     emit_provider_events: bool = False
 
     def __post_init__(self) -> None:
-        if not set(self.ceilings).issubset(CLIENT_CLOCKS):
-            raise ValueError(f"config.ceilings has an item that is no clock; allowed are {', '.join(CLIENT_CLOCKS)}")
-        for text in self.trusted_proxies:
+        check = Check(self, "config")
+        for name in self.gateways if check.good("gateways") else ():
+            if not _GATEWAY_NAME.fullmatch(name):
+                why = "has a bad name; allowed is ACCOUNT/GATEWAY, each 1 to 64 letters, digits, - and _"
+                check.error(("gateways", name), why)
+        check.form("ceilings", _CLOCK, f"is no clock of a request; allowed are {', '.join(CLIENT_CLOCKS)}")
+        check.form("hosts", _HOST, "is no host; allowed is a name or an address, without a port")
+        for index, text in enumerate(self.trusted_proxies if check.good("trusted_proxies") else ()):
             try:
                 ip_network(text, strict=False)
             except ValueError:
-                raise ValueError("config.trusted_proxies has an item that is no address or network") from None
+                why = "is no address; allowed is an IP address, or a network as ADDRESS/BITS"
+                check.error(("trusted_proxies", index), why)
+        check.ranges({"descriptors": (1, 1 << 40)})
+        check.done()

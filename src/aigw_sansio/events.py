@@ -5,8 +5,8 @@ Data only. Two closed lists. *Lifecycle events* tell a host what its gateway doe
 provider; ``type`` is their name on the wire (client protocol, section 3.2). Must not know: any provider's format and
 who listens.
 
-All are immutable; ``msgspec.json.encode(event)`` is their JSON form. No field ever holds a secret. Token counts are
-named as in the OpenTelemetry GenAI conventions.
+All are immutable; ``msgspec.json.encode(event)`` is their JSON form. No field ever holds a secret. Token counts and
+``request_model`` are named as in the OpenTelemetry GenAI conventions. ``conn``, ``session`` and ``log_id`` join events.
 """
 
 from typing import Literal, TypeAlias
@@ -218,20 +218,9 @@ class Unrecognised(_ProviderEvent, frozen=True, tag="unrecognised"):
 
 
 ProviderEvent: TypeAlias = (
-    ResponseStarted
-    | TextDelta
-    | ReasoningDelta
-    | ToolCallStarted
-    | ToolCallDelta
-    | AudioDelta
-    | ImageDelta
-    | RefusalDelta
-    | Citation
-    | UsageReported
-    | ResponseFinished
-    | ResponseFailed
-    | Unrecognised
-)
+    ResponseStarted | TextDelta | ReasoningDelta | ToolCallStarted | ToolCallDelta | AudioDelta | ImageDelta
+    | RefusalDelta | Citation | UsageReported | ResponseFinished | ResponseFailed | Unrecognised
+)  # fmt: skip
 
 # --------------------------------------------------------------------------------------------------------------
 # Lifecycle events
@@ -263,7 +252,25 @@ class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.
     request_ids: dict[str, str] = {}
 
 
-class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session.ended"):
+class _Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a realtime session, or of an exchange's last step. ``started_unix_s``: wall time. ``queue_s``: the wait for a
+    connection (and a token). ``connect_s``: the dial for it, 0 if it was there. ``None``: it did not come so far."""
+
+    account: str = ""
+    gateway: str = ""
+    principal: str | None = None
+    traceparent: str | None = None
+    started_unix_s: float = 0.0
+    provider: str | None = None
+    request_model: str | None = None
+    endpoint: str | None = None
+    queue_s: float | None = None
+    connect_s: float | None = None
+    first_byte_s: float | None = None
+    first_content_s: float | None = None
+
+
+class SessionEnded(_Record, frozen=True, tag_field="type", tag="session.ended"):
     """A client's WebSocket ended: the session end record, exactly one for each :class:`SessionOpened`.
 
     ``by`` says who ended it; ``code`` and ``reason`` are those of the close frame that ended it (1006 if there was
@@ -272,6 +279,8 @@ class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session.e
     provider, or of the client, took before its end. So its provider's side has the same numbers, and the record comes
     when no more can be delivered. ``usage`` is what its provider reported, if the host listens
     (``Config.emit_provider_events``).
+
+    ``first_byte_s`` counts from the upgrade to the provider's 101, ``first_content_s`` from there, if the host listens.
     """
 
     session: int
@@ -285,6 +294,9 @@ class SessionEnded(msgspec.Struct, frozen=True, tag_field="type", tag="session.e
     bytes_received: int
     bytes_sent: int
     usage: UsageReported | None = None
+    conn: ConnId | None = None
+    mode: SessionMode = "universal"
+    log_id: str | None = None
 
 
 class UpgradeRefused(msgspec.Struct, frozen=True, tag_field="type", tag="upgrade.refused"):
@@ -321,6 +333,9 @@ class RequestAdmitted(msgspec.Struct, frozen=True, tag_field="type", tag="reques
     event_id: str
     log_id: str
     steps: int
+    account: str = ""
+    gateway: str = ""
+    principal: str | None = None
 
 
 class AttemptStarted(msgspec.Struct, frozen=True, tag_field="type", tag="attempt.started"):
@@ -332,13 +347,15 @@ class AttemptStarted(msgspec.Struct, frozen=True, tag_field="type", tag="attempt
     provider: str
     host: str
     target: str
+    session: int = 0
+    event_id: str = ""
 
 
 class AttemptConnected(msgspec.Struct, frozen=True, tag_field="type", tag="attempt.connected"):
     """The attempt has its connection: dialled for it, reused after another, or shared with others (HTTP/2).
 
     ``handshake_s``: how long the set-up of that connection took when it was dialled. For ``reused`` and ``shared`` this
-    attempt saved that time.
+    attempt saved that time. ``queue_s``: its wait without that.
     """
 
     log_id: str
@@ -346,6 +363,9 @@ class AttemptConnected(msgspec.Struct, frozen=True, tag_field="type", tag="attem
     reach: Reach
     conn: ConnId
     handshake_s: float
+    session: int = 0
+    event_id: str = ""
+    queue_s: float = 0.0
 
 
 class AttemptFirstByte(msgspec.Struct, frozen=True, tag_field="type", tag="attempt.first_byte"):
@@ -355,6 +375,8 @@ class AttemptFirstByte(msgspec.Struct, frozen=True, tag_field="type", tag="attem
     attempt: int
     status: int
     after_s: float
+    session: int = 0
+    event_id: str = ""
 
 
 class AttemptEnded(msgspec.Struct, frozen=True, tag_field="type", tag="attempt.ended"):
@@ -366,13 +388,18 @@ class AttemptEnded(msgspec.Struct, frozen=True, tag_field="type", tag="attempt.e
     status: int | None
     fault: Fault | None
     after_s: float
+    session: int = 0
+    event_id: str = ""
+    provider: str = ""
 
 
-class ExchangeEnded(msgspec.Struct, frozen=True, tag_field="type", tag="exchange.ended"):
+class ExchangeEnded(_Record, frozen=True, tag_field="type", tag="exchange.ended"):
     """An exchange is over: exactly one for each :class:`RequestAdmitted`.
 
     ``how`` names the message that ended it; ``gone`` means that the client could no longer be told. ``by`` says who
     ended it, ``fault`` why, if it failed.
+
+    ``first_byte_s`` is the time to the last attempt's head, ``first_content_s`` to what the client is first shown.
     """
 
     session: int
@@ -398,17 +425,8 @@ class ProviderEventRead(msgspec.Struct, frozen=True, tag_field="type", tag="prov
 
 
 LifecycleEvent: TypeAlias = (
-    SessionOpened
-    | SessionEnded
-    | UpgradeRefused
-    | ConnectionRefused
-    | RequestAdmitted
-    | AttemptStarted
-    | AttemptConnected
-    | AttemptFirstByte
-    | AttemptEnded
-    | ExchangeEnded
-    | ProviderEventRead
-)
+    SessionOpened | SessionEnded | UpgradeRefused | ConnectionRefused | RequestAdmitted | AttemptStarted
+    | AttemptConnected | AttemptFirstByte | AttemptEnded | ExchangeEnded | ProviderEventRead
+)  # fmt: skip
 
 Event: TypeAlias = LifecycleEvent

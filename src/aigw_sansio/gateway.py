@@ -22,6 +22,7 @@ from .downstream.messages import MessagesConnection
 from .downstream.ports import PendingRequest, RequestHandler, Responder
 from .effects import Answer, Effect, Message
 from .engine.memory import MemoryGuard
+from .engine.seeded_random import checked_seed
 from .engine.send_buffer import PER_PIECE
 from .engine.services import Services
 from .engine.turns import TURN_BYTES
@@ -30,6 +31,7 @@ from .events import ConnectionRefused
 from .faults import Fault
 from .ids import AskId, ConnId
 from .providers.known_hosts import known_hosts
+from .providers.setting_checks import check_config
 from .realtime.open_relays import OpenRelays
 from .sessions.clients import Clients
 from .sessions.local_inputs import LocalInputs
@@ -63,8 +65,9 @@ class Gateway(LocalInputs[NativeItem]):
 
     def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
         """``seed``: at least 16 bytes of the host's entropy, or fixed bytes for a run that is to be replayed.
-        ``wall_offset``: Unix time minus ``now``, in seconds. Call :meth:`open_downstream` for each client."""
-        super().__init__(Services(config, seed, wall_offset, known_hosts(config)))
+        ``wall_offset``: Unix time minus ``now``. ``ValueError`` if wrong. Call :meth:`open_downstream` next."""
+        check_config(config)
+        super().__init__(Services(config, checked_seed(seed), wall_offset, known_hosts(config)))
         self._pool = Pool(self._services, self._register)
         self._source = AuthorizingSource(self._services, self._pool)
         addresses = ClientAddresses(config.trusted_proxies)
@@ -223,8 +226,7 @@ class Gateway(LocalInputs[NativeItem]):
         self._now = now
 
     def receive_eof(self, conn: ConnId, now: float) -> None:
-        """The peer ended its direction in order. Call it at most once for a connection, and no :meth:`receive_data`
-        afterwards.
+        """The peer ended its direction in order. Call it at most once, and no :meth:`receive_data` afterwards.
 
         Drain :meth:`effects` next. Bytes may still be sent; :meth:`closed` must follow, after ``Close``.
         """
@@ -237,9 +239,7 @@ class Gateway(LocalInputs[NativeItem]):
 
     def connection_lost(self, conn: ConnId, reason: str, now: float) -> None:
         """The connection was lost: a reset, a failed write, TLS that ended without ``close_notify``. ``reason``: short
-        text for a person, without secrets.
-
-        Drain :meth:`effects` next; no ``Close`` comes for it. :meth:`closed` must follow.
+        text for a person, without secrets. Drain :meth:`effects` next; no ``Close`` comes. :meth:`closed` must follow.
         """
         connection = self._find(conn, now)
         if connection is not None and not connection.ended:

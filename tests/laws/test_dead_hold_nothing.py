@@ -50,7 +50,7 @@ CONFIG: Final = Config(
     providers={
         "custom-h1": ProviderSettings(base_url="https://one.test", http2="off"),
         "custom-h2": ProviderSettings(base_url="https://two.test", http2="on"),
-        "openai": ProviderSettings(realtime_url="https://live.test/v1/realtime"),
+        "openai": ProviderSettings(realtime_url="wss://live.test/v1/realtime"),
     },
 )
 #: Of an exchange, nothing of this outlives it.

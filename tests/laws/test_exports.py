@@ -22,7 +22,7 @@ DRIVERS = ROOT / "src" / "aigw_drivers"
 
 CORE_EXPORTS = {
     # the engine and its settings
-    "Gateway", "Engine", "MessageEngine", "READ_SIZE", "Config", "Limits", "Timeouts", "Retry", "GatewaySettings", "ProviderSettings", "Secret",
+    "Gateway", "Engine", "MessageEngine", "READ_SIZE", "Config", "Limits", "Timeouts", "Retry", "GatewaySettings", "ProviderSettings", "Secret", "ConfigError", "SettingError",
     # effects, questions and answers
     "Connect", "ConnectionRefused", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Continue", "Accept", "Refuse", "CloseMessages", "Message", "Effect", "Tls", "Question", "Answer",
     "Authenticate", "Authenticated", "ReadMetrics", "Metrics", "Sign", "Signed", "FetchMedia", "FetchedMedia", "Unavailable",
@@ -80,15 +80,15 @@ INNER_MODULES = {
     "local.exchange": {"faults"},  # the code of each fault
     "server.embedded": {"providers.known_hosts"},
     "server.serve": {"providers.known_hosts"},
-    "server.concerns": {"providers.auth"},  # which names say that a value is a key
+    "server.concerns": {"providers.auth", "quoting"},  # which names say that a value is a key; how places are written
     "server.settings": {
         "config",
         "providers.auth",
-        "providers.headers",
-        "providers.registry",
-        "providers.row",
-        "providers.target",
+        "providers.registry",  # names of settings and providers, and which values are keys
+        "providers.setting_checks",
+        "quoting",  # the core's own checks, and how places are written
     },
+    "server.toml_values": {"quoting"},
 }
 #: The loopback provider, the client, the command line and the engines that drivers are tested with: they stand in for a
 #: side of the protocol, on the core's own parts.

@@ -16,7 +16,7 @@ from tests.peers.websocket_client import upgrade_request
 from tests.rigs.http2_client_wire import OK, client, request
 
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings
-from aigw_sansio.effects import Connect, Emit
+from aigw_sansio.effects import Ask, Authenticated, Connect, Emit
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId
 from aigw_sansio.secret import Secret
@@ -28,7 +28,7 @@ MARK = "mArK7qZ"
 PARTS = (MARK, MARK.lower(), MARK[:4], MARK.encode().hex())
 CONFIG = Config(
     providers={
-        "custom-a": ProviderSettings(base_url="http://10.7.7.7:9371/v1", realtime_url="http://10.7.7.7:9371/v1"),
+        "custom-a": ProviderSettings(base_url="http://127.7.7.7:9371/v1", realtime_url="ws://127.7.7.7:9371/v1"),
         "openai": ProviderSettings(api_key=Secret("stored-" + MARK)),
     },
     gateways={"local/default": GatewaySettings(), "a/b": GatewaySettings(authentication=True, tokens=(Secret(MARK),))},
@@ -88,7 +88,7 @@ class World:
         text = self.said.decode("latin-1") + "".join(self.told)
         for part in (*PARTS, *also):
             assert part not in text, text[max(0, text.index(part) - 300) :][:600]
-        assert "10.7.7.7" not in self.said.decode("latin-1"), "an internal address"
+        assert "127.7.7.7" not in self.said.decode("latin-1"), "an internal address"
         assert "9371" not in self.said.decode("latin-1")
 
 
@@ -294,7 +294,10 @@ def test_a_token_is_not_quoted_as_a_name_of_a_gateway() -> None:
     config = Config(gateways={"local/default": GatewaySettings(tokens=(Secret(MARK),))})
     gateway = Gateway(config, b"a seed for the law of quotes", 0.0)
     conn = gateway.open_downstream("192.0.2.1:5", None, 0.0)
-    gateway.receive_data(conn, upgrade_request(f"/v1/x/{MARK}", []), 0.0)
+    token = ("cf-aig-authorization", f"Bearer {MARK}")
+    gateway.receive_data(conn, upgrade_request(f"/v1/x/{MARK}", [token]), 0.0)
+    (ask,) = [effect for effect in gateway.effects() if isinstance(effect, Ask)]
+    gateway.answer(ask.id, Authenticated("alice"), 0.0)
     said = gateway.data_to_send(conn)
     assert b"there is no gateway 'x/***'" in said
 

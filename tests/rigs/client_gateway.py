@@ -76,7 +76,7 @@ async def world(
         async with LoopbackProvider.start() as provider:
             base = provider.base_url
             own = ProviderSettings(base_url=f"{base}/v1", realtime_url=base.replace("http", "ws", 1))
-            gateway = GatewaySettings(authentication=authentication, tokens=(Secret(TOKEN),), origins=origins)
+            gateway = GatewaySettings(tokens=(Secret(TOKEN),) if authentication else (), origins=origins)
             config = Config(
                 gateways={"local/default": gateway},
                 providers=dict.fromkeys(("loopback", *slugs), own),

@@ -12,6 +12,7 @@ from aigw_sansio.effects import Close, Connect, Effect, Emit, Flush
 from aigw_sansio.engine.client import Requester
 from aigw_sansio.engine.services import Services
 from aigw_sansio.events import Event
+from aigw_sansio.exchanges.ports import Caller
 from aigw_sansio.exchanges.source import Placed
 from aigw_sansio.faults import Fault
 from aigw_sansio.ids import ConnId
@@ -20,6 +21,9 @@ from aigw_sansio.upstream.call import UpstreamCall
 from aigw_sansio.upstream.connection import UpstreamConnection
 from aigw_sansio.upstream.pool import Pool
 from aigw_sansio.wires.http import Headers, Request
+
+#: Whose exchanges these are.
+CALLER = Caller(7, "acme", "main", "alice", None)
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 

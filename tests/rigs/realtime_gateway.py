@@ -86,7 +86,7 @@ async def world(
                 realtime_url=realtime_url or provider.base_url.replace("http", "ws", 1),
             )
             config = Config(
-                gateways={"local/default": GatewaySettings(authentication=authentication, tokens=(Secret(TOKEN),))},
+                gateways={"local/default": GatewaySettings(tokens=(Secret(TOKEN),) if authentication else ())},
                 providers={"loopback": own},
                 timeouts=timeouts or Timeouts(),
                 emit_provider_events=True,

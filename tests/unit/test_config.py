@@ -53,7 +53,7 @@ def test_range_of_timeouts(name: str) -> None:
 
 def test_ceilings_are_clocks_of_a_request() -> None:
     assert Config(ceilings=("connect_s", "first_byte_s", "idle_s", "total_s"))
-    with pytest.raises(ValueError, match=r"config\.ceilings has an item that is no clock; allowed are connect_s, "):
+    with pytest.raises(ValueError, match=r"config\.ceilings\[0\] is no clock of a request; allowed are connect_s, "):
         Config(ceilings=("close_s",))
 
 

@@ -457,10 +457,10 @@ def test_the_same_seed_and_inputs_give_the_same_effects_and_bytes() -> None:
         WSConnection(ConnectionType.CLIENT).send(Request(host="gw.test", target=f"/v1/local/default{rest}"))
         for rest in ("", "/openai?model=m")
     ]
-    first, second = whole_run(b"seed", heads), whole_run(b"seed", heads)
+    first, second = whole_run(b"a seed of sixteen", heads), whole_run(b"a seed of sixteen", heads)
     assert first.kept == second.kept
     assert first.wrote == second.wrote
-    other = whole_run(b"another seed", heads)
+    other = whole_run(b"another seed of ours", heads)
     assert other.wrote != first.wrote, "chance has a part in it"
     assert [len(data) for _, data in other.wrote] == [len(data) for _, data in first.wrote]
     assert any(b"universal.stream" in data for _, data in first.wrote)

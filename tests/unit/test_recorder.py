@@ -37,7 +37,7 @@ def record(seed: int) -> list[bytes]:
     lines: list[bytes] = []
 
     def make(config: Config) -> Recorder:
-        return Recorder(config, b"seed", 1_700_000_000.0, lines.append)
+        return Recorder(config, b"a seed of sixteen", 1_700_000_000.0, lines.append)
 
     run([(1, seed, seed), *random_moves(seed)], make)
     return lines
@@ -78,7 +78,7 @@ def test_an_empty_record() -> None:
 
 def test_answers_replay() -> None:
     lines: list[bytes] = []
-    recorder = Recorder(CONFIG, b"seed", 0.0, lines.append)
+    recorder = Recorder(CONFIG, b"a seed of sixteen", 0.0, lines.append)
     conn = recorder.open_downstream("192.0.2.1:1", None, 1.0)
     recorder.receive_data(conn, b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n", 1.0)
     recorder.effects()
@@ -126,7 +126,7 @@ def test_every_class_of_answer_is_recorded_and_replayed(cls: type, monkeypatch: 
     monkeypatch.setattr(recorder, "Gateway", _Listener)
     lines: list[bytes] = []
     answer = sample(cls)
-    Recorder(CONFIG, b"seed", 0.0, lines.append).answer(1, answer, 2.0)  # type: ignore[arg-type]
+    Recorder(CONFIG, b"a seed of sixteen", 0.0, lines.append).answer(1, answer, 2.0)  # type: ignore[arg-type]
     replay(lines, CONFIG)
     assert _Listener.heard == [("answer", (1, answer, 2.0))]
 
@@ -142,7 +142,7 @@ INPUTS = [
 def test_every_input_is_recorded_and_replayed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder, "Gateway", _Listener)
     lines: list[bytes] = []
-    written = Recorder(CONFIG, b"seed", 0.0, lines.append)
+    written = Recorder(CONFIG, b"a seed of sixteen", 0.0, lines.append)
     hints = get_type_hints(getattr(Recorder, name))
     parameters = list(inspect.signature(getattr(Recorder, name)).parameters)[1:]
     kinds = [getattr(hints[parameter], "__supertype__", hints[parameter]) for parameter in parameters]

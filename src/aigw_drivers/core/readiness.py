@@ -12,6 +12,7 @@ call the same functions.
 import asyncio
 import select
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Final, Protocol
 
 import anyio
@@ -209,6 +210,7 @@ class TaskReadiness:
 
     def __init__(self, tasks: TaskGroup, on_readable: Callback, on_writable: Callback) -> None:
         self._tasks = tasks
+        self._context = copy_context()  # it knows the library of the loop, which a callback of the host may not
         self._on_readable = on_readable
         self._on_writable = on_writable
 
@@ -240,7 +242,7 @@ class TaskReadiness:
     def forget(self, link: Link) -> None:
         link.wants_read = link.wants_write = False
         if link.socket is not None:
-            anyio.notify_closing(link.socket)
+            self._context.copy().run(anyio.notify_closing, link.socket)
         if link.read_wanted is not None:
             link.read_wanted.set()
 

@@ -32,7 +32,10 @@ LookUp: TypeAlias = Callable[[str, int], Awaitable[Sequence[AddressInfo]]]
 
 
 class Listener(NamedTuple):
-    """A listening socket, and its TLS context if it speaks TLS."""
+    """A listening socket, which must not block, and its TLS context if it speaks TLS.
+
+    For a socket that others opened (systemd, ``socket.create_server``) call ``setblocking(False)`` first.
+    """
 
     socket: socket.socket
     ssl_context: ssl.SSLContext | None = None
@@ -90,6 +93,13 @@ def listeners_on(sockets: Sequence[socket.socket], ssl_context: ssl.SSLContext |
         sock.setblocking(False)
         listeners.append(Listener(sock, ssl_context))
     return listeners
+
+
+def require_non_blocking(listeners: Sequence[Listener]) -> None:
+    """Raise :class:`ValueError` for a socket that blocks: to accept from it would stop the whole event loop."""
+    for listener in listeners:
+        if listener.socket.gettimeout() != 0:
+            raise ValueError(f"the listener at {listener.address} blocks; allowed is a socket after setblocking(False)")
 
 
 def address_text(address: object) -> str:

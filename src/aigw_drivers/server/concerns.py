@@ -11,9 +11,9 @@ from typing import Final
 
 from aigw_sansio import GatewaySettings, ProviderSettings
 from aigw_sansio.providers.auth import holds_key, names_a_key
+from aigw_sansio.quoting import key_text
 
 from .settings import Settings
-from .toml_values import key_text
 
 #: Shorter tokens can be guessed.
 SHORT_TOKEN: Final = 16

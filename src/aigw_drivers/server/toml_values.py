@@ -5,20 +5,15 @@ for a wrong value. Must not know: which keys there are.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from difflib import get_close_matches
 from typing import Any, Final, TypeAlias
+
+from aigw_sansio.quoting import key_text, shown, suggestion
 
 Table: TypeAlias = dict[str, Any]  # what tomllib returns
 
-#: A long word with a digit in it, or one that begins as keys of providers do.
-_MAY_BE_SECRET: Final = re.compile(
-    r"(?=[^\s/.]*[0-9])[^\s/.]{20}|^(?:(?:sk|pk|rk|rt|ek|gsk|xai|hf|ghp|r8|pplx|nvapi|key)[-_]|AIza|AKIA|ey[JI])",
-    re.ASCII,
-)
 _VARIABLE: Final = re.compile(r"(?:[A-Z]{1,20}(?:_[A-Z0-9]{1,16}){0,8})?\Z")
-_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 
 class EnvironmentText(str):
@@ -89,14 +84,14 @@ class ValueReader:
             return value
         return None
 
-    def strings(self, where: str, value: object) -> dict[str, str]:
-        """The items of an array of strings, each with its path in the document."""
+    def strings(self, where: str, value: object) -> list[str] | None:
+        """The items of an array of strings; ``None`` after an error, so that positions are those of the document."""
         if not isinstance(value, list):
             self.error(where, f"is {kind_of(value)}; allowed is an array of strings")
-            return {}
-        routes = {f"{where}[{index}]": item for index, item in enumerate(value)}
-        found = {path: self.string(path, item) for path, item in routes.items()}
-        return {path: item for path, item in found.items() if item is not None}
+            return None
+        found = [self.string(f"{where}[{index}]", item) for index, item in enumerate(value)]
+        strings = [item for item in found if item is not None]
+        return strings if len(strings) == len(found) else None
 
     def boolean(self, where: str, value: object) -> bool | None:
         value = self.from_environment(where, value)
@@ -119,25 +114,6 @@ class ValueReader:
             self.error(where, f"is {kind_of(value)}; allowed is {'a whole number' if whole else 'a number'}")
         return None
 
-    def integer(self, where: str, value: object, low: int, high: int) -> int | None:
-        number = self.number(where, value, whole=True)
-        if number is not None and not low <= number <= high:
-            self.error(where, f"is out of range; allowed is {low} to {high}")
-            return None
-        return None if number is None else int(number)
-
-
-def key_text(name: str) -> str:
-    """A key as TOML writes it; ``***`` if it may be a secret at the wrong place."""
-    if _MAY_BE_SECRET.search(name):
-        return "***"
-    return name if _BARE_KEY.match(name) else '"' + shown(name, quote="").replace('"', '\\"') + '"'
-
-
-def shown(text: str, quote: str = "'") -> str:
-    """An excerpt of ``text`` that is safe to print."""
-    return quote + ascii(text if len(text) <= 64 else text[:61] + "...")[1:-1] + quote
-
 
 def toml_text(value: object) -> str:
     """A value as TOML writes it."""
@@ -148,9 +124,3 @@ def kind_of(value: object) -> str:
     """The TOML name for the type of ``value``."""
     names = {str: "a string", bool: "a boolean", int: "an integer", float: "a float", list: "an array", dict: "a table"}
     return next((name for cls, name in names.items() if isinstance(value, cls)), "a date or time")
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """A remark with the known word that was likely meant; empty if no word is near."""
-    close = get_close_matches(word, list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""

@@ -5,6 +5,17 @@ clocks, the operating system's entropy, and the use of the bytes.
 """
 
 from hashlib import blake2b
+from typing import Final
+
+#: The fewest bytes of a gateway's seed.
+_SHORTEST: Final = 16
+
+
+def checked_seed(seed: bytes) -> bytes:
+    """``seed``, if it is long enough for a gateway. Raises ``ValueError``."""
+    if len(seed) < _SHORTEST:
+        raise ValueError(f"seed has {len(seed)} bytes; allowed are {_SHORTEST} or more")
+    return seed
 
 
 class SeededRandom:

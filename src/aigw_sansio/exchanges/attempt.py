@@ -15,6 +15,7 @@ from ..faults import Fault, FaultKind, Side
 from ..providers.call import ProviderCall
 from ..wires.http import Headers
 from .policy import Policy
+from .record import NO_TIMES, ExchangeRecord, Times
 from .response import ProviderResponse
 from .source import Call, Placed, Source
 from .states import ExchangeInput
@@ -51,6 +52,7 @@ class Attempt:
     __slots__ = (
         "_call",
         "_complete",
+        "_event_id",
         "_first_byte_s",
         "_first_byte_timer",
         "_grace_timer",
@@ -67,6 +69,7 @@ class Attempt:
         "_running",
         "_sent",
         "_services",
+        "_session",
         "_source",
         "_started",
         "_step",
@@ -74,6 +77,7 @@ class Attempt:
         "buffered",
         "bytes_received",
         "response",
+        "times",
     )
 
     def __init__(
@@ -84,7 +88,7 @@ class Attempt:
         owner: AttemptOwner,
         call: ProviderCall,
         policy: Policy,
-        log_id: str,
+        record: ExchangeRecord,
         step: int,
         number: int,
         last_resort: bool,
@@ -99,7 +103,9 @@ class Attempt:
         self._owner = owner
         self._call = call
         self._policy = policy
-        self._log_id = log_id
+        self._session = record.caller.session
+        self._event_id = record.event_id
+        self._log_id = record.log_id
         self._step = step
         self._number = number
         self._first_byte_s = policy.first_byte_ceiling_s if last_resort else policy.first_byte_s
@@ -120,6 +126,8 @@ class Attempt:
         self.bytes_received = 0
         #: Bytes of the response that are held in memory.
         self.buffered = 0
+        #: How long its parts took, as far as it came.
+        self.times = NO_TIMES
 
     def start(self, now: float) -> None:
         """Open the call at the source."""
@@ -134,6 +142,8 @@ class Attempt:
                 provider=call.provider,
                 host=host,
                 target=target,
+                session=self._session,
+                event_id=self._event_id,
             )
         )
         self._running = self._source.open(call, self, connect_timeout_s=self._policy.connect_s)
@@ -159,6 +169,9 @@ class Attempt:
                 status=status,
                 fault=fault,
                 after_s=after,
+                session=self._session,
+                event_id=self._event_id,
+                provider=self._call.provider,
             )
         )
         response = self.response
@@ -208,6 +221,9 @@ class Attempt:
     def call_placed(self, placed: Placed, now: float) -> None:
         self._placed = True
         self._owner.attempt_moved(ExchangeInput.PLACED)
+        connect_s = placed.handshake_s if placed.reach == "dialled" else 0.0
+        queue_s = max(0.0, now - self._started - connect_s)
+        self.times = Times(queue_s, connect_s, None)
         self._services.emit(
             AttemptConnected(
                 log_id=self._log_id,
@@ -215,6 +231,9 @@ class Attempt:
                 reach=placed.reach,
                 conn=placed.conn,
                 handshake_s=placed.handshake_s,
+                session=self._session,
+                event_id=self._event_id,
+                queue_s=queue_s,
             )
         )
         if not self._paused:
@@ -242,8 +261,16 @@ class Attempt:
         # This move comes first: the lines below may fail the attempt, and the exchange then starts the next one.
         self._owner.attempt_moved(ExchangeInput.HEAD)
         self._first_byte_timer.cancel()
+        self.times = self.times._replace(head_at=now)
         self._services.emit(
-            AttemptFirstByte(log_id=self._log_id, attempt=self._number, status=status, after_s=now - self._started)
+            AttemptFirstByte(
+                log_id=self._log_id,
+                attempt=self._number,
+                status=status,
+                after_s=now - self._started,
+                session=self._session,
+                event_id=self._event_id,
+            )
         )
         call = self._call
         limits = self._services.config.limits

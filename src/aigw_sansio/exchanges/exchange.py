@@ -9,13 +9,14 @@ from typing import Generic, Literal, Protocol
 
 from ..bodies.chunk import Chunk
 from ..engine.services import Services
-from ..events import ExchangeEnded, RequestAdmitted, ResponseFailed, UsageReported
+from ..events import ResponseFailed, UsageReported
 from ..faults import HTTP_STATUS, Fault, FaultKind, Side
 from ..formats.classify import CONTENT, ERROR, classify
 from ..fsm import Machine
 from .attempt import PAUSED_BY_BUDGET, PAUSED_BY_QUEUE, Attempt
 from .encoder import FinalResponse, Progress, ResponseEncoder
-from .ports import Ending, ExchangeOutlet, MessageT, PlannedStep
+from .ports import Caller, Ending, ExchangeOutlet, MessageT, PlannedStep
+from .record import ExchangeRecord
 from .rejection import Rejection, fault_of, judge_whole, reject_stream, untold_end
 from .response import ProviderResponse
 from .retry import wants_another
@@ -25,10 +26,6 @@ from .states import EXCHANGE_TABLE, ExchangeInput, ExchangeState
 
 class ExchangeOwner(Protocol[MessageT]):
     """The session, as an exchange sees it."""
-
-    @property
-    def session_id(self) -> int:
-        """The id of the session in events."""
 
     def exchange_ended(self, exchange: "Exchange[MessageT]", now: float) -> None:
         """The exchange has ended; its last messages may still be queued."""
@@ -42,7 +39,6 @@ class Exchange(Generic[MessageT]):
         "_attempt",
         "_attempts",
         "_backoff_timer",
-        "_bytes_received",
         "_chunks",
         "_encoder",
         "_last_response",
@@ -50,9 +46,9 @@ class Exchange(Generic[MessageT]):
         "_outlet",
         "_owner",
         "_paused",
+        "_record",
         "_services",
         "_source",
-        "_started",
         "_status",
         "_step",
         "_steps",
@@ -73,6 +69,7 @@ class Exchange(Generic[MessageT]):
         owner: ExchangeOwner[MessageT],
         outlet: ExchangeOutlet[MessageT],
         encoder: ResponseEncoder[MessageT],
+        caller: Caller,
         event_id: str,
         log_id: str,
         steps: Sequence[PlannedStep],
@@ -85,6 +82,7 @@ class Exchange(Generic[MessageT]):
         self._owner = owner
         self._outlet = outlet
         self._encoder = encoder
+        self._record = ExchangeRecord(caller, event_id, log_id, now)
         #: The client's id of the exchange.
         self.event_id = event_id
         #: The gateway's id of the exchange.
@@ -103,8 +101,6 @@ class Exchange(Generic[MessageT]):
         self._accounted = 0  # bytes that the outlet was told of
         self._last_response: FinalResponse | None = None
         self._chunks = 0
-        self._bytes_received = 0
-        self._started = now
         self._total_timer = services.timers.timer(self._on_total_timeout)
         self._backoff_timer = services.timers.timer(self._on_backoff_over)
 
@@ -120,8 +116,7 @@ class Exchange(Generic[MessageT]):
 
     def start(self, now: float) -> None:
         """Start the first attempt of the first step."""
-        session, steps = self._owner.session_id, len(self._steps)
-        self._services.emit(RequestAdmitted(session=session, event_id=self.event_id, log_id=self.log_id, steps=steps))
+        self._record.tell_start(self._services, len(self._steps))
         if (total := self._steps[0].policy.total_s) is not None:
             self._total_timer.arm(now + total)
         self._try(now)
@@ -223,7 +218,7 @@ class Exchange(Generic[MessageT]):
             owner=self,
             call=planned.call,
             policy=policy,
-            log_id=self.log_id,
+            record=self._record,
             step=self._step,
             number=self._attempts,
             last_resort=last,
@@ -275,6 +270,7 @@ class Exchange(Generic[MessageT]):
     def _commit(self, now: float) -> None:
         """From here on the client sees this response and no other: nothing is retried any more."""
         self._machine.fire(ExchangeInput.COMMIT)
+        self._record.content_at = now
         response = self._shown_response
         response.committed(everything=self._encoder.reads_everything)
         self._status = response.status
@@ -369,6 +365,7 @@ class Exchange(Generic[MessageT]):
     def _show(self, final: FinalResponse, now: float, *, fault: Fault | None) -> None:
         """End with a whole response. ``fault``: why it is not a success."""
         self._status = final.status
+        self._record.content_at = now
         messages = self._encoder.whole(final, self._progress)
         self._end("created", now, by=Side.PROVIDER, fault=fault, messages=messages, usage=final.usage)
 
@@ -394,9 +391,10 @@ class Exchange(Generic[MessageT]):
         return self._encoder.events(events) if events else []
 
     def _clear_attempt(self) -> None:
-        """Keep nothing of an ended attempt except the number of its bytes."""
+        """Keep nothing of an ended attempt except the number of its bytes, and its times."""
         if self._attempt is not None:
-            self._bytes_received += self._attempt.bytes_received
+            self._record.times = self._attempt.times
+            self._record.bytes_received += self._attempt.bytes_received
             self._attempt = None
         self._uncommitted, self._uncommitted_bytes = [], 0
 
@@ -420,22 +418,18 @@ class Exchange(Generic[MessageT]):
         if messages:
             self._outlet.post(self, messages, now)
         self._account()
-        self._services.emit(
-            ExchangeEnded(
-                session=self._owner.session_id,
-                event_id=self.event_id,
-                log_id=self.log_id,
-                how=how,
-                by=by,
-                status=self._status,
-                step=self._step,
-                attempts=self._attempts,
-                fault=fault,
-                usage=usage,
-                duration_s=now - self._started,
-                chunks=self._chunks,
-                bytes_received=self._bytes_received,
-            )
+        self._record.tell_end(
+            self._services,
+            self._steps[self._step].call,
+            how,
+            now,
+            by=by,
+            status=self._status,
+            step=self._step,
+            attempts=self._attempts,
+            fault=fault,
+            usage=usage,
+            chunks=self._chunks,
         )
         self._steps = ()  # its last messages may be queued for long; nothing else is kept for them
         self._last_response = None

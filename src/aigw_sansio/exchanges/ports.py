@@ -20,6 +20,16 @@ Ending = Literal["created", "done", "error", "cancelled", "gone"]
 MessageT = TypeVar("MessageT", bound=Sized)
 
 
+class Caller(NamedTuple):
+    """Whose exchange it is, as its events tell."""
+
+    session: int
+    account: str
+    gateway: str
+    principal: str | None
+    traceparent: str | None  #: of the client's upgrade
+
+
 class AnswerPlan(NamedTuple):
     """How the client is shown a step's response. ``writer`` makes a writer of the client's ``format``, given the id and
     the Unix time (seconds) of the response; ``None``: the provider's own bytes are shown. ``notes``: what the

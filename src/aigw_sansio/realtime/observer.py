@@ -8,7 +8,20 @@ import re
 from typing import Final
 
 from ..engine.services import Services
-from ..events import ProviderEventRead, ResponseFailed, ResponseFinished, ResponseStarted, Unrecognised, UsageReported
+from ..events import (
+    AudioDelta,
+    ImageDelta,
+    ProviderEventRead,
+    ReasoningDelta,
+    RefusalDelta,
+    ResponseFailed,
+    ResponseFinished,
+    ResponseStarted,
+    TextDelta,
+    ToolCallStarted,
+    Unrecognised,
+    UsageReported,
+)
 from ..formats.realtime import make_realtime_reader
 from ..formats.usage import UsageMeter
 from ..wires.websocket.events import MessagePassed
@@ -17,12 +30,14 @@ from ..wires.websocket.events import MessagePassed
 _COUNTS: Final = re.compile(
     rb'"[A-Za-z_.]{0,40}(?:usage|duration|seconds|tokens|credits|billed|billable)', re.IGNORECASE
 )
+#: Events that are content of a response.
+_CONTENT: Final = (TextDelta, ReasoningDelta, ToolCallStarted, AudioDelta, ImageDelta, RefusalDelta)
 
 
 class RealtimeObserver:
     """Reads the messages of the provider of one session."""
 
-    __slots__ = ("_log_id", "_meter", "_missed", "_reader", "_responding", "_rough", "_services")
+    __slots__ = ("_log_id", "_meter", "_missed", "_reader", "_responding", "_rough", "_services", "first_content_at")
 
     def __init__(self, services: Services, format: str, log_id: str) -> None:
         """``format`` names how the provider writes its messages; ``log_id`` names the session in the events."""
@@ -33,8 +48,10 @@ class RealtimeObserver:
         self._responding = False
         self._missed = False  # a message that may have counts could not be read
         self._rough = False  # the last report said that the provider counts on
+        #: When the first content of a response was passed on.
+        self.first_content_at: float | None = None
 
-    def message_passed(self, message: MessagePassed) -> None:
+    def message_passed(self, message: MessagePassed, now: float) -> None:
         """One message of the provider was passed on."""
         if message.data is None:
             self._missed = True
@@ -53,6 +70,8 @@ class RealtimeObserver:
             elif kind is Unrecognised:
                 assert isinstance(event, Unrecognised)
                 self._missed = self._missed or event.opaque or _COUNTS.search(message.data) is not None
+            elif self.first_content_at is None and isinstance(event, _CONTENT):
+                self.first_content_at = now
             self._services.emit(ProviderEventRead(self._log_id, event))
 
     def usage(self) -> UsageReported | None:

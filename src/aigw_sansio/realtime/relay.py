@@ -26,6 +26,7 @@ from ..wires.websocket.handshake import Accepted, Outcome, Refused
 from .close_codes import TRY_AGAIN_LATER, CloseCause, close_frames
 from .observer import RealtimeObserver
 from .pairs import open_sides
+from .record import SessionRecord
 from .refusal import readable_refusal, request_ids
 from .side import RelaySide
 from .states import RELAY_TABLE, RelayInput, RelayState
@@ -39,8 +40,12 @@ class Relay:
     __slots__ = (
         "_account",
         "_admitted",
+        "_asked",
         "_call",
+        "_connected",
+        "_dialled",
         "_draining",
+        "_ended",
         "_idle_s",
         "_idle_timer",
         "_life_timer",
@@ -48,7 +53,6 @@ class Relay:
         "_observer",
         "_on_ended",
         "_open_timer",
-        "_opened",
         "_record",
         "_register",
         "_requester",
@@ -77,6 +81,7 @@ class Relay:
         when both sides have finished. Call :meth:`start` next."""
         self._services = services
         # The call was built from the client's head, which is not kept: a client may hold many sessions open.
+        self._record = SessionRecord(admitted)
         request = msgspec.structs.replace(admitted.request, headers=[], target=b"")
         self._admitted = msgspec.structs.replace(admitted, request=request, query="")
         self._call = call
@@ -86,9 +91,8 @@ class Relay:
         self._on_ended = on_ended
         self._machine = Machine(RELAY_TABLE, RelayState.DIALING)
         self._draining = False
-        self._opened = 0.0
         self._observer: RealtimeObserver | None = None
-        self._record: SessionEnded | None = None  # once it has ended, without its counts
+        self._ended: SessionEnded | None = None  # once it has ended, without its counts
         self._sides: tuple[RelaySide, RelaySide] | None = None  # client and provider, once both are open
         self._idle_s = services.config.timeouts.realtime_idle_s
         self._open_timer = services.timers.timer(self._on_open_timeout)
@@ -101,6 +105,7 @@ class Relay:
 
     def start(self, now: float) -> None:
         """Dial the provider, or first get the access token that its upgrade needs."""
+        self._record.asked_at = now
         self._open_timer.arm(now + self._services.config.timeouts.realtime_open_s)
         account = self._account
         if account is None:
@@ -129,6 +134,7 @@ class Relay:
 
     def _dial(self, call: RealtimeCall, now: float) -> None:
         self._call = call
+        self._record.dialled_at = now
         upstream = self._upstream = RelayUpstreamConnection(self._services, call, self, self._requester.client)
         self._register(upstream)
         if not upstream.dial(self._dial_begun, now):
@@ -136,6 +142,7 @@ class Relay:
 
     def _dial_begun(self, now: float) -> None:
         """The dial was held back, and begins: its time counts from now."""
+        self._record.dialled_at = now
         self._open_timer.arm(now + self._services.config.timeouts.realtime_open_s)
 
     @property
@@ -154,6 +161,7 @@ class Relay:
 
     def provider_connected(self, now: float) -> None:
         """The dial succeeded; the upgrade is being sent."""
+        self._record.connected_at = now
         self._machine.fire(RelayInput.CONNECTED)
 
     def provider_responded(self, outcome: Outcome, now: float) -> None:
@@ -225,7 +233,7 @@ class Relay:
         """Begin the session: both sides speak WebSocket from here on."""
         self._machine.fire(RelayInput.ACCEPTED)
         self._open_timer.close()
-        self._opened = now
+        target = self._redactor.hide_whole(self._call.target).decode("ascii")
         self._call = msgspec.structs.replace(self._call, headers=[], target=b"")  # they are sent
         services = self._services
         admitted = self._admitted
@@ -250,6 +258,7 @@ class Relay:
                 request_ids=request_ids(accepted.headers, self._redactor),
             )
         )
+        self._record.open(admitted, self.session_id, self._call.provider, target, log_id, services.unix_time(now), now)
         timeouts = services.config.timeouts
         if timeouts.session_s is not None:
             self._life_timer.arm(now + timeouts.session_s)
@@ -307,11 +316,12 @@ class Relay:
 
     def _write_record(self) -> None:
         """Emit the record of the session, once, as soon as its counts cannot change any more."""
-        record = self._record
+        record = self._ended
         client, provider = self._open_sides
         if record is None or not (client.delivery_is_final and provider.delivery_is_final):
             return
-        self._record = None
+        self._ended = None
+        observer = self._observer
         messages_received, bytes_received = client.delivered()
         messages_sent, bytes_sent = provider.delivered()
         self._services.emit(
@@ -321,7 +331,8 @@ class Relay:
                 messages_sent=messages_sent,
                 bytes_received=bytes_received,
                 bytes_sent=bytes_sent,
-                usage=None if self._observer is None else self._observer.usage(),
+                usage=None if observer is None else observer.usage(),
+                first_content_s=self._record.since_opened(None if observer is None else observer.first_content_at),
             )
         )
 
@@ -331,18 +342,7 @@ class Relay:
         self._idle_timer.close()
         self._life_timer.close()
         client, provider = self._open_sides
-        record = SessionEnded(
-            session=self.session_id,
-            by=by,
-            code=code,
-            reason=reason,
-            phase="draining" if self._draining else "open",
-            duration_s=now - self._opened,
-            messages_received=0,
-            messages_sent=0,
-            bytes_received=0,
-            bytes_sent=0,
-        )
+        ended = self._record.ended(by, code, reason, "draining" if self._draining else "open", now)
         frames = close_frames(code, reason, by=by, cause=cause)
         ends = [(client, frames.client), (provider, frames.provider)]
         if by is Side.PROVIDER:
@@ -353,7 +353,7 @@ class Relay:
                 side.wait_for_rest()
             else:
                 side.close(frame, now, peer_closed=side.peer is by, passing=half_closed)
-        self._record = record  # not before both sides have ended
+        self._ended = ended  # not before both sides have ended
         self.side_drained(client, now)
 
     # -- clocks and going away ----------------------------------------------------------------------------------

@@ -317,7 +317,7 @@ class RelaySide:
         self._turns.left -= EVENT_BYTES
         if isinstance(event, MessagePassed):
             if self._passing and self._observer is not None:
-                self._observer.message_passed(event)
+                self._observer.message_passed(event, now)
         elif isinstance(event, PingReceived):
             self._answer_ping(event.payload, now)
         elif isinstance(event, CloseReceived):

@@ -13,12 +13,13 @@ from ..downstream.admission import Admitted
 from ..downstream.gateway_tokens import bearer_token, known_token, own_token_check
 from ..engine.services import Services
 from ..exchanges.policy import resolve_policy
-from ..exchanges.ports import PlannedStep
+from ..exchanges.ports import Caller, PlannedStep
 from ..faults import Fault
 from ..ids import ConnId
 from ..providers.allowed import NO_SETTINGS, refuse_call, settings_of
 from ..providers.call import build_call
 from ..providers.compat import COMPAT
+from ..providers.trace_context import traceparent_of
 from ..secret import Secret
 from .compat import NOTHING_GIVEN, GivenMedia, MediaWanted, answer_plan, list_models, translate_step
 
@@ -35,11 +36,22 @@ class ClientInfo(NamedTuple):
     principal: str | None
     subprotocol: str | None
     token: Secret | None = None  #: the gateway's token that let it in, if the host was asked about it
+    traceparent: str | None = None  #: of its upgrade
 
     @property
     def name(self) -> str:
         """The gateway's name in the settings."""
         return f"{self.account}/{self.gateway}"
+
+    def caller(self, session: int) -> Caller:
+        """Whose the exchanges of this client's ``session`` are."""
+        return Caller(
+            session=session,
+            account=self.account,
+            gateway=self.gateway,
+            principal=self.principal,
+            traceparent=self.traceparent,
+        )
 
 
 def client_info(admitted: Admitted, subprotocol: str | None) -> ClientInfo:
@@ -59,6 +71,7 @@ def client_info(admitted: Admitted, subprotocol: str | None) -> ClientInfo:
         principal=admitted.principal,
         subprotocol=subprotocol,
         token=admitted.token,
+        traceparent=traceparent_of(request.headers),
     )
 
 

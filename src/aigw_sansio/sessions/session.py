@@ -38,6 +38,7 @@ class Session(Generic[MessageT]):
     ``LimitedSession`` and ``MemoryUser``."""
 
     __slots__ = (
+        "_caller",
         "_client",
         "_dialect",
         "_draining",
@@ -82,6 +83,7 @@ class Session(Generic[MessageT]):
         limits = self._limits = ClientLimits(services) if limits is None else limits
         self._requester = Requester(client.name, limits.client)
         self.session_id = session_id
+        self._caller = client.caller(session_id)
         self._on_ended = on_ended
         self._opened = now
         self._exchanges: dict[str, Exchange[MessageT]] = {}
@@ -210,11 +212,8 @@ class Session(Generic[MessageT]):
         self._limits.left(self)
         self._services.requesters.left(self._requester)
         gone = by is Side.CLIENT
-        fault = Fault(
-            FaultKind.CLIENT_GONE if gone else FaultKind.SHUTDOWN,
-            Side.CLIENT if gone else Side.GATEWAY,
-            "the client's socket ended",
-        )
+        kind, side = (FaultKind.CLIENT_GONE, Side.CLIENT) if gone else (FaultKind.SHUTDOWN, Side.GATEWAY)
+        fault = Fault(kind, side, "the client's socket ended")
         for exchange in list(self._exchanges.values()):
             self._limits.cancelled(now)
             exchange.cancel("gone", by, fault, now)
@@ -233,6 +232,13 @@ class Session(Generic[MessageT]):
                 messages_sent=channel.messages_sent,
                 bytes_received=channel.bytes_received,
                 bytes_sent=channel.bytes_sent,
+                conn=self._client.conn,
+                mode=self._dialect.mode,
+                account=self._client.account,
+                gateway=self._client.gateway,
+                principal=self._client.principal,
+                traceparent=self._client.traceparent,
+                started_unix_s=self._services.unix_time(self._opened),
             )
         )
         self._on_ended(self, now)
@@ -297,6 +303,7 @@ class Session(Generic[MessageT]):
             owner=self,
             outlet=self._scheduler,
             encoder=encoder,
+            caller=self._caller,
             event_id=event_id,
             log_id=log_id,
             steps=steps,

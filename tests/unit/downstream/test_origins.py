@@ -90,7 +90,10 @@ def test_origins_of_pages_without_a_host_and_of_none() -> None:
         assert refuse_origin(found, GatewaySettings(), host("a"), None, NONE) is not None
         assert refuse_origin(found, GatewaySettings(authentication=True), host("a"), None, NONE) is not None
         assert refuse_origin(found, GatewaySettings(origins=("*",)), host("a"), None, NONE) is None
-        assert refuse_origin(found, GatewaySettings(origins=(text.decode(),)), host("a"), None, NONE) is None
+    null = read_origin([(b"origin", b"null")])
+    assert null is not None
+    assert not isinstance(null, Fault)
+    assert refuse_origin(null, GatewaySettings(origins=("null",)), host("a"), None, NONE) is None
     assert isinstance(read_origin([(b"origin", b"https://a"), (b"origin", b"https://a")]), Fault)
 
 

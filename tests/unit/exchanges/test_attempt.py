@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
-from tests.rigs.core_rig import OK, Rig
+from tests.rigs.core_rig import CALLER, OK, Rig
 
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.config import Timeouts
 from aigw_sansio.events import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted
 from aigw_sansio.exchanges.attempt import PAUSED_BY_BUDGET, PAUSED_BY_QUEUE, Attempt
 from aigw_sansio.exchanges.policy import Policy
+from aigw_sansio.exchanges.record import ExchangeRecord
 from aigw_sansio.exchanges.response import ProviderResponse
 from aigw_sansio.exchanges.states import ExchangeInput
 from aigw_sansio.faults import Fault, FaultKind, Side
@@ -51,7 +52,7 @@ def begin(rig: Rig, *, last_resort: bool = False, paused: int = 0, **more: Any) 
     owner = Owner()
     attempt = Attempt(
         rig.services, rig.pool, owner=owner, call=call, policy=policy,
-        log_id="log", step=0, number=1, last_resort=last_resort, paused=paused, now=rig.now,
+        record=ExchangeRecord(CALLER, "a", "log", rig.now), step=0, number=1, last_resort=last_resort, paused=paused, now=rig.now,
     )  # fmt: skip
     attempt.start(rig.now)
     return attempt, owner

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.peers.memory_source import JSON, STREAM, MemorySource, Remembered
 from tests.peers.toy_dialect import ToyEncoder
 from tests.rigs.compiled import needs_sources
-from tests.rigs.core_rig import Rig
+from tests.rigs.core_rig import CALLER, Rig
 
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.config import Limits
@@ -109,8 +109,6 @@ class Noted(ToyEncoder):
 class Client(Rig):
     """One exchange whose client takes everything at once."""
 
-    session_id = 7
-
     def __init__(
         self,
         *responses: Remembered,
@@ -146,6 +144,7 @@ class Client(Rig):
         self.exchange_ = Exchange(
             self.services,
             self.source,
+            caller=CALLER,
             owner=self,
             outlet=self,
             encoder=self.encoder,

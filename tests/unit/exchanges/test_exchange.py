@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
-from tests.rigs.core_rig import Rig
+from tests.rigs.core_rig import CALLER, Rig
 
 from aigw_sansio.config import Limits
 from aigw_sansio.dialects.universal.encoder import UniversalEncoder
@@ -52,8 +52,6 @@ def policy(**more: Any) -> Policy:
 class Client(Rig):
     """The session and the way to the client of one exchange, over the hand-driven pool."""
 
-    session_id = 7
-
     def __init__(
         self, *steps: dict[str, Any], limits: Limits | None = None, listen: bool = False, format: str = "openai-chat"
     ) -> None:
@@ -78,6 +76,7 @@ class Client(Rig):
         self.exchange_ = Exchange(
             self.services,
             self.pool,
+            caller=CALLER,
             owner=self,
             outlet=self,
             encoder=UniversalEncoder("e", "log", mode=plan[0].policy.response, listener=self.emit if listen else None),

@@ -7,7 +7,7 @@ import pytest
 from tests.peers.memory_source import JSON, STREAM, MemorySource, Remembered
 from tests.peers.toy_dialect import ToyEncoder
 from tests.rigs.compiled import needs_sources
-from tests.rigs.core_rig import Rig
+from tests.rigs.core_rig import CALLER, Rig
 
 from aigw_sansio.config import Limits
 from aigw_sansio.events import AttemptConnected, AttemptEnded, ExchangeEnded
@@ -32,8 +32,6 @@ CANCEL = Fault(FaultKind.CANCELLED, Side.CLIENT, "cancelled by the client")
 
 class Client(Rig):
     """Session and outlet of one exchange that asks ``source``."""
-
-    session_id = 7
 
     def __init__(
         self,
@@ -63,6 +61,7 @@ class Client(Rig):
         self.exchange_ = Exchange(
             self.services,
             source,
+            caller=CALLER,
             owner=self,
             outlet=self,
             encoder=ToyEncoder("e"),

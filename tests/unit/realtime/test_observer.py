@@ -26,7 +26,7 @@ class Listener:
         self.tap = RealtimeObserver(self.services, format, "log-1")
 
     def hear(self, data: bytes | None, *, is_text: bool = True) -> list[ProviderEvent]:
-        self.tap.message_passed(MessagePassed(is_text, 5_000_000 if data is None else len(data), data))
+        self.tap.message_passed(MessagePassed(is_text, 5_000_000 if data is None else len(data), data), 0.0)
         heard = []
         for effect in self.services.take_effects():
             assert isinstance(effect, Emit)

@@ -4,9 +4,11 @@ import json
 
 import pytest
 from tests.peers.websocket_client import WsClient, upgrade_request
+from tests.rigs.compiled import needs_sources
 
 from aigw_sansio.config import Config, ProviderSettings, Timeouts
 from aigw_sansio.effects import Ask, Close, Connect, Effect, Emit, Sign, Signed
+from aigw_sansio.errors import ConfigError
 from aigw_sansio.events import SessionOpened, UpgradeRefused
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId
@@ -178,7 +180,12 @@ def test_a_drain_refuses_who_waits_for_a_token() -> None:
     assert world.gateway.snapshot()["asks"] == 0, "the host has it until then"
 
 
-def test_json_that_is_no_account_is_refused_with_503() -> None:
+@needs_sources
+def test_json_that_is_no_account_is_refused_with_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the check of the settings, which refuses it first."""
+    with pytest.raises(ConfigError, match="no service account"):
+        World('{"key": "canary"}')
+    monkeypatch.setattr("aigw_sansio.gateway.check_config", lambda config: None)
     world = World('{"key": "canary"}')
     client = world.client()
     assert world.answered(client).startswith(b"HTTP/1.1 503 ")

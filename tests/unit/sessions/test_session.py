@@ -62,7 +62,7 @@ class World:
             timeouts=timeouts or Timeouts(),
         )
         self.now = 0.0
-        self.gateway = Gateway(config, b"seed", 1_700_000_000.0)
+        self.gateway = Gateway(config, b"a seed of sixteen", 1_700_000_000.0)
         self.client = self.gateway.open_downstream("peer", None, 0.0)
         self.taking = True  # whether the client takes what it is sent
         self.dialled: list[ConnId] = []

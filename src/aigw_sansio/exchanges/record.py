@@ -1,0 +1,109 @@
+"""The record of an exchange: what its last event tells of it.
+
+Decides: which times are told, and from when they count (:class:`aigw_sansio.events.ExchangeEnded`). Must not know: what
+happens in the exchange, and who reads the record.
+"""
+
+from typing import Final, NamedTuple
+
+from ..engine.services import Services
+from ..events import ExchangeEnded, RequestAdmitted, UsageReported
+from ..faults import Fault, Side
+from ..providers.call import ProviderCall
+from ..providers.named_model import named_model
+from ..providers.trace_context import traceparent_of
+from ..quoting import LONGEST
+from .ports import Caller, Ending
+
+
+class Times(NamedTuple):
+    """How long an attempt waited for a connection, and for the dial for it, in seconds; and when its head came."""
+
+    queue_s: float | None
+    connect_s: float | None
+    head_at: float | None
+
+
+NO_TIMES: Final = Times(None, None, None)
+
+
+class ExchangeRecord:
+    """What is kept of an exchange for its events."""
+
+    __slots__ = ("bytes_received", "caller", "content_at", "event_id", "log_id", "started", "times")
+
+    def __init__(self, caller: Caller, event_id: str, log_id: str, now: float) -> None:
+        self.caller = caller
+        self.event_id = event_id
+        self.log_id = log_id
+        self.started = now
+        #: Of all attempts that have ended.
+        self.bytes_received = 0
+        #: Of the last attempt that has ended.
+        self.times = NO_TIMES
+        #: When the client was first shown a response.
+        self.content_at: float | None = None
+
+    def tell_start(self, services: Services, steps: int) -> None:
+        """Emit ``RequestAdmitted``."""
+        caller = self.caller
+        services.emit(
+            RequestAdmitted(
+                session=caller.session,
+                event_id=self.event_id,
+                log_id=self.log_id,
+                steps=steps,
+                account=caller.account,
+                gateway=caller.gateway,
+                principal=caller.principal,
+            )
+        )
+
+    def tell_end(
+        self,
+        services: Services,
+        call: ProviderCall,
+        how: Ending,
+        now: float,
+        *,
+        by: Side,
+        status: int | None,
+        step: int,
+        attempts: int,
+        fault: Fault | None,
+        usage: UsageReported | None,
+        chunks: int,
+    ) -> None:
+        """Emit ``ExchangeEnded``. ``call``: that of the last step."""
+        caller, times, started = self.caller, self.times, self.started
+        request = call.request
+        model = named_model(request.target.decode("ascii"), request.body)
+        services.emit(
+            ExchangeEnded(
+                session=caller.session,
+                event_id=self.event_id,
+                log_id=self.log_id,
+                how=how,
+                by=by,
+                status=status,
+                step=step,
+                attempts=attempts,
+                fault=fault,
+                usage=usage,
+                duration_s=now - started,
+                chunks=chunks,
+                bytes_received=self.bytes_received,
+                account=caller.account,
+                gateway=caller.gateway,
+                principal=caller.principal,
+                provider=call.provider,
+                request_model=None if model is None else model[:LONGEST],
+                endpoint=call.endpoint.partition("?")[0],
+                traceparent=traceparent_of(request.headers) or caller.traceparent,
+                started_unix_s=services.unix_time(started),
+                queue_s=times.queue_s,
+                connect_s=times.connect_s,
+                first_byte_s=None if times.head_at is None else times.head_at - started,
+                first_content_s=None if self.content_at is None else self.content_at - started,
+            )
+        )

@@ -1,0 +1,112 @@
+"""Settings that depend on a provider: its name, its URLs, its key, and the fields that are added for it.
+
+Decides: which settings of providers are allowed, beyond the types and forms that :mod:`aigw_sansio.config` checks
+(client protocol, section 7). Must not know: where the settings come from.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from ..config import Config, GatewaySettings, ProviderSettings
+from ..errors import ConfigError, SettingError
+from ..faults import Fault
+from ..quoting import Place, suggestion
+from .auth import read_stored_key
+from .headers import NEVER_FORWARDED, TOKEN
+from .registry import ALIASES, REGISTRY, is_custom
+from .row import Provider
+from .target import RefusedTarget, parse_base_url
+
+_FIELD_VALUE: Final = re.compile(r"[ -~\t\x80-\xff]*\Z")
+_LOOPBACK: Final = re.compile(r"(?:127\.[0-9.]+|localhost|::1)\Z")
+#: The schemes of a URL of each kind: encrypted, and for loopback.
+_SCHEMES: Final = {"base_url": ("https", "http"), "realtime_url": ("wss", "ws")}
+
+
+def check_config(config: Config) -> None:
+    """Raise :class:`.ConfigError` if a setting of a provider, or a provider's name, is not allowed."""
+    errors = list(_of_providers(("providers",), config.providers))
+    for name, gateway in config.gateways.items():
+        errors += _of_gateway(("gateways", name), gateway)
+    if errors:
+        raise ConfigError("config", errors)
+
+
+def _of_gateway(place: Place, gateway: GatewaySettings) -> Iterator[SettingError]:
+    for index, slug in enumerate(gateway.providers or ()):
+        if why := _unknown(slug):
+            yield SettingError((*place, "providers", index), why)
+    yield from _of_providers((*place, "provider_settings"), gateway.provider_settings)
+
+
+def _of_providers(place: Place, providers: Mapping[str, ProviderSettings]) -> Iterator[SettingError]:
+    for slug, own in providers.items():
+        if why := _unknown(slug):
+            yield SettingError((*place, slug), why)
+        else:
+            yield from _of_provider((*place, slug), REGISTRY.get(slug) or Provider(slug=slug, routes=()), own)
+
+
+def _unknown(slug: str) -> str | None:
+    """What is wrong with the name of a provider."""
+    if slug in REGISTRY or is_custom(slug):
+        return None
+    if slug in ALIASES:
+        return f"is another name; allowed is {ALIASES[slug]}"
+    known = ", ".join(sorted(REGISTRY))
+    near = suggestion(slug, [*REGISTRY, *ALIASES])
+    return f"is not a known provider{near}; allowed are {known}, custom-NAME (a-z, 0-9, - and _)"
+
+
+def _of_provider(place: Place, row: Provider, own: ProviderSettings) -> Iterator[SettingError]:
+    if not row.routes and own.base_url is None and own.realtime_url is None:
+        required = "is required; allowed is https://HOST[:PORT][/PATH], or http on loopback"
+        yield SettingError((*place, "base_url"), required)
+    for name, url in (("base_url", own.base_url), ("realtime_url", own.realtime_url)):
+        if url is not None and (why := _bad_url(url, *_SCHEMES[name])):
+            yield SettingError((*place, name), why)
+    kind, _, where = (own.key_in or "").lower().partition(":")
+    if kind == "header" and (where in NEVER_FORWARDED or where.startswith(("cf-aig-", "sec-"))):
+        yield SettingError((*place, "key_in"), "names a header that is never sent to a provider")
+    if own.api_key is not None:
+        stored = read_stored_key(row, own.api_key)
+        if isinstance(stored, Fault):
+            is_json = own.api_key.reveal().lstrip().startswith("{")
+            plain = "is not usable; allowed is printable ASCII without blanks"
+            yield SettingError((*place, "api_key"), stored.detail.partition(" ")[2] if is_json else plain)
+        elif kind == "subprotocol" and not TOKEN.match(own.api_key.reveal()):
+            no_token = "cannot stand in a subprotocol; allowed are letters, digits and !#$%&'*+-.^_`|~"
+            yield SettingError((*place, "api_key"), no_token)
+    yield from _of_headers((*place, "headers"), own)
+
+
+def _bad_url(url: str, secure: str, plain: str) -> str | None:
+    allowed = f"allowed is {secure}://HOST[:PORT][/PATH], or {plain} on loopback"
+    base = parse_base_url(url)
+    if url.partition(":")[0].lower() not in (secure, plain):
+        return f"has the wrong scheme; {allowed}"
+    if isinstance(base, RefusedTarget):
+        return f"{base.why}; {allowed}"
+    if base.scheme == "http" and not _LOOPBACK.match(base.host):
+        return f"is not encrypted; {allowed}"
+    return None
+
+
+def _of_headers(place: Place, own: ProviderSettings) -> Iterator[SettingError]:
+    """Fields that are added to each request."""
+    seen = set()
+    for name, value in own.headers:
+        lower = name.lower()
+        why = None
+        if not TOKEN.match(name):
+            why = "is no header name; allowed are letters, digits and !#$%&'*+-.^_`|~"
+        elif lower in NEVER_FORWARDED or lower.startswith("cf-aig-"):
+            why = "is never sent to a provider"
+        elif lower in seen:
+            why = "is given twice: header names do not tell upper from lower case"
+        elif not _FIELD_VALUE.match(value) or value != value.strip():
+            why = "is not usable; allowed is latin-1 text without control characters or blanks around it"
+        seen.add(lower)
+        if why:
+            yield SettingError((*place, name), why)
