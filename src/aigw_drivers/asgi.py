@@ -25,6 +25,7 @@ from aigw_sansio import (
     Flush,
     Gateway,
     MessageEngine,
+    Parts,
     PauseReading,
     Refuse,
     ResumeReading,
@@ -87,7 +88,8 @@ class GatewayApp:
     ``authorization`` if ``authenticate`` reads it: otherwise it is a realtime client's key for its provider, and sent
     there. A page of another origin is refused unless the gateway's ``origins`` list it. ``answer`` and ``on_event`` are
     those of :class:`.AnyioDriver`. ``wrap(gateway)`` is the engine that is driven in place of the gateway: for tests,
-    :meth:`aigw_drivers.testing.MockProvider.over`.
+    :meth:`aigw_drivers.testing.MockProvider.over`. ``parts``: the host's own providers, readers, framings and
+    transforms.
 
     A server that cannot send a response to a WebSocket (ASGI's extension ``websocket.http.response``) refuses with 403,
     whatever the status is. Pings, compression and the largest message are the server's settings; let it take at least
@@ -107,16 +109,17 @@ class GatewayApp:
         answer: AnswerHandler | None = None,
         on_event: Callable[[Event], None] | None = None,
         wrap: Callable[[Engine], Engine] | None = None,
+        parts: Parts | None = None,
     ) -> None:
-        config = with_memory(config)
+        config, parts = with_memory(config), parts or Parts()
         #: The engine, for its ``snapshot()``.
-        self.gateway = Gateway(config, urandom(32), time.time() - time.monotonic())
+        self.gateway = Gateway(config, urandom(32), time.time() - time.monotonic(), parts)
         #: Its driver: call other inputs of ``gateway`` with ``driver.call``.
         self.driver = AnyioDriver(
             self.gateway if wrap is None else wrap(self.gateway),
             answer=with_signatures(answer),
             on_event=SecurityLog(on_event),
-            known_hosts=known_hosts(config),
+            known_hosts=known_hosts(config, parts.rows),
         )
         self._authenticate = authenticate
         self._own_headers = frozenset(name.lower().encode("latin-1") for name in own_headers)

@@ -19,6 +19,10 @@ What there is
   :class:`FetchedMedia`; :class:`Unavailable` answers each.
 * Events for the host: ``Event`` is any lifecycle event, from :class:`SessionOpened` to :class:`ProviderEventRead`;
   ``ProviderEvent`` is any event of a provider's response, from :class:`ResponseStarted` to :class:`Unrecognised`.
+* Parts of the host's own: :class:`Parts`, for a gateway. Rows of providers are :class:`Provider` with :class:`Route`,
+  :class:`RealtimeRoute` and :class:`KeyLocation`. :class:`Reader` says what a reader of a format does, and
+  :class:`BodyDecoder` what a framing does; :class:`Chunk` is what one hands the other. A transform of requests
+  (``RequestTransform``) gets a :class:`ProviderRequest`. :class:`PartFailed` is the event of a bug in one of them.
 * Errors: :class:`Fault` (with :class:`FaultKind` and :class:`Side`) is a value that says what went wrong;
   :class:`LocalProtocolError` is raised if a driver breaks the contract.
 * Ids: :data:`ConnId` names a connection, :data:`AskId` a question.
@@ -55,6 +59,7 @@ When the client closes it calls ``receive_close``, then ``closed``. It also call
 ``CloseMessages`` is carried out, and after ``Close(abort)``. Pauses, losses and time are as for every connection.
 """
 
+from .bodies.chunk import BodyDecoder, Chunk
 from .config import Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
 from .effects import (
     Accept,
@@ -97,6 +102,7 @@ from .events import (
     ExchangeEnded,
     ImageDelta,
     LifecycleEvent,
+    PartFailed,
     ProviderEvent,
     ProviderEventRead,
     ReasoningDelta,
@@ -115,8 +121,13 @@ from .events import (
     UsageReported,
 )
 from .faults import Fault, FaultKind, Side
+from .formats.reader import Reader
 from .gateway import Gateway
 from .ids import AskId, ConnId
+from .parts.parts import Parts
+from .parts.request import ProviderRequest, RequestTransform
+from .providers.key_location import KeyLocation
+from .providers.row import Provider, RealtimeRoute, Route
 from .recorder import Recorder, ReplayDiffers, replay
 from .secret import Secret
 
@@ -136,6 +147,8 @@ __all__ = [
     "AudioDelta",
     "Authenticate",
     "Authenticated",
+    "BodyDecoder",
+    "Chunk",
     "Citation",
     "Close",
     "CloseMessages",
@@ -157,29 +170,38 @@ __all__ = [
     "Gateway",
     "GatewaySettings",
     "ImageDelta",
+    "KeyLocation",
     "LifecycleEvent",
     "Limits",
     "LocalProtocolError",
     "Message",
     "MessageEngine",
     "Metrics",
+    "PartFailed",
+    "Parts",
     "PauseReading",
+    "Provider",
     "ProviderEvent",
     "ProviderEventRead",
+    "ProviderRequest",
     "ProviderSettings",
     "Question",
     "ReadMetrics",
+    "Reader",
+    "RealtimeRoute",
     "ReasoningDelta",
     "Recorder",
     "RefusalDelta",
     "Refuse",
     "ReplayDiffers",
     "RequestAdmitted",
+    "RequestTransform",
     "ResponseFailed",
     "ResponseFinished",
     "ResponseStarted",
     "ResumeReading",
     "Retry",
+    "Route",
     "Secret",
     "SessionEnded",
     "SessionOpened",

@@ -388,6 +388,20 @@ class ExchangeEnded(msgspec.Struct, frozen=True, tag_field="type", tag="exchange
     bytes_received: int
 
 
+class PartFailed(msgspec.Struct, frozen=True, tag_field="type", tag="part.failed"):
+    """A part of the host's own (:class:`aigw_sansio.Parts`) has a bug: it raised, or broke its contract. The attempt
+    that used it has failed.
+
+    ``part`` names it. ``error`` is the class of the exception, or the broken promise; ``where`` are the places in the
+    code, the innermost last. The exception's own words are left out, because they may quote content.
+    """
+
+    log_id: str
+    part: str
+    error: str
+    where: str
+
+
 class ProviderEventRead(msgspec.Struct, frozen=True, tag_field="type", tag="provider.event"):
     """One provider event, for hosts that listen (``Config.emit_provider_events``)."""
 
@@ -406,6 +420,7 @@ LifecycleEvent: TypeAlias = (
     | AttemptFirstByte
     | AttemptEnded
     | ExchangeEnded
+    | PartFailed
     | ProviderEventRead
 )
 

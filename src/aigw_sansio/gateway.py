@@ -26,6 +26,7 @@ from .errors import LocalProtocolError
 from .events import ConnectionRefused
 from .faults import Fault
 from .ids import AskId, ConnId
+from .parts.parts import NO_PARTS, Parts
 from .providers.known_hosts import known_hosts
 from .realtime.open_relays import OpenRelays
 from .sessions.clients import Clients
@@ -61,10 +62,11 @@ class Gateway:
         "draining",
     )
 
-    def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
+    def __init__(self, config: Config, seed: bytes, wall_offset: float, parts: Parts = NO_PARTS) -> None:
         """``seed``: at least 16 bytes of the host's entropy, or fixed bytes for a run that is to be replayed.
-        ``wall_offset``: Unix time minus ``now``, in seconds. Call :meth:`open_downstream` for each client."""
-        self._services = Services(config, seed, wall_offset, known_hosts(config))
+        ``wall_offset``: Unix time minus ``now``, in seconds. ``parts``: the host's own. Call :meth:`open_downstream`
+        for each client."""
+        self._services = Services(config, seed, wall_offset, known_hosts(config, parts.rows))
         self._turns = self._services.turns
         self._connections: dict[ConnId, Connection] = {}
         self._pool = Pool(self._services, self._register)
@@ -72,7 +74,7 @@ class Gateway:
         addresses = ClientAddresses(config.trusted_proxies)
         self._limits = ConnectionLimits(config.limits, addresses)
         self._clients = Clients(self._services, addresses, self._connections)
-        self._admission = Admission(self._services, self, addresses)
+        self._admission = Admission(self._services, self, addresses, parts.rows)
         self._census = ClientCensus(self._connections)
         self._sessions = OpenSessions(
             self._services,
@@ -80,6 +82,7 @@ class Gateway:
             source_of=self._source.of,
             clients=self._clients,
             census=self._census,
+            parts=parts,
             on_ended=self._session_ended,
         )
         self._relays = OpenRelays(
@@ -90,6 +93,7 @@ class Gateway:
             taken=self._open_connections,
             register=self._register,
             on_ended=self._finish_drain,
+            rows=parts.rows,
         )
         MemoryGuard(self._services, self._census).watch()
         self._now = float("-inf")
@@ -295,10 +299,8 @@ class Gateway:
         self._now = now
 
     def handle_timeout(self, now: float) -> None:
-        """The deadline of :meth:`next_timeout` has come. An early call does no harm.
-
-        Drain :meth:`effects` next. Afterwards :meth:`next_timeout` is later than ``now``, or ``None``.
-        """
+        """The deadline of :meth:`next_timeout` has come. An early call does no harm. Drain :meth:`effects` next.
+        Afterwards :meth:`next_timeout` is later than ``now``, or ``None``."""
         self._advance(now)
         self._services.fire_timers(now)
 
@@ -315,10 +317,8 @@ class Gateway:
 
     def drain(self, now: float) -> None:
         """Go away (client protocol, section 6): refuse new sessions and exchanges, let running ones finish within
-        ``drain_s``, then close. A second call has no effect.
-
-        Drain :meth:`effects` next, and go on driving until :attr:`idle` is true.
-        """
+        ``drain_s``, then close. A second call has no effect. Drain :meth:`effects` next, and go on driving until
+        :attr:`idle` is true."""
         self._advance(now)
         if self.draining:
             return

@@ -32,6 +32,8 @@ CORE_EXPORTS = {
     # provider events
     "ProviderEvent", "ResponseStarted", "TextDelta", "ReasoningDelta", "ToolCallStarted", "ToolCallDelta", "AudioDelta",
     "ImageDelta", "RefusalDelta", "Citation", "UsageReported", "ResponseFinished", "ResponseFailed", "Unrecognised",
+    # parts of the host's own
+    "Parts", "Provider", "Route", "RealtimeRoute", "KeyLocation", "Reader", "BodyDecoder", "Chunk", "ProviderRequest", "RequestTransform", "PartFailed",
     # errors, ids, recording
     "Fault", "FaultKind", "Side", "LocalProtocolError", "ConnId", "AskId", "Recorder", "replay", "ReplayDiffers",
     "__version__",
@@ -68,7 +70,7 @@ PACKAGES = [package for package, _ in PINNED]
 #: Exports that are neither class nor function, so they have no docstring: types, ids and constants.
 WITHOUT_DOCSTRING = {
     "READ_SIZE", "__version__", "Effect", "Question", "Answer", "Event", "LifecycleEvent", "ProviderEvent", "ConnId", "AskId",
-    "AnswerHandler", "DriverName", "Mode", "MessageEffect",
+    "AnswerHandler", "DriverName", "Mode", "MessageEffect", "RequestTransform",
 }  # fmt: skip
 
 #: The modules of the core that the drivers proper import beside ``aigw_sansio`` itself, and which of them does.

@@ -16,7 +16,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
-from aigw_sansio import Engine, Event, Gateway, ProviderSettings
+from aigw_sansio import Engine, Event, Gateway, Parts, ProviderSettings
 from aigw_sansio.providers.known_hosts import known_hosts
 
 from ..anyio_driver import AnswerHandler, AnyioDriver
@@ -63,6 +63,7 @@ async def running(
     answer: AnswerHandler | None = None,
     on_event: Callable[[Event], None] | None = None,
     wrap: Callable[[Engine], Engine] | None = None,
+    parts: Parts | None = None,
 ) -> AsyncIterator[Running]:
     """Run a gateway during the block. The end of the block aborts all connections; call ``drain`` before it to let
     them finish.
@@ -70,8 +71,9 @@ async def running(
     ``driver`` is ``"anyio"`` or ``"protocol"``. Questions go to ``answer`` first; :mod:`.signatures` makes the
     signatures that it does not give. ``on_event`` is called with each event; refusals and limits are logged
     (:mod:`.security_log`). ``loopback`` adds the built-in provider, under the slug ``loopback``. ``wrap(gateway)`` is
-    the engine that is driven in place of the gateway: for tests, :meth:`aigw_drivers.testing.MockProvider.over`. Raises
-    ``OSError`` if it cannot listen, and ``RuntimeError`` if ``driver`` is ``"protocol"`` on trio.
+    the engine that is driven in place of the gateway: for tests, :meth:`aigw_drivers.testing.MockProvider.over`.
+    ``parts``: the host's own providers, readers, framings and transforms. Raises ``OSError`` if it cannot listen, and
+    ``RuntimeError`` if ``driver`` is ``"protocol"`` on trio.
     """
     if driver == "protocol":
         require_asyncio()
@@ -92,7 +94,8 @@ async def running(
                 base_url=f"{provider.base_url}/v1", realtime_url=provider.base_url.replace("http", "ws", 1)
             )
             config = msgspec.structs.replace(config, providers={**config.providers, "loopback": own})
-        gateway = Gateway(config, urandom(32), time.time() - time.monotonic())
+        parts = parts or Parts()
+        gateway = Gateway(config, urandom(32), time.time() - time.monotonic(), parts)
         kind = ProtocolDriver if driver == "protocol" else AnyioDriver
         handshakes = handshakes_for(config.limits.connections)
         runner = kind(
@@ -100,7 +103,7 @@ async def running(
             answer=with_signatures(answer),
             on_event=SecurityLog(on_event),
             handshakes=handshakes,
-            known_hosts=known_hosts(config),
+            known_hosts=known_hosts(config, parts.rows),
         )
         port = listeners[0].socket.getsockname()[1]
         host = f"[{server.host}]" if ":" in server.host else server.host

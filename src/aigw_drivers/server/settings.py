@@ -12,11 +12,11 @@ import tomllib
 from collections.abc import Callable, Mapping
 from os import PathLike, fspath
 from os.path import dirname, isfile, join
-from typing import Final, Literal, TypeVar, get_type_hints
+from typing import Final, Literal, TypeAlias, TypeVar, get_type_hints
 
 import msgspec
 
-from aigw_sansio import Config, Fault, GatewaySettings, Limits, ProviderSettings, Retry, Secret, Timeouts
+from aigw_sansio import Config, Fault, GatewaySettings, Limits, Parts, ProviderSettings, Retry, Secret, Timeouts
 from aigw_sansio.config import CLIENT_CLOCKS, Backoff, Compression
 from aigw_sansio.providers.auth import holds_key, names_a_key, read_stored_key
 from aigw_sansio.providers.headers import NEVER_FORWARDED, TOKEN
@@ -25,6 +25,8 @@ from aigw_sansio.providers.row import Provider
 from aigw_sansio.providers.target import RefusedTarget, parse_base_url
 
 from .toml_values import EnvironmentText, Table, ValueReader, key_text, kind_of, suggestion, toml_text
+
+_IsFile: TypeAlias = Callable[[str], bool]
 
 
 class SettingsError(Exception):
@@ -57,10 +59,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     holds_secrets: bool = False
 
 
-def load_settings(path: str | PathLike[str] | None, environ: Mapping[str, str]) -> Settings:
+def load_settings(path: str | PathLike[str] | None, environ: Mapping[str, str], parts: Parts | None = None) -> Settings:
     """Read the file at ``path``; ``None`` gives the defaults. Values ``env:NAME`` are looked up in ``environ``.
 
-    Paths in the file are relative to its folder. Raises :class:`SettingsError`. Next: :func:`.running`.
+    It may name the providers of ``parts``, and its paths are relative to its folder. Raises :class:`SettingsError`.
+    Next: :func:`.running`.
     """
     if path is None:
         return Settings()
@@ -70,13 +73,14 @@ def load_settings(path: str | PathLike[str] | None, environ: Mapping[str, str]) 
             data = file.read()
     except OSError as error:
         raise SettingsError([f"{name}: cannot be read: {error.strerror or error}"]) from error
-    return read_settings(data, file=name, environ=environ)
+    return read_settings(data, file=name, environ=environ, parts=parts)
 
 
 def read_settings(
-    data: bytes, *, file: str, environ: Mapping[str, str], is_file: Callable[[str], bool] = isfile
+    data: bytes, *, file: str, environ: Mapping[str, str], is_file: _IsFile = isfile, parts: Parts | None = None
 ) -> Settings:
-    """Read settings from the bytes of a TOML document; ``file`` is its name, for errors and relative paths.
+    """Read settings from the bytes of a TOML document; ``file`` is its name, for errors and relative paths. It may name
+    the providers of ``parts``.
 
     Raises :class:`SettingsError`, and nothing else.
     """
@@ -87,7 +91,7 @@ def read_settings(
     except (ValueError, RecursionError) as error:
         # A message may quote keys of the file, which may be misplaced secrets.
         raise SettingsError([f"{file}: is not TOML: {_QUOTED.sub('***', str(error))}"]) from None
-    reader = _Reader(file, environ, is_file)
+    reader = _Reader(file, environ, is_file, REGISTRY if parts is None else {**REGISTRY, **parts.rows})
     settings = reader.read(document)
     if reader.errors:
         raise SettingsError(reader.errors)
@@ -133,9 +137,9 @@ _LOOPBACK: Final = re.compile(r"(?:127\.[0-9.]+|localhost|::1)\Z")
 class _Reader(ValueReader):
     """Reads one document; records every error and continues with the default."""
 
-    def __init__(self, file: str, environ: Mapping[str, str], is_file: Callable[[str], bool]) -> None:
+    def __init__(self, file: str, environ: Mapping[str, str], is_file: _IsFile, rows: Mapping[str, Provider]) -> None:
         super().__init__(file, environ)
-        self.is_file = is_file
+        self.is_file, self.rows = is_file, rows
         self.holds_secrets = False
 
     def read(self, document: Table) -> Settings:
@@ -261,8 +265,8 @@ class _Reader(ValueReader):
         elif "providers" in table:
             slugs = self.strings(f"{where}.providers", table["providers"])
             for path, slug in slugs.items():
-                if ALIASES.get(slug, slug) not in REGISTRY and not is_custom(slug):
-                    self.error(path, f"is not a known provider{suggestion(slug, [*REGISTRY, *ALIASES])}")
+                if ALIASES.get(slug, slug) not in self.rows and not is_custom(slug):
+                    self.error(path, f"is not a known provider{suggestion(slug, [*self.rows, *ALIASES])}")
             found["providers"] = tuple(ALIASES.get(slug, slug) for slug in slugs.values())
         if "endpoints" in table:
             found["endpoints"] = tuple(self.strings(f"{where}.endpoints", table["endpoints"]).values())
@@ -285,9 +289,9 @@ class _Reader(ValueReader):
         for name, table in self.tables(key, parent, "providers").items():
             where = f"{key}.{key_text(name)}"
             slug = ALIASES.get(name, name)
-            if slug not in REGISTRY and not is_custom(slug):
-                near = suggestion(name, [*REGISTRY, *ALIASES])
-                known = ", ".join(sorted(REGISTRY))
+            if slug not in self.rows and not is_custom(slug):
+                near = suggestion(name, [*self.rows, *ALIASES])
+                known = ", ".join(sorted(self.rows))
                 self.error(
                     where, f"is not a known provider{near}; allowed are {known}, custom-NAME (a-z, 0-9, - and _)"
                 )
@@ -299,7 +303,7 @@ class _Reader(ValueReader):
 
     def provider(self, slug: str, where: str, table: Table, common: ProviderSettings | None = None) -> ProviderSettings:
         self.known(where, table, _PROVIDER_KEYS)
-        row = REGISTRY.get(slug) or Provider(slug=slug, routes=())
+        row = self.rows.get(slug) or Provider(slug=slug, routes=())
         if not row.routes and "base_url" not in table and (common is None or common.base_url is None):
             self.error(f"{where}.base_url", "is required; allowed is https://HOST[:PORT][/PATH], or http on loopback")
         found: Table = {}

@@ -17,6 +17,7 @@ from ..downstream.websocket import WebSocketOpening
 from ..engine.client import Requester
 from ..engine.services import Services
 from ..exchanges.source import Source
+from ..parts.parts import Parts
 from .clients import Clients
 from .planner import client_info
 from .session import Session
@@ -32,6 +33,7 @@ class OpenSessions:
         "_clients",
         "_dialect",
         "_on_ended",
+        "_parts",
         "_services",
         "_sessions",
         "_source_of",
@@ -45,15 +47,17 @@ class OpenSessions:
         source_of: Callable[[Requester], Source],
         clients: Clients,
         census: ClientCensus,
+        parts: Parts,
         on_ended: Callable[[float], None],
     ) -> None:
-        """``source_of`` gives the source of one who asks. ``on_ended`` is called after
-        each end of a session."""
+        """``source_of`` gives the source of one who asks. ``parts``: the host's own. ``on_ended`` is called after each
+        end of a session."""
         self._services = services
         self._dialect = dialect
         self._source_of = source_of
         self._clients = clients
         self._census = census
+        self._parts = parts
         self._on_ended = on_ended
         self._sessions: dict[int, Session[MessageChannel]] = {}
 
@@ -113,6 +117,7 @@ class OpenSessions:
             open_channel=open_channel,
             on_ended=self._ended,
             now=now,
+            parts=self._parts,
         )
         self._sessions[session.session_id] = session
         session.start(now)
