@@ -22,6 +22,7 @@ from aigw_sansio import (
     Event,
     Flush,
     MessageEngine,
+    Parts,
     PauseReading,
     Refuse,
     ResumeReading,
@@ -81,7 +82,8 @@ class GatewayApp:
     ``authorization`` if ``authenticate`` reads it: otherwise it is a realtime client's key for its provider, and sent
     there. A page of another origin is refused unless the gateway's ``origins`` list it. ``answer`` and ``on_event`` are
     those of :class:`.AnyioDriver`. ``wrap(gateway)`` is the engine that is driven in place of the gateway: for tests,
-    :meth:`aigw_drivers.testing.MockProvider.over`.
+    :meth:`aigw_drivers.testing.MockProvider.over`. ``parts``: the host's own providers, readers, framings and
+    transforms.
 
     A server that cannot send a response to a WebSocket (ASGI's extension ``websocket.http.response``) refuses with 403,
     whatever the status is. Pings, compression and the largest message are the server's settings; let it take at least
@@ -101,9 +103,10 @@ class GatewayApp:
         answer: AnswerHandler | None = None,
         on_event: Callable[[Event], None] | None = None,
         wrap: Callable[[Engine], Engine] | None = None,
+        parts: Parts | None = None,
     ) -> None:
         #: The engine, for its ``snapshot()``, and its driver: call other inputs of ``gateway`` with ``driver.call``.
-        self.gateway, self.driver = embedded_gateway(config, answer=answer, on_event=on_event, wrap=wrap)
+        self.gateway, self.driver = embedded_gateway(config, answer=answer, on_event=on_event, wrap=wrap, parts=parts)
         self._authenticate = authenticate
         self._own_headers = frozenset(name.lower().encode("latin-1") for name in own_headers)
         self._started = False

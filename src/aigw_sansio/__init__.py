@@ -25,6 +25,10 @@ What there is
   :class:`FetchedMedia`; :class:`Unavailable` answers each.
 * Events for the host: ``Event`` is any lifecycle event, from :class:`SessionOpened` to :class:`ProviderEventRead`;
   ``ProviderEvent`` is any event of a provider's response, from :class:`ResponseStarted` to :class:`Unrecognised`.
+* Parts of the host's own: :class:`Parts`, for a gateway. Rows of providers are :class:`Provider` with :class:`Route`,
+  :class:`RealtimeRoute` and :class:`KeyLocation`. :class:`Reader` says what a reader of a format does, and
+  :class:`BodyDecoder` what a framing does; :class:`Chunk` is what one hands the other. A transform of requests
+  (``RequestTransform``) gets a :class:`ProviderRequest`. :class:`PartFailed` is the event of a bug in one of them.
 * Errors: :class:`Fault` (with :class:`FaultKind` and :class:`Side`) is a value that says what went wrong;
   :class:`LocalProtocolError` is raised if a driver breaks the contract.
 * Ids: :data:`ConnId` names a connection, :data:`AskId` a question.
@@ -64,6 +68,7 @@ A program that calls providers from its own process calls ``open_local``, then `
 with ``take_events``, which needs no report. It calls ``closed`` when it leaves, at the latest after ``CloseMessages``.
 """
 
+from .bodies.chunk import BodyDecoder, Chunk
 from .config import Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
 from .dialects.commands import Create, Step
 from .dialects.events import (
@@ -119,6 +124,7 @@ from .events import (
     ExchangeEnded,
     ImageDelta,
     LifecycleEvent,
+    PartFailed,
     ProviderEvent,
     ProviderEventRead,
     ReasoningDelta,
@@ -138,8 +144,13 @@ from .events import (
 )
 from .exchanges.policy import StepConfig
 from .faults import Fault, FaultKind, Side
+from .formats.reader import Reader
 from .gateway import Gateway
 from .ids import AskId, ConnId
+from .parts.parts import Parts
+from .parts.request import ProviderRequest, RequestTransform
+from .providers.key_location import KeyLocation
+from .providers.row import Provider, RealtimeRoute, Route
 from .recorder import Recorder, ReplayDiffers, replay
 from .secret import Secret
 
@@ -159,6 +170,8 @@ __all__ = [
     "AudioDelta",
     "Authenticate",
     "Authenticated",
+    "BodyDecoder",
+    "Chunk",
     "Citation",
     "Close",
     "CloseMessages",
@@ -182,6 +195,7 @@ __all__ = [
     "Gateway",
     "GatewaySettings",
     "ImageDelta",
+    "KeyLocation",
     "LifecycleEvent",
     "Limits",
     "LocalEngine",
@@ -199,23 +213,31 @@ __all__ = [
     "NativeProviderEvent",
     "NativeResponse",
     "NativeStarted",
+    "PartFailed",
+    "Parts",
     "PauseReading",
+    "Provider",
     "ProviderEvent",
     "ProviderEventRead",
+    "ProviderRequest",
     "ProviderSettings",
     "Question",
     "ReadMetrics",
+    "Reader",
+    "RealtimeRoute",
     "ReasoningDelta",
     "Recorder",
     "RefusalDelta",
     "Refuse",
     "ReplayDiffers",
     "RequestAdmitted",
+    "RequestTransform",
     "ResponseFailed",
     "ResponseFinished",
     "ResponseStarted",
     "ResumeReading",
     "Retry",
+    "Route",
     "Secret",
     "SessionEnded",
     "SessionOpened",

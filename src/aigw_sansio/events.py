@@ -417,6 +417,20 @@ class ExchangeEnded(_Record, frozen=True, tag_field="type", tag="exchange.ended"
     bytes_received: int
 
 
+class PartFailed(msgspec.Struct, frozen=True, tag_field="type", tag="part.failed"):
+    """A part of the host's own (:class:`aigw_sansio.Parts`) has a bug: it raised, or broke its contract. The attempt
+    that used it has failed.
+
+    ``part`` names it. ``error`` is the class of the exception, or the broken promise; ``where`` are the places in the
+    code, the innermost last. The exception's own words are left out, because they may quote content.
+    """
+
+    log_id: str
+    part: str
+    error: str
+    where: str
+
+
 class ProviderEventRead(msgspec.Struct, frozen=True, tag_field="type", tag="provider.event"):
     """One provider event, for hosts that listen (``Config.emit_provider_events``)."""
 
@@ -426,7 +440,7 @@ class ProviderEventRead(msgspec.Struct, frozen=True, tag_field="type", tag="prov
 
 LifecycleEvent: TypeAlias = (
     SessionOpened | SessionEnded | UpgradeRefused | ConnectionRefused | RequestAdmitted | AttemptStarted
-    | AttemptConnected | AttemptFirstByte | AttemptEnded | ExchangeEnded | ProviderEventRead
+    | AttemptConnected | AttemptFirstByte | AttemptEnded | ExchangeEnded | PartFailed | ProviderEventRead
 )  # fmt: skip
 
 Event: TypeAlias = LifecycleEvent

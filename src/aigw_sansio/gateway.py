@@ -30,6 +30,7 @@ from .errors import LocalProtocolError
 from .events import ConnectionRefused
 from .faults import Fault
 from .ids import AskId, ConnId
+from .parts.parts import NO_PARTS, Parts
 from .providers.known_hosts import known_hosts
 from .providers.setting_checks import check_config
 from .realtime.open_relays import OpenRelays
@@ -63,17 +64,18 @@ class Gateway(LocalInputs[NativeItem]):
         "_source",
     )
 
-    def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
+    def __init__(self, config: Config, seed: bytes, wall_offset: float, parts: Parts = NO_PARTS) -> None:
         """``seed``: at least 16 bytes of the host's entropy, or fixed bytes for a run that is to be replayed.
-        ``wall_offset``: Unix time minus ``now``. ``ValueError`` if wrong. Call :meth:`open_downstream` next."""
-        check_config(config)
-        super().__init__(Services(config, checked_seed(seed), wall_offset, known_hosts(config)))
+        ``wall_offset``: Unix time minus ``now``. ``parts``: the host's own. ``ValueError`` if wrong. Call
+        :meth:`open_downstream` next."""
+        check_config(config, parts.rows)
+        super().__init__(Services(config, checked_seed(seed), wall_offset, known_hosts(config, parts.rows)))
         self._pool = Pool(self._services, self._register)
         self._source = AuthorizingSource(self._services, self._pool)
         addresses = ClientAddresses(config.trusted_proxies)
         self._limits = ConnectionLimits(config.limits, addresses)
         self._clients = Clients(self._services, addresses, self._connections)
-        self._admission = Admission(self._services, self, addresses)
+        self._admission = Admission(self._services, self, addresses, parts.rows)
         self._census = ClientCensus(self._connections)
         self._sessions = OpenSessions(
             self._services,
@@ -81,6 +83,7 @@ class Gateway(LocalInputs[NativeItem]):
             source_of=self._source.of,
             clients=self._clients,
             census=self._census,
+            parts=parts,
             on_ended=self._session_ended,
         )
         self._local = LocalSessions(self._services, self._sessions, self._census, NativeDialect(), checked)
@@ -92,6 +95,7 @@ class Gateway(LocalInputs[NativeItem]):
             taken=self._open_connections,
             register=self._register,
             on_ended=self._finish_drain,
+            rows=parts.rows,
         )
         MemoryGuard(self._services, self._census).watch()
         self._drain_timer = self._services.timers.timer(self._on_drain_timeout)
@@ -291,10 +295,8 @@ class Gateway(LocalInputs[NativeItem]):
         self._now = now
 
     def handle_timeout(self, now: float) -> None:
-        """The deadline of :meth:`next_timeout` has come. An early call does no harm.
-
-        Drain :meth:`effects` next. Afterwards :meth:`next_timeout` is later than ``now``, or ``None``.
-        """
+        """The deadline of :meth:`next_timeout` has come. An early call does no harm. Drain :meth:`effects` next.
+        Afterwards :meth:`next_timeout` is later than ``now``, or ``None``."""
         self._advance(now)
         self._services.fire_timers(now)
 
@@ -311,10 +313,8 @@ class Gateway(LocalInputs[NativeItem]):
 
     def drain(self, now: float) -> None:
         """Go away (client protocol, section 6): refuse new sessions and exchanges, let running ones finish within
-        ``drain_s``, then close. A second call has no effect.
-
-        Drain :meth:`effects` next, and go on driving until :attr:`idle` is true.
-        """
+        ``drain_s``, then close. A second call has no effect. Drain :meth:`effects` next, and go on driving until
+        :attr:`idle` is true."""
         self._advance(now)
         if self.draining:
             return

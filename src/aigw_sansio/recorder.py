@@ -5,7 +5,7 @@ differs. Must not know: the meaning of any call, and the place at which the line
 
 The core is deterministic: only the seed, the settings and the calls decide. So the record of a run that went wrong is a
 test; it needs no sockets and no clock. A record holds everything that peers sent, *secrets included*: keep it as you
-keep keys. The settings are not in it; replay with the settings of the recorded run.
+keep keys. The settings and the host's own parts are not in it; replay with those of the recorded run.
 """
 
 from base64 import b64encode
@@ -21,6 +21,7 @@ from .effects import ANSWER_TYPE, Answer, Effect, Message, Unavailable
 from .engine_api import READ_SIZE
 from .gateway import Gateway
 from .ids import AskId, ConnId
+from .parts.parts import NO_PARTS, Parts
 
 #: Every class that an answer can have, by the name under which a record holds it.
 _ANSWERS: dict[str, type[Answer]] = {answer.__name__: answer for answer in (*ANSWER_TYPE.values(), Unavailable)}
@@ -89,8 +90,15 @@ class Recorder:
 
     __slots__ = ("_gateway", "_write")
 
-    def __init__(self, config: Config, seed: bytes, wall_offset: float, write: Callable[[bytes], object]) -> None:
-        self._gateway = Gateway(config, seed, wall_offset)
+    def __init__(
+        self,
+        config: Config,
+        seed: bytes,
+        wall_offset: float,
+        write: Callable[[bytes], object],
+        parts: Parts = NO_PARTS,
+    ) -> None:
+        self._gateway = Gateway(config, seed, wall_offset, parts)
         self._write = write
         write(msgspec.json.encode(_Start(seed.hex(), wall_offset)) + b"\n")
 
@@ -241,8 +249,8 @@ def _argument(method: str, position: int, raw: msgspec.Raw) -> object:
     return value
 
 
-def replay(lines: Iterable[bytes], config: Config) -> Gateway:
-    """Repeat a record on a new gateway with the settings ``config``, and return that gateway.
+def replay(lines: Iterable[bytes], config: Config, parts: Parts = NO_PARTS) -> Gateway:
+    """Repeat a record on a new gateway with the settings ``config`` and the host's own ``parts``, and return it.
 
     Raises :class:`ReplayDiffers` at the first call whose result differs, and :class:`ValueError` if the record is
     empty. A last line without a newline is ignored: the record of a crash ends like that.
@@ -251,7 +259,7 @@ def replay(lines: Iterable[bytes], config: Config) -> Gateway:
     for number, line in enumerate(lines, 1):
         if gateway is None:
             start = msgspec.json.decode(line, type=_Start)
-            gateway = Gateway(config, bytes.fromhex(start.seed), start.wall_offset)
+            gateway = Gateway(config, bytes.fromhex(start.seed), start.wall_offset, parts)
             continue
         if not line.endswith(b"\n"):
             break

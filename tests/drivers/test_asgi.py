@@ -13,7 +13,18 @@ from tests.rigs.asgi_harness import Served, websocket_scope
 from aigw_drivers import LoopbackProvider, WebSocketClosed
 from aigw_drivers.asgi import GatewayApp, Refusal
 from aigw_drivers.client import HandshakeRefused, connect
-from aigw_sansio import Config, GatewaySettings, Limits, ProviderSettings, Secret, SessionEnded, SessionOpened
+from aigw_sansio import (
+    Config,
+    GatewaySettings,
+    Limits,
+    Parts,
+    Provider,
+    ProviderSettings,
+    Route,
+    Secret,
+    SessionEnded,
+    SessionOpened,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -103,6 +114,17 @@ async def test_an_exchange() -> None:
     assert said.count("universal.stream") > 1
     (ended,) = [event for event in events if isinstance(event, SessionEnded)]
     assert ended.code == 1000
+
+
+async def test_an_exchange_with_a_provider_of_the_host_s_own() -> None:
+    """It is dialled like one of the settings: its name is known."""
+    async with LoopbackProvider.start() as provider:
+        row = Provider(slug="acme", routes=(Route(url=f"{provider.base_url}/v1"),))
+        app = GatewayApp(Config(), parts=Parts(providers=[row]))
+        async with alone(app) as served:
+            served.text(create("a").replace('"loopback"', '"acme"', 1))
+            await served.until(2)
+        assert json.loads(served.sent[1]["text"])["metadata"]["status"] == 200
 
 
 @pytest.mark.parametrize(("extension", "last"), [(True, "websocket.http.response.body"), (False, "websocket.close")])

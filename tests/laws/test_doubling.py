@@ -33,6 +33,7 @@ from aigw_sansio.events import (
     AudioDelta,
     Citation,
     ImageDelta,
+    PartFailed,
     ProviderEvent,
     ReasoningDelta,
     RefusalDelta,
@@ -43,6 +44,8 @@ from aigw_sansio.events import (
     ToolCallStarted,
     UsageReported,
 )
+from aigw_sansio.exchanges.own_parts import GuardedDecoder, OwnFraming, OwnParts, OwnReading
+from aigw_sansio.faults import Fault
 from aigw_sansio.formats.answers.base import AnswerContext
 from aigw_sansio.formats.detection import detect_format
 from aigw_sansio.formats.errors import failed_response, not_json
@@ -449,6 +452,29 @@ def sniffed() -> BodyDecoder:
     return SniffingDecoder(choose)
 
 
+class _Bytes:
+    """A framing of a host's own that gives all at once: a chunk for each byte."""
+
+    fault: Fault | None = None
+    buffered = 0
+    unread = False
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        return [Chunk(data[at : at + 1]) for at in range(len(data))]
+
+    def finish(self) -> list[Chunk]:
+        return []
+
+
+def own() -> BodyDecoder:
+    parts = OwnParts(OwnReading({}), "a log id", _no_bug)
+    return GuardedDecoder(parts, OwnFraming(None, "bytes", _Bytes), Limits(chunk_bytes=BIG))
+
+
+def _no_bug(event: PartFailed) -> None:
+    raise AssertionError(event)
+
+
 BODIES: Final[dict[str, tuple[Callable[[], BodyDecoder], Callable[[int], bytes]]]] = {
     "sse: events": (sse, lambda n: b"data: {}\n\n" * n),
     "sse: other events": (sse, lambda n: b"event:a\r\ndata:b\r\n\r\n" * n),
@@ -486,6 +512,7 @@ BODIES: Final[dict[str, tuple[Callable[[], BodyDecoder], Callable[[int], bytes]]
     "sniffed: a half field": (sniffed, lambda n: b" " * n + b"dat"),
     "whole": (lambda: WholeBody(BIG), lambda n: b"a" * 20 * n),
     "binary": (BinaryDecoder, lambda n: b"a" * 20 * n),
+    "own: bytes": (own, lambda n: b"a" * n),
 }
 
 

@@ -35,6 +35,8 @@ CORE_EXPORTS = {
     # clients in the process of the gateway
     "LocalEngine", "Create", "Step", "StepConfig", "NativeEvent", "NativeMetadata", "NativeStarted", "NativeChunk",
     "NativeProviderEvent", "NativeResponse", "NativeDone", "NativeFailed", "NativeCancelled", "NativeGoingAway",
+    # parts of the host's own
+    "Parts", "Provider", "Route", "RealtimeRoute", "KeyLocation", "Reader", "BodyDecoder", "Chunk", "ProviderRequest", "RequestTransform", "PartFailed",
     # errors, ids, recording
     "Fault", "FaultKind", "Side", "LocalProtocolError", "ConnId", "AskId", "Recorder", "replay", "ReplayDiffers",
     "__version__",
@@ -71,7 +73,7 @@ PACKAGES = [package for package, _ in PINNED]
 #: Exports that are neither class nor function, so they have no docstring: types, ids and constants.
 WITHOUT_DOCSTRING = {
     "READ_SIZE", "__version__", "Effect", "Question", "Answer", "Event", "LifecycleEvent", "ProviderEvent", "NativeEvent", "ConnId", "AskId",
-    "AnswerHandler", "DriverName", "Mode", "MessageEffect",
+    "AnswerHandler", "DriverName", "Mode", "MessageEffect", "RequestTransform",
 }  # fmt: skip
 
 #: The modules of the core that the drivers proper import beside ``aigw_sansio`` itself, and which of them does.

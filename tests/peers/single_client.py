@@ -12,6 +12,7 @@ from aigw_sansio.config import Config
 from aigw_sansio.effects import Answer, Connect, Effect
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId
+from aigw_sansio.parts.parts import NO_PARTS, Parts
 
 
 class _Driver(PerfectDriver):
@@ -30,9 +31,9 @@ class _Driver(PerfectDriver):
 class OneClient:
     """Opens a universal WebSocket at once. Output stays in ``driver.output`` until it is taken."""
 
-    def __init__(self, config: Config, headers: Headers | None = None) -> None:
-        """``headers``: of the handshake, beside the usual ones."""
-        self.gateway = Gateway(config, b"a seed for one client", 1_700_000_000.0)
+    def __init__(self, config: Config, headers: Headers | None = None, parts: Parts = NO_PARTS) -> None:
+        """``headers``: of the handshake, beside the usual ones. ``parts``: the host's own."""
+        self.gateway = Gateway(config, b"a seed for one client", 1_700_000_000.0, parts=parts)
         self.driver = _Driver(self.gateway, "whole", 1)
         self.client = WsClient()
         self.link = self.driver.open_client(self.client)

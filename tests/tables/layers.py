@@ -17,13 +17,24 @@ MAY_IMPORT: dict[str, set[str]] = {
     "upstream": {"engine", "wires", "providers", "exchanges"},
     "downstream": {"engine", "wires", "providers"},
     "dialects": {"bodies", "formats", "exchanges"},
-    "sessions": {"engine", "formats", "translate", "providers", "downstream", "exchanges", "dialects"},
+    "parts": {"bodies", "formats", "providers", "exchanges"},
+    "sessions": {"engine", "formats", "translate", "providers", "downstream", "exchanges", "dialects", "parts"},
     "realtime": {"engine", "wires", "bodies", "formats", "providers", "downstream"},
-    "gateway": {"engine", "wires", "providers", "upstream", "downstream", "dialects", "sessions", "realtime"},
+    "gateway": {"engine", "wires", "providers", "upstream", "downstream", "dialects", "parts", "sessions", "realtime"},
     "engine_api": {"dialects"},
-    "recorder": {"dialects", "gateway", "engine_api"},
+    "recorder": {"dialects", "gateway", "engine_api", "parts"},
     "testing": {"wires"},
-    "__init__": {"exchanges", "dialects", "gateway", "engine_api", "recorder"},
+    "__init__": {
+        "exchanges",
+        "dialects",
+        "gateway",
+        "engine_api",
+        "recorder",
+        "parts",
+        "providers",
+        "formats",
+        "bodies",
+    },
 }
 #: The only modules of one package that another may import, where that is less than all of it.
 PORTS = {("upstream", "exchanges"): {"exchanges.source"}, ("__init__", "exchanges"): {"exchanges.policy"}}

@@ -22,7 +22,7 @@ PROVIDER_TAGS = {
 }  # fmt: skip
 LIFECYCLE_TAGS = {
     "session.opened", "session.ended", "upgrade.refused", "connection.refused", "request.admitted", "attempt.started", "attempt.connected",
-    "attempt.first_byte", "attempt.ended", "exchange.ended", "provider.event",
+    "attempt.first_byte", "attempt.ended", "exchange.ended", "part.failed", "provider.event",
 }  # fmt: skip
 FAULT = Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, "reset")
 

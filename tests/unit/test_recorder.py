@@ -19,6 +19,7 @@ from aigw_sansio import (
     LocalEngine,
     MessageEngine,
     Metrics,
+    Parts,
     ProviderSettings,
     Recorder,
     ReplayDiffers,
@@ -95,7 +96,7 @@ class _Listener:
 
     heard: "list[tuple[str, tuple[object, ...]]]"
 
-    def __init__(self, config: Config, seed: bytes, wall_offset: float) -> None:
+    def __init__(self, config: Config, seed: bytes, wall_offset: float, parts: Parts) -> None:
         _Listener.heard = []
 
     def __getattr__(self, name: str) -> Callable[..., object]:
@@ -176,7 +177,7 @@ def test_a_session_with_a_service_account_replays(
 ) -> None:
     config = Config(providers={"google-vertex-ai": ProviderSettings(api_key=Secret(json.dumps(KEY_FILE)))})
     lines: list[bytes] = []
-    monkeypatch.setattr(single_client, "Gateway", lambda *arguments: Recorder(*arguments, lines.append))
+    monkeypatch.setattr(single_client, "Gateway", lambda *arguments, parts: Recorder(*arguments, lines.append, parts))
     client = OneClient(config)
     endpoint = "v1/projects/p/locations/us-east5/publishers/google/models/g:generateContent"
     client.create("a", {"provider": "google-vertex-ai", "endpoint": endpoint})

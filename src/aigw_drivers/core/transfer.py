@@ -32,6 +32,7 @@ from aigw_sansio import (
     Engine,
     Event,
     Flush,
+    PartFailed,
     PauseReading,
     ResumeReading,
 )
@@ -186,6 +187,8 @@ class Transfer(ABC):
                     else:
                         self._close(link)
             case Emit(event):
+                if type(event) is PartFailed:  # a bug is loud, whoever listens
+                    logger.error("the host's %s failed: %s at %s", event.part, event.error, event.where)
                 if self._on_event is not None:
                     try:
                         self._on_event(event)

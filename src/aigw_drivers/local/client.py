@@ -11,7 +11,7 @@ from typing import Self
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from aigw_sansio import Config, Create, Event
+from aigw_sansio import Config, Create, Engine, Event, Parts
 
 from ..anyio_driver import AnswerHandler
 from ..client.caller import Caller
@@ -38,6 +38,8 @@ class LocalClient(Caller[Create]):
 
     ``config``: the settings; those of ``gateway`` (``"ACCOUNT/GATEWAY"``) hold, which may be left out if there is one.
     ``principal`` is the client's name in events. ``answer`` and ``on_event`` are those of :class:`.AnyioDriver`.
+    ``wrap(gateway)`` is the engine that is driven in place of the gateway: for tests,
+    :meth:`aigw_drivers.testing.MockProvider.over`. ``parts``: the host's own providers, readers, framings, transforms.
     Raises ``ValueError`` if the settings have no such gateway.
     """
 
@@ -49,6 +51,8 @@ class LocalClient(Caller[Create]):
         principal: str | None = None,
         answer: AnswerHandler | None = None,
         on_event: Callable[[Event], None] | None = None,
+        wrap: Callable[[Engine], Engine] | None = None,
+        parts: Parts | None = None,
     ) -> None:
         super().__init__()
         config = Config() if config is None else config
@@ -58,7 +62,7 @@ class LocalClient(Caller[Create]):
             allowed = ", ".join(sorted(config.gateways))
             raise ValueError(f"gateway is {gateway!r}; it must be one of the settings: {allowed}")
         #: The engine, for its ``snapshot()``, and its driver: call other inputs of ``engine`` with ``driver.call``.
-        self.engine, self.driver = embedded_gateway(config, answer=answer, on_event=on_event)
+        self.engine, self.driver = embedded_gateway(config, answer=answer, on_event=on_event, wrap=wrap, parts=parts)
         self._link = LocalLink(self.driver, self.engine, gateway, principal)
         self._tasks: TaskGroup | None = None
         self._ended = anyio.Event()

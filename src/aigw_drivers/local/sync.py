@@ -6,7 +6,7 @@ Decides: nothing; see :mod:`..client.sync`. Must not know: exchanges and the eng
 
 from collections.abc import Callable
 
-from aigw_sansio import Config, Event
+from aigw_sansio import Config, Engine, Event, Parts
 
 from ..anyio_driver import AnswerHandler
 from ..client.sync import SyncCaller
@@ -28,8 +28,12 @@ class SyncLocalClient(SyncCaller):
         principal: str | None = None,
         answer: AnswerHandler | None = None,
         on_event: Callable[[Event], None] | None = None,
+        wrap: Callable[[Engine], Engine] | None = None,
+        parts: Parts | None = None,
     ) -> None:
-        client = LocalClient(config, gateway=gateway, principal=principal, answer=answer, on_event=on_event)
+        client = LocalClient(
+            config, gateway=gateway, principal=principal, answer=answer, on_event=on_event, wrap=wrap, parts=parts
+        )
         super().__init__(client)
         self._drain = client.drain
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from os import urandom
 
-from aigw_sansio import Config, Engine, Event, Gateway
+from aigw_sansio import Config, Engine, Event, Gateway, Parts
 from aigw_sansio.providers.known_hosts import known_hosts
 
 from ..anyio_driver import AnswerHandler, AnyioDriver
@@ -23,16 +23,18 @@ def embedded_gateway(
     answer: AnswerHandler | None,
     on_event: Callable[[Event], None] | None,
     wrap: Callable[[Engine], Engine] | None = None,
+    parts: Parts | None = None,
 ) -> tuple[Gateway, AnyioDriver]:
     """A gateway with ``config``, and a driver to serve it. ``answer`` and ``on_event`` are those of
-    :class:`.AnyioDriver`; ``wrap(gateway)`` is the engine that is driven in place of the gateway. Call ``serve(())`` of
+    :class:`.AnyioDriver`; ``wrap(gateway)`` is the engine that is driven in place of the gateway. ``parts``: the host's
+    own. Call ``serve(())`` of
     the driver next."""
-    config = with_memory(config)
-    gateway = Gateway(config, urandom(32), time.time() - time.monotonic())
+    config, parts = with_memory(config), parts or Parts()
+    gateway = Gateway(config, urandom(32), time.time() - time.monotonic(), parts)
     driver = AnyioDriver(
         gateway if wrap is None else wrap(gateway),
         answer=with_signatures(answer),
         on_event=SecurityLog(on_event),
-        known_hosts=known_hosts(config),
+        known_hosts=known_hosts(config, parts.rows),
     )
     return gateway, driver

@@ -17,7 +17,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
-from aigw_sansio import Engine, Event, Gateway, ProviderSettings
+from aigw_sansio import Engine, Event, Gateway, Parts, ProviderSettings
 from aigw_sansio.providers.known_hosts import known_hosts
 
 from ..anyio_driver import AnswerHandler, AnyioDriver
@@ -66,6 +66,7 @@ async def running(
     on_event: Callable[[Event], None] | None = None,
     wrap: Callable[[Engine], Engine] | None = None,
     sockets: Sequence[socket.socket] = (),
+    parts: Parts | None = None,
 ) -> AsyncIterator[Running]:
     """Run a gateway during the block. The end of the block aborts all connections; call ``drain`` before it to let
     them finish.
@@ -75,8 +76,9 @@ async def running(
     (:mod:`.security_log`). ``loopback`` adds the built-in provider, under the slug ``loopback``. ``sockets`` are
     listening sockets that others bound, TCP or Unix; they take the place of the settings' ``host`` and ``port``, and
     are closed at the end. ``wrap(gateway)`` is the engine that is driven in place of the gateway: for tests,
-    :meth:`aigw_drivers.testing.MockProvider.over`. Raises ``OSError`` if it cannot listen, ``ValueError`` if one of
-    ``sockets`` does not, and ``RuntimeError`` if ``driver`` is ``"protocol"`` on trio.
+    :meth:`aigw_drivers.testing.MockProvider.over`. ``parts``: the host's own providers, readers, framings and
+    transforms. Raises ``OSError`` if it cannot listen, ``ValueError`` if one of ``sockets`` does not, and
+    ``RuntimeError`` if ``driver`` is ``"protocol"`` on trio.
     """
     if driver == "protocol":
         require_asyncio()
@@ -96,7 +98,8 @@ async def running(
                 base_url=f"{provider.base_url}/v1", realtime_url=provider.base_url.replace("http", "ws", 1)
             )
             config = msgspec.structs.replace(config, providers={**config.providers, "loopback": own})
-        gateway = Gateway(config, urandom(32), time.time() - time.monotonic())
+        parts = parts or Parts()
+        gateway = Gateway(config, urandom(32), time.time() - time.monotonic(), parts)
         kind = ProtocolDriver if driver == "protocol" else AnyioDriver
         handshakes = handshakes_for(config.limits.connections)
         runner = kind(
@@ -104,7 +107,7 @@ async def running(
             answer=with_signatures(answer),
             on_event=SecurityLog(on_event),
             handshakes=handshakes,
-            known_hosts=known_hosts(config),
+            known_hosts=known_hosts(config, parts.rows),
         )
         tasks = await stack.enter_async_context(anyio.create_task_group())
         run = Running(_url(listeners[0], None if sockets else server.host), runner, gateway)

@@ -12,20 +12,23 @@ import tomllib
 from collections.abc import Callable, Mapping
 from os import PathLike, fspath
 from os.path import dirname, isfile, join
-from typing import Final, TypeVar, get_type_hints
+from typing import Final, TypeAlias, TypeVar, get_type_hints
 
 import msgspec
 
-from aigw_sansio import Config, ConfigError, GatewaySettings, Limits, ProviderSettings, Retry, Secret, Timeouts
+from aigw_sansio import Config, ConfigError, GatewaySettings, Limits, Parts, ProviderSettings, Retry, Secret, Timeouts
 from aigw_sansio.config import CLIENT_CLOCKS, Check
 from aigw_sansio.providers.auth import holds_key, names_a_key
-from aigw_sansio.providers.registry import ALIASES
+from aigw_sansio.providers.registry import ALIASES, NO_ROWS
+from aigw_sansio.providers.row import Provider
 from aigw_sansio.providers.setting_checks import check_config
 from aigw_sansio.quoting import Place, key_text, place_text
 
 from .toml_values import EnvironmentText, Table, ValueReader, kind_of, toml_text
 
 _STORE: Final = re.compile("memory:")
+
+_IsFile: TypeAlias = Callable[[str], bool]
 
 
 class SettingsError(Exception):
@@ -72,10 +75,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         check.done()
 
 
-def load_settings(path: str | PathLike[str] | None, environ: Mapping[str, str]) -> Settings:
+def load_settings(path: str | PathLike[str] | None, environ: Mapping[str, str], parts: Parts | None = None) -> Settings:
     """Read the file at ``path``; ``None`` gives the defaults. Values ``env:NAME`` are looked up in ``environ``.
 
-    Paths in the file are relative to its folder. Raises :class:`SettingsError`. Next: :func:`.running`.
+    It may name the providers of ``parts``, and its paths are relative to its folder. Raises :class:`SettingsError`.
+    Next: :func:`.running`.
     """
     if path is None:
         return Settings()
@@ -85,13 +89,14 @@ def load_settings(path: str | PathLike[str] | None, environ: Mapping[str, str]) 
             data = file.read()
     except OSError as error:
         raise SettingsError([f"{name}: cannot be read: {error.strerror or error}"]) from error
-    return read_settings(data, file=name, environ=environ)
+    return read_settings(data, file=name, environ=environ, parts=parts)
 
 
 def read_settings(
-    data: bytes, *, file: str, environ: Mapping[str, str], is_file: Callable[[str], bool] = isfile
+    data: bytes, *, file: str, environ: Mapping[str, str], is_file: _IsFile = isfile, parts: Parts | None = None
 ) -> Settings:
-    """Read settings from the bytes of a TOML document; ``file`` is its name, for errors and relative paths.
+    """Read settings from the bytes of a TOML document; ``file`` is its name, for errors and relative paths. It may name
+    the providers of ``parts``.
 
     Raises :class:`SettingsError`, and nothing else.
     """
@@ -102,7 +107,7 @@ def read_settings(
     except (ValueError, RecursionError) as error:
         # A message may quote keys of the file, which may be misplaced secrets.
         raise SettingsError([f"{file}: is not TOML: {_QUOTED.sub('***', str(error))}"]) from None
-    reader = _Reader(file, environ, is_file)
+    reader = _Reader(file, environ, is_file, NO_ROWS if parts is None else parts.rows)
     settings = reader.read(document)
     if reader.errors:
         raise SettingsError(reader.errors)
@@ -149,9 +154,9 @@ _QUOTED: Final = re.compile(r"'[^']{2,}'|\"[^\"]{2,}\"")
 class _Reader(ValueReader):
     """Reads one document; records every error and continues with the default."""
 
-    def __init__(self, file: str, environ: Mapping[str, str], is_file: Callable[[str], bool]) -> None:
+    def __init__(self, file: str, environ: Mapping[str, str], is_file: _IsFile, rows: Mapping[str, Provider]) -> None:
         super().__init__(file, environ)
-        self.is_file = is_file
+        self.is_file, self.rows = is_file, rows
         self.holds_secrets = False
 
     def read(self, document: Table) -> Settings:
@@ -180,7 +185,7 @@ class _Reader(ValueReader):
             **found,
         )
         try:
-            check_config(config)
+            check_config(config, self.rows)
         except ConfigError as error:
             self.refused("", error)
         url = self.string("store.url", store.get("url", "memory:"))

@@ -30,7 +30,12 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
 
 class BodyDecoder(Protocol):
     """Splits one body. Feed it until ``fault`` is set or the body ends, then call ``finish``. While ``unread`` is true
-    after a call, repeat it, ``feed`` with no bytes: each call does a portion of the work."""
+    after a call, repeat it, ``feed`` with no bytes: each call does a portion of the work.
+
+    All calls together cost time in proportion to the body, however it is cut, and only a payload that is not complete
+    is kept. Any class with these members is a decoder; it needs no base class. A host gives its own to
+    :class:`aigw_sansio.Parts`.
+    """
 
     @property
     def fault(self) -> Fault | None:

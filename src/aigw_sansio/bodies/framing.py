@@ -67,6 +67,12 @@ def is_json(media_type: str | None) -> bool:
     return media_type is not None and (media_type in ("application/json", "text/json") or media_type.endswith("+json"))
 
 
+def is_textual(media_type: str | None) -> bool:
+    """Whether a body of this type is text; one without a type may be."""
+    kind = media_type
+    return kind is None or is_json(kind) or kind.startswith("text/") or kind.endswith(("xml", "javascript"))
+
+
 def framing_of(status: int, media_type: str | None, *, has_length: bool, array_stream: bool) -> Framing:
     """How the body of this response is divided.
 

@@ -4,7 +4,7 @@ Decides: which requests get which of them, the order of the checks, and what eac
 sections 1, 2 and 5). Must not know: how requests are read, and what happens on an open WebSocket.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 from urllib.parse import unquote
 
@@ -16,6 +16,8 @@ from ..engine.services import Services
 from ..envelope import success_envelope
 from ..faults import Fault, FaultKind, Side
 from ..ids import AskId
+from ..providers.registry import NO_ROWS
+from ..providers.row import Provider
 from ..providers.subprotocols import NO_MORE, Offer, plain_items, read_offer
 from ..quoting import quoted
 from ..secret import Secret, without_content
@@ -90,9 +92,17 @@ class SessionHost(Protocol):
 class Admission:
     """Decides about requests. Implements ``RequestHandler``."""
 
-    __slots__ = ("_addresses", "_guard", "_host", "_hosts", "_services", "_some_authentication")
+    __slots__ = ("_addresses", "_guard", "_host", "_hosts", "_rows", "_services", "_some_authentication")
 
-    def __init__(self, services: Services, host: SessionHost, addresses: ClientAddresses) -> None:
+    def __init__(
+        self,
+        services: Services,
+        host: SessionHost,
+        addresses: ClientAddresses,
+        rows: Mapping[str, Provider] = NO_ROWS,
+    ) -> None:
+        """``rows``: the host's own providers, by slug."""
+        self._rows = rows
         self._services = services
         self._host = host
         self._addresses = addresses
@@ -146,7 +156,7 @@ class Admission:
                 return self._refuse(request, responder, foreign, now)
         plain = NO_MORE
         if isinstance(resource, RealtimeResource):
-            plain = plain_items(resource.path.partition("/")[0], self._services.config.providers)
+            plain = plain_items(resource.path.partition("/")[0], self._services.config.providers, self._rows)
         offer = read_offer(offers.subprotocols, plain)
         shown, query = _shown_tokens(request, offer, settings, query=query)
         token = shown[0] if shown else None

@@ -14,6 +14,7 @@ from ..events import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptSt
 from ..faults import Fault, FaultKind, Side
 from ..providers.call import ProviderCall
 from ..wires.http import Headers
+from .own_parts import OwnParts, OwnReading
 from .policy import Policy
 from .record import NO_TIMES, ExchangeRecord, Times
 from .response import ProviderResponse
@@ -66,6 +67,7 @@ class Attempt:
         "_pending_fault",
         "_placed",
         "_policy",
+        "_reading",
         "_running",
         "_sent",
         "_services",
@@ -94,15 +96,18 @@ class Attempt:
         last_resort: bool,
         paused: int,
         now: float,
+        reading: OwnReading | None = None,
     ) -> None:
         """``number`` counts the attempts of the exchange from 1. A ``last_resort`` has no first-byte
-        timeout but the operator's. ``paused``: the reasons that pause it from the start. Call ``start`` next."""
+        timeout but the operator's. ``paused``: the reasons that pause it from the start. ``reading``: how the response
+        is read, if not in the usual way. Call ``start`` next."""
         self._services = services
         self._turns = services.turns
         self._source = source
         self._owner = owner
         self._call = call
         self._policy = policy
+        self._reading = reading
         self._session = record.caller.session
         self._event_id = record.event_id
         self._log_id = record.log_id
@@ -282,6 +287,7 @@ class Attempt:
             array_stream=call.array_stream,
             query=call.request.body,
             keys=call.stored_keys + (self._running.added_keys if self._running is not None else ()),
+            own=None if self._reading is None else OwnParts(self._reading, self._log_id, self._services.emit),
         )
         if self.response.fault is not None:
             self._fail(self.response.fault, now)
@@ -416,6 +422,15 @@ class Attempt:
             return
         self.close(fault, now)  # first: the owner may start the next attempt at once
         self._owner.attempt_failed(fault, now)
+
+    def failed_by_part(self, now: float) -> bool:
+        """Fail it, if the end of the response showed a bug in a part of the host's own. Returns whether it did."""
+        broken = self.response.broken_part if self.response is not None else None
+        if broken is None:
+            return False
+        self.close(broken, now)
+        self._owner.attempt_failed(broken, now)
+        return True
 
     @property
     def ended_well(self) -> bool:

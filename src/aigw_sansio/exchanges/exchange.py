@@ -224,6 +224,7 @@ class Exchange(Generic[MessageT]):
             last_resort=last,
             paused=self._paused,
             now=now,
+            reading=planned.reading,
         )
         self._attempt.start(now)
 
@@ -296,9 +297,10 @@ class Exchange(Generic[MessageT]):
             if self.ended or self._attempt is not attempt:  # these chunks ended the exchange, or failed the attempt
                 return
         events = response.read_end()
+        if attempt.failed_by_part(now):
+            return
         if self._machine.state is not ExchangeState.STREAMING:
-            failed = response.failure(events)
-            if failed is not None:
+            if (failed := response.failure(events)) is not None:
                 self._reject(reject_stream(response, failed, response.provider_words, self._step), now)
                 return
             self._commit(now)
@@ -350,7 +352,7 @@ class Exchange(Generic[MessageT]):
         elif self._last_response is not None:
             self._show(self._last_response, now, fault=fault)
         else:
-            self._refuse(fault, Side.PROVIDER, response, now)
+            self._refuse(fault, Side.GATEWAY if fault.kind is FaultKind.INTERNAL else Side.PROVIDER, response, now)
 
     def _on_backoff_over(self, now: float) -> None:
         self._machine.fire(ExchangeInput.TRY_NEXT)
@@ -438,7 +440,6 @@ class Exchange(Generic[MessageT]):
     def _account(self) -> None:
         """Tell the outlet how many bytes this exchange holds, if that has changed."""
         held = self._uncommitted_bytes + (self._attempt.buffered if self._attempt is not None else 0)
-        delta = held - self._accounted
-        if delta:
+        if delta := held - self._accounted:
             self._accounted = held
             self._outlet.account(delta)

@@ -36,9 +36,9 @@ class HiddenKeys:
         #: Tells of most pieces of the body that :meth:`search` need not be called.
         self.guard: Callable[[bytes], bool] = self._redactor.guard
 
-    def begin(self, content_type: str | None, framing: Framing) -> str | None:
-        """The media type of the response without the keys."""
-        if framing is Framing.AWS_EVENT_STREAM:  # its payloads are coded inside of it: every chunk is searched
+    def begin(self, content_type: str | None, framing: Framing | None) -> str | None:
+        """The media type of the response without the keys. ``framing``: ``None`` if it is one of the host's own."""
+        if framing is Framing.AWS_EVENT_STREAM or framing is None:  # payloads are coded inside: every chunk is searched
             self._always = self._everything = True
             self.guard = any_bytes
         return None if content_type is None else self._redactor.hide_lower(content_type.encode()).decode()

@@ -10,6 +10,7 @@ from ..formats.answers.base import AnswerWriter
 from ..formats.answers.errors import ClientFormat
 from ..formats.translation import Note
 from ..providers.call import ProviderCall
+from .own_parts import OwnReading
 from .policy import Policy
 
 #: The message that ended an exchange; ``gone`` if the client's channel ended before it.
@@ -42,11 +43,13 @@ class AnswerPlan(NamedTuple):
 
 
 class PlannedStep(NamedTuple):
-    """A step that can run: the call, how often and how long it is tried, and how its response is shown."""
+    """A step that can run: the call, how often and how long it is tried, and how its response is shown. ``reading``:
+    how its response is read, if not in the usual way."""
 
     call: ProviderCall
     policy: Policy
     answer: AnswerPlan = AnswerPlan()
+    reading: OwnReading | None = None
 
 
 class Scheduled(Protocol):

@@ -32,6 +32,8 @@ def reject_stream(response: ProviderResponse, failed: ResponseFailed, words: byt
 def judge_whole(response: ProviderResponse, body: bytes, step: int) -> FinalResponse | Rejection:
     """A whole response to show, or why it failed. ``body`` is redacted."""
     events = response.read_whole(body)
+    if (broken := response.broken_part) is not None:
+        return Rejection(broken, None, 0.0)
     if response.status >= 300:
         failed = response.error_of(body)
         detail = f"the provider answered with status {response.status}"

@@ -4,12 +4,11 @@ Decides: whether a response is a stream, and how much of it is read for its mean
 retries; the exchange draws the conclusions.
 """
 
-from enum import IntEnum
 from typing import Final
 
 from ..bodies.chunk import PORTION_CHUNKS, BodyDecoder, Chunk
 from ..bodies.coding import ContentDecoder, content_decoder
-from ..bodies.framing import Framing, asks_for_stream, decoder_for, framing_of, is_json, may_be_sse, media_type
+from ..bodies.framing import Framing, asks_for_stream, decoder_for, framing_of, is_textual, may_be_sse, media_type
 from ..bodies.ndjson import NdjsonDecoder
 from ..bodies.raw import BinaryDecoder, announced_too_large
 from ..bodies.sniffing import SniffingDecoder
@@ -20,24 +19,16 @@ from ..events import FinishReason, ProviderEvent, ResponseFailed, ResponseFinish
 from ..faults import Fault, FaultKind, Side
 from ..formats.classify import LIFECYCLE, classify, marker_search, worth_reading
 from ..formats.errors import failed_response, not_json, response_failed
-from ..formats.keep_alives import is_keep_alive
+from ..formats.keep_alives import says_nothing
 from ..formats.registry import make_reader
 from ..formats.unknown import OPAQUE
 from ..formats.usage import UsageMeter
-from ..formats.values import parse
 from ..wires.heads import header_values
 from ..wires.http import Headers
 from .hidden_keys import ALL, HiddenKeys, any_bytes
+from .own_parts import GuardedDecoder, OwnParts
+from .read_depth import ReadDepth
 from .shown_size import first_too_large
-
-
-class ReadDepth(IntEnum):
-    """How much of a response is read for its meaning."""
-
-    COMMIT = 0  #: every chunk, to find the commit
-    MARKERS = 1  #: nobody listens: only chunks with a marker of an error or of usage
-    ALL = 2  #: somebody listens
-
 
 #: If fewer bytes are held, a read completes no chunk that may become too large.
 _LOOK_AT: Final = 64 * 1024
@@ -65,6 +56,7 @@ class ProviderResponse:
         "_last",
         "_limits",
         "_marker_search",
+        "_own",
         "_reader",
         "_said",
         "_undecoded",
@@ -96,10 +88,11 @@ class ProviderResponse:
         array_stream: bool,
         query: bytes = b"",
         keys: tuple[bytes, ...] = (),
+        own: OwnParts | None = None,
     ) -> None:
         """``format`` names how the provider writes; ``array_stream``: a JSON array is a stream here; ``query``: the
         body of the request, which may ask for a stream; ``keys``: the gateway's own keys in the request, which are
-        redacted."""
+        redacted; ``own``: the host's own parts, if this provider has any."""
         self._limits = limits
         self._hidden = HiddenKeys(keys) if keys else None
         #: So many of the next chunks may hold a key: give them to ``redacted`` first, and set this to 0.
@@ -108,7 +101,11 @@ class ProviderResponse:
         self.headers = headers
         self.content_type, self.charset = media_type(headers)
         has_length = bool(header_values(headers, b"content-length"))
-        self.framing = framing_of(status, self.content_type, has_length=has_length, array_stream=array_stream)
+        usual = framing_of(status, self.content_type, has_length=has_length, array_stream=array_stream)
+        self._own = own
+        named = None if own is None else own.framing(status, self.content_type)
+        #: ``None``: one of the host's own.
+        self.framing: Framing | None = usual if named is None else named.framing
         if self._hidden is not None:
             self.content_type = self._hidden.begin(self.content_type, self.framing)
         encodings = header_values(headers, b"content-encoding")
@@ -116,10 +113,12 @@ class ProviderResponse:
         #: Why the response cannot be read any further.
         self.fault: Fault | None = coding if isinstance(coding, Fault) else None
         self._decoder: BodyDecoder
-        if may_be_sse(status, self.content_type) and asks_for_stream(query):
+        if own is not None and named is not None and named.framing is None:
+            self._decoder = GuardedDecoder(own, named, limits)
+        elif named is None and may_be_sse(status, self.content_type) and asks_for_stream(query):
             self._decoder = SniffingDecoder(self._choose_decoder)
         else:
-            self._decoder = decoder_for(self.framing, limits, self._on_done)
+            self._decoder = decoder_for(self.framing or usual, limits, self._on_done)
             if coding is None and self.framing is Framing.WHOLE:
                 self.fault = announced_too_large(headers, limits.response_body_bytes)
         self._coding: ContentDecoder | None = coding if isinstance(coding, ContentDecoder) else None
@@ -131,7 +130,9 @@ class ProviderResponse:
         #: Bytes of the body that are held here.
         self.buffered = 0
         self._asked = bool(query)
-        self._reader = make_reader(format)
+        self._reader = make_reader(format) if own is None else own.reader(format)
+        if own is not None:
+            self.fault = own.watch(self._on_part_failed) or self.fault
         #: Whether the format is known.
         self.known = format != "unknown"
         self._marker_search = marker_search(tuple(self._reader.markers))
@@ -268,8 +269,7 @@ class ProviderResponse:
             return self._decoder.fault
         if self.fault is not None:  # it is larger than it may be, which only its end could tell
             return self.fault
-        decoder = self._decoder
-        if isinstance(decoder, SseDecoder | NdjsonDecoder) and decoder.dropped:
+        if isinstance(self._decoder, SseDecoder | NdjsonDecoder) and self._decoder.dropped:
             self._unreadable = self._unreadable or b""
         return chunks
 
@@ -279,8 +279,15 @@ class ProviderResponse:
         self.unsearched = ALL
         return self._shown_within_limits(self._decoder.finish()) if lines and self.fault is None else []
 
+    @property
+    def broken_part(self) -> Fault | None:
+        """Why a part of the host's own is not called any more: a bug in it."""
+        return None if self._own is None else self._own.fault
+
     def close(self) -> None:
         """Nothing of the body is read any more, and what is held of it is dropped. What the response said stays."""
+        if self._own is not None:
+            self._own.close()
         self._decoder = BinaryDecoder()  # the decoder may refer to this response
         self._coding = None
         self._undecoded = bytearray()
@@ -288,13 +295,14 @@ class ProviderResponse:
 
     def _choose_decoder(self, *, sse: bool) -> BodyDecoder:
         """The first bytes have told the framing."""
+        framing = self.framing or Framing.WHOLE
         if sse:
-            self.framing = Framing.SSE
+            framing = self.framing = Framing.SSE
         elif self._coding is None and self.framing is Framing.WHOLE:
             fault = announced_too_large(self.headers, self._limits.response_body_bytes)
             if fault is not None:
                 self._fail(fault)
-        self._decoder = decoder_for(self.framing, self._limits, self._on_done)
+        self._decoder = decoder_for(framing, self._limits, self._on_done)
         return self._decoder
 
     def _fail(self, fault: Fault) -> None:
@@ -304,6 +312,10 @@ class ProviderResponse:
     def _on_done(self) -> None:
         """The terminator came. The chunks before it are not read yet."""
         self._done = self.notable = True
+
+    def _on_part_failed(self, fault: Fault) -> None:
+        self._done = False  # else it would end well
+        self._fail(fault)
 
     def redacted(self, chunk: Chunk) -> Chunk:
         """``chunk``, the next one of the body, with the gateway's keys redacted, also one over the border of chunks."""
@@ -331,7 +343,7 @@ class ProviderResponse:
                 return [OPAQUE]  # bytes that no format knows are content
             self._last = chunk.data
             if not self._said:
-                self._said = any(type(event) is not Unrecognised for event in events) or not _says_nothing(chunk)
+                self._said = any(type(event) is not Unrecognised for event in events) or not says_nothing(chunk)
         for event in events:
             if type(event) is Unrecognised and event.unreadable and self._unreadable is None:
                 self._unreadable = chunk.data
@@ -361,9 +373,8 @@ class ProviderResponse:
         if self._asked and self.status == 200 and self.known and not body.strip():
             return self._note([response_failed("the provider's response is empty")])
         events = self._reader.read_whole(body)
-        if not self._is_textual and any(type(event) is ResponseFailed and event.kind == "not_json" for event in events):
-            return []
-        return self._note(events)
+        unreadable = any(type(event) is ResponseFailed and event.kind == "not_json" for event in events)
+        return [] if unreadable and not is_textual(self.content_type) else self._note(events)
 
     def error_of(self, body: bytes) -> ResponseFailed:
         """The error that a whole response with a status of 300 or more is."""
@@ -422,11 +433,6 @@ class ProviderResponse:
         """The usage as far as it is known: final only if the format's own end came."""
         return self.meter.total(complete=self.complete and not self._failed)
 
-    @property
-    def _is_textual(self) -> bool:
-        kind = self.content_type
-        return kind is None or is_json(kind) or kind.startswith("text/") or kind.endswith(("xml", "javascript"))
-
     def _note(self, events: list[ProviderEvent]) -> list[ProviderEvent]:
         for event in events:
             if type(event) is UsageReported:
@@ -440,11 +446,3 @@ class ProviderResponse:
             elif type(event) is ResponseFailed:
                 self._failed = self.notable = True
         return events
-
-
-def _says_nothing(chunk: Chunk) -> bool:
-    """Whether ``chunk`` only keeps the connection alive."""
-    if is_keep_alive(chunk.data) or is_keep_alive(chunk.event):
-        return True
-    value = parse(chunk.data)
-    return type(value) is dict and (not value or is_keep_alive(value.get("type")))

@@ -37,7 +37,7 @@ _MOST_TRIES: Final = 8
 
 
 class BaseReader:
-    """A :class:`.registry.Reader` without a format. Subclasses define ``read_object`` and usually
+    """A :class:`.reader.Reader` without a format. Subclasses define ``read_object`` and usually
     ``read_whole_object``.
 
     The end of a response. A format with a terminator sets ``terminated`` when it reads it; ``[DONE]``, in any spelling,
@@ -46,7 +46,7 @@ class BaseReader:
     finish, takes that back.
     """
 
-    #: See :attr:`aigw_sansio.formats.registry.Reader.markers`.
+    #: See :attr:`aigw_sansio.formats.reader.Reader.markers`.
     MARKERS: ClassVar[tuple[bytes, ...]] = (b'"error"',)
     #: Whether there is a short way to read a chunk that is text, :meth:`read_plain`.
     HAS_PLAIN: ClassVar[bool] = False
@@ -57,7 +57,7 @@ class BaseReader:
 
     def __init__(self) -> None:
         self.calls = ToolCalls()
-        #: See :class:`.registry.Reader`.
+        #: See :class:`.reader.Reader`.
         self.terminated = False
         self.finish_seen = False
         #: Whether the types of events stand in the framing's names only, not in their data.

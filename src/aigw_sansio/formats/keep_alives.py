@@ -5,7 +5,9 @@ Decides: which data is the terminator ``[DONE]``, which is a keep-alive. Must no
 
 from typing import Final
 
+from ..bodies.chunk import Chunk
 from ..bodies.terminator import is_done as is_done
+from .values import parse
 
 _WORDS: Final = frozenset(
     {
@@ -26,6 +28,14 @@ def is_keep_alive(value: object) -> bool:
         if not value:
             return True
     return type(value) is str and value.lower() in _WORDS
+
+
+def says_nothing(chunk: Chunk) -> bool:
+    """Whether ``chunk`` only keeps the connection alive."""
+    if is_keep_alive(chunk.data) or is_keep_alive(chunk.event):
+        return True
+    value = parse(chunk.data)
+    return type(value) is dict and (not value or is_keep_alive(value.get("type")))
 
 
 def glued(data: bytes) -> tuple[bytes, bool] | None:

@@ -35,7 +35,7 @@ from .headers import PASS_ORIGIN, encode_fields, forwarded, put_operators_fields
 from .hosts import Destination, find_destination, named_destination
 from .key_location import KeyLocation, key_location, put_key, query_with_key
 from .own_tokens import OwnTokens, drop_own_fields, drop_own_parameters
-from .registry import find_provider, format_of, is_array_stream
+from .registry import NO_ROWS, find_provider, format_of, is_array_stream
 from .row import Provider
 from .sigv4 import sign
 from .target import Endpoint, RefusedTarget, build_target, check_endpoint, join_path
@@ -75,19 +75,22 @@ def build_call(
     own_tokens: OwnTokens,
     unix_time: float,
     moves_key: bool = False,
+    rows: Mapping[str, Provider] = NO_ROWS,
 ) -> ProviderCall | Fault:
     """Build the request of one step, or return why the step cannot be used.
 
     ``provider`` is the client's name for it; ``settings`` are keyed by canonical slug; ``account`` is the client's
     account (for providers with accounts in their URLs); ``own_tokens`` recognises the gateway's own tokens, which are
     removed from every part that may hold a key; ``unix_time`` (seconds) dates signatures. ``moves_key``: the client
-    does not know where this provider wants its key, so it is put there. Faults are of the kinds ``UNKNOWN_PROVIDER``,
-    ``INVALID_REQUEST`` and ``NOT_CONFIGURED``; they name the field and what is allowed, and quote no secret.
+    does not know where this provider wants its key, so it is put there. ``rows``: the host's own providers, by slug.
+    Faults are of the kinds ``UNKNOWN_PROVIDER``, ``INVALID_REQUEST`` and ``NOT_CONFIGURED``; they name the field and
+    what is allowed, and quote no secret.
     """
     row = find_provider(
         provider,
         [slug for slug, of in settings.items() if of.base_url],
         settings,
+        rows=rows,
         is_secret=lambda text: own_tokens(text) or is_stored(text, settings),
     )
     if isinstance(row, Fault):

@@ -18,7 +18,7 @@ from ..quoting import quoted
 from .auth import StoredAws, StoredAzure, StoredGoogle, is_stored, read_stored_key
 from .google_token import ServiceAccount, carried_account, read_service_account
 from .headers import refuse
-from .registry import ALIASES, REGISTRY, find_provider, is_custom
+from .registry import ALIASES, NO_ROWS, REGISTRY, find_provider, format_of, is_custom
 from .row import Provider
 
 #: The provider that stands for all of them.
@@ -91,18 +91,22 @@ def find_target(
     settings: Mapping[str, ProviderSettings],
     *,
     bearer: str = "",
+    rows: Mapping[str, Provider] = NO_ROWS,
     is_secret: Callable[[str], bool],
 ) -> CompatTarget | Fault:
     """The target of ``model``, which is ``PROVIDER/MODEL``; a fault of the kind ``UNKNOWN_PROVIDER`` if it names none.
 
     ``settings`` are keyed by canonical slug. ``bearer`` is the client's key, which may be a service account that says
-    where its models run. ``is_secret``: whether a text must not be quoted.
+    where its models run. ``rows``: the host's own providers, by slug; those are asked that have OpenAI's chat format at
+    its usual path. ``is_secret``: whether a text must not be quoted.
     """
     slug, slash, name = model.partition("/")
     slug = ALIASES.get(slug, slug)
-    if not slash or not name or not (slug in _SLUGS or is_custom(slug)):
+    is_own = slug in rows and format_of(rows[slug], "/chat/completions") == "openai-chat"
+    if not slash or not name or not (slug in _SLUGS or is_custom(slug) or is_own):
         return _unknown(model if not slash else slug, settings, is_secret)
-    row = find_provider(slug, [slug for slug, of in settings.items() if of.base_url], settings, is_secret=is_secret)
+    defined = [slug for slug, of in settings.items() if of.base_url]
+    row = find_provider(slug, defined, settings, rows=rows, is_secret=is_secret)
     if isinstance(row, Fault):
         return row
     own = settings.get(slug, _NO_SETTINGS)

@@ -16,7 +16,8 @@ from ..faults import Fault, FaultKind, Side
 
 class KeyLocation(msgspec.Struct, frozen=True):
     """The one place of a key: ``header: {scheme}KEY``, or the parameter ``query=KEY``, or in the offered subprotocols
-    ``marker, KEY`` (``markerKEY``, if the marker ends with a dot)."""
+    ``marker, KEY`` (``markerKEY``, if the marker ends with a dot). ``header`` is in lower case, and ``scheme`` ends
+    with its blank."""
 
     header: str = ""
     scheme: str = ""

@@ -11,22 +11,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from ..config import Config, ProviderSettings
 from .auth import StoredAws, StoredAzure, StoredGoogle, read_stored_key
 from .google_token import TOKEN_URI
-from .registry import REGISTRY
+from .registry import NO_ROWS, REGISTRY
 from .row import VARIABLES, Provider
 from .target import RefusedTarget, parse_base_url
 
 
-def known_hosts(config: Config) -> frozenset[str]:
-    """The hosts of all providers, and those that give access tokens."""
+def known_hosts(config: Config, rows: Mapping[str, Provider] = NO_ROWS) -> frozenset[str]:
+    """The hosts of all providers, and those that give access tokens. ``rows``: the host's own providers, by slug."""
     few = {name: variable.values for name, variable in VARIABLES.items()}
     found = set(_hosts([TOKEN_URI], {}))
-    for row in REGISTRY.values():
+    for row in (*REGISTRY.values(), *rows.values()):
         found.update(row.known_hosts, _hosts(_urls(row), few))
     for settings in (config.providers, *(gateway.provider_settings for gateway in config.gateways.values())):
         for slug, own in settings.items():
             found.update(_hosts([url for url in (own.base_url, own.realtime_url) if url], {}))
-            if slug in REGISTRY:
-                found.update(_hosts_of_key(REGISTRY[slug], own))
+            if (named := REGISTRY.get(slug) or rows.get(slug)) is not None:
+                found.update(_hosts_of_key(named, own))
     return frozenset(found)
 
 

@@ -38,7 +38,7 @@ from .key_location import BEARER, key_location, key_text, not_sendable, put_key,
 from .model_rows import REALTIME_FORMATS_BY_PATH
 from .own_tokens import OwnTokens, drop_own_fields, drop_own_parameters
 from .realtime_url import find_realtime_url
-from .registry import REGISTRY, find_provider, realtime_format_of
+from .registry import NO_ROWS, REGISTRY, find_provider, realtime_format_of
 from .row import Provider, RealtimeRoute
 from .sigv4 import sign
 from .subprotocols import MOST_SECRETS, plain_items, read_offer
@@ -88,14 +88,15 @@ def build_realtime_call(
     settings: Mapping[str, ProviderSettings],
     own_tokens: OwnTokens,
     unix_time: float,
+    rows: Mapping[str, Provider] = NO_ROWS,
 ) -> RealtimeCall | Fault:
     """Build the upgrade for ``path``: ``PROVIDER[/PATH][?QUERY]``, the part of the client's URL after the gateway's
     name.
 
     ``headers`` and ``subprotocols`` are the client's; ``settings`` are keyed by canonical slug; ``own_tokens``
-    recognises the gateway's own tokens; ``unix_time`` (seconds) dates signatures. Faults: ``UNKNOWN_PROVIDER``,
-    ``INVALID_REQUEST``, and ``NOT_CONFIGURED`` if the URL has to come from the settings, or a stored key cannot be
-    sent.
+    recognises the gateway's own tokens; ``unix_time`` (seconds) dates signatures; ``rows`` are the host's own
+    providers, by slug. Faults: ``UNKNOWN_PROVIDER``, ``INVALID_REQUEST``, and ``NOT_CONFIGURED`` if the URL has to come
+    from the settings, or a stored key cannot be sent.
     """
     where, mark, query = path.partition("?")
     slug, _, rest = where.partition("/")
@@ -103,6 +104,7 @@ def build_realtime_call(
         slug,
         [slug for slug, of in settings.items() if of.base_url or of.realtime_url],
         settings,
+        rows=rows,
         is_secret=lambda text: own_tokens(text) or is_stored(text, settings),
     )
     if isinstance(row, Fault):
@@ -114,7 +116,7 @@ def build_realtime_call(
     checked = check_endpoint(rest + mark + query)
     if isinstance(checked, RefusedTarget):
         return refuse(f"the path behind {row.slug}", checked.why)
-    offer = read_offer(subprotocols, plain_items(slug, settings)).without(own_tokens)
+    offer = read_offer(subprotocols, plain_items(slug, settings, rows)).without(own_tokens)
     if len(offer.secrets) > MOST_SECRETS:
         return refuse("sec-websocket-protocol", f"has more than {MOST_SECRETS} items that may be keys")
     fields = forwarded_upgrade(headers, pass_origin=own.origin == PASS_ORIGIN)

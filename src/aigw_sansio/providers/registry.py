@@ -8,7 +8,7 @@ One row (:mod:`.row`) is one provider. To add one, add a row to :mod:`.model_row
 """
 
 import re
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Final
 
 from ..faults import Fault, FaultKind, Side
@@ -54,6 +54,10 @@ _COMMON_READINGS: Final = tuple(
 )
 
 
+#: No providers of the host's own.
+NO_ROWS: Final[Mapping[str, Provider]] = {}
+
+
 def _never(text: str) -> bool:
     return False
 
@@ -64,15 +68,22 @@ def is_custom(slug: str) -> bool:
 
 
 def find_provider(
-    slug: str, defined: Iterable[str], settings: Container[str] = (), *, is_secret: Callable[[str], bool] = _never
+    slug: str,
+    defined: Iterable[str],
+    settings: Container[str] = (),
+    *,
+    rows: Mapping[str, Provider] = NO_ROWS,
+    is_secret: Callable[[str], bool] = _never,
 ) -> Provider | Fault:
     """The provider with the slug or alias ``slug``. ``defined``: the slugs with a URL in the ``settings``.
-    ``is_secret``: whether a text must not be quoted.
+    ``rows``: the host's own providers, by slug. ``is_secret``: whether a text must not be quoted.
 
     A provider without a URL of its own exists only if it is defined, and one on this machine if it has settings. The
-    error names none of those: which there are is the operator's business.
+    error names none of those, and no row of the host's own: which there are is the operator's business.
     """
     name = ALIASES.get(slug, slug)
+    if name in rows:
+        return rows[name]
     row = REGISTRY.get(name)
     if row is not None and (name in DEFAULT_SLUGS or name in defined or (row.routes and name in settings)):
         return row

@@ -44,7 +44,11 @@ VARIABLES: Final[dict[str, Variable]] = {
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """The URL for endpoints with ``prefix``. ``keep``: the prefix stays in the upstream path."""
+    """One URL of a provider, for endpoints that begin with ``prefix``; the most specific route comes first.
+
+    ``url`` is ``https://HOST[:PORT][/PATH]``. ``prefix`` is some segments, of which ``{region}`` and the like stand for
+    what the client fills in. It is taken off the endpoint; ``keep``: it stays in the upstream path.
+    """
 
     url: str
     prefix: str = ""
@@ -55,8 +59,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RealtimeRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """The realtime URL of a provider (client protocol, section 4). ``url`` is empty if a prefix has to choose it or, if
-    there is none, if it has to come from the settings."""
+    """The realtime URL of a provider (client protocol, section 4), with ``wss`` or ``ws``. ``url`` is empty if a prefix
+    has to choose it or, if there is none, if it has to come from the settings."""
 
     url: str
     path: str  #: used if the client gives none
@@ -73,8 +77,14 @@ class RealtimeRoute(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """One provider. ``routes`` are tried in order; ``formats`` are (pattern of the upstream path, format), tried before
-    the common ones; ``format`` is for all other paths."""
+    """One provider: where it is, how it takes its key, and how its responses are read.
+
+    ``slug`` is its name for clients and in the settings. ``routes`` are tried in order. ``formats`` are (pattern of the
+    upstream path, format), tried before the common ones; ``format`` is for all other paths. An empty pattern fits every
+    path. ``framings`` are (media type, framing), tried before the usual ones, for a status of 2xx.
+
+    A host gives one of its own to :class:`aigw_sansio.Parts`, which validates it.
+    """
 
     slug: str
     routes: tuple[Route, ...]
@@ -82,6 +92,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     query_keys: tuple[str, ...] = ()  #: query names that hold a credential
     formats: tuple[tuple[str, str], ...] = ()
     format: str = "unknown"
+    framings: tuple[tuple[str, str], ...] = ()
     target_header: str = ""  #: the field in which a client may name another of the provider's hosts
     target_domain: str = ""  #: the domain that such a host must be, or be under
     known_hosts: tuple[str, ...] = ()  #: hosts that are the provider's own: a stored key may be sent there

@@ -14,7 +14,7 @@ from ..faults import Fault
 from ..quoting import Place, suggestion
 from .auth import read_stored_key
 from .headers import NEVER_FORWARDED, TOKEN
-from .registry import ALIASES, REGISTRY, is_custom
+from .registry import ALIASES, NO_ROWS, REGISTRY, is_custom
 from .row import Provider
 from .target import RefusedTarget, parse_base_url
 
@@ -24,38 +24,42 @@ _LOOPBACK: Final = re.compile(r"(?:127\.[0-9.]+|localhost|::1)\Z")
 _SCHEMES: Final = {"base_url": ("https", "http"), "realtime_url": ("wss", "ws")}
 
 
-def check_config(config: Config) -> None:
-    """Raise :class:`.ConfigError` if a setting of a provider, or a provider's name, is not allowed."""
-    errors = list(_of_providers(("providers",), config.providers))
+def check_config(config: Config, rows: Mapping[str, Provider] = NO_ROWS) -> None:
+    """Raise :class:`.ConfigError` if a setting of a provider, or a provider's name, is not allowed. ``rows``: the
+    host's own providers."""
+    rows = {**REGISTRY, **rows}
+    errors = list(_of_providers(("providers",), config.providers, rows))
     for name, gateway in config.gateways.items():
-        errors += _of_gateway(("gateways", name), gateway)
+        errors += _of_gateway(("gateways", name), gateway, rows)
     if errors:
         raise ConfigError("config", errors)
 
 
-def _of_gateway(place: Place, gateway: GatewaySettings) -> Iterator[SettingError]:
+def _of_gateway(place: Place, gateway: GatewaySettings, rows: Mapping[str, Provider]) -> Iterator[SettingError]:
     for index, slug in enumerate(gateway.providers or ()):
-        if why := _unknown(slug):
+        if why := _unknown(slug, rows):
             yield SettingError((*place, "providers", index), why)
-    yield from _of_providers((*place, "provider_settings"), gateway.provider_settings)
+    yield from _of_providers((*place, "provider_settings"), gateway.provider_settings, rows)
 
 
-def _of_providers(place: Place, providers: Mapping[str, ProviderSettings]) -> Iterator[SettingError]:
+def _of_providers(
+    place: Place, providers: Mapping[str, ProviderSettings], rows: Mapping[str, Provider]
+) -> Iterator[SettingError]:
     for slug, own in providers.items():
-        if why := _unknown(slug):
+        if why := _unknown(slug, rows):
             yield SettingError((*place, slug), why)
         else:
-            yield from _of_provider((*place, slug), REGISTRY.get(slug) or Provider(slug=slug, routes=()), own)
+            yield from _of_provider((*place, slug), rows.get(slug) or Provider(slug=slug, routes=()), own)
 
 
-def _unknown(slug: str) -> str | None:
+def _unknown(slug: str, rows: Mapping[str, Provider]) -> str | None:
     """What is wrong with the name of a provider."""
-    if slug in REGISTRY or is_custom(slug):
+    if slug in rows or is_custom(slug):
         return None
     if slug in ALIASES:
         return f"is another name; allowed is {ALIASES[slug]}"
-    known = ", ".join(sorted(REGISTRY))
-    near = suggestion(slug, [*REGISTRY, *ALIASES])
+    known = ", ".join(sorted(rows))
+    near = suggestion(slug, [*rows, *ALIASES])
     return f"is not a known provider{near}; allowed are {known}, custom-NAME (a-z, 0-9, - and _)"
 
 

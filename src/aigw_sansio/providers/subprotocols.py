@@ -14,8 +14,8 @@ import msgspec
 from ..config import ProviderSettings
 from .key_location import KeyLocation, key_location, put_key
 from .own_tokens import OwnTokens, shows_own_token
-from .registry import ALIASES, REGISTRY
-from .row import KEY_SCHEME, XI_API_KEY
+from .registry import ALIASES, NO_ROWS, REGISTRY
+from .row import KEY_SCHEME, XI_API_KEY, Provider
 
 _OURS: Final = "cf-aig-"
 _OUR_TOKEN: Final = "cf-aig-authorization"
@@ -44,10 +44,12 @@ class PlainItems(msgspec.Struct, frozen=True):
 NO_MORE: Final = PlainItems()
 
 
-def plain_items(slug: str, settings: Mapping[str, ProviderSettings]) -> PlainItems:
-    """What the row and the settings of the provider ``slug``, or of its alias, call plain."""
+def plain_items(
+    slug: str, settings: Mapping[str, ProviderSettings], rows: Mapping[str, Provider] = NO_ROWS
+) -> PlainItems:
+    """What the row and the settings of the provider ``slug``, or of its alias, call plain. ``rows``: the host's own."""
     slug = ALIASES.get(slug, slug)
-    row = REGISTRY.get(slug)
+    row = REGISTRY.get(slug) or rows.get(slug)
     route = row.realtime if row is not None else None
     names = list(route.subprotocols) if route is not None else []
     markers = set(route.markers) if route is not None else set()

@@ -3,7 +3,7 @@
 Decides: whether an admitted client gets a connection to its provider. Must not know: what its session does.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from ..downstream.addresses import client_at
 from ..downstream.admission import Admitted
@@ -15,6 +15,8 @@ from ..engine.client import Client, Requester
 from ..engine.services import Services
 from ..faults import Fault
 from ..ids import ConnId
+from ..providers.registry import NO_ROWS
+from ..providers.row import Provider
 from .memory_use import RelayMemory
 from .plan import plan
 from .relay import Relay
@@ -31,6 +33,7 @@ class OpenRelays:
         "_on_ended",
         "_register",
         "_relays",
+        "_rows",
         "_services",
         "_taken",
         "_tokens",
@@ -46,16 +49,18 @@ class OpenRelays:
         taken: Callable[[], int],
         register: Callable[[RelayUpstreamConnection], None],
         on_ended: Callable[[float], None],
+        rows: Mapping[str, Provider] = NO_ROWS,
     ) -> None:
         """``client_of``: the one who counts for a connection with this peer. ``taken``: the descriptors that
         connections have. ``register`` is told of each connection to a provider. ``on_ended`` is called after each end
-        of a session."""
+        of a session. ``rows``: the host's own providers, by slug."""
         self._services = services
         self._client_of = client_of
         self._tokens = tokens
         self._census = census
         self._taken = taken
         self._register = register
+        self._rows = rows
         self._on_ended = on_ended
         self._relays: dict[int, Relay] = {}
 
@@ -80,7 +85,7 @@ class OpenRelays:
         """A client was admitted: dial its provider. ``None`` if the request has its response already."""
         services = self._services
         request, resource = admitted.request, admitted.resource
-        call = refuse_dial(services.config.descriptors, self._taken()) or plan(services, admitted, now)
+        call = refuse_dial(services.config.descriptors, self._taken()) or plan(services, admitted, now, self._rows)
         if isinstance(call, Fault):
             refuse_request(services, request, responder, call, now, address=client_at(request.peer))
             return None

@@ -25,6 +25,8 @@ from ..prompt import Blob, Prompt
 from ..providers.auth import take_key
 from ..providers.compat import CLIENT_ENDPOINTS, COMPAT, ClientFormat, CompatTarget, find_target
 from ..providers.headers import refuse
+from ..providers.registry import NO_ROWS
+from ..providers.row import Provider
 from ..translate import put_media, read_request, wanted_media, write_request
 from ..translate.answers import answer_context, make_writer
 
@@ -79,12 +81,13 @@ def translate_step(
     settings: Mapping[str, ProviderSettings],
     is_secret: Callable[[str], bool],
     given: GivenMedia | None = None,
+    rows: Mapping[str, Provider] = NO_ROWS,
 ) -> CompatStep | MediaWanted | Fault:
     """The step for the provider that the model of ``step`` names, or why there is none.
 
     ``settings`` of the providers, by slug. ``is_secret``: whether a text must not be quoted. ``given``: media that the
-    host gave already; ``None`` if it is not to be asked. Next, build its call, and then its :func:`answer_plan`;
-    or have the media fetched, and call this again with them.
+    host gave already; ``None`` if it is not to be asked. ``rows``: the host's own providers, by slug. Next, build its
+    call, and then its :func:`answer_plan`; or have the media fetched, and call this again with them.
     """
     client_format = CLIENT_ENDPOINTS.get(_VERSION.sub("", step.endpoint, count=1))
     if client_format is None:
@@ -102,7 +105,7 @@ def translate_step(
     if type(model) is not str:
         return refuse("request.query.model", "is missing or no text; needed is PROVIDER/MODEL")
     key = take_key({name.lower(): value for name, value in step.headers})
-    target = find_target(model, client_format, settings, bearer=key, is_secret=is_secret)
+    target = find_target(model, client_format, settings, bearer=key, rows=rows, is_secret=is_secret)
     if isinstance(target, Fault):
         return target
     if target.passes:

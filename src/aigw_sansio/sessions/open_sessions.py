@@ -18,6 +18,7 @@ from ..engine.client import Requester
 from ..engine.services import Services
 from ..exchanges.ports import MessageT
 from ..exchanges.source import Source
+from ..parts.parts import Parts
 from .client_limits import ClientLimits
 from .clients import Clients
 from .planner import ClientInfo, client_info
@@ -53,6 +54,7 @@ class OpenSessions:
         "_clients",
         "_dialect",
         "_on_ended",
+        "_parts",
         "_services",
         "_sessions",
         "_source_of",
@@ -66,15 +68,17 @@ class OpenSessions:
         source_of: Callable[[Requester], Source],
         clients: Clients,
         census: ClientCensus,
+        parts: Parts,
         on_ended: Callable[[float], None],
     ) -> None:
-        """``dialect``: that of admitted clients. ``source_of`` gives the source of one who asks. ``on_ended`` is called
-        after each end of a session."""
+        """``dialect``: that of admitted clients. ``source_of`` gives the source of one who asks. ``parts``: the host's
+        own. ``on_ended`` is called after each end of a session."""
         self._services = services
         self._dialect = dialect
         self._source_of = source_of
         self._clients = clients
         self._census = census
+        self._parts = parts
         self._on_ended = on_ended
         self._sessions: dict[int, AnySession] = {}
 
@@ -139,6 +143,7 @@ class OpenSessions:
             open_channel=open_channel,
             on_ended=on_ended,
             now=now,
+            parts=self._parts,
         )
 
     def start(self, session: AnySession, now: float) -> None:

@@ -13,15 +13,17 @@ from ..downstream.admission import Admitted
 from ..downstream.gateway_tokens import bearer_token, known_token, own_token_check
 from ..engine.services import Services
 from ..exchanges.policy import resolve_policy
-from ..exchanges.ports import Caller, PlannedStep
+from ..exchanges.ports import AnswerPlan, Caller, PlannedStep
 from ..faults import Fault
 from ..ids import ConnId
+from ..parts.parts import NO_PARTS, Parts
 from ..providers.allowed import NO_SETTINGS, refuse_call, settings_of
 from ..providers.call import build_call
 from ..providers.compat import COMPAT
 from ..providers.trace_context import traceparent_of
 from ..secret import Secret
 from .compat import NOTHING_GIVEN, GivenMedia, MediaWanted, answer_plan, list_models, translate_step
+from .transforms import transform_step
 
 
 class ClientInfo(NamedTuple):
@@ -81,14 +83,21 @@ def models_told(services: Services, client: ClientInfo, steps: Sequence[Step]) -
 
 
 def plan(
-    services: Services, client: ClientInfo, steps: Sequence[Step], now: float, given: GivenMedia = NOTHING_GIVEN
+    services: Services,
+    client: ClientInfo,
+    steps: Sequence[Step],
+    now: float,
+    given: GivenMedia = NOTHING_GIVEN,
+    *,
+    parts: Parts = NO_PARTS,
+    log_id: str = "",
 ) -> list[PlannedStep] | MediaWanted | Fault:
     """The plan of every step, or why one of them cannot run, or the media that the host must give first. ``given``: the
-    media that it gave."""
+    media that it gave. ``parts``: the host's own. ``log_id``: of the exchange."""
     planned: list[PlannedStep] = []
     wanted: dict[str, None] = {}
     for index, step in enumerate(steps):
-        one = _plan_step(services, client, step, given, now)
+        one = _plan_step(services, client, step, given, now, parts=parts, log_id=log_id)
         if isinstance(one, MediaWanted):
             wanted |= dict.fromkeys(one.urls)
         elif not isinstance(one, Fault):
@@ -101,7 +110,7 @@ def plan(
 
 
 def _plan_step(
-    services: Services, client: ClientInfo, step: Step, given: GivenMedia, now: float
+    services: Services, client: ClientInfo, step: Step, given: GivenMedia, now: float, *, parts: Parts, log_id: str
 ) -> PlannedStep | MediaWanted | Fault:
     policy = resolve_policy(
         step.config,
@@ -117,11 +126,16 @@ def _plan_step(
     shown = _tokens(step) if client.settings.authentication else []
     own_tokens = own_token_check(services.own_tokens, client.settings, [client.token, *shown])
     known = given if client.settings.fetch_media else None
-    compat = translate_step(step, providers, own_tokens, known) if step.provider == COMPAT else None
+    compat = translate_step(step, providers, own_tokens, known, parts.rows) if step.provider == COMPAT else None
     if isinstance(compat, (Fault, MediaWanted)):
         return compat
     if compat is not None:
         step = compat.step
+    changed = transform_step(services, parts, step, log_id)
+    if isinstance(changed, Fault):
+        return changed
+    grown = 0 if changed is step else max(0, len(changed.body or b"") - len(step.query or step.body or b""))
+    step = changed
     call = build_call(
         provider=step.provider,
         endpoint=step.endpoint,
@@ -133,6 +147,7 @@ def _plan_step(
         own_tokens=own_tokens,
         unix_time=services.unix_time(now),
         moves_key=compat is not None,
+        rows=parts.rows,
     )
     if isinstance(call, Fault):
         return call
@@ -144,9 +159,12 @@ def _plan_step(
         method=call.request.method.decode("ascii"),
         own=providers.get(call.provider, NO_SETTINGS),
     )
-    if refused is not None or compat is None:
-        return refused or PlannedStep(call, policy)
-    return PlannedStep(call, policy, answer_plan(compat, call.format))
+    if refused is not None:
+        return refused
+    answer = AnswerPlan() if compat is None else answer_plan(compat, call.format)
+    if grown:  # what a transform adds is held as long as the request
+        answer = answer._replace(memory=answer.memory + grown)
+    return PlannedStep(call=call, policy=policy, answer=answer, reading=parts.reading(call.provider, call.format))
 
 
 def unknown_tokens(settings: GatewaySettings, steps: Sequence[Step]) -> list[Secret]:

@@ -20,6 +20,7 @@ from ..exchanges.ports import MessageT, Scheduled
 from ..exchanges.source import Source
 from ..exchanges.translating import TranslatingEncoder
 from ..faults import Fault, FaultKind, Side
+from ..parts.parts import NO_PARTS, Parts
 from .client_limits import ClientLimits
 from .compat import MediaWanted, given_bytes
 from .host_questions import HostQuestions, PendingCreate
@@ -49,6 +50,7 @@ class Session(Generic[MessageT]):
         "_limits",
         "_on_ended",
         "_opened",
+        "_parts",
         "_questions",
         "_request_bytes",
         "_requester",
@@ -73,13 +75,15 @@ class Session(Generic[MessageT]):
         open_channel: Callable[[ChannelOwner], MessageChannel[MessageT]],
         on_ended: Callable[["Session[MessageT]", float], None],
         now: float,
+        parts: Parts = NO_PARTS,
     ) -> None:
         """``limits``: of the client connection; ``None``: its own. ``open_channel`` makes the channel of the session.
-        ``on_ended`` is called once, when the session has ended. Call ``start`` next."""
+        ``on_ended`` is called once, when the session has ended. ``parts``: the host's own. Call ``start`` next."""
         self._services = services
         self._source = source
         self._dialect = dialect
         self._client = client
+        self._parts = parts
         limits = self._limits = ClientLimits(services) if limits is None else limits
         self._requester = Requester(client.name, limits.client)
         self.session_id = session_id
@@ -278,7 +282,7 @@ class Session(Generic[MessageT]):
         if given and (fault := self._limits.overfull(size + len(create.steps) * given_bytes(given))) is not None:
             self._refuse(pending, fault, now)  # each step has a copy of them
             return
-        steps = plan(self._services, self._client, create.steps, now, given)
+        steps = plan(self._services, self._client, create.steps, now, given, parts=self._parts, log_id=log_id)
         if isinstance(steps, MediaWanted):
             self._fetch(pending, steps.urls, now)
             return

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from math import inf
 
+import pytest
+
 from aigw_drivers.conformance import ToyEngine
 from aigw_drivers.core.link import Link
 from aigw_drivers.core.transfer import READ_COST_BYTES, TURN_BYTES, Transfer
 from aigw_sansio.effects import Ask, Connect
+from aigw_sansio.events import PartFailed
 from aigw_sansio.ids import ConnId
 
 
@@ -214,3 +217,14 @@ def test_the_alarm_is_set_behind_the_writes() -> None:
     rig.time = 5.0
     rig.turns.end()
     assert rig.alarms == [6.0]
+
+
+def test_a_bug_in_a_part_of_the_host_s_own_is_logged_whoever_listens(caplog: pytest.LogCaptureFixture) -> None:
+    class Bug(Gathering):
+        def on_data(self, conn: ConnId, data: bytes) -> None:
+            self.emit(PartFailed(log_id="l", part="reader of acme", error="ValueError", where="acme.py:7 read"))
+
+    Rig(Bug(), 1).read(1, b"anything")
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("aigw.driver", "ERROR")
+    assert record.message == "the host's reader of acme failed: ValueError at acme.py:7 read"

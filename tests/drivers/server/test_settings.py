@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from aigw_drivers.server.settings import ServerSettings, Settings, SettingsError, load_settings, read_settings
+from aigw_sansio import Parts, Provider, Route
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
 from aigw_sansio.providers.registry import REGISTRY
 from aigw_sansio.secret import Secret
@@ -445,3 +446,16 @@ connections_per_address = "none"
     assert own == msgspec.structs.replace(config.providers["openai"], api_key=Secret("own-key-of-c"))
     assert own.methods == ("GET", "DELETE")
     assert settings.undecided == ("a/c",)
+
+
+def test_a_file_may_name_the_providers_of_the_host_s_parts(tmp_path: Path) -> None:
+    row = Provider(slug="acme", routes=(Route(url="https://api.acme.test"),))
+    file = tmp_path / "aigw.toml"
+    file.write_text(
+        '[providers.acme]\napi_key = "env:KEY"\n[gateways."a/b"]\nauthentication = false\nproviders = ["acme"]\n'
+    )
+    settings = load_settings(file, ENVIRON, Parts(providers=[row]))
+    assert settings.config.providers == {"acme": ProviderSettings(api_key=Secret(CANARY))}
+    assert settings.config.gateways["a/b"].providers == ("acme",)
+    with pytest.raises(SettingsError, match=r"providers\.acme is not a known provider"):
+        load_settings(file, ENVIRON)

@@ -13,7 +13,8 @@ from aigw_sansio.bodies.framing import Framing, media_type
 from aigw_sansio.config import Limits
 from aigw_sansio.dialects.universal.payload import as_response
 from aigw_sansio.events import ResponseFailed, ResponseFinished, TextDelta, UsageReported
-from aigw_sansio.exchanges.response import ProviderResponse, ReadDepth
+from aigw_sansio.exchanges.read_depth import ReadDepth
+from aigw_sansio.exchanges.response import ProviderResponse
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.formats.classify import (
     worth_reading,

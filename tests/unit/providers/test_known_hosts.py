@@ -7,6 +7,7 @@ import pytest
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings
 from aigw_sansio.providers.known_hosts import known_hosts
 from aigw_sansio.providers.registry import REGISTRY
+from aigw_sansio.providers.row import Provider, RealtimeRoute, Route
 from aigw_sansio.secret import Secret
 
 
@@ -63,3 +64,12 @@ def test_those_that_a_stored_key_names(slug: str, key: dict[str, str], expected:
 def test_a_stored_key_that_names_none(text: str) -> None:
     own = {slug: ProviderSettings(api_key=Secret(text)) for slug in ("azure-openai", "custom-x", "openai")}
     assert known_hosts(Config(providers=own)) == known_hosts(Config())
+
+
+def test_those_of_the_host_s_own_rows() -> None:
+    route = Route(url="https://{region}.acme.test", prefix="{region}", sigv4="acme")
+    realtime = RealtimeRoute(url="wss://live.acme.test", path="live")
+    rows = {"acme": Provider(slug="acme", routes=(route,), realtime=realtime)}
+    stored = ProviderSettings(api_key=Secret(json.dumps({**AWS, "region": "eu-west-1"})))
+    found = known_hosts(Config(providers={"acme": stored}), rows) - known_hosts(Config())
+    assert found == {"live.acme.test", "eu-west-1.acme.test"}

@@ -12,7 +12,8 @@ from aigw_sansio.dialects.universal.encoder import UniversalEncoder
 from aigw_sansio.events import ImageDelta, ProviderEvent, ResponseFailed, TextDelta, Unrecognised, UsageReported
 from aigw_sansio.exchanges.encoder import FinalResponse, Progress
 from aigw_sansio.exchanges.policy import ResponseMode
-from aigw_sansio.exchanges.response import ProviderResponse, ReadDepth
+from aigw_sansio.exchanges.read_depth import ReadDepth
+from aigw_sansio.exchanges.response import ProviderResponse
 from aigw_sansio.faults import Fault, FaultKind, Side
 
 FAULT = Fault(FaultKind.IDLE_TIMEOUT, Side.PROVIDER, "nothing came", retryable=True)

@@ -1,0 +1,1 @@
+"""Parts of a host's own, for one gateway."""
