@@ -122,7 +122,7 @@ class TwistedDriver:
         return int(self._ports[0].getHost().port)
 
     def drain(self) -> Deferred:
-        """Accept no more clients; what is returned fires when the last connection has ended."""
+        """Accept no more clients; what is returned fires when the last connection has ended, and no work is left."""
         self._drained = Deferred()
         self._stop_listening()
         self.step(self.engine.drain)
@@ -194,7 +194,7 @@ class TwistedDriver:
             link.dial.cancel()
 
     def _tell_drained(self) -> None:
-        if self._drained is not None and not self._drained.called and not self._links:
+        if self._drained is not None and not (self._drained.called or self._links or self._has_work):
             self._drained.callback(None)
 
     # -- effects ------------------------------------------------------------------------------------------------
@@ -253,6 +253,7 @@ class TwistedDriver:
         if self._has_work:
             self._has_work = False
             self.step(self.engine.proceed)
+            self._tell_drained()
 
     def _set_alarm(self) -> None:
         due = self.engine.next_timeout()

@@ -87,6 +87,7 @@ INNER_MODULES = {
         "config",
         "providers.auth",
         "providers.registry",  # names of settings and providers, and which values are keys
+        "providers.row",
         "providers.setting_checks",
         "quoting",  # the core's own checks, and how places are written
     },

@@ -51,36 +51,11 @@ class Attempt:
     """Runs from ``start`` to ``close``. Implements ``ResponseHandler`` and ``Worker``."""
 
     __slots__ = (
-        "_call",
-        "_complete",
-        "_event_id",
-        "_first_byte_s",
-        "_first_byte_timer",
-        "_grace_timer",
-        "_idle_s",
-        "_idle_timer",
-        "_log_id",
-        "_number",
-        "_open",
-        "_owner",
-        "_paused",
-        "_pending_fault",
-        "_placed",
-        "_policy",
-        "_reading",
-        "_running",
-        "_sent",
-        "_services",
-        "_session",
-        "_source",
-        "_started",
-        "_step",
-        "_turns",
-        "buffered",
-        "bytes_received",
-        "response",
-        "times",
-    )
+        "_call", "_complete", "_event_id", "_first_byte_s", "_first_byte_timer", "_grace_timer", "_idle_s",
+        "_idle_timer", "_log_id", "_number", "_open", "_owner", "_paused", "_pending_fault", "_placed", "_policy",
+        "_reading", "_running", "_sent", "_services", "_session", "_source", "_started", "_step", "_turns",
+        "buffered", "bytes_received", "response", "times",
+    )  # fmt: skip
 
     def __init__(
         self,

@@ -39,29 +39,10 @@ class Session(Generic[MessageT]):
     ``LimitedSession`` and ``MemoryUser``."""
 
     __slots__ = (
-        "_caller",
-        "_client",
-        "_dialect",
-        "_draining",
-        "_exchanges",
-        "_flushing",
-        "_idle_timer",
-        "_life_timer",
-        "_limits",
-        "_on_ended",
-        "_opened",
-        "_parts",
-        "_questions",
-        "_request_bytes",
-        "_requester",
-        "_scheduler",
-        "_services",
-        "_source",
-        "_translating",
-        "_unusable",
-        "channel",
-        "session_id",
-    )
+        "_caller", "_client", "_dialect", "_draining", "_exchanges", "_flushing", "_idle_timer", "_life_timer",
+        "_limits", "_on_ended", "_opened", "_parts", "_questions", "_request_bytes", "_requester", "_scheduler",
+        "_services", "_source", "_translating", "_unusable", "channel", "session_id",
+    )  # fmt: skip
 
     def __init__(
         self,
