@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 
 from aigw_drivers import LoopbackProvider, ServerSettings, Settings, running
-from aigw_drivers.asgi import UniversalApp
+from aigw_drivers.asgi import GatewayApp
 from aigw_drivers.client import connect
 from aigw_sansio import Config, ProviderSettings
 
@@ -48,11 +48,11 @@ async def serve_and_talk() -> None:
 
 
 @asynccontextmanager
-async def app() -> AsyncIterator[UniversalApp]:
+async def app() -> AsyncIterator[GatewayApp]:
     """An ASGI application, whose provider is the loopback one, by a name that must be looked up."""
     async with LoopbackProvider.start() as provider:
         base = provider.base_url.replace("127.0.0.1", "localhost")
-        yield UniversalApp(Config(providers={"loopback": ProviderSettings(base_url=f"{base}/v1")}))
+        yield GatewayApp(Config(providers={"loopback": ProviderSettings(base_url=f"{base}/v1")}))
 
 
 def by_asyncio() -> None:
