@@ -16,6 +16,7 @@ from aigw_sansio import (
     BodyDecoder,
     Chunk,
     Config,
+    ConfigError,
     ExchangeEnded,
     Fault,
     FaultKind,
@@ -324,7 +325,9 @@ def test_a_bug_in_the_reader_of_a_whole_response() -> None:
 
 def test_a_bug_ends_the_step_and_the_next_one_is_tried() -> None:
     """... at once: the same part would fail again."""
-    scene = Scene(config=msgspec.structs.replace(CONFIG, providers={"custom-x": ProviderSettings(base_url="http://x")}))
+    scene = Scene(
+        config=msgspec.structs.replace(CONFIG, providers={"custom-x": ProviderSettings(base_url="https://x.test")})
+    )
     scene.ask({"config": {"maxAttempts": 5}}, {"provider": "custom-x"})
     scene.accept(2)
     scene.stream(2, b"bug;")
@@ -541,9 +544,7 @@ def test_what_a_transform_adds_counts_as_memory_of_the_request() -> None:
     def grow(request: ProviderRequest) -> ProviderRequest:
         return msgspec.structs.replace(request, body=bytes(100_000))
 
-    config = msgspec.structs.replace(
-        CONFIG, limits=msgspec.structs.replace(CONFIG.limits, request_bytes_per_connection=100_000)
-    )
+    config = Config(limits=Limits(request_bytes_per_connection=100_000))
     scene = Scene(Parts(transforms={"openai": grow}), config)
     scene.ask({"provider": "openai", "endpoint": "responses"})
     assert len(scene.connects) == 1
@@ -565,7 +566,9 @@ def test_the_hosts_of_own_rows_are_known() -> None:
 
 def test_a_provider_of_another_gateway_is_not_known_here() -> None:
     Scene()
-    scene = Scene(Parts(), CONFIG)
+    with pytest.raises(ConfigError, match=r"config\.providers\.acme is not a known provider"):
+        Scene(Parts(), CONFIG)
+    scene = Scene(Parts(), Config())
     scene.ask()
     status, words = scene.error()
     assert status == 400

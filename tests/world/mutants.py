@@ -45,8 +45,8 @@ FAULTS: list[Mutant] = [
     Mutant(
         "the first-byte timer goes on after the head",
         "exchanges.attempt",
-        "        self._first_byte_timer.cancel()\n        self._services.emit(\n            AttemptFirstByte",
-        "        self._services.emit(\n            AttemptFirstByte",
+        "        self._first_byte_timer.cancel()\n        self.times = self.times._replace(head_at=now)",
+        "        self.times = self.times._replace(head_at=now)",
     ),
     Mutant(
         "bytes of the provider do not move the idle timer",
@@ -255,8 +255,8 @@ FAULTS: list[Mutant] = [
     Mutant(
         "a stream with nothing in it is a success",
         "exchanges.exchange",
-        "            if failed is not None:\n                self._reject(reject_stream(response, failed, response.provider",
-        "            if False and failed is not None:\n                self._reject(reject_stream(response, failed, response.provider",
+        "            if (failed := response.failure(events)) is not None:\n",
+        "            if False and (failed := response.failure(events)) is not None:\n",
     ),
     Mutant(
         "a whole document in a stream is always an error",

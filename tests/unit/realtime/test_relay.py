@@ -191,7 +191,7 @@ def test_frames_are_passed_on_as_the_very_bytes() -> None:
 )
 def test_masks_are_replaced_where_somebody_may_look(url: str, verbatim: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings allow no plain URL but on loopback. What is on the wire is safe without them."""
-    monkeypatch.setattr("aigw_sansio.gateway.check_config", lambda config: None)
+    monkeypatch.setattr("aigw_sansio.gateway.check_config", lambda config, rows: None)
     frame = encode_frame(FIN | Opcode.TEXT, b"hello", b"\x0a\x0b\x0c\x0d")
     world = World(Config(providers={"openai": ProviderSettings(realtime_url=url)}))
     world.driver.send(world.client, frame)

@@ -185,7 +185,7 @@ def test_json_that_is_no_account_is_refused_with_503(monkeypatch: pytest.MonkeyP
     """Without the check of the settings, which refuses it first."""
     with pytest.raises(ConfigError, match="no service account"):
         World('{"key": "canary"}')
-    monkeypatch.setattr("aigw_sansio.gateway.check_config", lambda config: None)
+    monkeypatch.setattr("aigw_sansio.gateway.check_config", lambda config, rows: None)
     world = World('{"key": "canary"}')
     client = world.client()
     assert world.answered(client).startswith(b"HTTP/1.1 503 ")
