@@ -19,7 +19,7 @@ import anyio.lowlevel
 from anyio.abc import TaskGroup, TaskStatus
 
 from aigw_sansio import Answer, Ask, Close, Connect, ConnId, Effect, Engine, Event, Question, Unavailable
-from aigw_sansio.effects import ANSWER_TYPE
+from aigw_sansio.effects import ANSWER_TYPES
 
 from .core.hosted import Hosted, MessageHandler
 from .core.link import ByteSocket, Link
@@ -405,7 +405,7 @@ class AnyioDriver(Transfer):
                 value = await handler(ask.question)
         except Exception as exc:
             report(exc, f"the answer to {name}", culprit="the host")
-        if not isinstance(value, (ANSWER_TYPE[type(ask.question)], Unavailable)):
+        if not isinstance(value, (*ANSWER_TYPES[type(ask.question)], Unavailable)):
             logger.error("the host answered %s with %s", name, type(value).__name__)
             value = Unavailable()
         self._call_engine(self._engine.answer, ask.id, value)

@@ -14,8 +14,10 @@ What there is
   :class:`ResumeReading`, :class:`Close`, :class:`Ask`, :class:`Emit`, :class:`Continue`; ``Effect`` is any of them.
 * Clients without bytes, of a host that owns the WebSocket: :class:`MessageEngine` has their inputs, :class:`Message` is
   one message; their effects are :class:`Accept`, :class:`Refuse`, :class:`CloseMessages`.
-* Questions (``Question``) and their answers (``Answer``): :class:`Authenticate` and :class:`Authenticated`,
+* Questions (``Question``) and their answers (``Answer``): :class:`Authenticate` and :class:`Authenticated` (with an
+  :class:`Allowance`), :class:`Admit` and :class:`Admitted` or :class:`Denied`, :class:`FindKey` and :class:`Key`,
   :class:`ReadMetrics` and :class:`Metrics`, :class:`Sign` and :class:`Signed`; :class:`Unavailable` answers each.
+  :class:`HeaderFields` are header fields in them.
 * Events for the host: ``Event`` is any lifecycle event, from :class:`SessionOpened` to :class:`ProviderEventRead`;
   ``ProviderEvent`` is any event of a provider's response, from :class:`ResponseStarted` to :class:`Unrecognised`.
 * Errors: :class:`Fault` (with :class:`FaultKind` and :class:`Side`) is a value that says what went wrong;
@@ -57,6 +59,9 @@ When the client closes it calls ``receive_close``, then ``closed``. It also call
 from .config import Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
 from .effects import (
     Accept,
+    Admit,
+    Admitted,
+    Allowance,
     Answer,
     Ask,
     Authenticate,
@@ -65,9 +70,13 @@ from .effects import (
     CloseMessages,
     Connect,
     Continue,
+    Denied,
     Effect,
     Emit,
+    FindKey,
     Flush,
+    HeaderFields,
+    Key,
     Message,
     Metrics,
     PauseReading,
@@ -99,6 +108,7 @@ from .events import (
     ReasoningDelta,
     RefusalDelta,
     RequestAdmitted,
+    RequestDenied,
     ResponseFailed,
     ResponseFinished,
     ResponseStarted,
@@ -123,6 +133,9 @@ __version__ = "0.2.0"
 __all__ = [
     "READ_SIZE",
     "Accept",
+    "Admit",
+    "Admitted",
+    "Allowance",
     "Answer",
     "Ask",
     "AskId",
@@ -141,6 +154,7 @@ __all__ = [
     "Connect",
     "ConnectionRefused",
     "Continue",
+    "Denied",
     "Effect",
     "Emit",
     "Engine",
@@ -148,10 +162,13 @@ __all__ = [
     "ExchangeEnded",
     "Fault",
     "FaultKind",
+    "FindKey",
     "Flush",
     "Gateway",
     "GatewaySettings",
+    "HeaderFields",
     "ImageDelta",
+    "Key",
     "LifecycleEvent",
     "Limits",
     "LocalProtocolError",
@@ -170,6 +187,7 @@ __all__ = [
     "Refuse",
     "ReplayDiffers",
     "RequestAdmitted",
+    "RequestDenied",
     "ResponseFailed",
     "ResponseFinished",
     "ResponseStarted",

@@ -14,6 +14,10 @@ from .secret import Secret
 
 Backoff = Literal["constant", "linear", "exponential"]
 Compression = Literal["off", "messages", "stream"]
+Policy = Literal["admit", "find_key"]
+
+#: The allowed items of ``ask``.
+POLICIES: Final[tuple[Policy, ...]] = ("admit", "find_key")
 
 
 def _in_range(owner: str, name: str, value: float, *, low: float, high: float) -> None:
@@ -132,6 +136,13 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     #: they are relayed unchanged.
     compression: Compression = "off"
     retry: Retry = Retry()
+    #: About what the host is asked before a request goes to a provider: "admit" whether it may
+    #: (:class:`~.effects.Admit`), "find_key" for its key (:class:`~.effects.FindKey`). Nothing: it costs nothing.
+    ask: tuple[Policy, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not set(self.ask).issubset(POLICIES):
+            raise ValueError(f"gatewaysettings.ask has an item that is no question; allowed are {', '.join(POLICIES)}")
 
 
 #: The allowed values of ``key_in``, in words.

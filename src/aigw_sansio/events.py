@@ -300,6 +300,22 @@ class ConnectionRefused(msgspec.Struct, frozen=True, tag_field="type", tag="conn
     address: str
 
 
+class RequestDenied(msgspec.Struct, frozen=True, tag_field="type", tag="request.denied"):
+    """The host denied a request for a provider (:class:`~.effects.Denied`), so no exchange began. ``step`` is the one
+    that it denied; the others are as for ``Denied``. A realtime session that is denied is an :class:`UpgradeRefused`.
+    """
+
+    session: int
+    event_id: str
+    log_id: str
+    step: int
+    provider: str
+    status: int
+    code: int
+    reason: str
+    retry_after_s: float | None = None
+
+
 class RequestAdmitted(msgspec.Struct, frozen=True, tag_field="type", tag="request.admitted"):
     """An exchange began."""
 
@@ -388,6 +404,7 @@ LifecycleEvent: TypeAlias = (
     | SessionEnded
     | UpgradeRefused
     | ConnectionRefused
+    | RequestDenied
     | RequestAdmitted
     | AttemptStarted
     | AttemptConnected

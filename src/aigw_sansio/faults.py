@@ -8,6 +8,7 @@ Every table has an entry for every kind; ``tests/unit/test_faults.py`` checks th
 """
 
 from enum import StrEnum
+from math import ceil
 from typing import Final
 
 import msgspec
@@ -81,6 +82,15 @@ class Fault(msgspec.Struct, frozen=True, gc=False):
     side: Side
     detail: str
     retryable: bool = False
+
+
+class Denial(Fault, frozen=True, gc=False):
+    """What the host denies, with the HTTP ``status`` and the envelope ``code`` that it chose, and the wait in seconds
+    after which it may allow the same request."""
+
+    status: int = 403
+    code: int = 2014
+    retry_after_s: float | None = None
 
 
 K = FaultKind
@@ -168,6 +178,23 @@ ENVELOPE_CODE: Final[dict[FaultKind, int]] = {
     K.SHUTDOWN: 2011,
     K.INTERNAL: 2005,
 }
+
+
+def http_status(fault: Fault) -> int:
+    """The HTTP status of ``fault``."""
+    return fault.status if isinstance(fault, Denial) else HTTP_STATUS[fault.kind]
+
+
+def envelope_code(fault: Fault) -> int:
+    """The code of ``fault`` in the error envelope."""
+    return fault.code if isinstance(fault, Denial) else ENVELOPE_CODE[fault.kind]
+
+
+def retry_after(fault: Fault) -> str | None:
+    """The field ``retry-after`` that goes with ``fault`` (RFC 9110 section 10.2.3): whole seconds."""
+    wait_s = fault.retry_after_s if isinstance(fault, Denial) else None
+    return None if wait_s is None else str(ceil(wait_s))
+
 
 #: Close code for the peer that caused the fault (RFC 6455 section 7.4.1).
 CLOSE_CODE: Final[dict[FaultKind, int]] = {

@@ -5,7 +5,8 @@ differs. Must not know: the meaning of any call, and the place at which the line
 
 The core is deterministic: only the seed, the settings and the calls decide. So the record of a run that went wrong is a
 test; it needs no sockets and no clock. A record holds everything that peers sent, *secrets included*: keep it as you
-keep keys. The settings are not in it; replay with the settings of the recorded run.
+keep keys. The settings are not in it, nor the keys that the host finds (:class:`~.effects.Key`); replay with those of
+the recorded run.
 """
 
 from base64 import b64encode
@@ -15,13 +16,15 @@ from hashlib import blake2b
 import msgspec
 
 from .config import Config
-from .effects import ANSWER_TYPE, Answer, Effect, Message, Unavailable
+from .effects import ANSWER_TYPES, Answer, Ask, Effect, FindKey, Key, Message, Question, Unavailable
 from .engine_api import READ_SIZE
 from .gateway import Gateway
 from .ids import AskId, ConnId
 
 #: Every class that an answer can have, by the name under which a record holds it.
-_ANSWERS: dict[str, type[Answer]] = {answer.__name__: answer for answer in (*ANSWER_TYPE.values(), Unavailable)}
+_ANSWERS: dict[str, type[Answer]] = {
+    answer.__name__: answer for answers in (*ANSWER_TYPES.values(), (Unavailable,)) for answer in answers
+}
 _ANSWER_CLASSES = tuple(_ANSWERS.values())
 #: The types of arguments that JSON has not: method and position. A record holds bytes in base64.
 _TYPES: dict[tuple[str, int], object] = {
@@ -70,6 +73,8 @@ def _plain(value: object) -> object:
         return b64encode(value).decode()
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, Key):
+        return [Key.__name__, None]  # it is not kept
     if isinstance(value, _ANSWER_CLASSES):
         return [type(value).__name__, msgspec.to_builtins(value)]
     return value
@@ -205,6 +210,28 @@ class Recorder:
         return self._gateway.snapshot()
 
 
+class _Keys:
+    """Finds the keys anew that a record does not hold."""
+
+    def __init__(self, find_key: Callable[[FindKey], Key] | None) -> None:
+        self._find_key = find_key
+        self._asked: dict[int, Question] = {}
+
+    def heard(self, effects: object) -> None:
+        """What a call of the replay returned."""
+        if isinstance(effects, list):
+            self._asked |= {effect.id: effect.question for effect in effects if isinstance(effect, Ask)}
+
+    def given(self, method: str, arguments: list[object]) -> list[object]:
+        """``arguments`` with the key that is left out of them."""
+        if method != "answer" or arguments[1] is not None:
+            return arguments
+        question = self._asked.get(int(str(arguments[0])))
+        if self._find_key is None or not isinstance(question, FindKey):
+            raise ValueError("the record has a question for a key, which it does not hold; find_key must give it")
+        return [arguments[0], self._find_key(question), *arguments[2:]]
+
+
 def _argument(method: str, position: int, raw: msgspec.Raw) -> object:
     value = msgspec.json.decode(raw)
     kind = _TYPES.get((method, position))
@@ -212,17 +239,22 @@ def _argument(method: str, position: int, raw: msgspec.Raw) -> object:
         return msgspec.convert(value, kind)
     if method == "answer" and position == 1:
         name, fields = value
+        if fields is None:
+            return None
         return msgspec.convert(fields, _ANSWERS[name])
     return value
 
 
-def replay(lines: Iterable[bytes], config: Config) -> Gateway:
+def replay(lines: Iterable[bytes], config: Config, find_key: Callable[[FindKey], Key] | None = None) -> Gateway:
     """Repeat a record on a new gateway with the settings ``config``, and return that gateway.
 
+    ``find_key`` gives the keys that the host gave, which are not in the record, as those of the settings are not.
     Raises :class:`ReplayDiffers` at the first call whose result differs, and :class:`ValueError` if the record is
-    empty. A last line without a newline is ignored: the record of a crash ends like that.
+    empty, or needs a key and there is no ``find_key``. A last line without a newline is ignored: the record of a crash
+    ends like that.
     """
     gateway: Gateway | None = None
+    keys = _Keys(find_key)
     for number, line in enumerate(lines, 1):
         if gateway is None:
             start = msgspec.json.decode(line, type=_Start)
@@ -232,8 +264,10 @@ def replay(lines: Iterable[bytes], config: Config) -> Gateway:
             break
         call = msgspec.json.decode(line, type=_Call)
         arguments = [_argument(call.method, position, raw) for position, raw in enumerate(call.arguments)]
-        if _digest(getattr(gateway, call.method)(*arguments, **call.options)) != call.result:
+        result = getattr(gateway, call.method)(*keys.given(call.method, arguments), **call.options)
+        if _digest(result) != call.result:
             raise ReplayDiffers(number, call.method)
+        keys.heard(result)
     if gateway is None:
         raise ValueError("the record is empty")
     return gateway

@@ -17,7 +17,7 @@ from typing import Final, Literal, TypeVar, get_type_hints
 import msgspec
 
 from aigw_sansio import Config, Fault, GatewaySettings, Limits, ProviderSettings, Retry, Secret, Timeouts
-from aigw_sansio.config import CLIENT_CLOCKS, Backoff, Compression
+from aigw_sansio.config import CLIENT_CLOCKS, POLICIES, Backoff, Compression
 from aigw_sansio.providers.auth import holds_key, names_a_key, read_stored_key
 from aigw_sansio.providers.headers import NEVER_FORWARDED, TOKEN
 from aigw_sansio.providers.registry import ALIASES, REGISTRY, is_custom
@@ -106,7 +106,7 @@ _NOT_SUPPORTED: Final[dict[str, object]] = {
 }
 _RETRY_KEYS: Final = {"retry_max_attempts": "max_attempts", "retry_delay": "delay_ms", "retry_backoff": "backoff"}
 _GATEWAY_KEYS: Final = (
-    "authentication", "tokens", "origins", "query_token", "providers", "endpoints", "methods", "byok_only",
+    "authentication", "tokens", "origins", "query_token", "providers", "endpoints", "methods", "byok_only", "ask",
     "compression", *_RETRY_KEYS, *_NOT_SUPPORTED,
 )  # fmt: skip
 _PROVIDER_KEYS: Final = (
@@ -267,15 +267,10 @@ class _Reader(ValueReader):
         if "endpoints" in table:
             found["endpoints"] = tuple(self.strings(f"{where}.endpoints", table["endpoints"]).values())
         if "methods" in table:
-            found["methods"] = self.methods(f"{where}.methods", table["methods"])
+            found["methods"] = self.words(f"{where}.methods", table["methods"], "method", _METHODS)
+        if "ask" in table:
+            found["ask"] = self.words(f"{where}.ask", table["ask"], "question", POLICIES)
         return found
-
-    def methods(self, where: str, value: object) -> tuple[str, ...]:
-        items = self.strings(where, value)
-        for path, method in items.items():
-            if method not in _METHODS:
-                self.error(path, f"is no method; allowed are {', '.join(_METHODS)}")
-        return tuple(items.values())
 
     def providers(
         self, key: str, parent: Table, common: Mapping[str, ProviderSettings] | None = None
@@ -325,7 +320,7 @@ class _Reader(ValueReader):
             items = self.strings(f"{where}.subprotocols", table["subprotocols"])
             self.checked(where, found, "subprotocols", tuple(items.values()))
         if "methods" in table:
-            found["methods"] = self.methods(f"{where}.methods", table["methods"])
+            found["methods"] = self.words(f"{where}.methods", table["methods"], "method", _METHODS)
         if "models" in table:
             found["models"] = tuple(self.strings(f"{where}.models", table["models"]).values())
         self.key_place(where, found)

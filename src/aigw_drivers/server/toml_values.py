@@ -98,6 +98,14 @@ class ValueReader:
         found = {path: self.string(path, item) for path, item in routes.items()}
         return {path: item for path, item in found.items() if item is not None}
 
+    def words(self, where: str, value: object, kind: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+        """The items of an array of strings, each of which is one of ``allowed``. ``kind``: what they are."""
+        items = self.strings(where, value)
+        for path, word in items.items():
+            if word not in allowed:
+                self.error(path, f"is no {kind}; allowed are {', '.join(allowed)}")
+        return tuple(word for word in items.values() if word in allowed)
+
     def boolean(self, where: str, value: object) -> bool | None:
         value = self.from_environment(where, value)
         if isinstance(value, EnvironmentText):

@@ -9,7 +9,7 @@ from typing import Final
 
 from ..config import Config
 from ..effects import (
-    ANSWER_TYPE,
+    ANSWER_TYPES,
     Answer,
     Ask,
     Close,
@@ -233,11 +233,12 @@ class Services:
         pending = self._pending.get(ask_id)
         if pending is None:
             return
-        expected = ANSWER_TYPE[type(pending.question)]
-        if not isinstance(value, (expected, Unavailable)):
+        expected = (*ANSWER_TYPES[type(pending.question)], Unavailable)
+        if not isinstance(value, expected):
+            allowed = " or ".join(kind.__name__ for kind in expected)
             raise LocalProtocolError(
-                f"answer({ask_id}): {type(pending.question).__name__} is answered by {expected.__name__} or "
-                f"Unavailable, not by {type(value).__name__}"
+                f"answer({ask_id}): {type(pending.question).__name__} is answered by {allowed}, "
+                f"not by {type(value).__name__}"
             )
         self._resolve(ask_id, value, now)
 

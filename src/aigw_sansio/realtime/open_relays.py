@@ -9,13 +9,16 @@ from ..downstream.addresses import client_at
 from ..downstream.admission import Admitted
 from ..downstream.connection_limits import refuse_dial
 from ..downstream.memory_use import ClientCensus
-from ..downstream.ports import Responder
+from ..downstream.ports import PendingRequest, Responder
 from ..downstream.refusal import refuse_request
+from ..effects import Key
 from ..engine.client import Client, Requester
 from ..engine.services import Services
-from ..faults import Fault
+from ..faults import Fault, FaultKind, Side
 from ..ids import ConnId
+from ..providers.realtime import RealtimeCall
 from .memory_use import RelayMemory
+from .opening import PendingAnswers, questions_about
 from .plan import plan
 from .relay import Relay
 from .tokens import TokenSource
@@ -28,6 +31,7 @@ class OpenRelays:
     __slots__ = (
         "_census",
         "_client_of",
+        "_draining",
         "_on_ended",
         "_register",
         "_relays",
@@ -58,6 +62,7 @@ class OpenRelays:
         self._register = register
         self._on_ended = on_ended
         self._relays: dict[int, Relay] = {}
+        self._draining = False
 
     def __len__(self) -> int:
         return len(self._relays)
@@ -68,6 +73,7 @@ class OpenRelays:
 
     def drain(self, now: float) -> None:
         """The gateway goes away: tell all of them."""
+        self._draining = True
         for relay in self:
             relay.drain(now)
 
@@ -76,14 +82,46 @@ class OpenRelays:
         for relay in self:
             relay.end_drain(now)
 
-    def open(self, admitted: Admitted, responder: Responder, now: float) -> Relay | None:
-        """A client was admitted: dial its provider. ``None`` if the request has its response already."""
+    def open(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
+        """A client was admitted: dial its provider, if the host allows it. ``None`` if the request has its response
+        already."""
+        call = self._full() or plan(self._services, admitted, now)
+        if isinstance(call, Fault):
+            return self._refuse(admitted, responder, call, now)
+        questions = questions_about(admitted, call)
+        if not questions:
+            return self._begin(admitted, responder, call, now)
+        planned = call
+
+        def decided(outcome: Fault | Key | None, at: float) -> PendingRequest | None:
+            call: RealtimeCall | Fault = outcome if isinstance(outcome, Fault) else planned
+            if isinstance(outcome, Key):
+                call = plan(self._services, admitted, at, (planned.provider, outcome))
+            call = self._going_away() or self._full() or call
+            if isinstance(call, Fault):
+                return self._refuse(admitted, responder, call, at)
+            return self._begin(admitted, responder, call, at)
+
+        return PendingAnswers(self._services, admitted, questions, decided, now)
+
+    def _full(self) -> Fault | None:
+        return refuse_dial(self._services.config.descriptors, self._taken())
+
+    def _going_away(self) -> Fault | None:
+        """The drain may have begun while the host was asked."""
+        if not self._draining:
+            return None
+        detail = "the gateway is going away; connect again"
+        return Fault(FaultKind.GOING_AWAY, Side.GATEWAY, detail, retryable=True)
+
+    def _refuse(self, admitted: Admitted, responder: Responder, fault: Fault, now: float) -> PendingRequest | None:
+        request = admitted.request
+        refuse_request(self._services, request, responder, fault, now, address=client_at(request.peer))
+        return None
+
+    def _begin(self, admitted: Admitted, responder: Responder, call: RealtimeCall, now: float) -> Relay:
         services = self._services
         request, resource = admitted.request, admitted.resource
-        call = refuse_dial(services.config.descriptors, self._taken()) or plan(services, admitted, now)
-        if isinstance(call, Fault):
-            refuse_request(services, request, responder, call, now, address=client_at(request.peer))
-            return None
         client = self._client_of(request.conn, request.peer)
         relay = Relay(
             services,

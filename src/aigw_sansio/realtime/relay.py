@@ -12,6 +12,7 @@ import msgspec
 
 from ..downstream.addresses import client_at
 from ..downstream.admission import Admitted
+from ..downstream.connection_limits import longest_life
 from ..downstream.ports import Responder
 from ..downstream.refusal import emit_refusal, refuse_request, send_refusal
 from ..engine.client import Requester
@@ -250,9 +251,8 @@ class Relay:
                 request_ids=request_ids(accepted.headers, self._redactor),
             )
         )
-        timeouts = services.config.timeouts
-        if timeouts.session_s is not None:
-            self._life_timer.arm(now + timeouts.session_s)
+        if (life_s := longest_life(services, admitted.limits)) is not None:
+            self._life_timer.arm(now + life_s)
         if self._idle_s is not None:
             self._idle_timer.arm(now + self._idle_s)
         if services.config.emit_provider_events:

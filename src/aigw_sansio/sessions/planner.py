@@ -5,12 +5,13 @@ sessions, running exchanges, and the dialect of the request.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..config import GatewaySettings
 from ..dialects.commands import Step
 from ..downstream.admission import Admitted
-from ..downstream.gateway_tokens import bearer_token, known_token, own_token_check
+from ..downstream.gateway_tokens import bearer_token, own_token_check
+from ..effects import Allowance, Key
 from ..engine.services import Services
 from ..exchanges.policy import resolve_policy
 from ..exchanges.ports import PlannedStep
@@ -19,8 +20,13 @@ from ..ids import ConnId
 from ..providers.allowed import NO_SETTINGS, refuse_call, settings_of
 from ..providers.call import build_call
 from ..providers.compat import COMPAT
+from ..providers.lending import with_key
 from ..secret import Secret
 from .compat import answer_plan, list_models, translate_step
+
+#: Keys that the host has found, by step, each with the provider that it is for.
+FoundKeys = Mapping[int, tuple[str, Key]]
+_NO_KEYS: Final[FoundKeys] = {}
 
 
 class ClientInfo(NamedTuple):
@@ -35,6 +41,9 @@ class ClientInfo(NamedTuple):
     principal: str | None
     subprotocol: str | None
     token: Secret | None = None  #: the gateway's token that let it in, if the host was asked about it
+    path: str = ""
+    origin: str | None = None
+    limits: Allowance = Allowance()
 
     @property
     def name(self) -> str:
@@ -59,6 +68,9 @@ def client_info(admitted: Admitted, subprotocol: str | None) -> ClientInfo:
         principal=admitted.principal,
         subprotocol=subprotocol,
         token=admitted.token,
+        path=admitted.path,
+        origin=admitted.origin,
+        limits=admitted.limits,
     )
 
 
@@ -67,21 +79,30 @@ def models_told(services: Services, client: ClientInfo, steps: Sequence[Step]) -
     return list_models(steps, client.settings, settings_of(client.settings, services.config.providers))
 
 
-def plan(services: Services, client: ClientInfo, steps: Sequence[Step], now: float) -> list[PlannedStep] | Fault:
+def plan(
+    services: Services, client: ClientInfo, steps: Sequence[Step], now: float, keys: FoundKeys = _NO_KEYS
+) -> list[PlannedStep] | Fault:
     """The plan of every step, or why one of them cannot run."""
     planned: list[PlannedStep] = []
     for index, step in enumerate(steps):
-        one = _plan_step(services, client, step, now)
+        one = _plan_step(services, client, step, now, keys.get(index))
         if not isinstance(one, Fault):
             planned.append(one)
         elif len(steps) == 1:
             return one
         else:
-            return Fault(one.kind, one.side, f"step {index}: {one.detail}", retryable=one.retryable)
+            return Fault(one.kind, one.side, name_step(index) + one.detail, retryable=one.retryable)
     return planned
 
 
-def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -> PlannedStep | Fault:
+def name_step(index: int) -> str:
+    """How a fault of one of several steps begins."""
+    return f"step {index}: "
+
+
+def _plan_step(
+    services: Services, client: ClientInfo, step: Step, now: float, found: tuple[str, Key] | None
+) -> PlannedStep | Fault:
     policy = resolve_policy(
         step.config,
         step_headers=step.headers,
@@ -93,7 +114,9 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
     if isinstance(policy, Fault):
         return policy
     providers = settings_of(client.settings, services.config.providers)
-    shown = _tokens(step) if client.settings.authentication else []
+    if found is not None:
+        providers = with_key(providers, *found)
+    shown = step_tokens(step) if client.settings.authentication else []
     own_tokens = own_token_check(services.own_tokens, client.settings, [client.token, *shown])
     compat = translate_step(step, providers, own_tokens) if step.provider == COMPAT else None
     if isinstance(compat, Fault):
@@ -127,18 +150,6 @@ def _plan_step(services: Services, client: ClientInfo, step: Step, now: float) -
     return PlannedStep(call, policy, answer_plan(compat, call.format))
 
 
-def unknown_tokens(settings: GatewaySettings, steps: Sequence[Step]) -> list[Secret]:
-    """The gateway tokens in the headers of ``steps`` that the settings do not list: the host decides about them."""
-    if not settings.authentication:
-        return []
-    unknown: list[Secret] = []
-    for step in steps:
-        for token in _tokens(step):
-            if not known_token(settings, token) and token not in unknown:
-                unknown.append(token)
-    return unknown
-
-
-def _tokens(step: Step) -> list[Secret]:
+def step_tokens(step: Step) -> list[Secret]:
     """The gateway tokens in the headers of a step."""
     return [Secret(bearer_token(value)) for name, value in step.headers if name.lower() == "cf-aig-authorization"]

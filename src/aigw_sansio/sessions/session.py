@@ -5,25 +5,27 @@ is closed (client protocol, sections 3 and 6). Must not know: sockets, HTTP, any
 response.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from ..dialects.base import Dialect, Listener
 from ..dialects.commands import BadCreate, Cancel, Create, Ping, Step, Unusable
 from ..downstream.channel import ChannelOwner, MessageChannel
+from ..downstream.connection_limits import longest_life
 from ..engine.client import Requester
 from ..engine.memory import PER_EXCHANGE
 from ..engine.services import Services
 from ..events import ProviderEvent, ProviderEventRead, SessionEnded, SessionOpened
 from ..exchanges.exchange import Exchange
-from ..exchanges.ports import Scheduled
+from ..exchanges.ports import PlannedStep, Scheduled
 from ..exchanges.source import Source
 from ..exchanges.translating import TranslatingEncoder
 from ..faults import Fault, FaultKind, Side
-from .client_limits import ClientLimits
-from .planner import ClientInfo, models_told, plan, unknown_tokens
+from .client_limits import ClientLimits, over_allowance
+from .host_checks import PendingCreate
+from .intake import Intake, Outcome
+from .planner import ClientInfo
 from .scheduler import FairScheduler
-from .token_checks import PendingCreate, TokenChecks
 
 #: What a step and one of its headers take in memory beside their texts: bytes, measured with CPython 3.11.
 _STEP_BYTES = 1536
@@ -46,6 +48,7 @@ class Session(Generic[Channel]):
         "_exchanges",
         "_flushing",
         "_idle_timer",
+        "_intake",
         "_life_timer",
         "_limits",
         "_on_ended",
@@ -88,13 +91,8 @@ class Session(Generic[Channel]):
         self._exchanges: dict[str, Exchange] = {}
         self._flushing: dict[str, Scheduled] = {}  # ended, but with queued messages
         self._translating: dict[str, TranslatingEncoder] = {}  # of the exchanges whose responses are written anew
-        self._checks = TokenChecks(
-            services,
-            account=client.account,
-            gateway=client.gateway,
-            decided=self._checked,
-            answered=self._check_idle,
-        )
+        self._intake = Intake(services, client, session_id, decided=self._planned, answered=self._check_idle)
+        self._checks = self._intake.checks
         self._request_bytes = 0
         self._unusable = 0
         self._draining = False
@@ -115,7 +113,6 @@ class Session(Generic[Channel]):
     def start(self, now: float) -> None:
         """Emit ``SessionOpened`` and start the timeouts. Call it before the first message of the client."""
         client = self._client
-        timeouts = self._services.config.timeouts
         self._services.emit(
             SessionOpened(
                 session=self.session_id,
@@ -128,8 +125,8 @@ class Session(Generic[Channel]):
                 subprotocol=client.subprotocol,
             )
         )
-        if timeouts.session_s is not None:
-            self._life_timer.arm(now + timeouts.session_s)
+        if (life_s := longest_life(self._services, client.limits)) is not None:
+            self._life_timer.arm(now + life_s)
         self._arm_idle(now)
 
     @property
@@ -140,7 +137,7 @@ class Session(Generic[Channel]):
     @property
     def request_bytes(self) -> int:
         """The memory that the requests of its exchanges take."""
-        return self._request_bytes
+        return self._request_bytes + self._checks.request_bytes
 
     @property
     def busy(self) -> int:
@@ -151,7 +148,7 @@ class Session(Generic[Channel]):
 
     @property
     def kept(self) -> int:
-        kept = self._request_bytes + self._scheduler.memory + self.channel.held + self.busy * PER_EXCHANGE
+        kept = self.request_bytes + self._scheduler.memory + self.channel.held + self.busy * PER_EXCHANGE
         return kept + sum(encoder.held for encoder in self._translating.values())
 
     @property
@@ -198,7 +195,7 @@ class Session(Generic[Channel]):
         channel = self.channel
         self._idle_timer.close()
         self._life_timer.close()
-        self._checks.close()
+        self._intake.close()
         self._limits.left(self)
         self._services.requesters.left(self._requester)
         gone = by is Side.CLIENT
@@ -244,36 +241,24 @@ class Session(Generic[Channel]):
         fault = self._over_limits(size, now)
         if fault is not None:
             self._refuse(pending, fault, now)
-        elif tokens := unknown_tokens(self._client.settings, create.steps):
-            self._request_bytes += size
-            self._checks.check(pending, tokens, now)
         else:
-            self._begin(pending, now)
+            self._intake.take(pending, now)
 
-    def _checked(self, pending: PendingCreate, fault: Fault | None, now: float) -> None:
-        self._request_bytes -= pending.size  # ``_begin`` counts them again
-        if fault is not None:
-            self._refuse(pending, fault, now)
+    def _planned(self, pending: PendingCreate, outcome: Outcome, now: float) -> None:
+        if isinstance(outcome, Fault):
+            self._refuse(pending, outcome, now)
+        elif isinstance(outcome, bytes):
+            self._tell(self._dialect.answered(pending.event_id, pending.log_id, outcome), now)
         else:
-            self._begin(pending, now)
+            self._begin(pending, outcome, now)
         self._check_idle(now)
 
-    def _begin(self, pending: PendingCreate, now: float) -> None:
-        create, event_id, log_id, size = pending
-        if (models := models_told(self._services, self._client, create.steps)) is not None:
-            self._tell(self._dialect.answered(event_id, log_id, models), now)
-            return
-        steps = plan(self._services, self._client, create.steps, now)
-        if isinstance(steps, Fault):
-            self._refuse(pending, steps, now)
-            return
+    def _begin(self, pending: PendingCreate, steps: Sequence[PlannedStep], now: float) -> None:
+        event_id, log_id, size = pending.event_id, pending.log_id, pending.size
         encoder = self._dialect.encoder(
             event_id, log_id, mode=steps[0].policy.response, listener=self._listener(log_id)
         )
         answers = [step.answer for step in steps]
-        kept = sum(answer.memory for answer in answers)
-        self._services.grow(kept)
-        size += kept
         if any(answer.writer or answer.notes for answer in answers):
             created = int(self._services.unix_time(now))
             most = self._services.config.limits.response_body_bytes
@@ -317,7 +302,6 @@ class Session(Generic[Channel]):
             self._limits.cancelled(now)
             exchange.cancel("cancelled", Side.CLIENT, fault, now)
         elif (pending := self._checks.withdraw(event_id)) is not None:
-            self._request_bytes -= pending.size
             self._tell(self._dialect.cancelled(event_id, pending.log_id), now)
             self._check_idle(now)
 
@@ -328,7 +312,7 @@ class Session(Generic[Channel]):
     def _over_limits(self, size: int, now: float) -> Fault | None:
         if self._draining:
             return Fault(FaultKind.GOING_AWAY, Side.GATEWAY, f"{_GOING_AWAY}; connect again", retryable=True)
-        return self._limits.refuse(size, now)
+        return self._limits.refuse(size, now) or over_allowance(self._client.limits, self.busy)
 
     # -- messages outside exchanges -----------------------------------------------------------------------------
 

@@ -8,8 +8,25 @@ from tests.peers.sockets import connect, read_exactly
 from tests.rigs.hosts import HOSTS, OURS, HostFactory, running
 from tests.rigs.toy_engines import ToyEngine
 
-from aigw_sansio.effects import Answer, Authenticate, Authenticated, Metrics, Question, Unavailable
+from aigw_sansio.effects import (
+    ANSWER_TYPES,
+    Admit,
+    Admitted,
+    Answer,
+    Authenticate,
+    Authenticated,
+    Denied,
+    FindKey,
+    Key,
+    Metrics,
+    Question,
+    ReadMetrics,
+    Sign,
+    Signed,
+    Unavailable,
+)
 from aigw_sansio.ids import ConnId
+from aigw_sansio.secret import Secret
 
 
 class _Ticker(ToyEngine):
@@ -99,6 +116,47 @@ def test_questions(
             client.sendall(b"?")
             assert read_exactly(client, 16).strip() == expected.__name__.encode()
     assert len(engine.named("answer")) == 2
+
+
+#: Every question, and an answer of each class that it can have.
+ANSWERED: list[tuple[Question, Answer]] = [
+    (Authenticate("a", "g", None), Authenticated(True, "me")),
+    (Admit("me", "a", "g", "openai", "chat/completions", "m", 2, {}), Admitted()),
+    (Admit("you", "a", "g", "openai", "chat/completions", "m", 2, {}), Denied(429, retry_after_s=1.0)),
+    (FindKey("me", "a", "g", "openai"), Key(Secret("k"))),
+    (ReadMetrics(), Metrics(b"up 1")),
+    (Sign(Secret("k"), b"message"), Signed(b"signature")),
+]
+
+
+class _AsksAll(ToyEngine):
+    """Asks all questions at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: list[Answer] = []
+
+    def on_data(self, conn: ConnId, data: bytes) -> None:
+        for question, _ in ANSWERED:
+            self.ask(question)
+
+    def on_answer(self, value: Answer) -> None:
+        self.answers.append(value)
+
+
+async def _answer_all(question: Question) -> Answer:
+    return next(answer for asked, answer in ANSWERED if asked == question)
+
+
+def test_every_question_gets_each_of_its_answers(start: HostFactory) -> None:
+    assert {type(question) for question, _ in ANSWERED} == {*ANSWER_TYPES}
+    assert {type(answer) for _, answer in ANSWERED} == {one for kinds in ANSWER_TYPES.values() for one in kinds}
+    engine = _AsksAll()
+    with running(start, engine, answer=_answer_all) as host, connect(host.port) as client:
+        client.sendall(b"?")
+        engine.wait_for("answer", times=len(ANSWERED))
+    assert len(engine.answers) == len(ANSWERED)
+    assert all(answer in engine.answers for _, answer in ANSWERED)
 
 
 async def _wrong(question: Question) -> Answer:

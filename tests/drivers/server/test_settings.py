@@ -66,6 +66,7 @@ def test_a_whole_file() -> None:
     rate_limiting_technique = "fixed"
     collect_logs = false
     byok_only = false
+    ask = ["admit", "find_key"]
     retry_max_attempts = 3
     retry_delay = 250
     retry_backoff = "linear"
@@ -204,6 +205,8 @@ BAD = [
     (GATEWAY + "providers = ['opena']", 'gateways."a/b".providers[0] is not a known provider (did you mean openai?)'),
     (GATEWAY + "providers = 1", 'gateways."a/b".providers is an integer; allowed is an array of strings'),
     (GATEWAY + "endpoints = [1]", 'gateways."a/b".endpoints[0] is an integer; allowed is a string'),
+    (GATEWAY + "ask = ['admits']", 'gateways."a/b".ask[0] is no question; allowed are admit, find_key'),
+    (GATEWAY + "ask = 'admit'", 'gateways."a/b".ask is a string; allowed is an array of strings'),
     (GATEWAY + "methods = ['get']", 'gateways."a/b".methods[0] is no method; allowed are GET, HEAD, POST, PUT, PATCH, DELETE'),
     (GATEWAY + "[gateways.'a/b'.providers.opena]", None),
     (GATEWAY + "[gateways.'a/b'.providers.openai]\nhttp2 = 1", "gateways.\"a/b\".providers.openai.http2 has a bad value; allowed are true, false and 'auto'"),

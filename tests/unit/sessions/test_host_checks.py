@@ -1,16 +1,17 @@
-"""Requests whose tokens the host judges: one question after the other, each decided once or never."""
+"""Requests that the host judges: one question after the other, each request decided once or never."""
 
 import pytest
 from tests.rigs.core_rig import Rig
 
 from aigw_sansio.config import Timeouts
 from aigw_sansio.dialects.commands import Create
-from aigw_sansio.effects import Answer, Ask, Authenticate, Authenticated, Metrics, Unavailable
+from aigw_sansio.effects import Answer, Ask, Authenticate, Authenticated, Metrics, Question, Unavailable
 from aigw_sansio.errors import LocalProtocolError
-from aigw_sansio.faults import Fault, FaultKind, Side
+from aigw_sansio.faults import Fault, FaultKind
 from aigw_sansio.ids import AskId
 from aigw_sansio.secret import Secret
-from aigw_sansio.sessions.token_checks import PendingCreate, TokenChecks
+from aigw_sansio.sessions.host_checks import HostChecks, PendingCreate
+from aigw_sansio.sessions.step_questions import refusal
 
 ALLOWED, REFUSED = Authenticated(True), Authenticated(False)
 
@@ -22,22 +23,25 @@ class Host(Rig):
         super().__init__(timeouts=Timeouts(ask_s=5.0))
         self.asked: list[tuple[AskId, str]] = []
         self.decided: list[tuple[str, FaultKind | None, float]] = []
-        self.faults: list[Fault] = []
+        self.answers_of: dict[str, list[Answer]] = {}
         self.answers: list[float] = []  # those that left another question
-        self.checks = TokenChecks(
-            self.services, account="acme", gateway="main", decided=self._decided, answered=self.answers.append
+        self.checks = HostChecks(
+            self.services, refusal=self._refusal, decided=self._decided, answered=self.answers.append
         )
 
-    def _decided(self, pending: PendingCreate, fault: Fault | None, now: float) -> None:
+    def _refusal(self, pending: PendingCreate, question: Question, answer: Answer) -> Fault | None:
+        return refusal(question, answer, len(pending.create.steps))
+
+    def _decided(self, pending: PendingCreate, outcome: Fault | list[Answer], now: float) -> None:
         assert pending.event_id not in self.checks, "it is decided, so its id is free"
-        self.decided.append((pending.event_id, fault.kind if fault is not None else None, now))
-        if fault is not None:
-            self.faults.append(fault)
+        self.decided.append((pending.event_id, outcome.kind if isinstance(outcome, Fault) else None, now))
+        if not isinstance(outcome, Fault):
+            self.answers_of[pending.event_id] = outcome
 
     def check(self, event_id: str, *tokens: str) -> PendingCreate:
         create = Create(event_id, [])
         pending = PendingCreate(create=create, event_id=event_id, log_id=f"log-{event_id}", size=9)
-        self.checks.check(pending, [Secret(token) for token in tokens], self.now)
+        self.checks.check(pending, [Authenticate("acme", "main", Secret(token)) for token in tokens], self.now)
         self.questions()
         return pending
 
@@ -65,11 +69,13 @@ def test_an_allowed_token() -> None:
     assert "a" in host.checks
     assert len(host.checks) == 1
     assert list(host.checks) == [pending]
+    assert host.checks.request_bytes == 9
     assert host.decided == []
     host.now = 1.5
     host.answer(ALLOWED)
     assert host.decided == [("a", None, 1.5)]
-    assert len(host.checks) == 0
+    assert host.answers_of["a"] == [ALLOWED]
+    assert len(host.checks) == host.checks.request_bytes == 0
     assert host.services.timers.next_deadline() is None
 
 
@@ -80,11 +86,6 @@ def test_a_refused_token_and_a_host_that_cannot_tell(value: Answer) -> None:
     host.answer(value)
     assert host.decided == [("a", FaultKind.UNAUTHORIZED, 0.0)]
     assert host.tokens == ["t1"]  # the second is not asked about any more
-    (fault,) = host.faults
-    assert fault.side is Side.CLIENT
-    assert not fault.retryable
-    assert "cf-aig-authorization" in fault.detail
-    assert "t1" not in fault.detail
 
 
 def test_a_host_that_says_nothing() -> None:
