@@ -1,6 +1,7 @@
 """Effects: what the core tells its driver to do, and the questions it asks its host.
 
-Data only. The closed list of effects, questions and their answers. Must not know: how any of them is carried out.
+Decides: the closed list of effects, questions and their answers, and what each of them shows of itself. Must not know:
+how any of them is carried out.
 
 After every call into :class:`aigw_sansio.gateway.Gateway` the driver takes ``effects()`` and executes them in order.
 Effects carry no bytes of a connection: :class:`Flush` says that there are some, and the driver pulls them.

@@ -5,7 +5,7 @@ Decides: its JSON form. Must not know: when it is sent.
 
 import msgspec
 
-from .faults import Fault, envelope_code
+from .faults import Fault
 
 
 class _Item(msgspec.Struct):
@@ -23,7 +23,7 @@ class _Envelope(msgspec.Struct):
 def error_envelope(fault: Fault) -> bytes:
     """The JSON body that reports ``fault``."""
     return msgspec.json.encode(
-        _Envelope(success=False, result=[], messages=[], error=[_Item(envelope_code(fault), fault.detail)])
+        _Envelope(success=False, result=[], messages=[], error=[_Item(fault.envelope_code, fault.detail)])
     )
 
 

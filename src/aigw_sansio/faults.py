@@ -83,6 +83,21 @@ class Fault(msgspec.Struct, frozen=True, gc=False):
     detail: str
     retryable: bool = False
 
+    @property
+    def http_status(self) -> int:
+        """Its HTTP status."""
+        return HTTP_STATUS[self.kind]
+
+    @property
+    def envelope_code(self) -> int:
+        """Its code in the error envelope."""
+        return ENVELOPE_CODE[self.kind]
+
+    @property
+    def retry_after(self) -> str | None:
+        """The field ``retry-after`` that goes with it (RFC 9110 section 10.2.3), in whole seconds; ``None``: none."""
+        return None
+
 
 class Denial(Fault, frozen=True, gc=False):
     """What the host denies, with the HTTP ``status`` and the envelope ``code`` that it chose, and the wait in seconds
@@ -91,6 +106,18 @@ class Denial(Fault, frozen=True, gc=False):
     status: int = 403
     code: int = 2014
     retry_after_s: float | None = None
+
+    @property
+    def http_status(self) -> int:
+        return self.status
+
+    @property
+    def envelope_code(self) -> int:
+        return self.code
+
+    @property
+    def retry_after(self) -> str | None:
+        return None if self.retry_after_s is None else str(ceil(self.retry_after_s))
 
 
 K = FaultKind
@@ -178,23 +205,6 @@ ENVELOPE_CODE: Final[dict[FaultKind, int]] = {
     K.SHUTDOWN: 2011,
     K.INTERNAL: 2005,
 }
-
-
-def http_status(fault: Fault) -> int:
-    """The HTTP status of ``fault``."""
-    return fault.status if isinstance(fault, Denial) else HTTP_STATUS[fault.kind]
-
-
-def envelope_code(fault: Fault) -> int:
-    """The code of ``fault`` in the error envelope."""
-    return fault.code if isinstance(fault, Denial) else ENVELOPE_CODE[fault.kind]
-
-
-def retry_after(fault: Fault) -> str | None:
-    """The field ``retry-after`` that goes with ``fault`` (RFC 9110 section 10.2.3): whole seconds."""
-    wait_s = fault.retry_after_s if isinstance(fault, Denial) else None
-    return None if wait_s is None else str(ceil(wait_s))
-
 
 #: Close code for the peer that caused the fault (RFC 6455 section 7.4.1).
 CLOSE_CODE: Final[dict[FaultKind, int]] = {

@@ -71,7 +71,13 @@ def admit(
 def find_key(client: tuple[str | None, str, str], *, provider: str, headers: Mapping[str, str]) -> FindKey:
     """The question for the key to ``provider``. The parameters are those of :func:`admit`."""
     principal, account, gateway = client
-    return FindKey(principal, account, gateway, provider, alias=headers.get(ALIAS) or "default")
+    return FindKey(
+        principal=principal,
+        account=account,
+        gateway=gateway,
+        provider=provider,
+        alias=headers.get(ALIAS) or "default",
+    )
 
 
 def denial(answer: Answer, prefix: str = "") -> Denial | None:

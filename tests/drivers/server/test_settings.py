@@ -108,6 +108,7 @@ def test_a_whole_file() -> None:
                     tokens=(Secret(CANARY), Secret("second")),
                     origins=("https://app.example", "http://localhost:3000", "null"),
                     query_token=True,
+                    ask=("admit", "find_key"),
                     compression="stream",
                     retry=Retry(max_attempts=3, delay_ms=250, backoff="linear"),
                 ),

@@ -5,7 +5,7 @@ import pytest
 from aigw_sansio.config import GatewaySettings
 from aigw_sansio.downstream.policy_questions import admit, denial, find_key, wants_key
 from aigw_sansio.effects import Admitted, Denied, MetadataValue, Unavailable
-from aigw_sansio.faults import FaultKind, envelope_code, http_status, retry_after
+from aigw_sansio.faults import FaultKind
 
 CLIENT = "alice", "acme", "main"
 
@@ -59,15 +59,15 @@ def test_a_key_is_wanted_if_the_client_has_none() -> None:
 def test_a_denial_has_the_hosts_status_and_our_code_for_it(status: int, kind: FaultKind, code: int) -> None:
     fault = denial(Denied(status, message="no"), "step 1: ")
     assert fault is not None
-    assert (fault.kind, http_status(fault), envelope_code(fault)) == (kind, status, code)
-    assert (fault.detail, fault.retryable, retry_after(fault)) == ("step 1: no", False, None)
+    assert (fault.kind, fault.http_status, fault.envelope_code) == (kind, status, code)
+    assert (fault.detail, fault.retryable, fault.retry_after) == ("step 1: no", False, None)
 
 
 @pytest.mark.parametrize(("wait_s", "told"), [(0.0, "0"), (0.2, "1"), (7.0, "7"), (86_400.5, "86401")])
 def test_a_wait_is_told_in_whole_seconds(wait_s: float, told: str) -> None:
     fault = denial(Denied(429, 3000, retry_after_s=wait_s))
     assert fault is not None
-    assert (retry_after(fault), fault.retryable, envelope_code(fault)) == (told, True, 3000)
+    assert (fault.retry_after, fault.retryable, fault.envelope_code) == (told, True, 3000)
 
 
 def test_other_answers_deny_nothing() -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from ...envelope import error_envelope
 from ...events import FinishReason, ProviderEvent
-from ...faults import Fault, envelope_code, http_status, retry_after
+from ...faults import Fault
 from ...formats.translation import Note
 
 _encode = msgspec.json.encode
@@ -48,9 +48,9 @@ def created(metadata: Metadata, response: bytes | None) -> bytes:
 
 def refused(metadata: Metadata, fault: Fault) -> bytes:
     """``universal.created`` with the envelope of ``fault`` as its response."""
-    metadata.status = http_status(fault)
+    metadata.status = fault.http_status
     metadata.content_type = "application/json"
-    if (wait := retry_after(fault)) is not None:
+    if (wait := fault.retry_after) is not None:
         metadata.headers = {"retry-after": wait}
     return created(metadata, error_envelope(fault))
 
@@ -81,7 +81,7 @@ def error(fault: Fault, metadata: Metadata | None, running_id: str | None = None
     """``universal.error``: with ``metadata`` it ends that exchange. Without it, a message cannot be used
     (``running_id``: the exchange whose id it repeats)."""
     body = _ErrorBody(
-        code=envelope_code(fault),
+        code=fault.envelope_code,
         message=fault.detail,
         kind=fault.kind.value,
         retryable=fault.retryable,
