@@ -18,7 +18,7 @@ import anyio.from_thread
 import anyio.lowlevel
 from anyio.abc import TaskGroup, TaskStatus
 
-from aigw_sansio import Answer, Ask, Close, Connect, ConnId, Effect, Engine, Event, Question, Unavailable
+from aigw_sansio import Answer, Ask, Close, Connect, ConnId, Effect, Engine, Event, Question, Tunnel, Unavailable
 from aigw_sansio.effects import ANSWER_TYPES
 
 from .core.hosted import Hosted, MessageHandler
@@ -29,11 +29,14 @@ from .core.resolver import AddressInfo, Resolver
 from .core.sockets import (
     Listener,
     LookUp,
+    Talk,
     address_text,
     dial_tcp,
     failure_text,
     local_address,
     make_non_blocking,
+    open_tunnel,
+    talk,
     tls_handshake,
 )
 from .core.tls import TlsPipe, client_context
@@ -267,7 +270,7 @@ class AnyioDriver(Transfer):
         opened = False
         try:
             with anyio.move_on_after(HANDSHAKE_S):
-                await self._tls_handshake(sock, pipe)
+                await tls_handshake(self._talk(sock), pipe)
                 opened = True
                 if self._draining:
                     sock.close()
@@ -322,14 +325,19 @@ class AnyioDriver(Transfer):
         done = False
         with scope:
             try:
-                sock = await self._dial_tcp(effect.host, effect.port, partial(self._look_up, link))
+                peer = effect.proxy or effect
+                sock = await self._dial_tcp(peer.host, peer.port, partial(self._look_up, link))
+                if effect.proxy is not None:
+                    await open_tunnel(self._talk(sock), Tunnel(effect))
                 if effect.tls is not None:
                     context = client_context(effect.tls.ca_file, effect.alpn)
                     pipe = TlsPipe(context, server_side=False, server_hostname=effect.tls.server_hostname)
-                    await self._tls_handshake(sock, pipe)
+                    await tls_handshake(self._talk(sock), pipe)
                 done = True
             except (OSError, ValueError) as exc:
                 failure = failure_text(exc)
+                if effect.proxy is not None and sock is None:
+                    failure = f"no connection to the proxy: {failure}"
             finally:
                 if not done and sock is not None:
                     sock.close()
@@ -386,8 +394,8 @@ class AnyioDriver(Transfer):
             del self._given_up[conn]
             self._call_engine(self._engine.closed, conn)
 
-    async def _tls_handshake(self, sock: ByteSocket, pipe: TlsPipe) -> None:
-        await tls_handshake(sock, pipe)
+    def _talk(self, sock: ByteSocket) -> Talk:
+        return talk(sock)
 
     # -- questions and time -------------------------------------------------------------------------------------
 

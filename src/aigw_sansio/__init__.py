@@ -10,7 +10,8 @@ What there is
 * The engine: :class:`Gateway`; :class:`Engine`, its interface as a type; :data:`READ_SIZE`.
 * Settings: :class:`Config` with :class:`Limits`, :class:`Timeouts`, :class:`Retry`, :class:`GatewaySettings`,
   :class:`ProviderSettings`; :class:`Secret` for every value that nobody may see.
-* Effects, for the driver to execute: :class:`Connect` (with :class:`Tls`), :class:`Flush`, :class:`PauseReading`,
+* Effects, for the driver to execute: :class:`Connect` (with :class:`Tls`; with a :class:`Proxy`, for which there is
+  :class:`Tunnel`), :class:`Flush`, :class:`PauseReading`,
   :class:`ResumeReading`, :class:`Close`, :class:`Ask`, :class:`Emit`, :class:`Continue`; ``Effect`` is any of them.
 * Clients without bytes, of a host that owns the WebSocket: :class:`MessageEngine` has their inputs, :class:`Message` is
   one message; their effects are :class:`Accept`, :class:`Refuse`, :class:`CloseMessages`.
@@ -46,6 +47,12 @@ The ten duties of a driver
 9. Call ``handle_timeout`` at or after ``next_timeout()``.
 10. After ``Continue`` serve each ready socket once, let everything else in the loop run that is ready, then call
     ``proceed(now)``; again for each ``Continue`` that comes. It is no deadline: ``next_timeout()`` does not know of it.
+
+Proxies
+-------
+If a ``Connect`` has a ``proxy``, a driver dials that one, sends ``Tunnel(effect).request`` and feeds what comes to
+``receive_data`` until it returns true. If there is a ``failure``, the dial has failed with these words; otherwise the
+connection is now one to ``host``, and TLS begins in it. The dial lasts until TLS is done: ``Close`` cancels all of it.
 
 Clients without bytes
 ---------------------
@@ -124,8 +131,10 @@ from .events import (
 from .faults import Fault, FaultKind, Side
 from .gateway import Gateway
 from .ids import AskId, ConnId
+from .proxy import Proxy
 from .recorder import Recorder, ReplayDiffers, replay
 from .secret import Secret
+from .wires.tunnel import Tunnel
 
 #: The version of the package. A literal: the core may not ask ``importlib.metadata``.
 __version__ = "0.2.0"
@@ -179,6 +188,7 @@ __all__ = [
     "ProviderEvent",
     "ProviderEventRead",
     "ProviderSettings",
+    "Proxy",
     "Question",
     "ReadMetrics",
     "ReasoningDelta",
@@ -204,6 +214,7 @@ __all__ = [
     "Tls",
     "ToolCallDelta",
     "ToolCallStarted",
+    "Tunnel",
     "Unavailable",
     "Unrecognised",
     "UpgradeRefused",

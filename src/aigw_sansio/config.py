@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from .proxy import check_no_proxy, read_proxy
 from .secret import Secret
 
 Backoff = Literal["constant", "linear", "exponential"]
@@ -173,8 +174,11 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()  #: the provider's names of those that clients are told of; others can be asked too
     http2: Literal["auto", "on", "off"] = "auto"  #: "on" without TLS is h2c with prior knowledge
     ca_file: str | None = None
+    #: The HTTP proxy to this provider, "http://USER:PASSWORD@HOST:PORT", in place of that of all; "none": no proxy.
+    proxy: Secret | None = None
 
     def __post_init__(self) -> None:
+        _check_proxy("provider.proxy", self.proxy)
         if self.origin is not None and not _ORIGIN.fullmatch(self.origin):
             raise ValueError("provider.origin is no origin; allowed are 'pass' and scheme://host[:port]")
         if self.key_in is not None and not _KEY_IN.fullmatch(self.key_in):
@@ -188,8 +192,16 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
             f"ProviderSettings(base_url={shown_url(self.base_url)!r}, realtime_url={shown_url(self.realtime_url)!r}, "
             f"api_key={self.api_key!r}, headers={names!r}, origin={self.origin!r}, key_in={self.key_in!r}, "
             f"subprotocols={self.subprotocols!r}, methods={self.methods!r}, models={self.models!r}, "
-            f"http2={self.http2!r}, ca_file={self.ca_file!r})"
+            f"http2={self.http2!r}, ca_file={self.ca_file!r}, proxy={self.proxy!r})"
         )
+
+
+def _check_proxy(name: str, proxy: Secret | None) -> None:
+    if proxy is not None:
+        try:
+            read_proxy(proxy)
+        except ValueError as error:
+            raise ValueError(f"{name} {error}") from None
 
 
 def shown_url(url: str | None) -> str | None:
@@ -206,8 +218,8 @@ CLIENT_CLOCKS: Final = ("connect_s", "first_byte_s", "idle_s", "total_s")
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All settings of a gateway process. ``gateways`` is keyed by ``"account/gateway"``, ``providers`` by slug.
 
-    ``ValueError`` if ``trusted_proxies`` has an item that is no address or network, or ``ceilings`` one that is no
-    clock of a request.
+    ``ValueError`` if ``trusted_proxies`` has an item that is no address or network, ``ceilings`` one that is no clock
+    of a request, or ``proxy`` or ``no_proxy`` have another form.
     """
 
     gateways: dict[str, GatewaySettings] = msgspec.field(default_factory=lambda: {"local/default": GatewaySettings()})
@@ -221,8 +233,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     #: How many connections the process can hold, of clients and to providers. ``None``: it is not known.
     descriptors: int | None = None
     emit_provider_events: bool = False
+    #: The HTTP proxy to all providers, "http://USER:PASSWORD@HOST:PORT", and the hosts that are reached without it; so
+    #: are those on this machine.
+    proxy: Secret | None = None
+    no_proxy: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        _check_proxy("config.proxy", self.proxy)
+        for item in self.no_proxy:
+            try:
+                check_no_proxy(item)
+            except ValueError as error:
+                raise ValueError(f"config.no_proxy has an item that {error}") from None
         if not set(self.ceilings).issubset(CLIENT_CLOCKS):
             raise ValueError(f"config.ceilings has an item that is no clock; allowed are {', '.join(CLIENT_CLOCKS)}")
         for text in self.trusted_proxies:

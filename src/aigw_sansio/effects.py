@@ -16,6 +16,7 @@ import msgspec
 
 from .events import Event
 from .ids import AskId, ConnId
+from .proxy import Proxy
 from .secret import Secret
 
 _FIELD_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -36,7 +37,9 @@ class Tls(msgspec.Struct, frozen=True):
 class Connect(msgspec.Struct, frozen=True):
     """Dial ``host``:``port`` and report ``connected(conn, alpn)`` or ``connect_failed(conn, reason)``.
 
-    ``tls`` is ``None`` for plain TCP. ``alpn``: the protocol ids to offer, best first; may be empty.
+    ``tls`` is ``None`` for plain TCP. ``alpn``: the protocol ids to offer, best first; may be empty. With a ``proxy``
+    dial that one instead, open a :class:`~aigw_sansio.Tunnel` through it, and begin TLS in the tunnel. ``host`` is then
+    not looked up; the proxy does that.
     """
 
     conn: ConnId
@@ -44,6 +47,7 @@ class Connect(msgspec.Struct, frozen=True):
     port: int
     tls: Tls | None
     alpn: tuple[str, ...]
+    proxy: Proxy | None = None
 
 
 class Flush(msgspec.Struct, frozen=True, gc=False):

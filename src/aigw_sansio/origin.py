@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from .secret import Secret
+
 
 class Origin(msgspec.Struct, frozen=True):
     """A server and how to reach it: the origin of RFC 9110 section 4.3.1, with the settings for trust and protocol."""
@@ -16,6 +18,7 @@ class Origin(msgspec.Struct, frozen=True):
     port: int
     ca_file: str | None = None
     http2: Literal["auto", "on", "off"] = "auto"
+    proxy: Secret | None = None  #: the provider's own setting
 
     @property
     def authority(self) -> str:

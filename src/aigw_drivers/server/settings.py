@@ -24,7 +24,8 @@ from aigw_sansio.providers.registry import ALIASES, REGISTRY, is_custom
 from aigw_sansio.providers.row import Provider
 from aigw_sansio.providers.target import RefusedTarget, parse_base_url
 
-from .toml_values import EnvironmentText, Table, ValueReader, key_text, kind_of, suggestion, toml_text
+from .proxy_values import ProxyReader
+from .toml_values import EnvironmentText, Table, key_text, kind_of, suggestion, toml_text
 
 
 class SettingsError(Exception):
@@ -111,10 +112,10 @@ _GATEWAY_KEYS: Final = (
 )  # fmt: skip
 _PROVIDER_KEYS: Final = (
     "base_url", "realtime_url", "api_key", "headers", "origin", "key_in", "subprotocols", "methods",
-    "models", "http2", "ca_file",
+    "models", "http2", "ca_file", "proxy",
 )  # fmt: skip
 _SERVER_KEYS: Final = ("host", "port", "tls_certificate", "tls_key", "workers")
-_SERVER_KEYS_OF_CORE: Final = ("hosts", "trusted_proxies")
+_SERVER_KEYS_OF_CORE: Final = ("hosts", "trusted_proxies", "proxy", "no_proxy")
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _TABLES: Final = ("server", "gateways", "providers", "limits", "timeouts", "store")
 _HTTP2: Final[dict[object, Literal["auto", "on", "off"]]] = {True: "on", False: "off", "auto": "auto"}
@@ -130,13 +131,12 @@ _HEADER_VALUE: Final = re.compile(r"[ -~\t\x80-\xff]*\Z")
 _LOOPBACK: Final = re.compile(r"(?:127\.[0-9.]+|localhost|::1)\Z")
 
 
-class _Reader(ValueReader):
+class _Reader(ProxyReader):
     """Reads one document; records every error and continues with the default."""
 
     def __init__(self, file: str, environ: Mapping[str, str], is_file: Callable[[str], bool]) -> None:
         super().__init__(file, environ)
         self.is_file = is_file
-        self.holds_secrets = False
 
     def read(self, document: Table) -> Settings:
         self.known("", document, _TABLES)
@@ -157,6 +157,8 @@ class _Reader(ValueReader):
             providers=providers,
             hosts=self.hosts(server),
             trusted_proxies=self.proxies(server),
+            proxy=self.proxy("server.proxy", server.get("proxy")),
+            no_proxy=self.no_proxy("server.no_proxy", server.get("no_proxy", [])),
             limits=self.core("limits", self.table("limits", document), Limits),
             timeouts=self.core("timeouts", clocks, Timeouts),
             ceilings=tuple(name for name in CLIENT_CLOCKS if name in clocks),
@@ -332,6 +334,8 @@ class _Reader(ValueReader):
                 found["http2"] = _HTTP2[value]
             elif value is not None:
                 self.error(f"{where}.http2", "has a bad value; allowed are true, false and 'auto'")
+        if "proxy" in table:
+            found["proxy"] = self.proxy(f"{where}.proxy", table["proxy"])
         if "ca_file" in table:
             found["ca_file"] = self.path(f"{where}.ca_file", table["ca_file"])
         return ProviderSettings(**found) if common is None else msgspec.structs.replace(common, **found)

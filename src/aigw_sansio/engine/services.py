@@ -31,6 +31,7 @@ from ..ids import (
 from ..secret import SecretSet
 from .client import Client, Requesters
 from .dials import Dials
+from .proxies import Proxies
 from .seeded_random import (
     SeededRandom,
 )
@@ -65,6 +66,7 @@ class Services:
         "dials",
         "effects",
         "own_tokens",
+        "proxies",
         "random",
         "requesters",
         "short_of_memory",
@@ -81,6 +83,8 @@ class Services:
         self.config = config
         #: The tokens of all gateways: none of them goes upstream.
         self.own_tokens = SecretSet(token for gateway in config.gateways.values() for token in gateway.tokens)
+        #: Which connections go through one.
+        self.proxies = Proxies(config)
         self.random = SeededRandom(seed)
         self._weigh: Callable[[float], None] | None = None
         self._weighs_soon = False  # at the end of this input

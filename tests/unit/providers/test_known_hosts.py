@@ -63,3 +63,10 @@ def test_those_that_a_stored_key_names(slug: str, key: dict[str, str], expected:
 def test_a_stored_key_that_names_none(text: str) -> None:
     own = {slug: ProviderSettings(api_key=Secret(text)) for slug in ("azure-openai", "custom-x", "openai")}
     assert known_hosts(Config(providers=own)) == known_hosts(Config())
+
+
+def test_proxies() -> None:
+    own = ProviderSettings(proxy=Secret("http://user:pass@one.test:1"))
+    config = Config(providers={"openai": own, "grok": ProviderSettings(proxy=Secret("none"))})
+    assert "one.test" in known_hosts(config)
+    assert "all.test" in known_hosts(Config(proxy=Secret("http://all.test")))
