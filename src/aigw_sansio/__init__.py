@@ -131,7 +131,7 @@ from .events import (
 from .faults import Fault, FaultKind, Side
 from .gateway import Gateway
 from .ids import AskId, ConnId
-from .proxy import Proxy
+from .origin import Proxy
 from .recorder import Recorder, ReplayDiffers, replay
 from .secret import Secret
 from .wires.tunnel import Tunnel

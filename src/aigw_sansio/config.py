@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from .proxy import check_no_proxy, read_proxy
+from .origin import check_no_proxy, read_proxy
 from .secret import Secret
 
 Backoff = Literal["constant", "linear", "exponential"]

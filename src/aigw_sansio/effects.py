@@ -16,7 +16,7 @@ import msgspec
 
 from .events import Event
 from .ids import AskId, ConnId
-from .proxy import Proxy
+from .origin import Proxy
 from .secret import Secret
 
 _FIELD_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")

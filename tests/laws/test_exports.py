@@ -58,6 +58,7 @@ INNER_MODULES = {
     "anyio_driver": {"effects"},
     "asgi": {"providers.known_hosts"},
     "server.serve": {"providers.known_hosts"},
+    "server.proxy_values": {"origin"},  # what a proxy is, and its words for one that is none
     "server.concerns": {"providers.auth"},  # which names say that a value is a key
     "server.settings": {
         "config",

@@ -7,7 +7,7 @@ tables have them.
 from collections.abc import Mapping
 
 from aigw_sansio import Secret
-from aigw_sansio.proxy import check_no_proxy, read_proxy
+from aigw_sansio.origin import check_no_proxy, read_proxy
 
 from .toml_values import EnvironmentText, ValueReader
 

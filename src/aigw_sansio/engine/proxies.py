@@ -5,8 +5,7 @@ know: how a tunnel is opened.
 """
 
 from ..config import Config
-from ..origin import Origin
-from ..proxy import Proxy, goes_direct, read_proxy
+from ..origin import Origin, Proxy, goes_direct, read_proxy
 
 
 class Proxies:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from ..config import Config, ProviderSettings
-from ..proxy import read_proxy
+from ..origin import read_proxy
 from ..secret import Secret
 from .auth import StoredAws, StoredAzure, StoredGoogle, read_stored_key
 from .google_token import TOKEN_URI

@@ -4,7 +4,7 @@ import pytest
 
 from aigw_sansio.effects import Connect
 from aigw_sansio.ids import ConnId
-from aigw_sansio.proxy import Proxy
+from aigw_sansio.origin import Proxy
 from aigw_sansio.secret import Secret
 from aigw_sansio.wires.tunnel import Tunnel
 
