@@ -6,16 +6,19 @@ differs. Must not know: the meaning of any call, and the place at which the line
 The core is deterministic: only the seed, the settings and the calls decide. So the record of a run that went wrong is a
 test; it needs no sockets and no clock. A record holds everything that peers sent, *secrets included*: keep it as you
 keep keys. The settings are not in it, nor the keys that the host finds (:class:`~.effects.Key`); replay with those of
-the recorded run.
+the recorded run. Nor are the credentials with which a universal client of ``open_messages`` comes
+(:mod:`.downstream.masking`); a token that only the host knows must not be in its messages again.
 """
 
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
+from typing import TypeAlias
 
 import msgspec
 
 from .config import Config
+from .downstream.masking import mask, unmask
 from .effects import ANSWER_TYPES, Answer, Ask, Effect, FindKey, Key, Message, Question, Unavailable
 from .engine_api import READ_SIZE
 from .gateway import Gateway
@@ -26,6 +29,7 @@ _ANSWERS: dict[str, type[Answer]] = {
     answer.__name__: answer for answers in (*ANSWER_TYPES.values(), (Unavailable,)) for answer in answers
 }
 _ANSWER_CLASSES = tuple(_ANSWERS.values())
+Arguments: TypeAlias = tuple[object, ...]
 #: The types of arguments that JSON has not: method and position. A record holds bytes in base64.
 _TYPES: dict[tuple[str, int], object] = {
     ("receive_data", 1): bytes,
@@ -80,6 +84,14 @@ def _plain(value: object) -> object:
     return value
 
 
+def _masked(config: Config, target: object, peer: object, headers: object, items: object, *more: object) -> Arguments:
+    """The arguments of ``open_messages`` as a record holds them."""
+    assert isinstance(target, bytes)
+    assert isinstance(headers, list)
+    assert isinstance(items, list)
+    return (target, peer, *mask(config, target, headers, items), *more)
+
+
 class Recorder:
     """An :class:`~.engine_api.Engine` that passes each call to a gateway of its own and records it.
 
@@ -87,15 +99,18 @@ class Recorder:
     newline included, after the call has returned. Later call :func:`replay` with the lines.
     """
 
-    __slots__ = ("_gateway", "_write")
+    __slots__ = ("_config", "_gateway", "_write")
 
     def __init__(self, config: Config, seed: bytes, wall_offset: float, write: Callable[[bytes], object]) -> None:
         self._gateway = Gateway(config, seed, wall_offset)
+        self._config = config
         self._write = write
         write(msgspec.json.encode(_Start(seed.hex(), wall_offset)) + b"\n")
 
     def _call(self, method: str, *arguments: object, **options: str | bool) -> object:
         result = getattr(self._gateway, method)(*arguments, **options)
+        if method == "open_messages":
+            arguments = _masked(self._config, *arguments)
         raw = [msgspec.Raw(msgspec.json.encode(_plain(argument))) for argument in arguments]
         line = [method, raw, _digest(result), options] if options else [method, raw, _digest(result)]
         self._write(msgspec.json.encode(line) + b"\n")
@@ -264,6 +279,11 @@ def replay(lines: Iterable[bytes], config: Config, find_key: Callable[[FindKey],
             break
         call = msgspec.json.decode(line, type=_Call)
         arguments = [_argument(call.method, position, raw) for position, raw in enumerate(call.arguments)]
+        if call.method == "open_messages":
+            target, peer, headers, items, *more = arguments
+            assert isinstance(headers, list)
+            assert isinstance(items, list)
+            arguments = [target, peer, *unmask(config, headers, items), *more]
         result = getattr(gateway, call.method)(*keys.given(call.method, arguments), **call.options)
         if _digest(result) != call.result:
             raise ReplayDiffers(number, call.method)

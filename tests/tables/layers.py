@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "realtime": {"engine", "wires", "bodies", "formats", "providers", "downstream"},
     "gateway": {"engine", "wires", "providers", "upstream", "downstream", "dialects", "sessions", "realtime"},
     "engine_api": set(),
-    "recorder": {"gateway", "engine_api"},
+    "recorder": {"downstream", "gateway", "engine_api"},
     "testing": {"wires"},
     "__init__": {"wires", "gateway", "engine_api", "recorder"},
 }

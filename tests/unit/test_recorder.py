@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from typing import Any, get_type_hints
 
@@ -13,6 +14,7 @@ from tests.world.world import CONFIG, found_key, random_moves, run
 
 from aigw_sansio import (
     Allowance,
+    Ask,
     Authenticated,
     Config,
     Engine,
@@ -224,3 +226,23 @@ def test_a_replay_that_needs_a_key_says_so(with_key: tuple[Config, list[bytes]])
     config, lines = with_key
     with pytest.raises(ValueError, match="find_key must give it"):
         replay(lines, config)
+
+
+@pytest.mark.parametrize("token", ["canary-token", "canary-of-the-host"])
+def test_the_credentials_of_a_client_without_bytes_are_not_recorded(token: str) -> None:
+    """Whether the settings know its token or the host does."""
+    config = Config(gateways={"a/b": GatewaySettings(tokens=(Secret("canary-token"),), authentication=True)})
+    lines: list[bytes] = []
+    recorder = Recorder(config, b"seed", 0.0, lines.append)
+    headers = [(b"host", b"gw"), (b"cookie", b"canary"), (b"cf-aig-authorization", f"Bearer {token}".encode())]
+    conn = recorder.open_messages(b"/v1/a/b", "192.0.2.1:1", headers, ["canary.key"], None, 1.0)
+    asked = [effect for effect in recorder.effects() if isinstance(effect, Ask)]
+    assert len(asked) == (token != "canary-token")
+    for ask in asked:
+        recorder.answer(ask.id, Authenticated(True, "alice"), 2.0)
+    recorder.receive_message(conn, b'{"type":"universal.ping"}', 3.0, text=True)
+    assert [message.data for message in recorder.messages_to_send(conn)] == [b'{"type":"universal.pong"}']
+    written = b64decode(json.loads(lines[1])[1][2][1][1])
+    assert written == b"***"
+    assert not any(b64encode(b"canary")[:6] in line or b"canary" in line for line in lines)
+    assert replay(lines, config).snapshot()["sessions"] == 1

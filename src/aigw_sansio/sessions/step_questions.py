@@ -49,8 +49,8 @@ def policy_questions(
     asker = client.principal, client.account, client.gateway
     questions: list[Question] = []
     if wants_admission(client.settings):
-        for index, (step, (call, *_)) in enumerate(zip(steps, planned, strict=True)):
-            request = call.request
+        for index, (step, one) in enumerate(zip(steps, planned, strict=True)):
+            call, request = one.call, one.call.request
             question = admit(
                 asker,
                 provider=call.provider,
@@ -100,9 +100,9 @@ def _lookups(
 ) -> Iterator[tuple[int, FindKey]]:
     """The question for the key of each step that needs one."""
     asker = client.principal, client.account, client.gateway
-    for index, (step, (call, *_)) in enumerate(zip(steps, planned, strict=True)):
-        if wants_key(client.settings, call.key):
-            yield index, find_key(asker, provider=call.provider, headers=_headers(client, step))
+    for index, (step, one) in enumerate(zip(steps, planned, strict=True)):
+        if wants_key(client.settings, one.call.key):
+            yield index, find_key(asker, provider=one.call.provider, headers=_headers(client, step))
 
 
 def _headers(client: ClientInfo, step: Step) -> Mapping[str, str]:
