@@ -4,6 +4,7 @@ Decides: whether an admitted client gets a connection to its provider. Must not 
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from ..downstream.addresses import client_at
 from ..downstream.admission import Admitted
@@ -91,18 +92,21 @@ class OpenRelays:
         questions = questions_about(admitted, call)
         if not questions:
             return self._begin(admitted, responder, call, now)
-        planned = call
-
-        def decided(outcome: Fault | Key | None, at: float) -> PendingRequest | None:
-            call: RealtimeCall | Fault = outcome if isinstance(outcome, Fault) else planned
-            if isinstance(outcome, Key):
-                call = plan(self._services, admitted, at, (planned.provider, outcome))
-            call = self._going_away() or self._full() or call
-            if isinstance(call, Fault):
-                return self._refuse(admitted, responder, call, at)
-            return self._begin(admitted, responder, call, at)
-
+        # No function inside of this one: compiled, it would be part of a cycle.
+        decided = partial(self._decided, admitted, responder, call)
         return PendingAnswers(self._services, admitted, questions, decided, now)
+
+    def _decided(
+        self, admitted: Admitted, responder: Responder, call: RealtimeCall, outcome: Fault | Key | None, now: float
+    ) -> PendingRequest | None:
+        """The host was asked about ``call``."""
+        found: RealtimeCall | Fault = outcome if isinstance(outcome, Fault) else call
+        if isinstance(outcome, Key):
+            found = plan(self._services, admitted, now, (call.provider, outcome))
+        found = self._going_away() or self._full() or found
+        if isinstance(found, Fault):
+            return self._refuse(admitted, responder, found, now)
+        return self._begin(admitted, responder, found, now)
 
     def _full(self) -> Fault | None:
         return refuse_dial(self._services.config.descriptors, self._taken())

@@ -5,6 +5,7 @@ further after the first refusal. Must not know: which questions there are, and w
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from ..dialects.commands import Create
@@ -53,21 +54,23 @@ class HostChecks:
         self._ask(pending, questions, [], now)
 
     def _ask(self, pending: PendingCreate, questions: Sequence[Question], answers: list[Answer], now: float) -> None:
-        question = questions[len(answers)]
+        # No function inside of this one: compiled, it would be part of a cycle.
+        answered = partial(self._told, pending, questions, answers)
+        self._pending[pending.event_id] = self._services.ask(questions[len(answers)], answered, now), pending
 
-        def answered(answer: Answer, at: float) -> None:
-            del self._pending[pending.event_id]  # before the decision, which may start an exchange of this id
-            fault = self._refusal(pending, question, answer)
-            answers.append(answer)
-            if fault is not None:
-                self._decided(pending, fault, at)
-            elif len(answers) < len(questions):
-                self._ask(pending, questions, answers, at)
-                self._answered(at)
-            else:
-                self._decided(pending, answers, at)
-
-        self._pending[pending.event_id] = self._services.ask(question, answered, now), pending
+    def _told(
+        self, pending: PendingCreate, questions: Sequence[Question], answers: list[Answer], answer: Answer, now: float
+    ) -> None:
+        del self._pending[pending.event_id]  # before the decision, which may start an exchange of this id
+        fault = self._refusal(pending, questions[len(answers)], answer)
+        answers.append(answer)
+        if fault is not None:
+            self._decided(pending, fault, now)
+        elif len(answers) < len(questions):
+            self._ask(pending, questions, answers, now)
+            self._answered(now)
+        else:
+            self._decided(pending, answers, now)
 
     @property
     def request_bytes(self) -> int:
