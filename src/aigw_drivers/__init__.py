@@ -7,6 +7,8 @@ private and may change.
   :class:`Running` with its ``url``.
 * Drive an engine yourself: :class:`AnyioDriver` (asyncio, uvloop, trio) or :class:`ProtocolDriver` (asyncio, uvloop),
   on sockets from :func:`listen`. An :data:`AnswerHandler` answers the engine's questions.
+* Write a driver: :class:`TlsPipe` is TLS without a socket, :func:`client_context` its trust for dialling.
+  :mod:`aigw_drivers.conformance` is the suite that a driver must pass.
 * Talk to a gateway: :class:`aigw_drivers.client.Client`, or by a raw :class:`WebSocketClient`. Try one without a
   provider: :class:`LoopbackProvider`.
 * Serve inside a web application that owns the WebSockets: :class:`aigw_drivers.asgi.GatewayApp`. For another
@@ -18,6 +20,7 @@ from .asyncio_driver import ProtocolDriver
 from .client import HandshakeRefused, WebSocketClient, WebSocketClosed
 from .core.hosted import MessageEffect, MessageHandler
 from .core.sockets import Listener, listen
+from .core.tls import TlsPipe, client_context
 from .loopback import LoopbackProvider
 from .server.serve import DriverName, Running, running
 from .server.settings import ServerSettings, Settings, SettingsError, load_settings
@@ -36,8 +39,10 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SettingsError",
+    "TlsPipe",
     "WebSocketClient",
     "WebSocketClosed",
+    "client_context",
     "listen",
     "load_settings",
     "running",

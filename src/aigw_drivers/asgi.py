@@ -20,6 +20,7 @@ from aigw_sansio import (
     CloseMessages,
     Config,
     ConnId,
+    Engine,
     Event,
     Flush,
     Gateway,
@@ -85,7 +86,8 @@ class GatewayApp:
     ``own_headers`` names header fields that are for the host alone, and that the gateway does not see. Name
     ``authorization`` if ``authenticate`` reads it: otherwise it is a realtime client's key for its provider, and sent
     there. A page of another origin is refused unless the gateway's ``origins`` list it. ``answer`` and ``on_event`` are
-    those of :class:`.AnyioDriver`.
+    those of :class:`.AnyioDriver`. ``wrap(gateway)`` is the engine that is driven in place of the gateway: for tests,
+    :meth:`aigw_drivers.testing.MockProvider.over`.
 
     A server that cannot send a response to a WebSocket (ASGI's extension ``websocket.http.response``) refuses with 403,
     whatever the status is. Pings, compression and the largest message are the server's settings; let it take at least
@@ -104,13 +106,14 @@ class GatewayApp:
         own_headers: Collection[str] = (),
         answer: AnswerHandler | None = None,
         on_event: Callable[[Event], None] | None = None,
+        wrap: Callable[[Engine], Engine] | None = None,
     ) -> None:
         config = with_memory(config)
         #: The engine, for its ``snapshot()``.
         self.gateway = Gateway(config, urandom(32), time.time() - time.monotonic())
         #: Its driver: call other inputs of ``gateway`` with ``driver.call``.
         self.driver = AnyioDriver(
-            self.gateway,
+            self.gateway if wrap is None else wrap(self.gateway),
             answer=with_signatures(answer),
             on_event=SecurityLog(on_event),
             known_hosts=known_hosts(config),

@@ -17,8 +17,8 @@ What there is
   one message; their effects are :class:`Accept`, :class:`Refuse`, :class:`CloseMessages`.
 * Questions (``Question``) and their answers (``Answer``): :class:`Authenticate` and :class:`Authenticated` (with an
   :class:`Allowance`), :class:`Admit` and :class:`Admitted` or :class:`Denied`, :class:`FindKey` and :class:`Key`,
-  :class:`ReadMetrics` and :class:`Metrics`, :class:`Sign` and :class:`Signed`; :class:`Unavailable` answers each.
-  :class:`HeaderFields` are header fields in them.
+  :class:`ReadMetrics` and :class:`Metrics`, :class:`Sign` and :class:`Signed`, :class:`FetchMedia` and
+  :class:`FetchedMedia`; :class:`Unavailable` answers each. :class:`HeaderFields` are header fields in them.
 * Events for the host: ``Event`` is any lifecycle event, from :class:`SessionOpened` to :class:`ProviderEventRead`;
   ``ProviderEvent`` is any event of a provider's response, from :class:`ResponseStarted` to :class:`Unrecognised`.
 * Errors: :class:`Fault` (with :class:`FaultKind` and :class:`Side`) is a value that says what went wrong;
@@ -80,6 +80,8 @@ from .effects import (
     Denied,
     Effect,
     Emit,
+    FetchedMedia,
+    FetchMedia,
     FindKey,
     Flush,
     HeaderFields,
@@ -171,6 +173,8 @@ __all__ = [
     "ExchangeEnded",
     "Fault",
     "FaultKind",
+    "FetchMedia",
+    "FetchedMedia",
     "FindKey",
     "Flush",
     "Gateway",

@@ -62,6 +62,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     connections: int | None = None  #: of clients
     memory_bytes: int | None = None  #: all that is held for peers, in all buffers
     lookups_at_once_per_client: int = 4  #: dials of one client connection to names that it made up
+    fetched_media_bytes: int = 16 * MIB  #: what the host may give for one URL
+    fetches_at_once_per_client: int = 32  #: URLs of one client connection that the host is asked for
     signings_at_once: int = 1  #: questions to the host for a signature
     connections_per_address: int | None = None  #: of one IPv4 address or one IPv6 /64; trusted proxies do not count
 
@@ -98,6 +100,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     memory_wait_s: float = 5.0  #: above ``memory_bytes``, until the socket that holds most is closed
     cancelled_s: float = 1.0  #: from a cancel until the exchange counts no more
     ask_s: float = 5.0  #: for the host's answer
+    fetch_s: float = 30.0  #: for its answer to a question for media
     drain_s: float = 30.0  #: for running exchanges, when the gateway shuts down
 
     def __post_init__(self) -> None:
@@ -129,6 +132,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     providers: tuple[str, ...] | None = None
     endpoints: tuple[str, ...] | None = None
     methods: tuple[str, ...] | None = None
+    #: Ask the host for media that a client names by URL, if the provider takes content only. Else they are refused.
+    fetch_media: bool = False
     byok_only: bool = False  #: only clients' own keys go to providers, never a stored one
     provider_settings: dict[str, "ProviderSettings"] = {}  #: by slug; each replaces the one in ``Config.providers``
     #: permessage-deflate (RFC 7692) for universal sockets whose client offers it. "messages": each message of 1 KiB

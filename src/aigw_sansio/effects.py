@@ -17,7 +17,7 @@ import msgspec
 from .events import Event
 from .ids import AskId, ConnId
 from .origin import Proxy
-from .secret import Secret
+from .secret import Secret, without_content
 
 _FIELD_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FIELD_VALUE: Final = re.compile(r"[ -~\t\x80-\xff]*")
@@ -208,8 +208,10 @@ class Admit(msgspec.Struct, frozen=True):
     Asked if ``ask`` of the gateway's settings names ``admit``: for every step of a request, before anything of it is
     sent, so that no step can be reached by the failure of another; and for every realtime session before its provider
     is dialled. ``provider`` is the slug, ``endpoint`` the path that the client asked for, ``model`` the model that the
-    request names, if any; ``bytes`` the size of its body; ``metadata`` what the client says in ``cf-aig-metadata``.
-    ``log_id`` joins it with the events of the exchange, and is empty for a realtime session. ``step`` counts from 0.
+    request names, if any; ``bytes`` the size of its body, without media that are fetched for it: :class:`FetchMedia`
+    comes later, so that a request which is denied costs no fetch. ``metadata`` is what the client says in
+    ``cf-aig-metadata``. ``log_id`` joins it with the events of the exchange, and is empty for a realtime session.
+    ``step`` counts from 0.
     """
 
     principal: str | None
@@ -318,12 +320,39 @@ class Signed(msgspec.Struct, frozen=True):
         return f"Signed({len(self.signature)} bytes)"
 
 
+class FetchMedia(msgspec.Struct, frozen=True):
+    """What is at ``url``? A client wants it to be seen by a provider that takes content only. Answered by
+    :class:`FetchedMedia`; default: nobody gives it, and the request is refused.
+
+    Asked only if the gateway's setting ``fetch_media`` is on, and last: nothing else keeps the request from its
+    provider. ``url`` is ``http`` or ``https``, and *a client chose it*: the host decides where it may lead, redirects
+    included, and sends none of its own credentials there. More than ``limit`` bytes are not taken.
+    """
+
+    account: str
+    gateway: str
+    principal: str | None
+    url: str
+    limit: int
+
+    __repr__ = without_content  # a URL may hold a key
+
+
+class FetchedMedia(msgspec.Struct, frozen=True):
+    """The answer to :class:`FetchMedia`: the content and its media type. The ``repr`` shows their sizes."""
+
+    content: bytes
+    media_type: str
+
+    __repr__ = without_content
+
+
 class Unavailable(msgspec.Struct, frozen=True):
     """The host cannot answer, whatever the question: the core takes the question's default."""
 
 
-Question: TypeAlias = Authenticate | Admit | FindKey | ReadMetrics | Sign
-Answer: TypeAlias = Authenticated | Admitted | Denied | Key | Metrics | Signed | Unavailable
+Question: TypeAlias = Authenticate | Admit | FindKey | ReadMetrics | Sign | FetchMedia
+Answer: TypeAlias = Authenticated | Admitted | Denied | Key | Metrics | Signed | FetchedMedia | Unavailable
 
 #: The classes of the answers to each question; :class:`Unavailable` answers all.
 ANSWER_TYPES: dict[type[Question], tuple[type[Answer], ...]] = {
@@ -332,6 +361,7 @@ ANSWER_TYPES: dict[type[Question], tuple[type[Answer], ...]] = {
     FindKey: (Key,),
     ReadMetrics: (Metrics,),
     Sign: (Signed,),
+    FetchMedia: (FetchedMedia,),
 }
 
 

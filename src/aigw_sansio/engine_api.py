@@ -46,7 +46,12 @@ class Engine(Protocol):
         """
 
     def connect_failed(self, conn: ConnId, reason: str, now: float) -> None:
-        """The dial failed. ``reason`` is a few words without secrets. Next: :meth:`closed`."""
+        """The dial failed. Next: :meth:`closed`.
+
+        ``reason`` is a few words without secrets and addresses, because the client is told. If nobody listens, one of
+        them is ``refused``, as in the system's own "connection refused"; if the peer's certificate is not accepted,
+        ``certificate``.
+        """
 
     def receive_data(self, conn: ConnId, data: bytes, now: float) -> None:
         """``data`` was read: at most :data:`READ_SIZE` bytes, after TLS. Empty data has no effect."""

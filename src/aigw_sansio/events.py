@@ -119,12 +119,24 @@ class RefusalDelta(_ProviderEvent, frozen=True, tag="refusal.delta"):
 
 
 class Citation(_ProviderEvent, frozen=True, tag="citation"):
-    """A source that the response cites."""
+    """A source that the response cites.
+
+    ``start`` and ``end`` are the place in the text of the choice that it stands for, in characters. ``text`` is what is
+    cited, in the words of the source or of the response. If the source is a document of the request, ``document`` is
+    its number, and ``source_start`` and ``source_end`` are the place in it, counted in ``source_unit``. All places
+    count from 0, except that of a page, and none includes its end. ``None``: the provider does not tell.
+    """
 
     url: str | None = None
     title: str | None = None
     text: str | None = None
     choice: int = 0
+    start: int | None = None
+    end: int | None = None
+    document: int | None = None
+    source_start: int | None = None
+    source_end: int | None = None
+    source_unit: Literal["char", "page", "block"] | None = None
 
 
 class UsageReported(_ProviderEvent, frozen=True, tag="usage"):

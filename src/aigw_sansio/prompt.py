@@ -178,10 +178,12 @@ class ToolCallResponse(_Part, frozen=True, tag="tool_call_response"):
 
 
 class Native(_Part, frozen=True, tag="native"):
-    """A block that only ``maker`` defines, as it came: only ``maker`` can be sent it again."""
+    """A block that only ``maker`` defines, as it came: only ``maker`` can be sent it again. ``format`` is the one that
+    defines it, if ``maker`` has several: a part of a chat message is no item of OpenAI Responses."""
 
     maker: str
     value: JsonObject
+    format: str = ""
 
 
 ResponsePart: TypeAlias = Text | Image | Audio | Video | File | Native
@@ -227,10 +229,11 @@ class CustomTool(_Part, frozen=True, tag="custom"):
 
 
 class NativeTool(_Part, frozen=True, tag="native"):
-    """A tool that ``maker`` runs itself (web search, code execution), as it came."""
+    """A tool that ``maker`` runs itself (web search, code execution), as it came. ``format`` as in :class:`Native`."""
 
     maker: str
     value: JsonObject
+    format: str = ""
 
 
 Tool: TypeAlias = FunctionTool | CustomTool | NativeTool

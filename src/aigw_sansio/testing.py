@@ -335,7 +335,8 @@ _FILES: Final = st.builds(
     p.File, _sources("application/pdf") | st.just(p.PlainText("Once.")), st.none() | st.just("a.pdf")
 )
 _SOUNDS: Final = st.builds(p.Audio, st.just(p.Blob("aGVsbG8=", "audio/wav")))
-_NATIVE: Final = st.builds(p.Native, _MAKERS, st.just({"type": "server_block", "id": "s1"}))
+_DEFINED_BY: Final = (("openai", "openai-chat"), ("openai", "openai-responses"), ("anthropic", ""), ("google", ""))
+_NATIVE: Final = st.sampled_from(_DEFINED_BY).map(lambda by: p.Native(by[0], {"type": "block", "id": "s1"}, by[1]))
 #: What a prompt may have beside texts: a field and its values.
 _SETTINGS: Final[dict[str, st.SearchStrategy[Any]]] = {
     "parallel_tool_calls": st.booleans(),

@@ -147,7 +147,7 @@ def search(strategy: st.SearchStrategy[T], shows: Callable[[T], bool]) -> T | No
 
 def findings() -> Iterator[tuple[str, str, object]]:
     """Name, meaning and the smallest input of each thing that is found."""
-    searches: list[tuple[str, str, object]] = [
+    searches = [
         ("W1", "frames behind the handshake are dropped", search(message_streams(masked=True), loses_early_frames)),
         ("W2", "a header that is not ASCII raises UnicodeDecodeError", search(broken_handshakes(), raises)),
         ("W3", "a handshake with a bad key is granted", search(KEYS, granted)),

@@ -79,6 +79,13 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert os.path.exists(page.parent / target), target
 
 
+def test_every_example_is_listed() -> None:
+    examples = ROOT / "tests" / "examples"
+    page = (examples / "README.md").read_text(encoding="utf-8")
+    names = {path.name for path in examples.glob("*.py") if not path.name.startswith("test_")}
+    assert names <= set(re.findall(r"\]\((\w+\.py)\)", page))
+
+
 def test_every_page_of_the_packages_is_linked() -> None:
     for page in (ROOT / "src").rglob("*.md"):
         assert f"({page.relative_to(ROOT)})" in README, page

@@ -1,106 +1,24 @@
-"""The other ends of the connections: blocking sockets of the test, real TLS, real resets."""
+"""Two ends of one TCP connection, and a reset that has arrived."""
 
+import select
 import socket
-import ssl
-import struct
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 
-#: How long a test waits for what must come: far longer than any machine needs.
+from aigw_drivers.conformance.sockets import reset
+
 PATIENCE_S = 120.0
 
 
-def connect(port: int, tls: ssl.SSLContext | None = None) -> socket.socket:
-    """A client. With ``tls`` the end of the stream without ``close_notify`` is an error to it, too."""
-    sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
-    if tls is None:
-        return sock
-    return tls.wrap_socket(sock, server_hostname="localhost", suppress_ragged_eofs=False)
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Ours and theirs."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        theirs = socket.create_connection(listener.getsockname())
+        ours, _ = listener.accept()
+    return ours, theirs
 
 
-def reset(sock: socket.socket) -> None:
-    """Close with a TCP reset."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
-
-
-def background(work: Callable[[], object]) -> threading.Thread:
-    """Do ``work`` in a thread of its own."""
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    return thread
-
-
-def read_exactly(sock: socket.socket, n: int) -> bytes:
-    data = bytearray()
-    while len(data) < n:
-        piece = sock.recv(n - len(data))
-        assert piece, f"the stream ended after {len(data)} of {n} bytes"
-        data += piece
-    return bytes(data)
-
-
-def read_to_end(sock: socket.socket) -> bytes:
-    data = bytearray()
-    while piece := sock.recv(65536):
-        data += piece
-    return bytes(data)
-
-
-@contextmanager
-def server(serve: Callable[[socket.socket], None], *, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """A server for dialled connections: ``serve(socket)`` runs in a thread for each. Gives its port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    threads: list[threading.Thread] = []
-    failures: list[Exception] = []
-    accepted: list[socket.socket] = []
-
-    def run(sock: socket.socket) -> None:
-        sock.settimeout(PATIENCE_S)
-        with suppress(OSError), ExitStack() as stack:
-            stack.callback(sock.close)
-            if tls is not None:
-                sock = tls.wrap_socket(sock, server_side=True, suppress_ragged_eofs=False)
-                stack.callback(sock.close)
-            accepted.append(sock)
-            try:
-                serve(sock)
-            except AssertionError as exc:
-                failures.append(exc)
-
-    def accept() -> None:
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            threads.append(background(partial(run, sock)))
-
-    acceptor = background(accept)
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-        acceptor.join(PATIENCE_S)
-        listener.close()  # not before: its number may be another's already while ``accept`` is on its way
-        for sock in accepted:
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in threads:
-            thread.join(PATIENCE_S)
-            assert not thread.is_alive()
-        assert failures == []
-
-
-def echo(sock: socket.socket) -> None:
-    while data := sock.recv(65536):
-        sock.sendall(data)
-
-
-def wait_for_end(sock: socket.socket) -> None:
-    """Read and drop until the other side ends."""
-    while sock.recv(65536):
-        pass
+def reset_by(theirs: socket.socket, ours: socket.socket) -> None:
+    """Reset, and wait for it."""
+    reset(theirs)
+    poll = select.poll()
+    poll.register(ours, 0)  # errors are reported in any case
+    assert poll.poll(PATIENCE_S * 1000)

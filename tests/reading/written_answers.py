@@ -168,7 +168,8 @@ def _add(said: Said, event: e.ProviderEvent, calls: dict[int, Call], pending: di
         case e.ImageDelta(size):
             said.things.append(("image", size))
         case e.Citation(url, title, text):
-            said.things.append(("citation", url, title, text))
+            source = (event.document, event.source_start, event.source_end, event.source_unit)
+            said.things.append(("citation", url, title, text, (event.start, event.end), source))
         case e.ResponseFinished(reason):
             said.finish = reason
 
@@ -212,15 +213,26 @@ def _citations(keep: Callable[[tuple[object, ...]], tuple[object, ...] | None]) 
     return change
 
 
+_NOWHERE = (None, None)
+_NO_DOCUMENT = (None, None, None, None)
+
+
 def _source_only(cited: tuple[object, ...]) -> tuple[object, ...] | None:
-    """The source has a place, the words that are cited have none."""
-    _, url, title, _ = cited
-    return ("citation", url, title, None) if url or title else None
+    """The source and the place in the text have a place, the words that are cited have none."""
+    _, url, title, _, place, _ = cited
+    return ("citation", url, title, None, place, _NO_DOCUMENT) if url or title else None
+
+
+def _source_by_url(cited: tuple[object, ...]) -> tuple[object, ...] | None:
+    """Likewise, but the place of a source without a URL has none."""
+    found = _source_only(cited)
+    return found if found is None or found[1] else (*found[:4], _NOWHERE, _NO_DOCUMENT)
 
 
 def _as_search_result(cited: tuple[object, ...]) -> tuple[object, ...] | None:
-    """Only what is found by a search can be cited without its place in a document."""
-    return cited if cited[1] else None
+    """Only what is found by a search can be cited without its place in a document; places in the text have none."""
+    _, url, title, text, _, source = cited
+    return ("citation", url, title, text, _NOWHERE, source) if url or source != _NO_DOCUMENT else None
 
 
 def _as_text(*kinds: str) -> Callable[[Answer], None]:
@@ -300,7 +312,7 @@ CANNOT_SAY: dict[str, tuple[Callable[[Answer], None], ...]] = {
         _no_calls_of("provider", "approval"), _citations(_source_only), _no_pause, _an_unknown_end_is_one, _calls_make_the_reason,
     ),
     "openai-responses": (
-        _first_choice_only, _only_searches, _citations(_source_only), _as_text("spoken"), _hidden_is_empty, _no_pause,
+        _first_choice_only, _only_searches, _citations(_source_by_url), _as_text("spoken"), _hidden_is_empty, _no_pause,
         _an_unknown_end_is_one, _calls_make_the_reason,
     ),
     "anthropic-messages": (

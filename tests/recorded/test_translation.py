@@ -2,14 +2,15 @@
 means for another what that one was sent.
 
 The recordings are of several client libraries. Asked for the same, they say it to each provider in their own way, and
-the models had said different things before. :data:`CHOICES` names what may differ for that reason. What a translation
-changes on its own must be in its notes.
+the models had said different things before. :mod:`tests.tables.recorded_choices` names what differs for that reason, in
+each group. What a translation changes on its own must be in its notes.
 """
 
 import csv
 import functools
+import itertools
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.reading.prompts import unexplained
 from tests.reading.provider_requests import read_body, read_provider_request
 from tests.reading.recordings import FOLDER, needs_recordings
 from tests.reading.shapes import differences
+from tests.tables.recorded_choices import CHOICES
 
 from aigw_sansio.translate import (
     CLIENT_FORMATS,
@@ -45,7 +47,7 @@ FORMATS = {
     "bedrock-mantle-chat": "openai-like",
     "bedrock-mantle-responses": "openai-responses",
     "gpustack": "openai-like",
-    "ollama-chat": "openai-like",  # of the path of OpenAI
+    "ollama-chat": "openai-like",  # Ollama's own name for its path /v1/chat/completions; here that of /api/chat
     "ollama-cloud": "openai-like",
     "ollama-native": "ollama-chat",
     "snowflake": "openai-like",
@@ -54,24 +56,8 @@ FORMATS = {
     "xai-responses": "openai-responses",
     "zai": "openai-like",
 }
-#: Fields in which the clients asked two providers for different things, and why. A field of settings differs because a
-#: client has defaults for some providers, or cannot say it to others.
-CHOICES = {
-    "max_tokens": "a default limit where the provider needs one, or has a low one",
-    "store": "not to be stored, where the provider would",
-    "temperature": "not said to models that think",
-    "top_p": "not said beside a temperature",
-    "top_k": "not said where there is no such setting",
-    "seed": "not said where there is no such setting",
-    "stop_sequences": "not said where there is no such setting",
-    "reasoning": "defaults differ by model; what cannot be said is left out",
-    "parallel_tool_calls": "a default of the client",
-    "output": "said by a forced tool, or by instructions",
-    "tool_choice": "only the chosen tools are sent in place of a choice",
-    "previous_response_id": "only OpenAI keeps them",
-    "tools": "only the chosen tools are sent, or a tool stands for the output, or only some were there yet",
-    "turns": "what the models did before, media put into a turn of the user, or downloaded",
-}
+#: What else a provider could have been asked in: Ollama means the same by both of its chat APIs.
+ALSO = {"ollama-chat": "ollama-chat", "ollama-cloud": "ollama-chat"}
 #: Notes on one field that explain a change of another: a form of output is said by a tool or by an instruction.
 EXPLAINED_BY = {
     "parallel_tool_calls": {"output", "tool_choice"},
@@ -91,6 +77,7 @@ class Request:
     format: str
     model: str
     file: str
+    asked: tuple[str, ...]  # the formats in which we ask that provider
 
     @functools.cached_property
     def body(self) -> dict[str, Any]:
@@ -105,7 +92,10 @@ def requests() -> Iterator[Request]:
             for row in csv.DictReader(rows, delimiter="\t", quoting=csv.QUOTE_NONE):
                 format = FORMATS.get(row["format"], row["format"])
                 if format in REQUEST_FORMATS:
-                    yield Request(row["group"], row["provider"], row["step"], format, row["model"], row["request"])
+                    asked = (format, *filter(None, [ALSO.get(row["format"])]))
+                    yield Request(
+                        row["group"], row["provider"], row["step"], format, row["model"], row["request"], asked
+                    )
 
 
 def parallel_groups() -> dict[str, list[list[Request]]]:
@@ -144,38 +134,39 @@ def test_a_request_of_a_client_means_the_same_when_it_is_written_again(request_:
 @pytest.mark.parametrize("group", PARALLEL)
 def test_a_request_to_one_provider_means_the_same_for_another(group: str) -> None:
     compared = 0
+    choices: Counter[str] = Counter()
     for requests_ in PARALLEL[group]:
-        for source in requests_:
-            for target in requests_:
-                if source is not target and source.format in CLIENT_FORMATS:
-                    compared += compare(source, target)
+        for source, target in itertools.permutations(requests_, 2):
+            for format in target.asked if source.format in CLIENT_FORMATS else ():
+                compared += compare(source, target, format, choices)
+    assert choices == {field: count for field, (count, _) in CHOICES.get(group, {}).items()}
     if any(request.format in CLIENT_FORMATS for some in PARALLEL[group] if len(some) > 1 for request in some):
         assert compared or all(is_refused(some) for some in PARALLEL[group])
 
 
 def is_refused(requests_: list[Request]) -> bool:
     return all(
-        isinstance(translate_request(source.body, source=source.format, target=target.format), Refused)
+        isinstance(translate_request(source.body, source=source.format, target=format), Refused)
         for source in requests_
         if source.format in CLIENT_FORMATS
         for target in requests_
+        for format in target.asked
     )
 
 
-def compare(source: Request, target: Request) -> bool:
-    """Whether ``source`` can be asked of the other provider; then compare it with what that one was sent."""
-    result = translate_request(source.body, source=source.format, target=target.format, model=target.model)
+def compare(source: Request, target: Request, format: str, choices: Counter[str]) -> bool:
+    """Whether ``source`` can be asked of the other provider in ``format``; then compare it with what that one was sent.
+    Fields in which only the two clients differ are counted in ``choices``."""
+    result = translate_request(source.body, source=source.format, target=format, model=target.model)
     if isinstance(result, Refused):
         assert result.field.partition("[")[0].partition(".")[0] in REFUSED, result
         return False
-    found = read_provider_request(result.request, target.format)
+    found = read_provider_request(result.request, format)
     sent = read_body(target.body, target.format)
     changed = {field: (asked, said) for field, asked, said in differences(result.prompt, found)}
-    for field, said, other in differences(found, sent):
+    for field, _, _ in differences(found, sent):
         if field not in changed:
-            assert field in CHOICES, f"{source.file} to {target.file}: {field} is {said}, and was {other}"
-        else:
-            assert is_noted(field, result.notes), f"{source.file} to {target.file}: {field} {changed[field]}"
+            choices[field] += 1
     for field, (asked, said) in changed.items():
         assert is_noted(field, result.notes), f"{source.file} to {target.file}: {field} was {asked}, is {said}"
     return True

@@ -28,7 +28,17 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 from wsproto.utilities import LocalProtocolError as LocalWebSocketError
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
-from aigw_sansio.effects import Admitted, Answer, Authenticated, Denied, HeaderFields, Key, Metrics, Unavailable
+from aigw_sansio.effects import (
+    Admitted,
+    Answer,
+    Authenticated,
+    Denied,
+    FetchedMedia,
+    HeaderFields,
+    Key,
+    Metrics,
+    Unavailable,
+)
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.secret import Secret
 
@@ -490,6 +500,9 @@ def _answer(what: str) -> Answer:
     word, _, tail = what.partition(" ")
     if word == "metrics":
         return Metrics(body=_unquote(tail).encode())
+    if word == "media":
+        kind, _, content = tail.partition(" ")
+        return FetchedMedia(content.encode(), kind)
     if word == "unavailable":
         return Unavailable()
     if word == "admitted":

@@ -51,6 +51,8 @@ def test_a_value_of_the_contract_does_not_change(effect: type[msgspec.Struct]) -
         effects.Authenticate("account", "gateway", Secret(CANARY)),
         effects.Sign(Secret(CANARY), b"message"),
         effects.Signed(CANARY.encode()),
+        effects.FetchMedia("account", "gateway", None, f"https://a.test/{CANARY}", 9),
+        effects.FetchedMedia(CANARY.encode(), CANARY),
         effects.Ask(AskId(1), effects.Sign(Secret(CANARY), b"message"), 1.0),
         effects.Ask(AskId(1), effects.Authenticate("account", "gateway", Secret(CANARY)), 1.0),
         effects.Authenticate("account", "gateway", None, path=f"/v1/a/g/{CANARY}", headers=FIELDS),

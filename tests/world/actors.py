@@ -34,7 +34,12 @@ def _translated(provider: str, event_id: str, query: object) -> dict[str, object
     """The fields of a step that asks the same in Anthropic's format; the providers here write OpenAI's."""
     assert isinstance(query, dict)
     model = "openai/m" if provider == "anthropic" else f"{provider}/m"
-    messages = [{"role": "user", "content": f"{event_id} {query['pad']}"}]
+    text = f"{event_id} {query['pad']}"
+    content: object = text
+    if query["stream"]:  # these providers fetch nothing
+        source = {"type": "url", "url": "https://files.test/a"}
+        content = [{"type": "text", "text": text}, {"type": "document", "source": source}]
+    messages = [{"role": "user", "content": content}]
     asked = {"model": model, "max_tokens": 9, "messages": messages, "stream": query["stream"]}
     return {"provider": "compat", "endpoint": "messages", "query": asked}
 

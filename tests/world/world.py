@@ -44,6 +44,8 @@ from aigw_sansio.effects import (
     Denied,
     Effect,
     Emit,
+    FetchedMedia,
+    FetchMedia,
     FindKey,
     Flush,
     Key,
@@ -91,7 +93,7 @@ RETRIES: Final = 40.0  #: after so long all delays between attempts are over, an
 
 CONFIG: Final = Config(
     gateways={
-        "local/default": GatewaySettings(compression="stream"),
+        "local/default": GatewaySettings(compression="stream", fetch_media=True),
         "local/asks": GatewaySettings(authentication=True, compression="messages"),
         "local/policy": GatewaySettings(ask=("admit", "find_key")),
     },
@@ -1075,6 +1077,9 @@ class World:
             self._step("answer", AskId(ask.id), denied if much % 3 == 0 else Admitted())
         elif isinstance(ask.question, FindKey):
             self._step("answer", AskId(ask.id), found_key(ask.question))
+        elif isinstance(ask.question, FetchMedia):
+            kind = ("text/plain", "application/pdf", "image/png")[much % 3]
+            self._step("answer", AskId(ask.id), FetchedMedia(b"m" * (0, 9, 900, 5000)[much % 4], kind))
         else:
             self._step("answer", AskId(ask.id), Metrics(body=b"up 1\n"))
         return f"#{ask.id}"

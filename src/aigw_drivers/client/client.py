@@ -17,10 +17,11 @@ from anyio.abc import TaskGroup, TaskStatus
 from aigw_sansio import ProviderEvent, Secret
 
 from .errors import NotConnected
+from .exchange_view import ExchangeView
 from .link import Link, Observer
-from .protocol import ClientProtocol, Exchange, Item
+from .protocol import ClientProtocol, Item
 from .request import Options, create_message, steps_of
-from .values import Content, Metadata, Mode, Response
+from .values import Content, Mode, Response
 from .websocket import HandshakeRefused, connect
 
 ItemT = TypeVar("ItemT", bound=Item)
@@ -193,7 +194,7 @@ class Client:
             self._links.discard(link)
 
 
-class Stream(Generic[ItemT]):
+class Stream(ExchangeView, Generic[ItemT]):
     """One exchange. :meth:`Client.stream` makes it; enter it, then iterate it.
 
     Entering sends the request. Iteration gives each item once and ends with the exchange; a failure is raised behind
@@ -202,38 +203,13 @@ class Stream(Generic[ItemT]):
     """
 
     def __init__(self, client: Client, event_id: str, message: str, *, gives_body: bool) -> None:
+        super().__init__(event_id, gives_body=gives_body)
         self._client = client
         self._message = message
-        self._gives_body = gives_body
         self._changed = anyio.Event()
         self._guard = anyio.ResourceGuard("iterating")
         self._link: Link | None = None
-        self._exchange: Exchange | None = None
         self._taken = 0
-        #: The name of the exchange.
-        self.event_id = event_id
-
-    @property
-    def metadata(self) -> Metadata:
-        """What the gateway told last: from the first item on of the response, at the end with its usage."""
-        return self._begun.metadata
-
-    @property
-    def response(self) -> Content | None:
-        """The provider's whole response if it did not stream, from the end on. If chunks were asked for, iteration
-        gives it too."""
-        return self._begun.response
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether the exchange ended because of :meth:`cancel`."""
-        return self._begun.cancelled
-
-    @property
-    def _begun(self) -> Exchange:
-        if self._exchange is None:
-            raise RuntimeError("enter the stream first: async with client.stream(...) as stream")
-        return self._exchange
 
     async def __aenter__(self) -> Self:
         if self._exchange is not None:
@@ -283,7 +259,7 @@ class Stream(Generic[ItemT]):
                 try:
                     while (first := link.take(exchange)) is None:
                         if exchange.ended:
-                            return self._end(exchange)
+                            return cast("list[ItemT]", self._end(exchange))
                         await self._next_change()
                 finally:
                     link.set_awaited(exchange, awaited=False)
@@ -297,15 +273,6 @@ class Stream(Generic[ItemT]):
         and is no failure."""
         if self._link is not None:
             self._link.cancel(self._begun)
-
-    def _end(self, exchange: Exchange) -> list[ItemT]:
-        failure = exchange.failure()
-        if failure is not None:
-            raise failure
-        if self._gives_body and exchange.response is not None:
-            self._gives_body = False
-            return cast("list[ItemT]", [exchange.response])
-        return []
 
     def _note(self) -> None:
         self._changed.set()

@@ -45,12 +45,16 @@ def server_context(certificate: str | Path, key: str | Path, alpn: tuple[str, ..
     return context
 
 
-@lru_cache(maxsize=64)
 def client_context(ca_file: str | None = None, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
     """A context for dialling. It checks certificates and names, against ``ca_file`` or the system's trust.
 
     Loading trust takes milliseconds, so each ``(ca_file, alpn)`` has one context.
     """
+    return _client_context(ca_file, alpn)
+
+
+@lru_cache(maxsize=64)
+def _client_context(ca_file: str | None, alpn: tuple[str, ...]) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file)
     _harden(context, alpn)
     return context

@@ -16,7 +16,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
-from aigw_sansio import Event, Gateway, ProviderSettings
+from aigw_sansio import Engine, Event, Gateway, ProviderSettings
 from aigw_sansio.providers.known_hosts import known_hosts
 
 from ..anyio_driver import AnswerHandler, AnyioDriver
@@ -62,15 +62,16 @@ async def running(
     loopback: bool = False,
     answer: AnswerHandler | None = None,
     on_event: Callable[[Event], None] | None = None,
+    wrap: Callable[[Engine], Engine] | None = None,
 ) -> AsyncIterator[Running]:
     """Run a gateway during the block. The end of the block aborts all connections; call ``drain`` before it to let
     them finish.
 
     ``driver`` is ``"anyio"`` or ``"protocol"``. Questions go to ``answer`` first; :mod:`.signatures` makes the
     signatures that it does not give. ``on_event`` is called with each event; refusals and limits are logged
-    (:mod:`.security_log`). ``loopback`` adds the built-in provider,
-    under the slug ``loopback``. Raises ``OSError`` if it cannot listen, and ``RuntimeError`` if ``driver`` is
-    ``"protocol"`` on trio.
+    (:mod:`.security_log`). ``loopback`` adds the built-in provider, under the slug ``loopback``. ``wrap(gateway)`` is
+    the engine that is driven in place of the gateway: for tests, :meth:`aigw_drivers.testing.MockProvider.over`. Raises
+    ``OSError`` if it cannot listen, and ``RuntimeError`` if ``driver`` is ``"protocol"`` on trio.
     """
     if driver == "protocol":
         require_asyncio()
@@ -95,7 +96,7 @@ async def running(
         kind = ProtocolDriver if driver == "protocol" else AnyioDriver
         handshakes = handshakes_for(config.limits.connections)
         runner = kind(
-            gateway,
+            gateway if wrap is None else wrap(gateway),
             answer=with_signatures(answer),
             on_event=SecurityLog(on_event),
             handshakes=handshakes,

@@ -108,7 +108,7 @@ _NOT_SUPPORTED: Final[dict[str, object]] = {
 _RETRY_KEYS: Final = {"retry_max_attempts": "max_attempts", "retry_delay": "delay_ms", "retry_backoff": "backoff"}
 _GATEWAY_KEYS: Final = (
     "authentication", "tokens", "origins", "query_token", "providers", "endpoints", "methods", "byok_only", "ask",
-    "compression", *_RETRY_KEYS, *_NOT_SUPPORTED,
+    "fetch_media", "compression", *_RETRY_KEYS, *_NOT_SUPPORTED,
 )  # fmt: skip
 _PROVIDER_KEYS: Final = (
     "base_url", "realtime_url", "api_key", "headers", "origin", "key_in", "subprotocols", "methods",
@@ -218,7 +218,7 @@ class _Reader(ProxyReader):
             self.error(where, "has a bad name; allowed is ACCOUNT/GATEWAY, each 1 to 64 letters, digits, - and _")
         self.known(where, table, _GATEWAY_KEYS)
         found: Table = {}
-        for flag in ("authentication", "query_token", "byok_only"):
+        for flag in ("authentication", "query_token", "byok_only", "fetch_media"):
             if flag in table:
                 found[flag] = self.boolean(f"{where}.{flag}", table[flag]) or False
         if "compression" in table:

@@ -211,12 +211,20 @@ class Services:
 
     # -- questions ----------------------------------------------------------------------------------------------
 
-    def ask(self, question: Question, callback: Callable[[Answer, float], None], now: float) -> AskId:
+    def ask(
+        self,
+        question: Question,
+        callback: Callable[[Answer, float], None],
+        now: float,
+        *,
+        within_s: float | None = None,
+    ) -> AskId:
         """Ask the host. ``callback(answer, now)`` is called once: with the host's answer, or with ``Unavailable`` if
-        the deadline, ``ask_s`` from now, passes first. It is not called after :meth:`withdraw`."""
+        the deadline passes first, which is ``within_s`` from now (``None``: ``ask_s``). It is not called after
+        :meth:`withdraw`."""
         ask_id = AskId(self._next_ask)
         self._next_ask += 1
-        deadline = now + self.config.timeouts.ask_s
+        deadline = now + (self.config.timeouts.ask_s if within_s is None else within_s)
         timer = self.timers.timer(lambda at: self._resolve(ask_id, Unavailable(), at))
         timer.arm(deadline)
         self._pending[ask_id] = _Pending(question, callback, timer)

@@ -75,6 +75,8 @@ class TranslatingEncoder(ResponseEncoder):
                 response.unsearched = 0
                 chunk = response.redacted(chunk)
             events = response.read(chunk)
+            if writer.wants_logprobs:
+                writer.take_logprobs(chunk.data)
             media: Sequence[Media] = ()
             for event in events:
                 if type(event) in _WITH_MEDIA:
@@ -95,6 +97,8 @@ class TranslatingEncoder(ResponseEncoder):
         writer = self._writer
         if writer is None:
             return self._encoder.chunk(response, chunk, events)
+        if writer.wants_logprobs:
+            writer.take_logprobs(chunk.data)
         return self._encoder.texts(writer.write(events, find_media(chunk.data, events)), events)
 
     def texts(self, texts: Sequence[bytes], events: list[ProviderEvent]) -> list[bytes]:
@@ -110,6 +114,8 @@ class TranslatingEncoder(ResponseEncoder):
         notes = plan.notes
         if plan.writer is not None:
             writer = plan.writer(self._id, self._created)
+            if writer.wants_logprobs:
+                writer.take_logprobs(final.body)
             body, status = writer.write_whole(final.events, find_media(final.body, final.events)), final.status
             if writer.failed is not None:
                 answer = error_answer(plan.format, writer.failed, status if status >= 400 else None)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ..prompt import JsonObject, Part, Reasoning, ToolCall
+from .refusing import refusal
 from .request_tools import Group, IdMap, Placed, mapped
 from .translation import Note
 
@@ -67,10 +68,12 @@ def _trim_last(messages: list[JsonObject], notes: list[Note]) -> None:
 
 class CallIds:
     """Ids of calls, for both the calls and their responses. ``unique``: each is there once, as the APIs demand. Some
-    providers use one again in a later turn; a response belongs to the latest call of its id."""
+    providers use one again in a later turn; a response belongs to the latest call of its id. Refused: an id of two
+    calls at once, or of two responses to one call, because nobody can tell then which of them is meant."""
 
     def __init__(self, ids: IdMap, *, unique: bool) -> None:
         self._ids = ids
+        self._waiting: set[str] = set()  # calls without a response so far
         self._unique = unique
         self._latest: dict[str, str] = {}
         self._used: set[str] = set()
@@ -78,6 +81,11 @@ class CallIds:
 
     def of_call(self, call_id: str, field: str) -> str:
         """The id of a call that comes next."""
+        if call_id in self._waiting:
+            raise refusal(
+                f"{field}.id", "An earlier call of a tool has the same id and no response yet; ids must differ."
+            )
+        self._waiting.add(call_id)
         found = self._ids.fit(call_id, field)
         while self._unique and found in self._used:
             times = self._times.get(call_id, 1) + 1
@@ -89,4 +97,7 @@ class CallIds:
 
     def of_response(self, call_id: str, field: str) -> str:
         """The id that the latest call of ``call_id`` got."""
+        if call_id in self._latest and call_id not in self._waiting:
+            raise refusal(f"{field}.id", "The call of a tool with this id has a response already; it takes one.")
+        self._waiting.discard(call_id)
         return self._latest.get(call_id) or self._ids.fit(call_id, field)

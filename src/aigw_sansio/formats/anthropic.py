@@ -7,7 +7,7 @@ added here. ``message_delta`` holds running totals that replace those of ``messa
 stay. A second ``message_start`` in one stream (a retry inside the provider) restarts the response.
 """
 
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal, TypeAlias
 
 from ..events import (
     Citation,
@@ -200,10 +200,38 @@ def _kind_of(delta: JsonObject) -> str:
 
 
 def _read_citation(citation: JsonObject, out: list[ProviderEvent]) -> None:
+    document, start, end, unit = _place_in_document(citation)
     out.append(
         Citation(
             word(citation.get("url")) or word(citation.get("source")),
             word(citation.get("title")) or word(citation.get("document_title")),
             word(citation.get("cited_text")),
+            document=document,
+            source_start=start,
+            source_end=end,
+            source_unit=unit,
         )
     )
+
+
+#: The unit of each type of place in a document, and the members that tell it.
+_PLACES: Final[dict[object, tuple[Literal["char", "page", "block"], str, str]]] = {
+    "char_location": ("char", "start_char_index", "end_char_index"),
+    "page_location": ("page", "start_page_number", "end_page_number"),
+    "content_block_location": ("block", "start_block_index", "end_block_index"),
+}
+
+
+_Unit: TypeAlias = Literal["char", "page", "block"]
+
+
+def _place_in_document(citation: JsonObject) -> tuple[int | None, int | None, int | None, _Unit | None]:
+    """Which document of the request a citation is of, where in it, and in which unit; if it tells all of that."""
+    kind = citation.get("type")
+    found = _PLACES.get(kind) if type(kind) is str else None
+    if found is not None:
+        unit, first, last = found
+        document, start, end = (count(citation.get(name)) for name in ("document_index", first, last))
+        if document is not None and start is not None and end is not None:
+            return document, start, end, unit
+    return None, None, None, None

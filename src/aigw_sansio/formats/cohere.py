@@ -14,6 +14,8 @@ from .base import BaseReader
 from .errors import embedded_error, response_failed
 from .values import JsonObject, arguments, arr, count, obj, text, word
 
+#: The type of a citation that stands in the text; others stand in thoughts or plans.
+_IN_TEXT: Final = "TEXT_CONTENT"
 _QUIET: Final = frozenset({"content-start", "content-end", "tool-call-end", "citation-end", "debug"})
 
 
@@ -209,4 +211,7 @@ def _read_citation(citation: JsonObject, out: list[ProviderEvent]) -> None:
     sources = [obj(one) for one in arr(citation.get("sources"))]
     document = next((obj(one.get("document")) for one in sources if one.get("document")), {})
     title = word(document.get("title")) or word(document.get("id"))
-    out.append(Citation(word(document.get("url")), title, word(citation.get("text"))))
+    start, end = count(citation.get("start")), count(citation.get("end"))
+    if start is None or end is None or citation.get("type", _IN_TEXT) != _IN_TEXT:
+        start = end = None
+    out.append(Citation(word(document.get("url")), title, word(citation.get("text")), start=start, end=end))

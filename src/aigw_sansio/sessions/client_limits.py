@@ -28,6 +28,10 @@ class LimitedSession(Protocol):
     def request_bytes(self) -> int:
         """The memory that their requests take."""
 
+    @property
+    def fetches(self) -> int:
+        """How many media the host is asked for."""
+
 
 class ClientLimits:
     """The limits of one client connection."""
@@ -71,14 +75,31 @@ class ClientLimits:
                 f"exchanges_per_connection)"
             )
             return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)
+        return self.overfull(size)
+
+    def overfull(self, size: int = 0) -> Fault | None:
+        """Why ``size`` bytes more of requests may not be held."""
+        most = self._services.config.limits.request_bytes_per_connection
         held = sum(session.request_bytes for session in self._sessions)
-        if held + size > limits.request_bytes_per_connection:
-            detail = (
-                f"the requests under way on this connection hold {held} bytes, this one {size} more; "
-                f"{limits.request_bytes_per_connection} are allowed (request_bytes_per_connection)"
-            )
-            return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)
-        return None
+        if held + size <= most:
+            return None
+        detail = (
+            f"the requests under way on this connection hold {held} bytes, this one {size} more; "
+            f"{most} are allowed (request_bytes_per_connection)"
+        )
+        return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)
+
+    def refuse_fetches(self, count: int) -> Fault | None:
+        """Why the host may not be asked for ``count`` media now."""
+        most = self._services.config.limits.fetches_at_once_per_client
+        under_way = sum(session.fetches for session in self._sessions)
+        if under_way + count <= most:
+            return None
+        detail = (
+            f"{under_way} media are being fetched for this connection, this request needs {count} more; "
+            f"{most} are allowed (fetches_at_once_per_client)"
+        )
+        return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=count <= most)
 
 
 def over_allowance(allowance: Allowance, busy: int) -> Fault | None:

@@ -9,7 +9,9 @@ itself, only the model is replaced, and the response passes untouched.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from functools import partial
+from types import MappingProxyType
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -18,14 +20,15 @@ from ..dialects.commands import Step
 from ..exchanges.ports import AnswerPlan
 from ..faults import Fault
 from ..formats.answers.base import AnswerContext, AnswerWriter
-from ..formats.translation import Note, Refused
+from ..formats.translation import Note, Refused, WireRequest
 from ..formats.values import parse
-from ..prompt import Prompt
+from ..prompt import Blob, Prompt
 from ..providers.auth import take_key
 from ..providers.compat import CLIENT_ENDPOINTS, COMPAT, ClientFormat, CompatTarget, find_target
 from ..providers.headers import refuse
-from ..translate import read_request, write_request
+from ..translate import put_media, read_request, write_request
 from ..translate.answers import answer_context, make_writer
+from ..translate.media import stand_ins
 
 #: The client's endpoints, as errors name them, and where a provider that speaks the format takes it.
 _OWN_PATHS: Final[dict[ClientFormat, str]] = {
@@ -46,23 +49,46 @@ _decode: Final = msgspec.json.Decoder().decode
 _NOT_WRITABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
 
 
+#: What the host gave for URLs of media: the content, or in one sentence why there is none.
+GivenMedia: TypeAlias = Mapping[str, Blob | str]
+NOTHING_GIVEN: Final[GivenMedia] = MappingProxyType({})
+
+
+def given_bytes(given: GivenMedia) -> int:
+    """How much content the host gave, in bytes of base64."""
+    return sum(len(content.content) for content in given.values() if isinstance(content, Blob))
+
+
 class CompatStep(NamedTuple):
     """``step`` for the provider itself, and what is needed to show its response in ``client_format``. ``context`` is
-    ``None`` if the client's own text is sent."""
+    ``None`` if the client's own text is sent. ``media_bytes``: the size of the media in it that the host gave."""
 
     step: Step
     client_format: ClientFormat
     notes: tuple[Note, ...] = ()
     context: AnswerContext | None = None
+    media_bytes: int = 0
+
+
+class MediaWanted(NamedTuple):
+    """The step needs the content of ``urls`` first: the provider takes no URLs of media. ``draft`` has something else
+    in their place."""
+
+    urls: tuple[str, ...]
+    draft: CompatStep
 
 
 def translate_step(
-    step: Step, settings: Mapping[str, ProviderSettings], is_secret: Callable[[str], bool]
-) -> CompatStep | Fault:
+    step: Step,
+    settings: Mapping[str, ProviderSettings],
+    is_secret: Callable[[str], bool],
+    given: GivenMedia | None = None,
+) -> CompatStep | MediaWanted | Fault:
     """The step for the provider that the model of ``step`` names, or why there is none.
 
-    ``settings`` of the providers, by slug. ``is_secret``: whether a text must not be quoted. Next, build its call, and
-    then its :func:`answer_plan`.
+    ``settings`` of the providers, by slug. ``is_secret``: whether a text must not be quoted. ``given``: media that the
+    host gave already; ``None`` if it is not to be asked. Next, build its call, and then its :func:`answer_plan`;
+    or have the media fetched, and call this again with them.
     """
     client_format = CLIENT_ENDPOINTS.get(_VERSION.sub("", step.endpoint, count=1))
     if client_format is None:
@@ -99,10 +125,10 @@ def translate_step(
     if isinstance(read, Refused):
         return refuse(f"request.query.{read.field}:", read.why)
     prompt = msgspec.structs.replace(read[0], model=target.model)
-    written = write_request(prompt, target.format)
+    written = _write(prompt, target.format, given)
     if isinstance(written, Refused):
         return refuse(f"request.query cannot be asked of {target.provider}:", f"{written.field}: {written.why}")
-    request, losses = written
+    request, losses, media_bytes, wanted = written
     try:
         query = msgspec.json.encode(request.body)
     except _NOT_WRITABLE:
@@ -111,26 +137,66 @@ def translate_step(
     headers = _headers(step, target, request.headers)
     context = answer_context(prompt, target.format, id="", created=0, model=model, request=request)
     context = msgspec.structs.replace(context, prompt=_repeated(prompt, client_format))
-    return CompatStep(
+    translated = CompatStep(
         _for_provider(step, target, endpoint, headers, query),
         client_format,
         notes=_few((*notes, *_lost_headers(step, target), *read[1], *losses)),
         context=context,
+        media_bytes=media_bytes,
     )
+    return MediaWanted(wanted, translated) if wanted else translated
+
+
+class _Written(NamedTuple):
+    """``wanted``: the URLs of media for which something else stands in ``request``."""
+
+    request: WireRequest
+    notes: tuple[Note, ...]
+    media_bytes: int = 0
+    wanted: tuple[str, ...] = ()
+
+
+def _write(prompt: Prompt, target: str, given: GivenMedia | None) -> _Written | Refused:
+    """``prompt`` for a provider that speaks ``target``, with the media that it takes no URLs of."""
+    written = write_request(prompt, target)
+    if not isinstance(written, Refused):
+        return _Written(*written)
+    found = {} if given is None else stand_ins(prompt, target)
+    if given is None or not found:
+        return written
+    missing = tuple(url for url in found if url not in given)
+    if not missing:
+        for url in found:
+            content = given[url]
+            if not isinstance(content, Blob):
+                return Refused(written.field, f"{written.why} {content}")
+            found[url] = content
+    filled = put_media(prompt, found)
+    if isinstance(filled, Refused):
+        return filled
+    again = write_request(filled[0], target)
+    if isinstance(again, Refused):
+        return again
+    notes = (*filled[1], *again[1])
+    return _Written(again[0], notes, media_bytes=0 if missing else given_bytes(found), wanted=missing)
 
 
 def answer_plan(compat: CompatStep, provider_format: str) -> AnswerPlan:
     """How the response, which the provider writes in ``provider_format``, is shown."""
     context, client_format = compat.context, compat.client_format
     if context is None or (provider_format == client_format and not _renames(context)):
-        return AnswerPlan(compat.notes)
-
-    def writer(id: str, created: int) -> AnswerWriter:
-        known = msgspec.structs.replace(context, id=id, created=created, source=provider_format)
-        return make_writer(client_format, known)
-
-    memory = _OBJECTS * len(msgspec.json.encode(context.prompt))
+        return AnswerPlan(compat.notes, memory=compat.media_bytes)
+    # No function inside of this one: compiled, it would be part of a cycle.
+    writer = partial(_writer, context, client_format, provider_format)
+    memory = _OBJECTS * len(msgspec.json.encode(context.prompt)) + compat.media_bytes
     return AnswerPlan(compat.notes, format=client_format, writer=writer, memory=memory)
+
+
+def _writer(
+    context: AnswerContext, client_format: ClientFormat, provider_format: str, id: str, created: int
+) -> AnswerWriter:
+    known = msgspec.structs.replace(context, id=id, created=created, source=provider_format)
+    return make_writer(client_format, known)
 
 
 def _repeated(prompt: Prompt, client_format: ClientFormat) -> Prompt:

@@ -22,11 +22,19 @@ from ..providers.call import build_call
 from ..providers.compat import COMPAT
 from ..providers.lending import with_key
 from ..secret import Secret
-from .compat import answer_plan, list_models, translate_step
+from .compat import NOTHING_GIVEN, GivenMedia, MediaWanted, answer_plan, list_models, translate_step
 
 #: Keys that the host has found, by step, each with the provider that it is for.
 FoundKeys = Mapping[int, tuple[str, Key]]
-_NO_KEYS: Final[FoundKeys] = {}
+NO_KEYS: Final[FoundKeys] = {}
+
+
+class Draft(NamedTuple):
+    """A plan that must not be sent: in its ``steps``, something else stands for the media at ``urls``, which the host
+    must give first. It tells where each step would go."""
+
+    steps: Sequence[PlannedStep]
+    urls: Sequence[str]
 
 
 class ClientInfo(NamedTuple):
@@ -80,19 +88,38 @@ def models_told(services: Services, client: ClientInfo, steps: Sequence[Step]) -
 
 
 def plan(
-    services: Services, client: ClientInfo, steps: Sequence[Step], now: float, keys: FoundKeys = _NO_KEYS
-) -> list[PlannedStep] | Fault:
-    """The plan of every step, or why one of them cannot run."""
+    services: Services,
+    client: ClientInfo,
+    steps: Sequence[Step],
+    now: float,
+    *,
+    given: GivenMedia = NOTHING_GIVEN,
+    keys: FoundKeys = NO_KEYS,
+) -> list[PlannedStep] | Draft | Fault:
+    """The plan of every step, or why one of them cannot run, or a draft: the host must give media first. ``given``: the
+    media that it gave. ``keys``: those that it found."""
     planned: list[PlannedStep] = []
+    wanted: dict[str, None] = {}
     for index, step in enumerate(steps):
-        one = _plan_step(services, client, step, now, keys.get(index))
+        one = _plan_step(services, client, step, now, given, keys.get(index))
         if not isinstance(one, Fault):
-            planned.append(one)
+            planned.append(one.step)
+            wanted |= dict.fromkeys(one.wanted)
         elif len(steps) == 1:
             return one
         else:
             return Fault(one.kind, one.side, name_step(index) + one.detail, retryable=one.retryable)
-    return planned
+    return Draft(planned, tuple(wanted)) if wanted else planned
+
+
+def steps_of(planned: Sequence[PlannedStep] | Draft) -> Sequence[PlannedStep]:
+    """The steps of a plan, or of the draft of one."""
+    return planned.steps if isinstance(planned, Draft) else planned
+
+
+def memory_of(planned: Sequence[PlannedStep] | Draft) -> int:
+    """The bytes that a plan holds beside its request."""
+    return sum(step.answer.memory for step in steps_of(planned))
 
 
 def name_step(index: int) -> str:
@@ -100,9 +127,19 @@ def name_step(index: int) -> str:
     return f"step {index}: "
 
 
+class _Planned(NamedTuple):
+    step: PlannedStep
+    wanted: Sequence[str] = ()
+
+
 def _plan_step(
-    services: Services, client: ClientInfo, step: Step, now: float, found: tuple[str, Key] | None
-) -> PlannedStep | Fault:
+    services: Services,
+    client: ClientInfo,
+    step: Step,
+    now: float,
+    given: GivenMedia,
+    found: tuple[str, Key] | None,
+) -> _Planned | Fault:
     policy = resolve_policy(
         step.config,
         step_headers=step.headers,
@@ -118,9 +155,13 @@ def _plan_step(
         providers = with_key(providers, *found)
     shown = step_tokens(step) if client.settings.authentication else []
     own_tokens = own_token_check(services.own_tokens, client.settings, [client.token, *shown])
-    compat = translate_step(step, providers, own_tokens) if step.provider == COMPAT else None
+    known = given if client.settings.fetch_media else None
+    compat = translate_step(step, providers, own_tokens, known) if step.provider == COMPAT else None
     if isinstance(compat, Fault):
         return compat
+    wanted: Sequence[str] = ()
+    if isinstance(compat, MediaWanted):
+        wanted, compat = compat.urls, compat.draft
     if compat is not None:
         step = compat.step
     call = build_call(
@@ -146,8 +187,8 @@ def _plan_step(
         own=providers.get(call.provider, NO_SETTINGS),
     )
     if refused is not None or compat is None:
-        return refused or PlannedStep(call, policy)
-    return PlannedStep(call, policy, answer_plan(compat, call.format))
+        return refused or _Planned(PlannedStep(call, policy))
+    return _Planned(PlannedStep(call, policy, answer_plan(compat, call.format)), wanted)
 
 
 def step_tokens(step: Step) -> list[Secret]:

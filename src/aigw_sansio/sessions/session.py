@@ -22,7 +22,7 @@ from ..exchanges.source import Source
 from ..exchanges.translating import TranslatingEncoder
 from ..faults import Fault, FaultKind, Side
 from .client_limits import ClientLimits, over_allowance
-from .host_checks import PendingCreate
+from .host_questions import PendingCreate
 from .intake import Intake, Outcome
 from .planner import ClientInfo
 from .scheduler import FairScheduler
@@ -41,7 +41,6 @@ class Session(Generic[Channel]):
     ``LimitedSession`` and ``MemoryUser``."""
 
     __slots__ = (
-        "_checks",
         "_client",
         "_dialect",
         "_draining",
@@ -53,6 +52,7 @@ class Session(Generic[Channel]):
         "_limits",
         "_on_ended",
         "_opened",
+        "_questions",
         "_request_bytes",
         "_requester",
         "_scheduler",
@@ -91,8 +91,8 @@ class Session(Generic[Channel]):
         self._exchanges: dict[str, Exchange] = {}
         self._flushing: dict[str, Scheduled] = {}  # ended, but with queued messages
         self._translating: dict[str, TranslatingEncoder] = {}  # of the exchanges whose responses are written anew
-        self._intake = Intake(services, client, session_id, decided=self._planned, answered=self._check_idle)
-        self._checks = self._intake.checks
+        self._intake = Intake(services, client, limits, session_id, decided=self._planned, waits=self._check_idle)
+        self._questions = self._intake.questions
         self._request_bytes = 0
         self._unusable = 0
         self._draining = False
@@ -137,12 +137,17 @@ class Session(Generic[Channel]):
     @property
     def request_bytes(self) -> int:
         """The memory that the requests of its exchanges take."""
-        return self._request_bytes + self._checks.request_bytes
+        return self._request_bytes + self._questions.size
+
+    @property
+    def fetches(self) -> int:
+        """How many media the host is asked for."""
+        return self._questions.fetches
 
     @property
     def busy(self) -> int:
         """How many exchanges it has whose end the client has not been told, those that wait for a check included."""
-        return len(self._exchanges) + len(self._flushing) + len(self._checks)
+        return len(self._exchanges) + len(self._flushing) + len(self._questions)
 
     # -- MemoryUser ---------------------------------------------------------------------------------------------
 
@@ -301,13 +306,13 @@ class Session(Generic[Channel]):
             fault = Fault(FaultKind.CANCELLED, Side.CLIENT, "cancelled by the client")
             self._limits.cancelled(now)
             exchange.cancel("cancelled", Side.CLIENT, fault, now)
-        elif (pending := self._checks.withdraw(event_id)) is not None:
+        elif (pending := self._questions.withdraw(event_id)) is not None:
             self._tell(self._dialect.cancelled(event_id, pending.log_id), now)
             self._check_idle(now)
 
     def _is_running(self, event_id: str) -> bool:
         """Whether an exchange of this id exists whose end the client has not been told."""
-        return event_id in self._exchanges or event_id in self._flushing or event_id in self._checks
+        return event_id in self._exchanges or event_id in self._flushing or event_id in self._questions
 
     def _over_limits(self, size: int, now: float) -> Fault | None:
         if self._draining:
@@ -363,15 +368,18 @@ class Session(Generic[Channel]):
         """If nothing is left to do, start the idle timeout; or close, if the gateway drains."""
         if self._exchanges or self._flushing or self.channel.ended:
             return
+        if self._questions.fetches:
+            self._idle_timer.cancel()
+            return
         self._arm_idle(now)
-        if self._draining and not self._checks:
+        if self._draining and not self._questions:
             self.channel.close(1001, _GOING_AWAY, now)
 
     # -- clocks and going away ----------------------------------------------------------------------------------
 
     def _arm_idle(self, now: float) -> None:
         limit = self._services.config.timeouts.client_idle_s
-        if limit is not None and not self._exchanges and not self._flushing:
+        if limit is not None and not (self._exchanges or self._flushing or self._questions.fetches):
             self._idle_timer.arm(now + limit)
 
     def _on_idle(self, now: float) -> None:
@@ -394,7 +402,7 @@ class Session(Generic[Channel]):
         fault = Fault(FaultKind.SHUTDOWN, Side.GATEWAY, detail, retryable=True)
         for exchange in list(self._exchanges.values()):
             exchange.fail(fault, now)
-        for pending in self._checks:
+        for pending in self._questions:
             self._refuse(pending, fault, now)
         self.channel.close(1001, _GOING_AWAY, now)
 

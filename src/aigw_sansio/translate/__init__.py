@@ -17,14 +17,23 @@ halves. The response goes back likewise::
 
 For a stream, :class:`AnswerTranslator` takes the bytes of the body as they come.
 
+A provider that takes the content of media only is not asked for a request with their URLs, unless somebody fetches
+them::
+
+    prompt, notes = read_request(body, "openai-chat")
+    urls = wanted_media(prompt, "bedrock-converse")
+    prompt, more = put_media(prompt, {url: Blob(base64_of(url), "image/png") for url in urls})
+    request, losses = write_request(prompt, "bedrock-converse")
+
 No body raises: one that cannot be read or said is :class:`Refused`, a value. An unknown name of a format is a mistake
 of the caller, and raises :class:`~aigw_sansio.errors.LocalProtocolError`.
 """
 
 from ..formats.answers.base import AnswerContext
 from ..formats.translation import Note, Refused, WireRequest
-from ..prompt import JsonObject, Prompt
+from ..prompt import Blob, JsonObject, Prompt
 from .answers import Answer, AnswerTranslator, answer_context, make_writer, translate_answer
+from .media import put_media, wanted_media
 from .registry import CLIENT_FORMATS, REQUEST_FORMATS
 from .requests import Translated, read_request, translate_request, write_request
 
@@ -34,6 +43,7 @@ __all__ = [
     "Answer",
     "AnswerContext",
     "AnswerTranslator",
+    "Blob",
     "JsonObject",
     "Note",
     "Prompt",
@@ -42,8 +52,10 @@ __all__ = [
     "WireRequest",
     "answer_context",
     "make_writer",
+    "put_media",
     "read_request",
     "translate_answer",
     "translate_request",
+    "wanted_media",
     "write_request",
 ]

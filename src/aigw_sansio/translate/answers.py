@@ -99,6 +99,8 @@ def translate_answer(body: bytes, *, target: str, context: AnswerContext, status
         return Answer(shown.status, shown.body)
     writer = make_writer(target, context)
     events = make_reader(context.source).read_whole(body)
+    if writer.wants_logprobs:
+        writer.take_logprobs(body)
     written = writer.write_whole(events, find_media(body, events))
     failed = writer.failed
     return Answer(status if failed is None else shown_status(form, failed), written, tuple(writer.notes))
@@ -146,6 +148,8 @@ class AnswerTranslator:
         out: list[bytes] = []
         for chunk in chunks:
             events = self._reader.read(chunk)
+            if self._writer.wants_logprobs:
+                self._writer.take_logprobs(chunk.data)
             out += self._writer.write(events, find_media(chunk.data, events))
         return self._framed(out)
 

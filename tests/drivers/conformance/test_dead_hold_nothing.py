@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from tests.peers.certificates import Certificates
-from tests.peers.sockets import PATIENCE_S, connect, read_exactly, read_to_end, reset, server
-from tests.rigs.hosts import HOSTS, Host, running
+from tests.rigs.hosts import HOSTS, OwnSuite
 from tests.rigs.living import living_objects
-from tests.rigs.toy_engines import ToyEngine
 
+from aigw_drivers.conformance import Host, ToyEngine
+from aigw_drivers.conformance.certificates import certificates
+from aigw_drivers.conformance.rig import Rig
+from aigw_drivers.conformance.sockets import read_exactly, read_to_end, reset
 from aigw_sansio import ConnId, Tls
 
 #: What a connection has: our objects, TLS, and the loop's transports and tasks.
@@ -20,8 +21,7 @@ WATCHED = ("aigw_drivers", "ssl", "asyncio", "_asyncio", "uvloop", "trio")
 #: classes, and are let go by them).
 NOT_OURS = {"Future", "Handle", "TimerHandle", "FutureIter", "UVPoll", "SSLSocket"}
 NOT_OURS |= {"_SelectorSocketTransport", "TransportSocket", "EpollWaiters", "WaitTaskRescheduled", "Event"}
-#: The driver of the package, on everything it supports.
-OURS = [name for name in HOSTS if name != "threads"]
+NOT_OURS |= {"_Conn"}  # the engine of the suite remembers all connections
 HUGE = 4 << 20
 
 
@@ -53,47 +53,53 @@ class _Does(ToyEngine):
         self.send(conn, b"hello")
 
 
-def _says(host: Host, certificates: Certificates, secure: bool, word: bytes) -> socket.socket:
-    client = connect(host.port, certificates.client if secure else None)
+def _rig(name: str) -> Rig:
+    rig = OwnSuite()
+    rig.host = HOSTS[name]
+    return rig
+
+
+def _says(rig: Rig, host: Host, secure: bool, word: bytes) -> socket.socket:
+    client = rig.connect(host, secure=secure)
     client.sendall(word)
     return client
 
 
-def _episodes(engine: _Does, host: Host, certificates: Certificates, secure: bool) -> None:
+def _episodes(engine: _Does, rig: Rig, host: Host, secure: bool) -> None:
     """Every way of ending, from both sides, before and after the handshake."""
     opened = len(engine.conns)
-    with _says(host, certificates, secure, b"e") as client:
+    with _says(rig, host, secure, b"e") as client:
         read_exactly(client, 1)
-    client = _says(host, certificates, secure, b"e")
+    client = _says(rig, host, secure, b"e")
     read_exactly(client, 1)
     reset(client)
-    with _says(host, certificates, secure, b"c") as client:
+    with _says(rig, host, secure, b"c") as client:
         read_to_end(client)
-    with _says(host, certificates, secure, b"a") as client:
+    with _says(rig, host, secure, b"a") as client:
         engine.wait_for("closed", opened + 4)
-    client = _says(host, certificates, secure, b"h")  # and reads nothing
+    client = _says(rig, host, secure, b"h")  # and reads nothing
     engine.wait_for("receive_data", opened + 5)
     reset(client)
-    with connect(host.port) as plain:  # no TLS, or nothing said
+    with rig.connect(host) as plain:  # no TLS, or nothing said
         plain.sendall(b"e" if not secure else b"GET / HTTP/1.1\r\n\r\n")
     expected = opened + (5 if secure else 6)
     engine.wait(lambda: len(engine.conns) >= expected and all(conn.closed for conn in engine.conns.values()))
 
 
-def _dials(engine: _Does, host: Host, certificates: Certificates, port: int, tls_port: int) -> None:
+def _dials(engine: _Does, rig: Rig, host: Host, port: int, tls_port: int) -> None:
     """Dials that succeed, are refused, are closed by the peer, have the wrong certificate."""
-    name = "localhost"
+    name, ca_file = "localhost", certificates().ca_file
     targets: list[Callable[[], ConnId]] = [
         lambda: engine.dial(port),
         lambda: engine.dial(1),
         lambda: engine.dial(1, name),
-        lambda: engine.dial(tls_port, name, Tls(name, certificates.ca_file), ("http/1.1",)),
-        lambda: engine.dial(tls_port, name, Tls("other.test", certificates.ca_file), ("http/1.1",)),
-        lambda: engine.dial(port, name, Tls(name, certificates.ca_file), ("http/1.1",)),
+        lambda: engine.dial(tls_port, name, Tls(name, ca_file), ("http/1.1",)),
+        lambda: engine.dial(tls_port, name, Tls("other.test", ca_file), ("http/1.1",)),
+        lambda: engine.dial(port, name, Tls(name, ca_file), ("http/1.1",)),
     ]
     for engine.target in targets:
         before = len(engine.conns)
-        client = _says(host, certificates, False, b"d")
+        client = _says(rig, host, False, b"d")
         engine.wait(lambda before=before: len(engine.conns) >= before + 2)  # type: ignore[misc]
         client.close()
         engine.wait(lambda: all(conn.closed for conn in engine.conns.values()))
@@ -101,7 +107,7 @@ def _dials(engine: _Does, host: Host, certificates: Certificates, port: int, tls
 
 def _settled(living: Callable[[], Counter[str]]) -> Counter[str]:
     """The loop lets go of a connection in its later turns: look until two looks are the same."""
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + OwnSuite.patience_s
     before, now = Counter[str](), living()
     while before != now and time.monotonic() < until:
         time.sleep(0.05)
@@ -110,33 +116,33 @@ def _settled(living: Callable[[], Counter[str]]) -> Counter[str]:
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
-@pytest.mark.parametrize("name", OURS)
-def test_clients(name: str, certificates: Certificates, secure: bool) -> None:
-    engine = _Does()
-    with running(HOSTS[name], engine, tls=certificates.server if secure else None) as host:
-        _episodes(engine, host, certificates, secure)  # fills caches
+@pytest.mark.parametrize("name", HOSTS)
+def test_clients(name: str, secure: bool) -> None:
+    engine, rig = _Does(), _rig(name)
+    with rig.running(engine, secure=secure) as host:
+        _episodes(engine, rig, host, secure)  # fills caches
         with living_objects(*WATCHED) as living:
             for _ in range(3):
-                _episodes(engine, host, certificates, secure)
+                _episodes(engine, rig, host, secure)
             left = _settled(living)
     assert not left
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_dials(name: str, certificates: Certificates) -> None:
-    engine = _Does()
+@pytest.mark.parametrize("name", HOSTS)
+def test_dials(name: str) -> None:
+    engine, rig = _Does(), _rig(name)
 
     def serve(sock: socket.socket) -> None:
         sock.recv(100)
 
     with (
-        server(serve) as port,
-        server(serve, tls=certificates.server) as tls_port,
-        running(HOSTS[name], engine) as host,
+        rig.server(serve) as port,
+        rig.server(serve, secure=True) as tls_port,
+        rig.running(engine) as host,
     ):
-        _dials(engine, host, certificates, port, tls_port)
+        _dials(engine, rig, host, port, tls_port)
         with living_objects(*WATCHED) as living:
             for _ in range(3):
-                _dials(engine, host, certificates, port, tls_port)
+                _dials(engine, rig, host, port, tls_port)
             left = _settled(living)
     assert not left

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from math import inf
 
-from tests.rigs.toy_engines import ToyEngine
-
+from aigw_drivers.conformance import ToyEngine
 from aigw_drivers.core.link import Link
 from aigw_drivers.core.transfer import READ_COST_BYTES, TURN_BYTES, Transfer
 from aigw_sansio.effects import Ask, Connect

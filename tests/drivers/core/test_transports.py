@@ -3,37 +3,18 @@ looks like any other, and must not take it for one."""
 
 import asyncio
 import errno
-import select
-import socket
-import threading
 from collections.abc import Callable
 from typing import NoReturn
 
 import pytest
 import uvloop
-from tests.peers.sockets import PATIENCE_S, background, reset
-from tests.rigs.thread_driver import _Link
+from tests.peers.sockets import pair, reset_by
 
 from aigw_drivers.core.link import Link
 from aigw_drivers.core.transports import TransportReadiness, TransportSocket, transport_socket_type
 from aigw_sansio.ids import ConnId
 
 HUGE = 32 << 20
-
-
-def pair() -> tuple[socket.socket, socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        theirs = socket.create_connection(listener.getsockname())
-        ours, _ = listener.accept()
-    return ours, theirs
-
-
-def reset_by(theirs: socket.socket, ours: socket.socket) -> None:
-    """Reset, and wait for it."""
-    reset(theirs)
-    poll = select.poll()
-    poll.register(ours, 0)  # errors are reported in any case
-    assert poll.poll(PATIENCE_S * 1000)
 
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -99,43 +80,3 @@ def test_an_end_is_one_where_the_kernel_cannot_be_asked(number: int, told: list[
     sock.pause_writing()
     assert sock.eof_received()
     assert found == told
-
-
-def test_a_thread_that_reads_what_a_failed_send_left() -> None:
-    ours, theirs = pair()
-    with ours:
-        link = _Link(ConnId(1), threading.Lock())
-        link.socket = ours
-        found: list[object] = []
-
-        def read() -> None:
-            try:
-                found.append(link.receive())
-            except OSError as exc:
-                found.append(type(exc))
-
-        with link.sending:  # the send has its error from the kernel, and is not back yet
-            reset_by(theirs, ours)
-            with pytest.raises(ConnectionResetError) as failed:
-                ours.send(b"x")
-            reader = background(read)
-            reader.join(0.05)
-            assert found == []
-            link.failure = failed.value
-        reader.join(PATIENCE_S)
-    assert found == [ConnectionResetError]
-
-
-def test_a_thread_that_reads_an_end_before_the_reset() -> None:
-    ours, theirs = pair()
-    with ours:
-        link = _Link(ConnId(1), threading.Lock())
-        link.socket = ours
-        theirs.sendall(b"last")
-        theirs.shutdown(socket.SHUT_WR)
-        assert link.receive() == b"last"
-        reset_by(theirs, ours)
-        with pytest.raises(ConnectionError) as failed:
-            link.send(b"x")
-        if isinstance(failed.value, BrokenPipeError):  # as Linux tells the two apart
-            assert link.receive() == b""

@@ -6,10 +6,11 @@ from pathlib import Path
 import anyio
 import pytest
 import trustme
-from tests.peers.connect_proxy import connect_proxy
+from tests.peers.sockets import PATIENCE_S
 
 from aigw_drivers.client import Client, connect
 from aigw_drivers.client.errors import GatewayError
+from aigw_drivers.conformance.connect_proxy import connect_proxy
 from aigw_drivers.core.tls import server_context
 from aigw_drivers.loopback import LoopbackProvider
 from aigw_drivers.server.serve import DriverName, running
@@ -58,7 +59,7 @@ def test_a_gateway_behind_a_proxy(backend: str, driver: DriverName, tmp_path: Pa
             assert len(provider.seen) == 2
             assert not [name for name in shown if "proxy" in str(name).lower()]
 
-    with connect_proxy(targets, credentials="user:canary-1") as proxy:
+    with connect_proxy(targets, credentials="user:canary-1", patience_s=PATIENCE_S) as proxy:
 
         async def bounded() -> None:
             with anyio.fail_after(120):

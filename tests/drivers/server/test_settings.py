@@ -67,6 +67,7 @@ def test_a_whole_file() -> None:
     collect_logs = false
     byok_only = false
     ask = ["admit", "find_key"]
+    fetch_media = true
     retry_max_attempts = 3
     retry_delay = 250
     retry_backoff = "linear"
@@ -109,6 +110,7 @@ def test_a_whole_file() -> None:
                     origins=("https://app.example", "http://localhost:3000", "null"),
                     query_token=True,
                     ask=("admit", "find_key"),
+                    fetch_media=True,
                     compression="stream",
                     retry=Retry(max_attempts=3, delay_ms=250, backoff="linear"),
                 ),

@@ -43,10 +43,16 @@ class Plain:
     """A writer of a format in which each event is one line of text."""
 
     def __init__(self, id: str, created: int) -> None:
+        self.taken: list[bytes] = []
         self.made = (id, created)
         self.notes: list[Note] = []
         self.kept = ""
         self.failed: ResponseFailed | None = None
+
+    wants_logprobs = True
+
+    def take_logprobs(self, data: bytes) -> None:
+        self.taken.append(data)
 
     @property
     def held(self) -> int:
@@ -117,6 +123,22 @@ def test_a_chunk_becomes_none_one_or_several() -> None:
     client, of = begun()
     assert client.chunks(of, START) == ([], None)
     assert client.chunks(of, said("a"), {"type": "ping"}, said("b")) == (["text:", "a", "text:", "b"], None)
+
+
+def test_a_writer_that_wants_log_probabilities_sees_all_chunks() -> None:
+    made: list[Plain] = []
+
+    def make(id: str, created: int) -> Plain:
+        made.append(Plain(id, created))
+        return made[-1]
+
+    client = Shown(AnswerPlan((), "openai-chat", make))
+    client.encoder.attempt(0)
+    client.encoder.chunk(response(), Chunk(b"{}"), [])
+    client.chunks(response(), said("a"))
+    assert made[-1].taken == [b"{}", msgspec.json.encode(said("a"))]
+    client.encoder.whole(FinalResponse(0, 200, "", b"[]", None, [], [TextDelta("a")]), Progress(0, 1))
+    assert made[-1].taken == [b"[]"]
 
 
 def test_the_events_are_those_of_the_provider_whatever_is_shown() -> None:

@@ -1,6 +1,9 @@
 """Messages that alternate: their order, their ids, their beginning and end."""
 
+import pytest
+
 from aigw_sansio.formats.alternating import OPENING, CallIds, finish_messages, put_message, thoughts_first
+from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.formats.request_tools import ANTHROPIC_IDS, Group, IdMap, Placed
 from aigw_sansio.formats.translation import Note
 from aigw_sansio.prompt import JsonObject, Part, Reasoning, Text, ToolCall
@@ -50,6 +53,23 @@ def test_an_id_that_is_used_again_is_another_and_responses_belong_to_the_latest(
     first = ids.of_call("a", "")
     assert (first, ids.of_response("a", "")) == ("a", "a")
     second = ids.of_call("a", "")
-    assert second not in ("a", ids.of_call("a", ""))
+    assert second == ids.of_response("a", "")
+    assert len({"a", second, ids.of_call("a", "")}) == 3
     kept = CallIds(IdMap(ANTHROPIC_IDS, []), unique=False)
-    assert [kept.of_call("a", ""), kept.of_call("a", ""), kept.of_response("b", "")] == ["a", "a", "b"]
+    used = [kept.of_call("a", ""), kept.of_response("a", ""), kept.of_call("a", ""), kept.of_response("b", "")]
+    assert used == ["a", "a", "a", "b"]
+
+
+@pytest.mark.parametrize("unique", [True, False])
+def test_two_calls_at_once_or_two_responses_of_one_id_are_refused(unique: bool) -> None:
+    ids = CallIds(IdMap(ANTHROPIC_IDS, []), unique=unique)
+    ids.of_call("a", "turns[1].parts[0]")
+    with pytest.raises(RequestRefused) as caught:
+        ids.of_call("a", "turns[1].parts[1]")
+    assert caught.value.refused.field == "turns[1].parts[1].id"
+    assert "the same id" in caught.value.refused.why
+    ids.of_response("a", "")
+    with pytest.raises(RequestRefused) as caught:
+        ids.of_response("a", "turns[2].parts[1]")
+    assert caught.value.refused.field == "turns[2].parts[1].id"
+    assert "a response already" in caught.value.refused.why

@@ -12,9 +12,10 @@ from aigw_sansio.sessions.client_limits import ClientLimits
 class Busy:
     """A session with so many exchanges and bytes."""
 
-    def __init__(self, busy: int = 0, request_bytes: int = 0) -> None:
+    def __init__(self, busy: int = 0, request_bytes: int = 0, fetches: int = 0) -> None:
         self.busy = busy
         self.request_bytes = request_bytes
+        self.fetches = fetches
 
 
 def limits(**changes: int) -> ClientLimits:
@@ -119,3 +120,15 @@ def test_a_shorter_life() -> None:
     assert _ends_after(Allowance(session_s=20.0), None) == 20.0
     assert _ends_after(Allowance(session_s=20.0), 50.0) == 20.0
     assert _ends_after(Allowance(session_s=50.0), 20.0) == 20.0
+
+
+def test_media_that_the_host_fetches_for_all_sessions_count() -> None:
+    found = limits(fetches_at_once_per_client=3)
+    found.joined(Busy(fetches=1))
+    found.joined(Busy(fetches=1))
+    assert found.refuse_fetches(1) is None
+    for count, later in ((2, True), (4, False)):  # four never fit
+        fault = found.refuse_fetches(count)
+        assert fault is not None
+        assert (fault.kind, fault.retryable) == (FaultKind.LIMIT_EXCEEDED, later)
+        assert f"2 media are being fetched for this connection, this request needs {count} more" in fault.detail

@@ -18,8 +18,9 @@ from aigw_sansio.events import (
 from aigw_sansio.exchanges.policy import StepConfig
 from aigw_sansio.exchanges.ports import AnswerPlan
 from aigw_sansio.faults import Fault, FaultKind
+from aigw_sansio.prompt import Blob
 from aigw_sansio.secret import Secret
-from aigw_sansio.sessions.compat import CompatStep, answer_plan, list_models, translate_step
+from aigw_sansio.sessions.compat import CompatStep, MediaWanted, answer_plan, list_models, translate_step
 
 ASK = {"model": "anthropic/claude-sonnet-4-5", "messages": [{"role": "user", "content": "Hello"}]}
 KEY = ("Authorization", "Bearer k")
@@ -249,3 +250,59 @@ def test_models_are_those_of_the_settings_that_the_gateway_allows() -> None:
 )
 def test_another_request_asks_for_no_list(one: Step) -> None:
     assert list_models([one], GatewaySettings(), {}) is None
+
+
+PICTURE = "https://files.test/a.png"
+SEEN = {
+    "model": "google/gemini-2.5-flash",
+    "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": PICTURE}}]}],
+}
+
+
+def test_media_that_a_provider_wants_as_content_are_wanted_if_the_host_may_be_asked() -> None:
+    found = translate_step(step(SEEN), {}, lambda text: False, {})
+    assert isinstance(found, MediaWanted)
+    assert found.urls == (PICTURE,)
+    assert found.draft.step.provider == "google-ai-studio"
+    assert found.draft.media_bytes == 0
+    assert PICTURE.encode() not in (found.draft.step.query or b"")
+    assert "fetches no URLs" in refused(step(SEEN))
+    # Mistral fetches it
+    assert isinstance(translate_step(step({**SEEN, "model": "mistral/m"}), {}, lambda text: False, {}), CompatStep)
+    other = {**SEEN, "logprobs": True, "model": "aws-bedrock/amazon.nova-lite-v1:0"}
+    found = translate_step(step(other), {}, lambda text: False, {})
+    assert isinstance(found, Fault), "it is refused for another reason, so nothing is fetched"
+
+
+def test_media_that_the_host_gave_are_in_the_request_and_counted() -> None:
+    given = {PICTURE: Blob("QUJD", "image/png"), "https://files.test/b.png": Blob("x" * 99, "image/png")}
+    found = translate_step(step(SEEN), {}, lambda text: False, given)
+    assert isinstance(found, CompatStep)
+    assert sent(found)["contents"][0]["parts"] == [{"inlineData": {"mimeType": "image/png", "data": "QUJD"}}]
+    assert [(note.kind, note.field) for note in found.notes] == [("mapped", "turns[0].parts[0].source")]
+    longer = translate_step(step(SEEN), {}, lambda text: False, {PICTURE: Blob("QUJD" * 100, "image/png")})
+    assert isinstance(longer, CompatStep)
+    assert answer_plan(longer, "gemini").memory - answer_plan(found, "gemini").memory == 4 * 99
+    # a provider that fetches by itself gets the URL
+    other = translate_step(step({**SEEN, "model": "mistral/m"}), {}, lambda text: False, given)
+    assert isinstance(other, CompatStep)
+    assert PICTURE in str(sent(other))
+    assert answer_plan(other, "openai-chat").memory == 0
+    workers = translate_step(step({**SEEN, "model": "workers-ai/@cf/m"}), {}, lambda text: False, given)
+    assert isinstance(workers, CompatStep)
+    assert answer_plan(workers, "openai-chat").memory == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("Nobody has it.", "must hold the media itself. Nobody has it."),
+        (Blob("QUJD", "text/html"), "What is at its URL is no image"),
+        (Blob("QUJD", "image/tiff"), "turns[0].parts[0]"),
+    ],
+)
+def test_what_the_host_gave_and_cannot_be_sent_is_refused(given: Blob | str, why: str) -> None:
+    model = "google/gemini-2.5-flash" if not isinstance(given, Blob) else "aws-bedrock/anthropic.claude-x"
+    found = translate_step(step({**SEEN, "model": model}), {}, lambda text: False, {PICTURE: given})
+    assert isinstance(found, Fault)
+    assert why in found.detail

@@ -100,7 +100,7 @@ def test_a_found_key_is_used_as_a_stored_one_of_its_step_alone() -> None:
     own = rig(openai=ProviderSettings(api_key=Secret("stored-key"), headers=(("x-team", "red"), ("x-old", "1"))))
     key = Key(Secret("found-key-1"), HeaderFields((("X-Team", "blue"),)))
     steps = [step(headers=[]), step(headers=[])]
-    planned = plan(own.services, client(), steps, 0.0, {1: ("openai", key)})
+    planned = plan(own.services, client(), steps, 0.0, keys={1: ("openai", key)})
     assert not isinstance(planned, Fault)
     stored, found = (dict(one.call.request.headers) for one in planned)
     assert (stored[b"authorization"], stored[b"x-team"]) == (b"Bearer stored-key", b"red")
@@ -111,7 +111,7 @@ def test_a_found_key_is_used_as_a_stored_one_of_its_step_alone() -> None:
 
 def test_a_found_key_makes_a_compat_step_possible() -> None:
     key = {0: ("anthropic", Key(Secret("found-key-1")))}
-    planned = plan(rig().services, client(), [step("compat", query=ASK, headers=[])], 0.0, key)
+    planned = plan(rig().services, client(), [step("compat", query=ASK, headers=[])], 0.0, keys=key)
     assert not isinstance(planned, Fault)
     assert dict(planned[0].call.request.headers)[b"x-api-key"] == b"found-key-1"
 

@@ -11,7 +11,18 @@ import pytest
 from tests.rigs.compiled import needs_sources
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
-from aigw_sansio.effects import Answer, Ask, Authenticate, Authenticated, Close, Connect, Emit, Unavailable
+from aigw_sansio.effects import (
+    Answer,
+    Ask,
+    Authenticate,
+    Authenticated,
+    Close,
+    Connect,
+    Emit,
+    FetchedMedia,
+    FetchMedia,
+    Unavailable,
+)
 from aigw_sansio.events import Event, ExchangeEnded, ProviderEventRead, RequestAdmitted, SessionEnded, TextDelta
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import AskId, ConnId
@@ -81,6 +92,8 @@ class World:
                 self.events.append(effect.event)
             elif isinstance(effect, Close):
                 self.ended.append(effect.conn)
+            elif isinstance(effect, Ask) and isinstance(effect.question, FetchMedia):
+                self.asked.append((effect.id, effect.question.url))
             elif isinstance(effect, Ask):
                 assert isinstance(effect.question, Authenticate)
                 assert effect.question.token is not None
@@ -808,3 +821,121 @@ def test_the_list_of_models_needs_no_exchange() -> None:
     assert told["response"] == {"object": "list", "data": []}
     assert world.gateway.snapshot()["exchanges"] == 0
     assert not [event for event in world.events if isinstance(event, RequestAdmitted)]
+
+
+# -- media that the host fetches -------------------------------------------------------------------------------------
+
+FETCHES = GatewaySettings(fetch_media=True)
+PICTURE = FetchedMedia(b"x" * 3000, "image/png")  # 4,000 characters of base64
+
+
+def look(world: World, event_id: str, *urls: str, models: tuple[str, ...] = ("workers-ai/@cf/m",)) -> None:
+    """A request with images for providers that fetch none."""
+    content = [{"type": "image_url", "image_url": {"url": f"https://files.test/{url}"}} for url in urls]
+    messages = [{"role": "user", "content": content}]
+    steps = [
+        {"provider": "compat", "endpoint": "chat/completions", "query": {"model": model, "messages": messages}}
+        for model in models
+    ]
+    world.send(json.dumps({"type": "universal.create", "eventId": event_id, "request": steps}).encode())
+
+
+@needs_sources
+def test_media_count_as_memory_of_the_request_from_their_coming_to_its_end() -> None:
+    world = World(settings=FETCHES)
+    (session,) = world.gateway._sessions
+    look(world, "a", "1", "2")
+    waiting = session.request_bytes
+    world.answer(0, PICTURE)
+    assert session.request_bytes == waiting + 4000
+    world.answer(1, PICTURE)
+    assert world.dialled
+    assert 8000 <= session.request_bytes - waiting < 9000
+    world.cancel("a")
+    assert session.request_bytes == 0
+    assert world.all_told()
+
+
+def test_media_that_are_more_than_the_requests_may_hold_refuse_the_request() -> None:
+    world = World(Limits(request_bytes_per_connection=7000), settings=FETCHES)
+    look(world, "a", "1", "2", "3")
+    world.answer(0, PICTURE)
+    assert world.codes() == []
+    world.answer(1, PICTURE)
+    assert world.codes() == [("a", 2010)]
+    assert world.gateway.snapshot()["asks"] == 0
+    assert not world.dialled
+
+
+def test_each_step_has_a_copy_of_the_media() -> None:
+    world = World(Limits(request_bytes_per_connection=10_000), settings=FETCHES)
+    look(world, "a", "1", models=("workers-ai/@cf/m", "workers-ai/@cf/n"))
+    assert [url for _, url in world.asked] == ["https://files.test/1"]
+    world.answer(0, PICTURE)
+    assert world.codes() == [("a", 2010)]
+    assert not world.dialled
+
+
+def test_an_id_whose_media_are_fetched_is_taken_and_can_be_cancelled() -> None:
+    world = World(settings=FETCHES)
+    look(world, "a", "1")
+    world.create("a")
+    assert world.codes() == [(None, 2006)]
+    world.cancel("a")
+    assert [message["type"] for message in world.took()] == ["universal.cancelled"]
+    world.answer(0, PICTURE)
+    assert not world.dialled
+    world.create("a")
+    assert world.codes() == []
+
+
+def test_the_host_is_asked_for_so_many_media_of_a_client() -> None:
+    world = World(Limits(fetches_at_once_per_client=2), settings=FETCHES)
+    look(world, "a", "1")
+    look(world, "b", "2", "3")
+    assert world.codes() == [("b", 2010)]
+    look(world, "b", "2", "2")
+    assert [url for _, url in world.asked] == ["https://files.test/1", "https://files.test/2"]
+
+
+def test_a_client_whose_media_are_fetched_is_not_idle() -> None:
+    world = World(timeouts=Timeouts(client_idle_s=2.0, fetch_s=10.0), settings=FETCHES)
+    look(world, "a", "1")
+    world.pass_time(1)
+    world.send(b'{"type":"universal.ping"}')
+    world.pass_time(7)
+    assert not world.is_closed()
+    world.took()
+    world.pass_time(2)
+    assert [code for event_id, code in world.codes() if event_id == "a"] == [2006]
+    world.pass_time(3)
+    assert world.close_code == 1001
+
+
+def test_at_the_deadline_a_request_whose_media_are_fetched_is_refused() -> None:
+    world = World(timeouts=Timeouts(drain_s=1.0, fetch_s=10.0), settings=FETCHES)
+    look(world, "a", "1")
+    world.drain()
+    world.took()
+    world.pass_time(2)
+    assert world.codes() == [("a", 2011)]
+    assert world.is_closed()
+    assert world.gateway.snapshot()["asks"] == 0
+
+
+def test_a_token_is_judged_before_media_are_fetched() -> None:
+    settings = GatewaySettings(fetch_media=True, authentication=True, tokens=(Secret("gate"),))
+    world = World(settings=settings, fields=b"cf-aig-authorization: gate\r\n")
+    content = [{"type": "image_url", "image_url": {"url": "https://files.test/1"}}]
+    step = {
+        "provider": "compat",
+        "endpoint": "chat/completions",
+        "headers": {"cf-aig-authorization": "other"},
+        "query": {"model": "workers-ai/@cf/m", "messages": [{"role": "user", "content": content}]},
+    }
+    world.send(json.dumps({"type": "universal.create", "eventId": "a", "request": step}).encode())
+    assert [what for _, what in world.asked] == ["other"]
+    world.answer(0, Authenticated(True))
+    assert [what for _, what in world.asked] == ["other", "https://files.test/1"]
+    world.answer(1, PICTURE)
+    assert world.dialled

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from aigw_sansio.config import Limits
 from aigw_sansio.errors import LocalProtocolError
+from aigw_sansio.events import Citation, RefusalDelta, TextDelta
 from aigw_sansio.prompt import CustomTool, FunctionTool, OutputFormat, Prompt
 from aigw_sansio.testing import cuts
 from aigw_sansio.translate import (
@@ -198,3 +199,137 @@ def test_a_stream_of_which_too_much_would_be_kept_fails() -> None:
         assert count < 100
     assert count > 40
     assert translator.feed(delta) == translator.finish() == b""
+
+
+@pytest.mark.parametrize("target", ["openai-chat", "openai-responses"])
+def test_log_probabilities_that_were_asked_for_are_translated(target: str) -> None:
+    context = answer_context(Prompt(model="m", logprobs=0), "gemini", id="1", created=1)
+    chosen = {"chosenCandidates": [{"token": "Hi", "logProbability": -0.5}]}
+    candidate = {"content": {"parts": [{"text": "Hi"}]}, "finishReason": "STOP", "logprobsResult": chosen}
+    body = json.dumps({"candidates": [candidate]}).encode()
+    whole = translate_answer(body, target=target, context=context)
+    translator = AnswerTranslator(target=target, context=context, provider="gemini")
+    stream = translator.feed(b"data: " + body + b"\n\n") + translator.finish()
+    for told in (whole.body, stream):
+        assert b'{"token":"Hi","logprob":-0.5,"bytes":[72,105],"top_logprobs":[]}' in told
+    assert whole.notes == translator.notes == ()
+
+
+# -- the places of citations -----------------------------------------------------------------------------------------
+
+
+def told(body: object, source: str, target: str) -> tuple[Any, list[str]]:
+    context = answer_context(Prompt(model="m"), source, id="1", created=1)
+    answer = translate_answer(json.dumps(body).encode(), target=target, context=context)
+    return json.loads(answer.body), [note.why for note in answer.notes]
+
+
+URL = {"type": "url_citation", "url": "https://x.test", "title": "X"}
+#: Two messages of Responses; the place is one in the second.
+CITED = {
+    "object": "response",
+    "status": "completed",
+    "output": [
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Well."}]},
+        {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "q"}},
+        {
+            "type": "message",
+            "role": "assistant",
+            "content": [
+                {"type": "output_text", "text": "So "},
+                {"type": "output_text", "text": "it is", "annotations": [{**URL, "start_index": 0, "end_index": 2}]},
+            ],
+        },
+    ],
+}
+
+
+def test_a_place_in_one_of_several_texts_is_one_in_all_of_it() -> None:
+    body, notes = told(CITED, "openai-responses", "openai-chat")
+    message = body["choices"][0]["message"]
+    cited = message["annotations"][0]["url_citation"]
+    assert message["content"][cited["start_index"] : cited["end_index"]] == "it"
+    assert not [why for why in notes if "place" in why]
+    again, _ = told(CITED, "openai-responses", "openai-responses")
+    last = again["output"][-1]["content"][0]  # the two parts of one message are one
+    (annotation,) = last["annotations"]
+    assert last["text"][annotation["start_index"] : annotation["end_index"]] == "it"
+
+
+def test_a_streamed_place_counts_the_texts_that_ended_before() -> None:
+    place = {"item_id": "msg_2", "output_index": 1, "content_index": 0}
+    events = [
+        {"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": "Well."},
+        {"type": "response.output_text.done", "output_index": 0, "content_index": 0, "text": "Well."},
+        {"type": "response.output_text.delta", **place, "delta": "So"},
+        {
+            "type": "response.output_text.annotation.added",
+            **place,
+            "annotation": {**URL, "start_index": 0, "end_index": 2},
+        },
+        {"type": "response.output_text.done", **place, "text": "So"},
+        {"type": "response.completed", "response": {"status": "completed", "output": []}},
+    ]
+    stream = "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode()
+    context = answer_context(Prompt(model="m"), "openai-responses", id="1", created=1)
+    translator = AnswerTranslator(target="openai-chat", context=context, provider="openai-responses")
+    out = translator.feed(stream) + translator.finish()
+    assert b'"url_citation":{"url":"https://x.test","title":"X","start_index":5,"end_index":7}' in out
+
+
+def test_places_that_cohere_tells() -> None:
+    cited = {"start": 3, "end": 5, "text": "is", "sources": [{"document": {"url": "https://x.test"}}]}
+    hidden = {**cited, "type": "THINKING_CONTENT"}
+    message = {"role": "assistant", "content": [{"type": "text", "text": "It is."}], "citations": [cited, hidden]}
+    body, _ = told({"message": message, "finish_reason": "COMPLETE"}, "cohere-v2", "openai-responses")
+    places = [(one["start_index"], one["end_index"]) for one in body["output"][0]["content"][0]["annotations"]]
+    assert places == [(3, 5), (0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("member", "kind", "start", "end"),
+    [
+        ("documentChar", "char_location", "start_char_index", "end_char_index"),
+        ("documentPage", "page_location", "start_page_number", "end_page_number"),
+        ("documentChunk", "content_block_location", "start_block_index", "end_block_index"),
+    ],
+)
+def test_a_place_in_a_document_is_told_where_there_is_a_place_for_it(
+    member: str, kind: str, start: str, end: str
+) -> None:
+    location = {member: {"documentIndex": 1, "start": 2, "end": 4}}
+    content = {
+        "content": [{"text": "It is."}],
+        "citations": [{"title": "D", "sourceContent": [{"text": "q"}], "location": location}],
+    }
+    message = {"role": "assistant", "content": [{"citationsContent": content}]}
+    converse = {"output": {"message": message}, "stopReason": "end_turn", "usage": {}}
+    body, notes = told(converse, "bedrock-converse", "anthropic-messages")
+    (citation,) = body["content"][0]["citations"]
+    assert citation == {
+        "type": kind, "cited_text": "q", "document_title": "D", "document_index": 1, start: 2, end: 4
+    }  # fmt: skip
+    assert notes == []
+    _, notes = told(converse, "bedrock-converse", "openai-chat")
+    assert any("places in documents" in why for why in notes)
+    again, _ = told({**body, "type": "message"}, "anthropic-messages", "anthropic-messages")
+    assert again["content"][0]["citations"] == [citation]
+    del body["content"][0]["citations"][0]["document_index"]
+    _, notes = told({**body, "type": "message"}, "anthropic-messages", "anthropic-messages")
+    assert any("not known" in why for why in notes)
+
+
+def test_places_without_a_place_are_told() -> None:
+    _, notes = told(CITED, "openai-responses", "anthropic-messages")
+    assert any("block of text" in why for why in notes)
+    web = {"groundingChunks": [{"web": {"uri": "https://x.test"}}]}
+    candidate = {"content": {"parts": [{"text": "a"}]}, "finishReason": "STOP", "groundingMetadata": web}
+    _, notes = told({"candidates": [candidate]}, "gemini", "openai-chat")
+    assert any("bytes" in why for why in notes)
+
+
+def test_a_place_in_an_earlier_part_is_told_not_to_be_known() -> None:
+    writer = make_writer("openai-responses", AnswerContext("1", 1, "m"))
+    writer.write([TextDelta("It is."), RefusalDelta("No."), TextDelta("So.")])
+    writer.write([Citation("https://x.test", start=0, end=2), Citation(title="D", start=6, end=9)])
+    assert [note.field for note in writer.notes] == ["citation"]

@@ -173,3 +173,28 @@ def test_what_a_tool_does_not_say_is_no_loss(target: str) -> None:
     result = translate_request(body, source="openai-responses", target=target)
     assert isinstance(result, Translated)
     assert not [note for note in result.notes if "strict" in note.field]
+
+
+#: A part that no format knows yet, in the words of each client.
+NEW: dict[str, dict[str, Any]] = {
+    "openai-chat": {"type": "new_thing", "it": "marked"},
+    "openai-responses": {"type": "input_new_thing", "it": "marked"},
+    "anthropic-messages": {"type": "new_thing", "it": "marked"},
+}
+TEXTS = {"openai-chat": "text", "openai-responses": "input_text", "anthropic-messages": "text"}
+
+
+@pytest.mark.parametrize("target", REQUEST_FORMATS)
+@pytest.mark.parametrize("source", CLIENT_FORMATS)
+def test_a_part_that_nobody_knows_yet_stays_in_its_place_or_is_told(source: str, target: str) -> None:
+    content = [{"type": TEXTS[source], "text": "Look:"}, NEW[source]]
+    messages = [{"role": "user", "content": content}]
+    body = {"model": "m", "max_tokens": 9, "input" if source == "openai-responses" else "messages": messages}
+    result = translate_request(body, source=source, target=target)
+    assert isinstance(result, Translated), result
+    if "marked" not in str(result.request.body):
+        assert [note.kind for note in result.notes if note.field == "turns[0].parts[1]"] == ["dropped"]
+        return
+    again = read_request(result.request.body, source)  # it was sent, so the target has the client's own form
+    assert not isinstance(again, Refused)
+    assert again[0].turns == result.prompt.turns

@@ -11,6 +11,7 @@ usage may come late: clients take the later counts. What only its maker can read
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from ...events import (
     Citation,
@@ -43,6 +44,9 @@ class AnthropicWriter(OrderedWriter):
 
     def __init__(self, context: AnswerContext) -> None:
         super().__init__(context, "toolu_")
+        if self.wants_logprobs:
+            self.wants_logprobs = False
+            self._losses.dropped("logprobs", "Anthropic Messages have no place for them")
         self._started = False
         self._blocks = 0
         self._open = ""  # the type of the open block, which is the last
@@ -185,11 +189,18 @@ class AnthropicWriter(OrderedWriter):
 
     def _cite(self, cited: Citation) -> Iterator[JsonObject]:
         """A source of the open text, or of an empty one. Only those with a URL can be told without their place."""
-        if not cited.url:
+        if cited.start is not None:
+            self._losses.dropped("citation", "Anthropic Messages cite for a whole block of text, not for a place in it")
+        place = _place_in_document(cited)
+        if not cited.url and not place:
             self._losses.dropped("citation", "Anthropic Messages cite by the place in a document, which is not known")
             return
         if self._open != "text":
             yield from self._start({"type": "text", "text": ""}, "text")
+        if place:
+            told = {"cited_text": cited.text or "", "document_title": cited.title, **place}
+            yield self._delta("citations_delta", citation=told)
+            return
         source = {"url": cited.url, "title": cited.title, "encrypted_index": "", "cited_text": cited.text or ""}
         yield self._delta("citations_delta", citation={"type": "web_search_result_location", **source})
 
@@ -233,3 +244,19 @@ class AnthropicWriter(OrderedWriter):
         self._open_call = call.call
         self._free_text = call.kind == "custom"
         yield self._delta("input_json_delta", partial_json='{"input":"' if self._free_text else "")
+
+
+#: The type of a place in a document in each unit, and the members that tell it.
+_PLACES: Final = {
+    "char": ("char_location", "start_char_index", "end_char_index"),
+    "page": ("page_location", "start_page_number", "end_page_number"),
+    "block": ("content_block_location", "start_block_index", "end_block_index"),
+}
+
+
+def _place_in_document(cited: Citation) -> JsonObject:
+    """The members that tell where in a document of the request ``cited`` stands; none if nobody told."""
+    if cited.document is None or cited.source_unit is None:
+        return {}
+    kind, start, end = _PLACES[cited.source_unit]
+    return {"type": kind, "document_index": cited.document, start: cited.source_start, end: cited.source_end}

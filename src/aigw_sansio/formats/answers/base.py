@@ -60,6 +60,13 @@ class AnswerWriter(Protocol):
     def held(self) -> int:
         """Bytes of memory that the writer keeps, which a provider can make grow; objects count too (:mod:`.kept`)."""
 
+    @property
+    def wants_logprobs(self) -> bool:
+        """Whether the request asked for log probabilities: call :meth:`take_logprobs` before each write then."""
+
+    def take_logprobs(self, data: bytes) -> None:
+        """``data``: the provider's chunk, or whole body, that the next events came from. Never raises."""
+
     def write(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> list[bytes]:
         """The payloads of the stream's chunks that ``events`` give, each one JSON text, without any framing. ``media``
         is what :func:`..media.find_media` found for them. Never raises, whatever the order of events.

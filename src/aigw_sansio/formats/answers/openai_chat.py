@@ -12,7 +12,7 @@ them together.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...events import (
     Citation,
@@ -29,6 +29,7 @@ from ...events import (
     UsageReported,
 )
 from ..foreign_reasoning import seal
+from ..logprobs import Tokens
 from ..media import Media
 from ..values import JsonObject
 from .base import AnswerContext
@@ -63,6 +64,7 @@ class _Step:
     delta: JsonObject
     finish: str | None = None
     native_finish: str | None = None
+    logprobs: Tokens | None = None
 
 
 class ChatWriter(Writer):
@@ -83,14 +85,17 @@ class ChatWriter(Writer):
     def write(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> list[bytes]:
         if self._failed is not None:
             return []
-        if len(events) == 1 and type(events[0]) is TextDelta and self._head:
+        if len(events) == 1 and type(events[0]) is TextDelta and self._head and not self._logprobs:
             text = events[0]  # nearly every chunk of a stream: what follows says the same in more steps
             choice = self._choices.get(text.choice)
             if choice is not None:
                 choice.spoke = True
                 said = (self._head, text.choice, encode(text.text), self._tail)
                 return [b'%b{"index":%d,"delta":{"content":%b},"finish_reason":null}]%b' % said]
-        return [*(self._chunk(step) for step in self._steps(events, media)), *self._told_failure()]
+        steps = self._steps(events, media)
+        if self.wants_logprobs:
+            steps = self._with_logprobs(steps)
+        return [*map(self._chunk, steps), *self._told_failure()]
 
     def finish(self) -> list[bytes]:
         if self._failed is not None:
@@ -109,8 +114,10 @@ class ChatWriter(Writer):
         messages: dict[int, ChatMessage] = {}
         self._failed = first_failure(events)
         if self._failed is None:
-            for step in self._steps(without_void_calls(events), media):
-                messages.setdefault(step.choice, ChatMessage()).add(step.delta)
+            for step in self._with_logprobs(self._steps(without_void_calls(events), media)):
+                message = messages.setdefault(step.choice, ChatMessage())
+                message.add(step.delta)
+                message.logprobs += step.logprobs or ()
             for step in self._ends():
                 message = messages.setdefault(step.choice, ChatMessage())
                 message.finish, message.native_finish = step.finish or "stop", step.native_finish
@@ -132,6 +139,8 @@ class ChatWriter(Writer):
         if not self._head:
             self._head = encode(self._frame("chat.completion.chunk"))[:-1] + b',"choices":['
         choice: JsonObject = {"index": step.choice, "delta": step.delta, "finish_reason": step.finish}
+        if step.logprobs is not None:
+            choice["logprobs"] = {"content": step.logprobs, "refusal": None}
         if step.native_finish is not None:
             choice["native_finish_reason"] = step.native_finish
         return self._head + encode(choice) + b"]" + self._tail
@@ -150,6 +159,17 @@ class ChatWriter(Writer):
                 yield from self._read(piece)
                 if self._failed is not None:
                     return
+
+    def _with_logprobs(self, steps: Iterator[_Step]) -> Iterator[_Step]:
+        """``steps``, with the tokens of each choice at its next text, or behind all of them."""
+        for step in steps:
+            tokens = self._logprobs.pop(step.choice, None) if step.delta.get("content") else None
+            yield step if tokens is None else replace(step, logprobs=tokens)
+        for choice in sorted(self._logprobs.keys() & self._choices.keys()):
+            yield _Step(choice, {}, logprobs=self._logprobs.pop(choice))
+        if self._logprobs:
+            self._losses.dropped("logprobs", "they are of a choice that says nothing")
+            self._logprobs.clear()
 
     def _read(self, piece: Piece) -> Iterator[_Step]:
         if type(piece) is TextDelta:
@@ -247,13 +267,14 @@ class ChatWriter(Writer):
             yield from self._say(thought.choice, delta)
 
     def _read_citation(self, cited: Citation) -> Iterator[_Step]:
-        if cited.text:
-            self._losses.dropped("citation", "Chat Completions have no place for the words that are cited")
+        self._note_citation(cited, "Chat Completions")
         if not cited.url and not cited.title:
             return
         yield from self._begin(cited.choice)
         choice = self._choices[cited.choice]
-        source = {"url": cited.url or "", "title": cited.title or "", "start_index": 0, "end_index": 0}
+        source: JsonObject = {"url": cited.url or "", "title": cited.title or "", "start_index": 0, "end_index": 0}
+        if cited.start is not None and cited.end is not None:
+            source.update(start_index=cited.start, end_index=cited.end)
         annotation = {"index": choice.annotations, "type": "url_citation", "url_citation": source}
         choice.annotations += 1
         yield from self._say(cited.choice, {"annotations": [annotation]})

@@ -6,6 +6,7 @@ Decides: which members of a delta are added up, as a client of the stream does i
 import base64
 from collections.abc import Sequence
 
+from ..logprobs import Tokens
 from ..values import JsonObject, arr, count, obj, text, unbase64
 
 #: Members of a message whose pieces are joined.
@@ -19,6 +20,7 @@ class ChatMessage:
     def __init__(self) -> None:
         self.finish = "stop"
         self.native_finish: str | None = None
+        self.logprobs: Tokens = []
         self._texts: dict[str, list[str]] = {name: [] for name in _TEXTS}
         self._lists: dict[str, list[JsonObject]] = {name: [] for name in _LISTS}
         self._calls: list[JsonObject] = []
@@ -56,7 +58,8 @@ class ChatMessage:
             }
         if not message["content"] and (self._calls or self._audio or message["refusal"]):
             message["content"] = None
-        choice: JsonObject = {"index": index, "message": message, "logprobs": None, "finish_reason": self.finish}
+        told = {"content": self.logprobs, "refusal": None} if self.logprobs else None
+        choice: JsonObject = {"index": index, "message": message, "logprobs": told, "finish_reason": self.finish}
         if self.native_finish is not None:
             choice["native_finish_reason"] = self.native_finish
         return choice

@@ -33,7 +33,16 @@ from .base import AnswerContext
 from .encoding import encode, make_id, own_id
 from .errors import error_body, failure
 from .maps import INCOMPLETE, responses_usage
-from .openai_responses_items import CallItem, ImageItem, Item, MessageItem, ProviderItem, ReasoningItem, Status
+from .openai_responses_items import (
+    CallItem,
+    ImageItem,
+    Item,
+    MessageItem,
+    ProviderItem,
+    ReasoningItem,
+    Status,
+    kept_tokens,
+)
 from .openai_responses_object import response_object
 from .restore import Audio, Image, Piece
 from .writers import OrderedWriter
@@ -52,22 +61,34 @@ class ResponsesWriter(OrderedWriter):
         self._open_call: int | None = None
         self._previews = 0
         self._kept = 0
+        self._text_before = 0  # the characters of text in all items that ended
 
     @property
     def held(self) -> int:
-        waiting = self._restorer.held + self._order.held + self._kept
+        waiting = self._restorer.held + self._order.held + self._kept + kept_tokens(self._logprobs.get(0, ()))
         return waiting if self._open is None else waiting + self._open.held
 
     def write(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> list[bytes]:
         if len(events) == 1 and type(events[0]) is TextDelta and self._failed is None:
             text, item = events[0], self._open  # nearly every chunk of a stream: what follows says the same
-            if type(item) is MessageItem and item.says_text and text.choice == 0 and not self._order.waits:
+            if (
+                type(item) is MessageItem
+                and item.says_text
+                and text.choice == 0
+                and not (self._order.waits or self._logprobs)
+            ):
                 said = (self._sequence, item.say_more(text.text), encode(text.text))
                 self._sequence += 1
                 return [
                     b'{"type":"response.output_text.delta","sequence_number":%d,%b,"delta":%b,"logprobs":[]}' % said
                 ]
         return super().write(events, media)
+
+    def take_logprobs(self, data: bytes) -> None:
+        super().take_logprobs(data)
+        for choice in self._logprobs.keys() - {0}:
+            del self._logprobs[choice]
+            self._losses.dropped("choice", "OpenAI Responses have one choice")
 
     def write_whole(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> bytes:
         for _ in self._whole_payloads(events, media):
@@ -93,6 +114,12 @@ class ResponsesWriter(OrderedWriter):
         for kind in ("created", "in_progress"):
             yield self._numbered({"type": f"response.{kind}", "response": dict(self._response)})
 
+    def _payloads(self, events: Sequence[ProviderEvent], media: Sequence[Media]) -> Iterator[JsonObject]:
+        yield from super()._payloads(events, media)
+        item = self._open
+        if self._logprobs and isinstance(item, MessageItem) and item.says_text:  # the tokens of what was said before
+            yield from map(self._numbered, item.say("", self._logprobs.pop(0, ())))
+
     def _is_empty(self) -> bool:
         return not self._output and self._open is None
 
@@ -106,6 +133,8 @@ class ResponsesWriter(OrderedWriter):
 
     def _write_end(self, finished: ResponseFinished) -> Iterator[JsonObject]:
         yield from self._begin(None)
+        if self._logprobs:
+            self._losses.dropped("logprobs", "OpenAI Responses have a place for those of texts only")
         reason = INCOMPLETE.get(finished.reason)
         status: Status = "completed" if reason is None else "incomplete"
         yield from map(self._numbered, self._close(status))
@@ -134,6 +163,8 @@ class ResponsesWriter(OrderedWriter):
         if item is not None:
             self._open = self._open_call = None
             yield from item.close(status)
+            if isinstance(item, MessageItem):
+                self._text_before += item.text_before
             self._output.append(item.value)
             self._kept += item.held
 
@@ -201,7 +232,7 @@ class ResponsesWriter(OrderedWriter):
     def _say(self, piece: str) -> Iterator[JsonObject]:
         message, begun = self._message()
         yield from begun
-        yield from message.say(piece)
+        yield from message.say(piece, self._logprobs.pop(0, ()))
 
     def _read_reasoning(self, thought: ReasoningDelta) -> Iterator[JsonObject]:
         item = self._open
@@ -242,8 +273,7 @@ class ResponsesWriter(OrderedWriter):
         self._open_call = call.call
 
     def _read_citation(self, cited: Citation) -> Iterator[JsonObject]:
-        if cited.text:
-            self._losses.dropped("citation", "OpenAI Responses have no place for the words that are cited")
+        self._note_citation(cited, "OpenAI Responses")
         annotation: JsonObject
         if cited.url:
             annotation = {"type": "url_citation", "url": cited.url, "title": cited.title or ""}
@@ -254,6 +284,11 @@ class ResponsesWriter(OrderedWriter):
             return
         message, begun = self._message()
         yield from begun
+        place = message.place_of(cited.start, cited.end, self._text_before) if cited.url else None
+        if place is not None:
+            annotation.update(start_index=place[0], end_index=place[1])
+        elif cited.start is not None:
+            self._losses.dropped("citation", "its place is not in the part of text that is open, or it has no URL")
         yield from message.cite(annotation)
 
     def _read_image(self, media: Media) -> Iterator[JsonObject]:

@@ -7,8 +7,10 @@ Source: OpenAI API reference, Responses, "Streaming events"; Open Responses spec
 ``sequence_number`` yet. An item is begun once, then filled, then closed once.
 """
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
+from ..logprobs import Tokens
 from ..values import JsonObject, arr, obj, parse, text
 from .encoding import encode
 from .kept import ITEM, OBJECT, KeptText
@@ -97,12 +99,23 @@ class MessageItem(Item):
         self._kind = ""  # of the open part
         self._place = b""  # where the open part is, as its events tell it
         self._annotations: list[JsonObject] = []
+        self._logprobs: Tokens = []
+        #: The characters of text in the parts that ended.
+        self.text_before = 0
 
-    def say(self, piece: str) -> list[JsonObject]:
-        """More text."""
+    def place_of(self, start: int | None, end: int | None, before: int) -> tuple[int, int] | None:
+        """A place in the text of the whole response, as one in the open part, or in that which begins now. ``before``:
+        the characters of the items before. ``None`` if it is not known, or in an earlier part."""
+        first = before + self.text_before
+        return None if start is None or end is None or start < first else (start - first, end - first)
+
+    def say(self, piece: str, logprobs: Sequence[JsonObject] = ()) -> list[JsonObject]:
+        """More text, with the tokens that are known of it."""
         out = self._open("output_text")
         self._text.add(piece)
-        return [*out, self._event("output_text.delta", delta=piece, logprobs=[])]
+        self._logprobs += logprobs
+        self._kept += kept_tokens(logprobs)
+        return [*out, self._event("output_text.delta", delta=piece, logprobs=list(logprobs))]
 
     @property
     def says_text(self) -> bool:
@@ -154,17 +167,25 @@ class MessageItem(Item):
         if self._kind == "refusal":
             out = [self._event("refusal.done", refusal=whole), self._event("content_part.done", part=part)]
         else:
-            told = self._event("output_text.done", text=whole, logprobs=[])
+            self.text_before += len(whole)
+            told = self._event("output_text.done", text=whole, logprobs=part["logprobs"])
             out = [told, self._event("content_part.done", part=part)]
         self._done.append(part)
         self._kept += 2 * OBJECT
-        self._kind, self._annotations = "", []
+        self._kind, self._annotations, self._logprobs = "", [], []
         return out
 
     def _as_part(self, whole: str) -> JsonObject:
         if self._kind == "refusal":
             return {"type": "refusal", "refusal": whole}
-        return {"type": "output_text", "text": whole, "annotations": list(self._annotations), "logprobs": []}
+        told: JsonObject = {"type": "output_text", "text": whole, "annotations": list(self._annotations)}
+        told["logprobs"] = list(self._logprobs)
+        return told
+
+
+def kept_tokens(tokens: Sequence[JsonObject]) -> int:
+    """What log probabilities take in memory: each token is an object with a list, and so are its alternatives."""
+    return sum(3 * OBJECT * (1 + len(arr(token.get("top_logprobs")))) for token in tokens)
 
 
 class CallItem(Item):

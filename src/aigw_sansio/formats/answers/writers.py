@@ -7,7 +7,8 @@ that need it. Must not know: how anything is written.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
-from ...events import ProviderEvent, ResponseFailed, ResponseFinished, UsageReported
+from ...events import Citation, ProviderEvent, ResponseFailed, ResponseFinished, UsageReported
+from ..logprobs import Tokens, find_logprobs
 from ..media import Media
 from ..translation import Note
 from ..values import JsonObject
@@ -31,13 +32,28 @@ class Writer:
         self._usage: UsageReported | None = None
         self._failed: ResponseFailed | None = None
         self._whole = False
-        if context.prompt.logprobs is not None:
-            self._losses.dropped("logprobs", "the events of a response hold no probabilities")
+        self._logprobs: dict[int, Tokens] = {}  # of each choice: those that are not written yet
+        #: See :class:`.base.AnswerWriter`.
+        self.wants_logprobs = context.prompt.logprobs is not None
 
     @property
     def notes(self) -> list[Note]:
         """See :class:`.base.AnswerWriter`."""
         return self._losses.notes
+
+    def take_logprobs(self, data: bytes) -> None:
+        """See :class:`.base.AnswerWriter`."""
+        for choice, tokens in find_logprobs(data).items():
+            self._logprobs.setdefault(choice, []).extend(tokens)
+
+    def _note_citation(self, cited: Citation, name: str) -> None:
+        """Tell what of ``cited`` OpenAI's formats do not hold. ``name`` is that of the format."""
+        if cited.text:
+            self._losses.dropped("citation", f"{name} have no place for the words that are cited")
+        if cited.document is not None:
+            self._losses.dropped("citation", f"{name} have no places in documents of the request")
+        if self._context.source == "gemini" and cited.start is None:
+            self._losses.dropped("citation", "Google counts places in the bytes of a part, which are not translated")
 
     @property
     def failed(self) -> ResponseFailed | None:

@@ -7,7 +7,7 @@ usage comes after ``messageStop`` or before it, so a finish is held back until t
 excludes cached tokens: they are added here. ``p`` is padding.
 """
 
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from ...events import (
     Citation,
@@ -174,10 +174,26 @@ def _read_reasoning(content: JsonObject, out: list[ProviderEvent]) -> None:
         out.append(ReasoningDelta(piece, signature=signature, redacted=sealed is not None))
 
 
+#: Where a citation says which place of a document it is of, and in which unit.
+_PLACES: Final[dict[str, Literal["char", "page", "block"]]] = {
+    "documentChar": "char", "documentPage": "page", "documentChunk": "block"
+}  # fmt: skip
+
+
 def _read_citation(citation: JsonObject, out: list[ProviderEvent]) -> None:
     web = obj(obj(citation.get("location")).get("web"))
     content = [text(obj(part).get("text")) for part in arr(citation.get("sourceContent"))]
-    out.append(Citation(word(web.get("url")), word(citation.get("title")), "".join(content) or None))
+    quoted = "".join(content) or None
+    url, title = word(web.get("url")), word(citation.get("title"))
+    for member, unit in _PLACES.items():
+        place = obj(obj(citation.get("location")).get(member))
+        document, start, end = (count(place.get(name)) for name in ("documentIndex", "start", "end"))
+        if document is not None and start is not None and end is not None:
+            out.append(
+                Citation(url, title, quoted, document=document, source_start=start, source_end=end, source_unit=unit)
+            )
+            return
+    out.append(Citation(url, title, quoted))
 
 
 def bedrock_usage(usage: JsonObject) -> UsageReported:

@@ -28,7 +28,7 @@ from ...events import (
 from ..base import BaseReader, ToolKind, choice_of
 from ..errors import embedded_error
 from ..values import JsonObject, arr, base64_size, count, obj, text, word
-from .content_parts import read_image, read_parts, read_reasoning
+from .content_parts import place_in_text, read_image, read_parts, read_reasoning
 from .text_chunk import read_text_chunk
 from .usage_counts import openai_usage
 
@@ -227,7 +227,7 @@ class OpenAIChatReader(BaseReader):
             for annotation in arr(annotations):
                 cited = obj(obj(annotation).get("url_citation"))
                 if cited:
-                    out.append(Citation(word(cited.get("url")), word(cited.get("title")), choice=index))
+                    out.append(_citation(cited, index))
         images = delta.get("images")
         if images:
             for image in arr(images):
@@ -283,6 +283,11 @@ class OpenAIChatReader(BaseReader):
         for cited in citations[self._cited :]:
             out.append(Citation(word(cited) or word(obj(cited).get("url")), word(obj(cited).get("title"))))
         self._cited = max(self._cited, len(citations))
+
+
+def _citation(cited: JsonObject, choice: int) -> Citation:
+    start, end = place_in_text(cited)
+    return Citation(word(cited.get("url")), word(cited.get("title")), choice=choice, start=start, end=end)
 
 
 def _google_signature(holder: JsonObject) -> str | None:

@@ -33,6 +33,8 @@ from ..request_tools import Placed, data_url, dropped, file_as_text, mapped, rea
 from ..translation import Note
 from .like import Quirks
 
+#: The format that defines what only OpenAI's Chat Completions have.
+CHAT: Final = "openai-chat"
 _MIME_TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 #: The words of ``input_audio.format``, by the subtype of a media type.
 _AUDIO_FORMATS: Final = {
@@ -82,7 +84,7 @@ def _read_part(value: JsonObject, field: str, notes: list[Note]) -> Part | None:
     kind = need_text(value, "type", at)
     known = _KNOWN.get(kind)
     if known is None:
-        return Native("openai", value)
+        return Native("openai", value, CHAT)
     for name, told in value.items():
         if name not in known and name not in _MARKS and told is not None:
             dropped(notes, at + name[:60], "It is no member of such a part.")
@@ -203,7 +205,7 @@ class PartWriter:
         kept: list[Placed] = []
         for placed in parts:
             part = placed.part
-            if type(part) is Native and not (part.maker == self._quirks.maker and is_part_of_chat(part.value)):
+            if type(part) is Native and (part.maker != self._quirks.maker or part.format not in ("", CHAT)):
                 dropped(self._notes, placed.field, f"{self._quirks.name} does not define this block.")
             else:
                 kept.append(placed)
@@ -305,11 +307,3 @@ class PartWriter:
 def _general_name(source: Source) -> str:
     kind = source.mime_type if type(source) is Blob else None
     return "document.txt" if kind is not None and kind.startswith("text/") else "document.pdf"
-
-
-def is_part_of_chat(value: JsonObject) -> bool:
-    """Whether a block of OpenAI's may be a part of a message: the items of its Responses are none."""
-    kind = value.get("type")
-    if type(kind) is not str or kind in ("reasoning", "message", "item_reference"):
-        return False
-    return not kind.endswith(("_call", "_output")) and not kind.startswith(("mcp_", "compaction", "context_"))

@@ -23,19 +23,12 @@ from ..client_values import as_object, get_array, get_flag, get_object, get_text
 from ..refusing import refusal
 from ..request_tools import NameMap, as_function, chosen_tools, dropped
 from ..translation import Note
-from .chat_parts import read_cache_mark
+from .chat_parts import CHAT, read_cache_mark
 from .like import Quirks
+from .responses_tools import RESPONSES_TOOLS
 
 _FUNCTION_MEMBERS: Final = frozenset({"name", "description", "parameters", "strict", "cache_control"})
 _TOOL_MEMBERS: Final = frozenset({"type", "function", "cache_control"})
-#: Tools that OpenAI runs in its Responses alone.
-_RESPONSES_TOOLS: Final = frozenset(
-    {
-        "apply_patch", "code_interpreter", "computer", "computer_use", "computer_use_preview", "file_search",
-        "image_generation", "local_shell", "mcp", "namespace", "programmatic_tool_calling", "shell", "tool_search",
-        "web_search", "web_search_preview",
-    }
-)  # fmt: skip
 #: Members of functions in its Responses alone.
 _RESPONSES_TOOL_MEMBERS: Final = frozenset({"allowed_callers", "defer_loading", "output_schema", "strict"})
 _MODES: Final = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
@@ -65,7 +58,7 @@ def _read_tool(tool: JsonObject, at: str, notes: list[Note]) -> Tool:
             _flat_format(get_object(custom, "format", at + "custom.")),
         )
     if kind != "function":
-        return NativeTool("openai", tool)
+        return NativeTool("openai", tool, CHAT)
     for name, value in tool.items():
         if name not in _TOOL_MEMBERS and value is not None:
             dropped(notes, at + name[:60], "It is no member of a tool.")
@@ -180,7 +173,7 @@ def _native(tool: NativeTool, quirks: Quirks, field: str) -> JsonObject:
     if type(kind) is str:
         if kind in quirks.tool_types:
             return tool.value
-        if tool.maker == quirks.maker == "openai" and kind not in _RESPONSES_TOOLS:
+        if tool.maker == quirks.maker == "openai" and tool.format in ("", CHAT) and kind not in RESPONSES_TOOLS:
             return tool.value
     raise refusal(field, f"{quirks.name} does not run this tool.")
 

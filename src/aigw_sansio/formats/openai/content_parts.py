@@ -14,7 +14,7 @@ from ...events import (
     TextDelta,
     Unrecognised,
 )
-from ..values import JsonObject, arr, base64_size, obj, text, word
+from ..values import JsonObject, arr, base64_size, count, obj, text, word
 
 _TEXTS = frozenset({"text", "output_text"})
 _THOUGHTS = frozenset({"thinking", "reasoning", "redacted_thinking", "reasoning_text", "summary_text", "thought"})
@@ -85,3 +85,9 @@ def read_image(image: JsonObject, index: int, out: list[ProviderEvent]) -> None:
         out.append(ImageDelta(base64_size(data), media_type[:100] or None, index))
     elif address:
         out.append(ImageDelta(0, None, index))
+
+
+def place_in_text(annotation: JsonObject) -> tuple[int | None, int | None]:
+    """Where an annotation says that it stands in the text. From 0 to 0 is what servers write that do not know."""
+    start, end = count(annotation.get("start_index")), count(annotation.get("end_index"))
+    return (start, end) if start is not None and end is not None and end > 0 else (None, None)

@@ -28,6 +28,7 @@ from ..base import BaseReader
 from ..errors import any_error, response_failed
 from ..keep_alives import is_keep_alive
 from ..values import JsonObject, arguments, arr, base64_size, count, obj, text, word
+from .content_parts import place_in_text
 from .usage_counts import openai_usage
 
 _ENDS: Final = frozenset(
@@ -112,6 +113,7 @@ class OpenAIResponsesReader(BaseReader):
         self._filled: set[int] = set()  # the calls whose arguments came
         self._told: set[tuple[str, int]] = set()  # the items whose text, reasoning, refusal or sources came
         self._said: set[str] = set()  # which of these came at all
+        self._text_before = 0  # the characters of all parts of text that ended
         self._indexes: dict[str, int] = {}  # of items in events without ``output_index``
 
     def read_object(self, value: JsonObject, event: str, out: list[ProviderEvent]) -> None:
@@ -170,6 +172,7 @@ class OpenAIResponsesReader(BaseReader):
         self._told.clear()
         self._said.clear()
         self._indexes.clear()
+        self._text_before = 0
 
     def _read_typeless(self, value: JsonObject, out: list[ProviderEvent]) -> None:
         if value.get("object") == "response":
@@ -192,12 +195,14 @@ class OpenAIResponsesReader(BaseReader):
         elif kind in _WHOLE_PIECES:
             piece = text(value.get(_WHOLE_PIECES[kind]))
             what = "reasoning" if "reasoning" in kind else "refusal" if "refusal" in kind else "text"
+            if what == "text":
+                self._text_before += len(piece)
             if piece and not self._was_told(what, self._place(value)):
                 self._tell(what, piece, out)
                 self._note(what, value)
         elif kind == "response.output_text.annotation.added":
             self._note("citation", value)
-            _read_annotation(obj(value.get("annotation")), out)
+            _read_annotation(obj(value.get("annotation")), self._text_before, out)
         elif kind in ("response.audio.delta", "response.output_audio.delta"):
             size = base64_size(value.get("delta"))
             if size:
@@ -276,6 +281,12 @@ class OpenAIResponsesReader(BaseReader):
         """Read what a message holds that has not come in pieces. Of a compaction it may be the user's own."""
         if text(item.get("role")) not in ("", "assistant"):
             return
+        before = self._text_before
+        whole = sum(len(text(obj(part).get("text"))) for part in arr(item.get("content")))
+        if self._was_told("text", index):
+            before -= whole
+        else:
+            self._text_before += whole
         for what, member in (("text", "text"), ("refusal", "refusal")):
             if not self._was_told(what, index):
                 for part in arr(item.get("content")):
@@ -284,7 +295,8 @@ class OpenAIResponsesReader(BaseReader):
         if not self._was_told("citation", index):
             for part in arr(item.get("content")):
                 for annotation in arr(obj(part).get("annotations")):
-                    _read_annotation(obj(annotation), out)
+                    _read_annotation(obj(annotation), before, out)
+                before += len(text(obj(part).get("text")))
             self._note_at("citation", index)
 
     def _tell(self, what: str, piece: str, out: list[ProviderEvent]) -> None:
@@ -405,7 +417,12 @@ def _input(kind: str, item: JsonObject) -> object:
     return None
 
 
-def _read_annotation(annotation: JsonObject, out: list[ProviderEvent]) -> None:
+def _read_annotation(annotation: JsonObject, before: int, out: list[ProviderEvent]) -> None:
+    """``before``: how much text there was before the part that it is of."""
     url, title = word(annotation.get("url")), word(annotation.get("title")) or word(annotation.get("filename"))
     if url or title:
-        out.append(Citation(url, title))
+        start, end = place_in_text(annotation)
+        if start is None or end is None:
+            out.append(Citation(url, title))
+        else:
+            out.append(Citation(url, title, start=before + start, end=before + end))

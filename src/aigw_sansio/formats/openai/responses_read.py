@@ -39,6 +39,8 @@ from ..foreign_reasoning import unpack
 from ..refusing import refusal
 from ..request_tools import read_data_url
 
+#: The format that defines what only OpenAI's Responses have.
+RESPONSES: Final = "openai-responses"
 #: Audio formats of ``input_audio``, and their media types.
 AUDIO_TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 #: Members of a message that belong to it and not to a part of its content.
@@ -96,7 +98,7 @@ class _Items:
         elif kind is not None or "id" in item:
             # without a type it is a reference to an earlier item
             of_client = kind is not None and (kind.endswith(("_output", "_response")) or kind in _OF_CLIENT)
-            self._add("user" if of_client else "assistant", [Native("openai", item)])
+            self._add("user" if of_client else "assistant", [Native("openai", item, RESPONSES)])
         else:
             raise refusal(f"{at}type", "An item needs a type or a role.")
 
@@ -219,7 +221,7 @@ def read_content(part: JsonObject, at: str) -> Part | None:
         word = need_text(audio, "format", at)
         return Audio(Blob(need_text(audio, "data", at), AUDIO_TYPES.get(word, f"audio/{word}")), cache)
     if is_content(part):
-        return Native("openai", part)
+        return Native("openai", part, RESPONSES)
     raise refusal(f"{at}type", "It is no part of content that OpenAI defines.")
 
 
@@ -227,6 +229,11 @@ def is_content(value: JsonObject) -> bool:
     """Whether a value that only OpenAI defines is a part of content, and no item."""
     kind = value.get("type")
     return type(kind) is str and (kind.startswith(("input_", "output_")) or kind == "computer_screenshot")
+
+
+def is_own(part: Part) -> bool:
+    """Whether ``part`` is an item or a part of content that Responses define."""
+    return type(part) is Native and part.maker == "openai" and part.format in ("", RESPONSES)
 
 
 def _read_mark(part: JsonObject, at: str) -> CacheMark | None:

@@ -15,10 +15,19 @@ from ..client_values import as_object, get_array, get_flag, get_object, get_text
 from ..refusing import refusal
 from ..request_tools import OPENAI_NAMES, NameMap, dropped
 from ..translation import Note
+from .responses_read import RESPONSES
 
 _MODES: Final[dict[str, Literal["auto", "none", "required"]]] = {
     "auto": "auto", "none": "none", "required": "required"
 }  # fmt: skip
+#: Tools that OpenAI runs here and not in Chat Completions, whose clients may ask for them too.
+RESPONSES_TOOLS: Final = frozenset(
+    {
+        "apply_patch", "code_interpreter", "computer", "computer_use", "computer_use_preview", "file_search",
+        "image_generation", "local_shell", "mcp", "namespace", "programmatic_tool_calling", "shell", "tool_search",
+        "web_search", "web_search_preview",
+    }
+)  # fmt: skip
 _FUNCTION: Final = frozenset({"type", "name", "description", "parameters", "strict"})
 
 
@@ -40,7 +49,7 @@ def read_tools(body: JsonObject) -> tuple[Tool, ...]:
                 )
             )
         else:
-            tools.append(NativeTool("openai", tool))
+            tools.append(NativeTool("openai", tool, RESPONSES))
     return tuple(tools)
 
 
@@ -91,6 +100,8 @@ def write_tools(prompt: Prompt, notes: list[Note], names: NameMap) -> list[JsonO
         if type(tool) is NativeTool:
             if tool.maker != "openai":
                 raise refusal(field, "Another vendor runs this tool, and OpenAI does not.")
+            if tool.format not in ("", RESPONSES) and tool.value.get("type") not in RESPONSES_TOOLS:
+                raise refusal(field, "OpenAI Responses do not define this tool.")
             tools.append(tool.value)
         elif type(tool) is CustomTool:
             tools.append(_write_custom(tool, names.fit(tool.name, field)))

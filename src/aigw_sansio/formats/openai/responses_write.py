@@ -36,7 +36,7 @@ from ..refusing import refusal
 from ..request_tools import RESPONSES_IDS, IdMap, NameMap, data_url, drop_names, dropped, mapped
 from ..translation import Note
 from .models import takes_cache_marks
-from .responses_read import AUDIO_TYPES, is_content
+from .responses_read import AUDIO_TYPES, is_content, is_own
 
 _MOST_MARKS: Final = 4
 _TTLS: Final = ("30m", "12h")
@@ -106,7 +106,7 @@ class ItemWriter:
             members = members or self._members(part)
             if type(part) is ToolCallResponse:
                 self._output(part, at)
-            elif type(part) is Native and part.maker == "openai" and not is_content(part.value):
+            elif type(part) is Native and is_own(part) and not is_content(part.value):
                 self._message(role, content, members)
                 content, members = [], {}
                 self._items.append(part.value)
@@ -145,7 +145,7 @@ class ItemWriter:
         waiting: list[str] = []  # reasoning that nothing follows yet
         for number, part in enumerate(turn.parts):
             at = f"{field}.parts[{number}]"
-            if type(part) is Text or type(part) is Refusal:
+            if type(part) is Text or type(part) is Refusal or (type(part) is Native and self._is_said(part)):
                 own = self._members(part)
                 if own and content:
                     self._message("assistant", content, members)
@@ -162,7 +162,7 @@ class ItemWriter:
             elif type(part) is ToolCall:
                 self._call(part, at)
                 waiting.clear()
-            elif type(part) is Native and part.maker == "openai":
+            elif type(part) is Native and is_own(part):
                 self._items.append(part.value)
                 waiting.clear()
             else:
@@ -177,7 +177,13 @@ class ItemWriter:
         """What its message had beside the content, if ``part`` was the first of one."""
         return part.item if isinstance(part, Text | Refusal) and self._own else {}
 
-    def _said(self, part: Text | Refusal, field: str) -> list[JsonObject]:
+    def _is_said(self, part: Native) -> bool:
+        """Whether it is a part of what the assistant said, and no item of its own."""
+        return is_own(part) and is_content(part.value)
+
+    def _said(self, part: Text | Refusal | Native, field: str) -> list[JsonObject]:
+        if type(part) is Native:
+            return [part.value]
         if type(part) is Refusal:
             return [{"type": "refusal", "refusal": part.text}] if part.text else []
         return [self._text(part, "output_text", field)] if type(part) is Text and part.text else []
@@ -249,7 +255,7 @@ class ItemWriter:
             return [self._marked({"type": "input_audio", "input_audio": sound}, part.cache, field)]
         if type(part) is Video:
             raise refusal(field, "OpenAI takes no video.")
-        if type(part) is Native and part.maker == "openai":
+        if type(part) is Native and is_own(part):
             return [part.value]
         dropped(self._notes, field, "OpenAI takes no such part here.")
         return []

@@ -223,6 +223,7 @@ def test_media_stand_where_clients_look_for_them() -> None:
 
 def test_what_has_no_place_is_told_once() -> None:
     writer = ChatWriter(AnswerContext("01", 1, "m", prompt=Prompt(logprobs=1)))
+    writer.take_logprobs(b'{"choices":[{"index":3,"logprobs":{"content":[{"token":"a"}]}}]}')
     writer.write(
         [
             e.ToolCallStarted(0, "a", "web_search", kind="provider"),
@@ -234,7 +235,7 @@ def test_what_has_no_place_is_told_once() -> None:
         ]
     )
     assert [note.field for note in writer.notes] == [
-        "logprobs", "tool_call.started", "citation", "image.delta", "unrecognised",
+        "tool_call.started", "citation", "image.delta", "unrecognised", "logprobs",
     ]  # fmt: skip
 
 

@@ -148,6 +148,7 @@ def test_images_are_items_and_previews_belong_to_them() -> None:
 
 def test_what_has_no_place_is_told() -> None:
     writer = ResponsesWriter(AnswerContext("1", 1, "m", prompt=Prompt(logprobs=0)))
+    writer.take_logprobs(b'{"choices":[{"index":1,"logprobs":{"content":[{"token":"a"}]}}]}')
     writer.write(
         [
             e.AudioDelta(3, "hi"),
@@ -159,7 +160,7 @@ def test_what_has_no_place_is_told() -> None:
         ]
     )
     assert {note.field for note in writer.notes} == {
-        "logprobs", "audio.delta", "image.delta", "choice", "tool_call.started", "citation", "unrecognised",
+        "audio.delta", "image.delta", "choice", "tool_call.started", "citation", "unrecognised",
     }  # fmt: skip
 
 

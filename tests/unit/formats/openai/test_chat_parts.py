@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aigw_sansio.formats.mistral import MISTRAL
-from aigw_sansio.formats.openai.chat_parts import PartWriter, is_part_of_chat, read_parts
+from aigw_sansio.formats.openai.chat_parts import CHAT, PartWriter, read_parts
 from aigw_sansio.formats.openai.like import Quirks
 from aigw_sansio.formats.openai.quirks import LOOK_ALIKES, OPENAI
 from aigw_sansio.formats.refusing import RequestRefused
@@ -59,7 +59,7 @@ BOTH_WAYS: list[tuple[JsonObject, Part]] = [
     ),
     ({"type": "file", "file": {"file_id": "f1"}}, File(UploadedFile("f1", "openai"))),
     ({"type": "refusal", "refusal": "no"}, Refusal("no")),
-    ({"type": "new_thing", "x": 1}, Native("openai", {"type": "new_thing", "x": 1})),
+    ({"type": "new_thing", "x": 1}, Native("openai", {"type": "new_thing", "x": 1}, CHAT)),
 ]
 
 
@@ -184,16 +184,10 @@ def test_blocks_of_other_vendors_are_noted() -> None:
     own = Placed("a", Native("openai", {"type": "new"}))
     others = [
         Placed("b", Native("anthropic", {"type": "new"})),
-        Placed("c", Native("openai", {"type": "web_search_call"})),
+        Placed("c", Native("openai", {"type": "new"}, "openai-responses")),
     ]
     assert PartWriter(OPENAI, notes, None).sendable([own, *others]) == [own]
     assert [note.field for note in notes] == ["b", "c"]
-
-
-def test_items_of_the_responses_are_no_parts() -> None:
-    for kind in ("web_search_call", "function_call_output", "mcp_list_tools", "reasoning", None, 1):
-        assert not is_part_of_chat({"type": kind})
-    assert is_part_of_chat({"type": "new"})
 
 
 def test_media_are_not_decoded() -> None:

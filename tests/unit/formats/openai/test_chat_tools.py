@@ -50,7 +50,7 @@ TOOLS: list[tuple[JsonObject, Tool]] = [
         CustomTool("c", format={"type": "grammar", "syntax": "lark", "definition": "start: /a/"}),
     ),
     ({"type": "custom", "custom": {"name": "c", "format": {"type": "text"}}}, CustomTool("c", format={"type": "text"})),
-    ({"type": "new_tool", "x": 1}, NativeTool("openai", {"type": "new_tool", "x": 1})),
+    ({"type": "new_tool", "x": 1}, NativeTool("openai", {"type": "new_tool", "x": 1}, "openai-chat")),
 ]
 
 
@@ -157,6 +157,7 @@ def test_choices_of_each_target(
         Prompt(tools=(NativeTool("anthropic", {"type": "web_search_20250305"}),)),
         Prompt(tools=(NativeTool("openai", {"type": "web_search"}),)),
         Prompt(tools=(NativeTool("openai", {}),)),
+        Prompt(tools=(NativeTool("openai", {"type": "new_tool"}, "openai-responses"),)),
     ],
 )
 def test_what_would_change_the_response_is_refused(prompt: Prompt) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from aigw_sansio.formats.foreign_reasoning import ForeignBlock, pack, pack_all
-from aigw_sansio.formats.openai.responses_read import is_content, read_content, read_input
+from aigw_sansio.formats.openai.responses_read import RESPONSES, is_content, read_content, read_input
 from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.prompt import (
     Audio,
@@ -68,9 +68,9 @@ def test_what_openai_alone_defines_stays_whole_and_in_its_place() -> None:
     patch = {"type": "apply_patch_call_output", "call_id": "c", "status": "completed"}
     turns = read_input([search, {"role": "assistant", "content": "a"}, more, patch, {"id": "msg_1"}])
     assert turns == (
-        Turn("assistant", (Native("openai", search), Text("a"))),
-        Turn("user", (Native("openai", more), Native("openai", patch))),
-        Turn("assistant", (Native("openai", {"id": "msg_1"}),)),
+        Turn("assistant", (Native("openai", search, RESPONSES), Text("a"))),
+        Turn("user", (Native("openai", more, RESPONSES), Native("openai", patch, RESPONSES))),
+        Turn("assistant", (Native("openai", {"id": "msg_1"}, RESPONSES),)),
     )
 
 
@@ -172,7 +172,7 @@ def test_hidden_reasoning_and_the_signature_of_the_next_call() -> None:
             {"type": "input_audio", "input_audio": {"data": "AA", "format": "mp3"}},
             Audio(Blob("AA", "audio/mpeg")),
         ),
-        ({"type": "input_hologram", "x": 1}, Native("openai", {"type": "input_hologram", "x": 1})),
+        ({"type": "input_hologram", "x": 1}, Native("openai", {"type": "input_hologram", "x": 1}, RESPONSES)),
     ],
 )
 def test_content(value: dict[str, Any], part: object) -> None:

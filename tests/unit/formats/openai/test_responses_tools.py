@@ -55,8 +55,11 @@ def test_tools_with_free_input_have_their_grammar_flat() -> None:
 
 def test_tools_that_a_vendor_runs() -> None:
     value = {"type": "web_search"}
-    assert read_tools({"tools": [value]}) == (NativeTool("openai", value),)
+    assert read_tools({"tools": [value]}) == (NativeTool("openai", value, "openai-responses"),)
     assert written(NativeTool("openai", value)) == [value]
+    assert written(NativeTool("openai", value, "openai-chat")) == [value]
+    with pytest.raises(RequestRefused):
+        written(NativeTool("openai", {"type": "new_tool"}, "openai-chat"))
     with pytest.raises(RequestRefused):
         written(NativeTool("anthropic", value))
 

@@ -244,3 +244,17 @@ def test_items_stand_between_the_messages_of_a_user() -> None:
     native = Native("openai", {"type": "mcp_approval_response"})
     written = items(Turn("user", (Text("a"), native, Text("b"))), maker="openai")
     assert [item["type"] for item in written] == ["message", "mcp_approval_response", "message"]
+
+
+def test_a_part_that_responses_alone_define_stays_in_the_message_that_it_is_of() -> None:
+    new = {"type": "output_new"}
+    (item,) = items(Turn("assistant", (Text("a"), Native("openai", new, "openai-responses"))), maker="openai")
+    assert item["content"] == [{"type": "output_text", "text": "a"}, new]
+
+
+def test_a_part_of_a_chat_message_is_no_item() -> None:
+    notes: list[Note] = []
+    part = Native("openai", {"type": "new"}, "openai-chat")
+    written = items(Turn("user", (Text("a"), part)), Turn("assistant", (part, Text("b"))), maker="openai", notes=notes)
+    assert [item["content"] for item in written] == ["a", "b"]
+    assert [note.field for note in notes] == ["turns[0].parts[1]", "turns[1].parts[0]"]

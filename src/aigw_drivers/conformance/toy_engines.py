@@ -1,14 +1,13 @@
 """Toy engines that hold their driver to the contract: every call is recorded, and every breach is noted.
 
-They use the core's own vocabulary (effects, ids, send buffer) and no protocol at all.
+Decides: what a breach is. Must not know: any protocol, any driver. They use the core's own vocabulary: effects, ids and
+the send buffer.
 """
 
 import threading
 from collections.abc import Callable
 from math import inf
 from typing import NamedTuple
-
-from tests.peers.sockets import PATIENCE_S
 
 from aigw_sansio import (
     READ_SIZE,
@@ -59,6 +58,8 @@ class ToyEngine:
     """Records and checks. Subclasses, or a test, say what to do by overriding the ``on_...`` methods."""
 
     def __init__(self) -> None:
+        #: The longest wait of :meth:`wait`, in seconds.
+        self.patience_s = 20.0
         self.calls: list[Call] = []
         self.breaches: list[str] = []
         self.conns: dict[ConnId, _Conn] = {}
@@ -105,7 +106,7 @@ class ToyEngine:
         proxy: Proxy | None = None,
     ) -> ConnId:
         conn = self._issue(dialled=True)
-        self.effects_waiting.append(Connect(conn, host, port, tls, alpn, proxy))
+        self.effects_waiting.append(Connect(conn=conn, host=host, port=port, tls=tls, alpn=alpn, proxy=proxy))
         return conn
 
     def pause(self, conn: ConnId) -> None:
@@ -117,11 +118,13 @@ class ToyEngine:
     def leave_work(self) -> None:
         self.effects_waiting.append(Continue())
 
-    def ask(self, question: Question, within_s: float = PATIENCE_S) -> None:
+    def ask(self, question: Question, within_s: float | None = None) -> None:
         ask_id = AskId(self._next_ask)
         self._next_ask += 1
         self.asked[ask_id] = question
-        self.effects_waiting.append(Ask(ask_id, question, self.now + within_s))
+        self.effects_waiting.append(
+            Ask(ask_id, question, self.now + (self.patience_s if within_s is None else within_s))
+        )
 
     def emit(self, event: Event) -> None:
         self.effects_waiting.append(Emit(event))
@@ -131,7 +134,7 @@ class ToyEngine:
     def wait(self, condition: Callable[[], object], what: str = "the engine") -> None:
         """Wait until ``condition()`` holds; it is looked at after every call of the driver."""
         with self._changed:
-            assert self._changed.wait_for(lambda: condition() or self.breaches, PATIENCE_S), f"waited for {what}"
+            assert self._changed.wait_for(lambda: condition() or self.breaches, self.patience_s), f"waited for {what}"
         assert not self.breaches, self.breaches
 
     def wait_for(self, name: str, conn: int | None = None, times: int = 1) -> None:
@@ -182,7 +185,7 @@ class ToyEngine:
 
     def receive_data(self, conn: ConnId, data: bytes, now: float) -> None:
         with self._input("receive_data", conn, data, now) as state:
-            if not isinstance(data, bytes) or not 0 < len(data) <= READ_SIZE:
+            if type(data) is not bytes or not 0 < len(data) <= READ_SIZE:
                 self._breach(f"a read of {len(data)} bytes")
             if state.dialling or state.end is not None:
                 self._breach(f"data of {conn} {'before it is connected' if state.dialling else 'after its end'}")
@@ -299,7 +302,8 @@ class _Input:
     """Around every input: one at a time, time in order, nothing for a connection that is over."""
 
     def __init__(self, engine: ToyEngine, name: str, conn: int, value: object, now: float, *, conn_known: bool) -> None:
-        self.engine, self.call, self.conn_known = engine, Call(name, conn, value, now), conn_known
+        self.engine, self.conn_known = engine, conn_known
+        self.call = Call(name=name, conn=conn, value=value, now=now)
 
     def __enter__(self) -> _Conn:
         engine, call = self.engine, self.call

@@ -1,12 +1,17 @@
-"""A throw-away certificate authority, and the TLS contexts of both sides that trust it."""
+"""A throw-away certificate authority, and the TLS contexts of both sides that trust it. Needs ``trustme``.
 
+Decides: which certificate a driver under test shows. Must not know: any check.
+"""
+
+import atexit
+import shutil
 import ssl
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-import trustme
-
-from aigw_drivers.core.tls import client_context, server_context
+from ..core.tls import client_context, server_context
 
 
 @dataclass(frozen=True)
@@ -18,8 +23,13 @@ class Certificates:
     client: ssl.SSLContext
 
 
-def issue(folder: Path) -> Certificates:
-    """A new authority and a certificate of ``localhost``, their files in ``folder``."""
+@cache
+def certificates() -> Certificates:
+    """An authority and a certificate of ``localhost``; one for each process, whose files are removed at its end."""
+    import trustme
+
+    folder = Path(tempfile.mkdtemp(prefix="aigw-conformance-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     authority = trustme.CA()
     issued = authority.issue_cert("localhost")
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))

@@ -1,4 +1,7 @@
-"""A small HTTP proxy that opens tunnels, for tests: it wants credentials if it is given some, and looks no name up."""
+"""A small HTTP proxy that opens tunnels: it wants credentials if it is given some, and looks no name up.
+
+Decides: how a proxy behaves that a check scripts. Must not know: the driver under test.
+"""
 
 import re
 import socket
@@ -6,7 +9,7 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from tests.peers.sockets import background, server
+from .sockets import background, server
 
 
 class ConnectProxy:
@@ -63,11 +66,12 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
 
 @contextmanager
 def connect_proxy(
-    targets: Mapping[str, int], *, credentials: str | None = None, answer: bytes | None = None
+    targets: Mapping[str, int], *, credentials: str | None = None, answer: bytes | None = None, patience_s: float
 ) -> Iterator[ConnectProxy]:
     """A proxy for ``targets``: ports on this machine by ``HOST:PORT``. ``credentials``: the ``USER:PASSWORD`` that it
-    wants. ``answer``: what it says to everybody, in place of opening a tunnel; then it closes."""
+    wants. ``answer``: what it says to everybody, in place of opening a tunnel; then it closes. It waits ``patience_s``
+    for anything."""
     proxy = ConnectProxy(0, targets, credentials, answer)
-    with server(proxy.serve) as port:
+    with server(proxy.serve, patience_s=patience_s) as port:
         proxy.port = port
         yield proxy

@@ -1,4 +1,4 @@
-"""A driver of nothing but threads, as proof that the contract needs no event loop.
+"""A driver of nothing but threads: the contract needs no event loop.
 
 One lock makes the calls of the engine one after the other. Each connection has a thread that reads and one that
 writes. Whoever ends a connection shuts its socket down, which wakes both; only when both have left it is it closed, for
@@ -14,9 +14,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from aigw_drivers.anyio_driver import AnswerHandler
-from aigw_drivers.core.sockets import Listener, address_text, failure_text, local_address
-from aigw_drivers.core.tls import TlsPipe, client_context
+from aigw_drivers import AnswerHandler, Listener, TlsPipe, client_context
 from aigw_sansio import (
     READ_SIZE,
     Answer,
@@ -46,7 +44,8 @@ class _Link:
         self.sending = threading.Lock()  # taken around encrypting and sending, so that records go out in order
         self.codec = threading.Lock()  # taken around everything that TLS does
         self.failure: OSError | None = None  # of sending
-        self.paused = self.closing = self.ended = self.over = False
+        self.paused = self.closing = self.ended = False
+        self.over = threading.Event()
         self.taken = self.reads = 0  # reads from the socket, and those that the engine got
 
     def receive(self) -> bytes:
@@ -185,18 +184,20 @@ class ThreadDriver:
                 if not self._stopping:
                     self._spawn(self._proceed)
             case Flush(conn) | PauseReading(conn) | ResumeReading(conn) | Close(conn):
-                if (link := self._links.get(conn)) is None:
-                    return
-                if isinstance(effect, PauseReading | ResumeReading):
-                    link.paused = isinstance(effect, PauseReading)
-                elif isinstance(effect, Close):
-                    link.closing = True
-                    if effect.abort or link.socket is None:
-                        self._release(link, now)
-                link.changed.notify_all()
+                if conn in self._links:
+                    self._execute_for(self._links[conn], effect, now)
+
+    def _execute_for(self, link: _Link, effect: Effect, now: float) -> None:
+        if isinstance(effect, PauseReading | ResumeReading):
+            link.paused = isinstance(effect, PauseReading)
+        elif isinstance(effect, Close):
+            link.closing = True
+            if effect.abort or link.socket is None:
+                self._release(link, now)
+        link.changed.notify_all()
 
     def _lose(self, link: _Link, reason: str, now: float) -> None:
-        if link.over:
+        if link.over.is_set():
             return
         if not link.ended and not link.closing:
             link.ended = True
@@ -205,9 +206,9 @@ class ThreadDriver:
         self._release(link, now)
 
     def _release(self, link: _Link, now: float) -> None:
-        if link.over:
+        if link.over.is_set():
             return
-        link.over = True
+        link.over.set()
         del self._links[link.conn]
         if link.socket is not None:
             with suppress(OSError):
@@ -221,13 +222,14 @@ class ThreadDriver:
         with self._lock:
             links = [link for link in self._links.values() if link.socket is not None and not link.paused]
             before = {link: link.reads for link in links}
-        ready = []
+        ready: list[socket.socket] = []
         with suppress(OSError, ValueError):  # one of them may be closed meanwhile
-            ready = select.select([link.socket for link in links], [], [], 0)[0]
+            ready = select.select([link.socket for link in links if link.socket is not None], [], [], 0)[0]
         behind = {link: max(link.taken, reads + (link.socket in ready)) for link, reads in before.items()}
         with self._lock:
             self._read_once.wait_for(
-                lambda: all(link.over or link.paused or link.reads >= reads for link, reads in behind.items()), 1.0
+                lambda: all(link.over.is_set() or link.paused or link.reads >= reads for link, reads in behind.items()),
+                1.0,
             )
             if self._work_is_left:
                 self._work_is_left = False
@@ -243,7 +245,7 @@ class ThreadDriver:
             except OSError:
                 listener.socket.close()
                 return
-            self._spawn(self._welcome, sock, address_text(address), listener)
+            self._spawn(self._welcome, sock, _text(address), listener)
 
     def _welcome(self, sock: socket.socket, peer: str, listener: Listener) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -261,7 +263,7 @@ class ThreadDriver:
                 sock.close()
                 return
             alpn = None if pipe is None else pipe.alpn
-            conn = self._engine.open_downstream(peer, alpn, now, local=local_address(sock))
+            conn = self._engine.open_downstream(peer, alpn, now, local=_text(sock.getsockname()))
             link = self._links[conn] = _Link(conn, self._lock)
             link.socket, link.tls = sock, pipe
             self._drain_effects(now)
@@ -280,16 +282,16 @@ class ThreadDriver:
             peer = effect.proxy or effect
             sock = socket.create_connection((peer.host, peer.port))
             if effect.proxy is not None:
-                _open_tunnel(sock, Tunnel(effect), lambda: link.over)
+                _open_tunnel(sock, Tunnel(effect), lambda: link.over.is_set())
             if effect.tls is not None:
                 pipe = TlsPipe(
                     client_context(effect.tls.ca_file, effect.alpn),
                     server_side=False,
                     server_hostname=effect.tls.server_hostname,
                 )
-                _shake_hands(sock, pipe, lambda: link.over)
+                _shake_hands(sock, pipe, lambda: link.over.is_set())
         except OSError as exc:
-            failure = failure_text(exc)
+            failure = _reason(exc)
             if sock is not None:
                 sock.close()
             elif effect.proxy is not None:
@@ -299,7 +301,7 @@ class ThreadDriver:
                 self._drain_effects(now)
             return
         with self._lock:
-            if link.over:
+            if link.over.is_set():
                 sock.close()
                 return
             now = self._clock()
@@ -312,8 +314,8 @@ class ThreadDriver:
         first = link.tls is not None  # what came behind the TLS handshake
         while True:
             with self._lock:
-                link.changed.wait_for(lambda: not link.paused or link.closing or link.over)
-                if link.over:
+                link.changed.wait_for(lambda: not link.paused or link.closing or link.over.is_set())
+                if link.over.is_set():
                     return
             try:
                 data = b"" if first else link.receive()
@@ -322,14 +324,14 @@ class ThreadDriver:
                 first = False
             except OSError as exc:
                 with self._lock:
-                    self._lose(link, failure_text(exc), now := self._clock())
+                    self._lose(link, _reason(exc), now := self._clock())
                     self._drain_effects(now)
                 return
             with self._lock:
                 now = self._clock()
                 link.reads += 1
                 self._read_once.notify_all()
-                if link.over:
+                if link.over.is_set():
                     return
                 if not link.closing:
                     if plain:
@@ -356,9 +358,11 @@ class ThreadDriver:
     def _write(self, link: _Link) -> None:
         while True:
             with self._lock:
-                while not link.over and not (data := self._engine.data_to_send(link.conn)) and not link.closing:
+                while (
+                    not link.over.is_set() and not (data := self._engine.data_to_send(link.conn)) and not link.closing
+                ):
                     link.changed.wait()
-                if link.over:
+                if link.over.is_set():
                     return
             if not data:  # Close, and all is sent
                 if link.tls is not None:
@@ -372,11 +376,11 @@ class ThreadDriver:
                 link.send(data)
             except OSError as exc:
                 with self._lock:
-                    self._lose(link, failure_text(exc), now := self._clock())
+                    self._lose(link, _reason(exc), now := self._clock())
                     self._drain_effects(now)
                 return
             with self._lock:
-                if link.over:
+                if link.over.is_set():
                     return
                 now = self._clock()
                 self._engine.data_sent(link.conn, len(data), now)
@@ -398,6 +402,14 @@ class ThreadDriver:
         with suppress(Exception):
             value = _complete(self._answer(ask.question))  # type: ignore[arg-type]
         self._step(self._engine.answer, ask.id, value)
+
+
+def _text(address: tuple[Any, ...]) -> str:
+    return f"{address[0]}:{address[1]}"
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _connected(sock: socket.socket) -> bool:
