@@ -20,8 +20,8 @@ import anyio.from_thread
 import anyio.lowlevel
 from anyio.abc import TaskGroup, TaskStatus
 
-from aigw_sansio import Answer, Ask, Close, Connect, ConnId, Engine, Event, Question, Unavailable
-from aigw_sansio.effects import ANSWER_TYPE
+from aigw_sansio import Answer, Ask, Close, Connect, ConnId, Engine, Event, Question, Tunnel, Unavailable
+from aigw_sansio.effects import ANSWER_TYPES
 
 from .core.attached import ToldSocket
 from .core.door import Door
@@ -32,12 +32,15 @@ from .core.resolver import AddressInfo, Resolver
 from .core.sockets import (
     Listener,
     LookUp,
+    Talk,
     address_text,
     dial_tcp,
     failure_text,
     local_address,
     make_non_blocking,
+    open_tunnel,
     require_non_blocking,
+    talk,
     tls_handshake,
 )
 from .core.tls import TlsPipe, client_context
@@ -227,7 +230,7 @@ class AnyioDriver(Door):
         opened = False
         try:
             with anyio.move_on_after(HANDSHAKE_S):
-                await self._tls_handshake(sock, pipe)
+                await tls_handshake(self._talk(sock), pipe)
                 opened = True
                 if self._draining:
                     sock.close()
@@ -294,14 +297,19 @@ class AnyioDriver(Door):
         done = False
         with scope:
             try:
-                sock = await self._dial_tcp(effect.host, effect.port, partial(self._look_up, link))
+                peer = effect.proxy or effect
+                sock = await self._dial_tcp(peer.host, peer.port, partial(self._look_up, link))
+                if effect.proxy is not None:
+                    await open_tunnel(self._talk(sock), Tunnel(effect))
                 if effect.tls is not None:
                     context = client_context(effect.tls.ca_file, effect.alpn)
                     pipe = TlsPipe(context, server_side=False, server_hostname=effect.tls.server_hostname)
-                    await self._tls_handshake(sock, pipe)
+                    await tls_handshake(self._talk(sock), pipe)
                 done = True
             except (OSError, ValueError) as exc:
                 failure = failure_text(exc)
+                if effect.proxy is not None and sock is None:
+                    failure = f"no connection to the proxy: {failure}"
             finally:
                 if not done and sock is not None:
                     sock.close()
@@ -358,8 +366,8 @@ class AnyioDriver(Door):
             del self._given_up[conn]
             self._call_engine(self._engine.closed, conn)
 
-    async def _tls_handshake(self, sock: ByteSocket, pipe: TlsPipe) -> None:
-        await tls_handshake(sock, pipe)
+    def _talk(self, sock: ByteSocket) -> Talk:
+        return talk(sock)
 
     # -- questions and time -------------------------------------------------------------------------------------
 
@@ -377,7 +385,7 @@ class AnyioDriver(Door):
                 value = await handler(ask.question)
         except Exception as exc:
             report(exc, f"the answer to {name}", culprit="the host")
-        if not isinstance(value, (ANSWER_TYPE[type(ask.question)], Unavailable)):
+        if not isinstance(value, (*ANSWER_TYPES[type(ask.question)], Unavailable)):
             logger.error("the host answered %s with %s", name, type(value).__name__)
             value = Unavailable()
         self._call_engine(self._engine.answer, ask.id, value)

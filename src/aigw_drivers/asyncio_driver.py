@@ -21,8 +21,7 @@ from aigw_sansio import ConnId
 from .anyio_driver import RETRY_PAUSE_S, AnyioDriver
 from .core.link import ByteSocket
 from .core.readiness import Readiness
-from .core.sockets import Listener, LookUp, address_text, dial_tcp
-from .core.tls import TlsPipe
+from .core.sockets import Listener, LookUp, Talk, address_text, dial_tcp
 from .core.transports import TransportReadiness, TransportSocket, transport_socket_type
 
 
@@ -144,20 +143,15 @@ class ProtocolDriver(AnyioDriver):
             raise
         return protocol
 
-    async def _tls_handshake(self, sock: ByteSocket, pipe: TlsPipe) -> None:
+    def _talk(self, sock: ByteSocket) -> Talk:
         assert isinstance(sock, TransportSocket)
         write = sock.transport.write
-        done, data = False, b""
-        while not done:
-            try:
-                done = pipe.handshake(data)
-            finally:
-                if flight := pipe.pending():  # if it failed: the alert that tells the peer why
-                    write(flight)
-            if not done:
-                data = await sock.receive()
-                if not data:
-                    raise ConnectionResetError("closed in the TLS handshake")
+
+        async def send(data: bytes) -> None:
+            if data:
+                write(data)
+
+        return Talk(send, sock.receive)
 
     # -- time ---------------------------------------------------------------------------------------------------
 

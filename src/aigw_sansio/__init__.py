@@ -11,8 +11,9 @@ What there is
 * Settings: :class:`Config` with :class:`Limits`, :class:`Timeouts`, :class:`Retry`, :class:`GatewaySettings`,
   :class:`ProviderSettings`; :class:`Secret` for every value that nobody may see. :class:`ConfigError` is raised for
   values that are not allowed; each :class:`SettingError` in it says which, and what is.
-* Effects, for the driver to execute: :class:`Connect` (with :class:`Tls`), :class:`Flush`, :class:`PauseReading`,
-  :class:`ResumeReading`, :class:`Close`, :class:`Ask`, :class:`Emit`, :class:`Continue`; ``Effect`` is any of them.
+* Effects, for the driver to execute: :class:`Connect` (with :class:`Tls`; with a :class:`Proxy`, for which there is
+  :class:`Tunnel`), :class:`Flush`, :class:`PauseReading`, :class:`ResumeReading`, :class:`Close`, :class:`Ask`,
+  :class:`Emit`, :class:`Continue`; ``Effect`` is any of them.
 * Clients without bytes, of a host that owns the WebSocket: :class:`MessageEngine` has their inputs, :class:`Message` is
   one message; their effects are :class:`Accept`, :class:`Refuse`, :class:`CloseMessages`.
 * Clients in the process of the gateway, without a socket: :class:`LocalEngine` has their inputs. A request is a
@@ -20,9 +21,10 @@ What there is
   take: :class:`NativeStarted`, :class:`NativeChunk`, :class:`NativeProviderEvent`, :class:`NativeResponse`,
   :class:`NativeDone`, :class:`NativeFailed`, :class:`NativeCancelled`, :class:`NativeGoingAway`. What is told of an
   exchange is its :class:`NativeMetadata`.
-* Questions (``Question``) and their answers (``Answer``): :class:`Authenticate` and :class:`Authenticated`,
+* Questions (``Question``) and their answers (``Answer``): :class:`Authenticate` and :class:`Authenticated` (with an
+  :class:`Allowance`), :class:`Admit` and :class:`Admitted` or :class:`Denied`, :class:`FindKey` and :class:`Key`,
   :class:`ReadMetrics` and :class:`Metrics`, :class:`Sign` and :class:`Signed`, :class:`FetchMedia` and
-  :class:`FetchedMedia`; :class:`Unavailable` answers each.
+  :class:`FetchedMedia`; :class:`Unavailable` answers each. :class:`HeaderFields` are header fields in them.
 * Events for the host: ``Event`` is any lifecycle event, from :class:`SessionOpened` to :class:`ProviderEventRead`;
   ``ProviderEvent`` is any event of a provider's response, from :class:`ResponseStarted` to :class:`Unrecognised`.
 * Parts of the host's own: :class:`Parts`, for a gateway. Rows of providers are :class:`Provider` with :class:`Route`,
@@ -56,6 +58,12 @@ The ten duties of a driver
 10. After ``Continue`` serve each ready socket once, let everything else in the loop run that is ready, then call
     ``proceed(now)``; again for each ``Continue`` that comes. It is no deadline: ``next_timeout()`` does not know of it.
 
+Proxies
+-------
+If a ``Connect`` has a ``proxy``, a driver dials that one, sends ``Tunnel(effect).request`` and feeds what comes to
+``receive_data`` until it returns true. If there is a ``failure``, the dial has failed with these words; otherwise the
+connection is now one to ``host``, and TLS begins in it. The dial lasts until TLS is done: ``Close`` cancels all of it.
+
 Clients without bytes
 ---------------------
 A host whose framework owns the WebSocket calls ``open_messages``. After ``Accept`` it passes each message with
@@ -85,6 +93,9 @@ from .dialects.events import (
 )
 from .effects import (
     Accept,
+    Admit,
+    Admitted,
+    Allowance,
     Answer,
     Ask,
     Authenticate,
@@ -93,11 +104,15 @@ from .effects import (
     CloseMessages,
     Connect,
     Continue,
+    Denied,
     Effect,
     Emit,
     FetchedMedia,
     FetchMedia,
+    FindKey,
     Flush,
+    HeaderFields,
+    Key,
     Message,
     Metrics,
     PauseReading,
@@ -130,6 +145,7 @@ from .events import (
     ReasoningDelta,
     RefusalDelta,
     RequestAdmitted,
+    RequestDenied,
     ResponseFailed,
     ResponseFinished,
     ResponseStarted,
@@ -147,12 +163,14 @@ from .faults import Fault, FaultKind, Side
 from .formats.reader import Reader
 from .gateway import Gateway
 from .ids import AskId, ConnId
+from .origin import Proxy
 from .parts.parts import Parts
 from .parts.request import ProviderRequest, RequestTransform
 from .providers.key_location import KeyLocation
 from .providers.row import Provider, RealtimeRoute, Route
 from .recorder import Recorder, ReplayDiffers, replay
 from .secret import Secret
+from .wires.tunnel import Tunnel
 
 #: The version of the package. A literal: the core may not ask ``importlib.metadata``.
 __version__ = "0.2.0"
@@ -160,6 +178,9 @@ __version__ = "0.2.0"
 __all__ = [
     "READ_SIZE",
     "Accept",
+    "Admit",
+    "Admitted",
+    "Allowance",
     "Answer",
     "Ask",
     "AskId",
@@ -182,6 +203,7 @@ __all__ = [
     "ConnectionRefused",
     "Continue",
     "Create",
+    "Denied",
     "Effect",
     "Emit",
     "Engine",
@@ -191,10 +213,13 @@ __all__ = [
     "FaultKind",
     "FetchMedia",
     "FetchedMedia",
+    "FindKey",
     "Flush",
     "Gateway",
     "GatewaySettings",
+    "HeaderFields",
     "ImageDelta",
+    "Key",
     "KeyLocation",
     "LifecycleEvent",
     "Limits",
@@ -221,6 +246,7 @@ __all__ = [
     "ProviderEventRead",
     "ProviderRequest",
     "ProviderSettings",
+    "Proxy",
     "Question",
     "ReadMetrics",
     "Reader",
@@ -231,6 +257,7 @@ __all__ = [
     "Refuse",
     "ReplayDiffers",
     "RequestAdmitted",
+    "RequestDenied",
     "RequestTransform",
     "ResponseFailed",
     "ResponseFinished",
@@ -252,6 +279,7 @@ __all__ = [
     "Tls",
     "ToolCallDelta",
     "ToolCallStarted",
+    "Tunnel",
     "Unavailable",
     "Unrecognised",
     "UpgradeRefused",

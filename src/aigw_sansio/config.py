@@ -18,11 +18,13 @@ from typing import Final, Literal, get_args, get_origin, get_type_hints
 import msgspec
 
 from .errors import ConfigError, SettingError
+from .origin import check_no_proxy, read_proxy
 from .quoting import Place, listed
 from .secret import Secret
 
 Backoff = Literal["constant", "linear", "exponential"]
 Compression = Literal["off", "messages", "stream"]
+Policy = Literal["admit", "find_key"]
 
 
 MIB = 1024 * 1024
@@ -290,6 +292,9 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     #: they are relayed unchanged.
     compression: Compression = "off"
     retry: Retry = Retry()
+    #: About what the host is asked before a request goes to a provider: "admit" whether it may
+    #: (:class:`~.effects.Admit`), "find_key" for its key (:class:`~.effects.FindKey`). Nothing: it costs nothing.
+    ask: tuple[Policy, ...] = ()
 
     def __post_init__(self) -> None:
         check = Check(self, "gateway")
@@ -328,9 +333,12 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()  #: the provider's names of those that clients are told of; others can be asked too
     http2: Literal["auto", "on", "off"] = "auto"  #: "on" without TLS is h2c with prior knowledge
     ca_file: str | None = None
+    #: The HTTP proxy to this provider, "http://USER:PASSWORD@HOST:PORT", in place of that of all; "none": no proxy.
+    proxy: Secret | None = None
 
     def __post_init__(self) -> None:
         check = Check(self, "provider")
+        _check_proxy(check, self.proxy)
         check.form("origin", _ORIGIN, "is no origin; allowed are 'pass' and scheme://host[:port]")
         check.form("key_in", _KEY_IN, f"has a bad value; allowed are {KEY_PLACES}")
         check.form("subprotocols", _SUBPROTOCOL, "is no subprotocol; allowed are letters, digits and !#$%&'*+-.^_`|~")
@@ -343,8 +351,16 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
             f"ProviderSettings(base_url={shown_url(self.base_url)!r}, realtime_url={shown_url(self.realtime_url)!r}, "
             f"api_key={self.api_key!r}, headers={names!r}, origin={self.origin!r}, key_in={self.key_in!r}, "
             f"subprotocols={self.subprotocols!r}, methods={self.methods!r}, models={self.models!r}, "
-            f"http2={self.http2!r}, ca_file={self.ca_file!r})"
+            f"http2={self.http2!r}, ca_file={self.ca_file!r}, proxy={self.proxy!r})"
         )
+
+
+def _check_proxy(check: Check, proxy: Secret | None) -> None:
+    if proxy is not None and check.good("proxy"):
+        try:
+            read_proxy(proxy)
+        except ValueError as error:
+            check.error(("proxy",), str(error))
 
 
 def shown_url(url: str | None) -> str | None:
@@ -373,9 +389,19 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     #: How many connections the process can hold, of clients and to providers. ``None``: it is not known.
     descriptors: int | None = None
     emit_provider_events: bool = False
+    #: The HTTP proxy to all providers, "http://USER:PASSWORD@HOST:PORT", and the hosts that are reached without it; so
+    #: are those on this machine.
+    proxy: Secret | None = None
+    no_proxy: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check = Check(self, "config")
+        _check_proxy(check, self.proxy)
+        for index, item in enumerate(self.no_proxy if check.good("no_proxy") else ()):
+            try:
+                check_no_proxy(item)
+            except ValueError as error:
+                check.error(("no_proxy", index), str(error))
         for name in self.gateways if check.good("gateways") else ():
             if not _GATEWAY_NAME.fullmatch(name):
                 why = "has a bad name; allowed is ACCOUNT/GATEWAY, each 1 to 64 letters, digits, - and _"

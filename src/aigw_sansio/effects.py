@@ -1,6 +1,7 @@
 """Effects: what the core tells its driver to do, and the questions it asks its host.
 
-Data only. The closed list of effects, questions and their answers. Must not know: how any of them is carried out.
+Decides: the closed list of effects, questions and their answers, and what each of them shows of itself. Must not know:
+how any of them is carried out.
 
 After every call into :class:`aigw_sansio.gateway.Gateway` the driver takes ``effects()`` and executes them in order.
 Effects carry no bytes of a connection: :class:`Flush` says that there are some, and the driver pulls them.
@@ -8,13 +9,19 @@ Effects carry no bytes of a connection: :class:`Flush` says that there are some,
 clients of ``open_local``.
 """
 
-from typing import NamedTuple, TypeAlias
+import re
+from math import inf
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from .events import Event
 from .ids import AskId, ConnId
+from .origin import Proxy
 from .secret import Secret, without_content
+
+_FIELD_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FIELD_VALUE: Final = re.compile(r"[ -~\t\x80-\xff]*")
 
 
 class Tls(msgspec.Struct, frozen=True):
@@ -31,7 +38,9 @@ class Tls(msgspec.Struct, frozen=True):
 class Connect(msgspec.Struct, frozen=True):
     """Dial ``host``:``port`` and report ``connected(conn, alpn)`` or ``connect_failed(conn, reason)``.
 
-    ``tls`` is ``None`` for plain TCP. ``alpn``: the protocol ids to offer, best first; may be empty.
+    ``tls`` is ``None`` for plain TCP. ``alpn``: the protocol ids to offer, best first; may be empty. With a ``proxy``
+    dial that one instead, open a :class:`~aigw_sansio.Tunnel` through it, and begin TLS in the tunnel. ``host`` is then
+    not looked up; the proxy does that.
     """
 
     conn: ConnId
@@ -39,6 +48,7 @@ class Connect(msgspec.Struct, frozen=True):
     port: int
     tls: Tls | None
     alpn: tuple[str, ...]
+    proxy: Proxy | None = None
 
 
 class Flush(msgspec.Struct, frozen=True, gc=False):
@@ -125,22 +135,159 @@ class Continue(msgspec.Struct, frozen=True, gc=False):
     10 of a driver). It comes again if work is left after that."""
 
 
+class HeaderFields(msgspec.Struct, frozen=True):
+    """The header fields of a request, in the order sent; their names are in lower case. Some are secrets, so ``repr``
+    shows names only."""
+
+    items: tuple[tuple[str, str], ...] = ()
+
+    def get(self, name: str) -> str | None:
+        """The value of the field ``name`` (lower case); several are joined, as RFC 9110 section 5.3 and, for cookies,
+        RFC 9113 section 8.2.3 say. ``None`` if there is none."""
+        values = [value for other, value in self.items if other == name]
+        return ("; " if name == "cookie" else ", ").join(values) if values else None
+
+    def __repr__(self) -> str:
+        return f"HeaderFields({', '.join(name for name, _ in self.items)})"
+
+
 class Authenticate(msgspec.Struct, frozen=True):
     """May the client that presents ``token`` use this gateway? Answered by :class:`Authenticated`; default: refused.
 
-    Asked only if no token of the settings matches. ``token`` is ``None`` if the client presented none.
+    Asked only if no token of the settings matches. ``token`` is ``None`` if the client presented none. ``peer`` is its
+    address; ``path`` the path that it asks for, without its query; ``origin`` the web page's, if it is one;
+    ``headers`` are those of its request for a WebSocket, or of the step that holds a token of its own.
     """
 
     account: str
     gateway: str
     token: Secret | None
+    peer: str = ""
+    path: str = ""
+    origin: str | None = None
+    headers: HeaderFields = HeaderFields()
+
+    def __repr__(self) -> str:  # a path may hold anything
+        return (
+            f"Authenticate({self.account!r}, {self.gateway!r}, {self.token!r}, peer={self.peer!r}, "
+            f"origin={self.origin!r}, headers={self.headers!r})"
+        )
+
+
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+    """What one client may have, if that is less than the settings say. ``None``: what they say.
+
+    ``exchanges``: how many may run at a time on its WebSocket. ``session_s``: the longest life of this WebSocket, in
+    seconds. ``ValueError`` for a number that is not above 0.
+    """
+
+    exchanges: int | None = None
+    session_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"allowance.{name} is {value}; allowed is any number above 0")
 
 
 class Authenticated(msgspec.Struct, frozen=True):
-    """The answer to :class:`Authenticate`. ``principal`` names the client in events; it is not secret."""
+    """The answer to :class:`Authenticate`. ``principal`` names the client in events and later questions; it is not
+    secret. ``limits`` are for the WebSocket that the client asks for; a token of a step has none."""
 
     allowed: bool
     principal: str | None = None
+    limits: Allowance = Allowance()
+
+
+#: One value of ``cf-aig-metadata``.
+MetadataValue: TypeAlias = str | int | float | bool
+
+
+class Admit(msgspec.Struct, frozen=True):
+    """May this request go to this provider? Answered by :class:`Admitted` or :class:`Denied`; default: admitted.
+
+    Asked if ``ask`` of the gateway's settings names ``admit``: for every step of a request, before anything of it is
+    sent, so that no step can be reached by the failure of another; and for every realtime session before its provider
+    is dialled. ``provider`` is the slug, ``endpoint`` the path that the client asked for, ``model`` the model that the
+    request names, if any; ``bytes`` the size of its body, without media that are fetched for it: :class:`FetchMedia`
+    comes later, so that a request which is denied costs no fetch. ``metadata`` is what the client says in
+    ``cf-aig-metadata``. ``log_id`` joins it with the events of the exchange, and is empty for a realtime session.
+    ``step`` counts from 0.
+    """
+
+    principal: str | None
+    account: str
+    gateway: str
+    provider: str
+    endpoint: str
+    model: str | None
+    bytes: int
+    metadata: dict[str, MetadataValue]
+    log_id: str = ""
+    step: int = 0
+
+    def __repr__(self) -> str:  # the client wrote the rest, and may have put anything there
+        return f"Admit({self.principal!r}, {self.account!r}, {self.gateway!r}, {self.provider!r}, step={self.step})"
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """An answer to :class:`Admit`: the request may go on."""
+
+
+class Denied(msgspec.Struct, frozen=True):
+    """An answer to :class:`Admit`: the request is refused, with the HTTP ``status`` (400 to 599) and ``message``.
+
+    ``code`` is that of the error envelope; ``None``: the one that the gateway itself uses with this status.
+    ``retry_after_s``: the client is told to wait so long, and that the same request may succeed then. ``ValueError``
+    for another status or a negative wait.
+    """
+
+    status: int
+    code: int | None = None
+    message: str = "this request is not allowed"
+    retry_after_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 400 <= self.status <= 599:
+            raise ValueError(f"denied.status is {self.status}; allowed is 400 to 599")
+        if self.retry_after_s is not None and not 0 <= self.retry_after_s < inf:
+            raise ValueError(f"denied.retry_after_s is {self.retry_after_s}; allowed is any number of 0 or more")
+
+
+class FindKey(msgspec.Struct, frozen=True):
+    """Which key goes to ``provider`` for this client? Answered by :class:`Key`; default: the key of the settings, if
+    they have one.
+
+    Asked if ``ask`` of the gateway's settings names ``find_key``, for a request or a realtime session whose client
+    brings no key of its own, and never with ``byok_only``. ``alias`` is what the client says in ``cf-aig-byok-alias``.
+    """
+
+    principal: str | None
+    account: str
+    gateway: str
+    provider: str
+    alias: str = "default"
+
+    def __repr__(self) -> str:  # the client wrote the alias
+        return f"FindKey({self.principal!r}, {self.account!r}, {self.gateway!r}, {self.provider!r})"
+
+
+class Key(msgspec.Struct, frozen=True):
+    """The answer to :class:`FindKey`. It is used as the settings' ``api_key`` and ``headers`` of this provider are, in
+    their place, for this request alone. ``key`` is ``None`` if there is none: then the settings' key goes.
+
+    ``key`` has the form of ``api_key``; ``headers`` are added to those of the settings, and replace the same names.
+    ``ValueError`` for a header that cannot be sent.
+    """
+
+    key: Secret | None
+    headers: HeaderFields = HeaderFields()
+
+    def __post_init__(self) -> None:
+        for name, value in self.headers.items:
+            if not _FIELD_NAME.fullmatch(name) or not _FIELD_VALUE.fullmatch(value):
+                raise ValueError("key.headers has a field that cannot be sent; allowed are the characters of RFC 9110")
 
 
 class ReadMetrics(msgspec.Struct, frozen=True):
@@ -179,9 +326,9 @@ class FetchMedia(msgspec.Struct, frozen=True):
     """What is at ``url``? A client wants it to be seen by a provider that takes content only. Answered by
     :class:`FetchedMedia`; default: nobody gives it, and the request is refused.
 
-    Asked only if the gateway's setting ``fetch_media`` is on. ``url`` is ``http`` or ``https``, and *a client chose
-    it*: the host decides where it may lead, redirects included, and sends none of its own credentials there. More than
-    ``limit`` bytes are not taken.
+    Asked only if the gateway's setting ``fetch_media`` is on, and last: nothing else keeps the request from its
+    provider. ``url`` is ``http`` or ``https``, and *a client chose it*: the host decides where it may lead, redirects
+    included, and sends none of its own credentials there. More than ``limit`` bytes are not taken.
     """
 
     account: str
@@ -206,15 +353,17 @@ class Unavailable(msgspec.Struct, frozen=True):
     """The host cannot answer, whatever the question: the core takes the question's default."""
 
 
-Question: TypeAlias = Authenticate | ReadMetrics | Sign | FetchMedia
-Answer: TypeAlias = Authenticated | Metrics | Signed | FetchedMedia | Unavailable
+Question: TypeAlias = Authenticate | Admit | FindKey | ReadMetrics | Sign | FetchMedia
+Answer: TypeAlias = Authenticated | Admitted | Denied | Key | Metrics | Signed | FetchedMedia | Unavailable
 
-#: The class of the answer to each question.
-ANSWER_TYPE: dict[type[Question], type[Answer]] = {
-    Authenticate: Authenticated,
-    ReadMetrics: Metrics,
-    Sign: Signed,
-    FetchMedia: FetchedMedia,
+#: The classes of the answers to each question; :class:`Unavailable` answers all.
+ANSWER_TYPES: dict[type[Question], tuple[type[Answer], ...]] = {
+    Authenticate: (Authenticated,),
+    Admit: (Admitted, Denied),
+    FindKey: (Key,),
+    ReadMetrics: (Metrics,),
+    Sign: (Signed,),
+    FetchMedia: (FetchedMedia,),
 }
 
 

@@ -80,7 +80,7 @@ class Engine(Protocol):
         """
 
     def answer(self, ask_id: AskId, value: Answer, now: float) -> None:
-        """The answer to an ``Ask``: of the class that :data:`aigw_sansio.effects.ANSWER_TYPE` names, or
+        """The answer to an ``Ask``: of a class that :data:`aigw_sansio.effects.ANSWER_TYPES` names, or
         ``Unavailable``. A late or second answer is ignored; an answer of another class is misuse."""
 
     def handle_timeout(self, now: float) -> None:

@@ -5,7 +5,7 @@ Decides: its JSON form. Must not know: when it is sent.
 
 import msgspec
 
-from .faults import ENVELOPE_CODE, Fault
+from .faults import Fault
 
 
 class _Item(msgspec.Struct):
@@ -23,7 +23,7 @@ class _Envelope(msgspec.Struct):
 def error_envelope(fault: Fault) -> bytes:
     """The JSON body that reports ``fault``."""
     return msgspec.json.encode(
-        _Envelope(success=False, result=[], messages=[], error=[_Item(ENVELOPE_CODE[fault.kind], fault.detail)])
+        _Envelope(success=False, result=[], messages=[], error=[_Item(fault.envelope_code, fault.detail)])
     )
 
 

@@ -16,7 +16,6 @@ import msgspec
 from .faults import Fault, Side
 from .ids import ConnId
 
-# --------------------------------------------------------------------------------------------------------------
 # Provider events
 
 
@@ -65,9 +64,7 @@ class ToolCallStarted(_ProviderEvent, frozen=True, tag="tool_call.started"):
     ``kind``: a ``function`` waits for the client's result; so does a ``custom`` tool, but its input is free text, not
     JSON; a tool of the ``provider`` (web search, code execution) is run by the provider and needs no result; an
     ``approval`` asks whether the provider may run ``name`` with these arguments: it waits for a yes or no, and ``id``
-    names the question.
-
-    ``signature`` must be sent back verbatim with the call (Gemini's ``thought_signature``).
+    names the question. ``signature`` must be sent back verbatim with the call (Gemini's ``thought_signature``).
     """
 
     call: int
@@ -89,9 +86,7 @@ class ToolCallDelta(_ProviderEvent, frozen=True, tag="tool_call.delta"):
 
 class AudioDelta(_ProviderEvent, frozen=True, tag="audio.delta"):
     """More audio: ``size`` decoded bytes of it. The event does not hold the bytes: the client gets them in the
-    provider's own chunk.
-
-    ``transcript`` is the text that is spoken, if the provider sends it.
+    provider's own chunk. ``transcript`` is the text that is spoken, if the provider sends it.
     """
 
     size: int
@@ -175,16 +170,9 @@ class ResponseFinished(_ProviderEvent, frozen=True, tag="response.finished"):
 
 
 ErrorClass: TypeAlias = Literal[
-    "invalid_request",
-    "authentication",
-    "permission",
-    "not_found",
-    "content_policy",
-    "rate_limit",
-    "overload",
-    "server",
-    "unknown",
-]
+    "invalid_request", "authentication", "permission", "not_found", "content_policy", "rate_limit", "overload",
+    "server", "unknown",
+]  # fmt: skip
 
 
 class ResponseFailed(_ProviderEvent, frozen=True, tag="response.failed"):
@@ -204,9 +192,8 @@ class ResponseFailed(_ProviderEvent, frozen=True, tag="response.failed"):
 
 
 class Unrecognised(_ProviderEvent, frozen=True, tag="unrecognised"):
-    """Something that the reader of this format does not know. It went to the client unchanged.
-
-    For the host only (:class:`ProviderEventRead`): it is never sent to a client as ``universal.event``.
+    """Something that the reader of this format does not know. It went to the client unchanged. For the host only
+    (:class:`ProviderEventRead`): it is never sent to a client as ``universal.event``.
 
     ``what`` describes it briefly (a type name, a list of keys) and quotes no content. ``unreadable``: it is no JSON, or
     no known word either (a proxy's error text). ``opaque``: the whole format is unknown, so it may be content.
@@ -222,7 +209,6 @@ ProviderEvent: TypeAlias = (
     | RefusalDelta | Citation | UsageReported | ResponseFinished | ResponseFailed | Unrecognised
 )  # fmt: skip
 
-# --------------------------------------------------------------------------------------------------------------
 # Lifecycle events
 
 Reach: TypeAlias = Literal["dialled", "reused", "shared"]
@@ -324,6 +310,22 @@ class ConnectionRefused(msgspec.Struct, frozen=True, tag_field="type", tag="conn
     conn: ConnId
     reason: str
     address: str
+
+
+class RequestDenied(msgspec.Struct, frozen=True, tag_field="type", tag="request.denied"):
+    """The host denied a request for a provider (:class:`~.effects.Denied`), so no exchange began. ``step`` is the one
+    that it denied; the others are as for ``Denied``. A realtime session that is denied is an :class:`UpgradeRefused`.
+    """
+
+    session: int
+    event_id: str
+    log_id: str
+    step: int
+    provider: str
+    status: int
+    code: int
+    reason: str
+    retry_after_s: float | None = None
 
 
 class RequestAdmitted(msgspec.Struct, frozen=True, tag_field="type", tag="request.admitted"):
@@ -439,7 +441,7 @@ class ProviderEventRead(msgspec.Struct, frozen=True, tag_field="type", tag="prov
 
 
 LifecycleEvent: TypeAlias = (
-    SessionOpened | SessionEnded | UpgradeRefused | ConnectionRefused | RequestAdmitted | AttemptStarted
+    SessionOpened | SessionEnded | UpgradeRefused | ConnectionRefused | RequestDenied | RequestAdmitted | AttemptStarted
     | AttemptConnected | AttemptFirstByte | AttemptEnded | ExchangeEnded | PartFailed | ProviderEventRead
 )  # fmt: skip
 

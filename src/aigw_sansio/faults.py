@@ -8,6 +8,7 @@ Every table has an entry for every kind; ``tests/unit/test_faults.py`` checks th
 """
 
 from enum import StrEnum
+from math import ceil
 from typing import Final
 
 import msgspec
@@ -81,6 +82,42 @@ class Fault(msgspec.Struct, frozen=True, gc=False):
     side: Side
     detail: str
     retryable: bool = False
+
+    @property
+    def http_status(self) -> int:
+        """Its HTTP status."""
+        return HTTP_STATUS[self.kind]
+
+    @property
+    def envelope_code(self) -> int:
+        """Its code in the error envelope."""
+        return ENVELOPE_CODE[self.kind]
+
+    @property
+    def retry_after(self) -> str | None:
+        """The field ``retry-after`` that goes with it (RFC 9110 section 10.2.3), in whole seconds; ``None``: none."""
+        return None
+
+
+class Denial(Fault, frozen=True, gc=False):
+    """What the host denies, with the HTTP ``status`` and the envelope ``code`` that it chose, and the wait in seconds
+    after which it may allow the same request."""
+
+    status: int = 403
+    code: int = 2014
+    retry_after_s: float | None = None
+
+    @property
+    def http_status(self) -> int:
+        return self.status
+
+    @property
+    def envelope_code(self) -> int:
+        return self.code
+
+    @property
+    def retry_after(self) -> str | None:
+        return None if self.retry_after_s is None else str(ceil(self.retry_after_s))
 
 
 K = FaultKind

@@ -5,27 +5,35 @@ differs. Must not know: the meaning of any call, and the place at which the line
 
 The core is deterministic: only the seed, the settings and the calls decide. So the record of a run that went wrong is a
 test; it needs no sockets and no clock. A record holds everything that peers sent, *secrets included*: keep it as you
-keep keys. The settings and the host's own parts are not in it; replay with those of the recorded run.
+keep keys. The settings and the host's own parts are not in it, nor the keys that the host finds
+(:class:`~.effects.Key`); replay with those of the recorded run. Nor are the credentials with which a universal client
+of ``open_messages`` comes (:mod:`.downstream.masking`); a token that only the host knows must not be in its messages
+again.
 """
 
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
+from typing import TypeAlias
 
 import msgspec
 
 from .config import Config
 from .dialects.commands import Create
 from .dialects.events import NativeEvent
-from .effects import ANSWER_TYPE, Answer, Effect, Message, Unavailable
+from .downstream.masking import mask, unmask
+from .effects import ANSWER_TYPES, Answer, Ask, Effect, FindKey, Key, Message, Question, Unavailable
 from .engine_api import READ_SIZE
 from .gateway import Gateway
 from .ids import AskId, ConnId
 from .parts.parts import NO_PARTS, Parts
 
 #: Every class that an answer can have, by the name under which a record holds it.
-_ANSWERS: dict[str, type[Answer]] = {answer.__name__: answer for answer in (*ANSWER_TYPE.values(), Unavailable)}
+_ANSWERS: dict[str, type[Answer]] = {
+    answer.__name__: answer for answers in (*ANSWER_TYPES.values(), (Unavailable,)) for answer in answers
+}
 _ANSWER_CLASSES = tuple(_ANSWERS.values())
+Arguments: TypeAlias = tuple[object, ...]
 #: The types of arguments that JSON has not: method and position. A record holds bytes in base64.
 _TYPES: dict[tuple[str, int], object] = {
     ("receive_data", 1): bytes,
@@ -76,9 +84,19 @@ def _plain(value: object) -> object:
         return [_plain(item) for item in value]
     if isinstance(value, Create):
         return msgspec.to_builtins(value)
+    if isinstance(value, Key):
+        return [Key.__name__, None]  # it is not kept
     if isinstance(value, _ANSWER_CLASSES):
         return [type(value).__name__, msgspec.to_builtins(value)]
     return value
+
+
+def _masked(config: Config, target: object, peer: object, headers: object, items: object, *more: object) -> Arguments:
+    """The arguments of ``open_messages`` as a record holds them."""
+    assert isinstance(target, bytes)
+    assert isinstance(headers, list)
+    assert isinstance(items, list)
+    return (target, peer, *mask(config, target, headers, items), *more)
 
 
 class Recorder:
@@ -88,7 +106,7 @@ class Recorder:
     newline included, after the call has returned. Later call :func:`replay` with the lines.
     """
 
-    __slots__ = ("_gateway", "_write")
+    __slots__ = ("_config", "_gateway", "_write")
 
     def __init__(
         self,
@@ -99,11 +117,14 @@ class Recorder:
         parts: Parts = NO_PARTS,
     ) -> None:
         self._gateway = Gateway(config, seed, wall_offset, parts)
+        self._config = config
         self._write = write
         write(msgspec.json.encode(_Start(seed.hex(), wall_offset)) + b"\n")
 
     def _call(self, method: str, *arguments: object, **options: str | bool) -> object:
         result = getattr(self._gateway, method)(*arguments, **options)
+        if method == "open_messages":
+            arguments = _masked(self._config, *arguments)
         raw = [msgspec.Raw(msgspec.json.encode(_plain(argument))) for argument in arguments]
         line = [method, raw, _digest(result), options] if options else [method, raw, _digest(result)]
         self._write(msgspec.json.encode(line) + b"\n")
@@ -238,6 +259,28 @@ class Recorder:
         return self._gateway.snapshot()
 
 
+class _Keys:
+    """Finds the keys anew that a record does not hold."""
+
+    def __init__(self, find_key: Callable[[FindKey], Key] | None) -> None:
+        self._find_key = find_key
+        self._asked: dict[int, Question] = {}
+
+    def heard(self, effects: object) -> None:
+        """What a call of the replay returned."""
+        if isinstance(effects, list):
+            self._asked |= {effect.id: effect.question for effect in effects if isinstance(effect, Ask)}
+
+    def given(self, method: str, arguments: list[object]) -> list[object]:
+        """``arguments`` with the key that is left out of them."""
+        if method != "answer" or arguments[1] is not None:
+            return arguments
+        question = self._asked.get(int(str(arguments[0])))
+        if self._find_key is None or not isinstance(question, FindKey):
+            raise ValueError("the record has a question for a key, which it does not hold; find_key must give it")
+        return [arguments[0], self._find_key(question), *arguments[2:]]
+
+
 def _argument(method: str, position: int, raw: msgspec.Raw) -> object:
     value = msgspec.json.decode(raw)
     kind = _TYPES.get((method, position))
@@ -245,17 +288,28 @@ def _argument(method: str, position: int, raw: msgspec.Raw) -> object:
         return msgspec.convert(value, kind)
     if method == "answer" and position == 1:
         name, fields = value
+        if fields is None:
+            return None
         return msgspec.convert(fields, _ANSWERS[name])
     return value
 
 
-def replay(lines: Iterable[bytes], config: Config, parts: Parts = NO_PARTS) -> Gateway:
+def replay(
+    lines: Iterable[bytes],
+    config: Config,
+    parts: Parts = NO_PARTS,
+    *,
+    find_key: Callable[[FindKey], Key] | None = None,
+) -> Gateway:
     """Repeat a record on a new gateway with the settings ``config`` and the host's own ``parts``, and return it.
 
+    ``find_key`` gives the keys that the host gave, which are not in the record, as those of the settings are not.
     Raises :class:`ReplayDiffers` at the first call whose result differs, and :class:`ValueError` if the record is
-    empty. A last line without a newline is ignored: the record of a crash ends like that.
+    empty, or needs a key and there is no ``find_key``. A last line without a newline is ignored: the record of a crash
+    ends like that.
     """
     gateway: Gateway | None = None
+    keys = _Keys(find_key)
     for number, line in enumerate(lines, 1):
         if gateway is None:
             start = msgspec.json.decode(line, type=_Start)
@@ -265,8 +319,15 @@ def replay(lines: Iterable[bytes], config: Config, parts: Parts = NO_PARTS) -> G
             break
         call = msgspec.json.decode(line, type=_Call)
         arguments = [_argument(call.method, position, raw) for position, raw in enumerate(call.arguments)]
-        if _digest(getattr(gateway, call.method)(*arguments, **call.options)) != call.result:
+        if call.method == "open_messages":
+            target, peer, headers, items, *more = arguments
+            assert isinstance(headers, list)
+            assert isinstance(items, list)
+            arguments = [target, peer, *unmask(config, headers, items), *more]
+        result = getattr(gateway, call.method)(*keys.given(call.method, arguments), **call.options)
+        if _digest(result) != call.result:
             raise ReplayDiffers(number, call.method)
+        keys.heard(result)
     if gateway is None:
         raise ValueError("the record is empty")
     return gateway

@@ -25,6 +25,7 @@ class TestThreadDriver(DriverSuite):
     patience_s = PATIENCE_S
     tls = True
     half_close_over_tls = True
+    proxies = True
 
     @contextmanager
     def host(self, engine: Engine, settings: HostSettings, /) -> Iterator[Host]:

@@ -30,6 +30,7 @@ from aigw_sansio import (
     Flush,
     PauseReading,
     ResumeReading,
+    Tunnel,
     Unavailable,
 )
 
@@ -278,7 +279,10 @@ class ThreadDriver:
     def _dial(self, effect: Connect, link: _Link) -> None:
         sock = pipe = None
         try:
-            sock = socket.create_connection((effect.host, effect.port))
+            peer = effect.proxy or effect
+            sock = socket.create_connection((peer.host, peer.port))
+            if effect.proxy is not None:
+                _open_tunnel(sock, Tunnel(effect), lambda: link.over.is_set())
             if effect.tls is not None:
                 pipe = TlsPipe(
                     client_context(effect.tls.ca_file, effect.alpn),
@@ -287,10 +291,13 @@ class ThreadDriver:
                 )
                 _shake_hands(sock, pipe, lambda: link.over.is_set())
         except OSError as exc:
+            failure = _reason(exc)
             if sock is not None:
                 sock.close()
+            elif effect.proxy is not None:
+                failure = f"no connection to the proxy: {failure}"
             with self._lock:
-                self._lose(link, _reason(exc), now := self._clock())
+                self._lose(link, failure, now := self._clock())
                 self._drain_effects(now)
             return
         with self._lock:
@@ -424,22 +431,34 @@ def _complete(coroutine: Coroutine[object, None, Answer]) -> Answer:
     raise RuntimeError("it waits")
 
 
+def _open_tunnel(sock: socket.socket, tunnel: Tunnel, given_up: Callable[[], bool]) -> None:
+    sock.sendall(tunnel.request)
+    while not tunnel.receive_data(_receive(sock, given_up)):
+        pass
+    if tunnel.failure is not None:
+        raise OSError(tunnel.failure)
+
+
 def _shake_hands(sock: socket.socket, pipe: TlsPipe, given_up: Callable[[], bool]) -> None:
     data, done = b"", False
-    try:
-        while not done:
-            done = pipe.handshake(data)
-            sock.settimeout(None)
-            sock.sendall(pipe.pending())
-            sock.settimeout(0.05)
-            while not done:
-                try:
-                    data = sock.recv(16384)
-                    break
-                except TimeoutError:
-                    if given_up():
-                        raise
-            if not data and not done:
+    while not done:
+        done = pipe.handshake(data)
+        sock.sendall(pipe.pending())
+        if not done:
+            data = _receive(sock, given_up)
+            if not data:
                 raise ConnectionResetError("closed in the TLS handshake")
+
+
+def _receive(sock: socket.socket, given_up: Callable[[], bool]) -> bytes:
+    """Wait for bytes, and look now and then whether they are still wanted."""
+    sock.settimeout(0.05)
+    try:
+        while True:
+            try:
+                return sock.recv(16384)
+            except TimeoutError:
+                if given_up():
+                    raise
     finally:
         sock.settimeout(None)

@@ -1,4 +1,4 @@
-"""A driver on Twisted's reactor, beside whatever else the reactor runs. It has no TLS.
+"""A driver on Twisted's reactor, beside whatever else the reactor runs. It has neither TLS nor proxies.
 
 All its methods are called in the reactor's thread. Twisted tells what a transport has taken only by asking for more, so
 each connection is a pull producer: one pull is under way, and it is reported when the next one is wanted (duty 5).

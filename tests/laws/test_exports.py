@@ -25,9 +25,9 @@ CORE_EXPORTS = {
     "Gateway", "Engine", "MessageEngine", "READ_SIZE", "Config", "Limits", "Timeouts", "Retry", "GatewaySettings", "ProviderSettings", "Secret", "ConfigError", "SettingError",
     # effects, questions and answers
     "Connect", "ConnectionRefused", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Continue", "Accept", "Refuse", "CloseMessages", "Message", "Effect", "Tls", "Question", "Answer",
-    "Authenticate", "Authenticated", "ReadMetrics", "Metrics", "Sign", "Signed", "FetchMedia", "FetchedMedia", "Unavailable",
+    "Authenticate", "Authenticated", "Allowance", "HeaderFields", "Admit", "Admitted", "Denied", "FindKey", "Key", "Proxy", "Tunnel", "ReadMetrics", "Metrics", "Sign", "Signed", "FetchMedia", "FetchedMedia", "Unavailable",
     # lifecycle events
-    "Event", "LifecycleEvent", "SessionOpened", "SessionEnded", "UpgradeRefused", "RequestAdmitted", "AttemptStarted",
+    "Event", "LifecycleEvent", "SessionOpened", "SessionEnded", "UpgradeRefused", "RequestAdmitted", "RequestDenied", "AttemptStarted",
     "AttemptConnected", "AttemptFirstByte", "AttemptEnded", "ExchangeEnded", "ProviderEventRead",
     # provider events
     "ProviderEvent", "ResponseStarted", "TextDelta", "ReasoningDelta", "ToolCallStarted", "ToolCallDelta", "AudioDelta",

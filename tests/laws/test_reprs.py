@@ -17,7 +17,7 @@ HOLD = {
 #: answer (after the search for keys), and places within a page. A ``Secret`` hides itself.
 EXEMPT = {
     "config.GatewaySettings", "dialects.universal.messages.Metadata", "downstream.routes.RealtimeResource",
-    "effects.Authenticate", "effects.Metrics", "events.AttemptStarted", "events.Citation", "events.ImageDelta",
+    "effects.Authenticate", "effects.Key", "effects.Metrics", "events.AttemptStarted", "events.Citation", "events.ImageDelta",
     "providers.key_location.KeyLocation", "providers.google_token.GoogleToken", "providers.google_token.ServiceAccount", "providers.row.Provider",
     "providers.row.RealtimeRoute", "providers.row.Route", "providers.sigv4.AwsCredentials",
     "providers.subprotocols.PlainItems", "testing.ProviderStream",

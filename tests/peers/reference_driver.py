@@ -159,9 +159,10 @@ class PerfectDriver:
             scheme = "http" if effect.tls is None else "https"
             usual = 80 if effect.tls is None else 443
             port = "" if effect.port == usual else f":{effect.port}"
+            via = "" if effect.proxy is None else f" via {effect.proxy.host}:{effect.proxy.port}"
             host = f"[{effect.host}]" if ":" in effect.host else effect.host
             self.links[effect.conn].offered = effect.alpn
-            self.say("connect", f"#{effect.conn} {scheme}://{host}{port}")
+            self.say("connect", f"#{effect.conn} {scheme}://{host}{port}{via}")
         else:
             link = self.links[effect.conn]
             if link.ended:

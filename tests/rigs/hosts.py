@@ -47,3 +47,4 @@ class OwnSuite(DriverSuite):
     contains_bugs = True
     checks_answers = True
     exact_pauses = True
+    proxies = True

@@ -22,9 +22,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "realtime": {"engine", "wires", "bodies", "formats", "providers", "downstream"},
     "gateway": {"engine", "wires", "providers", "upstream", "downstream", "dialects", "parts", "sessions", "realtime"},
     "engine_api": {"dialects"},
-    "recorder": {"dialects", "gateway", "engine_api", "parts"},
+    "recorder": {"downstream", "dialects", "gateway", "engine_api", "parts"},
     "testing": {"wires"},
     "__init__": {
+        "wires",
         "exchanges",
         "dialects",
         "gateway",

@@ -28,7 +28,17 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 from wsproto.utilities import LocalProtocolError as LocalWebSocketError
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
-from aigw_sansio.effects import Answer, Authenticated, FetchedMedia, Metrics, Unavailable
+from aigw_sansio.effects import (
+    Admitted,
+    Answer,
+    Authenticated,
+    Denied,
+    FetchedMedia,
+    HeaderFields,
+    Key,
+    Metrics,
+    Unavailable,
+)
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.secret import Secret
 
@@ -106,8 +116,8 @@ class Transcript:
                     pairs["retry"] = Retry(**retry)  # type: ignore[arg-type]
                 if "tokens" in pairs:
                     pairs["tokens"] = tuple(Secret(one) for one in str(pairs["tokens"]).split(","))
-                if "origins" in pairs:
-                    pairs["origins"] = tuple(str(pairs["origins"]).split(","))
+                for name in {"origins", "ask"} & pairs.keys():
+                    pairs[name] = tuple(str(pairs[name]).split(","))
                 gateways[words[0]] = GatewaySettings(**pairs)  # type: ignore[arg-type]
             elif kind == "provider":
                 pairs = _pairs(words[1:])
@@ -495,6 +505,15 @@ def _answer(what: str) -> Answer:
         return FetchedMedia(content.encode(), kind)
     if word == "unavailable":
         return Unavailable()
+    if word == "admitted":
+        return Admitted()
+    if word == "denied" and tail:
+        status, wait, *message = tail.split(" ")
+        return Denied(int(status), message=" ".join(message), retry_after_s=None if wait == "-" else float(wait))
+    if word == "key":
+        key, *fields = tail.split(" ")
+        headers = tuple((name, value) for name, _, value in (field.partition("=") for field in fields))
+        return Key(None if key == "-" else Secret(key), HeaderFields(headers))
     return Authenticated(allowed=word == "allowed", principal=tail or None)
 
 

@@ -1,5 +1,6 @@
 """The vocabulary of effects: the driver's orders, and the questions to the host."""
 
+from math import inf, nan
 from typing import Any, get_args
 
 import msgspec
@@ -11,22 +12,34 @@ from aigw_sansio.secret import Secret
 
 EFFECTS: tuple[type[msgspec.Struct], ...] = get_args(effects.Effect)
 QUESTIONS: tuple[type[msgspec.Struct], ...] = get_args(effects.Question)
-ANSWERS: dict[Any, Any] = dict(effects.ANSWER_TYPE)
+ANSWERS: list[type[msgspec.Struct]] = [answer for answers in effects.ANSWER_TYPES.values() for answer in answers]
 CANARY = "canary"
+FIELDS = effects.HeaderFields((("cookie", CANARY), ("x-team", "blue"), ("cookie", "b=2"), ("x-team", "red")))
+#: Values for those that look at theirs.
+MADE: dict[type[msgspec.Struct], tuple[Any, ...]] = {
+    effects.Allowance: (),
+    effects.Denied: (429, 2003, "later", 1.0),
+    effects.Key: (Secret(CANARY), FIELDS),
+}
 
 
 def test_every_question_has_an_answer_of_its_own() -> None:
-    assert set(ANSWERS) == set(QUESTIONS)
-    assert len(set(ANSWERS.values())) == len(QUESTIONS)
-    assert effects.Unavailable not in ANSWERS.values(), "it answers every question"
+    assert set(effects.ANSWER_TYPES) == set(QUESTIONS)
+    assert len(set(ANSWERS)) == len(ANSWERS)
+    assert effects.Unavailable not in ANSWERS, "it answers every question"
+    assert {*ANSWERS, effects.Unavailable} == {*get_args(effects.Answer)}
 
 
-@pytest.mark.parametrize("effect", [*EFFECTS, *QUESTIONS, *ANSWERS.values(), effects.Tls, effects.Unavailable])
+@pytest.mark.parametrize(
+    "effect",
+    [*EFFECTS, *QUESTIONS, *ANSWERS, effects.Tls, effects.Unavailable, effects.HeaderFields, effects.Allowance],
+)
 def test_a_value_of_the_contract_does_not_change(effect: type[msgspec.Struct]) -> None:
     assert effect.__struct_config__.frozen
     fields = [field.name for field in msgspec.structs.fields(effect)]
-    made = effect(**dict.fromkeys(fields, b"x"))
-    assert made == effect(**dict.fromkeys(fields, b"x"))
+    values = MADE.get(effect, tuple(b"x" for _ in fields))
+    made = effect(*values)
+    assert made == effect(*values)
     for field in fields:
         with pytest.raises(AttributeError):
             setattr(made, field, b"y")
@@ -42,6 +55,10 @@ def test_a_value_of_the_contract_does_not_change(effect: type[msgspec.Struct]) -
         effects.FetchedMedia(CANARY.encode(), CANARY),
         effects.Ask(AskId(1), effects.Sign(Secret(CANARY), b"message"), 1.0),
         effects.Ask(AskId(1), effects.Authenticate("account", "gateway", Secret(CANARY)), 1.0),
+        effects.Authenticate("account", "gateway", None, path=f"/v1/a/g/{CANARY}", headers=FIELDS),
+        effects.Admit("me", "account", "gateway", "openai", CANARY, CANARY, 1, {CANARY: CANARY}),
+        effects.FindKey("me", "account", "gateway", "openai", CANARY),
+        effects.Key(Secret(CANARY), FIELDS),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -55,6 +72,37 @@ def test_a_host_that_is_asked_nothing_refuses() -> None:
     with pytest.raises(TypeError):
         effects.Authenticated()  # type: ignore[call-arg]
     assert effects.Authenticated(True).principal is None
+
+
+def test_header_fields_show_their_names() -> None:
+    assert repr(FIELDS) == "HeaderFields(cookie, x-team, cookie, x-team)"
+
+
+def test_header_fields_of_one_name_are_joined() -> None:
+    assert FIELDS.get("cookie") == f"{CANARY}; b=2"
+    assert FIELDS.get("x-team") == "blue, red"
+    assert FIELDS.get("authorization") is None
+
+
+@pytest.mark.parametrize("wrong", [{"status": 200}, {"status": 600}, {"retry_after_s": -1.0}, {"retry_after_s": inf}])
+def test_a_denial_is_an_error_of_http(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"denied.{next(iter(wrong))} is .*; allowed is"):
+        effects.Denied(**{"status": 429, **wrong})
+
+
+@pytest.mark.parametrize("wrong", [{"exchanges": 0}, {"session_s": 0.0}, {"session_s": nan}])
+def test_an_allowance_allows_something(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="allowed is any number above 0"):
+        effects.Allowance(**wrong)
+
+
+@pytest.mark.parametrize(
+    "field", [("bad name", CANARY), ("x-team", f"{CANARY}\r\nx: y"), ("", CANARY), ("x", "\u20ac")]
+)
+def test_a_found_key_has_headers_that_can_be_sent(field: tuple[str, str]) -> None:
+    with pytest.raises(ValueError, match="cannot be sent") as caught:
+        effects.Key(None, effects.HeaderFields((field,)))
+    assert CANARY not in str(caught.value)
 
 
 @pytest.mark.parametrize("effect", [one for one in EFFECTS if not one.__struct_config__.gc])

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from typing import Any, get_type_hints
 
@@ -9,13 +10,19 @@ import msgspec
 import pytest
 from tests.peers import single_client
 from tests.peers.single_client import OneClient
-from tests.world.world import CONFIG, random_moves, run
+from tests.world.world import CONFIG, found_key, random_moves, run
 
 from aigw_sansio import (
+    Allowance,
+    Ask,
     Authenticated,
     Config,
     Create,
     Engine,
+    FindKey,
+    GatewaySettings,
+    HeaderFields,
+    Key,
     LocalEngine,
     MessageEngine,
     Metrics,
@@ -31,7 +38,7 @@ from aigw_sansio import (
     recorder,
     replay,
 )
-from aigw_sansio.effects import ANSWER_TYPE
+from aigw_sansio.effects import ANSWER_TYPES
 
 
 def record(seed: int) -> list[bytes]:
@@ -48,7 +55,7 @@ def record(seed: int) -> list[bytes]:
 def test_replay_is_the_same(seed: int) -> None:
     lines = record(seed)
     assert len(lines) > 20
-    gateway = replay(lines, CONFIG)
+    gateway = replay(lines, CONFIG, found_key)
     assert gateway.snapshot()["connections"] == 0
 
 
@@ -57,19 +64,19 @@ def test_a_change_is_found() -> None:
     at = next(index for index, line in enumerate(lines) if line.startswith(b'["data_to_send",[1,'))
     changed = [*lines[:at], lines[at].replace(b'"]', b'0"]'), *lines[at + 1 :]]
     with pytest.raises(ReplayDiffers, match=f"line {at + 1}: data_to_send") as caught:
-        replay(changed, CONFIG)
+        replay(changed, CONFIG, found_key)
     assert caught.value.line == at + 1
 
 
 def test_another_seed_is_another_run() -> None:
     lines = record(1)
     with pytest.raises(ReplayDiffers):
-        replay([lines[0].replace(b"73656564", b"73656565"), *lines[1:]], CONFIG)
+        replay([lines[0].replace(b"73656564", b"73656565"), *lines[1:]], CONFIG, found_key)
 
 
 def test_a_line_cut_off_is_left_out() -> None:
     lines = record(2)
-    replay([*lines, b'["receive_da'], CONFIG)
+    replay([*lines, b'["receive_da'], CONFIG, found_key)
 
 
 def test_an_empty_record() -> None:
@@ -111,18 +118,18 @@ class _Listener:
 
 #: A value for each type of argument and field. Bytes are not UTF-8, so that they cannot pass for text.
 SAMPLES: dict[object, object] = {
-    bool: True, int: 3, float: 2.5, str: "\u20ac text", bytes: b"\x00\xff\xfe=", str | None: "name", float | None: 1.5,
+    bool: True, int: 403, float: 2.5, int | None: 3, Allowance: Allowance(exchanges=2), str: "\u20ac text", bytes: b"\x00\xff\xfe=", str | None: "name", float | None: 1.5,
     Create: Create("a", [Step("p", "e", headers=[("a", "b")], query=b"\x00\xff", config=StepConfig(response="both"))]),
     Sequence[str]: ["a", "b"], Sequence[tuple[bytes, bytes]]: [(b"name", b"\xff")],
 }  # fmt: skip
-ANSWER_CLASSES = [*ANSWER_TYPE.values(), Unavailable]
+ANSWER_CLASSES = [answer for answers in ANSWER_TYPES.values() for answer in answers if answer is not Key]
 
 
 def sample(cls: type) -> Any:
     return cls(**{field.name: SAMPLES[field.type] for field in msgspec.structs.fields(cls)})
 
 
-@pytest.mark.parametrize("cls", ANSWER_CLASSES, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", [*ANSWER_CLASSES, Unavailable], ids=lambda cls: cls.__name__)
 def test_every_class_of_answer_is_recorded_and_replayed(cls: type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder, "Gateway", _Listener)
     lines: list[bytes] = []
@@ -191,3 +198,58 @@ def test_a_session_with_a_service_account_replays(
     if isinstance(answer, Signed):
         with pytest.raises((ReplayDiffers, msgspec.ValidationError)):
             replay(changed, config)
+
+
+def find_key(question: FindKey) -> Key:
+    return Key(Secret(f"sk-canary-{question.alias}"), HeaderFields((("x-team", "canary"),)))
+
+
+@pytest.fixture(name="with_key")
+def _a_session_with_a_found_key(monkeypatch: pytest.MonkeyPatch) -> tuple[Config, list[bytes]]:
+    """The settings and the record."""
+    config = Config(gateways={"local/default": GatewaySettings(ask=("find_key",))})
+    lines: list[bytes] = []
+    monkeypatch.setattr(single_client, "Gateway", lambda *arguments: Recorder(*arguments, lines.append))
+    client = OneClient(config)
+    client.create("a", {"provider": "openai", "endpoint": "chat/completions", "headers": {"cf-aig-byok-alias": "two"}})
+    assert [seen.line for seen in client.take("ask")] == ["#1 FindKey"]
+    client.answer(1, find_key(FindKey(None, "local", "default", "openai", "two")))
+    assert ("authorization", "Bearer sk-canary-two") in (client.accept(2).headers or [])
+    client.answer(1, Unavailable())  # too late
+    return config, lines
+
+
+def test_a_key_that_the_host_found_is_not_recorded_and_is_asked_for_again(
+    with_key: tuple[Config, list[bytes]],
+) -> None:
+    config, lines = with_key
+    assert not any(b"canary" in line for line in lines)
+    assert replay(lines, config, find_key).snapshot()["exchanges"] == 1
+    with pytest.raises(ReplayDiffers):
+        replay(lines, config, lambda question: Key(Secret("another")))
+
+
+def test_a_replay_that_needs_a_key_says_so(with_key: tuple[Config, list[bytes]]) -> None:
+    config, lines = with_key
+    with pytest.raises(ValueError, match="find_key must give it"):
+        replay(lines, config)
+
+
+@pytest.mark.parametrize("token", ["canary-token", "canary-of-the-host"])
+def test_the_credentials_of_a_client_without_bytes_are_not_recorded(token: str) -> None:
+    """Whether the settings know its token or the host does."""
+    config = Config(gateways={"a/b": GatewaySettings(tokens=(Secret("canary-token"),), authentication=True)})
+    lines: list[bytes] = []
+    recorder = Recorder(config, b"seed", 0.0, lines.append)
+    headers = [(b"host", b"gw"), (b"cookie", b"canary"), (b"cf-aig-authorization", f"Bearer {token}".encode())]
+    conn = recorder.open_messages(b"/v1/a/b", "192.0.2.1:1", headers, ["canary.key"], None, 1.0)
+    asked = [effect for effect in recorder.effects() if isinstance(effect, Ask)]
+    assert len(asked) == (token != "canary-token")
+    for ask in asked:
+        recorder.answer(ask.id, Authenticated(True, "alice"), 2.0)
+    recorder.receive_message(conn, b'{"type":"universal.ping"}', 3.0, text=True)
+    assert [message.data for message in recorder.messages_to_send(conn)] == [b'{"type":"universal.pong"}']
+    written = b64decode(json.loads(lines[1])[1][2][1][1])
+    assert written == b"***"
+    assert not any(b64encode(b"canary")[:6] in line or b"canary" in line for line in lines)
+    assert replay(lines, config).snapshot()["sessions"] == 1

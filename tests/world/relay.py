@@ -218,8 +218,10 @@ class RelayWorld(World):
         assert isinstance(conn, int)
         talker = Talker()
         pipe = self.pipes[ConnId(conn)] = Pipe(ConnId(conn), talker)
-        headers = [("authorization", "Bearer K")]
-        pipe.inbound += talker.ws.request(upgrade_request("/v1/local/default/grok?model=m", headers))
+        gateway, headers = "default", [("authorization", "Bearer K")]
+        if who % 8 == 6:
+            gateway, headers = "policy", headers[: much % 2]
+        pipe.inbound += talker.ws.request(upgrade_request(f"/v1/local/{gateway}/grok?model=m", headers))
         return repr(pipe)
 
     def _new_relay(self, who: int, much: int) -> str | None:

@@ -33,23 +33,29 @@ from tests.world.actors import LIES, PROVIDERS, Caller, Serving, create_message
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.effects import (
+    Admit,
+    Admitted,
     Ask,
     Authenticate,
     Authenticated,
     Close,
     Connect,
     Continue,
+    Denied,
     Effect,
     Emit,
     FetchedMedia,
     FetchMedia,
+    FindKey,
     Flush,
+    Key,
     Metrics,
     PauseReading,
     Unavailable,
 )
 from aigw_sansio.events import AttemptEnded
 from aigw_sansio.ids import AskId, ConnId
+from aigw_sansio.secret import Secret
 
 Move: TypeAlias = tuple[int | str, int, int]
 
@@ -89,6 +95,7 @@ CONFIG: Final = Config(
     gateways={
         "local/default": GatewaySettings(compression="stream", fetch_media=True),
         "local/asks": GatewaySettings(authentication=True, compression="messages"),
+        "local/policy": GatewaySettings(ask=("admit", "find_key")),
     },
     providers={
         "custom-one": ProviderSettings(base_url="https://one.test", http2="off"),
@@ -109,6 +116,11 @@ CONFIG: Final = Config(
     ),
     timeouts=Timeouts(client_idle_s=3600.0, total_s=3000.0),
 )
+
+
+def found_key(question: FindKey) -> Key:
+    """What the host says about a key; the same each time."""
+    return Key(Secret(f"sk-of-{question.provider}") if question.provider == "custom-one" else None)
 
 
 class Pipe:
@@ -396,7 +408,7 @@ class World:
         conn = self.core.open_downstream("192.0.2.1:1", alpn, self.now)
         pipe = self.pipes[conn] = Pipe(conn, caller)
         self._execute()
-        path = "/v1/local/asks" if who % 4 == 3 else "/v1/local/default"
+        path = "/v1/local/asks" if who % 4 == 3 else "/v1/local/policy" if who % 8 == 6 else "/v1/local/default"
         if who % 16 == 5:
             path = "/metrics"
         offer = OFFERS[much % len(OFFERS)]
@@ -1060,6 +1072,11 @@ class World:
             self._step("answer", ask.id, Unavailable())
         elif isinstance(ask.question, Authenticate):
             self._step("answer", AskId(ask.id), Authenticated(allowed=much % 3 != 0))
+        elif isinstance(ask.question, Admit):
+            denied = Denied(429, retry_after_s=float(who % 9))
+            self._step("answer", AskId(ask.id), denied if much % 3 == 0 else Admitted())
+        elif isinstance(ask.question, FindKey):
+            self._step("answer", AskId(ask.id), found_key(ask.question))
         elif isinstance(ask.question, FetchMedia):
             kind = ("text/plain", "application/pdf", "image/png")[much % 3]
             self._step("answer", AskId(ask.id), FetchedMedia(b"m" * (0, 9, 900, 5000)[much % 4], kind))

@@ -19,7 +19,7 @@ lists: each call is recorded, and each breach is noted.
 
 import pytest as _pytest  # noqa: PT013 - a name without underscore would be reachable as one of ours
 
-_CHECKS = ("byte_checks", "dial_checks", "end_checks", "time_checks", "turn_checks")
+_CHECKS = ("byte_checks", "dial_checks", "end_checks", "proxy_checks", "time_checks", "turn_checks")
 # before they are imported: then a failed check shows its values
 _pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in (*_CHECKS, "rig", "sockets", "toy_engines")))
 

@@ -45,6 +45,8 @@ class Rig:
     #: It looks names up with ``socket.getaddrinfo`` in threads that dials share, and reports ``closed`` of a cancelled
     #: dial when its look-up has ended (duty 8).
     waits_for_look_ups: bool = False
+    #: It dials through HTTP proxies, if ``Connect.proxy`` names one.
+    proxies: bool = False
 
     def host(self, engine: Engine, settings: HostSettings, /) -> AbstractContextManager[Host]:
         """Start the driver with ``engine``, as :class:`.HostFactory` says. To be set by the subclass."""

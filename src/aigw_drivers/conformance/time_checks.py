@@ -8,7 +8,26 @@ import time
 import anyio
 import pytest
 
-from aigw_sansio import Answer, Authenticate, Authenticated, ConnId, Metrics, Question, Unavailable
+from aigw_sansio import (
+    Admit,
+    Admitted,
+    Answer,
+    Authenticate,
+    Authenticated,
+    ConnId,
+    Denied,
+    FetchedMedia,
+    FetchMedia,
+    FindKey,
+    Key,
+    Metrics,
+    Question,
+    ReadMetrics,
+    Secret,
+    Sign,
+    Signed,
+    Unavailable,
+)
 
 from ..anyio_driver import AnswerHandler
 from .rig import Rig
@@ -52,6 +71,53 @@ async def _allow(question: Question) -> Answer:
 
 async def _fail(question: Question) -> Answer:
     raise LookupError("no")
+
+
+def _may_go(principal: str) -> Admit:
+    return Admit(
+        principal=principal,
+        account="a",
+        gateway="g",
+        provider="openai",
+        endpoint="chat/completions",
+        model="m",
+        bytes=2,
+        metadata={},
+    )
+
+
+#: Every question, and an answer of each class that it can have.
+ANSWERED: list[tuple[Question, Answer]] = [
+    (Authenticate("a", "g", None), Authenticated(allowed=True, principal="me")),
+    (_may_go("me"), Admitted()),
+    (_may_go("you"), Denied(429, retry_after_s=1.0)),
+    (FindKey(principal="me", account="a", gateway="g", provider="openai"), Key(Secret("k"))),
+    (ReadMetrics(), Metrics(b"up 1")),
+    (Sign(Secret("k"), b"message"), Signed(b"signature")),
+    (
+        FetchMedia(account="a", gateway="g", principal="me", url="https://media.test/1.png", limit=9),
+        FetchedMedia(b"png", "image/png"),
+    ),
+]
+
+
+class _AsksAll(ToyEngine):
+    """Asks all questions at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: list[Answer] = []
+
+    def on_data(self, conn: ConnId, data: bytes) -> None:
+        for question, _ in ANSWERED:
+            self.ask(question)
+
+    def on_answer(self, value: Answer) -> None:
+        self.answers.append(value)
+
+
+async def _answer_all(question: Question) -> Answer:
+    return next(answer for asked, answer in ANSWERED if asked == question)
 
 
 async def _wrong(question: Question) -> Answer:
@@ -110,6 +176,14 @@ class TimeChecks(Rig):
                 client.sendall(b"?")
                 assert read_exactly(client, 16).strip() == expected.__name__.encode()
         assert len(engine.named("answer")) == 2
+
+    def test_every_question_gets_each_of_its_answers(self) -> None:
+        engine = _AsksAll()
+        with self.running(engine, answer=_answer_all) as host, self.connect(host) as client:
+            client.sendall(b"?")
+            engine.wait_for("answer", times=len(ANSWERED))
+        assert len(engine.answers) == len(ANSWERED)
+        assert all(answer in engine.answers for _, answer in ANSWERED)
 
     @pytest.mark.parametrize("handler", [_wrong, _never], ids=["wrong class", "too late"])
     def test_a_host_that_answers_badly(self, handler: AnswerHandler) -> None:

@@ -23,6 +23,7 @@ from aigw_sansio import (
     Event,
     Flush,
     PauseReading,
+    Proxy,
     Question,
     ResumeReading,
     Tls,
@@ -96,9 +97,16 @@ class ToyEngine:
     def close(self, conn: ConnId, *, abort: bool = False) -> None:
         self.effects_waiting.append(Close(conn, abort))
 
-    def dial(self, port: int, host: str = "127.0.0.1", tls: Tls | None = None, alpn: tuple[str, ...] = ()) -> ConnId:
+    def dial(
+        self,
+        port: int,
+        host: str = "127.0.0.1",
+        tls: Tls | None = None,
+        alpn: tuple[str, ...] = (),
+        proxy: Proxy | None = None,
+    ) -> ConnId:
         conn = self._issue(dialled=True)
-        self.effects_waiting.append(Connect(conn=conn, host=host, port=port, tls=tls, alpn=alpn))
+        self.effects_waiting.append(Connect(conn=conn, host=host, port=port, tls=tls, alpn=alpn, proxy=proxy))
         return conn
 
     def pause(self, conn: ConnId) -> None:
@@ -346,15 +354,20 @@ class Relay(ToyEngine):
 
     HIGH, LOW = 65536, 16384
 
-    def __init__(self, port: int, tls: Tls | None = None, alpn: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, port: int, tls: Tls | None = None, alpn: tuple[str, ...] = (), proxy: Proxy | None = None
+    ) -> None:
+        """``proxy``: through which it dials ``provider.test``, which only that one finds."""
         super().__init__()
         self.target = (port, tls, alpn)
+        self.proxy = proxy
         self.partner: dict[ConnId, ConnId] = {}
         self.dialled: set[ConnId] = set()
 
     def on_open(self, conn: ConnId) -> None:
         port, tls, alpn = self.target
-        upstream = self.dial(port, "localhost" if tls else "127.0.0.1", tls, alpn)
+        host = "provider.test" if self.proxy is not None else "localhost" if tls else "127.0.0.1"
+        upstream = self.dial(port, host, tls, alpn, self.proxy)
         self.dialled.add(upstream)
         self.partner[conn], self.partner[upstream] = upstream, conn
 

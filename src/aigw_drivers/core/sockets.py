@@ -1,4 +1,4 @@
-"""Sockets: listen, name a peer, dial (Happy Eyeballs, RFC 8305), TLS handshake.
+"""Sockets: listen, name a peer, dial (Happy Eyeballs, RFC 8305), open a tunnel through a proxy, TLS handshake.
 
 Decides: the order in which addresses are tried, and the words for an error. Must not know: engines, ids of
 connections, the meaning of bytes.
@@ -12,12 +12,13 @@ import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from itertools import zip_longest
 from typing import NamedTuple, TypeAlias
 
 import anyio
 
-from aigw_sansio import READ_SIZE
+from aigw_sansio import READ_SIZE, Tunnel
 
 from .link import ByteSocket
 from .resolver import AddressInfo
@@ -218,8 +219,21 @@ async def _connect(info: AddressInfo) -> socket.socket:
     return sock
 
 
-async def tls_handshake(sock: ByteSocket, pipe: TlsPipe) -> None:
-    """Do the TLS handshake of ``pipe`` over ``sock``. Raises :class:`OSError`, :class:`ssl.SSLError` among them.
+class Talk(NamedTuple):
+    """How bytes are sent and received before the engine knows the connection. Both raise :class:`OSError`; ``receive``
+    returns nothing at the peer's end."""
+
+    send: Callable[[bytes], Awaitable[None]]
+    receive: Callable[[], Awaitable[bytes]]
+
+
+def talk(sock: ByteSocket) -> Talk:
+    """Talk over a socket of the standard library."""
+    return Talk(partial(_send_all, sock), partial(_receive, sock))
+
+
+async def tls_handshake(talk: Talk, pipe: TlsPipe) -> None:
+    """Do the TLS handshake of ``pipe``. Raises :class:`OSError`, :class:`ssl.SSLError` among them.
 
     Bytes that the peer sent behind its handshake are then in the pipe. Next: ``pipe.decrypt(b"")``.
     """
@@ -228,14 +242,21 @@ async def tls_handshake(sock: ByteSocket, pipe: TlsPipe) -> None:
     while not done:
         try:
             done = pipe.handshake(data)
-        except ssl.SSLError:
-            await _send_all(sock, pipe.pending())  # the alert that tells the peer why
-            raise
-        await _send_all(sock, pipe.pending())
+        finally:
+            await talk.send(pipe.pending())  # if it failed: the alert that tells the peer why
         if not done:
-            data = await _receive(sock)
+            data = await talk.receive()
             if not data:
                 raise ConnectionResetError(errno.ECONNRESET, "closed in the TLS handshake")
+
+
+async def open_tunnel(talk: Talk, tunnel: Tunnel) -> None:
+    """Have the proxy open ``tunnel``. Raises :class:`OSError` with the words for what went wrong."""
+    await talk.send(tunnel.request)
+    while not tunnel.receive_data(await talk.receive()):
+        pass
+    if tunnel.failure is not None:
+        raise OSError(tunnel.failure)
 
 
 async def _receive(sock: ByteSocket) -> bytes:

@@ -65,6 +65,11 @@ def _of_gateway(
     where: str, gateway: GatewaySettings, providers: dict[str, ProviderSettings], *, public: bool
 ) -> list[str]:
     found: list[str] = []
+    if gateway.ask:
+        found.append(
+            f"{where}.ask is for a program that runs the gateway and answers; aigw serve admits every request and "
+            f"finds no key"
+        )
     if not gateway.authentication:
         if public:
             found.append(f"{where}.authentication is off, and server.host is no loopback address: everybody may use it")

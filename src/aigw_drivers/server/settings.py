@@ -24,7 +24,8 @@ from aigw_sansio.providers.row import Provider
 from aigw_sansio.providers.setting_checks import check_config
 from aigw_sansio.quoting import Place, key_text, place_text
 
-from .toml_values import EnvironmentText, Table, ValueReader, kind_of, toml_text
+from .proxy_values import ProxyReader
+from .toml_values import EnvironmentText, Table, kind_of, toml_text
 
 _STORE: Final = re.compile("memory:")
 
@@ -127,15 +128,15 @@ _NOT_SUPPORTED: Final[dict[str, object]] = {
 }
 _RETRY_KEYS: Final = {"retry_max_attempts": "max_attempts", "retry_delay": "delay_ms", "retry_backoff": "backoff"}
 _GATEWAY_KEYS: Final = (
-    "authentication", "tokens", "origins", "query_token", "providers", "endpoints", "methods", "byok_only",
+    "authentication", "tokens", "origins", "query_token", "providers", "endpoints", "methods", "byok_only", "ask",
     "fetch_media", "compression", *_RETRY_KEYS, *_NOT_SUPPORTED,
 )  # fmt: skip
 _PROVIDER_KEYS: Final = (
     "base_url", "realtime_url", "api_key", "headers", "origin", "key_in", "subprotocols", "methods",
-    "models", "http2", "ca_file",
+    "models", "http2", "ca_file", "proxy",
 )  # fmt: skip
 _SERVER_KEYS: Final = ("host", "port", "tls_certificate", "tls_key", "workers")
-_SERVER_KEYS_OF_CORE: Final = ("hosts", "trusted_proxies")
+_SERVER_LISTS: Final = ("hosts", "trusted_proxies")
 _TABLES: Final = ("server", "gateways", "providers", "limits", "timeouts", "store")
 _HTTP2: Final[dict[object, str]] = {True: "on", False: "off", "auto": "auto"}
 #: Tables and keys that the file names otherwise than the core's classes.
@@ -146,18 +147,18 @@ _RENAMED: Final = {
 #: Settings that stand in another table of the file.
 _MOVED: Final = {
     "hosts": ("server", "hosts"), "trusted_proxies": ("server", "trusted_proxies"), "store": ("store", "url"),
+    "proxy": ("server", "proxy"), "no_proxy": ("server", "no_proxy"),
 }  # fmt: skip
 
 _QUOTED: Final = re.compile(r"'[^']{2,}'|\"[^\"]{2,}\"")
 
 
-class _Reader(ValueReader):
+class _Reader(ProxyReader):
     """Reads one document; records every error and continues with the default."""
 
     def __init__(self, file: str, environ: Mapping[str, str], is_file: _IsFile, rows: Mapping[str, Provider]) -> None:
         super().__init__(file, environ)
         self.is_file, self.rows = is_file, rows
-        self.holds_secrets = False
 
     def read(self, document: Table) -> Settings:
         self.known("", document, _TABLES)
@@ -172,9 +173,13 @@ class _Reader(ValueReader):
         server = self.table("server", document)
         clocks = self.table("timeouts", document)
         found: Table = {"gateways": gateways} if gateways else {}
-        for name in _SERVER_KEYS_OF_CORE:
+        for name in _SERVER_LISTS:
             if (items := self.strings(f"server.{name}", server.get(name, []))) is not None:
                 found[name] = items
+        if (hosts := self.no_proxy("server.no_proxy", server.get("no_proxy", []))) is not None:
+            found["no_proxy"] = hosts
+        if "proxy" in server:
+            found["proxy"] = self.proxy("server.proxy", server["proxy"])
         config = self.built(
             "",
             Config,
@@ -217,7 +222,7 @@ class _Reader(ValueReader):
     # -- tables ----------------------------------------------------------------------------------------------------
 
     def server(self, table: Table) -> ServerSettings:
-        self.known("server", table, (*_SERVER_KEYS, *_SERVER_KEYS_OF_CORE))
+        self.known("server", table, (*_SERVER_KEYS, *_SERVER_LISTS, "proxy", "no_proxy"))
         found: Table = {}
         if "host" in table and (host := self.string("server.host", table["host"])) is not None:
             found["host"] = host
@@ -245,7 +250,7 @@ class _Reader(ValueReader):
             found["provider_settings"] = self.providers(f"{where}.providers", table, providers)
         elif "providers" in table and (slugs := self.strings(f"{where}.providers", table["providers"])) is not None:
             found["providers"] = [ALIASES.get(slug, slug) for slug in slugs]
-        for name in ("endpoints", "methods", "origins"):
+        for name in ("endpoints", "methods", "origins", "ask"):
             if name in table and (items := self.strings(f"{where}.{name}", table[name])) is not None:
                 found[name] = items
         tokens = self.strings(f"{where}.tokens", table.get("tokens", []))
@@ -293,6 +298,8 @@ class _Reader(ValueReader):
                 found["http2"] = _HTTP2[value]
             elif value is not None:
                 self.error(f"{where}.http2", "has a bad value; allowed are true, false and 'auto'")
+        if "proxy" in table and (proxy := self.proxy(f"{where}.proxy", table["proxy"])) is not None:
+            found["proxy"] = proxy
         if "ca_file" in table and (path := self.path(f"{where}.ca_file", table["ca_file"])) is not None:
             found["ca_file"] = path
         return self.built(where, ProviderSettings, **((msgspec.structs.asdict(common) if common else {}) | found))

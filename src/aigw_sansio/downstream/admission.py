@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import msgspec
 
 from ..config import GatewaySettings
-from ..effects import Answer, Authenticate, Authenticated, Metrics, ReadMetrics
+from ..effects import Allowance, Answer, Authenticate, Authenticated, HeaderFields, Metrics, ReadMetrics
 from ..engine.services import Services
 from ..envelope import success_envelope
 from ..faults import Fault, FaultKind, Side
@@ -65,8 +65,19 @@ class Admitted(msgspec.Struct, frozen=True):
     query: str  #: without the gateway's token
     principal: str | None
     token: Secret | None = None  #: the gateway's token that it showed, if that let it in
+    limits: Allowance = Allowance()  #: what the host lets it have
 
     __repr__ = without_content
+
+    @property
+    def path(self) -> str:
+        """The path that it asks for."""
+        return split_target(self.request.target)[0]
+
+    @property
+    def origin(self) -> str | None:
+        """The web page's origin, as it was sent; ``None`` if it is not of a page."""
+        return next((value.decode("latin-1") for value in header_values(self.request.headers, b"origin")), None)
 
     @property
     def extensions(self) -> tuple[Extension, ...]:
@@ -324,8 +335,18 @@ class _PendingAuthentication(_PendingQuestion):
         self._responder = responder
         self._host = host
         self._origin = origin
-        resource = admitted.resource
-        self.ask(Authenticate(resource.account, resource.gateway, token), self._answered, now)
+        request, resource = admitted.request, admitted.resource
+        fields = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in request.headers)
+        question = Authenticate(
+            resource.account,
+            resource.gateway,
+            token,
+            peer=request.peer,
+            path=admitted.path,
+            origin=admitted.origin,
+            headers=HeaderFields(fields),
+        )
+        self.ask(question, self._answered, now)
 
     def _answered(self, answer: Answer, now: float) -> None:
         admission, admitted = self._admission, self._admitted
@@ -340,7 +361,9 @@ class _PendingAuthentication(_PendingQuestion):
             admission._refuse(admitted.request, self._responder, fault, now)
         else:
             assert isinstance(answer, Authenticated)
-            admitted = msgspec.structs.replace(admitted, principal=answer.principal, token=self._token)
+            admitted = msgspec.structs.replace(
+                admitted, principal=answer.principal, token=self._token, limits=answer.limits
+            )
             self._next = admission._let_in(admitted, self._host, self._origin, self._responder, now)
 
 

@@ -10,6 +10,7 @@ wait for that hold descriptors too, so there are few of them; what comes above i
 from typing import Final
 
 from ..config import Limits
+from ..effects import Allowance
 from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
 from ..ids import ConnId
@@ -97,3 +98,9 @@ def refuse_dial(descriptors: int | None, taken: int) -> Fault | None:
 def _over(name: str, limit: int) -> Fault:
     detail = f"the gateway has as many clients as it may have ({name}, {limit}); try again later"
     return Fault(FaultKind.OVERLOADED, Side.GATEWAY, detail, retryable=True)
+
+
+def longest_life(services: Services, allowance: Allowance) -> float | None:
+    """The longest life of a WebSocket in seconds: the shorter one of ``session_s`` and the client's ``allowance``."""
+    lives = [life for life in (services.config.timeouts.session_s, allowance.session_s) if life is not None]
+    return min(lives, default=None)

@@ -7,7 +7,7 @@ a head that is too large has a status of its own (RFC 6585 section 5). Must not 
 from ..engine.services import Services
 from ..envelope import error_envelope
 from ..events import UpgradeRefused
-from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
+from ..faults import ENVELOPE_CODE, Fault, FaultKind, Side
 from ..ids import ConnId
 from ..wires.http import Headers
 from .ports import ClientRequest, Responder
@@ -32,14 +32,15 @@ def refuse_request(
 
 def emit_refusal(services: Services, request: ClientRequest, fault: Fault, *, address: str) -> None:
     """Tell the host that ``request`` is refused."""
-    status = HTTP_STATUS[fault.kind]
-    code = ENVELOPE_CODE[fault.kind]
+    status, code = fault.http_status, fault.envelope_code
     services.emit(UpgradeRefused(conn=request.conn, status=status, code=code, reason=fault.detail, address=address))
 
 
 def send_refusal(responder: Responder, fault: Fault, now: float, *, headers: Headers | None = None) -> None:
     """Send the client the envelope of ``fault``."""
-    responder.refuse(HTTP_STATUS[fault.kind], [JSON, *(headers or [])], error_envelope(fault), now)
+    wait = fault.retry_after
+    waits = [] if wait is None else [(b"retry-after", wait.encode())]
+    responder.refuse(fault.http_status, [JSON, *waits, *(headers or [])], error_envelope(fault), now)
 
 
 def refuse_head(

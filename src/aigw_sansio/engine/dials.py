@@ -62,7 +62,9 @@ class Dials:
         """Whether ``effect`` may go out now; otherwise it is held back, and ``begun(now)`` is called when it goes out.
         ``client``: for whom it is."""
         host = effect.host
-        if client is None or host in self._known or host in self._reached or _is_address(host):
+        if client is None or effect.proxy is not None:
+            return True  # a proxy looks names up itself
+        if host in self._known or host in self._reached or _is_address(host):
             return True
         self._forget(client, now)
         if client.looking_up >= self._limit:

@@ -9,7 +9,7 @@ from typing import Final
 
 from ..config import Config
 from ..effects import (
-    ANSWER_TYPE,
+    ANSWER_TYPES,
     Answer,
     Ask,
     Close,
@@ -31,6 +31,7 @@ from ..ids import (
 from ..secret import SecretSet
 from .client import Client, Requesters
 from .dials import Dials
+from .proxies import Proxies
 from .seeded_random import (
     SeededRandom,
 )
@@ -65,6 +66,7 @@ class Services:
         "dials",
         "effects",
         "own_tokens",
+        "proxies",
         "random",
         "requesters",
         "short_of_memory",
@@ -81,6 +83,8 @@ class Services:
         self.config = config
         #: The tokens of all gateways: none of them goes upstream.
         self.own_tokens = SecretSet(token for gateway in config.gateways.values() for token in gateway.tokens)
+        #: Which connections go through one.
+        self.proxies = Proxies(config)
         self.random = SeededRandom(seed)
         self._weigh: Callable[[float], None] | None = None
         self._weighs_soon = False  # at the end of this input
@@ -241,11 +245,12 @@ class Services:
         pending = self._pending.get(ask_id)
         if pending is None:
             return
-        expected = ANSWER_TYPE[type(pending.question)]
-        if not isinstance(value, (expected, Unavailable)):
+        expected = (*ANSWER_TYPES[type(pending.question)], Unavailable)
+        if not isinstance(value, expected):
+            allowed = " or ".join(kind.__name__ for kind in expected)
             raise LocalProtocolError(
-                f"answer({ask_id}): {type(pending.question).__name__} is answered by {expected.__name__} or "
-                f"Unavailable, not by {type(value).__name__}"
+                f"answer({ask_id}): {type(pending.question).__name__} is answered by {allowed}, "
+                f"not by {type(value).__name__}"
             )
         self._resolve(ask_id, value, now)
 

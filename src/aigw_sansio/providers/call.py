@@ -118,7 +118,7 @@ def build_call(
     if isinstance(located, Fault):
         return located
     base = located.base
-    origin = Origin(base.scheme, base.host, base.port, ca_file=own.ca_file, http2=own.http2)
+    origin = Origin(base.scheme, base.host, base.port, ca_file=own.ca_file, http2=own.http2, proxy=own.proxy)
     payload = b"" if body is None or verb in _NO_BODY else body
     fields["accept-encoding"] = "identity"
     if payload:
@@ -192,7 +192,7 @@ def build_call(
         request=request,
         format=format_of(row, path),
         array_stream=array_stream,
-        account=credential if isinstance(credential, ServiceAccount) else None,
+        account=credential.through(own.proxy) if isinstance(credential, ServiceAccount) else None,
         stored_keys=keys,
         key="client" if client_has_key else "stored" if _lends(own) else "none",
         endpoint=join_path(base.path, checked.path) if client_named_it else endpoint,

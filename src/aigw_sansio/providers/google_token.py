@@ -45,6 +45,12 @@ class ServiceAccount(msgspec.Struct, frozen=True):
     region: str = ""  #: where its models run, if the file says so
     project: str = ""  #: whose models they are, if the file says so
 
+    def through(self, proxy: Secret | None) -> "ServiceAccount":
+        """The account, its tokens fetched through the ``proxy`` of its provider."""
+        if proxy is None:
+            return self
+        return msgspec.structs.replace(self, origin=msgspec.structs.replace(self.origin, proxy=proxy))
+
 
 class GoogleToken(msgspec.Struct, frozen=True):
     """An access token. ``expires`` is Unix time, in seconds."""

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from ..config import Config, ProviderSettings
+from ..origin import read_proxy
+from ..secret import Secret
 from .auth import StoredAws, StoredAzure, StoredGoogle, read_stored_key
 from .google_token import TOKEN_URI
 from .registry import NO_ROWS, REGISTRY
@@ -20,14 +22,21 @@ def known_hosts(config: Config, rows: Mapping[str, Provider] = NO_ROWS) -> froze
     """The hosts of all providers, and those that give access tokens. ``rows``: the host's own providers, by slug."""
     few = {name: variable.values for name, variable in VARIABLES.items()}
     found = set(_hosts([TOKEN_URI], {}))
+    found.update(_proxy(config.proxy))
     for row in (*REGISTRY.values(), *rows.values()):
         found.update(row.known_hosts, _hosts(_urls(row), few))
     for settings in (config.providers, *(gateway.provider_settings for gateway in config.gateways.values())):
         for slug, own in settings.items():
-            found.update(_hosts([url for url in (own.base_url, own.realtime_url) if url], {}))
+            found.update(_hosts([url for url in (own.base_url, own.realtime_url) if url], {}), _proxy(own.proxy))
             if (named := REGISTRY.get(slug) or rows.get(slug)) is not None:
                 found.update(_hosts_of_key(named, own))
     return frozenset(found)
+
+
+def _proxy(url: Secret | None) -> Iterator[str]:
+    proxy = None if url is None else read_proxy(url)
+    if proxy is not None:
+        yield proxy.host
 
 
 def _hosts_of_key(row: Provider, own: ProviderSettings) -> Iterator[str]:

@@ -134,7 +134,7 @@ def build_realtime_call(
     if isinstance(found, Fault):
         return found
     base = found.base
-    origin = Origin(base.scheme, base.host, base.port, ca_file=own.ca_file, http2="off")
+    origin = Origin(base.scheme, base.host, base.port, ca_file=own.ca_file, http2="off", proxy=own.proxy)
 
     account: ServiceAccount | None = None
     offered = offer.upstream()
@@ -183,7 +183,7 @@ def build_realtime_call(
         subprotocols=offered,
         format=realtime_format_of(route, target.partition("?")[0]),
         keys=carried_keys(fields, query, parameters=route.query_keys, others=secrets, header=location.header),
-        account=account,
+        account=None if account is None else account.through(own.proxy),
         key="client"
         if client_has_key
         else "stored"

@@ -4,20 +4,24 @@ Decides: whether an admitted client gets a connection to its provider. Must not 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from ..downstream.addresses import client_at
 from ..downstream.admission import Admitted
 from ..downstream.connection_limits import refuse_dial
 from ..downstream.memory_use import ClientCensus
-from ..downstream.ports import Responder
+from ..downstream.ports import PendingRequest, Responder
 from ..downstream.refusal import refuse_request
+from ..effects import Key
 from ..engine.client import Client, Requester
 from ..engine.services import Services
-from ..faults import Fault
+from ..faults import Fault, FaultKind, Side
 from ..ids import ConnId
+from ..providers.realtime import RealtimeCall
 from ..providers.registry import NO_ROWS
 from ..providers.row import Provider
 from .memory_use import RelayMemory
+from .opening import PendingAnswers, questions_about
 from .plan import plan
 from .relay import Relay
 from .tokens import TokenSource
@@ -30,6 +34,7 @@ class OpenRelays:
     __slots__ = (
         "_census",
         "_client_of",
+        "_draining",
         "_on_ended",
         "_register",
         "_relays",
@@ -63,6 +68,7 @@ class OpenRelays:
         self._rows = rows
         self._on_ended = on_ended
         self._relays: dict[int, Relay] = {}
+        self._draining = False
 
     def __len__(self) -> int:
         return len(self._relays)
@@ -73,6 +79,7 @@ class OpenRelays:
 
     def drain(self, now: float) -> None:
         """The gateway goes away: tell all of them."""
+        self._draining = True
         for relay in self:
             relay.drain(now)
 
@@ -81,14 +88,49 @@ class OpenRelays:
         for relay in self:
             relay.end_drain(now)
 
-    def open(self, admitted: Admitted, responder: Responder, now: float) -> Relay | None:
-        """A client was admitted: dial its provider. ``None`` if the request has its response already."""
+    def open(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
+        """A client was admitted: dial its provider, if the host allows it. ``None`` if the request has its response
+        already."""
+        call = self._full() or plan(self._services, admitted, now, rows=self._rows)
+        if isinstance(call, Fault):
+            return self._refuse(admitted, responder, call, now)
+        questions = questions_about(admitted, call)
+        if not questions:
+            return self._begin(admitted, responder, call, now)
+        # No function inside of this one: compiled, it would be part of a cycle.
+        decided = partial(self._decided, admitted, responder, call)
+        return PendingAnswers(self._services, admitted, questions, decided, now)
+
+    def _decided(
+        self, admitted: Admitted, responder: Responder, call: RealtimeCall, outcome: Fault | Key | None, now: float
+    ) -> PendingRequest | None:
+        """The host was asked about ``call``."""
+        found: RealtimeCall | Fault = outcome if isinstance(outcome, Fault) else call
+        if isinstance(outcome, Key):
+            found = plan(self._services, admitted, now, (call.provider, outcome), rows=self._rows)
+        found = self._going_away() or self._full() or found
+        if isinstance(found, Fault):
+            return self._refuse(admitted, responder, found, now)
+        return self._begin(admitted, responder, found, now)
+
+    def _full(self) -> Fault | None:
+        return refuse_dial(self._services.config.descriptors, self._taken())
+
+    def _going_away(self) -> Fault | None:
+        """The drain may have begun while the host was asked."""
+        if not self._draining:
+            return None
+        detail = "the gateway is going away; connect again"
+        return Fault(FaultKind.GOING_AWAY, Side.GATEWAY, detail, retryable=True)
+
+    def _refuse(self, admitted: Admitted, responder: Responder, fault: Fault, now: float) -> PendingRequest | None:
+        request = admitted.request
+        refuse_request(self._services, request, responder, fault, now, address=client_at(request.peer))
+        return None
+
+    def _begin(self, admitted: Admitted, responder: Responder, call: RealtimeCall, now: float) -> Relay:
         services = self._services
         request, resource = admitted.request, admitted.resource
-        call = refuse_dial(services.config.descriptors, self._taken()) or plan(services, admitted, now, self._rows)
-        if isinstance(call, Fault):
-            refuse_request(services, request, responder, call, now, address=client_at(request.peer))
-            return None
         client = self._client_of(request.conn, request.peer)
         relay = Relay(
             services,

@@ -8,31 +8,46 @@ from collections.abc import Mapping
 from ..downstream.admission import Admitted
 from ..downstream.gateway_tokens import own_token_check
 from ..downstream.routes import RealtimeResource
+from ..effects import Key
 from ..engine.services import Services
 from ..faults import Fault
 from ..providers.allowed import refuse_call, settings_of
+from ..providers.lending import with_key
 from ..providers.realtime import RealtimeCall, build_realtime_call
 from ..providers.registry import NO_ROWS
 from ..providers.row import Provider
 
 
 def plan(
-    services: Services, admitted: Admitted, now: float, rows: Mapping[str, Provider] = NO_ROWS
+    services: Services,
+    admitted: Admitted,
+    now: float,
+    found: tuple[str, Key] | None = None,
+    *,
+    rows: Mapping[str, Provider] = NO_ROWS,
 ) -> RealtimeCall | Fault:
-    """The call to the provider that an ``admitted`` client asks for, or why there is none. ``rows``: the host's own
-    providers, by slug."""
+    """The call to the provider that an ``admitted`` client asks for, or why there is none. ``found``: the key that the
+    host has found, and the provider that it is for. ``rows``: the host's own providers, by slug."""
     resource = admitted.resource
     assert isinstance(resource, RealtimeResource)
+    settings = settings_of(admitted.settings, services.config.providers)
+    if found is not None:
+        settings = with_key(settings, *found)
     call = build_realtime_call(
         path=f"{resource.path}?{admitted.query}" if admitted.query else resource.path,
         headers=admitted.request.headers,
         subprotocols=[item.text for item in admitted.offer.items],
-        settings=settings_of(admitted.settings, services.config.providers),
+        settings=settings,
         own_tokens=own_token_check(services.own_tokens, admitted.settings, [admitted.token]),
         unix_time=services.unix_time(now),
         rows=rows,
     )
     if isinstance(call, Fault):
         return call
-    endpoint = resource.path.partition("/")[2] or call.target.decode("ascii")
+    endpoint = asked_endpoint(resource, call)
     return refuse_call(admitted.settings, provider=call.provider, endpoint=endpoint, key=call.key) or call
+
+
+def asked_endpoint(resource: RealtimeResource, call: RealtimeCall) -> str:
+    """The path that the client asks for; if it names none, the provider's own."""
+    return resource.path.partition("/")[2] or call.target.partition(b"?")[0].decode("ascii")

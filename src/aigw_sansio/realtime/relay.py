@@ -12,6 +12,7 @@ import msgspec
 
 from ..downstream.addresses import client_at
 from ..downstream.admission import Admitted
+from ..downstream.connection_limits import longest_life
 from ..downstream.ports import Responder
 from ..downstream.refusal import emit_refusal, refuse_request, send_refusal
 from ..engine.client import Requester
@@ -259,9 +260,8 @@ class Relay:
             )
         )
         self._record.open(admitted, self.session_id, self._call.provider, target, log_id, services.unix_time(now), now)
-        timeouts = services.config.timeouts
-        if timeouts.session_s is not None:
-            self._life_timer.arm(now + timeouts.session_s)
+        if (life_s := longest_life(services, admitted.limits)) is not None:
+            self._life_timer.arm(now + life_s)
         if self._idle_s is not None:
             self._idle_timer.arm(now + self._idle_s)
         if services.config.emit_provider_events:

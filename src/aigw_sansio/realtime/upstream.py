@@ -55,6 +55,7 @@ class RelayUpstreamConnection(PipeConnection):
             port=origin.port,
             tls=Tls(origin.host, origin.ca_file) if secure else None,
             alpn=("http/1.1",) if secure else (),
+            proxy=self.services.proxies.of(origin),
         )
         self.services.connect(effect, self._client, begun, now)
         return not self.services.dials.holds(self.conn)

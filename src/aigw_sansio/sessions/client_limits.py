@@ -10,6 +10,7 @@ cancels in a row could send any number of requests to providers, with never more
 from bisect import bisect_right
 from typing import Protocol
 
+from ..effects import Allowance
 from ..engine.client import Client
 from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
@@ -99,3 +100,12 @@ class ClientLimits:
             f"{most} are allowed (fetches_at_once_per_client)"
         )
         return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=count <= most)
+
+
+def over_allowance(allowance: Allowance, busy: int) -> Fault | None:
+    """Why a client with this ``allowance`` may not begin another exchange; ``busy`` are under way."""
+    most = allowance.exchanges
+    if most is None or busy < most:
+        return None
+    detail = f"{busy} exchanges are under way; {most} are allowed to this client"
+    return Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)

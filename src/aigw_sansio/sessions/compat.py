@@ -9,6 +9,7 @@ itself, only the model is replaced, and the response passes untouched.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
@@ -27,8 +28,9 @@ from ..providers.compat import CLIENT_ENDPOINTS, COMPAT, ClientFormat, CompatTar
 from ..providers.headers import refuse
 from ..providers.registry import NO_ROWS
 from ..providers.row import Provider
-from ..translate import put_media, read_request, wanted_media, write_request
+from ..translate import put_media, read_request, write_request
 from ..translate.answers import answer_context, make_writer
+from ..translate.media import stand_ins
 
 #: The client's endpoints, as errors name them, and where a provider that speaks the format takes it.
 _OWN_PATHS: Final[dict[ClientFormat, str]] = {
@@ -71,9 +73,11 @@ class CompatStep(NamedTuple):
 
 
 class MediaWanted(NamedTuple):
-    """The request needs the content of ``urls`` first: the provider takes no URLs of media."""
+    """The step needs the content of ``urls`` first: the provider takes no URLs of media. ``draft`` has something else
+    in their place."""
 
     urls: tuple[str, ...]
+    draft: CompatStep
 
 
 def translate_step(
@@ -125,11 +129,9 @@ def translate_step(
         return refuse(f"request.query.{read.field}:", read.why)
     prompt = msgspec.structs.replace(read[0], model=target.model)
     written = _write(prompt, target.format, given)
-    if isinstance(written, MediaWanted):
-        return written
     if isinstance(written, Refused):
         return refuse(f"request.query cannot be asked of {target.provider}:", f"{written.field}: {written.why}")
-    request, losses, media_bytes = written
+    request, losses, media_bytes, wanted = written
     try:
         query = msgspec.json.encode(request.body)
     except _NOT_WRITABLE:
@@ -138,45 +140,48 @@ def translate_step(
     headers = _headers(step, target, request.headers)
     context = answer_context(prompt, target.format, id="", created=0, model=model, request=request)
     context = msgspec.structs.replace(context, prompt=_repeated(prompt, client_format))
-    return CompatStep(
+    translated = CompatStep(
         _for_provider(step, target, endpoint, headers, query),
         client_format,
         notes=_few((*notes, *_lost_headers(step, target), *read[1], *losses)),
         context=context,
         media_bytes=media_bytes,
     )
+    return MediaWanted(wanted, translated) if wanted else translated
 
 
 class _Written(NamedTuple):
+    """``wanted``: the URLs of media for which something else stands in ``request``."""
+
     request: WireRequest
     notes: tuple[Note, ...]
     media_bytes: int = 0
+    wanted: tuple[str, ...] = ()
 
 
-def _write(prompt: Prompt, target: str, given: GivenMedia | None) -> _Written | MediaWanted | Refused:
+def _write(prompt: Prompt, target: str, given: GivenMedia | None) -> _Written | Refused:
     """``prompt`` for a provider that speaks ``target``, with the media that it takes no URLs of."""
     written = write_request(prompt, target)
     if not isinstance(written, Refused):
         return _Written(*written)
-    wanted = () if given is None else wanted_media(prompt, target)
-    if given is None or not wanted:
+    found = {} if given is None else stand_ins(prompt, target)
+    if given is None or not found:
         return written
-    missing = tuple(url for url in wanted if url not in given)
-    if missing:
-        return MediaWanted(missing)
-    found: dict[str, Blob] = {}
-    for url in wanted:
-        content = given[url]
-        if not isinstance(content, Blob):
-            return Refused(written.field, f"{written.why} {content}")
-        found[url] = content
+    missing = tuple(url for url in found if url not in given)
+    if not missing:
+        for url in found:
+            content = given[url]
+            if not isinstance(content, Blob):
+                return Refused(written.field, f"{written.why} {content}")
+            found[url] = content
     filled = put_media(prompt, found)
     if isinstance(filled, Refused):
         return filled
     again = write_request(filled[0], target)
     if isinstance(again, Refused):
         return again
-    return _Written(again[0], (*filled[1], *again[1]), given_bytes(found))
+    notes = (*filled[1], *again[1])
+    return _Written(again[0], notes, media_bytes=0 if missing else given_bytes(found), wanted=missing)
 
 
 def answer_plan(compat: CompatStep, provider_format: str) -> AnswerPlan:
@@ -184,13 +189,17 @@ def answer_plan(compat: CompatStep, provider_format: str) -> AnswerPlan:
     context, client_format = compat.context, compat.client_format
     if context is None or (provider_format == client_format and not _renames(context)):
         return AnswerPlan(compat.notes, memory=compat.media_bytes)
-
-    def writer(id: str, created: int) -> AnswerWriter:
-        known = msgspec.structs.replace(context, id=id, created=created, source=provider_format)
-        return make_writer(client_format, known)
-
+    # No function inside of this one: compiled, it would be part of a cycle.
+    writer = partial(_writer, context, client_format, provider_format)
     memory = _OBJECTS * len(msgspec.json.encode(context.prompt)) + compat.media_bytes
     return AnswerPlan(compat.notes, format=client_format, writer=writer, memory=memory)
+
+
+def _writer(
+    context: AnswerContext, client_format: ClientFormat, provider_format: str, id: str, created: int
+) -> AnswerWriter:
+    known = msgspec.structs.replace(context, id=id, created=created, source=provider_format)
+    return make_writer(client_format, known)
 
 
 def _repeated(prompt: Prompt, client_format: ClientFormat) -> Prompt:

@@ -1,7 +1,8 @@
-"""Requests that wait for answers of the host before they begin: for the check of their tokens, then for media.
+"""Requests that wait for answers of the host before they begin: whether they may, with which keys, and for media.
 
-Decides: what the host is asked for a request, tokens one after the other, media all at once; what is kept of its
-answers. Must not know: what happens to a request afterwards, and why media are needed.
+Decides: that the questions whose answers decide are asked one after the other, up to the first refusal, and media all
+at once; what is kept of media. Must not know: which questions there are, why media are needed, and what happens to a
+request afterwards.
 """
 
 from base64 import b64encode
@@ -10,23 +11,29 @@ from functools import partial
 from typing import NamedTuple
 
 from ..dialects.commands import Create
-from ..effects import Answer, Authenticate, Authenticated, FetchedMedia, FetchMedia
+from ..effects import Answer, FetchedMedia, FetchMedia, Question
 from ..engine.services import Services
-from ..faults import Fault, FaultKind, Side
+from ..exchanges.ports import PlannedStep
+from ..faults import Fault
 from ..ids import AskId
 from ..prompt import Blob
-from ..secret import Secret
 from .compat import NOTHING_GIVEN, GivenMedia
+from .planner import NO_KEYS, ClientInfo, Draft, FoundKeys, memory_of
 
 
 class PendingCreate(NamedTuple):
-    """A create that has its ids and has not begun. ``size``: the bytes that it takes in memory, without ``media``, what
-    the host gave for it."""
+    """A create that has its ids and has not begun. ``size``: the bytes that it takes in memory, without what follows.
+
+    ``plan``: its plan or the draft of one, while the host is asked about that. ``keys`` and ``media``: what the host
+    has found and given for it.
+    """
 
     create: Create
     event_id: str
     log_id: str
     size: int
+    plan: Sequence[PlannedStep] | Draft | None = None
+    keys: FoundKeys = NO_KEYS
     media: GivenMedia = NOTHING_GIVEN
 
 
@@ -39,32 +46,33 @@ class _Waiting:
         self.pending = pending
         self.asks: list[AskId] = []
         self.fetches = fetches
-        self.size = pending.size
+        self.size = pending.size + (0 if pending.plan is None else memory_of(pending.plan))
 
 
 class HostQuestions:
     """The questions of one session."""
 
-    __slots__ = ("_account", "_answered", "_decided", "_gateway", "_overfull", "_services", "_waiting")
+    __slots__ = ("_checked", "_fetched", "_overfull", "_refusal", "_services", "_waiting", "_waits")
 
     def __init__(
         self,
         services: Services,
         *,
-        account: str,
-        gateway: str,
-        decided: Callable[[PendingCreate, Fault | None, float], None],
-        answered: Callable[[float], None],
+        refusal: Callable[[PendingCreate, Question, Answer], Fault | None],
+        checked: Callable[[PendingCreate, Fault | list[Answer], float], None],
+        fetched: Callable[[PendingCreate, Fault | None, float], None],
+        waits: Callable[[float], None],
         overfull: Callable[[], Fault | None],
     ) -> None:
-        """``decided`` is told once of each request that was not withdrawn; the fault says why it may not begin.
-        ``answered`` is told after every answer that leaves another token to ask about. ``overfull`` is asked when media
-        have come: why they are too many to be kept, if they are."""
+        """``refusal`` says why an answer refuses the request. ``checked`` is told once of each :meth:`check` that was
+        not withdrawn: the fault, or all answers in the order of their questions; ``fetched`` of each :meth:`fetch`: why
+        its media may not be kept, if so. ``waits`` is told when another answer is waited for than before. ``overfull``
+        is asked when media have come: why they are too many to be kept, if they are."""
         self._services = services
-        self._account = account
-        self._gateway = gateway
-        self._decided = decided
-        self._answered = answered
+        self._refusal = refusal
+        self._checked = checked
+        self._fetched = fetched
+        self._waits = waits
         self._overfull = overfull
         self._waiting: dict[str, _Waiting] = {}
 
@@ -78,41 +86,49 @@ class HostQuestions:
         """How many media are still to come."""
         return sum(waiting.fetches for waiting in self._waiting.values())
 
-    def check(self, pending: PendingCreate, tokens: list[Secret], now: float) -> None:
-        """Ask the host about ``tokens``; there is at least one."""
+    def check(self, pending: PendingCreate, questions: Sequence[Question], now: float) -> None:
+        """Ask the host ``questions``; there is at least one."""
+        self._ask(pending, questions, [], now)
+
+    def _ask(self, pending: PendingCreate, questions: Sequence[Question], answers: list[Answer], now: float) -> None:
+        # No function inside of this one: compiled, it would be part of a cycle.
         waiting = self._waiting[pending.event_id] = _Waiting(pending)
+        answered = partial(self._told, pending, questions, answers)
+        waiting.asks.append(self._services.ask(questions[len(answers)], answered, now))
 
-        def answered(answer: Answer, at: float) -> None:
-            del self._waiting[pending.event_id]  # before the decision, which may start an exchange of this id
-            if not (isinstance(answer, Authenticated) and answer.allowed):
-                detail = "the token in cf-aig-authorization of the request's headers is not allowed here"
-                self._decided(pending, Fault(FaultKind.UNAUTHORIZED, Side.CLIENT, detail), at)
-            elif len(tokens) > 1:
-                self.check(pending, tokens[1:], at)
-                self._answered(at)
-            else:
-                self._decided(pending, None, at)
+    def _told(
+        self, pending: PendingCreate, questions: Sequence[Question], answers: list[Answer], answer: Answer, now: float
+    ) -> None:
+        del self._waiting[pending.event_id]  # before the decision, which may start an exchange of this id
+        fault = self._refusal(pending, questions[len(answers)], answer)
+        answers.append(answer)
+        if fault is not None:
+            self._checked(pending, fault, now)
+        elif len(answers) < len(questions):
+            self._ask(pending, questions, answers, now)
+            self._waits(now)
+        else:
+            self._checked(pending, answers, now)
 
-        waiting.asks.append(self._services.ask(Authenticate(self._account, self._gateway, tokens[0]), answered, now))
-
-    def fetch(self, pending: PendingCreate, urls: Sequence[str], principal: str | None, now: float) -> None:
-        """Ask the host for what is at ``urls``, which differ; there is at least one. ``decided`` is told of ``pending``
-        with its ``media``: the content of each URL, or in one sentence why there is none."""
+    def fetch(self, pending: PendingCreate, urls: Sequence[str], client: ClientInfo, now: float) -> None:
+        """Ask the host for what is at ``urls``, which differ; there is at least one. ``fetched`` is told of ``pending``
+        with more ``media``: the content of each URL, or in one sentence why there is none."""
         waiting = self._waiting[pending.event_id] = _Waiting(pending, len(urls))
         limits, within_s = self._services.config.limits, self._services.config.timeouts.fetch_s
-        given: dict[str, Blob | str] = {}
+        given: dict[str, Blob | str] = dict(pending.media)
         for url in urls:
             question = FetchMedia(
-                account=self._account,
-                gateway=self._gateway,
-                principal=principal,
+                account=client.account,
+                gateway=client.gateway,
+                principal=client.principal,
                 url=url,
                 limit=limits.fetched_media_bytes,
             )
-            answered = partial(self._fetched, waiting, given, url)
+            answered = partial(self._given, waiting, given, url)
             waiting.asks.append(self._services.ask(question, answered, now, within_s=within_s))
+        self._waits(now)
 
-    def _fetched(self, waiting: _Waiting, given: dict[str, Blob | str], url: str, answer: Answer, now: float) -> None:
+    def _given(self, waiting: _Waiting, given: dict[str, Blob | str], url: str, answer: Answer, now: float) -> None:
         found = given[url] = _content(answer, self._services.config.limits.fetched_media_bytes)
         waiting.fetches -= 1
         if isinstance(found, Blob):
@@ -121,7 +137,7 @@ class HostQuestions:
         fault = self._overfull()
         if fault is not None or not waiting.fetches:
             self.withdraw(waiting.pending.event_id)  # before the decision, which may start an exchange of this id
-            self._decided(waiting.pending._replace(media=given), fault, now)
+            self._fetched(waiting.pending._replace(media=given), fault, now)
 
     def withdraw(self, event_id: str) -> PendingCreate | None:
         """Withdraw a request and its questions. ``None`` if none of that id waits."""
@@ -136,8 +152,10 @@ class HostQuestions:
         """The session has ended: withdraw all of them. It is told nothing any more."""
         for event_id in list(self._waiting):
             self.withdraw(event_id)
-        self._decided = _nobody_decides
-        self._answered = _nobody_goes_on
+        self._refusal = _nobody_refuses
+        self._checked = _nobody_decides
+        self._fetched = _nobody_takes
+        self._waits = _nobody_waits
 
     def __contains__(self, event_id: str) -> bool:
         return event_id in self._waiting
@@ -158,9 +176,17 @@ def _content(answer: Answer, limit: int) -> Blob | str:
     return Blob(b64encode(answer.content).decode("ascii"), answer.media_type)
 
 
-def _nobody_decides(pending: PendingCreate, fault: Fault | None, now: float) -> None:
+def _nobody_refuses(pending: PendingCreate, question: Question, answer: Answer) -> None:
     """The session has ended, and is not told."""
 
 
-def _nobody_goes_on(now: float) -> None:
+def _nobody_decides(pending: PendingCreate, outcome: Fault | list[Answer], now: float) -> None:
+    """The session has ended, and is not told."""
+
+
+def _nobody_takes(pending: PendingCreate, fault: Fault | None, now: float) -> None:
+    """The session has ended, and is not told."""
+
+
+def _nobody_waits(now: float) -> None:
     """The session has ended, and is not told."""

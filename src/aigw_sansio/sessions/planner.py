@@ -5,12 +5,13 @@ sessions, running exchanges, and the dialect of the request.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..config import GatewaySettings
 from ..dialects.commands import Step
 from ..downstream.admission import Admitted
-from ..downstream.gateway_tokens import bearer_token, known_token, own_token_check
+from ..downstream.gateway_tokens import bearer_token, own_token_check
+from ..effects import Allowance, Key
 from ..engine.services import Services
 from ..exchanges.policy import resolve_policy
 from ..exchanges.ports import AnswerPlan, Caller, PlannedStep
@@ -20,10 +21,23 @@ from ..parts.parts import NO_PARTS, Parts
 from ..providers.allowed import NO_SETTINGS, refuse_call, settings_of
 from ..providers.call import build_call
 from ..providers.compat import COMPAT
+from ..providers.lending import with_key
 from ..providers.trace_context import traceparent_of
 from ..secret import Secret
 from .compat import NOTHING_GIVEN, GivenMedia, MediaWanted, answer_plan, list_models, translate_step
 from .transforms import transform_step
+
+#: Keys that the host has found, by step, each with the provider that it is for.
+FoundKeys = Mapping[int, tuple[str, Key]]
+NO_KEYS: Final[FoundKeys] = {}
+
+
+class Draft(NamedTuple):
+    """A plan that must not be sent: in its ``steps``, something else stands for the media at ``urls``, which the host
+    must give first. It tells where each step would go."""
+
+    steps: Sequence[PlannedStep]
+    urls: Sequence[str]
 
 
 class ClientInfo(NamedTuple):
@@ -38,6 +52,9 @@ class ClientInfo(NamedTuple):
     principal: str | None
     subprotocol: str | None
     token: Secret | None = None  #: the gateway's token that let it in, if the host was asked about it
+    path: str = ""
+    origin: str | None = None
+    limits: Allowance = Allowance()
     traceparent: str | None = None  #: of its upgrade
 
     @property
@@ -73,6 +90,9 @@ def client_info(admitted: Admitted, subprotocol: str | None) -> ClientInfo:
         principal=admitted.principal,
         subprotocol=subprotocol,
         token=admitted.token,
+        path=admitted.path,
+        origin=admitted.origin,
+        limits=admitted.limits,
         traceparent=traceparent_of(request.headers),
     )
 
@@ -87,31 +107,59 @@ def plan(
     client: ClientInfo,
     steps: Sequence[Step],
     now: float,
-    given: GivenMedia = NOTHING_GIVEN,
     *,
+    given: GivenMedia = NOTHING_GIVEN,
+    keys: FoundKeys = NO_KEYS,
     parts: Parts = NO_PARTS,
     log_id: str = "",
-) -> list[PlannedStep] | MediaWanted | Fault:
-    """The plan of every step, or why one of them cannot run, or the media that the host must give first. ``given``: the
-    media that it gave. ``parts``: the host's own. ``log_id``: of the exchange."""
+) -> list[PlannedStep] | Draft | Fault:
+    """The plan of every step, or why one of them cannot run, or a draft: the host must give media first. ``given``: the
+    media that it gave. ``keys``: those that it found. ``parts``: its own. ``log_id``: of the exchange."""
     planned: list[PlannedStep] = []
     wanted: dict[str, None] = {}
     for index, step in enumerate(steps):
-        one = _plan_step(services, client, step, given, now, parts=parts, log_id=log_id)
-        if isinstance(one, MediaWanted):
-            wanted |= dict.fromkeys(one.urls)
-        elif not isinstance(one, Fault):
-            planned.append(one)
+        one = _plan_step(services, client, step, now, given=given, found=keys.get(index), parts=parts, log_id=log_id)
+        if not isinstance(one, Fault):
+            planned.append(one.step)
+            wanted |= dict.fromkeys(one.wanted)
         elif len(steps) == 1:
             return one
         else:
-            return Fault(one.kind, one.side, f"step {index}: {one.detail}", retryable=one.retryable)
-    return MediaWanted(tuple(wanted)) if wanted else planned
+            return Fault(one.kind, one.side, name_step(index) + one.detail, retryable=one.retryable)
+    return Draft(planned, tuple(wanted)) if wanted else planned
+
+
+def steps_of(planned: Sequence[PlannedStep] | Draft) -> Sequence[PlannedStep]:
+    """The steps of a plan, or of the draft of one."""
+    return planned.steps if isinstance(planned, Draft) else planned
+
+
+def memory_of(planned: Sequence[PlannedStep] | Draft) -> int:
+    """The bytes that a plan holds beside its request."""
+    return sum(step.answer.memory for step in steps_of(planned))
+
+
+def name_step(index: int) -> str:
+    """How a fault of one of several steps begins."""
+    return f"step {index}: "
+
+
+class _Planned(NamedTuple):
+    step: PlannedStep
+    wanted: Sequence[str] = ()
 
 
 def _plan_step(
-    services: Services, client: ClientInfo, step: Step, given: GivenMedia, now: float, *, parts: Parts, log_id: str
-) -> PlannedStep | MediaWanted | Fault:
+    services: Services,
+    client: ClientInfo,
+    step: Step,
+    now: float,
+    *,
+    given: GivenMedia,
+    found: tuple[str, Key] | None,
+    parts: Parts,
+    log_id: str,
+) -> _Planned | Fault:
     policy = resolve_policy(
         step.config,
         step_headers=step.headers,
@@ -123,12 +171,17 @@ def _plan_step(
     if isinstance(policy, Fault):
         return policy
     providers = settings_of(client.settings, services.config.providers)
-    shown = _tokens(step) if client.settings.authentication else []
+    if found is not None:
+        providers = with_key(providers, *found)
+    shown = step_tokens(step) if client.settings.authentication else []
     own_tokens = own_token_check(services.own_tokens, client.settings, [client.token, *shown])
     known = given if client.settings.fetch_media else None
     compat = translate_step(step, providers, own_tokens, known, parts.rows) if step.provider == COMPAT else None
-    if isinstance(compat, (Fault, MediaWanted)):
+    if isinstance(compat, Fault):
         return compat
+    wanted: Sequence[str] = ()
+    if isinstance(compat, MediaWanted):
+        wanted, compat = compat.urls, compat.draft
     if compat is not None:
         step = compat.step
     changed = transform_step(services, parts, step, log_id)
@@ -164,21 +217,10 @@ def _plan_step(
     answer = AnswerPlan() if compat is None else answer_plan(compat, call.format)
     if grown:  # what a transform adds is held as long as the request
         answer = answer._replace(memory=answer.memory + grown)
-    return PlannedStep(call=call, policy=policy, answer=answer, reading=parts.reading(call.provider, call.format))
+    reading = parts.reading(call.provider, call.format)
+    return _Planned(PlannedStep(call=call, policy=policy, answer=answer, reading=reading), wanted)
 
 
-def unknown_tokens(settings: GatewaySettings, steps: Sequence[Step]) -> list[Secret]:
-    """The gateway tokens in the headers of ``steps`` that the settings do not list: the host decides about them."""
-    if not settings.authentication:
-        return []
-    unknown: list[Secret] = []
-    for step in steps:
-        for token in _tokens(step):
-            if not known_token(settings, token) and token not in unknown:
-                unknown.append(token)
-    return unknown
-
-
-def _tokens(step: Step) -> list[Secret]:
+def step_tokens(step: Step) -> list[Secret]:
     """The gateway tokens in the headers of a step."""
     return [Secret(bearer_token(value)) for name, value in step.headers if name.lower() == "cf-aig-authorization"]

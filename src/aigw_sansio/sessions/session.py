@@ -11,20 +11,21 @@ from typing import Generic
 from ..dialects.base import Dialect, Listener
 from ..dialects.commands import BadCreate, Cancel, Command, Create, Ping, Step, Unusable
 from ..downstream.channel import ChannelOwner, MessageChannel
+from ..downstream.connection_limits import longest_life
 from ..engine.client import Requester
 from ..engine.memory import PER_EXCHANGE
 from ..engine.services import Services
 from ..events import ProviderEvent, ProviderEventRead, SessionEnded, SessionOpened
 from ..exchanges.exchange import Exchange
-from ..exchanges.ports import MessageT, Scheduled
+from ..exchanges.ports import MessageT, PlannedStep, Scheduled
 from ..exchanges.source import Source
 from ..exchanges.translating import TranslatingEncoder
 from ..faults import Fault, FaultKind, Side
 from ..parts.parts import NO_PARTS, Parts
-from .client_limits import ClientLimits
-from .compat import MediaWanted, given_bytes
-from .host_questions import HostQuestions, PendingCreate
-from .planner import ClientInfo, models_told, plan, unknown_tokens
+from .client_limits import ClientLimits, over_allowance
+from .host_questions import PendingCreate
+from .intake import Intake, Outcome
+from .planner import ClientInfo
 from .scheduler import FairScheduler
 
 #: What a step and one of its headers take in memory beside their texts: bytes, measured with CPython 3.11.
@@ -39,8 +40,8 @@ class Session(Generic[MessageT]):
     ``LimitedSession`` and ``MemoryUser``."""
 
     __slots__ = (
-        "_caller", "_client", "_dialect", "_draining", "_exchanges", "_flushing", "_idle_timer", "_life_timer",
-        "_limits", "_on_ended", "_opened", "_parts", "_questions", "_request_bytes", "_requester", "_scheduler",
+        "_caller", "_client", "_dialect", "_draining", "_exchanges", "_flushing", "_idle_timer", "_intake",
+        "_life_timer", "_limits", "_on_ended", "_opened", "_questions", "_request_bytes", "_requester", "_scheduler",
         "_services", "_source", "_translating", "_unusable", "channel", "session_id",
     )  # fmt: skip
 
@@ -64,7 +65,6 @@ class Session(Generic[MessageT]):
         self._source = source
         self._dialect = dialect
         self._client = client
-        self._parts = parts
         limits = self._limits = ClientLimits(services) if limits is None else limits
         self._requester = Requester(client.name, limits.client)
         self.session_id = session_id
@@ -74,14 +74,10 @@ class Session(Generic[MessageT]):
         self._exchanges: dict[str, Exchange[MessageT]] = {}
         self._flushing: dict[str, Scheduled] = {}  # ended, but with queued messages
         self._translating: dict[str, TranslatingEncoder[MessageT]] = {}  # whose responses are written anew
-        self._questions = HostQuestions(
-            services,
-            account=client.account,
-            gateway=client.gateway,
-            decided=self._checked,
-            answered=self._check_idle,
-            overfull=limits.overfull,
+        self._intake = Intake(
+            services, client, limits, session_id, parts=parts, decided=self._planned, waits=self._check_idle
         )
+        self._questions = self._intake.questions
         self._request_bytes = 0
         self._unusable = 0
         self._draining = False
@@ -102,7 +98,6 @@ class Session(Generic[MessageT]):
     def start(self, now: float) -> None:
         """Emit ``SessionOpened`` and start the timeouts. Call it before the first message of the client."""
         client = self._client
-        timeouts = self._services.config.timeouts
         self._services.emit(
             SessionOpened(
                 session=self.session_id,
@@ -115,8 +110,8 @@ class Session(Generic[MessageT]):
                 subprotocol=client.subprotocol,
             )
         )
-        if timeouts.session_s is not None:
-            self._life_timer.arm(now + timeouts.session_s)
+        if (life_s := longest_life(self._services, client.limits)) is not None:
+            self._life_timer.arm(now + life_s)
         self._arm_idle(now)
 
     @property
@@ -193,7 +188,7 @@ class Session(Generic[MessageT]):
         channel = self.channel
         self._idle_timer.close()
         self._life_timer.close()
-        self._questions.close()
+        self._intake.close()
         self._limits.left(self)
         self._services.requesters.left(self._requester)
         gone = by is Side.CLIENT
@@ -243,40 +238,24 @@ class Session(Generic[MessageT]):
         fault = self._over_limits(size, now)
         if fault is not None:
             self._refuse(pending, fault, now)
-        elif tokens := unknown_tokens(self._client.settings, create.steps):
-            self._questions.check(pending, tokens, now)
         else:
-            self._begin(pending, now)
+            self._intake.take(pending, now)
 
-    def _checked(self, pending: PendingCreate, fault: Fault | None, now: float) -> None:
-        if fault is not None:
-            self._refuse(pending, fault, now)
+    def _planned(self, pending: PendingCreate, outcome: Outcome, now: float) -> None:
+        if isinstance(outcome, Fault):
+            self._refuse(pending, outcome, now)
+        elif isinstance(outcome, bytes):
+            self._tell(self._dialect.answered(pending.event_id, pending.log_id, outcome), now)
         else:
-            self._begin(pending, now)
+            self._begin(pending, outcome, now)
         self._check_idle(now)
 
-    def _begin(self, pending: PendingCreate, now: float) -> None:
-        create, event_id, log_id, size, given = pending
-        if (models := models_told(self._services, self._client, create.steps)) is not None:
-            self._tell(self._dialect.answered(event_id, log_id, models), now)
-            return
-        if given and (fault := self._limits.overfull(size + len(create.steps) * given_bytes(given))) is not None:
-            self._refuse(pending, fault, now)  # each step has a copy of them
-            return
-        steps = plan(self._services, self._client, create.steps, now, given, parts=self._parts, log_id=log_id)
-        if isinstance(steps, MediaWanted):
-            self._fetch(pending, steps.urls, now)
-            return
-        if isinstance(steps, Fault):
-            self._refuse(pending, steps, now)
-            return
+    def _begin(self, pending: PendingCreate, steps: Sequence[PlannedStep], now: float) -> None:
+        event_id, log_id, size = pending.event_id, pending.log_id, pending.size
         encoder = self._dialect.encoder(
             event_id, log_id, mode=steps[0].policy.response, listener=self._listener(log_id)
         )
         answers = [step.answer for step in steps]
-        kept = sum(answer.memory for answer in answers)
-        self._services.grow(kept)
-        size += kept
         if any(answer.writer or answer.notes for answer in answers):
             created = int(self._services.unix_time(now))
             most = self._services.config.limits.response_body_bytes
@@ -301,15 +280,6 @@ class Session(Generic[MessageT]):
         if self._limits.responses.pauses(self._scheduler):
             exchange.pause_for_budget()
         exchange.start(now)
-
-    def _fetch(self, pending: PendingCreate, urls: Sequence[str], now: float) -> None:
-        """Have the host fetch what the request needs; it begins with that."""
-        fault = self._limits.refuse_fetches(len(urls))
-        if fault is not None:
-            self._refuse(pending, fault, now)
-        else:
-            self._questions.fetch(pending, urls, self._client.principal, now)
-            self._idle_timer.cancel()
 
     def _listener(self, log_id: str) -> Listener | None:
         """Passes the meaning of the provider's chunks to the host, if it listens."""
@@ -340,7 +310,7 @@ class Session(Generic[MessageT]):
     def _over_limits(self, size: int, now: float) -> Fault | None:
         if self._draining:
             return Fault(FaultKind.GOING_AWAY, Side.GATEWAY, f"{_GOING_AWAY}; connect again", retryable=True)
-        return self._limits.refuse(size, now)
+        return self._limits.refuse(size, now) or over_allowance(self._client.limits, self.busy)
 
     # -- messages outside exchanges -----------------------------------------------------------------------------
 
@@ -390,6 +360,9 @@ class Session(Generic[MessageT]):
     def _check_idle(self, now: float) -> None:
         """If nothing is left to do, start the idle timeout; or close, if the gateway drains."""
         if self._exchanges or self._flushing or self.channel.ended:
+            return
+        if self._questions.fetches:
+            self._idle_timer.cancel()
             return
         self._arm_idle(now)
         if self._draining and not self._questions:

@@ -7,6 +7,7 @@ Somebody else fetches: pure code cannot, and a URL that a client chose may point
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final, TypeAlias
 
 import msgspec
@@ -59,6 +60,12 @@ def wanted_media(prompt: Prompt, target: str) -> tuple[str, ...]:
     Next, fetch them, and call :func:`put_media`. Raises :class:`~aigw_sansio.errors.LocalProtocolError` for an unknown
     format.
     """
+    return tuple(stand_ins(prompt, target))
+
+
+def stand_ins(prompt: Prompt, target: str) -> dict[str, Blob]:
+    """What may stand for the media of :func:`wanted_media` before they are fetched, by URL: with them, the request can
+    be written, to see where it would go."""
     write = find_format(target).write
     found: dict[str, tuple[Media, bool]] = {}
     for part, is_inside in _by_url(prompt):
@@ -73,9 +80,9 @@ def wanted_media(prompt: Prompt, target: str) -> tuple[str, ...]:
                     wanted[url] = sample
                     break
     if not wanted:
-        return ()
-    filled_in = _filled(prompt, lambda part, field: wanted.get(part.source.uri) if type(part.source) is Uri else None)
-    return () if isinstance(write(filled_in, []), Refused) else tuple(wanted)
+        return {}
+    filled_in = _filled(prompt, partial(_from, wanted))
+    return {} if isinstance(write(filled_in, []), Refused) else wanted
 
 
 def put_media(prompt: Prompt, fetched: Mapping[str, Blob]) -> tuple[Prompt, tuple[Note, ...]] | Refused:
@@ -87,22 +94,30 @@ def put_media(prompt: Prompt, fetched: Mapping[str, Blob]) -> tuple[Prompt, tupl
     """
     notes: list[Note] = []
     wrong: list[Refused] = []
-
-    def fill(part: Media, field: str) -> Blob | None:
-        blob = fetched.get(part.source.uri) if type(part.source) is Uri else None
-        if blob is None:
-            return None
-        kind = blob.mime_type.partition(";")[0].strip().lower()
-        if kind in _UNKNOWN and type(part.source) is Uri:
-            kind = part.source.mime_type or kind
-        start, name = _KINDS[type(part)]
-        if not kind.startswith(start):
-            wrong.append(Refused(f"{field}.source", f"What is at its URL is no {name}, by its media type."))
-        notes.append(Note("mapped", f"{field}.source", "It was fetched here, because the target takes content only."))
-        return Blob(blob.content, kind)
-
-    filled = _filled(prompt, fill)
+    filled = _filled(prompt, partial(_checked, fetched, notes, wrong))
     return wrong[0] if wrong else (filled, tuple(notes))
+
+
+def _from(known: Mapping[str, Blob], part: Media, field: str) -> Blob | None:
+    """The content of ``part``, if it is ``known``."""
+    return known.get(part.source.uri) if type(part.source) is Uri else None
+
+
+def _checked(
+    fetched: Mapping[str, Blob], notes: list[Note], wrong: list[Refused], part: Media, field: str
+) -> Blob | None:
+    """The content of ``part``, if it was ``fetched``, with a note; and what is ``wrong`` with it."""
+    blob = _from(fetched, part, field)
+    if blob is None:
+        return None
+    kind = blob.mime_type.partition(";")[0].strip().lower()
+    if kind in _UNKNOWN and type(part.source) is Uri:
+        kind = part.source.mime_type or kind
+    start, name = _KINDS[type(part)]
+    if not kind.startswith(start):
+        wrong.append(Refused(f"{field}.source", f"What is at its URL is no {name}, by its media type."))
+    notes.append(Note("mapped", f"{field}.source", "It was fetched here, because the target takes content only."))
+    return Blob(blob.content, kind)
 
 
 def _by_url(prompt: Prompt) -> Iterator[tuple[Media, bool]]:
@@ -143,20 +158,25 @@ def _probe(prompt: Prompt, part: Media, *, inside: bool) -> Prompt:
 
 def _filled(prompt: Prompt, content: Callable[[Media, str], Blob | None]) -> Prompt:
     """``prompt`` with ``content(part, field)`` for the source of each of the media that it has one for."""
-
-    def of_part(part: object, field: str) -> object:
-        if isinstance(part, _MEDIA):
-            blob = content(part, field)
-            return part if blob is None else msgspec.structs.replace(part, source=blob)
-        if isinstance(part, ToolCallResponse):
-            inner = tuple(of_part(one, f"{field}.response[{at}]") for at, one in enumerate(part.response))
-            return msgspec.structs.replace(part, response=inner)
-        return part
-
     turns = tuple(
         msgspec.structs.replace(
-            turn, parts=tuple(of_part(part, f"turns[{at}].parts[{number}]") for number, part in enumerate(turn.parts))
+            turn,
+            parts=tuple(
+                _filled_part(part, f"turns[{at}].parts[{number}]", content) for number, part in enumerate(turn.parts)
+            ),
         )
         for at, turn in enumerate(prompt.turns)
     )
     return msgspec.structs.replace(prompt, turns=turns)
+
+
+# No function inside of the one above: one that calls itself is part of a cycle, which holds the media until the garbage
+# collector comes.
+def _filled_part(part: object, field: str, content: Callable[[Media, str], Blob | None]) -> object:
+    if isinstance(part, _MEDIA):
+        blob = content(part, field)
+        return part if blob is None else msgspec.structs.replace(part, source=blob)
+    if isinstance(part, ToolCallResponse):
+        inner = tuple(_filled_part(one, f"{field}.response[{at}]", content) for at, one in enumerate(part.response))
+        return msgspec.structs.replace(part, response=inner)
+    return part

@@ -101,7 +101,8 @@ class UpstreamConnection(Connection):
         origin, secure = self.origin, self.origin.scheme == "https"
         tls = Tls(origin.host, origin.ca_file) if secure else None
         alpn = {"auto": ("h2", "http/1.1"), "on": ("h2",), "off": ("http/1.1",)}[origin.http2] if secure else ()
-        effect = Connect(self.conn, host=origin.host, port=origin.port, tls=tls, alpn=alpn)
+        proxy = self.services.proxies.of(origin)
+        effect = Connect(self.conn, host=origin.host, port=origin.port, tls=tls, alpn=alpn, proxy=proxy)
         self.services.connect(effect, client, begun, now)
 
     def keep_dialing(self, now: float) -> None:

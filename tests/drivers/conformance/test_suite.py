@@ -6,6 +6,9 @@ import sys
 import pytest
 from tests.peers import processes
 
+from aigw_drivers.conformance.time_checks import ANSWERED
+from aigw_sansio.effects import ANSWER_TYPES
+
 PROGRAM = '''
 from aigw_drivers import AnyioDriver
 from aigw_drivers.conformance import DriverSuite, LoopHost
@@ -93,3 +96,8 @@ def test_failures_say_why(report: str) -> None:
 def test_what_is_not_declared_is_skipped(report: str) -> None:
     assert "TestHonest does not declare `tls`" in report
     assert "[tls]" not in report
+
+
+def test_all_questions_and_all_classes_of_answers_are_in_it() -> None:
+    assert {type(question) for question, _ in ANSWERED} == {*ANSWER_TYPES}
+    assert {type(answer) for _, answer in ANSWERED} == {one for kinds in ANSWER_TYPES.values() for one in kinds}

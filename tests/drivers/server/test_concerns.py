@@ -54,6 +54,7 @@ def test_a_public_address_needs_a_word_about_each_gateway(host: str, gateway: st
     (FINE + "[gateways.'a/b'.providers.openai]\napi_key = 'env:SHORT'", 'gateways."a/b".providers.openai.api_key'),
     (FINE.replace("[gateways", "trusted_proxies = ['0.0.0.0/0']\n[gateways"), "server.trusted_proxies"),
     ("[gateways.'a/b']\norigins = ['*']", 'gateways."a/b".origins'),
+    ("[gateways.'a/b']\nask = ['admit']", 'gateways."a/b".ask is for a program'),
 ])  # fmt: skip
 def test_each_warning(text: str, place: str) -> None:
     (line,) = warnings(read(text))

@@ -67,6 +67,7 @@ def test_a_whole_file() -> None:
     rate_limiting_technique = "fixed"
     collect_logs = false
     byok_only = false
+    ask = ["admit", "find_key"]
     fetch_media = true
     retry_max_attempts = 3
     retry_delay = 250
@@ -109,6 +110,7 @@ def test_a_whole_file() -> None:
                     tokens=(Secret(CANARY), Secret("second")),
                     origins=("https://app.example", "http://localhost:3000", "null"),
                     query_token=True,
+                    ask=("admit", "find_key"),
                     fetch_media=True,
                     compression="stream",
                     retry=Retry(max_attempts=3, delay_ms=250, backoff="linear"),
@@ -156,7 +158,7 @@ BAD = [
     ("[[limits]]", "limits is an array; allowed is a table, [limits]"),
     ('gateways."a/b" = true', 'gateways."a/b" is a boolean; allowed is a table, [gateways."a/b"]'),
     # server
-    ("[server]\nprt = 1", "server.prt is not known (did you mean port?); allowed are host, port, tls_certificate, tls_key, workers, hosts, trusted_proxies"),
+    ("[server]\nprt = 1", "server.prt is not known (did you mean port?); allowed are host, port, tls_certificate, tls_key, workers, hosts, trusted_proxies, proxy, no_proxy"),
     ("[server]\nport = '1'", "server.port is a string; allowed is a whole number"),
     ("[server]\nport = 65536", "server.port is 65536; allowed is 0 to 65535"),
     ("[server]\nport = true", "server.port is a boolean; allowed is a whole number"),
@@ -207,6 +209,8 @@ BAD = [
     (GATEWAY + "providers = ['opena']", None),
     (GATEWAY + "providers = 1", 'gateways."a/b".providers is an integer; allowed is an array of strings'),
     (GATEWAY + "endpoints = [1]", 'gateways."a/b".endpoints[0] is an integer; allowed is a string'),
+    (GATEWAY + "ask = ['admits']", 'gateways."a/b".ask[0] is no question; allowed are admit, find_key'),
+    (GATEWAY + "ask = 'admit'", 'gateways."a/b".ask is a string; allowed is an array of strings'),
     (GATEWAY + "methods = ['get']", 'gateways."a/b".methods[0] is no method; allowed are GET, HEAD, POST, PUT, PATCH, DELETE'),
     (GATEWAY + "[gateways.'a/b'.providers.opena]", None),
     (GATEWAY + "[gateways.'a/b'.providers.openai]\nhttp2 = 1", "gateways.\"a/b\".providers.openai.http2 has a bad value; allowed are true, false and 'auto'"),
@@ -227,6 +231,12 @@ BAD = [
     ("[server]\nhosts = ['https://a']", "server.hosts[0] is no host; allowed is a name or an address, without a port"),
     ("[server]\ntrusted_proxies = ['a']", "server.trusted_proxies[0] is no address; allowed is an IP address, or a network as ADDRESS/BITS"),
     ("[server]\ntrusted_proxies = '10.0.0.1'", "server.trusted_proxies is a string; allowed is an array of strings"),
+    ("[server]\nproxy = 'https://canary'", "server.proxy is no proxy; allowed are http://[USER:PASSWORD@]HOST[:PORT], or none"),
+    ("[server]\nproxy = 1", "server.proxy is an integer; allowed is a string"),
+    ("[server]\nno_proxy = ['a', 'b c']", "server.no_proxy[1] is no host; allowed are NAME, .DOMAIN and ADDRESS, with or without :PORT, ADDRESS/BITS and *"),
+    ("[server]\nno_proxy = 'a, http://b'", "server.no_proxy is no host; allowed are NAME, .DOMAIN and ADDRESS, with or without :PORT, ADDRESS/BITS and *"),
+    ("[server]\nno_proxy = 1", "server.no_proxy is an integer; allowed is an array of strings"),
+    (OPENAI + "proxy = 'canary'", "providers.openai.proxy is no proxy; allowed are http://[USER:PASSWORD@]HOST[:PORT], or none"),
     ("[limits]\nconnections = 0", "limits.connections is 0; allowed is 1 to 1099511627776"),
     # providers
     ("[providers.opena]", None),
@@ -235,7 +245,7 @@ BAD = [
     ("[providers.google]\n[providers.google-ai-studio]", "providers.google-ai-studio is given twice: under its own and under another name"),
     ("[providers.custom-x]", f"providers.custom-x.base_url is required; {URL}"),
     ("[providers.loopback]", f"providers.loopback.base_url is required; {URL}"),
-    (OPENAI + "key = 'x'", "providers.openai.key is not known (did you mean key_in?); allowed are base_url, realtime_url, api_key, headers, origin, key_in, subprotocols, methods, models, http2, ca_file"),
+    (OPENAI + "key = 'x'", "providers.openai.key is not known (did you mean key_in?); allowed are base_url, realtime_url, api_key, headers, origin, key_in, subprotocols, methods, models, http2, ca_file, proxy"),
     (OPENAI + "base_url = 'http://llm.example'", f"providers.openai.base_url is not encrypted; {URL}"),
     (OPENAI + "base_url = 'http://127.0.0.1.evil.example'", f"providers.openai.base_url is not encrypted; {URL}"),
     (OPENAI + "base_url = 'http://localhost.evil.example'", f"providers.openai.base_url is not encrypted; {URL}"),
@@ -459,3 +469,37 @@ def test_a_file_may_name_the_providers_of_the_host_s_parts(tmp_path: Path) -> No
     assert settings.config.gateways["a/b"].providers == ("acme",)
     with pytest.raises(SettingsError, match=r"providers\.acme is not a known provider"):
         load_settings(file, ENVIRON)
+
+
+def test_proxies_and_who_is_reached_without() -> None:
+    text = """
+[server]
+proxy = "env:HTTPS_PROXY"
+no_proxy = "env:NO_PROXY"
+[providers.openai]
+proxy = "http://user:canary@proxy.test:1"
+[providers.grok]
+proxy = "none"
+"""
+    environ = {"HTTPS_PROXY": "http://all.test", "NO_PROXY": "localhost, .corp.test,10.0.0.0/8,"}
+    settings = read_settings(text.encode(), file="gw.toml", environ=environ)
+    config = settings.config
+    assert (config.proxy, config.no_proxy) == (Secret("http://all.test"), ("localhost", ".corp.test", "10.0.0.0/8"))
+    assert config.providers["openai"].proxy == Secret("http://user:canary@proxy.test:1")
+    assert config.providers["grok"].proxy == Secret("none")
+    assert settings.holds_secrets
+    assert "canary" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("line", "held"),
+    [("proxy = 'http://all.test'", False), ("proxy = 'env:WITH'", False), ("proxy = 'http://u:p@all.test'", True)],
+)
+def test_a_file_with_the_credentials_of_a_proxy_holds_secrets(line: str, held: bool) -> None:
+    environ = {"WITH": "http://u:p@all.test"}
+    assert read_settings(f"[server]\n{line}".encode(), file="gw.toml", environ=environ).holds_secrets is held
+
+
+def test_without_a_word_in_the_file_the_environment_counts_for_nothing() -> None:
+    environ = {"HTTPS_PROXY": "http://all.test", "https_proxy": "http://all.test"}
+    assert read_settings(b"[gateways.'a/b']", file="gw.toml", environ=environ).config.proxy is None

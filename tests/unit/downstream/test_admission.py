@@ -241,7 +241,8 @@ def test_a_token_in_the_query_counts_where_the_setting_is_on(query: str) -> None
     door = Door()
     door.upgrade(f"/v1/a/shut?{query}")
     (ask,) = door.asks
-    assert ask.question == Authenticate("a", "shut", None)
+    assert isinstance(ask.question, Authenticate)
+    assert ask.question.token is None
 
 
 @pytest.mark.parametrize(
@@ -405,7 +406,24 @@ def test_a_token_in_a_providers_place_opens_nothing(name: bytes) -> None:
     door = Door()
     door.upgrade("/v1/a/shut", (name, b"Bearer canary-1"))
     (ask,) = door.asks
-    assert ask.question == Authenticate("a", "shut", None)
+    assert isinstance(ask.question, Authenticate)
+    assert ask.question.token is None
+
+
+def test_the_host_is_told_all_that_it_may_judge_by() -> None:
+    door = Door()
+    fields = [(b"Cookie", b"sid=1"), (b"origin", b"https://page.test"), (b"X-Api-Key", b"canary-2")]
+    door.upgrade("/v1/a/shut/openai/realtime?api_key=canary-3", *fields, offers=["realtime", "secret.canary-4"])
+    (ask,) = door.asks
+    question = ask.question
+    assert isinstance(question, Authenticate)
+    assert (question.account, question.gateway, question.token) == ("a", "shut", None)
+    assert (question.peer, question.path) == ("192.0.2.7:50000", "/v1/a/shut/openai/realtime")
+    assert question.origin == "https://page.test"
+    assert question.headers.get("cookie") == "sid=1"
+    assert question.headers.get("x-api-key") == "canary-2"
+    assert question.headers.get("sec-websocket-protocol") == "realtime, secret.canary-4"
+    assert "canary" not in repr(ask)
 
 
 def test_without_authentication_nobody_is_asked() -> None:

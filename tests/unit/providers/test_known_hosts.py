@@ -73,3 +73,10 @@ def test_those_of_the_host_s_own_rows() -> None:
     stored = ProviderSettings(api_key=Secret(json.dumps({**AWS, "region": "eu-west-1"})))
     found = known_hosts(Config(providers={"acme": stored}), rows) - known_hosts(Config())
     assert found == {"live.acme.test", "eu-west-1.acme.test"}
+
+
+def test_proxies() -> None:
+    own = ProviderSettings(proxy=Secret("http://user:pass@one.test:1"))
+    config = Config(providers={"openai": own, "grok": ProviderSettings(proxy=Secret("none"))})
+    assert "one.test" in known_hosts(config)
+    assert "all.test" in known_hosts(Config(proxy=Secret("http://all.test")))

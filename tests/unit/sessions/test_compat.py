@@ -260,7 +260,12 @@ SEEN = {
 
 
 def test_media_that_a_provider_wants_as_content_are_wanted_if_the_host_may_be_asked() -> None:
-    assert translate_step(step(SEEN), {}, lambda text: False, {}) == MediaWanted((PICTURE,))
+    found = translate_step(step(SEEN), {}, lambda text: False, {})
+    assert isinstance(found, MediaWanted)
+    assert found.urls == (PICTURE,)
+    assert found.draft.step.provider == "google-ai-studio"
+    assert found.draft.media_bytes == 0
+    assert PICTURE.encode() not in (found.draft.step.query or b"")
     assert "fetches no URLs" in refused(step(SEEN))
     # Mistral fetches it
     assert isinstance(translate_step(step({**SEEN, "model": "mistral/m"}), {}, lambda text: False, {}), CompatStep)

@@ -1,11 +1,22 @@
-"""Requests whose tokens the host judges and whose media it fetches, each decided once or never."""
+"""Requests that the host judges and whose media it fetches, each decided once or never."""
 
 import pytest
 from tests.rigs.core_rig import Rig
+from tests.rigs.steps import client
 
 from aigw_sansio.config import Limits, Timeouts
 from aigw_sansio.dialects.commands import Create
-from aigw_sansio.effects import Answer, Ask, Authenticate, Authenticated, FetchedMedia, FetchMedia, Metrics, Unavailable
+from aigw_sansio.effects import (
+    Answer,
+    Ask,
+    Authenticate,
+    Authenticated,
+    FetchedMedia,
+    FetchMedia,
+    Metrics,
+    Question,
+    Unavailable,
+)
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.ids import AskId
@@ -13,6 +24,7 @@ from aigw_sansio.prompt import Blob
 from aigw_sansio.secret import Secret
 from aigw_sansio.sessions.compat import GivenMedia
 from aigw_sansio.sessions.host_questions import HostQuestions, PendingCreate
+from aigw_sansio.sessions.step_questions import refusal
 
 ALLOWED, REFUSED = Authenticated(True), Authenticated(False)
 
@@ -24,38 +36,49 @@ class Host(Rig):
         super().__init__(timeouts=Timeouts(ask_s=5.0, fetch_s=30.0), limits=Limits(fetched_media_bytes=10))
         self.asked: list[tuple[AskId, str]] = []
         self.decided: list[tuple[str, FaultKind | None, float]] = []
-        self.faults: list[Fault] = []
-        self.answers: list[float] = []  # those that left another question
+        self.answers_of: dict[str, list[Answer]] = {}
+        self.waits: list[float] = []
         self.fault: Fault | None = None  # why media may not be kept
         self.media: list[GivenMedia] = []
         self.urls: list[tuple[AskId, str]] = []
         self.checks = HostQuestions(
             self.services,
-            account="acme",
-            gateway="main",
-            decided=self._decided,
-            answered=self.answers.append,
+            refusal=self._refusal,
+            checked=self._checked,
+            fetched=self._fetched,
+            waits=self.waits.append,
             overfull=lambda: self.fault,
         )
+
+    def _refusal(self, pending: PendingCreate, question: Question, answer: Answer) -> Fault | None:
+        return refusal(question, answer, len(pending.create.steps))
+
+    def _checked(self, pending: PendingCreate, outcome: Fault | list[Answer], now: float) -> None:
+        if isinstance(outcome, Fault):
+            self._decided(pending, outcome, now)
+        else:
+            self._decided(pending, None, now)
+            self.answers_of[pending.event_id] = outcome
+
+    def _fetched(self, pending: PendingCreate, fault: Fault | None, now: float) -> None:
+        self._decided(pending, fault, now)
+        self.media.append(pending.media)
 
     def _decided(self, pending: PendingCreate, fault: Fault | None, now: float) -> None:
         assert pending.event_id not in self.checks, "it is decided, so its id is free"
         self.decided.append((pending.event_id, fault.kind if fault is not None else None, now))
-        self.media.append(pending.media)
-        if fault is not None:
-            self.faults.append(fault)
 
     def check(self, event_id: str, *tokens: str) -> PendingCreate:
         create = Create(event_id, [])
         pending = PendingCreate(create=create, event_id=event_id, log_id=f"log-{event_id}", size=9)
-        self.checks.check(pending, [Secret(token) for token in tokens], self.now)
+        self.checks.check(pending, [Authenticate("acme", "main", Secret(token)) for token in tokens], self.now)
         self.questions()
         return pending
 
     def fetch(self, event_id: str, *urls: str) -> PendingCreate:
         create = Create(event_id, [])
         pending = PendingCreate(create=create, event_id=event_id, log_id=f"log-{event_id}", size=9)
-        self.checks.fetch(pending, urls, "ann", self.now)
+        self.checks.fetch(pending, urls, client(principal="ann"), self.now)
         for effect in self.effects():
             assert isinstance(effect, Ask)
             assert isinstance(effect.question, FetchMedia)
@@ -93,11 +116,14 @@ def test_an_allowed_token() -> None:
     assert "a" in host.checks
     assert len(host.checks) == 1
     assert list(host.checks) == [pending]
+    assert host.checks.size == 9
     assert host.decided == []
     host.now = 1.5
     host.answer(ALLOWED)
     assert host.decided == [("a", None, 1.5)]
-    assert len(host.checks) == 0
+    assert host.answers_of["a"] == [ALLOWED]
+    assert host.waits == []
+    assert len(host.checks) == host.checks.size == 0
     assert host.services.timers.next_deadline() is None
 
 
@@ -108,11 +134,6 @@ def test_a_refused_token_and_a_host_that_cannot_tell(value: Answer) -> None:
     host.answer(value)
     assert host.decided == [("a", FaultKind.UNAUTHORIZED, 0.0)]
     assert host.tokens == ["t1"]  # the second is not asked about any more
-    (fault,) = host.faults
-    assert fault.side is Side.CLIENT
-    assert not fault.retryable
-    assert "cf-aig-authorization" in fault.detail
-    assert "t1" not in fault.detail
 
 
 def test_a_host_that_says_nothing() -> None:
@@ -136,6 +157,7 @@ def test_several_tokens_in_a_row_each_with_its_own_time() -> None:
     host.pass_time(4.0)
     host.answer(ALLOWED)
     assert host.tokens == ["t1", "t2", "t3"]
+    assert host.waits == [4.0, 8.0]
     assert host.decided == []
     host.answer(ALLOWED)
     assert host.decided == [("a", None, 8.0)]
@@ -239,7 +261,7 @@ def test_media_are_asked_for_at_once_and_come_in_any_order() -> None:
     pending = host.fetch("a", "https://x.test/1", "https://x.test/2", "https://x.test/3")
     assert [url for _, url in host.urls] == ["https://x.test/1", "https://x.test/2", "https://x.test/3"]
     assert list(host.checks) == [pending]
-    assert (host.checks.fetches, host.checks.size) == (3, 9)
+    assert (host.checks.fetches, host.checks.size, host.waits) == (3, 9, [0.0])
     host.give(2, PNG)
     host.give(0, Unavailable())
     assert (host.checks.fetches, host.checks.size, host.decided) == (1, 9 + 4, [])
@@ -290,3 +312,23 @@ def test_a_request_that_is_withdrawn_while_its_media_are_fetched() -> None:
     host.give(1, PNG)
     host.pass_time(100.0)
     assert host.decided == []
+
+
+def test_media_of_a_second_fetch_are_put_beside_those_of_the_first() -> None:
+    host = Host()
+    host.fetch("a", "https://x.test/1")
+    host.give(0, PNG)
+    pending = PendingCreate(Create("a", []), "a", "log-a", 9, media=host.media[0])
+    host.checks.fetch(pending, ["https://x.test/2"], client(principal="ann"), 0.0)
+    (ask,) = host.effects()
+    assert isinstance(ask, Ask)
+    host.services.answer(ask.id, PNG, 0.0)
+    assert [*host.media[1]] == ["https://x.test/1", "https://x.test/2"]
+
+
+def test_media_of_a_session_that_has_ended() -> None:
+    host = Host()
+    host.fetch("a", "https://x.test/1")
+    host.checks.close()
+    host.give(0, PNG)
+    assert (host.decided, host.services.unanswered, host.checks.fetches) == ([], 0, 0)

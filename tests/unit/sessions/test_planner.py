@@ -4,50 +4,18 @@ import json
 
 import pytest
 from tests.rigs.core_rig import Rig
+from tests.rigs.steps import client, step
 
 from aigw_sansio.config import GatewaySettings, ProviderSettings, Retry, Timeouts
 from aigw_sansio.dialects.commands import Step
+from aigw_sansio.effects import HeaderFields, Key
 from aigw_sansio.exchanges.policy import StepConfig
 from aigw_sansio.exchanges.ports import AnswerPlan, PlannedStep
 from aigw_sansio.faults import Fault, FaultKind, Side
-from aigw_sansio.ids import ConnId
 from aigw_sansio.secret import Secret
-from aigw_sansio.sessions.planner import ClientInfo, models_told, plan, unknown_tokens
+from aigw_sansio.sessions.planner import ClientInfo, models_told, plan
 
 LOCKED = GatewaySettings(authentication=True, tokens=(Secret("gate"), Secret("side")))
-
-
-def client(settings: GatewaySettings | None = None, **headers: str) -> ClientInfo:
-    """``headers``: those of the handshake, ``cf-aig-`` left out."""
-    return ClientInfo(
-        conn=ConnId(1),
-        peer="peer",
-        account="acme",
-        gateway="main",
-        settings=settings or GatewaySettings(),
-        headers={f"cf-aig-{name.replace('_', '-')}": value for name, value in headers.items()},
-        principal=None,
-        subprotocol=None,
-    )
-
-
-def step(
-    provider: str = "openai",
-    *,
-    query: bytes | None = b'{"a": 1}',
-    config: StepConfig | None = None,
-    method: str = "POST",
-    endpoint: str = "chat/completions",
-    headers: list[tuple[str, str]] | None = None,
-) -> Step:
-    return Step(
-        provider=provider,
-        endpoint=endpoint,
-        method=method,
-        headers=[("authorization", "Bearer x")] if headers is None else headers,
-        query=query,
-        config=config or StepConfig(),
-    )
 
 
 def rig(**providers: ProviderSettings) -> Rig:
@@ -128,19 +96,24 @@ def test_a_step_that_cannot_run_is_named_if_there_are_several(bad: Step, kind: F
     assert services.take_effects() == []  # nothing of a request is sent before all of it is planned
 
 
-def test_tokens_that_the_settings_cannot_judge() -> None:
-    steps = [
-        step(headers=[("cf-aig-authorization", "Bearer gate"), ("CF-AIG-Authorization", "bearer theirs")]),
-        step(headers=[("authorization", "Bearer key"), ("cf-aig-authorization", "other")]),
-        step(headers=[("cf-aig-authorization", "theirs")]),
-    ]
-    assert [token.reveal() for token in unknown_tokens(LOCKED, steps)] == ["theirs", "other"]
+def test_a_found_key_is_used_as_a_stored_one_of_its_step_alone() -> None:
+    own = rig(openai=ProviderSettings(api_key=Secret("stored-key"), headers=(("x-team", "red"), ("x-old", "1"))))
+    key = Key(Secret("found-key-1"), HeaderFields((("X-Team", "blue"),)))
+    steps = [step(headers=[]), step(headers=[])]
+    planned = plan(own.services, client(), steps, 0.0, keys={1: ("openai", key)})
+    assert not isinstance(planned, Fault)
+    stored, found = (dict(one.call.request.headers) for one in planned)
+    assert (stored[b"authorization"], stored[b"x-team"]) == (b"Bearer stored-key", b"red")
+    assert (found[b"authorization"], found[b"x-team"], found[b"x-old"]) == (b"Bearer found-key-1", b"blue", b"1")
+    assert planned[1].call.key == "stored"
+    assert b"found-key-1" in planned[1].call.stored_keys
 
 
-def test_no_token_is_judged_if_nobody_has_to_show_one() -> None:
-    steps = [step(headers=[("cf-aig-authorization", "theirs")])]
-    assert unknown_tokens(GatewaySettings(), steps) == []
-    assert [token.reveal() for token in unknown_tokens(GatewaySettings(authentication=True), steps)] == ["theirs"]
+def test_a_found_key_makes_a_compat_step_possible() -> None:
+    key = {0: ("anthropic", Key(Secret("found-key-1")))}
+    planned = plan(rig().services, client(), [step("compat", query=ASK, headers=[])], 0.0, keys=key)
+    assert not isinstance(planned, Fault)
+    assert dict(planned[0].call.request.headers)[b"x-api-key"] == b"found-key-1"
 
 
 def test_a_token_that_the_host_let_in_for_a_step_goes_nowhere_else() -> None:

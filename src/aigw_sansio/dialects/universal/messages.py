@@ -9,7 +9,7 @@ import msgspec
 
 from ...envelope import error_envelope
 from ...events import FinishReason, ProviderEvent
-from ...faults import ENVELOPE_CODE, HTTP_STATUS, Fault
+from ...faults import Fault
 from ...formats.translation import Note
 
 _encode = msgspec.json.encode
@@ -48,8 +48,10 @@ def created(metadata: Metadata, response: bytes | None) -> bytes:
 
 def refused(metadata: Metadata, fault: Fault) -> bytes:
     """``universal.created`` with the envelope of ``fault`` as its response."""
-    metadata.status = HTTP_STATUS[fault.kind]
+    metadata.status = fault.http_status
     metadata.content_type = "application/json"
+    if (wait := fault.retry_after) is not None:
+        metadata.headers = {"retry-after": wait}
     return created(metadata, error_envelope(fault))
 
 
@@ -79,7 +81,7 @@ def error(fault: Fault, metadata: Metadata | None, running_id: str | None = None
     """``universal.error``: with ``metadata`` it ends that exchange. Without it, a message cannot be used
     (``running_id``: the exchange whose id it repeats)."""
     body = _ErrorBody(
-        code=ENVELOPE_CODE[fault.kind],
+        code=fault.envelope_code,
         message=fault.detail,
         kind=fault.kind.value,
         retryable=fault.retryable,
