@@ -55,7 +55,7 @@ def record(seed: int) -> list[bytes]:
 def test_replay_is_the_same(seed: int) -> None:
     lines = record(seed)
     assert len(lines) > 20
-    gateway = replay(lines, CONFIG, found_key)
+    gateway = replay(lines, CONFIG, find_key=found_key)
     assert gateway.snapshot()["connections"] == 0
 
 
@@ -64,19 +64,19 @@ def test_a_change_is_found() -> None:
     at = next(index for index, line in enumerate(lines) if line.startswith(b'["data_to_send",[1,'))
     changed = [*lines[:at], lines[at].replace(b'"]', b'0"]'), *lines[at + 1 :]]
     with pytest.raises(ReplayDiffers, match=f"line {at + 1}: data_to_send") as caught:
-        replay(changed, CONFIG, found_key)
+        replay(changed, CONFIG, find_key=found_key)
     assert caught.value.line == at + 1
 
 
 def test_another_seed_is_another_run() -> None:
     lines = record(1)
     with pytest.raises(ReplayDiffers):
-        replay([lines[0].replace(b"73656564", b"73656565"), *lines[1:]], CONFIG, found_key)
+        replay([lines[0].replace(b"73656564", b"73656565"), *lines[1:]], CONFIG, find_key=found_key)
 
 
 def test_a_line_cut_off_is_left_out() -> None:
     lines = record(2)
-    replay([*lines, b'["receive_da'], CONFIG, found_key)
+    replay([*lines, b'["receive_da'], CONFIG, find_key=found_key)
 
 
 def test_an_empty_record() -> None:
@@ -209,7 +209,7 @@ def _a_session_with_a_found_key(monkeypatch: pytest.MonkeyPatch) -> tuple[Config
     """The settings and the record."""
     config = Config(gateways={"local/default": GatewaySettings(ask=("find_key",))})
     lines: list[bytes] = []
-    monkeypatch.setattr(single_client, "Gateway", lambda *arguments: Recorder(*arguments, lines.append))
+    monkeypatch.setattr(single_client, "Gateway", lambda *arguments, parts: Recorder(*arguments, lines.append, parts))
     client = OneClient(config)
     client.create("a", {"provider": "openai", "endpoint": "chat/completions", "headers": {"cf-aig-byok-alias": "two"}})
     assert [seen.line for seen in client.take("ask")] == ["#1 FindKey"]
@@ -224,9 +224,9 @@ def test_a_key_that_the_host_found_is_not_recorded_and_is_asked_for_again(
 ) -> None:
     config, lines = with_key
     assert not any(b"canary" in line for line in lines)
-    assert replay(lines, config, find_key).snapshot()["exchanges"] == 1
+    assert replay(lines, config, find_key=find_key).snapshot()["exchanges"] == 1
     with pytest.raises(ReplayDiffers):
-        replay(lines, config, lambda question: Key(Secret("another")))
+        replay(lines, config, find_key=lambda question: Key(Secret("another")))
 
 
 def test_a_replay_that_needs_a_key_says_so(with_key: tuple[Config, list[bytes]]) -> None:
@@ -240,7 +240,7 @@ def test_the_credentials_of_a_client_without_bytes_are_not_recorded(token: str) 
     """Whether the settings know its token or the host does."""
     config = Config(gateways={"a/b": GatewaySettings(tokens=(Secret("canary-token"),), authentication=True)})
     lines: list[bytes] = []
-    recorder = Recorder(config, b"seed", 0.0, lines.append)
+    recorder = Recorder(config, b"a seed of sixteen", 0.0, lines.append)
     headers = [(b"host", b"gw"), (b"cookie", b"canary"), (b"cf-aig-authorization", f"Bearer {token}".encode())]
     conn = recorder.open_messages(b"/v1/a/b", "192.0.2.1:1", headers, ["canary.key"], None, 1.0)
     asked = [effect for effect in recorder.effects() if isinstance(effect, Ask)]

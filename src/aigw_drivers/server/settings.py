@@ -217,7 +217,7 @@ class _Reader(ProxyReader):
     def refused(self, where: str, error: ConfigError) -> None:
         """Tell what the core said about the settings of the table ``where``."""
         for place, why in error.errors:
-            self.error(".".join(filter(None, (where, place_text(_in_file(place))))), why)
+            self.error(".".join(filter(None, (where, place_text(_in_file(place, whole=not where))))), why)
 
     # -- tables ----------------------------------------------------------------------------------------------------
 
@@ -344,7 +344,7 @@ class _Reader(ProxyReader):
         return path
 
 
-def _in_file(place: Place) -> Place:
-    """Where the file has the setting that is at ``place`` in its class."""
+def _in_file(place: Place, *, whole: bool) -> Place:
+    """Where the file has the setting that is at ``place`` in its class. ``whole``: in that of the whole document."""
     renamed = tuple(_RENAMED.get(str(part), part) if n in (0, 2) else part for n, part in enumerate(place))
-    return (*_MOVED.get(str(place[0]), renamed[:1]), *renamed[1:])
+    return (*(_MOVED.get(str(place[0]), renamed[:1]) if whole else renamed[:1]), *renamed[1:])

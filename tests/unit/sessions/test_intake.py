@@ -24,6 +24,7 @@ from aigw_sansio.effects import (
 from aigw_sansio.events import RequestDenied
 from aigw_sansio.faults import Denial, Fault, FaultKind
 from aigw_sansio.ids import AskId
+from aigw_sansio.parts.parts import NO_PARTS
 from aigw_sansio.secret import Secret
 from aigw_sansio.sessions.client_limits import ClientLimits
 from aigw_sansio.sessions.host_questions import PendingCreate
@@ -42,7 +43,9 @@ class Session(Rig):
         self.decided: list[tuple[PendingCreate, Outcome]] = []
         self.left: list[float] = []
         limits = ClientLimits(self.services)
-        self.intake = Intake(self.services, client(settings), limits, 7, decided=self._decided, waits=self.left.append)
+        self.intake = Intake(
+            self.services, client(settings), limits, 7, parts=NO_PARTS, decided=self._decided, waits=self.left.append
+        )
         self.asked: list[str] = []
         self.questions: list[Question] = []
         self.next = 0
