@@ -54,15 +54,16 @@ async def serving(program: str) -> AsyncIterator[int]:
 
 
 @pytest.mark.parametrize(
-    ("program", "framework", "alice"),
+    ("program", "framework", "server", "alice"),
     [
-        ("fastapi_app", "fastapi", COOKIE),
-        ("litestar_app", "litestar", COOKIE),
-        ("quart_app", "quart", TOKEN),
+        ("fastapi_app", "fastapi", "uvicorn", COOKIE),
+        ("litestar_app", "litestar", "hypercorn", COOKIE),
+        ("quart_app", "quart", "hypercorn", TOKEN),
     ],
 )
-async def test_it_serves_its_users(program: str, framework: str, alice: tuple[str, str]) -> None:
-    pytest.importorskip(framework)
+async def test_it_serves_its_users(program: str, framework: str, server: str, alice: tuple[str, str]) -> None:
+    for needed in (framework, server):
+        pytest.importorskip(needed)
     async with serving(program) as port:
         url = f"ws://127.0.0.1:{port}/llm/v1/local/default"
         async with httpx.AsyncClient() as pages:
