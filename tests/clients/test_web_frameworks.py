@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import anyio
 import pytest
-from tests.peers.processes import start
+from tests.peers.processes import reachable, start
+from tests.peers.third_party_servers import free_port
 
 from aigw_drivers import LoopbackProvider, WebSocketClosed
 from aigw_drivers.client import HandshakeRefused, WebSocketClient, connect
@@ -81,9 +82,7 @@ async def world(server: Server, framework: str) -> AsyncIterator[World]:
     if framework == "quart" and server.loop == "trio":
         needs("quart_trio")
     async with LoopbackProvider.start() as provider:
-        listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-        port = listener.extra(anyio.abc.SocketAttribute.local_port)
-        await listener.aclose()
+        port = free_port()
         named = {"FRAMEWORK": framework, "LOOP": server.loop, "PROVIDER": provider.base_url}
         env = {**os.environ, **{f"AIGW_TEST_{name}": value for name, value in named.items()}}
         process = start([sys.executable, "-m", *server.command, server.port.format(port)], env=env)
@@ -95,18 +94,6 @@ async def world(server: Server, framework: str) -> AsyncIterator[World]:
         finally:
             process.kill()
             process.wait()
-
-
-async def reachable(port: int, process: "subprocess.Popen[Any]") -> None:
-    for _ in range(600):
-        assert process.poll() is None, "the server has ended"
-        try:
-            await (await anyio.connect_tcp("127.0.0.1", port)).aclose()
-        except OSError:
-            await anyio.sleep(0.1)
-        else:
-            return
-    raise AssertionError("the server does not listen")
 
 
 async def told_end(client: WebSocketClient) -> WebSocketClosed:

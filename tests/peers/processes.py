@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
+import anyio
+
 
 def start(command: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
     """``subprocess.Popen``, tried once more if ``execve`` gave ``EFAULT``.
@@ -33,3 +35,16 @@ def run(command: Sequence[str], *, timeout: float = 120.0, **options: Any) -> "s
             process.kill()
             raise
     return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+async def reachable(port: int, process: "subprocess.Popen[Any]") -> None:
+    """Wait until ``process`` listens on ``port``. A test fails if it ends before that."""
+    for _ in range(600):
+        assert process.poll() is None, "the server has ended"
+        try:
+            await (await anyio.connect_tcp("127.0.0.1", port)).aclose()
+        except OSError:
+            await anyio.sleep(0.1)
+        else:
+            return
+    raise AssertionError("the server does not listen")
