@@ -16,7 +16,8 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-_TEXT = r'"((?:[^"\\]|\\.)*)"'
+#: A signature; there is none if a default is no literal.
+_TEXT = r'(?:NULL|"((?:[^"\\]|\\.)*)")'
 _FUNCTION = re.compile(rf"(\(PyCFunction\)CPyPy_(\w+),\s+[A-Z_| ]+, PyDoc_STR\(){_TEXT}")
 _CLASS = re.compile(
     rf"(\bCPyType_(\w+)_template_ = \{{(?:(?!_template_ = \{{).)*?\.tp_doc = PyDoc_STR\(){_TEXT}", re.DOTALL
@@ -71,8 +72,8 @@ def with_docstrings(text: str, sources: dict[str, str]) -> str:
             for begin in range(len(parts) + 1):  # mypyc names a module by as few of its last parts as are unambiguous
                 key = "___".join([*parts[begin:], name])
                 inner[key] = docstring if inner.get(key, docstring) == docstring else None
-    text = _FUNCTION.sub(lambda found: f"{found[1]}{_joined(found[3], inner.get(found[2]))}", text)
-    text = _CLASS.sub(lambda found: f"{found[1]}{_joined(found[3], inner.get(found[2]))}", text)
+    for pattern in (_FUNCTION, _CLASS):
+        text = pattern.sub(lambda found: f"{found[1]}{_with_signature(found[3], inner.get(found[2]))}", text)
     text = _PROPERTY.sub(lambda found: f"{found[1]}{_or_null(inner.get(f'{found[3]}___{found[2]}'))}{found[4]}", text)
     return _MODULE.sub(lambda found: f"{found[1]}{_joined('', modules.get(found[2]))}, /* docstring */", text)
 
@@ -86,6 +87,10 @@ def _docstrings(tree: ast.Module) -> Iterator[tuple[str, str]]:
             for member in node.body:
                 if isinstance(member, ast.FunctionDef):
                     yield f"{node.name}___{member.name}", ast.get_docstring(member) or ""
+
+
+def _with_signature(signature: str | None, docstring: str | None) -> str:
+    return _or_null(docstring) if signature is None else _joined(signature, docstring)
 
 
 def _or_null(docstring: str | None) -> str:

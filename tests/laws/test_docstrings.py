@@ -66,6 +66,12 @@ static PyMethodDef Thing_methods[] = {
     {"g",
      (PyCFunction)CPyPy_b___Thing___g,
      METH_FASTCALL | METH_KEYWORDS, PyDoc_STR("g($self)\\n--\\n\\n")},
+    {"h",
+     (PyCFunction)CPyPy_b___Thing___h,
+     METH_FASTCALL | METH_KEYWORDS, PyDoc_STR(NULL)},
+    {"i",
+     (PyCFunction)CPyPy_b___Thing___i,
+     METH_FASTCALL | METH_KEYWORDS, PyDoc_STR(NULL)},
 static PyTypeObject CPyType_b___Thing_template_ = {
     .tp_name = "Thing",
     .tp_doc = PyDoc_STR("Thing(x)\\n--\\n\\n"),
@@ -76,7 +82,7 @@ static PyTypeObject CPyType_b___Thing_template_ = {
     NULL, /* docstring */
 """
 SOURCES = {
-    "src/a/b.py": '"""Module."""\nclass Thing:\n    """Is "it" ü."""\n    def f(self): "One.\\n\\n    Two?"\n    def g(self): pass\n    @property\n    def p(self): "Prop."\n',
+    "src/a/b.py": '"""Module."""\nclass Thing:\n    """Is "it" ü."""\n    def f(self): "One.\\n\\n    Two?"\n    def g(self): pass\n    def h(self, x=X): "Hm."\n    def i(self, x=X): pass\n    @property\n    def p(self): "Prop."\n',
     "src/a/c.py": "def of(a): 'Of.'\n",
     "src/d/c.py": "def of(a): 'Of another.'\n",
 }
@@ -99,6 +105,10 @@ def test_what_the_build_puts_into_the_c(monkeypatch: pytest.MonkeyPatch) -> None
     text = build_module(monkeypatch).with_docstrings(C, SOURCES)
     assert """PyDoc_STR("f($self, y=\\'a\\')\\n--\\n\\nOne.\\012\\012Two\\077")""" in text
     assert 'PyDoc_STR("g($self)\\n--\\n\\n")' in text
+    assert '___h,\n     METH_FASTCALL | METH_KEYWORDS, PyDoc_STR("Hm.")' in text, (
+        "its signature has a default that is no literal"
+    )
+    assert "___i,\n     METH_FASTCALL | METH_KEYWORDS, PyDoc_STR(NULL)" in text
     assert 'PyDoc_STR("Thing(x)\\n--\\n\\nIs \\042it\\042 \\303\\274.")' in text
     assert 'PyDoc_STR("of(a)\\n--\\n\\n") /* docstring */' in text, "two modules of that name"
     assert "(setter)b___Thing_set_x,\n     NULL, NULL}" in text

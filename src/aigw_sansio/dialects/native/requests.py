@@ -29,7 +29,7 @@ _BYTES: Final = (bytes,)
 
 def checked(create: Create, limits: Limits) -> Create | BadCreate:
     """``create``, if every part of it has its type and is within ``limits``; otherwise why it cannot run."""
-    name: object = create.event_id
+    name: object = msgspec.structs.asdict(create)["event_id"]  # as a field it must be text, if this is compiled
     event_id = name if isinstance(name, str) and 1 <= len(name) <= MAX_EVENT_ID and _is_text(name) else None
     if event_id is None and name is not None:
         return BadCreate(None, bad_event_id())
