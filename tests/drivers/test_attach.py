@@ -13,7 +13,7 @@ import anyio.lowlevel
 import pytest
 import trustme
 from anyio.abc import ByteStream
-from anyio.streams.tls import TLSListener
+from anyio.streams.tls import TLSListener, TLSStream
 from tests.rigs.live_gateway import PATH, chat
 
 from aigw_drivers import AnyioDriver, ProtocolDriver, ServerSettings, Settings, running
@@ -95,7 +95,7 @@ async def accepting(host: Host, *, secure: trustme.CA | None = None) -> AsyncIte
     if secure is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         secure.issue_cert(TCP).configure_cert(context)
-        listener = TLSListener(listener, context, standard_compatible=False)
+        listener = TLSListener(listener, context)  # as it is by default: it wants a close_notify
 
     async def attach(stream: ByteStream) -> None:
         host.attached.append(await host.driver.attach(stream))
@@ -141,6 +141,67 @@ async def test_a_stream_ends_with_its_driver_and_with_its_client(kind: str) -> N
                 await waiting.take(1)
         await until_all_are_closed(host)
         assert len(host.attached) == 3
+
+
+GET = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n"
+
+
+async def read_all(stream: anyio.abc.ByteReceiveStream) -> bytes:
+    got = b""
+    with contextlib.suppress(anyio.EndOfStream):
+        while True:
+            got += await stream.receive()
+    return got
+
+
+async def test_who_ends_its_direction_still_gets_its_response(kind: str) -> None:
+    async with serving(kind) as host, accepting(host) as url:
+        port = int(url.rpartition(":")[2].partition("/")[0])
+        async with await anyio.connect_tcp(TCP, port) as stream:
+            await stream.send(GET)
+            await stream.send_eof()
+            assert (await read_all(stream)).startswith(b"HTTP/1.1 200")
+        await until_all_are_closed(host)
+
+
+async def test_a_client_without_close_notify_ends_itself_alone(kind: str) -> None:
+    ca = trustme.CA()
+    trust = ssl.create_default_context()
+    ca.configure_trust(trust)
+    async with serving(kind) as host, accepting(host, secure=ca) as url:
+        port = int(url.rpartition(":")[2].partition("/")[0])
+        for _ in range(2):
+            plain = await anyio.connect_tcp(TCP, port)
+            stream = await TLSStream.wrap(plain, hostname=TCP, ssl_context=trust, standard_compatible=False)
+            await stream.send(GET)
+            assert (await read_all(stream)).startswith(b"HTTP/1.1 200")
+            await plain.aclose()
+            await until_all_are_closed(host)
+        assert host.driver.serving
+
+
+class _Odd(anyio.abc.ByteStream):
+    """A stream of others with a bug."""
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        raise ZeroDivisionError
+
+    async def send(self, item: bytes) -> None:
+        raise ZeroDivisionError
+
+    async def send_eof(self) -> None:
+        raise ZeroDivisionError
+
+    async def aclose(self) -> None:
+        raise ZeroDivisionError
+
+
+async def test_a_stream_with_a_bug_ends_itself_alone(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(kind) as host:
+        host.attached.append(await host.driver.attach(_Odd(), peer="192.0.2.1:5"))
+        await until_all_are_closed(host)
+        assert host.driver.serving
+    assert "ZeroDivisionError" in caplog.text
 
 
 async def test_it_needs_a_driver_that_serves_and_a_socket_that_is_connected(kind: str) -> None:

@@ -27,15 +27,25 @@ def target_of(scope: Scope) -> bytes:
     target = quote(path, safe=_PATH_SAFE)
     if isinstance(raw, bytes):
         shown = raw.decode("latin-1").partition("?")[0]
-        ends = [shown[at:] for at, character in enumerate(shown) if character == "/"]
-        same = [end for end in ends if unquote(end) == path] or [end for end in ends if f"{unquote(end)}/" == path]
-        target = same[0] if same else target
+        target = _end_of(shown, path) or _end_of(shown, path.removesuffix("/")) or target
     root = root.rstrip("/")
     for mount in (root, quote(root, safe=_PATH_SAFE)):
         if mount and target.startswith(f"{mount}/"):
             target = target[len(mount) :]
             break
     return target.encode("latin-1") + (b"?" + query if isinstance(query, bytes) and query else b"")
+
+
+def _end_of(shown: str, path: str) -> str:
+    """The end of ``shown`` that says ``path``: some last segments of it; empty if there is none.
+
+    Linear, as a stranger chooses both: each segment is read once to find where it begins, and once to compare.
+    """
+    begin, left = len(shown), len(path)
+    while left > 0 and (slash := shown.rfind("/", 0, begin)) >= 0:
+        left -= 1 + len(unquote(shown[slash + 1 : begin]))
+        begin = slash
+    return shown[begin:] if left == 0 and unquote(shown[begin:]) == path else ""
 
 
 def headers_of(scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -7,9 +7,10 @@ sent. Who has the socket itself gives that.
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from contextvars import copy_context
+from typing import Final, NamedTuple
 
 import anyio
 from anyio.abc import ByteStream, SocketAttribute, TaskGroup
@@ -19,8 +20,11 @@ from aigw_sansio import READ_SIZE
 
 from .link import ByteSocket
 from .sockets import address_text, local_address, make_non_blocking
+from .transfer import report
 
-_BROKEN = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError)
+#: How long a peer may take over what is left when its connection was closed, in seconds.
+_DRAIN_S: Final = 5.0
+_BROKEN: Final = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
 class Attached(NamedTuple):
@@ -50,65 +54,90 @@ def as_socket(connection: socket.socket | ByteStream, tasks: TaskGroup) -> Attac
     sock, other = socket.socketpair()
     make_non_blocking(sock)
     make_non_blocking(other)
-    scope = anyio.CancelScope()
-    tasks.start_soon(_carry, connection, other, scope)
+    carrier = _Carrier(connection, other)
+    tasks.start_soon(carrier.run)
     return Attached(
         socket=sock,
         peer=address_text(remote),
         local=None if local is None else address_text(local),
         alpn=alpn,
-        on_closed=scope.cancel,
+        on_closed=carrier.socket_closed,
     )
 
 
-async def _carry(stream: ByteStream, pair: socket.socket, scope: anyio.CancelScope) -> None:
-    """Carry bytes between ``stream`` and ``pair``, our end of a pair, until both directions have ended or ``scope`` is
-    cancelled. Closes both."""
-    try:
-        with scope:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_to_pair, stream, pair, scope)
-                await _to_stream(stream, pair, scope)
-    finally:
-        pair.close()
-        with anyio.CancelScope(shield=True), suppress(*_BROKEN):
-            await anyio.aclose_forcefully(stream)
+class _Carrier:
+    """Carries bytes between ``stream`` and ``pair``, our end of a pair, until both have ended; closes them."""
 
+    def __init__(self, stream: ByteStream, pair: socket.socket) -> None:
+        self._stream = stream
+        self._pair = pair
+        self._scope = anyio.CancelScope()
+        self._context = copy_context()  # it knows the library of the loop, which a callback of the loop may not
+        self._closed = self._drained = False
 
-async def _to_pair(stream: ByteStream, pair: socket.socket, scope: anyio.CancelScope) -> None:
-    try:
+    def socket_closed(self) -> None:
+        """The driver has closed its end. What that holds still goes to the peer, if the peer takes it soon."""
+        self._closed = True
+        if self._drained:
+            self._scope.cancel()
+        else:
+            self._scope.deadline = self._context.copy().run(anyio.current_time) + _DRAIN_S
+
+    async def run(self) -> None:
+        """Carry until the end. Never raises: a stream of others must not end the driver with all its clients."""
+        closes_whole = TLSAttribute.standard_compatible in self._stream.extra_attributes
+        try:
+            with self._scope:
+                async with anyio.create_task_group() as reading:
+                    reading.start_soon(self._to_pair)
+                    await self._to_stream()
+                    self._drained = True
+                    if closes_whole or self._closed:
+                        reading.cancel_scope.cancel()
+                    else:
+                        await self._stream.send_eof()
+                # TLS has no half-close: the peer learns of the end by close_notify. Nobody may read meanwhile.
+                await self._stream.aclose()
+        except* Exception as errors:  # beside a cancellation too
+            for bug in _bugs(errors):
+                report(bug, "its byte stream", culprit="what accepted a connection")
+        finally:
+            self._pair.close()
+            with anyio.CancelScope(shield=True), suppress(Exception):
+                await anyio.aclose_forcefully(self._stream)
+
+    async def _to_pair(self) -> None:
+        try:
+            while True:
+                data = await self._stream.receive(READ_SIZE)
+                while data:
+                    try:
+                        data = data[self._pair.send(data) :]
+                    except BlockingIOError:
+                        await anyio.wait_writable(self._pair)
+        except anyio.EndOfStream:
+            with suppress(OSError):
+                self._pair.shutdown(socket.SHUT_WR)
+
+    async def _to_stream(self) -> None:
         while True:
-            data = await stream.receive(READ_SIZE)
-            while data:
-                try:
-                    data = data[pair.send(data) :]
-                except BlockingIOError:
-                    await anyio.wait_writable(pair)
-    except anyio.EndOfStream:
-        with suppress(OSError):
-            pair.shutdown(socket.SHUT_WR)
-    except _BROKEN:
-        scope.cancel()
-
-
-async def _to_stream(stream: ByteStream, pair: socket.socket, scope: anyio.CancelScope) -> None:
-    try:
-        while True:
-            await anyio.wait_readable(pair)
+            await anyio.wait_readable(self._pair)
             try:
-                data = pair.recv(READ_SIZE)
+                data = self._pair.recv(READ_SIZE)
             except BlockingIOError:
                 continue
             if not data:
-                break
-            await stream.send(data)
-        if TLSAttribute.standard_compatible in stream.extra_attributes:
-            await stream.aclose()  # TLS has no half-close: the peer learns of the end by close_notify
-            scope.cancel()
-        else:
-            await stream.send_eof()
-    except _BROKEN:
-        scope.cancel()
+                return
+            await self._stream.send(data)
+
+
+def _bugs(error: Exception) -> Iterator[Exception]:
+    """What in ``error`` says more than that the stream ended."""
+    if isinstance(error, ExceptionGroup):
+        for inner in error.exceptions:
+            yield from _bugs(inner)
+    elif not isinstance(error, _BROKEN):
+        yield error
 
 
 class ToldSocket:

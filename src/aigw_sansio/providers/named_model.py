@@ -15,6 +15,8 @@ import msgspec
 _IN_PATH: Final = re.compile(
     r"/run/(@.+)|/models/([^/]+/[^/]+?)(?:/predictions)?\Z|/models/([^/:]+)|/(?:model|deployments)/([^/]+)"
 )
+#: A JSON object for somebody, also with a byte order mark or in UTF-16.
+_OBJECT: Final = re.compile(rb"[\s\xef\xbb\xbf\xfe\xff\x00]*+\{")
 _IN_QUERY: Final = re.compile(r"(?:\A|&)model=([^&]+)")
 
 
@@ -26,13 +28,16 @@ _decode: Final = msgspec.json.Decoder(_Named).decode
 
 
 def named_model(target: str, body: bytes = b"") -> str | None:
-    """The model that a request for ``target`` (``PATH[?QUERY]``) with this ``body`` names, if it names one."""
-    if body.lstrip()[:1] == b"{":
+    """The model that a request for ``target`` (``PATH[?QUERY]``) with this ``body`` names, if it names one.
+
+    If only the provider may be able to read the body, the query names none: the body's model would be another one.
+    """
+    path, _, query = target.partition("?")
+    if _OBJECT.match(body):
         try:
             if (model := _decode(body).model) is not None:
                 return model
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            pass
-    path, _, query = target.partition("?")
+            query = ""
     found = _IN_QUERY.search(query) or _IN_PATH.search(path)
     return None if found is None else unquote(next(filter(None, found.groups())))

@@ -30,7 +30,7 @@ from ..providers.registry import NO_ROWS
 from ..providers.row import Provider
 from ..translate import put_media, read_request, write_request
 from ..translate.answers import answer_context, make_writer
-from ..translate.media import stand_ins
+from ..translate.media import LONGEST_MODEL, stand_ins
 
 #: The client's endpoints, as errors name them, and where a provider that speaks the format takes it.
 _OWN_PATHS: Final[dict[ClientFormat, str]] = {
@@ -108,6 +108,8 @@ def translate_step(
     model = parse(members["model"]) if "model" in members else None
     if type(model) is not str:
         return refuse("request.query.model", "is missing or no text; needed is PROVIDER/MODEL")
+    if len(model) > LONGEST_MODEL:
+        return refuse("request.query.model", f"has more than {LONGEST_MODEL} characters")
     key = take_key({name.lower(): value for name, value in step.headers})
     target = find_target(model, client_format, settings, bearer=key, rows=rows, is_secret=is_secret)
     if isinstance(target, Fault):

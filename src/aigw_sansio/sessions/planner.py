@@ -7,6 +7,8 @@ sessions, running exchanges, and the dialect of the request.
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from ..config import GatewaySettings
 from ..dialects.commands import Step
 from ..downstream.admission import Admitted
@@ -125,7 +127,7 @@ def plan(
         elif len(steps) == 1:
             return one
         else:
-            return Fault(one.kind, one.side, name_step(index) + one.detail, retryable=one.retryable)
+            return msgspec.structs.replace(one, detail=name_step(index) + one.detail)
     return Draft(planned, tuple(wanted)) if wanted else planned
 
 

@@ -34,6 +34,8 @@ _MEDIA: Final = (Image, Audio, Video, File)
 _WEB: Final = ("http:", "https:")
 #: So many different URLs of one request are looked at.
 MOST_URLS: Final = 1000
+#: Characters of the longest name of a model with which that is tried.
+LONGEST_MODEL: Final = 2048
 _HELLO: Final = "aGVsbG8="
 #: Content of each kind, of the types that most targets take.
 _SAMPLES: Final[dict[type[Media], tuple[Blob, ...]]] = {
@@ -72,7 +74,8 @@ def stand_ins(prompt: Prompt, target: str) -> dict[str, Blob]:
         assert type(part.source) is Uri
         found.setdefault(part.source.uri, (part, is_inside))
     wanted: dict[str, Blob] = {}
-    for url, (part, is_inside) in found.items() if len(found) <= MOST_URLS else ():
+    few = len(found) <= MOST_URLS and len(prompt.model) <= LONGEST_MODEL  # each probe writes the model
+    for url, (part, is_inside) in found.items() if few else ():
         if isinstance(write(_probe(prompt, part, inside=is_inside), []), Refused):
             for sample in _samples(part):
                 filled = msgspec.structs.replace(part, source=sample)

@@ -15,6 +15,8 @@ from .heads import HeadGate, parse_status_head
 
 #: The largest response head of a proxy.
 _HEAD_BYTES: Final = 16 * 1024
+#: So many interim responses are read.
+_MOST_INTERIM: Final = 8
 #: What an operator can do about it.
 _MEANING: Final = {
     403: "it does not allow this host",
@@ -28,7 +30,7 @@ _MEANING: Final = {
 class Tunnel:
     """The exchange with the proxy of one ``Connect``. Send :attr:`request`, then feed :meth:`receive_data`."""
 
-    __slots__ = ("_gate", "failure", "request")
+    __slots__ = ("_gate", "_interim", "failure", "request")
 
     def __init__(self, effect: Connect) -> None:
         """``effect`` has a ``proxy``."""
@@ -44,6 +46,7 @@ class Tunnel:
         #: Why there is no tunnel, in a few words without secrets, once :meth:`receive_data` has returned true.
         self.failure: str | None = None
         self._gate = HeadGate(_HEAD_BYTES)
+        self._interim = 0
 
     def receive_data(self, data: bytes) -> bool:
         """Bytes of the proxy; empty at its end. True when it is decided: the tunnel is open, unless :attr:`failure`
@@ -67,6 +70,9 @@ class Tunnel:
             if status >= 200 or status == 101:
                 meaning = _MEANING.get(status)
                 return self._fail(f"the proxy answered {status}" + (f": {meaning}" if meaning else ""))
+            self._interim += 1
+            if self._interim > _MOST_INTERIM:
+                return self._fail(f"the proxy sent more than {_MOST_INTERIM} interim responses")
             if not data:
                 return False
 

@@ -1,5 +1,6 @@
 """The request in an ASGI scope, as servers and frameworks write it."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -33,6 +34,17 @@ from aigw_drivers.core.asgi_scope import address_of, headers_of, subprotocols_of
 )
 def test_the_target(scope: dict[str, Any], target: bytes) -> None:
     assert target_of(scope) == target
+
+
+def test_a_path_of_slashes_costs_linear_memory() -> None:
+    path = "/" * 60_000
+    tracemalloc.start()
+    try:
+        assert target_of({"path": path, "raw_path": b"/llm" + path.encode()}) == path.encode()
+        assert target_of({"path": path + "x", "raw_path": path.encode()}) == path.encode() + b"x"
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_a_server_leaves_out() -> None:

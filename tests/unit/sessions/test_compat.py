@@ -180,6 +180,10 @@ def test_a_model_without_a_provider_is_an_unknown_provider() -> None:
     assert "nobody" in refused(step({**ASK, "model": "nobody/gpt-5"}), FaultKind.UNKNOWN_PROVIDER)
 
 
+def test_a_name_of_a_model_has_a_length() -> None:
+    assert "2048 characters" in refused(step({**ASK, "model": "openai/" + "m" * 2048}))
+
+
 def test_a_body_of_any_type_is_read_if_it_is_json() -> None:
     assert sent(good(step(body=msgspec.json.encode(ASK))))["model"] == "claude-sonnet-4-5"
 

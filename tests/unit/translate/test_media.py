@@ -1,5 +1,6 @@
 """Media by URL: which a target wants as content, and the prompt with what was fetched."""
 
+import msgspec
 import pytest
 
 from aigw_sansio.errors import LocalProtocolError
@@ -21,7 +22,7 @@ from aigw_sansio.prompt import (
     Video,
 )
 from aigw_sansio.translate import REQUEST_FORMATS, put_media, wanted_media, write_request
-from aigw_sansio.translate.media import MOST_URLS
+from aigw_sansio.translate.media import LONGEST_MODEL, MOST_URLS
 
 PICTURE, SOUND, FILM, PAPER = (f"https://files.test/{name}" for name in ("a.png", "a.wav", "a.mp4", "a.pdf"))
 PNG = Blob("cG5n", "image/png")
@@ -91,6 +92,8 @@ def test_a_request_of_very_many_urls_is_not_looked_through() -> None:
     urls = [f"https://files.test/{at}.png" for at in range(MOST_URLS + 1)]
     assert wanted_media(asked(*(Image(Uri(url)) for url in urls[1:])), "bedrock-converse") == tuple(urls[1:])
     assert wanted_media(asked(*(Image(Uri(url)) for url in urls)), "bedrock-converse") == ()
+    long = msgspec.structs.replace(asked(Image(Uri(urls[0]))), model="m" * (LONGEST_MODEL + 1))
+    assert wanted_media(long, "bedrock-converse") == (), "each try writes the model"
 
 
 def test_what_was_not_fetched_stays_a_url() -> None:

@@ -60,6 +60,14 @@ def test_what_comes_behind_the_answer_is_nobodys() -> None:
     assert answered(b"HTTP/1.1 502 No\r\n\r\nsorry", byte_by_byte=False)[0]
 
 
+def test_interim_responses_without_end() -> None:
+    floods = tunnel()
+    assert not floods.receive_data(b"HTTP/1.1 100 Continue\r\n\r\n" * 8)
+    assert floods.failure is None
+    assert floods.receive_data(b"HTTP/1.1 100 Continue\r\n\r\n" * 4000)
+    assert floods.failure == "the proxy sent more than 8 interim responses"
+
+
 def test_an_end_and_a_head_without_one() -> None:
     ended = tunnel()
     assert not ended.receive_data(b"HTTP/1.1 200")

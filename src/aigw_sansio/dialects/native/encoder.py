@@ -116,7 +116,7 @@ class NativeEncoder(ResponseEncoder[NativeItem]):
             notes=progress.notes,
         )
         response = NativeResponse(self._event_id, metadata, final.body)
-        return [*self.events(final.events), NativeItem(response, len(final.body))]
+        return [*self.events(final.events), NativeItem(response, len(final.body) + _told(metadata))]
 
     def refused(self, fault: Fault, progress: Progress, usage: UsageReported | None) -> list[NativeItem]:
         metadata = self._metadata(progress, None, usage, status=HTTP_STATUS[fault.kind])
@@ -165,8 +165,15 @@ class NativeEncoder(ResponseEncoder[NativeItem]):
         )
 
 
-def _item(event: NativeEvent) -> NativeItem:
-    return NativeItem(event, 0)
+def _item(event: NativeStarted | NativeDone | NativeFailed | NativeCancelled) -> NativeItem:
+    said = len(event.fault.detail) if type(event) is NativeFailed else 0
+    return NativeItem(event, said + _told(event.metadata))
+
+
+def _told(metadata: NativeMetadata) -> int:
+    """The characters of what the provider, or a translation of its own request, may make large."""
+    size = sum(len(name) + len(value) for name, value in (metadata.headers or {}).items())
+    return size + sum(len(note.field) + len(note.why) for note in metadata.notes)
 
 
 def _text_size(event: ProviderEvent) -> int:

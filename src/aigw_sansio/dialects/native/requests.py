@@ -37,7 +37,7 @@ def checked(create: Create, limits: Limits) -> Create | BadCreate:
         # a copy too: what its owner changes afterwards changes no running exchange
         plain = msgspec.to_builtins(create, builtin_types=_BYTES)
         create = msgspec.convert(plain, Create, builtin_types=_BYTES)
-    except (msgspec.ValidationError, TypeError) as error:
+    except (msgspec.ValidationError, TypeError, RecursionError, BufferError) as error:
         return BadCreate(event_id, invalid(f"the request has a field of the wrong type: {_without_value(error)}"))
     if not create.steps:
         return BadCreate(event_id, invalid("request has no step"))

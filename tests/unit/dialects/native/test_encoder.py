@@ -15,6 +15,7 @@ from aigw_sansio import (
     NativeDone,
     NativeEvent,
     NativeFailed,
+    NativeMetadata,
     NativeProviderEvent,
     NativeResponse,
     NativeStarted,
@@ -30,8 +31,9 @@ from aigw_sansio import (
     ToolCallDelta,
     UsageReported,
 )
-from aigw_sansio.dialects.native.encoder import EVENT_BYTES, NativeItem, _text_size
+from aigw_sansio.dialects.native.encoder import EVENT_BYTES, NativeItem, _item, _text_size
 from aigw_sansio.exchanges.policy import ResponseMode
+from aigw_sansio.formats.translation import Note
 
 ANSWER = json.dumps({"choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}]}).encode()
 
@@ -191,6 +193,14 @@ def test_a_translated_response(mode: ResponseMode) -> None:
     chunks = b"".join(event.data for event in events if isinstance(event, NativeChunk))
     assert (b"content_block_delta" in chunks) is (mode != "events")
     assert any(isinstance(event, NativeProviderEvent) for event in events) is (mode != "raw")
+
+
+def test_what_a_provider_tells_of_itself_counts() -> None:
+    """Its headers, and the words of a failure: they are held until the client takes them."""
+    metadata = NativeMetadata("a", "l", headers={"x-request-id": "z" * 30_000}, notes=(Note("dropped", "f", "why"),))
+    assert len(_item(NativeStarted("a", metadata))) == EVENT_BYTES + 30_000 + len("x-request-id") + len("fwhy")
+    fault = Fault(FaultKind.INTERNAL, Side.GATEWAY, "d" * 500)
+    assert len(_item(NativeFailed("a", NativeMetadata("a", "l"), fault))) == EVENT_BYTES + 500
 
 
 def test_an_event_counts_by_its_texts() -> None:

@@ -12,6 +12,9 @@ from aigw_sansio.dialects.native.requests import checked
 
 LIMITS = Limits(steps_per_request=3, headers_per_step=4, head_bytes=2048, message_bytes=65536)
 GOOD = Step("openai", "chat/completions", "POST", [("a", "b"), ("é", "ü")], b'{"x": [1]}', StepConfig(max_attempts=2))
+#: A list that holds itself.
+ENDLESS: list[object] = []
+ENDLESS.append(ENDLESS)
 
 
 def why(create: Create) -> str:
@@ -36,6 +39,8 @@ def test_a_good_one_is_a_copy() -> None:
         ({"provider": 7}, "Expected `str`, got `int` - at `$.steps[0].provider`"),
         ({"provider": object()}, "the request has a field of the wrong type"),
         ({"headers": [("a",)]}, "the request has a field of the wrong type"),
+        ({"headers": ENDLESS}, "the request has a field of the wrong type"),
+        ({"query": memoryview(b"abcd")[::2]}, "the request has a field of the wrong type"),
         ({"config": StepConfig(max_attempts="x")}, "$.steps[0].config.maxAttempts"),  # type: ignore[arg-type]
         ({"config": StepConfig(retry_delay=float("nan"))}, "request[0].config.retry_delay is no number"),
         ({"query": b""}, "request[0].query is no JSON in UTF-8, of at most 400 levels"),
