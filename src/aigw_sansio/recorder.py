@@ -96,7 +96,8 @@ def _masked(config: Config, target: object, peer: object, headers: object, items
     assert isinstance(target, bytes)
     assert isinstance(headers, list)
     assert isinstance(items, list)
-    return (target, peer, *mask(config, target, headers, items), *more)
+    target, headers, items = mask(config, target, headers, items)
+    return (target, peer, headers, items, *more)
 
 
 class Recorder:
@@ -321,9 +322,11 @@ def replay(
         arguments = [_argument(call.method, position, raw) for position, raw in enumerate(call.arguments)]
         if call.method == "open_messages":
             target, peer, headers, items, *more = arguments
+            assert isinstance(target, bytes)
             assert isinstance(headers, list)
             assert isinstance(items, list)
-            arguments = [target, peer, *unmask(config, headers, items), *more]
+            target, headers, items = unmask(config, target, headers, items)
+            arguments = [target, peer, headers, items, *more]
         result = getattr(gateway, call.method)(*keys.given(call.method, arguments), **call.options)
         if _digest(result) != call.result:
             raise ReplayDiffers(number, call.method)
