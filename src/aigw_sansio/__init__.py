@@ -168,6 +168,7 @@ from .parts.parts import Parts
 from .parts.request import ProviderRequest, RequestTransform
 from .providers.key_location import KeyLocation
 from .providers.row import Provider, RealtimeRoute, Route
+from .record_fields import CustomCost, RecordOptions
 from .recorder import Recorder, ReplayDiffers, replay
 from .secret import Secret
 from .wires.tunnel import Tunnel
@@ -203,6 +204,7 @@ __all__ = [
     "ConnectionRefused",
     "Continue",
     "Create",
+    "CustomCost",
     "Denied",
     "Effect",
     "Emit",
@@ -252,6 +254,7 @@ __all__ = [
     "Reader",
     "RealtimeRoute",
     "ReasoningDelta",
+    "RecordOptions",
     "Recorder",
     "RefusalDelta",
     "Refuse",

@@ -18,6 +18,7 @@ import msgspec
 from .events import Event
 from .ids import AskId, ConnId
 from .origin import Proxy
+from .record_fields import MetadataValue
 from .secret import Secret, without_content
 
 _FIELD_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -198,10 +199,6 @@ class Authenticated(msgspec.Struct, frozen=True):
     allowed: bool
     principal: str | None = None
     limits: Allowance = Allowance()
-
-
-#: One value of ``cf-aig-metadata``.
-MetadataValue: TypeAlias = str | int | float | bool
 
 
 class Admit(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ import msgspec
 
 from .faults import Fault, Side
 from .ids import ConnId
+from .record_fields import RecordFields
 
 # Provider events
 
@@ -238,25 +239,7 @@ class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.
     request_ids: dict[str, str] = {}
 
 
-class _Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Of a realtime session, or of an exchange's last step. ``started_unix_s``: wall time. ``queue_s``: the wait for a
-    connection (and a token). ``connect_s``: the dial for it, 0 if it was there. ``None``: it did not come so far."""
-
-    account: str = ""
-    gateway: str = ""
-    principal: str | None = None
-    traceparent: str | None = None
-    started_unix_s: float = 0.0
-    provider: str | None = None
-    request_model: str | None = None
-    endpoint: str | None = None
-    queue_s: float | None = None
-    connect_s: float | None = None
-    first_byte_s: float | None = None
-    first_content_s: float | None = None
-
-
-class SessionEnded(_Record, frozen=True, tag_field="type", tag="session.ended"):
+class SessionEnded(RecordFields, frozen=True, tag_field="type", tag="session.ended"):
     """A client's WebSocket ended: the session end record, exactly one for each :class:`SessionOpened`.
 
     ``by`` says who ended it; ``code`` and ``reason`` are those of the close frame that ended it (1006 if there was
@@ -395,13 +378,14 @@ class AttemptEnded(msgspec.Struct, frozen=True, tag_field="type", tag="attempt.e
     provider: str = ""
 
 
-class ExchangeEnded(_Record, frozen=True, tag_field="type", tag="exchange.ended"):
+class ExchangeEnded(RecordFields, frozen=True, tag_field="type", tag="exchange.ended"):
     """An exchange is over: exactly one for each :class:`RequestAdmitted`.
 
     ``how`` names the message that ended it; ``gone`` means that the client could no longer be told. ``by`` says who
     ended it, ``fault`` why, if it failed.
 
     ``first_byte_s`` is the time to the last attempt's head, ``first_content_s`` to what the client is first shown.
+    ``request_bytes`` and ``request_type`` are of the last step's body, ``content_type`` of the last response.
     """
 
     session: int
@@ -417,6 +401,9 @@ class ExchangeEnded(_Record, frozen=True, tag_field="type", tag="exchange.ended"
     duration_s: float
     chunks: int
     bytes_received: int
+    request_bytes: int = 0
+    request_type: str | None = None
+    content_type: str | None = None
 
 
 class PartFailed(msgspec.Struct, frozen=True, tag_field="type", tag="part.failed"):

@@ -28,7 +28,7 @@ CORE_EXPORTS = {
     "Authenticate", "Authenticated", "Allowance", "HeaderFields", "Admit", "Admitted", "Denied", "FindKey", "Key", "Proxy", "Tunnel", "ReadMetrics", "Metrics", "Sign", "Signed", "FetchMedia", "FetchedMedia", "Unavailable",
     # lifecycle events
     "Event", "LifecycleEvent", "SessionOpened", "SessionEnded", "UpgradeRefused", "RequestAdmitted", "RequestDenied", "AttemptStarted",
-    "AttemptConnected", "AttemptFirstByte", "AttemptEnded", "ExchangeEnded", "ProviderEventRead",
+    "AttemptConnected", "AttemptFirstByte", "AttemptEnded", "ExchangeEnded", "ProviderEventRead", "RecordOptions", "CustomCost",
     # provider events
     "ProviderEvent", "ResponseStarted", "TextDelta", "ReasoningDelta", "ToolCallStarted", "ToolCallDelta", "AudioDelta",
     "ImageDelta", "RefusalDelta", "Citation", "UsageReported", "ResponseFinished", "ResponseFailed", "Unrecognised",

@@ -7,24 +7,18 @@ is built, and what happens to it afterwards.
 from collections.abc import Mapping
 from typing import Final, Literal
 
-import msgspec
-
 from ..config import GatewaySettings
-from ..effects import Admit, Answer, Denied, FindKey, MetadataValue
+from ..effects import Admit, Answer, Denied, FindKey
 from ..faults import ENVELOPE_CODE, Denial, FaultKind, Side
+from ..record_fields import METADATA, read_metadata
 
-#: The fields by which a client tells something about its request.
-METADATA: Final = "cf-aig-metadata"
+#: The field by which a client names a stored key.
 ALIAS: Final = "cf-aig-byok-alias"
-#: More values are not read. A name that begins like this is reserved.
-_MOST_VALUES: Final = 5
-_RESERVED: Final = "cf."
 _KINDS: Final[dict[int, FaultKind]] = {
     401: FaultKind.UNAUTHORIZED,
     429: FaultKind.RATE_LIMITED,
     503: FaultKind.OVERLOADED,
 }
-_decode: Final = msgspec.json.Decoder(dict[str, str | int | float | bool]).decode
 
 
 def wants_admission(settings: GatewaySettings) -> bool:
@@ -62,7 +56,7 @@ def admit(
         endpoint=endpoint,
         model=model,
         bytes=size,
-        metadata=_metadata(headers.get(METADATA)),
+        metadata=read_metadata(headers.get(METADATA)),
         log_id=log_id,
         step=step,
     )
@@ -94,14 +88,3 @@ def denial(answer: Answer, prefix: str = "") -> Denial | None:
         code=ENVELOPE_CODE[kind] if answer.code is None else answer.code,
         retry_after_s=answer.retry_after_s,
     )
-
-
-def _metadata(text: str | None) -> dict[str, MetadataValue]:
-    """The client's metadata: a JSON object of texts, numbers and booleans; nothing, if it is anything else."""
-    if text is None:
-        return {}
-    try:
-        found = _decode(text)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return {}
-    return {name: value for name, value in list(found.items())[:_MOST_VALUES] if not name.startswith(_RESERVED)}

@@ -393,8 +393,10 @@ class Exchange(Generic[MessageT]):
         return self._encoder.events(events) if events else []
 
     def _clear_attempt(self) -> None:
-        """Keep nothing of an ended attempt except the number of its bytes, and its times."""
+        """Keep nothing of an ended attempt except what its record tells: the number of its bytes, its times, its type."""
         if self._attempt is not None:
+            if (response := self._attempt.response) is not None:
+                self._record.content_type = response.content_type
             self._record.times = self._attempt.times
             self._record.bytes_received += self._attempt.bytes_received
             self._attempt = None
@@ -422,7 +424,7 @@ class Exchange(Generic[MessageT]):
         self._account()
         self._record.tell_end(
             self._services,
-            self._steps[self._step].call,
+            self._steps[self._step],
             how,
             now,
             by=by,

@@ -10,6 +10,7 @@ from ..formats.answers.base import AnswerWriter
 from ..formats.answers.errors import ClientFormat
 from ..formats.translation import Note
 from ..providers.call import ProviderCall
+from ..record_fields import NO_OPTIONS, RecordOptions
 from .own_parts import OwnReading
 from .policy import Policy
 
@@ -44,12 +45,13 @@ class AnswerPlan(NamedTuple):
 
 class PlannedStep(NamedTuple):
     """A step that can run: the call, how often and how long it is tried, and how its response is shown. ``reading``:
-    how its response is read, if not in the usual way."""
+    how its response is read, if not in the usual way. ``record``: what is said about the record of the request."""
 
     call: ProviderCall
     policy: Policy
     answer: AnswerPlan = AnswerPlan()
     reading: OwnReading | None = None
+    record: RecordOptions = NO_OPTIONS
 
 
 class Scheduled(Protocol):

@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 from ..engine.services import Services
 from ..events import ExchangeEnded, RequestAdmitted, UsageReported
 from ..faults import Fault, Side
-from ..providers.call import ProviderCall
 from ..providers.named_model import named_model
 from ..providers.trace_context import traceparent_of
 from ..quoting import LONGEST
-from .ports import Caller, Ending
+from ..wires.heads import header_values
+from .ports import Caller, Ending, PlannedStep
 
 
 class Times(NamedTuple):
@@ -30,7 +30,7 @@ NO_TIMES: Final = Times(None, None, None)
 class ExchangeRecord:
     """What is kept of an exchange for its events."""
 
-    __slots__ = ("bytes_received", "caller", "content_at", "event_id", "log_id", "started", "times")
+    __slots__ = ("bytes_received", "caller", "content_at", "content_type", "event_id", "log_id", "started", "times")
 
     def __init__(self, caller: Caller, event_id: str, log_id: str, now: float) -> None:
         self.caller = caller
@@ -41,6 +41,8 @@ class ExchangeRecord:
         self.bytes_received = 0
         #: Of the last attempt that has ended.
         self.times = NO_TIMES
+        #: Of the last response, if it named one.
+        self.content_type: str | None = None
         #: When the client was first shown a response.
         self.content_at: float | None = None
 
@@ -62,7 +64,7 @@ class ExchangeRecord:
     def tell_end(
         self,
         services: Services,
-        call: ProviderCall,
+        last: PlannedStep,
         how: Ending,
         now: float,
         *,
@@ -74,9 +76,10 @@ class ExchangeRecord:
         usage: UsageReported | None,
         chunks: int,
     ) -> None:
-        """Emit ``ExchangeEnded``. ``call``: that of the last step."""
+        """Emit ``ExchangeEnded``. ``last``: the last step that was tried."""
         caller, times, started = self.caller, self.times, self.started
-        request = call.request
+        call, request = last.call, last.call.request
+        types = header_values(request.headers, b"content-type")
         model = named_model(request.target.decode("ascii"), request.body)
         services.emit(
             ExchangeEnded(
@@ -93,17 +96,22 @@ class ExchangeRecord:
                 duration_s=now - started,
                 chunks=chunks,
                 bytes_received=self.bytes_received,
+                request_bytes=len(request.body),
+                request_type=types[0].partition(b";")[0].decode("latin-1")[:LONGEST] if types else None,
+                content_type=None if self.content_type is None else self.content_type[:LONGEST],
                 account=caller.account,
                 gateway=caller.gateway,
                 principal=caller.principal,
                 provider=call.provider,
                 request_model=None if model is None else model[:LONGEST],
                 endpoint=call.endpoint.partition("?")[0],
+                key=call.key,
                 traceparent=traceparent_of(request.headers) or caller.traceparent,
                 started_unix_s=services.unix_time(started),
                 queue_s=times.queue_s,
                 connect_s=times.connect_s,
                 first_byte_s=None if times.head_at is None else times.head_at - started,
                 first_content_s=None if self.content_at is None else self.content_at - started,
+                record=last.record,
             )
         )

@@ -13,6 +13,7 @@ import msgspec
 from ..config import ProviderSettings
 from ..faults import Fault, FaultKind, Side
 from ..origin import Origin
+from ..record_fields import NO_OPTIONS, RecordOptions
 from ..secret import Secret
 from ..wires.http import Headers
 from .auth import (
@@ -67,6 +68,7 @@ class RealtimeCall(msgspec.Struct, frozen=True):
     keys: Sequence[str] = ()  #: all keys in it
     account: ServiceAccount | None = None  #: the upgrade still needs its access token: see :meth:`with_token`
     key: Literal["client", "stored", "none"] = "none"  #: whose key is in it
+    record: RecordOptions = NO_OPTIONS  #: what is said about the record of the session
 
     def with_token(self, token: Secret) -> "RealtimeCall":
         """The upgrade with the access token of its ``account``."""

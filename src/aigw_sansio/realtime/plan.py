@@ -5,6 +5,8 @@ Decides: why an admitted client cannot have a relay. Must not know: connections,
 
 from collections.abc import Mapping
 
+import msgspec
+
 from ..downstream.admission import Admitted
 from ..downstream.gateway_tokens import own_token_check
 from ..downstream.routes import RealtimeResource
@@ -16,6 +18,7 @@ from ..providers.lending import with_key
 from ..providers.realtime import RealtimeCall, build_realtime_call
 from ..providers.registry import NO_ROWS
 from ..providers.row import Provider
+from ..record_fields import read_options
 
 
 def plan(
@@ -30,6 +33,11 @@ def plan(
     host has found, and the provider that it is for. ``rows``: the host's own providers, by slug."""
     resource = admitted.resource
     assert isinstance(resource, RealtimeResource)
+    own = admitted.settings
+    fields = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in admitted.request.headers)
+    record = read_options(fields, {}, collect=own.collect_logs, payload=own.collect_log_payload)
+    if isinstance(record, Fault):
+        return record
     settings = settings_of(admitted.settings, services.config.providers)
     if found is not None:
         settings = with_key(settings, *found)
@@ -45,7 +53,9 @@ def plan(
     if isinstance(call, Fault):
         return call
     endpoint = asked_endpoint(resource, call)
-    return refuse_call(admitted.settings, provider=call.provider, endpoint=endpoint, key=call.key) or call
+    return refuse_call(admitted.settings, provider=call.provider, endpoint=endpoint, key=call.key) or msgspec.structs.replace(
+        call, record=record
+    )
 
 
 def asked_endpoint(resource: RealtimeResource, call: RealtimeCall) -> str:

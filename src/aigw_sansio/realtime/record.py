@@ -10,6 +10,7 @@ from ..downstream.admission import Admitted
 from ..events import SessionEnded
 from ..faults import Side
 from ..providers.named_model import named_model
+from ..providers.realtime import RealtimeCall
 from ..providers.trace_context import traceparent_of
 from ..quoting import LONGEST
 
@@ -26,9 +27,9 @@ class SessionRecord:
         self.opened: SessionEnded | None = None
 
     def open(
-        self, admitted: Admitted, session: int, provider: str, target: str, log_id: str, unix_time: float, now: float
+        self, admitted: Admitted, session: int, call: RealtimeCall, target: str, log_id: str, unix_time: float, now: float
     ) -> None:
-        """The provider's 101 has come, for the path and query ``target``, without secrets."""
+        """The provider's 101 has come to ``call``, for the path and query ``target``, without secrets."""
         model = named_model(target)
         self.opened = SessionEnded(
             session=session,
@@ -49,9 +50,11 @@ class SessionRecord:
             principal=admitted.principal,
             traceparent=self._traceparent,
             started_unix_s=unix_time,
-            provider=provider,
+            provider=call.provider,
             request_model=None if model is None else model[:LONGEST],
             endpoint=target.partition("?")[0],
+            key=call.key,
+            record=call.record,
             queue_s=self.dialled_at - self.asked_at,
             connect_s=self.connected_at - self.dialled_at,
             first_byte_s=now - self.asked_at,

@@ -259,7 +259,7 @@ class Relay:
                 request_ids=request_ids(accepted.headers, self._redactor),
             )
         )
-        self._record.open(admitted, self.session_id, self._call.provider, target, log_id, services.unix_time(now), now)
+        self._record.open(admitted, self.session_id, self._call, target, log_id, services.unix_time(now), now)
         if (life_s := longest_life(services, admitted.limits)) is not None:
             self._life_timer.arm(now + life_s)
         if self._idle_s is not None:

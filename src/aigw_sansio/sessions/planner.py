@@ -25,6 +25,7 @@ from ..providers.call import build_call
 from ..providers.compat import COMPAT
 from ..providers.lending import with_key
 from ..providers.trace_context import traceparent_of
+from ..record_fields import read_options
 from ..secret import Secret
 from .compat import NOTHING_GIVEN, GivenMedia, MediaWanted, answer_plan, list_models, translate_step
 from .transforms import transform_step
@@ -172,6 +173,14 @@ def _plan_step(
     )
     if isinstance(policy, Fault):
         return policy
+    record = read_options(
+        step.headers,
+        client.headers,
+        collect=client.settings.collect_logs,
+        payload=client.settings.collect_log_payload,
+    )
+    if isinstance(record, Fault):
+        return record
     providers = settings_of(client.settings, services.config.providers)
     if found is not None:
         providers = with_key(providers, *found)
@@ -220,7 +229,7 @@ def _plan_step(
     if grown:  # what a transform adds is held as long as the request
         answer = answer._replace(memory=answer.memory + grown)
     reading = parts.reading(call.provider, call.format)
-    return _Planned(PlannedStep(call=call, policy=policy, answer=answer, reading=reading), wanted)
+    return _Planned(PlannedStep(call=call, policy=policy, answer=answer, reading=reading, record=record), wanted)
 
 
 def step_tokens(step: Step) -> list[Secret]:

@@ -18,6 +18,7 @@ from aigw_sansio.events import (
 )
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId
+from aigw_sansio.record_fields import CustomCost, RecordOptions
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 OTHER = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"
@@ -124,6 +125,38 @@ def test_a_connection_that_is_there_costs_no_time_and_the_trace_of_a_step_comes_
     assert (first.first_byte_s, first.first_content_s) == (1.0, 1.0)
     assert (second.traceparent, second.queue_s, second.connect_s) == (OTHER, 0.0, 0.0)
     assert (second.first_byte_s, second.first_content_s) == (2.0, 2.0)
+
+
+def test_bodies_keys_and_what_the_client_says_of_its_record_are_told() -> None:
+    world = World()
+    fields = {
+        "cf-aig-metadata": '{"team":"blue"}',
+        "cf-aig-collect-log": "false",
+        "cf-aig-custom-cost": '{"per_token_in":0.5}',
+        "content-type": "application/json; charset=utf-8",
+    }
+    world.ask("a", 11.0, **fields)
+    (conn,) = world.dialled
+    world.gateway.connected(conn, None, 11.5)
+    world.sent(conn, 11.5)
+    for data in (HEAD, TOKEN, END):
+        world.receive(conn, data, 12.0)
+    (ended,) = world.all_of(ExchangeEnded)
+    assert isinstance(ended, ExchangeEnded)
+    assert ended.record == RecordOptions(
+        collect=False, metadata={"team": "blue"}, custom_cost=CustomCost(per_token_in=0.5)
+    )
+    assert (ended.key, ended.request_type, ended.content_type) == ("stored", "application/json", "text/event-stream")
+    assert ended.request_bytes == len(b'{"model":"gpt-5","stream":true}')
+
+
+def test_an_unusable_wish_about_the_record_refuses_the_request() -> None:
+    world = World()
+    world.ask("a", 11.0, **{"cf-aig-collect-log": "perhaps"})
+    (message,) = world.gateway.messages_to_send(world.client, 1)
+    assert msgspec.json.decode(message.data)["response"]["error"][0]["code"] == 2006
+    assert not world.dialled
+    assert not world.all_of(ExchangeEnded)
 
 
 def test_what_did_not_come_is_none() -> None:

@@ -7,8 +7,9 @@ from tests.peers.websocket_client import WsClient, upgrade_request
 from tests.peers.websocket_provider import WsProvider
 
 from aigw_sansio.config import Config
-from aigw_sansio.events import SessionEnded
+from aigw_sansio.events import SessionEnded, UpgradeRefused
 from aigw_sansio.gateway import Gateway
+from aigw_sansio.record_fields import RecordOptions
 from aigw_sansio.wires.websocket.frames import FIN, Opcode, encode_frame
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -21,7 +22,12 @@ def test_all_about_a_realtime_session(listens: bool) -> None:
     driver = PerfectDriver(gateway, "whole", 1)
     peer = WsClient()
     client = driver.open_client(peer)
-    fields = [("authorization", "Bearer canary-of-a-key"), ("traceparent", TRACE)]
+    fields = [
+        ("authorization", "Bearer canary-of-a-key"),
+        ("traceparent", TRACE),
+        ("cf-aig-metadata", '{"team":"blue"}'),
+        ("cf-aig-collect-log", "false"),
+    ]
     driver.send(client, peer.request(upgrade_request("/v1/local/default/openai?model=gpt-realtime", fields)))
     up = next(link for link in driver.links.values() if link.kind == "up")
     driver.advance(1)
@@ -44,5 +50,17 @@ def test_all_about_a_realtime_session(listens: bool) -> None:
     assert (ended.queue_s, ended.connect_s, ended.first_byte_s) == (0.0, 1.0, 3.0)
     assert ended.first_content_s == (4.0 if listens else None)
     assert ended.duration_s == 5.0
+    assert (ended.key, ended.record) == ("client", RecordOptions(collect=False, metadata={"team": "blue"}))
     assert ended.log_id is not None
     assert b"canary" not in msgspec.json.encode(driver.events)
+
+
+def test_an_unusable_wish_about_the_record_refuses_the_upgrade() -> None:
+    driver = PerfectDriver(Gateway(Config(), b"a seed of sixteen", 0.0), "whole", 1)
+    peer = WsClient()
+    client = driver.open_client(peer)
+    fields = [("cf-aig-custom-cost", "much")]
+    driver.send(client, peer.request(upgrade_request("/v1/local/default/openai?model=gpt-realtime", fields)))
+    (refused,) = [event for event in driver.events if isinstance(event, UpgradeRefused)]
+    assert (refused.status, refused.code) == (400, 2006)
+    assert "per_token_in" in refused.reason

@@ -1,0 +1,144 @@
+"""What is told for the record of an exchange or a realtime session, and what its client says about that record.
+
+Decides: which fields say it, their forms and bounds, and what an unusable one is. Must not know: how an exchange
+ends, and where records go.
+
+``cf-aig-metadata`` that cannot be read is lost as a whole, as in the original. The other fields decide about privacy and
+money: one that cannot be read is a fault.
+"""
+
+from collections.abc import Iterable, Mapping
+from math import isfinite
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from .faults import Fault, FaultKind, Side
+
+#: One value of ``cf-aig-metadata``.
+MetadataValue: TypeAlias = str | int | float | bool
+
+METADATA: Final = "cf-aig-metadata"
+_COLLECT: Final = "cf-aig-collect-log"
+_PAYLOAD: Final = "cf-aig-collect-log-payload"
+_COST: Final = "cf-aig-custom-cost"
+_NAMES: Final = frozenset((METADATA, _COLLECT, _PAYLOAD, _COST))
+#: More values are not read. A name that begins like this is reserved.
+_MOST_VALUES: Final = 5
+_RESERVED: Final = "cf."
+_WORDS: Final = {"true": True, "false": False}
+
+
+class CustomCost(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client says its request costs, in the currency of the settings' prices: all of it, or for each token.
+
+    A price of cached tokens that is missing is that of other input. ``None``: not said.
+    """
+
+    per_token_in: float | None = None
+    per_token_out: float | None = None
+    per_cache_read_token: float | None = None
+    per_cache_write_token: float | None = None
+    total_cost: float | None = None
+
+
+class RecordOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said about the record of one exchange or realtime session, by its client or else by the settings.
+
+    ``collect``: it is recorded. ``collect_payload``: with what was sent and received. ``metadata``: the client's own
+    words, at most five. ``custom_cost``: what it costs.
+    """
+
+    collect: bool = True
+    collect_payload: bool = False
+    metadata: dict[str, MetadataValue] = {}
+    custom_cost: CustomCost | None = None
+
+
+#: What the settings say, if the client says nothing: by ``collect`` and ``collect_payload``.
+_UNSAID: Final = {
+    (collect, payload): RecordOptions(collect=collect, collect_payload=payload)
+    for collect in (False, True)
+    for payload in (False, True)
+}
+NO_OPTIONS: Final = _UNSAID[True, False]
+
+
+class RecordFields(msgspec.Struct, frozen=True, kw_only=True):
+    """What the last event tells of a realtime session, or of an exchange's last step.
+
+    ``started_unix_s``: wall time. ``key``: whose key went to the provider. ``queue_s``: the wait for a connection (and
+    a token). ``connect_s``: the dial for it, 0 if it was there. ``None``: it did not come so far. ``record``: whether a
+    host is to keep this, and what the client says about it.
+    """
+
+    account: str = ""
+    gateway: str = ""
+    principal: str | None = None
+    traceparent: str | None = None
+    started_unix_s: float = 0.0
+    provider: str | None = None
+    request_model: str | None = None
+    endpoint: str | None = None
+    key: Literal["client", "stored", "none"] = "none"
+    queue_s: float | None = None
+    connect_s: float | None = None
+    first_byte_s: float | None = None
+    first_content_s: float | None = None
+    record: RecordOptions = NO_OPTIONS
+
+
+_decode_metadata: Final = msgspec.json.Decoder(dict[str, str | int | float | bool]).decode
+_decode_cost: Final = msgspec.json.Decoder(CustomCost).decode
+
+
+def read_options(
+    headers: Iterable[tuple[str, str]], handshake: Mapping[str, str], *, collect: bool, payload: bool
+) -> RecordOptions | Fault:
+    """What a request says: in its own ``headers``, else in those of its client's ``handshake``, whose names are in lower
+    case. ``collect`` and ``payload`` are the settings' words."""
+    said = {name: value for name, value in handshake.items() if name in _NAMES} if handshake else {}
+    for name, value in headers:
+        if (lower := name.lower()) in _NAMES:
+            said[lower] = value
+    if not said:
+        return _UNSAID[collect, payload]
+    cost = None
+    try:
+        if _COLLECT in said:
+            collect = _WORDS[said[_COLLECT].lower()]
+        if _PAYLOAD in said:
+            payload = _WORDS[said[_PAYLOAD].lower()]
+        if _COST in said:
+            cost = _read_cost(said[_COST])
+    except KeyError:
+        return _refuse(f"headers {_COLLECT} and {_PAYLOAD}: allowed are true and false")
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
+        prices = ", ".join(CustomCost.__struct_fields__)
+        return _refuse(f"header {_COST} must be a JSON object; allowed are {prices}, each a number of 0 or more")
+    return RecordOptions(
+        collect=collect, collect_payload=payload, metadata=read_metadata(said.get(METADATA)), custom_cost=cost
+    )
+
+
+def read_metadata(text: str | None) -> dict[str, MetadataValue]:
+    """The client's metadata: a JSON object of texts, numbers and booleans; nothing, if it is anything else."""
+    if text is None:
+        return {}
+    try:
+        found = _decode_metadata(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return {}
+    return {name: value for name, value in list(found.items())[:_MOST_VALUES] if not name.startswith(_RESERVED)}
+
+
+def _read_cost(text: str) -> CustomCost:
+    cost = _decode_cost(text)
+    for price in msgspec.structs.astuple(cost):
+        if price is not None and not (isfinite(price) and price >= 0):
+            raise ValueError("a price below 0")
+    return cost
+
+
+def _refuse(detail: str) -> Fault:
+    return Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, detail)
