@@ -69,7 +69,7 @@ class RecordFields(msgspec.Struct, frozen=True, kw_only=True):
 
     ``started_unix_s``: wall time. ``key``: whose key went to the provider. ``queue_s``: the wait for a connection (and
     a token). ``connect_s``: the dial for it, 0 if it was there. ``None``: it did not come so far. ``record``: whether a
-    host is to keep this, and what the client says about it.
+    host is to keep this, and what the client says about it. ``cost``: what it costs, as far as somebody knows.
     """
 
     account: str = ""
@@ -86,6 +86,7 @@ class RecordFields(msgspec.Struct, frozen=True, kw_only=True):
     first_byte_s: float | None = None
     first_content_s: float | None = None
     record: RecordOptions = NO_OPTIONS
+    cost: float | None = None
 
 
 _decode_metadata: Final = msgspec.json.Decoder(dict[str, str | int | float | bool]).decode

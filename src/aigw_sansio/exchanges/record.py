@@ -6,6 +6,7 @@ happens in the exchange, and who reads the record.
 
 from typing import Final, NamedTuple
 
+from ..costs import cost_of
 from ..engine.services import Services
 from ..events import ExchangeEnded, RequestAdmitted, UsageReported
 from ..faults import Fault, Side
@@ -79,6 +80,7 @@ class ExchangeRecord:
         """Emit ``ExchangeEnded``. ``last``: the last step that was tried."""
         caller, times, started = self.caller, self.times, self.started
         call, request = last.call, last.call.request
+        prices = last.record.custom_cost
         types = header_values(request.headers, b"content-type")
         model = named_model(request.target.decode("ascii"), request.body)
         services.emit(
@@ -113,5 +115,6 @@ class ExchangeRecord:
                 first_byte_s=None if times.head_at is None else times.head_at - started,
                 first_content_s=None if self.content_at is None else self.content_at - started,
                 record=last.record,
+                cost=None if prices is None else cost_of(prices, usage),
             )
         )

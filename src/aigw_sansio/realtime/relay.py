@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from ..costs import cost_of
 from ..downstream.addresses import client_at
 from ..downstream.admission import Admitted
 from ..downstream.connection_limits import longest_life
@@ -324,6 +325,8 @@ class Relay:
         observer = self._observer
         messages_received, bytes_received = client.delivered()
         messages_sent, bytes_sent = provider.delivered()
+        usage = None if observer is None else observer.usage()
+        prices = record.record.custom_cost
         self._services.emit(
             msgspec.structs.replace(
                 record,
@@ -331,7 +334,8 @@ class Relay:
                 messages_sent=messages_sent,
                 bytes_received=bytes_received,
                 bytes_sent=bytes_sent,
-                usage=None if observer is None else observer.usage(),
+                usage=usage,
+                cost=None if prices is None else cost_of(prices, usage),
                 first_content_s=self._record.since_opened(None if observer is None else observer.first_content_at),
             )
         )

@@ -146,6 +146,7 @@ def test_bodies_keys_and_what_the_client_says_of_its_record_are_told() -> None:
     assert ended.record == RecordOptions(
         collect=False, metadata={"team": "blue"}, custom_cost=CustomCost(per_token_in=0.5)
     )
+    assert ended.cost is None  # the provider told no usage
     assert (ended.key, ended.request_type, ended.content_type) == ("stored", "application/json", "text/event-stream")
     assert ended.request_bytes == len(b'{"model":"gpt-5","stream":true}')
 
