@@ -3,8 +3,8 @@
 Decides: which fields say it, their forms and bounds, and what an unusable one is. Must not know: how an exchange
 ends, and where records go.
 
-``cf-aig-metadata`` that cannot be read is lost as a whole, as in the original. The other fields decide about privacy and
-money: one that cannot be read is a fault.
+``cf-aig-metadata`` that cannot be read is lost as a whole, as in the original. The other fields decide about privacy
+and money: one that cannot be read is a fault.
 """
 
 from collections.abc import Iterable, Mapping
@@ -96,8 +96,8 @@ _decode_cost: Final = msgspec.json.Decoder(CustomCost).decode
 def read_options(
     headers: Iterable[tuple[str, str]], handshake: Mapping[str, str], *, collect: bool, payload: bool
 ) -> RecordOptions | Fault:
-    """What a request says: in its own ``headers``, else in those of its client's ``handshake``, whose names are in lower
-    case. ``collect`` and ``payload`` are the settings' words."""
+    """What a request says: in its own ``headers``, else in those of its client's ``handshake``, whose names are in
+    lower case. ``collect`` and ``payload`` are the settings' words."""
     said = {name: value for name, value in handshake.items() if name in _NAMES} if handshake else {}
     for name, value in headers:
         if (lower := name.lower()) in _NAMES:

@@ -393,7 +393,7 @@ class Exchange(Generic[MessageT]):
         return self._encoder.events(events) if events else []
 
     def _clear_attempt(self) -> None:
-        """Keep nothing of an ended attempt except what its record tells: the number of its bytes, its times, its type."""
+        """Keep nothing of an ended attempt except what the record tells: its bytes, its times, its type."""
         if self._attempt is not None:
             if (response := self._attempt.response) is not None:
                 self._record.content_type = response.content_type

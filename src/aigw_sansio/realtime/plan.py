@@ -53,9 +53,8 @@ def plan(
     if isinstance(call, Fault):
         return call
     endpoint = asked_endpoint(resource, call)
-    return refuse_call(admitted.settings, provider=call.provider, endpoint=endpoint, key=call.key) or msgspec.structs.replace(
-        call, record=record
-    )
+    refused = refuse_call(admitted.settings, provider=call.provider, endpoint=endpoint, key=call.key)
+    return refused or msgspec.structs.replace(call, record=record)
 
 
 def asked_endpoint(resource: RealtimeResource, call: RealtimeCall) -> str:

@@ -27,7 +27,14 @@ class SessionRecord:
         self.opened: SessionEnded | None = None
 
     def open(
-        self, admitted: Admitted, session: int, call: RealtimeCall, target: str, log_id: str, unix_time: float, now: float
+        self,
+        admitted: Admitted,
+        session: int,
+        call: RealtimeCall,
+        target: str,
+        log_id: str,
+        unix_time: float,
+        now: float,
     ) -> None:
         """The provider's 101 has come to ``call``, for the path and query ``target``, without secrets."""
         model = named_model(target)
