@@ -162,13 +162,12 @@ from .exchanges.policy import StepConfig
 from .faults import Fault, FaultKind, Side
 from .formats.reader import Reader
 from .gateway import Gateway
-from .ids import AskId, ConnId
+from .ids import AskId, ConnId, CustomCost, RecordOptions
 from .origin import Proxy
 from .parts.parts import Parts
 from .parts.request import ProviderRequest, RequestTransform
 from .providers.key_location import KeyLocation
 from .providers.row import Provider, RealtimeRoute, Route
-from .record_fields import CustomCost, RecordOptions
 from .recorder import Recorder, ReplayDiffers, replay
 from .secret import Secret
 from .wires.tunnel import Tunnel

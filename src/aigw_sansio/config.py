@@ -293,7 +293,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     compression: Compression = "off"
     retry: Retry = Retry()
     #: Whether exchanges and realtime sessions are recorded, and with what was sent and received, if the client does not
-    #: say. It goes into their last events (:class:`~.record_fields.RecordOptions`); the host keeps the records.
+    #: say. It goes into their last events (:class:`~.ids.RecordOptions`); the host keeps the records.
     collect_logs: bool = True
     collect_log_payload: bool = False
     #: About what the host is asked before a request goes to a provider: "admit" whether it may

@@ -16,9 +16,8 @@ from typing import Final, NamedTuple, TypeAlias
 import msgspec
 
 from .events import Event
-from .ids import AskId, ConnId
+from .ids import AskId, ConnId, MetadataValue
 from .origin import Proxy
-from .record_fields import MetadataValue
 from .secret import Secret, without_content
 
 _FIELD_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")

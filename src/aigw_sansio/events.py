@@ -14,8 +14,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from .faults import Fault, Side
-from .ids import ConnId
-from .record_fields import RecordFields
+from .ids import ConnId, RecordFields
 
 # Provider events
 

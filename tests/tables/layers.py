@@ -2,8 +2,8 @@
 
 #: The words that everything may use: values, tables, and small tools over them. They import nothing but each other.
 VOCABULARY = {
-    "config", "costs", "effects", "envelope", "errors", "events", "faults", "fsm", "ids", "json_text", "origin", "prompt", "quoting",
-    "record_fields", "redaction", "secret", "spellings",
+    "config", "effects", "envelope", "errors", "events", "faults", "fsm", "ids", "json_text", "origin", "prompt", "quoting", "redaction",
+    "secret", "spellings",
 }  # fmt: skip
 #: Which other packages each may import, beside the vocabulary. A module at the root is a package of its own.
 MAY_IMPORT: dict[str, set[str]] = {

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from ..config import GatewaySettings
 from ..effects import Admit, Answer, Denied, FindKey
 from ..faults import ENVELOPE_CODE, Denial, FaultKind, Side
-from ..record_fields import METADATA, read_metadata
+from ..providers.record_options import METADATA, read_metadata
 
 #: The field by which a client names a stored key.
 ALIAS: Final = "cf-aig-byok-alias"

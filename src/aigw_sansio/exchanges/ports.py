@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 from ..formats.answers.base import AnswerWriter
 from ..formats.answers.errors import ClientFormat
 from ..formats.translation import Note
+from ..ids import NO_OPTIONS, RecordOptions
 from ..providers.call import ProviderCall
-from ..record_fields import NO_OPTIONS, RecordOptions
 from .own_parts import OwnReading
 from .policy import Policy
 

@@ -6,10 +6,10 @@ happens in the exchange, and who reads the record.
 
 from typing import Final, NamedTuple
 
-from ..costs import cost_of
 from ..engine.services import Services
 from ..events import ExchangeEnded, RequestAdmitted, UsageReported
 from ..faults import Fault, Side
+from ..formats.costs import cost_of
 from ..providers.named_model import named_model
 from ..providers.trace_context import traceparent_of
 from ..quoting import LONGEST

@@ -12,8 +12,8 @@ import msgspec
 
 from ..config import ProviderSettings
 from ..faults import Fault, FaultKind, Side
+from ..ids import NO_OPTIONS, RecordOptions
 from ..origin import Origin
-from ..record_fields import NO_OPTIONS, RecordOptions
 from ..secret import Secret
 from ..wires.http import Headers
 from .auth import (

@@ -16,9 +16,9 @@ from ..faults import Fault
 from ..providers.allowed import refuse_call, settings_of
 from ..providers.lending import with_key
 from ..providers.realtime import RealtimeCall, build_realtime_call
+from ..providers.record_options import read_options
 from ..providers.registry import NO_ROWS
 from ..providers.row import Provider
-from ..record_fields import read_options
 
 
 def plan(

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import msgspec
 
-from ..costs import cost_of
 from ..downstream.addresses import client_at
 from ..downstream.admission import Admitted
 from ..downstream.connection_limits import longest_life
@@ -20,6 +19,7 @@ from ..engine.client import Requester
 from ..engine.services import Services
 from ..events import SessionEnded, SessionOpened, UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
+from ..formats.costs import cost_of
 from ..fsm import Machine
 from ..providers.realtime import RealtimeCall
 from ..redaction import Redactor, redactor

@@ -24,8 +24,8 @@ from ..providers.allowed import NO_SETTINGS, refuse_call, settings_of
 from ..providers.call import build_call
 from ..providers.compat import COMPAT
 from ..providers.lending import with_key
+from ..providers.record_options import read_options
 from ..providers.trace_context import traceparent_of
-from ..record_fields import read_options
 from ..secret import Secret
 from .compat import NOTHING_GIVEN, GivenMedia, MediaWanted, answer_plan, list_models, translate_step
 from .transforms import transform_step

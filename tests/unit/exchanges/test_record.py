@@ -17,8 +17,7 @@ from aigw_sansio.events import (
     SessionEnded,
 )
 from aigw_sansio.gateway import Gateway
-from aigw_sansio.ids import ConnId
-from aigw_sansio.record_fields import CustomCost, RecordOptions
+from aigw_sansio.ids import ConnId, CustomCost, RecordOptions
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 OTHER = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"

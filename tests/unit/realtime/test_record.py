@@ -9,7 +9,7 @@ from tests.peers.websocket_provider import WsProvider
 from aigw_sansio.config import Config
 from aigw_sansio.events import SessionEnded, UpgradeRefused
 from aigw_sansio.gateway import Gateway
-from aigw_sansio.record_fields import RecordOptions
+from aigw_sansio.ids import RecordOptions
 from aigw_sansio.wires.websocket.frames import FIN, Opcode, encode_frame
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

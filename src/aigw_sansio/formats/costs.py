@@ -3,8 +3,8 @@
 Decides: which price a token has. Must not know: where prices come from.
 """
 
-from .events import UsageReported
-from .record_fields import CustomCost
+from ..events import UsageReported
+from ..ids import CustomCost
 
 
 def cost_of(prices: CustomCost, usage: UsageReported | None) -> float | None:

@@ -1,7 +1,7 @@
-"""What is told for the record of an exchange or a realtime session, and what its client says about that record.
+"""What a client says about the record of its request: whether there is to be one, and what it is to tell.
 
-Decides: which fields say it, their forms and bounds, and what an unusable one is. Must not know: how an exchange
-ends, and where records go.
+Decides: which fields say it, their forms and bounds, and what an unusable one is. Must not know: what else a record
+tells, and where records go.
 
 ``cf-aig-metadata`` that cannot be read is lost as a whole, as in the original. The other fields decide about privacy
 and money: one that cannot be read is a fault.
@@ -9,14 +9,12 @@ and money: one that cannot be read is a fault.
 
 from collections.abc import Iterable, Mapping
 from math import isfinite
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import msgspec
 
-from .faults import Fault, FaultKind, Side
-
-#: One value of ``cf-aig-metadata``.
-MetadataValue: TypeAlias = str | int | float | bool
+from ..faults import Fault, FaultKind, Side
+from ..ids import CustomCost, MetadataValue, RecordOptions
 
 METADATA: Final = "cf-aig-metadata"
 _COLLECT: Final = "cf-aig-collect-log"
@@ -28,66 +26,12 @@ _MOST_VALUES: Final = 5
 _RESERVED: Final = "cf."
 _WORDS: Final = {"true": True, "false": False}
 
-
-class CustomCost(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client says its request costs, in the currency of the settings' prices: all of it, or for each token.
-
-    A price of cached tokens that is missing is that of other input. ``None``: not said.
-    """
-
-    per_token_in: float | None = None
-    per_token_out: float | None = None
-    per_cache_read_token: float | None = None
-    per_cache_write_token: float | None = None
-    total_cost: float | None = None
-
-
-class RecordOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said about the record of one exchange or realtime session, by its client or else by the settings.
-
-    ``collect``: it is recorded. ``collect_payload``: with what was sent and received. ``metadata``: the client's own
-    words, at most five. ``custom_cost``: what it costs.
-    """
-
-    collect: bool = True
-    collect_payload: bool = False
-    metadata: dict[str, MetadataValue] = {}
-    custom_cost: CustomCost | None = None
-
-
 #: What the settings say, if the client says nothing: by ``collect`` and ``collect_payload``.
 _UNSAID: Final = {
     (collect, payload): RecordOptions(collect=collect, collect_payload=payload)
     for collect in (False, True)
     for payload in (False, True)
 }
-NO_OPTIONS: Final = _UNSAID[True, False]
-
-
-class RecordFields(msgspec.Struct, frozen=True, kw_only=True):
-    """What the last event tells of a realtime session, or of an exchange's last step.
-
-    ``started_unix_s``: wall time. ``key``: whose key went to the provider. ``queue_s``: the wait for a connection (and
-    a token). ``connect_s``: the dial for it, 0 if it was there. ``None``: it did not come so far. ``record``: whether a
-    host is to keep this, and what the client says about it. ``cost``: what it costs, as far as somebody knows.
-    """
-
-    account: str = ""
-    gateway: str = ""
-    principal: str | None = None
-    traceparent: str | None = None
-    started_unix_s: float = 0.0
-    provider: str | None = None
-    request_model: str | None = None
-    endpoint: str | None = None
-    key: Literal["client", "stored", "none"] = "none"
-    queue_s: float | None = None
-    connect_s: float | None = None
-    first_byte_s: float | None = None
-    first_content_s: float | None = None
-    record: RecordOptions = NO_OPTIONS
-    cost: float | None = None
-
 
 _decode_metadata: Final = msgspec.json.Decoder(dict[str, str | int | float | bool]).decode
 _decode_cost: Final = msgspec.json.Decoder(CustomCost).decode

@@ -3,7 +3,8 @@
 import pytest
 
 from aigw_sansio.faults import Fault, FaultKind
-from aigw_sansio.record_fields import CustomCost, MetadataValue, RecordOptions, read_metadata, read_options
+from aigw_sansio.ids import CustomCost, MetadataValue, RecordOptions
+from aigw_sansio.providers.record_options import read_metadata, read_options
 
 
 def read(headers: dict[str, str], handshake: dict[str, str] | None = None) -> RecordOptions | Fault:
