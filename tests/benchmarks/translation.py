@@ -3,8 +3,10 @@
 ``python -m tests.benchmarks.translation``; ``--litellm PYTHON`` names the interpreter of an environment with LiteLLM.
 Its own functions then do the same work in a process of their own, in turns with these. All figures are CPU time.
 
-A request is translated from value to value, a chunk from JSON text to JSON text. Of LiteLLM only the transformations
-themselves are called, without all that its proxy and its SDK do around them, so the ratios are the least there are.
+A request is translated from JSON text to JSON text, as a gateway does it, and from value to value, as a program may; a
+chunk from text to text. Of LiteLLM only the transformations themselves are called, without all that its proxy and its
+SDK do around them, so the ratios are the least there are. JSON alone is what reading the client's text and writing the
+provider's takes, with nothing between.
 
 The last table is of a whole ``Gateway``: a streamed chunk of a step with the provider ``compat``, beside the same chunk
 of a step that names the provider itself and gets it as it is. ``--gateway`` prints that table alone.
@@ -18,13 +20,23 @@ from pathlib import Path
 from statistics import median
 from time import thread_time
 
+import msgspec
 from tests.rigs.asked import MODELS, content, framed, opening, request
 from tests.rigs.core_stream import Rig, http_chunk
 from tests.rigs.litellm_client import LiteLlm
 
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.formats.registry import make_reader
-from aigw_sansio.translate import CLIENT_FORMATS, Refused, answer_context, make_writer, read_request, translate_request
+from aigw_sansio.translate import (
+    CLIENT_FORMATS,
+    JsonObject,
+    Refused,
+    Translated,
+    answer_context,
+    make_writer,
+    read_request,
+    translate_request,
+)
 
 #: How many CPU seconds one candidate takes in one round.
 ROUND_S = 0.02
@@ -42,6 +54,8 @@ ENDPOINTS: Mapping[str, str] = {
     "openai-responses": "responses",
     "anthropic-messages": "messages",
 }
+decode = msgspec.json.Decoder().decode
+encode = msgspec.json.Encoder().encode
 Timed = Callable[[int], float]
 
 
@@ -76,7 +90,7 @@ def in_turns(candidates: Mapping[str, Timed], rounds: int) -> dict[str, float]:
 
 
 def show(label: str, times: Mapping[str, float], ratios: list[float]) -> None:
-    """One row: here, LiteLLM, and how many times less it is here."""
+    """One row: here, LiteLLM, and how many times less it is here; last, JSON alone."""
     row = f"  {label:42}{times['here']:>10.2f}"
     if "litellm" in times:
         ratios.append(times["litellm"] / times["here"])
@@ -84,9 +98,10 @@ def show(label: str, times: Mapping[str, float], ratios: list[float]) -> None:
     print(row, flush=True)
 
 
-def requests(lite: LiteLlm | None, size: int, rounds: int) -> None:
-    """A request of ``size`` bytes, for each pair."""
-    print(f"\na request of {size // KIB} KiB, microseconds")
+def requests(lite: LiteLlm | None, size: int, rounds: int, *, text: bool) -> None:
+    """A request of ``size`` bytes, for each pair. ``text``: from JSON text to JSON text."""
+    way = "JSON text to JSON text" if text else "value to value"
+    print(f"\na request of {size // KIB} KiB, from {way}, microseconds")
     ratios: list[float] = []
     for source in CLIENT_FORMATS:
         body = request(source, size)
@@ -94,17 +109,38 @@ def requests(lite: LiteLlm | None, size: int, rounds: int) -> None:
             if target == source:
                 continue
 
-            def translate(
-                body: object = body, source: str = source, target: str = target, model: str = model
-            ) -> object:
-                return translate_request(body, source=source, target=target, model=model)
-
-            assert not isinstance(translate(), Refused), (source, target)
-            candidates = {"here": timed(translate)}
-            if lite is not None and lite.load_request(source, target, model, body):
+            candidates = {"here": timed(translation(body, source, target, model, text=text))}
+            if lite is not None and lite.load_request(source, target, model, body, text=text):
                 candidates["litellm"] = lite.run
+            if text:
+                candidates["json"] = timed(json_alone(body, source, target, model))
             show(f"{source} -> {target}", in_turns(candidates, rounds), ratios)
     summary(ratios)
+
+
+def translation(body: JsonObject, source: str, target: str, model: str, *, text: bool) -> Callable[[], object]:
+    """Translates ``body``, or its JSON text."""
+    given = encode(body)
+
+    def of_value() -> Translated:
+        found = translate_request(body, source=source, target=target, model=model)
+        assert not isinstance(found, Refused), (source, target)
+        return found
+
+    def of_text() -> bytes:
+        found = translate_request(decode(given), source=source, target=target, model=model)
+        assert not isinstance(found, Refused), (source, target)
+        return encode(found.request.body)
+
+    return of_text if text else of_value
+
+
+def json_alone(body: JsonObject, source: str, target: str, model: str) -> Callable[[], object]:
+    """Reads the text that is translated, and writes what it becomes."""
+    given, found = encode(body), translate_request(body, source=source, target=target, model=model)
+    assert not isinstance(found, Refused), (source, target)
+    written = found.request.body
+    return lambda: (decode(given), encode(written))
 
 
 def summary(ratios: Sequence[float]) -> None:
@@ -197,10 +233,11 @@ def main() -> None:
         lite = LiteLlm(args.litellm) if args.litellm is not None else None
         try:
             if lite is not None:
-                print(f"LiteLLM {lite.version}; columns: here, LiteLLM, times less")
+                print(f"LiteLLM {lite.version}; columns: here, LiteLLM, times less, JSON alone")
             for size in (1, 100):
                 print(f"  request of {size} KiB: {len(json.dumps(request('openai-chat', size * KIB)))} bytes")
-                requests(lite, size * KIB, rounds)
+                for text in (True, False):
+                    requests(lite, size * KIB, rounds, text=text)
             chunks(lite, rounds)
         finally:
             if lite is not None:

@@ -21,9 +21,11 @@ class LiteLlm:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.version: str = self._ask(do="version")["version"]
 
-    def load_request(self, source: str, target: str, model: str, body: object) -> bool:
-        """Make :meth:`run` translate this request; false if LiteLLM has no way for this pair."""
-        return bool(self._ask(do="load_request", source=source, target=target, model=model, body=body)["known"])
+    def load_request(self, source: str, target: str, model: str, body: object, *, text: bool = False) -> bool:
+        """Make :meth:`run` translate this request; false if LiteLLM has no way for this pair. ``text``: from JSON text to
+        JSON text."""
+        asked = self._ask(do="load_request", source=source, target=target, model=model, body=body, text=text)
+        return bool(asked["known"])
 
     def load_chunk(self, provider: str, client: str, opening: Sequence[bytes], chunk: bytes) -> bool:
         """Make :meth:`run` translate this chunk of a stream; false if LiteLLM has no way for this pair."""

@@ -16,7 +16,7 @@ from ..prompt import JsonObject, Part, Reasoning, Text, ToolCall, ToolCallRespon
 from .refusing import refusal
 from .request_tools import IdMap, NameMap, Placed, arguments_object, mapped, place_of
 from .translation import Note
-from .usual import usual_results, usual_said, usual_text
+from .usual import Looked
 from .values import parse_text
 
 #: What stands in front of a conversation that the assistant opens, because the first message must be the user's.
@@ -189,37 +189,38 @@ class Blocks(msgspec.Struct, frozen=True):
     response: Callable[[str, str], JsonObject]
 
 
-def usual_blocks(group: Group, blocks: Blocks, ids: CallIds, names: NameMap, notes: list[Note]) -> list[JsonObject]:
+def usual_blocks(
+    group: Group, looked: Looked, blocks: Blocks, ids: CallIds, names: NameMap, notes: list[Note]
+) -> list[JsonObject]:
     """The blocks of a message of one usual turn, of which only ids, names and arguments may have to be noted; none if
-    it is another."""
+    it is another. ``looked``: all turns."""
     if len(group.turns) > 1:
         return []
-    at, turn = group.turns[0]
+    at = group.turns[0][0]
+    shape = looked.shapes[at]
+    if type(shape) is str:
+        return [] if shape.isspace() else [blocks.text(shape)]
     content: list[JsonObject] = []
-    if turn.role == "tool":
-        results = usual_results(turn)
-        for _, text in results:
+    if type(shape) is list:
+        for _, text in shape:
             if text.isspace():
                 return []
-        for number, (result, text) in enumerate(results):
+        for number, (result, text) in enumerate(shape):
             result_id = ids.known(result.id) or ids.of_response(result.id, place_of(at, number))
             content.append(blocks.response(result_id, text))
-        return content
-    if group.role != "assistant":
-        text = usual_text(turn)
-        return [blocks.text(text)] if text and not text.isspace() else []
-    said = usual_said(turn)
-    if said is None or said[0].isspace():
-        return []
-    if said[0]:
-        content.append(blocks.text(said[0]))
-    for number, call in enumerate(said[1], len(content)):
-        call_id, name, given = call.id, call.name, parse_text(call.arguments)
-        if not ids.keeps_call(call_id):
-            call_id = ids.of_call(call_id, place_of(at, number))
-        if not names.keeps(name):
-            name = names.fit(name, place_of(at, number))
-        if type(given) is not dict:
-            given = arguments_object(call, notes, place_of(at, number))
-        content.append(blocks.call(call_id, name, given))
+    elif type(shape) is tuple:
+        text, calls = shape
+        if text.isspace():
+            return []
+        if text:
+            content.append(blocks.text(text))
+        for number, call in enumerate(calls, len(content)):
+            call_id, name, given = call.id, call.name, parse_text(call.arguments)
+            if not ids.keeps_call(call_id):
+                call_id = ids.of_call(call_id, place_of(at, number))
+            if not names.keeps(name):
+                name = names.fit(name, place_of(at, number))
+            if type(given) is not dict:
+                given = arguments_object(call, notes, place_of(at, number))
+            content.append(blocks.call(call_id, name, given))
     return content

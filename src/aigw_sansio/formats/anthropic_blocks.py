@@ -62,6 +62,7 @@ from .request_tools import (
     own_data,
 )
 from .translation import Note
+from .usual import Looked
 from .values import unbase64
 
 _MOST_MARKS: Final = 4
@@ -149,11 +150,20 @@ class MessageWriter:
     file is in it, which needs a beta. ``has_system_turns``: so does an instruction in the middle."""
 
     def __init__(
-        self, prompt: Prompt, notes: list[Note], host: Host, marks: Marks, names: NameMap, *, system_turns: bool
+        self,
+        prompt: Prompt,
+        looked: Looked,
+        notes: list[Note],
+        host: Host,
+        marks: Marks,
+        names: NameMap,
+        *,
+        system_turns: bool,
     ) -> None:
         self.needs_files = False
         self.has_system_turns = False
         self._prompt = prompt
+        self._looked = looked
         self._notes = notes
         self._host = host
         self._marks = marks
@@ -180,15 +190,15 @@ class MessageWriter:
 
     def messages(self) -> list[JsonObject]:
         """The other turns as messages. The first is the user's, and neighbours have different roles."""
-        drop_names(self._prompt.turns, self._notes, self._host.name)
+        drop_names(self._looked, self._notes, self._host.name)
         turns = self._with_places()
         roles = {"tool": "user"} if self._system_turns else {"tool": "user", "system": "user"}
         messages: list[JsonObject] = []
         joined = False
-        extras = any(turn.extra for turn in turns)
+        extras = any(turn.extra for _, turn in self._looked.unusual)
         for group in group_turns(turns, roles):
             role = group.role
-            content = usual_blocks(group, _BLOCKS, self._ids, self._names, self._notes)
+            content = usual_blocks(group, self._looked, _BLOCKS, self._ids, self._names, self._notes)
             if not content:
                 # what Anthropic wrote keeps its order
                 placed = group.parts(responses_first=True)
@@ -208,7 +218,7 @@ class MessageWriter:
     def _with_places(self) -> tuple[Turn, ...]:
         """The turns with those emptied that :meth:`system` wrote, and with system turns as the user's if one cannot
         stand there: an instruction stands behind the user."""
-        if all(turn.role != "system" for turn in self._prompt.turns):
+        if all(turn.role != "system" for _, turn in self._looked.unusual):
             return self._prompt.turns
         turns: list[Turn] = []
         before = ""

@@ -79,6 +79,15 @@ def _usual_turn(message: JsonObject, names: dict[str, str]) -> Turn | None:
         return Turn("user" if role == "user" else "assistant", (Text(content),))
     if type(content) is not list or not content:
         return None
+    if len(content) == 1:
+        part = _usual_block(content[0], names) if type(content[0]) is dict else None
+        if part is None:
+            return None
+        if type(part) is ToolCallResponse:
+            return Turn("tool", (part,)) if role == "user" else None
+        if role == "assistant":
+            return Turn("assistant", (part,))
+        return Turn("user", (part,)) if role == "user" and type(part) is Text else None
     parts: list[Part] = []
     for block in content:
         part = _usual_block(block, names) if type(block) is dict else None

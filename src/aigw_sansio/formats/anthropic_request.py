@@ -48,6 +48,7 @@ from .client_values import (
 from .refusing import RequestRefused, refusal
 from .request_tools import drop_unsupported, dropped, own_tier, put_extra
 from .translation import Note, Refused, WireRequest
+from .usual import Looked, look_at
 from .values import arr, obj, text
 
 VERSION: Final = "2023-06-01"
@@ -293,23 +294,24 @@ def _beta_header(betas: list[str]) -> list[tuple[str, str]]:
 
 def _write(prompt: Prompt, notes: list[Note], host: Host) -> tuple[JsonObject, list[str]] | Refused:
     """The body without what differs between hosts, and its betas."""
-    refused = drop_unsupported(prompt, notes, _SUPPORTED, host.name)
+    looked = look_at(prompt.turns)
+    refused = drop_unsupported(prompt, looked, notes, _SUPPORTED, host.name)
     if refused is not None:
         return refused
     try:
-        return _write_body(prompt, notes, host)
+        return _write_body(prompt, looked, notes, host)
     except RequestRefused as failure:
         return failure.refused
 
 
-def _write_body(prompt: Prompt, notes: list[Note], host: Host) -> tuple[JsonObject, list[str]]:
+def _write_body(prompt: Prompt, looked: Looked, notes: list[Note], host: Host) -> tuple[JsonObject, list[str]]:
     model = claude_model(prompt.model)
     if not host.holds_to_schemas and model.forced_tools and prompt.maker != MAKER:
         model = msgspec.structs.replace(model, structured=False)  # a tool for the output works there, too
     names = fitting_names(notes)
     marks = Marks(notes, 0 if prompt.cache is None else 1)
     tools = plan_tools(prompt, notes, model, host, names, marks)
-    writer = MessageWriter(prompt, notes, host, marks, names, system_turns=model.system_turns)
+    writer = MessageWriter(prompt, looked, notes, host, marks, names, system_turns=model.system_turns)
     system = writer.system()
     if tools.instruction is not None:
         system.append({"type": "text", "text": tools.instruction})

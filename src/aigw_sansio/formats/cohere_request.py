@@ -41,7 +41,7 @@ from .request_tools import (
     put_extra,
 )
 from .translation import Note, Refused, WireRequest
-from .usual import usual_results, usual_said, usual_text
+from .usual import look_at
 
 _TARGET: Final = "Cohere"
 _SUPPORTED: Final = frozenset(
@@ -74,17 +74,26 @@ class _Writer:
 
     def write(self) -> WireRequest | Refused:
         prompt, notes = self.prompt, self.notes
-        refused = drop_unsupported(prompt, notes, _SUPPORTED, _TARGET)
+        looked = look_at(prompt.turns)
+        refused = drop_unsupported(prompt, looked, notes, _SUPPORTED, _TARGET)
         if refused is not None:
             return refused
-        note_marks(prompt, notes, _TARGET)
-        drop_names(prompt.turns, notes, _TARGET)
+        note_marks(prompt, looked, notes, _TARGET)
+        drop_names(looked, notes, _TARGET)
         messages: list[object] = []
         if prompt.instructions:
             messages.append({"role": "system", "content": _texts([part.text for part in prompt.instructions])})
-        for at, turn in enumerate(prompt.turns):
-            if not _put_usual(turn, messages):
-                self.put_turn(turn, f"turns[{at}]", messages)
+        turns = prompt.turns
+        for at, shape in enumerate(looked.shapes):
+            if type(shape) is str:
+                messages.append({"role": turns[at].role, "content": shape})
+            elif type(shape) is list:
+                for result, text in shape:
+                    messages.append({"role": "tool", "tool_call_id": result.id, "content": text})
+            elif type(shape) is tuple and not shape[0]:  # a text beside calls is a plan, and that is told
+                messages.append({"role": "assistant", "tool_calls": [_call(call) for call in shape[1]]})
+            else:
+                self.put_turn(turns[at], f"turns[{at}]", messages)
         body: JsonObject = {"model": prompt.model, "messages": messages, "stream": prompt.stream}
         self.put_tools(body)
         self.put_settings(body)
@@ -256,28 +265,6 @@ class _Writer:
             mapped(notes, "reasoning.effort", "Cohere takes a budget of tokens.")
             budget = EFFORT_TOKENS[settings.effort] if budget is None else budget
         body["thinking"] = {"type": "enabled", "token_budget": budget}
-
-
-def _put_usual(turn: Turn, messages: list[object]) -> bool:
-    """Write ``turn`` if it is a usual one, which nobody need be told of; returns whether it is."""
-    if turn.role == "tool":
-        results = usual_results(turn)
-        messages += [{"role": "tool", "tool_call_id": result.id, "content": text} for result, text in results]
-        return bool(results)
-    if turn.role != "assistant":
-        text = usual_text(turn)
-        if text:
-            messages.append({"role": turn.role, "content": text})
-        return text != ""
-    said = usual_said(turn)
-    if said is None:
-        return False
-    if not said[1]:
-        messages.append({"role": "assistant", "content": said[0]})
-        return True
-    if not said[0]:  # a text beside calls is a plan, and that is told
-        messages.append({"role": "assistant", "tool_calls": [_call(call) for call in said[1]]})
-    return not said[0]
 
 
 def _call(call: ToolCall) -> JsonObject:

@@ -24,6 +24,7 @@ from ..prompt import (
 from .refusing import refusal
 from .request_tools import as_function, dropped, mapped, place_of, shortened
 from .translation import Note
+from .usual import Looked
 
 
 def functions_of(tools: Sequence[Tool], prompt: Prompt, notes: list[Note]) -> list[tuple[FunctionTool, str]]:
@@ -62,17 +63,15 @@ def schema_alone(output: OutputFormat, notes: list[Note], target: str) -> None:
             dropped(notes, f"output.{name}", f"{target} takes the schema alone.")
 
 
-def note_marks(prompt: Prompt, notes: list[Note], target: str) -> None:
+def note_marks(prompt: Prompt, looked: Looked, notes: list[Note], target: str) -> None:
     """Note each mark for a cache, and each member that only one vendor defines, as dropped: for a target that has
-    neither on parts, turns and tools."""
+    neither on parts, turns and tools. ``looked``: the turns."""
     why = f"{target} caches without marks, or not at all."
     for at, text in enumerate(prompt.instructions):
         if _is_marked(text):
             _note_mark(text, f"instructions[{at}]", notes, why)
-    for at, turn in enumerate(prompt.turns):
+    for at, turn in looked.unusual:
         for number, part in enumerate(turn.parts):
-            if type(part) is Text and part.cache is None and not part.extra:
-                continue  # so nearly all are
             if _is_marked(part):
                 _note_mark(part, place_of(at, number), notes, why)
             if type(part) is ToolCallResponse:

@@ -35,7 +35,7 @@ from .request_tools import (
     put_extra,
 )
 from .translation import Note, Refused, WireRequest
-from .usual import usual_results, usual_said, usual_text
+from .usual import Calls, look_at
 from .values import parse_text
 
 _TARGET: Final = "Ollama"
@@ -70,16 +70,28 @@ class _Writer:
 
     def write(self) -> WireRequest | Refused:
         prompt, notes = self.prompt, self.notes
-        refused = drop_unsupported(prompt, notes, _SUPPORTED, _TARGET)
+        looked = look_at(prompt.turns)
+        refused = drop_unsupported(prompt, looked, notes, _SUPPORTED, _TARGET)
         if refused is not None:
             return refused
-        note_marks(prompt, notes, _TARGET)
-        drop_names(prompt.turns, notes, _TARGET)
+        note_marks(prompt, looked, notes, _TARGET)
+        drop_names(looked, notes, _TARGET)
         # each instruction is a message of its own: a message is one text
         self.messages += [{"role": "system", "content": part.text} for part in prompt.instructions if part.text]
-        for at, turn in enumerate(prompt.turns):
-            if not self.put_usual(turn, at):
-                self.put_turn(turn, f"turns[{at}]")
+        turns, append = prompt.turns, self.messages.append
+        for at, shape in enumerate(looked.shapes):
+            if type(shape) is str:
+                append({"role": turns[at].role, "content": shape})
+            elif type(shape) is tuple:
+                append(self.said(shape, at))
+            elif type(shape) is list:
+                for result, text in shape:
+                    message: JsonObject = {"role": "tool", "content": text, "tool_call_id": result.id}
+                    if result.name is not None:
+                        message["tool_name"] = result.name
+                    append(message)
+            else:
+                self.put_turn(turns[at], f"turns[{at}]")
         # without the member Ollama streams
         body: JsonObject = {"model": prompt.model, "messages": self.messages, "stream": prompt.stream}
         self.put_tools(body)
@@ -89,36 +101,16 @@ class _Writer:
 
     # -- messages -----------------------------------------------------------------------------------------------------
 
-    def put_usual(self, turn: Turn, at: int) -> bool:
-        """Write ``turn`` if it is a usual one, which nobody need be told of; returns whether it is."""
-        message: JsonObject
-        if turn.role == "tool":
-            results = usual_results(turn)
-            for result, text in results:
-                message = {"role": "tool", "content": text, "tool_call_id": result.id}
-                if result.name is not None:
-                    message["tool_name"] = result.name
-                self.messages.append(message)
-            return bool(results)
-        if turn.role != "assistant":
-            text = usual_text(turn)
-            if text:
-                self.messages.append({"role": turn.role, "content": text})
-            return text != ""
-        said = usual_said(turn)
-        if said is None:
-            return False
-        message = {"role": "assistant", "content": said[0]}
+    def said(self, shape: Calls, at: int) -> JsonObject:
+        """The message of a text and calls, of which only arguments may have to be noted."""
+        text, called = shape
         calls: list[object] = []
-        for number, call in enumerate(said[1], 1 if said[0] else 0):
+        for number, call in enumerate(called, 1 if text else 0):
             given = parse_text(call.arguments)
             if type(given) is not dict:
                 given = arguments_object(call, self.notes, place_of(at, number))
             calls.append({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": given}})
-        if calls:
-            message["tool_calls"] = calls
-        self.messages.append(message)
-        return True
+        return {"role": "assistant", "content": text, "tool_calls": calls}
 
     def put_turn(self, turn: Turn, field: str) -> None:
         if turn.role == "tool":

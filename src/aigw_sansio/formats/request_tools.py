@@ -30,10 +30,10 @@ from ..prompt import (
     Text,
     Tool,
     ToolCall,
-    Turn,
 )
 from .kept_elsewhere import kept_elsewhere
 from .translation import Note, Refused
+from .usual import Looked
 from .values import parse_text, unbase64
 
 # -- notes ----------------------------------------------------------------------------------------------------------
@@ -108,16 +108,18 @@ def _one_by_one(names: tuple[str, ...]) -> Callable[[Prompt], tuple[object, ...]
     return lambda prompt: tuple(getattr(prompt, name) for name in names)
 
 
-def drop_unsupported(prompt: Prompt, notes: list[Note], supported: frozenset[str], target: str) -> Refused | None:
+def drop_unsupported(
+    prompt: Prompt, looked: Looked, notes: list[Note], supported: frozenset[str], target: str
+) -> Refused | None:
     """Note each field of ``prompt`` that is set and not in ``supported``; the caller then leaves it out.
 
     Returns a refusal, which the caller must return, if without the field the response would be another than the one
     asked for (several choices, log probabilities, a form), or if the request refers to what OpenAI keeps. A field that
     a target takes in part is in ``supported``, and its writer decides. Values that ask for what happens anyway are no
-    loss. ``target`` is a name for people: ``Cohere``.
+    loss. ``looked``: the turns. ``target`` is a name for people: ``Cohere``.
     """
     if "previous_response_id" not in supported:
-        refused = kept_elsewhere(prompt)
+        refused = kept_elsewhere(prompt, looked)
         if refused is not None:
             return refused
     names, values, unset = _others(supported)
@@ -182,9 +184,9 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
     part: Part
 
 
-def drop_names(turns: tuple[Turn, ...], notes: list[Note], target: str) -> None:
+def drop_names(looked: Looked, notes: list[Note], target: str) -> None:
     """Note each name of a participant as dropped."""
-    for at, turn in enumerate(turns):
+    for at, turn in looked.unusual:
         if turn.name is not None:
             dropped(notes, f"turns[{at}].name", f"{target} does not tell participants apart by name.")
 

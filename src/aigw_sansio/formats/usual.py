@@ -2,32 +2,60 @@
 
 Decides: which turns have them. Must not know: any provider's format.
 
-A turn of a usual shape is written without a note, so its writer needs no names of places, and looks at nothing that
-only unusual parts have. What a function here does not return is written by the general way of the same writer, which
-writes usual turns alike: ``tests/laws/test_usual_shapes.py`` holds that, with these functions returning nothing.
+A writer looks at the turns once, here. A turn of a usual shape is written without a note, so its writer needs no names
+of places, and looks for nothing that only unusual turns have: what is noted or refused is looked for in the others,
+of which there are mostly none. The general way of each writer writes usual turns alike:
+``tests/laws/test_usual_shapes.py`` holds that, with :func:`look_at` finding nothing usual.
 """
 
-from ..prompt import Text, ToolCall, ToolCallResponse, Turn
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+from ..prompt import Part, Text, ToolCall, ToolCallResponse, Turn
+
+#: The text of an assistant's turn, which may be empty, and its calls of functions behind it.
+Calls: TypeAlias = tuple[str, list[ToolCall]]
+#: The results of functions in a turn of tools, with their texts.
+Results: TypeAlias = list[tuple[ToolCallResponse, str]]
+#: A turn of the user or the assistant that is one text is that text.
+Shape: TypeAlias = str | Calls | Results
 
 
-def usual_text(turn: Turn) -> str:
-    """The text of a turn that is one text and says nothing else; else an empty one."""
-    parts = turn.parts
-    if len(parts) == 1 and turn.name is None and not turn.extra:
-        part = parts[0]
-        if type(part) is Text and part.cache is None and part.opaque is None and not part.extra:
-            return part.text
-    return ""
+class Looked(NamedTuple):
+    """``shapes`` has one for each turn, ``None`` if it is unusual; ``unusual`` are these turns and their positions."""
+
+    shapes: list[Shape | None]
+    unusual: list[tuple[int, Turn]]
 
 
-def usual_said(turn: Turn) -> tuple[str, list[ToolCall]] | None:
-    """The text of an assistant's turn and its calls of functions behind it; either may be missing. ``None`` for a turn
-    of another kind."""
-    if turn.name is not None or turn.extra or not turn.parts:
-        return None
+def look_at(turns: Sequence[Turn]) -> Looked:
+    """What is usual of ``turns``. An instruction between them is not, nor is a turn that says nothing."""
+    shapes: list[Shape | None] = []
+    unusual: list[tuple[int, Turn]] = []
+    for at, turn in enumerate(turns):
+        shape: Shape | None = None
+        role, parts = turn.role, turn.parts
+        if turn.name is not None or turn.extra or role == "system":
+            pass
+        elif role == "tool":
+            shape = _results(parts)
+        elif len(parts) == 1 and type(part := parts[0]) is Text:
+            if part.cache is None and part.opaque is None and not part.extra:
+                shape = part.text
+        elif role == "assistant":
+            shape = _calls(parts)
+        if shape:
+            shapes.append(shape)
+        else:
+            shapes.append(None)
+            unusual.append((at, turn))
+    return Looked(shapes, unusual)
+
+
+def _calls(parts: Sequence[Part]) -> Calls | None:
     text = ""
     calls: list[ToolCall] = []
-    for part in turn.parts:
+    for part in parts:
         if type(part) is ToolCall:
             if part.custom or part.cache is not None or part.opaque is not None or part.extra:
                 return None
@@ -38,24 +66,21 @@ def usual_said(turn: Turn) -> tuple[str, list[ToolCall]] | None:
             text = part.text
             if not text:
                 return None
-    return text, calls
+    return (text, calls) if calls else None
 
 
-def usual_results(turn: Turn) -> list[tuple[ToolCallResponse, str]]:
-    """The results of functions in a turn of tools, if each is one text, with their texts; else none."""
-    results: list[tuple[ToolCallResponse, str]] = []
-    if turn.name is not None or turn.extra:
-        return results
-    for part in turn.parts:
+def _results(parts: Sequence[Part]) -> Results | None:
+    results: Results = []
+    for part in parts:
         if type(part) is not ToolCallResponse or part.custom or part.is_error or part.cache is not None or part.extra:
-            return []
+            return None
         response = part.response
         if len(response) != 1:
-            return []
+            return None
         inner = response[0]
         if type(inner) is not Text or inner.cache is not None or inner.opaque is not None or inner.extra:
-            return []
+            return None
         if not inner.text:
-            return []
+            return None
         results.append((part, inner.text))
     return results

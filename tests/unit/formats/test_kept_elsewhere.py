@@ -5,19 +5,25 @@ from typing import Any
 import pytest
 
 from aigw_sansio.formats.kept_elsewhere import kept_elsewhere
+from aigw_sansio.formats.translation import Refused
+from aigw_sansio.formats.usual import look_at
 from aigw_sansio.prompt import JsonObject, Native, Prompt, Text, Turn
 
 HELLO = Turn("user", (Text("Hello"),))
 
 
+def refused(prompt: Prompt) -> Refused | None:
+    return kept_elsewhere(prompt, look_at(prompt.turns))
+
+
 @pytest.mark.parametrize("name", ["conversation", "prompt"])
 def test_members_that_stand_for_a_conversation(name: str) -> None:
     extra: JsonObject = {name: {"id": "x"}}
-    refused = kept_elsewhere(Prompt(turns=(HELLO,), maker="openai", extra=extra))
-    assert refused is not None
-    assert refused.field == f"extra.{name}"
-    assert kept_elsewhere(Prompt(turns=(HELLO,), maker="openai", extra={name: None})) is None
-    assert kept_elsewhere(Prompt(turns=(HELLO,), maker="anthropic", extra=extra)) is None
+    found = refused(Prompt(turns=(HELLO,), maker="openai", extra=extra))
+    assert found is not None
+    assert found.field == f"extra.{name}"
+    assert refused(Prompt(turns=(HELLO,), maker="openai", extra={name: None})) is None
+    assert refused(Prompt(turns=(HELLO,), maker="anthropic", extra=extra)) is None
 
 
 @pytest.mark.parametrize(
@@ -31,5 +37,5 @@ def test_members_that_stand_for_a_conversation(name: str) -> None:
     ],
 )
 def test_items_that_stand_for_others(maker: str, item: dict[str, Any], found: bool) -> None:
-    refused = kept_elsewhere(Prompt(turns=(HELLO, Turn("assistant", (Native(maker, item),))), maker="openai"))
-    assert (refused is not None and refused.field == "turns[1].parts[0]") is found
+    told = refused(Prompt(turns=(HELLO, Turn("assistant", (Native(maker, item),))), maker="openai"))
+    assert (told is not None and told.field == "turns[1].parts[0]") is found

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from aigw_sansio.formats import request_tools as tools
 from aigw_sansio.formats.translation import Note, Refused
+from aigw_sansio.formats.usual import look_at
 from aigw_sansio.prompt import (
     Blob,
     CustomTool,
@@ -22,6 +23,9 @@ from aigw_sansio.prompt import (
     ToolChoice,
     Turn,
 )
+
+#: What a writer finds if there are none.
+NO_TURNS = look_at(())
 
 # -- notes and fields -------------------------------------------------------------------------------------------------
 
@@ -44,7 +48,7 @@ def test_clamp_list() -> None:
 def test_what_is_not_supported_is_noted_field_by_field() -> None:
     notes: list[Note] = []
     prompt = Prompt(model="m", seed=7, temperature=0.5, metadata={"a": "b"}, stop_sequences=("x",), stream=True)
-    assert tools.drop_unsupported(prompt, notes, frozenset({"temperature"}), "Cohere") is None
+    assert tools.drop_unsupported(prompt, look_at(prompt.turns), notes, frozenset({"temperature"}), "Cohere") is None
     assert {(note.kind, note.field) for note in notes} == {
         ("dropped", "seed"),
         ("dropped", "metadata"),
@@ -63,10 +67,10 @@ def test_what_is_not_supported_is_noted_field_by_field() -> None:
     ],
 )
 def test_what_would_change_the_response_is_refused(fields: dict[str, Any]) -> None:
-    found = tools.drop_unsupported(Prompt(**fields), [], frozenset(), "Cohere")
+    found = tools.drop_unsupported(Prompt(**fields), NO_TURNS, [], frozenset(), "Cohere")
     assert isinstance(found, Refused)
     assert found.field == next(iter(fields))
-    assert tools.drop_unsupported(Prompt(**fields), [], frozenset(fields), "Cohere") is None
+    assert tools.drop_unsupported(Prompt(**fields), NO_TURNS, [], frozenset(fields), "Cohere") is None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +78,7 @@ def test_what_would_change_the_response_is_refused(fields: dict[str, Any]) -> No
 )
 def test_what_happens_anyway_is_no_loss(fields: dict[str, Any]) -> None:
     notes: list[Note] = []
-    assert tools.drop_unsupported(Prompt(**fields), notes, frozenset(), "Cohere") is None
+    assert tools.drop_unsupported(Prompt(**fields), NO_TURNS, notes, frozenset(), "Cohere") is None
     assert notes == []
 
 
@@ -127,15 +131,15 @@ def test_opaque_data_is_for_its_maker() -> None:
 def test_what_a_target_lacks_is_noted_if_it_is_set(lacks: set[str]) -> None:
     supported = frozenset(Prompt.__struct_fields__) - lacks
     notes: list[Note] = []
-    assert tools.drop_unsupported(Prompt(max_tokens=9), notes, supported, "X") is None
+    assert tools.drop_unsupported(Prompt(max_tokens=9), NO_TURNS, notes, supported, "X") is None
     assert notes == []
-    assert tools.drop_unsupported(Prompt(seed=1), notes, supported, "X") is None
+    assert tools.drop_unsupported(Prompt(seed=1), NO_TURNS, notes, supported, "X") is None
     assert [note.field for note in notes] == ["seed"]
 
 
 def test_names_of_participants_are_noted() -> None:
     notes: list[Note] = []
-    tools.drop_names((Turn("user", (Text("a"),)), Turn("user", (Text("b"),), "Bo")), notes, "Cohere")
+    tools.drop_names(look_at((Turn("user", (Text("a"),)), Turn("user", (Text("b"),), "Bo"))), notes, "Cohere")
     assert [note.field for note in notes] == ["turns[1].name"]
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 import pytest
 from tests.rigs.usual_shapes import nothing_usual
 
-from aigw_sansio.formats.usual import usual_results, usual_said, usual_text
+from aigw_sansio.formats.usual import Shape, look_at
 from aigw_sansio.prompt import CacheMark, JsonObject, Opaque, Prompt, Reasoning, Text, ToolCall, ToolCallResponse, Turn
 from aigw_sansio.translate import REQUEST_FORMATS, read_request, write_request
 
@@ -15,39 +15,56 @@ EXTRA: Final[JsonObject] = {"x": 1}
 SIGNED: Final = Opaque("google", "c2ln")
 
 
+def shape_of(turn: Turn) -> Shape | None:
+    (shape,), unusual = look_at((turn,))
+    assert unusual == ([] if shape else [(0, turn)])
+    return shape
+
+
 def test_a_text_alone_is_usual() -> None:
-    assert usual_text(Turn("user", (Text("a"),))) == "a"
-    assert usual_text(Turn("user", (Text("a", item=EXTRA),))) == "a"
-    for part in (Text("a", CacheMark()), Text("a", opaque=SIGNED), Text("a", extra=EXTRA), Reasoning("a"), CALL):
-        assert usual_text(Turn("assistant", (part,))) == ""
+    assert shape_of(Turn("user", (Text("a"),))) == "a"
+    assert shape_of(Turn("user", (Text("a", item=EXTRA),))) == "a"
+    for part in (Text("a", CacheMark()), Text("a", opaque=SIGNED), Text("a", extra=EXTRA), Reasoning("a"), Text("")):
+        assert shape_of(Turn("assistant", (part,))) is None
     for turn in (Turn("user", (Text("a"),), "Bo"), Turn("user", (Text("a"),), extra=EXTRA), Turn("user", ())):
-        assert usual_text(turn) == ""
+        assert shape_of(turn) is None
+    assert shape_of(Turn("system", (Text("a"),))) is None
+    assert shape_of(Turn("user", (CALL,))) is None
+    assert shape_of(Turn("tool", (Text("a"),))) is None
 
 
 def test_calls_behind_a_text_are_usual() -> None:
-    assert usual_said(Turn("assistant", (Text("a"), CALL, CALL))) == ("a", [CALL, CALL])
-    assert usual_said(Turn("assistant", (CALL,))) == ("", [CALL])
+    assert shape_of(Turn("assistant", (Text("a"), CALL, CALL))) == ("a", [CALL, CALL])
+    assert shape_of(Turn("assistant", (CALL,))) == ("", [CALL])
     unusual = (
         ToolCall("c", "f", custom=True), ToolCall("c", "f", cache=CacheMark()), ToolCall("c", "f", opaque=SIGNED),
         ToolCall("c", "f", extra=EXTRA), Text(""), Text("a", CacheMark()), Reasoning("a"),
     )  # fmt: skip
     for part in unusual:
-        assert usual_said(Turn("assistant", (part,))) is None
-    for parts in ((CALL, Text("a")), (Text("a"), Text("b")), ()):
-        assert usual_said(Turn("assistant", parts)) is None
-    assert usual_said(Turn("assistant", (CALL,), "Bo")) is None
+        assert shape_of(Turn("assistant", (part,))) is None
+        assert shape_of(Turn("assistant", (part, CALL))) is None
+    for parts in ((CALL, Text("a")), (Text("a"), Text("b")), (Text("a"), Text("b"), CALL), ()):
+        assert shape_of(Turn("assistant", parts)) is None
+    assert shape_of(Turn("assistant", (CALL,), "Bo")) is None
 
 
 def test_results_of_one_text_are_usual() -> None:
-    assert usual_results(Turn("tool", (RESULT, RESULT))) == [(RESULT, "r"), (RESULT, "r")]
+    assert shape_of(Turn("tool", (RESULT, RESULT))) == [(RESULT, "r"), (RESULT, "r")]
     unusual = (
         ToolCallResponse("c1"), ToolCallResponse("c1", (Text("a"), Text("b"))), ToolCallResponse("c1", (Text(""),)),
         ToolCallResponse("c1", (Text("a", CacheMark()),)), ToolCallResponse("c1", (Text("a"),), is_error=True),
         ToolCallResponse("c1", (Text("a"),), custom=True), ToolCallResponse("c1", (Text("a"),), extra=EXTRA), Text("a"),
     )  # fmt: skip
     for part in unusual:
-        assert usual_results(Turn("tool", (RESULT, part))) == []
-    assert usual_results(Turn("tool", (RESULT,), extra=EXTRA)) == []
+        assert shape_of(Turn("tool", (RESULT, part))) is None
+    assert shape_of(Turn("tool", (RESULT,), extra=EXTRA)) is None
+
+
+def test_unusual_turns_are_told_with_their_places() -> None:
+    turns = (Turn("user", (Text("a"),)), Turn("user", ()), Turn("assistant", (CALL,)), Turn("tool", ()))
+    shapes, unusual = look_at(turns)
+    assert shapes == ["a", None, ("", [CALL]), None]
+    assert unusual == [(1, turns[1]), (3, turns[3])]
 
 
 HELLO: Final = Turn("user", (Text("Hello"),))

@@ -57,6 +57,7 @@ from ..request_tools import (
     own_data,
 )
 from ..translation import Note
+from ..usual import Looked
 from ..values import obj, text
 from .models import BedrockModel
 
@@ -117,9 +118,12 @@ class ConverseWriter:
     """Writes the turns of one prompt. Call :meth:`system` first, then :meth:`messages`. ``has_tools``: a call or a
     response of a tool is in them."""
 
-    def __init__(self, prompt: Prompt, notes: list[Note], model: BedrockModel, marks: Marks, names: NameMap) -> None:
+    def __init__(
+        self, prompt: Prompt, looked: Looked, notes: list[Note], model: BedrockModel, marks: Marks, names: NameMap
+    ) -> None:
         self.has_tools = False
         self._prompt = prompt
+        self._looked = looked
         self._notes = notes
         self._model = model
         self._marks = marks
@@ -144,11 +148,11 @@ class ConverseWriter:
 
     def messages(self) -> list[JsonObject]:
         """The other turns as messages. The first is the user's, and neighbours have different roles."""
-        drop_names(self._prompt.turns, self._notes, NAME)
+        drop_names(self._looked, self._notes, NAME)
         messages: list[JsonObject] = []
         joined = False
         for group in group_turns(self._placed_turns(), {"tool": "user", "system": "user"}):
-            content = usual_blocks(group, _BLOCKS, self._ids, self._names, self._notes)
+            content = usual_blocks(group, self._looked, _BLOCKS, self._ids, self._names, self._notes)
             if not content:
                 content = self._content(group)
             elif "text" not in content[-1]:
@@ -178,7 +182,7 @@ class ConverseWriter:
 
     def _placed_turns(self) -> tuple[Turn, ...]:
         """The turns, with those emptied that :meth:`system` wrote."""
-        if all(turn.role != "system" and not turn.extra for turn in self._prompt.turns):
+        if all(turn.role != "system" and not turn.extra for _, turn in self._looked.unusual):
             return self._prompt.turns
         turns: list[Turn] = []
         begun = False

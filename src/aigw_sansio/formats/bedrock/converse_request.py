@@ -31,6 +31,7 @@ from ..request_tools import (
     put_extra,
 )
 from ..translation import Note, Refused, WireRequest
+from ..usual import Looked, look_at
 from ..values import obj, text
 from .converse_blocks import NAME, ConverseWriter, calls_and_responses, with_cache_points
 from .models import BedrockModel, bedrock_model
@@ -64,18 +65,19 @@ def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
 
     If ``output_tool(body)`` of :mod:`~aigw_sansio.formats.anthropic_tools` names a tool, its call is the output.
     """
-    refused = drop_unsupported(prompt, notes, _SUPPORTED, NAME)
+    looked = look_at(prompt.turns)
+    refused = drop_unsupported(prompt, looked, notes, _SUPPORTED, NAME)
     if refused is not None:
         return refused
     try:
-        body = _write_body(prompt, notes)
+        body = _write_body(prompt, looked, notes)
     except RequestRefused as failure:
         return failure.refused
     verb = "converse-stream" if prompt.stream else "converse"
     return WireRequest(method="POST", path=model_path(prompt.model, verb), headers=(), body=body)
 
 
-def _write_body(prompt: Prompt, notes: list[Note]) -> JsonObject:
+def _write_body(prompt: Prompt, looked: Looked, notes: list[Note]) -> JsonObject:
     model = bedrock_model(prompt.model)
     names = NameMap(OPENAI_NAMES, notes)
     marks = Marks(notes, 0)
@@ -83,12 +85,12 @@ def _write_body(prompt: Prompt, notes: list[Note]) -> JsonObject:
     functions = tuple(tool for tool in prompt.tools if not isinstance(tool, NativeTool) or tool.maker != "amazon")
     if any(isinstance(tool, NativeTool) for tool in functions):
         raise refusal("tools", f"{NAME} cannot run a tool of another vendor.")
-    _note_marks(prompt, notes, model)
+    _note_marks(prompt, looked, notes, model)
     if not model.caches:
         functions = tuple(_without_mark(tool) for tool in functions)
     plain = msgspec.structs.replace(prompt, tools=functions)
     tools = plan_tools(plain, notes, model.rules, _HOST, names, marks)
-    writer = ConverseWriter(prompt, notes, model, marks, names)
+    writer = ConverseWriter(prompt, looked, notes, model, marks, names)
     system = writer.system()
     messages = writer.messages()
     check_pairs(messages, calls_and_responses)
@@ -99,7 +101,7 @@ def _write_body(prompt: Prompt, notes: list[Note]) -> JsonObject:
             system.append({"text": instruction})
     if system and not model.system:
         system = _as_user(system, messages, notes)
-    for message in messages:
+    for message in messages if looked.unusual else ():  # no usual turn has a mark
         message["content"] = with_cache_points(_blocks(message), ttl=model.ttl)
     body: JsonObject = {"messages": messages}
     if system:
@@ -116,7 +118,7 @@ def _write_body(prompt: Prompt, notes: list[Note]) -> JsonObject:
     return body
 
 
-def _note_marks(prompt: Prompt, notes: list[Note], model: BedrockModel) -> None:
+def _note_marks(prompt: Prompt, looked: Looked, notes: list[Note], model: BedrockModel) -> None:
     """Tell which marks for the cache this model does not take: of tools if it has no cache (for those of texts see
     :mod:`.converse_blocks`), and long-lived ones if it keeps all for the same time."""
     for at, tool in enumerate(prompt.tools):
@@ -126,7 +128,7 @@ def _note_marks(prompt: Prompt, notes: list[Note], model: BedrockModel) -> None:
         return
     marked: list[tuple[str, Part | Tool]] = [(f"tools[{at}]", tool) for at, tool in enumerate(prompt.tools)]
     marked += [(f"instructions[{at}]", part) for at, part in enumerate(prompt.instructions)]
-    for at, turn in enumerate(prompt.turns):
+    for at, turn in looked.unusual:
         marked += [(f"turns[{at}].parts[{number}]", part) for number, part in enumerate(turn.parts)]
     for field, one in marked:
         mark: CacheMark | None = getattr(one, "cache", None)

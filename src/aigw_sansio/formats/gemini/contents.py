@@ -31,7 +31,7 @@ from ...prompt import (
 from ..refusing import refusal
 from ..request_tools import NameMap, arguments_object, drop_names, dropped, mapped, own_data, place_of
 from ..translation import Note
-from ..usual import usual_results, usual_said, usual_text
+from ..usual import Calls, Looked
 from ..values import parse_text
 from .models import GeminiModel
 from .sources import media_part
@@ -51,6 +51,7 @@ class ContentWriter:
     __slots__ = (
         "_contents",
         "_fetches",
+        "_looked",
         "_model",
         "_names",
         "_notes",
@@ -62,8 +63,11 @@ class ContentWriter:
         "_waiting",
     )
 
-    def __init__(self, prompt: Prompt, notes: list[Note], names: NameMap, model: GeminiModel, *, vertex: bool) -> None:
+    def __init__(
+        self, prompt: Prompt, looked: Looked, notes: list[Note], names: NameMap, model: GeminiModel, *, vertex: bool
+    ) -> None:
         self._prompt = prompt
+        self._looked = looked
         self._notes = notes
         self._names = names
         self._model = model
@@ -80,15 +84,24 @@ class ContentWriter:
 
     def write(self) -> list[JsonObject]:
         """The contents, in order."""
-        drop_names(self._prompt.turns, self._notes, "Gemini")
-        turns = self._prompt.turns
+        drop_names(self._looked, self._notes, "Gemini")
+        turns, shapes = self._prompt.turns, self._looked.shapes
         at = 0
         while at < len(turns):
-            turn = turns[at]
+            turn, shape = turns[at], shapes[at]
             if turn.role == "tool":
                 at = self._responses(at)
                 continue
-            if self._usual(turn, at):
+            if type(shape) is str:
+                if turn.role == "user":
+                    self._put("user", [{"text": shape}])
+                else:
+                    self._wait_for([])
+                    self._put("model", [{"text": shape}])
+                at += 1
+                continue
+            if type(shape) is tuple and not self._model.gemma:
+                self._usual_calls(shape, at)
                 at += 1
                 continue
             self._extra(turn.extra, f"turns[{at}]")
@@ -107,18 +120,10 @@ class ContentWriter:
             mapped(self._notes, "turns", "Calls without Google's signature are sent with a word that stands for one.")
         return [{"role": role, "parts": parts} for role, parts in self._contents]
 
-    def _usual(self, turn: Turn, at: int) -> bool:
-        """Write ``turn`` if it is a usual one, which nobody need be told of; returns whether it is."""
-        if turn.role != "assistant":
-            text = usual_text(turn) if turn.role == "user" else ""
-            if text:
-                self._put("user", [{"text": text}])
-            return text != ""
-        said = usual_said(turn)
-        if said is None or (said[1] and self._model.gemma):
-            return False
-        written: list[JsonObject] = [{"text": said[0]}] if said[0] else []
-        for number, call in enumerate(said[1], len(written)):
+    def _usual_calls(self, shape: Calls, at: int) -> None:
+        text, calls = shape
+        written: list[JsonObject] = [{"text": text}] if text else []
+        for number, call in enumerate(calls, len(written)):
             name, given = call.name, parse_text(call.arguments)
             self._tool_of[call.id] = name
             if not self._names.keeps(name):
@@ -129,12 +134,11 @@ class ContentWriter:
             told["name"] = name
             told["args"] = given
             written.append({"functionCall": told})
-        if said[1] and self._model.is_three:
-            written[-len(said[1])]["thoughtSignature"] = NO_SIGNATURE
+        if self._model.is_three:
+            written[-len(calls)]["thoughtSignature"] = NO_SIGNATURE
             self._unsigned = True
-        self._wait_for([call.id for call in said[1]])
+        self._wait_for([call.id for call in calls])
         self._put("model", written)
-        return True
 
     def _put(self, role: str, parts: list[JsonObject]) -> None:
         """Add ``parts`` to the last content, or as one. A content of responses stays alone."""
@@ -304,8 +308,8 @@ class ContentWriter:
         turns = self._prompt.turns
         if at + 1 < len(turns) and turns[at + 1].role == "tool":
             return False
-        results = usual_results(turns[at])
-        if not results or [result.id for result, _ in results] != self._waiting:
+        results = self._looked.shapes[at]
+        if type(results) is not list or [result.id for result, _ in results] != self._waiting:
             return False
         responses: list[JsonObject] = []
         for number, (result, text) in enumerate(results):

@@ -14,6 +14,7 @@ from ...prompt import JsonObject, Prompt
 from ..refusing import RequestRefused, refusal
 from ..request_tools import drop_unsupported, dropped, mapped, own_tier
 from ..translation import Note, Refused, WireRequest
+from ..usual import Looked, look_at
 from .contents import ContentWriter
 from .declarations import name_map, write_config, write_tools
 from .models import GeminiModel, rules_of
@@ -44,7 +45,8 @@ def write_vertex_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Ref
 
 
 def _write(prompt: Prompt, notes: list[Note], *, vertex: bool) -> WireRequest | Refused:
-    refused = drop_unsupported(prompt, notes, _SUPPORTED, "Gemini")
+    looked = look_at(prompt.turns)
+    refused = drop_unsupported(prompt, looked, notes, _SUPPORTED, "Gemini")
     if refused is not None:
         return refused
     try:
@@ -52,7 +54,7 @@ def _write(prompt: Prompt, notes: list[Note], *, vertex: bool) -> WireRequest | 
             method="POST",
             path=_path(prompt, vertex=vertex),
             headers=(),
-            body=_body(prompt, notes, vertex=vertex),
+            body=_body(prompt, looked, notes, vertex=vertex),
         )
     except RequestRefused as failure:
         return failure.refused
@@ -73,12 +75,12 @@ def _path(prompt: Prompt, *, vertex: bool) -> str:
     return f"{root}{quote(name.encode('utf-8', 'replace'), safe=kept)}:{method}"
 
 
-def _body(prompt: Prompt, notes: list[Note], *, vertex: bool) -> JsonObject:
+def _body(prompt: Prompt, looked: Looked, notes: list[Note], *, vertex: bool) -> JsonObject:
     model = rules_of(prompt.model)
     names = name_map(notes)
     # Tools come first: notes then name the definition of a tool, and not a call of it.
     tools = write_tools(prompt, notes, names, model)
-    contents = ContentWriter(prompt, notes, names, model, vertex=vertex).write()
+    contents = ContentWriter(prompt, looked, notes, names, model, vertex=vertex).write()
     body: JsonObject = {"contents": contents}
     _instruct(prompt, notes, model, contents, body)
     if not contents:

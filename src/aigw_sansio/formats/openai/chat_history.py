@@ -21,14 +21,13 @@ from ...prompt import (
     Text,
     ToolCall,
     ToolCallResponse,
-    Turn,
     UploadedFile,
 )
 from ..client_values import json_text
 from ..refusing import refusal
 from ..request_tools import IdMap, NameMap, Placed, arguments_object, dropped, mapped, place_of
 from ..translation import Note
-from ..usual import usual_results, usual_said, usual_text
+from ..usual import Calls, Looked, Results, Shape
 from .chat_order import Message, alternating, in_order, is_in_order, message_of
 from .chat_parts import PartWriter
 from .like import Quirks
@@ -44,17 +43,21 @@ class HistoryWriter:
     """Writes instructions and turns. One object for each request; call :meth:`write` once. Raises
     :class:`RequestRefused`."""
 
-    __slots__ = ("_ids", "_names", "_no_arguments", "_notes", "_parts", "_prompt", "_quirks", "_system", "_thinks")
+    __slots__ = (
+        "_ids", "_looked", "_names", "_no_arguments", "_notes", "_parts", "_prompt", "_quirks", "_system", "_thinks",
+    )  # fmt: skip
 
     def __init__(
         self,
         prompt: Prompt,
+        looked: Looked,
         quirks: Quirks,
         names: NameMap,
         notes: list[Note],
         marks: Callable[[CacheMark], JsonObject] | None,
     ) -> None:
         self._prompt = prompt
+        self._looked = looked
         self._quirks = quirks
         self._names = names
         self._notes = notes
@@ -82,10 +85,8 @@ class HistoryWriter:
                 placed = [Placed(f"instructions[{number}]", text) for number, text in enumerate(prompt.instructions)]
                 written.append({"role": self._system, "content": self._parts.content(placed)})
         self._note_extras()
-        if not quirks.alternates and is_in_order(prompt.turns):
-            for at, turn in enumerate(prompt.turns):
-                if turn.parts and not self._write_usual(turn, at, written):
-                    self._write_message(message_of(at, turn), written)
+        if not quirks.alternates and is_in_order(prompt.turns, self._looked):
+            self._write_in_order(written)
         else:
             messages = in_order(prompt.turns, self._notes)
             for message in alternating(messages, self._notes, quirks.name) if quirks.alternates else messages:
@@ -104,40 +105,45 @@ class HistoryWriter:
         else:
             self._write_plain(message, written)
 
-    def _write_usual(self, turn: Turn, at: int, written: list[JsonObject]) -> bool:
-        """Write ``turn`` if it is a usual one, which nobody need be told of; returns whether it is."""
-        quirks, told = self._quirks, turn.role
-        message: JsonObject
-        if told == "tool":
-            results = usual_results(turn)
-            for number, (result, text) in enumerate(results):
-                message = {"role": told, "tool_call_id": self._own_id(result.id, at, number), "content": text}
-                if quirks.result_names and result.name is not None:
-                    message["name"] = self._own_name(result.name, at, number)
-                written.append(message)
-            return bool(results)
-        if told != "assistant":
-            text = usual_text(turn)
-            if text:
-                written.append({"role": self._system if told == "system" else told, "content": text})
-            return text != ""
-        said = None if self._thinks else usual_said(turn)
-        if said is None:
-            return False
-        message = {"role": told}
-        if said[0]:
-            message["content"] = said[0]
-        elif quirks.content_of_calls is not None:
-            message["content"] = quirks.content_of_calls
-        if said[1]:
-            calls: list[JsonObject] = []
-            for number, call in enumerate(said[1], 1 if said[0] else 0):
-                own_id, name = self._own_id(call.id, at, number), self._own_name(call.name, at, number)
-                function = {"name": name, "arguments": call.arguments or self._no_arguments}
-                calls.append({"id": own_id, "type": "function", "function": function})
-            message["tool_calls"] = calls
-        written.append(message)
-        return True
+    def _write_in_order(self, written: list[JsonObject]) -> None:
+        """Write each turn as one message, or as one for each result."""
+        turns = self._prompt.turns
+        shapes: Sequence[Shape | None] = self._looked.shapes
+        if self._thinks:  # each message of the assistant has its thoughts beside it
+            shapes = [None if turn.role == "assistant" else shape for turn, shape in zip(turns, shapes, strict=True)]
+        for at, shape in enumerate(shapes):
+            if type(shape) is str:
+                written.append({"role": turns[at].role, "content": shape})
+            elif type(shape) is tuple:
+                written.append(self._usual_calls(shape, at))
+            elif type(shape) is list:
+                self._usual_results(shape, at, written)
+            elif turns[at].parts:
+                self._write_message(message_of(at, turns[at]), written)
+
+    def _usual_calls(self, shape: Calls, at: int) -> JsonObject:
+        text, called = shape
+        message: JsonObject = {"role": "assistant"}
+        if text:
+            message["content"] = text
+        elif self._quirks.content_of_calls is not None:
+            message["content"] = self._quirks.content_of_calls
+        calls: list[JsonObject] = []
+        for number, call in enumerate(called, 1 if text else 0):
+            own_id, name = self._own_id(call.id, at, number), self._own_name(call.name, at, number)
+            function = {"name": name, "arguments": call.arguments or self._no_arguments}
+            calls.append({"id": own_id, "type": "function", "function": function})
+        message["tool_calls"] = calls
+        return message
+
+    def _usual_results(self, shape: Results, at: int, written: list[JsonObject]) -> None:
+        for number, (result, text) in enumerate(shape):
+            message: JsonObject = {
+                "role": "tool", "tool_call_id": self._own_id(result.id, at, number), "content": text,
+            }  # fmt: skip
+            if self._quirks.result_names and result.name is not None:
+                message["name"] = self._own_name(result.name, at, number)
+            written.append(message)
 
     def _own_id(self, call_id: str, at: int, number: int) -> str:
         ids = self._ids
@@ -148,7 +154,7 @@ class HistoryWriter:
 
     def _note_extras(self) -> None:
         """Note the members of parts and turns that Chat Completions do not define: no reader of them makes any."""
-        for at, turn in enumerate(self._prompt.turns):
+        for at, turn in self._looked.unusual:
             if turn.extra:
                 self._note_extra(f"turns[{at}]", turn.extra)
             for number, part in enumerate(turn.parts):

@@ -10,6 +10,7 @@ the id of a call behind ``__thought__`` (LiteLLM).
 """
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -76,22 +77,42 @@ class MessageReader:
         #: Their ids by the name of the tool, and all under ``None``, in their order; ``None`` until somebody asks.
         self._queues: dict[str | None, deque[str]] | None = None
 
-    def read_usual(self, message: JsonObject) -> bool:
-        """Read ``message`` if it is text alone, calls, or a result that names its call, and holds nothing else. It
-        means what :meth:`read` makes of it, and returns whether it is read."""
-        role, content, size = message.get("role"), message.get("content"), len(message)
+    def read_all(self, messages: Sequence[object]) -> None:
+        """Read all messages. Most are text alone, calls, or a result that names its call, and hold nothing else: those
+        need not be looked through. They mean what :meth:`read` makes of them."""
+        turns, last = self._turns, len(messages) - 1
+        for number, message in enumerate(messages):
+            if type(message) is dict:
+                role, content = message.get("role"), message.get("content")
+                if type(content) is str and content and len(message) == 2:
+                    if role == "user":
+                        if self._results:
+                            self._close_results()
+                        turns.append(Turn("user", (Text(content),)))
+                        continue
+                    if role == "assistant":
+                        if self._results:
+                            self._close_results()
+                        if self._called:
+                            self._set_called([])
+                        turns.append(Turn("assistant", (Text(content),)))
+                        continue
+                if self._read_usual(message, role, content):
+                    continue
+            self.read(number, message, last=number == last)
+
+    def _read_usual(self, message: JsonObject, role: object, content: object) -> bool:
+        """Read ``message`` if it is a usual one, but not of the user, and not text alone of the assistant; returns
+        whether it is read."""
+        size = len(message)
         if role == "assistant":
-            calls: list[ToolCall] = []
-            if "tool_calls" in message:
-                calls = _usual_calls(message["tool_calls"])
-                if not calls or size > (3 if "content" in message else 2):
-                    return False
-            elif size != 2:
+            calls = _usual_calls(message.get("tool_calls"))
+            if not calls or size > (3 if "content" in message else 2):
                 return False
             parts: tuple[Part, ...]
             if type(content) is str and content:
-                parts = (Text(content), *calls) if calls else (Text(content),)
-            elif calls and (content is None or content == ""):
+                parts = (Text(content), *calls)
+            elif content is None or content == "":
                 parts = tuple(calls)
             else:
                 return False
@@ -102,12 +123,7 @@ class MessageReader:
             return True
         if type(content) is not str or not content:
             return False
-        if role == "user" and size == 2:
-            if self._results:
-                self._close_results()
-            self._turns.append(Turn("user", (Text(content),)))
-            return True
-        if (role == "system" or role == "developer") and size == 2:
+        if size == 2 and (role == "system" or role == "developer"):
             if self._results:
                 self._close_results()
             if self._turns:

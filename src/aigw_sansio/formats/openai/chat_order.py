@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ...prompt import Role, ToolCall, ToolCallResponse, Turn
 from ..request_tools import Placed, mapped, place_of
 from ..translation import Note
+from ..usual import Looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +26,21 @@ class Message:
     name: str | None = None
 
 
-def is_in_order(turns: Sequence[Turn]) -> bool:
+def is_in_order(turns: Sequence[Turn], looked: Looked) -> bool:
     """Whether each turn is a message as it stands: every result is in one turn directly behind its call. So it nearly
-    always is, and :func:`in_order` would give a message for each turn that is not empty."""
-    called: set[str] | None = None
-    behind_tools = False
-    for turn in turns:
-        if turn.role == "tool":
-            if called is None or behind_tools:
-                return False
-            for part in turn.parts:
-                if type(part) is not ToolCallResponse or part.id not in called:
-                    return False
-            behind_tools = True
+    always is, and :func:`in_order` would give a message for each turn that is not empty. ``looked``: the turns."""
+    for at, shape in enumerate(looked.shapes):
+        if type(shape) is str or type(shape) is tuple:
             continue
-        called, behind_tools = None, False
+        turn = turns[at]
+        called: set[str] = set()
+        if turn.role == "tool" and at:
+            called = {part.id for part in turns[at - 1].parts if type(part) is ToolCall}
         for part in turn.parts:
-            if type(part) is ToolCall:
-                if called is None:
-                    called = {part.id}
-                else:
-                    called.add(part.id)
-            elif type(part) is ToolCallResponse:
+            if type(part) is ToolCallResponse:
+                if part.id not in called:
+                    return False
+            elif turn.role == "tool":
                 return False
     return True
 

@@ -64,9 +64,7 @@ def _read(body: JsonObject, notes: list[Note]) -> Prompt:
     messages = get_array(body, "messages")
     if body.get("messages") is None:
         raise refusal("messages", "It must be an array.")
-    for number, message in enumerate(messages):
-        if type(message) is not dict or not reader.read_usual(message):
-            reader.read(number, message, last=number == len(messages) - 1)
+    reader.read_all(messages)
     seldom = {} if _SELDOM.isdisjoint(body) else _read_seldom(body, notes, extra)
     return Prompt(
         model=get_text(body, "model") or "",

@@ -28,6 +28,7 @@ from ..request_tools import (
     own_tier,
 )
 from ..translation import Note, Refused, WireRequest
+from ..usual import look_at
 from .chat_history import HistoryWriter
 from .chat_tools import write_tools
 from .like import RESPONSES_MEMBERS, Quirks
@@ -50,7 +51,8 @@ def write_like(prompt: Prompt, notes: list[Note], quirks: Quirks) -> WireRequest
 
 
 def _write(prompt: Prompt, notes: list[Note], quirks: Quirks) -> WireRequest | Refused:
-    refused = drop_unsupported(prompt, notes, _all_but(quirks.lacks), quirks.name)
+    looked = look_at(prompt.turns)
+    refused = drop_unsupported(prompt, looked, notes, _all_but(quirks.lacks), quirks.name)
     if refused is not None:
         return refused
     reasoning = quirks.write_reasoning(prompt, notes)
@@ -58,14 +60,14 @@ def _write(prompt: Prompt, notes: list[Note], quirks: Quirks) -> WireRequest | R
     if quirks.model_lacks is not None:
         own = quirks.model_lacks(prompt, reasoning)
         if own:
-            refused = drop_unsupported(prompt, notes, _all_but(own), "The model")
+            refused = drop_unsupported(prompt, looked, notes, _all_but(own), "The model")
             if refused is not None:
                 return refused
             lacks |= own
     prompt = _without(prompt, lacks)
     prompt, form = _output(prompt, notes, quirks)
     names = NameMap(quirks.names, notes)
-    history = HistoryWriter(prompt, quirks, names, notes, _marks(prompt, notes, quirks))
+    history = HistoryWriter(prompt, looked, quirks, names, notes, _marks(prompt, notes, quirks))
     tool_mark = history.parts.mark if quirks.cache_marks == "cache_control" else _NoMark(notes, quirks.name).mark
     tools = write_tools(prompt, quirks, names, notes, tool_mark)
     body: JsonObject = {"model": prompt.model} if prompt.model else {}

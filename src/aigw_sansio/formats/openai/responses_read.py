@@ -8,6 +8,7 @@ calls of tools that follow each other are one assistant's turn. Items that only 
 OpenAI needs of the others (``id``, ``phase``, ``namespace``) is ``item`` of a part.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -71,9 +72,7 @@ def read_input(value: object) -> tuple[Turn, ...]:
     if type(value) is not list:
         raise refusal("input", "It must be a string or an array.")
     reader = ItemReader()
-    for at, item in enumerate(value):
-        if type(item) is not dict or not reader.read_usual(item):
-            reader.read(as_object(item, f"input[{at}]"), f"input[{at}].")
+    reader.read_all(value)
     return tuple([Turn(role, tuple(parts)) for role, parts in reader.turns])
 
 
@@ -88,19 +87,27 @@ class ItemReader:
         #: Another vendor's data for the next call of a tool.
         self._signature: Opaque | None = None
 
-    def read_usual(self, item: JsonObject) -> bool:
-        """Read ``item`` if it is a message of one text, a call of a function or its result, without other members. It
-        means what :meth:`read` makes of it."""
-        kind, size = item.get("type"), len(item)
-        if kind == "message" or kind is None:
-            role, text = item.get("role"), _usual_content(item.get("content"))
-            if size != (2 if kind is None else 3) or not text or not (role == "user" or role == "assistant"):
-                return False
-            if role == "user":
-                self.turns.append(("user", [Text(text)]))
-            else:
-                self._add("assistant", [Text(text)])
-            return True
+    def read_all(self, items: Sequence[object]) -> None:
+        """Read all items. Most are a message of one text, a call of a function or its result, without other members:
+        those need not be looked through. They mean what :meth:`read` makes of them."""
+        for at, item in enumerate(items):
+            if type(item) is dict:
+                kind, role = item.get("type"), item.get("role")
+                if role == "user" or role == "assistant":
+                    text = _usual_content(item.get("content"))
+                    if text and ((kind == "message" and len(item) == 3) or (kind is None and len(item) == 2)):
+                        if role == "user":
+                            self.turns.append(("user", [Text(text)]))
+                        else:
+                            self._add("assistant", [Text(text)])
+                        continue
+                elif self._read_usual(item, kind):
+                    continue
+            self.read(as_object(item, f"input[{at}]"), f"input[{at}].")
+
+    def _read_usual(self, item: JsonObject, kind: object) -> bool:
+        """Read ``item`` if it is a usual call or its result; returns whether it is read."""
+        size = len(item)
         call_id = item.get("call_id")
         if type(call_id) is not str or not call_id:
             return False

@@ -19,6 +19,7 @@ from ..client_values import get_flag, get_integer, get_number, get_text
 from ..refusing import RequestRefused
 from ..request_tools import drop_unsupported, dropped, mapped, own_tier
 from ..translation import Note, Refused, WireRequest
+from ..usual import Looked, look_at
 from .models import takes_cache_marks
 from .responses_read import read_input
 from .responses_settings import (
@@ -152,22 +153,23 @@ def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
     Refused: audio output, several choices, tools of other vendors, media that OpenAI does not fetch or take, and log
     probabilities of a model that reasons.
     """
-    refused = drop_unsupported(prompt, notes, _SUPPORTED, _TARGET)
+    looked = look_at(prompt.turns)
+    refused = drop_unsupported(prompt, looked, notes, _SUPPORTED, _TARGET)
     if refused is not None:
         return refused
     try:
-        return WireRequest(method="POST", path="responses", headers=(), body=_write(prompt, notes))
+        return WireRequest(method="POST", path="responses", headers=(), body=_write(prompt, looked, notes))
     except RequestRefused as failure:
         return failure.refused
 
 
-def _write(prompt: Prompt, notes: list[Note]) -> JsonObject:
+def _write(prompt: Prompt, looked: Looked, notes: list[Note]) -> JsonObject:
     names = name_map(notes)
     body: JsonObject = {"model": prompt.model}
     first = _write_instructions(prompt, notes, body)
     # Tools come first: notes then name the definition of a tool, and not a call of it.
     tools = write_tools(prompt, notes, names)
-    body["input"] = ItemWriter(prompt, notes, names).write(first)
+    body["input"] = ItemWriter(prompt, looked, notes, names).write(first)
     if tools:
         body["tools"] = tools
     choice = write_choice(prompt, notes, names)

@@ -35,7 +35,7 @@ from ...prompt import (
 from ..refusing import refusal
 from ..request_tools import RESPONSES_IDS, IdMap, NameMap, data_url, drop_names, dropped, mapped, place_of
 from ..translation import Note
-from ..usual import usual_results, usual_said, usual_text
+from ..usual import Calls, Looked, Results
 from .models import takes_cache_marks
 from .responses_read import AUDIO_TYPES, is_content, is_own
 
@@ -67,10 +67,11 @@ def _short(content: list[JsonObject]) -> object:
 class ItemWriter:
     """Writes the items of one request. Call :meth:`write` once."""
 
-    __slots__ = ("_calls", "_ids", "_items", "_marks", "_names", "_notes", "_own", "_prompt")
+    __slots__ = ("_calls", "_ids", "_items", "_looked", "_marks", "_names", "_notes", "_own", "_prompt")
 
-    def __init__(self, prompt: Prompt, notes: list[Note], names: NameMap) -> None:
+    def __init__(self, prompt: Prompt, looked: Looked, notes: list[Note], names: NameMap) -> None:
         self._prompt = prompt
+        self._looked = looked
         self._notes = notes
         self._names = names
         self._ids = IdMap(RESPONSES_IDS, notes)
@@ -91,9 +92,19 @@ class ItemWriter:
                 content, members = [], own
             content.append(self._text(text, "input_text", f"instructions[{at}]"))
         self._message("system", content, members)
-        drop_names(self._prompt.turns, self._notes, "OpenAI Responses")
-        for at, turn in enumerate(self._prompt.turns):
-            if self._usual(turn, at):
+        drop_names(self._looked, self._notes, "OpenAI Responses")
+        turns, items = self._prompt.turns, self._items
+        for at, shape in enumerate(self._looked.shapes):
+            turn = turns[at]
+            if type(shape) is str:
+                if not _has_item(turn.parts[0]):
+                    items.append({"type": "message", "role": turn.role, "content": shape})
+                    continue
+            elif type(shape) is tuple:
+                if not any(map(_has_item, turn.parts)):
+                    self._usual_calls(shape, at)
+                    continue
+            elif type(shape) is list and self._usual_results(shape, at):
                 continue
             for member in turn.extra:
                 dropped(self._notes, f"turns[{at}].extra.{member[:60]}", "OpenAI Responses does not define it.")
@@ -103,33 +114,11 @@ class ItemWriter:
                 self._other(turn, f"turns[{at}]")
         return self._items
 
-    def _usual(self, turn: Turn, at: int) -> bool:
-        """Write ``turn`` if it is a usual one, which nobody need be told of; returns whether it is."""
-        role, items = turn.role, self._items
-        if role == "tool":
-            results = usual_results(turn)
-            for result, _ in results:
-                if result.item or self._calls.get(result.id) is not False:
-                    return False
-            for number, (result, text) in enumerate(results):
-                call_id = result.id if self._ids.keeps(result.id) else self._ids.fit(result.id, place_of(at, number))
-                items.append({"type": "function_call_output", "call_id": call_id, "output": text})
-            return bool(results)
-        if role != "assistant":
-            text = usual_text(turn)
-            if not text or _has_item(turn.parts[0]):
-                return False
-            items.append({"type": "message", "role": role, "content": text})
-            return True
-        said = usual_said(turn)
-        if said is None:
-            return False
-        for part in turn.parts:
-            if _has_item(part):
-                return False
-        if said[0]:
-            items.append({"type": "message", "role": "assistant", "content": said[0]})
-        for number, call in enumerate(said[1], 1 if said[0] else 0):
+    def _usual_calls(self, shape: Calls, at: int) -> None:
+        text, calls = shape
+        if text:
+            self._items.append({"type": "message", "role": "assistant", "content": text})
+        for number, call in enumerate(calls, 1 if text else 0):
             call_id, name, arguments = call.id, call.name, call.arguments
             self._calls[call_id] = False
             if not self._ids.keeps(call_id):
@@ -138,7 +127,16 @@ class ItemWriter:
                 name = self._names.fit(name, place_of(at, number))
             if not arguments.strip():
                 arguments = self._no_arguments(place_of(at, number))
-            items.append({"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments})
+            self._items.append({"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments})
+
+    def _usual_results(self, shape: Results, at: int) -> bool:
+        """Write the results, if each is one of a function that was called; returns whether it is so."""
+        for result, _ in shape:
+            if result.item or self._calls.get(result.id) is not False:
+                return False
+        for number, (result, text) in enumerate(shape):
+            call_id = result.id if self._ids.keeps(result.id) else self._ids.fit(result.id, place_of(at, number))
+            self._items.append({"type": "function_call_output", "call_id": call_id, "output": text})
         return True
 
     # -- turns of the user, of tools, and instructions ---------------------------------------------------------------

@@ -9,6 +9,7 @@ from aigw_sansio.formats.gemini.declarations import name_map
 from aigw_sansio.formats.gemini.models import rules_of
 from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.formats.translation import Note
+from aigw_sansio.formats.usual import look_at
 from aigw_sansio.prompt import (
     Audio,
     Blob,
@@ -38,7 +39,7 @@ def contents(
 ) -> list[Any]:
     told: list[Note] = [] if notes is None else notes
     prompt = Prompt(model=model, turns=turns, maker=maker)
-    return ContentWriter(prompt, told, name_map(told), rules_of(model), vertex=vertex).write()
+    return ContentWriter(prompt, look_at(turns), told, name_map(told), rules_of(model), vertex=vertex).write()
 
 
 def model_parts(*parts: Part, **more: Any) -> Any:

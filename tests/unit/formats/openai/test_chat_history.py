@@ -9,6 +9,7 @@ from aigw_sansio.formats.openai.quirks import LOOK_ALIKES, OPENAI
 from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.formats.request_tools import NameMap
 from aigw_sansio.formats.translation import Note
+from aigw_sansio.formats.usual import look_at
 from aigw_sansio.formats.workers_ai_request import WORKERS_AI
 from aigw_sansio.prompt import (
     Audio,
@@ -39,7 +40,7 @@ IMAGE = Image(Blob("AAAA", "image/png"))
 
 def write(prompt: Prompt, quirks: Quirks = OPENAI) -> tuple[list[JsonObject], list[str]]:
     notes: list[Note] = []
-    written = HistoryWriter(prompt, quirks, NameMap(quirks.names, notes), notes, None).write()
+    written = HistoryWriter(prompt, look_at(prompt.turns), quirks, NameMap(quirks.names, notes), notes, None).write()
     return written, [f"{note.kind} {note.field}" for note in notes]
 
 

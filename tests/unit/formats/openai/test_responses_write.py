@@ -8,6 +8,7 @@ from aigw_sansio.formats.openai.responses_tools import name_map
 from aigw_sansio.formats.openai.responses_write import ItemWriter
 from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.formats.translation import Note
+from aigw_sansio.formats.usual import look_at
 from aigw_sansio.prompt import (
     Audio,
     Blob,
@@ -38,7 +39,8 @@ def items(
     *turns: Turn, model: str = "gpt-5.6", maker: str = "", notes: list[Note] | None = None
 ) -> list[dict[str, Any]]:
     told: list[Note] = [] if notes is None else notes
-    return ItemWriter(Prompt(model=model, turns=turns, maker=maker), told, name_map(told)).write({})
+    prompt = Prompt(model=model, turns=turns, maker=maker)
+    return ItemWriter(prompt, look_at(turns), told, name_map(told)).write({})
 
 
 def one(part: Part, role: Role = "user", **more: Any) -> dict[str, Any]:
