@@ -9,7 +9,8 @@ SDK do around them, so the ratios are the least there are. JSON alone is what re
 provider's takes, with nothing between.
 
 The last table is of a whole ``Gateway``: a streamed chunk of a step with the provider ``compat``, beside the same chunk
-of a step that names the provider itself and gets it as it is. ``--gateway`` prints that table alone.
+of a step that names the provider itself and gets it as it is. ``--gateway`` prints that table alone, and
+``--requests`` those of requests.
 """
 
 import argparse
@@ -95,6 +96,8 @@ def show(label: str, times: Mapping[str, float], ratios: list[float]) -> None:
     if "litellm" in times:
         ratios.append(times["litellm"] / times["here"])
         row += f"{times['litellm']:>12.2f}{ratios[-1]:>8.1f}x"
+    if "json" in times:
+        row += f"{times['json']:>12.2f}"
     print(row, flush=True)
 
 
@@ -227,6 +230,7 @@ def main() -> None:
     parser.add_argument("--litellm", metavar="PYTHON", type=Path, help="interpreter of an environment with LiteLLM")
     parser.add_argument("--quick", action="store_true", help="3 rounds instead of 9")
     parser.add_argument("--gateway", action="store_true", help="the table of the gateway alone")
+    parser.add_argument("--requests", action="store_true", help="the tables of requests alone")
     args = parser.parse_args()
     rounds = 3 if args.quick else 9
     if not args.gateway:
@@ -238,11 +242,13 @@ def main() -> None:
                 print(f"  request of {size} KiB: {len(json.dumps(request('openai-chat', size * KIB)))} bytes")
                 for text in (True, False):
                     requests(lite, size * KIB, rounds, text=text)
-            chunks(lite, rounds)
+            if not args.requests:
+                chunks(lite, rounds)
         finally:
             if lite is not None:
                 lite.close()
-    gateway(rounds)
+    if not args.requests:
+        gateway(rounds)
 
 
 if __name__ == "__main__":
