@@ -7,6 +7,7 @@ Decides: just that. Must not know: endpoints, and what the hosts are asked for. 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 
 from ..config import Config, ProviderSettings
 from ..origin import read_proxy
@@ -20,17 +21,26 @@ from .target import RefusedTarget, parse_base_url
 
 def known_hosts(config: Config, rows: Mapping[str, Provider] = NO_ROWS) -> frozenset[str]:
     """The hosts of all providers, and those that give access tokens. ``rows``: the host's own providers, by slug."""
-    few = {name: variable.values for name, variable in VARIABLES.items()}
-    found = set(_hosts([TOKEN_URI], {}))
-    found.update(_proxy(config.proxy))
-    for row in (*REGISTRY.values(), *rows.values()):
-        found.update(row.known_hosts, _hosts(_urls(row), few))
+    found = set(_built_in())
+    found.update(_proxy(config.proxy), _hosts_of_rows(rows.values()))
     for settings in (config.providers, *(gateway.provider_settings for gateway in config.gateways.values())):
         for slug, own in settings.items():
             found.update(_hosts([url for url in (own.base_url, own.realtime_url) if url], {}), _proxy(own.proxy))
             if (named := REGISTRY.get(slug) or rows.get(slug)) is not None:
                 found.update(_hosts_of_key(named, own))
     return frozenset(found)
+
+
+@cache  # nothing else in the making of a gateway costs as much
+def _built_in() -> frozenset[str]:
+    return frozenset((*_hosts([TOKEN_URI], {}), *_hosts_of_rows(REGISTRY.values())))
+
+
+def _hosts_of_rows(rows: Iterable[Provider]) -> Iterator[str]:
+    few = {name: variable.values for name, variable in VARIABLES.items()}
+    for row in rows:
+        yield from row.known_hosts
+        yield from _hosts(_urls(row), few)
 
 
 def _proxy(url: Secret | None) -> Iterator[str]:

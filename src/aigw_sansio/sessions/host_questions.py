@@ -59,15 +59,15 @@ class HostQuestions:
         services: Services,
         *,
         refusal: Callable[[PendingCreate, Question, Answer], Fault | None],
-        checked: Callable[[PendingCreate, Fault | list[Answer], float], None],
+        checked: Callable[[PendingCreate, Sequence[Question], Fault | list[Answer], float], None],
         fetched: Callable[[PendingCreate, Fault | None, float], None],
         waits: Callable[[float], None],
         overfull: Callable[[], Fault | None],
     ) -> None:
         """``refusal`` says why an answer refuses the request. ``checked`` is told once of each :meth:`check` that was
-        not withdrawn: the fault, or all answers in the order of their questions; ``fetched`` of each :meth:`fetch`: why
-        its media may not be kept, if so. ``waits`` is told when another answer is waited for than before. ``overfull``
-        is asked when media have come: why they are too many to be kept, if they are."""
+        not withdrawn: its questions, and the fault, or all answers in the order of the questions; ``fetched`` of each
+        :meth:`fetch`: why its media may not be kept, if so. ``waits`` is told when another answer is waited for than
+        before. ``overfull`` is asked when media have come: why they are too many to be kept, if they are."""
         self._services = services
         self._refusal = refusal
         self._checked = checked
@@ -103,12 +103,12 @@ class HostQuestions:
         fault = self._refusal(pending, questions[len(answers)], answer)
         answers.append(answer)
         if fault is not None:
-            self._checked(pending, fault, now)
+            self._checked(pending, questions, fault, now)
         elif len(answers) < len(questions):
             self._ask(pending, questions, answers, now)
             self._waits(now)
         else:
-            self._checked(pending, answers, now)
+            self._checked(pending, questions, answers, now)
 
     def fetch(self, pending: PendingCreate, urls: Sequence[str], client: ClientInfo, now: float) -> None:
         """Ask the host for what is at ``urls``, which differ; there is at least one. ``fetched`` is told of ``pending``
@@ -180,7 +180,9 @@ def _nobody_refuses(pending: PendingCreate, question: Question, answer: Answer) 
     """The session has ended, and is not told."""
 
 
-def _nobody_decides(pending: PendingCreate, outcome: Fault | list[Answer], now: float) -> None:
+def _nobody_decides(
+    pending: PendingCreate, questions: Sequence[Question], outcome: Fault | list[Answer], now: float
+) -> None:
     """The session has ended, and is not told."""
 
 

@@ -74,13 +74,15 @@ class Intake:
         self.questions.close()
         self._decided = _nobody_is_told
 
-    def _checked(self, pending: PendingCreate, outcome: Fault | list[Answer], now: float) -> None:
+    def _checked(
+        self, pending: PendingCreate, questions: Sequence[Question], outcome: Fault | list[Answer], now: float
+    ) -> None:
         if isinstance(outcome, Fault):
             self._decided(pending, outcome, now)
         elif pending.plan is None:
             self._plan(pending, now)
         else:
-            self._admitted(pending, pending.plan, outcome, now)
+            self._admitted(pending, pending.plan, questions, outcome, now)
 
     def _plan(self, pending: PendingCreate, now: float) -> None:
         """The tokens are right: make the plan, and ask about it."""
@@ -110,13 +112,16 @@ class Intake:
         )
 
     def _admitted(
-        self, pending: PendingCreate, planned: Sequence[PlannedStep] | Draft, answers: list[Answer], now: float
+        self,
+        pending: PendingCreate,
+        planned: Sequence[PlannedStep] | Draft,
+        questions: Sequence[Question],
+        answers: list[Answer],
+        now: float,
     ) -> None:
         """The host lets the request go. With the keys that it has found, the plan is another one."""
-        client, steps = self._client, pending.create.steps
-        questions = policy_questions(client, steps, steps_of(planned), pending.log_id)
         pending = pending._replace(plan=None)
-        if keys := found_keys(client, steps, steps_of(planned), questions, answers):
+        if keys := found_keys(self._client, pending.create.steps, steps_of(planned), questions, answers):
             pending = pending._replace(keys=keys)
             self._go(pending, self._make(pending, now), now)
         else:

@@ -77,6 +77,8 @@ def found_keys(
 ) -> dict[int, tuple[str, Key]]:
     """The keys among the ``answers`` to ``questions``: by step, each with its provider."""
     given = [(question, answer) for question, answer in zip(questions, answers, strict=True) if type(answer) is Key]
+    if not given:
+        return {}
     return {
         index: (lookup.provider, key)
         for index, lookup in _lookups(client, steps, planned)

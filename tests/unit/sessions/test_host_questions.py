@@ -1,5 +1,7 @@
 """Requests that the host judges and whose media it fetches, each decided once or never."""
 
+from collections.abc import Sequence
+
 import pytest
 from tests.rigs.core_rig import Rig
 from tests.rigs.steps import client
@@ -41,6 +43,7 @@ class Host(Rig):
         self.fault: Fault | None = None  # why media may not be kept
         self.media: list[GivenMedia] = []
         self.urls: list[tuple[AskId, str]] = []
+        self.checked: dict[str, list[Question]] = {}
         self.checks = HostQuestions(
             self.services,
             refusal=self._refusal,
@@ -53,7 +56,10 @@ class Host(Rig):
     def _refusal(self, pending: PendingCreate, question: Question, answer: Answer) -> Fault | None:
         return refusal(question, answer, len(pending.create.steps))
 
-    def _checked(self, pending: PendingCreate, outcome: Fault | list[Answer], now: float) -> None:
+    def _checked(
+        self, pending: PendingCreate, questions: Sequence[Question], outcome: Fault | list[Answer], now: float
+    ) -> None:
+        assert questions is self.checked.pop(pending.event_id)
         if isinstance(outcome, Fault):
             self._decided(pending, outcome, now)
         else:
@@ -71,7 +77,8 @@ class Host(Rig):
     def check(self, event_id: str, *tokens: str) -> PendingCreate:
         create = Create(event_id, [])
         pending = PendingCreate(create=create, event_id=event_id, log_id=f"log-{event_id}", size=9)
-        self.checks.check(pending, [Authenticate("acme", "main", Secret(token)) for token in tokens], self.now)
+        self.checked[event_id] = [Authenticate("acme", "main", Secret(token)) for token in tokens]
+        self.checks.check(pending, self.checked[event_id], self.now)
         self.questions()
         return pending
 
