@@ -1,7 +1,7 @@
 """What one message costs on the hot paths, in bytecodes, so that it does not creep up unseen.
 
 Every limit and every law costs each message something. Together they may cost five in a hundred of what a message cost
-when there were none. The numbers hold for CPython 3.11; other versions count differently.
+when there were none; those of clients without bytes began with these limits. The numbers hold for CPython 3.11; other versions count differently.
 """
 
 import sys
@@ -10,6 +10,7 @@ import pytest
 from tests.rigs.compiled import COMPILED
 from tests.rigs.core_relay import CoreRelay
 from tests.rigs.core_stream import Rig, chunk
+from tests.rigs.message_costs import MessageRelay, MessageStream
 from tests.rigs.meter import cost_of
 
 from aigw_sansio.wires.websocket.frames import encode_frame
@@ -43,3 +44,26 @@ def test_a_streamed_chunk(per_read: int, without: float) -> None:
     rig.run(read, 2)
     spent = cost_of(lambda: rig.run(read, ROUNDS)).bytecodes
     assert spent / ROUNDS / per_read <= 1.05 * without
+
+
+@pytest.mark.parametrize(("listens", "size", "first"), [
+    (False, 200, 2016),
+    (False, 4096, 2016),
+    (True, 200, 2720),
+    (True, 4096, 2720),
+])  # fmt: skip
+def test_an_echoed_relay_message_of_a_client_without_bytes(listens: bool, size: int, first: int) -> None:
+    relay = MessageRelay(listens=listens)
+    text = b"{" + b"x" * (size - 1)
+    down = encode_frame(0x81, text, None)
+    relay.echo(text, down)
+    spent = cost_of(lambda: [relay.echo(text, down) for _ in range(ROUNDS)]).bytecodes
+    assert spent / ROUNDS <= 1.05 * first
+
+
+@pytest.mark.parametrize(("per_read", "first"), [(1, 1295), (20, 398.3)])
+def test_a_streamed_chunk_of_a_client_without_bytes(per_read: int, first: float) -> None:
+    stream, read = MessageStream(), chunk() * per_read
+    assert stream.run(read, 2) == 2 * per_read
+    spent = cost_of(lambda: stream.run(read, ROUNDS)).bytecodes
+    assert spent / ROUNDS / per_read <= 1.05 * first
