@@ -1,22 +1,26 @@
-"""A build hook: the compiled core keeps its docstrings.
+"""A build hook: the compiled core keeps its docstrings and its signatures.
 
-Decides: where a docstring of the sources stands in the C that mypyc has written from them. Must not know: what is
-compiled. It is no part of any package that is installed.
+Decides: where a docstring of the sources stands in the C that mypyc has written from them, and how a signature is
+written. Must not know: what is compiled. It is no part of any package that is installed.
 
-mypyc 2.4 writes the signatures of functions, methods and classes to C, and leaves their docstrings out, so ``help()``
-would be empty. They cannot be set at run time: a method of C is read-only. So they are put into the C, before it is
-compiled: hatch-mypyc's generated ``setup.py`` calls :func:`mypycify` below instead of mypyc's own.
+mypyc 2.4 leaves docstrings out of its C, so ``help()`` would be empty. It writes signatures without types, and none at
+all if a default is no literal. All of this cannot be set at run time: a method of C is read-only. So it is put into the
+C, before it is compiled: hatch-mypyc's generated ``setup.py`` calls :func:`mypycify` below instead of mypyc's own.
+
+:func:`inspect.signature` reads the first line, and takes no types there (CPython, ``_signature_fromstr``). So those
+stand with the names once more where the docstring begins, as C extensions commonly have it.
 """
 
 import ast
+import copy
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-#: A signature; there is none if a default is no literal.
+#: A signature of mypyc's; there is none if a default is no literal.
 _TEXT = r'(?:NULL|"((?:[^"\\]|\\.)*)")'
 _FUNCTION = re.compile(rf"(\(PyCFunction\)CPyPy_(\w+),\s+[A-Z_| ]+, PyDoc_STR\(){_TEXT}")
 _CLASS = re.compile(
@@ -24,6 +28,17 @@ _CLASS = re.compile(
 )
 _PROPERTY = re.compile(r'(\{"(\w+)",\s+\(getter\)(\w+)_get_\2,\s+(?:\(setter\)\w+|NULL),\s+)NULL(, NULL\})')
 _MODULE = re.compile(r'(PyModuleDef_HEAD_INIT,\s+"([\w.]+)",\s+)NULL, /\* docstring \*/')
+#: A longer signature with types has a line for each parameter.
+_LINE = 100
+
+
+class _Told(NamedTuple):
+    """What the sources say of a function or class: its ``docstring``, and its signature as C has it and with types;
+    both are empty if it is that of a base class, or a property's."""
+
+    docstring: str
+    signature: str = ""
+    typed: str = ""
 
 
 class DocstringsHook(BuildHookInterface):
@@ -62,45 +77,115 @@ def mypycify(paths: list[str], **options: Any) -> Any:
 def with_docstrings(text: str, sources: dict[str, str]) -> str:
     """The C ``text`` with the docstrings of ``sources``, by their paths."""
     modules: dict[str, str] = {}
-    inner: dict[str, str | None] = {}
+    inner: dict[str, _Told | None] = {}
     for path, source in sources.items():
         tree = ast.parse(source)
         parts = list(Path(path).with_suffix("").parts)
         parts = parts[parts.index("src") + 1 :] if "src" in parts else parts
         modules[".".join(parts)] = ast.get_docstring(tree) or ""
-        for name, docstring in _docstrings(tree):
+        for name, told in _told(tree):
             for begin in range(len(parts) + 1):  # mypyc names a module by as few of its last parts as are unambiguous
                 key = "___".join([*parts[begin:], name])
-                inner[key] = docstring if inner.get(key, docstring) == docstring else None
+                inner[key] = told if inner.get(key, told) == told else None
     for pattern in (_FUNCTION, _CLASS):
         text = pattern.sub(lambda found: f"{found[1]}{_with_signature(found[3], inner.get(found[2]))}", text)
-    text = _PROPERTY.sub(lambda found: f"{found[1]}{_or_null(inner.get(f'{found[3]}___{found[2]}'))}{found[4]}", text)
-    return _MODULE.sub(lambda found: f"{found[1]}{_joined('', modules.get(found[2]))}, /* docstring */", text)
+    text = _PROPERTY.sub(lambda found: f"{found[1]}{_plain(inner.get(f'{found[3]}___{found[2]}'))}{found[4]}", text)
+    return _MODULE.sub(lambda found: f"{found[1]}{_literal(modules.get(found[2], ''))}, /* docstring */", text)
 
 
-def _docstrings(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """The docstrings of functions and classes, by their names in C."""
+def _told(tree: ast.Module) -> Iterator[tuple[str, _Told]]:
+    """What is told of functions and classes, by their names in C."""
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            yield node.name, ast.get_docstring(node) or ""
-        if isinstance(node, ast.ClassDef):
+        if isinstance(node, ast.FunctionDef):
+            yield node.name, _told_of(node, node.name)
+        elif isinstance(node, ast.ClassDef):
+            made = _Told("")
             for member in node.body:
                 if isinstance(member, ast.FunctionDef):
-                    yield f"{node.name}___{member.name}", ast.get_docstring(member) or ""
+                    yield f"{node.name}___{member.name}", _told_of(member, member.name, is_method=True)
+                    if member.name == "__init__":
+                        made = _told_of(member, node.name, is_method=True, is_class=True)
+            yield node.name, made._replace(docstring=ast.get_docstring(node) or "")
 
 
-def _with_signature(signature: str | None, docstring: str | None) -> str:
-    return _or_null(docstring) if signature is None else _joined(signature, docstring)
+def _told_of(node: ast.FunctionDef, name: str, *, is_method: bool = False, is_class: bool = False) -> _Told:
+    decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+    is_bound = is_method and "staticmethod" not in decorators
+    docstring = ast.get_docstring(node) or ""
+    if any(decorator == "property" or decorator.endswith(".setter") for decorator in decorators):
+        return _Told(docstring)
+    typed = copy.deepcopy(node.args)
+    bare = copy.deepcopy(node.args)
+    for arguments in (typed, bare):
+        arguments.defaults = [_shown(default) for default in arguments.defaults]
+        arguments.kw_defaults = [default and _shown(default) for default in arguments.kw_defaults]
+    for argument in ast.walk(bare):
+        if isinstance(argument, ast.arg):
+            argument.annotation = None
+    if is_bound:
+        own = (typed.posonlyargs or typed.args).pop(0).arg
+        if is_class:
+            (bare.posonlyargs or bare.args).pop(0)
+        else:
+            (bare.posonlyargs or bare.args)[0].arg = f"${own}"
+    returns = "" if is_class or node.returns is None else f" -> {ast.unparse(node.returns)}"
+    parameters = list(_parameters(typed))
+    shown = f"{name}({', '.join(parameters)}){returns}"
+    if len(shown) > _LINE:
+        shown = "\n".join((f"{name}(", *(f"    {one}," for one in parameters), f"){returns}"))
+    return _Told(docstring, f"{name}({ast.unparse(bare)})\n--\n\n", shown)
 
 
-def _or_null(docstring: str | None) -> str:
-    return _joined("", docstring) if docstring else "NULL"
+def _shown(default: ast.expr) -> ast.expr:
+    """``default``, if it is a literal. Of anything else it is only said that there is one, as stubs do."""
+    try:
+        ast.literal_eval(default)
+    except ValueError:
+        return ast.Constant(...)
+    return default
 
 
-def _joined(signature: str, docstring: str | None) -> str:
-    """A literal of C: the ``signature``, which is escaped already, and the ``docstring``."""
-    escaped = "".join(
-        chr(byte) if 32 <= byte < 127 and byte not in b'"\\?' else f"\\{byte:03o}"
-        for byte in (docstring or "").encode()
-    )
-    return f'"{signature}{escaped}"'
+def _parameters(arguments: ast.arguments) -> Iterator[str]:
+    """``arguments`` one by one, with the marks between their kinds."""
+    ordered = [*arguments.posonlyargs, *arguments.args]
+    missing = [None] * (len(ordered) - len(arguments.defaults))
+    for index, pair in enumerate(zip(ordered, [*missing, *arguments.defaults], strict=True), 1):
+        yield _parameter(*pair)
+        if index == len(arguments.posonlyargs):
+            yield "/"
+    if arguments.vararg is not None:
+        yield f"*{ast.unparse(arguments.vararg)}"
+    elif arguments.kwonlyargs:
+        yield "*"
+    for pair in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        yield _parameter(*pair)
+    if arguments.kwarg is not None:
+        yield f"**{ast.unparse(arguments.kwarg)}"
+
+
+def _parameter(argument: ast.arg, default: ast.expr | None) -> str:
+    told = ast.unparse(argument)
+    return told if default is None else f"{told} = {ast.unparse(default)}"
+
+
+def _with_signature(signature: str | None, told: _Told | None) -> str:
+    """The literal of C for a function or class of which mypyc writes ``signature``, escaped."""
+    if told is None:
+        return "NULL" if signature is None else f'"{signature}"'
+    text = "\n\n".join(part for part in (told.typed, told.docstring) if part) if told.docstring else ""
+    if signature is not None:
+        return f'"{signature}{_escaped(text)}"'
+    return _literal(told.signature + text) if text else "NULL"
+
+
+def _plain(told: _Told | None) -> str:
+    return _literal(told.docstring) if told is not None and told.docstring else "NULL"
+
+
+def _literal(text: str) -> str:
+    return f'"{_escaped(text)}"'
+
+
+def _escaped(text: str) -> str:
+    """``text`` for a literal of C."""
+    return "".join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\?' else f"\\{byte:03o}" for byte in text.encode())

@@ -4,11 +4,13 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import pydoc
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.rigs.compiled import COMPILED
 
 import aigw_sansio
 from aigw_sansio import Gateway
@@ -39,16 +41,37 @@ def test_every_public_class_has_its_docstrings(name: str) -> None:
     kind = getattr(aigw_sansio, name)
     tree = tree_of(kind.__module__)
     (node,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]
-    assert inspect.cleandoc(kind.__doc__) == ast.get_docstring(node)
+    assert told(kind, name) == ast.get_docstring(node)
     for member in node.body:
         # Python itself documents the special methods of what is compiled.
         if isinstance(member, ast.FunctionDef) and not member.name.startswith("_"):
-            assert inspect.cleandoc(getattr(kind, member.name).__doc__) == ast.get_docstring(member), member.name
+            found = getattr(kind, member.name)
+            assert told(found, member.name) == ast.get_docstring(member), member.name
+            if not isinstance(found, property):
+                named = {argument.arg for argument in ast.walk(member.args) if isinstance(argument, ast.arg)}
+                assert {*inspect.signature(found).parameters, "self"} == {*named, "self"} - {"cls"}, member.name
+
+
+def told(found: object, name: str) -> str:
+    """The docstring of ``found``, without the signature that the compiled core has in front of it."""
+    docstring = inspect.cleandoc(found.__doc__ or "")
+    if docstring.startswith(f"{name}("):
+        assert COMPILED
+        return docstring.partition("\n\n")[2]
+    return docstring
 
 
 def test_help_tells_how_a_gateway_is_driven() -> None:
     assert "at most 64 KiB" in (Gateway.receive_data.__doc__ or "")
     assert list(inspect.signature(Gateway.receive_data).parameters) == ["self", "conn", "data", "now"]
+    made = inspect.signature(Gateway).parameters
+    assert list(made) == ["config", "seed", "wall_offset", "parts"]
+    assert made["parts"].default is not inspect.Parameter.empty
+    shown = pydoc.render_doc(Gateway, renderer=pydoc.plaintext)
+    assert (
+        "receive_data(self, conn: " in shown or "receive_data(conn: ConnId, data: bytes, now: float) -> None" in shown
+    )
+    assert "local: str | None = None" in shown
 
 
 C = """
@@ -82,7 +105,7 @@ static PyTypeObject CPyType_b___Thing_template_ = {
     NULL, /* docstring */
 """
 SOURCES = {
-    "src/a/b.py": '"""Module."""\nclass Thing:\n    """Is "it" ü."""\n    def f(self): "One.\\n\\n    Two?"\n    def g(self): pass\n    def h(self, x=X): "Hm."\n    def i(self, x=X): pass\n    @property\n    def p(self): "Prop."\n',
+    "src/a/b.py": '"""Module."""\nclass Thing:\n    """Is "it" ü."""\n    def __init__(self, x: X): pass\n    def f(self, y: str = "a") -> list[int]: "One.\\n\\n    Two?"\n    def g(self): pass\n    def h(self, a, /, b: int, *c: str, d: X = X, **e): "Hm."\n    def i(self, x=X): pass\n    @property\n    def p(self): "Prop."\n',
     "src/a/c.py": "def of(a): 'Of.'\n",
     "src/d/c.py": "def of(a): 'Of another.'\n",
 }
@@ -103,13 +126,15 @@ def build_module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_what_the_build_puts_into_the_c(monkeypatch: pytest.MonkeyPatch) -> None:
     text = build_module(monkeypatch).with_docstrings(C, SOURCES)
-    assert """PyDoc_STR("f($self, y=\\'a\\')\\n--\\n\\nOne.\\012\\012Two\\077")""" in text
-    assert 'PyDoc_STR("g($self)\\n--\\n\\n")' in text
-    assert '___h,\n     METH_FASTCALL | METH_KEYWORDS, PyDoc_STR("Hm.")' in text, (
-        "its signature has a default that is no literal"
+    assert (
+        """PyDoc_STR("f($self, y=\\'a\\')\\n--\\n\\nf(y: str = 'a') -> list[int]\\012\\012One.\\012\\012Two\\077")"""
+        in text
     )
+    assert 'PyDoc_STR("g($self)\\n--\\n\\n")' in text
+    both = "h($self, a, /, b, *c, d=..., **e)\\012--\\012\\012h(a, /, b: int, *c: str, d: X = ..., **e)\\012\\012Hm."
+    assert f'___h,\n     METH_FASTCALL | METH_KEYWORDS, PyDoc_STR("{both}")' in text, "mypyc writes none"
     assert "___i,\n     METH_FASTCALL | METH_KEYWORDS, PyDoc_STR(NULL)" in text
-    assert 'PyDoc_STR("Thing(x)\\n--\\n\\nIs \\042it\\042 \\303\\274.")' in text
+    assert 'PyDoc_STR("Thing(x)\\n--\\n\\nThing(x: X)\\012\\012Is \\042it\\042 \\303\\274.")' in text
     assert 'PyDoc_STR("of(a)\\n--\\n\\n") /* docstring */' in text, "two modules of that name"
     assert "(setter)b___Thing_set_x,\n     NULL, NULL}" in text
     assert '(getter)b___Thing_get_p,\n    NULL, "Prop.", NULL}' in text
