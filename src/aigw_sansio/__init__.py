@@ -30,7 +30,9 @@ What there is
 * Parts of the host's own: :class:`Parts`, for a gateway. Rows of providers are :class:`Provider` with :class:`Route`,
   :class:`RealtimeRoute` and :class:`KeyLocation`. :class:`Reader` says what a reader of a format does, and
   :class:`BodyDecoder` what a framing does; :class:`Chunk` is what one hands the other. A transform of requests
-  (``RequestTransform``) gets a :class:`ProviderRequest`. :class:`PartFailed` is the event of a bug in one of them.
+  (``RequestTransform``) gets a :class:`ProviderRequest`. The provider ``compat`` needs a :class:`Translator`: the
+  module :mod:`aigw_sansio.translate`, which is not loaded with this one. :class:`PartFailed` is the event of a bug in
+  one of them.
 * Errors: :class:`Fault` (with :class:`FaultKind` and :class:`Side`) is a value that says what went wrong;
   :class:`LocalProtocolError` is raised if a driver breaks the contract.
 * Ids: :data:`ConnId` names a connection, :data:`AskId` a question.
@@ -166,6 +168,7 @@ from .ids import AskId, ConnId, CustomCost, RecordOptions
 from .origin import Proxy
 from .parts.parts import Parts
 from .parts.request import ProviderRequest, RequestTransform
+from .parts.translator import Translator
 from .providers.key_location import KeyLocation
 from .providers.row import Provider, RealtimeRoute, Route
 from .recorder import Recorder, ReplayDiffers, replay
@@ -281,6 +284,7 @@ __all__ = [
     "Tls",
     "ToolCallDelta",
     "ToolCallStarted",
+    "Translator",
     "Tunnel",
     "Unavailable",
     "Unrecognised",

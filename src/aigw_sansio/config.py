@@ -67,14 +67,14 @@ class Check:
             if self.good(name) and not low <= (value := getattr(self._settings, name)) <= high:
                 self.error((name,), f"is {value}; allowed is {low} to {high}")
 
-    def form(self, name: str, form: re.Pattern[str], why: str) -> None:
-        """Each text of the field ``name``, which is one text or several, has the ``form``."""
+    def form(self, name: str, form: str, why: str) -> None:
+        """Each text of the field ``name``, which is one text or several, has the ``form``, a regular expression."""
         if not self.good(name):
             return
         value = getattr(self._settings, name)
         many = isinstance(value, tuple)
         for index, item in enumerate(value if many else (value,)):
-            if not form.fullmatch(item.reveal() if isinstance(item, Secret) else item):
+            if not re.fullmatch(form, item.reveal() if isinstance(item, Secret) else item):
                 self.error((name, index) if many else (name,), why)
 
     def done(self) -> None:
@@ -257,12 +257,12 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
 
 #: Methods that settings may name.
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-_METHOD: Final = re.compile("|".join(METHODS))
+_METHOD: Final = "|".join(METHODS)
 _NO_METHOD: Final = f"is no method; allowed are {', '.join(METHODS)}"
-_GATEWAY_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}/[A-Za-z0-9_-]{1,64}")
-_PAGE_ORIGIN: Final = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^\s/?#@]+")
-_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]+\]|[^\s/:?#@\[\]]+")
-_VISIBLE: Final = re.compile(r"[!-~]+")
+_GATEWAY_NAME: Final = r"[A-Za-z0-9_-]{1,64}/[A-Za-z0-9_-]{1,64}"
+_PAGE_ORIGIN: Final = r"\*|null|[a-z][a-z0-9+.-]*://[^\s/?#@]+"
+_HOST: Final = r"\[[0-9A-Fa-f:.]+\]|[^\s/:?#@\[\]]+"
+_VISIBLE: Final = r"[!-~]+"
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -315,9 +315,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
 #: The allowed values of ``key_in``, in words.
 KEY_PLACES: Final = "bearer, basic, token, header:NAME, query:NAME and subprotocol:MARKER"
 _TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_KEY_IN: Final = re.compile(rf"bearer|basic|token|header:{_TOKEN}|query:[A-Za-z0-9._~-]+|subprotocol:{_TOKEN}")
-_SUBPROTOCOL: Final = re.compile(_TOKEN)
-_ORIGIN: Final = re.compile(r"pass|null|[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@]+")
+_KEY_IN: Final = rf"bearer|basic|token|header:{_TOKEN}|query:[A-Za-z0-9._~-]+|subprotocol:{_TOKEN}"
+_ORIGIN: Final = r"pass|null|[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@]+"
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -345,7 +344,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
         _check_proxy(check, self.proxy)
         check.form("origin", _ORIGIN, "is no origin; allowed are 'pass' and scheme://host[:port]")
         check.form("key_in", _KEY_IN, f"has a bad value; allowed are {KEY_PLACES}")
-        check.form("subprotocols", _SUBPROTOCOL, "is no subprotocol; allowed are letters, digits and !#$%&'*+-.^_`|~")
+        check.form("subprotocols", _TOKEN, "is no subprotocol; allowed are letters, digits and !#$%&'*+-.^_`|~")
         check.form("methods", _METHOD, _NO_METHOD)
         check.done()
 
@@ -376,7 +375,7 @@ def shown_url(url: str | None) -> str | None:
 
 #: The clocks that a request may set for itself.
 CLIENT_CLOCKS: Final = ("connect_s", "first_byte_s", "idle_s", "total_s")
-_CLOCK: Final = re.compile("|".join(CLIENT_CLOCKS))
+_CLOCK: Final = "|".join(CLIENT_CLOCKS)
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -407,7 +406,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             except ValueError as error:
                 check.error(("no_proxy", index), str(error))
         for name in self.gateways if check.good("gateways") else ():
-            if not _GATEWAY_NAME.fullmatch(name):
+            if not re.fullmatch(_GATEWAY_NAME, name):
                 why = "has a bad name; allowed is ACCOUNT/GATEWAY, each 1 to 64 letters, digits, - and _"
                 check.error(("gateways", name), why)
         check.form("ceilings", _CLOCK, f"is no clock of a request; allowed are {', '.join(CLIENT_CLOCKS)}")

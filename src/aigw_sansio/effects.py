@@ -20,8 +20,8 @@ from .ids import AskId, ConnId, MetadataValue
 from .origin import Proxy
 from .secret import Secret, without_content
 
-_FIELD_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_FIELD_VALUE: Final = re.compile(r"[ -~\t\x80-\xff]*")
+_FIELD_NAME: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_FIELD_VALUE: Final = r"[ -~\t\x80-\xff]*"
 
 
 class Tls(msgspec.Struct, frozen=True):
@@ -282,7 +282,7 @@ class Key(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         for name, value in self.headers.items:
-            if not _FIELD_NAME.fullmatch(name) or not _FIELD_VALUE.fullmatch(value):
+            if not re.fullmatch(_FIELD_NAME, name) or not re.fullmatch(_FIELD_VALUE, value):
                 raise ValueError("key.headers has a field that cannot be sent; allowed are the characters of RFC 9110")
 
 

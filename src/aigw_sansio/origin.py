@@ -18,12 +18,11 @@ from .secret import Secret
 NONE: Final = "none"
 ALLOWED: Final = "http://[USER:PASSWORD@]HOST[:PORT], or none"
 _USUAL_PORT: Final = 3128
-_URL: Final = re.compile(
-    r"http://(?:(?P<user>[!-.0->A-~]*)@)?(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[0-9A-Za-z._-]+))"
-    r"(?::(?P<port>[0-9]{1,5}))?/?",
-    re.IGNORECASE,
+_URL: Final = (
+    r"(?i)http://(?:(?P<user>[!-.0->A-~]*)@)?(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[0-9A-Za-z._-]+))"
+    r"(?::(?P<port>[0-9]{1,5}))?/?"
 )
-_ITEM: Final = re.compile(r"\*|\[?[0-9A-Za-z:.*_-]+\]?(?::[0-9]{1,5})?(?:/[0-9]{1,3})?")
+_ITEM: Final = r"\*|\[?[0-9A-Za-z:.*_-]+\]?(?::[0-9]{1,5})?(?:/[0-9]{1,3})?"
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -63,7 +62,7 @@ def read_proxy(url: Secret) -> Proxy | None:
     text = url.reveal()
     if text == NONE:
         return None
-    found = _URL.fullmatch(text)
+    found = re.fullmatch(_URL, text)
     port = int(found["port"] or _USUAL_PORT) if found else 0
     if not found or not 0 < port < 65536:
         raise ValueError(f"is no proxy; allowed are {ALLOWED}")
@@ -74,7 +73,7 @@ def read_proxy(url: Secret) -> Proxy | None:
 
 def check_no_proxy(item: str) -> None:
     """``ValueError`` if ``item`` cannot stand in ``no_proxy``."""
-    if not _ITEM.fullmatch(item):
+    if not re.fullmatch(_ITEM, item):
         raise ValueError("is no host; allowed are NAME, .DOMAIN and ADDRESS, with or without :PORT, ADDRESS/BITS and *")
 
 

@@ -17,6 +17,7 @@ from tests.reading.hostile import CHUNKS, WHOLES, chunk, whole
 from tests.reading.written_answers import WRITERS
 from tests.rigs.compiled import needs_sources
 from tests.rigs.meter import Cost, cost_of
+from tests.rigs.parts import TRANSLATES
 
 from aigw_sansio.bodies.aws_eventstream import AwsEventStreamDecoder
 from aigw_sansio.bodies.chunk import BodyDecoder, Chunk, feed_all, finish_all
@@ -735,7 +736,7 @@ class World:
     def __init__(self, *, mode: str = "raw", media: bytes = b"text/event-stream", client: str = "") -> None:
         """``client``: the endpoint of ``compat`` that it uses."""
         settings = {"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1", api_key=Secret("sk-abcdefghijkl"))}
-        self.gateway = Gateway(Config(providers=settings), b"a seed of 16 bytes", 0.0)
+        self.gateway = Gateway(Config(providers=settings), b"a seed of 16 bytes", 0.0, TRANSLATES)
         self.client = self.gateway.open_downstream("peer", None, 0.0)
         self.gateway.receive_data(self.client, UPGRADE, 0.0)
         query = {"stream": True, "model": "m"}

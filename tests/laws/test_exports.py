@@ -36,7 +36,7 @@ CORE_EXPORTS = {
     "LocalEngine", "Create", "Step", "StepConfig", "NativeEvent", "NativeMetadata", "NativeStarted", "NativeChunk",
     "NativeProviderEvent", "NativeResponse", "NativeDone", "NativeFailed", "NativeCancelled", "NativeGoingAway",
     # parts of the host's own
-    "Parts", "Provider", "Route", "RealtimeRoute", "KeyLocation", "Reader", "BodyDecoder", "Chunk", "ProviderRequest", "RequestTransform", "PartFailed",
+    "Parts", "Provider", "Route", "RealtimeRoute", "KeyLocation", "Reader", "BodyDecoder", "Chunk", "ProviderRequest", "RequestTransform", "PartFailed", "Translator",
     # errors, ids, recording
     "Fault", "FaultKind", "Side", "LocalProtocolError", "ConnId", "AskId", "Recorder", "replay", "ReplayDiffers",
     "__version__",
@@ -92,6 +92,7 @@ INNER_MODULES = {
         "quoting",  # the core's own checks, and how places are written
     },
     "server.toml_values": {"quoting"},
+    "server.translation": {"translate"},  # what compat needs
 }
 #: The loopback provider, the client, the command line and the engines that drivers are tested with: they stand in for a
 #: side of the protocol, on the core's own parts.

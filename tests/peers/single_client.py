@@ -8,6 +8,7 @@ from tests.peers.peer import Headers, Seen
 from tests.peers.reference_driver import Core, Cuts, End, Link, PerfectDriver
 from tests.peers.websocket_client import WsClient
 
+from aigw_sansio import translate
 from aigw_sansio.config import Config
 from aigw_sansio.effects import Answer, Connect, Effect
 from aigw_sansio.gateway import Gateway
@@ -33,7 +34,9 @@ class OneClient:
 
     def __init__(self, config: Config, headers: Headers | None = None, parts: Parts = NO_PARTS) -> None:
         """``headers``: of the handshake, beside the usual ones. ``parts``: the host's own."""
-        self.gateway = Gateway(config, b"a seed for one client", 1_700_000_000.0, parts=parts)
+        self.gateway = Gateway(
+            config, b"a seed for one client", 1_700_000_000.0, parts=parts.with_translator(translate)
+        )
         self.driver = _Driver(self.gateway, "whole", 1)
         self.client = WsClient()
         self.link = self.driver.open_client(self.client)

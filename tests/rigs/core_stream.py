@@ -6,6 +6,8 @@ import string
 from collections.abc import Mapping
 from time import thread_time
 
+from tests.rigs.parts import TRANSLATES
+
 from aigw_sansio.config import Compression, Config, GatewaySettings, Limits, ProviderSettings
 from aigw_sansio.effects import Connect
 from aigw_sansio.gateway import Gateway
@@ -58,7 +60,9 @@ class Rig:
         settings = {provider: ProviderSettings(base_url="http://127.0.0.1:9/v1", api_key=stored)}
         limits = Limits(exchanges_per_connection=max(100, exchanges))
         gateways = {"local/default": GatewaySettings(compression=compression)}
-        self.gateway = Gateway(Config(gateways=gateways, providers=settings, limits=limits), b"benchmark seed 16", 0.0)
+        self.gateway = Gateway(
+            Config(gateways=gateways, providers=settings, limits=limits), b"benchmark seed 16", 0.0, TRANSLATES
+        )
         self.sent = 0  #: bytes to the client
         self.client = self.gateway.open_downstream("peer", None, 0.0)
         self.gateway.receive_data(self.client, _UPGRADE, 0.0)

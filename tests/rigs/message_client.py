@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tests.rigs.parts import TRANSLATES
+
 from aigw_sansio import (
     Accept,
     Close,
@@ -92,7 +94,7 @@ class MessageClient(HostedClient):
         peer: str = "192.0.2.1:5000",
         now: float = 100.0,
     ) -> None:
-        super().__init__(gateway or Gateway(config, b"a seed for one client", 1_700_000_000.0), now)
+        super().__init__(gateway or Gateway(config, b"a seed for one client", 1_700_000_000.0, TRANSLATES), now)
         self.conn = self.gateway.open_messages(target, peer, headers, subprotocols, principal, self.now)
         self.collect()
 

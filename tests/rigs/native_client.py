@@ -4,6 +4,7 @@ import json
 
 from tests.rigs.core_stream import http_chunk
 from tests.rigs.message_client import HostedClient
+from tests.rigs.parts import TRANSLATES
 
 from aigw_sansio import (
     Config,
@@ -55,7 +56,7 @@ class NativeClient(HostedClient):
         gateway: Gateway | None = None,
         now: float = 100.0,
     ) -> None:
-        super().__init__(gateway or Gateway(config, b"a seed for one client", 1_700_000_000.0), now)
+        super().__init__(gateway or Gateway(config, b"a seed for one client", 1_700_000_000.0, TRANSLATES), now)
         self.conn = self.gateway.open_local(name, principal, self.now)
         self.collect()
 

@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "downstream": {"engine", "wires", "providers"},
     "dialects": {"bodies", "formats", "exchanges"},
     "parts": {"bodies", "formats", "providers", "exchanges"},
-    "sessions": {"engine", "formats", "translate", "providers", "downstream", "exchanges", "dialects", "parts"},
+    "sessions": {"engine", "formats", "providers", "downstream", "exchanges", "dialects", "parts"},
     "realtime": {"engine", "wires", "bodies", "formats", "providers", "downstream"},
     "gateway": {"engine", "wires", "providers", "upstream", "downstream", "dialects", "parts", "sessions", "realtime"},
     "engine_api": {"dialects"},

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.peers.reference_driver import Core, Cuts
+from tests.rigs.parts import TRANSLATES
 from tests.transcripts.runner import Transcript
 
 from aigw_sansio.config import Config
@@ -15,7 +16,7 @@ CUTS: tuple[Cuts, ...] = ("whole", "bytes", "random")
 
 def gateway(config: Config) -> Core:
     """One whose ids and time are the same in every run."""
-    return Gateway(config, b"a seed for transcripts", 1_700_000_000.0)
+    return Gateway(config, b"a seed for transcripts", 1_700_000_000.0, TRANSLATES)
 
 
 def runs(files: Sequence[Path], cuts: Sequence[Cuts]) -> Iterator[tuple[Path, Cuts, str]]:

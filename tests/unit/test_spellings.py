@@ -1,13 +1,24 @@
-"""How much work it is to look for a secret. Which spellings are found: ``test_redaction``."""
+"""How much work it is to look for a secret, and the names of characters. Which spellings are found:
+``test_redaction``."""
 
 import sys
+from html.entities import html5
 from types import FrameType
 
 import pytest
 
-from aigw_sansio.spellings import Spans, spellings
+from aigw_sansio.spellings import ENTITIES, Spans, spellings
 
 SECRET = b"sk-proj-Ab12Cd34Ef56Gh78Ij90Kl12Mn34Op56Qr78St90Uv12Wx34Yz56"
+
+
+def test_all_names_that_html_has_for_a_character() -> None:
+    found: dict[bytes, list[bytes]] = {}
+    for name, one in sorted(html5.items()):
+        if len(one) == 1 and "!" <= one <= "~" and name.endswith(";"):
+            optional = b"?" if name[:-1] in html5 else b""
+            found.setdefault(one.encode(), []).append(name.encode() + optional)
+    assert found == ENTITIES
 
 
 def calls_to_find(text: bytes, *, escapes: bool) -> int:

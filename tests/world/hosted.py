@@ -1,6 +1,7 @@
 """The worlds with clients without bytes: a host owns each WebSocket, universal and realtime."""
 
 from tests.rigs.message_host import MessageHost
+from tests.rigs.parts import TRANSLATES
 from tests.world.relay import RelayWorld
 
 from aigw_sansio.config import Config
@@ -16,4 +17,4 @@ class HostedRelayWorld(RelayWorld):
 
 def hosted(config: Config) -> MessageHost:
     """A gateway for the worlds, and a host in front of it."""
-    return MessageHost(Gateway(config, b"a seed for worlds", 1_700_000_000.0))
+    return MessageHost(Gateway(config, b"a seed for worlds", 1_700_000_000.0, TRANSLATES))

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from tests.peers.reference_driver import LawBroken
 from tests.rigs.core_stream import http_chunk
 from tests.rigs.native_client import SSE_HEAD, delta, whole
+from tests.rigs.parts import TRANSLATES
 
 from aigw_sansio import (
     Close,
@@ -145,7 +146,7 @@ class NativeWorld:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.gateway = Gateway(CONFIG, b"a seed for one world", 1_700_000_000.0)
+        self.gateway = Gateway(CONFIG, b"a seed for one world", 1_700_000_000.0, TRANSLATES)
         self.now = 100.0
         self.clients: dict[ConnId, Client] = {}
         self.left: list[Client] = []

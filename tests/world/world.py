@@ -29,6 +29,7 @@ from tests.peers.turn_driver import Meter
 from tests.peers.websocket_frames import raw_frame
 from tests.rigs.compiled import COMPILED
 from tests.rigs.living import living_objects
+from tests.rigs.parts import TRANSLATES
 from tests.world.actors import LIES, PROVIDERS, Caller, Serving, create_message
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
@@ -1199,7 +1200,7 @@ class World:
 def make_core(config: Config) -> Core:
     from aigw_sansio.gateway import Gateway
 
-    return Gateway(config, b"a seed for worlds", 1_700_000_000.0)
+    return Gateway(config, b"a seed for worlds", 1_700_000_000.0, TRANSLATES)
 
 
 def run(moves: Sequence[Move], make: Callable[[Config], Core] = make_core, kind: type[World] = World) -> World:

@@ -15,6 +15,7 @@ from ..anyio_driver import AnswerHandler, AnyioDriver
 from .memory import with_memory
 from .security_log import SecurityLog
 from .signatures import with_signatures
+from .translation import with_translation
 
 
 def embedded_gateway(
@@ -29,7 +30,7 @@ def embedded_gateway(
     :class:`.AnyioDriver`; ``wrap(gateway)`` is the engine that is driven in place of the gateway. ``parts``: the host's
     own. Call ``serve(())`` of
     the driver next."""
-    config, parts = with_memory(config), parts or Parts()
+    config, parts = with_memory(config), with_translation(parts)
     gateway = Gateway(config, urandom(32), time.time() - time.monotonic(), parts)
     driver = AnyioDriver(
         gateway if wrap is None else wrap(gateway),

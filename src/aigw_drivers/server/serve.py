@@ -30,6 +30,7 @@ from .memory import with_memory
 from .security_log import SecurityLog
 from .settings import Settings
 from .signatures import with_signatures
+from .translation import with_translation
 
 logger = logging.getLogger("aigw.serve")
 
@@ -98,7 +99,7 @@ async def running(
                 base_url=f"{provider.base_url}/v1", realtime_url=provider.base_url.replace("http", "ws", 1)
             )
             config = msgspec.structs.replace(config, providers={**config.providers, "loopback": own})
-        parts = parts or Parts()
+        parts = with_translation(parts)
         gateway = Gateway(config, urandom(32), time.time() - time.monotonic(), parts)
         kind = ProtocolDriver if driver == "protocol" else AnyioDriver
         handshakes = handshakes_for(config.limits.connections)

@@ -27,7 +27,7 @@ from aigw_sansio.quoting import Place, key_text, place_text
 from .proxy_values import ProxyReader
 from .toml_values import EnvironmentText, Table, kind_of, toml_text
 
-_STORE: Final = re.compile("memory:")
+_STORE: Final = "memory:"
 
 _IsFile: TypeAlias = Callable[[str], bool]
 

@@ -30,6 +30,7 @@ from aigw_sansio import (
     Unavailable,
 )
 
+from ..server.translation import with_translation
 from .mock_provider import MockProvider
 from .virtual_client import VirtualClient
 
@@ -53,7 +54,7 @@ class VirtualGateway:
 
     def __init__(self, config: Config, provider: MockProvider, *, answer: Answerer | None = None) -> None:
         #: The engine: call further inputs with :meth:`call`.
-        self.gateway = Gateway(config, _SEED, _WALL)
+        self.gateway = Gateway(config, _SEED, _WALL, with_translation(None))
         self.provider = provider
         self.now = 0.0
         #: All events, in order.

@@ -23,7 +23,7 @@ _HIDDEN: Final = frozenset(
 )
 _OUR_TOKEN: Final = "cf-aig-authorization"
 _MASK: Final = "***"
-_OF_SETTINGS: Final = re.compile(r"\*\*\*([0-9]+)\Z")
+_OF_SETTINGS: Final = r"\*\*\*([0-9]+)\Z"
 
 #: Target, header fields and subprotocols of a request.
 Shown: TypeAlias = tuple[bytes, list[tuple[bytes, bytes]], list[str]]
@@ -58,7 +58,7 @@ def unmask(config: Config, target: bytes, headers: Sequence[tuple[bytes, bytes]]
     tokens = list(_tokens(config))
 
     def restored(text: str) -> str:
-        found = _OF_SETTINGS.search(text)
+        found = re.search(_OF_SETTINGS, text)
         if found is None:
             return text
         if int(found[1]) >= len(tokens):

@@ -33,9 +33,9 @@ from .refusal import refuse_head, too_many_fields
 #: A reason to pause beside those of every connection: the client takes no replies.
 _PAUSED_BY_REPLIES: Final = 8
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_TARGET: Final = re.compile(rb"[!-~\x80-\xff]+")
+_TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_NAME: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_TARGET: Final = rb"[!-~\x80-\xff]+"
 _NOT_IN_VALUES: Final = re.compile(rb"[\r\n\x00]")
 #: What a field takes in a head beside its name and value: colon, blank and line end.
 _FIELD_BYTES: Final = 4
@@ -379,11 +379,11 @@ class DirectChannel(MessageChannel[bytes]):
 
 def _malformed(target: bytes, fields: Headers, subprotocols: Sequence[str]) -> str | None:
     """Why a request cannot be used; ``None`` if it can."""
-    if not _TARGET.fullmatch(target):
+    if not re.fullmatch(_TARGET, target):
         return "the target of the request is malformed"
-    if any(not _NAME.fullmatch(name) or _NOT_IN_VALUES.search(value) for name, value in fields):
+    if any(not re.fullmatch(_NAME, name) or _NOT_IN_VALUES.search(value) for name, value in fields):
         return "a header field is malformed"
-    if not all(map(_TOKEN.fullmatch, subprotocols)):
+    if not all(re.fullmatch(_TOKEN, name) for name in subprotocols):
         return "an item of sec-websocket-protocol is not a token"
     if len(set(subprotocols)) != len(subprotocols):
         return "an item of sec-websocket-protocol is there twice"

@@ -20,11 +20,11 @@ from .ports import ClientRequest
 from .routes import target_authority
 
 _NAME: Final = r"(?:\[[0-9A-Fa-f:.]+\]|[!$&'()*+;=~%_.0-9A-Za-z-]+)"
-_HOST: Final = re.compile(rf"({_NAME})(?::([0-9]{{1,5}})?)?")
-_ORIGIN: Final = re.compile(rf"([A-Za-z][A-Za-z0-9+.-]*)://({_NAME})(?::([0-9]{{1,5}}))?")
+_HOST: Final = rf"({_NAME})(?::([0-9]{{1,5}})?)?"
+_ORIGIN: Final = rf"([A-Za-z][A-Za-z0-9+.-]*)://({_NAME})(?::([0-9]{{1,5}}))?"
 #: ``null``, and origins of schemes without hosts, as some browsers spell them.
-_OPAQUE: Final = re.compile(r"null|(?!(?:https?|wss?):)[A-Za-z][A-Za-z0-9+.-]*:[!-~]*", re.IGNORECASE)
-_IPV4: Final = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})")
+_OPAQUE: Final = r"(?i)null|(?!(?:https?|wss?):)[A-Za-z][A-Za-z0-9+.-]*:[!-~]*"
+_IPV4: Final = r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})"
 _DEFAULT_PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _ANY: Final = "*"
 
@@ -40,13 +40,13 @@ class Host(NamedTuple):
         """Whether it names this machine: ``localhost``, 127.0.0.0/8 in four decimal parts, or ``[::1]``."""
         if self.name in ("localhost", "[::1]"):
             return True
-        parts = _IPV4.fullmatch(self.name)
+        parts = re.fullmatch(_IPV4, self.name)
         return parts is not None and parts[1] == "127" and all(int(part) < 256 for part in parts.groups())
 
     @property
     def is_address(self) -> bool:
         """Whether it is an address, so that no name server had a say in it."""
-        return self.name.startswith("[") or _IPV4.fullmatch(self.name) is not None
+        return self.name.startswith("[") or re.fullmatch(_IPV4, self.name) is not None
 
 
 class WebOrigin(NamedTuple):
@@ -68,7 +68,7 @@ def read_host(request: ClientRequest) -> Host | Fault:
         if len(hosts) != 1:
             return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, "a request needs exactly one host")
         authority = hosts[0].decode("latin-1")
-    found = _HOST.fullmatch(authority)
+    found = re.fullmatch(_HOST, authority)
     if found is None:
         return Fault(FaultKind.BAD_HANDSHAKE, Side.CLIENT, "the host of the request is not HOST[:PORT]")
     return Host(found[1].lower(), int(found[2]) if found[2] else None)
@@ -80,11 +80,11 @@ def read_origin(headers: Headers) -> WebOrigin | Fault | None:
     if not values:
         return None
     text = values[0].decode("latin-1")
-    found = _ORIGIN.fullmatch(text)
+    found = re.fullmatch(_ORIGIN, text)
     if len(values) == 1 and found is not None:
         port = int(found[3]) if found[3] else None
         return WebOrigin(text=text, scheme=found[1].lower(), name=found[2].lower(), port=port)
-    if len(values) == 1 and _OPAQUE.fullmatch(text):
+    if len(values) == 1 and re.fullmatch(_OPAQUE, text):
         return WebOrigin(text=text, scheme="", name="", port=None)
     why = "there is more than one origin" if len(values) > 1 else "the origin is not scheme://host[:port]"
     return Fault(FaultKind.ORIGIN_NOT_ALLOWED, Side.CLIENT, why)

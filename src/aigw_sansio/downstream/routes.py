@@ -46,7 +46,7 @@ Resource: TypeAlias = (
 )
 
 #: Scheme and authority, up to the path, query or fragment (RFC 3986 section 3.2).
-_ABSOLUTE = re.compile(r"(?:https?|wss?)://([^/?#]*)", re.IGNORECASE)
+_ABSOLUTE = r"(?i)(?:https?|wss?)://([^/?#]*)"
 _PLAIN: dict[str, Resource] = {
     "/healthz": HealthResource(),
     "/readyz": ReadinessResource(),
@@ -57,7 +57,7 @@ _PLAIN: dict[str, Resource] = {
 def split_target(target: bytes) -> tuple[str, str]:
     """Path and query of a request target in origin or absolute form (RFC 9112 section 3.2), as latin-1 text."""
     text = target.decode("latin-1")
-    absolute = _ABSOLUTE.match(text)
+    absolute = re.match(_ABSOLUTE, text)
     if absolute:
         text = text[absolute.end() :]
         text = text if text.startswith("/") else f"/{text}"
@@ -67,7 +67,7 @@ def split_target(target: bytes) -> tuple[str, str]:
 
 def target_authority(target: bytes) -> str | None:
     """The authority of a request target in absolute form; ``None`` if it has another form."""
-    absolute = _ABSOLUTE.match(target.decode("latin-1"))
+    absolute = re.match(_ABSOLUTE, target.decode("latin-1"))
     return None if absolute is None else absolute[1]
 
 

@@ -22,10 +22,10 @@ _MONTHS: Final = {
     )
 }
 #: IMF-fixdate, and the two obsolete forms that a recipient must accept: RFC 850 and asctime.
-_IMF_FIXDATE: Final = re.compile(rb"[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) GMT")
-_RFC_850: Final = re.compile(rb"[A-Z][a-z]{5,8}, (\d{2})-([A-Z][a-z]{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2}) GMT")
-_ASCTIME: Final = re.compile(rb"[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d{2}):(\d{2}):(\d{2}) (\d{4})")
-_DECIMAL: Final = re.compile(rb"\d{1,12}(?:\.\d{1,12})?")
+_IMF_FIXDATE: Final = rb"[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) GMT"
+_RFC_850: Final = rb"[A-Z][a-z]{5,8}, (\d{2})-([A-Z][a-z]{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2}) GMT"
+_ASCTIME: Final = rb"[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d{2}):(\d{2}):(\d{2}) (\d{4})"
+_DECIMAL: Final = rb"\d{1,12}(?:\.\d{1,12})?"
 _YEAR_S: Final = 365.2425 * 86400
 
 
@@ -54,10 +54,10 @@ def wants_another(headers: Headers, fault: Fault, wait_s: float, unix_time: floa
 def retry_after_s(headers: Headers, unix_time: float) -> float:
     """Seconds to wait that ``retry-after-ms`` or ``retry-after`` asks for; 0 if neither can be read."""
     for value in header_values(headers, b"retry-after-ms"):
-        if _DECIMAL.fullmatch(value):
+        if re.fullmatch(_DECIMAL, value):
             return float(value) / 1000
     for value in header_values(headers, b"retry-after"):
-        if _DECIMAL.fullmatch(value):
+        if re.fullmatch(_DECIMAL, value):
             return float(value)
         at = _date(value, unix_time)
         if at is not None:
@@ -67,11 +67,11 @@ def retry_after_s(headers: Headers, unix_time: float) -> float:
 
 def _date(value: bytes, unix_time: float) -> float | None:
     """The Unix time of an HTTP date in any of the three forms."""
-    found = _IMF_FIXDATE.fullmatch(value) or _RFC_850.fullmatch(value)
+    found = re.fullmatch(_IMF_FIXDATE, value) or re.fullmatch(_RFC_850, value)
     if found is not None:
         day, month, year, *clock = found.groups()
     else:
-        found = _ASCTIME.fullmatch(value)
+        found = re.fullmatch(_ASCTIME, value)
         if found is None:
             return None
         month, day, *clock, year = found.groups()

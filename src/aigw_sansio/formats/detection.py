@@ -20,8 +20,8 @@ LOOK_AT: Final = 1 << 20
 #: How many events of a stream are looked at.
 EVENTS: Final = 256
 
-_FIELD: Final = re.compile(rb"(?:data|event|id|retry)?:")
-_LINES: Final = re.compile(rb"\r\n|\r|\n")
+_FIELD: Final = rb"(?:data|event|id|retry)?:"
+_LINES: Final = rb"\r\n|\r|\n"
 #: A BOM and blanks, which may stand before anything.
 _BEFORE: Final = b"\xef\xbb\xbf \t\r\n"
 
@@ -93,37 +93,31 @@ _ERRORS: Final[tuple[tuple[frozenset[str], frozenset[str], str], ...]] = (
     ),
 )
 #: For a document of which only the beginning is there.
-_MARKS: Final = tuple(
-    (format, re.compile(pattern))
-    for format, pattern in (
-        ("openai-assistants", rb'"object"\s*:\s*"thread\.'),
-        ("openai-responses", rb'"object"\s*:\s*"response[".]|"type"\s*:\s*"response\.[a-z_]'),
-        ("openai-audio", rb'"type"\s*:\s*"(?:transcript\.text|speech\.audio)\.'),
-        ("gemini-interactions", rb'"event_type"\s*:\s*"(?:interaction|step|content)\.|"object"\s*:\s*"interaction"'),
-        ("openai-chat", rb'"choices"\s*:\s*\['),
-        ("anthropic-messages", rb'"type"\s*:\s*"(?:message_start|message|content_block_(?:start|delta))"'),
-        ("cohere-v1", rb'"event_type"\s*:\s*"(?:stream-start|text-generation)"|"generation_id"|"generations"\s*:\s*\['),
-        ("gemini", rb'"candidates"\s*:\s*\[|"promptFeedback"|"usageMetadata"'),
-        ("bedrock-converse", rb'"(?:stopReason|inputTokens)"|"output"\s*:\s*\{\s*"message"'),
-        ("cohere-v2", rb'"type"\s*:\s*"(?:message-start|content-delta)"|"finish_reason"\s*:\s*"[A-Z]'),
-        ("replicate", rb"api\.replicate\.com"),
-        ("watsonx", rb'"results"\s*:\s*\[\s*\{\s*"generated_text"'),
-        ("tgi", rb'"token"\s*:\s*\{\s*"id"|"generated_text"\s*:'),
-        ("alephalpha", rb'"completions"\s*:\s*\[\s*\{\s*"completion"'),
-        ("deepgram", rb'"metadata"\s*:\s*\{[^{}]{0,200}"request_id"|"err_code"'),
-        ("elevenlabs", rb'"audio_base64"|"language_probability"'),
-        ("cartesia", rb'"step_time"'),
-        ("ollama", rb'"created_at"\s*:\s*"[^"]{1,60}"\s*,\s*"(?:message|response|done)"|"status"\s*:\s*"pulling'),
-        ("workers-ai", rb'"response"\s*:\s*(?:"|[0-9])|"success"\s*:\s*(?:true|false)'),
-    )
+_MARKS: Final = (
+    ("openai-assistants", rb'"object"\s*:\s*"thread\.'),
+    ("openai-responses", rb'"object"\s*:\s*"response[".]|"type"\s*:\s*"response\.[a-z_]'),
+    ("openai-audio", rb'"type"\s*:\s*"(?:transcript\.text|speech\.audio)\.'),
+    ("gemini-interactions", rb'"event_type"\s*:\s*"(?:interaction|step|content)\.|"object"\s*:\s*"interaction"'),
+    ("openai-chat", rb'"choices"\s*:\s*\['),
+    ("anthropic-messages", rb'"type"\s*:\s*"(?:message_start|message|content_block_(?:start|delta))"'),
+    ("cohere-v1", rb'"event_type"\s*:\s*"(?:stream-start|text-generation)"|"generation_id"|"generations"\s*:\s*\['),
+    ("gemini", rb'"candidates"\s*:\s*\[|"promptFeedback"|"usageMetadata"'),
+    ("bedrock-converse", rb'"(?:stopReason|inputTokens)"|"output"\s*:\s*\{\s*"message"'),
+    ("cohere-v2", rb'"type"\s*:\s*"(?:message-start|content-delta)"|"finish_reason"\s*:\s*"[A-Z]'),
+    ("replicate", rb"api\.replicate\.com"),
+    ("watsonx", rb'"results"\s*:\s*\[\s*\{\s*"generated_text"'),
+    ("tgi", rb'"token"\s*:\s*\{\s*"id"|"generated_text"\s*:'),
+    ("alephalpha", rb'"completions"\s*:\s*\[\s*\{\s*"completion"'),
+    ("deepgram", rb'"metadata"\s*:\s*\{[^{}]{0,200}"request_id"|"err_code"'),
+    ("elevenlabs", rb'"audio_base64"|"language_probability"'),
+    ("cartesia", rb'"step_time"'),
+    ("ollama", rb'"created_at"\s*:\s*"[^"]{1,60}"\s*,\s*"(?:message|response|done)"|"status"\s*:\s*"pulling'),
+    ("workers-ai", rb'"response"\s*:\s*(?:"|[0-9])|"success"\s*:\s*(?:true|false)'),
 )
-_AWS: Final = tuple(
-    (format, re.compile(pattern))
-    for format, pattern in (
-        ("bedrock-invoke", rb":event-type\x07\x00\x05chunk.{0,200}\{\"(?:bytes|p)\"(?!.{0,4000}\"attribution\")"),
-        ("bedrock-agent", rb":event-type\x07\x00\x05(?:trace|chunk)"),
-        ("bedrock-converse", rb""),
-    )
+_AWS: Final = (
+    ("bedrock-invoke", rb":event-type\x07\x00\x05chunk.{0,200}\{\"(?:bytes|p)\"(?!.{0,4000}\"attribution\")"),
+    ("bedrock-agent", rb":event-type\x07\x00\x05(?:trace|chunk)"),
+    ("bedrock-converse", rb""),
 )
 _AWS_HEAD: Final = 4096
 
@@ -136,9 +130,9 @@ def detect_format(content_type: str | None, body: bytes) -> str:
     """
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if media_type == "application/vnd.amazon.eventstream" or b":message-type\x07" in body[:200]:
-        return next(format for format, mark in _AWS if mark.search(body[:_AWS_HEAD]))
+        return next(format for format, mark in _AWS if re.search(mark, body[:_AWS_HEAD]))
     head = body[:LOOK_AT].lstrip(_BEFORE)
-    streamed = _FIELD.match(head) is not None
+    streamed = re.match(_FIELD, head) is not None
     for name, data in _events(head) if streamed else _documents(head):
         value = parse(data)
         format = format_of_value(value, name)
@@ -146,7 +140,7 @@ def detect_format(content_type: str | None, body: bytes) -> str:
             return format
         if value is not BROKEN and not streamed and len(data) == len(head):
             return "unknown"  # a whole document: nothing of it is left
-    return next((format for format, mark in _MARKS if mark.search(head)), "unknown")
+    return next((format for format, mark in _MARKS if re.search(mark, head)), "unknown")
 
 
 def format_of_value(value: object, event: str = "", *, errors: bool = True) -> str:
@@ -235,7 +229,7 @@ def _gemini(value: JsonObject) -> bool:
 def _events(body: bytes) -> Iterator[tuple[str, bytes]]:
     """The name and the data of each of the first events of an event stream."""
     name, data, seen = "", [], 0
-    for line in _LINES.split(body):
+    for line in re.split(_LINES, body):
         field, _, rest = line.partition(b":")
         if field == b"data":
             data.append(rest.removeprefix(b" "))

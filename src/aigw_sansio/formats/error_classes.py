@@ -143,16 +143,14 @@ _PATTERNS: Final[tuple[tuple[ErrorClass, str], ...]] = (
     ("server", r"internal|server error|bad gateway|gateway time-?out|timed? ?out|upstream|connection"
      r"|unexpected error|went wrong|died|crash|out of memory|cuda|\b50[0-4]\b"),
 )  # fmt: skip
-_MESSAGES: Final = tuple((name, re.compile(words, re.IGNORECASE)) for name, words in _PATTERNS)
 _LOOK_AT: Final = 500
-_NOT_LETTERS: Final = re.compile(r"[^a-z0-9]+")
-_ENDING: Final = re.compile(r"(?:error|exception|fault)s?$")
-_WAIT: Final = re.compile(
-    r"(?:try again|retry|wait|reset\w*|available)[^.;\n]{0,30}?\b(?:in|after|for)\s+"
-    r"((?:\d{1,7}(?:\.\d{1,9})?\s*(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h)(?![a-z])[\s,]*(?:and\s+)?){1,4})",
-    re.IGNORECASE,
+_NOT_LETTERS: Final = r"[^a-z0-9]+"
+_ENDING: Final = r"(?:error|exception|fault)s?$"
+_WAIT: Final = (
+    r"(?i)(?:try again|retry|wait|reset\w*|available)[^.;\n]{0,30}?\b(?:in|after|for)\s+"
+    r"((?:\d{1,7}(?:\.\d{1,9})?\s*(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h)(?![a-z])[\s,]*(?:and\s+)?){1,4})"
 )
-_SPAN: Final = re.compile(r"(\d{1,7}(?:\.\d{1,9})?)\s*([a-z]+)", re.IGNORECASE)
+_SPAN: Final = r"(?i)(\d{1,7}(?:\.\d{1,9})?)\s*([a-z]+)"
 _UNITS: Final[dict[str, float]] = {"mi": 60.0, "m": 60.0, "ms": 0.001, "mil": 0.001, "s": 1.0, "h": 3600.0}
 _RETRIED: Final[frozenset[ErrorClass]] = frozenset({"overload", "rate_limit", "server", "unknown"})
 _SHOWN: Final[dict[ErrorClass, int]] = {
@@ -200,8 +198,8 @@ def classify_error(message: str, kind: str | None, code: str | None, status: int
         if status >= 500:
             return "server"
     said = message[:_LOOK_AT]
-    for name, words in _MESSAGES:
-        if words.search(said) is not None:
+    for name, words in _PATTERNS:
+        if re.search(words, said, re.IGNORECASE):
             return name
     return "invalid_request" if status is not None and status >= 400 else vague
 
@@ -218,7 +216,7 @@ def named_status(*values: object) -> int | None:
 
 def wait_in_text(message: str) -> float | None:
     """The wait in ``message`` ("try again in 7.2s"), in seconds; ``None`` if it names none."""
-    found = _WAIT.search(message[:_LOOK_AT])
+    found = re.search(_WAIT, message[:_LOOK_AT])
     return None if found is None else span_s(found[1])
 
 
@@ -229,7 +227,7 @@ def span_s(text: str) -> float | None:
     except ValueError:
         pass
     total, some = 0.0, False
-    for number, unit in _SPAN.findall(text[:64]):
+    for number, unit in re.findall(_SPAN, text[:64]):
         unit = unit.lower()
         size = _UNITS.get(unit) or _UNITS.get(unit[:3]) or _UNITS.get(unit[:2]) or _UNITS.get(unit[:1])
         if size is None:
@@ -244,5 +242,5 @@ def _wait(seconds: float) -> float | None:
 
 def _key(word: str) -> str:
     """``word`` without case, blanks, signs and the ending "error" or "exception"; of a path its last part."""
-    plain = _NOT_LETTERS.sub("", re.split(r"[#/]", word[:100])[-1].lower())
-    return _ENDING.sub("", plain) or plain
+    plain = re.sub(_NOT_LETTERS, "", re.split(r"[#/]", word[:100])[-1].lower())
+    return re.sub(_ENDING, "", plain) or plain

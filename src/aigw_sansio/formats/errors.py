@@ -21,7 +21,7 @@ from .values import BROKEN, JsonObject, arr, count, obj, parse, text, word
 
 #: The longest error text, in characters; the rest is cut.
 LONGEST_MESSAGE: Final = 2000
-_BLANK = re.compile(r"\s+")
+_BLANK = r"\s+"
 _LONGEST_FRAMED: Final = 1 << 20
 _STATUSES: Final = ("status", "status_code", "statusCode", "http_status_code", "http_code")
 _WAITS: Final = (
@@ -109,7 +109,7 @@ def not_json(body: bytes) -> ResponseFailed:
     found = any_error(parse(_framed(body)))
     if found is not None:
         return found
-    plain = _BLANK.sub(" ", body[:400].decode("utf-8", "replace")).strip()
+    plain = re.sub(_BLANK, " ", body[:400].decode("utf-8", "replace")).strip()
     if plain.startswith("<"):
         title = re.search(r"<title>([^<]{1,200})", plain, re.IGNORECASE)
         return response_failed(title[1].strip() if title else "the response is an HTML page", "not_json")

@@ -10,8 +10,7 @@ Only members that hold media in some format are looked at.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..events import AudioDelta, ImageDelta, ProviderEvent
 from .values import base64_size, obj, parse, text, unbase64
@@ -36,8 +35,7 @@ _SHAPES: Final = (
 _DEPTH: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Media:
+class Media(NamedTuple):
     """The content of one audio or image event: base64 in ``content``, or where it is in ``uri``. Both are empty if it
     was not found. ``preview``: a later image replaces it. ``mime_type`` is empty if nobody tells it."""
 

@@ -234,7 +234,7 @@ ANTHROPIC_NAMES: Final = Alphabet(r"[a-zA-Z0-9_-]{1,128}", 128)
 GEMINI_NAMES: Final = Alphabet(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}", 64)
 
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_NO_WORD: Final = re.compile(r"[^a-zA-Z0-9_]")
+_NO_WORD: Final = r"[^a-zA-Z0-9_]"
 
 
 @lru_cache(64)  # there are few alphabets
@@ -312,7 +312,7 @@ class NameMap:
 
 def fitting_name(name: str, alphabet: Alphabet) -> str:
     """A name that ``alphabet`` takes and that differs for every ``name``: its word characters, cut, and a hash."""
-    word = _NO_WORD.sub("_", name[: alphabet.size])
+    word = re.sub(_NO_WORD, "_", name[: alphabet.size])
     if not word[:1].isalpha():
         word = "t" + word
     return f"{word[: alphabet.size - 9]}_{_hash(name, 8)}"
@@ -408,7 +408,7 @@ def effort_of(budget_tokens: int) -> Effort:
 
 # -- data URLs --------------------------------------------------------------------------------------------------------
 
-_DATA_URL: Final = re.compile(r"data:([^,]*?)(;\s*base64)?,", re.IGNORECASE)
+_DATA_URL: Final = r"(?i)data:([^,]*?)(;\s*base64)?,"
 
 
 def read_data_url(url: str) -> Blob | None:
@@ -416,7 +416,7 @@ def read_data_url(url: str) -> Blob | None:
     that are written without base64 come in base64 too."""
     if url[:5].lower() != "data:":
         return None
-    head = _DATA_URL.match(url)
+    head = re.match(_DATA_URL, url)
     if head is None:
         return None
     content = url[head.end() :]

@@ -6,11 +6,14 @@ response lie. Nothing is lost silently.
 """
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from ..prompt import JsonObject, Prompt
+
+#: Characters of the longest name of a model with which it is tried what a target takes.
+LONGEST_MODEL: Final = 2048
 
 
 class Note(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Parts of the host's own, for one gateway: providers, readers, framings, and transforms of requests.
+"""Parts of the host's own, for one gateway: providers, readers, framings, transforms of requests, and the translator.
 
 Decides: which parts can be used, and which of them a provider has. Must not know: how they are called, and what becomes
 of one that raises (:mod:`aigw_sansio.exchanges.own_parts`, :mod:`aigw_sansio.sessions.transforms`).
@@ -8,6 +8,7 @@ knows, or that is taken, is an error when it is given.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from copy import copy
 from typing import Final
 
 from ..bodies.framing import Framing
@@ -17,8 +18,12 @@ from ..providers.registry import REGISTRY, is_custom
 from ..providers.row import Provider
 from .request import RequestTransform
 from .rows import check_name, checked_row, in_words
+from .translator import Translator
 
 _READER: Final = ("markers", "terminated", "finish_seen", "complete", "read", "read_whole", "finish")
+_TRANSLATOR: Final = (
+    "read_request", "write_request", "stand_ins", "put_media", "answer_context", "make_writer",
+)  # fmt: skip
 _DECODER: Final = ("fault", "buffered", "unread", "feed", "finish")
 
 
@@ -36,12 +41,16 @@ class Parts:
     I/O. It may not name another provider. What it returns is checked like a client's own request, and the settings of
     the gateway (``providers``, ``endpoints``, ``methods``) judge it. Realtime sessions have no requests.
 
+    ``translator``: the module :mod:`aigw_sansio.translate`, which is loaded by who names it. With it the provider
+    ``compat`` takes requests for providers of other formats than the client's. The servers, applications and clients of
+    :mod:`aigw_drivers` put it into the parts that they are given.
+
     Raises ``ValueError`` or ``TypeError`` for parts that cannot be used; the text says which and what is allowed. Each
     maker is called once for that. A part that raises later fails the one attempt that needs it, and the host gets a
     :class:`aigw_sansio.PartFailed`.
     """
 
-    __slots__ = ("_framings", "_readers", "_transform", "_transforms", "rows")
+    __slots__ = ("_framings", "_readers", "_transform", "_transforms", "rows", "translator")
 
     def __init__(
         self,
@@ -51,6 +60,7 @@ class Parts:
         framings: Mapping[str, DecoderMaker] | None = None,
         transforms: Mapping[str, RequestTransform] | None = None,
         transform: RequestTransform | None = None,
+        translator: Translator | None = None,
     ) -> None:
         self._readers = dict(readers or {})
         makers = dict(framings or {})
@@ -81,6 +91,20 @@ class Parts:
         if transform is not None:
             _check_transform("parts.transform", transform)
         self._transform = transform
+        if translator is not None and (missing := [name for name in _TRANSLATOR if not hasattr(translator, name)]):
+            raise TypeError(
+                f"parts.translator has no {', '.join(missing)}; allowed is the module aigw_sansio.translate"
+            )
+        #: What translates steps for ``compat``, if it is there.
+        self.translator = translator
+
+    def with_translator(self, translator: Translator) -> "Parts":
+        """The same parts with ``translator``, unless they have one."""
+        if self.translator is not None:
+            return self
+        changed = copy(self)
+        changed.translator = translator
+        return changed
 
     def reading(self, slug: str, format: str) -> OwnReading | None:
         """How responses of the provider ``slug`` in ``format`` are read; ``None``: in the usual way."""

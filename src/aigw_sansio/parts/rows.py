@@ -16,11 +16,11 @@ from ..providers.registry import ALIASES, REGISTRY, is_custom
 from ..providers.row import VARIABLES, Provider, RealtimeRoute
 from ..providers.target import RefusedTarget, parse_base_url
 
-_SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
+_SLUG: Final = r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?"
 _SLUG_IN_WORDS: Final = "1 to 64 of a-z, 0-9, - and _, with a letter or digit at both ends"
-_MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+/[a-z0-9!#$%&'*+.^_`|~-]+")
-_FIELD_NAME: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
-_VARIABLE: Final = re.compile(r"\{(\w*)\}")
+_MEDIA_TYPE: Final = r"[a-z0-9!#$%&'*+.^_`|~-]+/[a-z0-9!#$%&'*+.^_`|~-]+"
+_FIELD_NAME: Final = r"[a-z0-9!#$%&'*+.^_`|~-]+"
+_VARIABLE: Final = r"\{(\w*)\}"
 
 
 def in_words(names: Iterable[str]) -> str:
@@ -30,7 +30,7 @@ def in_words(names: Iterable[str]) -> str:
 
 def check_name(where: str, name: object) -> None:
     """Raises ``ValueError`` for a name of a provider, a format or a framing that has another form."""
-    if type(name) is not str or not _SLUG.fullmatch(name):
+    if type(name) is not str or not re.fullmatch(_SLUG, name):
         raise ValueError(f"{where} has a bad name; allowed are {_SLUG_IN_WORDS}")
 
 
@@ -56,15 +56,15 @@ def checked_row(
     if not row.routes:
         raise ValueError(f"{where}.routes is empty; needed is one Route with the provider's URL")
     for number, route in enumerate(row.routes):
-        _check_url(f"{where}.routes[{number}]", route.url, known={"account", *_VARIABLE.findall(route.prefix)})
-        for variable in _VARIABLE.findall(route.prefix):
+        _check_url(f"{where}.routes[{number}]", route.url, known={"account", *re.findall(_VARIABLE, route.prefix)})
+        for variable in re.findall(_VARIABLE, route.prefix):
             _check_known(f"{where}.routes[{number}].prefix", variable, VARIABLES)
         for name, key in (("key", route.key), ("bearer_becomes", route.bearer_becomes)):
             _check_key(f"{where}.routes[{number}].{name}", key)
     _check_key(f"{where}.key", row.key)
     _check_formats(where, row.formats, row.format, formats)
     for media_type, framing in row.framings:
-        if not _MEDIA_TYPE.fullmatch(media_type):
+        if not re.fullmatch(_MEDIA_TYPE, media_type):
             raise ValueError(
                 f"{where}.framings has {media_type!r}; allowed is TYPE/SUBTYPE in lower case, without parameters"
             )
@@ -78,7 +78,7 @@ def _check_realtime(where: str, route: RealtimeRoute) -> None:
     for url in (route.url, *(url for _, url in (*route.prefixes, *route.other_hosts))):
         if url:
             _check_url(where, url, known=set(VARIABLES))
-    for variable in (found for prefix, _ in route.prefixes for found in _VARIABLE.findall(prefix)):
+    for variable in (found for prefix, _ in route.prefixes for found in re.findall(_VARIABLE, prefix)):
         _check_known(f"{where}.prefixes", variable, VARIABLES)
     for pattern, _ in route.other_hosts:
         _check_pattern(f"{where}.other_hosts", pattern)
@@ -106,9 +106,9 @@ def _check_known(where: str, name: str, known: Iterable[str]) -> None:
 
 
 def _check_url(where: str, url: str, *, known: Collection[str]) -> None:
-    for variable in _VARIABLE.findall(url):
+    for variable in re.findall(_VARIABLE, url):
         _check_known(f"{where}.url", variable, known)
-    base = parse_base_url(_VARIABLE.sub("x1", url))
+    base = parse_base_url(re.sub(_VARIABLE, "x1", url))
     if isinstance(base, RefusedTarget):
         raise ValueError(f"{where}.url {base.why}")
 
@@ -117,6 +117,6 @@ def _check_key(where: str, key: KeyLocation | None, *, markers: bool = False) ->
     if key is None:
         return
     places = [place for place in (key.header, key.query, key.marker if markers else "") if place]
-    if len(places) != 1 or (key.marker and not markers) or (key.header and not _FIELD_NAME.fullmatch(key.header)):
+    if len(places) != 1 or (key.marker and not markers) or (key.header and not re.fullmatch(_FIELD_NAME, key.header)):
         allowed = "header in lower case, query or marker" if markers else "header in lower case, or query"
         raise ValueError(f"{where} has not one place for the key; allowed is {allowed}")

@@ -28,7 +28,7 @@ _DOMAIN: Final = ".googleapis.com"
 _LIFE_S: Final = 3600
 _KEY_LENGTH: Final = 8192  #: characters of PEM, enough for RSA with 8192 bits
 _KEY_BITS: Final = (2048, 4096)  #: of RSA: fewer are not safe, more cost seconds to check
-_LOOPBACK: Final = re.compile(r"(?:127\.[0-9.]+|localhost|::1)\Z")
+_LOOPBACK: Final = r"(?:127\.[0-9.]+|localhost|::1)\Z"
 _MARGIN_S: Final = 60.0
 _GRANT: Final = b"grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion="
 
@@ -102,7 +102,7 @@ def read_service_account(
         return _unusable(where, f"has a private_key of {bits} bits; allowed are {least} to {most}")
     if isinstance(base, RefusedTarget) or not (
         (base.scheme == "https" and base.port == 443 and base.host.endswith(_DOMAIN))
-        or (loopback and _LOOPBACK.match(base.host))
+        or (loopback and re.match(_LOOPBACK, base.host))
     ):
         return _unusable(where, "has a token_uri elsewhere; allowed is https under googleapis.com")
     origin = Origin(base.scheme, base.host, base.port)

@@ -16,8 +16,8 @@ from .headers import refuse
 from .row import VARIABLES, Provider, Route
 from .target import BaseUrl, Endpoint, RefusedTarget, join_path, parse_base_url
 
-_NAME: Final = re.compile(r"\{(\w+)\}")
-_ACCOUNT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_NAME: Final = r"\{(\w+)\}"
+_ACCOUNT: Final = r"[A-Za-z0-9_-]{1,64}\Z"
 
 
 class Destination(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ def find_destination(provider: Provider, endpoint: Endpoint, base_url: str | Non
             path = _fill(path, values) if "{" in host else ""
             return _with_base(base_url, route, rest, values, field=f"providers.{provider.slug}.base_url", under=path)
         if "{account}" in path:
-            if not _ACCOUNT.match(account):
+            if not re.match(_ACCOUNT, account):
                 return refuse(
                     "the account in the URL", "cannot be used here; allowed are 1 to 64 letters, digits, - and _"
                 )
@@ -123,7 +123,7 @@ def _parts(url: str) -> tuple[str, str]:
 
 
 def _fill(pattern: str, values: dict[str, str]) -> str:
-    return _NAME.sub(lambda found: values[found[1]], pattern) if "{" in pattern else pattern
+    return re.sub(_NAME, lambda found: values[found[1]], pattern) if "{" in pattern else pattern
 
 
 @lru_cache(maxsize=64)
@@ -133,4 +133,4 @@ def _form(name: str) -> re.Pattern[str]:
 
 def _shape(route: Route) -> str:
     """A route's prefix for an error text: ``RESOURCE/DEPLOYMENT/...``."""
-    return "/".join([*(_NAME.sub(lambda found: found[1].upper(), route.prefix).split("/")), "..."])
+    return "/".join([*(re.sub(_NAME, lambda found: found[1].upper(), route.prefix).split("/")), "..."])

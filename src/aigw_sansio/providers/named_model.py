@@ -17,7 +17,7 @@ _IN_PATH: Final = re.compile(
 )
 #: A JSON object for somebody, also with a byte order mark or in UTF-16.
 _OBJECT: Final = re.compile(rb"[\s\xef\xbb\xbf\xfe\xff\x00]*+\{")
-_IN_QUERY: Final = re.compile(r"(?:\A|&)model=([^&]+)")
+_IN_QUERY: Final = r"(?:\A|&)model=([^&]+)"
 
 
 class _Named(msgspec.Struct):
@@ -39,5 +39,5 @@ def named_model(target: str, body: bytes = b"") -> str | None:
                 return model
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             query = ""
-    found = _IN_QUERY.search(query) or _IN_PATH.search(path)
+    found = re.search(_IN_QUERY, query) or _IN_PATH.search(path)
     return None if found is None else unquote(next(filter(None, found.groups())))

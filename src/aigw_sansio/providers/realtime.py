@@ -48,9 +48,7 @@ from .target import Endpoint, RefusedTarget, build_target, check_endpoint
 #: This many characters are more than the prefix that all keys of a provider share.
 _NO_SETTINGS: Final = ProviderSettings()
 #: A host of AWS: its service and region.
-_AWS_HOST: Final = re.compile(
-    r"([a-z0-9-]+)\.([a-z]{2,4}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2})\.(?:amazonaws\.com|api\.aws)"
-)
+_AWS_HOST: Final = r"([a-z0-9-]+)\.([a-z]{2,4}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2})\.(?:amazonaws\.com|api\.aws)"
 #: Services that sign with another name than their host's.
 _AWS_SERVICES: Final = {"bedrock-runtime": "bedrock", "transcribestreaming": "transcribe"}
 
@@ -226,7 +224,7 @@ def _signature(
     row: Provider, stored: StoredAws, origin: Origin, target: str, fields: Mapping[str, str], *, unix_time: float
 ) -> dict[str, str]:
     """The fields of an AWS signature for the upgrade. The host says which service it is, and where."""
-    at_aws = _AWS_HOST.match(origin.host)
+    at_aws = re.match(_AWS_HOST, origin.host)
     service, region = at_aws.groups() if at_aws else (row.routes[0].sigv4, stored.region)
     return sign(
         method="GET",

@@ -18,9 +18,11 @@ from .registry import ALIASES, NO_ROWS, REGISTRY, is_custom
 from .row import Provider
 from .target import RefusedTarget, parse_base_url
 
-_FIELD_VALUE: Final = re.compile(r"[ -~\t\x80-\xff]*\Z")
-_LOOPBACK: Final = re.compile(r"(?:127\.[0-9.]+|localhost|::1)\Z")
-#: The schemes of a URL of each kind: encrypted, and for loopback.
+_FIELD_VALUE: Final = r"[ -~\t\x80-\xff]*\Z"
+_LOOPBACK: Final = (
+    r"(?:127\.[0-9.]+|localhost|::1)\Z"
+    #: The schemes of a URL of each kind: encrypted, and for loopback.
+)
 _SCHEMES: Final = {"base_url": ("https", "http"), "realtime_url": ("wss", "ws")}
 
 
@@ -92,7 +94,7 @@ def _bad_url(url: str, secure: str, plain: str) -> str | None:
         return f"has the wrong scheme; {allowed}"
     if isinstance(base, RefusedTarget):
         return f"{base.why}; {allowed}"
-    if base.scheme == "http" and not _LOOPBACK.match(base.host):
+    if base.scheme == "http" and not re.match(_LOOPBACK, base.host):
         return f"is not encrypted; {allowed}"
     return None
 
@@ -109,7 +111,7 @@ def _of_headers(place: Place, own: ProviderSettings) -> Iterator[SettingError]:
             why = "is never sent to a provider"
         elif lower in seen:
             why = "is given twice: header names do not tell upper from lower case"
-        elif not _FIELD_VALUE.match(value) or value != value.strip():
+        elif not re.match(_FIELD_VALUE, value) or value != value.strip():
             why = "is not usable; allowed is latin-1 text without control characters or blanks around it"
         seen.add(lower)
         if why:

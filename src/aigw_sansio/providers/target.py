@@ -20,13 +20,13 @@ import msgspec
 from ..secret import without_content
 
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
-_HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
-_IP_LIKE: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\Z")  # its last label is a number for a resolver
-_IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.|\Z)){4}(?<!\.)\Z")
-_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:/|(?:https?|wss?|ftp|file|data|javascript):", re.IGNORECASE)
-_AUTHORITY: Final = re.compile(r"//(?!@)[^/]*[.:@]")
+_HOST: Final = rf"{_LABEL}(?:\.{_LABEL})*\Z"
+_IP_LIKE: Final = r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\Z"  # its last label is a number for a resolver
+_IPV4: Final = r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.|\Z)){4}(?<!\.)\Z"
+_SCHEME: Final = r"(?i)[A-Za-z][A-Za-z0-9+.\-]*:/|(?:https?|wss?|ftp|file|data|javascript):"
+_AUTHORITY: Final = r"//(?!@)[^/]*[.:@]"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_BAD_PERCENT: Final = r"%(?![0-9A-Fa-f]{2})"
 _DOT_SEGMENT: Final = re.compile(r"(?:^|/)\.{1,2}(?:;[^/]*)?(?:/|\Z)")
 #: A segment that names a version of an API.
 VERSION: Final = re.compile(r"v[0-9]+(?:\.[0-9]+)?(?:(?:alpha|beta|preview)[0-9]*)?\Z")
@@ -113,9 +113,9 @@ def host_refused(host: str) -> str | None:
         except ValueError:
             return "has a bad IPv6 address"
         return "has an IPv6 address with a zone" if "%" in host else None
-    if len(host) > 253 or not _HOST.match(host):
+    if len(host) > 253 or not re.match(_HOST, host):
         return "has no valid host name; allowed are letters, digits, '-' and '_' between dots"
-    if _IP_LIKE.match(host) and not _IPV4.match(host):
+    if re.match(_IP_LIKE, host) and not re.match(_IPV4, host):
         return "has a bad IPv4 address"
     return None
 
@@ -136,10 +136,10 @@ def check_endpoint(endpoint: str) -> Endpoint | RefusedTarget:
         return _TOO_LONG
     path, mark, query = endpoint.partition("?")
     if not _PLAIN_PATH.match(path) or path.startswith("//") or ":" in path:
-        if _AUTHORITY.match(path):
+        if re.match(_AUTHORITY, path):
             return RefusedTarget("must be a path, without a host")
         path = path.lstrip("/")
-        if _SCHEME.match(path):
+        if re.match(_SCHEME, path):
             return RefusedTarget("must be a path, without a scheme")
         if why := _path_refused(path):
             return RefusedTarget(why)
@@ -171,7 +171,7 @@ def _path_refused(path: str) -> str | None:
             return "must not hold lone surrogates"
         if "%" not in path:
             return None
-        if layer == 0 and _BAD_PERCENT.search(path):  # deeper layers may hold a plain percent sign
+        if layer == 0 and re.search(_BAD_PERCENT, path):  # deeper layers may hold a plain percent sign
             return "has a '%' that is not followed by two hexadecimal digits"
         try:
             decoded = unquote_to_bytes(path).decode()

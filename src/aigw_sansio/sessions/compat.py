@@ -1,7 +1,7 @@
 """Steps for the provider ``compat``: the client writes in its own format, and the model names the provider.
 
 Decides: how such a step becomes one for that provider, and how its response is shown (client protocol, section 3.5).
-Must not know: any format (:mod:`aigw_sansio.translate`), and where providers are (:mod:`aigw_sansio.providers.compat`).
+Must not know: any format (a :class:`.Translator` does), and where providers are (:mod:`aigw_sansio.providers.compat`).
 
 A step is translated once, when it is planned, however often it is tried. If the provider speaks the client's format
 itself, only the model is replaced, and the response passes untouched.
@@ -18,19 +18,17 @@ import msgspec
 from ..config import GatewaySettings, ProviderSettings
 from ..dialects.commands import Step
 from ..exchanges.ports import AnswerPlan
-from ..faults import Fault
+from ..faults import Fault, FaultKind, Side
 from ..formats.answers.base import AnswerContext, AnswerWriter
-from ..formats.translation import Note, Refused, WireRequest
+from ..formats.translation import LONGEST_MODEL, Note, Refused, WireRequest
 from ..formats.values import parse
+from ..parts.translator import Translator
 from ..prompt import Blob, Prompt
 from ..providers.auth import take_key
 from ..providers.compat import CLIENT_ENDPOINTS, COMPAT, ClientFormat, CompatTarget, find_target
 from ..providers.headers import refuse
 from ..providers.registry import NO_ROWS
 from ..providers.row import Provider
-from ..translate import put_media, read_request, write_request
-from ..translate.answers import answer_context, make_writer
-from ..translate.media import LONGEST_MODEL, stand_ins
 
 #: The client's endpoints, as errors name them, and where a provider that speaks the format takes it.
 _OWN_PATHS: Final[dict[ClientFormat, str]] = {
@@ -44,6 +42,9 @@ _NEEDED: Final = {"anthropic-messages": (("anthropic-version", "2023-06-01"),)}
 _OBJECTS: Final = 6
 _MOST_NOTES: Final = 100
 _NEEDS_MODEL: Final = "needed is an object with model: PROVIDER/MODEL"
+_NO_TRANSLATOR: Final = (
+    "this gateway translates nothing: its host made it without Parts(translator=aigw_sansio.translate)"
+)
 _VERSION: Final = re.compile(r"/*(?:v1/)?")
 _decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode: Final = msgspec.json.Decoder().decode
@@ -62,14 +63,16 @@ def given_bytes(given: GivenMedia) -> int:
 
 
 class CompatStep(NamedTuple):
-    """``step`` for the provider itself, and what is needed to show its response in ``client_format``. ``context`` is
-    ``None`` if the client's own text is sent. ``media_bytes``: the size of the media in it that the host gave."""
+    """``step`` for the provider itself, and what is needed to show its response in ``client_format``. ``context`` and
+    ``translator`` are ``None`` if the client's own text is sent. ``media_bytes``: the size of the media in it that the
+    host gave."""
 
     step: Step
     client_format: ClientFormat
     notes: tuple[Note, ...] = ()
     context: AnswerContext | None = None
     media_bytes: int = 0
+    translator: Translator | None = None
 
 
 class MediaWanted(NamedTuple):
@@ -86,12 +89,14 @@ def translate_step(
     is_secret: Callable[[str], bool],
     given: GivenMedia | None = None,
     rows: Mapping[str, Provider] = NO_ROWS,
+    translator: Translator | None = None,
 ) -> CompatStep | MediaWanted | Fault:
     """The step for the provider that the model of ``step`` names, or why there is none.
 
     ``settings`` of the providers, by slug. ``is_secret``: whether a text must not be quoted. ``given``: media that the
-    host gave already; ``None`` if it is not to be asked. ``rows``: the host's own providers, by slug. Next, build its
-    call, and then its :func:`answer_plan`; or have the media fetched, and call this again with them.
+    host gave already; ``None`` if it is not to be asked. ``rows``: the host's own providers, by slug.
+    ``translator``: without one only a provider that speaks the client's format can be asked. Next, build its call, and
+    then its :func:`answer_plan`; or have the media fetched, and call this again with them.
     """
     client_format = CLIENT_ENDPOINTS.get(_VERSION.sub("", step.endpoint, count=1))
     if client_format is None:
@@ -120,17 +125,20 @@ def translate_step(
         query = msgspec.json.encode({**members, "model": target.model})
         planned = _for_provider(step, target, endpoint, headers, query)
         return CompatStep(planned, client_format)
+    if translator is None:
+        detail = f"{target.provider} does not speak {client_format}, and {_NO_TRANSLATOR}"
+        return Fault(FaultKind.NOT_CONFIGURED, Side.GATEWAY, detail)
     notes: tuple[Note, ...] = ()
     try:
         value = _decode(text)
     except _NOT_WRITABLE:
         value = parse(text)
         notes = (Note("mapped", "query", "Halves of surrogate pairs are sent as other characters."),)
-    read = read_request(value, client_format)
+    read = translator.read_request(value, client_format)
     if isinstance(read, Refused):
         return refuse(f"request.query.{read.field}:", read.why)
     prompt = msgspec.structs.replace(read[0], model=target.model)
-    written = _write(prompt, target.format, given)
+    written = _write(translator, prompt, target.format, given)
     if isinstance(written, Refused):
         return refuse(f"request.query cannot be asked of {target.provider}:", f"{written.field}: {written.why}")
     request, losses, media_bytes, wanted = written
@@ -140,7 +148,7 @@ def translate_step(
         return refuse("request.query", "has a number or a nesting that cannot be written again")
     endpoint = target.endpoint or target.prefix + request.path.lstrip("/")
     headers = _headers(step, target, request.headers)
-    context = answer_context(prompt, target.format, id="", created=0, model=model, request=request)
+    context = translator.answer_context(prompt, target.format, id="", created=0, model=model, request=request)
     context = msgspec.structs.replace(context, prompt=_repeated(prompt, client_format))
     translated = CompatStep(
         _for_provider(step, target, endpoint, headers, query),
@@ -148,6 +156,7 @@ def translate_step(
         notes=_few((*notes, *_lost_headers(step, target), *read[1], *losses)),
         context=context,
         media_bytes=media_bytes,
+        translator=translator,
     )
     return MediaWanted(wanted, translated) if wanted else translated
 
@@ -161,12 +170,12 @@ class _Written(NamedTuple):
     wanted: tuple[str, ...] = ()
 
 
-def _write(prompt: Prompt, target: str, given: GivenMedia | None) -> _Written | Refused:
+def _write(translator: Translator, prompt: Prompt, target: str, given: GivenMedia | None) -> _Written | Refused:
     """``prompt`` for a provider that speaks ``target``, with the media that it takes no URLs of."""
-    written = write_request(prompt, target)
+    written = translator.write_request(prompt, target)
     if not isinstance(written, Refused):
         return _Written(*written)
-    found = {} if given is None else stand_ins(prompt, target)
+    found = {} if given is None else {**translator.stand_ins(prompt, target)}
     if given is None or not found:
         return written
     missing = tuple(url for url in found if url not in given)
@@ -176,10 +185,10 @@ def _write(prompt: Prompt, target: str, given: GivenMedia | None) -> _Written | 
             if not isinstance(content, Blob):
                 return Refused(written.field, f"{written.why} {content}")
             found[url] = content
-    filled = put_media(prompt, found)
+    filled = translator.put_media(prompt, found)
     if isinstance(filled, Refused):
         return filled
-    again = write_request(filled[0], target)
+    again = translator.write_request(filled[0], target)
     if isinstance(again, Refused):
         return again
     notes = (*filled[1], *again[1])
@@ -188,20 +197,25 @@ def _write(prompt: Prompt, target: str, given: GivenMedia | None) -> _Written | 
 
 def answer_plan(compat: CompatStep, provider_format: str) -> AnswerPlan:
     """How the response, which the provider writes in ``provider_format``, is shown."""
-    context, client_format = compat.context, compat.client_format
-    if context is None or (provider_format == client_format and not _renames(context)):
+    context, client_format, translator = compat.context, compat.client_format, compat.translator
+    if context is None or translator is None or (provider_format == client_format and not _renames(context)):
         return AnswerPlan(compat.notes, memory=compat.media_bytes)
     # No function inside of this one: compiled, it would be part of a cycle.
-    writer = partial(_writer, context, client_format, provider_format)
+    writer = partial(_writer, translator, context, client_format, provider_format)
     memory = _OBJECTS * len(msgspec.json.encode(context.prompt)) + compat.media_bytes
     return AnswerPlan(compat.notes, format=client_format, writer=writer, memory=memory)
 
 
 def _writer(
-    context: AnswerContext, client_format: ClientFormat, provider_format: str, id: str, created: int
+    translator: Translator,
+    context: AnswerContext,
+    client_format: ClientFormat,
+    provider_format: str,
+    id: str,
+    created: int,
 ) -> AnswerWriter:
     known = msgspec.structs.replace(context, id=id, created=created, source=provider_format)
-    return make_writer(client_format, known)
+    return translator.make_writer(client_format, known)
 
 
 def _repeated(prompt: Prompt, client_format: ClientFormat) -> Prompt:

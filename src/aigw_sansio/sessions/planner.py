@@ -187,7 +187,11 @@ def _plan_step(
     shown = step_tokens(step) if client.settings.authentication else []
     own_tokens = own_token_check(services.own_tokens, client.settings, [client.token, *shown])
     known = given if client.settings.fetch_media else None
-    compat = translate_step(step, providers, own_tokens, known, parts.rows) if step.provider == COMPAT else None
+    compat = (
+        translate_step(step, providers, own_tokens, known, parts.rows, parts.translator)
+        if step.provider == COMPAT
+        else None
+    )
     if isinstance(compat, Fault):
         return compat
     wanted: Sequence[str] = ()

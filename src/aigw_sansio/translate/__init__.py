@@ -25,6 +25,11 @@ them::
     prompt, more = put_media(prompt, {url: Blob(base64_of(url), "image/png") for url in urls})
     request, losses = write_request(prompt, "bedrock-converse")
 
+:func:`stand_ins` has something else for those URLs, with which the request can be written before they are fetched.
+
+A gateway translates steps for the provider ``compat`` if it is given this module:
+``Gateway(..., parts=Parts(translator=aigw_sansio.translate))``. Whatever :mod:`aigw_drivers` starts is given it.
+
 No body raises: one that cannot be read or said is :class:`Refused`, a value. An unknown name of a format is a mistake
 of the caller, and raises :class:`~aigw_sansio.errors.LocalProtocolError`.
 """
@@ -33,7 +38,7 @@ from ..formats.answers.base import AnswerContext
 from ..formats.translation import Note, Refused, WireRequest
 from ..prompt import Blob, JsonObject, Prompt
 from .answers import Answer, AnswerTranslator, answer_context, make_writer, translate_answer
-from .media import put_media, wanted_media
+from .media import put_media, stand_ins, wanted_media
 from .registry import CLIENT_FORMATS, REQUEST_FORMATS
 from .requests import Translated, read_request, translate_request, write_request
 
@@ -54,6 +59,7 @@ __all__ = [
     "make_writer",
     "put_media",
     "read_request",
+    "stand_ins",
     "translate_answer",
     "translate_request",
     "wanted_media",

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from ..formats.translation import Note, Refused
+from ..formats.translation import LONGEST_MODEL, Note, Refused
 from ..prompt import (
     Audio,
     Blob,
@@ -34,8 +34,6 @@ _MEDIA: Final = (Image, Audio, Video, File)
 _WEB: Final = ("http:", "https:")
 #: So many different URLs of one request are looked at.
 MOST_URLS: Final = 1000
-#: Characters of the longest name of a model with which that is tried.
-LONGEST_MODEL: Final = 2048
 _HELLO: Final = "aGVsbG8="
 #: Content of each kind, of the types that most targets take.
 _SAMPLES: Final[dict[type[Media], tuple[Blob, ...]]] = {

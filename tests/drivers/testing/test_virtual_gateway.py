@@ -42,6 +42,18 @@ def answering(*responses: MockResponse, config: Config = CONFIG) -> tuple[Virtua
 HELLO = MockResponse.sse(delta("Hel"), Wait(2.5), delta("lo"), "[DONE]")
 
 
+def test_it_translates_as_every_gateway_of_the_drivers() -> None:
+    answer = {"type": "message", "content": [{"type": "text", "text": "Hello"}], "stop_reason": "end_turn"}
+    config = Config(providers={"anthropic": ProviderSettings(api_key=Secret("sk-of-the-gateway"))})
+    gateway, client = answering(MockResponse.json(answer), config=config)
+    with gateway:
+        query = {**QUERY, "model": "anthropic/claude-x", "stream": False, "max_tokens": 9}
+        response = client.create("compat", "chat/completions", query)
+        assert response.body.json()["choices"][0]["message"]["content"] == "Hello"
+    (request,) = gateway.provider.requests
+    assert request.url == "https://api.anthropic.com/v1/messages"
+
+
 def test_a_whole_response_takes_the_time_that_the_script_says() -> None:
     gateway, client = answering(HELLO, HELLO)
     with gateway:

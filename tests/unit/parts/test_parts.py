@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aigw_sansio import BodyDecoder, Parts, Provider, ProviderRequest, Reader, Route
+from aigw_sansio import BodyDecoder, Parts, Provider, ProviderRequest, Reader, Route, translate
 from aigw_sansio.bodies.framing import Framing
 from aigw_sansio.bodies.ndjson import NdjsonDecoder
 from aigw_sansio.exchanges.own_parts import OwnFraming
@@ -41,6 +41,7 @@ def same(request: ProviderRequest) -> ProviderRequest:
         (lambda: Parts(framings={"blocks": list}), TypeError, "without fault, buffered, unread, feed, finish"),  # type: ignore[dict-item]
         (lambda: Parts(transforms={"opnai": same}), ValueError, "parts.transforms['opnai'] is for no provider; allowed are"),
         (lambda: Parts(transforms={"openai": None}), TypeError, "parts.transforms['openai'] is not callable; it takes a ProviderRequest"),  # type: ignore[dict-item]
+        (lambda: Parts(translator=translate.requests), TypeError, "parts.translator has no stand_ins, put_media, answer_context, make_writer; allowed is the module aigw_sansio.translate"),  # type: ignore[arg-type]
         (lambda: Parts(transform=7), TypeError, "parts.transform is not callable"),  # type: ignore[arg-type]
     ],
 )  # fmt: skip
@@ -92,6 +93,15 @@ def test_transforms_are_those_for_all_and_then_that_of_the_provider() -> None:
     assert Parts(transforms={"openai": other}).transforms_for("openai") == [("transform of openai", other)]
     assert NO_PARTS.transforms_for("openai") == []
     assert repr(parts) == "Parts(providers=['acme'], readers=[], transforms=['acme', 'openai', 'custom-x', 'all'])"
+
+
+def test_parts_keep_their_own_translator_and_all_others_get_one() -> None:
+    own = Parts(providers=[acme()], transform=same)
+    given = own.with_translator(translate)
+    assert (own.translator, given.translator) == (None, translate)
+    assert (given.rows, given.transforms_for("acme")) == (own.rows, [("transform", same)])
+    assert given.with_translator(translate) is given
+    assert NO_PARTS.translator is None
 
 
 def test_a_request_shows_none_of_its_content() -> None:

@@ -1,10 +1,12 @@
 """Steps for ``compat``: which provider they become a step for, what is refused, and how the response is shown."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
 
+from aigw_sansio import translate
 from aigw_sansio.config import GatewaySettings, ProviderSettings
 from aigw_sansio.dialects.commands import Step
 from aigw_sansio.events import (
@@ -20,7 +22,10 @@ from aigw_sansio.exchanges.ports import AnswerPlan
 from aigw_sansio.faults import Fault, FaultKind
 from aigw_sansio.prompt import Blob
 from aigw_sansio.secret import Secret
-from aigw_sansio.sessions.compat import CompatStep, MediaWanted, answer_plan, list_models, translate_step
+from aigw_sansio.sessions.compat import CompatStep, MediaWanted, answer_plan, list_models
+from aigw_sansio.sessions.compat import translate_step as step_for
+
+translate_step = partial(step_for, translator=translate)
 
 ASK = {"model": "anthropic/claude-sonnet-4-5", "messages": [{"role": "user", "content": "Hello"}]}
 KEY = ("Authorization", "Bearer k")
@@ -51,6 +56,19 @@ def refused(one: Step, kind: FaultKind = FaultKind.INVALID_REQUEST) -> str:
     assert isinstance(found, Fault), found
     assert found.kind is kind
     return found.detail
+
+
+def test_without_a_translator_only_the_client_s_own_format_can_be_asked() -> None:
+    found = step_for(step(), CUSTOM, lambda text: False)
+    assert isinstance(found, Fault)
+    assert found.kind is FaultKind.NOT_CONFIGURED
+    assert found.detail == (
+        "anthropic does not speak openai-chat, and this gateway translates nothing: "
+        "its host made it without Parts(translator=aigw_sansio.translate)"
+    )
+    same = step_for(step({**ASK, "model": "openai/gpt-5"}), CUSTOM, lambda text: False)
+    assert isinstance(same, CompatStep)
+    assert answer_plan(same, "openai-chat") == AnswerPlan()
 
 
 def sent(compat: CompatStep) -> dict[str, Any]:

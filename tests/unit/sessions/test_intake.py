@@ -5,6 +5,7 @@ import json
 
 import pytest
 from tests.rigs.core_rig import Rig
+from tests.rigs.parts import TRANSLATES
 from tests.rigs.steps import client, step
 
 from aigw_sansio.config import GatewaySettings, Limits, ProviderSettings, Timeouts
@@ -24,7 +25,6 @@ from aigw_sansio.effects import (
 from aigw_sansio.events import RequestDenied
 from aigw_sansio.faults import Denial, Fault, FaultKind
 from aigw_sansio.ids import AskId
-from aigw_sansio.parts.parts import NO_PARTS
 from aigw_sansio.secret import Secret
 from aigw_sansio.sessions.client_limits import ClientLimits
 from aigw_sansio.sessions.host_questions import PendingCreate
@@ -44,7 +44,7 @@ class Session(Rig):
         self.left: list[float] = []
         limits = ClientLimits(self.services)
         self.intake = Intake(
-            self.services, client(settings), limits, 7, parts=NO_PARTS, decided=self._decided, waits=self.left.append
+            self.services, client(settings), limits, 7, parts=TRANSLATES, decided=self._decided, waits=self.left.append
         )
         self.asked: list[str] = []
         self.questions: list[Question] = []

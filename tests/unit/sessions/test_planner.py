@@ -4,6 +4,7 @@ import json
 
 import pytest
 from tests.rigs.core_rig import Rig
+from tests.rigs.parts import TRANSLATES
 from tests.rigs.steps import client, step
 
 from aigw_sansio.config import GatewaySettings, ProviderSettings, Retry, Timeouts
@@ -11,7 +12,9 @@ from aigw_sansio.dialects.commands import Step
 from aigw_sansio.effects import HeaderFields, Key
 from aigw_sansio.exchanges.policy import StepConfig
 from aigw_sansio.exchanges.ports import AnswerPlan, PlannedStep
-from aigw_sansio.faults import Fault, FaultKind, Side
+from aigw_sansio.faults import Denial, Fault, FaultKind, Side
+from aigw_sansio.parts.parts import Parts
+from aigw_sansio.parts.request import ProviderRequest
 from aigw_sansio.secret import Secret
 from aigw_sansio.sessions.planner import ClientInfo, models_told, plan
 
@@ -25,7 +28,7 @@ def rig(**providers: ProviderSettings) -> Rig:
 def test_each_step_has_its_call_and_its_policy() -> None:
     settings = GatewaySettings(retry=Retry(max_attempts=2, delay_ms=100))
     steps = [step(), step("anthropic", endpoint="v1/messages", query=b"{}", config=StepConfig(max_attempts=4))]
-    planned = plan(rig().services, client(settings), steps, 0.0)
+    planned = plan(rig().services, client(settings), steps, 0.0, parts=TRANSLATES)
     assert not isinstance(planned, Fault)
     first, second = planned
     assert (first.call.provider, second.call.provider) == ("openai", "anthropic")
@@ -50,7 +53,7 @@ def test_the_settings_of_a_provider_and_the_account_of_the_client_count() -> Non
 
 def test_headers_of_the_handshake_hold_for_every_step_unless_it_has_its_own() -> None:
     steps = [step(), step(headers=[("CF-AIG-Max-Attempts", "5"), ("authorization", "Bearer x")])]
-    planned = plan(rig().services, client(max_attempts="3"), steps, 0.0)
+    planned = plan(rig().services, client(max_attempts="3"), steps, 0.0, parts=TRANSLATES)
     assert not isinstance(planned, Fault)
     assert [one.policy.attempts for one in planned] == [3, 5]
     assert not [name for one in planned for name, _ in one.call.request.headers if name.startswith(b"cf-aig-")]
@@ -96,6 +99,20 @@ def test_a_step_that_cannot_run_is_named_if_there_are_several(bad: Step, kind: F
     assert services.take_effects() == []  # nothing of a request is sent before all of it is planned
 
 
+def test_a_denial_of_one_of_several_steps_keeps_what_the_host_chose() -> None:
+    def deny(request: ProviderRequest) -> Fault:
+        return denial
+
+    denial = Denial(FaultKind.RATE_LIMITED, Side.CLIENT, "not today", status=402, code=2077, retry_after_s=3.0)
+    parts = Parts(transforms={"anthropic": deny})
+    steps = [step(), step("anthropic", endpoint="v1/messages")]
+    assert plan(rig().services, client(), steps[1:], 0.0, parts=parts) == denial
+    expected = Denial(
+        FaultKind.RATE_LIMITED, Side.CLIENT, "step 1: not today", status=402, code=2077, retry_after_s=3.0
+    )
+    assert plan(rig().services, client(), steps, 0.0, parts=parts) == expected
+
+
 def test_a_found_key_is_used_as_a_stored_one_of_its_step_alone() -> None:
     own = rig(openai=ProviderSettings(api_key=Secret("stored-key"), headers=(("x-team", "red"), ("x-old", "1"))))
     key = Key(Secret("found-key-1"), HeaderFields((("X-Team", "blue"),)))
@@ -111,7 +128,7 @@ def test_a_found_key_is_used_as_a_stored_one_of_its_step_alone() -> None:
 
 def test_a_found_key_makes_a_compat_step_possible() -> None:
     key = {0: ("anthropic", Key(Secret("found-key-1")))}
-    planned = plan(rig().services, client(), [step("compat", query=ASK, headers=[])], 0.0, keys=key)
+    planned = plan(rig().services, client(), [step("compat", query=ASK, headers=[])], 0.0, keys=key, parts=TRANSLATES)
     assert not isinstance(planned, Fault)
     assert dict(planned[0].call.request.headers)[b"x-api-key"] == b"found-key-1"
 
@@ -129,7 +146,7 @@ def test_a_token_that_the_host_let_in_for_a_step_goes_nowhere_else() -> None:
 
 
 def _planned(own: Rig, info: ClientInfo, *steps: Step) -> list[PlannedStep]:
-    planned = plan(own.services, info, steps, 0.0)
+    planned = plan(own.services, info, steps, 0.0, parts=TRANSLATES)
     assert not isinstance(planned, Fault)
     return planned
 
@@ -139,7 +156,7 @@ ASK = b'{"model":"anthropic/claude-x","messages":[{"role":"user","content":"Hell
 
 def test_a_compat_step_is_planned_for_the_provider_in_its_model() -> None:
     steps = [step("compat", query=ASK), step("openai"), step("compat", query=ASK.replace(b"anthropic", b"openai"))]
-    planned = plan(rig().services, client(), steps, 0.0)
+    planned = plan(rig().services, client(), steps, 0.0, parts=TRANSLATES)
     assert not isinstance(planned, Fault)
     first, plain, same = planned
     assert (first.call.provider, first.call.request.target) == ("anthropic", b"/v1/messages")
@@ -153,7 +170,7 @@ def test_a_compat_step_is_planned_for_the_provider_in_its_model() -> None:
 
 def test_a_compat_step_that_cannot_run_is_named() -> None:
     bad = step("compat", query=b'{"model":"nobody/x"}')
-    planned = plan(rig().services, client(), [step(), bad], 0.0)
+    planned = plan(rig().services, client(), [step(), bad], 0.0, parts=TRANSLATES)
     assert isinstance(planned, Fault)
     assert planned.kind is FaultKind.UNKNOWN_PROVIDER
     assert planned.detail.startswith("step 1: request.query.model")
@@ -171,7 +188,7 @@ def test_a_compat_step_that_cannot_run_is_named() -> None:
     ],
 )
 def test_what_a_gateway_allows_is_asked_of_the_provider_itself(settings: GatewaySettings, allowed: bool) -> None:
-    planned = plan(rig().services, client(settings), [step("compat", query=ASK)], 0.0)
+    planned = plan(rig().services, client(settings), [step("compat", query=ASK)], 0.0, parts=TRANSLATES)
     assert isinstance(planned, Fault) is not allowed
     assert allowed or planned.kind is FaultKind.NOT_ALLOWED  # type: ignore[union-attr]
 
@@ -179,7 +196,7 @@ def test_what_a_gateway_allows_is_asked_of_the_provider_itself(settings: Gateway
 def test_the_gateways_own_token_is_no_key_of_a_compat_step() -> None:
     own = ProviderSettings(api_key=Secret("stored-key"))
     steps = [step("compat", query=ASK, headers=[("authorization", "Bearer gate")])]
-    planned = plan(rig(anthropic=own).services, client(LOCKED), steps, 0.0)
+    planned = plan(rig(anthropic=own).services, client(LOCKED), steps, 0.0, parts=TRANSLATES)
     assert not isinstance(planned, Fault)
     call = planned[0].call
     assert dict(call.request.headers)[b"x-api-key"] == b"stored-key"

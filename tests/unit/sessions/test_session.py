@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.rigs.compiled import needs_sources
+from tests.rigs.parts import TRANSLATES
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.effects import (
@@ -62,7 +63,7 @@ class World:
             timeouts=timeouts or Timeouts(),
         )
         self.now = 0.0
-        self.gateway = Gateway(config, b"a seed of sixteen", 1_700_000_000.0)
+        self.gateway = Gateway(config, b"a seed of sixteen", 1_700_000_000.0, TRANSLATES)
         self.client = self.gateway.open_downstream("peer", None, 0.0)
         self.taking = True  # whether the client takes what it is sent
         self.dialled: list[ConnId] = []

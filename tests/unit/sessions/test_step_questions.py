@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from tests.rigs.core_rig import Rig
+from tests.rigs.parts import TRANSLATES
 from tests.rigs.steps import client, step
 
 from aigw_sansio.config import GatewaySettings, ProviderSettings
@@ -32,7 +33,7 @@ TWO = Secret("two-keys")
 
 
 def planned(info: ClientInfo, *steps: Step, **providers: ProviderSettings) -> list[PlannedStep]:
-    made = plan(Rig(providers=providers).services, info, steps, 0.0)
+    made = plan(Rig(providers=providers).services, info, steps, 0.0, parts=TRANSLATES)
     assert isinstance(made, list)
     return made
 

@@ -6,8 +6,7 @@ provider failed; :mod:`..errors` has read its error, and its own words stay in t
 Source: OpenAI API reference, "Error codes"; Anthropic API reference, "Errors".
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ...events import ErrorClass, ResponseFailed, ResponseFinished
 from ..error_classes import status_of
@@ -66,8 +65,7 @@ _FAILURES: Final[dict[ErrorClass, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorAnswer:
+class ErrorAnswer(NamedTuple):
     """An HTTP response that says what failed. ``retry_after_s`` is for its ``retry-after`` field."""
 
     status: int

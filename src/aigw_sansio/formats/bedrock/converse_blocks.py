@@ -94,8 +94,8 @@ _SOUNDS: Final = {
     "audio/aac": "aac", "audio/flac": "flac", "audio/ogg": "ogg", "audio/opus": "opus", "audio/mp4": "mp4",
     "audio/m4a": "m4a", "audio/webm": "webm", "audio/pcm": "pcm",
 }  # fmt: skip
-_NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9\s\-()\[\]]+")
-_SPACES: Final = re.compile(r"\s+")
+_NOT_IN_NAMES: Final = r"[^a-zA-Z0-9\s\-()\[\]]+"
+_SPACES: Final = r"\s+"
 _LONGEST_NAME: Final = 200
 
 
@@ -308,7 +308,7 @@ class ConverseWriter:
     def _file_name(self, name: str | None, field: str) -> str:
         """A name of its own for a document: letters, digits, single spaces, hyphens and brackets."""
         stem = (name or "").rpartition(".")[0] or name or ""
-        wanted = _SPACES.sub(" ", _NOT_IN_NAMES.sub(" ", stem)).strip()[:_LONGEST_NAME].strip()
+        wanted = re.sub(_SPACES, " ", re.sub(_NOT_IN_NAMES, " ", stem)).strip()[:_LONGEST_NAME].strip()
         wanted = wanted or f"Document {len(self._files) + 1}"
         found = wanted
         while found in self._files:

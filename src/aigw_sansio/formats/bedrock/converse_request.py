@@ -51,7 +51,7 @@ _NO_TOOL: Final[JsonObject] = {
     "input_schema": {"type": "object", "properties": {}},
 }
 _NO_CALLS: Final = "Do not call any tool now."
-_METADATA_WORD: Final = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
+_METADATA_WORD: Final = r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}"
 _MOST_METADATA: Final = 16
 #: What Claude models take on Anthropic's own API only.
 _ANTHROPIC_ONLY: Final = frozenset(
@@ -300,7 +300,11 @@ def _put_others(
         mapped(notes, "end_user", f"It is a member of the metadata of {NAME}.")
     kept: JsonObject = {}
     for name, value in metadata.items():
-        if len(kept) < _MOST_METADATA and _METADATA_WORD.fullmatch(name) and _METADATA_WORD.fullmatch(value or "."):
+        if (
+            len(kept) < _MOST_METADATA
+            and re.fullmatch(_METADATA_WORD, name)
+            and re.fullmatch(_METADATA_WORD, value or ".")
+        ):
             kept[name] = value
         else:
             dropped(notes, f"metadata.{name[:60]}", f"{NAME} takes {_MOST_METADATA} short texts of plain characters.")

@@ -16,8 +16,8 @@ from ..by_name import by_name
 #: Words of ``thinkingLevel``, from the least to the most.
 Level: TypeAlias = Literal["MINIMAL", "LOW", "MEDIUM", "HIGH"]
 
-_PREFIXES: Final = re.compile(r"(?:.*/)?(?:models/|google/)")
-_GEMINI: Final = re.compile(r"gemini-(\d{1,3})(?:\.(\d{1,3}))?")
+_PREFIXES: Final = r"(?:.*/)?(?:models/|google/)"
+_GEMINI: Final = r"gemini-(\d{1,3})(?:\.(\d{1,3}))?"
 
 
 class GeminiModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,10 +53,10 @@ _LITE_2_5: Final = GeminiModel(version=(2, 5), thinking="budget", least=512, min
 @by_name
 def rules_of(name: str) -> GeminiModel:
     """The rules of the model ``name``, with or without ``models/`` or ``google/`` in front of it."""
-    bare = _PREFIXES.sub("", name[:300].lower())
+    bare = re.sub(_PREFIXES, "", name[:300].lower())
     if bare.startswith("gemma"):
         return _GEMMA
-    found = _GEMINI.match(bare)
+    found = re.match(_GEMINI, bare)
     if found is None:
         return _NEWEST
     version = (int(found[1]), int(found[2] or 0))

@@ -19,7 +19,7 @@ from ..values import JsonObject, arguments, arr, obj, text, word
 
 LARGEST: Final = 1 << 20
 DEEPEST: Final = 32
-_STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d{1,6})\]|\['([^']*)'\]")
+_STEP: Final = r"\.([^.\[\]]+)|\[(\d{1,6})\]|\['([^']*)'\]"
 
 
 class PartialArguments:
@@ -63,7 +63,7 @@ class PartialArguments:
 
     def _put(self, piece: JsonObject) -> None:
         path = text(piece.get("jsonPath"))
-        steps = [int(m[2]) if m[2] else m[1] or m[3] or "" for m in _STEP.finditer(path[:1024])]
+        steps = [int(m[2]) if m[2] else m[1] or m[3] or "" for m in re.finditer(_STEP, path[:1024])]
         value = _value(piece)
         self._size += len(path) + (len(value) if type(value) is str else 8)
         if self._call is None or not steps or len(steps) > DEEPEST or self._size > LARGEST:

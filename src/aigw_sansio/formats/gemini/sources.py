@@ -15,10 +15,8 @@ from ..refusing import refusal
 from ..request_tools import mapped
 from ..translation import Note
 
-_ALWAYS: Final = re.compile(
-    r"gs://|https?://(?:(?:www\.|m\.)?youtube\.com/|youtu\.be/|generativelanguage\.googleapis\.com/)", re.IGNORECASE
-)
-_WEB: Final = re.compile(r"https?://", re.IGNORECASE)
+_ALWAYS: Final = r"(?i)gs://|https?://(?:(?:www\.|m\.)?youtube\.com/|youtu\.be/|generativelanguage\.googleapis\.com/)"
+_WEB: Final = r"(?i)https?://"
 _TYPES: Final = {
     "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp", "gif": "image/gif",
     "heic": "image/heic", "pdf": "application/pdf", "txt": "text/plain", "md": "text/markdown", "csv": "text/csv",
@@ -39,8 +37,8 @@ def media_part(source: Source | PlainText, usual: str, notes: list[Note], field:
         if source.maker != "google":
             raise refusal(f"{field}.source", "The file was uploaded to another vendor.")
         return _file(source.file_id, source.mime_type or _guess(usual, notes, field))
-    if not _ALWAYS.match(source.uri):
-        if not _WEB.match(source.uri):
+    if not re.match(_ALWAYS, source.uri):
+        if not re.match(_WEB, source.uri):
             raise refusal(f"{field}.source", "Google fetches http, https and gs URLs only.")
         if not fetches:
             raise refusal(f"{field}.source", "This model fetches no URLs; the request must hold the media itself.")

@@ -17,7 +17,7 @@ from .usage_counts import openai_usage
 
 #: More seconds than that are no length of audio.
 _LONGEST: Final = 1e9
-_PAGE: Final = re.compile(rb"\s*<(?:!doctype|html)", re.IGNORECASE)
+_PAGE: Final = rb"(?i)\s*<(?:!doctype|html)"
 
 
 class OpenAIAudioReader(BaseReader):
@@ -61,7 +61,7 @@ class OpenAIAudioReader(BaseReader):
         return ResponseFinished("stop", raw, choice)
 
     def read_whole(self, body: bytes) -> list[ProviderEvent]:
-        if body and parse(body) is BROKEN and not _PAGE.match(body):
+        if body and parse(body) is BROKEN and not re.match(_PAGE, body):
             self.terminated = True
             return _bare(body)
         return super().read_whole(body)

@@ -12,9 +12,8 @@ from typing import Final
 from ...prompt import EFFORTS, Effort
 from ..by_name import by_name
 
-_SERIES: Final = re.compile(r"gpt-(\d{1,4})(?:\.(\d{1,4}))?")
-_O_SERIES: Final = re.compile(r"o[1-9]\d?(?:-|$)")
-#: Models that refuse a word for effort.
+_SERIES: Final = r"gpt-(\d{1,4})(?:\.(\d{1,4}))?"
+_O_SERIES: Final = r"o[1-9]\d?(?:-|$)"  #: Models that refuse a word for effort.
 _WITHOUT_REASONING: Final = ("gpt-3", "gpt-4", "chatgpt-4o", "chatgpt-3")
 _LOW_TO_HIGH: Final[tuple[Effort, ...]] = ("low", "medium", "high")
 
@@ -27,7 +26,7 @@ def _bare(model: str) -> str:
 @by_name
 def version_of(model: str) -> tuple[int, int] | None:
     """``(5, 1)`` for ``gpt-5.1-mini``; ``None`` if it is none of that series."""
-    found = _SERIES.match(_bare(model))
+    found = re.match(_SERIES, _bare(model))
     return (int(found[1]), int(found[2] or 0)) if found else None
 
 
@@ -35,7 +34,7 @@ def version_of(model: str) -> tuple[int, int] | None:
 def reasons(model: str) -> bool:
     """Whether the model reasons before it answers: the o-series, GPT-5 and later, but not their chat variants."""
     name = _bare(model)
-    if _O_SERIES.match(name):
+    if re.match(_O_SERIES, name):
         return True
     version = version_of(model)
     return version is not None and version >= (5, 0) and "-chat" not in name
@@ -48,7 +47,7 @@ def refuses_effort(model: str) -> bool:
 
 def efforts_of(model: str) -> tuple[Effort, ...]:
     """The words for effort that the model takes, from the least to the most."""
-    if _O_SERIES.match(_bare(model)):
+    if re.match(_O_SERIES, _bare(model)):
         return _LOW_TO_HIGH
     version = version_of(model)
     if version is None or version > (5, 6):

@@ -41,8 +41,8 @@ REFUSAL_BODY_BYTES: Final = 65536
 MAX_INFORMATIONAL: Final = 16
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]+)(?::[0-9]*)?")
-_KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
+_HOST: Final = rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]+)(?::[0-9]*)?"
+_KEY: Final = rb"[A-Za-z0-9+/]{22}=="
 _PARAMETER: Final = re.compile(
     rb"""[ \t]*;[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)"""
     rb"""(?:[ \t]*=[ \t]*(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]+)|"((?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*)"))?"""
@@ -103,10 +103,10 @@ def check_upgrade(head: RequestHead) -> Upgrade | NotUpgrade | WrongVersion | Fa
     ):
         return _bad("a request for a WebSocket has no body")
     hosts = header_values(headers, b"host")
-    if len(hosts) != 1 or _HOST.fullmatch(hosts[0]) is None:
+    if len(hosts) != 1 or re.fullmatch(_HOST, hosts[0]) is None:
         return _bad("there must be one valid host")
     keys = header_values(headers, b"sec-websocket-key")
-    if len(keys) != 1 or _KEY.fullmatch(keys[0]) is None:
+    if len(keys) != 1 or re.fullmatch(_KEY, keys[0]) is None:
         return _bad("there must be one sec-websocket-key of 16 bytes in base64")
     offers = read_offers(headers)
     if not isinstance(offers, Offers):

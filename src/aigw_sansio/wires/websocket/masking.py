@@ -6,12 +6,17 @@ KiB, and four translations above that. The choice is made once, at import.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 #: Up to this many bytes one big exclusive or is faster than four translations (measured on CPython 3.11).
 _BIG_INT_UP_TO: Final = 4096
 
-_TRANSLATIONS: Final[list[bytes]] = [bytes(value ^ key for value in range(256)) for key in range(256)]
+
+@cache
+def _translation(key: int) -> bytes:
+    """The table of one byte of a key."""
+    return bytes([value ^ key for value in range(256)])
 
 
 def mask_by_integer(data: bytes | memoryview, key: bytes) -> bytes:
@@ -25,7 +30,7 @@ def mask_by_translation(data: bytes | memoryview, key: bytes) -> bytes:
     """Mask with four table look-ups, each over every fourth byte. Faster for long data."""
     masked = bytearray(data)
     for phase in range(4):
-        masked[phase::4] = masked[phase::4].translate(_TRANSLATIONS[key[phase]])
+        masked[phase::4] = masked[phase::4].translate(_translation(key[phase]))
     return bytes(masked)
 
 
