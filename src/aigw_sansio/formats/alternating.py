@@ -16,7 +16,7 @@ from ..prompt import JsonObject, Part, Reasoning, Text, ToolCall, ToolCallRespon
 from .refusing import refusal
 from .request_tools import IdMap, NameMap, Placed, arguments_object, mapped, place_of
 from .translation import Note
-from .usual import Looked
+from .usual import Looked, Shape
 from .values import parse_text
 
 #: What stands in front of a conversation that the assistant opens, because the first message must be the user's.
@@ -25,12 +25,13 @@ OPENING: Final = "(The assistant speaks first.)"
 _ORDER: Final[dict[type[Part], int]] = {Reasoning: 0, ToolCall: 2}
 
 
-class Group(msgspec.Struct, frozen=True, gc=False):
+class Group(msgspec.Struct, gc=False):
     """Neighbouring turns that are one message for the target. ``role`` is the target's word, ``turns`` are the turns
-    and their positions."""
+    and their positions. ``shape`` is that of the turn if it is one alone, and usual."""
 
     role: str
     turns: list[tuple[int, Turn]]
+    shape: Shape | None
 
     def parts(self, *, responses_first: bool = False) -> list[Placed]:
         """The parts but empty texts. ``responses_first``: the responses of tools stand before all others, in their
@@ -46,27 +47,33 @@ class Group(msgspec.Struct, frozen=True, gc=False):
         return placed
 
 
-def group_turns(turns: Sequence[Turn], roles: Mapping[str, str]) -> list[Group]:
+def group_turns(turns: Sequence[Turn], looked: Looked, roles: Mapping[str, str]) -> list[Group]:
     """The messages for a target in which neighbouring messages have different roles.
 
     ``roles`` gives the target's word for each role of a turn; a role that is not in it keeps its own. Turns without
-    anything but empty texts are left out. Names of participants are not kept, see :func:`drop_names`.
+    anything but empty texts are left out. ``looked``: what is usual of the turns. Names of participants are not kept,
+    see :func:`drop_names`.
     """
     groups: list[Group] = []
     last = ""
+    shapes = looked.shapes
     for at, turn in enumerate(turns):
-        for part in turn.parts:
-            if type(part) is not Text or part.text or part.opaque is not None:
-                break
-        else:
+        shape = shapes[at]
+        if shape is None and _says_nothing(turn):
             continue
-        role = roles.get(turn.role, turn.role)
-        if role == last:
+        role = turn.role
+        word = roles.get(role, role)
+        if word == last:
             groups[-1].turns.append((at, turn))
+            groups[-1].shape = None
         else:
-            groups.append(Group(role, [(at, turn)]))
-            last = role
+            groups.append(Group(word, [(at, turn)], shape))
+            last = word
     return groups
+
+
+def _says_nothing(turn: Turn) -> bool:
+    return all(type(part) is Text and not part.text and part.opaque is None for part in turn.parts)
 
 
 def _is_no_response(placed: Placed) -> bool:
@@ -80,16 +87,11 @@ def thoughts_first(role: str, parts: list[Placed]) -> list[Placed]:
     return parts
 
 
-def put_message(messages: list[JsonObject], role: str, content: list[JsonObject]) -> bool:
-    """Append a message, to the one before if it has the same role: an empty message between them is gone. Returns
-    whether it did the latter."""
-    if messages and messages[-1]["role"] == role:
-        blocks = messages[-1]["content"]
-        if type(blocks) is list:
-            blocks.extend(content)
-            return True
-    messages.append({"role": role, "content": content})
-    return False
+def join_last(messages: list[JsonObject], content: list[JsonObject]) -> None:
+    """Add ``content`` to the last message, which has the same role: an empty message between them is gone."""
+    blocks = messages[-1]["content"]
+    if type(blocks) is list:
+        blocks.extend(content)
 
 
 def finish_messages(
@@ -100,7 +102,7 @@ def finish_messages(
     is_response: Callable[[JsonObject], bool],
     opening: JsonObject,
 ) -> None:
-    """Put in order what :func:`put_message` made. ``joined``: it joined some. ``is_response`` knows the block of a
+    """Put the messages in order. ``joined``: :func:`join_last` joined some. ``is_response`` knows the block of a
     tool's response; ``opening`` is the block of :data:`OPENING`. A block with ``text`` is a text."""
     for message in messages if joined else ():  # two that became one may each have begun with responses
         blocks = message["content"]
@@ -189,18 +191,14 @@ class Blocks(msgspec.Struct, frozen=True):
     response: Callable[[str, str], JsonObject]
 
 
-def usual_blocks(
-    group: Group, looked: Looked, blocks: Blocks, ids: CallIds, names: NameMap, notes: list[Note]
-) -> list[JsonObject]:
+def usual_blocks(group: Group, blocks: Blocks, ids: CallIds, names: NameMap, notes: list[Note]) -> list[JsonObject]:
     """The blocks of a message of one usual turn, of which only ids, names and arguments may have to be noted; none if
-    it is another. ``looked``: all turns."""
-    if len(group.turns) > 1:
-        return []
-    at = group.turns[0][0]
-    shape = looked.shapes[at]
+    it is another."""
+    shape = group.shape
     if type(shape) is str:
         return [] if shape.isspace() else [blocks.text(shape)]
     content: list[JsonObject] = []
+    at = group.turns[0][0]
     if type(shape) is list:
         for _, text in shape:
             if text.isspace():
@@ -215,11 +213,10 @@ def usual_blocks(
         if text:
             content.append(blocks.text(text))
         for number, call in enumerate(calls, len(content)):
-            call_id, name, given = call.id, call.name, parse_text(call.arguments)
+            call_id, given = call.id, parse_text(call.arguments)
             if not ids.keeps_call(call_id):
                 call_id = ids.of_call(call_id, place_of(at, number))
-            if not names.keeps(name):
-                name = names.fit(name, place_of(at, number))
+            name = names.sent.get(call.name) or names.fit(call.name, place_of(at, number))
             if type(given) is not dict:
                 given = arguments_object(call, notes, place_of(at, number))
             content.append(blocks.call(call_id, name, given))

@@ -42,7 +42,7 @@ from .alternating import (
     Group,
     finish_messages,
     group_turns,
-    put_message,
+    join_last,
     thoughts_first,
     usual_blocks,
 )
@@ -194,11 +194,15 @@ class MessageWriter:
         turns = self._with_places()
         roles = {"tool": "user"} if self._system_turns else {"tool": "user", "system": "user"}
         messages: list[JsonObject] = []
-        joined = False
+        joined, last = False, ""
         extras = any(turn.extra for _, turn in self._looked.unusual)
-        for group in group_turns(turns, roles):
-            role = group.role
-            content = usual_blocks(group, self._looked, _BLOCKS, self._ids, self._names, self._notes)
+        for group in group_turns(turns, self._looked, roles):
+            role, shape = group.role, group.shape
+            if type(shape) is str and role != last and not shape.isspace():
+                messages.append({"role": role, "content": [{"type": "text", "text": shape}]})
+                last = role
+                continue
+            content = usual_blocks(group, _BLOCKS, self._ids, self._names, self._notes)
             if not content:
                 # what Anthropic wrote keeps its order
                 placed = group.parts(responses_first=True)
@@ -208,7 +212,12 @@ class MessageWriter:
                     continue
             if role == "system":
                 self.has_system_turns = True
-            joined = put_message(messages, role, content) or joined
+            if role != last:
+                messages.append({"role": role, "content": content})
+            else:
+                join_last(messages, content)
+                joined = True
+            last = role
             if extras:
                 self._put_extras(messages[-1], group)
         opening: JsonObject = {"type": "text", "text": OPENING}

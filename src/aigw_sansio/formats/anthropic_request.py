@@ -413,10 +413,12 @@ def check_pairs(
     for message in messages:
         blocks = message["content"]
         if type(blocks) is not list or (len(blocks) == 1 and "text" in blocks[0]):
+            if not called:
+                continue
             calls, answered = _NO_IDS
         else:
             calls, answered = ids_of(blocks)
-        if called or answered:
+        if called != answered:
             if {*called} - {*answered}:
                 raise refusal("turns", "A call of a tool has no response in the message behind it.")
             if {*answered} - {*called}:

@@ -214,8 +214,8 @@ def file_as_text(file: File) -> str | None:
 
 
 class Alphabet(msgspec.Struct, frozen=True):
-    """What a target takes as an id or a name: ``pattern`` for the whole of it, and at most ``size`` characters.
-    ``prefix`` is what an id made here begins with."""
+    """What a target takes as an id or a name: ``pattern`` for the whole of it, and at most ``size`` characters. Without
+    a pattern it takes any, but at least one. ``prefix`` is what an id made here begins with."""
 
     pattern: str
     size: int
@@ -223,8 +223,8 @@ class Alphabet(msgspec.Struct, frozen=True):
 
 
 #: Rules of the providers for the ids of tool calls (their errors and SDKs; Mistral takes 9 letters or digits exactly).
-CHAT_IDS: Final = Alphabet(r"(?s:.{1,40})", 40, "call_")
-RESPONSES_IDS: Final = Alphabet(r"(?s:.{1,64})", 64, "call_")
+CHAT_IDS: Final = Alphabet("", 40, "call_")
+RESPONSES_IDS: Final = Alphabet("", 64, "call_")
 ANTHROPIC_IDS: Final = Alphabet(r"[a-zA-Z0-9_-]+", 64, "toolu_")
 BEDROCK_IDS: Final = Alphabet(r"[a-zA-Z0-9_.:-]{1,64}", 64, "tooluse_")
 MISTRAL_IDS: Final = Alphabet(r"[a-zA-Z0-9]{9}", 9)
@@ -238,8 +238,11 @@ _NO_WORD: Final = r"[^a-zA-Z0-9_]"
 
 
 @lru_cache(64)  # there are few alphabets
-def _fits(pattern: str) -> Callable[[str], object]:
-    return re.compile(pattern).fullmatch
+def _fits(alphabet: Alphabet) -> Callable[[str], object]:
+    if alphabet.pattern:
+        return re.compile(alphabet.pattern).fullmatch
+    size = alphabet.size
+    return lambda text: 0 < len(text) <= size
 
 
 class IdMap:
@@ -247,31 +250,32 @@ class IdMap:
     alike, and they stay pairs: an id that does not fit becomes a hash of it. Cutting would make equal ones of ids with
     a common beginning."""
 
-    __slots__ = ("_alphabet", "_fits", "_known", "_notes")
+    __slots__ = ("_alphabet", "_fits", "_notes", "sent")
 
     def __init__(self, alphabet: Alphabet, notes: list[Note]) -> None:
         self._alphabet = alphabet
-        self._fits = _fits(alphabet.pattern)
-        self._known: dict[str, str] = {}
+        self._fits = _fits(alphabet)
         self._notes = notes
+        #: What is sent, by what the client wrote: all that was asked for so far.
+        self.sent: dict[str, str] = {}
 
     def keeps(self, call_id: str) -> bool:
         """Whether :meth:`fit` gives ``call_id`` itself, and so notes nothing: its place need not be known."""
-        known = self._known.get(call_id)
+        known = self.sent.get(call_id)
         if known is None and self._fits(call_id):
-            known = self._known[call_id] = call_id
+            known = self.sent[call_id] = call_id
         return known == call_id
 
     def fit(self, call_id: str, field: str) -> str:
         """``call_id``, or what stands for it; noted once for each id, with the first ``field`` that has it."""
         if self.keeps(call_id):
             return call_id
-        known = self._known.get(call_id)
+        known = self.sent.get(call_id)
         if known is None:
             known = self._alphabet.prefix
             known += _hash(call_id, self._alphabet.size - len(known))
             mapped(self._notes, f"{field}.id", "The target takes no such id; another one stands for it.")
-            self._known[call_id] = known
+            self.sent[call_id] = known
         return known
 
 
@@ -280,33 +284,34 @@ class NameMap:
     responses and choices. Afterwards :attr:`originals` tells what each new name stands for, to name the tool in the
     response as the client does."""
 
-    __slots__ = ("_alphabet", "_fits", "_known", "_notes", "originals")
+    __slots__ = ("_alphabet", "_fits", "_notes", "originals", "sent")
 
     def __init__(self, alphabet: Alphabet, notes: list[Note]) -> None:
         self._alphabet = alphabet
-        self._fits = _fits(alphabet.pattern)
-        self._known: dict[str, str] = {}
+        self._fits = _fits(alphabet)
         self._notes = notes
+        #: What is sent, by what the client wrote: all that was asked for so far.
+        self.sent: dict[str, str] = {}
         #: By the name that is sent: the client's own, if it is another.
         self.originals: dict[str, str] = {}
 
     def keeps(self, name: str) -> bool:
         """Whether :meth:`fit` gives ``name`` itself, and so notes nothing: its place need not be known."""
-        known = self._known.get(name)
+        known = self.sent.get(name)
         if known is None and self._fits(name):
-            known = self._known[name] = name
+            known = self.sent[name] = name
         return known == name
 
     def fit(self, name: str, field: str) -> str:
         """``name``, or one made of it; noted once for each name, with the first ``field`` that has it."""
         if self.keeps(name):
             return name
-        known = self._known.get(name)
+        known = self.sent.get(name)
         if known is None:
             known = fitting_name(name, self._alphabet)
             self.originals[known] = name
             mapped(self._notes, f"{field}.name", "The target takes no such name; another one stands for it.")
-            self._known[name] = known
+            self.sent[name] = known
         return known
 
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from aigw_sansio.formats.alternating import OPENING, CallIds, finish_messages, group_turns, put_message, thoughts_first
+from aigw_sansio.formats.alternating import OPENING, CallIds, finish_messages, group_turns, join_last, thoughts_first
 from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.formats.request_tools import ANTHROPIC_IDS, IdMap, Placed
 from aigw_sansio.formats.translation import Note
+from aigw_sansio.formats.usual import look_at
 from aigw_sansio.prompt import JsonObject, Opaque, Part, Reasoning, Text, ToolCall, ToolCallResponse, Turn
 
 
@@ -24,7 +25,7 @@ def test_turns_of_one_role_are_one_message() -> None:
         Turn("tool", (ToolCallResponse("1"),)),
         Turn("user", (Text("b"),)),
     )
-    groups = group_turns(turns, {"tool": "user"})
+    groups = group_turns(turns, look_at(turns), {"tool": "user"})
     assert [group.role for group in groups] == ["user", "assistant", "user"]
     assert [placed.field for placed in groups[2].parts()] == ["turns[3].parts[0]", "turns[4].parts[0]"]
     assert [placed.part for placed in groups[0].parts()] == [Text("a")]
@@ -32,7 +33,7 @@ def test_turns_of_one_role_are_one_message() -> None:
 
 def test_an_empty_text_with_opaque_data_stays() -> None:
     turns = (Turn("assistant", (Text("", opaque=Opaque("google", "s")),)),)
-    assert len(group_turns(turns, {})) == 1
+    assert len(group_turns(turns, look_at(turns), {})) == 1
 
 
 def test_responses_come_first_in_their_order() -> None:
@@ -41,7 +42,7 @@ def test_responses_come_first_in_their_order() -> None:
         Turn("tool", (ToolCallResponse("1"), ToolCallResponse("2"))),
         Turn("user", (Text("b"),)),
     )
-    (group,) = group_turns(turns, {"tool": "user"})
+    (group,) = group_turns(turns, look_at(turns), {"tool": "user"})
     assert [placed.part for placed in group.parts(responses_first=True)] == [
         ToolCallResponse("1"), ToolCallResponse("2"), Text("a"), Text("b"),
     ]  # fmt: skip
@@ -55,10 +56,9 @@ def test_the_assistants_thoughts_stand_in_front_and_its_calls_behind() -> None:
 
 
 def test_neighbours_of_one_role_are_one_message_and_its_responses_stand_first() -> None:
-    messages: list[JsonObject] = []
-    assert not put_message(messages, "user", [{"text": "a"}])
-    assert put_message(messages, "user", [{"response": 1}, {"text": "b"}])
-    assert not put_message(messages, "assistant", [{"text": "c"}])
+    messages: list[JsonObject] = [{"role": "user", "content": [{"text": "a"}]}]
+    join_last(messages, [{"response": 1}, {"text": "b"}])
+    messages.append({"role": "assistant", "content": [{"text": "c"}]})
     assert finished(messages, joined=True) == []
     assert messages == [
         {"role": "user", "content": [{"response": 1}, {"text": "a"}, {"text": "b"}]},
@@ -68,14 +68,14 @@ def test_neighbours_of_one_role_are_one_message_and_its_responses_stand_first() 
 
 def test_the_user_begins_and_the_last_text_ends_without_white_space() -> None:
     messages: list[JsonObject] = []
-    put_message(messages, "assistant", [{"text": "a \n"}])
+    messages.append({"role": "assistant", "content": [{"text": "a \n"}]})
     assert [note.kind for note in finished(messages)] == ["mapped", "mapped"]
     assert messages == [
         {"role": "user", "content": [{"text": OPENING}]},
         {"role": "assistant", "content": [{"text": "a"}]},
     ]
     thinks: list[JsonObject] = [{"role": "user", "content": [{"text": "x "}]}]
-    put_message(thinks, "assistant", [{"type": "other", "text": "a "}])
+    thinks.append({"role": "assistant", "content": [{"type": "other", "text": "a "}]})
     assert finished(thinks) == []
     assert finished([]) != []
 

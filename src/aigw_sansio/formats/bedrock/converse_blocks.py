@@ -40,7 +40,7 @@ from ..alternating import (
     Group,
     finish_messages,
     group_turns,
-    put_message,
+    join_last,
     thoughts_first,
     usual_blocks,
 )
@@ -62,6 +62,8 @@ from ..values import obj, text
 from .models import BedrockModel
 
 NAME: Final = "Bedrock Converse"
+#: The user says what is no answer of the model.
+_ROLES: Final = {"tool": "user", "system": "user"}
 #: What stands for the output of a tool that has none, because an empty one is refused.
 _NO_OUTPUT: Final = "(no output)"
 #: The text beside a document that came without one.
@@ -150,15 +152,24 @@ class ConverseWriter:
         """The other turns as messages. The first is the user's, and neighbours have different roles."""
         drop_names(self._looked, self._notes, NAME)
         messages: list[JsonObject] = []
-        joined = False
-        for group in group_turns(self._placed_turns(), {"tool": "user", "system": "user"}):
-            content = usual_blocks(group, self._looked, _BLOCKS, self._ids, self._names, self._notes)
+        joined, last = False, ""
+        for group in group_turns(self._placed_turns(), self._looked, _ROLES):
+            role, shape = group.role, group.shape
+            if type(shape) is str and role != last and not shape.isspace():
+                messages.append({"role": role, "content": [{"text": shape}]})
+                last = role
+                continue
+            content = usual_blocks(group, _BLOCKS, self._ids, self._names, self._notes)
             if not content:
                 content = self._content(group)
             elif "text" not in content[-1]:
                 self.has_tools = True
-            if content:
-                joined = put_message(messages, group.role, content) or joined
+            if content and role != last:
+                messages.append({"role": role, "content": content})
+                last = role
+            elif content:
+                join_last(messages, content)
+                joined = True
         opening: JsonObject = {"text": OPENING}
         finish_messages(messages, self._notes, joined=joined, is_response=_is_response, opening=opening)
         return messages

@@ -56,7 +56,9 @@ class ContentWriter:
         "_names",
         "_notes",
         "_own",
+        "_parts",
         "_prompt",
+        "_role",
         "_tool_of",
         "_unsigned",
         "_vertex",
@@ -74,7 +76,10 @@ class ContentWriter:
         self._vertex = vertex
         self._fetches = vertex or model.is_three
         self._own = prompt.maker == "google"
-        self._contents: list[tuple[str, list[JsonObject]]] = []
+        self._contents: list[JsonObject] = []
+        #: The role and the parts of the last one.
+        self._role = ""
+        self._parts: list[JsonObject] = []
         #: By the id of a call: the name of its tool. All calls so far, for responses far behind.
         self._tool_of: dict[str, str] = {}
         #: The ids of the calls in the last content, in their order.
@@ -93,11 +98,15 @@ class ContentWriter:
                 at = self._responses(at)
                 continue
             if type(shape) is str:
-                if turn.role == "user":
-                    self._put("user", [{"text": shape}])
+                role = "user"
+                if turn.role == "assistant":
+                    role = "model"
+                    if self._role != role:
+                        self._waiting = []
+                if self._role == role:
+                    self._put(role, [{"text": shape}])
                 else:
-                    self._wait_for([])
-                    self._put("model", [{"text": shape}])
+                    self._begin(role, [{"text": shape}])
                 at += 1
                 continue
             if type(shape) is tuple and not self._model.gemma:
@@ -118,37 +127,45 @@ class ContentWriter:
             at += 1
         if self._unsigned:
             mapped(self._notes, "turns", "Calls without Google's signature are sent with a word that stands for one.")
-        return [{"role": role, "parts": parts} for role, parts in self._contents]
+        return self._contents
 
     def _usual_calls(self, shape: Calls, at: int) -> None:
-        text, calls = shape
+        (text, calls), names = shape, self._names
         written: list[JsonObject] = [{"text": text}] if text else []
+        waiting: list[str] = []
         for number, call in enumerate(calls, len(written)):
-            name, given = call.name, parse_text(call.arguments)
-            self._tool_of[call.id] = name
-            if not self._names.keeps(name):
-                name = self._names.fit(name, place_of(at, number))
+            call_id, given = call.id, parse_text(call.arguments)
+            waiting.append(call_id)
+            self._tool_of[call_id] = call.name
+            name = names.sent.get(call.name) or names.fit(call.name, place_of(at, number))
             if type(given) is not dict:
                 given = arguments_object(call, self._notes, place_of(at, number))
-            told: JsonObject = {} if self._vertex else {"id": call.id}
-            told["name"] = name
-            told["args"] = given
-            written.append({"functionCall": told})
+            if self._vertex:
+                written.append({"functionCall": {"name": name, "args": given}})
+            else:
+                written.append({"functionCall": {"id": call_id, "name": name, "args": given}})
         if self._model.is_three:
             written[-len(calls)]["thoughtSignature"] = NO_SIGNATURE
             self._unsigned = True
-        self._wait_for([call.id for call in calls])
-        self._put("model", written)
+        self._wait_for(waiting)
+        if self._role == "model":
+            self._put("model", written)
+        else:
+            self._begin("model", written)
 
     def _put(self, role: str, parts: list[JsonObject]) -> None:
         """Add ``parts`` to the last content, or as one. A content of responses stays alone."""
         if not parts:
             return
-        last = self._contents[-1] if self._contents else None
-        if last is not None and last[0] == role and "functionResponse" not in last[1][0]:
-            last[1].extend(parts)
+        if self._role == role and "functionResponse" not in self._parts[0]:
+            self._parts.extend(parts)
         else:
-            self._contents.append((role, parts))
+            self._begin(role, parts)
+
+    def _begin(self, role: str, parts: list[JsonObject]) -> None:
+        """Add ``parts`` as a content of their own."""
+        self._role, self._parts = role, parts
+        self._contents.append({"role": role, "parts": parts})
 
     # -- the user's turns ----------------------------------------------------------------------------------------------
 
@@ -250,13 +267,10 @@ class ContentWriter:
 
     def _wait_for(self, calls: list[str]) -> None:
         """Remember the ids of the calls in what is put next."""
-        if self._starts_content():
+        if self._role != "model":
             self._waiting = calls
         elif calls:
             self._waiting += calls
-
-    def _starts_content(self) -> bool:
-        return not self._contents or self._contents[-1][0] != "model"
 
     def _signature(self, part: Text | ToolCall, field: str) -> str | None:
         signature = own_data(part.opaque, "google")
@@ -297,7 +311,7 @@ class ContentWriter:
         beside: list[JsonObject] = []
         responses = [self._response(part, field, beside) for part, field in found]
         if responses:
-            self._contents.append(("user", responses))
+            self._begin("user", responses)
             self._put("user", beside)
         self._waiting = []
         return at
@@ -309,16 +323,22 @@ class ContentWriter:
         if at + 1 < len(turns) and turns[at + 1].role == "tool":
             return False
         results = self._looked.shapes[at]
-        if type(results) is not list or [result.id for result, _ in results] != self._waiting:
+        if type(results) is not list or len(results) != len(self._waiting):
             return False
+        for (result, _), call_id in zip(results, self._waiting, strict=True):
+            if result.id != call_id:
+                return False
         responses: list[JsonObject] = []
+        names = self._names
         for number, (result, text) in enumerate(results):
-            name = self._tool_of[result.id]
-            told: JsonObject = {} if self._vertex else {"id": result.id}
-            told["name"] = name if self._names.keeps(name) else self._names.fit(name, place_of(at, number))
-            told["response"] = _as_object([text], is_error=False, has_media=False)
-            responses.append({"functionResponse": told})
-        self._contents.append(("user", responses))
+            tool = self._tool_of[result.id]
+            name = names.sent.get(tool) or names.fit(tool, place_of(at, number))
+            given = _output(text)
+            if self._vertex:
+                responses.append({"functionResponse": {"name": name, "response": given}})
+            else:
+                responses.append({"functionResponse": {"id": result.id, "name": name, "response": given}})
+        self._begin("user", responses)
         self._waiting = []
         return True
 
@@ -365,13 +385,18 @@ def _sign_last(written: list[JsonObject], signature: str) -> None:
 
 def _as_object(texts: list[str], *, is_error: bool, has_media: bool) -> JsonObject:
     """What a tool gave, as the object that Gemini wants: an object stays, text is its ``output`` or ``error``."""
-    text = "\n".join(texts)
     if is_error:
-        return {"error": text}
-    if len(texts) == 1 and text.lstrip().startswith("{"):
+        return {"error": "\n".join(texts)}
+    if len(texts) == 1:
+        return _output(texts[0])
+    if not texts and has_media:
+        return {}
+    return {"output": "\n".join(texts)}
+
+
+def _output(text: str) -> JsonObject:
+    if text.lstrip()[:1] == "{":
         value = parse_text(text)
         if type(value) is dict:
             return value
-    if not texts and has_media:
-        return {}
     return {"output": text}

@@ -129,28 +129,27 @@ class HistoryWriter:
         elif self._quirks.content_of_calls is not None:
             message["content"] = self._quirks.content_of_calls
         calls: list[JsonObject] = []
+        ids, names = self._ids, self._names
         for number, call in enumerate(called, 1 if text else 0):
-            own_id, name = self._own_id(call.id, at, number), self._own_name(call.name, at, number)
+            own_id = call.id
+            if ids is not None and not ids.keeps(own_id):
+                own_id = ids.fit(own_id, place_of(at, number))
+            name = names.sent.get(call.name) or names.fit(call.name, place_of(at, number))
             function = {"name": name, "arguments": call.arguments or self._no_arguments}
             calls.append({"id": own_id, "type": "function", "function": function})
         message["tool_calls"] = calls
         return message
 
     def _usual_results(self, shape: Results, at: int, written: list[JsonObject]) -> None:
+        ids, names = self._ids, self._names
         for number, (result, text) in enumerate(shape):
-            message: JsonObject = {
-                "role": "tool", "tool_call_id": self._own_id(result.id, at, number), "content": text,
-            }  # fmt: skip
+            own_id = result.id
+            if ids is not None:
+                own_id = ids.sent.get(own_id) or ids.fit(own_id, place_of(at, number))
+            message: JsonObject = {"role": "tool", "tool_call_id": own_id, "content": text}
             if self._quirks.result_names and result.name is not None:
-                message["name"] = self._own_name(result.name, at, number)
+                message["name"] = names.sent.get(result.name) or names.fit(result.name, place_of(at, number))
             written.append(message)
-
-    def _own_id(self, call_id: str, at: int, number: int) -> str:
-        ids = self._ids
-        return call_id if ids is None or ids.keeps(call_id) else ids.fit(call_id, place_of(at, number))
-
-    def _own_name(self, name: str, at: int, number: int) -> str:
-        return name if self._names.keeps(name) else self._names.fit(name, place_of(at, number))
 
     def _note_extras(self) -> None:
         """Note the members of parts and turns that Chat Completions do not define: no reader of them makes any."""

@@ -60,7 +60,7 @@ class MessageReader:
     """Reads messages in their order. One object for each request; :attr:`instructions` and :meth:`finish` give what
     was read. Raises :class:`RequestRefused`."""
 
-    __slots__ = ("_called", "_calls", "_notes", "_queues", "_results", "_turns", "_waiting", "instructions")
+    __slots__ = ("_answered", "_called", "_calls", "_notes", "_queues", "_results", "_turns", "instructions")
 
     def __init__(self, notes: list[Note]) -> None:
         self._notes = notes
@@ -70,10 +70,9 @@ class MessageReader:
         self._results: list[Part] = []
         #: All calls by id, the last one of each.
         self._calls: dict[str, ToolCall] = {}
-        #: The calls of the last message with any whose results have not come yet, by id.
-        self._waiting: dict[str, ToolCall] = {}
-        #: All calls of that message.
+        #: The calls of the last message with any, and the ids of those whose results have come.
         self._called: list[ToolCall] = []
+        self._answered: set[str] = set()
         #: Their ids by the name of the tool, and all under ``None``, in their order; ``None`` until somebody asks.
         self._queues: dict[str | None, deque[str]] | None = None
 
@@ -138,7 +137,7 @@ class MessageReader:
         if call is None:
             self._results.append(ToolCallResponse(told, (Text(content),)))
         else:
-            self._waiting.pop(told, None)
+            self._answered.add(told)
             self._results.append(ToolCallResponse(told, (Text(content),), call.name, custom=call.custom))
         return True
 
@@ -224,13 +223,12 @@ class MessageReader:
 
     def _set_called(self, calls: list[ToolCall]) -> None:
         """Remember the calls of a message of the assistant, whose results come next."""
-        if not calls:
-            if self._called:
-                self._called, self._waiting, self._queues = calls, {}, None
+        if not calls and not self._called:
             return
         self._called, self._queues = calls, None
-        self._waiting = {call.id: call for call in calls}
-        self._calls.update(self._waiting)
+        self._answered.clear()
+        for call in calls:
+            self._calls[call.id] = call
 
     def _read_calls(self, number: int, message: JsonObject, at: str, signatures: dict[str, Opaque]) -> list[ToolCall]:
         calls: list[ToolCall] = []
@@ -274,7 +272,7 @@ class MessageReader:
         name = get_text(message, "name", at) or None
         call = self._calls.get(told) if told else self._first_waiting(name)
         if call is not None:
-            self._waiting.pop(call.id, None)
+            self._answered.add(call.id)
         elif not told:
             mapped(self._notes, at + "tool_call_id", "No call waits for this result; it gets an id of its own.")
         response: list[ResponsePart] = []
@@ -299,9 +297,9 @@ class MessageReader:
                 self._queues.setdefault(call.name, deque()).append(call.id)
         queue = self._queues.get(name)
         while queue:
-            waiting = self._waiting.get(queue.popleft())
-            if waiting is not None:
-                return waiting
+            call_id = queue.popleft()
+            if call_id not in self._answered:
+                return self._calls[call_id]
         return None
 
 

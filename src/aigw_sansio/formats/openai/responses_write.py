@@ -101,7 +101,10 @@ class ItemWriter:
                     items.append({"type": "message", "role": turn.role, "content": shape})
                     continue
             elif type(shape) is tuple:
-                if not any(map(_has_item, turn.parts)):
+                for part in turn.parts:
+                    if _has_item(part):
+                        break
+                else:
                     self._usual_calls(shape, at)
                     continue
             elif type(shape) is list and self._usual_results(shape, at):
@@ -118,14 +121,14 @@ class ItemWriter:
         text, calls = shape
         if text:
             self._items.append({"type": "message", "role": "assistant", "content": text})
+        ids, names = self._ids, self._names
         for number, call in enumerate(calls, 1 if text else 0):
-            call_id, name, arguments = call.id, call.name, call.arguments
+            call_id, arguments = call.id, call.arguments
             self._calls[call_id] = False
-            if not self._ids.keeps(call_id):
-                call_id = self._ids.fit(call_id, place_of(at, number))
-            if not self._names.keeps(name):
-                name = self._names.fit(name, place_of(at, number))
-            if not arguments.strip():
+            if not ids.keeps(call_id):
+                call_id = ids.fit(call_id, place_of(at, number))
+            name = names.sent.get(call.name) or names.fit(call.name, place_of(at, number))
+            if not arguments or arguments.isspace():
                 arguments = self._no_arguments(place_of(at, number))
             self._items.append({"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments})
 
@@ -135,7 +138,7 @@ class ItemWriter:
             if result.item or self._calls.get(result.id) is not False:
                 return False
         for number, (result, text) in enumerate(shape):
-            call_id = result.id if self._ids.keeps(result.id) else self._ids.fit(result.id, place_of(at, number))
+            call_id = self._ids.sent.get(result.id) or self._ids.fit(result.id, place_of(at, number))
             self._items.append({"type": "function_call_output", "call_id": call_id, "output": text})
         return True
 
