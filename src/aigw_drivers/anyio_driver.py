@@ -90,6 +90,7 @@ class AnyioDriver(Door):
         self._answer = answer
         self._stopping = False
         self._draining = False
+        self._late: set[ConnId] = set()  # clients that came during the drain
         self._alarm_scope: anyio.CancelScope | None = None
         self._context: Context  # of the task that serves: it knows the library of the loop
         self._listening: anyio.CancelScope | None = None
@@ -126,7 +127,7 @@ class AnyioDriver(Door):
                 task_status.started()
                 with anyio.CancelScope() as self._listening:
                     if self._draining:
-                        self._listening.cancel()
+                        self._look_whether_drained()
                     async with anyio.create_task_group() as accepting:
                         for listener in listeners:
                             accepting.start_soon(self._accept, listener)
@@ -141,24 +142,32 @@ class AnyioDriver(Door):
             self._stop(listeners)
 
     async def drain(self) -> None:
-        """Stop accepting; :meth:`serve` returns when the last connection has ended.
+        """Go away: :meth:`serve` returns when the last connection has ended.
 
-        Calls the engine's ``drain(now)``: it refuses new work and ends running work by its own deadlines.
+        Calls the engine's ``drain(now)``: it refuses new work and ends running work by its own deadlines. Clients are
+        accepted until all others have left, because the engine tells them, and health checks, that it goes away.
         """
         if self._draining:
             return
         self._draining = True
-        if self._listening is not None:
-            self._listening.cancel()
         self._call_engine(self._engine.drain)
+        self._look_whether_drained()
+
+    def _look_whether_drained(self) -> None:
+        """Stop accepting, if nobody is left but those who came during the drain."""
+        if self._listening is not None and len(self._links) <= len(self._late) and not self._hosted:
+            self._listening.cancel()
 
     def _spawn(self, function: Callable[..., Coroutine[object, object, None]], *arguments: object) -> None:
         """Start a task, from whatever context. It gets that of the task that serves, and so do its callbacks: a call of
         the host may come from a callback of the loop that does not know its library, and its variables are not ours."""
         self._context.copy().run(partial(self._tasks.start_soon, function, *arguments))
 
-    def _on_all_released(self) -> None:
-        if self._idle is not None:
+    def _on_released(self, conn: ConnId) -> None:
+        if self._draining:
+            self._late.discard(conn)
+            self._look_whether_drained()
+        if self._idle is not None and not self._links:
             self._idle.set()
 
     def _proceed_later(self) -> None:
@@ -232,10 +241,7 @@ class AnyioDriver(Door):
             with anyio.move_on_after(HANDSHAKE_S):
                 await tls_handshake(self._talk(sock), pipe)
                 opened = True
-                if self._draining:
-                    sock.close()
-                else:
-                    self._open_client(sock, peer, local, pipe)
+                self._open_client(sock, peer, local, pipe)
         except OSError as exc:
             logger.debug("no TLS with %s: %s", peer, failure_text(exc))
         finally:
@@ -263,6 +269,8 @@ class AnyioDriver(Door):
             close_socket(sock, reset=True)
             return None
         link = self._links[conn] = Link(conn, sock, pipe)
+        if self._draining:
+            self._late.add(conn)
         self._start(link)
         return conn
 
@@ -358,8 +366,7 @@ class AnyioDriver(Door):
         self._given_up[conn] = None
         if link.dial_scope is not None:
             link.dial_scope.cancel()
-        if not self._links:
-            self._on_all_released()
+        self._on_released(conn)
 
     def _on_looked_up(self, conn: ConnId) -> None:
         if conn in self._given_up:

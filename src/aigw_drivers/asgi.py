@@ -29,6 +29,7 @@ from aigw_sansio import (
 )
 
 from .anyio_driver import AnswerHandler, AnyioDriver
+from .core.asgi_plain import respond_plainly
 from .core.asgi_scope import Scope, address_of, headers_of, subprotocols_of, target_of
 from .core.hosted import MessageEffect
 from .core.loops import asyncio_told
@@ -64,7 +65,7 @@ _GONE: Final = Refusal(503, _PLAIN, b"the gateway has gone away\n")
 
 class GatewayApp:
     """An ASGI application that serves universal sockets at ``/v1/{account}/{gateway}`` below its mount path, and
-    realtime sockets at ``/v1/{account}/{gateway}/{provider}/{path}``::
+    realtime sockets at ``/v1/{account}/{gateway}/{provider}/{path}``; ``/healthz`` and ``/readyz`` are there too::
 
         llm = GatewayApp(config, authenticate=who_is_it)
 
@@ -91,7 +92,9 @@ class GatewayApp:
 
     One application belongs to one event loop, asyncio or trio, and to one thread. It starts with ASGI's lifespan. A
     mounted application gets none: then enter :meth:`running` in the host's own lifespan, so that running work finishes
-    at the end; otherwise it starts with its first client, and ends with the loop.
+    at the end; otherwise it starts with its first client, and ends with the loop. Most servers close all WebSockets
+    before that end. To let running work finish first, ``await app.driver.drain()`` when the process is told to end:
+    ``/readyz`` says 503 from then on, new sockets are refused, and clients learn that the gateway goes away.
     """
 
     def __init__(
@@ -121,7 +124,8 @@ class GatewayApp:
                 case "websocket":
                     await self._serve_websocket(scope, receive, send)
                 case "http":
-                    await _refuse_http(scope, send)
+                    ready = not (self._stopped or self.gateway.draining)
+                    await respond_plainly(scope, send, ready=ready)
                 case "lifespan":
                     await self._serve_lifespan(receive, send)
                 case kind:
@@ -379,13 +383,3 @@ async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
         return
     code = 1013 if refusal.status in (429, 503) else 1011 if refusal.status >= 500 else 1008
     await send({"type": "websocket.close", "code": code, "reason": f"HTTP {refusal.status}"})
-
-
-async def _refuse_http(scope: Scope, send: Send) -> None:
-    """426: there are only WebSockets. HTTP/2 has no upgrade (RFC 9113 section 8.2.2)."""
-    headers = [(b"content-type", b"text/plain; charset=utf-8")]
-    if str(scope.get("http_version", "1.1")).startswith("1"):
-        headers += [(b"upgrade", b"websocket"), (b"connection", b"upgrade")]
-    await send({"type": "http.response.start", "status": 426, "headers": headers})
-    body = b"" if scope.get("method") == "HEAD" else b"this path speaks WebSocket only\n"
-    await send({"type": "http.response.body", "body": body})

@@ -75,7 +75,7 @@ class ProtocolDriver(AnyioDriver):
             self._open_sockets.add(sock)
             peer = address_text(sock.transport.get_extra_info("peername"))
             local = address_text(sock.transport.get_extra_info("sockname"))
-            if self._stopping or self._draining:
+            if self._stopping:
                 sock.close()
             elif context is None:
                 self._open_client(sock, peer, local, None)

@@ -93,8 +93,9 @@ class Engine(Protocol):
     def drain(self, now: float) -> None:
         """Go away: refuse new work, let running work finish within the configured time, then close.
 
-        Before it, stop to accept clients. Next: go on driving until all connections are closed. A second call does
-        nothing.
+        Go on accepting: who comes is refused, and so is told of it, health checks too. Next: go on driving. When only
+        clients are left that came since, accept no more; when the last of them is closed, it is done. A second call
+        does nothing.
         """
 
     # -- outputs ------------------------------------------------------------------------------------------------

@@ -428,6 +428,29 @@ async def test_plain_http(version: str, upgrade: bool, method: str) -> None:
     assert bool(served.sent[1]["body"]) is (method == "GET")
 
 
+async def test_health_checks_below_the_mount_path_tell_of_a_drain() -> None:
+    async def asked(path: str, method: str = "GET") -> tuple[int, bytes]:
+        scope = {"type": "http", "method": method, "path": f"/llm{path}", "root_path": "/llm"}
+        async with anyio.create_task_group() as asking:
+            served = Served(app, scope).start(asking)
+            await served.until(2)
+        return served.sent[0]["status"], served.sent[1]["body"]
+
+    app = GatewayApp(config())
+    async with app.running(), anyio.create_task_group() as tasks:
+        assert [(await asked(path))[0] for path in ("/healthz", "/readyz", "/other")] == [200, 200, 426]
+        assert (await asked("/readyz", "POST"))[0] == 426
+        assert json.loads((await asked("/readyz"))[1])["success"] is True
+        client = Served(app, websocket_scope()).start(tasks)
+        await client.until(1)
+        await app.driver.drain()
+        status, body = await asked("/readyz")
+        assert (status, json.loads(body)["error"][0]["code"]) == (503, 2011)
+        assert await asked("/readyz", "HEAD") == (503, b"")
+        assert (await asked("/healthz"))[0] == 200
+    assert (await asked("/readyz"))[0] == 503
+
+
 async def test_a_scope_of_another_type() -> None:
     with pytest.raises(ValueError, match="mailbox"):
         await GatewayApp(config())({"type": "mailbox"}, None, None)  # type: ignore[arg-type]

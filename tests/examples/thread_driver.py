@@ -45,6 +45,7 @@ class _Link:
         self.codec = threading.Lock()  # taken around everything that TLS does
         self.failure: OSError | None = None  # of sending
         self.paused = self.closing = self.ended = False
+        self.late = False  # a client that came during the drain
         self.over = threading.Event()
         self.taken = self.reads = 0  # reads from the socket, and those that the engine got
 
@@ -100,7 +101,7 @@ class ThreadDriver:
         self._links: dict[ConnId, _Link] = {}
         self._listeners: list[Listener] = []
         self._threads: list[threading.Thread] = []
-        self._stopping = False
+        self._stopping = self._draining = False
         self._work_is_left = False
         self._read_once = threading.Condition(self._lock)
 
@@ -116,12 +117,15 @@ class ThreadDriver:
             self._drain_effects(self._clock())
 
     def drain(self) -> None:
-        """Stop accepting, tell the engine, wait for the ends."""
-        self._stop_accepting()
+        """Tell the engine, wait for the ends. Who comes meanwhile is told by the engine that it goes away."""
         with self._lock:
+            self._draining = True
             now = self._clock()
             self._engine.drain(now)
             self._drain_effects(now)
+            self._empty.wait_for(lambda: all(link.late for link in self._links.values()))
+        self._stop_accepting()
+        with self._lock:
             self._empty.wait_for(lambda: not self._links)
         self.stop()
 
@@ -266,6 +270,7 @@ class ThreadDriver:
             conn = self._engine.open_downstream(peer, alpn, now, local=_text(sock.getsockname()))
             link = self._links[conn] = _Link(conn, self._lock)
             link.socket, link.tls = sock, pipe
+            link.late = self._draining
             self._drain_effects(now)
         self._begin(link)
 

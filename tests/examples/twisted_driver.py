@@ -7,7 +7,7 @@ each connection is a pull producer: one pull is under way, and it is reported wh
 import time
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, maybeDeferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IListeningPort, IPullProducer, IReactorTCP
 from twisted.internet.protocol import Factory, Protocol
@@ -43,6 +43,7 @@ class _Link(Protocol):
         self.conn = conn  # of a client, not before it is connected
         self.dial: Deferred | None = None
         self.paused = self.closing = self.ended = self.over = False
+        self.late = False  # a client that came during the drain
         self.unreported = 0  # bytes that the transport has not taken yet
 
     def connectionMade(self) -> None:
@@ -110,9 +111,10 @@ class TwistedDriver:
         self._on_event = on_event
         self._clock = clock
         self._links: dict[ConnId, _Link] = {}
-        self._executing = self._stopping = self._has_work = False
+        self._executing = self._stopping = self._has_work = self._over = False
         self._alarm: IDelayedCall | None = None
         self._ports: list[IListeningPort] = []
+        self._closing: list[Deferred] = []  # fire when a port is closed
         self._drained: Deferred | None = None
 
     def start(self, host: str, port: int) -> int:
@@ -122,9 +124,9 @@ class TwistedDriver:
         return int(self._ports[0].getHost().port)
 
     def drain(self) -> Deferred:
-        """Accept no more clients; what is returned fires when the last connection has ended, and no work is left."""
+        """Go away; what is returned fires when the last connection has ended, and no work is left. Who comes meanwhile
+        is told by the engine."""
         self._drained = Deferred()
-        self._stop_listening()
         self.step(self.engine.drain)
         self._tell_drained()
         return self._drained
@@ -142,8 +144,8 @@ class TwistedDriver:
             self._alarm.cancel()
 
     def _stop_listening(self) -> None:
-        for port in self._ports:
-            port.stopListening()
+        ports, self._ports = self._ports, []
+        self._closing += [maybeDeferred(port.stopListening) for port in ports]
 
     # -- what happens -------------------------------------------------------------------------------------------
 
@@ -172,6 +174,7 @@ class TwistedDriver:
             place = f"{local.host}:{local.port}"
             link.conn = self.engine.open_downstream(f"{peer.host}:{peer.port}", None, now, local=place)
             self._links[link.conn] = link
+            link.late = self._drained is not None
 
         self.step(opened)
 
@@ -194,8 +197,12 @@ class TwistedDriver:
             link.dial.cancel()
 
     def _tell_drained(self) -> None:
-        if self._drained is not None and not (self._drained.called or self._links or self._has_work):
-            self._drained.callback(None)
+        if self._drained is None or not all(link.late for link in self._links.values()):
+            return
+        self._stop_listening()
+        if not (self._links or self._has_work or self._over):
+            self._over = True
+            DeferredList(self._closing).chainDeferred(self._drained)
 
     # -- effects ------------------------------------------------------------------------------------------------
 

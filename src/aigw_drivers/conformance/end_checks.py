@@ -5,6 +5,7 @@ Decides: what a peer, and the engine, may see of an end. Must not know: how a dr
 
 import logging
 import socket
+import time
 
 import pytest
 
@@ -48,6 +49,25 @@ class _CloseThenAbort(ToyEngine):
             self.close(conn)
         else:
             self.close(ConnId(1), abort=True)
+
+
+class _Leaves(ToyEngine):
+    """Refuses those who come during its drain, but for the first; the others end when they say so."""
+
+    leaving = 0
+
+    def drain(self, now: float) -> None:
+        with self._input("drain", 0, None, now, conn_known=False):
+            self.leaving = 1
+
+    def on_open(self, conn: ConnId) -> None:
+        if self.leaving > 1:
+            self.send(conn, b"no")
+            self.close(conn)
+        self.leaving *= 2
+
+    def on_data(self, conn: ConnId, data: bytes) -> None:
+        self.close(conn)
 
 
 class _Sends(ToyEngine):
@@ -228,6 +248,38 @@ class EndChecks(Rig):
             with pytest.raises(ConnectionRefusedError):
                 self.connect(host)
             assert engine.names(1) == ["open_downstream", "closed"]
+
+    def test_who_comes_during_a_drain_is_told_until_the_others_have_left(self, *, secure: bool) -> None:
+        engine = _Leaves()
+        with self.running(engine, secure=secure) as host:
+            with self.connect(host, secure=secure) as first:
+                engine.wait_for("open_downstream")
+                ended = background(host.drain)
+                engine.wait_for("drain")
+                slow = self.connect(host, secure=secure)
+                engine.wait_for("open_downstream", times=2)
+                with self.connect(host, secure=secure) as late:
+                    assert read_to_end(late) == b"no"
+                first.sendall(b"I have finished")
+                assert read_to_end(first) == b""
+            engine.wait_for("closed", 1)
+            self._wait_until_refused(host)
+            assert ended.is_alive()
+            with slow:
+                slow.sendall(b"so have I")
+                assert read_to_end(slow) == b""
+            ended.join(self.patience_s)
+            assert not ended.is_alive()
+
+    def _wait_until_refused(self, host: Host) -> None:
+        """Wait until nobody listens any more."""
+        until = time.monotonic() + self.patience_s
+        while time.monotonic() < until:
+            try:
+                self.connect(host).close()
+            except OSError:
+                return
+        raise AssertionError("clients are still accepted, although the last one has left")
 
     def test_a_bug_of_the_engine_costs_one_connection(self, caplog: pytest.LogCaptureFixture) -> None:
         self.need("contains_bugs")

@@ -58,7 +58,7 @@ class LoopDriver(Protocol):
         """Accept from ``listeners``, call ``task_status.started()``, and serve until drained or cancelled."""
 
     async def drain(self) -> None:
-        """Stop accepting; ``serve`` returns when the last connection has ended."""
+        """Go away; ``serve`` returns when the last connection has ended."""
 
 
 class LoopHost:

@@ -77,8 +77,7 @@ class Door(Transfer):
     def release_hosted(self, conn: ConnId) -> None:
         """A client of :meth:`open_hosted` is over: report ``closed``. A second call has no effect."""
         if self._hosted.remove(conn):
-            if not self._links:
-                self._on_all_released()
+            self._on_released(conn)
             self._call_engine(self._engine.closed, conn)
 
     async def attach(

@@ -88,8 +88,8 @@ class Transfer(ABC):
         """``due`` is earlier than the alarm: set ``_alarm_at`` and the alarm."""
 
     @abstractmethod
-    def _on_all_released(self) -> None:
-        """The last connection was released."""
+    def _on_released(self, conn: ConnId) -> None:
+        """``conn`` was released: it is no link any more."""
 
     # -- the engine -----------------------------------------------------------------------------------------
 
@@ -413,8 +413,7 @@ class Transfer(ABC):
             link.socket = None
             close_socket(sock, reset=reset)
         link.release()
-        if not self._links:
-            self._on_all_released()
+        self._on_released(link.conn)
         self._engine.closed(link.conn, self._now)
 
     def _abort(self, link: Link, reason: str = "internal error") -> None:

@@ -101,7 +101,7 @@ class Rig(Transfer):
         self._alarm_at = due
         self.alarms.append(due)
 
-    def _on_all_released(self) -> None: ...
+    def _on_released(self, conn: ConnId) -> None: ...
 
     def _proceed_later(self) -> None:
         self.turns.callbacks.append(self._proceed)
