@@ -3,17 +3,13 @@
 Decides: options, output and exit status. Must not know: any protocol.
 """
 
-import logging
 import os
-import shlex
+import socket
 import sys
-from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-import anyio
 import msgspec
 
 try:
@@ -25,26 +21,26 @@ except ImportError as error:  # the core and the drivers do not need them
 
 from aigw_sansio import Gateway, ProviderSettings, __version__
 from aigw_sansio.config import shown_url
-from aigw_sansio.providers.registry import DEFAULT_SLUGS
 
 from ..client import HandshakeRefused, WebSocketClosed
 from ..core.printable import printable
-from ..core.tls import client_context, server_context
+from ..core.sockets import listeners_on
 from ..server import concerns
-from ..server.serve import Running, running, serve_until_signal
-from ..server.settings import Settings, SettingsError, load_settings
+from ..server.files import unusable_files
+from ..server.service_manager import ServiceManager
+from ..server.settings import MAX_WORKERS, Settings, SettingsError, load_settings
 from .call import ask, target_of, told_at_the_end
 from .demo.realtime import converse
 from .demo.realtime_view import realtime_summary, realtime_view_for
 from .demo.universal import demonstrate
 from .demo.universal_view import summary, view_for
+from .loops import run
 from .output import Output
 from .question import body_of, headers_of
 from .read import ReadError, read_file
 from .send import send_messages
+from .serve import Serving, at_passed, can_fork
 from .translate import TranslateError, translate_answer_file, translate_file
-
-_T = TypeVar("_T")
 
 app = typer.Typer(
     name="aigw",
@@ -85,7 +81,7 @@ def _judge(settings: Settings, file: Path | None, console: Output, *, strict: bo
     """Report what must not be, and end. Returns what an operator would regret, in lines to print as warnings; with
     ``strict`` that ends the command too."""
     name = "aigw" if file is None else file
-    problems = [f"{name}: {line}" for line in (*_unusable_files(settings), *concerns.errors(settings))]
+    problems = [f"{name}: {line}" for line in (*unusable_files(settings), *concerns.errors(settings))]
     mode = None if file is None else file.stat().st_mode
     doubts = [f"{name}: {line}" for line in concerns.warnings(settings, file_mode=mode)]
     for line in problems:
@@ -101,49 +97,15 @@ def _warn(lines: list[str], console: Output) -> None:
         console.tell("warning", line)
 
 
-def _unusable_files(settings: Settings) -> list[str]:
-    """Certificates and keys that cannot be used, by the name of their setting."""
-    server = settings.server
-    files = {f"providers.{slug}.ca_file": own.ca_file for slug, own in settings.config.providers.items() if own.ca_file}
-    problems = []
-    for where, file in files.items():
-        try:
-            client_context(file)
-        except OSError as error:
-            problems.append(f"{where} ({file}) holds no PEM certificates: {error}")
-    if server.tls_certificate:
-        try:
-            server_context(server.tls_certificate, server.tls_key or server.tls_certificate)
-        except OSError as error:
-            key = server.tls_key or "the same file"
-            problems.append(
-                f"server.tls_certificate ({server.tls_certificate}) cannot be used with its key ({key}): {error}"
-            )
-    return problems
-
-
 _NO_FILE = (
     "without a settings file only loopback addresses are allowed: write a file with host under [server], and "
     'tokens, authentication = true or authentication = false under [gateways."ACCOUNT/GATEWAY"]'
 )
 
 
-class _PrintableFormatter(logging.Formatter):
-    """Escapes what a terminal would obey, whoever wrote it into the log."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """See :meth:`logging.Formatter.format`."""
-        return printable(super().format(record))
-
-
 def _complain(text: object) -> None:
     """A line on standard error."""
     print(printable(str(text)), file=sys.stderr)
-
-
-def _run(function: Callable[[], Awaitable[_T]]) -> _T:
-    """Run on uvloop if it is installed, else on asyncio."""
-    return anyio.run(function, backend_options={"use_uvloop": find_spec("uvloop") is not None})
 
 
 def _tell_version(wanted: bool) -> None:
@@ -167,59 +129,58 @@ def _options(
 @app.command()
 def serve(
     config: ConfigOption = None,
+    *,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free port.")] = None,
     driver: DriverOption = Driver.ANYIO,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=MAX_WORKERS, help="Serve in so many processes, and watch over them.")
+    ] = None,
     strict: StrictOption = False,
 ) -> None:
     """Serve until SIGINT or SIGTERM; then let running requests finish."""
     console = Output()
     settings = _settings(config, console)
-    changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    given = {"host": host, "port": port, "workers": workers}
+    changes = {name: value for name, value in given.items() if value is not None}
     settings = msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, **changes))
+    manager, passed = _service_manager(console)
+    settings = at_passed(settings, passed)
     if config is None and not concerns.is_local(settings.server.host):
         console.tell("error", f"--host: {_NO_FILE}")
         raise typer.Exit(2)
-    doubts = _judge(settings, config, console, strict=strict)
-    handler = logging.StreamHandler()
-    handler.setFormatter(_PrintableFormatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-
-    async def main() -> None:
-        async with running(settings, driver=driver.value, loopback=config is None) as gateway:
-            _greet(console, gateway, settings, loopback=config is None)
-            _warn(doubts, console)
-            await serve_until_signal(gateway)
-        console.print("stopped")
-
+    if settings.server.workers is not None and not can_fork():
+        console.tell("error", "--workers: this system cannot fork; leave it out")
+        raise typer.Exit(2)
+    serving = Serving(
+        settings=settings,
+        driver=driver.value,
+        loopback=config is None,
+        manager=manager,
+        passed=passed,
+        doubts=_judge(settings, config, console, strict=strict),
+    )
     try:
-        _run(main)
+        count = settings.server.workers
+        status = serving.here(console) if count is None else serving.in_workers(count, console)
     except OSError as error:
         server = settings.server
         console.tell("error", f"cannot listen on {server.host}:{server.port}: {error}")
         raise typer.Exit(1) from None
+    if status:
+        raise typer.Exit(status)
 
 
-def _greet(console: Output, gateway: Running, settings: Settings, *, loopback: bool) -> None:
-    name, own = next(iter(settings.config.gateways.items()))
-    url = f"{gateway.url}/v1/{name}"
-    console.print(f"[bold green]aigw[/bold green] is listening on [bold]{gateway.url}[/bold]", soft_wrap=True)
-    for other in settings.config.gateways:
-        console.print(f"  gateway    {gateway.url}/v1/{other}", soft_wrap=True)
-    slugs = sorted(DEFAULT_SLUGS | set(settings.config.providers) | ({"loopback"} if loopback else set()))
-    console.print(f"  providers  {', '.join(slugs)}", soft_wrap=True)
-    if own.authentication:
-        console.print("  this gateway needs a token: header cf-aig-authorization: Bearer TOKEN", soft_wrap=True)
-    provider = "loopback" if loopback or "loopback" in settings.config.providers else "openai"
-    step: dict[str, object] = {"eventId": "1", "provider": provider, "endpoint": "chat/completions"}
-    if provider != "loopback":
-        step["headers"] = {"authorization": "Bearer YOUR_PROVIDER_KEY"}
-    model = "loopback-1" if provider == "loopback" else "gpt-4.1-mini"
-    step["query"] = {"model": model, "stream": True, "messages": [{"role": "user", "content": "Hello"}]}
-    message = msgspec.json.encode({"type": "universal.create", "request": step}).decode()
-    console.print("\n  Try it, here or with any WebSocket client:")
-    console.print(f"  aigw send {url} \\\n    {shlex.quote(message)}", soft_wrap=True, markup=False, highlight=False)
-    console.print("\n  Ctrl-C drains and stops.", soft_wrap=True)
+def _service_manager(console: Output) -> tuple[ServiceManager, list[socket.socket]]:
+    """That of this process, and the listening sockets that it passed."""
+    try:
+        manager = ServiceManager(os.environ)
+        passed = manager.passed_sockets()
+        listeners_on(passed)
+    except (ValueError, OSError) as error:
+        console.tell("error", f"cannot use what the service manager passed: {error}")
+        raise typer.Exit(1) from None
+    return manager, passed
 
 
 @app.command()
@@ -248,7 +209,7 @@ def demo(
             console.print(realtime_summary(result), soft_wrap=not console.is_terminal)
 
     try:
-        _run(realtime_main if realtime else main)
+        run(realtime_main if realtime else main)
     except Exception:
         if not console.reader_gone:  # else it was cancelled in mid-conversation, and nobody is left to be told
             raise
@@ -268,7 +229,7 @@ def send(
     texts = messages or [line for line in sys.stdin.read().splitlines() if line.strip()]
     output = Output()
     try:
-        _run(lambda: send_messages(url, texts, token, output))
+        run(lambda: send_messages(url, texts, token, output))
     except HandshakeRefused as error:
         _complain(error)
         raise typer.Exit(1) from None
@@ -316,7 +277,7 @@ def call(
         _complain(error)
         raise typer.Exit(2) from None
     try:
-        ended = _run(lambda: ask(target, provider, endpoint, body, headers, output, chunks=json))
+        ended = run(lambda: ask(target, provider, endpoint, body, headers, output, chunks=json))
     except OSError as error:
         _complain(f"cannot start a gateway: {error}")
         raise typer.Exit(1) from None

@@ -22,7 +22,7 @@ from aigw_sansio.providers.known_hosts import known_hosts
 
 from ..anyio_driver import AnswerHandler, AnyioDriver
 from ..asyncio_driver import ProtocolDriver, require_asyncio
-from ..core.sockets import Listener, listen, listeners_on
+from ..core.sockets import Listener, address_text, listen, listeners_on
 from ..core.tls import server_context
 from ..loopback import LoopbackProvider
 from .descriptors import handshakes_for, with_descriptors
@@ -92,7 +92,7 @@ async def running(
         listeners = listeners_on(sockets, context) if sockets else listen(server.host, server.port, context)
         for listener in listeners:
             stack.callback(listener.socket.close)
-        config = with_memory(with_descriptors(settings.config), server.workers)
+        config = with_memory(with_descriptors(settings.config), server.workers or 1)
         if loopback:
             provider = await stack.enter_async_context(LoopbackProvider.start())
             own = ProviderSettings(
@@ -111,7 +111,8 @@ async def running(
             known_hosts=known_hosts(config, parts.rows),
         )
         tasks = await stack.enter_async_context(anyio.create_task_group())
-        run = Running(_url(listeners[0], None if sockets else server.host), runner, gateway)
+        url = url_of(listeners[0].socket, None if sockets else server.host, secure=context is not None)
+        run = Running(url, runner, gateway)
         await tasks.start(run._serve, listeners)
         try:
             yield run
@@ -119,20 +120,20 @@ async def running(
             tasks.cancel_scope.cancel()
 
 
-def _url(listener: Listener, host: str | None) -> str:
-    """Where clients find ``listener``. ``host``: its name in the settings; ``None``: none."""
-    address = listener.socket.getsockname()
+def url_of(sock: socket.socket, host: str | None, *, secure: bool) -> str:
+    """Where clients find the listening ``sock``. ``host``: its name in the settings; ``None``: none."""
+    address = sock.getsockname()
     if not isinstance(address, tuple):
         return f"unix:{address if isinstance(address, str) else address.decode('utf-8', 'replace')}"
     if host is None:
-        shown = listener.address
+        shown = address_text(address)
     else:
         shown = f"[{host}]:{address[1]}" if ":" in host else f"{host}:{address[1]}"
-    return f"{'ws' if listener.ssl_context is None else 'wss'}://{shown}"
+    return f"{'wss' if secure else 'ws'}://{shown}"
 
 
-async def serve_until_signal(running: Running) -> None:
-    """Serve until SIGINT or SIGTERM, then drain. A second signal ends it at once."""
+async def serve_until_signal(running: Running, *, on_drain: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGINT or SIGTERM, then call ``on_drain`` and drain. A second signal ends it at once."""
     async with anyio.create_task_group() as tasks:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             draining = False
@@ -140,6 +141,7 @@ async def serve_until_signal(running: Running) -> None:
                 if draining:
                     break
                 draining = True
+                on_drain()
                 tasks.start_soon(_drain_then_stop, running, tasks.cancel_scope)
 
 

@@ -40,6 +40,10 @@ class SettingsError(Exception):
         self.errors = tuple(errors)
 
 
+#: The most worker processes.
+MAX_WORKERS: Final = 1024
+
+
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The address of the server. With a certificate it speaks TLS; without ``tls_key``, the key is in the same file."""
 
@@ -47,13 +51,11 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8787  #: 0 takes a free port
     tls_certificate: str | None = None
     tls_key: str | None = None
-    workers: int = 1
+    workers: int | None = None  #: worker processes of ``aigw serve``; ``None``: it serves by itself
 
     def __post_init__(self) -> None:
         check = Check(self, "server")
-        check.ranges({"port": (0, 65535), "workers": (1, 1 << 16)})
-        if check.good("workers") and self.workers > 1:
-            check.error(("workers",), "above 1 is not supported by this version; allowed is 1")
+        check.ranges({"port": (0, 65535), "workers": (1, MAX_WORKERS)})
         if check.good("tls_key") and self.tls_certificate is None:
             check.error(("tls_key",), "needs server.tls_certificate beside it")
         check.done()

@@ -31,8 +31,10 @@ def serving(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     with processes.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             assert process.stdout is not None
-            first = process.stdout.readline()
-            assert "is listening on ws" in first, first
+            first = ""  # workers have written into the log before
+            while "is listening on ws" not in first:
+                first = process.stdout.readline()
+                assert first, "it ended"
             yield process, first.split()[-1]
         finally:
             process.kill()
@@ -141,6 +143,106 @@ def test_a_server_goes_on_without_a_reader() -> None:
             assert "Traceback" not in process.stderr.read()
         finally:
             process.kill()
+
+
+def test_workers_serve_and_the_started_process_only_supervises() -> None:
+    with serving("--workers", "2") as (process, url):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert len(children) == 2
+        sent = run("send", f"{url}/v1/local/default", create("a"))
+        assert sent.returncode == 0, sent.stderr
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=120) == 0
+        assert process.stdout is not None
+        rest = process.stdout.read()
+        assert rest.count("Ctrl-C drains") == rest.count("draining") == rest.count("\nstopped") == 1
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
+
+
+def test_workers_on_a_port_that_is_taken_are_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run("serve", "--port", port, "--workers", "2")
+    assert ended.returncode == 1
+    assert ended.stdout.startswith(f"error cannot listen on 127.0.0.1:{port}: ")
+    assert len((ended.stdout + ended.stderr).splitlines()) == 1
+
+
+#: Puts a socket where a service manager would, and becomes the command behind it.
+ACTIVATE = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ.update(LISTEN_FDS='1', **{sys.argv[2]: str(os.getpid())});"
+    "os.execv(sys.executable, [sys.executable, *sys.argv[3:]])"
+)
+
+
+@contextmanager
+def activated(sock: socket.socket, *arguments: str, pid: str = "LISTEN_PID") -> Iterator["subprocess.Popen[str]"]:
+    """``aigw serve`` to which ``sock`` is passed. It is closed here."""
+    descriptor = str(sock.fileno())
+    command = [sys.executable, "-c", ACTIVATE, descriptor, pid, *AIGW[1:], "serve", *arguments]
+    with (
+        processes.start(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=[sock.fileno(), 3]
+        ) as process,
+        sock,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("pid", ["LISTEN_PID", "_"], ids=["systemd", "inherited"])
+@pytest.mark.parametrize("workers", [[], ["--workers", "2"]], ids=["one", "two"])
+def test_a_socket_that_was_passed_takes_the_place_of_the_address(workers: list[str], pid: str) -> None:
+    sock = socket.create_server(("127.0.0.1", 0))
+    port = sock.getsockname()[1]
+    with activated(sock, *workers, pid=pid) as process:
+        assert process.stdout is not None
+        while f"is listening on ws://127.0.0.1:{port}" not in (line := process.stdout.readline()):
+            assert line, "it ended"
+        sent = run("send", f"ws://127.0.0.1:{port}/v1/local/default", create("a"))
+        assert sent.returncode == 0, sent.stderr
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=120) == 0
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_a_passed_socket_that_others_reach_needs_a_file() -> None:
+    with activated(socket.create_server(("0.0.0.0", 0))) as process:
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "without a settings file only loopback addresses are allowed" in output
+
+
+def test_what_cannot_be_passed() -> None:
+    with socket.socket() as sock:  # which does not listen
+        sock.bind(("127.0.0.1", 0))
+        with activated(sock) as process:
+            output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert output.startswith("error cannot use what the service manager passed: ")
+
+
+@pytest.mark.parametrize("workers", [[], ["--workers", "2"]], ids=["one", "two"])
+def test_a_service_manager_is_told(workers: list[str], tmp_path: Path) -> None:
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(120)
+        environment = {**os.environ, "NOTIFY_SOCKET": path, "WATCHDOG_USEC": "1000000"}
+        command = [*AIGW, "serve", "--port", "0", *workers]
+        with processes.start(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
+            try:
+                told = {manager.recv(1000) for _ in range(8)}
+                assert told == {b"READY=1", b"WATCHDOG=1"}
+                process.send_signal(signal.SIGTERM)
+                while manager.recv(1000) != b"STOPPING=1":
+                    pass
+                assert process.wait(timeout=120) == 0
+            finally:
+                process.kill()
 
 
 def test_demo_in_a_terminal_ends_by_itself() -> None:

@@ -1,0 +1,308 @@
+"""The supervisor: a process that starts workers, watches over them, and does nothing else.
+
+Decides: when a worker is started again or killed, and what a signal means. Must not know: what a worker serves, and
+how.
+
+Theory of operation. A worker is a fork of the supervisor, which has neither threads nor an event loop. So it starts in
+milliseconds, shares the memory of the loaded program, gets settings and sockets as they are, and runs with the settings
+that are in force even if the file was spoilt meanwhile. ``multiprocessing`` would add a process of its own (its
+resource tracker), and a fresh interpreter for each worker would read the program and the settings again.
+
+A worker has one link to the supervisor, a pair of sockets. It writes single bytes: that it is ready, that it is alive.
+It reads the end of the stream if the supervisor is gone, however that ended. The supervisor's end is open in no other
+process, so a worker closes those that it inherited.
+
+A worker that ends is started again: at once if it had lived for a while, else after a pause that doubles. If one ends
+before all were ready for the first time, something is wrong with all of them, and the supervisor gives up.
+"""
+
+import gc
+import logging
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Final, NamedTuple, NoReturn
+
+from .service_manager import ServiceManager
+from .slots import Slots
+
+logger = logging.getLogger("aigw.serve")
+
+#: What a worker says: it accepts clients; it is alive.
+READY: Final = b"r"
+ALIVE: Final = b"a"
+
+#: A worker that lived for so many seconds may be started again at once.
+_QUICK_S: Final = 1.0
+#: The shortest and the longest pause before another start, in seconds.
+_PAUSES_S: Final = (0.5, 30.0)
+#: A worker that was told twice to end has so many seconds for it.
+_KILL_S: Final = 5.0
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+
+
+class Place(NamedTuple):
+    """What a worker is given."""
+
+    number: int
+    #: Listening sockets. They are the worker's to close.
+    sockets: list[socket.socket]
+    #: To the supervisor. The worker sends :data:`READY` once; the end of the stream means that the supervisor is gone.
+    link: socket.socket
+    #: It sends :data:`ALIVE` more often than every so many seconds; ``None``: never.
+    alive_s: float | None
+
+
+class _Worker:
+    def __init__(self, number: int, pid: int, link: socket.socket, now: float) -> None:
+        self.number, self.pid, self.link = number, pid, link
+        self.started = self.heard = now
+        self.ready = False
+
+
+class Supervisor:
+    """Runs ``work`` in processes of their own, one for each of ``slots``. Call :meth:`run` next, in a process that has
+    no threads, in its main thread."""
+
+    def __init__(
+        self,
+        work: Callable[[Place], int],
+        count: int,
+        slots: Slots,
+        *,
+        manager: ServiceManager,
+        on_ready: Callable[[], None],
+    ) -> None:
+        """``work`` returns the exit status of its process; SIGTERM tells it to drain, and again to stop at once.
+        ``on_ready`` is called once, when all ``count`` workers have been ready."""
+        self._work, self._count, self._slots = work, count, slots
+        self._manager = manager
+        self._on_ready = on_ready
+        self._workers: dict[int, _Worker] = {}  # by number
+        self._again: dict[int, float] = {}  # when a worker is to be started again
+        self._pauses: dict[int, float] = {}  # how long each of them had to wait last
+        self._selector = selectors.DefaultSelector()
+        self._signals_in, self._signals_out = socket.socketpair()
+        self._all_ready = False
+        self._leaving = 0  # how often it was told to
+        self._kill_at: float | None = None
+        self._alive_at = 0.0
+        self._failed = False
+
+    def run(self) -> int:
+        """Supervise until SIGTERM or SIGINT; then the workers drain, and after a second signal they stop at once.
+        Returns the exit status: 0, or 1 if a worker failed that was not started again."""
+        gc.collect()
+        gc.freeze()  # what is loaded now stays shared with the workers
+        with _signals_into(self._signals_in):
+            self._signals_out.setblocking(False)
+            self._selector.register(self._signals_out, selectors.EVENT_READ)
+            for number in range(self._count):
+                self._start(number)
+            try:
+                while self._workers or not self._leaving:
+                    for key, _ in self._selector.select(self._patience()):
+                        if key.data is None:
+                            self._on_signals()
+                        else:
+                            self._on_said(key.data)
+                    self._on_time()
+            finally:
+                for worker in self._workers.values():
+                    os.kill(worker.pid, signal.SIGKILL)
+                    os.waitpid(worker.pid, 0)
+                self._slots.close()
+        return 1 if self._failed else 0
+
+    # -- starting -----------------------------------------------------------------------------------------------
+
+    def _start(self, number: int) -> None:
+        try:
+            sockets = self._slots[number]
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            logger.error("worker %d cannot be started: %s", number, error)
+            self._pause(number)
+            return
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Blocked until the worker has its own handlers: a signal between the two would be lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._become_worker(number, sockets, ours, theirs)
+        except OSError as error:
+            logger.error("worker %d cannot be started: %s", number, error)
+            ours.close()
+            self._pause(number)
+            return
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            theirs.close()
+        ours.setblocking(False)
+        self._workers[number] = worker = _Worker(number, pid, ours, time.monotonic())
+        self._selector.register(ours, selectors.EVENT_READ, worker)
+
+    def _become_worker(
+        self, number: int, sockets: list[socket.socket], ours: socket.socket, theirs: socket.socket
+    ) -> NoReturn:
+        """The rest of the life of a worker's process: nothing of the supervisor's goes on in it."""
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number_of_signal in _SIGNALS:
+                signal.signal(number_of_signal, signal.SIG_DFL)
+            for ignored in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; the supervisor decides
+                signal.signal(ignored, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            ours.close()
+            for worker in self._workers.values():
+                worker.link.close()
+            self._selector.close()
+            self._signals_in.close()
+            self._signals_out.close()
+            self._slots.keep_only(number)
+            watched = self._manager.watchdog_s
+            alive_s = None if watched is None else watched / 4
+            status = self._work(Place(number, sockets, theirs, alive_s))
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(status)
+
+    def _pause(self, number: int) -> None:
+        """Start this worker again, but not at once."""
+        self._slots.give_up(number)
+        first, longest = _PAUSES_S
+        self._pauses[number] = pause = min(longest, 2 * self._pauses.get(number, first / 2))
+        self._again[number] = time.monotonic() + pause
+        logger.info("worker %d is started again in %g s", number, pause)
+
+    # -- what happens -------------------------------------------------------------------------------------------
+
+    def _on_signals(self) -> None:
+        for number in self._signals_out.recv(4096):
+            if number == signal.SIGCHLD:
+                for worker in list(self._workers.values()):
+                    pid, status = os.waitpid(worker.pid, os.WNOHANG)
+                    if pid:
+                        self._on_ended(worker, os.waitstatus_to_exitcode(status))
+            else:
+                self._leave()
+
+    def _leave(self) -> None:
+        """Have the workers drain, or stop at once if they drain already."""
+        self._leaving += 1
+        if self._leaving == 1:
+            logger.info("draining")
+            self._manager.stopping()
+            self._again.clear()
+            self._slots.close()  # each worker closes its own when it has drained
+        elif self._leaving == 2:
+            self._kill_at = time.monotonic() + _KILL_S
+        for worker in self._workers.values():
+            os.kill(worker.pid, signal.SIGTERM)
+
+    def _on_said(self, worker: _Worker) -> None:
+        if self._workers.get(worker.number) is not worker:
+            return  # a signal told of its end in the same turn
+        try:
+            said = worker.link.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            said = b""
+        if not said:  # it ends: SIGCHLD follows
+            self._selector.unregister(worker.link)
+            return
+        worker.heard = time.monotonic()
+        worker.ready |= READY in said
+        if not self._all_ready and len(self._workers) == self._count and all(w.ready for w in self._workers.values()):
+            self._all_ready = True
+            self._manager.ready()
+            self._on_ready()
+
+    def _on_ended(self, worker: _Worker, status: int) -> None:
+        del self._workers[worker.number]
+        with suppress(KeyError):
+            self._selector.unregister(worker.link)
+        worker.link.close()
+        how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        if self._leaving:
+            if status and (worker.ready or status != -signal.SIGTERM):
+                logger.error("worker %d (process %d) %s", worker.number, worker.pid, how)
+                self._failed = True
+            return
+        logger.error("worker %d (process %d) %s; its connections are lost", worker.number, worker.pid, how)
+        if not self._all_ready:
+            logger.error("not all workers have started: giving up")
+            self._failed = True
+            self._leave()
+        elif worker.ready and time.monotonic() - worker.started >= _QUICK_S:
+            self._pauses.pop(worker.number, None)
+            self._start(worker.number)
+        else:
+            self._pause(worker.number)
+
+    # -- time ---------------------------------------------------------------------------------------------------
+
+    def _patience(self) -> float | None:
+        """Seconds until something is due."""
+        due = list(self._again.values())
+        if self._kill_at is not None:
+            due.append(self._kill_at)
+        if self._manager.watchdog_s is not None:
+            due.append(self._alive_at)
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _on_time(self) -> None:
+        now = time.monotonic()
+        for number in [number for number, at in self._again.items() if at <= now]:
+            del self._again[number]
+            self._start(number)
+        if self._kill_at is not None and self._kill_at <= now:
+            self._kill_at = None
+            for worker in self._workers.values():
+                self._kill(worker, "does not stop")
+        watched = self._manager.watchdog_s
+        if watched is not None and self._alive_at <= now:
+            self._alive_at = now + watched / 4
+            self._manager.alive()
+            for worker in self._workers.values():
+                if worker.ready and now - worker.heard > watched:
+                    worker.heard = now  # once
+                    self._kill(worker, f"has not been heard of for {watched:g} s")
+
+    @staticmethod
+    def _kill(worker: _Worker, why: str) -> None:
+        logger.error("worker %d (process %d) %s: it is killed", worker.number, worker.pid, why)
+        os.kill(worker.pid, signal.SIGKILL)
+
+
+@contextmanager
+def _signals_into(sock: socket.socket) -> Iterator[None]:
+    """Write the number of each signal that comes into ``sock``."""
+
+    def ignore(number: int, frame: FrameType | None) -> None:
+        """Without a handler there is no wake-up."""
+
+    sock.setblocking(False)
+    before = {number: signal.signal(number, ignore) for number in _SIGNALS}
+    wakeup = signal.set_wakeup_fd(sock.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in before.items():
+            signal.signal(number, handler)

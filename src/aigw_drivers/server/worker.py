@@ -1,0 +1,84 @@
+"""A worker process: a gateway under a supervisor.
+
+Decides: what ends it (SIGTERM, or the end of its supervisor), and when it says that it is ready and alive. Must not
+know: other workers, and any protocol.
+"""
+
+import logging
+import os
+import signal
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
+
+import anyio
+from anyio.abc import TaskGroup
+
+from .serve import Running
+from .supervisor import ALIVE, READY, Place
+
+logger = logging.getLogger("aigw.serve")
+
+
+async def work(place: Place, start: Callable[[Place], AbstractAsyncContextManager[Running]]) -> None:
+    """Serve in this process until it is told to end; then drain. ``start`` runs the gateway on the sockets of
+    ``place``: see :func:`.serve.running`."""
+    place.link.setblocking(False)
+    async with start(place) as running, anyio.create_task_group() as tasks:
+        told = _Told(running, tasks)
+        with anyio.open_signal_receiver(signal.SIGTERM) as signals:
+            tasks.start_soon(_watch_supervisor, place, told)
+            if place.alive_s is not None:
+                tasks.start_soon(_say_alive, place, place.alive_s)
+            _say(place, READY)
+            logger.info("worker %d serves in process %d", place.number, os.getpid())
+            async for _ in signals:
+                told.once_more()
+
+
+class _Told:
+    """The worker was told to end: to drain, and if once more, at once."""
+
+    def __init__(self, running: Running, tasks: TaskGroup) -> None:
+        self._running, self._tasks = running, tasks
+        self._draining = False
+
+    def once_more(self) -> None:
+        if self._draining:
+            self._tasks.cancel_scope.cancel()
+        self.drain()
+
+    def drain(self) -> None:
+        if not self._draining:
+            self._draining = True
+            self._tasks.start_soon(self._drain)
+
+    async def _drain(self) -> None:
+        await self._running.drain()
+        self._tasks.cancel_scope.cancel()
+
+
+async def _watch_supervisor(place: Place, told: _Told) -> None:
+    """Its end, however it came, is the end of the stream."""
+    while True:
+        await anyio.wait_readable(place.link)
+        try:
+            if place.link.recv(4096):
+                continue
+        except BlockingIOError:
+            continue
+        except OSError:
+            pass
+        logger.error("the supervisor of worker %d is gone: draining", place.number)
+        told.drain()
+        return
+
+
+async def _say_alive(place: Place, every_s: float) -> None:
+    while True:
+        await anyio.sleep(every_s)
+        _say(place, ALIVE)
+
+
+def _say(place: Place, what: bytes) -> None:
+    with suppress(OSError):  # it is gone, or does not read: it will notice
+        place.link.send(what)
