@@ -78,6 +78,7 @@ WITHOUT_DOCSTRING = {
 
 #: The modules of the core that the drivers proper import beside ``aigw_sansio`` itself, and which of them does.
 INNER_MODULES = {
+    "core.asgi_plain": {"envelope"},  # a health check has the body that it has on the gateway's own server
     "anyio_driver": {"effects"},
     "local.exchange": {"faults"},  # the code of each fault
     "server.embedded": {"providers.known_hosts"},
@@ -101,8 +102,9 @@ PEER_MODULES = {
     "client.request": {"json_text"},
     "client.websocket": {"wires.http", "wires.websocket.frames", "wires.websocket.handshake", "wires.websocket.messages"},
     "cli.call": {"providers.registry"},
-    "cli.main": {"config", "providers.registry"},
+    "cli.main": {"config"},
     "cli.question": {"providers.registry", "providers.row"},
+    "cli.serve": {"providers.registry"},
     "cli.read": {
         "bodies.chunk", "exchanges.response", "formats.classify", "formats.detection", "formats.registry", "providers.registry",
     },

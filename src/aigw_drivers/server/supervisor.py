@@ -30,6 +30,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final, NamedTuple, NoReturn
 
+from ..core.threads import no_thread_is_an_os_error
 from .service_manager import ServiceManager
 from .slots import Slots
 
@@ -136,7 +137,8 @@ class Supervisor:
         # Blocked until the worker has its own handlers: a signal between the two would be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
-            pid = os.fork()
+            with no_thread_is_an_os_error():
+                pid = os.fork()
             if pid == 0:
                 self._become_worker(number, sockets, ours, theirs)
         except OSError as error:
