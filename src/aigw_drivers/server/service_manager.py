@@ -44,8 +44,8 @@ class ServiceManager:
         fewer than it says, or one is no socket."""
         found = []
         for descriptor in range(_FIRST, _FIRST + self._passed):
-            os.set_inheritable(descriptor, False)
-            found.append(socket.socket(fileno=descriptor))
+            found.append(socket.socket(fileno=os.dup(descriptor)))  # the copy is not passed on to other processes
+            os.close(descriptor)
         return found
 
     def ready(self) -> None:

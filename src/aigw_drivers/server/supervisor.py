@@ -174,7 +174,7 @@ class Supervisor:
             self._slots.keep_only(number)
             watched = self._manager.watchdog_s
             alive_s = None if watched is None else watched / 4
-            status = self._work(Place(number, sockets, theirs, alive_s))
+            status = self._work(Place(number=number, sockets=sockets, link=theirs, alive_s=alive_s))
         except BaseException:
             traceback.print_exc()
         finally:
