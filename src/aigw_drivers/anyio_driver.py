@@ -43,7 +43,7 @@ from .core.sockets import (
     talk,
     tls_handshake,
 )
-from .core.tls import TlsPipe, client_context
+from .core.tls import TlsPipe, client_context, read_trust_anew
 from .core.transfer import close_socket, logger, report
 
 #: Looks up what the engine asks for. An exception, or an answer of the wrong class, counts as ``Unavailable``.
@@ -81,10 +81,11 @@ class AnyioDriver(Door):
         known_hosts: Collection[str] = (),
     ) -> None:
         super().__init__(engine, on_event, clock)
-        self._most_handshakes = inf if handshakes is None else handshakes
+        self._most_handshakes: float
         self._handshakes = 0
-        self._known_hosts = known_hosts
-        self._resolver: Resolver
+        self._known_hosts: Collection[str]
+        self._resolver: Resolver | None = None
+        self.adapt(handshakes=handshakes, known_hosts=known_hosts)
         self._given_up: dict[ConnId, None] = {}  # dials that are cancelled, and whose look-ups go on
         self._told_at = -inf  # when it was logged last that there were too many
         self._answer = answer
@@ -95,6 +96,15 @@ class AnyioDriver(Door):
         self._context: Context  # of the task that serves: it knows the library of the loop
         self._listening: anyio.CancelScope | None = None
         self._idle: anyio.Event | None = None
+
+    def adapt(self, *, handshakes: int | None, known_hosts: Collection[str]) -> None:
+        """The engine has new settings: replace what the constructor was told of them. The next dial reads the files
+        with certificates of providers anew."""
+        self._most_handshakes = inf if handshakes is None else handshakes
+        self._known_hosts = known_hosts
+        if self._resolver is not None:
+            self._resolver.know(known_hosts)
+            read_trust_anew()
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -345,6 +355,7 @@ class AnyioDriver(Door):
 
     async def _look_up(self, link: Link, host: str, port: int) -> Sequence[AddressInfo]:
         link.looks_up = host, port
+        assert self._resolver is not None
         try:
             return await self._resolver.look_up(host, port)
         finally:
@@ -358,6 +369,7 @@ class AnyioDriver(Door):
             link.looks_up is not None
             and conn in self._links
             and not self._stopping
+            and self._resolver is not None
             and self._resolver.tell_end(*link.looks_up, partial(self._on_looked_up, conn))
         ):
             super()._release(link, reset=reset)

@@ -35,7 +35,7 @@ from .core.hosted import MessageEffect
 from .core.loops import asyncio_told
 from .core.sockets import address_text
 from .core.transfer import report
-from .server.embedded import embedded_gateway
+from .server.embedded import embedded_gateway, reconfigure_embedded
 
 #: ASGI's types, as its specification has them.
 AsgiMessage: TypeAlias = MutableMapping[str, object]
@@ -110,6 +110,7 @@ class GatewayApp:
     ) -> None:
         #: The engine, for its ``snapshot()``, and its driver: call other inputs of ``gateway`` with ``driver.call``.
         self.gateway, self.driver = embedded_gateway(config, answer=answer, on_event=on_event, wrap=wrap, parts=parts)
+        self._parts = parts
         self._authenticate = authenticate
         self._own_headers = frozenset(name.lower().encode("latin-1") for name in own_headers)
         self._started = False
@@ -159,6 +160,12 @@ class GatewayApp:
             await tasks.start(self._serve)
             yield self
             await self.driver.drain()
+
+    def reconfigure(self, config: Config) -> None:
+        """Take new settings, in the loop that runs the application. What begins from now on has them; see
+        :meth:`aigw_sansio.Gateway.reconfigure`. Raises :class:`aigw_sansio.ConfigError` for what is wrong, then all is
+        as it was; and :class:`RuntimeError` if the application does not run."""
+        reconfigure_embedded(self.gateway, self.driver, config, self._parts)
 
     # -- inside -------------------------------------------------------------------------------------------------
 

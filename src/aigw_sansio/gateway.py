@@ -53,16 +53,9 @@ class Gateway(LocalInputs[NativeItem]):
     """
 
     __slots__ = (
-        "_admission",
-        "_census",
-        "_clients",
-        "_drain_timer",
-        "_limits",
-        "_pool",
-        "_relays",
-        "_sessions",
-        "_source",
-    )
+        "_addresses", "_admission", "_census", "_clients", "_dialect", "_drain_timer", "_limits", "_memory", "_pool",
+        "_relays", "_rows", "_sessions", "_source",
+    )  # fmt: skip
 
     def __init__(self, config: Config, seed: bytes, wall_offset: float, parts: Parts = NO_PARTS) -> None:
         """``seed``: at least 16 bytes of the host's entropy, or fixed bytes for a run that is to be replayed.
@@ -72,14 +65,16 @@ class Gateway(LocalInputs[NativeItem]):
         super().__init__(Services(config, checked_seed(seed), wall_offset, known_hosts(config, parts.rows)))
         self._pool = Pool(self._services, self._register)
         self._source = AuthorizingSource(self._services, self._pool)
-        addresses = ClientAddresses(config.trusted_proxies)
+        self._rows = parts.rows
+        self._dialect = UniversalDialect(config.limits)
+        addresses = self._addresses = ClientAddresses(config.trusted_proxies)
         self._limits = ConnectionLimits(config.limits, addresses)
         self._clients = Clients(self._services, addresses, self._connections)
         self._admission = Admission(self._services, self, addresses, parts.rows)
         self._census = ClientCensus(self._connections)
         self._sessions = OpenSessions(
             self._services,
-            UniversalDialect(config.limits),
+            self._dialect,
             source_of=self._source.of,
             clients=self._clients,
             census=self._census,
@@ -97,7 +92,8 @@ class Gateway(LocalInputs[NativeItem]):
             on_ended=self._finish_drain,
             rows=parts.rows,
         )
-        MemoryGuard(self._services, self._census).watch()
+        self._memory = MemoryGuard(self._services, self._census)
+        self._memory.watch()
         self._drain_timer = self._services.timers.timer(self._on_drain_timeout)
 
     # -- inputs -------------------------------------------------------------------------------------------------
@@ -310,6 +306,25 @@ class Gateway(LocalInputs[NativeItem]):
         """The host's wall clock was set: Unix time is ``wall_offset + now``, in seconds. There are no effects."""
         self._advance(now)
         self._services.wall_offset = wall_offset
+
+    def reconfigure(self, config: Config, now: float) -> None:
+        """Take new settings. Sessions and exchanges that begin from now on have them, on open sessions too; what runs
+        ends under the old ones (client protocol, section 7). No connection is closed, not even to a provider.
+
+        ``ConfigError`` as when a gateway is made; then all is as it was. Drain :meth:`effects` next. The host's own
+        parts stay.
+        """
+        self._check(now)
+        check_config(config, self._rows)  # may raise: until then nothing has changed
+        self._advance(now)
+        self._services.reconfigure(config, known_hosts(config, self._rows), now)
+        self._addresses.trust(config.trusted_proxies)
+        self._limits.reconfigure(config.limits)
+        self._admission.reconfigured()
+        self._dialect.limits = config.limits
+        self._pool.reconfigured(now)
+        self._memory.reconfigured(now)
+        self._services.run_deferred(now)
 
     def drain(self, now: float) -> None:
         """Go away (client protocol, section 6): refuse new sessions and exchanges, let running ones finish within

@@ -8,7 +8,7 @@ test; it needs no sockets and no clock. A record holds everything that peers sen
 keep keys. The settings and the host's own parts are not in it, nor the keys that the host finds
 (:class:`~.effects.Key`); replay with those of the recorded run. Nor are the credentials with which a universal client
 of ``open_messages`` comes (:mod:`.downstream.masking`); a token that only the host knows must not be in its messages
-again.
+again. The settings that :meth:`Recorder.reconfigure` is given are not in it either.
 """
 
 from base64 import b64encode
@@ -126,6 +126,8 @@ class Recorder:
         result = getattr(self._gateway, method)(*arguments, **options)
         if method == "open_messages":
             arguments = _masked(self._config, *arguments)
+        elif method == "reconfigure":
+            arguments = arguments[1:]
         raw = [msgspec.Raw(msgspec.json.encode(_plain(argument))) for argument in arguments]
         line = [method, raw, _digest(result), options] if options else [method, raw, _digest(result)]
         self._write(msgspec.json.encode(line) + b"\n")
@@ -228,6 +230,11 @@ class Recorder:
         """See :meth:`.Gateway.set_wall`."""
         self._call("set_wall", wall_offset, now)
 
+    def reconfigure(self, config: Config, now: float) -> None:
+        """See :meth:`.Gateway.reconfigure`. The record has no settings: give them to :func:`replay`."""
+        self._call("reconfigure", config, now)
+        self._config = config
+
     def drain(self, now: float) -> None:
         """See :meth:`.Gateway.drain`."""
         self._call("drain", now)
@@ -301,16 +308,19 @@ def replay(
     parts: Parts = NO_PARTS,
     *,
     find_key: Callable[[FindKey], Key] | None = None,
+    configs: Iterable[Config] = (),
 ) -> Gateway:
     """Repeat a record on a new gateway with the settings ``config`` and the host's own ``parts``, and return it.
 
     ``find_key`` gives the keys that the host gave, which are not in the record, as those of the settings are not.
-    Raises :class:`ReplayDiffers` at the first call whose result differs, and :class:`ValueError` if the record is
-    empty, or needs a key and there is no ``find_key``. A last line without a newline is ignored: the record of a crash
+    ``configs``: the settings that ``reconfigure`` was given, in order. Raises :class:`ReplayDiffers` at the first call
+    whose result differs, and :class:`ValueError` if the record is empty, or needs a key and there is no ``find_key``,
+    or more settings than there are. A last line without a newline is ignored: the record of a crash
     ends like that.
     """
     gateway: Gateway | None = None
     keys = _Keys(find_key)
+    later = iter(configs)
     for number, line in enumerate(lines, 1):
         if gateway is None:
             start = msgspec.json.decode(line, type=_Start)
@@ -327,6 +337,14 @@ def replay(
             assert isinstance(items, list)
             target, headers, items = unmask(config, target, headers, items)
             arguments = [target, peer, headers, items, *more]
+        elif call.method == "reconfigure":
+            found = next(later, None)
+            if found is None:
+                raise ValueError(
+                    "the record has settings that came later, which it does not hold; configs must have them"
+                )
+            config = found
+            arguments = [config, *arguments]
         result = getattr(gateway, call.method)(*keys.given(call.method, arguments), **call.options)
         if _digest(result) != call.result:
             raise ReplayDiffers(number, call.method)

@@ -100,6 +100,20 @@ async def test_a_client_is_accepted_and_answered(scope: dict[str, Any]) -> None:
     assert not app.gateway.snapshot()["connections"]
 
 
+async def test_new_settings_hold_for_what_begins() -> None:
+    app = GatewayApp(config())
+    with pytest.raises(RuntimeError, match="does not serve"):
+        app.reconfigure(config())
+    async with alone(app) as served:
+        await served.until(1)
+        app.reconfigure(config(tokens=("canary",)))
+        served.text(create("a"))
+        await served.until(2)
+        assert json.loads(served.sent[1]["text"])["metadata"]["status"] == 401
+        with pytest.raises(ValueError, match="has the wrong scheme"):
+            app.reconfigure(config("ftp://127.0.0.1:9"))
+
+
 async def test_an_exchange() -> None:
     async with LoopbackProvider.start() as provider:
         events: list[Any] = []

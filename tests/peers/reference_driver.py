@@ -28,6 +28,7 @@ from aigw_sansio import (
     PauseReading,
     ResumeReading,
 )
+from aigw_sansio.config import Config
 
 Cuts: TypeAlias = Literal["whole", "bytes", "random"]
 
@@ -37,6 +38,9 @@ class Core(Engine, Protocol):
 
     def snapshot(self) -> dict[str, int]:
         """Counts of what is alive."""
+
+    def reconfigure(self, config: Config, now: float) -> None:
+        """New settings."""
 
 
 @runtime_checkable
@@ -350,6 +354,10 @@ class PerfectDriver:
 
     def drain(self) -> None:
         self.core.drain(self.now)
+        self.settle()
+
+    def reconfigure(self, config: Config) -> None:
+        self.core.reconfigure(config, self.now)
         self.settle()
 
     def advance(self, seconds: float) -> None:

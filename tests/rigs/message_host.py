@@ -21,6 +21,7 @@ from aigw_sansio import (
     AskId,
     Close,
     CloseMessages,
+    Config,
     Connect,
     ConnId,
     Continue,
@@ -200,6 +201,10 @@ class MessageHost:
     def set_wall(self, wall_offset: float, now: float) -> None:
         self._now = now
         self.core.set_wall(wall_offset, now)
+
+    def reconfigure(self, config: Config, now: float) -> None:
+        self._now = now
+        self.core.reconfigure(config, now)
 
     def drain(self, now: float) -> None:
         self._now = now

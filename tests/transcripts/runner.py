@@ -101,42 +101,48 @@ class Transcript:
 
     def config(self) -> Config:
         """The settings that the ``!`` lines make."""
-        limits: dict[str, object] = {}
-        timeouts: dict[str, object] = {}
-        gateways: dict[str, GatewaySettings] = {"local/default": GatewaySettings()}
-        providers: dict[str, ProviderSettings] = {}
-        emit = False
-        for kind, *words in self.settings:
-            if kind in ("limits", "timeouts"):
-                (limits if kind == "limits" else timeouts).update(_pairs(words))
-            elif kind == "gateway":
-                pairs = _pairs(words[1:])
-                retry = {name[6:]: pairs.pop(name) for name in list(pairs) if name.startswith("retry_")}
-                if retry:
-                    pairs["retry"] = Retry(**retry)  # type: ignore[arg-type]
-                if "tokens" in pairs:
-                    pairs["tokens"] = tuple(Secret(one) for one in str(pairs["tokens"]).split(","))
-                for name in {"origins", "ask"} & pairs.keys():
-                    pairs[name] = tuple(str(pairs[name]).split(","))
-                gateways[words[0]] = GatewaySettings(**pairs)  # type: ignore[arg-type]
-            elif kind == "provider":
-                pairs = _pairs(words[1:])
-                if "api_key" in pairs:
-                    pairs["api_key"] = Secret(str(pairs["api_key"]))
-                if "models" in pairs:
-                    pairs["models"] = tuple(str(pairs["models"]).split(","))
-                providers[words[0]] = ProviderSettings(**pairs)  # type: ignore[arg-type]
-            elif kind == "events":
-                emit = True
-            else:
-                raise AssertionError(f"! {kind}: no such setting")
-        return Config(
-            gateways=gateways,
-            providers=providers,
-            limits=Limits(**limits),  # type: ignore[arg-type]
-            timeouts=Timeouts(**timeouts),  # type: ignore[arg-type]
-            emit_provider_events=emit,
-        )
+        return _config(self.settings)
+
+
+def _config(settings: list[list[str]]) -> Config:
+    limits: dict[str, object] = {}
+    timeouts: dict[str, object] = {}
+    gateways: dict[str, GatewaySettings] = {"local/default": GatewaySettings()}
+    providers: dict[str, ProviderSettings] = {}
+    emit = False
+    for kind, *words in settings:
+        if kind in ("limits", "timeouts"):
+            (limits if kind == "limits" else timeouts).update(_pairs(words))
+        elif kind == "gateway":
+            pairs = _pairs(words[1:])
+            retry = {name[6:]: pairs.pop(name) for name in list(pairs) if name.startswith("retry_")}
+            if retry:
+                pairs["retry"] = Retry(**retry)  # type: ignore[arg-type]
+            if "tokens" in pairs:
+                pairs["tokens"] = tuple(Secret(one) for one in str(pairs["tokens"]).split(","))
+            for name in {"origins", "ask"} & pairs.keys():
+                pairs[name] = tuple(str(pairs[name]).split(","))
+            gateways[words[0]] = GatewaySettings(**pairs)  # type: ignore[arg-type]
+        elif kind == "provider":
+            pairs = _pairs(words[1:])
+            if "api_key" in pairs:
+                pairs["api_key"] = Secret(str(pairs["api_key"]))
+            if "models" in pairs:
+                pairs["models"] = tuple(str(pairs["models"]).split(","))
+            providers[words[0]] = ProviderSettings(**pairs)  # type: ignore[arg-type]
+        elif kind == "events":
+            emit = True
+        elif kind == "without":
+            del gateways[words[0]]
+        else:
+            raise AssertionError(f"! {kind}: no such setting")
+    return Config(
+        gateways=gateways,
+        providers=providers,
+        limits=Limits(**limits),  # type: ignore[arg-type]
+        timeouts=Timeouts(**timeouts),  # type: ignore[arg-type]
+        emit_provider_events=emit,
+    )
 
 
 def _pairs(words: list[str]) -> dict[str, object]:
@@ -185,6 +191,7 @@ class Run:
         self, transcript: Transcript, core: Core, cuts: Cuts, http: str, clients: str = "h1", seed: int = 1
     ) -> None:
         self.transcript = transcript
+        self.settings = list(transcript.settings)  #: with those that came later
         self.http = http
         self.cuts = cuts
         self.driver = PerfectDriver(core, cuts, seed)
@@ -256,6 +263,9 @@ class Run:
             self.driver.advance(float(rest.removeprefix("+").removesuffix("s")))
         elif who == "drain":
             self.driver.drain()
+        elif who == "settings":
+            self.settings.append(shlex.split(rest))
+            self.driver.reconfigure(_config(self.settings))
         elif who == "answer":
             number, _, what = rest.partition(" ")
             self.driver.answer(int(number.lstrip("#")), _answer(what))

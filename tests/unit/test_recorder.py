@@ -41,42 +41,56 @@ from aigw_sansio import (
 from aigw_sansio.effects import ANSWER_TYPES
 
 
-def record(seed: int) -> list[bytes]:
+class Noting(Recorder):
+    """Notes what the record does not hold."""
+
+    def __init__(self, config: Config, write: Callable[[bytes], object]) -> None:
+        super().__init__(config, b"a seed of sixteen", 1_700_000_000.0, write)
+        self.configs: list[Config] = []
+
+    def reconfigure(self, config: Config, now: float) -> None:
+        super().reconfigure(config, now)
+        self.configs.append(config)
+
+
+def record(seed: int) -> tuple[list[bytes], list[Config]]:
     lines: list[bytes] = []
+    made: list[Noting] = []
 
     def make(config: Config) -> Recorder:
-        return Recorder(config, b"a seed of sixteen", 1_700_000_000.0, lines.append)
+        made.append(Noting(config, lines.append))
+        return made[0]
 
-    run([(1, seed, seed), *random_moves(seed)], make)
-    return lines
+    run([("new_settings", seed, seed), (1, seed, seed), *random_moves(seed)], make)
+    return lines, made[0].configs
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_replay_is_the_same(seed: int) -> None:
-    lines = record(seed)
+    lines, configs = record(seed)
     assert len(lines) > 20
-    gateway = replay(lines, CONFIG, find_key=found_key)
+    gateway = replay(lines, CONFIG, find_key=found_key, configs=configs)
     assert gateway.snapshot()["connections"] == 0
 
 
 def test_a_change_is_found() -> None:
-    lines = record(1)
+    lines, configs = record(1)
     at = next(index for index, line in enumerate(lines) if line.startswith(b'["data_to_send",[1,'))
     changed = [*lines[:at], lines[at].replace(b'"]', b'0"]'), *lines[at + 1 :]]
     with pytest.raises(ReplayDiffers, match=f"line {at + 1}: data_to_send") as caught:
-        replay(changed, CONFIG, find_key=found_key)
+        replay(changed, CONFIG, find_key=found_key, configs=configs)
     assert caught.value.line == at + 1
 
 
 def test_another_seed_is_another_run() -> None:
-    lines = record(1)
+    lines, configs = record(1)
     with pytest.raises(ReplayDiffers):
-        replay([lines[0].replace(b"73656564", b"73656565"), *lines[1:]], CONFIG, find_key=found_key)
+        replay([lines[0].replace(b"73656564", b"73656565"), *lines[1:]], CONFIG, find_key=found_key, configs=configs)
 
 
 def test_a_line_cut_off_is_left_out() -> None:
-    lines = record(2)
-    replay([*lines, b'["receive_da'], CONFIG, find_key=found_key)
+    lines, configs = record(2)
+    replay([*lines, b'["receive_da'], CONFIG, find_key=found_key, configs=configs)
 
 
 def test_an_empty_record() -> None:

@@ -23,11 +23,15 @@ MEMORY = 300_000
 SLACK = MEMORY // 8 + 2 * 65_536 + 4 * MESSAGE + KERNEL_BYTES
 
 
-def make_crowded(config: Config) -> Core:
+def with_little(config: Config) -> Config:
     limits = msgspec.structs.replace(
         config.limits, memory_bytes=MEMORY, lookups_at_once_per_client=1, upstream_connections_per_origin=2
     )
-    return make_core(msgspec.structs.replace(config, limits=limits))
+    return msgspec.structs.replace(config, limits=limits)
+
+
+def make_crowded(config: Config) -> Core:
+    return make_core(with_little(config))
 
 
 class CrowdedWorld(World):
@@ -35,6 +39,9 @@ class CrowdedWorld(World):
 
     closed_for_memory = 0
     most_held = 0
+
+    def adapted(self, config: Config) -> Config:
+        return with_little(config)
 
     def other_reason_to_pause(self) -> bool:
         return self._gateway._services.short_of_memory

@@ -311,7 +311,7 @@ FAULTS: list[Mutant] = [
     Mutant(
         "a finish without an end is waited for",
         "exchanges.attempt",
-        "            self._grace_timer.arm(now + self._services.config.timeouts.end_grace_s)\n",
+        "            self._grace_timer.arm(now + self._config.timeouts.end_grace_s)\n",
         "            pass\n",
     ),
     Mutant(

@@ -13,6 +13,7 @@ import sys
 import time
 from typing import Final, NamedTuple
 
+import msgspec
 from tests.peers.reference_driver import LawBroken
 from tests.rigs.core_stream import http_chunk
 from tests.rigs.native_client import SSE_HEAD, delta, whole
@@ -31,6 +32,7 @@ from aigw_sansio import (
     ExchangeEnded,
     Flush,
     Gateway,
+    GatewaySettings,
     Limits,
     LocalProtocolError,
     NativeCancelled,
@@ -214,7 +216,7 @@ class NativeWorld:
         moves = [
             self.open, self.create, self.create, self.cancel, self.leave, self.take, self.take, self.take, self.dial,
             self.dial, self.head, self.head, self.chunks, self.chunks, self.chunks, self.finish_one, self.reset,
-            self.wait, self.misuse,
+            self.wait, self.misuse, self.new_settings,
         ]  # fmt: skip
         if self.chance.random() < 0.01:
             moves = [self.drain]
@@ -229,6 +231,8 @@ class NativeWorld:
     def open(self) -> None:
         if len(self.clients) < 4:
             self.gateway.effects()  # there are none
+            if "local/default" not in self.gateway._services.config.gateways:
+                return
             conn = self.gateway.open_local("local/default", None, self.now)
             self.clients[conn] = Client()
             self.execute()
@@ -375,6 +379,12 @@ class NativeWorld:
             raise LawBroken("misuse is no error")
         if self.gateway.snapshot() != before or self.gateway.effects():
             raise LawBroken("misuse changed something")
+
+    def new_settings(self) -> None:
+        """Sometimes the clients' gateway is gone, and their requests are refused."""
+        gateways = {self.chance.choice(("local/default", "local/default", "other/one")): GatewaySettings()}
+        limits = msgspec.structs.replace(LIMITS, steps_per_request=self.chance.choice((1, 16)))
+        self.act(self.gateway.reconfigure, msgspec.structs.replace(CONFIG, gateways=gateways, limits=limits))
 
     def drain(self) -> None:
         self.draining = True

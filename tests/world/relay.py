@@ -108,6 +108,7 @@ class RelayWorld(World):
             self._dial, self._dial_fails, self._peer_eof, self._peer_reset, self._wait, self._close_socket,
             self._toggle, self._drain, self._half_close, self._slow_drain, self._slow_drain,
             self._proceed, self._proceed, self._many_up, self._many_down, self._pings_up, self._pings_down,
+            self._new_settings,
         )  # fmt: skip
         self.clients: dict[int, Pipe] = {}  # of each session
         self.records: dict[int, SessionEnded] = {}

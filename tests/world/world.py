@@ -21,6 +21,7 @@ from typing import Final, TypeAlias
 
 import h2.errors
 import h2.exceptions
+import msgspec
 from h2.settings import SettingCodes
 from tests.peers.http_providers import Http1Provider, Http2Provider
 from tests.peers.peer import Headers
@@ -32,7 +33,7 @@ from tests.rigs.living import living_objects
 from tests.rigs.parts import TRANSLATES
 from tests.world.actors import LIES, PROVIDERS, Caller, Serving, create_message
 
-from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
+from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
 from aigw_sansio.effects import (
     Admit,
     Admitted,
@@ -119,6 +120,17 @@ CONFIG: Final = Config(
 )
 
 
+#: What the host may change while the world runs: settings of gateways, providers, timeouts and limits.
+LATER: Final[tuple[dict[str, object], ...]] = (
+    {},
+    {"gateways": {"local/default": GatewaySettings(ask=("admit",), retry=Retry(max_attempts=2))}},
+    {"gateways": {**CONFIG.gateways, "local/default": GatewaySettings(tokens=("canary",)), "a/b": GatewaySettings()}},
+    {"providers": {"custom-two": CONFIG.providers["custom-two"]}, "timeouts": Timeouts(idle_s=20.0, session_s=900.0)},
+    {"proxy": Secret("http://proxy.test:3128"), "emit_provider_events": True, "timeouts": Timeouts(ask_s=1.0)},
+    {"limits": msgspec.structs.replace(CONFIG.limits, steps_per_request=1, upstream_connections_per_origin=1)},
+)
+
+
 def found_key(question: FindKey) -> Key:
     """What the host says about a key; the same each time."""
     return Key(Secret(f"sk-of-{question.provider}") if question.provider == "custom-one" else None)
@@ -196,7 +208,7 @@ class World:
             self._provider_odd, self._lie, self._lie,
             self._peer_eof, self._peer_reset, self._answer, self._wait, self._wait, self._close_socket, self._toggle,
             self._running_stream, self._full_client, self._drain, self._share, self._share_in_trouble, self._quiet,
-            self._proceed, self._proceed, self._bomb, self._dense,
+            self._proceed, self._proceed, self._bomb, self._dense, self._new_settings,
         )  # fmt: skip
 
     # -- running -------------------------------------------------------------------------------------------------
@@ -1092,6 +1104,15 @@ class World:
         self.drained = True
         self._step("drain")
         return "going away"
+
+    def adapted(self, config: Config) -> Config:
+        """``config`` as this world needs it."""
+        return config
+
+    def _new_settings(self, who: int, much: int) -> str:
+        changes = LATER[much % len(LATER)]
+        self._step("reconfigure", self.adapted(msgspec.structs.replace(CONFIG, **changes)))
+        return f"{', '.join(changes) or 'as at first'}"
 
     def _wait(self, who: int, much: int) -> str:
         seconds = WAITS[much % len(WAITS)]

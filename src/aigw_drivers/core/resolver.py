@@ -48,10 +48,14 @@ class Resolver:
 
     def __init__(self, tasks: TaskGroup, known: Collection[str] = ()) -> None:
         self._tasks = tasks
-        self._known = frozenset(known)
+        self.know(known)
         self._found: dict[str, None] = {}
         self._threads = {kind: anyio.CapacityLimiter(THREADS) for kind in (True, False)}
         self._running: dict[tuple[str, int], _LookUp] = {}
+
+    def know(self, known: Collection[str]) -> None:
+        """These hosts, and no others, have threads of their own from now on."""
+        self._known = frozenset(known)
 
     async def look_up(self, host: str, port: int) -> Sequence[AddressInfo]:
         """The addresses of ``host``. Raises :class:`OSError`."""

@@ -53,6 +53,11 @@ def client_context(ca_file: str | None = None, alpn: tuple[str, ...] = ()) -> ss
     return _client_context(ca_file, alpn)
 
 
+def read_trust_anew() -> None:
+    """The next contexts for dialling read their files again. Connections that are open keep theirs."""
+    _client_context.cache_clear()
+
+
 @lru_cache(maxsize=64)
 def _client_context(ca_file: str | None, alpn: tuple[str, ...]) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file)

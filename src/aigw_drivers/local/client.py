@@ -18,7 +18,7 @@ from ..client.caller import Caller
 from ..client.errors import NotConnected
 from ..client.request import Step
 from ..client.values import Mode
-from ..server.embedded import embedded_gateway
+from ..server.embedded import embedded_gateway, reconfigure_embedded
 from .link import LocalLink
 from .request import create_command
 
@@ -58,12 +58,11 @@ class LocalClient(Caller[Create]):
         config = Config() if config is None else config
         if gateway is None and len(config.gateways) == 1:
             (gateway,) = config.gateways
-        if gateway not in config.gateways:
-            allowed = ", ".join(sorted(config.gateways))
-            raise ValueError(f"gateway is {gateway!r}; it must be one of the settings: {allowed}")
+        self._gateway = _known_gateway(gateway, config)
+        self._parts = parts
         #: The engine, for its ``snapshot()``, and its driver: call other inputs of ``engine`` with ``driver.call``.
         self.engine, self.driver = embedded_gateway(config, answer=answer, on_event=on_event, wrap=wrap, parts=parts)
-        self._link = LocalLink(self.driver, self.engine, gateway, principal)
+        self._link = LocalLink(self.driver, self.engine, self._gateway, principal)
         self._tasks: TaskGroup | None = None
         self._ended = anyio.Event()
 
@@ -83,6 +82,13 @@ class LocalClient(Caller[Create]):
         self._tasks.cancel_scope.cancel()
         # The task group is told of no error: it would wrap it.
         await self._tasks.__aexit__(None, None, None)
+
+    def reconfigure(self, config: Config) -> None:
+        """Take new settings: exchanges that begin from now on have them, running ones end under the old ones. Call it
+        in the client's loop. Raises ``ValueError`` for what is wrong, then all is as it was; and ``RuntimeError`` if
+        the client is not entered."""
+        _known_gateway(self._gateway, config)
+        reconfigure_embedded(self.engine, self.driver, config, self._parts)
 
     async def drain(self) -> None:
         """Begin no new exchange, let those that run end within ``drain_s``, and return when the last one has."""
@@ -104,3 +110,11 @@ class LocalClient(Caller[Create]):
         if self._ended.is_set():
             raise NotConnected("the client is closed")
         return self._link
+
+
+def _known_gateway(name: str | None, config: Config) -> str:
+    """``name``, if it is one of the settings."""
+    if name is None or name not in config.gateways:
+        allowed = ", ".join(sorted(config.gateways))
+        raise ValueError(f"gateway is {name!r}; it must be one of the settings: {allowed}")
+    return name

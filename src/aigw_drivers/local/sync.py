@@ -36,6 +36,15 @@ class SyncLocalClient(SyncCaller):
         )
         super().__init__(client)
         self._drain = client.drain
+        self._reconfigure = client.reconfigure
+
+    def reconfigure(self, config: Config) -> None:
+        """See :meth:`.client.LocalClient.reconfigure`. Any thread may call it."""
+
+        async def reconfigure() -> None:
+            self._reconfigure(config)
+
+        self._call(reconfigure)
 
     def drain(self) -> None:
         """See :meth:`.client.LocalClient.drain`."""

@@ -39,3 +39,15 @@ def embedded_gateway(
         known_hosts=known_hosts(config, parts.rows),
     )
     return gateway, driver
+
+
+def reconfigure_embedded(gateway: Gateway, driver: AnyioDriver, config: Config, parts: Parts | None) -> None:
+    """New settings for those of :func:`embedded_gateway`, who were given ``parts``. See
+    :meth:`aigw_sansio.Gateway.reconfigure`; call it in the loop that serves."""
+    config, rows = with_memory(config), (parts or Parts()).rows
+
+    def take(now: float) -> None:
+        gateway.reconfigure(config, now)  # may raise: until then nothing has changed
+        driver.adapt(handshakes=None, known_hosts=known_hosts(config, rows))
+
+    driver.call(take)

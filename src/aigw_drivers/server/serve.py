@@ -8,16 +8,17 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from os import urandom
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
-from aigw_sansio import Engine, Event, Gateway, Parts, ProviderSettings
+from aigw_sansio import Config, Engine, Event, Gateway, Parts, ProviderSettings
 from aigw_sansio.providers.known_hosts import known_hosts
 
 from ..anyio_driver import AnswerHandler, AnyioDriver
@@ -28,7 +29,7 @@ from ..loopback import LoopbackProvider
 from .descriptors import handshakes_for, with_descriptors
 from .memory import with_memory
 from .security_log import SecurityLog
-from .settings import Settings
+from .settings import Settings, require_unchanged
 from .signatures import with_signatures
 from .translation import with_translation
 
@@ -37,23 +38,66 @@ logger = logging.getLogger("aigw.serve")
 DriverName: TypeAlias = Literal["anyio", "protocol"]
 
 
+#: Settings of the server that do not count if its sockets are the host's own.
+_OF_SOCKETS: Final = ("host", "port")
+
+
 class Running:
     """A gateway that accepts clients at ``url``, which has no path; for a Unix socket it is ``unix:`` and the path of
-    that. Call :meth:`drain` to end it in order."""
+    that. Call :meth:`drain` to end it in order, and inputs of ``gateway`` with ``driver.call``, or from other threads
+    with ``driver.call_from_thread``."""
 
-    def __init__(self, url: str, driver: AnyioDriver | ProtocolDriver, gateway: Gateway) -> None:
+    def __init__(
+        self,
+        url: str,
+        driver: AnyioDriver | ProtocolDriver,
+        gateway: Gateway,
+        settings: Settings,
+        *,
+        complete: Callable[[Settings], Config],
+        parts: Parts,
+        own_sockets: bool,
+    ) -> None:
+        """``complete`` makes of settings what the gateway gets. ``own_sockets``: the host gave them."""
         self.url = url
         self.gateway = gateway
-        self._driver = driver
+        self.driver = driver
+        #: Those that it has now.
+        self.settings = settings
+        self._complete = complete
+        self._parts = parts
+        self._own_sockets = own_sockets
         self._stopped = anyio.Event()
+
+    def reconfigure(self, settings: Settings) -> None:
+        """Take new settings, in the loop that serves. What begins from now on has them; see
+        :meth:`aigw_sansio.Gateway.reconfigure`.
+
+        Raises :class:`aigw_sansio.ConfigError` for what is wrong, and for what cannot change while it runs: its
+        address, its certificate and its workers. Then all is as it was.
+        """
+        self.driver.call(self._take, settings)
+
+    def reconfigure_from_thread(self, settings: Settings) -> None:
+        """As :meth:`reconfigure`, from another thread than that of the loop. It waits until it is done."""
+        self.driver.call_from_thread(self._take, settings)
+
+    def _take(self, settings: Settings, now: float) -> None:
+        require_unchanged(self.settings.server, settings.server, but=_OF_SOCKETS if self._own_sockets else ())
+        config = self._complete(settings)
+        self.gateway.reconfigure(config, now)  # may raise: until then nothing has changed
+        self.driver.adapt(
+            handshakes=handshakes_for(config.limits.connections), known_hosts=known_hosts(config, self._parts.rows)
+        )
+        self.settings = settings
 
     async def drain(self) -> None:
         """Refuse new work, let running work finish. Returns when the last connection has ended."""
-        await self._driver.drain()
+        await self.driver.drain()
         await self._stopped.wait()
 
     async def _serve(self, listeners: Sequence[Listener], *, task_status: TaskStatus[None]) -> None:
-        await self._driver.serve(listeners, task_status=task_status)
+        await self.driver.serve(listeners, task_status=task_status)
         self._stopped.set()
 
 
@@ -92,14 +136,14 @@ async def running(
         listeners = listeners_on(sockets, context) if sockets else listen(server.host, server.port, context)
         for listener in listeners:
             stack.callback(listener.socket.close)
-        config = with_memory(with_descriptors(settings.config), server.workers or 1)
+        own: dict[str, ProviderSettings] = {}
         if loopback:
             provider = await stack.enter_async_context(LoopbackProvider.start())
-            own = ProviderSettings(
+            own["loopback"] = ProviderSettings(
                 base_url=f"{provider.base_url}/v1", realtime_url=provider.base_url.replace("http", "ws", 1)
             )
-            config = msgspec.structs.replace(config, providers={**config.providers, "loopback": own})
         parts = with_translation(parts)
+        config = _completed(own, settings)
         gateway = Gateway(config, urandom(32), time.time() - time.monotonic(), parts)
         kind = ProtocolDriver if driver == "protocol" else AnyioDriver
         handshakes = handshakes_for(config.limits.connections)
@@ -111,13 +155,26 @@ async def running(
             known_hosts=known_hosts(config, parts.rows),
         )
         tasks = await stack.enter_async_context(anyio.create_task_group())
-        url = url_of(listeners[0].socket, None if sockets else server.host, secure=context is not None)
-        run = Running(url, runner, gateway)
+        run = Running(
+            url_of(listeners[0].socket, None if sockets else server.host, secure=context is not None),
+            runner,
+            gateway,
+            settings,
+            complete=partial(_completed, own),
+            parts=parts,
+            own_sockets=bool(sockets),
+        )
         await tasks.start(run._serve, listeners)
         try:
             yield run
         finally:
             tasks.cancel_scope.cancel()
+
+
+def _completed(own: Mapping[str, ProviderSettings], settings: Settings) -> Config:
+    """What the gateway gets of ``settings``: with the limits of this process, and its ``own`` providers."""
+    config = with_memory(with_descriptors(settings.config), settings.server.workers or 1)
+    return msgspec.structs.replace(config, providers={**config.providers, **own}) if own else config
 
 
 def url_of(sock: socket.socket, host: str | None, *, secure: bool) -> str:

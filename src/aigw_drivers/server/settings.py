@@ -9,7 +9,7 @@ All errors of a file are reported at once. Values that may be secrets are never 
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from os import PathLike, fspath
 from os.path import dirname, isfile, join
 from typing import Final, TypeAlias, TypeVar, get_type_hints
@@ -59,6 +59,16 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         if check.good("tls_key") and self.tls_certificate is None:
             check.error(("tls_key",), "needs server.tls_certificate beside it")
         check.done()
+
+
+def require_unchanged(before: ServerSettings, after: ServerSettings, *, but: Collection[str]) -> None:
+    """Raise :class:`aigw_sansio.ConfigError` if a server that runs as ``before`` says cannot become as ``after`` says.
+    ``but``: what does not count."""
+    check = Check(after, "server")
+    for name in after.__struct_fields__:
+        if name not in but and getattr(after, name) != getattr(before, name):
+            check.error((name,), "cannot change while the server runs; allowed is what it began with")
+    check.done()
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

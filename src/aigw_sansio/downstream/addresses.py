@@ -16,6 +16,10 @@ class ClientAddresses:
     __slots__ = ("_trusted",)
 
     def __init__(self, trusted_proxies: Sequence[str]) -> None:
+        self.trust(trusted_proxies)
+
+    def trust(self, trusted_proxies: Sequence[str]) -> None:
+        """Believe these from now on, and no others."""
         self._trusted = [ip_network(text, strict=False) for text in trusted_proxies]
 
     def is_trusted(self, peer: str) -> bool:

@@ -5,12 +5,12 @@ sections 1, 2 and 5). Must not know: how requests are read, and what happens on 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, TypeAlias
 from urllib.parse import unquote
 
 import msgspec
 
-from ..config import GatewaySettings
+from ..config import Config, GatewaySettings
 from ..effects import Allowance, Answer, Authenticate, Authenticated, HeaderFields, Metrics, ReadMetrics
 from ..engine.services import Services
 from ..envelope import success_envelope
@@ -54,6 +54,9 @@ QUERY_TOKEN = "cf-aig-authorization"
 #: An unknown gateway is judged like this one, so that names cannot be found out without a token.
 _UNKNOWN_GATEWAY: Final = GatewaySettings(authentication=True)
 
+#: Who let a client in: nobody was asked, a token of the settings did, or the host.
+LetInBy: TypeAlias = Literal["nobody", "token", "host"]
+
 
 class Admitted(msgspec.Struct, frozen=True):
     """A request that gets a WebSocket."""
@@ -62,8 +65,10 @@ class Admitted(msgspec.Struct, frozen=True):
     offer: Offer  #: the subprotocols that the client offers
     resource: UniversalResource | RealtimeResource
     settings: GatewaySettings
+    config: Config  #: with the ``settings``; it holds for the whole of a realtime session
     query: str  #: without the gateway's token
     principal: str | None
+    let_in_by: LetInBy = "nobody"
     token: Secret | None = None  #: the gateway's token that it showed, if that let it in
     limits: Allowance = Allowance()  #: what the host lets it have
 
@@ -118,8 +123,13 @@ class Admission:
         self._host = host
         self._addresses = addresses
         self._guard = TokenGuard(services)
-        self._hosts = frozenset(name.lower() for name in services.config.hosts)
-        self._some_authentication = any(gateway.authentication for gateway in services.config.gateways.values())
+        self.reconfigured()
+
+    def reconfigured(self) -> None:
+        """The settings have changed."""
+        config = self._services.config
+        self._hosts = frozenset(name.lower() for name in config.hosts)
+        self._some_authentication = any(gateway.authentication for gateway in config.gateways.values())
 
     def request_arrived(self, request: ClientRequest, responder: Responder, now: float) -> PendingRequest | None:
         path, query = split_target(request.target)
@@ -153,7 +163,8 @@ class Admission:
         origin = read_origin(request.headers)
         if isinstance(origin, Fault):
             return self._refuse(request, responder, origin, now)
-        settings = self._services.config.gateways.get(f"{resource.account}/{resource.gateway}")
+        config = self._services.config
+        settings = config.gateways.get(f"{resource.account}/{resource.gateway}")
         if settings is None:
             if not self._some_authentication:
                 return self._refuse(request, responder, self._unknown_gateway(resource), now)
@@ -167,19 +178,28 @@ class Admission:
                 return self._refuse(request, responder, foreign, now)
         plain = NO_MORE
         if isinstance(resource, RealtimeResource):
-            plain = plain_items(resource.path.partition("/")[0], self._services.config.providers, self._rows)
+            plain = plain_items(resource.path.partition("/")[0], config.providers, self._rows)
         offer = read_offer(offers.subprotocols, plain)
         shown, query = _shown_tokens(request, offer, settings, query=query)
         token = shown[0] if shown else None
         admitted = Admitted(
-            request=request, offer=offer, resource=resource, settings=settings, query=query, principal=request.principal
+            request=request,
+            offer=offer,
+            resource=resource,
+            settings=settings,
+            config=config,
+            query=query,
+            principal=request.principal,
         )
         if request.principal is not None:
-            return self._let_in(admitted, host, origin, responder, now)
+            return self._let_in(msgspec.structs.replace(admitted, let_in_by="host"), host, origin, responder, now)
         if settings.authentication and any(other != token for other in shown):
             return self._refuse_token(request, responder, "there are two different tokens in one place", now)
         # Safety: without authentication, or with a token of the settings, the host is not asked.
-        if not settings.authentication or (token is not None and known_token(settings, token)):
+        if not settings.authentication:
+            return self._let_in(admitted, host, origin, responder, now)
+        if token is not None and known_token(settings, token):
+            admitted = msgspec.structs.replace(admitted, let_in_by="token", token=token)
             return self._let_in(admitted, host, origin, responder, now)
         return _PendingAuthentication(self, admitted, responder, host=host, origin=origin, token=token, now=now)
 
@@ -362,7 +382,7 @@ class _PendingAuthentication(_PendingQuestion):
         else:
             assert isinstance(answer, Authenticated)
             admitted = msgspec.structs.replace(
-                admitted, principal=answer.principal, token=self._token, limits=answer.limits
+                admitted, principal=answer.principal, let_in_by="host", token=self._token, limits=answer.limits
             )
             self._next = admission._let_in(admitted, self._host, self._origin, self._responder, now)
 

@@ -36,6 +36,10 @@ class ConnectionLimits:
         self._of_address: dict[str, int] = {}
         self._turned_away: set[ConnId] = set()
 
+    def reconfigure(self, limits: Limits) -> None:
+        """``limits`` hold for those that connect from now on. Who is not counted for its address stays uncounted."""
+        self._limits = limits
+
     def opened(self, conn: ConnId, peer: str) -> Fault | None:
         """A client connected. The fault says why it must go again."""
         limits = self._limits
@@ -100,7 +104,7 @@ def _over(name: str, limit: int) -> Fault:
     return Fault(FaultKind.OVERLOADED, Side.GATEWAY, detail, retryable=True)
 
 
-def longest_life(services: Services, allowance: Allowance) -> float | None:
+def longest_life(session_s: float | None, allowance: Allowance) -> float | None:
     """The longest life of a WebSocket in seconds: the shorter one of ``session_s`` and the client's ``allowance``."""
-    lives = [life for life in (services.config.timeouts.session_s, allowance.session_s) if life is not None]
+    lives = [life for life in (session_s, allowance.session_s) if life is not None]
     return min(lives, default=None)

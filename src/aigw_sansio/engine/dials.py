@@ -58,6 +58,14 @@ class Dials:
         self._held: dict[ConnId, _Dial] = {}
         self._waiting: dict[Client, dict[ConnId, _Dial]] = {}  # oldest first; none of them is empty
 
+    def reconfigure(self, config: Config, known: frozenset[str], now: float) -> None:
+        """New settings hold from now on: those that are held back may go out, if more look-ups are allowed."""
+        self._limit = config.limits.lookups_at_once_per_client
+        self._connect_s = config.timeouts.connect_s
+        self._known = known
+        for client in list(self._waiting):
+            self._go_on(client, now)
+
     def begin(self, effect: Connect, client: Client | None, begun: Begun | None, now: float) -> bool:
         """Whether ``effect`` may go out now; otherwise it is held back, and ``begun(now)`` is called when it goes out.
         ``client``: for whom it is."""

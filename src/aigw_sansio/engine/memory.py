@@ -24,7 +24,7 @@ from heapq import nlargest
 from typing import Final, Protocol, TypeAlias
 
 from ..ids import ConnId
-from .services import Services
+from .services import NEVER, Services
 from .turns import EVENT_BYTES, PORTION_EVENTS
 
 #: Memory of objects, rounded up: of a connection with its session, TLS and the driver's part; of a stream with its
@@ -115,6 +115,25 @@ class MemoryGuard:
         """Begin. From here on the services keep it; without a limit it has nothing to do."""
         if self._limit is not None:
             self._services.watch_memory(self.weigh, self._limit // 2)
+
+    def reconfigured(self, now: float) -> None:
+        """The settings have changed. With a new limit all is counted anew; without one everybody is read again."""
+        limit = self._services.config.limits.memory_bytes
+        if limit == self._limit:
+            return
+        self._limit = limit
+        if limit is not None:
+            self._services.defer(self.weigh)
+            return
+        services = self._services
+        services.unweighed = NEVER
+        services.short_of_memory = False
+        self._look_timer.cancel()
+        self._running = False
+        self._left, self._held = [], {}
+        self._closing.clear()
+        self._squeeze_only({})
+        self._go_on(now)
 
     def weigh(self, now: float) -> None:
         """Count all that is held, and do what follows from it: a portion now, the rest in later turns."""

@@ -4,6 +4,8 @@ Decides: that a provider's own setting counts before that of all, and that ``no_
 know: how a tunnel is opened.
 """
 
+import msgspec
+
 from ..config import Config
 from ..origin import Origin, Proxy, goes_direct, read_proxy
 
@@ -11,9 +13,10 @@ from ..origin import Origin, Proxy, goes_direct, read_proxy
 class Proxies:
     """The proxies of one gateway process."""
 
-    __slots__ = ("_no_proxy", "_of_all")
+    __slots__ = ("_no_proxy", "_of_all", "_url")
 
     def __init__(self, config: Config) -> None:
+        self._url = config.proxy
         self._of_all = None if config.proxy is None else read_proxy(config.proxy)
         self._no_proxy = config.no_proxy
 
@@ -24,3 +27,10 @@ class Proxies:
         if self._of_all is None or goes_direct(origin.host, origin.port, self._no_proxy):
             return None
         return self._of_all
+
+    def in_full(self, origin: Origin) -> Origin:
+        """``origin`` with the proxy that counts now. So connections that go through different proxies are never shared,
+        whatever the settings become."""
+        if self._of_all is None or origin.proxy is not None or self.of(origin) is None:
+            return origin
+        return msgspec.structs.replace(origin, proxy=self._url)

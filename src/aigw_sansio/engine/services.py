@@ -82,7 +82,7 @@ class Services:
         """``known_hosts``: those that no client chose."""
         self.config = config
         #: The tokens of all gateways: none of them goes upstream.
-        self.own_tokens = SecretSet(token for gateway in config.gateways.values() for token in gateway.tokens)
+        self.own_tokens = _tokens_of(config)
         #: Which connections go through one.
         self.proxies = Proxies(config)
         self.random = SeededRandom(seed)
@@ -107,6 +107,13 @@ class Services:
         self._next_session = 1
         self._next_ask = 1
         self._pending: dict[AskId, _Pending] = {}
+
+    def reconfigure(self, config: Config, known_hosts: frozenset[str], now: float) -> None:
+        """``config`` holds for what begins from now on. Who must end under the old one has kept it."""
+        self.config = config
+        self.own_tokens = _tokens_of(config)
+        self.proxies = Proxies(config)
+        self.dials.reconfigure(config, known_hosts, now)
 
     # -- effects ------------------------------------------------------------------------------------------------
 
@@ -269,3 +276,7 @@ class Services:
     def unix_time(self, now: float) -> float:
         """Wall time at ``now``, as Unix seconds."""
         return self.wall_offset + now
+
+
+def _tokens_of(config: Config) -> SecretSet:
+    return SecretSet(token for gateway in config.gateways.values() for token in gateway.tokens)

@@ -8,6 +8,7 @@ know: which attempt is next, and what the client is told.
 from typing import Protocol
 
 from ..bodies.chunk import Chunk
+from ..config import Config
 from ..engine.services import Services
 from ..engine.turns import EVENT_BYTES, PORTION_EVENTS
 from ..events import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted
@@ -51,7 +52,7 @@ class Attempt:
     """Runs from ``start`` to ``close``. Implements ``ResponseHandler`` and ``Worker``."""
 
     __slots__ = (
-        "_call", "_complete", "_event_id", "_first_byte_s", "_first_byte_timer", "_grace_timer", "_idle_s",
+        "_call", "_complete", "_config", "_event_id", "_first_byte_s", "_first_byte_timer", "_grace_timer", "_idle_s",
         "_idle_timer", "_log_id", "_number", "_open", "_owner", "_paused", "_pending_fault", "_placed", "_policy",
         "_reading", "_running", "_sent", "_services", "_session", "_source", "_started", "_step", "_turns",
         "buffered", "bytes_received", "response", "times",
@@ -64,6 +65,7 @@ class Attempt:
         *,
         owner: AttemptOwner,
         call: ProviderCall,
+        config: Config,
         policy: Policy,
         record: ExchangeRecord,
         step: int,
@@ -81,6 +83,7 @@ class Attempt:
         self._source = source
         self._owner = owner
         self._call = call
+        self._config = config
         self._policy = policy
         self._reading = reading
         self._session = record.caller.session
@@ -253,7 +256,7 @@ class Attempt:
             )
         )
         call = self._call
-        limits = self._services.config.limits
+        limits = self._config.limits
         self.response = ProviderResponse(
             status,
             headers,
@@ -424,7 +427,7 @@ class Attempt:
         if not response.finish_seen or not response.is_stream:
             self._grace_timer.cancel()
         elif not self._paused:
-            self._grace_timer.arm(now + self._services.config.timeouts.end_grace_s)
+            self._grace_timer.arm(now + self._config.timeouts.end_grace_s)
 
     def _on_grace_over(self, now: float) -> None:
         self._owner.attempt_finished([], now)

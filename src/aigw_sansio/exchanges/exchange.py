@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Generic, Literal, Protocol
 
 from ..bodies.chunk import Chunk
+from ..config import Config
 from ..engine.services import Services
 from ..events import ResponseFailed, UsageReported
 from ..faults import HTTP_STATUS, Fault, FaultKind, Side
@@ -35,31 +36,10 @@ class Exchange(Generic[MessageT]):
     """Runs from ``start`` to ``ExchangeEnded``. Implements ``AttemptOwner`` and ``Scheduled``."""
 
     __slots__ = (
-        "_accounted",
-        "_attempt",
-        "_attempts",
-        "_backoff_timer",
-        "_chunks",
-        "_encoder",
-        "_last_response",
-        "_machine",
-        "_outlet",
-        "_owner",
-        "_paused",
-        "_record",
-        "_services",
-        "_source",
-        "_status",
-        "_step",
-        "_steps",
-        "_total_timer",
-        "_tries",
-        "_uncommitted",
-        "_uncommitted_bytes",
-        "event_id",
-        "log_id",
-        "request_bytes",
-    )
+        "_accounted", "_attempt", "_attempts", "_backoff_timer", "_chunks", "_config", "_encoder", "_last_response",
+        "_machine", "_outlet", "_owner", "_paused", "_record", "_services", "_source", "_status", "_step", "_steps",
+        "_total_timer", "_tries", "_uncommitted", "_uncommitted_bytes", "event_id", "log_id", "request_bytes",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -70,14 +50,16 @@ class Exchange(Generic[MessageT]):
         outlet: ExchangeOutlet[MessageT],
         encoder: ResponseEncoder[MessageT],
         caller: Caller,
+        config: Config,
         event_id: str,
         log_id: str,
         steps: Sequence[PlannedStep],
         request_bytes: int,
         now: float,
     ) -> None:
-        """``request_bytes``: the memory that the request takes. Call ``start`` next."""
+        """``config`` holds to its end. ``request_bytes``: the memory that the request takes. Call ``start`` next."""
         self._services = services
+        self._config = config
         self._source = source
         self._owner = owner
         self._outlet = outlet
@@ -201,7 +183,7 @@ class Exchange(Generic[MessageT]):
     @property
     def _may_repeat(self) -> bool:
         """Whether the step may be tried once more: each later step keeps an attempt of those of the exchange."""
-        most = self._services.config.limits.attempts_per_exchange - (len(self._steps) - self._step - 1)
+        most = self._config.limits.attempts_per_exchange - (len(self._steps) - self._step - 1)
         return self._tries < self._steps[self._step].policy.attempts and self._attempts < most
 
     def _try(self, now: float) -> None:
@@ -217,6 +199,7 @@ class Exchange(Generic[MessageT]):
             self._source,
             owner=self,
             call=planned.call,
+            config=self._config,
             policy=policy,
             record=self._record,
             step=self._step,
@@ -259,7 +242,7 @@ class Exchange(Generic[MessageT]):
             self._uncommitted += messages
             self._uncommitted_bytes += sum(map(len, messages))
             self._chunks += 1
-            if weight is CONTENT or self._uncommitted_bytes > self._services.config.limits.held_bytes:
+            if weight is CONTENT or self._uncommitted_bytes > self._config.limits.held_bytes:
                 self._commit(now)
                 if index + 1 < len(chunks) and not response.terminated:
                     self.attempt_read(response, chunks[index + 1 :], now)

@@ -38,7 +38,7 @@ def plan(
     record = read_options(fields, {}, collect=own.collect_logs, payload=own.collect_log_payload)
     if isinstance(record, Fault):
         return record
-    settings = settings_of(admitted.settings, services.config.providers)
+    settings = settings_of(admitted.settings, admitted.config.providers)
     if found is not None:
         settings = with_key(settings, *found)
     call = build_realtime_call(

@@ -44,6 +44,7 @@ class Relay:
         "_admitted",
         "_asked",
         "_call",
+        "_config",
         "_connected",
         "_dialled",
         "_draining",
@@ -86,6 +87,7 @@ class Relay:
         self._record = SessionRecord(admitted)
         request = msgspec.structs.replace(admitted.request, headers=[], target=b"")
         self._admitted = msgspec.structs.replace(admitted, request=request, query="")
+        self._config = admitted.config  # to the end of the session
         self._call = call
         self._responder = responder
         self._requester = requester
@@ -96,7 +98,7 @@ class Relay:
         self._observer: RealtimeObserver | None = None
         self._ended: SessionEnded | None = None  # once it has ended, without its counts
         self._sides: tuple[RelaySide, RelaySide] | None = None  # client and provider, once both are open
-        self._idle_s = services.config.timeouts.realtime_idle_s
+        self._idle_s = self._config.timeouts.realtime_idle_s
         self._open_timer = services.timers.timer(self._on_open_timeout)
         self._idle_timer = services.timers.timer(self._on_idle)
         self._life_timer = services.timers.timer(self._on_session_timeout)
@@ -108,7 +110,7 @@ class Relay:
     def start(self, now: float) -> None:
         """Dial the provider, or first get the access token that its upgrade needs."""
         self._record.asked_at = now
-        self._open_timer.arm(now + self._services.config.timeouts.realtime_open_s)
+        self._open_timer.arm(now + self._config.timeouts.realtime_open_s)
         account = self._account
         if account is None:
             self._dial(self._call, now)
@@ -140,12 +142,12 @@ class Relay:
         upstream = self._upstream = RelayUpstreamConnection(self._services, call, self, self._requester.client)
         self._register(upstream)
         if not upstream.dial(self._dial_begun, now):
-            self._open_timer.arm(now + self._services.config.timeouts.pool_wait_s)
+            self._open_timer.arm(now + self._config.timeouts.pool_wait_s)
 
     def _dial_begun(self, now: float) -> None:
         """The dial was held back, and begins: its time counts from now."""
         self._record.dialled_at = now
-        self._open_timer.arm(now + self._services.config.timeouts.realtime_open_s)
+        self._open_timer.arm(now + self._config.timeouts.realtime_open_s)
 
     @property
     def state(self) -> RelayState:
@@ -208,7 +210,7 @@ class Relay:
 
     def _on_open_timeout(self, now: float) -> None:
         if self._upstream is None:
-            limit = self._services.config.timeouts.realtime_open_s
+            limit = self._config.timeouts.realtime_open_s
             detail = f"no access token came within {limit:g} s"
             self._fail_token(Fault(FaultKind.FIRST_BYTE_TIMEOUT, Side.PROVIDER, detail, retryable=True), now)
         else:
@@ -261,11 +263,11 @@ class Relay:
             )
         )
         self._record.open(admitted, self.session_id, self._call, target, log_id, services.unix_time(now), now)
-        if (life_s := longest_life(services, admitted.limits)) is not None:
+        if (life_s := longest_life(self._config.timeouts.session_s, admitted.limits)) is not None:
             self._life_timer.arm(now + life_s)
         if self._idle_s is not None:
             self._idle_timer.arm(now + self._idle_s)
-        if services.config.emit_provider_events:
+        if self._config.emit_provider_events:
             self._observer = RealtimeObserver(services, self._call.format, log_id)
         client, provider = self._sides = open_sides(
             services, self._responder, upstream, owner=self, observer=self._observer, now=now
@@ -376,7 +378,7 @@ class Relay:
             self._end(Side.GATEWAY, now, code=1001, reason=reason, cause=CloseCause.ENDED)
 
     def _on_session_timeout(self, now: float) -> None:
-        limit = self._services.config.timeouts.session_s
+        limit = longest_life(self._config.timeouts.session_s, self._admitted.limits)
         reason = f"the gateway's session limit of {limit:g} s is over"
         self._end(Side.GATEWAY, now, code=1001, reason=reason, cause=CloseCause.ENDED)
 

@@ -23,6 +23,7 @@ from .planner import NO_KEYS, ClientInfo, Draft, FoundKeys, memory_of
 
 class PendingCreate(NamedTuple):
     """A create that has its ids and has not begun. ``size``: the bytes that it takes in memory, without what follows.
+    ``client``: with the settings that hold for it, whatever they become.
 
     ``plan``: its plan or the draft of one, while the host is asked about that. ``keys`` and ``media``: what the host
     has found and given for it.
@@ -32,6 +33,7 @@ class PendingCreate(NamedTuple):
     event_id: str
     log_id: str
     size: int
+    client: ClientInfo
     plan: Sequence[PlannedStep] | Draft | None = None
     keys: FoundKeys = NO_KEYS
     media: GivenMedia = NOTHING_GIVEN
@@ -110,11 +112,12 @@ class HostQuestions:
         else:
             self._checked(pending, questions, answers, now)
 
-    def fetch(self, pending: PendingCreate, urls: Sequence[str], client: ClientInfo, now: float) -> None:
+    def fetch(self, pending: PendingCreate, urls: Sequence[str], now: float) -> None:
         """Ask the host for what is at ``urls``, which differ; there is at least one. ``fetched`` is told of ``pending``
         with more ``media``: the content of each URL, or in one sentence why there is none."""
         waiting = self._waiting[pending.event_id] = _Waiting(pending, len(urls))
-        limits, within_s = self._services.config.limits, self._services.config.timeouts.fetch_s
+        client = pending.client
+        limit, within_s = client.config.limits.fetched_media_bytes, client.config.timeouts.fetch_s
         given: dict[str, Blob | str] = dict(pending.media)
         for url in urls:
             question = FetchMedia(
@@ -122,14 +125,16 @@ class HostQuestions:
                 gateway=client.gateway,
                 principal=client.principal,
                 url=url,
-                limit=limits.fetched_media_bytes,
+                limit=limit,
             )
-            answered = partial(self._given, waiting, given, url)
+            answered = partial(self._given, waiting, given, question)
             waiting.asks.append(self._services.ask(question, answered, now, within_s=within_s))
         self._waits(now)
 
-    def _given(self, waiting: _Waiting, given: dict[str, Blob | str], url: str, answer: Answer, now: float) -> None:
-        found = given[url] = _content(answer, self._services.config.limits.fetched_media_bytes)
+    def _given(
+        self, waiting: _Waiting, given: dict[str, Blob | str], question: FetchMedia, answer: Answer, now: float
+    ) -> None:
+        found = given[question.url] = _content(answer, question.limit)
         waiting.fetches -= 1
         if isinstance(found, Blob):
             waiting.size += len(found.content)

@@ -20,7 +20,7 @@ from ..parts.parts import Parts
 from .client_limits import ClientLimits
 from .compat import given_bytes
 from .host_questions import HostQuestions, PendingCreate
-from .planner import ClientInfo, Draft, memory_of, models_told, plan, steps_of
+from .planner import Draft, memory_of, models_told, plan, steps_of
 from .step_questions import found_keys, policy_questions, refusal, token_questions
 
 #: The plan of all steps; or the body of the response, if the gateway itself has it; or why there is none.
@@ -30,12 +30,11 @@ Outcome: TypeAlias = Sequence[PlannedStep] | bytes | Fault
 class Intake:
     """The requests of one session that have not begun."""
 
-    __slots__ = ("_client", "_decided", "_limits", "_parts", "_services", "_session_id", "questions")
+    __slots__ = ("_decided", "_limits", "_parts", "_services", "_session_id", "questions")
 
     def __init__(
         self,
         services: Services,
-        client: ClientInfo,
         limits: ClientLimits,
         session_id: int,
         *,
@@ -47,7 +46,6 @@ class Intake:
         the size of a request that has a plan counts it. ``waits`` is told when another answer of the host is waited for
         than before."""
         self._services = services
-        self._client = client
         self._limits = limits
         self._session_id = session_id
         self._parts = parts
@@ -64,7 +62,7 @@ class Intake:
 
     def take(self, pending: PendingCreate, now: float) -> None:
         """Decide about a request that is within all limits."""
-        if questions := token_questions(self._client, pending.create.steps):
+        if questions := token_questions(pending.client, pending.create.steps):
             self.questions.check(pending, questions, now)
         else:
             self._plan(pending, now)
@@ -86,8 +84,8 @@ class Intake:
 
     def _plan(self, pending: PendingCreate, now: float) -> None:
         """The tokens are right: make the plan, and ask about it."""
-        client, steps = self._client, pending.create.steps
-        models = models_told(self._services, client, steps)
+        client, steps = pending.client, pending.create.steps
+        models = models_told(client, steps)
         planned = self._make(pending, now) if models is None else models
         if isinstance(planned, bytes | Fault):
             self._decided(pending, planned, now)
@@ -102,7 +100,7 @@ class Intake:
         """The plan, as far as the host has answered."""
         return plan(
             self._services,
-            self._client,
+            pending.client,
             pending.create.steps,
             now,
             given=pending.media,
@@ -121,7 +119,7 @@ class Intake:
     ) -> None:
         """The host lets the request go. With the keys that it has found, the plan is another one."""
         pending = pending._replace(plan=None)
-        if keys := found_keys(self._client, pending.create.steps, steps_of(planned), questions, answers):
+        if keys := found_keys(pending.client, pending.create.steps, steps_of(planned), questions, answers):
             pending = pending._replace(keys=keys)
             self._go(pending, self._make(pending, now), now)
         else:
@@ -145,7 +143,7 @@ class Intake:
         if isinstance(planned, Draft):
             fault = self._limits.refuse_fetches(len(planned.urls))
             if fault is None:
-                self.questions.fetch(pending, planned.urls, self._client, now)
+                self.questions.fetch(pending, planned.urls, now)
             else:
                 self._decided(pending, fault, now)
         elif isinstance(planned, Fault):

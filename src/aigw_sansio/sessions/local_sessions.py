@@ -82,9 +82,11 @@ class LocalSessions(Generic[MessageT]):
             account=account,
             gateway=name,
             settings=settings,
+            config=self._services.config,
             headers={},
             principal=principal,
             subprotocol=None,
+            let_in_by="host",
         )
         opened: list[LocalChannel[MessageT]] = []
 

@@ -9,15 +9,15 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ..config import GatewaySettings
+from ..config import Config, GatewaySettings
 from ..dialects.commands import Step
-from ..downstream.admission import Admitted
-from ..downstream.gateway_tokens import bearer_token, own_token_check
+from ..downstream.admission import Admitted, LetInBy
+from ..downstream.gateway_tokens import bearer_token, known_token, own_token_check
 from ..effects import Allowance, Key
 from ..engine.services import Services
 from ..exchanges.policy import resolve_policy
 from ..exchanges.ports import AnswerPlan, Caller, PlannedStep
-from ..faults import Fault
+from ..faults import Fault, FaultKind, Side
 from ..ids import ConnId
 from ..parts.parts import NO_PARTS, Parts
 from ..providers.allowed import NO_SETTINGS, refuse_call, settings_of
@@ -26,6 +26,7 @@ from ..providers.compat import COMPAT
 from ..providers.lending import with_key
 from ..providers.record_options import read_options
 from ..providers.trace_context import traceparent_of
+from ..quoting import quoted
 from ..secret import Secret
 from .compat import NOTHING_GIVEN, GivenMedia, MediaWanted, answer_plan, list_models, translate_step
 from .transforms import transform_step
@@ -44,17 +45,19 @@ class Draft(NamedTuple):
 
 
 class ClientInfo(NamedTuple):
-    """The facts from the handshake of a client."""
+    """The facts from the handshake of a client, and the settings for what it begins."""
 
     conn: ConnId
     peer: str
     account: str
     gateway: str
     settings: GatewaySettings
+    config: Config  #: with the ``settings``
     headers: Mapping[str, str]  #: the ``cf-aig-*`` fields, names in lower case, without the token
     principal: str | None
     subprotocol: str | None
-    token: Secret | None = None  #: the gateway's token that let it in, if the host was asked about it
+    let_in_by: LetInBy = "nobody"
+    token: Secret | None = None  #: the gateway's token that let it in
     path: str = ""
     origin: str | None = None
     limits: Allowance = Allowance()
@@ -85,6 +88,7 @@ def client_info(admitted: Admitted, subprotocol: str | None) -> ClientInfo:
         account=resource.account,
         gateway=resource.gateway,
         settings=admitted.settings,
+        config=admitted.config,
         headers={
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in request.headers
@@ -92,6 +96,7 @@ def client_info(admitted: Admitted, subprotocol: str | None) -> ClientInfo:
         },
         principal=admitted.principal,
         subprotocol=subprotocol,
+        let_in_by=admitted.let_in_by,
         token=admitted.token,
         path=admitted.path,
         origin=admitted.origin,
@@ -100,9 +105,21 @@ def client_info(admitted: Admitted, subprotocol: str | None) -> ClientInfo:
     )
 
 
-def models_told(services: Services, client: ClientInfo, steps: Sequence[Step]) -> bytes | None:
+def renewed(client: ClientInfo, config: Config) -> ClientInfo | Fault:
+    """``client`` with new settings, or why they let it begin nothing. Whom the host has let in, the host sends away."""
+    settings = config.gateways.get(client.name)
+    if settings is None:
+        return Fault(FaultKind.UNKNOWN_GATEWAY, Side.CLIENT, f"there is no gateway {quoted(client.name)} any more")
+    known = client.token is not None and known_token(settings, client.token)
+    if settings.authentication and client.let_in_by != "host" and not known:
+        detail = "the gateway's tokens have changed, and this connection has none of the new ones; connect again"
+        return Fault(FaultKind.UNAUTHORIZED, Side.CLIENT, detail)
+    return client._replace(settings=settings, config=config)
+
+
+def models_told(client: ClientInfo, steps: Sequence[Step]) -> bytes | None:
     """The list of models, if that is what the client asks for: the gateway itself answers it."""
-    return list_models(steps, client.settings, settings_of(client.settings, services.config.providers))
+    return list_models(steps, client.settings, settings_of(client.settings, client.config.providers))
 
 
 def plan(
@@ -168,8 +185,8 @@ def _plan_step(
         step_headers=step.headers,
         handshake_headers=client.headers,
         gateway=client.settings,
-        timeouts=services.config.timeouts,
-        ceilings=services.config.ceilings,
+        timeouts=client.config.timeouts,
+        ceilings=client.config.ceilings,
     )
     if isinstance(policy, Fault):
         return policy
@@ -181,7 +198,7 @@ def _plan_step(
     )
     if isinstance(record, Fault):
         return record
-    providers = settings_of(client.settings, services.config.providers)
+    providers = settings_of(client.settings, client.config.providers)
     if found is not None:
         providers = with_key(providers, *found)
     shown = step_tokens(step) if client.settings.authentication else []

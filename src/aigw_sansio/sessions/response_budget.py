@@ -34,11 +34,23 @@ class BudgetMember(Protocol):
 class ResponseBudget:
     """The budget of one client connection."""
 
-    __slots__ = ("_balancing", "_limit", "_members", "_over", "_released", "_services", "_squeezed", "held")
+    __slots__ = (
+        "_balancing",
+        "_hard_limit",
+        "_limit",
+        "_members",
+        "_over",
+        "_released",
+        "_services",
+        "_squeezed",
+        "held",
+    )
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._limit = services.config.limits.buffered_response_bytes_per_connection
+        limits = services.config.limits
+        self._limit = limits.buffered_response_bytes_per_connection
+        self._hard_limit = self._limit + limits.response_body_bytes
         self._members: dict[BudgetMember, None] = {}
         self._over = False  # providers are paused
         self._squeezed: set[BudgetMember] = set()
@@ -90,7 +102,7 @@ class ResponseBudget:
         limit = self._limit
         released, self._released = self._released, []
         if self.held > limit:
-            self._pause_providers(limit + self._services.config.limits.response_body_bytes, now)
+            self._pause_providers(self._hard_limit, now)
         elif self._over and self.held <= limit - limit // 4:
             self._over = False
             released = list(self._members)

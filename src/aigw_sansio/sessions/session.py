@@ -25,7 +25,7 @@ from ..parts.parts import NO_PARTS, Parts
 from .client_limits import ClientLimits, over_allowance
 from .host_questions import PendingCreate
 from .intake import Intake, Outcome
-from .planner import ClientInfo
+from .planner import ClientInfo, renewed
 from .scheduler import FairScheduler
 
 #: What a step and one of its headers take in memory beside their texts: bytes, measured with CPython 3.11.
@@ -40,9 +40,9 @@ class Session(Generic[MessageT]):
     ``LimitedSession`` and ``MemoryUser``."""
 
     __slots__ = (
-        "_caller", "_client", "_dialect", "_draining", "_exchanges", "_flushing", "_idle_timer", "_intake",
-        "_life_timer", "_limits", "_on_ended", "_opened", "_questions", "_request_bytes", "_requester", "_scheduler",
-        "_services", "_source", "_translating", "_unusable", "channel", "session_id",
+        "_barred", "_caller", "_client", "_config", "_dialect", "_draining", "_exchanges", "_flushing", "_idle_timer",
+        "_intake", "_known_config", "_life_timer", "_limits", "_on_ended", "_opened", "_questions", "_request_bytes",
+        "_requester", "_scheduler", "_services", "_source", "_translating", "_unusable", "channel", "session_id",
     )  # fmt: skip
 
     def __init__(
@@ -64,7 +64,10 @@ class Session(Generic[MessageT]):
         self._services = services
         self._source = source
         self._dialect = dialect
-        self._client = client
+        self._config = client.config  # of the session itself, to its end
+        self._client = client  # with the settings of the next exchange
+        self._known_config = client.config  # those that it was made with
+        self._barred: Fault | None = None  # why they let it begin no exchange
         limits = self._limits = ClientLimits(services) if limits is None else limits
         self._requester = Requester(client.name, limits.client)
         self.session_id = session_id
@@ -74,9 +77,7 @@ class Session(Generic[MessageT]):
         self._exchanges: dict[str, Exchange[MessageT]] = {}
         self._flushing: dict[str, Scheduled] = {}  # ended, but with queued messages
         self._translating: dict[str, TranslatingEncoder[MessageT]] = {}  # whose responses are written anew
-        self._intake = Intake(
-            services, client, limits, session_id, parts=parts, decided=self._planned, waits=self._check_idle
-        )
+        self._intake = Intake(services, limits, session_id, parts=parts, decided=self._planned, waits=self._check_idle)
         self._questions = self._intake.questions
         self._request_bytes = 0
         self._unusable = 0
@@ -110,7 +111,7 @@ class Session(Generic[MessageT]):
                 subprotocol=client.subprotocol,
             )
         )
-        if (life_s := longest_life(self._services, client.limits)) is not None:
+        if (life_s := longest_life(self._config.timeouts.session_s, client.limits)) is not None:
             self._life_timer.arm(now + life_s)
         self._arm_idle(now)
 
@@ -234,8 +235,8 @@ class Session(Generic[MessageT]):
             self._refuse_message(Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, detail), event_id, now)
             return
         self._unusable = 0
-        pending = PendingCreate(create=create, event_id=event_id, log_id=log_id, size=size)
-        fault = self._over_limits(size, now)
+        fault = self._take_settings() or self._over_limits(size, now)
+        pending = PendingCreate(create=create, event_id=event_id, log_id=log_id, size=size, client=self._client)
         if fault is not None:
             self._refuse(pending, fault, now)
         else:
@@ -258,7 +259,7 @@ class Session(Generic[MessageT]):
         answers = [step.answer for step in steps]
         if any(answer.writer or answer.notes for answer in answers):
             created = int(self._services.unix_time(now))
-            most = self._services.config.limits.response_body_bytes
+            most = pending.client.config.limits.response_body_bytes
             encoder = TranslatingEncoder(encoder, answers, id=log_id, created=created, most=most)
             self._translating[event_id] = encoder
         exchange = Exchange(
@@ -268,6 +269,7 @@ class Session(Generic[MessageT]):
             outlet=self._scheduler,
             encoder=encoder,
             caller=self._caller,
+            config=pending.client.config,
             event_id=event_id,
             log_id=log_id,
             steps=steps,
@@ -307,6 +309,17 @@ class Session(Generic[MessageT]):
         """Whether an exchange of this id exists whose end the client has not been told."""
         return event_id in self._exchanges or event_id in self._flushing or event_id in self._questions
 
+    def _take_settings(self) -> Fault | None:
+        """The settings for an exchange that begins now; if they have changed, they may let it begin none."""
+        config = self._services.config
+        if config is not self._known_config:
+            self._known_config = config
+            found = renewed(self._client, config)
+            self._barred = found if isinstance(found, Fault) else None
+            if not isinstance(found, Fault):
+                self._client = found
+        return self._barred
+
     def _over_limits(self, size: int, now: float) -> Fault | None:
         if self._draining:
             return Fault(FaultKind.GOING_AWAY, Side.GATEWAY, f"{_GOING_AWAY}; connect again", retryable=True)
@@ -335,7 +348,7 @@ class Session(Generic[MessageT]):
         """Refuse a message that cannot be used. Too many of them in a row close the channel."""
         self._tell(self._dialect.unusable(fault, running_id), now)
         self._unusable += 1
-        if self._unusable >= self._services.config.limits.unusable_messages_in_a_row:
+        if self._unusable >= self._config.limits.unusable_messages_in_a_row:
             self.channel.close(1008, f"{self._unusable} unusable messages in a row", now, by=Side.CLIENT)
 
     def _new_log_id(self, now: float) -> str:
@@ -371,7 +384,7 @@ class Session(Generic[MessageT]):
     # -- clocks and going away ----------------------------------------------------------------------------------
 
     def _arm_idle(self, now: float) -> None:
-        limit = self._services.config.timeouts.client_idle_s
+        limit = self._config.timeouts.client_idle_s
         if limit is not None and not (self._exchanges or self._flushing or self._questions.fetches):
             self._idle_timer.arm(now + limit)
 

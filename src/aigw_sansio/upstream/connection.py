@@ -31,7 +31,7 @@ from ..engine.services import Services
 from ..engine.turns import PORTION_FRAMES
 from ..faults import Fault, FaultKind, Side
 from ..fsm import Machine
-from ..origin import Origin
+from ..origin import Origin, read_proxy
 from ..wires.http import BodyData, ConnectionFailed, HttpClientWire, ResponseEnd, ResponseHead, StreamFailed, WireEvent
 from ..wires.http1.client import Http1Client
 from ..wires.http2.client import Http2Client
@@ -101,7 +101,7 @@ class UpstreamConnection(Connection):
         origin, secure = self.origin, self.origin.scheme == "https"
         tls = Tls(origin.host, origin.ca_file) if secure else None
         alpn = {"auto": ("h2", "http/1.1"), "on": ("h2",), "off": ("http/1.1",)}[origin.http2] if secure else ()
-        proxy = self.services.proxies.of(origin)
+        proxy = None if origin.proxy is None else read_proxy(origin.proxy)  # the pool has put that of all into it
         effect = Connect(self.conn, host=origin.host, port=origin.port, tls=tls, alpn=alpn, proxy=proxy)
         self.services.connect(effect, client, begun, now)
 

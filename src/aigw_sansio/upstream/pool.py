@@ -143,7 +143,7 @@ class Pool:
         """A call for ``request``, on behalf of ``requester``. Call its ``start`` next."""
         return UpstreamCall(
             self,
-            request.origin,
+            self._services.proxies.in_full(request.origin),
             request.request,
             handler=handler,
             connect_timeout_s=connect_timeout_s,
@@ -242,6 +242,13 @@ class Pool:
                 upstream.close(now, abort=not upstream.idle)
                 pool.remove(upstream.conn)
             self._remove_if_empty(pool)
+
+    def reconfigured(self, now: float) -> None:
+        """The settings have changed: the connections stay, and there may be more or fewer of them."""
+        gateways = len(self._services.config.gateways)
+        for pool in self._origins.values():
+            pool.shares.gateways = gateways
+        self.serve_all(now)
 
     def serve_all(self, now: float) -> None:
         """A client left: less is kept from the others."""

@@ -16,11 +16,11 @@ from ..engine.client import Client, Requester, Requesters
 class OriginShares:
     """Who has connections to one origin."""
 
-    __slots__ = ("_gateways", "_held", "_requesters")
+    __slots__ = ("_held", "_requesters", "gateways")
 
     def __init__(self, gateways: int, requesters: Requesters) -> None:
-        """``gateways``: how many are configured."""
-        self._gateways = gateways
+        #: How many are configured.
+        self.gateways = gateways
         self._requesters = requesters
         self._held: dict[str, dict[Client, int]] = {}  # how many requests of each client have or dial a connection
 
@@ -46,7 +46,7 @@ class OriginShares:
         if clients is None:
             clients = {}
         else:
-            kept = min(max(0, self._gateways - len(self._held)), limit // 2)
+            kept = min(max(0, self.gateways - len(self._held)), limit // 2)
         if requester.client not in clients:
             return kept
         others = self._requesters.clients_of(requester.gateway) - len(clients)

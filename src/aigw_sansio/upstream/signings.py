@@ -40,11 +40,10 @@ class Signing:
 class Signings:
     """The questions of one gateway."""
 
-    __slots__ = ("_asked", "_limit", "_services", "_waiting")
+    __slots__ = ("_asked", "_services", "_waiting")
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._limit = services.config.limits.signings_at_once
         self._asked: dict[Signing, None] = {}
         self._waiting: dict[Client | None, dict[Signing, None]] = {}  # in turn; none of them is empty
 
@@ -73,7 +72,8 @@ class Signings:
 
     def _go_on(self, now: float) -> None:
         """Ask what may be asked."""
-        while self._waiting and len(self._asked) < self._limit:
+        limit = self._services.config.limits.signings_at_once
+        while self._waiting and len(self._asked) < limit:
             client = None if None in self._waiting else next(iter(self._waiting))
             waiting = self._waiting.pop(client)
             signing = next(iter(waiting))

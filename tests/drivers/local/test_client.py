@@ -259,3 +259,18 @@ def test_a_loop_of_the_caller(run: Callable[[Coroutine[Any, Any, None]], None]) 
     run(main())
     assert len(got) == 3
     assert all(got)
+
+
+async def test_new_settings_hold_for_the_next_exchange() -> None:
+    async with world() as there, there.client() as client:
+        async with client.stream(*CHAT, chat(chunks=20, chunk_delay_ms=5)) as stream:
+            async for _ in stream:
+                client.reconfigure(Config(providers={}))
+        assert stream.metadata.finish_reason == "stop"
+        with pytest.raises(GatewayError, match="loopback"):
+            await client.create(*CHAT, chat(stream=False))
+        client.reconfigure(there.config)
+        await client.create(*CHAT, chat(stream=False))
+        with pytest.raises(ValueError, match=r"gateway is 'local/default'; it must be one of the settings: a/b"):
+            client.reconfigure(Config(gateways={"a/b": GatewaySettings()}))
+        await client.create(*CHAT, chat(stream=False))

@@ -9,8 +9,8 @@ from tests.rigs.live_gateway import chat
 from tests.rigs.local_clients import local_world_in_a_thread
 
 from aigw_drivers import SyncLocalClient
-from aigw_drivers.client import ConnectionLost, Content, NotConnected, ProviderError
-from aigw_sansio import TextDelta
+from aigw_drivers.client import ConnectionLost, Content, GatewayError, NotConnected, ProviderError
+from aigw_sansio import Config, TextDelta
 
 CHAT = ("loopback", "chat/completions")
 PATIENCE_S = 120
@@ -101,3 +101,12 @@ def test_it_is_entered_once_and_first() -> None:
         client.create(*CHAT)
     with client, pytest.raises(RuntimeError, match="once"):
         client.__enter__()
+
+
+def test_new_settings_hold_for_the_next_exchange() -> None:
+    with local_world_in_a_thread() as there, there.sync_client() as client:
+        client.reconfigure(Config())
+        with pytest.raises(GatewayError, match="loopback"):
+            client.create(*CHAT, chat(stream=False))
+        client.reconfigure(there.config)
+        client.create(*CHAT, chat(stream=False))

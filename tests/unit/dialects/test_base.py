@@ -102,6 +102,7 @@ class World(Rig):
             account="local",
             gateway="default",
             settings=settings or GatewaySettings(),
+            config=self.services.config,
             headers={},
             principal=None,
             subprotocol=None,

@@ -51,7 +51,7 @@ def begin(rig: Rig, *, last_resort: bool = False, paused: int = 0, **more: Any) 
     call = ProviderCall("openai", Origin("https", "up.test", 443, None, "off"), request, "openai-chat", False)
     owner = Owner()
     attempt = Attempt(
-        rig.services, rig.pool, owner=owner, call=call, policy=policy,
+        rig.services, rig.pool, owner=owner, call=call, config=rig.services.config, policy=policy,
         record=ExchangeRecord(CALLER, "a", "log", rig.now), step=0, number=1, last_resort=last_resort, paused=paused, now=rig.now,
     )  # fmt: skip
     attempt.start(rig.now)

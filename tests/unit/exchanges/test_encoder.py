@@ -145,6 +145,7 @@ class Client(Rig):
             self.services,
             self.source,
             caller=CALLER,
+            config=self.services.config,
             owner=self,
             outlet=self,
             encoder=self.encoder,

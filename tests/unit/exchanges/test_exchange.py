@@ -77,6 +77,7 @@ class Client(Rig):
             self.services,
             self.pool,
             caller=CALLER,
+            config=self.services.config,
             owner=self,
             outlet=self,
             encoder=UniversalEncoder("e", "log", mode=plan[0].policy.response, listener=self.emit if listen else None),

@@ -62,6 +62,7 @@ class Client(Rig):
             self.services,
             source,
             caller=CALLER,
+            config=self.services.config,
             owner=self,
             outlet=self,
             encoder=ToyEncoder("e"),

@@ -13,6 +13,12 @@ from aigw_sansio.secret import Secret
 from aigw_sansio.wires.websocket.handshake import Offers
 
 
+def config_of(settings: GatewaySettings) -> Config:
+    return Config(
+        gateways={"a/b": settings}, providers={"openai": ProviderSettings(api_key=Secret("sk-stored-canary"))}
+    )
+
+
 def admitted(path: str, settings: GatewaySettings, query: str = "") -> Admitted:
     resource = route(path)
     assert isinstance(resource, RealtimeResource)
@@ -29,16 +35,14 @@ def admitted(path: str, settings: GatewaySettings, query: str = "") -> Admitted:
         offer=read_offer([], NO_MORE),
         resource=resource,
         settings=settings,
+        config=config_of(settings),
         query=query,
         principal=None,
     )
 
 
 def services(settings: GatewaySettings) -> Services:
-    config = Config(
-        gateways={"a/b": settings}, providers={"openai": ProviderSettings(api_key=Secret("sk-stored-canary"))}
-    )
-    return Services(config, b"a seed of sixteen", 0.0)
+    return Services(config_of(settings), b"a seed of sixteen", 0.0)
 
 
 def test_the_settings_of_the_gateway_decide() -> None:

@@ -76,7 +76,13 @@ class Host(Rig):
 
     def check(self, event_id: str, *tokens: str) -> PendingCreate:
         create = Create(event_id, [])
-        pending = PendingCreate(create=create, event_id=event_id, log_id=f"log-{event_id}", size=9)
+        pending = PendingCreate(
+            create=create,
+            event_id=event_id,
+            log_id=f"log-{event_id}",
+            size=9,
+            client=client(principal="ann", services=self.services),
+        )
         self.checked[event_id] = [Authenticate("acme", "main", Secret(token)) for token in tokens]
         self.checks.check(pending, self.checked[event_id], self.now)
         self.questions()
@@ -84,8 +90,14 @@ class Host(Rig):
 
     def fetch(self, event_id: str, *urls: str) -> PendingCreate:
         create = Create(event_id, [])
-        pending = PendingCreate(create=create, event_id=event_id, log_id=f"log-{event_id}", size=9)
-        self.checks.fetch(pending, urls, client(principal="ann"), self.now)
+        pending = PendingCreate(
+            create=create,
+            event_id=event_id,
+            log_id=f"log-{event_id}",
+            size=9,
+            client=client(principal="ann", services=self.services),
+        )
+        self.checks.fetch(pending, urls, self.now)
         for effect in self.effects():
             assert isinstance(effect, Ask)
             assert isinstance(effect.question, FetchMedia)
@@ -325,8 +337,10 @@ def test_media_of_a_second_fetch_are_put_beside_those_of_the_first() -> None:
     host = Host()
     host.fetch("a", "https://x.test/1")
     host.give(0, PNG)
-    pending = PendingCreate(Create("a", []), "a", "log-a", 9, media=host.media[0])
-    host.checks.fetch(pending, ["https://x.test/2"], client(principal="ann"), 0.0)
+    pending = PendingCreate(
+        Create("a", []), "a", "log-a", 9, client(principal="ann", services=host.services), media=host.media[0]
+    )
+    host.checks.fetch(pending, ["https://x.test/2"], 0.0)
     (ask,) = host.effects()
     assert isinstance(ask, Ask)
     host.services.answer(ask.id, PNG, 0.0)

@@ -43,9 +43,8 @@ class Session(Rig):
         self.decided: list[tuple[PendingCreate, Outcome]] = []
         self.left: list[float] = []
         limits = ClientLimits(self.services)
-        self.intake = Intake(
-            self.services, client(settings), limits, 7, parts=TRANSLATES, decided=self._decided, waits=self.left.append
-        )
+        self.client = client(settings, services=self.services)
+        self.intake = Intake(self.services, limits, 7, parts=TRANSLATES, decided=self._decided, waits=self.left.append)
         self.asked: list[str] = []
         self.questions: list[Question] = []
         self.next = 0
@@ -55,7 +54,7 @@ class Session(Rig):
         self.decided.append((pending, outcome))
 
     def take(self, *steps: Step) -> None:
-        self.intake.take(PendingCreate(Create("a", [*steps]), "a", "log-a", 100), self.now)
+        self.intake.take(PendingCreate(Create("a", [*steps]), "a", "log-a", 100, self.client), self.now)
         self.listen()
 
     def answer(self, value: Answer) -> None:

@@ -1,6 +1,8 @@
 """A request made ready to run: every step, or a fault that names the step."""
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from tests.rigs.core_rig import Rig
@@ -10,19 +12,28 @@ from tests.rigs.steps import client, step
 from aigw_sansio.config import GatewaySettings, ProviderSettings, Retry, Timeouts
 from aigw_sansio.dialects.commands import Step
 from aigw_sansio.effects import HeaderFields, Key
+from aigw_sansio.engine.services import Services
 from aigw_sansio.exchanges.policy import StepConfig
 from aigw_sansio.exchanges.ports import AnswerPlan, PlannedStep
 from aigw_sansio.faults import Denial, Fault, FaultKind, Side
 from aigw_sansio.parts.parts import Parts
 from aigw_sansio.parts.request import ProviderRequest
 from aigw_sansio.secret import Secret
-from aigw_sansio.sessions.planner import ClientInfo, models_told, plan
+from aigw_sansio.sessions import planner
+from aigw_sansio.sessions.planner import ClientInfo, Draft, models_told
 
 LOCKED = GatewaySettings(authentication=True, tokens=(Secret("gate"), Secret("side")))
 
 
 def rig(**providers: ProviderSettings) -> Rig:
     return Rig(timeouts=Timeouts(idle_s=77.0), providers=providers)
+
+
+def plan(
+    services: Services, info: ClientInfo, steps: Sequence[Step], now: float, **more: Any
+) -> list[PlannedStep] | Draft | Fault:
+    """For a client that has the settings of ``services``."""
+    return planner.plan(services, info._replace(config=services.config), steps, now, **more)
 
 
 def test_each_step_has_its_call_and_its_policy() -> None:
@@ -206,7 +217,7 @@ def test_the_gateways_own_token_is_no_key_of_a_compat_step() -> None:
 def test_the_list_of_models_is_the_gateways_own_answer() -> None:
     own = rig(openai=ProviderSettings(models=("gpt-5",)))
     asked = step("compat", endpoint="models", method="GET", query=None)
-    told = models_told(own.services, client(), [asked])
+    told = models_told(client(services=own.services), [asked])
     assert told is not None
     assert json.loads(told)["data"][0]["id"] == "openai/gpt-5"
-    assert models_told(own.services, client(), [step()]) is None
+    assert models_told(client(services=own.services), [step()]) is None

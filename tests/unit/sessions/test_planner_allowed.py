@@ -25,6 +25,7 @@ def planned(settings: GatewaySettings, *steps: Step) -> list[PlannedStep] | Faul
         account="a",
         gateway="g",
         settings=settings,
+        config=rig.services.config,
         headers={},
         principal=None,
         subprotocol=None,

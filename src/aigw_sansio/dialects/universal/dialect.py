@@ -18,18 +18,18 @@ from .encoder import UniversalEncoder
 class UniversalDialect(Dialect[bytes]):
     """JSON requests for any provider over one channel."""
 
-    __slots__ = ("_limits",)
+    __slots__ = ("limits",)
 
     def __init__(self, limits: Limits) -> None:
-        """``limits``: how much a message may hold."""
-        self._limits = limits
+        #: How much a message may hold.
+        self.limits = limits
 
     @property
     def mode(self) -> SessionMode:
         return "universal"
 
     def decode(self, data: bytes) -> Command:
-        return decode(data, self._limits)
+        return decode(data, self.limits)
 
     def encoder(
         self, event_id: str, log_id: str, *, mode: ResponseMode, listener: Listener | None
