@@ -25,6 +25,7 @@ from aigw_sansio.effects import ANSWER_TYPES
 
 from .core.attached import ToldSocket
 from .core.door import Door
+from .core.handshakes import Handshakes
 from .core.link import ByteSocket, Link
 from .core.loops import asyncio_told
 from .core.readiness import Readiness, choose_readiness
@@ -81,13 +82,11 @@ class AnyioDriver(Door):
         known_hosts: Collection[str] = (),
     ) -> None:
         super().__init__(engine, on_event, clock)
-        self._most_handshakes: float
-        self._handshakes = 0
+        self._handshakes = Handshakes(clock)
         self._known_hosts: Collection[str]
         self._resolver: Resolver | None = None
         self.adapt(handshakes=handshakes, known_hosts=known_hosts)
         self._given_up: dict[ConnId, None] = {}  # dials that are cancelled, and whose look-ups go on
-        self._told_at = -inf  # when it was logged last that there were too many
         self._answer = answer
         self._stopping = False
         self._draining = False
@@ -100,7 +99,7 @@ class AnyioDriver(Door):
     def adapt(self, *, handshakes: int | None, known_hosts: Collection[str]) -> None:
         """The engine has new settings: replace what the constructor was told of them. The next dial reads the files
         with certificates of providers anew."""
-        self._most_handshakes = inf if handshakes is None else handshakes
+        self._handshakes.most = inf if handshakes is None else handshakes
         self._known_hosts = known_hosts
         if self._resolver is not None:
             self._resolver.know(known_hosts)
@@ -228,21 +227,10 @@ class AnyioDriver(Door):
                 local = local_address(client)
                 if context is None:
                     self._open_client(client, peer, local, None)
-                elif self._may_shake_hands():
+                elif self._handshakes.begin():
                     self._spawn(self._accept_tls, client, peer, local, context)
                 else:
                     close_socket(client, reset=True)
-
-    def _may_shake_hands(self) -> bool:
-        """Count one more TLS handshake, if it may begin."""
-        if self._handshakes < self._most_handshakes:
-            self._handshakes += 1
-            return True
-        now = self._clock()
-        if now - self._told_at >= 60:
-            self._told_at = now
-            logger.warning("closed a client: %d TLS handshakes run already", self._handshakes)
-        return False
 
     async def _accept_tls(self, sock: ByteSocket, peer: str, local: str | None, context: ssl.SSLContext) -> None:
         pipe = TlsPipe(context, server_side=True)
@@ -255,7 +243,7 @@ class AnyioDriver(Door):
         except OSError as exc:
             logger.debug("no TLS with %s: %s", peer, failure_text(exc))
         finally:
-            self._handshakes -= 1
+            self._handshakes.end()
             if not opened:
                 sock.close()
 

@@ -79,7 +79,7 @@ class ProtocolDriver(AnyioDriver):
                 sock.close()
             elif context is None:
                 self._open_client(sock, peer, local, None)
-            elif self._may_shake_hands():
+            elif self._handshakes.begin():
                 sock.pause()
                 self._spawn(self._accept_tls, sock, peer, local, context)
             else:

@@ -97,12 +97,12 @@ async def test_the_driver_learns_what_is_its_part(driver: DriverName, anyio_back
     async with served(driver=driver) as gateway:
         own = {"custom-new": ProviderSettings(base_url="https://new.test/v1")}
         gateway.reconfigure(settings(providers=own, limits=Limits(connections=20)))
-        few, resolver = gateway.driver._most_handshakes, gateway.driver._resolver
+        few, resolver = gateway.driver._handshakes.most, gateway.driver._resolver
         assert resolver is not None
         assert "new.test" in resolver._known
         gateway.reconfigure(settings(limits=Limits(connections=10)))
         assert "new.test" not in resolver._known
-        assert gateway.driver._most_handshakes >= few
+        assert gateway.driver._handshakes.most >= few
 
 
 async def test_the_certificates_of_a_provider_are_read_anew(tmp_path: Path) -> None:
