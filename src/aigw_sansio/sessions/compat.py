@@ -90,13 +90,15 @@ def translate_step(
     given: GivenMedia | None = None,
     rows: Mapping[str, Provider] = NO_ROWS,
     translator: Translator | None = None,
+    wanted: Sequence[str] | None = None,
 ) -> CompatStep | MediaWanted | Fault:
     """The step for the provider that the model of ``step`` names, or why there is none.
 
     ``settings`` of the providers, by slug. ``is_secret``: whether a text must not be quoted. ``given``: media that the
     host gave already; ``None`` if it is not to be asked. ``rows``: the host's own providers, by slug.
-    ``translator``: without one only a provider that speaks the client's format can be asked. Next, build its call, and
-    then its :func:`answer_plan`; or have the media fetched, and call this again with them.
+    ``translator``: without one only a provider that speaks the client's format can be asked. ``wanted``: the
+    URLs of :class:`MediaWanted`, if it was said already for this step. Next, build its call, and then its
+    :func:`answer_plan`; or have the media fetched, and call this again with them.
     """
     client_format = CLIENT_ENDPOINTS.get(_VERSION.sub("", step.endpoint, count=1))
     if client_format is None:
@@ -138,10 +140,10 @@ def translate_step(
     if isinstance(read, Refused):
         return refuse(f"request.query.{read.field}:", read.why)
     prompt = msgspec.structs.replace(read[0], model=target.model)
-    written = _write(translator, prompt, target.format, given)
+    written = _write(translator, prompt, target.format, given, wanted)
     if isinstance(written, Refused):
         return refuse(f"request.query cannot be asked of {target.provider}:", f"{written.field}: {written.why}")
-    request, losses, media_bytes, wanted = written
+    request, losses, media_bytes, missing = written
     try:
         query = msgspec.json.encode(request.body)
     except _NOT_WRITABLE:
@@ -158,7 +160,7 @@ def translate_step(
         media_bytes=media_bytes,
         translator=translator,
     )
-    return MediaWanted(wanted, translated) if wanted else translated
+    return MediaWanted(missing, translated) if missing else translated
 
 
 class _Written(NamedTuple):
@@ -170,17 +172,23 @@ class _Written(NamedTuple):
     wanted: tuple[str, ...] = ()
 
 
-def _write(translator: Translator, prompt: Prompt, target: str, given: GivenMedia | None) -> _Written | Refused:
-    """``prompt`` for a provider that speaks ``target``, with the media that it takes no URLs of."""
+def _write(
+    translator: Translator, prompt: Prompt, target: str, given: GivenMedia | None, wanted: Sequence[str] | None
+) -> _Written | Refused:
+    """``prompt`` for a provider that speaks ``target``, with the media that it takes no URLs of. To find out which
+    those are, each is tried, unless ``wanted`` tells it."""
     written = translator.write_request(prompt, target)
     if not isinstance(written, Refused):
         return _Written(*written)
-    found = {} if given is None else {**translator.stand_ins(prompt, target)}
-    if given is None or not found:
+    found: dict[str, Blob] = {}
+    if given is not None and wanted is None:
+        found = {**translator.stand_ins(prompt, target)}
+        wanted = tuple(found)
+    if given is None or not wanted:
         return written
-    missing = tuple(url for url in found if url not in given)
+    missing = tuple(url for url in wanted if url not in given)
     if not missing:
-        for url in found:
+        for url in wanted:
             content = given[url]
             if not isinstance(content, Blob):
                 return Refused(written.field, f"{written.why} {content}")

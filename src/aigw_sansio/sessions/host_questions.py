@@ -18,7 +18,7 @@ from ..faults import Fault
 from ..ids import AskId
 from ..prompt import Blob
 from .compat import NOTHING_GIVEN, GivenMedia
-from .planner import NO_KEYS, ClientInfo, Draft, FoundKeys, memory_of
+from .planner import NO_KEYS, NOTHING_WANTED, ClientInfo, Draft, FoundKeys, WantedMedia, memory_of
 
 
 class PendingCreate(NamedTuple):
@@ -26,7 +26,7 @@ class PendingCreate(NamedTuple):
     ``client``: with the settings that hold for it, whatever they become.
 
     ``plan``: its plan or the draft of one, while the host is asked about that. ``keys`` and ``media``: what the host
-    has found and given for it.
+    has found and given for it; ``wanted``: the media that its steps want.
     """
 
     create: Create
@@ -37,6 +37,7 @@ class PendingCreate(NamedTuple):
     plan: Sequence[PlannedStep] | Draft | None = None
     keys: FoundKeys = NO_KEYS
     media: GivenMedia = NOTHING_GIVEN
+    wanted: WantedMedia = NOTHING_WANTED
 
 
 class _Waiting:

@@ -104,6 +104,7 @@ class Intake:
             pending.create.steps,
             now,
             given=pending.media,
+            wanted=pending.wanted,
             keys=pending.keys,
             parts=self._parts,
             log_id=pending.log_id,
@@ -143,7 +144,7 @@ class Intake:
         if isinstance(planned, Draft):
             fault = self._limits.refuse_fetches(len(planned.urls))
             if fault is None:
-                self.questions.fetch(pending, planned.urls, now)
+                self.questions.fetch(pending._replace(wanted=planned.wanted), planned.urls, now)
             else:
                 self._decided(pending, fault, now)
         elif isinstance(planned, Fault):

@@ -35,13 +35,18 @@ from .transforms import transform_step
 FoundKeys = Mapping[int, tuple[str, Key]]
 NO_KEYS: Final[FoundKeys] = {}
 
+#: The URLs of media that steps want, by step: what was found out for a :class:`Draft`.
+WantedMedia = Mapping[int, Sequence[str]]
+NOTHING_WANTED: Final[WantedMedia] = {}
+
 
 class Draft(NamedTuple):
     """A plan that must not be sent: in its ``steps``, something else stands for the media at ``urls``, which the host
-    must give first. It tells where each step would go."""
+    must give first. It tells where each step would go. ``wanted``: the URLs by step."""
 
     steps: Sequence[PlannedStep]
     urls: Sequence[str]
+    wanted: WantedMedia = NOTHING_WANTED
 
 
 class ClientInfo(NamedTuple):
@@ -129,24 +134,40 @@ def plan(
     now: float,
     *,
     given: GivenMedia = NOTHING_GIVEN,
+    wanted: WantedMedia = NOTHING_WANTED,
     keys: FoundKeys = NO_KEYS,
     parts: Parts = NO_PARTS,
     log_id: str = "",
 ) -> list[PlannedStep] | Draft | Fault:
     """The plan of every step, or why one of them cannot run, or a draft: the host must give media first. ``given``: the
-    media that it gave. ``keys``: those that it found. ``parts``: its own. ``log_id``: of the exchange."""
+    media that it gave. ``wanted``: those of the draft for which it gave them. ``keys``: those that it found. ``parts``:
+    its own. ``log_id``: of the exchange."""
     planned: list[PlannedStep] = []
-    wanted: dict[str, None] = {}
+    missing: dict[int, Sequence[str]] = {}
     for index, step in enumerate(steps):
-        one = _plan_step(services, client, step, now, given=given, found=keys.get(index), parts=parts, log_id=log_id)
+        one = _plan_step(
+            services,
+            client,
+            step,
+            now,
+            given=given,
+            wanted=wanted.get(index),
+            found=keys.get(index),
+            parts=parts,
+            log_id=log_id,
+        )
         if not isinstance(one, Fault):
             planned.append(one.step)
-            wanted |= dict.fromkeys(one.wanted)
+            if one.wanted:
+                missing[index] = one.wanted
         elif len(steps) == 1:
             return one
         else:
             return msgspec.structs.replace(one, detail=name_step(index) + one.detail)
-    return Draft(planned, tuple(wanted)) if wanted else planned
+    if not missing:
+        return planned
+    urls = dict.fromkeys([url for those in missing.values() for url in those])
+    return Draft(planned, tuple(urls), missing)
 
 
 def steps_of(planned: Sequence[PlannedStep] | Draft) -> Sequence[PlannedStep]:
@@ -176,6 +197,7 @@ def _plan_step(
     now: float,
     *,
     given: GivenMedia,
+    wanted: Sequence[str] | None,
     found: tuple[str, Key] | None,
     parts: Parts,
     log_id: str,
@@ -205,15 +227,15 @@ def _plan_step(
     own_tokens = own_token_check(services.own_tokens, client.settings, [client.token, *shown])
     known = given if client.settings.fetch_media else None
     compat = (
-        translate_step(step, providers, own_tokens, known, parts.rows, parts.translator)
+        translate_step(step, providers, own_tokens, known, parts.rows, parts.translator, wanted)
         if step.provider == COMPAT
         else None
     )
     if isinstance(compat, Fault):
         return compat
-    wanted: Sequence[str] = ()
+    missing: Sequence[str] = ()
     if isinstance(compat, MediaWanted):
-        wanted, compat = compat.urls, compat.draft
+        missing, compat = compat.urls, compat.draft
     if compat is not None:
         step = compat.step
     changed = transform_step(services, parts, step, log_id)
@@ -250,7 +272,7 @@ def _plan_step(
     if grown:  # what a transform adds is held as long as the request
         answer = answer._replace(memory=answer.memory + grown)
     reading = parts.reading(call.provider, call.format)
-    return _Planned(PlannedStep(call=call, policy=policy, answer=answer, reading=reading, record=record), wanted)
+    return _Planned(PlannedStep(call=call, policy=policy, answer=answer, reading=reading, record=record), missing)
 
 
 def step_tokens(step: Step) -> list[Secret]:

@@ -2,12 +2,15 @@
 
 import gc
 import json
+from collections.abc import Mapping
+from typing import cast
 
 import pytest
 from tests.rigs.core_rig import Rig
 from tests.rigs.parts import TRANSLATES
 from tests.rigs.steps import client, step
 
+from aigw_sansio import translate
 from aigw_sansio.config import GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.dialects.commands import Create, Step
 from aigw_sansio.effects import (
@@ -25,6 +28,9 @@ from aigw_sansio.effects import (
 from aigw_sansio.events import RequestDenied
 from aigw_sansio.faults import Denial, Fault, FaultKind
 from aigw_sansio.ids import AskId
+from aigw_sansio.parts.parts import Parts
+from aigw_sansio.parts.translator import Translator
+from aigw_sansio.prompt import Blob, Prompt
 from aigw_sansio.secret import Secret
 from aigw_sansio.sessions.client_limits import ClientLimits
 from aigw_sansio.sessions.host_questions import PendingCreate
@@ -37,14 +43,16 @@ TOKEN = [("cf-aig-authorization", "theirs")]
 class Session(Rig):
     """Keeps what its intake decides, and the questions as words."""
 
-    def __init__(self, settings: GatewaySettings = ASKS, **providers: ProviderSettings) -> None:
+    def __init__(
+        self, settings: GatewaySettings = ASKS, parts: Parts = TRANSLATES, **providers: ProviderSettings
+    ) -> None:
         few = Limits(fetches_at_once_per_client=2, request_bytes_per_connection=4000)
         super().__init__(timeouts=Timeouts(ask_s=5.0), limits=few, providers=providers)
         self.decided: list[tuple[PendingCreate, Outcome]] = []
         self.left: list[float] = []
         limits = ClientLimits(self.services)
         self.client = client(settings, services=self.services)
-        self.intake = Intake(self.services, limits, 7, parts=TRANSLATES, decided=self._decided, waits=self.left.append)
+        self.intake = Intake(self.services, limits, 7, parts=parts, decided=self._decided, waits=self.left.append)
         self.asked: list[str] = []
         self.questions: list[Question] = []
         self.next = 0
@@ -169,6 +177,8 @@ def test_what_a_plan_keeps_counts_while_the_host_is_asked() -> None:
 
 SEES = GatewaySettings(ask=("admit", "find_key"), fetch_media=True)
 PNG = FetchedMedia(b"png", "image/png")
+PICTURE = {"type": "image_url", "image_url": {"url": "https://x.test/1"}}
+SENT_AS_URL = json.dumps({"model": "mistral/m", "messages": [{"role": "user", "content": [PICTURE]}]}).encode()
 
 
 def look(*names: str) -> Step:
@@ -197,6 +207,33 @@ def test_media_are_fetched_for_a_request_that_is_admitted_and_has_its_keys() -> 
     assert dict(request.headers)[b"x-goog-api-key"] == b"found-key"
     assert pending.size == 100 + planned[0].answer.memory
     assert session.intake.questions.size == 0
+
+
+class Probing:
+    """The translator, which counts how often it is asked what a target wants."""
+
+    def __init__(self) -> None:
+        self.probes = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(translate, name)
+
+    def stand_ins(self, prompt: Prompt, target: str) -> Mapping[str, Blob]:
+        self.probes += 1
+        return translate.stand_ins(prompt, target)
+
+
+def test_which_media_a_step_wants_is_found_out_before_they_are_fetched() -> None:
+    probing = Probing()
+    session = Session(GatewaySettings(fetch_media=True), Parts(translator=cast(Translator, probing)))
+    session.take(look("1"), step("compat", query=SENT_AS_URL), look("1"))
+    assert probing.probes == 2
+    session.answer(PNG)
+    assert probing.probes == 2
+    ((_, planned),) = session.decided
+    assert isinstance(planned, list)
+    assert [b"cG5n" in one.call.request.body for one in planned] == [True, False, True]
+    assert b"https://x.test/1" in planned[1].call.request.body, "its provider takes the URL"
 
 
 def test_a_denied_request_costs_no_fetch() -> None:
