@@ -262,6 +262,16 @@ class Recorder:
         """See :meth:`.Gateway.next_timeout`. It changes nothing and is not recorded."""
         return self._gateway.next_timeout()
 
+    @property
+    def idle(self) -> bool:
+        """See :attr:`.Gateway.idle`."""
+        return self._gateway.idle
+
+    @property
+    def draining(self) -> bool:
+        """Whether :meth:`drain` was called."""
+        return self._gateway.draining
+
     def snapshot(self) -> dict[str, int]:
         """See :meth:`.Gateway.snapshot`. It changes nothing and is not recorded."""
         return self._gateway.snapshot()

@@ -20,6 +20,7 @@ from aigw_sansio import (
     Create,
     Engine,
     FindKey,
+    Gateway,
     GatewaySettings,
     HeaderFields,
     Key,
@@ -96,6 +97,16 @@ def test_a_line_cut_off_is_left_out() -> None:
 def test_an_empty_record() -> None:
     with pytest.raises(ValueError, match="empty"):
         replay([], CONFIG)
+
+
+def test_it_has_all_that_a_gateway_has() -> None:
+    lines: list[bytes] = []
+    recorder = Recorder(CONFIG, b"a seed of sixteen", 0.0, lines.append)
+    inner = {"open_universal", "open_realtime"}  # called from inside
+    assert not {name for name in dir(Gateway) if not name.startswith("_")} - inner - set(dir(recorder))
+    assert (recorder.idle, recorder.draining) == (True, False)
+    recorder.drain(1.0)
+    assert recorder.draining
 
 
 def test_answers_replay() -> None:
