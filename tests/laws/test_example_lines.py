@@ -11,6 +11,10 @@ PAGE = (ROOT / "tests" / "benchmarks" / "README.md").read_text(encoding="utf-8")
 EXAMPLES = ROOT / "tests" / "examples"
 #: Those that its page lists; other files there are the tests that run them.
 LISTED = re.findall(r"^\| \[(\w+)\]\(\1\.py\)", (EXAMPLES / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+#: A change of a few lines needs no change of the page.
+ROUGHLY = 0.15
+#: So many examples may be too new to stand there.
+NEW = 2
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
 
@@ -44,4 +48,7 @@ def test_the_lines_of_all_examples_are_told() -> None:
     row = re.compile(r"^\| \[(\w+)\]\(\.\./examples/\1\.py\) \| ([0-9]+) \|$", re.MULTILINE)
     told = {name: int(lines) for name, lines in row.findall(PAGE)}
     rows = "\n".join(f"| [{name}](../examples/{name}.py) | {lines} |" for name, lines in counted.items())
-    assert told == counted, f"its table must be\n{rows}"
+    wrong = {name for name, lines in told.items() if abs(lines - counted.get(name, 0)) > lines * ROUGHLY}
+    assert not [name for name in told if name not in counted], "no such example"
+    assert not wrong, f"its table must be about\n{rows}"
+    assert len(told) >= len(counted) - NEW, f"its table must be about\n{rows}"
