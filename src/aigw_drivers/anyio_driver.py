@@ -20,7 +20,7 @@ import anyio.from_thread
 import anyio.lowlevel
 from anyio.abc import TaskGroup, TaskStatus
 
-from aigw_sansio import Answer, Ask, Close, Connect, ConnId, Engine, Event, Question, Tunnel, Unavailable
+from aigw_sansio import Answer, Ask, Close, Connect, ConnId, Engine, Event, Keep, Question, Tunnel, Unavailable
 from aigw_sansio.effects import ANSWER_TYPES
 
 from .core.attached import ToldSocket
@@ -50,6 +50,11 @@ from .core.transfer import close_socket, logger, report
 #: Looks up what the engine asks for. An exception, or an answer of the wrong class, counts as ``Unavailable``.
 AnswerHandler: TypeAlias = Callable[[Question], Awaitable[Answer]]
 
+#: Keeps a response for later, or drops it. An exception is logged.
+KeepHandler: TypeAlias = Callable[[Keep], Awaitable[None]]
+
+_MOST_KEEPS = 64  #: responses that are on their way to where they are kept; more are dropped
+
 #: Seconds that a client has for its TLS handshake. The engine learns of the client only afterwards.
 HANDSHAKE_S = 10.0
 
@@ -68,7 +73,8 @@ class AnyioDriver(Door):
     called with each event, must return soon, and is logged if it raises. ``clock`` gives monotonic seconds; the engine
     sees no other time. ``handshakes``: how many TLS handshakes of clients may run at once; a client above it is closed
     at once, because the engine, which counts clients, does not know it yet. ``known_hosts``: names for whose look-ups
-    threads are kept free (:mod:`.core.resolver`).
+    threads are kept free (:mod:`.core.resolver`). ``keep`` keeps responses for which ``answer`` is asked later; without
+    it none is kept.
     """
 
     def __init__(
@@ -76,6 +82,7 @@ class AnyioDriver(Door):
         engine: Engine,
         *,
         answer: AnswerHandler | None = None,
+        keep: KeepHandler | None = None,
         on_event: Callable[[Event], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         handshakes: int | None = None,
@@ -88,6 +95,8 @@ class AnyioDriver(Door):
         self.adapt(handshakes=handshakes, known_hosts=known_hosts)
         self._given_up: dict[ConnId, None] = {}  # dials that are cancelled, and whose look-ups go on
         self._answer = answer
+        self._keep_handler = keep
+        self._keeps = 0  # that are under way
         self._stopping = False
         self._draining = False
         self._late: set[ConnId] = set()  # clients that came during the drain
@@ -378,11 +387,13 @@ class AnyioDriver(Door):
 
     # -- questions and time -------------------------------------------------------------------------------------
 
-    def _ask(self, ask: Ask) -> None:
-        if self._answer is None or self._stopping:
-            self._engine.answer(ask.id, Unavailable(), self._now)
+    def _ask(self, effect: Ask | Keep) -> None:
+        if isinstance(effect, Keep):
+            self._keep(effect)
+        elif self._answer is None or self._stopping:
+            self._engine.answer(effect.id, Unavailable(), self._now)
         else:
-            self._spawn(self._find_answer, ask, self._answer)
+            self._spawn(self._find_answer, effect, self._answer)
 
     async def _find_answer(self, ask: Ask, handler: AnswerHandler) -> None:
         value: Answer = Unavailable()
@@ -396,6 +407,23 @@ class AnyioDriver(Door):
             logger.error("the host answered %s with %s", name, type(value).__name__)
             value = Unavailable()
         self._call_engine(self._engine.answer, ask.id, value)
+
+    def _keep(self, effect: Keep) -> None:
+        if self._keep_handler is None or self._stopping:
+            return
+        if self._keeps >= _MOST_KEEPS:
+            logger.info("a response is not kept: %d others are still being kept", self._keeps)
+            return
+        self._keeps += 1
+        self._spawn(self._keep_response, effect, self._keep_handler)
+
+    async def _keep_response(self, effect: Keep, handler: KeepHandler) -> None:
+        try:
+            await handler(effect)
+        except Exception as exc:
+            report(exc, "Keep", culprit="the host")
+        finally:
+            self._keeps -= 1
 
     async def _keep_alarm(self, *, task_status: TaskStatus[None]) -> None:
         """The one alarm. An earlier deadline moves it; when it goes off, it asks for the next deadline."""

@@ -13,7 +13,7 @@ What there is
   values that are not allowed; each :class:`SettingError` in it says which, and what is.
 * Effects, for the driver to execute: :class:`Connect` (with :class:`Tls`; with a :class:`Proxy`, for which there is
   :class:`Tunnel`), :class:`Flush`, :class:`PauseReading`, :class:`ResumeReading`, :class:`Close`, :class:`Ask`,
-  :class:`Emit`, :class:`Continue`; ``Effect`` is any of them.
+  :class:`Keep`, :class:`Emit`, :class:`Continue`; ``Effect`` is any of them.
 * Clients without bytes, of a host that owns the WebSocket: :class:`MessageEngine` has their inputs, :class:`Message` is
   one message; their effects are :class:`Accept`, :class:`Refuse`, :class:`CloseMessages`.
 * Clients in the process of the gateway, without a socket: :class:`LocalEngine` has their inputs. A request is a
@@ -24,7 +24,8 @@ What there is
 * Questions (``Question``) and their answers (``Answer``): :class:`Authenticate` and :class:`Authenticated` (with an
   :class:`Allowance`), :class:`Admit` and :class:`Admitted` or :class:`Denied`, :class:`FindKey` and :class:`Key`,
   :class:`ReadMetrics` and :class:`Metrics`, :class:`Sign` and :class:`Signed`, :class:`FetchMedia` and
-  :class:`FetchedMedia`; :class:`Unavailable` answers each. :class:`HeaderFields` are header fields in them.
+  :class:`FetchedMedia`, :class:`LookUp` and :class:`Hit` (with the :class:`KeptResponse` of a :class:`Keep`) or
+  :class:`Miss`; :class:`Unavailable` answers each. :class:`HeaderFields` are header fields in them.
 * Events for the host: ``Event`` is any lifecycle event, from :class:`SessionOpened` to :class:`ProviderEventRead`;
   ``ProviderEvent`` is any event of a provider's response, from :class:`ResponseStarted` to :class:`Unrecognised`.
 * Parts of the host's own: :class:`Parts`, for a gateway. Rows of providers are :class:`Provider` with :class:`Route`,
@@ -114,9 +115,14 @@ from .effects import (
     FindKey,
     Flush,
     HeaderFields,
+    Hit,
+    Keep,
+    KeptResponse,
     Key,
+    LookUp,
     Message,
     Metrics,
+    Miss,
     PauseReading,
     Question,
     ReadMetrics,
@@ -222,16 +228,21 @@ __all__ = [
     "Gateway",
     "GatewaySettings",
     "HeaderFields",
+    "Hit",
     "ImageDelta",
+    "Keep",
+    "KeptResponse",
     "Key",
     "KeyLocation",
     "LifecycleEvent",
     "Limits",
     "LocalEngine",
     "LocalProtocolError",
+    "LookUp",
     "Message",
     "MessageEngine",
     "Metrics",
+    "Miss",
     "NativeCancelled",
     "NativeChunk",
     "NativeDone",

@@ -197,6 +197,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     fetches_at_once_per_client: int = 32  #: URLs of one client connection that the host is asked for
     signings_at_once: int = 1  #: questions to the host for a signature
     connections_per_address: int | None = None  #: of one IPv4 address or one IPv6 /64; trusted proxies do not count
+    cache_bytes: int = 4 * MIB  #: a response that is kept in the cache
+    recorded_bytes: int = 64 * MIB  #: all responses that are being recorded for the cache
 
     def __post_init__(self) -> None:
         check = Check(self, "limits")
@@ -234,6 +236,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     cancelled_s: float = 1.0  #: from a cancel until the exchange counts no more
     ask_s: float = 5.0  #: for the host's answer
     fetch_s: float = 30.0  #: for its answer to a question for media
+    look_up_s: float = 0.25  #: for its answer from the cache; then the request goes to its provider
     drain_s: float = 30.0  #: for running exchanges, when the gateway shuts down
 
     def __post_init__(self) -> None:
@@ -259,6 +262,8 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _METHOD: Final = "|".join(METHODS)
 _NO_METHOD: Final = f"is no method; allowed are {', '.join(METHODS)}"
+#: The shortest and the longest time for which a response may be kept, in seconds: a minute and 30 days.
+CACHE_TTL_S: Final = (60, 30 * 86400)
 _GATEWAY_NAME: Final = r"[A-Za-z0-9_-]{1,64}/[A-Za-z0-9_-]{1,64}"
 _PAGE_ORIGIN: Final = r"\*|null|[a-z][a-z0-9+.-]*://[^\s/?#@]+"
 _HOST: Final = r"\[[0-9A-Fa-f:.]+\]|[^\s/:?#@\[\]]+"
@@ -299,9 +304,14 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     #: About what the host is asked before a request goes to a provider: "admit" whether it may
     #: (:class:`~.effects.Admit`), "find_key" for its key (:class:`~.effects.FindKey`). Nothing: it costs nothing.
     ask: tuple[Policy, ...] = ()
+    cache_ttl: int = 0  #: seconds for which responses are kept; 0: only those of clients that ask for it
+    coalesce: bool = False  #: requests that the cache takes for one share one call while they run at the same time
 
     def __post_init__(self) -> None:
         check = Check(self, "gateway")
+        low, high = CACHE_TTL_S
+        if check.good("cache_ttl") and self.cache_ttl and not low <= self.cache_ttl <= high:
+            check.error(("cache_ttl",), f"is {self.cache_ttl}; allowed are 0 and {low} to {high}")
         check.form("tokens", _VISIBLE, "is not usable; allowed is printable ASCII without blanks")
         check.form("origins", _PAGE_ORIGIN, "is no origin; allowed is scheme://host[:port], 'null', or '*' for any")
         check.form("methods", _METHOD, _NO_METHOD)

@@ -345,12 +345,54 @@ class FetchedMedia(msgspec.Struct, frozen=True):
     __repr__ = without_content
 
 
+class KeptResponse(msgspec.Struct, frozen=True):
+    """A response of status 200: some fields of its head, names in lower case, and its body; no key of the gateway."""
+
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+    __repr__ = without_content
+
+
+class LookUp(msgspec.Struct, frozen=True):
+    """Is a response kept under ``key``? Answered by :class:`Hit` or :class:`Miss`; default: there is none.
+
+    Asked for a request that may be answered from the cache (client protocol, section 3.6), behind :class:`Admit`,
+    within ``look_up_s``. ``key`` is a hash, in hexadecimal digits, of all that matters for the answer, the gateway
+    included.
+    """
+
+    account: str
+    gateway: str
+    key: str
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """An answer to :class:`LookUp`: what came with :class:`Keep`, if its time is not over."""
+
+    response: KeptResponse
+
+
+class Miss(msgspec.Struct, frozen=True):
+    """An answer to :class:`LookUp`: nothing is kept under this key."""
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """Keep ``response`` for ``ttl_s`` seconds, for a later :class:`LookUp`. A host that keeps nothing drops it."""
+
+    account: str
+    gateway: str
+    key: str
+    ttl_s: int
+    response: KeptResponse
+
+
 class Unavailable(msgspec.Struct, frozen=True):
     """The host cannot answer, whatever the question: the core takes the question's default."""
 
 
-Question: TypeAlias = Authenticate | Admit | FindKey | ReadMetrics | Sign | FetchMedia
-Answer: TypeAlias = Authenticated | Admitted | Denied | Key | Metrics | Signed | FetchedMedia | Unavailable
+Question: TypeAlias = Authenticate | Admit | FindKey | ReadMetrics | Sign | FetchMedia | LookUp
+Answer: TypeAlias = Authenticated | Admitted | Denied | Key | Metrics | Signed | FetchedMedia | Hit | Miss | Unavailable
 
 #: The classes of the answers to each question; :class:`Unavailable` answers all.
 ANSWER_TYPES: dict[type[Question], tuple[type[Answer], ...]] = {
@@ -360,6 +402,7 @@ ANSWER_TYPES: dict[type[Question], tuple[type[Answer], ...]] = {
     ReadMetrics: (Metrics,),
     Sign: (Signed,),
     FetchMedia: (FetchedMedia,),
+    LookUp: (Hit, Miss),
 }
 
 
@@ -382,5 +425,16 @@ class Emit(msgspec.Struct, frozen=True):
 
 
 Effect: TypeAlias = (
-    Connect | Flush | PauseReading | ResumeReading | Close | Accept | Refuse | CloseMessages | Ask | Emit | Continue
+    Connect
+    | Flush
+    | PauseReading
+    | ResumeReading
+    | Close
+    | Accept
+    | Refuse
+    | CloseMessages
+    | Ask
+    | Keep
+    | Emit
+    | Continue
 )

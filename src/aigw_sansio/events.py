@@ -211,7 +211,7 @@ ProviderEvent: TypeAlias = (
 
 # Lifecycle events
 
-Reach: TypeAlias = Literal["dialled", "reused", "shared"]
+Reach: TypeAlias = Literal["dialled", "reused", "shared", "cached", "joined"]
 #: The protocol that a client speaks.
 SessionMode: TypeAlias = Literal["universal", "realtime", "native"]
 
@@ -336,7 +336,8 @@ class AttemptStarted(msgspec.Struct, frozen=True, tag_field="type", tag="attempt
 
 
 class AttemptConnected(msgspec.Struct, frozen=True, tag_field="type", tag="attempt.connected"):
-    """The attempt has its connection: dialled for it, reused after another, or shared with others (HTTP/2).
+    """The attempt has its connection: dialled for it, reused, or shared with others (HTTP/2). It needs none (``conn``
+    is 0) if its response was kept: ``cached``. ``joined``: it shares the call of a request alike.
 
     ``handshake_s``: how long the set-up of that connection took when it was dialled. For ``reused`` and ``shared`` this
     attempt saved that time. ``queue_s``: its wait without that.
@@ -385,6 +386,7 @@ class ExchangeEnded(RecordFields, frozen=True, tag_field="type", tag="exchange.e
 
     ``first_byte_s`` is the time to the last attempt's head, ``first_content_s`` to what the client is first shown.
     ``request_bytes`` and ``request_type`` are of the last step's body, ``content_type`` of the last response.
+    ``cached``: it made no call of its own.
     """
 
     session: int
@@ -403,6 +405,7 @@ class ExchangeEnded(RecordFields, frozen=True, tag_field="type", tag="exchange.e
     request_bytes: int = 0
     request_type: str | None = None
     content_type: str | None = None
+    cached: bool = False
 
 
 class PartFailed(msgspec.Struct, frozen=True, tag_field="type", tag="part.failed"):

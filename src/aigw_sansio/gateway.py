@@ -39,6 +39,7 @@ from .sessions.local_inputs import LocalInputs
 from .sessions.local_sessions import LocalSessions
 from .sessions.open_sessions import OpenSessions
 from .upstream.access_tokens import AuthorizingSource
+from .upstream.cache import CachingSource
 from .upstream.pool import Pool
 
 
@@ -75,7 +76,7 @@ class Gateway(LocalInputs[NativeItem]):
         self._sessions = OpenSessions(
             self._services,
             self._dialect,
-            source_of=self._source.of,
+            source_of=CachingSource(self._services, self._source.of).of,
             clients=self._clients,
             census=self._census,
             parts=parts,

@@ -215,7 +215,7 @@ MESSAGE_EFFECTS = {"Accept", "Refuse", "CloseMessages"}
 
 
 def test_these_are_the_effects() -> None:
-    of_bytes = {"Connect", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Continue"}
+    of_bytes = {"Connect", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Keep", "Emit", "Continue"}
     assert of_bytes | MESSAGE_EFFECTS == EFFECTS
 
 

@@ -57,6 +57,9 @@ class MemoryCall:
         self._source.said.append("cancel")
         self._over = True
 
+    def settle(self, now: float, *, good: bool) -> None:
+        self._source.said.append("good" if good else "bad")
+
     def release(self, now: float) -> None:
         assert not self._over, "released after its end was told"
         self._source.said.append("release")

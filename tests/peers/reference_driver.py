@@ -25,6 +25,9 @@ from aigw_sansio import (
     Emit,
     Engine,
     Flush,
+    Keep,
+    KeptResponse,
+    LookUp,
     PauseReading,
     ResumeReading,
 )
@@ -101,6 +104,9 @@ class PerfectDriver:
         self.links: dict[ConnId, Link] = {}
         self.output: list[Recorded] = []
         self.events: list[object] = []
+        #: The host's cache: what was kept, and the names that it was asked for.
+        self.kept: dict[str, KeptResponse] = {}
+        self.looked_up: dict[int, str] = {}
         self.on_bytes: Callable[[Link, bytes], None] | None = None
         self._cuts = cuts
         self._chance = random.Random(seed)
@@ -127,7 +133,7 @@ class PerfectDriver:
             self._executing = False
 
     def _check(self, effect: Effect) -> None:
-        if isinstance(effect, Emit | Ask):
+        if isinstance(effect, Emit | Ask | Keep):
             return
         if isinstance(effect, Continue):
             if self._work_is_left:
@@ -156,7 +162,12 @@ class PerfectDriver:
             self.output.append(Recorded("event", Seen(repr(effect.event))))
         elif isinstance(effect, Ask):
             question = effect.question
+            if isinstance(question, LookUp):
+                self.looked_up[effect.id] = question.key
             self.say("ask", f"#{effect.id} {type(question).__name__}")
+        elif isinstance(effect, Keep):
+            self.kept[effect.key] = effect.response
+            self.say("keep", f"{effect.ttl_s} s {len(effect.response.body)} bytes")
         elif isinstance(effect, Continue):
             self._work_is_left = True
         elif isinstance(effect, Connect):

@@ -35,8 +35,10 @@ from aigw_sansio.effects import (
     Denied,
     FetchedMedia,
     HeaderFields,
+    Hit,
     Key,
     Metrics,
+    Miss,
     Unavailable,
 )
 from aigw_sansio.errors import LocalProtocolError
@@ -268,13 +270,19 @@ class Run:
             self.driver.reconfigure(_config(self.settings))
         elif who == "answer":
             number, _, what = rest.partition(" ")
-            self.driver.answer(int(number.lstrip("#")), _answer(what))
+            asked = int(number.lstrip("#"))
+            self.driver.answer(asked, self._cached(asked) if what == "cached" else _answer(what))
         elif who.startswith("client"):
             self._client(who, rest, line.more)
         elif who.startswith("up#"):
             self._up(who[3:], rest, line.more)
         else:
             raise AssertionError(f"line {line.number}: who is {who!r}?")
+
+    def _cached(self, asked: int) -> Hit | Miss:
+        """What was kept under the name that a question asks for."""
+        kept = self.driver.kept.get(self.driver.looked_up[asked])
+        return Miss() if kept is None else Hit(kept)
 
     def _client(self, who: str, rest: str, more: list[str]) -> None:
         word, _, tail = rest.partition(" ")

@@ -23,6 +23,7 @@ from aigw_sansio import (
     Gateway,
     GatewaySettings,
     HeaderFields,
+    KeptResponse,
     Key,
     LocalEngine,
     MessageEngine,
@@ -145,6 +146,7 @@ class _Listener:
 SAMPLES: dict[object, object] = {
     bool: True, int: 403, float: 2.5, int | None: 3, Allowance: Allowance(exchanges=2), str: "\u20ac text", bytes: b"\x00\xff\xfe=", str | None: "name", float | None: 1.5,
     Create: Create("a", [Step("p", "e", headers=[("a", "b")], query=b"\x00\xff", config=StepConfig(response="both"))]),
+    KeptResponse: KeptResponse(((b"content-type", b"\xff"),), b"\x00\xff"),
     Sequence[str]: ["a", "b"], Sequence[tuple[bytes, bytes]]: [(b"name", b"\xff")],
 }  # fmt: skip
 ANSWER_CLASSES = [answer for answers in ANSWER_TYPES.values() for answer in answers if answer is not Key]

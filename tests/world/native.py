@@ -33,6 +33,7 @@ from aigw_sansio import (
     Flush,
     Gateway,
     GatewaySettings,
+    Keep,
     Limits,
     LocalProtocolError,
     NativeCancelled,
@@ -179,6 +180,8 @@ class NativeWorld:
         match effect:
             case Emit():
                 self.events.append(effect.event)
+            case Keep():
+                pass
             case Connect():
                 self.providers[effect.conn] = Provider()
             case Flush() if effect.conn in self.providers:

@@ -50,8 +50,13 @@ from aigw_sansio.effects import (
     FetchMedia,
     FindKey,
     Flush,
+    Hit,
+    Keep,
+    KeptResponse,
     Key,
+    LookUp,
     Metrics,
+    Miss,
     PauseReading,
     Unavailable,
 )
@@ -97,7 +102,7 @@ CONFIG: Final = Config(
     gateways={
         "local/default": GatewaySettings(compression="stream", fetch_media=True),
         "local/asks": GatewaySettings(authentication=True, compression="messages"),
-        "local/policy": GatewaySettings(ask=("admit", "find_key")),
+        "local/policy": GatewaySettings(ask=("admit", "find_key"), cache_ttl=60, coalesce=True),
     },
     providers={
         "custom-one": ProviderSettings(base_url="https://one.test", http2="off"),
@@ -187,6 +192,7 @@ class World:
         self.now = 1000.0
         self.pipes: dict[ConnId, Pipe] = {}
         self.asks: list[Ask] = []
+        self.kept: dict[str, KeptResponse] = {}
         self.admitted: dict[str, str] = {}  #: event ids by log id
         self.ended: Counter[str] = Counter()
         self.failures: dict[str, list[bool]] = {}  #: by log id, of each attempt that has ended: whether it failed
@@ -247,6 +253,9 @@ class World:
             if self.work_is_left:
                 raise LawBroken("Continue comes twice without a call of proceed between them")
             self.work_is_left = True
+            return
+        if isinstance(effect, Keep):
+            self.kept[effect.key] = effect.response
             return
         if isinstance(effect, Ask):
             if effect.deadline <= self.now:
@@ -1090,6 +1099,9 @@ class World:
             self._step("answer", AskId(ask.id), denied if much % 3 == 0 else Admitted())
         elif isinstance(ask.question, FindKey):
             self._step("answer", AskId(ask.id), found_key(ask.question))
+        elif isinstance(ask.question, LookUp):
+            found = self.kept.get(ask.question.key)
+            self._step("answer", AskId(ask.id), Miss() if found is None or much % 3 == 0 else Hit(found))
         elif isinstance(ask.question, FetchMedia):
             kind = ("text/plain", "application/pdf", "image/png")[much % 3]
             self._step("answer", AskId(ask.id), FetchedMedia(b"m" * (0, 9, 900, 5000)[much % 4], kind))

@@ -19,8 +19,12 @@ from aigw_sansio import (
     FetchedMedia,
     FetchMedia,
     FindKey,
+    Hit,
+    KeptResponse,
     Key,
+    LookUp,
     Metrics,
+    Miss,
     Question,
     ReadMetrics,
     Secret,
@@ -98,6 +102,8 @@ ANSWERED: list[tuple[Question, Answer]] = [
         FetchMedia(account="a", gateway="g", principal="me", url="https://media.test/1.png", limit=9),
         FetchedMedia(b"png", "image/png"),
     ),
+    (LookUp("a", "g", "kept"), Hit(KeptResponse(((b"content-type", b"text/plain"),), b"hello"))),
+    (LookUp("a", "g", "not kept"), Miss()),
 ]
 
 
@@ -114,6 +120,14 @@ class _AsksAll(ToyEngine):
 
     def on_answer(self, value: Answer) -> None:
         self.answers.append(value)
+
+
+class _Keeps(ToyEngine):
+    """Has what comes kept, and sends it back."""
+
+    def on_data(self, conn: ConnId, data: bytes) -> None:
+        self.keep(data)
+        self.send(conn, data)
 
 
 async def _answer_all(question: Question) -> Answer:
@@ -184,6 +198,13 @@ class TimeChecks(Rig):
             engine.wait_for("answer", times=len(ANSWERED))
         assert len(engine.answers) == len(ANSWERED)
         assert all(answer in engine.answers for _, answer in ANSWERED)
+
+    def test_what_is_to_be_kept_is_kept_or_dropped(self) -> None:
+        engine = _Keeps()
+        with self.running(engine) as host, self.connect(host) as client:
+            for data in (b"one", b"two"):
+                client.sendall(data)
+                assert read_exactly(client, 3) == data
 
     @pytest.mark.parametrize("handler", [_wrong, _never], ids=["wrong class", "too late"])
     def test_a_host_that_answers_badly(self, handler: AnswerHandler) -> None:

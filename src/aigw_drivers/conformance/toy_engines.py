@@ -22,6 +22,8 @@ from aigw_sansio import (
     Emit,
     Event,
     Flush,
+    Keep,
+    KeptResponse,
     PauseReading,
     Proxy,
     Question,
@@ -125,6 +127,10 @@ class ToyEngine:
         self.effects_waiting.append(
             Ask(ask_id, question, self.now + (self.patience_s if within_s is None else within_s))
         )
+
+    def keep(self, body: bytes) -> None:
+        response = KeptResponse((), body)
+        self.effects_waiting.append(Keep(account="a", gateway="g", key="name", ttl_s=60, response=response))
 
     def emit(self, event: Event) -> None:
         self.effects_waiting.append(Emit(event))

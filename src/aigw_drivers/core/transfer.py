@@ -32,6 +32,7 @@ from aigw_sansio import (
     Engine,
     Event,
     Flush,
+    Keep,
     PartFailed,
     PauseReading,
     ResumeReading,
@@ -46,7 +47,6 @@ logger = logging.getLogger("aigw.driver")
 
 #: A read under TLS is smaller by one record, because a record that began earlier may be completed by it.
 TLS_READ_SIZE = READ_SIZE - 16384
-
 #: A turn that has read so many bytes writes before it reads again, so that no output waits for long behind reads. Even
 #: a small read takes time: each read counts as so many bytes more.
 TURN_BYTES = 65536
@@ -76,8 +76,8 @@ class Transfer(ABC):
         """Begin to dial, or call :meth:`_on_dial_failed`."""
 
     @abstractmethod
-    def _ask(self, ask: Ask) -> None:
-        """Begin to look up the answer, or give it at once."""
+    def _ask(self, effect: Ask | Keep) -> None:
+        """Begin to look up the answer, or give it at once; begin to keep a response, or drop it."""
 
     @abstractmethod
     def _proceed_later(self) -> None:
@@ -197,7 +197,7 @@ class Transfer(ABC):
             case Connect(conn):
                 link = self._links[conn] = Link(conn)
                 self._connect(effect, link)
-            case Ask():
+            case Ask() | Keep():
                 self._ask(effect)
             case Continue():
                 self._work_is_left = True

@@ -114,7 +114,7 @@ class LocalExchange:
         self.metadata = Metadata(
             event_id=told.event_id,
             log_id=told.log_id,
-            cache_status="MISS",
+            cache_status="HIT" if told.cached else "MISS",
             step=str(told.step),
             content_type=told.content_type,
             status=told.status,

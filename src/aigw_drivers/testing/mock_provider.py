@@ -24,6 +24,7 @@ from aigw_sansio import (
     Emit,
     Engine,
     Flush,
+    Keep,
     PauseReading,
     ResumeReading,
 )
@@ -167,7 +168,7 @@ class MockedEngine:
                     self._todo.append(effect)
                 case Continue():
                     self._engine_has_work = True
-                case Ask() | Emit() | _:
+                case Ask() | Keep() | Emit() | _:
                     self._others.append(effect)
 
     def _settle(self, now: float) -> None:

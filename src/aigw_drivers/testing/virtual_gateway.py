@@ -22,6 +22,7 @@ from aigw_sansio import (
     Event,
     Flush,
     Gateway,
+    Keep,
     PauseReading,
     Question,
     Refuse,
@@ -59,6 +60,8 @@ class VirtualGateway:
         self.now = 0.0
         #: All events, in order.
         self.events: list[Event] = []
+        #: All responses that were to be kept, in order. ``answer`` may give them back as ``Hit``.
+        self.kept: list[Keep] = []
         self._engine = provider.over(self.gateway)
         self._answer = answer
         self._clients: dict[ConnId, VirtualClient] = {}
@@ -159,6 +162,8 @@ class VirtualGateway:
             case Ask(ask_id, question):
                 answer = Unavailable() if self._answer is None else self._answer(question)
                 self._engine.answer(ask_id, answer, self.now)
+            case Keep():
+                self.kept.append(effect)
             case Connect():
                 raise AssertionError("the mock provider lets no dial out")
             case (

@@ -19,7 +19,8 @@ class NativeMetadata(msgspec.Struct, frozen=True):
 
     ``step`` is the number of the step whose response is shown, from 0; ``attempts`` counts the requests to providers.
     ``charset`` is that of the response's text, if its head names one. ``headers`` are those fields of the provider's
-    head that clients see. ``notes`` say what the translation of the request lost.
+    head that clients see. ``notes`` say what the translation of the request lost. ``cached``: the response is that of
+    an earlier request, or of one that ran at the same time.
     """
 
     event_id: str
@@ -33,6 +34,7 @@ class NativeMetadata(msgspec.Struct, frozen=True):
     finish_reason: FinishReason | None = None
     headers: dict[str, str] | None = None
     notes: tuple[Note, ...] = ()
+    cached: bool = False
 
     __repr__ = without_content
 

@@ -142,7 +142,7 @@ class MemoryGuard:
         if not self._running:
             self._running = True
             self._left = self._census.connections()
-            self._total = 0
+            self._total = self._services.recorded_bytes
         self._services.watch_memory(self.weigh, _STEP_BYTES)
         self._go_on(now)
 

@@ -17,6 +17,7 @@ from ..effects import (
     Continue,
     Effect,
     Emit,
+    Keep,
     PauseReading,
     Question,
     ResumeReading,
@@ -68,6 +69,7 @@ class Services:
         "own_tokens",
         "proxies",
         "random",
+        "recorded_bytes",
         "requesters",
         "short_of_memory",
         "timers",
@@ -92,6 +94,8 @@ class Services:
         self.unweighed = NEVER
         #: More memory is held than may be.
         self.short_of_memory = False
+        #: Bytes of responses that are being recorded for the cache.
+        self.recorded_bytes = 0
         #: The clients with open sessions.
         self.requesters = Requesters()
         self.timers = Timers()
@@ -150,6 +154,10 @@ class Services:
     def emit(self, event: Event) -> None:
         """Emit ``event`` for the host."""
         self.effects.append(Emit(event))
+
+    def keep(self, effect: Keep) -> None:
+        """Emit ``effect``."""
+        self.effects.append(effect)
 
     def _emit_dial(self, effect: Connect) -> None:
         self.effects.append(effect)

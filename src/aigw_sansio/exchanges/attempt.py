@@ -5,7 +5,7 @@ section 3.2, "How a stream ends"), and that its provider is paused while the cli
 know: which attempt is next, and what the client is told.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from ..bodies.chunk import Chunk
 from ..config import Config
@@ -27,6 +27,7 @@ from .states import ExchangeInput
 PAUSED_BY_QUEUE, PAUSED_BY_BUDGET, _PAUSED_BY_TURN = 1, 2, 4
 #: While one of these holds, what comes is kept as it is.
 _KEEPS = PAUSED_BY_QUEUE | _PAUSED_BY_TURN
+_WITHOUT_A_CALL: Final = ("cached", "joined")  #: how a response is reached that is another request's
 
 
 class AttemptOwner(Protocol):
@@ -53,9 +54,9 @@ class Attempt:
 
     __slots__ = (
         "_call", "_complete", "_config", "_event_id", "_first_byte_s", "_first_byte_timer", "_grace_timer", "_idle_s",
-        "_idle_timer", "_log_id", "_number", "_open", "_owner", "_paused", "_pending_fault", "_placed", "_policy",
-        "_reading", "_running", "_sent", "_services", "_session", "_source", "_started", "_step", "_turns",
-        "buffered", "bytes_received", "response", "times",
+        "_idle_timer", "_judged", "_log_id", "_number", "_open", "_owner", "_paused", "_pending_fault", "_placed",
+        "_policy", "_reading", "_running", "_sent", "_services", "_session", "_source", "_started", "_step", "_turns",
+        "buffered", "bytes_received", "cached", "response", "times",
     )  # fmt: skip
 
     def __init__(
@@ -101,12 +102,15 @@ class Attempt:
         self._pending_fault: Fault | None = None  # the response failed, but the client may not have taken all of it
         self._started = now
         self._running: Call | None = None
+        self._judged: Call | None = None  # it wants to know whether its response was good
         self._first_byte_timer = services.timers.timer(self._on_first_byte_timeout)
         self._idle_timer = services.timers.timer(self._on_idle_timeout)
         self._grace_timer = services.timers.timer(self._on_grace_over)
         #: The response, once its head is in.
         self.response: ProviderResponse | None = None
         self.bytes_received = 0
+        #: Its response is that of another request's call.
+        self.cached = False
         #: Bytes of the response that are held in memory.
         self.buffered = 0
         #: How long its parts took, as far as it came.
@@ -129,8 +133,9 @@ class Attempt:
                 event_id=self._event_id,
             )
         )
-        self._running = self._source.open(call, self, connect_timeout_s=self._policy.connect_s)
-        self._running.start(now)
+        running = self._running = self._source.open(call, self, connect_timeout_s=self._policy.connect_s)
+        self._judged = running if call.cache is not None else None
+        running.start(now)
 
     def close(self, fault: Fault | None, now: float) -> None:
         """End the attempt. ``fault`` says why the response is not shown; ``None`` if it is. A call that still runs is
@@ -159,6 +164,9 @@ class Attempt:
         )
         response = self.response
         whole = response is not None and response.over and response.fault is None
+        if self._judged is not None:
+            judged, self._judged = self._judged, None
+            judged.settle(now, good=fault is None and response is not None and response.may_be_kept)
         if response is not None:
             response.close()
         call, self._running = self._running, None
@@ -203,6 +211,7 @@ class Attempt:
 
     def call_placed(self, placed: Placed, now: float) -> None:
         self._placed = True
+        self.cached = placed.reach in _WITHOUT_A_CALL
         self._owner.attempt_moved(ExchangeInput.PLACED)
         connect_s = placed.handshake_s if placed.reach == "dialled" else 0.0
         queue_s = max(0.0, now - self._started - connect_s)
@@ -227,7 +236,7 @@ class Attempt:
     def call_replaced(self, now: float) -> None:
         self._first_byte_timer.cancel()
         self._idle_timer.cancel()
-        self._placed = self._sent = False
+        self._placed = self._sent = self.cached = False
         self._owner.attempt_moved(ExchangeInput.REPLACED)
 
     def request_sent(self, now: float) -> None:

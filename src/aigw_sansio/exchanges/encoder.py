@@ -20,11 +20,12 @@ from .response import ProviderResponse
 
 class Progress(NamedTuple):
     """How far an exchange has come: the current step, from 0, and the number of attempts of all steps. ``notes`` say
-    what the translation of a step's request lost."""
+    what the translation of a step's request lost. ``cached``: the response is that of another request's call."""
 
     step: int
     attempts: int
     notes: tuple[Note, ...] = ()
+    cached: bool = False
 
 
 class FinalResponse(NamedTuple):

@@ -20,7 +20,7 @@ from .ports import Caller, Ending, ExchangeOutlet, MessageT, PlannedStep
 from .record import ExchangeRecord
 from .rejection import Rejection, fault_of, judge_whole, reject_stream, untold_end
 from .response import ProviderResponse
-from .retry import wants_another
+from .retry import wants_another, with_own_call
 from .source import Source
 from .states import EXCHANGE_TABLE, ExchangeInput, ExchangeState
 
@@ -38,7 +38,8 @@ class Exchange(Generic[MessageT]):
     __slots__ = (
         "_accounted", "_attempt", "_attempts", "_backoff_timer", "_chunks", "_config", "_encoder", "_last_response",
         "_machine", "_outlet", "_owner", "_paused", "_record", "_services", "_source", "_status", "_step", "_steps",
-        "_total_timer", "_tries", "_uncommitted", "_uncommitted_bytes", "event_id", "log_id", "request_bytes",
+        "_total_timer", "_tries", "_uncommitted", "_uncommitted_bytes", "_without_a_call", "event_id", "log_id",
+        "request_bytes",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +75,7 @@ class Exchange(Generic[MessageT]):
         self._step = 0
         self._attempts = 0  # of all steps
         self._tries = 0  # of the current step
+        self._without_a_call = 0  # ended attempts that needed none
         self._status: int | None = None  # the status that the client was told
         self._machine = Machine(EXCHANGE_TABLE, ExchangeState.PLACING)
         self._attempt: Attempt | None = None
@@ -167,7 +169,12 @@ class Exchange(Generic[MessageT]):
 
     @property
     def _progress(self) -> Progress:
-        return Progress(self._step, self._attempts)
+        cached = self._is_cached
+        return Progress(self._step, self._attempts - self._without_a_call - cached, cached=cached)
+
+    @property
+    def _is_cached(self) -> bool:
+        return self._attempt is not None and self._attempt.cached
 
     @property
     def _response(self) -> ProviderResponse | None:
@@ -315,11 +322,17 @@ class Exchange(Generic[MessageT]):
         response = self._response
         headers = response.headers if response is not None else []
         again, wait_s = wants_another(headers, fault, wait_s, self._services.unix_time(now))
+        cache = self._steps[self._step].call.cache
+        if cache is not None and self._is_cached and not cache.is_only_way:
+            # What was kept, or the call of another request, was no good: this one has not tried yet.
+            self._tries -= 1
+            self._steps = with_own_call(self._steps, self._step)
+            again = True
         self._clear_attempt()  # before the next attempt, which must not start with uncommitted messages of this one
         policy = self._steps[self._step].policy
         # A fault that is not retryable ends this step, not the exchange: the next step may be another provider.
         if again and self._may_repeat:
-            delay = max(policy.delay_before(self._tries + 1), wait_s)
+            delay = max(policy.delay_before(self._tries + 1), wait_s) if self._tries else 0.0
             self._machine.fire(ExchangeInput.RETRY_LATER)
             self._account()
             if delay > 0:
@@ -382,6 +395,7 @@ class Exchange(Generic[MessageT]):
                 self._record.content_type = response.content_type
             self._record.times = self._attempt.times
             self._record.bytes_received += self._attempt.bytes_received
+            self._without_a_call += self._attempt.cached
             self._attempt = None
         self._uncommitted, self._uncommitted_bytes = [], 0
 
@@ -399,6 +413,7 @@ class Exchange(Generic[MessageT]):
         self._machine.fire(ExchangeInput.END)  # first: ``ended`` is true for everything that is called from here on
         self._backoff_timer.close()
         self._total_timer.close()
+        cached = self._is_cached
         if self._attempt is not None:
             self._attempt.close(fault, now)
         self._clear_attempt()
@@ -413,10 +428,11 @@ class Exchange(Generic[MessageT]):
             by=by,
             status=self._status,
             step=self._step,
-            attempts=self._attempts,
+            attempts=self._attempts - self._without_a_call,
             fault=fault,
             usage=usage,
             chunks=self._chunks,
+            cached=cached,
         )
         self._steps = ()  # its last messages may be queued for long; nothing else is kept for them
         self._last_response = None

@@ -76,6 +76,7 @@ class ExchangeRecord:
         fault: Fault | None,
         usage: UsageReported | None,
         chunks: int,
+        cached: bool,
     ) -> None:
         """Emit ``ExchangeEnded``. ``last``: the last step that was tried."""
         caller, times, started = self.caller, self.times, self.started
@@ -101,6 +102,7 @@ class ExchangeRecord:
                 request_bytes=len(request.body),
                 request_type=types[0].partition(b";")[0].decode("latin-1")[:LONGEST] if types else None,
                 content_type=None if self.content_type is None else self.content_type[:LONGEST],
+                cached=cached,
                 account=caller.account,
                 gateway=caller.gateway,
                 principal=caller.principal,
@@ -115,6 +117,6 @@ class ExchangeRecord:
                 first_byte_s=None if times.head_at is None else times.head_at - started,
                 first_content_s=None if self.content_at is None else self.content_at - started,
                 record=last.record,
-                cost=None if prices is None else cost_of(prices, usage),
+                cost=None if prices is None else 0.0 if cached else cost_of(prices, usage),
             )
         )

@@ -44,39 +44,11 @@ class ProviderResponse:
     """
 
     __slots__ = (
-        "_asked",
-        "_broken",
-        "_coding",
-        "_decoder",
-        "_done",
-        "_failed",
-        "_finish_reason",
-        "_finished",
-        "_hidden",
-        "_last",
-        "_limits",
-        "_marker_search",
-        "_own",
-        "_reader",
-        "_said",
-        "_undecoded",
-        "_unreadable",
-        "buffered",
-        "charset",
-        "content_type",
-        "fault",
-        "framing",
-        "headers",
-        "known",
-        "meter",
-        "needs_data",
-        "notable",
-        "read_depth",
-        "search",
-        "status",
-        "unsearched",
-        "work",
-    )
+        "_asked", "_broken", "_coding", "_decoder", "_done", "_failed", "_finish_reason", "_finished", "_hidden",
+        "_last", "_limits", "_marker_search", "_own", "_reader", "_said", "_undecoded", "_unreadable", "buffered",
+        "charset", "content_type", "fault", "framing", "headers", "known", "meter", "needs_data", "notable",
+        "read_depth", "search", "status", "unsearched", "work",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -396,6 +368,14 @@ class ProviderResponse:
         if self.known and not self._finished and not self._failed:  # nothing that its format knows came at all
             events += self._note([ResponseFinished("unknown")])
         return events
+
+    @property
+    def may_be_kept(self) -> bool:
+        """Whether a response that was shown to its end may be shown again to others: it is no error, and told its own
+        end if its format has one."""
+        if self.status != 200 or self._failed or self._broken is not None or self._finish_reason == "unknown":
+            return False
+        return not (self.is_stream and self.known) or self.ended_well
 
     def failure(self, events: list[ProviderEvent]) -> ResponseFailed | None:
         """Why a response of status 2xx without content is none, if it is none (client protocol, section 3.3).

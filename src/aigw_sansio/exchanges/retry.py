@@ -1,15 +1,20 @@
-"""Which statuses are retried, whether the provider wants another try, and how long it asks to wait.
+"""Which statuses are retried, whether the provider wants another try, and how long it asks to wait; and what is tried
+behind a response that was no call of this request.
 
 Decides: the closed set of retried statuses, and how ``x-should-retry``, ``retry-after-ms`` and ``retry-after`` are read
 (RFC 9110 sections 5.6.7 and 10.2.3). Must not know: how often a step is tried.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
+
+import msgspec
 
 from ..faults import Fault
 from ..wires.heads import header_values
 from ..wires.http import Headers
+from .ports import PlannedStep
 
 #: The longest wait before another try of a step, in seconds; who asks for more is not tried again (client protocol,
 #: section 3.3).
@@ -96,3 +101,13 @@ def _days_since_1970(year: int, month: int, day: int) -> int:
     year -= month <= 2
     era_years = year * 365 + year // 4 - year // 100 + year // 400
     return era_years + (153 * ((month + 9) % 12) + 2) // 5 + day - 1 - 719468
+
+
+def with_own_call(steps: Sequence[PlannedStep], index: int) -> list[PlannedStep]:
+    """``steps``, of which the one at ``index`` must make its own call, whatever the cache has."""
+    changed = list(steps)
+    step = changed[index]
+    cache = step.call.cache
+    alone = None if cache is None else cache.alone()
+    changed[index] = step._replace(call=msgspec.structs.replace(step.call, cache=alone))
+    return changed

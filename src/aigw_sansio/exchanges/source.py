@@ -71,6 +71,11 @@ class Call(Protocol):
     def cancel(self, now: float) -> None:
         """Cancel the call, in any phase. The provider notices at once; the handler is told nothing more."""
 
+    def settle(self, now: float, *, good: bool) -> None:
+        """The response was judged: a source that keeps responses may keep it if it is ``good``. Called once for a
+        request that uses the cache, when its attempt ends: after the end of the response, or before the call is
+        cancelled or released. The handler may be told nothing more."""
+
     def release(self, now: float) -> None:
         """The response is complete, its transport is not: the source may read on for a while, so that it can use the
         connection again. The handler is told nothing more."""

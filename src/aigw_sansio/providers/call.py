@@ -30,6 +30,7 @@ from .auth import (
     refuse_chosen_host,
     take_key,
 )
+from .cache_use import CacheUse
 from .google_token import ServiceAccount
 from .headers import PASS_ORIGIN, encode_fields, forwarded, put_operators_fields, refuse
 from .hosts import Destination, find_destination, named_destination
@@ -57,6 +58,7 @@ class ProviderCall(msgspec.Struct, frozen=True):
     key: Literal["client", "stored", "none"] = "none"  #: whose key is in it
     #: The path that the client asked for: its endpoint, below the path of the server if it named one.
     endpoint: str = ""
+    cache: CacheUse | None = None  #: ``None``: the cache is not used
 
     def __repr__(self) -> str:
         path = self.request.target.partition(b"?")[0].decode("ascii")

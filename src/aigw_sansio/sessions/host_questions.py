@@ -1,8 +1,8 @@
 """Requests that wait for answers of the host before they begin: whether they may, with which keys, and for media.
 
-Decides: that the questions whose answers decide are asked one after the other, up to the first refusal, and media all
-at once; what is kept of media. Must not know: which questions there are, why media are needed, and what happens to a
-request afterwards.
+Decides: that the questions whose answers decide are asked one after the other, up to the first refusal or to a response
+that is kept, and media all at once; what is kept of media. Must not know: which questions there are, why media are
+needed, and what happens to a request afterwards.
 """
 
 from base64 import b64encode
@@ -11,12 +11,13 @@ from functools import partial
 from typing import NamedTuple
 
 from ..dialects.commands import Create
-from ..effects import Answer, FetchedMedia, FetchMedia, Question
+from ..effects import Answer, FetchedMedia, FetchMedia, LookUp, Question
 from ..engine.services import Services
 from ..exchanges.ports import PlannedStep
 from ..faults import Fault
 from ..ids import AskId
 from ..prompt import Blob
+from ..providers.cache_use import hit
 from .compat import NOTHING_GIVEN, GivenMedia
 from .planner import NO_KEYS, NOTHING_WANTED, ClientInfo, Draft, FoundKeys, WantedMedia, memory_of
 
@@ -68,9 +69,10 @@ class HostQuestions:
         overfull: Callable[[], Fault | None],
     ) -> None:
         """``refusal`` says why an answer refuses the request. ``checked`` is told once of each :meth:`check` that was
-        not withdrawn: its questions, and the fault, or all answers in the order of the questions; ``fetched`` of each
-        :meth:`fetch`: why its media may not be kept, if so. ``waits`` is told when another answer is waited for than
-        before. ``overfull`` is asked when media have come: why they are too many to be kept, if they are."""
+        not withdrawn: its questions, and the fault, or the answers in their order, all of them or up to a ``Hit``;
+        ``fetched`` of each :meth:`fetch`: why its media may not be kept, if so. ``waits`` is told when another answer
+        is waited for than before. ``overfull`` is asked when media have come: why they are too many to be kept, if they
+        are."""
         self._services = services
         self._refusal = refusal
         self._checked = checked
@@ -97,7 +99,9 @@ class HostQuestions:
         # No function inside of this one: compiled, it would be part of a cycle.
         waiting = self._waiting[pending.event_id] = _Waiting(pending)
         answered = partial(self._told, pending, questions, answers)
-        waiting.asks.append(self._services.ask(questions[len(answers)], answered, now))
+        question = questions[len(answers)]
+        within_s = self._services.config.timeouts.look_up_s if isinstance(question, LookUp) else None
+        waiting.asks.append(self._services.ask(question, answered, now, within_s=within_s))
 
     def _told(
         self, pending: PendingCreate, questions: Sequence[Question], answers: list[Answer], answer: Answer, now: float
@@ -107,7 +111,7 @@ class HostQuestions:
         answers.append(answer)
         if fault is not None:
             self._checked(pending, questions, fault, now)
-        elif len(answers) < len(questions):
+        elif len(answers) < len(questions) and hit(answer, self._services.config.limits) is None:
             self._ask(pending, questions, answers, now)
             self._waits(now)
         else:

@@ -1,6 +1,6 @@
 """The way of a request from its arrival to its plan.
 
-Decides: the order: the tokens in it, its plan, what the host says about the plan, then media that the plan needs. Must
+Decides: the order: the tokens in it, its plan, what the host says about the plan and what it has kept, then media. Must
 not know: dialects, and what becomes of a plan.
 
 The host is asked before anything is sent, about all steps: a step that is denied refuses the request, as a provider
@@ -11,12 +11,14 @@ request which is denied costs no fetch: until they have come, a draft of the pla
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from ..effects import Admit, Answer, Question
+from ..effects import Admit, Answer, KeptResponse, Question
 from ..engine.services import Services
 from ..events import RequestDenied
 from ..exchanges.ports import PlannedStep
 from ..faults import Denial, Fault
 from ..parts.parts import Parts
+from ..providers.cache_use import hit
+from .caching import looked_up, looks_up, with_hit
 from .client_limits import ClientLimits
 from .compat import given_bytes
 from .host_questions import HostQuestions, PendingCreate
@@ -91,10 +93,18 @@ class Intake:
             self._decided(pending, planned, now)
             return
         self._services.grow(memory_of(planned))
-        if client.settings.ask and (questions := policy_questions(client, steps, steps_of(planned), pending.log_id)):
+        if questions := self._questions_about(pending, planned):
             self.questions.check(pending._replace(plan=planned), questions, now)
         else:
             self._go(pending, planned, now)
+
+    def _questions_about(self, pending: PendingCreate, planned: Sequence[PlannedStep] | Draft) -> list[Question]:
+        """What the host is asked about a plan. What the answer to a draft depends on is not known yet."""
+        cache = None if isinstance(planned, Draft) else looks_up(planned)
+        client = pending.client
+        if cache is None and not client.settings.ask:
+            return []
+        return policy_questions(client, pending.create.steps, steps_of(planned), pending.log_id, cache)
 
     def _make(self, pending: PendingCreate, now: float) -> Sequence[PlannedStep] | Draft | Fault:
         """The plan, as far as the host has answered."""
@@ -120,11 +130,33 @@ class Intake:
     ) -> None:
         """The host lets the request go. With the keys that it has found, the plan is another one."""
         pending = pending._replace(plan=None)
+        found = hit(answers[-1], self._services.config.limits)
+        if found is not None and not isinstance(planned, Draft):
+            self._found(pending, planned, found, asked_all=len(answers) == len(questions), now=now)
+            return
+        made: Sequence[PlannedStep] | Draft | Fault = planned
         if keys := found_keys(pending.client, pending.create.steps, steps_of(planned), questions, answers):
             pending = pending._replace(keys=keys)
-            self._go(pending, self._make(pending, now), now)
-        else:
-            self._go(pending, planned, now)
+            made = self._make(pending, now)
+        self._go(pending, made if isinstance(made, Draft | Fault) else looked_up(made), now)
+
+    def _found(
+        self,
+        pending: PendingCreate,
+        planned: Sequence[PlannedStep],
+        found: KeptResponse,
+        *,
+        asked_all: bool,
+        now: float,
+    ) -> None:
+        """The answer to the first step is kept."""
+        size = len(found.body)
+        fault = self._limits.overfull(pending.size + size)
+        if fault is not None:
+            self._decided(pending, fault, now)
+            return
+        self._services.grow(size)
+        self._go(pending._replace(size=pending.size + size), with_hit(planned, found, asked_all=asked_all), now)
 
     def _fetched(self, pending: PendingCreate, fault: Fault | None, now: float) -> None:
         """The host gave media, or why there are none."""

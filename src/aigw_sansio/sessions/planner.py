@@ -15,6 +15,7 @@ from ..downstream.admission import Admitted, LetInBy
 from ..downstream.gateway_tokens import bearer_token, known_token, own_token_check
 from ..effects import Allowance, Key
 from ..engine.services import Services
+from ..exchanges.cache_wish import OLDER_NAMES
 from ..exchanges.policy import resolve_policy
 from ..exchanges.ports import AnswerPlan, Caller, PlannedStep
 from ..faults import Fault, FaultKind, Side
@@ -28,12 +29,14 @@ from ..providers.record_options import read_options
 from ..providers.trace_context import traceparent_of
 from ..quoting import quoted
 from ..secret import Secret
+from .caching import cache_use
 from .compat import NOTHING_GIVEN, GivenMedia, MediaWanted, answer_plan, list_models, translate_step
 from .transforms import transform_step
 
 #: Keys that the host has found, by step, each with the provider that it is for.
 FoundKeys = Mapping[int, tuple[str, Key]]
 NO_KEYS: Final[FoundKeys] = {}
+_OLDER_NAMES: Final = frozenset(name.encode() for name in OLDER_NAMES)
 
 #: The URLs of media that steps want, by step: what was found out for a :class:`Draft`.
 WantedMedia = Mapping[int, Sequence[str]]
@@ -58,7 +61,7 @@ class ClientInfo(NamedTuple):
     gateway: str
     settings: GatewaySettings
     config: Config  #: with the ``settings``
-    headers: Mapping[str, str]  #: the ``cf-aig-*`` fields, names in lower case, without the token
+    headers: Mapping[str, str]  #: the gateway's own fields, names in lower case, without the token
     principal: str | None
     subprotocol: str | None
     let_in_by: LetInBy = "nobody"
@@ -97,7 +100,7 @@ def client_info(admitted: Admitted, subprotocol: str | None) -> ClientInfo:
         headers={
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in request.headers
-            if name.startswith(b"cf-aig-") and name != b"cf-aig-authorization"
+            if (name.startswith(b"cf-aig-") and name != b"cf-aig-authorization") or name in _OLDER_NAMES
         },
         principal=admitted.principal,
         subprotocol=subprotocol,
@@ -220,11 +223,12 @@ def _plan_step(
     )
     if isinstance(record, Fault):
         return record
-    providers = settings_of(client.settings, client.config.providers)
+    stored = providers = settings_of(client.settings, client.config.providers)
     if found is not None:
         providers = with_key(providers, *found)
     shown = step_tokens(step) if client.settings.authentication else []
     own_tokens = own_token_check(services.own_tokens, client.settings, [client.token, *shown])
+    written = step.headers
     known = given if client.settings.fetch_media else None
     compat = (
         translate_step(step, providers, own_tokens, known, parts.rows, parts.translator, wanted)
@@ -268,6 +272,20 @@ def _plan_step(
     )
     if refused is not None:
         return refused
+    cache = cache_use(
+        (client.principal, client.account, client.gateway),
+        client.settings,
+        call,
+        step,
+        headers=written,
+        handshake=client.headers,
+        settings=stored,
+        own_tokens=own_tokens,
+    )
+    if isinstance(cache, Fault):
+        return cache
+    if cache is not None:
+        call = msgspec.structs.replace(call, cache=cache)
     answer = AnswerPlan() if compat is None else answer_plan(compat, call.format)
     if grown:  # what a transform adds is held as long as the request
         answer = answer._replace(memory=answer.memory + grown)

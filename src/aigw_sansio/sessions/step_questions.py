@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..dialects.commands import Step
 from ..downstream.gateway_tokens import known_token
 from ..downstream.policy_questions import admit, denial, find_key, wants_admission, wants_key
-from ..effects import Admit, Answer, Authenticate, Authenticated, FindKey, HeaderFields, Key, Question
+from ..effects import Admit, Answer, Authenticate, Authenticated, FindKey, HeaderFields, Key, LookUp, Question
 from ..exchanges.ports import PlannedStep
 from ..faults import Fault, FaultKind, Side
+from ..providers.cache_use import CacheUse
 from ..providers.named_model import named_model
 from .planner import ClientInfo, name_step, step_tokens
 
@@ -42,10 +43,17 @@ def token_questions(client: ClientInfo, steps: Sequence[Step]) -> list[Question]
 
 
 def policy_questions(
-    client: ClientInfo, steps: Sequence[Step], planned: Sequence[PlannedStep], log_id: str
+    client: ClientInfo,
+    steps: Sequence[Step],
+    planned: Sequence[PlannedStep],
+    log_id: str,
+    cache: CacheUse | None = None,
 ) -> list[Question]:
-    """Whether each step may go, then the keys of those that have no key of the client's. ``planned``: the plan of each
-    of ``steps``."""
+    """Whether each step may go; then, if ``cache`` is not ``None``, whether the answer to the first one is kept; then
+    the keys of those that have no key of the client's. ``planned``: the plan of each of ``steps``.
+
+    So who is not admitted gets nothing that is kept, and what is kept needs no key.
+    """
     asker = client.principal, client.account, client.gateway
     questions: list[Question] = []
     if wants_admission(client.settings):
@@ -62,6 +70,8 @@ def policy_questions(
                 step=index,
             )
             questions.append(question)
+    if cache is not None:
+        questions.append(LookUp(cache.account, cache.gateway, cache.key))
     for _, lookup in _lookups(client, steps, planned):
         if lookup not in questions:
             questions.append(lookup)

@@ -343,6 +343,10 @@ class _AuthorizedCall:
         else:
             self._tokens.withdraw(self._account, self._on_token, now)
 
+    def settle(self, now: float, *, good: bool) -> None:
+        if self._call is not None:
+            self._call.settle(now, good=good)
+
     def release(self, now: float) -> None:
         if self._call is not None:
             self._call.release(now)

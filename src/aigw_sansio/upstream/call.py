@@ -154,6 +154,9 @@ class UpstreamCall:
         else:
             self._pool.withdraw(self, now)
 
+    def settle(self, now: float, *, good: bool) -> None:
+        pass  # the pool keeps no response
+
     def release(self, now: float) -> None:
         if self.paused:
             self.resume(now)

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aigw_sansio.exchanges.retry import is_retried, retry_after_s, should_retry
+from aigw_sansio.effects import KeptResponse
+from aigw_sansio.exchanges.policy import Policy
+from aigw_sansio.exchanges.ports import PlannedStep
+from aigw_sansio.exchanges.retry import is_retried, retry_after_s, should_retry, with_own_call
+from aigw_sansio.origin import Origin
+from aigw_sansio.providers.cache_use import CacheUse
+from aigw_sansio.providers.call import ProviderCall
+from aigw_sansio.wires.http import Request
 
 NOW = calendar.timegm((2026, 2, 28, 23, 59, 58))
 
@@ -78,3 +85,19 @@ def test_a_year_of_two_digits_is_within_50_years(moment: datetime, days: int) ->
 def test_should_retry(value: bytes, wanted: bool | None) -> None:
     assert should_retry([(b"x-should-retry", value)]) is wanted
     assert should_retry([]) is None
+
+
+def test_a_step_that_must_make_its_own_call() -> None:
+    use = CacheUse("a", "g", "name", 60, shares=True, found=KeptResponse((), b""))
+    request = Request(b"POST", b"https", b"up.test", b"/v1", [], b"{}")
+    policy = Policy(10.0, None, 30.0, None, 1, 0.0, "constant", "raw")
+    steps = [
+        PlannedStep(
+            ProviderCall("openai", Origin("https", "up.test", 443), request, "unknown", False, cache=cache), policy
+        )
+        for cache in (use, use, None)
+    ]
+    changed = with_own_call(steps, 1)
+    assert [step.call.cache for step in changed] == [use, use.alone(), None]
+    assert use.alone() == CacheUse("a", "g", "name", 60, looks_up=False)
+    assert with_own_call(steps, 2) == steps

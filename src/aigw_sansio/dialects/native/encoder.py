@@ -114,6 +114,7 @@ class NativeEncoder(ResponseEncoder[NativeItem]):
             finish_reason=final.finish_reason,
             headers=shown_headers(final.headers),
             notes=progress.notes,
+            cached=progress.cached,
         )
         response = NativeResponse(self._event_id, metadata, final.body)
         return [*self.events(final.events), NativeItem(response, len(final.body) + _told(metadata))]
@@ -162,6 +163,7 @@ class NativeEncoder(ResponseEncoder[NativeItem]):
             finish_reason=finish_reason,
             headers=headers,
             notes=progress.notes,
+            cached=progress.cached,
         )
 
 

@@ -155,7 +155,7 @@ class UniversalEncoder(ResponseEncoder[bytes]):
         self, progress: Progress, response: ProviderResponse | None = None, usage: UsageReported | None = None
     ) -> messages.Metadata:
         metadata = messages.Metadata(
-            cache_status="MISS",
+            cache_status="HIT" if progress.cached else "MISS",
             event_id=self._event_id,
             log_id=self._log_id,
             step=str(progress.step),

@@ -1,0 +1,324 @@
+"""A response on its way to those who read it: all that has come, and who has read how far.
+
+Decides: what is recorded of a response and for how long, when its provider is paused, and whether it is kept. Must not
+know: why somebody reads it, and what its bytes mean; whoever reads it says whether it was good.
+
+Theory of operation. A call has one recording, which is its handler, and the recording has readers: the request that
+made the call, and those alike that joined it. Each reads at its own pace, from the beginning. While the recording may
+be kept, nothing of it is dropped, so a reader that takes nothing holds nobody back: the provider is paused when all of
+them are. A response that is too long to be kept is dropped as far as all have read it; then the slowest one decides.
+
+Only a response of status 200 is for more than one. If it turns out otherwise, or there is none, the readers that joined
+go and make their own calls, as if they had never read. Nobody waits for the end of a response.
+
+The end of one reader is nothing to the others. With the last one the call ends: it is released if somebody has read it
+to its good end, else cancelled.
+"""
+
+from typing import Final, Protocol
+
+from ..effects import Keep, KeptResponse
+from ..engine.services import Services
+from ..exchanges.source import Call, Placed, Source
+from ..faults import Fault
+from ..ids import ConnId
+from ..providers.cache_use import CacheUse
+from ..providers.call import ProviderCall
+from ..redaction import redactor
+from ..wires.heads import header_values
+from ..wires.http import Headers
+
+#: A kept response is read in pieces of this size, as bodies come from a socket.
+_PIECE: Final = 64 * 1024
+#: What stands for the connection of a response that was kept.
+_KEPT: Final = Placed(ConnId(0), "cached", 0.0)
+#: Fields of a head that are kept; of the others nobody knows whether they are still true. Names of requests tell the
+#: provider which one it was.
+_KEPT_FIELDS: Final = frozenset({b"content-type", b"content-disposition", b"request-id"})
+_KEPT_ENDING: Final = b"-request-id"
+
+
+class RecordingReader(Protocol):
+    """A reader, as its recording sees it."""
+
+    @property
+    def read(self) -> int:
+        """How many pieces it has taken."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether it takes nothing more for now."""
+
+    def advance(self, now: float) -> None:
+        """Something more has come."""
+
+    def activity(self, now: float) -> None:
+        """The provider sent bytes that are no part of the body."""
+
+    def replaced(self, now: float) -> None:
+        """The call is placed again."""
+
+    def diverge(self, now: float) -> None:
+        """This response is not for all that read it: make a call of your own. It is no reader any more."""
+
+
+class Recording:
+    """What has come of a response. One that was kept has come as a whole."""
+
+    __slots__ = ("ended", "fault", "first", "head", "pieces", "placed", "sent")
+
+    def __init__(self) -> None:
+        self.placed: Placed | None = None
+        #: The transport took the whole request.
+        self.sent = False
+        self.head: tuple[int, Headers] | None = None
+        #: The body from piece number ``first`` on.
+        self.pieces: list[bytes] = []
+        self.first = 0
+        self.ended = False
+        self.fault: Fault | None = None
+
+    @property
+    def added_keys(self) -> tuple[bytes, ...]:
+        """See :attr:`.Call.added_keys`."""
+        return ()
+
+    def reader_paused(self) -> None:
+        """A reader was paused."""
+
+    def flow(self, now: float) -> None:
+        """Something else has changed that may resume the provider: a reader was resumed, or joined."""
+
+    def judge(self, *, good: bool) -> None:
+        """A reader says whether the response was good."""
+
+    def withdraw(self, reader: RecordingReader, now: float, *, released: bool) -> None:
+        """``reader`` takes nothing more. ``released``: it has read the response to its end."""
+
+
+def kept_recording(kept: KeptResponse) -> Recording:
+    """The recording of a response that was kept."""
+    recording = Recording()
+    recording.placed = _KEPT
+    recording.sent = recording.ended = True
+    recording.head = 200, list(kept.headers)
+    body = kept.body
+    recording.pieces = [body[start : start + _PIECE] for start in range(0, len(body), _PIECE)]
+    return recording
+
+
+class Recordings:
+    """The calls that others may join, by the name of their response."""
+
+    __slots__ = ("_running",)
+
+    def __init__(self) -> None:
+        self._running: dict[str, RecordedCall] = {}
+
+    def find(self, key: str) -> "RecordedCall | None":
+        """The call that requests named ``key`` may join."""
+        return self._running.get(key)
+
+    def add(self, key: str, call: "RecordedCall") -> None:
+        """``call`` may be joined."""
+        self._running[key] = call
+
+    def remove(self, key: str, call: "RecordedCall") -> None:
+        """``call`` may not be joined any more."""
+        if self._running.get(key) is call:
+            del self._running[key]
+
+
+class RecordedCall(Recording):
+    """A call and what has come of its response. Implements ``ResponseHandler``. Call ``add`` and ``start`` next."""
+
+    __slots__ = (
+        "_call",
+        "_held",
+        "_keeps",
+        "_keys",
+        "_paused",
+        "_readers",
+        "_recordings",
+        "_released",
+        "_services",
+        "_use",
+    )
+
+    def __init__(self, services: Services, recordings: Recordings, request: ProviderCall, use: CacheUse) -> None:
+        super().__init__()
+        self._services = services
+        self._recordings = recordings
+        self._use = use
+        self._keys = request.stored_keys
+        self._call: Call | None = None
+        self._readers: list[RecordingReader] = []
+        self._held = 0  # bytes of ``pieces``
+        self._keeps = True  # it is complete so far, and may be kept
+        self._paused = False
+        self._released = False
+
+    def start(self, source: Source, request: ProviderCall, now: float, *, connect_timeout_s: float) -> None:
+        """Send ``request``."""
+        if self._use.shares and self._recordings.find(self._use.key) is None:
+            self._recordings.add(self._use.key, self)
+        self._call = source.open(request, self, connect_timeout_s=connect_timeout_s)
+        self._call.start(now)
+
+    def add(self, reader: RecordingReader) -> None:
+        """``reader`` reads it from now on. Call its ``advance`` next, if the call has been started."""
+        self._readers.append(reader)
+
+    # -- for readers --------------------------------------------------------------------------------------------
+
+    @property
+    def added_keys(self) -> tuple[bytes, ...]:
+        return () if self._call is None else self._call.added_keys
+
+    def reader_paused(self) -> None:
+        if self._holds_back and not self._paused and self._call is not None and self.placed is not None:
+            self._paused = True
+            self._call.pause()
+
+    def flow(self, now: float) -> None:
+        if self._holds_back:
+            self.reader_paused()
+        elif self._paused and self._call is not None:
+            self._paused = False
+            self._call.resume(now)
+
+    @property
+    def _holds_back(self) -> bool:
+        """Whether its readers want its provider to be paused."""
+        paused = [reader.paused for reader in self._readers]
+        return bool(paused) and (all(paused) if self._keeps else any(paused))
+
+    def judge(self, *, good: bool) -> None:
+        if not (good and self._keeps and self.head is not None):
+            return
+        self._keep_no_more()
+        body = b"".join(self.pieces)
+        headers = tuple((name, value) for name, value in self.head[1] if _is_kept(name))
+        if self._holds_a_key(body, headers):
+            return
+        use = self._use
+        kept = KeptResponse(headers, body)
+        self._services.keep(Keep(account=use.account, gateway=use.gateway, key=use.key, ttl_s=use.ttl_s, response=kept))
+
+    def withdraw(self, reader: RecordingReader, now: float, *, released: bool) -> None:
+        if reader not in self._readers:
+            return
+        self._readers.remove(reader)
+        self._released |= released
+        if self._readers:
+            self._trim()
+            self.flow(now)
+            return
+        self._keep_no_more()
+        self._services.recorded_bytes -= self._held
+        self._held = 0
+        self.pieces = []
+        call, self._call = self._call, None
+        if call is None:
+            return
+        if self._released:
+            call.release(now)
+        else:
+            call.cancel(now)
+
+    # -- ResponseHandler ----------------------------------------------------------------------------------------
+
+    def call_placed(self, placed: Placed, now: float) -> None:
+        self.placed = placed
+        self._tell(now)
+        self.flow(now)
+
+    def call_replaced(self, now: float) -> None:
+        self.placed = None
+        self.sent = self._paused = False
+        for reader in tuple(self._readers):
+            reader.replaced(now)
+
+    def request_sent(self, now: float) -> None:
+        self.sent = True
+        self._tell(now)
+
+    def response_activity(self, now: float) -> None:
+        for reader in tuple(self._readers):
+            reader.activity(now)
+
+    def response_head(self, status: int, headers: Headers, now: float) -> None:
+        self.head = status, headers
+        if self._call is not None:
+            self._keys += self._call.added_keys
+        # What is coded cannot be searched for keys. Providers are asked for no coding.
+        if status != 200 or header_values(headers, b"content-encoding"):
+            self._only_for_the_first(now)
+        self._tell(now)
+
+    def response_body(self, data: bytes, now: float) -> None:
+        self.pieces.append(data)
+        self._held += len(data)
+        services = self._services
+        services.recorded_bytes += len(data)
+        limits = services.config.limits
+        if self._keeps and (self._held > limits.cache_bytes or services.recorded_bytes > limits.recorded_bytes):
+            self._keep_no_more()
+        self._tell(now)
+        self._trim()
+        self.flow(now)
+
+    def response_end(self, now: float) -> None:
+        self._call = None
+        self.ended = True
+        self._tell(now)
+
+    def response_failed(self, fault: Fault, now: float) -> None:
+        self._call = None
+        self.fault = fault
+        if self.head is None:
+            self._only_for_the_first(now)
+        else:
+            self._keep_no_more()
+        self._tell(now)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _tell(self, now: float) -> None:
+        for reader in tuple(self._readers):
+            reader.advance(now)
+
+    def _only_for_the_first(self, now: float) -> None:
+        self._keep_no_more()
+        joined = self._readers[1:]
+        del self._readers[1:]
+        for reader in joined:
+            reader.diverge(now)
+
+    def _keep_no_more(self) -> None:
+        self._keeps = False
+        self._recordings.remove(self._use.key, self)
+
+    def _trim(self) -> None:
+        """Nobody needs what all have read."""
+        if self._keeps or not self._readers:
+            return
+        count = min(reader.read for reader in self._readers) - self.first
+        if count > 0:
+            size = sum(map(len, self.pieces[:count]))
+            del self.pieces[:count]
+            self.first += count
+            self._held -= size
+            self._services.recorded_bytes -= size
+
+    def _holds_a_key(self, body: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> bool:
+        """Whether the provider quotes a key of the gateway's: it would be hidden from this client, but is kept for
+        others."""
+        if not self._keys:
+            return False
+        hide = redactor(self._keys).hide_whole
+        return hide(body) != body or any(hide(value) != value for _, value in headers)
+
+
+def _is_kept(name: bytes) -> bool:
+    return name in _KEPT_FIELDS or name.endswith(_KEPT_ENDING)
