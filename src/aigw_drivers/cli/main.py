@@ -27,6 +27,7 @@ from ..core.printable import printable
 from ..core.sockets import listeners_on
 from ..server import concerns
 from ..server.files import unusable_files
+from ..server.reload import SettingsFile
 from ..server.service_manager import ServiceManager
 from ..server.settings import MAX_WORKERS, Settings, SettingsError, load_settings
 from .call import ask, target_of, told_at_the_end
@@ -146,18 +147,24 @@ def serve(
     settings = msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, **changes))
     manager, passed = _service_manager(console)
     settings = at_passed(settings, passed)
+    if passed:
+        changes |= {"host": settings.server.host, "port": settings.server.port}
     if config is None and not concerns.is_local(settings.server.host):
         console.tell("error", f"--host: {_NO_FILE}")
         raise typer.Exit(2)
     if settings.server.workers is not None and not can_fork():
         console.tell("error", "--workers: this system cannot fork; leave it out")
         raise typer.Exit(2)
+    file = None
+    if config is not None:
+        file = SettingsFile(config, os.environ, settings, options=changes, strict=strict)
     serving = Serving(
         settings=settings,
         driver=driver.value,
         loopback=config is None,
         manager=manager,
         passed=passed,
+        file=file,
         doubts=_judge(settings, config, console, strict=strict),
     )
     try:

@@ -10,6 +10,7 @@ import shlex
 import socket
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 import anyio
 import msgspec
@@ -19,6 +20,7 @@ from aigw_sansio.providers.registry import DEFAULT_SLUGS
 from ..core.printable import printable
 from ..core.sockets import address_text, listeners_on
 from ..server.concerns import is_local
+from ..server.reload import SettingsFile
 from ..server.serve import DriverName, Running, running, serve_until_signal, url_of
 from ..server.service_manager import ServiceManager
 from ..server.settings import Settings
@@ -38,6 +40,7 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     loopback: bool
     manager: ServiceManager
     passed: Sequence[socket.socket]
+    file: SettingsFile | None  #: it is read again at SIGHUP
     doubts: Sequence[str]  #: warnings, printed when it listens
 
     def here(self, console: Output) -> int:
@@ -45,15 +48,18 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
         begin_log("%(asctime)s %(name)s %(levelname)s %(message)s")
 
         async def main() -> None:
-            async with running(
-                self.settings, driver=self.driver, loopback=self.loopback, sockets=self.passed
-            ) as gateway:
-                self._greet(console, gateway.url)
-                self.manager.ready()
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(_stay_alive, self.manager)
-                    await serve_until_signal(gateway, on_drain=self.manager.stopping)
-                    tasks.cancel_scope.cancel()
+            async with (
+                running(self.settings, driver=self.driver, loopback=self.loopback, sockets=self.passed) as gateway,
+                anyio.create_task_group() as tasks,
+            ):
+                tasks.start_soon(_stay_alive, self.manager)
+                await serve_until_signal(
+                    gateway,
+                    on_start=partial(self._tell_started, console, gateway.url),
+                    on_drain=self.manager.stopping,
+                    on_reload=None if self.file is None else partial(self._reload, gateway, self.file),
+                )
+                tasks.cancel_scope.cancel()
             console.print("stopped")
 
         run(main)
@@ -68,17 +74,47 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
         (first, *_) = listeners_on(slots[0])
         url = url_of(first.socket, None if self.passed else server.host, secure=server.tls_certificate is not None)
 
+        file = self.file
+
         def work_at(place: Place) -> int:
-            run(lambda: work(place, self._running))
+            def take(gateway: Running, document: bytes) -> bool:
+                return file is not None and file.give(document, gateway.reconfigure)
+
+            run(lambda: work(place, self._running, take))
             return 0
 
-        supervisor = Supervisor(work_at, count, slots, manager=self.manager, on_ready=lambda: self._greet(console, url))
+        def read_again(file: SettingsFile) -> bytes | None:
+            document = file.read()
+            if document is not None:
+                file.give(document, lambda settings: None)  # for workers that are started later
+            return document
+
+        supervisor = Supervisor(
+            work_at,
+            count,
+            slots,
+            manager=self.manager,
+            on_ready=lambda: self._greet(console, url),
+            on_reload=None if file is None else partial(read_again, file),
+        )
         status = supervisor.run()
         console.print("stopped")
         return status
 
     def _running(self, place: Place) -> AbstractAsyncContextManager[Running]:
-        return running(self.settings, driver=self.driver, loopback=self.loopback, sockets=place.sockets)
+        settings = self.settings if self.file is None else self.file.settings  # a later worker has later ones
+        return running(settings, driver=self.driver, loopback=self.loopback, sockets=place.sockets)
+
+    def _tell_started(self, console: Output, url: str) -> None:
+        self._greet(console, url)
+        self.manager.ready()
+
+    def _reload(self, gateway: Running, file: SettingsFile) -> None:
+        self.manager.reloading()
+        document = file.read()
+        if document is not None:
+            file.give(document, gateway.reconfigure)
+        self.manager.ready()
 
     def _greet(self, console: Output, base: str) -> None:
         settings = self.settings

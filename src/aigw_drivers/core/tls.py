@@ -29,6 +29,8 @@ class ServerContext(ssl.SSLContext):
 
     #: The names of ALPN, best first.
     protocols: tuple[str, ...] = ()
+    #: Handshakes that begin from now on are done with this one; ``None``: with the context itself.
+    successor: "ServerContext | None" = None
 
 
 def server_context(certificate: str | Path, key: str | Path, alpn: tuple[str, ...] = ("http/1.1",)) -> ServerContext:
@@ -56,6 +58,11 @@ def client_context(ca_file: str | None = None, alpn: tuple[str, ...] = ()) -> ss
 def read_trust_anew() -> None:
     """The next contexts for dialling read their files again. Connections that are open keep theirs."""
     _client_context.cache_clear()
+
+
+def check_trust(ca_file: str) -> None:
+    """Raise :class:`OSError` if ``ca_file`` holds no certificates that could be trusted, as it is now."""
+    ssl.create_default_context(cafile=ca_file)
 
 
 @lru_cache(maxsize=64)
@@ -86,6 +93,8 @@ class TlsPipe:
     def __init__(self, context: ssl.SSLContext, *, server_side: bool, server_hostname: str | None = None) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
+        if server_side and isinstance(context, ServerContext):
+            context = context.successor or context
         self._object = context.wrap_bio(self._incoming, self._outgoing, server_side, server_hostname)
         self._protocols = context.protocols if server_side and isinstance(context, ServerContext) else ()
         self._hello = ClientHello() if self._protocols else None  # until it has come as a whole

@@ -3,7 +3,7 @@
 Decides: whether they can be used, in words for the operator. Must not know: when that is asked.
 """
 
-from ..core.tls import client_context, server_context
+from ..core.tls import check_trust, server_context
 from .settings import Settings
 
 
@@ -14,7 +14,7 @@ def unusable_files(settings: Settings) -> list[str]:
     problems = []
     for where, file in files.items():
         try:
-            client_context(file)
+            check_trust(file)
         except OSError as error:
             problems.append(f"{where} ({file}) holds no PEM certificates: {error}")
     if server.tls_certificate:

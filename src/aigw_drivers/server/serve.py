@@ -24,12 +24,12 @@ from aigw_sansio.providers.known_hosts import known_hosts
 from ..anyio_driver import AnswerHandler, AnyioDriver
 from ..asyncio_driver import ProtocolDriver, require_asyncio
 from ..core.sockets import Listener, address_text, listen, listeners_on
-from ..core.tls import server_context
+from ..core.tls import ServerContext, server_context
 from ..loopback import LoopbackProvider
 from .descriptors import handshakes_for, with_descriptors
 from .memory import with_memory
 from .security_log import SecurityLog
-from .settings import Settings, require_unchanged
+from .settings import ServerSettings, Settings, require_unchanged
 from .signatures import with_signatures
 from .translation import with_translation
 
@@ -40,6 +40,8 @@ DriverName: TypeAlias = Literal["anyio", "protocol"]
 
 #: Settings of the server that do not count if its sockets are the host's own.
 _OF_SOCKETS: Final = ("host", "port")
+#: Settings of a server that speaks TLS, and goes on to.
+_OF_TLS: Final = ("tls_certificate", "tls_key")
 
 
 class Running:
@@ -57,8 +59,10 @@ class Running:
         complete: Callable[[Settings], Config],
         parts: Parts,
         own_sockets: bool,
+        context: ServerContext | None,
     ) -> None:
-        """``complete`` makes of settings what the gateway gets. ``own_sockets``: the host gave them."""
+        """``complete`` makes of settings what the gateway gets. ``own_sockets``: the host gave them. ``context``: of
+        TLS."""
         self.url = url
         self.gateway = gateway
         self.driver = driver
@@ -67,14 +71,16 @@ class Running:
         self._complete = complete
         self._parts = parts
         self._own_sockets = own_sockets
+        self._context = context
         self._stopped = anyio.Event()
 
     def reconfigure(self, settings: Settings) -> None:
         """Take new settings, in the loop that serves. What begins from now on has them; see
-        :meth:`aigw_sansio.Gateway.reconfigure`.
+        :meth:`aigw_sansio.Gateway.reconfigure`. Certificates are read anew, from the same files or from others.
 
         Raises :class:`aigw_sansio.ConfigError` for what is wrong, and for what cannot change while it runs: its
-        address, its certificate and its workers. Then all is as it was.
+        address, its workers, and whether it speaks TLS; ``OSError`` for a certificate that cannot be used. Then all is
+        as it was.
         """
         self.driver.call(self._take, settings)
 
@@ -83,12 +89,19 @@ class Running:
         self.driver.call_from_thread(self._take, settings)
 
     def _take(self, settings: Settings, now: float) -> None:
-        require_unchanged(self.settings.server, settings.server, but=_OF_SOCKETS if self._own_sockets else ())
+        server = settings.server
+        but = {*(_OF_SOCKETS if self._own_sockets else ())}
+        if self._context is not None and server.tls_certificate is not None:
+            but.update(_OF_TLS)
+        require_unchanged(self.settings.server, server, but=but)
+        context = _context_of(server)
         config = self._complete(settings)
         self.gateway.reconfigure(config, now)  # may raise: until then nothing has changed
         self.driver.adapt(
             handshakes=handshakes_for(config.limits.connections), known_hosts=known_hosts(config, self._parts.rows)
         )
+        if self._context is not None:
+            self._context.successor = context
         self.settings = settings
 
     async def drain(self) -> None:
@@ -128,9 +141,7 @@ async def running(
     if driver == "protocol":
         require_asyncio()
     server = settings.server
-    context = None
-    if server.tls_certificate is not None:
-        context = server_context(server.tls_certificate, server.tls_key or server.tls_certificate, ("h2", "http/1.1"))
+    context = _context_of(server)
     async with AsyncExitStack() as stack:
         # before the task group, which would wrap the error in a group
         listeners = listeners_on(sockets, context) if sockets else listen(server.host, server.port, context)
@@ -163,12 +174,20 @@ async def running(
             complete=partial(_completed, own),
             parts=parts,
             own_sockets=bool(sockets),
+            context=context,
         )
         await tasks.start(run._serve, listeners)
         try:
             yield run
         finally:
             tasks.cancel_scope.cancel()
+
+
+def _context_of(server: ServerSettings) -> ServerContext | None:
+    """The context of its listeners; ``None`` without TLS. Raises ``OSError`` if its files cannot be used."""
+    if server.tls_certificate is None:
+        return None
+    return server_context(server.tls_certificate, server.tls_key or server.tls_certificate, ("h2", "http/1.1"))
 
 
 def _completed(own: Mapping[str, ProviderSettings], settings: Settings) -> Config:
@@ -189,12 +208,25 @@ def url_of(sock: socket.socket, host: str | None, *, secure: bool) -> str:
     return f"{'wss' if secure else 'ws'}://{shown}"
 
 
-async def serve_until_signal(running: Running, *, on_drain: Callable[[], None] = lambda: None) -> None:
-    """Serve until SIGINT or SIGTERM, then call ``on_drain`` and drain. A second signal ends it at once."""
+async def serve_until_signal(
+    running: Running,
+    *,
+    on_start: Callable[[], None] = lambda: None,
+    on_drain: Callable[[], None] = lambda: None,
+    on_reload: Callable[[], None] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then call ``on_drain`` and drain. A second signal ends it at once. ``on_start`` is
+    called when signals are waited for, ``on_reload`` at SIGHUP; without it that ends the process."""
+    wanted = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if on_reload is not None else [])]
     async with anyio.create_task_group() as tasks:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        with anyio.open_signal_receiver(*wanted) as signals:
+            on_start()
             draining = False
-            async for _ in signals:
+            async for number in signals:
+                if on_reload is not None and number == signal.SIGHUP:
+                    if not draining:
+                        on_reload()
+                    continue
                 if draining:
                     break
                 draining = True

@@ -25,7 +25,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final, NamedTuple, NoReturn
@@ -36,9 +36,11 @@ from .slots import Slots
 
 logger = logging.getLogger("aigw.serve")
 
-#: What a worker says: it accepts clients; it is alive.
+#: What a worker says: it accepts clients; it is alive; it has taken what it was told, or has not.
 READY: Final = b"r"
 ALIVE: Final = b"a"
+TAKEN: Final = b"t"
+KEPT: Final = b"k"
 
 #: A worker that lived for so many seconds may be started again at once.
 _QUICK_S: Final = 1.0
@@ -46,6 +48,8 @@ _QUICK_S: Final = 1.0
 _PAUSES_S: Final = (0.5, 30.0)
 #: A worker that was told twice to end has so many seconds for it.
 _KILL_S: Final = 5.0
+#: Seconds within which a worker must make room for news.
+_TELL_S: Final = 5.0
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 
@@ -55,10 +59,32 @@ class Place(NamedTuple):
     number: int
     #: Listening sockets. They are the worker's to close.
     sockets: list[socket.socket]
-    #: To the supervisor. The worker sends :data:`READY` once; the end of the stream means that the supervisor is gone.
+    #: To the supervisor. The worker sends :data:`READY` once, and :data:`TAKEN` or :data:`KEPT` for each news that it
+    #: reads (:class:`News`). The end of the stream means that the supervisor is gone.
     link: socket.socket
     #: It sends :data:`ALIVE` more often than every so many seconds; ``None``: never.
     alive_s: float | None
+
+
+class News:
+    """What the supervisor sends to its workers: byte strings, each behind its length in 4 bytes."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    @staticmethod
+    def packed(news: bytes) -> bytes:
+        """``news`` as it is sent."""
+        return len(news).to_bytes(4, "big") + news
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """What is complete with ``data``."""
+        self._data += data
+        found = []
+        while len(self._data) >= 4 and len(self._data) >= (end := 4 + int.from_bytes(self._data[:4], "big")):
+            found.append(bytes(self._data[4:end]))
+            del self._data[:end]
+        return found
 
 
 class _Worker:
@@ -80,12 +106,17 @@ class Supervisor:
         *,
         manager: ServiceManager,
         on_ready: Callable[[], None],
+        on_reload: Callable[[], bytes | None] | None = None,
     ) -> None:
         """``work`` returns the exit status of its process; SIGTERM tells it to drain, and again to stop at once.
-        ``on_ready`` is called once, when all ``count`` workers have been ready."""
+        ``on_ready`` is called once, when all ``count`` workers have been ready. ``on_reload`` is called at SIGHUP; what
+        it returns is sent to all workers, which say whether they take it. Without it, SIGHUP ends the process."""
         self._work, self._count, self._slots = work, count, slots
         self._manager = manager
         self._on_ready = on_ready
+        self._on_reload = on_reload
+        self._signals = (*_SIGNALS, *([signal.SIGHUP] if on_reload else []))
+        self._asked: dict[int, _Worker] = {}  # workers that have not said yet whether they take the news
         self._workers: dict[int, _Worker] = {}  # by number
         self._again: dict[int, float] = {}  # when a worker is to be started again
         self._pauses: dict[int, float] = {}  # how long each of them had to wait last
@@ -102,7 +133,7 @@ class Supervisor:
         Returns the exit status: 0, or 1 if a worker failed that was not started again."""
         gc.collect()
         gc.freeze()  # what is loaded now stays shared with the workers
-        with _signals_into(self._signals_in):
+        with _signals_into(self._signals_in, self._signals):
             self._signals_out.setblocking(False)
             self._selector.register(self._signals_out, selectors.EVENT_READ)
             for number in range(self._count):
@@ -135,7 +166,7 @@ class Supervisor:
         sys.stdout.flush()
         sys.stderr.flush()
         # Blocked until the worker has its own handlers: a signal between the two would be lost.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._signals)
         try:
             with no_thread_is_an_os_error():
                 pid = os.fork()
@@ -147,7 +178,7 @@ class Supervisor:
             self._pause(number)
             return
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)
             theirs.close()
         ours.setblocking(False)
         self._workers[number] = worker = _Worker(number, pid, ours, time.monotonic())
@@ -164,7 +195,7 @@ class Supervisor:
                 signal.signal(number_of_signal, signal.SIG_DFL)
             for ignored in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; the supervisor decides
                 signal.signal(ignored, signal.SIG_IGN)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)
             ours.close()
             for worker in self._workers.values():
                 worker.link.close()
@@ -185,9 +216,10 @@ class Supervisor:
 
     def _pause(self, number: int) -> None:
         """Start this worker again, but not at once."""
-        self._slots.give_up(number)
         first, longest = _PAUSES_S
         self._pauses[number] = pause = min(longest, 2 * self._pauses.get(number, first / 2))
+        if pause > first:  # its clients can wait no longer
+            self._slots.give_up(number)
         self._again[number] = time.monotonic() + pause
         logger.info("worker %d is started again in %g s", number, pause)
 
@@ -200,8 +232,37 @@ class Supervisor:
                     pid, status = os.waitpid(worker.pid, os.WNOHANG)
                     if pid:
                         self._on_ended(worker, os.waitstatus_to_exitcode(status))
+            elif number == signal.SIGHUP:
+                self._reload()
             else:
                 self._leave()
+
+    def _reload(self) -> None:
+        """Tell all workers what is new."""
+        if self._on_reload is None or self._leaving:
+            return
+        self._manager.reloading()
+        news = self._on_reload()
+        if news is not None:
+            self._tell_workers(News.packed(news))
+        self._look_whether_told()
+
+    def _tell_workers(self, data: bytes) -> None:
+        for worker in self._workers.values():
+            worker.link.settimeout(_TELL_S)  # a worker that hangs must not stop the others for long
+            try:
+                worker.link.sendall(data)
+                self._asked[worker.number] = worker
+            except OSError as error:
+                logger.error("worker %d (process %d) cannot be told: %s", worker.number, worker.pid, error)
+                self._kill(worker, "does not listen")
+            finally:
+                worker.link.setblocking(False)
+
+    def _look_whether_told(self) -> None:
+        """Tell the service manager when all workers have said whether they take the news."""
+        if not self._asked and self._all_ready:
+            self._manager.ready()
 
     def _leave(self) -> None:
         """Have the workers drain, or stop at once if they drain already."""
@@ -230,6 +291,8 @@ class Supervisor:
             return
         worker.heard = time.monotonic()
         worker.ready |= READY in said
+        if (TAKEN in said or KEPT in said) and self._asked.pop(worker.number, None) is not None:
+            self._look_whether_told()
         if not self._all_ready and len(self._workers) == self._count and all(w.ready for w in self._workers.values()):
             self._all_ready = True
             self._manager.ready()
@@ -237,6 +300,8 @@ class Supervisor:
 
     def _on_ended(self, worker: _Worker, status: int) -> None:
         del self._workers[worker.number]
+        if self._asked.pop(worker.number, None) is not None:
+            self._look_whether_told()  # the next one has the new settings
         with suppress(KeyError):
             self._selector.unregister(worker.link)
         worker.link.close()
@@ -293,14 +358,14 @@ class Supervisor:
 
 
 @contextmanager
-def _signals_into(sock: socket.socket) -> Iterator[None]:
-    """Write the number of each signal that comes into ``sock``."""
+def _signals_into(sock: socket.socket, signals: Sequence[signal.Signals]) -> Iterator[None]:
+    """Write the number of each of ``signals`` that comes into ``sock``."""
 
     def ignore(number: int, frame: FrameType | None) -> None:
         """Without a handler there is no wake-up."""
 
     sock.setblocking(False)
-    before = {number: signal.signal(number, ignore) for number in _SIGNALS}
+    before = {number: signal.signal(number, ignore) for number in signals}
     wakeup = signal.set_wakeup_fd(sock.fileno(), warn_on_full_buffer=False)
     try:
         yield

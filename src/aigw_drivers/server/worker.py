@@ -9,24 +9,30 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
 
 from .serve import Running
-from .supervisor import ALIVE, READY, Place
+from .supervisor import ALIVE, KEPT, READY, TAKEN, News, Place
 
 logger = logging.getLogger("aigw.serve")
 
 
-async def work(place: Place, start: Callable[[Place], AbstractAsyncContextManager[Running]]) -> None:
+async def work(
+    place: Place,
+    start: Callable[[Place], AbstractAsyncContextManager[Running]],
+    take: Callable[[Running, bytes], bool] = lambda running, news: False,
+) -> None:
     """Serve in this process until it is told to end; then drain. ``start`` runs the gateway on the sockets of
-    ``place``: see :func:`.serve.running`."""
+    ``place``: see :func:`.serve.running`. ``take`` gets the news of the supervisor, and returns whether it takes
+    them."""
     place.link.setblocking(False)
     async with start(place) as running, anyio.create_task_group() as tasks:
         told = _Told(running, tasks)
         with anyio.open_signal_receiver(signal.SIGTERM) as signals:
-            tasks.start_soon(_watch_supervisor, place, told)
+            tasks.start_soon(_listen_to_supervisor, place, told, partial(take, running))
             if place.alive_s is not None:
                 tasks.start_soon(_say_alive, place, place.alive_s)
             _say(place, READY)
@@ -57,20 +63,22 @@ class _Told:
         self._tasks.cancel_scope.cancel()
 
 
-async def _watch_supervisor(place: Place, told: _Told) -> None:
+async def _listen_to_supervisor(place: Place, told: _Told, take: Callable[[bytes], bool]) -> None:
     """Its end, however it came, is the end of the stream."""
-    while True:
+    news = News()
+    data = b"begin"
+    while data:
         await anyio.wait_readable(place.link)
         try:
-            if place.link.recv(4096):
-                continue
+            data = place.link.recv(65536)
         except BlockingIOError:
             continue
         except OSError:
-            pass
-        logger.error("the supervisor of worker %d is gone: draining", place.number)
-        told.drain()
-        return
+            data = b""
+        for item in news.feed(data):
+            _say(place, TAKEN if take(item) else KEPT)
+    logger.error("the supervisor of worker %d is gone: draining", place.number)
+    told.drain()
 
 
 async def _say_alive(place: Place, every_s: float) -> None:

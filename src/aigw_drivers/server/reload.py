@@ -1,0 +1,94 @@
+"""Settings that are read again while a server runs.
+
+Decides: which new settings are taken, and what the log says of the others. Must not know: processes, signals, and what
+runs with the settings.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from aigw_sansio import ConfigError
+
+from . import concerns
+from .files import unusable_files
+from .settings import Settings, SettingsError, read_settings
+
+logger = logging.getLogger("aigw.serve")
+
+#: What a server that runs cannot change.
+FIXED: Final = ("host", "port", "workers")
+
+
+class SettingsFile:
+    """The settings file of a server that runs, and the :attr:`settings` that are in force."""
+
+    def __init__(
+        self,
+        path: Path,
+        environ: Mapping[str, str],
+        settings: Settings,
+        *,
+        options: Mapping[str, object],
+        strict: bool = False,
+    ) -> None:
+        """``settings``: those that it began with. ``options`` of the command line replace what the file says of the
+        server. ``strict``: what there is to warn of is wrong."""
+        self.settings = settings
+        self._path, self._environ, self._options, self._strict = path, environ, options, strict
+
+    def read(self) -> bytes | None:
+        """The file as it is now, if its settings can be taken. Call :meth:`give` next. ``None``: those of before stay,
+        and the log says why."""
+        try:
+            document = self._path.read_bytes()
+            mode = self._path.stat().st_mode
+            settings, fixed = self._parsed(document)
+        except OSError as error:
+            self._kept([f"{self._path}: cannot be read: {error.strerror or error}"])
+            return None
+        except SettingsError as error:
+            self._kept(error.errors)
+            return None
+        wrong = [*unusable_files(settings), *concerns.errors(settings)]
+        doubts = concerns.warnings(settings, file_mode=mode)
+        if wrong or (self._strict and doubts):
+            self._kept([f"{self._path}: {line}" for line in wrong or doubts])
+            return None
+        for line in doubts:
+            logger.warning("%s: %s", self._path, line)
+        for name in fixed:
+            logger.warning("%s: server.%s cannot change while the server runs: start it anew", self._path, name)
+        return document
+
+    def give(self, document: bytes, reconfigure: Callable[[Settings], object]) -> bool:
+        """Have ``reconfigure`` take the settings of a ``document`` that :meth:`read` gave, here or in another process:
+        then they are in force. False if it raises; then those of before stay, and the log says why."""
+        try:
+            settings, _ = self._parsed(document)
+            reconfigure(settings)
+        except (SettingsError, ConfigError, OSError) as error:
+            self._kept(str(error).splitlines())
+            return False
+        self.settings = settings
+        logger.info("the settings were read again")
+        return True
+
+    def _parsed(self, document: bytes) -> tuple[Settings, list[str]]:
+        """The settings of ``document``, and which of them keep the values of before because they cannot change."""
+        settings = read_settings(document, file=str(self._path), environ=self._environ)
+        before = self.settings.server
+        server = msgspec.structs.replace(settings.server, **self._options)
+        names = [*FIXED]
+        if (server.tls_certificate is None) != (before.tls_certificate is None):
+            names += ("tls_certificate", "tls_key")
+        fixed = {name: getattr(before, name) for name in names if getattr(server, name) != getattr(before, name)}
+        return msgspec.structs.replace(settings, server=msgspec.structs.replace(server, **fixed)), list(fixed)
+
+    def _kept(self, why: Sequence[str]) -> None:
+        for line in why:
+            logger.error("%s", line)
+        logger.error("the settings stay as they were")
