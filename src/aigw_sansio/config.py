@@ -19,7 +19,7 @@ import msgspec
 
 from .errors import ConfigError, SettingError
 from .origin import check_no_proxy, read_proxy
-from .quoting import Place, listed
+from .quoting import Place, listed, suggestion
 from .secret import Secret
 
 Backoff = Literal["constant", "linear", "exponential"]
@@ -167,7 +167,22 @@ def _kind(value: object) -> str:
     return "None" if value is None else f"of type {type(value).__name__}"
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class _Named(msgspec.StructMeta):
+    """A name that is no setting is an error like all others: it says what is allowed."""
+
+    def __call__(cls, *arguments: object, **settings: object) -> object:
+        known = cls.__struct_fields__
+        wrong = [name for name in settings if name not in known]
+        if wrong:
+            errors = [
+                SettingError((name,), f"is not known{suggestion(name, known)}; allowed are {', '.join(known)}")
+                for name in wrong
+            ]
+            raise ConfigError(cls.__name__.removesuffix("Settings").lower(), errors)
+        return super().__call__(*arguments, **settings)
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Named):
     """Bounds on what peers can make us hold or do. Byte limits are inclusive (client protocol, section 3.4)."""
 
     message_bytes: int = 16 * MIB  #: one WebSocket message, each way
@@ -209,7 +224,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         check.done()
 
 
-class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Named):
     """Time limits, in seconds. ``None``: no limit."""
 
     handshake_s: float = 10.0  #: from a client's connection to the end of its request head
@@ -245,7 +260,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
         check.done()
 
 
-class Retry(msgspec.Struct, frozen=True, kw_only=True):
+class Retry(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Named):
     """A gateway's default for the attempts of one step (client protocol, section 3.3)."""
 
     max_attempts: int = 1
@@ -270,7 +285,7 @@ _HOST: Final = r"\[[0-9A-Fa-f:.]+\]|[^\s/:?#@\[\]]+"
 _VISIBLE: Final = r"[!-~]+"
 
 
-class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
+class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Named):
     """One ``account/gateway``.
 
     ``tokens`` turn ``authentication`` on: it is never ``None`` in a gateway that has been made.
@@ -329,7 +344,7 @@ _KEY_IN: Final = rf"bearer|basic|token|header:{_TOKEN}|query:[A-Za-z0-9._~-]+|su
 _ORIGIN: Final = r"pass|null|[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@]+"
 
 
-class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
+class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Named):
     """Settings of one provider. They override the registry's row."""
 
     base_url: str | None = None
@@ -388,7 +403,7 @@ CLIENT_CLOCKS: Final = ("connect_s", "first_byte_s", "idle_s", "total_s")
 _CLOCK: Final = "|".join(CLIENT_CLOCKS)
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+class Config(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Named):
     """All settings of a gateway process. ``gateways`` is keyed by ``"account/gateway"``, ``providers`` by slug."""
 
     gateways: dict[str, GatewaySettings] = msgspec.field(default_factory=lambda: {"local/default": GatewaySettings()})

@@ -1,5 +1,6 @@
 """Settings that are made in Python: what is taken for what, and the exact words for what is wrong."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -119,3 +120,10 @@ def test_places_are_written_as_in_the_file() -> None:
         assert key_text(secret) == "***"
     assert suggestion("opnai", ["openai", "groq"]) == " (did you mean openai?)"
     assert suggestion("zzz", ["openai"]) == ""
+
+
+def test_an_unknown_name_is_an_error_that_says_what_is_allowed() -> None:
+    wrong = "retry.max_attempt is not known (did you mean max_attempts?); allowed are max_attempts, delay_ms, backoff"
+    assert refused(Retry, max_attempt=1, backoff="linaer") == [wrong]
+    assert refused(Config, gatewys={}, xyz=1)[1].startswith("config.xyz is not known; allowed are gateways, providers")
+    assert list(inspect.signature(Retry).parameters) == ["max_attempts", "delay_ms", "backoff"]
