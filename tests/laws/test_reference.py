@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.tables.layers import MAY_IMPORT, PORTS, VOCABULARY
+from tests.tables.pages import ARCHITECTURE, PROTOCOL, SETTINGS, quoted, table
 
 from aigw_drivers.loopback.options import Options
 from aigw_drivers.loopback.realtime import RealtimeOptions
@@ -20,22 +21,7 @@ from aigw_sansio.providers.compat import CLIENT_ENDPOINTS, COMPAT, compat_slugs
 from aigw_sansio.providers.registry import ALIASES, REGISTRY
 
 ROOT = Path(__file__).parents[2]
-PROTOCOL = (ROOT / "src/aigw_sansio/dialects/universal/PROTOCOL.md").read_text(encoding="utf-8")
-ARCHITECTURE = (ROOT / "src/aigw_sansio/ARCHITECTURE.md").read_text(encoding="utf-8")
-SETTINGS = (ROOT / "src/aigw_drivers/SETTINGS.md").read_text(encoding="utf-8")
 UNITS = {"": 1, "KiB": 1024, "MiB": 1024 * 1024}
-
-
-def table(page: str, first: str) -> list[list[str]]:
-    """The rows of the table of ``page`` whose head begins with the cell ``first``."""
-    lines = page.partition(f"\n| {first} |")[2].partition("\n\n")[0].splitlines()[2:]
-    assert lines, f"no table begins with {first}"
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-
-
-def quoted(text: str) -> set[str]:
-    """The words between backquotes."""
-    return set(re.findall(r"`([\w.-]+)`", text))
 
 
 # -- PROTOCOL.md ------------------------------------------------------------------------------------------------

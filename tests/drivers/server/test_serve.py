@@ -383,12 +383,14 @@ async def test_tls_on_both_sides(tmp_path: Path) -> None:
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     issued = authority.issue_cert("localhost", "127.0.0.1")
     issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "chain.pem")
     provider_context = server_context(tmp_path / "server.pem", tmp_path / "server.pem")
     async with LoopbackProvider.start(ssl_context=provider_context) as provider:
         url = f"https://localhost:{provider.port}/v1"
         trusted = ProviderSettings(base_url=url, ca_file=str(tmp_path / "ca.pem"))
         config = Config(providers={"custom-loop": trusted, "custom-untrusted": ProviderSettings(base_url=url)})
-        server = ServerSettings(port=0, tls_certificate=str(tmp_path / "server.pem"))
+        server = ServerSettings(port=0, tls_certificate=str(tmp_path / "chain.pem"), tls_key=str(tmp_path / "key.pem"))
         client_tls: ssl.SSLContext = client_context(str(tmp_path / "ca.pem"), ("http/1.1",))
         with anyio.fail_after(120):
             async with running(Settings(config=config, server=server), driver=_driver.get()) as gateway:
