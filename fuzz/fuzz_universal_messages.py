@@ -10,7 +10,7 @@ from fuzz._transcripts import messages as seeds
 
 from aigw_sansio.dialects.universal import decode as universal
 from aigw_sansio.dialects.universal import messages
-from aigw_sansio.envelope import error_envelope
+from aigw_sansio.faults import error_envelope
 from aigw_sansio.json_text import valid_json
 
 SEEDS: list[bytes] = [

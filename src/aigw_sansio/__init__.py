@@ -9,7 +9,8 @@ What there is
 -------------
 * The engine: :class:`Gateway`; :class:`Engine`, its interface as a type; :data:`READ_SIZE`.
 * Settings: :class:`Config` with :class:`Limits`, :class:`Timeouts`, :class:`Retry`, :class:`GatewaySettings`,
-  :class:`ProviderSettings`; :class:`Secret` for every value that nobody may see. :class:`ConfigError` is raised for
+  :class:`ProviderSettings`, :class:`QuotaRule` with :class:`Selector`; :class:`Secret` for every value
+  that nobody may see. :class:`ConfigError` is raised for
   values that are not allowed; each :class:`SettingError` in it says which, and what is.
 * Effects, for the driver to execute: :class:`Connect` (with :class:`Tls`; with a :class:`Proxy`, for which there is
   :class:`Tunnel`), :class:`Flush`, :class:`PauseReading`, :class:`ResumeReading`, :class:`Close`, :class:`Ask`,
@@ -23,8 +24,9 @@ What there is
   exchange is its :class:`NativeMetadata`.
 * Questions (``Question``) and their answers (``Answer``): :class:`Authenticate` and :class:`Authenticated` (with an
   :class:`Allowance`), :class:`Admit` and :class:`Admitted` or :class:`Denied`, :class:`FindKey` and :class:`Key`,
-  :class:`ReadMetrics` and :class:`Metrics`, :class:`Sign` and :class:`Signed`, :class:`FetchMedia` and
-  :class:`FetchedMedia`, :class:`LookUp` and :class:`Hit` (with the :class:`KeptResponse` of a :class:`Keep`) or
+  :class:`ReadMetrics` and :class:`Metrics`, :class:`Sign` and :class:`Signed`, :class:`Count` (of
+  each :class:`Counter`) and :class:`Counted`, :class:`FetchMedia` and :class:`FetchedMedia`, :class:`LookUp` and
+  :class:`Hit` (with the :class:`KeptResponse` of a :class:`Keep`) or
   :class:`Miss`; :class:`Unavailable` answers each. :class:`HeaderFields` are header fields in them.
 * Events for the host: ``Event`` is any lifecycle event, from :class:`SessionOpened` to :class:`ProviderEventRead`;
   ``ProviderEvent`` is any event of a provider's response, from :class:`ResponseStarted` to :class:`Unrecognised`.
@@ -177,6 +179,7 @@ from .parts.request import ProviderRequest, RequestTransform
 from .parts.translator import Translator
 from .providers.key_location import KeyLocation
 from .providers.row import Provider, RealtimeRoute, Route
+from .quota_rules import Count, Counted, Counter, QuotaRule, Selector
 from .recorder import Recorder, ReplayDiffers, replay
 from .secret import Secret
 from .wires.tunnel import Tunnel
@@ -211,6 +214,9 @@ __all__ = [
     "Connect",
     "ConnectionRefused",
     "Continue",
+    "Count",
+    "Counted",
+    "Counter",
     "Create",
     "CustomCost",
     "Denied",
@@ -263,6 +269,7 @@ __all__ = [
     "ProviderSettings",
     "Proxy",
     "Question",
+    "QuotaRule",
     "ReadMetrics",
     "Reader",
     "RealtimeRoute",
@@ -282,6 +289,7 @@ __all__ = [
     "Retry",
     "Route",
     "Secret",
+    "Selector",
     "SessionEnded",
     "SessionOpened",
     "SettingError",

@@ -9,180 +9,26 @@ Each class raises :class:`.ConfigError`, a ``ValueError``, if it is made with va
 """
 
 import re
-from collections.abc import Mapping
-from functools import cache
 from ipaddress import ip_network
-from types import NoneType, UnionType
-from typing import Final, Literal, get_args, get_origin, get_type_hints
+from typing import Final, Literal
 
 import msgspec
 
-from .errors import ConfigError, SettingError
+from .checks import Check, Named
+from .ids import CustomCost
 from .origin import check_no_proxy, read_proxy
-from .quoting import Place, listed, suggestion
+from .quota_rules import QuotaRule
 from .secret import Secret
 
 Backoff = Literal["constant", "linear", "exponential"]
 Compression = Literal["off", "messages", "stream"]
-Policy = Literal["admit", "find_key"]
+Policy = Literal["admit", "find_key", "count"]
 
 
 MIB = 1024 * 1024
-_EMPTY: Final = "is empty; allowed is a string with at least one character"
-#: Whole numbers below it are floats exactly; larger ones are out of every range.
-_EXACT: Final = 1 << 53
 
 
-class Check:
-    """Judges the fields of one struct. Its values that are as good as right are put right.
-
-    Next: the checks of form, which pass over a field that is wrong already; then :meth:`done`.
-    """
-
-    __slots__ = ("_errors", "_owner", "_settings", "_wrong")
-
-    def __init__(self, settings: msgspec.Struct, owner: str) -> None:
-        self._settings = settings
-        self._owner = owner
-        self._errors: list[SettingError] = []
-        self._wrong: set[str] = set()
-        for name, hint in _hints(type(settings)).items():
-            value = getattr(settings, name)
-            fitted = self._fit(hint, value, (name,))
-            if fitted is not value and name not in self._wrong:
-                msgspec.structs.force_setattr(settings, name, fitted)
-
-    def error(self, place: Place, why: str) -> None:
-        """``place`` is wrong."""
-        self._errors.append(SettingError(place, why))
-        self._wrong.add(str(place[0]))
-
-    def good(self, name: str) -> bool:
-        """Whether the field ``name`` is right so far, and is not ``None``."""
-        return name not in self._wrong and getattr(self._settings, name) is not None
-
-    def ranges(self, ranges: Mapping[str, tuple[float, float]]) -> None:
-        """The lowest and the highest value of fields that are numbers."""
-        for name, (low, high) in ranges.items():
-            if self.good(name) and not low <= (value := getattr(self._settings, name)) <= high:
-                self.error((name,), f"is {value}; allowed is {low} to {high}")
-
-    def form(self, name: str, form: str, why: str) -> None:
-        """Each text of the field ``name``, which is one text or several, has the ``form``, a regular expression."""
-        if not self.good(name):
-            return
-        value = getattr(self._settings, name)
-        many = isinstance(value, tuple)
-        for index, item in enumerate(value if many else (value,)):
-            if not re.fullmatch(form, item.reveal() if isinstance(item, Secret) else item):
-                self.error((name, index) if many else (name,), why)
-
-    def done(self) -> None:
-        """Raise :class:`ConfigError` if anything is wrong."""
-        if self._errors:
-            raise ConfigError(self._owner, self._errors)
-
-    def _fit(self, hint: object, value: object, place: Place) -> object:
-        """``value`` as ``hint`` wants it. What cannot be is an error."""
-        origin, inner = get_origin(hint), get_args(hint)
-        if origin is UnionType:
-            if value is None:
-                return None
-            return self._fit(next(arg for arg in inner if arg is not NoneType), value, place)
-        if origin is Literal:
-            if value not in inner:
-                self.error(place, f"has a bad value; allowed are {listed(inner)}")
-        elif origin is tuple:
-            return self._fit_items(inner, value, place)
-        elif origin is dict:
-            return self._fit_table(inner[1], value, place)
-        elif hint is Secret:
-            if isinstance(value, str):
-                value = Secret(value)
-            if not isinstance(value, Secret):
-                self.error(place, f"is {_kind(value)}; allowed is a Secret or a str")
-            elif not value.reveal():
-                self.error(place, _EMPTY)
-        elif hint is str:
-            if not isinstance(value, str):
-                self.error(place, f"is {_kind(value)}; allowed is a str")
-            elif not value:
-                self.error(place, _EMPTY)
-        elif hint is bool:
-            if not isinstance(value, bool):
-                self.error(place, f"is {_kind(value)}; allowed are True and False")
-        elif hint is int:
-            if not isinstance(value, int) or isinstance(value, bool):
-                self.error(place, f"is {_kind(value)}; allowed is a whole number")
-        elif hint is float:
-            if not isinstance(value, int | float) or isinstance(value, bool):
-                self.error(place, f"is {_kind(value)}; allowed is a number")
-            elif abs(value) < _EXACT:
-                return float(value)
-        else:
-            assert isinstance(hint, type)
-            if not isinstance(value, hint):
-                self.error(place, f"is {_kind(value)}; allowed is {hint.__name__}")
-        return value
-
-    def _fit_items(self, inner: tuple[object, ...], value: object, place: Place) -> object:
-        pairs = get_origin(inner[0]) is tuple
-        if pairs and isinstance(value, Mapping):
-            value = tuple(value.items())
-        if not isinstance(value, list | tuple):
-            self.error(place, f"is {_kind(value)}; allowed is {'a dict, or pairs' if pairs else 'a tuple or a list'}")
-            return value
-        if pairs:
-            return tuple(self._fit_pair(item, (*place, index)) for index, item in enumerate(value))
-        return tuple(self._fit(inner[0], item, (*place, index)) for index, item in enumerate(value))
-
-    def _fit_pair(self, value: object, place: Place) -> object:
-        if not isinstance(value, list | tuple) or len(value) != 2:
-            self.error(place, f"is {_kind(value)}; allowed is a pair of str")
-            return value
-        for item in value:
-            if not isinstance(item, str):
-                self.error(place, f"has a part {_kind(item)}; allowed is a pair of str")
-        return tuple(value)
-
-    def _fit_table(self, kind: object, value: object, place: Place) -> object:
-        if not isinstance(value, Mapping):
-            self.error(place, f"is {_kind(value)}; allowed is a dict")
-            return value
-        table: dict[object, object] = {}
-        for name, item in value.items():
-            if isinstance(name, str):
-                table[name] = self._fit(kind, item, (*place, name))
-            else:
-                self.error(place, f"has a name that is {_kind(name)}; allowed is a str")
-        return table
-
-
-@cache
-def _hints(kind: type[msgspec.Struct]) -> dict[str, object]:
-    return get_type_hints(kind)
-
-
-def _kind(value: object) -> str:
-    return "None" if value is None else f"of type {type(value).__name__}"
-
-
-class _Named(msgspec.StructMeta):
-    """A name that is no setting is an error like all others: it says what is allowed."""
-
-    def __call__(cls, *arguments: object, **settings: object) -> object:
-        known = cls.__struct_fields__
-        wrong = [name for name in settings if name not in known]
-        if wrong:
-            errors = [
-                SettingError((name,), f"is not known{suggestion(name, known)}; allowed are {', '.join(known)}")
-                for name in wrong
-            ]
-            raise ConfigError(cls.__name__.removesuffix("Settings").lower(), errors)
-        return super().__call__(*arguments, **settings)
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Named):
+class Limits(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
     """Bounds on what peers can make us hold or do. Byte limits are inclusive (client protocol, section 3.4)."""
 
     message_bytes: int = 16 * MIB  #: one WebSocket message, each way
@@ -224,7 +70,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Named):
         check.done()
 
 
-class Timeouts(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Named):
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
     """Time limits, in seconds. ``None``: no limit."""
 
     handshake_s: float = 10.0  #: from a client's connection to the end of its request head
@@ -250,6 +96,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Named):
     memory_wait_s: float = 5.0  #: above ``memory_bytes``, until the socket that holds most is closed
     cancelled_s: float = 1.0  #: from a cancel until the exchange counts no more
     ask_s: float = 5.0  #: for the host's answer
+    store_s: float = 1.0  #: for an answer that the host takes from a store
     fetch_s: float = 30.0  #: for its answer to a question for media
     look_up_s: float = 0.25  #: for its answer from the cache; then the request goes to its provider
     drain_s: float = 30.0  #: for running exchanges, when the gateway shuts down
@@ -260,7 +107,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Named):
         check.done()
 
 
-class Retry(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Named):
+class Retry(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
     """A gateway's default for the attempts of one step (client protocol, section 3.3)."""
 
     max_attempts: int = 1
@@ -285,7 +132,7 @@ _HOST: Final = r"\[[0-9A-Fa-f:.]+\]|[^\s/:?#@\[\]]+"
 _VISIBLE: Final = r"[!-~]+"
 
 
-class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Named):
+class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
     """One ``account/gateway``.
 
     ``tokens`` turn ``authentication`` on: it is never ``None`` in a gateway that has been made.
@@ -317,10 +164,17 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Name
     collect_logs: bool = True
     collect_log_payload: bool = False
     #: About what the host is asked before a request goes to a provider: "admit" whether it may
-    #: (:class:`~.effects.Admit`), "find_key" for its key (:class:`~.effects.FindKey`). Nothing: it costs nothing.
+    #: (:class:`~.effects.Admit`), "find_key" for its key (:class:`~.effects.FindKey`), "count" to keep the
+    #: counts of the quotas below (:class:`~.effects.Count`), if other processes share them. Nothing: it costs nothing.
     ask: tuple[Policy, ...] = ()
     cache_ttl: int = 0  #: seconds for which responses are kept; 0: only those of clients that ask for it
     coalesce: bool = False  #: requests that the cache takes for one share one call while they run at the same time
+    #: Quotas: requests in a time; more rules, also about tokens and money; requests and realtime sessions that run.
+    rate_limit: QuotaRule | None = None
+    rules: tuple[QuotaRule, ...] = ()
+    concurrency: int | None = None
+    fail_open: bool = False  #: a request goes on if the host is asked to count and does not answer
+    custom_cost: bool = True  #: clients may name the price of a response (``cf-aig-custom-cost``)
 
     def __post_init__(self) -> None:
         check = Check(self, "gateway")
@@ -330,11 +184,19 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Name
         check.form("tokens", _VISIBLE, "is not usable; allowed is printable ASCII without blanks")
         check.form("origins", _PAGE_ORIGIN, "is no origin; allowed is scheme://host[:port], 'null', or '*' for any")
         check.form("methods", _METHOD, _NO_METHOD)
+        check.ranges({"concurrency": (1, 1 << 40)})
+        if check.good("rate_limit") and self.rate_limit is not None and self.rate_limit.measure != "count":
+            check.error(("rate_limit",), "does not count requests; allowed is the measure 'count'")
         if self.authentication is False and self.tokens:
             check.error(("tokens",), "has no use without authentication; allowed is authentication = true, or none")
         check.done()
         if self.authentication is None:  # safety: who names tokens wants them to be asked for
             msgspec.structs.force_setattr(self, "authentication", bool(self.tokens))
+
+    @property
+    def has_quotas(self) -> bool:
+        """Whether anything is to be counted."""
+        return bool(self.rate_limit or self.rules or self.concurrency)
 
 
 #: The allowed values of ``key_in``, in words.
@@ -344,12 +206,13 @@ _KEY_IN: Final = rf"bearer|basic|token|header:{_TOKEN}|query:[A-Za-z0-9._~-]+|su
 _ORIGIN: Final = r"pass|null|[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@]+"
 
 
-class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Named):
+class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
     """Settings of one provider. They override the registry's row."""
 
     base_url: str | None = None
     realtime_url: str | None = None
     api_key: Secret | None = None
+    more_keys: tuple[Secret, ...] = ()  #: they go in turn with ``api_key``
     headers: tuple[tuple[str, str], ...] = ()  #: may hold keys, so ``repr`` shows their names only
     origin: str | None = None  #: the ``Origin`` that goes upstream; "pass": the client's; without it none
     #: How the stored key is carried: "bearer", "basic", "token", "header:NAME", "query:NAME", or for WebSockets
@@ -359,6 +222,8 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Nam
     subprotocols: tuple[str, ...] = ()
     methods: tuple[str, ...] = ("GET", "HEAD", "POST")  #: that may go with the stored key
     models: tuple[str, ...] = ()  #: the provider's names of those that clients are told of; others can be asked too
+    #: What tokens cost, by the name of a model. One that ends with ``*`` is for all that begin with it.
+    prices: dict[str, CustomCost] = {}
     http2: Literal["auto", "on", "off"] = "auto"  #: "on" without TLS is h2c with prior knowledge
     ca_file: str | None = None
     #: The HTTP proxy to this provider, "http://USER:PASSWORD@HOST:PORT", in place of that of all; "none": no proxy.
@@ -371,15 +236,22 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Nam
         check.form("key_in", _KEY_IN, f"has a bad value; allowed are {KEY_PLACES}")
         check.form("subprotocols", _TOKEN, "is no subprotocol; allowed are letters, digits and !#$%&'*+-.^_`|~")
         check.form("methods", _METHOD, _NO_METHOD)
+        if check.good("more_keys") and self.more_keys and self.api_key is None:
+            check.error(("more_keys",), "needs api_key beside it")
+        for model, price in self.prices.items() if check.good("prices") else ():
+            for name, value in msgspec.structs.asdict(price).items():
+                if value is not None and not (isinstance(value, int | float) and 0 <= value <= 1e6):
+                    check.error(("prices", model, name), "is no price; allowed is a number from 0 to 1000000")
         check.done()
 
     def __repr__(self) -> str:
         names = [name for name, _ in self.headers]
         return (
             f"ProviderSettings(base_url={shown_url(self.base_url)!r}, realtime_url={shown_url(self.realtime_url)!r}, "
-            f"api_key={self.api_key!r}, headers={names!r}, origin={self.origin!r}, key_in={self.key_in!r}, "
+            f"api_key={self.api_key!r}, more_keys={self.more_keys!r}, headers={names!r}, "
+            f"origin={self.origin!r}, key_in={self.key_in!r}, "
             f"subprotocols={self.subprotocols!r}, methods={self.methods!r}, models={self.models!r}, "
-            f"http2={self.http2!r}, ca_file={self.ca_file!r}, proxy={self.proxy!r})"
+            f"prices={self.prices!r}, http2={self.http2!r}, ca_file={self.ca_file!r}, proxy={self.proxy!r})"
         )
 
 
@@ -403,7 +275,7 @@ CLIENT_CLOCKS: Final = ("connect_s", "first_byte_s", "idle_s", "total_s")
 _CLOCK: Final = "|".join(CLIENT_CLOCKS)
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Named):
+class Config(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
     """All settings of a gateway process. ``gateways`` is keyed by ``"account/gateway"``, ``providers`` by slug."""
 
     gateways: dict[str, GatewaySettings] = msgspec.field(default_factory=lambda: {"local/default": GatewaySettings()})

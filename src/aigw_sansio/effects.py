@@ -18,6 +18,7 @@ import msgspec
 from .events import Event
 from .ids import AskId, ConnId, MetadataValue
 from .origin import Proxy
+from .quota_rules import Count, Counted
 from .secret import Secret, without_content
 
 _FIELD_NAME: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -391,14 +392,17 @@ class Unavailable(msgspec.Struct, frozen=True):
     """The host cannot answer, whatever the question: the core takes the question's default."""
 
 
-Question: TypeAlias = Authenticate | Admit | FindKey | ReadMetrics | Sign | FetchMedia | LookUp
-Answer: TypeAlias = Authenticated | Admitted | Denied | Key | Metrics | Signed | FetchedMedia | Hit | Miss | Unavailable
+Question: TypeAlias = Authenticate | Admit | FindKey | Count | ReadMetrics | Sign | FetchMedia | LookUp
+Answer: TypeAlias = (
+    Authenticated | Admitted | Denied | Key | Counted | Metrics | Signed | FetchedMedia | Hit | Miss | Unavailable
+)
 
 #: The classes of the answers to each question; :class:`Unavailable` answers all.
 ANSWER_TYPES: dict[type[Question], tuple[type[Answer], ...]] = {
     Authenticate: (Authenticated,),
     Admit: (Admitted, Denied),
     FindKey: (Key,),
+    Count: (Counted,),
     ReadMetrics: (Metrics,),
     Sign: (Signed,),
     FetchMedia: (FetchedMedia,),

@@ -1,8 +1,8 @@
-"""Faults: what went wrong with a peer, as a value, and its code on every wire.
+"""Faults: what went wrong with a peer, as a value, and its code and body on every wire.
 
-Data only. The closed list of fault kinds and their translation to an HTTP status (RFC 9110), an envelope code (client
-protocol, section 5), a WebSocket close code (RFC 6455 section 7.4) and an HTTP/2 error code (RFC 9113 section 7). Must
-not know: who found the fault or what is done about it.
+Decides: the closed list of fault kinds and their translation to an HTTP status (RFC 9110), a code and the JSON of the
+error envelope (client protocol, section 5), a WebSocket close code (RFC 6455 section 7.4) and an HTTP/2 error code (RFC
+9113 section 7). Must not know: who found the fault or what is done about it.
 
 Every table has an entry for every kind; ``tests/unit/test_faults.py`` checks that.
 """
@@ -235,3 +235,27 @@ H2_ERROR_CODE: Final[dict[FaultKind, int]] = {
     }.get(kind, 0x8)  # CANCEL
     for kind in FaultKind
 }
+
+
+class _Item(msgspec.Struct):
+    code: int
+    message: str
+
+
+class _Envelope(msgspec.Struct):
+    success: bool
+    result: list[str]
+    messages: list[str]
+    error: list[_Item]
+
+
+def error_envelope(fault: Fault) -> bytes:
+    """The JSON body that reports ``fault``."""
+    return msgspec.json.encode(
+        _Envelope(success=False, result=[], messages=[], error=[_Item(fault.envelope_code, fault.detail)])
+    )
+
+
+def success_envelope() -> bytes:
+    """The JSON body that reports success."""
+    return msgspec.json.encode(_Envelope(success=True, result=[], messages=[], error=[]))

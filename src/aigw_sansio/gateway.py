@@ -33,6 +33,7 @@ from .ids import AskId, ConnId
 from .parts.parts import NO_PARTS, Parts
 from .providers.known_hosts import known_hosts
 from .providers.setting_checks import check_config
+from .quotas.limiter import Limiter
 from .realtime.open_relays import OpenRelays
 from .sessions.clients import Clients
 from .sessions.local_inputs import LocalInputs
@@ -40,6 +41,7 @@ from .sessions.local_sessions import LocalSessions
 from .sessions.open_sessions import OpenSessions
 from .upstream.access_tokens import AuthorizingSource
 from .upstream.cache import CachingSource
+from .upstream.gate import Gate
 from .upstream.pool import Pool
 
 
@@ -69,6 +71,7 @@ class Gateway(LocalInputs[NativeItem]):
         self._rows = parts.rows
         self._dialect = UniversalDialect(config.limits)
         addresses = self._addresses = ClientAddresses(config.trusted_proxies)
+        limiter = Limiter(self._services)
         self._limits = ConnectionLimits(config.limits, addresses)
         self._clients = Clients(self._services, addresses, self._connections)
         self._admission = Admission(self._services, self, addresses, parts.rows)
@@ -76,7 +79,7 @@ class Gateway(LocalInputs[NativeItem]):
         self._sessions = OpenSessions(
             self._services,
             self._dialect,
-            source_of=CachingSource(self._services, self._source.of).of,
+            source_of=CachingSource(self._services, Gate(self._services, limiter, self._source.of).of).of,
             clients=self._clients,
             census=self._census,
             parts=parts,
@@ -92,6 +95,7 @@ class Gateway(LocalInputs[NativeItem]):
             register=self._register,
             on_ended=self._finish_drain,
             rows=parts.rows,
+            limiter=limiter,
         )
         self._memory = MemoryGuard(self._services, self._census)
         self._memory.watch()

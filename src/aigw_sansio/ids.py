@@ -19,15 +19,17 @@ MetadataValue: TypeAlias = str | int | float | bool
 
 
 class CustomCost(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client says its request costs, in the currency of the settings' prices: all of it, or for each token.
+    """What a request costs, in US dollars: all of it, or for each token. A client or the settings say so.
 
-    A price of cached tokens that is missing is that of other input. ``None``: not said.
+    A price of cached tokens, or of audio, that is missing is that of the others in its direction. ``None``: not said.
     """
 
     per_token_in: float | None = None
     per_token_out: float | None = None
     per_cache_read_token: float | None = None
     per_cache_write_token: float | None = None
+    per_audio_token_in: float | None = None
+    per_audio_token_out: float | None = None
     total_cost: float | None = None
 
 

@@ -21,10 +21,10 @@ DRIVERS = ROOT / "src" / "aigw_drivers"
 
 CORE_EXPORTS = {
     # the engine and its settings
-    "Gateway", "Engine", "MessageEngine", "READ_SIZE", "Config", "Limits", "Timeouts", "Retry", "GatewaySettings", "ProviderSettings", "Secret", "ConfigError", "SettingError",
+    "Gateway", "Engine", "MessageEngine", "READ_SIZE", "Config", "Limits", "Timeouts", "Retry", "GatewaySettings", "ProviderSettings", "QuotaRule", "Selector", "Secret", "ConfigError", "SettingError",
     # effects, questions and answers
     "Connect", "ConnectionRefused", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Continue", "Accept", "Refuse", "CloseMessages", "Message", "Effect", "Tls", "Question", "Answer",
-    "Authenticate", "Authenticated", "Allowance", "HeaderFields", "Admit", "Admitted", "Denied", "FindKey", "Key", "Proxy", "Tunnel", "ReadMetrics", "Metrics", "Sign", "Signed", "FetchMedia", "FetchedMedia", "LookUp", "Hit", "Miss", "Keep", "KeptResponse", "Unavailable",
+    "Authenticate", "Authenticated", "Allowance", "HeaderFields", "Admit", "Admitted", "Denied", "FindKey", "Key", "Proxy", "Tunnel", "Count", "Counter", "Counted", "ReadMetrics", "Metrics", "Sign", "Signed", "FetchMedia", "FetchedMedia", "LookUp", "Hit", "Miss", "Keep", "KeptResponse", "Unavailable",
     # lifecycle events
     "Event", "LifecycleEvent", "SessionOpened", "SessionEnded", "UpgradeRefused", "RequestAdmitted", "RequestDenied", "AttemptStarted",
     "AttemptConnected", "AttemptFirstByte", "AttemptEnded", "ExchangeEnded", "ProviderEventRead", "RecordOptions", "CustomCost",
@@ -77,13 +77,14 @@ WITHOUT_DOCSTRING = {
 
 #: The modules of the core that the drivers proper import beside ``aigw_sansio`` itself, and which of them does.
 INNER_MODULES = {
-    "core.asgi_plain": {"envelope"},  # a health check has the body that it has on the gateway's own server
+    "core.asgi_plain": {"faults"},  # a health check has the body that it has on the gateway's own server
     "anyio_driver": {"effects"},
     "local.exchange": {"faults"},  # the code of each fault
     "server.embedded": {"providers.known_hosts"},
     "server.serve": {"providers.known_hosts"},
     "server.concerns": {"providers.auth", "quoting"},  # which names say that a value is a key; how places are written
     "server.settings": {
+        "checks",
         "config",
         "providers.auth",
         "providers.registry",  # names of settings and providers, and which values are keys
@@ -91,7 +92,10 @@ INNER_MODULES = {
         "providers.setting_checks",
         "quoting",  # the core's own checks, and how places are written
     },
+    "server.quota_values": {"quoting"},  # how places are written
     "server.toml_values": {"quoting"},
+    "stores.memory": {"quotas.counters"},  # they count as the core does
+    "stores.sqlite": {"quotas.counters", "quotas.window"},
     "server.translation": {"translate"},  # what compat needs
 }
 #: The loopback provider, the client, the command line and the engines that drivers are tested with: they stand in for a
@@ -101,6 +105,7 @@ PEER_MODULES = {
     "client.request": {"json_text"},
     "client.websocket": {"wires.http", "wires.websocket.frames", "wires.websocket.handshake", "wires.websocket.messages"},
     "cli.call": {"providers.registry"},
+    "cli.keys": {"providers.registry"},
     "cli.main": {"config"},
     "cli.question": {"providers.registry", "providers.row"},
     "cli.serve": {"providers.registry"},
@@ -150,7 +155,7 @@ def test_every_export_is_documented(package: ModuleType) -> None:
 
 def test_importing_the_drivers_needs_no_extra() -> None:
     """The kit for tests needs none either, but for pytest in the suite for drivers."""
-    extras = ("typer", "rich", "uvloop", "cryptography", "hypothesis", "trustme", "trio")
+    extras = ("coredis", "typer", "rich", "uvloop", "cryptography", "hypothesis", "trustme", "trio")
     packages = ", ".join(package.__name__ for package in PACKAGES)
     program = f"import sys; sys.modules.update(dict.fromkeys({extras!r})); import {packages}"
     ended = processes.run([sys.executable, "-c", program])

@@ -6,9 +6,9 @@ from itertools import product
 import pytest
 from tests.tables.diagrams import BEGIN, PAGE, TITLES, diagrams, tables
 
+from aigw_sansio.engine.fsm import Machine, to_mermaid
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.exchanges.states import EXCHANGE_TABLE, ExchangeState
-from aigw_sansio.fsm import Machine, to_mermaid
 
 TABLES = tables()
 

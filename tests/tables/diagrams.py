@@ -5,7 +5,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TypeAlias
 
-from aigw_sansio.fsm import to_mermaid
+from aigw_sansio.engine.fsm import to_mermaid
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "src" / "aigw_sansio"

@@ -42,6 +42,8 @@ from aigw_sansio.effects import (
     Unavailable,
 )
 from aigw_sansio.errors import LocalProtocolError
+from aigw_sansio.ids import CustomCost
+from aigw_sansio.quota_rules import Counted, QuotaRule, Selector
 from aigw_sansio.secret import Secret
 
 CANARY = "canary"  #: what every secret of a transcript contains; only a provider may see it
@@ -124,11 +126,20 @@ def _config(settings: list[list[str]]) -> Config:
                 pairs["tokens"] = tuple(Secret(one) for one in str(pairs["tokens"]).split(","))
             for name in {"origins", "ask"} & pairs.keys():
                 pairs[name] = tuple(str(pairs[name]).split(","))
+            if "rate" in pairs:
+                pairs["rate_limit"] = _rule(f"count/{pairs.pop('rate')}", "rate")
+            if "rules" in pairs:
+                pairs["rules"] = tuple(_rule(text) for text in str(pairs["rules"]).split(","))
             gateways[words[0]] = GatewaySettings(**pairs)  # type: ignore[arg-type]
         elif kind == "provider":
             pairs = _pairs(words[1:])
             if "api_key" in pairs:
                 pairs["api_key"] = Secret(str(pairs["api_key"]))
+            if "price" in pairs:
+                into, _, out = str(pairs.pop("price")).partition("/")
+                pairs["prices"] = {"*": CustomCost(per_token_in=float(into), per_token_out=float(out))}
+            if "more_keys" in pairs:
+                pairs["more_keys"] = tuple(Secret(one) for one in str(pairs["more_keys"]).split(","))
             if "models" in pairs:
                 pairs["models"] = tuple(str(pairs["models"]).split(","))
             providers[words[0]] = ProviderSettings(**pairs)  # type: ignore[arg-type]
@@ -144,6 +155,19 @@ def _config(settings: list[list[str]]) -> Config:
         limits=Limits(**limits),  # type: ignore[arg-type]
         timeouts=Timeouts(**timeouts),  # type: ignore[arg-type]
         emit_provider_events=emit,
+    )
+
+
+def _rule(text: str, id: str | None = None) -> QuotaRule:
+    """``MEASURE/LIMIT/SECONDS[/TECHNIQUE[/provider]]``: the last for each provider by itself."""
+    measure, limit, window, *more = text.split("/")
+    return QuotaRule(
+        id=id or measure,
+        measure=measure,  # type: ignore[arg-type]
+        limit=float(limit),
+        window_s=float(window),
+        technique="sliding" if more[:1] == ["sliding"] else "fixed",
+        provider=Selector(mode="partition") if more[1:] else None,
     )
 
 
@@ -528,6 +552,11 @@ def _answer(what: str) -> Answer:
     if word == "denied" and tail:
         status, wait, *message = tail.split(" ")
         return Denied(int(status), message=" ".join(message), retry_after_s=None if wait == "-" else float(wait))
+    if word == "counted":
+        return Counted()
+    if word == "full":
+        index, wait_s = tail.split(" ")
+        return Counted(int(index), float(wait_s))
     if word == "key":
         key, *fields = tail.split(" ")
         headers = tuple((name, value) for name, _, value in (field.partition("=") for field in fields))

@@ -62,6 +62,7 @@ from aigw_sansio.effects import (
 )
 from aigw_sansio.events import AttemptEnded
 from aigw_sansio.ids import AskId, ConnId
+from aigw_sansio.quota_rules import Count, Counted, QuotaRule
 from aigw_sansio.secret import Secret
 
 Move: TypeAlias = tuple[int | str, int, int]
@@ -102,7 +103,14 @@ CONFIG: Final = Config(
     gateways={
         "local/default": GatewaySettings(compression="stream", fetch_media=True),
         "local/asks": GatewaySettings(authentication=True, compression="messages"),
-        "local/policy": GatewaySettings(ask=("admit", "find_key"), cache_ttl=60, coalesce=True),
+        "local/policy": GatewaySettings(
+            ask=("admit", "find_key", "count"),
+            rate_limit=QuotaRule(limit=5, window_s=60, id="rate"),
+            rules=(QuotaRule(limit=100, window_s=600, id="tokens", measure="tokens"),),
+            concurrency=4,
+            cache_ttl=60,
+            coalesce=True,
+        ),
     },
     providers={
         "custom-one": ProviderSettings(base_url="https://one.test", http2="off"),
@@ -1102,6 +1110,8 @@ class World:
         elif isinstance(ask.question, LookUp):
             found = self.kept.get(ask.question.key)
             self._step("answer", AskId(ask.id), Miss() if found is None or much % 3 == 0 else Hit(found))
+        elif isinstance(ask.question, Count):
+            self._step("answer", ask.id, Counted(0, float(who % 9)) if much % 3 == 0 else Counted())
         elif isinstance(ask.question, FetchMedia):
             kind = ("text/plain", "application/pdf", "image/png")[much % 3]
             self._step("answer", AskId(ask.id), FetchedMedia(b"m" * (0, 9, 900, 5000)[much % 4], kind))

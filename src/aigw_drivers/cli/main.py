@@ -1,4 +1,4 @@
-"""The command line: ``aigw serve``, ``demo``, ``send``, ``call``, ``check``, ``read`` and ``translate``.
+"""The command line: ``aigw serve``, ``demo``, ``send``, ``call``, ``check``, ``keys``, ``read`` and ``translate``.
 
 Decides: options, output and exit status. Must not know: any protocol.
 """
@@ -30,11 +30,14 @@ from ..server.files import unusable_files
 from ..server.reload import SettingsFile
 from ..server.service_manager import ServiceManager
 from ..server.settings import MAX_WORKERS, Settings, SettingsError, load_settings
+from ..stores import StoreError
+from ..stores.opening import MEMORY
 from .call import ask, target_of, told_at_the_end
 from .demo.realtime import converse
 from .demo.realtime_view import realtime_summary, realtime_view_for
 from .demo.universal import demonstrate
 from .demo.universal_view import summary, view_for
+from .keys import KeyRefused, list_keys, put_key
 from .loops import run
 from .output import Output
 from .question import body_of, headers_of
@@ -222,6 +225,40 @@ def demo(
             raise
     if console.reader_gone:
         raise typer.Exit(1)
+
+
+@app.command()
+def keys(
+    config: Annotated[Path, typer.Argument(help="Settings file (TOML); its store keeps the keys.")],
+    gateway: Annotated[str | None, typer.Argument(help="ACCOUNT/GATEWAY whose key is to be set.")] = None,
+    provider: Annotated[str | None, typer.Argument(help="Slug of the provider that the key is for.")] = None,
+    *,
+    alias: Annotated[str, typer.Option(help="What clients name in cf-aig-byok-alias.")] = "default",
+    delete: Annotated[bool, typer.Option("--delete", help="Forget the key instead.")] = False,
+) -> None:
+    """Show which keys of providers the store has, or set one: it is read from standard input."""
+    output = Output()
+    settings = _settings(config, output)
+    if settings.store.reveal() == MEMORY:
+        output.tell("error", f"{config}: store.url is {MEMORY}, which keeps no keys")
+        raise typer.Exit(2)
+    if (gateway is None) is not (provider is None):
+        output.tell("error", "a key is of a gateway and a provider: name both")
+        raise typer.Exit(2)
+    try:
+        if gateway is None or provider is None:
+            lines = run(lambda: list_keys(settings))
+        else:
+            key = None if delete else sys.stdin.readline().strip()
+            lines = [run(lambda: put_key(settings, gateway, provider, alias, key))]
+    except KeyRefused as error:
+        output.tell("error", str(error))
+        raise typer.Exit(2) from None
+    except (StoreError, ValueError, OSError) as error:
+        output.tell("error", str(error))
+        raise typer.Exit(1) from None
+    for line in lines:
+        output.write_line(line)
 
 
 @app.command()

@@ -15,6 +15,8 @@ from aigw_sansio import (
     Authenticate,
     Authenticated,
     ConnId,
+    Count,
+    Counted,
     Denied,
     FetchedMedia,
     FetchMedia,
@@ -96,6 +98,7 @@ ANSWERED: list[tuple[Question, Answer]] = [
     (_may_go("me"), Admitted()),
     (_may_go("you"), Denied(429, retry_after_s=1.0)),
     (FindKey(principal="me", account="a", gateway="g", provider="openai"), Key(Secret("k"))),
+    (Count(()), Counted(0, 1.0)),
     (ReadMetrics(), Metrics(b"up 1")),
     (Sign(Secret("k"), b"message"), Signed(b"signature")),
     (

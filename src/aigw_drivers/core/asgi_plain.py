@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Final
 
 from aigw_sansio import Fault, FaultKind, Side
-from aigw_sansio.envelope import error_envelope, success_envelope
+from aigw_sansio.faults import error_envelope, success_envelope
 
 from .asgi_scope import Scope, target_of
 

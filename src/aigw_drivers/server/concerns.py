@@ -6,6 +6,7 @@ not know: how a settings file is read, and where the words are printed.
 No value is quoted: it may be a secret.
 """
 
+from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
 from typing import Final
 
@@ -13,6 +14,8 @@ from aigw_sansio import GatewaySettings, ProviderSettings
 from aigw_sansio.providers.auth import holds_key, names_a_key
 from aigw_sansio.quoting import key_text
 
+from ..stores.opening import MEMORY
+from ..stores.redis import is_redis
 from .settings import Settings
 
 #: Shorter tokens can be guessed.
@@ -32,11 +35,15 @@ def is_local(host: str) -> bool:
 
 
 def errors(settings: Settings) -> list[str]:
-    """Why the server must not start: gateways on a public address about whose clients nothing was decided."""
+    """Why the server must not start: gateways on a public address about whose clients nothing was decided, or a store
+    whose client is not installed."""
     host = settings.server.host
+    found = []
+    if is_redis(settings.store.reveal()) and find_spec("coredis") is None:
+        found.append("store.url needs coredis: pip install aigw[redis]")
     if is_local(host):
-        return []
-    return [
+        return found
+    return found + [
         f"server.host is no loopback address, and gateways.{key_text(name)} does not say who may use it: write "
         f"authentication = true, or authentication = false if everybody may, under [gateways.{key_text(name)}]"
         for name in settings.undecided
@@ -52,6 +59,9 @@ def warnings(settings: Settings, *, file_mode: int | None = None) -> list[str]:
         found.append("server.tls_certificate is missing: tokens and keys go over the network in plain text")
     if any(ip_network(text, strict=False).prefixlen == 0 for text in config.trusted_proxies):
         found.append("server.trusted_proxies trusts everybody: a client can choose the address that counts for it")
+    counts = [name for name, gateway in config.gateways.items() if gateway.has_quotas]
+    if counts and (server.workers or 1) > 1 and settings.store.reveal() == MEMORY:
+        found.append(f"store.url is {MEMORY}, so each worker counts the quotas of {', '.join(counts)} for itself")
     for name, gateway in config.gateways.items():
         found += _of_gateway(f"gateways.{key_text(name)}", gateway, config.providers, public=public)
     for slug, own in config.providers.items():
@@ -65,11 +75,13 @@ def _of_gateway(
     where: str, gateway: GatewaySettings, providers: dict[str, ProviderSettings], *, public: bool
 ) -> list[str]:
     found: list[str] = []
-    if gateway.ask:
+    if "admit" in gateway.ask:
         found.append(
-            f"{where}.ask is for a program that runs the gateway and answers; aigw serve admits every request and "
-            f"finds no key"
+            f"{where}.ask names admit, which is for a program that runs the gateway and answers; aigw serve admits "
+            f"every request"
         )
+    if gateway.custom_cost and any(rule.measure == "cost" for rule in gateway.rules):
+        found.append(f"{where}.custom_cost is on: clients can set the prices that count for their own budgets")
     if not gateway.authentication:
         if public:
             found.append(f"{where}.authentication is off, and server.host is no loopback address: everybody may use it")

@@ -18,7 +18,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
-from aigw_sansio import Config, Engine, Event, Gateway, Parts, ProviderSettings
+from aigw_sansio import Config, ConfigError, Engine, Event, Gateway, Parts, ProviderSettings, SettingError
 from aigw_sansio.providers.known_hosts import known_hosts
 
 from ..anyio_driver import AnswerHandler, AnyioDriver
@@ -26,11 +26,13 @@ from ..asyncio_driver import ProtocolDriver, require_asyncio
 from ..core.sockets import Listener, address_text, listen, listeners_on
 from ..core.tls import ServerContext, server_context
 from ..loopback import LoopbackProvider
+from ..stores.opening import MEMORY, open_store
 from .descriptors import handshakes_for, with_descriptors
 from .memory import with_memory
 from .security_log import SecurityLog
 from .settings import ServerSettings, Settings, require_unchanged
 from .signatures import with_signatures
+from .stored_answers import counted_elsewhere, with_store
 from .translation import with_translation
 
 logger = logging.getLogger("aigw.serve")
@@ -94,6 +96,9 @@ class Running:
         if self._context is not None and server.tls_certificate is not None:
             but.update(_OF_TLS)
         require_unchanged(self.settings.server, server, but=but)
+        if settings.store != self.settings.store:
+            why = "cannot change while the gateway runs; allowed is what it began with"
+            raise ConfigError("settings", [SettingError(("store",), why)])
         context = _context_of(server)
         config = self._complete(settings)
         self.gateway.reconfigure(config, now)  # may raise: until then nothing has changed
@@ -132,11 +137,12 @@ async def running(
     ``driver`` is ``"anyio"`` or ``"protocol"``. Questions go to ``answer`` first; :mod:`.signatures` makes the
     signatures that it does not give. ``on_event`` is called with each event; refusals and limits are logged
     (:mod:`.security_log`). ``loopback`` adds the built-in provider, under the slug ``loopback``. ``sockets`` are
-    listening sockets that others bound, TCP or Unix; they take the place of the settings' ``host`` and ``port``, and
-    are closed at the end. ``wrap(gateway)`` is the engine that is driven in place of the gateway: for tests,
-    :meth:`aigw_drivers.testing.MockProvider.over`. ``parts``: the host's own providers, readers, framings and
-    transforms. Raises ``OSError`` if it cannot listen, ``ValueError`` if one of ``sockets`` does not, and
-    ``RuntimeError`` if ``driver`` is ``"protocol"`` on trio.
+    listening sockets that others bound, TCP or Unix; they take the place of the settings' ``host`` and ``port``,
+    and are closed at the end. Quotas are counted in the settings' store. ``wrap(gateway)`` is the engine that is
+    driven in place of the gateway: for tests, :meth:`aigw_drivers.testing.MockProvider.over`. ``parts``: the host's
+    own providers, readers, framings and transforms. Raises ``OSError`` if it cannot listen, ``ValueError`` if one
+    of ``sockets`` does not or the store's client is not installed, and ``RuntimeError`` if ``driver`` is
+    ``"protocol"`` on trio.
     """
     if driver == "protocol":
         require_asyncio()
@@ -153,6 +159,9 @@ async def running(
             own["loopback"] = ProviderSettings(
                 base_url=f"{provider.base_url}/v1", realtime_url=provider.base_url.replace("http", "ws", 1)
             )
+        url = settings.store.reveal()
+        store = await stack.enter_async_context(open_store(url, within_s=settings.config.timeouts.store_s))
+        answer = with_store(store, answer, shared=url != MEMORY)
         parts = with_translation(parts)
         config = _completed(own, settings)
         gateway = Gateway(config, urandom(32), time.time() - time.monotonic(), parts)
@@ -193,6 +202,8 @@ def _context_of(server: ServerSettings) -> ServerContext | None:
 def _completed(own: Mapping[str, ProviderSettings], settings: Settings) -> Config:
     """What the gateway gets of ``settings``: with the limits of this process, and its ``own`` providers."""
     config = with_memory(with_descriptors(settings.config), settings.server.workers or 1)
+    if settings.store.reveal() != MEMORY:
+        config = counted_elsewhere(config)
     return msgspec.structs.replace(config, providers={**config.providers, **own}) if own else config
 
 

@@ -17,17 +17,17 @@ from typing import Final, TypeAlias, TypeVar, get_type_hints
 import msgspec
 
 from aigw_sansio import Config, ConfigError, GatewaySettings, Limits, Parts, ProviderSettings, Retry, Secret, Timeouts
-from aigw_sansio.config import CLIENT_CLOCKS, Check
+from aigw_sansio.checks import Check
+from aigw_sansio.config import CLIENT_CLOCKS
 from aigw_sansio.providers.auth import holds_key, names_a_key
 from aigw_sansio.providers.registry import ALIASES, NO_ROWS
 from aigw_sansio.providers.row import Provider
 from aigw_sansio.providers.setting_checks import check_config
 from aigw_sansio.quoting import Place, key_text, place_text
 
-from .proxy_values import ProxyReader
+from ..stores.opening import MEMORY, SQLITE, STORE_URL, STORES
+from .quota_values import RATE_KEYS, QuotaReader
 from .toml_values import EnvironmentText, Table, kind_of, toml_text
-
-_STORE: Final = "memory:"
 
 _IsFile: TypeAlias = Callable[[str], bool]
 
@@ -76,7 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     config: Config = Config()
     server: ServerSettings = ServerSettings()
-    store: str = "memory:"
+    store: Secret = Secret("memory:")  #: a URL; it may hold a password
     #: Gateways for which the file does not say whether clients need a token.
     undecided: tuple[str, ...] = ("local/default",)
     #: Keys or tokens stand in the file itself, and not in the environment.
@@ -84,7 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         check = Check(self, "settings")
-        check.form("store", _STORE, "is not supported by this version; allowed is 'memory:'")
+        check.form("store", STORE_URL, f"is no store; allowed are {STORES}")
         check.done()
 
 
@@ -133,19 +133,17 @@ _Settings = TypeVar("_Settings", bound=msgspec.Struct)
 #: Keys that are known but not supported yet, each with the only allowed value: the one that turns it off.
 _NOT_SUPPORTED: Final[dict[str, object]] = {
     "cache_ttl": 0,
-    "rate_limiting_limit": 0,
-    "rate_limiting_interval": 0,
-    "rate_limiting_technique": "fixed",
     "collect_logs": False,
 }
 _RETRY_KEYS: Final = {"retry_max_attempts": "max_attempts", "retry_delay": "delay_ms", "retry_backoff": "backoff"}
 _GATEWAY_KEYS: Final = (
     "authentication", "tokens", "origins", "query_token", "providers", "endpoints", "methods", "byok_only", "ask",
-    "fetch_media", "compression", *_RETRY_KEYS, *_NOT_SUPPORTED,
+    "fetch_media", "compression", "concurrency", "spend_limits", "fail_open", "custom_cost", *RATE_KEYS, *_RETRY_KEYS,
+    *_NOT_SUPPORTED,
 )  # fmt: skip
 _PROVIDER_KEYS: Final = (
     "base_url", "realtime_url", "api_key", "headers", "origin", "key_in", "subprotocols", "methods",
-    "models", "http2", "ca_file", "proxy",
+    "models", "prices", "http2", "ca_file", "proxy",
 )  # fmt: skip
 _SERVER_KEYS: Final = ("host", "port", "tls_certificate", "tls_key", "workers")
 _SERVER_LISTS: Final = ("hosts", "trusted_proxies")
@@ -165,7 +163,7 @@ _MOVED: Final = {
 _QUOTED: Final = re.compile(r"'[^']{2,}'|\"[^\"]{2,}\"")
 
 
-class _Reader(ProxyReader):
+class _Reader(QuotaReader):
     """Reads one document; records every error and continues with the default."""
 
     def __init__(self, file: str, environ: Mapping[str, str], is_file: _IsFile, rows: Mapping[str, Provider]) -> None:
@@ -205,8 +203,11 @@ class _Reader(ProxyReader):
             check_config(config, self.rows)
         except ConfigError as error:
             self.refused("", error)
-        url = self.string("store.url", store.get("url", "memory:"))
-        settings = self.built("", Settings, store=url or "memory:")
+        url = self.string("store.url", store.get("url", MEMORY)) or MEMORY
+        self.holds_secrets |= "@" in url and not isinstance(url, EnvironmentText)
+        if url.startswith(SQLITE) and len(url) > len(SQLITE):
+            url = SQLITE + join(dirname(self.file), url.removeprefix(SQLITE))
+        settings = self.built("", Settings, store=Secret(str(url)))
         return msgspec.structs.replace(
             settings,
             config=config,
@@ -251,7 +252,7 @@ class _Reader(ProxyReader):
     def gateway(self, where: str, table: Table, providers: Mapping[str, ProviderSettings]) -> GatewaySettings:
         self.known(where, table, _GATEWAY_KEYS)
         found: Table = {}
-        for flag in ("authentication", "query_token", "byok_only", "fetch_media"):
+        for flag in ("authentication", "query_token", "byok_only", "fetch_media", "fail_open", "custom_cost"):
             if flag in table and (value := self.boolean(f"{where}.{flag}", table[flag])) is not None:
                 found[flag] = value
         if "compression" in table:
@@ -272,6 +273,13 @@ class _Reader(ProxyReader):
         for key, neutral in _NOT_SUPPORTED.items():
             if key in table and (table[key] != neutral or type(table[key]) is not type(neutral)):
                 self.error(f"{where}.{key}", f"is not supported by this version; allowed is {toml_text(neutral)}")
+        if set(RATE_KEYS) & table.keys() and (rate := self.rate_limit(where, table)) is not None:
+            found["rate_limit"] = rate
+        if "concurrency" in table:
+            most = self.number(f"{where}.concurrency", table["concurrency"], whole=True)
+            if most is not None:
+                found["concurrency"] = most
+        found["rules"] = self.rules(f"{where}.spend_limits", self.table(f"{where}.spend_limits", table, "spend_limits"))
         retry = {_RETRY_KEYS[key]: value for key, value in table.items() if key in _RETRY_KEYS}
         found["retry"] = self.numbers(where, retry, Retry)
         return self.built(where, GatewaySettings, **found)
@@ -292,6 +300,13 @@ class _Reader(ProxyReader):
     def provider(self, where: str, table: Table, common: ProviderSettings | None = None) -> ProviderSettings:
         self.known(where, table, _PROVIDER_KEYS)
         found: Table = {}
+        if isinstance(keys := table.get("api_key"), list):
+            table = {name: value for name, value in table.items() if name != "api_key"}
+            if (texts := self.strings(f"{where}.api_key", keys)) is not None:
+                self.holds_secrets |= any(not isinstance(text, EnvironmentText) for text in texts)
+                found |= self._keys(f"{where}.api_key", texts)
+        elif keys is not None:
+            found["more_keys"] = ()  # a gateway's key replaces all of them
         for name in ("base_url", "realtime_url", "api_key", "origin", "key_in"):
             if name in table and (text := self.string(f"{where}.{name}", table[name])) is not None:
                 is_secret = name == "api_key" or (name.endswith("url") and holds_key(text))
@@ -310,11 +325,21 @@ class _Reader(ProxyReader):
                 found["http2"] = _HTTP2[value]
             elif value is not None:
                 self.error(f"{where}.http2", "has a bad value; allowed are true, false and 'auto'")
+        if "prices" in table:
+            found["prices"] = self.prices(f"{where}.prices", table)
         if "proxy" in table and (proxy := self.proxy(f"{where}.proxy", table["proxy"])) is not None:
             found["proxy"] = proxy
         if "ca_file" in table and (path := self.path(f"{where}.ca_file", table["ca_file"])) is not None:
             found["ca_file"] = path
         return self.built(where, ProviderSettings, **((msgspec.structs.asdict(common) if common else {}) | found))
+
+    def _keys(self, where: str, texts: list[str]) -> Table:
+        """Several keys, of which there must be one."""
+        if not texts:
+            self.error(where, "is empty; allowed are one key or more")
+            return {}
+        first, *more = (Secret(str(text)) for text in texts)
+        return {"api_key": first, "more_keys": more}
 
     def headers(self, where: str, value: object) -> list[tuple[str, str]]:
         if not isinstance(value, dict):
@@ -358,5 +383,8 @@ class _Reader(ProxyReader):
 
 def _in_file(place: Place, *, whole: bool) -> Place:
     """Where the file has the setting that is at ``place`` in its class. ``whole``: in that of the whole document."""
+    if "more_keys" in place:  # the file has them behind the first, in one array
+        at = place.index("more_keys")
+        place = (*place[:at], "api_key", *(int(part) + 1 for part in place[at + 1 :]))
     renamed = tuple(_RENAMED.get(str(part), part) if n in (0, 2) else part for n, part in enumerate(place))
     return (*(_MOVED.get(str(place[0]), renamed[:1]) if whole else renamed[:1]), *renamed[1:])

@@ -13,8 +13,7 @@ import msgspec
 from ..config import Config, GatewaySettings
 from ..effects import Allowance, Answer, Authenticate, Authenticated, HeaderFields, Metrics, ReadMetrics
 from ..engine.services import Services
-from ..envelope import success_envelope
-from ..faults import Fault, FaultKind, Side
+from ..faults import Fault, FaultKind, Side, success_envelope
 from ..ids import AskId
 from ..providers.registry import NO_ROWS
 from ..providers.row import Provider

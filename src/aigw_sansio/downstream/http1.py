@@ -7,9 +7,9 @@ Decides: how bytes become a request, how many early bytes are kept until it is d
 from enum import IntEnum
 
 from ..engine.connection import PAUSED_BY_MEMORY, PAUSED_BY_OWNER, BytePipe, PipeConnection, PipeReceiver
+from ..engine.fsm import Machine
 from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
-from ..fsm import Machine
 from ..ids import ConnId
 from ..wires.heads import HeadGate, OpeningCheck, count_fields, parse_request_head
 from ..wires.http import Headers

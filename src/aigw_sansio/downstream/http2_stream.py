@@ -9,9 +9,9 @@ from enum import IntEnum
 from typing import Final, Protocol
 
 from ..engine.connection import BytePipe, PipeReceiver
+from ..engine.fsm import Machine
 from ..engine.send_buffer import PER_PIECE, weight
 from ..engine.services import Services
-from ..fsm import Machine
 from ..wires.http import Headers
 from .ports import (
     PendingRequest,

@@ -5,9 +5,8 @@ a head that is too large has a status of its own (RFC 6585 section 5). Must not 
 """
 
 from ..engine.services import Services
-from ..envelope import error_envelope
 from ..events import UpgradeRefused
-from ..faults import ENVELOPE_CODE, Fault, FaultKind, Side
+from ..faults import ENVELOPE_CODE, Fault, FaultKind, Side, error_envelope
 from ..ids import ConnId
 from ..wires.http import Headers
 from .ports import ClientRequest, Responder

@@ -32,6 +32,7 @@ from ..ids import (
 from ..secret import SecretSet
 from .client import Client, Requesters
 from .dials import Dials
+from .key_rings import KeyRings
 from .proxies import Proxies
 from .seeded_random import (
     SeededRandom,
@@ -66,6 +67,7 @@ class Services:
         "deferred",
         "dials",
         "effects",
+        "key_rings",
         "own_tokens",
         "proxies",
         "random",
@@ -85,6 +87,8 @@ class Services:
         self.config = config
         #: The tokens of all gateways: none of them goes upstream.
         self.own_tokens = _tokens_of(config)
+        #: Which of several keys of a provider goes next; empty if none has several.
+        self.key_rings = KeyRings(config)
         #: Which connections go through one.
         self.proxies = Proxies(config)
         self.random = SeededRandom(seed)
@@ -116,6 +120,7 @@ class Services:
         """``config`` holds for what begins from now on. Who must end under the old one has kept it."""
         self.config = config
         self.own_tokens = _tokens_of(config)
+        self.key_rings = KeyRings(config, self.key_rings)
         self.proxies = Proxies(config)
         self.dials.reconfigure(config, known_hosts, now)
 

@@ -19,6 +19,7 @@ from .own_parts import OwnParts, OwnReading
 from .policy import Policy
 from .record import NO_TIMES, ExchangeRecord, Times
 from .response import ProviderResponse
+from .retry import note_status
 from .source import Call, Placed, Source
 from .states import ExchangeInput
 
@@ -120,14 +121,13 @@ class Attempt:
         """Open the call at the source."""
         call = self._call
         target = call.request.target.partition(b"?")[0].decode("latin-1")
-        host = call.origin.authority
         self._services.emit(
             AttemptStarted(
                 log_id=self._log_id,
                 step=self._step,
                 attempt=self._number,
                 provider=call.provider,
-                host=host,
+                host=call.origin.authority,
                 target=target,
                 session=self._session,
                 event_id=self._event_id,
@@ -148,7 +148,6 @@ class Attempt:
         self._idle_timer.close()
         self._grace_timer.close()
         status = self.response.status if self.response is not None else None
-        after = now - self._started
         self._services.emit(
             AttemptEnded(
                 log_id=self._log_id,
@@ -156,7 +155,7 @@ class Attempt:
                 attempt=self._number,
                 status=status,
                 fault=fault,
-                after_s=after,
+                after_s=now - self._started,
                 session=self._session,
                 event_id=self._event_id,
                 provider=self._call.provider,
@@ -265,12 +264,13 @@ class Attempt:
             )
         )
         call = self._call
-        limits = self._config.limits
+        if call.lent is not None:
+            note_status(self._services, call.lent, status, headers, now)
         self.response = ProviderResponse(
             status,
             headers,
             format=call.format,
-            limits=limits,
+            limits=self._config.limits,
             array_stream=call.array_stream,
             query=call.request.body,
             keys=call.stored_keys + (self._running.added_keys if self._running is not None else ()),

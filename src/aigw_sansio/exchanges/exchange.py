@@ -9,16 +9,16 @@ from typing import Generic, Literal, Protocol
 
 from ..bodies.chunk import Chunk
 from ..config import Config
+from ..engine.fsm import Machine
 from ..engine.services import Services
 from ..events import ResponseFailed, UsageReported
-from ..faults import HTTP_STATUS, Fault, FaultKind, Side
+from ..faults import Denial, Fault, FaultKind, Side
 from ..formats.classify import CONTENT, ERROR, classify
-from ..fsm import Machine
 from .attempt import PAUSED_BY_BUDGET, PAUSED_BY_QUEUE, Attempt
 from .encoder import FinalResponse, Progress, ResponseEncoder
 from .ports import Caller, Ending, ExchangeOutlet, MessageT, PlannedStep
 from .record import ExchangeRecord
-from .rejection import Rejection, fault_of, judge_whole, reject_stream, untold_end
+from .rejection import Rejection, ended_by, fault_of, judge_whole, reject_stream, untold_end
 from .response import ProviderResponse
 from .retry import wants_another, with_own_call
 from .source import Source
@@ -205,7 +205,7 @@ class Exchange(Generic[MessageT]):
             self._services,
             self._source,
             owner=self,
-            call=planned.call,
+            call=planned.call_of(self._tries),
             config=self._config,
             policy=policy,
             record=self._record,
@@ -322,6 +322,7 @@ class Exchange(Generic[MessageT]):
         response = self._response
         headers = response.headers if response is not None else []
         again, wait_s = wants_another(headers, fault, wait_s, self._services.unix_time(now))
+        self._attempts -= isinstance(fault, Denial)  # nothing was sent
         cache = self._steps[self._step].call.cache
         if cache is not None and self._is_cached and not cache.is_only_way:
             # What was kept, or the call of another request, was no good: this one has not tried yet.
@@ -348,7 +349,7 @@ class Exchange(Generic[MessageT]):
         elif self._last_response is not None:
             self._show(self._last_response, now, fault=fault)
         else:
-            self._refuse(fault, Side.GATEWAY if fault.kind is FaultKind.INTERNAL else Side.PROVIDER, response, now)
+            self._refuse(fault, ended_by(fault), response, now)
 
     def _on_backoff_over(self, now: float) -> None:
         self._machine.fire(ExchangeInput.TRY_NEXT)
@@ -369,7 +370,7 @@ class Exchange(Generic[MessageT]):
 
     def _refuse(self, fault: Fault, by: Side, response: ProviderResponse | None, now: float) -> None:
         """End without a response to show. ``response``: the one that broke off, if there was one."""
-        self._status = HTTP_STATUS[fault.kind]
+        self._status = fault.http_status
         usage = response.usage() if response is not None else None
         messages = [*self._tell_end(fault), *self._encoder.refused(fault, self._progress, usage)]
         self._end("created", now, by=by, fault=fault, messages=messages, usage=usage)

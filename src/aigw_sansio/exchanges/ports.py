@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 from ..formats.answers.base import AnswerWriter
 from ..formats.answers.errors import ClientFormat
 from ..formats.translation import Note
-from ..ids import NO_OPTIONS, RecordOptions
+from ..ids import NO_OPTIONS, CustomCost, RecordOptions
 from ..providers.call import ProviderCall
 from .own_parts import OwnReading
 from .policy import Policy
@@ -45,13 +45,20 @@ class AnswerPlan(NamedTuple):
 
 class PlannedStep(NamedTuple):
     """A step that can run: the call, how often and how long it is tried, and how its response is shown. ``reading``:
-    how its response is read, if not in the usual way. ``record``: what is said about the record of the request."""
+    how its response is read, if not in the usual way. ``record``: what is said about the record of the request.
+    ``price``: what its response costs, if somebody knows. ``others``: the call with other keys."""
 
     call: ProviderCall
     policy: Policy
     answer: AnswerPlan = AnswerPlan()
     reading: OwnReading | None = None
     record: RecordOptions = NO_OPTIONS
+    price: CustomCost | None = None
+    others: tuple[ProviderCall, ...] = ()
+
+    def call_of(self, tries: int) -> ProviderCall:
+        """The call of the first, second ... try: each with another key, if there are several."""
+        return self.call if tries == 1 or not self.others else self.others[(tries - 2) % len(self.others)]
 
 
 class Scheduled(Protocol):

@@ -78,10 +78,10 @@ class ExchangeRecord:
         chunks: int,
         cached: bool,
     ) -> None:
-        """Emit ``ExchangeEnded``. ``last``: the last step that was tried."""
+        """Emit ``ExchangeEnded``, and have quotas count what was used. ``last``: the last step that was tried."""
         caller, times, started = self.caller, self.times, self.started
         call, request = last.call, last.call.request
-        prices = last.record.custom_cost
+        cost = None if last.price is None else 0.0 if cached else cost_of(last.price, usage)
         types = header_values(request.headers, b"content-type")
         model = named_model(request.target.decode("ascii"), request.body)
         services.emit(
@@ -117,6 +117,8 @@ class ExchangeRecord:
                 first_byte_s=None if times.head_at is None else times.head_at - started,
                 first_content_s=None if self.content_at is None else self.content_at - started,
                 record=last.record,
-                cost=None if prices is None else 0.0 if cached else cost_of(prices, usage),
+                cost=cost,
             )
         )
+        if call.quota is not None:
+            call.quota.finish(None if cached else usage, cost, now)

@@ -8,7 +8,7 @@ a step is tried.
 from typing import NamedTuple
 
 from ..events import ProviderEvent, ResponseFailed
-from ..faults import Fault, FaultKind, Side
+from ..faults import Denial, Fault, FaultKind, Side
 from ..formats.error_classes import is_retryable, status_of
 from .encoder import FinalResponse
 from .response import ProviderResponse
@@ -49,6 +49,13 @@ def judge_whole(response: ProviderResponse, body: bytes, step: int) -> FinalResp
 def fault_of(failed: ResponseFailed) -> Fault:
     """The fault that an error of the provider is, before and after the commit."""
     return Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, failed.message, retryable=is_retryable(failed.error_class))
+
+
+def ended_by(fault: Fault) -> Side:
+    """Who ends an exchange whose last attempt failed with ``fault``."""
+    if isinstance(fault, Denial):
+        return Side.GATEWAY
+    return Side.GATEWAY if fault.kind is FaultKind.INTERNAL else Side.PROVIDER
 
 
 def failure_event(fault: Fault) -> ResponseFailed:

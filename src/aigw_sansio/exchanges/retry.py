@@ -11,7 +11,10 @@ from typing import Final
 
 import msgspec
 
-from ..faults import Fault
+from ..engine.key_rings import TELLING
+from ..engine.services import Services
+from ..faults import Denial, Fault
+from ..secret import Secret
 from ..wires.heads import header_values
 from ..wires.http import Headers
 from .ports import PlannedStep
@@ -50,10 +53,18 @@ def should_retry(headers: Headers) -> bool | None:
 
 def wants_another(headers: Headers, fault: Fault, wait_s: float, unix_time: float) -> tuple[bool, float]:
     """Whether a failed step is to be tried again, as far as the provider's answer tells, and the seconds to wait before
-    that. ``wait_s``: the wait that its body asks for."""
+    that. ``wait_s``: the wait that its body asks for. What the gateway itself denies is not tried again."""
+    if isinstance(fault, Denial):
+        return False, 0.0
     told = should_retry(headers)
     wait_s = max(wait_s, retry_after_s(headers, unix_time))
     return (fault.retryable if told is None else told) and wait_s <= MAX_RETRY_AFTER_S, wait_s
+
+
+def note_status(services: Services, key: Secret, status: int, headers: Headers, now: float) -> None:
+    """A provider answered a request with one of its several stored keys: the key may have to rest."""
+    if status in TELLING:
+        services.key_rings.refused(key, status, retry_after_s(headers, services.unix_time(now)), now)
 
 
 def retry_after_s(headers: Headers, unix_time: float) -> float:

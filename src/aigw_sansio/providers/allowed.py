@@ -35,7 +35,7 @@ def _without_keys(own: ProviderSettings) -> ProviderSettings:
         changes["base_url"] = without_keys(own.base_url)
     if own.realtime_url is not None and "?" in own.realtime_url:
         changes["realtime_url"] = without_keys(own.realtime_url)
-    return msgspec.structs.replace(own, api_key=None, headers=(), **changes)
+    return msgspec.structs.replace(own, api_key=None, more_keys=(), headers=(), **changes)
 
 
 def refuse_call(

@@ -126,7 +126,12 @@ def without_keys(url: str) -> str:
 
 def is_stored(text: str, settings: Mapping[str, ProviderSettings]) -> bool:
     """Whether ``text`` is one of the stored keys: a client may have put it into a wrong place."""
-    return any(own.api_key is not None and own.api_key.matches(text) for own in settings.values())
+    return any(key.matches(text) for own in settings.values() for key in stored_keys(own))
+
+
+def stored_keys(own: ProviderSettings) -> tuple[Secret, ...]:
+    """All keys that are stored for a provider."""
+    return own.more_keys if own.api_key is None else (own.api_key, *own.more_keys)
 
 
 def key_forms(key: str, location: KeyLocation) -> list[str]:

@@ -12,6 +12,8 @@ import msgspec
 from ..config import ProviderSettings
 from ..faults import Fault
 from ..origin import Origin
+from ..quotas.claim import StepQuota
+from ..secret import Secret
 from ..wires.http import Request
 from .auth import (
     StoredAws,
@@ -59,6 +61,8 @@ class ProviderCall(msgspec.Struct, frozen=True):
     #: The path that the client asked for: its endpoint, below the path of the server if it named one.
     endpoint: str = ""
     cache: CacheUse | None = None  #: ``None``: the cache is not used
+    lent: Secret | None = None  #: the stored key in it, if its provider has several
+    quota: StepQuota | None = None  #: what it needs of the quotas of its gateway
 
     def __repr__(self) -> str:
         path = self.request.target.partition(b"?")[0].decode("ascii")

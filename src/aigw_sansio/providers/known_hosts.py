@@ -12,7 +12,7 @@ from functools import cache
 from ..config import Config, ProviderSettings
 from ..origin import read_proxy
 from ..secret import Secret
-from .auth import StoredAws, StoredAzure, StoredGoogle, read_stored_key
+from .auth import StoredAws, StoredAzure, StoredGoogle, read_stored_key, stored_keys
 from .google_token import TOKEN_URI
 from .registry import NO_ROWS, REGISTRY
 from .row import VARIABLES, Provider
@@ -51,15 +51,16 @@ def _proxy(url: Secret | None) -> Iterator[str]:
 
 def _hosts_of_key(row: Provider, own: ProviderSettings) -> Iterator[str]:
     """Those that the stored key of ``row`` names."""
-    stored = None if own.api_key is None else read_stored_key(row, own.api_key)
-    if isinstance(stored, StoredGoogle):
-        yield stored.account.origin.host
-        region = stored.account.region
-        yield from _hosts(_urls(row), {"location": (region,)})
-    elif isinstance(stored, StoredAws):
-        yield from _hosts(_urls(row), {"region": (stored.region,)})
-    elif isinstance(stored, StoredAzure):
-        yield from _hosts(_urls(row), {"resource": (stored.resource,)})
+    for key in stored_keys(own):
+        stored = read_stored_key(row, key)
+        if isinstance(stored, StoredGoogle):
+            yield stored.account.origin.host
+            region = stored.account.region
+            yield from _hosts(_urls(row), {"location": (region,)})
+        elif isinstance(stored, StoredAws):
+            yield from _hosts(_urls(row), {"region": (stored.region,)})
+        elif isinstance(stored, StoredAzure):
+            yield from _hosts(_urls(row), {"resource": (stored.resource,)})
 
 
 def _urls(row: Provider) -> Iterator[str]:

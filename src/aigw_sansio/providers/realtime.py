@@ -12,8 +12,9 @@ import msgspec
 
 from ..config import ProviderSettings
 from ..faults import Fault, FaultKind, Side
-from ..ids import NO_OPTIONS, RecordOptions
+from ..ids import NO_OPTIONS, CustomCost, RecordOptions
 from ..origin import Origin
+from ..quotas.claim import StepQuota
 from ..secret import Secret
 from ..wires.http import Headers
 from .auth import (
@@ -67,6 +68,9 @@ class RealtimeCall(msgspec.Struct, frozen=True):
     account: ServiceAccount | None = None  #: the upgrade still needs its access token: see :meth:`with_token`
     key: Literal["client", "stored", "none"] = "none"  #: whose key is in it
     record: RecordOptions = NO_OPTIONS  #: what is said about the record of the session
+    lent: Secret | None = None  #: the stored key in it, if its provider has several
+    quota: StepQuota | None = None  #: what it needs of the quotas of its gateway
+    price: CustomCost | None = None  #: what its tokens cost, if somebody knows
 
     def with_token(self, token: Secret) -> "RealtimeCall":
         """The upgrade with the access token of its ``account``."""

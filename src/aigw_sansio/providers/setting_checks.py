@@ -12,7 +12,7 @@ from ..config import Config, GatewaySettings, ProviderSettings
 from ..errors import ConfigError, SettingError
 from ..faults import Fault
 from ..quoting import Place, suggestion
-from .auth import read_stored_key
+from .auth import read_stored_key, stored_keys
 from .headers import NEVER_FORWARDED, TOKEN
 from .registry import ALIASES, NO_ROWS, REGISTRY, is_custom
 from .row import Provider
@@ -75,15 +75,16 @@ def _of_provider(place: Place, row: Provider, own: ProviderSettings) -> Iterator
     kind, _, where = (own.key_in or "").lower().partition(":")
     if kind == "header" and (where in NEVER_FORWARDED or where.startswith(("cf-aig-", "sec-"))):
         yield SettingError((*place, "key_in"), "names a header that is never sent to a provider")
-    if own.api_key is not None:
-        stored = read_stored_key(row, own.api_key)
+    for index, key in enumerate(stored_keys(own)):
+        at = (*place, "api_key") if index == 0 else (*place, "more_keys", index - 1)
+        stored = read_stored_key(row, key)
         if isinstance(stored, Fault):
-            is_json = own.api_key.reveal().lstrip().startswith("{")
+            is_json = key.reveal().lstrip().startswith("{")
             plain = "is not usable; allowed is printable ASCII without blanks"
-            yield SettingError((*place, "api_key"), stored.detail.partition(" ")[2] if is_json else plain)
-        elif kind == "subprotocol" and not TOKEN.match(own.api_key.reveal()):
+            yield SettingError(at, stored.detail.partition(" ")[2] if is_json else plain)
+        elif kind == "subprotocol" and not TOKEN.match(key.reveal()):
             no_token = "cannot stand in a subprotocol; allowed are letters, digits and !#$%&'*+-.^_`|~"
-            yield SettingError((*place, "api_key"), no_token)
+            yield SettingError(at, no_token)
     yield from _of_headers((*place, "headers"), own)
 
 

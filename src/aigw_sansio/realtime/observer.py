@@ -1,7 +1,7 @@
-"""The meaning of a provider's realtime messages, read beside the relay for hosts that listen.
+"""The meaning of a provider's realtime messages, read beside the relay for hosts that listen and for quotas.
 
-Decides: that the host gets the events, and that usage is counted once for each response. Must not know: the relay,
-which never waits for this, and any single protocol (:mod:`aigw_sansio.formats.realtime`).
+Decides: that the host gets the events, if it listens, and that usage is counted once for each response. Must not know:
+the relay, which never waits for this, and any single protocol (:mod:`aigw_sansio.formats.realtime`).
 """
 
 import re
@@ -37,10 +37,22 @@ _CONTENT: Final = (TextDelta, ReasoningDelta, ToolCallStarted, AudioDelta, Image
 class RealtimeObserver:
     """Reads the messages of the provider of one session."""
 
-    __slots__ = ("_log_id", "_meter", "_missed", "_reader", "_responding", "_rough", "_services", "first_content_at")
+    __slots__ = (
+        "_log_id",
+        "_meter",
+        "_missed",
+        "_reader",
+        "_responding",
+        "_rough",
+        "_services",
+        "_tells",
+        "first_content_at",
+    )
 
-    def __init__(self, services: Services, format: str, log_id: str) -> None:
-        """``format`` names how the provider writes its messages; ``log_id`` names the session in the events."""
+    def __init__(self, services: Services, format: str, log_id: str, *, tells: bool = True) -> None:
+        """``format`` names how the provider writes its messages; ``log_id`` names the session in the events. ``tells``:
+        the host listens."""
+        self._tells = tells
         self._services = services
         self._reader = make_realtime_reader(format)
         self._log_id = log_id
@@ -72,7 +84,8 @@ class RealtimeObserver:
                 self._missed = self._missed or event.opaque or _COUNTS.search(message.data) is not None
             elif self.first_content_at is None and isinstance(event, _CONTENT):
                 self.first_content_at = now
-            self._services.emit(ProviderEventRead(self._log_id, event))
+            if self._tells:
+                self._services.emit(ProviderEventRead(self._log_id, event))
 
     def usage(self) -> UsageReported | None:
         """All that the provider reported; partial if a response was running, if the provider would have counted on, or

@@ -15,13 +15,14 @@ from ..downstream.refusal import refuse_request
 from ..effects import Key
 from ..engine.client import Client, Requester
 from ..engine.services import Services
-from ..faults import Fault, FaultKind, Side
+from ..faults import Denial, Fault, FaultKind, Side
 from ..ids import ConnId
 from ..providers.realtime import RealtimeCall
 from ..providers.registry import NO_ROWS
 from ..providers.row import Provider
+from ..quotas.limiter import Limiter
 from .memory_use import RelayMemory
-from .opening import PendingAnswers, questions_about
+from .opening import PendingAnswers, PendingRoom, questions_about
 from .plan import plan
 from .relay import Relay
 from .tokens import TokenSource
@@ -35,6 +36,7 @@ class OpenRelays:
         "_census",
         "_client_of",
         "_draining",
+        "_limiter",
         "_on_ended",
         "_register",
         "_relays",
@@ -54,11 +56,13 @@ class OpenRelays:
         taken: Callable[[], int],
         register: Callable[[RelayUpstreamConnection], None],
         on_ended: Callable[[float], None],
+        limiter: Limiter,
         rows: Mapping[str, Provider] = NO_ROWS,
     ) -> None:
         """``client_of``: the one who counts for a connection with this peer. ``taken``: the descriptors that
         connections have. ``register`` is told of each connection to a provider. ``on_ended`` is called after each end
-        of a session. ``rows``: the host's own providers, by slug."""
+        of a session. ``limiter`` keeps the quotas. ``rows``: the host's own providers, by slug."""
+        self._limiter = limiter
         self._services = services
         self._client_of = client_of
         self._tokens = tokens
@@ -96,7 +100,7 @@ class OpenRelays:
             return self._refuse(admitted, responder, call, now)
         questions = questions_about(admitted, call)
         if not questions:
-            return self._begin(admitted, responder, call, now)
+            return self._enter(admitted, responder, call, now)
         # No function inside of this one: compiled, it would be part of a cycle.
         decided = partial(self._decided, admitted, responder, call)
         return PendingAnswers(self._services, admitted, questions, decided, now)
@@ -111,7 +115,26 @@ class OpenRelays:
         found = self._going_away() or self._full() or found
         if isinstance(found, Fault):
             return self._refuse(admitted, responder, found, now)
-        return self._begin(admitted, responder, found, now)
+        return self._enter(admitted, responder, found, now)
+
+    def _enter(self, admitted: Admitted, responder: Responder, call: RealtimeCall, now: float) -> PendingRequest | None:
+        """The last that can keep a client from its provider: the quotas of its gateway."""
+        if call.quota is None:
+            return self._begin(admitted, responder, call, now)
+        # No function inside of this one: compiled, it would be part of a cycle.
+        decided = partial(self._entered, admitted, responder, call)
+        waiting = PendingRoom(self._services, self._limiter, admitted, call.quota, decided)
+        return waiting.start(now)
+
+    def _entered(
+        self, admitted: Admitted, responder: Responder, call: RealtimeCall, denial: Denial | None, now: float
+    ) -> PendingRequest | None:
+        fault = denial or self._going_away() or self._full()
+        if fault is None:
+            return self._begin(admitted, responder, call, now)
+        if call.quota is not None:
+            call.quota.finish(None, None, now)
+        return self._refuse(admitted, responder, fault, now)
 
     def _full(self) -> Fault | None:
         return refuse_dial(self._services.config.descriptors, self._taken())
@@ -150,5 +173,7 @@ class OpenRelays:
 
     def _ended(self, relay: Relay, now: float) -> None:
         del self._relays[relay.session_id]
+        if relay.quota is not None:
+            relay.quota.finish(None, None, now)  # if no session began; else it is done
         self._census.left(RelayMemory(relay))
         self._on_ended(now)

@@ -1,6 +1,7 @@
-"""A realtime client about which the host is asked before its provider is dialled.
+"""A realtime client that waits for the host before its provider is dialled.
 
-Decides: the order of the questions: whether it may go, then the key for it. Must not know: relays and connections.
+Decides: the order of the questions: whether it may go, then the key for it; the quotas are last. Must not know: relays
+and connections.
 """
 
 from collections.abc import Callable
@@ -16,10 +17,12 @@ from ..downstream.refusal import emit_refusal
 from ..downstream.routes import RealtimeResource
 from ..effects import Answer, Key, Question
 from ..engine.services import Services
-from ..faults import Fault, FaultKind, Side
+from ..faults import Denial, Fault, FaultKind, Side
 from ..ids import AskId
 from ..providers.named_model import named_model
 from ..providers.realtime import RealtimeCall
+from ..quotas.claim import StepQuota
+from ..quotas.limiter import Limiter
 from .plan import asked_endpoint
 
 #: Told of the outcome: why the client cannot go on, or the key that the host has found. Returns what the request waits
@@ -88,6 +91,58 @@ class PendingAnswers:
         self._decided = _nobody_decides
         fault = Fault(FaultKind.CLIENT_GONE, Side.CLIENT, "the client left before the host had decided about it")
         emit_refusal(self._services, self._request, fault, address=client_at(self._request.peer))
+
+
+#: Told whether there is room. Returns what the request waits for next.
+Entered: TypeAlias = Callable[[Denial | None, float], PendingRequest | None]
+
+
+class PendingRoom:
+    """A client that may have to wait until the host has counted it. Implements ``PendingRequest``."""
+
+    __slots__ = ("_ask_id", "_decided", "_limiter", "_next", "_quota", "_request", "_services")
+
+    def __init__(
+        self, services: Services, limiter: Limiter, admitted: Admitted, quota: StepQuota, decided: Entered
+    ) -> None:
+        """``decided`` is called once, unless the client goes before. Call :meth:`start` next."""
+        self._services = services
+        self._limiter = limiter
+        self._request = msgspec.structs.replace(admitted.request, headers=[], target=b"")
+        self._quota = quota
+        self._decided = decided
+        self._next: PendingRequest | None = None
+        self._ask_id: AskId | None = None
+
+    def start(self, now: float) -> PendingRequest | None:
+        """Take the room, or ask for it. What the request waits for then."""
+        outcome = self._limiter.take(self._quota, self._told, now)
+        if outcome is None or isinstance(outcome, Denial):
+            return self._decided(outcome, now)
+        self._ask_id = outcome
+        return self
+
+    def _told(self, denial: Denial | None, now: float) -> None:
+        self._ask_id = None
+        decided, self._decided = self._decided, _nobody_enters
+        self._next = decided(denial, now)
+
+    def client_gone(self, now: float) -> None:
+        """The client left: no room is needed any more."""
+        if self._ask_id is None:
+            if self._next is not None:
+                self._next.client_gone(now)
+            return
+        self._services.withdraw(self._ask_id)
+        self._decided = _nobody_enters
+        self._quota.finish(None, None, now)
+        fault = Fault(FaultKind.CLIENT_GONE, Side.CLIENT, "the client left before its quotas were known")
+        emit_refusal(self._services, self._request, fault, address=client_at(self._request.peer))
+
+
+def _nobody_enters(denial: Denial | None, now: float) -> PendingRequest | None:
+    """It is decided, or the client has gone."""
+    return None
 
 
 def _nobody_decides(outcome: Fault | Key | None, now: float) -> None:

@@ -13,12 +13,15 @@ from ..downstream.routes import RealtimeResource
 from ..effects import Key
 from ..engine.services import Services
 from ..faults import Fault
-from ..providers.allowed import refuse_call, settings_of
+from ..formats.costs import price_of
+from ..providers.allowed import NO_SETTINGS, refuse_call, settings_of
 from ..providers.lending import with_key
+from ..providers.named_model import named_model
 from ..providers.realtime import RealtimeCall, build_realtime_call
 from ..providers.record_options import read_options
 from ..providers.registry import NO_ROWS
 from ..providers.row import Provider
+from ..quotas.claim import Claim, Client, step_quota
 
 
 def plan(
@@ -39,6 +42,8 @@ def plan(
     if isinstance(record, Fault):
         return record
     settings = settings_of(admitted.settings, admitted.config.providers)
+    if services.key_rings:
+        settings = services.key_rings.choose(settings, now)
     if found is not None:
         settings = with_key(settings, *found)
     call = build_realtime_call(
@@ -54,7 +59,22 @@ def plan(
         return call
     endpoint = asked_endpoint(resource, call)
     refused = refuse_call(admitted.settings, provider=call.provider, endpoint=endpoint, key=call.key)
-    return refused or msgspec.structs.replace(call, record=record)
+    if refused is not None:
+        return refused
+    prices = settings.get(call.provider, NO_SETTINGS).prices
+    model = named_model(call.target.decode("ascii"))
+    price = (record.custom_cost if own.custom_cost else None) or price_of(prices, model)
+    quota = None
+    if own.has_quotas:
+        name = f"{resource.account}/{resource.gateway}"
+        credential = admitted.principal or "" if admitted.token is None else admitted.token.reveal()
+        whose = Client(name, credential, record.metadata)
+        quota = step_quota(Claim(name, own), own, whose, provider=call.provider, model=model)
+    key = settings.get(call.provider, NO_SETTINGS).api_key
+    lent = key if call.key == "stored" and key in services.key_rings else None
+    if lent is not None:
+        services.key_rings.use(lent)
+    return msgspec.structs.replace(call, record=record, quota=quota, price=price, lent=lent)
 
 
 def asked_endpoint(resource: RealtimeResource, call: RealtimeCall) -> str:

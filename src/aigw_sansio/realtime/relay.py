@@ -16,12 +16,14 @@ from ..downstream.connection_limits import longest_life
 from ..downstream.ports import Responder
 from ..downstream.refusal import emit_refusal, refuse_request, send_refusal
 from ..engine.client import Requester
+from ..engine.fsm import Machine
+from ..engine.key_rings import TELLING
 from ..engine.services import Services
 from ..events import SessionEnded, SessionOpened, UpgradeRefused
 from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
 from ..formats.costs import cost_of
-from ..fsm import Machine
 from ..providers.realtime import RealtimeCall
+from ..quotas.claim import StepQuota
 from ..redaction import Redactor, redactor
 from ..secret import Secret
 from ..wires.websocket.handshake import Accepted, Outcome, Refused
@@ -150,6 +152,11 @@ class Relay:
         self._open_timer.arm(now + self._config.timeouts.realtime_open_s)
 
     @property
+    def quota(self) -> StepQuota | None:
+        """What it has of the quotas of its gateway."""
+        return self._call.quota
+
+    @property
     def state(self) -> RelayState:
         """The state of its machine."""
         return self._machine.state
@@ -179,6 +186,8 @@ class Relay:
                 detail = f"{detail}; {problem}"
             fault = Fault(FaultKind.PROVIDER_STATUS, Side.PROVIDER, detail)
             self._emit_provider_refusal(outcome, status=outcome.status, fault=fault)
+            if outcome.status in TELLING and self._call.lent is not None:
+                self._services.key_rings.refused(self._call.lent, outcome.status, 0.0, now)
             if outcome.status == 401 and self._account is not None:
                 self._tokens.discard(self._account)
             self._responder.refuse(outcome.status, headers, body, now)
@@ -267,8 +276,9 @@ class Relay:
             self._life_timer.arm(now + life_s)
         if self._idle_s is not None:
             self._idle_timer.arm(now + self._idle_s)
-        if self._config.emit_provider_events:
-            self._observer = RealtimeObserver(services, self._call.format, log_id)
+        tells = self._config.emit_provider_events
+        if tells or (self.quota is not None and self.quota.charges):
+            self._observer = RealtimeObserver(services, self._call.format, log_id, tells=tells)
         client, provider = self._sides = open_sides(
             services, self._responder, upstream, owner=self, observer=self._observer, now=now
         )
@@ -303,7 +313,7 @@ class Relay:
 
     def side_drained(self, side: RelaySide, now: float) -> None:
         """One side may have been the last that something was under way to. The relay ends with the second one."""
-        self._write_record()
+        self._write_record(now)
         client, provider = self._open_sides
         if client.settled and provider.settled and self._machine.allows(RelayInput.FINISH):
             self._machine.fire(RelayInput.FINISH)
@@ -317,7 +327,7 @@ class Relay:
         self._idle_timer.close()
         self._life_timer.close()
 
-    def _write_record(self) -> None:
+    def _write_record(self, now: float) -> None:
         """Emit the record of the session, once, as soon as its counts cannot change any more."""
         record = self._ended
         client, provider = self._open_sides
@@ -328,7 +338,8 @@ class Relay:
         messages_received, bytes_received = client.delivered()
         messages_sent, bytes_sent = provider.delivered()
         usage = None if observer is None else observer.usage()
-        prices = record.record.custom_cost
+        price = self._call.price
+        cost = None if price is None else cost_of(price, usage)
         self._services.emit(
             msgspec.structs.replace(
                 record,
@@ -337,10 +348,12 @@ class Relay:
                 bytes_received=bytes_received,
                 bytes_sent=bytes_sent,
                 usage=usage,
-                cost=None if prices is None else cost_of(prices, usage),
+                cost=cost,
                 first_content_s=self._record.since_opened(None if observer is None else observer.first_content_at),
             )
         )
+        if self.quota is not None:
+            self.quota.finish(usage, cost, now)
 
     def _end(self, by: Side, now: float, *, code: int, reason: str, cause: CloseCause) -> None:
         """The one end of the session; the closing handshakes follow."""

@@ -4,12 +4,13 @@ Decides: that all steps are planned before the first one is tried, and how a fau
 sessions, running exchanges, and the dialect of the request.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
 
-from ..config import Config, GatewaySettings
+from ..config import Config, GatewaySettings, ProviderSettings
 from ..dialects.commands import Step
 from ..downstream.admission import Admitted, LetInBy
 from ..downstream.gateway_tokens import bearer_token, known_token, own_token_check
@@ -19,14 +20,17 @@ from ..exchanges.cache_wish import OLDER_NAMES
 from ..exchanges.policy import resolve_policy
 from ..exchanges.ports import AnswerPlan, Caller, PlannedStep
 from ..faults import Fault, FaultKind, Side
+from ..formats.costs import price_of
 from ..ids import ConnId
 from ..parts.parts import NO_PARTS, Parts
 from ..providers.allowed import NO_SETTINGS, refuse_call, settings_of
-from ..providers.call import build_call
+from ..providers.call import ProviderCall, build_call
 from ..providers.compat import COMPAT
 from ..providers.lending import with_key
+from ..providers.named_model import named_model
 from ..providers.record_options import read_options
 from ..providers.trace_context import traceparent_of
+from ..quotas.claim import Claim, Client, step_quota
 from ..quoting import quoted
 from ..secret import Secret
 from .caching import cache_use
@@ -147,6 +151,7 @@ def plan(
     its own. ``log_id``: of the exchange."""
     planned: list[PlannedStep] = []
     missing: dict[int, Sequence[str]] = {}
+    claim = Claim(client.name, client.settings) if client.settings.has_quotas else None
     for index, step in enumerate(steps):
         one = _plan_step(
             services,
@@ -158,6 +163,7 @@ def plan(
             found=keys.get(index),
             parts=parts,
             log_id=log_id,
+            claim=claim,
         )
         if not isinstance(one, Fault):
             planned.append(one.step)
@@ -204,6 +210,7 @@ def _plan_step(
     found: tuple[str, Key] | None,
     parts: Parts,
     log_id: str,
+    claim: Claim | None,
 ) -> _Planned | Fault:
     policy = resolve_policy(
         step.config,
@@ -224,6 +231,9 @@ def _plan_step(
     if isinstance(record, Fault):
         return record
     stored = providers = settings_of(client.settings, client.config.providers)
+    rings = services.key_rings
+    if rings:
+        providers = rings.choose(stored, now)
     if found is not None:
         providers = with_key(providers, *found)
     shown = step_tokens(step) if client.settings.authentication else []
@@ -247,28 +257,30 @@ def _plan_step(
         return changed
     grown = 0 if changed is step else max(0, len(changed.body or b"") - len(step.query or step.body or b""))
     step = changed
-    call = build_call(
+    build = partial(
+        build_call,
         provider=step.provider,
         endpoint=step.endpoint,
         method=step.method,
         headers=step.headers,
         body=step.query if step.body is None else step.body,
-        settings=providers,
         account=client.account,
         own_tokens=own_tokens,
         unix_time=services.unix_time(now),
         moves_key=compat is not None,
         rows=parts.rows,
     )
+    call = build(settings=providers)
     if isinstance(call, Fault):
         return call
+    own = providers.get(call.provider, NO_SETTINGS)
     refused = refuse_call(
         client.settings,
         provider=call.provider,
         endpoint=call.endpoint,
         key=call.key,
         method=call.request.method.decode("ascii"),
-        own=providers.get(call.provider, NO_SETTINGS),
+        own=own,
     )
     if refused is not None:
         return refused
@@ -286,11 +298,46 @@ def _plan_step(
         return cache
     if cache is not None:
         call = msgspec.structs.replace(call, cache=cache)
+    price = record.custom_cost if client.settings.custom_cost else None
+    if own.prices or claim is not None:
+        model = named_model(call.request.target.decode("ascii"), call.request.body)
+        price = price or price_of(own.prices, model)
+        if claim is not None:
+            whose = Client(client.name, _credential(client, step), record.metadata)
+            quota = step_quota(claim, client.settings, whose, provider=call.provider, model=model)
+            call = msgspec.structs.replace(call, quota=quota)
+    others: tuple[ProviderCall, ...] = ()
+    if call.key == "stored" and own.api_key is not None and own.api_key in rings:
+        call = msgspec.structs.replace(call, lent=own.api_key)
+        if policy.attempts > 1:
+            others = _with_other_keys(call, rings.others(stored[call.provider], own.api_key, now), providers, build)
     answer = AnswerPlan() if compat is None else answer_plan(compat, call.format)
     if grown:  # what a transform adds is held as long as the request
         answer = answer._replace(memory=answer.memory + grown)
     reading = parts.reading(call.provider, call.format)
-    return _Planned(PlannedStep(call=call, policy=policy, answer=answer, reading=reading, record=record), missing)
+    planned = PlannedStep(call=call, policy=policy, answer=answer, reading=reading, record=record, price=price)
+    return _Planned(planned._replace(others=others) if others else planned, missing)
+
+
+def _with_other_keys(
+    call: ProviderCall,
+    others: Sequence[ProviderSettings],
+    providers: Mapping[str, ProviderSettings],
+    build: Callable[..., ProviderCall | Fault],
+) -> tuple[ProviderCall, ...]:
+    """The same ``call`` with each of the ``others``, settings that name another key of its provider."""
+    found = []
+    for own in others:
+        other = build(settings={**providers, call.provider: own})
+        if not isinstance(other, Fault):
+            found.append(msgspec.structs.replace(other, lent=own.api_key, quota=call.quota, cache=call.cache))
+    return tuple(found)
+
+
+def _credential(client: ClientInfo, step: Step) -> str:
+    """Who asks, as quotas tell clients apart: by the token of the step or of the handshake, else by the principal."""
+    shown = step_tokens(step) or ([] if client.token is None else [client.token])
+    return shown[-1].reveal() if shown else client.principal or ""
 
 
 def step_tokens(step: Step) -> list[Secret]:

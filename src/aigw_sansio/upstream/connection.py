@@ -27,10 +27,10 @@ from ..effects import Connect, Tls
 from ..engine.backlog import Backlog
 from ..engine.client import Client
 from ..engine.connection import Connection
+from ..engine.fsm import Machine
 from ..engine.services import Services
 from ..engine.turns import PORTION_FRAMES
 from ..faults import Fault, FaultKind, Side
-from ..fsm import Machine
 from ..origin import Origin, read_proxy
 from ..wires.http import BodyData, ConnectionFailed, HttpClientWire, ResponseEnd, ResponseHead, StreamFailed, WireEvent
 from ..wires.http1.client import Http1Client

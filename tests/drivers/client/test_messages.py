@@ -6,7 +6,7 @@ from aigw_drivers.client.messages import Trouble, read_envelope, read_message
 from aigw_drivers.client.values import Content, Metadata
 from aigw_sansio import Fault, FaultKind, Side, TextDelta
 from aigw_sansio.dialects.universal import messages
-from aigw_sansio.envelope import error_envelope, success_envelope
+from aigw_sansio.faults import error_envelope, success_envelope
 
 FAULT = Fault(FaultKind.IDLE_TIMEOUT, Side.PROVIDER, "nothing came", retryable=True)
 

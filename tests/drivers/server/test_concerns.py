@@ -2,6 +2,7 @@
 
 import pytest
 
+from aigw_drivers.server import concerns
 from aigw_drivers.server.concerns import errors, is_local, warnings
 from aigw_drivers.server.settings import Settings, read_settings
 
@@ -54,7 +55,9 @@ def test_a_public_address_needs_a_word_about_each_gateway(host: str, gateway: st
     (FINE + "[gateways.'a/b'.providers.openai]\napi_key = 'env:SHORT'", 'gateways."a/b".providers.openai.api_key'),
     (FINE.replace("[gateways", "trusted_proxies = ['0.0.0.0/0']\n[gateways"), "server.trusted_proxies"),
     ("[gateways.'a/b']\norigins = ['*']", 'gateways."a/b".origins'),
-    ("[gateways.'a/b']\nask = ['admit']", 'gateways."a/b".ask is for a program'),
+    ("[gateways.'a/b']\nask = ['admit']", 'gateways."a/b".ask names admit, which is for a program'),
+    ("[gateways.'a/b'.spend_limits]\nrules = [{ limitType = 'cost', limit = 1, window = 9 }]", 'gateways."a/b".custom_cost is on'),
+    ("[server]\nworkers = 2\n[gateways.'a/b']\nconcurrency = 5", "each worker counts the quotas of a/b"),
 ])  # fmt: skip
 def test_each_warning(text: str, place: str) -> None:
     (line,) = warnings(read(text))
@@ -80,3 +83,11 @@ def test_a_file_with_secrets_is_for_its_owner_alone(mode: int, warned: bool) -> 
 ])  # fmt: skip
 def test_keys_in_headers_and_urls_are_secrets_of_the_file_too(line: str, warned: bool) -> None:
     assert bool(warnings(read(FINE + line), file_mode=0o100644)) is warned
+
+
+def test_a_store_needs_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = read("[store]\nurl = 'redis://h'\n" + FINE)
+    assert errors(shared) == []
+    monkeypatch.setattr(concerns, "find_spec", lambda name: None)
+    assert errors(shared) == ["store.url needs coredis: pip install aigw[redis]"]
+    assert errors(read(FINE)) == []

@@ -8,7 +8,9 @@ import pytest
 from aigw_drivers.server.settings import ServerSettings, Settings, SettingsError, load_settings, read_settings
 from aigw_sansio import Parts, Provider, Route
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
+from aigw_sansio.ids import CustomCost
 from aigw_sansio.providers.registry import REGISTRY
+from aigw_sansio.quota_rules import QuotaRule, Selector
 from aigw_sansio.secret import Secret
 
 CANARY = "sk-canary-90ab"
@@ -43,7 +45,7 @@ def test_no_file_and_an_empty_file_give_the_defaults() -> None:
     settings = Settings()
     assert settings.config.gateways == {"local/default": GatewaySettings()}
     assert settings.server == ServerSettings(host="127.0.0.1", port=8787)
-    assert settings.store == "memory:"
+    assert settings.store.reveal() == "memory:"
 
 
 def test_a_whole_file() -> None:
@@ -136,7 +138,7 @@ def test_a_whole_file() -> None:
         server=ServerSettings(
             host="0.0.0.0", port=9000, tls_certificate="conf/cert.pem", tls_key="/etc/key.pem", workers=2
         ),
-        store="memory:",
+        store=Secret("memory:"),
         undecided=("acc/other",),
         holds_secrets=True,
     )
@@ -144,8 +146,104 @@ def test_a_whole_file() -> None:
     assert CANARY not in repr(settings)
 
 
+@pytest.mark.parametrize(
+    ("url", "read_as", "secret"),
+    [
+        ("sqlite:data/aigw.db", "sqlite:conf/data/aigw.db", False),
+        ("sqlite:/var/aigw.db", "sqlite:/var/aigw.db", False),
+        ("redis://cache:6380/2", "redis://cache:6380/2", False),
+        ("valkeys://u:canary@h/0?cluster=true", "valkeys://u:canary@h/0?cluster=true", True),
+        ("env:KEY", None, False),
+    ],
+)
+def test_stores(url: str, read_as: str | None, *, secret: bool) -> None:
+    if read_as is None:
+        assert len(errors(f"[store]\nurl = '{url}'")) == 1  # the variable holds no URL
+        return
+    settings = read(f"[store]\nurl = '{url}'")
+    assert settings.store.reveal() == read_as
+    assert settings.holds_secrets is secret
+    assert "canary" not in repr(settings)
+
+
+def test_several_keys_of_a_provider() -> None:
+    text = """
+    [providers.openai]
+    api_key = ["env:KEY", "second", "third"]
+    [gateways."a/b".providers.openai]
+    api_key = "own"
+    [gateways."a/c".providers.openai]
+    http2 = true
+    """
+    settings = read(text)
+    own = settings.config.providers["openai"]
+    assert (own.api_key, own.more_keys) == (Secret(CANARY), (Secret("second"), Secret("third")))
+    alone, all_of_them = (settings.config.gateways[name].provider_settings["openai"] for name in ("a/b", "a/c"))
+    assert (alone.api_key, alone.more_keys) == (Secret("own"), ())
+    assert (all_of_them.api_key, all_of_them.more_keys) == (own.api_key, own.more_keys)
+    assert settings.holds_secrets
+    assert CANARY not in repr(settings)
+
+
+def test_quotas_and_prices() -> None:
+    text = """
+    [gateways."a/b"]
+    rate_limiting_limit = 100
+    rate_limiting_interval = 60
+    rate_limiting_technique = "sliding"
+    concurrency = 7
+    fail_open = true
+    custom_cost = false
+    [[gateways."a/b".spend_limits.rules]]
+    id = "mine"
+    limitType = "cost"
+    limit = 2.5
+    window = 86400
+    token = { mode = "partition" }
+    model = { values = ["gpt-*"] }
+    metadata = { user = { mode = "partition" } }
+    [[gateways."a/b".spend_limits.rules]]
+    limit = 5
+    window = 1
+    enabled = false
+    [gateways."a/c"]
+    rate_limiting_limit = 0
+    spend_limits = { enabled = false, rules = [{ limit = 1, window = 9 }] }
+    [providers.openai.prices."gpt-4o*"]
+    per_token_in = 2.5e-6
+    per_token_out = 1e-5
+    per_audio_token_out = 1
+    """
+    config = read(text).config
+    each = Selector(mode="partition")
+    assert config.gateways == {
+        "a/b": GatewaySettings(
+            rate_limit=QuotaRule(limit=100, window_s=60, technique="sliding", id="rate_limiting_limit"),
+            rules=(
+                QuotaRule(
+                    id="mine",
+                    measure="cost",
+                    limit=2.5,
+                    window_s=86400,
+                    token=each,
+                    model=Selector(mode="filter", values=("gpt-*",)),
+                    metadata={"user": each},
+                ),
+                QuotaRule(limit=5, window_s=1, enabled=False),
+            ),
+            concurrency=7,
+            fail_open=True,
+            custom_cost=False,
+        ),
+        "a/c": GatewaySettings(),
+    }
+    prices = {"gpt-4o*": CustomCost(per_token_in=2.5e-6, per_token_out=1e-5, per_audio_token_out=1)}
+    assert config.providers == {"openai": ProviderSettings(prices=prices)}
+
+
 GATEWAY = '[gateways."a/b"]\n'
 OPENAI = "[providers.openai]\n"
+RULES = 'gateways."a/b".spend_limits.rules'
 URL = "allowed is https://HOST[:PORT][/PATH], or http on loopback"
 NO_BLANKS = "is not usable; allowed is printable ASCII without blanks"
 
@@ -191,9 +289,26 @@ BAD = [
     (GATEWAY + "origins = ['https://a/']", 'gateways."a/b".origins[0] is no origin; allowed is scheme://host[:port], \'null\', or \'*\' for any'),
     (GATEWAY + "cache_ttl = 60", 'gateways."a/b".cache_ttl is not supported by this version; allowed is 0'),
     (GATEWAY + "cache_ttl = false", 'gateways."a/b".cache_ttl is not supported by this version; allowed is 0'),
-    (GATEWAY + "rate_limiting_limit = 5", 'gateways."a/b".rate_limiting_limit is not supported by this version; allowed is 0'),
-    (GATEWAY + "rate_limiting_interval = 5", 'gateways."a/b".rate_limiting_interval is not supported by this version; allowed is 0'),
-    (GATEWAY + "rate_limiting_technique = 'sliding'", 'gateways."a/b".rate_limiting_technique is not supported by this version; allowed is \'fixed\''),
+    (GATEWAY + "rate_limiting_limit = 5", 'gateways."a/b".rate_limiting_interval is 0.0; allowed is 1 to 34560000.0'),
+    (GATEWAY + "rate_limiting_limit = 'x'", 'gateways."a/b".rate_limiting_limit is a string; allowed is a whole number'),
+    (GATEWAY + "rate_limiting_limit = -5\nrate_limiting_interval = 9", 'gateways."a/b".rate_limiting_limit is -5.0; allowed is 0 to 1099511627776'),
+    (GATEWAY + "rate_limiting_limit = 5\nrate_limiting_interval = 9\nrate_limiting_technique = 'slide'", 'gateways."a/b".rate_limiting_technique has a bad value; allowed are \'fixed\' and \'sliding\''),
+    (GATEWAY + "rate_limiting_technique = 5", 'gateways."a/b".rate_limiting_technique is an integer; allowed is a string'),
+    (GATEWAY + "concurrency = 0", 'gateways."a/b".concurrency is 0; allowed is 1 to 1099511627776'),
+    (GATEWAY + "concurrency = 'x'", 'gateways."a/b".concurrency is a string; allowed is a whole number'),
+    (GATEWAY + "spend_limits = 5", 'gateways."a/b".spend_limits is an integer; allowed is a table, [gateways."a/b".spend_limits]'),
+    (GATEWAY + "spend_limits = { rules = 5 }", 'gateways."a/b".spend_limits.rules is an integer; allowed is an array of tables, [[gateways."a/b".spend_limits.rules]]'),
+    (GATEWAY + "spend_limits = { rule = [] }", 'gateways."a/b".spend_limits.rule is not known (did you mean rules?); allowed are enabled, rules'),
+    (GATEWAY + "spend_limits.rules = [5]", RULES + "[0] is an integer; allowed is a table"),
+    (GATEWAY + "spend_limits.rules = [{ window = 1 }]", RULES + "[0].limit is missing; allowed is a number"),
+    (GATEWAY + "spend_limits.rules = [{ limit = 1, window = 0 }]", RULES + "[0].window is 0.0; allowed is 1 to 34560000.0"),
+    (GATEWAY + "spend_limits.rules = [{ limit = 1, window = 9, limitType = 'money' }]", RULES + "[0].limitType has a bad value; allowed are 'count', 'tokens' and 'cost'"),
+    (GATEWAY + "spend_limits.rules = [{ limit = 1, window = 9, per = 'x' }]", None),
+    (GATEWAY + "spend_limits.rules = [{ limit = 1, window = 9, token = 'x' }]", RULES + "[0].token is a string; allowed is a table, { mode = 'partition' }"),
+    (GATEWAY + "spend_limits.rules = [{ limit = 1, window = 9, token = { mode = 5 } }]", RULES + "[0].token.mode is an integer; allowed is a string"),
+    (GATEWAY + "spend_limits.rules = [{ limit = 1, window = 9, model = { values = [] } }]", RULES + "[0].model.values belongs to the mode 'filter'; allowed is one value or more with it, else none"),
+    (GATEWAY + "spend_limits.rules = [{ limit = 1, window = 9, metadata = { u = { mode = 'each' } } }]", RULES + "[0].metadata.u.mode has a bad value; allowed are 'partition' and 'filter'"),
+    (GATEWAY + "spend_limits.rules = [{ limit = 1, window = 9, enabled = 1 }]", RULES + "[0].enabled is an integer; allowed are true and false"),
     (GATEWAY + "collect_logs = true", 'gateways."a/b".collect_logs is not supported by this version; allowed is false'),
     (GATEWAY + "retry_max_attempts = 6", 'gateways."a/b".retry_max_attempts is 6; allowed is 1 to 5'),
     (GATEWAY + "retry_delay = -1", 'gateways."a/b".retry_delay is -1; allowed is 0 to 60000'),
@@ -208,7 +323,7 @@ BAD = [
     (GATEWAY + "providers = ['opena']", None),
     (GATEWAY + "providers = 1", 'gateways."a/b".providers is an integer; allowed is an array of strings'),
     (GATEWAY + "endpoints = [1]", 'gateways."a/b".endpoints[0] is an integer; allowed is a string'),
-    (GATEWAY + "ask = ['admits']", 'gateways."a/b".ask[0] has a bad value; allowed are \'admit\' and \'find_key\''),
+    (GATEWAY + "ask = ['admits']", 'gateways."a/b".ask[0] has a bad value; allowed are \'admit\', \'find_key\' and \'count\''),
     (GATEWAY + "ask = 'admit'", 'gateways."a/b".ask is a string; allowed is an array of strings'),
     (GATEWAY + "methods = ['get']", 'gateways."a/b".methods[0] is no method; allowed are GET, HEAD, POST, PUT, PATCH, DELETE'),
     (GATEWAY + "[gateways.'a/b'.providers.opena]", None),
@@ -244,7 +359,7 @@ BAD = [
     ("[providers.google]\n[providers.google-ai-studio]", "providers.google-ai-studio is given twice: under its own and under another name"),
     ("[providers.custom-x]", f"providers.custom-x.base_url is required; {URL}"),
     ("[providers.loopback]", f"providers.loopback.base_url is required; {URL}"),
-    (OPENAI + "key = 'x'", "providers.openai.key is not known (did you mean key_in?); allowed are base_url, realtime_url, api_key, headers, origin, key_in, subprotocols, methods, models, http2, ca_file, proxy"),
+    (OPENAI + "key = 'x'", "providers.openai.key is not known (did you mean key_in?); allowed are base_url, realtime_url, api_key, headers, origin, key_in, subprotocols, methods, models, prices, http2, ca_file, proxy"),
     (OPENAI + "base_url = 'http://llm.example'", f"providers.openai.base_url is not encrypted; {URL}"),
     (OPENAI + "base_url = 'http://127.0.0.1.evil.example'", f"providers.openai.base_url is not encrypted; {URL}"),
     (OPENAI + "base_url = 'http://localhost.evil.example'", f"providers.openai.base_url is not encrypted; {URL}"),
@@ -275,6 +390,13 @@ BAD = [
     (OPENAI + "headers = {a = 'x', A = 'y'}", "providers.openai.headers.A is given twice: header names do not tell upper from lower case"),
     (OPENAI + "http2 = 'on'", "providers.openai.http2 has a bad value; allowed are true, false and 'auto'"),
     (OPENAI + "http2 = 1", "providers.openai.http2 has a bad value; allowed are true, false and 'auto'"),
+    (OPENAI + "api_key = []", "providers.openai.api_key is empty; allowed are one key or more"),
+    (OPENAI + "api_key = ['a', 5]", "providers.openai.api_key[1] is an integer; allowed is a string"),
+    (OPENAI + "api_key = ['a', 'b c']", "providers.openai.api_key[1] is not usable; allowed is printable ASCII without blanks"),
+    (OPENAI + "prices = 5", "providers.openai.prices is an integer; allowed is a table, [providers.openai.prices]"),
+    (OPENAI + "prices = { m = { per_token_in = 'x' } }", "providers.openai.prices.m.per_token_in is a string; allowed is a number"),
+    (OPENAI + "prices = { m = { per_token_in = -1 } }", "providers.openai.prices.m.per_token_in is no price; allowed is a number from 0 to 1000000"),
+    (OPENAI + "prices = { m = { per_token = 1 } }", None),
     (OPENAI + "ca_file = 'no'", "providers.openai.ca_file names no file; allowed is a path, absolute or from the settings' folder"),
     # limits and timeouts
     ("[limits]\nhead_bytes = 1", "limits.head_bytes is 1; allowed is 1024 to 1048576"),
@@ -285,7 +407,7 @@ BAD = [
     ("[timeouts]\npong_s = 'none'", "timeouts.pong_s is a string; allowed is a number"),
     ("[timeouts]\npong_ms = 1", None),
     # store
-    ("[store]\nurl = 'redis://h'", "store.url is not supported by this version; allowed is 'memory:'"),
+    ("[store]\nurl = 'postgres://u:pw-canary@h'", "store.url is no store; allowed are memory:, sqlite:PATH, and redis, rediss, valkey and valkeys with ://[USER:PASSWORD@]HOST[:PORT][/DB]"),
     ("[store]\nurl = 1", "store.url is an integer; allowed is a string"),
     ("[store]\npath = 'x'", "store.path is not known; allowed are url"),
     # TOML
@@ -358,7 +480,7 @@ def test_every_provider_can_have_a_key(slug: str) -> None:
 def test_every_setting_of_the_core_has_its_key() -> None:
     from aigw_drivers.server.settings import _PROVIDER_KEYS, _SERVER_KEYS
 
-    assert set(_PROVIDER_KEYS) == set(ProviderSettings.__struct_fields__)
+    assert {*_PROVIDER_KEYS, "more_keys"} == set(ProviderSettings.__struct_fields__)  # api_key may be an array
     assert set(_SERVER_KEYS) == {field.name for field in msgspec.structs.fields(ServerSettings)}
 
 

@@ -5,9 +5,9 @@ import pytest
 from aigw_sansio.config import Limits
 from aigw_sansio.events import ResponseFailed
 from aigw_sansio.exchanges.encoder import FinalResponse
-from aigw_sansio.exchanges.rejection import Rejection, failure_event, judge_whole, reject_stream
+from aigw_sansio.exchanges.rejection import Rejection, ended_by, failure_event, judge_whole, reject_stream
 from aigw_sansio.exchanges.response import ProviderResponse
-from aigw_sansio.faults import Fault, FaultKind, Side
+from aigw_sansio.faults import Denial, Fault, FaultKind, Side
 
 JSON = b"application/json"
 
@@ -69,3 +69,9 @@ def test_a_stream_without_words_leaves_nothing_to_show() -> None:
 def test_the_event_of_a_break(kind: FaultKind, side: Side, wanted: str) -> None:
     event = failure_event(Fault(kind, side, "why"))
     assert (event.message, event.kind, event.error_class) == ("why", kind.value, wanted)
+
+
+def test_who_ended_it() -> None:
+    assert ended_by(Fault(FaultKind.CONNECT_FAILED, Side.PROVIDER, "")) is Side.PROVIDER
+    assert ended_by(Fault(FaultKind.INTERNAL, Side.GATEWAY, "")) is Side.GATEWAY
+    assert ended_by(Denial(FaultKind.RATE_LIMITED, Side.CLIENT, "")) is Side.GATEWAY

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from aigw_sansio.effects import KeptResponse
 from aigw_sansio.exchanges.policy import Policy
 from aigw_sansio.exchanges.ports import PlannedStep
-from aigw_sansio.exchanges.retry import is_retried, retry_after_s, should_retry, with_own_call
+from aigw_sansio.exchanges.retry import is_retried, retry_after_s, should_retry, wants_another, with_own_call
+from aigw_sansio.faults import Denial, Fault, FaultKind, Side
 from aigw_sansio.origin import Origin
 from aigw_sansio.providers.cache_use import CacheUse
 from aigw_sansio.providers.call import ProviderCall
@@ -101,3 +102,12 @@ def test_a_step_that_must_make_its_own_call() -> None:
     assert [step.call.cache for step in changed] == [use, use.alone(), None]
     assert use.alone() == CacheUse("a", "g", "name", 60, looks_up=False)
     assert with_own_call(steps, 2) == steps
+
+
+def test_what_the_gateway_itself_denies_is_not_tried_again() -> None:
+    denial = Denial(FaultKind.RATE_LIMITED, Side.CLIENT, "full", retryable=True, status=429, code=2003)
+    assert wants_another([(b"x-should-retry", b"true")], denial, 0.0, NOW) == (False, 0.0)
+    assert wants_another([], Fault(FaultKind.CONNECT_FAILED, Side.PROVIDER, "", retryable=True), 1.0, NOW) == (
+        True,
+        1.0,
+    )

@@ -252,3 +252,14 @@ def test_usage_is_partial_where_a_message_was_too_large() -> None:
     listener.respond("r1", 10)
     assert listener.hear(None) == []
     assert listener.total() == (10, "partial")
+
+
+def test_a_host_that_does_not_listen_is_told_nothing_and_usage_is_counted_all_the_same() -> None:
+    services = Services(Config(), b"seed", 0.0)
+    tap = RealtimeObserver(services, "openai-realtime", "log-1", tells=False)
+    usage = {"input_tokens": 10, "output_tokens": 20}
+    done = {"type": "response.done", "response": {"id": "r", "status": "completed", "output": [], "usage": usage}}
+    data = json.dumps(done).encode()
+    tap.message_passed(MessagePassed(True, len(data), data), 0.0)
+    assert services.take_effects() == []
+    assert tap.usage() == UsageReported(input_tokens=10, output_tokens=20)

@@ -12,16 +12,20 @@ from aigw_sansio import (
     Ask,
     Authenticated,
     Config,
+    Count,
+    Counted,
     Denied,
     Effect,
     FindKey,
     Gateway,
     GatewaySettings,
     Question,
+    QuotaRule,
     SessionEnded,
     Timeouts,
     UpgradeRefused,
 )
+from aigw_sansio.config import Policy
 
 ASKS = GatewaySettings(ask=("admit", "find_key"))
 
@@ -89,3 +93,32 @@ def test_a_longest_life_of_one_client() -> None:
     host.advance(1.0)
     (ended,) = [event for event in host.events if isinstance(event, SessionEnded)]
     assert (ended.code, ended.duration_s) == (1001, 20.0)
+
+
+@pytest.mark.parametrize("ask", [("count",), ("admit", "count")])
+def test_a_client_that_leaves_while_it_is_counted_holds_no_place(ask: tuple[Policy, ...]) -> None:
+    rate = QuotaRule(limit=9, window_s=60, id="rate")
+    host = Host(GatewaySettings(ask=ask, rate_limit=rate, concurrency=1))
+    for turn in range(2):
+        link = host.client("openai?model=m")
+        first = turn * len(ask) + 1
+        if len(ask) > 1:
+            host.answer(first, Admitted())
+            first += 1
+        assert isinstance(host.asked[-1], Count)
+        if turn == 0:
+            host.end(link, End.RESET)
+            refused = [event for event in host.events if isinstance(event, UpgradeRefused)]
+            assert [event.reason for event in refused] == ["the client left before its quotas were known"]
+            host.answer(first, Counted())
+            assert not [link for link in host.links.values() if link.kind == "up"]
+    assert len(host.asked) == 2 * len(ask)
+
+
+def test_a_drain_while_it_is_counted_refuses_it() -> None:
+    host = Host(GatewaySettings(ask=("count",), rate_limit=QuotaRule(limit=9, window_s=60, id="rate")))
+    host.client("openai?model=m")
+    host.drain()
+    host.answer(1, Counted())
+    refused = [event for event in host.events if isinstance(event, UpgradeRefused)]
+    assert [event.status for event in refused] == [503]

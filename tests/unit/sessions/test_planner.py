@@ -16,8 +16,10 @@ from aigw_sansio.engine.services import Services
 from aigw_sansio.exchanges.policy import StepConfig
 from aigw_sansio.exchanges.ports import AnswerPlan, PlannedStep
 from aigw_sansio.faults import Denial, Fault, FaultKind, Side
+from aigw_sansio.ids import CustomCost
 from aigw_sansio.parts.parts import Parts
 from aigw_sansio.parts.request import ProviderRequest
+from aigw_sansio.quota_rules import QuotaRule, Selector
 from aigw_sansio.secret import Secret
 from aigw_sansio.sessions import planner
 from aigw_sansio.sessions.planner import ClientInfo, Draft, models_told
@@ -221,3 +223,82 @@ def test_the_list_of_models_is_the_gateways_own_answer() -> None:
     assert told is not None
     assert json.loads(told)["data"][0]["id"] == "openai/gpt-5"
     assert models_told(client(services=own.services), [step()]) is None
+
+
+def planned_with(settings: GatewaySettings, *steps: Step, **facts: object) -> list[PlannedStep]:
+    prices = {"gpt-*": CustomCost(per_token_in=1.0)}
+    whose = client(settings, principal="alice")._replace(**facts)
+    found = plan(rig(openai=ProviderSettings(prices=prices)).services, whose, steps, 0.0)
+    assert isinstance(found, list)
+    return found
+
+
+def test_all_steps_share_one_claim_to_the_quotas() -> None:
+    rules = (QuotaRule(limit=5, window_s=60, provider=Selector(mode="partition")),)
+    first, second = planned_with(GatewaySettings(rules=rules), step(), step("anthropic", endpoint="v1/messages"))
+    one, two = first.call.quota, second.call.quota
+    assert one is not None
+    assert two is not None
+    assert one.claim is two.claim
+    assert one.counters[0].gateway == "acme/main"
+    assert one.counters[0].value != two.counters[0].value
+    assert planned_with(GatewaySettings(), step())[0].call.quota is None
+
+
+def test_clients_are_told_apart_by_their_token_else_by_their_principal() -> None:
+    rules = (QuotaRule(limit=5, window_s=60, token=Selector(mode="partition")),)
+    settings = GatewaySettings(tokens=(Secret("gate"), Secret("side")), rules=rules)
+    own = [("authorization", "Bearer x"), ("cf-aig-authorization", "side")]
+    values = []
+    for headers, facts in (
+        ([], {"token": Secret("gate")}),
+        (own, {"token": Secret("gate")}),
+        (own, {}),
+        ([], {}),
+        ([], {"principal": None}),
+    ):
+        quota = planned_with(settings, step(headers=headers or None), **facts)[0].call.quota
+        assert quota is not None
+        values.append(quota.counters[0].value)
+    assert values[1] == values[2]
+    assert len(set(values)) == 4
+
+
+def test_a_response_costs_what_the_client_says_or_else_the_settings() -> None:
+    query = b'{"model":"gpt-4o"}'
+    theirs = ("cf-aig-custom-cost", '{"total_cost":0.25}')
+    plain, own = step(query=query), step(query=query, headers=[("authorization", "Bearer x"), theirs])
+    settings = CustomCost(per_token_in=1.0)
+    assert planned_with(GatewaySettings(), plain)[0].price == settings
+    assert planned_with(GatewaySettings(), own)[0].price == CustomCost(total_cost=0.25)
+    assert planned_with(GatewaySettings(custom_cost=False), own)[0].price == settings
+    assert planned_with(GatewaySettings(), step(query=b'{"model":"o3"}'))[0].price is None
+
+
+def test_keys_of_a_provider_go_in_turn_and_other_tries_have_others() -> None:
+    own = ProviderSettings(api_key=Secret("first"), more_keys=(Secret("second"), Secret("third")))
+    one = rig(openai=own)
+    keyless = step(headers=[], config=StepConfig(max_attempts=2))
+    found = plan(one.services, client(), [keyless], 0.0)
+    assert isinstance(found, list)
+    sent = [found[0].call_of(tries) for tries in (1, 2, 3, 4)]
+    assert [call.lent for call in sent] == [Secret("first"), Secret("second"), Secret("third"), Secret("second")]
+    assert [dict(call.request.headers)[b"authorization"] for call in sent[:2]] == [b"Bearer first", b"Bearer second"]
+    assert dict(sent[2].request.headers)[b"authorization"] == b"Bearer third"
+    one.services.key_rings.use(Secret("first"))
+    (planned,) = plan(one.services, client(), [step(headers=[])], 0.0)  # type: ignore[misc]
+    assert isinstance(planned, PlannedStep)
+    assert (planned.call.lent, planned.others) == (Secret("second"), ())
+    (planned,) = plan(one.services, client(), [step()], 0.0)  # type: ignore[misc]
+    assert isinstance(planned, PlannedStep)
+    assert planned.call.lent is None  # the client's own key goes
+
+
+def test_a_key_that_the_host_found_is_of_no_ring() -> None:
+    own = ProviderSettings(api_key=Secret("first"), more_keys=(Secret("second"),))
+    found = plan(
+        rig(openai=own).services, client(), [step(headers=[])], 0.0, keys={0: ("openai", Key(Secret("found")))}
+    )
+    assert isinstance(found, list)
+    assert found[0].call.lent is None
+    assert dict(found[0].call.request.headers)[b"authorization"] == b"Bearer found"

@@ -4,8 +4,8 @@ from itertools import product
 
 import pytest
 
+from aigw_sansio.engine.fsm import Machine
 from aigw_sansio.errors import LocalProtocolError
-from aigw_sansio.fsm import Machine
 from aigw_sansio.upstream.states import UPSTREAM_TABLE, UpstreamInput, UpstreamState
 
 

@@ -7,9 +7,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from ...envelope import error_envelope
 from ...events import FinishReason, ProviderEvent
-from ...faults import Fault
+from ...faults import Fault, error_envelope
 from ...formats.translation import Note
 
 _encode = msgspec.json.encode

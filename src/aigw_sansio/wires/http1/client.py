@@ -12,9 +12,9 @@ from typing import Final
 
 import h11
 
+from ...engine.fsm import Machine
 from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind, Side
-from ...fsm import Machine
 from ..heads import HeadGate, blame, count_fields, header_tokens, header_values
 from ..http import BodyData, ConnectionFailed, Headers, Request, ResponseEnd, ResponseHead, StreamFailed, WireEvent
 from ..spelling import spelled

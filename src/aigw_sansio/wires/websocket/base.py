@@ -10,9 +10,9 @@ from typing import Final
 
 import wsproto.events
 
+from ...engine.fsm import Machine
 from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind, Side
-from ...fsm import Machine
 from .events import CloseReceived, PingReceived, PongReceived, Violation
 from .frames import FIN, MASKED, Opcode, Role, close_payload, encode_frame, read_close
 from .masking import apply_mask

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from aigw_sansio.envelope import error_envelope, success_envelope
-from aigw_sansio.faults import ENVELOPE_CODE, Fault, FaultKind, Side
+from aigw_sansio.faults import ENVELOPE_CODE, Fault, FaultKind, Side, error_envelope, success_envelope
 
 
 def test_exact_texts() -> None:

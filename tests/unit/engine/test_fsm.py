@@ -4,8 +4,8 @@ from enum import IntEnum
 
 import pytest
 
+from aigw_sansio.engine.fsm import Machine, to_mermaid
 from aigw_sansio.errors import LocalProtocolError
-from aigw_sansio.fsm import Machine, to_mermaid
 
 
 class Light(IntEnum):

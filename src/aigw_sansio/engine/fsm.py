@@ -7,7 +7,7 @@ machine. Side effects belong to the caller, after the move.
 from enum import IntEnum
 from typing import Generic, TypeVar
 
-from .errors import LocalProtocolError
+from ..errors import LocalProtocolError
 
 S = TypeVar("S", bound=IntEnum)
 I = TypeVar("I", bound=IntEnum)  # noqa: E741 - S for state, I for input

@@ -1,0 +1,42 @@
+"""``aigw keys``: the keys of providers in the store of a settings file.
+
+Decides: what is done with one key, or shown of all. Must not know: how a store keeps them. No key is ever printed.
+"""
+
+from aigw_sansio.providers.registry import ALIASES
+
+from ..server.settings import Settings
+from ..server.stored_keys import PREFIX, stored_name
+from ..stores import open_store
+
+#: Seconds that a store may take here: nobody else waits.
+_WITHIN_S = 10.0
+
+
+class KeyRefused(ValueError):
+    """What was asked for cannot be; the words say why."""
+
+
+async def list_keys(settings: Settings) -> list[str]:
+    """Whose keys there are: ``ACCOUNT/GATEWAY/PROVIDER/ALIAS``. ``StoreError`` if the store fails."""
+    async with open_store(settings.store.reveal(), within_s=_WITHIN_S) as store:
+        return [name.removeprefix(PREFIX) for name in await store.names(PREFIX)]
+
+
+async def put_key(settings: Settings, gateway: str, provider: str, alias: str, key: str | None) -> str:
+    """Keep ``key``; ``None``: forget it. Its name. :class:`KeyRefused` if it cannot be, ``StoreError`` if the store
+    fails."""
+    if gateway not in settings.config.gateways:
+        raise KeyRefused(f"there is no such gateway; allowed are {', '.join(settings.config.gateways)}")
+    try:
+        name = stored_name(gateway, ALIASES.get(provider, provider), alias)
+    except ValueError as error:
+        raise KeyRefused(f"--alias {error}") from None
+    if key is not None and not (key and key.isascii() and key.isprintable()):
+        raise KeyRefused("the key is not usable; allowed is printable ASCII")
+    async with open_store(settings.store.reveal(), within_s=_WITHIN_S) as store:
+        if key is None:
+            await store.delete(name)
+        else:
+            await store.set(name, key.encode("ascii"))
+    return name.removeprefix(PREFIX)

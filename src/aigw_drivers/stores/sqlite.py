@@ -1,0 +1,205 @@
+"""The store ``sqlite:PATH``: a file that the processes of one machine share, and that outlives them.
+
+Decides: how values and counters are laid out in the file. Must not know: what is kept, and who asks.
+
+Write-ahead log, one writer at a time, here and in other processes; each operation is one transaction, so a process that
+is killed leaves the file as it was before or after it. What the last second wrote may be lost with the machine's power,
+not with the process. The clock on the wall decides about times, because it is the only one that processes and restarts
+share: one that goes back prolongs no count by more than its time.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from os import chmod
+from os.path import exists
+from typing import Final, TypeVar
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from aigw_sansio import Counted, Counter
+from aigw_sansio.quotas.counters import judge
+from aigw_sansio.quotas.window import Window
+
+from ..core.threads import no_thread_is_an_os_error
+from .base import StoreError
+
+Result = TypeVar("Result")
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS kept(name TEXT PRIMARY KEY, value BLOB NOT NULL, ends REAL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS kept_ends ON kept(ends) WHERE ends IS NOT NULL;
+CREATE TABLE IF NOT EXISTS counted(name TEXT PRIMARY KEY, state BLOB NOT NULL, ends REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS counted_ends ON counted(ends);
+"""
+#: Seconds between two times at which what is over is taken out of the file, and how much of it at once.
+_SWEEP_S: Final = 10.0
+_SWEPT: Final = 1000
+
+_decode: Final = msgspec.json.Decoder(list[tuple[float, float, int]]).decode
+
+
+class SqliteStore:
+    """Values and counters in a file. Implements :class:`.Store`. ``within_s``: the deadline of each operation;
+    ``wall``: Unix time. Call :meth:`close` at the end."""
+
+    def __init__(self, path: str, within_s: float, wall: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._within_s = within_s
+        self._wall = wall
+        self._lock = threading.Lock()  # one at a time, also if an earlier one is still in its thread
+        self._connection: sqlite3.Connection | None = None
+        self._swept_at = 0.0
+
+    async def get(self, name: str) -> bytes | None:
+        """See :meth:`.Store.get`."""
+
+        def read(connection: sqlite3.Connection) -> bytes | None:
+            found = connection.execute(
+                "SELECT value FROM kept WHERE name = ? AND (ends IS NULL OR ends > ?)", (name, self._wall())
+            ).fetchone()
+            return None if found is None else bytes(found[0])
+
+        return await self._run(read)
+
+    async def set(self, name: str, value: bytes, ttl_s: float | None = None) -> None:
+        """See :meth:`.Store.set`."""
+        ends = None if ttl_s is None else self._wall() + ttl_s
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (name, value, ends))
+
+        await self._write(write)
+
+    async def delete(self, name: str) -> None:
+        """See :meth:`.Store.delete`."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM kept WHERE name = ?", (name,))
+
+        await self._write(write)
+
+    async def names(self, prefix: str) -> list[str]:
+        """See :meth:`.Store.names`."""
+
+        def read(connection: sqlite3.Connection) -> list[str]:
+            found = connection.execute(
+                "SELECT name FROM kept WHERE substr(name, 1, ?) = ? AND (ends IS NULL OR ends > ?) ORDER BY name",
+                (len(prefix), prefix, self._wall()),
+            )
+            return [str(name) for (name,) in found]
+
+        return await self._run(read)
+
+    async def count(self, counters: Sequence[Counter]) -> Counted:
+        """See :meth:`.Store.count`."""
+
+        def write(connection: sqlite3.Connection) -> Counted:
+            now = self._wall()
+            windows: list[Window] = []
+            changed: list[bool] = []
+            names = [f"{one.gateway}:{one.rule}:{int(one.sliding)}:{one.value}" for one in counters]
+            for name, one in zip(names, counters, strict=True):
+                found = connection.execute("SELECT state FROM counted WHERE name = ?", (name,)).fetchone()
+                window = Window(one.interval_s, sliding=one.sliding)
+                changed.append(found is not None and window.restore(_decode(found[0]), now))
+                windows.append(window)
+            answer = judge(counters, windows, now, now)
+            rows = [
+                (name, msgspec.json.encode(window.state()), now + window.ends_in(now))
+                for name, one, window, late in zip(names, counters, windows, changed, strict=True)
+                if late or (one.amount and answer.refused is None)
+            ]
+            connection.executemany("INSERT OR REPLACE INTO counted VALUES (?, ?, ?)", rows)
+            return answer
+
+        return await self._write(write)
+
+    async def _write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """``work`` in a transaction of its own."""
+
+        def transaction(connection: sqlite3.Connection) -> Result:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(connection)
+                self._sweep(connection)
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+            return result
+
+        return await self._run(transaction)
+
+    async def _run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """``work`` in a thread, within the deadline."""
+
+        def run() -> Result:
+            if not self._lock.acquire(timeout=self._within_s):
+                raise StoreError("the store is busy")
+            try:
+                return work(self._open())
+            finally:
+                self._lock.release()
+
+        try:
+            with anyio.fail_after(self._within_s), no_thread_is_an_os_error():
+                return await anyio.to_thread.run_sync(run, abandon_on_cancel=True)
+        except TimeoutError:
+            raise StoreError(f"the store gave no answer within {self._within_s:g} s") from None
+        except (sqlite3.Error, OSError, msgspec.MsgspecError) as exc:
+            raise StoreError(f"the store failed: {type(exc).__name__}") from None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            fresh = not exists(self._path)
+            connection = sqlite3.connect(
+                self._path, timeout=self._within_s, isolation_level=None, check_same_thread=False
+            )
+            try:
+                if fresh:
+                    chmod(self._path, 0o600)  # safety: keys may be kept in it
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+                connection.executescript(_TABLES)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _sweep(self, connection: sqlite3.Connection) -> None:
+        """Take out what is over, now and then."""
+        now = self._wall()
+        if abs(now - self._swept_at) < _SWEEP_S:
+            return
+        self._swept_at = now
+        for table in ("kept", "counted"):
+            connection.execute(
+                f"DELETE FROM {table} WHERE name IN (SELECT name FROM {table} WHERE ends < ? LIMIT ?)", (now, _SWEPT)
+            )
+
+    def close(self) -> None:
+        """Close the file. What still runs is waited for, as long as an operation may take."""
+        if self._lock.acquire(timeout=self._within_s):
+            try:
+                if self._connection is not None:
+                    with suppress(sqlite3.Error):
+                        self._connection.close()
+                    self._connection = None
+            finally:
+                self._lock.release()
+
+
+@asynccontextmanager
+async def open_sqlite(path: str, within_s: float) -> AsyncIterator[SqliteStore]:
+    """The file at ``path`` during the block. It is made when it is used first."""
+    store = SqliteStore(path, within_s)
+    try:
+        yield store
+    finally:
+        store.close()

@@ -1,0 +1,1 @@
+"""What a gateway lets through in a time: counters, rules, prices."""

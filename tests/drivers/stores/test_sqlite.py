@@ -1,0 +1,140 @@
+"""The store in a file: other processes, a kill, a clock that is set, a file that is busy."""
+
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import msgspec
+import pytest
+from tests.peers import processes
+
+from aigw_drivers.stores import StoreError
+from aigw_drivers.stores.sqlite import SqliteStore, open_sqlite
+from aigw_sansio import Counted, Counter
+
+pytestmark = pytest.mark.anyio
+ONE = Counter(gateway="a/g", rule="r", value="", amount=1, limit=3, interval_s=60, sliding=True)
+
+WRITER = """
+import sys, anyio
+from aigw_drivers.stores import open_store
+from aigw_sansio import Counter
+
+async def main():
+    async with open_store("sqlite:" + sys.argv[1], within_s=30.0) as store:
+        number = 0
+        while True:
+            number += 1
+            counter = Counter(gateway="a/g", rule="r", value="", amount=1, limit=None, interval_s=3600, sliding=False)
+            await store.count([counter])
+            await store.set(f"key:{number % 10}", b"x" * 10000 + str(number).encode())
+            print(number, flush=True)
+
+anyio.run(main)
+"""
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+class Clock:
+    now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_what_a_killed_process_wrote_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    writer = processes.start([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE)
+    assert writer.stdout is not None
+    told = 0
+    while told < 50:
+        told = int(writer.stdout.readline())
+    writer.kill()  # in the middle of whatever it does
+    told = int((writer.stdout.read().split() or [told])[-1])
+    writer.wait()
+    writer.stdout.close()
+    async with open_sqlite(str(path), 5.0) as store:
+        value = await store.get(f"key:{told % 10}")
+        assert value in (b"x" * 10000 + str(number).encode() for number in (told, told + 10))
+        counter = msgspec.structs.replace(ONE, sliding=False, interval_s=3600.0, amount=0)
+        assert (await store.count([msgspec.structs.replace(counter, limit=told)])).refused == 0
+        assert await store.count([msgspec.structs.replace(counter, limit=told + 2)]) == Counted()
+    check = sqlite3.connect(path)
+    assert check.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    check.close()
+
+
+async def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    async with open_sqlite(str(tmp_path / "store.db"), 5.0) as store:
+        await store.set("key:a", b"secret")
+    assert stat.S_IMODE((tmp_path / "store.db").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("sliding", [False, True])
+async def test_a_clock_that_goes_back_neither_empties_nor_prolongs_a_count(tmp_path: Path, *, sliding: bool) -> None:
+    clock = Clock()
+    clock.now -= clock.now % 60
+    store = SqliteStore(str(tmp_path / "store.db"), 5.0, clock)
+    one = msgspec.structs.replace(ONE, limit=1, sliding=sliding)
+    assert await store.count([one]) == Counted()
+    clock.now -= 86400
+    refused = await store.count([one])
+    assert (refused.refused, refused.retry_after_s) == (0, 60.0)
+    clock.now += 60
+    assert await store.count([one]) == Counted()
+    store.close()
+    store.close()
+
+
+async def test_what_is_over_is_taken_out(tmp_path: Path) -> None:
+    clock, path = Clock(), tmp_path / "store.db"
+    store = SqliteStore(str(path), 5.0, clock)
+    await store.set("a", b"1", 5)
+    await store.set("b", b"1")
+    await store.count([ONE])
+    clock.now += 100
+    assert await store.get("a") is None
+    await store.set("c", b"1", 5)
+    store.close()
+    look = sqlite3.connect(path)
+    assert look.execute("SELECT name FROM kept ORDER BY name").fetchall() == [("b",), ("c",)]
+    assert look.execute("SELECT count(*) FROM counted").fetchone() == (0,)
+    look.close()
+
+
+async def test_a_busy_file_blocks_nobody_longer_than_the_deadline(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    async with open_sqlite(str(path), 0.2) as store:
+        await store.set("a", b"1")
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with anyio.fail_after(20), pytest.raises(StoreError):
+            await store.set("a", b"2")
+        with anyio.fail_after(20), pytest.raises(StoreError):
+            await store.count([ONE])
+        other.execute("ROLLBACK")
+        other.close()
+        with anyio.fail_after(20):
+            while True:
+                try:
+                    await store.set("a", b"3")
+                    break
+                except StoreError:
+                    pass
+        assert await store.get("a") == b"3"
+
+
+async def test_a_file_that_is_none_fails(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    path.write_bytes(b"no database at all, but long enough to be looked at" * 100)
+    async with open_sqlite(str(path), 5.0) as store:
+        with pytest.raises(StoreError, match=r"^the store failed: DatabaseError$"):
+            await store.get("a")

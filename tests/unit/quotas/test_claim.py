@@ -1,0 +1,74 @@
+"""Which counts a request needs, and under which names."""
+
+import re
+
+from aigw_sansio.config import GatewaySettings
+from aigw_sansio.quota_rules import QuotaRule, Selector
+from aigw_sansio.quotas.claim import Claim, Client, StepQuota, step_quota
+
+EACH = Selector(mode="partition")
+CANARY = "gw-canary-token"
+
+
+def quota(*rules: QuotaRule, provider: str = "openai", model: str | None = "m", **metadata: str | int) -> StepQuota:
+    settings = GatewaySettings(rules=rules)
+    client = Client("a/g", CANARY, metadata)
+    return step_quota(Claim("a/g", settings), settings, client, provider=provider, model=model)
+
+
+def rule(**values: object) -> QuotaRule:
+    return QuotaRule(**{"limit": 5, "window_s": 60, "id": "r", **values})  # type: ignore[arg-type]
+
+
+def test_requests_are_counted_at_once_and_the_rest_when_it_is_over() -> None:
+    settings = GatewaySettings(
+        rate_limit=QuotaRule(limit=9, window_s=10, technique="sliding", id="rate"),
+        rules=(rule(id="t", measure="tokens", limit=1000), rule(id="c", measure="cost", limit=0.25)),
+    )
+    found = step_quota(Claim("a/g", settings), settings, Client("a/g", "", {}), provider="openai", model=None)
+    said = [(one.rule, one.amount, one.limit, one.interval_s, one.sliding) for one in found.counters]
+    assert said == [
+        ("rate", 1, 9, 10.0, True),
+        ("t", 0, 1000, 60.0, False),
+        ("c", 0, 250_000_000, 60.0, False),
+    ]
+    assert [(charge.measure, charge.counter.rule) for charge in found.charges] == [("tokens", "t"), ("cost", "c")]
+    assert {one.value for one in found.counters} == {""}
+
+
+def test_each_value_has_a_count_of_its_own_also_a_missing_one() -> None:
+    by_user = rule(metadata={"user": EACH})
+    values = [quota(by_user, **one).counters[0].value for one in ({"user": "u"}, {"user": "v"}, {}, {"other": "u"})]
+    assert values[2] == values[3]
+    assert len(set(values)) == 3
+    assert quota(by_user, user="u").counters[0].value == values[0]
+    assert quota(by_user, user=1).counters[0].value == quota(by_user, user="1").counters[0].value
+    two = rule(provider=EACH, model=EACH, token=EACH)
+    models = {quota(two, model=one).counters[0].value for one in ("m", "n", None)}
+    assert len(models | {quota(two, provider="groq").counters[0].value}) == 4
+
+
+def test_no_name_of_a_count_says_whose_it_is() -> None:
+    found = quota(rule(token=EACH, metadata={"mail": EACH}), mail="somebody@canary.test")
+    assert re.fullmatch(r"[0-9a-f]{24}", found.counters[0].value)
+    assert "canary" not in repr(found.counters)
+
+
+def test_a_filter_leaves_other_requests_alone() -> None:
+    ours = rule(
+        provider=Selector(mode="filter", values=("openai",)),
+        model=Selector(mode="filter", values=("gpt-*",)),
+        metadata={"plan": Selector(mode="filter", values=("free",))},
+    )
+    assert len(quota(ours, model="gpt-4o", plan="free").counters) == 1
+    assert quota(ours, model="o3", plan="free").counters == ()
+    assert quota(ours, model="gpt-4o", provider="groq", plan="free").counters == ()
+    assert quota(ours, model="gpt-4o").counters == ()
+    assert quota(rule(enabled=False)).counters == ()
+
+
+def test_what_was_taken_is_needed_no_more() -> None:
+    found = quota(rule(), rule(id="s"))
+    found.claim.taken.add(("r", ""))
+    assert [one.rule for one in found.missing()] == ["s"]
+    found.finish(None, None, 0.0)  # nobody gave anything

@@ -1,0 +1,168 @@
+"""Who may go on: by the counts of this process, or of the host."""
+
+import pytest
+from tests.rigs.core_rig import Rig
+
+from aigw_sansio.config import GatewaySettings, Timeouts
+from aigw_sansio.effects import Ask
+from aigw_sansio.events import UsageReported
+from aigw_sansio.faults import Denial, FaultKind
+from aigw_sansio.ids import AskId
+from aigw_sansio.quota_rules import Count, Counted, Counter, QuotaRule
+from aigw_sansio.quotas import limiter as limiter_module
+from aigw_sansio.quotas.claim import Claim, Client, StepQuota, step_quota
+from aigw_sansio.quotas.limiter import Limiter
+
+RATE = QuotaRule(limit=2, window_s=60, technique="sliding", id="rate")
+TOKENS = QuotaRule(limit=100, window_s=60, technique="sliding", id="tokens", measure="tokens")
+MONEY = QuotaRule(limit=0.5, window_s=60, technique="sliding", id="money", measure="cost")
+USAGE = UsageReported(input_tokens=70, output_tokens=30)
+
+
+class Limited(Rig):
+    def __init__(self, **settings: object) -> None:
+        super().__init__(timeouts=Timeouts(store_s=1.0))
+        self.limiter = Limiter(self.services)
+        self.settings = GatewaySettings(**settings)  # type: ignore[arg-type]
+        self.told: list[Denial | None] = []
+
+    def quota(self, provider: str = "openai") -> StepQuota:
+        claim = Claim("a/g", self.settings)
+        return step_quota(claim, self.settings, Client("a/g", "", {}), provider=provider, model="m")
+
+    def take(self, quota: StepQuota | None = None) -> Denial | AskId | None:
+        return self.limiter.take(quota or self.quota(), lambda denial, now: self.told.append(denial), self.now)
+
+    def kind(self, quota: StepQuota | None = None) -> str:
+        """Why it may not go on; ``yes`` if it may."""
+        found = self.take(quota)
+        return found.detail if isinstance(found, Denial) else "yes" if found is None else "asked"
+
+    def asked(self) -> list[tuple[Counter, ...]]:
+        found = []
+        for effect in self.effects():
+            assert isinstance(effect, Ask)
+            assert isinstance(effect.question, Count)
+            assert effect.deadline == self.now + 1.0
+            found.append(effect.question.counters)
+        return found
+
+
+def test_a_rate_is_kept_and_the_wait_is_told() -> None:
+    rig = Limited(rate_limit=RATE)
+    assert [rig.kind(), rig.kind()] == ["yes", "yes"]
+    rig.now = 20.5
+    denial = rig.take()
+    assert isinstance(denial, Denial)
+    assert (denial.kind, denial.http_status, denial.envelope_code) == (FaultKind.RATE_LIMITED, 429, 2003)
+    assert (denial.retry_after, denial.retryable) == ("40", True)
+    rig.now = 60.0
+    assert rig.kind() == "yes"
+    assert rig.effects() == []  # nobody was asked
+
+
+def test_another_try_of_a_step_needs_nothing_again() -> None:
+    rig = Limited(rate_limit=RATE)
+    quota = rig.quota()
+    assert [rig.kind(quota) for _ in range(5)] == ["yes"] * 5
+    assert rig.kind() == "yes"
+    assert rig.kind() != "yes"
+
+
+@pytest.mark.parametrize(("rule", "said"), [(TOKENS, "the budget tokens"), (MONEY, "the budget money")])
+def test_a_budget_is_charged_when_it_is_over(rule: QuotaRule, said: str) -> None:
+    rig = Limited(rules=(rule,))
+    quotas = [rig.quota() for _ in range(3)]
+    assert [rig.kind(one) for one in quotas] == ["yes"] * 3  # nobody knows yet what they will use
+    quotas[0].finish(None, None, rig.now)  # nobody told what it used
+    assert rig.kind() == "yes"
+    quotas[1].finish(USAGE, 0.5, rig.now)
+    quotas[1].finish(USAGE, 0.5, rig.now)  # a second time counts nothing
+    assert rig.kind().startswith(said)
+    rig.now = 60.0
+    assert rig.kind() == "yes"
+
+
+def test_so_many_run_at_once_and_no_more() -> None:
+    rig = Limited(concurrency=2)
+    first, second = rig.quota(), rig.quota()
+    assert [rig.kind(first), rig.kind(second)] == ["yes", "yes"]
+    denial = rig.take()
+    assert isinstance(denial, Denial)
+    assert (denial.kind, denial.http_status, denial.envelope_code) == (FaultKind.LIMIT_EXCEEDED, 429, 2010)
+    assert rig.limiter.running == {"a/g": 2}
+    first.finish(None, None, 0.0)
+    third = rig.quota()
+    assert rig.kind(third) == "yes"
+    second.finish(USAGE, None, 0.0)
+    third.finish(None, None, 0.0)
+    assert rig.limiter.running == {}
+
+
+def test_who_is_denied_by_a_rate_takes_part_until_it_is_over() -> None:
+    rig = Limited(concurrency=1, rate_limit=QuotaRule(limit=0, window_s=60, id="none"))
+    quota = rig.quota()
+    assert rig.kind(quota).startswith("the rate limit none is used up")
+    quota.finish(None, None, 0.0)
+    assert rig.limiter.running == {}
+
+
+def test_the_host_is_asked_if_it_counts() -> None:
+    rig = Limited(rate_limit=RATE, rules=(TOKENS,), ask=("count",))
+    quota = rig.quota()
+    assert rig.kind(quota) == "asked"
+    assert rig.asked() == [quota.counters]
+    rig.services.answer(AskId(1), Counted(), rig.now)
+    assert rig.told == [None]
+    assert rig.kind(quota) == "yes"
+    quota.finish(USAGE, None, rig.now)
+    ((charged,),) = rig.asked()
+    assert (charged.rule, charged.amount, charged.limit) == ("tokens", 100, None)
+    rig.services.answer(AskId(2), Counted(), rig.now)
+    assert rig.kind() == "asked"
+    assert len(rig.asked()) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [(Counted(0, 30.2), "the rate limit rate is used up: 30 s until there is room"),
+     (Counted(1, 0.2), "the budget tokens is used up: less than 1 s until there is room")],
+)  # fmt: skip
+def test_the_host_says_which_is_full(answer: Counted, detail: str) -> None:
+    rig = Limited(rate_limit=RATE, rules=(TOKENS,), ask=("count",))
+    rig.take()
+    rig.services.answer(AskId(1), answer, rig.now)
+    (denial,) = rig.told
+    assert denial is not None
+    assert (denial.detail, denial.retry_after_s) == (detail, answer.retry_after_s)
+
+
+@pytest.mark.parametrize("opens", [False, True])
+def test_without_an_answer_the_settings_decide(*, opens: bool) -> None:
+    rig = Limited(rate_limit=RATE, ask=("count",), fail_open=opens)
+    rig.take()
+    rig.pass_time(1.0)
+    (denial,) = rig.told
+    if opens:
+        assert denial is None
+    else:
+        assert denial is not None
+        assert (denial.http_status, denial.envelope_code, denial.retryable) == (503, 2010, True)
+
+
+def test_what_the_host_could_not_be_told_is_told_with_the_next_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limiter_module, "MOST_UNTOLD", 1)
+    rig = Limited(rules=(TOKENS, MONEY), ask=("count",))
+    for _ in range(2):
+        quota = rig.quota()
+        rig.take(quota)
+        rig.services.answer(AskId(rig.services._next_ask - 1), Counted(), rig.now)
+        quota.finish(USAGE, 0.25, rig.now)
+    rig.asked()
+    rig.pass_time(1.0)  # both were lost
+    rig.take()
+    untold, wanted = rig.asked()
+    assert [(one.rule, one.amount) for one in untold] == [("tokens", 200)]  # no more than one is kept
+    assert [(one.rule, one.amount) for one in wanted] == [("tokens", 0), ("money", 0)]
+    rig.take()
+    assert len(rig.asked()) == 1
