@@ -42,6 +42,14 @@ def http_chunk(data: bytes) -> bytes:
 _STEP: dict[str, object] = {"provider": "openai", "endpoint": "chat/completions", "query": {}}
 
 
+_ASKED = json.dumps({"type": "universal.create", "request": _STEP}).encode()
+_CHOICE = {"index": 0, "message": {"role": "assistant", "content": "x" * 400}, "finish_reason": "stop"}
+_ANSWER = json.dumps(
+    {"id": "c", "choices": [_CHOICE], "usage": {"prompt_tokens": 40, "completion_tokens": 90}}
+).encode()
+_WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(_ANSWER), _ANSWER)
+
+
 class Rig:
     """A gateway with one client and some running streams. ``step`` is what the client asks ``provider`` for;
     ``opening`` is how the body of each response begins."""
@@ -55,11 +63,12 @@ class Rig:
         provider: str = "openai",
         step: Mapping[str, object] = _STEP,
         opening: bytes | None = None,
+        gateway: GatewaySettings | None = None,
     ) -> None:
         stored = None if key is None else Secret(key)
         settings = {provider: ProviderSettings(base_url="http://127.0.0.1:9/v1", api_key=stored)}
         limits = Limits(exchanges_per_connection=max(100, exchanges))
-        gateways = {"local/default": GatewaySettings(compression=compression)}
+        gateways = {"local/default": gateway or GatewaySettings(compression=compression)}
         self.gateway = Gateway(
             Config(gateways=gateways, providers=settings, limits=limits), b"benchmark seed 16", 0.0, TRANSLATES
         )
@@ -67,7 +76,7 @@ class Rig:
         self.client = self.gateway.open_downstream("peer", None, 0.0)
         self.gateway.receive_data(self.client, _UPGRADE, 0.0)
         self.upstreams: list[ConnId] = []
-        wire = WebSocketWire(Role.CLIENT, message_limit=1 << 20, mask_key=lambda: b"mask")
+        self._wire = wire = WebSocketWire(Role.CLIENT, message_limit=1 << 20, mask_key=lambda: b"mask")
         for number in range(exchanges):
             request = {"eventId": str(number), **step}
             message = json.dumps({"type": "universal.create", "request": request}).encode()
@@ -97,3 +106,18 @@ class Rig:
             gateway.effects()
             self.sent += self.pull(client)
         return thread_time() - began
+
+    def whole(self, rounds: int) -> None:
+        """``rounds`` requests, one after the other on one connection to the provider, each with a whole response."""
+        gateway, client = self.gateway, self.client
+        for _ in range(rounds):
+            gateway.receive_data(client, self._wire.text(_ASKED), 0.0)
+            conn = next((effect.conn for effect in gateway.effects() if isinstance(effect, Connect)), None)
+            if conn is not None:
+                self.upstreams.append(conn)
+                gateway.connected(conn, None, 0.0)
+            conn = self.upstreams[-1]
+            self.pull(conn)
+            gateway.receive_data(conn, _WHOLE, 0.0)
+            gateway.effects()
+            self.sent += self.pull(client)
