@@ -124,14 +124,13 @@ def stores() -> None:
     print()
 
 
-def most_in_a_window(times: list[float]) -> int:
-    """The most of the sorted ``times`` that are in any window."""
-    most = first = 0
-    for index, at in enumerate(times):
-        while times[first] <= at - WINDOW_S:
-            first += 1
-        most = max(most, index - first + 1)
-    return most
+def most_in_a_window(passed: list[tuple[float, float]]) -> int:
+    """The most requests that have certainly passed within one window: each between two times, its beginning and its end,
+    sorted by the first."""
+    return max(
+        sum(began <= other[0] and other[1] < began + WINDOW_S for other in passed[index : index + 2 * LIMIT])
+        for index, (began, _) in enumerate(passed)
+    )
 
 
 def shared() -> None:
@@ -144,10 +143,10 @@ def shared() -> None:
             command = [sys.executable, "-c", WORKER, url, str(LIMIT), str(WINDOW_S), str(RUN_S)]
             workers = [processes.start(command, stdout=subprocess.PIPE, text=True) for _ in range(WORKERS)]
             results = [json.loads(worker.communicate(timeout=120)[0]) for worker in workers]
-            passed = sorted(((began + ended) / 2 for times, _ in results for began, ended in times))
+            passed = sorted((began, ended) for times, _ in results for began, ended in times)
             spread = max(ended - began for times, _ in results for began, ended in times)
             refused = sum(count for _, count in results)
-            span = passed[-1] - passed[0]
+            span = passed[-1][1] - passed[0][0]
             ideal = LIMIT * (1 + int(span / WINDOW_S))
             most = most_in_a_window(passed)
             print(
