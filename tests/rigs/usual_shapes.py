@@ -10,7 +10,7 @@ from unittest import mock
 
 from aigw_sansio.formats import anthropic_read, anthropic_request, usual
 from aigw_sansio.formats.client_values import as_object
-from aigw_sansio.formats.openai import chat_tools
+from aigw_sansio.formats.openai import chat_tools, responses_tools
 from aigw_sansio.formats.openai.chat_messages import MessageReader
 from aigw_sansio.formats.openai.chat_order import is_in_order
 from aigw_sansio.formats.openai.responses_read import ItemReader
@@ -24,6 +24,7 @@ def nothing_usual() -> Iterator[None]:
         usual.look_at: _look_in_vain,
         is_in_order: lambda turns, looked: False,
         chat_tools.read_usual_tool: lambda tool: None,
+        responses_tools.read_usual_tool: lambda tool: None,
         anthropic_request.read_usual_tool: lambda tool: None,
     }
     found = [

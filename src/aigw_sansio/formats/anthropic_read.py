@@ -137,6 +137,11 @@ def read_system(system: object) -> tuple[Text, ...]:
         return (Text(system),) if system else ()
     texts: list[Text] = []
     for at, block in enumerate(as_array(system, "system")):
+        if type(block) is dict and len(block) == 2 and block.get("type") == "text":
+            content = block.get("text")
+            if type(content) is str and content:
+                texts.append(Text(content))
+                continue
         field = f"system[{at}]"
         member = members(block, field)
         if member.pop("type", "text") != "text":

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from ..prompt import (
+    NO_MEMBERS,
     FunctionTool,
     JsonObject,
     NativeTool,
@@ -78,9 +79,11 @@ _USUAL_MEMBERS: Final = frozenset({"name", "description", "input_schema"})
 _OUTPUT: Final = frozenset({"output_config", "output_format"})
 _THINKING: Final = frozenset({"output_config", "thinking"})
 #: Members of the body that are fields of a prompt as they are.
-_READ: Final = (
-    "model", "system", "messages", "tools", "max_tokens", "temperature", "top_p", "top_k", "stop_sequences",
-    "service_tier", "stream",
+_READ: Final = frozenset(
+    {
+        "model", "system", "messages", "tools", "max_tokens", "temperature", "top_p", "top_k", "stop_sequences",
+        "service_tier", "stream",
+    }
 )  # fmt: skip
 
 
@@ -106,9 +109,7 @@ def _read(body: JsonObject) -> Prompt:
     output = None if _OUTPUT.isdisjoint(member) else _read_output(member)
     reasoning = None if _THINKING.isdisjoint(member) else _read_reasoning(member)
     parallel, choice = _read_choice(member)
-    metadata = members(member.pop("metadata", {}), "metadata")
-    if metadata.keys() - {"user_id"}:
-        member["metadata"] = without(metadata, "user_id")
+    end_user = _read_user(member) if "metadata" in member else None
     return Prompt(
         model=get_text(member, "model") or "",
         instructions=read_system(member.get("system")),
@@ -129,13 +130,21 @@ def _read(body: JsonObject) -> Prompt:
         ),
         reasoning=reasoning,
         cache=read_cache(member),
-        end_user=get_text(metadata, "user_id", "metadata.") or None,
+        end_user=end_user,
         service_tier=get_text(member, "service_tier") or None,
         stream=get_flag(member, "stream") is True,
         include_usage=True,
         maker=MAKER,
-        extra=without(member, *_READ),
+        extra={name: value for name, value in member.items() if name not in _READ} or NO_MEMBERS,
     )
+
+
+def _read_user(member: JsonObject) -> str | None:
+    """Take the end user out of ``metadata``, of which the rest stays."""
+    metadata = members(member.pop("metadata"), "metadata")
+    if metadata.keys() - {"user_id"}:
+        member["metadata"] = without(metadata, "user_id")
+    return get_text(metadata, "user_id", "metadata.") or None
 
 
 def read_usual_tool(value: object) -> Tool | None:

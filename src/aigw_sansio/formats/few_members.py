@@ -79,7 +79,8 @@ def note_marks(prompt: Prompt, looked: Looked, notes: list[Note], target: str) -
                     if _is_marked(piece):
                         _note_mark(piece, f"{place_of(at, number)}.response[{inner}]", notes, why)
     for at, tool in enumerate(prompt.tools):
-        _note_mark(tool, f"tools[{at}]", notes, why)
+        if type(tool) is FunctionTool and (tool.cache is not None or tool.extra):
+            _note_mark(tool, f"tools[{at}]", notes, why)
 
 
 def _is_marked(part: Part) -> bool:

@@ -97,7 +97,7 @@ _FIELDS: Final = tuple(name for name in Prompt.__struct_fields__ if name not in 
 
 
 @lru_cache(64)  # there is one set for each target, and few for its models
-def _others(supported: frozenset[str]) -> tuple[tuple[str, ...], Callable[[Prompt], tuple[object, ...]], object]:
+def other_fields(supported: frozenset[str]) -> tuple[tuple[str, ...], Callable[[Prompt], tuple[object, ...]], object]:
     """The fields that are not in ``supported``, what gives their values, and these if none is set."""
     names = tuple(name for name in _FIELDS if name not in supported)
     values: Callable[[Prompt], tuple[object, ...]] = attrgetter(*names) if len(names) > 1 else _one_by_one(names)
@@ -122,7 +122,7 @@ def drop_unsupported(
         refused = kept_elsewhere(prompt, looked)
         if refused is not None:
             return refused
-    names, values, unset = _others(supported)
+    names, values, unset = other_fields(supported)
     told = values(prompt)
     if told == unset:
         return None

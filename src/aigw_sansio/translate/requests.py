@@ -65,13 +65,13 @@ def _read(body: object, source: str, notes: list[Note]) -> Prompt | Refused:
         return Refused("body", "It must be a JSON object.")
     members: JsonObject = body
     prompt = read(members, notes)
-    if isinstance(prompt, Prompt) and _says_nothing(prompt):
+    if isinstance(prompt, Prompt) and not prompt.turns and _says_nothing(prompt):
         return Refused("input" if "input" in members else "messages", "It holds nothing to respond to.")
     return prompt
 
 
 def _says_nothing(prompt: Prompt) -> bool:
-    """Whether there is no conversation, neither in the request nor where the provider keeps it. Some formats need a
-    message, and their writers put one in: the response would be to words that are nobody's."""
+    """Whether a request without turns has no conversation at all, here or where the provider keeps it. Some formats
+    need a message, and their writers put one in: the response would be to words that are nobody's."""
     kept = prompt.previous_response_id or prompt.extra.get("conversation") or prompt.extra.get("prompt")
-    return not (prompt.turns or prompt.instructions or kept)
+    return not (prompt.instructions or kept)

@@ -9,6 +9,7 @@ it.
 
 from collections.abc import Callable
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ from ..request_tools import (
     drop_unsupported,
     dropped,
     mapped,
+    other_fields,
     own_tier,
 )
 from ..translation import Note, Refused, WireRequest
@@ -37,6 +39,8 @@ from .models import takes_cache_marks
 _ALL: Final = frozenset(Prompt.__struct_fields__)
 #: Fields that are written under their own name, as they are.
 _PLAIN: Final = ("top_k", "min_p", "logit_bias", "verbosity", "store")
+_plain: Final = attrgetter(*_PLAIN)
+_NONE_PLAIN: Final = (None,) * len(_PLAIN)
 _CACHE_TTLS: Final = frozenset({"30m", "12h"})
 _MOST_LOGPROBS: Final = 20
 _ANY_OBJECT: Final[JsonObject] = {"type": "object"}
@@ -100,8 +104,10 @@ def _all_but(lacks: frozenset[str]) -> frozenset[str]:
 
 def _without(prompt: Prompt, lacks: frozenset[str]) -> Prompt:
     """``prompt`` without the fields that the target lacks. They are noted already."""
-    changes = {name: getattr(_EMPTY, name) for name in lacks if getattr(prompt, name) != getattr(_EMPTY, name)}
-    return msgspec.structs.replace(prompt, **changes) if changes else prompt
+    names, values, unset = other_fields(_all_but(lacks))
+    if values(prompt) == unset:
+        return prompt
+    return msgspec.structs.replace(prompt, **{name: getattr(_EMPTY, name) for name in names})
 
 
 _EMPTY: Final = Prompt()
@@ -214,19 +220,17 @@ def _schema_name(output: OutputFormat, notes: list[Note], quirks: Quirks) -> str
 def _put_sampling(prompt: Prompt, notes: list[Note], quirks: Quirks, body: JsonObject) -> None:
     if prompt.max_tokens is not None:
         body[quirks.limit] = prompt.max_tokens
-    for name in _PLAIN:
-        value = getattr(prompt, name)
-        if value is not None:
-            body[name] = value
-    for name, low, high in (
-        ("temperature", 0.0, quirks.hottest),
-        ("top_p", 0.0, 1.0),
-        ("presence_penalty", -2.0, 2.0),
-        ("frequency_penalty", -2.0, 2.0),
+    plain = _plain(prompt)
+    if plain != _NONE_PLAIN:
+        body.update((name, value) for name, value in zip(_PLAIN, plain, strict=True) if value is not None)
+    for name, value, low, high in (
+        ("temperature", prompt.temperature, 0.0, quirks.hottest),
+        ("top_p", prompt.top_p, 0.0, 1.0),
+        ("presence_penalty", prompt.presence_penalty, -2.0, 2.0),
+        ("frequency_penalty", prompt.frequency_penalty, -2.0, 2.0),
     ):
-        value = clamp(notes, name, getattr(prompt, name), low, high, quirks.name)
         if value is not None:
-            body[name] = value
+            body[name] = clamp(notes, name, value, low, high, quirks.name)
     if prompt.repetition_penalty is not None:
         body[quirks.repetition_penalty] = prompt.repetition_penalty
     if prompt.seed is not None:

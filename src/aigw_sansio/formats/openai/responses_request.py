@@ -10,11 +10,11 @@ form, for the client to send back.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypedDict
 
 import msgspec
 
-from ...prompt import NO_MEMBERS, JsonObject, Prompt, Text, Turn
+from ...prompt import NO_MEMBERS, CacheMark, JsonObject, OutputFormat, Prompt, ReasoningSettings, Text, Turn
 from ..client_values import get_flag, get_integer, get_number, get_text
 from ..refusing import RequestRefused
 from ..request_tools import drop_unsupported, dropped, mapped, own_tier
@@ -85,7 +85,6 @@ def _read(body: JsonObject) -> Prompt:
     store = get_flag(body, "store")
     store = True if store is None else store
     previous = get_text(body, "previous_response_id") or None
-    end_user = get_text(body, "user") or get_text(body, "safety_identifier") or None
     turns = read_input(body.get("input"))
     instructions: list[Text] = []
     if told := get_text(body, "instructions"):
@@ -96,7 +95,7 @@ def _read(body: JsonObject) -> Prompt:
     stream = get_flag(body, "stream") or False
     choice, kept = read_choice(body)
     extra |= kept
-    output, verbosity = read_text(body, extra)
+    seldom = {} if _SELDOM.isdisjoint(body) else _read_seldom(body, extra, model, store=store)
     return Prompt(
         model=model,
         instructions=tuple(instructions),
@@ -104,24 +103,54 @@ def _read(body: JsonObject) -> Prompt:
         tools=read_tools(body),
         tool_choice=choice,
         parallel_tool_calls=get_flag(body, "parallel_tool_calls"),
-        output=output,
-        verbosity=verbosity,
         max_tokens=get_integer(body, "max_output_tokens", least=1),
         temperature=get_number(body, "temperature"),
         top_p=get_number(body, "top_p"),
-        logprobs=read_include(body, implied=asks_for_encrypted(model, store=store), extra=extra),
-        reasoning=read_reasoning(body, extra),
-        cache=read_cache(body, extra),
-        cache_key=get_text(body, "prompt_cache_key") or None,
-        metadata=read_metadata(body),
-        end_user=end_user,
-        service_tier=get_text(body, "service_tier") or None,
         stream=stream,
         include_usage=stream,
         store=store,
         previous_response_id=previous,
         maker="openai",
         extra=extra or NO_MEMBERS,
+        **seldom,
+    )
+
+
+#: Members that few requests have. They are read only if one is there.
+_SELDOM: Final = frozenset(
+    {
+        "include", "metadata", "prompt_cache_key", "prompt_cache_options", "reasoning", "safety_identifier",
+        "service_tier", "text", "top_logprobs", "user",
+    }
+)  # fmt: skip
+
+
+class _Seldom(TypedDict, total=False):
+    """The fields that these members are."""
+
+    output: OutputFormat | None
+    verbosity: str | None
+    logprobs: int | None
+    reasoning: ReasoningSettings | None
+    cache: CacheMark | None
+    cache_key: str | None
+    metadata: dict[str, str]
+    end_user: str | None
+    service_tier: str | None
+
+
+def _read_seldom(body: JsonObject, extra: JsonObject, model: str, *, store: bool) -> _Seldom:
+    output, verbosity = read_text(body, extra)
+    return _Seldom(
+        output=output,
+        verbosity=verbosity,
+        logprobs=read_include(body, implied=asks_for_encrypted(model, store=store), extra=extra),
+        reasoning=read_reasoning(body, extra),
+        cache=read_cache(body, extra),
+        cache_key=get_text(body, "prompt_cache_key") or None,
+        metadata=read_metadata(body),
+        end_user=get_text(body, "user") or get_text(body, "safety_identifier") or None,
+        service_tier=get_text(body, "service_tier") or None,
     )
 
 

@@ -35,6 +35,10 @@ def read_tools(body: JsonObject) -> tuple[Tool, ...]:
     """The tools of a request. Those that OpenAI runs itself are kept as they came."""
     tools: list[Tool] = []
     for at, value in enumerate(get_array(body, "tools")):
+        usual = read_usual_tool(value)
+        if usual is not None:
+            tools.append(usual)
+            continue
         field = f"tools[{at}]"
         tool = as_object(value, field)
         kind = need_text(tool, "type", f"{field}.")
@@ -51,6 +55,18 @@ def read_tools(body: JsonObject) -> tuple[Tool, ...]:
         else:
             tools.append(NativeTool("openai", tool, RESPONSES))
     return tuple(tools)
+
+
+def read_usual_tool(tool: object) -> Tool | None:
+    """The function that ``tool`` is, if it holds what a function must have, and perhaps a description. It is what
+    :func:`_read_function` makes of it."""
+    if type(tool) is not dict or tool.get("type") != "function" or not tool.keys() <= _FUNCTION:
+        return None
+    name, description, strict = tool.get("name"), tool.get("description", ""), tool.get("strict")
+    parameters = tool.get("parameters")
+    if type(name) is not str or not name or type(description) is not str or type(strict) is not bool:
+        return None
+    return FunctionTool(name, description, parameters, strict) if type(parameters) is dict else None
 
 
 def _read_function(tool: JsonObject, at: str) -> FunctionTool:
