@@ -81,6 +81,7 @@ CONVERSATIONS: Final[dict[str, tuple[Turn, ...]]] = {
     "result without a call": (HELLO, RESPONDING),
     "result of another call": (HELLO, CALLING, Turn("tool", (ToolCallResponse("x", (Text("r"),), "f"),))),
     "result far behind": (HELLO, CALLING, HELLO, RESPONDING),
+    "one of two results far behind": (HELLO, Turn("assistant", (CALL, ToolCall("c2", "f"))), HELLO, RESPONDING),
     "result in a user's turn": (HELLO, CALLING, Turn("user", (RESULT,))),
     "no result in a turn of tools": (HELLO, CALLING, Turn("tool", (RESULT, Text("a")))),
     "id used again": (HELLO, CALLING, RESPONDING, CALLING, RESPONDING),

@@ -91,43 +91,36 @@ class ContentWriter:
         """The contents, in order."""
         drop_names(self._looked, self._notes, "Gemini")
         turns, shapes = self._prompt.turns, self._looked.shapes
-        at = 0
-        while at < len(turns):
-            turn, shape = turns[at], shapes[at]
-            if turn.role == "tool":
-                at = self._responses(at)
-                continue
+        behind = 0  # the turns of tools so far
+        for at, shape in enumerate(shapes):
+            turn = turns[at]
             if type(shape) is str:
-                role = "user"
-                if turn.role == "assistant":
-                    role = "model"
-                    if self._role != role:
-                        self._waiting = []
+                role = "model" if turn.role == "assistant" else "user"
                 if self._role == role:
                     self._put(role, [{"text": shape}])
-                else:
-                    self._begin(role, [{"text": shape}])
-                at += 1
-                continue
-            if type(shape) is tuple and not self._model.gemma:
+                    continue
+                if role == "model":
+                    self._waiting = []  # the calls before it are no longer in the last content of the model
+                self._begin(role, [{"text": shape}])
+            elif turn.role == "tool":
+                if at >= behind:
+                    behind = self._responses(at)
+            elif type(shape) is tuple and not self._model.gemma:
                 self._usual_calls(shape, at)
-                at += 1
-                continue
-            self._extra(turn.extra, f"turns[{at}]")
-            if turn.role == "assistant":
-                self._put("model", self._assistant(turn, f"turns[{at}]"))
             else:
-                if turn.role == "system":
-                    mapped(
-                        self._notes,
-                        f"turns[{at}]",
-                        "Gemini takes instructions in front only; it is sent as a user's text.",
-                    )
-                self._put("user", self._user(turn, f"turns[{at}]"))
-            at += 1
+                self._put_turn(turn, f"turns[{at}]")
         if self._unsigned:
             mapped(self._notes, "turns", "Calls without Google's signature are sent with a word that stands for one.")
         return self._contents
+
+    def _put_turn(self, turn: Turn, field: str) -> None:
+        self._extra(turn.extra, field)
+        if turn.role == "assistant":
+            self._put("model", self._assistant(turn, field))
+            return
+        if turn.role == "system":
+            mapped(self._notes, field, "Gemini takes instructions in front only; it is sent as a user's text.")
+        self._put("user", self._user(turn, field))
 
     def _usual_calls(self, shape: Calls, at: int) -> None:
         (text, calls), names = shape, self._names
@@ -322,11 +315,11 @@ class ContentWriter:
         turns = self._prompt.turns
         if at + 1 < len(turns) and turns[at + 1].role == "tool":
             return False
-        results = self._looked.shapes[at]
-        if type(results) is not list or len(results) != len(self._waiting):
+        results, waiting = self._looked.shapes[at], self._waiting
+        if type(results) is not list or len(results) != len(waiting):
             return False
-        for (result, _), call_id in zip(results, self._waiting, strict=True):
-            if result.id != call_id:
+        for number, call_id in enumerate(waiting):
+            if results[number][0].id != call_id:
                 return False
         responses: list[JsonObject] = []
         names = self._names

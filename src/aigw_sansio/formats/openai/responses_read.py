@@ -94,7 +94,8 @@ class ItemReader:
             if type(item) is dict:
                 kind, role = item.get("type"), item.get("role")
                 if role == "user" or role == "assistant":
-                    text = _usual_content(item.get("content"))
+                    content = item.get("content")
+                    text = content if type(content) is str else _usual_content(content)
                     if text and ((kind == "message" and len(item) == 3) or (kind is None and len(item) == 2)):
                         if role == "user":
                             self.turns.append(("user", [Text(text)]))
