@@ -7,7 +7,7 @@ Source: the errors of both APIs. The user begins; responses of tools stand first
 last text of the assistant does not end in white space; an id of a call is there once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -180,6 +180,34 @@ class CallIds:
             raise refusal(f"{field}.id", "The call of a tool with this id has a response already; it takes one.")
         self._waiting.discard(call_id)
         return self._latest.get(call_id) or self._ids.fit(call_id, field)
+
+
+def check_pairs(
+    messages: Iterable[JsonObject], ids_of: Callable[[list[JsonObject]], tuple[list[str], list[str]]]
+) -> None:
+    """Refuse a conversation in which a call has no response in the next message, or a response no call before it: the
+    provider would refuse it, and say so in positions that the client does not know. ``ids_of`` gives the ids of the
+    calls in the blocks of a message, and those of the responses; a block with ``text`` is neither."""
+    called: list[str] = []
+    for message in messages:
+        blocks = message["content"]
+        if type(blocks) is not list or (len(blocks) == 1 and "text" in blocks[0]):
+            if not called:
+                continue
+            calls, answered = _NO_IDS
+        else:
+            calls, answered = ids_of(blocks)
+        if called != answered:
+            if {*called} - {*answered}:
+                raise refusal("turns", "A call of a tool has no response in the message behind it.")
+            if {*answered} - {*called}:
+                raise refusal("turns", "A response of a tool has no call in the message before it.")
+        called = calls
+    if called:
+        raise refusal("turns", "The last call of a tool has no response.")
+
+
+_NO_IDS: Final[tuple[list[str], list[str]]] = ([], [])
 
 
 class Blocks(msgspec.Struct, frozen=True):

@@ -9,7 +9,6 @@ in ``Prompt.extra["anthropic_beta"]``, a list of names, wherever they were writt
 ``anthropic-beta`` of a client puts them there.
 """
 
-from collections.abc import Callable, Iterable
 from typing import Final
 from urllib.parse import quote
 
@@ -26,6 +25,7 @@ from ..prompt import (
     Tool,
     ToolChoice,
 )
+from .alternating import check_pairs
 from .anthropic_betas import needed_betas
 from .anthropic_blocks import Host, Marks, MessageWriter, cache_control, fitting_names
 from .anthropic_read import read_cache, read_system, read_turns
@@ -410,34 +410,6 @@ def _calls_and_responses(blocks: list[JsonObject]) -> tuple[list[str], list[str]
         elif kind == "tool_result":
             answered.append(text(block.get("tool_use_id")))
     return called, answered
-
-
-def check_pairs(
-    messages: Iterable[JsonObject], ids_of: Callable[[list[JsonObject]], tuple[list[str], list[str]]]
-) -> None:
-    """Refuse a conversation in which a call has no response in the next message, or a response no call before it: the
-    provider would refuse it, and say so in positions that the client does not know. ``ids_of`` gives the ids of the
-    calls in the blocks of a message, and those of the responses; a block with ``text`` is neither."""
-    called: list[str] = []
-    for message in messages:
-        blocks = message["content"]
-        if type(blocks) is not list or (len(blocks) == 1 and "text" in blocks[0]):
-            if not called:
-                continue
-            calls, answered = _NO_IDS
-        else:
-            calls, answered = ids_of(blocks)
-        if called != answered:
-            if {*called} - {*answered}:
-                raise refusal("turns", "A call of a tool has no response in the message behind it.")
-            if {*answered} - {*called}:
-                raise refusal("turns", "A response of a tool has no call in the message before it.")
-        called = calls
-    if called:
-        raise refusal("turns", "The last call of a tool has no response.")
-
-
-_NO_IDS: Final[tuple[list[str], list[str]]] = ([], [])
 
 
 def blocks_thinking(messages: list[JsonObject], *, forced: bool) -> str:

@@ -13,8 +13,9 @@ from typing import Final
 import msgspec
 
 from ...prompt import CacheMark, FunctionTool, JsonObject, NativeTool, Part, Prompt, Tool
+from ..alternating import check_pairs
 from ..anthropic_blocks import Host, Marks
-from ..anthropic_request import blocks_thinking, check_pairs, fitting_stops
+from ..anthropic_request import blocks_thinking, fitting_stops
 from ..anthropic_thinking import Thinking, fit_sampling, fit_tokens, plan_thinking
 from ..anthropic_tools import Tools, plan_tools
 from ..client_values import json_text
