@@ -66,7 +66,7 @@ def read_usual_tool(tool: object) -> Tool | None:
     parameters = tool.get("parameters")
     if type(name) is not str or not name or type(description) is not str or type(strict) is not bool:
         return None
-    return FunctionTool(name, description, parameters, strict) if type(parameters) is dict else None
+    return FunctionTool(name, description, parameters, strict=strict) if type(parameters) is dict else None
 
 
 def _read_function(tool: JsonObject, at: str) -> FunctionTool:
