@@ -26,8 +26,9 @@ What there is
   :class:`Allowance`), :class:`Admit` and :class:`Admitted` or :class:`Denied`, :class:`FindKey` and :class:`Key`,
   :class:`ReadMetrics` and :class:`Metrics`, :class:`Sign` and :class:`Signed`, :class:`Count` (of
   each :class:`Counter`) and :class:`Counted`, :class:`FetchMedia` and :class:`FetchedMedia`, :class:`LookUp` and
-  :class:`Hit` (with the :class:`KeptResponse` of a :class:`Keep`) or
-  :class:`Miss`; :class:`Unavailable` answers each. :class:`HeaderFields` are header fields in them.
+  :class:`Hit` (with the :class:`KeptResponse` of a :class:`Keep`) or :class:`Miss`, :class:`Review` (of some
+  :class:`Passage`) and :class:`Released` or :class:`Stopped`; :class:`Unavailable` answers each. :class:`HeaderFields`
+  are header fields in them.
 * Events for the host: ``Event`` is any lifecycle event, from :class:`SessionOpened` to :class:`ProviderEventRead`;
   ``ProviderEvent`` is any event of a provider's response, from :class:`ResponseStarted` to :class:`Unrecognised`.
 * Parts of the host's own: :class:`Parts`, for a gateway. Rows of providers are :class:`Provider` with :class:`Route`,
@@ -181,6 +182,7 @@ from .providers.key_location import KeyLocation
 from .providers.row import Provider, RealtimeRoute, Route
 from .quota_rules import Count, Counted, Counter, QuotaRule, Selector
 from .recorder import Recorder, ReplayDiffers, replay
+from .review import Passage, Released, Review, Stopped
 from .secret import Secret
 from .wires.tunnel import Tunnel
 
@@ -261,6 +263,7 @@ __all__ = [
     "NativeStarted",
     "PartFailed",
     "Parts",
+    "Passage",
     "PauseReading",
     "Provider",
     "ProviderEvent",
@@ -278,6 +281,7 @@ __all__ = [
     "Recorder",
     "RefusalDelta",
     "Refuse",
+    "Released",
     "ReplayDiffers",
     "RequestAdmitted",
     "RequestDenied",
@@ -287,6 +291,7 @@ __all__ = [
     "ResponseStarted",
     "ResumeReading",
     "Retry",
+    "Review",
     "Route",
     "Secret",
     "Selector",
@@ -298,6 +303,7 @@ __all__ = [
     "Signed",
     "Step",
     "StepConfig",
+    "Stopped",
     "TextDelta",
     "Timeouts",
     "Tls",

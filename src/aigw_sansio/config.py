@@ -22,7 +22,7 @@ from .secret import Secret
 
 Backoff = Literal["constant", "linear", "exponential"]
 Compression = Literal["off", "messages", "stream"]
-Policy = Literal["admit", "find_key", "count"]
+Policy = Literal["admit", "find_key", "count", "review"]
 
 
 MIB = 1024 * 1024
@@ -99,6 +99,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
     store_s: float = 1.0  #: for an answer that the host takes from a store
     fetch_s: float = 30.0  #: for its answer to a question for media
     look_up_s: float = 0.25  #: for its answer from the cache; then the request goes to its provider
+    review_s: float = 10.0  #: for its answer to a review; then the response is stopped
     drain_s: float = 30.0  #: for running exchanges, when the gateway shuts down
 
     def __post_init__(self) -> None:
@@ -163,9 +164,9 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named
     #: say. It goes into their last events (:class:`~.ids.RecordOptions`); the host keeps the records.
     collect_logs: bool = True
     collect_log_payload: bool = False
-    #: About what the host is asked before a request goes to a provider: "admit" whether it may
-    #: (:class:`~.effects.Admit`), "find_key" for its key (:class:`~.effects.FindKey`), "count" to keep the
-    #: counts of the quotas below (:class:`~.effects.Count`), if other processes share them. Nothing: it costs nothing.
+    #: What the host is asked: "admit" whether a request may go (:class:`~.effects.Admit`), "find_key" for its key
+    #: (:class:`~.effects.FindKey`), "count" to keep the counts of the quotas below (:class:`~.effects.Count`), if other
+    #: processes share them, "review" whether its response may be shown (:class:`~.review.Review`).
     ask: tuple[Policy, ...] = ()
     cache_ttl: int = 0  #: seconds for which responses are kept; 0: only those of clients that ask for it
     coalesce: bool = False  #: requests that the cache takes for one share one call while they run at the same time
@@ -175,12 +176,16 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named
     concurrency: int | None = None
     fail_open: bool = False  #: a request goes on if the host is asked to count and does not answer
     custom_cost: bool = True  #: clients may name the price of a response (``cf-aig-custom-cost``)
+    review_chunks: int = 1  #: with content that are reviewed at a time; of a realtime session: messages
+    review_bytes: int = 16 * 1024  #: or so many, of all chunks; one read may exceed it
+    review_wait_ms: int = 100  #: or so long after the first that waits; 0 waits for nothing
 
     def __post_init__(self) -> None:
         check = Check(self, "gateway")
         low, high = CACHE_TTL_S
         if check.good("cache_ttl") and self.cache_ttl and not low <= self.cache_ttl <= high:
             check.error(("cache_ttl",), f"is {self.cache_ttl}; allowed are 0 and {low} to {high}")
+        check.ranges({"review_chunks": (1, 100_000), "review_bytes": (1, 16 * MIB), "review_wait_ms": (0, 60_000)})
         check.form("tokens", _VISIBLE, "is not usable; allowed is printable ASCII without blanks")
         check.form("origins", _PAGE_ORIGIN, "is no origin; allowed is scheme://host[:port], 'null', or '*' for any")
         check.form("methods", _METHOD, _NO_METHOD)

@@ -19,6 +19,7 @@ from .events import Event
 from .ids import AskId, ConnId, MetadataValue
 from .origin import Proxy
 from .quota_rules import Count, Counted
+from .review import Released, Review, Stopped
 from .secret import Secret, without_content
 
 _FIELD_NAME: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -392,10 +393,11 @@ class Unavailable(msgspec.Struct, frozen=True):
     """The host cannot answer, whatever the question: the core takes the question's default."""
 
 
-Question: TypeAlias = Authenticate | Admit | FindKey | Count | ReadMetrics | Sign | FetchMedia | LookUp
+Question: TypeAlias = Authenticate | Admit | FindKey | Count | ReadMetrics | Sign | FetchMedia | LookUp | Review
 Answer: TypeAlias = (
-    Authenticated | Admitted | Denied | Key | Counted | Metrics | Signed | FetchedMedia | Hit | Miss | Unavailable
-)
+    Authenticated | Admitted | Denied | Key | Counted | Metrics | Signed | FetchedMedia | Hit | Miss | Released
+    | Stopped | Unavailable
+)  # fmt: skip
 
 #: The classes of the answers to each question; :class:`Unavailable` answers all.
 ANSWER_TYPES: dict[type[Question], tuple[type[Answer], ...]] = {
@@ -407,6 +409,7 @@ ANSWER_TYPES: dict[type[Question], tuple[type[Answer], ...]] = {
     Sign: (Signed,),
     FetchMedia: (FetchedMedia,),
     LookUp: (Hit, Miss),
+    Review: (Released, Stopped),
 }
 
 

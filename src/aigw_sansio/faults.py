@@ -63,6 +63,9 @@ class FaultKind(StrEnum):
     # the provider's answer
     PROVIDER_STATUS = "provider_status"
     PROVIDER_ERROR = "provider_error"
+    # the review of a response by the host
+    RESPONSE_STOPPED = "response_stopped"
+    NOT_REVIEWED = "not_reviewed"
     # ends without an error
     CANCELLED = "cancelled"
     CLIENT_GONE = "client_gone"
@@ -158,6 +161,8 @@ HTTP_STATUS: Final[dict[FaultKind, int]] = {
     K.UNSUPPORTED_CODING: 502,
     K.PROVIDER_STATUS: 502,
     K.PROVIDER_ERROR: 502,
+    K.RESPONSE_STOPPED: 424,
+    K.NOT_REVIEWED: 503,
     K.CANCELLED: 499,
     K.CLIENT_GONE: 499,
     K.SHUTDOWN: 503,
@@ -200,6 +205,8 @@ ENVELOPE_CODE: Final[dict[FaultKind, int]] = {
     K.UNSUPPORTED_CODING: 2005,
     K.PROVIDER_STATUS: 2005,
     K.PROVIDER_ERROR: 2005,
+    K.RESPONSE_STOPPED: 2017,
+    K.NOT_REVIEWED: 7013,
     K.CANCELLED: 2005,
     K.CLIENT_GONE: 2005,
     K.SHUTDOWN: 2011,
@@ -216,6 +223,8 @@ CLOSE_CODE: Final[dict[FaultKind, int]] = {
         K.MALFORMED_MESSAGE: 1008,
         K.INVALID_REQUEST: 1008,
         K.UNAUTHORIZED: 1008,
+        K.RESPONSE_STOPPED: 1008,
+        K.NOT_REVIEWED: 1013,
         K.GOING_AWAY: 1001,
         K.IDLE_TIMEOUT: 1001,
         K.SHUTDOWN: 1001,

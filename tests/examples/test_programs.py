@@ -13,6 +13,7 @@ SENTENCES = r"[A-Z][a-zA-Z ,.]+\."
     [
         ("plain_asyncio", ["done with status 200", SENTENCES]),
         ("trio_nursery", [SENTENCES, "drained: True"]),
+        ("guardrail", [r"Pay with \[card\], please\.", "2017: this answer is not for you"]),
         ("foreign_parser", ["utf-8-sig: every stream is read as it was sent", r"utf-8: misread is b'\\xef\\xbb\\xbfdata:.*"]),
     ],
 )  # fmt: skip

@@ -57,7 +57,7 @@ from aigw_sansio.formats.values import parse
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId
 from aigw_sansio.json_text import valid_json
-from aigw_sansio.redaction import redactor
+from aigw_sansio.providers.redaction import redactor
 from aigw_sansio.secret import Secret
 from aigw_sansio.wires.heads import HeadGate, parse_request_head
 from aigw_sansio.wires.http import Request

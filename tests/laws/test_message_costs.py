@@ -9,10 +9,11 @@ import sys
 import pytest
 from tests.rigs.compiled import COMPILED
 from tests.rigs.core_relay import CoreRelay
-from tests.rigs.core_stream import Rig, chunk
+from tests.rigs.core_stream import ReviewedRig, Rig, chunk
 from tests.rigs.message_costs import MessageRelay, MessageStream
 from tests.rigs.meter import cost_of
 
+from aigw_sansio.review import Released
 from aigw_sansio.wires.websocket.frames import encode_frame
 
 pytestmark = [
@@ -67,3 +68,13 @@ def test_a_streamed_chunk_of_a_client_without_bytes(per_read: int, first: float)
     assert stream.run(read, 2) == 2 * per_read
     spent = cost_of(lambda: stream.run(read, ROUNDS)).bytecodes
     assert spent / ROUNDS / per_read <= 1.05 * first
+
+
+@pytest.mark.parametrize(("per_read", "measured"), [(1, 3149), (20, 896)])
+def test_a_reviewed_chunk(per_read: int, measured: int) -> None:
+    """Only who asks for reviews pays for them: the other streams are those above."""
+    rig, read = ReviewedRig(Released()), chunk() * per_read
+    rig.run(read, 2)
+    spent = cost_of(lambda: rig.run(read, ROUNDS)).bytecodes
+    assert spent / ROUNDS / per_read <= 1.05 * measured
+    assert rig.reviews == ROUNDS + 2

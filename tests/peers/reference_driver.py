@@ -30,6 +30,7 @@ from aigw_sansio import (
     LookUp,
     PauseReading,
     ResumeReading,
+    Review,
 )
 from aigw_sansio.config import Config
 
@@ -164,7 +165,11 @@ class PerfectDriver:
             question = effect.question
             if isinstance(question, LookUp):
                 self.looked_up[effect.id] = question.key
-            self.say("ask", f"#{effect.id} {type(question).__name__}")
+            told = ""
+            if isinstance(question, Review):
+                said = (f"{passage.kind}={passage.text!r}" for passage in question.passages)
+                told = " ".join((f" {question.form}", *said))
+            self.say("ask", f"#{effect.id} {type(question).__name__}{told}")
         elif isinstance(effect, Keep):
             self.kept[effect.key] = effect.response
             self.say("keep", f"{effect.ttl_s} s {len(effect.response.body)} bytes")

@@ -9,9 +9,10 @@ from time import thread_time
 from tests.rigs.parts import TRANSLATES
 
 from aigw_sansio.config import Compression, Config, GatewaySettings, Limits, ProviderSettings
-from aigw_sansio.effects import Connect
+from aigw_sansio.effects import Ask, Connect
 from aigw_sansio.gateway import Gateway
-from aigw_sansio.ids import ConnId
+from aigw_sansio.ids import AskId, ConnId
+from aigw_sansio.review import Released
 from aigw_sansio.secret import Secret
 from aigw_sansio.wires.websocket.frames import Role
 from aigw_sansio.wires.websocket.messages import WebSocketWire
@@ -121,3 +122,28 @@ class Rig:
             gateway.receive_data(conn, _WHOLE, 0.0)
             gateway.effects()
             self.sent += self.pull(client)
+
+
+class ReviewedRig(Rig):
+    """The same with a host that says ``answer`` to each review, at once. ``reviews``: to how many."""
+
+    def __init__(self, answer: Released) -> None:
+        super().__init__(1, gateway=GatewaySettings(ask=("review",)))
+        self._answer = answer
+        self.reviews = 0
+        self.gateway.answer(AskId(1), answer, 0.0)  # about the chunk that began the stream
+        self.gateway.effects()
+        self.pull(self.client)
+
+    def run(self, read: bytes, rounds: int) -> float:
+        gateway, client, upstream, answer = self.gateway, self.client, self.upstreams[0], self._answer
+        began = thread_time()
+        for _ in range(rounds):
+            gateway.receive_data(upstream, read, 0.0)
+            for effect in gateway.effects():
+                if isinstance(effect, Ask):
+                    gateway.answer(effect.id, answer, 0.0)
+                    self.reviews += 1
+            gateway.effects()
+            self.sent += self.pull(client)
+        return thread_time() - began

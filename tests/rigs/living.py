@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import msgspec
 
 #: Their objects are in bounded caches of the process, or, as counts, outlive what was counted.
-_CACHED = {"aigw_sansio.quotas.window", "aigw_sansio.redaction", "aigw_sansio.spellings"}
+_CACHED = {"aigw_sansio.quotas.window", "aigw_sansio.providers.redaction", "aigw_sansio.providers.spellings"}
 
 
 @contextmanager

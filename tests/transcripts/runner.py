@@ -42,8 +42,10 @@ from aigw_sansio.effects import (
     Unavailable,
 )
 from aigw_sansio.errors import LocalProtocolError
+from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.ids import CustomCost
 from aigw_sansio.quota_rules import Counted, QuotaRule, Selector
+from aigw_sansio.review import Released, Stopped
 from aigw_sansio.secret import Secret
 
 CANARY = "canary"  #: what every secret of a transcript contains; only a provider may see it
@@ -561,6 +563,10 @@ def _answer(what: str) -> Answer:
         key, *fields = tail.split(" ")
         headers = tuple((name, value) for name, _, value in (field.partition("=") for field in fields))
         return Key(None if key == "-" else Secret(key), HeaderFields(headers))
+    if word == "released":
+        return Released(tuple(shlex.split(tail)) if tail else None)
+    if word == "stopped":
+        return Stopped(Fault(FaultKind.RESPONSE_STOPPED, Side.GATEWAY, tail)) if tail else Stopped()
     return Authenticated(allowed=word == "allowed", principal=tail or None)
 
 

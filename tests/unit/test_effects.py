@@ -7,7 +7,9 @@ import msgspec
 import pytest
 
 from aigw_sansio import effects
+from aigw_sansio.events import TextDelta
 from aigw_sansio.ids import AskId, ConnId
+from aigw_sansio.review import Passage
 from aigw_sansio.secret import Secret
 
 EFFECTS: tuple[type[msgspec.Struct], ...] = get_args(effects.Effect)
@@ -20,6 +22,7 @@ MADE: dict[type[msgspec.Struct], tuple[Any, ...]] = {
     effects.Allowance: (),
     effects.Denied: (429, 2003, "later", 1.0),
     effects.Key: (Secret(CANARY), FIELDS),
+    effects.Released: ((CANARY,),),
 }
 
 
@@ -59,6 +62,11 @@ def test_a_value_of_the_contract_does_not_change(effect: type[msgspec.Struct]) -
         effects.Admit("me", "account", "gateway", "openai", CANARY, CANARY, 1, {CANARY: CANARY}),
         effects.FindKey("me", "account", "gateway", "openai", CANARY),
         effects.Key(Secret(CANARY), FIELDS),
+        effects.Review(
+            "me", "a", "g", "p", "log", "stream", (Passage("text", CANARY),), (TextDelta(CANARY),), (b"canary",)
+        ),
+        Passage("text", CANARY),
+        effects.Released((CANARY,)),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -103,6 +111,11 @@ def test_a_found_key_has_headers_that_can_be_sent(field: tuple[str, str]) -> Non
     with pytest.raises(ValueError, match="cannot be sent") as caught:
         effects.Key(None, effects.HeaderFields((field,)))
     assert CANARY not in str(caught.value)
+
+
+def test_a_released_text_can_be_written() -> None:
+    with pytest.raises(ValueError, match=r"released.texts\[1\] has half of a surrogate pair; allowed is text"):
+        effects.Released((CANARY, "\ud800"))
 
 
 @pytest.mark.parametrize("effect", [one for one in EFFECTS if not one.__struct_config__.gc])

@@ -6,7 +6,15 @@ import msgspec
 import pytest
 from h2.errors import ErrorCodes
 
-from aigw_sansio.faults import CLOSE_CODE, ENVELOPE_CODE, H2_ERROR_CODE, HTTP_STATUS, Fault, FaultKind, Side
+from aigw_sansio.faults import (
+    CLOSE_CODE,
+    ENVELOPE_CODE,
+    H2_ERROR_CODE,
+    HTTP_STATUS,
+    Fault,
+    FaultKind,
+    Side,
+)
 from aigw_sansio.wires.websocket.frames import may_send_close
 
 TABLES = {"status": HTTP_STATUS, "envelope": ENVELOPE_CODE, "close": CLOSE_CODE, "h2": H2_ERROR_CODE}
@@ -24,6 +32,8 @@ DOCUMENTED = {
     2012: {404},
     2013: {426},
     2014: {403},
+    2017: {424},
+    7013: {503},
 }
 #: Kinds that are never told as a gateway's own HTTP answer with a documented pair: the status says more than the code.
 BESIDE = {

@@ -19,6 +19,8 @@ from aigw_sansio import (
     Config,
     Create,
     Engine,
+    Fault,
+    FaultKind,
     FindKey,
     Gateway,
     GatewaySettings,
@@ -33,6 +35,7 @@ from aigw_sansio import (
     Recorder,
     ReplayDiffers,
     Secret,
+    Side,
     Signed,
     Step,
     StepConfig,
@@ -147,6 +150,7 @@ SAMPLES: dict[object, object] = {
     bool: True, int: 403, float: 2.5, int | None: 3, Allowance: Allowance(exchanges=2), str: "\u20ac text", bytes: b"\x00\xff\xfe=", str | None: "name", float | None: 1.5,
     Create: Create("a", [Step("p", "e", headers=[("a", "b")], query=b"\x00\xff", config=StepConfig(response="both"))]),
     KeptResponse: KeptResponse(((b"content-type", b"\xff"),), b"\x00\xff"),
+    tuple[str, ...] | None: ("a", "b"), Fault: Fault(FaultKind.RESPONSE_STOPPED, Side.GATEWAY, "no"),
     Sequence[str]: ["a", "b"], Sequence[tuple[bytes, bytes]]: [(b"name", b"\xff")],
 }  # fmt: skip
 ANSWER_CLASSES = [answer for answers in ANSWER_TYPES.values() for answer in answers if answer is not Key]

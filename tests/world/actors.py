@@ -53,6 +53,10 @@ def _event_id(body: bytes) -> str:
     return str(content if isinstance(content, str) else content[0]["text"]).partition(" ")[0]
 
 
+#: Kinds of errors that a response may end with though its provider has told its end: nobody released it.
+_STOPPED = ("response_stopped", "not_reviewed", "shutdown", "total_timeout")
+
+
 class Caller:
     """A client. ``complaint`` says what was wrong with what it got, and stays."""
 
@@ -151,6 +155,8 @@ class Caller:
             self._chunk(event_id, message["response"])
         elif kind != "event":
             self.phases[event_id] = "ended"
+            if message.get("error", {}).get("kind") in _STOPPED:
+                kind = "stopped"
             self.last.append((event_id, kind, message["metadata"]["attempts"]))
             if kind == "done":
                 self.done.append(event_id)

@@ -471,6 +471,42 @@ FAULTS: list[Mutant] = [
         "return inflated if self._inflated <= self._limit else",
         "return inflated if True else",
     ),
+    Mutant(
+        "chunks are shown before they are released",
+        "exchanges.reviewed",
+        "        if not data and is_silent(items):",
+        "        if True:",
+    ),
+    Mutant(
+        "what nobody has reviewed is released",
+        "exchanges.reviewed",
+        "        if not isinstance(answer, Released):\n",
+        "        if False:\n",
+    ),
+    Mutant(
+        "the provider is read on during a review",
+        "exchanges.reviewed",
+        "            return\n        self._pause(PAUSED_BY_REVIEW)\n",
+        "            return\n",
+    ),
+    Mutant(
+        "a text that was changed is repeated",
+        "formats.rewriting",
+        'self._repeats[text] = "".join(told.shown)',
+        'self._repeats[text] = "".join(told.old)',
+    ),
+    Mutant(
+        "the provider's close overtakes what is reviewed",
+        "realtime.reviewed_side",
+        "        elif isinstance(event, CloseReceived | Violation) and self._held:",
+        "        elif False:",
+    ),
+    Mutant(
+        "a message is passed on before it is released",
+        "realtime.reviewed_side",
+        "        elif not self._held:\n",
+        "        elif True:\n",
+    ),
     # HTTP/2, both ways
     Mutant(
         "an HTTP/2 connection's credit is not given back",

@@ -106,7 +106,7 @@ class RelayWorld(World):
             self._deliver, self._deliver, self._deliver_all, self._deliver_all, self._deliver_all,
             self._pull, self._confirm, self._peer_reads, self._flow_all, self._flow_all, self._flow_all,
             self._dial, self._dial_fails, self._peer_eof, self._peer_reset, self._wait, self._close_socket,
-            self._toggle, self._drain, self._half_close, self._slow_drain, self._slow_drain,
+            self._toggle, self._drain, self._half_close, self._slow_drain, self._slow_drain, self._answer, self._answer,
             self._proceed, self._proceed, self._many_up, self._many_down, self._pings_up, self._pings_down,
             self._new_settings,
         )  # fmt: skip
@@ -166,7 +166,7 @@ class RelayWorld(World):
     def _slow_drain(self, who: int, much: int) -> str | None:
         """Macro: the provider says much and closes; the client takes it in little pieces, for longer than ``close_s``."""
         before = set(self.pipes)
-        if self._new_relay(who, much) is None:
+        if self._new_relay(who | 1, much) is None:  # nobody reviews it
             return None
         pipes = [self.pipes[conn] for conn in set(self.pipes) - before]
         up = next((pipe for pipe in pipes if isinstance(pipe.provider, Speaker) and pipe.provider.open), None)
@@ -222,6 +222,8 @@ class RelayWorld(World):
         gateway, headers = "default", [("authorization", "Bearer K")]
         if who % 8 == 6:
             gateway, headers = "policy", headers[: much % 2]
+        elif who % 8 == 4:
+            gateway = "reviewed"
         pipe.inbound += talker.ws.request(upgrade_request(f"/v1/local/{gateway}/grok?model=m", headers))
         return repr(pipe)
 

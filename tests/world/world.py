@@ -60,9 +60,10 @@ from aigw_sansio.effects import (
     PauseReading,
     Unavailable,
 )
-from aigw_sansio.events import AttemptEnded
+from aigw_sansio.events import AttemptEnded, TextDelta
 from aigw_sansio.ids import AskId, ConnId
 from aigw_sansio.quota_rules import Count, Counted, QuotaRule
+from aigw_sansio.review import Released, Review, Stopped
 from aigw_sansio.secret import Secret
 
 Move: TypeAlias = tuple[int | str, int, int]
@@ -111,6 +112,7 @@ CONFIG: Final = Config(
             cache_ttl=60,
             coalesce=True,
         ),
+        "local/reviewed": GatewaySettings(ask=("review",), review_chunks=2),
     },
     providers={
         "custom-one": ProviderSettings(base_url="https://one.test", http2="off"),
@@ -147,6 +149,16 @@ LATER: Final[tuple[dict[str, object], ...]] = (
 def found_key(question: FindKey) -> Key:
     """What the host says about a key; the same each time."""
     return Key(Secret(f"sk-of-{question.provider}") if question.provider == "custom-one" else None)
+
+
+def reviewed(review: Review, chance: int) -> Released | Stopped:
+    """What the host says about a part of a response. Texts that it changes still say which chunk they are of."""
+    if chance % 11 == 0:
+        return Stopped()
+    texts = [passage.text for passage in review.passages]
+    if chance % 2 and sum(type(event) is TextDelta for event in review.events) == len(texts):
+        return Released(tuple(f"{text}, reviewed" for text in texts))
+    return Released()
 
 
 class Pipe:
@@ -439,6 +451,8 @@ class World:
         pipe = self.pipes[conn] = Pipe(conn, caller)
         self._execute()
         path = "/v1/local/asks" if who % 4 == 3 else "/v1/local/policy" if who % 8 == 6 else "/v1/local/default"
+        if who % 8 == 4:
+            path = "/v1/local/reviewed"
         if who % 16 == 5:
             path = "/metrics"
         offer = OFFERS[much % len(OFFERS)]
@@ -1115,6 +1129,8 @@ class World:
         elif isinstance(ask.question, FetchMedia):
             kind = ("text/plain", "application/pdf", "image/png")[much % 3]
             self._step("answer", AskId(ask.id), FetchedMedia(b"m" * (0, 9, 900, 5000)[much % 4], kind))
+        elif isinstance(ask.question, Review):
+            self._step("answer", AskId(ask.id), reviewed(ask.question, much))
         else:
             self._step("answer", AskId(ask.id), Metrics(body=b"up 1\n"))
         return f"#{ask.id}"

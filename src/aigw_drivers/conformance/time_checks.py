@@ -27,11 +27,16 @@ from aigw_sansio import (
     LookUp,
     Metrics,
     Miss,
+    Passage,
     Question,
     ReadMetrics,
+    Released,
+    Review,
     Secret,
     Sign,
     Signed,
+    Stopped,
+    TextDelta,
     Unavailable,
 )
 
@@ -92,6 +97,20 @@ def _may_go(principal: str) -> Admit:
     )
 
 
+def _may_be_shown(log_id: str) -> Review:
+    return Review(
+        principal="me",
+        account="a",
+        gateway="g",
+        provider="openai",
+        log_id=log_id,
+        form="stream",
+        passages=(Passage("text", "text"),),
+        events=(TextDelta("text"),),
+        data=(b'"text"',),
+    )
+
+
 #: Every question, and an answer of each class that it can have.
 ANSWERED: list[tuple[Question, Answer]] = [
     (Authenticate("a", "g", None), Authenticated(allowed=True, principal="me")),
@@ -107,6 +126,8 @@ ANSWERED: list[tuple[Question, Answer]] = [
     ),
     (LookUp("a", "g", "kept"), Hit(KeptResponse(((b"content-type", b"text/plain"),), b"hello"))),
     (LookUp("a", "g", "not kept"), Miss()),
+    (_may_be_shown("log-1"), Released(("text",))),
+    (_may_be_shown("log-2"), Stopped()),
 ]
 
 

@@ -80,6 +80,11 @@ def _of_gateway(
             f"{where}.ask names admit, which is for a program that runs the gateway and answers; aigw serve admits "
             f"every request"
         )
+    if "review" in gateway.ask:
+        found.append(
+            f"{where}.ask names review, which is for a program that runs the gateway and answers; aigw serve stops "
+            f"every response"
+        )
     if gateway.custom_cost and any(rule.measure == "cost" for rule in gateway.rules):
         found.append(f"{where}.custom_cost is on: clients can set the prices that count for their own budgets")
     if not gateway.authentication:

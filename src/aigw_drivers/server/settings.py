@@ -136,10 +136,11 @@ _NOT_SUPPORTED: Final[dict[str, object]] = {
     "collect_logs": False,
 }
 _RETRY_KEYS: Final = {"retry_max_attempts": "max_attempts", "retry_delay": "delay_ms", "retry_backoff": "backoff"}
+_REVIEW_KEYS: Final = ("review_chunks", "review_bytes", "review_wait_ms")
 _GATEWAY_KEYS: Final = (
     "authentication", "tokens", "origins", "query_token", "providers", "endpoints", "methods", "byok_only", "ask",
     "fetch_media", "compression", "concurrency", "spend_limits", "fail_open", "custom_cost", *RATE_KEYS, *_RETRY_KEYS,
-    *_NOT_SUPPORTED,
+    *_REVIEW_KEYS, *_NOT_SUPPORTED,
 )  # fmt: skip
 _PROVIDER_KEYS: Final = (
     "base_url", "realtime_url", "api_key", "headers", "origin", "key_in", "subprotocols", "methods",
@@ -282,6 +283,9 @@ class _Reader(QuotaReader):
         found["rules"] = self.rules(f"{where}.spend_limits", self.table(f"{where}.spend_limits", table, "spend_limits"))
         retry = {_RETRY_KEYS[key]: value for key, value in table.items() if key in _RETRY_KEYS}
         found["retry"] = self.numbers(where, retry, Retry)
+        for name in _REVIEW_KEYS:
+            if name in table and (number := self.number(f"{where}.{name}", table[name], whole=True)) is not None:
+                found[name] = number
         return self.built(where, GatewaySettings, **found)
 
     def providers(

@@ -1,7 +1,7 @@
-"""What the host is asked before a request goes to a provider: whether it may, and which key goes with it.
+"""What the host is asked about a request: before it goes to a provider whether it may, and which key goes with it.
 
-Decides: when the host is asked, what it is told of the request, and what a denial becomes. Must not know: how a request
-is built, and what happens to it afterwards.
+Decides: when the host is asked, also about the response, what it is told of the request, and what a denial becomes.
+Must not know: how a request is built, and what happens to it afterwards.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from ..config import GatewaySettings
 from ..effects import Admit, Answer, Denied, FindKey
 from ..faults import ENVELOPE_CODE, Denial, FaultKind, Side
 from ..providers.record_options import METADATA, read_metadata
+from ..review import ReviewWindow
 
 #: The field by which a client names a stored key.
 ALIAS: Final = "cf-aig-byok-alias"
@@ -29,6 +30,13 @@ def wants_admission(settings: GatewaySettings) -> bool:
 def wants_key(settings: GatewaySettings, key: Literal["client", "stored", "none"]) -> bool:
     """Whether the host is asked for the key of a call. ``key``: whose key it has without that."""
     return "find_key" in settings.ask and key != "client" and not settings.byok_only
+
+
+def review_window(settings: GatewaySettings) -> ReviewWindow | None:
+    """How much of a response the host reviews at a time, before its client sees it; ``None``: it reviews none."""
+    if "review" not in settings.ask:
+        return None
+    return ReviewWindow(settings.review_chunks, settings.review_bytes, settings.review_wait_ms)
 
 
 def admit(

@@ -81,6 +81,16 @@ class Backlog:
         else:
             self._turns.postpone(self)
 
+    def block(self) -> None:
+        """Read no more until the owner calls :meth:`proceed` itself."""
+        if self._owner is _NOBODY:
+            return
+        self.waits = True
+        self._turns.withdraw(self)
+        if not self.holds:
+            self.holds = True
+            self._owner.hold_peer()
+
     def end_later(self, end: Callable[[float], None]) -> None:
         """Call ``end(now)`` when everything is read."""
         self._ends.append(end)

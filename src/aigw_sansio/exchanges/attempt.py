@@ -24,10 +24,10 @@ from .source import Call, Placed, Source
 from .states import ExchangeInput
 
 #: Reasons to pause a provider: the messages of its exchange are queued; too much is held for the client; a turn did not
-#: suffice for what it has sent.
-PAUSED_BY_QUEUE, PAUSED_BY_BUDGET, _PAUSED_BY_TURN = 1, 2, 4
-#: While one of these holds, what comes is kept as it is.
-_KEEPS = PAUSED_BY_QUEUE | _PAUSED_BY_TURN
+#: suffice for what it has sent; the host reviews what has come.
+PAUSED_BY_QUEUE, PAUSED_BY_BUDGET, _PAUSED_BY_TURN, PAUSED_BY_REVIEW = 1, 2, 4, 8
+_TAKES_NO_MORE = PAUSED_BY_QUEUE | PAUSED_BY_REVIEW  #: reasons of an owner that has been given chunks
+_KEEPS = _TAKES_NO_MORE | _PAUSED_BY_TURN  #: while one of these holds, what comes is kept as it is
 _WITHOUT_A_CALL: Final = ("cached", "joined")  #: how a response is reached that is another request's
 
 
@@ -339,7 +339,7 @@ class Attempt:
                     return
             if response.notable and self._look(response, now):
                 return
-            if self._paused & PAUSED_BY_QUEUE:
+            if self._paused & _TAKES_NO_MORE:
                 self._note_buffered(response, now)
                 return
             if response.needs_data:

@@ -64,6 +64,15 @@ class ResponseEncoder(ABC, Generic[MessageT]):
     def reads_everything(self) -> bool:
         """Whether every chunk of a stream must be read for its meaning; otherwise only errors and usage are."""
 
+    @property
+    def shows_chunks(self) -> bool:
+        """Whether the client sees the chunks of a stream as they are given to ``chunk``, beside their meaning."""
+        return True
+
+    def shows_body(self, step: int) -> bool:
+        """Whether the client sees a whole response of ``step`` as it is given to ``whole``."""
+        return True
+
     @abstractmethod
     def begin(self, response: ProviderResponse, progress: Progress) -> list[MessageT]:
         """The commit: from here on the client sees ``response`` and no other."""

@@ -1,7 +1,7 @@
 """The gateway's keys in one response of a provider, which may quote them (client protocol, section 2, "Hiding").
 
 Decides: which chunks are searched for them, so that a chunk which cannot hold one costs next to nothing. Must not know:
-how a key is found (:mod:`aigw_sansio.redaction`), and what a chunk means.
+how a key is found (:mod:`aigw_sansio.providers.redaction`), and what a chunk means.
 
 Each piece of a body is searched before it is divided, because that costs less than to search each chunk. Only if the
 piece is suspicious, its chunks are searched; and the first one is, if it began in an earlier piece.
@@ -14,8 +14,8 @@ import msgspec
 
 from ..bodies.chunk import Chunk
 from ..bodies.framing import Framing
-from ..redaction import redactor
-from ..spellings import SHORTEST
+from ..providers.redaction import redactor
+from ..providers.spellings import SHORTEST
 from ..wires.http import Headers
 
 #: More chunks than there are in one piece of a body.

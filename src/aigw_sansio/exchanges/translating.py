@@ -58,6 +58,13 @@ class TranslatingEncoder(ResponseEncoder[MessageT], Generic[MessageT]):
     def reads_everything(self) -> bool:
         return self._writer is not None or self._encoder.reads_everything
 
+    @property
+    def shows_chunks(self) -> bool:
+        return self._writer is None and self._encoder.shows_chunks
+
+    def shows_body(self, step: int) -> bool:
+        return self._plans[step].writer is None and self._encoder.shows_body(step)
+
     def begin(self, response: ProviderResponse, progress: Progress) -> list[MessageT]:
         if self._writer is not None:
             response.content_type = _STREAM
@@ -87,10 +94,7 @@ class TranslatingEncoder(ResponseEncoder[MessageT], Generic[MessageT]):
                 failed = next((event for event in events if type(event) is ResponseFailed), None)
                 if failed is not None or response.terminated:
                     return messages, failed
-        if writer.held > self._most:
-            detail = f"the client's format keeps parts of a response, here more than {self._most} bytes"
-            response.fault = Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail)
-            response.notable = True
+        self._limit(response, writer)
         return messages, None
 
     def chunk(self, response: ProviderResponse, chunk: Chunk, events: list[ProviderEvent]) -> list[MessageT]:
@@ -99,7 +103,16 @@ class TranslatingEncoder(ResponseEncoder[MessageT], Generic[MessageT]):
             return self._encoder.chunk(response, chunk, events)
         if writer.wants_logprobs:
             writer.take_logprobs(chunk.data)
-        return self._encoder.texts(writer.write(events, find_media(chunk.data, events)), events)
+        texts = writer.write(events, find_media(chunk.data, events))
+        self._limit(response, writer)
+        return self._encoder.texts(texts, events)
+
+    def _limit(self, response: ProviderResponse, writer: AnswerWriter) -> None:
+        """Fail ``response``, if too much of it is kept."""
+        if writer.held > self._most:
+            detail = f"the client's format keeps parts of a response, here more than {self._most} bytes"
+            response.fault = Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail)
+            response.notable = True
 
     def texts(self, texts: Sequence[bytes], events: list[ProviderEvent]) -> list[MessageT]:
         return self._encoder.texts(texts, events)

@@ -14,8 +14,10 @@ from ..wires.websocket.frames import BAD_GATEWAY, NO_CODE, cut_reason, may_send_
 
 #: An end without a close frame.
 ABNORMAL: Final = 1006
-#: The gateway has no memory for the session.
+#: The gateway has no memory for the session, or nobody reviews it.
 TRY_AGAIN_LATER: Final = 1013
+#: A review stopped it.
+_POLICY_VIOLATION: Final = 1008
 _PROTOCOL_ERROR: Final = 1002
 _GOING_AWAY: Final = 1001
 _INTERNAL_ERROR: Final = 1011
@@ -48,10 +50,10 @@ class ClosePair(msgspec.Struct, frozen=True):
 
 
 def close_frames(code: int, reason: str, *, by: Side, cause: CloseCause) -> ClosePair:
-    """As :func:`map_close`. But if the gateway itself ends it with 1013, because it holds too much, the client gets
-    that code: it may come again later."""
+    """As :func:`map_close`. But if the gateway itself ends it with 1013, because it holds too much or nobody reviews
+    it, or with 1008, because a review stopped it, the client gets that code."""
     pair = map_close(code, reason, by=by, cause=cause)
-    if by is Side.GATEWAY and code == TRY_AGAIN_LATER:
+    if by is Side.GATEWAY and code in (TRY_AGAIN_LATER, _POLICY_VIOLATION):
         return ClosePair(CloseFrame(code, cut_reason(reason).decode()), pair.provider)
     return pair
 

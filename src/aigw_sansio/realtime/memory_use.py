@@ -37,7 +37,7 @@ class RelayMemory:
 
     @property
     def kept(self) -> int:
-        return sum(side.wire.held for side in self.relay.sides)
+        return sum(side.held for side in self.relay.sides)
 
     @property
     def held(self) -> int:

@@ -4,6 +4,7 @@ Decides: which wire reads each side, whether masks are passed on, and which side
 know: what a side does.
 """
 
+from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
 
@@ -18,6 +19,7 @@ from ..wires.websocket.relay import FrameRelay
 from .direction import Direction
 from .message_sides import MessageClientSide, MessageDirection, MessageProviderSide
 from .observer import RealtimeObserver
+from .reviewed_side import ReviewedProviderSide, SessionReview
 from .side import RelaySide, RelaySideOwner
 from .upstream import RelayUpstreamConnection
 
@@ -30,9 +32,10 @@ def open_sides(
     owner: RelaySideOwner,
     observer: RealtimeObserver | None,
     now: float,
+    review: SessionReview | None = None,
 ) -> tuple[RelaySide, RelaySide]:
     """The side of the client, who is not accepted yet, and that of the provider. ``observer`` reads the provider's
-    messages."""
+    messages, which are reviewed if there is a ``review``."""
     limits = services.config.limits
     limit, high_water = limits.message_bytes, limits.send_high_water_bytes
     mask_key = partial(services.random.bytes, 4)
@@ -51,14 +54,8 @@ def open_sides(
                 outbound=to_client,
                 now=now,
             ),
-            MessageProviderSide(
-                services,
-                AssemblingRelay(message_limit=limit, mask_key=mask_key, observe_bytes=observe_bytes),
-                owner=owner,
-                inbound=to_client,
-                outbound=up,
-                observer=observer,
-                now=now,
+            _assembling_side(
+                services, review, mask_key, owner=owner, inbound=to_client, outbound=up, observer=observer, now=now
             ),
         )
     from_client = FrameRelay(
@@ -66,13 +63,42 @@ def open_sides(
         message_limit=limit,
         remask_key=None if hides_bytes(upstream.call.origin) else mask_key,
     )
-    from_provider = FrameRelay(Role.CLIENT, message_limit=limit, mask_key=mask_key, observe_bytes=observe_bytes)
     down = Direction(upstream, responder.pipe, high_water=high_water, now=now)
-    return (
-        RelaySide(services, Side.CLIENT, from_client, owner=owner, inbound=up, outbound=down, observer=None, now=now),
-        RelaySide(
-            services, Side.PROVIDER, from_provider, owner=owner, inbound=down, outbound=up, observer=observer, now=now
-        ),
+    client = RelaySide(
+        services, Side.CLIENT, from_client, owner=owner, inbound=up, outbound=down, observer=None, now=now
+    )
+    if review is not None:
+        return client, _assembling_side(
+            services, review, mask_key, owner=owner, inbound=down, outbound=up, observer=observer, now=now
+        )
+    from_provider = FrameRelay(Role.CLIENT, message_limit=limit, mask_key=mask_key, observe_bytes=observe_bytes)
+    return client, RelaySide(
+        services, Side.PROVIDER, from_provider, owner=owner, inbound=down, outbound=up, observer=observer, now=now
+    )
+
+
+def _assembling_side(
+    services: Services,
+    review: SessionReview | None,
+    mask_key: Callable[[], bytes],
+    *,
+    owner: RelaySideOwner,
+    inbound: Direction,
+    outbound: Direction,
+    observer: RealtimeObserver | None,
+    now: float,
+) -> RelaySide:
+    """The side of a provider whose frames are read as whole messages."""
+    limits = services.config.limits
+    observe_bytes = None if observer is None else limits.tap_message_bytes
+    wire = AssemblingRelay(message_limit=limits.message_bytes, mask_key=mask_key, observe_bytes=observe_bytes)
+    if review is not None:
+        return ReviewedProviderSide(
+            services, wire, review, owner=owner, inbound=inbound, outbound=outbound, observer=observer, now=now
+        )
+    assert isinstance(inbound, MessageDirection)
+    return MessageProviderSide(
+        services, wire, owner=owner, inbound=inbound, outbound=outbound, observer=observer, now=now
     )
 
 

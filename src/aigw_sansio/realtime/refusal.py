@@ -8,7 +8,7 @@ from typing import Final
 
 from ..bodies.coding import content_decoder
 from ..faults import Fault
-from ..redaction import Redactor
+from ..providers.redaction import Redactor
 from ..wires.heads import header_values
 from ..wires.http import Headers
 from ..wires.websocket.handshake import REFUSAL_BODY_BYTES, Refused

@@ -20,11 +20,11 @@ from ..engine.fsm import Machine
 from ..engine.key_rings import TELLING
 from ..engine.services import Services
 from ..events import SessionEnded, SessionOpened, UpgradeRefused
-from ..faults import ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
+from ..faults import CLOSE_CODE, ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
 from ..formats.costs import cost_of
 from ..providers.realtime import RealtimeCall
+from ..providers.redaction import Redactor, redactor
 from ..quotas.claim import StepQuota
-from ..redaction import Redactor, redactor
 from ..secret import Secret
 from ..wires.websocket.handshake import Accepted, Outcome, Refused
 from .close_codes import TRY_AGAIN_LATER, CloseCause, close_frames
@@ -32,6 +32,7 @@ from .observer import RealtimeObserver
 from .pairs import open_sides
 from .record import SessionRecord
 from .refusal import readable_refusal, request_ids
+from .reviewed_side import review_of
 from .side import RelaySide
 from .states import RELAY_TABLE, RelayInput, RelayState
 from .tokens import TokenSource
@@ -280,7 +281,13 @@ class Relay:
         if tells or (self.quota is not None and self.quota.charges):
             self._observer = RealtimeObserver(services, self._call.format, log_id, tells=tells)
         client, provider = self._sides = open_sides(
-            services, self._responder, upstream, owner=self, observer=self._observer, now=now
+            services,
+            self._responder,
+            upstream,
+            owner=self,
+            observer=self._observer,
+            now=now,
+            review=review_of(admitted, self._call.provider, self._call.format, log_id),
         )
         # The heads have done their work. Sessions are long, and a head takes far more memory than its bytes on HTTP/2.
         self._admitted = msgspec.structs.replace(admitted, request=msgspec.structs.replace(request, headers=[]))
@@ -300,6 +307,11 @@ class Relay:
         """One side closed, broke the protocol or was lost: the other side ends too."""
         shown = self._redactor.hide(reason.encode("utf-8", "replace")).decode("utf-8", "replace")
         self._end(side.peer, now, code=code, reason=shown, cause=cause)
+
+    def review_stopped(self, fault: Fault, now: float) -> None:
+        if self._machine.allows(RelayInput.END):
+            code = CLOSE_CODE[fault.kind]
+            self._end(Side.GATEWAY, now, code=code, reason=fault.detail, cause=CloseCause.ENDED)
 
     def side_finished(self, side: RelaySide, now: float) -> None:
         """One side has finished: what still comes from the other side has nowhere to go, and nothing comes any more for

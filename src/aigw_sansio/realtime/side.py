@@ -29,7 +29,7 @@ from ..downstream.keepalive import Keepalive
 from ..engine.backlog import Backlog
 from ..engine.services import Services
 from ..engine.turns import EVENT_BYTES, PORTION_EVENTS
-from ..faults import CLOSE_CODE, Side
+from ..faults import CLOSE_CODE, Fault, Side
 from ..wires.websocket.events import CloseReceived, MessagePassed, PingReceived, Violation
 from ..wires.websocket.relay import ControlEvent, FrameRelay
 from .close_codes import ABNORMAL, CloseCause, CloseFrame
@@ -50,6 +50,10 @@ class RelaySideOwner(Protocol):
     def side_drained(self, side: "RelaySide", now: float) -> None:
         """After the end: the pipe of the side has taken everything, or is lost. May be called again."""
 
+    def review_stopped(self, fault: Fault, now: float) -> None:
+        """A review stopped what the provider says. Call :meth:`RelaySide.close` next, on both sides, unless the session
+        has ended."""
+
 
 class _NoRelay:
     """The relay of a side that is released: nothing refers to it any more. Implements ``RelaySideOwner``."""
@@ -63,6 +67,9 @@ class _NoRelay:
         pass
 
     def side_drained(self, side: "RelaySide", now: float) -> None:
+        pass
+
+    def review_stopped(self, fault: Fault, now: float) -> None:
         pass
 
 
@@ -204,6 +211,11 @@ class RelaySide:
             outbound.unconfirmed.clear()
 
     # -- for the relay ------------------------------------------------------------------------------------------
+
+    @property
+    def held(self) -> int:
+        """Bytes that are held of the peer's messages."""
+        return self.wire.held
 
     @property
     def settled(self) -> bool:
@@ -393,4 +405,8 @@ class RelaySide:
         self._keepalive.close()
         if self._passing and not passing:
             self._passing = False
-            self._passed = self.wire.messages_passed, self.wire.bytes_passed
+            self._passed = self._passed_on()
+
+    def _passed_on(self) -> tuple[int, int]:
+        """The messages of the peer, and bytes of them, that were passed on."""
+        return self.wire.messages_passed, self.wire.bytes_passed

@@ -6,18 +6,21 @@ response.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Generic
 
 from ..dialects.base import Dialect, Listener
 from ..dialects.commands import BadCreate, Cancel, Command, Create, Ping, Step, Unusable
 from ..downstream.channel import ChannelOwner, MessageChannel
 from ..downstream.connection_limits import longest_life
+from ..downstream.policy_questions import review_window
 from ..engine.client import Requester
 from ..engine.memory import PER_EXCHANGE
 from ..engine.services import Services
 from ..events import ProviderEvent, ProviderEventRead, SessionEnded, SessionOpened
 from ..exchanges.exchange import Exchange
 from ..exchanges.ports import MessageT, PlannedStep, Scheduled
+from ..exchanges.reviewed import ReviewedExchange
 from ..exchanges.source import Source
 from ..exchanges.translating import TranslatingEncoder
 from ..faults import Fault, FaultKind, Side
@@ -42,7 +45,8 @@ class Session(Generic[MessageT]):
     __slots__ = (
         "_barred", "_caller", "_client", "_config", "_dialect", "_draining", "_exchanges", "_flushing", "_idle_timer",
         "_intake", "_known_config", "_life_timer", "_limits", "_on_ended", "_opened", "_questions", "_request_bytes",
-        "_requester", "_scheduler", "_services", "_source", "_translating", "_unusable", "channel", "session_id",
+        "_requester", "_reviewed", "_scheduler", "_services", "_source", "_translating", "_unusable", "channel",
+        "session_id",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +80,7 @@ class Session(Generic[MessageT]):
         self._opened = now
         self._exchanges: dict[str, Exchange[MessageT]] = {}
         self._flushing: dict[str, Scheduled] = {}  # ended, but with queued messages
+        self._reviewed: dict[str, ReviewedExchange[MessageT]] = {}
         self._translating: dict[str, TranslatingEncoder[MessageT]] = {}  # whose responses are written anew
         self._intake = Intake(services, limits, session_id, parts=parts, decided=self._planned, waits=self._check_idle)
         self._questions = self._intake.questions
@@ -140,6 +145,7 @@ class Session(Generic[MessageT]):
     @property
     def kept(self) -> int:
         kept = self.request_bytes + self._scheduler.memory + self.channel.held + self.busy * PER_EXCHANGE
+        kept += sum(exchange.kept for exchange in self._reviewed.values())
         return kept + sum(encoder.held for encoder in self._translating.values())
 
     @property
@@ -262,7 +268,10 @@ class Session(Generic[MessageT]):
             most = pending.client.config.limits.response_body_bytes
             encoder = TranslatingEncoder(encoder, answers, id=log_id, created=created, most=most)
             self._translating[event_id] = encoder
-        exchange = Exchange(
+        make: Callable[..., Exchange[MessageT]] = Exchange
+        if (window := review_window(pending.client.settings)) is not None:
+            make = partial(ReviewedExchange, window=window)
+        exchange = make(
             self._services,
             self._source,
             owner=self,
@@ -276,6 +285,8 @@ class Session(Generic[MessageT]):
             request_bytes=size,
             now=now,
         )
+        if isinstance(exchange, ReviewedExchange):
+            self._reviewed[event_id] = exchange
         self._exchanges[event_id] = exchange  # before ``start``, which may end it at once
         self._request_bytes += size
         self._idle_timer.cancel()
@@ -360,6 +371,7 @@ class Session(Generic[MessageT]):
         """The exchange ended; its queued messages are still sent."""
         self._exchanges.pop(exchange.event_id, None)
         self._translating.pop(exchange.event_id, None)
+        self._reviewed.pop(exchange.event_id, None)
         self._request_bytes -= exchange.request_bytes
         if self._scheduler.has_queued(exchange):
             self._flushing[exchange.event_id] = exchange

@@ -24,7 +24,7 @@ from ..faults import Fault
 from ..ids import ConnId
 from ..providers.cache_use import CacheUse
 from ..providers.call import ProviderCall
-from ..redaction import redactor
+from ..providers.redaction import redactor
 from ..wires.heads import header_values
 from ..wires.http import Headers
 

@@ -323,7 +323,7 @@ BAD = [
     (GATEWAY + "providers = ['opena']", None),
     (GATEWAY + "providers = 1", 'gateways."a/b".providers is an integer; allowed is an array of strings'),
     (GATEWAY + "endpoints = [1]", 'gateways."a/b".endpoints[0] is an integer; allowed is a string'),
-    (GATEWAY + "ask = ['admits']", 'gateways."a/b".ask[0] has a bad value; allowed are \'admit\', \'find_key\' and \'count\''),
+    (GATEWAY + "ask = ['admits']", 'gateways."a/b".ask[0] has a bad value; allowed are \'admit\', \'find_key\', \'count\' and \'review\''),
     (GATEWAY + "ask = 'admit'", 'gateways."a/b".ask is a string; allowed is an array of strings'),
     (GATEWAY + "methods = ['get']", 'gateways."a/b".methods[0] is no method; allowed are GET, HEAD, POST, PUT, PATCH, DELETE'),
     (GATEWAY + "[gateways.'a/b'.providers.opena]", None),

@@ -9,8 +9,8 @@ from aigw_sansio.config import ProviderSettings
 from aigw_sansio.faults import HTTP_STATUS, Fault, FaultKind
 from aigw_sansio.formats.realtime import REALTIME_FORMATS
 from aigw_sansio.providers.realtime import RealtimeCall, build_realtime_call
+from aigw_sansio.providers.redaction import redactor
 from aigw_sansio.providers.registry import REGISTRY
-from aigw_sansio.redaction import redactor
 from aigw_sansio.secret import Secret
 
 CANARY = "sk-canary-77aa"

@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 
+from aigw_sansio.providers.redaction import redactor
 from aigw_sansio.realtime.refusal import readable_refusal, request_ids
-from aigw_sansio.redaction import redactor
 from aigw_sansio.wires.http import Headers
 from aigw_sansio.wires.websocket.handshake import REFUSAL_BODY_BYTES, Refused
 

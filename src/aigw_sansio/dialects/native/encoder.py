@@ -62,6 +62,10 @@ class NativeEncoder(ResponseEncoder[NativeItem]):
     def reads_everything(self) -> bool:
         return self._mode != "raw" or self._listener is not None
 
+    @property
+    def shows_chunks(self) -> bool:
+        return self._mode != "events"
+
     def begin(self, response: ProviderResponse, progress: Progress) -> list[NativeItem]:
         headers = shown_headers(response.shown_headers)
         return [_item(NativeStarted(self._event_id, self._metadata(progress, response, headers=headers)))]

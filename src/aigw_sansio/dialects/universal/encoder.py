@@ -42,6 +42,10 @@ class UniversalEncoder(ResponseEncoder[bytes]):
     def reads_everything(self) -> bool:
         return self._mode != "raw" or self._listener is not None
 
+    @property
+    def shows_chunks(self) -> bool:
+        return self._mode != "events"
+
     def begin(self, response: ProviderResponse, progress: Progress) -> list[bytes]:
         self._spliced = not self.reads_everything and response.framing is not Framing.BINARY_STREAM
         metadata = self._metadata(progress, response)

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
-from .json_text import valid_json
+from ..json_text import valid_json
 from .spellings import (
     CUT_ESCAPE,
     ENTITIES,

@@ -7,7 +7,7 @@ from types import FrameType
 
 import pytest
 
-from aigw_sansio.spellings import ENTITIES, Spans, spellings
+from aigw_sansio.providers.spellings import ENTITIES, Spans, spellings
 
 SECRET = b"sk-proj-Ab12Cd34Ef56Gh78Ij90Kl12Mn34Op56Qr78St90Uv12Wx34Yz56"
 

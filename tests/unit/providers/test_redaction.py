@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aigw_sansio.redaction import HIDDEN, redactor
-from aigw_sansio.spellings import SHORTEST, SHORTEST_PART
+from aigw_sansio.providers.redaction import HIDDEN, redactor
+from aigw_sansio.providers.spellings import SHORTEST, SHORTEST_PART
 
 SECRET = 'sk-canary/abc"def+ghi\\jkl&0123'
 secrets = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=SHORTEST, max_size=40)
