@@ -41,6 +41,7 @@ from .sessions.local_sessions import LocalSessions
 from .sessions.open_sessions import OpenSessions
 from .upstream.access_tokens import AuthorizingSource
 from .upstream.cache import CachingSource
+from .upstream.connection import UpstreamConnection
 from .upstream.gate import Gate
 from .upstream.pool import Pool
 
@@ -439,6 +440,11 @@ class Gateway(LocalInputs[NativeItem]):
             self._pool.close_all(now)
 
     def _on_drain_timeout(self, now: float) -> None:
+        effects, made = self._services.effects, len(self._services.effects)
         self._sessions.end_drain(now)
         self._relays.end_drain(now)
         self._pool.close_all(now)
+        effects[made:] = sorted(effects[made:], key=self._is_of_call)  # clients are told before calls are cut
+
+    def _is_of_call(self, effect: Effect) -> bool:
+        return isinstance(self._connections.get(getattr(effect, "conn", ConnId(0))), UpstreamConnection)

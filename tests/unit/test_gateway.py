@@ -387,6 +387,20 @@ def test_at_the_deadline_the_rest_is_cut_and_a_second_drain_does_not_move_it() -
     assert close.code == 1001
 
 
+def test_at_the_deadline_clients_are_told_before_calls_are_cut() -> None:
+    run = Run()
+    clients = [run.open(), run.open()]
+    calls = [run.stream(conn) for conn in clients]
+    run.gateway.drain(run.now)
+    for conn in clients:
+        run.heard(conn)
+    run.effects()
+    run.gateway.handle_timeout(run.now + 30)
+    effects = run.effects()
+    assert effects[-2:] == [f"abort {call}" for call in calls]
+    assert {effect.split()[-1] for effect in effects[:-2]} == {str(conn) for conn in clients}
+
+
 def test_the_snapshot_counts_what_is_alive() -> None:
     run = Run()
     nothing = run.gateway.snapshot()

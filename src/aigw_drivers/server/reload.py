@@ -19,7 +19,7 @@ from .settings import Settings, SettingsError, read_settings
 
 logger = logging.getLogger("aigw.serve")
 
-#: What a server that runs cannot change.
+#: What a server that runs cannot change, beside its store.
 FIXED: Final = ("host", "port", "workers")
 
 
@@ -61,7 +61,7 @@ class SettingsFile:
         for line in doubts:
             logger.warning("%s: %s", self._path, line)
         for name in fixed:
-            logger.warning("%s: server.%s cannot change while the server runs: start it anew", self._path, name)
+            logger.warning("%s: %s cannot change while the server runs: start it anew", self._path, name)
         return document
 
     def give(self, document: bytes, reconfigure: Callable[[Settings], object]) -> bool:
@@ -86,7 +86,9 @@ class SettingsFile:
         if (server.tls_certificate is None) != (before.tls_certificate is None):
             names += ("tls_certificate", "tls_key")
         fixed = {name: getattr(before, name) for name in names if getattr(server, name) != getattr(before, name)}
-        return msgspec.structs.replace(settings, server=msgspec.structs.replace(server, **fixed)), list(fixed)
+        told = [f"server.{name}" for name in fixed] + ["store.url"] * (settings.store != self.settings.store)
+        server = msgspec.structs.replace(server, **fixed)
+        return msgspec.structs.replace(settings, server=server, store=self.settings.store), told
 
     def _kept(self, why: Sequence[str]) -> None:
         for line in why:
