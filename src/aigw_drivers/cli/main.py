@@ -4,6 +4,7 @@ Decides: options, output and exit status. Must not know: any protocol.
 """
 
 import os
+import signal
 import socket
 import sys
 from enum import StrEnum
@@ -159,7 +160,7 @@ def serve(
         console.tell("error", "--workers: this system cannot fork; leave it out")
         raise typer.Exit(2)
     file = None
-    if config is not None:
+    if config is not None and hasattr(signal, "SIGHUP"):
         file = SettingsFile(config, os.environ, settings, options=changes, strict=strict)
     serving = Serving(
         settings=settings,

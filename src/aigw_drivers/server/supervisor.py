@@ -50,7 +50,6 @@ _PAUSES_S: Final = (0.5, 30.0)
 _KILL_S: Final = 5.0
 #: Seconds within which a worker must make room for news.
 _TELL_S: Final = 5.0
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 
 class Place(NamedTuple):
@@ -115,7 +114,8 @@ class Supervisor:
         self._manager = manager
         self._on_ready = on_ready
         self._on_reload = on_reload
-        self._signals = (*_SIGNALS, *([signal.SIGHUP] if on_reload else []))
+        # Here, because a system that cannot fork may not know them all, and imports this module too.
+        self._signals = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, *([signal.SIGHUP] if on_reload else []))
         self._asked: dict[int, _Worker] = {}  # workers that have not said yet whether they take the news
         self._workers: dict[int, _Worker] = {}  # by number
         self._again: dict[int, float] = {}  # when a worker is to be started again
@@ -146,10 +146,7 @@ class Supervisor:
                         else:
                             self._on_said(key.data)
                     self._on_time()
-            finally:
-                for worker in self._workers.values():
-                    os.kill(worker.pid, signal.SIGKILL)
-                    os.waitpid(worker.pid, 0)
+            finally:  # after a bug there are workers left: they notice that they are alone, and drain
                 self._slots.close()
         return 1 if self._failed else 0
 
@@ -191,8 +188,8 @@ class Supervisor:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
-            for number_of_signal in _SIGNALS:
-                signal.signal(number_of_signal, signal.SIG_DFL)
+            for told in self._signals:
+                signal.signal(told, signal.SIG_DFL)
             for ignored in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; the supervisor decides
                 signal.signal(ignored, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)
