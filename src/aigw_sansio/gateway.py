@@ -41,7 +41,7 @@ from .sessions.local_sessions import LocalSessions
 from .sessions.open_sessions import OpenSessions
 from .upstream.access_tokens import AuthorizingSource
 from .upstream.cache import CachingSource
-from .upstream.connection import UpstreamConnection
+from .upstream.cut_order import put_calls_last
 from .upstream.gate import Gate
 from .upstream.pool import Pool
 
@@ -444,7 +444,4 @@ class Gateway(LocalInputs[NativeItem]):
         self._sessions.end_drain(now)
         self._relays.end_drain(now)
         self._pool.close_all(now)
-        effects[made:] = sorted(effects[made:], key=self._is_of_call)  # clients are told before calls are cut
-
-    def _is_of_call(self, effect: Effect) -> bool:
-        return isinstance(self._connections.get(getattr(effect, "conn", ConnId(0))), UpstreamConnection)
+        put_calls_last(effects, made, self._connections)

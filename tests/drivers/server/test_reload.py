@@ -95,6 +95,15 @@ def test_the_address_and_the_workers_stay(tmp_path: Path, caplog: pytest.LogCapt
     ]
 
 
+def test_the_store_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A worker that is started later must count where the others do."""
+    one = File(tmp_path)
+    settings = one.again(f"{BEFORE}[store]\nurl = 'sqlite:aigw.db'\n")
+    assert settings is not None
+    assert settings.store.reveal() == "memory:"
+    assert caplog.messages[0].endswith("aigw.toml: store.url cannot change while the server runs: start it anew")
+
+
 def test_options_of_the_command_line_replace_the_file_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     one = File(tmp_path, port=9000, workers=2)
     one.file.settings = Settings(config=one.file.settings.config, server=ServerSettings(port=9000, workers=2))
