@@ -12,7 +12,8 @@ private and may change.
 * Talk to a gateway: :class:`aigw_drivers.client.Client`, or by a raw :class:`WebSocketClient`. Try one without a
   provider: :class:`LoopbackProvider`.
 * Call providers without a gateway elsewhere, from asyncio, trio or threads: :class:`LocalClient` and
-  :class:`SyncLocalClient`, with the items and errors of :mod:`aigw_drivers.client`.
+  :class:`SyncLocalClient`, with the items and errors of :mod:`aigw_drivers.client`; through a gateway that runs in the
+  program anyway, the :class:`RunningClient` of :meth:`Running.client`.
 * Serve inside a web application that owns the WebSockets: :class:`aigw_drivers.asgi.GatewayApp`. For another
   framework write a :class:`MessageHandler`, which gets each :data:`MessageEffect` of its client.
 """
@@ -23,7 +24,7 @@ from .client import HandshakeRefused, WebSocketClient, WebSocketClosed
 from .core.hosted import MessageEffect, MessageHandler
 from .core.sockets import Listener, listen
 from .core.tls import TlsPipe, client_context
-from .local import LocalClient, SyncLocalClient
+from .local import LocalClient, RunningClient, SyncLocalClient
 from .loopback import LoopbackProvider
 from .server.serve import DriverName, Running, running
 from .server.settings import ServerSettings, Settings, SettingsError, load_settings
@@ -40,6 +41,7 @@ __all__ = [
     "MessageHandler",
     "ProtocolDriver",
     "Running",
+    "RunningClient",
     "ServerSettings",
     "Settings",
     "SettingsError",

@@ -10,7 +10,7 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
-from contextvars import Context, copy_context
+from contextvars import copy_context
 from functools import partial
 from math import inf
 from typing import TypeAlias, TypeVar
@@ -101,7 +101,7 @@ class AnyioDriver(Door):
         self._draining = False
         self._late: set[ConnId] = set()  # clients that came during the drain
         self._alarm_scope: anyio.CancelScope | None = None
-        self._context: Context  # of the task that serves: it knows the library of the loop
+        self._tasks: TaskGroup
         self._listening: anyio.CancelScope | None = None
         self._idle: anyio.Event | None = None
 

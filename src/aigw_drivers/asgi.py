@@ -37,6 +37,8 @@ from .core.sockets import address_text
 from .core.transfer import report
 from .server.embedded import embedded_gateway, reconfigure_embedded
 
+__all__ = ["AsgiMessage", "Authenticator", "GatewayApp", "Receive", "Refusal", "Scope", "Send"]
+
 #: ASGI's types, as its specification has them.
 AsgiMessage: TypeAlias = MutableMapping[str, object]
 Receive: TypeAlias = Callable[[], Awaitable[AsgiMessage]]

@@ -34,7 +34,8 @@ What there is
 * Parts of the host's own: :class:`Parts`, for a gateway. Rows of providers are :class:`Provider` with :class:`Route`,
   :class:`RealtimeRoute` and :class:`KeyLocation`. :class:`Reader` says what a reader of a format does, and
   :class:`BodyDecoder` what a framing does; :class:`Chunk` is what one hands the other. A transform of requests
-  (``RequestTransform``) gets a :class:`ProviderRequest`. The provider ``compat`` needs a :class:`Translator`: the
+  (``RequestTransform``) gets a :class:`ProviderRequest`. Realtime sockets have a :class:`RealtimeReader` and
+  ``UpgradeTransform`` of a :class:`UpgradeRequest`. The provider ``compat`` needs a :class:`Translator`: the
   module :mod:`aigw_sansio.translate`, which is not loaded with this one. :class:`PartFailed` is the event of a bug in
   one of them.
 * Errors: :class:`Fault` (with :class:`FaultKind` and :class:`Side`) is a value that says what went wrong;
@@ -171,7 +172,7 @@ from .events import (
 )
 from .exchanges.policy import StepConfig
 from .faults import Fault, FaultKind, Side
-from .formats.reader import Reader
+from .formats.reader import Reader, RealtimeReader
 from .gateway import Gateway
 from .ids import AskId, ConnId, CustomCost, RecordOptions
 from .origin import Proxy
@@ -180,6 +181,7 @@ from .parts.request import ProviderRequest, RequestTransform
 from .parts.translator import Translator
 from .providers.key_location import KeyLocation
 from .providers.row import Provider, RealtimeRoute, Route
+from .providers.upgrade import UpgradeRequest, UpgradeTransform
 from .quota_rules import Count, Counted, Counter, QuotaRule, Selector
 from .recorder import Recorder, ReplayDiffers, replay
 from .review import Passage, Released, Review, Stopped
@@ -275,6 +277,7 @@ __all__ = [
     "QuotaRule",
     "ReadMetrics",
     "Reader",
+    "RealtimeReader",
     "RealtimeRoute",
     "ReasoningDelta",
     "RecordOptions",
@@ -314,6 +317,8 @@ __all__ = [
     "Unavailable",
     "Unrecognised",
     "UpgradeRefused",
+    "UpgradeRequest",
+    "UpgradeTransform",
     "UsageReported",
     "__version__",
     "replay",

@@ -95,9 +95,11 @@ class Gateway(LocalInputs[NativeItem]):
             taken=self._open_connections,
             register=self._register,
             on_ended=self._finish_drain,
-            rows=parts.rows,
             limiter=limiter,
+            parts=parts,
         )
+        self._cancel = self._sessions.cancel
+        self._close = (self._sessions.close, self._relays.close)
         self._memory = MemoryGuard(self._services, self._census)
         self._memory.watch()
         self._drain_timer = self._services.timers.timer(self._on_drain_timeout)

@@ -235,6 +235,14 @@ class Recorder:
         self._call("reconfigure", config, now)
         self._config = config
 
+    def cancel_exchange(self, log_id: str, now: float) -> bool:
+        """See :meth:`.Gateway.cancel_exchange`."""
+        return self._call("cancel_exchange", log_id, now) is True
+
+    def close_session(self, session: int, code: int, reason: str, now: float) -> bool:
+        """See :meth:`.Gateway.close_session`."""
+        return self._call("close_session", session, code, reason, now) is True
+
     def drain(self, now: float) -> None:
         """See :meth:`.Gateway.drain`."""
         self._call("drain", now)

@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,29 @@ class _Odd(anyio.abc.ByteStream):
 
     async def aclose(self) -> None:
         raise ZeroDivisionError
+
+
+WHOSE: ContextVar[str] = ContextVar("whose", default="the driver")
+
+
+class _Noting(_Odd):
+    """Notes in whose context it is read."""
+
+    def __init__(self) -> None:
+        self.read_by: list[str] = []
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        self.read_by.append(WHOSE.get())
+        raise anyio.EndOfStream
+
+
+async def test_variables_of_the_host_are_not_those_of_the_driver(kind: str) -> None:
+    async with serving(kind) as host:
+        stream = _Noting()
+        WHOSE.set("the host")
+        host.attached.append(await host.driver.attach(stream, peer="192.0.2.1:5"))
+        await until_all_are_closed(host)
+        assert stream.read_by == ["the driver"]
 
 
 async def test_a_stream_with_a_bug_ends_itself_alone(kind: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -154,3 +154,22 @@ async def test_a_driver_that_is_cancelled_aborts_them(kind: type[AnyioDriver], a
         conn = scene.open(handler)
     assert handler.effects[-1] == Close(conn, abort=True)
     assert not any(scene.gateway.snapshot().values())
+
+
+async def test_the_host_ends_a_session_from_the_loop_and_from_a_thread() -> None:
+    scene, first, second = Scene(), Handler(), Handler()
+    async with scene.serving():
+        one, two = scene.open(first), scene.open(second)
+        sessions = {event.conn: event.session for event in scene.events if isinstance(event, SessionOpened)}
+        close = scene.gateway.close_session
+        assert scene.driver.call(close, sessions[one], 4001, "enough")
+        assert first.effects[-1] == CloseMessages(one, 4001, "enough")
+        closed = await anyio.to_thread.run_sync(scene.driver.call_from_thread, close, sessions[two], 1008, "out")
+        assert closed
+        assert second.effects[-1] == CloseMessages(two, 1008, "out")
+        assert not scene.driver.call(close, sessions[one], 4001, "enough")
+        with pytest.raises(LocalProtocolError, match="no session 9 was ever opened"):
+            scene.driver.call(close, 9, 1000, "")
+        for conn in (one, two):
+            scene.driver.release_hosted(conn)
+        assert not any(scene.gateway.snapshot().values())

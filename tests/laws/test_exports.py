@@ -11,6 +11,7 @@ import pytest
 from tests.peers import processes
 
 import aigw_drivers
+import aigw_drivers.asgi
 import aigw_drivers.client
 import aigw_drivers.conformance
 import aigw_drivers.testing
@@ -35,7 +36,7 @@ CORE_EXPORTS = {
     "LocalEngine", "Create", "Step", "StepConfig", "NativeEvent", "NativeMetadata", "NativeStarted", "NativeChunk",
     "NativeProviderEvent", "NativeResponse", "NativeDone", "NativeFailed", "NativeCancelled", "NativeGoingAway",
     # parts of the host's own
-    "Parts", "Provider", "Route", "RealtimeRoute", "KeyLocation", "Reader", "BodyDecoder", "Chunk", "ProviderRequest", "RequestTransform", "PartFailed", "Translator",
+    "Parts", "Provider", "Route", "RealtimeRoute", "KeyLocation", "Reader", "BodyDecoder", "Chunk", "ProviderRequest", "RequestTransform", "RealtimeReader", "UpgradeRequest", "UpgradeTransform", "PartFailed", "Translator",
     # errors, ids, recording
     "Fault", "FaultKind", "Side", "LocalProtocolError", "ConnId", "AskId", "Recorder", "replay", "ReplayDiffers",
     "__version__",
@@ -44,7 +45,7 @@ CORE_EXPORTS = {
 DRIVER_EXPORTS = {
     "AnyioDriver", "ProtocolDriver", "AnswerHandler", "DriverName", "Listener", "listen", "running", "Running", "Settings",
     "ServerSettings", "SettingsError", "load_settings", "WebSocketClient", "WebSocketClosed", "HandshakeRefused",
-    "LoopbackProvider", "MessageHandler", "MessageEffect", "TlsPipe", "client_context", "LocalClient", "SyncLocalClient",
+    "LoopbackProvider", "MessageHandler", "MessageEffect", "TlsPipe", "client_context", "LocalClient", "RunningClient", "SyncLocalClient",
 }  # fmt: skip
 
 CLIENT_EXPORTS = {
@@ -59,6 +60,8 @@ TESTING_EXPORTS = {
     "MockProvider", "MockRequest", "MockResponse", "Wait", "Break", "VirtualGateway", "VirtualClient", "VirtualStream",
 }  # fmt: skip
 
+ASGI_EXPORTS = {"AsgiMessage", "Authenticator", "GatewayApp", "Receive", "Refusal", "Scope", "Send"}
+
 #: Every public package, and what it exports.
 PINNED = [
     (aigw_sansio, CORE_EXPORTS),
@@ -72,7 +75,7 @@ PACKAGES = [package for package, _ in PINNED]
 #: Exports that are neither class nor function, so they have no docstring: types, ids and constants.
 WITHOUT_DOCSTRING = {
     "READ_SIZE", "__version__", "Effect", "Question", "Answer", "Event", "LifecycleEvent", "ProviderEvent", "NativeEvent", "ConnId", "AskId",
-    "AnswerHandler", "DriverName", "Mode", "MessageEffect", "RequestTransform",
+    "AnswerHandler", "DriverName", "Mode", "MessageEffect", "RequestTransform", "UpgradeTransform",
 }  # fmt: skip
 
 #: The modules of the core that the drivers proper import beside ``aigw_sansio`` itself, and which of them does.
@@ -125,6 +128,10 @@ def test_exported_names(package: ModuleType, pinned: set[str]) -> None:
     assert set(package.__all__) == pinned
     assert len(package.__all__) == len(pinned), "a name is listed twice"
     assert set(package.__all__) <= set(dir(package))
+
+
+def test_the_module_for_asgi() -> None:
+    assert set(aigw_drivers.asgi.__all__) == ASGI_EXPORTS
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)

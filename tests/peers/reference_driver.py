@@ -46,6 +46,12 @@ class Core(Engine, Protocol):
     def reconfigure(self, config: Config, now: float) -> None:
         """New settings."""
 
+    def cancel_exchange(self, log_id: str, now: float) -> bool:
+        """The host cancels an exchange."""
+
+    def close_session(self, session: int, code: int, reason: str, now: float) -> bool:
+        """The host closes a session."""
+
 
 @runtime_checkable
 class Shared(Protocol):
@@ -375,6 +381,16 @@ class PerfectDriver:
     def reconfigure(self, config: Config) -> None:
         self.core.reconfigure(config, self.now)
         self.settle()
+
+    def cancel_exchange(self, log_id: str) -> bool:
+        done = self.core.cancel_exchange(log_id, self.now)
+        self.settle()
+        return done
+
+    def close_session(self, session: int, code: int, reason: str) -> bool:
+        done = self.core.close_session(session, code, reason, self.now)
+        self.settle()
+        return done
 
     def advance(self, seconds: float) -> None:
         """Let time pass, from deadline to deadline."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from aigw_sansio import events as e
 from aigw_sansio.bodies.chunk import Chunk
-from aigw_sansio.formats.realtime import RealtimeReader, make_realtime_reader
+from aigw_sansio.formats.realtime import BuiltInReader, make_realtime_reader
 from aigw_sansio.formats.registry import make_reader
 
 
@@ -36,12 +36,12 @@ def read_whole(format: str, body: object) -> list[e.ProviderEvent]:
     return make_reader(format).read_whole(body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
-def read_message(reader: RealtimeReader, data: bytes, *, is_text: bool = True) -> list[e.ProviderEvent]:
+def read_message(reader: BuiltInReader, data: bytes, *, is_text: bool = True) -> list[e.ProviderEvent]:
     """The events of one message of the provider on a realtime connection."""
     return reader.read_message(data, is_text=is_text)
 
 
-def read_messages(reader: RealtimeReader, *values: dict[str, Any], text: bool = True) -> list[e.ProviderEvent]:
+def read_messages(reader: BuiltInReader, *values: dict[str, Any], text: bool = True) -> list[e.ProviderEvent]:
     """The events of the provider's messages on a realtime connection."""
     return [event for value in values for event in read_message(reader, json.dumps(value).encode(), is_text=text)]
 

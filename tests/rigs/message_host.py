@@ -206,6 +206,14 @@ class MessageHost:
         self._now = now
         self.core.reconfigure(config, now)
 
+    def cancel_exchange(self, log_id: str, now: float) -> bool:
+        self._now = now
+        return self.core.cancel_exchange(log_id, now)
+
+    def close_session(self, session: int, code: int, reason: str, now: float) -> bool:
+        self._now = now
+        return self.core.close_session(session, code, reason, now)
+
     def drain(self, now: float) -> None:
         self._now = now
         self.core.drain(now)

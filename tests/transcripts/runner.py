@@ -42,6 +42,7 @@ from aigw_sansio.effects import (
     Unavailable,
 )
 from aigw_sansio.errors import LocalProtocolError
+from aigw_sansio.events import RequestAdmitted
 from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.ids import CustomCost
 from aigw_sansio.quota_rules import Counted, QuotaRule, Selector
@@ -291,6 +292,8 @@ class Run:
             self.driver.advance(float(rest.removeprefix("+").removesuffix("s")))
         elif who == "drain":
             self.driver.drain()
+        elif who == "host":
+            self._host(*rest.split(" ", 3))
         elif who == "settings":
             self.settings.append(shlex.split(rest))
             self.driver.reconfigure(_config(self.settings))
@@ -309,6 +312,15 @@ class Run:
         """What was kept under the name that a question asks for."""
         kept = self.driver.kept.get(self.driver.looked_up[asked])
         return Miss() if kept is None else Hit(kept)
+
+    def _host(self, what: str, *words: str) -> None:
+        if what == "cancels":  # the last exchange of this id that the host has heard of
+            asked = [event for event in self.driver.events if isinstance(event, RequestAdmitted)]
+            done = self.driver.cancel_exchange([one.log_id for one in asked if one.event_id == words[0]][-1])
+        else:
+            assert what == "closes", f"a host cannot {what!r}"
+            done = self.driver.close_session(int(words[0]), int(words[1]), " ".join(words[2:]))
+        self.driver.say("host", "has ended it" if done else "is too late")
 
     def _client(self, who: str, rest: str, more: list[str]) -> None:
         word, _, tail = rest.partition(" ")

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from tests.peers import single_client
 from tests.peers.single_client import OneClient
-from tests.world.world import CONFIG, found_key, random_moves, run
+from tests.world.world import CONFIG, Move, found_key, random_moves, run
 
 from aigw_sansio import (
     Allowance,
@@ -66,7 +66,8 @@ def record(seed: int) -> tuple[list[bytes], list[Config]]:
         made.append(Noting(config, lines.append))
         return made[0]
 
-    run([("new_settings", seed, seed), (1, seed, seed), *random_moves(seed)], make)
+    began: Move = ("new_client_with_stream", seed, seed)
+    run([began, ("new_settings", seed, seed), *random_moves(seed)], make)
     return lines, made[0].configs
 
 

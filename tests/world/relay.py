@@ -108,7 +108,7 @@ class RelayWorld(World):
             self._dial, self._dial_fails, self._peer_eof, self._peer_reset, self._wait, self._close_socket,
             self._toggle, self._drain, self._half_close, self._slow_drain, self._slow_drain, self._answer, self._answer,
             self._proceed, self._proceed, self._many_up, self._many_down, self._pings_up, self._pings_down,
-            self._new_settings,
+            self._new_settings, self._host_closes,
         )  # fmt: skip
         self.clients: dict[int, Pipe] = {}  # of each session
         self.records: dict[int, SessionEnded] = {}
@@ -141,6 +141,7 @@ class RelayWorld(World):
         super()._event(event)
         if isinstance(event, SessionOpened):
             self.clients[event.session] = self.pipes[event.conn]
+            self.ends_later.add(event.session)
         elif isinstance(event, SessionEnded):
             self.records[event.session] = event
 

@@ -220,6 +220,7 @@ class World:
         self.trace: list[str] = []
         self.drained = False
         self.eager = False  #: pull and confirm while effects run
+        self.ends_later: set[int] = set()  #: sessions whose last event may come after their close
         self._ids = 0
         self._executing = False
         self._resting = False
@@ -234,7 +235,7 @@ class World:
             self._provider_odd, self._lie, self._lie,
             self._peer_eof, self._peer_reset, self._answer, self._wait, self._wait, self._close_socket, self._toggle,
             self._running_stream, self._full_client, self._drain, self._share, self._share_in_trouble, self._quiet,
-            self._proceed, self._proceed, self._bomb, self._dense, self._new_settings,
+            self._proceed, self._proceed, self._bomb, self._dense, self._new_settings, self._host_cancels, self._host_closes,
         )  # fmt: skip
 
     # -- running -------------------------------------------------------------------------------------------------
@@ -1151,6 +1152,27 @@ class World:
         changes = LATER[much % len(LATER)]
         self._step("reconfigure", self.adapted(msgspec.structs.replace(CONFIG, **changes)))
         return f"{', '.join(changes) or 'as at first'}"
+
+    def _host_cancels(self, who: int, much: int) -> str | None:
+        """An exchange, which may have ended."""
+        if not self.admitted:
+            return None
+        log_id = list(self.admitted)[-1 - who % min(8, len(self.admitted))]
+        ran = not self.ended[log_id]
+        if self._step("cancel_exchange", log_id) is not ran or (ran and not self.ended[log_id]):
+            raise LawBroken(f"the host cancels {log_id}, and it {'runs' if ran else 'has ended'}")
+        return self.admitted[log_id]
+
+    def _host_closes(self, who: int, much: int) -> str | None:
+        """Rare: a session, which may have ended."""
+        if not self.sessions or much % 4:
+            return None
+        session = list(self.sessions)[who % len(self.sessions)]
+        was_open = bool(self.sessions[session])
+        closed = self._step("close_session", session, (1000, 1008, 4001)[who % 3], "the host closes it")
+        if ((closed and not was_open) or self.sessions[session]) and session not in self.ends_later:
+            raise LawBroken(f"the host closes session {session}, which is {'open' if was_open else 'over'}: {closed}")
+        return str(session)
 
     def _wait(self, who: int, much: int) -> str:
         seconds = WAITS[much % len(WAITS)]

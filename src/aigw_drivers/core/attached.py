@@ -7,13 +7,13 @@ sent. Who has the socket itself gives that.
 """
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
-from contextvars import copy_context
-from typing import Final, NamedTuple
+from contextvars import Context
+from typing import Final, NamedTuple, TypeAlias
 
 import anyio
-from anyio.abc import ByteStream, SocketAttribute, TaskGroup
+from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSAttribute
 
 from aigw_sansio import READ_SIZE
@@ -25,6 +25,10 @@ from .transfer import report
 #: How long a peer may take over what is left when its connection was closed, in seconds.
 _DRAIN_S: Final = 5.0
 _BROKEN: Final = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError)
+
+
+#: Starts a task of the driver.
+Spawn: TypeAlias = Callable[[Callable[[], Coroutine[object, object, None]]], None]
 
 
 class Attached(NamedTuple):
@@ -41,9 +45,9 @@ class Attached(NamedTuple):
     on_closed: Callable[[], None] | None = None
 
 
-def as_socket(connection: socket.socket | ByteStream, tasks: TaskGroup) -> Attached:
-    """``connection`` as a socket. Bytes of a stream are carried by ``tasks``. Raises :class:`OSError` if it is a socket
-    that is not connected."""
+def as_socket(connection: socket.socket | ByteStream, spawn: Spawn, context: Context) -> Attached:
+    """``connection`` as a socket. Bytes of a stream are carried by a task of ``spawn``, which knows the library of the
+    loop by ``context``. Raises :class:`OSError` if it is a socket that is not connected."""
     if isinstance(connection, socket.socket):
         peer = address_text(connection.getpeername())
         make_non_blocking(connection)
@@ -54,8 +58,8 @@ def as_socket(connection: socket.socket | ByteStream, tasks: TaskGroup) -> Attac
     sock, other = socket.socketpair()
     make_non_blocking(sock)
     make_non_blocking(other)
-    carrier = _Carrier(connection, other)
-    tasks.start_soon(carrier.run)
+    carrier = _Carrier(connection, other, context)
+    spawn(carrier.run)
     return Attached(
         socket=sock,
         peer=address_text(remote),
@@ -68,11 +72,11 @@ def as_socket(connection: socket.socket | ByteStream, tasks: TaskGroup) -> Attac
 class _Carrier:
     """Carries bytes between ``stream`` and ``pair``, our end of a pair, until both have ended; closes them."""
 
-    def __init__(self, stream: ByteStream, pair: socket.socket) -> None:
+    def __init__(self, stream: ByteStream, pair: socket.socket, context: Context) -> None:
         self._stream = stream
         self._pair = pair
-        self._scope = anyio.CancelScope()
-        self._context = copy_context()  # it knows the library of the loop, which a callback of the loop may not
+        self._scope = context.copy().run(anyio.CancelScope)
+        self._context = context
         self._closed = self._drained = False
 
     def socket_closed(self) -> None:

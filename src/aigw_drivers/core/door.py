@@ -6,14 +6,15 @@ any input, and how a connection is served.
 
 import socket
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextvars import Context
 from functools import partial
 from typing import TypeVar
 
 import anyio
 import anyio.from_thread
 import anyio.lowlevel
-from anyio.abc import ByteStream, TaskGroup
+from anyio.abc import ByteStream
 
 from aigw_sansio import ConnId, Effect, Engine, Event
 
@@ -31,7 +32,7 @@ class Door(Transfer):
         super().__init__(engine, on_event, clock)
         self._hosted = Hosted()
         self._token: anyio.lowlevel.EventLoopToken | None = None  # of the loop, while it serves
-        self._tasks: TaskGroup
+        self._context: Context  # of the task that serves: it knows the library of the loop
 
     @property
     def serving(self) -> bool:
@@ -97,13 +98,17 @@ class Door(Transfer):
         """
         if self._token is None:
             raise RuntimeError("the driver does not serve")
-        found = as_socket(connection, self._tasks)
+        found = as_socket(connection, self._spawn, self._context)
         conn = await self._adopt(
             found.socket, peer or found.peer, local or found.local, alpn or found.alpn, found.on_closed
         )
         if conn is None:
             raise RuntimeError("the engine did not take the connection; the log says why")
         return conn
+
+    @abstractmethod
+    def _spawn(self, function: Callable[..., Coroutine[object, object, None]], *arguments: object) -> None:
+        """Start a task in the context of the task that serves, whatever the context of the caller is."""
 
     @abstractmethod
     async def _adopt(

@@ -21,6 +21,7 @@ from ..client.values import Mode
 from ..server.embedded import embedded_gateway, reconfigure_embedded
 from .link import LocalLink
 from .request import create_command
+from .running import one_gateway
 
 
 class LocalClient(Caller[Create]):
@@ -56,9 +57,7 @@ class LocalClient(Caller[Create]):
     ) -> None:
         super().__init__()
         config = Config() if config is None else config
-        if gateway is None and len(config.gateways) == 1:
-            (gateway,) = config.gateways
-        self._gateway = _known_gateway(gateway, config)
+        self._gateway = one_gateway(gateway, [*config.gateways])
         self._parts = parts
         #: The engine, for its ``snapshot()``, and its driver: call other inputs of ``engine`` with ``driver.call``.
         self.engine, self.driver = embedded_gateway(config, answer=answer, on_event=on_event, wrap=wrap, parts=parts)
@@ -87,7 +86,7 @@ class LocalClient(Caller[Create]):
         """Take new settings: exchanges that begin from now on have them, running ones end under the old ones. Call it
         in the client's loop. Raises ``ValueError`` for what is wrong, then all is as it was; and ``RuntimeError`` if
         the client is not entered."""
-        _known_gateway(self._gateway, config)
+        one_gateway(self._gateway, [*config.gateways])
         reconfigure_embedded(self.engine, self.driver, config, self._parts)
 
     async def drain(self) -> None:
@@ -110,11 +109,3 @@ class LocalClient(Caller[Create]):
         if self._ended.is_set():
             raise NotConnected("the client is closed")
         return self._link
-
-
-def _known_gateway(name: str | None, config: Config) -> str:
-    """``name``, if it is one of the settings."""
-    if name is None or name not in config.gateways:
-        allowed = ", ".join(sorted(config.gateways))
-        raise ValueError(f"gateway is {name!r}; it must be one of the settings: {allowed}")
-    return name

@@ -25,6 +25,7 @@ from ..anyio_driver import AnswerHandler, AnyioDriver
 from ..asyncio_driver import ProtocolDriver, require_asyncio
 from ..core.sockets import Listener, address_text, listen, listeners_on
 from ..core.tls import ServerContext, server_context
+from ..local.running import RunningClient, one_gateway
 from ..loopback import LoopbackProvider
 from ..stores.opening import MEMORY, open_store
 from .descriptors import handshakes_for, with_descriptors
@@ -108,6 +109,24 @@ class Running:
         if self._context is not None:
             self._context.successor = context
         self.settings = settings
+
+    def client(self, gateway: str | None = None, *, principal: str | None = None) -> RunningClient:
+        """A client in this process, without a socket to the gateway: ``async with running.client() as client:``.
+
+        ``gateway`` (``"ACCOUNT/GATEWAY"``) may be left out if there is one; its tokens are not wanted. ``principal`` is
+        the client's name in events. Raises ``ValueError`` if the settings have no such gateway.
+        """
+        name = one_gateway(gateway, [*self.settings.config.gateways])
+        return RunningClient(self.driver, self.gateway, gateway=name, principal=principal)
+
+    def cancel_exchange(self, log_id: str) -> bool:
+        """End one exchange at once; see :meth:`aigw_sansio.Gateway.cancel_exchange`. Call it in the loop that serves;
+        from another thread: ``running.driver.call_from_thread(running.gateway.cancel_exchange, log_id)``."""
+        return self.driver.call(self.gateway.cancel_exchange, log_id)
+
+    def close_session(self, session: int, code: int, reason: str) -> bool:
+        """Close one session; see :meth:`aigw_sansio.Gateway.close_session`. As :meth:`cancel_exchange`, in the loop."""
+        return self.driver.call(self.gateway.close_session, session, code, reason)
 
     async def drain(self) -> None:
         """Refuse new work, let running work finish. Returns when the last connection has ended."""

@@ -225,6 +225,10 @@ class Services:
         self._next_session += 1
         return number
 
+    def was_session(self, number: int) -> bool:
+        """Whether a session ever had ``number``. It may have ended long ago."""
+        return 0 < number < self._next_session
+
     def was_issued(self, conn: ConnId) -> bool:
         """Whether ``conn`` was ever issued. The connection may have ended long ago."""
         return 0 < conn < self._next_conn

@@ -1,7 +1,7 @@
 """Calls readers and framings of the host's own, so that a bug in one costs one attempt and no more.
 
-Decides: what is checked of what they return, what happens when one raises, and that they keep to the limits of bodies.
-Must not know: providers, and which parts there are (:mod:`aigw_sansio.parts`).
+Decides: what happens when one raises, and that they keep to the limits of bodies. Must not know: what is checked of
+events (:mod:`aigw_sansio.formats.promises`), providers, and which parts there are (:mod:`aigw_sansio.parts`).
 
 A part that raises, or returns something else than it promised, fails the attempt with a fault of the kind ``INTERNAL``,
 and the host gets a :class:`~aigw_sansio.events.PartFailed`. The part is not called again for this response. Only
@@ -10,8 +10,7 @@ and the host gets a :class:`~aigw_sansio.events.PartFailed`. The part is not cal
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Final, NamedTuple, Protocol, TypeAlias, TypeVar, get_args
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -20,6 +19,7 @@ from ..bodies.framing import Framing
 from ..config import Limits
 from ..events import PartFailed, ProviderEvent
 from ..faults import Fault, FaultKind, Side
+from ..formats.promises import BrokenPromise, checked, checked_events, event_of, fault_of
 from ..formats.reader import Reader
 from ..formats.registry import make_reader
 
@@ -28,11 +28,8 @@ ReaderMaker: TypeAlias = Callable[[], Reader]
 #: Makes a decoder for one body.
 DecoderMaker: TypeAlias = Callable[[], BodyDecoder]
 
-_EVENTS: Final[tuple[type, ...]] = get_args(ProviderEvent)
 #: So many calls of a decoder may pass in which it neither takes bytes nor returns a chunk.
 _IDLE_CALLS: Final = 1000
-_PLACES: Final = 5
-_T = TypeVar("_T")
 
 
 class OwnFraming(NamedTuple):
@@ -51,42 +48,6 @@ class OwnReading(NamedTuple):
     framings: Mapping[str, OwnFraming]
     format: str = ""
     reader: ReaderMaker | None = None
-
-
-class BrokenPromise(Exception):
-    """A part returned something else than it promised. Its text quotes nothing that the part returned."""
-
-
-def checked(value: _T, what: str) -> _T:
-    """``value``, a struct, if all its fields have the types that they promise, and can be written as JSON; no type of
-    Python holds them to that. Raises :class:`BrokenPromise`, whose text begins with ``what``."""
-    try:
-        return msgspec.json.decode(msgspec.json.encode(value), type=type(value))
-    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
-        raise BrokenPromise(f"{what} has a field of a wrong type") from None
-
-
-def event_of(log_id: str, part: str, error: Exception) -> PartFailed:
-    """The event of ``error``, which ``part`` raised."""
-    told = str(error) if isinstance(error, BrokenPromise) else type(error).__qualname__
-    return PartFailed(log_id=log_id, part=part, error=told, where=_places(error.__traceback__))
-
-
-def fault_of(part: str) -> Fault:
-    """Why an attempt, or a step, ends that needs ``part``. It says no more: the bug is the host's business."""
-    return Fault(FaultKind.INTERNAL, Side.GATEWAY, f"the gateway's own {part} failed")
-
-
-def _places(trace: TracebackType | None) -> str:
-    """The innermost places of ``trace`` in the host's code."""
-    found: list[str] = []
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        path = code.co_filename.replace("\\", "/")
-        if "aigw_sansio/" not in path:
-            found.append(f"{path.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return " > ".join(found[-_PLACES:])
 
 
 class OwnParts:
@@ -183,7 +144,7 @@ class GuardedReader:
         if inner is None:
             return []
         try:
-            events = _checked_events(ask(inner))
+            events = checked_events(ask(inner))
             self._look(inner)
         except Exception as error:
             self._fail(error)
@@ -204,15 +165,6 @@ class GuardedReader:
         self.terminated = bool(inner.terminated)
         self.finish_seen = bool(inner.finish_seen)
         self.complete = bool(inner.complete)
-
-
-def _checked_events(events: object) -> list[ProviderEvent]:
-    if type(events) is not list:
-        raise BrokenPromise("it returned no list of events")
-    for event in events:
-        if type(event) not in _EVENTS:
-            raise BrokenPromise("it returned something else than provider events")
-    return [checked(event, type(event).__name__) for event in events]
 
 
 class _UncheckedDecoder(Protocol):
@@ -304,9 +256,9 @@ class GuardedDecoder:
 
     def _keep(self, chunks: list[Chunk], held: int) -> None:
         """Keep ``chunks`` for the next portions, up to one that is too large. ``held``: the bytes in the decoder."""
-        fits = next((n for n, chunk in enumerate(chunks) if len(chunk.data) > self._limit), len(chunks))
+        fits = next((n for n, chunk in enumerate(chunks) if _size_of(chunk) > self._limit), len(chunks))
         self._rest.extend(chunks[:fits])
-        self._waiting += sum(len(chunk.data) for chunk in chunks[:fits])
+        self._waiting += sum(map(_size_of, chunks[:fits]))
         if fits < len(chunks) or (held > self._limit and self._fault is None):
             detail = f"a chunk of the provider's stream is longer than the {self._limit} bytes allowed"
             self._fault = Fault(FaultKind.BODY_TOO_LARGE, Side.PROVIDER, detail)
@@ -317,8 +269,13 @@ class GuardedDecoder:
 
     def _portion(self) -> list[Chunk]:
         portion = [self._rest.popleft() for _ in range(min(len(self._rest), PORTION_CHUNKS))]
-        self._waiting -= sum(len(chunk.data) for chunk in portion)
+        self._waiting -= sum(map(_size_of, portion))
         return portion
+
+
+def _size_of(chunk: Chunk) -> int:
+    """What it counts: the name of its event came from the part, too."""
+    return len(chunk.data) + len(chunk.event)
 
 
 def _checked_chunks(chunks: object) -> list[Chunk]:

@@ -6,6 +6,7 @@ Decides: what each sees of the other. Must not know: either of them.
 from collections.abc import Callable, Sized
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
+from ..faults import Fault, Side
 from ..formats.answers.base import AnswerWriter
 from ..formats.answers.errors import ClientFormat
 from ..formats.translation import Note
@@ -59,6 +60,13 @@ class PlannedStep(NamedTuple):
     def call_of(self, tries: int) -> ProviderCall:
         """The call of the first, second ... try: each with another key, if there are several."""
         return self.call if tries == 1 or not self.others else self.others[(tries - 2) % len(self.others)]
+
+
+class Cancellable(Protocol):
+    """An exchange, as one who may cancel it sees it."""
+
+    def cancel(self, how: Literal["cancelled", "gone"], by: Side, fault: Fault, now: float) -> None:
+        """See :meth:`.exchange.Exchange.cancel`."""
 
 
 class Scheduled(Protocol):

@@ -3,9 +3,11 @@
 Decides: what every reader promises. Must not know: any format.
 
 Any class with these members is a reader; it needs no base class. A host gives its own to :class:`aigw_sansio.Parts`.
+Bodies have :class:`Reader`, the messages of a WebSocket :class:`RealtimeReader`.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 from ..bodies.chunk import Chunk
 from ..events import ProviderEvent
@@ -52,3 +54,29 @@ class Reader(Protocol):
     def finish(self) -> list[ProviderEvent]:
         """The transport ended cleanly. Returns the finishes that were held back because usage could follow them. Do not
         call it for a body that broke off."""
+
+
+class RealtimeReader(Protocol):
+    """Reads the messages of one provider on one WebSocket, in order, while they pass. It is asked only if the host
+    listens (``Config.emit_provider_events``), or if a quota counts what is used.
+
+    Each call costs time in proportion to its bytes. A reader keeps what it needs to understand the next message, never
+    the content.
+    """
+
+    @property
+    def response_id(self) -> str:
+        """The id of the response to which the events of the last message belong; ``""`` if the protocol has only one
+        response, or gives it no id. Usage is counted once for each id."""
+
+    @property
+    def responding(self) -> bool:
+        """Whether a response goes on after a ``ResponseFailed`` or ``ResponseFinished``: it belonged to another one."""
+
+    def read_message(self, data: bytes, *, is_text: bool) -> list[ProviderEvent]:
+        """The events of one message. ``is_text``: its opcode is TEXT, not BINARY. Never raises, whatever the bytes; for
+        what nobody can read it returns ``Unrecognised``."""
+
+
+#: Makes a reader for one WebSocket.
+RealtimeReaderMaker: TypeAlias = Callable[[], RealtimeReader]

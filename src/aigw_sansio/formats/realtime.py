@@ -29,8 +29,8 @@ class _MessageReader(Protocol):
     def read(self, chunk: Chunk) -> list[ProviderEvent]: ...
 
 
-class RealtimeReader:
-    """Reads the provider's messages of one connection, in order.
+class BuiltInReader:
+    """Reads the provider's messages of one connection, in order. Implements :class:`.reader.RealtimeReader`.
 
     After each :meth:`read_message`, ``answer`` is the id of the response that its events belong to, for
     :meth:`aigw_sansio.formats.usage.UsageMeter.report`; ``""`` if the protocol has only one response or gives it no id.
@@ -90,7 +90,7 @@ _READERS: Final[dict[str, tuple[Callable[[], _MessageReader], bool]]] = {
 REALTIME_FORMATS: Final[tuple[str, ...]] = tuple(_READERS)
 
 
-def make_realtime_reader(format: str) -> RealtimeReader:
+def make_realtime_reader(format: str) -> BuiltInReader:
     """A new reader for one connection. For an unknown format it says of each message that it cannot be read."""
     make, binary_is_audio = _READERS.get(format, (None, False))
-    return RealtimeReader(None if make is None else make(), binary_is_audio=binary_is_audio)
+    return BuiltInReader(None if make is None else make(), binary_is_audio=binary_is_audio)

@@ -35,7 +35,12 @@ def check_name(where: str, name: object) -> None:
 
 
 def checked_row(
-    row: Provider, others: Collection[str], *, formats: Collection[str], framings: Collection[str]
+    row: Provider,
+    others: Collection[str],
+    *,
+    formats: Collection[str],
+    framings: Collection[str],
+    realtime_formats: Collection[str] = (),
 ) -> Provider:
     """``row`` with tuples in place of lists. Raises for one that cannot be used."""
     if type(row) is not Provider:
@@ -70,11 +75,11 @@ def checked_row(
             )
         _check_known(f"{where}.framings[{media_type!r}]", framing, framings)
     if row.realtime is not None:
-        _check_realtime(f"{where}.realtime", row.realtime)
+        _check_realtime(f"{where}.realtime", row.realtime, {*REALTIME_FORMATS, "unknown", *realtime_formats})
     return row
 
 
-def _check_realtime(where: str, route: RealtimeRoute) -> None:
+def _check_realtime(where: str, route: RealtimeRoute, formats: Collection[str]) -> None:
     for url in (route.url, *(url for _, url in (*route.prefixes, *route.other_hosts))):
         if url:
             _check_url(where, url, known=set(VARIABLES))
@@ -83,7 +88,7 @@ def _check_realtime(where: str, route: RealtimeRoute) -> None:
     for pattern, _ in route.other_hosts:
         _check_pattern(f"{where}.other_hosts", pattern)
     _check_key(f"{where}.key", route.key, markers=True)
-    _check_formats(where, route.formats, route.format, {*REALTIME_FORMATS, "unknown"})
+    _check_formats(where, route.formats, route.format, formats)
 
 
 def _check_formats(where: str, formats: Iterable[tuple[str, str]], rest: str, known: Collection[str]) -> None:

@@ -67,6 +67,7 @@ class RealtimeCall(msgspec.Struct, frozen=True):
     keys: Sequence[str] = ()  #: all keys in it
     account: ServiceAccount | None = None  #: the upgrade still needs its access token: see :meth:`with_token`
     key: Literal["client", "stored", "none"] = "none"  #: whose key is in it
+    endpoint: str = ""  #: the path behind the provider, as it was asked for; without one the provider's own
     record: RecordOptions = NO_OPTIONS  #: what is said about the record of the session
     lent: Secret | None = None  #: the stored key in it, if its provider has several
     quota: StepQuota | None = None  #: what it needs of the quotas of its gateway
@@ -193,6 +194,7 @@ def build_realtime_call(
         else "stored"
         if stored is not None or names or holds_key(own.realtime_url or own.base_url)
         else "none",
+        endpoint=rest or target.partition("?")[0],
     )
 
 

@@ -32,6 +32,7 @@ class CloseCause(IntEnum):
     LOST = 2  #: a connection ended, or was aborted, without a close frame
     HALF_CLOSED = 4  #: a connection ended in one direction, without a close frame; its peer may still read
     ENDED = 3  #: the gateway ended it: a timeout, or going away
+    HOST = 5  #: the host of the gateway ended it, and says how
 
 
 class CloseFrame(msgspec.Struct, frozen=True):
@@ -51,7 +52,11 @@ class ClosePair(msgspec.Struct, frozen=True):
 
 def close_frames(code: int, reason: str, *, by: Side, cause: CloseCause) -> ClosePair:
     """As :func:`map_close`. But if the gateway itself ends it with 1013, because it holds too much or nobody reviews
-    it, or with 1008, because a review stopped it, the client gets that code."""
+    it, or with 1008, because a review stopped it, the client gets that code. What the ``HOST`` says is for the client
+    alone."""
+    if cause is CloseCause.HOST:
+        client = CloseFrame(code, cut_reason(reason).decode())
+        return ClosePair(client, CloseFrame(_GOING_AWAY, "the gateway ended the session"))
     pair = map_close(code, reason, by=by, cause=cause)
     if by is Side.GATEWAY and code in (TRY_AGAIN_LATER, _POLICY_VIOLATION):
         return ClosePair(CloseFrame(code, cut_reason(reason).decode()), pair.provider)

@@ -22,9 +22,11 @@ from ..events import (
     Unrecognised,
     UsageReported,
 )
+from ..formats.reader import RealtimeReader, RealtimeReaderMaker
 from ..formats.realtime import make_realtime_reader
 from ..formats.usage import UsageMeter
 from ..wires.websocket.events import MessagePassed
+from .own_parts import GuardedRealtimeReader
 
 #: Names of members that count something.
 _COUNTS: Final = re.compile(
@@ -49,12 +51,22 @@ class RealtimeObserver:
         "first_content_at",
     )
 
-    def __init__(self, services: Services, format: str, log_id: str, *, tells: bool = True) -> None:
+    def __init__(
+        self,
+        services: Services,
+        format: str,
+        log_id: str,
+        *,
+        tells: bool = True,
+        own: RealtimeReaderMaker | None = None,
+    ) -> None:
         """``format`` names how the provider writes its messages; ``log_id`` names the session in the events. ``tells``:
-        the host listens."""
+        the host listens. ``own`` makes the host's own reader of them."""
         self._tells = tells
         self._services = services
-        self._reader = make_realtime_reader(format)
+        self._reader: RealtimeReader = (
+            make_realtime_reader(format) if own is None else GuardedRealtimeReader(format, own, log_id, services.emit)
+        )
         self._log_id = log_id
         self._meter = UsageMeter()
         self._responding = False

@@ -3,7 +3,7 @@
 Decides: whether an admitted client gets a connection to its provider. Must not know: what its session does.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from ..downstream.addresses import client_at
@@ -18,11 +18,10 @@ from ..engine.services import Services
 from ..faults import Denial, Fault, FaultKind, Side
 from ..ids import ConnId
 from ..providers.realtime import RealtimeCall
-from ..providers.registry import NO_ROWS
-from ..providers.row import Provider
 from ..quotas.limiter import Limiter
 from .memory_use import RelayMemory
 from .opening import PendingAnswers, PendingRoom, questions_about
+from .own_parts import NO_PARTS, RealtimeParts
 from .plan import plan
 from .relay import Relay
 from .tokens import TokenSource
@@ -38,9 +37,9 @@ class OpenRelays:
         "_draining",
         "_limiter",
         "_on_ended",
+        "_parts",
         "_register",
         "_relays",
-        "_rows",
         "_services",
         "_taken",
         "_tokens",
@@ -57,11 +56,11 @@ class OpenRelays:
         register: Callable[[RelayUpstreamConnection], None],
         on_ended: Callable[[float], None],
         limiter: Limiter,
-        rows: Mapping[str, Provider] = NO_ROWS,
+        parts: RealtimeParts = NO_PARTS,
     ) -> None:
         """``client_of``: the one who counts for a connection with this peer. ``taken``: the descriptors that
         connections have. ``register`` is told of each connection to a provider. ``on_ended`` is called after each end
-        of a session. ``limiter`` keeps the quotas. ``rows``: the host's own providers, by slug."""
+        of a session. ``limiter`` keeps the quotas. ``parts``: the host's own."""
         self._limiter = limiter
         self._services = services
         self._client_of = client_of
@@ -69,7 +68,7 @@ class OpenRelays:
         self._census = census
         self._taken = taken
         self._register = register
-        self._rows = rows
+        self._parts = parts
         self._on_ended = on_ended
         self._relays: dict[int, Relay] = {}
         self._draining = False
@@ -92,10 +91,15 @@ class OpenRelays:
         for relay in self:
             relay.end_drain(now)
 
+    def close(self, number: int, code: int, reason: str, now: float) -> bool:
+        """The host closes a session. Returns whether it was still to be closed."""
+        relay = self._relays.get(number)
+        return relay is not None and relay.end_by_host(code, reason, now)
+
     def open(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
         """A client was admitted: dial its provider, if the host allows it. ``None`` if the request has its response
         already."""
-        call = self._full() or plan(self._services, admitted, now, rows=self._rows)
+        call = self._full() or plan(self._services, admitted, now, parts=self._parts)
         if isinstance(call, Fault):
             return self._refuse(admitted, responder, call, now)
         questions = questions_about(admitted, call)
@@ -111,7 +115,7 @@ class OpenRelays:
         """The host was asked about ``call``."""
         found: RealtimeCall | Fault = outcome if isinstance(outcome, Fault) else call
         if isinstance(outcome, Key):
-            found = plan(self._services, admitted, now, (call.provider, outcome), rows=self._rows)
+            found = plan(self._services, admitted, now, (call.provider, outcome), parts=self._parts)
         found = self._going_away() or self._full() or found
         if isinstance(found, Fault):
             return self._refuse(admitted, responder, found, now)
@@ -163,6 +167,7 @@ class OpenRelays:
             requester=Requester(f"{resource.account}/{resource.gateway}", client),
             session_id=services.issue_session(),
             tokens=self._tokens,
+            reader=self._parts.realtime_reader(call.provider, call.format),
             register=self._register,
             on_ended=self._ended,
         )

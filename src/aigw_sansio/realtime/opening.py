@@ -23,7 +23,6 @@ from ..providers.named_model import named_model
 from ..providers.realtime import RealtimeCall
 from ..quotas.claim import StepQuota
 from ..quotas.limiter import Limiter
-from .plan import asked_endpoint
 
 #: Told of the outcome: why the client cannot go on, or the key that the host has found. Returns what the request waits
 #: for next.
@@ -43,7 +42,7 @@ def questions_about(admitted: Admitted, call: RealtimeCall) -> list[Question]:
         question = admit(
             client,
             provider=call.provider,
-            endpoint=asked_endpoint(resource, call),
+            endpoint=call.endpoint,
             model=named_model(call.target.decode("ascii")),
             size=0,
             headers=headers,

@@ -3,8 +3,6 @@
 Decides: why an admitted client cannot have a relay. Must not know: connections, and what becomes of the call.
 """
 
-from collections.abc import Mapping
-
 import msgspec
 
 from ..downstream.admission import Admitted
@@ -19,9 +17,8 @@ from ..providers.lending import with_key
 from ..providers.named_model import named_model
 from ..providers.realtime import RealtimeCall, build_realtime_call
 from ..providers.record_options import read_options
-from ..providers.registry import NO_ROWS
-from ..providers.row import Provider
 from ..quotas.claim import Claim, Client, step_quota
+from .own_parts import NO_PARTS, RealtimeParts, transform_upgrade
 
 
 def plan(
@@ -30,10 +27,10 @@ def plan(
     now: float,
     found: tuple[str, Key] | None = None,
     *,
-    rows: Mapping[str, Provider] = NO_ROWS,
+    parts: RealtimeParts = NO_PARTS,
 ) -> RealtimeCall | Fault:
     """The call to the provider that an ``admitted`` client asks for, or why there is none. ``found``: the key that the
-    host has found, and the provider that it is for. ``rows``: the host's own providers, by slug."""
+    host has found, and the provider that it is for. ``parts``: its own."""
     resource = admitted.resource
     assert isinstance(resource, RealtimeResource)
     own = admitted.settings
@@ -46,19 +43,24 @@ def plan(
         settings = services.key_rings.choose(settings, now)
     if found is not None:
         settings = with_key(settings, *found)
+    own_tokens = own_token_check(services.own_tokens, admitted.settings, [admitted.token])
+    path = f"{resource.path}?{admitted.query}" if admitted.query else resource.path
+    changed = transform_upgrade(services, parts, path, admitted.request.headers, own_tokens)
+    if isinstance(changed, Fault):
+        return changed
+    path, headers = changed
     call = build_realtime_call(
-        path=f"{resource.path}?{admitted.query}" if admitted.query else resource.path,
-        headers=admitted.request.headers,
+        path=path,
+        headers=headers,
         subprotocols=[item.text for item in admitted.offer.items],
         settings=settings,
-        own_tokens=own_token_check(services.own_tokens, admitted.settings, [admitted.token]),
+        own_tokens=own_tokens,
         unix_time=services.unix_time(now),
-        rows=rows,
+        rows=parts.rows,
     )
     if isinstance(call, Fault):
         return call
-    endpoint = asked_endpoint(resource, call)
-    refused = refuse_call(admitted.settings, provider=call.provider, endpoint=endpoint, key=call.key)
+    refused = refuse_call(admitted.settings, provider=call.provider, endpoint=call.endpoint, key=call.key)
     if refused is not None:
         return refused
     prices = settings.get(call.provider, NO_SETTINGS).prices
@@ -75,8 +77,3 @@ def plan(
     if lent is not None:
         services.key_rings.use(lent)
     return msgspec.structs.replace(call, record=record, quota=quota, price=price, lent=lent)
-
-
-def asked_endpoint(resource: RealtimeResource, call: RealtimeCall) -> str:
-    """The path that the client asks for; if it names none, the provider's own."""
-    return resource.path.partition("/")[2] or call.target.partition(b"?")[0].decode("ascii")

@@ -22,6 +22,7 @@ from ..engine.services import Services
 from ..events import SessionEnded, SessionOpened, UpgradeRefused
 from ..faults import CLOSE_CODE, ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
 from ..formats.costs import cost_of
+from ..formats.reader import RealtimeReaderMaker
 from ..providers.realtime import RealtimeCall
 from ..providers.redaction import Redactor, redactor
 from ..quotas.claim import StepQuota
@@ -43,32 +44,10 @@ class Relay:
     """Runs from an admitted upgrade to the end of both connections. Implements ``PendingRequest``."""
 
     __slots__ = (
-        "_account",
-        "_admitted",
-        "_asked",
-        "_call",
-        "_config",
-        "_connected",
-        "_dialled",
-        "_draining",
-        "_ended",
-        "_idle_s",
-        "_idle_timer",
-        "_life_timer",
-        "_machine",
-        "_observer",
-        "_on_ended",
-        "_open_timer",
-        "_record",
-        "_register",
-        "_requester",
-        "_responder",
-        "_services",
-        "_sides",
-        "_tokens",
-        "_upstream",
-        "session_id",
-    )
+        "_account", "_admitted", "_asked", "_call", "_config", "_connected", "_dialled", "_draining", "_ended",
+        "_idle_s", "_idle_timer", "_life_timer", "_machine", "_observer", "_on_ended", "_open_timer", "_reader",
+        "_record", "_register", "_requester", "_responder", "_services", "_sides", "_tokens", "_upstream", "session_id",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -80,11 +59,13 @@ class Relay:
         requester: Requester,
         session_id: int,
         tokens: TokenSource,
+        reader: RealtimeReaderMaker | None,
         register: Callable[[RelayUpstreamConnection], None],
         on_ended: Callable[["Relay", float], None],
     ) -> None:
-        """``register`` is told of the connection to the provider. ``on_ended`` is called once: if no session begins, or
-        when both sides have finished. Call :meth:`start` next."""
+        """``reader`` makes the host's own reader of the provider's messages. ``register`` is told of the connection to
+        the provider. ``on_ended`` is called once: if no session begins, or when both sides have finished. Call
+        :meth:`start` next."""
         self._services = services
         # The call was built from the client's head, which is not kept: a client may hold many sessions open.
         self._record = SessionRecord(admitted)
@@ -106,6 +87,7 @@ class Relay:
         self._idle_timer = services.timers.timer(self._on_idle)
         self._life_timer = services.timers.timer(self._on_session_timeout)
         self._tokens = tokens
+        self._reader = reader
         self._account = call.account
         self._register = register
         self._upstream: RelayUpstreamConnection | None = None  # once it is dialled
@@ -279,7 +261,7 @@ class Relay:
             self._idle_timer.arm(now + self._idle_s)
         tells = self._config.emit_provider_events
         if tells or (self.quota is not None and self.quota.charges):
-            self._observer = RealtimeObserver(services, self._call.format, log_id, tells=tells)
+            self._observer = RealtimeObserver(services, self._call.format, log_id, tells=tells, own=self._reader)
         client, provider = self._sides = open_sides(
             services,
             self._responder,
@@ -418,6 +400,16 @@ class Relay:
             self._end(Side.GATEWAY, now, code=TRY_AGAIN_LATER, reason=reason, cause=CloseCause.ENDED)
         elif self._machine.allows(RelayInput.FAIL):
             self._fail(Fault(FaultKind.OVERLOADED, Side.GATEWAY, reason, retryable=True), now)
+
+    def end_by_host(self, code: int, reason: str, now: float) -> bool:
+        """The host ends it. Returns whether it was still to be ended."""
+        if self._machine.allows(RelayInput.END):
+            self._end(Side.GATEWAY, now, code=code, reason=reason, cause=CloseCause.HOST)
+        elif self._machine.allows(RelayInput.FAIL):
+            self._fail(Fault(FaultKind.NOT_ALLOWED, Side.GATEWAY, f"the host of the gateway ended it: {reason}"), now)
+        else:
+            return False
+        return True
 
     def drain(self, now: float) -> None:
         """The gateway goes away: an open session may go on until :meth:`end_drain`; another one is refused."""

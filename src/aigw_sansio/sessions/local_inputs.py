@@ -8,14 +8,14 @@ from typing import Generic
 
 from ..dialects.commands import Create
 from ..downstream.channel import MessageT
+from ..downstream.host_inputs import HostInputs
 from ..downstream.local import LocalConnection
-from ..engine.inputs import Inputs
 from ..engine.turns import TURN_BYTES
 from ..ids import ConnId
 from .local_sessions import LocalSessions
 
 
-class LocalInputs(Inputs, Generic[MessageT]):
+class LocalInputs(HostInputs, Generic[MessageT]):
     """The part of :class:`aigw_sansio.Gateway` that is for these clients. ``_local`` is set by the gateway."""
 
     __slots__ = ("_local",)

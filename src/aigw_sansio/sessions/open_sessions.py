@@ -16,13 +16,21 @@ from ..downstream.ports import Responder
 from ..downstream.websocket import WebSocketOpening
 from ..engine.client import Requester
 from ..engine.services import Services
-from ..exchanges.ports import MessageT
+from ..exchanges.ports import Cancellable, MessageT
 from ..exchanges.source import Source
+from ..faults import Fault, FaultKind, Side
 from ..parts.parts import Parts
 from .client_limits import ClientLimits
 from .clients import Clients
 from .planner import ClientInfo, client_info
 from .session import Session
+
+
+class ClosableChannel(Protocol):
+    """A channel, as one who may close it sees it."""
+
+    def close(self, code: int, reason: str, now: float) -> None:
+        """See :meth:`~aigw_sansio.downstream.channel.MessageChannel.close`."""
 
 
 class AnySession(MemoryUser, Protocol):
@@ -36,8 +44,15 @@ class AnySession(MemoryUser, Protocol):
     def running(self) -> int:
         """How many exchanges have not ended."""
 
+    @property
+    def channel(self) -> ClosableChannel:
+        """What carries its messages."""
+
     def start(self, now: float) -> None:
         """See :meth:`.session.Session.start`."""
+
+    def cancel_waiting(self, log_id: str, now: float) -> bool:
+        """See :meth:`.session.Session.cancel_waiting`."""
 
     def drain(self, deadline: float, now: float) -> None:
         """See :meth:`.session.Session.drain`."""
@@ -55,6 +70,7 @@ class OpenSessions:
         "_dialect",
         "_on_ended",
         "_parts",
+        "_running",
         "_services",
         "_sessions",
         "_source_of",
@@ -81,6 +97,7 @@ class OpenSessions:
         self._parts = parts
         self._on_ended = on_ended
         self._sessions: dict[int, AnySession] = {}
+        self._running: dict[str, Cancellable] = {}  # the exchanges of all of them, by their log ids
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -98,6 +115,22 @@ class OpenSessions:
         """The deadline has passed."""
         for session in self:
             session.end_drain(now)
+
+    def cancel(self, log_id: str, now: float) -> bool:
+        """The host cancels an exchange, or a request that waits for the host. Returns whether there was one."""
+        exchange = self._running.get(log_id)
+        if exchange is None:
+            return any(session.cancel_waiting(log_id, now) for session in self)
+        fault = Fault(FaultKind.CANCELLED, Side.GATEWAY, "cancelled by the host of the gateway")
+        exchange.cancel("cancelled", Side.GATEWAY, fault, now)
+        return True
+
+    def close(self, number: int, code: int, reason: str, now: float) -> bool:
+        """The host closes a session. Returns whether it was open."""
+        session = self._sessions.get(number)
+        if session is not None:
+            session.channel.close(code, reason, now)
+        return session is not None
 
     def open(self, admitted: Admitted, responder: Responder, now: float) -> None:
         """A client was admitted: begin its session, and accept it."""
@@ -144,6 +177,7 @@ class OpenSessions:
             on_ended=on_ended,
             now=now,
             parts=self._parts,
+            running=self._running,
         )
 
     def start(self, session: AnySession, now: float) -> None:

@@ -19,7 +19,7 @@ from ..engine.memory import PER_EXCHANGE
 from ..engine.services import Services
 from ..events import ProviderEvent, ProviderEventRead, SessionEnded, SessionOpened
 from ..exchanges.exchange import Exchange
-from ..exchanges.ports import MessageT, PlannedStep, Scheduled
+from ..exchanges.ports import Cancellable, MessageT, PlannedStep, Scheduled
 from ..exchanges.reviewed import ReviewedExchange
 from ..exchanges.source import Source
 from ..exchanges.translating import TranslatingEncoder
@@ -45,7 +45,8 @@ class Session(Generic[MessageT]):
     __slots__ = (
         "_barred", "_caller", "_client", "_config", "_dialect", "_draining", "_exchanges", "_flushing", "_idle_timer",
         "_intake", "_known_config", "_life_timer", "_limits", "_on_ended", "_opened", "_questions", "_request_bytes",
-        "_requester", "_reviewed", "_scheduler", "_services", "_source", "_translating", "_unusable", "channel",
+        "_requester", "_reviewed", "_running", "_scheduler", "_services", "_source", "_translating", "_unusable",
+        "channel",
         "session_id",
     )  # fmt: skip
 
@@ -62,9 +63,11 @@ class Session(Generic[MessageT]):
         on_ended: Callable[["Session[MessageT]", float], None],
         now: float,
         parts: Parts = NO_PARTS,
+        running: dict[str, Cancellable] | None = None,
     ) -> None:
         """``limits``: of the client connection; ``None``: its own. ``open_channel`` makes the channel of the session.
-        ``on_ended`` is called once, when the session has ended. ``parts``: the host's own. Call ``start`` next."""
+        ``on_ended`` is called once, when the session has ended. ``parts``: the host's own. ``running``: where its
+        exchanges stand by their log ids, with those of others, until they end. Call ``start`` next."""
         self._services = services
         self._source = source
         self._dialect = dialect
@@ -77,6 +80,7 @@ class Session(Generic[MessageT]):
         self.session_id = session_id
         self._caller = client.caller(session_id)
         self._on_ended = on_ended
+        self._running: dict[str, Cancellable] = {} if running is None else running
         self._opened = now
         self._exchanges: dict[str, Exchange[MessageT]] = {}
         self._flushing: dict[str, Scheduled] = {}  # ended, but with queued messages
@@ -288,6 +292,7 @@ class Session(Generic[MessageT]):
         if isinstance(exchange, ReviewedExchange):
             self._reviewed[event_id] = exchange
         self._exchanges[event_id] = exchange  # before ``start``, which may end it at once
+        self._running[log_id] = exchange
         self._request_bytes += size
         self._idle_timer.cancel()
         if self._limits.responses.pauses(self._scheduler):
@@ -315,6 +320,14 @@ class Session(Generic[MessageT]):
         elif (pending := self._questions.withdraw(event_id)) is not None:
             self._tell(self._dialect.cancelled(event_id, pending.log_id), now)
             self._check_idle(now)
+
+    def cancel_waiting(self, log_id: str, now: float) -> bool:
+        """The host cancels the request of this id, if it waits for the host. Returns whether it did."""
+        found = next((pending for pending in self._questions if pending.log_id == log_id), None)
+        if found is None:
+            return False
+        self._cancel(found.event_id, now)
+        return True
 
     def is_running(self, event_id: str) -> bool:
         """Whether an exchange of this id exists whose end the client has not been told."""
@@ -370,6 +383,7 @@ class Session(Generic[MessageT]):
     def exchange_ended(self, exchange: Exchange[MessageT], now: float) -> None:
         """The exchange ended; its queued messages are still sent."""
         self._exchanges.pop(exchange.event_id, None)
+        self._running.pop(exchange.log_id, None)
         self._translating.pop(exchange.event_id, None)
         self._reviewed.pop(exchange.event_id, None)
         self._request_bytes -= exchange.request_bytes

@@ -8,8 +8,8 @@ import msgspec
 
 from ..dialects.commands import Step
 from ..engine.services import Services
-from ..exchanges.own_parts import BrokenPromise, checked, event_of, fault_of
 from ..faults import Fault
+from ..formats.promises import BrokenPromise, checked, event_of, fault_of
 from ..parts.parts import Parts
 from ..parts.request import ProviderRequest
 from ..providers.registry import ALIASES

@@ -67,9 +67,16 @@ def test_without_memory_the_client_may_come_again_later() -> None:
     pair = ClosePair(CloseFrame(1013, "used up"), CloseFrame(1001, "used up"))
     assert close_frames(1013, "used up", by=Side.GATEWAY, cause=CloseCause.ENDED) == pair
     for code, by, cause in itertools.product((1001, 1006, 1013), Side, CloseCause):
-        if (code, by) != (1013, Side.GATEWAY):
+        if (code, by) != (1013, Side.GATEWAY) and cause is not CloseCause.HOST:
             same = map_close(code, "used up", by=by, cause=cause)
             assert close_frames(code, "used up", by=by, cause=cause) == same
+
+
+def test_what_the_host_says_is_for_the_client_alone() -> None:
+    over = CloseFrame(1001, "the gateway ended the session")
+    for code in (1000, 1008, 1013, 4001):
+        pair = close_frames(code, "your account is closed", by=Side.GATEWAY, cause=CloseCause.HOST)
+        assert pair == ClosePair(CloseFrame(code, "your account is closed"), over)
 
 
 def test_what_the_gateway_ends_ends_with_1001_both_ways() -> None:

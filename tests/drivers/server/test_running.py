@@ -1,4 +1,4 @@
-"""New settings for a server that runs: what it takes, and what would need another server."""
+"""What the host of a running server does to it: new settings, and the end of an exchange or a session."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -14,11 +14,21 @@ import trustme
 from tests.rigs.live_gateway import chat
 
 from aigw_drivers import LoopbackProvider
-from aigw_drivers.client import Client, GatewayError, HandshakeRefused, NotConnected
+from aigw_drivers.client import Client, ConnectionLost, GatewayError, HandshakeRefused, NotConnected
 from aigw_drivers.core.tls import server_context
 from aigw_drivers.server.serve import DriverName, Running, running
 from aigw_drivers.server.settings import ServerSettings, Settings
-from aigw_sansio import Config, ConfigError, GatewaySettings, Limits, ProviderSettings, Secret
+from aigw_sansio import (
+    Config,
+    ConfigError,
+    Event,
+    GatewaySettings,
+    Limits,
+    ProviderSettings,
+    RequestAdmitted,
+    Secret,
+    SessionOpened,
+)
 
 pytestmark = pytest.mark.anyio
 PATH = "/v1/local/default"
@@ -129,3 +139,53 @@ async def test_a_server_that_has_stopped_takes_no_settings() -> None:
         await gateway.drain()
         with pytest.raises(RuntimeError, match="does not serve"):
             gateway.reconfigure(settings())
+
+
+async def test_the_host_ends_an_exchange_and_a_session() -> None:
+    events: list[Event] = []
+    async with served(on_event=events.append) as gateway, Client(gateway.url + PATH) as client:
+        async with client.stream("loopback", "chat/completions", chat(chunks=1000, chunk_delay_ms=50)) as stream:
+            await anext(stream)
+            (begun,) = [event for event in events if isinstance(event, RequestAdmitted)]
+            assert gateway.cancel_exchange(begun.log_id)
+            with pytest.raises(GatewayError, match="cancelled by the gateway"):
+                async for _ in stream:
+                    pass
+        assert not gateway.cancel_exchange(begun.log_id)
+        async with client.stream("loopback", "chat/completions", chat(chunks=1000, chunk_delay_ms=50)) as stream:
+            await anext(stream)
+            assert gateway.close_session(begun.session, 4001, "enough")
+            with pytest.raises(ConnectionLost, match="4001"):
+                async for _ in stream:
+                    pass
+        assert not gateway.close_session(begun.session, 4001, "enough")
+
+
+async def test_a_client_of_the_running_gateway_has_no_socket_to_it() -> None:
+    events: list[Event] = []
+    async with served(on_event=events.append) as gateway:
+        client = gateway.client(principal="alice")
+        with pytest.raises(RuntimeError, match="enter the client first"):
+            await client.create("loopback", "chat/completions", chat(stream=False))
+        async with client:
+            answer = await client.create("loopback", "chat/completions", chat(stream=False))
+            assert answer.metadata.status == 200
+            async with client.stream("loopback", "chat/completions", chat(chunks=1000, chunk_delay_ms=50)) as stream:
+                await anext(stream)
+                await client.__aexit__(None, None, None)
+                with pytest.raises(ConnectionLost):
+                    async for _ in stream:
+                        pass
+        (mode, principal) = {(one.mode, one.principal) for one in events if isinstance(one, SessionOpened)}.pop()
+        assert (mode, principal) == ("native", "alice")
+        assert await is_open(gateway), "the gateway goes on"
+        with pytest.raises(ValueError, match="gateway is 'a/b'; it must be one of the settings: local/default"):
+            gateway.client("a/b")
+        gateway.reconfigure(settings(gateways={"a/b": GatewaySettings(), "c/d": GatewaySettings()}))
+        with pytest.raises(ValueError, match="gateway is None; it must be one of the settings: a/b, c/d"):
+            gateway.client()
+        last = gateway.client("c/d")
+        await gateway.drain()
+        async with last:
+            with pytest.raises(NotConnected, match="does not run"):
+                await last.create("loopback", "chat/completions", chat(stream=False))
