@@ -1,6 +1,7 @@
 """A gateway and its driver inside a program that has no sockets of clients for them to accept.
 
-Decides: what such a gateway has beside its settings: a limit of memory, signatures, the log of refusals. Must not know:
+Decides: what such a gateway has beside its settings: a limit of memory, a cache in memory, signatures, the log of
+refusals. Must not know:
 what its clients are.
 """
 
@@ -12,7 +13,9 @@ from aigw_sansio import Config, Engine, Event, Gateway, Parts
 from aigw_sansio.providers.known_hosts import known_hosts
 
 from ..anyio_driver import AnswerHandler, AnyioDriver
+from ..stores.memory import MemoryStore
 from .memory import with_memory
+from .response_cache import ResponseCache, with_cache
 from .security_log import SecurityLog
 from .signatures import with_signatures
 from .translation import with_translation
@@ -32,9 +35,11 @@ def embedded_gateway(
     the driver next."""
     config, parts = with_memory(config), with_translation(parts)
     gateway = Gateway(config, urandom(32), time.time() - time.monotonic(), parts)
+    cache = ResponseCache(MemoryStore())
     driver = AnyioDriver(
         gateway if wrap is None else wrap(gateway),
-        answer=with_signatures(answer),
+        answer=with_cache(cache, with_signatures(answer)),
+        keep=cache.keep,
         on_event=SecurityLog(on_event),
         known_hosts=known_hosts(config, parts.rows),
     )

@@ -30,6 +30,7 @@ from ..loopback import LoopbackProvider
 from ..stores.opening import MEMORY, open_store
 from .descriptors import handshakes_for, with_descriptors
 from .memory import with_memory
+from .response_cache import ResponseCache, with_cache
 from .security_log import SecurityLog
 from .settings import ServerSettings, Settings, require_unchanged
 from .signatures import with_signatures
@@ -154,7 +155,8 @@ async def running(
     them finish.
 
     ``driver`` is ``"anyio"`` or ``"protocol"``. Questions go to ``answer`` first; :mod:`.signatures` makes the
-    signatures that it does not give. ``on_event`` is called with each event; refusals and limits are logged
+    signatures that it does not give. But for responses that are kept: they are in the settings' store
+    (:mod:`.response_cache`). ``on_event`` is called with each event; refusals and limits are logged
     (:mod:`.security_log`). ``loopback`` adds the built-in provider, under the slug ``loopback``. ``sockets`` are
     listening sockets that others bound, TCP or Unix; they take the place of the settings' ``host`` and ``port``,
     and are closed at the end. Quotas are counted in the settings' store. ``wrap(gateway)`` is the engine that is
@@ -186,9 +188,11 @@ async def running(
         gateway = Gateway(config, urandom(32), time.time() - time.monotonic(), parts)
         kind = ProtocolDriver if driver == "protocol" else AnyioDriver
         handshakes = handshakes_for(config.limits.connections)
+        cache = ResponseCache(store)
         runner = kind(
             gateway if wrap is None else wrap(gateway),
-            answer=with_signatures(answer),
+            answer=with_cache(cache, with_signatures(answer)),
+            keep=cache.keep,
             on_event=SecurityLog(on_event),
             handshakes=handshakes,
             known_hosts=known_hosts(config, parts.rows),

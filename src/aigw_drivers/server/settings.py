@@ -132,15 +132,17 @@ _Settings = TypeVar("_Settings", bound=msgspec.Struct)
 
 #: Keys that are known but not supported yet, each with the only allowed value: the one that turns it off.
 _NOT_SUPPORTED: Final[dict[str, object]] = {
-    "cache_ttl": 0,
     "collect_logs": False,
 }
 _RETRY_KEYS: Final = {"retry_max_attempts": "max_attempts", "retry_delay": "delay_ms", "retry_backoff": "backoff"}
 _REVIEW_KEYS: Final = ("review_chunks", "review_bytes", "review_wait_ms")
 _GATEWAY_KEYS: Final = (
     "authentication", "tokens", "origins", "query_token", "providers", "endpoints", "methods", "byok_only", "ask",
-    "fetch_media", "compression", "concurrency", "spend_limits", "fail_open", "custom_cost", *RATE_KEYS, *_RETRY_KEYS,
-    *_REVIEW_KEYS, *_NOT_SUPPORTED,
+    "fetch_media", "compression", "cache_ttl", "coalesce", "concurrency", "spend_limits", "fail_open", "custom_cost",
+    *RATE_KEYS, *_RETRY_KEYS, *_REVIEW_KEYS, *_NOT_SUPPORTED,
+)  # fmt: skip
+_GATEWAY_FLAGS: Final = (
+    "authentication", "query_token", "byok_only", "fetch_media", "coalesce", "fail_open", "custom_cost",
 )  # fmt: skip
 _PROVIDER_KEYS: Final = (
     "base_url", "realtime_url", "api_key", "headers", "origin", "key_in", "subprotocols", "methods",
@@ -253,9 +255,12 @@ class _Reader(QuotaReader):
     def gateway(self, where: str, table: Table, providers: Mapping[str, ProviderSettings]) -> GatewaySettings:
         self.known(where, table, _GATEWAY_KEYS)
         found: Table = {}
-        for flag in ("authentication", "query_token", "byok_only", "fetch_media", "fail_open", "custom_cost"):
+        for flag in _GATEWAY_FLAGS:
             if flag in table and (value := self.boolean(f"{where}.{flag}", table[flag])) is not None:
                 found[flag] = value
+        if "cache_ttl" in table:
+            seconds = self.number(f"{where}.cache_ttl", table["cache_ttl"], whole=True)
+            found |= {} if seconds is None else {"cache_ttl": seconds}
         if "compression" in table:
             compression = self.from_environment(f"{where}.compression", table["compression"])
             if compression is not None:

@@ -63,7 +63,8 @@ def test_a_whole_file() -> None:
     origins = ["https://app.example", "http://localhost:3000", "null"]
     query_token = true
     compression = "env:COMPRESSION"
-    cache_ttl = 0
+    cache_ttl = 600
+    coalesce = true
     rate_limiting_limit = 0
     rate_limiting_interval = 0
     rate_limiting_technique = "fixed"
@@ -115,6 +116,8 @@ def test_a_whole_file() -> None:
                     ask=("admit", "find_key"),
                     fetch_media=True,
                     compression="stream",
+                    cache_ttl=600,
+                    coalesce=True,
                     retry=Retry(max_attempts=3, delay_ms=250, backoff="linear"),
                 ),
                 "acc/other": GatewaySettings(),
@@ -287,8 +290,8 @@ BAD = [
     (GATEWAY + "tokens = ['']", 'gateways."a/b".tokens[0] is empty; allowed is a string with at least one character'),
     (GATEWAY + "origins = ['app.example']", 'gateways."a/b".origins[0] is no origin; allowed is scheme://host[:port], \'null\', or \'*\' for any'),
     (GATEWAY + "origins = ['https://a/']", 'gateways."a/b".origins[0] is no origin; allowed is scheme://host[:port], \'null\', or \'*\' for any'),
-    (GATEWAY + "cache_ttl = 60", 'gateways."a/b".cache_ttl is not supported by this version; allowed is 0'),
-    (GATEWAY + "cache_ttl = false", 'gateways."a/b".cache_ttl is not supported by this version; allowed is 0'),
+    (GATEWAY + "cache_ttl = 59", 'gateways."a/b".cache_ttl is 59; allowed are 0 and 60 to 2592000'),
+    (GATEWAY + "cache_ttl = 2592001", 'gateways."a/b".cache_ttl is 2592001; allowed are 0 and 60 to 2592000'),
     (GATEWAY + "rate_limiting_limit = 5", 'gateways."a/b".rate_limiting_interval is 0.0; allowed is 1 to 34560000.0'),
     (GATEWAY + "rate_limiting_limit = 'x'", 'gateways."a/b".rate_limiting_limit is a string; allowed is a whole number'),
     (GATEWAY + "rate_limiting_limit = -5\nrate_limiting_interval = 9", 'gateways."a/b".rate_limiting_limit is -5.0; allowed is 0 to 1099511627776'),

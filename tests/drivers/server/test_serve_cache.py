@@ -1,0 +1,72 @@
+"""A whole gateway keeps responses in its store, for clients over sockets and for those in its process."""
+
+import anyio
+import pytest
+
+from aigw_drivers import LocalClient, ServerSettings, Settings, running
+from aigw_drivers.client import Client, ProviderError
+from aigw_drivers.client.caller import Caller
+from aigw_drivers.loopback import LoopbackProvider
+from aigw_sansio import Config, GatewaySettings, ProviderSettings
+
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}], "stream": True}
+
+
+async def asked(client: Caller[object], **more: object) -> tuple[str | None, int | None, list[bytes]]:
+    """What a request has shown: where it is from, how many calls it needed, its chunks."""
+    made = await client.create("loopback", "chat/completions", {**CHAT, **more}, mode="raw")
+    return made.metadata.cache_status, made.metadata.attempts, [chunk.raw for chunk in made.chunks]
+
+
+@pytest.mark.parametrize("driver", ["anyio", "protocol"])
+def test_over_sockets(driver: str) -> None:
+    gateways = {"local/default": GatewaySettings(cache_ttl=60), "local/off": GatewaySettings()}
+
+    async def run() -> None:
+        settings = Settings(config=Config(gateways=gateways), server=ServerSettings(port=0))
+        async with running(settings, driver=driver, loopback=True) as gateway:  # type: ignore[arg-type]
+            async with (
+                Client(f"{gateway.url}/v1/local/default") as one,
+                Client(f"{gateway.url}/v1/local/default") as two,
+            ):
+                first = await asked(one)  # type: ignore[arg-type]
+                await anyio.wait_all_tasks_blocked()
+                again = await asked(two)  # type: ignore[arg-type]
+                assert (first[:2], again[:2]) == (("MISS", 1), ("HIT", 0))
+                assert first[2] == again[2]
+                assert (await asked(one, n=1))[0] == "MISS"  # type: ignore[arg-type]
+            async with Client(f"{gateway.url}/v1/local/off") as other:
+                assert (await asked(other))[0] == "MISS"  # type: ignore[arg-type]
+
+    anyio.run(run)
+
+
+def test_failures_are_not_kept() -> None:
+    async def run() -> None:
+        config = Config(gateways={"local/default": GatewaySettings(cache_ttl=60)})
+        settings = Settings(config=config, server=ServerSettings(port=0))
+        async with running(settings, loopback=True) as gateway, Client(f"{gateway.url}/v1/local/default") as client:
+            for _ in range(2):
+                with pytest.raises(ProviderError) as caught:
+                    await client.create("loopback", "chat/completions", {**CHAT, "loopback": {"status": 503}})
+                assert caught.value.metadata is not None
+                assert caught.value.metadata.attempts == 1
+
+    anyio.run(run)
+
+
+def test_in_the_process() -> None:
+    async def run() -> None:
+        async with LoopbackProvider.start() as provider:
+            config = Config(
+                gateways={"local/default": GatewaySettings(cache_ttl=60)},
+                providers={"loopback": ProviderSettings(base_url=f"{provider.base_url}/v1")},
+            )
+            async with LocalClient(config) as client:
+                first = await asked(client)  # type: ignore[arg-type]
+                await anyio.wait_all_tasks_blocked()
+                again = await asked(client)  # type: ignore[arg-type]
+                assert (first[:2], again[:2]) == (("MISS", 1), ("HIT", 0))
+                assert first[2] == again[2]
+
+    anyio.run(run)
