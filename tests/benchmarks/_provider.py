@@ -1,7 +1,7 @@
 """A provider that costs little: HTTP/1.1 on a bare ``asyncio.Protocol``, for measuring what stands before it.
 
-``python -m tests.benchmarks._provider PORT``. A request's JSON body may say ``chunks``, ``interval_s``, ``size``
-and ``phase`` (``no_head``, ``head_only``, ``streaming``, ``no_end``: where to stop and wait). ``GET /log`` answers with
+``python -m tests.benchmarks._provider PORT``. A request's JSON body may say ``chunks``, ``interval_s``, ``size``,
+``finish`` (tell the finish of the response) and ``phase`` (``no_head``, ``head_only``, ``streaming``, ``no_end``: where to stop and wait). ``GET /log`` answers with
 when each connection was seen to end (``time.monotonic``), and how many bytes were written.
 """
 
@@ -12,6 +12,9 @@ import time
 from typing import Any, ClassVar
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+_FINISHED = b'data: {"id":"chatcmpl-1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+FINISH = b"%x\r\n%b\r\n" % (len(_FINISHED), _FINISHED)
 
 
 def event(size: int) -> bytes:
@@ -54,7 +57,7 @@ class Provider(asyncio.Protocol):
                 )
                 self.log.clear()
             else:
-                self._work = asyncio.get_running_loop().create_task(self._answer(json.loads(body)))
+                self._work = asyncio.get_running_loop().create_task(self._answer(json.loads(body or b"{}")))
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -97,6 +100,8 @@ class Provider(asyncio.Protocol):
                 await asyncio.sleep(0)
             if self._gone:
                 return
+        if options.get("finish"):
+            self._write(FINISH)
         if phase not in ("streaming", "no_end"):
             self._write(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
 
