@@ -24,7 +24,7 @@ from ..providers.allowed import NO_SETTINGS
 from ..providers.auth import drop_empty_credentials
 from ..providers.cache_use import CacheUse
 from ..providers.call import ProviderCall
-from ..providers.headers import forwarded
+from ..providers.headers import PASS_ORIGIN, forwarded
 from ..providers.own_tokens import OwnTokens, drop_own_fields, drop_own_parameters
 
 
@@ -49,11 +49,11 @@ def cache_use(
     wish = cache_wish(headers, handshake, gateway, method=call.request.method, path=path)
     if wish is None or isinstance(wish, Fault):
         return wish
-    fields = forwarded(step.headers)
+    own = settings.get(call.provider, NO_SETTINGS)
+    fields = forwarded(step.headers, pass_origin=own.origin == PASS_ORIGIN)
     assert not isinstance(fields, Fault)  # the call was built from them
     drop_own_fields(fields, own_tokens)
     drop_empty_credentials(fields)
-    own = settings.get(call.provider, NO_SETTINGS)
     owner: list[str] = []
     if call.key != "client":
         owner = [repr(own.base_url), "" if own.api_key is None else own.api_key.reveal()]

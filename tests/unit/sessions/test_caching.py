@@ -28,7 +28,7 @@ def planned(
 ) -> list[PlannedStep]:
     providers = {"openai": ProviderSettings(api_key=Secret("sk-stored-canary"))}
     services = Rig(providers=providers).services
-    made = plan(services, client(settings, principal, **headers), steps, 0.0, keys=keys or {})
+    made = plan(services, client(settings, principal, services, **headers), steps, 0.0, keys=keys or {})
     assert isinstance(made, list), made
     return made
 
@@ -81,7 +81,7 @@ def test_the_gateways_own_token_in_a_providers_place_does_not_count() -> None:
     services = Rig(providers={}, gateways={"acme/main": settings}).services
     keys = []
     for one in tokens:
-        made = plan(services, client(settings), [one], 0.0)
+        made = plan(services, client(settings, None, services), [one], 0.0)
         assert isinstance(made, list)
         assert made[0].call.cache is not None
         keys.append(made[0].call.cache.key)
@@ -106,3 +106,12 @@ def test_after_a_hit_other_steps_stay_only_if_all_was_asked() -> None:
         assert cache is not None
         assert (cache.found, cache.looks_up, cache.is_only_way) == (KEPT, False, not asked_all)
         assert (len(others), first.policy.attempts) == ((1, 3) if asked_all else (0, 1))
+
+
+def test_the_origin_counts_where_it_goes_to_the_provider() -> None:
+    pages = [step(headers=[("origin", f"https://{name}.test")]) for name in ("one", "two")]
+    for setting, differ in ((None, False), ("pass", True)):
+        services = Rig(providers={"openai": ProviderSettings(origin=setting)}).services
+        made = [plan(services, client(ON, None, services), [page], 0.0) for page in pages]
+        keys = [one[0].call.cache.key for one in made if isinstance(one, list) and one[0].call.cache is not None]
+        assert (keys[0] != keys[1]) is differ
