@@ -17,6 +17,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from ..bodies.terminator import is_done
+
 JsonObject: TypeAlias = dict[str, object]
 
 
@@ -49,6 +51,8 @@ def parse(data: bytes) -> object:
         value: object = _decode(data)
         return value
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        if is_done(data):  # each stream of many formats ends with it: it is none of what is mended here
+            return BROKEN
         mended = _without_halves(data)
     if mended is not None:
         try:

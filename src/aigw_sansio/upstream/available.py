@@ -60,6 +60,15 @@ class _Entry:
         self.age: _Key = upstream.dialed_at, order, conn
         self.ready: _Key = upstream.ready_order, order, conn
 
+    def holds(self, upstream: Carrier) -> bool:
+        """Whether the facts of its connection are still these."""
+        return (
+            self.idle is upstream.idle
+            and self.use[0] == upstream.last_used
+            and self.ready[0] == upstream.ready_order
+            and self.age[0] == upstream.dialed_at
+        )
+
 
 class _Orders:
     """Connections by their last use, and by when they became ready."""
@@ -93,6 +102,8 @@ class AvailableConnections:
         order = self._next_order
         if before is None:
             self._next_order += 1
+        elif before.holds(upstream):
+            return
         else:
             order = before.order
             self._sort_out(before)

@@ -40,7 +40,7 @@ from ..providers.call import ProviderCall
 from .available import AvailableConnections
 from .call import CallConnection, UpstreamCall
 from .connection import UpstreamConnection
-from .placement import Dial, Use, choose_connection
+from .placement import Dial, Placement, Use, Wait, choose_connection
 from .shares import OriginShares
 from .waiting import WaitingCalls
 
@@ -155,11 +155,15 @@ class Pool:
         pool = self._origins.get(call.origin)
         if pool is None:
             pool = self._origins[call.origin] = _OriginPool(call.origin, self._services)
+        call.since = now
+        placement = self._choose(pool, call, now)
+        if type(placement) is Use and not len(pool.waiting):  # the usual case: nobody's turn is before it
+            self._send(pool, call, pool.connections[placement.conn], now)
+            return
         pool.waiting.add(call)
         self._wanted[pool] = None
-        call.since = now
         call.timer = self._services.timers.timer(lambda at: self._expired(call, at))
-        self._place(pool, call, now)
+        self._carry_out(pool, call, placement, now)
 
     def withdraw(self, call: UpstreamCall, now: float) -> None:
         """``call`` is cancelled, and has no connection yet. Another waiting request takes its dial over; otherwise the
@@ -289,16 +293,19 @@ class Pool:
 
     def _place(self, pool: _OriginPool, call: UpstreamCall, now: float) -> bool:
         """Decide about ``call``, and carry the decision out. False if it waits as before."""
+        return self._carry_out(pool, call, self._choose(pool, call, now), now)
+
+    def _choose(self, pool: _OriginPool, call: UpstreamCall, now: float) -> Placement:
+        """Decide about ``call``. Connections that are too old are closed."""
         config = self._services.config
         allowed = self._may_take(pool, call.requester)
         facts = pool.available.facts(now, config.timeouts.pool_age_s, idle=allowed, every=call.after > 0)
-        shareable = pool.shareable_dial
         placement, expired = choose_connection(
             facts,
             # A request that is placed again does not count connections that are about to end.
             total=len(pool.connections) - (sum(c.exhausted for c in pool.connections.values()) if call.after else 0),
             limit=config.limits.upstream_connections_per_origin,
-            shareable_dial=shareable,
+            shareable_dial=pool.shareable_dial,
             after=call.after,
             now=now,
             max_age_s=config.timeouts.pool_age_s,
@@ -307,10 +314,15 @@ class Pool:
             old = pool.connections[conn]
             pool.remove(old.conn)
             old.close(now)
+        return Wait() if isinstance(placement, Dial) and not allowed else placement
+
+    def _carry_out(self, pool: _OriginPool, call: UpstreamCall, placement: Placement, now: float) -> bool:
+        """Do with ``call``, which waits, as was decided. False if it waits as before."""
+        config = self._services.config
         if isinstance(placement, Use):
             self._assign(pool, call, pool.connections[placement.conn], now)
             return True
-        if isinstance(placement, Dial) and call.dial is None and allowed:
+        if isinstance(placement, Dial) and call.dial is None:
             upstream = UpstreamConnection(self._services, self, call.origin)
             pool.connections[upstream.conn] = upstream
             pool.unready.add(upstream.conn)
@@ -324,7 +336,7 @@ class Pool:
                     call.timer.arm(call.since + config.timeouts.pool_wait_s)
             return True
         if call.dial is None and call.timer is not None and call.timer.deadline is None:
-            call.timer.arm(now + (call.connect_timeout_s if shareable else config.timeouts.pool_wait_s))
+            call.timer.arm(now + (call.connect_timeout_s if pool.shareable_dial else config.timeouts.pool_wait_s))
         return False
 
     def _dial_begun(self, pool: _OriginPool, upstream: UpstreamConnection, now: float) -> None:
@@ -360,6 +372,11 @@ class Pool:
                 pool.remove(dial.conn)
             else:
                 dial.keep_dialing(now)
+        self._send(pool, call, upstream, now)
+
+    def _send(self, pool: _OriginPool, call: UpstreamCall, upstream: UpstreamConnection, now: float) -> None:
+        """``call``, which does not wait, goes on ``upstream``."""
+        call.hold(pool.shares)
         upstream.assign(call, now)  # before the capacity is read, which it reduces
         pool.update(upstream)
         call.handler.call_placed(Placed(upstream.conn, call.reach, upstream.handshake_s), now)
