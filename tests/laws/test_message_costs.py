@@ -1,7 +1,8 @@
 """What one message costs on the hot paths, in bytecodes, so that it does not creep up unseen.
 
 Every limit and every law costs each message something. Together they may cost five in a hundred of what a message cost
-when there were none; those of clients without bytes began with these limits. The numbers hold for CPython 3.11; other versions count differently.
+when there were none; those of clients without bytes, and requests, began with these limits. The numbers hold for
+CPython 3.11; other versions count differently.
 """
 
 import sys
@@ -9,6 +10,7 @@ import sys
 import pytest
 from tests.rigs.compiled import COMPILED
 from tests.rigs.core_relay import CoreRelay
+from tests.rigs.core_request import Requests
 from tests.rigs.core_stream import ReviewedRig, Rig, chunk
 from tests.rigs.message_costs import MessageRelay, MessageStream
 from tests.rigs.meter import cost_of
@@ -78,3 +80,12 @@ def test_a_reviewed_chunk(per_read: int, measured: int) -> None:
     spent = cost_of(lambda: rig.run(read, ROUNDS)).bytecodes
     assert spent / ROUNDS / per_read <= 1.05 * measured
     assert rig.reviews == ROUNDS + 2
+
+
+def test_a_request_and_its_response() -> None:
+    """From the client's frame to the last message, on a kept connection: a feature that is off costs next to nothing."""
+    rig = Requests()
+    shown = [rig.request() for _ in range(30)]  # fills what is made once
+    assert min(shown) > 600  # the chunk and the end
+    spent = cost_of(lambda: [rig.request() for _ in range(ROUNDS)]).bytecodes
+    assert spent / ROUNDS <= 1.05 * 16_221

@@ -17,12 +17,12 @@ from aigw_sansio.secret import Secret
 from aigw_sansio.wires.websocket.frames import Role
 from aigw_sansio.wires.websocket.messages import WebSocketWire
 
-_UPGRADE = (
+UPGRADE = (
     b"GET /v1/local/default HTTP/1.1\r\nHost: gw\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
     b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
 )
-_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 def chunk(size: int = 200, chance: random.Random | None = None) -> bytes:
@@ -75,7 +75,7 @@ class Rig:
         )
         self.sent = 0  #: bytes to the client
         self.client = self.gateway.open_downstream("peer", None, 0.0)
-        self.gateway.receive_data(self.client, _UPGRADE, 0.0)
+        self.gateway.receive_data(self.client, UPGRADE, 0.0)
         self.upstreams: list[ConnId] = []
         self._wire = wire = WebSocketWire(Role.CLIENT, message_limit=1 << 20, mask_key=lambda: b"mask")
         for number in range(exchanges):
@@ -85,7 +85,7 @@ class Rig:
             conn = next(effect.conn for effect in self.gateway.effects() if isinstance(effect, Connect))
             self.gateway.connected(conn, None, 0.0)
             self.pull(conn)
-            self.gateway.receive_data(conn, _HEAD + (chunk() if opening is None else opening), 0.0)
+            self.gateway.receive_data(conn, HEAD + (chunk() if opening is None else opening), 0.0)
             self.upstreams.append(conn)
         self.pull(self.client)
         self.gateway.effects()
