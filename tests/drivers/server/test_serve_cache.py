@@ -1,5 +1,7 @@
 """A whole gateway keeps responses in its store, for clients over sockets and for those in its process."""
 
+from pathlib import Path
+
 import anyio
 import pytest
 
@@ -7,7 +9,7 @@ from aigw_drivers import LocalClient, ServerSettings, Settings, running
 from aigw_drivers.client import Client, ProviderError
 from aigw_drivers.client.caller import Caller
 from aigw_drivers.loopback import LoopbackProvider
-from aigw_sansio import Config, GatewaySettings, ProviderSettings
+from aigw_sansio import Config, GatewaySettings, ProviderSettings, Secret
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}], "stream": True}
 
@@ -70,3 +72,39 @@ def test_in_the_process() -> None:
                 assert first[2] == again[2]
 
     anyio.run(run)
+
+
+def test_gateways_with_one_store_share_responses(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with LoopbackProvider.start() as provider:
+            config = Config(
+                gateways={"local/default": GatewaySettings(cache_ttl=60)},
+                providers={"loopback": ProviderSettings(base_url=f"{provider.base_url}/v1")},
+            )
+            store = Secret(f"sqlite:{tmp_path}/store")
+            settings = Settings(config=config, server=ServerSettings(port=0), store=store)
+            async with (
+                running(settings) as one,
+                running(settings) as two,
+                Client(f"{one.url}/v1/local/default") as first,
+                Client(f"{two.url}/v1/local/default") as second,
+            ):
+                assert (await asked(first))[0] == "MISS"  # type: ignore[arg-type]
+                with anyio.fail_after(20):
+                    while (await asked(first))[0] == "MISS":  # type: ignore[arg-type]
+                        pass  # it is on its way to the store
+                assert (await asked(second))[0] == "HIT"  # type: ignore[arg-type]
+
+    anyio.run(run)
+
+
+def test_a_store_that_is_away_is_a_miss(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        config = Config(gateways={"local/default": GatewaySettings(cache_ttl=60)})
+        store = Secret(f"sqlite:{tmp_path}/no/such/folder/store")
+        settings = Settings(config=config, server=ServerSettings(port=0), store=store)
+        async with running(settings, loopback=True) as gateway, Client(f"{gateway.url}/v1/local/default") as client:
+            assert [(await asked(client))[0] for _ in range(2)] == ["MISS", "MISS"]  # type: ignore[arg-type]
+
+    anyio.run(run)
+    assert "responses are neither kept nor found" in caplog.text

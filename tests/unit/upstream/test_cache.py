@@ -6,10 +6,11 @@ from collections.abc import Callable
 import pytest
 from tests.rigs.cache_host import STREAM, WHOLE, CacheHost, create, messages, shown, status_of, usual
 
-from aigw_drivers.testing import Break, MockRequest, MockResponse, VirtualClient
+from aigw_drivers.testing import Break, MockRequest, MockResponse, VirtualClient, Wait
 from aigw_sansio.config import GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.effects import Admit, Admitted, Answer, Denied, FindKey, HeaderFields, Key, Question, Unavailable
 from aigw_sansio.events import AttemptConnected
+from aigw_sansio.quota_rules import QuotaRule
 from aigw_sansio.secret import Secret
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -437,3 +438,24 @@ def test_a_hit_counts_in_the_memory_of_its_client() -> None:
         (told,) = messages(client, create(client, CHAT))
         assert told["metadata"]["status"] == 429
         assert "request_bytes_per_connection" in told["response"]["error"][0]["message"]
+
+
+def test_what_needs_no_call_needs_no_room_in_the_quotas() -> None:
+    two_a_minute = QuotaRule(limit=2, window_s=60.0)
+    gateways = {"local/default": GatewaySettings(cache_ttl=60, coalesce=True, rate_limit=two_a_minute)}
+
+    def slowly(request: MockRequest) -> MockResponse:
+        return MockResponse(200, [Wait(1.0), json.dumps(WHOLE).encode()], {"content-type": "application/json"})
+
+    with CacheHost(slowly, gateways=gateways) as host:
+        client = host.connect()
+        names = [create(client, CHAT) for _ in range(5)]
+        host.advance(2.0)
+        names += [create(client, CHAT) for _ in range(5)]
+        assert [status_of(client, name) for name in names] == [MISS] + [HIT] * 9
+        create(client, {"model": "n"})
+        host.advance(2.0)
+        (refused,) = messages(client, create(client, {"model": "o"}))
+        assert (refused["metadata"]["status"], refused["metadata"]["cacheStatus"]) == (429, "MISS")
+        assert status_of(client, create(client, CHAT)) == HIT
+        assert len(host.asked) == 2
