@@ -85,3 +85,29 @@ def test_what_is_let_through_is_never_more_than_the_limit(gaps: list[tuple[float
         else:
             within = sum(amount for then, amount in passed if then // 60 == at // 60)
         assert within <= limit
+
+
+@pytest.mark.parametrize("sliding", [False, True])
+def test_what_is_remembered_goes_on_counting(*, sliding: bool) -> None:
+    window = Window(60, sliding=sliding)
+    for now in (120.0, 130.0):
+        rolled(window, now)
+        window.add(2, now)
+    again = Window(60, sliding=sliding)
+    assert again.restore(window.state(), 140.0) is False
+    assert rolled(again, 140.0) == 4
+    assert again.ends_in(140.0) == window.ends_in(140.0)
+    assert rolled(again, 180.0) == (2 if sliding else 0)
+    assert Window(60, sliding=sliding).restore([], 0.0) is False
+
+
+@pytest.mark.parametrize("sliding", [False, True])
+def test_what_is_remembered_of_later_counts_as_if_it_were_of_now(*, sliding: bool) -> None:
+    window = Window(60, sliding=sliding)
+    rolled(window, 10_000.0)
+    window.add(2, 10_000.0)
+    again = Window(60, sliding=sliding)
+    assert again.restore(window.state(), 120.0) is True
+    assert rolled(again, 120.0) == 2
+    assert again.ends_in(120.0) == 60.0
+    assert again.restore(again.state(), 120.0) is False

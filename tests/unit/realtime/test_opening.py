@@ -122,3 +122,14 @@ def test_a_drain_while_it_is_counted_refuses_it() -> None:
     host.answer(1, Counted())
     refused = [event for event in host.events if isinstance(event, UpgradeRefused)]
     assert [event.status for event in refused] == [503]
+
+
+def test_a_client_that_leaves_while_its_provider_is_dialled_frees_its_place() -> None:
+    rate = QuotaRule(limit=9, window_s=60, id="rate")
+    host = Host(GatewaySettings(ask=("count",), rate_limit=rate, concurrency=1))
+    link = host.client("openai?model=m")
+    host.answer(1, Counted())
+    host.end(link, End.RESET)
+    host.client("openai?model=m")
+    host.answer(2, Counted())
+    assert [event.status for event in host.events if isinstance(event, UpgradeRefused)] == [499]
