@@ -34,18 +34,25 @@ class Counters:
         """Add to all ``counters`` if all have room, else to none. ``now``: seconds that do not go back."""
         if len(self._windows) + len(counters) > self._most:
             self._sweep(now, unix_time)
-        windows = [self._window(counter) for counter in counters]
+        windows = [self._window(counter, now, unix_time) for counter in counters]
         return judge(counters, windows, now, unix_time)
 
-    def _window(self, counter: Counter) -> Window:
+    def _window(self, counter: Counter, now: float, unix_time: float) -> Window:
         name = counter.gateway, counter.rule, counter.value
         window = self._windows.get(name)
+        if window is None and len(self._windows) >= self._most and counter.value:
+            name = counter.gateway, counter.rule, "*"  # of all that come now
+            window = self._windows.get(name)
         if window is None:
-            if len(self._windows) >= self._most and counter.value:
-                name = counter.gateway, counter.rule, "*"  # of all that come now
-                window = self._windows.get(name)
-            if window is None:
-                window = self._windows[name] = Window(counter.interval_s, sliding=counter.sliding)
+            window = self._windows[name] = Window(counter.interval_s, sliding=counter.sliding)
+        elif not window.is_for(counter.interval_s, sliding=counter.sliding):
+            # New settings: what was counted counts on, as if it were of now.
+            window.roll(now, unix_time)
+            before, window = window, Window(counter.interval_s, sliding=counter.sliding)
+            window.roll(now, unix_time)
+            if before.used:
+                window.add(before.used, now)
+            self._windows[name] = window
         return window
 
     def _sweep(self, now: float, unix_time: float) -> None:

@@ -33,6 +33,10 @@ class Window:
         #: What has been counted.
         self.used = 0
 
+    def is_for(self, interval_s: float, *, sliding: bool) -> bool:
+        """Whether it is of this kind."""
+        return self._interval_s == interval_s and (self._entries is not None) is sliding
+
     def roll(self, now: float, unix_time: float) -> None:
         """It is ``now``, in seconds that do not go back, and ``unix_time`` on the wall."""
         entries = self._entries

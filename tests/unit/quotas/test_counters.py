@@ -74,3 +74,14 @@ def test_counters_that_have_run_out_make_room() -> None:
     assert len(counters) == 3
     assert counters.count([like(value="c")], 61.0, 61.0) == Counted()
     assert counters.count([like(value="c")], 61.0, 61.0).refused == 0  # its second one still counts
+
+
+@pytest.mark.parametrize("changes", [{"sliding": False}, {"interval_s": 30.0}])
+def test_new_settings_of_a_rule_hold_at_once_and_forget_nothing(changes: dict[str, object]) -> None:
+    counters = Counters()
+    assert [counters.count([ONE], 10.0, 10.0).refused for _ in range(3)] == [None, None, 0]
+    changed = like(**changes)
+    refused = counters.count([changed], 15.0, 15.0)
+    assert (refused.refused, refused.retry_after_s) == (0, 30.0 if "interval_s" in changes else 45.0)
+    assert counters.count([changed], 60.0, 60.0) == Counted()
+    assert len(counters) == 1
