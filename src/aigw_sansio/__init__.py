@@ -118,7 +118,6 @@ from .effects import (
     FetchMedia,
     FindKey,
     Flush,
-    HeaderFields,
     Hit,
     Keep,
     KeptResponse,
@@ -127,9 +126,11 @@ from .effects import (
     Message,
     Metrics,
     Miss,
+    Page,
     PauseReading,
     Question,
     ReadMetrics,
+    ReadPage,
     Refuse,
     ResumeReading,
     Sign,
@@ -185,7 +186,7 @@ from .providers.upgrade import UpgradeRequest, UpgradeTransform
 from .quota_rules import Count, Counted, Counter, QuotaRule, Selector
 from .recorder import Recorder, ReplayDiffers, replay
 from .review import Passage, Released, Review, Stopped
-from .secret import Secret
+from .secret import HeaderFields, Secret
 from .wires.tunnel import Tunnel
 
 #: The version of the package. A literal: the core may not ask ``importlib.metadata``.
@@ -263,6 +264,7 @@ __all__ = [
     "NativeProviderEvent",
     "NativeResponse",
     "NativeStarted",
+    "Page",
     "PartFailed",
     "Parts",
     "Passage",
@@ -276,6 +278,7 @@ __all__ = [
     "Question",
     "QuotaRule",
     "ReadMetrics",
+    "ReadPage",
     "Reader",
     "RealtimeReader",
     "RealtimeRoute",

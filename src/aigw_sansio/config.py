@@ -50,6 +50,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
     unusable_messages_in_a_row: int = 100
     tap_message_bytes: int = MIB  #: largest realtime message that the tap reads
     chunk_bytes: int = 16 * MIB  #: one SSE event, line or array element
+    record_payload_bytes: int = 64 * 1024  #: of each body, if a record is to have what was sent and received
     read_on_bytes: int = 64 * 1024  #: behind the end of a provider's stream, until its connection can be kept
     connections: int | None = None  #: of clients
     memory_bytes: int | None = None  #: all that is held for peers, in all buffers
@@ -160,8 +161,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named
     #: they are relayed unchanged.
     compression: Compression = "off"
     retry: Retry = Retry()
-    #: Whether exchanges and realtime sessions are recorded, and with what was sent and received, if the client does not
-    #: say. It goes into their last events (:class:`~.ids.RecordOptions`); the host keeps the records.
+    #: Whether there is a record, and with bodies, if the client does not say (:class:`~.ids.RecordOptions`).
     collect_logs: bool = True
     collect_log_payload: bool = False
     #: What the host is asked: "admit" whether a request may go (:class:`~.effects.Admit`), "find_key" for its key
@@ -287,13 +287,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
     providers: dict[str, ProviderSettings] = {}
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
-    #: Those of ``CLIENT_CLOCKS`` that a request may only shorten. The others are defaults.
-    ceilings: tuple[str, ...] = ()
+    ceilings: tuple[str, ...] = ()  #: those of ``CLIENT_CLOCKS`` that a request may only shorten; others are defaults
     hosts: tuple[str, ...] = ()  #: names under which clients reach the gateway, without a port
     trusted_proxies: tuple[str, ...] = ()  #: addresses and networks whose ``X-Forwarded-For`` is believed
-    #: How many connections the process can hold, of clients and to providers. ``None``: it is not known.
-    descriptors: int | None = None
+    descriptors: int | None = None  #: connections of all kinds that the process can hold; ``None``: it is not known
     emit_provider_events: bool = False
+    read_realtime: bool = False  #: realtime messages are read for their usage, though nobody is told of their events
+    tell_turns: bool = False  #: the host is told the begin, the end and the usage of realtime responses
+    traces: bool = False  #: each attempt is a span, whose ``traceparent`` its provider gets; else it gets the client's
+    metrics_token: Secret | None = None  #: which ``/metrics`` wants (:class:`~.effects.ReadMetrics`)
+    page: Literal["off", "loopback", "on"] = "off"  #: the operator's, perhaps for this machine (``ReadPage``)
+    page_token: Secret | None = None  #: which its events want
     #: The HTTP proxy to all providers, "http://USER:PASSWORD@HOST:PORT", and the hosts that are reached without it; so
     #: are those on this machine.
     proxy: Secret | None = None

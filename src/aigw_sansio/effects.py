@@ -20,7 +20,7 @@ from .ids import AskId, ConnId, MetadataValue
 from .origin import Proxy
 from .quota_rules import Count, Counted
 from .review import Released, Review, Stopped
-from .secret import Secret, without_content
+from .secret import HeaderFields, Secret, without_content
 
 _FIELD_NAME: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _FIELD_VALUE: Final = r"[ -~\t\x80-\xff]*"
@@ -135,22 +135,6 @@ class CloseMessages(msgspec.Struct, frozen=True):
 class Continue(msgspec.Struct, frozen=True, gc=False):
     """Work is left, because one call does only so much. Serve each ready socket once, then call ``proceed(now)`` (duty
     10 of a driver). It comes again if work is left after that."""
-
-
-class HeaderFields(msgspec.Struct, frozen=True):
-    """The header fields of a request, in the order sent; their names are in lower case. Some are secrets, so ``repr``
-    shows names only."""
-
-    items: tuple[tuple[str, str], ...] = ()
-
-    def get(self, name: str) -> str | None:
-        """The value of the field ``name`` (lower case); several are joined, as RFC 9110 section 5.3 and, for cookies,
-        RFC 9113 section 8.2.3 say. ``None`` if there is none."""
-        values = [value for other, value in self.items if other == name]
-        return ("; " if name == "cookie" else ", ").join(values) if values else None
-
-    def __repr__(self) -> str:
-        return f"HeaderFields({', '.join(name for name, _ in self.items)})"
 
 
 class Authenticate(msgspec.Struct, frozen=True):
@@ -299,6 +283,22 @@ class Metrics(msgspec.Struct, frozen=True):
     content_type: str = "text/plain; version=0.0.4; charset=utf-8"
 
 
+class ReadPage(msgspec.Struct, frozen=True):
+    """What is at ``name`` of the operator's page, its address below ``/page/``? Answered by :class:`Page`; default:
+    nothing (404). The page itself has an empty ``name``; ``events``, asked each second, is what it shows, as JSON."""
+
+    name: str
+
+
+class Page(msgspec.Struct, frozen=True):
+    """The answer to :class:`ReadPage`: a body and its media type."""
+
+    body: bytes
+    content_type: str
+
+    __repr__ = without_content
+
+
 class Sign(msgspec.Struct, frozen=True):
     """What is the signature of ``message`` by RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3)? Answered by
     :class:`Signed`; default: none, and the call that needs it fails.
@@ -393,9 +393,11 @@ class Unavailable(msgspec.Struct, frozen=True):
     """The host cannot answer, whatever the question: the core takes the question's default."""
 
 
-Question: TypeAlias = Authenticate | Admit | FindKey | Count | ReadMetrics | Sign | FetchMedia | LookUp | Review
+Question: TypeAlias = (
+    Authenticate | Admit | FindKey | Count | ReadMetrics | ReadPage | Sign | FetchMedia | LookUp | Review
+)
 Answer: TypeAlias = (
-    Authenticated | Admitted | Denied | Key | Counted | Metrics | Signed | FetchedMedia | Hit | Miss | Released
+    Authenticated | Admitted | Denied | Key | Counted | Metrics | Page | Signed | FetchedMedia | Hit | Miss | Released
     | Stopped | Unavailable
 )  # fmt: skip
 
@@ -406,6 +408,7 @@ ANSWER_TYPES: dict[type[Question], tuple[type[Answer], ...]] = {
     FindKey: (Key,),
     Count: (Counted,),
     ReadMetrics: (Metrics,),
+    ReadPage: (Page,),
     Sign: (Signed,),
     FetchMedia: (FetchedMedia,),
     LookUp: (Hit, Miss),

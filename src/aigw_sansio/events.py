@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from .faults import Fault, Side
-from .ids import ConnId, RecordFields
+from .ids import ConnId, Payload, RecordFields
 
 # Provider events
 
@@ -245,10 +245,10 @@ class SessionEnded(RecordFields, frozen=True, tag_field="type", tag="session.end
     none); ``phase`` names the state that it was in. Bytes and messages count payload in each direction: received from
     the client, sent to the client. Of a realtime session they count what was delivered: that the transport of the
     provider, or of the client, took before its end. So its provider's side has the same numbers, and the record comes
-    when no more can be delivered. ``usage`` is what its provider reported, if the host listens
-    (``Config.emit_provider_events``).
+    when no more can be delivered. ``usage`` is what its provider reported, if its messages are
+    read (``Config.emit_provider_events`` or ``read_realtime``).
 
-    ``first_byte_s`` counts from the upgrade to the provider's 101, ``first_content_s`` from there, if the host listens.
+    ``first_byte_s`` counts from the upgrade to the provider's 101, ``first_content_s`` from there, if they are read.
     """
 
     session: int
@@ -385,8 +385,8 @@ class ExchangeEnded(RecordFields, frozen=True, tag_field="type", tag="exchange.e
     ended it, ``fault`` why, if it failed.
 
     ``first_byte_s`` is the time to the last attempt's head, ``first_content_s`` to what the client is first shown.
-    ``request_bytes`` and ``request_type`` are of the last step's body, ``content_type`` of the last response.
-    ``cached``: it made no call of its own.
+    ``request_bytes`` and ``request_type`` are of the last step's body, ``content_type`` of the last response;
+    ``payload`` has both bodies, if ``record`` wants them. ``cached``: it made no call of its own.
     """
 
     session: int
@@ -406,6 +406,7 @@ class ExchangeEnded(RecordFields, frozen=True, tag_field="type", tag="exchange.e
     request_type: str | None = None
     content_type: str | None = None
     cached: bool = False
+    payload: Payload | None = None
 
 
 class PartFailed(msgspec.Struct, frozen=True, tag_field="type", tag="part.failed"):

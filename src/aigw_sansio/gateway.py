@@ -401,16 +401,17 @@ class Gateway(LocalInputs[NativeItem]):
         return not self._sessions and not self._relays
 
     def snapshot(self) -> dict[str, int]:
-        """Numbers of live objects, for tests and metrics."""
+        """Numbers of live objects, and bytes of memory, for tests and metrics. It looks at every connection."""
         return {
             "connections": self._open_connections(),
             "sessions": len(self._sessions) + len(self._relays),
             "exchanges": sum(session.running for session in self._sessions),
-            "waiting_calls": self._pool.waiting,
+            **self._pool.counts(),
             "timers": self._services.timers.armed,
             "postponed": self._turns.waiting,
             "asks": self._services.unanswered,
             "send_buffer_bytes": sum(connection.outstanding for connection in self._connections.values()),
+            "held_bytes": self._census.total(),
         }
 
     # -- SessionHost --------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from typing import Final, Literal, NewType, TypeAlias
 
 import msgspec
 
+from .secret import without_content
+
 #: One connection of a gateway.
 ConnId = NewType("ConnId", int)
 
@@ -44,6 +46,23 @@ class RecordOptions(msgspec.Struct, frozen=True, kw_only=True):
     collect_payload: bool = False
     metadata: dict[str, MetadataValue] = {}
     custom_cost: CustomCost | None = None
+
+    @property
+    def keeps_payload(self) -> bool:
+        """Whether what is sent and received is kept."""
+        return self.collect and self.collect_payload
+
+
+class Payload(msgspec.Struct, frozen=True, kw_only=True):
+    """What was sent to a provider and received from it: the beginning of both bodies, as text, without the gateway's
+    keys. The chunks of a stream are lines. ``None``: it is no text, or there was none."""
+
+    request: str | None
+    request_complete: bool
+    response: str | None
+    response_complete: bool
+
+    __repr__ = without_content
 
 
 #: Nothing is said: it is recorded, without what was sent and received.

@@ -26,6 +26,22 @@ def _size(value: object) -> str:
     return repr(value)
 
 
+class HeaderFields(msgspec.Struct, frozen=True):
+    """The header fields of a request, in the order sent; their names are in lower case. Some are secrets, so ``repr``
+    shows names only."""
+
+    items: tuple[tuple[str, str], ...] = ()
+
+    def get(self, name: str) -> str | None:
+        """The value of the field ``name`` (lower case); several are joined, as RFC 9110 section 5.3 and, for cookies,
+        RFC 9113 section 8.2.3 say. ``None`` if there is none."""
+        values = [value for other, value in self.items if other == name]
+        return ("; " if name == "cookie" else ", ").join(values) if values else None
+
+    def __repr__(self) -> str:
+        return f"HeaderFields({', '.join(name for name, _ in self.items)})"
+
+
 class Secret:
     """A key or token. ``repr`` and ``str`` hide it, so no log, error text or event can show it by accident."""
 

@@ -25,7 +25,7 @@ CORE_EXPORTS = {
     "Gateway", "Engine", "MessageEngine", "READ_SIZE", "Config", "Limits", "Timeouts", "Retry", "GatewaySettings", "ProviderSettings", "QuotaRule", "Selector", "Secret", "ConfigError", "SettingError",
     # effects, questions and answers
     "Connect", "ConnectionRefused", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Continue", "Accept", "Refuse", "CloseMessages", "Message", "Effect", "Tls", "Question", "Answer",
-    "Authenticate", "Authenticated", "Allowance", "HeaderFields", "Admit", "Admitted", "Denied", "FindKey", "Key", "Proxy", "Tunnel", "Count", "Counter", "Counted", "ReadMetrics", "Metrics", "Sign", "Signed", "FetchMedia", "FetchedMedia", "LookUp", "Hit", "Miss", "Keep", "KeptResponse", "Review", "Passage", "Released", "Stopped", "Unavailable",
+    "Authenticate", "Authenticated", "Allowance", "HeaderFields", "Admit", "Admitted", "Denied", "FindKey", "Key", "Proxy", "Tunnel", "Count", "Counter", "Counted", "ReadMetrics", "Metrics", "ReadPage", "Page", "Sign", "Signed", "FetchMedia", "FetchedMedia", "LookUp", "Hit", "Miss", "Keep", "KeptResponse", "Review", "Passage", "Released", "Stopped", "Unavailable",
     # lifecycle events
     "Event", "LifecycleEvent", "SessionOpened", "SessionEnded", "UpgradeRefused", "RequestAdmitted", "RequestDenied", "AttemptStarted",
     "AttemptConnected", "AttemptFirstByte", "AttemptEnded", "ExchangeEnded", "ProviderEventRead", "RecordOptions", "CustomCost",
@@ -86,6 +86,10 @@ INNER_MODULES = {
     "server.embedded": {"providers.known_hosts"},
     "server.serve": {"providers.known_hosts"},
     "server.concerns": {"providers.auth", "quoting"},  # which names say that a value is a key; how places are written
+    "server.observe.otlp": {"checks"},
+    "server.observe.places": {"checks"},
+    "server.observe.queries": {"quoting"},
+    "server.observe.telemetry": {"providers.trace_context"},
     "server.settings": {
         "checks",
         "config",

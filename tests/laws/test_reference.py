@@ -93,14 +93,20 @@ def test_defaults_are_those_of_the_code(cls: type[Limits | Timeouts]) -> None:
 
 @pytest.mark.parametrize(
     ("head", "first"),
-    [("server", "[server]"), ('gateways."a/g"', '[gateways."A/G"]'), ("providers.openai", "[providers.SLUG]")],
+    [
+        ("server", "[server]"),
+        ('gateways."a/g"', '[gateways."A/G"]'),
+        ("providers.openai", "[providers.SLUG]"),
+        ("records", "[records]"),
+        ("otel", "[otel]"),
+    ],
 )
 def test_every_key_is_named(head: str, first: str) -> None:
     """The error about an unknown key lists all that there are."""
     rows = table(SETTINGS, "Table")
     start = next(index for index, row in enumerate(rows) if row[0] == f"`{first}`")
     more = [index for index, row in enumerate(rows) if row[0] and index > start]
-    named = quoted(" ".join(row[1] for row in rows[start : more[0]]))
+    named = quoted(" ".join(row[1] for row in rows[start : more[0] if more else None]))
     without_effect = quoted(SETTINGS.partition("Some keys are accepted but do nothing")[2].partition("\n\n")[0])
     with pytest.raises(SettingsError) as caught:
         read_settings(f"[{head}]\nno_such_key = 1\n".encode(), file="f", environ={})

@@ -1,4 +1,4 @@
-"""The command line: ``aigw serve``, ``demo``, ``send``, ``call``, ``check``, ``keys``, ``read`` and ``translate``.
+"""Commands: ``aigw serve``, ``demo``, ``send``, ``call``, ``check``, ``keys``, ``logs``, ``read``, ``translate``.
 
 Decides: options, output and exit status. Must not know: any protocol.
 """
@@ -39,6 +39,7 @@ from .demo.realtime_view import realtime_summary, realtime_view_for
 from .demo.universal import demonstrate
 from .demo.universal_view import summary, view_for
 from .keys import KeyRefused, list_keys, put_key
+from .logs import logs
 from .loops import run
 from .output import Output
 from .question import body_of, headers_of
@@ -146,6 +147,7 @@ def serve(
     """Serve until SIGINT or SIGTERM; then let running requests finish."""
     console = Output()
     settings = _settings(config, console)
+    console.stderr = "stdout" in settings.records.to  # records alone are there
     given = {"host": host, "port": port, "workers": workers}
     changes = {name: value for name, value in given.items() if value is not None}
     settings = msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, **changes))
@@ -415,6 +417,9 @@ def translate(
     output.write_line(text.decode())
     if refused:
         raise typer.Exit(3)
+
+
+app.command()(logs)
 
 
 def main() -> None:

@@ -35,19 +35,37 @@ def is_local(host: str) -> bool:
 
 
 def errors(settings: Settings) -> list[str]:
-    """Why the server must not start: gateways on a public address about whose clients nothing was decided, or a store
-    whose client is not installed."""
-    host = settings.server.host
-    found = []
+    """Why the server must not start: on a public address nothing was decided about who may use it; or a library is
+    missing."""
+    server = settings.server
+    missing = []
     if is_redis(settings.store.reveal()) and find_spec("coredis") is None:
-        found.append("store.url needs coredis: pip install aigw[redis]")
-    if is_local(host):
-        return found
-    return found + [
-        f"server.host is no loopback address, and gateways.{key_text(name)} does not say who may use it: write "
-        f"authentication = true, or authentication = false if everybody may, under [gateways.{key_text(name)}]"
-        for name in settings.undecided
+        missing.append("store.url needs coredis: pip install aigw[redis]")
+    if server.metrics and find_spec("prometheus_client") is None:
+        missing.append("server.metrics needs the extra `metrics`: pip install 'aigw[metrics]'")
+    if settings.otel.endpoint is not None and find_spec("opentelemetry.exporter.otlp.proto.http") is None:
+        missing.append("[otel] needs the extra `otel`: pip install 'aigw[otel]'")
+    if "otel" in settings.records.to and settings.otel.endpoint is None:
+        missing.append("records.to has 'otel': write endpoint under [otel]")
+    if is_local(server.host):
+        return missing
+    open_pages = [
+        f"server.host is no loopback address, and server.{name} is on: write server.{name}_token, or {name} = {off}"
+        for name, on, token, off in (
+            ("metrics", server.metrics, server.metrics_token, "false"),
+            ("page", server.page == "on", server.page_token, '"loopback"'),
+        )
+        if on and token is None
     ]
+    return (
+        missing
+        + open_pages
+        + [
+            f"server.host is no loopback address, and gateways.{key_text(name)} does not say who may use it: write "
+            f"authentication = true, or authentication = false if everybody may, under [gateways.{key_text(name)}]"
+            for name in settings.undecided
+        ]
+    )
 
 
 def warnings(settings: Settings, *, file_mode: int | None = None) -> list[str]:
@@ -64,6 +82,10 @@ def warnings(settings: Settings, *, file_mode: int | None = None) -> list[str]:
         found.append(f"store.url is {MEMORY}, so each worker counts the quotas of {', '.join(counts)} for itself")
     for name, gateway in config.gateways.items():
         found += _of_gateway(f"gateways.{key_text(name)}", gateway, config.providers, public=public)
+    for name in ("metrics_token", "page_token"):
+        token = getattr(server, name)
+        if token is not None and len(token.reveal()) < SHORT_TOKEN:
+            found.append(f"server.{name} has fewer than {SHORT_TOKEN} characters: it can be guessed")
     for slug, own in config.providers.items():
         found += _of_provider(f"providers.{key_text(slug)}", own)
     if file_mode is not None and (file_mode & 0o022 or (file_mode & 0o044 and settings.holds_secrets)):

@@ -30,6 +30,7 @@ from ..loopback import LoopbackProvider
 from ..stores.opening import MEMORY, open_store
 from .descriptors import handshakes_for, with_descriptors
 from .memory import with_memory
+from .observe.observed import observed, with_observation
 from .response_cache import ResponseCache, with_cache
 from .security_log import SecurityLog
 from .settings import ServerSettings, Settings, require_unchanged
@@ -46,6 +47,8 @@ DriverName: TypeAlias = Literal["anyio", "protocol"]
 _OF_SOCKETS: Final = ("host", "port")
 #: Settings of a server that speaks TLS, and goes on to.
 _OF_TLS: Final = ("tls_certificate", "tls_key")
+#: Settings of a server that may always change.
+_TOKENS: Final = ("metrics_token", "page_token")
 
 
 class Running:
@@ -83,8 +86,8 @@ class Running:
         :meth:`aigw_sansio.Gateway.reconfigure`. Certificates are read anew, from the same files or from others.
 
         Raises :class:`aigw_sansio.ConfigError` for what is wrong, and for what cannot change while it runs: its
-        address, its workers, and whether it speaks TLS; ``OSError`` for a certificate that cannot be used. Then all is
-        as it was.
+        address, its workers, whether it speaks TLS, whether it shows metrics and the page, and where records go;
+        ``OSError`` for a certificate that cannot be used. Then all is as it was.
         """
         self.driver.call(self._take, settings)
 
@@ -94,10 +97,12 @@ class Running:
 
     def _take(self, settings: Settings, now: float) -> None:
         server = settings.server
-        but = {*(_OF_SOCKETS if self._own_sockets else ())}
+        but = {*_TOKENS, *(_OF_SOCKETS if self._own_sockets else ())}
         if self._context is not None and server.tls_certificate is not None:
             but.update(_OF_TLS)
-        require_unchanged(self.settings.server, server, but=but)
+        require_unchanged(self.settings.server, server, "server", but=but)
+        require_unchanged(self.settings.records, settings.records, "records")
+        require_unchanged(self.settings.otel, settings.otel, "otel")
         if settings.store != self.settings.store:
             why = "cannot change while the gateway runs; allowed is what it began with"
             raise ConfigError("settings", [SettingError(("store",), why)])
@@ -156,14 +161,14 @@ async def running(
 
     ``driver`` is ``"anyio"`` or ``"protocol"``. Questions go to ``answer`` first; :mod:`.signatures` makes the
     signatures that it does not give. But for responses that are kept: they are in the settings' store
-    (:mod:`.response_cache`). ``on_event`` is called with each event; refusals and limits are logged
-    (:mod:`.security_log`). ``loopback`` adds the built-in provider, under the slug ``loopback``. ``sockets`` are
-    listening sockets that others bound, TCP or Unix; they take the place of the settings' ``host`` and ``port``,
-    and are closed at the end. Quotas are counted in the settings' store. ``wrap(gateway)`` is the engine that is
-    driven in place of the gateway: for tests, :meth:`aigw_drivers.testing.MockProvider.over`. ``parts``: the host's
-    own providers, readers, framings and transforms. Raises ``OSError`` if it cannot listen, ``ValueError`` if one
-    of ``sockets`` does not or the store's client is not installed, and ``RuntimeError`` if ``driver`` is
-    ``"protocol"`` on trio.
+    (:mod:`.response_cache`), where quotas are counted too. ``on_event`` is called with each event; refusals and limits
+    are logged (:mod:`.security_log`), and records go where the settings say. ``loopback`` adds the built-in provider,
+    under the slug ``loopback``. ``sockets`` are listening sockets that others bound, TCP or Unix; they take the place
+    of the settings' ``host`` and ``port``, and are closed at the end. ``wrap(gateway)`` is the engine that is driven in
+    place of the gateway: for tests, :meth:`aigw_drivers.testing.MockProvider.over`. ``parts``: the host's own
+    providers, readers, framings and transforms. Raises ``OSError`` if it cannot listen or a place for records cannot be
+    used, ``ValueError`` if one of ``sockets`` does not listen or the store's client is not installed, ``ImportError``
+    for another library, and ``RuntimeError`` if ``driver`` is ``"protocol"`` on trio.
     """
     if driver == "protocol":
         require_asyncio()
@@ -185,15 +190,17 @@ async def running(
         answer = with_store(store, answer, shared=url != MEMORY)
         parts = with_translation(parts)
         config = _completed(own, settings)
+        listening = await stack.enter_async_context(observed(server, settings.records, settings.otel, on_event, answer))
         gateway = Gateway(config, urandom(32), time.time() - time.monotonic(), parts)
+        listening.watch(gateway.snapshot)
         kind = ProtocolDriver if driver == "protocol" else AnyioDriver
         handshakes = handshakes_for(config.limits.connections)
         cache = ResponseCache(store)
         runner = kind(
             gateway if wrap is None else wrap(gateway),
-            answer=with_cache(cache, with_signatures(answer)),
+            answer=with_cache(cache, with_signatures(listening.answer)),
             keep=cache.keep,
-            on_event=SecurityLog(on_event),
+            on_event=SecurityLog(listening.told),
             handshakes=handshakes,
             known_hosts=known_hosts(config, parts.rows),
         )
@@ -227,6 +234,7 @@ def _completed(own: Mapping[str, ProviderSettings], settings: Settings) -> Confi
     config = with_memory(with_descriptors(settings.config), settings.server.workers or 1)
     if settings.store.reveal() != MEMORY:
         config = counted_elsewhere(config)
+    config = with_observation(config, settings.server, settings.records, settings.otel)
     return msgspec.structs.replace(config, providers={**config.providers, **own}) if own else config
 
 

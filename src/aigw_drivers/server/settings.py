@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Collection, Mapping
 from os import PathLike, fspath
 from os.path import dirname, isfile, join
-from typing import Final, TypeAlias, TypeVar, get_type_hints
+from typing import Final, Literal, TypeAlias, TypeVar, get_type_hints
 
 import msgspec
 
@@ -26,8 +26,12 @@ from aigw_sansio.providers.setting_checks import check_config
 from aigw_sansio.quoting import Place, key_text, place_text
 
 from ..stores.opening import MEMORY, SQLITE, STORE_URL, STORES
+from .observe.otlp import OtelSettings, read_otel
+from .observe.places import RecordSettings, read_records
 from .quota_values import RATE_KEYS, QuotaReader
-from .toml_values import EnvironmentText, Table, kind_of, toml_text
+from .toml_values import EnvironmentText, Table, kind_of
+
+_VISIBLE: Final = "[!-~]+"
 
 _IsFile: TypeAlias = Callable[[str], bool]
 
@@ -52,19 +56,26 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     tls_certificate: str | None = None
     tls_key: str | None = None
     workers: int | None = None  #: worker processes of ``aigw serve``; ``None``: it serves by itself
+    metrics: bool = False  #: ``/metrics``; it needs the extra ``metrics``
+    metrics_token: Secret | None = None  #: which ``/metrics`` wants
+    #: The operator's page: for clients on this machine, for all, or for none.
+    page: Literal["loopback", "on", "off"] = "loopback"
+    page_token: Secret | None = None  #: which the page's events want
 
     def __post_init__(self) -> None:
         check = Check(self, "server")
         check.ranges({"port": (0, 65535), "workers": (1, MAX_WORKERS)})
+        for name in ("metrics_token", "page_token"):
+            check.form(name, _VISIBLE, "is not usable; allowed is printable ASCII without blanks")
         if check.good("tls_key") and self.tls_certificate is None:
             check.error(("tls_key",), "needs server.tls_certificate beside it")
         check.done()
 
 
-def require_unchanged(before: ServerSettings, after: ServerSettings, *, but: Collection[str]) -> None:
-    """Raise :class:`aigw_sansio.ConfigError` if a server that runs as ``before`` says cannot become as ``after`` says.
-    ``but``: what does not count."""
-    check = Check(after, "server")
+def require_unchanged(before: msgspec.Struct, after: msgspec.Struct, table: str, *, but: Collection[str] = ()) -> None:
+    """Raise :class:`aigw_sansio.ConfigError` if a server that runs as ``before`` says cannot become as ``after`` says:
+    both are the ``table`` of its settings. ``but``: what does not count."""
+    check = Check(after, table)
     for name in after.__struct_fields__:
         if name not in but and getattr(after, name) != getattr(before, name):
             check.error((name,), "cannot change while the server runs; allowed is what it began with")
@@ -77,6 +88,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     config: Config = Config()
     server: ServerSettings = ServerSettings()
     store: Secret = Secret("memory:")  #: a URL; it may hold a password
+    records: RecordSettings = RecordSettings()
+    otel: OtelSettings = OtelSettings()
     #: Gateways for which the file does not say whether clients need a token.
     undecided: tuple[str, ...] = ("local/default",)
     #: Keys or tokens stand in the file itself, and not in the environment.
@@ -130,27 +143,27 @@ def read_settings(
 _Numbers = TypeVar("_Numbers", Limits, Timeouts, Retry)
 _Settings = TypeVar("_Settings", bound=msgspec.Struct)
 
-#: Keys that are known but not supported yet, each with the only allowed value: the one that turns it off.
-_NOT_SUPPORTED: Final[dict[str, object]] = {
-    "collect_logs": False,
-}
 _RETRY_KEYS: Final = {"retry_max_attempts": "max_attempts", "retry_delay": "delay_ms", "retry_backoff": "backoff"}
 _REVIEW_KEYS: Final = ("review_chunks", "review_bytes", "review_wait_ms")
 _GATEWAY_KEYS: Final = (
     "authentication", "tokens", "origins", "query_token", "providers", "endpoints", "methods", "byok_only", "ask",
-    "fetch_media", "compression", "cache_ttl", "coalesce", "concurrency", "spend_limits", "fail_open", "custom_cost",
-    *RATE_KEYS, *_RETRY_KEYS, *_REVIEW_KEYS, *_NOT_SUPPORTED,
+    "fetch_media", "compression", "collect_logs", "collect_log_payload", "cache_ttl", "coalesce", "concurrency",
+    "spend_limits", "fail_open", "custom_cost",
+    *RATE_KEYS, *_RETRY_KEYS, *_REVIEW_KEYS,
 )  # fmt: skip
 _GATEWAY_FLAGS: Final = (
     "authentication", "query_token", "byok_only", "fetch_media", "coalesce", "fail_open", "custom_cost",
+    "collect_logs", "collect_log_payload",
 )  # fmt: skip
 _PROVIDER_KEYS: Final = (
     "base_url", "realtime_url", "api_key", "headers", "origin", "key_in", "subprotocols", "methods",
     "models", "prices", "http2", "ca_file", "proxy",
 )  # fmt: skip
-_SERVER_KEYS: Final = ("host", "port", "tls_certificate", "tls_key", "workers")
+_SERVER_KEYS: Final = (
+    "host", "port", "tls_certificate", "tls_key", "workers", "metrics", "metrics_token", "page", "page_token",
+)  # fmt: skip
 _SERVER_LISTS: Final = ("hosts", "trusted_proxies")
-_TABLES: Final = ("server", "gateways", "providers", "limits", "timeouts", "store")
+_TABLES: Final = ("server", "gateways", "providers", "limits", "timeouts", "store", "records", "otel")
 _HTTP2: Final[dict[object, str]] = {True: "on", False: "off", "auto": "auto"}
 #: Tables and keys that the file names otherwise than the core's classes.
 _RENAMED: Final = {
@@ -211,10 +224,14 @@ class _Reader(QuotaReader):
         if url.startswith(SQLITE) and len(url) > len(SQLITE):
             url = SQLITE + join(dirname(self.file), url.removeprefix(SQLITE))
         settings = self.built("", Settings, store=Secret(str(url)))
+        otel, otel_secrets = read_otel(self, document, self.built)
+        self.holds_secrets |= otel_secrets
         return msgspec.structs.replace(
             settings,
             config=config,
             server=self.server(server),
+            records=read_records(self, document, self.built),
+            otel=otel,
             undecided=tuple(undecided) if tables else settings.undecided,
             holds_secrets=self.holds_secrets,
         )
@@ -248,9 +265,30 @@ class _Reader(QuotaReader):
         for name in ("tls_certificate", "tls_key"):
             if name in table and (path := self.path(f"server.{name}", table[name])) is not None:
                 found[name] = path
+        for name in ("metrics_token", "page_token"):
+            if name in table and (token := self.string(f"server.{name}", table[name])) is not None:
+                self.holds_secrets |= not isinstance(token, EnvironmentText)
+                found[name] = Secret(str(token))
+        if "metrics" in table and (metrics := self.boolean("server.metrics", table["metrics"])) is not None:
+            found["metrics"] = metrics
+        if "page" in table and (page := self.page(table["page"])) is not None:
+            found["page"] = page
         if "tls_certificate" in table and "tls_certificate" not in found:
             found.pop("tls_key", None)  # told already
         return self.built("server", ServerSettings, **found)
+
+    def page(self, value: object) -> str | None:
+        """The value of ``page``; ``None`` after an error."""
+        found = self.from_environment("server.page", value)
+        if isinstance(found, EnvironmentText):
+            found = {"true": True, "false": False}.get(found, found)
+        if isinstance(found, bool):
+            return "on" if found else "off"
+        if found == "loopback":
+            return "loopback"
+        if found is not None:
+            self.error("server.page", "has a bad value; allowed are 'loopback', true and false")
+        return None
 
     def gateway(self, where: str, table: Table, providers: Mapping[str, ProviderSettings]) -> GatewaySettings:
         self.known(where, table, _GATEWAY_KEYS)
@@ -276,9 +314,6 @@ class _Reader(QuotaReader):
         if tokens is not None:
             self.holds_secrets |= any(not isinstance(token, EnvironmentText) for token in tokens)
             found["tokens"] = [Secret(str(token)) for token in tokens]  # not as a class of the environment's own
-        for key, neutral in _NOT_SUPPORTED.items():
-            if key in table and (table[key] != neutral or type(table[key]) is not type(neutral)):
-                self.error(f"{where}.{key}", f"is not supported by this version; allowed is {toml_text(neutral)}")
         if set(RATE_KEYS) & table.keys() and (rate := self.rate_limit(where, table)) is not None:
             found["rate_limit"] = rate
         if "concurrency" in table:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import msgspec
 
 from ..config import Config, GatewaySettings
-from ..effects import Allowance, Answer, Authenticate, Authenticated, HeaderFields, Metrics, ReadMetrics
+from ..effects import Allowance, Answer, Authenticate, Authenticated
 from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side, success_envelope
 from ..ids import AskId
@@ -19,16 +19,16 @@ from ..providers.registry import NO_ROWS
 from ..providers.row import Provider
 from ..providers.subprotocols import NO_MORE, Offer, plain_items, read_offer
 from ..quoting import quoted
-from ..secret import Secret, without_content
+from ..secret import HeaderFields, Secret, without_content
 from ..wires.heads import header_values
 from ..wires.http import Headers
 from ..wires.websocket.handshake import Extension, NotUpgrade, Offers, WrongVersion
 from .addresses import ClientAddresses
 from .gateway_tokens import bearer_token, known_token
+from .operator_pages import OperatorPages
 from .origins import (
     Host,
     WebOrigin,
-    is_own_origin,
     read_host,
     read_origin,
     refuse_foreign_page,
@@ -41,6 +41,7 @@ from .routes import (
     HealthResource,
     MetricsResource,
     NoResource,
+    PageResource,
     ReadinessResource,
     RealtimeResource,
     UniversalResource,
@@ -105,9 +106,9 @@ class SessionHost(Protocol):
 
 
 class Admission:
-    """Decides about requests. Implements ``RequestHandler``."""
+    """Decides about requests. Implements ``RequestHandler`` and ``PageHost``."""
 
-    __slots__ = ("_addresses", "_guard", "_host", "_hosts", "_rows", "_services", "_some_authentication")
+    __slots__ = ("_addresses", "_guard", "_host", "_hosts", "_pages", "_rows", "_services", "_some_authentication")
 
     def __init__(
         self,
@@ -122,12 +123,14 @@ class Admission:
         self._host = host
         self._addresses = addresses
         self._guard = TokenGuard(services)
+        self._pages = OperatorPages(services, self)
         self.reconfigured()
 
     def reconfigured(self) -> None:
         """The settings have changed."""
         config = self._services.config
         self._hosts = frozenset(name.lower() for name in config.hosts)
+        self._pages.reconfigured()
         self._some_authentication = any(gateway.authentication for gateway in config.gateways.values())
 
     def request_arrived(self, request: ClientRequest, responder: Responder, now: float) -> PendingRequest | None:
@@ -136,7 +139,7 @@ class Admission:
         match resource:
             case NoResource():
                 return self._refuse(request, responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)
-            case HealthResource() | ReadinessResource() | MetricsResource():
+            case HealthResource() | ReadinessResource() | MetricsResource() | PageResource():
                 return self._respond_plainly(resource, request, responder, now)
         offers = request.websocket
         if isinstance(offers, NotUpgrade):
@@ -193,7 +196,7 @@ class Admission:
         if request.principal is not None:
             return self._let_in(msgspec.structs.replace(admitted, let_in_by="host"), host, origin, responder, now)
         if settings.authentication and any(other != token for other in shown):
-            return self._refuse_token(request, responder, "there are two different tokens in one place", now)
+            return self.refuse_token(request, responder, "there are two different tokens in one place", now)
         # Safety: without authentication, or with a token of the settings, the host is not asked.
         if not settings.authentication:
             return self._let_in(admitted, host, origin, responder, now)
@@ -231,38 +234,33 @@ class Admission:
 
     def _respond_plainly(
         self,
-        resource: HealthResource | ReadinessResource | MetricsResource,
+        resource: HealthResource | ReadinessResource | MetricsResource | PageResource,
         request: ClientRequest,
         responder: Responder,
         now: float,
     ) -> PendingRequest | None:
+        if isinstance(resource, MetricsResource | PageResource):
+            return self._pages.request_arrived(resource, request, responder, now)
         if request.method not in (b"GET", b"HEAD"):
             return self._refuse(request, responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)
-        if isinstance(resource, MetricsResource):
-            fault = self._refuse_page(request)
-            if fault is not None:
-                return self._refuse(request, responder, fault, now)
-            return _PendingMetrics(self, request, responder, now)
         if isinstance(resource, ReadinessResource) and self._host.draining:
             fault = _going_away("the gateway is going away")
             return self._refuse(request, responder, fault, now)
         responder.refuse(200, [JSON], success_envelope(), now)
         return None
 
-    def _refuse_page(self, request: ClientRequest) -> Fault | None:
-        """Why a page for people and programs of the operator is not served to this request."""
-        origin = read_origin(request.headers)
-        host = read_host(request)
-        if isinstance(origin, Fault):
-            return origin
-        if isinstance(host, Fault):
-            return host
-        foreign = refuse_host(host, request.local, self._hosts)
-        if foreign is None and origin is not None and not is_own_origin(origin, host, request.local, self._hosts):
-            return _fault(FaultKind.ORIGIN_NOT_ALLOWED, "this is not for pages of other origins")
-        return foreign
+    # -- PageHost -----------------------------------------------------------------------------------------------
 
-    def _refuse_token(
+    @property
+    def draining(self) -> bool:
+        return self._host.draining
+
+    def refuse(self, request: ClientRequest, responder: Responder, fault: Fault, now: float) -> PendingRequest | None:
+        if fault.kind is FaultKind.NOT_FOUND:
+            fault = _fault(FaultKind.NOT_FOUND, _PATHS)
+        return self._refuse(request, responder, fault, now)
+
+    def refuse_token(
         self, request: ClientRequest, responder: Responder, detail: str, now: float
     ) -> PendingRequest | None:
         """Refuse a wrong token: at once, or later if the address has shown many."""
@@ -323,7 +321,7 @@ class _PendingQuestion:
         self._ask_id: AskId | None = None
         self._next: PendingRequest | None = None
 
-    def ask(self, question: Authenticate | ReadMetrics, answered: Callable[[Answer, float], None], now: float) -> None:
+    def ask(self, question: Authenticate, answered: Callable[[Answer, float], None], now: float) -> None:
         self._ask_id = self._services.ask(question, answered, now)
 
     def client_gone(self, now: float) -> None:
@@ -372,7 +370,7 @@ class _PendingAuthentication(_PendingQuestion):
         allowed = isinstance(answer, Authenticated) and answer.allowed
         if not allowed and self._token is not None:
             detail = "the token is not allowed here"
-            self._next = admission._refuse_token(admitted.request, self._responder, detail, now)
+            self._next = admission.refuse_token(admitted.request, self._responder, detail, now)
         elif not allowed:
             admission._refuse(admitted.request, self._responder, _fault(FaultKind.UNAUTHORIZED, _NO_TOKEN), now)
         elif admission._host.draining:  # checked again: the drain may have begun while the host was asked
@@ -384,20 +382,3 @@ class _PendingAuthentication(_PendingQuestion):
                 admitted, principal=answer.principal, let_in_by="host", token=self._token, limits=answer.limits
             )
             self._next = admission._let_in(admitted, self._host, self._origin, self._responder, now)
-
-
-class _PendingMetrics(_PendingQuestion):
-    """Asks the host for the text of ``/metrics``."""
-
-    def __init__(self, admission: Admission, request: ClientRequest, responder: Responder, now: float) -> None:
-        super().__init__(admission._services)
-        self._admission = admission
-        self._request = request
-        self._responder = responder
-        self.ask(ReadMetrics(), self._answered, now)
-
-    def _answered(self, answer: Answer, now: float) -> None:
-        if isinstance(answer, Metrics):
-            self._responder.refuse(200, [(b"content-type", answer.content_type.encode())], answer.body, now)
-        else:
-            self._admission._refuse(self._request, self._responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)

@@ -13,7 +13,7 @@ from ..faults import Fault, FaultKind, Side
 from ..ids import ConnId
 from ..wires.heads import HeadGate, OpeningCheck, count_fields, parse_request_head
 from ..wires.http import Headers
-from ..wires.websocket.handshake import Upgrade, accept, check_upgrade, response
+from ..wires.websocket.handshake import Upgrade, accept, check_upgrade, response, unending_response
 from .addresses import client_at
 from .ports import (
     ClientRequest,
@@ -147,6 +147,14 @@ class Http1DownstreamConnection(PipeConnection):
         early, self._early = bytes(self._early), bytearray()
         if early:
             receiver.receive_data(early, now)
+
+    def stream(self, headers: Headers, receiver: PipeReceiver, now: float) -> None:
+        self._machine.fire(Http1DownstreamInput.ACCEPT)
+        self._pending = None
+        self._early = bytearray()
+        self.receiver = receiver
+        self.write(unending_response(headers), now)
+        self.resume_for(PAUSED_BY_OWNER | PAUSED_BY_MEMORY)
 
     def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
         self._machine.fire(Http1DownstreamInput.REFUSE)

@@ -265,6 +265,12 @@ class StreamPipe:
         self._owner.accept(self, [(name, value) for name, value in fields if value is not None])
         self._deliver(now)
 
+    def stream(self, headers: Headers, receiver: PipeReceiver, now: float) -> None:
+        self._machine.fire(StreamInput.ACCEPT)
+        self.pending = None
+        self._receiver = receiver
+        self._owner.accept(self, headers)
+
     def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
         self._machine.fire(StreamInput.REFUSE)
         self.pending = None

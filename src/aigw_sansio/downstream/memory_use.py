@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from ..engine.connection import BytePipe, Connection
 from ..engine.memory import PER_CONNECTION, PER_STREAM, ClientId
+from ..engine.services import NEVER
 from ..ids import ConnId
 from .http1 import Http1DownstreamConnection
 from .http2 import Http2DownstreamConnection
@@ -71,6 +72,10 @@ class ClientCensus:
 
     def connections(self) -> list[ConnId]:
         return list(self._connections)
+
+    def total(self) -> int:
+        """All bytes of memory that are held now. It counts every connection."""
+        return sum(self.count(conn, {}, NEVER)[0] for conn in self.connections())
 
     def count(self, conn: ConnId, held: dict[ClientId, int], least: int) -> tuple[int, int]:
         connection = self._connections.get(conn)

@@ -179,6 +179,9 @@ class MessagesConnection(PipeConnection):
         text = None if subprotocol is None else subprotocol.decode("latin-1")
         self.services.effects.append(Accept(self.conn, text))
 
+    def stream(self, headers: Headers, receiver: PipeReceiver, now: float) -> None:
+        self.refuse(404, headers, b"", now)  # a host that owns a WebSocket sends no other long responses
+
     def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
         self._decide()
         self._close_by(Refuse(conn=self.conn, status=status, headers=tuple(headers), body=body), now)

@@ -44,7 +44,7 @@ class PendingRequest(Protocol):
 
 
 class Responder(Protocol):
-    """The way to respond to one request: call ``accept`` or ``refuse``, once."""
+    """The way to respond to one request: call ``accept``, ``stream`` or ``refuse``, once."""
 
     @property
     def pipe(self) -> BytePipe:
@@ -58,6 +58,10 @@ class Responder(Protocol):
 
     def refuse(self, status: int, headers: Headers, body: bytes, now: float) -> None:
         """Send a plain response. A HEAD request gets the length of ``body`` only (RFC 9110 section 9.3.2)."""
+
+    def stream(self, headers: Headers, receiver: PipeReceiver, now: float) -> None:
+        """Begin a plain response with status 200 whose end is not known yet: ``pipe`` takes its body from now on, and
+        its ``close`` ends it."""
 
 
 class RequestHandler(Protocol):

@@ -4,7 +4,7 @@ Decides: the form of our URLs. Must not know: which gateways exist, and what the
 """
 
 import re
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -37,20 +37,29 @@ class MetricsResource(msgspec.Struct, frozen=True):
     """``/metrics``."""
 
 
+class PageResource(msgspec.Struct, frozen=True):
+    """The operator's page at ``/``, with an empty ``name``, and what is below ``/page/``."""
+
+    name: str
+
+
 class NoResource(msgspec.Struct, frozen=True):
     """Anything else."""
 
 
 Resource: TypeAlias = (
-    UniversalResource | RealtimeResource | HealthResource | ReadinessResource | MetricsResource | NoResource
-)
+    UniversalResource | RealtimeResource | HealthResource | ReadinessResource | MetricsResource | PageResource
+    | NoResource
+)  # fmt: skip
 
 #: Scheme and authority, up to the path, query or fragment (RFC 3986 section 3.2).
 _ABSOLUTE = r"(?i)(?:https?|wss?)://([^/?#]*)"
+_PAGE: Final = "/page/"
 _PLAIN: dict[str, Resource] = {
     "/healthz": HealthResource(),
     "/readyz": ReadinessResource(),
     "/metrics": MetricsResource(),
+    "/": PageResource(""),
 }
 
 
@@ -76,6 +85,8 @@ def route(path: str) -> Resource:
     plain = _PLAIN.get(path)
     if plain is not None:
         return plain
+    if path.startswith(_PAGE):
+        return PageResource(path.removeprefix(_PAGE))
     parts = path.split("/", 4)
     if len(parts) < 4 or parts[0] or parts[1] != "v1":
         return NoResource()

@@ -44,6 +44,13 @@ class FinalResponse(NamedTuple):
     finish_reason: FinishReason | None = None
 
 
+class KeptText(NamedTuple):
+    """The beginning of a response, kept for its record. ``complete``: it is all of it."""
+
+    text: str
+    complete: bool
+
+
 class ResponseEncoder(ABC, Generic[MessageT]):
     """Encodes one exchange. Each method returns the messages to send, in order; there may be none.
 
@@ -55,6 +62,16 @@ class ResponseEncoder(ABC, Generic[MessageT]):
     """
 
     __slots__ = ()
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that are kept of the response."""
+        return 0
+
+    @property
+    def kept(self) -> KeptText | None:
+        """What is kept of the response for its record, if anything is."""
+        return None
 
     def attempt(self, step: int) -> None:
         """An attempt of ``step`` begins: what was encoded of an earlier one is thrown away."""

@@ -205,7 +205,7 @@ class Exchange(Generic[MessageT]):
             self._services,
             self._source,
             owner=self,
-            call=planned.call_of(self._tries),
+            call=self._record.traced(planned.call_of(self._tries), self._attempts, traces=self._config.traces),
             config=self._config,
             policy=policy,
             record=self._record,
@@ -434,6 +434,7 @@ class Exchange(Generic[MessageT]):
             usage=usage,
             chunks=self._chunks,
             cached=cached,
+            kept=self._encoder.kept,
         )
         self._steps = ()  # its last messages may be queued for long; nothing else is kept for them
         self._last_response = None

@@ -68,6 +68,10 @@ class HiddenKeys:
         """Whether a key has begun whose rest may be in the next chunks."""
         return self._stream.goes_on
 
+    def other_search(self) -> Callable[[bytes], bytes]:
+        """What hides the keys in another reading of the chunks, all of them and in order."""
+        return self._redactor.stream().hide
+
     def text(self, data: bytes) -> bytes:
         """A whole text without the keys."""
         return self._redactor.hide_whole(data)

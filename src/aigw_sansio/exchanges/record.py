@@ -6,14 +6,20 @@ happens in the exchange, and who reads the record.
 
 from typing import Final, NamedTuple
 
+import msgspec
+
+from ..bodies.framing import is_textual, media_type
 from ..engine.services import Services
 from ..events import ExchangeEnded, RequestAdmitted, UsageReported
 from ..faults import Fault, Side
 from ..formats.costs import cost_of
+from ..ids import Payload
+from ..providers.call import ProviderCall
 from ..providers.named_model import named_model
-from ..providers.trace_context import traceparent_of
+from ..providers.trace_context import passed_on, traceparent_of
 from ..quoting import LONGEST
 from ..wires.heads import header_values
+from .encoder import KeptText
 from .ports import Caller, Ending, PlannedStep
 
 
@@ -47,6 +53,14 @@ class ExchangeRecord:
         #: When the client was first shown a response.
         self.content_at: float | None = None
 
+    def traced(self, call: ProviderCall, attempt: int, *, traces: bool) -> ProviderCall:
+        """``call`` as its attempt sends it: with the trace that its provider is told."""
+        given = self.caller.traceparent
+        if not traces and given is None:
+            return call
+        request = passed_on(call.request, given, self.log_id, attempt, traces=traces)
+        return call if request is call.request else msgspec.structs.replace(call, request=request)
+
     def tell_start(self, services: Services, steps: int) -> None:
         """Emit ``RequestAdmitted``."""
         caller = self.caller
@@ -77,8 +91,10 @@ class ExchangeRecord:
         usage: UsageReported | None,
         chunks: int,
         cached: bool,
+        kept: KeptText | None,
     ) -> None:
-        """Emit ``ExchangeEnded``, and have quotas count what was used. ``last``: the last step that was tried."""
+        """Emit ``ExchangeEnded``, and have quotas count what was used. ``last``: the last step that was tried.
+        ``kept``: what was kept of its response."""
         caller, times, started = self.caller, self.times, self.started
         call, request = last.call, last.call.request
         cost = None if last.price is None else 0.0 if cached else cost_of(last.price, usage)
@@ -117,8 +133,21 @@ class ExchangeRecord:
                 first_byte_s=None if times.head_at is None else times.head_at - started,
                 first_content_s=None if self.content_at is None else self.content_at - started,
                 record=last.record,
+                payload=_payload(services, last, kept) if last.record.keeps_payload else None,
                 cost=cost,
             )
         )
         if call.quota is not None:
             call.quota.finish(None if cached else usage, cost, now)
+
+
+def _payload(services: Services, last: PlannedStep, kept: KeptText | None) -> Payload:
+    """What was sent and received, as far as it is text."""
+    request, most = last.call.request, services.config.limits.record_payload_bytes
+    textual = is_textual(media_type(request.headers)[0])
+    return Payload(
+        request=request.body[:most].decode("utf-8", "replace") if textual else None,
+        request_complete=len(request.body) <= most,
+        response=None if kept is None else kept.text,
+        response_complete=kept is not None and kept.complete,
+    )

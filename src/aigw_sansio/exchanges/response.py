@@ -44,9 +44,9 @@ class ProviderResponse:
     """
 
     __slots__ = (
-        "_asked", "_broken", "_coding", "_decoder", "_done", "_failed", "_finish_reason", "_finished", "_hidden",
+        "_asked", "_broken", "_coding", "_decoder", "_done", "_failed", "_finish_reason", "_finished",
         "_last", "_limits", "_marker_search", "_own", "_reader", "_said", "_undecoded", "_unreadable", "buffered",
-        "charset", "content_type", "fault", "framing", "headers", "known", "meter", "needs_data", "notable",
+        "charset", "content_type", "fault", "framing", "headers", "hidden", "known", "meter", "needs_data", "notable",
         "read_depth", "search", "status", "unsearched", "work",
     )  # fmt: skip
 
@@ -66,7 +66,8 @@ class ProviderResponse:
         body of the request, which may ask for a stream; ``keys``: the gateway's own keys in the request, which are
         redacted; ``own``: the host's own parts, if this provider has any."""
         self._limits = limits
-        self._hidden = HiddenKeys(keys) if keys else None
+        #: Hides the gateway's keys in it; ``None``: there are none.
+        self.hidden = HiddenKeys(keys) if keys else None
         #: So many of the next chunks may hold a key: give them to ``redacted`` first, and set this to 0.
         self.unsearched = 0
         self.status = status
@@ -78,8 +79,8 @@ class ProviderResponse:
         named = None if own is None else own.framing(status, self.content_type)
         #: ``None``: one of the host's own.
         self.framing: Framing | None = usual if named is None else named.framing
-        if self._hidden is not None:
-            self.content_type = self._hidden.begin(self.content_type, self.framing)
+        if self.hidden is not None:
+            self.content_type = self.hidden.begin(self.content_type, self.framing)
         encodings = header_values(headers, b"content-encoding")
         coding = content_decoder(b", ".join(encodings) if encodings else None)
         #: Why the response cannot be read any further.
@@ -131,7 +132,7 @@ class ProviderResponse:
     @property
     def shown_headers(self) -> Headers:
         """The fields of its head, with the gateway's keys redacted."""
-        return self.headers if self._hidden is None else self._hidden.headers(self.headers)
+        return self.headers if self.hidden is None else self.hidden.headers(self.headers)
 
     @property
     def terminated(self) -> bool:
@@ -179,7 +180,7 @@ class ProviderResponse:
                 self._undecoded = bytearray()
             elif not data and self.needs_data:
                 return []
-            hidden = self._hidden
+            hidden = self.hidden
             if hidden is not None and (hidden.guard(data) or held or decoder.unread):
                 self.unsearched = max(self.unsearched, hidden.search(data, began=held > 0, unread=decoder.unread))
             chunks = decoder.feed(data)
@@ -193,8 +194,8 @@ class ProviderResponse:
             if data:
                 coding.feed(data)
             if decoder.unread:  # before more is inflated
-                if self._hidden is not None:
-                    self.unsearched = max(self.unsearched, self._hidden.search(b"", began=True, unread=True))
+                if self.hidden is not None:
+                    self.unsearched = max(self.unsearched, self.hidden.search(b"", began=True, unread=True))
                 chunks = decoder.feed(b"")
                 self.needs_data = False
                 self.work = 0
@@ -203,8 +204,8 @@ class ProviderResponse:
                 if coding.fault is not None:
                     self._fail(coding.fault)
                 self.needs_data = not piece
-                if piece and self._hidden is not None:
-                    self.unsearched = max(self.unsearched, self._hidden.search(piece, began=held > 0))
+                if piece and self.hidden is not None:
+                    self.unsearched = max(self.unsearched, self.hidden.search(piece, began=held > 0))
                 chunks = decoder.feed(piece) if piece else []
                 self.work = len(piece)
             if decoder.unread:
@@ -291,7 +292,7 @@ class ProviderResponse:
 
     def redacted(self, chunk: Chunk) -> Chunk:
         """``chunk``, the next one of the body, with the gateway's keys redacted, also one over the border of chunks."""
-        hidden = self._hidden
+        hidden = self.hidden
         if hidden is not None:
             chunk = hidden.chunk(chunk)
             if hidden.goes_on and not self.unsearched:
@@ -300,7 +301,7 @@ class ProviderResponse:
 
     def redact(self, data: bytes) -> bytes:
         """``data`` without the gateway's keys: a provider may quote a key that it refuses."""
-        return data if self._hidden is None else self._hidden.text(data)
+        return data if self.hidden is None else self.hidden.text(data)
 
     # -- meaning ------------------------------------------------------------------------------------------------
 

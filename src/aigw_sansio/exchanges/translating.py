@@ -45,7 +45,6 @@ class TranslatingEncoder(ResponseEncoder[MessageT], Generic[MessageT]):
 
     @property
     def held(self) -> int:
-        """Bytes of memory that are kept of the response."""
         return 0 if self._writer is None else self._writer.held
 
     def attempt(self, step: int) -> None:

@@ -1,7 +1,7 @@
-"""The meaning of a provider's realtime messages, read beside the relay for hosts that listen and for quotas.
+"""The meaning of a provider's realtime messages, read beside the relay for hosts that listen, for records and quotas.
 
-Decides: that the host gets the events, if it listens, and that usage is counted once for each response. Must not know:
-the relay, which never waits for this, and any single protocol (:mod:`aigw_sansio.formats.realtime`).
+Decides: which events the host gets, and that usage is counted once for each response. Must not know: the relay, which
+never waits for this, and any single protocol (:mod:`aigw_sansio.formats.realtime`).
 """
 
 import re
@@ -35,6 +35,9 @@ _COUNTS: Final = re.compile(
 #: Events that are content of a response.
 _CONTENT: Final = (TextDelta, ReasoningDelta, ToolCallStarted, AudioDelta, ImageDelta, RefusalDelta)
 
+#: Events that begin and end a turn, and count what it used.
+_TURNS: Final = frozenset((ResponseStarted, ResponseFinished, ResponseFailed, UsageReported))
+
 
 class RealtimeObserver:
     """Reads the messages of the provider of one session."""
@@ -48,6 +51,7 @@ class RealtimeObserver:
         "_rough",
         "_services",
         "_tells",
+        "_tells_turns",
         "first_content_at",
     )
 
@@ -64,6 +68,7 @@ class RealtimeObserver:
         the host listens. ``own`` makes the host's own reader of them."""
         self._tells = tells
         self._services = services
+        self._tells_turns = services.config.tell_turns
         self._reader: RealtimeReader = (
             make_realtime_reader(format) if own is None else GuardedRealtimeReader(format, own, log_id, services.emit)
         )
@@ -96,7 +101,7 @@ class RealtimeObserver:
                 self._missed = self._missed or event.opaque or _COUNTS.search(message.data) is not None
             elif self.first_content_at is None and isinstance(event, _CONTENT):
                 self.first_content_at = now
-            if self._tells:
+            if self._tells or (self._tells_turns and kind in _TURNS):
                 self._services.emit(ProviderEventRead(self._log_id, event))
 
     def usage(self) -> UsageReported | None:

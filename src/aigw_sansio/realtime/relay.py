@@ -259,8 +259,9 @@ class Relay:
             self._life_timer.arm(now + life_s)
         if self._idle_s is not None:
             self._idle_timer.arm(now + self._idle_s)
-        tells = self._config.emit_provider_events
-        if tells or (self.quota is not None and self.quota.charges):
+        config, charged = self._config, self.quota is not None and self.quota.charges
+        if config.emit_provider_events or config.read_realtime or config.tell_turns or charged:
+            tells = config.emit_provider_events
             self._observer = RealtimeObserver(services, self._call.format, log_id, tells=tells, own=self._reader)
         client, provider = self._sides = open_sides(
             services,

@@ -18,7 +18,9 @@ from ..engine.client import Requester
 from ..engine.memory import PER_EXCHANGE
 from ..engine.services import Services
 from ..events import ProviderEvent, ProviderEventRead, SessionEnded, SessionOpened
+from ..exchanges.encoder import ResponseEncoder
 from ..exchanges.exchange import Exchange
+from ..exchanges.keeping import KeepingEncoder
 from ..exchanges.ports import Cancellable, MessageT, PlannedStep, Scheduled
 from ..exchanges.reviewed import ReviewedExchange
 from ..exchanges.source import Source
@@ -43,11 +45,10 @@ class Session(Generic[MessageT]):
     ``LimitedSession`` and ``MemoryUser``."""
 
     __slots__ = (
-        "_barred", "_caller", "_client", "_config", "_dialect", "_draining", "_exchanges", "_flushing", "_idle_timer",
-        "_intake", "_known_config", "_life_timer", "_limits", "_on_ended", "_opened", "_questions", "_request_bytes",
-        "_requester", "_reviewed", "_running", "_scheduler", "_services", "_source", "_translating", "_unusable",
-        "channel",
-        "session_id",
+        "_barred", "_caller", "_client", "_config", "_dialect", "_draining", "_exchanges", "_flushing", "_holding",
+        "_idle_timer", "_intake", "_known_config", "_life_timer", "_limits", "_on_ended", "_opened", "_questions",
+        "_request_bytes", "_requester", "_reviewed", "_running", "_scheduler", "_services", "_source", "_unusable",
+        "channel", "session_id",
     )  # fmt: skip
 
     def __init__(
@@ -85,7 +86,7 @@ class Session(Generic[MessageT]):
         self._exchanges: dict[str, Exchange[MessageT]] = {}
         self._flushing: dict[str, Scheduled] = {}  # ended, but with queued messages
         self._reviewed: dict[str, ReviewedExchange[MessageT]] = {}
-        self._translating: dict[str, TranslatingEncoder[MessageT]] = {}  # whose responses are written anew
+        self._holding: dict[str, ResponseEncoder[MessageT]] = {}  # those that keep something of their response
         self._intake = Intake(services, limits, session_id, parts=parts, decided=self._planned, waits=self._check_idle)
         self._questions = self._intake.questions
         self._request_bytes = 0
@@ -150,7 +151,7 @@ class Session(Generic[MessageT]):
     def kept(self) -> int:
         kept = self.request_bytes + self._scheduler.memory + self.channel.held + self.busy * PER_EXCHANGE
         kept += sum(exchange.kept for exchange in self._reviewed.values())
-        return kept + sum(encoder.held for encoder in self._translating.values())
+        return kept + sum(encoder.held for encoder in self._holding.values())
 
     @property
     def held(self) -> int:
@@ -268,10 +269,12 @@ class Session(Generic[MessageT]):
         )
         answers = [step.answer for step in steps]
         if any(answer.writer or answer.notes for answer in answers):
-            created = int(self._services.unix_time(now))
-            most = pending.client.config.limits.response_body_bytes
+            created, most = int(self._services.unix_time(now)), pending.client.config.limits.response_body_bytes
             encoder = TranslatingEncoder(encoder, answers, id=log_id, created=created, most=most)
-            self._translating[event_id] = encoder
+            self._holding[event_id] = encoder
+        if any(step.record.keeps_payload for step in steps):
+            encoder = KeepingEncoder(encoder, pending.client.config.limits.record_payload_bytes)
+            self._holding[event_id] = encoder
         make: Callable[..., Exchange[MessageT]] = Exchange
         if (window := review_window(pending.client.settings)) is not None:
             make = partial(ReviewedExchange, window=window)
@@ -384,8 +387,8 @@ class Session(Generic[MessageT]):
         """The exchange ended; its queued messages are still sent."""
         self._exchanges.pop(exchange.event_id, None)
         self._running.pop(exchange.log_id, None)
-        self._translating.pop(exchange.event_id, None)
         self._reviewed.pop(exchange.event_id, None)
+        self._holding.pop(exchange.event_id, None)
         self._request_bytes -= exchange.request_bytes
         if self._scheduler.has_queued(exchange):
             self._flushing[exchange.event_id] = exchange

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..dialects.commands import Step
 from ..downstream.gateway_tokens import known_token
 from ..downstream.policy_questions import admit, denial, find_key, wants_admission, wants_key
-from ..effects import Admit, Answer, Authenticate, Authenticated, FindKey, HeaderFields, Key, LookUp, Question
+from ..effects import Admit, Answer, Authenticate, Authenticated, FindKey, Key, LookUp, Question
 from ..exchanges.ports import PlannedStep
 from ..faults import Fault, FaultKind, Side
 from ..providers.cache_use import CacheUse
 from ..providers.named_model import named_model
+from ..secret import HeaderFields
 from .planner import ClientInfo, name_step, step_tokens
 
 

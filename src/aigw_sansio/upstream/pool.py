@@ -259,6 +259,12 @@ class Pool:
         for pool in list(self._wanted):
             self._serve(pool, now)
 
+    def counts(self) -> dict[str, int]:
+        """How many requests wait, how many connections there are, dials included, and how many carry no call."""
+        pools = self._origins.values()
+        kept, idle = sum(len(pool.connections) for pool in pools), sum(pool.available.idle for pool in pools)
+        return {"waiting_calls": self.waiting, "upstream_connections": kept, "upstream_idle": idle}
+
     @property
     def waiting(self) -> int:
         """How many requests have no connection yet."""

@@ -33,6 +33,22 @@ def test_local_addresses(host: str) -> None:
     assert errors(read(f"[server]\nhost = '{host}'\n[gateways.'a/b']")) == []
 
 
+def test_a_public_address_needs_tokens_for_what_is_the_operators() -> None:
+    for what in ("metrics", "page"):
+        (line,) = errors(read(FINE.replace("[server]", f"[server]\n{what} = true")))
+        assert f"server.{what}_token" in line
+        assert errors(read(FINE.replace("[server]", f"[server]\n{what} = true\n{what}_token = 'env:TOKEN'"))) == []
+        (line,) = warnings(read(FINE.replace("[server]", f"[server]\n{what}_token = 'env:SHORT'")))
+        assert f"server.{what}_token has fewer than 16 characters" in line
+        assert "canary" not in line
+
+
+def test_metrics_need_their_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(concerns, "find_spec", lambda name: None)
+    (line,) = errors(read("[server]\nmetrics = true"))
+    assert "pip install 'aigw[metrics]'" in line
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "gw.test", "localhost.evil.test"])
 @pytest.mark.parametrize(("gateway", "name"), [("[gateways.'a/b']", "a/b"), ("", "local/default")])
 def test_a_public_address_needs_a_word_about_each_gateway(host: str, gateway: str, name: str) -> None:

@@ -69,6 +69,7 @@ def test_a_whole_file() -> None:
     rate_limiting_interval = 0
     rate_limiting_technique = "fixed"
     collect_logs = false
+    collect_log_payload = true
     byok_only = false
     ask = ["admit", "find_key"]
     fetch_media = true
@@ -115,6 +116,8 @@ def test_a_whole_file() -> None:
                     query_token=True,
                     ask=("admit", "find_key"),
                     fetch_media=True,
+                    collect_logs=False,
+                    collect_log_payload=True,
                     compression="stream",
                     cache_ttl=600,
                     coalesce=True,
@@ -252,14 +255,14 @@ NO_BLANKS = "is not usable; allowed is printable ASCII without blanks"
 
 BAD = [
     # tables and keys
-    ("x = 1", "x is not known; allowed are server, gateways, providers, limits, timeouts, store"),
-    ("[servr]", "servr is not known (did you mean server?); allowed are server, gateways, providers, limits, timeouts, store"),
-    ('"a b" = 1', '"a b" is not known; allowed are server, gateways, providers, limits, timeouts, store'),
+    ("x = 1", "x is not known; allowed are server, gateways, providers, limits, timeouts, store, records, otel"),
+    ("[servr]", "servr is not known (did you mean server?); allowed are server, gateways, providers, limits, timeouts, store, records, otel"),
+    ('"a b" = 1', '"a b" is not known; allowed are server, gateways, providers, limits, timeouts, store, records, otel'),
     ("server = 1", "server is an integer; allowed is a table, [server]"),
     ("[[limits]]", "limits is an array; allowed is a table, [limits]"),
     ('gateways."a/b" = true', 'gateways."a/b" is a boolean; allowed is a table, [gateways."a/b"]'),
     # server
-    ("[server]\nprt = 1", "server.prt is not known (did you mean port?); allowed are host, port, tls_certificate, tls_key, workers, hosts, trusted_proxies, proxy, no_proxy"),
+    ("[server]\nprt = 1", "server.prt is not known (did you mean port?); allowed are host, port, tls_certificate, tls_key, workers, metrics, metrics_token, page, page_token, hosts, trusted_proxies, proxy, no_proxy"),
     ("[server]\nport = '1'", "server.port is a string; allowed is a whole number"),
     ("[server]\nport = 65536", "server.port is 65536; allowed is 0 to 65535"),
     ("[server]\nport = true", "server.port is a boolean; allowed is a whole number"),
@@ -312,7 +315,20 @@ BAD = [
     (GATEWAY + "spend_limits.rules = [{ limit = 1, window = 9, model = { values = [] } }]", RULES + "[0].model.values belongs to the mode 'filter'; allowed is one value or more with it, else none"),
     (GATEWAY + "spend_limits.rules = [{ limit = 1, window = 9, metadata = { u = { mode = 'each' } } }]", RULES + "[0].metadata.u.mode has a bad value; allowed are 'partition' and 'filter'"),
     (GATEWAY + "spend_limits.rules = [{ limit = 1, window = 9, enabled = 1 }]", RULES + "[0].enabled is an integer; allowed are true and false"),
-    (GATEWAY + "collect_logs = true", 'gateways."a/b".collect_logs is not supported by this version; allowed is false'),
+    (GATEWAY + "collect_logs = 1", 'gateways."a/b".collect_logs is an integer; allowed are true and false'),
+    ("[server]\npage = 'public'", "server.page has a bad value; allowed are 'loopback', true and false"),
+    ("[server]\npage = 1", "server.page has a bad value; allowed are 'loopback', true and false"),
+    ("[server]\npage_token = 'a b'", "server.page_token is not usable; allowed is printable ASCII without blanks"),
+    ("[server]\nmetrics_token = ''", "server.metrics_token is empty; allowed is a string with at least one character"),
+    ("[server]\nmetrics = 'on'", "server.metrics is a string; allowed are true and false"),
+    ("[records]\nto = 'syslog'", "records.to[0] is no place for records; allowed are 'stdout', 'file:PATH', 'sqlite:PATH' and 'otel'"),
+    ("[otel]\nendpoint = 'collector'", "otel.endpoint is no endpoint; allowed is http(s)://HOST[:PORT][/PATH]"),
+    ("[otel]\nheaders = 'canary'", "otel.headers is a string; allowed is a table, [otel.headers]"),
+    ("[otel]\nurl = 'x'", "otel.url is not known; allowed are endpoint, headers, service_name"),
+    ("[records]\nto = 1", "records.to is an integer; allowed is an array of strings"),
+    ("[records]\nqueue_rows = 0", "records.queue_rows is 0; allowed is 1 to 10000000"),
+    ("[records]\nsqlite_rows = 'all'", "records.sqlite_rows is a string; allowed is a whole number"),
+    ("[records]\nplace = 'stdout'", "records.place is not known; allowed are to, queue_rows, sqlite_rows"),
     (GATEWAY + "retry_max_attempts = 6", 'gateways."a/b".retry_max_attempts is 6; allowed is 1 to 5'),
     (GATEWAY + "retry_delay = -1", 'gateways."a/b".retry_delay is -1; allowed is 0 to 60000'),
     (GATEWAY + "retry_delay = 1.0", 'gateways."a/b".retry_delay is a float; allowed is a whole number'),
@@ -627,3 +643,16 @@ def test_a_file_with_the_credentials_of_a_proxy_holds_secrets(line: str, held: b
 def test_without_a_word_in_the_file_the_environment_counts_for_nothing() -> None:
     environ = {"HTTPS_PROXY": "http://all.test", "https_proxy": "http://all.test"}
     assert read_settings(b"[gateways.'a/b']", file="gw.toml", environ=environ).config.proxy is None
+
+
+@pytest.mark.parametrize(
+    ("written", "page"),
+    [("'loopback'", "loopback"), ("true", "on"), ("false", "off"), ("'env:YES'", "on"), ("'env:L'", "loopback")],
+)
+def test_the_page(written: str, page: str) -> None:
+    text = f"[server]\npage = {written}\npage_token = 'env:T'\nmetrics = true\nmetrics_token = 'canary'\n"
+    environ = {"YES": "true", "L": "loopback", "T": "token"}
+    server = read_settings(text.encode(), file="f", environ=environ).server
+    assert (server.page, server.page_token, server.metrics) == (page, Secret("token"), True)
+    assert server.metrics_token == Secret("canary")
+    assert "canary" not in repr(server)

@@ -8,6 +8,7 @@ from aigw_sansio.downstream.routes import (
     HealthResource,
     MetricsResource,
     NoResource,
+    PageResource,
     ReadinessResource,
     RealtimeResource,
     Resource,
@@ -28,7 +29,7 @@ from aigw_sansio.downstream.routes import (
     ("/v1/%ff/g", NoResource()), ("/v1/\xff/g", NoResource()), ("/v1/a%zz/g", UniversalResource("a%zz", "g")),
     ("/v1", NoResource()), ("/v1/", NoResource()), ("/v1/a", NoResource()), ("/v1/a/", NoResource()), ("/v1//g", NoResource()), ("/v1///", NoResource()),
     ("/v2/a/g", NoResource()), ("/V1/a/g", NoResource()), ("v1/a/g", NoResource()), ("x/v1/a/g", NoResource()), ("//v1/a/g", NoResource()),
-    ("", NoResource()), ("/", NoResource()), ("*", NoResource()), ("gateway.test:443", NoResource()),
+    ("", NoResource()), ("/", PageResource("")), ("/page/", PageResource("")), ("/page/a/b", PageResource("a/b")), ("/page", NoResource()), ("*", NoResource()), ("gateway.test:443", NoResource()),
 ])  # fmt: skip
 def test_routes(path: str, wanted: Resource) -> None:
     assert route(path) == wanted

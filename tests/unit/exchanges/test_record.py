@@ -1,6 +1,7 @@
 """Events that need no books: what joins them, and what the last one of an exchange and of a session tells."""
 
 import msgspec
+import pytest
 from tests.rigs.core_rig import CALLER
 
 from aigw_sansio import events
@@ -18,6 +19,7 @@ from aigw_sansio.events import (
 )
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId, CustomCost, RecordOptions
+from aigw_sansio.providers.trace_context import span_id
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 OTHER = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"
@@ -30,8 +32,9 @@ END = b"data: [DONE]\n\n"
 class World:
     """A gateway with one client without bytes, who has a name and a trace."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, traces: bool = False) -> None:
         config = Config(
+            traces=traces,
             gateways={"acme/main": GatewaySettings()},
             providers={"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1", api_key="canary-of-a-key")},  # type: ignore[arg-type]
         )
@@ -49,13 +52,13 @@ class World:
             elif isinstance(effect, Connect):
                 self.dialled.append(effect.conn)
 
-    def ask(self, event_id: str, now: float, **headers: str) -> None:
+    def ask(self, event_id: str, now: float, model: str = "gpt-5", **headers: str) -> None:
         step = {
             "eventId": event_id,
             "provider": "openai",
             "endpoint": "chat/completions?key=canary",
             "headers": headers,
-            "query": {"model": "gpt-5", "stream": True},
+            "query": {"model": model, "stream": True},
         }
         data = msgspec.json.encode({"type": "universal.create", "request": step})
         self.gateway.receive_message(self.client, data, now, text=True)
@@ -150,6 +153,44 @@ def test_bodies_keys_and_what_the_client_says_of_its_record_are_told() -> None:
     assert ended.request_bytes == len(b'{"model":"gpt-5","stream":true}')
 
 
+@pytest.mark.parametrize("model", ["gpt-5", "é" * 40_000])
+def test_what_was_sent_and_received_if_that_is_wanted(model: str) -> None:
+    world = World()
+    world.ask("a", 11.0, model=model, **{"cf-aig-collect-log-payload": "true"})
+    (conn,) = world.dialled
+    world.gateway.connected(conn, None, 11.5)
+    while sent := world.gateway.data_to_send(conn):
+        world.gateway.data_sent(conn, len(sent), 11.5)
+    quoted = b'data: {"choices":[{"index":0,"delta":{"content":"is canary-of-a-key right"}}]}\n\n'
+    for data in (HEAD, TOKEN, quoted, END):
+        world.receive(conn, data, 12.0)
+    (ended,) = world.all_of(ExchangeEnded)
+    assert isinstance(ended, ExchangeEnded)
+    payload = ended.payload
+    assert payload is not None
+    assert payload.request is not None
+    assert payload.response == "\n".join(
+        [TOKEN[6:-2].decode(), '{"choices":[{"index":0,"delta":{"content":"is *** right"}}]}']
+    )
+    assert payload.response_complete
+    whole = msgspec.json.encode({"model": model, "stream": True}).decode()
+    assert payload.request_complete is (model == "gpt-5")
+    assert whole.startswith(payload.request.rstrip("\ufffd"))
+    assert (payload.request == whole) is payload.request_complete
+    assert b"canary" not in msgspec.json.encode(world.events)
+
+
+@pytest.mark.parametrize("said", [{}, {"cf-aig-collect-log": "false", "cf-aig-collect-log-payload": "true"}])
+def test_nothing_is_kept_that_nobody_wants(said: dict[str, str]) -> None:
+    world = World()
+    world.ask("a", 11.0, **said)
+    world.gateway.connect_failed(world.dialled[0], "connection refused", 12.0)
+    world.effects()
+    (ended,) = world.all_of(ExchangeEnded)
+    assert isinstance(ended, ExchangeEnded)
+    assert ended.payload is None
+
+
 def test_an_unusable_wish_about_the_record_refuses_the_request() -> None:
     world = World()
     world.ask("a", 11.0, **{"cf-aig-collect-log": "perhaps"})
@@ -157,6 +198,27 @@ def test_an_unusable_wish_about_the_record_refuses_the_request() -> None:
     assert msgspec.json.decode(message.data)["response"]["error"][0]["code"] == 2006
     assert not world.dialled
     assert not world.all_of(ExchangeEnded)
+
+
+@pytest.mark.parametrize("traces", [False, True])
+def test_a_provider_is_told_the_trace_with_each_attempt(traces: bool) -> None:
+    world = World(traces=traces)
+    world.ask("a", 11.0, **{"cf-aig-max-attempts": "2"})
+    told = []
+    for now in (11.5, 12.5):
+        conn = world.dialled[-1]
+        world.gateway.connected(conn, None, now)
+        sent = world.gateway.data_to_send(conn)
+        world.gateway.data_sent(conn, len(sent), now)
+        told += [
+            line.split(b": ")[1].decode() for line in sent.split(b"\r\n") if line.lower().startswith(b"traceparent")
+        ]
+        world.receive(conn, b"HTTP/1.1 503 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", now)
+    (ended,) = world.all_of(ExchangeEnded)
+    assert isinstance(ended, ExchangeEnded)
+    assert ended.traceparent == TRACE
+    spans = [f"{TRACE[:36]}{span_id(ended.log_id, attempt)}-01" for attempt in (1, 2)]
+    assert told == (spans if traces else [TRACE, TRACE])
 
 
 def test_what_did_not_come_is_none() -> None:

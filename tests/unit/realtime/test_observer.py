@@ -22,7 +22,7 @@ from aigw_sansio.wires.websocket.events import MessagePassed
 
 class Listener:
     def __init__(self, format: str) -> None:
-        self.services = Services(Config(), b"seed", 0.0)
+        self.services = Services(Config(emit_provider_events=True), b"seed", 0.0)
         self.tap = RealtimeObserver(self.services, format, "log-1")
 
     def hear(self, data: bytes | None, *, is_text: bool = True) -> list[ProviderEvent]:

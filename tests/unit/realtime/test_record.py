@@ -7,7 +7,7 @@ from tests.peers.websocket_client import WsClient, upgrade_request
 from tests.peers.websocket_provider import WsProvider
 
 from aigw_sansio.config import Config
-from aigw_sansio.events import SessionEnded, UpgradeRefused
+from aigw_sansio.events import ProviderEventRead, ResponseStarted, SessionEnded, TextDelta, UpgradeRefused
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import RecordOptions
 from aigw_sansio.wires.websocket.frames import FIN, Opcode, encode_frame
@@ -16,9 +16,17 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 DELTA = b'{"type":"response.output_text.delta","delta":"hi"}'
 
 
-@pytest.mark.parametrize("listens", [False, True])
-def test_all_about_a_realtime_session(listens: bool) -> None:
-    gateway = Gateway(Config(emit_provider_events=listens), b"a seed of sixteen", 1_700_000_000.0)
+@pytest.mark.parametrize(
+    ("config", "reads"),
+    [
+        (Config(), False),
+        (Config(emit_provider_events=True), True),
+        (Config(read_realtime=True), True),
+        (Config(tell_turns=True), True),
+    ],
+)
+def test_all_about_a_realtime_session(config: Config, reads: bool) -> None:
+    gateway = Gateway(config, b"a seed of sixteen", 1_700_000_000.0)
     driver = PerfectDriver(gateway, "whole", 1)
     peer = WsClient()
     client = driver.open_client(peer)
@@ -38,6 +46,7 @@ def test_all_about_a_realtime_session(listens: bool) -> None:
     opened = driver.now
     driver.advance(4)
     driver.send(up, encode_frame(FIN | Opcode.TEXT, b'{"type":"session.created"}'))
+    driver.send(up, encode_frame(FIN | Opcode.TEXT, b'{"type":"response.created","response":{"id":"r"}}'))
     driver.send(up, encode_frame(FIN | Opcode.TEXT, DELTA))
     driver.advance(1)
     driver.send(up, encode_frame(FIN | Opcode.TEXT, DELTA))
@@ -48,7 +57,10 @@ def test_all_about_a_realtime_session(listens: bool) -> None:
     assert (ended.provider, ended.request_model, ended.endpoint) == ("openai", "gpt-realtime", "/v1/realtime")
     assert (ended.traceparent, ended.started_unix_s) == (TRACE, 1_700_000_000.0 + opened)
     assert (ended.queue_s, ended.connect_s, ended.first_byte_s) == (0.0, 1.0, 3.0)
-    assert ended.first_content_s == (4.0 if listens else None)
+    assert ended.first_content_s == (4.0 if reads else None)
+    told = [type(event.event) for event in driver.events if isinstance(event, ProviderEventRead)]
+    assert (TextDelta in told) is config.emit_provider_events
+    assert (ResponseStarted in told) is (config.emit_provider_events or config.tell_turns)
     assert ended.duration_s == 5.0
     assert (ended.key, ended.record) == ("client", RecordOptions(collect=False, metadata={"team": "blue"}))
     assert ended.log_id is not None

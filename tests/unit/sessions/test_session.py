@@ -796,7 +796,7 @@ def test_what_a_translated_response_keeps_is_counted_until_its_end() -> None:
     assert session.kept - before >= 5000
     world.cancel("a")
     assert session.kept < before
-    assert not session._translating
+    assert not session._holding
 
 
 @needs_sources

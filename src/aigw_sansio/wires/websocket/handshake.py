@@ -191,6 +191,11 @@ def response(status: int, headers: Headers, body: bytes) -> bytes:
     return _write_head(b"HTTP/1.1 %d %b" % (status, reason_phrase(status)), fields) + body
 
 
+def unending_response(headers: Headers) -> bytes:
+    """The head of a plain response with status 200 that ends with its connection (RFC 9112 section 6.3, point 8)."""
+    return _write_head(b"HTTP/1.1 200 OK", [*headers, (b"connection", b"close")])
+
+
 def reason_phrase(status: int) -> bytes:
     """The registered phrase of ``status``, or empty."""
     try:

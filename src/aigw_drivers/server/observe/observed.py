@@ -1,0 +1,122 @@
+"""What listens to the events of a running server: its records, its metrics, its page, traces.
+
+Decides: what is started for which settings, and that it has ended when the server has. Must not know: what any listener
+does with an event.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import msgspec
+from anyio import to_thread
+
+from aigw_sansio import Answer, Config, Event, Metrics, Question, ReadMetrics, ReadPage, Unavailable
+
+from ...anyio_driver import AnswerHandler
+from ...core.threads import no_thread_is_an_os_error
+from .otlp import Exporters, OtelSettings
+from .page import OperatorPage
+from .places import RecordSettings, open_sinks
+from .records import Ended, Records, row_of
+from .writer import RecordWriter
+
+if TYPE_CHECKING:
+    from ..settings import ServerSettings
+    from .metrics import ServerMetrics
+
+#: At the end records that wait are written, but the server ends even if a disk hangs.
+_CLOSE_S: Final = 5.0
+
+
+class Observed:
+    """What listens. ``told`` is to be called with each event; ``answer`` gives what is asked of it, and asks
+    ``then_answer`` all else."""
+
+    def __init__(
+        self,
+        told: Callable[[Event], None] | None,
+        metrics: "ServerMetrics | None",
+        page: OperatorPage | None,
+        then_answer: AnswerHandler | None,
+    ) -> None:
+        self.told = told
+        self.metrics = metrics
+        self.page = page
+        self._then_answer = then_answer
+
+    async def answer(self, question: Question) -> Answer:
+        """Answer a question of the gateway."""
+        if isinstance(question, ReadMetrics) and self.metrics is not None:
+            return Metrics(self.metrics.text())
+        if isinstance(question, ReadPage) and self.page is not None:
+            return self.page.answer(question.name) or Unavailable()
+        return Unavailable() if self._then_answer is None else await self._then_answer(question)
+
+    def watch(self, snapshot: Callable[[], Mapping[str, float]]) -> None:
+        """Tell numbers of what is open now. ``snapshot`` gives them: that of the gateway."""
+        if self.metrics is not None:
+            self.metrics.watch(snapshot)
+        if self.page is not None:
+            self.page.watch(snapshot)
+
+
+def with_observation(config: Config, server: "ServerSettings", records: RecordSettings, otel: OtelSettings) -> Config:
+    """``config`` with what has to be read of traffic, so that it can be told, and who may see it."""
+    return msgspec.structs.replace(
+        config,
+        read_realtime=bool(records.to) or server.metrics,
+        tell_turns=otel.endpoint is not None,
+        traces=otel.endpoint is not None,
+        metrics_token=server.metrics_token,
+        page=server.page,
+        page_token=server.page_token,
+    )
+
+
+@asynccontextmanager
+async def observed(
+    server: "ServerSettings",
+    records: RecordSettings,
+    otel: OtelSettings,
+    then: Callable[[Event], None] | None = None,
+    answer: AnswerHandler | None = None,
+) -> AsyncIterator[Observed]:
+    """Listen during the block. ``then`` is called with each event afterwards, ``answer`` with each question that is not
+    about what is told here. At the end everything that waits is written. Raises ``OSError`` if a place for records
+    cannot be used, ``ImportError`` if an extra is missing."""
+    told, metrics, page = then, None, None
+    if server.page != "off":
+        told = page = OperatorPage(told)
+    if server.metrics:
+        from .metrics import ServerMetrics  # only who wants metrics needs its library
+
+        told = metrics = ServerMetrics(told)
+    exporters = Exporters(otel) if otel.endpoint is not None else None
+    if exporters is not None:
+        told = exporters.telemetry(told)
+    writer = None
+    try:
+        if records.to:
+            writer = RecordWriter(open_sinks(records, exporters), records.queue_rows, row_of)
+            writer.start()
+            told = Records(writer.add, told)
+            if metrics is not None:
+                metrics.watch(partial(_numbers_of, writer))
+        yield Observed(told, metrics, page, answer)
+    finally:
+        with anyio.CancelScope(shield=True), no_thread_is_an_os_error():
+            if writer is not None:
+                await to_thread.run_sync(writer.close, _CLOSE_S)
+            if exporters is not None:
+                await to_thread.run_sync(exporters.close)
+
+
+def _numbers_of(writer: RecordWriter[Ended]) -> dict[str, float]:
+    return {
+        "aigw_records_written_total": writer.written,
+        "aigw_records_lost_total": writer.lost,
+        "aigw_records_waiting": writer.waiting,
+    }

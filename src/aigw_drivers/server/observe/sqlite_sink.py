@@ -1,0 +1,97 @@
+"""Rows in an SQLite database, in the table ``records``.
+
+Decides: columns, the index, how durable a row is, and which rows go if there are too many. Must not know: who writes
+rows, and when.
+
+A column for each field of a row; what has parts is JSON text. ``id`` is unique, so a row that is written twice is there
+once; it is a UUIDv7, so its index is one of time as well. The journal is a write-ahead log: a crash of the process
+loses nothing that was written, one of the machine may lose the last rows. Many processes may write, in turn.
+"""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from typing import Final, Literal, get_args, get_origin
+
+import msgspec
+
+from .rows import Row
+from .sinks import MODE
+
+#: How long another process may keep the database.
+_BUSY_S: Final = 10.0
+_TYPES: Final[dict[object, str]] = {bool: "INTEGER", int: "INTEGER", float: "REAL", str: "TEXT"}
+
+
+def _plain(hint: object) -> object:
+    """The type of a field, without ``None``; of words from a list it is text."""
+    if get_origin(hint) is Literal:
+        return str
+    kinds = [kind for kind in get_args(hint) if kind is not type(None)]
+    return kinds[0] if len(kinds) == 1 and get_origin(hint) is not list else hint
+
+
+_FIELDS: Final = [(field.name, _plain(field.type)) for field in msgspec.structs.fields(Row)]
+#: Each field of a row and its SQL type; JSON stands in columns of the type ``TEXT``.
+COLUMNS: Final = {name: _TYPES.get(kind, "TEXT") for name, kind in _FIELDS}
+#: Those that are JSON.
+JSON_COLUMNS: Final = frozenset(name for name, kind in _FIELDS if kind not in _TYPES)
+_JSON_PLACES: Final = tuple(index for index, (_, kind) in enumerate(_FIELDS) if kind not in _TYPES)
+_INSERT: Final = (
+    f"INSERT OR IGNORE INTO records ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # names of fields
+)
+
+
+class SqliteSink:
+    """A database file. ``most``: so many rows are kept, the newest; ``None``: all."""
+
+    def __init__(self, path: str, most: int | None = None) -> None:
+        """Opens the database, which need not exist. Raises ``OSError`` if that is not possible."""
+        self.name = path
+        self._most = most
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, MODE))  # SQLite would let everybody read it
+        self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self._db.close()
+            raise OSError(f"{path}: {error}") from error
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items() if name != "id")
+        self._db.execute(
+            f"CREATE TABLE IF NOT EXISTS records (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, {columns})"
+        )
+        there = {row[1] for row in self._db.execute("PRAGMA table_info(records)")}
+        for name, kind in COLUMNS.items():  # an older version had fewer
+            if name not in there:
+                self._db.execute(f"ALTER TABLE records ADD COLUMN {name} {kind}")
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """See :meth:`.Sink.write`. All rows of a call are written, or none."""
+        values = [_values(row) for row in rows]
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(_INSERT, values)
+            if self._most is not None:
+                self._db.execute(
+                    "DELETE FROM records WHERE number <= (SELECT max(number) FROM records) - ?", (self._most,)
+                )
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise OSError(str(error)) from error
+
+    def close(self) -> None:
+        """See :meth:`.Sink.close`."""
+        self._db.close()
+
+
+def _values(row: Row) -> list[object]:
+    values: list[object] = list(msgspec.structs.astuple(row))
+    for index in _JSON_PLACES:
+        values[index] = msgspec.json.encode(values[index]).decode() if values[index] else None
+    return values

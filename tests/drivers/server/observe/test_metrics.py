@@ -1,0 +1,120 @@
+"""Metrics: their text, what each event adds, and that strangers cannot make them grow."""
+
+import pytest
+
+pytest.importorskip("prometheus_client")
+
+from prometheus_client.parser import text_string_to_metric_families
+from tests.rigs.ended_events import BROKEN, attempt_events, exchange_ended, log_id, session_ended
+
+from aigw_drivers.server.observe.metrics import ServerMetrics
+from aigw_drivers.server.observe.names import MOST_MODELS, OTHER, Names
+from aigw_sansio import ConnectionRefused, ConnId, Event, RequestDenied, UpgradeRefused
+
+
+def samples(metrics: ServerMetrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    found = {}
+    for family in text_string_to_metric_families(metrics.text().decode()):
+        for sample in family.samples:
+            if not sample.name.endswith("_created"):
+                found[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
+    return found
+
+
+def value(metrics: ServerMetrics, name: str, **labels: str) -> float | None:
+    return samples(metrics).get((name, tuple(sorted(labels.items()))))
+
+
+WHO = {"gateway": "acme/main", "provider": "openai", "model": "gpt-5"}
+
+
+def test_an_exchange() -> None:
+    passed: list[Event] = []
+    metrics = ServerMetrics(passed.append)
+    events: list[Event] = [
+        *attempt_events(),
+        exchange_ended(cost=0.5, cached=True),
+        exchange_ended(1, how="error", fault=BROKEN, first_content_s=None),
+    ]
+    for event in events:
+        metrics(event)
+    assert passed == events
+    assert value(metrics, "aigw_exchanges_total", **WHO, end="done", error="") == 1
+    assert value(metrics, "aigw_exchanges_total", **WHO, end="error", error="connection_lost") == 1
+    assert value(metrics, "aigw_exchange_duration_seconds_count", **WHO) == 2
+    assert value(metrics, "aigw_exchange_duration_seconds_sum", **WHO) == 3.0
+    assert value(metrics, "aigw_first_content_seconds_count", **WHO) == 1
+    assert value(metrics, "aigw_first_content_seconds_bucket", **WHO, le="0.32") == 1
+    assert value(metrics, "aigw_tokens_total", **WHO, type="input") == 20
+    assert value(metrics, "aigw_tokens_total", **WHO, type="output") == 10
+    assert value(metrics, "aigw_tokens_total", **WHO, type="cache_read") == 8
+    assert value(metrics, "aigw_cost_total", **WHO) == 0.5
+    assert value(metrics, "aigw_cached_exchanges_total", **WHO) == 1
+    assert value(metrics, "aigw_attempts_total", provider="openai", error="connection_lost") == 1
+    assert value(metrics, "aigw_attempts_total", provider="openai", error="") == 1
+    assert value(metrics, "aigw_attempt_connections_total", reach="dialled") == 1
+
+
+def test_sessions_and_refusals() -> None:
+    metrics = ServerMetrics()
+    metrics(session_ended())
+    metrics(session_ended(mode="universal", provider=None, request_model=None, usage=None, code=1006))
+    metrics(UpgradeRefused(ConnId(1), 401, 2009, "no"))
+    metrics(ConnectionRefused(ConnId(1), "too many", "192.0.2.1"))
+    metrics(RequestDenied(1, "e", log_id(), 0, "openai", 429, 2003, "slow down"))
+    assert value(metrics, "aigw_sessions_total", gateway="acme/main", mode="realtime", code="1000") == 1
+    assert value(metrics, "aigw_sessions_total", gateway="acme/main", mode="universal", code="1006") == 1
+    assert value(metrics, "aigw_session_duration_seconds_count", mode="realtime") == 1
+    assert value(metrics, "aigw_realtime_messages_total", provider="openai", direction="received") == 4
+    assert (
+        value(metrics, "aigw_tokens_total", gateway="acme/main", provider="openai", model="gpt-realtime", type="input")
+        == 100
+    )
+    assert value(metrics, "aigw_refused_total", status="401", code="2009") == 1
+    assert value(metrics, "aigw_refused_total", status="", code="") == 1
+    assert value(metrics, "aigw_denied_total", provider="openai", status="429") == 1
+
+
+def test_what_is_open_now_is_asked_when_somebody_reads() -> None:
+    metrics = ServerMetrics()
+    numbers = {
+        "sessions": 3,
+        "send_buffer_bytes": 10,
+        "timers": 7,
+        "aigw_records_lost_total": 2,
+        "aigw_records_waiting": 1,
+    }
+    metrics.watch(lambda: numbers)
+    assert value(metrics, "aigw_sessions_open") == 3
+    numbers["sessions"] = 4
+    found = samples(metrics)
+    assert found["aigw_sessions_open", ()] == 4
+    assert found["aigw_send_buffer_bytes", ()] == 10
+    assert found["aigw_records_lost_total", ()] == 2
+    assert found["aigw_records_waiting", ()] == 1
+    assert not [name for name, _ in found if "timers" in name]
+
+
+def test_made_up_models_have_no_series() -> None:
+    metrics = ServerMetrics()
+    for number in range(500):
+        metrics(exchange_ended(number, request_model=f"made up {number}", fault=BROKEN))
+    before = len(samples(metrics))
+    for number in range(500, 1000):
+        metrics(exchange_ended(number, request_model=f"made up {number}", fault=BROKEN))
+    assert len(samples(metrics)) == before
+    assert value(metrics, "aigw_exchange_duration_seconds_count", **WHO | {"model": OTHER}) == 1000
+
+
+def test_the_first_names_keep_their_series() -> None:
+    names = Names()
+    assert names.model("p", "m", answered=False) == OTHER
+    assert names.model("p", "m", answered=True) == "m"
+    assert names.model("p", "m", answered=False) == "m"
+    for number in range(MOST_MODELS):
+        names.model("p", f"m{number}", answered=True)
+    assert names.model("p", f"m{MOST_MODELS - 1}", answered=True) == OTHER
+    assert names.model("p", "m", answered=True) == "m"
+    assert names.model("p", None, answered=True) == ""
+    few = Names(providers=1)
+    assert [few.provider(name) for name in ("a", "b", "a", None)] == ["a", OTHER, "a", ""]
