@@ -149,9 +149,13 @@ class ReviewedProviderSide(RelaySide):
             if self._passing:
                 self._take(event, now)
         elif isinstance(event, CloseReceived | Violation) and self._held:
-            self._after = partial(super()._handle_control, event)
+            self._after = partial(self._handle_end, event)
         else:
             super()._handle_control(event, now)
+
+    def _handle_end(self, event: ControlEvent, now: float) -> None:
+        """The provider's close, or a violation, behind all that was held."""
+        super()._handle_control(event, now)
 
     def _take(self, message: Message, now: float) -> None:
         events = self._reader.read_message(message.data, is_text=message.text)
