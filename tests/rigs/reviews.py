@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 from tests.rigs.review_settings import reviewed
 
 from aigw_drivers.testing import MockProvider, MockResponse, VirtualClient, VirtualGateway
@@ -14,7 +15,10 @@ from aigw_sansio import (
     Config,
     Effect,
     ExchangeEnded,
+    Hit,
+    KeptResponse,
     Limits,
+    LookUp,
     Question,
     Released,
     Review,
@@ -52,8 +56,12 @@ class ReviewedGateway(VirtualGateway):
         *,
         window: ReviewWindow | None = None,
         limits: Limits | None = None,
+        kept: KeptResponse | None = None,
     ) -> None:
         settings = reviewed(window)
+        if kept is not None:
+            settings = msgspec.structs.replace(settings, cache_ttl=60)
+        self._kept = kept
         config = Config(
             gateways={"local/default": settings},
             limits=limits or Limits(),
@@ -76,6 +84,8 @@ class ReviewedGateway(VirtualGateway):
             super()._execute(effect)
 
     def _review(self, question: Question) -> Answer:
+        if isinstance(question, LookUp) and self._kept is not None:
+            return Hit(self._kept)
         assert isinstance(question, Review)
         assert self._reviewer is not None
         self.reviews.append(question)

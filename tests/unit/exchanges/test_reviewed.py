@@ -12,6 +12,7 @@ from aigw_sansio import (
     Answer,
     Fault,
     FaultKind,
+    KeptResponse,
     Limits,
     Passage,
     Released,
@@ -425,3 +426,19 @@ def test_a_translated_body_is_written_with_other_texts() -> None:
     with ReviewedGateway([whole], other) as gateway:
         gateway.create(steps=[("compat", "chat/completions")])
         assert gateway.told[-1]["response"]["choices"][0]["message"]["content"] == "Bye"
+
+
+def test_what_is_kept_is_reviewed_each_time() -> None:
+    body = event_of(text_chunk("Hello")) + event_of(finish_chunk()) + b"data: [DONE]\n\n"
+    kept = KeptResponse(((b"content-type", b"text/event-stream"),), body)
+    with ReviewedGateway([], shouting, kept=kept) as gateway:
+        for name in ("a", "b"):
+            gateway.create(name)
+        assert gateway.text == "HELLOHELLO"
+        assert [
+            message["metadata"]["cacheStatus"] for message in gateway.told if message["type"] == "universal.done"
+        ] == [
+            "HIT",
+            "HIT",
+        ]
+        assert len(gateway.reviews) == 2
