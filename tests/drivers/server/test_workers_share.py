@@ -82,3 +82,21 @@ async def test_a_limit_holds_over_all_workers_and_a_kill_forgets_nothing(techniq
     assert sorted(statuses) == [200] * LIMIT + [429] * (LIMIT - 5)
     assert {status for status, _ in first} == {200}
     assert sent == LIMIT
+
+
+async def test_what_one_worker_keeps_all_of_them_have(tmp_path: Path) -> None:
+    file = tmp_path / "aigw.toml"
+    with store_server(tmp_path) as store:
+        async with LoopbackProvider.start() as provider:
+            file.write_text(settings(provider, store, "cache_ttl = 600"))
+            file.chmod(0o600)
+            with serving(file, WORKERS) as server:
+                assert await ask(server) == (200, "MISS")
+                with anyio.fail_after(120):
+                    while (await ask(server))[1] != "HIT":  # it is kept when the client has it
+                        pass
+                before = len(provider.seen)
+                for victim in children_of(server.process.pid)[:2]:
+                    os.kill(victim, signal.SIGKILL)
+                assert await ask_many(server, 24) == [(200, "HIT")] * 24
+                assert len(provider.seen) == before
