@@ -114,6 +114,11 @@ def _of_gateway(
             found.append(f"{where}.authentication is off, and server.host is no loopback address: everybody may use it")
         if "*" in gateway.origins:
             found.append(f"{where}.origins admits every web page to a gateway without authentication")
+        if "find_key" in gateway.ask and not gateway.byok_only:
+            found.append(
+                f"{where}.authentication is off, and ask names find_key: everybody who reaches it uses the keys of the "
+                f"store and the environment"
+            )
         lent = [slug for slug, own in {**providers, **gateway.provider_settings}.items() if _lends(own)]
         lent = [slug for slug in lent if gateway.providers is None or slug in gateway.providers]
         if lent and not gateway.byok_only:

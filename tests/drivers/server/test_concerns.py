@@ -73,6 +73,7 @@ def test_a_public_address_needs_a_word_about_each_gateway(host: str, gateway: st
     ("[gateways.'a/b']\norigins = ['*']", 'gateways."a/b".origins'),
     ("[gateways.'a/b']\nask = ['admit']", 'gateways."a/b".ask names admit, which is for a program'),
     ("[gateways.'a/b'.spend_limits]\nrules = [{ limitType = 'cost', limit = 1, window = 9 }]", 'gateways."a/b".custom_cost is on'),
+    ("[gateways.'a/b']\nask = ['find_key']", "ask names find_key: everybody who reaches it uses the keys of the store"),
     ("[server]\nworkers = 2\n[gateways.'a/b']\nconcurrency = 5", "each worker counts the quotas of a/b"),
 ])  # fmt: skip
 def test_each_warning(text: str, place: str) -> None:
