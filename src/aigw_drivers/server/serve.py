@@ -192,7 +192,7 @@ async def running(
         config = _completed(own, settings)
         listening = await stack.enter_async_context(observed(server, settings.records, settings.otel, on_event, answer))
         gateway = Gateway(config, urandom(32), time.time() - time.monotonic(), parts)
-        listening.watch(gateway.snapshot)
+        listening.watch(gateway)
         kind = ProtocolDriver if driver == "protocol" else AnyioDriver
         handshakes = handshakes_for(config.limits.connections)
         cache = ResponseCache(store)

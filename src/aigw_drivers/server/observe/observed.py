@@ -4,7 +4,7 @@ Decides: what is started for which settings, and that it has ended when the serv
 does with an event.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -13,7 +13,7 @@ import anyio
 import msgspec
 from anyio import to_thread
 
-from aigw_sansio import Answer, Config, Event, Metrics, Question, ReadMetrics, ReadPage, Unavailable
+from aigw_sansio import Answer, Config, Event, Gateway, Metrics, Question, ReadMetrics, ReadPage, Unavailable
 
 from ...anyio_driver import AnswerHandler
 from ...core.threads import no_thread_is_an_os_error
@@ -55,10 +55,11 @@ class Observed:
             return self.page.answer(question.name) or Unavailable()
         return Unavailable() if self._then_answer is None else await self._then_answer(question)
 
-    def watch(self, snapshot: Callable[[], Mapping[str, float]]) -> None:
-        """Tell numbers of what is open now. ``snapshot`` gives them: that of the gateway."""
+    def watch(self, gateway: Gateway) -> None:
+        """Tell numbers of what is open now. The page asks each second, so memory is weighed for metrics alone."""
+        snapshot = gateway.snapshot
         if self.metrics is not None:
-            self.metrics.watch(snapshot)
+            self.metrics.watch(partial(snapshot, weigh=True))
         if self.page is not None:
             self.page.watch(snapshot)
 

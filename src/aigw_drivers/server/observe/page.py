@@ -47,7 +47,7 @@ _FILES: Final = {
     "script.js": ("script.js", "text/javascript; charset=utf-8"),
 }
 EVENTS: Final = "events"
-_OPEN: Final = ("sessions", "exchanges", "waiting_calls", "upstream_connections", "held_bytes")
+_OPEN: Final = ("sessions", "exchanges", "waiting_calls", "upstream_connections", "send_buffer_bytes")
 
 
 class _Second:

@@ -100,7 +100,7 @@ function draw(state) {
   put("total", count(state.totals.exchanges));
   for (const name of ["failed", "cached", "refused", "tokens_in", "tokens_out"]) put(name, count(state.totals[name]));
   put("cost", state.totals.cost.toFixed(4));
-  put("held", bytes(state.open.held_bytes));
+  put("unsent", bytes(state.open.send_buffer_bytes));
   put("upstream", count(state.open.upstream_connections));
   put("waiting", count(state.open.waiting_calls));
   put("up", span(state.up_s));
