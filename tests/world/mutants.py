@@ -359,7 +359,7 @@ FAULTS: list[Mutant] = [
     Mutant(
         "who waits for a connection waits for ever",
         "upstream.pool",
-        "            call.timer.arm(now + (call.connect_timeout_s if shareable else config.timeouts.pool_wait_s))\n",
+        "            call.timer.arm(now + (call.connect_timeout_s if pool.shareable_dial else config.timeouts.pool_wait_s))\n",
         "            pass\n",
     ),
     Mutant(
