@@ -15,7 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 from .checks import Check, Named
-from .ids import CustomCost
+from .ids import MOST_PRICE, CustomCost
 from .origin import check_no_proxy, read_proxy
 from .quota_rules import QuotaRule
 from .secret import Secret
@@ -245,7 +245,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=Name
             check.error(("more_keys",), "needs api_key beside it")
         for model, price in self.prices.items() if check.good("prices") else ():
             for name, value in msgspec.structs.asdict(price).items():
-                if value is not None and not (isinstance(value, int | float) and 0 <= value <= 1e6):
+                if value is not None and not (isinstance(value, int | float) and 0 <= value <= MOST_PRICE):
                     check.error(("prices", model, name), "is no price; allowed is a number from 0 to 1000000")
         check.done()
 

@@ -20,6 +20,10 @@ AskId = NewType("AskId", int)
 MetadataValue: TypeAlias = str | int | float | bool
 
 
+#: The most that a price may be, in US dollars.
+MOST_PRICE: Final = 1e6
+
+
 class CustomCost(msgspec.Struct, frozen=True, kw_only=True):
     """What a request costs, in US dollars: all of it, or for each token. A client or the settings say so.
 

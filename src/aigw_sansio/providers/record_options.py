@@ -8,13 +8,12 @@ and money: one that cannot be read is a fault.
 """
 
 from collections.abc import Iterable, Mapping
-from math import isfinite
 from typing import Final
 
 import msgspec
 
 from ..faults import Fault, FaultKind, Side
-from ..ids import CustomCost, MetadataValue, RecordOptions
+from ..ids import MOST_PRICE, CustomCost, MetadataValue, RecordOptions
 
 METADATA: Final = "cf-aig-metadata"
 _COLLECT: Final = "cf-aig-collect-log"
@@ -60,7 +59,8 @@ def read_options(
         return _refuse(f"headers {_COLLECT} and {_PAYLOAD}: allowed are true and false")
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
         prices = ", ".join(CustomCost.__struct_fields__)
-        return _refuse(f"header {_COST} must be a JSON object; allowed are {prices}, each a number of 0 or more")
+        allowed = f"allowed are {prices}, each a number from 0 to {MOST_PRICE:.0f}"
+        return _refuse(f"header {_COST} must be a JSON object; {allowed}")
     return RecordOptions(
         collect=collect, collect_payload=payload, metadata=read_metadata(said.get(METADATA)), custom_cost=cost
     )
@@ -80,8 +80,8 @@ def read_metadata(text: str | None) -> dict[str, MetadataValue]:
 def _read_cost(text: str) -> CustomCost:
     cost = _decode_cost(text)
     for price in msgspec.structs.astuple(cost):
-        if price is not None and not (isfinite(price) and price >= 0):
-            raise ValueError("a price below 0")
+        if price is not None and not 0 <= price <= MOST_PRICE:
+            raise ValueError("a price that is out of range")
     return cost
 
 

@@ -14,6 +14,7 @@ from ..config import GatewaySettings
 from ..events import UsageReported
 from ..ids import MetadataValue
 from ..quota_rules import Counter, Measure, QuotaRule, Selector
+from .window import MOST_COUNTED
 
 #: Costs are counted in billionths of a dollar, so that sums stay exact.
 DOLLAR: Final = 1_000_000_000
@@ -96,7 +97,7 @@ def step_quota(
             rule=rule.id,
             value=value,
             amount=1 if counts else 0,
-            limit=round(rule.limit * DOLLAR) if rule.measure == "cost" else int(rule.limit),
+            limit=min(round(rule.limit * DOLLAR), MOST_COUNTED) if rule.measure == "cost" else int(rule.limit),
             interval_s=rule.window_s,
             sliding=rule.technique == "sliding",
         )

@@ -17,6 +17,7 @@ from ..ids import AskId
 from ..quota_rules import Count, Counted, Counter
 from .claim import DOLLAR, Claim, StepQuota
 from .counters import Counters
+from .window import MOST_COUNTED
 
 #: Counts that the host could not be told, and that it is told with the next question.
 MOST_UNTOLD: Final = 1000
@@ -61,7 +62,9 @@ class Limiter:
         if not quota.charges:
             return
         tokens = 0 if usage is None else (usage.input_tokens or 0) + (usage.output_tokens or 0)
-        used = {"tokens": tokens, "cost": 0 if cost is None else round(cost * DOLLAR)}
+        # Safety: clients and providers say these, so they may be anything.
+        spent = 0 if cost is None else round(min(cost, MOST_COUNTED) * DOLLAR)
+        used = {"tokens": min(tokens, MOST_COUNTED), "cost": min(spent, MOST_COUNTED)}
         charged = [
             msgspec.structs.replace(charge.counter, amount=used[charge.measure], limit=None)
             for charge in quota.charges
@@ -137,7 +140,7 @@ class Limiter:
             name = counter.gateway, counter.rule, counter.value
             known = self._untold.get(name)
             if known is not None:
-                counter = msgspec.structs.replace(counter, amount=counter.amount + known.amount)
+                counter = msgspec.structs.replace(counter, amount=min(counter.amount + known.amount, MOST_COUNTED))
             elif len(self._untold) >= MOST_UNTOLD:
                 continue
             self._untold[name] = counter

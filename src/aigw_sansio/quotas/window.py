@@ -17,6 +17,9 @@ from typing import Final
 #: So many additions are remembered each by itself.
 EXACT: Final = 256
 
+#: More is not counted, so that a count fits into 64 bits wherever it is kept.
+MOST_COUNTED: Final = 1 << 62
+
 
 class Window:
     """What was counted in the last ``interval_s``, or since the last time that divides by it. Call :meth:`roll` before
@@ -50,7 +53,8 @@ class Window:
             self.used -= entries.popleft()[2]
 
     def add(self, amount: int, now: float) -> None:
-        """Count ``amount``."""
+        """Count ``amount``; all together at most ``MOST_COUNTED``."""
+        amount = min(amount, MOST_COUNTED - self.used)
         self.used += amount
         entries = self._entries
         if entries is None:

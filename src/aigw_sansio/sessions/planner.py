@@ -336,6 +336,8 @@ def _with_other_keys(
 
 def _credential(client: ClientInfo, step: Step) -> str:
     """Who asks, as quotas tell clients apart: by the token of the step or of the handshake, else by the principal."""
+    if not client.settings.authentication:  # safety: nobody has looked at a token, so a client could make them up
+        return client.principal or ""
     shown = step_tokens(step) or ([] if client.token is None else [client.token])
     return shown[-1].reveal() if shown else client.principal or ""
 

@@ -53,6 +53,7 @@ def test_the_client_decides_against_the_settings_and_a_step_against_the_handshak
             CustomCost(per_cache_read_token=0.0, per_cache_write_token=1e-7),
         ),
         ('{"total_cost":12.5,"other":"x"}', CustomCost(total_cost=12.5)),
+        ('{"per_token_in":1000000}', CustomCost(per_token_in=1e6)),
         ("{}", CustomCost()),
     ],
 )
@@ -68,6 +69,8 @@ def test_a_cost_of_the_clients_own(text: str, cost: CustomCost) -> None:
         ("cf-aig-collect-log-payload", "1"),
         ("cf-aig-custom-cost", '{"total_cost":-1}'),
         ("cf-aig-custom-cost", '{"total_cost":"1"}'),
+        ("cf-aig-custom-cost", '{"total_cost":1e308}'),
+        ("cf-aig-custom-cost", '{"per_token_in":1000000.1}'),
         ("cf-aig-custom-cost", '{"total_cost":1e999}'),
         ("cf-aig-custom-cost", "[1]"),
         ("cf-aig-custom-cost", ""),

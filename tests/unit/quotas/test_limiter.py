@@ -1,5 +1,6 @@
 """Who may go on: by the counts of this process, or of the host."""
 
+import msgspec
 import pytest
 from tests.rigs.core_rig import Rig
 
@@ -81,6 +82,32 @@ def test_a_budget_is_charged_when_it_is_over(rule: QuotaRule, said: str) -> None
     assert rig.kind().startswith(said)
     rig.now = 60.0
     assert rig.kind() == "yes"
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_whatever_a_client_or_a_provider_says_is_counted_in_64_bits(*, shared: bool) -> None:
+    most = msgspec.structs.replace(MONEY, limit=2**40)
+    rig = Limited(rules=(TOKENS, most), ask=("count",) if shared else ())
+    quotas = [rig.quota() for _ in range(3)]
+    for quota in quotas[:2]:
+        rig.take(quota)
+    if shared:
+        rig.asked()
+    for quota in quotas[:2]:
+        quota.finish(UsageReported(input_tokens=2**63 - 1, output_tokens=2**63 - 1), 1e308, rig.now)
+    if shared:
+        assert [[one.amount for one in charged] for charged in rig.asked()] == [[2**62, 2**62]] * 2
+        rig.pass_time(1.0)
+        rig.take(quotas[2])
+        assert [one.amount for one in rig.asked()[0]] == [2**62, 2**62]  # what was not told, all together
+    else:
+        assert rig.kind(quotas[2]).startswith("the budget tokens")
+        assert {window.used for window in rig.limiter._counters._windows.values()} == {2**62}
+        alone = Limited(rules=(most,))
+        first = alone.quota()
+        assert alone.kind(first) == "yes"
+        first.finish(None, 1e308, alone.now)
+        assert alone.kind().startswith("the budget money")  # the highest limit is one that can be reached
 
 
 def test_so_many_run_at_once_and_no_more() -> None:

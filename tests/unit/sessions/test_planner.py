@@ -264,6 +264,18 @@ def test_clients_are_told_apart_by_their_token_else_by_their_principal() -> None
     assert len(set(values)) == 4
 
 
+def test_without_authentication_a_token_that_nobody_knows_chooses_no_count() -> None:
+    rules = (QuotaRule(limit=5, window_s=60, token=Selector(mode="partition")),)
+    values = set()
+    for token in ("one", "two", ""):
+        headers = [("authorization", "Bearer x"), *([("cf-aig-authorization", token)] if token else [])]
+        for settings in (GatewaySettings(rules=rules), GatewaySettings(rules=rules, authentication=True)):
+            quota = planned_with(settings, step(headers=headers), token=Secret("old"))[0].call.quota
+            assert quota is not None
+            values.add((settings.authentication, quota.counters[0].value))
+    assert sorted(asked for asked, _ in values) == [False, True, True, True]
+
+
 def test_a_response_costs_what_the_client_says_or_else_the_settings() -> None:
     query = b'{"model":"gpt-4o"}'
     theirs = ("cf-aig-custom-cost", '{"total_cost":0.25}')
