@@ -115,6 +115,7 @@ class LogSink:
         """See :meth:`.sinks.Sink.write`. The library drops what finds no room in its queue."""
         from opentelemetry._logs import LogRecord, SeverityNumber
 
+        records = []
         for row in rows:
             fields = msgspec.to_builtins(row)
             plain = {f"aigw.{name}": value for name, value in fields.items() if isinstance(value, str | int | float)}
@@ -123,7 +124,7 @@ class LogSink:
                 for name, value in fields.items()
                 if isinstance(value, dict | list) and value
             }
-            self._logger.emit(
+            records.append(
                 LogRecord(
                     timestamp=row.unix_ns,
                     severity_number=SeverityNumber.INFO if row.success else SeverityNumber.WARN,
@@ -133,6 +134,8 @@ class LogSink:
                     event_name="aigw.record",
                 )
             )
+        for record in records:  # when all are made: a row that cannot be told leaves none of them told
+            self._logger.emit(record)
 
     def close(self) -> None:
         """See :meth:`.sinks.Sink.close`. Its exporter is closed by who made it."""

@@ -26,7 +26,8 @@ class Sink(Protocol):
         """What it is called in a message."""
 
     def write(self, rows: Sequence[Row]) -> None:
-        """Keep ``rows``. Raises ``OSError`` if it cannot; they are lost then."""
+        """Keep ``rows``. Raises ``OSError`` if it cannot; they are lost then. Another exception is about a row, not
+        about the place: then it has kept none of ``rows``, and may be given them one by one."""
 
     def close(self) -> None:
         """Nothing more comes."""

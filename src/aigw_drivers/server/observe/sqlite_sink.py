@@ -10,6 +10,7 @@ loses nothing that was written, one of the machine may lose the last rows. Many 
 
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from typing import Final, Literal, get_args, get_origin
 
@@ -20,6 +21,7 @@ from .sinks import MODE
 
 #: How long another process may keep the database.
 _BUSY_S: Final = 10.0
+_TRY_AGAIN_S: Final = 0.02
 _TYPES: Final[dict[object, str]] = {bool: "INTEGER", int: "INTEGER", float: "REAL", str: "TEXT"}
 
 
@@ -58,9 +60,11 @@ class SqliteSink:
             raise OSError(f"{path}: {error}") from error
 
     def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._use_write_ahead_log()
         self._db.execute("PRAGMA synchronous = NORMAL")
         columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items() if name != "id")
+        # One transaction: between the look and the change another worker would add the same column.
+        self._db.execute("BEGIN IMMEDIATE")
         self._db.execute(
             f"CREATE TABLE IF NOT EXISTS records (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, {columns})"
         )
@@ -68,9 +72,24 @@ class SqliteSink:
         for name, kind in COLUMNS.items():  # an older version had fewer
             if name not in there:
                 self._db.execute(f"ALTER TABLE records ADD COLUMN {name} {kind}")
+        self._db.execute("COMMIT")
+
+    def _use_write_ahead_log(self) -> None:
+        """SQLite does not wait for another process that changes the journal at the same time: it only fails."""
+        until = time.monotonic() + _BUSY_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                    raise
+                time.sleep(_TRY_AGAIN_S)
+            else:
+                return
 
     def write(self, rows: Sequence[Row]) -> None:
-        """See :meth:`.Sink.write`. All rows of a call are written, or none."""
+        """See :meth:`.Sink.write`. Another error is one of a value that SQLite cannot keep, such as an integer of more
+        than 64 bits."""
         values = [_values(row) for row in rows]
         try:
             self._db.execute("BEGIN IMMEDIATE")
@@ -81,9 +100,10 @@ class SqliteSink:
                 )
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
             raise OSError(str(error)) from error
+        finally:
+            if self._db.in_transaction:  # whatever the error was: an open transaction would keep all other writers out
+                self._db.execute("ROLLBACK")
 
     def close(self) -> None:
         """See :meth:`.Sink.close`."""

@@ -46,6 +46,7 @@ class RecordWriter(Generic[_Raw]):
         self.written = self.dropped = self.failed = 0
         self._told_lost = 0
         self._tell_at = 0.0
+        self._complained: set[str] = set()  # since lost rows were told
 
     def start(self) -> None:
         """Start the thread. Raises ``OSError`` if there is none."""
@@ -90,35 +91,61 @@ class RecordWriter(Generic[_Raw]):
                 time.sleep(_GATHER_S)
             self._wake.clear()  # before the rows are taken: one that comes meanwhile sets it again
             while self._waiting:
-                count = min(len(self._waiting), _BATCH)
-                self._write([self._make(self._waiting.popleft()) for _ in range(count)])
+                self._write(self._next_rows())
             self._tell_lost()
             if self._stopped:
                 self._wake.set()
         for sink in self._sinks:
-            sink.close()
+            try:
+                sink.close()
+            except Exception:  # the other places are closed too
+                logger.exception("%s cannot be closed", sink.name)
         self._tell_at = 0.0
         self._tell_lost()
 
-    def _write(self, rows: list[Row]) -> None:
-        lost = False
-        for sink in self._sinks:
+    def _next_rows(self) -> list[Row]:
+        rows: list[Row] = []
+        bug = None
+        for _ in range(min(len(self._waiting), _BATCH)):
             try:
-                sink.write(rows)
-            except OSError as error:
-                lost = True
-                self._complain(sink, error)
-            except Exception:  # a bug: it is told, and the other places still get their rows
-                lost = True
-                logger.exception("records cannot be written to %s", sink.name)
-        if lost:
-            self.failed += len(rows)
-        else:
-            self.written += len(rows)
+                rows.append(self._make(self._waiting.popleft()))
+            except Exception as error:  # it costs one row, not the thread
+                bug = error
+                self.failed += 1
+        if bug is not None:
+            self._complain("records cannot be made", bug)
+        return rows
 
-    def _complain(self, sink: Sink, error: Exception) -> None:
-        if time.monotonic() >= self._tell_at:
-            logger.warning("records cannot be written to %s: %s", sink.name, error)
+    def _write(self, rows: list[Row]) -> None:
+        lost: set[int] = set()
+        for sink in self._sinks:
+            lost |= self._write_to(sink, rows)
+        self.failed += len(lost)
+        self.written += len(rows) - len(lost)
+
+    def _write_to(self, sink: Sink, rows: list[Row]) -> set[int]:
+        """Write ``rows`` to one place. Returns which of them it did not take, by their places in ``rows``."""
+        what = f"records cannot be written to {sink.name}"
+        try:
+            if rows:
+                sink.write(rows)
+        except OSError as error:
+            self._complain(what, error)
+            return {*range(len(rows))}
+        except Exception as error:
+            self._complain(what, error)
+            if len(rows) > 1:  # one of them cannot be kept, and takes nothing from the others
+                return {number for number, row in enumerate(rows) if self._write_to(sink, [row])}
+            return {0}
+        return set()
+
+    def _complain(self, what: str, error: Exception) -> None:
+        """Tell the first of its kind; the number of lost rows tells of the others."""
+        if time.monotonic() < self._tell_at or what in self._complained:
+            return
+        self._complained.add(what)
+        bug = None if isinstance(error, OSError) else error
+        logger.log(logging.WARNING if bug is None else logging.ERROR, "%s: %s", what, error, exc_info=bug)
 
     def _tell_lost(self) -> None:
         now, lost = time.monotonic(), self.lost
@@ -127,3 +154,4 @@ class RecordWriter(Generic[_Raw]):
             reason = f"more than {self._most} waited, or they could not be written"
             logger.warning("%d records are lost: %s", lost - self._told_lost, reason)
             self._told_lost = lost
+        self._complained.clear()

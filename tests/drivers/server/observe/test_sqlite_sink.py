@@ -2,8 +2,10 @@
 
 import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 
 import msgspec
 import pytest
@@ -97,3 +99,34 @@ def test_what_is_no_database(tmp_path: Path) -> None:
     path.write_bytes(b"no database at all, but a text that is long enough")
     with pytest.raises(OSError, match="not a database"):
         SqliteSink(str(path))
+
+
+def test_a_value_that_sqlite_cannot_keep_leaves_no_transaction_open(tmp_path: Path) -> None:
+    path = tmp_path / "records.db"
+    sink, other = SqliteSink(str(path)), SqliteSink(str(path))
+    bad = msgspec.structs.replace(row(1), tokens_in=1 << 70)
+    with pytest.raises(OverflowError):
+        sink.write([row(0), bad])
+    other.write([row(2)])
+    sink.write([row(3)])
+    sink.close()
+    other.close()
+    assert select(path, "SELECT event_id FROM records") == [("e2",), ("e3",)]
+
+
+def test_workers_that_open_an_older_database_at_once(tmp_path: Path) -> None:
+    for attempt in range(10):
+        path = tmp_path / f"{attempt}.db"
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("CREATE TABLE records (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, provider TEXT)")
+            db.commit()
+        start = Barrier(4)
+
+        def open_it(path: Path = path, start: Barrier = start) -> None:
+            start.wait(60)
+            SqliteSink(str(path)).close()
+
+        with ThreadPoolExecutor(4) as workers:
+            for opened in [workers.submit(open_it) for _ in range(4)]:
+                opened.result(60)
+        assert len(select(path, "PRAGMA table_info(records)")) == len(COLUMNS) + 1

@@ -96,3 +96,62 @@ def test_a_place_that_hangs_does_not_keep_the_server(caplog: pytest.LogCaptureFi
         own.close(0.01)
     assert "not written in time" in caplog.text
     gate.set()
+
+
+def test_a_row_that_cannot_be_made_does_not_end_the_thread(caplog: pytest.LogCaptureFixture) -> None:
+    place = Place()
+
+    def make(raw: Ended) -> Row:
+        if raw[0].log_id.endswith("1"):
+            raise KeyError("a bug")
+        return row_of(raw)
+
+    own = RecordWriter([place], 100, make)
+    with caplog.at_level(logging.WARNING, "aigw.records"):
+        own.start()
+        for number in range(4):
+            own.add(ended(number))
+        own.close(30)
+    assert [row.event_id for row in place.rows] == ["e0", "e2", "e3"]
+    assert place.closed
+    assert (own.written, own.failed) == (3, 1)
+    assert "records cannot be made" in caplog.text
+    assert "1 records are lost" in caplog.text
+
+
+class Picky(Place):
+    """Cannot keep one of the rows, and so none that comes with it."""
+
+    def write(self, rows: Sequence[Row]) -> None:
+        if any(row.event_id == "e1" for row in rows):
+            raise OverflowError("int too large")
+        super().write(rows)
+
+
+def test_a_row_that_cannot_be_kept_takes_nothing_from_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    gate = threading.Event()
+    picky, good = Picky(), Place(gate)
+    own = writer([good, picky])
+    own.add(ended(9))
+    assert good.writing.wait(30)
+    for number in range(4):  # they are written together
+        own.add(ended(number))
+    gate.set()
+    with caplog.at_level(logging.WARNING, "aigw.records"):
+        own.close(30)
+    assert [row.event_id for row in picky.rows] == ["e9", "e0", "e2", "e3"]
+    assert len(good.rows) == 5
+    assert (own.written, own.failed) == (4, 1)
+    assert [record.message for record in caplog.records].count("records cannot be written to place: int too large") == 1
+
+
+def test_a_place_that_cannot_be_closed_leaves_the_others_closed(caplog: pytest.LogCaptureFixture) -> None:
+    class Stuck(Place):
+        def close(self) -> None:
+            raise OSError("no")
+
+    last = Place()
+    own = writer([Stuck(), last])
+    own.close(30)
+    assert last.closed
+    assert "place cannot be closed" in caplog.text
