@@ -317,10 +317,9 @@ class Gateway(LocalInputs[NativeItem]):
 
     def reconfigure(self, config: Config, now: float) -> None:
         """Take new settings. Sessions and exchanges that begin from now on have them, on open sessions too; what runs
-        ends under the old ones (client protocol, section 7). No connection is closed, not even to a provider.
-
-        ``ConfigError`` as when a gateway is made; then all is as it was. Drain :meth:`effects` next. The host's own
-        parts stay.
+        ends under the old ones (client protocol, section 7). No connection is closed, not even to a provider, but those
+        to which the page's events go, if its token changed. ``ConfigError`` as when a gateway is
+        made; then all is as it was. Drain :meth:`effects` next. The host's own parts stay.
         """
         self._check(now)
         check_config(config, self._rows)  # may raise: until then nothing has changed
@@ -328,7 +327,7 @@ class Gateway(LocalInputs[NativeItem]):
         self._services.reconfigure(config, known_hosts(config, self._rows), now)
         self._addresses.trust(config.trusted_proxies)
         self._limits.reconfigure(config.limits)
-        self._admission.reconfigured()
+        self._admission.reconfigured(now)
         self._dialect.limits = config.limits
         self._pool.reconfigured(now)
         self._memory.reconfigured(now)

@@ -124,13 +124,16 @@ class Admission:
         self._addresses = addresses
         self._guard = TokenGuard(services)
         self._pages = OperatorPages(services, self)
-        self.reconfigured()
+        self._read_settings()
 
-    def reconfigured(self) -> None:
+    def reconfigured(self, now: float) -> None:
         """The settings have changed."""
+        self._read_settings()
+        self._pages.reconfigured(now)
+
+    def _read_settings(self) -> None:
         config = self._services.config
         self._hosts = frozenset(name.lower() for name in config.hosts)
-        self._pages.reconfigured()
         self._some_authentication = any(gateway.authentication for gateway in config.gateways.values())
 
     def request_arrived(self, request: ClientRequest, responder: Responder, now: float) -> PendingRequest | None:

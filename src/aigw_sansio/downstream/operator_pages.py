@@ -36,8 +36,13 @@ MOST_STREAMS: Final = 4
 TICK_S: Final = 1.0
 _COOKIE_S: Final = 12 * 3600
 _METHODS: Final = (b"GET", b"HEAD")
-#: A front adds one of them: then the client is not on this machine, whatever address it came from.
-_FORWARDED: Final = frozenset((b"x-forwarded-for", b"x-real-ip", b"forwarded", b"via"))
+#: A front adds at least one of them: then the client is not on this machine, whatever address it came from.
+_FORWARDED: Final = frozenset(
+    (
+        b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip",
+        b"x-client-ip", b"cf-connecting-ip",
+    )
+)  # fmt: skip
 _LOCKED: Final[Headers] = [
     (
         b"content-security-policy",
@@ -72,18 +77,26 @@ class PageHost(Protocol):
 class OperatorPages:
     """Answers requests for ``/metrics`` and the page."""
 
-    __slots__ = ("_cookie", "_host", "_hosts", "_services", "_streams")
+    __slots__ = ("_cookie", "_host", "_hosts", "_page", "_services", "_streams", "_token")
 
     def __init__(self, services: Services, host: PageHost) -> None:
         self._services = services
         self._host = host
-        self._streams = 0
-        self.reconfigured()
+        self._streams: list[_EventStream] = []
+        self._read_settings()
 
-    def reconfigured(self) -> None:
-        """The settings have changed."""
+    def reconfigured(self, now: float) -> None:
+        """The settings have changed. If that changed who may see the page, whoever sees it has to ask again."""
+        before = self._page, self._token
+        self._read_settings()
+        if (self._page, self._token) != before:
+            for stream in [*self._streams]:
+                stream.close(now)
+
+    def _read_settings(self) -> None:
         config = self._services.config
         self._hosts = frozenset(name.lower() for name in config.hosts)
+        self._page, self._token = config.page, config.page_token
         self._cookie = b"" if config.page_token is None else _cookie_of(config.page_token)
 
     def request_arrived(
@@ -176,21 +189,21 @@ class OperatorPages:
     # -- events -------------------------------------------------------------------------------------------------
 
     def _open_stream(self, request: ClientRequest, responder: Responder, now: float) -> PendingRequest | None:
-        if self._streams >= MOST_STREAMS:
+        if len(self._streams) >= MOST_STREAMS:
             detail = f"{MOST_STREAMS} pages are open already"
             fault = Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True)
             return self._host.refuse(request, responder, fault, now)
         if request.method == b"HEAD":
             responder.refuse(200, [(b"content-type", b"text/event-stream"), *_LOCKED], b"", now)
             return None
-        self._streams += 1
         stream = _EventStream(self._services, self._host, responder.pipe, self._stream_ended)
+        self._streams.append(stream)
         responder.stream([(b"content-type", b"text/event-stream"), *_LOCKED], stream, now)
         stream.start(now)
         return None
 
-    def _stream_ended(self) -> None:
-        self._streams -= 1
+    def _stream_ended(self, stream: "_EventStream") -> None:
+        self._streams.remove(stream)
 
 
 class _Asking:
@@ -213,7 +226,9 @@ class _EventStream:
 
     __slots__ = ("_ask_id", "_ended", "_host", "_pipe", "_services", "_timer")
 
-    def __init__(self, services: Services, host: PageHost, pipe: BytePipe, ended: Callable[[], None]) -> None:
+    def __init__(
+        self, services: Services, host: PageHost, pipe: BytePipe, ended: "Callable[[_EventStream], None]"
+    ) -> None:
         self._services = services
         self._host = host
         self._pipe: BytePipe | None = pipe
@@ -230,7 +245,7 @@ class _EventStream:
         pipe = self._pipe
         assert pipe is not None  # the timer is closed with it
         if self._host.draining:
-            self._close(now)
+            self.close(now)
             return
         self._timer.arm(now + TICK_S)
         if self._ask_id is None and not pipe.outstanding:
@@ -245,7 +260,7 @@ class _EventStream:
             assert self._pipe is not None  # the question is withdrawn with it
             self._pipe.write(b"data: " + answer.body.replace(b"\n", b"\ndata: ") + b"\n\n", now)
         else:
-            self._close(now)
+            self.close(now)
 
     def receive_data(self, data: bytes, now: float) -> None:
         """A client that has asked has nothing more to say."""
@@ -259,7 +274,8 @@ class _EventStream:
     def data_sent(self, outstanding: int, now: float) -> None:
         """The next event comes with its time."""
 
-    def _close(self, now: float) -> None:
+    def close(self, now: float) -> None:
+        """End it, in order; what the browser has not taken yet still goes out."""
         pipe = self._pipe
         assert pipe is not None
         self._stop()
@@ -274,7 +290,7 @@ class _EventStream:
         if self._ask_id is not None:
             self._services.withdraw(self._ask_id)
             self._ask_id = None
-        self._ended()
+        self._ended(self)
 
 
 def _shows(request: ClientRequest, token: Secret) -> bool:

@@ -5,6 +5,7 @@ import re
 import h2.config
 import h2.connection
 import h2.events
+import msgspec
 import pytest
 
 from aigw_sansio.config import Config, Timeouts
@@ -13,6 +14,7 @@ from aigw_sansio.effects import Answer, Ask, Close, Emit, Metrics, Page, Questio
 from aigw_sansio.events import Event, UpgradeRefused
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId
+from aigw_sansio.secret import Secret
 
 TOKEN = "canary-of-a-token"
 OTHER = "canary-of-another"
@@ -134,6 +136,10 @@ def test_without_the_setting_there_is_nothing() -> None:
         ("127.0.0.1:5", "127.0.0.1:80", "x-forwarded-for: 192.0.2.1", "localhost", 404),
         ("127.0.0.1:5", "127.0.0.1:80", "forwarded: for=192.0.2.1", "localhost", 404),
         ("127.0.0.1:5", "127.0.0.1:80", "via: 1.1 front", "localhost", 404),
+        ("127.0.0.1:5", "127.0.0.1:80", "x-forwarded-host: gateway.example", "localhost", 404),
+        ("127.0.0.1:5", "127.0.0.1:80", "X-Forwarded-Proto: https", "localhost", 404),
+        ("127.0.0.1:5", "127.0.0.1:80", "x-client-ip: 192.0.2.1", "localhost", 404),
+        ("127.0.0.1:5", "127.0.0.1:80", "cf-connecting-ip: 192.0.2.1", "localhost", 404),
         ("127.0.0.1:5", "127.0.0.1:80", "x: y", "rebound.example", 403),
         ("127.0.0.1:5", "127.0.0.1:80", "origin: https://evil.example", "localhost", 403),
         ("127.0.0.1:5", "127.0.0.1:80", "origin: no origin at all", "localhost", 403),
@@ -247,6 +253,30 @@ def test_events_end_with_the_browser_the_host_or_the_gateway() -> None:
     desk.gateway.drain(desk.now)
     desk.wait(1.0)
     assert desk.closed == [second, third]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        Config(page="on", page_token=Secret("another-token-of-the-page")),
+        Config(page="on"),
+        Config(page="off", page_token=Secret(TOKEN)),
+    ],
+)
+def test_events_end_if_the_token_or_the_page_is_another(after: Config) -> None:
+    desk = Desk(LOCKED)
+    streams = [desk.stream(bearer(TOKEN)) for _ in range(2)]
+    for conn in streams:
+        assert desk.take(conn).startswith(b"HTTP/1.1 200 OK")
+    desk.gateway.reconfigure(msgspec.structs.replace(LOCKED, metrics_token=None), desk.now)
+    desk.pump()
+    assert desk.closed == []
+    desk.silent = True
+    desk.wait(1.0)
+    desk.gateway.reconfigure(after, desk.now)
+    desk.pump()
+    assert desk.closed == streams
+    assert desk.gateway.snapshot()["asks"] == 0
 
 
 def test_a_browser_that_leaves_while_the_host_is_asked() -> None:

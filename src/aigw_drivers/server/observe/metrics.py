@@ -27,7 +27,7 @@ from aigw_sansio import (
     UpgradeRefused,
 )
 
-from .names import Names
+from .names import Names, close_code, is_answered
 
 #: Seconds: of a head, of a first token, of a whole answer.
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84)
@@ -169,7 +169,7 @@ class ServerMetrics:
         self._used(event, who, series)
 
     def _session(self, event: SessionEnded) -> None:
-        self._sessions.labels(f"{event.account}/{event.gateway}", event.mode, str(event.code)).inc()
+        self._sessions.labels(f"{event.account}/{event.gateway}", event.mode, close_code(event.code)).inc()
         self._session_s.labels(event.mode).observe(event.duration_s)
         if event.mode == "realtime":
             who, series = self._of(event)
@@ -179,8 +179,7 @@ class ServerMetrics:
 
     def _of(self, event: ExchangeEnded | SessionEnded) -> tuple[tuple[str, str, str], _Series]:
         provider = self._names.provider(event.provider)
-        answered = isinstance(event, SessionEnded) or event.fault is None
-        model = self._names.model(provider, event.request_model, answered=answered)
+        model = self._names.model(provider, event.request_model, answered=is_answered(event))
         who = f"{event.account}/{event.gateway}", provider, model
         series = self._series.get(who)
         if series is None:

@@ -1,17 +1,37 @@
-"""Names of providers and models as metrics may have them: so many, and no more.
+"""Names of providers, models and close codes as metrics may have them: so many, and no more.
 
 Decides: which name has series of its own, and which are told together as ``other``. Must not know: what is measured.
 
 A client writes any model into its request, and each name would be kept for ever. So a model gets a name only by an
-answer of a provider that was no failure, and the first ones keep theirs.
+answer of a provider that was no failure, and the first ones keep theirs. Nor does a client choose among 2,000 close
+codes: those have names that IANA registered, which are also all that the gateway sends by itself.
 """
 
 from typing import Final
+
+from aigw_sansio import ExchangeEnded, SessionEnded, UsageReported
 
 OTHER: Final = "other"
 #: Names that have series of their own.
 MOST_PROVIDERS: Final = 100
 MOST_MODELS: Final = 200
+#: IANA's WebSocket Close Code Number Registry.
+_CLOSE_CODES: Final = frozenset((*range(1000, 1016), 3000, 3003, 3008))
+#: Of messages that could not be read.
+_NO_COUNT: Final = UsageReported(quality="partial")
+
+
+def close_code(code: int) -> str:
+    """The name of a close code."""
+    return str(code) if code in _CLOSE_CODES else OTHER
+
+
+def is_answered(event: ExchangeEnded | SessionEnded) -> bool:
+    """Whether the provider has shown that it knows the model of ``event``. A realtime session that ended at once shows
+    nothing: many providers refuse a model only after their 101."""
+    if isinstance(event, ExchangeEnded):
+        return event.fault is None
+    return event.first_content_s is not None or event.usage not in (None, _NO_COUNT)
 
 
 class Names:

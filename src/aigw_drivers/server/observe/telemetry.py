@@ -43,7 +43,7 @@ from aigw_sansio import (
 )
 from aigw_sansio.providers.trace_context import span_id, trace_id
 
-from .names import Names
+from .names import Names, close_code, is_answered
 
 SCHEMA: Final = "https://opentelemetry.io/schemas/1.41.0"
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -296,7 +296,7 @@ class Telemetry:
     def _measure(self, event: ExchangeEnded | SessionEnded, operation: str, provider: str, error: str | None) -> None:
         """Measurements have few names; spans have them all."""
         name = self._names.provider(provider)
-        model = self._names.model(name, event.request_model, answered=error is None)
+        model = self._names.model(name, event.request_model, answered=is_answered(event))
         labels: dict[str, AttributeValue] = {
             "gen_ai.operation.name": operation, "gen_ai.provider.name": name, "gen_ai.request.model": model,
         }  # fmt: skip
@@ -327,7 +327,7 @@ class Telemetry:
     def _session(self, event: SessionEnded, session: _Session) -> None:
         assert event.log_id is not None
         provider = _PROVIDERS.get(event.provider or "", event.provider or "")
-        error = None if event.code in (1000, 1001, 1005) else str(event.code)
+        error = None if event.code in (1000, 1001, 1005) else close_code(event.code)
         self._measure(event, "realtime", provider, error)
         trace, own = trace_id(event.log_id, event.traceparent), span_id(event.log_id)
         parent = None if event.traceparent is None else event.traceparent[36:52]

@@ -9,7 +9,7 @@ from tests.rigs.ended_events import BROKEN, attempt_events, exchange_ended, log_
 
 from aigw_drivers.server.observe.metrics import ServerMetrics
 from aigw_drivers.server.observe.names import MOST_MODELS, OTHER, Names
-from aigw_sansio import ConnectionRefused, ConnId, Event, RequestDenied, UpgradeRefused
+from aigw_sansio import ConnectionRefused, ConnId, Event, RequestDenied, UpgradeRefused, UsageReported
 
 
 def samples(metrics: ServerMetrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -104,6 +104,31 @@ def test_made_up_models_have_no_series() -> None:
         metrics(exchange_ended(number, request_model=f"made up {number}", fault=BROKEN))
     assert len(samples(metrics)) == before
     assert value(metrics, "aigw_exchange_duration_seconds_count", **WHO | {"model": OTHER}) == 1000
+
+
+def test_realtime_sessions_that_ended_at_once_give_no_names() -> None:
+    metrics = ServerMetrics()
+    for number in range(300):
+        metrics(session_ended(number, request_model=f"made up {number}", usage=None, code=1008))
+    metrics(session_ended(number, request_model="unread", usage=UsageReported(quality="partial")))
+    metrics(session_ended(300, request_model="shown", usage=None, first_content_s=0.1))
+    metrics(session_ended(301, request_model="counted"))
+    models = {dict(labels).get("model") for _, labels in samples(metrics)}
+    assert models == {None, OTHER, "shown", "counted"}
+
+
+def test_close_codes_that_clients_choose_have_no_series() -> None:
+    metrics = ServerMetrics()
+    codes = [*range(1000, 1016), *range(3000, 5000)]
+    for code in codes:
+        metrics(session_ended(code=code))
+    told = {
+        dict(labels)["code"]: number
+        for (name, labels), number in samples(metrics).items()
+        if name == "aigw_sessions_total"
+    }
+    assert set(told) == {str(code) for code in (*range(1000, 1016), 3000, 3003, 3008)} | {OTHER}
+    assert told[OTHER] == 1997
 
 
 def test_the_first_names_keep_their_series() -> None:
