@@ -34,16 +34,23 @@ def is_local(host: str) -> bool:
         return False
 
 
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:  # of a package that it is in
+        return False
+
+
 def errors(settings: Settings) -> list[str]:
     """Why the server must not start: on a public address nothing was decided about who may use it; or a library is
     missing."""
     server = settings.server
     missing = []
-    if is_redis(settings.store.reveal()) and find_spec("coredis") is None:
+    if is_redis(settings.store.reveal()) and not _is_installed("coredis"):
         missing.append("store.url needs coredis: pip install aigw[redis]")
-    if server.metrics and find_spec("prometheus_client") is None:
+    if server.metrics and not _is_installed("prometheus_client"):
         missing.append("server.metrics needs the extra `metrics`: pip install 'aigw[metrics]'")
-    if settings.otel.endpoint is not None and find_spec("opentelemetry.exporter.otlp.proto.http") is None:
+    if settings.otel.endpoint is not None and not _is_installed("opentelemetry.exporter.otlp.proto.http"):
         missing.append("[otel] needs the extra `otel`: pip install 'aigw[otel]'")
     if "otel" in settings.records.to and settings.otel.endpoint is None:
         missing.append("records.to has 'otel': write endpoint under [otel]")

@@ -5,6 +5,7 @@ runs with the settings.
 """
 
 import logging
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -47,14 +48,17 @@ class SettingsFile:
             document = self._path.read_bytes()
             mode = self._path.stat().st_mode
             settings, fixed = self._parsed(document)
+            wrong = [*unusable_files(settings), *concerns.errors(settings)]
+            doubts = concerns.warnings(settings, file_mode=mode)
         except OSError as error:
             self._kept([f"{self._path}: cannot be read: {error.strerror or error}"])
             return None
         except SettingsError as error:
             self._kept(error.errors)
             return None
-        wrong = [*unusable_files(settings), *concerns.errors(settings)]
-        doubts = concerns.warnings(settings, file_mode=mode)
+        except Exception as error:
+            self._kept_for_a_bug(error)
+            return None
         if wrong or (self._strict and doubts):
             self._kept([f"{self._path}: {line}" for line in wrong or doubts])
             return None
@@ -66,12 +70,15 @@ class SettingsFile:
 
     def give(self, document: bytes, reconfigure: Callable[[Settings], object]) -> bool:
         """Have ``reconfigure`` take the settings of a ``document`` that :meth:`read` gave, here or in another process:
-        then they are in force. False if it raises; then those of before stay, and the log says why."""
+        then they are in force. False if it raises anything; then those of before stay, and the log says why."""
         try:
             settings, _ = self._parsed(document)
             reconfigure(settings)
         except (SettingsError, ConfigError, OSError) as error:
             self._kept(str(error).splitlines())
+            return False
+        except Exception as error:
+            self._kept_for_a_bug(error)
             return False
         self.settings = settings
         logger.info("the settings were read again")
@@ -89,6 +96,11 @@ class SettingsFile:
         told = [f"server.{name}" for name in fixed] + ["store.url"] * (settings.store != self.settings.store)
         server = msgspec.structs.replace(server, **fixed)
         return msgspec.structs.replace(settings, server=server, store=self.settings.store), told
+
+    def _kept_for_a_bug(self, error: Exception) -> None:
+        """A server that runs goes on. The words of an unknown error are not told: they may quote a key."""
+        where = "".join(traceback.format_tb(error.__traceback__))
+        self._kept([f"{self._path}: a bug: {type(error).__name__}\n{where}"])
 
     def _kept(self, why: Sequence[str]) -> None:
         for line in why:

@@ -257,8 +257,9 @@ async def serve_until_signal(
     on_drain: Callable[[], None] = lambda: None,
     on_reload: Callable[[], None] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then call ``on_drain`` and drain. A second signal ends it at once. ``on_start`` is
-    called when signals are waited for, ``on_reload`` at SIGHUP; without it that ends the process."""
+    """Serve until SIGINT or SIGTERM, then call ``on_drain`` and drain. A second signal ends the drain at
+    once: the end of :func:`running` aborts what is left, and writes records that wait. ``on_start`` is called when
+    signals are waited for, ``on_reload`` at SIGHUP; without it that ends the process."""
     wanted = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if on_reload is not None else [])]
     async with anyio.create_task_group() as tasks:
         with anyio.open_signal_receiver(*wanted) as signals:
@@ -270,6 +271,8 @@ async def serve_until_signal(
                         on_reload()
                     continue
                 if draining:
+                    logger.info("stopping at once")
+                    tasks.cancel_scope.cancel()
                     break
                 draining = True
                 on_drain()

@@ -1,5 +1,7 @@
 """What an operator would regret is said, and what is fine is not."""
 
+import sys
+
 import pytest
 
 from aigw_drivers.server import concerns
@@ -47,6 +49,15 @@ def test_metrics_need_their_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(concerns, "find_spec", lambda name: None)
     (line,) = errors(read("[server]\nmetrics = true"))
     assert "pip install 'aigw[metrics]'" in line
+
+
+def test_traces_need_their_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even the packages that it is in need be there."""
+    for name in [name for name in sys.modules if name.startswith("opentelemetry")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    (line,) = errors(read("[otel]\nendpoint = 'http://127.0.0.1:4318'"))
+    assert "pip install 'aigw[otel]'" in line
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "gw.test", "localhost.evil.test"])

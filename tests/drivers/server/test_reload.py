@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from aigw_drivers.server import reload
 from aigw_drivers.server.reload import SettingsFile
 from aigw_drivers.server.settings import ServerSettings, Settings, load_settings
 
@@ -157,3 +158,26 @@ def test_what_the_gateway_refuses_is_not_in_force(tmp_path: Path, caplog: pytest
     assert not one.file.give(document, refuse)
     assert one.file.settings is before
     assert caplog.messages == ["no certificate", "the settings stay as they were"]
+
+
+def test_a_bug_keeps_the_old_ones_and_its_words_are_not_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "sk-" + "canary"
+
+    def fail(settings: Settings) -> list[str]:
+        raise RuntimeError(words)
+
+    one = File(tmp_path)
+    before = one.file.settings
+    document = one.file.read()
+    assert document is not None
+    assert not one.file.give(document, fail)
+    monkeypatch.setattr(reload, "unusable_files", fail)
+    assert one.file.read() is None
+    assert one.file.settings is before
+    assert [record.levelname for record in caplog.records] == ["ERROR"] * 4
+    assert "a bug: RuntimeError" in caplog.messages[0]
+    assert "in fail" in caplog.messages[0]
+    assert caplog.messages[1::2] == ["the settings stay as they were"] * 2
+    assert words not in caplog.text
