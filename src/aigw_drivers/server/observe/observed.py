@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from ..settings import ServerSettings
     from .metrics import ServerMetrics
 
-#: At the end records that wait are written, but the server ends even if a disk hangs.
+#: At the end all that waits is written and sent, but the server ends even if a disk or a collector hangs.
 _CLOSE_S: Final = 5.0
+#: What a collector gets of it, if a disk has taken the rest.
+_COLLECTOR_S: Final = 1.0
 
 
 class Observed:
@@ -109,10 +111,11 @@ async def observed(
         yield Observed(told, metrics, page, answer)
     finally:
         with anyio.CancelScope(shield=True), no_thread_is_an_os_error():
+            until = anyio.current_time() + _CLOSE_S
             if writer is not None:
-                await to_thread.run_sync(writer.close, _CLOSE_S)
+                await to_thread.run_sync(writer.close, _CLOSE_S - (0.0 if exporters is None else _COLLECTOR_S))
             if exporters is not None:
-                await to_thread.run_sync(exporters.close)
+                await to_thread.run_sync(exporters.close, until - anyio.current_time())
 
 
 def _numbers_of(writer: RecordWriter[Ended]) -> dict[str, float]:

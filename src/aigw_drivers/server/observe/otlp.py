@@ -5,7 +5,11 @@ Decides: where traces, metrics and logs go, and that they are sent beside the tr
 The library's own queues hold what waits: 2,048 spans and as many logs; more are dropped.
 """
 
+import logging
+import threading
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -13,11 +17,14 @@ import msgspec
 from aigw_sansio import Event
 from aigw_sansio.checks import Check
 
+from ...core.threads import no_thread_is_an_os_error
 from ..toml_values import EnvironmentText, Table, ValueReader
 from .rows import Row
 
 if TYPE_CHECKING:
     from .telemetry import Telemetry
+
+logger = logging.getLogger("aigw.otel")
 
 _KEYS: Final = ("endpoint", "headers", "service_name")
 _URL: Final = r"https?://[^\s/?#@]+(?:/[^\s?#]*)?"
@@ -96,11 +103,37 @@ class Exporters:
 
         return Telemetry(self.tracers, self.meters, then)
 
-    def close(self) -> None:
-        """Send what waits, and end. It blocks for some seconds if the collector does not answer."""
-        self.tracers.shutdown()
-        self.meters.shutdown(5000)
-        self.logs.shutdown()
+    def close(self, within_s: float) -> None:
+        """Send what waits, and end. What the collector has not taken ``within_s`` is lost. It blocks.
+
+        The library waits up to 30 s for each of the three. So each has a thread, which is given up: it does not keep
+        the process from ending. Raises ``OSError`` if there is no thread.
+        """
+        until = time.monotonic() + within_s
+        ends = {
+            "traces": self.tracers.shutdown,
+            "metrics": partial(self.meters.shutdown, within_s * 1000),
+            "logs": self.logs.shutdown,
+        }
+        with no_thread_is_an_os_error():
+            threads = [
+                threading.Thread(target=_end, args=(what, end), name=f"aigw-otel-{what}", daemon=True)
+                for what, end in ends.items()
+            ]
+            for thread in threads:
+                thread.start()
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        late = [what for what, thread in zip(ends, threads, strict=True) if thread.is_alive()]
+        if late:
+            logger.warning("the collector did not take all in time: %s are lost", ", ".join(late))
+
+
+def _end(what: str, end: Callable[[], object]) -> None:
+    try:
+        end()
+    except Exception as error:  # the library raises plain ones if a reader cannot send
+        logger.warning("%s are lost: %s", what, error)
 
 
 class LogSink:

@@ -5,9 +5,11 @@ rotate logs expect. Must not know: who writes rows, and when.
 """
 
 import os
+import select
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from threading import Lock
 from typing import Final, Protocol
 
 import msgspec
@@ -16,6 +18,10 @@ from .rows import Row
 
 #: Records may tell what people asked: they are for their owner and his group.
 MODE: Final = 0o640
+#: So many bytes are written to a pipe in one piece; POSIX grants 512 at least.
+PIPE_BUF: Final[int] = getattr(select, "PIPE_BUF", 512)
+#: Locks of a process do not hold between its threads.
+_IN_PROCESS: Final = Lock()
 
 
 class Sink(Protocol):
@@ -69,20 +75,69 @@ class FileSink:
 
 
 class StdoutSink:
-    """Standard output, one row a line."""
+    """Standard output, one row a line. Workers share it: only one of them writes at a time.
+
+    A pipe takes up to ``PIPE_BUF`` bytes (4 KiB on Linux) in one piece, so shorter lines stay whole even if the writer
+    is killed, or if the system has no locks for pipes.
+    """
 
     name = "stdout"
 
     def __init__(self) -> None:
         self._encode = msgspec.json.Encoder().encode_lines
+        self._torn = False  # it ends inside of a line
 
     def write(self, rows: Sequence[Row]) -> None:
-        """See :meth:`Sink.write`."""
+        """See :meth:`Sink.write`. It waits for the reader, also if standard output does not block."""
         sys.stdout.flush()
-        _write_all(sys.stdout.fileno(), self._encode(rows), lambda: None)
+        file, data = sys.stdout.fileno(), self._encode(rows)
+        with _one_writer(file):
+            for piece in _pieces(b"\n" + data if self._torn else data):
+                _write_all(file, piece, self._tear)
+                self._torn = False
 
     def close(self) -> None:
         """See :meth:`Sink.close`."""
+
+    def _tear(self) -> None:
+        self._torn = True
+
+
+@contextmanager
+def _one_writer(file: int) -> Iterator[None]:
+    """Nobody else writes to ``file`` during the block. The lock is the process's, not the descriptor's, which workers
+    inherit; the system gives it back if the process is killed."""
+    with _IN_PROCESS:
+        locked = _lock(file, held=True)
+        try:
+            yield
+        finally:
+            if locked:
+                _lock(file, held=False)
+
+
+def _lock(file: int, *, held: bool) -> bool:
+    """Take or give back the lock of the process. Returns whether there is such a lock."""
+    if sys.platform == "win32":  # nor are there workers
+        return False
+    import fcntl
+
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX if held else fcntl.LOCK_UN)
+    except OSError:  # this kind of file, or this system, has none
+        return False
+    return True
+
+
+def _pieces(lines: bytes) -> Iterator[memoryview]:
+    """``lines`` in pieces of whole lines, each of at most ``PIPE_BUF`` bytes if its lines are."""
+    view, start = memoryview(lines), 0
+    while start < len(lines):
+        end = len(lines) if len(lines) - start <= PIPE_BUF else lines.rfind(b"\n", start, start + PIPE_BUF) + 1
+        if end <= start:  # one line is longer
+            end = lines.index(b"\n", start) + 1
+        yield view[start:end]
+        start = end
 
 
 def _open(path: str) -> tuple[int, tuple[int, int]]:
@@ -92,10 +147,14 @@ def _open(path: str) -> tuple[int, tuple[int, int]]:
     return file, (found.st_dev, found.st_ino)
 
 
-def _write_all(file: int, data: bytes, torn: Callable[[], None]) -> None:
+def _write_all(file: int, data: bytes | memoryview, torn: Callable[[], None]) -> None:
     view = memoryview(data)
     while view:
-        written = os.write(file, view)
+        try:
+            written = os.write(file, view)
+        except BlockingIOError:
+            select.select([], [file], [])
+            continue
         view = view[written:]
         if view:
             torn()

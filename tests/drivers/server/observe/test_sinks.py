@@ -1,7 +1,10 @@
 """Files of records: whole lines, also after a rotation and after a disk that was full."""
 
+import errno
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -10,7 +13,7 @@ from tests.rigs.ended_events import exchange_ended
 
 from aigw_drivers.server.observe import sinks
 from aigw_drivers.server.observe.rows import Row, exchange_row
-from aigw_drivers.server.observe.sinks import FileSink, StdoutSink
+from aigw_drivers.server.observe.sinks import PIPE_BUF, FileSink, StdoutSink
 
 
 def row(number: int) -> Row:
@@ -85,3 +88,62 @@ def test_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
     sink.close()
     lines = capfd.readouterr().out.splitlines()
     assert [msgspec.json.decode(line, type=Row).event_id for line in lines] == ["e0", "e1"]
+
+
+WORKERS = """
+import os
+from aigw_drivers.server.observe.rows import exchange_row
+from aigw_drivers.server.observe.sinks import StdoutSink
+from tests.rigs.ended_events import exchange_ended
+import msgspec
+
+os.set_blocking(1, BLOCKING)
+for worker in range(4):
+    if os.fork() == 0:
+        sink = StdoutSink()
+        row = exchange_row(exchange_ended(), [])
+        for batch in range(20):
+            sink.write(
+                [
+                    msgspec.structs.replace(row, event_id=f"{worker}.{batch}.{n}", request_head=str(n) * (n * 400))
+                    for n in range(30)
+                ]
+            )
+        os._exit(0)
+for worker in range(4):
+    assert os.wait()[1] == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are forks")
+@pytest.mark.parametrize("blocking", [True, False])
+def test_lines_of_several_workers_stay_whole(blocking: bool) -> None:
+    """Long lines too, and batches far longer than a pipe holds."""
+    code = WORKERS.replace("BLOCKING", str(blocking))
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, timeout=300)
+    names = [msgspec.json.decode(line, type=Row).event_id for line in done.stdout.splitlines()]
+    assert sorted(names, key=str) == sorted(f"{w}.{b}.{n}" for w in range(4) for b in range(20) for n in range(30))
+
+
+def test_short_lines_are_written_in_one_piece_each(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """If there is no lock, and if a writer is killed, lines that a pipe takes at once stay whole."""
+    write, pieces = os.write, list[bytes]()
+
+    def keep(file: int, data: memoryview) -> int:
+        pieces.append(bytes(data))
+        return write(file, data)
+
+    def no_lock(file: int, how: int) -> None:
+        raise OSError(errno.ENOTSUP, "no locks for pipes")
+
+    monkeypatch.setattr(sinks.os, "write", keep)
+    monkeypatch.setattr("fcntl.lockf", no_lock)
+    long = msgspec.structs.replace(row(50), request_head="x" * (3 * PIPE_BUF))
+    StdoutSink().write([*(row(number) for number in range(50)), long, row(51)])
+    assert all(piece.endswith(b"\n") for piece in pieces)
+    assert [piece.count(b"\n") for piece in pieces if len(piece) > PIPE_BUF] == [1]
+    assert len(pieces) < 50
+    lines = capfd.readouterr().out.splitlines()
+    assert [msgspec.json.decode(line, type=Row).event_id for line in lines] == [f"e{number}" for number in range(52)]

@@ -1,11 +1,13 @@
 """Traces and measurements: which spans there are, whose ids they have, and what they tell."""
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Barrier, Thread
+from threading import Event as Gate
 from typing import Any
 
 import anyio
@@ -23,6 +25,7 @@ from tests.rigs.ended_events import BROKEN, WALL, attempt_events, exchange_ended
 
 from aigw_drivers.client import connect
 from aigw_drivers.loopback import LoopbackProvider
+from aigw_drivers.server.observe.otlp import Exporters, OtelSettings
 from aigw_drivers.server.observe.telemetry import GivenIds, Telemetry
 from aigw_drivers.server.serve import running
 from aigw_drivers.server.settings import read_settings
@@ -233,3 +236,40 @@ async def test_a_collector_gets_all_three(tmp_path: Path) -> None:
     assert b"chat m" in bodies["/v1/traces"]
     assert b"gen_ai.client.operation.duration" in bodies["/v1/metrics"]
     assert b"aigw.record" in bodies["/v1/logs"]
+
+
+def test_a_collector_that_does_not_answer_does_not_keep_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    """All three are ended at once, and given up together."""
+    exporters = Exporters(OtelSettings(endpoint="http://127.0.0.1:9"))
+    began, gate = Barrier(3), Gate()
+
+    def hang(timeout_ms: float = 0) -> None:
+        began.wait(60)
+        gate.wait()
+
+    ends = exporters.tracers.shutdown, exporters.meters.shutdown, exporters.logs.shutdown
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level(logging.WARNING, "aigw.otel"):
+        for one in (exporters.tracers, exporters.meters, exporters.logs):
+            patch.setattr(one, "shutdown", hang)
+        exporters.close(0.2)
+    assert began.n_waiting == 0
+    assert not began.broken
+    assert "did not take all in time: traces, metrics, logs are lost" in caplog.text
+    gate.set()
+    for end in ends:
+        end()
+
+
+def test_a_part_that_cannot_be_ended_leaves_the_others_ended(caplog: pytest.LogCaptureFixture) -> None:
+    exporters = Exporters(OtelSettings(endpoint="http://127.0.0.1:9"))
+    end = exporters.meters.shutdown
+
+    def fail(timeout_ms: float) -> None:
+        end(timeout_ms)
+        raise RuntimeError("no reader")
+
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level(logging.WARNING, "aigw.otel"):
+        patch.setattr(exporters.meters, "shutdown", fail)
+        exporters.close(60)
+    assert "metrics are lost: no reader" in caplog.text
+    assert "in time" not in caplog.text

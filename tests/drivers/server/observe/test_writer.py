@@ -102,7 +102,7 @@ def test_a_row_that_cannot_be_made_does_not_end_the_thread(caplog: pytest.LogCap
     place = Place()
 
     def make(raw: Ended) -> Row:
-        if raw[0].log_id.endswith("1"):
+        if (raw[0].log_id or "").endswith("1"):
             raise KeyError("a bug")
         return row_of(raw)
 
