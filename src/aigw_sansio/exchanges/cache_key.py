@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -28,6 +29,9 @@ _WITHOUT_EFFECT: Final = frozenset(
     }
 )  # fmt: skip
 _PREFIXES_WITHOUT_EFFECT: Final = ("x-stainless-", "x-b3-", "x-datadog-", "sec-")
+#: Paths that stream: ``:streamGenerateContent``, ``/converse-stream``, ``/stream/with-timestamps``. A name before the
+#: last part may be that of a model.
+_STREAMS: Final = re.compile(r"/stream(?:/|$)|stream[^/:]*$", re.IGNORECASE)
 _strings: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 #: What is no JSON, or JSON that cannot be written again.
@@ -76,11 +80,12 @@ def cache_key(
 
     ``gateway``: ``ACCOUNT/GATEWAY``. ``server``: scheme and authority of the provider. ``query`` and ``fields`` (names
     in lower case) are the client's, its keys included. ``owner``: whose keys go, if they are not the client's.
-    ``client_key``: what the client says in ``cf-aig-cache-key``; it stands for ``path`` and ``body``.
+    ``client_key``: what the client says in ``cf-aig-cache-key``; it stands for ``path`` and ``body``, but for whether
+    they ask for a stream.
     """
     digest = blake2b(_VERSION, digest_size=24)
     counted = [item for field in sorted(fields.items()) if _counts(field[0]) for item in field]
-    stream = "stream" if client_key is not None and asks_for_stream(body) else ""
+    stream = "stream" if client_key is not None and _asks_for_stream(path, body) else ""
     parts = [gateway, provider, format, server, query, stream, *counted]
     for texts in (parts, list(owner)):
         digest.update(b"%d." % len(texts))
@@ -93,6 +98,10 @@ def cache_key(
         digest.update(b"key.")
         _add(digest, client_key.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
+
+
+def _asks_for_stream(path: str, body: bytes) -> bool:
+    return asks_for_stream(body) or _STREAMS.search(unquote(path)) is not None
 
 
 def _add(digest: blake2b, data: bytes) -> None:

@@ -100,6 +100,21 @@ def test_a_key_of_the_clients_stands_for_path_and_body_but_not_for_a_stream() ->
     assert name(client_key="d") != name(client_key="c")
 
 
+@pytest.mark.parametrize(("whole", "stream"), [
+    ("/model/upstream.m/converse", "/model/upstream.m/converse-stream"),
+    ("/model/m/invoke", "/model/m/invoke-with-response-stream"),
+    ("/v1beta/models/upstream:generateContent", "/v1beta/models/upstream:streamGenerateContent"),
+    ("/v1beta/models/upstream%3AgenerateContent", "/v1beta/models/upstream%3AstreamGenerateContent"),
+    ("/v1/models/m:rawPredict", "/v1/models/m:streamRawPredict"),
+    ("/generate", "/generate_stream"),
+    ("/v1/text-to-speech/v/with-timestamps", "/v1/text-to-speech/v/stream/with-timestamps"),
+])  # fmt: skip
+def test_a_path_that_streams_counts_beside_a_key_of_the_clients(whole: str, stream: str) -> None:
+    assert name(client_key="c", path=stream) != name(client_key="c", path=whole)
+    assert name(client_key="c", path=whole) == name(client_key="c", path="/other")
+    assert name(client_key="c", path=stream) == name(client_key="c", body=b'{"stream":true}')
+
+
 def test_the_name_tells_nothing() -> None:
     found = name(fields={"authorization": "Bearer sk-canary"}, owner=("sk-canary",), client_key="canary\ud800")
     assert len(found) == 48
