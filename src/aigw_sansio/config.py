@@ -60,7 +60,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
     signings_at_once: int = 1  #: questions to the host for a signature
     connections_per_address: int | None = None  #: of one IPv4 address or one IPv6 /64; trusted proxies do not count
     cache_bytes: int = 4 * MIB  #: a response that is kept in the cache
-    recorded_bytes: int = 64 * MIB  #: all responses that are being recorded for the cache
+    recorded_bytes: int = 64 * MIB  #: all responses that are being recorded, and kept ones of later steps
 
     def __post_init__(self) -> None:
         check = Check(self, "limits")

@@ -55,9 +55,9 @@ class Attempt:
 
     __slots__ = (
         "_call", "_complete", "_config", "_event_id", "_first_byte_s", "_first_byte_timer", "_grace_timer", "_idle_s",
-        "_idle_timer", "_judged", "_log_id", "_number", "_open", "_owner", "_paused", "_pending_fault", "_placed",
-        "_policy", "_reading", "_running", "_sent", "_services", "_session", "_source", "_started", "_step", "_turns",
-        "buffered", "bytes_received", "cached", "response", "times",
+        "_idle_timer", "_judged", "_lent", "_log_id", "_number", "_open", "_owner", "_paused", "_pending_fault",
+        "_placed", "_policy", "_reading", "_running", "_sent", "_services", "_session", "_source", "_started", "_step",
+        "_turns", "buffered", "bytes_received", "cached", "response", "times",
     )  # fmt: skip
 
     def __init__(
@@ -97,8 +97,8 @@ class Attempt:
         self._idle_s = policy.idle_s
         self._paused = paused
         self._open = True
-        self._placed = False
-        self._sent = False
+        self._placed = self._sent = False
+        self._lent = call.lent  # the key that was sent
         self._complete = False  # the response is complete, but the client may not have taken all of it
         self._pending_fault: Fault | None = None  # the response failed, but the client may not have taken all of it
         self._started = now
@@ -144,9 +144,8 @@ class Attempt:
             return
         self._open = False
         self._turns.withdraw(self)
-        self._first_byte_timer.close()
-        self._idle_timer.close()
-        self._grace_timer.close()
+        for timer in (self._first_byte_timer, self._idle_timer, self._grace_timer):
+            timer.close()
         status = self.response.status if self.response is not None else None
         self._services.emit(
             AttemptEnded(
@@ -211,6 +210,7 @@ class Attempt:
     def call_placed(self, placed: Placed, now: float) -> None:
         self._placed = True
         self.cached = placed.reach in _WITHOUT_A_CALL
+        self._lent = placed.lent if self.cached else self._call.lent
         self._owner.attempt_moved(ExchangeInput.PLACED)
         connect_s = placed.handshake_s if placed.reach == "dialled" else 0.0
         queue_s = max(0.0, now - self._started - connect_s)
@@ -264,8 +264,8 @@ class Attempt:
             )
         )
         call = self._call
-        if call.lent is not None:
-            note_status(self._services, call.lent, status, headers, now)
+        if self._lent is not None:
+            note_status(self._services, self._lent, status, headers, now)
         self.response = ProviderResponse(
             status,
             headers,

@@ -13,15 +13,18 @@ from ..events import Reach
 from ..faults import Fault
 from ..ids import ConnId
 from ..providers.call import ProviderCall
+from ..secret import Secret
 from ..wires.http import Headers
 
 
 class Placed(NamedTuple):
-    """The connection of a call. ``handshake_s``: how long its dial took, in seconds."""
+    """The connection of a call. ``handshake_s``: how long its dial took, in seconds. ``lent``: the stored key that is
+    used there, if the call is another request's and its provider has several."""
 
     conn: ConnId
     reach: Reach
     handshake_s: float
+    lent: Secret | None = None
 
 
 class ResponseHandler(Protocol):

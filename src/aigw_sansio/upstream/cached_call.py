@@ -10,7 +10,7 @@ from ..exchanges.source import ResponseHandler, Source
 from ..ids import AskId
 from ..providers.cache_use import CacheUse, hit
 from ..providers.call import ProviderCall
-from .recording import RecordedCall, Recording, Recordings, kept_recording
+from .recording import KeptRecording, RecordedCall, Recording, Recordings
 
 
 class CachedCall:
@@ -58,7 +58,7 @@ class CachedCall:
     def start(self, now: float) -> None:
         use = self._use
         if use.found is not None:
-            self._begin(kept_recording(use.found), now)
+            self._begin(KeptRecording(self._services, use.found, counts=False), now)  # its memory is the request's
         elif use.looks_up:
             question = LookUp(use.account, use.gateway, use.key)
             within_s = self._services.config.timeouts.look_up_s
@@ -102,7 +102,9 @@ class CachedCall:
         self._gives = True
         if not self._has_placed and (placed := recording.placed) is not None:
             self._has_placed = True
-            handler.call_placed(placed._replace(reach="joined") if self._joined else placed, now)
+            if self._joined:
+                placed = placed._replace(reach="joined", lent=recording.lent)
+            handler.call_placed(placed, now)
         if not self._has_sent and recording.sent and self._goes_on():
             self._has_sent = True
             handler.request_sent(now)
@@ -110,11 +112,12 @@ class CachedCall:
             self._head_given = True
             status, headers = recording.head
             handler.response_head(status, headers, now)
-        while self._goes_on() and not self.paused and (left := self.read - recording.first) < len(recording.pieces):
-            self.read += 1
-            handler.response_body(recording.pieces[left], now)
+        while self._goes_on() and not self.paused and self.read < recording.come:
+            data = recording.piece(self.read)
+            self.read += len(data)
+            handler.response_body(data, now)
         self._gives = False
-        if not self._goes_on() or self.read - recording.first < len(recording.pieces):
+        if not self._goes_on() or self.read < recording.come:
             return
         if recording.ended:
             self._over = True
@@ -149,8 +152,11 @@ class CachedCall:
 
     def _answered(self, answer: Answer, now: float) -> None:
         self._ask = None
-        if (found := hit(answer, self._services.config.limits)) is not None:
-            self._begin(kept_recording(found), now)
+        services = self._services
+        limits = services.config.limits
+        found = hit(answer, limits)
+        if found is not None and services.recorded_bytes + len(found.body) <= limits.recorded_bytes:
+            self._begin(KeptRecording(services, found, counts=True), now)
         else:
             self._go(now)
 

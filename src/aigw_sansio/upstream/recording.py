@@ -15,6 +15,7 @@ The end of one reader is nothing to the others. With the last one the call ends:
 to its good end, else cancelled.
 """
 
+from abc import ABC, abstractmethod
 from typing import Final, Protocol
 
 from ..effects import Keep, KeptResponse
@@ -25,10 +26,11 @@ from ..ids import ConnId
 from ..providers.cache_use import CacheUse
 from ..providers.call import ProviderCall
 from ..providers.redaction import redactor
+from ..secret import Secret
 from ..wires.heads import header_values
 from ..wires.http import Headers
 
-#: A kept response is read in pieces of this size, as bodies come from a socket.
+#: The most that a reader is given at once, as bodies come from a socket.
 _PIECE: Final = 64 * 1024
 #: What stands for the connection of a response that was kept.
 _KEPT: Final = Placed(ConnId(0), "cached", 0.0)
@@ -43,7 +45,7 @@ class RecordingReader(Protocol):
 
     @property
     def read(self) -> int:
-        """How many pieces it has taken."""
+        """How many bytes of the body it has taken."""
 
     @property
     def paused(self) -> bool:
@@ -62,49 +64,84 @@ class RecordingReader(Protocol):
         """This response is not for all that read it: make a call of your own. It is no reader any more."""
 
 
-class Recording:
+class Recording(ABC):
     """What has come of a response. One that was kept has come as a whole."""
 
-    __slots__ = ("ended", "fault", "first", "head", "pieces", "placed", "sent")
+    __slots__ = ("come", "ended", "fault", "head", "lent", "placed", "sent")
 
     def __init__(self) -> None:
         self.placed: Placed | None = None
+        #: The stored key in the request, if its provider has several.
+        self.lent: Secret | None = None
         #: The transport took the whole request.
         self.sent = False
         self.head: tuple[int, Headers] | None = None
-        #: The body from piece number ``first`` on.
-        self.pieces: list[bytes] = []
-        self.first = 0
+        #: How many bytes of the body have come.
+        self.come = 0
         self.ended = False
         self.fault: Fault | None = None
 
     @property
     def added_keys(self) -> tuple[bytes, ...]:
-        """See :attr:`.Call.added_keys`."""
+        """All keys of the gateway's that went to the provider: a reader that joined may have been given others."""
         return ()
 
+    @abstractmethod
+    def piece(self, start: int) -> bytes:
+        """Some of the body from byte ``start`` on, which has come and is not read by all. It is not empty."""
+
+    @abstractmethod
     def reader_paused(self) -> None:
         """A reader was paused."""
 
+    @abstractmethod
     def flow(self, now: float) -> None:
         """Something else has changed that may resume the provider: a reader was resumed, or joined."""
 
+    @abstractmethod
     def judge(self, *, good: bool) -> None:
         """A reader says whether the response was good."""
 
+    @abstractmethod
     def withdraw(self, reader: RecordingReader, now: float, *, released: bool) -> None:
         """``reader`` takes nothing more. ``released``: it has read the response to its end."""
 
 
-def kept_recording(kept: KeptResponse) -> Recording:
-    """The recording of a response that was kept."""
-    recording = Recording()
-    recording.placed = _KEPT
-    recording.sent = recording.ended = True
-    recording.head = 200, list(kept.headers)
-    body = kept.body
-    recording.pieces = [body[start : start + _PIECE] for start in range(0, len(body), _PIECE)]
-    return recording
+class KeptRecording(Recording):
+    """The recording of a response that was kept. Its body is held once, however it is read."""
+
+    __slots__ = ("_body", "_counted", "_services")
+
+    def __init__(self, services: Services, kept: KeptResponse, *, counts: bool) -> None:
+        """``counts``: nobody else has counted the memory of ``kept``; it is counted until the reader has left."""
+        super().__init__()
+        self.placed = _KEPT
+        self.sent = self.ended = True
+        self.head = 200, list(kept.headers)
+        self.come = len(kept.body)
+        self._services = services
+        self._body = kept.body
+        self._counted = self.come if counts else 0
+        if counts:
+            services.recorded_bytes += self.come
+            services.grow(self.come)
+
+    def piece(self, start: int) -> bytes:
+        return self._body[start : start + _PIECE]
+
+    def reader_paused(self) -> None:
+        pass  # there is no provider
+
+    def flow(self, now: float) -> None:
+        pass  # as above
+
+    def judge(self, *, good: bool) -> None:
+        pass  # it is kept already
+
+    def withdraw(self, reader: RecordingReader, now: float, *, released: bool) -> None:
+        self._body = b""
+        self._services.recorded_bytes -= self._counted
+        self._counted = 0
 
 
 class Recordings:
@@ -133,8 +170,9 @@ class RecordedCall(Recording):
     """A call and what has come of its response. Implements ``ResponseHandler``. Call ``add`` and ``start`` next."""
 
     __slots__ = (
+        "_body",
         "_call",
-        "_held",
+        "_first",
         "_keeps",
         "_keys",
         "_paused",
@@ -151,9 +189,11 @@ class RecordedCall(Recording):
         self._recordings = recordings
         self._use = use
         self._keys = request.stored_keys
+        self.lent = request.lent
         self._call: Call | None = None
         self._readers: list[RecordingReader] = []
-        self._held = 0  # bytes of ``pieces``
+        self._body = bytearray()  # from byte ``_first`` on: one buffer, as a provider may send it byte by byte
+        self._first = 0
         self._keeps = True  # it is complete so far, and may be kept
         self._paused = False
         self._released = False
@@ -173,7 +213,14 @@ class RecordedCall(Recording):
 
     @property
     def added_keys(self) -> tuple[bytes, ...]:
-        return () if self._call is None else self._call.added_keys
+        if self.head is None and self._call is not None:
+            return self._keys + self._call.added_keys
+        return self._keys
+
+    def piece(self, start: int) -> bytes:
+        at = start - self._first
+        with memoryview(self._body) as body:
+            return bytes(body[at : at + _PIECE])
 
     def reader_paused(self) -> None:
         if self._holds_back and not self._paused and self._call is not None and self.placed is not None:
@@ -197,7 +244,7 @@ class RecordedCall(Recording):
         if not (good and self._keeps and self.head is not None):
             return
         self._keep_no_more()
-        body = b"".join(self.pieces)
+        body = bytes(self._body)
         headers = tuple((name, value) for name, value in self.head[1] if _is_kept(name))
         if self._holds_a_key(body, headers):
             return
@@ -215,9 +262,8 @@ class RecordedCall(Recording):
             self.flow(now)
             return
         self._keep_no_more()
-        self._services.recorded_bytes -= self._held
-        self._held = 0
-        self.pieces = []
+        self._services.recorded_bytes -= len(self._body)
+        self._body = bytearray()
         call, self._call = self._call, None
         if call is None:
             return
@@ -248,21 +294,20 @@ class RecordedCall(Recording):
             reader.activity(now)
 
     def response_head(self, status: int, headers: Headers, now: float) -> None:
+        self._keys = self.added_keys
         self.head = status, headers
-        if self._call is not None:
-            self._keys += self._call.added_keys
         # What is coded cannot be searched for keys. Providers are asked for no coding.
         if status != 200 or header_values(headers, b"content-encoding"):
             self._only_for_the_first(now)
         self._tell(now)
 
     def response_body(self, data: bytes, now: float) -> None:
-        self.pieces.append(data)
-        self._held += len(data)
+        self._body += data
+        self.come += len(data)
         services = self._services
         services.recorded_bytes += len(data)
         limits = services.config.limits
-        if self._keeps and (self._held > limits.cache_bytes or services.recorded_bytes > limits.recorded_bytes):
+        if self._keeps and (self.come > limits.cache_bytes or services.recorded_bytes > limits.recorded_bytes):
             self._keep_no_more()
         self._tell(now)
         self._trim()
@@ -303,13 +348,11 @@ class RecordedCall(Recording):
         """Nobody needs what all have read."""
         if self._keeps or not self._readers:
             return
-        count = min(reader.read for reader in self._readers) - self.first
+        count = min(reader.read for reader in self._readers) - self._first
         if count > 0:
-            size = sum(map(len, self.pieces[:count]))
-            del self.pieces[:count]
-            self.first += count
-            self._held -= size
-            self._services.recorded_bytes -= size
+            del self._body[:count]
+            self._first += count
+            self._services.recorded_bytes -= count
 
     def _holds_a_key(self, body: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> bool:
         """Whether the provider quotes a key of the gateway's: it would be hidden from this client, but is kept for

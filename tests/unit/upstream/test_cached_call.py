@@ -1,5 +1,6 @@
 """One call that uses the cache: what its handler is told, in each order in which things can come."""
 
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ from tests.peers.memory_source import JSON, STREAM, MemorySource, Remembered
 from tests.rigs.compiled import needs_sources
 from tests.rigs.core_rig import Rig
 
-from aigw_sansio.config import Timeouts
+from aigw_sansio.config import Limits, Timeouts
 from aigw_sansio.effects import Answer, Ask, Hit, Keep, KeptResponse, LookUp, Miss, Unavailable
 from aigw_sansio.exchanges.source import Placed
 from aigw_sansio.faults import Fault, FaultKind, Side
@@ -16,6 +17,7 @@ from aigw_sansio.ids import ConnId
 from aigw_sansio.origin import Origin
 from aigw_sansio.providers.cache_use import CacheUse
 from aigw_sansio.providers.call import ProviderCall
+from aigw_sansio.secret import Secret
 from aigw_sansio.upstream.cached_call import CachedCall
 from aigw_sansio.upstream.recording import Recordings
 from aigw_sansio.wires.http import Headers, Request
@@ -71,13 +73,14 @@ class Handler:
 class Client(Rig):
     """Opens calls at ``source``, all with one name."""
 
-    def __init__(self, source: Any) -> None:
-        super().__init__(timeouts=Timeouts(look_up_s=0.25))
+    def __init__(self, source: Any, **settings: Any) -> None:
+        super().__init__(timeouts=Timeouts(look_up_s=0.25), **settings)
         self.source = source
         self.recordings = Recordings()
         self.keeps: list[Keep] = []
 
-    def open(self, handler: Handler, **use: Any) -> CachedCall:
+    def open(self, handler: Handler, *, key: str = "", **use: Any) -> CachedCall:
+        """``key``: a stored one, of several."""
         request = ProviderCall(
             "openai",
             Origin("https", "up.test", 443),
@@ -87,6 +90,8 @@ class Client(Rig):
         )
         cache = CacheUse("a", "g", "name", 60)._replace(**use)
         request = msgspec.structs.replace(request, cache=cache)
+        if key:
+            request = msgspec.structs.replace(request, stored_keys=(key.encode(),), lent=Secret(key))
         call = CachedCall(self.services, self.recordings, self.source, request, cache, handler, connect_timeout_s=10.0)
         handler.call = call
         call.start(self.now)
@@ -218,6 +223,78 @@ def test_all_of_a_call_is_told_to_all_that_joined_it() -> None:
     assert one.told == ["dialled", "sent", "activity", "replaced", "dialled"]
     assert other.told == ["joined", "sent", "activity", "replaced", "joined"]
     assert source.said == ["start"]
+
+
+def test_the_keys_of_a_call_are_known_to_all_that_joined_it_also_after_its_end() -> None:
+    source = Slow()
+    client, one, other = Client(source), Handler(), Handler()
+    first = client.open(one, key="sk-one", **SHARED)
+    second = client.open(other, key="sk-other", **SHARED)
+    keys = (b"sk-one", *Slow.added_keys)
+    assert first.added_keys == second.added_keys == keys
+    source.handlers[0].call_placed(PLACED, 0.0)
+    source.handlers[0].response_head(200, JSON, 0.0)
+    source.handlers[0].response_end(0.0)
+    late = client.open(Handler(), key="sk-other", **SHARED)
+    assert first.added_keys == second.added_keys == late.added_keys == keys
+
+
+def test_a_body_that_comes_byte_by_byte_is_held_as_one() -> None:
+    source = Slow()
+    client, one = Client(source), Handler(pauses_at="body 2")
+    call = client.open(one, **SHARED)
+    told = source.handlers[0]
+    told.call_placed(PLACED, 0.0)
+    told.response_head(200, JSON, 0.0)
+    tracemalloc.start()
+    for _ in range(50_000):
+        told.response_body(b"%d" % 10, 0.0)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert client.services.recorded_bytes == 100_000
+    assert held < 2 * 100_000
+    other = Handler()
+    client.open(other, **SHARED)
+    assert other.told[-2:] == ["body 65536", "body 34464"]
+    call.resume(0.0)
+    assert one.told[-2:] == ["body 65536", "body 34462"]
+
+
+def test_a_hit_is_held_once_and_counted_until_it_is_read() -> None:
+    client, handler = Client(MemorySource()), Handler(pauses_at="body 65536")
+    call = client.open(handler)
+    unweighed = client.services.unweighed
+    client.answer(client.question(), Hit(KEPT))
+    assert client.services.recorded_bytes == len(KEPT.body)
+    assert client.services.unweighed == unweighed - len(KEPT.body)
+    call.cancel(0.0)
+    assert client.services.recorded_bytes == 0
+    tracemalloc.start()
+    found = client.open(Handler(pauses_at="head 200"), found=KEPT)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert client.services.recorded_bytes == 0, "the session has counted it"
+    assert held < len(KEPT.body) // 2
+    found.cancel(0.0)
+
+
+def test_a_hit_that_is_read_to_its_end_is_counted_no_more() -> None:
+    client, handler = Client(MemorySource()), Handler()
+    call = client.open(handler)
+    client.answer(client.question(), Hit(KEPT))
+    assert handler.told[-1] == "end"
+    call.settle(0.0, good=True)
+    assert client.services.recorded_bytes == 0
+
+
+def test_a_hit_for_which_there_is_no_room_is_a_miss() -> None:
+    limits = Limits(recorded_bytes=2 * len(KEPT.body) - 1)
+    client, one, other = Client(MemorySource(GOOD), limits=limits), Handler(pauses_at="head 200"), Handler()
+    client.open(one)
+    client.answer(client.question(), Hit(KEPT))
+    client.open(other)
+    client.answer(client.question(), Hit(KEPT))
+    assert (one.told[0], other.told[0]) == ("cached", "reused")
 
 
 def test_a_call_that_fails_before_its_head_is_made_again_by_those_that_joined_it() -> None:

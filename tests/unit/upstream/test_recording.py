@@ -11,8 +11,9 @@ from tests.rigs.living import living_objects
 
 from aigw_drivers.testing import Break, MockRequest, MockResponse, VirtualClient, Wait
 from aigw_drivers.testing.mock_values import Part
-from aigw_sansio.config import GatewaySettings, Limits, Timeouts
+from aigw_sansio.config import GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.events import AttemptConnected
+from aigw_sansio.secret import Secret
 
 SHARES = {"local/default": GatewaySettings(cache_ttl=60, coalesce=True)}
 ASKED = {"model": "m", "stream": True}
@@ -172,6 +173,43 @@ def test_of_a_coded_response_each_gets_its_own() -> None:
         host.advance(3.0)
         assert [status_of(client, name) for name in names] == [("MISS", 1), ("MISS", 1)]
         assert len(host.asked) == 2
+
+
+KEYS = {"openai": ProviderSettings(api_key=Secret("sk-one-canary"), more_keys=(Secret("sk-two-canary"),))}
+
+
+@pytest.mark.parametrize("joins_after_s", [0.0, 2.5])
+def test_the_key_of_a_call_is_hidden_from_those_that_joined_it_with_another(joins_after_s: float) -> None:
+    quoting = {"choices": [{"index": 0, "delta": {"content": "it was sk-one-canary"}}]}
+    with host_with(lambda: slowly(STREAM[0], quoting, *STREAM[2:]), providers=KEYS) as host:
+        one, other = host.connect(), host.connect()
+        first = create(one, ASKED, key="")
+        host.advance(joins_after_s)
+        second = create(other, ASKED, key="")
+        host.advance(9.0)
+        assert [request.header("authorization") for request in host.asked] == ["Bearer sk-one-canary"]
+        assert reaches(host) == ["dialled", "joined"]
+        assert shown(one, first) == shown(other, second)
+        assert "canary" not in json.dumps(messages(other, second))
+
+
+def test_the_key_that_was_refused_rests_and_not_that_of_one_who_joined() -> None:
+    def refused() -> MockResponse:
+        return MockResponse.json({"error": {"message": "no"}}, status=401)
+
+    with host_with(good, refused, good, providers=KEYS, limits=Limits(upstream_connections_per_origin=1)) as host:
+        one, other = host.connect(), host.connect()
+        create(one, {**ASKED, "model": "before"}, key="Bearer mine")  # the others wait for its connection
+        first, second = create(one, ASKED, key=""), create(other, ASKED, key="")
+        one.send(json.dumps({"type": "universal.cancel", "eventId": first}))
+        host.advance(9.0)
+        assert reaches(host) == ["dialled", "joined", "reused"]
+        assert kinds(other, second)[-1] == "done"
+        for model in ("n", "o"):
+            create(other, {**ASKED, "model": model}, key="")
+            host.advance(9.0)
+        _, *keys = [request.header("authorization") for request in host.asked]
+        assert keys == ["Bearer sk-one-canary"] + ["Bearer sk-two-canary"] * 3
 
 
 # -- flow control -------------------------------------------------------------------------------------------------
