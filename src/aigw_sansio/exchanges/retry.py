@@ -14,6 +14,7 @@ import msgspec
 from ..engine.key_rings import TELLING
 from ..engine.services import Services
 from ..faults import Denial, Fault
+from ..providers.call import ProviderCall
 from ..secret import Secret
 from ..wires.heads import header_values
 from ..wires.http import Headers
@@ -115,10 +116,12 @@ def _days_since_1970(year: int, month: int, day: int) -> int:
 
 
 def with_own_call(steps: Sequence[PlannedStep], index: int) -> list[PlannedStep]:
-    """``steps``, of which the one at ``index`` must make its own call, whatever the cache has."""
+    """``steps``, of which the one at ``index`` must make its own call, with whichever key, whatever the cache has."""
     changed = list(steps)
     step = changed[index]
-    cache = step.call.cache
-    alone = None if cache is None else cache.alone()
-    changed[index] = step._replace(call=msgspec.structs.replace(step.call, cache=alone))
+    changed[index] = step._replace(call=_alone(step.call), others=tuple(map(_alone, step.others)))
     return changed
+
+
+def _alone(call: ProviderCall) -> ProviderCall:
+    return msgspec.structs.replace(call, cache=None if call.cache is None else call.cache.alone())

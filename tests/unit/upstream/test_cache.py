@@ -416,6 +416,22 @@ def test_a_kept_response_that_is_no_good_is_replaced() -> None:
         assert status_of(client, create(client, CHAT)) == HIT
 
 
+def test_no_other_key_gets_a_kept_response_that_is_no_good_again() -> None:
+    keys = {"openai": ProviderSettings(api_key=Secret("sk-one-canary"), more_keys=(Secret("sk-two-canary"),))}
+    answers = [MockResponse.json(WHOLE), MockResponse.json({"error": "no"}, status=429), MockResponse.json(WHOLE)]
+    with CacheHost(lambda request: answers.pop(0), providers=keys) as host:
+        client = host.connect()
+        create(client, CHAT, key="")
+        host.take_kept()
+        (name,) = host.store
+        kept, until = host.store[name]
+        host.store[name] = type(kept)(kept.headers, b"{broken"), until
+        again = create(client, CHAT, key="", config={"maxAttempts": 2})
+        assert status_of(client, again) == ("MISS", 2)
+        assert len({request.header("authorization") for request in host.asked[1:]}) == 2
+        assert host.names() == ["LookUp"] * 2
+
+
 def test_a_kept_response_that_is_no_good_fails_if_the_host_was_not_asked_for_a_key() -> None:
     with CacheHost(gateways=ASKS) as host:
         client = host.connect()
