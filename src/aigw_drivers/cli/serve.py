@@ -103,7 +103,7 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
 
     def _running(self, place: Place) -> AbstractAsyncContextManager[Running]:
         settings = self.settings if self.file is None else self.file.settings  # a later worker has later ones
-        return running(settings, driver=self.driver, loopback=self.loopback, sockets=place.sockets)
+        return running(settings, driver=self.driver, loopback=self.loopback, sockets=place.sockets, worker=place.number)
 
     def _tell_started(self, console: Output, url: str) -> None:
         self._greet(console, url)

@@ -16,7 +16,7 @@ from aigw_sansio.quoting import key_text
 
 from ..stores.opening import MEMORY
 from ..stores.redis import is_redis
-from .settings import Settings
+from .settings import ServerSettings, Settings
 
 #: Shorter tokens can be guessed.
 SHORT_TOKEN: Final = 16
@@ -84,6 +84,14 @@ def warnings(settings: Settings, *, file_mode: int | None = None) -> list[str]:
         found.append("server.tls_certificate is missing: tokens and keys go over the network in plain text")
     if any(ip_network(text, strict=False).prefixlen == 0 for text in config.trusted_proxies):
         found.append("server.trusted_proxies trusts everybody: a client can choose the address that counts for it")
+    front = [name for name in ("trusted_proxies", "hosts") if getattr(config, name)]
+    if front:
+        found += _behind_a_front(front[0], server, public=public)
+    if (server.workers or 1) > 1 and server.metrics:
+        found.append(
+            "server.metrics is on, and server.workers is not 1: each answer of /metrics tells of one worker, whose "
+            "number is the label `worker`; [otel] tells of all of them"
+        )
     counts = [name for name, gateway in config.gateways.items() if gateway.has_quotas]
     if counts and (server.workers or 1) > 1 and settings.store.reveal() == MEMORY:
         found.append(f"store.url is {MEMORY}, so each worker counts the quotas of {', '.join(counts)} for itself")
@@ -97,6 +105,23 @@ def warnings(settings: Settings, *, file_mode: int | None = None) -> list[str]:
         found += _of_provider(f"providers.{key_text(slug)}", own)
     if file_mode is not None and (file_mode & 0o022 or (file_mode & 0o044 and settings.holds_secrets)):
         found.append("the settings file can be read or changed by other users of this machine: chmod 600")
+    return found
+
+
+def _behind_a_front(names_it: str, server: ServerSettings, *, public: bool) -> list[str]:
+    """What the clients of a front see, for whom it asks from this machine. What is an error already is left out."""
+    found = []
+    if server.page_token is None and (server.page == "loopback" or (server.page == "on" and not public)):
+        if_on = "" if server.page == "on" else ", if it is on this machine and does not say for whom it asks"
+        found.append(
+            f"server.{names_it} tells of a front, and server.page is on without a token: the front's clients see the "
+            f"page{if_on}. Write server.page_token, or page = false"
+        )
+    if server.metrics and server.metrics_token is None and not public:
+        found.append(
+            f"server.{names_it} tells of a front, and server.metrics is on without a token: the front's clients see "
+            f"them. Write server.metrics_token, or metrics = false"
+        )
     return found
 
 

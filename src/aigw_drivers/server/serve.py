@@ -155,6 +155,7 @@ async def running(
     wrap: Callable[[Engine], Engine] | None = None,
     sockets: Sequence[socket.socket] = (),
     parts: Parts | None = None,
+    worker: int | None = None,
 ) -> AsyncIterator[Running]:
     """Run a gateway during the block. The end of the block aborts all connections; call ``drain`` before it to let
     them finish.
@@ -166,7 +167,8 @@ async def running(
     under the slug ``loopback``. ``sockets`` are listening sockets that others bound, TCP or Unix; they take the place
     of the settings' ``host`` and ``port``, and are closed at the end. ``wrap(gateway)`` is the engine that is driven in
     place of the gateway: for tests, :meth:`aigw_drivers.testing.MockProvider.over`. ``parts``: the host's own
-    providers, readers, framings and transforms. Raises ``OSError`` if it cannot listen or a place for records cannot be
+    providers, readers, framings and transforms. ``worker``: the number of this process among others with the same
+    settings, which metrics tell. Raises ``OSError`` if it cannot listen or a place for records cannot be
     used, ``ValueError`` if one of ``sockets`` does not listen or the store's client is not installed, ``ImportError``
     for another library, and ``RuntimeError`` if ``driver`` is ``"protocol"`` on trio.
     """
@@ -190,7 +192,9 @@ async def running(
         answer = with_store(store, answer, shared=url != MEMORY)
         parts = with_translation(parts)
         config = _completed(own, settings)
-        listening = await stack.enter_async_context(observed(server, settings.records, settings.otel, on_event, answer))
+        listening = await stack.enter_async_context(
+            observed(server, settings.records, settings.otel, on_event, answer, worker=worker)
+        )
         gateway = Gateway(config, urandom(32), time.time() - time.monotonic(), parts)
         listening.watch(gateway)
         kind = ProtocolDriver if driver == "protocol" else AnyioDriver

@@ -80,7 +80,12 @@ def test_a_public_address_needs_a_word_about_each_gateway(host: str, gateway: st
     (FINE + "headers = {x-secret = 'env:SHORT'}", "providers.openai.headers.x-secret"),
     (FINE + "base_url = 'https://h/v1?key=canary'", "providers.openai.base_url"),
     (FINE + "[gateways.'a/b'.providers.openai]\napi_key = 'env:SHORT'", 'gateways."a/b".providers.openai.api_key'),
-    (FINE.replace("[gateways", "trusted_proxies = ['0.0.0.0/0']\n[gateways"), "server.trusted_proxies"),
+    (FINE.replace("[gateways", "page = false\ntrusted_proxies = ['0.0.0.0/0']\n[gateways"), "server.trusted_proxies"),
+    ("[server]\nhosts = ['gw.test']", "server.hosts tells of a front, and server.page is on without a token"),
+    (FINE.replace("[gateways", "trusted_proxies = ['10.0.0.1']\n[gateways"), "if it is on this machine and does not say"),
+    ("[server]\ntrusted_proxies = ['127.0.0.1']\npage = true", "see the page. Write server.page_token"),
+    ("[server]\npage = false\nmetrics = true\nhosts = ['gw.test']", "server.metrics is on without a token"),
+    ("[server]\nworkers = 2\nmetrics = true", "each answer of /metrics tells of one worker"),
     ("[gateways.'a/b']\norigins = ['*']", 'gateways."a/b".origins'),
     ("[gateways.'a/b']\nask = ['admit']", 'gateways."a/b".ask names admit, which is for a program'),
     ("[gateways.'a/b'.spend_limits]\nrules = [{ limitType = 'cost', limit = 1, window = 9 }]", 'gateways."a/b".custom_cost is on'),
@@ -91,6 +96,19 @@ def test_each_warning(text: str, place: str) -> None:
     (line,) = warnings(read(text))
     assert place in line
     assert "canary" not in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "page = false",
+        "page_token = 'env:TOKEN'",
+        "page_token = 'env:TOKEN'\nmetrics = true\nmetrics_token = 'env:TOKEN'",
+        "page_token = 'env:TOKEN'\nworkers = 1\nmetrics = true\nmetrics_token = 'env:TOKEN'",
+    ],
+)
+def test_a_front_whose_clients_do_not_see_what_is_the_operators(text: str) -> None:
+    assert warnings(read(f"[server]\nhosts = ['gw.test']\n{text}")) == []
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,9 @@ class ServerMetrics:
     """Give it to a driver as ``on_event``; ``then`` is called with each event afterwards. :meth:`text` is what
     ``/metrics`` says."""
 
-    def __init__(self, then: Callable[[Event], None] | None = None) -> None:
+    def __init__(self, then: Callable[[Event], None] | None = None, *, worker: int | None = None) -> None:
+        """``worker``: the number of this worker among others at the same address. All series have it as a label, so
+        that whoever reads now one and then another does not take them for the same counters."""
         self._then = then
         self._names = Names()
         registry = self._registry = CollectorRegistry()
@@ -116,6 +118,7 @@ class ServerMetrics:
         self._series: dict[tuple[str, str, str], _Series] = {}
         self._ends: dict[tuple[str, str, str, str, str], Counter] = {}
         registry.register(_Now(self._gauges))
+        self._told: Collector = registry if worker is None else _OfWorker(registry, str(worker))
 
     def watch(self, numbers: Callable[[], Mapping[str, float]]) -> None:
         """Ask ``numbers`` for what is open now, whenever somebody reads. Names are those of
@@ -125,7 +128,7 @@ class ServerMetrics:
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format 0.0.4."""
-        return generate_latest(self._registry)
+        return generate_latest(self._told)
 
     def __call__(self, event: Event) -> None:
         kind = type(event)
@@ -209,6 +212,18 @@ class ServerMetrics:
         ):
             if count:
                 self._tokens.labels(*who, name).inc(count)
+
+
+class _OfWorker(Collector):
+    """What ``all_series`` tells, with the label ``worker``."""
+
+    def __init__(self, all_series: Collector, worker: str) -> None:
+        self._all, self._label = all_series, {"worker": worker}
+
+    def collect(self) -> Iterable[Metric]:
+        for metric in self._all.collect():
+            metric.samples = [sample._replace(labels=self._label | sample.labels) for sample in metric.samples]
+            yield metric
 
 
 class _Now(Collector):

@@ -86,18 +86,21 @@ async def observed(
     otel: OtelSettings,
     then: Callable[[Event], None] | None = None,
     answer: AnswerHandler | None = None,
+    *,
+    worker: int | None = None,
 ) -> AsyncIterator[Observed]:
     """Listen during the block. ``then`` is called with each event afterwards, ``answer`` with each question that is not
-    about what is told here. At the end everything that waits is written. Raises ``OSError`` if a place for records
-    cannot be used, ``ImportError`` if an extra is missing."""
+    about what is told here. ``worker``: the number of this process among others that are told as one server. At the
+    end everything that waits is written. Raises ``OSError`` if a place for records cannot be used, ``ImportError`` if
+    an extra is missing."""
     told, metrics, page = then, None, None
     if server.page != "off":
         told = page = OperatorPage(told)
     if server.metrics:
         from .metrics import ServerMetrics  # only who wants metrics needs its library
 
-        told = metrics = ServerMetrics(told)
-    exporters = Exporters(otel) if otel.endpoint is not None else None
+        told = metrics = ServerMetrics(told, worker=worker)
+    exporters = Exporters(otel, worker=worker) if otel.endpoint is not None else None
     if exporters is not None:
         told = exporters.telemetry(told)
     writer = None

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
 import msgspec
 
@@ -71,8 +72,9 @@ def read_otel(reader: ValueReader, document: Table, built: Callable[..., OtelSet
 class Exporters:
     """Sends traces and metrics, and records if they are wanted as logs. Call :meth:`close` at the end."""
 
-    def __init__(self, settings: OtelSettings) -> None:
-        """Raises ``ImportError`` if the extra is missing."""
+    def __init__(self, settings: OtelSettings, *, worker: int | None = None) -> None:
+        """``worker``: the number of this worker among others of the same service. Raises ``ImportError`` if the extra
+        is missing."""
         try:
             from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
             from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -89,7 +91,11 @@ class Exporters:
         from .telemetry import GivenIds
 
         base, headers = (settings.endpoint or "").rstrip("/"), dict(settings.headers)
-        resource = Resource.create({"service.name": settings.service_name})
+        # Each process is an instance: a collector would add up, or overwrite, counters of the same one.
+        told: dict[str, str | int] = {"service.name": settings.service_name, "service.instance.id": str(uuid4())}
+        if worker is not None:
+            told["aigw.worker"] = worker
+        resource = Resource.create(told)
         self.tracers = TracerProvider(resource=resource, id_generator=GivenIds(), shutdown_on_exit=False)
         self.tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{base}/v1/traces", headers=headers)))
         reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{base}/v1/metrics", headers=headers))

@@ -95,6 +95,19 @@ def test_what_is_open_now_is_asked_when_somebody_reads() -> None:
     assert not [name for name, _ in found if "timers" in name]
 
 
+def test_each_series_of_a_worker_has_its_number() -> None:
+    metrics = ServerMetrics(worker=3)
+    metrics(exchange_ended())
+    metrics.watch(lambda: {"sessions": 3, "aigw_records_lost_total": 2})
+    found = samples(metrics)
+    assert len(found) > 20
+    assert {dict(labels).get("worker") for _, labels in found} == {"3"}
+    assert value(metrics, "aigw_exchanges_total", **WHO, end="done", error="", worker="3") == 1
+    assert value(metrics, "aigw_exchanges_total", **WHO, end="done", error="", worker="3") == 1  # when read again
+    assert value(metrics, "aigw_sessions_open", worker="3") == 3
+    assert {dict(labels).get("worker") for _, labels in samples(ServerMetrics())} == {None}
+
+
 def test_made_up_models_have_no_series() -> None:
     metrics = ServerMetrics()
     for number in range(500):

@@ -273,3 +273,15 @@ def test_a_part_that_cannot_be_ended_leaves_the_others_ended(caplog: pytest.LogC
         exporters.close(60)
     assert "metrics are lost: no reader" in caplog.text
     assert "in time" not in caplog.text
+
+
+def test_each_process_is_an_instance_of_the_service() -> None:
+    settings = OtelSettings(endpoint="http://127.0.0.1:9", service_name="mine")
+    made = [Exporters(settings, worker=worker) for worker in (None, 0, 1)]
+    told = [one.tracers.resource.attributes for one in made]
+    for one in made:
+        one.close(60)
+    assert [one["service.name"] for one in told] == ["mine"] * 3
+    assert [one.get("aigw.worker") for one in told] == [None, 0, 1]
+    assert len({one["service.instance.id"] for one in told}) == 3
+    assert all(one.meters._sdk_config.resource.attributes == each for one, each in zip(made, told, strict=True))
