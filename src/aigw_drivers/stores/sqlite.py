@@ -5,7 +5,8 @@ Decides: how values and counters are laid out in the file. Must not know: what i
 Write-ahead log, one writer at a time, here and in other processes; each operation is one transaction, so a process that
 is killed leaves the file as it was before or after it. What the last second wrote may be lost with the machine's power,
 not with the process. The clock on the wall decides about times, because it is the only one that processes and restarts
-share: one that goes back prolongs no count by more than its time.
+share: one that goes back prolongs no count by more than its time. What is late is not begun, and not kept: nobody waits
+for it any more.
 """
 
 import sqlite3
@@ -45,12 +46,19 @@ _decode: Final = msgspec.json.Decoder(list[tuple[float, float, int]]).decode
 
 class SqliteStore:
     """Values and counters in a file. Implements :class:`.Store`. ``within_s``: the deadline of each operation;
-    ``wall``: Unix time. Call :meth:`close` at the end."""
+    ``wall``: Unix time; ``clock``: monotonic time. Call :meth:`close` at the end."""
 
-    def __init__(self, path: str, within_s: float, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: str,
+        within_s: float,
+        wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._path = path
         self._within_s = within_s
         self._wall = wall
+        self._clock = clock
         self._lock = threading.Lock()  # one at a time, also if an earlier one is still in its thread
         self._connection: sqlite3.Connection | None = None
         self._swept_at = 0.0
@@ -122,44 +130,62 @@ class SqliteStore:
     async def _write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """``work`` in a transaction of its own."""
 
+        until = self._clock() + self._within_s
+
         def transaction(connection: sqlite3.Connection) -> Result:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 result = work(connection)
                 self._sweep(connection)
+                self._left(until)
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
             return result
 
-        return await self._run(transaction)
+        return await self._run(transaction, until)
 
-    async def _run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """``work`` in a thread, within the deadline."""
+    async def _run(self, work: Callable[[sqlite3.Connection], Result], until: float | None = None) -> Result:
+        """``work`` in a thread, before ``until`` (``None``: within the deadline from now)."""
+        end = self._clock() + self._within_s if until is None else until
 
         def run() -> Result:
-            if not self._lock.acquire(timeout=self._within_s):
+            if not self._lock.acquire(timeout=self._left(end)):
                 raise StoreError("the store is busy")
             try:
-                return work(self._open())
+                connection = self._open(self._left(end))
+                # Waiting for another process counts too. 0 would be no wait at all, which is no different.
+                connection.execute(f"PRAGMA busy_timeout = {int(self._left(end) * 1000)}")
+                return work(connection)
             finally:
                 self._lock.release()
 
         try:
             with anyio.fail_after(self._within_s), no_thread_is_an_os_error():
                 return await anyio.to_thread.run_sync(run, abandon_on_cancel=True)
+        except StoreError:
+            raise
         except TimeoutError:
-            raise StoreError(f"the store gave no answer within {self._within_s:g} s") from None
-        except (sqlite3.Error, OSError, msgspec.MsgspecError) as exc:
+            raise self._late() from None
+        except Exception as exc:
+            # A file may hold anything, and a system may refuse anything: who asks knows what to do without an answer.
             raise StoreError(f"the store failed: {type(exc).__name__}") from None
 
-    def _open(self) -> sqlite3.Connection:
+    def _left(self, until: float) -> float:
+        """The seconds before ``until``. :class:`.StoreError` if there are none."""
+        left = until - self._clock()
+        if left <= 0:
+            raise self._late()
+        return left
+
+    def _late(self) -> StoreError:
+        return StoreError(f"the store gave no answer within {self._within_s:g} s")
+
+    def _open(self, within_s: float) -> sqlite3.Connection:
         if self._connection is None:
             fresh = not exists(self._path)
-            connection = sqlite3.connect(
-                self._path, timeout=self._within_s, isolation_level=None, check_same_thread=False
-            )
+            connection = sqlite3.connect(self._path, timeout=within_s, isolation_level=None, check_same_thread=False)
             try:
                 if fresh:
                     chmod(self._path, 0o600)  # safety: keys may be kept in it

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import msgspec
 import pytest
 from tests.peers import processes
@@ -40,6 +41,17 @@ anyio.run(main)
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+class Ticks:
+    """A monotonic clock: what is left is ``rest`` from the ``at``-th look on, if the deadline is that of 60 seconds."""
+
+    def __init__(self, at: int, rest: float) -> None:
+        self.at, self.rest, self.looks = at, rest, 0
+
+    def __call__(self) -> float:
+        self.looks += 1
+        return 0.0 if self.looks < self.at else 60.0 - self.rest
 
 
 class Clock:
@@ -138,3 +150,61 @@ async def test_a_file_that_is_none_fails(tmp_path: Path) -> None:
     async with open_sqlite(str(path), 5.0) as store:
         with pytest.raises(StoreError, match=r"^the store failed: DatabaseError$"):
             await store.get("a")
+
+
+@pytest.mark.parametrize("at", [2, 3, 4, 5])
+async def test_what_is_late_is_not_done(tmp_path: Path, at: int) -> None:
+    ticks = Ticks(at, 0.0)
+    store = SqliteStore(str(tmp_path / "store.db"), 60.0, clock=ticks)
+    with pytest.raises(StoreError, match=r"^the store gave no answer within 60 s$"):
+        await store.set("a", b"1")
+    assert ticks.looks == at, "nothing was done after it was late"
+    ticks.at = sys.maxsize
+    assert await store.get("a") is None
+    await store.set("a", b"2")
+    assert await store.get("a") == b"2"
+    store.close()
+
+
+async def test_a_wait_for_another_process_is_part_of_the_deadline(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    ticks = Ticks(sys.maxsize, 0.01)
+    store = SqliteStore(str(path), 60.0, clock=ticks)
+    await store.set("a", b"1")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    ticks.at = ticks.looks + 3
+    with pytest.raises(StoreError, match=r"^the store failed: OperationalError$"):  # its own wait has an end
+        await store.set("a", b"2")
+    other.close()
+    store.close()
+
+
+@pytest.mark.parametrize("exc", [RuntimeError("word"), ValueError("word"), EOFError("word"), MemoryError("word")])
+async def test_whatever_goes_wrong_is_an_error_of_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exc: Exception
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise exc
+
+    store = SqliteStore(str(tmp_path / "store.db"), 5.0)
+    monkeypatch.setattr(sqlite3, "connect", fail)
+    with pytest.raises(StoreError, match=f"^the store failed: {type(exc).__name__}$"):
+        await store.count([ONE])
+    monkeypatch.setattr(anyio.to_thread, "run_sync", fail)
+    with pytest.raises(StoreError, match=f"^the store failed: {type(exc).__name__}$"):
+        await store.get("a")
+
+
+async def test_a_count_in_the_file_that_is_none_fails(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    store = SqliteStore(str(path), 5.0)
+    await store.count([ONE])
+    other = sqlite3.connect(path)
+    for state in (b"[]x", b'[[1,2,"3"]]', None):
+        other.execute("UPDATE counted SET state = ?", (5 if state is None else state,))
+        other.commit()
+        with pytest.raises(StoreError, match=r"^the store failed: \w+$"):
+            await store.count([ONE])
+    other.close()
+    store.close()
