@@ -321,6 +321,7 @@ class Exchange(Generic[MessageT]):
         the provider's body asks for."""
         response = self._response
         headers = response.headers if response is not None else []
+        self._record.charge_failed(self._steps[self._step], None if self._is_cached else response, now)
         again, wait_s = wants_another(headers, fault, wait_s, self._services.unix_time(now))
         self._attempts -= isinstance(fault, Denial)  # nothing was sent
         cache = self._steps[self._step].call.cache
@@ -414,7 +415,7 @@ class Exchange(Generic[MessageT]):
         self._machine.fire(ExchangeInput.END)  # first: ``ended`` is true for everything that is called from here on
         self._backoff_timer.close()
         self._total_timer.close()
-        cached = self._is_cached
+        cached, charged = self._is_cached, self._attempt is None
         if self._attempt is not None:
             self._attempt.close(fault, now)
         self._clear_attempt()
@@ -434,6 +435,7 @@ class Exchange(Generic[MessageT]):
             usage=usage,
             chunks=self._chunks,
             cached=cached,
+            charged=charged,
             kept=self._encoder.kept,
         )
         self._steps = ()  # its last messages may be queued for long; nothing else is kept for them

@@ -21,6 +21,7 @@ from ..quoting import LONGEST
 from ..wires.heads import header_values
 from .encoder import KeptText
 from .ports import Caller, Ending, PlannedStep
+from .response import ProviderResponse
 
 
 class Times(NamedTuple):
@@ -76,6 +77,18 @@ class ExchangeRecord:
             )
         )
 
+    @staticmethod
+    def charge_failed(step: PlannedStep, response: ProviderResponse | None, now: float) -> None:
+        """Have quotas count what a try of ``step`` used: its ``response`` has failed, and another try may follow."""
+        quota, price = step.call.quota, step.price
+        if quota is None or response is None:
+            return
+        usage = response.usage()
+        if usage is not None:
+            # What a client says that all of it costs is counted once, at the end.
+            each = price is not None and price.total_cost is None
+            quota.charge(usage, cost_of(price, usage) if price is not None and each else None, now)
+
     def tell_end(
         self,
         services: Services,
@@ -91,10 +104,11 @@ class ExchangeRecord:
         usage: UsageReported | None,
         chunks: int,
         cached: bool,
+        charged: bool,
         kept: KeptText | None,
     ) -> None:
         """Emit ``ExchangeEnded``, and have quotas count what was used. ``last``: the last step that was tried.
-        ``kept``: what was kept of its response."""
+        ``charged``: its ``usage`` has been counted (:meth:`charge_failed`). ``kept``: what was kept of its response."""
         caller, times, started = self.caller, self.times, self.started
         call, request = last.call, last.call.request
         cost = None if last.price is None else 0.0 if cached else cost_of(last.price, usage)
@@ -138,7 +152,9 @@ class ExchangeRecord:
             )
         )
         if call.quota is not None:
-            call.quota.finish(None if cached else usage, cost, now)
+            if charged and last.price is not None and last.price.total_cost is None:
+                cost = None
+            call.quota.finish(None if cached or charged else usage, cost, now)
 
 
 def _payload(services: Services, last: PlannedStep, kept: KeptText | None) -> Payload:

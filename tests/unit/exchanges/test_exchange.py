@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.rigs.core_rig import CALLER, Rig
 
-from aigw_sansio.config import Limits
+from aigw_sansio.config import GatewaySettings, Limits
 from aigw_sansio.dialects.universal.encoder import UniversalEncoder
 from aigw_sansio.events import (
     AttemptEnded,
@@ -25,9 +25,10 @@ from aigw_sansio.exchanges.policy import Policy
 from aigw_sansio.exchanges.ports import PlannedStep
 from aigw_sansio.exchanges.states import ExchangeState
 from aigw_sansio.faults import Fault, FaultKind, Side
-from aigw_sansio.ids import ConnId
+from aigw_sansio.ids import ConnId, CustomCost
 from aigw_sansio.origin import Origin
 from aigw_sansio.providers.call import ProviderCall
+from aigw_sansio.quotas.claim import Claim, StepQuota
 from aigw_sansio.wires.http import Request
 
 ROLE = b'{"choices":[{"index":0,"delta":{"role":"assistant"}}]}'
@@ -149,6 +150,12 @@ class Client(Rig):
         """A stream begins, with ``chunks``."""
         self.connect(self.latest)
         self.receive(self.latest, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n\r\n")
+        self.chunks(*chunks)
+
+    def begin(self, *chunks: bytes) -> None:
+        """The last attempt's response begins with ``chunks``; more could follow."""
+        self.connect(self.latest)
+        self.receive(self.latest, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n")
         self.chunks(*chunks)
 
     def chunks(self, *chunks: bytes) -> None:
@@ -842,6 +849,59 @@ def test_usage_is_final_only_where_the_answer_came_to_its_end(complete: bool) ->
         client.exchange_.cancel("cancelled", "client", CANCEL, client.now)
     assert client.ended().usage == UsageReported(3, 4, quality="final" if complete else "partial")
     assert client.last["metadata"]["usage"]["quality"] == ("final" if complete else "partial")
+
+
+class Charges:
+    """What is charged, of each step: tokens of input, and dollars."""
+
+    def __init__(self, client: Client, prices: list[CustomCost | None]) -> None:
+        self.charged: list[tuple[int | None, float | None]] = []
+        self.ended: list[tuple[int | None, float | None]] = []
+        claim = Claim("a/g", GatewaySettings())
+        claim.keeper = self
+        client.exchange_._steps = [
+            step._replace(price=price, call=msgspec.structs.replace(step.call, quota=StepQuota(claim, (), ())))
+            for step, price in zip(client.exchange_._steps, prices, strict=True)
+        ]
+
+    def charge(self, quota: StepQuota, usage: UsageReported | None, cost: float | None, now: float) -> None:
+        self.charged.append((None if usage is None else usage.input_tokens, cost))
+
+    def finish(self, quota: StepQuota, usage: UsageReported | None, cost: float | None, now: float) -> None:
+        self.ended.append((None if usage is None else usage.input_tokens, cost))
+
+
+@pytest.mark.parametrize(
+    ("price", "tried", "last"),
+    [
+        (CustomCost(per_token_in=2.0), [(5, 10.0), (5, 10.0)], (None, None)),
+        (CustomCost(total_cost=7.0), [(5, None), (5, None)], (None, 7.0)),  # of all tries together
+        (None, [(5, None), (5, None)], (None, None)),
+    ],
+)
+def test_each_try_that_reported_usage_is_charged_once(
+    price: CustomCost | None, tried: list[tuple[int, float | None]], last: tuple[None, float | None]
+) -> None:
+    client = Client({}, {}, format="anthropic-messages")
+    charges = Charges(client, [price, price])
+    start = b'{"type":"message_start","message":{"usage":{"input_tokens":5,"output_tokens":1}}}'
+    for _ in range(2):
+        client.begin(start)
+        client.eof()
+    assert charges.charged == tried
+    assert charges.ended == [last]
+    assert client.ended().usage is not None  # the last one's, as it always was
+
+
+def test_a_try_that_is_running_is_charged_at_its_end() -> None:
+    client = Client({}, {}, format="anthropic-messages")
+    charges = Charges(client, [CustomCost(per_token_in=2.0)] * 2)
+    start = b'{"type":"message_start","message":{"usage":{"input_tokens":5,"output_tokens":1}}}'
+    client.begin(start)
+    client.eof()
+    client.begin(start)
+    client.exchange_.cancel("cancelled", Side.CLIENT, CANCEL, client.now)
+    assert (charges.charged, charges.ended) == ([(5, 10.0)], [(5, 10.0)])
 
 
 def test_usage_is_left_out_when_unknown() -> None:
