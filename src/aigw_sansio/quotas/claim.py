@@ -33,6 +33,9 @@ class Keeper(Protocol):
     def finish(self, quota: "StepQuota", usage: UsageReported | None, cost: float | None, now: float) -> None:
         """What has the claim is over: count what it used."""
 
+    def charge(self, quota: "StepQuota", usage: UsageReported | None, cost: float | None, now: float) -> None:
+        """Count what was used."""
+
 
 class Claim:
     """Of one exchange, for all its steps, or of one realtime session."""
@@ -69,6 +72,11 @@ class StepQuota(NamedTuple):
         keeper, self.claim.keeper = self.claim.keeper, None
         if keeper is not None:
             keeper.finish(self, usage, cost, now)
+
+    def charge(self, usage: UsageReported, cost: float | None, now: float) -> None:
+        """A try that has failed has used ``usage``; another one may follow."""
+        if self.claim.keeper is not None:
+            self.claim.keeper.charge(self, usage, cost, now)
 
 
 class Client(NamedTuple):

@@ -4,8 +4,8 @@ Decides: whether a request may go to its provider now: by the counts of this pro
 several processes share them. Must not know: sources, sessions and relays.
 """
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -19,24 +19,34 @@ from .claim import DOLLAR, Claim, StepQuota
 from .counters import Counters
 from .window import MOST_COUNTED
 
-#: Counts that the host could not be told, and that it is told with the next question.
+#: Names of counts that the host could not be told. Values that come when they are taken share one of their rule.
 MOST_UNTOLD: Final = 1000
+
+
+class _Used(NamedTuple):
+    """What was used. It counts ``until`` then, whether the host has heard of it or not."""
+
+    counter: Counter
+    until: float
 
 
 class Limiter:
     """Keeps what is counted, and who runs. Implements ``Keeper``."""
 
-    __slots__ = ("_counters", "_running", "_services", "_untold")
+    __slots__ = ("_counters", "_owed", "_running", "_services", "_untold")
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._counters = Counters()
         self._running: dict[str, int] = {}  # by gateway, if it has a limit of these
-        self._untold: dict[tuple[str, str, str], Counter] = {}
+        self._untold: dict[tuple[str, str, str], _Used] = {}
+        self._owed: dict[str, _Told] = {}  # by gateway: what was untold, and is being told
 
-    def take(self, quota: StepQuota, told: Callable[[Denial | None, float], None], now: float) -> Denial | AskId | None:
+    def take(
+        self, quota: StepQuota, told: Callable[[Denial | None, float], None], now: float
+    ) -> "Denial | Waiting | None":
         """Take what ``quota`` needs. ``None``: it has it, and ``quota.finish`` must be called once. A denial says why
-        not. An id: ``told`` is called once with one of these, unless the question is withdrawn; finish it all the same.
+        not. Else ``told`` is called once with one of these, unless the wait is withdrawn; finish it all the same.
         """
         claim = quota.claim
         if claim.keeper is None:
@@ -48,17 +58,24 @@ class Limiter:
             return None
         if claim.shared:
             # No function inside of this one: compiled, it would be part of a cycle.
-            asked = _Asked(self, quota, missing, told)
-            if untold := self._take_untold(claim.gateway):
-                self._tell(untold, now)
-            return self._services.ask(Count(missing), asked.answered, now, within_s=self._store_s)
+            waiting = Waiting(self, quota, missing, told)
+            owed = self._tell_untold(claim.gateway, now)
+            if owed is None:
+                waiting.ask(now)
+            else:
+                waiting.wait_for(owed)
+            return waiting
         counted = self._counters.count(missing, now, self._services.unix_time(now))
-        return self._decide(claim, missing, counted)
+        return self._decide(claim, missing, counted, now)
 
     def finish(self, quota: StepQuota, usage: UsageReported | None, cost: float | None, now: float) -> None:
         """See :meth:`.Keeper.finish`."""
+        self._free_place(quota.claim)
+        self.charge(quota, usage, cost, now)
+
+    def charge(self, quota: StepQuota, usage: UsageReported | None, cost: float | None, now: float) -> None:
+        """See :meth:`.Keeper.charge`."""
         claim = quota.claim
-        self._free_place(claim)
         if not quota.charges:
             return
         tokens = 0 if usage is None else (usage.input_tokens or 0) + (usage.output_tokens or 0)
@@ -73,7 +90,8 @@ class Limiter:
         if not charged:
             return
         if claim.shared:
-            self._tell(tuple(charged), now)
+            told = _Told(self, [_Used(one, now + one.interval_s) for one in charged], local=claim.fail_open)
+            told.tell(now)
         else:
             self._counters.count(charged, now, self._services.unix_time(now))
 
@@ -102,11 +120,21 @@ class Limiter:
             else:
                 del self._running[claim.gateway]
 
-    def _decide(self, claim: Claim, asked: tuple[Counter, ...], answer: Answer) -> Denial | None:
+    def _decide(self, claim: Claim, asked: tuple[Counter, ...], answer: Answer, now: float) -> Denial | None:
         """Whether a request may go on, by the ``answer`` about the counters that it asked for."""
+        if not isinstance(answer, Counted) and claim.fail_open:
+            # So one process still limits itself, and the host hears of it later.
+            answer = self._counters.count(asked, now, self._services.unix_time(now))
+            if answer.refused is None:
+                self._keep_untold(
+                    [
+                        _Used(msgspec.structs.replace(counter, limit=None), now + counter.interval_s)
+                        for counter in asked
+                        if counter.amount
+                    ],
+                    now,
+                )
         if not isinstance(answer, Counted):
-            if claim.fail_open:
-                return None
             detail = "the quotas of this gateway cannot be looked up at present"
             return Denial(FaultKind.OVERLOADED, Side.GATEWAY, detail, retryable=True, status=503, code=2010)
         refused = answer.refused
@@ -126,34 +154,44 @@ class Limiter:
             retry_after_s=answer.retry_after_s,
         )
 
-    def _tell(self, charged: tuple[Counter, ...], now: float) -> None:
-        """Have the host count what was used. If it cannot, it is told with the next question."""
-        told = _Told(self, charged)
-        self._services.ask(Count(charged), told.answered, now, within_s=self._store_s)
-
     @property
     def _store_s(self) -> float:
         return self._services.config.timeouts.store_s
 
-    def _keep_untold(self, charged: tuple[Counter, ...]) -> None:
-        for counter in charged:
+    def _tell_untold(self, gateway: str, now: float) -> "_Told | None":
+        """Have the host count what it could not be told before. What is being told; ``None``: nothing."""
+        owed = self._owed.get(gateway)
+        if owed is None and self._untold:
+            names = [name for name in self._untold if name[0] == gateway]
+            used = [one for name in names if (one := self._untold.pop(name)).until > now]
+            if used:
+                owed = self._owed[gateway] = _Told(self, used, local=False)
+                owed.tell(now)
+        return owed
+
+    def _keep_untold(self, used: Sequence[_Used], now: float) -> None:
+        for counter, until in used:
+            if until <= now:
+                continue
             name = counter.gateway, counter.rule, counter.value
             known = self._untold.get(name)
-            if known is not None:
-                counter = msgspec.structs.replace(counter, amount=min(counter.amount + known.amount, MOST_COUNTED))
-            elif len(self._untold) >= MOST_UNTOLD:
-                continue
-            self._untold[name] = counter
+            if known is None and counter.value and len(self._untold) >= MOST_UNTOLD:
+                self._untold = {other: one for other, one in self._untold.items() if one.until > now}
+                if len(self._untold) >= MOST_UNTOLD:
+                    name = counter.gateway, counter.rule, "*"  # of all that come now, as in a process
+                    counter = msgspec.structs.replace(counter, value="*")
+                    known = self._untold.get(name)
+            if known is not None and known.until > now:
+                amount = min(counter.amount + known.counter.amount, MOST_COUNTED)
+                counter = msgspec.structs.replace(counter, amount=amount)
+                until = min(until, known.until)
+            self._untold[name] = _Used(counter, until)
 
-    def _take_untold(self, gateway: str) -> tuple[Counter, ...]:
-        names = [name for name in self._untold if name[0] == gateway] if self._untold else []
-        return tuple(self._untold.pop(name) for name in names)
 
+class Waiting:
+    """Somebody who waits until the host says whether there is room."""
 
-class _Asked:
-    """A question whether there is room."""
-
-    __slots__ = ("_asked", "_limiter", "_quota", "_told")
+    __slots__ = ("_ask_id", "_asked", "_limiter", "_owed", "_quota", "_told")
 
     def __init__(
         self,
@@ -166,23 +204,68 @@ class _Asked:
         self._quota = quota
         self._asked = asked
         self._told = told
+        self._ask_id: AskId | None = None
+        self._owed: _Told | None = None
+
+    def withdraw(self) -> None:
+        """The client left: nobody is told."""
+        if self._ask_id is not None:
+            self._limiter._services.withdraw(self._ask_id)
+        if self._owed is not None:
+            del self._owed.waiting[self]
+            self._owed = None
+
+    def wait_for(self, owed: "_Told") -> None:
+        """Ask when the host has counted what it is owed: the answer depends on it."""
+        self._owed = owed
+        owed.waiting[self] = None
+
+    def ask(self, now: float) -> None:
+        """Ask."""
+        limiter, self._owed = self._limiter, None
+        self._ask_id = limiter._services.ask(Count(self._asked), self.answered, now, within_s=limiter._store_s)
 
     def answered(self, answer: Answer, now: float) -> None:
-        self._told(self._limiter._decide(self._quota.claim, self._asked, answer), now)
+        """The host's answer."""
+        self._ask_id = self._owed = None
+        self._told(self._limiter._decide(self._quota.claim, self._asked, answer, now), now)
 
 
 class _Told:
-    """Counts that the host was told."""
+    """Counts that the host is told. If it cannot count, it is told before the next question."""
 
-    __slots__ = ("_charged", "_limiter")
+    __slots__ = ("_limiter", "_local", "_used", "waiting")
 
-    def __init__(self, limiter: Limiter, charged: tuple[Counter, ...]) -> None:
+    def __init__(self, limiter: Limiter, used: Sequence[_Used], *, local: bool) -> None:
+        """``local``: without the host, this process counts."""
         self._limiter = limiter
-        self._charged = charged
+        self._used = used
+        self._local = local
+        #: Who waits for it.
+        self.waiting: dict[Waiting, None] = {}
+
+    def tell(self, now: float) -> None:
+        limiter = self._limiter
+        count = Count(tuple([one.counter for one in self._used]))
+        limiter._services.ask(count, self.answered, now, within_s=limiter._store_s)
 
     def answered(self, answer: Answer, now: float) -> None:
-        if not isinstance(answer, Counted):
-            self._limiter._keep_untold(self._charged)
+        limiter, gateway = self._limiter, self._used[0].counter.gateway
+        if limiter._owed.get(gateway) is self:
+            del limiter._owed[gateway]
+        counted = isinstance(answer, Counted)
+        if not counted:
+            limiter._keep_untold(self._used, now)
+            if self._local:
+                counters = [one.counter for one in self._used]
+                limiter._counters.count(counters, now, limiter._services.unix_time(now))
+        while self.waiting:  # one that is told may have another withdrawn
+            waiting = next(iter(self.waiting))
+            del self.waiting[waiting]
+            if counted:
+                waiting.ask(now)
+            else:
+                waiting.answered(answer, now)
 
 
 def _seconds(wait_s: float) -> str:

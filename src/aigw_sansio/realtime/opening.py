@@ -22,7 +22,7 @@ from ..ids import AskId
 from ..providers.named_model import named_model
 from ..providers.realtime import RealtimeCall
 from ..quotas.claim import StepQuota
-from ..quotas.limiter import Limiter
+from ..quotas.limiter import Limiter, Waiting
 
 #: Told of the outcome: why the client cannot go on, or the key that the host has found. Returns what the request waits
 #: for next.
@@ -99,7 +99,7 @@ Entered: TypeAlias = Callable[[Denial | None, float], PendingRequest | None]
 class PendingRoom:
     """A client that may have to wait until the host has counted it. Implements ``PendingRequest``."""
 
-    __slots__ = ("_ask_id", "_decided", "_limiter", "_next", "_quota", "_request", "_services")
+    __slots__ = ("_decided", "_limiter", "_next", "_quota", "_request", "_services", "_waiting")
 
     def __init__(
         self, services: Services, limiter: Limiter, admitted: Admitted, quota: StepQuota, decided: Entered
@@ -111,28 +111,28 @@ class PendingRoom:
         self._quota = quota
         self._decided = decided
         self._next: PendingRequest | None = None
-        self._ask_id: AskId | None = None
+        self._waiting: Waiting | None = None
 
     def start(self, now: float) -> PendingRequest | None:
         """Take the room, or ask for it. What the request waits for then."""
         outcome = self._limiter.take(self._quota, self._told, now)
         if outcome is None or isinstance(outcome, Denial):
             return self._decided(outcome, now)
-        self._ask_id = outcome
+        self._waiting = outcome
         return self
 
     def _told(self, denial: Denial | None, now: float) -> None:
-        self._ask_id = None
+        self._waiting = None
         decided, self._decided = self._decided, _nobody_enters
         self._next = decided(denial, now)
 
     def client_gone(self, now: float) -> None:
         """The client left: no room is needed any more."""
-        if self._ask_id is None:
+        if self._waiting is None:
             if self._next is not None:
                 self._next.client_gone(now)
             return
-        self._services.withdraw(self._ask_id)
+        self._waiting.withdraw()
         self._decided = _nobody_enters
         self._quota.finish(None, None, now)
         fault = Fault(FaultKind.CLIENT_GONE, Side.CLIENT, "the client left before its quotas were known")

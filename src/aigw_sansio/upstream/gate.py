@@ -13,10 +13,9 @@ from ..engine.client import Requester
 from ..engine.services import Services
 from ..exchanges.source import Call, ResponseHandler, Source
 from ..faults import Denial
-from ..ids import AskId
 from ..providers.call import ProviderCall
 from ..quotas.claim import StepQuota
-from ..quotas.limiter import Limiter
+from ..quotas.limiter import Limiter, Waiting
 
 
 class Gate:
@@ -57,7 +56,7 @@ class GatedSource:
 class _GatedCall:
     """A call that may have to wait. Implements ``Call``."""
 
-    __slots__ = ("_ask_id", "_call", "_connect_timeout_s", "_gate", "_handler", "_quota", "_request")
+    __slots__ = ("_call", "_connect_timeout_s", "_gate", "_handler", "_quota", "_request", "_waiting")
 
     def __init__(
         self,
@@ -73,7 +72,7 @@ class _GatedCall:
         self._handler = handler
         self._connect_timeout_s = connect_timeout_s
         self._call: Call | None = None
-        self._ask_id: AskId | None = None
+        self._waiting: Waiting | None = None
 
     @property
     def added_keys(self) -> tuple[bytes, ...]:
@@ -84,7 +83,7 @@ class _GatedCall:
         if outcome is None or isinstance(outcome, Denial):
             self._decided(outcome, now)
         else:
-            self._ask_id = outcome
+            self._waiting = outcome
 
     def pause(self) -> None:
         if self._call is not None:
@@ -98,8 +97,8 @@ class _GatedCall:
         call, self._call = self._call, None
         if call is not None:
             call.cancel(now)
-        elif self._ask_id is not None:
-            self._gate._services.withdraw(self._ask_id)
+        elif self._waiting is not None:
+            self._waiting.withdraw()
 
     def settle(self, now: float, *, good: bool) -> None:
         if self._call is not None:
@@ -110,7 +109,7 @@ class _GatedCall:
             self._call.release(now)
 
     def _told(self, denial: Denial | None, now: float) -> None:
-        self._ask_id = None
+        self._waiting = None
         self._decided(denial, now)
 
     def _decided(self, denial: Denial | None, now: float) -> None:

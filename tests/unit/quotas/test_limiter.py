@@ -9,10 +9,10 @@ from aigw_sansio.effects import Ask
 from aigw_sansio.events import UsageReported
 from aigw_sansio.faults import Denial, FaultKind
 from aigw_sansio.ids import AskId
-from aigw_sansio.quota_rules import Count, Counted, Counter, QuotaRule
+from aigw_sansio.quota_rules import Count, Counted, Counter, QuotaRule, Selector
 from aigw_sansio.quotas import limiter as limiter_module
 from aigw_sansio.quotas.claim import Claim, Client, StepQuota, step_quota
-from aigw_sansio.quotas.limiter import Limiter
+from aigw_sansio.quotas.limiter import Limiter, Waiting
 
 RATE = QuotaRule(limit=2, window_s=60, technique="sliding", id="rate")
 TOKENS = QuotaRule(limit=100, window_s=60, technique="sliding", id="tokens", measure="tokens")
@@ -31,7 +31,7 @@ class Limited(Rig):
         claim = Claim("a/g", self.settings)
         return step_quota(claim, self.settings, Client("a/g", "", {}), provider=provider, model="m")
 
-    def take(self, quota: StepQuota | None = None) -> Denial | AskId | None:
+    def take(self, quota: StepQuota | None = None) -> Denial | Waiting | None:
         return self.limiter.take(quota or self.quota(), lambda denial, now: self.told.append(denial), self.now)
 
     def kind(self, quota: StepQuota | None = None) -> str:
@@ -177,19 +177,103 @@ def test_without_an_answer_the_settings_decide(*, opens: bool) -> None:
         assert (denial.http_status, denial.envelope_code, denial.retryable) == (503, 2010, True)
 
 
-def test_what_the_host_could_not_be_told_is_told_with_the_next_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limiter_module, "MOST_UNTOLD", 1)
+def last_ask(rig: Limited) -> AskId:
+    return AskId(rig.services._next_ask - 1)
+
+
+def test_what_the_host_could_not_be_told_is_told_before_the_next_question() -> None:
     rig = Limited(rules=(TOKENS, MONEY), ask=("count",))
     for _ in range(2):
         quota = rig.quota()
         rig.take(quota)
-        rig.services.answer(AskId(rig.services._next_ask - 1), Counted(), rig.now)
+        rig.services.answer(last_ask(rig), Counted(), rig.now)
         quota.finish(USAGE, 0.25, rig.now)
     rig.asked()
     rig.pass_time(1.0)  # both were lost
+    rig.told.clear()
+    first, second, gone = rig.take(), rig.take(), rig.take()
+    assert isinstance(first, Waiting)
+    assert isinstance(second, Waiting)
+    assert isinstance(gone, Waiting)
+    (untold,) = rig.asked()  # and no question that depends on it
+    assert [(one.rule, one.amount, one.limit) for one in untold] == [("tokens", 200, None), ("money", 5 * 10**8, None)]
+    gone.withdraw()
+    rig.services.answer(last_ask(rig), Counted(), rig.now)
+    wanted = rig.asked()
+    assert [[(one.rule, one.amount) for one in each] for each in wanted] == [[("tokens", 0), ("money", 0)]] * 2
+    rig.services.answer(last_ask(rig), Counted(0, 9.0), rig.now)
+    first.withdraw()
+    assert [denial is None for denial in rig.told] == [False]
+    assert rig.services.unanswered == 0
     rig.take()
-    untold, wanted = rig.asked()
-    assert [(one.rule, one.amount) for one in untold] == [("tokens", 200)]  # no more than one is kept
-    assert [(one.rule, one.amount) for one in wanted] == [("tokens", 0), ("money", 0)]
+    assert len(rig.asked()) == 1  # nothing is owed any more
+
+
+@pytest.mark.parametrize("opens", [False, True])
+def test_who_waits_for_what_is_owed_is_decided_without_an_answer(*, opens: bool) -> None:
+    rig = Limited(rules=(RATE, TOKENS), ask=("count",), fail_open=opens)
+    quota = rig.quota()
+    rig.take(quota)
+    rig.services.answer(last_ask(rig), Counted(), rig.now)
+    quota.finish(USAGE, None, rig.now)
+    rig.asked()
+    rig.pass_time(1.0)
+    rig.told.clear()
     rig.take()
     assert len(rig.asked()) == 1
+    rig.pass_time(1.0)
+    assert rig.asked() == []
+    (denial,) = rig.told
+    assert denial is not None
+    # What the first one used is known here, if this process is to count.
+    assert denial.http_status == (429 if opens else 503)
+    assert [(name[1], used.counter.amount) for name, used in rig.limiter._untold.items()] == [("tokens", 100)]
+
+
+def test_while_nobody_counts_a_process_limits_itself_and_tells_later() -> None:
+    rig = Limited(rate_limit=RATE, ask=("count",), fail_open=True)
+    for _ in range(3):
+        rig.take()
+    rig.asked()
+    rig.pass_time(1.0)
+    assert [denial is None for denial in rig.told] == [True, True, False]
+    assert rig.told[-1] is not None
+    assert rig.told[-1].detail.startswith("the rate limit rate is used up")
+    rig.take()
+    ((untold,),) = rig.asked()
+    assert (untold.rule, untold.amount, untold.limit) == ("rate", 2, None)
+    rig.services.answer(last_ask(rig), Counted(), rig.now)
+    assert [[(one.rule, one.amount) for one in each] for each in rig.asked()] == [[("rate", 1)]]
+
+
+def test_what_would_count_no_more_is_not_told() -> None:
+    rig = Limited(rate_limit=RATE, ask=("count",), fail_open=True)
+    rig.take()
+    rig.asked()
+    rig.pass_time(1.0)
+    rig.now += 30.0
+    rig.take()  # told in vain
+    assert [one.amount for one in rig.asked()[0]] == [1]
+    rig.pass_time(1.0)
+    rig.now += 30.0  # the first one is of more than 60 s ago
+    rig.take()
+    assert [(one.amount, one.limit) for one in rig.asked()[0]] == [(1, 2)]
+
+
+def test_no_more_names_are_kept_than_may_be_and_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limiter_module, "MOST_UNTOLD", 2)
+    rule = QuotaRule(limit=9, window_s=60, id="of", provider=Selector(mode="partition"))
+    rig = Limited(rules=(rule,), ask=("count",), fail_open=True)
+    for provider in "abcda":
+        rig.take(rig.quota(provider))
+    rig.pass_time(1.0)
+    amounts = [used.counter.amount for used in rig.limiter._untold.values()]
+    assert [(name[2] == "*", amount) for name, amount in zip(rig.limiter._untold, amounts, strict=True)] == [
+        (False, 2),
+        (False, 1),
+        (True, 2),
+    ]
+    rig.now += 61.0
+    rig.limiter._keep_untold([limiter_module._Used(rig.quota("e").counters[0], rig.now + 60.0)], rig.now)
+    rig.limiter._keep_untold([limiter_module._Used(rig.quota("f").counters[0], rig.now)], rig.now)
+    assert [used.counter.amount for used in rig.limiter._untold.values()] == [1]  # the others count no more
