@@ -492,8 +492,8 @@ FAULTS: list[Mutant] = [
     Mutant(
         "a text that was changed is repeated",
         "formats.rewriting",
-        'self._repeats[text] = "".join(told.shown)',
-        'self._repeats[text] = "".join(told.old)',
+        '            shown = "".join(told.shown)\n',
+        '            shown = "".join(told.old)\n',
     ),
     Mutant(
         "the provider's close overtakes what is reviewed",

@@ -31,10 +31,11 @@ _SILENT: Final = frozenset({ResponseStarted, UsageReported, ResponseFinished, Un
 
 
 class ReadChunk(NamedTuple):
-    """A chunk, or a message, and its meaning; ``None``: the meaning of an end."""
+    """A chunk, or a message, and its meaning; ``None``: the meaning of an end. ``ends``: a turn ends with it."""
 
     chunk: Chunk | None
     events: list[ProviderEvent]
+    ends: bool = False
 
 
 def said(event: ProviderEvent) -> tuple[Slot, str] | None:

@@ -74,6 +74,29 @@ def test_what_spells_a_changed_text_is_taken_out() -> None:
     assert data_of([changed]) == [{"text": "b", "logprobs": None, "logprobsResult": None, "avgLogprobs": None}]
 
 
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        {"type": "content_block_delta", "delta": {"type": "input_json_delta", "partial_json": "old"}},
+        {"choices": [{"index": 0, "delta": {"role": "user", "content": "old"}}]},
+        {"choices": [{"index": 0, "message": {"role": "system", "content": "old"}}]},
+        {"candidates": [{"content": {"role": "user", "parts": [{"text": "old"}]}}]},
+        {"type": "input_text", "text": "old"},
+        {"inputTranscription": {"text": "old"}},
+        {"instructions": ["old"]},
+    ],
+)
+def test_a_text_is_put_wherever_it_stands(chunk: object) -> None:
+    (changed,) = Rewriter(MOST).rewrite([item(chunk, TextDelta("old"))], ("new",), shown=True)
+    assert data_of([changed]) == [json.loads(json.dumps(chunk).replace("old", "new"))]
+
+
+@pytest.mark.parametrize("chunk", [{"id": "old"}, {"input": {"text": "old"}}, {"logprobs": ["old"]}])
+def test_a_text_in_no_place_of_a_text_cannot_be_changed(chunk: object) -> None:
+    with pytest.raises(CannotRewrite, match="does not stand"):
+        Rewriter(MOST).rewrite([item(chunk, TextDelta("old"))], ("new",), shown=True)
+
+
 def test_two_choices_in_one_chunk() -> None:
     chunk = item({"choices": [{"text": "a"}, {"text": "b"}]}, TextDelta("a"), TextDelta("b", 1))
     (changed,) = Rewriter(MOST).rewrite([chunk], ("b", "a"), shown=True)
@@ -118,6 +141,125 @@ def test_what_was_repeated_before_a_change_is_known() -> None:
     rewriter.rewrite([text_item("three")], ("3",), shown=True)
     shown = data_of(rewriter.rewrite([item({"content": ["one", "twothree"]})], None, shown=True))
     assert shown == [{"content": ["one", "two3"]}]
+
+
+def turn(rewriter: Rewriter, text: str, shown: str, *, ends: bool = True) -> str:
+    """What the end of a turn shows that said ``text``."""
+    rewriter.rewrite([text_item(text)], (shown,), shown=True)
+    done, last = item({"text": text}), item({"output": [{"content": text}]})._replace(ends=ends)
+    first, second = data_of(rewriter.rewrite([done, last], None, shown=True))
+    assert first["text"] == second["output"][0]["content"]
+    return str(first["text"])
+
+
+def test_the_same_text_in_another_turn_is_another_text() -> None:
+    rewriter = Rewriter(MOST)
+    for shown in ("4711", "****", "4711", "----"):
+        assert turn(rewriter, "4711", shown) == shown
+
+
+def test_the_same_text_twice_in_one_turn() -> None:
+    rewriter = Rewriter(MOST)
+    assert turn(rewriter, "4711", "****", ends=False) == "****"
+    assert turn(rewriter, "4711", "****", ends=False) == "****"
+    rewriter.rewrite([text_item("4711")], None, shown=True)
+    (done,) = rewriter.rewrite([item({"text": "4711"})], None, shown=True)
+    assert data_of([done]) == [{"text": "4711"}]
+    with pytest.raises(CannotRewrite, match="said twice"):
+        rewriter.rewrite([item({"output": ["4711"], "text": "4711"})], None, shown=True)
+    assert not rewriter.knows(item({"text": "4711"}))
+
+
+def test_two_kinds_that_said_the_same() -> None:
+    rewriter = Rewriter(MOST)
+    both = item({"text": "4711", "thinking": "4711"}, TextDelta("4711"), ReasoningDelta("4711"))
+    rewriter.rewrite([both], ("x", "y"), shown=True)
+    with pytest.raises(CannotRewrite, match="said twice"):
+        rewriter.rewrite([item({"text": "4711"})], None, shown=True)
+
+
+def test_what_is_repeated_a_turn_later() -> None:
+    rewriter = Rewriter(MOST)
+    rewriter.rewrite([text_item("a")], ("b",), shown=True)
+    rewriter.rewrite([item({})._replace(ends=True)], None, shown=True)
+    assert data_of(rewriter.rewrite([item({"text": "a"})], None, shown=True)) == [{"text": "b"}]
+    with pytest.raises(CannotRewrite, match="in another form"):
+        rewriter.rewrite([item({"text": "a b"})], None, shown=True)
+
+
+def test_what_is_kept_is_forgotten() -> None:
+    rewriter = Rewriter(10_000)
+    for number in range(100):
+        text = f"{number} {'x' * 1000}"
+        assert turn(rewriter, text, "gone") == "gone"
+        assert 0 < rewriter.held < 5_000
+    for _ in range(2):
+        rewriter.rewrite([item({})._replace(ends=True)], None, shown=True)
+    assert rewriter.held == 0
+    other = item({"text": "what nobody has said"})
+    assert rewriter.rewrite([other], None, shown=True) == [other]
+
+
+@pytest.mark.parametrize("said", ['{"q":"Ada"}', '{ "q" : "Ada" }'])
+def test_arguments_are_repeated_as_an_object(said: str) -> None:
+    call = item({"arguments": said}, ToolCallDelta(0, said))
+    again = item({"output": [{"arguments": {"q": "Ada"}}, {"input": {"q": "Ada"}}, {"arguments": said}, {"args": {}}]})
+    rewriter = Rewriter(MOST)
+    rewriter.rewrite([call], None, shown=True)
+    assert rewriter.knows(again)
+    assert rewriter.rewrite([again], None, shown=True) == [again]
+    rewriter = Rewriter(MOST)
+    other = '{"q":"***"}'
+    rewriter.rewrite([call], (other,), shown=True)
+    assert data_of(rewriter.rewrite([again], None, shown=True)) == [
+        {"output": [{"arguments": {"q": "***"}}, {"input": {"q": "***"}}, {"arguments": other}, {"args": {}}]}
+    ]
+    with pytest.raises(CannotRewrite, match="in another form"):
+        rewriter.rewrite([item({"arguments": {"q": "Ada", "more": 1}})], None, shown=True)
+    own = item({"session": {"audio": {"input": {"q": "Ada"}}}})
+    assert rewriter.rewrite([own], None, shown=True) == [own]
+
+
+def test_arguments_that_became_no_object() -> None:
+    rewriter = Rewriter(MOST)
+    rewriter.rewrite([item({"arguments": "{}1"}, ToolCallDelta(0, "{}1"))], ("none",), shown=True)
+    assert data_of(rewriter.rewrite([item({"arguments": "{}1"})], None, shown=True)) == [{"arguments": "none"}]
+    rewriter.rewrite([item({"arguments": '{"a":1}'}, ToolCallDelta(0, '{"a":1}'))], ("none",), shown=True)
+    with pytest.raises(CannotRewrite, match="something else than an object"):
+        rewriter.rewrite([item({"arguments": {"a": 1}})], None, shown=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "known"),
+    [
+        (
+            {"type": "rate_limits.updated", "limits": [{"name": "tokens", "left": 1.5}], "event_id": "e", "on": True},
+            True,
+        ),
+        ({"text": "", "response": {"status": "completed", "voice": "alloy", "modalities": ["text"]}}, True),
+        ({"text": "said", "item": [{"content": ["said"]}]}, True),
+        ({"caption": "said"}, False),
+        ({"role": "user", "text": "said"}, False),
+        ({"instructions": {"text": "said"}}, False),
+        ({"type": "in words"}, False),
+        ({"goAway": {"timeLeft": "10s"}}, False),
+        ({"arguments": {"a": 1}}, False),
+        ("said", False),
+        (b"garbage", False),
+        (DEEP, False),
+    ],
+)
+def test_messages_that_say_nothing_new(value: object, known: bool) -> None:
+    rewriter = Rewriter(MOST)
+    rewriter.rewrite([text_item("said")], None, shown=True)
+    assert rewriter.knows(item(value)) is known
+
+
+def test_sound_that_a_reader_found_says_nothing() -> None:
+    value = {"delta": "AAAA"}
+    assert Rewriter(MOST).knows(item(value, AudioDelta(3)))
+    assert not Rewriter(MOST).knows(item({**value, "caption": "words"}, AudioDelta(3)))
+    assert not Rewriter(MOST).knows(item(value))
 
 
 def test_a_repeat_beside_a_text_is_changed_too() -> None:
