@@ -45,8 +45,9 @@ class Review(msgspec.Struct, frozen=True):
 
     Asked if ``ask`` of the gateway's settings names ``review``, for every response of a provider, errors included, and
     part by part, in order: of one response one part at a time, and nothing of it is shown before it is released.
-    ``form``: a part of a ``stream``, a ``whole`` response, or ``messages`` of a realtime session, of which those are
-    reviewed that say something or that nobody can read.
+    ``form``: a part of a ``stream``, a ``whole`` response, or ``messages`` of a realtime session, of which those pass
+    without a review that are known to say nothing new. Words that belong to no passage are in ``data`` only: those of
+    an error or of the user, and those of messages that nobody can read.
 
     ``passages`` are its texts; ``events`` all that it means; ``data`` what the client is shown of it as it is: chunks,
     messages, or one body; empty if the client is shown events alone. Images and sound are in ``data`` only. ``last``:

@@ -23,10 +23,9 @@ from ..events import (
     UsageReported,
 )
 from ..formats.reader import RealtimeReader, RealtimeReaderMaker
-from ..formats.realtime import make_realtime_reader
 from ..formats.usage import UsageMeter
 from ..wires.websocket.events import MessagePassed
-from .own_parts import GuardedRealtimeReader
+from .own_parts import session_reader
 
 #: Names of members that count something.
 _COUNTS: Final = re.compile(
@@ -69,9 +68,7 @@ class RealtimeObserver:
         self._tells = tells
         self._services = services
         self._tells_turns = services.config.tell_turns
-        self._reader: RealtimeReader = (
-            make_realtime_reader(format) if own is None else GuardedRealtimeReader(format, own, log_id, services.emit)
-        )
+        self._reader: RealtimeReader = session_reader(format, own, log_id, services.emit)
         self._log_id = log_id
         self._meter = UsageMeter()
         self._responding = False

@@ -12,7 +12,8 @@ from ..engine.services import Services
 from ..events import PartFailed, ProviderEvent
 from ..faults import Fault
 from ..formats.promises import BrokenPromise, checked, checked_events, event_of, fault_of
-from ..formats.reader import RealtimeReaderMaker
+from ..formats.reader import RealtimeReader, RealtimeReaderMaker
+from ..formats.realtime import make_realtime_reader
 from ..formats.unknown import OPAQUE
 from ..providers.headers import forwarded_upgrade
 from ..providers.own_tokens import OwnTokens, drop_own_fields, drop_own_parameters
@@ -155,3 +156,11 @@ class GuardedRealtimeReader:
         self._inner = None
         self.responding = False
         self._emit(event_of(self._log_id, self._part, error))
+
+
+def session_reader(
+    format: str, own: RealtimeReaderMaker | None, log_id: str, emit: Callable[[PartFailed], None]
+) -> RealtimeReader:
+    """A new reader of the messages in ``format`` of the session ``log_id``: one of the host's ``own``, or, if that is
+    ``None``, a built-in one. ``emit`` tells the host of a failure of its own."""
+    return make_realtime_reader(format) if own is None else GuardedRealtimeReader(format, own, log_id, emit)

@@ -270,7 +270,7 @@ class Relay:
             owner=self,
             observer=self._observer,
             now=now,
-            review=review_of(admitted, self._call.provider, self._call.format, log_id),
+            review=review_of(admitted, self._call.provider, self._call.format, log_id, self._reader),
         )
         # The heads have done their work. Sessions are long, and a head takes far more memory than its bytes on HTTP/2.
         self._admitted = msgspec.structs.replace(admitted, request=msgspec.structs.replace(request, headers=[]))

@@ -4,10 +4,11 @@ Decides: which messages are reviewed, which wait for them, and what a stop, or n
 3.7). Must not know: who reviews, close codes, and whether the client has bytes.
 
 Theory of operation. The provider's frames are read as whole messages (:mod:`~aigw_sansio.wires.websocket.assembling`).
-A message is reviewed if it says something, or if nobody can read it; the others pass, behind those that came before
-them. What is to be reviewed is held until the window of the settings is full. During a review the provider is not read:
-what it sends, and the end of its connection, wait in the backlog. What was released is written anew, as frames or as
-messages, with other texts if the host wants that.
+A message passes, behind those that came before it, if it is known to say nothing new: it has names, numbers and sound
+alone, or repeats what was released. All others are reviewed, whether anybody can read them or not. What is to be
+reviewed is held until the window of the settings is full. During a review the provider is not read: what it sends, and
+the end of its connection, wait in the backlog. What was released is written anew, as frames or as messages, with other
+texts if the host wants that.
 """
 
 from collections.abc import Callable
@@ -21,9 +22,10 @@ from ..downstream.policy_questions import review_window
 from ..effects import Answer, Message
 from ..engine.services import Services
 from ..engine.turns import EVENT_BYTES
-from ..events import Unrecognised
+from ..events import AudioDelta, ProviderEvent, ResponseFailed, ResponseFinished, Unrecognised
 from ..faults import Fault, FaultKind, Side
 from ..formats.passages import ReadChunk, as_passages, passages_of, said
+from ..formats.reader import RealtimeReader, RealtimeReaderMaker
 from ..formats.realtime import make_realtime_reader
 from ..formats.rewriting import CannotRewrite, Rewriter
 from ..ids import AskId
@@ -35,15 +37,18 @@ from ..wires.websocket.relay import FRAGMENT_BYTES, ControlEvent
 from .direction import Direction
 from .message_sides import MessageDirection
 from .observer import RealtimeObserver
+from .own_parts import session_reader
 from .side import RelaySide, RelaySideOwner
 
 #: What a message takes in memory beside its bytes.
 _MESSAGE_BYTES: Final = 512
+#: Events that end a turn.
+_ENDS: Final = (ResponseFinished, ResponseFailed)
 
 
 class SessionReview(NamedTuple):
     """Whose session is reviewed, in which window and under which settings. ``format``: that of the provider's
-    messages."""
+    messages. ``own``: what makes the host's own reader of them."""
 
     config: Config
     window: ReviewWindow
@@ -53,9 +58,12 @@ class SessionReview(NamedTuple):
     provider: str
     format: str
     log_id: str
+    own: RealtimeReaderMaker | None
 
 
-def review_of(admitted: Admitted, provider: str, format: str, log_id: str) -> SessionReview | None:
+def review_of(
+    admitted: Admitted, provider: str, format: str, log_id: str, own: RealtimeReaderMaker | None
+) -> SessionReview | None:
     """How the session of an ``admitted`` client is reviewed; ``None`` if it is not."""
     window = review_window(admitted.settings)
     if window is None:
@@ -69,6 +77,7 @@ def review_of(admitted: Admitted, provider: str, format: str, log_id: str) -> Se
         provider=provider,
         format=format,
         log_id=log_id,
+        own=own,
     )
 
 
@@ -104,7 +113,7 @@ class ReviewedProviderSide(RelaySide):
         )
         self._services = services
         self._review = review
-        self._reader = make_realtime_reader(review.format)
+        self._reader: RealtimeReader = session_reader(review.format, review.own, review.log_id, services.emit)
         self._rewriter = Rewriter(review.config.limits.response_body_bytes)
         self._held: list[_Held] = []
         self._held_bytes = 0  # of those that are asked about, too
@@ -158,14 +167,18 @@ class ReviewedProviderSide(RelaySide):
         super()._handle_control(event, now)
 
     def _take(self, message: Message, now: float) -> None:
-        events = self._reader.read_message(message.data, is_text=message.text)
-        held = _Held(ReadChunk(Chunk(message.data), events), message.text)
-        speaks = any(said(event) is not None or type(event) is Unrecognised for event in events)
-        if speaks or (not events and not message.text):  # nobody can read it
+        reader = self._reader
+        events = reader.read_message(message.data, is_text=message.text)
+        ends = not reader.responding and any(isinstance(event, _ENDS) for event in events)
+        held = _Held(ReadChunk(Chunk(message.data), events, ends), message.text)
+        if any(said(event) is not None or type(event) is Unrecognised for event in events):
             self._contents += 1
         elif not self._held:
-            self._pass([held], None, now)
-            return
+            # All that came before it was shown, so it is known what it may repeat.
+            if _is_sound(message, events) or self._rewriter.knows(held.item):
+                self._pass([held], None, now)
+                return
+            self._contents += 1
         self._held.append(held)
         self._held_bytes += len(message.data) + _MESSAGE_BYTES
 
@@ -298,6 +311,11 @@ class ReviewedProviderSide(RelaySide):
             self._finish_timer.arm(now + self._close_s)  # held back by us: its close frame cannot be read yet
         else:
             super()._on_unfinished(now)
+
+
+def _is_sound(message: Message, events: list[ProviderEvent]) -> bool:
+    """Whether ``message`` is sound and nothing else. It is binary."""
+    return not message.text and any(type(one) is AudioDelta and one.size == len(message.data) for one in events)
 
 
 def _frames(message: Message) -> bytes:

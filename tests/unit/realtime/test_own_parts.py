@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from tests.peers.websocket_provider import WsProvider
 from tests.rigs.message_client import HOST, MessageClient
+from tests.rigs.review_settings import reviewed
 
 from aigw_sansio import (
     Admit,
@@ -21,6 +22,7 @@ from aigw_sansio import (
     KeyLocation,
     PartFailed,
     Parts,
+    Passage,
     Provider,
     ProviderEvent,
     ProviderEventRead,
@@ -29,6 +31,7 @@ from aigw_sansio import (
     RealtimeRoute,
     Refuse,
     ResponseFinished,
+    Review,
     Route,
     Secret,
     SessionEnded,
@@ -79,9 +82,9 @@ CONFIG = Config(providers={"acme": ProviderSettings(api_key=Secret("canary"))}, 
 class Session:
     """An open session with acme, whose messages its host hears of."""
 
-    def __init__(self, parts: Parts = PARTS) -> None:
-        gateway = Gateway(CONFIG, b"a seed of sixteen", 0.0, parts)
-        self.client = MessageClient(CONFIG, b"/v1/local/default/acme", gateway=gateway)
+    def __init__(self, parts: Parts = PARTS, config: Config = CONFIG) -> None:
+        gateway = Gateway(config, b"a seed of sixteen", 0.0, parts)
+        self.client = MessageClient(config, b"/v1/local/default/acme", gateway=gateway)
         self.provider = WsProvider()
         self.up = self.client.dialled(request=self.provider.receive)
         self.client.provider_says(self.up, self.provider.switch(101, []))
@@ -143,6 +146,20 @@ def test_a_reader_that_cannot_be_made_any_more_reads_nothing() -> None:
     session = Session(Parts(providers=[ROW], realtime_readers={"acme": made.pop}))
     assert session.bugs[0].error == "IndexError"
     assert isinstance(session.say("say hello")[0], Unrecognised)
+
+
+def test_a_review_reads_with_the_hosts_reader() -> None:
+    class Reads(Listener):
+        def read_message(self, data: bytes, *, is_text: bool) -> list[ProviderEvent]:
+            return [TextDelta(data.decode())]
+
+    config = msgspec.structs.replace(CONFIG, gateways={"local/default": reviewed()})
+    session = Session(Parts(providers=[ROW], realtime_readers={"acme": Reads}), config)
+    session.say("hello")
+    (asked,) = session.client.of(Ask)
+    assert isinstance(asked, Ask)
+    assert isinstance(asked.question, Review)
+    assert asked.question.passages == (Passage("text", "hello"),)
 
 
 def test_what_ends_a_program_still_does() -> None:

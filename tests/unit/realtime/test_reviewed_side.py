@@ -84,6 +84,7 @@ def test_a_change_that_cannot_be_written_ends_it(frames: bool) -> None:
     session.say(delta("a"))
     session.reply(Released(("b",)))
     session.say(json.dumps({"type": "response.output_text.done", "text": "unknown a"}))
+    session.reply(Released())
     assert session.told[1].startswith("close 1013 a review changed the response")
     assert "unknown" not in str(session.told)
 
@@ -96,6 +97,59 @@ def test_what_nobody_can_read_is_reviewed(frames: bool) -> None:
     (_, review) = session.open[0]
     assert review.passages == ()
     assert review.data == (b"garbage", b"\0\1")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "error", "error": {"type": "server_error", "message": "words"}},
+        {"type": "conversation.item.added", "item": {"role": "assistant", "content": [{"text": "words"}]}},
+        {"type": "response.content_part.done", "part": {"type": "text", "text": "words"}},
+        {"type": "response.done", "response": {"status": "completed", "output": [{"content": [{"text": "words"}]}]}},
+        {"type": "session.brand_new", "caption": "words"},
+    ],
+)
+def test_words_that_no_event_holds_are_reviewed(frames: bool, message: dict[str, Any]) -> None:
+    session = ReviewedSession(frames=frames)
+    text = json.dumps(message)
+    session.say(silent(), text)
+    assert session.told == [silent()]
+    assert session.open[0][1].data == (text.encode(),)
+    session.reply(Released())
+    assert session.told == [silent(), text]
+
+
+def test_sound_passes(frames: bool) -> None:
+    session = ReviewedSession(frames=frames)
+    sound = json.dumps({"type": "response.output_audio.delta", "delta": "AAAA", "item_id": "i"})
+    session.say(sound)
+    assert session.told == [sound]
+
+
+def test_a_turn_begins_anew(frames: bool) -> None:
+    session = ReviewedSession(frames=frames)
+    for number, shown in enumerate(["4711", "****", "4711", "----"]):
+        response = {"id": f"r{number}", "status": "completed", "output": [{"content": [{"text": "4711"}]}]}
+        session.say(json.dumps({"type": "response.created", "response": {"id": f"r{number}"}}))
+        session.say(delta("4711"))
+        session.reply(Released((shown,)))
+        session.say(json.dumps({"type": "response.output_text.done", "text": "4711"}))
+        assert json.loads(session.told[-1])["text"] == shown
+        session.say(json.dumps({"type": "response.done", "response": response}))
+        assert json.loads(session.told[-1])["response"]["output"] == [{"content": [{"text": shown}]}]
+        assert not session.open
+
+
+def test_a_long_session_keeps_no_more_than_two_turns(frames: bool) -> None:
+    session = ReviewedSession(frames=frames)
+    (relay,) = session.gateway._relays  # type: ignore[attr-defined]
+    held = []
+    for number in range(20):
+        session.say(delta(f"{number} {'x' * 5000}"))
+        session.reply(Released(("gone",)))
+        session.say(json.dumps({"type": "response.done", "response": {"status": "completed"}}))
+        held.append(sum(side.held for side in relay.sides))
+    assert max(held) < 12_000
 
 
 def test_the_window(frames: bool) -> None:
