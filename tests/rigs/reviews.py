@@ -1,7 +1,8 @@
 """A gateway whose host reviews responses, without sockets: a script of a provider, and a reviewer that a test writes."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -96,11 +97,17 @@ class ReviewedGateway(VirtualGateway):
         self.call(self.gateway.answer, self.open.pop(at)[0], answer)
 
     def create(
-        self, name: str = "e", steps: Sequence[tuple[str, str]] = (CHAT,), mode: str = "raw", **more: Any
+        self,
+        name: str = "e",
+        steps: Sequence[tuple[str, str]] = (CHAT,),
+        mode: str = "raw",
+        headers: Mapping[str, str] = MappingProxyType({}),
+        **more: Any,
     ) -> None:
         """The client asks for a response."""
         made: list[dict[str, Any]] = [
-            {"provider": provider, "endpoint": endpoint, "query": QUERY, "config": more} for provider, endpoint in steps
+            {"provider": provider, "endpoint": endpoint, "headers": dict(headers), "query": QUERY, "config": more}
+            for provider, endpoint in steps
         ]
         made[0] |= {"eventId": name, "config": {"response": mode, **more}}
         self.client.send(json.dumps({"type": "universal.create", "request": made}))

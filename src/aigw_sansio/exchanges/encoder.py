@@ -31,7 +31,7 @@ class Progress(NamedTuple):
 class FinalResponse(NamedTuple):
     """A whole response for the client, with the gateway's keys redacted. ``step`` is the step that it came from;
     ``status`` the one to show, which for an error inside a 2xx is that of the error. ``headers`` are the provider's;
-    ``events`` say what the response means."""
+    ``events`` say what the response means. ``own_body`` is the provider's, if a review has changed it."""
 
     step: int
     status: int
@@ -42,6 +42,7 @@ class FinalResponse(NamedTuple):
     events: list[ProviderEvent]
     usage: UsageReported | None = None
     finish_reason: FinishReason | None = None
+    own_body: bytes | None = None
 
 
 class KeptText(NamedTuple):
@@ -102,6 +103,12 @@ class ResponseEncoder(ABC, Generic[MessageT]):
     @abstractmethod
     def chunk(self, response: ProviderResponse, chunk: Chunk, events: list[ProviderEvent]) -> list[MessageT]:
         """The messages of one chunk; ``events`` are its meaning."""
+
+    def rewritten(
+        self, response: ProviderResponse, chunk: Chunk, own: Chunk, events: list[ProviderEvent]
+    ) -> list[MessageT]:
+        """The same for a chunk that a review has changed; ``own`` is the provider's, which no client sees."""
+        return self.chunk(response, chunk, events)
 
     @abstractmethod
     def texts(self, texts: Sequence[bytes], events: list[ProviderEvent]) -> list[MessageT]:

@@ -3,7 +3,8 @@
 Decides: how much is kept, and that no key of the gateway is in it. Must not know: the record, the dialect of the
 client, and any format: it stands between an exchange and the encoder of the dialect.
 
-It keeps the provider's own words, chunk by chunk, whatever the client is shown of them. Nobody else pays for it.
+It keeps the provider's own words, chunk by chunk, whatever the client is shown of them: in another format, or with the
+texts of a review, which takes nothing out of a record. Nobody else pays for it.
 """
 
 from collections.abc import Callable, Sequence
@@ -54,6 +55,13 @@ class KeepingEncoder(ResponseEncoder[MessageT], Generic[MessageT]):
     def reads_everything(self) -> bool:
         return self._encoder.reads_everything
 
+    @property
+    def shows_chunks(self) -> bool:
+        return self._encoder.shows_chunks
+
+    def shows_body(self, step: int) -> bool:
+        return self._encoder.shows_body(step)
+
     def begin(self, response: ProviderResponse, progress: Progress) -> list[MessageT]:
         return self._encoder.begin(response, progress)
 
@@ -66,6 +74,12 @@ class KeepingEncoder(ResponseEncoder[MessageT], Generic[MessageT]):
         self._keep(response, chunk.data)
         return self._encoder.chunk(response, chunk, events)
 
+    def rewritten(
+        self, response: ProviderResponse, chunk: Chunk, own: Chunk, events: list[ProviderEvent]
+    ) -> list[MessageT]:
+        self._keep(response, own.data)
+        return self._encoder.rewritten(response, chunk, own, events)
+
     def texts(self, texts: Sequence[bytes], events: list[ProviderEvent]) -> list[MessageT]:
         return self._encoder.texts(texts, events)
 
@@ -75,7 +89,7 @@ class KeepingEncoder(ResponseEncoder[MessageT], Generic[MessageT]):
     def whole(self, final: FinalResponse, progress: Progress) -> list[MessageT]:
         self._forget()
         self._textual = is_textual(final.content_type)
-        self._add(final.body)
+        self._add(final.body if final.own_body is None else final.own_body)
         return self._encoder.whole(final, progress)
 
     def refused(self, fault: Fault, progress: Progress, usage: UsageReported | None) -> list[MessageT]:

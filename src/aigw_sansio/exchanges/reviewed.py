@@ -233,7 +233,7 @@ class ReviewedExchange(Exchange[MessageT], Generic[MessageT]):
         if self._encoder.shows_chunks:
             data = tuple(item.chunk.data for item in items if item.chunk is not None)
         if not data and is_silent(items):  # nothing to review
-            self._show_items(items, now)
+            self._show_items(items, items, now)
             self._go_on(now)
             return
         self._pause(PAUSED_BY_REVIEW)
@@ -302,7 +302,7 @@ class ReviewedExchange(Exchange[MessageT], Generic[MessageT]):
 
     def _answered(self, answer: Answer, now: float) -> None:
         self._ask_id = None
-        items, self._asked = self._asked, []
+        asked, self._asked = self._asked, []
         final = self._final
         if isinstance(answer, Stopped):
             self._stop(answer.fault, now)
@@ -313,33 +313,36 @@ class ReviewedExchange(Exchange[MessageT], Generic[MessageT]):
             return
         shown = self._encoder.shows_chunks if final is None else self._encoder.shows_body(final[0].step)
         try:
-            items = self._rewriter.rewrite(items, answer.texts, shown=shown)
+            items = self._rewriter.rewrite(asked, answer.texts, shown=shown)
         except CannotRewrite as error:
             detail = f"a review changed the response, which cannot be written: {error}"
             self._stop(Fault(FaultKind.NOT_REVIEWED, Side.GATEWAY, detail), now)
             return
         if final is None:
-            self._show_items(items, now)
+            self._show_items(items, asked, now)
             self._go_on(now)
             return
         chunk = items[0].chunk
         assert chunk is not None
         self._final = None
         self._begun = True
-        super()._show(final[0]._replace(body=chunk.data, events=items[0].events), now, fault=final[1])
+        shown_response = final[0]._replace(body=chunk.data, events=items[0].events, own_body=final[0].body)
+        super()._show(shown_response, now, fault=final[1])
 
-    def _show_items(self, items: list[ReadChunk], now: float) -> None:
-        """Show the client a part that was released."""
+    def _show_items(self, items: list[ReadChunk], owns: list[ReadChunk], now: float) -> None:
+        """Show the client a part that was released; ``owns`` is how the provider said it."""
         self._asked = []
         response, encoder = self._shown_response, self._encoder
         self._uncommitted_bytes = sum(len(item.chunk.data) for item in self._held if item.chunk is not None)
         self._begin(now)
         messages: list[MessageT] = []
-        for item in items:
-            if item.chunk is None:
+        for item, own in zip(items, owns, strict=True):
+            if item.chunk is None or own.chunk is None:
                 messages += encoder.events(item.events)
-            else:
+            elif item.chunk is own.chunk:
                 messages += encoder.chunk(response, item.chunk, item.events)
+            else:
+                messages += encoder.rewritten(response, item.chunk, own.chunk, item.events)
         self._outlet.post(self, messages, now)
         self._account()
 

@@ -7,6 +7,7 @@ from aigw_sansio.config import Limits
 from aigw_sansio.dialects.universal.encoder import UniversalEncoder
 from aigw_sansio.exchanges.encoder import FinalResponse, KeptText, Progress, ResponseEncoder
 from aigw_sansio.exchanges.keeping import KeepingEncoder
+from aigw_sansio.exchanges.policy import ResponseMode
 from aigw_sansio.exchanges.response import ProviderResponse
 from aigw_sansio.faults import Fault, FaultKind, Side
 
@@ -97,6 +98,23 @@ def test_what_is_no_text_is_not_kept() -> None:
     encoder = keeping()
     encoder.whole(FinalResponse(0, 200, "image/png", b"\x89PNG", None, [], []), PROGRESS)
     assert (encoder.kept, encoder.held) == (None, 0)
+
+
+def test_a_review_takes_nothing_out_of_a_record() -> None:
+    encoder, other, seen = keeping(), inner(), response()
+    assert encoder.rewritten(seen, chunk("shown"), chunk("own"), []) == other.chunk(seen, chunk("shown"), [])
+    assert encoder.kept == KeptText(chunk("own").data.decode(), complete=True)
+    final = FinalResponse(0, 200, "application/json", b'{"a":2}', None, [], [], own_body=b'{"a":1}')
+    assert encoder.whole(final, PROGRESS) == other.whole(final, PROGRESS)
+    assert encoder.kept == KeptText('{"a":1}', complete=True)
+
+
+@pytest.mark.parametrize("mode", ["raw", "events"])
+def test_the_client_sees_what_it_sees_without(mode: ResponseMode) -> None:
+    other = UniversalEncoder("e", "l", mode=mode, listener=None)
+    encoder = KeepingEncoder(other, 1000)
+    assert encoder.shows_chunks is other.shows_chunks is (mode == "raw")
+    assert encoder.shows_body(0) is other.shows_body(0)
 
 
 def test_all_other_words_are_the_other_encoders() -> None:

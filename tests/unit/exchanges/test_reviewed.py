@@ -428,6 +428,29 @@ def test_a_translated_body_is_written_with_other_texts() -> None:
         assert gateway.told[-1]["response"]["choices"][0]["message"]["content"] == "Bye"
 
 
+@pytest.mark.parametrize("mode", ["raw", "events"])
+def test_a_record_has_the_providers_own_words(mode: str) -> None:
+    more = {"text": "in another form"} if mode == "events" else {}  # nobody sees it
+    stream = MockResponse.sse({**text_chunk("in pieces"), **more}, finish_chunk(), "[DONE]")
+    with ReviewedGateway([stream], shouting) as gateway:
+        gateway.create(mode=mode, headers={"cf-aig-collect-log": "true", "cf-aig-collect-log-payload": "true"})
+        payload = gateway.ended.payload
+        assert payload is not None
+        assert payload.response is not None
+        assert "in pieces" in payload.response
+        assert "in pieces" not in str(gateway.told)
+        assert gateway.text == "IN PIECES"
+
+
+def test_a_record_has_a_whole_response_as_the_provider_wrote_it() -> None:
+    with ReviewedGateway([MockResponse.json({"choices": [{"message": {"content": "Hello"}}]})], shouting) as gateway:
+        gateway.create(headers={"cf-aig-collect-log": "true", "cf-aig-collect-log-payload": "true"})
+        payload = gateway.ended.payload
+        assert payload is not None
+        assert payload.response == '{"choices":[{"message":{"content":"Hello"}}]}'
+        assert gateway.told[-1]["response"] == {"choices": [{"message": {"content": "HELLO"}}]}
+
+
 def test_what_is_kept_is_reviewed_each_time() -> None:
     body = event_of(text_chunk("Hello")) + event_of(finish_chunk()) + b"data: [DONE]\n\n"
     kept = KeptResponse(((b"content-type", b"text/event-stream"),), body)
