@@ -1,17 +1,20 @@
 """What a client is shown of a reviewed response is what was released: in order, once, and nothing else.
 
 However a provider divides its text into chunks and its bytes into reads, whatever the window, in every dialect and form,
-and in whichever order the host answers about exchanges that run side by side.
+and in whichever order the host answers about exchanges that run side by side. What a host took out is nowhere in a chunk
+or message, whatever role or type that names, and however it repeats what was said; no word passes without a review.
 """
 
 import json
 from collections import defaultdict
-from itertools import pairwise
+from collections.abc import Callable
+from itertools import count, pairwise
 from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rigs.reviewed_session import ReviewedSession
 from tests.rigs.reviews import CHAT, QUERY, ReviewedGateway, finish_chunk, text_chunk
 
 from aigw_drivers.testing import MockResponse, Wait
@@ -30,8 +33,12 @@ from aigw_sansio import (
     StepConfig,
     Stopped,
     TextDelta,
+    ToolCallDelta,
     Unavailable,
 )
+from aigw_sansio.bodies.chunk import Chunk
+from aigw_sansio.formats.passages import ReadChunk
+from aigw_sansio.formats.rewriting import CannotRewrite, Rewriter
 from aigw_sansio.review import ReviewWindow
 
 SSE: Final = {"content-type": "text/event-stream"}
@@ -180,3 +187,88 @@ def test_what_is_shown_was_released(form: str, data: st.DataObject, window: Revi
         assert host.has_stopped or host.asked == text
         assert bool(client.shown[name]) or not host.released
     assert not gateway.open
+
+
+#: What a provider says in the turns of a session: the same may be said again, and be released then.
+SECRETS: Final = ("4711", '{"q":"Ada"}', '{"q": "Ada"}')
+#: Where a text may stand in a chunk.
+PLACES: Final[tuple[Callable[[str], object], ...]] = (
+    lambda said: {"delta": {"type": "input_json_delta", "partial_json": said}},
+    lambda said: {"choices": [{"index": 0, "delta": {"role": "user", "content": said}}]},
+    lambda said: {"choices": [{"index": 0, "delta": {"role": "assistant", "content": said}}]},
+    lambda said: {"candidates": [{"content": {"role": "user", "parts": [{"text": said}]}}]},
+    lambda said: {"type": "input_text", "text": said},
+)
+#: How a format may repeat it.
+REPEATS: Final[tuple[Callable[[str], object], ...]] = (
+    lambda said: {"type": "done", "text": said},
+    lambda said: {"output": [{"content": [{"text": said}]}, {"content": []}]},
+    lambda said: {"item": {"name": "f", "arguments": json.loads(said) if said[0] == "{" else said}},
+    lambda said: {"content_block": {"input": json.loads(said) if said[0] == "{" else {"text": said}}},
+)
+turns = st.tuples(
+    st.sampled_from(SECRETS), st.booleans(), st.sampled_from(PLACES), st.lists(st.sampled_from(REPEATS), max_size=4)
+)
+
+
+@given(st.lists(turns, min_size=1, max_size=4))
+def test_what_was_taken_out_is_nowhere(
+    told: list[tuple[str, bool, Callable[[str], object], list[Callable[[str], object]]]],
+) -> None:
+    """Each turn says one thing, which is taken out of it or not, and repeats it."""
+    rewriter = Rewriter(1 << 20)
+    for said, is_secret, place, repeats in told:
+        shown = '{"q":"***"}' if is_secret else said
+        event = TextDelta(said) if said[0] != "{" else ToolCallDelta(0, said)
+        items = [ReadChunk(Chunk(json.dumps(place(said)).encode()), [event])]
+        (changed,) = rewriter.rewrite(items, (shown,), shown=True)
+        assert changed.chunk is not None
+        assert json.loads(changed.chunk.data) == place(shown)
+        for number, repeat in enumerate(repeats, 1):
+            item = ReadChunk(Chunk(json.dumps(repeat(said)).encode()), [], ends=number == len(repeats))
+            try:
+                (again,) = rewriter.rewrite([item], None, shown=True)
+            except CannotRewrite:
+                return  # the response is stopped
+            assert again.chunk is not None
+            if is_secret:
+                assert not any(word in again.chunk.data for word in (b"4711", b"Ada"))
+            else:
+                assert json.loads(again.chunk.data) == repeat(said)
+
+
+def heard(kind: int, word: str) -> dict[str, Any]:
+    """A message of a realtime provider, with a word that no other has."""
+    return (
+        {"type": "response.output_text.delta", "delta": word},
+        {"type": "error", "error": {"type": "server_error", "message": word}},
+        {"type": "conversation.item.added", "item": {"role": "assistant", "content": [{"text": word}]}},
+        {"type": "response.content_part.done", "part": {"type": "text", "text": word}},
+        {"type": "response.done", "response": {"status": "completed", "output": [{"content": [{"text": word}]}]}},
+        {"type": "conversation.item.input_audio_transcription.delta", "delta": word},
+        {"type": "session.updated", "session": {"instructions": word}},
+        {"type": "brand.new", "caption": word},
+        {"type": "rate_limits.updated", "rate_limits": [{"name": "tokens", "remaining": 3}]},
+    )[kind]
+
+
+@given(st.lists(st.lists(st.integers(0, 8), min_size=1, max_size=4), min_size=1, max_size=5), windows, st.booleans())
+def test_no_word_of_a_session_passes_without_a_review(
+    reads: list[list[int]], window: ReviewWindow, frames: bool
+) -> None:
+    session = ReviewedSession(frames=frames, window=window._replace(wait_ms=min(window.wait_ms, 15)))
+    words = (f"word{number}x" for number in count())
+    said: list[str] = []
+    released = ""
+    for read in reads:
+        messages = [json.dumps(heard(kind, next(words))) for kind in read]
+        said += messages
+        session.say(*messages)
+        session.pass_time(0.02 * (not session.open))
+        while session.open:
+            released += b"".join(session.open[0][1].data).decode()
+            session.reply(Released())
+            session.pass_time(0.02 * (not session.open))
+        for message in session.told:
+            assert message in released or "rate_limits" in message, "it passed without a review"
+    assert session.told == said
