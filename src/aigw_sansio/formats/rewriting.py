@@ -125,11 +125,11 @@ class _Places:
 class Rewriter:
     """The changes in one response, or in the turns of a session."""
 
-    __slots__ = ("_before", "_most", "_now")
+    __slots__ = ("_before", "_most", "_now", "_room")
 
     def __init__(self, most: int) -> None:
         """``most``: so many bytes of memory are kept."""
-        self._most = most
+        self._most = self._room = most
         self._now = _Turn()
         self._before = _Turn()
 
@@ -153,6 +153,12 @@ class Rewriter:
             left = {slot: text for (slot, was), text in zip(old.items(), texts, strict=True) if text != was}
         if not left and not shown:
             return items
+        if not left and not self._changed:
+            for item in items:
+                self._note(item)
+                if item.ends:
+                    self._end_turn()
+            return items
         try:
             return [self._one(item, left, shown=shown) for item in items]
         except RecursionError:
@@ -172,12 +178,9 @@ class Rewriter:
             return False
 
     def _one(self, item: ReadChunk, left: dict[Slot, str], *, shown: bool) -> ReadChunk:
-        if left or self._changed:
-            self._now.changed = self._now.changed or bool(left)
-            one = self._item(item, left, shown=shown)
-        else:
-            self._note(item)
-            one = item
+        if left:
+            self._now.changed = True
+        one = self._item(item, left, shown=shown)
         if item.ends:
             self._end_turn()
         return one
@@ -190,6 +193,7 @@ class Rewriter:
                 now.repeated(slot, told)
         now.told = {}
         self._before, self._now = now, _Turn()
+        self._room = self._most - now.held
 
     def _note(self, item: ReadChunk) -> None:
         """``item`` is shown as it is, and so was everything before it."""
@@ -252,7 +256,7 @@ class Rewriter:
         now.held += len(old) + _TEXT_BYTES
         if shown != old:
             now.held += len(shown) + _TEXT_BYTES
-        if self.held > self._most:
+        if now.held > self._room:
             now.told, now.repeats, now.held, now.lost = {}, {}, 0, True
 
     def _shown(self, data: bytes, others: dict[str, list[str]], *, changes: bool) -> bytes:
