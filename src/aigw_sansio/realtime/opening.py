@@ -128,11 +128,12 @@ class PendingRoom:
 
     def client_gone(self, now: float) -> None:
         """The client left: no room is needed any more."""
-        if self._waiting is None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is None:
             if self._next is not None:
                 self._next.client_gone(now)
             return
-        self._waiting.withdraw()
+        waiting.withdraw()
         self._decided = _nobody_enters
         self._quota.finish(None, None, now)
         fault = Fault(FaultKind.CLIENT_GONE, Side.CLIENT, "the client left before its quotas were known")

@@ -95,10 +95,11 @@ class _GatedCall:
 
     def cancel(self, now: float) -> None:
         call, self._call = self._call, None
+        waiting, self._waiting = self._waiting, None
         if call is not None:
             call.cancel(now)
-        elif self._waiting is not None:
-            self._waiting.withdraw()
+        elif waiting is not None:
+            waiting.withdraw()
 
     def settle(self, now: float, *, good: bool) -> None:
         if self._call is not None:
