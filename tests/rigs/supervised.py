@@ -23,7 +23,7 @@ from aigw_drivers.server.serve import running
 from aigw_drivers.server.service_manager import ServiceManager
 from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_drivers.server.slots import Slots
-from aigw_drivers.server.supervisor import ALIVE, READY, Place, Supervisor
+from aigw_drivers.server.supervisor import ALIVE, KEPT, READY, TAKEN, News, Place, Supervisor
 from aigw_drivers.server.worker import work
 from aigw_sansio import Config, Timeouts
 
@@ -90,7 +90,7 @@ def started(*arguments: str, **environment: str) -> Iterator["processes.subproce
 # -- toys -------------------------------------------------------------------------------------------------------------
 
 
-def _toy(mode: str, place: Place) -> int:
+def _toy(mode: str, place: Place, begun_with: str) -> int:
     told: list[int] = []
     handler = signal.SIG_IGN if mode == "deaf" else lambda number, frame: told.append(number)
     signal.signal(signal.SIGTERM, handler)
@@ -99,6 +99,8 @@ def _toy(mode: str, place: Place) -> int:
     if mode == "wrong":
         raise RuntimeError("a bug")
     print(f"worker {place.number} {os.getpid()} {place.alive_s}", flush=True)
+    print(f"worker {place.number} begins with {begun_with}", flush=True)
+    news = News()
     place.link.send(READY)
     if mode == "quick":
         time.sleep(0.2)
@@ -110,11 +112,20 @@ def _toy(mode: str, place: Place) -> int:
         ready, _, _ = select.select([*place.sockets, place.link], [], [], 0.05)
         for sock in ready:
             if sock is place.link:
-                return 5  # the supervisor is gone
+                if not (data := sock.recv(4096)):
+                    return 5  # the supervisor is gone
+                for item in news.feed(data):
+                    print(f"worker {place.number} is told {item.decode()}", flush=True)
+                    sock.send(_ANSWERS[mode][place.number])
+                continue
             client, _ = sock.accept()
             client.sendall(f"{place.number} {os.getpid()}".encode())
             client.close()
     return 0
+
+
+#: What each worker says to news, in the modes that have some; nothing: it hangs.
+_ANSWERS = {"mixed": (TAKEN, KEPT), "refuse": (KEPT, KEPT), "hang": (b"", TAKEN)}
 
 
 def ask(port: int) -> tuple[int, int]:
@@ -147,13 +158,23 @@ def main(kind: str, *arguments: str) -> int:
     slots = Slots("127.0.0.1", 0, int(count))
     port = slots[0][0].getsockname()[1]
 
+    in_force = ["old"]
+
     def work_at(place: Place) -> int:
-        return _toy(how[0], place) if kind == "toy" else _gateway(how[0], how[1], place)
+        return _toy(how[0], place, in_force[-1]) if kind == "toy" else _gateway(how[0], how[1], place)
 
     def on_ready() -> None:
         print(f"port {port}", flush=True)
 
-    return Supervisor(work_at, int(count), slots, manager=ServiceManager(os.environ), on_ready=on_ready).run()
+    return Supervisor(
+        work_at,
+        int(count),
+        slots,
+        manager=ServiceManager(os.environ),
+        on_ready=on_ready,
+        on_reload=(lambda: b"new") if how[0] in _ANSWERS else None,
+        on_taken=lambda news: in_force.append(news.decode()),
+    ).run()
 
 
 if __name__ == "__main__":

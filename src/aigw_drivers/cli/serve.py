@@ -83,11 +83,8 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
             run(lambda: work(place, self._running, take))
             return 0
 
-        def read_again(file: SettingsFile) -> bytes | None:
-            document = file.read()
-            if document is not None:
-                file.give(document, lambda settings: None)  # for workers that are started later
-            return document
+        def take_for_later_workers(document: bytes) -> bool:
+            return file is not None and file.give(document, lambda settings: None)
 
         supervisor = Supervisor(
             work_at,
@@ -95,7 +92,8 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
             slots,
             manager=self.manager,
             on_ready=lambda: self._greet(console, url),
-            on_reload=None if file is None else partial(read_again, file),
+            on_reload=None if file is None else file.read,
+            on_taken=take_for_later_workers,
         )
         status = supervisor.run()
         console.print("stopped")

@@ -12,16 +12,36 @@ from typing import Final
 
 import msgspec
 
-from aigw_sansio import ConfigError
+from aigw_sansio import ConfigError, SettingError
 
 from . import concerns
 from .files import unusable_files
-from .settings import Settings, SettingsError, read_settings
+from .settings import Settings, SettingsError, read_settings, require_unchanged
 
 logger = logging.getLogger("aigw.serve")
 
 #: What a server that runs cannot change, beside its store.
 FIXED: Final = ("host", "port", "workers")
+#: Settings of a server that do not count if its sockets are the host's own.
+_OF_SOCKETS: Final = ("host", "port")
+#: Settings of a server that speaks TLS, and goes on to.
+_OF_TLS: Final = ("tls_certificate", "tls_key")
+#: Settings of a server that may always change.
+_TOKENS: Final = ("metrics_token", "page_token")
+
+
+def require_possible(before: Settings, after: Settings, *, own_sockets: bool = False) -> None:
+    """Raise :class:`aigw_sansio.ConfigError` if what runs with the settings ``before`` cannot go on with those
+    ``after``. ``own_sockets``: the host gave its sockets, so an address does not count."""
+    but = {*_TOKENS, *(_OF_SOCKETS if own_sockets else ())}
+    if before.server.tls_certificate is not None and after.server.tls_certificate is not None:
+        but.update(_OF_TLS)
+    require_unchanged(before.server, after.server, "server", but=but)
+    require_unchanged(before.records, after.records, "records")
+    require_unchanged(before.otel, after.otel, "otel")
+    if after.store != before.store:
+        why = "cannot change while the gateway runs; allowed is what it began with"
+        raise ConfigError("settings", [SettingError(("store",), why)])
 
 
 class SettingsFile:
@@ -48,13 +68,14 @@ class SettingsFile:
             document = self._path.read_bytes()
             mode = self._path.stat().st_mode
             settings, fixed = self._parsed(document)
+            require_possible(self.settings, settings)  # here, before any of several processes takes them
             wrong = [*unusable_files(settings), *concerns.errors(settings)]
             doubts = concerns.warnings(settings, file_mode=mode)
         except OSError as error:
             self._kept([f"{self._path}: cannot be read: {error.strerror or error}"])
             return None
-        except SettingsError as error:
-            self._kept(error.errors)
+        except (SettingsError, ConfigError) as error:
+            self._kept(str(error).splitlines())
             return None
         except Exception as error:
             self._kept_for_a_bug(error)

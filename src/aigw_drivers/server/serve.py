@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from os import urandom
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
-from aigw_sansio import Config, ConfigError, Engine, Event, Gateway, Parts, ProviderSettings, SettingError
+from aigw_sansio import Config, Engine, Event, Gateway, Parts, ProviderSettings
 from aigw_sansio.providers.known_hosts import known_hosts
 
 from ..anyio_driver import AnswerHandler, AnyioDriver
@@ -31,9 +31,10 @@ from ..stores.opening import MEMORY, open_store
 from .descriptors import handshakes_for, with_descriptors
 from .memory import with_memory
 from .observe.observed import observed, with_observation
+from .reload import require_possible
 from .response_cache import ResponseCache, with_cache
 from .security_log import SecurityLog
-from .settings import ServerSettings, Settings, require_unchanged
+from .settings import ServerSettings, Settings
 from .signatures import with_signatures
 from .stored_answers import counted_elsewhere, with_store
 from .translation import with_translation
@@ -41,14 +42,6 @@ from .translation import with_translation
 logger = logging.getLogger("aigw.serve")
 
 DriverName: TypeAlias = Literal["anyio", "protocol"]
-
-
-#: Settings of the server that do not count if its sockets are the host's own.
-_OF_SOCKETS: Final = ("host", "port")
-#: Settings of a server that speaks TLS, and goes on to.
-_OF_TLS: Final = ("tls_certificate", "tls_key")
-#: Settings of a server that may always change.
-_TOKENS: Final = ("metrics_token", "page_token")
 
 
 class Running:
@@ -96,17 +89,8 @@ class Running:
         self.driver.call_from_thread(self._take, settings)
 
     def _take(self, settings: Settings, now: float) -> None:
-        server = settings.server
-        but = {*_TOKENS, *(_OF_SOCKETS if self._own_sockets else ())}
-        if self._context is not None and server.tls_certificate is not None:
-            but.update(_OF_TLS)
-        require_unchanged(self.settings.server, server, "server", but=but)
-        require_unchanged(self.settings.records, settings.records, "records")
-        require_unchanged(self.settings.otel, settings.otel, "otel")
-        if settings.store != self.settings.store:
-            why = "cannot change while the gateway runs; allowed is what it began with"
-            raise ConfigError("settings", [SettingError(("store",), why)])
-        context = _context_of(server)
+        require_possible(self.settings, settings, own_sockets=self._own_sockets)
+        context = _context_of(settings.server)
         config = self._complete(settings)
         self.gateway.reconfigure(config, now)  # may raise: until then nothing has changed
         self.driver.adapt(

@@ -14,6 +14,9 @@ process, so a worker closes those that it inherited.
 
 A worker that ends is started again: at once if it had lived for a while, else after a pause that doubles. If one ends
 before all were ready for the first time, something is wrong with all of them, and the supervisor gives up.
+
+News go to all workers, and each says whether it takes them. They are in force for workers that are started later when
+all have said so, unless none takes them. A worker that is started meanwhile is told them too.
 """
 
 import gc
@@ -93,6 +96,16 @@ class _Worker:
         self.ready = False
 
 
+class _Round:
+    """News that workers were told, until each of those that were ``asked`` has said whether it takes them."""
+
+    def __init__(self, news: bytes) -> None:
+        self.news = news
+        self.asked: set[int] = set()
+        self.taken = False
+        self.kept: list[int] = []  # workers that do not take them
+
+
 class Supervisor:
     """Runs ``work`` in processes of their own, one for each of ``slots``. Call :meth:`run` next, in a process that has
     no threads, in its main thread."""
@@ -106,17 +119,21 @@ class Supervisor:
         manager: ServiceManager,
         on_ready: Callable[[], None],
         on_reload: Callable[[], bytes | None] | None = None,
+        on_taken: Callable[[bytes], object] = lambda news: None,
     ) -> None:
         """``work`` returns the exit status of its process; SIGTERM tells it to drain, and again to stop at once.
         ``on_ready`` is called once, when all ``count`` workers have been ready. ``on_reload`` is called at SIGHUP; what
-        it returns is sent to all workers, which say whether they take it. Without it, SIGHUP ends the process."""
+        it returns is sent to all workers, which say whether they take it. Without it, SIGHUP ends the process.
+        ``on_taken`` is called with what workers took, when all have said so: those that are started later must begin
+        with it."""
         self._work, self._count, self._slots = work, count, slots
         self._manager = manager
         self._on_ready = on_ready
         self._on_reload = on_reload
+        self._on_taken = on_taken
         # Here, because a system that cannot fork may not know them all, and imports this module too.
         self._signals = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, *([signal.SIGHUP] if on_reload else []))
-        self._asked: dict[int, _Worker] = {}  # workers that have not said yet whether they take the news
+        self._rounds: list[_Round] = []  # those that have not ended, the oldest first
         self._workers: dict[int, _Worker] = {}  # by number
         self._again: dict[int, float] = {}  # when a worker is to be started again
         self._pauses: dict[int, float] = {}  # how long each of them had to wait last
@@ -180,6 +197,8 @@ class Supervisor:
         ours.setblocking(False)
         self._workers[number] = worker = _Worker(number, pid, ours, time.monotonic())
         self._selector.register(ours, selectors.EVENT_READ, worker)
+        if self._rounds:  # it has begun with what was in force
+            self._tell(worker, self._rounds[-1])
 
     def _become_worker(
         self, number: int, sockets: list[socket.socket], ours: socket.socket, theirs: socket.socket
@@ -241,24 +260,46 @@ class Supervisor:
         self._manager.reloading()
         news = self._on_reload()
         if news is not None:
-            self._tell_workers(News.packed(news))
-        self._look_whether_told()
+            told = _Round(news)
+            self._rounds.append(told)
+            for worker in self._workers.values():
+                self._tell(worker, told)
+        self._end_rounds()
 
-    def _tell_workers(self, data: bytes) -> None:
-        for worker in self._workers.values():
-            worker.link.settimeout(_TELL_S)  # a worker that hangs must not stop the others for long
-            try:
-                worker.link.sendall(data)
-                self._asked[worker.number] = worker
-            except OSError as error:
-                logger.error("worker %d (process %d) cannot be told: %s", worker.number, worker.pid, error)
-                self._kill(worker, "does not listen")
-            finally:
-                worker.link.setblocking(False)
+    def _tell(self, worker: _Worker, told: _Round) -> None:
+        worker.link.settimeout(_TELL_S)  # a worker that hangs must not stop the others for long
+        try:
+            worker.link.sendall(News.packed(told.news))
+            told.asked.add(worker.number)
+        except OSError as error:
+            logger.error("worker %d (process %d) cannot be told: %s", worker.number, worker.pid, error)
+            self._kill(worker, "does not listen")
+        finally:
+            worker.link.setblocking(False)
 
-    def _look_whether_told(self) -> None:
-        """Tell the service manager when all workers have said whether they take the news."""
-        if not self._asked and self._all_ready:
+    def _on_answers(self, worker: _Worker, said: bytes) -> None:
+        for taken in (letter == TAKEN[0] for letter in said if letter in TAKEN + KEPT):
+            told = next((told for told in self._rounds if worker.number in told.asked), None)
+            if told is not None:
+                told.asked.discard(worker.number)
+                if taken:
+                    told.taken = True
+                else:
+                    told.kept.append(worker.number)
+        self._end_rounds()
+
+    def _end_rounds(self) -> None:
+        """End those in which nobody has still to answer, and tell the service manager if none is left."""
+        while self._rounds and not self._rounds[0].asked:
+            told = self._rounds.pop(0)
+            kept = ", ".join(map(str, sorted(told.kept)))
+            if told.taken or not kept:  # or nobody was there, or has lived to say it: the next ones begin with it
+                self._on_taken(told.news)
+            if kept:
+                new = "; the others have the new, and so has each that is started later"
+                more = new if told.taken else " and by each that is started later"
+                logger.error("the settings of before are kept by workers %s%s", kept, more)
+        if not self._rounds and self._all_ready and not self._leaving:
             self._manager.ready()
 
     def _leave(self) -> None:
@@ -268,6 +309,7 @@ class Supervisor:
             logger.info("draining")
             self._manager.stopping()
             self._again.clear()
+            self._rounds.clear()
             self._slots.close()  # each worker closes its own when it has drained
         elif self._leaving == 2:
             self._kill_at = time.monotonic() + _KILL_S
@@ -288,8 +330,8 @@ class Supervisor:
             return
         worker.heard = time.monotonic()
         worker.ready |= READY in said
-        if (TAKEN in said or KEPT in said) and self._asked.pop(worker.number, None) is not None:
-            self._look_whether_told()
+        if TAKEN in said or KEPT in said:
+            self._on_answers(worker, said)
         if not self._all_ready and len(self._workers) == self._count and all(w.ready for w in self._workers.values()):
             self._all_ready = True
             self._manager.ready()
@@ -297,8 +339,10 @@ class Supervisor:
 
     def _on_ended(self, worker: _Worker, status: int) -> None:
         del self._workers[worker.number]
-        if self._asked.pop(worker.number, None) is not None:
-            self._look_whether_told()  # the next one has the new settings
+        if self._rounds:
+            for told in self._rounds:
+                told.asked.discard(worker.number)
+            self._end_rounds()
         with suppress(KeyError):
             self._selector.unregister(worker.link)
         worker.link.close()

@@ -53,6 +53,10 @@ def test_new_settings_are_in_force_when_they_were_given(tmp_path: Path, caplog: 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        (f"{BEFORE}[records]\nto = 'stdout'", "records.to cannot change while the server runs"),
+        (f"{BEFORE}[otel]\nendpoint = 'http://127.0.0.1:4318'", "otel.endpoint cannot change while the server runs"),
+        (BEFORE.replace("9000", "9000\nmetrics = true"), "server.metrics cannot change while the server runs"),
+        (BEFORE.replace("9000", "9000\npage = false"), "server.page cannot change while the server runs"),
         ("[serv", "is not TOML"),
         ("[server]\nport = 9000\nprot = 1", "server.prot is not known"),
         (f"{BEFORE}[providers.openai]\nca_file = 'aigw.toml'", "providers.openai.ca_file"),

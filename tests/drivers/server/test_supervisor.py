@@ -114,3 +114,33 @@ def test_the_service_manager_is_told_and_a_worker_that_hangs_is_replaced(tmp_pat
             while manager.recv(1000) != b"STOPPING=1":
                 pass
             supervisor.process.wait(timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kept", "begins_with"),
+    [
+        ("mixed", "1; the others have the new, and so has each that is started later", "new"),
+        ("refuse", "0, 1 and by each that is started later", "old"),
+    ],
+)
+def test_a_later_worker_begins_with_what_others_took(mode: str, kept: str, begins_with: str) -> None:
+    with supervised("toy", mode, "2") as supervisor:
+        supervisor.process.send_signal(signal.SIGHUP)
+        assert supervisor.line(with_text="are kept").endswith(f"are kept by workers {kept}\n")
+        os.kill(supervisor.workers[0], signal.SIGKILL)
+        assert supervisor.line(with_text="worker 0 begins").split()[-1] == begins_with
+        assert supervisor.end(signal.SIGTERM) == 0
+
+
+def test_a_worker_that_is_started_before_all_have_answered_is_told_too() -> None:
+    """One hangs. When it is gone the others have answered, so that what they took is in force."""
+    with supervised("toy", "hang", "2") as supervisor:
+        hangs, answers = supervisor.workers
+        supervisor.process.send_signal(signal.SIGHUP)
+        supervisor.line(with_text="worker 1 is told new")
+        os.kill(answers, signal.SIGKILL)
+        assert supervisor.line(with_text="worker 1 begins").split()[-1] == "old"
+        supervisor.line(with_text="worker 1 is told new")
+        os.kill(hangs, signal.SIGKILL)
+        assert supervisor.line(with_text="worker 0 begins").split()[-1] == "new"
+        assert supervisor.end(signal.SIGTERM) == 0
