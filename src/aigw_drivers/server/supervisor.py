@@ -348,7 +348,7 @@ class Supervisor:
         worker.link.close()
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         if self._leaving:
-            if status and (worker.ready or status != -signal.SIGTERM):
+            if status not in {0, -signal.SIGTERM}:  # that came before it listened, or when it had ended its work
                 logger.error("worker %d (process %d) %s", worker.number, worker.pid, how)
                 self._failed = True
             return

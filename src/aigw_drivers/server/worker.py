@@ -31,14 +31,17 @@ async def work(
     place.link.setblocking(False)
     async with start(place) as running, anyio.create_task_group() as tasks:
         told = _Told(running, tasks)
-        with anyio.open_signal_receiver(signal.SIGTERM) as signals:
-            tasks.start_soon(_listen_to_supervisor, place, told, partial(take, running))
-            if place.alive_s is not None:
-                tasks.start_soon(_say_alive, place, place.alive_s)
-            _say(place, READY)
-            logger.info("worker %d serves in process %d", place.number, os.getpid())
-            async for _ in signals:
-                told.once_more()
+        try:
+            with anyio.open_signal_receiver(signal.SIGTERM) as signals:
+                tasks.start_soon(_listen_to_supervisor, place, told, partial(take, running))
+                if place.alive_s is not None:
+                    tasks.start_soon(_say_alive, place, place.alive_s)
+                _say(place, READY)
+                logger.info("worker %d serves in process %d", place.number, os.getpid())
+                async for _ in signals:
+                    told.once_more()
+        finally:  # it ends: one more signal must not cut off the records that it writes
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 class _Told:
