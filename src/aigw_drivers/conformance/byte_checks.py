@@ -123,7 +123,7 @@ class ByteChecks(Rig):
                     with suppress(BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
                         while sent < size:
                             sent += client.send(block[sent % len(block) :])
-                    if not got and not any(conn.pauses for conn in engine.conns.values()):
+                    if not got and not any(conn.pauses for conn in list(engine.conns.values())):
                         if sent == size:  # the kernel holds the rest
                             engine.wait(lambda: engine.conns[ConnId(1)].pauses, "a pause")
                         continue

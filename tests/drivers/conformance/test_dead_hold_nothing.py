@@ -83,7 +83,7 @@ def _episodes(engine: _Does, rig: Rig, host: Host, secure: bool) -> None:
     with rig.connect(host) as plain:  # no TLS, or nothing said
         plain.sendall(b"e" if not secure else b"GET / HTTP/1.1\r\n\r\n")
     expected = opened + (5 if secure else 6)
-    engine.wait(lambda: len(engine.conns) >= expected and all(conn.closed for conn in engine.conns.values()))
+    engine.wait(lambda: len(engine.conns) >= expected and all(conn.closed for conn in list(engine.conns.values())))
 
 
 def _dials(engine: _Does, rig: Rig, host: Host, port: int, tls_port: int) -> None:
@@ -102,7 +102,7 @@ def _dials(engine: _Does, rig: Rig, host: Host, port: int, tls_port: int) -> Non
         client = _says(rig, host, False, b"d")
         engine.wait(lambda before=before: len(engine.conns) >= before + 2)  # type: ignore[misc]
         client.close()
-        engine.wait(lambda: all(conn.closed for conn in engine.conns.values()))
+        engine.wait(lambda: all(conn.closed for conn in list(engine.conns.values())))
 
 
 def _settled(living: Callable[[], Counter[str]]) -> Counter[str]:
