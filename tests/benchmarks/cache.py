@@ -18,11 +18,11 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Final
+from typing import Final, TypeAlias
 
 import anyio
 from tests.benchmarks._processes import Child, Client, arguments, child, create, free_port, leave_core
@@ -317,18 +317,19 @@ async def plain(proxy: Child, asked: dict[str, object], rounds: int) -> list[flo
     return times
 
 
-Way = Callable[[Child, dict[str, object], int], "asyncio.Future[list[float]]"]
+#: Asks a process so many times for a query, and returns the seconds of each.
+Way: TypeAlias = Callable[[Child, dict[str, object], int], Awaitable[list[float]]]
 
 
-async def measure(name: str, way: Callable[..., object], process: Child, rounds: int) -> None:
+async def measure(name: str, way: Way, process: Child, rounds: int) -> None:
     """Print one row for whole misses and hits of streams."""
     misses = []
     for number in range(1, 1 + rounds // 20):
-        misses += await way(process, query(True, number), 1)  # type: ignore[misc]
-    await way(process, query(True), 50)  # type: ignore[misc]
+        misses += await way(process, query(True, number), 1)
+    await way(process, query(True), 50)
     await asyncio.sleep(0.1)  # it is kept meanwhile
     before = process.cpu_s()
-    hits = await way(process, query(True), rounds)  # type: ignore[misc]
+    hits = await way(process, query(True), rounds)
     cpu = (process.cpu_s() - before) / rounds
     p99 = quantiles(hits, n=100)[98]
     print(f"  {name:<24} {median(misses) * 1e3:>7.2f} {median(hits) * 1e3:>7.2f} {p99 * 1e3:>7.2f} {cpu * 1e6:>8.0f}")

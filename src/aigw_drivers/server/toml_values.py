@@ -115,11 +115,6 @@ class ValueReader:
         return None
 
 
-def toml_text(value: object) -> str:
-    """A value as TOML writes it."""
-    return str(value).lower() if isinstance(value, (bool, int)) else repr(value)
-
-
 def kind_of(value: object) -> str:
     """The TOML name for the type of ``value``."""
     names = {str: "a string", bool: "a boolean", int: "an integer", float: "a float", list: "an array", dict: "a table"}
