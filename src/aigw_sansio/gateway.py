@@ -318,7 +318,7 @@ class Gateway(LocalInputs[NativeItem]):
     def reconfigure(self, config: Config, now: float) -> None:
         """Take new settings. Sessions and exchanges that begin from now on have them, on open sessions too; what runs
         ends under the old ones (client protocol, section 7). No connection is closed, not even to a provider, but those
-        to which the page's events go, if its token changed. ``ConfigError`` as when a gateway is
+        to which the page's events go, if who may see it changed. ``ConfigError`` as when a gateway is
         made; then all is as it was. Drain :meth:`effects` next. The host's own parts stay.
         """
         self._check(now)

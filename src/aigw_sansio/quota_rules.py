@@ -5,6 +5,7 @@ Decides: the names, defaults and ranges of rules (client protocol, section 7). M
 """
 
 from hashlib import blake2b
+from math import inf
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -117,3 +118,9 @@ class Counted(msgspec.Struct, frozen=True):
 
     refused: int | None = None
     retry_after_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.refused is not None and self.refused < 0:
+            raise ValueError(f"counted.refused is {self.refused}; allowed is the place of a counter, or None")
+        if not 0 <= self.retry_after_s < inf:
+            raise ValueError(f"counted.retry_after_s is {self.retry_after_s}; allowed is any number of 0 or more")

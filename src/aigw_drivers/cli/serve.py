@@ -7,6 +7,7 @@ protocol.
 import logging
 import os
 import shlex
+import signal
 import socket
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -53,12 +54,16 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
                 anyio.create_task_group() as tasks,
             ):
                 tasks.start_soon(_stay_alive, self.manager)
-                await serve_until_signal(
-                    gateway,
-                    on_start=partial(self._tell_started, console, gateway.url),
-                    on_drain=self.manager.stopping,
-                    on_reload=None if self.file is None else partial(self._reload, gateway, self.file),
-                )
+                try:
+                    await serve_until_signal(
+                        gateway,
+                        on_start=partial(self._tell_started, console, gateway.url),
+                        on_drain=self.manager.stopping,
+                        on_reload=None if self.file is None else partial(self._reload, gateway, self.file),
+                    )
+                finally:  # it ends: one more signal must not cut off the records that it writes
+                    for number in (signal.SIGINT, signal.SIGTERM):
+                        signal.signal(number, signal.SIG_IGN)
                 tasks.cancel_scope.cancel()
             console.print("stopped")
 

@@ -173,8 +173,10 @@ def _lends(own: ProviderSettings) -> bool:
 
 def _of_provider(where: str, own: ProviderSettings) -> list[str]:
     found: list[str] = []
-    if own.api_key is not None and len(own.api_key.reveal()) < SHORT_KEY:
-        found.append(f"{where}.api_key has fewer than {SHORT_KEY} characters: it is not hidden if a provider quotes it")
+    for index, key in enumerate([] if own.api_key is None else [own.api_key, *own.more_keys]):
+        if len(key.reveal()) < SHORT_KEY:
+            place = f"{where}.api_key[{index}]" if own.more_keys else f"{where}.api_key"
+            found.append(f"{place} has fewer than {SHORT_KEY} characters: it is not hidden if a provider quotes it")
     for name, value in own.headers:
         if value and len(value) < SHORT_KEY and names_a_key(name):
             found.append(

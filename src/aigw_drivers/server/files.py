@@ -11,6 +11,12 @@ def unusable_files(settings: Settings) -> list[str]:
     """Certificates and keys that cannot be used, by the name of their setting."""
     server = settings.server
     files = {f"providers.{slug}.ca_file": own.ca_file for slug, own in settings.config.providers.items() if own.ca_file}
+    for name, gateway in settings.config.gateways.items():
+        files |= {
+            f'gateways."{name}".providers.{slug}.ca_file': own.ca_file
+            for slug, own in gateway.provider_settings.items()
+            if own.ca_file
+        }
     problems = []
     for where, file in files.items():
         try:

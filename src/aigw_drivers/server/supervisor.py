@@ -49,8 +49,9 @@ KEPT: Final = b"k"
 _QUICK_S: Final = 1.0
 #: The shortest and the longest pause before another start, in seconds.
 _PAUSES_S: Final = (0.5, 30.0)
-#: A worker that was told twice to end has so many seconds for it.
-_KILL_S: Final = 5.0
+#: A worker that was told twice to end has so many seconds for it: more than it may take to write records and to tell a
+#: collector (5 s).
+_KILL_S: Final = 10.0
 #: Seconds within which a worker must make room for news.
 _TELL_S: Final = 5.0
 

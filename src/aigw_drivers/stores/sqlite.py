@@ -138,10 +138,11 @@ class SqliteStore:
                 result = work(connection)
                 self._sweep(connection)
                 self._left(until)
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # also if the commit failed: else none could begin any more
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
             return result
 
         return await self._run(transaction, until)
@@ -189,7 +190,9 @@ class SqliteStore:
             try:
                 if fresh:
                     chmod(self._path, 0o600)  # safety: keys may be kept in it
-                connection.execute("PRAGMA journal_mode = WAL")
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+                if mode != "wal":  # a network file system, for example: processes would keep each other out
+                    raise StoreError(f"the store's file system has no write-ahead log: journal_mode is {mode}")
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.executescript(_TABLES)
             except BaseException:
@@ -205,9 +208,11 @@ class SqliteStore:
             return
         self._swept_at = now
         for table in ("kept", "counted"):
-            connection.execute(
+            swept = connection.execute(
                 f"DELETE FROM {table} WHERE name IN (SELECT name FROM {table} WHERE ends < ? LIMIT ?)", (now, _SWEPT)
             )
+            if swept.rowcount >= _SWEPT:  # there is more: the next write goes on
+                self._swept_at = now - _SWEEP_S
 
     def close(self) -> None:
         """Close the file. What still runs is waited for, as long as an operation may take."""

@@ -87,9 +87,9 @@ class OperatorPages:
 
     def reconfigured(self, now: float) -> None:
         """The settings have changed. If that changed who may see the page, whoever sees it has to ask again."""
-        before = self._page, self._token
+        before = self._page, self._token, self._hosts
         self._read_settings()
-        if (self._page, self._token) != before:
+        if (self._page, self._token, self._hosts) != before:
             for stream in [*self._streams]:
                 stream.close(now)
 
@@ -115,7 +115,9 @@ class OperatorPages:
             if config.page_token is not None and not (self._has_cookie(request) or _shows(request, config.page_token)):
                 return self._refuse_token(request, responder, now)
             if resource.name == _SESSION:
-                responder.refuse(204, [*_LOCKED, *self._set_cookie(request)], b"", now)
+                # Not for GET: a browser tells no Origin with it, so nobody knows whether the cookie must be Secure.
+                cookie = self._set_cookie(request) if request.method == b"POST" else []
+                responder.refuse(204, [*_LOCKED, *cookie], b"", now)
                 return None
             return self._open_stream(request, responder, now)
         return self._ask(ReadPage(resource.name), request, responder, now)

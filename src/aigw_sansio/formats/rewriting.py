@@ -14,6 +14,7 @@ twice and shown differently. Then, and if a text is not found, the chunk cannot 
 proportion to the chunk, or to a repeat.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -22,7 +23,7 @@ import msgspec
 from ..bodies.chunk import Chunk
 from ..events import AudioDelta
 from .passages import ReadChunk, Slot, passages_of, said, saying
-from .values import JsonObject, arguments, base64_size, parse, parse_text, word
+from .values import JsonObject, arguments, base64_size, parse, parse_strictly, parse_text, word
 
 #: Members that name something: they are never text.
 _NAMES: Final = frozenset(
@@ -44,8 +45,17 @@ _CLIENTS: Final = frozenset({"user", "system", "developer"})
 _INPUT_TYPES: Final = frozenset({"input_text", "input_audio", "input_image"})
 #: What is in the names of members that spell a text token by token.
 _SPELLED: Final = "logprob"
-#: What a text takes in memory beside its characters.
+#: Names of members, and names and labels as values: what is written otherwise may be words.
+_MEMBER: Final = re.compile(r"[A-Za-z0-9_.$-]{1,64}")
+_NAME: Final = re.compile(r"[A-Za-z0-9_.:;/+=~#-]{1,128}")
+#: What a text takes in memory beside its characters, and what one kind of text does.
 _TEXT_BYTES: Final = 64
+_SLOT_BYTES: Final = 320
+#: So many kinds of texts of one turn are kept: a string that may repeat one is compared with each.
+_MOST_SLOTS: Final = 256
+#: Arguments are said in at most so many characters for each that they take as they are written here, and so many more.
+_BLANKS: Final = 16
+_MORE: Final = 256
 _TWICE: Final = "the provider repeats a text that it said twice and that was shown differently"
 
 
@@ -56,12 +66,21 @@ class CannotRewrite(Exception):
 class _Told:
     """What one kind of text has said since its last repeat, and what was shown instead."""
 
-    __slots__ = ("old", "old_length", "shown")
+    __slots__ = ("old", "old_length", "shown", "written")
 
     def __init__(self) -> None:
         self.old: list[str] = []
         self.shown: list[str] = []
         self.old_length = 0
+        self.written: str | None = None  # ``old`` as arguments are written, if that was asked
+
+    def is_written(self, text: str) -> bool:
+        """Whether arguments are all that it said, and written as ``text``. Costs time in proportion to that."""
+        if self.old_length > _BLANKS * len(text) + _MORE:
+            return False
+        if self.written is None:
+            self.written = _written("".join(self.old))
+        return self.written == text
 
 
 class _Turn:
@@ -80,9 +99,10 @@ class _Turn:
     def repeated(self, slot: Slot, told: _Told) -> None:
         """All that was ``told`` is repeated, or the turn is over."""
         old, shown = "".join(told.old), "".join(told.shown)
-        told.old, told.shown, told.old_length = [], [], 0
+        told.old, told.shown, told.old_length, told.written = [], [], 0, None
         self._remember(old, shown)
         if slot[0] == "arguments" and (other := _written(old)) != old and other:
+            self.held += len(other) + _TEXT_BYTES
             self._remember(other, shown)
 
     def _remember(self, old: str, shown: str) -> None:
@@ -168,7 +188,7 @@ class Rewriter:
         """Whether ``item`` has no words but repeats of what was shown: beside them there are only names, numbers and
         sound that a reader has found."""
         assert item.chunk is not None
-        value = parse(item.chunk.data)
+        value = parse_strictly(item.chunk.data)
         if type(value) is not dict and type(value) is not list:
             return False
         sounds = [event.size for event in item.events if type(event) is AudioDelta and event.size]
@@ -250,13 +270,15 @@ class Rewriter:
         told = now.told.get(slot)
         if told is None:
             told = now.told[slot] = _Told()
+            now.held += _SLOT_BYTES
         told.old.append(old)
         told.shown.append(shown)
+        told.written = None
         told.old_length += len(old)
         now.held += len(old) + _TEXT_BYTES
         if shown != old:
             now.held += len(shown) + _TEXT_BYTES
-        if now.held > self._room:
+        if now.held > self._room or len(now.told) > _MOST_SLOTS:
             now.told, now.repeats, now.held, now.lost = {}, {}, 0, True
 
     def _shown(self, data: bytes, others: dict[str, list[str]], *, changes: bool) -> bytes:
@@ -303,6 +325,8 @@ class Rewriter:
         if other is None:
             if own or not value:
                 return value
+            if not written and self._changed:
+                raise CannotRewrite("the arguments of a tool call are nested too deeply")
             other = self._repeated(written, places, is_object=True)
             if other is None:
                 return value
@@ -327,10 +351,12 @@ class Rewriter:
 
     def _find(self, text: str, *, is_object: bool) -> tuple[str, Slot | None] | None:
         """What is shown where the provider repeats ``text``, and whose it is, if it was not repeated before."""
+        if not text:
+            return None
         found: tuple[str, Slot | None] | None = None
         for slot, told in self._now.told.items():
             if is_object:
-                if slot[0] != "arguments" or _written("".join(told.old)) != text:
+                if slot[0] != "arguments" or not told.is_written(text):
                     continue
             elif told.old_length != len(text) or "".join(told.old) != text:
                 continue
@@ -353,18 +379,20 @@ class Rewriter:
         if type(value) is str:
             if not value:
                 return True
-            if " " not in value:
-                if _is_name(member) or member in _LABELS:
-                    return True
-                if (size := base64_size(value)) in sounds:
-                    sounds.remove(size)
-                    return True
+            if (_is_name(member) or member in _LABELS) and _NAME.fullmatch(value):
+                return True
+            if " " not in value and (size := base64_size(value)) in sounds:
+                sounds.remove(size)
+                return True
             return not own and member in _REPEATS and self._find(value, is_object=False) is not None
         if type(value) is dict:
             if member in _ARGUMENTS and value:
                 return not own and self._find(arguments(value), is_object=True) is not None
             own = own or _is_input(value)
-            return all(self._knows(inner, name, sounds, own=own or name in _INPUTS) for name, inner in value.items())
+            return all(
+                _MEMBER.fullmatch(name) and self._knows(inner, name, sounds, own=own or name in _INPUTS)
+                for name, inner in value.items()
+            )
         if type(value) is list:
             return all(self._knows(inner, member, sounds, own=own) for inner in value)
         return True
@@ -387,7 +415,7 @@ def _written(text: str) -> str:
 def _is_input(value: JsonObject) -> bool:
     """Whether it is what the client itself has said."""
     kind = word(value.get("type")) or ""
-    return value.get("role") in _CLIENTS or kind in _INPUT_TYPES or ".input_audio_transcription." in kind
+    return word(value.get("role")) in _CLIENTS or kind in _INPUT_TYPES or ".input_audio_transcription." in kind
 
 
 def _is_name(member: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ..effects import Answer
+from ..effects import Answer, Unavailable
 from ..engine.services import Services
 from ..events import UsageReported
 from ..faults import Denial, FaultKind, Side
@@ -122,6 +122,8 @@ class Limiter:
 
     def _decide(self, claim: Claim, asked: tuple[Counter, ...], answer: Answer, now: float) -> Denial | None:
         """Whether a request may go on, by the ``answer`` about the counters that it asked for."""
+        if isinstance(answer, Counted) and answer.refused is not None and answer.refused >= len(asked):
+            answer = Unavailable()  # it is about counters that were not asked for: nothing was counted
         if not isinstance(answer, Counted) and claim.fail_open:
             # So one process still limits itself, and the host hears of it later.
             answer = self._counters.count(asked, now, self._services.unix_time(now))
@@ -138,7 +140,7 @@ class Limiter:
             detail = "the quotas of this gateway cannot be looked up at present"
             return Denial(FaultKind.OVERLOADED, Side.GATEWAY, detail, retryable=True, status=503, code=2010)
         refused = answer.refused
-        if refused is None or not 0 <= refused < len(asked):
+        if refused is None:
             claim.taken.update((counter.rule, counter.value) for counter in asked)
             return None
         full = asked[refused]

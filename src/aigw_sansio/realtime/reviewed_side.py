@@ -92,8 +92,8 @@ class ReviewedProviderSide(RelaySide):
     """The side of the provider."""
 
     __slots__ = (
-        "_after", "_ask_id", "_asked", "_contents", "_held", "_held_bytes", "_messages", "_messages_bytes", "_reader",
-        "_review", "_rewriter", "_services", "_window_timer",
+        "_after", "_ask_id", "_asked", "_contents", "_end_by", "_held", "_held_bytes", "_messages", "_messages_bytes",
+        "_reader", "_review", "_rewriter", "_services", "_window_timer",
     )  # fmt: skip
 
     def __init__(
@@ -121,6 +121,7 @@ class ReviewedProviderSide(RelaySide):
         self._asked: list[_Held] = []
         self._ask_id: AskId | None = None
         self._after: Callable[[float], None] | None = None  # the provider's close, behind what is held
+        self._end_by: float | None = None  # until then a review holds back the end of the session
         self._messages = self._messages_bytes = 0  # that were passed on
         self._window_timer = services.timers.timer(self._on_window_over)
 
@@ -307,8 +308,11 @@ class ReviewedProviderSide(RelaySide):
         return self._ask_id is None and super().may_ping()
 
     def _on_unfinished(self, now: float) -> None:
-        if self._passing and self._ask_id is not None and not self._hurried:
-            self._finish_timer.arm(now + self._close_s)  # held back by us: its close frame cannot be read yet
+        if self._end_by is None:
+            self._end_by = now + self._review.config.timeouts.review_s + self._close_s
+        # Held back by us: its close frame cannot be read yet. But not for ever, if it goes on talking.
+        if self._passing and self._ask_id is not None and not self._hurried and now < self._end_by:
+            self._finish_timer.arm(now + self._close_s)
         else:
             super()._on_unfinished(now)
 

@@ -158,6 +158,7 @@ class Pool:
         call.since = now
         placement = self._choose(pool, call, now)
         if type(placement) is Use and not len(pool.waiting):  # the usual case: nobody's turn is before it
+            call.hold(pool.shares)
             self._send(pool, call, pool.connections[placement.conn], now)
             return
         pool.waiting.add(call)
@@ -382,7 +383,6 @@ class Pool:
 
     def _send(self, pool: _OriginPool, call: UpstreamCall, upstream: UpstreamConnection, now: float) -> None:
         """``call``, which does not wait, goes on ``upstream``."""
-        call.hold(pool.shares)
         upstream.assign(call, now)  # before the capacity is read, which it reduces
         pool.update(upstream)
         call.handler.call_placed(Placed(upstream.conn, call.reach, upstream.handshake_s), now)

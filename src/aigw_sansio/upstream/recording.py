@@ -32,6 +32,8 @@ from ..wires.http import Headers
 
 #: The most that a reader is given at once, as bodies come from a socket.
 _PIECE: Final = 64 * 1024
+#: So many requests read one call.
+_MOST_READERS: Final = 256
 #: What stands for the connection of a response that was kept.
 _KEPT: Final = Placed(ConnId(0), "cached", 0.0)
 #: Fields of a head that are kept; of the others nobody knows whether they are still true. Names of requests tell the
@@ -153,8 +155,9 @@ class Recordings:
         self._running: dict[str, RecordedCall] = {}
 
     def find(self, key: str) -> "RecordedCall | None":
-        """The call that requests named ``key`` may join."""
-        return self._running.get(key)
+        """The call that requests named ``key`` may join. Not for any number of them: each step looks at all."""
+        call = self._running.get(key)
+        return None if call is None or call.readers >= _MOST_READERS else call
 
     def add(self, key: str, call: "RecordedCall") -> None:
         """``call`` may be joined."""
@@ -208,6 +211,11 @@ class RecordedCall(Recording):
     def add(self, reader: RecordingReader) -> None:
         """``reader`` reads it from now on. Call its ``advance`` next, if the call has been started."""
         self._readers.append(reader)
+
+    @property
+    def readers(self) -> int:
+        """How many read it."""
+        return len(self._readers)
 
     # -- for readers --------------------------------------------------------------------------------------------
 

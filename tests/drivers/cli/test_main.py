@@ -339,11 +339,13 @@ def test_files_of_tls_that_cannot_be_used_are_named(tmp_path: Path, command: str
     (tmp_path / "no.pem").write_text("no certificate")
     file.write_text(
         '[server]\ntls_certificate = "no.pem"\n[providers.custom-x]\nbase_url = "https://x.test"\nca_file = "no.pem"\n'
+        '[gateways."a/b".providers.custom-x]\nca_file = "no.pem"\n'
     )
     result = run(command, *(["--config"] if command == "serve" else []), str(file))
     assert result.returncode == 2, result.stdout
     assert "server.tls_certificate" in result.stdout
-    assert "providers.custom-x.ca_file" in result.stdout
+    assert ": providers.custom-x.ca_file" in result.stdout
+    assert 'gateways."a/b".providers.custom-x.ca_file' in result.stdout
 
 
 def test_send_does_not_wait_for_what_a_cancel_never_brings() -> None:

@@ -77,6 +77,7 @@ def test_a_public_address_needs_a_word_about_each_gateway(host: str, gateway: st
     ("[gateways.'a/b']\n[providers.openai]\nbase_url = 'https://h/v1?key=canary-long-enough'", "stored keys of openai"),
     (FINE.replace("env:TOKEN", "env:SHORT"), 'gateways."a/b".tokens[0]'),
     (FINE.replace("env:KEY", "env:SHORT"), "providers.openai.api_key"),
+    (FINE.replace('"env:KEY"', '["env:KEY", "env:SHORT"]'), "providers.openai.api_key[1]"),
     (FINE + "headers = {x-secret = 'env:SHORT'}", "providers.openai.headers.x-secret"),
     (FINE + "base_url = 'https://h/v1?key=canary'", "providers.openai.base_url"),
     (FINE + "[gateways.'a/b'.providers.openai]\napi_key = 'env:SHORT'", 'gateways."a/b".providers.openai.api_key'),

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import anyio
 import anyio.to_thread
@@ -120,6 +121,51 @@ async def test_what_is_over_is_taken_out(tmp_path: Path) -> None:
     assert look.execute("SELECT name FROM kept ORDER BY name").fetchall() == [("b",), ("c",)]
     assert look.execute("SELECT count(*) FROM counted").fetchone() == (0,)
     look.close()
+
+
+async def test_more_than_one_sweep_takes_is_taken_out_with_the_next_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aigw_drivers.stores.sqlite._SWEPT", 10)
+    clock, path = Clock(), tmp_path / "store.db"
+    store = SqliteStore(str(path), 5.0, clock)
+    for number in range(35):
+        await store.set(f"a{number}", b"1", 5)
+    clock.now += 100
+    for _ in range(4):
+        await store.set("b", b"1")
+    store.close()
+    look = sqlite3.connect(path)
+    assert look.execute("SELECT name FROM kept").fetchall() == [("b",)]
+    look.close()
+
+
+async def test_a_commit_that_fails_is_no_end_of_the_store(tmp_path: Path) -> None:
+    store = SqliteStore(str(tmp_path / "store.db"), 5.0)
+    await store.set("a", b"1")
+    assert store._connection is not None
+    real = store._connection
+
+    class Once:
+        """Its first commit fails."""
+
+        failed = False
+
+        def execute(self, text: str, *values: object) -> object:
+            if text == "COMMIT" and not self.failed:
+                self.failed = True
+                raise sqlite3.OperationalError("database is locked")
+            return real.execute(text, *values)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(real, name)
+
+    store._connection = cast(sqlite3.Connection, Once())
+    with pytest.raises(StoreError):
+        await store.set("a", b"2")
+    await store.set("a", b"3")
+    assert await store.get("a") == b"3"
+    store.close()
 
 
 async def test_a_busy_file_blocks_nobody_longer_than_the_deadline(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.rigs.asked import MODELS, STREAMS, content
+from tests.rigs.meter import cost_of
 
 from aigw_sansio.bodies.chunk import Chunk
 from aigw_sansio.events import AudioDelta, ProviderEvent, ReasoningDelta, TextDelta, ToolCallDelta
@@ -244,6 +245,14 @@ def test_arguments_that_became_no_object() -> None:
         ({"type": "in words"}, False),
         ({"goAway": {"timeLeft": "10s"}}, False),
         ({"arguments": {"a": 1}}, False),
+        ({"role": ["user"], "type": {"x": 1}}, True),
+        ({"role": {}, "name": 1}, True),
+        ({"words as a name": 1}, False),
+        ({"event_id": "words\nin\u00a0lines"}, False),
+        ({"id": "\u4e00" * 9}, False),
+        ({"id": "x" * 129}, False),
+        (b'{"text":"words","text":""}', False),
+        (b'{"left":NaN}', False),
         ("said", False),
         (b"garbage", False),
         (DEEP, False),
@@ -253,6 +262,32 @@ def test_messages_that_say_nothing_new(value: object, known: bool) -> None:
     rewriter = Rewriter(MOST)
     rewriter.rewrite([text_item("said")], None, shown=True)
     assert rewriter.knows(item(value)) is known
+
+
+def test_deep_arguments_are_no_repeat_of_unfinished_ones() -> None:
+    rewriter = Rewriter(MOST)
+    rewriter.rewrite([item({"arguments": '{"a'}, ToolCallDelta(0, '{"a'))], None, shown=True)
+    for outer, inner in ((250, 650), (100, 960), (0, 900)):
+        deep = b'{"a":' * outer + b'{"arguments":' + b'{"a":' * inner + b'"words"' + b"}" * (inner + 1 + outer)
+        assert not rewriter.knows(item(deep))
+
+
+def test_what_stands_where_a_role_is_may_be_anything() -> None:
+    rewriter = Rewriter(MOST)
+    rewriter.rewrite([text_item("a")], None, shown=True)
+    odd = item({"role": {}, "type": ["x"], "x": 1})
+    assert rewriter.rewrite([odd], None, shown=True) == [odd]
+
+
+def test_a_search_for_a_repeat_costs_what_the_chunk_costs() -> None:
+    rewriter = Rewriter(1 << 24)
+    long = '{"a":"' + "x" * 4_000_000
+    rewriter.rewrite([item({"arguments": long}, ToolCallDelta(0, long))], None, shown=True)
+    many = item({"calls": [{"args": {"a": number}} for number in range(50)]})
+    assert cost_of(lambda: rewriter.knows(many)).handed_to_c < len(long)
+    for number in range(1000):
+        rewriter.rewrite([item({"text": "b"}, TextDelta("b", number))], None, shown=True)
+    assert rewriter.held == 0, "more kinds of texts than are kept"
 
 
 def test_sound_that_a_reader_found_says_nothing() -> None:

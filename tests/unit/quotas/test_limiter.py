@@ -1,5 +1,7 @@
 """Who may go on: by the counts of this process, or of the host."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from tests.rigs.core_rig import Rig
@@ -162,6 +164,22 @@ def test_the_host_says_which_is_full(answer: Counted, detail: str) -> None:
     (denial,) = rig.told
     assert denial is not None
     assert (denial.detail, denial.retry_after_s) == (detail, answer.retry_after_s)
+
+
+def test_an_answer_about_other_counters_lets_nobody_through() -> None:
+    rig = Limited(rate_limit=RATE, ask=("count",))
+    rig.take()
+    rig.services.answer(AskId(1), Counted(7), rig.now)
+    (denial,) = rig.told
+    assert denial is not None
+    assert denial.http_status == 503
+
+
+@pytest.mark.parametrize("values", [{"refused": -1}, {"retry_after_s": -1.0}, {"retry_after_s": float("inf")},
+                                    {"retry_after_s": float("nan")}])  # fmt: skip
+def test_what_a_host_may_not_say(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"allowed is (any number of 0 or more|the place of a counter)"):
+        Counted(**values)
 
 
 @pytest.mark.parametrize("opens", [False, True])

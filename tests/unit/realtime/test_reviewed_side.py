@@ -250,6 +250,23 @@ def test_a_client_that_ends_its_direction_waits_for_the_rest(frames: bool, stops
     assert (delta("a") in session.told) is not stops
 
 
+def test_a_provider_that_goes_on_talking_ends_with_the_review(frames: bool) -> None:
+    if not frames:
+        pytest.skip("a host tells of a close, not of half of one")
+    session = ReviewedSession(frames=True)
+    session.provider.auto_close = False
+    session.gateway.receive_eof(session.conn, session.now)
+    session.settle()
+    for _ in range(10):  # each time the session could end, there is a review
+        session.hear(raw_frame(0x81, delta("a").encode(), masked=False))
+        session.pass_time(3)
+        if not session.open:
+            break
+        session.reply(Released())
+        session.settle()
+    assert not session.open
+
+
 def test_pings_are_answered_while_messages_are_held(frames: bool) -> None:
     session = ReviewedSession(frames=frames, window=ReviewWindow(chunks=9, wait_ms=60_000))
     heard = session.provider.receive

@@ -119,7 +119,7 @@ class _Turn:
 
 
 class _Session:
-    __slots__ = ("opened", "running", "spans", "turns")
+    __slots__ = ("opened", "running", "turns")
 
     def __init__(self, opened: SessionOpened) -> None:
         self.opened = opened
