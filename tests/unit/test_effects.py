@@ -20,6 +20,7 @@ FIELDS = effects.HeaderFields((("cookie", CANARY), ("x-team", "blue"), ("cookie"
 #: Values for those that look at theirs.
 MADE: dict[type[msgspec.Struct], tuple[Any, ...]] = {
     effects.Allowance: (),
+    effects.Counted: (0, 1.0),
     effects.Denied: (429, 2003, "later", 1.0),
     effects.Key: (Secret(CANARY), FIELDS),
     effects.Released: ((CANARY,),),
