@@ -63,6 +63,7 @@ class ProviderCall(msgspec.Struct, frozen=True):
     cache: CacheUse | None = None  #: ``None``: the cache is not used
     lent: Secret | None = None  #: the stored key in it, if its provider has several
     quota: StepQuota | None = None  #: what it needs of the quotas of its gateway
+    signed: bool = False  #: it holds a signature of its body and of its time
 
     def __repr__(self) -> str:
         path = self.request.target.partition(b"?")[0].decode("ascii")
@@ -202,6 +203,7 @@ def build_call(
         stored_keys=keys,
         key="client" if client_has_key else "stored" if _lends(own) else "none",
         endpoint=join_path(base.path, checked.path) if client_named_it else endpoint,
+        signed=isinstance(credential, StoredAws),
     )
 
 

@@ -22,6 +22,7 @@ from .caching import looked_up, looks_up, with_hit
 from .client_limits import ClientLimits
 from .compat import given_bytes
 from .host_questions import HostQuestions, PendingCreate
+from .plan_memo import PlanMemo
 from .planner import Draft, memory_of, models_told, plan, steps_of
 from .step_questions import found_keys, policy_questions, refusal, token_questions
 
@@ -32,7 +33,7 @@ Outcome: TypeAlias = Sequence[PlannedStep] | bytes | Fault
 class Intake:
     """The requests of one session that have not begun."""
 
-    __slots__ = ("_decided", "_limits", "_parts", "_services", "_session_id", "questions")
+    __slots__ = ("_decided", "_limits", "_memo", "_parts", "_services", "_session_id", "questions")
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class Intake:
         self._session_id = session_id
         self._parts = parts
         self._decided = decided
+        self._memo = PlanMemo()
         #: The requests that wait for the host.
         self.questions = HostQuestions(
             services,
@@ -73,6 +75,7 @@ class Intake:
         """The session has ended. It is told nothing any more."""
         self.questions.close()
         self._decided = _nobody_is_told
+        self._memo.close()
 
     def _checked(
         self, pending: PendingCreate, questions: Sequence[Question], outcome: Fault | list[Answer], now: float
@@ -118,6 +121,7 @@ class Intake:
             keys=pending.keys,
             parts=self._parts,
             log_id=pending.log_id,
+            memo=self._memo,
         )
 
     def _admitted(

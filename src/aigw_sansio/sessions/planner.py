@@ -35,6 +35,7 @@ from ..quoting import quoted
 from ..secret import Secret
 from .caching import cache_use
 from .compat import NOTHING_GIVEN, GivenMedia, MediaWanted, answer_plan, list_models, translate_step
+from .plan_memo import PlanMemo
 from .transforms import transform_step
 
 #: Keys that the host has found, by step, each with the provider that it is for.
@@ -145,14 +146,20 @@ def plan(
     keys: FoundKeys = NO_KEYS,
     parts: Parts = NO_PARTS,
     log_id: str = "",
+    memo: PlanMemo | None = None,
 ) -> list[PlannedStep] | Draft | Fault:
     """The plan of every step, or why one of them cannot run, or a draft: the host must give media first. ``given``: the
     media that it gave. ``wanted``: those of the draft for which it gave them. ``keys``: those that it found. ``parts``:
-    its own. ``log_id``: of the exchange."""
+    its own. ``log_id``: of the exchange. ``memo``: of the session."""
     planned: list[PlannedStep] = []
     missing: dict[int, Sequence[str]] = {}
     claim = Claim(client.name, client.settings) if client.settings.has_quotas else None
     for index, step in enumerate(steps):
+        if memo is not None and claim is None and not keys:
+            known = memo.find(client, services.own_tokens, step)
+            if known is not None:
+                planned.append(known)
+                continue
         one = _plan_step(
             services,
             client,
@@ -164,6 +171,7 @@ def plan(
             parts=parts,
             log_id=log_id,
             claim=claim,
+            memo=memo,
         )
         if not isinstance(one, Fault):
             planned.append(one.step)
@@ -211,6 +219,7 @@ def _plan_step(
     parts: Parts,
     log_id: str,
     claim: Claim | None,
+    memo: PlanMemo | None,
 ) -> _Planned | Fault:
     policy = resolve_policy(
         step.config,
@@ -238,7 +247,7 @@ def _plan_step(
         providers = with_key(providers, *found)
     shown = step_tokens(step) if client.settings.authentication else []
     own_tokens = own_token_check(services.own_tokens, client.settings, [client.token, *shown])
-    written = step.headers
+    asked, written = step, step.headers
     known = given if client.settings.fetch_media else None
     compat = (
         translate_step(step, providers, own_tokens, known, parts.rows, parts.translator, wanted)
@@ -298,7 +307,7 @@ def _plan_step(
         return cache
     if cache is not None:
         call = msgspec.structs.replace(call, cache=cache)
-    price = record.custom_cost if client.settings.custom_cost else None
+    told = price = record.custom_cost if client.settings.custom_cost else None
     if own.prices or claim is not None:
         model = named_model(call.request.target.decode("ascii"), call.request.body)
         price = price or price_of(own.prices, model)
@@ -316,6 +325,8 @@ def _plan_step(
         answer = answer._replace(memory=answer.memory + grown)
     reading = parts.reading(call.provider, call.format)
     planned = PlannedStep(call=call, policy=policy, answer=answer, reading=reading, record=record, price=price)
+    if memo is not None and step is asked and found is None and claim is None and not rings:
+        memo.keep(client, services.own_tokens, step, planned, price=told, prices=own.prices)
     return _Planned(planned._replace(others=others) if others else planned, missing)
 
 
