@@ -283,7 +283,8 @@ def test_what_requests_hold_is_counted_by_memory(steps: int, headers: int, size:
     }
 
     def create(number: int) -> None:
-        world.send(json.dumps({"type": "universal.create", "eventId": f"{number}", "request": [step] * steps}).encode())
+        request = [{**step, "endpoint": f"a/{number}/{index}"} for index in range(steps)]  # steps alike share a plan
+        world.send(json.dumps({"type": "universal.create", "eventId": f"{number}", "request": request}).encode())
 
     for number in range(20):
         create(number)

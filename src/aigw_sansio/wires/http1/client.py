@@ -15,7 +15,7 @@ import h11
 from ...engine.fsm import Machine
 from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind, Side
-from ..heads import HeadGate, blame, count_fields, header_tokens, header_values
+from ..heads import HeadGate, blame, count_fields, header_tokens
 from ..http import BodyData, ConnectionFailed, Headers, Request, ResponseEnd, ResponseHead, StreamFailed, WireEvent
 from ..spelling import spelled
 from .chunked import ChunkedReader
@@ -42,7 +42,7 @@ _OWN_FIELDS = frozenset(
 )
 _METHODS_WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 _OPENING = b"HTTP/"
-#: A stand-in for the request: it only brings h11's state machine to the state in which it accepts a response.
+#: A stand-in for the request: it only brings h11's state machine to the state in which it accepts an informational one.
 _ASKED = h11.Request(method=b"GET", target=b"/", headers=[(b"host", b"-")])
 
 
@@ -293,12 +293,14 @@ class Http1Client:
                 return
 
     def _parse(self, head: bytes, events: list[WireEvent]) -> h11.Response | h11.InformationalResponse | None:
-        if self._head is None:
-            self._head = h11.Connection(h11.CLIENT, max_incomplete_event_size=self._head_limit + 1)
-            self._head.send(_ASKED)
+        h11_head = self._head
+        if h11_head is None:
+            h11_head = self._head = h11.Connection(h11.CLIENT, max_incomplete_event_size=self._head_limit + 1)
+        if head[9:10] == b"1" and h11_head.our_state is h11.IDLE:
+            h11_head.send(_ASKED)  # a final response needs no request, and to send one costs as much as to read a head
         try:
-            self._head.receive_data(head)
-            event = self._head.next_event()
+            h11_head.receive_data(head)
+            event = h11_head.next_event()
         except h11.RemoteProtocolError as error:
             reason = blame(error)
             if head[9:12] == b"101":  # h11 refuses it, too: we never ask for an upgrade
@@ -316,17 +318,19 @@ class Http1Client:
 
         h11 has refused differing lengths and every transfer coding except a single ``chunked``.
         """
-        headers: Headers = list(response.headers)
-        lengths = header_values(headers, b"content-length")
-        chunked = bool(header_values(headers, b"transfer-encoding"))
-        if chunked and lengths:
+        headers: Headers = [(name.lower(), value) for name, value in response.headers.raw_items()]
+        fields = dict(headers)
+        length = fields.get(b"content-length")
+        chunked = b"transfer-encoding" in fields
+        if chunked and length is not None:
             # Section 6.3 item 3: two framings allow response smuggling.
             self._malformed("the response has both content-length and transfer-encoding", events)
             return
         self._machine.fire(Http1Input.HEAD_READ)
         self._head = None
-        self._keep = response.http_version >= b"1.1" and not any(
-            token.lower() == b"close" for token in header_tokens(headers, b"connection")
+        self._keep = response.http_version >= b"1.1" and not (
+            b"connection" in fields
+            and any(token.lower() == b"close" for token in header_tokens(headers, b"connection"))
         )
         events.append(ResponseHead(self._stream, response.status_code, headers))
         if self._method == b"HEAD" or response.status_code in (204, 304):
@@ -341,7 +345,7 @@ class Http1Client:
                     self._end_chunked(reader, events)
             return
         else:
-            self._left = int(lengths[0]) if lengths else None
+            self._left = int(length) if length is not None else None
             if self._left is None:
                 self._keep = False
         if self._left == 0:
