@@ -63,7 +63,7 @@ class PlanMemo:
         if price is None and known.prices:
             price = price_of(known.prices, named_model(request.target.decode("ascii"), body))
         call = msgspec.structs.replace(call, request=request)
-        return PlannedStep(call, planned.policy, planned.answer, planned.reading, planned.record, price)
+        return planned._replace(call=call, price=price)
 
     def keep(
         self,
