@@ -28,7 +28,9 @@ class Requests:
     """A gateway with one client. The provider sends one chunk, the terminator and the end in one read."""
 
     def __init__(self, http2: Literal["on", "off"] = "off") -> None:
-        own = ProviderSettings(base_url="http://127.0.0.1:9/v1", api_key=Secret("sk-proj-9fXQ2kZr7Vb1LmT8Yw3HcN5uJd6EaGpS"), http2=http2)
+        own = ProviderSettings(
+            base_url="http://127.0.0.1:9/v1", api_key=Secret("sk-proj-9fXQ2kZr7Vb1LmT8Yw3HcN5uJd6EaGpS"), http2=http2
+        )
         self._shared = http2 == "on"
         self._stream = -1
         settings = {"openai": own}
