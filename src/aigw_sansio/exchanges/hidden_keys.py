@@ -78,8 +78,7 @@ class HiddenKeys:
 
     def headers(self, headers: Headers) -> Headers:
         """The fields of a head without the keys."""
-        hider = self._redactor
-        return [(hider.hide_lower(name), hider.hide_whole(value)) for name, value in headers]
+        return self._redactor.hide_fields(headers)
 
 
 def any_bytes(data: bytes) -> bool:

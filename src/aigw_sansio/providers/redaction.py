@@ -23,6 +23,7 @@ from functools import lru_cache
 from typing import Final
 
 from ..json_text import valid_json
+from ..wires.http import Headers
 from .spellings import (
     CUT_ESCAPE,
     ENTITIES,
@@ -66,10 +67,12 @@ class Redactor:
         "_adapted",
         "_ampersand",
         "_backslash",
+        "_fields_guard",
         "_lower",
         "_names",
         "_needles",
         "_percent",
+        "_plain_names",
         "_reach",
         "_spellings",
         "_without_nul",
@@ -100,8 +103,9 @@ class Redactor:
         self._needles = tuple(spelling.suspicious for spelling in self._without_nul)
         self._adapted = 0
         #: Lets few texts through, among them all that :meth:`suspects` suspects. It costs as little as it can.
-        self.guard = _guard([_NUL], self._needles)
-        self._adapt(b"")
+        self.guard = self._adapted_to(b"")
+        self._fields_guard = self.guard  # for the values of heads, which are not like bodies
+        self._plain_names: set[bytes] = set()  # of fields, in lower case, in which nothing is hidden
 
     def hide(self, text: bytes) -> bytes:
         """``text`` without the secrets. A beginning of one at its end is hidden too, because a long one may be cut."""
@@ -118,6 +122,32 @@ class Redactor:
         """The same for a text that the gateway has put in lower case: the name of a field, a media type."""
         text = self.hide_whole(text)
         return redactor(self._lower).hide_whole(text) if self._lower else text
+
+    def hide_fields(self, headers: Headers) -> Headers:
+        """The fields of a head, their names in lower case, without the secrets."""
+        plain = self._plain_names
+        values = b" ".join([value for _, value in headers])
+        if (
+            not (_NUL in values or _LF in values)
+            and not self._fields_suspect(values)
+            and not [name for name, _ in headers if name not in plain]
+        ):
+            return headers
+        hidden = [(self.hide_lower(name), self.hide_whole(value)) for name, value in headers]
+        for (name, _), (shown, _) in zip(headers, hidden):
+            if name == shown and len(name) <= _LONGEST_NAME and len(plain) < _MOST_NAMES:
+                plain.add(name)
+        return hidden
+
+    def _fields_suspect(self, values: bytes) -> bool:
+        """Whether ``values`` of fields may hold a secret. What no part of them does not hold, none of them holds."""
+        if not self._fields_guard(values):
+            return False
+        if self._may_hold(values):
+            return True
+        if self._may_adapt():
+            self._fields_guard = self._adapted_to(values)
+        return False
 
     def hide_name(self, name: str) -> str:
         """A short text that comes often, for example the name of an event, without the secrets."""
@@ -141,14 +171,17 @@ class Redactor:
 
     def looks_closer(self, text: bytes) -> bool:
         """What :meth:`suspects` says of a text that the guard lets through. Afterwards there may be another guard."""
-        if self._has_escapes(text):
+        if self._may_hold(text):
             return True
-        if any(text.find(needle) >= 0 for needle in self._needles) and any(
-            spelling.may_stand_in(text) for spelling in self._without_nul
-        ):
-            return True
-        self._adapt(text)
+        if self._may_adapt():
+            self.guard = self._adapted_to(text)
         return False
+
+    def _may_hold(self, text: bytes) -> bool:
+        return self._has_escapes(text) or (
+            any(text.find(needle) >= 0 for needle in self._needles)
+            and any(spelling.may_stand_in(text) for spelling in self._without_nul)
+        )
 
     def _has_escapes(self, text: bytes) -> bool:
         """Whether a character of a secret stands there as an escape."""
@@ -158,12 +191,14 @@ class Redactor:
             or (_AMPERSAND in text and self._ampersand(text, 0) is not None)
         )
 
-    def _adapt(self, text: bytes) -> None:
-        """Make a guard that stops ``text``, as far as that is possible: what comes next is much like it. It looks for
-        two bytes that most needles have; those that have neither are sought themselves."""
+    def _may_adapt(self) -> bool:
+        """Whether another guard is worth its making. The first ones are; then one in many."""
         self._adapted += 1
-        if self._adapted > 8 and self._adapted % 32:
-            return
+        return self._adapted <= 8 or not self._adapted % 32
+
+    def _adapted_to(self, text: bytes) -> Callable[[bytes], bool]:
+        """A guard that stops ``text``, as far as that is possible: what comes next is much like it. It looks for two
+        bytes that most needles have; those that have neither are sought themselves."""
         left = self._needles
         probes: list[int] = []
         absent = [byte for byte in set(b"".join(left)) if byte not in text]
@@ -172,7 +207,7 @@ class Redactor:
             probes.append(probe)
             left = tuple(needle for needle in left if probe not in needle)
         # Without such bytes any byte serves: it is in the text, so the next look is a closer one.
-        self.guard = _guard(probes or [text[0] if text else _NUL], left)
+        return _guard(probes or [text[0] if text else _NUL], left)
 
     def look(self, text: bytes, parts: list[Part] | None = None) -> tuple[Spans, int]:
         """What to hide in ``text``; and the place from which something begins that may go on behind

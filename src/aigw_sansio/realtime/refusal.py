@@ -24,12 +24,8 @@ def readable_refusal(refused: Refused, redactor: Redactor) -> tuple[Headers, byt
     """The fields and the body of a refusal for the client; and why the body is left out or not complete, if it is. Its
     content coding is undone first, because no key can be seen in it."""
     body, problem = _decoded(refused)
-    headers = [
-        (redactor.hide_lower(name), redactor.hide_whole(value))
-        for name, value in refused.headers
-        if name in _FIELDS or _identifies_request(name)
-    ]
-    return headers, redactor.hide(body), problem
+    headers = [field for field in refused.headers if field[0] in _FIELDS or _identifies_request(field[0])]
+    return redactor.hide_fields(headers), redactor.hide(body), problem
 
 
 def request_ids(headers: Headers, redactor: Redactor) -> dict[str, str]:

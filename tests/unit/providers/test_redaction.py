@@ -208,6 +208,49 @@ def test_a_guard_learns_what_is_ordinary(key: bytes) -> None:
     assert hider.guard(delta(key.decode()))
 
 
+@given(
+    st.lists(
+        st.lists(st.tuples(around, around, st.sampled_from(list(SPELLINGS)), st.booleans()), max_size=4), max_size=12
+    )
+)
+def test_the_fields_of_a_head_are_hidden_one_by_one(heads: list[list[tuple[str, str, str, bool]]]) -> None:
+    """Whatever was learnt from the heads before."""
+    hider, fresh = redactor([SECRET.encode()]), lambda: redactor([SECRET.encode(), b"another secret"])
+    for head in heads:
+        fields = [
+            (name.lower().encode(), (value + SPELLINGS[how](SECRET) * shown + value).encode())
+            for name, value, how, shown in head
+        ]
+        one_by_one = fresh()
+        assert hider.hide_fields(fields) == [
+            (one_by_one.hide_lower(name), one_by_one.hide_whole(value)) for name, value in fields
+        ]
+
+
+def test_a_plain_head_is_the_same_and_a_name_that_quotes_a_secret_is_never_known_as_plain() -> None:
+    hider = redactor([b"canary-0123456789"])
+    head = [(b"content-type", b"text/event-stream"), (b"x-request-id", b"r-1")]
+    assert hider.hide_fields(head) == head
+    assert hider.hide_fields(head) is head  # its names are known now
+    for _ in range(2):
+        assert hider.hide_fields([(b"canary-0123456789", b"1"), (b"x-request-id", b"canary-0123456789")]) == [
+            (b"***", b"1"),
+            (b"x-request-id", b"***"),
+        ]
+    assert hider.hide_fields([(b"a", b"canary-0123\n456789"), (b"b", b"c\0a")]) == [(b"a", b"***"), (b"b", b"c\0a")]
+
+
+def test_of_many_names_few_are_known() -> None:
+    hider = redactor([b"canary-0123456789"])
+    for number in range(300):
+        hider.hide_fields([(b"x-%d" % number, b"1")])
+    first, last, long = [(b"x-1", b"2")], [(b"x-299", b"2")], [(b"x" * 65, b"2")]
+    assert hider.hide_fields(first) is first
+    for head in (last, long):
+        assert hider.hide_fields(head) == head
+        assert hider.hide_fields(head) is not head
+
+
 def test_of_short_beginnings_only_those_at_the_end_of_a_string_are_suspected() -> None:
     hider = redactor([b"canary-0123456789"])
     for text in ("a candle", "canary", "scan", "canar", "can"):

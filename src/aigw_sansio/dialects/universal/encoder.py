@@ -27,7 +27,7 @@ from .payload import as_base64, as_response
 class UniversalEncoder(ResponseEncoder[bytes]):
     """The messages of one exchange."""
 
-    __slots__ = ("_event_id", "_listener", "_log_id", "_mode", "_prefix", "_spliced")
+    __slots__ = ("_event_id", "_headers", "_listener", "_log_id", "_mode", "_prefix", "_spliced")
 
     def __init__(self, event_id: str, log_id: str, *, mode: ResponseMode, listener: Listener | None) -> None:
         self._event_id = event_id
@@ -37,6 +37,7 @@ class UniversalEncoder(ResponseEncoder[bytes]):
         self._prefix = messages.stream_prefix(event_id)
         # Chunks are passed on unread, except those with a marker of an error or of usage.
         self._spliced = False
+        self._headers: dict[str, str] | None = None  # of the response that the client sees
 
     @property
     def reads_everything(self) -> bool:
@@ -49,7 +50,7 @@ class UniversalEncoder(ResponseEncoder[bytes]):
     def begin(self, response: ProviderResponse, progress: Progress) -> list[bytes]:
         self._spliced = not self.reads_everything and response.framing is not Framing.BINARY_STREAM
         metadata = self._metadata(progress, response)
-        metadata.headers = shown_headers(response.shown_headers)
+        metadata.headers = self._headers = shown_headers(response.shown_headers)
         return [messages.created(metadata, None)]
 
     def chunks(self, response: ProviderResponse, chunks: list[Chunk]) -> tuple[list[bytes], ResponseFailed | None]:
@@ -135,7 +136,7 @@ class UniversalEncoder(ResponseEncoder[bytes]):
 
     def finished(self, response: ProviderResponse, progress: Progress, usage: UsageReported | None) -> list[bytes]:
         metadata = self._metadata(progress, response, usage)
-        metadata.headers = shown_headers(response.shown_headers)
+        metadata.headers = self._headers
         metadata.finish_reason = response.finish_reason
         return [messages.done(metadata)]
 
